@@ -1,0 +1,116 @@
+/**
+ * Text <-> Address. One spelling everywhere: `tcp://HOST:PORT` and `unix:///PATH`; plain `HOST:PORT`, `:PORT` and
+ * `PORT` mean TCP.
+ */
+import { YodelError } from './errors.ts';
+
+/** Where `yodel serve` listens and `yodel connect` connects when nothing else is said: the classic program's place. */
+export const defaultHost = '127.0.0.1';
+/** The classic program's port. */
+export const defaultPort = 7878;
+
+/** A TCP address. As text: `tcp://127.0.0.1:7878`, `tcp://[::1]:7878`. */
+export class TcpAddress {
+  readonly scheme = 'tcp';
+  /** A name, an IPv4 address, or an IPv6 address without brackets. */
+  readonly host: string;
+  /** 0 to 65535. To listen on port 0 takes a free port. */
+  readonly port: number;
+
+  constructor(host: string, port: number) {
+    this.host = host;
+    this.port = port;
+  }
+
+  toString(): string {
+    return `tcp://${hostAndPort(this.host, this.port)}`;
+  }
+
+  toJSON(): string {
+    return this.toString();
+  }
+}
+
+/** A Unix socket's address. As text: `unix:///run/app.sock`. */
+export class UnixAddress {
+  readonly scheme = 'unix';
+  /** The socket file. Relative paths are relative to the working folder. */
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  toString(): string {
+    return `unix://${this.path}`;
+  }
+
+  toJSON(): string {
+    return this.toString();
+  }
+}
+
+/** Where a listener listens or a connection leads. `String(address)` gives the text that {@link parseAddress} reads. */
+export type Address = TcpAddress | UnixAddress;
+
+/** `tcp://127.0.0.1:7878`. */
+export const defaultAddress: TcpAddress = new TcpAddress(defaultHost, defaultPort);
+
+/**
+ * Reads an address.
+ *
+ * Takes `tcp://HOST:PORT`, `unix:///PATH` (or `unix:PATH`), `HOST:PORT`, `[::1]:PORT`, `:PORT`, `PORT` and `HOST`;
+ * what is left out is 127.0.0.1 and 7878.
+ *
+ * @throws YodelError `YODEL_INVALID_ADDRESS`, saying what is wrong and showing the right form
+ */
+export function parseAddress(text: string | number): Address {
+  const whole = String(text).trim();
+  const unix = /^unix:(?:\/\/)?(.*)$/s.exec(whole);
+  if (unix) {
+    const path = unix[1] ?? '';
+    if (path === '') throw invalid(whole, 'the path is missing', 'unix:///run/app.sock');
+    // The kernel's sun_path is 108 bytes with its NUL; both runtimes cut a longer path without a word.
+    if (Buffer.byteLength(path) > 107)
+      throw invalid(whole, 'a socket path has at most 107 bytes', 'unix:///run/app.sock');
+    return new UnixAddress(path);
+  }
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(whole)?.[1];
+  if (scheme !== undefined && scheme.toLowerCase() !== 'tcp') {
+    throw invalid(whole, `the scheme "${scheme}" is not known`, 'tcp://127.0.0.1:7878 or unix:///run/app.sock');
+  }
+  return parseTcp(whole, scheme === undefined ? whole : whole.slice(6).replace(/\/$/, ''));
+}
+
+/** How a peer is written in logs: `127.0.0.1:51234`, `[::1]:51234`, or the socket's path. */
+export function formatPeer(address: Address): string {
+  return address.scheme === 'unix' ? `unix:${address.path}` : hostAndPort(address.host, address.port);
+}
+
+function parseTcp(whole: string, rest: string): TcpAddress {
+  if (/^\d+$/.test(rest)) return new TcpAddress(defaultHost, parsePort(whole, rest));
+  // [HOST]:PORT, HOST:PORT, HOST, or :PORT. A bare IPv6 address has colons of its own and needs brackets to take a port.
+  const parts = /^\[([^\]]*)\](?::(.*))?$/s.exec(rest) ?? /^([^:]*)(?::([^:]*))?$/s.exec(rest);
+  if (!parts) throw invalid(whole, 'an IPv6 address needs brackets', '[::1]:7878');
+  const [, host = '', port] = parts;
+  if (/[\s/@?#[\]]/.test(host)) throw invalid(whole, 'the host is not a name or an IP address', '127.0.0.1:7878');
+  return new TcpAddress(host === '' ? defaultHost : host, port === undefined ? defaultPort : parsePort(whole, port));
+}
+
+function parsePort(whole: string, text: string): number {
+  if (!/^\d+$/.test(text)) throw invalid(whole, `the port "${text}" is not a number`, '127.0.0.1:7878');
+  const port = Number(text);
+  if (port > 65535) throw invalid(whole, `the port ${text} is above 65535`, '127.0.0.1:7878');
+  return port;
+}
+
+function hostAndPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function invalid(text: string, why: string, example: string): YodelError {
+  return new YodelError(
+    'YODEL_INVALID_ADDRESS',
+    `cannot read the address "${text}": ${why}. Write for example ${example}`,
+  );
+}

@@ -1,0 +1,101 @@
+/**
+ * The one error class of yodel and the registry of its codes.
+ *
+ * Codes are stable: programs may compare them, and the reference page is made from this table. Texts may change.
+ */
+
+/** Every code a {@link YodelError} can carry, with what it means. */
+export const errorCodes = {
+  YODEL_MESSAGE_TOO_LONG: 'A message is longer than maxMessageLength.',
+  YODEL_INVALID_UTF8: 'A text message holds bytes that are not UTF-8.',
+  YODEL_INVALID_FRAME: 'A length field holds a value that no frame can have.',
+  YODEL_UNFINISHED_FRAME: 'The peer ended in the middle of a length-prefixed frame.',
+  YODEL_UNENCODABLE_MESSAGE:
+    'A message cannot be sent in this framing: it contains the delimiter, or is too long for the length field.',
+  YODEL_INVALID_OPTION: 'An option is unknown, or its value is not allowed.',
+  YODEL_INVALID_ADDRESS: 'An address cannot be read.',
+  YODEL_INVALID_HANDLER: 'A handler is neither a function nor an object with open, message, batch or close.',
+  YODEL_ADDRESS_IN_USE: 'Another program already listens at this address.',
+  YODEL_ADDRESS_NOT_AVAILABLE: 'This machine does not have the address.',
+  YODEL_PERMISSION_DENIED: 'The operating system does not allow this address to this user.',
+  YODEL_HOST_NOT_FOUND: 'The host name has no address.',
+  YODEL_CONNECTION_REFUSED: 'Nothing listens at the address.',
+  YODEL_CONNECTION_RESET: 'The peer broke the connection off.',
+  YODEL_CONNECTION_CLOSED: 'The connection ended before the reply came, or is closed already.',
+  YODEL_NOT_CONNECTED: 'The client is reconnecting; nothing can be sent at the moment.',
+  YODEL_NETWORK: 'Any other failure of the network; `cause` has the details of the operating system.',
+  YODEL_CONNECT_TIMEOUT: 'No connection within connectTimeout.',
+  YODEL_REQUEST_TIMEOUT: 'No reply within requestTimeout.',
+  YODEL_IDLE_TIMEOUT: 'The peer sent nothing for idleTimeout.',
+  YODEL_MESSAGE_TIMEOUT: 'The peer did not finish a message within messageTimeout of its first byte.',
+  YODEL_DRAIN_TIMEOUT: 'The peer took none of its replies for drainTimeout.',
+  YODEL_SHUTDOWN_TIMEOUT: 'The session was not done within shutdownTimeout of the shutdown.',
+  YODEL_RATE_EXCEEDED: 'The peer sent more messages than `rate` allows, and ratePolicy is "close".',
+  YODEL_TOO_MANY_CONNECTIONS: 'The server already serves maxConnections connections.',
+  YODEL_TOO_MANY_MESSAGES: 'The connection has been served maxMessages messages.',
+  YODEL_SHUTTING_DOWN: 'The server is shutting down and takes no new connections.',
+  YODEL_HANDLER_FAILED: 'The handler threw; `cause` is what it threw.',
+} as const;
+
+/** A stable code, such as `YODEL_ADDRESS_IN_USE`. */
+export type ErrorCode = keyof typeof errorCodes;
+
+/**
+ * What yodel throws, rejects with and reports.
+ *
+ * `code` is stable, `message` says what happened, where and what to do, `cause` is the error below it, if there is one.
+ */
+export class YodelError extends Error {
+  /** What went wrong, for programs. */
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'YodelError';
+    this.code = code;
+  }
+}
+
+/** How the operating system's error codes read in yodel. Those that are missing here become `YODEL_NETWORK`. */
+const systemErrors: Record<string, { code: ErrorCode; says: string }> = {
+  EADDRINUSE: {
+    code: 'YODEL_ADDRESS_IN_USE',
+    says: 'the address is in use: stop the other program, or choose another port (port 0 takes a free one)',
+  },
+  EADDRNOTAVAIL: { code: 'YODEL_ADDRESS_NOT_AVAILABLE', says: 'this machine does not have that address' },
+  EACCES: { code: 'YODEL_PERMISSION_DENIED', says: 'permission denied (ports below 1024 need privileges)' },
+  EPERM: { code: 'YODEL_PERMISSION_DENIED', says: 'permission denied' },
+  ENOTFOUND: { code: 'YODEL_HOST_NOT_FOUND', says: 'there is no host of that name' },
+  EAI_AGAIN: { code: 'YODEL_HOST_NOT_FOUND', says: 'the host name could not be looked up' },
+  ECONNREFUSED: { code: 'YODEL_CONNECTION_REFUSED', says: 'connection refused: nothing listens there' },
+  ENOENT: { code: 'YODEL_CONNECTION_REFUSED', says: 'there is no such socket file or folder' },
+  ENOTSOCK: { code: 'YODEL_CONNECTION_REFUSED', says: 'that file is not a socket' },
+  ECONNRESET: { code: 'YODEL_CONNECTION_RESET', says: 'the peer reset the connection' },
+  EPIPE: { code: 'YODEL_CONNECTION_RESET', says: 'the peer no longer takes data' },
+  ECONNABORTED: { code: 'YODEL_CONNECTION_RESET', says: 'the connection was aborted' },
+  ETIMEDOUT: { code: 'YODEL_NETWORK', says: 'the peer does not answer (timed out by the operating system)' },
+  EHOSTUNREACH: { code: 'YODEL_NETWORK', says: 'the host cannot be reached' },
+  ENETUNREACH: { code: 'YODEL_NETWORK', says: 'the network cannot be reached' },
+  EMFILE: { code: 'YODEL_NETWORK', says: 'this process has no file descriptors left (see ulimit -n)' },
+};
+
+/**
+ * Turns an error of the operating system into a {@link YodelError}.
+ *
+ * @param where what was being done, such as `cannot listen on tcp://127.0.0.1:7878`
+ */
+export function systemError(where: string, cause: unknown): YodelError {
+  if (cause instanceof YodelError) return cause;
+  // A host name with several addresses fails with an AggregateError that carries the parts and, on Node, a code.
+  const first = cause instanceof AggregateError ? (cause.errors[0] as unknown) : cause;
+  const code = errnoOf(cause) ?? errnoOf(first);
+  const known = code === undefined ? undefined : systemErrors[code];
+  if (known) return new YodelError(known.code, `${where}: ${known.says}`, { cause });
+  const says = first instanceof Error ? first.message : String(first);
+  return new YodelError('YODEL_NETWORK', `${where}: ${says}`, { cause });
+}
+
+function errnoOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' ? code : undefined;
+}

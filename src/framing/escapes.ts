@@ -1,0 +1,34 @@
+/** Bytes written as text: `\0`, `\r\n`, `\xff`. */
+import { YodelError } from '../errors.ts';
+
+/** Bytes as text with escapes, as {@link parseBytes} reads them. */
+export function formatBytes(bytes: Uint8Array): string {
+  return Array.from(bytes, formatByte).join('');
+}
+
+const escapes: Record<string, number> = { '0': 0, n: 10, r: 13, t: 9, '\\': 92 };
+
+function formatByte(byte: number): string {
+  for (const [letter, value] of Object.entries(escapes)) if (value === byte) return `\\${letter}`;
+  return byte > 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`;
+}
+
+/**
+ * Text with the escapes `\0 \n \r \t \\ \xHH`, as bytes.
+ *
+ * @throws YodelError `YODEL_INVALID_OPTION` for another escape
+ */
+export function parseBytes(text: string): Uint8Array {
+  const parts: Buffer[] = [];
+  for (const [token, hex, letter] of text.matchAll(/\\x([0-9a-f]{2})|\\(.)|[^\\]+|\\$/gis)) {
+    const value = hex !== undefined ? Number.parseInt(hex, 16) : letter === undefined ? undefined : escapes[letter];
+    if (value !== undefined) parts.push(Buffer.from([value]));
+    else if (token.startsWith('\\')) {
+      throw new YodelError(
+        'YODEL_INVALID_OPTION',
+        `the escape "${token}" is not known; there are \\0 \\n \\r \\t \\\\ and \\xHH with two hexadecimal digits`,
+      );
+    } else parts.push(Buffer.from(token));
+  }
+  return Buffer.concat(parts);
+}

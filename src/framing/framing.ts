@@ -1,0 +1,97 @@
+/**
+ * The contract of a framing: the rule between messages and frames.
+ *
+ * A framing is pure: no socket, no clock. What a decoder returns never depends on how the bytes were cut into chunks
+ * (`raw` alone shows chunks). See `lines.ts`, `delimiter.ts`, `length.ts` and `raw.ts`.
+ */
+import { YodelError } from '../errors.ts';
+import type { Batch, Message } from './message.ts';
+
+/** What messages hold: text that is checked to be UTF-8, or any bytes. */
+export type Encoding = 'utf8' | 'binary';
+
+/** How a decoder treats what comes. */
+export interface DecoderOptions {
+  /** The longest message that is taken, in bytes, its delimiter or length field not counted. */
+  readonly maxMessageLength: number;
+  /**
+   * What a longer one does. `close`: the decoder stops for good after the fault. `discard`: it leaves that message
+   * out, reports the fault, and goes on behind it.
+   */
+  readonly onTooLong: 'close' | 'discard';
+  /** `utf8` makes a message that is not UTF-8 a fault that stops the decoder for good. */
+  readonly encoding: Encoding;
+}
+
+/** Bytes -> messages, for one connection. Synchronous; copies only an unfinished tail. */
+export interface Decoder {
+  /**
+   * Takes the next chunk and gives the messages that it completed. The chunk is only read during the call, but the
+   * batch points into it.
+   *
+   * Less than a frame: an empty batch, the bytes are kept. Exactly a frame: one message, nothing kept. More: the
+   * messages, and the rest kept. A fault ends the batch; `batch.rest`, where there is one, is to be decoded next.
+   */
+  decode(chunk: Uint8Array): Batch;
+  /** Says that no more bytes will come. Gives the unfinished last message where the framing allows one, or a fault. */
+  end(): Batch;
+  /** Bytes that are held of an unfinished message; also above 0 while the rest of a discarded one is awaited. */
+  readonly pending: number;
+}
+
+/** Message -> frame, in place: the caller writes the message into its buffer and the encoder closes the frame around it. */
+export interface Encoder {
+  /** Bytes before the message. */
+  readonly headerSize: number;
+  /** The most bytes that come after the message. */
+  readonly trailerSize: number;
+  /**
+   * Writes header and trailer around the message that stands in `target` from `at + headerSize` to `end`.
+   *
+   * @param shape how the peer's own frames look, as `shapeOf` told it; without it, the framing's default
+   * @returns where the frame ends
+   * @throws YodelError `YODEL_UNENCODABLE_MESSAGE` when the message would not come out of a decoder as it went in
+   */
+  seal(target: Buffer, at: number, end: number, shape?: Uint8Array): number;
+  /**
+   * What a reply should take over from a message: its line ending, the bytes before its length field. `undefined`
+   * where the message does not show it.
+   */
+  shapeOf(message: Message): Uint8Array | undefined;
+}
+
+/** A rule between messages and frames. Immutable; one serves any number of connections. */
+export interface Framing {
+  /** As it is written on the command line: `lines`, `delimiter:\0`, `length:4`, `raw`. */
+  readonly name: string;
+  /** What messages of this framing hold when nothing else is said. */
+  readonly defaultEncoding: Encoding;
+  readonly encoder: Encoder;
+  createDecoder(options: DecoderOptions): Decoder;
+}
+
+/**
+ * The frame of one message, in a buffer of its own.
+ *
+ * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`
+ */
+export function encode(framing: Framing, message: string | Uint8Array): Uint8Array {
+  const { headerSize, trailerSize } = framing.encoder;
+  const bytes = typeof message === 'string' ? Buffer.from(message) : message;
+  const target = Buffer.allocUnsafe(headerSize + bytes.length + trailerSize);
+  target.set(bytes, headerSize);
+  return target.subarray(0, framing.encoder.seal(target, 0, headerSize + bytes.length));
+}
+
+/** @internal The same bytes as a Buffer, without copying. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** @internal The fault of a message above the limit. It does not tell the real length: that would depend on the chunks. */
+export function tooLong(messageNumber: number, limit: number): YodelError {
+  return new YodelError(
+    'YODEL_MESSAGE_TOO_LONG',
+    `message ${messageNumber} is longer than the limit of ${limit} bytes`,
+  );
+}

@@ -1,0 +1,239 @@
+/** Messages with their length before them: what most binary protocols speak. */
+import { YodelError } from '../errors.ts';
+import { checkUtf8 } from './checked.ts';
+import { asBuffer, type Decoder, type DecoderOptions, type Encoder, type Framing, tooLong } from './framing.ts';
+import { Batch, Message, type MessageFinder } from './message.ts';
+import { Tail } from './tail.ts';
+
+/** Where the length field stands and what it counts. The names are Netty's and tokio's. */
+export interface LengthOptions {
+  /** The width of the length field in bytes. Default 4. */
+  readonly bytes?: 1 | 2 | 4 | 8;
+  /** The byte order of the length field. Default `big`. */
+  readonly endian?: 'big' | 'little';
+  /** Bytes that come before the length field. Replies take them over from the message; else they are 0. Default 0. */
+  readonly offset?: number;
+  /** What is added to the field's value to get the message's length. Default 0. */
+  readonly adjustment?: number;
+  /** Whether the field's value counts the bytes up to its own end too. Default false. */
+  readonly includesHeader?: boolean;
+}
+
+/**
+ * Messages with their length before them.
+ *
+ * ```
+ * length()                              00 00 00 02 'h' 'i'         -> "hi"
+ * length({ bytes: 2, endian: 'little'}) 02 00 'h' 'i'               -> "hi"
+ * length({ includesHeader: true })      00 00 00 06 'h' 'i'         -> "hi"
+ * length({ bytes: 1, offset: 2 })       aa bb 02 'h' 'i'            -> "hi"
+ * length({ bytes: 1, adjustment: -1 })  03 'h' 'i'                  -> "hi"
+ * ```
+ *
+ * @throws YodelError `YODEL_INVALID_OPTION`
+ */
+export function length(options: LengthOptions = {}): Framing {
+  const layout = resolveLayout(options);
+  return {
+    name: describe(layout),
+    defaultEncoding: 'binary',
+    encoder: createEncoder(layout),
+    createDecoder: (decoderOptions) => new LengthDecoder(layout, decoderOptions),
+  };
+}
+
+type Layout = Required<LengthOptions> & {
+  /** Bytes before the message. */
+  readonly headerSize: number;
+  /** The message's length less the field's value. */
+  readonly correction: number;
+};
+
+/**
+ * The state is what the tail holds: less than a header, or a header and a part of its message. While a too long message
+ * is skipped the tail is empty and `#skip` counts what is still to come of it.
+ */
+class LengthDecoder implements Decoder {
+  readonly #layout: Layout;
+  readonly #options: DecoderOptions;
+  readonly #find: MessageFinder;
+  readonly #tail = new Tail();
+  #skip = 0;
+  #stopped = false;
+  #number = 0;
+
+  constructor(layout: Layout, options: DecoderOptions) {
+    this.#layout = layout;
+    this.#options = options;
+    this.#find = (source, at) => {
+      const start = at + layout.headerSize;
+      const end = start + readLength(layout, source, at);
+      return new Message(source, at, start, end, end);
+    };
+  }
+
+  get pending(): number {
+    return this.#skip > 0 ? 1 : this.#tail.length;
+  }
+
+  decode(bytes: Uint8Array): Batch {
+    const chunk = asBuffer(bytes);
+    if (this.#stopped || chunk.length === 0) return this.#batch([], 0);
+    let at = Math.min(this.#skip, chunk.length);
+    this.#skip -= at;
+    const slices: Buffer[] = [];
+    if (this.#tail.length > 0) {
+      at = this.#fillHeader(chunk);
+      if (this.#tail.length < this.#layout.headerSize) return this.#batch(slices, 0);
+      const length = this.#lengthAt(this.#tail.bytes, 0);
+      if (typeof length !== 'number') return this.#faulty(slices, 0, length, chunk, at);
+      const missing = this.#layout.headerSize + length - this.#tail.length;
+      this.#tail.append(chunk.subarray(at, at + missing));
+      if (chunk.length - at < missing) return this.#batch(slices, 0);
+      at += missing;
+      slices.push(this.#tail.take());
+    }
+    return this.#decodeFrames(chunk, at, slices);
+  }
+
+  end(): Batch {
+    if (this.#stopped || this.pending === 0) return this.#batch([], 0);
+    const missing = this.#skip > 0 ? 'inside a discarded message' : `after ${this.#tail.length} bytes of a frame`;
+    const fault = new YodelError('YODEL_UNFINISHED_FRAME', `input ended ${missing}, in message ${this.#number + 1}`);
+    return this.#batch([], 0, fault);
+  }
+
+  #decodeFrames(chunk: Buffer, start: number, slices: Buffer[]): Batch {
+    const { headerSize } = this.#layout;
+    let count = slices.length;
+    let at = start;
+    while (at + headerSize <= chunk.length) {
+      const length = this.#lengthAt(chunk, at);
+      if (typeof length !== 'number') {
+        if (at > start) slices.push(chunk.subarray(start, at));
+        return this.#faulty(slices, count, length, chunk, at + headerSize);
+      }
+      if (at + headerSize + length > chunk.length) break;
+      at += headerSize + length;
+      count++;
+    }
+    if (at > start) slices.push(chunk.subarray(start, at));
+    if (at < chunk.length) this.#tail.append(chunk.subarray(at));
+    return this.#batch(slices, count);
+  }
+
+  /** Completes the header in the tail, and says how much of the chunk that took. */
+  #fillHeader(chunk: Buffer): number {
+    const missing = Math.max(0, this.#layout.headerSize - this.#tail.length);
+    this.#tail.append(chunk.subarray(0, missing));
+    return Math.min(missing, chunk.length);
+  }
+
+  /** The length of the message whose header begins at `at`, or why it cannot be taken. */
+  #lengthAt(source: Buffer, at: number): number | { code: 'too-long' | 'negative'; length: number } {
+    const length = readLength(this.#layout, source, at);
+    if (length < 0) return { code: 'negative', length };
+    if (length > this.#options.maxMessageLength) return { code: 'too-long', length };
+    return length;
+  }
+
+  #faulty(
+    slices: Buffer[],
+    count: number,
+    { code, length }: { code: 'too-long' | 'negative'; length: number },
+    chunk: Buffer,
+    afterHeader: number,
+  ): Batch {
+    const number = this.#number + count + 1;
+    if (code === 'negative') {
+      const text = `message ${number} has a length field that means ${length} bytes`;
+      return this.#batch(slices, count, new YodelError('YODEL_INVALID_FRAME', text));
+    }
+    const fault = tooLong(number, this.#options.maxMessageLength);
+    this.#tail.take();
+    // A length above 2^53 cannot be counted off exactly, and would take centuries: nothing comes behind it.
+    if (this.#options.onTooLong === 'close' || !Number.isSafeInteger(length)) {
+      this.#stopped = true;
+      return this.#batch(slices, count, fault);
+    }
+    const here = Math.min(length, chunk.length - afterHeader);
+    this.#skip = length - here;
+    const rest = chunk.subarray(afterHeader + here);
+    return this.#batch(slices, count, fault, rest.length > 0 ? rest : undefined);
+  }
+
+  #batch(slices: Buffer[], count: number, fault?: YodelError, rest?: Buffer): Batch {
+    let batch = new Batch(this.#find, slices, count, fault, rest);
+    if (count > 0 && this.#options.encoding === 'utf8') batch = checkUtf8(this.#find, batch, false, this.#number + 1);
+    this.#number += batch.count + (batch.fault ? 1 : 0);
+    if (batch.fault && batch.fault.code !== 'YODEL_MESSAGE_TOO_LONG') this.#stopped = true;
+    if (this.#stopped) {
+      this.#tail.take();
+      this.#skip = 0;
+    }
+    return batch;
+  }
+}
+
+function createEncoder(layout: Layout): Encoder {
+  const { headerSize, bytes, offset, correction } = layout;
+  const largest = bytes === 8 ? Number.MAX_SAFE_INTEGER : 2 ** (8 * bytes) - 1;
+  return {
+    headerSize,
+    trailerSize: 0,
+    seal(target, at, end, shape) {
+      const size = end - at - headerSize;
+      const value = size - correction;
+      if (value < 0 || value > largest) {
+        throw new YodelError(
+          'YODEL_UNENCODABLE_MESSAGE',
+          `a message of ${size} bytes does not fit a length field of ${bytes} ${bytes === 1 ? 'byte' : 'bytes'}; use a wider one`,
+        );
+      }
+      target.fill(0, at, at + offset);
+      if (shape) target.set(shape.subarray(0, offset), at);
+      writeField(layout, target, at + offset, value);
+      return end;
+    },
+    shapeOf: (message) => (offset === 0 ? undefined : Uint8Array.from(message.header.subarray(0, offset))),
+  };
+}
+
+function readLength({ bytes, endian, offset, correction }: Layout, source: Buffer, at: number): number {
+  const field = at + offset;
+  if (bytes === 8) {
+    return Number(endian === 'big' ? source.readBigUInt64BE(field) : source.readBigUInt64LE(field)) + correction;
+  }
+  return (endian === 'big' ? source.readUIntBE(field, bytes) : source.readUIntLE(field, bytes)) + correction;
+}
+
+function writeField({ bytes, endian }: Layout, target: Buffer, at: number, value: number): void {
+  if (bytes === 8) {
+    if (endian === 'big') target.writeBigUInt64BE(BigInt(value), at);
+    else target.writeBigUInt64LE(BigInt(value), at);
+  } else if (endian === 'big') target.writeUIntBE(value, at, bytes);
+  else target.writeUIntLE(value, at, bytes);
+}
+
+function resolveLayout(options: LengthOptions): Layout {
+  const { bytes = 4, endian = 'big', offset = 0, adjustment = 0, includesHeader = false } = options;
+  const refuse = (text: string): never => {
+    throw new YodelError('YODEL_INVALID_OPTION', `the framing "length" takes ${text}`);
+  };
+  if (![1, 2, 4, 8].includes(bytes)) refuse(`a field of 1, 2, 4 or 8 bytes, not ${bytes}`);
+  if (endian !== 'big' && endian !== 'little') refuse(`"big" or "little" as endian, not ${JSON.stringify(endian)}`);
+  if (!Number.isInteger(offset) || offset < 0 || offset > 1024) refuse(`an offset from 0 to 1024, not ${offset}`);
+  if (!Number.isSafeInteger(adjustment)) refuse(`a whole number as adjustment, not ${adjustment}`);
+  const headerSize = offset + bytes;
+  const correction = adjustment - (includesHeader ? headerSize : 0);
+  return { bytes, endian, offset, adjustment, includesHeader, headerSize, correction };
+}
+
+function describe({ bytes, endian, offset, adjustment, includesHeader }: Layout): string {
+  const parts = [String(bytes)];
+  if (endian === 'little') parts.push('little');
+  if (offset !== 0) parts.push(`offset=${offset}`);
+  if (adjustment !== 0) parts.push(`adjust=${adjustment}`);
+  if (includesHeader) parts.push('inclusive');
+  return `length:${parts.join(',')}`;
+}

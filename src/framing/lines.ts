@@ -1,0 +1,59 @@
+/** Lines: what most text protocols speak. */
+
+import { YodelError } from '../errors.ts';
+import { DelimitedDecoder } from './delimited.ts';
+import type { Encoder, Framing } from './framing.ts';
+
+const LF = 0x0a;
+const CR = 0x0d;
+const lf = Buffer.from('\n');
+const crlf = Buffer.from('\r\n');
+
+/**
+ * One message a line. A line ends with LF; a CR before the LF belongs to the ending (CRLF); any other CR is data. The last
+ * line need not have an ending.
+ *
+ * ```
+ * input bytes       messages
+ * a\nb\r\n          "a" "b"
+ * \n                ""
+ * a\rb\n            "a\rb"
+ * a\r\r\n           "a\r"
+ * a   (end)         "a"
+ * a\r (end)         "a\r"
+ * ```
+ *
+ * Replies end as the message did. A message that contains LF cannot be sent as one line.
+ */
+export function lines(): Framing {
+  return framing;
+}
+
+const encoder: Encoder = {
+  headerSize: 0,
+  trailerSize: 2,
+  seal(target, at, end, shape = lf) {
+    const found = target.subarray(at, end).indexOf(LF);
+    if (found !== -1) {
+      throw new YodelError(
+        'YODEL_UNENCODABLE_MESSAGE',
+        `the message contains a line feed at offset ${found}, so it would arrive as several lines; send one message a line, or use another framing`,
+      );
+    }
+    // After a trailing CR a plain LF would be read as CRLF, and the CR be lost.
+    const ending = end > at && target[end - 1] === CR ? crlf : shape;
+    target.set(ending, end);
+    return end + ending.length;
+  },
+  shapeOf(message) {
+    const { length } = message.terminator;
+    return length === 0 ? undefined : length === 1 ? lf : crlf;
+  },
+};
+
+const framing: Framing = {
+  name: 'lines',
+  defaultEncoding: 'utf8',
+  encoder,
+  createDecoder: (options) => new DelimitedDecoder(lf, true, options),
+};

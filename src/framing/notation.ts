@@ -1,0 +1,46 @@
+/** How framings are written as text: `lines`, `delimiter:\0`, `length:4,little`, `raw`. */
+import { YodelError } from '../errors.ts';
+import { delimiter } from './delimiter.ts';
+import { parseBytes } from './escapes.ts';
+import type { Framing } from './framing.ts';
+import { type LengthOptions, length } from './length.ts';
+import { lines } from './lines.ts';
+import { raw } from './raw.ts';
+
+/** What `--framing` takes, for help and errors. */
+export const framingForms = 'lines, delimiter:BYTES, length[:BYTES][,little][,offset=N][,adjust=N][,inclusive], raw';
+
+/**
+ * Reads the text form of a framing.
+ *
+ * `delimiter:` is followed by the delimiter, in which `\0 \n \r \t \\ \xHH` are escapes. `length:` is followed by the width of
+ * the length field (1, 2, 4 or 8; 4 when left out) and the options of {@link length}.
+ *
+ * @throws YodelError `YODEL_INVALID_OPTION`
+ */
+export function parseFraming(text: string): Framing {
+  const [, kind, argument] = /^([a-z]+)(?:[:](.*))?$/s.exec(text) ?? [];
+  if (kind === 'lines' && argument === undefined) return lines();
+  if (kind === 'raw' && argument === undefined) return raw();
+  if (kind === 'delimiter' && argument !== undefined) return delimiter(parseBytes(argument));
+  if (kind === 'length') return length(parseLength(text, argument ?? '4'));
+  throw invalid(text);
+}
+
+function parseLength(text: string, argument: string): LengthOptions {
+  const options: { -readonly [Name in keyof LengthOptions]: LengthOptions[Name] } = {};
+  for (const part of argument.split(',')) {
+    const [, name, value] = /^(offset|adjust)=(-?\d+)$/.exec(part) ?? [];
+    if (/^[1248]$/.test(part)) options.bytes = Number(part) as 1 | 2 | 4 | 8;
+    else if (part === 'little' || part === 'big') options.endian = part;
+    else if (part === 'inclusive') options.includesHeader = true;
+    else if (name === 'offset') options.offset = Number(value);
+    else if (name === 'adjust') options.adjustment = Number(value);
+    else throw invalid(text);
+  }
+  return options;
+}
+
+function invalid(text: string): YodelError {
+  return new YodelError('YODEL_INVALID_OPTION', `the framing "${text}" is not known. There are: ${framingForms}`);
+}

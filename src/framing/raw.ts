@@ -1,0 +1,50 @@
+/** No framing at all: every chunk is a message. */
+import { YodelError } from '../errors.ts';
+import { asBuffer, type Decoder, type DecoderOptions, type Framing } from './framing.ts';
+import { Batch, Message } from './message.ts';
+
+/**
+ * Every chunk is a message: the only framing in which chunks show. A chunk longer than maxMessageLength gives several
+ * messages, none longer: there is no message boundary that this could break, and nothing is lost.
+ *
+ * Text cannot be checked in it, for a chunk may end inside a character.
+ */
+export function raw(): Framing {
+  return framing;
+}
+
+class RawDecoder implements Decoder {
+  readonly #limit: number;
+  readonly pending = 0;
+
+  constructor(options: DecoderOptions) {
+    if (options.encoding === 'utf8') {
+      throw new YodelError(
+        'YODEL_INVALID_OPTION',
+        'the framing "raw" cannot check text, for its chunks may end inside a character; use the encoding "binary", or the framing "lines"',
+      );
+    }
+    this.#limit = options.maxMessageLength;
+  }
+
+  decode(bytes: Uint8Array): Batch {
+    const chunk = asBuffer(bytes);
+    return new Batch(this.#find, chunk.length === 0 ? [] : [chunk], Math.ceil(chunk.length / this.#limit));
+  }
+
+  end(): Batch {
+    return new Batch(this.#find, [], 0);
+  }
+
+  readonly #find = (source: Buffer, at: number): Message => {
+    const end = Math.min(at + this.#limit, source.length);
+    return new Message(source, at, at, end, end);
+  };
+}
+
+const framing: Framing = {
+  name: 'raw',
+  defaultEncoding: 'binary',
+  encoder: { headerSize: 0, trailerSize: 0, seal: (_target, _at, end) => end, shapeOf: () => undefined },
+  createDecoder: (options) => new RawDecoder(options),
+};

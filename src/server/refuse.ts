@@ -1,0 +1,47 @@
+/** Turns a connection away with a word of reason. */
+import type { YodelError } from '../errors.ts';
+import { encode, type Framing } from '../framing/framing.ts';
+import type { Clock, Timer } from '../session/clock.ts';
+import type { Connection } from '../transport/transport.ts';
+
+/** A refused connection still costs a descriptor while it is told: in a flood, those above this number are not told. */
+const mostAtOnce = 64;
+
+/** Tells refused clients why, and forgets them. */
+export class Refusals {
+  readonly #clock: Clock;
+  readonly #framing: Framing;
+  readonly #lingerMs: number;
+  readonly #waiting = new Set<Connection>();
+
+  constructor(clock: Clock, framing: Framing, lingerMs: number) {
+    this.#clock = clock;
+    this.#framing = framing;
+    this.#lingerMs = lingerMs;
+  }
+
+  /** Sends `error` in the server's framing and ends the connection. */
+  refuse(connection: Connection, error: YodelError): void {
+    let timer: Timer | undefined;
+    connection.start({
+      // What the client sends meanwhile is read and dropped: unread, it would turn the closing into a reset.
+      onData() {},
+      onEnd() {},
+      onDrain() {},
+      onClose: () => {
+        timer?.cancel();
+        this.#waiting.delete(connection);
+      },
+    });
+    if (this.#waiting.size >= mostAtOnce) return connection.abort();
+    this.#waiting.add(connection);
+    connection.write(encode(this.#framing, `error: ${error.message}`));
+    connection.end();
+    timer = this.#clock.after(this.#lingerMs, () => connection.release());
+  }
+
+  /** Lets go of all that are being told. */
+  stop(): void {
+    for (const connection of this.#waiting) connection.release();
+  }
+}

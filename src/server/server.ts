@@ -1,0 +1,225 @@
+/** Listeners, admission, and the end of it all. */
+import { type Address, defaultAddress, parseAddress } from '../address.ts';
+import { systemError, YodelError } from '../errors.ts';
+import type { Encoding, Framing } from '../framing/framing.ts';
+import { lines } from '../framing/lines.ts';
+import { parseFraming } from '../framing/notation.ts';
+import { echo } from '../handlers/echo.ts';
+import {
+  refuseUnknown,
+  resolveOptions,
+  type ServerLimits,
+  type SessionLimits,
+  serverOptions,
+  sessionOptions,
+} from '../options.ts';
+import { type Clock, realClock } from '../session/clock.ts';
+import { type Handler, resolveHandler, type Session } from '../session/handler.ts';
+import { ServerSession, type SessionSettings } from '../session/session.ts';
+import { type Counters, type Subscriber, Telemetry } from '../telemetry/telemetry.ts';
+import { nodeTransport } from '../transport/node.ts';
+import type { Connection, Listener, Transport } from '../transport/transport.ts';
+import { Refusals } from './refuse.ts';
+
+/** What {@link serve} takes. Times are milliseconds, sizes are bytes; see the reference for each limit. */
+export interface ServeOptions extends Optional<SessionLimits>, Optional<ServerLimits> {
+  /** What to do with messages. Default: `echo`. */
+  readonly handler?: Handler | undefined;
+  /** Where to listen: one address or several. Default `tcp://127.0.0.1:7878`. */
+  readonly listen?: Address | string | number | readonly (Address | string | number)[] | undefined;
+  /** The rule between messages and frames: `lines()`, or its text form. Default `lines`. */
+  readonly framing?: Framing | string | undefined;
+  /** Whether messages are checked to be UTF-8. Default: as the framing does (`lines` and `delimiter` check). */
+  readonly encoding?: Encoding | undefined;
+  /** Closes the server when it is aborted, as {@link Server.close} does. */
+  readonly signal?: AbortSignal | undefined;
+  /** Is told what happens. */
+  readonly telemetry?: Subscriber | undefined;
+  /** @internal For tests. */
+  readonly transport?: Transport | undefined;
+  /** @internal For tests. */
+  readonly clock?: Clock | undefined;
+}
+
+type Optional<Values> = { readonly [Name in keyof Values]?: Values[Name] | undefined };
+
+/** A running server. */
+export interface Server extends AsyncDisposable {
+  /** Where it listens, in the order of the `listen` option; a port 0 has become the real one. */
+  readonly addresses: readonly Address[];
+  /** The sessions that are open now. */
+  readonly sessions: ReadonlySet<Session>;
+  /** Counts since the server began. */
+  readonly counters: Readonly<Counters>;
+  /** Resolves when the server has been closed. Never rejects. */
+  readonly closed: Promise<void>;
+  /**
+   * Takes no new connections, answers every complete message that has arrived, ends the sessions, and resolves when all are
+   * gone. Those that are not done after `timeoutMs` are broken off. A second call can shorten the time.
+   *
+   * @param options.timeoutMs default: the option `shutdownTimeout`
+   */
+  close(options?: { readonly timeoutMs?: number }): Promise<void>;
+}
+
+/**
+ * Starts a server. Resolves when it listens everywhere it should.
+ *
+ * ```ts
+ * const server = await serve({ listen: 'tcp://127.0.0.1:7878', handler: (message) => message.text.toUpperCase() });
+ * ```
+ *
+ * @throws YodelError `YODEL_INVALID_OPTION`, `YODEL_INVALID_ADDRESS`, `YODEL_INVALID_HANDLER`, `YODEL_ADDRESS_IN_USE`,
+ *   `YODEL_PERMISSION_DENIED`, …; the signal's reason when it is aborted already
+ */
+export async function serve(options: ServeOptions = {}): Promise<Server> {
+  refuseUnknown(options, knownOptions, 'serve()');
+  options.signal?.throwIfAborted();
+  const server = new MessageServer(options);
+  await server.listen(addressesOf(options.listen), options.transport ?? nodeTransport);
+  const abort = () => void server.close();
+  options.signal?.addEventListener('abort', abort, { once: true });
+  void server.closed.then(() => options.signal?.removeEventListener('abort', abort));
+  // It may have been aborted while it began to listen.
+  if (options.signal?.aborted) await server.close();
+  options.signal?.throwIfAborted();
+  return server;
+}
+
+const knownOptions = [
+  ...['handler', 'listen', 'framing', 'encoding', 'signal', 'telemetry', 'transport', 'clock'],
+  ...Object.keys(sessionOptions),
+  ...Object.keys(serverOptions),
+];
+
+class MessageServer implements Server {
+  readonly #limits: ServerLimits;
+  readonly #settings: SessionSettings;
+  readonly #telemetry = new Telemetry();
+  readonly #refusals: Refusals;
+  readonly #sessions = new Set<ServerSession>();
+  #listeners: Listener[] = [];
+  #addresses: Address[] = [];
+  #lastId = 0;
+  #closing = false;
+  #allGone: (() => void) | undefined;
+  readonly #closedPromise = Promise.withResolvers<void>();
+
+  constructor(options: ServeOptions) {
+    const framing = typeof options.framing === 'string' ? parseFraming(options.framing) : (options.framing ?? lines());
+    this.#limits = resolveOptions(serverOptions, options);
+    this.#settings = {
+      framing,
+      encoding: options.encoding ?? framing.defaultEncoding,
+      handler: resolveHandler(options.handler ?? echo),
+      limits: resolveOptions(sessionOptions, options),
+      telemetry: this.#telemetry,
+      clock: options.clock ?? realClock,
+    };
+    // What a framing cannot do should be said now, and not to the first client.
+    framing.createDecoder({ ...this.#settings.limits, encoding: this.#settings.encoding });
+    this.#refusals = new Refusals(this.#settings.clock, framing, this.#settings.limits.lingerTimeout);
+    if (options.telemetry) this.#telemetry.subscribe(options.telemetry);
+  }
+
+  get addresses(): readonly Address[] {
+    return this.#addresses;
+  }
+
+  get sessions(): ReadonlySet<Session> {
+    return this.#sessions;
+  }
+
+  get counters(): Readonly<Counters> {
+    return this.#telemetry.counters;
+  }
+
+  get closed(): Promise<void> {
+    return this.#closedPromise.promise;
+  }
+
+  async listen(addresses: readonly Address[], transport: Transport): Promise<void> {
+    try {
+      for (const address of addresses) {
+        const listener = await transport.listen(address, {
+          backlog: this.#limits.backlog,
+          accept: (connection) => this.#accept(connection),
+          failed: (cause) => this.#refused(undefined, systemError('cannot accept a connection', cause)),
+        });
+        this.#listeners.push(listener);
+        this.#addresses.push(listener.address);
+      }
+    } catch (error) {
+      await this.close({ timeoutMs: 0 });
+      throw error;
+    }
+    if (this.#telemetry.watched) for (const address of this.#addresses) this.#telemetry.emit('listening', address);
+  }
+
+  async close({ timeoutMs = this.#limits.shutdownTimeout }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    if (!this.#closing) {
+      this.#closing = true;
+      void this.#shutDown();
+    }
+    const timer = this.#settings.clock.after(timeoutMs, () => this.#breakOff(timeoutMs));
+    await this.closed;
+    timer.cancel();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #accept(connection: Connection): void {
+    const refusal = this.#whyRefused();
+    if (refusal) {
+      this.#refused(connection.peer, refusal);
+      this.#refusals.refuse(connection, refusal);
+      return;
+    }
+    const session = new ServerSession(++this.#lastId, connection, this.#settings, this.#sessionClosed);
+    this.#sessions.add(session);
+    session.start();
+  }
+
+  readonly #sessionClosed = (session: ServerSession): void => {
+    this.#sessions.delete(session);
+    if (this.#sessions.size === 0) this.#allGone?.();
+  };
+
+  #whyRefused(): YodelError | undefined {
+    const { maxConnections } = this.#limits;
+    if (this.#closing) return new YodelError('YODEL_SHUTTING_DOWN', 'the server is shutting down');
+    if (this.#sessions.size < maxConnections) return undefined;
+    const text = `the server already has ${maxConnections} connections, its limit; try again later`;
+    return new YodelError('YODEL_TOO_MANY_CONNECTIONS', text);
+  }
+
+  #refused(peer: Address | undefined, error: YodelError): void {
+    this.#telemetry.counters.connectionsRefused++;
+    this.#telemetry.countError(error);
+    if (this.#telemetry.watched) this.#telemetry.emit('refused', peer, error);
+  }
+
+  async #shutDown(): Promise<void> {
+    if (this.#telemetry.watched) this.#telemetry.emit('draining', this.#sessions.size);
+    const listenersGone = Promise.all(this.#listeners.map((listener) => listener.close()));
+    for (const session of this.#sessions) session.drain();
+    if (this.#sessions.size > 0) await new Promise<void>((resolve) => (this.#allGone = resolve));
+    this.#refusals.stop();
+    await listenersGone;
+    this.#closedPromise.resolve();
+  }
+
+  #breakOff(timeoutMs: number): void {
+    const text = `not done ${timeoutMs} ms after the server began to shut down`;
+    for (const session of this.#sessions) session.breakOff(new YodelError('YODEL_SHUTDOWN_TIMEOUT', text));
+  }
+}
+
+function addressesOf(listen: ServeOptions['listen']): Address[] {
+  const all = Array.isArray(listen) ? (listen as readonly (Address | string | number)[]) : [listen ?? defaultAddress];
+  if (all.length === 0)
+    throw new YodelError('YODEL_INVALID_OPTION', 'the option "listen" is empty; leave it out for the default');
+  return all.map((one) => (typeof one === 'object' ? (one as Address) : parseAddress(one as string | number)));
+}

@@ -1,0 +1,39 @@
+/**
+ * The pace of one connection: how many messages may be served now, and when the next one.
+ *
+ * The virtual scheduling form of the generic cell rate algorithm (ITU-T I.371): it keeps one number, the time at which the
+ * next message is due.
+ */
+export class Pace {
+  readonly #intervalMs: number;
+  readonly #toleranceMs: number;
+  #due: number;
+
+  /**
+   * @param perSecond messages a second; 0 is no pace
+   * @param burst how many messages may come at once after a pause
+   */
+  constructor(perSecond: number, burst: number, now: number) {
+    this.#intervalMs = perSecond === 0 ? 0 : 1000 / perSecond;
+    this.#toleranceMs = (burst - 1) * this.#intervalMs + (this.#intervalMs < timerSlackMs ? timerSlackMs : 0);
+    this.#due = now;
+  }
+
+  /** Admits up to `wanted` messages and says how many. */
+  admit(wanted: number, now: number): number {
+    if (this.#intervalMs === 0) return wanted;
+    const due = Math.max(this.#due, now - this.#toleranceMs);
+    if (due > now) return 0;
+    const admitted = Math.min(wanted, 1 + Math.floor((now - due) / this.#intervalMs));
+    this.#due = due + admitted * this.#intervalMs;
+    return admitted;
+  }
+
+  /** When the next message may be served. */
+  get due(): number {
+    return this.#due;
+  }
+}
+
+/** Timers are late by a millisecond or more: a fast pace may catch up so much, or it would not be kept. A slow one is a true sleep. */
+const timerSlackMs = 5;

@@ -1,0 +1,94 @@
+/**
+ * What happens in a server, as events and counters. The core tells it here and never logs: the log, the metrics and
+ * the dashboard are subscribers. With nobody subscribed an event costs one branch.
+ */
+import type { Address } from '../address.ts';
+import type { YodelError } from '../errors.ts';
+import type { Batch } from '../framing/message.ts';
+
+/** What a subscriber may know of a session. */
+export interface SessionView {
+  /** Counted from 1 over the life of the server. */
+  readonly id: number;
+  readonly peer: Address;
+  readonly local: Address;
+  readonly messagesReceived: number;
+  readonly messagesSent: number;
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+}
+
+/** What can be subscribed to. Every method is optional, and is called synchronously: it must be quick and must not throw. */
+export interface Subscriber {
+  /** The server listens at an address. */
+  listening?(address: Address): void;
+  /** The server takes no new connections any more; its sessions are being ended. */
+  draining?(sessions: number): void;
+  /** A connection was not taken, or accepting failed (then there is no peer). */
+  refused?(peer: Address | undefined, error: YodelError): void;
+  /** A session begins. */
+  opened?(session: SessionView): void;
+  /** Messages go to the handler. The batch's bytes are lent for the call. */
+  received?(session: SessionView, batch: Batch): void;
+  /** A message was discarded (`onTooLong: 'discard'`); the session goes on. */
+  discarded?(session: SessionView, error: YodelError): void;
+  /** The handler threw. `error.cause` is what it threw. */
+  handlerFailed?(session: SessionView, error: YodelError): void;
+  /** A session is over. Without an error it ended as both sides wished. */
+  closed?(session: SessionView, error: YodelError | undefined): void;
+}
+
+/** Counts since the server began. */
+export interface Counters {
+  connectionsAccepted: number;
+  connectionsRefused: number;
+  connectionsOpen: number;
+  messagesReceived: number;
+  messagesSent: number;
+  bytesReceived: number;
+  bytesSent: number;
+  /** How often each error code was met. */
+  readonly errors: Map<string, number>;
+}
+
+/** A server's events and counters. */
+export class Telemetry {
+  readonly counters: Counters = {
+    connectionsAccepted: 0,
+    connectionsRefused: 0,
+    connectionsOpen: 0,
+    messagesReceived: 0,
+    messagesSent: 0,
+    bytesReceived: 0,
+    bytesSent: 0,
+    errors: new Map(),
+  };
+  readonly #subscribers: Subscriber[] = [];
+  /** Whether anybody is subscribed: look before you emit. */
+  watched = false;
+
+  /** Begins to tell `subscriber` what happens. */
+  subscribe(subscriber: Subscriber): void {
+    this.#subscribers.push(subscriber);
+    this.watched = true;
+  }
+
+  /** Tells all subscribers. */
+  emit<Name extends keyof Subscriber>(name: Name, ...details: Parameters<NonNullable<Subscriber[Name]>>): void {
+    for (const subscriber of this.#subscribers) {
+      (subscriber[name] as ((...all: unknown[]) => void) | undefined)?.(...details);
+    }
+  }
+
+  /** Counts an error and tells the subscribers of a handler that failed; with none, it goes to the process's warnings. */
+  handlerFailed(session: SessionView, error: YodelError): void {
+    if (this.#subscribers.some((subscriber) => subscriber.handlerFailed)) this.emit('handlerFailed', session, error);
+    // A bug must not vanish because nobody subscribed to it.
+    else process.emitWarning(error.cause instanceof Error ? error.cause : error);
+  }
+
+  countError(error: YodelError): void {
+    const { errors } = this.counters;
+    errors.set(error.code, (errors.get(error.code) ?? 0) + 1);
+  }
+}

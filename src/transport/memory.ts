@@ -1,0 +1,188 @@
+/**
+ * Connections inside one process, for tests: no socket, no time. It is as unkind as a network may be: it cuts bytes into
+ * chunks of a chosen size, takes only as much as fits its small buffer, and overwrites each chunk that it lent.
+ */
+import { type Address, TcpAddress } from '../address.ts';
+import { YodelError } from '../errors.ts';
+import type { Connection, Listener, ListenOptions, Receiver, Transport } from './transport.ts';
+
+/** How unkind to be. */
+export interface MemoryOptions {
+  /** The size of the chunks that bytes arrive in. Default: whatever is there. */
+  readonly chunkSize?: number;
+  /** What one direction holds between the two ends before the writer has to wait. Default 64 KiB. */
+  readonly capacity?: number;
+}
+
+/** A transport whose addresses exist only in this object. */
+export function memoryTransport(options: MemoryOptions = {}): Transport {
+  const listeners = new Map<string, ListenOptions>();
+  let lastPort = 49_151;
+  return {
+    async connect(address, { signal } = {}) {
+      signal?.throwIfAborted();
+      const listener = listeners.get(String(address));
+      if (!listener) {
+        throw new YodelError('YODEL_CONNECTION_REFUSED', `cannot connect to ${address}: nothing listens there`);
+      }
+      const [client, server] = memoryPair(options, address, new TcpAddress('127.0.0.1', ++lastPort));
+      listener.accept(server);
+      return client;
+    },
+    async listen(wanted, listenOptions): Promise<Listener> {
+      const address = wanted.scheme === 'tcp' && wanted.port === 0 ? new TcpAddress(wanted.host, ++lastPort) : wanted;
+      const name = String(address);
+      if (listeners.has(name)) {
+        throw new YodelError('YODEL_ADDRESS_IN_USE', `cannot listen on ${name}: the address is in use`);
+      }
+      listeners.set(name, listenOptions);
+      return { address, close: async () => void listeners.delete(name) };
+    },
+  };
+}
+
+/** Two connected ends: the client's and the server's. */
+export function memoryPair(
+  options: MemoryOptions = {},
+  server: Address = new TcpAddress('127.0.0.1', 7878),
+  client: Address = new TcpAddress('127.0.0.1', 50_000),
+): [Connection, Connection] {
+  const a = new MemoryConnection(client, server, options);
+  const b = new MemoryConnection(server, client, options);
+  a.other = b;
+  b.other = a;
+  return [a, b];
+}
+
+class MemoryConnection implements Connection {
+  readonly lendsChunks = true;
+  readonly local: Address;
+  readonly peer: Address;
+  other!: MemoryConnection;
+  readonly #chunkSize: number;
+  readonly #capacity: number;
+  /** Written here, but without room on the way. */
+  #outgoing = Buffer.alloc(0);
+  /** On the way to here: what a kernel's receive buffer holds. */
+  #incoming = Buffer.alloc(0);
+  #receiver: Receiver | undefined;
+  #paused = false;
+  #ending = false;
+  #finSent = false;
+  #finReceived = false;
+  #endedTold = false;
+  #closed = false;
+  #deliveryDue = false;
+
+  constructor(
+    local: Address,
+    peer: Address,
+    { chunkSize = Number.MAX_SAFE_INTEGER, capacity = 65_536 }: MemoryOptions,
+  ) {
+    this.local = local;
+    this.peer = peer;
+    this.#chunkSize = chunkSize;
+    this.#capacity = capacity;
+  }
+
+  get unsent(): number {
+    return this.#outgoing.length;
+  }
+
+  start(receiver: Receiver): void {
+    this.#receiver = receiver;
+    this.#deliverSoon();
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#ending || this.#closed) return;
+    this.#outgoing = Buffer.concat([this.#outgoing, bytes]);
+    this.#send();
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#deliverSoon();
+  }
+
+  end(): void {
+    this.#ending = true;
+    this.#send();
+  }
+
+  release(): void {
+    if (this.#closed) return;
+    this.#close();
+    if (!this.#finSent || this.#incoming.length > 0) this.#resetOther();
+  }
+
+  abort(): void {
+    if (this.#closed) return;
+    this.#close();
+    this.#resetOther();
+  }
+
+  #resetOther(): void {
+    this.other.#close(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
+  }
+
+  #send(): void {
+    if (this.#closed) return;
+    const room = this.#capacity - this.other.#incoming.length;
+    const sent = this.#outgoing.subarray(0, Math.max(0, room));
+    this.other.#incoming = Buffer.concat([this.other.#incoming, sent]);
+    this.#outgoing = this.#outgoing.subarray(sent.length);
+    if (this.#ending && this.#outgoing.length === 0) {
+      this.#finSent = true;
+      this.other.#finReceived = true;
+      this.#closeWhenBothEnded();
+    }
+    this.other.#deliverSoon();
+  }
+
+  #deliverSoon(): void {
+    if (this.#deliveryDue || !this.#receiver) return;
+    this.#deliveryDue = true;
+    queueMicrotask(() => {
+      this.#deliveryDue = false;
+      this.#deliver();
+    });
+  }
+
+  #deliver(): void {
+    if (this.#paused || this.#closed) return;
+    if (this.#incoming.length > 0) {
+      const lent = Buffer.from(this.#incoming.subarray(0, this.#chunkSize));
+      this.#incoming = this.#incoming.subarray(lent.length);
+      this.#receiver?.onData(lent);
+      lent.fill('!');
+      this.other.#roomAgain();
+      this.#deliverSoon();
+    } else if (this.#finReceived && !this.#endedTold) {
+      this.#endedTold = true;
+      this.#receiver?.onEnd();
+      this.#closeWhenBothEnded();
+    }
+  }
+
+  #roomAgain(): void {
+    const waited = this.#outgoing.length;
+    this.#send();
+    if (this.#outgoing.length < waited) queueMicrotask(() => this.#closed || this.#receiver?.onDrain());
+  }
+
+  #closeWhenBothEnded(): void {
+    if (this.#finSent && this.#endedTold) this.#close();
+  }
+
+  #close(error?: Error): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#outgoing = Buffer.alloc(0);
+    queueMicrotask(() => this.#receiver?.onClose(error));
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * The contract of a transport: connections that carry bytes, and listeners that accept them.
+ *
+ * A session and a client know only this. `node.ts` speaks TCP and Unix sockets, `memory.ts` is for tests; all pass the
+ * same contract tests.
+ */
+import type { Address } from '../address.ts';
+
+/** What a connection tells its owner. No call comes before `start`, and none after `onClose`. */
+export interface Receiver {
+  /** The peer's next bytes. See {@link Connection.lendsChunks} for how long they may be used. */
+  onData(chunk: Uint8Array): void;
+  /** The peer has ended its side (FIN): no more bytes will come. This side may go on writing. */
+  onEnd(): void;
+  /** Some of what waited to be sent has gone; `unsent` tells what still waits. Not called for what never had to wait. */
+  onDrain(): void;
+  /**
+   * The connection is gone: both sides have ended, or it was aborted or broken (then `error` says why). Called
+   * exactly once, never from inside a call to the connection.
+   */
+  onClose(error?: Error): void;
+}
+
+/** One transport-level stream. */
+export interface Connection {
+  /** This side's address. */
+  readonly local: Address;
+  /** The other side's address. A Unix socket's client has no path of its own: then it is the listener's. */
+  readonly peer: Address;
+  /**
+   * Whether `onData` lends its chunk for the call only: the bytes will be overwritten afterwards. If so, `write`
+   * copies what it cannot hand on at once, so that a lent chunk may be written back.
+   */
+  readonly lendsChunks: boolean;
+  /** Bytes written that the operating system has not taken yet: they cost this process memory. */
+  readonly unsent: number;
+
+  /** Begins to receive. To be called once. */
+  start(receiver: Receiver): void;
+  /**
+   * Sends bytes after all earlier ones. It always takes all of them: look at `unsent` before you write more. Unless
+   * the connection lends its chunks, the bytes must not change any more. Does nothing once the connection is ended,
+   * aborted or closed.
+   */
+  write(bytes: Uint8Array): void;
+  /** Stops `onData` until `resume`: the peer will be slowed down by the network's own flow control. */
+  pause(): void;
+  resume(): void;
+  /** Sends FIN after all that was written. The peer may go on sending. */
+  end(): void;
+  /** Stops reading and lets go of the connection, without a reset if it can: for one that has ended and sent all it had. */
+  release(): void;
+  /** Ends the connection at once; what is unsent is lost, and the peer sees a reset where the transport has one. */
+  abort(): void;
+}
+
+/** Accepts connections at one address. */
+export interface Listener {
+  /** Where it really listens: with port 0, the port that was taken. */
+  readonly address: Address;
+  /** Takes no more connections, and resolves when the address is free again. Those that were accepted go on. */
+  close(): Promise<void>;
+}
+
+/** How to listen. */
+export interface ListenOptions {
+  /** How long the queue of connections not yet accepted may get. */
+  readonly backlog: number;
+  /** Called for each connection, which does nothing before its `start`. */
+  readonly accept: (connection: Connection) => void;
+  /** Called when accepting fails; the listener goes on. */
+  readonly failed: (error: Error) => void;
+}
+
+/** A way to connect and to listen. */
+export interface Transport {
+  /**
+   * Resolves when connected.
+   *
+   * @throws YodelError `YODEL_CONNECTION_REFUSED`, `YODEL_HOST_NOT_FOUND`, `YODEL_NETWORK`, …; the signal's reason when
+   *   it is aborted
+   */
+  connect(address: Address, options?: { readonly signal?: AbortSignal | undefined }): Promise<Connection>;
+  /**
+   * Resolves when listening.
+   *
+   * @throws YodelError `YODEL_ADDRESS_IN_USE`, `YODEL_PERMISSION_DENIED`, …
+   */
+  listen(address: Address, options: ListenOptions): Promise<Listener>;
+}
