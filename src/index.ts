@@ -1,1 +1,22 @@
-export { serve } from './server/server.ts';
+/**
+ * yodel: messages over TCP. This list is all that is public.
+ *
+ * @module
+ */
+export { type Address, defaultAddress, parseAddress, TcpAddress, UnixAddress } from './address.ts';
+export { type Client, connect, type RequestOptions } from './client/client.ts';
+export type { ClientState, ConnectOptions } from './client/options.ts';
+export { type ErrorCode, errorCodes, YodelError } from './errors.ts';
+export { delimiter } from './framing/delimiter.ts';
+export { type Encoding, encode, type Framing } from './framing/framing.ts';
+export { type LengthOptions, length } from './framing/length.ts';
+export { lines } from './framing/lines.ts';
+export { Batch, Message } from './framing/message.ts';
+export { parseFraming } from './framing/notation.ts';
+export { raw } from './framing/raw.ts';
+export { discard } from './handlers/discard.ts';
+export { echo } from './handlers/echo.ts';
+export type { ClientLimits, ReconnectLimits, ServerLimits, SessionLimits } from './options.ts';
+export { type ServeOptions, type Server, serve } from './server/server.ts';
+export type { Handler, HandlerObject, MessageHandler, Reply, Session } from './session/handler.ts';
+export type { Counters, SessionView, Subscriber } from './telemetry/telemetry.ts';

@@ -21,6 +21,8 @@ export interface OptionSpec {
   readonly off?: string;
   /** The largest value that is taken. */
   readonly max?: number;
+  /** The option's name on the command line and in the environment, where it is not the name itself. */
+  readonly flag?: string;
   /** The words a `choice` takes. */
   readonly choices?: readonly string[];
 }
@@ -35,6 +37,7 @@ export const sessionOptions = {
   /** The longest message that is taken, in bytes, its delimiter or length field not counted. */
   maxMessageLength: {
     kind: 'size',
+    flag: 'max-message',
     default: 65_536,
     max: longestMessage,
     summary: 'The longest message that is taken, in bytes, its delimiter or length field not counted.',
@@ -228,6 +231,9 @@ export const reconnectOptions = {
 export type ValuesOf<Table extends Record<string, OptionSpec>> = {
   -readonly [Name in keyof Table]: Table[Name] extends { readonly choices: readonly (infer Word)[] } ? Word : number;
 };
+
+/** The same options, all of which may be left out. */
+export type OptionalValues<Values> = { readonly [Name in keyof Values]?: Values[Name] | undefined };
 
 /** Limits of one session, all given. See the reference for each. */
 export type SessionLimits = ValuesOf<typeof sessionOptions>;

@@ -99,7 +99,9 @@ class LengthDecoder implements Decoder {
   end(): Batch {
     if (this.#stopped || this.pending === 0) return this.#batch([], 0);
     const missing = this.#skip > 0 ? 'inside a discarded message' : `after ${this.#tail.length} bytes of a frame`;
-    const fault = new YodelError('YODEL_UNFINISHED_FRAME', `input ended ${missing}, in message ${this.#number + 1}`);
+    // A discarded message was counted when its fault was reported.
+    const number = this.#skip > 0 ? this.#number : this.#number + 1;
+    const fault = new YodelError('YODEL_UNFINISHED_FRAME', `input ended ${missing}, in message ${number}`);
     return this.#batch([], 0, fault);
   }
 
@@ -151,12 +153,12 @@ class LengthDecoder implements Decoder {
     }
     const fault = tooLong(number, this.#options.maxMessageLength);
     this.#tail.take();
-    // A length above 2^53 cannot be counted off exactly, and would take centuries: nothing comes behind it.
-    if (this.#options.onTooLong === 'close' || !Number.isSafeInteger(length)) {
+    if (this.#options.onTooLong === 'close') {
       this.#stopped = true;
       return this.#batch(slices, count, fault);
     }
     const here = Math.min(length, chunk.length - afterHeader);
+    // Above 2^53 this does not count exactly; but the end of such a message is centuries away.
     this.#skip = length - here;
     const rest = chunk.subarray(afterHeader + here);
     return this.#batch(slices, count, fault, rest.length > 0 ? rest : undefined);

@@ -6,6 +6,7 @@ import { lines } from '../framing/lines.ts';
 import { parseFraming } from '../framing/notation.ts';
 import { echo } from '../handlers/echo.ts';
 import {
+  type OptionalValues,
   refuseUnknown,
   resolveOptions,
   type ServerLimits,
@@ -22,7 +23,7 @@ import type { Connection, Listener, Transport } from '../transport/transport.ts'
 import { Refusals } from './refuse.ts';
 
 /** What {@link serve} takes. Times are milliseconds, sizes are bytes; see the reference for each limit. */
-export interface ServeOptions extends Optional<SessionLimits>, Optional<ServerLimits> {
+export interface ServeOptions extends OptionalValues<SessionLimits>, OptionalValues<ServerLimits> {
   /** What to do with messages. Default: `echo`. */
   readonly handler?: Handler | undefined;
   /** Where to listen: one address or several. Default `tcp://127.0.0.1:7878`. */
@@ -40,8 +41,6 @@ export interface ServeOptions extends Optional<SessionLimits>, Optional<ServerLi
   /** @internal For tests. */
   readonly clock?: Clock | undefined;
 }
-
-type Optional<Values> = { readonly [Name in keyof Values]?: Values[Name] | undefined };
 
 /** A running server. */
 export interface Server extends AsyncDisposable {

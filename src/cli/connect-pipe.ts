@@ -1,0 +1,248 @@
+/**
+ * `yodel connect` in a pipe: bytes go both ways untouched, and the exit status tells the truth.
+ *
+ * What is counted are messages, so that it can be said how many were answered; the bytes do not wait for that.
+ */
+import { systemError, YodelError } from '../errors.ts';
+import type { Decoder, Framing } from '../framing/framing.ts';
+import { nodeTransport } from '../transport/node.ts';
+import type { Connection, Receiver } from '../transport/transport.ts';
+import type { ConnectSettings } from './connect.ts';
+import { exitStatus, report } from './fail.ts';
+
+/** Above this many bytes waiting on one side, the other side is not read. */
+const highWaterMark = 262_144;
+/** A message longer than this is counted without being held. */
+const longestCounted = 16_777_216;
+/** When the server ends first: how long the end of input may still be on its way. */
+const endOfInputGraceMs = 100;
+
+/** Connects stdin and stdout to a server. Resolves with the exit status. */
+export async function pipe(settings: ConnectSettings): Promise<number> {
+  const connection = await connectWithin(settings);
+  return await new Pipe(settings, connection).run();
+}
+
+async function connectWithin({ address, connectTimeoutMs }: ConnectSettings): Promise<Connection> {
+  const text = `cannot connect to ${address}: no answer within ${connectTimeoutMs} ms`;
+  const signal = connectTimeoutMs === 0 ? undefined : AbortSignal.timeout(connectTimeoutMs);
+  return await nodeTransport.connect(address, { signal }).catch((error: unknown) => {
+    throw signal?.aborted ? new YodelError('YODEL_CONNECT_TIMEOUT', text) : error;
+  });
+}
+
+class Pipe implements Receiver {
+  readonly #settings: ConnectSettings;
+  readonly #connection: Connection;
+  readonly #sent: MessageCounter;
+  readonly #answered: MessageCounter;
+  readonly #done = Promise.withResolvers<number>();
+  #inputEnded = false;
+  #serverEnded = false;
+  /** Bytes of replies that stdout has not taken. process.stdout.writableLength is always 0 on Bun. */
+  #unprinted = 0;
+  #silence: NodeJS.Timeout | undefined;
+  #status: number | undefined;
+
+  constructor(settings: ConnectSettings, connection: Connection) {
+    this.#settings = settings;
+    this.#connection = connection;
+    this.#sent = new MessageCounter(settings.framing);
+    this.#answered = new MessageCounter(settings.framing);
+  }
+
+  run(): Promise<number> {
+    process.on('SIGINT', () => this.#interrupted(130));
+    process.on('SIGTERM', () => this.#interrupted(143));
+    process.stdout.on('error', (error) => this.#outputFailed(error));
+    this.#connection.start(this);
+    process.stdin
+      .on('data', (chunk: Buffer) => this.#send(chunk))
+      .on('end', () => this.#endInput())
+      .on('error', (error) => {
+        report(systemError('cannot read the input', error));
+        this.#end(exitStatus.failure);
+        this.#connection.abort();
+      });
+    return this.#done.promise;
+  }
+
+  // Input -> server -------------------------------------------------------------------------------------------------
+
+  #send(chunk: Buffer): void {
+    if (this.#inputEnded) return;
+    const bytes = this.#sent.addUpTo(chunk, this.#settings.count);
+    this.#connection.write(bytes);
+    if (this.#sent.count >= this.#settings.count) this.#endInput();
+    else if (this.#connection.unsent > highWaterMark) process.stdin.pause();
+  }
+
+  #endInput(): void {
+    if (this.#inputEnded) return;
+    this.#inputEnded = true;
+    this.#sent.end();
+    // A terminal or a pipe that nobody closes would keep the process alive.
+    process.stdin.destroy();
+    this.#connection.end();
+    this.#awaitServer();
+  }
+
+  // Server -> output ------------------------------------------------------------------------------------------------
+
+  onData(chunk: Uint8Array): void {
+    this.#answered.add(chunk);
+    this.#unprinted += chunk.length;
+    // A chunk that is lent must be copied: stdout may hold it for long.
+    const bytes = this.#connection.lendsChunks ? Buffer.from(chunk) : chunk;
+    process.stdout.write(bytes, () => this.#printed(bytes.length));
+    if (this.#unprinted > highWaterMark) this.#connection.pause();
+    if (this.#inputEnded) this.#awaitServer();
+  }
+
+  #printed(size: number): void {
+    this.#unprinted -= size;
+    if (this.#unprinted <= highWaterMark / 2) this.#connection.resume();
+    if (this.#unprinted === 0) this.#finishWhenPrinted();
+  }
+
+  onDrain(): void {
+    if (this.#connection.unsent <= highWaterMark / 2 && !this.#inputEnded) process.stdin.resume();
+    if (this.#inputEnded) this.#awaitServer();
+  }
+
+  onEnd(): void {
+    this.#serverEnded = true;
+    this.#answered.end();
+    if (this.#inputEnded && this.#connection.unsent === 0) return this.#connection.end();
+    // The end of input may be there already and not be read yet.
+    process.stdin.resume();
+    setTimeout(() => {
+      if (!this.#inputEnded || this.#connection.unsent > 0) {
+        report(this.#endedEarly());
+        this.#end(exitStatus.failure);
+        this.#connection.abort();
+      }
+    }, endOfInputGraceMs);
+  }
+
+  onClose(error?: Error): void {
+    clearTimeout(this.#silence);
+    process.stdin.destroy();
+    const allAnswered = this.#serverEnded && this.#answered.count >= this.#sent.count;
+    if (this.#status === undefined && error && !allAnswered) {
+      const broken = systemError(`the connection to ${this.#settings.address} broke`, error);
+      report(new YodelError(broken.code, `${broken.message}; ${this.#counts()}`));
+      this.#status = exitStatus.failure;
+    }
+    if (this.#status === undefined) this.#noteMissing();
+    this.#end(exitStatus.good);
+    this.#finishWhenPrinted();
+  }
+
+  /** Not every server answers each message, so too few answers are no failure; but too few where there are some may be. */
+  #noteMissing(): void {
+    const { count } = this.#answered;
+    if (count > 0 && count < this.#sent.count) process.stderr.write(`yodel: note: ${this.#counts()}\n`);
+  }
+
+  // Ends ------------------------------------------------------------------------------------------------------------
+
+  /** After the end of input: the server has some time, anew after each sign of life. */
+  #awaitServer(): void {
+    clearTimeout(this.#silence);
+    if (this.#settings.waitMs === 0) return;
+    this.#silence = setTimeout(() => {
+      const allAnswered = this.#answered.count >= this.#sent.count;
+      if (!allAnswered) {
+        const { address, waitMs } = this.#settings;
+        report(
+          new YodelError(
+            'YODEL_REQUEST_TIMEOUT',
+            `${address} was silent for ${waitMs} ms; ${this.#counts()} (see --wait)`,
+          ),
+        );
+      }
+      this.#end(allAnswered ? exitStatus.good : exitStatus.timeout);
+      this.#connection.release();
+    }, this.#settings.waitMs);
+  }
+
+  #interrupted(status: number): void {
+    this.#end(status);
+    this.#connection.abort();
+    process.exit(status);
+  }
+
+  /** Nobody reads the replies any more (`| head`): there is nothing left to do, and nothing to complain about. */
+  #outputFailed(error: NodeJS.ErrnoException): void {
+    if (error.code !== 'EPIPE') report(systemError('cannot write the output', error));
+    this.#unprinted = 0;
+    this.#end(error.code === 'EPIPE' ? exitStatus.good : exitStatus.failure);
+    this.#connection.abort();
+  }
+
+  #end(status: number): void {
+    this.#status ??= status;
+    clearTimeout(this.#silence);
+  }
+
+  #finishWhenPrinted(): void {
+    if (this.#status !== undefined && this.#unprinted === 0) this.#done.resolve(this.#status);
+  }
+
+  #endedEarly(): YodelError {
+    const { address } = this.#settings;
+    return new YodelError(
+      'YODEL_CONNECTION_CLOSED',
+      `${address} ended the connection before the end of input; ${this.#counts()}`,
+    );
+  }
+
+  #counts(): string {
+    const unsent = this.#connection.unsent > 0 ? `, ${this.#connection.unsent} bytes of input were not sent` : '';
+    return `${this.#answered.count} of ${this.#sent.count} messages were answered${unsent}`;
+  }
+}
+
+/** Counts the messages in a stream of bytes. */
+class MessageCounter {
+  readonly #decoder: Decoder;
+  #count = 0;
+
+  constructor(framing: Framing) {
+    this.#decoder = framing.createDecoder({
+      maxMessageLength: longestCounted,
+      onTooLong: 'discard',
+      encoding: 'binary',
+    });
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  add(chunk: Uint8Array): void {
+    this.addUpTo(chunk, Number.POSITIVE_INFINITY);
+  }
+
+  /** Counts, and gives the bytes up to the end of message number `limit`. */
+  addUpTo(chunk: Uint8Array, limit: number): Uint8Array {
+    for (let rest: Uint8Array | undefined = chunk; rest; ) {
+      const batch: ReturnType<Decoder['decode']> = this.#decoder.decode(rest);
+      const missing = limit - this.#count;
+      if (batch.count >= missing) {
+        batch.take(missing);
+        const behind = batch.byteLength + (batch.rest?.length ?? 0) + this.#decoder.pending;
+        this.#count = limit;
+        return chunk.subarray(0, chunk.length - behind);
+      }
+      this.#count += batch.count + (batch.fault ? 1 : 0);
+      rest = batch.rest;
+    }
+    return chunk;
+  }
+
+  end(): void {
+    this.#count += this.#decoder.end().count;
+  }
+}

@@ -1,0 +1,45 @@
+/** Runs `yodel connect`: by hand on a terminal, else as a part of a pipe. */
+import { type Address, defaultAddress, parseAddress } from '../address.ts';
+import type { Framing } from '../framing/framing.ts';
+import { parseFraming } from '../framing/notation.ts';
+import { UsageError } from './fail.ts';
+
+/** What both ways of connecting need. Times are milliseconds. */
+export interface ConnectSettings {
+  readonly address: Address;
+  readonly framing: Framing;
+  /** Messages to send before ending; Infinity for all. */
+  readonly count: number;
+  readonly connectTimeoutMs: number;
+  readonly waitMs: number;
+}
+
+/** Connects, and resolves when the conversation is over. Sets the exit status. */
+export async function runConnect(
+  address: string | undefined,
+  port: string | undefined,
+  flags: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const settings: ConnectSettings = {
+    address: readAddress(address, port),
+    framing: parseFraming(String(flags.framing)),
+    count: (flags.count as number | undefined) ?? Number.POSITIVE_INFINITY,
+    connectTimeoutMs: flags.connectTimeout as number,
+    waitMs: flags.wait as number,
+  };
+  if (process.stdin.isTTY && process.stdout.isTTY) {
+    const { talk } = await import('./connect-terminal.ts');
+    process.exitCode = await talk(settings);
+  } else {
+    const { pipe } = await import('./connect-pipe.ts');
+    process.exitCode = await pipe(settings);
+  }
+}
+
+function readAddress(address: string | undefined, port: string | undefined): Address {
+  if (address === undefined) return defaultAddress;
+  if (port === undefined) return parseAddress(address);
+  if (!/^\d+$/.test(port)) throw new UsageError(`"${port}" is not a port; write HOST PORT or HOST:PORT`);
+  const host = address.includes(':') && !address.startsWith('[') ? `[${address}]` : address;
+  return parseAddress(`${host}:${port}`);
+}

@@ -1,0 +1,38 @@
+/** How the command ends: one clear line on stderr and an exit status. */
+import { YodelError } from '../errors.ts';
+import { harmlessText } from './harmless.ts';
+
+/** Exit statuses of the command. A signal gives 128 plus its number. */
+export const exitStatus = { good: 0, failure: 1, usage: 2, unmet: 3, timeout: 4 } as const;
+
+/** An error of the command line: what was wrong and what is right. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** What the user has got wrong, as opposed to what went wrong. */
+const usageCodes: ReadonlySet<string> = new Set([
+  'YODEL_INVALID_OPTION',
+  'YODEL_INVALID_ADDRESS',
+  'YODEL_INVALID_HANDLER',
+]);
+
+/** Says on stderr what happened, in one line; a bug in yodel itself shows its stack. */
+export function report(error: unknown): void {
+  const expected = error instanceof YodelError || error instanceof UsageError;
+  const text = expected ? harmlessText(error.message) : `internal error, please report it: ${stackOf(error)}`;
+  process.stderr.write(`yodel: ${text}\n`);
+}
+
+/** The exit status that tells of `error`. */
+export function statusOf(error: unknown): number {
+  if (error instanceof UsageError) return exitStatus.usage;
+  if (!(error instanceof YodelError)) return exitStatus.failure;
+  if (usageCodes.has(error.code)) return exitStatus.usage;
+  return error.code === 'YODEL_CONNECT_TIMEOUT' ? exitStatus.timeout : exitStatus.failure;
+}
+
+/** An error's stack, or whatever else was thrown. */
+export function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,85 @@
+/** Flags and environment variables made from the option tables. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { OptionSpec } from '../options.ts';
+import { formatQuantity, parseQuantity, unitForms } from './units.ts';
+
+/** `maxConnections` -> `max-connections`; some options have a shorter name of their own. */
+export function flagName(name: string, spec: OptionSpec): string {
+  return spec.flag ?? name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** `max-connections` -> `YODEL_MAX_CONNECTIONS`. */
+export function envName(flag: string): string {
+  return `YODEL_${flag.replaceAll('-', '_').toUpperCase()}`;
+}
+
+/** Adds one flag for each option of a table, under a heading of the help. */
+export function addTable(command: Command, heading: string, table: Readonly<Record<string, OptionSpec>>): void {
+  command.optionsGroup(heading);
+  for (const [name, spec] of Object.entries(table)) {
+    const flag = flagName(name, spec);
+    command.addOption(
+      new Option(`--${flag} <${placeholder(spec)}>`, lowerFirst(spec.summary).replace(/\.$/, ''))
+        .argParser((text) => readValue(spec, text))
+        .env(envName(flag))
+        .default(undefined, shownDefault(spec)),
+    );
+  }
+}
+
+/** The values that were given for a table's options, by their names in the library. */
+export function tableValues(
+  table: Readonly<Record<string, OptionSpec>>,
+  given: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const [name, spec] of Object.entries(table)) {
+    const key = flagName(name, spec).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+    if (given[key] !== undefined) values[name] = given[key];
+  }
+  return values;
+}
+
+/** The default as people write it. */
+export function shownDefault(spec: OptionSpec): string {
+  if (spec.kind === 'choice') return String(spec.default);
+  return spec.default === 0 ? `off: ${spec.off}` : formatQuantity(spec.kind, spec.default as number);
+}
+
+function placeholder(spec: OptionSpec): string {
+  if (spec.kind === 'choice') return (spec.choices ?? []).join('|');
+  return { count: 'number', size: 'size', duration: 'time', rate: 'n/s' }[spec.kind];
+}
+
+function readValue(spec: OptionSpec, text: string): number | string {
+  if (spec.kind === 'choice') {
+    if (spec.choices?.includes(text)) return text;
+    throw new InvalidArgumentError(`It takes ${spec.choices?.join(' or ')}.`);
+  }
+  const form = unitForms[spec.kind];
+  const value = parseQuantity(spec.kind, text);
+  if (value === undefined) throw new InvalidArgumentError(`It takes ${form}.`);
+  if (value === 0 && spec.off === undefined) throw new InvalidArgumentError(`It cannot be 0; it takes ${form}.`);
+  if (value > (spec.max ?? Number.MAX_SAFE_INTEGER)) {
+    throw new InvalidArgumentError(`The most is ${formatQuantity(spec.kind, spec.max ?? Number.MAX_SAFE_INTEGER)}.`);
+  }
+  return value;
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
+
+/** A flag that takes a time. */
+export function durationOption(flags: string, description: string, defaultMs: number): Option {
+  return new Option(flags, description)
+    .argParser((text) => readValue({ kind: 'duration', default: 0, off: '', summary: '', reason: '' }, text))
+    .default(defaultMs, formatQuantity('duration', defaultMs));
+}
+
+/** A flag that takes a count from 1. */
+export function positiveCount(flags: string, description: string): Option {
+  return new Option(flags, description).argParser((text) =>
+    readValue({ kind: 'count', default: 0, summary: '', reason: '' }, text),
+  );
+}

@@ -1,0 +1,31 @@
+/** Makes what a peer sent safe to show: nothing in it can move the cursor, change colours or reorder text. */
+import { isUtf8 } from 'node:buffer';
+
+// C0 with its newlines, DEL and C1; then what reorders or hides text: bidi controls, line and paragraph separators, zero
+// width and interlinear marks, the byte order mark, and tag characters.
+const harmful =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: to find them is the purpose
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\udb40[\udc00-\udc7f]/g;
+
+const shortEscapes: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\0': '\\0' };
+
+/** Text with every harmful character as an escape: `\n`, `\x1b`, `\u202e`. */
+export function harmlessText(text: string): string {
+  return text.replace(harmful, escapeCharacter);
+}
+
+/** Bytes as harmless text: as UTF-8 when they are UTF-8, else with `\xHH` for each byte that is not printable ASCII. */
+export function harmlessBytes(bytes: Uint8Array): string {
+  if (isUtf8(bytes)) return harmlessText(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
+  return Array.from(bytes, (byte) =>
+    byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`,
+  ).join('');
+}
+
+function escapeCharacter(character: string): string {
+  const short = shortEscapes[character];
+  if (short !== undefined) return short;
+  const point = character.codePointAt(0) ?? 0;
+  if (point < 0x100) return `\\x${point.toString(16).padStart(2, '0')}`;
+  return point < 0x10000 ? `\\u${point.toString(16).padStart(4, '0')}` : `\\u{${point.toString(16)}}`;
+}

@@ -1,0 +1,48 @@
+/** The flags of `yodel serve`. What it does is in `serve.ts`, loaded only when it runs. */
+import { Command, Option } from 'commander';
+import { framingForms } from '../framing/notation.ts';
+import { serverOptions, sessionOptions } from '../options.ts';
+import { addTable } from './flags.ts';
+
+const examples = `Examples:
+  yodel serve                                     echo on 127.0.0.1:7878
+  yodel serve ./handler.ts --listen 9000          your own handler, on port 9000
+  yodel serve --listen :0 --listen unix:///tmp/y  a free port and a Unix socket
+  yodel serve --max-message 512 --rate 1/s        short messages, one a second
+  yodel serve --framing length:4 --json           binary messages, logged as JSON
+`;
+
+/** `yodel serve`. */
+export function serveCommand(): Command {
+  const command = new Command('serve')
+    .summary('serve clients: echo, or a handler of your own')
+    .description(
+      'Serves any number of clients: takes their messages, prints them, and answers.\n' +
+        'SIGTERM or Ctrl-C answers what has arrived and ends with status 0; a second one ends at once.',
+    )
+    .argument('[handler]', 'echo, discard, or a TypeScript or JavaScript file that default-exports a handler', 'echo')
+    .addHelpText('before', examples)
+    .helpOption('-h, --help', 'show this help')
+    .addOption(
+      new Option('--listen <address>', 'where to listen; may be given several times (default: tcp://127.0.0.1:7878)')
+        .argParser((value, previous: string[] | undefined) => [...(previous ?? []), value])
+        .env('YODEL_LISTEN'),
+    )
+    .addOption(new Option('--framing <framing>', framingForms).env('YODEL_FRAMING').default('lines'))
+    .addOption(
+      new Option('--encoding <encoding>', 'utf8 checks messages, binary takes any bytes (default: as the framing)')
+        .choices(['utf8', 'binary'])
+        .env('YODEL_ENCODING'),
+    )
+    .optionsGroup('Output:')
+    .option('--quiet', 'print no connections and messages, only where it listens and what goes wrong')
+    .option('--json', 'print one JSON object a line')
+    .option('--no-messages', 'print connections, but not their messages')
+    .action(async (handler: string, flags: Record<string, unknown>) => {
+      const { runServe } = await import('./serve.ts');
+      await runServe(handler, flags);
+    });
+  addTable(command, 'Limits of a connection:', sessionOptions);
+  addTable(command, 'Limits of the server:', serverOptions);
+  return command;
+}

@@ -1,0 +1,142 @@
+/** Runs `yodel serve`: a server, its log on stdout, and the end by signals. */
+import { constants } from 'node:os';
+import { isatty } from 'node:tty';
+import { type Address, defaultAddress } from '../address.ts';
+import { serverOptions, sessionOptions } from '../options.ts';
+import { type ServeOptions, type Server, serve } from '../server/server.ts';
+import type { Subscriber } from '../telemetry/telemetry.ts';
+import { exitStatus, stackOf } from './fail.ts';
+import { tableValues } from './flags.ts';
+import { LineWriter } from './line-writer.ts';
+import { loadHandler } from './load-handler.ts';
+import { leftOutLine, sessionLog } from './session-log.ts';
+import { paintFor, wantsColor } from './style.ts';
+import { version } from './version.ts';
+
+/** How long the log's last lines may take when the server is done. */
+const lastLinesMs = 1000;
+
+/** Serves until a signal ends it, then ends the process. */
+export async function runServe(handlerName: string, flags: Readonly<Record<string, unknown>>): Promise<void> {
+  const json = flags.json === true;
+  const quiet = flags.quiet === true;
+  const handler = await loadHandler(handlerName);
+  const errors = new LineWriter(
+    2,
+    (count) => leftOutLine(false, count),
+    () => {},
+  );
+  const say = (text: string) => errors.write(`yodel: ${text}`);
+  const writer = new LineWriter(
+    1,
+    (count) => leftOutLine(json, count),
+    (error) => {
+      const { code } = error as NodeJS.ErrnoException;
+      // A reader that has seen enough (`| head`) is no failure, but the operator should know that the log ends.
+      say(
+        code === 'EPIPE'
+          ? 'nobody reads the output any more; serving on without it'
+          : `the output failed: ${error.message}`,
+      );
+    },
+  );
+  const log = quiet
+    ? {}
+    : sessionLog({
+        json,
+        messages: flags.messages !== false,
+        paint: paintFor(wantsColor({ isTTY: isatty(1) })),
+        write: (line) => writer.write(line),
+      });
+  let brokenOff = 0;
+  const server = await serve({
+    ...(tableValues({ ...sessionOptions, ...serverOptions }, flags) as ServeOptions),
+    handler,
+    listen: listenAddresses(flags.listen),
+    framing: flags.framing as string,
+    encoding: flags.encoding as ServeOptions['encoding'],
+    telemetry: withFailures(log, say, () => brokenOff++),
+  });
+  welcome(server, handlerName, flags, say);
+  const closing = endOnSignals(server, say);
+  await server.closed;
+  closing.done();
+  await writer.close(lastLinesMs);
+  if (brokenOff > 0)
+    say(`${brokenOff} ${brokenOff === 1 ? 'connection was' : 'connections were'} broken off before all was answered`);
+  await errors.close(lastLinesMs);
+  // A handler may have left timers or sockets of its own behind.
+  process.exit(brokenOff > 0 ? exitStatus.failure : exitStatus.good);
+}
+
+/** The log, and on stderr what a handler threw: a bug must be seen with its stack, also with --quiet. */
+function withFailures(log: Subscriber, say: Say, brokenOff: () => void): Subscriber {
+  return {
+    ...log,
+    handlerFailed(session, error) {
+      log.handlerFailed?.(session, error);
+      say(`the handler failed for ${session.peer}#${session.id}: ${stackOf(error.cause)}`);
+    },
+    closed(session, error) {
+      log.closed?.(session, error);
+      if (error?.code === 'YODEL_SHUTDOWN_TIMEOUT') brokenOff();
+    },
+  };
+}
+
+function listenAddresses(given: unknown): string[] | undefined {
+  if (given === undefined) return undefined;
+  // The environment has one text for all of them.
+  return Array.isArray(given)
+    ? given
+    : String(given)
+        .split(/[\s,]+/)
+        .filter(Boolean);
+}
+
+function welcome(server: Server, handlerName: string, flags: Readonly<Record<string, unknown>>, say: Say): void {
+  const terminal = isatty(2) && flags.quiet !== true && flags.json !== true;
+  if (terminal) say(`${version}, handler ${handlerName}, framing ${String(flags.framing)}`);
+  for (const address of server.addresses) say(`listening on ${address}`);
+  const [first] = server.addresses;
+  if (terminal && first) {
+    const where = String(first) === String(defaultAddress) ? '' : ` ${first}`;
+    say(`talk to it from another terminal: yodel connect${where}${netcatHint(first)}; Ctrl-C ends it`);
+  }
+  if (server.addresses.some(isPublic)) {
+    say('everybody who reaches this machine can connect, and what they send is not encrypted');
+  }
+}
+
+function netcatHint(address: Address): string {
+  return address.scheme === 'unix' ? ` (or: nc -U ${address.path})` : ` (or: nc ${address.host} ${address.port})`;
+}
+
+function isPublic(address: Address): boolean {
+  return address.scheme === 'tcp' && !/^(127\.|::1$|::ffff:127\.|localhost$)/.test(address.host);
+}
+
+/** The first SIGTERM or SIGINT drains, the second ends at once. */
+function endOnSignals(server: Server, say: Say): { done(): void } {
+  let draining = false;
+  const signalled = (signal: NodeJS.Signals) => {
+    if (draining) process.exit(128 + constants.signals[signal]);
+    draining = true;
+    const { size } = server.sessions;
+    if (size > 0) {
+      const again = signal === 'SIGINT' ? 'Ctrl-C' : signal;
+      say(`ending ${size} ${size === 1 ? 'connection' : 'connections'}; ${again} again ends at once`);
+    }
+    void server.close();
+  };
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  for (const signal of signals) process.on(signal, signalled);
+  return {
+    done() {
+      for (const signal of signals) process.off(signal, signalled);
+    },
+  };
+}
+
+/** Says something on stderr, without ever waiting for it. */
+type Say = (text: string) => void;

@@ -1,0 +1,89 @@
+/** What `connect` takes, checked and with its defaults. */
+import { YodelError } from '../errors.ts';
+import type { Encoding, Framing } from '../framing/framing.ts';
+import { lines } from '../framing/lines.ts';
+import { parseFraming } from '../framing/notation.ts';
+import {
+  type ClientLimits,
+  clientOptions,
+  type OptionalValues,
+  type ReconnectLimits,
+  reconnectOptions,
+  refuseUnknown,
+  resolveOptions,
+} from '../options.ts';
+import { type Clock, realClock } from '../session/clock.ts';
+import { nodeTransport } from '../transport/node.ts';
+import type { Transport } from '../transport/transport.ts';
+
+/** What a client is doing; see the table in `client.ts`. */
+export type ClientState = 'open' | 'reconnecting' | 'ending' | 'closed';
+
+/** What {@link connect} takes. Times are milliseconds, sizes are bytes; see the reference for each limit. */
+export interface ConnectOptions extends OptionalValues<ClientLimits> {
+  /** The rule between messages and frames: `lines()`, or its text form. Default `lines`. */
+  readonly framing?: Framing | string | undefined;
+  /** Whether messages are checked to be UTF-8. Default: as the framing does (`lines` and `delimiter` check). */
+  readonly encoding?: Encoding | undefined;
+  /** Breaks the connecting, and later the connection, off when it is aborted. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Whether to connect again when an open connection is lost. Default: no. What was in flight is rejected or
+   * lost, never sent a second time.
+   */
+  readonly reconnect?: boolean | OptionalValues<ReconnectLimits> | undefined;
+  /** Told of each change of state, with the error that led to it, if one did. Must not throw. */
+  readonly onStateChange?: ((state: ClientState, error: YodelError | undefined) => void) | undefined;
+  /** @internal For tests. */
+  readonly transport?: Transport | undefined;
+  /** @internal For tests. */
+  readonly clock?: Clock | undefined;
+}
+
+/** @internal The options, all given. */
+export interface ClientSettings {
+  readonly limits: ClientLimits;
+  readonly framing: Framing;
+  readonly encoding: Encoding;
+  readonly reconnect: ReconnectLimits | undefined;
+  readonly onStateChange: ((state: ClientState, error: YodelError | undefined) => void) | undefined;
+  readonly transport: Transport;
+  readonly clock: Clock;
+}
+
+/**
+ * @internal
+ * @throws YodelError `YODEL_INVALID_OPTION`
+ */
+export function resolveClientOptions(options: ConnectOptions): ClientSettings {
+  refuseUnknown(options, knownOptions, 'connect()');
+  const framing = typeof options.framing === 'string' ? parseFraming(options.framing) : (options.framing ?? lines());
+  return {
+    limits: resolveOptions(clientOptions, options),
+    framing,
+    encoding: options.encoding ?? framing.defaultEncoding,
+    reconnect: resolveReconnect(options.reconnect),
+    onStateChange: options.onStateChange,
+    transport: options.transport ?? nodeTransport,
+    clock: options.clock ?? realClock,
+  };
+}
+
+const knownOptions = [
+  ...['framing', 'encoding', 'signal', 'reconnect', 'onStateChange', 'transport', 'clock'],
+  ...Object.keys(clientOptions),
+];
+
+function resolveReconnect(reconnect: ConnectOptions['reconnect']): ReconnectLimits | undefined {
+  if (reconnect === undefined || reconnect === false) return undefined;
+  const given = reconnect === true ? {} : reconnect;
+  refuseUnknown(given, Object.keys(reconnectOptions), 'reconnect');
+  const limits = resolveOptions(reconnectOptions, given);
+  if (limits.minDelay > limits.maxDelay) {
+    throw new YodelError(
+      'YODEL_INVALID_OPTION',
+      `minDelay (${limits.minDelay}) is above maxDelay (${limits.maxDelay})`,
+    );
+  }
+  return limits;
+}

@@ -1,0 +1,119 @@
+/** Runs the built command `yodel` as a user would, on the runtime that runs the tests. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { onTestFinished } from 'vitest';
+
+/** The built command: `npm test` builds it first. */
+export const commandPath: string = new URL('../../dist/cli/yodel.cjs', import.meta.url).pathname;
+
+export interface RunOptions {
+  /** Given to stdin, which is then closed. Default: nothing. */
+  readonly input?: string | Uint8Array;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  /** The program to run instead of yodel, with its arguments first. */
+  readonly program?: readonly [string, ...string[]];
+}
+
+export interface Outcome {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+/** Runs `yodel ARGS` to its end. */
+export async function yodel(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  return await run([process.execPath, commandPath, ...args], options);
+}
+
+/** Runs any program to its end. */
+export async function run(program: readonly [string, ...string[]], options: RunOptions = {}): Promise<Outcome> {
+  const child = start(program, options);
+  child.process.stdin?.on('error', () => undefined).end(options.input ?? '');
+  return await child.ended;
+}
+
+/** A program that runs. It is killed when the test ends. */
+export interface Running {
+  readonly process: ChildProcess;
+  readonly pid: number;
+  stdout(): string;
+  stderr(): string;
+  /** Resolves with the match as soon as stdout and stderr together hold the pattern; rejects when the program ends before. */
+  saw(pattern: RegExp): Promise<RegExpExecArray>;
+  readonly ended: Promise<Outcome>;
+  /** Sends a signal and waits for the end. */
+  stop(signal?: NodeJS.Signals): Promise<Outcome>;
+}
+
+/** Starts any program with pipes to it. */
+export function start([file, ...args]: readonly [string, ...string[]], options: RunOptions = {}): Running {
+  const child = spawn(file, args, {
+    cwd: options.cwd,
+    env: { ...process.env, YODEL_LISTEN: undefined, NO_COLOR: undefined, ...options.env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  let watchers: (() => void)[] = [];
+  const grown = () => {
+    for (const look of watchers) look();
+  };
+  child.stdout.on('data', (chunk: Buffer) => out.push(chunk) && grown());
+  child.stderr.on('data', (chunk: Buffer) => err.push(chunk) && grown());
+  const text = (chunks: Buffer[]) => Buffer.concat(chunks).toString();
+  const ended = new Promise<Outcome>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (status, signal) => {
+      resolve({ status, signal, stdout: Buffer.concat(out), stderr: text(err) });
+    });
+  });
+  ended.catch(() => undefined);
+  const running: Running = {
+    process: child,
+    pid: child.pid ?? 0,
+    stdout: () => text(out),
+    stderr: () => text(err),
+    saw: (pattern) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          const match = pattern.exec(`${text(err)}\n${text(out)}`);
+          if (!match) return;
+          watchers = watchers.filter((one) => one !== look);
+          resolve(match);
+        };
+        watchers.push(look);
+        look();
+        const gone = () => {
+          look();
+          reject(new Error(`${file} ended without ${pattern}; it said:\n${text(err)}\n${text(out)}`));
+        };
+        ended.then(gone, reject);
+      }),
+    ended,
+    stop(signal = 'SIGTERM') {
+      child.kill(signal);
+      return ended;
+    },
+  };
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await ended.catch(() => undefined);
+  });
+  return running;
+}
+
+/** A running `yodel serve`. */
+export interface RunningServer extends Running {
+  /** As it was printed: `tcp://127.0.0.1:40123`. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Starts `yodel serve ARGS` on a free port, unless the arguments name an address, and waits until it listens. */
+export async function serve(args: readonly string[] = [], options: RunOptions = {}): Promise<RunningServer> {
+  const listen = args.includes('--listen') ? [] : ['--listen', '127.0.0.1:0'];
+  const running = start([process.execPath, commandPath, 'serve', ...args, ...listen], options);
+  const [, address = ''] = await running.saw(/listening on (\S+)/);
+  return { ...running, address, port: Number(/:(\d+)$/.exec(address)?.[1] ?? 0) };
+}
