@@ -18,8 +18,8 @@ export function connectCommand(): Command {
     .summary('talk to a server, by hand or from a pipe')
     .description(
       'By hand: type a message and press Enter; replies show their round-trip time; Ctrl-D ends.\n' +
-        'From a pipe: input goes out as it comes, replies come out byte for byte; at the end of input the sending side is\n' +
-        'closed, and the command waits for what is still due.',
+        'From a pipe: input goes out as it comes, replies come out byte for byte; at the end of input the sending side ' +
+        'is closed, and the command waits for what is still due.',
     )
     .argument(
       '[address]',

@@ -19,10 +19,9 @@ export function addTable(command: Command, heading: string, table: Readonly<Reco
   for (const [name, spec] of Object.entries(table)) {
     const flag = flagName(name, spec);
     command.addOption(
-      new Option(`--${flag} <${placeholder(spec)}>`, lowerFirst(spec.summary).replace(/\.$/, ''))
+      new Option(`--${flag} <${placeholder(spec)}>`, describe(spec))
         .argParser((text) => readValue(spec, text))
-        .env(envName(flag))
-        .default(undefined, shownDefault(spec)),
+        .env(envName(flag)),
     );
   }
 }
@@ -43,7 +42,7 @@ export function tableValues(
 /** The default as people write it. */
 export function shownDefault(spec: OptionSpec): string {
   if (spec.kind === 'choice') return String(spec.default);
-  return spec.default === 0 ? `off: ${spec.off}` : formatQuantity(spec.kind, spec.default as number);
+  return spec.default === 0 ? 'off' : formatQuantity(spec.kind, spec.default as number);
 }
 
 function placeholder(spec: OptionSpec): string {
@@ -66,8 +65,10 @@ function readValue(spec: OptionSpec, text: string): number | string {
   return value;
 }
 
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
+/** The summary as a part of a sentence, with the default: the library fills that in, so commander does not know it. */
+function describe(spec: OptionSpec): string {
+  const { summary } = spec;
+  return `${summary.charAt(0).toLowerCase()}${summary.slice(1, -1)} (default: ${shownDefault(spec)})`;
 }
 
 /** A flag that takes a time. */

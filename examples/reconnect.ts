@@ -1,0 +1,24 @@
+// A client that finds its server again.
+import { connect, serve, YodelError } from 'yodel';
+
+const first = await serve({ listen: 0 });
+const [address] = first.addresses;
+const client = await connect(address, {
+  reconnect: { minDelay: 20, maxAttempts: 50 },
+  onStateChange: (state) => console.log(state),
+});
+
+await first.close(); // the server goes …
+try {
+  await client.request('is anybody there?');
+} catch (error) {
+  if (!(error instanceof YodelError)) throw error;
+  console.log(error.code); // … and requests say so, instead of being sent twice
+}
+
+const second = await serve({ listen: address }); // … and comes back
+while (client.state !== 'open') await new Promise((resolve) => setTimeout(resolve, 10));
+console.log((await client.request('hello again')).text);
+
+await client.close();
+await second.close();

@@ -1,0 +1,100 @@
+/**
+ * Makes the reference from the option tables, the error registry and the command's own help, so that it cannot drift:
+ * `npm run docs` writes the pages, a test compares them.
+ */
+import { writeFileSync } from 'node:fs';
+import { envName, flagName, shownDefault } from '../src/cli/flags.ts';
+import { createProgram } from '../src/cli/program.ts';
+import { errorCodes } from '../src/errors.ts';
+import { clientOptions, type OptionSpec, reconnectOptions, serverOptions, sessionOptions } from '../src/options.ts';
+
+const madeBy = '<!-- Made by `npm run docs`; do not edit. -->\n';
+
+/** Every page: its path in the project and its text. */
+export function pages(): Record<string, string> {
+  return {
+    'docs/reference/options.md': optionsPage(),
+    'docs/reference/errors.md': errorsPage(),
+    'docs/reference/command.md': commandPage(),
+  };
+}
+
+function optionsPage(): string {
+  return `${madeBy}
+# Options
+
+In the library times are milliseconds, sizes are bytes, rates are messages a second, and 0 is off where the table says
+what that means. On the command line and in the environment they take units: \`500ms\` \`10s\` \`5m\`, \`512\` \`64KiB\`
+\`1MB\`, \`1/s\` \`30/m\` \`50k/s\`; \`0\` or \`off\` is off. Flags go over the environment, the environment over the defaults.
+
+None of the defaults lets a peer cost more memory, time or descriptors than the table says. The two that are off,
+\`maxMessages\` and \`rate\`, are policies: without them a peer costs no more.
+
+## Of each connection of a server
+
+${table(sessionOptions, true)}
+## Of a server
+
+${table(serverOptions, true)}
+## Of a client
+
+Given to \`connect()\` in the library. \`yodel connect\` has flags of its own: see [the command](command.md).
+
+${table(clientOptions, false)}
+## Of a client's reconnecting
+
+Given as \`connect(address, { reconnect: { … } })\`, or \`reconnect: true\` for the defaults.
+
+${table(reconnectOptions, false)}`;
+}
+
+function table(options: Readonly<Record<string, OptionSpec>>, onCommandLine: boolean): string {
+  const rows = Object.entries(options).map(([name, spec]) => {
+    const flag = flagName(name, spec);
+    const spelled = onCommandLine ? `\`${name}\`<br>\`--${flag}\`<br>\`${envName(flag)}\`` : `\`${name}\``;
+    return `| ${spelled} | ${shownDefault(spec)} | ${meaning(spec)} | ${spec.reason} |`;
+  });
+  return `| Option | Default | What it does | Why this default |\n|---|---|---|---|\n${rows.join('\n')}\n`;
+}
+
+function meaning({ summary, off, choices }: OptionSpec): string {
+  if (choices) return `${summary} One of ${choices.map((word) => `\`${word}\``).join(', ')}.`;
+  return off === undefined ? summary : `${summary} 0: ${off}.`;
+}
+
+function errorsPage(): string {
+  const rows = Object.entries(errorCodes).map(([code, text]) => `| \`${code}\` | ${text} |`);
+  return `${madeBy}
+# Errors
+
+Everything that yodel throws, rejects with or reports is a \`YodelError\`. Its \`code\` is stable, its \`message\` says what
+happened, where and what to do, its \`cause\` is the error below it, if there is one.
+
+| Code | What it means |
+|---|---|
+${rows.join('\n')}
+`;
+}
+
+function commandPage(): string {
+  const program = createProgram();
+  const sections = [program, ...program.commands].map((command) => {
+    const name = command === program ? 'yodel' : `yodel ${command.name()}`;
+    let text = '';
+    command.configureHelp({ helpWidth: 100 });
+    command.configureOutput({ writeOut: (part) => (text += part) });
+    command.outputHelp();
+    return `## ${name}\n\n\`\`\`text\n${text.trim()}\n\`\`\`\n`;
+  });
+  return `${madeBy}
+# The command
+
+Data goes to stdout, everything else to stderr. Exit status: 0 good; 1 a network or runtime failure; 2 wrong usage; 4 a
+time-out; 130 and 143 when a signal ended it.
+
+${sections.join('\n')}`;
+}
+
+if (import.meta.main ?? process.argv[1]?.endsWith('reference.ts')) {
+  for (const [path, text] of Object.entries(pages())) writeFileSync(path, text);
+}

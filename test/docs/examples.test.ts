@@ -1,0 +1,67 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { run, serve, yodel } from '../support/command.ts';
+
+const root = new URL('../../', import.meta.url).pathname;
+const pages = ['README.md', ...readdirSync(`${root}docs`, { recursive: true }).map((name) => `docs/${name}`)].filter(
+  (name) => name.endsWith('.md'),
+);
+
+const programs: Record<string, RegExp> = {
+  'library.ts': /^\[ ["']you said one["'], ["']you said two["'] \]\n$/,
+  'binary.ts': /03 02 01/,
+  'reconnect.ts': /^reconnecting\nYODEL_NOT_CONNECTED\nopen\nhello again\nending\nclosed\n$/,
+  'news.ts': /^first\nyou are 1\nlast\n$/,
+  'watch.ts': /^1 received\nerror: message 2 is longer than the limit of 5 bytes\n1 YODEL_MESSAGE_TOO_LONG\n/,
+};
+
+for (const [name, expected] of Object.entries(programs)) {
+  test(`the example ${name} prints what it should`, async () => {
+    const outcome = await run([process.execPath, `${root}examples/${name}`]);
+    expect(outcome.stderr).toBe('');
+    expect(outcome.stdout.toString()).toMatch(expected);
+    expect(outcome.status).toBe(0);
+  });
+}
+
+const conversations: Record<string, { input: string; output: string }> = {
+  'shout.ts': { input: 'hello\nwörld\r\n', output: 'HELLO\nWÖRLD\r\n' },
+  'counter.ts': { input: 'a\nb\nbye\n', output: 'hello, what shall I count?\n1: a\n2: b\nsee you\n' },
+};
+
+for (const [name, { input, output }] of Object.entries(conversations)) {
+  test(`the handler ${name} answers as it should`, async () => {
+    const server = await serve([`${root}examples/${name}`]);
+    const client = await yodel(['connect', server.address], { input });
+    expect(client.stdout.toString()).toBe(output);
+    expect((await server.stop()).status).toBe(0);
+  });
+}
+
+test('every example file is run here', () => {
+  expect(readdirSync(`${root}examples`).sort()).toEqual(
+    [...Object.keys(programs), ...Object.keys(conversations)].sort(),
+  );
+});
+
+test('every program in the documents is one of the example files, word for word', () => {
+  let found = 0;
+  for (const page of pages) {
+    const text = readFileSync(root + page, 'utf8');
+    const marked = [...text.matchAll(/<!-- (examples\/\S+) -->\n```ts\n(.*?)```/gs)];
+    expect(marked.length, `${page} shows code that is not run`).toBe([...text.matchAll(/^```(ts|js)$/gm)].length);
+    for (const [, file, code] of marked) {
+      expect(code).toBe(readFileSync(root + file, 'utf8'));
+      found++;
+    }
+  }
+  expect(found).toBeGreaterThan(5);
+});
+
+test('every link in the documents leads to a file', () => {
+  for (const page of pages) {
+    for (const [, target = ''] of readFileSync(root + page, 'utf8').matchAll(/\]\(([^)#:]+)\)/g)) {
+      expect(existsSync(new URL(target, `file://${root}${page}`)), `${page} -> ${target}`).toBe(true);
+    }
+  }
+});

@@ -1,0 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { pages } from '../../scripts/reference.ts';
+
+for (const [path, text] of Object.entries(pages())) {
+  test(`${path} is what \`npm run docs\` makes of the sources`, () => {
+    expect(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')).toBe(text);
+  });
+}
