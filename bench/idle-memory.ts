@@ -25,7 +25,9 @@ async function measure(runtime: string): Promise<void> {
   // One client first, so that what the first connection alone costs (code, pools) is not counted as connection memory.
   await connectOne(Number(port)).then((socket) => socket.destroy());
   const before = residentMemory(server.pid);
-  const clients = spawn(process.execPath, [import.meta.filename, 'clients', port], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const clients = spawn(process.execPath, [import.meta.filename, 'clients', port], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   await once(clients.stdout, 'data');
   const each = (residentMemory(server.pid) - before) / count;
   console.log(`${runtime}: ${count} idle connections, ${(each / 1024).toFixed(1)} KiB of resident memory each`);

@@ -66,7 +66,8 @@ export const defaultAddress: TcpAddress = new TcpAddress(defaultHost, defaultPor
  */
 export function parseAddress(text: string | number): Address {
   const whole = String(text).trim();
-  const unix = /^unix:(?:\/\/)?(.*)$/s.exec(whole);
+  if (typeof text === 'number') return new TcpAddress(defaultHost, parsePort(whole, whole));
+  const unix = /^unix:(?:\/\/)?(.*)$/is.exec(whole);
   if (unix) {
     const path = unix[1] ?? '';
     if (path === '') throw invalid(whole, 'the path is missing', 'unix:///run/app.sock');
@@ -93,12 +94,12 @@ function parseTcp(whole: string, rest: string): TcpAddress {
   const parts = /^\[([^\]]*)\](?::(.*))?$/s.exec(rest) ?? /^([^:]*)(?::([^:]*))?$/s.exec(rest);
   if (!parts) throw invalid(whole, 'an IPv6 address needs brackets', '[::1]:7878');
   const [, host = '', port] = parts;
-  if (/[\s/@?#[\]]/.test(host)) throw invalid(whole, 'the host is not a name or an IP address', '127.0.0.1:7878');
+  if (/^-|[\s/@?#[\]]/.test(host)) throw invalid(whole, 'the host is not a name or an IP address', '127.0.0.1:7878');
   return new TcpAddress(host === '' ? defaultHost : host, port === undefined ? defaultPort : parsePort(whole, port));
 }
 
 function parsePort(whole: string, text: string): number {
-  if (!/^\d+$/.test(text)) throw invalid(whole, `the port "${text}" is not a number`, '127.0.0.1:7878');
+  if (!/^\d+$/.test(text)) throw invalid(whole, `the port "${text}" is not a number from 0 to 65535`, '127.0.0.1:7878');
   const port = Number(text);
   if (port > 65535) throw invalid(whole, `the port ${text} is above 65535`, '127.0.0.1:7878');
   return port;

@@ -87,7 +87,7 @@ const systemErrors: Record<string, { code: ErrorCode; says: string }> = {
 export function systemError(where: string, cause: unknown): YodelError {
   if (cause instanceof YodelError) return cause;
   // A host name with several addresses fails with an AggregateError that carries the parts and, on Node, a code.
-  const first = cause instanceof AggregateError ? (cause.errors[0] as unknown) : cause;
+  const first = cause instanceof AggregateError ? ((cause.errors[0] as unknown) ?? cause) : cause;
   const code = errnoOf(cause) ?? errnoOf(first);
   const known = code === undefined ? undefined : systemErrors[code];
   if (known) return new YodelError(known.code, `${where}: ${known.says}`, { cause });

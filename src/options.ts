@@ -257,7 +257,8 @@ export function resolveOptions<Table extends Record<string, OptionSpec>>(
   const values: Record<string, unknown> = {};
   for (const [name, spec] of Object.entries(table)) {
     const value = given[name];
-    values[name] = value === undefined ? spec.default : checkValue(name, spec, value);
+    if (value !== undefined) checkOption(name, spec, value);
+    values[name] = value ?? spec.default;
   }
   return values as ValuesOf<Table>;
 }
@@ -284,17 +285,28 @@ export function nearestWord(word: string, words: readonly string[]): string | un
   return near && near.distance <= Math.max(2, word.length / 3) ? near.candidate : undefined;
 }
 
-function checkValue(name: string, spec: OptionSpec, value: unknown): unknown {
+/** What decides whether a value is allowed. */
+type AllowedValues = Pick<OptionSpec, 'kind' | 'off' | 'max' | 'choices'>;
+
+/**
+ * Refuses a value that the option does not take.
+ *
+ * @throws YodelError `YODEL_INVALID_OPTION`, saying what it takes
+ */
+export function checkOption(name: string, spec: AllowedValues, value: unknown): void {
   const refuse = (right: string): never => {
-    throw new YodelError('YODEL_INVALID_OPTION', `the option "${name}" takes ${right}, not ${JSON.stringify(value)}`);
+    const shown = typeof value === 'string' ? `"${value}"` : String(value);
+    throw new YodelError('YODEL_INVALID_OPTION', `the option "${name}" takes ${right}, not ${shown}`);
   };
-  if (spec.choices) return spec.choices.includes(value as string) ? value : refuse(`"${spec.choices.join('" or "')}"`);
+  if (spec.choices) {
+    if (!spec.choices.includes(value as string)) refuse(`"${spec.choices.join('" or "')}"`);
+    return;
+  }
   const whole = spec.kind !== 'rate';
   const max = spec.max ?? Number.MAX_SAFE_INTEGER;
   const right = `a ${whole ? 'whole ' : ''}number ${spec.off ? 'from 0 (off)' : whole ? 'from 1' : 'above 0'} to ${max}`;
   if (typeof value !== 'number' || !Number.isFinite(value) || value < 0 || value > max) return refuse(right);
-  if ((whole && !Number.isInteger(value)) || (value === 0 && spec.off === undefined)) return refuse(right);
-  return value;
+  if ((whole && !Number.isInteger(value)) || (value === 0 && spec.off === undefined)) refuse(right);
 }
 
 /** Levenshtein's distance, one row at a time (R. Wagner and M. Fischer, 1974). */

@@ -62,8 +62,11 @@ class Conversation {
       .on('close', () => this.#end());
     process.on('SIGTERM', () => process.exit(143));
     this.#screen.prompt();
-    await this.#showMessages();
-    if (!this.#ending) this.#say('the server ended the connection');
+    const inOrder = await this.#showMessages();
+    if (!this.#ending) {
+      this.#leaveLine();
+      if (inOrder) this.#say('the server ended the connection');
+    }
     this.#screen.close();
     await this.#client.closed;
     process.stdin.destroy();
@@ -86,12 +89,15 @@ class Conversation {
     else this.#screen.prompt();
   }
 
-  async #showMessages(): Promise<void> {
+  /** Returns whether the server ended in good order. */
+  async #showMessages(): Promise<boolean> {
     try {
       for await (const message of this.#client) this.#show(message);
+      return true;
     } catch (error) {
       // The client has told its state's change with the same error, and it is reported from there.
       if (!(error instanceof YodelError)) throw error;
+      return false;
     }
   }
 
@@ -125,6 +131,17 @@ class Conversation {
     this.#awaitServer();
   }
 
+  /** No more can be typed: what was being typed stays on the screen, an empty prompt does not. */
+  #leaveLine(): void {
+    this.#ending = true;
+    if (this.#screen.line === '') {
+      readline.cursorTo(process.stdout, 0);
+      return;
+    }
+    this.#screen.write(null, { ctrl: true, name: 'e' });
+    process.stdout.write('\n');
+  }
+
   /** With no reply due, a server that does not end its side has only one second for it: somebody is waiting. */
   #awaitServer(): void {
     const timer = setTimeout(() => this.#client.abort(), this.#sentAt.length > 0 ? this.#waitMs : 1000);
@@ -141,9 +158,14 @@ class Conversation {
       process.stdout.write(`${line}\n`);
       return;
     }
+    // A long line takes several rows of the screen, and the cursor stands in one of them.
+    const { rows } = this.#screen.getCursorPos();
+    readline.moveCursor(process.stdout, 0, -rows);
     readline.cursorTo(process.stdout, 0);
     readline.clearScreenDown(process.stdout);
     process.stdout.write(`${line}\n`);
+    // readline would go up by the rows that its line took when it was last shown, over what has just been printed.
+    Object.assign(this.#screen, { prevRows: 0 });
     this.#screen.prompt(true);
   }
 }

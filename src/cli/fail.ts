@@ -1,6 +1,6 @@
 /** How the command ends: one clear line on stderr and an exit status. */
 import { YodelError } from '../errors.ts';
-import { harmlessText } from './harmless.ts';
+import { harmlessStack, harmlessText } from './harmless.ts';
 
 /** Exit statuses of the command. A signal gives 128 plus its number. */
 export const exitStatus = { good: 0, failure: 1, usage: 2, unmet: 3, timeout: 4 } as const;
@@ -20,7 +20,7 @@ const usageCodes: ReadonlySet<string> = new Set([
 /** Says on stderr what happened, in one line; a bug in yodel itself shows its stack. */
 export function report(error: unknown): void {
   const expected = error instanceof YodelError || error instanceof UsageError;
-  const text = expected ? harmlessText(error.message) : `internal error, please report it: ${stackOf(error)}`;
+  const text = expected ? harmlessText(error.message) : `internal error, please report it: ${harmlessStack(error)}`;
   process.stderr.write(`yodel: ${text}\n`);
 }
 
@@ -30,9 +30,4 @@ export function statusOf(error: unknown): number {
   if (!(error instanceof YodelError)) return exitStatus.failure;
   if (usageCodes.has(error.code)) return exitStatus.usage;
   return error.code === 'YODEL_CONNECT_TIMEOUT' ? exitStatus.timeout : exitStatus.failure;
-}
-
-/** An error's stack, or whatever else was thrown. */
-export function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -14,6 +14,25 @@ export function harmlessText(text: string): string {
   return text.replace(harmful, escapeCharacter);
 }
 
+/** JSON in which every harmful character is written as `\uXXXX`, which means the same. */
+export function harmlessJson(json: string): string {
+  return json.replace(harmful, (character) =>
+    character
+      .split('')
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join(''),
+  );
+}
+
+/** What was thrown: its message in one line, for it may hold what a peer sent, and below it the calls that led to it. */
+export function harmlessStack(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return harmlessText(String(thrown));
+  const { name, message, stack = '' } = thrown;
+  const at = stack.indexOf(message);
+  const [, ...calls] = stack.slice(at === -1 ? 0 : at + message.length).split('\n');
+  return [`${name}: ${message}`, ...calls].map(harmlessText).join('\n');
+}
+
 /** Bytes as harmless text: as UTF-8 when they are UTF-8, else with `\xHH` for each byte that is not printable ASCII. */
 export function harmlessBytes(bytes: Uint8Array): string {
   if (isUtf8(bytes)) return harmlessText(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());

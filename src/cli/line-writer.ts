@@ -157,7 +157,16 @@ function streamSink(stream: NodeJS.WriteStream): Sink {
   });
   return (bytes, done) => {
     if (failed) throw failed;
-    stream.write(bytes, (error) => done(error ?? undefined));
-    return false;
+    // Bun calls back within write() when the operating system takes all at once.
+    let isWritten = false;
+    let isLater = false;
+    stream.write(bytes, (error) => {
+      isWritten = true;
+      failed ??= error ?? undefined;
+      if (isLater) done(failed);
+    });
+    isLater = true;
+    if (failed) throw failed;
+    return isWritten;
   };
 }

@@ -22,8 +22,9 @@ export async function loadHandler(nameOrPath: string): Promise<HandlerObject> {
   if (!statSync(path).isFile())
     throw new UsageError(`the handler "${nameOrPath}" is not a file; name a .ts or .js file`);
   const module = await load(nameOrPath, path);
-  if (module.default === undefined) {
-    throw new UsageError(`the handler file ${nameOrPath} has no default export; ${rightForm}`);
+  // A file without import and export is CommonJS to Node, and its default export an empty object.
+  if (module.default === undefined || isEmptyObject(module.default)) {
+    throw new UsageError(`the handler file ${nameOrPath} has no default export, or an empty one; ${rightForm}`);
   }
   try {
     return resolveHandler(module.default);
@@ -32,16 +33,39 @@ export async function loadHandler(nameOrPath: string): Promise<HandlerObject> {
   }
 }
 
+function isEmptyObject(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.getPrototypeOf(value) === Object.prototype &&
+    Object.keys(value).length === 0
+  );
+}
+
 async function load(name: string, path: string): Promise<{ default?: unknown }> {
   try {
     return await import(pathToFileURL(path).href);
   } catch (error) {
     // Whatever the module does when it is loaded may throw: syntax errors, missing imports, its own code.
-    const [first = '', ...trace] = String(error instanceof Error ? (error.stack ?? error) : error).split('\n');
-    const reason = error instanceof Error ? `${error.name}: ${error.message}`.split('\n')[0] : first;
-    const place = trace.find((frame) => frame.includes(path))?.trim();
-    throw new UsageError(`the handler file ${name} cannot be loaded: ${reason}${place ? ` (${place})` : ''}`);
+    const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
+    const place = placeOf(first, path);
+    throw new UsageError(`the handler file ${name} cannot be loaded: ${reasonOf(first)}${place ? ` (${place})` : ''}`);
   }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String((error as Partial<Error> | null)?.message ?? error);
+  return `${error.name}: ${error.message.split('\n')[0]}`;
+}
+
+/** Where in the file it went wrong, if that is known. */
+function placeOf(error: unknown, path: string): string | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  // Of a syntax error Bun tells the place in a field of its own, and Node in the first line of the stack.
+  const { position, stack = '' } = error as { position?: { file: string; line: number } | null; stack?: string };
+  if (position) return `${position.file}:${position.line}`;
+  const [head = '', ...calls] = stack.split('\n');
+  return /^\S+:\d+$/.test(head) ? head : calls.find((call) => call.includes(path))?.trim();
 }
 
 function notFound(nameOrPath: string): string {

@@ -1,6 +1,7 @@
 /** Runs the command line and says how it failed, if it did. */
 import { CommanderError } from 'commander';
 import { exitStatus, report, statusOf } from './fail.ts';
+import { harmlessText } from './harmless.ts';
 import { createProgram } from './program.ts';
 
 /** Says what went wrong and gives the exit status for it. */
@@ -11,13 +12,16 @@ function meet(error: unknown): number {
   }
   if (error.exitCode === 0) return exitStatus.good;
   if (error.code === 'commander.help') return exitStatus.usage;
-  const text = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
-  process.stderr.write(`yodel: ${text}${text.endsWith(')') || text.endsWith('.') ? '' : '.'} See: yodel --help\n`);
+  const text = harmlessText(error.message.replace(/^error: /, '').replaceAll('\n', ' '));
+  const command = program.commands.find((one) => one.name() === process.argv[2]);
+  const help = command ? `yodel ${command.name()} --help` : 'yodel --help';
+  process.stderr.write(`yodel: ${text}${text.endsWith(')') || text.endsWith('.') ? '' : '.'} See: ${help}\n`);
   return exitStatus.usage;
 }
 
+const program = createProgram();
 try {
-  await createProgram().parseAsync(process.argv);
+  await program.parseAsync(process.argv);
 } catch (error) {
   process.exitCode = meet(error);
 }

@@ -38,11 +38,19 @@ export function serveCommand(): Command {
     .option('--quiet', 'print no connections and messages, only where it listens and what goes wrong')
     .option('--json', 'print one JSON object a line')
     .option('--no-messages', 'print connections, but not their messages')
-    .action(async (handler: string, flags: Record<string, unknown>) => {
+    .action(async (handler: string, flags: Record<string, unknown>, command: Command) => {
+      const listen = flags.listen as string[] | undefined;
+      const fromEnv = command.getOptionValueSource('listen') === 'env';
       const { runServe } = await import('./serve.ts');
-      await runServe(handler, flags);
+      await runServe(handler, { ...flags, listen: fromEnv ? splitAddresses(listen) : listen });
     });
   addTable(command, 'Limits of a connection:', sessionOptions);
   addTable(command, 'Limits of the server:', serverOptions);
   return command;
+}
+
+/** The environment has one text for all addresses; an empty one is as good as none. */
+function splitAddresses(listen: readonly string[] = []): string[] | undefined {
+  const addresses = listen.flatMap((text) => text.split(/[\s,]+/)).filter(Boolean);
+  return addresses.length > 0 ? addresses : undefined;
 }

@@ -1,12 +1,13 @@
 /** Runs `yodel serve`: a server, its log on stdout, and the end by signals. */
 import { constants } from 'node:os';
 import { isatty } from 'node:tty';
-import { type Address, defaultAddress } from '../address.ts';
+import { type Address, defaultAddress, formatPeer } from '../address.ts';
 import { serverOptions, sessionOptions } from '../options.ts';
 import { type ServeOptions, type Server, serve } from '../server/server.ts';
 import type { Subscriber } from '../telemetry/telemetry.ts';
-import { exitStatus, stackOf } from './fail.ts';
+import { exitStatus } from './fail.ts';
 import { tableValues } from './flags.ts';
+import { harmlessStack } from './harmless.ts';
 import { LineWriter } from './line-writer.ts';
 import { loadHandler } from './load-handler.ts';
 import { leftOutLine, sessionLog } from './session-log.ts';
@@ -52,13 +53,13 @@ export async function runServe(handlerName: string, flags: Readonly<Record<strin
   const server = await serve({
     ...(tableValues({ ...sessionOptions, ...serverOptions }, flags) as ServeOptions),
     handler,
-    listen: listenAddresses(flags.listen),
+    listen: flags.listen as string[] | undefined,
     framing: flags.framing as string,
     encoding: flags.encoding as ServeOptions['encoding'],
     telemetry: withFailures(log, say, () => brokenOff++),
   });
   welcome(server, handlerName, flags, say);
-  const closing = endOnSignals(server, say);
+  const closing = endOnSignals(server, say, () => errors.write(''));
   await server.closed;
   closing.done();
   await writer.close(lastLinesMs);
@@ -75,23 +76,13 @@ function withFailures(log: Subscriber, say: Say, brokenOff: () => void): Subscri
     ...log,
     handlerFailed(session, error) {
       log.handlerFailed?.(session, error);
-      say(`the handler failed for ${session.peer}#${session.id}: ${stackOf(error.cause)}`);
+      say(`the handler failed for ${formatPeer(session.peer)}#${session.id}: ${harmlessStack(error.cause)}`);
     },
     closed(session, error) {
       log.closed?.(session, error);
       if (error?.code === 'YODEL_SHUTDOWN_TIMEOUT') brokenOff();
     },
   };
-}
-
-function listenAddresses(given: unknown): string[] | undefined {
-  if (given === undefined) return undefined;
-  // The environment has one text for all of them.
-  return Array.isArray(given)
-    ? given
-    : String(given)
-        .split(/[\s,]+/)
-        .filter(Boolean);
 }
 
 function welcome(server: Server, handlerName: string, flags: Readonly<Record<string, unknown>>, say: Say): void {
@@ -116,12 +107,17 @@ function isPublic(address: Address): boolean {
   return address.scheme === 'tcp' && !/^(127\.|::1$|::ffff:127\.|localhost$)/.test(address.host);
 }
 
-/** The first SIGTERM or SIGINT drains, the second ends at once. */
-function endOnSignals(server: Server, say: Say): { done(): void } {
+/**
+ * The first SIGTERM or SIGINT drains, the second ends at once.
+ *
+ * @param endLine ends the line on which the terminal has printed ^C
+ */
+function endOnSignals(server: Server, say: Say, endLine: () => void): { done(): void } {
   let draining = false;
   const signalled = (signal: NodeJS.Signals) => {
     if (draining) process.exit(128 + constants.signals[signal]);
     draining = true;
+    if (signal === 'SIGINT' && isatty(2)) endLine();
     const { size } = server.sessions;
     if (size > 0) {
       const again = signal === 'SIGINT' ? 'Ctrl-C' : signal;

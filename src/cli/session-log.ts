@@ -4,7 +4,7 @@ import { formatPeer } from '../address.ts';
 import type { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
 import type { SessionView, Subscriber } from '../telemetry/telemetry.ts';
-import { harmlessBytes } from './harmless.ts';
+import { harmlessBytes, harmlessJson } from './harmless.ts';
 import type { Paint } from './style.ts';
 
 /** How much of a message a line shows; the rest is told by its size. JSON has all of it. */
@@ -55,7 +55,7 @@ function textLog({ messages, paint, write }: LogOptions): Subscriber {
 
 function jsonLog({ messages, write }: LogOptions): Subscriber {
   const line = (event: string, fields: object) =>
-    write(JSON.stringify({ event, time: new Date().toISOString(), ...fields }));
+    write(harmlessJson(JSON.stringify({ event, time: new Date().toISOString(), ...fields })));
   const of = ({ id, peer }: SessionView) => ({ session: id, peer: formatPeer(peer) });
   const withError = (error: YodelError | undefined) => error && { code: error.code, error: error.message };
   const log: Subscriber = {

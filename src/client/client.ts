@@ -12,6 +12,7 @@ import { type Address, defaultAddress, parseAddress } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
 import type { Decoder } from '../framing/framing.ts';
 import type { Message } from '../framing/message.ts';
+import { checkOption, clientOptions } from '../options.ts';
 import type { Timer } from '../session/clock.ts';
 import { Output } from '../session/output.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
@@ -46,7 +47,7 @@ export interface Client extends AsyncIterable<Message, undefined>, AsyncDisposab
    *
    * @param options.timeoutMs default: the option `requestTimeout`; 0 waits for ever
    * @throws YodelError `YODEL_REQUEST_TIMEOUT`, `YODEL_CONNECTION_CLOSED`, `YODEL_CONNECTION_RESET`,
-   *   `YODEL_NOT_CONNECTED`, `YODEL_UNENCODABLE_MESSAGE`; the signal's reason when it is aborted
+   *   `YODEL_NOT_CONNECTED`, `YODEL_UNENCODABLE_MESSAGE`, `YODEL_INVALID_OPTION`; the signal's reason when it is aborted
    */
   request(message: string | Uint8Array, options?: RequestOptions): Promise<Message>;
   /** Sends no more (FIN). What the server still sends is received until it ends as well. */
@@ -82,6 +83,11 @@ export async function connect(
   const settings = resolveClientOptions(options);
   const to = typeof address === 'object' ? address : parseAddress(address);
   const connection = await openConnection(to, settings, options.signal);
+  // It may have been aborted in the moment in which the connection came about.
+  if (options.signal?.aborted) {
+    connection.abort();
+    throw options.signal.reason;
+  }
   const client = new MessageClient(to, settings);
   const abort = () => client.abort();
   options.signal?.addEventListener('abort', abort, { once: true });
@@ -158,10 +164,12 @@ class MessageClient implements Client, Receiver {
     return new Promise((resolve) => this.#whenDrained.push(resolve));
   }
 
-  async request(message: string | Uint8Array, { timeoutMs, signal }: RequestOptions = {}): Promise<Message> {
+  async request(message: string | Uint8Array, options: RequestOptions = {}): Promise<Message> {
+    const { timeoutMs = this.#settings.limits.requestTimeout, signal } = options;
+    checkOption('timeoutMs', clientOptions.requestTimeout, timeoutMs);
     signal?.throwIfAborted();
     this.send(message);
-    const reply = this.#replies.expect(timeoutMs ?? this.#settings.limits.requestTimeout, signal);
+    const reply = this.#replies.expect(timeoutMs, signal);
     this.#regulate();
     return reply;
   }
@@ -179,7 +187,10 @@ class MessageClient implements Client, Receiver {
     if (this.#state !== 'closed' && !this.#leaving) {
       this.#leaving = true;
       this.#regulate();
-      this.#timer = this.#settings.clock.after(Math.max(1, this.#settings.limits.closeTimeout), () => {
+      const { closeTimeout } = this.#settings.limits;
+      const text = `${this.address} did not end the connection within ${closeTimeout} ms (closeTimeout)`;
+      this.#timer = this.#settings.clock.after(Math.max(1, closeTimeout), () => {
+        this.#error ??= new YodelError('YODEL_CONNECTION_CLOSED', text);
         this.#connection?.release();
       });
     }
@@ -187,10 +198,11 @@ class MessageClient implements Client, Receiver {
   }
 
   abort(): void {
-    this.#error ??= new YodelError('YODEL_CONNECTION_CLOSED', `the connection to ${this.address} was aborted`);
+    const error = new YodelError('YODEL_CONNECTION_CLOSED', `the connection to ${this.address} was aborted`);
     this.#leaving = true;
-    if (this.#state === 'reconnecting') this.#giveUp(this.#error);
-    else this.#connection?.abort();
+    if (this.#state === 'reconnecting') return this.#giveUp(error);
+    this.#error ??= error;
+    this.#connection?.abort();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -234,14 +246,14 @@ class MessageClient implements Client, Receiver {
 
   /** @internal */
   onDrain(): void {
-    if (this.unsent > 0) return;
-    for (const resolve of this.#whenDrained.splice(0)) resolve();
+    if (this.unsent === 0) this.#letWaitersOn();
   }
 
   /** @internal */
   onClose(cause?: Error): void {
     const unsent = this.unsent;
     this.#output.clear();
+    this.#letWaitersOn();
     if (cause) this.#error ??= this.#brokenBy(cause, unsent);
     const error = this.#error;
     this.#replies.fail(
@@ -292,7 +304,12 @@ class MessageClient implements Client, Receiver {
   #flush(): void {
     if (this.#output.size === 0 || !this.#connection) return;
     for (const bytes of this.#output.take()) this.#connection.write(bytes);
-    if (this.unsent === 0) this.onDrain();
+    // What never had to wait is not told by onDrain.
+    this.onDrain();
+  }
+
+  #letWaitersOn(): void {
+    for (const resolve of this.#whenDrained.splice(0)) resolve();
   }
 
   #cannotSend(): YodelError {
@@ -323,7 +340,6 @@ class MessageClient implements Client, Receiver {
   }
 
   async #reconnect(): Promise<void> {
-    const attempts = this.#attempts;
     try {
       const connection = await openConnection(this.address, this.#settings, this.#aborter.signal);
       if (this.#state !== 'reconnecting') return connection.abort();
@@ -331,7 +347,6 @@ class MessageClient implements Client, Receiver {
       this.#setState('open', undefined);
     } catch (cause) {
       if (this.#state !== 'reconnecting') return;
-      this.#attempts = attempts;
       this.#reconnectSoon(systemError(`cannot connect to ${this.address} again`, cause));
     }
   }
@@ -351,7 +366,6 @@ class MessageClient implements Client, Receiver {
     this.#aborter.abort();
     this.#replies.fail(error ?? this.#cannotSend());
     this.#inbox.end(this.#leaving ? undefined : failed);
-    for (const resolve of this.#whenDrained.splice(0)) resolve();
     this.#closed.resolve();
   }
 

@@ -1,5 +1,6 @@
 /** Messages that have come and that nobody has taken yet, as an async iterator. */
 import type { Message } from '../framing/message.ts';
+import { Queue } from './queue.ts';
 
 interface Taker {
   readonly resolve: (result: IteratorResult<Message, undefined>) => void;
@@ -10,7 +11,7 @@ interface Taker {
 export class Inbox {
   /** Told when a message was taken that had to wait. */
   readonly #taken: () => void;
-  #messages: Message[] = [];
+  readonly #messages = new Queue<Message>();
   #takers: Taker[] = [];
   #bytes = 0;
   #over = false;
@@ -20,7 +21,7 @@ export class Inbox {
     this.#taken = taken;
   }
 
-  /** Bytes of the messages that wait. */
+  /** What the messages that wait cost, in bytes. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -32,7 +33,7 @@ export class Inbox {
       return;
     }
     this.#messages.push(message);
-    this.#bytes += message.size;
+    this.#bytes += cost(message);
   }
 
   /** No more messages will come; with an error, whoever wants one more gets it, once. */
@@ -45,7 +46,7 @@ export class Inbox {
   next(): Promise<IteratorResult<Message, undefined>> {
     const message = this.#messages.shift();
     if (message) {
-      this.#bytes -= message.size;
+      this.#bytes -= cost(message);
       this.#taken();
       return Promise.resolve({ done: false, value: message });
     }
@@ -61,4 +62,11 @@ export class Inbox {
     if (error) taker.reject(error);
     else taker.resolve({ done: true, value: undefined });
   }
+}
+
+/** An empty message costs memory, too: about this much for the object. Without it a server could send them without end. */
+const objectSize = 64;
+
+function cost(message: Message): number {
+  return message.size + objectSize;
 }

@@ -1,8 +1,5 @@
 /** What `connect` takes, checked and with its defaults. */
 import { YodelError } from '../errors.ts';
-import type { Encoding, Framing } from '../framing/framing.ts';
-import { lines } from '../framing/lines.ts';
-import { parseFraming } from '../framing/notation.ts';
 import {
   type ClientLimits,
   clientOptions,
@@ -13,6 +10,7 @@ import {
   resolveOptions,
 } from '../options.ts';
 import { type Clock, realClock } from '../session/clock.ts';
+import { resolveWire, type Wire, type WireOptions } from '../session/wire.ts';
 import { nodeTransport } from '../transport/node.ts';
 import type { Transport } from '../transport/transport.ts';
 
@@ -20,11 +18,7 @@ import type { Transport } from '../transport/transport.ts';
 export type ClientState = 'open' | 'reconnecting' | 'ending' | 'closed';
 
 /** What {@link connect} takes. Times are milliseconds, sizes are bytes; see the reference for each limit. */
-export interface ConnectOptions extends OptionalValues<ClientLimits> {
-  /** The rule between messages and frames: `lines()`, or its text form. Default `lines`. */
-  readonly framing?: Framing | string | undefined;
-  /** Whether messages are checked to be UTF-8. Default: as the framing does (`lines` and `delimiter` check). */
-  readonly encoding?: Encoding | undefined;
+export interface ConnectOptions extends WireOptions, OptionalValues<ClientLimits> {
   /** Breaks the connecting, and later the connection, off when it is aborted. */
   readonly signal?: AbortSignal | undefined;
   /**
@@ -41,10 +35,8 @@ export interface ConnectOptions extends OptionalValues<ClientLimits> {
 }
 
 /** @internal The options, all given. */
-export interface ClientSettings {
+export interface ClientSettings extends Wire {
   readonly limits: ClientLimits;
-  readonly framing: Framing;
-  readonly encoding: Encoding;
   readonly reconnect: ReconnectLimits | undefined;
   readonly onStateChange: ((state: ClientState, error: YodelError | undefined) => void) | undefined;
   readonly transport: Transport;
@@ -57,11 +49,9 @@ export interface ClientSettings {
  */
 export function resolveClientOptions(options: ConnectOptions): ClientSettings {
   refuseUnknown(options, knownOptions, 'connect()');
-  const framing = typeof options.framing === 'string' ? parseFraming(options.framing) : (options.framing ?? lines());
   return {
+    ...resolveWire(options),
     limits: resolveOptions(clientOptions, options),
-    framing,
-    encoding: options.encoding ?? framing.defaultEncoding,
     reconnect: resolveReconnect(options.reconnect),
     onStateChange: options.onStateChange,
     transport: options.transport ?? nodeTransport,
@@ -77,6 +67,12 @@ const knownOptions = [
 function resolveReconnect(reconnect: ConnectOptions['reconnect']): ReconnectLimits | undefined {
   if (reconnect === undefined || reconnect === false) return undefined;
   const given = reconnect === true ? {} : reconnect;
+  if (typeof given !== 'object' || given === null) {
+    throw new YodelError(
+      'YODEL_INVALID_OPTION',
+      `the option "reconnect" takes true, false or an object, not ${String(given)}`,
+    );
+  }
   refuseUnknown(given, Object.keys(reconnectOptions), 'reconnect');
   const limits = resolveOptions(reconnectOptions, given);
   if (limits.minDelay > limits.maxDelay) {

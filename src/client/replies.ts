@@ -2,6 +2,7 @@
 import { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
 import type { Clock, Timer } from '../session/clock.ts';
+import { Queue } from './queue.ts';
 
 interface Pending {
   readonly resolve: (reply: Message) => void;
@@ -15,7 +16,7 @@ interface Pending {
 /** The requests of one connection that have no reply yet. One timer serves all their deadlines. */
 export class Replies {
   readonly #clock: Clock;
-  #pending: Pending[] = [];
+  readonly #pending = new Queue<Pending>();
   #timer: Timer | undefined;
   #timerAt = 0;
 
@@ -60,11 +61,9 @@ export class Replies {
 
   /** Rejects all that are due. */
   fail(error: YodelError): void {
-    const all = this.#pending;
-    this.#pending = [];
     this.#timer?.cancel();
     this.#timer = undefined;
-    for (const pending of all) if (!pending.settled) pending.reject(error);
+    for (const pending of this.#pending.takeAll()) if (!pending.settled) pending.reject(error);
   }
 
   #arm(deadline: number): void {

@@ -186,7 +186,11 @@ function createEncoder(layout: Layout): Encoder {
     seal(target, at, end, shape) {
       const size = end - at - headerSize;
       const value = size - correction;
-      if (value < 0 || value > largest) {
+      if (value < 0) {
+        const text = `with this adjustment the shortest message has ${correction} bytes, not ${size}`;
+        throw new YodelError('YODEL_UNENCODABLE_MESSAGE', text);
+      }
+      if (value > largest) {
         throw new YodelError(
           'YODEL_UNENCODABLE_MESSAGE',
           `a message of ${size} bytes does not fit a length field of ${bytes} ${bytes === 1 ? 'byte' : 'bytes'}; use a wider one`,

@@ -118,9 +118,9 @@ export class Batch implements Iterable<Message> {
 
   /** Bytes of all frames together. */
   get byteLength(): number {
-    let total = -this.#at;
+    let total = 0;
     for (const slice of this.#slices) total += slice.length;
-    return total;
+    return total - this.#at;
   }
 
   *[Symbol.iterator](): Iterator<Message> {

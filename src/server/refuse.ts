@@ -2,6 +2,7 @@
 import type { YodelError } from '../errors.ts';
 import { encode, type Framing } from '../framing/framing.ts';
 import type { Clock, Timer } from '../session/clock.ts';
+import { tellError } from '../session/error-reply.ts';
 import type { Connection } from '../transport/transport.ts';
 
 /** A refused connection still costs a descriptor while it is told: in a flood, those above this number are not told. */
@@ -35,7 +36,7 @@ export class Refusals {
     });
     if (this.#waiting.size >= mostAtOnce) return connection.abort();
     this.#waiting.add(connection);
-    connection.write(encode(this.#framing, `error: ${error.message}`));
+    tellError(error, (text) => connection.write(encode(this.#framing, text)));
     connection.end();
     timer = this.#clock.after(this.#lingerMs, () => connection.release());
   }

@@ -1,11 +1,9 @@
 /** Listeners, admission, and the end of it all. */
 import { type Address, defaultAddress, parseAddress } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
-import type { Encoding, Framing } from '../framing/framing.ts';
-import { lines } from '../framing/lines.ts';
-import { parseFraming } from '../framing/notation.ts';
 import { echo } from '../handlers/echo.ts';
 import {
+  checkOption,
   type OptionalValues,
   refuseUnknown,
   resolveOptions,
@@ -17,21 +15,18 @@ import {
 import { type Clock, realClock } from '../session/clock.ts';
 import { type Handler, resolveHandler, type Session } from '../session/handler.ts';
 import { ServerSession, type SessionSettings } from '../session/session.ts';
+import { resolveWire, type WireOptions } from '../session/wire.ts';
 import { type Counters, type Subscriber, Telemetry } from '../telemetry/telemetry.ts';
 import { nodeTransport } from '../transport/node.ts';
 import type { Connection, Listener, Transport } from '../transport/transport.ts';
 import { Refusals } from './refuse.ts';
 
 /** What {@link serve} takes. Times are milliseconds, sizes are bytes; see the reference for each limit. */
-export interface ServeOptions extends OptionalValues<SessionLimits>, OptionalValues<ServerLimits> {
+export interface ServeOptions extends WireOptions, OptionalValues<SessionLimits>, OptionalValues<ServerLimits> {
   /** What to do with messages. Default: `echo`. */
   readonly handler?: Handler | undefined;
   /** Where to listen: one address or several. Default `tcp://127.0.0.1:7878`. */
   readonly listen?: Address | string | number | readonly (Address | string | number)[] | undefined;
-  /** The rule between messages and frames: `lines()`, or its text form. Default `lines`. */
-  readonly framing?: Framing | string | undefined;
-  /** Whether messages are checked to be UTF-8. Default: as the framing does (`lines` and `delimiter` check). */
-  readonly encoding?: Encoding | undefined;
   /** Closes the server when it is aborted, as {@link Server.close} does. */
   readonly signal?: AbortSignal | undefined;
   /** Is told what happens. */
@@ -57,8 +52,9 @@ export interface Server extends AsyncDisposable {
    * gone. Those that are not done after `timeoutMs` are broken off. A second call can shorten the time.
    *
    * @param options.timeoutMs default: the option `shutdownTimeout`
+   * @throws YodelError `YODEL_INVALID_OPTION`
    */
-  close(options?: { readonly timeoutMs?: number }): Promise<void>;
+  close(options?: { readonly timeoutMs?: number | undefined }): Promise<void>;
 }
 
 /**
@@ -105,19 +101,16 @@ class MessageServer implements Server {
   readonly #closedPromise = Promise.withResolvers<void>();
 
   constructor(options: ServeOptions) {
-    const framing = typeof options.framing === 'string' ? parseFraming(options.framing) : (options.framing ?? lines());
     this.#limits = resolveOptions(serverOptions, options);
     this.#settings = {
-      framing,
-      encoding: options.encoding ?? framing.defaultEncoding,
+      ...resolveWire(options),
       handler: resolveHandler(options.handler ?? echo),
       limits: resolveOptions(sessionOptions, options),
       telemetry: this.#telemetry,
       clock: options.clock ?? realClock,
     };
-    // What a framing cannot do should be said now, and not to the first client.
-    framing.createDecoder({ ...this.#settings.limits, encoding: this.#settings.encoding });
-    this.#refusals = new Refusals(this.#settings.clock, framing, this.#settings.limits.lingerTimeout);
+    const { clock, framing, limits } = this.#settings;
+    this.#refusals = new Refusals(clock, framing, limits.lingerTimeout);
     if (options.telemetry) this.#telemetry.subscribe(options.telemetry);
   }
 
@@ -147,15 +140,16 @@ class MessageServer implements Server {
         });
         this.#listeners.push(listener);
         this.#addresses.push(listener.address);
+        if (this.#telemetry.watched) this.#telemetry.emit('listening', listener.address);
       }
     } catch (error) {
       await this.close({ timeoutMs: 0 });
       throw error;
     }
-    if (this.#telemetry.watched) for (const address of this.#addresses) this.#telemetry.emit('listening', address);
   }
 
-  async close({ timeoutMs = this.#limits.shutdownTimeout }: { readonly timeoutMs?: number } = {}): Promise<void> {
+  async close({ timeoutMs = this.#limits.shutdownTimeout }: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
+    checkOption('timeoutMs', serverOptions.shutdownTimeout, timeoutMs);
     if (!this.#closing) {
       this.#closing = true;
       void this.#shutDown();
@@ -201,7 +195,8 @@ class MessageServer implements Server {
   }
 
   async #shutDown(): Promise<void> {
-    if (this.#telemetry.watched) this.#telemetry.emit('draining', this.#sessions.size);
+    const listens = this.#listeners.length > 0;
+    if (this.#telemetry.watched && listens) this.#telemetry.emit('draining', this.#sessions.size);
     const listenersGone = Promise.all(this.#listeners.map((listener) => listener.close()));
     for (const session of this.#sessions) session.drain();
     if (this.#sessions.size > 0) await new Promise<void>((resolve) => (this.#allGone = resolve));

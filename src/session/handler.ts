@@ -55,14 +55,15 @@ export interface HandlerObject {
   message?(message: Message, session: Session): Reply | Promise<Reply>;
   /**
    * Called with all messages that one chunk completed, instead of `message`: the fastest way, for nothing is done per message.
-   * The connection is open. The return value is sent; a promise is awaited. The batch's bytes are lent: see {@link Batch.slices}.
+   * The connection is open. The return value is sent; a promise is awaited. The batch's bytes are lent for the call: look at
+   * its messages before the first `await`. To reply with the batch is right at any time. See {@link Batch.slices}.
    */
   batch?(batch: Batch, session: Session): Reply | Promise<Reply>;
   /**
    * Called once when the session is over, after `open`; the connection is closed and nothing can be sent. `error` says
-   * why, unless both sides wished it. The return value is not used.
+   * why, unless both sides wished it. Nothing waits for a promise, but its failure is reported.
    */
-  close?(session: Session, error: YodelError | undefined): void;
+  close?(session: Session, error: YodelError | undefined): void | Promise<void>;
 }
 
 /** What a server does with messages: a function called for each, or an object. */

@@ -16,7 +16,7 @@ export class Pace {
   constructor(perSecond: number, burst: number, now: number) {
     this.#intervalMs = perSecond === 0 ? 0 : 1000 / perSecond;
     this.#toleranceMs = (burst - 1) * this.#intervalMs + (this.#intervalMs < timerSlackMs ? timerSlackMs : 0);
-    this.#due = now;
+    this.#due = now - (burst - 1) * this.#intervalMs;
   }
 
   /** Admits up to `wanted` messages and says how many. */

@@ -20,6 +20,7 @@ import type { SessionLimits } from '../options.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
 import type { Clock, Timer } from './clock.ts';
+import { tellError } from './error-reply.ts';
 import type { HandlerObject, Reply, Session } from './handler.ts';
 import { Output } from './output.ts';
 import { Pace } from './pace.ts';
@@ -64,6 +65,8 @@ export class ServerSession implements Session, Receiver {
   /** Batches that are not handled yet, in order; a fault stands at the end of its batch. */
   #queue: Batch[] = [];
   #queuedBytes = 0;
+  /** What is wrong with the input behind all that is queued. */
+  #lastFault: YodelError | undefined;
   /** The messages of the first batch that were admitted and await their turn, for handlers that take one at a time. */
   #current: Batch | undefined;
   /** A handler's promise is pending. */
@@ -86,6 +89,7 @@ export class ServerSession implements Session, Receiver {
   // or an earlier one appears, never for each message.
   #timer: Timer | undefined;
   #timerAt = 0;
+  /** When the peer last sent or took something, or something was still owed to it. */
   #lastActive: number;
   #messageBegan = 0;
   #lastTaken = 0;
@@ -162,6 +166,10 @@ export class ServerSession implements Session, Receiver {
   }
 
   abort(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'ending';
+    this.#dropQueue();
+    this.#output.clear();
     this.#connection.abort();
   }
 
@@ -174,10 +182,12 @@ export class ServerSession implements Session, Receiver {
     this.#watchForQuiet();
   }
 
-  /** Breaks the session off because of `error`. */
+  /** Breaks the session off because of `error`, unless it was only waiting for its peer to end as well. */
   breakOff(error: YodelError): void {
+    // Nothing is lost any more, but a reset could still destroy the last replies on their way.
+    if (this.#isDone) return this.#connection.release();
     this.#error ??= error;
-    this.#connection.abort();
+    this.abort();
   }
 
   // What the connection tells ---------------------------------------------------------------------------------------
@@ -190,11 +200,13 @@ export class ServerSession implements Session, Receiver {
     if (this.#state !== 'open') return;
     this.#lastActive = clock.now();
     if (this.#drainRead !== -1) this.#drainRead += bytes.length;
-    // Messages belong to their handler for good, a batch only for the call.
+    // Messages belong to their handler for good, a batch only for the call: what has to wait is copied.
     const lent = this.#connection.lendsChunks;
-    this.#decode(lent && handler.message ? Buffer.from(bytes) : bytes);
+    const mustWait = this.#waiting || this.#blocked || this.#queue.length > 0;
+    const copies = lent && (handler.message !== undefined || mustWait);
+    this.#decode(copies ? Buffer.from(bytes) : bytes);
     this.#run();
-    if (lent && !handler.message) for (const batch of this.#queue) batch.keep();
+    if (lent && !copies) for (const batch of this.#queue) batch.keep();
     this.#settle();
     if (this.#drainRead > drainReadLimit) this.#finish();
   }
@@ -212,6 +224,7 @@ export class ServerSession implements Session, Receiver {
   onDrain(): void {
     const { highWaterMark, lingerTimeout } = this.#settings.limits;
     this.#lastTaken = this.#settings.clock.now();
+    this.#lastActive = this.#lastTaken;
     this.#lingerUntil = this.#lastTaken + lingerTimeout;
     // Half of it, so that a slow peer costs one pause per half a mark and not one per message.
     if (this.#connection.unsent > highWaterMark / 2) return;
@@ -222,9 +235,8 @@ export class ServerSession implements Session, Receiver {
 
   /** @internal */
   onClose(cause?: Error): void {
-    const { telemetry, handler } = this.#settings;
-    const wasDone = this.#state === 'ending' && this.#connection.unsent === 0;
-    if (cause && !wasDone) this.#error ??= this.#brokenBy(cause);
+    const { telemetry } = this.#settings;
+    if (cause && !this.#isDone) this.#error ??= this.#brokenBy(cause);
     this.#state = 'closed';
     this.#dropQueue();
     this.#output.clear();
@@ -235,11 +247,21 @@ export class ServerSession implements Session, Receiver {
     if (telemetry.watched) telemetry.emit('closed', this, this.#error);
     this.#aborter?.abort(this.#error);
     this.#whenClosed(this);
+    this.#callClose();
+  }
+
+  #callClose(): void {
     try {
-      handler.close?.(this, this.#error);
+      const done = this.#settings.handler.close?.(this, this.#error);
+      if (isPromise(done)) done.then(undefined, (thrown: unknown) => this.#handlerFailedLate(thrown));
     } catch (thrown) {
-      telemetry.handlerFailed(this, handlerFailure(thrown));
+      this.#handlerFailedLate(thrown);
     }
+  }
+
+  /** All that was due has been sent, and so has the FIN. */
+  get #isDone(): boolean {
+    return this.#state === 'ending' && this.#connection.unsent === 0;
   }
 
   // Receive and decode ----------------------------------------------------------------------------------------------
@@ -267,6 +289,7 @@ export class ServerSession implements Session, Receiver {
     this.#queue = [];
     this.#queuedBytes = 0;
     this.#current = undefined;
+    this.#lastFault = undefined;
   }
 
   // Handle ----------------------------------------------------------------------------------------------------------
@@ -305,7 +328,10 @@ export class ServerSession implements Session, Receiver {
         if (batch.fault) this.#meetFault(batch.fault);
       }
     }
-    if (this.#state === 'finishing' && this.#queue.length === 0 && !this.#current && !this.#waiting) this.#end();
+    const allHandled = this.#queue.length === 0 && !this.#current && !this.#waiting;
+    if (this.#state !== 'finishing' || !allHandled) return;
+    if (this.#lastFault) this.#fail(this.#lastFault);
+    else this.#end();
   }
 
   /** As many messages as the pace and maxMessages allow now; with none, arranges that it goes on later. */
@@ -346,10 +372,17 @@ export class ServerSession implements Session, Receiver {
       this.#shape = first && framing.encoder.shapeOf(first);
     }
     if (handler.batch) {
-      this.#call(() => handler.batch?.(batch, this));
+      this.#call(() => this.#handleBatch(batch));
       this.#checkMessageLimit();
     } else if (handler.message) this.#current = batch;
     else this.#checkMessageLimit();
+  }
+
+  #handleBatch(batch: Batch): Reply | Promise<Reply> {
+    const reply = this.#settings.handler.batch?.(batch, this);
+    // It may be sent back when its lent bytes are long gone.
+    if (this.#connection.lendsChunks && isPromise(reply)) batch.keep();
+    return reply;
   }
 
   #handleNext(current: Batch): void {
@@ -378,30 +411,47 @@ export class ServerSession implements Session, Receiver {
     this.#waiting = true;
     const goOn = (finish: () => void) => {
       this.#waiting = false;
-      if (this.#state === 'closed') return;
       this.#lastActive = this.#settings.clock.now();
       finish();
       this.#run();
       // The rest of the batch may be answered within the same turn: then all of it leaves in one write.
       this.#turnSoon();
     };
-    reply.then(
-      (value) =>
+    // Not `reply.then`: what is no real promise may call back at once, and then again.
+    Promise.resolve(reply).then(
+      (value) => {
+        if (this.#state === 'closed') return;
         goOn(() => {
           try {
             this.#reply(value, message);
           } catch (thrown) {
             this.#handlerFailed(thrown);
           }
-        }),
-      (thrown: unknown) => goOn(() => this.#handlerFailed(thrown)),
+        });
+      },
+      (thrown: unknown) => {
+        if (this.#state !== 'closed') goOn(() => this.#handlerFailed(thrown));
+        else if (!this.#isAbort(thrown)) this.#handlerFailedLate(thrown);
+      },
     );
+  }
+
+  /** Whether a handler that was waiting failed only because its session is over, as `signal` told it. */
+  #isAbort(thrown: unknown): boolean {
+    return thrown instanceof Error && (thrown === this.#error || thrown.name === 'AbortError');
   }
 
   #handlerFailed(thrown: unknown): void {
     const error = handlerFailure(thrown);
     this.#settings.telemetry.handlerFailed(this, error);
     this.#fail(error);
+  }
+
+  /** The session is over, and has been counted: the failure can only be told. */
+  #handlerFailedLate(thrown: unknown): void {
+    const error = handlerFailure(thrown);
+    this.#settings.telemetry.countError(error);
+    this.#settings.telemetry.handlerFailed(this, error);
   }
 
   /** After the last message that is served the session ends, unless more of them are waiting to be refused. */
@@ -430,12 +480,7 @@ export class ServerSession implements Session, Receiver {
   }
 
   #tell(error: YodelError): void {
-    try {
-      this.#append(`error: ${error.message}`, this.#shape);
-    } catch (unencodable) {
-      // A delimiter may happen to occur in the text. Then there is nothing that could be said.
-      if (!(unencodable instanceof YodelError)) throw unencodable;
-    }
+    tellError(error, (text) => this.#append(text, this.#shape));
   }
 
   /** Takes no more input. What is queued will still be answered. */
@@ -516,6 +561,8 @@ export class ServerSession implements Session, Receiver {
     const { unsent } = this.#connection;
     if (unsent > 0 && before === 0) this.#lastTaken = clock.now();
     if (unsent > limits.highWaterMark) this.#blocked = true;
+    // What never had to wait is not told by onDrain.
+    else if (!this.#blocked) this.#letWaitersOn();
   }
 
   // After every event -----------------------------------------------------------------------------------------------
@@ -580,6 +627,7 @@ export class ServerSession implements Session, Receiver {
     const { unsent } = this.#connection;
     if (this.#paceAt > 0 && now >= this.#paceAt) {
       this.#paceAt = 0;
+      this.#lastActive = now;
       this.#turn();
     } else if (unsent > 0 && drainTimeout > 0 && now >= this.#lastTaken + drainTimeout) {
       this.breakOff(
@@ -591,13 +639,12 @@ export class ServerSession implements Session, Receiver {
     } else if (this.#state === 'ending') {
       this.#connection.release();
     } else if (this.#messageBegan > 0 && messageTimeout > 0 && now >= this.#messageBegan + messageTimeout) {
-      this.#fail(
-        new YodelError(
-          'YODEL_MESSAGE_TIMEOUT',
-          `a message was not finished within ${seconds(messageTimeout)} of its first byte`,
-        ),
+      this.#messageBegan = 0;
+      this.#lastFault = new YodelError(
+        'YODEL_MESSAGE_TIMEOUT',
+        `a message was not finished within ${seconds(messageTimeout)} of its first byte`,
       );
-      this.#settle();
+      this.#finish();
     } else {
       this.#fail(new YodelError('YODEL_IDLE_TIMEOUT', `nothing was received for ${seconds(idleTimeout)}`));
       this.#settle();
@@ -607,11 +654,11 @@ export class ServerSession implements Session, Receiver {
 
 const replyForms = 'it takes text, bytes, a message, a batch, an array of these, or nothing';
 
-function isPromise(value: Reply | Promise<Reply>): value is Promise<Reply> {
+function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }
 
-/** What the peer may know of a handler's failure: nothing of its insides, but what is wrong with a reply. */
+/** The peer gets to know nothing of the handler's insides: only `cause` tells of them. */
 function handlerFailure(thrown: unknown): YodelError {
   return new YodelError('YODEL_HANDLER_FAILED', 'the handler failed on the server', { cause: thrown });
 }

@@ -80,7 +80,7 @@ export class Telemetry {
     }
   }
 
-  /** Counts an error and tells the subscribers of a handler that failed; with none, it goes to the process's warnings. */
+  /** Tells the subscribers of a handler that failed; with none, it goes to the process's warnings. */
   handlerFailed(session: SessionView, error: YodelError): void {
     if (this.#subscribers.some((subscriber) => subscriber.handlerFailed)) this.emit('handlerFailed', session, error);
     // A bug must not vanish because nobody subscribed to it.

@@ -21,6 +21,9 @@ export function memoryTransport(options: MemoryOptions = {}): Transport {
   return {
     async connect(address, { signal } = {}) {
       signal?.throwIfAborted();
+      // A network takes its time: the signal may be aborted meanwhile.
+      await null;
+      signal?.throwIfAborted();
       const listener = listeners.get(String(address));
       if (!listener) {
         throw new YodelError('YODEL_CONNECTION_REFUSED', `cannot connect to ${address}: nothing listens there`);
@@ -72,7 +75,9 @@ class MemoryConnection implements Connection {
   #finReceived = false;
   #endedTold = false;
   #closed = false;
+  #error: Error | undefined;
   #deliveryDue = false;
+  #drainDue = false;
 
   constructor(
     local: Address,
@@ -91,7 +96,8 @@ class MemoryConnection implements Connection {
 
   start(receiver: Receiver): void {
     this.#receiver = receiver;
-    this.#deliverSoon();
+    if (this.#closed) this.#tellClosedSoon();
+    else this.#deliverSoon();
   }
 
   write(bytes: Uint8Array): void {
@@ -116,22 +122,28 @@ class MemoryConnection implements Connection {
 
   release(): void {
     if (this.#closed) return;
+    this.#outgoing = Buffer.alloc(0);
     this.#close();
     if (!this.#finSent || this.#incoming.length > 0) this.#resetOther();
   }
 
   abort(): void {
     if (this.#closed) return;
+    this.#outgoing = Buffer.alloc(0);
     this.#close();
     this.#resetOther();
   }
 
   #resetOther(): void {
-    this.other.#close(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
+    this.other.#close(resetError());
   }
 
   #send(): void {
     if (this.#closed) return;
+    if (this.other.#closed && this.#outgoing.length > 0) {
+      this.#close(resetError());
+      return;
+    }
     const room = this.#capacity - this.other.#incoming.length;
     const sent = this.#outgoing.subarray(0, Math.max(0, room));
     this.other.#incoming = Buffer.concat([this.other.#incoming, sent]);
@@ -172,7 +184,12 @@ class MemoryConnection implements Connection {
   #roomAgain(): void {
     const waited = this.#outgoing.length;
     this.#send();
-    if (this.#outgoing.length < waited) queueMicrotask(() => this.#closed || this.#receiver?.onDrain());
+    if (this.#outgoing.length === waited || this.#drainDue) return;
+    this.#drainDue = true;
+    queueMicrotask(() => {
+      this.#drainDue = false;
+      if (!this.#closed) this.#receiver?.onDrain();
+    });
   }
 
   #closeWhenBothEnded(): void {
@@ -182,7 +199,15 @@ class MemoryConnection implements Connection {
   #close(error?: Error): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#outgoing = Buffer.alloc(0);
-    queueMicrotask(() => this.#receiver?.onClose(error));
+    this.#error = error;
+    if (this.#receiver) this.#tellClosedSoon();
   }
+
+  #tellClosedSoon(): void {
+    queueMicrotask(() => this.#receiver?.onClose(this.#error));
+  }
+}
+
+function resetError(): Error {
+  return Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
 }

@@ -1,6 +1,7 @@
 /** TCP and Unix sockets by `node:net`. Bun has the same module. */
-import { lstatSync, unlinkSync } from 'node:fs';
+import { existsSync, lstatSync, rmSync } from 'node:fs';
 import * as net from 'node:net';
+import { dirname } from 'node:path';
 import { type Address, TcpAddress, type UnixAddress } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
 import type { Connection, Listener, ListenOptions, Receiver, Transport } from './transport.ts';
@@ -11,6 +12,14 @@ import type { Connection, Listener, ListenOptions, Receiver, Transport } from '.
  * one write.
  */
 const largestWrite = 65_536;
+
+/**
+ * libuv before 1.52 (Node 22 and the first 24) reports a reset that comes behind unread bytes as an orderly end
+ * (https://github.com/libuv/libuv/pull/4997): half a message would pass for a whole one. There a write of nothing tells,
+ * for it fails on a connection that was reset. It is a system call for each end, of which newer ones are spared.
+ */
+const endMayBeReset = Number(process.versions.uv?.split('.')[1] ?? 0) < 52;
+const nothing = Buffer.alloc(0);
 
 /** `node:net`, with half-open connections allowed and Nagle's algorithm off. */
 export const nodeTransport: Transport = { connect, listen };
@@ -25,6 +34,7 @@ class NodeConnection implements Connection {
   /** `unsent` when it was last looked at. */
   #waiting = 0;
   #ending = false;
+  #letGo = false;
   #error: Error | undefined;
   #receiver: Receiver | undefined;
 
@@ -39,16 +49,25 @@ class NodeConnection implements Connection {
   }
 
   get unsent(): number {
-    return this.#queued + this.#socket.writableLength;
+    // When it breaks, the stream forgets what was under way.
+    return this.#socket.destroyed ? this.#waiting : this.#queued + this.#socket.writableLength;
   }
 
   start(receiver: Receiver): void {
     this.#receiver = receiver;
     const socket = this.#socket;
-    socket.on('data', (chunk: Buffer) => receiver.onData(chunk));
-    socket.on('end', () => receiver.onEnd());
+    // What the stream had read ahead may still come after its destroy().
+    const data = (chunk: Buffer) => {
+      if (!this.#letGo) receiver.onData(chunk);
+    };
+    const ended = () => {
+      if (!this.#letGo) this.#tellEnded(receiver);
+    };
     const closed = () => receiver.onClose(this.#error);
-    // A connection that broke before `start` has had its 'close' already.
+    socket.on('data', data);
+    // A peer that ended or broke off before `start` has had its events already.
+    if (socket.readableEnded) queueMicrotask(ended);
+    else socket.on('end', ended);
     if (socket.closed) queueMicrotask(closed);
     else socket.on('close', closed);
   }
@@ -75,16 +94,31 @@ class NodeConnection implements Connection {
   }
 
   release(): void {
+    this.#letGoOfAll();
     this.#socket.destroy();
   }
 
   abort(): void {
-    this.#ending = true;
-    this.#queue.length = 0;
-    this.#queued = 0;
+    this.#letGoOfAll();
     // A reset frees what the kernel still holds for a peer that takes nothing; a Unix socket knows no reset.
     if (this.peer.scheme === 'tcp' && !this.#socket.destroyed) this.#socket.resetAndDestroy();
     else this.#socket.destroy();
+  }
+
+  #tellEnded(receiver: Receiver): void {
+    const { writableEnded, writableLength } = this.#socket;
+    if (!endMayBeReset || this.peer.scheme !== 'tcp' || writableEnded || writableLength > 0) return receiver.onEnd();
+    this.#socket.write(nothing, (error) => {
+      if (!error && !this.#letGo) receiver.onEnd();
+    });
+  }
+
+  #letGoOfAll(): void {
+    this.#letGo = true;
+    this.#ending = true;
+    this.#queue.length = 0;
+    this.#queued = 0;
+    this.#waiting = 0;
   }
 
   /** Hands on as much as goes without waiting; the rest follows when that is through. */
@@ -151,7 +185,7 @@ async function listen(address: Address, options: ListenOptions): Promise<Listene
       resolve();
     });
   }).catch((error: unknown) => {
-    throw systemError(`cannot listen on ${address}`, error);
+    throw systemError(`cannot listen on ${address}`, noFolderFor(address) ?? error);
   });
   return {
     address: address.scheme === 'unix' ? address : tcpAddressOf(server.address() as net.AddressInfo),
@@ -173,20 +207,39 @@ async function removeStaleSocket(address: UnixAddress): Promise<void> {
   try {
     (await connect(address)).abort();
   } catch (error) {
-    if (error instanceof YodelError && error.code === 'YODEL_CONNECTION_REFUSED') unlinkSync(address.path);
+    if (error instanceof YodelError && error.code === 'YODEL_CONNECTION_REFUSED') removeFile(address);
     // Any other failure is for `listen` to meet and to report.
   }
 }
 
+function removeFile(address: UnixAddress): void {
+  try {
+    rmSync(address.path, { force: true });
+  } catch (error) {
+    throw systemError(`cannot listen on ${address}, nor remove the socket file of a server that is gone`, error);
+  }
+}
+
 function isSocketFile(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isSocket() ?? false;
+  try {
+    return lstatSync(path).isSocket();
+  } catch {
+    // There is nothing, or nothing that may be seen: `listen` will meet the same.
+    return false;
+  }
+}
+
+/** Node (by libuv) says "permission denied" where the socket's folder does not exist. */
+function noFolderFor(address: Address): Error | undefined {
+  if (address.scheme !== 'unix' || existsSync(dirname(address.path))) return undefined;
+  return Object.assign(new Error(`no such folder: ${dirname(address.path)}`), { code: 'ENOENT' });
 }
 
 function connectionOf(socket: net.Socket, address: Address): Connection {
   if (address.scheme === 'unix') return new NodeConnection(socket, address, address);
   const { localAddress, localPort, remoteAddress, remotePort } = socket;
   // A peer that is gone already has no address any more.
-  const local = new TcpAddress(localAddress ?? address.host, localPort ?? address.port);
+  const local = new TcpAddress(plainAddress(localAddress ?? address.host), localPort ?? address.port);
   const peer = new TcpAddress(plainAddress(remoteAddress ?? 'unknown'), remotePort ?? 0);
   return new NodeConnection(socket, local, peer);
 }
@@ -195,7 +248,7 @@ function tcpAddressOf({ address, port }: net.AddressInfo): TcpAddress {
   return new TcpAddress(address, port);
 }
 
-/** An IPv4 peer of a dual-stack listener comes as ::ffff:192.0.2.1; people know it as 192.0.2.1. */
+/** An IPv4 connection of a dual-stack listener has ::ffff:192.0.2.1 at its ends; people know it as 192.0.2.1. */
 function plainAddress(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }

@@ -32,7 +32,10 @@ export interface Connection {
    * copies what it cannot hand on at once, so that a lent chunk may be written back.
    */
   readonly lendsChunks: boolean;
-  /** Bytes written that the operating system has not taken yet: they cost this process memory. */
+  /**
+   * Bytes written that the operating system has not taken yet: they cost this process memory. When the connection is
+   * broken, those that were lost; after `abort` and `release`, 0.
+   */
   readonly unsent: number;
 
   /** Begins to receive. To be called once. */

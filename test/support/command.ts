@@ -10,6 +10,8 @@ export interface RunOptions {
   readonly input?: string | Uint8Array;
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
+  /** Where stdout goes instead of being gathered: a file descriptor, or nowhere. */
+  readonly stdout?: number | 'ignore';
   /** The program to run instead of yodel, with its arguments first. */
   readonly program?: readonly [string, ...string[]];
 }
@@ -29,7 +31,7 @@ export async function yodel(args: readonly string[], options: RunOptions = {}): 
 /** Runs any program to its end. */
 export async function run(program: readonly [string, ...string[]], options: RunOptions = {}): Promise<Outcome> {
   const child = start(program, options);
-  child.process.stdin?.on('error', () => undefined).end(options.input ?? '');
+  child.process.stdin?.end(options.input ?? '');
   return await child.ended;
 }
 
@@ -51,16 +53,18 @@ export function start([file, ...args]: readonly [string, ...string[]], options: 
   const child = spawn(file, args, {
     cwd: options.cwd,
     env: { ...process.env, YODEL_LISTEN: undefined, NO_COLOR: undefined, ...options.env },
-    stdio: ['pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', options.stdout ?? 'pipe', 'pipe'],
   });
+  // What is written to a program that has ended is lost, and that is no failure of the test.
+  child.stdin?.on('error', () => undefined);
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   let watchers: (() => void)[] = [];
   const grown = () => {
     for (const look of watchers) look();
   };
-  child.stdout.on('data', (chunk: Buffer) => out.push(chunk) && grown());
-  child.stderr.on('data', (chunk: Buffer) => err.push(chunk) && grown());
+  child.stdout?.on('data', (chunk: Buffer) => out.push(chunk) && grown());
+  child.stderr?.on('data', (chunk: Buffer) => err.push(chunk) && grown());
   const text = (chunks: Buffer[]) => Buffer.concat(chunks).toString();
   const ended = new Promise<Outcome>((resolve, reject) => {
     child.on('error', reject);

@@ -1,0 +1,38 @@
+/** How messages stand on the wire of a server's or a client's connections. */
+import { YodelError } from '../errors.ts';
+import type { Encoding, Framing } from '../framing/framing.ts';
+import { lines } from '../framing/lines.ts';
+import { parseFraming } from '../framing/notation.ts';
+import { checkOption } from '../options.ts';
+
+/** The two options that say so, of which any may be left out. */
+export interface WireOptions {
+  /** The rule between messages and frames: `lines()`, or its text form. Default `lines`. */
+  readonly framing?: Framing | string | undefined;
+  /** Whether messages are checked to be UTF-8. Default: as the framing does (`lines` and `delimiter` check). */
+  readonly encoding?: Encoding | undefined;
+}
+
+/** Both, given and able to work together. */
+export interface Wire {
+  readonly framing: Framing;
+  readonly encoding: Encoding;
+}
+
+/**
+ * Checks the options and fills in the defaults.
+ *
+ * @throws YodelError `YODEL_INVALID_OPTION`
+ */
+export function resolveWire(options: WireOptions): Wire {
+  const framing = typeof options.framing === 'string' ? parseFraming(options.framing) : (options.framing ?? lines());
+  if (typeof framing.createDecoder !== 'function') {
+    const right = 'a framing such as lines(), or its text form such as "lines"';
+    throw new YodelError('YODEL_INVALID_OPTION', `the option "framing" takes ${right}`);
+  }
+  const encoding = options.encoding ?? framing.defaultEncoding;
+  checkOption('encoding', { kind: 'choice', choices: ['utf8', 'binary'] }, encoding);
+  // What a framing cannot do should be said now, and not to the first peer.
+  framing.createDecoder({ maxMessageLength: 1, onTooLong: 'close', encoding });
+  return { framing, encoding };
+}

@@ -1,0 +1,179 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { defaultAddress, formatPeer, parseAddress, TcpAddress, UnixAddress } from '../src/address.ts';
+import { YodelError } from '../src/errors.ts';
+
+describe('an address', () => {
+  test.each([
+    ['tcp://127.0.0.1:7878', 'tcp://127.0.0.1:7878'],
+    ['tcp://example.org:80', 'tcp://example.org:80'],
+    ['tcp://example.org', 'tcp://example.org:7878'],
+    ['tcp://example.org:80/', 'tcp://example.org:80'],
+    ['TCP://example.org:80', 'tcp://example.org:80'],
+    ['tcp://[::1]:80', 'tcp://[::1]:80'],
+    ['tcp://[::1]', 'tcp://[::1]:7878'],
+    ['tcp://:80', 'tcp://127.0.0.1:80'],
+    ['example.org:80', 'tcp://example.org:80'],
+    ['example.org', 'tcp://example.org:7878'],
+    ['192.0.2.1:65535', 'tcp://192.0.2.1:65535'],
+    ['[::1]:80', 'tcp://[::1]:80'],
+    ['[fe80::1%eth0]:80', 'tcp://[fe80::1%eth0]:80'],
+    ['[::1]', 'tcp://[::1]:7878'],
+    [':80', 'tcp://127.0.0.1:80'],
+    ['80', 'tcp://127.0.0.1:80'],
+    ['0', 'tcp://127.0.0.1:0'],
+    [' localhost:80\n', 'tcp://localhost:80'],
+    ['unix:///run/app.sock', 'unix:///run/app.sock'],
+    ['unix:/run/app.sock', 'unix:///run/app.sock'],
+    ['unix://app.sock', 'unix://app.sock'],
+    ['unix:app.sock', 'unix://app.sock'],
+    ['UNIX:///run/App.sock', 'unix:///run/App.sock'],
+    ['unix:///run/my app.sock', 'unix:///run/my app.sock'],
+  ])('can be written as "%s"', (text, address) => {
+    expect(String(parseAddress(text))).toBe(address);
+  });
+
+  test('can be a port, as a number', () => {
+    expect(parseAddress(80)).toEqual(new TcpAddress('127.0.0.1', 80));
+    expect(parseAddress(0)).toEqual(new TcpAddress('127.0.0.1', 0));
+    expect(parseAddress(65_535)).toEqual(new TcpAddress('127.0.0.1', 65_535));
+  });
+
+  test('is the port 7878 of this machine where nothing else is said', () => {
+    expect(String(defaultAddress)).toBe('tcp://127.0.0.1:7878');
+  });
+
+  test('keeps an IPv6 host without its brackets', () => {
+    expect(parseAddress('[2001:db8::1]:80')).toEqual(new TcpAddress('2001:db8::1', 80));
+  });
+
+  test('is its text in JSON too', () => {
+    expect(JSON.stringify([new TcpAddress('::1', 80), new UnixAddress('/run/app.sock')])).toBe(
+      '["tcp://[::1]:80","unix:///run/app.sock"]',
+    );
+  });
+
+  test('of a peer is short in a log', () => {
+    expect(formatPeer(new TcpAddress('127.0.0.1', 51_234))).toBe('127.0.0.1:51234');
+    expect(formatPeer(new TcpAddress('::1', 51_234))).toBe('[::1]:51234');
+    expect(formatPeer(new UnixAddress('/run/app.sock'))).toBe('unix:/run/app.sock');
+  });
+});
+
+describe('a text that is no address is refused', () => {
+  const refusal = (text: string | number) => {
+    try {
+      return `read as ${parseAddress(text)}`;
+    } catch (error) {
+      expect(error).toMatchObject({ name: 'YodelError', code: 'YODEL_INVALID_ADDRESS' });
+      return (error as Error).message;
+    }
+  };
+
+  test.each([
+    ['70000', 'the port 70000 is above 65535'],
+    ['localhost:65536', 'the port 65536 is above 65535'],
+    [70_000, 'the port 70000 is above 65535'],
+    [-1, 'the port "-1" is not a number from 0 to 65535'],
+    [1.5, 'the port "1.5" is not a number from 0 to 65535'],
+    [Number.NaN, 'the port "NaN" is not a number from 0 to 65535'],
+    ['localhost:-1', 'the port "-1" is not a number from 0 to 65535'],
+    ['localhost:http', 'the port "http" is not a number from 0 to 65535'],
+    ['localhost:0x50', 'the port "0x50" is not a number from 0 to 65535'],
+    ['localhost:', 'the port "" is not a number from 0 to 65535'],
+    ['localhost: 80', 'the port " 80" is not a number from 0 to 65535'],
+    ['[::1]:http', 'the port "http" is not a number from 0 to 65535'],
+    ['tcp://localhost:80/path', 'the port "80/path" is not a number from 0 to 65535'],
+  ])('"%s": %s', (text, why) => {
+    expect(refusal(text)).toBe(`cannot read the address "${text}": ${why}. Write for example 127.0.0.1:7878`);
+  });
+
+  test.each(['-1', 'my host:80', 'localhost 80', 'user@host:80', 'host/path', '/run/app.sock', 'tcp://host/path'])(
+    '"%s": the host is not a name or an IP address',
+    (text) => {
+      expect(refusal(text)).toBe(
+        `cannot read the address "${text}": the host is not a name or an IP address. Write for example 127.0.0.1:7878`,
+      );
+    },
+  );
+
+  test.each(['::1', '::', '2001:db8::1', 'tcp://::1', 'tcp://::1:80'])(
+    '"%s": an IPv6 address needs brackets',
+    (text) => {
+      expect(refusal(text)).toBe(
+        `cannot read the address "${text}": an IPv6 address needs brackets. Write for example [::1]:7878`,
+      );
+    },
+  );
+
+  test('"gopher://localhost:70": the scheme is not known', () => {
+    expect(refusal('gopher://localhost:70')).toBe(
+      'cannot read the address "gopher://localhost:70": the scheme "gopher" is not known. ' +
+        'Write for example tcp://127.0.0.1:7878 or unix:///run/app.sock',
+    );
+  });
+
+  test.each(['unix:', 'unix://'])('"%s": the path is missing', (text) => {
+    expect(refusal(text)).toBe(
+      `cannot read the address "${text}": the path is missing. Write for example unix:///run/app.sock`,
+    );
+  });
+
+  test.each([
+    ['of ASCII', `/${'x'.repeat(107)}`],
+    ['of longer characters', `/${'é'.repeat(54)}`],
+  ])('a Unix path %s that is longer than a socket takes', (_, path) => {
+    expect(refusal(`unix://${path}`)).toBe(
+      `cannot read the address "unix://${path}": a socket path has at most 107 bytes. Write for example unix:///run/app.sock`,
+    );
+  });
+
+  test('a Unix path of just the length that a socket takes is fine', () => {
+    const path = `/${'x'.repeat(106)}`;
+    expect(parseAddress(`unix://${path}`)).toEqual(new UnixAddress(path));
+  });
+});
+
+describe('every address', () => {
+  const port = fc.nat(65_535);
+  const tcp = fc.oneof(fc.domain(), fc.ipV4(), fc.ipV6()).chain((host) => port.map((at) => new TcpAddress(host, at)));
+  const path = fc.stringMatching(/^\/[ -~é€]{0,30}[!-~]$/).filter((text) => Buffer.byteLength(text) <= 107);
+  const unix = path.map((text) => new UnixAddress(text));
+
+  test('is read back from its own text', () => {
+    fc.assert(
+      fc.property(fc.oneof(tcp, unix), (address) => {
+        expect(parseAddress(String(address))).toEqual(address);
+      }),
+    );
+  });
+
+  test('that is TCP is also read from HOST:PORT', () => {
+    fc.assert(
+      fc.property(tcp, (address) => {
+        expect(parseAddress(formatPeer(address))).toEqual(address);
+      }),
+    );
+  });
+
+  test('is read or refused with a reason, whatever the text', () => {
+    const scrap = fc.constantFrom('tcp://', 'unix:', '//', '/', ':', '[', ']', '::', '80', '-', ' ', 'a', '\n', '\0');
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.array(scrap, { maxLength: 8 }).map((all) => all.join('')),
+    );
+    fc.assert(
+      fc.property(text, (any) => {
+        try {
+          const address = parseAddress(any);
+          expect(parseAddress(String(address))).toEqual(address);
+        } catch (error) {
+          if (!(error instanceof YodelError)) throw error;
+          expect(error.code).toBe('YODEL_INVALID_ADDRESS');
+          expect(error.message).toContain(any.trim());
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});

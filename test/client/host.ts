@@ -1,0 +1,100 @@
+import { expect, onTestFinished } from 'vitest';
+import { type Address, UnixAddress } from '../../src/address.ts';
+import { type Client, connect } from '../../src/client/client.ts';
+import type { ConnectOptions } from '../../src/client/options.ts';
+import { type MemoryOptions, memoryTransport } from '../../src/transport/memory.ts';
+import type { Transport } from '../../src/transport/transport.ts';
+import { Peer } from '../session/peer.ts';
+import { FakeClock, settled } from '../support/fake-clock.ts';
+
+/**
+ * A server that the test plays by hand, on the in-memory transport and with time that the test turns. When the test is
+ * over its clients are broken off, and then no timer may be left.
+ */
+export class Host {
+  readonly clock = new FakeClock();
+  readonly transport: Transport;
+  /** The server's end of each connection, in the order in which they came. */
+  readonly peers: Peer[] = [];
+  /** How often somebody has tried to connect. */
+  attempts = 0;
+  /** While this is set, nobody can connect. */
+  isDown = false;
+  address!: Address;
+  readonly #clients: Client[] = [];
+
+  private constructor(network: MemoryOptions | undefined) {
+    const memory = memoryTransport(network);
+    this.transport = {
+      listen: memory.listen,
+      connect: (address, options) => {
+        this.attempts++;
+        if (!this.isDown) return memory.connect(address, options);
+        return Promise.reject(Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }));
+      },
+    };
+  }
+
+  static async open(network?: MemoryOptions): Promise<Host> {
+    const host = new Host(network);
+    const listener = await host.transport.listen(new UnixAddress('/host'), {
+      backlog: 1,
+      accept: (connection) => {
+        host.peers.push(new Peer(connection));
+      },
+      failed: () => {},
+    });
+    host.address = listener.address;
+    onTestFinished(() => host.#close());
+    return host;
+  }
+
+  async connect(options: ConnectOptions = {}): Promise<Client> {
+    const client = await connect(this.address, { transport: this.transport, clock: this.clock, ...options });
+    this.#clients.push(client);
+    await settled();
+    return client;
+  }
+
+  /** The server's end of the newest connection. */
+  get peer(): Peer {
+    return this.peers.at(-1) as Peer;
+  }
+
+  async passes(milliseconds: number): Promise<void> {
+    await this.clock.advance(milliseconds);
+  }
+
+  async #close(): Promise<void> {
+    for (const client of this.#clients) client.abort();
+    await settled();
+    for (const client of this.#clients) expect(client.state).toBe('closed');
+    expect(this.clock.waiting, 'timers left').toBe(0);
+  }
+}
+
+/** A client, and the server that the test plays for it. */
+export async function meet(
+  options: ConnectOptions & { readonly network?: MemoryOptions } = {},
+): Promise<{ host: Host; client: Client; peer: Peer }> {
+  const { network, ...rest } = options;
+  const host = await Host.open(network);
+  const client = await host.connect(rest);
+  return { host, client, peer: host.peer };
+}
+
+/** What has become of a promise by now. */
+export function fateOf<Value>(promise: Promise<Value>): { value?: Value; error?: unknown; settled: boolean } {
+  const fate: { value?: Value; error?: unknown; settled: boolean } = { settled: false };
+  promise.then(
+    (value) => Object.assign(fate, { value, settled: true }),
+    (error: unknown) => Object.assign(fate, { error, settled: true }),
+  );
+  return fate;
+}
+
+/** Takes messages out of a client until it ends or breaks. */
+export async function readAll(client: Client, into: string[] = []): Promise<string[]> {
+  for await (const message of client) into.push(message.text);
+  return into;
+}

@@ -1,0 +1,266 @@
+import { describe, expect, it } from 'vitest';
+import type { ConnectOptions } from '../../src/client/options.ts';
+import { settled } from '../support/fake-clock.ts';
+import { fateOf, meet, readAll } from './host.ts';
+
+/** A client that reconnects, the states that it goes through, and the waits before its attempts. */
+async function persistent(options: ConnectOptions = {}) {
+  const states: string[] = [];
+  const met = await meet({
+    reconnect: true,
+    connectTimeout: 0,
+    onStateChange: (state, error) => void states.push(error ? `${state}: ${error.code}` : state),
+    ...options,
+  });
+  const waits: number[] = [];
+  const { clock } = met.host;
+  const after = clock.after.bind(clock);
+  clock.after = (delayMs, run) => {
+    waits.push(delayMs);
+    return after(delayMs, run);
+  };
+  return { ...met, states, waits };
+}
+
+describe('a client that reconnects', () => {
+  it.each(['ends', 'aborts'] as const)('is connected again after the server %s', async (how) => {
+    const { client, host, peer, states } = await persistent();
+    await peer[how]();
+    expect(client.state).toBe('reconnecting');
+    await host.passes(50);
+    expect(client.state).toBe('open');
+    expect(host.peers).toHaveLength(2);
+    const reply = client.request('hello again');
+    await settled();
+    expect(host.peer.text).toBe('hello again\n');
+    await host.peer.says('welcome back\n');
+    expect(String(await reply)).toBe('welcome back');
+    const code = how === 'ends' ? 'YODEL_CONNECTION_CLOSED' : 'YODEL_CONNECTION_RESET';
+    expect(states).toEqual([`reconnecting: ${code}`, 'open']);
+  });
+
+  it('rejects what was in flight, and never sends it twice', async () => {
+    const { client, host, peer } = await persistent();
+    const fates = [client.request('pay 100'), client.request('pay 200')].map(fateOf);
+    client.send('and this');
+    await settled();
+    expect(peer.lines).toEqual(['pay 100', 'pay 200', 'and this']);
+    await peer.aborts();
+    for (const fate of fates) expect(fate.error).toMatchObject({ code: 'YODEL_CONNECTION_RESET' });
+    await host.passes(50);
+    client.send('something new');
+    await settled();
+    expect(host.peer.text).toBe('something new\n');
+  });
+
+  it('forgets what had not left yet, and half of a message that had come', async () => {
+    const { client, host, peer } = await persistent({ highWaterMark: 10 });
+    peer.connection.pause();
+    client.send('x'.repeat(200_000));
+    await settled();
+    expect(client.unsent).toBeGreaterThan(0);
+    peer.connection.write(Buffer.from('half a mess'));
+    await settled();
+    await peer.aborts();
+    expect(client.unsent).toBe(0);
+    await host.passes(50);
+    const reply = client.request('a');
+    await host.peer.says('whole\n');
+    expect(String(await reply)).toBe('whole');
+    expect(host.peer.text).toBe('a\n');
+  });
+
+  it('goes on being iterated', async () => {
+    const { client, host, peer } = await persistent();
+    const seen: string[] = [];
+    void readAll(client, seen);
+    await peer.says('one\n');
+    await peer.aborts();
+    await host.passes(50);
+    await host.peer.says('two\n');
+    await host.peer.ends();
+    await host.passes(50);
+    await host.peer.says('three\n');
+    expect(seen).toEqual(['one', 'two', 'three']);
+  });
+
+  it('is stopped as before when nobody takes the messages', async () => {
+    const { host, peer } = await persistent({ highWaterMark: 1000 });
+    await peer.says('unread\n'.repeat(1000));
+    await peer.aborts();
+    await host.passes(50);
+    await host.peer.says('unread\n'.repeat(100_000));
+    expect(host.peer.connection.unsent).toBeGreaterThan(500_000);
+  });
+
+  it('sends nothing meanwhile, and says so', async () => {
+    const { client, peer } = await persistent();
+    await peer.aborts();
+    const error = {
+      code: 'YODEL_NOT_CONNECTED',
+      message: 'not connected to unix:///host at the moment; it is being tried again',
+    };
+    expect(() => client.send('a')).toThrow(expect.objectContaining(error));
+    await expect(client.request('a')).rejects.toMatchObject(error);
+  });
+
+  it('without the option does not come back', async () => {
+    const { client, host, peer, states } = await persistent({ reconnect: false });
+    await peer.aborts();
+    await host.passes(60_000);
+    expect(client.state).toBe('closed');
+    expect(host.peers).toHaveLength(1);
+    expect(states).toEqual(['closed: YODEL_CONNECTION_RESET']);
+  });
+});
+
+describe('the waits between attempts', () => {
+  it('double from minDelay to maxDelay, and up to half of each is chance', async () => {
+    const { host, peer, waits } = await persistent({ reconnect: { minDelay: 100, maxDelay: 3000, maxAttempts: 0 } });
+    host.isDown = true;
+    await peer.aborts();
+    await host.passes(30_000);
+    const full = [100, 200, 400, 800, 1600, 3000, 3000, 3000];
+    for (const [attempt, delay] of full.entries()) {
+      expect(waits[attempt]).toBeGreaterThanOrEqual(delay / 2);
+      expect(waits[attempt]).toBeLessThanOrEqual(delay);
+    }
+    expect(waits.length).toBeGreaterThan(10);
+    expect(new Set(waits).size).toBe(waits.length);
+  });
+
+  it('begin from the start once a server has said something', async () => {
+    const { client, host, peer, waits } = await persistent({ reconnect: { minDelay: 100, maxDelay: 3000 } });
+    host.isDown = true;
+    await peer.aborts();
+    await host.passes(5000);
+    host.isDown = false;
+    await host.passes(3000);
+    expect(client.state).toBe('open');
+    await host.peer.says('hello\n');
+    const before = waits.length;
+    await host.peer.aborts();
+    expect(waits[before]).toBeLessThanOrEqual(100);
+  });
+
+  it('go on growing with a server that takes connections and closes them at once', async () => {
+    const { client, host, states } = await persistent({ reconnect: { minDelay: 100, maxDelay: 3000, maxAttempts: 8 } });
+    const closing = () => host.peers.filter(({ closed }) => !closed).map((one) => one.ends());
+    const before = host.attempts;
+    await Promise.all(closing());
+    for (let step = 0; step < 3000; step++) {
+      await host.clock.advance(10);
+      await Promise.all(closing());
+    }
+    expect(host.attempts - before).toBe(8);
+    expect(client.state).toBe('closed');
+    expect(states.at(-1)).toMatch(/^closed/);
+    expect(host.clock.waiting).toBe(0);
+  });
+});
+
+describe('after maxAttempts in a row that failed', () => {
+  it('the client gives up, and tells why', async () => {
+    const { client, host, peer, states } = await persistent({ reconnect: { maxAttempts: 3 } });
+    host.isDown = true;
+    const reading = fateOf(readAll(client));
+    const before = host.attempts;
+    await peer.aborts();
+    await host.passes(60_000);
+    expect(host.attempts - before).toBe(3);
+    expect(client.state).toBe('closed');
+    expect(states).toEqual(['reconnecting: YODEL_CONNECTION_RESET', 'closed: YODEL_CONNECTION_REFUSED']);
+    expect(reading.error).toMatchObject({
+      code: 'YODEL_CONNECTION_REFUSED',
+      message: 'cannot connect to unix:///host again: connection refused: nothing listens there',
+    });
+    await client.closed;
+    expect(host.clock.waiting).toBe(0);
+  });
+
+  it('0 tries for ever', async () => {
+    const { client, host, peer } = await persistent({ reconnect: { maxAttempts: 0, maxDelay: 1000 } });
+    host.isDown = true;
+    await peer.aborts();
+    await host.passes(100_000);
+    expect(host.attempts).toBeGreaterThan(100);
+    host.isDown = false;
+    await host.passes(1000);
+    expect(client.state).toBe('open');
+  });
+
+  it('an attempt also fails when it takes longer than connectTimeout', async () => {
+    const { client, host, peer, states } = await persistent({ reconnect: { maxAttempts: 2 }, connectTimeout: 1000 });
+    host.transport.connect = (_address, { signal } = {}) =>
+      new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+    await peer.aborts();
+    await host.passes(10_000);
+    expect(states.at(-1)).toBe('closed: YODEL_CONNECT_TIMEOUT');
+    await client.closed;
+  });
+});
+
+describe('while it is reconnecting', () => {
+  const ways = ['end', 'close', 'abort'] as const;
+
+  it.each(ways)('%s() gives up, between two attempts', async (how) => {
+    const { client, host, peer, states } = await persistent();
+    const reading = fateOf(readAll(client));
+    host.isDown = true;
+    await peer.aborts();
+    void client[how]();
+    await settled();
+    expect(client.state).toBe('closed');
+    expect(reading.settled).toBe(true);
+    expect(reading.error).toBeUndefined();
+    const before = host.attempts;
+    host.isDown = false;
+    await host.passes(60_000);
+    expect(host.attempts).toBe(before);
+    expect(states).toEqual(['reconnecting: YODEL_CONNECTION_RESET', 'closed']);
+    expect(host.clock.waiting).toBe(0);
+  });
+
+  it.each(ways)('%s() gives up, in the middle of an attempt', async (how) => {
+    const { client, host, peer } = await persistent();
+    const { connect } = host.transport;
+    const answer = Promise.withResolvers<void>();
+    host.transport.connect = async (address) => {
+      await answer.promise;
+      return connect(address);
+    };
+    await peer.aborts();
+    await host.passes(50);
+    void client[how]();
+    await settled();
+    expect(client.state).toBe('closed');
+    answer.resolve();
+    await settled();
+    expect(host.peers.every(({ closed }) => closed)).toBe(true);
+  });
+
+  it.each(ways)('%s() gives up, while the old connection has not quite gone', async (how) => {
+    const { client, host, peer } = await persistent({ highWaterMark: 10 });
+    peer.connection.pause();
+    client.send('x'.repeat(200_000));
+    await settled();
+    peer.connection.end();
+    await settled();
+    expect(client.state).toBe('reconnecting');
+    void client[how]();
+    await settled();
+    expect(client.state).toBe('closed');
+    expect(peer.closed).toBe(true);
+    expect(host.peers).toHaveLength(1);
+  });
+
+  it('a signal that is aborted gives up, too', async () => {
+    const controller = new AbortController();
+    const { client, host, peer } = await persistent({ signal: controller.signal });
+    await peer.aborts();
+    controller.abort();
+    await client.closed;
+    await host.passes(60_000);
+    expect(host.peers).toHaveLength(1);
+  });
+});

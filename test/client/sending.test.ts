@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+import { settled } from '../support/fake-clock.ts';
+import { fateOf, meet } from './host.ts';
+
+describe('client.send', () => {
+  it('sends text and bytes, in order with requests', async () => {
+    const { client, peer } = await meet();
+    client.send('one');
+    void client.request('two').catch(() => {});
+    client.send(Buffer.from('three'));
+    await settled();
+    expect(peer.text).toBe('one\ntwo\nthree\n');
+  });
+
+  it('sends many messages in large writes', async () => {
+    const { client, peer } = await meet({ network: { capacity: 10_000_000 } });
+    for (let each = 0; each < 10_000; each++) client.send('a message of twenty-four');
+    expect(client.unsent).toBeLessThan(65_536);
+    await settled();
+    expect(peer.lines).toHaveLength(10_000);
+  });
+
+  it('throws what cannot be sent', async () => {
+    const { client, peer } = await meet();
+    expect(() => client.send('two\nlines')).toThrow(expect.objectContaining({ code: 'YODEL_UNENCODABLE_MESSAGE' }));
+    client.send('fine');
+    await settled();
+    expect(peer.text).toBe('fine\n');
+  });
+
+  it.each(['end', 'close', 'abort'] as const)('throws after %s()', async (how) => {
+    const { client } = await meet();
+    void client[how]();
+    if (how === 'abort') await settled();
+    expect(() => client.send('late')).toThrow(
+      expect.objectContaining({
+        code: 'YODEL_CONNECTION_CLOSED',
+        message: 'the connection to unix:///host is closed',
+      }),
+    );
+    await expect(client.request('late')).rejects.toMatchObject({ code: 'YODEL_CONNECTION_CLOSED' });
+  });
+
+  it('says false when too much is unsent, and true again when the server has taken it', async () => {
+    const { client, peer } = await meet({ highWaterMark: 1000, network: { capacity: 100 } });
+    peer.connection.pause();
+    expect(client.send('x'.repeat(500))).toBe(true);
+    expect(client.send('x'.repeat(600))).toBe(false);
+    peer.connection.resume();
+    await client.drained();
+    expect(client.unsent).toBe(0);
+    expect(client.send('x')).toBe(true);
+  });
+});
+
+describe('client.drained', () => {
+  it('resolves at once when nothing is unsent', async () => {
+    const { client } = await meet();
+    await client.drained();
+  });
+
+  it('resolves when all that was sent has left', async () => {
+    const { client, peer } = await meet({ network: { capacity: 100 } });
+    peer.connection.pause();
+    client.send('x'.repeat(1000));
+    const drained = fateOf(client.drained());
+    await settled();
+    expect(drained.settled).toBe(false);
+    peer.connection.resume();
+    await settled();
+    expect(drained.settled).toBe(true);
+    expect(peer.received.length).toBe(1001);
+  });
+
+  it('resolves when the network takes all of it at once', async () => {
+    const { client } = await meet();
+    client.send('x');
+    await client.drained();
+  });
+
+  it.each([false, true])('resolves when the connection is lost, with reconnect %s', async (reconnect) => {
+    const { client, peer } = await meet({ reconnect, network: { capacity: 100 } });
+    peer.connection.pause();
+    client.send('x'.repeat(1000));
+    const drained = fateOf(client.drained());
+    await settled();
+    expect(drained.settled).toBe(false);
+    await peer.aborts();
+    expect(drained.settled).toBe(true);
+  });
+
+  it('makes a stream that never holds more than the mark and one message', async () => {
+    const { client, peer } = await meet({ highWaterMark: 1000, network: { capacity: 100 } });
+    let most = 0;
+    for (let number = 0; number < 1000; number++) {
+      if (!client.send(`number ${number}`)) await client.drained();
+      most = Math.max(most, client.unsent);
+    }
+    await peer.until(() => peer.lines.length === 1000);
+    expect(most).toBeLessThan(1020);
+  });
+});

@@ -1,0 +1,152 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { delimiter } from '../../src/framing/delimiter.ts';
+import { encode, type Framing } from '../../src/framing/framing.ts';
+import type { Message } from '../../src/framing/message.ts';
+import { parseFraming } from '../../src/framing/notation.ts';
+import { show } from './outcome.ts';
+
+describe('the frame of a message', () => {
+  it.each([
+    ['lines', 'hi', 'hi\\x0a'],
+    ['lines', '', '\\x0a'],
+    ['lines', 'é', '\\xc3\\xa9\\x0a'],
+    ['lines', 'a\rb', 'a\\x0db\\x0a'],
+    ['lines', 'hi\r', 'hi\\x0d\\x0d\\x0a'],
+    ['delimiter:||', 'a|b', 'a|b||'],
+    ['delimiter:\\n', 'hi\r', 'hi\\x0d\\x0a'],
+    ['length:4', 'A', '\\x00\\x00\\x00\\x01A'],
+    ['length:4', '', '\\x00\\x00\\x00\\x00'],
+    ['length:4,little', 'A', '\\x01\\x00\\x00\\x00A'],
+    ['length:4,inclusive', 'A', '\\x00\\x00\\x00\\x05A'],
+    ['length:4,adjust=1', 'A', '\\x00\\x00\\x00\\x00A'],
+    ['length:4,adjust=-1', 'A', '\\x00\\x00\\x00\\x02A'],
+    ['length:8', 'A', '\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x01A'],
+    ['length:8,little', 'A', '\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00A'],
+    ['length:2,offset=2,inclusive', 'A', '\\x00\\x00\\x00\\x05A'],
+    ['raw', 'hi', 'hi'],
+  ])('in %s, of %j, is %s', (notation, message, frame) => {
+    expect(show(encode(parseFraming(notation), message))).toBe(frame);
+  });
+
+  it.each([
+    ['length:1', 255, 256],
+    ['length:1,adjust=-1', 254, 255],
+    ['length:1,adjust=1', 256, 257],
+    ['length:1,inclusive', 254, 255],
+    ['length:1,offset=2,inclusive', 252, 253],
+    ['length:2', 65_535, 65_536],
+  ])('in %s holds %d bytes and not %d', (notation, most, tooMany) => {
+    const framing = parseFraming(notation);
+    const decoder = framing.createDecoder({ maxMessageLength: most, onTooLong: 'close', encoding: 'binary' });
+    expect(Array.from(decoder.decode(encode(framing, Buffer.alloc(most))), ({ size }) => size)).toEqual([most]);
+    expect(() => encode(framing, Buffer.alloc(tooMany))).toThrow(`a message of ${tooMany} bytes does not fit`);
+  });
+});
+
+describe('a message that cannot be sent', () => {
+  it.each([
+    [
+      'lines',
+      'hi\nthere',
+      'the message contains a line feed at offset 2, so it would arrive as several lines; send one message a line, or use another framing',
+    ],
+    [
+      'delimiter:||',
+      'a||b',
+      'the message and the delimiter meet at offset 1, so it would arrive cut in two; use another delimiter, or the framing "length"',
+    ],
+    [
+      'delimiter:aaa',
+      'xa',
+      'the message and the delimiter meet at offset 1, so it would arrive cut in two; use another delimiter, or the framing "length"',
+    ],
+    ['length:1', 'x'.repeat(256), 'a message of 256 bytes does not fit a length field of 1 byte; use a wider one'],
+    [
+      'length:2',
+      'x'.repeat(65_536),
+      'a message of 65536 bytes does not fit a length field of 2 bytes; use a wider one',
+    ],
+    ['length:4,adjust=2', 'x', 'with this adjustment the shortest message has 2 bytes, not 1'],
+  ])('in %s is refused with the reason: case %#', (notation, message, text) => {
+    const refused = () => encode(parseFraming(notation), message);
+    expect(refused).toThrow(expect.objectContaining({ code: 'YODEL_UNENCODABLE_MESSAGE', message: text }));
+  });
+});
+
+describe('a frame is closed in place', () => {
+  it.each(['lines', 'delimiter:||', 'length:4', 'length:2,offset=3', 'raw'])(
+    'in %s, with nothing written around it',
+    (notation) => {
+      const framing = parseFraming(notation);
+      const frame = encode(framing, 'hello');
+      const { encoder } = framing;
+      const at = 7;
+      const target = Buffer.alloc(at + frame.length + 7, 0xee);
+      target.write('hello', at + encoder.headerSize);
+      const end = encoder.seal(target, at, at + encoder.headerSize + 5);
+      expect(show(target.subarray(at, end))).toBe(show(frame));
+      expect(show(target.subarray(0, at))).toBe('\\xee'.repeat(7));
+      // What a message may need behind it (headerSize and trailerSize tell) is the encoder's to use.
+      expect(show(target.subarray(at + encoder.headerSize + 5 + encoder.trailerSize))).toMatch(/^(\\xee)+$/);
+    },
+  );
+
+  it('in lines, whatever stands before an empty message', () => {
+    const target = Buffer.from('\r..');
+    expect(parseFraming('lines').encoder.seal(target, 1, 1)).toBe(2);
+    expect(target.toString()).toBe('\r\n.');
+  });
+});
+
+describe('a reply', () => {
+  it.each([
+    ['lines', 'hi\n', 'ok', 'ok\\x0a'],
+    ['lines', 'hi\r\n', 'ok', 'ok\\x0d\\x0a'],
+    ['lines', '\r\n', '', '\\x0d\\x0a'],
+    ['lines', 'hi', 'ok', 'ok\\x0a'],
+    ['lines', 'hi\r', 'ok', 'ok\\x0a'],
+    ['lines', 'hi\n', 'ok\r', 'ok\\x0d\\x0d\\x0a'],
+    ['delimiter:||', 'hi||', 'ok', 'ok||'],
+    ['delimiter:||', 'hi', 'ok', 'ok||'],
+    ['length:1', '\x02hi', 'ok!', '\\x03ok!'],
+    ['length:1,offset=2', '\x07\xff\x02hi', 'ok!', '\\x07\\xff\\x03ok!'],
+    ['raw', 'hi', 'ok', 'ok'],
+  ])('in %s, to %j, looks like the message it answers: %j is %s', (notation, input, reply, frame) => {
+    const framing = parseFraming(notation);
+    const { encoder } = framing;
+    const target = Buffer.alloc(encoder.headerSize + reply.length + encoder.trailerSize, 0xee);
+    target.write(reply, encoder.headerSize);
+    const shape = encoder.shapeOf(firstMessage(framing, input));
+    const end = encoder.seal(target, 0, encoder.headerSize + reply.length, shape);
+    expect(show(target.subarray(0, end))).toBe(frame);
+  });
+
+  it('in lines arrives as it is after either line ending', () => {
+    const framing = parseFraming('lines');
+    const reply = fc.array(fc.constantFrom('\r', 'a', 'é'), { maxLength: 4 }).map((parts) => parts.join(''));
+    fc.assert(
+      fc.property(reply, fc.constantFrom('\n', '\r\n'), (text, ending) => {
+        const target = Buffer.alloc(64);
+        const end = framing.encoder.seal(target, 0, target.write(text), Buffer.from(ending));
+        expect(firstMessage(framing, target.toString('latin1', 0, end)).text).toBe(text);
+      }),
+    );
+  });
+});
+
+describe('a delimiter', () => {
+  it('is copied, so that the caller may change its bytes', () => {
+    const bytes = Buffer.from('||');
+    const framing = delimiter(bytes);
+    bytes.fill(0xee);
+    expect(show(encode(framing, 'a'))).toBe('a||');
+    expect(firstMessage(framing, 'b||c').text).toBe('b');
+  });
+});
+
+function firstMessage(framing: Framing, input: string): Message {
+  const decoder = framing.createDecoder({ maxMessageLength: 65_536, onTooLong: 'close', encoding: 'binary' });
+  const [message] = [...decoder.decode(Buffer.from(input, 'latin1')), ...decoder.end()];
+  return message as Message;
+}

@@ -1,0 +1,149 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { YodelError } from '../../src/errors.ts';
+import { delimiter } from '../../src/framing/delimiter.ts';
+import { formatBytes, parseBytes } from '../../src/framing/escapes.ts';
+import { encode } from '../../src/framing/framing.ts';
+import { length } from '../../src/framing/length.ts';
+import { parseFraming } from '../../src/framing/notation.ts';
+import { show } from './outcome.ts';
+
+describe('the text form of a framing', () => {
+  it.each([
+    ['lines', 'lines'],
+    ['raw', 'raw'],
+    ['delimiter:\\0', 'delimiter:\\0'],
+    ['delimiter:||', 'delimiter:||'],
+    ['delimiter:\\x0d\\x0A', 'delimiter:\\r\\n'],
+    ['delimiter:\\t\\\\', 'delimiter:\\t\\\\'],
+    [`delimiter:${'x'.repeat(64)}`, `delimiter:${'x'.repeat(64)}`],
+    ['delimiter: ', 'delimiter:\\x20'],
+    ['delimiter::', 'delimiter::'],
+    ['delimiter:é', 'delimiter:\\xc3\\xa9'],
+    ['delimiter:\n', 'delimiter:\\n'],
+    ['length', 'length:4'],
+    ['length:2', 'length:2'],
+    ['length:little', 'length:4,little'],
+    ['length:big,8', 'length:8'],
+    ['length:4,offset=1024', 'length:4,offset=1024'],
+    ['length:inclusive,adjust=-2,offset=3,little,1', 'length:1,little,offset=3,adjust=-2,inclusive'],
+  ])('%j is the framing named %s', (text, name) => {
+    expect(parseFraming(text).name).toBe(name);
+    expect(parseFraming(name).name).toBe(name);
+  });
+
+  it('says all of a framing with a length', () => {
+    const anyLayout = fc.record({
+      bytes: fc.constantFrom(1 as const, 2 as const, 4 as const, 8 as const),
+      endian: fc.constantFrom('big' as const, 'little' as const),
+      offset: fc.nat(4),
+      adjustment: fc.integer({ min: -9, max: 2 }),
+      includesHeader: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(anyLayout, (layout) => {
+        const framing = length(layout);
+        const readBack = parseFraming(framing.name);
+        expect(readBack.name).toBe(framing.name);
+        expect(show(encode(readBack, 'hello'))).toBe(show(encode(framing, 'hello')));
+      }),
+    );
+  });
+
+  it('says all of a delimiter', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1, maxLength: 64 }), (bytes) => {
+        const readBack = parseFraming(delimiter(bytes).name);
+        expect(show(encode(readBack, ''))).toBe(show(bytes));
+      }),
+    );
+  });
+
+  const forms = 'lines, delimiter:BYTES, length[:BYTES][,little][,offset=N][,adjust=N][,inclusive], raw';
+  it.each([
+    '',
+    'line',
+    'Lines',
+    'lines:',
+    'raw:8',
+    'delimiter',
+    'lines\n',
+    'length:',
+    'length:3',
+    'length:4,',
+    'length:4,middle',
+    'length:4,offset',
+    'length:4,offset=1.5',
+    'length:4 little',
+  ])('%j is refused with the forms that there are', (text) => {
+    expectRefusal(() => parseFraming(text), `the framing "${text}" is not known. There are: ${forms}`);
+  });
+
+  it.each([
+    ['delimiter:', 'a delimiter has 1 to 64 bytes, not 0'],
+    [`delimiter:${'x'.repeat(65)}`, 'a delimiter has 1 to 64 bytes, not 65'],
+    ['length:4,offset=-1', 'the framing "length" takes an offset from 0 to 1024, not -1'],
+    ['length:4,offset=1025', 'the framing "length" takes an offset from 0 to 1024, not 1025'],
+    [
+      'length:4,adjust=9007199254740992',
+      'the framing "length" takes a whole number as adjustment, not 9007199254740992',
+    ],
+  ])('%j is refused with what would be right', (text, refusal) => {
+    expectRefusal(() => parseFraming(text), refusal);
+  });
+});
+
+describe('bytes written as text', () => {
+  it('come back as they were', () => {
+    fc.assert(
+      fc.property(fc.uint8Array(), (bytes) => {
+        const text = formatBytes(bytes);
+        expect(text).toMatch(/^[!-~]*$/);
+        expect(show(parseBytes(text))).toBe(show(bytes));
+      }),
+    );
+  });
+
+  it('may hold any text beside the escapes', () => {
+    expect(show(parseBytes('a b\\r\\n\\0\\t\\\\n é\\xfF'))).toBe('a b\\x0d\\x0a\\x00\\x09\\x5cn \\xc3\\xa9\\xff');
+  });
+
+  it.each([
+    ['\\q', '\\q'],
+    ['a\\', '\\'],
+    ['\\x4', '\\x'],
+    ['\\xg0', '\\x'],
+    ['\\é', '\\é'],
+    ['\\\n', '\\\n'],
+    ['\\u0041', '\\u'],
+  ])('%j is refused, naming the escape', (text, named) => {
+    expectRefusal(
+      () => parseBytes(text),
+      `the escape "${named}" is not known; there are \\0 \\n \\r \\t \\\\ and \\xHH with two hexadecimal digits`,
+    );
+  });
+});
+
+describe('the options of the framing "length"', () => {
+  it.each([
+    [{ bytes: 3 }, 'a field of 1, 2, 4 or 8 bytes, not 3'],
+    [{ endian: 'middle' }, '"big" or "little" as endian, not "middle"'],
+    [{ offset: -1 }, 'an offset from 0 to 1024, not -1'],
+    [{ offset: 0.5 }, 'an offset from 0 to 1024, not 0.5'],
+    [{ adjustment: 0.5 }, 'a whole number as adjustment, not 0.5'],
+    [{ adjustment: Number.POSITIVE_INFINITY }, 'a whole number as adjustment, not Infinity'],
+  ])('%j are refused: %s', (options, right) => {
+    expectRefusal(() => length(options as object), `the framing "length" takes ${right}`);
+  });
+});
+
+function expectRefusal(call: () => unknown, text: string): void {
+  try {
+    call();
+  } catch (error) {
+    expect(error).toBeInstanceOf(YodelError);
+    expect(error).toMatchObject({ code: 'YODEL_INVALID_OPTION', message: text });
+    return;
+  }
+  expect.fail(`nothing was refused; due was: ${text}`);
+}

@@ -1,0 +1,53 @@
+/** Runs a decoder over a whole input and writes down what a session would see. */
+import type { DecoderOptions, Framing } from '../../src/framing/framing.ts';
+import type { Batch } from '../../src/framing/message.ts';
+
+export interface Outcome {
+  /** `message: …`, `fault: …` and `end`, in the order in which they came. */
+  readonly events: readonly string[];
+  /** The frames of all messages, end to end. */
+  readonly frames: string;
+  /** What the decoder still held when input ended. */
+  readonly pending: number;
+}
+
+/**
+ * Feeds the chunks as a socket does that reads into one buffer again and again: as soon as a chunk is decoded, its
+ * bytes are overwritten.
+ */
+export function decodeAll(framing: Framing, options: DecoderOptions, chunks: readonly Uint8Array[]): Outcome {
+  const decoder = framing.createDecoder(options);
+  const socketBuffer = Buffer.alloc(Math.max(0, ...chunks.map((chunk) => chunk.length)));
+  const events: string[] = [];
+  let frames = '';
+  const write = (batch: Batch) => {
+    for (const message of batch) events.push(`message: ${show(message.bytes)}`);
+    for (const slice of batch.slices) frames += show(slice);
+    if (batch.fault) events.push(`fault: ${batch.fault.code}: ${batch.fault.message}`);
+  };
+  for (const chunk of chunks) {
+    socketBuffer.set(chunk);
+    for (let rest: Uint8Array | undefined = socketBuffer.subarray(0, chunk.length); rest; ) {
+      const batch = decoder.decode(rest);
+      write(batch);
+      rest = batch.rest;
+    }
+    socketBuffer.fill(0xee);
+  }
+  const { pending } = decoder;
+  events.push('end');
+  write(decoder.end());
+  return { events, frames, pending };
+}
+
+/** The events of messages that arrive well. */
+export function messageEvents(messages: readonly Uint8Array[]): string[] {
+  return messages.map((message) => `message: ${show(message)}`);
+}
+
+/** Bytes as text: what is not printable ASCII, and the backslash, as `\xHH`. */
+export function show(bytes: Uint8Array): string {
+  return Buffer.from(bytes)
+    .toString('latin1')
+    .replace(/[^ -[\]-~]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}

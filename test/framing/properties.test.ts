@@ -1,0 +1,120 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type DecoderOptions, encode } from '../../src/framing/framing.ts';
+import { anyChunking, cut, inOneChunk } from './chunking.ts';
+import { decodeAll, messageEvents } from './outcome.ts';
+import { anyLimit, anyOptions, carriedBy, carriedOfSize, subjects, tryEncode } from './subjects.ts';
+
+// All of them together take a few seconds.
+fc.configureGlobal({ numRuns: 300 });
+
+const roomy: DecoderOptions = { maxMessageLength: 65_536, onTooLong: 'close', encoding: 'binary' };
+
+describe.each(subjects)('$name', (subject) => {
+  const { framing, reference } = subject;
+  const streamOf = (messages: readonly Uint8Array[]) => Buffer.concat(messages.map((bytes) => encode(framing, bytes)));
+
+  it('gives the messages that were sent, however they are cut and though each chunk is overwritten', () => {
+    const sent = fc.array(carriedBy(subject), { maxLength: 8 });
+    fc.assert(
+      fc.property(sent, anyChunking, (messages, chunking) => {
+        const outcome = decodeAll(framing, roomy, cut(streamOf(messages), chunking));
+        expect(outcome).toMatchObject({ events: [...messageEvents(messages), 'end'], pending: 0 });
+      }),
+    );
+  });
+
+  it('holds bytes exactly while a frame is unfinished', () => {
+    const sent = fc.array(carriedBy(subject), { maxLength: 4 });
+    fc.assert(
+      fc.property(sent, anyChunking, (messages, chunking) => {
+        const ends = messages.map((_, index) => streamOf(messages.slice(0, index + 1)).length);
+        const decoder = framing.createDecoder(roomy);
+        let fed = 0;
+        for (const chunk of cut(streamOf(messages), chunking)) {
+          decoder.decode(chunk);
+          fed += chunk.length;
+          expect(decoder.pending).toBe(fed - Math.max(0, ...ends.filter((end) => end <= fed)));
+        }
+      }),
+    );
+  });
+
+  it('brings long messages together from many pieces', () => {
+    const sizes = fc.array(fc.integer({ min: 50, max: 250 }), { maxLength: 4 });
+    const pieces = fc.array(fc.integer({ min: 1, max: 100 }), { minLength: 1, maxLength: 8 });
+    fc.assert(
+      fc.property(sizes, pieces, (messageSizes, chunking) => {
+        const messages = messageSizes.map((size) =>
+          Buffer.from(Array.from({ length: size }, (_, at) => 0x20 + (at % 64))),
+        );
+        const { events } = decodeAll(framing, roomy, cut(streamOf(messages), chunking));
+        expect(events).toEqual([...messageEvents(messages), 'end']);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('takes a message of the limit and refuses one byte more', () => {
+    const cases = anyLimit.chain((limit) => {
+      const around = fc.array(
+        carriedBy(subject).filter(({ length }) => length <= limit),
+        { maxLength: 3 },
+      );
+      return fc.record({
+        limit: fc.constant(limit),
+        before: around,
+        fitting: carriedOfSize(subject, limit),
+        tooLong: carriedOfSize(subject, limit + 1),
+        behind: around,
+      });
+    });
+    const policies = fc.constantFrom('close' as const, 'discard' as const);
+    fc.assert(
+      fc.property(cases, policies, anyChunking, ({ limit, before, fitting, tooLong, behind }, onTooLong, chunking) => {
+        const options: DecoderOptions = { maxMessageLength: limit, onTooLong, encoding: 'binary' };
+        const eventsOf = (messages: Uint8Array[]) =>
+          decodeAll(framing, options, cut(streamOf(messages), chunking)).events;
+
+        const allFit = [...before, fitting, ...behind];
+        expect(eventsOf(allFit)).toEqual([...messageEvents(allFit), 'end']);
+        expect(eventsOf([...before, tooLong, ...behind])).toEqual([
+          ...messageEvents(before),
+          `fault: YODEL_MESSAGE_TOO_LONG: message ${before.length + 1} is longer than the limit of ${limit} bytes`,
+          ...(onTooLong === 'discard' ? messageEvents(behind) : []),
+          'end',
+        ]);
+      }),
+    );
+  });
+
+  it('brings back what it encodes, and refuses only what it could not bring back', () => {
+    fc.assert(
+      fc.property(subject.message, (bytes) => {
+        const broughtBack = [...messageEvents([bytes]), 'end'];
+        const eventsOf = (frame: Uint8Array) => decodeAll(framing, roomy, [frame]).events;
+        const frame = tryEncode(framing, bytes);
+        if (frame) expect(eventsOf(frame)).toEqual(broughtBack);
+        else for (const other of subject.framesOf(bytes)) expect(eventsOf(other)).not.toEqual(broughtBack);
+      }),
+    );
+  });
+
+  it('makes the same of any bytes on every chunking', () => {
+    fc.assert(
+      fc.property(subject.input, anyOptions, anyChunking, (bytes, options, chunking) => {
+        const outcome = decodeAll(framing, options, cut(bytes, inOneChunk));
+        expect(decodeAll(framing, options, cut(bytes, chunking))).toEqual(outcome);
+      }),
+    );
+  });
+
+  it('makes of any bytes what its documentation says', () => {
+    fc.assert(
+      fc.property(subject.input, anyOptions, anyChunking, (bytes, options, chunking) => {
+        const { events } = decodeAll(framing, options, cut(bytes, chunking));
+        expect(events).toEqual(reference(Buffer.from(bytes), options));
+      }),
+    );
+  });
+});

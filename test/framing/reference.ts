@@ -1,0 +1,114 @@
+/** The framings once more, as their documentation says them: over the whole input at once, with no thought of speed. */
+import { type DecoderOptions, tooLong } from '../../src/framing/framing.ts';
+import type { LengthOptions } from '../../src/framing/length.ts';
+import { invalidUtf8, isUtf8 } from '../../src/framing/utf8.ts';
+import { show } from './outcome.ts';
+
+/** What comes of an input: the events of an `Outcome`. */
+export type Reference = (input: Buffer, options: DecoderOptions) => string[];
+
+/** @param endings what may end a message; where two of them end at the same place, the longer one counts */
+export function readDelimited(endings: readonly Buffer[]): Reference {
+  return (input, options) => {
+    const account = new Account(options);
+    let rest = input;
+    for (let end = endOfFirst(rest, endings); end !== -1 && !account.closed; end = endOfFirst(rest, endings)) {
+      account.message(rest.subarray(0, end - lengthOfEnding(rest.subarray(0, end), endings)));
+      rest = rest.subarray(end);
+    }
+    if (account.closed || rest.length === 0) return account.end();
+    // Too long for sure, unless its last bytes begin an ending and the others fit.
+    const mayFit = endings
+      .flatMap((ending) => Array.from(ending, (_, size) => ending.subarray(0, size)))
+      .some((begun) => endsWith(rest, begun) && rest.length - begun.length <= options.maxMessageLength);
+    if (mayFit) account.end();
+    account.message(rest);
+    return mayFit ? account.events : account.end();
+  };
+}
+
+export function readLengthPrefixed(layout: LengthOptions): Reference {
+  const { bytes = 4, endian = 'big', offset = 0, adjustment = 0, includesHeader = false } = layout;
+  const headerSize = offset + bytes;
+  return (input, options) => {
+    const account = new Account(options);
+    for (let rest = input; rest.length > 0 && !account.closed; ) {
+      const number = account.number + 1;
+      const unfinished = `YODEL_UNFINISHED_FRAME: input ended after ${rest.length} bytes of a frame, in message ${number}`;
+      if (rest.length < headerSize) return [...account.end(), `fault: ${unfinished}`];
+      const field = Buffer.from(rest.subarray(offset, headerSize));
+      if (endian === 'little') field.reverse();
+      const size = Number(BigInt(`0x${field.toString('hex')}`)) + adjustment - (includesHeader ? headerSize : 0);
+      const isWhole = headerSize + size <= rest.length;
+      if (size < 0) {
+        account.fault(`YODEL_INVALID_FRAME: message ${number} has a length field that means ${size} bytes`);
+      } else if (size > options.maxMessageLength) {
+        account.tooLong();
+        const inside = `fault: YODEL_UNFINISHED_FRAME: input ended inside a discarded message, in message ${number}`;
+        if (!account.closed && !isWhole) return [...account.end(), inside];
+      } else if (isWhole) account.message(rest.subarray(headerSize, headerSize + size));
+      else return [...account.end(), `fault: ${unfinished}`];
+      rest = rest.subarray(headerSize + size);
+    }
+    return account.end();
+  };
+}
+
+/** What is true of messages in every framing: their numbers, the limit and the encoding. */
+class Account {
+  readonly events: string[] = [];
+  readonly #options: DecoderOptions;
+  number = 0;
+  closed = false;
+
+  constructor(options: DecoderOptions) {
+    this.#options = options;
+  }
+
+  message(bytes: Uint8Array): void {
+    if (bytes.length > this.#options.maxMessageLength) {
+      this.tooLong();
+      return;
+    }
+    this.number++;
+    if (this.#options.encoding === 'binary' || isUtf8(bytes)) {
+      this.events.push(`message: ${show(bytes)}`);
+      return;
+    }
+    const { code, message } = invalidUtf8(this.number, bytes);
+    this.fault(`${code}: ${message}`);
+  }
+
+  tooLong(): void {
+    this.number++;
+    const { code, message } = tooLong(this.number, this.#options.maxMessageLength);
+    this.events.push(`fault: ${code}: ${message}`);
+    this.closed = this.#options.onTooLong === 'close';
+  }
+
+  fault(text: string): void {
+    this.events.push(`fault: ${text}`);
+    this.closed = true;
+  }
+
+  end(): string[] {
+    this.events.push('end');
+    return this.events;
+  }
+}
+
+/** Where the first ending ends; -1 when there is none. */
+function endOfFirst(bytes: Buffer, endings: readonly Buffer[]): number {
+  for (let end = 0; end <= bytes.length; end++) {
+    if (lengthOfEnding(bytes.subarray(0, end), endings) > 0) return end;
+  }
+  return -1;
+}
+
+function lengthOfEnding(bytes: Buffer, endings: readonly Buffer[]): number {
+  return Math.max(0, ...endings.filter((ending) => endsWith(bytes, ending)).map((ending) => ending.length));
+}
+
+function endsWith(bytes: Buffer, ending: Buffer): boolean {
+  return bytes.subarray(Math.max(0, bytes.length - ending.length)).equals(ending);
+}

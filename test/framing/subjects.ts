@@ -1,0 +1,163 @@
+/** The framings that the property tests go through, with generators that make their awkward inputs likely. */
+import * as fc from 'fast-check';
+import { YodelError } from '../../src/errors.ts';
+import { delimiter } from '../../src/framing/delimiter.ts';
+import { type DecoderOptions, encode, type Framing } from '../../src/framing/framing.ts';
+import { type LengthOptions, length } from '../../src/framing/length.ts';
+import { lines } from '../../src/framing/lines.ts';
+import { type Reference, readDelimited, readLengthPrefixed } from './reference.ts';
+
+export interface Subject {
+  readonly name: string;
+  readonly framing: Framing;
+  /** What the framing makes of a whole input, by its documentation. */
+  readonly reference: Reference;
+  /** Messages, some of which the framing cannot carry. */
+  readonly message: fc.Arbitrary<Uint8Array>;
+  /** Every frame that could stand for these bytes, right or wrong; none where there are too many. */
+  readonly framesOf: (bytes: Uint8Array) => Uint8Array[];
+  /** Input that need not be well-formed. */
+  readonly input: fc.Arbitrary<Uint8Array>;
+}
+
+const text = ['x', 'xy', 'é', '烫', '😀'].map((piece) => Buffer.from(piece));
+const ends = ['\r', '\n', '\r\n', '\0'].map((piece) => Buffer.from(piece));
+// The halves of "é" and of "烫", a byte that UTF-8 never has, an encoded surrogate.
+const notText = ['c3', 'a9', 'e783', 'ff', 'eda080'].map((hex) => Buffer.from(hex, 'hex'));
+
+/** The limits that the properties use are small, so that messages are often near them. */
+export const anyLimit = fc.integer({ min: 1, max: 12 });
+
+export const anyOptions: fc.Arbitrary<DecoderOptions> = fc.record({
+  maxMessageLength: anyLimit,
+  onTooLong: fc.constantFrom('close', 'discard'),
+  encoding: fc.constantFrom('utf8', 'binary'),
+});
+
+/** The frame, or undefined when the framing says that it cannot carry the message. */
+export function tryEncode(framing: Framing, message: Uint8Array): Uint8Array | undefined {
+  try {
+    return encode(framing, message);
+  } catch (error) {
+    if (error instanceof YodelError && error.code === 'YODEL_UNENCODABLE_MESSAGE') return undefined;
+    throw error;
+  }
+}
+
+/** Messages that the framing can carry. */
+export function carriedBy({ framing, message }: Subject): fc.Arbitrary<Uint8Array> {
+  return message.filter((bytes) => tryEncode(framing, bytes) !== undefined);
+}
+
+/** Messages of exactly `size` bytes that the framing can carry. */
+export function carriedOfSize(subject: Subject, size: number): fc.Arbitrary<Uint8Array> {
+  return fc
+    .tuple(carriedBy(subject), fc.nat(size))
+    .map(([bytes, keep]) => {
+      // The message's own end stays at the end, where a CR or a piece of the delimiter matters.
+      const end = bytes.subarray(Math.max(0, bytes.length - Math.min(keep, size)));
+      return Buffer.concat([Buffer.alloc(size - end.length, 'x'), end]);
+    })
+    .filter((bytes) => tryEncode(subject.framing, bytes) !== undefined);
+}
+
+function joined(pieces: fc.Arbitrary<Uint8Array>, maxLength: number): fc.Arbitrary<Uint8Array> {
+  return fc.array(pieces, { maxLength }).map((parts) => Buffer.concat(parts));
+}
+
+function delimited(framing: Framing, ...endings: Buffer[]): Subject {
+  const beginnings = endings.flatMap((ending) => Array.from(ending, (_, at) => ending.subarray(0, at + 1)));
+  const piece = fc.oneof(
+    { weight: 4, arbitrary: fc.constantFrom(...text) },
+    { weight: 2, arbitrary: fc.constantFrom(...beginnings) },
+    { weight: 1, arbitrary: fc.constantFrom(...ends) },
+    { weight: 1, arbitrary: fc.nat(14).map((count) => Buffer.alloc(count, 'x')) },
+  );
+  const badPiece = fc.constantFrom(...notText);
+  return {
+    name: framing.name,
+    framing,
+    reference: readDelimited(endings),
+    framesOf: (bytes) => endings.map((end) => Buffer.concat([bytes, end])),
+    message: joined(fc.oneof({ weight: 9, arbitrary: piece }, { weight: 1, arbitrary: badPiece }), 6),
+    input: joined(
+      fc.oneof(
+        { weight: 12, arbitrary: piece },
+        { weight: 6, arbitrary: fc.constantFrom(...endings) },
+        { weight: 1, arbitrary: badPiece },
+        { weight: 1, arbitrary: fc.uint8Array({ maxLength: 4 }) },
+      ),
+      30,
+    ),
+  };
+}
+
+function lengthPrefixed(options: LengthOptions): Subject {
+  const framing = length(options);
+  const { bytes = 4, endian = 'big', offset = 0, adjustment = 0, includesHeader = false } = options;
+  const message = joined(
+    fc.oneof(
+      { weight: 6, arbitrary: fc.constantFrom(...text, ...ends) },
+      { weight: 1, arbitrary: fc.constantFrom(...notText) },
+    ),
+    5,
+  );
+  /** A length field of any value, with bytes of any kind before it. */
+  const header = (value: bigint, lead: number) => {
+    const field = Buffer.from(
+      BigInt.asUintN(8 * bytes, value)
+        .toString(16)
+        .padStart(2 * bytes, '0'),
+      'hex',
+    );
+    return Buffer.concat([Buffer.alloc(offset, lead), endian === 'big' ? field : field.reverse()]);
+  };
+  const fieldOf = (size: number) => BigInt(size - adjustment + (includesHeader ? offset + bytes : 0));
+  const frame = fc
+    .tuple(message, fc.nat(255))
+    .map(([body, lead]) => Buffer.concat([header(fieldOf(body.length), lead), body]));
+  // Lengths around the limits, below nothing, and near what the field can hold: -1 is its highest value.
+  const value = fc.oneof(fc.integer({ min: -4, max: 24 }).map(fieldOf), fc.integer({ min: -3, max: 3 }).map(BigInt));
+  return {
+    name: framing.name,
+    framing,
+    reference: readLengthPrefixed(options),
+    framesOf: (body) => (bytes > 1 ? [] : allBytes.map((value) => Buffer.concat([header(value, 0), body]))),
+    message,
+    input: joined(
+      fc.oneof(
+        { weight: 6, arbitrary: frame },
+        { weight: 1, arbitrary: fc.tuple(value, fc.nat(255)).map(([size, lead]) => header(size, lead)) },
+        { weight: 1, arbitrary: fc.uint8Array({ maxLength: 9 }) },
+      ),
+      10,
+    ),
+  };
+}
+
+const allBytes = Array.from({ length: 256 }, (_, value) => BigInt(value));
+
+const delimiters = ['0a', '00', '7c7c', '616161', '61626162', '0d0a', 'c3a9', 'fffe', 'ff', '0d0a2e0d0a'];
+
+const layouts: LengthOptions[] = [
+  { bytes: 1 },
+  { bytes: 2 },
+  { bytes: 4 },
+  { bytes: 8 },
+  { bytes: 2, endian: 'little' },
+  { bytes: 4, endian: 'little' },
+  { bytes: 8, endian: 'little' },
+  { bytes: 8, adjustment: -1, includesHeader: true },
+  { bytes: 2, offset: 3 },
+  { bytes: 1, adjustment: 1 },
+  { bytes: 4, adjustment: -3 },
+  { bytes: 2, includesHeader: true },
+  { bytes: 1, endian: 'little', offset: 2, adjustment: -1, includesHeader: true },
+];
+
+/** Every framing but `raw`, in which chunks show. */
+export const subjects: Subject[] = [
+  delimited(lines(), Buffer.from('\n'), Buffer.from('\r\n')),
+  ...delimiters.map((hex) => Buffer.from(hex, 'hex')).map((bytes) => delimited(delimiter(bytes), bytes)),
+  ...layouts.map(lengthPrefixed),
+];

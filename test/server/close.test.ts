@@ -1,0 +1,283 @@
+import { describe, expect, it } from 'vitest';
+import type { Address } from '../../src/address.ts';
+import { serve } from '../../src/server/server.ts';
+import type { Handler } from '../../src/session/handler.ts';
+import { memoryTransport } from '../../src/transport/memory.ts';
+import { Peer } from '../session/peer.ts';
+import { Scene } from '../session/scene.ts';
+import { settled } from '../support/fake-clock.ts';
+import { connectTo, serveOnSockets } from './sockets.ts';
+
+const lines = (count: number) => Array.from({ length: count }, (_, number) => `${number}\n`).join('');
+
+/** Does as clients do: when the server ends its side, this one ends as well. */
+function endsAsWell(peer: Peer): Promise<void> {
+  return peer.until(() => peer.ended).then(() => peer.connection.end());
+}
+
+describe('closing a server answers every complete message that has arrived', () => {
+  const handlers: [string, Handler | undefined][] = [
+    ['by echo', undefined],
+    ['by a handler of messages', ({ text }) => text],
+    [
+      'by an asynchronous handler',
+      async ({ text }) => {
+        await new Promise((resolve) => setImmediate(resolve));
+        return text;
+      },
+    ],
+  ];
+
+  it.each(handlers)('%s', async (_, handler) => {
+    const scene = await Scene.open({ handler, network: { chunkSize: 100 } });
+    const peers = await Promise.all([scene.connect(), scene.connect(), scene.connect()]);
+    for (const peer of peers) peer.connection.write(Buffer.from(`${lines(500)}unfinished`));
+    const closing = scene.server.close();
+    await Promise.all(peers.map(endsAsWell));
+    await closing;
+    for (const peer of peers) {
+      expect(peer.text).toBe(lines(500));
+      await peer.gone();
+      expect(peer.error).toBeUndefined();
+    }
+    expect(scene.server.sessions.size).toBe(0);
+    expect(scene.clock.waiting).toBe(0);
+  });
+
+  it('at the rate that is set', async () => {
+    const scene = await Scene.open({ rate: 1 });
+    const peer = await scene.connect();
+    await peer.says(lines(5));
+    const closing = scene.server.close();
+    const ending = endsAsWell(peer);
+    await scene.passes(3999);
+    expect(peer.ended).toBe(false);
+    await scene.passes(1);
+    await ending;
+    await closing;
+    expect(peer.text).toBe(lines(5));
+  });
+
+  it('though the peer reads slowly', async () => {
+    const scene = await Scene.open({ highWaterMark: 1000, network: { capacity: 100 } });
+    const peer = await scene.connect();
+    peer.connection.pause();
+    await peer.says(lines(1000));
+    const closing = scene.server.close();
+    await settled();
+    expect(peer.received.length).toBe(0);
+    peer.connection.resume();
+    await endsAsWell(peer);
+    await closing;
+    // What the peer's own side of the network could not hold yet had not arrived.
+    expect(lines(1000).startsWith(peer.text)).toBe(true);
+    expect(peer.received.length).toBeGreaterThan(1000);
+    expect(peer.text.endsWith('\n')).toBe(true);
+  });
+
+  it('though the peer keeps on sending', { timeout: 60_000 }, async () => {
+    const scene = await Scene.open({ handler: { batch: ({ count }) => `${count}` } });
+    const peer = await scene.connect();
+    const piece = Buffer.from('x\n'.repeat(30_000));
+    let sent = 0;
+    const keepOn = () => {
+      if (peer.ended) return peer.connection.end();
+      peer.connection.write(piece);
+      sent += 30_000;
+      setImmediate(keepOn);
+    };
+    keepOn();
+    const closing = scene.server.close();
+    await closing;
+    const answered = peer.lines.reduce((sum, count) => sum + Number(count), 0);
+    // As much as a kernel may have held when the closing began, and not much more.
+    expect(answered).toBeGreaterThan(16_000_000);
+    expect(answered).toBeLessThan(18_000_000);
+    expect(sent).toBeGreaterThanOrEqual(answered);
+  });
+
+  it('on real sockets, for clients that have pipelined', async () => {
+    const first = Promise.withResolvers<void>();
+    const server = await serveOnSockets({
+      handler: {
+        open: () => 'welcome',
+        async message({ text }) {
+          await first.promise;
+          return text;
+        },
+      },
+    });
+    const peers = await Promise.all([connectTo(server), connectTo(server)]);
+    await Promise.all(peers.map((peer) => peer.until(() => peer.text === 'welcome\n')));
+    for (const peer of peers) peer.connection.write(Buffer.from(`${lines(5000)}unfinished`));
+    expect(peers.map(({ connection }) => connection.unsent)).toEqual([0, 0]);
+    const closing = server.close();
+    first.resolve();
+    await Promise.all(peers.map(endsAsWell));
+    await closing;
+    for (const peer of peers) expect(peer.text).toBe(`welcome\n${lines(5000)}`);
+  });
+});
+
+describe('closing a server', () => {
+  it('takes no new connections from the first moment', async () => {
+    const reply = Promise.withResolvers<string>();
+    const scene = await Scene.open({ handler: () => reply.promise });
+    const peer = await scene.connect();
+    await peer.says('a\n');
+    const closing = scene.server.close();
+    await expect(scene.connect()).rejects.toMatchObject({ code: 'YODEL_CONNECTION_REFUSED' });
+    reply.resolve('done');
+    await endsAsWell(peer);
+    await closing;
+  });
+
+  it('ends sessions that have nothing to do', async () => {
+    const scene = await Scene.open();
+    const peer = await scene.connect();
+    const closing = scene.server.close();
+    await settled();
+    expect(peer.ended).toBe(true);
+    await peer.ends();
+    await closing;
+    expect(peer.error).toBeUndefined();
+  });
+
+  it('lets go of clients that do not end after lingerTimeout', async () => {
+    const scene = await Scene.open({ lingerTimeout: 1000 });
+    const peer = await scene.connect();
+    const closing = scene.server.close();
+    await settled();
+    expect(peer.ended).toBe(true);
+    await scene.passes(1000);
+    await closing;
+    expect(scene.server.counters.errors.size).toBe(0);
+  });
+
+  it('does not wait for what comes after it began', async () => {
+    const scene = await Scene.open();
+    const peer = await scene.connect();
+    const closing = scene.server.close();
+    await settled();
+    expect(await peer.says('late\n')).toBe('');
+    await peer.ends();
+    await closing;
+  });
+
+  it('breaks sessions off that are not done after shutdownTimeout', async () => {
+    const errors: unknown[] = [];
+    const scene = await Scene.open({
+      handler: () => new Promise(() => {}),
+      shutdownTimeout: 3000,
+      telemetry: { closed: (_, error) => errors.push(error) },
+    });
+    const [busy, idle] = [await scene.connect(), await scene.connect()];
+    await busy.says('a\n');
+    const closing = scene.server.close();
+    await endsAsWell(idle);
+    await scene.passes(2999);
+    expect(errors).toEqual([undefined]);
+    await scene.passes(1);
+    await closing;
+    expect(busy.error).toMatchObject({ code: 'ECONNRESET' });
+    expect(errors[1]).toMatchObject({
+      code: 'YODEL_SHUTDOWN_TIMEOUT',
+      message: 'not done 3000 ms after the server began to shut down',
+    });
+  });
+
+  it('lets go of sessions that have answered all, and does not call them broken off', async () => {
+    const errors: unknown[] = [];
+    const scene = await Scene.open({ telemetry: { closed: (_, error) => errors.push(error) } });
+    const peer = await scene.connect();
+    await peer.says('a\n');
+    const closing = scene.server.close({ timeoutMs: 100 });
+    await scene.passes(100);
+    await closing;
+    expect(peer.text).toBe('a\n');
+    expect(peer.ended).toBe(true);
+    expect(peer.error).toBeUndefined();
+    expect(errors).toEqual([undefined]);
+  });
+
+  it('breaks them off after timeoutMs instead, if that is given', async () => {
+    const scene = await Scene.open({ handler: () => new Promise(() => {}) });
+    const peer = await scene.connect();
+    await peer.says('a\n');
+    const closing = scene.server.close({ timeoutMs: 100 });
+    await scene.passes(99);
+    expect(peer.closed).toBe(false);
+    await scene.passes(1);
+    await closing;
+    expect(peer.closed).toBe(true);
+  });
+
+  it('a second time shortens the time, and both calls resolve', async () => {
+    const scene = await Scene.open({ handler: () => new Promise(() => {}) });
+    const peer = await scene.connect();
+    await peer.says('a\n');
+    const closing = scene.server.close({ timeoutMs: 60_000 });
+    await scene.passes(1000);
+    const sooner = scene.server.close({ timeoutMs: 500 });
+    await scene.passes(500);
+    await Promise.all([closing, sooner, scene.server.closed]);
+    expect(scene.clock.waiting).toBe(0);
+  });
+
+  it.each([-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31])('refuses %s as its time', async (timeoutMs) => {
+    const scene = await Scene.open();
+    const peer = await scene.connect();
+    await expect(scene.server.close({ timeoutMs })).rejects.toMatchObject({
+      code: 'YODEL_INVALID_OPTION',
+      message: expect.stringContaining('"timeoutMs"'),
+    });
+    expect(await peer.says('still here\n')).toBe('still here\n');
+  });
+
+  it('frees the address', async () => {
+    const transport = memoryTransport();
+    for (let each = 0; each < 3; each++) {
+      const server = await serve({ transport });
+      await server.close();
+    }
+    const one = await serveOnSockets();
+    const [address] = one.addresses;
+    await one.close();
+    await serveOnSockets({ listen: address });
+  });
+
+  it('after it is closed does nothing', async () => {
+    const scene = await Scene.open();
+    await scene.server.close();
+    await scene.server.close();
+    await scene.server.close({ timeoutMs: 0 });
+    expect(scene.clock.waiting).toBe(0);
+  });
+});
+
+describe('a server that is closed', () => {
+  it('says so by its promise `closed`', async () => {
+    const scene = await Scene.open();
+    let closed = false;
+    void scene.server.closed.then(() => (closed = true));
+    await settled();
+    expect(closed).toBe(false);
+    await scene.server.close();
+    await settled();
+    expect(closed).toBe(true);
+  });
+
+  it('is closed by `await using`, with its conversations ended well', async () => {
+    const transport = memoryTransport();
+    let peer: Peer;
+    {
+      await using server = await serve({ transport });
+      peer = new Peer(await transport.connect(server.addresses[0] as Address));
+      expect(await peer.says('hello\n')).toBe('hello\n');
+      void endsAsWell(peer);
+    }
+    await peer.gone();
+    expect(peer.error).toBeUndefined();
+    await expect(transport.connect(peer.connection.peer)).rejects.toMatchObject({ code: 'YODEL_CONNECTION_REFUSED' });
+  });
+});

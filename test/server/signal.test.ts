@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { serve } from '../../src/server/server.ts';
+import { memoryTransport } from '../../src/transport/memory.ts';
+import { Scene } from '../session/scene.ts';
+import { settled } from '../support/fake-clock.ts';
+
+const reason = new Error('enough');
+
+describe('a signal', () => {
+  it('that is aborted before refuses to serve, with its reason', async () => {
+    const transport = memoryTransport();
+    await expect(serve({ transport, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    await expect(transport.connect((await serve({ transport })).addresses[0] as never)).resolves.toBeDefined();
+  });
+
+  it('that is aborted while the server begins to listen leaves nothing open', async () => {
+    const controller = new AbortController();
+    const transport = memoryTransport();
+    const slow = Promise.withResolvers<void>();
+    const serving = serve({
+      signal: controller.signal,
+      transport: {
+        ...transport,
+        async listen(...all) {
+          await slow.promise;
+          return transport.listen(...all);
+        },
+      },
+    });
+    controller.abort(reason);
+    slow.resolve();
+    await expect(serving).rejects.toBe(reason);
+    await (await serve({ transport })).close();
+  });
+
+  it('that is aborted later closes the server as close() does', async () => {
+    const controller = new AbortController();
+    const scene = await Scene.open({ signal: controller.signal });
+    const peer = await scene.connect();
+    peer.connection.write(Buffer.from('a\nb\n'));
+    controller.abort(reason);
+    await settled();
+    expect(peer.text).toBe('a\nb\n');
+    expect(peer.ended).toBe(true);
+    await peer.ends();
+    await scene.server.closed;
+    await expect(scene.connect()).rejects.toMatchObject({ code: 'YODEL_CONNECTION_REFUSED' });
+  });
+
+  it('that outlives the server keeps nothing of it', async () => {
+    const { signal } = new AbortController();
+    let listeners = 0;
+    signal.addEventListener = () => void listeners++;
+    signal.removeEventListener = () => void listeners--;
+    const scene = await Scene.open({ signal });
+    expect(listeners).toBe(1);
+    await scene.server.close();
+    await settled();
+    expect(listeners).toBe(0);
+  });
+});

@@ -1,0 +1,115 @@
+import { describe, expect, it } from 'vitest';
+import type { Handler } from '../../src/session/handler.ts';
+import { settled } from '../support/fake-clock.ts';
+import { converse, Scene } from './scene.ts';
+
+const mark = 1000;
+const options = { highWaterMark: mark, network: { capacity: 500, chunkSize: 100 } };
+const flood = 'some line\n'.repeat(10_000);
+
+const handlers: [string, Handler | undefined][] = [
+  ['echo', undefined],
+  ['a handler of messages', (message) => message],
+  ['a handler that answers with text', ({ text }) => text],
+  ['an asynchronous handler', async (message) => message],
+];
+
+describe.each(handlers)('%s', (_, handler) => {
+  it('stops reading a peer that never reads, holds little for it, and serves others meanwhile', async () => {
+    const scene = await Scene.open({ ...options, handler, drainTimeout: 0 });
+    const other = await scene.connect();
+    const peer = await scene.connect();
+    peer.connection.pause();
+    await peer.says(flood);
+    const [, served] = scene.served;
+    // Below the mark, up to a mark of replies may be gathered before they are written: twice the mark is the most.
+    expect(served?.unsent).toBeGreaterThan(mark);
+    expect(served?.unsent).toBeLessThanOrEqual(2 * mark + 100);
+    expect(scene.session.bytesReceived).toBeLessThanOrEqual(500 + 3 * mark + 200);
+    expect(peer.connection.unsent).toBeGreaterThan(flood.length / 2);
+    expect(await other.says('hello\n')).toBe('hello\n');
+  });
+
+  it('goes on where it stopped when the peer reads again', async () => {
+    const { peer } = await converse({ ...options, handler });
+    peer.connection.pause();
+    await peer.says(flood);
+    peer.connection.resume();
+    await peer.until(() => peer.received.length === flood.length);
+    expect(peer.text === flood).toBe(true);
+    expect(await peer.says('and more\n')).toBe('and more\n');
+  });
+});
+
+describe('while a reply is awaited', () => {
+  it('reading goes on only up to highWaterMark', async () => {
+    const reply = Promise.withResolvers<string>();
+    const { peer, session } = await converse({ ...options, handler: () => reply.promise });
+    await peer.says(flood);
+    // The chunk that is being handled, the mark, and the chunk that passed it.
+    expect(session.bytesReceived).toBeGreaterThan(mark);
+    expect(session.bytesReceived).toBeLessThanOrEqual(mark + 200);
+    reply.resolve('re');
+    await peer.until(() => peer.lines.length === 10_000);
+    expect(session.bytesReceived).toBe(flood.length);
+  });
+
+  it('what comes meanwhile is handled afterwards, in order', async () => {
+    const reply = Promise.withResolvers<void>();
+    const { peer } = await converse({
+      ...options,
+      async handler({ text }) {
+        await reply.promise;
+        return text;
+      },
+    });
+    const input = Array.from({ length: 1000 }, (_, number) => `${number}\n`).join('');
+    await peer.says(input);
+    reply.resolve();
+    await peer.until(() => peer.lines.length === 1000);
+    expect(peer.text).toBe(input);
+  });
+});
+
+describe('a handler that answers a few bytes with megabytes', () => {
+  it('is asked for more only when the peer has taken what there is', async () => {
+    let asked = 0;
+    const { peer, scene } = await converse({
+      ...options,
+      handler() {
+        asked++;
+        return 'x'.repeat(5000);
+      },
+    });
+    peer.connection.pause();
+    await peer.says('a\n'.repeat(50));
+    expect(asked).toBe(1);
+    expect(scene.served[0]?.unsent).toBeLessThanOrEqual(5001);
+    peer.connection.resume();
+    await peer.until(() => peer.lines.length === 50);
+    expect(asked).toBe(50);
+  });
+});
+
+it('a peer that sends faster than the mark is only slowed down', async () => {
+  const { peer } = await converse({ ...options, handler: async ({ text }) => text });
+  await peer.says(flood);
+  await peer.ends();
+  await peer.gone();
+  expect(peer.text === flood).toBe(true);
+});
+
+it('a message longer than the mark is taken all the same', async () => {
+  const { peer } = await converse(options);
+  const line = `${'x'.repeat(50_000)}\n`;
+  expect((await peer.says(line + line)) === line + line).toBe(true);
+});
+
+it('the smallest mark there is still lets everything through', async () => {
+  const { peer } = await converse({ highWaterMark: 1, network: { capacity: 1, chunkSize: 1 } });
+  const input = 'one\ntwo\nthree\n'.repeat(20);
+  peer.connection.write(Buffer.from(input));
+  await peer.until(() => peer.text === input);
+  await settled();
+  expect(peer.text).toBe(input);
+});

@@ -1,0 +1,298 @@
+import { describe, expect, it } from 'vitest';
+import { settled } from '../support/fake-clock.ts';
+import { converse, Scene } from './scene.ts';
+
+const off = { idleTimeout: 0, messageTimeout: 0, drainTimeout: 0 };
+
+describe('idleTimeout', () => {
+  const options = { ...off, idleTimeout: 1000 };
+  const error = 'error: nothing was received for 1 s\n';
+
+  it('ends a session whose peer says nothing', async () => {
+    const errors: unknown[] = [];
+    const { peer, scene } = await converse({ ...options, telemetry: { closed: (_, why) => errors.push(why?.code) } });
+    await scene.passes(999);
+    expect(peer.text).toBe('');
+    await scene.passes(1);
+    expect(peer.text).toBe(error);
+    expect(peer.ended).toBe(true);
+    await peer.ends();
+    expect(errors).toEqual(['YODEL_IDLE_TIMEOUT']);
+  });
+
+  it('begins anew with every byte that comes', async () => {
+    const { peer, scene } = await converse(options);
+    for (const piece of ['a\n', 'b', 'c', '\n']) {
+      await scene.passes(900);
+      await peer.says(piece);
+    }
+    await scene.passes(999);
+    expect(peer.text).toBe('a\nbc\n');
+    await scene.passes(1);
+    expect(peer.text).toBe(`a\nbc\n${error}`);
+  });
+
+  it('does not run while the handler works, and begins when it is done', async () => {
+    const reply = Promise.withResolvers<string>();
+    const { peer, scene } = await converse({ ...options, handler: () => reply.promise });
+    await peer.says('a\n');
+    await scene.passes(100_000);
+    expect(peer.ended).toBe(false);
+    reply.resolve('done');
+    await settled();
+    await scene.passes(999);
+    expect(peer.text).toBe('done\n');
+    await scene.passes(1);
+    expect(peer.text).toBe(`done\n${error}`);
+  });
+
+  it('does not run while messages wait for their turn, and begins after the last one', async () => {
+    const { peer, scene } = await converse({ ...options, rate: 0.1 });
+    await peer.says('a\nb\nc\n');
+    await scene.passes(20_000);
+    expect(peer.text).toBe('a\nb\nc\n');
+    await scene.passes(999);
+    expect(peer.text).toBe('a\nb\nc\n');
+    await scene.passes(1);
+    expect(peer.text).toBe(`a\nb\nc\n${error}`);
+  });
+
+  it('does not run while the peer takes its replies, and begins when it has got all', async () => {
+    const { peer, scene, session } = await converse({ ...options, network: { capacity: 10 } });
+    peer.connection.pause();
+    session.send('x'.repeat(100));
+    await scene.passes(100_000);
+    peer.connection.resume();
+    await settled();
+    expect(peer.received.length).toBe(101);
+    await scene.passes(999);
+    expect(peer.ended).toBe(false);
+    await scene.passes(1);
+    expect(peer.text).toContain(error);
+  });
+
+  it('0 is for ever', async () => {
+    const { peer, scene } = await converse(off);
+    expect(scene.clock.waiting).toBe(0);
+    await scene.passes(1_000_000_000);
+    expect(await peer.says('hello\n')).toBe('hello\n');
+  });
+});
+
+describe('messageTimeout', () => {
+  const options = { ...off, messageTimeout: 1000 };
+  const error = 'error: a message was not finished within 1 s of its first byte\n';
+
+  it('ends a session whose peer drips bytes', async () => {
+    const errors: unknown[] = [];
+    const { peer, scene } = await converse({ ...options, telemetry: { closed: (_, why) => errors.push(why?.code) } });
+    for (let each = 0; each < 10; each++) {
+      await peer.says('x');
+      await scene.passes(100);
+    }
+    expect(peer.text).toBe(error);
+    expect(peer.ended).toBe(true);
+    await peer.ends();
+    expect(errors).toEqual(['YODEL_MESSAGE_TIMEOUT']);
+  });
+
+  it('is each message its own', async () => {
+    const { peer, scene } = await converse(options);
+    await peer.says('a');
+    await scene.passes(900);
+    await peer.says('a\nb');
+    await scene.passes(999);
+    expect(peer.text).toBe('aa\n');
+    await scene.passes(1);
+    expect(peer.text).toBe(`aa\n${error}`);
+  });
+
+  it('does not run between messages', async () => {
+    const { peer, scene } = await converse(options);
+    await peer.says('a\n');
+    expect(scene.clock.waiting).toBe(0);
+    await scene.passes(100_000);
+    expect(await peer.says('b\n')).toBe('b\n');
+  });
+
+  it('runs also while the rest of a too long message is discarded', async () => {
+    const { peer, scene } = await converse({ ...options, maxMessageLength: 5, onTooLong: 'discard' });
+    await peer.says('x'.repeat(20));
+    await scene.passes(900);
+    await peer.says('x'.repeat(20));
+    await scene.passes(99);
+    expect(peer.ended).toBe(false);
+    await scene.passes(1);
+    expect(peer.text).toContain(error);
+  });
+
+  it('answers first what came before', async () => {
+    const reply = Promise.withResolvers<string>();
+    const { peer, scene } = await converse({ ...options, handler: () => reply.promise });
+    await peer.says('a\nb');
+    await scene.passes(5000);
+    expect(peer.text).toBe('');
+    reply.resolve('re: a');
+    await settled();
+    expect(peer.text).toBe(`re: a\n${error}`);
+    expect(peer.ended).toBe(true);
+  });
+
+  it('does not run while the peer is not read', async () => {
+    const reply = Promise.withResolvers<string>();
+    const { peer, scene } = await converse({
+      ...options,
+      handler: () => reply.promise,
+      highWaterMark: 10,
+      network: { chunkSize: 10 },
+    });
+    await peer.says(`${'a\n'.repeat(20)}bc`);
+    await scene.passes(5000);
+    reply.resolve('re');
+    await settled();
+    expect(peer.lines).toHaveLength(20);
+    await scene.passes(999);
+    expect(peer.ended).toBe(false);
+    await scene.passes(1);
+    expect(peer.text.endsWith(error)).toBe(true);
+  });
+});
+
+describe('drainTimeout', () => {
+  const options = { ...off, drainTimeout: 1000, network: { capacity: 10 } };
+
+  it('breaks off a session whose peer takes nothing', async () => {
+    const errors: unknown[] = [];
+    const { peer, scene } = await converse({ ...options, telemetry: { closed: (_, why) => errors.push(why) } });
+    peer.connection.pause();
+    await peer.says('x'.repeat(40));
+    await peer.says('\n');
+    await scene.passes(999);
+    expect(peer.closed).toBe(false);
+    await scene.passes(1);
+    expect(peer.error).toMatchObject({ code: 'ECONNRESET' });
+    expect(errors).toMatchObject([
+      { code: 'YODEL_DRAIN_TIMEOUT', message: 'took nothing for 1 s, with 31 bytes waiting for it' },
+    ]);
+  });
+
+  it('leaves a peer alone that takes a little from time to time', async () => {
+    const { peer, scene, session } = await converse(options);
+    peer.connection.pause();
+    session.send('x'.repeat(100));
+    await settled();
+    while (peer.received.length < 101) {
+      await scene.passes(900);
+      peer.connection.resume();
+      await Promise.resolve();
+      peer.connection.pause();
+    }
+    expect(peer.closed).toBe(false);
+  });
+
+  it('holds for a session that has ended but for its last replies', async () => {
+    const { peer, scene, session } = await converse(options);
+    peer.connection.pause();
+    session.send('x'.repeat(100));
+    session.close();
+    await scene.passes(999);
+    expect(peer.closed).toBe(false);
+    await scene.passes(1);
+    expect(peer.closed).toBe(true);
+  });
+
+  it('does not count the time in which nothing waited', async () => {
+    const { peer, scene, session } = await converse(options);
+    await peer.says('a\n');
+    await scene.passes(5000);
+    peer.connection.pause();
+    session.send('x'.repeat(100));
+    await scene.passes(999);
+    expect(peer.closed).toBe(false);
+  });
+
+  it('0 is for ever', async () => {
+    const { peer, scene, session } = await converse({ ...options, ...off });
+    peer.connection.pause();
+    session.send('x'.repeat(100));
+    await scene.passes(1_000_000_000);
+    expect(peer.closed).toBe(false);
+  });
+});
+
+describe('lingerTimeout', () => {
+  it('lets go of a peer that does not end its side', async () => {
+    const { peer, scene, session } = await converse({ ...off, lingerTimeout: 1000 });
+    session.send('bye');
+    session.close();
+    await settled();
+    expect(peer.text).toBe('bye\n');
+    await scene.passes(999);
+    expect(scene.server.sessions.size).toBe(1);
+    await scene.passes(1);
+    expect(scene.server.sessions.size).toBe(0);
+    expect(scene.server.counters.errors.size).toBe(0);
+  });
+
+  it('begins when the last reply has left', async () => {
+    const { peer, scene, session } = await converse({ ...off, lingerTimeout: 1000, network: { capacity: 10 } });
+    peer.connection.pause();
+    session.send('x'.repeat(100));
+    session.close();
+    await scene.passes(5000);
+    peer.connection.resume();
+    await settled();
+    expect(peer.received.length).toBe(101);
+    await scene.passes(999);
+    expect(scene.server.sessions.size).toBe(1);
+    await scene.passes(1);
+    expect(scene.server.sessions.size).toBe(0);
+  });
+
+  it('0 is not at all', async () => {
+    const { scene, session } = await converse({ ...off, lingerTimeout: 0 });
+    session.close();
+    await scene.passes(1);
+    expect(scene.server.sessions.size).toBe(0);
+  });
+});
+
+describe('the timers of a session', () => {
+  it('are one at the most, whatever happens', async () => {
+    const { peer, scene } = await converse({ rate: 2, network: { capacity: 50 } });
+    expect(scene.clock.waiting).toBe(1);
+    await peer.says('a\n'.repeat(100));
+    expect(scene.clock.waiting).toBe(1);
+    await peer.says('unfinished');
+    peer.connection.pause();
+    await scene.passes(1234);
+    expect(scene.clock.waiting).toBe(1);
+    await scene.connect();
+    expect(scene.clock.waiting).toBe(2);
+  });
+
+  it('are not set anew for each message', async () => {
+    const scene = await Scene.open();
+    let set = 0;
+    const { after } = scene.clock;
+    scene.clock.after = (...all) => {
+      set++;
+      return after.apply(scene.clock, all);
+    };
+    const peer = await scene.connect();
+    for (let each = 0; each < 100; each++) {
+      await peer.says('a\n');
+      await scene.passes(100);
+    }
+    expect(set).toBe(1);
+  });
+
+  it.each(['ends', 'aborts'] as const)('are gone when the peer %s', async (how) => {
+    const { peer, scene } = await converse({ rate: 1 });
+    await peer.says('a\nb');
+    await peer[how]();
+    await scene.passes(2000);
+    expect(scene.server.sessions.size).toBe(0);
+    expect(scene.clock.waiting).toBe(0);
+  });
+});

@@ -1,0 +1,127 @@
+import { describe, expect, it } from 'vitest';
+import type { YodelError } from '../../src/errors.ts';
+import type { Handler } from '../../src/session/handler.ts';
+import { settled } from '../support/fake-clock.ts';
+import { converse } from './scene.ts';
+
+/** Keeps the error that a session ended with. */
+function closings() {
+  const errors: (YodelError | undefined)[] = [];
+  return { errors, telemetry: { closed: (_: unknown, error?: YodelError) => void errors.push(error) } };
+}
+
+describe('a peer that has ended its side still gets every reply due', () => {
+  const handlers: [string, Handler | undefined][] = [
+    ['from echo', undefined],
+    ['from a handler of messages', ({ text }) => text],
+    [
+      'from an asynchronous handler',
+      async ({ text }) => {
+        await new Promise((resolve) => setImmediate(resolve));
+        return text;
+      },
+    ],
+  ];
+
+  it.each(handlers)('%s', async (_, handler) => {
+    const { errors, telemetry } = closings();
+    const { peer } = await converse({ handler, telemetry });
+    peer.connection.write(Buffer.from('a\nb\nc\n'));
+    peer.connection.end();
+    await peer.gone();
+    expect(peer.text).toBe('a\nb\nc\n');
+    expect(peer.error).toBeUndefined();
+    expect(errors).toEqual([undefined]);
+  });
+
+  it('however long the handler takes', async () => {
+    const reply = Promise.withResolvers<string>();
+    const { peer, scene } = await converse({ handler: () => reply.promise });
+    await peer.says('a\n');
+    await peer.ends();
+    await scene.passes(1_000_000);
+    expect(peer.ended).toBe(false);
+    reply.resolve('at last');
+    await settled();
+    expect(peer.text).toBe('at last\n');
+    expect(peer.closed).toBe(true);
+  });
+
+  it('however slowly it reads', async () => {
+    const { peer } = await converse({ network: { capacity: 10 }, highWaterMark: 100 });
+    const input = 'some line\n'.repeat(1000);
+    peer.connection.pause();
+    peer.connection.write(Buffer.from(input));
+    peer.connection.end();
+    await settled();
+    expect(peer.received.length).toBe(0);
+    peer.connection.resume();
+    await peer.gone();
+    expect(peer.text).toBe(input);
+    expect(peer.error).toBeUndefined();
+  });
+
+  it('also one that ends without having said anything', async () => {
+    const { errors, telemetry } = closings();
+    const { peer } = await converse({ telemetry });
+    await peer.ends();
+    expect(peer.text).toBe('');
+    expect(peer.closed).toBe(true);
+    expect(errors).toEqual([undefined]);
+  });
+});
+
+describe('a peer that breaks the connection off', () => {
+  it('in the middle of a message is reported with how much of it there was', async () => {
+    const { errors, telemetry } = closings();
+    const { peer, scene } = await converse({ telemetry });
+    await peer.says('whole\npart');
+    await peer.aborts();
+    expect(errors).toMatchObject([
+      {
+        code: 'YODEL_CONNECTION_RESET',
+        message: 'connection broken in the middle of a message, after 4 bytes of it: the peer reset the connection',
+      },
+    ]);
+    expect(scene.server.sessions.size).toBe(0);
+  });
+
+  it('between messages is reported without more words', async () => {
+    const { errors, telemetry } = closings();
+    const { peer } = await converse({ telemetry });
+    await peer.says('whole\n');
+    await peer.aborts();
+    expect(errors.map((error) => error?.message)).toEqual(['connection broken: the peer reset the connection']);
+  });
+
+  it('while a reply is being made does no harm', async () => {
+    const reply = Promise.withResolvers<string>();
+    const { errors, telemetry } = closings();
+    const { peer, session } = await converse({ handler: () => reply.promise, telemetry });
+    await peer.says('a\nb\n');
+    await peer.aborts();
+    expect(session.ended).toBe(true);
+    reply.resolve('too late');
+    await settled();
+    expect(errors).toHaveLength(1);
+    expect(session.messagesSent).toBe(0);
+  });
+
+  it('after it has got everything is nothing to report', async () => {
+    const { errors, telemetry } = closings();
+    const { peer, session } = await converse({ telemetry });
+    session.close();
+    await settled();
+    expect(peer.ended).toBe(true);
+    await peer.aborts();
+    expect(errors).toEqual([undefined]);
+  });
+
+  it('after it was told its fault is reported with that fault', async () => {
+    const { errors, telemetry } = closings();
+    const { peer } = await converse({ telemetry, maxMessageLength: 3 });
+    await peer.says('too long\n');
+    await peer.aborts();
+    expect(errors).toMatchObject([{ code: 'YODEL_MESSAGE_TOO_LONG' }]);
+  });
+});

@@ -1,0 +1,143 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { YodelError } from '../../src/errors.ts';
+import type { Handler } from '../../src/session/handler.ts';
+import type { SessionView } from '../../src/telemetry/telemetry.ts';
+import { settled } from '../support/fake-clock.ts';
+import { Scene } from './scene.ts';
+
+const secret = new Error('the password is 1234');
+
+const failures: [string, Handler, string][] = [
+  [
+    'throws',
+    ({ text }) => {
+      if (text === 'bad') throw secret;
+      return text;
+    },
+    'the password',
+  ],
+  [
+    'rejects',
+    async ({ text }) => {
+      if (text === 'bad') throw secret;
+      return text;
+    },
+    'the password',
+  ],
+  ['throws what is no error', ({ text }) => (text === 'bad' ? Promise.reject('just text') : text), 'just text'],
+  ['gives a reply that cannot be sent', ({ text }) => (text === 'bad' ? 'two\nlines' : text), 'line feed at offset 3'],
+  [
+    'gives such a reply after a while',
+    async ({ text }) => (text === 'bad' ? ['fine', 'two\nlines'] : text),
+    'line feed at offset 3',
+  ],
+  [
+    'is one for batches',
+    {
+      batch(batch) {
+        if ([...batch].some(({ text }) => text === 'bad')) throw secret;
+        return batch;
+      },
+    },
+    'the password',
+  ],
+];
+
+describe.each(failures)('a handler that %s', (_, handler, says) => {
+  it('closes its own session with an error that tells nothing of its insides', async () => {
+    const failed: [SessionView, YodelError][] = [];
+    const scene = await Scene.open({ handler, telemetry: { handlerFailed: (...all) => failed.push(all) } });
+    const [one, two] = [await scene.connect(), await scene.connect()];
+    await one.says('good\n');
+    await one.says('bad\nnever handled\n');
+    expect(one.lines[0]).toBe('good');
+    expect(one.lines.at(-1)).toBe('error: the handler failed on the server');
+    expect(one.text).not.toContain('password');
+    expect(one.text).not.toContain('never handled');
+    expect(one.ended).toBe(true);
+    expect(failed).toHaveLength(1);
+    expect(failed[0]?.[0].id).toBe(1);
+    expect(failed[0]?.[1].code).toBe('YODEL_HANDLER_FAILED');
+    expect(String(failed[0]?.[1].cause)).toContain(says);
+    expect(scene.server.counters.errors).toEqual(new Map());
+    await one.ends();
+    expect(scene.server.counters.errors).toEqual(new Map([['YODEL_HANDLER_FAILED', 1]]));
+    expect(await two.says('unharmed\n')).toBe('unharmed\n');
+  });
+});
+
+it('replies that were given before the failure still arrive', async () => {
+  const handler: Handler = ({ text }) => {
+    if (text === 'c') throw secret;
+    return [text, text];
+  };
+  const scene = await Scene.open({ handler, telemetry: { handlerFailed() {} } });
+  const peer = await scene.connect();
+  expect(await peer.says('a\nb\nc\nd\n')).toBe('a\na\nb\nb\nerror: the handler failed on the server\n');
+});
+
+describe('a handler that fails when its session is over already', () => {
+  it('is still reported, for it is a bug', async () => {
+    const causes: unknown[] = [];
+    const turn = Promise.withResolvers<void>();
+    const handler: Handler = async () => {
+      await turn.promise;
+      throw secret;
+    };
+    const scene = await Scene.open({ handler, telemetry: { handlerFailed: (_, error) => causes.push(error.cause) } });
+    const peer = await scene.connect();
+    await peer.says('a\n');
+    await peer.aborts();
+    turn.resolve();
+    await settled();
+    expect(causes).toEqual([secret]);
+    expect(scene.server.counters.errors.get('YODEL_HANDLER_FAILED')).toBe(1);
+  });
+
+  it.each(['the peer', 'this side'])('is not, when it only waited with the signal and %s broke off', async (who) => {
+    const causes: unknown[] = [];
+    const handler: Handler = (_message, { signal }) =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    const scene = await Scene.open({ handler, telemetry: { handlerFailed: (_, error) => causes.push(error.cause) } });
+    const peer = await scene.connect();
+    await peer.says('a\n');
+    if (who === 'the peer') await peer.aborts();
+    else scene.session.abort();
+    await settled();
+    expect(scene.server.sessions.size).toBe(0);
+    expect(causes).toEqual([]);
+  });
+});
+
+describe('with nobody subscribed to it, a failure is a warning of the process', () => {
+  const warnings: Error[] = [];
+  const listen = (warning: Error) => warnings.push(warning);
+  afterEach(() => {
+    process.off('warning', listen);
+    warnings.length = 0;
+  });
+
+  it.each([
+    ['with nobody subscribed at all', undefined],
+    ['with a subscriber to other things', { opened() {} }],
+  ])('%s', async (_, telemetry) => {
+    process.on('warning', listen);
+    const handler: Handler = () => {
+      throw secret;
+    };
+    const scene = await Scene.open({ handler, telemetry });
+    const peer = await scene.connect();
+    await peer.says('a\n');
+    await settled();
+    expect(warnings).toEqual([secret]);
+  });
+
+  it('also when what was thrown is no error', async () => {
+    process.on('warning', listen);
+    const scene = await Scene.open({ handler: () => Promise.reject('just text') });
+    const peer = await scene.connect();
+    await peer.says('a\n');
+    await settled();
+    expect(warnings).toMatchObject([{ code: 'YODEL_HANDLER_FAILED', cause: 'just text' }]);
+  });
+});

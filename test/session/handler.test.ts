@@ -1,0 +1,170 @@
+import { describe, expect, it } from 'vitest';
+import { YodelError } from '../../src/errors.ts';
+import { type HandlerObject, resolveHandler, type Session } from '../../src/session/handler.ts';
+import { settled } from '../support/fake-clock.ts';
+import { converse, Scene } from './scene.ts';
+
+/** Writes down each call. */
+class Recorder implements HandlerObject {
+  readonly calls: string[] = [];
+
+  open(session: Session): void {
+    this.calls.push(`open ${session.id}`);
+  }
+  message(message: { text: string }, session: Session): void {
+    this.calls.push(`message ${session.id} ${message.text}`);
+  }
+  close(session: Session, error: YodelError | undefined): void {
+    this.calls.push(`close ${session.id} ${error?.code ?? 'well'}`);
+  }
+}
+
+describe('the callbacks of a handler', () => {
+  it('are called in order: open, message by message, close', async () => {
+    const handler = new Recorder();
+    const { peer } = await converse({ handler });
+    await peer.says('a\nb\n');
+    await peer.says('c\n');
+    await peer.ends();
+    expect(handler.calls).toEqual(['open 1', 'message 1 a', 'message 1 b', 'message 1 c', 'close 1 well']);
+  });
+
+  it('are called with the handler as `this`, and each with its own session', async () => {
+    const handler = new Recorder();
+    const scene = await Scene.open({ handler });
+    const [one, two] = [await scene.connect(), await scene.connect()];
+    await two.says('two\n');
+    await one.says('one\n');
+    await one.aborts();
+    expect(handler.calls).toEqual([
+      'open 1',
+      'open 2',
+      'message 2 two',
+      'message 1 one',
+      'close 1 YODEL_CONNECTION_RESET',
+    ]);
+  });
+
+  it('get all messages of a chunk at once as a batch', async () => {
+    const batches: string[][] = [];
+    const batch: HandlerObject['batch'] = (all) => void batches.push([...all].map(String));
+    const { peer } = await converse({ handler: { batch } });
+    await peer.says('a\nb\nc');
+    await peer.says('d\ne\n');
+    expect(batches).toEqual([
+      ['a', 'b'],
+      ['cd', 'e'],
+    ]);
+  });
+
+  it('may all be left out but one', async () => {
+    const closed: number[] = [];
+    const { peer } = await converse({ handler: { close: (session) => void closed.push(session.id) } });
+    expect(await peer.says('a\nb\n')).toBe('');
+    await peer.ends();
+    expect(closed).toEqual([1]);
+  });
+
+  it('are told why the session is over: the same error as the signal has', async () => {
+    const errors: unknown[] = [];
+    const { peer, session } = await converse({ handler: { close: (_, error) => void errors.push(error) } });
+    const { signal } = session;
+    await peer.aborts();
+    expect(errors).toMatchObject([{ code: 'YODEL_CONNECTION_RESET' }]);
+    expect(signal.reason).toBe(errors[0]);
+  });
+});
+
+describe('open', () => {
+  it('may greet', async () => {
+    const { peer } = await converse({ handler: { open: (session) => [`hello ${session.id}`, 'speak'] } });
+    expect(peer.text).toBe('hello 1\nspeak\n');
+  });
+
+  it('is awaited before the first message is handled', async () => {
+    const ready = Promise.withResolvers<string>();
+    const { peer } = await converse({ handler: { open: () => ready.promise, message: (message) => message } });
+    expect(await peer.says('a\nb\n')).toBe('');
+    ready.resolve('hello');
+    await settled();
+    expect(peer.text).toBe('hello\na\nb\n');
+  });
+
+  it('closes the session when it throws', async () => {
+    const calls: string[] = [];
+    const handler: HandlerObject = {
+      open() {
+        throw new Error('no');
+      },
+      message: () => void calls.push('message'),
+      close: (_, error) => void calls.push(`close ${error?.code}`),
+    };
+    const scene = await Scene.open({ handler, telemetry: { handlerFailed: () => calls.push('reported') } });
+    const peer = await scene.connect();
+    await peer.says('a\n');
+    await peer.ends();
+    expect(peer.text).toBe('error: the handler failed on the server\n');
+    expect(calls).toEqual(['reported', 'close YODEL_HANDLER_FAILED']);
+  });
+});
+
+describe('close', () => {
+  it('is reported when it throws, and does no harm to others', async () => {
+    const reported: unknown[] = [];
+    const handler: HandlerObject = {
+      message: (message) => message,
+      close() {
+        throw new Error('in close');
+      },
+    };
+    const scene = await Scene.open({ handler, telemetry: { handlerFailed: (_, error) => reported.push(error.cause) } });
+    const [one, two] = [await scene.connect(), await scene.connect()];
+    await one.ends();
+    expect(reported).toEqual([new Error('in close')]);
+    expect(await two.says('still here\n')).toBe('still here\n');
+    expect(scene.server.counters.errors.get('YODEL_HANDLER_FAILED')).toBe(1);
+  });
+
+  it('may be asynchronous, and is reported when it rejects', async () => {
+    const reported: unknown[] = [];
+    const { peer } = await converse({
+      handler: {
+        async close() {
+          await null;
+          throw new Error('in close');
+        },
+      },
+      telemetry: { handlerFailed: (_, error) => reported.push(error.cause) },
+    });
+    await peer.ends();
+    expect(reported).toEqual([new Error('in close')]);
+  });
+
+  it('cannot send any more', async () => {
+    const sent: boolean[] = [];
+    const { peer } = await converse({ handler: { close: (session) => void sent.push(session.send('late')) } });
+    await peer.ends();
+    expect(sent).toEqual([false]);
+    expect(peer.text).toBe('');
+  });
+});
+
+describe('what is not a handler is refused', () => {
+  it.each([
+    ['nothing', undefined, 'this is not a handler'],
+    ['text', 'echo', 'this is not a handler'],
+    ['null', null, 'this is not a handler'],
+    ['an object without callbacks', { onMessage: () => undefined }, 'the handler has no callback'],
+    ['a callback that is no function', { message: 'echo' }, 'the handler\'s "message" is not a function'],
+    [
+      'both message and batch',
+      { message: () => undefined, batch: () => undefined },
+      'the handler has both "message" and "batch"',
+    ],
+  ])('%s', (_, handler, why) => {
+    const refusal = () => resolveHandler(handler);
+    expect(refusal).toThrow(YodelError);
+    expect(refusal).toThrow(`${why}. A handler is a function (message, session) => reply, or an object with`);
+    expect(refusal).toThrow(expect.objectContaining({ code: 'YODEL_INVALID_HANDLER' }));
+  });
+});

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import type { Handler } from '../../src/session/handler.ts';
+import { settled } from '../support/fake-clock.ts';
+import { converse } from './scene.ts';
+
+const refusal = 'error: this connection has been served 3 messages, its limit';
+
+const handlers: [string, Handler | undefined][] = [
+  ['echo', undefined],
+  ['a handler of messages', (message) => message],
+  ['an asynchronous handler', async (message) => message],
+  ['an asynchronous handler of batches', { batch: async (batch) => batch }],
+];
+
+describe.each(handlers)('with maxMessages 3 and %s', (_, handler) => {
+  it.each([1, 2, 4, 1000])('three messages are served, then the session ends, in chunks of %s', async (chunkSize) => {
+    const { peer } = await converse({ maxMessages: 3, handler, network: { chunkSize } });
+    await peer.says('a\nb\nc\n');
+    expect(peer.text).toBe('a\nb\nc\n');
+    expect(peer.ended).toBe(true);
+    await peer.ends();
+    expect(peer.error).toBeUndefined();
+  });
+
+  it('a peer that has sent more in the same chunk is told why they are not answered', async () => {
+    const codes: unknown[] = [];
+    const telemetry = { closed: (_session: unknown, error?: { code: string }) => codes.push(error?.code) };
+    const { peer, session } = await converse({ maxMessages: 3, handler, telemetry });
+    await peer.says('a\nb\nc\nd\ne\n');
+    expect(peer.lines).toEqual(['a', 'b', 'c', refusal]);
+    expect(session.messagesReceived).toBe(3);
+    expect(peer.ended).toBe(true);
+    await peer.ends();
+    expect(codes).toEqual(['YODEL_TOO_MANY_MESSAGES']);
+  });
+});
+
+it('a handler that only listens counts messages, too', async () => {
+  const { peer } = await converse({ maxMessages: 2, handler: { open: () => 'hello' } });
+  await peer.says('a\n');
+  expect(peer.ended).toBe(false);
+  await peer.says('b\n');
+  expect(peer.ended).toBe(true);
+});
+
+it('the last reply may take its time', async () => {
+  const reply = Promise.withResolvers<string>();
+  const { peer } = await converse({ maxMessages: 1, handler: () => reply.promise });
+  await peer.says('a\n');
+  expect(peer.ended).toBe(false);
+  reply.resolve('done');
+  await settled();
+  expect(peer.text).toBe('done\n');
+  expect(peer.ended).toBe(true);
+});
+
+it('without maxMessages there is no limit', async () => {
+  const { peer, session } = await converse();
+  for (let round = 0; round < 10; round++) await peer.says('a\n'.repeat(1000));
+  expect(session.messagesReceived).toBe(10_000);
+  expect(session.ended).toBe(false);
+});

@@ -1,0 +1,110 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { encode } from '../../src/framing/framing.ts';
+import { length } from '../../src/framing/length.ts';
+import { lines } from '../../src/framing/lines.ts';
+import type { Message } from '../../src/framing/message.ts';
+import { Output } from '../../src/session/output.ts';
+
+const { encoder } = lines();
+
+function decode(text: string): { chunk: Buffer; messages: Message[] } {
+  const chunk = Buffer.from(text);
+  const decoder = lines().createDecoder({ maxMessageLength: 1_000_000, onTooLong: 'close', encoding: 'utf8' });
+  return { chunk, messages: [...decoder.decode(chunk)] };
+}
+
+describe('the output', () => {
+  it('gives back what was put in, in order, whatever it was', () => {
+    const text = fc.stringMatching(/^[a-zé🎉]{0,20}$/u);
+    const parts = fc.array(
+      fc.oneof(
+        text.map((value) => ({ kind: 'text' as const, value })),
+        text.map((value) => ({ kind: 'bytes' as const, value })),
+        text.map((value) => ({ kind: 'frame' as const, value })),
+        fc.nat(200_000).map((size) => ({ kind: 'text' as const, value: 'é'.repeat(size) })),
+        fc.constant({ kind: 'take' as const, value: '' }),
+      ),
+    );
+    fc.assert(
+      fc.property(parts, (all) => {
+        const output = new Output();
+        const taken: Buffer[] = [];
+        let due = '';
+        for (const { kind, value } of all) {
+          if (kind === 'take') {
+            taken.push(...output.take());
+            continue;
+          }
+          due += `${value}\n`;
+          if (kind === 'frame') for (const message of decode(`${value}\n`).messages) output.appendFrame(message);
+          else output.appendMessage(encoder, kind === 'text' ? value : Buffer.from(value), undefined);
+        }
+        const before = taken.reduce((sum, piece) => sum + piece.length, 0);
+        expect(before + output.size).toBe(Buffer.byteLength(due));
+        taken.push(...output.take());
+        expect(Buffer.concat(taken).toString() === due).toBe(true);
+        expect(output.size).toBe(0);
+        expect(output.take()).toEqual([]);
+      }),
+    );
+  });
+
+  it('copies nothing of frames that follow one another', () => {
+    const { chunk, messages } = decode('one\ntwo\nthree\n');
+    const output = new Output();
+    for (const message of messages) output.appendFrame(message);
+    const [piece, ...more] = output.take();
+    expect(more).toEqual([]);
+    expect(piece?.buffer).toBe(chunk.buffer);
+    expect(piece?.byteOffset).toBe(chunk.byteOffset);
+    expect(piece?.length).toBe(chunk.length);
+  });
+
+  it('gives messages as one piece', () => {
+    const output = new Output();
+    for (const text of ['one', 'two', 'three']) output.appendMessage(encoder, text, undefined);
+    expect(output.take().map(String)).toEqual(['one\ntwo\nthree\n']);
+  });
+
+  it('joins small pieces, and leaves large ones as they are', () => {
+    const small = new Output();
+    small.appendFrame(decode('frame\n').messages[0] as Message);
+    small.appendMessage(encoder, 'text', undefined);
+    expect(small.take().map(String)).toEqual(['frame\ntext\n']);
+    const large = new Output();
+    large.appendFrame(decode('frame\n').messages[0] as Message);
+    large.appendMessage(encoder, 'x'.repeat(100_000), undefined);
+    expect(large.take().map(({ length }) => length)).toEqual([6, 100_001]);
+  });
+
+  it('stays as it was when a message cannot be encoded', () => {
+    const output = new Output();
+    output.appendMessage(encoder, 'before', undefined);
+    expect(() => output.appendMessage(encoder, 'two\nlines', undefined)).toThrow('line feed at offset 3');
+    expect(() => output.appendMessage(length({ bytes: 1 }).encoder, 'x'.repeat(256), undefined)).toThrow(
+      'does not fit',
+    );
+    output.appendMessage(encoder, 'behind', undefined);
+    expect(output.take().map(String)).toEqual(['before\nbehind\n']);
+  });
+
+  it('does not touch again what it has given away', () => {
+    const output = new Output();
+    const given: { piece: Buffer; was: string }[] = [];
+    for (let round = 0; round < 50; round++) {
+      output.appendMessage(encoder, `${round} `.repeat(1000), undefined);
+      for (const piece of output.take()) given.push({ piece, was: piece.toString() });
+    }
+    for (const { piece, was } of given) expect(piece.toString() === was).toBe(true);
+  });
+
+  it('can be emptied', () => {
+    const output = new Output();
+    output.appendMessage(encoder, 'forgotten', undefined);
+    output.clear();
+    expect(output.size).toBe(0);
+    output.appendMessage(encoder, 'kept', undefined);
+    expect(output.take().map(String)).toEqual([String(Buffer.from(encode(lines(), 'kept')))]);
+  });
+});

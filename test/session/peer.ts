@@ -1,0 +1,96 @@
+import type { Connection, Receiver } from '../../src/transport/transport.ts';
+import { settled } from '../support/fake-clock.ts';
+
+/** The other end of a connection, played by a test: it sends what the test says, and keeps what comes. */
+export class Peer implements Receiver {
+  readonly connection: Connection;
+  /** The other side has sent its FIN. */
+  ended = false;
+  closed = false;
+  /** Why the connection is gone, when it broke. */
+  error: Error | undefined;
+  /** How many bytes have come. */
+  size = 0;
+  #chunks: Uint8Array[] = [];
+  #watchers: (() => void)[] = [];
+
+  constructor(connection: Connection) {
+    this.connection = connection;
+    connection.start(this);
+  }
+
+  get received(): Buffer {
+    const all = Buffer.concat(this.#chunks);
+    this.#chunks = [all];
+    return all;
+  }
+
+  /** All that has come, as text. */
+  get text(): string {
+    return this.received.toString();
+  }
+
+  /** All that has come, line by line. */
+  get lines(): string[] {
+    return this.text.split('\n').slice(0, -1);
+  }
+
+  /** Sends, lets everything happen, and gives what came of it. */
+  async says(message: string | Uint8Array): Promise<string> {
+    const before = this.size;
+    this.connection.write(typeof message === 'string' ? Buffer.from(message) : message);
+    await settled();
+    return this.received.subarray(before).toString();
+  }
+
+  /** Ends its side, lets everything happen, and gives what came of it. */
+  async ends(): Promise<string> {
+    const before = this.size;
+    this.connection.end();
+    await settled();
+    return this.received.subarray(before).toString();
+  }
+
+  async aborts(): Promise<void> {
+    this.connection.abort();
+    await settled();
+  }
+
+  /** Resolves when `isTrue`; rejects when the connection closes before. For connections that take time. */
+  async until(isTrue: () => boolean): Promise<void> {
+    while (!isTrue()) {
+      if (this.closed) throw new Error(`closed (${this.error?.message ?? 'no error'}) after receiving: ${this.text}`);
+      await new Promise<void>((resolve) => this.#watchers.push(resolve));
+    }
+  }
+
+  /** Resolves when the connection is gone. */
+  async gone(): Promise<void> {
+    await this.until(() => this.closed);
+  }
+
+  onData(chunk: Uint8Array): void {
+    this.#chunks.push(this.connection.lendsChunks ? Buffer.from(chunk) : chunk);
+    this.size += chunk.length;
+    this.#changed();
+  }
+
+  onEnd(): void {
+    this.ended = true;
+    this.#changed();
+  }
+
+  onDrain(): void {
+    this.#changed();
+  }
+
+  onClose(error?: Error): void {
+    this.closed = true;
+    this.error = error;
+    this.#changed();
+  }
+
+  #changed(): void {
+    for (const look of this.#watchers.splice(0)) look();
+  }
+}

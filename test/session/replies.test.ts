@@ -1,0 +1,142 @@
+import { describe, expect, it } from 'vitest';
+import { delimiter } from '../../src/framing/delimiter.ts';
+import { length } from '../../src/framing/length.ts';
+import type { Batch, Message } from '../../src/framing/message.ts';
+import type { Reply } from '../../src/session/handler.ts';
+import { converse } from './scene.ts';
+
+describe('a reply ends as the message did', () => {
+  const shout = (message: Message) => message.text.toUpperCase();
+
+  it.each([
+    ['LF', 'hi\n', 'HI\n'],
+    ['CRLF', 'hi\r\n', 'HI\r\n'],
+    ['LF, when the message had no ending', 'hi', 'HI\n'],
+    ['each as its own message, when they are mixed', 'a\r\nb\nc\r\n', 'A\r\nB\nC\r\n'],
+    ['as the first message of the peer, when the last one had no ending', 'a\r\nb', 'A\r\nB\r\n'],
+    ['CRLF, when the reply itself ends in CR', 'cr\r\r\n', 'CR\r\r\n'],
+  ])('%s', async (_, said, answer) => {
+    const { peer } = await converse({ handler: shout });
+    await peer.says(said);
+    await peer.ends();
+    expect(peer.text).toBe(answer);
+  });
+
+  it('with the delimiter, whatever it is', async () => {
+    const { peer } = await converse({ framing: delimiter('||'), handler: shout });
+    expect(await peer.says('a||b||')).toBe('A||B||');
+  });
+
+  it('with the bytes that led the length field', async () => {
+    const { peer } = await converse({ framing: length({ bytes: 1, offset: 1 }), handler: shout });
+    expect(await peer.says('x\x02aby\x01c')).toBe('x\x02ABy\x01C');
+  });
+
+  it('also when an asynchronous handler answers a chunk of mixed endings', async () => {
+    const { peer } = await converse({ handler: async (message) => shout(message) });
+    expect(await peer.says('a\r\nb\n')).toBe('A\r\nB\n');
+  });
+});
+
+describe('a handler may reply with', () => {
+  const cases: [string, (message: Message) => Reply, string][] = [
+    ['text', () => 'grüße', 'grüße\n'],
+    ['empty text', () => '', '\n'],
+    ['bytes', () => Buffer.from('bytes'), 'bytes\n'],
+    ['a plain Uint8Array', () => Uint8Array.of(0x68, 0x69), 'hi\n'],
+    ['no bytes', () => new Uint8Array(0), '\n'],
+    ['the message', (message) => message, 'said\r\n'],
+    ['an array', () => ['one', Buffer.from('two')], 'one\r\ntwo\r\n'],
+    ['arrays in arrays', (message) => ['one', [[], ['two', [message]], 'three']], 'one\r\ntwo\r\nsaid\r\nthree\r\n'],
+    ['an empty array', () => [], ''],
+    ['nothing', () => undefined, ''],
+    ['null', () => null, ''],
+    ['nothing, within an array', () => [null, 'one', undefined], 'one\r\n'],
+  ];
+
+  it.each(cases)('%s', async (_, handler, answer) => {
+    const { peer, session } = await converse({ handler });
+    expect(await peer.says('said\r\n')).toBe(answer.replace(/\r?\n/g, '\r\n'));
+    expect(session.ended).toBe(false);
+  });
+
+  it.each(cases)('%s, after a while', async (_, handler, answer) => {
+    const { peer } = await converse({ handler: async (message) => handler(message) });
+    expect(await peer.says('said\r\n')).toBe(answer.replace(/\r?\n/g, '\r\n'));
+  });
+
+  it('a batch, or a batch and more', async () => {
+    const { peer } = await converse({ handler: { batch: (batch) => ['all of it:', batch, 'done'] } });
+    expect(await peer.says('a\nb\n')).toBe('all of it:\na\nb\ndone\n');
+  });
+
+  it('a message that it kept from earlier, as it came', async () => {
+    const kept: Message[] = [];
+    const { peer } = await converse({
+      handler: (message) => {
+        kept.push(message);
+        return kept;
+      },
+    });
+    await peer.says('a\r\n');
+    await peer.says('b\n');
+    expect(peer.text).toBe('a\r\na\r\nb\n');
+  });
+
+  it('the batch, after a while', async () => {
+    const { peer } = await converse({
+      handler: {
+        async batch(batch) {
+          await new Promise((resolve) => setImmediate(resolve));
+          return batch;
+        },
+      },
+    });
+    expect(await peer.says('a\nb\n')).toBe('a\nb\n');
+  });
+
+  it('megabytes to a message of one byte', async () => {
+    const long = 'x'.repeat(1_000_000);
+    const { peer } = await converse({ handler: () => long });
+    await peer.says('a\nb\n');
+    expect(peer.text === `${long}\n${long}\n`).toBe(true);
+  });
+});
+
+describe('a reply of a wrong kind', () => {
+  it.each([
+    ['a number', 42, 'a handler cannot reply with 42 (number)'],
+    ['true', true, 'a handler cannot reply with true (boolean)'],
+    ['an object', { text: 'hi' }, 'a handler cannot reply with an object (object)'],
+    ['a function', String, 'a handler cannot reply with'],
+    ['a number in an array', [[42]], 'a handler cannot reply with 42 (number)'],
+  ])('fails the handler: %s', async (_, reply, says) => {
+    const causes: unknown[] = [];
+    const { peer } = await converse({
+      handler: () => reply as Reply,
+      telemetry: { handlerFailed: (_session, error) => causes.push(error.cause) },
+    });
+    expect(await peer.says('a\n')).toBe('error: the handler failed on the server\n');
+    expect(peer.ended).toBe(true);
+    expect(String(causes)).toContain(says);
+    expect(String(causes)).toContain('it takes text, bytes, a message, a batch, an array of these, or nothing');
+  });
+});
+
+describe('the messages of a batch', () => {
+  it('can be looked at one by one before it is sent back', async () => {
+    const seen: string[] = [];
+    const batch = (all: Batch) => {
+      for (const message of all) seen.push(message.text);
+      return all;
+    };
+    const { peer } = await converse({ handler: { batch }, network: { chunkSize: 4 } });
+    expect(await peer.says('a\nb\nc\nlonger\n')).toBe('a\nb\nc\nlonger\n');
+    expect(seen).toEqual(['a', 'b', 'c', 'longer']);
+  });
+
+  it('can be sent back one by one', async () => {
+    const { peer } = await converse({ handler: { batch: (batch) => [...batch].reverse() }, network: { chunkSize: 5 } });
+    expect(await peer.says('a\nb\nc\nd\ne\n')).toBe('b\na\ne\nd\nc\n');
+  });
+});

@@ -1,0 +1,307 @@
+import { describe, expect, it } from 'vitest';
+import type { Session } from '../../src/session/handler.ts';
+import { settled } from '../support/fake-clock.ts';
+import { converse, Scene } from './scene.ts';
+
+/** Whether a promise has been resolved, now. */
+function watch(promise: Promise<void>): { done: boolean } {
+  const state = { done: false };
+  void promise.then(() => (state.done = true));
+  return state;
+}
+
+describe('session.send', () => {
+  it('sends without having been asked', async () => {
+    const { peer, session } = await converse();
+    expect(session.send('news')).toBe(true);
+    expect(session.send(Buffer.from('more news'))).toBe(true);
+    await settled();
+    expect(peer.text).toBe('news\nmore news\n');
+    expect(session.messagesSent).toBe(2);
+    expect(session.bytesSent).toBe(15);
+  });
+
+  it('ends messages as the peer did in its first one', async () => {
+    const { peer, session } = await converse();
+    await peer.says('a\r\nb\n');
+    session.send('news');
+    await settled();
+    expect(peer.text).toBe('a\r\nb\nnews\r\n');
+  });
+
+  it('lets one session talk to another', async () => {
+    let other: Session | undefined;
+    const scene = await Scene.open({
+      handler: (message) => {
+        other?.send(message);
+      },
+    });
+    const one = await scene.connect();
+    other = scene.session;
+    const two = await scene.connect();
+    await two.says('hello\n');
+    expect([one.text, two.text]).toEqual(['hello\n', '']);
+  });
+
+  it('throws what cannot be sent at who sends it, and the session goes on', async () => {
+    const { peer, session } = await converse();
+    expect(() => session.send('two\nlines')).toThrow(expect.objectContaining({ code: 'YODEL_UNENCODABLE_MESSAGE' }));
+    expect(await peer.says('fine\n')).toBe('fine\n');
+  });
+
+  it('says false when the peer is behind, and true again when it has caught up', async () => {
+    const { scene, session } = await converse({ highWaterMark: 100, network: { capacity: 10 } });
+    const peer = await scene.connect();
+    peer.connection.pause();
+    expect(session.send('x'.repeat(50))).toBe(true);
+    const slow = scene.session;
+    expect(slow.send('x'.repeat(50))).toBe(true);
+    expect(slow.send('x'.repeat(50))).toBe(false);
+    peer.connection.resume();
+    await settled();
+    expect(slow.send('x')).toBe(true);
+  });
+
+  it('says false when the session is over', async () => {
+    const { peer, session } = await converse();
+    await peer.ends();
+    expect(session.ended).toBe(true);
+    expect(session.send('late')).toBe(false);
+    expect(session.messagesSent).toBe(0);
+  });
+});
+
+describe('session.drained', () => {
+  it('resolves at once when the peer is not behind', async () => {
+    const { session } = await converse();
+    const drained = watch(session.drained());
+    await Promise.resolve();
+    expect(drained.done).toBe(true);
+  });
+
+  it('resolves when the peer has caught up', async () => {
+    const { peer, session } = await converse({ highWaterMark: 100, network: { capacity: 10 } });
+    peer.connection.pause();
+    session.send('x'.repeat(500));
+    const drained = watch(session.drained());
+    await settled();
+    expect(drained.done).toBe(false);
+    peer.connection.resume();
+    await settled();
+    expect(drained.done).toBe(true);
+  });
+
+  it('resolves when the network takes at once what was too much to be gathered', async () => {
+    const { session } = await converse({ network: { capacity: 10_000_000 } });
+    expect(session.send('x'.repeat(100_000))).toBe(false);
+    const drained = watch(session.drained());
+    await settled();
+    expect(drained.done).toBe(true);
+  });
+
+  it.each([
+    ['the peer breaks the connection off', 'aborts'],
+    ['the session is closed', 'close'],
+    ['the session is broken off', 'abort'],
+  ] as const)('resolves when %s', async (_, how) => {
+    const { peer, session } = await converse({ highWaterMark: 100, network: { capacity: 10 } });
+    peer.connection.pause();
+    session.send('x'.repeat(500));
+    const drained = watch(session.drained());
+    await settled();
+    expect(drained.done).toBe(false);
+    if (how === 'aborts') await peer.aborts();
+    else session[how]();
+    await settled();
+    expect(drained.done).toBe(true);
+  });
+
+  it('makes a stream that never holds more than the mark and one message', async () => {
+    let most = 0;
+    const { peer, scene } = await converse({
+      highWaterMark: 1000,
+      network: { capacity: 100 },
+      async handler(_message, session) {
+        for (let number = 0; number < 500; number++) {
+          if (!session.send(`number ${number}`)) await session.drained();
+          most = Math.max(most, scene.served[0]?.unsent ?? 0);
+        }
+      },
+    });
+    await peer.says('go\n');
+    await peer.until(() => peer.lines.length === 500);
+    expect(peer.lines).toEqual(Array.from({ length: 500 }, (_, number) => `number ${number}`));
+    expect(most).toBeLessThan(1000 + 20);
+  });
+});
+
+describe('session.close', () => {
+  it('sends the reply of the same call, and drops the messages behind it', async () => {
+    const handled: string[] = [];
+    const { peer } = await converse({
+      handler({ text }, session) {
+        handled.push(text);
+        if (text === 'bye') session.close();
+        return `re: ${text}`;
+      },
+    });
+    await peer.says('a\nbye\nb\n');
+    await peer.says('c\n');
+    expect(peer.text).toBe('re: a\nre: bye\n');
+    expect(peer.ended).toBe(true);
+    expect(handled).toEqual(['a', 'bye']);
+    await peer.ends();
+    expect(peer.closed).toBe(true);
+    expect(peer.error).toBeUndefined();
+  });
+
+  it('waits for the reply that is being made', async () => {
+    const reply = Promise.withResolvers<string>();
+    const { peer, session } = await converse({ handler: () => reply.promise });
+    await peer.says('a\nb\n');
+    session.close();
+    await settled();
+    expect(peer.ended).toBe(false);
+    reply.resolve('made');
+    await settled();
+    expect(peer.text).toBe('made\n');
+    expect(peer.ended).toBe(true);
+  });
+
+  it('from outside, sends what was sent before', async () => {
+    const { peer, session } = await converse();
+    session.send('bye');
+    session.close();
+    await settled();
+    expect(peer.text).toBe('bye\n');
+    expect(peer.ended).toBe(true);
+    expect(session.ended).toBe(true);
+  });
+
+  it('delivers all of it to a slow peer', async () => {
+    const { peer, session } = await converse({ network: { capacity: 10 } });
+    peer.connection.pause();
+    session.send('x'.repeat(100_000));
+    session.close();
+    await settled();
+    peer.connection.resume();
+    await settled();
+    expect(peer.received.length).toBe(100_001);
+    expect(peer.ended).toBe(true);
+  });
+
+  it('in open, greets and ends', async () => {
+    const { peer } = await converse({
+      handler: {
+        open(session) {
+          session.close();
+          return 'closed today';
+        },
+      },
+    });
+    expect(peer.text).toBe('closed today\n');
+    expect(peer.ended).toBe(true);
+  });
+
+  it('twice is once', async () => {
+    const { peer, session } = await converse();
+    session.close();
+    session.close();
+    await peer.ends();
+    session.close();
+    expect(peer.closed).toBe(true);
+  });
+});
+
+describe('session.abort', () => {
+  it('loses what is unsent, and resets the connection', async () => {
+    const { peer, session } = await converse();
+    session.send('lost');
+    session.abort();
+    await settled();
+    expect(peer.text).toBe('');
+    expect(peer.error).toMatchObject({ code: 'ECONNRESET' });
+  });
+
+  it('ends the session at once: nothing more is handled or sent', async () => {
+    const handled: unknown[] = [];
+    const { peer, scene } = await converse({
+      handler({ text }, session) {
+        session.abort();
+        handled.push({ text, ended: session.ended, sent: session.send('more') });
+        return text;
+      },
+    });
+    await peer.says('a\nb\nc\n');
+    expect(handled).toEqual([{ text: 'a', ended: true, sent: false }]);
+    expect(scene.writes).toEqual([]);
+  });
+
+  it('is no error of the peer', async () => {
+    const errors: unknown[] = [];
+    const { session } = await converse({ telemetry: { closed: (_, error) => errors.push(error) } });
+    session.abort();
+    await settled();
+    expect(errors).toEqual([undefined]);
+  });
+});
+
+describe('a session', () => {
+  it('knows its number, its peer and its own address', async () => {
+    const { peer, scene, session } = await converse();
+    expect(session.id).toBe(1);
+    expect(String(session.peer)).toBe(String(peer.connection.local));
+    expect(String(session.local)).toBe(String(scene.address));
+    await scene.connect();
+    expect(scene.session.id).toBe(2);
+  });
+
+  it('keeps what its handler wants to remember, each for itself', async () => {
+    const scene = await Scene.open({
+      handler(_message, { data }) {
+        data.count = ((data.count as number | undefined) ?? 0) + 1;
+        return `message ${data.count}`;
+      },
+    });
+    const [one, two] = [await scene.connect(), await scene.connect()];
+    await one.says('a\nb\n');
+    await two.says('a\n');
+    expect(await one.says('c\n')).toBe('message 3\n');
+    expect(two.text).toBe('message 1\n');
+  });
+
+  it('has a signal for handlers that wait', async () => {
+    const reasons: unknown[] = [];
+    const { peer } = await converse({
+      handler: (_message, { signal }) =>
+        new Promise<void>((resolve) => {
+          signal.addEventListener('abort', () => {
+            reasons.push(signal.reason);
+            resolve();
+          });
+        }),
+    });
+    await peer.says('a\n');
+    expect(reasons).toEqual([]);
+    await peer.aborts();
+    expect(reasons).toMatchObject([{ code: 'YODEL_CONNECTION_RESET' }]);
+  });
+
+  it('has an aborted signal when it is over, also if nobody asked for it before', async () => {
+    const { peer, session } = await converse();
+    await peer.ends();
+    expect(session.signal.aborted).toBe(true);
+  });
+
+  it('counts what it received and sent', async () => {
+    const { peer, session } = await converse({ handler: ({ text }) => [text, text] });
+    await peer.says('ab\ncd\ne');
+    const { messagesReceived, messagesSent, bytesReceived, bytesSent } = session;
+    expect({ messagesReceived, messagesSent, bytesReceived, bytesSent }).toEqual({
+      messagesReceived: 2,
+      messagesSent: 4,
+      bytesReceived: 7,
+      bytesSent: 12,
+    });
+  });
+});

@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { settled } from '../support/fake-clock.ts';
+import { converse } from './scene.ts';
+
+const many = Array.from({ length: 1000 }, (_, number) => `message ${number}\n`).join('');
+
+describe('all replies to one chunk leave in one write', () => {
+  it.each([
+    ['of a function', ({ text }: { text: string }) => text],
+    ['of a function that gives the message back', <T>(message: T) => message],
+    ['that are promises, but there at once', async ({ text }: { text: string }) => text],
+    [
+      'some of which are promises',
+      ({ text }: { text: string }) => (/[02468]$/.test(text) ? Promise.resolve(text) : text),
+    ],
+  ])('%s', async (_, handler) => {
+    const { peer, scene } = await converse({ handler });
+    await peer.says(many);
+    expect(peer.text).toBe(many);
+    expect(scene.writes).toEqual([many]);
+  });
+
+  it('of echo', async () => {
+    const { peer, scene } = await converse();
+    await peer.says(many);
+    expect(scene.writes).toEqual([many]);
+  });
+
+  it('with what the handler sent by itself', async () => {
+    const { peer, scene } = await converse({
+      handler(message, session) {
+        session.send('first');
+        session.send(message);
+        return ['then', Buffer.from('last')];
+      },
+    });
+    await peer.says('a\nb\n');
+    expect(scene.writes).toEqual(['first\na\nthen\nlast\nfirst\nb\nthen\nlast\n']);
+  });
+
+  it('with the error that follows them', async () => {
+    const { peer, scene } = await converse({ maxMessageLength: 5 });
+    await peer.says('a\nb\ntoo long\n');
+    expect(scene.writes).toEqual(['a\nb\nerror: message 3 is longer than the limit of 5 bytes\n']);
+  });
+});
+
+describe('what is sent from outside', () => {
+  it('leaves in one write at the end of the turn', async () => {
+    const { session, scene } = await converse();
+    for (const word of ['one', 'two', 'three']) session.send(word);
+    expect(scene.writes).toEqual([]);
+    await settled();
+    expect(scene.writes).toEqual(['one\ntwo\nthree\n']);
+  });
+
+  it('leaves while a reply is awaited', async () => {
+    const reply = Promise.withResolvers<string>();
+    const { peer, session, scene } = await converse({ handler: () => reply.promise });
+    await peer.says('a\n');
+    session.send('busy');
+    await settled();
+    expect(scene.writes).toEqual(['busy\n']);
+    reply.resolve('done');
+    await settled();
+    expect(scene.writes).toEqual(['busy\n', 'done\n']);
+  });
+});
+
+it('long output leaves piece by piece, so that it is not all held at once', async () => {
+  const { peer, scene } = await converse({ handler: () => 'x'.repeat(10_000), network: { capacity: 1_000_000 } });
+  await peer.says('a\n'.repeat(50));
+  const sizes = scene.writes.map(({ length }) => length);
+  expect(sizes.reduce((sum, size) => sum + size)).toBe(50 * 10_001);
+  expect(Math.max(...sizes)).toBeLessThan(65_536 + 10_001);
+});

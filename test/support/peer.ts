@@ -1,0 +1,129 @@
+/** A plain TCP client in the test's own process: what every program's sockets can do, and nothing of yodel. */
+import * as net from 'node:net';
+import { onTestFinished } from 'vitest';
+
+/** One end of a connection to a server. It is destroyed when the test ends. */
+export class Peer {
+  readonly socket: net.Socket;
+  /** All that was received, once the server has ended its side. Rejects when the connection breaks before. */
+  readonly ended: Promise<Buffer>;
+  /** Resolves when the connection is gone, with the error that it broke with, if any. */
+  readonly closed: Promise<NodeJS.ErrnoException | undefined>;
+  readonly #chunks: Buffer[] = [];
+  #watchers: (() => void)[] = [];
+  #size = 0;
+  #failure: Error | undefined;
+
+  constructor(socket: net.Socket) {
+    this.socket = socket;
+    let broken: NodeJS.ErrnoException | undefined;
+    socket.on('error', (error) => {
+      broken = error;
+    });
+    socket.on('data', (chunk: Buffer) => {
+      this.#chunks.push(chunk);
+      this.#size += chunk.length;
+      this.#look();
+    });
+    this.closed = new Promise((resolve) => socket.on('close', () => resolve(broken)));
+    this.ended = new Promise((resolve, reject) => {
+      socket.on('end', () => resolve(this.received));
+      socket.on('close', () => reject(broken ?? new Error('the connection was closed without an end')));
+    });
+    this.ended.then(
+      () => this.#over('ended'),
+      (error: Error) => this.#over(error.message),
+    );
+  }
+
+  get received(): Buffer {
+    return Buffer.concat(this.#chunks);
+  }
+
+  get text(): string {
+    return this.received.toString();
+  }
+
+  /** Bytes received so far. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Sends; resolves when the operating system has taken it. */
+  send(data: string | Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => this.socket.write(data, (error) => (error ? reject(error) : resolve())));
+  }
+
+  /** Resolves with the match as soon as what was received holds the pattern. */
+  async saw(pattern: RegExp): Promise<RegExpExecArray> {
+    return await this.#until(
+      () => pattern.exec(this.text) ?? undefined,
+      () => `${pattern}; received was ${JSON.stringify(this.text.slice(-2000))}`,
+    );
+  }
+
+  /** Resolves with all that was received as soon as it is at least so many bytes. */
+  async sawBytes(count: number): Promise<Buffer> {
+    return await this.#until(
+      () => (this.#size >= count ? this.received : undefined),
+      () => `${count} bytes; received were ${this.#size}`,
+    );
+  }
+
+  /** Sends one line and resolves with the next line that comes. */
+  async ask(line: string): Promise<string> {
+    const from = this.#size;
+    await this.send(`${line}\n`);
+    return await this.#until(
+      () => {
+        const answer = this.received.subarray(from);
+        const end = answer.indexOf('\n');
+        return end === -1 ? undefined : answer.subarray(0, end).toString();
+      },
+      () => `a reply to ${line}`,
+    );
+  }
+
+  /** Ends this side: FIN. */
+  end(): void {
+    this.socket.end();
+  }
+
+  /** Breaks off: RST. */
+  reset(): void {
+    this.socket.resetAndDestroy();
+  }
+
+  #until<Found>(find: () => Found | undefined, what: () => string): Promise<Found> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        const found = find();
+        if (found === undefined && !this.#failure) return;
+        this.#watchers = this.#watchers.filter((one) => one !== look);
+        if (found !== undefined) resolve(found);
+        else reject(new Error(`the connection is over without ${what()}`, { cause: this.#failure }));
+      };
+      this.#watchers.push(look);
+      look();
+    });
+  }
+
+  #look(): void {
+    for (const look of this.#watchers) look();
+  }
+
+  #over(how: string): void {
+    this.#failure = new Error(how);
+    this.#look();
+  }
+}
+
+/** Connects to a port of 127.0.0.1, or to a Unix socket. */
+export async function dial(to: number | string, host = '127.0.0.1'): Promise<Peer> {
+  const where = typeof to === 'number' ? { host, port: to } : { path: to };
+  const socket = net.connect({ ...where, allowHalfOpen: true, noDelay: true });
+  const peer = new Peer(socket);
+  await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+  onTestFinished(() => void socket.destroy());
+  return peer;
+}

@@ -1,0 +1,60 @@
+/** A TCP relay that cuts what passes into pieces, and remembers it. */
+import { once } from 'node:events';
+import * as net from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { onTestFinished } from 'vitest';
+
+export interface Relay {
+  readonly port: number;
+  /** What clients have sent to the server. */
+  sent(): Buffer;
+  /** What the server has sent to clients. */
+  replied(): Buffer;
+}
+
+/** Relays to a port of 127.0.0.1, in pieces of at most `piece` bytes, each a write of its own. */
+export async function relay(to: number, { piece = Number.POSITIVE_INFINITY } = {}): Promise<Relay> {
+  const sent: Buffer[] = [];
+  const replied: Buffer[] = [];
+  const sockets = new Set<net.Socket>();
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+    const upstream = net.connect({ host: '127.0.0.1', port: to, allowHalfOpen: true, noDelay: true });
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on('error', () => socket.destroy()).on('close', () => sockets.delete(socket));
+    }
+    forward(client, upstream, piece, sent);
+    forward(upstream, client, piece, replied);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return {
+    port: (server.address() as net.AddressInfo).port,
+    sent: () => Buffer.concat(sent),
+    replied: () => Buffer.concat(replied),
+  };
+}
+
+function forward(from: net.Socket, to: net.Socket, piece: number, passed: Buffer[]): void {
+  let last = Promise.resolve();
+  from.on('data', (chunk: Buffer) => {
+    passed.push(chunk);
+    from.pause();
+    last = writeInPieces(to, chunk, piece).then(() => void from.resume());
+  });
+  from.on('end', () => void last.then(() => to.end()));
+  // One side broke off: then so does the other.
+  from.on('close', (broken) => broken && to.destroy());
+}
+
+async function writeInPieces(to: net.Socket, chunk: Buffer, piece: number): Promise<void> {
+  for (let at = 0; at < chunk.length && !to.destroyed; at += piece) {
+    // A turn of the event loop between two pieces, or the receiver would find them together.
+    if (at > 0) await nextTurn();
+    if (!to.write(chunk.subarray(at, at + piece))) await once(to, 'drain').catch(() => undefined);
+  }
+}

@@ -1,0 +1,20 @@
+/** Command lines as a user types them. */
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { commandPath, type Outcome, type RunOptions, run } from './command.ts';
+import { temporaryFolder } from './files.ts';
+
+/** A folder with the command `yodel` in it, as an installed one would stand on the path. */
+export function folderWithYodel(): string {
+  const folder = temporaryFolder();
+  const command = join(folder, 'yodel');
+  writeFileSync(command, `#!/bin/sh\nexec '${process.execPath}' '${commandPath}' "$@"\n`);
+  chmodSync(command, 0o755);
+  return folder;
+}
+
+/** Runs a line in the shell; `yodel` is on the path. */
+export async function shell(line: string, options: RunOptions = {}): Promise<Outcome> {
+  const path = `${folderWithYodel()}:${process.env.PATH}`;
+  return await run(['sh', '-c', line], { ...options, env: { ...options.env, PATH: path } });
+}

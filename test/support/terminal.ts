@@ -1,0 +1,105 @@
+/** A real terminal, by tmux: commands are typed into it, and its screen is read. */
+import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { onTestFinished } from 'vitest';
+import { folderWithYodel } from './shell.ts';
+
+export interface TerminalOptions {
+  readonly width?: number;
+  readonly height?: number;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** How long a screen may take to show what it should, on a machine that is busy. */
+const patienceMs = 15_000;
+const lookAgainMs = 15;
+
+/** One terminal with a shell in it. `yodel` is on its path, as an installed command would be. */
+export class Terminal {
+  readonly #socket = `yodel-test-${randomUUID()}`;
+  /** Where `yodel connect` keeps its history. */
+  readonly stateFolder: string;
+
+  constructor({ width = 80, height = 24, env = {} }: TerminalOptions = {}) {
+    const folder = folderWithYodel();
+    this.stateFolder = join(folder, 'state');
+    // A shell without files of the user's own, and with the same prompt for everybody.
+    const startFile = join(folder, 'start');
+    writeFileSync(startFile, "PS1='$ '\n");
+    const size = ['-x', String(width), '-y', String(height)];
+    execFileSync('tmux', ['-L', this.#socket, '-f', '/dev/null', '-u', 'new-session', '-d', ...size, 'exec sh'], {
+      env: {
+        ...process.env,
+        PATH: `${folder}:${process.env.PATH}`,
+        ENV: startFile,
+        LANG: 'C.UTF-8',
+        TERM: 'xterm-256color',
+        TMUX: undefined,
+        NO_COLOR: undefined,
+        XDG_STATE_HOME: this.stateFolder,
+        ...env,
+      },
+    });
+    onTestFinished(() => {
+      try {
+        this.#tmux('kill-server');
+      } catch {
+        // The last program in it has ended, and tmux with it.
+      }
+    });
+    this.#tmux('set', '-g', 'status', 'off');
+    this.#tmux('resize-window', ...size);
+  }
+
+  /** Types text, without Enter. */
+  type(text: string): void {
+    // A semicolon at the end would be one of tmux's own.
+    this.#tmux('send-keys', '-l', text.replace(/;$/, '\\;'));
+  }
+
+  /** Presses keys by tmux' names: `Enter`, `Up`, `C-d`. */
+  press(...keys: string[]): void {
+    this.#tmux('send-keys', ...keys);
+  }
+
+  /** Types a line and presses Enter. */
+  enter(line: string): void {
+    this.type(line);
+    this.press('Enter');
+  }
+
+  /** The screen's rows, without the empty ones at the end. With `styles`, colours show as escape sequences. */
+  screen({ styles = false } = {}): string {
+    return this.#tmux('capture-pane', '-p', ...(styles ? ['-e'] : [])).trimEnd();
+  }
+
+  /** The screen as {@link screen}, but lines that went over the edge are whole. */
+  lines(): string {
+    return this.#tmux('capture-pane', '-p', '-J').replaceAll(/ +$/gm, '').trimEnd();
+  }
+
+  /** Where the cursor is, counted from 0. */
+  cursor(): { column: number; row: number } {
+    const [column, row] = this.#tmux('display-message', '-p', '#{cursor_x} #{cursor_y}').split(' ');
+    return { column: Number(column), row: Number(row) };
+  }
+
+  /** Resolves with the match as soon as the screen shows the pattern. Lines that went over the edge are whole. */
+  async sees(pattern: RegExp): Promise<RegExpExecArray> {
+    const giveUpAt = Date.now() + patienceMs;
+    for (;;) {
+      const screen = this.lines();
+      const match = pattern.exec(screen);
+      if (match) return match;
+      if (Date.now() > giveUpAt) throw new Error(`the terminal does not show ${pattern}; it shows:\n${this.screen()}`);
+      await delay(lookAgainMs);
+    }
+  }
+
+  #tmux(...args: string[]): string {
+    return execFileSync('tmux', ['-L', this.#socket, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  }
+}

@@ -1,0 +1,168 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { YodelError } from '../../src/errors.ts';
+import { type SessionView, type Subscriber, Telemetry } from '../../src/telemetry/telemetry.ts';
+import { Scene } from '../session/scene.ts';
+import { settled } from '../support/fake-clock.ts';
+
+/** A subscriber to everything, and what it was told. */
+function recorder(): { told: string[]; telemetry: Required<Subscriber> } {
+  const told: string[] = [];
+  const code = (error: YodelError | undefined) => error?.code ?? 'well';
+  const telemetry: Required<Subscriber> = {
+    listening: (address) => told.push(`listening ${address}`),
+    draining: (sessions) => told.push(`draining ${sessions}`),
+    refused: (_peer, error) => told.push(`refused ${code(error)}`),
+    opened: ({ id }) => told.push(`opened ${id}`),
+    received: ({ id }, batch) => told.push(`received ${id} ${[...batch].join()}`),
+    discarded: ({ id }, error) => told.push(`discarded ${id} ${code(error)}`),
+    handlerFailed: ({ id }, error) => told.push(`handlerFailed ${id} ${error.cause}`),
+    closed: ({ id }, error) => told.push(`closed ${id} ${code(error)}`),
+  };
+  return { told, telemetry };
+}
+
+describe('a subscriber is told, in order', () => {
+  it('of a conversation from its beginning to its end', async () => {
+    const { told, telemetry } = recorder();
+    const scene = await Scene.open({ telemetry });
+    const peer = await scene.connect();
+    await peer.says('a\nb\nc');
+    await peer.says('c\n');
+    await peer.ends();
+    await scene.server.close();
+    expect(told).toEqual([
+      'listening tcp://127.0.0.1:7878',
+      'opened 1',
+      'received 1 a,b',
+      'received 1 cc',
+      'closed 1 well',
+      'draining 0',
+    ]);
+  });
+
+  it('of what goes wrong', async () => {
+    const { told, telemetry } = recorder();
+    const handler = ({ text }: { text: string }) => {
+      if (text === 'bad') throw new Error('bad indeed');
+    };
+    const scene = await Scene.open({
+      telemetry,
+      handler,
+      maxConnections: 2,
+      maxMessageLength: 5,
+      onTooLong: 'discard',
+      listen: ['/a', '/b'].map((path) => `unix:${path}`),
+    });
+    const first = await scene.connect();
+    const second = await scene.connect();
+    const third = await scene.connect();
+    await third.ends();
+    await first.says('fine\nmuch too long\nbad\nmore\n');
+    await second.aborts();
+    const closing = scene.server.close();
+    await first.ends();
+    await closing;
+    expect(told).toEqual([
+      'listening unix:///a',
+      'listening unix:///b',
+      'opened 1',
+      'opened 2',
+      'refused YODEL_TOO_MANY_CONNECTIONS',
+      'received 1 fine',
+      'discarded 1 YODEL_MESSAGE_TOO_LONG',
+      'received 1 bad,more',
+      'handlerFailed 1 Error: bad indeed',
+      'closed 2 YODEL_CONNECTION_RESET',
+      'draining 1',
+      'closed 1 YODEL_HANDLER_FAILED',
+    ]);
+  });
+
+  it('of messages when they go to the handler, and not before', async () => {
+    const { told, telemetry } = recorder();
+    const scene = await Scene.open({ telemetry, rate: 1 });
+    const peer = await scene.connect();
+    await peer.says('a\nb\n');
+    expect(told.slice(2)).toEqual(['received 1 a']);
+    await scene.passes(1000);
+    expect(told.slice(2)).toEqual(['received 1 a', 'received 1 b']);
+  });
+
+  it('of a session that is closed with its counts', async () => {
+    const views: Partial<SessionView>[] = [];
+    const scene = await Scene.open({
+      telemetry: {
+        closed: ({ id, messagesReceived, messagesSent, bytesReceived, bytesSent }) =>
+          views.push({ id, messagesReceived, messagesSent, bytesReceived, bytesSent }),
+      },
+    });
+    const peer = await scene.connect();
+    await peer.says('one\ntwo\n');
+    await peer.ends();
+    expect(views).toEqual([{ id: 1, messagesReceived: 2, messagesSent: 2, bytesReceived: 8, bytesSent: 8 }]);
+  });
+});
+
+it('the counters of a server add up all of its sessions', async () => {
+  const scene = await Scene.open({ maxMessageLength: 5, handler: ({ text }) => [text, text] });
+  const peers = [await scene.connect(), await scene.connect(), await scene.connect()];
+  await peers[0]?.says('a\nb\n');
+  await peers[1]?.says('c\nmuch too long\n');
+  await peers[2]?.aborts();
+  await peers[1]?.ends();
+  await settled();
+  const tooLong = 'error: message 2 is longer than the limit of 5 bytes\n'.length;
+  expect(scene.server.counters).toEqual({
+    connectionsAccepted: 3,
+    connectionsRefused: 0,
+    connectionsOpen: 1,
+    messagesReceived: 3,
+    messagesSent: 7,
+    bytesReceived: 20,
+    bytesSent: 12 + tooLong,
+    errors: new Map([
+      ['YODEL_CONNECTION_RESET', 1],
+      ['YODEL_MESSAGE_TOO_LONG', 1],
+    ]),
+  });
+});
+
+it('with nobody subscribed nothing is emitted, and everything is counted', async () => {
+  const emit = vi.spyOn(Telemetry.prototype, 'emit');
+  const scene = await Scene.open({ maxMessageLength: 5, onTooLong: 'discard', maxConnections: 1 });
+  const peer = await scene.connect();
+  await (await scene.connect()).ends();
+  await peer.says('a\nmuch too long\nb\n');
+  await peer.aborts();
+  await scene.close();
+  expect(emit).not.toHaveBeenCalled();
+  expect(scene.server.counters.messagesReceived).toBe(2);
+  expect([...scene.server.counters.errors.values()]).toEqual([1, 1, 1]);
+  emit.mockRestore();
+});
+
+it('a telemetry tells all of its subscribers what they want to know', () => {
+  const telemetry = new Telemetry();
+  const told: string[] = [];
+  expect(telemetry.watched).toBe(false);
+  telemetry.subscribe({ draining: (sessions) => told.push(`one ${sessions}`) });
+  telemetry.subscribe({ draining: (sessions) => told.push(`two ${sessions}`) });
+  telemetry.subscribe({ listening: () => told.push('three') });
+  expect(telemetry.watched).toBe(true);
+  telemetry.emit('draining', 5);
+  expect(told).toEqual(['one 5', 'two 5']);
+});
+
+it('a subscriber may be an object with a state of its own', () => {
+  class Counting {
+    count = 0;
+    draining(sessions: number): void {
+      this.count += sessions;
+    }
+  }
+  const telemetry = new Telemetry();
+  const counting = new Counting();
+  telemetry.subscribe(counting);
+  telemetry.emit('draining', 3);
+  expect(counting.count).toBe(3);
+});

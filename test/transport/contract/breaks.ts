@@ -1,0 +1,163 @@
+import { describe, expect, test } from 'vitest';
+import type { OpenNetwork, Place } from '../network.ts';
+
+const reset = { code: expect.stringMatching(/^(ECONNRESET|EPIPE)$/) };
+
+export function describeBreaks(openNetwork: OpenNetwork, { hasResets, sizes }: Place): void {
+  describe('abort()', () => {
+    test('closes at once, without an error for the one who called it', async () => {
+      const { client } = await openNetwork().open();
+      client.abort();
+      expect(client.isClosed).toBe(false);
+      expect(await client.closed()).toBeUndefined();
+    });
+
+    test.runIf(hasResets)('shows to the peer as a reset', async () => {
+      const { client, server } = await openNetwork().open();
+      client.send(1000);
+      await server.receivedAll(1000);
+      client.abort();
+      expect(await server.closed()).toMatchObject(reset);
+      expect(server.hasEnded).toBe(false);
+    });
+
+    test.runIf(!hasResets)('shows to the peer as an end, and as a broken connection when it writes', async () => {
+      const { client, server } = await openNetwork().open();
+      client.send(1000);
+      await server.receivedAll(1000);
+      client.abort();
+      await server.ended();
+      server.send(1000);
+      expect(await server.closed()).toMatchObject(reset);
+    });
+
+    test('drops what is unsent', async () => {
+      const { client, server } = await openNetwork().open();
+      server.pause();
+      client.send(sizes.tooMuch);
+      client.abort();
+      expect(await client.closed()).toBeUndefined();
+      expect(client.connection.unsent).toBe(0);
+      server.resume();
+      if (hasResets) expect(await server.closed()).toMatchObject(reset);
+      else await server.ended();
+      expect(server.received).toBeLessThan(sizes.tooMuch);
+    });
+
+    test('drops what was to be sent before an end()', async () => {
+      const { client, server } = await openNetwork().open();
+      server.pause();
+      client.send(sizes.tooMuch);
+      client.end();
+      client.abort();
+      expect(await client.closed()).toBeUndefined();
+      server.resume();
+      if (hasResets) expect(await server.closed()).toMatchObject(reset);
+      else await server.ended();
+      expect(server.received).toBeLessThan(sizes.tooMuch);
+    });
+
+    test('delivers nothing any more, though bytes have come', async () => {
+      const network = openNetwork();
+      const { client, server } = await network.open();
+      server.pause();
+      client.send(sizes.large);
+      await network.passTime();
+      server.resume();
+      server.abort();
+      await server.closed();
+      expect(server.received).toBe(0);
+      await client.closed();
+    });
+
+    test('may be called from within onData', async () => {
+      const { client, server } = await openNetwork().open();
+      server.whenData = () => server.abort();
+      client.send(sizes.large);
+      await server.closed();
+      expect(server.chunks).toBe(1);
+      await client.closed();
+    });
+
+    test('may be called from within onDrain', async () => {
+      const { client, server } = await openNetwork().open();
+      server.pause();
+      client.whenDrained = () => client.abort();
+      client.send(sizes.tooMuch);
+      server.resume();
+      expect(await client.closed()).toBeUndefined();
+      expect(client.drains).toHaveLength(1);
+    });
+
+    test('may be called from within onEnd and again from within onClose', async () => {
+      const { client, server } = await openNetwork().open();
+      server.whenEnded = () => server.abort();
+      server.whenClosed = () => server.abort();
+      client.end();
+      expect(await server.closed()).toBeUndefined();
+      await client.closed();
+    });
+
+    test('makes later calls do nothing', async () => {
+      const network = openNetwork();
+      const { client, server } = await network.open();
+      client.abort();
+      client.abort();
+      client.write(Buffer.from('too late'));
+      client.end();
+      client.pause();
+      client.resume();
+      await client.closed();
+      expect(client.connection.unsent).toBe(0);
+      server.abort();
+      await server.closed();
+      await network.passTime();
+      expect(server.received).toBe(0);
+    });
+  });
+
+  describe('a peer that breaks off', () => {
+    test.runIf(hasResets)('while much is unsent to it closes the connection with an error', async () => {
+      const { client, server } = await openNetwork().open();
+      client.pause();
+      server.send(sizes.tooMuch);
+      expect(server.connection.unsent).toBeGreaterThan(0);
+      client.abort();
+      expect(await server.closed()).toMatchObject(reset);
+    });
+
+    test.runIf(hasResets)('leaves it known how much it did not take', async () => {
+      const { client, server } = await openNetwork().open();
+      client.pause();
+      server.send(sizes.tooMuch);
+      const { unsent } = server.connection;
+      client.abort();
+      await server.closed();
+      expect(server.connection.unsent).toBe(server.drains.at(-1) ?? unsent);
+    });
+
+    test('closes the connection with an error once that writes on', async () => {
+      const { client, server } = await openNetwork().open();
+      const writeOn = () => {
+        if (server.isClosed) return;
+        server.send(1000);
+        setImmediate(writeOn);
+      };
+      client.abort();
+      writeOn();
+      expect(await server.closed()).toMatchObject(reset);
+    });
+
+    test('disturbs no other connection', async () => {
+      const network = openNetwork();
+      const { client, server, doorman } = await network.open();
+      const others = await network.open(doorman);
+      client.send(1000);
+      client.abort();
+      server.send(sizes.large);
+      await client.closed();
+      others.client.send(sizes.large);
+      await others.server.receivedAll(sizes.large);
+    });
+  });
+}

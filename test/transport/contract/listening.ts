@@ -1,0 +1,99 @@
+import { describe, expect, test } from 'vitest';
+import type { OpenNetwork } from '../network.ts';
+
+export function describeListening(openNetwork: OpenNetwork): void {
+  describe('listening', () => {
+    test('tells the address at which clients find it', async () => {
+      const network = openNetwork();
+      const wanted = network.place.freshAddress();
+      const { address } = await network.listen(wanted);
+      if (wanted.scheme === 'tcp' && address.scheme === 'tcp') {
+        expect(address.host).toBe(wanted.host);
+        expect(address.port).toBeGreaterThan(0);
+      } else expect(String(address)).toBe(String(wanted));
+    });
+
+    test('where somebody listens already is refused, and the error names the address', async () => {
+      const network = openNetwork();
+      const { address } = await network.listen();
+      await expect(network.listen(address)).rejects.toMatchObject({
+        name: 'YodelError',
+        code: 'YODEL_ADDRESS_IN_USE',
+        message: expect.stringContaining(`cannot listen on ${address}`),
+      });
+      await network.open(await network.listen());
+    });
+
+    test('is not disturbed by one who tried to listen there as well', async () => {
+      const network = openNetwork();
+      const doorman = await network.listen();
+      await expect(network.listen(doorman.address)).rejects.toMatchObject({ code: 'YODEL_ADDRESS_IN_USE' });
+      const client = (await network.connect(doorman.address)).start();
+      client.send(1000);
+      // The one who tried may have knocked, to see whether anybody is there.
+      const served = new Promise<void>((resolve) => {
+        const serve = async () => {
+          const server = (await doorman.next()).start();
+          server.receivedAll(1000).then(resolve, serve);
+          server.whenEnded = () => server.end();
+        };
+        void serve();
+      });
+      await served;
+    });
+  });
+
+  describe('a listener that is closed', () => {
+    test('takes no more connections', async () => {
+      const network = openNetwork();
+      const { listener } = await network.listen();
+      await listener.close();
+      await expect(network.connect(listener.address)).rejects.toMatchObject({ code: 'YODEL_CONNECTION_REFUSED' });
+    });
+
+    test('leaves those it has accepted alone', async () => {
+      const network = openNetwork();
+      const { client, server, doorman } = await network.open();
+      await doorman.listener.close();
+      client.send(100_000);
+      await server.receivedAll(100_000);
+      server.send(100_000);
+      server.end();
+      await client.ended();
+      client.end();
+      expect(await client.closed()).toBeUndefined();
+      expect(await server.closed()).toBeUndefined();
+      expect(client.received).toBe(100_000);
+    });
+
+    test('frees its address at once, though its connections go on', async () => {
+      const network = openNetwork();
+      const old = await network.open();
+      await old.doorman.listener.close();
+      const fresh = await network.open(await network.listen(old.doorman.address));
+      fresh.client.send(1000);
+      old.client.send(1000);
+      await Promise.all([fresh.server.receivedAll(1000), old.server.receivedAll(1000)]);
+      expect(String(fresh.doorman.address)).toBe(String(old.doorman.address));
+      expect(old.doorman.accepted).toBe(1);
+    });
+
+    test('frees its address at once, though its connections were broken off', async () => {
+      const network = openNetwork();
+      const { client, server, doorman } = await network.open();
+      server.end();
+      await client.ended();
+      client.end();
+      await Promise.all([client.closed(), server.closed()]);
+      await doorman.listener.close();
+      await network.open(await network.listen(doorman.address));
+    });
+
+    test('may be closed twice', async () => {
+      const network = openNetwork();
+      const { listener } = await network.listen();
+      await Promise.all([listener.close(), listener.close()]);
+      await listener.close();
+    });
+  });
+}

@@ -1,0 +1,201 @@
+import type { Connection, Receiver } from '../../src/transport/transport.ts';
+import { isPattern, patternBytes } from './pattern.ts';
+
+/**
+ * One end of a connection, as its owner sees it. It sends the pattern, checks that it receives the pattern, lets a test
+ * wait for what happens, and notes every breach of the rules that hold for all connections at all times.
+ */
+export class End implements Receiver {
+  readonly connection: Connection;
+  /** What the contract forbids and yet happened. */
+  readonly breaches: string[] = [];
+  /** `unsent` at each `onDrain`. */
+  readonly drains: number[] = [];
+  sent = 0;
+  received = 0;
+  chunks = 0;
+  highestUnsent = 0;
+  hasEnded = false;
+  isClosed = false;
+  closedBy: Error | undefined;
+  /** What the owner does about it. */
+  whenData: ((chunk: Uint8Array) => void) | undefined;
+  whenDrained: (() => void) | undefined;
+  whenEnded: (() => void) | undefined;
+  whenClosed: (() => void) | undefined;
+
+  #started = false;
+  #paused = false;
+  #letGo = false;
+  #insideCall = 0;
+  #written = 0;
+  /** How much of it had been taken when that was last looked at. */
+  #taken = 0;
+  /** More was taken since then, and `onDrain` has not been called for it. */
+  #drainDue = false;
+  #waiters: { isMet: () => boolean; resolve: () => void; reject: (error: Error) => void }[] = [];
+
+  constructor(connection: Connection) {
+    this.connection = connection;
+  }
+
+  // What a test does with it ----------------------------------------------------------------------------------------
+
+  start(): this {
+    this.#started = true;
+    this.#call(() => this.connection.start(this));
+    return this;
+  }
+
+  /** Sends the next `length` bytes of the pattern. */
+  send(length: number): void {
+    this.write(patternBytes(this.sent, length));
+    this.sent += length;
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#lookAtTaken();
+    this.#call(() => this.connection.write(bytes));
+    this.#written += bytes.length;
+    // What was taken at once never had to wait.
+    this.#taken = this.#written - this.connection.unsent;
+    this.highestUnsent = Math.max(this.highestUnsent, this.connection.unsent);
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#call(() => this.connection.pause());
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#call(() => this.connection.resume());
+  }
+
+  end(): void {
+    this.#call(() => this.connection.end());
+  }
+
+  release(): void {
+    this.#letGo = true;
+    this.#call(() => this.connection.release());
+  }
+
+  abort(): void {
+    this.#letGo = true;
+    this.#call(() => this.connection.abort());
+  }
+
+  // What a test waits for -------------------------------------------------------------------------------------------
+
+  receivedAll(bytes: number): Promise<void> {
+    return this.#until(() => this.received >= bytes, `${bytes} bytes`);
+  }
+
+  ended(): Promise<void> {
+    return this.#until(() => this.hasEnded, "the peer's end");
+  }
+
+  drained(): Promise<void> {
+    return this.#until(() => this.connection.unsent === 0, 'its output to be sent');
+  }
+
+  drainedOnce(): Promise<void> {
+    const before = this.drains.length;
+    return this.#until(() => this.drains.length > before, 'some of its output to be sent');
+  }
+
+  /** Resolves with the error that `onClose` was given. */
+  async closed(): Promise<Error | undefined> {
+    await this.#until(() => this.isClosed, 'the close');
+    return this.closedBy;
+  }
+
+  // What the connection tells ---------------------------------------------------------------------------------------
+
+  onData(chunk: Uint8Array): void {
+    this.#note('onData');
+    if (this.#paused) this.breaches.push(`onData while paused, at byte ${this.received}`);
+    if (this.hasEnded) this.breaches.push('onData after onEnd');
+    if (chunk.length === 0) this.breaches.push('onData without data');
+    if (!isPattern(chunk, this.received)) {
+      this.breaches.push(`wrong bytes between ${this.received} and ${this.received + chunk.length}`);
+    }
+    this.received += chunk.length;
+    this.chunks++;
+    this.whenData?.(chunk);
+    this.#wake();
+  }
+
+  onEnd(): void {
+    this.#note('onEnd');
+    if (this.hasEnded) this.breaches.push('onEnd twice');
+    this.hasEnded = true;
+    this.whenEnded?.();
+    this.#wake();
+  }
+
+  onDrain(): void {
+    this.#note('onDrain');
+    const { unsent } = this.connection;
+    this.#lookAtTaken();
+    if (!this.#drainDue) this.breaches.push(`onDrain without progress: ${unsent} bytes are unsent, as before`);
+    this.#drainDue = false;
+    this.drains.push(unsent);
+    this.whenDrained?.();
+    this.#wake();
+  }
+
+  onClose(error?: Error): void {
+    this.#note('onClose');
+    this.isClosed = true;
+    this.closedBy = error;
+    this.whenClosed?.();
+    this.#wake();
+  }
+
+  #note(event: string): void {
+    if (!this.#started) this.breaches.push(`${event} before start`);
+    if (this.isClosed) this.breaches.push(`${event} after onClose`);
+    if (this.#insideCall > 0) this.breaches.push(`${event} from inside a call`);
+    if (this.#letGo && event !== 'onClose') this.breaches.push(`${event} after abort or release`);
+  }
+
+  #lookAtTaken(): void {
+    const taken = this.#written - this.connection.unsent;
+    if (taken > this.#taken) this.#drainDue = true;
+    this.#taken = taken;
+  }
+
+  #call(action: () => void): void {
+    this.#insideCall++;
+    action();
+    this.#insideCall--;
+  }
+
+  #until(isMet: () => boolean, what: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({
+        isMet,
+        resolve,
+        reject: (error) => reject(new Error(`waiting for ${what}: ${error.message}`, { cause: error.cause })),
+      });
+      this.#wake();
+    });
+  }
+
+  #wake(): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) {
+      if (waiter.isMet()) waiter.resolve();
+      else if (this.isClosed) waiter.reject(new Error(this.#story(), { cause: this.closedBy }));
+      else this.#waiters.push(waiter);
+    }
+  }
+
+  #story(): string {
+    const { unsent } = this.connection;
+    return `closed (${this.closedBy?.message ?? 'no error'}) after ${this.received} bytes in, ${this.sent} out, ${unsent} unsent`;
+  }
+}

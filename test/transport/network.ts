@@ -1,0 +1,146 @@
+import { expect, onTestFinished } from 'vitest';
+import type { Address } from '../../src/address.ts';
+import type { Connection, Listener, Transport } from '../../src/transport/transport.ts';
+import { End } from './end.ts';
+
+/** Where a transport is tested, and what can be expected there. */
+export interface Place {
+  /** As it stands in the tests' names. */
+  readonly name: string;
+  /** An address to listen on, which nobody else uses. Port 0 is one. */
+  readonly freshAddress: () => Address;
+  /** Whether a broken connection shows at the other end as a reset. */
+  readonly hasResets: boolean;
+  /** Whether host names are looked up. */
+  readonly hasHostNames: boolean;
+  readonly sizes: Sizes;
+}
+
+/** How many bytes the tests send. */
+export interface Sizes {
+  /** As much as is under way between two ends when the peer does not read: nothing of it stays unsent. */
+  readonly little: number;
+  /** A large write. */
+  readonly large: number;
+  /** More than the way between two ends can hold: when the peer does not read, some of it stays unsent. */
+  readonly tooMuch: number;
+  /** As much as a process could not hold by mistake without being noticed. */
+  readonly flood: number;
+}
+
+/** Sizes for sockets: Linux holds up to 4 MiB on the sending side and 6 MiB on the receiving one. */
+export const socketSizes: Sizes = { little: 10_000, large: 10_000_000, tooMuch: 32_000_000, flood: 200_000_000 };
+
+/** What one test has opened. All of it is closed when the test is over, and then no breach must have been noted. */
+export class Network {
+  readonly transport: Transport;
+  readonly place: Place;
+  readonly #ends: End[] = [];
+  readonly #listeners: Listener[] = [];
+
+  constructor(transport: Transport, place: Place) {
+    this.transport = transport;
+    this.place = place;
+    onTestFinished(() => this.#close());
+  }
+
+  async listen(address: Address = this.place.freshAddress()): Promise<Doorman> {
+    const doorman = new Doorman((connection) => this.#watch(connection));
+    const listener = await this.transport.listen(address, {
+      backlog: 128,
+      accept: (connection) => doorman.accept(connection),
+      failed: (error) => {
+        throw error;
+      },
+    });
+    this.#listeners.push(listener);
+    return doorman.at(listener);
+  }
+
+  async connect(address: Address, signal?: AbortSignal): Promise<End> {
+    return this.#watch(await this.transport.connect(address, { signal }));
+  }
+
+  /** Both ends of a new connection, before their start. */
+  async openUnstarted(doorman?: Doorman): Promise<{ client: End; server: End; doorman: Doorman }> {
+    const at = doorman ?? (await this.listen());
+    const [client, server] = await Promise.all([this.connect(at.address), at.next()]);
+    return { client, server, doorman: at };
+  }
+
+  /** Both ends of a new connection. */
+  async open(doorman?: Doorman): Promise<{ client: End; server: End; doorman: Doorman }> {
+    const opened = await this.openUnstarted(doorman);
+    opened.client.start();
+    opened.server.start();
+    return opened;
+  }
+
+  /**
+   * Lets everything happen that is about to happen: bytes go to and fro on a connection of their own, so that every
+   * socket that had something to tell before has had its turn several times.
+   */
+  async passTime(): Promise<void> {
+    const { client, server } = await this.open(await this.listen());
+    for (let trip = 1; trip <= 5; trip++) {
+      client.send(1);
+      await server.receivedAll(trip);
+      server.send(1);
+      await client.receivedAll(trip);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    client.end();
+    server.end();
+    await Promise.all([client.closed(), server.closed()]);
+  }
+
+  async #close(): Promise<void> {
+    for (const end of this.#ends) end.abort();
+    await Promise.all(this.#listeners.map((listener) => listener.close()));
+    expect(this.#ends.flatMap((end) => end.breaches)).toEqual([]);
+  }
+
+  #watch(connection: Connection): End {
+    const end = new End(connection);
+    this.#ends.push(end);
+    return end;
+  }
+}
+
+/** Opens the network of one test. */
+export type OpenNetwork = () => Network;
+
+/** Hands out what one listener accepts, in order. */
+export class Doorman {
+  listener!: Listener;
+  accepted = 0;
+  readonly #watch: (connection: Connection) => End;
+  readonly #arrived: End[] = [];
+  readonly #waiting: ((end: End) => void)[] = [];
+
+  constructor(watch: (connection: Connection) => End) {
+    this.#watch = watch;
+  }
+
+  get address(): Address {
+    return this.listener.address;
+  }
+
+  at(listener: Listener): this {
+    this.listener = listener;
+    return this;
+  }
+
+  accept(connection: Connection): void {
+    this.accepted++;
+    const end = this.#watch(connection);
+    const waiting = this.#waiting.shift();
+    if (waiting) waiting(end);
+    else this.#arrived.push(end);
+  }
+
+  next(): Promise<End> {
+    const end = this.#arrived.shift();
+    return end ? Promise.resolve(end) : new Promise((resolve) => this.#waiting.push(resolve));
+  }
+}
