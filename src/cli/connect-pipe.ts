@@ -67,8 +67,6 @@ class Pipe implements Receiver {
     return this.#done.promise;
   }
 
-  // Input -> server -------------------------------------------------------------------------------------------------
-
   #send(chunk: Buffer): void {
     if (this.#inputEnded) return;
     const bytes = this.#sent.addUpTo(chunk, this.#settings.count);
@@ -86,8 +84,6 @@ class Pipe implements Receiver {
     this.#connection.end();
     this.#awaitServer();
   }
-
-  // Server -> output ------------------------------------------------------------------------------------------------
 
   onData(chunk: Uint8Array): void {
     this.#answered.add(chunk);
@@ -144,8 +140,6 @@ class Pipe implements Receiver {
     const { count } = this.#answered;
     if (count > 0 && count < this.#sent.count) process.stderr.write(`yodel: note: ${this.#counts()}\n`);
   }
-
-  // Ends ------------------------------------------------------------------------------------------------------------
 
   /** After the end of input: the server has some time, anew after each sign of life. */
   #awaitServer(): void {

@@ -150,8 +150,6 @@ class MessageClient implements Client, Receiver {
     return this.#closed.promise;
   }
 
-  // What a program may do -------------------------------------------------------------------------------------------
-
   send(message: string | Uint8Array): boolean {
     if (this.#state !== 'open') throw this.#cannotSend();
     this.#output.appendMessage(this.#settings.framing.encoder, message, undefined);
@@ -213,8 +211,6 @@ class MessageClient implements Client, Receiver {
     return { next: () => this.#inbox.next() };
   }
 
-  // What the connection tells ---------------------------------------------------------------------------------------
-
   /** @internal */
   attach(connection: Connection): void {
     this.#connection = connection;
@@ -264,8 +260,6 @@ class MessageClient implements Client, Receiver {
     else this.#finish(error);
   }
 
-  // Receive ---------------------------------------------------------------------------------------------------------
-
   #receive(batch: ReturnType<Decoder['decode']>): void {
     for (const message of batch) {
       if (!this.#replies.take(message) && !this.#leaving) this.#inbox.put(message);
@@ -287,8 +281,6 @@ class MessageClient implements Client, Receiver {
     if (pause) this.#connection?.pause();
     else this.#connection?.resume();
   }
-
-  // Send ------------------------------------------------------------------------------------------------------------
 
   /** Messages that are sent in one go leave in one write. */
   #flushSoon(): void {
@@ -321,8 +313,6 @@ class MessageClient implements Client, Receiver {
     }
     return new YodelError('YODEL_CONNECTION_CLOSED', `the connection to ${this.address} is closed`);
   }
-
-  // Ends ------------------------------------------------------------------------------------------------------------
 
   #reconnectSoon(error: YodelError | undefined): void {
     const { minDelay, maxDelay, maxAttempts } = this.#settings.reconnect ?? {

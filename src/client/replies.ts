@@ -1,7 +1,8 @@
 /** Which reply belongs to which request: the first to the first, for a server answers in order. */
 import { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
-import type { Clock, Timer } from '../session/clock.ts';
+import { Alarm } from '../session/alarm.ts';
+import type { Clock } from '../session/clock.ts';
 import { Queue } from './queue.ts';
 
 interface Pending {
@@ -17,11 +18,11 @@ interface Pending {
 export class Replies {
   readonly #clock: Clock;
   readonly #pending = new Queue<Pending>();
-  #timer: Timer | undefined;
-  #timerAt = 0;
+  readonly #alarm: Alarm;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#alarm = new Alarm(clock, () => this.#expire());
   }
 
   /** Requests whose reply is still to come, given up ones included. */
@@ -47,7 +48,7 @@ export class Replies {
     };
     signal?.addEventListener('abort', giveUp);
     this.#pending.push(pending);
-    this.#arm(deadline);
+    this.#alarm.set(deadline);
     return promise;
   }
 
@@ -61,19 +62,8 @@ export class Replies {
 
   /** Rejects all that are due. */
   fail(error: YodelError): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#alarm.cancel();
     for (const pending of this.#pending.takeAll()) if (!pending.settled) pending.reject(error);
-  }
-
-  #arm(deadline: number): void {
-    if (deadline === Number.POSITIVE_INFINITY || (this.#timer && this.#timerAt <= deadline)) return;
-    this.#timer?.cancel();
-    this.#timerAt = deadline;
-    this.#timer = this.#clock.after(Math.max(1, Math.ceil(deadline - this.#clock.now())), () => {
-      this.#timer = undefined;
-      this.#expire();
-    });
   }
 
   #expire(): void {
@@ -87,6 +77,6 @@ export class Replies {
         );
       } else next = Math.min(next, pending.deadline);
     }
-    this.#arm(next);
+    this.#alarm.set(next);
   }
 }

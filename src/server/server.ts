@@ -148,7 +148,11 @@ class MessageServer implements Server {
     }
   }
 
-  async close({ timeoutMs = this.#limits.shutdownTimeout }: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
+  async close({
+    timeoutMs = this.#limits.shutdownTimeout,
+  }: {
+    readonly timeoutMs?: number | undefined;
+  } = {}): Promise<void> {
     checkOption('timeoutMs', serverOptions.shutdownTimeout, timeoutMs);
     if (!this.#closing) {
       this.#closing = true;

@@ -8,21 +8,23 @@
  * | ending    | discarded            | what is unsent, then FIN  | closed: both ended, or lingerTimeout, or drainTimeout    |
  * | closed    | none                 | none                      |                                                          |
  *
- * One chunk in, one batch through, one write out: `data` decodes, `#run` handles, `#flush` writes, `#regulate` decides
- * whether to read on. All of it happens within the one call, unless a handler is asynchronous, a pace or a slow peer makes
- * messages wait: then they stay in the queue, and whatever ends the wait calls `#turn`.
+ * One chunk in, one batch through, one write out: `onData` decodes into the intake, `#run` handles, `#settle` writes the
+ * outbox and decides whether to read on. All of it happens within the one call, unless a handler is asynchronous, a pace or a slow peer makes
+ * messages wait: then they stay in the intake, and whatever ends the wait calls `#turn`.
  */
 import type { Address } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
-import type { Decoder, Encoding, Framing } from '../framing/framing.ts';
-import { Batch, Message } from '../framing/message.ts';
+import type { Encoding, Framing } from '../framing/framing.ts';
+import type { Batch, Message } from '../framing/message.ts';
 import type { SessionLimits } from '../options.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
-import type { Clock, Timer } from './clock.ts';
+import { Alarm } from './alarm.ts';
+import type { Clock } from './clock.ts';
 import { tellError } from './error-reply.ts';
 import type { HandlerObject, Reply, Session } from './handler.ts';
-import { Output } from './output.ts';
+import { Intake } from './intake.ts';
+import { Outbox } from './outbox.ts';
 import { Pace } from './pace.ts';
 
 /** What all sessions of a server share. */
@@ -50,50 +52,39 @@ export class ServerSession implements Session, Receiver {
   readonly peer: Address;
   readonly local: Address;
   messagesReceived = 0;
-  messagesSent = 0;
   bytesReceived = 0;
-  bytesSent = 0;
 
   readonly #connection: Connection;
   readonly #settings: SessionSettings;
-  readonly #decoder: Decoder;
+  readonly #intake: Intake;
+  readonly #outbox: Outbox;
   readonly #pace: Pace;
-  readonly #output = new Output();
+  readonly #alarm: Alarm;
   readonly #whenClosed: (session: ServerSession) => void;
 
   #state: State = 'open';
-  /** Batches that are not handled yet, in order; a fault stands at the end of its batch. */
-  #queue: Batch[] = [];
-  #queuedBytes = 0;
+  /** The messages that were admitted and await their turn, for handlers that take one at a time. */
+  #current: Batch | undefined;
   /** What is wrong with the input behind all that is queued. */
   #lastFault: YodelError | undefined;
-  /** The messages of the first batch that were admitted and await their turn, for handlers that take one at a time. */
-  #current: Batch | undefined;
   /** A handler's promise is pending. */
   #waiting = false;
-  /** The peer is behind by more than highWaterMark. */
-  #blocked = false;
   #paused = false;
   #turnDue = false;
   /** While draining: bytes read since. -1 when not. */
   #drainRead = -1;
-  /** How the peer's frames look, learned from the first one: for what is sent without a message to answer. */
-  #shape: Uint8Array | undefined;
-  #shapeLearned = false;
+  /** Why the session ends, when it is not as both sides wished. */
   #error: YodelError | undefined;
   #data: Record<string, unknown> | undefined;
   #aborter: AbortController | undefined;
-  #caughtUp: (() => void)[] = [];
 
-  // Deadlines are times of the clock; 0 is none. One timer serves them all: it is armed for the earliest when it goes off
-  // or an earlier one appears, never for each message.
-  #timer: Timer | undefined;
-  #timerAt = 0;
+  // Times of the clock.
   /** When the peer last sent or took something, or something was still owed to it. */
   #lastActive: number;
-  #messageBegan = 0;
+  /** When the peer last took something of what waits for it, or it began to wait. */
   #lastTaken = 0;
   #lingerUntil = 0;
+  /** When the pace allows the next message; 0 when none waits for it. */
   #paceAt = 0;
 
   constructor(
@@ -109,10 +100,12 @@ export class ServerSession implements Session, Receiver {
     this.#connection = connection;
     this.#settings = settings;
     this.#whenClosed = whenClosed;
-    this.#decoder = framing.createDecoder({ ...limits, encoding });
+    this.#intake = new Intake(framing.createDecoder({ ...limits, encoding }));
+    this.#outbox = new Outbox(connection, framing.encoder, limits.highWaterMark, settings.telemetry.counters);
     this.#lastActive = clock.now();
     const burst = limits.ratePolicy === 'close' ? Math.max(1, limits.rate) : 1;
     this.#pace = new Pace(limits.rate, burst, this.#lastActive);
+    this.#alarm = new Alarm(clock, () => this.#meetDeadlines());
   }
 
   /** Begins the conversation. */
@@ -122,11 +115,17 @@ export class ServerSession implements Session, Receiver {
     telemetry.counters.connectionsOpen++;
     if (telemetry.watched) telemetry.emit('opened', this);
     this.#connection.start(this);
-    if (handler.open) this.#call(() => handler.open?.(this));
+    if (handler.open) this.#answer(() => handler.open?.(this));
     this.#settle();
   }
 
-  // What a handler may do -------------------------------------------------------------------------------------------
+  get messagesSent(): number {
+    return this.#outbox.messages;
+  }
+
+  get bytesSent(): number {
+    return this.#outbox.bytes;
+  }
 
   get data(): Record<string, unknown> {
     this.#data ??= {};
@@ -147,20 +146,18 @@ export class ServerSession implements Session, Receiver {
 
   send(message: string | Uint8Array | Message): boolean {
     if (this.ended) return false;
-    this.#append(message, this.#shape);
+    this.#outbox.append(message);
     this.#turnSoon();
-    return this.#connection.unsent + this.#output.size <= this.#settings.limits.highWaterMark;
+    return !this.#outbox.isBehind;
   }
 
   drained(): Promise<void> {
-    const isBehind = () => this.#connection.unsent + this.#output.size > this.#settings.limits.highWaterMark;
-    if (this.ended || !isBehind()) return Promise.resolve();
-    return new Promise((resolve) => this.#caughtUp.push(resolve));
+    return this.ended ? Promise.resolve() : this.#outbox.caughtUp();
   }
 
   close(): void {
     if (this.ended) return;
-    this.#dropQueue();
+    this.#dropInput();
     this.#state = 'finishing';
     this.#turnSoon();
   }
@@ -168,12 +165,10 @@ export class ServerSession implements Session, Receiver {
   abort(): void {
     if (this.#state === 'closed') return;
     this.#state = 'ending';
-    this.#dropQueue();
-    this.#output.clear();
+    this.#dropInput();
+    this.#outbox.clear();
     this.#connection.abort();
   }
-
-  // What the server may do ------------------------------------------------------------------------------------------
 
   /** Takes no new input beyond what has arrived by now, answers all of it, and ends. */
   drain(): void {
@@ -190,8 +185,6 @@ export class ServerSession implements Session, Receiver {
     this.abort();
   }
 
-  // What the connection tells ---------------------------------------------------------------------------------------
-
   /** @internal */
   onData(bytes: Uint8Array): void {
     const { clock, handler, telemetry } = this.#settings;
@@ -202,11 +195,11 @@ export class ServerSession implements Session, Receiver {
     if (this.#drainRead !== -1) this.#drainRead += bytes.length;
     // Messages belong to their handler for good, a batch only for the call: what has to wait is copied.
     const lent = this.#connection.lendsChunks;
-    const mustWait = this.#waiting || this.#blocked || this.#queue.length > 0;
+    const mustWait = this.#waiting || this.#outbox.blocked || !this.#intake.isEmpty;
     const copies = lent && (handler.message !== undefined || mustWait);
-    this.#decode(copies ? Buffer.from(bytes) : bytes);
+    this.#intake.decode(copies ? Buffer.from(bytes) : bytes, this.#lastActive);
     this.#run();
-    if (lent && !copies) for (const batch of this.#queue) batch.keep();
+    if (lent && !copies) this.#intake.keep();
     this.#settle();
     if (this.#drainRead > drainReadLimit) this.#finish();
   }
@@ -214,7 +207,7 @@ export class ServerSession implements Session, Receiver {
   /** @internal */
   onEnd(): void {
     if (this.#state !== 'open') return;
-    this.#enqueue(this.#decoder.end());
+    this.#intake.end();
     this.#finish();
     this.#run();
     this.#settle();
@@ -222,15 +215,10 @@ export class ServerSession implements Session, Receiver {
 
   /** @internal */
   onDrain(): void {
-    const { highWaterMark, lingerTimeout } = this.#settings.limits;
     this.#lastTaken = this.#settings.clock.now();
     this.#lastActive = this.#lastTaken;
-    this.#lingerUntil = this.#lastTaken + lingerTimeout;
-    // Half of it, so that a slow peer costs one pause per half a mark and not one per message.
-    if (this.#connection.unsent > highWaterMark / 2) return;
-    this.#blocked = false;
-    this.#letWaitersOn();
-    this.#turn();
+    this.#lingerUntil = this.#lastTaken + this.#settings.limits.lingerTimeout;
+    if (this.#outbox.taken()) this.#turn();
   }
 
   /** @internal */
@@ -238,10 +226,10 @@ export class ServerSession implements Session, Receiver {
     const { telemetry } = this.#settings;
     if (cause && !this.#isDone) this.#error ??= this.#brokenBy(cause);
     this.#state = 'closed';
-    this.#dropQueue();
-    this.#output.clear();
-    this.#timer?.cancel();
-    this.#letWaitersOn();
+    this.#dropInput();
+    this.#outbox.clear();
+    this.#outbox.letWaitersOn();
+    this.#alarm.cancel();
     telemetry.counters.connectionsOpen--;
     if (this.#error) telemetry.countError(this.#error);
     if (telemetry.watched) telemetry.emit('closed', this, this.#error);
@@ -264,35 +252,11 @@ export class ServerSession implements Session, Receiver {
     return this.#state === 'ending' && this.#connection.unsent === 0;
   }
 
-  // Receive and decode ----------------------------------------------------------------------------------------------
-
-  #decode(bytes: Uint8Array): void {
-    const began = this.#messageBegan;
-    let completed = false;
-    for (let rest: Uint8Array | undefined = bytes; rest; ) {
-      const batch: Batch = this.#decoder.decode(rest);
-      completed ||= batch.count > 0 || batch.fault !== undefined;
-      this.#enqueue(batch);
-      rest = batch.rest;
-    }
-    if (this.#decoder.pending === 0) this.#messageBegan = 0;
-    else if (began === 0 || completed) this.#messageBegan = this.#lastActive;
-  }
-
-  #enqueue(batch: Batch): void {
-    if (batch.count === 0 && !batch.fault) return;
-    this.#queue.push(batch);
-    this.#queuedBytes += batch.byteLength;
-  }
-
-  #dropQueue(): void {
-    this.#queue = [];
-    this.#queuedBytes = 0;
+  #dropInput(): void {
+    this.#intake.drop();
     this.#current = undefined;
     this.#lastFault = undefined;
   }
-
-  // Handle ----------------------------------------------------------------------------------------------------------
 
   /** Goes on with whatever can be done now, and writes what came of it. */
   #turn(): void {
@@ -311,71 +275,54 @@ export class ServerSession implements Session, Receiver {
 
   /** Handles queued messages until none is left or something makes them wait. */
   #run(): void {
-    while (!this.#waiting && !this.#blocked && !this.ended) {
-      if (this.#current) {
-        this.#handleNext(this.#current);
-        continue;
-      }
-      const batch = this.#queue[0];
-      if (!batch) break;
-      if (batch.count > 0) {
-        const admitted = this.#admit(batch);
-        if (!admitted) break;
-        this.#handle(admitted);
-      } else {
-        this.#queue.shift();
-        if (this.#queue.length === 0) this.#queuedBytes = 0;
-        if (batch.fault) this.#meetFault(batch.fault);
+    while (!this.#waiting && !this.#outbox.blocked && !this.ended) {
+      if (this.#current) this.#handleNext(this.#current);
+      else {
+        const batch = this.#intake.first;
+        if (!batch) break;
+        if (batch.count === 0) this.#meetFault(this.#intake.takeFault());
+        else {
+          const admitted = this.#admit(batch.count);
+          if (admitted === 0) break;
+          this.#handle(this.#intake.take(admitted));
+        }
       }
     }
-    const allHandled = this.#queue.length === 0 && !this.#current && !this.#waiting;
+    const allHandled = this.#intake.isEmpty && !this.#current && !this.#waiting;
     if (this.#state !== 'finishing' || !allHandled) return;
     if (this.#lastFault) this.#fail(this.#lastFault);
     else this.#end();
   }
 
-  /** As many messages as the pace and maxMessages allow now; with none, arranges that it goes on later. */
-  #admit(batch: Batch): Batch | undefined {
+  /** How many of so many messages the pace and maxMessages allow now; with none, arranges that it goes on later. */
+  #admit(count: number): number {
     const { limits, clock } = this.#settings;
     const { maxMessages, rate, ratePolicy } = limits;
-    const allowed = maxMessages === 0 ? batch.count : Math.min(batch.count, maxMessages - this.messagesReceived);
+    const allowed = maxMessages === 0 ? count : Math.min(count, maxMessages - this.messagesReceived);
     if (allowed === 0) {
-      this.#fail(
-        new YodelError('YODEL_TOO_MANY_MESSAGES', `this connection has been served ${maxMessages} messages, its limit`),
-      );
-      return undefined;
+      const text = `this connection has been served ${maxMessages} messages, its limit`;
+      this.#fail(new YodelError('YODEL_TOO_MANY_MESSAGES', text));
+      return 0;
     }
     const admitted = rate === 0 ? allowed : this.#pace.admit(allowed, clock.now());
-    if (admitted === 0) {
-      if (ratePolicy === 'delay') this.#paceAt = this.#pace.due;
-      else this.#fail(new YodelError('YODEL_RATE_EXCEEDED', `more than ${rate} messages a second`));
-      return undefined;
-    }
-    if (admitted === batch.count && !batch.fault) {
-      this.#queue.shift();
-      this.#queuedBytes -= batch.byteLength;
-      return batch;
-    }
-    const part = batch.take(admitted);
-    this.#queuedBytes -= part.byteLength;
-    return part;
+    if (admitted === 0 && ratePolicy === 'delay') this.#paceAt = this.#pace.due;
+    else if (admitted === 0) this.#fail(new YodelError('YODEL_RATE_EXCEEDED', `more than ${rate} messages a second`));
+    return admitted;
   }
 
-  #handle(batch: Batch): void {
-    const { telemetry, handler, framing } = this.#settings;
+  #handle(batch: Batch | undefined): void {
+    if (!batch) return;
+    const { telemetry, handler } = this.#settings;
     this.messagesReceived += batch.count;
     telemetry.counters.messagesReceived += batch.count;
     if (telemetry.watched) telemetry.emit('received', this, batch);
-    if (!this.#shapeLearned) {
-      this.#shapeLearned = true;
-      const [first] = batch;
-      this.#shape = first && framing.encoder.shapeOf(first);
+    this.#outbox.learnFrom(batch);
+    if (handler.message) {
+      this.#current = batch;
+      return;
     }
-    if (handler.batch) {
-      this.#call(() => this.#handleBatch(batch));
-      this.#checkMessageLimit();
-    } else if (handler.message) this.#current = batch;
-    else this.#checkMessageLimit();
+    if (handler.batch) this.#answer(() => this.#handleBatch(batch));
+    this.#checkMessageLimit();
   }
 
   #handleBatch(batch: Batch): Reply | Promise<Reply> {
@@ -390,18 +337,18 @@ export class ServerSession implements Session, Receiver {
     if (current.count === 0) this.#current = undefined;
     if (!message) return;
     const { handler } = this.#settings;
-    this.#call(() => handler.message?.(message, this), message);
+    this.#answer(() => handler.message?.(message, this), message);
     if (!this.#current) this.#checkMessageLimit();
     // A handler may answer a few bytes with megabytes: what it has said leaves before it says more.
-    if (this.#output.size >= this.#settings.limits.highWaterMark) this.#flush();
+    if (this.#outbox.isFull) this.#flush();
   }
 
-  /** Calls the handler, sends its reply or waits for it. */
-  #call(handle: () => Reply | Promise<Reply>, message?: Message): void {
+  /** Calls the handler, and sends its reply or waits for it. */
+  #answer(handle: () => Reply | Promise<Reply>, message?: Message): void {
     try {
       const reply = handle();
       if (isPromise(reply)) this.#wait(reply, message);
-      else this.#reply(reply, message);
+      else if (!this.ended) this.#outbox.reply(reply, message);
     } catch (thrown) {
       this.#handlerFailed(thrown);
     }
@@ -409,10 +356,10 @@ export class ServerSession implements Session, Receiver {
 
   #wait(reply: Promise<Reply>, message: Message | undefined): void {
     this.#waiting = true;
-    const goOn = (finish: () => void) => {
+    const goOn = (handle: () => Reply) => {
       this.#waiting = false;
       this.#lastActive = this.#settings.clock.now();
-      finish();
+      this.#answer(handle, message);
       this.#run();
       // The rest of the batch may be answered within the same turn: then all of it leaves in one write.
       this.#turnSoon();
@@ -420,18 +367,16 @@ export class ServerSession implements Session, Receiver {
     // Not `reply.then`: what is no real promise may call back at once, and then again.
     Promise.resolve(reply).then(
       (value) => {
-        if (this.#state === 'closed') return;
-        goOn(() => {
-          try {
-            this.#reply(value, message);
-          } catch (thrown) {
-            this.#handlerFailed(thrown);
-          }
-        });
+        if (this.#state !== 'closed') goOn(() => value);
       },
       (thrown: unknown) => {
-        if (this.#state !== 'closed') goOn(() => this.#handlerFailed(thrown));
-        else if (!this.#isAbort(thrown)) this.#handlerFailedLate(thrown);
+        if (this.#state === 'closed') {
+          if (!this.#isAbort(thrown)) this.#handlerFailedLate(thrown);
+          return;
+        }
+        goOn(() => {
+          throw thrown;
+        });
       },
     );
   }
@@ -457,12 +402,11 @@ export class ServerSession implements Session, Receiver {
   /** After the last message that is served the session ends, unless more of them are waiting to be refused. */
   #checkMessageLimit(): void {
     const { maxMessages } = this.#settings.limits;
-    if (maxMessages > 0 && this.messagesReceived >= maxMessages && this.#queue.length === 0) this.#finish();
+    if (maxMessages > 0 && this.messagesReceived >= maxMessages && this.#intake.isEmpty) this.#finish();
   }
 
-  // Faults and ends -------------------------------------------------------------------------------------------------
-
-  #meetFault(fault: YodelError): void {
+  #meetFault(fault: YodelError | undefined): void {
+    if (!fault) return;
     const { limits, telemetry } = this.#settings;
     if (fault.code !== 'YODEL_MESSAGE_TOO_LONG' || limits.onTooLong === 'close') return this.#fail(fault);
     telemetry.countError(fault);
@@ -474,13 +418,13 @@ export class ServerSession implements Session, Receiver {
   #fail(error: YodelError): void {
     if (this.ended) return;
     this.#error ??= error;
-    this.#dropQueue();
+    this.#dropInput();
     this.#tell(error);
     this.#end();
   }
 
   #tell(error: YodelError): void {
-    tellError(error, (text) => this.#append(text, this.#shape));
+    tellError(error, (text) => this.#outbox.append(text));
   }
 
   /** Takes no more input. What is queued will still be answered. */
@@ -494,10 +438,10 @@ export class ServerSession implements Session, Receiver {
   #end(): void {
     if (this.ended) return;
     this.#state = 'ending';
-    this.#dropQueue();
+    this.#dropInput();
     this.#flush();
     this.#connection.end();
-    this.#letWaitersOn();
+    this.#outbox.letWaitersOn();
     this.#lingerUntil = this.#settings.clock.now() + this.#settings.limits.lingerTimeout;
   }
 
@@ -517,114 +461,65 @@ export class ServerSession implements Session, Receiver {
   }
 
   #brokenBy(cause: Error): YodelError {
-    const { pending } = this.#decoder;
+    const { pending } = this.#intake;
     const inside = pending > 0 ? ` in the middle of a message, after ${pending} bytes of it` : '';
-    const unsent = this.#connection.unsent + this.#output.size;
+    const { unsent } = this.#outbox;
     const lost = unsent > 0 ? `; ${unsent} bytes of replies were not sent` : '';
     const error = systemError(`connection broken${inside}`, cause);
     return new YodelError(error.code, `${error.message}${lost}`, { cause });
   }
 
-  // Encode and send -------------------------------------------------------------------------------------------------
-
-  #reply(reply: Reply, message: Message | undefined): void {
-    if (reply === undefined || reply === null || this.ended) return;
-    if (reply instanceof Batch) {
-      this.#output.appendBatch(reply);
-      this.#countSent(reply.count);
-    } else if (typeof reply === 'string' || reply instanceof Uint8Array || reply instanceof Message) {
-      const { encoder } = this.#settings.framing;
-      this.#append(reply, (message && encoder.shapeOf(message)) ?? this.#shape);
-    } else if (Array.isArray(reply)) {
-      for (const one of reply as readonly Reply[]) this.#reply(one, message);
-    } else throw new TypeError(`a handler cannot reply with ${describeValue(reply)}; ${replyForms}`);
-  }
-
-  #append(message: string | Uint8Array | Message, shape: Uint8Array | undefined): void {
-    if (message instanceof Message) this.#output.appendFrame(message);
-    else this.#output.appendMessage(this.#settings.framing.encoder, message, shape);
-    this.#countSent(1);
-  }
-
-  #countSent(count: number): void {
-    this.messagesSent += count;
-    this.#settings.telemetry.counters.messagesSent += count;
-  }
-
   #flush(): void {
-    const { telemetry, limits, clock } = this.#settings;
-    if (this.#output.size === 0) return;
     const before = this.#connection.unsent;
-    this.bytesSent += this.#output.size;
-    telemetry.counters.bytesSent += this.#output.size;
-    for (const bytes of this.#output.take()) this.#connection.write(bytes);
-    const { unsent } = this.#connection;
-    if (unsent > 0 && before === 0) this.#lastTaken = clock.now();
-    if (unsent > limits.highWaterMark) this.#blocked = true;
-    // What never had to wait is not told by onDrain.
-    else if (!this.#blocked) this.#letWaitersOn();
+    this.#outbox.flush();
+    if (before === 0 && this.#connection.unsent > 0) this.#lastTaken = this.#settings.clock.now();
   }
 
-  // After every event -----------------------------------------------------------------------------------------------
-
-  /** Writes, decides whether to read on, and sees to the deadlines. */
+  /** After every event: writes, decides whether to read on, and sees to the deadlines. */
   #settle(): void {
     if (this.#state === 'closed') return;
     this.#flush();
-    const behind = this.#blocked || this.#queuedBytes > this.#settings.limits.highWaterMark;
+    const behind = this.#outbox.blocked || this.#intake.bytes > this.#settings.limits.highWaterMark;
     // Once no input is taken any more it is still read, and dropped: unread bytes would make the closing a reset.
     const pause = behind && this.#state === 'open';
-    if (pause && !this.#paused) this.#connection.pause();
-    if (!pause && this.#paused) {
-      this.#connection.resume();
-      // The peer could not go on while it was not read: its time begins anew.
-      this.#lastActive = this.#settings.clock.now();
-      if (this.#messageBegan !== 0) this.#messageBegan = this.#lastActive;
-      if (this.#drainRead !== -1) this.#watchForQuiet();
+    if (pause !== this.#paused) {
+      this.#paused = pause;
+      if (pause) this.#connection.pause();
+      else this.#readOn();
     }
-    this.#paused = pause;
-    this.#arm();
+    this.#alarm.set(this.#nextDeadline());
   }
 
-  #letWaitersOn(): void {
-    const waiters = this.#caughtUp;
-    if (waiters.length === 0) return;
-    this.#caughtUp = [];
-    for (const resolve of waiters) resolve();
+  #readOn(): void {
+    this.#connection.resume();
+    // The peer could not go on while it was not read: its time begins anew.
+    this.#lastActive = this.#settings.clock.now();
+    this.#intake.excuse(this.#lastActive);
+    if (this.#drainRead !== -1) this.#watchForQuiet();
   }
 
   /** The earliest time at which something is due; Infinity when nothing is. */
   #nextDeadline(): number {
     const { idleTimeout, messageTimeout, drainTimeout } = this.#settings.limits;
     const { unsent } = this.#connection;
+    const { messageBegan } = this.#intake;
     let next = Number.POSITIVE_INFINITY;
     if (unsent > 0 && drainTimeout > 0) next = this.#lastTaken + drainTimeout;
     if (this.#state === 'ending' && unsent === 0) next = Math.min(next, this.#lingerUntil);
     if (this.#paceAt > 0) next = Math.min(next, this.#paceAt);
     if (this.#state !== 'open' || this.#paused) return next;
-    if (this.#messageBegan > 0 && messageTimeout > 0) next = Math.min(next, this.#messageBegan + messageTimeout);
-    const owesNothing = unsent === 0 && !this.#waiting && this.#queue.length === 0;
+    if (messageBegan > 0 && messageTimeout > 0) next = Math.min(next, messageBegan + messageTimeout);
+    const owesNothing = unsent === 0 && !this.#waiting && this.#intake.isEmpty;
     if (owesNothing && idleTimeout > 0) next = Math.min(next, this.#lastActive + idleTimeout);
     return next;
   }
 
-  #arm(): void {
-    const next = this.#nextDeadline();
-    if (next === Number.POSITIVE_INFINITY || (this.#timer && this.#timerAt <= next)) return;
-    this.#timer?.cancel();
-    this.#timerAt = next;
-    const delay = Math.max(1, Math.ceil(next - this.#settings.clock.now()));
-    this.#timer = this.#settings.clock.after(delay, () => {
-      this.#timer = undefined;
-      this.#meetDeadlines();
-    });
-  }
-
   #meetDeadlines(): void {
     const now = this.#settings.clock.now();
-    if (this.#nextDeadline() > now) return this.#arm();
+    if (this.#nextDeadline() > now) return this.#alarm.set(this.#nextDeadline());
     const { idleTimeout, messageTimeout, drainTimeout } = this.#settings.limits;
     const { unsent } = this.#connection;
+    const { messageBegan } = this.#intake;
     if (this.#paceAt > 0 && now >= this.#paceAt) {
       this.#paceAt = 0;
       this.#lastActive = now;
@@ -638,8 +533,8 @@ export class ServerSession implements Session, Receiver {
       );
     } else if (this.#state === 'ending') {
       this.#connection.release();
-    } else if (this.#messageBegan > 0 && messageTimeout > 0 && now >= this.#messageBegan + messageTimeout) {
-      this.#messageBegan = 0;
+    } else if (messageBegan > 0 && messageTimeout > 0 && now >= messageBegan + messageTimeout) {
+      this.#intake.forgetUnfinished();
       this.#lastFault = new YodelError(
         'YODEL_MESSAGE_TIMEOUT',
         `a message was not finished within ${seconds(messageTimeout)} of its first byte`,
@@ -652,8 +547,6 @@ export class ServerSession implements Session, Receiver {
   }
 }
 
-const replyForms = 'it takes text, bytes, a message, a batch, an array of these, or nothing';
-
 function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }
@@ -661,11 +554,6 @@ function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value
 /** The peer gets to know nothing of the handler's insides: only `cause` tells of them. */
 function handlerFailure(thrown: unknown): YodelError {
   return new YodelError('YODEL_HANDLER_FAILED', 'the handler failed on the server', { cause: thrown });
-}
-
-function describeValue(value: unknown): string {
-  const text = typeof value === 'object' ? 'an object' : String(value);
-  return `${text} (${typeof value})`;
 }
 
 function seconds(milliseconds: number): string {

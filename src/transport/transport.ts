@@ -6,7 +6,10 @@
  */
 import type { Address } from '../address.ts';
 
-/** What a connection tells its owner. No call comes before `start`, and none after `onClose`. */
+/**
+ * What a connection tells its owner. No call comes before `start`, none after `onClose`, none from inside a call to the
+ * connection, and after `abort` or `release` only `onClose`.
+ */
 export interface Receiver {
   /** The peer's next bytes. See {@link Connection.lendsChunks} for how long they may be used. */
   onData(chunk: Uint8Array): void;
@@ -16,7 +19,7 @@ export interface Receiver {
   onDrain(): void;
   /**
    * The connection is gone: both sides have ended, or it was aborted or broken (then `error` says why). Called
-   * exactly once, never from inside a call to the connection.
+   * exactly once. To have called `abort` or `release` oneself is no error.
    */
   onClose(error?: Error): void;
 }

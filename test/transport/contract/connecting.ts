@@ -107,7 +107,8 @@ export function describeConnecting(openNetwork: OpenNetwork, { hasHostNames }: P
         }
         aborter.abort(reason);
         await Promise.all(attempts);
-        expect(new Set(outcomes)).toEqual(new Set(['connected', reason]));
+        expect(outcomes).toContain(reason);
+        expect(outcomes.filter((outcome) => outcome !== 'connected' && outcome !== reason)).toEqual([]);
         await stop();
       },
     );

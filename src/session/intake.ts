@@ -1,0 +1,100 @@
+/** What a session has received and not handled yet. */
+import type { YodelError } from '../errors.ts';
+import type { Decoder } from '../framing/framing.ts';
+import type { Batch } from '../framing/message.ts';
+
+/** Batches in the order in which they came; a fault stands behind the messages of its batch. */
+export class Intake {
+  readonly #decoder: Decoder;
+  #queue: Batch[] = [];
+  #bytes = 0;
+  #messageBegan = 0;
+
+  constructor(decoder: Decoder) {
+    this.#decoder = decoder;
+  }
+
+  /** Bytes of the messages that wait. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get isEmpty(): boolean {
+    return this.#queue.length === 0;
+  }
+
+  /** Bytes of the message that is not finished. */
+  get pending(): number {
+    return this.#decoder.pending;
+  }
+
+  /** When the first byte of the unfinished message came, in time of the clock; 0 when there is none. */
+  get messageBegan(): number {
+    return this.#messageBegan;
+  }
+
+  /** The batch whose turn it is. */
+  get first(): Batch | undefined {
+    return this.#queue[0];
+  }
+
+  /** Takes a chunk that came at `now`. The batches point into it until {@link keep} is called. */
+  decode(chunk: Uint8Array, now: number): void {
+    let completed = false;
+    for (let rest: Uint8Array | undefined = chunk; rest; ) {
+      const batch: Batch = this.#decoder.decode(rest);
+      completed ||= batch.count > 0 || batch.fault !== undefined;
+      this.#add(batch);
+      rest = batch.rest;
+    }
+    if (this.#decoder.pending === 0) this.#messageBegan = 0;
+    else if (this.#messageBegan === 0 || completed) this.#messageBegan = now;
+  }
+
+  /** The peer has ended: an unfinished last message may be one after all. */
+  end(): void {
+    this.#add(this.#decoder.end());
+    this.#messageBegan = 0;
+  }
+
+  /** Takes out the first `count` messages of the first batch. */
+  take(count: number): Batch | undefined {
+    const [batch] = this.#queue;
+    const isWhole = batch && count === batch.count && !batch.fault;
+    const taken = isWhole ? this.#queue.shift() : batch?.take(count);
+    this.#bytes -= taken?.byteLength ?? 0;
+    return taken;
+  }
+
+  /** Takes out the first batch, whose messages have all been taken, and gives what is wrong behind them. */
+  takeFault(): YodelError | undefined {
+    return this.#queue.shift()?.fault;
+  }
+
+  /** Copies what waits, so that it may outlive the chunk it came in. */
+  keep(): void {
+    for (const batch of this.#queue) batch.keep();
+  }
+
+  /** Forgets what waits. */
+  drop(): void {
+    this.#queue = [];
+    this.#bytes = 0;
+  }
+
+  /** The peer could not go on until `now`: its unfinished message has all its time again. */
+  excuse(now: number): void {
+    if (this.#messageBegan !== 0) this.#messageBegan = now;
+  }
+
+  /** The unfinished message is given up. */
+  forgetUnfinished(): void {
+    this.#messageBegan = 0;
+  }
+
+  #add(batch: Batch): void {
+    if (batch.count === 0 && !batch.fault) return;
+    this.#queue.push(batch);
+    this.#bytes += batch.byteLength;
+  }
+}
