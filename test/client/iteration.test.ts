@@ -79,6 +79,14 @@ describe('iterating over a client', () => {
     expect(await readAll(client)).toEqual(['one', 'two']);
   });
 
+  it('after close() does not care how the connection ends', async () => {
+    const { client, peer } = await meet();
+    const reading = fateOf(readAll(client));
+    void client.close();
+    await peer.aborts();
+    expect(reading.value).toEqual([]);
+  });
+
   it('waiting for a message ends when the client is closed', async () => {
     const { client, peer } = await meet();
     const reading = fateOf(readAll(client));

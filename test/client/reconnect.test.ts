@@ -70,6 +70,17 @@ describe('a client that reconnects', () => {
     expect(host.peer.text).toBe('a\n');
   });
 
+  it('does not send to the next server what was sent in the very moment of the loss', async () => {
+    const { client, host, peer } = await persistent();
+    peer.connection.abort();
+    client.send('to the first server');
+    await settled();
+    await host.passes(50);
+    client.send('to the second');
+    await settled();
+    expect(host.peer.text).toBe('to the second\n');
+  });
+
   it('goes on being iterated', async () => {
     const { client, host, peer } = await persistent();
     const seen: string[] = [];
@@ -225,7 +236,9 @@ describe('while it is reconnecting', () => {
     const { client, host, peer } = await persistent();
     const { connect } = host.transport;
     const answer = Promise.withResolvers<void>();
-    host.transport.connect = async (address) => {
+    let attempt: AbortSignal | undefined;
+    host.transport.connect = async (address, options) => {
+      attempt = options?.signal;
       await answer.promise;
       return connect(address);
     };
@@ -234,6 +247,7 @@ describe('while it is reconnecting', () => {
     void client[how]();
     await settled();
     expect(client.state).toBe('closed');
+    expect(attempt?.aborted).toBe(true);
     answer.resolve();
     await settled();
     expect(host.peers.every(({ closed }) => closed)).toBe(true);

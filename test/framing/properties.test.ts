@@ -100,6 +100,22 @@ describe.each(subjects)('$name', (subject) => {
     );
   });
 
+  it('gives batches that hold as much as they say', () => {
+    fc.assert(
+      fc.property(subject.input, anyOptions, anyChunking, (bytes, options, chunking) => {
+        const decoder = framing.createDecoder(options);
+        const batches = cut(bytes, chunking).map((chunk) => decoder.decode(chunk));
+        for (const batch of [...batches, decoder.end()]) {
+          const sizes = batch.slices.map((slice) => slice.length);
+          expect(sizes.length).toBeLessThanOrEqual(2);
+          expect(sizes).not.toContain(0);
+          expect(batch.byteLength).toBe(sizes.reduce((total, size) => total + size, 0));
+          expect(batch.count).toBe([...batch].length);
+        }
+      }),
+    );
+  });
+
   it('makes the same of any bytes on every chunking', () => {
     fc.assert(
       fc.property(subject.input, anyOptions, anyChunking, (bytes, options, chunking) => {

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import type { YodelError } from '../../src/errors.ts';
 import type { Handler } from '../../src/session/handler.ts';
 import type { SessionView } from '../../src/telemetry/telemetry.ts';
@@ -110,34 +110,27 @@ describe('a handler that fails when its session is over already', () => {
 });
 
 describe('with nobody subscribed to it, a failure is a warning of the process', () => {
-  const warnings: Error[] = [];
-  const listen = (warning: Error) => warnings.push(warning);
-  afterEach(() => {
-    process.off('warning', listen);
-    warnings.length = 0;
-  });
+  const warn = vi.spyOn(process, 'emitWarning').mockReturnValue();
+  afterEach(() => warn.mockClear());
+  afterAll(() => warn.mockRestore());
 
   it.each([
     ['with nobody subscribed at all', undefined],
     ['with a subscriber to other things', { opened() {} }],
   ])('%s', async (_, telemetry) => {
-    process.on('warning', listen);
     const handler: Handler = () => {
       throw secret;
     };
     const scene = await Scene.open({ handler, telemetry });
     const peer = await scene.connect();
     await peer.says('a\n');
-    await settled();
-    expect(warnings).toEqual([secret]);
+    expect(warn.mock.calls).toEqual([[secret]]);
   });
 
   it('also when what was thrown is no error', async () => {
-    process.on('warning', listen);
     const scene = await Scene.open({ handler: () => Promise.reject('just text') });
     const peer = await scene.connect();
     await peer.says('a\n');
-    await settled();
-    expect(warnings).toMatchObject([{ code: 'YODEL_HANDLER_FAILED', cause: 'just text' }]);
+    expect(warn.mock.calls).toMatchObject([[{ code: 'YODEL_HANDLER_FAILED', cause: 'just text' }]]);
   });
 });

@@ -11,7 +11,7 @@ export class Peer implements Receiver {
   error: Error | undefined;
   /** How many bytes have come. */
   size = 0;
-  #chunks: Uint8Array[] = [];
+  #chunks: Buffer[] = [];
   #watchers: (() => void)[] = [];
 
   constructor(connection: Connection) {
@@ -20,9 +20,8 @@ export class Peer implements Receiver {
   }
 
   get received(): Buffer {
-    const all = Buffer.concat(this.#chunks);
-    this.#chunks = [all];
-    return all;
+    if (this.#chunks.length !== 1) this.#chunks = [Buffer.concat(this.#chunks)];
+    return this.#chunks[0] as Buffer;
   }
 
   /** All that has come, as text. */
@@ -70,7 +69,7 @@ export class Peer implements Receiver {
   }
 
   onData(chunk: Uint8Array): void {
-    this.#chunks.push(this.connection.lendsChunks ? Buffer.from(chunk) : chunk);
+    this.#chunks.push(Buffer.from(chunk));
     this.size += chunk.length;
     this.#changed();
   }

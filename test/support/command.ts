@@ -10,6 +10,8 @@ export interface RunOptions {
   readonly input?: string | Uint8Array;
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
+  /** Whether the program starts others, which are to be killed with it. */
+  readonly hasChildren?: boolean;
   /** Where stdout goes instead of being gathered: a file descriptor, or nowhere. */
   readonly stdout?: number | 'ignore';
   /** The program to run instead of yodel, with its arguments first. */
@@ -54,6 +56,7 @@ export function start([file, ...args]: readonly [string, ...string[]], options: 
     cwd: options.cwd,
     env: { ...process.env, YODEL_LISTEN: undefined, NO_COLOR: undefined, ...options.env },
     stdio: ['pipe', options.stdout ?? 'pipe', 'pipe'],
+    detached: options.hasChildren ?? false,
   });
   // What is written to a program that has ended is lost, and that is no failure of the test.
   child.stdin?.on('error', () => undefined);
@@ -100,11 +103,21 @@ export function start([file, ...args]: readonly [string, ...string[]], options: 
       return ended;
     },
   };
+  const exited = new Promise((resolve) => child.on('exit', resolve).on('error', resolve));
   onTestFinished(async () => {
-    child.kill('SIGKILL');
-    await ended.catch(() => undefined);
+    if (options.hasChildren && child.pid) killGroup(child.pid);
+    else child.kill('SIGKILL');
+    await exited;
   });
   return running;
+}
+
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch {
+    // All of them have ended.
+  }
 }
 
 /** A running `yodel serve`. */

@@ -9,7 +9,7 @@ export class Peer {
   readonly ended: Promise<Buffer>;
   /** Resolves when the connection is gone, with the error that it broke with, if any. */
   readonly closed: Promise<NodeJS.ErrnoException | undefined>;
-  readonly #chunks: Buffer[] = [];
+  #bytes = Buffer.alloc(65_536);
   #watchers: (() => void)[] = [];
   #size = 0;
   #failure: Error | undefined;
@@ -21,8 +21,7 @@ export class Peer {
       broken = error;
     });
     socket.on('data', (chunk: Buffer) => {
-      this.#chunks.push(chunk);
-      this.#size += chunk.length;
+      this.#keep(chunk);
       this.#look();
     });
     this.closed = new Promise((resolve) => socket.on('close', () => resolve(broken)));
@@ -36,8 +35,9 @@ export class Peer {
     );
   }
 
+  /** All that was received so far. */
   get received(): Buffer {
-    return Buffer.concat(this.#chunks);
+    return this.#bytes.subarray(0, this.#size);
   }
 
   get text(): string {
@@ -106,6 +106,17 @@ export class Peer {
       this.#watchers.push(look);
       look();
     });
+  }
+
+  #keep(chunk: Buffer): void {
+    const size = this.#size + chunk.length;
+    if (size > this.#bytes.length) {
+      const larger = Buffer.alloc(size * 2);
+      this.received.copy(larger);
+      this.#bytes = larger;
+    }
+    chunk.copy(this.#bytes, this.#size);
+    this.#size = size;
   }
 
   #look(): void {

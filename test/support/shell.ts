@@ -16,5 +16,5 @@ export function folderWithYodel(): string {
 /** Runs a line in the shell; `yodel` is on the path. */
 export async function shell(line: string, options: RunOptions = {}): Promise<Outcome> {
   const path = `${folderWithYodel()}:${process.env.PATH}`;
-  return await run(['sh', '-c', line], { ...options, env: { ...options.env, PATH: path } });
+  return await run(['sh', '-c', line], { hasChildren: true, ...options, env: { ...options.env, PATH: path } });
 }

@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest';
+import { type Outcome, yodel } from '../support/command.ts';
+import { handlerFile, temporaryFolder } from '../support/files.ts';
+
+/** One line on stderr, nothing on stdout, exit status 2. */
+function expectUsageError({ stdout, stderr, status }: Outcome, ...says: (string | RegExp)[]): void {
+  expect(stderr).toMatch(/^yodel: [^\n]+\n$/);
+  for (const text of says) expect(stderr).toMatch(text);
+  expect(stdout.toString()).toBe('');
+  expect(status).toBe(2);
+}
+
+const mistakes: readonly [what: string, args: string[], ...says: (string | RegExp)[]][] = [
+  ['an unknown command', ['frobnicate'], 'frobnicate', 'yodel --help'],
+  ['a mistyped command', ['srve'], 'Did you mean serve?'],
+  ['a mistyped option', ['serve', '--lisen', ':0'], "'--lisen'", 'Did you mean --listen?'],
+  ['a mistyped option of connect', ['connect', '--cuont', '1'], 'Did you mean --count?'],
+  ['an option without its value', ['serve', '--listen'], '--listen <address>', 'missing'],
+  ['a port above 65535', ['serve', '--listen', '70000'], '70000', '65535', '127.0.0.1:7878'],
+  ['a port that is no number', ['serve', '--listen', 'localhost:http'], '"http"', '127.0.0.1:7878'],
+  ['an unknown scheme', ['serve', '--listen', 'udp://127.0.0.1:1'], '"udp"', 'tcp://127.0.0.1:7878'],
+  ['an IPv6 address without brackets', ['connect', '::1:7878'], 'brackets', /\[::1\]:7878/],
+  ['a rate that is none', ['serve', '--rate', 'nonsense'], 'yodel serve --help', 'nonsense', '1/s, 30/m or 50k/s'],
+  ['a size of 0', ['serve', '--max-message', '0'], '--max-message', 'cannot be 0', '512, 64KiB or 1MB'],
+  ['a time without a unit', ['serve', '--idle-timeout', '10'], '--idle-timeout', '500ms, 10s or 5m'],
+  ['a negative number', ['serve', '--max-connections', '-1'], '--max-connections', '1000 or 10k'],
+  ['a fraction of a message', ['serve', '--max-messages', '1.5'], '--max-messages', '1000 or 10k'],
+  ['a number that is too large', ['serve', '--max-message', '1e99'], '--max-message'],
+  ['a word that is not among the choices', ['serve', '--on-too-long', 'drop'], 'close or discard'],
+  ['an unknown encoding', ['serve', '--encoding', 'latin1'], 'latin1', 'utf8, binary'],
+  ['an unknown framing', ['serve', '--framing', 'nope', '--listen', ':0'], '"nope"', 'lines, delimiter:BYTES, length'],
+  ['an unknown framing of connect', ['connect', '--framing', 'nope'], '"nope"', 'lines, delimiter:BYTES, length'],
+  ['an address where the handler stands', ['serve', '7878'], 'yodel serve --listen 7878'],
+  ['a mistyped handler', ['serve', 'ehco'], 'did you mean "echo"?'],
+  ['a handler that does not exist', ['serve', 'zzz'], '"zzz"', 'echo and discard', './handler.ts'],
+  ['a handler file that does not exist', ['serve', './nowhere.ts'], './nowhere.ts does not exist'],
+  ['a folder as the handler', ['serve', '/tmp'], '/tmp', 'not a file', '.ts or .js'],
+  ['too many arguments', ['serve', 'echo', 'discard'], 'echo, discard'],
+  ['a second argument of connect that is no port', ['connect', 'localhost', 'http'], '"http"', 'HOST PORT'],
+  ['to count up to 0', ['connect', '--count', '0'], '--count', 'cannot be 0'],
+];
+
+for (const [what, args, ...says] of mistakes) {
+  test(`${what} is one clear line and exit status 2: yodel ${args.join(' ')}`, async () => {
+    expectUsageError(await yodel(args), ...says);
+  });
+}
+
+const badHandlers: readonly [what: string, source: string, ...says: (string | RegExp)[]][] = [
+  ['exports nothing', 'const handler = () => undefined;', 'no default export', /export default \(message\) =>/],
+  ['has no default export', 'export const handler = () => undefined;', 'no default export'],
+  ['exports what is no handler', 'export default 5;', 'not a handler', /function \(message, session\) => reply/],
+  ['exports an empty object', 'export default {};', 'an empty one', /export default \(message\) =>/],
+  ['exports a callback that is no function', 'export default { message: 1 };', '"message" is not a function'],
+  ['has a syntax error', '\n\nexport default (message) => {', 'cannot be loaded', /handler\.ts:\d/],
+  ['imports what does not exist', "import './nothing.js';\nexport default () => '';", 'cannot be loaded', 'nothing.js'],
+  ['throws when it is loaded', '\nthrow new Error("no luck");', 'cannot be loaded: Error: no luck', /handler\.ts:2/],
+];
+
+for (const [what, source, ...says] of badHandlers) {
+  test(`a handler file that ${what} is one clear line and exit status 2`, async () => {
+    const path = handlerFile(source);
+    expectUsageError(await yodel(['serve', path, '--listen', ':0']), path, ...says);
+  });
+}
+
+test('a JavaScript handler file with a syntax error is one clear line and exit status 2', async () => {
+  const path = handlerFile('export default (message) => {', 'handler.js');
+  expectUsageError(await yodel(['serve', path, '--listen', ':0']), path, 'cannot be loaded');
+});
+
+test('a bad value in the environment is one clear line that names the variable, and exit status 2', async () => {
+  const bad = { YODEL_MAX_MESSAGE: 'zonk', YODEL_RATE: '-3', YODEL_IDLE_TIMEOUT: 'soon', YODEL_ENCODING: 'latin1' };
+  for (const [name, value] of Object.entries(bad)) {
+    expectUsageError(await yodel(['serve', '--listen', ':0'], { env: { [name]: value } }), name, value);
+  }
+  expectUsageError(await yodel(['serve'], { env: { YODEL_LISTEN: '127.0.0.1:99999' } }), '99999');
+  expectUsageError(await yodel(['connect'], { env: { YODEL_WAIT: 'long' } }), 'YODEL_WAIT');
+});
+
+test('yodel alone shows its help on stderr, with exit status 2', async () => {
+  const { stdout, stderr, status } = await yodel([]);
+  expect(stdout.toString()).toBe('');
+  expect(stderr).toMatch(/^Examples:\n {2}yodel serve /);
+  expect(status).toBe(2);
+});
+
+test('what a user has typed is repeated harmlessly', async () => {
+  for (const args of [['serve', '\x1b[31mred'], ['\x1b[31mred'], ['serve', '--listen', '\x1b[31mred:http']]) {
+    const outcome = await yodel(args, { cwd: temporaryFolder() });
+    expectUsageError(outcome, '\\x1b[31mred');
+    expect(outcome.stderr).not.toContain('\x1b');
+  }
+});

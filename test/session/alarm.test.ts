@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { Alarm } from '../../src/session/alarm.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+
+/** An alarm, and when it rang, in milliseconds since it was made. */
+function alarmClock() {
+  const clock = new FakeClock();
+  const start = clock.now();
+  const rings: number[] = [];
+  const alarm = new Alarm(clock, () => void rings.push(clock.now() - start));
+  return { clock, rings, alarm, setIn: (delay: number) => alarm.set(start + delay) };
+}
+
+describe('an alarm', () => {
+  it('rings once, at the time it was set to', async () => {
+    const { clock, rings, setIn } = alarmClock();
+    setIn(100);
+    await clock.advance(1000);
+    expect(rings).toEqual([100]);
+    expect(clock.waiting).toBe(0);
+  });
+
+  it('rings at the earliest of the times it was set to', async () => {
+    const { clock, rings, setIn } = alarmClock();
+    for (const delay of [300, 100, 200]) setIn(delay);
+    expect(clock.waiting).toBe(1);
+    await clock.advance(1000);
+    expect(rings).toEqual([100]);
+  });
+
+  it('can be set again when it has rung', async () => {
+    const { clock, rings, setIn } = alarmClock();
+    setIn(100);
+    await clock.advance(100);
+    setIn(200);
+    await clock.advance(100);
+    expect(rings).toEqual([100, 200]);
+  });
+
+  it('never rings before its time, though that is a fraction', async () => {
+    const { clock, rings, setIn } = alarmClock();
+    setIn(100.25);
+    await clock.advance(1000);
+    expect(rings).toEqual([101]);
+  });
+
+  it('rings soon, but not at once, for a time that is over', async () => {
+    const { clock, rings, setIn } = alarmClock();
+    setIn(-100);
+    expect(rings).toEqual([]);
+    await clock.advance(1);
+    expect(rings).toEqual([1]);
+  });
+
+  it('is not set by Infinity', () => {
+    const { clock, setIn } = alarmClock();
+    setIn(Number.POSITIVE_INFINITY);
+    expect(clock.waiting).toBe(0);
+  });
+
+  it('does not ring when it is cancelled, and can be set again', async () => {
+    const { clock, rings, alarm, setIn } = alarmClock();
+    setIn(100);
+    alarm.cancel();
+    expect(clock.waiting).toBe(0);
+    setIn(300);
+    await clock.advance(1000);
+    expect(rings).toEqual([300]);
+  });
+});
