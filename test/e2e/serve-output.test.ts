@@ -132,9 +132,9 @@ tmux('the log is coloured on a terminal, unless NO_COLOR is set', async () => {
     const [, port] = await terminal.sees(/listening on tcp:\/\/127\.0\.0\.1:(\d+)/);
     await converse(Number(port), 'hello\n');
     await terminal.sees(/left after/);
-    const escape = '\x1b[';
-    if (noColor) expect(terminal.screen({ styles: true })).not.toContain(escape);
-    else expect(terminal.screen({ styles: true })).toContain(escape);
+    const sequence = '\x1b[';
+    if (noColor) expect(terminal.screen({ styles: true })).not.toContain(sequence);
+    else expect(terminal.screen({ styles: true })).toContain(sequence);
     terminal.press('C-c');
     await terminal.sees(/\^C\n\$$/);
   }
