@@ -22,6 +22,14 @@ export class TcpAddress {
     this.port = port;
   }
 
+  /**
+   * @internal One end of a socket. An IPv4 connection of a dual-stack listener has ::ffff:192.0.2.1 at its ends; people
+   * know it as 192.0.2.1.
+   */
+  static of(address: string, port: number): TcpAddress {
+    return new TcpAddress(address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address, port);
+  }
+
   toString(): string {
     return `tcp://${hostAndPort(this.host, this.port)}`;
   }

@@ -11,7 +11,7 @@ export const errorCodes = {
   YODEL_INVALID_FRAME: 'A length field holds a value that no frame can have.',
   YODEL_UNFINISHED_FRAME: 'The peer ended in the middle of a length-prefixed frame.',
   YODEL_UNENCODABLE_MESSAGE:
-    'A message cannot be sent in this framing: it contains the delimiter, or is too long for the length field.',
+    'A message cannot be sent in this framing: it contains the delimiter, or its length does not fit the length field.',
   YODEL_INVALID_OPTION: 'An option is unknown, or its value is not allowed.',
   YODEL_INVALID_ADDRESS: 'An address cannot be read.',
   YODEL_INVALID_HANDLER: 'A handler is neither a function nor an object with open, message, batch or close.',

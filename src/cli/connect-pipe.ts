@@ -96,7 +96,8 @@ class Pipe implements Receiver {
   }
 
   #printed(size: number): void {
-    this.#unprinted -= size;
+    // After a failed write nothing waits any more, and its callback may still come.
+    this.#unprinted = Math.max(0, this.#unprinted - size);
     if (this.#unprinted <= highWaterMark / 2) this.#connection.resume();
     if (this.#unprinted === 0) this.#finishWhenPrinted();
   }

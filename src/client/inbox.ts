@@ -1,6 +1,6 @@
 /** Messages that have come and that nobody has taken yet, as an async iterator. */
 import type { Message } from '../framing/message.ts';
-import { Queue } from './queue.ts';
+import { Queue } from '../queue.ts';
 
 interface Taker {
   readonly resolve: (result: IteratorResult<Message, undefined>) => void;

@@ -1,9 +1,9 @@
 /** Which reply belongs to which request: the first to the first, for a server answers in order. */
 import { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
+import { Queue } from '../queue.ts';
 import { Alarm } from '../session/alarm.ts';
 import type { Clock } from '../session/clock.ts';
-import { Queue } from './queue.ts';
 
 interface Pending {
   readonly resolve: (reply: Message) => void;

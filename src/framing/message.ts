@@ -108,8 +108,8 @@ export class Batch implements Iterable<Message> {
   /**
    * The frames as they stood on the wire, at most two slices.
    *
-   * They are lent: a transport may reuse the bytes as soon as the handler has returned. To give them back
-   * with `session.sendFrames` is always safe; to keep them, copy them.
+   * They are lent: a transport may reuse the bytes as soon as the handler has returned. To reply with
+   * the batch is always safe; to keep the bytes, copy them.
    */
   get slices(): readonly Uint8Array[] {
     this.#cutTaken();

@@ -1,10 +1,10 @@
 /** TCP and Unix sockets by `node:net`. Bun has the same module. */
-import { existsSync, lstatSync, rmSync } from 'node:fs';
 import * as net from 'node:net';
-import { dirname } from 'node:path';
-import { type Address, TcpAddress, type UnixAddress } from '../address.ts';
-import { systemError, YodelError } from '../errors.ts';
+import { type Address, TcpAddress } from '../address.ts';
+import { systemError } from '../errors.ts';
+import { Queue } from '../queue.ts';
 import type { Connection, Listener, ListenOptions, Receiver, Transport } from './transport.ts';
+import { removeStaleSocket, whyNotListening } from './unix-socket.ts';
 
 /**
  * What one write hands to the operating system at the most. `drained` can only be told when a whole write is through,
@@ -29,7 +29,9 @@ class NodeConnection implements Connection {
   readonly peer: Address;
   readonly lendsChunks = false;
   readonly #socket: net.Socket;
-  readonly #queue: Uint8Array[] = [];
+  readonly #queue = new Queue<Uint8Array>();
+  /** What is left of the write at the front of the queue. */
+  #rest: Uint8Array | undefined;
   #queued = 0;
   /** `unsent` when it was last looked at. */
   #waiting = 0;
@@ -100,8 +102,11 @@ class NodeConnection implements Connection {
 
   abort(): void {
     this.#letGoOfAll();
+    const { destroyed, writableEnded, writableLength } = this.#socket;
+    // While a FIN is being sent libuv refuses to reset (EINVAL), and Node would then leave the socket open for ever.
+    const finSent = writableEnded && writableLength === 0;
     // A reset frees what the kernel still holds for a peer that takes nothing; a Unix socket knows no reset.
-    if (this.peer.scheme === 'tcp' && !this.#socket.destroyed) this.#socket.resetAndDestroy();
+    if (this.peer.scheme === 'tcp' && !destroyed && !finSent) this.#socket.resetAndDestroy();
     else this.#socket.destroy();
   }
 
@@ -116,17 +121,17 @@ class NodeConnection implements Connection {
   #letGoOfAll(): void {
     this.#letGo = true;
     this.#ending = true;
-    this.#queue.length = 0;
+    this.#queue.takeAll();
+    this.#rest = undefined;
     this.#queued = 0;
     this.#waiting = 0;
   }
 
   /** Hands on as much as goes without waiting; the rest follows when that is through. */
   #send(): void {
-    while (this.#queue.length > 0 && this.#socket.writableLength === 0)
-      this.#socket.write(this.#nextPiece(), this.#sent);
+    while (this.#queued > 0 && this.#socket.writableLength === 0) this.#socket.write(this.#nextPiece(), this.#sent);
     this.#waiting = this.unsent;
-    if (this.#ending && this.#queue.length === 0 && !this.#socket.writableEnded) this.#socket.end();
+    if (this.#ending && this.#queued === 0 && !this.#socket.writableEnded) this.#socket.end();
   }
 
   /** Called for every write, also for those that went through at once: `unsent` tells whether anything has gone since. */
@@ -137,10 +142,10 @@ class NodeConnection implements Connection {
   };
 
   #nextPiece(): Uint8Array {
-    const first = this.#queue[0] as Uint8Array;
-    const piece = first.length <= largestWrite ? first : first.subarray(0, largestWrite);
-    if (piece === first) this.#queue.shift();
-    else this.#queue[0] = first.subarray(largestWrite);
+    const first = (this.#rest ?? this.#queue.shift()) as Uint8Array;
+    const isLarge = first.length > largestWrite;
+    const piece = isLarge ? first.subarray(0, largestWrite) : first;
+    this.#rest = isLarge ? first.subarray(largestWrite) : undefined;
     this.#queued -= piece.length;
     return piece;
   }
@@ -172,7 +177,7 @@ function connect(address: Address, { signal }: { signal?: AbortSignal | undefine
 }
 
 async function listen(address: Address, options: ListenOptions): Promise<Listener> {
-  if (address.scheme === 'unix') await removeStaleSocket(address);
+  await removeStaleSocket(address, connect);
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     options.accept(connectionOf(socket, address));
   });
@@ -185,7 +190,7 @@ async function listen(address: Address, options: ListenOptions): Promise<Listene
       resolve();
     });
   }).catch((error: unknown) => {
-    throw systemError(`cannot listen on ${address}`, noFolderFor(address) ?? error);
+    throw whyNotListening(address, error);
   });
   return {
     address: address.scheme === 'unix' ? address : tcpAddressOf(server.address() as net.AddressInfo),
@@ -198,59 +203,17 @@ async function listen(address: Address, options: ListenOptions): Promise<Listene
   };
 }
 
-/**
- * A server that was killed leaves its socket file behind, and nobody can listen there again. The file goes when nobody
- * answers at it; any other kind of file stays, and so does a socket that somebody listens at.
- */
-async function removeStaleSocket(address: UnixAddress): Promise<void> {
-  if (!isSocketFile(address.path)) return;
-  try {
-    (await connect(address)).abort();
-  } catch (error) {
-    if (error instanceof YodelError && error.code === 'YODEL_CONNECTION_REFUSED') removeFile(address);
-    // Any other failure is for `listen` to meet and to report.
-  }
-}
-
-function removeFile(address: UnixAddress): void {
-  try {
-    rmSync(address.path, { force: true });
-  } catch (error) {
-    throw systemError(`cannot listen on ${address}, nor remove the socket file of a server that is gone`, error);
-  }
-}
-
-function isSocketFile(path: string): boolean {
-  try {
-    return lstatSync(path).isSocket();
-  } catch {
-    // There is nothing, or nothing that may be seen: `listen` will meet the same.
-    return false;
-  }
-}
-
-/** Node (by libuv) says "permission denied" where the socket's folder does not exist. */
-function noFolderFor(address: Address): Error | undefined {
-  if (address.scheme !== 'unix' || existsSync(dirname(address.path))) return undefined;
-  return Object.assign(new Error(`no such folder: ${dirname(address.path)}`), { code: 'ENOENT' });
-}
-
 function connectionOf(socket: net.Socket, address: Address): Connection {
   if (address.scheme === 'unix') return new NodeConnection(socket, address, address);
   const { localAddress, localPort, remoteAddress, remotePort } = socket;
   // A peer that is gone already has no address any more.
-  const local = new TcpAddress(plainAddress(localAddress ?? address.host), localPort ?? address.port);
-  const peer = new TcpAddress(plainAddress(remoteAddress ?? 'unknown'), remotePort ?? 0);
+  const local = TcpAddress.of(localAddress ?? address.host, localPort ?? address.port);
+  const peer = TcpAddress.of(remoteAddress ?? 'unknown', remotePort ?? 0);
   return new NodeConnection(socket, local, peer);
 }
 
 function tcpAddressOf({ address, port }: net.AddressInfo): TcpAddress {
   return new TcpAddress(address, port);
-}
-
-/** An IPv4 connection of a dual-stack listener has ::ffff:192.0.2.1 at its ends; people know it as 192.0.2.1. */
-function plainAddress(address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
 function ignore(): void {}

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Handler } from '../../src/session/handler.ts';
+import type { Connection } from '../../src/transport/transport.ts';
 import { settled } from '../support/fake-clock.ts';
 import { converse, Scene } from './scene.ts';
 
@@ -97,6 +98,27 @@ it('a peer that sends faster than the mark is only slowed down', async () => {
   await peer.ends();
   await peer.gone();
   expect(peer.text === flood).toBe(true);
+});
+
+it('a slow peer is stopped once for half a mark that it takes, and not for each message', async () => {
+  const { peer, scene } = await converse(options);
+  const [served] = scene.served as [Connection];
+  let pauses = 0;
+  const pause = served.pause.bind(served);
+  served.pause = () => {
+    pauses++;
+    pause();
+  };
+  peer.connection.pause();
+  await peer.says('some line\n'.repeat(2000));
+  while (peer.size < 20_000) {
+    peer.connection.resume();
+    await Promise.resolve();
+    peer.connection.pause();
+    await settled();
+  }
+  expect(pauses).toBeGreaterThan(1);
+  expect(pauses).toBeLessThanOrEqual(20_000 / (mark / 2));
 });
 
 it('a message longer than the mark is taken all the same', async () => {

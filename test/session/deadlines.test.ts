@@ -138,19 +138,23 @@ describe('messageTimeout', () => {
     expect(peer.ended).toBe(true);
   });
 
-  it('does not run while the peer is not read', async () => {
+  it.each([
+    ['and could not begin a message', 10],
+    ['and could not go on with one', 41],
+  ])('does not run while the peer is not read %s', async (_, chunkSize) => {
     const reply = Promise.withResolvers<string>();
     const { peer, scene } = await converse({
       ...options,
       handler: () => reply.promise,
       highWaterMark: 10,
-      network: { chunkSize: 10 },
+      network: { chunkSize },
     });
+    await peer.says('a\n');
     await peer.says(`${'a\n'.repeat(20)}bc`);
     await scene.passes(5000);
     reply.resolve('re');
     await settled();
-    expect(peer.lines).toHaveLength(20);
+    expect(peer.lines).toHaveLength(21);
     await scene.passes(999);
     expect(peer.ended).toBe(false);
     await scene.passes(1);
@@ -174,6 +178,17 @@ describe('drainTimeout', () => {
     expect(errors).toMatchObject([
       { code: 'YODEL_DRAIN_TIMEOUT', message: 'took nothing for 1 s, with 31 bytes waiting for it' },
     ]);
+  });
+
+  it('runs on while more is sent to such a peer', async () => {
+    const { peer, scene, session } = await converse(options);
+    peer.connection.pause();
+    for (let each = 0; each < 10; each++) {
+      expect(peer.closed).toBe(false);
+      session.send('one message more');
+      await scene.passes(100);
+    }
+    expect(peer.closed).toBe(true);
   });
 
   it('leaves a peer alone that takes a little from time to time', async () => {

@@ -190,6 +190,22 @@ describe('session.close', () => {
     expect(peer.ended).toBe(true);
   });
 
+  it('still takes in, and drops, what a peer sends that reads only when it has sent all', async () => {
+    const { peer, session } = await converse({ highWaterMark: 1000, network: { capacity: 500, chunkSize: 100 } });
+    peer.connection.pause();
+    await peer.says('some line\n'.repeat(1000));
+    expect(peer.connection.unsent).toBeGreaterThan(5000);
+    session.close();
+    await settled();
+    expect(peer.connection.unsent).toBe(0);
+    peer.connection.resume();
+    await settled();
+    expect(peer.size).toBeGreaterThan(1000);
+    expect(peer.ended).toBe(true);
+    await peer.ends();
+    expect(peer.error).toBeUndefined();
+  });
+
   it('in open, greets and ends', async () => {
     const { peer } = await converse({
       handler: {

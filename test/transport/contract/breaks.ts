@@ -31,6 +31,34 @@ export function describeBreaks(openNetwork: OpenNetwork, { hasResets, sizes }: P
       expect(await server.closed()).toMatchObject(reset);
     });
 
+    test('closes a connection that has ended its side and waits for the other', async () => {
+      const { client, server } = await openNetwork().open();
+      client.send(1000);
+      client.end();
+      await server.ended();
+      client.abort();
+      expect(await client.closed()).toBeUndefined();
+    });
+
+    test('closes a connection that is about to end its side', async () => {
+      for (let ticks = 0; ticks < 5; ticks++) {
+        const { client } = await openNetwork().open();
+        client.end();
+        for (let tick = 0; tick < ticks; tick++) await new Promise<void>((resolve) => process.nextTick(resolve));
+        client.abort();
+        expect(await client.closed()).toBeUndefined();
+      }
+    });
+
+    test('closes a connection that is still sending what comes before its end', async () => {
+      const { client, server } = await openNetwork().open();
+      server.pause();
+      client.send(sizes.tooMuch);
+      client.end();
+      client.abort();
+      expect(await client.closed()).toBeUndefined();
+    });
+
     test('drops what is unsent', async () => {
       const { client, server } = await openNetwork().open();
       server.pause();

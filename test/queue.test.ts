@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Queue } from '../../src/client/queue.ts';
+import { Queue } from '../src/queue.ts';
 
 describe('a queue', () => {
   it('gives what was put in, in order', () => {
