@@ -156,7 +156,7 @@ class MessageServer implements Server {
     checkOption('timeoutMs', serverOptions.shutdownTimeout, timeoutMs);
     if (!this.#closing) {
       this.#closing = true;
-      void this.#shutDown();
+      void this.#shutDown(timeoutMs);
     }
     const timer = this.#settings.clock.after(timeoutMs, () => this.#breakOff(timeoutMs));
     await this.closed;
@@ -198,11 +198,12 @@ class MessageServer implements Server {
     if (this.#telemetry.watched) this.#telemetry.emit('refused', peer, error);
   }
 
-  async #shutDown(): Promise<void> {
+  async #shutDown(timeoutMs: number): Promise<void> {
     const listens = this.#listeners.length > 0;
     if (this.#telemetry.watched && listens) this.#telemetry.emit('draining', this.#sessions.size);
     const listenersGone = Promise.all(this.#listeners.map((listener) => listener.close()));
-    for (const session of this.#sessions) session.drain();
+    // Against clients that never stop sending: most of the time is for the answers.
+    for (const session of this.#sessions) session.drain(timeoutMs / 4);
     if (this.#sessions.size > 0) await new Promise<void>((resolve) => (this.#allGone = resolve));
     this.#refusals.stop();
     await listenersGone;

@@ -71,8 +71,9 @@ export class ServerSession implements Session, Receiver {
   #waiting = false;
   #paused = false;
   #turnDue = false;
-  /** While draining: bytes read since. -1 when not. */
+  /** While draining: bytes read since, and how long it may go on. -1 when not. */
   #drainRead = -1;
+  #drainUntil = 0;
   /** Why the session ends, when it is not as both sides wished. */
   #error: YodelError | undefined;
   #data: Record<string, unknown> | undefined;
@@ -170,10 +171,11 @@ export class ServerSession implements Session, Receiver {
     this.#connection.abort();
   }
 
-  /** Takes no new input beyond what has arrived by now, answers all of it, and ends. */
-  drain(): void {
+  /** Takes no new input beyond what has arrived by now, answers all of it, and ends. Reads for `withinMs` at the most. */
+  drain(withinMs: number): void {
     if (this.#state !== 'open' || this.#drainRead !== -1) return;
     this.#drainRead = 0;
+    this.#drainUntil = this.#settings.clock.now() + withinMs;
     this.#watchForQuiet();
   }
 
@@ -201,7 +203,8 @@ export class ServerSession implements Session, Receiver {
     this.#run();
     if (lent && !copies) this.#intake.keep();
     this.#settle();
-    if (this.#drainRead > drainReadLimit) this.#finish();
+    const isDraining = this.#drainRead !== -1;
+    if (isDraining && (this.#drainRead > drainReadLimit || this.#lastActive >= this.#drainUntil)) this.#finish();
   }
 
   /** @internal */

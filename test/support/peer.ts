@@ -1,10 +1,13 @@
 /** A plain TCP client in the test's own process: what every program's sockets can do, and nothing of yodel. */
+import { once } from 'node:events';
 import * as net from 'node:net';
 import { onTestFinished } from 'vitest';
 
 /** One end of a connection to a server. It is destroyed when the test ends. */
 export class Peer {
   readonly socket: net.Socket;
+  /** Where it connects from, as the server sees it. */
+  readonly port: number;
   /** All that was received, once the server has ended its side. Rejects when the connection breaks before. */
   readonly ended: Promise<Buffer>;
   /** Resolves when the connection is gone, with the error that it broke with, if any. */
@@ -14,8 +17,10 @@ export class Peer {
   #size = 0;
   #failure: Error | undefined;
 
+  /** @param socket is connected */
   constructor(socket: net.Socket) {
     this.socket = socket;
+    this.port = socket.localPort ?? 0;
     let broken: NodeJS.ErrnoException | undefined;
     socket.on('error', (error) => {
       broken = error;
@@ -133,8 +138,7 @@ export class Peer {
 export async function dial(to: number | string, host = '127.0.0.1'): Promise<Peer> {
   const where = typeof to === 'number' ? { host, port: to } : { path: to };
   const socket = net.connect({ ...where, allowHalfOpen: true, noDelay: true });
-  const peer = new Peer(socket);
-  await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+  await once(socket, 'connect');
   onTestFinished(() => void socket.destroy());
-  return peer;
+  return new Peer(socket);
 }

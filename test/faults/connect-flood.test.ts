@@ -1,0 +1,39 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { serve, start } from '../support/command.ts';
+import { dial } from '../support/peer.ts';
+import { becomesTrue, openDescriptors, residentBytes } from '../support/process.ts';
+
+const times = 100_000;
+const mebibyte = 1024 * 1024;
+
+test('100,000 connects and immediate closes leave no descriptor and no memory behind', {
+  timeout: 60_000,
+}, async () => {
+  const server = await serve(['--quiet']);
+  const witness = await dial(server.port);
+  expect(await witness.ask('before')).toBe('before');
+  const descriptors = openDescriptors(server.pid);
+  const memory = residentBytes(server.pid);
+
+  const floodFile = new URL('./flood.ts', import.meta.url).pathname;
+  const flood = start([process.execPath, floodFile, String(server.port), String(times)]);
+  let isOver = false;
+  const over = flood.saw(/"done":\d+/).finally(() => {
+    isOver = true;
+  });
+  for (let asked = 1; !isOver; asked++) {
+    expect(await witness.ask(`meanwhile ${asked}`)).toBe(`meanwhile ${asked}`);
+    await Promise.race([over, delay(20)]);
+  }
+  await over;
+
+  await becomesTrue('all descriptors are closed again', () => openDescriptors(server.pid) === descriptors);
+  expect(residentBytes(server.pid) - memory).toBeLessThan(150 * mebibyte);
+  expect(await witness.ask('after')).toBe('after');
+  witness.end();
+  await witness.ended;
+  const { stderr, status } = await server.stop();
+  expect(stderr.replace(/^yodel: ending 1 connection.*\n/m, '')).toBe(`yodel: listening on ${server.address}\n`);
+  expect(status).toBe(0);
+});

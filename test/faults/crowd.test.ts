@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { serve, start } from '../support/command.ts';
+import { dial } from '../support/peer.ts';
+import { mostDescriptors, openDescriptors } from '../support/process.ts';
+
+const wanted = 10_000;
+const clients = Math.min(wanted, mostDescriptors() - 100);
+const why = clients < wanted ? ' (not 10,000: the hard limit of descriptors, ulimit -Hn, is too low)' : '';
+const messages = 5;
+
+test(`${clients} clients connected at once all get all of their replies, and nobody else's${why}`, {
+  timeout: 60_000,
+}, async () => {
+  const server = await serve(['--quiet']);
+  const crowdFile = new URL('./crowd.ts', import.meta.url).pathname;
+  const before = openDescriptors(server.pid);
+  const crowd = start([process.execPath, crowdFile, String(server.port), String(clients), String(messages)]);
+  const [, connected] = await crowd.saw(/"connected":(\d+)/);
+  expect(Number(connected)).toBe(clients);
+  expect(openDescriptors(server.pid) - before).toBeGreaterThanOrEqual(clients);
+  crowd.process.stdin?.write('talk\n');
+  const [, satisfied] = await crowd.saw(/"satisfied":(\d+)/);
+  expect(Number(satisfied)).toBe(clients);
+  expect((await crowd.ended).stderr).toBe('');
+
+  const late = await dial(server.port);
+  expect(await late.ask('anybody there')).toBe('anybody there');
+  late.end();
+  await late.ended;
+  expect((await server.stop()).status).toBe(0);
+});

@@ -1,0 +1,24 @@
+/** Connects and closes at once, again and again: `flood.ts PORT TIMES`. Every second time it breaks off (RST). */
+import * as net from 'node:net';
+
+const [port = 0, times = 0] = process.argv.slice(2).map(Number);
+const atOnce = 200;
+let begun = 0;
+let done = 0;
+
+function next(): void {
+  if (begun === times) return;
+  const number = begun++;
+  // Addresses of its own: the ports of one address would be used up by connections that the kernel still remembers.
+  const localAddress = `127.0.${1 + (number % 200)}.1`;
+  const socket = net.connect({ port, host: '127.0.0.1', localAddress });
+  socket.on('connect', () => (number % 2 === 0 ? socket.destroy() : socket.resetAndDestroy()));
+  socket.on('error', () => undefined);
+  socket.on('close', () => {
+    done++;
+    if (done === times) process.stdout.write(`${JSON.stringify({ done })}\n`, () => process.exit(0));
+    else next();
+  });
+}
+
+for (let slot = 0; slot < atOnce; slot++) next();

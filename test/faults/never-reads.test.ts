@@ -1,0 +1,84 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { type RunningServer, serve } from '../support/command.ts';
+import { handlerFile } from '../support/files.ts';
+import { dial, type Peer } from '../support/peer.ts';
+import { residentBytes } from '../support/process.ts';
+
+const mebibyte = 1024 * 1024;
+/** What the runtimes' garbage collectors leave lying about. 200 MB that were held would be far above it. */
+const flat = 64 * mebibyte;
+
+/** Asks again and again until the promise resolves. Resolves with the most memory that the server held meanwhile. */
+async function serveOthersUntil(over: Promise<unknown>, server: RunningServer): Promise<number> {
+  const other = await dial(server.port);
+  let most = 0;
+  let isOver = false;
+  const ended = over.finally(() => {
+    isOver = true;
+  });
+  for (let asked = 1; !isOver; asked++) {
+    expect(await other.ask(`other ${asked}`)).toMatch(/other/);
+    most = Math.max(most, residentBytes(server.pid));
+    await Promise.race([ended, delay(20)]);
+  }
+  await ended;
+  other.end();
+  return most;
+}
+
+/** Does what a program does that writes and never reads: with no listener for data the socket is not read. */
+async function dialDeaf(server: RunningServer): Promise<Peer> {
+  const peer = await dial(server.port);
+  peer.socket.removeAllListeners('data').pause();
+  return peer;
+}
+
+test('a client that sends 200 MB and never reads is closed after --drain-timeout, and the memory stays flat', async () => {
+  const server = await serve(['--quiet', '--json', '--drain-timeout', '1s']);
+  const before = residentBytes(server.pid);
+  const deaf = await dialDeaf(server);
+  const lines = Buffer.from(`${'x'.repeat(1023)}\n`.repeat(64));
+  for (let sent = 0; sent < 200_000_000; sent += lines.length) deaf.socket.write(lines);
+  const most = await serveOthersUntil(deaf.closed, server);
+  expect(most - before).toBeLessThan(flat);
+});
+
+test('the log says why it was closed, in one line', async () => {
+  const server = await serve(['--no-messages', '--drain-timeout', '200ms']);
+  const deaf = await dialDeaf(server);
+  const lines = Buffer.from(`${'x'.repeat(1023)}\n`.repeat(64));
+  for (let sent = 0; sent < 50_000_000; sent += lines.length) deaf.socket.write(lines);
+  await deaf.closed;
+  const [line] = await server.saw(/.* closed after .*\n/);
+  expect(line).toMatch(
+    /#1 closed after \d+ messages, \d+ replies: took nothing for 200 ms, with \d+ bytes waiting for it$/m,
+  );
+});
+
+test('a client that asks for much and reads nothing costs no memory either', async () => {
+  const large = handlerFile(
+    'const reply = "x".repeat(60_000); export default ({ text }) => (text === "much" ? reply : text);',
+  );
+  const server = await serve([large, '--no-messages', '--drain-timeout', '500ms']);
+  const before = residentBytes(server.pid);
+  const deaf = await dialDeaf(server);
+  // Answered in full, this would be 300 MB.
+  deaf.socket.write('much\n'.repeat(5000));
+  const most = await serveOthersUntil(server.saw(/took nothing for 500 ms/), server);
+  expect(most - before).toBeLessThan(flat);
+});
+
+test('a client that reads slowly, but reads, is not closed, and gets everything', async () => {
+  const large = handlerFile('const reply = "x".repeat(59_999); export default () => reply;');
+  const server = await serve([large, '--quiet', '--drain-timeout', '500ms']);
+  const slow = await dial(server.port);
+  slow.socket.on('data', () => {
+    slow.socket.pause();
+    setTimeout(() => slow.socket.resume(), 3);
+  });
+  // 30 MB: far more than the buffers between the two hold, and at this pace far longer than the time-out.
+  slow.socket.write('much\n'.repeat(500));
+  slow.end();
+  expect((await slow.ended).length).toBe(500 * 60_000);
+});

@@ -1,0 +1,198 @@
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { type RunningServer, serve } from '../support/command.ts';
+import { handlerFile, temporaryFolder } from '../support/files.ts';
+import { dial, type Peer } from '../support/peer.ts';
+
+const slowly = handlerFile.bind(
+  undefined,
+  `import { setTimeout as delay } from 'node:timers/promises';
+   export default async (message) => { await delay(100); return message; };`,
+);
+const never = handlerFile.bind(undefined, 'export default () => new Promise(() => undefined);');
+
+/** How many messages of one client are under way at once. */
+const window = 200;
+
+/** A client that sends as fast as replies come, with many messages under way, until the server ends. */
+class Pipeliner {
+  readonly #name: string;
+  readonly peer: Peer;
+  #sent = 0;
+
+  constructor(name: string, peer: Peer) {
+    this.#name = name;
+    this.peer = peer;
+  }
+
+  async run(): Promise<string[]> {
+    const { socket } = this.peer;
+    let answered = 0;
+    const pump = () => {
+      while (this.#sent - answered < window && socket.writable) socket.write(this.#nextBatch());
+    };
+    socket.on('data', (chunk: Buffer) => {
+      for (const byte of chunk) if (byte === 0x0a) answered++;
+      pump();
+    });
+    pump();
+    const received = (await this.peer.ended).toString();
+    socket.end();
+    return received.split('\n').slice(0, -1);
+  }
+
+  #nextBatch(): string {
+    return Array.from({ length: 10 }, () => `${this.#name} ${++this.#sent}\n`).join('');
+  }
+}
+
+interface Logged {
+  readonly event: string;
+  readonly session?: number;
+  readonly peer?: string;
+  readonly text?: string;
+  readonly code?: string;
+}
+
+/** A server whose log goes to a file, which is never too slow to be written whole. */
+async function serveIntoFile(args: readonly string[]): Promise<{ server: RunningServer; log: () => Logged[] }> {
+  const path = join(temporaryFolder(), 'log');
+  const fd = openSync(path, 'w');
+  const server = await serve(args, { stdout: fd });
+  closeSync(fd);
+  const log = () =>
+    readFileSync(path, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Logged);
+  return { server, log };
+}
+
+test('SIGTERM under load: every message that was received is answered, and the exit status is 0', async () => {
+  const { server, log } = await serveIntoFile(['--json']);
+  const clients: Pipeliner[] = [];
+  for (let number = 0; number < 30; number++) clients.push(new Pipeliner(`client ${number}`, await dial(server.port)));
+  const running = clients.map((client) => client.run());
+  await Promise.all(clients.map(({ peer }) => peer.sawBytes(20_000)));
+  const { status, stderr } = await server.stop();
+  expect(stderr).toMatch(/yodel: ending 30 connections; SIGTERM again ends at once\n$/);
+  expect(status).toBe(0);
+
+  const events = log();
+  const replies = await Promise.all(running);
+  for (const [number, client] of clients.entries()) {
+    const name = `127.0.0.1:${client.peer.port}`;
+    const received = events.filter(({ event, peer }) => event === 'message' && peer === name).map(({ text }) => text);
+    expect(replies[number]).toEqual(received);
+    expect(received.length).toBeGreaterThan(1000);
+  }
+  expect(events.filter(({ event }) => event === 'closed').map(({ code }) => code)).toEqual(
+    clients.map(() => undefined),
+  );
+});
+
+test('what had arrived before SIGTERM is answered, though the server had not read it yet', async () => {
+  const server = await serve(['--quiet']);
+  const peers = await Promise.all(Array.from({ length: 20 }, () => dial(server.port)));
+  for (const [number, peer] of peers.entries()) await peer.ask(`hello ${number}`);
+  server.process.kill('SIGSTOP');
+  const all = Array.from({ length: 5000 }, (_, at) => `message ${at}\n`).join('');
+  // Taken by the kernel, which is the server's own: a stopped process reads nothing.
+  await Promise.all(peers.map((peer) => peer.send(all)));
+  server.process.kill('SIGTERM');
+  server.process.kill('SIGCONT');
+  for (const [number, peer] of peers.entries()) {
+    expect((await peer.ended).toString()).toBe(`hello ${number}\n${all}`);
+    peer.end();
+  }
+  expect((await server.ended).status).toBe(0);
+});
+
+test('SIGTERM waits for slow handlers, and answers what is queued behind them', async () => {
+  const server = await serve([slowly()]);
+  const peer = await dial(server.port);
+  await peer.send('1\n2\n3\nunfinished');
+  await peer.saw(/1\n/);
+  const stopped = server.stop();
+  expect((await peer.ended).toString()).toBe('1\n2\n3\n');
+  peer.end();
+  expect((await stopped).status).toBe(0);
+});
+
+test('while it drains, new connections are refused', async () => {
+  const server = await serve([slowly()]);
+  const peer = await dial(server.port);
+  await peer.send('1\n2\n3\n4\n5\n');
+  await peer.saw(/1\n/);
+  server.process.kill('SIGTERM');
+  await server.saw(/ending 1 connection/);
+  await expect(dial(server.port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  expect((await peer.ended).toString()).toBe('1\n2\n3\n4\n5\n');
+  peer.end();
+  expect((await server.ended).status).toBe(0);
+});
+
+test('idle clients that never end their side do not hold the end up', async () => {
+  const server = await serve();
+  const peers = await Promise.all(Array.from({ length: 50 }, () => dial(server.port)));
+  for (const peer of peers) await peer.ask('hello');
+  const { status, stdout } = await server.stop();
+  expect(status).toBe(0);
+  expect(stdout.toString().match(/ left after 1 message, 1 reply/g)).toHaveLength(50);
+});
+
+for (const [signal, status] of [
+  ['SIGTERM', 143],
+  ['SIGINT', 130],
+] as const) {
+  test(`a second ${signal} ends it at once, with exit status ${status}`, async () => {
+    const server = await serve([never()]);
+    const peer = await dial(server.port);
+    await peer.send('hello\n');
+    await server.saw(/5 B hello/);
+    server.process.kill(signal);
+    await server.saw(/ending 1 connection; .* again ends at once/);
+    const outcome = await server.stop(signal);
+    expect(outcome).toMatchObject({ status, signal: null });
+  });
+}
+
+test('a session that is not done within --shutdown-timeout is broken off, and the exit status says so', async () => {
+  const server = await serve([never(), '--shutdown-timeout', '200ms']);
+  const peer = await dial(server.port);
+  await peer.send('hello\n');
+  await server.saw(/5 B hello/);
+  const { status, stdout, stderr } = await server.stop();
+  expect(stdout.toString()).toMatch(
+    /closed after 1 message, 0 replies: not done 200 ms after the server began to shut down\n/,
+  );
+  expect(stderr).toMatch(/yodel: 1 connection was broken off before all was answered\n$/);
+  expect(status).toBe(1);
+});
+
+test('SIGTERM to a server without clients ends it at once and quietly', async () => {
+  const server = await serve();
+  const { status, stdout, stderr } = await server.stop();
+  expect({ status, stdout: stdout.toString(), stderr }).toEqual({
+    status: 0,
+    stdout: '',
+    stderr: `yodel: listening on ${server.address}\n`,
+  });
+});
+
+test('the log is whole when the server has ended', async () => {
+  const server = await serve(['--json']);
+  const peer = await dial(server.port);
+  await peer.send('hello\n'.repeat(20_000));
+  await peer.sawBytes(6 * 20_000);
+  peer.end();
+  const { stdout } = await server.stop();
+  const events = stdout
+    .toString()
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Logged);
+  expect(events.filter(({ event }) => event === 'message')).toHaveLength(20_000);
+  expect(events.filter(({ event }) => event === 'closed')).toHaveLength(1);
+});
