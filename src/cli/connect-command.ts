@@ -32,7 +32,7 @@ export function connectCommand(): Command {
       `
 Exit status:
   0  all was sent, and the server ended the conversation (or answered every message)
-  1  the connection failed, was broken, or the server ended it before all input was sent
+  1  the connection failed or broke, or the server ended it early or answered only some messages
   2  wrong usage
   4  no connection, or replies missing, within the time`,
     )

@@ -3,22 +3,25 @@
  *
  * What is counted are messages, so that it can be said how many were answered; the bytes do not wait for that.
  */
+import { fstatSync } from 'node:fs';
 import { systemError, YodelError } from '../errors.ts';
 import type { Decoder, Framing } from '../framing/framing.ts';
 import { nodeTransport } from '../transport/node.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
 import type { ConnectSettings } from './connect.ts';
-import { exitStatus, report } from './fail.ts';
+import { exitStatus, report, UsageError } from './fail.ts';
 
 /** Above this many bytes waiting on one side, the other side is not read. */
 const highWaterMark = 262_144;
 /** A message longer than this is counted without being held. */
 const longestCounted = 16_777_216;
-/** When the server ends first: how long the end of input may still be on its way. */
-const endOfInputGraceMs = 100;
+/** When the server ends first: how long more input, or its end, may be on its way. */
+const inputGraceMs = 200;
 
 /** Connects stdin and stdout to a server. Resolves with the exit status. */
 export async function pipe(settings: ConnectSettings): Promise<number> {
+  // Node reads a folder as an empty input, Bun fails inside of it.
+  if (fstatSync(0).isDirectory()) throw new UsageError('the input is a folder; give a file, or a pipe');
   const connection = await connectWithin(settings);
   return await new Pipe(settings, connection).run();
 }
@@ -38,6 +41,8 @@ class Pipe implements Receiver {
   readonly #answered: MessageCounter;
   readonly #done = Promise.withResolvers<number>();
   #inputEnded = false;
+  /** Bytes of input handed to the connection. */
+  #written = 0;
   #serverEnded = false;
   /** Bytes of replies that stdout has not taken. process.stdout.writableLength is always 0 on Bun. */
   #unprinted = 0;
@@ -70,6 +75,7 @@ class Pipe implements Receiver {
   #send(chunk: Buffer): void {
     if (this.#inputEnded) return;
     const bytes = this.#sent.addUpTo(chunk, this.#settings.count);
+    this.#written += bytes.length;
     this.#connection.write(bytes);
     if (this.#sent.count >= this.#settings.count) this.#endInput();
     else if (this.#connection.unsent > highWaterMark) process.stdin.pause();
@@ -111,15 +117,21 @@ class Pipe implements Receiver {
     this.#serverEnded = true;
     this.#answered.end();
     if (this.#inputEnded && this.#connection.unsent === 0) return this.#connection.end();
-    // The end of input may be there already and not be read yet.
+    // It may still take what is sent, and the end of input may be there already and not be read yet.
     process.stdin.resume();
-    setTimeout(() => {
-      if (!this.#inputEnded || this.#connection.unsent > 0) {
-        report(this.#endedEarly());
-        this.#end(exitStatus.failure);
-        this.#connection.abort();
-      }
-    }, endOfInputGraceMs);
+    this.#awaitInput(-1);
+  }
+
+  /** After the server's end: as long as it takes input it may have it, but nobody waits for input that does not come. */
+  #awaitInput(takenBefore: number): void {
+    const taken = this.#written - this.#connection.unsent;
+    if (taken > takenBefore) {
+      setTimeout(() => this.#awaitInput(taken), inputGraceMs);
+    } else if (this.#status === undefined && (!this.#inputEnded || this.#connection.unsent > 0)) {
+      report(this.#endedEarly());
+      this.#end(exitStatus.failure);
+      this.#connection.abort();
+    }
   }
 
   onClose(error?: Error): void {
@@ -131,15 +143,19 @@ class Pipe implements Receiver {
       report(new YodelError(broken.code, `${broken.message}; ${this.#counts()}`));
       this.#status = exitStatus.failure;
     }
-    if (this.#status === undefined) this.#noteMissing();
-    this.#end(exitStatus.good);
+    if (this.#status === undefined) this.#judge();
     this.#finishWhenPrinted();
   }
 
-  /** Not every server answers each message, so too few answers are no failure; but too few where there are some may be. */
-  #noteMissing(): void {
+  /** A server may answer nothing at all, as `discard` does; but one that answers some messages and not others has lost them. */
+  #judge(): void {
     const { count } = this.#answered;
-    if (count > 0 && count < this.#sent.count) process.stderr.write(`yodel: note: ${this.#counts()}\n`);
+    const isShort = count > 0 && count < this.#sent.count;
+    if (isShort) {
+      const { address } = this.#settings;
+      report(new YodelError('YODEL_CONNECTION_CLOSED', `${address} ended the connection; ${this.#counts()}`));
+    }
+    this.#end(isShort ? exitStatus.failure : exitStatus.good);
   }
 
   /** After the end of input: the server has some time, anew after each sign of life. */
@@ -195,7 +211,7 @@ class Pipe implements Receiver {
 
   #counts(): string {
     const unsent = this.#connection.unsent > 0 ? `, ${this.#connection.unsent} bytes of input were not sent` : '';
-    return `${this.#answered.count} of ${this.#sent.count} messages were answered${unsent}`;
+    return `${this.#answered.count} of ${this.#sent.begun} messages were answered${unsent}`;
   }
 }
 
@@ -214,6 +230,11 @@ class MessageCounter {
 
   get count(): number {
     return this.#count;
+  }
+
+  /** The unfinished one included. */
+  get begun(): number {
+    return this.#count + (this.#decoder.pending > 0 ? 1 : 0);
   }
 
   add(chunk: Uint8Array): void {

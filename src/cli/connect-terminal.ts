@@ -59,6 +59,8 @@ class Conversation {
     this.#screen
       .on('line', (line) => this.#send(line))
       .on('SIGINT', () => this.#interrupt())
+      // After Ctrl-Z and fg, readline waits to be asked to go on.
+      .on('SIGCONT', () => this.#screen.prompt(true))
       .on('close', () => this.#end());
     process.on('SIGTERM', () => process.exit(143));
     this.#screen.prompt();

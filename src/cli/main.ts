@@ -20,8 +20,14 @@ function meet(error: unknown): number {
 }
 
 const program = createProgram();
+// Until something has said that all went well: a handler file that waits for what never comes leaves nothing to run.
+process.exitCode = exitStatus.failure;
+const neverDone = () => process.stderr.write('yodel: ended before it was done: what it waits for can never come\n');
+process.once('beforeExit', neverDone);
 try {
   await program.parseAsync(process.argv);
 } catch (error) {
   process.exitCode = meet(error);
+} finally {
+  process.off('beforeExit', neverDone);
 }

@@ -60,6 +60,14 @@ export async function runServe(handlerName: string, flags: Readonly<Record<strin
   });
   welcome(server, handlerName, flags, say);
   const closing = endOnSignals(server, say, () => errors.write(''));
+  let failedLate = false;
+  const failLate = (thrown: unknown) => {
+    // Nobody can tell whose message it was about, nor what is broken now: so the server ends, but in order.
+    say(`an error outside of any call of the handler, ending: ${harmlessStack(thrown)}`);
+    failedLate = true;
+    void server.close();
+  };
+  process.on('uncaughtException', failLate).on('unhandledRejection', failLate);
   await server.closed;
   closing.done();
   await writer.close(lastLinesMs);
@@ -67,7 +75,7 @@ export async function runServe(handlerName: string, flags: Readonly<Record<strin
     say(`${brokenOff} ${brokenOff === 1 ? 'connection was' : 'connections were'} broken off before all was answered`);
   await errors.close(lastLinesMs);
   // A handler may have left timers or sockets of its own behind.
-  process.exit(brokenOff > 0 ? exitStatus.failure : exitStatus.good);
+  process.exit(brokenOff > 0 || failedLate ? exitStatus.failure : exitStatus.good);
 }
 
 /** The log, and on stderr what a handler threw: a bug must be seen with its stack, also with --quiet. */

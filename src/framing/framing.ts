@@ -74,13 +74,21 @@ export interface Framing {
  * The frame of one message, in a buffer of its own.
  *
  * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`
+ * @throws TypeError when it is neither text nor bytes
  */
 export function encode(framing: Framing, message: string | Uint8Array): Uint8Array {
+  checkMessage(message);
   const { headerSize, trailerSize } = framing.encoder;
   const bytes = typeof message === 'string' ? Buffer.from(message) : message;
   const target = Buffer.allocUnsafe(headerSize + bytes.length + trailerSize);
   target.set(bytes, headerSize);
   return target.subarray(0, framing.encoder.seal(target, 0, headerSize + bytes.length));
+}
+
+/** @internal Refuses what is neither text nor bytes: a program without types may have passed anything. */
+export function checkMessage(message: unknown): void {
+  if (typeof message === 'string' || message instanceof Uint8Array) return;
+  throw new TypeError(`a message is a string or a Uint8Array, not ${Object.prototype.toString.call(message)}`);
 }
 
 /** @internal The same bytes as a Buffer, without copying. */

@@ -1,5 +1,5 @@
 /** Gathers what a session or client wants to send, so that it leaves in one write. */
-import type { Encoder } from '../framing/framing.ts';
+import { checkMessage, type Encoder } from '../framing/framing.ts';
 import type { Batch, Message } from '../framing/message.ts';
 
 /** Replies are written one after another into buffers of this size, shared by all sessions of the process. */
@@ -29,6 +29,7 @@ export class Output {
 
   /** Appends a message as a frame. @throws YodelError `YODEL_UNENCODABLE_MESSAGE`; nothing is appended then */
   appendMessage(encoder: Encoder, message: string | Uint8Array, shape: Uint8Array | undefined): void {
+    checkMessage(message);
     const isText = typeof message === 'string';
     // A UTF-16 unit takes at most 3 bytes of UTF-8.
     const atMost = encoder.headerSize + (isText ? message.length * 3 : message.length) + encoder.trailerSize;

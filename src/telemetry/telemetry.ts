@@ -18,7 +18,7 @@ export interface SessionView {
   readonly bytesSent: number;
 }
 
-/** What can be subscribed to. Every method is optional, and is called synchronously: it must be quick and must not throw. */
+/** What can be subscribed to. Every method is optional, and is called synchronously: it must be quick. If it throws, that goes to the process's warnings. */
 export interface Subscriber {
   /** The server listens at an address. */
   listening?(address: Address): void;
@@ -76,7 +76,12 @@ export class Telemetry {
   /** Tells all subscribers. */
   emit<Name extends keyof Subscriber>(name: Name, ...details: Parameters<NonNullable<Subscriber[Name]>>): void {
     for (const subscriber of this.#subscribers) {
-      (subscriber[name] as ((...all: unknown[]) => void) | undefined)?.(...details);
+      try {
+        (subscriber[name] as ((...all: unknown[]) => void) | undefined)?.(...details);
+      } catch (thrown) {
+        // Whoever watches must not disturb what is watched; but a bug must be seen.
+        process.emitWarning(thrown instanceof Error ? thrown : String(thrown));
+      }
     }
   }
 

@@ -24,10 +24,18 @@ export async function removeStaleSocket(
 
 /** The true reason why listening failed: both runtimes say something else where the socket's folder does not exist. */
 export function whyNotListening(address: Address, error: unknown): YodelError {
-  const folder = address.scheme === 'unix' ? dirname(address.path) : undefined;
-  const missing = folder !== undefined && !existsSync(folder);
-  const cause = missing ? Object.assign(new Error(`no such folder: ${folder}`), { code: 'ENOENT' }) : error;
-  return systemError(`cannot listen on ${address}`, cause);
+  const where = `cannot listen on ${address}`;
+  if (address.scheme !== 'unix') return systemError(where, error);
+  const folder = dirname(address.path);
+  if (!existsSync(folder))
+    return systemError(where, Object.assign(new Error(`no folder ${folder}`), { code: 'ENOENT' }));
+  const { code } = systemError(where, error);
+  if (code === 'YODEL_ADDRESS_IN_USE') {
+    const what = isSocketFile(address.path) ? 'another program listens there' : 'there is a file that is not a socket';
+    return new YodelError(code, `${where}: the address is in use: ${what}; choose another path`, { cause: error });
+  }
+  if (code !== 'YODEL_PERMISSION_DENIED') return systemError(where, error);
+  return new YodelError(code, `${where}: permission denied in ${folder}`, { cause: error });
 }
 
 function removeFile(address: UnixAddress): void {

@@ -20,6 +20,19 @@ describe('client.send', () => {
     expect(peer.lines).toHaveLength(10_000);
   });
 
+  it('refuses what is neither text nor bytes, and keeps every other reply where it belongs', async () => {
+    const { client, peer } = await meet();
+    for (const wrong of [5, { json: 1 }, null, undefined, new Uint16Array(2)]) {
+      await expect(client.request(wrong as never)).rejects.toThrow(TypeError);
+      expect(() => client.send(wrong as never)).toThrow(TypeError);
+    }
+    const reply = client.request('right');
+    await settled();
+    expect(peer.text).toBe('right\n');
+    await peer.says('yes\n');
+    expect((await reply).text).toBe('yes');
+  });
+
   it('throws what cannot be sent', async () => {
     const { client, peer } = await meet();
     expect(() => client.send('two\nlines')).toThrow(expect.objectContaining({ code: 'YODEL_UNENCODABLE_MESSAGE' }));

@@ -194,6 +194,30 @@ tmux('Ctrl-C clears what is being typed; on an empty line it ends with exit stat
   expect(server.stdout()).not.toContain('do not send this');
 });
 
+tmux('Ctrl-Z suspends it, and with fg it goes on where it was', async () => {
+  const { terminal } = await talk();
+  terminal.type('half');
+  await terminal.sees(/> half$/);
+  terminal.press('C-z');
+  await terminal.sees(/Stopped|Suspended/);
+  await terminal.sees(/\n\$$/);
+  terminal.enter('fg');
+  await terminal.sees(/\n> half$/);
+  terminal.type(' typed');
+  await terminal.sees(/\n> half typed$/);
+  terminal.press('Enter');
+  await terminal.sees(/\n< half typed {2}\d/);
+});
+
+tmux('SIGTERM ends it and leaves the terminal in order', async () => {
+  const { terminal } = await talk();
+  terminal.type('half');
+  await terminal.sees(/> half$/);
+  process.kill(terminal.processIn(), 'SIGTERM');
+  await terminal.sees(/half\n?\$$/);
+  expect(await exitStatusIn(terminal)).toBe(143);
+});
+
 tmux('--count ends it after so many messages', async () => {
   const { terminal } = await talk([], {}, '--count 2');
   terminal.enter('one');

@@ -244,13 +244,13 @@ test('several clients at once, from pipes, get their own replies only', async ()
   for (const [client, { stdout }] of outcomes.entries()) expect(stdout.toString()).toBe(inputs[client]);
 });
 
-test('a handler that answers some messages only is no failure, but is noted', async () => {
+test('a server that answers only some of the messages is a failure, with one line', async () => {
   const handler = handlerFile('export default ({ text }) => (text === "ping" ? "pong" : undefined);');
   const { address } = await serve([handler]);
   const { stdout, stderr, status } = await yodel(['connect', address], { input: 'ping\nsay nothing\n' });
   expect(stdout.toString()).toBe('pong\n');
-  expect(stderr).toBe('yodel: note: 1 of 2 messages were answered\n');
-  expect(status).toBe(0);
+  expect(stderr).toMatch(/^yodel: tcp:\S+ ended the connection; 1 of 2 messages were answered\n$/);
+  expect(status).toBe(1);
 });
 
 async function closedPort(): Promise<{ address: string }> {
@@ -279,3 +279,10 @@ async function hashOf(path: string): Promise<string> {
   for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
   return hash.digest('hex');
 }
+
+test('a folder as input is wrong usage', async () => {
+  const { address } = await serve(['--quiet']);
+  const { stderr, status } = await shell(`yodel connect ${address} < /`);
+  expect(stderr).toBe('yodel: the input is a folder; give a file, or a pipe\n');
+  expect(status).toBe(2);
+});

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { serve } from '../support/command.ts';
+import { serve, yodel } from '../support/command.ts';
 import { handlerFile } from '../support/files.ts';
 import { dial, type Peer } from '../support/peer.ts';
 
@@ -64,4 +64,29 @@ test('the handler discard answers nothing', async () => {
 test('a handler that leaves timers behind does not keep the server from ending', async () => {
   const server = await serve([handlerFile("setInterval(() => undefined, 1000); export default () => 'x';")]);
   expect((await server.stop()).status).toBe(0);
+});
+
+const lateFailures = {
+  'throws in a timer': "setTimeout(() => { throw new Error('bad ' + message.text); }, 1)",
+  'leaves a rejected promise behind': "void Promise.reject(new Error('bad ' + message.text))",
+};
+
+for (const [what, code] of Object.entries(lateFailures)) {
+  test(`a handler that ${what} ends the server in order, with its error made harmless`, async () => {
+    const server = await serve([handlerFile(`export default (message) => { ${code}; return 'answered'; };`)]);
+    const peer = await dial(server.port);
+    expect(await peer.ask('\x1b[31mred')).toBe('answered');
+    peer.end();
+    const { status, stderr } = await server.ended;
+    expect(stderr).toContain('yodel: an error outside of any call of the handler, ending: Error: bad \\x1b[31mred\n');
+    expect(stderr).not.toContain('\x1b');
+    expect(status).toBe(1);
+  });
+}
+
+test('a handler file that is never done loading is a failure, and not silence', async () => {
+  const file = handlerFile('await new Promise(() => undefined); export default () => undefined;');
+  const { status, stderr } = await yodel(['serve', file, '--listen', '127.0.0.1:0']);
+  expect(stderr).toMatch(/^yodel: ended before it was done: /);
+  expect(status).not.toBe(0);
 });

@@ -78,6 +78,7 @@ tmux('a terminal stopped with Ctrl-S does not hold the server up', async () => {
   terminal.press('C-q');
   // It shows again what happens now, once the old lines are through.
   for (let asked = 1; !terminal.screen().includes('asked again'); asked++) await late.ask(`asked again ${asked}`);
+  expect(terminal.history()).toMatch(/… \d+ lines left out: the output is not read fast enough\n/);
   terminal.press('C-c');
   await terminal.sees(/\n\$$/);
 });

@@ -1,7 +1,7 @@
 /** A real terminal, by tmux: commands are typed into it, and its screen is read. */
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
@@ -29,8 +29,10 @@ export class Terminal {
     // A shell without files of the user's own, and with the same prompt for everybody.
     const startFile = join(folder, 'start');
     writeFileSync(startFile, "PS1='$ '\n");
+    const settings = join(folder, 'tmux.conf');
+    writeFileSync(settings, 'set -g status off\nset -g history-limit 100000\n');
     const size = ['-x', String(width), '-y', String(height)];
-    execFileSync('tmux', ['-L', this.#socket, '-f', '/dev/null', '-u', 'new-session', '-d', ...size, 'exec sh'], {
+    execFileSync('tmux', ['-L', this.#socket, '-f', settings, '-u', 'new-session', '-d', ...size, 'exec sh'], {
       env: {
         ...process.env,
         PATH: `${folder}:${process.env.PATH}`,
@@ -39,6 +41,7 @@ export class Terminal {
         TERM: 'xterm-256color',
         TMUX: undefined,
         NO_COLOR: undefined,
+        YODEL_LISTEN: undefined,
         XDG_STATE_HOME: this.stateFolder,
         ...env,
       },
@@ -50,8 +53,6 @@ export class Terminal {
         // The last program in it has ended, and tmux with it.
       }
     });
-    this.#tmux('set', '-g', 'status', 'off');
-    this.#tmux('resize-window', ...size);
   }
 
   /** Types text, without Enter. */
@@ -81,10 +82,16 @@ export class Terminal {
     return this.#tmux('capture-pane', '-p', '-J').replaceAll(/ +$/gm, '').trimEnd();
   }
 
-  /** Where the cursor is, counted from 0. */
-  cursor(): { column: number; row: number } {
-    const [column, row] = this.#tmux('display-message', '-p', '#{cursor_x} #{cursor_y}').split(' ');
-    return { column: Number(column), row: Number(row) };
+  /** Everything that has been on the screen, lines that went over the edge whole. */
+  history(): string {
+    return this.#tmux('capture-pane', '-p', '-J', '-S', '-');
+  }
+
+  /** The process id of the program that the shell runs. */
+  processIn(): number {
+    const shell = this.#tmux('display-message', '-p', '#{pane_pid}').trim();
+    const [program = ''] = readFileSync(`/proc/${shell}/task/${shell}/children`, 'utf8').trim().split(' ');
+    return Number(program);
   }
 
   /** Resolves with the match as soon as the screen shows the pattern. Lines that went over the edge are whole. */
@@ -100,6 +107,10 @@ export class Terminal {
   }
 
   #tmux(...args: string[]): string {
-    return execFileSync('tmux', ['-L', this.#socket, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+    return execFileSync('tmux', ['-L', this.#socket, ...args], {
+      encoding: 'utf8',
+      maxBuffer: 100_000_000,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
   }
 }
