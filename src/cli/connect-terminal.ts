@@ -62,7 +62,11 @@ class Conversation {
       // After Ctrl-Z and fg, readline waits to be asked to go on.
       .on('SIGCONT', () => this.#screen.prompt(true))
       .on('close', () => this.#end());
-    process.on('SIGTERM', () => process.exit(143));
+    process.on('SIGTERM', () => {
+      // The shell's prompt should not stand behind what was being typed.
+      process.stdout.write('\n');
+      process.exit(143);
+    });
     this.#screen.prompt();
     const inOrder = await this.#showMessages();
     if (!this.#ending) {

@@ -214,7 +214,7 @@ tmux('SIGTERM ends it and leaves the terminal in order', async () => {
   terminal.type('half');
   await terminal.sees(/> half$/);
   process.kill(terminal.processIn(), 'SIGTERM');
-  await terminal.sees(/half\n?\$$/);
+  await terminal.sees(/> half\n\$$/);
   expect(await exitStatusIn(terminal)).toBe(143);
 });
 
