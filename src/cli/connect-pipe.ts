@@ -6,7 +6,7 @@
 import { fstatSync } from 'node:fs';
 import { systemError, YodelError } from '../errors.ts';
 import type { Decoder, Framing } from '../framing/framing.ts';
-import { nodeTransport } from '../transport/node.ts';
+import { runtimeTransport } from '../transport/runtime.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
 import type { ConnectSettings } from './connect.ts';
 import { exitStatus, report, UsageError } from './fail.ts';
@@ -29,7 +29,7 @@ export async function pipe(settings: ConnectSettings): Promise<number> {
 async function connectWithin({ address, connectTimeoutMs }: ConnectSettings): Promise<Connection> {
   const text = `cannot connect to ${address}: no answer within ${connectTimeoutMs} ms`;
   const signal = connectTimeoutMs === 0 ? undefined : AbortSignal.timeout(connectTimeoutMs);
-  return await nodeTransport.connect(address, { signal }).catch((error: unknown) => {
+  return await runtimeTransport.connect(address, { signal }).catch((error: unknown) => {
     throw signal?.aborted ? new YodelError('YODEL_CONNECT_TIMEOUT', text) : error;
   });
 }

@@ -11,7 +11,7 @@ import {
 } from '../options.ts';
 import { type Clock, realClock } from '../session/clock.ts';
 import { resolveWire, type Wire, type WireOptions } from '../session/wire.ts';
-import { nodeTransport } from '../transport/node.ts';
+import { runtimeTransport } from '../transport/runtime.ts';
 import type { Transport } from '../transport/transport.ts';
 
 /** What a client is doing; see the table in `client.ts`. */
@@ -54,7 +54,7 @@ export function resolveClientOptions(options: ConnectOptions): ClientSettings {
     limits: resolveOptions(clientOptions, options),
     reconnect: resolveReconnect(options.reconnect),
     onStateChange: options.onStateChange,
-    transport: options.transport ?? nodeTransport,
+    transport: options.transport ?? runtimeTransport,
     clock: options.clock ?? realClock,
   };
 }

@@ -17,7 +17,7 @@ import { type Handler, resolveHandler, type Session } from '../session/handler.t
 import { ServerSession, type SessionSettings } from '../session/session.ts';
 import { resolveWire, type WireOptions } from '../session/wire.ts';
 import { type Counters, type Subscriber, Telemetry } from '../telemetry/telemetry.ts';
-import { nodeTransport } from '../transport/node.ts';
+import { runtimeTransport } from '../transport/runtime.ts';
 import type { Connection, Listener, Transport } from '../transport/transport.ts';
 import { Refusals } from './refuse.ts';
 
@@ -71,7 +71,7 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
   refuseUnknown(options, knownOptions, 'serve()');
   options.signal?.throwIfAborted();
   const server = new MessageServer(options);
-  await server.listen(addressesOf(options.listen), options.transport ?? nodeTransport);
+  await server.listen(addressesOf(options.listen), options.transport ?? runtimeTransport);
   const abort = () => void server.close();
   options.signal?.addEventListener('abort', abort, { once: true });
   void server.closed.then(() => options.signal?.removeEventListener('abort', abort));

@@ -1,4 +1,4 @@
-/** TCP and Unix sockets by `node:net`. Bun has the same module. */
+/** TCP and Unix sockets by `node:net`. */
 import * as net from 'node:net';
 import { type Address, TcpAddress } from '../address.ts';
 import { systemError } from '../errors.ts';
