@@ -1,6 +1,5 @@
 /** A real terminal, by tmux: commands are typed into it, and its screen is read. */
 import { execFileSync } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -19,20 +18,21 @@ const lookAgainMs = 15;
 
 /** One terminal with a shell in it. `yodel` is on its path, as an installed command would be. */
 export class Terminal {
-  readonly #socket = `yodel-test-${randomUUID()}`;
+  readonly #socket: string;
   /** Where `yodel connect` keeps its history. */
   readonly stateFolder: string;
 
   constructor({ width = 80, height = 24, env = {} }: TerminalOptions = {}) {
     const folder = folderWithYodel();
     this.stateFolder = join(folder, 'state');
+    this.#socket = join(folder, 'tmux');
     // A shell without files of the user's own, and with the same prompt for everybody.
     const startFile = join(folder, 'start');
     writeFileSync(startFile, "PS1='$ '\n");
     const settings = join(folder, 'tmux.conf');
     writeFileSync(settings, 'set -g status off\nset -g history-limit 100000\n');
     const size = ['-x', String(width), '-y', String(height)];
-    execFileSync('tmux', ['-L', this.#socket, '-f', settings, '-u', 'new-session', '-d', ...size, 'exec sh'], {
+    execFileSync('tmux', ['-S', this.#socket, '-f', settings, '-u', 'new-session', '-d', ...size, 'exec sh'], {
       env: {
         ...process.env,
         PATH: `${folder}:${process.env.PATH}`,
@@ -107,7 +107,7 @@ export class Terminal {
   }
 
   #tmux(...args: string[]): string {
-    return execFileSync('tmux', ['-L', this.#socket, ...args], {
+    return execFileSync('tmux', ['-S', this.#socket, ...args], {
       encoding: 'utf8',
       maxBuffer: 100_000_000,
       stdio: ['ignore', 'pipe', 'pipe'],
