@@ -44,11 +44,6 @@ export class LineWriter {
     this.#broken = broken;
   }
 
-  /** Whether lines are worth making at all. */
-  get isBroken(): boolean {
-    return this.#isBroken;
-  }
-
   /** Adds one line; `line` has no newline. */
   write(line: string): void {
     if (this.#isBroken) return;

@@ -12,7 +12,7 @@ import { type Address, defaultAddress, parseAddress } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
 import type { Decoder } from '../framing/framing.ts';
 import type { Message } from '../framing/message.ts';
-import { checkOption, clientOptions } from '../options.ts';
+import { checkOption, clientOptions, type ReconnectLimits } from '../options.ts';
 import type { Timer } from '../session/clock.ts';
 import { Output } from '../session/output.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
@@ -256,7 +256,8 @@ class MessageClient implements Client, Receiver {
       error ?? new YodelError('YODEL_CONNECTION_CLOSED', `${this.address} ended the connection before it replied`),
     );
     const lost = this.#state === 'open' || this.#state === 'reconnecting';
-    if (this.#settings.reconnect && lost && !this.#leaving) this.#reconnectSoon(error);
+    const { reconnect } = this.#settings;
+    if (reconnect && lost && !this.#leaving) this.#reconnectSoon(reconnect, error);
     else this.#finish(error);
   }
 
@@ -314,22 +315,21 @@ class MessageClient implements Client, Receiver {
     return new YodelError('YODEL_CONNECTION_CLOSED', `the connection to ${this.address} is closed`);
   }
 
-  #reconnectSoon(error: YodelError | undefined): void {
-    const { minDelay, maxDelay, maxAttempts } = this.#settings.reconnect ?? {
-      minDelay: 0,
-      maxDelay: 0,
-      maxAttempts: 1,
-    };
+  #reconnectSoon(limits: ReconnectLimits, error: YodelError | undefined): void {
+    const { minDelay, maxDelay, maxAttempts } = limits;
     if (maxAttempts > 0 && this.#attempts >= maxAttempts) return this.#finish(error);
     const delay = Math.min(maxDelay, minDelay * 2 ** this.#attempts);
     this.#attempts++;
     this.#connection = undefined;
     if (this.#state !== 'reconnecting') this.#setState('reconnecting', error);
     // Half of the delay is chance, so that a thousand clients do not come back in the same moment.
-    this.#timer = this.#settings.clock.after(delay / 2 + (Math.random() * delay) / 2, () => void this.#reconnect());
+    this.#timer = this.#settings.clock.after(
+      delay / 2 + (Math.random() * delay) / 2,
+      () => void this.#reconnect(limits),
+    );
   }
 
-  async #reconnect(): Promise<void> {
+  async #reconnect(limits: ReconnectLimits): Promise<void> {
     try {
       const connection = await openConnection(this.address, this.#settings, this.#aborter.signal);
       if (this.#state !== 'reconnecting') return connection.abort();
@@ -337,7 +337,7 @@ class MessageClient implements Client, Receiver {
       this.#setState('open', undefined);
     } catch (cause) {
       if (this.#state !== 'reconnecting') return;
-      this.#reconnectSoon(systemError(`cannot connect to ${this.address} again`, cause));
+      this.#reconnectSoon(limits, systemError(`cannot connect to ${this.address} again`, cause));
     }
   }
 

@@ -14,8 +14,6 @@ export interface RunOptions {
   readonly hasChildren?: boolean;
   /** Where stdout goes instead of being gathered: a file descriptor, or nowhere. */
   readonly stdout?: number | 'ignore';
-  /** The program to run instead of yodel, with its arguments first. */
-  readonly program?: readonly [string, ...string[]];
 }
 
 export interface Outcome {
