@@ -102,6 +102,11 @@ function welcome(server: Server, handlerName: string, flags: Readonly<Record<str
     const where = String(first) === String(defaultAddress) ? '' : ` ${first}`;
     say(`talk to it from another terminal: yodel connect${where}${netcatHint(first)}; Ctrl-C ends it`);
   }
+  const wanted = Number(flags.maxConnections ?? serverOptions.maxConnections.default);
+  if (server.maxConnections < wanted) {
+    const what = `${server.maxConnections} connections at once, not ${wanted}`;
+    say(`serves at most ${what}: the limit of open files (ulimit -n) allows no more`);
+  }
   if (server.addresses.some(isPublic)) {
     say('everybody who reaches this machine can connect, and what they send is not encrypted');
   }

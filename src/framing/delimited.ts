@@ -2,11 +2,99 @@
 import type { YodelError } from '../errors.ts';
 import { checkUtf8 } from './checked.ts';
 import { asBuffer, type Decoder, type DecoderOptions, tooLong } from './framing.ts';
-import { Batch, Message, type MessageFinder } from './message.ts';
+import { Batch, type FrameReader } from './message.ts';
+import { countByte, endsOfByte } from './scan.ts';
 import { Tail } from './tail.ts';
 import { isUtf8 } from './utf8.ts';
 
 const CR = 0x0d;
+
+/** How frames lie that end with a delimiter. One serves all decoders of a framing. */
+export class DelimitedFrames implements FrameReader {
+  readonly delimiter: Buffer;
+  readonly carriageReturn: boolean;
+  /** Whether valid frames make valid messages and the other way round. */
+  readonly areText: boolean;
+  readonly headerSize = 0;
+  readonly #width: number;
+  /** The delimiter, when it is one byte; else -1. */
+  readonly #byte: number;
+
+  /** @param carriageReturn whether a CR before the delimiter belongs to the delimiter (CRLF) */
+  constructor(delimiter: Buffer, carriageReturn: boolean) {
+    this.delimiter = delimiter;
+    this.carriageReturn = carriageReturn;
+    this.areText = isUtf8(delimiter);
+    this.#width = delimiter.length;
+    this.#byte = delimiter.length === 1 ? (delimiter[0] as number) : -1;
+  }
+
+  /** Where the first delimiter from `start` on begins; -1: nowhere. */
+  indexOf(bytes: Buffer, start: number): number {
+    // Looking for one byte is a memchr; a needle of several bytes takes the slower general search.
+    return this.#byte === -1 ? bytes.indexOf(this.delimiter, start) : bytes.indexOf(this.#byte, start);
+  }
+
+  /** Whether a CR before the delimiter, which begins at `end`, belongs to it. */
+  endsInCr(bytes: Buffer, start: number, end: number): boolean {
+    return this.carriageReturn && end > start && bytes[end - 1] === CR;
+  }
+
+  /** How many whole frames stand from `start` on, none longer than the limit, and where the last of them ends. */
+  whole(bytes: Buffer, start: number, limit: number): { count: number; end: number } {
+    if (this.#byte === -1) return this.#wholeOneByOne(bytes, start, limit);
+    let count = 0;
+    let at = start;
+    while (at < bytes.length) {
+      // In a window of so many bytes that begins with a frame and ends with one, none can be longer.
+      const last = bytes.lastIndexOf(this.#byte, Math.min(at + limit, bytes.length - 1));
+      if (last >= at) count += countByte(bytes, this.#byte, at, last + 1);
+      else if (!this.#fitsWithCr(bytes, at, limit)) break;
+      else count++;
+      at = last >= at ? last + 1 : at + limit + 2;
+    }
+    return { count, end: at };
+  }
+
+  ends(bytes: Buffer, count: number): number[] {
+    // Only the last frame may have no delimiter, and then it is the only one.
+    if (this.#byte !== -1) return endsOfByte(bytes, this.#byte, count);
+    const ends = new Array<number>(count);
+    for (let at = 0, found = 0; found < count; found++) {
+      at = bytes.indexOf(this.delimiter, at) + this.delimiter.length;
+      ends[found] = at;
+    }
+    return ends;
+  }
+
+  messageEnd(bytes: Buffer, start: number, end: number): number {
+    const found = end - this.#width;
+    // A frame that ended with the input has no delimiter.
+    if (this.#byte === -1 ? !this.#endsInDelimiter(bytes, start, end) : bytes[found] !== this.#byte) return end;
+    return this.carriageReturn && found > start && bytes[found - 1] === CR ? found - 1 : found;
+  }
+
+  #endsInDelimiter(bytes: Buffer, start: number, end: number): boolean {
+    const { length } = this.delimiter;
+    return end - start >= length && bytes.compare(this.delimiter, 0, length, end - length, end) === 0;
+  }
+
+  #wholeOneByOne(bytes: Buffer, start: number, limit: number): { count: number; end: number } {
+    let count = 0;
+    let at = start;
+    for (let found = this.indexOf(bytes, at); found !== -1 && found - at <= limit; found = this.indexOf(bytes, at)) {
+      count++;
+      at = found + this.delimiter.length;
+    }
+    return { count, end: at };
+  }
+
+  /** Whether the frame at `start` is one of the limit's length that ends with CRLF: the CR does not count. */
+  #fitsWithCr(bytes: Buffer, start: number, limit: number): boolean {
+    const end = start + limit + 1;
+    return bytes[end] === this.#byte && this.endsInCr(bytes, start, end);
+  }
+}
 
 /**
  * ```
@@ -18,24 +106,18 @@ const CR = 0x0d;
  * skipped, just enough bytes to recognise a delimiter that was cut in two.
  */
 export class DelimitedDecoder implements Decoder {
-  readonly #delimiter: Buffer;
-  readonly #carriageReturn: boolean;
+  readonly #frames: DelimitedFrames;
   readonly #options: DecoderOptions;
-  readonly #framesAreText: boolean;
-  readonly #find: MessageFinder;
-  readonly #tail = new Tail();
+  readonly #tail: Tail;
   #skipping = false;
   #stopped = false;
   /** Messages so far, discarded ones included. */
   #number = 0;
 
-  /** @param carriageReturn whether a CR before the delimiter belongs to the delimiter (CRLF) */
-  constructor(delimiter: Buffer, carriageReturn: boolean, options: DecoderOptions) {
-    this.#delimiter = delimiter;
-    this.#carriageReturn = carriageReturn;
+  constructor(frames: DelimitedFrames, options: DecoderOptions) {
+    this.#frames = frames;
     this.#options = options;
-    this.#framesAreText = isUtf8(delimiter);
-    this.#find = (source, at) => this.#messageAt(source, at);
+    this.#tail = new Tail(options.maxMessageLength + frames.delimiter.length + 1);
   }
 
   get pending(): number {
@@ -58,7 +140,10 @@ export class DelimitedDecoder implements Decoder {
       if (this.#lengthOfFirst(chunk, end) > this.#options.maxMessageLength) return this.#tooLong([], 0, chunk, end);
     }
     this.#tail.append(chunk.subarray(0, end));
-    return this.#decodeFrames(chunk, end, [this.#tail.take()]);
+    const first = this.#tail.take();
+    const batch = this.#decodeFrames(chunk, end, [first]);
+    batch.own(first);
+    return batch;
   }
 
   end(): Batch {
@@ -71,25 +156,21 @@ export class DelimitedDecoder implements Decoder {
 
   /** Decodes whole frames from `start` on and keeps what is left over. `first` holds the frame before them, if any. */
   #decodeFrames(chunk: Buffer, start: number, first: Buffer[]): Batch {
-    const width = this.#delimiter.length;
     const limit = this.#options.maxMessageLength;
-    let count = first.length;
-    let at = start;
-    for (let found = this.#indexOf(chunk, at); found !== -1; found = this.#indexOf(chunk, at)) {
-      const length = found - at;
-      if (length > limit && !(length === limit + 1 && this.#endsInCr(chunk, at, found))) {
-        return this.#tooLong(withSlice(first, chunk, start, at), count, chunk, found + width);
-      }
-      count++;
-      at = found + width;
-    }
-    const slices = withSlice(first, chunk, start, at);
-    return at === chunk.length ? this.#batch(slices, count) : this.#holdBack(chunk.subarray(at), slices, count);
+    const whole = this.#frames.whole(chunk, start, limit);
+    const { end } = whole;
+    const count = first.length + whole.count;
+    const slices = withSlice(first, chunk, start, end);
+    if (end === chunk.length) return this.#batch(slices, count);
+    // Behind the whole frames there is an unfinished one, or one that is too long.
+    const found = chunk.length - end > limit ? this.#frames.indexOf(chunk, end) : -1;
+    if (found !== -1) return this.#tooLong(slices, count, chunk, found + this.#frames.delimiter.length);
+    return this.#holdBack(chunk.subarray(end), slices, count);
   }
 
   /** Keeps the unfinished end, or finds that it is too long already. */
   #holdBack(rest: Buffer, slices: Buffer[], count: number): Batch {
-    const width = this.#delimiter.length;
+    const width = this.#frames.delimiter.length;
     if (this.#skipping) {
       this.#rememberEnd(rest);
       return this.#batch(slices, count);
@@ -97,7 +178,7 @@ export class DelimitedDecoder implements Decoder {
     const total = this.#tail.length + rest.length;
     const limit = this.#options.maxMessageLength;
     // A delimiter may have begun, and does not count: up to its length there is doubt.
-    const mostOfDelimiter = this.#carriageReturn ? width : width - 1;
+    const mostOfDelimiter = this.#frames.carriageReturn ? width : width - 1;
     if (total > limit + mostOfDelimiter) return this.#tooLong(slices, count, rest, -1);
     this.#tail.append(rest);
     if (total > limit && !this.#mayBeDelimiter(this.#tail.bytes)) return this.#tooLong(slices, count, undefined, -1);
@@ -123,9 +204,9 @@ export class DelimitedDecoder implements Decoder {
   }
 
   #batch(slices: Buffer[], count: number, fault?: YodelError, rest?: Buffer): Batch {
-    let batch = new Batch(this.#find, slices, count, fault, rest);
+    let batch = new Batch(this.#frames, slices, count, fault, rest);
     if (count > 0 && this.#options.encoding === 'utf8') {
-      batch = checkUtf8(this.#find, batch, this.#framesAreText, this.#number + 1);
+      batch = checkUtf8(this.#frames, batch, this.#frames.areText, this.#number + 1);
     }
     this.#number += batch.count + (batch.fault ? 1 : 0);
     if (batch.fault && (batch.fault.code !== 'YODEL_MESSAGE_TOO_LONG' || this.#options.onTooLong === 'close')) {
@@ -138,28 +219,28 @@ export class DelimitedDecoder implements Decoder {
 
   /** Where in the chunk the frame ends that began in the tail: just behind its delimiter, which may be cut in two. -1: not here. */
   #endOfFirstFrame(chunk: Buffer): number {
-    const width = this.#delimiter.length;
+    const width = this.#frames.delimiter.length;
     if (width > 1 && this.#tail.length > 0) {
       const kept = this.#tail.bytes.subarray(-(width - 1));
       const joint = Buffer.concat([kept, chunk.subarray(0, width - 1)]);
-      const found = joint.indexOf(this.#delimiter);
+      const found = joint.indexOf(this.#frames.delimiter);
       if (found !== -1) return found + width - kept.length;
     }
-    const found = this.#indexOf(chunk, 0);
+    const found = this.#frames.indexOf(chunk, 0);
     return found === -1 ? -1 : found + width;
   }
 
   /** The length of the message whose frame began in the tail and ends at `end` in the chunk. */
   #lengthOfFirst(chunk: Buffer, end: number): number {
-    const length = this.#tail.length + end - this.#delimiter.length;
-    if (!this.#carriageReturn || length === 0) return length;
+    const length = this.#tail.length + end - this.#frames.delimiter.length;
+    if (!this.#frames.carriageReturn || length === 0) return length;
     const last = end - 2 >= 0 ? chunk[end - 2] : this.#tail.bytes[this.#tail.length - 1];
     return last === CR ? length - 1 : length;
   }
 
   /** While skipping, only the last bytes matter: a delimiter may begin in them. */
   #rememberEnd(bytes: Buffer): void {
-    const width = this.#delimiter.length;
+    const width = this.#frames.delimiter.length;
     this.#tail.keepLast(width - 1);
     this.#tail.append(bytes.subarray(Math.max(0, bytes.length - (width - 1))));
     this.#tail.keepLast(width - 1);
@@ -168,30 +249,12 @@ export class DelimitedDecoder implements Decoder {
   /** Whether a delimiter may have begun within the limit, so that the message may still turn out short enough. */
   #mayBeDelimiter(held: Buffer): boolean {
     const limit = this.#options.maxMessageLength;
-    if (this.#carriageReturn) return held.length === limit + 1 && held[limit] === CR;
-    for (let at = Math.max(0, held.length - this.#delimiter.length + 1); at <= limit; at++) {
+    if (this.#frames.carriageReturn) return held.length === limit + 1 && held[limit] === CR;
+    for (let at = Math.max(0, held.length - this.#frames.delimiter.length + 1); at <= limit; at++) {
       const begun = held.subarray(at);
-      if (begun.equals(this.#delimiter.subarray(0, begun.length))) return true;
+      if (begun.equals(this.#frames.delimiter.subarray(0, begun.length))) return true;
     }
     return false;
-  }
-
-  #indexOf(chunk: Buffer, from: number): number {
-    // Looking for one byte is a memchr; a needle of several bytes takes the slower general search.
-    return this.#delimiter.length === 1
-      ? chunk.indexOf(this.#delimiter[0] as number, from)
-      : chunk.indexOf(this.#delimiter, from);
-  }
-
-  #endsInCr(chunk: Buffer, at: number, end: number): boolean {
-    return this.#carriageReturn && end > at && chunk[end - 1] === CR;
-  }
-
-  #messageAt(source: Buffer, at: number): Message {
-    const found = this.#indexOf(source, at);
-    if (found === -1) return new Message(source, at, at, source.length, source.length);
-    const end = this.#endsInCr(source, at, found) ? found - 1 : found;
-    return new Message(source, at, at, end, found + this.#delimiter.length);
   }
 }
 

@@ -1,8 +1,10 @@
 /** Messages that end with a byte sequence of one's own. */
+import { isAscii } from 'node:buffer';
 import { YodelError } from '../errors.ts';
-import { DelimitedDecoder } from './delimited.ts';
+import { DelimitedDecoder, DelimitedFrames } from './delimited.ts';
 import { formatBytes } from './escapes.ts';
-import type { Framing } from './framing.ts';
+import type { Framing, TextFrames } from './framing.ts';
+import { countByte } from './scan.ts';
 
 /**
  * Messages that end with a delimiter: `delimiter('\0')`, `delimiter(Uint8Array.of(0xff, 0xfe))`. The last message need
@@ -23,6 +25,7 @@ export function delimiter(delimiter: string | Uint8Array): Framing {
   if (bytes.length < 1 || bytes.length > 64) {
     throw new YodelError('YODEL_INVALID_OPTION', `a delimiter has 1 to 64 bytes, not ${bytes.length}`);
   }
+  const frames = new DelimitedFrames(bytes, false);
   return {
     name: `delimiter:${formatBytes(bytes)}`,
     defaultEncoding: 'utf8',
@@ -42,7 +45,18 @@ export function delimiter(delimiter: string | Uint8Array): Framing {
         return end + bytes.length;
       },
       shapeOf: () => undefined,
+      ...(bytes.length === 1 && isAscii(bytes) && { text: textFramesOf(bytes) }),
     },
-    createDecoder: (options) => new DelimitedDecoder(bytes, false, options),
+    createDecoder: (options) => new DelimitedDecoder(frames, options),
+  };
+}
+
+/** Of a delimiter that is one ASCII character: any other could come about where two texts meet, or be a part of one. */
+function textFramesOf(delimiter: Buffer): TextFrames {
+  const ending = delimiter.toString();
+  const byte = delimiter[0] as number;
+  return {
+    ending: () => ending,
+    areSealed: (bytes, start, end, count) => countByte(bytes, byte, start, end) === count,
   };
 }

@@ -53,11 +53,24 @@ export interface Encoder {
    * @throws YodelError `YODEL_UNENCODABLE_MESSAGE` when the message would not come out of a decoder as it went in
    */
   seal(target: Buffer, at: number, end: number, shape?: Uint8Array): number;
+  /** Where a frame of text is the text and an ending behind it: so that many can be made bytes at one go. */
+  readonly text?: TextFrames;
   /**
    * What a reply should take over from a message: its line ending, the bytes before its length field. `undefined`
    * where the message does not show it.
    */
   shapeOf(message: Message): Uint8Array | undefined;
+}
+
+/** Frames of text that are put together as text. */
+export interface TextFrames {
+  /** What follows the text. `shape` as for {@link Encoder.seal}. */
+  ending(shape?: Uint8Array): string;
+  /**
+   * Whether the bytes from `start` to `end` are `count` frames with this ending, just as `seal` would have made them.
+   * False is no error: then each of them is to be sealed on its own.
+   */
+  areSealed(bytes: Buffer, start: number, end: number, count: number, ending: string): boolean;
 }
 
 /** A rule between messages and frames. Immutable; one serves any number of connections. */

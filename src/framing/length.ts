@@ -2,7 +2,7 @@
 import { YodelError } from '../errors.ts';
 import { checkUtf8 } from './checked.ts';
 import { asBuffer, type Decoder, type DecoderOptions, type Encoder, type Framing, tooLong } from './framing.ts';
-import { Batch, Message, type MessageFinder } from './message.ts';
+import { Batch, type FrameReader } from './message.ts';
 import { Tail } from './tail.ts';
 
 /** Where the length field stands and what it counts. The names are Netty's and tokio's. */
@@ -34,11 +34,12 @@ export interface LengthOptions {
  */
 export function length(options: LengthOptions = {}): Framing {
   const layout = resolveLayout(options);
+  const frames = framesOf(layout);
   return {
     name: describe(layout),
     defaultEncoding: 'binary',
     encoder: createEncoder(layout),
-    createDecoder: (decoderOptions) => new LengthDecoder(layout, decoderOptions),
+    createDecoder: (decoderOptions) => new LengthDecoder(layout, frames, decoderOptions),
   };
 }
 
@@ -56,20 +57,17 @@ type Layout = Required<LengthOptions> & {
 class LengthDecoder implements Decoder {
   readonly #layout: Layout;
   readonly #options: DecoderOptions;
-  readonly #find: MessageFinder;
-  readonly #tail = new Tail();
+  readonly #frames: FrameReader;
+  readonly #tail: Tail;
   #skip = 0;
   #stopped = false;
   #number = 0;
 
-  constructor(layout: Layout, options: DecoderOptions) {
+  constructor(layout: Layout, frames: FrameReader, options: DecoderOptions) {
     this.#layout = layout;
+    this.#frames = frames;
     this.#options = options;
-    this.#find = (source, at) => {
-      const start = at + layout.headerSize;
-      const end = start + readLength(layout, source, at);
-      return new Message(source, at, start, end, end);
-    };
+    this.#tail = new Tail(layout.headerSize + options.maxMessageLength);
   }
 
   get pending(): number {
@@ -93,7 +91,10 @@ class LengthDecoder implements Decoder {
       at += missing;
       slices.push(this.#tail.take());
     }
-    return this.#decodeFrames(chunk, at, slices);
+    const first = slices[0];
+    const batch = this.#decodeFrames(chunk, at, slices);
+    if (first) batch.own(first);
+    return batch;
   }
 
   end(): Batch {
@@ -165,8 +166,8 @@ class LengthDecoder implements Decoder {
   }
 
   #batch(slices: Buffer[], count: number, fault?: YodelError, rest?: Buffer): Batch {
-    let batch = new Batch(this.#find, slices, count, fault, rest);
-    if (count > 0 && this.#options.encoding === 'utf8') batch = checkUtf8(this.#find, batch, false, this.#number + 1);
+    let batch = new Batch(this.#frames, slices, count, fault, rest);
+    if (count > 0 && this.#options.encoding === 'utf8') batch = checkUtf8(this.#frames, batch, false, this.#number + 1);
     this.#number += batch.count + (batch.fault ? 1 : 0);
     if (batch.fault && batch.fault.code !== 'YODEL_MESSAGE_TOO_LONG') this.#stopped = true;
     if (this.#stopped) {
@@ -175,6 +176,22 @@ class LengthDecoder implements Decoder {
     }
     return batch;
   }
+}
+
+function framesOf(layout: Layout): FrameReader {
+  const { headerSize } = layout;
+  return {
+    headerSize,
+    ends(bytes, count) {
+      const ends = new Array<number>(count);
+      for (let at = 0, found = 0; found < count; found++) {
+        at += headerSize + readLength(layout, bytes, at);
+        ends[found] = at;
+      }
+      return ends;
+    },
+    messageEnd: (_bytes, _start, end) => end,
+  };
 }
 
 function createEncoder(layout: Layout): Encoder {

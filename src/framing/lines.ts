@@ -1,8 +1,9 @@
 /** Lines: what most text protocols speak. */
 
 import { YodelError } from '../errors.ts';
-import { DelimitedDecoder } from './delimited.ts';
+import { DelimitedDecoder, DelimitedFrames } from './delimited.ts';
 import type { Encoder, Framing } from './framing.ts';
+import { countByte, hasByte } from './scan.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -45,15 +46,22 @@ const encoder: Encoder = {
     target.set(ending, end);
     return end + ending.length;
   },
+  text: {
+    ending: (shape) => (shape === crlf ? '\r\n' : '\n'),
+    areSealed: (bytes, start, end, count, ending) =>
+      countByte(bytes, LF, start, end) === count && (ending === '\r\n' || !hasByte(bytes, CR, start, end)),
+  },
   shapeOf(message) {
-    const { length } = message.terminator;
-    return length === 0 ? undefined : length === 1 ? lf : crlf;
+    const { terminatorSize } = message;
+    return terminatorSize === 0 ? undefined : terminatorSize === 1 ? lf : crlf;
   },
 };
+
+const frames = new DelimitedFrames(lf, true);
 
 const framing: Framing = {
   name: 'lines',
   defaultEncoding: 'utf8',
   encoder,
-  createDecoder: (options) => new DelimitedDecoder(lf, true, options),
+  createDecoder: (options) => new DelimitedDecoder(frames, options),
 };

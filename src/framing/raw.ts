@@ -1,7 +1,7 @@
 /** No framing at all: every chunk is a message. */
 import { YodelError } from '../errors.ts';
 import { asBuffer, type Decoder, type DecoderOptions, type Framing } from './framing.ts';
-import { Batch, Message } from './message.ts';
+import { Batch, type FrameReader } from './message.ts';
 
 /**
  * Every chunk is a message: the only framing in which chunks show. A chunk longer than maxMessageLength gives several
@@ -15,6 +15,7 @@ export function raw(): Framing {
 
 class RawDecoder implements Decoder {
   readonly #limit: number;
+  readonly #frames: FrameReader;
   readonly pending = 0;
 
   constructor(options: DecoderOptions) {
@@ -24,22 +25,23 @@ class RawDecoder implements Decoder {
         'the framing "raw" cannot check text, for its chunks may end inside a character; use the encoding "binary", or the framing "lines"',
       );
     }
-    this.#limit = options.maxMessageLength;
+    const limit = options.maxMessageLength;
+    this.#limit = limit;
+    this.#frames = {
+      headerSize: 0,
+      ends: (bytes, count) => Array.from({ length: count }, (_, n) => Math.min((n + 1) * limit, bytes.length)),
+      messageEnd: (_bytes, _start, end) => end,
+    };
   }
 
   decode(bytes: Uint8Array): Batch {
     const chunk = asBuffer(bytes);
-    return new Batch(this.#find, chunk.length === 0 ? [] : [chunk], Math.ceil(chunk.length / this.#limit));
+    return new Batch(this.#frames, chunk.length === 0 ? [] : [chunk], Math.ceil(chunk.length / this.#limit));
   }
 
   end(): Batch {
-    return new Batch(this.#find, [], 0);
+    return new Batch(this.#frames, [], 0);
   }
-
-  readonly #find = (source: Buffer, at: number): Message => {
-    const end = Math.min(at + this.#limit, source.length);
-    return new Message(source, at, at, end, end);
-  };
 }
 
 const framing: Framing = {

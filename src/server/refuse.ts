@@ -5,20 +5,20 @@ import type { Clock, Timer } from '../session/clock.ts';
 import { tellError } from '../session/error-reply.ts';
 import type { Connection } from '../transport/transport.ts';
 
-/** A refused connection still costs a descriptor while it is told: in a flood, those above this number are not told. */
-const mostAtOnce = 64;
-
 /** Tells refused clients why, and forgets them. */
 export class Refusals {
   readonly #clock: Clock;
   readonly #framing: Framing;
   readonly #lingerMs: number;
+  readonly #mostAtOnce: number;
   readonly #waiting = new Set<Connection>();
 
-  constructor(clock: Clock, framing: Framing, lingerMs: number) {
+  /** @param mostAtOnce how many are told at the same time; those above are broken off */
+  constructor(clock: Clock, framing: Framing, lingerMs: number, mostAtOnce: number) {
     this.#clock = clock;
     this.#framing = framing;
     this.#lingerMs = lingerMs;
+    this.#mostAtOnce = mostAtOnce;
   }
 
   /** Sends `error` in the server's framing and ends the connection. */
@@ -34,7 +34,7 @@ export class Refusals {
         this.#waiting.delete(connection);
       },
     });
-    if (this.#waiting.size >= mostAtOnce) return connection.abort();
+    if (this.#waiting.size >= this.#mostAtOnce) return connection.abort();
     this.#waiting.add(connection);
     tellError(error, (text) => connection.write(encode(this.#framing, text)));
     connection.end();

@@ -17,8 +17,10 @@ import { type Handler, resolveHandler, type Session } from '../session/handler.t
 import { ServerSession, type SessionSettings } from '../session/session.ts';
 import { resolveWire, type WireOptions } from '../session/wire.ts';
 import { type Counters, type Subscriber, Telemetry } from '../telemetry/telemetry.ts';
+import { descriptorLimit } from '../transport/descriptors.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { Connection, Listener, Transport } from '../transport/transport.ts';
+import { type Capacity, capacityFor } from './capacity.ts';
 import { Refusals } from './refuse.ts';
 
 /** What {@link serve} takes. Times are milliseconds, sizes are bytes; see the reference for each limit. */
@@ -43,6 +45,11 @@ export interface Server extends AsyncDisposable {
   readonly addresses: readonly Address[];
   /** The sessions that are open now. */
   readonly sessions: ReadonlySet<Session>;
+  /**
+   * How many connections are served at once: the option `maxConnections`, or as many as the process's limit of open
+   * files allows.
+   */
+  readonly maxConnections: number;
   /** Counts since the server began. */
   readonly counters: Readonly<Counters>;
   /** Resolves when the server has been closed. Never rejects. */
@@ -89,6 +96,7 @@ const knownOptions = [
 
 class MessageServer implements Server {
   readonly #limits: ServerLimits;
+  readonly #capacity: Capacity;
   readonly #settings: SessionSettings;
   readonly #telemetry = new Telemetry();
   readonly #refusals: Refusals;
@@ -102,6 +110,7 @@ class MessageServer implements Server {
 
   constructor(options: ServeOptions) {
     this.#limits = resolveOptions(serverOptions, options);
+    this.#capacity = capacityFor(this.#limits.maxConnections, descriptorLimit());
     this.#settings = {
       ...resolveWire(options),
       handler: resolveHandler(options.handler ?? echo),
@@ -110,7 +119,7 @@ class MessageServer implements Server {
       clock: options.clock ?? realClock,
     };
     const { clock, framing, limits } = this.#settings;
-    this.#refusals = new Refusals(clock, framing, limits.lingerTimeout);
+    this.#refusals = new Refusals(clock, framing, limits.lingerTimeout, this.#capacity.refusals);
     if (options.telemetry) this.#telemetry.subscribe(options.telemetry);
   }
 
@@ -120,6 +129,10 @@ class MessageServer implements Server {
 
   get sessions(): ReadonlySet<Session> {
     return this.#sessions;
+  }
+
+  get maxConnections(): number {
+    return this.#capacity.connections;
   }
 
   get counters(): Readonly<Counters> {
@@ -185,10 +198,9 @@ class MessageServer implements Server {
   };
 
   #whyRefused(): YodelError | undefined {
-    const { maxConnections } = this.#limits;
     if (this.#closing) return new YodelError('YODEL_SHUTTING_DOWN', 'the server is shutting down');
-    if (this.#sessions.size < maxConnections) return undefined;
-    const text = `the server already has ${maxConnections} connections, its limit; try again later`;
+    if (this.#sessions.size < this.maxConnections) return undefined;
+    const text = `the server already has ${this.maxConnections} connections, its limit; try again later`;
     return new YodelError('YODEL_TOO_MANY_CONNECTIONS', text);
   }
 

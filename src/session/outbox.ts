@@ -16,6 +16,8 @@ export class Outbox {
   readonly #total: SentCounters;
   readonly #output = new Output();
   #messages = 0;
+  /** How many of them the counters of all sessions have already. */
+  #messagesTold = 0;
   #bytes = 0;
   #blocked = false;
   /** How the peer's frames look, learned from the first one: for what is sent without a message to answer. */
@@ -65,7 +67,7 @@ export class Outbox {
   learnFrom(batch: Batch): void {
     if (this.#shapeLearned) return;
     this.#shapeLearned = true;
-    const [first] = batch;
+    const { first } = batch;
     this.#shape = first && this.#encoder.shapeOf(first);
   }
 
@@ -76,12 +78,17 @@ export class Outbox {
    * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`
    */
   reply(reply: Reply, to: Message | undefined): void {
-    if (reply === undefined || reply === null) return;
-    if (typeof reply === 'string' || reply instanceof Uint8Array || reply instanceof Message) {
+    if (typeof reply === 'string') {
+      const shape = to && this.#encoder.shapeOf(to);
+      this.#output.appendText(this.#encoder, reply, shape ?? this.#shape);
+      this.#messages++;
+    } else if (reply === undefined || reply === null) {
+      return;
+    } else if (reply instanceof Uint8Array || reply instanceof Message) {
       this.append(reply, to && this.#encoder.shapeOf(to));
     } else if (reply instanceof Batch) {
       this.#output.appendBatch(reply);
-      this.#count(reply.count);
+      this.#messages += reply.count;
     } else if (Array.isArray(reply)) {
       for (const one of reply as readonly Reply[]) this.reply(one, to);
     } else throw new TypeError(`a handler cannot reply with ${describe(reply)}; ${replyForms}`);
@@ -91,18 +98,27 @@ export class Outbox {
   append(message: string | Uint8Array | Message, shape?: Uint8Array): void {
     if (message instanceof Message) this.#output.appendFrame(message);
     else this.#output.appendMessage(this.#encoder, message, shape ?? this.#shape);
-    this.#count(1);
+    this.#messages++;
   }
 
-  /** Writes what is gathered. */
+  /** Writes what is gathered. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` when a reply is found to be no message */
   flush(): void {
+    if (this.#messages !== this.#messagesTold) this.#tellMessages();
     if (this.#output.size === 0) return;
-    this.#bytes += this.#output.size;
-    this.#total.bytesSent += this.#output.size;
-    for (const bytes of this.#output.take()) this.#connection.write(bytes);
+    for (const bytes of this.#output.take()) {
+      this.#bytes += bytes.length;
+      this.#total.bytesSent += bytes.length;
+      this.#connection.write(bytes);
+    }
+    if (this.#connection.unsent === 0) this.#output.reuse();
     if (this.isBehind) this.#blocked = true;
     // What never had to wait is not told by onDrain.
     else if (!this.#blocked) this.letWaitersOn();
+  }
+
+  #tellMessages(): void {
+    this.#total.messagesSent += this.#messages - this.#messagesTold;
+    this.#messagesTold = this.#messages;
   }
 
   /** The peer has taken something. True when it has caught up. */
@@ -129,12 +145,8 @@ export class Outbox {
 
   /** Forgets what is gathered. */
   clear(): void {
+    this.#tellMessages();
     this.#output.clear();
-  }
-
-  #count(messages: number): void {
-    this.#messages += messages;
-    this.#total.messagesSent += messages;
   }
 }
 

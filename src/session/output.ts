@@ -9,56 +9,74 @@ const joinUpTo = 65_536;
 
 let slab = Buffer.alloc(0);
 let slabUsed = 0;
+/** Who wrote into the slab last: only what stands at its end can be freed. */
+let lastOwner: Output | undefined;
+
+/** Text is made bytes when so many UTF-16 units of it have come together: they fit the slab in any script. */
+const mostText = 16_384;
 
 /**
  * What is appended is held as runs: a run that continues where the last one ended, in the same buffer, makes it longer.
- * So the frames of an echo become one slice of the chunk they came in, and text replies one slice of the slab; neither
- * is copied again.
+ * So the frames of an echo become one slice of the chunk they came in, and are not copied again. Text stays text until
+ * other bytes follow it or it is taken, and is then encoded at one go: each call to encode costs more than the text does.
  */
 export class Output {
   #runs: Buffer[] = [];
+  #text = '';
+  /** The texts in it, and what follows each of them. */
+  #texts: string[] = [];
+  #ending = '';
+  #encoder: Encoder | undefined;
   #source: Buffer | undefined;
   #start = 0;
   #end = 0;
   #size = 0;
+  /** Where in the slab the first run of it begins that was not taken yet. */
+  #slabFrom = -1;
 
-  /** Bytes gathered and not yet taken. */
+  /** Bytes gathered and not yet taken. Text counts by its UTF-16 units until it is encoded: never too much. */
   get size(): number {
-    return this.#size;
+    return this.#size + this.#text.length;
   }
 
   /** Appends a message as a frame. @throws YodelError `YODEL_UNENCODABLE_MESSAGE`; nothing is appended then */
   appendMessage(encoder: Encoder, message: string | Uint8Array, shape: Uint8Array | undefined): void {
     checkMessage(message);
-    const isText = typeof message === 'string';
-    // A UTF-16 unit takes at most 3 bytes of UTF-8.
-    const atMost = encoder.headerSize + (isText ? message.length * 3 : message.length) + encoder.trailerSize;
-    const target = roomFor(atMost, isText ? message : undefined, encoder);
-    const at = target === slab ? slabUsed : 0;
-    const start = at + encoder.headerSize;
-    let end = start;
-    if (isText) end += target.write(message, start, 'utf8');
-    else {
-      target.set(message, start);
-      end += message.length;
+    if (this.#text !== '') this.#encodeText();
+    this.#appendSealed(encoder, message, shape);
+  }
+
+  /**
+   * Appends a text as a frame, which is checked later with those before and behind it: by `append…`, `take`, or this.
+   *
+   * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`; what was appended before the text that is at fault stays then
+   */
+  appendText(encoder: Encoder, text: string, shape: Uint8Array | undefined): void {
+    if (!encoder.text) return this.appendMessage(encoder, text, shape);
+    const ending = encoder.text.ending(shape);
+    if (ending !== this.#ending) {
+      if (this.#text !== '') this.#encodeText();
+      this.#ending = ending;
+      this.#encoder = encoder;
     }
-    const frameEnd = encoder.seal(target, at, end, shape);
-    if (target === slab) slabUsed = frameEnd;
-    this.#append(target, at, frameEnd);
+    this.#texts.push(text);
+    this.#text += text + ending;
+    if (this.#text.length > mostText) this.#encodeText();
   }
 
   /** Appends a message's frame as it came. */
   appendFrame(message: Message): void {
-    message.place((source, start, end) => this.#append(source, start, end));
+    message.place(this);
   }
 
   /** Appends a batch's frames as they came. */
   appendBatch(batch: Batch): void {
-    for (const slice of batch.slices) this.#append(slice as Buffer, 0, slice.length);
+    for (const slice of batch.slices) this.append(slice as Buffer, 0, slice.length);
   }
 
   /** Gives what was gathered, in as few pieces as is cheap. */
   take(): Buffer[] {
+    if (this.#text !== '') this.#encodeText();
     this.#sealRun();
     const runs = this.#runs;
     const size = this.#size;
@@ -67,11 +85,70 @@ export class Output {
     return runs.length > 1 && size <= joinUpTo ? [Buffer.concat(runs, size)] : runs;
   }
 
+  /** Says that nobody holds any more what was taken last: its place in the slab is free again. */
+  reuse(): void {
+    // Another session may have appended behind it meanwhile.
+    if (this.#slabFrom !== -1 && this.#source === undefined && lastOwner === this) slabUsed = this.#slabFrom;
+    this.#slabFrom = -1;
+  }
+
   clear(): void {
+    this.#text = '';
+    this.#texts = [];
     this.take();
   }
 
-  #append(source: Buffer, start: number, end: number): void {
+  /** @internal Appends bytes that stand in `source`; they must not change. */
+  append(source: Buffer, start: number, end: number): void {
+    if (this.#text !== '') this.#encodeText();
+    this.#appendRun(source, start, end);
+  }
+
+  /** Writes the message and what encloses it into the slab. */
+  #appendSealed(encoder: Encoder, message: string | Uint8Array, shape: Uint8Array | undefined): void {
+    const isText = typeof message === 'string';
+    const { headerSize, trailerSize } = encoder;
+    // A UTF-16 unit takes at most 3 bytes of UTF-8.
+    const around = headerSize + trailerSize;
+    const target =
+      roomFor(message.length * (isText ? 3 : 1) + around) ??
+      Buffer.allocUnsafeSlow((isText ? Buffer.byteLength(message) : message.length) + around);
+    const at = target === slab ? slabUsed : 0;
+    const start = at + headerSize;
+    let end = start;
+    if (isText) end += target.write(message, start, 'utf8');
+    else {
+      target.set(message, start);
+      end += message.length;
+    }
+    this.#appendOwn(target, at, encoder.seal(target, at, end, shape));
+  }
+
+  #encodeText(): void {
+    const text = this.#text;
+    const texts = this.#texts;
+    this.#text = '';
+    this.#texts = [];
+    const target = roomFor(text.length * 3) ?? Buffer.allocUnsafeSlow(Buffer.byteLength(text));
+    const at = target === slab ? slabUsed : 0;
+    const end = at + target.write(text, at, 'utf8');
+    const encoder = this.#encoder as Encoder;
+    if (encoder.text?.areSealed(target, at, end, texts.length, this.#ending)) return this.#appendOwn(target, at, end);
+    const shape = Buffer.from(this.#ending);
+    for (const one of texts) this.#appendSealed(encoder, one, shape);
+  }
+
+  /** Appends what was just written into the slab, or into a buffer of its own. */
+  #appendOwn(target: Buffer, start: number, end: number): void {
+    if (target === slab) {
+      if (this.#slabFrom === -1 || lastOwner !== this || start === 0) this.#slabFrom = start;
+      lastOwner = this;
+      slabUsed = end;
+    }
+    this.#appendRun(target, start, end);
+  }
+
+  #appendRun(source: Buffer, start: number, end: number): void {
     this.#size += end - start;
     if (source === this.#source && start === this.#end) {
       this.#end = end;
@@ -84,19 +161,20 @@ export class Output {
   }
 
   #sealRun(): void {
-    if (this.#source && this.#end > this.#start) this.#runs.push(this.#source.subarray(this.#start, this.#end));
+    if (this.#source && this.#end > this.#start) {
+      const isWhole = this.#start === 0 && this.#end === this.#source.length;
+      this.#runs.push(isWhole ? this.#source : this.#source.subarray(this.#start, this.#end));
+    }
     this.#source = undefined;
   }
 }
 
-/** The slab with room for `atMost` bytes, or a buffer of its own for what would not fit one. */
-function roomFor(atMost: number, text: string | undefined, encoder: Encoder): Buffer {
-  if (atMost <= slab.length - slabUsed) return slab;
-  if (atMost > slabSize) {
-    const exact = text === undefined ? atMost : encoder.headerSize + Buffer.byteLength(text) + encoder.trailerSize;
-    return Buffer.allocUnsafeSlow(exact);
+/** The slab with room for `atMost` bytes; nothing when they would not fit one. */
+function roomFor(atMost: number): Buffer | undefined {
+  if (atMost > slabSize) return undefined;
+  if (atMost > slab.length - slabUsed) {
+    slab = Buffer.allocUnsafeSlow(slabSize);
+    slabUsed = 0;
   }
-  slab = Buffer.allocUnsafeSlow(slabSize);
-  slabUsed = 0;
   return slab;
 }

@@ -65,6 +65,10 @@ export class ServerSession implements Session, Receiver {
   #state: State = 'open';
   /** The messages that were admitted and await their turn, for handlers that take one at a time. */
   #current: Batch | undefined;
+  /** The message whose reply is awaited. */
+  #asked: Message | undefined;
+  /** The batch that was handled last: its memory can be used again once its bytes have left. */
+  #handled: Batch | undefined;
   /** What is wrong with the input behind all that is queued. */
   #lastFault: YodelError | undefined;
   /** A handler's promise is pending. */
@@ -116,7 +120,7 @@ export class ServerSession implements Session, Receiver {
     telemetry.counters.connectionsOpen++;
     if (telemetry.watched) telemetry.emit('opened', this);
     this.#connection.start(this);
-    if (handler.open) this.#answer(() => handler.open?.(this));
+    if (handler.open) this.#callOpen(handler);
     this.#settle();
   }
 
@@ -241,6 +245,16 @@ export class ServerSession implements Session, Receiver {
     this.#callClose();
   }
 
+  #callOpen(handler: HandlerObject): void {
+    try {
+      const greeting = handler.open?.(this);
+      if (isPromise(greeting)) this.#await(greeting);
+      else if (!this.ended) this.#outbox.reply(greeting, undefined);
+    } catch (thrown) {
+      this.#handlerFailed(thrown);
+    }
+  }
+
   #callClose(): void {
     try {
       const done = this.#settings.handler.close?.(this, this.#error);
@@ -279,8 +293,10 @@ export class ServerSession implements Session, Receiver {
   /** Handles queued messages until none is left or something makes them wait. */
   #run(): void {
     while (!this.#waiting && !this.#outbox.blocked && !this.ended) {
-      if (this.#current) this.#handleNext(this.#current);
-      else {
+      if (this.#current) {
+        const pending = this.#handleMessages();
+        if (pending) this.#await(pending);
+      } else {
         const batch = this.#intake.first;
         if (!batch) break;
         if (batch.count === 0) this.#meetFault(this.#intake.takeFault());
@@ -324,64 +340,86 @@ export class ServerSession implements Session, Receiver {
       this.#current = batch;
       return;
     }
-    if (handler.batch) this.#answer(() => this.#handleBatch(batch));
+    if (handler.batch) this.#handleBatch(batch);
     this.#checkMessageLimit();
   }
 
-  #handleBatch(batch: Batch): Reply | Promise<Reply> {
-    const reply = this.#settings.handler.batch?.(batch, this);
-    // It may be sent back when its lent bytes are long gone.
-    if (this.#connection.lendsChunks && isPromise(reply)) batch.keep();
-    return reply;
-  }
-
-  #handleNext(current: Batch): void {
-    const message = current.shift();
-    if (current.count === 0) this.#current = undefined;
-    if (!message) return;
-    const { handler } = this.#settings;
-    this.#answer(() => handler.message?.(message, this), message);
-    if (!this.#current) this.#checkMessageLimit();
-    // A handler may answer a few bytes with megabytes: what it has said leaves before it says more.
-    if (this.#outbox.isFull) this.#flush();
-  }
-
-  /** Calls the handler, and sends its reply or waits for it. */
-  #answer(handle: () => Reply | Promise<Reply>, message?: Message): void {
+  #handleBatch(batch: Batch): void {
     try {
-      const reply = handle();
-      if (isPromise(reply)) this.#wait(reply, message);
-      else if (!this.ended) this.#outbox.reply(reply, message);
+      const reply = this.#settings.handler.batch?.(batch, this);
+      if (isPromise(reply)) {
+        // It may be sent back when its lent bytes are long gone.
+        if (this.#connection.lendsChunks) batch.keep();
+        this.#await(reply);
+      } else {
+        if (!this.ended) this.#outbox.reply(reply, undefined);
+        this.#handled = batch;
+      }
     } catch (thrown) {
       this.#handlerFailed(thrown);
     }
   }
 
-  #wait(reply: Promise<Reply>, message: Message | undefined): void {
-    this.#waiting = true;
-    const goOn = (handle: () => Reply) => {
-      this.#waiting = false;
-      this.#lastActive = this.#settings.clock.now();
-      this.#answer(handle, message);
-      this.#run();
-      // The rest of the batch may be answered within the same turn: then all of it leaves in one write.
-      this.#turnSoon();
-    };
-    // Not `reply.then`: what is no real promise may call back at once, and then again.
-    Promise.resolve(reply).then(
-      (value) => {
-        if (this.#state !== 'closed') goOn(() => value);
-      },
-      (thrown: unknown) => {
-        if (this.#state === 'closed') {
-          if (!this.#isAbort(thrown)) this.#handlerFailedLate(thrown);
-          return;
+  /**
+   * Handles one message after another until none is left or something makes them wait. A handler that is asynchronous
+   * ends it: then its promise is returned, and its message stands in `#asked`.
+   */
+  #handleMessages(): Promise<Reply> | undefined {
+    const { handler } = this.#settings;
+    const outbox = this.#outbox;
+    for (let current = this.#current; current && current === this.#current; ) {
+      const message = current.shift() as Message;
+      if (current.count === 0) this.#current = undefined;
+      try {
+        const reply = handler.message?.(message, this);
+        if (isPromise(reply)) {
+          this.#asked = message;
+          return reply;
         }
-        goOn(() => {
-          throw thrown;
-        });
-      },
-    );
+        if (!this.ended) outbox.reply(reply, message);
+      } catch (thrown) {
+        this.#handlerFailed(thrown);
+      }
+      // A handler may answer a few bytes with megabytes: what it has said leaves before it says more.
+      if (outbox.isFull) {
+        this.#flush();
+        if (outbox.blocked) break;
+      }
+    }
+    if (!this.#current) this.#checkMessageLimit();
+    return undefined;
+  }
+
+  /**
+   * Waits for a handler's promise, and for those of the messages behind it: one after the other within this one
+   * function, so that handlers that answer at once cost no chain of promises, and their replies leave in one write.
+   */
+  async #await(first: Promise<Reply>): Promise<void> {
+    this.#waiting = true;
+    let pending: Promise<Reply> | undefined = first;
+    while (pending) {
+      // What was answered before does not wait for what is slow.
+      this.#turnSoon();
+      try {
+        const reply: Reply = await pending;
+        if (this.#state === 'closed') return;
+        if (!this.ended) this.#outbox.reply(reply, this.#asked);
+      } catch (thrown) {
+        if (this.#state === 'closed') return this.#failedAfterClose(thrown);
+        this.#handlerFailed(thrown);
+      }
+      this.#asked = undefined;
+      if (this.#outbox.isFull) this.#flush();
+      pending = this.#outbox.blocked ? undefined : this.#handleMessages();
+    }
+    this.#waiting = false;
+    this.#lastActive = this.#settings.clock.now();
+    if (!this.#current) this.#checkMessageLimit();
+    this.#turn();
+  }
+
+  #failedAfterClose(thrown: unknown): void {
+    if (!this.#isAbort(thrown)) this.#handlerFailedLate(thrown);
   }
 
   /** Whether a handler that was waiting failed only because its session is over, as `signal` told it. */
@@ -474,8 +512,16 @@ export class ServerSession implements Session, Receiver {
 
   #flush(): void {
     const before = this.#connection.unsent;
-    this.#outbox.flush();
-    if (before === 0 && this.#connection.unsent > 0) this.#lastTaken = this.#settings.clock.now();
+    try {
+      this.#outbox.flush();
+    } catch (thrown) {
+      // A handler's reply that cannot be sent: replies are checked many at a time.
+      this.#handlerFailed(thrown);
+    }
+    const { unsent } = this.#connection;
+    if (before === 0 && unsent > 0) this.#lastTaken = this.#settings.clock.now();
+    if (this.#handled && unsent === 0) this.#handled.release();
+    this.#handled = undefined;
   }
 
   /** After every event: writes, decides whether to read on, and sees to the deadlines. */
@@ -551,7 +597,7 @@ export class ServerSession implements Session, Receiver {
 }
 
 function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
 }
 
 /** The peer gets to know nothing of the handler's insides: only `cause` tells of them. */

@@ -3,6 +3,7 @@ import * as net from 'node:net';
 import { type Address, TcpAddress } from '../address.ts';
 import { systemError } from '../errors.ts';
 import { Queue } from '../queue.ts';
+import { lendReads, readBuffer, readsCanBeLent } from './lent-reads.ts';
 import type { Connection, Listener, ListenOptions, Receiver, Transport } from './transport.ts';
 import { removeStaleSocket, whyNotListening } from './unix-socket.ts';
 
@@ -20,14 +21,22 @@ const largestWrite = 65_536;
  */
 const endMayBeReset = Number(process.versions.uv?.split('.')[1] ?? 0) < 52;
 const nothing = Buffer.alloc(0);
+/** Room for one whole read. */
+const slabSize = 65_536;
 
 /** `node:net`, with half-open connections allowed and Nagle's algorithm off. */
 export const nodeTransport: Transport = { connect, listen };
 
+/** Lent bytes are copied to here on their way out; the stream may keep them. */
+let slab = Buffer.alloc(0);
+let slabUsed = 0;
+/** Whether {@link lendReads} may be used: known before the first connection is. */
+let lends = false;
+
 class NodeConnection implements Connection {
   readonly local: Address;
   readonly peer: Address;
-  readonly lendsChunks = false;
+  lendsChunks = false;
   readonly #socket: net.Socket;
   readonly #queue = new Queue<Uint8Array>();
   /** What is left of the write at the front of the queue. */
@@ -62,10 +71,16 @@ class NodeConnection implements Connection {
     const data = (chunk: Buffer) => {
       if (!this.#letGo) receiver.onData(chunk);
     };
+    // What was read before `start`, and a socket that is gone, must go the public way.
+    this.lendsChunks = lends && socket.readableLength === 0 && !socket.readableEnded && !socket.destroyed;
+    if (this.lendsChunks) lendReads(socket, data);
+    // Paused before, it only did not flow; now its reading has to be stopped.
+    if (this.lendsChunks && socket.isPaused()) socket.pause();
     const ended = () => {
       if (!this.#letGo) this.#tellEnded(receiver);
     };
     const closed = () => receiver.onClose(this.#error);
+    // Without lent reads this is how they come; with them it only makes the stream flow, so that it tells of its end.
     socket.on('data', data);
     // A peer that ended or broke off before `start` has had its events already.
     if (socket.readableEnded) queueMicrotask(ended);
@@ -76,7 +91,13 @@ class NodeConnection implements Connection {
 
   write(bytes: Uint8Array): void {
     if (this.#ending || this.#socket.destroyed || bytes.length === 0) return;
-    this.#queue.push(bytes);
+    const isLent = bytes.buffer === readBuffer.buffer;
+    if (bytes.length <= largestWrite && this.#queued === 0 && this.#socket.writableLength === 0) {
+      this.#hand(isLent ? copyToSlab(bytes) : bytes);
+      this.#waiting = this.unsent;
+      return;
+    }
+    this.#queue.push(isLent ? Buffer.from(bytes) : bytes);
     this.#queued += bytes.length;
     this.#send();
   }
@@ -129,17 +150,29 @@ class NodeConnection implements Connection {
 
   /** Hands on as much as goes without waiting; the rest follows when that is through. */
   #send(): void {
-    while (this.#queued > 0 && this.#socket.writableLength === 0) this.#socket.write(this.#nextPiece(), this.#sent);
+    while (this.#queued > 0 && this.#socket.writableLength === 0) this.#hand(this.#nextPiece());
     this.#waiting = this.unsent;
     if (this.#ending && this.#queued === 0 && !this.#socket.writableEnded) this.#socket.end();
   }
 
-  /** Called for every write, also for those that went through at once: `unsent` tells whether anything has gone since. */
-  readonly #sent = (error?: Error | null): void => {
+  /** Hands one piece to the socket, which most often takes it at once. */
+  #hand(piece: Uint8Array): void {
+    const socket = this.#socket;
+    socket.write(piece);
+    if (socket.writableLength === 0) {
+      // Nobody holds it any more: its place in the slab, if it has one, is the next one's.
+      if (piece.buffer === slab.buffer) slabUsed = piece.byteOffset;
+    } else {
+      // A write of nothing is through when the one before it is. To ask only now costs less than to be told each time.
+      socket.write(nothing, (error) => this.#sent(error));
+    }
+  }
+
+  #sent(error?: Error | null): void {
     if (error || this.#socket.destroyed || this.unsent >= this.#waiting) return;
     this.#send();
     this.#receiver?.onDrain();
-  };
+  }
 
   #nextPiece(): Uint8Array {
     const first = (this.#rest ?? this.#queue.shift()) as Uint8Array;
@@ -151,33 +184,56 @@ class NodeConnection implements Connection {
   }
 }
 
-function connect(address: Address, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Connection> {
+/** A copy that the stream may keep. */
+function copyToSlab(bytes: Uint8Array): Uint8Array {
+  if (bytes.length > slab.length - slabUsed) {
+    slab = Buffer.allocUnsafeSlow(slabSize);
+    slabUsed = 0;
+  }
+  const start = slabUsed;
+  slabUsed += bytes.length;
+  slab.set(bytes, start);
+  return slab.subarray(start, slabUsed);
+}
+
+async function learnWhetherToLend(): Promise<void> {
+  lends = await readsCanBeLent();
+}
+
+async function connect(address: Address, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Connection> {
   signal?.throwIfAborted();
+  const learned = learnWhetherToLend();
   const socket = net.connect({
     ...(address.scheme === 'unix' ? { path: address.path } : { host: address.host, port: address.port }),
     allowHalfOpen: true,
     noDelay: true,
   });
-  return new Promise((resolve, reject) => {
+  const connected = await new Promise<Connection>((resolve, reject) => {
     const settle = (finish: () => void) => {
       signal?.removeEventListener('abort', aborted);
-      socket.off('error', failed).off('connect', connected);
+      socket.off('error', failed).off('connect', opened);
       finish();
     };
-    const connected = () => settle(() => resolve(connectionOf(socket, address)));
+    const opened = () => settle(() => resolve(connectionOf(socket, address)));
     const failed = (error: Error) => settle(() => reject(systemError(`cannot connect to ${address}`, error)));
     const aborted = () =>
       settle(() => {
         socket.on('error', ignore).destroy();
         reject(signal?.reason);
       });
-    socket.on('connect', connected).on('error', failed);
+    socket.on('connect', opened).on('error', failed);
     signal?.addEventListener('abort', aborted);
   });
+  await learned;
+  if (signal?.aborted) {
+    connected.abort();
+    throw signal.reason;
+  }
+  return connected;
 }
 
 async function listen(address: Address, options: ListenOptions): Promise<Listener> {
-  await removeStaleSocket(address, connect);
+  await Promise.all([removeStaleSocket(address, connect), learnWhetherToLend()]);
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     options.accept(connectionOf(socket, address));
   });

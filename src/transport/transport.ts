@@ -31,8 +31,8 @@ export interface Connection {
   /** The other side's address. A Unix socket's client has no path of its own: then it is the listener's. */
   readonly peer: Address;
   /**
-   * Whether `onData` lends its chunk for the call only: the bytes will be overwritten afterwards. If so, `write`
-   * copies what it cannot hand on at once, so that a lent chunk may be written back.
+   * Whether `onData` lends its chunk for the call only: the bytes will be overwritten afterwards. `write` copies of a
+   * lent chunk what it cannot hand on at once, so that it may be written back. Known from `start` on.
    */
   readonly lendsChunks: boolean;
   /**
@@ -44,9 +44,9 @@ export interface Connection {
   /** Begins to receive. To be called once. */
   start(receiver: Receiver): void;
   /**
-   * Sends bytes after all earlier ones. It always takes all of them: look at `unsent` before you write more. Unless
-   * the connection lends its chunks, the bytes must not change any more. Does nothing once the connection is ended,
-   * aborted or closed.
+   * Sends bytes after all earlier ones. It always takes all of them: look at `unsent` before you write more. The bytes
+   * must not change any more until `unsent` is 0, which it most often is when `write` returns. Does nothing once the
+   * connection is ended, aborted or closed.
    */
   write(bytes: Uint8Array): void;
   /** Stops `onData` until `resume`: the peer will be slowed down by the network's own flow control. */

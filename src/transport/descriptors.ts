@@ -1,0 +1,19 @@
+/** How many descriptors (open files, sockets) this process may have. */
+import { readFileSync } from 'node:fs';
+
+/**
+ * The limit that `ulimit -n` shows; both runtimes raise it to the hard limit when they start. Undefined where the system
+ * has no `/proc`.
+ *
+ * Whoever accepts connections has to stay below it: at the limit Node closes each new connection without a word
+ * (libuv's way out), and Bun's listener keeps a core busy with trying until a descriptor is free.
+ */
+export function descriptorLimit(): number | undefined {
+  try {
+    const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? [];
+    return soft === undefined ? undefined : Number(soft);
+  } catch {
+    // Not Linux, or /proc is not mounted.
+    return undefined;
+  }
+}

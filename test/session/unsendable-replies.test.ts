@@ -1,0 +1,14 @@
+import { expect, it } from 'vitest';
+import { Scene } from './scene.ts';
+
+it('a reply that is no line ends the session, after the replies before it', async () => {
+  const failed: string[] = [];
+  const scene = await Scene.open({
+    handler: ({ text }) => (text === 'b' ? 'two\nlines' : text),
+    telemetry: { handlerFailed: (_session, error) => void failed.push(String(error.cause)) },
+  });
+  const peer = await scene.connect();
+  expect(await peer.says('a\nb\nc\n')).toBe('a\nerror: the handler failed on the server\n');
+  await peer.ends();
+  expect(failed.join()).toContain('line feed at offset 3');
+});

@@ -1,0 +1,16 @@
+import { expect, it } from 'vitest';
+import { describeTransport } from './contract.ts';
+import { socketPlaces, unix } from './places.ts';
+import { describeUnixSockets } from './unix-sockets.ts';
+
+// Before the transport is loaded: what a Node would do whose sockets cannot be made to lend their reads.
+process.env.YODEL_NODE_READS = 'public';
+const { nodeTransport } = await import('../../src/transport/node.ts');
+const { readsCanBeLent } = await import('../../src/transport/lent-reads.ts');
+
+it('reads are not lent here', async () => {
+  expect(await readsCanBeLent()).toBe(false);
+});
+
+describeTransport('node:net by its public events', () => nodeTransport, socketPlaces);
+describeUnixSockets('node:net by its public events', () => nodeTransport, unix);
