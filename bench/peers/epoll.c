@@ -1,7 +1,9 @@
-// The physical limit: an epoll echo server in C, one thread, no framing, no checks. Every other contender is measured
-// against it.
+// The physical limit: an epoll server in C, one thread, no framing, no checks. Every other contender is measured against it.
 //
-// usage: epoll PORT      (0 takes a free one; prints "listening on PORT")
+// usage: epoll PORT [echo|upper|fanout]     (0 takes a free port; prints "listening on 127.0.0.1:PORT")
+//
+//   echo    (default) sends back what comes         upper   the same in capitals, a to z only
+//   fanout  sends what comes to all other clients
 #define _GNU_SOURCE
 #include <errno.h>
 #include <netinet/in.h>
@@ -16,44 +18,67 @@
 
 enum { CHUNK = 65536, EVENTS = 512 };
 
-// What a client has not taken yet. Most connections never have any.
 struct connection {
   int fd;
-  int ended;
-  char *unsent;
+  char *unsent;  // what the client has not taken yet; most never have any
   size_t from, to;
 };
 
+// What is done with a chunk. Returns -1 when its sender is gone.
+typedef int on_chunk(struct connection *c, char *bytes, size_t size);
+
 static char chunk[CHUNK];
 static int queue;
+static int reads_while_unsent;  // a client of fanout that is behind still gets to speak
+static struct connection **clients;
+static size_t client_count, client_room;
 
 static void fail(const char *what) {
   perror(what);
   exit(1);
 }
 
+static void add(struct connection *c) {
+  if (client_count == client_room) {
+    client_room = client_room ? client_room * 2 : 64;
+    clients = realloc(clients, client_room * sizeof *clients);
+  }
+  clients[client_count++] = c;
+}
+
 static void drop(struct connection *c) {
+  for (size_t i = 0; i < client_count; i++) {
+    if (clients[i] == c) clients[i--] = clients[--client_count];
+  }
   close(c->fd);
   free(c->unsent);
   free(c);
 }
 
 static void watch(struct connection *c, int op) {
-  struct epoll_event event = {.events = c->unsent ? EPOLLOUT : EPOLLIN, .data.ptr = c};
+  unsigned reading = !c->unsent || reads_while_unsent ? EPOLLIN : 0;
+  struct epoll_event event = {.events = reading | (c->unsent ? EPOLLOUT : 0), .data.ptr = c};
   if (epoll_ctl(queue, op, c->fd, &event) < 0) fail("epoll_ctl");
 }
 
-// Sends what fits; keeps the rest and stops reading until it has gone. Returns -1 when the client is gone.
-static int send_back(struct connection *c, const char *bytes, size_t size) {
-  ssize_t sent = send(c->fd, bytes, size, MSG_NOSIGNAL);
-  if (sent < 0 && errno != EAGAIN) return -1;
-  if (sent < 0) sent = 0;
-  if ((size_t)sent == size) return 0;
-  c->unsent = malloc(size - sent);
-  memcpy(c->unsent, bytes + sent, size - sent);
-  c->from = 0;
-  c->to = size - sent;
-  watch(c, EPOLL_CTL_MOD);
+static void keep(struct connection *c, const char *bytes, size_t size) {
+  int first = !c->unsent;
+  if (first) c->from = c->to = 0;
+  c->unsent = realloc(c->unsent, c->to + size);
+  memcpy(c->unsent + c->to, bytes, size);
+  c->to += size;
+  if (first) watch(c, EPOLL_CTL_MOD);
+}
+
+// Sends what fits and keeps the rest.
+static int send_to(struct connection *c, const char *bytes, size_t size) {
+  ssize_t sent = 0;
+  if (!c->unsent) {
+    sent = send(c->fd, bytes, size, MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN) return -1;
+    if (sent < 0) sent = 0;
+  }
+  if ((size_t)sent < size) keep(c, bytes + sent, size - sent);
   return 0;
 }
 
@@ -68,14 +93,29 @@ static int writable(struct connection *c) {
   return 0;
 }
 
-static int readable(struct connection *c) {
+static int echo(struct connection *c, char *bytes, size_t size) { return send_to(c, bytes, size); }
+
+static int upper(struct connection *c, char *bytes, size_t size) {
+  for (size_t i = 0; i < size; i++) bytes[i] -= bytes[i] >= 'a' && bytes[i] <= 'z' ? 'a' - 'A' : 0;
+  return send_to(c, bytes, size);
+}
+
+static int fanout(struct connection *from, char *bytes, size_t size) {
+  for (size_t i = 0; i < client_count; i++) {
+    // One that is gone is told of by epoll, and dropped then.
+    if (clients[i] != from) send_to(clients[i], bytes, size);
+  }
+  return 0;
+}
+
+static int readable(struct connection *c, on_chunk *handle) {
   ssize_t got = recv(c->fd, chunk, CHUNK, 0);
   if (got == 0) return -1;
   if (got < 0) return errno == EAGAIN ? 0 : -1;
-  return send_back(c, chunk, got);
+  return handle(c, chunk, got);
 }
 
-static void accept_all(int listener) {
+static void accept_all(int listener, on_chunk *handle) {
   for (;;) {
     int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
     if (fd < 0) return;
@@ -83,8 +123,32 @@ static void accept_all(int listener) {
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     struct connection *c = calloc(1, sizeof *c);
     c->fd = fd;
+    if (handle == fanout) add(c);
     watch(c, EPOLL_CTL_ADD);
   }
+}
+
+static int listen_at(int port) {
+  int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  int on = 1;
+  setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  struct sockaddr_in address = {
+      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t length = sizeof address;
+  if (bind(listener, (struct sockaddr *)&address, length) < 0) fail("bind");
+  if (listen(listener, 4096) < 0) fail("listen");
+  getsockname(listener, (struct sockaddr *)&address, &length);
+  printf("listening on 127.0.0.1:%d\n", ntohs(address.sin_port));
+  fflush(stdout);
+  return listener;
+}
+
+static on_chunk *handler_named(const char *name) {
+  if (!strcmp(name, "upper")) return upper;
+  if (!strcmp(name, "fanout")) return fanout;
+  if (!strcmp(name, "echo")) return echo;
+  fprintf(stderr, "epoll: the modes are echo, upper and fanout\n");
+  exit(1);
 }
 
 int main(int argc, char **argv) {
@@ -93,19 +157,9 @@ int main(int argc, char **argv) {
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
 
-  int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-  int on = 1;
-  setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  struct sockaddr_in address = {.sin_family = AF_INET,
-                                .sin_port = htons(argc > 1 ? atoi(argv[1]) : 0),
-                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t length = sizeof address;
-  if (bind(listener, (struct sockaddr *)&address, length) < 0) fail("bind");
-  if (listen(listener, 4096) < 0) fail("listen");
-  getsockname(listener, (struct sockaddr *)&address, &length);
-  printf("listening on 127.0.0.1:%d\n", ntohs(address.sin_port));
-  fflush(stdout);
-
+  on_chunk *handle = handler_named(argc > 2 ? argv[2] : "echo");
+  reads_while_unsent = handle == fanout;
+  int listener = listen_at(argc > 1 ? atoi(argv[1]) : 0);
   queue = epoll_create1(0);
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
   epoll_ctl(queue, EPOLL_CTL_ADD, listener, &event);
@@ -114,8 +168,13 @@ int main(int argc, char **argv) {
     int ready = epoll_wait(queue, events, EVENTS, -1);
     for (int i = 0; i < ready; i++) {
       struct connection *c = events[i].data.ptr;
-      if (!c) accept_all(listener);
-      else if ((c->unsent ? writable(c) : readable(c)) < 0) drop(c);
+      if (!c) {
+        accept_all(listener, handle);
+        continue;
+      }
+      int gone = (events[i].events & EPOLLOUT) && c->unsent && writable(c) < 0;
+      if (!gone && (events[i].events & ~EPOLLOUT)) gone = readable(c, handle) < 0;
+      if (gone) drop(c);
     }
   }
 }

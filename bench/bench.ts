@@ -1,0 +1,147 @@
+/**
+ * `npm run bench`: yodel beside its peers. README.md says what is measured and how.
+ *
+ * Progress goes to stderr, the tables at the end to stdout, and the results into bench/results/.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { build } from './build.ts';
+import { type Contender, contenders } from './contenders.ts';
+import { chooseCores, describeMachine, mostDescriptors } from './machine.ts';
+import { capture } from './processes.ts';
+import { type Results, renderTable, writeResults } from './results.ts';
+import { runAll } from './rounds.ts';
+import { reference, summarise } from './summary.ts';
+import { type Workload, workloads } from './workloads.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+const usage = `Usage: npm run bench -- [options]
+
+Builds and runs yodel beside its peers, and writes tables and charts.
+
+Options:
+  --workload NAME     only this workload; may be given several times, or as NAME,NAME
+  --contender NAME    only this contender, likewise; ${reference} always takes part, all ratios are to it
+  --rounds NUMBER     how often everything is measured (default: 3)
+  --seconds NUMBER    how long each measurement takes (default: 0.8)
+  --quick             one short round, to see that everything works
+  --output FOLDER     where the results go (default: bench/results)
+  --list              name the workloads and contenders, and end
+  --help
+`;
+
+const { values: flags } = parseFlags();
+
+if (flags.help) process.stdout.write(usage);
+else if (flags.list) list();
+else await main();
+
+function parseFlags() {
+  try {
+    return parseArgs({
+      options: {
+        workload: { type: 'string', multiple: true },
+        contender: { type: 'string', multiple: true },
+        rounds: { type: 'string' },
+        seconds: { type: 'string' },
+        quick: { type: 'boolean', default: false },
+        output: { type: 'string', default: `${root}bench/results` },
+        list: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    });
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+}
+
+function list(): void {
+  const lines = (items: readonly { name: string; title: string }[]) =>
+    items.map(({ name, title }) => `  ${name.padEnd(16)} ${title}\n`).join('');
+  process.stdout.write(`Workloads:\n${lines(workloads)}\nContenders:\n${lines(contenders)}`);
+}
+
+async function main(): Promise<void> {
+  const wanted: readonly Workload[] = chosen('workload', workloads, flags.workload);
+  const named = chosen('contender', contenders, flags.contender);
+  const competing = contenders.filter((one) => named.includes(one) || one.name === reference);
+  const { quick } = flags;
+  const rounds = Math.ceil(numberOf('rounds', quick ? 1 : 3));
+  const seconds = numberOf('seconds', quick ? 0.2 : 0.8);
+  if (process.platform !== 'linux') refuse('the load generator and the measuring of processes need Linux');
+  if (!existsSync(`${root}dist/cli/yodel.cjs`)) refuse('yodel is not built: npm run build');
+
+  const progress = (text: string) => void process.stderr.write(text);
+  progress('building');
+  const { contenders: ready, leftOut, versions } = await build(competing);
+  progress(`: ${ready.map(({ name }) => name).join(', ')}\n`);
+  for (const { contender, reason } of leftOut) progress(`left out: ${contender.name} (${reason})\n`);
+  if (!ready.some(({ name }) => name === reference)) refuse(`${reference} cannot be built, and all ratios are to it`);
+
+  const cores = await chooseCores();
+  if (!cores) progress('one core only, or no taskset: server and load share all cores\n');
+  const settings = {
+    cores,
+    seconds,
+    warmUpSeconds: quick ? 0.1 : 0.2,
+    idleConnections: Math.min(quick ? 500 : 10_000, mostDescriptors() - 300),
+    starts: quick ? 2 : 5,
+  };
+  const runs = await runAll({
+    rounds,
+    workloads: wanted,
+    contenders: ready,
+    settings,
+    repeats: quick ? 0 : 0.2,
+    progress,
+  });
+  const results: Results = {
+    date: new Date().toISOString(),
+    yodel: await describeYodel(),
+    machine: describeMachine(cores),
+    versions,
+    settings: { ...settings, rounds, quick },
+    leftOut,
+    tables: summarise(runs, wanted, ready, leftOut),
+    runs,
+  };
+  writeResults(flags.output, results);
+  process.stdout.write(`\n${results.tables.map((table) => renderTable(table, results.settings)).join('\n')}`);
+  progress(`\nwritten to ${flags.output}\n`);
+}
+
+/** The items that are named, or all when none is. */
+function chosen<Item extends Workload | Contender>(
+  what: string,
+  items: readonly Item[],
+  given: readonly string[] | undefined,
+): readonly Item[] {
+  if (!given) return items;
+  const names = given.flatMap((text) => text.split(',')).filter(Boolean);
+  const unknown = names.find((name) => !items.some((item) => item.name === name));
+  if (unknown !== undefined) refuse(`no ${what} "${unknown}"; there are ${items.map(({ name }) => name).join(', ')}`);
+  return items.filter(({ name }) => names.includes(name));
+}
+
+function numberOf(flag: 'rounds' | 'seconds', otherwise: number): number {
+  const text = flags[flag];
+  const number = text === undefined ? otherwise : Number(text);
+  if (!(number > 0) || !Number.isFinite(number)) refuse(`--${flag} needs a number above 0, not "${text}"`);
+  return number;
+}
+
+async function describeYodel(): Promise<Results['yodel']> {
+  const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { version: string };
+  const git = async (...args: string[]) => await capture(['git', ...args], { withinMs: 5000, cwd: root });
+  const { stdout: commit, status } = await git('rev-parse', '--short', 'HEAD');
+  if (status !== 0) return { version, commit: 'unknown' };
+  const { stdout: changes } = await git('status', '--porcelain', '--untracked-files=no', '--', 'src', 'bench');
+  return { version, commit: changes.trim() ? `${commit.trim()} with changes` : commit.trim() };
+}
+
+function refuse(why: string): never {
+  process.stderr.write(`bench: ${why}\n`);
+  process.exit(2);
+}

@@ -1,0 +1,121 @@
+/** Builds what is measured, and finds out what is missing. */
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Command, type Contender, gcc, type Tool } from './contenders.ts';
+import { capture } from './processes.ts';
+
+/** All products go here; git ignores it. */
+export const buildFolder: string = fileURLToPath(new URL('build', import.meta.url));
+export const loadGenerator: string = join(buildFolder, 'load');
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+
+export interface LeftOut {
+  readonly contender: Contender;
+  readonly reason: string;
+}
+
+export interface Built {
+  readonly contenders: readonly Contender[];
+  readonly leftOut: readonly LeftOut[];
+  /** Tool, or crate, to version. */
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/**
+ * Builds the load generator and these contenders. Those that cannot be built are left out, with the reason.
+ *
+ * @throws Error when the load generator cannot be built: nothing can be measured then
+ */
+export async function build(wanted: readonly Contender[]): Promise<Built> {
+  mkdirSync(buildFolder, { recursive: true });
+  const versions: Record<string, string> = {};
+  const noGcc = await missing(gcc, versions);
+  if (noGcc) throw new Error(`the load generator needs a C compiler: ${noGcc}`);
+  const failure = await compile(['gcc', '-O2', '-o', fresh(loadGenerator), `${here}load/load.c`], loadGenerator);
+  if (failure) throw new Error(`the load generator cannot be built: ${failure}`);
+
+  const contenders: Contender[] = [];
+  const leftOut: LeftOut[] = [];
+  for (const contender of wanted) {
+    const reason = await whyNot(contender, versions);
+    if (reason) leftOut.push({ contender, reason });
+    else contenders.push(contender);
+  }
+  return { contenders, leftOut, versions };
+}
+
+/** Finds the tools of a contender and builds it. Says why it cannot take part, if it cannot. */
+async function whyNot({ name, tools, build: recipe }: Contender, versions: Record<string, string>) {
+  for (const tool of tools) {
+    const reason = await missing(tool, versions);
+    if (reason) return reason;
+  }
+  if (!recipe) return undefined;
+  const source = here + recipe.source;
+  const product = join(buildFolder, name);
+  switch (recipe.by) {
+    case 'gcc':
+      return await compile(['gcc', '-O3', '-o', fresh(product), source], product);
+    case 'rustc':
+      return await compile(['rustc', '-C', 'opt-level=3', '-o', fresh(product), source], product);
+    case 'go':
+      return await compile(['go', 'build', '-o', fresh(product), source], product);
+    case 'cargo':
+      return await buildCrate(source, name, versions);
+  }
+}
+
+/** Notes the tool's version, or says how to get it. */
+async function missing(tool: Tool, versions: Record<string, string>): Promise<string | undefined> {
+  if (versions[tool.name] !== undefined) return undefined;
+  const { status, stdout, stderr } = await capture(tool.version, { withinMs: 20_000 });
+  if (status !== 0) return `no ${tool.name}: ${tool.install}`;
+  versions[tool.name] = /\d+(\.\d+)+[\w.+-]*/.exec(stdout + stderr)?.[0] ?? 'unknown';
+  return undefined;
+}
+
+/** Where a product is written before it takes its place: one that is running elsewhere stays as it is. */
+const fresh = (product: string) => `${product}.${process.pid}`;
+
+/** Runs a compiler that writes a fresh product. Says what went wrong, if anything did. */
+async function compile(command: Command, product: string): Promise<string | undefined> {
+  const reason = await fails(command);
+  if (!reason) renameSync(fresh(product), product);
+  return reason;
+}
+
+async function fails(command: Command, cwd?: string): Promise<string | undefined> {
+  const { status, stderr, timedOut } = await capture(command, { withinMs: 180_000, ...(cwd ? { cwd } : {}) });
+  if (timedOut) return `${command[0]} took longer than three minutes`;
+  if (status === 0) return undefined;
+  const lines = stderr.trim().split('\n');
+  return `${command[0]} failed: ${lines.find((line) => /error/i.test(line)) ?? lines.at(-1) ?? `status ${status}`}`;
+}
+
+/** Where Debian's packages keep crates. They are used when they are there, as they need no network. */
+const debianCrates = '/usr/share/cargo/registry';
+
+/** In a copy, so that what cargo writes beside the manifest does not land among the sources. */
+async function buildCrate(source: string, name: string, versions: Record<string, string>) {
+  const product = join(buildFolder, name);
+  const folder = join(buildFolder, 'crates', name);
+  cpSync(source, folder, { recursive: true, preserveTimestamps: true });
+  const hasCrates =
+    existsSync(debianCrates) && readdirSync(debianCrates).some((crate) => crate.startsWith('tokio-util-'));
+  const offline = [
+    '--offline',
+    ...['--config', 'source.crates-io.replace-with="debian"'],
+    ...['--config', `source.debian.directory="${debianCrates}"`],
+  ];
+  const reason = await fails(['cargo', 'build', '--release', ...(hasCrates ? offline : [])], folder);
+  if (reason) return reason;
+  cpSync(join(folder, 'target', 'release', name), fresh(product));
+  renameSync(fresh(product), product);
+  const lock = readFileSync(join(folder, 'Cargo.lock'), 'utf8');
+  for (const crate of ['tokio', 'tokio-util']) {
+    versions[crate] = new RegExp(`name = "${crate}"\nversion = "(.*)"`).exec(lock)?.[1] ?? 'unknown';
+  }
+  return undefined;
+}

@@ -1,0 +1,222 @@
+/** Who is measured: plain data. What each one is, and why in this form, stands in README.md. */
+import { fileURLToPath } from 'node:url';
+import type { Service } from './workloads.ts';
+
+/** A program that a contender needs. */
+export interface Tool {
+  readonly name: string;
+  /** Prints its version and ends with status 0, if it is there. */
+  readonly version: readonly [string, ...string[]];
+  readonly install: string;
+}
+
+/** What a server's command is made from. */
+export interface Given {
+  readonly port: number;
+  /** In bytes. Only the workload with 1 MiB goes beyond 64 KiB. */
+  readonly longestMessage: number;
+  readonly clients: number;
+}
+
+export type Command = readonly [string, ...string[]];
+
+export interface Contender {
+  readonly name: string;
+  readonly title: string;
+  readonly kind: 'reference' | 'yodel' | 'plain' | 'peer';
+  readonly tools: readonly Tool[];
+  /** A source below bench/, and the tool that builds it to bench/build/NAME. */
+  readonly build?: { readonly by: 'gcc' | 'rustc' | 'go' | 'cargo'; readonly source: string };
+  readonly serves: { readonly [service in Service]?: (given: Given) => Command };
+  /** Workloads that it cannot do although it has the service, and why. */
+  readonly except?: { readonly [workload: string]: string };
+  /** It starts processes that come and go, so that nobody can tell how much processor time is its own. */
+  readonly forks?: true;
+  /** How its clients subscribe and publish. Default: lines. */
+  readonly dialect?: 'redis' | 'nats';
+}
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const peer = (file: string) => `${here}peers/${file}`;
+const handler = (file: string) => `${here}handlers/${file}`;
+const built = (name: string) => `${here}build/${name}`;
+const command = fileURLToPath(new URL('../dist/cli/yodel.cjs', import.meta.url));
+const python = process.env.PYTHON ?? '/usr/bin/python3';
+
+export const gcc: Tool = { name: 'gcc', version: ['gcc', '--version'], install: 'apt-get install gcc libc6-dev' };
+const rustc: Tool = { name: 'rustc', version: ['rustc', '--version'], install: 'https://rustup.rs' };
+const cargo: Tool = {
+  name: 'cargo',
+  version: ['cargo', '--version'],
+  install:
+    'https://rustup.rs; without crates.io: apt-get install librust-tokio-dev librust-tokio-util-dev librust-futures-dev',
+};
+const go: Tool = { name: 'go', version: ['go', 'version'], install: 'apt-get install golang-go' };
+const node: Tool = { name: 'node', version: ['node', '--version'], install: 'npm install' };
+const bun: Tool = { name: 'bun', version: ['bun', '--version'], install: 'npm install' };
+const builtCommand: Tool = { name: 'yodel', version: ['node', command, '--version'], install: 'npm run build' };
+const pythonTool: Tool = { name: 'python', version: [python, '--version'], install: 'apt-get install python3' };
+const uvloop: Tool = {
+  name: 'uvloop',
+  version: [python, '-c', 'import uvloop; print(uvloop.__version__)'],
+  install: 'apt-get install python3-uvloop (PYTHON=… names another interpreter)',
+};
+const ncat: Tool = { name: 'ncat', version: ['ncat', '--version'], install: 'apt-get install ncat' };
+const socat: Tool = { name: 'socat', version: ['socat', '-V'], install: 'apt-get install socat' };
+const redis: Tool = { name: 'redis', version: ['redis-server', '--version'], install: 'apt-get install redis-server' };
+const nats: Tool = { name: 'nats', version: ['nats-server', '--version'], install: 'apt-get install nats-server' };
+
+/** In the order in which they are named; each round begins with another one. */
+export const contenders: readonly Contender[] = [
+  {
+    name: 'c-epoll',
+    title: 'C, epoll',
+    kind: 'reference',
+    tools: [gcc],
+    build: { by: 'gcc', source: 'peers/epoll.c' },
+    serves: {
+      echo: ({ port }) => [built('c-epoll'), `${port}`],
+      upper: ({ port }) => [built('c-epoll'), `${port}`, 'upper'],
+      'upper-async': ({ port }) => [built('c-epoll'), `${port}`, 'upper'],
+      'fan-out': ({ port }) => [built('c-epoll'), `${port}`, 'fanout'],
+    },
+  },
+  yodelOn('node', node),
+  yodelOn('bun', bun),
+  {
+    name: 'rust-threads',
+    title: 'Rust, threads',
+    kind: 'peer',
+    tools: [rustc],
+    build: { by: 'rustc', source: 'peers/threads.rs' },
+    serves: { echo: ({ port }) => [built('rust-threads'), `${port}`] },
+  },
+  {
+    name: 'tokio-lines',
+    title: 'tokio, LinesCodec',
+    kind: 'peer',
+    tools: [cargo],
+    build: { by: 'cargo', source: 'peers/tokio-lines' },
+    serves: modes(built('tokio-lines'), ['echo', 'upper', 'upper-async']),
+  },
+  {
+    name: 'go-bufio',
+    title: 'Go, bufio',
+    kind: 'peer',
+    tools: [go],
+    build: { by: 'go', source: 'peers/go/lines.go' },
+    serves: modes(built('go-bufio'), ['echo', 'upper']),
+    except: { 'transform-async': 'Go has no async functions' },
+  },
+  {
+    name: 'uvloop',
+    title: 'asyncio, uvloop',
+    kind: 'peer',
+    tools: [pythonTool, uvloop],
+    serves: modes([python, peer('lines.py')], ['echo', 'upper', 'upper-async']),
+  },
+  {
+    name: 'ncat',
+    title: 'ncat -e /bin/cat',
+    kind: 'peer',
+    tools: [ncat],
+    forks: true,
+    serves: { echo: ({ port }) => ['ncat', '-lk', '-e', '/bin/cat', '127.0.0.1', `${port}`] },
+    except: {
+      huge: 'it stands still once the pipe to cat is full',
+      idle: 'a process for each connection',
+    },
+  },
+  {
+    name: 'socat',
+    title: 'socat fork PIPE',
+    kind: 'peer',
+    tools: [socat],
+    forks: true,
+    serves: {
+      echo: ({ port }) => ['socat', `TCP-LISTEN:${port},bind=127.0.0.1,reuseaddr,backlog=128,nodelay,fork`, 'PIPE'],
+    },
+    except: { idle: 'a process for each connection' },
+  },
+  {
+    name: 'node-plain',
+    title: 'plain node:net',
+    kind: 'plain',
+    tools: [node],
+    serves: modes(['node', peer('node-plain.mjs')], ['echo', 'fan-out']),
+  },
+  {
+    name: 'node-lines',
+    title: 'plain node:net, lines',
+    kind: 'plain',
+    tools: [node],
+    serves: modes(['node', peer('node-lines.mjs')], ['echo', 'upper', 'upper-async']),
+  },
+  {
+    name: 'bun-plain',
+    title: 'plain Bun.listen',
+    kind: 'plain',
+    tools: [bun],
+    serves: modes(['bun', peer('bun-plain.mjs')], ['echo', 'fan-out']),
+  },
+  {
+    name: 'redis',
+    title: 'Redis',
+    kind: 'peer',
+    tools: [redis],
+    serves: {
+      'fan-out': ({ port }) => ['redis-server', '--bind', '127.0.0.1', '--port', `${port}`, '--save', ''],
+    },
+    dialect: 'redis',
+  },
+  {
+    name: 'nats',
+    title: 'NATS',
+    kind: 'peer',
+    tools: [nats],
+    serves: { 'fan-out': ({ port }) => ['nats-server', '-a', '127.0.0.1', '-p', `${port}`] },
+    dialect: 'nats',
+  },
+];
+
+/** The built command, as a user runs it. Its limits are raised only where a workload goes beyond them. */
+function yodelOn(runtime: 'node' | 'bun', tool: Tool): Contender {
+  const serve =
+    (what: string) =>
+    ({ port, longestMessage, clients }: Given): Command => [
+      runtime,
+      command,
+      'serve',
+      what,
+      '--quiet',
+      ...['--listen', `127.0.0.1:${port}`],
+      ...(longestMessage > 65_536
+        ? ['--max-message', `${longestMessage}`, '--high-water-mark', `${longestMessage}`]
+        : []),
+      // One more than the default has room for: the first client of all is still leaving.
+      ...(clients >= 10_000 ? ['--max-connections', `${clients + 100}`] : []),
+    ];
+  return {
+    name: `yodel-${runtime}`,
+    title: `yodel on ${runtime === 'node' ? 'Node' : 'Bun'}`,
+    kind: 'yodel',
+    tools: [tool, builtCommand],
+    serves: {
+      echo: serve('echo'),
+      upper: serve(handler('upper.ts')),
+      'upper-async': serve(handler('upper-async.ts')),
+      'fan-out': serve(handler('fan-out.ts')),
+    },
+  };
+}
+
+/** A program that takes PORT MODE LONGEST, where a mode is named as the service that it gives. */
+function modes(program: string | readonly [string, ...string[]], services: readonly Service[]): Contender['serves'] {
+  const [file, ...rest] = typeof program === 'string' ? ([program] as const) : program;
+  return Object.fromEntries(
+    services.map((service) => [
+      service,
+      ({ port, longestMessage }: Given): Command => [file, ...rest, `${port}`, service, `${longestMessage}`],
+    ]),
+  );
+}

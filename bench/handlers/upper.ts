@@ -1,0 +1,5 @@
+// Text in, capitals out: `yodel serve ./upper.ts`.
+import type { Handler } from 'yodel';
+
+const upper: Handler = (message) => message.text.toUpperCase();
+export default upper;

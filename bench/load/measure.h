@@ -1,0 +1,61 @@
+// The event loop that all modes share, and what it measured.
+#include <sys/resource.h>
+
+enum { EVENTS = 512 };
+
+static unsigned long messages;
+static int measuring;
+static double measured_from, busy;
+
+// What the modes do when a connection has got its whole block.
+typedef void on_block(struct connection *c, double at);
+
+static double processor_seconds(int who) {
+  struct rusage usage;
+  getrusage(who, &usage);
+  return usage.ru_utime.tv_sec + usage.ru_stime.tv_sec + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+// Forgets the warm-up.
+static void begin_measuring(double at, struct connection *all, int count) {
+  measuring = 1;
+  measured_from = at;
+  messages = 0;
+  busy = processor_seconds(RUSAGE_SELF);
+  for (int i = 0; i < count; i++) all[i].blocks = 0;
+  forget_records();
+}
+
+static void handle(struct connection *c, unsigned events, on_block *done) {
+  if (events & EPOLLOUT) send_block(c);
+  if (!(events & (EPOLLIN | EPOLLERR | EPOLLHUP)) || !receive(c)) return;
+  c->blocks++;
+  done(c, now());
+}
+
+// Warms up, then measures for as long as was asked for. `all` are the connections that receive.
+static void run(struct connection *all, int count, on_block *done) {
+  struct epoll_event events[EVENTS];
+  double t = now(), from = t + warm_up, until = from + seconds;
+  while (t < until) {
+    int ready = epoll_wait(queue, events, EVENTS, PATIENCE * 1000);
+    if (ready == 0) wrong("nothing came back for 5 s");
+    t = now();
+    if (!measuring && t >= from) begin_measuring(t, all, count);
+    for (int i = 0; i < ready; i++) handle(events[i].data.ptr, events[i].events, done);
+  }
+  if (!measuring) wrong("nothing came back in the time measured");
+  seconds = t - measured_from;
+  busy = (processor_seconds(RUSAGE_SELF) - busy) / seconds;
+}
+
+// `busy` is this generator's share of its core; `silent` counts connections that got nothing back in the time measured;
+// `cpu` is what this process has used in all its life, in seconds.
+static void report(struct connection *all, int count) {
+  int silent = 0;
+  for (int i = 0; i < count; i++) silent += all[i].blocks == 0;
+  printf("{\"messages\":%lu,\"seconds\":%.6f,\"perSecond\":%.1f,\"p50\":%.1f,\"p99\":%.1f,\"p999\":%.1f,"
+         "\"busy\":%.3f,\"silent\":%d,\"cpu\":%.3f}\n",
+         messages, seconds, messages / seconds, percentile(0.5), percentile(0.99), percentile(0.999), busy, silent,
+         processor_seconds(RUSAGE_SELF));
+}

@@ -1,0 +1,31 @@
+// What a run is told, and how it fails: with one line on stderr and status 1.
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { PATIENCE = 5 };  // seconds without anything from the server, after which it has failed
+
+static int connections = 64, depth = 1, upper = 0, samples = 5, server_core = -1;
+static size_t size = 64;
+static double seconds = 1, warm_up = 0.2;
+static const char *mode = "echo", *dialect = "lines";
+static struct sockaddr_in server;
+
+static void die(const char *what) {
+  fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+  exit(1);
+}
+
+static void wrong(const char *what) {
+  fprintf(stderr, "load: %s\n", what);
+  exit(1);
+}
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec + t.tv_nsec / 1e9;
+}

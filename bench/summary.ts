@@ -1,0 +1,120 @@
+/** From runs to medians and ratios. */
+import type { LeftOut } from './build.ts';
+import type { Contender } from './contenders.ts';
+import { participants, type Run } from './rounds.ts';
+import type { Workload } from './workloads.ts';
+
+/** The middle of several rounds, and how far they lie apart. */
+export interface Spread {
+  readonly median: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** One contender in one workload. */
+export interface Row {
+  readonly contender: string;
+  readonly title: string;
+  readonly kind: Contender['kind'];
+  /** In the workload's unit; null when it failed in every round. */
+  readonly value: Spread | null;
+  /** To C in the same round; null when either failed, or the workload has none. */
+  readonly ratio: Spread | null;
+  /** Medians over the rounds, in microseconds. */
+  readonly p50: number | null;
+  readonly p99: number | null;
+  /** What a reader should know about these numbers. */
+  readonly remarks: readonly string[];
+}
+
+export interface Table {
+  readonly workload: Workload;
+  /** The best first, then those that failed. */
+  readonly rows: readonly Row[];
+  /** Who could have been expected here, and why they are not. */
+  readonly absent: readonly { readonly title: string; readonly reason: string }[];
+}
+
+/** The contender that all others are compared with. */
+export const reference = 'c-epoll';
+/** From this share of its core on, the generator may have been what held the server up. */
+const generatorLimit = 0.95;
+
+/** One table for each workload. */
+export function summarise(
+  runs: readonly Run[],
+  workloads: readonly Workload[],
+  contenders: readonly Contender[],
+  leftOut: readonly LeftOut[],
+): Table[] {
+  return workloads.map((workload) => {
+    const own = runs.filter((run) => run.workload === workload.name);
+    const rows = participants(workload, contenders).map((contender) => rowOf(contender, workload, own));
+    const direction = workload.better === 'more' ? -1 : 1;
+    const place = ({ value }: Row) => (value ? direction * value.median : Number.POSITIVE_INFINITY);
+    return {
+      workload,
+      rows: rows.toSorted((a, b) => place(a) - place(b)),
+      absent: absentees(workload, contenders, leftOut),
+    };
+  });
+}
+
+function rowOf(contender: Contender, workload: Workload, all: readonly Run[]): Row {
+  const own = all.filter((run) => run.contender === contender.name);
+  const ratios = own.map(({ round, value }) => {
+    const c = all.find((run) => run.contender === reference && run.round === round)?.value;
+    return value !== undefined && c ? value / c : undefined;
+  });
+  return {
+    contender: contender.name,
+    title: contender.title,
+    kind: contender.kind,
+    value: spread(own.map(({ value }) => value)),
+    ratio: workload.ratio ? spread(ratios) : null,
+    p50: spread(own.map(({ p50 }) => p50))?.median ?? null,
+    p99: spread(own.map(({ p99 }) => p99))?.median ?? null,
+    remarks: remarks(own, workload),
+  };
+}
+
+function remarks(own: readonly Run[], workload: Workload): string[] {
+  const failures = new Set(own.flatMap(({ failure }) => failure ?? []));
+  const times = (count: number) => `${count} of ${own.length} rounds`;
+  const failed = own.filter(({ failure }) => failure !== undefined).length;
+  const disturbed = own.filter((run) => run.disturbed).length;
+  const limited = own.filter(({ busy = 0 }) => busy >= generatorLimit).length;
+  const silent = Math.max(0, ...own.map((run) => run.silent ?? 0));
+  return [
+    ...(failed > 0 ? [`failed in ${times(failed)}: ${[...failures].join('; ')}`] : []),
+    ...(disturbed > 0 ? [`disturbed in ${times(disturbed)}`] : []),
+    ...(limited > 0 ? [`the generator was at its limit in ${times(limited)}`] : []),
+    ...(silent > 0 ? [`up to ${silent} of ${workload.connections} connections got no turn`] : []),
+  ];
+}
+
+function absentees(workload: Workload, contenders: readonly Contender[], leftOut: readonly LeftOut[]) {
+  const present = participants(workload, contenders);
+  const excepted = contenders.flatMap(({ title, except }) => {
+    const reason = except?.[workload.name];
+    return reason ? [{ title, reason }] : [];
+  });
+  const missing = leftOut
+    .filter(({ contender }) => participants(workload, [contender]).length > 0)
+    .map(({ contender, reason }) => ({ title: contender.title, reason }));
+  const echoOnly = workload.service.startsWith('upper')
+    ? contenders.filter((one) => one.serves.echo && !present.includes(one) && !one.except?.[workload.name])
+    : [];
+  return [...excepted, ...missing, ...echoOnly.map(({ title }) => ({ title, reason: 'it only echoes' }))];
+}
+
+/** Null without any value. */
+export function spread(values: readonly (number | undefined)[]): Spread | null {
+  const sorted = values.filter((value) => value !== undefined).toSorted((a, b) => a - b);
+  const low = sorted[0];
+  const high = sorted.at(-1);
+  if (low === undefined || high === undefined) return null;
+  const middle = (sorted.length - 1) / 2;
+  const median = ((sorted[Math.floor(middle)] ?? low) + (sorted[Math.ceil(middle)] ?? high)) / 2;
+  return { median, low, high };
+}

@@ -1,0 +1,98 @@
+/** What is measured: plain data. `run.ts` carries it out. */
+
+/** What a server must do in a workload: each contender says which of these it can. */
+export type Service = 'echo' | 'upper' | 'upper-async' | 'fan-out';
+
+export interface Workload {
+  readonly name: string;
+  readonly title: string;
+  readonly service: Service;
+  /** How it is measured: a mode of the load generator. */
+  readonly mode: 'echo' | 'connect' | 'idle' | 'fanout' | 'start';
+  readonly connections: number;
+  /** Messages under way on a connection. */
+  readonly depth: number;
+  /** Bytes of a message with its newline. */
+  readonly size: number;
+  readonly unit: string;
+  readonly better: 'more' | 'less';
+  /** Whether a ratio to C says something. */
+  readonly ratio: boolean;
+  /** Whether latencies are shown. */
+  readonly latency: boolean;
+  /** The chart that it stands in. */
+  readonly chart: string;
+}
+
+const echo = {
+  service: 'echo',
+  mode: 'echo',
+  connections: 64,
+  depth: 1,
+  size: 64,
+  unit: 'messages/s',
+  better: 'more',
+  ratio: true,
+  latency: true,
+  chart: 'echo',
+} as const;
+
+const transform = { ...echo, depth: 100, chart: 'transform' } as const;
+
+/** In the order in which they run and are shown. */
+export const workloads: readonly Workload[] = [
+  { ...echo, name: 'one-at-a-time', title: '64 connections, 64 B, one message at a time' },
+  { ...echo, name: 'pipelined', title: '64 connections, 64 B, pipelined by 100', depth: 100 },
+  { ...echo, name: 'large', title: '64 connections, 16 KiB, one at a time', size: 16_384 },
+  { ...echo, name: 'huge', title: '1 connection, 1 MiB, one at a time', connections: 1, size: 1_048_576 },
+  { ...echo, name: 'latency', title: '1 connection, 64 B, one at a time: latency', connections: 1 },
+  { ...transform, name: 'transform', title: 'Each message in capitals, pipelined by 100', service: 'upper' },
+  {
+    ...transform,
+    name: 'transform-async',
+    title: 'The same with an async handler',
+    service: 'upper-async',
+  },
+  {
+    ...echo,
+    name: 'idle',
+    title: 'Memory of an idle connection',
+    mode: 'idle',
+    connections: 10_000,
+    unit: 'bytes',
+    better: 'less',
+    // The C server keeps some 50 bytes: a ratio to next to nothing says nothing.
+    ratio: false,
+    latency: false,
+    chart: 'connections',
+  },
+  {
+    ...echo,
+    name: 'connect',
+    title: 'Connect, one echo, close; 64 at the same time',
+    mode: 'connect',
+    unit: 'connections/s',
+    chart: 'connections',
+  },
+  {
+    ...echo,
+    name: 'fan-out',
+    title: 'One sends, 1000 receive; 64 B, one at a time',
+    service: 'fan-out',
+    mode: 'fanout',
+    connections: 1000,
+    unit: 'deliveries/s',
+    chart: 'fan-out',
+  },
+  {
+    ...echo,
+    name: 'start',
+    title: 'From start to the first echoed line',
+    mode: 'start',
+    connections: 1,
+    unit: 'ms',
+    better: 'less',
+    latency: false,
+    chart: 'start',
+  },
+];
