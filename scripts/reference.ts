@@ -89,8 +89,8 @@ function commandPage(): string {
   return `${madeBy}
 # The command
 
-Data goes to stdout, everything else to stderr. Exit status: 0 good; 1 a network or runtime failure; 2 wrong usage; 4 a
-time-out; 130 and 143 when a signal ended it.
+Data goes to stdout, everything else to stderr. Exit status: 0 good; 1 a network or runtime failure; 2 wrong usage; 3 an
+expectation that was not met; 4 a time-out; 130 and 143 when a signal ended it.
 
 ${sections.join('\n')}`;
 }

@@ -34,6 +34,12 @@ export const errorCodes = {
   YODEL_TOO_MANY_CONNECTIONS: 'The server already serves maxConnections connections.',
   YODEL_TOO_MANY_MESSAGES: 'The connection has been served maxMessages messages.',
   YODEL_SHUTTING_DOWN: 'The server is shutting down and takes no new connections.',
+  YODEL_WRONG_REPLY: 'In a load test, a reply was not what was sent.',
+  YODEL_UNEXPECTED_REPLY: 'In a load test, the server sent more than was asked for.',
+  YODEL_REPLY_TIMEOUT: 'In a load test, a reply did not come within the time-out.',
+  YODEL_TOO_MANY_UNANSWERED:
+    'In a load test at a fixed rate, so many messages were unanswered that those due then were not sent.',
+  YODEL_PROCESS_LOST: 'In a load test of several processes, one of them ended in the middle.',
   YODEL_HANDLER_FAILED: 'The handler threw; `cause` is what it threw.',
 } as const;
 

@@ -22,6 +22,15 @@ const forbidden = [
   ['server', '../client/client.ts'],
   ['client', '../cli/connect.ts'],
   ['client', '../server/server.ts'],
+  ['client', '../load/run.ts'],
+  ['server', '../load/run.ts'],
+  ['session', '../load/run.ts'],
+  ['transport', '../load/run.ts'],
+  ['load', '../client/client.ts'],
+  ['load', '../server/server.ts'],
+  ['load', '../session/clock.ts'],
+  ['load', '../cli/fail.ts'],
+  ['load', 'node:fs'],
 ] as const;
 
 const allowed = [
@@ -30,6 +39,9 @@ const allowed = [
   ['session', '../transport/transport.ts'],
   ['server', '../session/session.ts'],
   ['transport', 'node:net'],
+  ['load', '../framing/framing.ts'],
+  ['load', '../transport/runtime.ts'],
+  ['cli', '../load/run.ts'],
 ] as const;
 
 test('each room imports only from the rooms below it', async () => {

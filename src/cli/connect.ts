@@ -36,7 +36,13 @@ export async function runConnect(
   }
 }
 
-function readAddress(address: string | undefined, port: string | undefined): Address {
+/**
+ * Reads an address as it stands on the command line, also as HOST PORT.
+ *
+ * @throws UsageError
+ * @throws YodelError `YODEL_INVALID_ADDRESS`
+ */
+export function readAddress(address: string | undefined, port: string | undefined): Address {
   if (address === undefined) return defaultAddress;
   if (port === undefined) return parseAddress(address);
   if (!/^\d+$/.test(port)) throw new UsageError(`"${port}" is not a port; write HOST PORT or HOST:PORT`);

@@ -84,3 +84,28 @@ export function positiveCount(flags: string, description: string): Option {
     readValue({ kind: 'count', default: 0, summary: '', reason: '' }, text),
   );
 }
+
+/** A flag that takes a quantity above 0; with a default of its own, or without one. */
+export function quantityOption(
+  flags: string,
+  description: string,
+  kind: Exclude<OptionSpec['kind'], 'choice'>,
+  defaultValue?: number,
+): Option {
+  const option = new Option(flags, description).argParser((text) =>
+    readValue({ kind, default: 0, max: mostOf[kind], summary: '', reason: '' }, text),
+  );
+  return defaultValue === undefined ? option : option.default(defaultValue, formatQuantity(kind, defaultValue));
+}
+
+/** A flag that takes a size, 0 included. */
+export function sizeOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser((text) => {
+    // Where 0 is a size like any other, "off" is none.
+    if (/^off$/i.test(text)) throw new InvalidArgumentError(`It takes ${unitForms.size}.`);
+    return readValue({ kind: 'size', default: 0, off: '', max: mostOf.size, summary: '', reason: '' }, text);
+  });
+}
+
+/** Timers take 32-bit milliseconds. */
+const mostOf = { count: 1_000_000_000_000, size: 1_073_741_824, duration: 2_147_483_647, rate: 1_000_000_000 };

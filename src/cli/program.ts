@@ -1,5 +1,6 @@
 /** The whole command line: what `main.ts` runs and what the reference is made from. */
 import { Command } from 'commander';
+import { benchCommand } from './bench-command.ts';
 import { connectCommand } from './connect-command.ts';
 import { serveCommand } from './serve-command.ts';
 import { version } from './version.ts';
@@ -9,6 +10,7 @@ const examples = `Examples:
   yodel connect                        talk to it; Ctrl-D ends
   yodel serve ./handler.ts             your own server: export default (message) => message.text
   yodel connect HOST:PORT < questions  send lines, print the replies
+  yodel bench HOST:PORT                measure what a server holds
 `;
 
 /** `yodel` with all its commands. */
@@ -20,7 +22,8 @@ export function createProgram(): Command {
     .helpCommand('help [command]', 'show the help of a command')
     .addHelpText('beforeAll', ({ command }) => (command.parent ? '' : examples))
     .addCommand(serveCommand())
-    .addCommand(connectCommand());
+    .addCommand(connectCommand())
+    .addCommand(benchCommand());
   for (const command of [program, ...program.commands]) {
     command
       .exitOverride()

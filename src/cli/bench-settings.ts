@@ -1,0 +1,141 @@
+/** Reads what the flags of `yodel bench` say. Everything that can be wrong with them is found before anything is sent. */
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { parseFraming } from '../framing/notation.ts';
+import { type Assertion, parseAssertion } from '../load/assertion.ts';
+import type { LoadSettings } from '../load/plan.ts';
+import { readReport } from '../load/read-report.ts';
+import type { Replies } from '../load/replies.ts';
+import type { BenchReport } from '../load/report.ts';
+import { readAddress } from './connect.ts';
+import { UsageError } from './fail.ts';
+
+/** How long messages are sent when neither a time nor a count is given. */
+const defaultDurationMs = 10_000;
+const defaultSize = 64;
+
+/** What is to be measured, and what becomes of the result. */
+export interface BenchSettings {
+  readonly load: LoadSettings;
+  readonly assertions: readonly Assertion[];
+  /** The result to compare with. */
+  readonly old: BenchReport | undefined;
+  readonly json: boolean;
+  readonly htmlFile: string | undefined;
+  readonly hdrFile: string | undefined;
+}
+
+/**
+ * Reads the flags.
+ *
+ * @throws UsageError
+ * @throws YodelError `YODEL_INVALID_OPTION`, `YODEL_INVALID_ADDRESS`
+ */
+export function readBenchSettings(
+  address: string | undefined,
+  port: string | undefined,
+  flags: Readonly<Record<string, unknown>>,
+): BenchSettings {
+  const { expressions, swallowed } = splitAssertions((flags.assert as string[] | undefined) ?? []);
+  if (swallowed.length > 0 && address !== undefined) {
+    throw new UsageError(`there are two addresses: "${address}" and "${swallowed.join(' ')}"`);
+  }
+  const htmlFile = flags.html as string | undefined;
+  const hdrFile = flags.hdr as string | undefined;
+  const settings = {
+    load: readLoad(address ?? swallowed[0], port ?? swallowed[1], flags),
+    assertions: expressions.map(parseAssertion),
+    old: flags.compare === undefined ? undefined : readReport(readFile(String(flags.compare)), String(flags.compare)),
+    json: flags.json === true,
+    htmlFile,
+    hdrFile,
+  };
+  for (const file of [htmlFile, hdrFile]) if (file !== undefined) checkWritable(file);
+  return settings;
+}
+
+function readLoad(
+  address: string | undefined,
+  port: string | undefined,
+  flags: Readonly<Record<string, unknown>>,
+): LoadSettings {
+  const rate = (flags.rate as number | undefined) ?? null;
+  const count = (flags.count as number | undefined) ?? null;
+  const connections = flags.connections as number;
+  const threads = flags.threads as number;
+  const framing = parseFraming(String(flags.framing)).name;
+  const replies = flags.replies as Replies;
+  if (threads > connections) {
+    throw new UsageError(`--threads ${threads} needs at least as many connections, not ${connections}`);
+  }
+  if (framing === 'raw' && replies === 'count') {
+    throw new UsageError('the framing "raw" has no messages that could be counted; use --replies echo or none');
+  }
+  return {
+    address: String(readAddress(address, port)),
+    framing,
+    connections,
+    pipeline: rate === null ? ((flags.pipeline as number | undefined) ?? 1) : null,
+    rate,
+    count,
+    durationMs: (flags.duration as number | undefined) ?? (count === null ? defaultDurationMs : null),
+    messages: readMessages(flags),
+    replies,
+    connectTimeoutMs: flags.connectTimeout as number,
+    timeoutMs: flags.timeout as number,
+    threads,
+  };
+}
+
+function readMessages(flags: Readonly<Record<string, unknown>>): LoadSettings['messages'] {
+  if (flags.message !== undefined) return { given: [Buffer.from(String(flags.message)).toString('latin1')] };
+  if (flags.messageFile === undefined) return { size: (flags.size as number | undefined) ?? defaultSize };
+  const file = String(flags.messageFile);
+  const lines = readFile(file, 'latin1').split(/\r?\n/);
+  // The last line need not have an ending; what follows the last ending is no line.
+  if (lines.at(-1) === '') lines.pop();
+  if (lines.length === 0) throw new UsageError(`${file} is empty; it has one message a line`);
+  return { given: lines };
+}
+
+/** `--assert` takes all words that follow: when the address stands behind them, it is among them. */
+function splitAssertions(words: readonly string[]): { expressions: readonly string[]; swallowed: readonly string[] } {
+  const last = words.findLastIndex((word) => /[<>=!]/.test(word));
+  const swallowed = words.slice(last + 1);
+  const isAddress =
+    swallowed.length <= 2 && swallowed.every((word) => /^[^\s]*[.:/][^\s]*$|^\d+$|^localhost$/.test(word));
+  return last >= 0 && isAddress
+    ? { expressions: words.slice(0, last + 1), swallowed }
+    : { expressions: words, swallowed: [] };
+}
+
+function readFile(path: string, encoding: BufferEncoding = 'utf8'): string {
+  try {
+    return readFileSync(path, encoding);
+  } catch (error) {
+    throw new UsageError(`cannot read ${path}: ${reasonOf(error)}`);
+  }
+}
+
+/** A file that cannot be written should be known before minutes are spent on its content. */
+function checkWritable(path: string): void {
+  try {
+    if (!existsSync(path)) accessSync(dirname(path), constants.W_OK);
+    else if (statSync(path).isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
+    else accessSync(path, constants.W_OK);
+  } catch (error) {
+    throw new UsageError(`cannot write ${path}: ${reasonOf(error)}`);
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder',
+  ENOTDIR: 'there is no such folder',
+  EISDIR: 'it is a folder',
+  EACCES: 'permission denied',
+};
+
+function reasonOf(error: unknown): string {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  return reasons[code] ?? message;
+}

@@ -1,0 +1,142 @@
+/** What comes back, held against what was sent. */
+import { YodelError } from '../errors.ts';
+import { asBuffer, type Decoder, type Framing } from '../framing/framing.ts';
+import type { Batch } from '../framing/message.ts';
+import type { Payload } from './payload.ts';
+
+/** What replies are awaited: the same bytes, any message for each message, or none. */
+export type Replies = 'echo' | 'count' | 'none';
+
+/** A reply longer than this is counted without being held. */
+const longestCounted = 16_777_216;
+/** How much of a wrong reply an error shows. */
+const mostShown = 48;
+
+/** Counts the replies in what a server sends. */
+export interface ReplyMatcher {
+  /** Takes the next bytes and says how many replies they completed. When something is wrong, `fault` says what. */
+  match(chunk: Uint8Array): number;
+  /** After which nothing that comes can be matched any more. */
+  readonly fault: YodelError | undefined;
+}
+
+/** Walks along a ring of frames. */
+export class RingPosition {
+  readonly payload: Payload;
+  /** The byte of the ring that comes next, … */
+  at = 0;
+  /** … and the frame that it belongs to. */
+  frame = 0;
+
+  constructor(payload: Payload) {
+    this.payload = payload;
+  }
+
+  /** Goes on by so many bytes, at most to the end of the ring, and says how many frames that completed. */
+  advance(count: number): number {
+    const { bytes, ends } = this.payload;
+    const before = this.frame;
+    let frame = before;
+    const at = this.at + count;
+    while (frame < ends.length && (ends[frame] as number) <= at) frame++;
+    const wraps = at === bytes.length;
+    this.at = wraps ? 0 : at;
+    this.frame = wraps ? 0 : frame;
+    return frame - before;
+  }
+}
+
+/**
+ * Replies are, byte for byte, what was sent: so whole chunks are compared with the ring, and no message is looked for
+ * in them. Which were completed follows from where the ring's frames end.
+ */
+export class EchoMatcher implements ReplyMatcher {
+  readonly #position: RingPosition;
+  readonly #connection: number;
+  fault: YodelError | undefined;
+  #answered = 0;
+
+  /** @param connection its number, for errors */
+  constructor(payload: Payload, connection: number) {
+    this.#position = new RingPosition(payload);
+    this.#connection = connection;
+  }
+
+  match(bytes: Uint8Array): number {
+    const chunk = asBuffer(bytes);
+    const position = this.#position;
+    const ring = position.payload.bytes;
+    const before = this.#answered;
+    for (let from = 0; from < chunk.length; ) {
+      const { at } = position;
+      const count = Math.min(chunk.length - from, ring.length - at);
+      if (ring.compare(chunk, from, from + count, at, at + count) !== 0) {
+        this.#lookCloser(chunk, from, count);
+        break;
+      }
+      this.#answered += position.advance(count);
+      from += count;
+    }
+    return this.#answered - before;
+  }
+
+  /** Counts what is still right, and tells of the first message that is not. */
+  #lookCloser(chunk: Buffer, from: number, count: number): void {
+    const { payload, at } = this.#position;
+    let same = 0;
+    while (same < count && chunk[from + same] === payload.bytes[at + same]) same++;
+    this.#answered += this.#position.advance(same);
+    const { frame } = this.#position;
+    const start = frame === 0 ? 0 : (payload.ends[frame - 1] as number);
+    const expected = payload.bytes.subarray(start, payload.ends[frame]);
+    const matched = payload.bytes.subarray(start, at + same);
+    const got = Buffer.concat([matched, chunk.subarray(from + same, from + same + expected.length - matched.length)]);
+    this.fault = new YodelError(
+      'YODEL_WRONG_REPLY',
+      `message ${this.#answered + 1} of connection ${this.#connection}: expected ${expected.length} bytes ` +
+        `${show(expected, matched.length)}, got ${show(got, matched.length)}`,
+    );
+  }
+}
+
+/** Replies are whatever the framing calls a message. */
+export class CountMatcher implements ReplyMatcher {
+  readonly #decoder: Decoder;
+  fault: YodelError | undefined;
+
+  constructor(framing: Framing) {
+    this.#decoder = framing.createDecoder({
+      maxMessageLength: longestCounted,
+      onTooLong: 'discard',
+      encoding: 'binary',
+    });
+  }
+
+  match(chunk: Uint8Array): number {
+    let count = 0;
+    for (let rest: Uint8Array | undefined = chunk; rest; ) {
+      const batch: Batch = this.#decoder.decode(rest);
+      count += batch.count;
+      if (batch.fault?.code === 'YODEL_MESSAGE_TOO_LONG') count++;
+      else if (batch.fault) this.fault = batch.fault;
+      rest = batch.rest;
+    }
+    return count;
+  }
+}
+
+/** Bytes as harmless text, in quotes: around the place that matters, when they are many. */
+export function show(bytes: Uint8Array, around: number): string {
+  const start = bytes.length <= mostShown ? 0 : Math.max(0, Math.min(around - 16, bytes.length - mostShown));
+  const end = Math.min(bytes.length, start + mostShown);
+  const text = Array.from(bytes.subarray(start, end), showByte).join('');
+  return `${start > 0 ? '…' : ''}"${text}"${end < bytes.length ? '…' : ''}`;
+}
+
+const shortForms: Record<number, string> = { 0: '\\0', 9: '\\t', 10: '\\n', 13: '\\r', 34: '\\"', 92: '\\\\' };
+
+function showByte(byte: number): string {
+  const short = shortForms[byte];
+  if (short !== undefined) return short;
+  return byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`;
+}

@@ -1,0 +1,97 @@
+/** Runs a load test, in this process or in several. */
+import type { YodelError } from '../errors.ts';
+import { Collection, progressOf } from './collection.ts';
+import { Generator, type GeneratorEnd } from './generator.ts';
+import { payloadsOf } from './payload.ts';
+import { type LoadSettings, sharesOf } from './plan.ts';
+import type { BenchProgress } from './report.ts';
+import { endOfAll, type RunResult } from './result.ts';
+import { openWarm } from './warm-up.ts';
+import { startWorkers } from './workers.ts';
+
+/** One process's part of a run: this process's own, or another one that is told by messages. */
+export interface Part {
+  /** Makes the connections. Resolves with the first failure when there is not a single one. */
+  open(): Promise<YodelError | undefined>;
+  /** Sends from then on, in milliseconds since 1970. */
+  run(startAt: number): void;
+  /** Resolves when all is over. */
+  readonly ended: Promise<GeneratorEnd>;
+  /** Ends at once. */
+  stop(): void;
+}
+
+/** So far ahead the beginning is agreed: it should not be late. */
+const beginAheadMs = 5;
+/** Several processes have to hear of it first. */
+const agreeAheadMs = 50;
+
+/** A load test that goes on. */
+export interface LoadRun {
+  /**
+   * Resolves with what it has come to, also when it was stopped.
+   *
+   * @throws YodelError when not a single connection could be made
+   */
+  readonly done: Promise<RunResult>;
+  /** Ends at once. */
+  stop(): void;
+}
+
+/**
+ * Starts a load test.
+ *
+ * @param onProgress called about once a second
+ * @throws YodelError `YODEL_INVALID_OPTION` when the settings do not fit together
+ */
+export function startLoad(settings: LoadSettings, onProgress: (progress: BenchProgress) => void): LoadRun {
+  // What does not fit together should be found here, and not in each process.
+  payloadsOf(settings);
+  const shares = sharesOf(settings);
+  const collection = new Collection(shares.length);
+  const listen =
+    (process: number): ConstructorParameters<typeof Generator>[1] =>
+    (index, tally, up) => {
+      const interval = collection.add(process, index, tally, up);
+      if (interval) onProgress(progressOf(interval, collection, settings));
+    };
+  const parts: Part[] =
+    shares.length === 1 && shares[0]
+      ? [here(new Generator(shares[0], listen(0)), settings)]
+      : startWorkers(shares, listen);
+  const stopped = Promise.withResolvers<undefined>();
+  return {
+    done: conduct(settings, parts, collection, stopped.promise),
+    stop() {
+      for (const part of parts) part.stop();
+      stopped.resolve(undefined);
+    },
+  };
+}
+
+async function conduct(
+  settings: LoadSettings,
+  parts: readonly Part[],
+  collection: Collection,
+  stopped: Promise<undefined>,
+): Promise<RunResult> {
+  const failures = await Promise.race([Promise.all(parts.map((part) => part.open())), stopped]);
+  const [failure] = failures ?? [];
+  if (failure && failures?.every((one) => one !== undefined)) {
+    for (const part of parts) part.stop();
+    throw failure;
+  }
+  const startAt = performance.timeOrigin + performance.now() + (parts.length > 1 ? agreeAheadMs : beginAheadMs);
+  for (const part of parts) part.run(startAt);
+  const end = endOfAll(await Promise.all(parts.map((part) => part.ended)));
+  return { settings, collection, started: new Date(startAt), ...end };
+}
+
+function here(generator: Generator, settings: LoadSettings): Part {
+  return {
+    open: () => openWarm(generator, settings),
+    run: (startAt) => generator.run(startAt - performance.timeOrigin),
+    ended: generator.ended,
+    stop: () => generator.stop(),
+  };
+}

@@ -1,0 +1,109 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Histogram } from '../../src/load/histogram.ts';
+
+/** Times of a load test: from a nanosecond to an hour, in milliseconds. */
+const times = fc.double({ min: 1e-6, max: 3_600_000, noNaN: true });
+const manyTimes = fc.array(times, { minLength: 1, maxLength: 200 });
+
+function histogramOf(values: readonly number[]): Histogram {
+  const histogram = new Histogram();
+  for (const value of values) histogram.record(value);
+  return histogram;
+}
+
+/** The nearest-rank percentile of the values themselves. */
+function exactPercentile(values: readonly number[], percent: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(1, Math.ceil((percent / 100) * sorted.length - 1e-9)) - 1] as number;
+}
+
+test('every percentile is the true one, or above it by less than a thousandth', () => {
+  fc.assert(
+    fc.property(manyTimes, fc.constantFrom(0, 1, 50, 75, 90, 99, 99.9, 100), (values, percent) => {
+      const exact = exactPercentile(values, percent);
+      const found = histogramOf(values).percentile(percent);
+      expect(found).toBeGreaterThanOrEqual(exact);
+      expect(found).toBeLessThanOrEqual(exact * 1.001);
+    }),
+  );
+});
+
+test('the least and the largest are exact, and the mean and the deviation are within a thousandth', () => {
+  fc.assert(
+    fc.property(manyTimes, (values) => {
+      const histogram = histogramOf(values);
+      const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+      const largest = Math.max(...values);
+      expect(histogram.min).toBe(Math.min(...values));
+      expect(histogram.max).toBe(largest);
+      expect(Math.abs(histogram.mean - mean)).toBeLessThanOrEqual(mean * 0.001);
+      const stdev = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+      expect(Math.abs(histogram.stdev - stdev)).toBeLessThanOrEqual(largest * 0.001);
+    }),
+  );
+});
+
+test('a value recorded so many times counts so many times', () => {
+  const histogram = new Histogram();
+  histogram.record(1, 99);
+  histogram.record(100);
+  expect(histogram.count).toBe(100);
+  expect(histogram.percentile(99)).toBeCloseTo(1, 2);
+  expect(histogram.percentile(99.1)).toBe(100);
+});
+
+test('the histograms of several processes together are the histogram of all their values', () => {
+  fc.assert(
+    fc.property(manyTimes, manyTimes, (one, other) => {
+      const all = histogramOf([...one, ...other]);
+      const added = histogramOf(one);
+      added.add(histogramOf(other));
+      const sent = histogramOf(one);
+      sent.addData(JSON.parse(JSON.stringify(histogramOf(other))));
+      for (const joined of [added, sent]) {
+        expect([...joined.entries()]).toEqual([...all.entries()]);
+        expect([joined.count, joined.min, joined.max]).toEqual([all.count, all.min, all.max]);
+      }
+    }),
+  );
+});
+
+test('to add an empty histogram, in whatever way, changes nothing', () => {
+  const histogram = histogramOf([1, 2]);
+  histogram.add(new Histogram());
+  histogram.addData(JSON.parse(JSON.stringify(new Histogram())));
+  expect([histogram.count, histogram.min, histogram.max]).toEqual([2, 1, 2]);
+});
+
+test('the entries are ascending, and their counts are all values', () => {
+  fc.assert(
+    fc.property(manyTimes, (values) => {
+      const entries = [...histogramOf(values).entries()];
+      expect(entries.reduce((sum, [, count]) => sum + count, 0)).toBe(values.length);
+      expect(entries.map(([value]) => value)).toEqual(entries.map(([value]) => value).sort((a, b) => a - b));
+    }),
+  );
+});
+
+test('a histogram that was cleared is as good as a new one', () => {
+  const histogram = histogramOf([0.5, 3, 1000]);
+  histogram.clear();
+  expect([...histogram.entries()]).toEqual([]);
+  histogram.record(7);
+  expect([...histogram.entries()]).toEqual([[7, 1]]);
+});
+
+test('what is out of all measure is kept: nothing, less than nothing, and years', () => {
+  const histogram = histogramOf([0, -1e-9, 1e12]);
+  expect(histogram.count).toBe(3);
+  expect(histogram.max).toBe(1e12);
+  expect(histogram.percentile(50)).toBeLessThan(1e-5);
+});
+
+test('without a value there is nothing to tell', () => {
+  const histogram = new Histogram();
+  for (const nothing of [histogram.min, histogram.max, histogram.mean, histogram.stdev, histogram.percentile(50)]) {
+    expect(nothing).toBeNaN();
+  }
+});

@@ -1,0 +1,99 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { parseFraming } from '../../src/framing/notation.ts';
+import { payloadsOf } from '../../src/load/payload.ts';
+import { CountMatcher, EchoMatcher, type ReplyMatcher } from '../../src/load/replies.ts';
+import { settingsOf } from './settings.ts';
+
+const framings = ['lines', 'delimiter:||', 'length:2', 'raw'];
+
+/** Gives the bytes in pieces of these sizes, round and round, and counts the replies. */
+function countIn(matcher: ReplyMatcher, bytes: Buffer, sizes: readonly number[]): number {
+  let count = 0;
+  for (let at = 0, piece = 0; at < bytes.length && !matcher.fault; piece++) {
+    const size = sizes[piece % sizes.length] as number;
+    count += matcher.match(bytes.subarray(at, at + size));
+    at += size;
+  }
+  return count;
+}
+
+const pieces = fc.array(fc.integer({ min: 1, max: 500 }), { minLength: 1, maxLength: 5 });
+
+for (const framing of framings) {
+  test(`with the framing ${framing} each echoed message is counted once, however the stream is cut`, () => {
+    const given = framing === 'raw' ? ['a', 'bcd', 'xyz'.repeat(40)] : ['a', '', 'bcd', 'xyz'.repeat(40)];
+    for (const messages of [{ size: 20 }, { given }]) {
+      const payload = payloadsOf(settingsOf({ framing, messages, pipeline: 3 }))(1);
+      const thrice = Buffer.concat([payload.bytes, payload.bytes, payload.bytes]);
+      fc.assert(
+        fc.property(pieces, (sizes) => {
+          const matcher = new EchoMatcher(payload, 1);
+          expect(countIn(matcher, thrice, sizes)).toBe(3 * payload.ends.length);
+          expect(matcher.fault).toBeUndefined();
+        }),
+      );
+    }
+  });
+
+  test(`with the framing ${framing} no wrong byte goes unseen, and all that is right before it counts`, () => {
+    const payload = payloadsOf(settingsOf({ framing, pipeline: 5, messages: { size: 10 } }))(1);
+    const twice = Buffer.concat([payload.bytes, payload.bytes]);
+    const frame = payload.ends[0] as number;
+    fc.assert(
+      fc.property(pieces, fc.nat(twice.length - 1), fc.integer({ min: 1, max: 255 }), (sizes, at, change) => {
+        const wrong = Buffer.from(twice);
+        wrong[at] = (wrong[at] as number) ^ change;
+        const matcher = new EchoMatcher(payload, 3);
+        expect(countIn(matcher, wrong, sizes)).toBe(Math.floor(at / frame));
+        expect(matcher.fault?.code).toBe('YODEL_WRONG_REPLY');
+        expect(matcher.fault?.message).toContain(`message ${Math.floor(at / frame) + 1} of connection 3: expected`);
+      }),
+    );
+  });
+}
+
+test('a wrong reply is shown with what was expected, harmlessly and not at length', () => {
+  const payload = payloadsOf(settingsOf({ messages: { given: ['a'.repeat(1000)] } }))(1);
+  const matcher = new EchoMatcher(payload, 2);
+  matcher.match(Buffer.from(`${'a'.repeat(500)}\x1b[31m"\xff`, 'latin1'));
+  expect(matcher.fault?.message).toBe(
+    `message 1 of connection 2: expected 1001 bytes …"${'a'.repeat(48)}"…, got …"${'a'.repeat(41)}\\x1b[31m\\"\\xff"`,
+  );
+});
+
+test('the reply of another connection, or of another message, is a wrong one', () => {
+  const payloadOf = payloadsOf(settingsOf());
+  const [own, other] = [payloadOf(1), payloadOf(2)];
+  const second = own.bytes.subarray(own.ends[0], own.ends[1]);
+  for (const wrong of [other.bytes.subarray(0, other.ends[0]), second]) {
+    const matcher = new EchoMatcher(own, 1);
+    expect(matcher.match(wrong)).toBe(0);
+    expect(matcher.fault?.code).toBe('YODEL_WRONG_REPLY');
+  }
+});
+
+test('counted replies are the messages of the framing, whatever they hold', () => {
+  fc.assert(
+    fc.property(pieces, (sizes) => {
+      const matcher = new CountMatcher(parseFraming('lines'));
+      expect(countIn(matcher, Buffer.from('one\r\n\n\xff\xfethree\nunfinished', 'latin1'), sizes)).toBe(3);
+      expect(matcher.fault).toBeUndefined();
+    }),
+  );
+});
+
+test('counted replies may be of any length', () => {
+  const matcher = new CountMatcher(parseFraming('lines'));
+  const piece = Buffer.alloc(1_000_000, 'x');
+  let count = 0;
+  for (let sent = 0; sent < 20; sent++) count += matcher.match(piece);
+  count += matcher.match(Buffer.from('\nnext\n'));
+  expect(count).toBe(2);
+});
+
+test('a counted reply that is no frame is a fault', () => {
+  const matcher = new CountMatcher(parseFraming('length:1,inclusive'));
+  expect(matcher.match(Buffer.from([2, 65, 0]))).toBe(1);
+  expect(matcher.fault?.code).toBe('YODEL_INVALID_FRAME');
+});

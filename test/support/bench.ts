@@ -1,0 +1,35 @@
+/** Runs `yodel bench` as a user would, and reads what it found. */
+import { expect } from 'vitest';
+import type { BenchReport } from '../../src/load/report.ts';
+import { type Outcome, type RunOptions, yodel } from './command.ts';
+
+export interface BenchOutcome extends Outcome {
+  readonly report: BenchReport;
+}
+
+/** Runs `yodel bench ARGS --json` to its end. Whatever has happened, what it counts must add up. */
+export async function bench(args: readonly string[], options: RunOptions = {}): Promise<BenchOutcome> {
+  const outcome = await yodel(['bench', ...args, '--json'], options);
+  const text = outcome.stdout.toString();
+  expect(text, outcome.stderr).toMatch(/^\{.*\}\n$/);
+  const report = JSON.parse(text) as BenchReport;
+  expectToAddUp(report);
+  return { ...outcome, report };
+}
+
+/** The counts of an error by its code; 0 when there was none. */
+export function errorCount({ errors }: BenchReport, code: string): number {
+  return errors.find((error) => error.code === code)?.count ?? 0;
+}
+
+function expectToAddUp({ messages, histogram, intervals, errors, options, latency }: BenchReport): void {
+  const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
+  const answered = options.replies === 'none' ? messages.sent : messages.answered;
+  if (options.replies !== 'none') {
+    expect(messages.answered + messages.unanswered).toBe(messages.sent);
+    expect(sum(histogram.map(([, count]) => count))).toBe(messages.answered);
+    expect(latency === null).toBe(messages.answered === 0);
+  }
+  expect(sum(intervals.map((interval) => interval.answered))).toBe(answered);
+  expect(sum(intervals.map((interval) => interval.errors))).toBe(sum(errors.map(({ count }) => count)));
+}
