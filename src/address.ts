@@ -1,6 +1,6 @@
 /**
- * Text <-> Address. One spelling everywhere: `tcp://HOST:PORT` and `unix:///PATH`; plain `HOST:PORT`, `:PORT` and
- * `PORT` mean TCP.
+ * Text <-> Address. One spelling everywhere: `tcp://HOST:PORT`, `tls://HOST:PORT`, `ws://HOST:PORT/PATH`,
+ * `wss://HOST:PORT/PATH` and `unix:///PATH`; plain `HOST:PORT`, `:PORT` and `PORT` mean TCP.
  */
 import { YodelError } from './errors.ts';
 
@@ -39,6 +39,54 @@ export class TcpAddress {
   }
 }
 
+/** The address of TLS over TCP. As text: `tls://example.org:7878`. */
+export class TlsAddress {
+  readonly scheme = 'tls';
+  /** A name, an IPv4 address, or an IPv6 address without brackets. */
+  readonly host: string;
+  /** 0 to 65535. */
+  readonly port: number;
+
+  constructor(host: string, port: number) {
+    this.host = host;
+    this.port = port;
+  }
+
+  toString(): string {
+    return `tls://${hostAndPort(this.host, this.port)}`;
+  }
+
+  toJSON(): string {
+    return this.toString();
+  }
+}
+
+/** A WebSocket server's address, plain (`ws`) or over TLS (`wss`). As text: `ws://127.0.0.1:8080/chat`. */
+export class WebSocketAddress {
+  readonly scheme: 'ws' | 'wss';
+  /** A name, an IPv4 address, or an IPv6 address without brackets. */
+  readonly host: string;
+  /** 0 to 65535. */
+  readonly port: number;
+  /** Path and query, from the slash on. */
+  readonly path: string;
+
+  constructor(scheme: 'ws' | 'wss', host: string, port: number, path = '/') {
+    this.scheme = scheme;
+    this.host = host;
+    this.port = port;
+    this.path = path;
+  }
+
+  toString(): string {
+    return `${this.scheme}://${hostAndPort(this.host, this.port)}${this.path}`;
+  }
+
+  toJSON(): string {
+    return this.toString();
+  }
+}
+
 /** A Unix socket's address. As text: `unix:///run/app.sock`. */
 export class UnixAddress {
   readonly scheme = 'unix';
@@ -59,7 +107,7 @@ export class UnixAddress {
 }
 
 /** Where a listener listens or a connection leads. `String(address)` gives the text that {@link parseAddress} reads. */
-export type Address = TcpAddress | UnixAddress;
+export type Address = TcpAddress | TlsAddress | WebSocketAddress | UnixAddress;
 
 /** `tcp://127.0.0.1:7878`. */
 export const defaultAddress: TcpAddress = new TcpAddress(defaultHost, defaultPort);
@@ -67,8 +115,9 @@ export const defaultAddress: TcpAddress = new TcpAddress(defaultHost, defaultPor
 /**
  * Reads an address.
  *
- * Takes `tcp://HOST:PORT`, `unix:///PATH` (or `unix:PATH`), `HOST:PORT`, `[::1]:PORT`, `:PORT`, `PORT` and `HOST`;
- * what is left out is 127.0.0.1 and 7878.
+ * Takes `tcp://HOST:PORT`, `tls://HOST:PORT`, `unix:///PATH` (or `unix:PATH`), `HOST:PORT`, `[::1]:PORT`, `:PORT`, `PORT`
+ * and `HOST`; what is left out is 127.0.0.1 and 7878. `ws://HOST:PORT/PATH` and `wss://…` too: without a port they mean
+ * 80 and 443, as in a browser.
  *
  * @throws YodelError `YODEL_INVALID_ADDRESS`, saying what is wrong and showing the right form
  */
@@ -76,19 +125,24 @@ export function parseAddress(text: string | number): Address {
   const whole = String(text).trim();
   if (typeof text === 'number') return new TcpAddress(defaultHost, parsePort(whole, whole));
   const unix = /^unix:(?:\/\/)?(.*)$/is.exec(whole);
-  if (unix) {
-    const path = unix[1] ?? '';
-    if (path === '') throw invalid(whole, 'the path is missing', 'unix:///run/app.sock');
-    // The kernel's sun_path is 108 bytes with its NUL; both runtimes cut a longer path without a word.
-    if (Buffer.byteLength(path) > 107)
-      throw invalid(whole, 'a socket path has at most 107 bytes', 'unix:///run/app.sock');
-    return new UnixAddress(path);
+  if (unix) return parseUnix(whole, unix[1] ?? '');
+  const [, written, rest = whole] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(whole) ?? [];
+  const scheme = written?.toLowerCase() ?? 'tcp';
+  switch (scheme) {
+    case 'tcp': {
+      const { host, port } = parseHostAndPort(whole, withoutSlash(rest), defaultPort);
+      return new TcpAddress(host, port);
+    }
+    case 'tls': {
+      const { host, port } = parseHostAndPort(whole, withoutSlash(rest), defaultPort);
+      return new TlsAddress(host, port);
+    }
+    case 'ws':
+    case 'wss':
+      return parseWebSocket(whole, scheme, rest);
+    default:
+      throw invalid(whole, `the scheme "${written}" is not known`, knownForms);
   }
-  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(whole)?.[1];
-  if (scheme !== undefined && scheme.toLowerCase() !== 'tcp') {
-    throw invalid(whole, `the scheme "${scheme}" is not known`, 'tcp://127.0.0.1:7878 or unix:///run/app.sock');
-  }
-  return parseTcp(whole, scheme === undefined ? whole : whole.slice(6).replace(/\/$/, ''));
 }
 
 /** How a peer is written in logs: `127.0.0.1:51234`, `[::1]:51234`, or the socket's path. */
@@ -96,14 +150,35 @@ export function formatPeer(address: Address): string {
   return address.scheme === 'unix' ? `unix:${address.path}` : hostAndPort(address.host, address.port);
 }
 
-function parseTcp(whole: string, rest: string): TcpAddress {
-  if (/^\d+$/.test(rest)) return new TcpAddress(defaultHost, parsePort(whole, rest));
+const knownForms = 'tcp://127.0.0.1:7878, tls://example.org:7878, ws://127.0.0.1:8080/chat or unix:///run/app.sock';
+
+function parseUnix(whole: string, path: string): UnixAddress {
+  if (path === '') throw invalid(whole, 'the path is missing', 'unix:///run/app.sock');
+  // The kernel's sun_path is 108 bytes with its NUL; both runtimes cut a longer path without a word.
+  if (Buffer.byteLength(path) > 107)
+    throw invalid(whole, 'a socket path has at most 107 bytes', 'unix:///run/app.sock');
+  return new UnixAddress(path);
+}
+
+function parseWebSocket(whole: string, scheme: 'ws' | 'wss', rest: string): WebSocketAddress {
+  const [, place = '', path = ''] = /^([^/?#]*)(.*)$/s.exec(rest) ?? [];
+  const { host, port } = parseHostAndPort(whole, place, scheme === 'ws' ? 80 : 443);
+  if (/[#\s]/.test(path)) throw invalid(whole, 'the path has a space or a "#"', 'ws://127.0.0.1:8080/chat');
+  return new WebSocketAddress(scheme, host, port, path.startsWith('/') ? path : `/${path}`);
+}
+
+function withoutSlash(text: string): string {
+  return text.replace(/\/$/, '');
+}
+
+function parseHostAndPort(whole: string, rest: string, otherwise: number): { host: string; port: number } {
+  if (/^\d+$/.test(rest)) return { host: defaultHost, port: parsePort(whole, rest) };
   // [HOST]:PORT, HOST:PORT, HOST, or :PORT. A bare IPv6 address has colons of its own and needs brackets to take a port.
   const parts = /^\[([^\]]*)\](?::(.*))?$/s.exec(rest) ?? /^([^:]*)(?::([^:]*))?$/s.exec(rest);
   if (!parts) throw invalid(whole, 'an IPv6 address needs brackets', '[::1]:7878');
   const [, host = '', port] = parts;
   if (/^-|[\s/@?#[\]]/.test(host)) throw invalid(whole, 'the host is not a name or an IP address', '127.0.0.1:7878');
-  return new TcpAddress(host === '' ? defaultHost : host, port === undefined ? defaultPort : parsePort(whole, port));
+  return { host: host === '' ? defaultHost : host, port: port === undefined ? otherwise : parsePort(whole, port) };
 }
 
 function parsePort(whole: string, text: string): number {

@@ -24,6 +24,8 @@ export const errorCodes = {
   YODEL_CONNECTION_CLOSED: 'The connection ended before the reply came, or is closed already.',
   YODEL_NOT_CONNECTED: 'The client is reconnecting; nothing can be sent at the moment.',
   YODEL_NETWORK: 'Any other failure of the network; `cause` has the details of the operating system.',
+  YODEL_TLS: 'The server does not speak TLS, or its certificate is not trusted.',
+  YODEL_WEBSOCKET_REFUSED: 'The server does not speak WebSocket at that address.',
   YODEL_CONNECT_TIMEOUT: 'No connection within connectTimeout.',
   YODEL_REQUEST_TIMEOUT: 'No reply within requestTimeout.',
   YODEL_IDLE_TIMEOUT: 'The peer sent nothing for idleTimeout.',

@@ -3,7 +3,15 @@
  *
  * @module
  */
-export { type Address, defaultAddress, parseAddress, TcpAddress, UnixAddress } from './address.ts';
+export {
+  type Address,
+  defaultAddress,
+  parseAddress,
+  TcpAddress,
+  TlsAddress,
+  UnixAddress,
+  WebSocketAddress,
+} from './address.ts';
 export { type Client, connect, type RequestOptions } from './client/client.ts';
 export type { ClientState, ConnectOptions } from './client/options.ts';
 export { type ErrorCode, errorCodes, YodelError } from './errors.ts';
@@ -21,3 +29,4 @@ export { type ServeOptions, type Server, serve } from './server/server.ts';
 export type { Handler, HandlerObject, MessageHandler, Reply, Session } from './session/handler.ts';
 export type { WireOptions } from './session/wire.ts';
 export type { Counters, SessionView, Subscriber } from './telemetry/telemetry.ts';
+export type { TlsOptions } from './transport/transport.ts';

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { defaultAddress, formatPeer, parseAddress, TcpAddress, UnixAddress } from '../src/address.ts';
+import {
+  defaultAddress,
+  formatPeer,
+  parseAddress,
+  TcpAddress,
+  TlsAddress,
+  UnixAddress,
+  WebSocketAddress,
+} from '../src/address.ts';
 import { YodelError } from '../src/errors.ts';
 
 describe('an address', () => {
@@ -29,6 +37,13 @@ describe('an address', () => {
     ['unix:app.sock', 'unix://app.sock'],
     ['UNIX:///run/App.sock', 'unix:///run/App.sock'],
     ['unix:///run/my app.sock', 'unix:///run/my app.sock'],
+    ['tls://example.org', 'tls://example.org:7878'],
+    ['TLS://[::1]:443/', 'tls://[::1]:443'],
+    ['ws://example.org', 'ws://example.org:80/'],
+    ['wss://example.org', 'wss://example.org:443/'],
+    ['ws://:8080/chat?room=1', 'ws://127.0.0.1:8080/chat?room=1'],
+    ['ws://[::1]:8080?x', 'ws://[::1]:8080/?x'],
+    ['WSS://Example.org:1/Path', 'wss://Example.org:1/Path'],
   ])('can be written as "%s"', (text, address) => {
     expect(String(parseAddress(text))).toBe(address);
   });
@@ -109,7 +124,13 @@ describe('a text that is no address is refused', () => {
   test('"gopher://localhost:70": the scheme is not known', () => {
     expect(refusal('gopher://localhost:70')).toBe(
       'cannot read the address "gopher://localhost:70": the scheme "gopher" is not known. ' +
-        'Write for example tcp://127.0.0.1:7878 or unix:///run/app.sock',
+        'Write for example tcp://127.0.0.1:7878, tls://example.org:7878, ws://127.0.0.1:8080/chat or unix:///run/app.sock',
+    );
+  });
+
+  test.each(['ws://localhost/a b', 'wss://localhost/#here'])('"%s": the path has a space or a "#"', (text) => {
+    expect(refusal(text)).toBe(
+      `cannot read the address "${text}": the path has a space or a "#". Write for example ws://127.0.0.1:8080/chat`,
     );
   });
 
@@ -137,12 +158,16 @@ describe('a text that is no address is refused', () => {
 describe('every address', () => {
   const port = fc.nat(65_535);
   const tcp = fc.oneof(fc.domain(), fc.ipV4(), fc.ipV6()).chain((host) => port.map((at) => new TcpAddress(host, at)));
+  const tls = tcp.map(({ host, port: at }) => new TlsAddress(host, at));
+  const webSocket = fc
+    .tuple(fc.constantFrom('ws' as const, 'wss' as const), tcp, fc.webPath())
+    .map(([scheme, { host, port: at }, route]) => new WebSocketAddress(scheme, host, at, `/${route}`));
   const path = fc.stringMatching(/^\/[ -~é€]{0,30}[!-~]$/).filter((text) => Buffer.byteLength(text) <= 107);
   const unix = path.map((text) => new UnixAddress(text));
 
   test('is read back from its own text', () => {
     fc.assert(
-      fc.property(fc.oneof(tcp, unix), (address) => {
+      fc.property(fc.oneof(tcp, tls, webSocket, unix), (address) => {
         expect(parseAddress(String(address))).toEqual(address);
       }),
     );
@@ -157,7 +182,24 @@ describe('every address', () => {
   });
 
   test('is read or refused with a reason, whatever the text', () => {
-    const scrap = fc.constantFrom('tcp://', 'unix:', '//', '/', ':', '[', ']', '::', '80', '-', ' ', 'a', '\n', '\0');
+    const scrap = fc.constantFrom(
+      'tcp://',
+      'tls://',
+      'ws://',
+      'unix:',
+      '//',
+      '/',
+      ':',
+      '[',
+      ']',
+      '::',
+      '80',
+      '-',
+      ' ',
+      'a',
+      '\n',
+      '\0',
+    );
     const text = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.array(scrap, { maxLength: 8 }).map((all) => all.join('')),

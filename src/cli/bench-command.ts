@@ -3,12 +3,14 @@ import { Command, Option } from 'commander';
 import { framingForms } from '../framing/notation.ts';
 import { clientOptions } from '../options.ts';
 import { durationOption, envName, quantityOption, sizeOption } from './flags.ts';
+import { addTlsFlags } from './tls-flags.ts';
 
 const examples = `Examples:
   yodel bench                                 50 connections for 10 s, to 127.0.0.1:7878
   yodel bench example.org 7000 -c 200 -P 16   more connections, 16 messages under way on each
   yodel bench :7878 --rate 50k/s -d 30s       a fixed rate, whether the server keeps up or not
   yodel bench :7878 -n 100k --message PING    this message, 100,000 times
+  yodel bench wss://example.org/chat          WebSocket; TLS as tls://HOST:PORT
   yodel bench :7878 --json > old.json         keep the result
   yodel bench :7878 --compare old.json        compare with it
   yodel bench :7878 --assert 'p99 < 5ms' 'errors == 0' --html report.html
@@ -17,7 +19,7 @@ const examples = `Examples:
 /** `yodel bench`. */
 export function benchCommand(): Command {
   const { connectTimeout } = clientOptions;
-  return new Command('bench')
+  const command = new Command('bench')
     .summary('measure what a server holds')
     .description(
       'Sends messages over many connections, holds each reply against what was sent, and says how many there were a ' +
@@ -27,7 +29,8 @@ export function benchCommand(): Command {
     )
     .argument(
       '[address]',
-      'tcp://HOST:PORT, HOST:PORT, :PORT, HOST PORT, or unix:///PATH (default: tcp://127.0.0.1:7878)',
+      'tcp://HOST:PORT, HOST:PORT, :PORT, HOST PORT, tls://HOST:PORT, ws://HOST:PORT/PATH, wss://…, or unix:///PATH ' +
+        '(default: tcp://127.0.0.1:7878)',
     )
     .argument('[port]', 'the port, when the address is only a host')
     .addHelpText('before', examples)
@@ -86,7 +89,9 @@ Exit status:
     )
     .addOption(
       quantityOption('--timeout <time>', 'how long a reply may take before it counts as an error', 'duration', 10_000),
-    )
+    );
+  addTlsFlags(command);
+  return command
     .optionsGroup('Results:')
     .addOption(new Option('--json', 'print one JSON object instead of the summary'))
     .addOption(new Option('--html <file>', 'write a page with charts, in one file'))

@@ -1,14 +1,15 @@
 /** Reads what the flags of `yodel bench` say. Everything that can be wrong with them is found before anything is sent. */
-import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import type { Address } from '../address.ts';
 import { parseFraming } from '../framing/notation.ts';
 import { type Assertion, parseAssertion } from '../load/assertion.ts';
-import type { LoadSettings } from '../load/plan.ts';
+import { carriesMessages, type LoadSettings } from '../load/plan.ts';
 import { readReport } from '../load/read-report.ts';
 import type { Replies } from '../load/replies.ts';
 import type { BenchReport } from '../load/report.ts';
 import { readAddress } from './connect.ts';
 import { UsageError } from './fail.ts';
+import { checkWritable, readFile } from './files.ts';
+import { readTlsFlags } from './tls-flags.ts';
 
 /** How long messages are sent when neither a time nor a count is given. */
 const defaultDurationMs = 10_000;
@@ -55,7 +56,7 @@ export function readBenchSettings(
 }
 
 function readLoad(
-  address: string | undefined,
+  host: string | undefined,
   port: string | undefined,
   flags: Readonly<Record<string, unknown>>,
 ): LoadSettings {
@@ -63,17 +64,20 @@ function readLoad(
   const count = (flags.count as number | undefined) ?? null;
   const connections = flags.connections as number;
   const threads = flags.threads as number;
+  const address = readAddress(host, port);
   const framing = parseFraming(String(flags.framing)).name;
   const replies = flags.replies as Replies;
   if (threads > connections) {
     throw new UsageError(`--threads ${threads} needs at least as many connections, not ${connections}`);
   }
-  if (framing === 'raw' && replies === 'count') {
+  const isFramed = !carriesMessages({ address: String(address) });
+  if (isFramed && framing === 'raw' && replies === 'count') {
     throw new UsageError('the framing "raw" has no messages that could be counted; use --replies echo or none');
   }
   return {
-    address: String(readAddress(address, port)),
-    framing,
+    address: String(address),
+    framing: readFraming(framing, address),
+    tls: readTlsFlags(flags, address),
     connections,
     pipeline: rate === null ? ((flags.pipeline as number | undefined) ?? 1) : null,
     rate,
@@ -85,6 +89,13 @@ function readLoad(
     timeoutMs: flags.timeout as number,
     threads,
   };
+}
+
+/** A WebSocket keeps messages apart by itself. */
+function readFraming(framing: string, address: Address): string {
+  if (!carriesMessages({ address: String(address) })) return framing;
+  if (framing !== 'lines') throw new UsageError(`${address} needs no --framing: a WebSocket keeps messages apart`);
+  return 'websocket';
 }
 
 function readMessages(flags: Readonly<Record<string, unknown>>): LoadSettings['messages'] {
@@ -107,35 +118,4 @@ function splitAssertions(words: readonly string[]): { expressions: readonly stri
   return last >= 0 && isAddress
     ? { expressions: words.slice(0, last + 1), swallowed }
     : { expressions: words, swallowed: [] };
-}
-
-function readFile(path: string, encoding: BufferEncoding = 'utf8'): string {
-  try {
-    return readFileSync(path, encoding);
-  } catch (error) {
-    throw new UsageError(`cannot read ${path}: ${reasonOf(error)}`);
-  }
-}
-
-/** A file that cannot be written should be known before minutes are spent on its content. */
-function checkWritable(path: string): void {
-  try {
-    if (!existsSync(path)) accessSync(dirname(path), constants.W_OK);
-    else if (statSync(path).isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
-    else accessSync(path, constants.W_OK);
-  } catch (error) {
-    throw new UsageError(`cannot write ${path}: ${reasonOf(error)}`);
-  }
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file or folder',
-  ENOTDIR: 'there is no such folder',
-  EISDIR: 'it is a folder',
-  EACCES: 'permission denied',
-};
-
-function reasonOf(error: unknown): string {
-  const { code = '', message } = error as NodeJS.ErrnoException;
-  return reasons[code] ?? message;
 }

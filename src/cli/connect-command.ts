@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { framingForms } from '../framing/notation.ts';
 import { clientOptions } from '../options.ts';
 import { durationOption, envName, positiveCount } from './flags.ts';
+import { addTlsFlags } from './tls-flags.ts';
 
 const examples = `Examples:
   yodel connect                            talk to 127.0.0.1:7878
@@ -14,7 +15,7 @@ const examples = `Examples:
 /** `yodel connect`. */
 export function connectCommand(): Command {
   const { connectTimeout } = clientOptions;
-  return new Command('connect')
+  const command = new Command('connect')
     .summary('talk to a server, by hand or from a pipe')
     .description(
       'By hand: type a message and press Enter; replies show their round-trip time; Ctrl-D ends.\n' +
@@ -23,7 +24,7 @@ export function connectCommand(): Command {
     )
     .argument(
       '[address]',
-      'tcp://HOST:PORT, HOST:PORT, :PORT, HOST PORT, or unix:///PATH (default: tcp://127.0.0.1:7878)',
+      'tcp://HOST:PORT, HOST:PORT, :PORT, HOST PORT, tls://HOST:PORT, or unix:///PATH (default: tcp://127.0.0.1:7878)',
     )
     .argument('[port]', 'the port, when the address is only a host')
     .addHelpText('before', examples)
@@ -50,9 +51,12 @@ Exit status:
         'after the end of input, how long the server may be silent before it is given up',
         10_000,
       ).env(envName('wait')),
-    )
-    .action(async (address: string | undefined, port: string | undefined, flags: Record<string, unknown>) => {
+    );
+  addTlsFlags(command);
+  return command.action(
+    async (address: string | undefined, port: string | undefined, flags: Record<string, unknown>) => {
       const { runConnect } = await import('./connect.ts');
       await runConnect(address, port, flags);
-    });
+    },
+  );
 }

@@ -26,10 +26,10 @@ export async function pipe(settings: ConnectSettings): Promise<number> {
   return await new Pipe(settings, connection).run();
 }
 
-async function connectWithin({ address, connectTimeoutMs }: ConnectSettings): Promise<Connection> {
+async function connectWithin({ address, tls, connectTimeoutMs }: ConnectSettings): Promise<Connection> {
   const text = `cannot connect to ${address}: no answer within ${connectTimeoutMs} ms`;
   const signal = connectTimeoutMs === 0 ? undefined : AbortSignal.timeout(connectTimeoutMs);
-  return await runtimeTransport.connect(address, { signal }).catch((error: unknown) => {
+  return await runtimeTransport.connect(address, { signal, tls }).catch((error: unknown) => {
     throw signal?.aborted ? new YodelError('YODEL_CONNECT_TIMEOUT', text) : error;
   });
 }

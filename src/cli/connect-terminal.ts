@@ -11,9 +11,10 @@ import { type Paint, paintFor, wantsColor } from './style.ts';
 
 /** Talks until the user or the server ends. Resolves with the exit status. */
 export async function talk(settings: ConnectSettings): Promise<number> {
-  const { address, framing, connectTimeoutMs, waitMs } = settings;
+  const { address, tls, framing, connectTimeoutMs, waitMs } = settings;
   let failure: YodelError | undefined;
   const client = await connect(address, {
+    tls,
     framing,
     encoding: 'binary',
     connectTimeout: connectTimeoutMs,

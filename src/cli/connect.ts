@@ -2,11 +2,14 @@
 import { type Address, defaultAddress, parseAddress } from '../address.ts';
 import type { Framing } from '../framing/framing.ts';
 import { parseFraming } from '../framing/notation.ts';
+import type { TlsOptions } from '../transport/transport.ts';
 import { UsageError } from './fail.ts';
+import { readTlsFlags } from './tls-flags.ts';
 
 /** What both ways of connecting need. Times are milliseconds. */
 export interface ConnectSettings {
   readonly address: Address;
+  readonly tls: TlsOptions;
   readonly framing: Framing;
   /** Messages to send before ending; Infinity for all. */
   readonly count: number;
@@ -20,8 +23,13 @@ export async function runConnect(
   port: string | undefined,
   flags: Readonly<Record<string, unknown>>,
 ): Promise<void> {
+  const to = readAddress(address, port);
+  if (to.scheme === 'ws' || to.scheme === 'wss') {
+    throw new UsageError(`yodel connect speaks TCP, TLS and Unix sockets, not WebSocket as ${to}`);
+  }
   const settings: ConnectSettings = {
-    address: readAddress(address, port),
+    address: to,
+    tls: readTlsFlags(flags, to),
     framing: parseFraming(String(flags.framing)),
     count: (flags.count as number | undefined) ?? Number.POSITIVE_INFINITY,
     connectTimeoutMs: flags.connectTimeout as number,

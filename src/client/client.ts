@@ -82,6 +82,12 @@ export async function connect(
 ): Promise<Client> {
   const settings = resolveClientOptions(options);
   const to = typeof address === 'object' ? address : parseAddress(address);
+  if (to.scheme === 'ws' || to.scheme === 'wss') {
+    throw new YodelError(
+      'YODEL_INVALID_ADDRESS',
+      `the client speaks TCP, TLS and Unix sockets, not WebSocket as ${to}`,
+    );
+  }
   const connection = await openConnection(to, settings, options.signal);
   // It may have been aborted in the moment in which the connection came about.
   if (options.signal?.aborted) {
@@ -98,7 +104,7 @@ export async function connect(
 
 async function openConnection(
   address: Address,
-  { transport, limits, clock }: ClientSettings,
+  { transport, tls, limits, clock }: ClientSettings,
   signal: AbortSignal | undefined,
 ): Promise<Connection> {
   const tooLate = new AbortController();
@@ -107,7 +113,7 @@ async function openConnection(
   const expire = () => tooLate.abort(new YodelError('YODEL_CONNECT_TIMEOUT', text));
   const timer = connectTimeout === 0 ? undefined : clock.after(connectTimeout, expire);
   const either = signal ? AbortSignal.any([signal, tooLate.signal]) : tooLate.signal;
-  return await transport.connect(address, { signal: either }).finally(() => timer?.cancel());
+  return await transport.connect(address, { signal: either, tls }).finally(() => timer?.cancel());
 }
 
 class MessageClient implements Client, Receiver {

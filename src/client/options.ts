@@ -12,13 +12,15 @@ import {
 import { type Clock, realClock } from '../session/clock.ts';
 import { resolveWire, type Wire, type WireOptions } from '../session/wire.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
-import type { Transport } from '../transport/transport.ts';
+import type { TlsOptions, Transport } from '../transport/transport.ts';
 
 /** What a client is doing; see the table in `client.ts`. */
 export type ClientState = 'open' | 'reconnecting' | 'ending' | 'closed';
 
 /** What {@link connect} takes. Times are milliseconds, sizes are bytes; see the reference for each limit. */
 export interface ConnectOptions extends WireOptions, OptionalValues<ClientLimits> {
+  /** Whom to trust at an address over TLS. Default: whom the runtime trusts, and the name of the address's host. */
+  readonly tls?: TlsOptions | undefined;
   /** Breaks the connecting, and later the connection, off when it is aborted. */
   readonly signal?: AbortSignal | undefined;
   /**
@@ -36,6 +38,7 @@ export interface ConnectOptions extends WireOptions, OptionalValues<ClientLimits
 
 /** @internal The options, all given. */
 export interface ClientSettings extends Wire {
+  readonly tls: TlsOptions;
   readonly limits: ClientLimits;
   readonly reconnect: ReconnectLimits | undefined;
   readonly onStateChange: ((state: ClientState, error: YodelError | undefined) => void) | undefined;
@@ -51,6 +54,7 @@ export function resolveClientOptions(options: ConnectOptions): ClientSettings {
   refuseUnknown(options, knownOptions, 'connect()');
   return {
     ...resolveWire(options),
+    tls: resolveTls(options.tls),
     limits: resolveOptions(clientOptions, options),
     reconnect: resolveReconnect(options.reconnect),
     onStateChange: options.onStateChange,
@@ -60,9 +64,17 @@ export function resolveClientOptions(options: ConnectOptions): ClientSettings {
 }
 
 const knownOptions = [
-  ...['framing', 'encoding', 'signal', 'reconnect', 'onStateChange', 'transport', 'clock'],
+  ...['framing', 'encoding', 'tls', 'signal', 'reconnect', 'onStateChange', 'transport', 'clock'],
   ...Object.keys(clientOptions),
 ];
+
+function resolveTls(tls: TlsOptions = {}): TlsOptions {
+  if (typeof tls !== 'object' || tls === null) {
+    throw new YodelError('YODEL_INVALID_OPTION', `the option "tls" takes an object, not ${String(tls)}`);
+  }
+  refuseUnknown(tls, ['ca', 'servername', 'insecure'], 'tls');
+  return tls;
+}
 
 function resolveReconnect(reconnect: ConnectOptions['reconnect']): ReconnectLimits | undefined {
   if (reconnect === undefined || reconnect === false) return undefined;

@@ -1,12 +1,11 @@
 /** All connections of one process: opens them, keeps them busy, and ends in time. */
 import type { YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
-import { parseFraming } from '../framing/notation.ts';
 import type { Connection } from '../transport/transport.ts';
 import { LoadConnection, type Traffic } from './load-connection.ts';
 import { OpenLoop, timerSlackMs } from './open-loop.ts';
 import { type Payload, payloadsOf } from './payload.ts';
-import type { LoadSettings, LoadShare } from './plan.ts';
+import { framingOf, type LoadSettings, type LoadShare } from './plan.ts';
 import { Pool, type PoolOwner } from './pool.ts';
 import { ProcessorTime } from './processor-time.ts';
 import { Tally } from './tally.ts';
@@ -79,7 +78,7 @@ export class Generator implements Traffic, PoolOwner {
     this.#share = share;
     this.#onInterval = onInterval;
     this.#pool = new Pool(share, this, this.#timers);
-    this.#framing = parseFraming(settings.framing);
+    this.#framing = framingOf(settings);
     this.#left = share.count ?? Number.POSITIVE_INFINITY;
     this.#payloadOf = payloadsOf(settings);
   }

@@ -3,7 +3,15 @@ import { systemError, YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
 import type { Payload } from './payload.ts';
-import { CountMatcher, EchoMatcher, type Replies, type ReplyMatcher, RingPosition } from './replies.ts';
+import {
+  CountMatcher,
+  countedMessages,
+  EchoedMessages,
+  EchoMatcher,
+  type Replies,
+  type ReplyMatcher,
+  RingPosition,
+} from './replies.ts';
 import type { Schedule } from './schedule.ts';
 import { SendTimes } from './send-times.ts';
 import type { Tally } from './tally.ts';
@@ -59,9 +67,10 @@ export class LoadConnection implements Receiver {
     this.#connection = connection;
     this.#traffic = traffic;
     this.#payload = payload;
-    this.#countsBytes = replies !== 'count';
-    if (replies === 'echo') this.#matcher = new EchoMatcher(payload, number);
-    else if (replies === 'count') this.#matcher = new CountMatcher(framing);
+    const whole = connection.carriesMessages;
+    this.#countsBytes = replies !== 'count' && !whole;
+    if (replies === 'echo') this.#matcher = new (whole ? EchoedMessages : EchoMatcher)(payload, number);
+    else if (replies === 'count') this.#matcher = whole ? countedMessages : new CountMatcher(framing);
     else this.#taken = new RingPosition(payload);
   }
 
@@ -131,6 +140,7 @@ export class LoadConnection implements Receiver {
     traffic.tally.bytesReceived += chunk.length;
     const matcher = this.#matcher;
     if (this.#isOver || !matcher) return;
+    if (this.#connection.carriesMessages && this.#underWay === 0) return traffic.broken(this, this.#unexpected());
     const now = performance.now();
     const isTooMuch = this.#countsBytes && chunk.length > this.#bytesUnderWay;
     const found = matcher.match(isTooMuch ? chunk.subarray(0, this.#bytesUnderWay) : chunk);
@@ -207,15 +217,25 @@ export class LoadConnection implements Receiver {
       traffic.tally.bytesSent += end - start;
       this.#next = last === ends.length ? 0 : last;
       left -= last - first;
-      this.#connection.write(bytes.subarray(start, end));
+      if (this.#connection.carriesMessages) this.#writeEach(first, last);
+      else this.#connection.write(bytes.subarray(start, end));
     }
     // What did not have to wait is not told of.
     if (this.#taken) setImmediate(this.#goOnWithoutReplies);
   }
 
+  #writeEach(first: number, last: number): void {
+    const { bytes, ends } = this.#payload;
+    for (let frame = first; frame < last; frame++) {
+      this.#connection.write(bytes.subarray(frame === 0 ? 0 : (ends[frame - 1] as number), ends[frame]));
+    }
+  }
+
   /** How many messages the operating system has taken whole since it was last asked. */
   #takeSent(): number {
     const taken = this.#taken as RingPosition;
+    // Around messages a transport may have bytes of its own under way: only that none is says something.
+    if (this.#connection.carriesMessages) return this.#connection.unsent === 0 ? this.#underWay : 0;
     let done = 0;
     for (let left = this.#bytesUnderWay - this.#connection.unsent; left > 0; ) {
       const step = Math.min(left, this.#payload.bytes.length - taken.at);

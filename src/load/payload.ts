@@ -1,8 +1,7 @@
 /** What is sent: the frames of one connection as a ring, which is sent round and round. */
 import { YodelError } from '../errors.ts';
 import { encode, type Framing } from '../framing/framing.ts';
-import { parseFraming } from '../framing/notation.ts';
-import type { LoadSettings } from './plan.ts';
+import { carriesMessages, framingOf, type LoadSettings } from './plan.ts';
 
 /** Frames one behind the other. */
 export interface Payload {
@@ -24,6 +23,8 @@ const printable = Array.from({ length: 94 }, (_, index) => String.fromCharCode(0
 /** How payloads are made. */
 interface PayloadOptions {
   readonly framing: Framing;
+  /** Whether an empty message can be sent. */
+  readonly takesEmpty: boolean;
   /** How many connections there are, in all processes. */
   readonly connections: number;
   /** How many messages one connection sends at once, most often: so many fit the ring without remainder. */
@@ -38,7 +39,9 @@ interface PayloadOptions {
  */
 export function payloadsOf(settings: LoadSettings): (connection: number) => Payload {
   const { messages, connections, pipeline } = settings;
-  const options = { framing: parseFraming(settings.framing), connections, together: pipeline ?? 1 };
+  const framing = framingOf(settings);
+  const takesEmpty = framing.name !== 'raw' || carriesMessages(settings);
+  const options = { framing, takesEmpty, connections, together: pipeline ?? 1 };
   if ('size' in messages) return remember(numberedPayloads(messages.size, options));
   const bytes = messages.given.map((text) => Buffer.from(text, 'latin1'));
   const payload = givenPayload(bytes, options);
@@ -60,30 +63,30 @@ function remember(make: (connection: number) => Payload): (connection: number) =
  * replies that were mixed up, left out or repeated are never what was expected.
  */
 function numberedPayloads(size: number, options: PayloadOptions): (connection: number) => Payload {
-  const { framing, connections, together } = options;
+  const { connections, together } = options;
   if (2 * size * connections > tooManyBytes) {
     throw new YodelError(
       'YODEL_INVALID_OPTION',
       `${connections} connections with messages of ${size} bytes take too much memory; use fewer connections or smaller messages`,
     );
   }
-  const alphabet = alphabetFor(framing);
-  const frameSize = encodeMessage(framing, message(size, 1, 1, alphabet), 'a message').length;
+  const alphabet = alphabetFor(options.framing);
+  const frameSize = encodeMessage(options, message(size, 1, 1, alphabet), 'a message').length;
   const count = ringLength(frameSize, connections, together);
   return (connection) => {
     const messages = Array.from({ length: count }, (_, index) => message(size, connection, index + 1, alphabet));
-    return ring(messages.map((one) => encodeMessage(framing, one, 'a message')));
+    return ring(messages.map((one) => encodeMessage(options, one, 'a message')));
   };
 }
 
 /** One payload for all connections: the given messages in turn. */
-function givenPayload(messages: readonly Uint8Array[], { framing, together }: PayloadOptions): Payload {
+function givenPayload(messages: readonly Uint8Array[], options: PayloadOptions): Payload {
   const frames = messages.map((one, index) =>
-    encodeMessage(framing, one, messages.length === 1 ? 'the message' : `message ${index + 1}`),
+    encodeMessage(options, one, messages.length === 1 ? 'the message' : `message ${index + 1}`),
   );
   const size = frames.reduce((sum, frame) => sum + frame.length, 0);
   // Few and small ones are repeated, so that many that are sent together are one write.
-  const wanted = Math.min(Math.ceil(together / frames.length), Math.max(1, Math.floor(65_536 / size)));
+  const wanted = Math.min(Math.ceil(options.together / frames.length), Math.max(1, Math.floor(65_536 / size)));
   return ring(Array.from({ length: wanted }, () => frames).flat());
 }
 
@@ -103,8 +106,8 @@ function ringLength(frameSize: number, connections: number, together: number): n
   return wanted <= fitting ? wanted : together <= fitting ? together : fitting;
 }
 
-function encodeMessage(framing: Framing, message: Uint8Array, what: string): Uint8Array {
-  if (message.length === 0 && framing.name === 'raw') {
+function encodeMessage({ framing, takesEmpty }: PayloadOptions, message: Uint8Array, what: string): Uint8Array {
+  if (message.length === 0 && !takesEmpty) {
     throw new YodelError('YODEL_INVALID_OPTION', `${what} is empty, which the framing "raw" cannot carry`);
   }
   try {

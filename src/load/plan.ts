@@ -1,12 +1,19 @@
 /** What a load test is to do, as plain data: it goes to other processes as JSON. */
+import { parseAddress } from '../address.ts';
+import type { Framing } from '../framing/framing.ts';
+import { parseFraming } from '../framing/notation.ts';
+import { raw } from '../framing/raw.ts';
+import type { TlsOptions } from '../transport/transport.ts';
 import type { Replies } from './replies.ts';
 
 /** A whole run. Times are milliseconds. */
 export interface LoadSettings {
   /** As `parseAddress` reads it. */
   readonly address: string;
-  /** As `parseFraming` reads it. */
+  /** As `parseFraming` reads it. Without meaning where the transport carries messages, as WebSocket does. */
   readonly framing: string;
+  /** Whom to trust, where the address is one over TLS. */
+  readonly tls: TlsOptions;
   readonly connections: number;
   /** Messages under way on each connection; null in an open loop. */
   readonly pipeline: number | null;
@@ -25,6 +32,16 @@ export interface LoadSettings {
   readonly timeoutMs: number;
   /** Over how many processes the load is spread. */
   readonly threads: number;
+}
+
+/** Whether the transport keeps messages apart by itself. */
+export function carriesMessages({ address }: Pick<LoadSettings, 'address'>): boolean {
+  return parseAddress(address).scheme.startsWith('ws');
+}
+
+/** The rule between messages and what is written: none where the transport keeps them apart. */
+export function framingOf(settings: Pick<LoadSettings, 'address' | 'framing'>): Framing {
+  return carriesMessages(settings) ? raw() : parseFraming(settings.framing);
 }
 
 /** One process's share of a run. */

@@ -4,7 +4,7 @@ import { YodelError } from '../errors.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { LoadConnection } from './load-connection.ts';
-import type { LoadShare } from './plan.ts';
+import type { LoadSettings, LoadShare } from './plan.ts';
 import type { Timers } from './timers.ts';
 
 /** How many connections are being made at the same time: more would overrun a server's queue, and look like a failure. */
@@ -73,7 +73,7 @@ export class Pool {
   async #open(number: number): Promise<YodelError | undefined> {
     if (!this.#owner.wantsConnections) return undefined;
     try {
-      this.#take(number, await connectWithin(this.#address, this.#share.settings.connectTimeoutMs));
+      this.#take(number, await connectWithin(this.#address, this.#share.settings));
       return undefined;
     } catch (error) {
       if (!(error instanceof YodelError)) throw error;
@@ -92,11 +92,12 @@ export class Pool {
   }
 }
 
-async function connectWithin(address: Address, withinMs: number): Promise<Connection> {
-  const signal = withinMs === 0 ? undefined : AbortSignal.timeout(withinMs);
-  return await runtimeTransport.connect(address, { signal }).catch((error: unknown) => {
+async function connectWithin(address: Address, { connectTimeoutMs, tls }: LoadSettings): Promise<Connection> {
+  const signal = connectTimeoutMs === 0 ? undefined : AbortSignal.timeout(connectTimeoutMs);
+  return await runtimeTransport.connect(address, { signal, tls }).catch((error: unknown) => {
     if (!signal?.aborted) throw error;
-    throw new YodelError('YODEL_CONNECT_TIMEOUT', `cannot connect to ${address}: no answer within ${withinMs} ms`);
+    const text = `cannot connect to ${address}: no answer within ${connectTimeoutMs} ms`;
+    throw new YodelError('YODEL_CONNECT_TIMEOUT', text);
   });
 }
 

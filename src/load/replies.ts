@@ -91,13 +91,39 @@ export class EchoMatcher implements ReplyMatcher {
     const expected = payload.bytes.subarray(start, payload.ends[frame]);
     const matched = payload.bytes.subarray(start, at + same);
     const got = Buffer.concat([matched, chunk.subarray(from + same, from + same + expected.length - matched.length)]);
-    this.fault = new YodelError(
-      'YODEL_WRONG_REPLY',
-      `message ${this.#answered + 1} of connection ${this.#connection}: expected ${expected.length} bytes ` +
-        `${show(expected, matched.length)}, got ${show(got, matched.length)}`,
-    );
+    this.fault = wrongReply(this.#answered + 1, this.#connection, expected, got);
   }
 }
+
+/** The same, where each chunk is one whole message. */
+export class EchoedMessages implements ReplyMatcher {
+  readonly #payload: Payload;
+  readonly #connection: number;
+  #frame = 0;
+  #answered = 0;
+  fault: YodelError | undefined;
+
+  constructor(payload: Payload, connection: number) {
+    this.#payload = payload;
+    this.#connection = connection;
+  }
+
+  match(chunk: Uint8Array): number {
+    const { bytes, ends } = this.#payload;
+    const start = this.#frame === 0 ? 0 : (ends[this.#frame - 1] as number);
+    const expected = bytes.subarray(start, ends[this.#frame]);
+    if (!expected.equals(chunk)) {
+      this.fault = wrongReply(this.#answered + 1, this.#connection, expected, asBuffer(chunk));
+      return 0;
+    }
+    this.#frame = (this.#frame + 1) % ends.length;
+    this.#answered++;
+    return 1;
+  }
+}
+
+/** Each chunk is a reply. */
+export const countedMessages: ReplyMatcher = { fault: undefined, match: () => 1 };
 
 /** Replies are whatever the framing calls a message. */
 export class CountMatcher implements ReplyMatcher {
@@ -123,6 +149,17 @@ export class CountMatcher implements ReplyMatcher {
     }
     return count;
   }
+}
+
+/** Shows both around the first byte that differs. */
+function wrongReply(message: number, connection: number, expected: Buffer, got: Buffer): YodelError {
+  const differs = expected.findIndex((byte, index) => byte !== got[index]);
+  const around = differs === -1 ? expected.length : differs;
+  return new YodelError(
+    'YODEL_WRONG_REPLY',
+    `message ${message} of connection ${connection}: expected ${expected.length} bytes ${show(expected, around)}, ` +
+      `got ${show(got, around)}`,
+  );
 }
 
 /** Bytes as harmless text, in quotes: around the place that matters, when they are many. */

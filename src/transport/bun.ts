@@ -46,6 +46,7 @@ class BunConnection implements Connection {
   readonly local: Address;
   readonly peer: Address;
   readonly lendsChunks = false;
+  readonly carriesMessages = false;
   readonly #socket: BunSocket;
   /** What the operating system has not taken. Bun itself keeps nothing of it. */
   readonly #queue = new Queue<Uint8Array>();

@@ -59,6 +59,7 @@ export function memoryPair(
 
 class MemoryConnection implements Connection {
   readonly lendsChunks = true;
+  readonly carriesMessages = false;
   readonly local: Address;
   readonly peer: Address;
   other!: MemoryConnection;

@@ -1,10 +1,10 @@
 /** TCP and Unix sockets by `node:net`. */
 import * as net from 'node:net';
-import { type Address, TcpAddress } from '../address.ts';
+import { type Address, TcpAddress, TlsAddress } from '../address.ts';
 import { systemError } from '../errors.ts';
 import { Queue } from '../queue.ts';
 import { lendReads, readBuffer, readsCanBeLent } from './lent-reads.ts';
-import type { Connection, Listener, ListenOptions, Receiver, Transport } from './transport.ts';
+import type { Connection, DialOptions, Listener, ListenOptions, Receiver, Transport } from './transport.ts';
 import { removeStaleSocket, whyNotListening } from './unix-socket.ts';
 
 /**
@@ -37,6 +37,7 @@ class NodeConnection implements Connection {
   readonly local: Address;
   readonly peer: Address;
   lendsChunks = false;
+  readonly carriesMessages = false;
   readonly #socket: net.Socket;
   readonly #queue = new Queue<Uint8Array>();
   /** What is left of the write at the front of the queue. */
@@ -72,7 +73,8 @@ class NodeConnection implements Connection {
       if (!this.#letGo) receiver.onData(chunk);
     };
     // What was read before `start`, and a socket that is gone, must go the public way.
-    this.lendsChunks = lends && socket.readableLength === 0 && !socket.readableEnded && !socket.destroyed;
+    const isUntouched = socket.readableLength === 0 && !socket.readableEnded && !socket.destroyed;
+    this.lendsChunks = lends && this.peer.scheme !== 'tls' && isUntouched;
     if (this.lendsChunks) lendReads(socket, data);
     // Paused before, it only did not flow; now its reading has to be stopped.
     if (this.lendsChunks && socket.isPaused()) socket.pause();
@@ -200,7 +202,7 @@ async function learnWhetherToLend(): Promise<void> {
   lends = await readsCanBeLent();
 }
 
-async function connect(address: Address, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Connection> {
+async function connect(address: Address, { signal }: DialOptions = {}): Promise<Connection> {
   signal?.throwIfAborted();
   const learned = learnWhetherToLend();
   const socket = net.connect({
@@ -208,10 +210,31 @@ async function connect(address: Address, { signal }: { signal?: AbortSignal | un
     allowHalfOpen: true,
     noDelay: true,
   });
-  const connected = await new Promise<Connection>((resolve, reject) => {
+  const connected = await whenConnected(socket, 'connect', address, signal);
+  await learned;
+  if (signal?.aborted) {
+    connected.abort();
+    throw signal.reason;
+  }
+  return connected;
+}
+
+/**
+ * The connection of a socket that is being connected, once it is.
+ *
+ * @param event how the socket says that it is
+ * @throws YodelError; the signal's reason when it is aborted
+ */
+export async function whenConnected(
+  socket: net.Socket,
+  event: 'connect' | 'secureConnect',
+  address: Address,
+  signal: AbortSignal | undefined,
+): Promise<Connection> {
+  return await new Promise<Connection>((resolve, reject) => {
     const settle = (finish: () => void) => {
       signal?.removeEventListener('abort', aborted);
-      socket.off('error', failed).off('connect', opened);
+      socket.off('error', failed).off(event, opened);
       finish();
     };
     const opened = () => settle(() => resolve(connectionOf(socket, address)));
@@ -221,15 +244,9 @@ async function connect(address: Address, { signal }: { signal?: AbortSignal | un
         socket.on('error', ignore).destroy();
         reject(signal?.reason);
       });
-    socket.on('connect', opened).on('error', failed);
+    socket.on(event, opened).on('error', failed);
     signal?.addEventListener('abort', aborted);
   });
-  await learned;
-  if (signal?.aborted) {
-    connected.abort();
-    throw signal.reason;
-  }
-  return connected;
 }
 
 async function listen(address: Address, options: ListenOptions): Promise<Listener> {
@@ -265,7 +282,8 @@ function connectionOf(socket: net.Socket, address: Address): Connection {
   // A peer that is gone already has no address any more.
   const local = TcpAddress.of(localAddress ?? address.host, localPort ?? address.port);
   const peer = TcpAddress.of(remoteAddress ?? 'unknown', remotePort ?? 0);
-  return new NodeConnection(socket, local, peer);
+  if (address.scheme !== 'tls') return new NodeConnection(socket, local, peer);
+  return new NodeConnection(socket, new TlsAddress(local.host, local.port), new TlsAddress(peer.host, peer.port));
 }
 
 function tcpAddressOf({ address, port }: net.AddressInfo): TcpAddress {

@@ -1,8 +1,8 @@
 /**
  * The contract of a transport: connections that carry bytes, and listeners that accept them.
  *
- * A session and a client know only this. `node.ts` speaks TCP and Unix sockets, `memory.ts` is for tests; all pass the
- * same contract tests.
+ * A session and a client know only this. `node.ts` and `bun.ts` speak TCP and Unix sockets, `memory.ts` is for tests; all
+ * pass the same contract tests. `tls.ts` and `websocket.ts` only connect.
  */
 import type { Address } from '../address.ts';
 
@@ -35,6 +35,11 @@ export interface Connection {
    * lent chunk what it cannot hand on at once, so that it may be written back. Known from `start` on.
    */
   readonly lendsChunks: boolean;
+  /**
+   * Whether the transport keeps messages apart by itself, as WebSocket does: then each `write` is one message, also one of
+   * no bytes, each `onData` brings one whole, and no framing is needed.
+   */
+  readonly carriesMessages: boolean;
   /**
    * Bytes written that the operating system has not taken yet: they cost this process memory. When the connection is
    * broken, those that were lost; after `abort` and `release`, 0.
@@ -78,15 +83,33 @@ export interface ListenOptions {
   readonly failed: (error: Error) => void;
 }
 
+/** Whom to trust when connecting over TLS. */
+export interface TlsOptions {
+  /** Certificates of authorities to trust in place of those that the system trusts, in PEM. */
+  readonly ca?: string | undefined;
+  /** The name that the server's certificate must have, in place of the address's host. */
+  readonly servername?: string | undefined;
+  /** Takes any certificate: whoever answers may be somebody else. Default: no. */
+  readonly insecure?: boolean | undefined;
+}
+
+/** How to connect. */
+export interface DialOptions {
+  /** Gives up when it is aborted. */
+  readonly signal?: AbortSignal | undefined;
+  /** For addresses over TLS. */
+  readonly tls?: TlsOptions | undefined;
+}
+
 /** A way to connect and to listen. */
 export interface Transport {
   /**
    * Resolves when connected.
    *
-   * @throws YodelError `YODEL_CONNECTION_REFUSED`, `YODEL_HOST_NOT_FOUND`, `YODEL_NETWORK`, …; the signal's reason when
-   *   it is aborted
+   * @throws YodelError `YODEL_CONNECTION_REFUSED`, `YODEL_HOST_NOT_FOUND`, `YODEL_TLS`, `YODEL_NETWORK`, …; the signal's
+   *   reason when it is aborted
    */
-  connect(address: Address, options?: { readonly signal?: AbortSignal | undefined }): Promise<Connection>;
+  connect(address: Address, options?: DialOptions): Promise<Connection>;
   /**
    * Resolves when listening.
    *

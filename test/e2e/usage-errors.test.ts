@@ -63,6 +63,21 @@ const mistakes: readonly [what: string, args: string[], ...says: (string | RegEx
   ['a folder in place of a file', ['bench', '--hdr', '/tmp'], '/tmp', 'it is a folder'],
   ['no connections', ['bench', '-c', '0'], '--connections', 'cannot be 0'],
   ['messages that take all memory', ['bench', '--size', '1GiB'], '1073741824 bytes', 'too much memory'],
+  ['a name for a certificate where there is none', ['bench', ':1', '--servername', 'x'], '--servername', 'tls://'],
+  [
+    'a certificate that need not be checked where there is none',
+    ['connect', ':1', '--insecure'],
+    '--insecure',
+    'tls://',
+  ],
+  [
+    'authorities in a file that does not exist',
+    ['bench', 'tls://:1', '--cacert', '/nowhere/at/all'],
+    '/nowhere/at/all',
+  ],
+  ['a framing for what needs none', ['bench', 'ws://:1/', '--framing', 'raw'], '--framing', 'ws://127.0.0.1:1/'],
+  ['to connect by WebSocket', ['connect', 'ws://:1/'], 'ws://127.0.0.1:1/', 'TLS'],
+  ['to listen on what cannot be listened at', ['serve', '--listen', 'tls://:1'], 'tls://127.0.0.1:1', 'unix://'],
   ['a size that is off', ['bench', '--size', 'off'], '--size', '512, 64KiB or 1MB'],
   ['to count up to 0', ['connect', '--count', '0'], '--count', 'cannot be 0'],
 ];

@@ -5,6 +5,7 @@ export function settingsOf(own: Partial<LoadSettings> = {}): LoadSettings {
   return {
     address: 'tcp://127.0.0.1:1',
     framing: 'lines',
+    tls: {},
     connections: 4,
     pipeline: 1,
     rate: null,

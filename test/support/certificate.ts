@@ -1,0 +1,29 @@
+/** Certificates for tests, made by openssl as a person would make them. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { temporaryFolder } from './files.ts';
+
+export interface Certificate {
+  /** PEM files. */
+  readonly certificate: string;
+  readonly key: string;
+  /** Both in one, as socat wants it. */
+  readonly both: string;
+}
+
+/** A self-signed certificate for the name `localhost`. Needs `openssl`. */
+export function makeCertificate(days = 2): Certificate {
+  const folder = temporaryFolder();
+  const [certificate, key, both] = ['certificate.pem', 'key.pem', 'both.pem'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const name = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
+  const files = ['-nodes', '-keyout', key, '-out', certificate];
+  execFileSync('openssl', ['req', '-x509', ...curve, ...files, '-days', `${days}`, ...name], { stdio: 'ignore' });
+  writeFileSync(both, readFileSync(key, 'utf8') + readFileSync(certificate, 'utf8'));
+  return { certificate, key, both };
+}

@@ -1,0 +1,116 @@
+/** Connecting over TLS, to real servers. */
+import { readFileSync } from 'node:fs';
+import * as tls from 'node:tls';
+import { expect } from 'vitest';
+import { connect } from '../../src/client/client.ts';
+import { makeCertificate } from '../support/certificate.ts';
+import { start } from '../support/command.ts';
+import { listen, listenTls } from '../support/servers.ts';
+import { testWith } from '../support/tools.ts';
+
+const test = testWith('openssl', 'apt-get install openssl');
+
+const echo = (socket: NodeJS.ReadWriteStream) => void socket.pipe(socket);
+
+test('a client speaks to a TLS server whose authority it trusts, and both ends end in order', async () => {
+  const certificate = makeCertificate();
+  const { address } = await listenTls(certificate, echo);
+  const client = await connect(address, { tls: { ca: readFileSync(certificate.certificate, 'utf8') } });
+  const replies = await Promise.all(['one', 'wörld 你好'].map((text) => client.request(text)));
+  expect(replies.map(({ text }) => text)).toEqual(['one', 'wörld 你好']);
+  await client.close();
+  expect(client.state).toBe('closed');
+});
+
+test('megabytes pass whole, and a FIN comes after all of them', async () => {
+  const certificate = makeCertificate();
+  const { address } = await listenTls(certificate, echo);
+  const client = await connect(address, {
+    tls: { insecure: true },
+    framing: 'length',
+    maxMessageLength: 8_388_608,
+    highWaterMark: 16_777_216,
+  });
+  const message = Buffer.alloc(5_000_000, 'yodel');
+  const reply = await client.request(message);
+  expect(message.equals(reply.bytes)).toBe(true);
+  client.send(message);
+  client.end();
+  let received = 0;
+  for await (const one of client) received += one.size;
+  expect(received).toBe(message.length);
+});
+
+test('a certificate of nobody that is trusted is refused, with what to do', async () => {
+  const { address } = await listenTls(makeCertificate(), echo);
+  await expect(connect(address)).rejects.toMatchObject({
+    code: 'YODEL_TLS',
+    message: expect.stringMatching(
+      /^cannot connect to tls:\/\/localhost:\d+: its certificate comes from nobody .*--cacert/,
+    ),
+  });
+});
+
+test('a certificate for another name is refused, unless that name is asked for', async () => {
+  const certificate = makeCertificate();
+  const { port } = await listenTls(certificate, echo);
+  const ca = readFileSync(certificate.certificate, 'utf8');
+  const address = `tls://127.0.0.1:${port}`;
+  await expect(connect(address, { tls: { ca } })).rejects.toMatchObject({
+    code: 'YODEL_TLS',
+    message: expect.stringContaining('is for another name'),
+  });
+  const client = await connect(address, { tls: { ca, servername: 'localhost' } });
+  expect((await client.request('hello')).text).toBe('hello');
+  client.abort();
+});
+
+test('a server that speaks no TLS is told apart', async () => {
+  const { port } = await listen((socket) => void socket.end('220 welcome to something else\r\n'));
+  await expect(connect(`tls://localhost:${port}`)).rejects.toMatchObject({
+    code: 'YODEL_TLS',
+    message: `cannot connect to tls://localhost:${port}: what answers there does not speak TLS`,
+  });
+});
+
+test('a server that never answers the handshake is given up in time', async () => {
+  const { port } = await listen((socket) => void socket.resume());
+  await expect(connect(`tls://127.0.0.1:${port}`, { connectTimeout: 100 })).rejects.toMatchObject({
+    code: 'YODEL_CONNECT_TIMEOUT',
+  });
+});
+
+test('TLS 1.1 is not spoken', async () => {
+  const { certificate, key } = makeCertificate();
+  const old = ['-tls1_1', '-cipher', 'DEFAULT@SECLEVEL=0', '-accept', '127.0.0.1:0'];
+  const server = start(['openssl', 's_server', ...old, '-cert', certificate, '-key', key]);
+  const [, port] = await server.saw(/ACCEPT 127\.0\.0\.1:(\d+)/);
+  await expect(connect(`tls://127.0.0.1:${port}`, { tls: { insecure: true } })).rejects.toMatchObject({
+    code: 'YODEL_TLS',
+    message: `cannot connect to tls://127.0.0.1:${port}: it speaks no version of TLS from 1.2 on`,
+  });
+});
+
+test('an unknown option of tls is refused', async () => {
+  await expect(connect('tls://localhost:1', { tls: { serverName: 'x' } as never })).rejects.toMatchObject({
+    code: 'YODEL_INVALID_OPTION',
+    message: expect.stringContaining('servername'),
+  });
+});
+
+test('the name of the host is asked for in the handshake', async () => {
+  const certificate = makeCertificate();
+  const asked = Promise.withResolvers<string>();
+  const { address } = await listenTls(certificate, echo, {
+    SNICallback: (name, done) => {
+      asked.resolve(name);
+      done(
+        null,
+        tls.createSecureContext({ cert: readFileSync(certificate.certificate), key: readFileSync(certificate.key) }),
+      );
+    },
+  });
+  const client = await connect(address, { tls: { insecure: true } });
+  expect(await asked.promise).toBe('localhost');
+  client.abort();
+});

@@ -1,0 +1,134 @@
+/** Connecting by WebSocket, to real servers. */
+import { createServer } from 'node:http';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { parseAddress } from '../../src/address.ts';
+import { runtimeTransport } from '../../src/transport/runtime.ts';
+import type { Connection, Receiver } from '../../src/transport/transport.ts';
+import { listen, listenWebSocket } from '../support/servers.ts';
+
+/** What a connection told, in order. */
+class Told implements Receiver {
+  readonly messages: string[] = [];
+  readonly events: string[] = [];
+  readonly closed = Promise.withResolvers<Error | undefined>();
+  #waiting: [count: number, resolve: () => void][] = [];
+
+  onData(chunk: Uint8Array): void {
+    this.messages.push(Buffer.from(chunk).toString('latin1'));
+    for (const [count, resolve] of this.#waiting) if (this.messages.length >= count) resolve();
+  }
+
+  onEnd(): void {
+    this.events.push('end');
+  }
+
+  onDrain(): void {
+    this.events.push('drain');
+  }
+
+  onClose(error?: Error): void {
+    this.events.push('close');
+    this.closed.resolve(error);
+  }
+
+  async heard(count: number): Promise<string[]> {
+    if (this.messages.length < count) await new Promise<void>((resolve) => this.#waiting.push([count, resolve]));
+    return this.messages;
+  }
+}
+
+async function open(address: string, options = {}): Promise<[Connection, Told]> {
+  const connection = await runtimeTransport.connect(parseAddress(address), options);
+  onTestFinished(() => connection.abort());
+  return [connection, new Told()];
+}
+
+test('each write is one message, text or not, and each message that comes is one chunk', async () => {
+  const kinds: boolean[] = [];
+  const { address } = await listenWebSocket((socket) => {
+    socket.on('message', (data, isBinary) => {
+      kinds.push(isBinary);
+      socket.send(data, { binary: isBinary });
+    });
+  });
+  const [connection, told] = await open(address);
+  connection.start(told);
+  const messages = ['a', '', 'two\nlines', '\xff\xfe', 'x'.repeat(100_000)];
+  for (const message of messages) connection.write(Buffer.from(message, 'latin1'));
+  expect(await told.heard(messages.length)).toEqual(messages);
+  expect(kinds).toEqual([false, false, false, true, false]);
+  expect(connection.carriesMessages).toBe(true);
+  expect(connection.unsent).toBe(0);
+});
+
+test('what the server sends before start is not lost', async () => {
+  const { address } = await listenWebSocket((socket) => {
+    socket.send('welcome');
+    socket.send('to you');
+  });
+  const [connection, told] = await open(address);
+  await new Promise((resolve) => setImmediate(resolve));
+  connection.start(told);
+  expect(await told.heard(2)).toEqual(['welcome', 'to you']);
+});
+
+describe('the end', () => {
+  test('of a server that closes in order is an end, then a close without an error', async () => {
+    const { address } = await listenWebSocket((socket) => socket.on('message', () => socket.close(1000)));
+    const [connection, told] = await open(address);
+    connection.start(told);
+    connection.write(Buffer.from('bye'));
+    expect(await told.closed.promise).toBeUndefined();
+    expect(told.events.filter((event) => event !== 'drain')).toEqual(['end', 'close']);
+  });
+
+  test('of a server that breaks off is an error', async () => {
+    const { address } = await listenWebSocket((socket) => socket.on('message', () => socket.terminate()));
+    const [connection, told] = await open(address);
+    connection.start(told);
+    connection.write(Buffer.from('bye'));
+    expect(await told.closed.promise).toBeInstanceOf(Error);
+  });
+
+  test('of this side is heard by the server', async () => {
+    const code = Promise.withResolvers<number>();
+    const { address } = await listenWebSocket((socket) => socket.on('close', code.resolve));
+    const [connection, told] = await open(address);
+    connection.start(told);
+    connection.end();
+    expect(await code.promise).toBe(1000);
+    expect(await told.closed.promise).toBeUndefined();
+  });
+
+  test('after abort only onClose is called', async () => {
+    const { address } = await listenWebSocket((socket) => socket.send('hello'));
+    const [connection, told] = await open(address);
+    connection.start(told);
+    connection.abort();
+    expect(await told.closed.promise).toBeUndefined();
+    expect(told.events).toEqual(['close']);
+  });
+});
+
+test('a server that answers with HTTP is told apart, with its status', async () => {
+  const http = createServer((_request, response) => response.writeHead(404).end());
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void http.close());
+  const { port } = http.address() as { port: number };
+  await expect(open(`ws://127.0.0.1:${port}/chat`)).rejects.toMatchObject({
+    code: 'YODEL_WEBSOCKET_REFUSED',
+    message: expect.stringContaining(
+      `cannot connect to ws://127.0.0.1:${port}/chat: the server does not speak WebSocket`,
+    ),
+  });
+});
+
+test('nobody there is a refused connection', async () => {
+  await expect(open('ws://127.0.0.1:1/')).rejects.toMatchObject({ code: 'YODEL_CONNECTION_REFUSED' });
+});
+
+test('a server that never agrees is given up when the signal says so', async () => {
+  const { port } = await listen((socket) => void socket.resume());
+  const signal = AbortSignal.timeout(100);
+  await expect(open(`ws://127.0.0.1:${port}/`, { signal })).rejects.toMatchObject({ name: 'TimeoutError' });
+});
