@@ -17,9 +17,9 @@ export type Answer =
   | { readonly interval: number; readonly tally: TallyData; readonly up: number }
   | { readonly end: GeneratorEnd };
 
-/** Stands beside this file, in src/ as in dist/. */
+/** In src/load/, or in dist/load/ where this file is part of a chunk in another folder of dist/. */
 const program = fileURLToPath(
-  new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url),
+  new URL(`../load/worker.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
 );
 
 /** Starts a process for each share. */

@@ -35,6 +35,7 @@ test('the README has the commands that are run here, and no others', () => {
     'yodel connect < package-lock.json | cmp - package-lock.json',
     'yodel connect 127.0.0.1:1 < /dev/null',
     'yodel serve ./examples/shout.ts --listen 9000',
+    "yodel bench 127.0.0.1:7878 --rate 5k/s --duration 2s --assert 'p99 < 1s' 'errors == 0'",
     'npm install && npm test',
   ]);
 });
@@ -61,7 +62,9 @@ describe('in a pipe', () => {
     return () => rmSync(folder, { recursive: true });
   });
 
-  for (const { command, output } of commands.filter(({ command }) => / [|<] /.test(command))) {
+  for (const { command, output } of commands.filter(
+    ({ command }) => /yodel connect/.test(command) && / [|<] /.test(command),
+  )) {
     test(`\`${command}\` prints what the README says`, async () => {
       const server = await serve(['--quiet']);
       onTestFinished(async () => void (await server.stop()));
@@ -70,6 +73,19 @@ describe('in a pipe', () => {
       expect(outcome.stdout.toString() + outcome.stderr).toBe(output.replace(/\n$/, output === '' ? '' : '\n'));
     });
   }
+
+  test('`yodel bench` measures at the rate that it is given', async () => {
+    const server = await serve(['--quiet']);
+    const command = commands.find((one) => one.command.startsWith('yodel bench'))?.command ?? '';
+    // How long replies take is this machine's affair.
+    const there = command.replace('127.0.0.1:7878', server.address).replace('p99 < 1s', 'p99 < 60s');
+    const { status, stdout } = await run(['bash', '-c', there], {
+      cwd: root,
+      env: { PATH: `${join(folder, 'bin')}:${path}` },
+    });
+    expect(stdout.toString()).toContain('ok       errors == 0');
+    expect(status).toBe(0);
+  });
 
   test('`yodel serve ./examples/shout.ts` answers in capitals', async () => {
     const server = start([process.execPath, commandPath, 'serve', './examples/shout.ts', '--listen', '127.0.0.1:0'], {

@@ -1,0 +1,25 @@
+/** Runs the commands of the page about load tests, in one folder and in their order, against a server on a free port. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { serve } from '../support/command.ts';
+import { temporaryFolder } from '../support/files.ts';
+import { shell } from '../support/shell.ts';
+
+const page = readFileSync(new URL('../../docs/load-tests.md', import.meta.url), 'utf8');
+const commands = [...page.matchAll(/^\$ (yodel bench .*)$/gm)].map(([, command = '']) => command);
+
+test('every command of the page about load tests measures a server without an error', async () => {
+  expect(commands.length).toBeGreaterThan(8);
+  const folder = temporaryFolder();
+  const lines = await serve(['--quiet']);
+  const lengths = await serve(['--quiet', '--framing', 'length:4']);
+  for (const command of commands) {
+    const { address } = command.includes('--framing length:4') ? lengths : lines;
+    // The one without an end of its own takes ten seconds.
+    const end = / --(count|duration) /.test(command) ? '' : ' --duration 300ms';
+    const { status, stderr } = await shell(command.replace(':7878', `${address}${end}`), { cwd: folder });
+    expect({ command, status, stderr }).toEqual({ command, status: 0, stderr: '' });
+  }
+  for (const file of ['old.json', 'report.html', 'report.hdr']) expect(existsSync(join(folder, file)), file).toBe(true);
+});
