@@ -7,12 +7,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from './build.ts';
-import { type Contender, contenders } from './contenders.ts';
+import { type Contender, contenders, reference } from './contenders.ts';
 import { chooseCores, describeMachine, mostDescriptors } from './machine.ts';
 import { capture } from './processes.ts';
 import { type Results, renderTable, writeResults } from './results.ts';
 import { runAll } from './rounds.ts';
-import { reference, summarise } from './summary.ts';
+import { summarise } from './summary.ts';
 import { type Workload, workloads } from './workloads.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -25,7 +25,9 @@ Options:
   --workload NAME     only this workload; may be given several times, or as NAME,NAME
   --contender NAME    only this contender, likewise; ${reference} always takes part, all ratios are to it
   --rounds NUMBER     how often everything is measured (default: 3)
-  --seconds NUMBER    how long each measurement takes (default: 0.8)
+  --slices NUMBER     how often each is measured in a round, in turn (default: 4)
+  --seconds NUMBER    how long each slice takes (default: 0.4)
+  --warm-up SECONDS   how long each server is under load before (default: 1.5)
   --quick             one short round, to see that everything works
   --output FOLDER     where the results go (default: bench/results)
   --list              name the workloads and contenders, and end
@@ -45,7 +47,9 @@ function parseFlags() {
         workload: { type: 'string', multiple: true },
         contender: { type: 'string', multiple: true },
         rounds: { type: 'string' },
+        slices: { type: 'string' },
         seconds: { type: 'string' },
+        'warm-up': { type: 'string' },
         quick: { type: 'boolean', default: false },
         output: { type: 'string', default: `${root}bench/results` },
         list: { type: 'boolean', default: false },
@@ -59,7 +63,7 @@ function parseFlags() {
 
 function list(): void {
   const lines = (items: readonly { name: string; title: string }[]) =>
-    items.map(({ name, title }) => `  ${name.padEnd(16)} ${title}\n`).join('');
+    items.map(({ name, title }) => `  ${name.padEnd(20)} ${title}\n`).join('');
   process.stdout.write(`Workloads:\n${lines(workloads)}\nContenders:\n${lines(contenders)}`);
 }
 
@@ -69,7 +73,6 @@ async function main(): Promise<void> {
   const competing = contenders.filter((one) => named.includes(one) || one.name === reference);
   const { quick } = flags;
   const rounds = Math.ceil(numberOf('rounds', quick ? 1 : 3));
-  const seconds = numberOf('seconds', quick ? 0.2 : 0.8);
   if (process.platform !== 'linux') refuse('the load generator and the measuring of processes need Linux');
   if (!existsSync(`${root}dist/cli/yodel.cjs`)) refuse('yodel is not built: npm run build');
 
@@ -84,8 +87,9 @@ async function main(): Promise<void> {
   if (!cores) progress('one core only, or no taskset: server and load share all cores\n');
   const settings = {
     cores,
-    seconds,
-    warmUpSeconds: quick ? 0.1 : 0.2,
+    slices: Math.ceil(numberOf('slices', quick ? 1 : 4)),
+    seconds: numberOf('seconds', quick ? 0.2 : 0.4),
+    warmUpSeconds: numberOf('warm-up', quick ? 0.1 : 1.5),
     idleConnections: Math.min(quick ? 500 : 10_000, mostDescriptors() - 300),
     starts: quick ? 2 : 5,
   };
@@ -94,7 +98,7 @@ async function main(): Promise<void> {
     workloads: wanted,
     contenders: ready,
     settings,
-    repeats: quick ? 0 : 0.2,
+    repeats: quick ? 0 : 0.1,
     progress,
   });
   const results: Results = {
@@ -125,7 +129,7 @@ function chosen<Item extends Workload | Contender>(
   return items.filter(({ name }) => names.includes(name));
 }
 
-function numberOf(flag: 'rounds' | 'seconds', otherwise: number): number {
+function numberOf(flag: 'rounds' | 'slices' | 'seconds' | 'warm-up', otherwise: number): number {
   const text = flags[flag];
   const number = text === undefined ? otherwise : Number(text);
   if (!(number > 0) || !Number.isFinite(number)) refuse(`--${flag} needs a number above 0, not "${text}"`);

@@ -18,6 +18,17 @@ export interface Given {
   readonly clients: number;
 }
 
+/** What a load generator's command is made from. */
+export interface Load {
+  readonly port: number;
+  readonly connections: number;
+  /** Messages under way on a connection. */
+  readonly depth: number;
+  /** Bytes of a message with its newline. */
+  readonly size: number;
+  readonly seconds: number;
+}
+
 export type Command = readonly [string, ...string[]];
 
 export interface Contender {
@@ -28,6 +39,8 @@ export interface Contender {
   /** A source below bench/, and the tool that builds it to bench/build/NAME. */
   readonly build?: { readonly by: 'gcc' | 'rustc' | 'go' | 'cargo'; readonly source: string };
   readonly serves: { readonly [service in Service]?: (given: Given) => Command };
+  /** As a load generator, it drives the C server. */
+  readonly drives?: (load: Load) => Command;
   /** Workloads that it cannot do although it has the service, and why. */
   readonly except?: { readonly [workload: string]: string };
   /** It starts processes that come and go, so that nobody can tell how much processor time is its own. */
@@ -35,6 +48,9 @@ export interface Contender {
   /** How its clients subscribe and publish. Default: lines. */
   readonly dialect?: 'redis' | 'nats';
 }
+
+/** The load generator forgets so much at the beginning of a slice: while it connects, nothing is as it will be. */
+export const settleSeconds = 0.05;
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const peer = (file: string) => `${here}peers/${file}`;
@@ -66,10 +82,13 @@ const socat: Tool = { name: 'socat', version: ['socat', '-V'], install: 'apt-get
 const redis: Tool = { name: 'redis', version: ['redis-server', '--version'], install: 'apt-get install redis-server' };
 const nats: Tool = { name: 'nats', version: ['nats-server', '--version'], install: 'apt-get install nats-server' };
 
+/** The contender that all others are compared with. */
+export const reference = 'c-epoll';
+
 /** In the order in which they are named; each round begins with another one. */
 export const contenders: readonly Contender[] = [
   {
-    name: 'c-epoll',
+    name: reference,
     title: 'C, epoll',
     kind: 'reference',
     tools: [gcc],
@@ -80,6 +99,12 @@ export const contenders: readonly Contender[] = [
       'upper-async': ({ port }) => [built('c-epoll'), `${port}`, 'upper'],
       'fan-out': ({ port }) => [built('c-epoll'), `${port}`, 'fanout'],
     },
+    drives: ({ port, connections, depth, size, seconds }) => [
+      built('load'),
+      ...['127.0.0.1', `${port}`],
+      ...['-c', `${connections}`, '-p', `${depth}`, '-s', `${size}`],
+      ...['-t', `${seconds}`, '-w', `${settleSeconds}`],
+    ],
   },
   yodelOn('node', node),
   yodelOn('bun', bun),
@@ -207,6 +232,13 @@ function yodelOn(runtime: 'node' | 'bun', tool: Tool): Contender {
       'upper-async': serve(handler('upper-async.ts')),
       'fan-out': serve(handler('fan-out.ts')),
     },
+    drives: ({ port, connections, depth, size, seconds }) => [
+      runtime,
+      ...[command, 'bench', `127.0.0.1:${port}`, '--json'],
+      // Its size does not count the newline.
+      ...['-c', `${connections}`, '-P', `${depth}`, '--size', `${size - 1}`],
+      ...['-d', `${seconds}s`],
+    ],
   };
 }
 

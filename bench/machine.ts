@@ -44,13 +44,20 @@ export function busySeconds(): number {
 /** Seconds of processor time that a process, all others of its group, and their children that have ended, have used. */
 export function groupSeconds(leader: number): number {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  const ticks = pids.map((pid) => {
-    // The name, in parentheses, may hold anything.
-    const fields = read(`/proc/${pid}/stat`).replace(/^.*\)/s, '').trim().split(' ').map(Number);
-    const [, , group, , , , , , , , , user = 0, system = 0, childUser = 0, childSystem = 0] = fields;
-    return group === leader ? user + system + childUser + childSystem : 0;
-  });
-  return ticks.reduce((sum, one) => sum + one, 0) / ticksPerSecond;
+  const used = pids.map(processorTime).filter(({ group }) => group === leader);
+  return used.reduce((sum, { seconds }) => sum + seconds, 0);
+}
+
+/** Seconds of processor time that this process, and its children that have ended, have used. */
+export function ownSeconds(): number {
+  return processorTime('self').seconds;
+}
+
+function processorTime(pid: string): { group: number | undefined; seconds: number } {
+  // The name, in parentheses, may hold anything.
+  const fields = read(`/proc/${pid}/stat`).replace(/^.*\)/s, '').trim().split(' ').map(Number);
+  const [, , group, , , , , , , , , user = 0, system = 0, childUser = 0, childSystem = 0] = fields;
+  return { group, seconds: (user + system + childUser + childSystem) / ticksPerSecond };
 }
 
 /** Bytes of resident memory of one process; NaN when it is gone. */

@@ -16,6 +16,7 @@ export interface Results {
   readonly versions: Readonly<Record<string, string>>;
   readonly settings: {
     readonly rounds: number;
+    readonly slices: number;
     readonly seconds: number;
     readonly warmUpSeconds: number;
     readonly idleConnections: number;
@@ -33,6 +34,7 @@ const charts: Readonly<Record<string, string>> = {
   connections: 'Connections',
   'fan-out': 'Fan-out',
   start: 'Start',
+  generators: 'Load generators, driving the C server',
 };
 
 /** Writes `README.md`, `results.json` and a chart for each kind of workload into the folder. */
@@ -61,7 +63,7 @@ function chartOf(name: string, tables: readonly Table[]): string | undefined {
     }))
     .filter(({ bars }) => bars.length > 0);
   const note =
-    'Median of the rounds; the thin line is their range. C has no framing and no checks. ~ disturbed, see the remarks.';
+    'Median of all slices; the thin line is their range. C has no framing and no checks. ~ disturbed, see the remarks.';
   return groups.length > 0 ? renderChart(charts[name] ?? name, note, groups) : undefined;
 }
 
@@ -96,11 +98,15 @@ ${settings.quick ? '\n**A quick run: it shows that everything works, its numbers
 - ${Object.entries(versions)
     .map(([tool, version]) => `${tool} ${version}`)
     .join(', ')}
-- ${settings.rounds} ${settings.rounds === 1 ? 'round' : 'rounds'} of ${settings.seconds} s, after ${settings.warmUpSeconds} s to warm up
+- ${counted(settings.rounds, 'round')} of ${counted(settings.slices, 'slice')} of ${settings.seconds} s, after ${settings.warmUpSeconds} s to warm up
 ${leftOut.map(({ contender, reason }) => `- left out: ${contender.title} (${reason})\n`).join('')}
-Each number is the median of the rounds. Ratios are to the C server in the same round, with their range in brackets.
+Each number is the median of all slices of all rounds. Ratios are to C in the same slice, with their range in brackets.
 
 ${sections.join('\n')}`;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** One workload's table as Markdown. */
@@ -123,9 +129,14 @@ export function renderTable({ workload, rows, absent }: Table, settings: Results
     line(columns.map((_, index) => (index === 0 || index === columns.length - 1 ? '---' : '---:'))),
     ...rows.map((row) => line(columns.map(({ cell }) => cell(row)))),
   ].join('\n');
+  const latencies =
+    workload.depth > 1
+      ? `C times a block of ${workload.depth} messages, \`yodel bench\` each message: do not compare these latencies.`
+      : 'Both time a message.';
   const how = {
     idle: `${settings.idleConnections} connections, each after one echo. `,
     start: `The median of ${settings.starts} starts in each round. `,
+    drive: `\`yodel bench\` and [load.c](../load/load.c) in turn, all driving the same C server. ${latencies} `,
   }[workload.mode as string];
   const missing = absent.map(({ title, reason }) => `${title} (${reason})`).join(', ');
   return `## ${workload.title}

@@ -1,14 +1,16 @@
-/** All rounds: contenders interleaved, disturbed measurements repeated. */
+/** All rounds and slices: contenders interleaved, disturbed measurements repeated. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Contender } from './contenders.ts';
 import { busySeconds } from './machine.ts';
 import { formatQuantity } from './quantity.ts';
-import { type Measurement, measure, type Settings } from './run.ts';
+import { hasSlices, type Measurement, openStage, type Settings, type Stage } from './run.ts';
 import type { Workload } from './workloads.ts';
 
-/** One measurement of one round. */
+/** One measurement of one slice. */
 export interface Run extends Measurement {
   readonly round: number;
+  /** Counted from 1 in each round. */
+  readonly slice: number;
   readonly workload: string;
   readonly contender: string;
   /** Others were busy, and repeating did not help. */
@@ -30,45 +32,78 @@ export interface Plan {
 const tolerated = 0.1;
 /** A disturbed run is repeated so often at the most. */
 const repeatsOfOne = 2;
-const longestWaitMs = 2000;
+const longestWaitMs = 600;
 
 /** Who takes part in a workload. */
 export function participants(workload: Workload, contenders: readonly Contender[]): Contender[] {
-  return contenders.filter(({ serves, except }) => serves[workload.service] && !except?.[workload.name]);
+  return contenders.filter(({ serves, drives, except }) => {
+    const can = workload.mode === 'drive' ? drives : serves[workload.service];
+    return can && !except?.[workload.name];
+  });
 }
 
-/** Runs everything. In each round every contender has its turn, one after the other, and another one begins. */
-export async function runAll({ rounds, workloads, contenders, settings, repeats, progress }: Plan): Promise<Run[]> {
+/** How often each contender of a workload is measured in a round. */
+function slicesOf(workload: Workload, { slices }: Settings): number {
+  return hasSlices(workload) ? slices : 1;
+}
+
+/** Runs everything. In each slice every contender has its turn, one after the other, and another one begins. */
+export async function runAll(plan: Plan): Promise<Run[]> {
+  const { rounds, workloads, contenders, settings, repeats, progress } = plan;
   const runs: Run[] = [];
-  const each = workloads.reduce((sum, workload) => sum + participants(workload, contenders).length, 0);
+  const each = workloads.reduce(
+    (sum, workload) => sum + participants(workload, contenders).length * slicesOf(workload, settings),
+    0,
+  );
   const budget = { left: Math.ceil(each * rounds * repeats) };
   for (let round = 1; round <= rounds; round++) {
     for (const workload of workloads) {
       progress(`\nround ${round} of ${rounds}, ${workload.name} (${workload.unit}):`);
-      for (const [place, contender] of rotated(participants(workload, contenders), round - 1).entries()) {
-        const measurement = await measureQuietly(contender, workload, settings, budget);
-        runs.push({ round, workload: workload.name, contender: contender.name, ...measurement });
-        progress(`${place > 0 ? ',' : ''} ${contender.name} ${brief(measurement)}`);
-      }
+      runs.push(...(await runRound(round, workload, plan, budget)));
     }
   }
   progress('\n');
   return runs;
 }
 
+/** One workload's part of a round: all servers are warm before the first of them is measured. */
+async function runRound(
+  round: number,
+  workload: Workload,
+  { contenders, settings, progress }: Plan,
+  budget: { left: number },
+): Promise<Run[]> {
+  const runs: Run[] = [];
+  const order = rotated(participants(workload, contenders), round - 1);
+  const stage = openStage(workload, settings);
+  try {
+    for (const contender of order) await stage.prepare(contender);
+    for (let slice = 1; slice <= slicesOf(workload, settings); slice++) {
+      for (const contender of rotated(order, slice - 1)) {
+        const measurement = await measureQuietly(contender, stage, budget);
+        runs.push({ round, slice, workload: workload.name, contender: contender.name, ...measurement });
+        progress(` ${contender.name} ${brief(measurement)}`);
+      }
+      progress(';');
+    }
+  } finally {
+    await stage.end();
+  }
+  return runs;
+}
+
 /** Repeats what others have disturbed, and once what has failed; gives the least disturbed one. */
 async function measureQuietly(
   contender: Contender,
-  workload: Workload,
-  settings: Settings,
+  stage: Stage,
   budget: { left: number },
 ): Promise<Measurement & { disturbed: boolean }> {
-  const first = await measure(contender, workload, settings);
-  const tries = [first.failure === undefined ? first : await measure(contender, workload, settings)];
+  const first = await stage.measure(contender);
+  const tries = [first.failure === undefined ? first : await stage.measure(contender)];
   while (isDisturbed(tries.at(-1)) && tries.length <= repeatsOfOne && budget.left > 0) {
     budget.left--;
     await quietness();
-    tries.push(await measure(contender, workload, settings));
+    tries.push(await stage.measure(contender));
   }
   const [best = {}] = tries.toSorted((a, b) => badness(a) - badness(b));
   return { ...best, disturbed: isDisturbed(best) };
@@ -82,7 +117,7 @@ function badness({ failure, foreign = 0 }: Measurement): number {
   return failure === undefined ? foreign : Number.POSITIVE_INFINITY;
 }
 
-/** Resolves when nobody else is busy, or after two seconds. */
+/** Resolves when nobody else is busy, or after a while. */
 async function quietness(): Promise<void> {
   const giveUpAt = performance.now() + longestWaitMs;
   while (performance.now() < giveUpAt) {

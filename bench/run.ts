@@ -1,18 +1,20 @@
-/** One measurement: a fresh server on one core, the load generator on the other. */
-import { closeSync, fstatSync, openSync, readSync, unlinkSync } from 'node:fs';
-import * as net from 'node:net';
-import { join } from 'node:path';
+/** One measurement: a server on one core, the load generator on the other. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { buildFolder, loadGenerator } from './build.ts';
-import type { Command, Contender } from './contenders.ts';
-import { busySeconds, type Cores, groupSeconds, residentBytes } from './machine.ts';
+import { loadGenerator } from './build.ts';
+import { type Command, type Contender, contenders, reference, settleSeconds } from './contenders.ts';
+import { busySeconds, type Cores, groupSeconds, ownSeconds, residentBytes } from './machine.ts';
 import { type Child, capture, start } from './processes.ts';
+import { Failure, freePort, patienceMs, pinned, type Server, startServer } from './server.ts';
 import type { Workload } from './workloads.ts';
 
 /** How long and how much is measured. */
 export interface Settings {
   readonly cores: Cores | undefined;
+  /** Of one slice. */
   readonly seconds: number;
+  /** How often the contenders of a workload are measured in a round. */
+  readonly slices: number;
+  /** How long each server is under load before the first slice of a round. */
   readonly warmUpSeconds: number;
   /** Idle connections, in place of what the workload says. */
   readonly idleConnections: number;
@@ -23,7 +25,7 @@ export interface Settings {
 export interface Measurement {
   /** In the workload's unit. Undefined when it failed. */
   readonly value?: number;
-  /** Latencies of a block, in microseconds. */
+  /** Latencies in microseconds: of a block, or of a message where `yodel bench` measured them. */
   readonly p50?: number;
   readonly p99?: number;
   /** The generator's share of its core, 0 to 1. */
@@ -44,68 +46,166 @@ interface LoadReport {
   readonly busy?: number;
   readonly silent?: number;
   readonly milliseconds?: number;
-  /** Processor time that it has used in all, in seconds. */
-  readonly cpu?: number;
 }
 
-/** Beyond the time that is measured: starting, connecting, and what a slow server may take. */
-const patienceMs = 20_000;
+/** What is read of what `yodel bench --json` prints; its latencies are milliseconds. */
+interface YodelReport {
+  readonly kind: 'yodel-bench';
+  readonly rate: { readonly achieved: number };
+  readonly latency: { readonly p50: number; readonly p99: number } | null;
+  readonly generator: { readonly cpu: number };
+}
 
-/** Measures once. Never rejects because of the server: what goes wrong there is the measurement's failure. */
-export async function measure(contender: Contender, workload: Workload, settings: Settings): Promise<Measurement> {
+/** The contenders of one workload in one round. */
+export interface Stage {
+  /** Starts the contender's server and warms it up, if that has not been done. What goes wrong shows when it is measured. */
+  prepare(contender: Contender): Promise<void>;
+  /** Measures once. Never rejects because of the server: what goes wrong there is the measurement's failure. */
+  measure(contender: Contender): Promise<Measurement>;
+  /** Kills all servers. */
+  end(): Promise<void>;
+}
+
+/** Whether the servers of a workload stay for all slices of a round. The others are measured once, with a fresh server. */
+export function hasSlices({ mode }: Workload): boolean {
+  return mode !== 'idle' && mode !== 'start';
+}
+
+/** A stage for servers that stay, or for fresh ones, as the workload needs it. */
+export function openStage(workload: Workload, settings: Settings): Stage {
+  if (hasSlices(workload)) return stageOfStaying(workload, settings);
+  const measure = (contender: Contender) => failing(() => measureFresh(contender, workload, settings));
+  return { prepare: async () => undefined, measure, end: async () => undefined };
+}
+
+/** A server that has failed is not used again: the next one is a fresh one, as warm. */
+function stageOfStaying(workload: Workload, settings: Settings): Stage {
+  const servers = new Map<string, Server>();
+  const ready = async (contender: Contender) => {
+    const served = servedTo(contender, workload);
+    const running = servers.get(served.name);
+    if (running) return running;
+    const server = await startFor(served, workload, settings);
+    servers.set(served.name, server);
+    await explained(server, () => warmUp(contender, server, workload, settings));
+    return server;
+  };
+  const drop = async (contender: Contender) => {
+    const { name } = servedTo(contender, workload);
+    await servers.get(name)?.kill();
+    servers.delete(name);
+  };
+  const attempt = async (contender: Contender, act: (server: Server) => Promise<Measurement>) => {
+    const measurement = await failing(async () => {
+      const server = await ready(contender);
+      return await explained(server, () => act(server));
+    });
+    if (measurement.failure !== undefined) await drop(contender);
+    return measurement;
+  };
+  return {
+    async prepare(contender) {
+      await attempt(contender, async () => ({}));
+    },
+    measure: (contender) => attempt(contender, (server) => measureSlice(server, contender, workload, settings)),
+    async end() {
+      await Promise.all([...servers.values()].map((server) => server.kill()));
+    },
+  };
+}
+
+/** Who is the server: where the contenders are load generators, C is it for all of them. */
+function servedTo(contender: Contender, { mode }: Workload): Contender {
+  if (mode !== 'drive') return contender;
+  return contenders.find(({ name }) => name === reference) as Contender;
+}
+
+async function startFor(contender: Contender, workload: Workload, settings: Settings): Promise<Server> {
+  const port = await freePort();
+  const clients = clientsOf(workload, settings);
+  return await startServer(commandFor(contender, workload, port, clients), port, clients, settings.cores?.server);
+}
+
+function commandFor(contender: Contender, workload: Workload, port: number, clients: number): Command {
   const serve = contender.serves[workload.service];
   if (!serve) throw new Error(`${contender.name} has no ${workload.service}`);
-  const port = await freePort();
-  const clients = workload.mode === 'idle' ? settings.idleConnections : workload.connections;
-  const command = serve({ port, clients, longestMessage: Math.max(65_536, workload.size * 2) });
+  return serve({ port, clients, longestMessage: Math.max(65_536, workload.size * 2) });
+}
+
+function clientsOf({ mode, connections }: Workload, { idleConnections }: Settings): number {
+  return mode === 'idle' ? idleConnections : connections;
+}
+
+/** A failure becomes the measurement's. */
+async function failing(act: () => Promise<Measurement>): Promise<Measurement> {
   try {
-    if (workload.mode === 'start') return await measureStart(command, port, workload, settings);
-    const server = await startServer(command, port, clients, settings);
-    const { pid } = server;
-    try {
-      if (workload.mode === 'idle') return await measureIdle(pid, port, workload, settings);
-      return await measureLoad(pid, contender, port, workload, settings);
-    } catch (error) {
-      throw server.explain(error);
-    } finally {
-      await server.kill();
-    }
+    return await act();
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     return { failure: error.message };
   }
 }
 
-/** The server, the generator, or what came back was not as it should be. */
-class Failure extends Error {}
+/** A failure tells what became of the server. */
+async function explained<Result>(server: Server, act: () => Promise<Result>): Promise<Result> {
+  try {
+    return await act();
+  } catch (error) {
+    throw server.explain(error);
+  }
+}
 
-async function measureLoad(
-  pid: number,
+async function measureFresh(contender: Contender, workload: Workload, settings: Settings): Promise<Measurement> {
+  if (workload.mode === 'start') return await measureStart(contender, workload, settings);
+  const server = await startFor(contender, workload, settings);
+  try {
+    return await explained(server, () => measureIdle(server, workload, settings));
+  } finally {
+    await server.kill();
+  }
+}
+
+/** Load generators warm themselves up, and the C server that they drive has nothing to compile. */
+async function warmUp(contender: Contender, { port }: Server, workload: Workload, settings: Settings): Promise<void> {
+  if (workload.mode === 'drive') return;
+  await runLoad(loadFor(contender, port, workload, settings.warmUpSeconds), settings);
+}
+
+async function measureSlice(
+  { pid, port }: Server,
   contender: Contender,
-  port: number,
   workload: Workload,
   settings: Settings,
 ): Promise<Measurement> {
-  const options = [
-    ...loadOptions(workload),
-    ...['-t', `${settings.seconds}`, '-w', `${settings.warmUpSeconds}`],
-    ...(contender.dialect ? ['-f', contender.dialect] : []),
-  ];
   const watch = contender.forks ? undefined : watchForeign(pid);
-  const { perSecond, p50, p99, busy, silent, cpu = 0 } = await runLoad(port, options, settings);
-  return defined({ value: perSecond, p50, p99, busy, silent, foreign: watch?.(cpu) });
+  const report = await runLoad(loadFor(contender, port, workload, settings.seconds), settings);
+  const { perSecond, p50, p99, busy, silent } = report;
+  return defined({ value: perSecond, p50, p99, busy, silent, foreign: watch?.() });
 }
 
-async function measureStart(command: Command, port: number, workload: Workload, settings: Settings) {
+/** The load generator's command: the contender's own where generators are compared. */
+function loadFor(contender: Contender, port: number, workload: Workload, seconds: number): Command {
+  const { mode, connections, depth, size } = workload;
+  if (mode === 'drive' && contender.drives) return contender.drives({ port, connections, depth, size, seconds });
+  return loadCommand(port, [
+    ...loadOptions(workload),
+    ...['-t', `${seconds}`, '-w', `${settleSeconds}`],
+    ...(contender.dialect ? ['-f', contender.dialect] : []),
+  ]);
+}
+
+async function measureStart(contender: Contender, workload: Workload, settings: Settings): Promise<Measurement> {
+  const port = await freePort();
   const pin = settings.cores ? ['-k', `${settings.cores.server}`] : [];
+  const command = commandFor(contender, workload, port, clientsOf(workload, settings));
   const options = [...loadOptions(workload), '-n', `${settings.starts}`, ...pin, '--', ...command];
   const watch = watchForeign(undefined);
-  const { milliseconds, cpu = 0 } = await runLoad(port, options, settings);
-  return defined({ value: milliseconds, foreign: watch(cpu) });
+  const { milliseconds } = await runLoad(loadCommand(port, options), settings);
+  return defined({ value: milliseconds, foreign: watch() });
 }
 
 /** Resident memory with the clients connected, each after one echo, less the memory before, divided by their number. */
-async function measureIdle(pid: number, port: number, workload: Workload, settings: Settings): Promise<Measurement> {
+async function measureIdle({ pid, port }: Server, workload: Workload, settings: Settings): Promise<Measurement> {
   // One client first, so that what the first connection alone costs (code, pools) is not counted.
   await (await connectIdle(port, workload, 1, settings)).kill();
   const before = residentBytes(pid);
@@ -118,7 +218,7 @@ async function measureIdle(pid: number, port: number, workload: Workload, settin
 /** Resolves when all clients are connected and have had their echo. */
 async function connectIdle(port: number, workload: Workload, count: number, settings: Settings): Promise<Child> {
   const options = [...loadOptions(workload), '-c', `${count}`];
-  const child = start(loadCommand(port, options, settings), { input: 'pipe' });
+  const child = start(pinned(settings.cores?.load, loadCommand(port, options)), { input: 'pipe' });
   const stderr: string[] = [];
   child.process.stderr?.on('data', (text) => stderr.push(String(text)));
   const connected = new Promise((resolve) => child.process.stdout?.once('data', resolve));
@@ -134,117 +234,45 @@ function loadOptions({ mode, connections, depth, size, service }: Workload): str
   return service.startsWith('upper') ? [...options, '-u'] : options;
 }
 
-function loadCommand(port: number, options: readonly string[], { cores }: Settings): Command {
-  return pinned(cores?.load, [loadGenerator, '127.0.0.1', `${port}`, ...options]);
+function loadCommand(port: number, options: readonly string[]): Command {
+  return [loadGenerator, '127.0.0.1', `${port}`, ...options];
 }
 
-async function runLoad(port: number, options: readonly string[], settings: Settings): Promise<LoadReport> {
-  const withinMs = 1000 * (settings.seconds + settings.warmUpSeconds) + patienceMs;
-  const outcome = await capture(loadCommand(port, options, settings), { withinMs });
+async function runLoad(command: Command, { cores, seconds, warmUpSeconds }: Settings): Promise<LoadReport> {
+  const withinMs = 1000 * Math.max(seconds, warmUpSeconds) + patienceMs;
+  const outcome = await capture(pinned(cores?.load, command), { withinMs });
   if (outcome.timedOut) throw new Failure(`no result within ${Math.round(withinMs / 1000)} s`);
   if (outcome.status !== 0)
     throw new Failure(outcome.stderr.trim().replace(/^load: /, '') || 'the load generator died');
-  return JSON.parse(outcome.stdout) as LoadReport;
+  return readReport(JSON.parse(outcome.stdout) as LoadReport | YodelReport);
+}
+
+function readReport(report: LoadReport | YodelReport): LoadReport {
+  if (!('kind' in report)) return report;
+  const { rate, latency, generator } = report;
+  if (!latency) throw new Failure('nothing came back in the time measured');
+  return { perSecond: rate.achieved, p50: latency.p50 * 1000, p99: latency.p99 * 1000, busy: generator.cpu };
 }
 
 /**
- * Begins to watch the processor time that neither the server, nor the generator, nor this process uses. The result ends it:
- * given the generator's own seconds, it gives the others' as a share of one core, or undefined when the time was too short for
- * Linux' clock, which counts in hundredths of a second.
+ * Begins to watch the processor time that neither the server, nor the generator, nor this process uses. The result ends it,
+ * after the generator: it gives the others' as a share of one core, or undefined when the time was too short for Linux'
+ * clock, which counts in hundredths of a second.
  */
-function watchForeign(server: number | undefined): (loadSeconds: number) => number | undefined {
+function watchForeign(server: number | undefined): () => number | undefined {
   const look = () => ({
     at: performance.now() / 1000,
     busy: busySeconds(),
-    ours: (process.cpuUsage().user + process.cpuUsage().system) / 1e6 + (server ? groupSeconds(server) : 0),
+    // The generator is a child that will have ended.
+    ours: ownSeconds() + (server ? groupSeconds(server) : 0),
   });
   const before = look();
-  return (loadSeconds) => {
+  return () => {
     const after = look();
     if (after.at - before.at < 0.25) return undefined;
-    const foreign = after.busy - before.busy - (after.ours - before.ours) - loadSeconds;
+    const foreign = after.busy - before.busy - (after.ours - before.ours);
     return Math.max(0, foreign / (after.at - before.at));
   };
-}
-
-interface Server {
-  readonly pid: number;
-  /** Adds to a failure what became of the server. */
-  explain(error: unknown): unknown;
-  kill(): Promise<void>;
-}
-
-/** Resolves when it takes connections. */
-async function startServer(command: Command, port: number, clients: number, settings: Settings): Promise<Server> {
-  const log = openLog();
-  const child = start(guarded(clients + 200, pinned(settings.cores?.server, command)), { output: log.descriptor });
-  const kill = () => child.kill().finally(() => closeSync(log.descriptor));
-  const explain = (error: unknown) => {
-    if (!(error instanceof Failure && child.hasEnded())) return error;
-    return new Failure(`the server ended; it said: ${log.lastLine()} (${error.message})`);
-  };
-  const giveUpAt = performance.now() + patienceMs;
-  while (!(await listens(port))) {
-    if (!child.hasEnded() && performance.now() < giveUpAt) {
-      await delay(5);
-      continue;
-    }
-    const why = log.lastLine();
-    await kill();
-    throw new Failure(`the server does not listen; it said: ${why}`);
-  }
-  return { pid: child.pid, explain, kill };
-}
-
-/**
- * Takes what a server says. A file, not a pipe: what it says about its clients shall cost nobody anything while it is
- * measured. The file has no name, so that nothing is left of it.
- */
-function openLog(): { readonly descriptor: number; lastLine(): string } {
-  const path = join(buildFolder, `server-${process.pid}.log`);
-  const descriptor = openSync(path, 'a+');
-  unlinkSync(path);
-  const lastLine = () => {
-    const tail = Buffer.alloc(2000);
-    const length = readSync(descriptor, tail, 0, tail.length, Math.max(0, fstatSync(descriptor).size - tail.length));
-    return tail.toString('utf8', 0, length).trim().split('\n').at(-1)?.slice(0, 200) ?? '';
-  };
-  return { descriptor, lastLine };
-}
-
-/** The program itself takes the place of each of these, so that the process id is its own. */
-function pinned(core: number | undefined, command: Command): Command {
-  return core === undefined ? command : ['taskset', '-c', `${core}`, ...command];
-}
-
-/** With room for so many descriptors, and killed by Linux if this process is killed itself (where there is `setpriv`). */
-function guarded(descriptors: number, command: Command): Command {
-  const script = `ulimit -Sn ${descriptors} 2>/dev/null || ulimit -Sn "$(ulimit -Hn)"
-    command -v setpriv >/dev/null && set -- setpriv --pdeathsig KILL "$@"
-    exec "$@"`;
-  return ['sh', '-c', script, 'sh', ...command];
-}
-
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = net.connect({ host: '127.0.0.1', port });
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
-  });
-}
-
-/** A free port below those that the system gives to clients, of whom there will be thousands. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000);
-    const server = net.createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
-    });
-    if (!free) continue;
-    await new Promise((resolve) => server.close(resolve));
-    return port;
-  }
 }
 
 /** Without what is undefined. */

@@ -1,10 +1,10 @@
 /** From runs to medians and ratios. */
 import type { LeftOut } from './build.ts';
-import type { Contender } from './contenders.ts';
+import { type Contender, reference } from './contenders.ts';
 import { participants, type Run } from './rounds.ts';
 import type { Workload } from './workloads.ts';
 
-/** The middle of several rounds, and how far they lie apart. */
+/** The middle of several measurements, and how far they lie apart. */
 export interface Spread {
   readonly median: number;
   readonly low: number;
@@ -16,11 +16,11 @@ export interface Row {
   readonly contender: string;
   readonly title: string;
   readonly kind: Contender['kind'];
-  /** In the workload's unit; null when it failed in every round. */
+  /** In the workload's unit; null when it failed every time. */
   readonly value: Spread | null;
-  /** To C in the same round; null when either failed, or the workload has none. */
+  /** To C in the same slice of the same round; null when either failed, or the workload has none. */
   readonly ratio: Spread | null;
-  /** Medians over the rounds, in microseconds. */
+  /** Medians over all slices, in microseconds. */
   readonly p50: number | null;
   readonly p99: number | null;
   /** What a reader should know about these numbers. */
@@ -35,8 +35,6 @@ export interface Table {
   readonly absent: readonly { readonly title: string; readonly reason: string }[];
 }
 
-/** The contender that all others are compared with. */
-export const reference = 'c-epoll';
 /** From this share of its core on, the generator may have been what held the server up. */
 const generatorLimit = 0.95;
 
@@ -62,8 +60,8 @@ export function summarise(
 
 function rowOf(contender: Contender, workload: Workload, all: readonly Run[]): Row {
   const own = all.filter((run) => run.contender === contender.name);
-  const ratios = own.map(({ round, value }) => {
-    const c = all.find((run) => run.contender === reference && run.round === round)?.value;
+  const ratios = own.map(({ round, slice, value }) => {
+    const c = all.find((run) => run.contender === reference && run.round === round && run.slice === slice)?.value;
     return value !== undefined && c ? value / c : undefined;
   });
   return {
@@ -80,7 +78,7 @@ function rowOf(contender: Contender, workload: Workload, all: readonly Run[]): R
 
 function remarks(own: readonly Run[], workload: Workload): string[] {
   const failures = new Set(own.flatMap(({ failure }) => failure ?? []));
-  const times = (count: number) => `${count} of ${own.length} rounds`;
+  const times = (count: number) => `${count} of ${own.length} measurements`;
   const failed = own.filter(({ failure }) => failure !== undefined).length;
   const disturbed = own.filter((run) => run.disturbed).length;
   const limited = own.filter(({ busy = 0 }) => busy >= generatorLimit).length;

@@ -7,8 +7,8 @@ export interface Workload {
   readonly name: string;
   readonly title: string;
   readonly service: Service;
-  /** How it is measured: a mode of the load generator. */
-  readonly mode: 'echo' | 'connect' | 'idle' | 'fanout' | 'start';
+  /** How it is measured: a mode of the load generator; or `drive`, where the contenders are load generators themselves. */
+  readonly mode: 'echo' | 'connect' | 'idle' | 'fanout' | 'start' | 'drive';
   readonly connections: number;
   /** Messages under way on a connection. */
   readonly depth: number;
@@ -36,6 +36,8 @@ const echo = {
   latency: true,
   chart: 'echo',
 } as const;
+
+const drive = { ...echo, mode: 'drive', chart: 'generators' } as const;
 
 const transform = { ...echo, depth: 100, chart: 'transform' } as const;
 
@@ -95,4 +97,13 @@ export const workloads: readonly Workload[] = [
     latency: false,
     chart: 'start',
   },
+  { ...drive, name: 'drive-one-at-a-time', title: 'Load generators: 64 connections, 64 B, one message at a time' },
+  {
+    ...drive,
+    name: 'drive-pipelined',
+    title: 'Load generators: 64 connections, 64 B, pipelined by 100',
+    depth: 100,
+  },
+  { ...drive, name: 'drive-large', title: 'Load generators: 64 connections, 16 KiB, one at a time', size: 16_384 },
+  { ...drive, name: 'drive-latency', title: 'Load generators: 1 connection, 64 B, one at a time', connections: 1 },
 ];

@@ -15,27 +15,40 @@ interface Spread {
   readonly high: number;
 }
 
+interface Results {
+  readonly tables: readonly Table[];
+  /** All single values. */
+  readonly runs: readonly {
+    readonly round: number;
+    readonly slice: number;
+    readonly contender: string;
+    readonly value?: number;
+  }[];
+}
+
 interface Table {
   readonly workload: { readonly name: string; readonly ratio: boolean };
   readonly rows: readonly {
     readonly contender: string;
     readonly value: Spread | null;
     readonly ratio: Spread | null;
+    readonly p50: number | null;
+    readonly p99: number | null;
     readonly remarks: readonly string[];
   }[];
 }
 
 /** Runs the benchmark as its script does, in its quick form, and gives what it has written. */
-async function bench(workloads: string, contenders: string, env: NodeJS.ProcessEnv = {}) {
+async function bench(workloads: string, contenders: string, env: NodeJS.ProcessEnv = {}, more: string[] = []) {
   const folder = temporaryFolder();
-  const outcome = await run(command(workloads, contenders, '--output', folder), {
+  const outcome = await run(command(workloads, contenders, '--output', folder, ...more), {
     cwd: root,
     env,
     hasChildren: true,
   });
   expect(outcome).toMatchObject({ status: 0 });
-  const { tables } = JSON.parse(readFileSync(join(folder, 'results.json'), 'utf8')) as { tables: readonly Table[] };
-  return { folder, outcome, tables, page: readFileSync(join(folder, 'README.md'), 'utf8') };
+  const { tables, runs } = JSON.parse(readFileSync(join(folder, 'results.json'), 'utf8')) as Results;
+  return { folder, outcome, tables, runs, page: readFileSync(join(folder, 'README.md'), 'utf8') };
 }
 
 function command(workloads: string, contenders: string, ...more: string[]): [string, ...string[]] {
@@ -73,6 +86,76 @@ test('the benchmark writes tables, charts and ratios to C', async () => {
     expect(svg).toContain('yodel on Bun');
     expect(svg).not.toMatch(/<script|NaN|Infinity|undefined/);
   }
+}, 60_000);
+
+test('load generators are compared with the C generator, driving the same C server', async () => {
+  const workloads = ['drive-one-at-a-time', 'drive-pipelined', 'drive-large', 'drive-latency'];
+  const { folder, page, tables } = await bench(workloads.join(), 'yodel-node,yodel-bun,node-plain');
+  expect(tables.map(({ workload }) => workload.name)).toEqual(workloads);
+  for (const { workload, rows } of tables) {
+    expect(rows.map(({ contender }) => contender).toSorted()).toEqual(['c-epoll', 'yodel-bun', 'yodel-node']);
+    for (const { contender, value, ratio, p50, p99, remarks } of rows) {
+      const where = `${contender} in ${workload.name}: ${remarks}`;
+      expect(value?.median, where).toBeGreaterThan(0);
+      expect(ratio?.median, where).toBeGreaterThan(0);
+      expect(p50, where).toBeGreaterThan(0);
+      expect(p99, where).toBeGreaterThanOrEqual(p50 ?? 0);
+    }
+  }
+  expect(page).toContain('![Load generators, driving the C server](generators.svg)');
+  expect(readFileSync(join(folder, 'generators.svg'), 'utf8')).toContain('yodel on Bun');
+}, 60_000);
+
+test('the contenders are measured in turn, in slices that begin with another one', async () => {
+  const more = ['--rounds', '2', '--slices', '2', '--warm-up', '0.05'];
+  const { page, runs, tables } = await bench('one-at-a-time', 'node-plain', {}, more);
+  expect(runs.map(({ round, slice, contender }) => [round, slice, contender])).toEqual([
+    [1, 1, 'c-epoll'],
+    [1, 1, 'node-plain'],
+    [1, 2, 'node-plain'],
+    [1, 2, 'c-epoll'],
+    [2, 1, 'node-plain'],
+    [2, 1, 'c-epoll'],
+    [2, 2, 'c-epoll'],
+    [2, 2, 'node-plain'],
+  ]);
+  expect(runs.every(({ value }) => Number.isFinite(value))).toBe(true);
+  const ratio = tables[0]?.rows.find(({ contender }) => contender === 'node-plain')?.ratio;
+  const measured = (round: number, slice: number, name: string) =>
+    runs.find((one) => one.round === round && one.slice === slice && one.contender === name)?.value ?? Number.NaN;
+  const ratios = [1, 2].flatMap((round) =>
+    [1, 2].map((slice) => measured(round, slice, 'node-plain') / measured(round, slice, 'c-epoll')),
+  );
+  expect(ratio).toMatchObject({ low: Math.min(...ratios), high: Math.max(...ratios) });
+  expect(page).toContain('2 rounds of 2 slices of 0.2 s, after 0.05 s to warm up');
+});
+
+test('a server that ends while it is measured is tried once more with a fresh one', async () => {
+  // A stand-in for Python: the first server of all ends in the first measurement, after its warm-up.
+  const folder = temporaryFolder();
+  const mortal = temporaryFile(
+    'mortal.mjs',
+    `import { existsSync, writeFileSync } from 'node:fs';
+     import { createServer } from 'node:net';
+     const isFirst = !existsSync('${folder}/first');
+     writeFileSync('${folder}/first', '');
+     let clients = 0;
+     createServer((socket) => {
+       socket.on('error', () => {}).pipe(socket);
+       // Of those that send, one warms it up, and the next one measures.
+       socket.once('data', () => ++clients === 2 && isFirst && process.exit(3));
+     }).listen(process.argv[3], '127.0.0.1');`,
+  );
+  const python = temporaryFile(
+    'python',
+    `#!/bin/sh\ncase "$1" in --version|-c) echo 1.2.3;; *) exec '${process.execPath}' '${mortal}' "$@";; esac\n`,
+  );
+  chmodSync(python, 0o755);
+  const { tables, runs } = await bench('latency', 'uvloop', { PYTHON: python }, ['--slices', '2']);
+  expect(runs.filter(({ contender }) => contender === 'uvloop')).toHaveLength(2);
+  const row = tables[0]?.rows.find(({ contender }) => contender === 'uvloop');
+  expect(row?.value?.median).toBeGreaterThan(0);
+  expect(row?.remarks.join()).not.toContain('failed');
 });
 
 test('a server that sends back something else is shown as failed, with the reason', async () => {
@@ -94,9 +177,9 @@ test('a server that sends back something else is shown as failed, with the reaso
   expect(row).toMatchObject({
     value: null,
     ratio: null,
-    remarks: ['failed in 1 of 1 rounds: what came back is not what was sent'],
+    remarks: ['failed in 1 of 1 measurements: what came back is not what was sent'],
   });
-  expect(page).toMatch(/\| asyncio, uvloop \| – \| – \| – \| – \| failed in 1 of 1 rounds: what came back/);
+  expect(page).toMatch(/\| asyncio, uvloop \| – \| – \| – \| – \| failed in 1 of 1 measurements: what came back/);
 });
 
 test('a contender whose tools are missing is named as left out, with how to get them', async () => {
@@ -110,7 +193,7 @@ test('Ctrl-C ends the benchmark and everything that it has started', async () =>
   const folder = join(temporaryFolder(), 'results');
   const more = ['--seconds', '60', '--output', folder];
   const running = start(command('one-at-a-time', 'c-epoll', ...more), { cwd: root, hasChildren: true });
-  // The server and the load generator.
+  // The server and the load generator, which first warms it up.
   await becomesTrue('both run', () => childrenOf(running.pid).length === 2 && running.stderr().includes('round 1'));
   const children = childrenOf(running.pid);
   const { status } = await running.stop('SIGINT');

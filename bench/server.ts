@@ -1,0 +1,106 @@
+/** Servers: how one is started, pinned to its core, and ended. */
+import { closeSync, fstatSync, openSync, readSync, unlinkSync } from 'node:fs';
+import * as net from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { buildFolder } from './build.ts';
+import type { Command } from './contenders.ts';
+import { start } from './processes.ts';
+
+/** Beyond the time that is measured: starting, connecting, and what a slow server may take. */
+export const patienceMs = 20_000;
+
+/** The server, the generator, or what came back was not as it should be. */
+export class Failure extends Error {}
+
+/** A server that runs. */
+export interface Server {
+  readonly pid: number;
+  readonly port: number;
+  /** Adds to a failure what became of the server. */
+  explain(error: unknown): unknown;
+  kill(): Promise<void>;
+}
+
+/**
+ * Starts a server, and resolves when it takes connections.
+ *
+ * @param clients how many it must have descriptors for
+ * @throws Failure when it does not listen
+ */
+export async function startServer(
+  command: Command,
+  port: number,
+  clients: number,
+  core: number | undefined,
+): Promise<Server> {
+  const log = openLog();
+  const child = start(guarded(clients + 200, pinned(core, command)), { output: log.descriptor });
+  const kill = () => child.kill().finally(() => closeSync(log.descriptor));
+  const explain = (error: unknown) => {
+    if (!(error instanceof Failure && child.hasEnded())) return error;
+    return new Failure(`the server ended; it said: ${log.lastLine()} (${error.message})`);
+  };
+  const giveUpAt = performance.now() + patienceMs;
+  while (!(await listens(port))) {
+    if (!child.hasEnded() && performance.now() < giveUpAt) {
+      await delay(5);
+      continue;
+    }
+    const why = log.lastLine();
+    await kill();
+    throw new Failure(`the server does not listen; it said: ${why}`);
+  }
+  return { pid: child.pid, port, explain, kill };
+}
+
+/**
+ * Takes what a server says. A file, not a pipe: what it says about its clients shall cost nobody anything while it is
+ * measured. The file has no name, so that nothing is left of it.
+ */
+function openLog(): { readonly descriptor: number; lastLine(): string } {
+  const path = join(buildFolder, `server-${process.pid}.log`);
+  const descriptor = openSync(path, 'a+');
+  unlinkSync(path);
+  const lastLine = () => {
+    const tail = Buffer.alloc(2000);
+    const length = readSync(descriptor, tail, 0, tail.length, Math.max(0, fstatSync(descriptor).size - tail.length));
+    return tail.toString('utf8', 0, length).trim().split('\n').at(-1)?.slice(0, 200) ?? '';
+  };
+  return { descriptor, lastLine };
+}
+
+/** The program itself takes the place of each of these, so that the process id is its own. */
+export function pinned(core: number | undefined, command: Command): Command {
+  return core === undefined ? command : ['taskset', '-c', `${core}`, ...command];
+}
+
+/** With room for so many descriptors, and killed by Linux if this process is killed itself (where there is `setpriv`). */
+function guarded(descriptors: number, command: Command): Command {
+  const script = `ulimit -Sn ${descriptors} 2>/dev/null || ulimit -Sn "$(ulimit -Hn)"
+    command -v setpriv >/dev/null && set -- setpriv --pdeathsig KILL "$@"
+    exec "$@"`;
+  return ['sh', '-c', script, 'sh', ...command];
+}
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect({ host: '127.0.0.1', port });
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+}
+
+/** A free port below those that the system gives to clients, of whom there will be thousands. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const server = net.createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!free) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
+}
