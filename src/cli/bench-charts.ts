@@ -177,12 +177,13 @@ function curve({ histogram }: BenchReport, total: number): (readonly [share: num
   return [...points, [1 - 10 ** -nines, histogram.at(-1)?.[0] ?? 0]];
 }
 
-/** Intervals of no length, such as replies after the end make, have no rate and no place. */
+/** Shorter intervals, such as what is left of a second at the end, have no rate that could be put beside the others'. */
+const leastSeconds = 0.5;
+
 function shownIntervals({ intervals }: BenchReport): BenchInterval[] {
-  return thinIntervals(
-    intervals.filter(({ seconds }) => seconds > 0),
-    mostPoints,
-  );
+  const long = intervals.filter(({ seconds }) => seconds >= leastSeconds);
+  const shown = long.length > 0 ? long : intervals.filter(({ seconds }) => seconds > 0);
+  return thinIntervals(shown, mostPoints);
 }
 
 function describePoints(report: BenchReport): string {

@@ -1,4 +1,5 @@
 /** Reads what the flags of `yodel bench` say. Everything that can be wrong with them is found before anything is sent. */
+import { availableParallelism } from 'node:os';
 import type { Address } from '../address.ts';
 import { parseFraming } from '../framing/notation.ts';
 import { type Assertion, parseAssertion } from '../load/assertion.ts';
@@ -14,6 +15,8 @@ import { readTlsFlags } from './tls-flags.ts';
 /** How long messages are sent when neither a time nor a count is given. */
 const defaultDurationMs = 10_000;
 const defaultSize = 64;
+/** Each process costs some 50 MB and its start. */
+const mostThreadsPerCore = 8;
 
 /** What is to be measured, and what becomes of the result. */
 export interface BenchSettings {
@@ -67,6 +70,12 @@ function readLoad(
   const address = readAddress(host, port);
   const framing = parseFraming(String(flags.framing)).name;
   const replies = flags.replies as Replies;
+  const most = mostThreadsPerCore * availableParallelism();
+  if (threads > most) {
+    throw new UsageError(
+      `--threads ${threads} is too many for this machine; more than its cores help nobody, at most ${most} are started`,
+    );
+  }
   if (threads > connections) {
     throw new UsageError(`--threads ${threads} needs at least as many connections, not ${connections}`);
   }

@@ -44,13 +44,26 @@ export function findingsOf(report: BenchReport): Finding[] {
   return [...ending(report), ...shortcomings(report), ...bottleneck(report)];
 }
 
-function ending({ ended, seconds, messages, options }: BenchReport): Finding[] {
+function ending({ ended, seconds, messages, options, errors }: BenchReport): Finding[] {
   const after = `after ${formatSeconds(seconds)}`;
   const found: Finding[] = [];
-  if (ended === 'failed') found.push(bad(`The run stopped ${after}: no connection was left to go on with.`));
+  if (errors.some(({ code }) => code === 'YODEL_PROCESS_LOST')) {
+    found.push(bad('A process of the generator was lost: from then on its share of the load is missing.'));
+  } else if (ended === 'failed') {
+    found.push(
+      bad(`The run gave up ${after}: connections were lost, and no reply had come for as long as one may take.`),
+    );
+  }
   if (ended === 'interrupted') found.push(doubt(`The run was interrupted ${after}: these are the results until then.`));
-  if (messages.answered === 0 && options.replies !== 'none') found.push(bad('No message was answered.'));
+  if (messages.answered === 0 && options.replies !== 'none') found.push(bad(noAnswer(errors)));
   return found;
+}
+
+function noAnswer(errors: BenchReport['errors']): string {
+  const [first] = errors;
+  const isNoEcho = first?.code === 'YODEL_WRONG_REPLY' || first?.code === 'YODEL_UNEXPECTED_REPLY';
+  const advice = 'A server that answers something else than an echo is measured with --replies count.';
+  return `No message was answered${isNoEcho ? ` with the same bytes. ${advice}` : '.'}`;
 }
 
 function shortcomings({ messages, connections, ended }: BenchReport): Finding[] {
@@ -62,25 +75,40 @@ function shortcomings({ messages, connections, ended }: BenchReport): Finding[] 
   if (lost > 0) found.push(bad(`${formatCountOf(lost, 'connection was', 'connections were')} lost.`));
   // What was under way when the user broke the run off is nobody's fault.
   if (messages.unanswered > 0 && messages.answered > 0 && ended !== 'interrupted') {
-    found.push(bad(`${formatCountOf(messages.unanswered, 'message was', 'messages were')} not answered.`));
+    const unanswered = formatCountOf(messages.unanswered, 'message was', 'messages were');
+    found.push(bad(`${unanswered} not answered, and no latency counts them.`));
   }
   return found;
 }
 
-function bottleneck({ rate, generator, options, ended }: BenchReport): Finding[] {
-  if (generator.limited !== null) {
-    return [doubt(`The generator, not the server, was the bottleneck. ${sentence(harmlessText(generator.limited))}`)];
+function bottleneck(report: BenchReport): Finding[] {
+  const { limited } = report.generator;
+  const found: Finding[] = [];
+  if (limited !== null) {
+    found.push(doubt(`The generator may have been the bottleneck. ${sentence(harmlessText(limited))}`));
   }
-  const { target, achieved } = rate;
-  if (target === null || ended === 'failed' || achieved >= target * reachedShare) return [];
-  const did = options.replies === 'none' ? 'took' : 'answered';
-  const share = formatShare(achieved, target);
-  return [
-    bad(
-      `The server did not keep up: it ${did} ${share} of the messages that were due. ` +
-        'Latencies count from when a message was due, so the longer such a run lasts, the larger they get.',
-    ),
-  ];
+  if (hasMissed(report) && (limited === null || hasSentAll(report))) {
+    const { options, rate } = report;
+    const did = options.replies === 'none' ? 'took' : 'answered';
+    const share = formatShare(rate.achieved, rate.target ?? 0);
+    found.push(
+      bad(
+        `The server did not keep up: it ${did} ${share} of the messages that were due. ` +
+          'Latencies count from when a message was due, so the longer such a run lasts, the larger they get.',
+      ),
+    );
+  }
+  return found;
+}
+
+function hasMissed({ rate: { target, achieved }, ended }: BenchReport): boolean {
+  return target !== null && ended !== 'failed' && achieved < target * reachedShare;
+}
+
+/** Whether the generator has sent what was due: what was not sent could not be answered. */
+function hasSentAll({ rate: { target }, messages: { sent }, options: { durationMs }, seconds }: BenchReport): boolean {
+  const sending = Math.min(seconds, durationMs === null ? seconds : durationMs / 1000);
+  return sent >= (target ?? 0) * sending * reachedShare;
 }
 
 /** What the rate came from: `482,013 messages answered in 10 s, 48,200 a second`. */

@@ -39,9 +39,9 @@ export async function runBench(
   const report = createReport(version, result);
   const comparison = settings.old && compareReports(settings.old, report);
   const filesWritten = writeFiles(settings, report, comparison);
-  const assertionsHold = await print(settings, report, comparison);
+  const { isPrinted, assertionsHold } = await print(settings, report, comparison);
   const status = interrupted() ?? judge(report, settings.assertions, assertionsHold);
-  process.exit(status === exitStatus.good && !filesWritten ? exitStatus.failure : status);
+  process.exit(status === exitStatus.good && !(filesWritten && isPrinted) ? exitStatus.failure : status);
 }
 
 /** Attempts to connect may still be under way, for minutes where a name server is slow: nobody needs to wait for them. */
@@ -105,26 +105,32 @@ function writeFiles({ htmlFile, hdrFile }: BenchSettings, report: BenchReport, c
   return write(hdrFile, () => formatHdr(report)) && isPageWritten;
 }
 
-/** Prints the results: as JSON on stdout and the judgements on stderr, or all of it on stdout. Says whether all assertions hold. */
+/** Prints the results: as JSON on stdout and the judgements on stderr, or all of it on stdout. */
 async function print(
   { json, assertions }: BenchSettings,
   report: BenchReport,
   comparison: Comparison | undefined,
-): Promise<boolean> {
+): Promise<{ readonly isPrinted: boolean; readonly assertionsHold: boolean }> {
   const judgements = json ? process.stderr : process.stdout;
   const paint = paintFor(wantsColor(judgements));
   const width = process.stdout.columns || defaultWidth;
-  await say(process.stdout, json ? harmlessJson(JSON.stringify(report)) : formatSummary(report, { paint, width }));
+  const isPrinted = await say(
+    process.stdout,
+    json ? harmlessJson(JSON.stringify(report)) : formatSummary(report, { paint, width }),
+  );
   if (comparison) await say(judgements, `${json ? '' : '\n'}${formatComparison(comparison, { paint })}`);
   const checks = assertions.map((assertion) => checkAssertion(assertion, report));
   const lines = checks.map(({ holds, text }) => paint(holds ? 'green' : 'red', text));
   if (lines.length > 0) await say(judgements, `${json ? '' : '\n'}${lines.join('\n')}`);
-  return checks.every(({ holds }) => holds);
+  return { isPrinted, assertionsHold: checks.every(({ holds }) => holds) };
 }
 
-/** Resolves when the text is out, or when nobody reads any more (`| head`), which is no failure. */
-async function say(stream: NodeJS.WriteStream, text: string): Promise<void> {
-  await new Promise<void>((resolve) => {
-    stream.once('error', () => resolve()).write(text.endsWith('\n') ? text : `${text}\n`, () => resolve());
+/** Resolves when the text is out. That nobody reads any more (`| head`) is no failure; others are told of, and give false. */
+async function say(stream: NodeJS.WriteStream, text: string): Promise<boolean> {
+  const error = await new Promise<NodeJS.ErrnoException | null | undefined>((resolve) => {
+    stream.once('error', resolve).write(text.endsWith('\n') ? text : `${text}\n`, resolve);
   });
+  if (!error || error.code === 'EPIPE') return true;
+  reportError(systemError('cannot write the results', error));
+  return false;
 }

@@ -54,6 +54,9 @@ export function readAddress(address: string | undefined, port: string | undefine
   if (address === undefined) return defaultAddress;
   if (port === undefined) return parseAddress(address);
   if (!/^\d+$/.test(port)) throw new UsageError(`"${port}" is not a port; write HOST PORT or HOST:PORT`);
+  if (/^[^:]+:\d+$|\]:\d+$|:\/\//.test(address)) {
+    throw new UsageError(`"${address}" has a port already, and "${port}" is another one; write HOST PORT or HOST:PORT`);
+  }
   const host = address.includes(':') && !address.startsWith('[') ? `[${address}]` : address;
   return parseAddress(`${host}:${port}`);
 }

@@ -15,6 +15,7 @@ export function readFile(path: string, encoding: BufferEncoding = 'utf8'): strin
 /** A file that cannot be written should be known before minutes are spent on its content. @throws UsageError */
 export function checkWritable(path: string): void {
   try {
+    if (!existsSync(dirname(path))) throw Object.assign(new Error(), { code: 'ENOTDIR' });
     if (!existsSync(path)) accessSync(dirname(path), constants.W_OK);
     else if (statSync(path).isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
     else accessSync(path, constants.W_OK);

@@ -112,11 +112,28 @@ export function parseAssertion(text: string): Assertion {
 export function checkAssertion(assertion: Assertion, report: BenchReport): AssertionResult {
   const { text, metric, operator, value } = assertion;
   const { kind, read } = findMetric(metric) as Metric;
-  const actual = read(report);
+  const actual = unansweredAbove(metric, report) ? Number.POSITIVE_INFINITY : read(report);
   const known = actual !== undefined && actual !== null;
   const holds = known && operators[operator](actual, value);
-  const says = known ? formatActual(kind, actual, value) : withoutLatency(report);
+  const says =
+    actual === Number.POSITIVE_INFINITY
+      ? `${formatCountOf(report.messages.unanswered, 'message was', 'messages were')} never answered`
+      : known
+        ? formatActual(kind, actual, value)
+        : withoutLatency(report);
   return { holds, text: `${holds ? 'ok     ' : 'not met'}  ${text}: ${says}${weakness(metric, report)}` };
+}
+
+/**
+ * Whether a latency is that of a message that was never answered. A stall longer than the time-out must not make the
+ * latencies look better than a shorter one: so such messages count as the slowest of all.
+ */
+function unansweredAbove(metric: string, { messages, histogram }: BenchReport): boolean {
+  const answered = latencyCount(histogram);
+  if (messages.unanswered === 0 || answered === 0) return false;
+  if (metric === 'max' || metric === 'mean' || metric === 'stdev') return true;
+  const percentile = percentileIn(metric);
+  return percentile !== undefined && answered < (percentile / 100) * (answered + messages.unanswered) - 1e-6;
 }
 
 function findMetric(name: string): Metric | undefined {

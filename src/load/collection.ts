@@ -6,9 +6,11 @@ import { Tally } from './tally.ts';
 export class Collection {
   /** Of the whole run. */
   readonly total = new Tally();
-  /** How many processes have not told of a second yet, and what the others have. */
-  readonly #open = new Map<number, { missing: number; tally: Tally }>();
+  /** The seconds of which not all processes have told yet: which ones have, and what. */
+  readonly #open = new Map<number, { told: number; tally: Tally }>();
   readonly #processes: number;
+  /** The last second of each process that has come to its end. */
+  readonly #ends: number[] = [];
   readonly #up: number[];
   readonly #intervals: BenchInterval[] = [];
 
@@ -25,18 +27,21 @@ export class Collection {
   /**
    * Takes what one process has measured in one second.
    *
+   * @param isLast whether the process will tell of no other
    * @returns the interval, when that was the last process to tell of it
    */
-  add(process: number, index: number, tally: Tally, up: number): BenchInterval | undefined {
+  add(process: number, index: number, tally: Tally, up: number, isLast: boolean): BenchInterval | undefined {
     this.#up[process] = up;
+    if (isLast) this.#ends.push(index);
     this.total.add(tally);
     // With one process there is nothing to wait for, and nothing to copy.
     if (this.#processes === 1) return this.#close(index, tally);
-    const open = this.#open.get(index) ?? { missing: this.#processes, tally: new Tally() };
+    const open = this.#open.get(index) ?? { told: 0, tally: new Tally() };
     this.#open.set(index, open);
     open.tally.add(tally);
-    open.missing--;
-    if (open.missing > 0) return undefined;
+    open.told++;
+    const gone = this.#ends.filter((end) => end < index).length;
+    if (open.told + gone < this.#processes) return undefined;
     this.#open.delete(index);
     return this.#close(index, open.tally);
   }

@@ -27,6 +27,8 @@ export interface Traffic {
   isActive: boolean;
   /** How many of so many messages may be sent now, in place of as many that were answered. */
   claim(wanted: number, now: number): number;
+  /** Arranges that the connection sends claimed messages. */
+  sendSoon(connection: LoadConnection, count: number): void;
   /** Told when nothing is under way any more. */
   settled(): void;
   /** Told when the connection cannot be used any more. */
@@ -94,8 +96,12 @@ export class LoadConnection implements Receiver {
     return this.#times.countUpTo(time);
   }
 
-  /** Sends messages that are timed from now. */
+  /** Sends messages that are timed from now. When the connection was lost meanwhile, they are lost with it. */
   send(count: number, now: number): void {
+    if (this.#isOver) {
+      this.#traffic.tally.sent += count;
+      return;
+    }
     this.#times.push(now, count);
     this.#write(count);
   }
@@ -197,7 +203,7 @@ export class LoadConnection implements Receiver {
     const traffic = this.#traffic;
     if (done > 0) {
       const next = traffic.claim(done, now);
-      if (next > 0) this.send(next, now);
+      if (next > 0) traffic.sendSoon(this, next);
     }
     if (traffic.underWay === 0) traffic.settled();
   }

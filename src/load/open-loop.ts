@@ -1,9 +1,12 @@
 /** Sends messages when they are due, however the server fares. */
+import { formatCount } from './figures.ts';
 import type { LoadConnection, Traffic } from './load-connection.ts';
 import { Schedule, type ScheduleOptions } from './schedule.ts';
 
 /** Timers of both runtimes are up to a millisecond or two late; when the next message is nearer, the loop goes round without one. */
 export const timerSlackMs = 2;
+/** A longer turn of the loop in which nothing happened is one in which this process did not have the core. */
+const longestTurnMs = 0.1;
 /** What may be under way in one process: each costs some bytes here, and the server has long been overrun. */
 const mostUnderWay = 1_000_000;
 /** What may wait in one connection for the operating system to take it. */
@@ -84,14 +87,16 @@ export class OpenLoop {
 
   #leaveOut(count: number): void {
     if (count === 0) return;
-    const text = `${this.#traffic.underWay} messages were unanswered; those that were due then were not sent`;
+    const text =
+      `${formatCount(this.#traffic.underWay)} messages were unanswered, and more are not kept track of: those that were due ` +
+      'then were not sent; the rate is more than the server or this machine can do';
     this.#traffic.tally.fail('YODEL_TOO_MANY_UNANSWERED', text, count);
   }
 
   readonly #goRound = (): void => {
     if (this.#isStopped) return;
     const now = performance.now();
-    if (this.#isSpinning && !this.#traffic.isActive) this.#waitedMs += now - this.#lastTurn;
+    if (this.#isSpinning && !this.#traffic.isActive) this.#waitedMs += Math.min(now - this.#lastTurn, longestTurnMs);
     this.#traffic.isActive = false;
     this.sendDue(now);
     const wait = this.#schedule.dueAt(this.#next) - now;

@@ -128,6 +128,8 @@ export const countedMessages: ReplyMatcher = { fault: undefined, match: () => 1 
 /** Replies are whatever the framing calls a message. */
 export class CountMatcher implements ReplyMatcher {
   readonly #decoder: Decoder;
+  /** A reply that is not held has begun, and counts when it has ended. */
+  #isLong = false;
   fault: YodelError | undefined;
 
   constructor(framing: Framing) {
@@ -142,12 +144,21 @@ export class CountMatcher implements ReplyMatcher {
     let count = 0;
     for (let rest: Uint8Array | undefined = chunk; rest; ) {
       const batch: Batch = this.#decoder.decode(rest);
-      count += batch.count;
-      if (batch.fault?.code === 'YODEL_MESSAGE_TOO_LONG') count++;
+      count += batch.count + this.#endOfLong(batch);
+      if (batch.fault?.code === 'YODEL_MESSAGE_TOO_LONG') this.#isLong = true;
       else if (batch.fault) this.fault = batch.fault;
       rest = batch.rest;
     }
+    count += this.#endOfLong();
     return count;
+  }
+
+  /** 1 when a reply that is not held has ended: other replies have come, or nothing is awaited any more. */
+  #endOfLong(batch?: Batch): number {
+    const hasEnded = this.#isLong && (batch ? batch.count > 0 : this.#decoder.pending === 0);
+    if (!hasEnded) return 0;
+    this.#isLong = false;
+    return 1;
   }
 }
 

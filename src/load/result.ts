@@ -14,6 +14,7 @@ export interface RunResult {
   readonly started: Date;
   readonly ended: BenchReport['ended'];
   readonly elapsedMs: number;
+  readonly sendingMs: number;
   /** Share of one core that the busiest process used. */
   readonly cpu: number;
 }
@@ -24,6 +25,7 @@ export function endOfAll(ends: readonly GeneratorEnd[]): GeneratorEnd {
   return {
     ended: is('interrupted') ? 'interrupted' : is('failed') ? 'failed' : 'done',
     elapsedMs: Math.max(...ends.map(({ elapsedMs }) => elapsedMs)),
+    sendingMs: Math.max(...ends.map(({ sendingMs }) => sendingMs)),
     cpu: Math.max(...ends.map(({ cpu }) => cpu)),
   };
 }
@@ -31,10 +33,11 @@ export function endOfAll(ends: readonly GeneratorEnd[]): GeneratorEnd {
 /** @param version of yodel */
 export function createReport(version: string, result: RunResult): BenchReport {
   const { settings, collection, started, ended, elapsedMs, cpu } = result;
+  const answering = answeringMs(result) / 1000;
   const { total } = collection;
   const { connections, pipeline, count, durationMs, rate, framing, replies, threads } = settings;
   const seconds = elapsedMs / 1000;
-  const perSecond = (messages: number) => (seconds > 0 ? round(messages / seconds) : 0);
+  const perSecond = (messages: number, time = seconds) => (time > 0 ? round(messages / time) : 0);
   const awaitsReplies = replies !== 'none';
   const cores = os.availableParallelism();
   return {
@@ -52,7 +55,7 @@ export function createReport(version: string, result: RunResult): BenchReport {
       ? { sent: total.sent, answered: total.answered, unanswered: total.sent - total.answered }
       : { sent: total.answered, answered: 0, unanswered: 0 },
     bytes: { sent: total.bytesSent, received: total.bytesReceived },
-    rate: { target: rate, achieved: perSecond(total.answered) },
+    rate: { target: rate, achieved: perSecond(total.answered, answering) },
     latency: latencySummary(total.latency),
     errors: Array.from(total.errors, ([code, { count, example }]) => ({ code, count, example })).sort(
       (a, b) => b.count - a.count,
@@ -67,13 +70,24 @@ export function createReport(version: string, result: RunResult): BenchReport {
         threads,
         cores,
         latenessP99: total.lateness.count === 0 ? null : total.lateness.percentile(99),
+        latencyP99: total.latency.count === 0 ? null : total.latency.percentile(99),
         targetRate: rate,
-        sentRate: perSecond(total.sent),
+        sentRate: perSecond(total.sent, result.sendingMs / 1000),
       }),
     },
     intervals: collection.intervals(elapsedMs),
     histogram: Array.from(total.latency.entries(), ([value, count]) => [round(value), count] as const),
   };
+}
+
+/**
+ * How long replies came. In an open loop not from the first message on but from the first reply on, which comes a latency
+ * later: else a server that answers every message in time would seem to miss the rate by that much.
+ */
+function answeringMs({ settings, collection, elapsedMs, sendingMs }: RunResult): number {
+  if (settings.rate === null) return elapsedMs;
+  const { latency } = collection.total;
+  return Math.max(sendingMs, elapsedMs - (latency.count === 0 ? 0 : latency.min));
 }
 
 function sizeOf({ messages }: LoadSettings): number | null {

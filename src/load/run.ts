@@ -51,8 +51,8 @@ export function startLoad(settings: LoadSettings, onProgress: (progress: BenchPr
   const collection = new Collection(shares.length);
   const listen =
     (process: number): ConstructorParameters<typeof Generator>[1] =>
-    (index, tally, up) => {
-      const interval = collection.add(process, index, tally, up);
+    (index, tally, up, isLast) => {
+      const interval = collection.add(process, index, tally, up, isLast);
       if (interval) onProgress(progressOf(interval, collection, settings));
     };
   const parts: Part[] =

@@ -12,7 +12,9 @@ function say(answer: Answer): void {
 
 async function obey(order: Order): Promise<void> {
   if ('open' in order) {
-    generator = new Generator(order.open, (interval, tally, up) => say({ interval, tally: tally.toJSON(), up }));
+    generator = new Generator(order.open, (interval, tally, up, isLast) =>
+      say({ interval, tally: tally.toJSON(), up, isLast }),
+    );
     void generator.ended.then((end) => say({ end }));
     const failure = await openWarm(generator, order.open.settings);
     say({ opened: failure ? { code: failure.code, message: failure.message } : null });

@@ -14,7 +14,7 @@ export type Order = { readonly open: LoadShare } | { readonly run: number } | { 
 /** What a process says: one JSON object a line on stdout. */
 export type Answer =
   | { readonly opened: { readonly code: ErrorCode; readonly message: string } | null }
-  | { readonly interval: number; readonly tally: TallyData; readonly up: number }
+  | { readonly interval: number; readonly tally: TallyData; readonly up: number; readonly isLast: boolean }
   | { readonly end: GeneratorEnd };
 
 /** In src/load/, or in dist/load/ where this file is part of a chunk in another folder of dist/. */
@@ -26,6 +26,9 @@ const program = fileURLToPath(
 export function startWorkers(shares: readonly LoadShare[], listen: (process: number) => IntervalListener): Part[] {
   return shares.map((share) => new Worker(share, listen(share.index)));
 }
+
+/** How long a process may take to end when it is told to. */
+const stopWithinMs = 1000;
 
 class Worker implements Part {
   readonly #share: LoadShare;
@@ -64,6 +67,8 @@ class Worker implements Part {
 
   stop(): void {
     this.#say({ stop: true });
+    // One that has not even started by then would be waited for.
+    setTimeout(() => this.#process.kill('SIGKILL'), stopWithinMs).unref();
   }
 
   #say(order: Order): void {
@@ -77,7 +82,7 @@ class Worker implements Part {
       const tally = new Tally();
       tally.addData(answer.tally);
       this.#intervals = answer.interval + 1;
-      this.#listen(answer.interval, tally, answer.up);
+      this.#listen(answer.interval, tally, answer.up, answer.isLast);
     } else {
       this.#hasEnded = true;
       this.#ended.resolve(answer.end);
@@ -93,8 +98,8 @@ class Worker implements Part {
     const error = new YodelError('YODEL_PROCESS_LOST', text);
     const tally = new Tally();
     tally.fail(error.code, error.message);
-    this.#listen(this.#intervals, tally, 0);
+    this.#listen(this.#intervals, tally, 0, true);
     this.#opened.resolve(error);
-    this.#ended.resolve({ ended: 'failed', elapsedMs: 0, cpu: 0 });
+    this.#ended.resolve({ ended: 'failed', elapsedMs: 0, sendingMs: 0, cpu: 0 });
   }
 }

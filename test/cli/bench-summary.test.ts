@@ -72,9 +72,29 @@ test('when the generator was the bottleneck, that is said, and the server is not
     plain,
   );
   expect(text.replace(/\n/g, ' ')).toContain(
-    'The generator, not the server, was the bottleneck. The generator used 97 % of a core; spread it over more cores with --threads 2.',
+    'The generator may have been the bottleneck. The generator used 97 % of a core; spread it over more cores with --threads 2.',
   );
   expect(text).not.toContain('keep up');
+});
+
+test('a server that did not keep up with what was sent is blamed, however late some of it left', () => {
+  const text = formatSummary(
+    sampleReport(usual, {
+      ...openLoop,
+      messages: { sent: 50_000, answered: 10_000, unanswered: 40_000 },
+      generator: { cpu: 0.3, lateness: null, limited: 'the generator sent 1 % of the messages 4 ms late or later' },
+    }),
+    plain,
+  );
+  expect(text).toContain('The generator may have been the bottleneck.');
+  expect(text).toContain('The server did not keep up: it answered 20 % of the messages that were due.');
+});
+
+test('where nothing was an echo, the other way to count is named', () => {
+  const errors = [{ code: 'YODEL_WRONG_REPLY', count: 50, example: 'message 1 of connection 1' }];
+  const text = formatSummary({ ...nothingAnswered, errors }, plain);
+  expect(text.replace(/\n/g, ' ')).toContain('No message was answered with the same bytes.');
+  expect(text).toContain('--replies count');
 });
 
 test('errors are listed by how often they were, each with its code and the first of them', () => {
@@ -100,7 +120,7 @@ Errors: how often, and the first of each
 
 Only 48 of 50 connections could be opened.
 3 connections were lost.
-1,204 messages were not answered.
+1,204 messages were not answered, and no latency counts them.
 `);
 });
 
@@ -118,7 +138,7 @@ test('a run that was broken off says after how long', () => {
   );
   const failed = sampleReport(usual, { ended: 'failed', seconds: 3.2 });
   expect(formatSummary(failed, plain)).toContain(
-    'The run stopped after 3.2 s: no connection was left to go on with.\n',
+    'The run gave up after 3.2 s: connections were lost, and no reply had come for as\nlong as one may take.\n',
   );
 });
 

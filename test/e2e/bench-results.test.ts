@@ -1,5 +1,5 @@
 /** What `yodel bench` does with what it has measured: files, judgements, the terminal. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bench } from '../support/bench.ts';
@@ -86,4 +86,30 @@ tmux('a terminal shows how the run goes on, and only the summary stays', async (
   terminal.press('C-c');
   await terminal.sees(/3 connections to [\s\S]*\n\$$/);
   expect(terminal.history()).not.toMatch(/of 1 min/);
+});
+
+test('results that cannot be written are told of, with exit status 1', async () => {
+  const server = await serve(['--quiet']);
+  const full = openSync('/dev/full', 'w');
+  const { status, stderr } = await yodel(['bench', server.address, ...short, '--json'], { stdout: full });
+  closeSync(full);
+  expect(stderr).toMatch(/^yodel: cannot write the results: [^\n]*\n$/);
+  expect(status).toBe(1);
+});
+
+test('a rate below one a second takes the time that was given, and no more is said', async () => {
+  const server = await serve(['--quiet']);
+  const { report } = await bench([server.address, '--rate', '0.5/s', '-d', '1s', '-c', '1']);
+  expect(report.messages).toEqual({ sent: 1, answered: 1, unanswered: 0 });
+  expect(report.seconds).toBeCloseTo(1, 1);
+});
+
+test('a server that answers late but answers everything reaches the rate', async () => {
+  const { address } = await listen((socket) => {
+    socket.on('data', (chunk: Buffer) => void setTimeout(() => socket.write(chunk), 300));
+  });
+  const { report, stdout } = await bench([address, '--rate', '50/s', '-d', '1s', '-c', '5']);
+  expect(report.messages).toEqual({ sent: 50, answered: 50, unanswered: 0 });
+  expect(report.rate.achieved).toBeGreaterThan(45);
+  expect(stdout.toString()).not.toContain('keep up');
 });

@@ -35,3 +35,19 @@ test('a stall of the server is not taken for one of the generator', async () => 
   expect(report.latency?.p99).toBeGreaterThan(800);
   expect(report.generator.lateness?.p50).toBeLessThan(100);
 });
+
+test('a stall longer than the time-out does not pass for a fast server, nor ends the run', async () => {
+  const server = await serve(['--no-messages']);
+  const args = ['--rate', '500/s', '-d', '3s', '-c', '5', '--timeout', '500ms', '--assert', 'max < 400ms'];
+  const measured = bench([server.address, ...args]);
+  await server.saw(/(connected[\s\S]*){5}/);
+  process.kill(server.pid, 'SIGSTOP');
+  await delay(1500);
+  process.kill(server.pid, 'SIGCONT');
+  const { report, status, stderr } = await measured;
+  expect(stderr).toMatch(/^not met {2}max < 400ms: \d+ messages were never answered/);
+  expect(report.messages.sent).toBe(1500);
+  expect(report.messages.unanswered).toBeGreaterThan(0);
+  expect(report.intervals.at(-1)?.answered).toBeGreaterThan(0);
+  expect({ status, ended: report.ended }).toEqual({ status: 3, ended: 'done' });
+});

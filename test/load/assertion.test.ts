@@ -124,3 +124,17 @@ test('no assertion about latencies holds when nothing was answered', () => {
     'not met  max != 5ms: no replies were awaited',
   );
 });
+
+test('messages that were never answered count as the slowest of all', () => {
+  const latencies = Array.from({ length: 90 }, () => 1);
+  const report = sampleReport(latencies, { messages: { sent: 100, answered: 90, unanswered: 10 } });
+  const check = (text: string) => checkAssertion(parseAssertion(text), report);
+  expect(check('p90 < 5ms').holds).toBe(true);
+  for (const metric of ['p91', 'p99', 'p100', 'max', 'mean']) {
+    expect(check(`${metric} < 5ms`)).toEqual({
+      holds: false,
+      text: expect.stringContaining('10 messages were never answered'),
+    });
+  }
+  expect(check('min < 5ms').holds).toBe(true);
+});

@@ -7,6 +7,7 @@ const idle: GeneratorSigns = {
   threads: 1,
   cores: 4,
   latenessP99: null,
+  latencyP99: null,
   targetRate: null,
   sentRate: 100_000,
 };
@@ -31,6 +32,11 @@ test('a run of a few milliseconds says nothing of the generator', () => {
 
 test('an open loop that sends too late is told with how late', () => {
   expect(whyLimited({ ...paced, latenessP99: 3.21 })).toMatch(/1 % of the messages 3\.2 ms late or later/);
+});
+
+test('an open loop that sends late beside far longer latencies is not the bottleneck', () => {
+  expect(whyLimited({ ...paced, latenessP99: 3.21, latencyP99: 553 })).toBeNull();
+  expect(whyLimited({ ...paced, latenessP99: 3.21, latencyP99: 5 })).not.toBeNull();
 });
 
 test('an open loop that cannot send at the rate that was asked for is told with what it sent', () => {
