@@ -183,10 +183,15 @@ async function measureSlice(
   return defined({ value: perSecond, p50, p99, busy, silent, foreign: watch?.() });
 }
 
+/** A generator is a fresh process each time, and is compiled while it runs: it is measured for as long as so many slices. */
+const driveSlices = 4;
+
 /** The load generator's command: the contender's own where generators are compared. */
 function loadFor(contender: Contender, port: number, workload: Workload, seconds: number): Command {
   const { mode, connections, depth, size } = workload;
-  if (mode === 'drive' && contender.drives) return contender.drives({ port, connections, depth, size, seconds });
+  if (mode === 'drive' && contender.drives) {
+    return contender.drives({ port, connections, depth, size, seconds: seconds * driveSlices });
+  }
   return loadCommand(port, [
     ...loadOptions(workload),
     ...['-t', `${seconds}`, '-w', `${settleSeconds}`],

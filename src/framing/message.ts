@@ -126,9 +126,8 @@ export class Frames {
 
   text(start: number, end: number): string {
     if (!this.#isAscii) return this.bytes.toString('utf8', start, end);
-    const text = this.#text ?? this.bytes.toString('latin1');
-    this.#text = text;
-    return text.substring(start, end);
+    this.#text ??= this.bytes.toString('latin1');
+    return this.#text.substring(start, end);
   }
 }
 

@@ -6,7 +6,9 @@ import type { Batch } from '../framing/message.ts';
 /** Batches in the order in which they came; a fault stands behind the messages of its batch. */
 export class Intake {
   readonly #decoder: Decoder;
-  #queue: Batch[] = [];
+  /** Most often the only one: an array for it would cost an idle session the room for sixteen more. */
+  #first: Batch | undefined;
+  #others: Batch[] = [];
   #bytes = 0;
   #messageBegan = 0;
 
@@ -20,7 +22,7 @@ export class Intake {
   }
 
   get isEmpty(): boolean {
-    return this.#queue.length === 0;
+    return this.#first === undefined;
   }
 
   /** Bytes of the message that is not finished. */
@@ -35,7 +37,7 @@ export class Intake {
 
   /** The batch whose turn it is. */
   get first(): Batch | undefined {
-    return this.#queue[0];
+    return this.#first;
   }
 
   /** Takes a chunk that came at `now`. The batches point into it until {@link keep} is called. */
@@ -59,26 +61,28 @@ export class Intake {
 
   /** Takes out the first `count` messages of the first batch. */
   take(count: number): Batch | undefined {
-    const [batch] = this.#queue;
+    const batch = this.#first;
     const isWhole = batch && count === batch.count && !batch.fault;
-    const taken = isWhole ? this.#queue.shift() : batch?.take(count);
+    const taken = isWhole ? this.#shift() : batch?.take(count);
     this.#bytes -= taken?.byteLength ?? 0;
     return taken;
   }
 
   /** Takes out the first batch, whose messages have all been taken, and gives what is wrong behind them. */
   takeFault(): YodelError | undefined {
-    return this.#queue.shift()?.fault;
+    return this.#shift()?.fault;
   }
 
   /** Copies what waits, so that it may outlive the chunk it came in. */
   keep(): void {
-    for (const batch of this.#queue) batch.keep();
+    this.#first?.keep();
+    for (const batch of this.#others) batch.keep();
   }
 
   /** Forgets what waits. */
   drop(): void {
-    this.#queue = [];
+    this.#first = undefined;
+    this.#others = [];
     this.#bytes = 0;
   }
 
@@ -94,7 +98,14 @@ export class Intake {
 
   #add(batch: Batch): void {
     if (batch.count === 0 && !batch.fault) return;
-    this.#queue.push(batch);
+    if (this.#first) this.#others.push(batch);
+    else this.#first = batch;
     this.#bytes += batch.byteLength;
+  }
+
+  #shift(): Batch | undefined {
+    const first = this.#first;
+    this.#first = this.#others.length > 0 ? this.#others.shift() : undefined;
+    return first;
   }
 }

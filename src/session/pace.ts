@@ -10,18 +10,17 @@ export class Pace {
   #due: number;
 
   /**
-   * @param perSecond messages a second; 0 is no pace
+   * @param perSecond messages a second, above 0
    * @param burst how many messages may come at once after a pause
    */
   constructor(perSecond: number, burst: number, now: number) {
-    this.#intervalMs = perSecond === 0 ? 0 : 1000 / perSecond;
+    this.#intervalMs = 1000 / perSecond;
     this.#toleranceMs = (burst - 1) * this.#intervalMs + (this.#intervalMs < timerSlackMs ? timerSlackMs : 0);
     this.#due = now - (burst - 1) * this.#intervalMs;
   }
 
   /** Admits up to `wanted` messages and says how many. */
   admit(wanted: number, now: number): number {
-    if (this.#intervalMs === 0) return wanted;
     const due = Math.max(this.#due, now - this.#toleranceMs);
     if (due > now) return 0;
     const admitted = Math.min(wanted, 1 + Math.floor((now - due) / this.#intervalMs));

@@ -58,7 +58,8 @@ export class ServerSession implements Session, Receiver {
   readonly #settings: SessionSettings;
   readonly #intake: Intake;
   readonly #outbox: Outbox;
-  readonly #pace: Pace;
+  /** None where there is no pace to keep. */
+  readonly #pace: Pace | undefined;
   readonly #alarm: Alarm;
   readonly #whenClosed: (session: ServerSession) => void;
 
@@ -109,7 +110,7 @@ export class ServerSession implements Session, Receiver {
     this.#outbox = new Outbox(connection, framing.encoder, limits.highWaterMark, settings.telemetry.counters);
     this.#lastActive = clock.now();
     const burst = limits.ratePolicy === 'close' ? Math.max(1, limits.rate) : 1;
-    this.#pace = new Pace(limits.rate, burst, this.#lastActive);
+    this.#pace = limits.rate === 0 ? undefined : new Pace(limits.rate, burst, this.#lastActive);
     this.#alarm = new Alarm(clock, () => this.#meetDeadlines());
   }
 
@@ -317,14 +318,16 @@ export class ServerSession implements Session, Receiver {
   #admit(count: number): number {
     const { limits, clock } = this.#settings;
     const { maxMessages, rate, ratePolicy } = limits;
+    const pace = this.#pace;
     const allowed = maxMessages === 0 ? count : Math.min(count, maxMessages - this.messagesReceived);
     if (allowed === 0) {
       const text = `this connection has been served ${maxMessages} messages, its limit`;
       this.#fail(new YodelError('YODEL_TOO_MANY_MESSAGES', text));
       return 0;
     }
-    const admitted = rate === 0 ? allowed : this.#pace.admit(allowed, clock.now());
-    if (admitted === 0 && ratePolicy === 'delay') this.#paceAt = this.#pace.due;
+    if (!pace) return allowed;
+    const admitted = pace.admit(allowed, clock.now());
+    if (admitted === 0 && ratePolicy === 'delay') this.#paceAt = pace.due;
     else if (admitted === 0) this.#fail(new YodelError('YODEL_RATE_EXCEEDED', `more than ${rate} messages a second`));
     return admitted;
   }

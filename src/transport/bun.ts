@@ -48,8 +48,8 @@ class BunConnection implements Connection {
   readonly lendsChunks = false;
   readonly carriesMessages = false;
   readonly #socket: BunSocket;
-  /** What the operating system has not taken. Bun itself keeps nothing of it. */
-  readonly #queue = new Queue<Uint8Array>();
+  /** What the operating system has not taken; made when something first has to wait. Bun itself keeps nothing of it. */
+  #queue: Queue<Uint8Array> | undefined;
   /** What is left of the write at the front of the queue. */
   #rest: Uint8Array | undefined;
   #queued = 0;
@@ -84,6 +84,7 @@ class BunConnection implements Connection {
     if (this.#ending || this.#closed || bytes.length === 0) return;
     const taken = this.#queued === 0 ? this.#hand(bytes) : 0;
     if (taken === bytes.length) return;
+    this.#queue ??= new Queue();
     this.#queue.push(bytes.subarray(taken));
     this.#queued += bytes.length - taken;
   }
@@ -128,7 +129,7 @@ class BunConnection implements Connection {
   writable(): void {
     const before = this.#queued;
     while (this.#queued > 0) {
-      const first = (this.#rest ?? this.#queue.shift()) as Uint8Array;
+      const first = (this.#rest ?? this.#queue?.shift()) as Uint8Array;
       const taken = this.#hand(first);
       this.#queued -= taken;
       this.#rest = taken < first.length ? first.subarray(taken) : undefined;
@@ -159,7 +160,7 @@ class BunConnection implements Connection {
   #letGoOfAll(): void {
     this.#letGo = true;
     this.#ending = true;
-    this.#queue.takeAll();
+    this.#queue = undefined;
     this.#rest = undefined;
     this.#queued = 0;
   }

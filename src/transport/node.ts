@@ -39,7 +39,8 @@ class NodeConnection implements Connection {
   lendsChunks = false;
   readonly carriesMessages = false;
   readonly #socket: net.Socket;
-  readonly #queue = new Queue<Uint8Array>();
+  /** What waits to be handed on; made when something first has to. */
+  #queue: Queue<Uint8Array> | undefined;
   /** What is left of the write at the front of the queue. */
   #rest: Uint8Array | undefined;
   #queued = 0;
@@ -99,6 +100,7 @@ class NodeConnection implements Connection {
       this.#waiting = this.unsent;
       return;
     }
+    this.#queue ??= new Queue();
     this.#queue.push(isLent ? Buffer.from(bytes) : bytes);
     this.#queued += bytes.length;
     this.#send();
@@ -144,7 +146,7 @@ class NodeConnection implements Connection {
   #letGoOfAll(): void {
     this.#letGo = true;
     this.#ending = true;
-    this.#queue.takeAll();
+    this.#queue = undefined;
     this.#rest = undefined;
     this.#queued = 0;
     this.#waiting = 0;
@@ -177,7 +179,7 @@ class NodeConnection implements Connection {
   }
 
   #nextPiece(): Uint8Array {
-    const first = (this.#rest ?? this.#queue.shift()) as Uint8Array;
+    const first = (this.#rest ?? this.#queue?.shift()) as Uint8Array;
     const isLarge = first.length > largestWrite;
     const piece = isLarge ? first.subarray(0, largestWrite) : first;
     this.#rest = isLarge ? first.subarray(largestWrite) : undefined;

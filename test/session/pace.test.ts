@@ -37,9 +37,4 @@ describe('a pace', () => {
       }),
     );
   });
-
-  it('without a rate admits all', () => {
-    const pace = new Pace(0, 1, 0);
-    expect(pace.admit(1_000_000, 0)).toBe(1_000_000);
-  });
 });
