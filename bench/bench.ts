@@ -24,8 +24,8 @@ Builds and runs yodel beside its peers, and writes tables and charts.
 Options:
   --workload NAME     only this workload; may be given several times, or as NAME,NAME
   --contender NAME    only this contender, likewise; ${reference} always takes part, all ratios are to it
-  --rounds NUMBER     how often everything is measured (default: 3)
-  --slices NUMBER     how often each is measured in a round, in turn (default: 4)
+  --rounds NUMBER     how often everything is measured (default: 2)
+  --slices NUMBER     how often each is measured in a round, in turn (default: 3)
   --seconds NUMBER    how long each slice takes (default: 0.4)
   --warm-up SECONDS   how long each server is under load before (default: 1.5)
   --quick             one short round, to see that everything works
@@ -72,7 +72,7 @@ async function main(): Promise<void> {
   const named = chosen('contender', contenders, flags.contender);
   const competing = contenders.filter((one) => named.includes(one) || one.name === reference);
   const { quick } = flags;
-  const rounds = Math.ceil(numberOf('rounds', quick ? 1 : 3));
+  const rounds = Math.ceil(numberOf('rounds', quick ? 1 : 2));
   if (process.platform !== 'linux') refuse('the load generator and the measuring of processes need Linux');
   if (!existsSync(`${root}dist/cli/yodel.cjs`)) refuse('yodel is not built: npm run build');
 
@@ -87,7 +87,7 @@ async function main(): Promise<void> {
   if (!cores) progress('one core only, or no taskset: server and load share all cores\n');
   const settings = {
     cores,
-    slices: Math.ceil(numberOf('slices', quick ? 1 : 4)),
+    slices: Math.ceil(numberOf('slices', quick ? 1 : 3)),
     seconds: numberOf('seconds', quick ? 0.2 : 0.4),
     warmUpSeconds: numberOf('warm-up', quick ? 0.1 : 1.5),
     idleConnections: Math.min(quick ? 500 : 10_000, mostDescriptors() - 300),
