@@ -50,7 +50,6 @@ const drainReadLimit = 33_554_432;
 export class ServerSession implements Session, Receiver {
   readonly id: number;
   readonly peer: Address;
-  readonly local: Address;
   messagesReceived = 0;
   bytesReceived = 0;
 
@@ -102,7 +101,6 @@ export class ServerSession implements Session, Receiver {
     const { framing, encoding, limits, clock } = settings;
     this.id = id;
     this.peer = connection.peer;
-    this.local = connection.local;
     this.#connection = connection;
     this.#settings = settings;
     this.#whenClosed = whenClosed;
@@ -123,6 +121,10 @@ export class ServerSession implements Session, Receiver {
     this.#connection.start(this);
     if (handler.open) this.#callOpen(handler);
     this.#settle();
+  }
+
+  get local(): Address {
+    return this.#connection.local;
   }
 
   get messagesSent(): number {

@@ -43,11 +43,12 @@ declare const Bun: {
 };
 
 class BunConnection implements Connection {
-  readonly local: Address;
   readonly peer: Address;
   readonly lendsChunks = false;
   readonly carriesMessages = false;
   readonly #socket: BunSocket;
+  readonly #at: Address;
+  #isHeldBack = false;
   /** What the operating system has not taken; made when something first has to wait. Bun itself keeps nothing of it. */
   #queue: Queue<Uint8Array> | undefined;
   /** What is left of the write at the front of the queue. */
@@ -61,13 +62,27 @@ class BunConnection implements Connection {
   #closed = false;
   #error: Error | undefined;
 
-  constructor(socket: BunSocket, local: Address, peer: Address) {
+  /** @param at the address that was connected to or listened at */
+  constructor(socket: BunSocket, at: Address, peer: Address) {
     this.#socket = socket;
-    this.local = local;
+    this.#at = at;
     this.peer = peer;
     socket.data = this;
-    // Nothing is read before `start`.
-    socket.pause();
+  }
+
+  /** Asked for when somebody wants it: it is a system call, and hardly anybody does. */
+  get local(): Address {
+    const at = this.#at;
+    if (at.scheme === 'unix') return at;
+    const { localAddress, localPort } = this.#socket;
+    return TcpAddress.of(localAddress ?? at.host, localPort ?? at.port);
+  }
+
+  /** Reads nothing before `start`, which has not been called so far. Most often it has, and nothing need be done. */
+  awaitStart(): void {
+    if (this.#receiver || this.#closed || this.#letGo) return;
+    this.#isHeldBack = true;
+    this.#socket.pause();
   }
 
   get unsent(): number {
@@ -77,7 +92,7 @@ class BunConnection implements Connection {
   start(receiver: Receiver): void {
     this.#receiver = receiver;
     if (this.#closed) this.#tellClosedSoon();
-    else if (!this.#paused) this.#socket.resume();
+    else if (this.#isHeldBack && !this.#paused) this.#socket.resume();
   }
 
   write(bytes: Uint8Array): void {
@@ -91,6 +106,7 @@ class BunConnection implements Connection {
 
   pause(): void {
     this.#paused = true;
+    if (!this.#receiver) this.#isHeldBack = true;
     if (!this.#closed) this.#socket.pause();
   }
 
@@ -199,6 +215,7 @@ async function connect(address: Address, { signal }: { signal?: AbortSignal | un
   signal?.addEventListener('abort', aborted);
   const open = (socket: BunSocket) => {
     const connection = connectionOf(socket, address);
+    connection.awaitStart();
     if (signal?.aborted) connection.abort();
     opened.resolve(connection);
   };
@@ -210,7 +227,11 @@ async function connect(address: Address, { signal }: { signal?: AbortSignal | un
 
 async function listen(address: Address, { accept }: ListenOptions): Promise<Listener> {
   await removeStaleSocket(address, connect);
-  const open = (socket: BunSocket) => accept(connectionOf(socket, address));
+  const open = (socket: BunSocket) => {
+    const connection = connectionOf(socket, address);
+    accept(connection);
+    connection.awaitStart();
+  };
   try {
     const listener = Bun.listen({ ...placeOf(address), allowHalfOpen: true, socket: { ...events, open } });
     return {
@@ -228,7 +249,6 @@ function placeOf(address: Address): BunAddress {
 
 function connectionOf(socket: BunSocket, address: Address): BunConnection {
   if (address.scheme === 'unix') return new BunConnection(socket, address, address);
-  const { localAddress, localPort, remoteAddress, remotePort } = socket;
-  const local = TcpAddress.of(localAddress ?? address.host, localPort ?? address.port);
-  return new BunConnection(socket, local, TcpAddress.of(remoteAddress ?? 'unknown', remotePort ?? 0));
+  const { remoteAddress, remotePort } = socket;
+  return new BunConnection(socket, address, TcpAddress.of(remoteAddress ?? 'unknown', remotePort ?? 0));
 }

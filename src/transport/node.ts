@@ -34,11 +34,11 @@ let slabUsed = 0;
 let lends = false;
 
 class NodeConnection implements Connection {
-  readonly local: Address;
   readonly peer: Address;
   lendsChunks = false;
   readonly carriesMessages = false;
   readonly #socket: net.Socket;
+  readonly #at: Address;
   /** What waits to be handed on; made when something first has to. */
   #queue: Queue<Uint8Array> | undefined;
   /** What is left of the write at the front of the queue. */
@@ -51,14 +51,23 @@ class NodeConnection implements Connection {
   #error: Error | undefined;
   #receiver: Receiver | undefined;
 
-  constructor(socket: net.Socket, local: Address, peer: Address) {
+  /** @param at the address that was connected to or listened at */
+  constructor(socket: net.Socket, at: Address, peer: Address) {
     this.#socket = socket;
-    this.local = local;
+    this.#at = at;
     this.peer = peer;
     // From here on: between the accept and `start` an error event must find a listener, or it would end the process.
     socket.on('error', (error) => {
       this.#error ??= error;
     });
+  }
+
+  /** Asked for when somebody wants it: it is a system call, and hardly anybody does. */
+  get local(): Address {
+    const at = this.#at;
+    if (at.scheme === 'unix') return at;
+    const { localAddress, localPort } = this.#socket;
+    return endOf(at, localAddress ?? at.host, localPort ?? at.port);
   }
 
   get unsent(): number {
@@ -280,12 +289,15 @@ async function listen(address: Address, options: ListenOptions): Promise<Listene
 
 function connectionOf(socket: net.Socket, address: Address): Connection {
   if (address.scheme === 'unix') return new NodeConnection(socket, address, address);
-  const { localAddress, localPort, remoteAddress, remotePort } = socket;
+  const { remoteAddress, remotePort } = socket;
   // A peer that is gone already has no address any more.
-  const local = TcpAddress.of(localAddress ?? address.host, localPort ?? address.port);
-  const peer = TcpAddress.of(remoteAddress ?? 'unknown', remotePort ?? 0);
-  if (address.scheme !== 'tls') return new NodeConnection(socket, local, peer);
-  return new NodeConnection(socket, new TlsAddress(local.host, local.port), new TlsAddress(peer.host, peer.port));
+  return new NodeConnection(socket, address, endOf(address, remoteAddress ?? 'unknown', remotePort ?? 0));
+}
+
+/** The address of one end of a socket that has led to `at`. */
+function endOf(at: Address, host: string, port: number): Address {
+  const end = TcpAddress.of(host, port);
+  return at.scheme === 'tls' ? new TlsAddress(end.host, end.port) : end;
 }
 
 function tcpAddressOf({ address, port }: net.AddressInfo): TcpAddress {

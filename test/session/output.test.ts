@@ -147,4 +147,33 @@ describe('the output', () => {
     output.appendMessage(encoder, 'kept', undefined);
     expect(output.take().map(String)).toEqual([String(Buffer.from(encode(lines(), 'kept')))]);
   });
+
+  it('keeps texts apart from those of other outputs, whichever has appended last', () => {
+    const turn = fc.record({
+      at: fc.nat(2),
+      text: fc.stringMatching(/^[a-z]{0,5}$/),
+      isBad: fc.nat(19),
+      take: fc.nat(9),
+    });
+    fc.assert(
+      fc.property(fc.array(turn), (turns) => {
+        const all = [0, 1, 2].map(() => ({ output: new Output(), due: '', isBad: false }));
+        const take = (one: (typeof all)[number]) => {
+          if (one.isBad) expect(() => one.output.take()).toThrow('contains a line feed');
+          else expect(Buffer.concat(one.output.take()).toString()).toBe(one.due);
+          one.output.clear();
+          one.due = '';
+          one.isBad = false;
+        };
+        for (const { at, text, isBad, take: chance } of turns) {
+          const one = all[at] as (typeof all)[number];
+          one.output.appendText(encoder, isBad === 0 ? `${text}\n${text}` : text, undefined);
+          one.due += `${text}\n`;
+          one.isBad ||= isBad === 0;
+          if (chance === 0) take(one);
+        }
+        for (const one of all) take(one);
+      }),
+    );
+  });
 });
