@@ -1,12 +1,13 @@
 /**
- * Makes the reference from the option tables, the error registry and the command's own help, so that it cannot drift:
- * `npm run docs` writes the pages, a test compares them.
+ * Makes the reference from the option tables, the error registry and the command's own help, and the README's figures from
+ * the benchmark's results, so that they cannot drift: `npm run docs` writes the pages, a test compares them.
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { envName, flagName, shownDefault } from '../src/cli/flags.ts';
 import { createProgram } from '../src/cli/program.ts';
 import { errorCodes } from '../src/errors.ts';
 import { clientOptions, type OptionSpec, reconnectOptions, serverOptions, sessionOptions } from '../src/options.ts';
+import { type BenchResults, withFigures } from './figures.ts';
 
 const madeBy = '<!-- Made by `npm run docs`; do not edit. -->\n';
 
@@ -16,7 +17,12 @@ export function pages(): Record<string, string> {
     'docs/reference/options.md': optionsPage(),
     'docs/reference/errors.md': errorsPage(),
     'docs/reference/command.md': commandPage(),
+    'README.md': withFigures(read('README.md'), JSON.parse(read('bench/results/results.json')) as BenchResults),
   };
+}
+
+function read(path: string): string {
+  return readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 }
 
 function optionsPage(): string {
