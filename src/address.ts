@@ -129,13 +129,10 @@ export function parseAddress(text: string | number): Address {
   const [, written, rest = whole] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(whole) ?? [];
   const scheme = written?.toLowerCase() ?? 'tcp';
   switch (scheme) {
-    case 'tcp': {
-      const { host, port } = parseHostAndPort(whole, withoutSlash(rest), defaultPort);
-      return new TcpAddress(host, port);
-    }
+    case 'tcp':
     case 'tls': {
-      const { host, port } = parseHostAndPort(whole, withoutSlash(rest), defaultPort);
-      return new TlsAddress(host, port);
+      const { host, port } = parseHostAndPort(whole, rest.replace(/\/$/, ''), defaultPort);
+      return scheme === 'tls' ? new TlsAddress(host, port) : new TcpAddress(host, port);
     }
     case 'ws':
     case 'wss':
@@ -165,10 +162,6 @@ function parseWebSocket(whole: string, scheme: 'ws' | 'wss', rest: string): WebS
   const { host, port } = parseHostAndPort(whole, place, scheme === 'ws' ? 80 : 443);
   if (/[#\s]/.test(path)) throw invalid(whole, 'the path has a space or a "#"', 'ws://127.0.0.1:8080/chat');
   return new WebSocketAddress(scheme, host, port, path.startsWith('/') ? path : `/${path}`);
-}
-
-function withoutSlash(text: string): string {
-  return text.replace(/\/$/, '');
 }
 
 function parseHostAndPort(whole: string, rest: string, otherwise: number): { host: string; port: number } {

@@ -68,7 +68,7 @@ function readLoad(
   const connections = flags.connections as number;
   const threads = flags.threads as number;
   const address = readAddress(host, port);
-  const framing = parseFraming(String(flags.framing)).name;
+  const framing = readFraming(parseFraming(String(flags.framing)).name, address);
   const replies = flags.replies as Replies;
   const most = mostThreadsPerCore * availableParallelism();
   if (threads > most) {
@@ -79,13 +79,12 @@ function readLoad(
   if (threads > connections) {
     throw new UsageError(`--threads ${threads} needs at least as many connections, not ${connections}`);
   }
-  const isFramed = !carriesMessages({ address: String(address) });
-  if (isFramed && framing === 'raw' && replies === 'count') {
+  if (framing === 'raw' && replies === 'count') {
     throw new UsageError('the framing "raw" has no messages that could be counted; use --replies echo or none');
   }
   return {
     address: String(address),
-    framing: readFraming(framing, address),
+    framing,
     tls: readTlsFlags(flags, address),
     connections,
     pipeline: rate === null ? ((flags.pipeline as number | undefined) ?? 1) : null,

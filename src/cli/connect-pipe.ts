@@ -6,7 +6,7 @@
 import { fstatSync } from 'node:fs';
 import { systemError, YodelError } from '../errors.ts';
 import type { Decoder, Framing } from '../framing/framing.ts';
-import { runtimeTransport } from '../transport/runtime.ts';
+import { connectWithin } from '../transport/connect-within.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
 import type { ConnectSettings } from './connect.ts';
 import { exitStatus, report, UsageError } from './fail.ts';
@@ -22,16 +22,9 @@ const inputGraceMs = 200;
 export async function pipe(settings: ConnectSettings): Promise<number> {
   // Node reads a folder as an empty input, Bun fails inside of it.
   if (fstatSync(0).isDirectory()) throw new UsageError('the input is a folder; give a file, or a pipe');
-  const connection = await connectWithin(settings);
+  const { address, connectTimeoutMs, tls } = settings;
+  const connection = await connectWithin(address, connectTimeoutMs, tls);
   return await new Pipe(settings, connection).run();
-}
-
-async function connectWithin({ address, tls, connectTimeoutMs }: ConnectSettings): Promise<Connection> {
-  const text = `cannot connect to ${address}: no answer within ${connectTimeoutMs} ms`;
-  const signal = connectTimeoutMs === 0 ? undefined : AbortSignal.timeout(connectTimeoutMs);
-  return await runtimeTransport.connect(address, { signal, tls }).catch((error: unknown) => {
-    throw signal?.aborted ? new YodelError('YODEL_CONNECT_TIMEOUT', text) : error;
-  });
 }
 
 class Pipe implements Receiver {

@@ -1,10 +1,10 @@
 /** The connections of one process: makes them, and makes those again that were lost. */
 import { type Address, parseAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
-import { runtimeTransport } from '../transport/runtime.ts';
+import { connectWithin } from '../transport/connect-within.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { LoadConnection } from './load-connection.ts';
-import type { LoadSettings, LoadShare } from './plan.ts';
+import type { LoadShare } from './plan.ts';
 import type { Timers } from './timers.ts';
 
 /** How many connections are being made at the same time: more would overrun a server's queue, and look like a failure. */
@@ -72,8 +72,9 @@ export class Pool {
 
   async #open(number: number): Promise<YodelError | undefined> {
     if (!this.#owner.wantsConnections) return undefined;
+    const { connectTimeoutMs, tls } = this.#share.settings;
     try {
-      this.#take(number, await connectWithin(this.#address, this.#share.settings));
+      this.#take(number, await connectWithin(this.#address, connectTimeoutMs, tls));
       return undefined;
     } catch (error) {
       if (!(error instanceof YodelError)) throw error;
@@ -90,15 +91,6 @@ export class Pool {
     this.#up = [...this.#up, connection];
     this.#owner.ready(connection);
   }
-}
-
-async function connectWithin(address: Address, { connectTimeoutMs, tls }: LoadSettings): Promise<Connection> {
-  const signal = connectTimeoutMs === 0 ? undefined : AbortSignal.timeout(connectTimeoutMs);
-  return await runtimeTransport.connect(address, { signal, tls }).catch((error: unknown) => {
-    if (!signal?.aborted) throw error;
-    const text = `cannot connect to ${address}: no answer within ${connectTimeoutMs} ms`;
-    throw new YodelError('YODEL_CONNECT_TIMEOUT', text);
-  });
 }
 
 function letGo(connection: Connection): void {
