@@ -302,7 +302,7 @@ class MessageClient implements Client, Receiver {
 
   #flush(): void {
     if (this.#output.size === 0 || !this.#connection) return;
-    for (const bytes of this.#output.take()) this.#connection.write(bytes);
+    this.#output.writeTo(this.#connection);
     // What never had to wait is not told by onDrain.
     this.onDrain();
   }

@@ -1,6 +1,6 @@
 /** Cuts a batch short at the first message that is not UTF-8. */
 import { isAscii } from 'node:buffer';
-import { Batch, type FrameReader } from './message.ts';
+import type { Batch } from './message.ts';
 import { invalidUtf8, isUtf8 } from './utf8.ts';
 
 /**
@@ -10,13 +10,13 @@ import { invalidUtf8, isUtf8 } from './utf8.ts';
  *   slice is enough: true where the delimiter is text itself. Else it is enough when all of it is ASCII
  * @param firstNumber the number of the batch's first message, counted from 1 over the connection
  */
-export function checkUtf8(reader: FrameReader, batch: Batch, framesAreText: boolean, firstNumber: number): Batch {
-  if (batch.slices.every((slice) => (framesAreText ? isUtf8(slice) : isAscii(slice)))) return batch;
+export function checkUtf8(batch: Batch, framesAreText: boolean, firstNumber: number): Batch {
+  if (batch.passes(framesAreText ? isUtf8 : isAscii)) return batch;
   let good = 0;
   for (const message of batch) {
     if (!isUtf8(message.bytes)) {
       const fault = invalidUtf8(firstNumber + good, message.bytes);
-      return new Batch(reader, batch.take(good).slices as Buffer[], good, fault);
+      return batch.take(good, fault);
     }
     good++;
   }

@@ -2,7 +2,7 @@
 import type { YodelError } from '../errors.ts';
 import { checkUtf8 } from './checked.ts';
 import { asBuffer, type Decoder, type DecoderOptions, tooLong } from './framing.ts';
-import { Batch, type FrameReader } from './message.ts';
+import { Batch, type FrameReader, part } from './message.ts';
 import { countByte, endsOfByte } from './scan.ts';
 import { Tail } from './tail.ts';
 import { isUtf8 } from './utf8.ts';
@@ -126,63 +126,64 @@ export class DelimitedDecoder implements Decoder {
 
   decode(bytes: Uint8Array): Batch {
     const chunk = asBuffer(bytes);
-    if (this.#stopped || chunk.length === 0) return this.#batch([], 0);
-    if (!this.#skipping && this.#tail.length === 0) return this.#decodeFrames(chunk, 0, []);
+    if (this.#stopped || chunk.length === 0) return this.#batch(undefined, undefined, 0);
+    if (!this.#skipping && this.#tail.length === 0) return this.#decodeFrames(undefined, chunk, 0);
     const end = this.#endOfFirstFrame(chunk);
-    if (end === -1) return this.#holdBack(chunk, [], 0);
+    if (end === -1) return this.#holdBack(undefined, undefined, 0, chunk);
     if (this.#skipping) {
       this.#skipping = false;
       this.#tail.take();
-      return this.#decodeFrames(chunk, end, []);
+      return this.#decodeFrames(undefined, chunk, end);
     }
     if (this.#tail.length + end > this.#options.maxMessageLength) {
       // The limit is near: look exactly. Only the last bytes of the frame matter, and they fit.
-      if (this.#lengthOfFirst(chunk, end) > this.#options.maxMessageLength) return this.#tooLong([], 0, chunk, end);
+      if (this.#lengthOfFirst(chunk, end) > this.#options.maxMessageLength) {
+        return this.#tooLong(undefined, undefined, 0, chunk, end);
+      }
     }
     this.#tail.append(chunk.subarray(0, end));
-    const first = this.#tail.take();
-    const batch = this.#decodeFrames(chunk, end, [first]);
-    batch.own(first);
-    return batch;
+    return this.#decodeFrames(this.#tail.take(), chunk, end);
   }
 
   end(): Batch {
-    if (this.#stopped || this.#skipping || this.#tail.length === 0) return this.#batch([], 0);
+    if (this.#stopped || this.#skipping || this.#tail.length === 0) return this.#batch(undefined, undefined, 0);
     const last = this.#tail.take();
     // A CR that was held back in the hope of an LF is data after all, and counts.
-    if (last.length > this.#options.maxMessageLength) return this.#tooLong([], 0, undefined, 0);
-    return this.#batch([last], 1);
+    if (last.length > this.#options.maxMessageLength) return this.#tooLong(undefined, undefined, 0, undefined, 0);
+    return this.#batch(last, undefined, 1);
   }
 
-  /** Decodes whole frames from `start` on and keeps what is left over. `first` holds the frame before them, if any. */
-  #decodeFrames(chunk: Buffer, start: number, first: Buffer[]): Batch {
+  /** Decodes whole frames from `start` on, behind the one that was put together, and keeps what is left over. */
+  #decodeFrames(joined: Buffer | undefined, chunk: Buffer, start: number): Batch {
     const limit = this.#options.maxMessageLength;
     const whole = this.#frames.whole(chunk, start, limit);
     const { end } = whole;
-    const count = first.length + whole.count;
-    const slices = withSlice(first, chunk, start, end);
-    if (end === chunk.length) return this.#batch(slices, count);
+    const count = joined ? whole.count + 1 : whole.count;
+    const body = part(chunk, start, end);
+    if (end === chunk.length) return this.#batch(joined, body, count);
     // Behind the whole frames there is an unfinished one, or one that is too long.
     const found = chunk.length - end > limit ? this.#frames.indexOf(chunk, end) : -1;
-    if (found !== -1) return this.#tooLong(slices, count, chunk, found + this.#frames.delimiter.length);
-    return this.#holdBack(chunk.subarray(end), slices, count);
+    if (found !== -1) return this.#tooLong(joined, body, count, chunk, found + this.#frames.delimiter.length);
+    return this.#holdBack(joined, body, count, chunk.subarray(end));
   }
 
   /** Keeps the unfinished end, or finds that it is too long already. */
-  #holdBack(rest: Buffer, slices: Buffer[], count: number): Batch {
+  #holdBack(joined: Buffer | undefined, body: Buffer | undefined, count: number, rest: Buffer): Batch {
     const width = this.#frames.delimiter.length;
     if (this.#skipping) {
       this.#rememberEnd(rest);
-      return this.#batch(slices, count);
+      return this.#batch(joined, body, count);
     }
     const total = this.#tail.length + rest.length;
     const limit = this.#options.maxMessageLength;
     // A delimiter may have begun, and does not count: up to its length there is doubt.
     const mostOfDelimiter = this.#frames.carriageReturn ? width : width - 1;
-    if (total > limit + mostOfDelimiter) return this.#tooLong(slices, count, rest, -1);
+    if (total > limit + mostOfDelimiter) return this.#tooLong(joined, body, count, rest, -1);
     this.#tail.append(rest);
-    if (total > limit && !this.#mayBeDelimiter(this.#tail.bytes)) return this.#tooLong(slices, count, undefined, -1);
-    return this.#batch(slices, count);
+    if (total > limit && !this.#mayBeDelimiter(this.#tail.bytes)) {
+      return this.#tooLong(joined, body, count, undefined, -1);
+    }
+    return this.#batch(joined, body, count);
   }
 
   /**
@@ -190,9 +191,15 @@ export class DelimitedDecoder implements Decoder {
    *
    * @param end where the too long message's frame ends in `chunk`; -1 when its end has not come yet
    */
-  #tooLong(slices: Buffer[], count: number, chunk: Buffer | undefined, end: number): Batch {
+  #tooLong(
+    joined: Buffer | undefined,
+    body: Buffer | undefined,
+    count: number,
+    chunk: Buffer | undefined,
+    end: number,
+  ): Batch {
     const fault = tooLong(this.#number + count + 1, this.#options.maxMessageLength);
-    if (this.#options.onTooLong === 'close') return this.#batch(slices, count, fault);
+    if (this.#options.onTooLong === 'close') return this.#batch(joined, body, count, fault);
     if (end === -1) {
       this.#skipping = true;
       this.#rememberEnd(chunk ?? none);
@@ -200,13 +207,19 @@ export class DelimitedDecoder implements Decoder {
       this.#tail.take();
     }
     const rest = end === -1 || chunk === undefined || end === chunk.length ? undefined : chunk.subarray(end);
-    return this.#batch(slices, count, fault, rest);
+    return this.#batch(joined, body, count, fault, rest);
   }
 
-  #batch(slices: Buffer[], count: number, fault?: YodelError, rest?: Buffer): Batch {
-    let batch = new Batch(this.#frames, slices, count, fault, rest);
+  #batch(
+    joined: Buffer | undefined,
+    body: Buffer | undefined,
+    count: number,
+    fault?: YodelError,
+    rest?: Buffer,
+  ): Batch {
+    let batch = new Batch(this.#frames, joined, body, count, fault, rest);
     if (count > 0 && this.#options.encoding === 'utf8') {
-      batch = checkUtf8(this.#frames, batch, this.#frames.areText, this.#number + 1);
+      batch = checkUtf8(batch, this.#frames.areText, this.#number + 1);
     }
     this.#number += batch.count + (batch.fault ? 1 : 0);
     if (batch.fault && (batch.fault.code !== 'YODEL_MESSAGE_TOO_LONG' || this.#options.onTooLong === 'close')) {
@@ -259,8 +272,3 @@ export class DelimitedDecoder implements Decoder {
 }
 
 const none = Buffer.alloc(0);
-
-function withSlice(first: Buffer[], chunk: Buffer, start: number, end: number): Buffer[] {
-  if (end > start) first.push(start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end));
-  return first;
-}

@@ -2,7 +2,7 @@
 import { YodelError } from '../errors.ts';
 import { checkUtf8 } from './checked.ts';
 import { asBuffer, type Decoder, type DecoderOptions, type Encoder, type Framing, tooLong } from './framing.ts';
-import { Batch, type FrameReader } from './message.ts';
+import { Batch, type FrameReader, part } from './message.ts';
 import { Tail } from './tail.ts';
 
 /** Where the length field stands and what it counts. The names are Netty's and tokio's. */
@@ -76,53 +76,48 @@ class LengthDecoder implements Decoder {
 
   decode(bytes: Uint8Array): Batch {
     const chunk = asBuffer(bytes);
-    if (this.#stopped || chunk.length === 0) return this.#batch([], 0);
-    let at = Math.min(this.#skip, chunk.length);
+    if (this.#stopped || chunk.length === 0) return this.#batch(undefined, undefined, 0);
+    const at = Math.min(this.#skip, chunk.length);
     this.#skip -= at;
-    const slices: Buffer[] = [];
-    if (this.#tail.length > 0) {
-      at = this.#fillHeader(chunk);
-      if (this.#tail.length < this.#layout.headerSize) return this.#batch(slices, 0);
-      const length = this.#lengthAt(this.#tail.bytes, 0);
-      if (typeof length !== 'number') return this.#faulty(slices, 0, length, chunk, at);
-      const missing = this.#layout.headerSize + length - this.#tail.length;
-      this.#tail.append(chunk.subarray(at, at + missing));
-      if (chunk.length - at < missing) return this.#batch(slices, 0);
-      at += missing;
-      slices.push(this.#tail.take());
-    }
-    const first = slices[0];
-    const batch = this.#decodeFrames(chunk, at, slices);
-    if (first) batch.own(first);
-    return batch;
+    return this.#tail.length > 0 ? this.#decodeFirst(chunk) : this.#decodeFrames(undefined, chunk, at);
   }
 
   end(): Batch {
-    if (this.#stopped || this.pending === 0) return this.#batch([], 0);
+    if (this.#stopped || this.pending === 0) return this.#batch(undefined, undefined, 0);
     const missing = this.#skip > 0 ? 'inside a discarded message' : `after ${this.#tail.length} bytes of a frame`;
     // A discarded message was counted when its fault was reported.
     const number = this.#skip > 0 ? this.#number : this.#number + 1;
     const fault = new YodelError('YODEL_UNFINISHED_FRAME', `input ended ${missing}, in message ${number}`);
-    return this.#batch([], 0, fault);
+    return this.#batch(undefined, undefined, 0, fault);
   }
 
-  #decodeFrames(chunk: Buffer, start: number, slices: Buffer[]): Batch {
+  /** Goes on with the frame that began in the tail. */
+  #decodeFirst(chunk: Buffer): Batch {
+    const at = this.#fillHeader(chunk);
+    if (this.#tail.length < this.#layout.headerSize) return this.#batch(undefined, undefined, 0);
+    const length = this.#lengthAt(this.#tail.bytes, 0);
+    if (typeof length !== 'number') return this.#faulty(undefined, undefined, 0, length, chunk, at);
+    const missing = this.#layout.headerSize + length - this.#tail.length;
+    this.#tail.append(chunk.subarray(at, at + missing));
+    if (chunk.length - at < missing) return this.#batch(undefined, undefined, 0);
+    return this.#decodeFrames(this.#tail.take(), chunk, at + missing);
+  }
+
+  #decodeFrames(joined: Buffer | undefined, chunk: Buffer, start: number): Batch {
     const { headerSize } = this.#layout;
-    let count = slices.length;
+    let count = joined ? 1 : 0;
     let at = start;
     while (at + headerSize <= chunk.length) {
       const length = this.#lengthAt(chunk, at);
       if (typeof length !== 'number') {
-        if (at > start) slices.push(chunk.subarray(start, at));
-        return this.#faulty(slices, count, length, chunk, at + headerSize);
+        return this.#faulty(joined, part(chunk, start, at), count, length, chunk, at + headerSize);
       }
       if (at + headerSize + length > chunk.length) break;
       at += headerSize + length;
       count++;
     }
-    if (at > start) slices.push(chunk.subarray(start, at));
     if (at < chunk.length) this.#tail.append(chunk.subarray(at));
-    return this.#batch(slices, count);
+    return this.#batch(joined, part(chunk, start, at), count);
   }
 
   /** Completes the header in the tail, and says how much of the chunk that took. */
@@ -141,7 +136,8 @@ class LengthDecoder implements Decoder {
   }
 
   #faulty(
-    slices: Buffer[],
+    joined: Buffer | undefined,
+    body: Buffer | undefined,
     count: number,
     { code, length }: { code: 'too-long' | 'negative'; length: number },
     chunk: Buffer,
@@ -150,24 +146,30 @@ class LengthDecoder implements Decoder {
     const number = this.#number + count + 1;
     if (code === 'negative') {
       const text = `message ${number} has a length field that means ${length} bytes`;
-      return this.#batch(slices, count, new YodelError('YODEL_INVALID_FRAME', text));
+      return this.#batch(joined, body, count, new YodelError('YODEL_INVALID_FRAME', text));
     }
     const fault = tooLong(number, this.#options.maxMessageLength);
     this.#tail.take();
     if (this.#options.onTooLong === 'close') {
       this.#stopped = true;
-      return this.#batch(slices, count, fault);
+      return this.#batch(joined, body, count, fault);
     }
     const here = Math.min(length, chunk.length - afterHeader);
     // Above 2^53 this does not count exactly; but the end of such a message is centuries away.
     this.#skip = length - here;
     const rest = chunk.subarray(afterHeader + here);
-    return this.#batch(slices, count, fault, rest.length > 0 ? rest : undefined);
+    return this.#batch(joined, body, count, fault, rest.length > 0 ? rest : undefined);
   }
 
-  #batch(slices: Buffer[], count: number, fault?: YodelError, rest?: Buffer): Batch {
-    let batch = new Batch(this.#frames, slices, count, fault, rest);
-    if (count > 0 && this.#options.encoding === 'utf8') batch = checkUtf8(this.#frames, batch, false, this.#number + 1);
+  #batch(
+    joined: Buffer | undefined,
+    body: Buffer | undefined,
+    count: number,
+    fault?: YodelError,
+    rest?: Buffer,
+  ): Batch {
+    let batch = new Batch(this.#frames, joined, body, count, fault, rest);
+    if (count > 0 && this.#options.encoding === 'utf8') batch = checkUtf8(batch, false, this.#number + 1);
     this.#number += batch.count + (batch.fault ? 1 : 0);
     if (batch.fault && batch.fault.code !== 'YODEL_MESSAGE_TOO_LONG') this.#stopped = true;
     if (this.#stopped) {

@@ -36,11 +36,12 @@ class RawDecoder implements Decoder {
 
   decode(bytes: Uint8Array): Batch {
     const chunk = asBuffer(bytes);
-    return new Batch(this.#frames, chunk.length === 0 ? [] : [chunk], Math.ceil(chunk.length / this.#limit));
+    const body = chunk.length === 0 ? undefined : chunk;
+    return new Batch(this.#frames, undefined, body, Math.ceil(chunk.length / this.#limit));
   }
 
   end(): Batch {
-    return new Batch(this.#frames, [], 0);
+    return new Batch(this.#frames, undefined, undefined, 0);
   }
 }
 

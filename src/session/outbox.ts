@@ -105,11 +105,9 @@ export class Outbox {
   flush(): void {
     if (this.#messages !== this.#messagesTold) this.#tellMessages();
     if (this.#output.size === 0) return;
-    for (const bytes of this.#output.take()) {
-      this.#bytes += bytes.length;
-      this.#total.bytesSent += bytes.length;
-      this.#connection.write(bytes);
-    }
+    const written = this.#output.writeTo(this.#connection);
+    this.#bytes += written;
+    this.#total.bytesSent += written;
     if (this.#connection.unsent === 0) this.#output.reuse();
     if (this.isBehind) this.#blocked = true;
     // What never had to wait is not told by onDrain.

@@ -12,15 +12,16 @@ let slabUsed = 0;
 /** Who wrote into the slab last: only what stands at its end can be freed. */
 let lastOwner: Output | undefined;
 
-/**
- * The texts that were appended and not encoded yet, of the output that has appended text last: an array of its own for each
- * batch, which grows with it, would cost more than the texts themselves (15 to 35 ns each).
- */
-const texts: (string | undefined)[] = [];
-let textsOwner: Output | undefined;
-
 /** Text is made bytes when so many UTF-16 units of it have come together: they fit the slab in any script. */
 const mostText = 16_384;
+
+/**
+ * How long each text is that was appended and not encoded yet, for the output that has appended text last. An array of its
+ * own for each batch, which grows with it, would cost more than the texts themselves (15 to 35 ns each). They are numbers,
+ * not the texts: V8 keeps account of each young string that an old array gets hold of.
+ */
+const lengths: number[] = [];
+let lengthsOwner: Output | undefined;
 
 /**
  * What is appended is held as runs: a run that continues where the last one ended, in the same buffer, makes it longer.
@@ -28,13 +29,14 @@ const mostText = 16_384;
  * other bytes follow it or it is taken, and is then encoded at one go: each call to encode costs more than the text does.
  */
 export class Output {
-  #runs: Buffer[] = [];
+  /** Runs before the one that goes on; made when there is one, which is seldom. */
+  #runs: Buffer[] | undefined;
   #text = '';
   /** How many texts are in it, and what follows each of them. */
   #textCount = 0;
   #ending = '';
-  /** They themselves, when another output has appended text since. */
-  #textsAside: (string | undefined)[] | undefined;
+  /** Their lengths, when another output has appended text since. */
+  #lengthsAside: number[] | undefined;
   #encoder: Encoder | undefined;
   #source: Buffer | undefined;
   #start = 0;
@@ -56,7 +58,7 @@ export class Output {
   }
 
   /**
-   * Appends a text as a frame, which is checked later with those before and behind it: by `append…`, `take`, or this.
+   * Appends a text as a frame, which is checked later with those before and behind it: by `append…`, `writeTo`, or this.
    *
    * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`; what was appended before the text that is at fault stays then
    */
@@ -68,8 +70,8 @@ export class Output {
       this.#ending = ending;
       this.#encoder = encoder;
     }
-    if (textsOwner !== this) this.#ownTexts();
-    texts[this.#textCount++] = text;
+    if (lengthsOwner !== this) this.#ownLengths();
+    lengths[this.#textCount++] = text.length;
     this.#text += text + ending;
     if (this.#text.length > mostText) this.#encodeText();
   }
@@ -81,18 +83,26 @@ export class Output {
 
   /** Appends a batch's frames as they came. */
   appendBatch(batch: Batch): void {
-    for (const slice of batch.slices) this.append(slice as Buffer, 0, slice.length);
+    batch.place(this);
   }
 
-  /** Gives what was gathered, in as few pieces as is cheap. */
-  take(): Buffer[] {
+  /**
+   * Writes what was gathered, in as few pieces as is cheap, and says how many bytes that was.
+   *
+   * @throws YodelError `YODEL_UNENCODABLE_MESSAGE` when a text is no message; what stood before it is written next time
+   */
+  writeTo(target: { write(bytes: Uint8Array): void }): number {
     if (this.#text !== '') this.#encodeText();
-    this.#sealRun();
-    const runs = this.#runs;
     const size = this.#size;
-    this.#runs = [];
+    const last = this.#takeRun();
+    const runs = this.#runs;
+    this.#runs = undefined;
     this.#size = 0;
-    return runs.length > 1 && size <= joinUpTo ? [Buffer.concat(runs, size)] : runs;
+    if (last && runs) runs.push(last);
+    if (runs && size <= joinUpTo) target.write(Buffer.concat(runs, size));
+    else if (runs) for (const run of runs) target.write(run);
+    else if (last) target.write(last);
+    return size;
   }
 
   /** Says that nobody holds any more what was taken last: its place in the slab is free again. */
@@ -104,8 +114,11 @@ export class Output {
 
   clear(): void {
     this.#text = '';
-    this.#takeTexts();
-    this.take();
+    this.#textCount = 0;
+    this.#lengthsAside = undefined;
+    this.#runs = undefined;
+    this.#source = undefined;
+    this.#size = 0;
   }
 
   /** @internal Appends bytes that stand in `source`; they must not change. */
@@ -134,46 +147,41 @@ export class Output {
     this.#appendOwn(target, at, encoder.seal(target, at, end, shape));
   }
 
-  #ownTexts(): void {
-    if (textsOwner) textsOwner.#putTextsAside();
-    textsOwner = this;
-    const aside = this.#textsAside;
-    this.#textsAside = undefined;
-    for (let index = 0; index < this.#textCount; index++) texts[index] = aside?.[index];
+  #ownLengths(): void {
+    if (lengthsOwner) lengthsOwner.#putLengthsAside();
+    lengthsOwner = this;
+    const aside = this.#lengthsAside;
+    this.#lengthsAside = undefined;
+    for (let index = 0; index < this.#textCount; index++) lengths[index] = aside?.[index] as number;
   }
 
-  #putTextsAside(): void {
-    if (this.#textCount > 0) this.#textsAside = texts.slice(0, this.#textCount);
-  }
-
-  /** Forgets the texts. Those that `forEach` is to see are given to it before. */
-  #takeTexts(forEach?: (text: string) => void): void {
-    const own = textsOwner === this ? texts : (this.#textsAside ?? []);
-    const count = this.#textCount;
-    this.#textCount = 0;
-    this.#textsAside = undefined;
-    try {
-      if (forEach) for (let index = 0; index < count; index++) forEach(own[index] as string);
-    } finally {
-      // None of them should be kept in memory by the array.
-      own.fill(undefined, 0, count);
-    }
+  #putLengthsAside(): void {
+    if (this.#textCount > 0) this.#lengthsAside = lengths.slice(0, this.#textCount);
   }
 
   #encodeText(): void {
     const text = this.#text;
     const count = this.#textCount;
     this.#text = '';
+    this.#textCount = 0;
     const target = roomFor(text.length * 3) ?? Buffer.allocUnsafeSlow(Buffer.byteLength(text));
     const at = target === slab ? slabUsed : 0;
     const end = at + target.write(text, at, 'utf8');
     const encoder = this.#encoder as Encoder;
-    if (encoder.text?.areSealed(target, at, end, count, this.#ending)) {
-      this.#takeTexts();
-      return this.#appendOwn(target, at, end);
-    }
+    const aside = this.#lengthsAside;
+    this.#lengthsAside = undefined;
+    if (encoder.text?.areSealed(target, at, end, count, this.#ending)) return this.#appendOwn(target, at, end);
+    this.#appendOneByOne(text, aside ?? lengths.slice(0, count));
+  }
+
+  /** Appends the texts that stand in `text` each on its own. One of them is no message. */
+  #appendOneByOne(text: string, each: readonly number[]): void {
     const shape = Buffer.from(this.#ending);
-    this.#takeTexts((one) => this.#appendSealed(encoder, one, shape));
+    let at = 0;
+    for (const length of each) {
+      this.#appendSealed(this.#encoder as Encoder, text.slice(at, at + length), shape);
+      at += length + this.#ending.length;
+    }
   }
 
   /** Appends what was just written into the slab, or into a buffer of its own. */
@@ -199,11 +207,19 @@ export class Output {
   }
 
   #sealRun(): void {
-    if (this.#source && this.#end > this.#start) {
-      const isWhole = this.#start === 0 && this.#end === this.#source.length;
-      this.#runs.push(isWhole ? this.#source : this.#source.subarray(this.#start, this.#end));
-    }
+    const run = this.#takeRun();
+    if (!run) return;
+    this.#runs ??= [];
+    this.#runs.push(run);
+  }
+
+  /** The run that goes on, which ends with this. */
+  #takeRun(): Buffer | undefined {
+    const source = this.#source;
     this.#source = undefined;
+    if (!source || this.#end === this.#start) return undefined;
+    const isWhole = this.#start === 0 && this.#end === source.length;
+    return isWhole ? source : source.subarray(this.#start, this.#end);
   }
 }
 

@@ -15,7 +15,7 @@
 import type { Address } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
 import type { Encoding, Framing } from '../framing/framing.ts';
-import type { Batch, Message } from '../framing/message.ts';
+import { type Batch, Message } from '../framing/message.ts';
 import type { SessionLimits } from '../options.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
@@ -154,7 +154,8 @@ export class ServerSession implements Session, Receiver {
 
   send(message: string | Uint8Array | Message): boolean {
     if (this.ended) return false;
-    this.#outbox.append(message);
+    // It leaves with the next turn: by then another session's batch may be gone.
+    this.#outbox.append(message instanceof Message ? message.kept() : message);
     this.#turnSoon();
     return !this.#outbox.isBehind;
   }

@@ -43,6 +43,39 @@ describe('session.send', () => {
     expect([one.text, two.text]).toEqual(['hello\n', '']);
   });
 
+  it('sends messages of a batch to other sessions, although their bytes are lent for the call only', async () => {
+    let other: Session | undefined;
+    const scene = await Scene.open({
+      handler: {
+        batch(batch) {
+          for (const message of batch) other?.send(message);
+        },
+      },
+    });
+    const one = await scene.connect();
+    other = scene.session;
+    const two = await scene.connect();
+    const three = await scene.connect();
+    void two.says('hel');
+    await Promise.all([two.says('lo\r\nworld\nunfi'), three.says('and another world\n')]);
+    expect(one.text).toBe('hello\r\nworld\nand another world\n');
+  });
+
+  it('replies with messages of a batch that was given a promise for', async () => {
+    const { scene } = await converse({
+      handler: {
+        async batch(batch) {
+          const [first, ...others] = batch;
+          await Promise.resolve();
+          return [...others, ...(first ? [first] : []), ...batch];
+        },
+      },
+    });
+    const [one, two] = [await scene.connect(), await scene.connect()];
+    await Promise.all([one.says('a\nb\nc\n'), two.says('x\ny\nz\n')]);
+    expect([one.text, two.text]).toEqual(['b\nc\na\na\nb\nc\n', 'y\nz\nx\nx\ny\nz\n']);
+  });
+
   it('throws what cannot be sent at who sends it, and the session goes on', async () => {
     const { peer, session } = await converse();
     expect(() => session.send('two\nlines')).toThrow(expect.objectContaining({ code: 'YODEL_UNENCODABLE_MESSAGE' }));
