@@ -147,6 +147,11 @@ export function formatPeer(address: Address): string {
   return address.scheme === 'unix' ? `unix:${address.path}` : hostAndPort(address.host, address.port);
 }
 
+/** @internal The host that an address names; a Unix socket has none. */
+export function hostOf(address: Address): string | undefined {
+  return address.scheme === 'unix' ? undefined : address.host;
+}
+
 const knownForms = 'tcp://127.0.0.1:7878, tls://example.org:7878, ws://127.0.0.1:8080/chat or unix:///run/app.sock';
 
 function parseUnix(whole: string, path: string): UnixAddress {

@@ -133,6 +133,32 @@ export const serverOptions = {
     summary: 'How many connections are served at once; further ones are told so and closed.',
     reason: "Redis' maxclients; one connection costs a few kilobytes.",
   },
+  /** How many connections one address may have at once (of IPv6: the first 64 bits of it). */
+  maxConnectionsPerAddress: {
+    kind: 'count',
+    default: 0,
+    off: 'as many as maxConnections',
+    summary: 'How many connections one address may have at once (of IPv6: the first 64 bits of it).',
+    reason: 'A whole company may come from one address, and maxConnections holds in any case.',
+  },
+  /** How often one address may connect, in connections a second, with a burst of one second's worth. */
+  connectionRate: {
+    kind: 'rate',
+    default: 0,
+    off: 'any pace',
+    max: 1_000_000_000,
+    summary: "How often one address may connect, in connections a second, with a burst of one second's worth.",
+    reason: 'As for maxConnectionsPerAddress; a connection that was refused costs little.',
+  },
+  /** How long what stands before the first message may take: TLS, WebSocket, a PROXY header. */
+  handshakeTimeout: {
+    kind: 'duration',
+    default: 5_000,
+    max: longestDuration,
+    off: 'for ever',
+    summary: 'How long what stands before the first message may take: TLS, WebSocket, a PROXY header.',
+    reason: "ranch's and Thousand Island's; NATS has 2 s.",
+  },
   /** How long the operating system's queue of connections not yet accepted may get. */
   backlog: {
     kind: 'count',

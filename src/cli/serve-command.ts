@@ -2,14 +2,17 @@
 import { Command, Option } from 'commander';
 import { framingForms } from '../framing/notation.ts';
 import { serverOptions, sessionOptions } from '../options.ts';
-import { addTable } from './flags.ts';
+import { addTable, envName } from './flags.ts';
+import { addServerTlsFlags } from './tls-flags.ts';
 
 const examples = `Examples:
-  yodel serve                                     echo on 127.0.0.1:7878
-  yodel serve ./handler.ts --listen 9000          your own handler, on port 9000
-  yodel serve --listen :0 --listen unix:///tmp/y  a free port and a Unix socket
-  yodel serve --max-message 512 --rate 1/s        short messages, one a second
-  yodel serve --framing length:4 --json           binary messages, logged as JSON
+  yodel serve                                      echo on 127.0.0.1:7878
+  yodel serve ./handler.ts --listen 9000           your own handler, on port 9000
+  yodel serve --listen :0 --listen unix:///tmp/y   a free port and a Unix socket
+  yodel serve --max-message 512 --rate 1/s         short messages, one a second
+  yodel serve --framing length:4 --json            binary messages, logged as JSON
+  yodel serve --listen tls://:0 --tls-self-signed  encrypted, with a certificate for a try
+  yodel serve --listen :7878 --listen ws://:8080   for browsers too
 `;
 
 /** `yodel serve`. */
@@ -44,13 +47,38 @@ export function serveCommand(): Command {
       const { runServe } = await import('./serve.ts');
       await runServe(handler, { ...flags, listen: fromEnv ? splitAddresses(listen) : listen });
     });
+  addServerTlsFlags(command);
+  addAdmissionFlags(command);
   addTable(command, 'Limits of a connection:', sessionOptions);
   addTable(command, 'Limits of the server:', serverOptions);
   return command;
 }
 
+/** Who may connect. */
+function addAdmissionFlags(command: Command): void {
+  const list = (value: string, previous: string[] | undefined) => [...(previous ?? []), ...splitList(value)];
+  const option = (flag: string, form: string, text: string) =>
+    new Option(`--${flag} <${form}>`, text).argParser(list).env(envName(flag));
+  command
+    .optionsGroup('Who may connect:')
+    .addOption(option('allow', 'networks', 'only these: 10.0.0.0/8,2001:db8::/32,192.0.2.7 (default: all)'))
+    .addOption(option('deny', 'networks', 'not these, also when they are allowed (default: none)'))
+    .addOption(
+      option(
+        'proxy-protocol',
+        'networks',
+        'load balancers whose connections begin with a PROXY header, version 1 or 2',
+      ),
+    )
+    .addOption(option('origin', 'origins', 'web pages that may connect by WebSocket: https://app.example.org, or *'));
+}
+
+function splitList(text: string): string[] {
+  return text.split(/[\s,]+/).filter(Boolean);
+}
+
 /** The environment has one text for all addresses; an empty one is as good as none. */
 function splitAddresses(listen: readonly string[] = []): string[] | undefined {
-  const addresses = listen.flatMap((text) => text.split(/[\s,]+/)).filter(Boolean);
+  const addresses = listen.flatMap(splitList);
   return addresses.length > 0 ? addresses : undefined;
 }

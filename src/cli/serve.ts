@@ -1,7 +1,7 @@
 /** Runs `yodel serve`: a server, its log on stdout, and the end by signals. */
 import { constants } from 'node:os';
 import { isatty } from 'node:tty';
-import { type Address, defaultAddress, formatPeer } from '../address.ts';
+import { type Address, defaultAddress, formatPeer, parseAddress } from '../address.ts';
 import { serverOptions, sessionOptions } from '../options.ts';
 import { type ServeOptions, type Server, serve } from '../server/server.ts';
 import type { Subscriber } from '../telemetry/telemetry.ts';
@@ -10,6 +10,7 @@ import { tableValues } from './flags.ts';
 import { harmlessStack } from './harmless.ts';
 import { LineWriter } from './line-writer.ts';
 import { loadHandler } from './load-handler.ts';
+import { type Certificates, readServerTls, watchFiles } from './serve-tls.ts';
 import { leftOutLine, sessionLog } from './session-log.ts';
 import { paintFor, wantsColor } from './style.ts';
 import { version } from './version.ts';
@@ -50,15 +51,25 @@ export async function runServe(handlerName: string, flags: Readonly<Record<strin
         write: (line) => writer.write(line),
       });
   let brokenOff = 0;
+  const addresses = ((flags.listen as string[] | undefined) ?? [String(defaultAddress)]).map(parseAddress);
+  const certificates = await readServerTls(flags, addresses);
   const server = await serve({
     ...(tableValues({ ...sessionOptions, ...serverOptions }, flags) as ServeOptions),
     handler,
-    listen: flags.listen as string[] | undefined,
+    listen: addresses,
+    tls: certificates?.tls,
+    origins: flags.origin as string[] | undefined,
+    allow: flags.allow as string[] | undefined,
+    deny: flags.deny as string[] | undefined,
+    proxyProtocol: flags.proxyProtocol as string[] | undefined,
     framing: flags.framing as string,
     encoding: flags.encoding as ServeOptions['encoding'],
     telemetry: withFailures(log, say, () => brokenOff++),
   });
   welcome(server, handlerName, flags, say);
+  if (certificates?.fingerprint)
+    say(`made a certificate for a try; its SHA-256 fingerprint: ${certificates.fingerprint}`);
+  const renewing = certificates && renewCertificates(server, certificates, flags, addresses, say);
   const closing = endOnSignals(server, say, () => errors.write(''));
   let failedLate = false;
   const failLate = (thrown: unknown) => {
@@ -70,12 +81,41 @@ export async function runServe(handlerName: string, flags: Readonly<Record<strin
   process.on('uncaughtException', failLate).on('unhandledRejection', failLate);
   await server.closed;
   closing.done();
+  renewing?.close();
   await writer.close(lastLinesMs);
   if (brokenOff > 0)
     say(`${brokenOff} ${brokenOff === 1 ? 'connection was' : 'connections were'} broken off before all was answered`);
   await errors.close(lastLinesMs);
   // A handler may have left timers or sockets of its own behind.
   process.exit(brokenOff > 0 || failedLate ? exitStatus.failure : exitStatus.good);
+}
+
+/** Shows new certificates when their files have changed, or on SIGHUP. Broken ones are told, and the old ones stay. */
+function renewCertificates(
+  server: Server,
+  { files }: Certificates,
+  flags: Readonly<Record<string, unknown>>,
+  addresses: readonly Address[],
+  say: Say,
+): { close(): void } {
+  const renew = async () => {
+    try {
+      const read = await readServerTls(flags, addresses);
+      if (read && files.length > 0) server.renewTls(read.tls);
+      say('took the certificates anew');
+    } catch (error) {
+      say(`the certificates stay as they were: ${(error as Error).message}`);
+    }
+  };
+  const hangUp = () => void renew();
+  const watching = watchFiles(files, hangUp);
+  process.on('SIGHUP', hangUp);
+  return {
+    close() {
+      watching.close();
+      process.off('SIGHUP', hangUp);
+    },
+  };
 }
 
 /** The log, and on stderr what a handler threw: a bug must be seen with its stack, also with --quiet. */
@@ -113,11 +153,13 @@ function welcome(server: Server, handlerName: string, flags: Readonly<Record<str
 }
 
 function netcatHint(address: Address): string {
+  if (address.scheme !== 'tcp' && address.scheme !== 'unix') return '';
   return address.scheme === 'unix' ? ` (or: nc -U ${address.path})` : ` (or: nc ${address.host} ${address.port})`;
 }
 
 function isPublic(address: Address): boolean {
-  return address.scheme === 'tcp' && !/^(127\.|::1$|::ffff:127\.|localhost$)/.test(address.host);
+  if (address.scheme !== 'tcp' && address.scheme !== 'ws') return false;
+  return !/^(127\.|::1$|::ffff:127\.|localhost$)/.test(address.host);
 }
 
 /**

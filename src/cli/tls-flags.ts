@@ -1,4 +1,4 @@
-/** The flags that say whom to trust when connecting over TLS. */
+/** The flags for TLS: whom to trust when connecting, and what to show when listening. */
 import { type Command, Option } from 'commander';
 import type { Address } from '../address.ts';
 import type { TlsOptions } from '../transport/transport.ts';
@@ -30,4 +30,34 @@ export function readTlsFlags(flags: Readonly<Record<string, unknown>>, address: 
   if (asked && !isSecure) throw new UsageError(`${asked} is for tls:// and wss:// addresses, not ${address}`);
   if (insecure && isSecure) process.stderr.write(`yodel: --insecure: the certificate of ${address} is not checked\n`);
   return { ca: cacert === undefined || !isSecure ? undefined : readFile(cacert), servername, insecure };
+}
+
+/** Adds the flags for TLS to a command that listens. What they say is read in `serve-tls.ts`. */
+export function addServerTlsFlags(command: Command): void {
+  const file = (flag: string, text: string) => new Option(`--${flag} <file>`, text).env(envName(flag));
+  const alias = (flag: string) => new Option(`--${flag} <file>`).hideHelp();
+  command
+    .optionsGroup('TLS, for tls:// and wss://:')
+    .addOption(file('cert', 'the certificate, and those between it and its authority (PEM)'))
+    .addOption(file('key', 'its private key (PEM); nobody else may read the file (default: in the file of --cert)'))
+    .addOption(file('client-ca', 'refuse clients without a certificate of one of these authorities (PEM)'))
+    .addOption(
+      new Option(
+        '--sni <name=cert,key>',
+        'another certificate for this server name; may be given several times',
+      ).argParser((value, previous: string[] | undefined) => [...(previous ?? []), value]),
+    )
+    .addOption(new Option('--alpn <protocols>', 'agree on one of these protocols, the best first: chat/2,chat/1'))
+    .addOption(
+      new Option('--tls-self-signed', 'make a certificate for a try, in memory, and print its fingerprint').conflicts([
+        'cert',
+        'key',
+        'sni',
+      ]),
+    )
+    // What netcat users type.
+    .addOption(alias('ssl-cert'))
+    .addOption(alias('ssl-key'))
+    .addOption(alias('ssl-trustfile'))
+    .addOption(new Option('--ssl-alpn <protocols>').hideHelp());
 }

@@ -36,7 +36,7 @@ export class Refusals {
     });
     if (this.#waiting.size >= this.#mostAtOnce) return connection.abort();
     this.#waiting.add(connection);
-    tellError(error, (text) => connection.write(encode(this.#framing, text)));
+    tellError(error, (text) => connection.write(encode(connection.framing ?? this.#framing, text)));
     connection.end();
     timer = this.#clock.after(this.#lingerMs, () => connection.release());
   }

@@ -17,9 +17,11 @@ import { type Handler, resolveHandler, type Session } from '../session/handler.t
 import { ServerSession, type SessionSettings } from '../session/session.ts';
 import { resolveWire, type WireOptions } from '../session/wire.ts';
 import { type Counters, type Subscriber, Telemetry } from '../telemetry/telemetry.ts';
+import { AddressList } from '../transport/address-list.ts';
 import { descriptorLimit } from '../transport/descriptors.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
-import type { Connection, Listener, Transport } from '../transport/transport.ts';
+import type { Arrival, Connection, Listener, ListenOptions, ServerTls, Transport } from '../transport/transport.ts';
+import { Admission } from './admission.ts';
 import { type Capacity, capacityFor } from './capacity.ts';
 import { Refusals } from './refuse.ts';
 
@@ -29,6 +31,22 @@ export interface ServeOptions extends WireOptions, OptionalValues<SessionLimits>
   readonly handler?: Handler | undefined;
   /** Where to listen: one address or several. Default `tcp://127.0.0.1:7878`. */
   readonly listen?: Address | string | number | readonly (Address | string | number)[] | undefined;
+  /** What `tls://` and `wss://` need: a certificate and its key, and whom to trust. */
+  readonly tls?: ServerTls | undefined;
+  /**
+   * Web pages of these origins may connect by WebSocket besides the server's own: `https://app.example.org`; `*` for all.
+   * Default: none.
+   */
+  readonly origins?: readonly string[] | undefined;
+  /** Only peers in these networks may connect: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.7`. Default: all. */
+  readonly allow?: readonly string[] | undefined;
+  /** Peers in these networks may not connect, also when they are allowed. Default: none. */
+  readonly deny?: readonly string[] | undefined;
+  /**
+   * Load balancers, of which each connection begins with a header of the PROXY protocol (1 or 2) that says whose it is.
+   * What others send is never taken for such a header. Default: none.
+   */
+  readonly proxyProtocol?: readonly string[] | undefined;
   /** Closes the server when it is aborted, as {@link Server.close} does. */
   readonly signal?: AbortSignal | undefined;
   /** Is told what happens. */
@@ -62,6 +80,13 @@ export interface Server extends AsyncDisposable {
    * @throws YodelError `YODEL_INVALID_OPTION`
    */
   close(options?: { readonly timeoutMs?: number | undefined }): Promise<void>;
+  /**
+   * Shows other certificates from now on: a session that is open notices nothing. Whom to trust (`clientCa`) changes too;
+   * whether clients are asked for a certificate, and `alpn`, stay as they were.
+   *
+   * @throws YodelError `YODEL_TLS` when one cannot be used; then the old ones stay
+   */
+  renewTls(tls: ServerTls): void;
 }
 
 /**
@@ -90,6 +115,7 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
 
 const knownOptions = [
   ...['handler', 'listen', 'framing', 'encoding', 'signal', 'telemetry', 'transport', 'clock'],
+  ...['tls', 'origins', 'allow', 'deny', 'proxyProtocol'],
   ...Object.keys(sessionOptions),
   ...Object.keys(serverOptions),
 ];
@@ -100,7 +126,11 @@ class MessageServer implements Server {
   readonly #settings: SessionSettings;
   readonly #telemetry = new Telemetry();
   readonly #refusals: Refusals;
+  readonly #admission: Admission;
+  readonly #ways: Pick<ListenOptions, 'tls' | 'webSocket' | 'proxies'>;
   readonly #sessions = new Set<ServerSession>();
+  /** Connections that are still agreeing on TLS or WebSocket. */
+  #arriving = 0;
   #listeners: Listener[] = [];
   #addresses: Address[] = [];
   #lastId = 0;
@@ -120,6 +150,17 @@ class MessageServer implements Server {
     };
     const { clock, framing, limits } = this.#settings;
     this.#refusals = new Refusals(clock, framing, limits.lingerTimeout, this.#capacity.refusals);
+    this.#admission = new Admission({
+      allow: listOf('allow', options.allow),
+      deny: listOf('deny', options.deny),
+      perAddress: this.#limits.maxConnectionsPerAddress,
+      rate: this.#limits.connectionRate,
+    });
+    this.#ways = {
+      tls: options.tls,
+      webSocket: { maxMessageLength: limits.maxMessageLength, origins: options.origins ?? [] },
+      proxies: listOf('proxyProtocol', options.proxyProtocol),
+    };
     if (options.telemetry) this.#telemetry.subscribe(options.telemetry);
   }
 
@@ -147,7 +188,10 @@ class MessageServer implements Server {
     try {
       for (const address of addresses) {
         const listener = await transport.listen(address, {
+          ...this.#ways,
           backlog: this.#limits.backlog,
+          handshakeTimeout: this.#limits.handshakeTimeout,
+          arrive: (peer) => this.#arrive(peer),
           accept: (connection) => this.#accept(connection),
           failed: (cause) => this.#refused(undefined, systemError('cannot accept a connection', cause)),
         });
@@ -176,15 +220,51 @@ class MessageServer implements Server {
     timer.cancel();
   }
 
+  renewTls(tls: ServerTls): void {
+    for (const listener of this.#listeners) listener.renew?.(tls);
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  #accept(connection: Connection): void {
-    const refusal = this.#whyRefused();
+  /** Somebody is at the door who has something to agree on first. */
+  #arrive(peer: Address): Arrival | undefined {
+    const refusal = this.#hasRoomForArrival ? this.#admission.admit(peer, this.#now) : this.#whyFull;
     if (refusal) {
-      this.#refused(connection.peer, refusal);
-      this.#refusals.refuse(connection, refusal);
+      this.#refused(peer, refusal);
+      return undefined;
+    }
+    this.#arriving++;
+    return {
+      accepted: (connection) => {
+        this.#arriving--;
+        this.#serve(connection);
+      },
+      failed: (error) => {
+        this.#arriving--;
+        this.#admission.left(peer, this.#now);
+        this.#refused(peer, systemError('not accepted', error));
+      },
+    };
+  }
+
+  #accept(connection: Connection): void {
+    const refusal = this.#admission.admit(connection.peer, this.#now);
+    if (refusal) this.#turnAway(connection, refusal);
+    else this.#serve(connection);
+  }
+
+  /** Serves a connection that was admitted, if there is room. */
+  #serve(connection: Connection): void {
+    const refusal = this.#closing
+      ? shuttingDown()
+      : this.#sessions.size < this.maxConnections
+        ? undefined
+        : this.#whyFull;
+    if (refusal) {
+      this.#admission.left(connection.peer, this.#now);
+      this.#turnAway(connection, refusal);
       return;
     }
     const session = new ServerSession(++this.#lastId, connection, this.#settings, this.#sessionClosed);
@@ -192,14 +272,28 @@ class MessageServer implements Server {
     session.start();
   }
 
+  #turnAway(connection: Connection, refusal: YodelError): void {
+    this.#refused(connection.peer, refusal);
+    this.#refusals.refuse(connection, refusal);
+  }
+
+  get #now(): number {
+    return this.#settings.clock.now();
+  }
+
   readonly #sessionClosed = (session: ServerSession): void => {
     this.#sessions.delete(session);
+    this.#admission.left(session.peer, this.#now);
     if (this.#sessions.size === 0) this.#allGone?.();
   };
 
-  #whyRefused(): YodelError | undefined {
-    if (this.#closing) return new YodelError('YODEL_SHUTTING_DOWN', 'the server is shutting down');
-    if (this.#sessions.size < this.maxConnections) return undefined;
+  /** Those that are refused when they have arrived are told so, as others are: they may be as many. */
+  get #hasRoomForArrival(): boolean {
+    const { connections, refusals } = this.#capacity;
+    return this.#sessions.size + this.#arriving < connections + refusals;
+  }
+
+  get #whyFull(): YodelError {
     const text = `the server already has ${this.maxConnections} connections, its limit; try again later`;
     return new YodelError('YODEL_TOO_MANY_CONNECTIONS', text);
   }
@@ -226,6 +320,14 @@ class MessageServer implements Server {
     const text = `not done ${timeoutMs} ms after the server began to shut down`;
     for (const session of this.#sessions) session.breakOff(new YodelError('YODEL_SHUTDOWN_TIMEOUT', text));
   }
+}
+
+function shuttingDown(): YodelError {
+  return new YodelError('YODEL_SHUTTING_DOWN', 'the server is shutting down');
+}
+
+function listOf(option: string, entries: readonly string[] | undefined): AddressList | undefined {
+  return entries && entries.length > 0 ? new AddressList(option, entries) : undefined;
 }
 
 function addressesOf(listen: ServeOptions['listen']): Address[] {

@@ -3,6 +3,7 @@ import type { Address } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import type { SessionView } from '../telemetry/telemetry.ts';
+import type { Security } from '../transport/transport.ts';
 
 /**
  * What a handler sends back to the same session: text, bytes, a message (its frame goes back byte for byte), a batch
@@ -16,6 +17,8 @@ export interface Session extends SessionView {
   readonly id: number;
   readonly peer: Address;
   readonly local: Address;
+  /** What was agreed on when the connection is encrypted, the client's certificate included; else undefined. */
+  readonly security: Security | undefined;
   /** A place for what the handler wants to remember about this session. Empty at first. */
   readonly data: Record<string, unknown>;
   /** Aborted when the session is over: for handlers that wait for something. */

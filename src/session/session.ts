@@ -18,7 +18,7 @@ import type { Encoding, Framing } from '../framing/framing.ts';
 import { type Batch, Message } from '../framing/message.ts';
 import type { SessionLimits } from '../options.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import type { Connection, Receiver } from '../transport/transport.ts';
+import type { Connection, Receiver, Security } from '../transport/transport.ts';
 import { Alarm } from './alarm.ts';
 import type { Clock } from './clock.ts';
 import { tellError } from './error-reply.ts';
@@ -98,7 +98,8 @@ export class ServerSession implements Session, Receiver {
     settings: SessionSettings,
     whenClosed: (session: ServerSession) => void,
   ) {
-    const { framing, encoding, limits, clock } = settings;
+    const { encoding, limits, clock } = settings;
+    const framing = connection.framing ?? settings.framing;
     this.id = id;
     this.peer = connection.peer;
     this.#connection = connection;
@@ -125,6 +126,10 @@ export class ServerSession implements Session, Receiver {
 
   get local(): Address {
     return this.#connection.local;
+  }
+
+  get security(): Security | undefined {
+    return this.#connection.security;
   }
 
   get messagesSent(): number {

@@ -1,10 +1,10 @@
 /** TCP and Unix sockets by `node:net`. */
 import * as net from 'node:net';
-import { type Address, TcpAddress, TlsAddress } from '../address.ts';
+import { type Address, TcpAddress, TlsAddress, type UnixAddress, WebSocketAddress } from '../address.ts';
 import { systemError } from '../errors.ts';
 import { Queue } from '../queue.ts';
 import { lendReads, readBuffer, readsCanBeLent } from './lent-reads.ts';
-import type { Connection, DialOptions, Listener, ListenOptions, Receiver, Transport } from './transport.ts';
+import type { Connection, DialOptions, Listener, ListenOptions, Receiver, Security, Transport } from './transport.ts';
 import { removeStaleSocket, whyNotListening } from './unix-socket.ts';
 
 /**
@@ -35,6 +35,7 @@ let lends = false;
 
 class NodeConnection implements Connection {
   readonly peer: Address;
+  readonly security: Security | undefined;
   lendsChunks = false;
   readonly carriesMessages = false;
   readonly #socket: net.Socket;
@@ -52,10 +53,11 @@ class NodeConnection implements Connection {
   #receiver: Receiver | undefined;
 
   /** @param at the address that was connected to or listened at */
-  constructor(socket: net.Socket, at: Address, peer: Address) {
+  constructor(socket: net.Socket, at: Address, peer: Address, security?: Security) {
     this.#socket = socket;
     this.#at = at;
     this.peer = peer;
+    this.security = security;
     // From here on: between the accept and `start` an error event must find a listener, or it would end the process.
     socket.on('error', (error) => {
       this.#error ??= error;
@@ -262,46 +264,67 @@ export async function whenConnected(
 
 async function listen(address: Address, options: ListenOptions): Promise<Listener> {
   await Promise.all([removeStaleSocket(address, connect), learnWhetherToLend()]);
-  const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    options.accept(connectionOf(socket, address));
-  });
-  const { backlog } = options;
+  return await listenBy(address, options, (socket) => options.accept(connectionOf(socket, address)));
+}
+
+/**
+ * Listens by `node:net`.
+ *
+ * @throws YodelError as {@link Transport.listen}
+ */
+export async function listenBy(
+  address: Address,
+  { backlog, failed }: ListenOptions,
+  came: (socket: net.Socket) => void,
+): Promise<Listener> {
+  const listening = net.createServer({ allowHalfOpen: true, noDelay: true }, came);
   const at =
     address.scheme === 'unix' ? { path: address.path, backlog } : { host: address.host, port: address.port, backlog };
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(at, () => {
-      server.off('error', reject).on('error', options.failed);
+    listening.once('error', reject).listen(at, () => {
+      listening.off('error', reject).on('error', failed);
       resolve();
     });
   }).catch((error: unknown) => {
     throw whyNotListening(address, error);
   });
   return {
-    address: address.scheme === 'unix' ? address : tcpAddressOf(server.address() as net.AddressInfo),
+    address: address.scheme === 'unix' ? address : placed(address, listening.address() as net.AddressInfo),
     close: () =>
       new Promise((resolve) => {
         // Node calls back when the last connection has gone, but the address is free as soon as the handle is closed.
-        server.close();
+        listening.close();
         setImmediate(resolve);
       }),
   };
 }
 
-function connectionOf(socket: net.Socket, address: Address): Connection {
-  if (address.scheme === 'unix') return new NodeConnection(socket, address, address);
-  const { remoteAddress, remotePort } = socket;
-  // A peer that is gone already has no address any more.
-  return new NodeConnection(socket, address, endOf(address, remoteAddress ?? 'unknown', remotePort ?? 0));
+/** The connection of a socket that was accepted at `address`, or has connected to it. */
+export function connectionOf(
+  socket: net.Socket,
+  address: Address,
+  peer: Address = peerOf(socket, address),
+  security?: Security,
+): Connection {
+  return new NodeConnection(socket, address, peer, security);
+}
+
+/** Who is at the other end. A peer that is gone already has no address any more. */
+export function peerOf({ remoteAddress, remotePort }: net.Socket, address: Address): Address {
+  return address.scheme === 'unix' ? address : endOf(address, remoteAddress ?? 'unknown', remotePort ?? 0);
 }
 
 /** The address of one end of a socket that has led to `at`. */
-function endOf(at: Address, host: string, port: number): Address {
+export function endOf(at: Address, host: string, port: number): Address {
   const end = TcpAddress.of(host, port);
-  return at.scheme === 'tls' ? new TlsAddress(end.host, end.port) : end;
+  return at.scheme === 'tls' || at.scheme === 'wss' ? new TlsAddress(end.host, end.port) : end;
 }
 
-function tcpAddressOf({ address, port }: net.AddressInfo): TcpAddress {
-  return new TcpAddress(address, port);
+/** The same address with the host and port that were really taken. */
+function placed(wanted: Exclude<Address, UnixAddress>, { address, port }: net.AddressInfo): Address {
+  if (wanted.scheme === 'tcp') return new TcpAddress(address, port);
+  if (wanted.scheme === 'tls') return new TlsAddress(address, port);
+  return new WebSocketAddress(wanted.scheme, address, port, wanted.path);
 }
 
 function ignore(): void {}

@@ -1,6 +1,5 @@
 /** The one place that asks which runtime this is. */
 import type { Address } from '../address.ts';
-import { YodelError } from '../errors.ts';
 import { bunTransport } from './bun.ts';
 import { nodeTransport } from './node.ts';
 import type { Connection, DialOptions, Listener, ListenOptions, Transport } from './transport.ts';
@@ -8,7 +7,7 @@ import type { Connection, DialOptions, Listener, ListenOptions, Transport } from
 /** TCP and Unix sockets by the shortest way that the runtime has. */
 const socketTransport: Transport = process.versions.bun ? bunTransport : nodeTransport;
 
-/** All kinds of addresses to connect to; TCP and Unix sockets to listen at. */
+/** All kinds of addresses. */
 export const runtimeTransport: Transport = { connect, listen };
 
 async function connect(address: Address, options: DialOptions = {}): Promise<Connection> {
@@ -24,6 +23,7 @@ async function connect(address: Address, options: DialOptions = {}): Promise<Con
 }
 
 async function listen(address: Address, options: ListenOptions): Promise<Listener> {
-  if (address.scheme === 'tcp' || address.scheme === 'unix') return await socketTransport.listen(address, options);
-  throw new YodelError('YODEL_INVALID_ADDRESS', `cannot listen on ${address}: only on tcp:// and unix:// addresses`);
+  const isPlain = address.scheme === 'tcp' || address.scheme === 'unix';
+  if (isPlain && !options.proxies) return await socketTransport.listen(address, options);
+  return await (await import('./arrival.ts')).listenForArrivals(address, options);
 }

@@ -1,13 +1,13 @@
 /**
- * TLS over TCP, only to connect. By `node:tls` on both runtimes: what TLS itself costs is far more than the steps that
- * `Bun.connect` would spare.
+ * TLS over TCP. By `node:tls` on both runtimes: what TLS itself costs is far more than the steps that Bun's own sockets
+ * would spare.
  */
 import * as net from 'node:net';
 import * as tls from 'node:tls';
 import type { TlsAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import { whenConnected } from './node.ts';
-import type { Connection, DialOptions, TlsOptions } from './transport.ts';
+import type { CertificateAndKey, Connection, DialOptions, Security, ServerTls, TlsOptions } from './transport.ts';
 
 /** Older versions are broken, and RFC 8996 forbids them. */
 export const oldestTls = 'TLSv1.2';
@@ -41,6 +41,161 @@ export function trustFor(host: string, { ca, servername, insecure }: TlsOptions)
     ...(name === undefined ? {} : { servername: name }),
   };
 }
+
+/**
+ * What a server takes of TLS 1.2: forward secrecy and authenticated encryption only, as Mozilla's intermediate profile (5.7),
+ * without its finite-field exchanges; and all of TLS 1.3.
+ */
+const goodCiphers = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  ...['ECDSA', 'RSA'].flatMap((by) =>
+    ['AES128-GCM-SHA256', 'AES256-GCM-SHA384', 'CHACHA20-POLY1305'].map((cipher) => `ECDHE-${by}-${cipher}`),
+  ),
+].join(':');
+
+/** What holds for all certificates of a server. */
+function contextOptions(pair: CertificateAndKey, clientCa: string | undefined): tls.SecureContextOptions {
+  const { cert, key } = pair;
+  return {
+    cert,
+    key,
+    minVersion: oldestTls,
+    ciphers: goodCiphers,
+    ...(clientCa === undefined ? {} : { ca: clientCa }),
+  };
+}
+
+/** @throws YodelError `YODEL_TLS` */
+function contextOf(name: string, pair: CertificateAndKey, clientCa: string | undefined): tls.SecureContext {
+  try {
+    return tls.createSecureContext(contextOptions(pair, clientCa));
+  } catch (error) {
+    const says = error instanceof Error ? error.message : String(error);
+    throw new YodelError('YODEL_TLS', `the certificate${name} cannot be used with its key: ${says}`, { cause: error });
+  }
+}
+
+/** Makes encrypted sockets of accepted ones, and can show other certificates from one to the next. */
+export class TlsDoor {
+  readonly #server: tls.Server;
+  readonly #isAsked: boolean;
+  #names = new Map<string, tls.SecureContext>();
+  readonly #waiting = new Map<string, (secured: tls.TLSSocket | Error) => void>();
+
+  /** @throws YodelError `YODEL_TLS` when a certificate and its key cannot be used */
+  constructor(options: ServerTls) {
+    const { alpn, clientCa } = options;
+    contextOf('', options, clientCa);
+    this.#isAsked = clientCa !== undefined;
+    this.#server = tls.createServer({
+      allowHalfOpen: true,
+      ...contextOptions(options, clientCa),
+      // What stands before the first message has one time for all of it, and that is kept elsewhere.
+      handshakeTimeout: longestTimer,
+      requestCert: this.#isAsked,
+      rejectUnauthorized: this.#isAsked,
+      ...(alpn ? { ALPNProtocols: [...alpn] } : {}),
+      SNICallback: (name, done) => done(null, this.#contextFor(name)),
+    });
+    this.#server.on('secureConnection', (socket) => this.#settle(socket, socket));
+    this.#server.on('tlsClientError', (error, socket) => this.#settle(socket, error));
+    this.renew(options);
+  }
+
+  /** @throws YodelError `YODEL_TLS`; then the old certificates stay */
+  renew({ cert, key, clientCa, sni = {} }: ServerTls): void {
+    contextOf('', { cert, key }, clientCa);
+    const names = Object.entries(sni).map(
+      ([name, pair]) => [name.toLowerCase(), contextOf(` for ${name}`, pair, clientCa)] as const,
+    );
+    this.#server.setSecureContext(contextOptions({ cert, key }, clientCa));
+    this.#names = new Map(names);
+  }
+
+  /**
+   * Resolves when the handshake with a client is done.
+   *
+   * @throws YodelError `YODEL_TLS`
+   */
+  async secure(socket: net.Socket): Promise<tls.TLSSocket> {
+    const key = keyOf(socket);
+    const secured = await new Promise<tls.TLSSocket | Error>((resolve) => {
+      this.#waiting.set(key, resolve);
+      // Node ends a client with a bad certificate without a word.
+      const why = this.#isAsked ? `${untrustedClient}, or it broke off` : 'it broke off';
+      socket.once('close', () => resolve(new Error(why)));
+      this.#server.emit('connection', socket);
+    }).finally(() => this.#waiting.delete(key));
+    if (secured instanceof Error) throw new YodelError('YODEL_TLS', whyNoHandshake(secured), { cause: secured });
+    return secured;
+  }
+
+  #settle(socket: tls.TLSSocket, outcome: tls.TLSSocket | Error): void {
+    this.#waiting.get(keyOf(socket))?.(outcome);
+  }
+
+  /** None: the main certificate, of which the server knows itself. */
+  #contextFor(name: string): tls.SecureContext | undefined {
+    const asked = name.toLowerCase();
+    return this.#names.get(asked) ?? this.#names.get(asked.replace(/^[^.]+/, '*'));
+  }
+}
+
+/** What the two sides agreed on. */
+export function securityOf(socket: tls.TLSSocket): Security {
+  const { subject } = (socket.authorized ? socket.getPeerCertificate() : undefined) ?? {};
+  const { servername } = socket as { servername?: string | false };
+  return {
+    protocol: socket.getProtocol() ?? 'unknown',
+    servername: servername || undefined,
+    alpn: socket.alpnProtocol || undefined,
+    subject: subject && distinguishedName(subject as unknown as Record<string, string | string[]>),
+  };
+}
+
+/** `CN=ada,O=Example`, as RFC 4514 escapes it, the most specific part first. */
+function distinguishedName(subject: Readonly<Record<string, string | string[]>>): string {
+  const escaped = (value: string) => value.replace(/[\\,+"<>;=]|^[ #]| $/g, '\\$&');
+  return Object.entries(subject)
+    .reverse()
+    .flatMap(([name, values]) => [values].flat().map((value) => `${name}=${escaped(value)}`))
+    .join(',');
+}
+
+/** An encrypted socket has the ends of the one below it. */
+function keyOf({ remoteAddress, remotePort }: net.Socket): string {
+  return `${remoteAddress}|${remotePort}`;
+}
+
+/** Timers take 32-bit milliseconds. */
+const longestTimer = 2_147_483_647;
+
+/** What a server says of a client with which it could not agree. */
+function whyNoHandshake(error: Error): string {
+  const { code = '' } = error as { code?: string };
+  const says = handshakeErrors[code] ?? tlsErrors[code] ?? error.message;
+  return `no TLS with this client: ${says}`;
+}
+
+const untrustedClient = 'its certificate comes from nobody that is trusted';
+
+const handshakeErrors: Readonly<Record<string, string>> = {
+  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: 'it showed no certificate',
+  ERR_SSL_HTTP_REQUEST: 'it speaks HTTP without TLS',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS',
+  ERR_SSL_UNSUPPORTED_PROTOCOL: 'it speaks no version of TLS from 1.2 on',
+  ERR_SSL_NO_APPLICATION_PROTOCOL: 'it offers none of the protocols (ALPN)',
+  ERR_SSL_NO_SHARED_CIPHER: 'it offers no cipher that is good enough',
+  DEPTH_ZERO_SELF_SIGNED_CERT: untrustedClient,
+  SELF_SIGNED_CERT_IN_CHAIN: untrustedClient,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrustedClient,
+  UNABLE_TO_GET_ISSUER_CERT: untrustedClient,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrustedClient,
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  ECONNRESET: 'it broke off',
+};
 
 const untrusted =
   'its certificate comes from nobody that this machine trusts: name the authority with --cacert (tls.ca), or take any certificate with --insecure';

@@ -2,9 +2,11 @@
  * The contract of a transport: connections that carry bytes, and listeners that accept them.
  *
  * A session and a client know only this. `node.ts` and `bun.ts` speak TCP and Unix sockets, `memory.ts` is for tests; all
- * pass the same contract tests. `tls.ts` and `websocket.ts` only connect.
+ * pass the same contract tests. `tls.ts` and `websocket.ts` connect; `arrival.ts` listens for both.
  */
 import type { Address } from '../address.ts';
+import type { Framing } from '../framing/framing.ts';
+import type { AddressList } from './address-list.ts';
 
 /**
  * What a connection tells its owner. No call comes before `start`, none after `onClose`, none from inside a call to the
@@ -41,6 +43,13 @@ export interface Connection {
    */
   readonly carriesMessages: boolean;
   /**
+   * How messages stand in the bytes of this connection, whatever its server's framing is: given where the transport itself
+   * keeps messages apart, and a server serves it.
+   */
+  readonly framing?: Framing | undefined;
+  /** What was agreed on, when the connection is encrypted. */
+  readonly security?: Security | undefined;
+  /**
    * Bytes written that the operating system has not taken yet: they cost this process memory. When the connection is
    * broken, those that were lost; after `abort` and `release`, 0.
    */
@@ -65,10 +74,24 @@ export interface Connection {
   abort(): void;
 }
 
+/** What the two sides of an encrypted connection agreed on. */
+export interface Security {
+  /** `TLSv1.2` or `TLSv1.3`. */
+  readonly protocol: string;
+  /** The name that the client asked for (SNI), if it did. */
+  readonly servername: string | undefined;
+  /** The protocol that both agreed on (ALPN), if they did. */
+  readonly alpn: string | undefined;
+  /** The subject of the client's certificate, such as `CN=ada,O=Example`, when one was asked for, and is good. */
+  readonly subject: string | undefined;
+}
+
 /** Accepts connections at one address. */
 export interface Listener {
   /** Where it really listens: with port 0, the port that was taken. */
   readonly address: Address;
+  /** Shows other certificates from now on. Connections that are there already go on. Only where there is TLS. */
+  readonly renew?: ((tls: ServerTls) => void) | undefined;
   /** Takes no more connections, and resolves when the address is free again. Those that were accepted go on. */
   close(): Promise<void>;
 }
@@ -81,6 +104,54 @@ export interface ListenOptions {
   readonly accept: (connection: Connection) => void;
   /** Called when accepting fails; the listener goes on. */
   readonly failed: (error: Error) => void;
+  /**
+   * Called for a connection on which something stands before the first message (TLS, WebSocket, a PROXY header), as soon as
+   * it is known whose it is. Without the answer it is broken off. What was answered is told how it went on.
+   */
+  readonly arrive?: ((peer: Address) => Arrival | undefined) | undefined;
+  /** How long that may take, in milliseconds. 0: for ever. */
+  readonly handshakeTimeout?: number | undefined;
+  /** What `tls://` and `wss://` need. */
+  readonly tls?: ServerTls | undefined;
+  /** What `ws://` and `wss://` need. */
+  readonly webSocket?: ServerWebSocket | undefined;
+  /** From these peers each connection begins with a header of the PROXY protocol. */
+  readonly proxies?: AddressList | undefined;
+}
+
+/** A connection that is on its way to being accepted. */
+export interface Arrival {
+  /** It is complete. */
+  accepted(connection: Connection): void;
+  /** It will not be. */
+  failed(error: Error): void;
+}
+
+/** A certificate, and those between it and its authority, with its key, in PEM. */
+export interface CertificateAndKey {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** What a listener shows of itself, and wants to see. */
+export interface ServerTls extends CertificateAndKey {
+  /** Certificates for certain server names. `*.example.org` stands for one label. Others get the main one. */
+  readonly sni?: Readonly<Record<string, CertificateAndKey>> | undefined;
+  /** Authorities of client certificates, in PEM: then a client without a good certificate is refused. */
+  readonly clientCa?: string | undefined;
+  /** Protocols to agree on, the best first. A client that offers only others is refused, one that offers none is not. */
+  readonly alpn?: readonly string[] | undefined;
+}
+
+/** How a listener speaks WebSocket. */
+export interface ServerWebSocket {
+  /** The longest message, in bytes. */
+  readonly maxMessageLength: number;
+  /**
+   * Web pages of these origins may connect besides those of the server's own: `https://app.example.org`, or `*` for all.
+   * Clients that are no browsers tell no origin, and may.
+   */
+  readonly origins: readonly string[];
 }
 
 /** Whom to trust when connecting over TLS. */

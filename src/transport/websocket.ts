@@ -1,10 +1,12 @@
-/** WebSocket, only to connect: by `ws` on both runtimes, Bun brings its own under that name. */
+/** Connections of WebSocket: by `ws` on both runtimes, Bun brings its own under that name. */
 import { isUtf8 } from 'node:buffer';
+import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
-import type { WebSocketAddress } from '../address.ts';
+import type { Address, WebSocketAddress } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
+import { length } from '../framing/length.ts';
 import { oldestTls, trustFor, whyNotTrusted } from './tls.ts';
-import type { Connection, DialOptions, Receiver } from './transport.ts';
+import type { Connection, DialOptions, Receiver, Security } from './transport.ts';
 
 /** The longest message that is taken, in bytes: what a server may cost in memory. As `longestCounted` of a load test. */
 const longestMessage = 16_777_216;
@@ -12,10 +14,10 @@ const longestMessage = 16_777_216;
 const orderly: ReadonlySet<number> = new Set([1000, 1001, 1005]);
 
 class WebSocketConnection implements Connection {
-  readonly local: WebSocketAddress;
-  readonly peer: WebSocketAddress;
+  readonly local: Address;
+  readonly peer: Address;
   readonly lendsChunks = false;
-  readonly carriesMessages = true;
+  readonly carriesMessages: boolean = true;
   readonly #socket: WebSocket;
   #receiver: Receiver | undefined;
   /** Messages that came before `start`. */
@@ -27,14 +29,13 @@ class WebSocketConnection implements Connection {
   /** `unsent` when it was last looked at. */
   #waiting = 0;
 
-  /** WebSocket tells nothing of the socket below it: both ends have the server's address. */
-  constructor(socket: WebSocket, address: WebSocketAddress) {
+  constructor(socket: WebSocket, local: Address, peer: Address) {
     this.#socket = socket;
-    this.local = address;
-    this.peer = address;
-    socket.on('message', (data: Buffer) => this.#received(data));
+    this.local = local;
+    this.peer = peer;
+    socket.on('message', (data: Buffer, isBinary: boolean) => this.#received(this.chunkOf(data, isBinary)));
     socket.on('error', (error: Error) => {
-      this.#error ??= error;
+      this.#error ??= this.reasonOf(error);
     });
     socket.on('close', (code: number) => this.#ended(code));
   }
@@ -54,9 +55,24 @@ class WebSocketConnection implements Connection {
   }
 
   write(bytes: Uint8Array): void {
+    this.send(bytes, !isUtf8(bytes));
+  }
+
+  /** Sends one message. */
+  protected send(message: Uint8Array, isBinary: boolean): void {
     if (this.#ending || this.#closed) return;
-    this.#socket.send(bytes, { binary: !isUtf8(bytes) }, () => this.#sent());
+    this.#socket.send(message, { binary: isBinary }, () => this.#sent());
     this.#waiting = this.unsent;
+  }
+
+  /** How a message is handed on. */
+  protected chunkOf(message: Buffer, _isBinary: boolean): Buffer {
+    return message;
+  }
+
+  /** How an error reads in yodel. */
+  protected reasonOf(error: Error): Error {
+    return error;
   }
 
   pause(): void {
@@ -109,6 +125,76 @@ class WebSocketConnection implements Connection {
 }
 
 /**
+ * How a session sees messages of WebSocket: as frames of its own kind, so that its decoder, limits and output serve them too.
+ * In front of each there is one byte that says what kind it was, and the reply's is taken over from the message.
+ */
+const served = length({ bytes: 4, offset: 1 });
+const headerSize = 5;
+const kind = { byContent: 0, text: 1, binary: 2 };
+
+class ServedWebSocket extends WebSocketConnection {
+  override readonly carriesMessages = false;
+  readonly framing = served;
+  readonly security: Security | undefined;
+  readonly #below: Socket;
+  readonly #limit: number;
+
+  constructor(
+    socket: WebSocket,
+    below: Socket,
+    ends: [Address, Address],
+    security: Security | undefined,
+    limit: number,
+  ) {
+    super(socket, ...ends);
+    this.#below = below;
+    this.security = security;
+    this.#limit = limit;
+  }
+
+  /** All frames of it: an output gives them whole. */
+  override write(bytes: Uint8Array): void {
+    const frames = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    // Together they leave in one write to the socket.
+    this.#below.cork();
+    for (let at = 0; at < frames.length; ) {
+      const end = at + headerSize + frames.readUInt32BE(at + 1);
+      const message = frames.subarray(at + headerSize, end);
+      const isBinary = frames[at] === kind.byContent ? !isUtf8(message) : frames[at] === kind.binary;
+      this.send(message, isBinary);
+      at = end;
+    }
+    this.#below.uncork();
+  }
+
+  protected override chunkOf(message: Buffer, isBinary: boolean): Buffer {
+    const frame = Buffer.allocUnsafe(headerSize + message.length);
+    frame[0] = isBinary ? kind.binary : kind.text;
+    frame.writeUInt32BE(message.length, 1);
+    frame.set(message, headerSize);
+    return frame;
+  }
+
+  protected override reasonOf(error: Error): Error {
+    if (!/max payload size/i.test(error.message)) return error;
+    const text = `a message is longer than the limit of ${this.#limit} bytes`;
+    return new YodelError('YODEL_MESSAGE_TOO_LONG', text, { cause: error });
+  }
+}
+
+/** The server's side of an agreed WebSocket. `below` is the socket that it runs on. */
+export function servedConnection(
+  socket: WebSocket,
+  below: Socket,
+  ends: { readonly local: Address; readonly peer: Address },
+  security: Security | undefined,
+  maxMessageLength: number,
+): Connection {
+  socket.binaryType = 'nodebuffer';
+  return new ServedWebSocket(socket, below, [ends.local, ends.peer], security, maxMessageLength);
+}
+
+/**
  * Resolves when the server has agreed to speak WebSocket.
  *
  * @throws YodelError as `Transport.connect`; `YODEL_WEBSOCKET_REFUSED` when the server answers, but not with WebSocket
@@ -129,7 +215,8 @@ export async function connectWebSocket(
   const aborted = () => opened.reject(signal?.reason);
   const failed = (error: Error) => opened.reject(whyNotOpened(where, error));
   // Made at once: a first message may come together with the server's consent.
-  const connection = new WebSocketConnection(socket, address);
+  // WebSocket tells nothing of the socket below it: both ends have the server's address.
+  const connection = new WebSocketConnection(socket, address, address);
   socket.on('open', () => opened.resolve(connection)).on('error', failed);
   socket.on('close', () => failed(new Error('it ended the connection')));
   signal?.addEventListener('abort', aborted);

@@ -74,7 +74,27 @@ const mistakes: readonly [what: string, args: string[], ...says: (string | RegEx
   ],
   ['a framing for what needs none', ['bench', 'ws://:1/', '--framing', 'raw'], '--framing', 'ws://127.0.0.1:1/'],
   ['to connect by WebSocket', ['connect', 'ws://:1/'], 'ws://127.0.0.1:1/', 'TLS'],
-  ['to listen on what cannot be listened at', ['serve', '--listen', 'tls://:1'], 'tls://127.0.0.1:1', 'unix://'],
+  [
+    'TLS without a certificate',
+    ['serve', '--listen', 'tls://:1'],
+    'tls://127.0.0.1:1',
+    '--cert and --key',
+    '--tls-self-signed',
+  ],
+  ['a certificate, and no listener for it', ['serve', '--cert', '/dev/null'], '--cert', 'tls:// and wss://'],
+  [
+    'a certificate that is none',
+    ['serve', '--listen', 'tls://:1', '--cert', '/dev/null'],
+    'no certificate',
+    '/dev/null',
+  ],
+  ['a network that is none', ['serve', '--allow', '10.0.0.0/33'], '"allow"', '10.0.0.0/33', '2001:db8::/32'],
+  [
+    'a server name without files',
+    ['serve', '--listen', 'tls://:1', '--cert', '/dev/null', '--sni', 'a'],
+    '--sni',
+    'cert.pem',
+  ],
   ['a size that is off', ['bench', '--size', 'off'], '--size', '512, 64KiB or 1MB'],
   ['to count up to 0', ['connect', '--count', '0'], '--count', 'cannot be 0'],
 ];

@@ -11,6 +11,8 @@ export interface Place {
   readonly freshAddress: () => Address;
   /** Whether a broken connection shows at the other end as a reset. */
   readonly hasResets: boolean;
+  /** Whether what is written leaves a moment later, encrypted, and an abort may show as an end or as a reset. */
+  readonly isEncrypted?: boolean;
   /** Whether host names are looked up. */
   readonly hasHostNames: boolean;
   readonly sizes: Sizes;

@@ -1,0 +1,27 @@
+/** Runs each command of the page about public machines, on free ports. */
+import { copyFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { makeCertificate } from '../support/certificate.ts';
+import { serve } from '../support/command.ts';
+import { temporaryFolder } from '../support/files.ts';
+import { testWith } from '../support/tools.ts';
+
+const page = readFileSync(new URL('../../docs/public.md', import.meta.url), 'utf8');
+const commands = [...page.matchAll(/^\$ yodel serve (.*)$/gm)].map(([, flags = '']) => flags);
+
+testWith('openssl', 'apt-get install openssl')('every command of the page listens as it says', async () => {
+  expect(commands.length).toBeGreaterThan(5);
+  const cwd = temporaryFolder();
+  const { certificate, key } = makeCertificate();
+  copyFileSync(certificate, join(cwd, 'cert.pem'));
+  copyFileSync(key, join(cwd, 'key.pem'));
+  for (const command of commands) {
+    const flags = command.split(' ').map((word) => word.replace(/:\d{4}$/, ':0').replace('0.0.0.0:', '127.0.0.1:'));
+    const server = await serve(flags, { cwd });
+    for (const scheme of ['tls', 'ws'].filter((one) => command.includes(`${one}://`))) {
+      await server.saw(new RegExp(`listening on ${scheme}://127\\.0\\.0\\.1:\\d+`));
+    }
+    expect((await server.stop()).status, command).toBe(0);
+  }
+});

@@ -1,0 +1,51 @@
+/** Connections on which something stands before the first byte keep the same contract as all others. */
+import { generate } from 'selfsigned';
+import { TcpAddress, TlsAddress } from '../../src/address.ts';
+import { AddressList } from '../../src/transport/address-list.ts';
+import { listenForArrivals } from '../../src/transport/arrival.ts';
+import { nodeTransport } from '../../src/transport/node.ts';
+import { runtimeTransport } from '../../src/transport/runtime.ts';
+import type { Transport } from '../../src/transport/transport.ts';
+import { describeTransport } from './contract.ts';
+import { socketSizes as sizes } from './network.ts';
+
+const made = await generate([{ name: 'commonName', value: 'localhost' }], { keyType: 'ec' });
+const tls = { cert: made.cert, key: made.private };
+
+const tlsTransport: Transport = {
+  listen: (address, options) => listenForArrivals(address, { ...options, tls }),
+  connect: (address, options) => runtimeTransport.connect(address, { ...options, tls: { insecure: true } }),
+};
+
+describeTransport('a TLS listener', () => tlsTransport, [
+  {
+    name: 'TLS on 127.0.0.1',
+    freshAddress: () => new TlsAddress('127.0.0.1', 0),
+    hasResets: false,
+    isEncrypted: true,
+    hasHostNames: false,
+    sizes,
+  },
+]);
+
+const proxies = new AddressList('proxyProtocol', ['127.0.0.1']);
+const header = Buffer.from('PROXY UNKNOWN\r\n');
+
+const proxied: Transport = {
+  listen: (address, options) => listenForArrivals(address, { ...options, proxies }),
+  async connect(address, options) {
+    const connection = await nodeTransport.connect(address, options);
+    connection.write(header);
+    return connection;
+  },
+};
+
+describeTransport('a listener behind a load balancer', () => proxied, [
+  {
+    name: 'TCP on 127.0.0.1',
+    freshAddress: () => new TcpAddress('127.0.0.1', 0),
+    hasResets: true,
+    hasHostNames: false,
+    sizes,
+  },
+]);
