@@ -147,6 +147,11 @@ export function formatPeer(address: Address): string {
   return address.scheme === 'unix' ? `unix:${address.path}` : hostAndPort(address.host, address.port);
 }
 
+/** @internal Whether only this machine can connect to the address. */
+export function isLoopback(address: Address): boolean {
+  return address.scheme === 'unix' || /^(127\.|::1$|::ffff:127\.|localhost$)/.test(address.host);
+}
+
 /** @internal The host that an address names; a Unix socket has none. */
 export function hostOf(address: Address): string | undefined {
   return address.scheme === 'unix' ? undefined : address.host;

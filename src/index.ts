@@ -29,4 +29,4 @@ export { type ServeOptions, type Server, serve } from './server/server.ts';
 export type { Handler, HandlerObject, MessageHandler, Reply, Session } from './session/handler.ts';
 export type { WireOptions } from './session/wire.ts';
 export type { Counters, SessionView, Subscriber } from './telemetry/telemetry.ts';
-export type { TlsOptions } from './transport/transport.ts';
+export type { CertificateAndKey, Security, ServerTls, TlsOptions } from './transport/transport.ts';

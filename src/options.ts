@@ -167,6 +167,16 @@ export const serverOptions = {
     summary: "How long the operating system's queue of connections not yet accepted may get.",
     reason: 'ranch and Thousand Island; the operating system may cap it (net.core.somaxconn).',
   },
+  /** How long a shutdown goes on accepting connections after it is known that the server ends (readiness is off). */
+  drainDelay: {
+    kind: 'duration',
+    default: 0,
+    max: longestDuration,
+    off: 'not at all',
+    summary:
+      'How long a shutdown goes on accepting connections after it is known that the server ends (readiness is off).',
+    reason: 'Only a load balancer needs it, to notice; it is 5 to 15 s there.',
+  },
   /** How long a shutdown waits for its sessions before it breaks them off. */
   shutdownTimeout: {
     kind: 'duration',

@@ -31,6 +31,9 @@ const forbidden = [
   ['load', '../session/clock.ts'],
   ['load', '../cli/fail.ts'],
   ['load', 'node:fs'],
+  ['server', '../metrics/http.ts'],
+  ['metrics', '../cli/serve.ts'],
+  ['metrics', '../session/session.ts'],
 ] as const;
 
 const allowed = [
@@ -42,6 +45,8 @@ const allowed = [
   ['load', '../framing/framing.ts'],
   ['load', '../transport/runtime.ts'],
   ['cli', '../load/run.ts'],
+  ['metrics', '../server/server.ts'],
+  ['metrics', 'node:http'],
 ] as const;
 
 test('each room imports only from the rooms below it', async () => {

@@ -41,6 +41,11 @@ export function serveCommand(): Command {
     .option('--quiet', 'print no connections and messages, only where it listens and what goes wrong')
     .option('--json', 'print one JSON object a line')
     .option('--no-messages', 'print connections, but not their messages')
+    .addOption(
+      new Option('--metrics <address>', 'answer /metrics (Prometheus), /healthz and /readyz there by HTTP: :9100').env(
+        envName('metrics'),
+      ),
+    )
     .action(async (handler: string, flags: Record<string, unknown>, command: Command) => {
       const listen = flags.listen as string[] | undefined;
       const fromEnv = command.getOptionValueSource('listen') === 'env';

@@ -1,7 +1,7 @@
 /** Runs `yodel serve`: a server, its log on stdout, and the end by signals. */
 import { constants } from 'node:os';
 import { isatty } from 'node:tty';
-import { type Address, defaultAddress, formatPeer, parseAddress } from '../address.ts';
+import { type Address, defaultAddress, formatPeer, isLoopback, parseAddress } from '../address.ts';
 import { serverOptions, sessionOptions } from '../options.ts';
 import { type ServeOptions, type Server, serve } from '../server/server.ts';
 import type { Subscriber } from '../telemetry/telemetry.ts';
@@ -53,6 +53,10 @@ export async function runServe(handlerName: string, flags: Readonly<Record<strin
   let brokenOff = 0;
   const addresses = ((flags.listen as string[] | undefined) ?? [String(defaultAddress)]).map(parseAddress);
   const certificates = await readServerTls(flags, addresses);
+  const metrics =
+    flags.metrics === undefined
+      ? undefined
+      : (await import('./serve-metrics.ts')).prepareMetrics(String(flags.metrics));
   const server = await serve({
     ...(tableValues({ ...sessionOptions, ...serverOptions }, flags) as ServeOptions),
     handler,
@@ -64,12 +68,18 @@ export async function runServe(handlerName: string, flags: Readonly<Record<strin
     proxyProtocol: flags.proxyProtocol as string[] | undefined,
     framing: flags.framing as string,
     encoding: flags.encoding as ServeOptions['encoding'],
-    telemetry: withFailures(log, say, () => brokenOff++),
+    telemetry: { ...withFailures(log, say, () => brokenOff++), ...metrics?.subscriber },
+  });
+  const health = await metrics?.serve(server, say).catch(async (error: unknown) => {
+    await server.close({ timeoutMs: 0 });
+    throw error;
   });
   welcome(server, handlerName, flags, say);
   if (certificates?.fingerprint)
     say(`made a certificate for a try; its SHA-256 fingerprint: ${certificates.fingerprint}`);
-  const renewing = certificates && renewCertificates(server, certificates, flags, addresses, say);
+  const renewing = certificates?.files.length
+    ? renewCertificates(server, certificates, flags, addresses, say)
+    : undefined;
   const closing = endOnSignals(server, say, () => errors.write(''));
   let failedLate = false;
   const failLate = (thrown: unknown) => {
@@ -82,6 +92,7 @@ export async function runServe(handlerName: string, flags: Readonly<Record<strin
   await server.closed;
   closing.done();
   renewing?.close();
+  health?.close();
   await writer.close(lastLinesMs);
   if (brokenOff > 0)
     say(`${brokenOff} ${brokenOff === 1 ? 'connection was' : 'connections were'} broken off before all was answered`);
@@ -101,7 +112,7 @@ function renewCertificates(
   const renew = async () => {
     try {
       const read = await readServerTls(flags, addresses);
-      if (read && files.length > 0) server.renewTls(read.tls);
+      if (read) server.renewTls(read.tls);
       say('took the certificates anew');
     } catch (error) {
       say(`the certificates stay as they were: ${(error as Error).message}`);
@@ -158,8 +169,7 @@ function netcatHint(address: Address): string {
 }
 
 function isPublic(address: Address): boolean {
-  if (address.scheme !== 'tcp' && address.scheme !== 'ws') return false;
-  return !/^(127\.|::1$|::ffff:127\.|localhost$)/.test(address.host);
+  return (address.scheme === 'tcp' || address.scheme === 'ws') && !isLoopback(address);
 }
 
 /**

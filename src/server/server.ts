@@ -70,13 +70,15 @@ export interface Server extends AsyncDisposable {
   readonly maxConnections: number;
   /** Counts since the server began. */
   readonly counters: Readonly<Counters>;
+  /** True from when it was told to close. */
+  readonly closing: boolean;
   /** Resolves when the server has been closed. Never rejects. */
   readonly closed: Promise<void>;
   /**
-   * Takes no new connections, answers every complete message that has arrived, ends the sessions, and resolves when all are
+   * After `drainDelay` takes no new connections, answers every complete message that has arrived, ends the sessions, and resolves when all are
    * gone. Those that are not done after `timeoutMs` are broken off. A second call can shorten the time.
    *
-   * @param options.timeoutMs default: the option `shutdownTimeout`
+   * @param options.timeoutMs default: the option `shutdownTimeout`; it begins when the delay is over
    * @throws YodelError `YODEL_INVALID_OPTION`
    */
   close(options?: { readonly timeoutMs?: number | undefined }): Promise<void>;
@@ -134,6 +136,11 @@ class MessageServer implements Server {
   #listeners: Listener[] = [];
   #addresses: Address[] = [];
   #lastId = 0;
+  /** It was told to close. */
+  #isEnding = false;
+  /** How long it goes on accepting meanwhile; a second call ends it. */
+  #delay: Delay | undefined;
+  /** It takes no more connections. */
   #closing = false;
   #allGone: (() => void) | undefined;
   readonly #closedPromise = Promise.withResolvers<void>();
@@ -180,6 +187,10 @@ class MessageServer implements Server {
     return this.#telemetry.counters;
   }
 
+  get closing(): boolean {
+    return this.#isEnding;
+  }
+
   get closed(): Promise<void> {
     return this.#closedPromise.promise;
   }
@@ -211,6 +222,12 @@ class MessageServer implements Server {
     readonly timeoutMs?: number | undefined;
   } = {}): Promise<void> {
     checkOption('timeoutMs', serverOptions.shutdownTimeout, timeoutMs);
+    const { drainDelay } = this.#limits;
+    if (!this.#isEnding) {
+      this.#isEnding = true;
+      if (drainDelay > 0 && timeoutMs > 0) this.#delay = pause(this.#settings.clock, drainDelay);
+    } else this.#delay?.skip();
+    if (this.#delay) await this.#delay.over;
     if (!this.#closing) {
       this.#closing = true;
       void this.#shutDown(timeoutMs);
@@ -320,6 +337,24 @@ class MessageServer implements Server {
     const text = `not done ${timeoutMs} ms after the server began to shut down`;
     for (const session of this.#sessions) session.breakOff(new YodelError('YODEL_SHUTDOWN_TIMEOUT', text));
   }
+}
+
+/** A wait that can be cut short. */
+interface Delay {
+  readonly over: Promise<void>;
+  skip(): void;
+}
+
+function pause(clock: Clock, ms: number): Delay {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = clock.after(ms, resolve);
+  return {
+    over: promise,
+    skip() {
+      timer.cancel();
+      resolve();
+    },
+  };
 }
 
 function shuttingDown(): YodelError {

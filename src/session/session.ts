@@ -67,6 +67,8 @@ export class ServerSession implements Session, Receiver {
   #current: Batch | undefined;
   /** The message whose reply is awaited. */
   #asked: Message | undefined;
+  /** When the handler was called whose reply is awaited, where somebody wants to know how long it takes. */
+  #askedAt = 0;
   /** The batch that was handled last: its memory can be used again once its bytes have left. */
   #handled: Batch | undefined;
   /** What is wrong with the input behind all that is queued. */
@@ -130,6 +132,14 @@ export class ServerSession implements Session, Receiver {
 
   get security(): Security | undefined {
     return this.#connection.security;
+  }
+
+  get unsent(): number {
+    return this.#outbox.unsent;
+  }
+
+  get queued(): number {
+    return this.#intake.bytes;
   }
 
   get messagesSent(): number {
@@ -257,7 +267,7 @@ export class ServerSession implements Session, Receiver {
   #callOpen(handler: HandlerObject): void {
     try {
       const greeting = handler.open?.(this);
-      if (isPromise(greeting)) this.#await(greeting);
+      if (isPromise(greeting)) this.#await(greeting, 0);
       else if (!this.ended) this.#outbox.reply(greeting, undefined);
     } catch (thrown) {
       this.#handlerFailed(thrown);
@@ -356,13 +366,17 @@ export class ServerSession implements Session, Receiver {
   }
 
   #handleBatch(batch: Batch): void {
+    const { timed } = this.#settings.telemetry;
+    if (timed) this.#askedAt = this.#settings.clock.now();
+    const { count } = batch;
     try {
       const reply = this.#settings.handler.batch?.(batch, this);
       if (isPromise(reply)) {
         // It may be sent back when its lent bytes are long gone.
         if (this.#connection.lendsChunks) batch.keep();
-        this.#await(reply);
+        this.#await(reply, count);
       } else {
+        if (timed) this.#tellHandled(count);
         if (!this.ended) this.#outbox.reply(reply, undefined);
         this.#handled = batch;
       }
@@ -376,17 +390,19 @@ export class ServerSession implements Session, Receiver {
    * ends it: then its promise is returned, and its message stands in `#asked`.
    */
   #handleMessages(): Promise<Reply> | undefined {
-    const { handler } = this.#settings;
+    const { handler, telemetry } = this.#settings;
     const outbox = this.#outbox;
     for (let current = this.#current; current && current === this.#current; ) {
       const message = current.shift() as Message;
       if (current.count === 0) this.#current = undefined;
+      if (telemetry.timed) this.#askedAt = this.#settings.clock.now();
       try {
         const reply = handler.message?.(message, this);
         if (isPromise(reply)) {
           this.#asked = message;
           return reply;
         }
+        if (telemetry.timed) this.#tellHandled(1);
         if (!this.ended) outbox.reply(reply, message);
       } catch (thrown) {
         this.#handlerFailed(thrown);
@@ -405,7 +421,7 @@ export class ServerSession implements Session, Receiver {
    * Waits for a handler's promise, and for those of the messages behind it: one after the other within this one
    * function, so that handlers that answer at once cost no chain of promises, and their replies leave in one write.
    */
-  async #await(first: Promise<Reply>): Promise<void> {
+  async #await(first: Promise<Reply>, messages = 1): Promise<void> {
     this.#waiting = true;
     let pending: Promise<Reply> | undefined = first;
     while (pending) {
@@ -413,6 +429,7 @@ export class ServerSession implements Session, Receiver {
       this.#turnSoon();
       try {
         const reply: Reply = await pending;
+        if (this.#settings.telemetry.timed) this.#tellHandled(messages);
         if (this.#state === 'closed') return;
         if (!this.ended) this.#outbox.reply(reply, this.#asked);
       } catch (thrown) {
@@ -427,6 +444,11 @@ export class ServerSession implements Session, Receiver {
     this.#lastActive = this.#settings.clock.now();
     if (!this.#current) this.#checkMessageLimit();
     this.#turn();
+  }
+
+  #tellHandled(messages: number): void {
+    const { telemetry, clock } = this.#settings;
+    telemetry.emit('handled', this, messages, clock.now() - this.#askedAt);
   }
 
   #failedAfterClose(thrown: unknown): void {

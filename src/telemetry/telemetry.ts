@@ -16,6 +16,10 @@ export interface SessionView {
   readonly messagesSent: number;
   readonly bytesReceived: number;
   readonly bytesSent: number;
+  /** Bytes of messages that have come and wait for the handler. */
+  readonly queued: number;
+  /** Bytes of replies that the operating system has not taken yet. */
+  readonly unsent: number;
 }
 
 /** What can be subscribed to. Every method is optional, and is called synchronously: it must be quick. If it throws, that goes to the process's warnings. */
@@ -30,6 +34,8 @@ export interface Subscriber {
   opened?(session: SessionView): void;
   /** Messages go to the handler. The batch's bytes are lent for the call. */
   received?(session: SessionView, batch: Batch): void;
+  /** The handler has answered so many messages of a session, after so many milliseconds. Asking for it costs a look at the clock for each call. */
+  handled?(session: SessionView, messages: number, durationMs: number): void;
   /** A message was discarded (`onTooLong: 'discard'`); the session goes on. */
   discarded?(session: SessionView, error: YodelError): void;
   /** The handler threw. `error.cause` is what it threw. */
@@ -66,11 +72,14 @@ export class Telemetry {
   readonly #subscribers: Subscriber[] = [];
   /** Whether anybody is subscribed: look before you emit. */
   watched = false;
+  /** Whether anybody wants to know how long handlers take. */
+  timed = false;
 
   /** Begins to tell `subscriber` what happens. */
   subscribe(subscriber: Subscriber): void {
     this.#subscribers.push(subscriber);
     this.watched = true;
+    if (subscriber.handled) this.timed = true;
   }
 
   /** Tells all subscribers. */

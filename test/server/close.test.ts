@@ -281,3 +281,25 @@ describe('a server that is closed', () => {
     await expect(transport.connect(peer.connection.peer)).rejects.toMatchObject({ code: 'YODEL_CONNECTION_REFUSED' });
   });
 });
+
+it('with drainDelay a server goes on taking connections for so long after it was told to close', async () => {
+  const scene = await Scene.open({ drainDelay: 500 });
+  const closing = scene.server.close();
+  expect(scene.server.closing).toBe(true);
+  const late = await scene.connect();
+  expect(await late.says('hello\n')).toBe('hello\n');
+  await scene.passes(499);
+  const later = await scene.connect();
+  expect(await later.says('again\n')).toBe('again\n');
+  await scene.passes(1);
+  expect([late.ended, later.ended]).toEqual([true, true]);
+  await Promise.all([late.ends(), later.ends()]);
+  await closing;
+});
+
+it('a second call ends the delay', async () => {
+  const scene = await Scene.open({ drainDelay: 500 });
+  const closing = [scene.server.close(), scene.server.close()];
+  await Promise.all(closing);
+  expect(scene.clock.waiting).toBe(0);
+});

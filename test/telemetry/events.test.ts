@@ -14,6 +14,7 @@ function recorder(): { told: string[]; telemetry: Required<Subscriber> } {
     refused: (_peer, error) => told.push(`refused ${code(error)}`),
     opened: ({ id }) => told.push(`opened ${id}`),
     received: ({ id }, batch) => told.push(`received ${id} ${[...batch].join()}`),
+    handled: ({ id }, messages, durationMs) => told.push(`handled ${id} ${messages} ${durationMs}`),
     discarded: ({ id }, error) => told.push(`discarded ${id} ${code(error)}`),
     handlerFailed: ({ id }, error) => told.push(`handlerFailed ${id} ${error.cause}`),
     closed: ({ id }, error) => told.push(`closed ${id} ${code(error)}`),
@@ -34,7 +35,9 @@ describe('a subscriber is told, in order', () => {
       'listening tcp://127.0.0.1:7878',
       'opened 1',
       'received 1 a,b',
+      'handled 1 2 0',
       'received 1 cc',
+      'handled 1 1 0',
       'closed 1 well',
       'draining 0',
     ]);
@@ -69,6 +72,7 @@ describe('a subscriber is told, in order', () => {
       'opened 2',
       'refused YODEL_TOO_MANY_CONNECTIONS',
       'received 1 fine',
+      'handled 1 1 0',
       'discarded 1 YODEL_MESSAGE_TOO_LONG',
       'received 1 bad,more',
       'handlerFailed 1 Error: bad indeed',
@@ -83,9 +87,26 @@ describe('a subscriber is told, in order', () => {
     const scene = await Scene.open({ telemetry, rate: 1 });
     const peer = await scene.connect();
     await peer.says('a\nb\n');
-    expect(told.slice(2)).toEqual(['received 1 a']);
+    expect(told.slice(2)).toEqual(['received 1 a', 'handled 1 1 0']);
     await scene.passes(1000);
-    expect(told.slice(2)).toEqual(['received 1 a', 'received 1 b']);
+    expect(told.slice(4)).toEqual(['received 1 b', 'handled 1 1 0']);
+  });
+
+  it('of how long handlers take, also of those that are awaited', async () => {
+    const { told, telemetry } = recorder();
+    const reply = Promise.withResolvers<string>();
+    const scene = await Scene.open({ telemetry, handler: ({ text }) => (text === 'wait' ? reply.promise : text) });
+    const peer = await scene.connect();
+    await peer.says('now\nwait\nthen\n');
+    await scene.passes(250);
+    reply.resolve('there');
+    await settled();
+    expect(told.filter((text) => text.startsWith('handled'))).toEqual([
+      'handled 1 1 0',
+      'handled 1 1 250',
+      'handled 1 1 0',
+    ]);
+    expect(peer.text).toBe('now\nthere\nthen\n');
   });
 
   it('of a session that is closed with its counts', async () => {
