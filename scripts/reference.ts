@@ -3,6 +3,7 @@
  * the benchmark's results, so that they cannot drift: `npm run docs` writes the pages, a test compares them.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
+import type { Command } from 'commander';
 import { envName, flagName, shownDefault } from '../src/cli/flags.ts';
 import { createProgram } from '../src/cli/program.ts';
 import { errorCodes } from '../src/errors.ts';
@@ -31,7 +32,8 @@ function optionsPage(): string {
 
 In the library times are milliseconds, sizes are bytes, rates are messages a second, and 0 is off where the table says
 what that means. On the command line and in the environment they take units: \`500ms\` \`10s\` \`5m\`, \`512\` \`64KiB\`
-\`1MB\`, \`1/s\` \`30/m\` \`50k/s\`; \`0\` or \`off\` is off. Flags go over the environment, the environment over the defaults.
+\`1MB\`, \`1/s\` \`30/m\` \`50k/s\`; \`0\` or \`off\` is off. Flags go over the environment, the environment over a file
+(\`--config\`: see [On a public machine](../public.md)), the file over the defaults.
 
 None of the defaults lets a peer cost more memory, time or descriptors than the table says. The two that are off,
 \`maxMessages\` and \`rate\`, are policies: without them a peer costs no more.
@@ -82,10 +84,16 @@ ${rows.join('\n')}
 `;
 }
 
+/** `yodel config check`. */
+function nameOf(command: Command): string {
+  return command.parent ? `${nameOf(command.parent)} ${command.name()}` : command.name();
+}
+
 function commandPage(): string {
   const program = createProgram();
-  const sections = [program, ...program.commands].map((command) => {
-    const name = command === program ? 'yodel' : `yodel ${command.name()}`;
+  const all = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)];
+  const sections = all.map((command) => {
+    const name = nameOf(command);
     let text = '';
     command.configureHelp({ helpWidth: 100 });
     command.configureOutput({ writeOut: (part) => (text += part) });

@@ -1,6 +1,7 @@
 /** The whole command line: what `main.ts` runs and what the reference is made from. */
 import { Command } from 'commander';
 import { benchCommand } from './bench-command.ts';
+import { configCommand } from './config-command.ts';
 import { connectCommand } from './connect-command.ts';
 import { serveCommand } from './serve-command.ts';
 import { version } from './version.ts';
@@ -11,6 +12,7 @@ const examples = `Examples:
   yodel serve ./handler.ts             your own server: export default (message) => message.text
   yodel connect HOST:PORT < questions  send lines, print the replies
   yodel bench HOST:PORT                measure what a server holds
+  yodel config check yodel.toml        look at settings without serving
 `;
 
 /** `yodel` with all its commands. */
@@ -23,8 +25,9 @@ export function createProgram(): Command {
     .addHelpText('beforeAll', ({ command }) => (command.parent ? '' : examples))
     .addCommand(serveCommand())
     .addCommand(connectCommand())
-    .addCommand(benchCommand());
-  for (const command of [program, ...program.commands]) {
+    .addCommand(benchCommand())
+    .addCommand(configCommand());
+  for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
     command
       .exitOverride()
       .configureOutput({ outputError: () => undefined })

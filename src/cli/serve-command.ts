@@ -23,9 +23,19 @@ export function serveCommand(): Command {
       'Serves any number of clients: takes their messages, prints them, and answers.\n' +
         'SIGTERM or Ctrl-C answers what has arrived and ends with status 0; a second one ends at once.',
     )
-    .argument('[handler]', 'echo, discard, or a TypeScript or JavaScript file that default-exports a handler', 'echo')
+    .argument(
+      '[handler]',
+      'echo, discard, or a TypeScript or JavaScript file that default-exports a handler (default: echo)',
+    )
     .addHelpText('before', examples)
     .helpOption('-h, --help', 'show this help')
+    .addOption(
+      new Option('--config <file>', 'settings from a file, TOML or JSON; flags and environment go over it').env(
+        envName('config'),
+      ),
+    )
+    // Only so that a file can name it.
+    .addOption(new Option('--handler <handler>').hideHelp())
     .addOption(
       new Option('--listen <address>', 'where to listen; may be given several times (default: tcp://127.0.0.1:7878)')
         .argParser((value, previous: string[] | undefined) => [...(previous ?? []), value])
@@ -46,11 +56,14 @@ export function serveCommand(): Command {
         envName('metrics'),
       ),
     )
-    .action(async (handler: string, flags: Record<string, unknown>, command: Command) => {
+    .action(async (handler: string | undefined, { config }: { config?: string }, command: Command) => {
+      if (config !== undefined) await (await import('./config.ts')).applyConfig(command, config);
+      const flags: Record<string, unknown> = command.opts();
       const listen = flags.listen as string[] | undefined;
       const fromEnv = command.getOptionValueSource('listen') === 'env';
       const { runServe } = await import('./serve.ts');
-      await runServe(handler, { ...flags, listen: fromEnv ? splitAddresses(listen) : listen });
+      const what = handler ?? String(flags.handler ?? 'echo');
+      await runServe(what, { ...flags, listen: fromEnv ? splitAddresses(listen) : listen });
     });
   addServerTlsFlags(command);
   addAdmissionFlags(command);

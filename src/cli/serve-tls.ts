@@ -48,6 +48,8 @@ export async function readServerTls(
     return undefined;
   }
   const { tlsSelfSigned, cert } = flags;
+  if (tlsSelfSigned && cert !== undefined)
+    throw new UsageError('--tls-self-signed makes a certificate, and --cert names one');
   if (tlsSelfSigned) return await makeCertificates(flags);
   if (cert === undefined) {
     throw new UsageError(`${secure} needs --cert and --key, or --tls-self-signed for a try`);

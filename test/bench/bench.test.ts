@@ -46,7 +46,7 @@ async function bench(workloads: string, contenders: string, env: NodeJS.ProcessE
     env,
     hasChildren: true,
   });
-  expect(outcome).toMatchObject({ status: 0 });
+  expect(outcome.status, outcome.stderr).toBe(0);
   const { tables, runs } = JSON.parse(readFileSync(join(folder, 'results.json'), 'utf8')) as Results;
   return { folder, outcome, tables, runs, page: readFileSync(join(folder, 'README.md'), 'utf8') };
 }

@@ -1,9 +1,9 @@
 /** Runs each command of the page about public machines, on free ports. */
-import { copyFileSync, readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { expect, test } from 'vitest';
 import { makeCertificate } from '../support/certificate.ts';
-import { serve } from '../support/command.ts';
+import { serve, yodel } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { testWith } from '../support/tools.ts';
 
@@ -28,4 +28,16 @@ testWith('openssl', 'apt-get install openssl')('every command of the page listen
     }
     expect((await server.stop()).status, command).toBe(0);
   }
+});
+
+test('the file of settings on the page is right, and so are its commands', async () => {
+  const [, file = ''] = /```toml\n(# yodel\.toml\n.*?)```/s.exec(page) ?? [];
+  const cwd = temporaryFolder();
+  writeFileSync(join(cwd, 'yodel.toml'), file);
+  const check = await yodel(['config', 'check', 'yodel.toml'], { cwd });
+  expect(check.stderr).toBe('');
+  expect(page).toContain(`$ yodel config check yodel.toml\n${check.stdout}`);
+  const print = await yodel(['config', 'print', 'yodel.toml', '--rate', '5/s'], { cwd });
+  expect(print.stdout.toString()).toMatch(/^idleTimeout = "1m" +# yodel\.toml$/m);
+  expect(print.stdout.toString()).toMatch(/^rate = "5\/s" +# --rate$/m);
 });

@@ -5,7 +5,7 @@ import { serve, start, yodel } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { folderWithYodel, shell } from '../support/shell.ts';
 
-const commands = [[], ['serve'], ['connect'], ['bench']];
+const commands = [[], ['serve'], ['connect'], ['bench'], ['config']];
 
 async function examplesOf(command: readonly string[]): Promise<string[]> {
   const { stdout } = await yodel([...command, '--help']);
@@ -42,6 +42,7 @@ test('every example in the help is valid usage', async () => {
   expect(examples.length).toBeGreaterThan(10);
   const folder = temporaryFolder();
   writeFileSync(join(folder, 'handler.ts'), 'export default (message) => message.text;');
+  writeFileSync(join(folder, 'yodel.toml'), 'rate = "5/s"\n');
   for (const name of ['questions', 'questions.txt']) writeFileSync(join(folder, name), 'hello\n');
   const server = await serve(['--quiet']);
   const old = await yodel(['bench', server.address, '-n', '10', '--json']);

@@ -1,0 +1,69 @@
+/** `yodel config`: looks at settings without serving. */
+import { Command } from 'commander';
+import type { Setting } from './config.ts';
+import { serveCommand } from './serve-command.ts';
+
+const examples = `Examples:
+  yodel config check yodel.toml                  are all settings of the file right?
+  yodel config print                             every setting, and where it comes from
+  yodel config print yodel.toml --rate 5/s       the same with a file and flags of yodel serve
+`;
+
+/** `yodel config` with its commands. */
+export function configCommand(): Command {
+  const config = new Command('config')
+    .summary('check settings, or print them')
+    .description(
+      'Settings of `yodel serve`: flags go over the environment, the environment over a file, the file over the defaults.',
+    )
+    .addHelpText('before', examples)
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand(false);
+  config
+    .command('check')
+    .description('Says whether every setting of a file is known and has a value that is allowed.')
+    .argument('<file>', 'TOML, or JSON when its name ends with .json')
+    .action(async (file: string) => {
+      await resolve(file, []);
+      process.stdout.write(`${file}: all settings are right\n`);
+      process.exitCode = 0;
+    });
+  config
+    .command('print')
+    .description('Prints every setting with where it comes from, as a file that can be given to --config.')
+    .argument('[file]', 'TOML, or JSON when its name ends with .json')
+    .option('--json', 'print one JSON object a line')
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action(async (file: string | undefined, flags: { json?: boolean }, command: Command) => {
+      // What this command does not know are flags of `yodel serve`. A flag in place of the file is one, too.
+      const isFlag = file?.startsWith('-') === true;
+      const settings = await resolve(isFlag ? undefined : file, isFlag ? command.args : command.args.slice(1));
+      process.stdout.write(`${settings.map(flags.json ? jsonLine : tomlLine).join('\n')}\n`);
+      process.exitCode = 0;
+    });
+  return config;
+}
+
+/** What `yodel serve` would take. @throws UsageError, CommanderError */
+async function resolve(file: string | undefined, flags: readonly string[]): Promise<Setting[]> {
+  const { settingsOf, applyConfig } = await import('./config.ts');
+  const serve = serveCommand()
+    .exitOverride()
+    .configureOutput({ outputError: () => undefined })
+    .action(() => undefined);
+  await serve.parseAsync([...flags], { from: 'user' });
+  const path = file ?? (serve.getOptionValue('config') as string | undefined);
+  if (path !== undefined) await applyConfig(serve, path);
+  return settingsOf(serve, path);
+}
+
+function jsonLine(setting: Setting): string {
+  return JSON.stringify(setting);
+}
+
+function tomlLine({ name, value, source }: Setting): string {
+  const isGiven = value !== undefined;
+  const text = isGiven ? `${name} = ${JSON.stringify(value)}` : `# ${name}`;
+  return `${text.padEnd(48)} # ${isGiven ? source : 'not set'}`;
+}
