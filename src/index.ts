@@ -25,7 +25,7 @@ export { raw } from './framing/raw.ts';
 export { discard } from './handlers/discard.ts';
 export { echo } from './handlers/echo.ts';
 export type { ClientLimits, ReconnectLimits, ServerLimits, SessionLimits } from './options.ts';
-export { type ServeOptions, type Server, serve } from './server/server.ts';
+export { type ReloadOptions, type ServeOptions, type Server, serve } from './server/server.ts';
 export type { Handler, HandlerObject, MessageHandler, Reply, Session } from './session/handler.ts';
 export type { WireOptions } from './session/wire.ts';
 export type { Counters, SessionView, Subscriber } from './telemetry/telemetry.ts';

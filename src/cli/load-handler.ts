@@ -9,8 +9,11 @@ import { UsageError } from './fail.ts';
 
 const rightForm = 'write for example: export default (message) => message.text.toUpperCase()';
 
+/** How often files were loaded: a module is loaded again only under another name. */
+let loads = 0;
+
 /**
- * The handler of that name, or the default export of that file.
+ * The handler of that name, or the default export of that file as it is now. What it imports is not loaded again.
  *
  * @throws UsageError when there is none, it cannot be loaded, or it is not a handler
  */
@@ -44,13 +47,21 @@ function isEmptyObject(value: unknown): boolean {
 
 async function load(name: string, path: string): Promise<{ default?: unknown }> {
   try {
-    return await import(pathToFileURL(path).href);
+    return await import(specifierOf(path));
   } catch (error) {
     // Whatever the module does when it is loaded may throw: syntax errors, missing imports, its own code.
     const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
     const place = placeOf(first, path);
     throw new UsageError(`the handler file ${name} cannot be loaded: ${reasonOf(first)}${place ? ` (${place})` : ''}`);
   }
+}
+
+/** A path with a query, for Bun takes no notice of the query of a file URL; and a URL where the path itself would be read as one. */
+function specifierOf(path: string): string {
+  loads++;
+  if (loads === 1) return pathToFileURL(path).href;
+  const query = `?load=${loads}`;
+  return /[%?#]/.test(path) ? pathToFileURL(path).href + query : path + query;
 }
 
 function reasonOf(error: unknown): string {

@@ -15,6 +15,13 @@ const examples = `Examples:
   yodel serve --listen :7878 --listen ws://:8080   for browsers too
 `;
 
+/** What `yodel serve` was asked for. */
+export interface ServeSettings {
+  /** A name or a file. */
+  readonly handler: string;
+  readonly flags: Readonly<Record<string, unknown>>;
+}
+
 /** `yodel serve`. */
 export function serveCommand(): Command {
   const command = new Command('serve')
@@ -56,14 +63,17 @@ export function serveCommand(): Command {
         envName('metrics'),
       ),
     )
-    .action(async (handler: string | undefined, { config }: { config?: string }, command: Command) => {
-      if (config !== undefined) await (await import('./config.ts')).applyConfig(command, config);
-      const flags: Record<string, unknown> = command.opts();
-      const listen = flags.listen as string[] | undefined;
-      const fromEnv = command.getOptionValueSource('listen') === 'env';
+    .action(async (_handler, _flags, command: Command) => {
       const { runServe } = await import('./serve.ts');
-      const what = handler ?? String(flags.handler ?? 'echo');
-      await runServe(what, { ...flags, listen: fromEnv ? splitAddresses(listen) : listen });
+      await runServe(await settingsFor(command), async () => {
+        // As the command line, the environment and the file are now.
+        const again = serveCommand()
+          .exitOverride()
+          .configureOutput({ outputError: () => undefined })
+          .action(() => undefined);
+        await again.parseAsync(process.argv.slice(3), { from: 'user' });
+        return await settingsFor(again);
+      });
     });
   addServerTlsFlags(command);
   addAdmissionFlags(command);
@@ -93,6 +103,19 @@ function addAdmissionFlags(command: Command): void {
 
 function splitList(text: string): string[] {
   return text.split(/[\s,]+/).filter(Boolean);
+}
+
+/** What a parsed command asks for, with its file. */
+async function settingsFor(command: Command): Promise<ServeSettings> {
+  const config = command.getOptionValue('config') as string | undefined;
+  if (config !== undefined) await (await import('./config.ts')).applyConfig(command, config);
+  const flags: Record<string, unknown> = command.opts();
+  const listen = flags.listen as string[] | undefined;
+  const fromEnv = command.getOptionValueSource('listen') === 'env';
+  return {
+    handler: command.args[0] ?? String(flags.handler ?? 'echo'),
+    flags: { ...flags, listen: fromEnv ? splitAddresses(listen) : listen },
+  };
 }
 
 /** The environment has one text for all addresses; an empty one is as good as none. */

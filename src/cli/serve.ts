@@ -3,13 +3,14 @@ import { constants } from 'node:os';
 import { isatty } from 'node:tty';
 import { type Address, defaultAddress, formatPeer, isLoopback, parseAddress } from '../address.ts';
 import { serverOptions, sessionOptions } from '../options.ts';
-import { type ServeOptions, type Server, serve } from '../server/server.ts';
+import { type ReloadOptions, type ServeOptions, type Server, serve } from '../server/server.ts';
 import type { Subscriber } from '../telemetry/telemetry.ts';
 import { exitStatus } from './fail.ts';
 import { tableValues } from './flags.ts';
 import { harmlessStack } from './harmless.ts';
 import { LineWriter } from './line-writer.ts';
 import { loadHandler } from './load-handler.ts';
+import type { ServeSettings } from './serve-command.ts';
 import { type Certificates, readServerTls, watchFiles } from './serve-tls.ts';
 import { leftOutLine, sessionLog } from './session-log.ts';
 import { paintFor, wantsColor } from './style.ts';
@@ -18,8 +19,15 @@ import { version } from './version.ts';
 /** How long the log's last lines may take when the server is done. */
 const lastLinesMs = 1000;
 
-/** Serves until a signal ends it, then ends the process. */
-export async function runServe(handlerName: string, flags: Readonly<Record<string, unknown>>): Promise<void> {
+/**
+ * Serves until a signal ends it, then ends the process.
+ *
+ * @param reread gives the settings as they are now
+ */
+export async function runServe(
+  { handler: handlerName, flags }: ServeSettings,
+  reread: () => Promise<ServeSettings>,
+): Promise<void> {
   const json = flags.json === true;
   const quiet = flags.quiet === true;
   const handler = await loadHandler(handlerName);
@@ -58,13 +66,11 @@ export async function runServe(handlerName: string, flags: Readonly<Record<strin
       ? undefined
       : (await import('./serve-metrics.ts')).prepareMetrics(String(flags.metrics));
   const server = await serve({
-    ...(tableValues({ ...sessionOptions, ...serverOptions }, flags) as ServeOptions),
+    ...reloadableOf(flags),
     handler,
     listen: addresses,
     tls: certificates?.tls,
     origins: flags.origin as string[] | undefined,
-    allow: flags.allow as string[] | undefined,
-    deny: flags.deny as string[] | undefined,
     proxyProtocol: flags.proxyProtocol as string[] | undefined,
     framing: flags.framing as string,
     encoding: flags.encoding as ServeOptions['encoding'],
@@ -77,10 +83,8 @@ export async function runServe(handlerName: string, flags: Readonly<Record<strin
   welcome(server, handlerName, flags, say);
   if (certificates?.fingerprint)
     say(`made a certificate for a try; its SHA-256 fingerprint: ${certificates.fingerprint}`);
-  const renewing = certificates?.files.length
-    ? renewCertificates(server, certificates, flags, addresses, say)
-    : undefined;
-  const closing = endOnSignals(server, say, () => errors.write(''));
+  const reloading = reloadOnChange(server, certificates, reread, say);
+  const closing = obeySignals(server, say, reloading.reload, () => errors.write(''));
   let failedLate = false;
   const failLate = (thrown: unknown) => {
     // Nobody can tell whose message it was about, nor what is broken now: so the server ends, but in order.
@@ -91,7 +95,7 @@ export async function runServe(handlerName: string, flags: Readonly<Record<strin
   process.on('uncaughtException', failLate).on('unhandledRejection', failLate);
   await server.closed;
   closing.done();
-  renewing?.close();
+  reloading.close();
   health?.close();
   await writer.close(lastLinesMs);
   if (brokenOff > 0)
@@ -101,32 +105,42 @@ export async function runServe(handlerName: string, flags: Readonly<Record<strin
   process.exit(brokenOff > 0 || failedLate ? exitStatus.failure : exitStatus.good);
 }
 
-/** Shows new certificates when their files have changed, or on SIGHUP. Broken ones are told, and the old ones stay. */
-function renewCertificates(
+/** Of what the flags say, that which can be changed while the server runs. All names are given: what is not set is the default. */
+function reloadableOf(flags: Readonly<Record<string, unknown>>): ReloadOptions {
+  const limits = { ...sessionOptions, ...serverOptions };
+  return {
+    ...Object.fromEntries(Object.keys(limits).map((name) => [name, undefined])),
+    ...(tableValues(limits, flags) as ReloadOptions),
+    allow: flags.allow as string[] | undefined,
+    deny: flags.deny as string[] | undefined,
+  };
+}
+
+/** When it is told to, and when certificates have changed, goes on with the settings as they are now; wrong ones are told, and all stays. */
+function reloadOnChange(
   server: Server,
-  { files }: Certificates,
-  flags: Readonly<Record<string, unknown>>,
-  addresses: readonly Address[],
+  certificates: Certificates | undefined,
+  reread: () => Promise<ServeSettings>,
   say: Say,
-): { close(): void } {
-  const renew = async () => {
+): { reload(): void; close(): void } {
+  const reload = async () => {
     try {
-      const read = await readServerTls(flags, addresses);
-      if (read) server.renewTls(read.tls);
-      say('took the certificates anew');
+      const { handler, flags } = await reread();
+      const options = { ...reloadableOf(flags), handler: await loadHandler(handler) };
+      const made = certificates?.fingerprint !== undefined;
+      const read = certificates && !made ? await readServerTls(flags, server.addresses) : undefined;
+      server.reload(read ? { ...options, tls: read.tls } : options);
+      say('reloaded: new sessions have the settings as they are now');
     } catch (error) {
-      say(`the certificates stay as they were: ${(error as Error).message}`);
+      say(`not reloaded, all stays as it was: ${(error as Error).message}`);
     }
   };
-  const hangUp = () => void renew();
-  const watching = watchFiles(files, hangUp);
-  process.on('SIGHUP', hangUp);
-  return {
-    close() {
-      watching.close();
-      process.off('SIGHUP', hangUp);
-    },
+  // One after the other: the last one that was asked for wins.
+  let last = Promise.resolve();
+  const soon = () => {
+    last = last.then(reload);
   };
+  return { reload: soon, ...watchFiles(certificates?.files ?? [], soon) };
 }
 
 /** The log, and on stderr what a handler threw: a bug must be seen with its stack, also with --quiet. */
@@ -173,13 +187,16 @@ function isPublic(address: Address): boolean {
 }
 
 /**
- * The first SIGTERM or SIGINT drains, the second ends at once.
+ * The first SIGTERM or SIGINT drains, the second ends at once. SIGHUP reloads; but when it comes because the terminal is gone,
+ * it is as SIGTERM.
  *
  * @param endLine ends the line on which the terminal has printed ^C
  */
-function endOnSignals(server: Server, say: Say, endLine: () => void): { done(): void } {
+function obeySignals(server: Server, say: Say, reload: () => void, endLine: () => void): { done(): void } {
+  const hasTerminal = () => [0, 1, 2].some((descriptor) => isatty(descriptor));
+  const hadTerminal = hasTerminal();
   let draining = false;
-  const signalled = (signal: NodeJS.Signals) => {
+  const end = (signal: NodeJS.Signals) => {
     if (draining) process.exit(128 + constants.signals[signal]);
     draining = true;
     if (signal === 'SIGINT' && isatty(2)) endLine();
@@ -190,13 +207,9 @@ function endOnSignals(server: Server, say: Say, endLine: () => void): { done(): 
     }
     void server.close();
   };
-  const signals = ['SIGINT', 'SIGTERM'] as const;
-  for (const signal of signals) process.on(signal, signalled);
-  return {
-    done() {
-      for (const signal of signals) process.off(signal, signalled);
-    },
-  };
+  const hungUp = (signal: NodeJS.Signals) => (hadTerminal && !hasTerminal() ? end(signal) : reload());
+  process.on('SIGINT', end).on('SIGTERM', end).on('SIGHUP', hungUp);
+  return { done: () => void process.off('SIGINT', end).off('SIGTERM', end).off('SIGHUP', hungUp) };
 }
 
 /** Says something on stderr, without ever waiting for it. */

@@ -21,7 +21,7 @@ import { AddressList } from '../transport/address-list.ts';
 import { descriptorLimit } from '../transport/descriptors.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { Arrival, Connection, Listener, ListenOptions, ServerTls, Transport } from '../transport/transport.ts';
-import { Admission } from './admission.ts';
+import { Admission, type AdmissionRules } from './admission.ts';
 import { type Capacity, capacityFor } from './capacity.ts';
 import { Refusals } from './refuse.ts';
 
@@ -57,6 +57,12 @@ export interface ServeOptions extends WireOptions, OptionalValues<SessionLimits>
   readonly clock?: Clock | undefined;
 }
 
+/** What {@link Server.reload} takes. */
+export interface ReloadOptions
+  extends Pick<ServeOptions, 'handler' | 'tls' | 'allow' | 'deny'>,
+    OptionalValues<SessionLimits>,
+    OptionalValues<ServerLimits> {}
+
 /** A running server. */
 export interface Server extends AsyncDisposable {
   /** Where it listens, in the order of the `listen` option; a port 0 has become the real one. */
@@ -83,12 +89,13 @@ export interface Server extends AsyncDisposable {
    */
   close(options?: { readonly timeoutMs?: number | undefined }): Promise<void>;
   /**
-   * Shows other certificates from now on: a session that is open notices nothing. Whom to trust (`clientCa`) changes too;
-   * whether clients are asked for a certificate, and `alpn`, stay as they were.
+   * Goes on with other options; those that are not named stay. Sessions that are open keep the handler and the limits that they
+   * began with. Of `tls` the certificates and whom to trust change; whether clients are asked for a certificate, and
+   * `alpn`, stay as they were, and so do `backlog`, `handshakeTimeout` and the longest message of WebSocket.
    *
-   * @throws YodelError `YODEL_TLS` when one cannot be used; then the old ones stay
+   * @throws YodelError `YODEL_INVALID_OPTION`, `YODEL_INVALID_HANDLER`, `YODEL_TLS`; then all stays as it was
    */
-  renewTls(tls: ServerTls): void;
+  reload(options: ReloadOptions): void;
 }
 
 /**
@@ -122,10 +129,18 @@ const knownOptions = [
   ...Object.keys(serverOptions),
 ];
 
+const reloadable = [
+  ...['handler', 'tls', 'allow', 'deny'],
+  ...Object.keys(sessionOptions),
+  ...Object.keys(serverOptions),
+];
+
 class MessageServer implements Server {
-  readonly #limits: ServerLimits;
-  readonly #capacity: Capacity;
-  readonly #settings: SessionSettings;
+  #options: ServeOptions;
+  #limits: ServerLimits;
+  #capacity: Capacity;
+  /** Of sessions that begin now. */
+  #settings: SessionSettings;
   readonly #telemetry = new Telemetry();
   readonly #refusals: Refusals;
   readonly #admission: Admission;
@@ -146,29 +161,29 @@ class MessageServer implements Server {
   readonly #closedPromise = Promise.withResolvers<void>();
 
   constructor(options: ServeOptions) {
+    this.#options = options;
     this.#limits = resolveOptions(serverOptions, options);
     this.#capacity = capacityFor(this.#limits.maxConnections, descriptorLimit());
-    this.#settings = {
-      ...resolveWire(options),
-      handler: resolveHandler(options.handler ?? echo),
-      limits: resolveOptions(sessionOptions, options),
-      telemetry: this.#telemetry,
-      clock: options.clock ?? realClock,
-    };
+    this.#settings = this.#settingsOf(options);
     const { clock, framing, limits } = this.#settings;
     this.#refusals = new Refusals(clock, framing, limits.lingerTimeout, this.#capacity.refusals);
-    this.#admission = new Admission({
-      allow: listOf('allow', options.allow),
-      deny: listOf('deny', options.deny),
-      perAddress: this.#limits.maxConnectionsPerAddress,
-      rate: this.#limits.connectionRate,
-    });
+    this.#admission = new Admission(rulesOf(options, this.#limits));
     this.#ways = {
       tls: options.tls,
       webSocket: { maxMessageLength: limits.maxMessageLength, origins: options.origins ?? [] },
       proxies: listOf('proxyProtocol', options.proxyProtocol),
     };
     if (options.telemetry) this.#telemetry.subscribe(options.telemetry);
+  }
+
+  #settingsOf(options: ServeOptions): SessionSettings {
+    return {
+      ...resolveWire(options),
+      handler: resolveHandler(options.handler ?? echo),
+      limits: resolveOptions(sessionOptions, options),
+      telemetry: this.#telemetry,
+      clock: options.clock ?? realClock,
+    };
   }
 
   get addresses(): readonly Address[] {
@@ -237,8 +252,19 @@ class MessageServer implements Server {
     timer.cancel();
   }
 
-  renewTls(tls: ServerTls): void {
-    for (const listener of this.#listeners) listener.renew?.(tls);
+  reload(changes: ReloadOptions): void {
+    refuseUnknown(changes, reloadable, 'reload()');
+    const options = { ...this.#options, ...changes };
+    const limits = resolveOptions(serverOptions, options);
+    const settings = this.#settingsOf(options);
+    const rules = rulesOf(options, limits);
+    // The last that can fail: one for all listeners.
+    if (changes.tls) for (const listener of this.#listeners) listener.renew?.(changes.tls);
+    this.#options = options;
+    this.#limits = limits;
+    this.#settings = settings;
+    this.#capacity = capacityFor(limits.maxConnections, descriptorLimit());
+    this.#admission.follow(rules);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -359,6 +385,15 @@ function pause(clock: Clock, ms: number): Delay {
 
 function shuttingDown(): YodelError {
   return new YodelError('YODEL_SHUTTING_DOWN', 'the server is shutting down');
+}
+
+function rulesOf({ allow, deny }: ServeOptions, limits: ServerLimits): AdmissionRules {
+  return {
+    allow: listOf('allow', allow),
+    deny: listOf('deny', deny),
+    perAddress: limits.maxConnectionsPerAddress,
+    rate: limits.connectionRate,
+  };
 }
 
 function listOf(option: string, entries: readonly string[] | undefined): AddressList | undefined {

@@ -46,13 +46,16 @@ export class Terminal {
         ...env,
       },
     });
-    onTestFinished(() => {
-      try {
-        this.#tmux('kill-server');
-      } catch {
-        // The last program in it has ended, and tmux with it.
-      }
-    });
+    onTestFinished(() => this.close());
+  }
+
+  /** Closes the terminal, as by its window's button: what runs in it gets SIGHUP. */
+  close(): void {
+    try {
+      this.#tmux('kill-server');
+    } catch {
+      // The last program in it has ended, and tmux with it.
+    }
   }
 
   /** Types text, without Enter. */
