@@ -7,7 +7,7 @@ import { type ReloadOptions, type ServeOptions, type Server, serve } from '../se
 import type { Subscriber } from '../telemetry/telemetry.ts';
 import { exitStatus } from './fail.ts';
 import { tableValues } from './flags.ts';
-import { harmlessStack } from './harmless.ts';
+import { harmlessStack, harmlessText } from './harmless.ts';
 import { LineWriter } from './line-writer.ts';
 import { loadHandler } from './load-handler.ts';
 import type { ServeSettings } from './serve-command.ts';
@@ -111,9 +111,15 @@ function reloadableOf(flags: Readonly<Record<string, unknown>>): ReloadOptions {
   return {
     ...Object.fromEntries(Object.keys(limits).map((name) => [name, undefined])),
     ...(tableValues(limits, flags) as ReloadOptions),
-    allow: flags.allow as string[] | undefined,
-    deny: flags.deny as string[] | undefined,
+    allow: givenList(flags.allow),
+    deny: givenList(flags.deny),
   };
+}
+
+/** An empty variable of the environment is as good as none. */
+function givenList(value: unknown): readonly string[] | undefined {
+  const list = value as readonly string[] | undefined;
+  return list && list.length > 0 ? list : undefined;
 }
 
 /** When it is told to, and when certificates have changed, goes on with the settings as they are now; wrong ones are told, and all stays. */
@@ -132,7 +138,7 @@ function reloadOnChange(
       server.reload(read ? { ...options, tls: read.tls } : options);
       say('reloaded: new sessions have the settings as they are now');
     } catch (error) {
-      say(`not reloaded, all stays as it was: ${(error as Error).message}`);
+      say(`not reloaded, all stays as it was: ${harmlessText((error as Error).message)}`);
     }
   };
   // One after the other: the last one that was asked for wins.

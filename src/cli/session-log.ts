@@ -4,7 +4,7 @@ import { formatPeer } from '../address.ts';
 import type { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
 import type { SessionView, Subscriber } from '../telemetry/telemetry.ts';
-import { harmlessBytes, harmlessJson } from './harmless.ts';
+import { harmlessBytes, harmlessJson, harmlessText } from './harmless.ts';
 import type { Paint } from './style.ts';
 
 /** How much of a message a line shows; the rest is told by its size. JSON has all of it. */
@@ -35,12 +35,13 @@ function textLog({ messages, paint, write }: LogOptions): Subscriber {
   const line = (peer: string, text: string) => write(`${paint('dim', timeOfDay())} ${paint('cyan', peer)} ${text}`);
   const peerOf = (session: SessionView) => `${formatPeer(session.peer)}#${session.id}`;
   const log: Subscriber = {
-    refused: (peer, error) => line(peer ? formatPeer(peer) : '-', paint('yellow', `refused: ${error.message}`)),
+    refused: (peer, error) =>
+      line(peer ? formatPeer(peer) : '-', paint('yellow', `refused: ${harmlessText(error.message)}`)),
     opened: (session) => line(peerOf(session), paint('green', 'connected')),
-    discarded: (session, error) => line(peerOf(session), paint('yellow', `discarded: ${error.message}`)),
+    discarded: (session, error) => line(peerOf(session), paint('yellow', `discarded: ${harmlessText(error.message)}`)),
     closed: (session, error) => {
       const served = `after ${count(session.messagesReceived, 'message')}, ${count(session.messagesSent, 'reply')}`;
-      if (error) line(peerOf(session), paint('red', `closed ${served}: ${error.message}`));
+      if (error) line(peerOf(session), paint('red', `closed ${served}: ${harmlessText(error.message)}`));
       else line(peerOf(session), `left ${served}`);
     },
   };

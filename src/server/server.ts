@@ -38,7 +38,7 @@ export interface ServeOptions extends WireOptions, OptionalValues<SessionLimits>
    * Default: none.
    */
   readonly origins?: readonly string[] | undefined;
-  /** Only peers in these networks may connect: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.7`. Default: all. */
+  /** Only peers in these networks may connect: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.7`. Default: all; an empty list: nobody. */
   readonly allow?: readonly string[] | undefined;
   /** Peers in these networks may not connect, also when they are allowed. Default: none. */
   readonly deny?: readonly string[] | undefined;
@@ -389,7 +389,8 @@ function shuttingDown(): YodelError {
 
 function rulesOf({ allow, deny }: ServeOptions, limits: ServerLimits): AdmissionRules {
   return {
-    allow: listOf('allow', allow),
+    // An empty list lets nobody in; it must not pass for none.
+    allow: allow && new AddressList('allow', allow),
     deny: listOf('deny', deny),
     perAddress: limits.maxConnectionsPerAddress,
     rate: limits.connectionRate,

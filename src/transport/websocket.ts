@@ -91,7 +91,9 @@ class WebSocketConnection implements Connection {
 
   release(): void {
     this.#letGo = true;
-    this.end();
+    // A peer that does not answer the closing would be waited for.
+    if (this.#ending) this.#socket.terminate();
+    else this.end();
   }
 
   abort(): void {

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -164,6 +164,35 @@ test('other requests are told what is spoken here', async () => {
   expect(await said('GET / HTTP/1.1\r\nHost: x\r\n\r\n')).toMatch(/^HTTP\/1\.1 426 [\s\S]*speaks WebSocket only\n$/);
   expect(await said('hello\n\n')).toMatch(/^HTTP\/1\.1 400 /);
   await expect(Client.open(`ws://127.0.0.1:${port}/other`)).rejects.toThrow('404');
+});
+
+/** Asks for WebSocket with these lines of HTTP, and never says anything else. */
+async function askRaw(port: number, ...lines: string[]): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+  onTestFinished(() => void socket.destroy());
+  const fixed = [
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    'Sec-WebSocket-Version: 13',
+    `Sec-WebSocket-Key: ${btoa('x'.repeat(16))}`,
+  ];
+  socket.write(Buffer.from(`GET / HTTP/1.1\r\n${[...fixed, ...lines].join('\r\n')}\r\n\r\n`, 'latin1'));
+  await once(socket, 'data');
+  return socket;
+}
+
+test('a client that does not answer the closing does not hold up the end', async () => {
+  const server = await serveWeb();
+  await askRaw(portOf(server), 'Host: x');
+  await server.saw(/connected/);
+  expect((await server.stop()).status).toBe(0);
+});
+
+test('nothing of a request reaches the log as it came', async () => {
+  const server = await serveWeb();
+  await askRaw(portOf(server), 'Host: x', 'Origin: http://\x9b31m\x85evil');
+  await server.saw(/refused: no WebSocket/);
+  expect(server.stdout()).not.toMatch(/[\u0080-\u009f]/);
 });
 
 openssl('wss:// is the same over TLS', async () => {

@@ -149,3 +149,8 @@ it('a refused client on a real socket gets the reason, also when it has been sen
   await second.gone();
   expect(second.error).toBeUndefined();
 });
+
+it('an empty list of who may connect lets nobody in', async () => {
+  const scene = await Scene.open({ allow: [] });
+  expect((await scene.connect()).text).toMatch(/^error: connections from .* are not allowed\n$/);
+});
