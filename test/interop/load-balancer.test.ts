@@ -5,15 +5,16 @@ import { writeFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { serve, start } from '../support/command.ts';
+import { makeCertificate } from '../support/certificate.ts';
+import { type RunningServer, serve, start } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { freePort } from '../support/ports.ts';
 import { testWith } from '../support/tools.ts';
 
-const haproxy = testWith(['haproxy', 'ncat'], 'apt-get install haproxy ncat');
+const haproxy = testWith(['haproxy', 'ncat', 'openssl'], 'apt-get install haproxy ncat openssl');
 
-haproxy.each(['send-proxy', 'send-proxy-v2'])('haproxy with %s', async (how) => {
-  const server = await serve(['--proxy-protocol', '127.0.0.0/8']);
+/** A haproxy in front of a server, and its port. */
+async function balance(server: RunningServer, how: string): Promise<number> {
   const port = await freePort();
   const configuration = join(temporaryFolder(), 'haproxy.cfg');
   writeFileSync(
@@ -30,11 +31,26 @@ listen yodel
   );
   const balancer = start(['haproxy', '-db', '-f', configuration]);
   // Its health check shows that it is up.
-  await Promise.race([
-    server.saw(/#1 connected/),
-    balancer.ended.then(({ stderr }) => Promise.reject(new Error(stderr))),
-  ]);
+  const failed = balancer.ended.then(({ stderr }) => Promise.reject(new Error(stderr)));
+  await Promise.race([server.saw(/#1 connected|refused: no TLS/), failed]);
+  return port;
+}
+
+haproxy.each(['send-proxy', 'send-proxy-v2'])('haproxy with %s', async (how) => {
+  const server = await serve(['--proxy-protocol', '127.0.0.0/8']);
+  const port = await balance(server, how);
   const client = start(['ncat', '--source', '127.0.0.9', '127.0.0.1', String(port)]);
+  client.process.stdin?.write('hello\n');
+  await client.saw(/^hello$/m);
+  await server.saw(/127\.0\.0\.9:\d+#\d+ 5 B hello/);
+});
+
+haproxy('the header stands before the TLS handshake, often in one segment with it', async () => {
+  const { certificate, key } = makeCertificate();
+  const tls = ['--cert', certificate, '--key', key, '--listen', 'tls://127.0.0.1:0'];
+  const server = await serve(['--proxy-protocol', '127.0.0.0/8', ...tls]);
+  const port = await balance(server, 'send-proxy-v2');
+  const client = start(['ncat', '--ssl', '--source', '127.0.0.9', '127.0.0.1', String(port)]);
   client.process.stdin?.write('hello\n');
   await client.saw(/^hello$/m);
   await server.saw(/127\.0\.0\.9:\d+#\d+ 5 B hello/);
