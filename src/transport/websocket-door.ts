@@ -10,7 +10,7 @@ import { servedConnection } from './websocket.ts';
 
 /**
  * A message may come in so many fragments: browsers send each message whole, and whoever sends it in single bytes makes
- * work. `ws` has 16,384.
+ * work. `ws` has 16,384. Bun's own `ws` takes no notice of it: there only the message's length bounds them.
  */
 const mostFragments = 1024;
 /** Of the request that asks for WebSocket. Node's default is 16 KiB; cookies of a site fit in. */
