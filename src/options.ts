@@ -27,8 +27,8 @@ export interface OptionSpec {
   readonly choices?: readonly string[];
 }
 
-// Timers of both runtimes take 32-bit milliseconds; a longer delay would fire at once.
-const longestDuration = 2_147_483_647;
+/** Timers of both runtimes take 32-bit milliseconds; a longer delay would fire at once. */
+export const longestDuration = 2_147_483_647;
 // One message must fit one buffer.
 const longestMessage = 1_073_741_824;
 
@@ -188,6 +188,9 @@ export const serverOptions = {
   },
 } as const satisfies Record<string, OptionSpec>;
 
+/** All limits that a server is given: of its sessions, and its own. */
+export const serveLimits = { ...sessionOptions, ...serverOptions } as const;
+
 /** Limits of a client. */
 export const clientOptions = {
   /** The longest message that is taken, in bytes, its delimiter or length field not counted. */
@@ -307,10 +310,14 @@ export function resolveOptions<Table extends Record<string, OptionSpec>>(
 export function refuseUnknown(given: object, known: readonly string[], where: string): void {
   for (const name of Object.keys(given)) {
     if (known.includes(name)) continue;
-    const nearest = nearestWord(name, known);
-    const hint = nearest === undefined ? `Known are: ${known.join(', ')}` : `Did you mean "${nearest}"?`;
-    throw new YodelError('YODEL_INVALID_OPTION', `${where} has no option "${name}". ${hint}`);
+    throw new YodelError('YODEL_INVALID_OPTION', `${where} has no option "${name}". ${hintFor(name, known)}`);
   }
+}
+
+/** What to say of a name that is not known. */
+export function hintFor(name: string, known: readonly string[]): string {
+  const nearest = nearestWord(name, known);
+  return nearest === undefined ? `Known are: ${known.join(', ')}` : `Did you mean "${nearest}"?`;
 }
 
 /** The word of `words` that is most like `word`, if one is near enough to be meant. */

@@ -1,7 +1,7 @@
 /** `yodel config`: looks at settings without serving. */
 import { Command } from 'commander';
 import type { Setting } from './config.ts';
-import { serveCommand } from './serve-command.ts';
+import { parseServe } from './serve-command.ts';
 
 const examples = `Examples:
   yodel config check yodel.toml                  are all settings of the file right?
@@ -47,15 +47,9 @@ export function configCommand(): Command {
 
 /** What `yodel serve` would take. @throws UsageError, CommanderError */
 async function resolve(file: string | undefined, flags: readonly string[]): Promise<Setting[]> {
-  const { settingsOf, applyConfig } = await import('./config.ts');
-  const serve = serveCommand()
-    .exitOverride()
-    .configureOutput({ outputError: () => undefined })
-    .action(() => undefined);
-  await serve.parseAsync([...flags], { from: 'user' });
-  const path = file ?? (serve.getOptionValue('config') as string | undefined);
-  if (path !== undefined) await applyConfig(serve, path);
-  return settingsOf(serve, path);
+  const { settingsOf } = await import('./config.ts');
+  const serve = await parseServe(flags, file);
+  return settingsOf(serve, serve.getOptionValue('config') as string | undefined);
 }
 
 function jsonLine(setting: Setting): string {

@@ -1,6 +1,6 @@
 /** Settings from a file, between the environment and the defaults; and where each setting comes from. */
 import { type Command, InvalidArgumentError, type Option } from 'commander';
-import { checkOption, nearestWord, type OptionSpec, serverOptions, sessionOptions } from '../options.ts';
+import { checkOption, hintFor, type OptionSpec, serveLimits } from '../options.ts';
 import { UsageError } from './fail.ts';
 import { readFile } from './files.ts';
 import { flagName } from './flags.ts';
@@ -15,7 +15,7 @@ export interface Setting {
 
 /** Options that are no settings: they name the file, or are only for one run. */
 const noSettings: ReadonlySet<string> = new Set(['config', 'help', 'sslCert', 'sslKey', 'sslTrustfile', 'sslAlpn']);
-const tables: Readonly<Record<string, OptionSpec>> = { ...sessionOptions, ...serverOptions };
+const tables: Readonly<Record<string, OptionSpec>> = serveLimits;
 
 /** How an option is called in a file, in its command, and what it takes. */
 interface Entry {
@@ -127,9 +127,4 @@ function textsOf(value: unknown): string[] | undefined {
       ? Object.entries(value).map(([key, text]) => `${key}=${text}`)
       : undefined;
   return list?.length && list.every((text) => typeof text === 'string') ? list : undefined;
-}
-
-function hintFor(name: string, known: readonly string[]): string {
-  const nearest = nearestWord(name, known);
-  return nearest === undefined ? `Known are: ${known.join(', ')}` : `Did you mean "${nearest}"?`;
 }

@@ -1,6 +1,6 @@
 /** Flags and environment variables made from the option tables. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { OptionSpec } from '../options.ts';
+import { longestDuration, type OptionSpec } from '../options.ts';
 import { formatQuantity, parseQuantity, unitForms } from './units.ts';
 
 /** `maxConnections` -> `max-connections`; some options have a shorter name of their own. */
@@ -71,6 +71,11 @@ function describe(spec: OptionSpec): string {
   return `${summary.charAt(0).toLowerCase()}${summary.slice(1, -1)} (default: ${shownDefault(spec)})`;
 }
 
+/** For a flag that may be given several times: all that was given, in order. */
+export function oneMore(value: string, previous: readonly string[] = []): string[] {
+  return [...previous, value];
+}
+
 /** A flag that takes a time. */
 export function durationOption(flags: string, description: string, defaultMs: number): Option {
   return new Option(flags, description)
@@ -107,5 +112,4 @@ export function sizeOption(flags: string, description: string): Option {
   });
 }
 
-/** Timers take 32-bit milliseconds. */
-const mostOf = { count: 1_000_000_000_000, size: 1_073_741_824, duration: 2_147_483_647, rate: 1_000_000_000 };
+const mostOf = { count: 1_000_000_000_000, size: 1_073_741_824, duration: longestDuration, rate: 1_000_000_000 };

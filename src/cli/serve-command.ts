@@ -2,7 +2,7 @@
 import { Command, Option } from 'commander';
 import { framingForms } from '../framing/notation.ts';
 import { serverOptions, sessionOptions } from '../options.ts';
-import { addTable, envName } from './flags.ts';
+import { addTable, envName, oneMore } from './flags.ts';
 import { addServerTlsFlags } from './tls-flags.ts';
 
 const examples = `Examples:
@@ -45,7 +45,7 @@ export function serveCommand(): Command {
     .addOption(new Option('--handler <handler>').hideHelp())
     .addOption(
       new Option('--listen <address>', 'where to listen; may be given several times (default: tcp://127.0.0.1:7878)')
-        .argParser((value, previous: string[] | undefined) => [...(previous ?? []), value])
+        .argParser(oneMore)
         .env('YODEL_LISTEN'),
     )
     .addOption(new Option('--framing <framing>', framingForms).env('YODEL_FRAMING').default('lines'))
@@ -65,15 +65,10 @@ export function serveCommand(): Command {
     )
     .action(async (_handler, _flags, command: Command) => {
       const { runServe } = await import('./serve.ts');
-      await runServe(await settingsFor(command), async () => {
-        // As the command line, the environment and the file are now.
-        const again = serveCommand()
-          .exitOverride()
-          .configureOutput({ outputError: () => undefined })
-          .action(() => undefined);
-        await again.parseAsync(process.argv.slice(3), { from: 'user' });
-        return await settingsFor(again);
-      });
+      await applyConfigOf(command);
+      // As the command line, the environment and the file are then.
+      const reread = async () => settingsOf(await parseServe(process.argv.slice(3)));
+      await runServe(settingsOf(command), reread);
     });
   addServerTlsFlags(command);
   addAdmissionFlags(command);
@@ -105,10 +100,30 @@ function splitList(text: string): string[] {
   return text.split(/[\s,]+/).filter(Boolean);
 }
 
-/** What a parsed command asks for, with its file. */
-async function settingsFor(command: Command): Promise<ServeSettings> {
-  const config = command.getOptionValue('config') as string | undefined;
-  if (config !== undefined) await (await import('./config.ts')).applyConfig(command, config);
+/**
+ * The command with what these words, the environment and the file of settings say, without serving.
+ *
+ * @param file in place of the one that they name
+ * @throws UsageError, CommanderError
+ */
+export async function parseServe(words: readonly string[], file?: string): Promise<Command> {
+  const command = serveCommand()
+    .exitOverride()
+    .configureOutput({ outputError: () => undefined })
+    .action(() => undefined);
+  await command.parseAsync([...words], { from: 'user' });
+  if (file !== undefined) command.setOptionValue('config', file);
+  await applyConfigOf(command);
+  return command;
+}
+
+async function applyConfigOf(command: Command): Promise<void> {
+  const file = command.getOptionValue('config') as string | undefined;
+  if (file !== undefined) await (await import('./config.ts')).applyConfig(command, file);
+}
+
+/** What a parsed command asks for. */
+function settingsOf(command: Command): ServeSettings {
   const flags: Record<string, unknown> = command.opts();
   const listen = flags.listen as string[] | undefined;
   const fromEnv = command.getOptionValueSource('listen') === 'env';

@@ -1,5 +1,5 @@
 /** `yodel serve --metrics`: what process managers and Prometheus ask for. Loaded only when it is given. */
-import { type Address, isLoopback, parseAddress, TcpAddress } from '../address.ts';
+import { type Address, formatPeer, isLoopback, parseAddress, TcpAddress } from '../address.ts';
 import { serveHealth } from '../metrics/http.ts';
 import { createMetrics } from '../metrics/registry.ts';
 import type { Server } from '../server/server.ts';
@@ -25,7 +25,7 @@ export function prepareMetrics(where: string): PreparedMetrics {
     async serve(server, say) {
       served = server;
       const health = await serveHealth(address, { metrics, isReady: () => !server.closing });
-      say(`metrics at http://${String(health.address).slice('tcp://'.length)}/metrics, also /healthz and /readyz`);
+      say(`metrics at http://${formatPeer(health.address)}/metrics, also /healthz and /readyz`);
       if (!isLoopback(address)) say('everybody who reaches this machine can read the metrics');
       return health;
     },

@@ -2,7 +2,7 @@
 import { constants } from 'node:os';
 import { isatty } from 'node:tty';
 import { type Address, defaultAddress, formatPeer, isLoopback, parseAddress } from '../address.ts';
-import { serverOptions, sessionOptions } from '../options.ts';
+import { serveLimits } from '../options.ts';
 import { type ReloadOptions, type ServeOptions, type Server, serve } from '../server/server.ts';
 import type { Subscriber } from '../telemetry/telemetry.ts';
 import { exitStatus } from './fail.ts';
@@ -107,10 +107,9 @@ export async function runServe(
 
 /** Of what the flags say, that which can be changed while the server runs. All names are given: what is not set is the default. */
 function reloadableOf(flags: Readonly<Record<string, unknown>>): ReloadOptions {
-  const limits = { ...sessionOptions, ...serverOptions };
   return {
-    ...Object.fromEntries(Object.keys(limits).map((name) => [name, undefined])),
-    ...(tableValues(limits, flags) as ReloadOptions),
+    ...Object.fromEntries(Object.keys(serveLimits).map((name) => [name, undefined])),
+    ...(tableValues(serveLimits, flags) as ReloadOptions),
     allow: givenList(flags.allow),
     deny: givenList(flags.deny),
   };
@@ -173,7 +172,7 @@ function welcome(server: Server, handlerName: string, flags: Readonly<Record<str
     const where = String(first) === String(defaultAddress) ? '' : ` ${first}`;
     say(`talk to it from another terminal: yodel connect${where}${netcatHint(first)}; Ctrl-C ends it`);
   }
-  const wanted = Number(flags.maxConnections ?? serverOptions.maxConnections.default);
+  const wanted = Number(flags.maxConnections ?? serveLimits.maxConnections.default);
   if (server.maxConnections < wanted) {
     const what = `${server.maxConnections} connections at once, not ${wanted}`;
     say(`serves at most ${what}: the limit of open files (ulimit -n) allows no more`);

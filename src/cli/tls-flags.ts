@@ -4,7 +4,7 @@ import type { Address } from '../address.ts';
 import type { TlsOptions } from '../transport/transport.ts';
 import { UsageError } from './fail.ts';
 import { readFile } from './files.ts';
-import { envName } from './flags.ts';
+import { envName, oneMore } from './flags.ts';
 
 /** Adds them to a command that connects. */
 export function addTlsFlags(command: Command): void {
@@ -45,7 +45,7 @@ export function addServerTlsFlags(command: Command): void {
       new Option(
         '--sni <name=cert,key>',
         'another certificate for this server name; may be given several times',
-      ).argParser((value, previous: string[] | undefined) => [...(previous ?? []), value]),
+      ).argParser(oneMore),
     )
     .addOption(new Option('--alpn <protocols>', 'agree on one of these protocols, the best first: chat/2,chat/1'))
     .addOption(

@@ -1,7 +1,7 @@
 /** What a process manager and Prometheus ask by HTTP: `/metrics`, `/healthz`, `/readyz`. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { TcpAddress } from '../address.ts';
+import { formatPeer, TcpAddress } from '../address.ts';
 import { systemError } from '../errors.ts';
 import type { Metrics } from './registry.ts';
 
@@ -31,7 +31,7 @@ export async function serveHealth(
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(address.port, address.host, () => resolve(void server.off('error', reject)));
   }).catch((error: unknown) => {
-    throw systemError(`cannot listen on http://${address.host}:${address.port} for metrics`, error);
+    throw systemError(`cannot listen on http://${formatPeer(address)} for metrics`, error);
   });
   const { port } = server.address() as AddressInfo;
   return {

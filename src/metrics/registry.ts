@@ -34,29 +34,28 @@ export function createMetrics(server: () => Server | undefined): Metrics {
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
   for (const [name, [counter, help]] of Object.entries(totals)) {
-    const metric = new Counter({ name, help, registers });
-    onScrape(metric, () => {
-      const now = server();
+    const collect = () => {
       metric.reset();
-      if (now) metric.inc(now.counters[counter] as number);
-    });
+      metric.inc(server()?.counters[counter] ?? 0);
+    };
+    const metric = new Counter({ name, help, registers, collect });
   }
-  const errors = new Counter({
+  new Counter({
     name: 'yodel_errors_total',
     help: 'Errors by code: of peers, handlers and connections that were refused.',
     labelNames: ['code'],
     registers,
-  });
-  onScrape(errors, () => {
-    errors.reset();
-    for (const [code, count] of server()?.counters.errors ?? []) errors.inc({ code }, count);
+    collect() {
+      this.reset();
+      for (const [code, count] of server()?.counters.errors ?? []) this.inc({ code }, count);
+    },
   });
   const gauge = (name: string, help: string, value: (server: Server) => number) => {
-    const metric = new Gauge({ name, help, registers });
-    onScrape(metric, () => {
+    const collect = () => {
       const now = server();
       metric.set(now ? value(now) : 0);
-    });
+    };
+    const metric = new Gauge({ name, help, registers, collect });
   };
   gauge('yodel_connections_open', 'Sessions that are open.', ({ sessions }) => sessions.size);
   gauge('yodel_connections_limit', 'How many may be open.', ({ maxConnections }) => maxConnections);
@@ -73,11 +72,6 @@ export function createMetrics(server: () => Server | undefined): Metrics {
     contentType: registry.contentType,
     text: () => registry.metrics(),
   };
-}
-
-/** Has a metric look at the server when it is read, and not before. */
-function onScrape(metric: object, collect: () => void): void {
-  Object.assign(metric, { collect });
 }
 
 function sum({ sessions }: Server, what: 'queued' | 'unsent'): number {

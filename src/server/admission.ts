@@ -1,5 +1,5 @@
 /** Who may connect: lists of networks, and how many connections and how often from one address. */
-import { type Address, hostOf } from '../address.ts';
+import type { Address } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import { Pace } from '../session/pace.ts';
 import type { AddressList } from '../transport/address-list.ts';
@@ -50,13 +50,13 @@ export class Admission {
   /** Why this peer may not connect now; undefined: it may, and is counted until {@link left}. */
   admit(peer: Address, now: number): YodelError | undefined {
     const { allow, deny, perAddress, rate } = this.#rules;
-    const key = keyOf(peer);
-    if (key === undefined) return undefined;
+    // Who may open the socket's file decides there.
+    if (peer.scheme === 'unix') return undefined;
     if ((allow && !allow.has(peer)) || deny?.has(peer)) {
-      return new YodelError('YODEL_ADDRESS_DENIED', `connections from ${hostOf(peer)} are not allowed`);
+      return new YodelError('YODEL_ADDRESS_DENIED', `connections from ${peer.host} are not allowed`);
     }
     if (perAddress === 0 && rate === 0) return undefined;
-    const visitor = this.#visitorOf(key, now);
+    const visitor = this.#visitorOf(keyOf(peer.host), now);
     if (perAddress > 0 && visitor.open >= perAddress) {
       const text = `there are already ${perAddress} connections from this address, its limit; try again later`;
       return new YodelError('YODEL_TOO_MANY_CONNECTIONS', text);
@@ -70,9 +70,10 @@ export class Admission {
 
   /** A connection that was admitted has ended. */
   left(peer: Address, now: number): void {
-    const key = keyOf(peer);
-    const visitor = key === undefined ? undefined : this.#visitors.get(key);
-    if (key === undefined || !visitor) return;
+    if (peer.scheme === 'unix' || this.#visitors.size === 0) return;
+    const key = keyOf(peer.host);
+    const visitor = this.#visitors.get(key);
+    if (!visitor) return;
     if (visitor.open > 0) visitor.open--;
     if (isForgotten(visitor, now)) this.#visitors.delete(key);
   }
@@ -101,12 +102,10 @@ function isForgotten({ open, pace }: Visitor, now: number): boolean {
 
 /**
  * What counts as one address: an IPv4 address, or the first 64 bits of an IPv6 one, for that is the least that one customer
- * gets (RFC 6177). A Unix socket's peers have none, and are not counted.
+ * gets (RFC 6177).
  */
-function keyOf(peer: Address): string | undefined {
-  const host = hostOf(peer);
-  if (host === undefined || !host.includes(':')) return host;
-  return networkOf(host);
+function keyOf(host: string): string {
+  return host.includes(':') ? networkOf(host) : host;
 }
 
 /** The first 64 bits of an IPv6 address, whatever way it is written. */

@@ -9,6 +9,7 @@ import {
   resolveOptions,
   type ServerLimits,
   type SessionLimits,
+  serveLimits,
   serverOptions,
   sessionOptions,
 } from '../options.ts';
@@ -125,15 +126,10 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
 const knownOptions = [
   ...['handler', 'listen', 'framing', 'encoding', 'signal', 'telemetry', 'transport', 'clock'],
   ...['tls', 'origins', 'allow', 'deny', 'proxyProtocol'],
-  ...Object.keys(sessionOptions),
-  ...Object.keys(serverOptions),
+  ...Object.keys(serveLimits),
 ];
 
-const reloadable = [
-  ...['handler', 'tls', 'allow', 'deny'],
-  ...Object.keys(sessionOptions),
-  ...Object.keys(serverOptions),
-];
+const reloadable = [...['handler', 'tls', 'allow', 'deny'], ...Object.keys(serveLimits)];
 
 class MessageServer implements Server {
   #options: ServeOptions;

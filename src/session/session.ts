@@ -423,13 +423,15 @@ export class ServerSession implements Session, Receiver {
    */
   async #await(first: Promise<Reply>, messages = 1): Promise<void> {
     this.#waiting = true;
+    let answered = messages;
     let pending: Promise<Reply> | undefined = first;
     while (pending) {
       // What was answered before does not wait for what is slow.
       this.#turnSoon();
       try {
         const reply: Reply = await pending;
-        if (this.#settings.telemetry.timed) this.#tellHandled(messages);
+        // A greeting answers none.
+        if (this.#settings.telemetry.timed && answered > 0) this.#tellHandled(answered);
         if (this.#state === 'closed') return;
         if (!this.ended) this.#outbox.reply(reply, this.#asked);
       } catch (thrown) {
@@ -437,6 +439,7 @@ export class ServerSession implements Session, Receiver {
         this.#handlerFailed(thrown);
       }
       this.#asked = undefined;
+      answered = 1;
       if (this.#outbox.isFull) this.#flush();
       pending = this.#outbox.blocked ? undefined : this.#handleMessages();
     }

@@ -6,6 +6,7 @@ import * as net from 'node:net';
 import * as tls from 'node:tls';
 import type { TlsAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
+import { longestDuration } from '../options.ts';
 import { whenConnected } from './node.ts';
 import type { CertificateAndKey, Connection, DialOptions, Security, ServerTls, TlsOptions } from './transport.ts';
 
@@ -93,7 +94,7 @@ export class TlsDoor {
       allowHalfOpen: true,
       ...contextOptions(options, clientCa),
       // What stands before the first message has one time for all of it, and that is kept elsewhere.
-      handshakeTimeout: longestTimer,
+      handshakeTimeout: longestDuration,
       requestCert: this.#isAsked,
       rejectUnauthorized: this.#isAsked,
       ...(alpn ? { ALPNProtocols: [...alpn] } : {}),
@@ -143,6 +144,17 @@ export class TlsDoor {
   }
 }
 
+/** One text for all that OpenSSL says of a certificate that no authority vouches for. */
+function forUntrusted(text: string): Record<string, string> {
+  return {
+    DEPTH_ZERO_SELF_SIGNED_CERT: text,
+    SELF_SIGNED_CERT_IN_CHAIN: text,
+    UNABLE_TO_VERIFY_LEAF_SIGNATURE: text,
+    UNABLE_TO_GET_ISSUER_CERT: text,
+    UNABLE_TO_GET_ISSUER_CERT_LOCALLY: text,
+  };
+}
+
 /** What the two sides agreed on. */
 export function securityOf(socket: tls.TLSSocket): Security {
   const { subject } = (socket.authorized ? socket.getPeerCertificate() : undefined) ?? {};
@@ -169,9 +181,6 @@ function keyOf({ remoteAddress, remotePort }: net.Socket): string {
   return `${remoteAddress}|${remotePort}`;
 }
 
-/** Timers take 32-bit milliseconds. */
-const longestTimer = 2_147_483_647;
-
 /** What a server says of a client with which it could not agree. */
 function whyNoHandshake(error: Error): string {
   const { code = '' } = error as { code?: string };
@@ -181,19 +190,14 @@ function whyNoHandshake(error: Error): string {
 
 const untrustedClient = 'its certificate comes from nobody that is trusted';
 
+/** What differs in what a server says of its client from {@link tlsErrors}. */
 const handshakeErrors: Readonly<Record<string, string>> = {
+  ...forUntrusted(untrustedClient),
   ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: 'it showed no certificate',
   ERR_SSL_HTTP_REQUEST: 'it speaks HTTP without TLS',
   ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS',
-  ERR_SSL_UNSUPPORTED_PROTOCOL: 'it speaks no version of TLS from 1.2 on',
   ERR_SSL_NO_APPLICATION_PROTOCOL: 'it offers none of the protocols (ALPN)',
   ERR_SSL_NO_SHARED_CIPHER: 'it offers no cipher that is good enough',
-  DEPTH_ZERO_SELF_SIGNED_CERT: untrustedClient,
-  SELF_SIGNED_CERT_IN_CHAIN: untrustedClient,
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrustedClient,
-  UNABLE_TO_GET_ISSUER_CERT: untrustedClient,
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrustedClient,
-  CERT_HAS_EXPIRED: 'its certificate has expired',
   ECONNRESET: 'it broke off',
 };
 
@@ -204,11 +208,7 @@ const noTls = 'what answers there does not speak TLS';
 
 /** How OpenSSL's and BoringSSL's codes read in yodel. */
 const tlsErrors: Readonly<Record<string, string>> = {
-  DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
-  SELF_SIGNED_CERT_IN_CHAIN: untrusted,
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
-  UNABLE_TO_GET_ISSUER_CERT: untrusted,
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
+  ...forUntrusted(untrusted),
   CERT_HAS_EXPIRED: 'its certificate has expired',
   CERT_NOT_YET_VALID: 'its certificate is not valid yet',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name: say which one is right with --servername',

@@ -35,6 +35,7 @@ export class WebSocketDoor {
       // A few bytes could become gigabytes, and each connection would keep a window for it.
       perMessageDeflate: false,
       maxPayload: options.maxMessageLength,
+      // Its types do not have it yet.
       ...{ maxFragments: mostFragments },
     });
     this.#http = createServer({ maxHeaderSize: longestRequest }, (request) => {

@@ -109,6 +109,17 @@ describe('a subscriber is told, in order', () => {
     expect(peer.text).toBe('now\nthere\nthen\n');
   });
 
+  it('but not of a greeting as of a message', async () => {
+    const { told, telemetry } = recorder();
+    const handler = { open: async () => 'welcome', message: async ({ text }: { text: string }) => text };
+    const scene = await Scene.open({ telemetry, handler });
+    await scene.passes(1000);
+    const peer = await scene.connect();
+    await peer.says('a\nb\n');
+    expect(peer.text).toBe('welcome\na\nb\n');
+    expect(told.filter((text) => text.startsWith('handled'))).toEqual(['handled 1 1 0', 'handled 1 1 0']);
+  });
+
   it('of a session that is closed with its counts', async () => {
     const views: Partial<SessionView>[] = [];
     const scene = await Scene.open({
