@@ -31,6 +31,7 @@ export const errorCodes = {
   YODEL_IDLE_TIMEOUT: 'The peer sent nothing for idleTimeout.',
   YODEL_MESSAGE_TIMEOUT: 'The peer did not finish a message within messageTimeout of its first byte.',
   YODEL_DRAIN_TIMEOUT: 'The peer took none of its replies for drainTimeout.',
+  YODEL_TOO_MANY_PENDING_BYTES: 'All sessions together held more than maxPendingBytes, and this one the most of them.',
   YODEL_SHUTDOWN_TIMEOUT: 'The session was not done within shutdownTimeout of the shutdown.',
   YODEL_RATE_EXCEEDED: 'The peer sent more messages than `rate` allows, and ratePolicy is "close".',
   YODEL_TOO_MANY_CONNECTIONS: 'The server already serves maxConnections connections.',

@@ -150,6 +150,14 @@ export const serverOptions = {
     summary: "How often one address may connect, in connections a second, with a burst of one second's worth.",
     reason: 'As for maxConnectionsPerAddress; a connection that was refused costs little.',
   },
+  /** How many bytes may wait in all sessions together; above 3/4 of it greedy peers are not read, above it they are broken off. */
+  maxPendingBytes: {
+    kind: 'size',
+    default: 268_435_456,
+    summary:
+      'How many bytes may wait in all sessions together; above 3/4 of it greedy peers are not read, above it they are broken off.',
+    reason: 'A fraction of the memory of a small machine, and a thousand times what one ordinary session may hold.',
+  },
   /** How long what stands before the first message may take: TLS, WebSocket, a PROXY header. */
   handshakeTimeout: {
     kind: 'duration',

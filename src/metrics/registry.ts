@@ -61,6 +61,11 @@ export function createMetrics(server: () => Server | undefined): Metrics {
   gauge('yodel_connections_limit', 'How many may be open.', ({ maxConnections }) => maxConnections);
   gauge('yodel_queued_bytes', 'Bytes of messages that wait for their handler.', (now) => sum(now, 'queued'));
   gauge('yodel_unsent_bytes', 'Bytes of replies that peers have not taken yet.', (now) => sum(now, 'unsent'));
+  gauge(
+    'yodel_pending_bytes',
+    'All bytes that wait, those of unfinished messages too: what maxPendingBytes limits.',
+    ({ pendingBytes }) => pendingBytes,
+  );
   const handled = new Histogram({
     name: 'yodel_handler_seconds',
     help: 'How long the handler took, of each call; for "batch" handlers a call is one batch.',

@@ -13,6 +13,7 @@ import {
   serverOptions,
   sessionOptions,
 } from '../options.ts';
+import { Ceiling } from '../session/ceiling.ts';
 import { type Clock, realClock } from '../session/clock.ts';
 import { type Handler, resolveHandler, type Session } from '../session/handler.ts';
 import { ServerSession, type SessionSettings } from '../session/session.ts';
@@ -75,6 +76,8 @@ export interface Server extends AsyncDisposable {
    * files allows.
    */
   readonly maxConnections: number;
+  /** Bytes that wait in all sessions together, which the option `maxPendingBytes` limits: of messages, finished or not, and of replies. */
+  readonly pendingBytes: number;
   /** Counts since the server began. */
   readonly counters: Readonly<Counters>;
   /** True from when it was told to close. */
@@ -138,6 +141,7 @@ class MessageServer implements Server {
   /** Of sessions that begin now. */
   #settings: SessionSettings;
   readonly #telemetry = new Telemetry();
+  readonly #ceiling: Ceiling;
   readonly #refusals: Refusals;
   readonly #admission: Admission;
   readonly #ways: Pick<ListenOptions, 'tls' | 'webSocket' | 'proxies'>;
@@ -160,6 +164,7 @@ class MessageServer implements Server {
     this.#options = options;
     this.#limits = resolveOptions(serverOptions, options);
     this.#capacity = capacityFor(this.#limits.maxConnections, descriptorLimit());
+    this.#ceiling = new Ceiling(this.#limits.maxPendingBytes);
     this.#settings = this.#settingsOf(options);
     const { clock, framing, limits } = this.#settings;
     this.#refusals = new Refusals(clock, framing, limits.lingerTimeout, this.#capacity.refusals);
@@ -179,6 +184,7 @@ class MessageServer implements Server {
       limits: resolveOptions(sessionOptions, options),
       telemetry: this.#telemetry,
       clock: options.clock ?? realClock,
+      ceiling: this.#ceiling,
     };
   }
 
@@ -192,6 +198,10 @@ class MessageServer implements Server {
 
   get maxConnections(): number {
     return this.#capacity.connections;
+  }
+
+  get pendingBytes(): number {
+    return this.#ceiling.total;
   }
 
   get counters(): Readonly<Counters> {
@@ -261,6 +271,7 @@ class MessageServer implements Server {
     this.#settings = settings;
     this.#capacity = capacityFor(limits.maxConnections, descriptorLimit());
     this.#admission.follow(rules);
+    this.#ceiling.follow(limits.maxPendingBytes);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

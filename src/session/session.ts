@@ -20,6 +20,7 @@ import type { SessionLimits } from '../options.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Connection, Receiver, Security } from '../transport/transport.ts';
 import { Alarm } from './alarm.ts';
+import type { Ceiling, Holder } from './ceiling.ts';
 import type { Clock } from './clock.ts';
 import { tellError } from './error-reply.ts';
 import type { HandlerObject, Reply, Session } from './handler.ts';
@@ -35,6 +36,7 @@ export interface SessionSettings {
   readonly limits: SessionLimits;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
+  readonly ceiling: Ceiling;
 }
 
 type State = 'open' | 'finishing' | 'ending' | 'closed';
@@ -47,11 +49,13 @@ type State = 'open' | 'finishing' | 'ending' | 'closed';
 const drainReadLimit = 33_554_432;
 
 /** The server's side of one connection. */
-export class ServerSession implements Session, Receiver {
+export class ServerSession implements Session, Receiver, Holder {
   readonly id: number;
   readonly peer: Address;
   messagesReceived = 0;
   bytesReceived = 0;
+  /** @internal Bytes that wait on account of this session, as the ceiling of all sessions knows it. */
+  held = 0;
 
   readonly #connection: Connection;
   readonly #settings: SessionSettings;
@@ -76,6 +80,8 @@ export class ServerSession implements Session, Receiver {
   /** A handler's promise is pending. */
   #waiting = false;
   #paused = false;
+  /** All sessions together hold too much, and this one is among the greedy: its peer is not read. */
+  #restrained = false;
   #turnDue = false;
   /** While draining: bytes read since, and how long it may go on. -1 when not. */
   #drainRead = -1;
@@ -139,7 +145,7 @@ export class ServerSession implements Session, Receiver {
   }
 
   get queued(): number {
-    return this.#intake.bytes;
+    return this.#intake.bytes + (this.#current?.byteLength ?? 0);
   }
 
   get messagesSent(): number {
@@ -192,6 +198,7 @@ export class ServerSession implements Session, Receiver {
     this.#dropInput();
     this.#outbox.clear();
     this.#connection.abort();
+    this.#hold(0);
   }
 
   /** Takes no new input beyond what has arrived by now, answers all of it, and ends. Reads for `withinMs` at the most. */
@@ -208,6 +215,24 @@ export class ServerSession implements Session, Receiver {
     if (this.#isDone) return this.#connection.release();
     this.#error ??= error;
     this.abort();
+  }
+
+  /** @internal */
+  get owes(): boolean {
+    return this.queued + this.unsent > 0;
+  }
+
+  /** @internal */
+  restrain(restrained: boolean): void {
+    this.#restrained = restrained;
+    // Not from within the turn of another session.
+    this.#turnSoon();
+  }
+
+  /** @internal */
+  giveUp(error: YodelError): void {
+    this.breakOff(error);
+    this.#hold(0);
   }
 
   /** @internal */
@@ -245,6 +270,7 @@ export class ServerSession implements Session, Receiver {
     this.#lastActive = this.#lastTaken;
     this.#lingerUntil = this.#lastTaken + this.#settings.limits.lingerTimeout;
     if (this.#outbox.taken()) this.#turn();
+    else this.#tellHeld();
   }
 
   /** @internal */
@@ -256,6 +282,7 @@ export class ServerSession implements Session, Receiver {
     this.#outbox.clear();
     this.#outbox.letWaitersOn();
     this.#alarm.cancel();
+    this.#hold(0);
     telemetry.counters.connectionsOpen--;
     if (this.#error) telemetry.countError(this.#error);
     if (telemetry.watched) telemetry.emit('closed', this, this.#error);
@@ -566,13 +593,26 @@ export class ServerSession implements Session, Receiver {
     this.#flush();
     const behind = this.#outbox.blocked || this.#intake.bytes > this.#settings.limits.highWaterMark;
     // Once no input is taken any more it is still read, and dropped: unread bytes would make the closing a reset.
-    const pause = behind && this.#state === 'open';
+    const pause = (behind || this.#restrained) && this.#state === 'open';
     if (pause !== this.#paused) {
       this.#paused = pause;
       if (pause) this.#connection.pause();
       else this.#readOn();
     }
     this.#alarm.set(this.#nextDeadline());
+    this.#tellHeld();
+  }
+
+  /** Tells the ceiling of all sessions what waits here. */
+  #tellHeld(): void {
+    this.#hold(this.#intake.pending + this.queued + this.unsent);
+  }
+
+  #hold(bytes: number): void {
+    const before = this.held;
+    if (bytes === before) return;
+    this.held = bytes;
+    this.#settings.ceiling.changed(this, before);
   }
 
   #readOn(): void {

@@ -1,0 +1,182 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { YodelError } from '../../src/errors.ts';
+import { Ceiling, type Holder } from '../../src/session/ceiling.ts';
+import type { Session } from '../../src/session/handler.ts';
+import { settled } from '../support/fake-clock.ts';
+import type { Peer } from './peer.ts';
+import { Scene } from './scene.ts';
+
+const limit = 100_000;
+const network = { capacity: 500, chunkSize: 1000 };
+
+/** A server whose sessions are told how they ended. */
+async function crowd(size: number, options: Parameters<typeof Scene.open>[0] = {}) {
+  const ends: { readonly session: Session; readonly code: string | undefined }[] = [];
+  const telemetry = {
+    closed: (session: unknown, error: YodelError | undefined) =>
+      void ends.push({ session: session as Session, code: error?.code }),
+  };
+  const scene = await Scene.open({ network, maxPendingBytes: limit, telemetry, ...options });
+  const peers: Peer[] = [];
+  for (let count = 0; count < size; count++) peers.push(await scene.connect());
+  return { scene, peers, sessions: [...scene.server.sessions] as Session[], ends };
+}
+
+describe('above maxPendingBytes', () => {
+  it('the session that holds most is broken off, and the others go on', async () => {
+    const { scene, peers, sessions, ends } = await crowd(3, { drainTimeout: 0 });
+    for (const peer of peers) peer.connection.pause();
+    sessions[0]?.send('a'.repeat(30_000));
+    sessions[1]?.send('b'.repeat(40_000));
+    await scene.passes(1);
+    expect(ends).toEqual([]);
+    sessions[2]?.send('c'.repeat(35_000));
+    await scene.passes(1);
+    expect(ends).toEqual([{ session: sessions[1], code: 'YODEL_TOO_MANY_PENDING_BYTES' }]);
+    expect(scene.server.pendingBytes).toBeLessThanOrEqual(limit);
+    for (const peer of peers) peer.connection.resume();
+    await peers[0]?.until(() => peers[0]?.text === `${'a'.repeat(30_000)}\n`);
+    await peers[2]?.until(() => peers[2]?.text === `${'c'.repeat(35_000)}\n`);
+    expect(scene.server.counters.errors.get('YODEL_TOO_MANY_PENDING_BYTES')).toBe(1);
+  });
+
+  it('says how much that was', async () => {
+    const said: (string | undefined)[] = [];
+    const { scene, peers, sessions } = await crowd(1, {
+      drainTimeout: 0,
+      telemetry: { closed: (_, error) => void said.push(error?.message) },
+    });
+    peers[0]?.connection.pause();
+    sessions[0]?.send('x'.repeat(limit + 1000));
+    await scene.passes(1);
+    expect(said[0]).toMatch(
+      /^held \d+ bytes, more than any other, when all together passed maxPendingBytes \(100000\)$/,
+    );
+  });
+
+  it('unfinished messages count as well', async () => {
+    const { scene, peers, ends } = await crowd(12, { maxMessageLength: 10_000, maxPendingBytes: 50_000 });
+    for (const peer of peers) await peer.says('x'.repeat(9_000));
+    expect(scene.server.pendingBytes).toBeLessThanOrEqual(50_000);
+    expect(new Set(ends.map(({ code }) => code))).toEqual(new Set(['YODEL_TOO_MANY_PENDING_BYTES']));
+    const left = peers.filter(({ closed }) => !closed);
+    expect(left.length).toBeGreaterThanOrEqual(5);
+    for (const peer of left) await peer.says('\n');
+    for (const peer of left) await peer.until(() => peer.text === `${'x'.repeat(9_000)}\n`);
+  });
+
+  it('messages that wait for a slow handler count as well', async () => {
+    const { scene, peers, sessions } = await crowd(1, { handler: () => new Promise(() => undefined) });
+    await peers[0]?.says('hello\n'.repeat(100));
+    expect(sessions[0]?.queued).toBe(6 * 99);
+    expect(scene.server.pendingBytes).toBe(6 * 99);
+  });
+});
+
+const patient = { messageTimeout: 0, drainTimeout: 0 };
+
+/** Peers that do not read, with 8,000 bytes for each. */
+async function fill(peers: readonly Peer[], sessions: readonly Session[]): Promise<void> {
+  for (const [index, peer] of peers.entries()) {
+    peer.connection.pause();
+    sessions[index]?.send('x'.repeat(8_500));
+    await settled();
+  }
+}
+
+describe('above three quarters of it', () => {
+  it('whoever comes to hold more than the average is not read until it is owed nothing', async () => {
+    const { peers, sessions, ends } = await crowd(12, { highWaterMark: 50_000, ...patient });
+    const greedy = peers[10];
+    const modest = peers[11];
+    await fill(peers.slice(0, 10), sessions);
+    greedy?.connection.pause();
+    await greedy?.says('hello\n'.repeat(2500));
+    expect(sessions[10]?.bytesReceived).toBeLessThan(12_000);
+    // Who holds little is read, and answered.
+    expect(await modest?.says('hello\n')).toBe('hello\n');
+    greedy?.connection.resume();
+    await greedy?.until(() => greedy.size === 6 * 2500);
+    expect(ends).toEqual([]);
+  });
+
+  it('nor when half of it is free again', async () => {
+    const { peers, sessions, ends } = await crowd(11, { highWaterMark: 50_000, ...patient });
+    const greedy = peers[10];
+    await fill(peers.slice(0, 10), sessions);
+    greedy?.connection.pause();
+    await greedy?.says('hello\n'.repeat(2500));
+    expect(sessions[10]?.bytesReceived).toBeLessThan(12_000);
+    for (const peer of peers.slice(0, 10)) peer.connection.resume();
+    await greedy?.says('hello\n');
+    expect(sessions[10]?.bytesReceived).toBe(6 * 2501);
+    expect(ends).toEqual([]);
+  });
+
+  it('a message can always be finished', async () => {
+    const { peers, sessions, ends } = await crowd(11, { maxMessageLength: 30_000, ...patient });
+    await fill(peers.slice(0, 10), sessions);
+    await peers[10]?.says('y'.repeat(15_000));
+    await peers[10]?.says('\n');
+    await peers[10]?.until(() => peers[10]?.size === 15_001);
+    expect(ends).toEqual([]);
+  });
+});
+
+it('a reload changes it', async () => {
+  const { scene, peers, sessions, ends } = await crowd(2, { drainTimeout: 0 });
+  for (const peer of peers) peer.connection.pause();
+  sessions[0]?.send('x'.repeat(50_000));
+  await scene.passes(1);
+  scene.server.reload({ maxPendingBytes: 40_000 });
+  sessions[1]?.send('y'.repeat(1_000));
+  await scene.passes(1);
+  expect(ends).toHaveLength(1);
+});
+
+describe('whatever sessions come to hold', () => {
+  class Model implements Holder {
+    held = 0;
+    owes = false;
+    restrained = false;
+    readonly #ceiling: Ceiling;
+
+    constructor(ceiling: Ceiling) {
+      this.#ceiling = ceiling;
+    }
+
+    holds(bytes: number, owes = bytes % 2 === 1): void {
+      this.owes = owes;
+      const before = this.held;
+      this.held = bytes;
+      this.#ceiling.changed(this, before);
+    }
+
+    restrain(restrained: boolean): void {
+      this.restrained = restrained;
+    }
+
+    giveUp(): void {
+      this.holds(0);
+    }
+  }
+
+  it('the sum is right, never above the limit, and nobody is restrained below half of it', () => {
+    const change = fc.record({ who: fc.nat(4), bytes: fc.nat(120) });
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 50 }), (changes) => {
+        const ceiling = new Ceiling(100);
+        const all = Array.from({ length: 5 }, () => new Model(ceiling));
+        for (const { who, bytes } of changes) {
+          all[who]?.holds(bytes);
+          const sum = all.reduce((total, { held }) => total + held, 0);
+          expect(ceiling.total).toBe(sum);
+          expect(sum).toBeLessThanOrEqual(100);
+          if (sum < 50) expect(all.filter(({ restrained }) => restrained)).toEqual([]);
+          expect(all.filter(({ restrained, owes }) => restrained && !owes)).toEqual([]);
+        }
+      }),
+    );
+  });
+});
