@@ -33,6 +33,16 @@ export interface ServeOptions extends WireOptions, OptionalValues<SessionLimits>
   readonly handler?: Handler | undefined;
   /** Where to listen: one address or several. Default `tcp://127.0.0.1:7878`. */
   readonly listen?: Address | string | number | readonly (Address | string | number)[] | undefined;
+  /**
+   * Sockets that listen already, such as systemd passes: descriptors of this process, one for each address of `listen`, in
+   * order. Default: none; the server makes its own.
+   */
+  readonly descriptors?: readonly number[] | undefined;
+  /**
+   * Whether other processes that say so too may listen at the same TCP ports (`SO_REUSEPORT`); the operating system shares
+   * new connections out among them. Default: no.
+   */
+  readonly reusePort?: boolean | undefined;
   /** What `tls://` and `wss://` need: a certificate and its key, and whom to trust. */
   readonly tls?: ServerTls | undefined;
   /**
@@ -116,7 +126,7 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
   refuseUnknown(options, knownOptions, 'serve()');
   options.signal?.throwIfAborted();
   const server = new MessageServer(options);
-  await server.listen(addressesOf(options.listen), options.transport ?? runtimeTransport);
+  await server.listen(addressesOf(options), options.transport ?? runtimeTransport);
   const abort = () => void server.close();
   options.signal?.addEventListener('abort', abort, { once: true });
   void server.closed.then(() => options.signal?.removeEventListener('abort', abort));
@@ -128,7 +138,7 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
 
 const knownOptions = [
   ...['handler', 'listen', 'framing', 'encoding', 'signal', 'telemetry', 'transport', 'clock'],
-  ...['tls', 'origins', 'allow', 'deny', 'proxyProtocol'],
+  ...['descriptors', 'reusePort', 'tls', 'origins', 'allow', 'deny', 'proxyProtocol'],
   ...Object.keys(serveLimits),
 ];
 
@@ -144,7 +154,7 @@ class MessageServer implements Server {
   readonly #ceiling: Ceiling;
   readonly #refusals: Refusals;
   readonly #admission: Admission;
-  readonly #ways: Pick<ListenOptions, 'tls' | 'webSocket' | 'proxies'>;
+  readonly #ways: Pick<ListenOptions, 'tls' | 'webSocket' | 'proxies' | 'reusePort'>;
   readonly #sessions = new Set<ServerSession>();
   /** Connections that are still agreeing on TLS or WebSocket. */
   #arriving = 0;
@@ -171,6 +181,7 @@ class MessageServer implements Server {
     this.#admission = new Admission(rulesOf(options, this.#limits));
     this.#ways = {
       tls: options.tls,
+      reusePort: options.reusePort,
       webSocket: { maxMessageLength: limits.maxMessageLength, origins: options.origins ?? [] },
       proxies: listOf('proxyProtocol', options.proxyProtocol),
     };
@@ -218,9 +229,10 @@ class MessageServer implements Server {
 
   async listen(addresses: readonly Address[], transport: Transport): Promise<void> {
     try {
-      for (const address of addresses) {
+      for (const [index, address] of addresses.entries()) {
         const listener = await transport.listen(address, {
           ...this.#ways,
+          descriptor: this.#options.descriptors?.[index],
           backlog: this.#limits.backlog,
           handshakeTimeout: this.#limits.handshakeTimeout,
           arrive: (peer) => this.#arrive(peer),
@@ -408,9 +420,13 @@ function listOf(option: string, entries: readonly string[] | undefined): Address
   return entries && entries.length > 0 ? new AddressList(option, entries) : undefined;
 }
 
-function addressesOf(listen: ServeOptions['listen']): Address[] {
+function addressesOf({ listen, descriptors }: ServeOptions): Address[] {
   const all = Array.isArray(listen) ? (listen as readonly (Address | string | number)[]) : [listen ?? defaultAddress];
   if (all.length === 0)
     throw new YodelError('YODEL_INVALID_OPTION', 'the option "listen" is empty; leave it out for the default');
+  if (descriptors && descriptors.length !== all.length) {
+    const text = `there are ${descriptors.length} descriptors for ${all.length} addresses; each address takes one`;
+    throw new YodelError('YODEL_INVALID_OPTION', text);
+  }
   return all.map((one) => (typeof one === 'object' ? (one as Address) : parseAddress(one as string | number)));
 }

@@ -27,7 +27,7 @@ export async function listenForArrivals(address: Address, options: ListenOptions
   const tls = isSecure && options.tls ? new TlsDoor(options.tls) : undefined;
   const isWeb = scheme === 'ws' || scheme === 'wss';
   const webSocket = isWeb && options.webSocket ? new WebSocketDoor(address, options.webSocket) : undefined;
-  await removeStaleSocket(address, nodeTransport.connect);
+  if (options.descriptor === undefined) await removeStaleSocket(address, nodeTransport.connect);
   const underWay = new Set<net.Socket>();
   const came = (socket: net.Socket) => {
     underWay.add(socket);

@@ -38,7 +38,10 @@ interface BunHandlers {
 type BunAddress = { readonly unix: string } | { readonly hostname: string; readonly port: number };
 
 declare const Bun: {
-  listen(options: BunAddress & { allowHalfOpen: true; socket: BunHandlers }): { port: number; stop(): void };
+  listen(options: BunAddress & { reusePort: boolean; allowHalfOpen: true; socket: BunHandlers }): {
+    port: number;
+    stop(): void;
+  };
   connect(options: BunAddress & { allowHalfOpen: true; socket: BunHandlers }): Promise<BunSocket>;
 };
 
@@ -225,7 +228,7 @@ async function connect(address: Address, { signal }: { signal?: AbortSignal | un
   return await opened.promise.finally(() => signal?.removeEventListener('abort', aborted));
 }
 
-async function listen(address: Address, { accept }: ListenOptions): Promise<Listener> {
+async function listen(address: Address, { accept, reusePort = false }: ListenOptions): Promise<Listener> {
   await removeStaleSocket(address, connect);
   const open = (socket: BunSocket) => {
     const connection = connectionOf(socket, address);
@@ -233,7 +236,7 @@ async function listen(address: Address, { accept }: ListenOptions): Promise<List
     connection.awaitStart();
   };
   try {
-    const listener = Bun.listen({ ...placeOf(address), allowHalfOpen: true, socket: { ...events, open } });
+    const listener = Bun.listen({ ...placeOf(address), reusePort, allowHalfOpen: true, socket: { ...events, open } });
     return {
       address: address.scheme === 'unix' ? address : new TcpAddress(address.host, listener.port),
       close: async () => listener.stop(),

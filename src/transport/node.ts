@@ -1,7 +1,7 @@
 /** TCP and Unix sockets by `node:net`. */
 import * as net from 'node:net';
 import { type Address, TcpAddress, TlsAddress, type UnixAddress, WebSocketAddress } from '../address.ts';
-import { systemError } from '../errors.ts';
+import { systemError, YodelError } from '../errors.ts';
 import { Queue } from '../queue.ts';
 import { lendReads, readBuffer, readsCanBeLent } from './lent-reads.ts';
 import type { Connection, DialOptions, Listener, ListenOptions, Receiver, Security, Transport } from './transport.ts';
@@ -263,7 +263,8 @@ export async function whenConnected(
 }
 
 async function listen(address: Address, options: ListenOptions): Promise<Listener> {
-  await Promise.all([removeStaleSocket(address, connect), learnWhetherToLend()]);
+  if (options.descriptor === undefined) await removeStaleSocket(address, connect);
+  await learnWhetherToLend();
   return await listenBy(address, options, (socket) => options.accept(connectionOf(socket, address)));
 }
 
@@ -274,29 +275,64 @@ async function listen(address: Address, options: ListenOptions): Promise<Listene
  */
 export async function listenBy(
   address: Address,
-  { backlog, failed }: ListenOptions,
+  { backlog, failed, descriptor, reusePort }: ListenOptions,
   came: (socket: net.Socket) => void,
 ): Promise<Listener> {
   const listening = net.createServer({ allowHalfOpen: true, noDelay: true }, came);
-  const at =
-    address.scheme === 'unix' ? { path: address.path, backlog } : { host: address.host, port: address.port, backlog };
+  const fresh =
+    address.scheme === 'unix' ? { path: address.path } : { host: address.host, port: address.port, reusePort };
+  const at = descriptor === undefined ? { ...fresh, backlog } : { fd: descriptor };
   await new Promise<void>((resolve, reject) => {
     listening.once('error', reject).listen(at, () => {
       listening.off('error', reject).on('error', failed);
       resolve();
     });
   }).catch((error: unknown) => {
-    throw whyNotListening(address, error);
+    if (descriptor === undefined) throw whyNotListening(address, error);
+    throw systemError(`cannot listen on ${address} with descriptor ${descriptor}`, error);
   });
-  return {
-    address: address.scheme === 'unix' ? address : placed(address, listening.address() as net.AddressInfo),
-    close: () =>
-      new Promise((resolve) => {
-        // Node calls back when the last connection has gone, but the address is free as soon as the handle is closed.
-        listening.close();
-        setImmediate(resolve);
-      }),
-  };
+  const close = () =>
+    new Promise<void>((resolve) => {
+      // Node calls back when the last connection has gone, but the address is free as soon as the handle is closed.
+      listening.close();
+      setImmediate(resolve);
+    });
+  try {
+    const found = listening.address();
+    return {
+      address: descriptor === undefined ? foundAt(address, found) : passedAt(address, found, descriptor),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+type Found = ReturnType<net.Server['address']>;
+
+function foundAt(address: Address, found: Found): Address {
+  return address.scheme === 'unix' ? address : placed(address, found as net.AddressInfo);
+}
+
+/**
+ * Where a descriptor listens that somebody else has made: it must be where it was said to be, or clients would meet what is
+ * not meant for them. A Unix socket does not tell its path, so there the kind has to do.
+ *
+ * @throws YodelError `YODEL_INVALID_OPTION`
+ */
+function passedAt(address: Address, found: Found, descriptor: number): Address {
+  const port = (found as net.AddressInfo | null)?.port;
+  if (
+    address.scheme === 'unix' ? port === undefined : port === address.port || (port !== undefined && address.port === 0)
+  )
+    return foundAt(address, found);
+  const where = port === undefined ? 'is a Unix socket' : `listens on ${foundText(found as net.AddressInfo)}`;
+  throw new YodelError('YODEL_INVALID_OPTION', `descriptor ${descriptor} ${where}, not on ${address}`);
+}
+
+function foundText({ address, port }: net.AddressInfo): string {
+  return String(new TcpAddress(address, port));
 }
 
 /** The connection of a socket that was accepted at `address`, or has connected to it. */

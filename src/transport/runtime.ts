@@ -24,6 +24,8 @@ async function connect(address: Address, options: DialOptions = {}): Promise<Con
 
 async function listen(address: Address, options: ListenOptions): Promise<Listener> {
   const isPlain = address.scheme === 'tcp' || address.scheme === 'unix';
-  if (isPlain && !options.proxies) return await socketTransport.listen(address, options);
+  // Bun.listen takes no descriptor.
+  const transport = options.descriptor === undefined ? socketTransport : nodeTransport;
+  if (isPlain && !options.proxies) return await transport.listen(address, options);
   return await (await import('./arrival.ts')).listenForArrivals(address, options);
 }

@@ -100,6 +100,10 @@ export interface Listener {
 export interface ListenOptions {
   /** How long the queue of connections not yet accepted may get. */
   readonly backlog: number;
+  /** Whether other processes that say so too may listen at the same port; the operating system shares connections out. */
+  readonly reusePort?: boolean | undefined;
+  /** A descriptor of this process that listens at the address already. Then `backlog` and `reusePort` are its maker's business. */
+  readonly descriptor?: number | undefined;
   /** Called for each connection, which does nothing before its `start`. */
   readonly accept: (connection: Connection) => void;
   /** Called when accepting fails; the listener goes on. */
