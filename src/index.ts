@@ -28,5 +28,5 @@ export type { ClientLimits, ReconnectLimits, ServerLimits, SessionLimits } from 
 export { type ReloadOptions, type ServeOptions, type Server, serve } from './server/server.ts';
 export type { Handler, HandlerObject, MessageHandler, Reply, Session } from './session/handler.ts';
 export type { WireOptions } from './session/wire.ts';
-export type { Counters, SessionView, Subscriber } from './telemetry/telemetry.ts';
+export type { Counters, EndedBy, SessionView, Subscriber } from './telemetry/telemetry.ts';
 export type { CertificateAndKey, Security, ServerTls, TlsOptions } from './transport/transport.ts';

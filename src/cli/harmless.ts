@@ -26,11 +26,26 @@ export function harmlessJson(json: string): string {
 
 /** What was thrown: its message in one line, for it may hold what a peer sent, and below it the calls that led to it. */
 export function harmlessStack(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return harmlessText(String(thrown));
-  const { name, message, stack = '' } = thrown;
+  return [thrownText(thrown), ...callsOf(thrown)].map(harmlessText).join('\n');
+}
+
+/** What was thrown, as text. A handler may throw anything, even what cannot be made text of. Not yet harmless. */
+export function thrownText(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return 'something that cannot be shown was thrown';
+  }
+}
+
+/** The lines of the stack that name calls. Only those: other lines may be a message's, and look as if yodel had said them. */
+function callsOf(thrown: unknown): string[] {
+  if (!(thrown instanceof Error)) return [];
+  const { message, stack } = thrown;
+  if (typeof message !== 'string' || typeof stack !== 'string') return [];
   const at = stack.indexOf(message);
-  const [, ...calls] = stack.slice(at === -1 ? 0 : at + message.length).split('\n');
-  return [`${name}: ${message}`, ...calls].map(harmlessText).join('\n');
+  const below = stack.slice(at === -1 ? 0 : at + message.length);
+  return below.split('\n').filter((line) => /^ +at /.test(line));
 }
 
 /** Bytes as harmless text: as UTF-8 when they are UTF-8, else with `\xHH` for each byte that is not printable ASCII. */

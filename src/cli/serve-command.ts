@@ -56,7 +56,19 @@ export function serveCommand(): Command {
     )
     .optionsGroup('Output:')
     .option('--quiet', 'print no connections and messages, only where it listens and what goes wrong')
-    .option('--json', 'print one JSON object a line')
+    .addOption(
+      new Option('--log-format <format>', 'how it is printed; auto: text on a terminal, else JSON')
+        .choices(['auto', 'text', 'json'])
+        .env(envName('log-format'))
+        .default('auto'),
+    )
+    .option('--json', 'print one JSON object a line: the same as --log-format json')
+    .addOption(
+      new Option('--log-level <level>', 'how grave a line must be to be printed')
+        .choices(['info', 'warn', 'error'])
+        .env(envName('log-level'))
+        .default('info'),
+    )
     .option('--no-messages', 'print connections, but not their messages')
     .addOption(
       new Option('--metrics <address>', 'answer /metrics (Prometheus), /healthz and /readyz there by HTTP: :9100').env(
@@ -129,8 +141,15 @@ function settingsOf(command: Command): ServeSettings {
   const fromEnv = command.getOptionValueSource('listen') === 'env';
   return {
     handler: command.args[0] ?? String(flags.handler ?? 'echo'),
-    flags: { ...flags, listen: fromEnv ? splitAddresses(listen) : listen },
+    flags: { ...flags, listen: fromEnv ? splitAddresses(listen) : listen, logFormat: logFormatOf(command) },
   };
+}
+
+/** `--json` and `--log-format` say the same thing: the one that comes from nearer counts, and on the same line `--json`. */
+function logFormatOf(command: Command): unknown {
+  const nearness = (name: string) => ['config', 'env', 'cli'].indexOf(command.getOptionValueSource(name) ?? '');
+  const saysJson = command.getOptionValue('json') === true && nearness('json') >= nearness('logFormat');
+  return saysJson ? 'json' : command.getOptionValue('logFormat');
 }
 
 /** The environment has one text for all addresses; an empty one is as good as none. */

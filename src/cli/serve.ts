@@ -12,8 +12,9 @@ import { LineWriter } from './line-writer.ts';
 import { loadHandler } from './load-handler.ts';
 import type { ServeSettings } from './serve-command.ts';
 import { type Certificates, readServerTls, watchFiles } from './serve-tls.ts';
-import { leftOutLine, sessionLog } from './session-log.ts';
+import { type LogFormat, type LogLevel, leftOutLine, sessionLog } from './session-log.ts';
 import { paintFor, wantsColor } from './style.ts';
+import { leftOutText } from './text-log.ts';
 import { version } from './version.ts';
 
 /** How long the log's last lines may take when the server is done. */
@@ -28,18 +29,14 @@ export async function runServe(
   { handler: handlerName, flags }: ServeSettings,
   reread: () => Promise<ServeSettings>,
 ): Promise<void> {
-  const json = flags.json === true;
-  const quiet = flags.quiet === true;
+  const format = logFormatOf(flags.logFormat, isatty(1));
+  const level = flags.logLevel as LogLevel;
   const handler = await loadHandler(handlerName);
-  const errors = new LineWriter(
-    2,
-    (count) => leftOutLine(false, count),
-    () => {},
-  );
+  const errors = new LineWriter(2, leftOutText, () => {});
   const say = (text: string) => errors.write(`yodel: ${text}`);
   const writer = new LineWriter(
     1,
-    (count) => leftOutLine(json, count),
+    (count) => leftOutLine(format, level, count),
     (error) => {
       const { code } = error as NodeJS.ErrnoException;
       // A reader that has seen enough (`| head`) is no failure, but the operator should know that the log ends.
@@ -50,14 +47,16 @@ export async function runServe(
       );
     },
   );
-  const log = quiet
-    ? {}
-    : sessionLog({
-        json,
-        messages: flags.messages !== false,
-        paint: paintFor(wantsColor({ isTTY: isatty(1) })),
-        write: (line) => writer.write(line),
-      });
+  const log =
+    flags.quiet === true
+      ? {}
+      : await sessionLog({
+          format,
+          level,
+          messages: flags.messages !== false,
+          paint: paintFor(wantsColor({ isTTY: isatty(1) })),
+          write: (line) => writer.write(line),
+        });
   let brokenOff = 0;
   const addresses = ((flags.listen as string[] | undefined) ?? [String(defaultAddress)]).map(parseAddress);
   const certificates = await readServerTls(flags, addresses);
@@ -103,6 +102,12 @@ export async function runServe(
   await errors.close(lastLinesMs);
   // A handler may have left timers or sockets of its own behind.
   process.exit(brokenOff > 0 || failedLate ? exitStatus.failure : exitStatus.good);
+}
+
+/** What `auto` stands for: people look at terminals, and programs read the rest. */
+function logFormatOf(asked: unknown, isTerminal: boolean): LogFormat {
+  if (asked === 'auto') return isTerminal ? 'text' : 'json';
+  return asked as LogFormat;
 }
 
 /** Of what the flags say, that which can be changed while the server runs. All names are given: what is not set is the default. */
@@ -164,7 +169,7 @@ function withFailures(log: Subscriber, say: Say, brokenOff: () => void): Subscri
 }
 
 function welcome(server: Server, handlerName: string, flags: Readonly<Record<string, unknown>>, say: Say): void {
-  const terminal = isatty(2) && flags.quiet !== true && flags.json !== true;
+  const terminal = isatty(2) && flags.quiet !== true && flags.logFormat !== 'json';
   if (terminal) say(`${version}, handler ${handlerName}, framing ${String(flags.framing)}`);
   for (const address of server.addresses) say(`listening on ${address}`);
   const [first] = server.addresses;

@@ -1,6 +1,7 @@
 /** The numbers of a report as people read them: three significant digits, the unit that fits, thousands apart. */
 
-const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 3 });
+/** Made when it is first wanted: that takes milliseconds, which a server that starts need not spend. */
+let grouped: Intl.NumberFormat | undefined;
 
 /** A time as `412 µs`, `1.31 ms` or `2.05 s`. */
 export function formatLatency(milliseconds: number): string {
@@ -18,6 +19,7 @@ export function formatRate(perSecond: number): string {
 
 /** A whole number, or a number that somebody has chosen, in all its digits: `482,013`. */
 export function formatCount(count: number): string {
+  grouped ??= new Intl.NumberFormat('en', { maximumFractionDigits: 3 });
   return grouped.format(count);
 }
 

@@ -17,7 +17,7 @@ import { systemError, YodelError } from '../errors.ts';
 import type { Encoding, Framing } from '../framing/framing.ts';
 import { type Batch, Message } from '../framing/message.ts';
 import type { SessionLimits } from '../options.ts';
-import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { EndedBy, Telemetry } from '../telemetry/telemetry.ts';
 import type { Connection, Receiver, Security } from '../transport/transport.ts';
 import { Alarm } from './alarm.ts';
 import type { Ceiling, Holder } from './ceiling.ts';
@@ -86,12 +86,15 @@ export class ServerSession implements Session, Receiver, Holder {
   /** While draining: bytes read since, and how long it may go on. -1 when not. */
   #drainRead = -1;
   #drainUntil = 0;
+  /** Who was the first to end it; undefined as long as nobody was. */
+  #endedBy: EndedBy | undefined;
   /** Why the session ends, when it is not as both sides wished. */
   #error: YodelError | undefined;
   #data: Record<string, unknown> | undefined;
   #aborter: AbortController | undefined;
 
   // Times of the clock.
+  readonly #began: number;
   /** When the peer last sent or took something, or something was still owed to it. */
   #lastActive: number;
   /** When the peer last took something of what waits for it, or it began to wait. */
@@ -115,7 +118,8 @@ export class ServerSession implements Session, Receiver, Holder {
     this.#whenClosed = whenClosed;
     this.#intake = new Intake(framing.createDecoder({ ...limits, encoding }));
     this.#outbox = new Outbox(connection, framing.encoder, limits.highWaterMark, settings.telemetry.counters);
-    this.#lastActive = clock.now();
+    this.#began = clock.now();
+    this.#lastActive = this.#began;
     const burst = limits.ratePolicy === 'close' ? Math.max(1, limits.rate) : 1;
     this.#pace = limits.rate === 0 ? undefined : new Pace(limits.rate, burst, this.#lastActive);
     this.#alarm = new Alarm(clock, () => this.#meetDeadlines());
@@ -156,6 +160,14 @@ export class ServerSession implements Session, Receiver, Holder {
     return this.#outbox.bytes;
   }
 
+  get durationMs(): number {
+    return this.#settings.clock.now() - this.#began;
+  }
+
+  get endedBy(): EndedBy {
+    return this.#endedBy ?? 'peer';
+  }
+
   get data(): Record<string, unknown> {
     this.#data ??= {};
     return this.#data;
@@ -187,6 +199,7 @@ export class ServerSession implements Session, Receiver, Holder {
 
   close(): void {
     if (this.ended) return;
+    this.#endedBy ??= 'handler';
     this.#dropInput();
     this.#state = 'finishing';
     this.#turnSoon();
@@ -194,6 +207,7 @@ export class ServerSession implements Session, Receiver, Holder {
 
   abort(): void {
     if (this.#state === 'closed') return;
+    this.#endedBy ??= 'handler';
     this.#state = 'ending';
     this.#dropInput();
     this.#outbox.clear();
@@ -204,6 +218,7 @@ export class ServerSession implements Session, Receiver, Holder {
   /** Takes no new input beyond what has arrived by now, answers all of it, and ends. Reads for `withinMs` at the most. */
   drain(withinMs: number): void {
     if (this.#state !== 'open' || this.#drainRead !== -1) return;
+    this.#endedBy ??= 'shutdown';
     this.#drainRead = 0;
     this.#drainUntil = this.#settings.clock.now() + withinMs;
     this.#watchForQuiet();
@@ -258,6 +273,7 @@ export class ServerSession implements Session, Receiver, Holder {
   /** @internal */
   onEnd(): void {
     if (this.#state !== 'open') return;
+    this.#endedBy ??= 'peer';
     this.#intake.end();
     this.#finish();
     this.#run();
@@ -506,7 +522,9 @@ export class ServerSession implements Session, Receiver, Holder {
   /** After the last message that is served the session ends, unless more of them are waiting to be refused. */
   #checkMessageLimit(): void {
     const { maxMessages } = this.#settings.limits;
-    if (maxMessages > 0 && this.messagesReceived >= maxMessages && this.#intake.isEmpty) this.#finish();
+    if (maxMessages === 0 || this.messagesReceived < maxMessages || !this.#intake.isEmpty) return;
+    this.#endedBy ??= 'limit';
+    this.#finish();
   }
 
   #meetFault(fault: YodelError | undefined): void {

@@ -6,6 +6,12 @@ import type { Address } from '../address.ts';
 import type { YodelError } from '../errors.ts';
 import type { Batch } from '../framing/message.ts';
 
+/**
+ * Who was the first to end a session: the peer, the handler (`session.close()` or `abort()`), the server's shutdown, or
+ * the limit `maxMessages`.
+ */
+export type EndedBy = 'peer' | 'handler' | 'shutdown' | 'limit';
+
 /** What a subscriber may know of a session. */
 export interface SessionView {
   /** Counted from 1 over the life of the server. */
@@ -20,6 +26,10 @@ export interface SessionView {
   readonly queued: number;
   /** Bytes of replies that the operating system has not taken yet. */
   readonly unsent: number;
+  /** Milliseconds since it began, up to now; in `closed`, all the time that it took. */
+  readonly durationMs: number;
+  /** Who ended it. It says something once the session is over without an error; until then, and with one, it has no meaning. */
+  readonly endedBy: EndedBy;
 }
 
 /** What can be subscribed to. Every method is optional, and is called synchronously: it must be quick. If it throws, that goes to the process's warnings. */

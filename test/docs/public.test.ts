@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { makeCertificate } from '../support/certificate.ts';
 import { serve, yodel } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
+import { closedLine } from '../support/log.ts';
 import { testWith } from '../support/tools.ts';
 
 const page = readFileSync(new URL('../../docs/public.md', import.meta.url), 'utf8');
@@ -27,6 +28,20 @@ testWith('openssl', 'apt-get install openssl')('every command of the page listen
       await server.saw(new RegExp(`listening on ${scheme}://127\\.0\\.0\\.1:\\d+`));
     }
     expect((await server.stop()).status, command).toBe(0);
+  }
+});
+
+test('the lines of the log on the page are such as the server writes', async () => {
+  const [example = ''] = /^\{.*"event":"closed".*$/m.exec(page) ?? [];
+  const server = await serve([], { env: { YODEL_LOG_FORMAT: 'json' } });
+  await yodel(['connect', server.address], { input: 'hello\nwörld 你好 🎉\n' });
+  const [line = ''] = await server.saw(/^\{.*"event":"closed".*$/m);
+  const shapeOf = (text: string) => Object.entries(JSON.parse(text)).map(([name, value]) => [name, typeof value]);
+  expect(shapeOf(example)).toEqual(shapeOf(line));
+  const counts = /"messagesReceived":2,"messagesSent":2,"bytesReceived":25,"bytesSent":25,"reason":"peer"/;
+  for (const text of [example, line]) expect(text).toMatch(counts);
+  for (const text of [page, readFileSync(new URL('../../README.md', import.meta.url), 'utf8')]) {
+    expect(text).toMatch(closedLine(2, 2));
   }
 });
 

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { closedLine } from '../support/log.ts';
 import { Terminal } from '../support/terminal.ts';
 import { testWith } from '../support/tools.ts';
 
@@ -26,7 +27,7 @@ tmux('the classic session: a server in one window, a client in the other, typed 
   }
   right.press('C-d');
   await right.sees(/ms\n>\n\$$/);
-  await left.sees(/#1 left after 3 messages, 3 replies/);
+  await left.sees(closedLine(3, 3));
   right.enter('echo "status $?"');
   await right.sees(/\nstatus 0\n/);
 
@@ -61,7 +62,7 @@ tmux('Ctrl-C on the server answers what has arrived, and tells how to end at onc
   server.press('C-c');
   await server.sees(/\^C\nyodel: ending 1 connection; Ctrl-C again ends at once/);
   await client.sees(/< one[\s\S]*< two[\s\S]*< three[\s\S]*the server ended the connection\n\$$/);
-  await server.sees(/left after 3 messages, 3 replies\n\$$/);
+  await server.sees(closedLine(3, 3, String.raw`the server shut down\n\$$`));
 });
 
 tmux('a second Ctrl-C on the server ends it at once, with exit status 130', async () => {

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { expect } from 'vitest';
 import { type RunningServer, serve } from '../support/command.ts';
 import { handlerFile } from '../support/files.ts';
+import { closedLine } from '../support/log.ts';
 import { dial } from '../support/peer.ts';
 import { listen } from '../support/servers.ts';
 import { Terminal, type TerminalOptions } from '../support/terminal.ts';
@@ -190,7 +191,7 @@ tmux('Ctrl-C clears what is being typed; on an empty line it ends with exit stat
   terminal.press('C-c');
   await terminal.sees(/\n\$$/);
   expect(await exitStatusIn(terminal)).toBe(130);
-  await server.saw(/left after 1 message/);
+  await server.saw(closedLine(1, '.'));
   expect(server.stdout()).not.toContain('do not send this');
 });
 

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { serve, yodel } from '../support/command.ts';
 import { handlerFile } from '../support/files.ts';
+import { closedLine } from '../support/log.ts';
 import { dial, type Peer } from '../support/peer.ts';
 
 async function dialHandler(source: string, name?: string): Promise<Peer> {
@@ -58,7 +59,7 @@ test('the handler discard answers nothing', async () => {
   await peer.send('hello\n');
   peer.end();
   expect((await peer.ended).toString()).toBe('');
-  await server.saw(/left after 1 message, 0 replies/);
+  await server.saw(closedLine(1, 0));
 });
 
 test('a handler that leaves timers behind does not keep the server from ending', async () => {

@@ -24,7 +24,7 @@ async function converse(port: number, ...messages: (string | Uint8Array)[]): Pro
 test('serve prints one line for a connection, for each message, and for the leaving', async () => {
   const server = await serve();
   await converse(server.port, 'hello\n', 'grüezi\r\n');
-  await server.saw(/left/);
+  await server.saw(/closed after/);
   const { stdout, stderr, status } = await server.stop();
   const lines = stdout.toString().trimEnd().split('\n');
   expect(lines).toHaveLength(4);
@@ -32,7 +32,11 @@ test('serve prints one line for a connection, for each message, and for the leav
   expect(lines[0]).toMatch(new RegExp(`^${time} ${peer} connected$`));
   expect(lines[1]).toMatch(new RegExp(`^${time} ${peer} 5 B hello$`));
   expect(lines[2]).toMatch(new RegExp(`^${time} ${peer} 7 B grüezi$`));
-  expect(lines[3]).toMatch(new RegExp(`^${time} ${peer} left after 2 messages, 2 replies$`));
+  expect(lines[3]).toMatch(
+    new RegExp(
+      String.raw`^${time} ${peer} closed after \d+(\.\d+)? m?s, 2 messages \(15 B\) in, 2 \(15 B\) out: the peer ended it$`,
+    ),
+  );
   expect(stderr).toBe(`yodel: listening on ${server.address}\n`);
   expect(status).toBe(0);
 });
@@ -47,14 +51,16 @@ test('with --json each line of the output is an object, and bytes that are no te
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line));
-  const common = { session: 1, peer: expect.stringMatching(/^127\.0\.0\.1:\d+$/), time: expect.any(String) };
+  const told = { level: 'info', time: expect.any(String) };
+  const common = { ...told, session: 1, peer: expect.stringMatching(/^127\.0\.0\.1:\d+$/) };
+  const counts = { messagesReceived: 2, messagesSent: 2, bytesReceived: 10, bytesSent: 10 };
   expect(events).toEqual([
-    { event: 'listening', time: expect.any(String), address: server.address },
+    { event: 'listening', ...told, address: server.address },
     { event: 'connected', ...common },
     { event: 'message', ...common, bytes: 5, text: 'hello' },
     { event: 'message', ...common, bytes: 3, base64: '/wD+' },
-    { event: 'closed', ...common, messagesReceived: 2, messagesSent: 2, bytesReceived: 10, bytesSent: 10 },
-    { event: 'draining', time: expect.any(String), sessions: 0 },
+    { event: 'closed', ...common, durationMs: expect.any(Number), ...counts, reason: 'peer' },
+    { event: 'draining', ...told, sessions: 0 },
   ]);
   for (const { time } of events) expect(new Date(time).toISOString()).toBe(time);
   expect(status).toBe(0);
@@ -71,15 +77,17 @@ test('with --quiet nothing but the address is printed, on stderr', async () => {
 test('with --no-messages connections are printed, and what they say is not', async () => {
   const server = await serve(['--no-messages']);
   await converse(server.port, 'a secret\n');
-  await server.saw(/left/);
+  await server.saw(/closed after/);
   const { stdout } = await server.stop();
-  expect(stdout.toString()).toMatch(/^\S+ \S+ connected\n\S+ \S+ left after 1 message, 1 reply\n$/);
+  expect(stdout.toString()).toMatch(
+    /^\S+ \S+ connected\n\S+ \S+ closed after [^\n]+, 1 message \(9 B\) in, 1 \(9 B\) out: the peer ended it\n$/,
+  );
 });
 
 test('a long message is printed in part, with the size of the rest', async () => {
   const server = await serve();
   await converse(server.port, `${'é'.repeat(1000)}\n`);
-  await server.saw(/left/);
+  await server.saw(/closed after/);
   expect(server.stdout()).toContain(`2000 B ${'é'.repeat(512)} … 976 B more\n`);
 });
 
@@ -99,7 +107,7 @@ for (const [what, text] of Object.entries(dangerous)) {
     for (const flag of ['--no-json', '--json']) {
       const server = await serve(flag === '--json' ? [flag] : []);
       await converse(server.port, `${text}\n`);
-      await server.saw(/left|closed/);
+      await server.saw(/closed/);
       const { stdout } = await server.stop();
       expect(stdout.toString()).not.toMatch(harmful);
       if (flag !== '--json') continue;
@@ -131,7 +139,7 @@ tmux('the log is coloured on a terminal, unless NO_COLOR is set', async () => {
     terminal.enter(`${noColor && 'NO_COLOR=1 '}yodel serve --listen 127.0.0.1:0`);
     const [, port] = await terminal.sees(/listening on tcp:\/\/127\.0\.0\.1:(\d+)/);
     await converse(Number(port), 'hello\n');
-    await terminal.sees(/left after/);
+    await terminal.sees(/closed after/);
     const sequence = '\x1b[';
     if (noColor) expect(terminal.screen({ styles: true })).not.toContain(sequence);
     else expect(terminal.screen({ styles: true })).toContain(sequence);
@@ -143,6 +151,6 @@ tmux('the log is coloured on a terminal, unless NO_COLOR is set', async () => {
 test('the log has no colours in a pipe', async () => {
   const server = await serve([], { env: { FORCE_COLOR: '1', TERM: 'xterm-256color' } });
   await converse(server.port, 'hello\n');
-  await server.saw(/left/);
+  await server.saw(/closed after/);
   expect(server.stdout()).not.toContain('\x1b');
 });

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { type RunningServer, serve } from '../support/command.ts';
 import { handlerFile } from '../support/files.ts';
+import { closedLine } from '../support/log.ts';
 import { dial, type Peer } from '../support/peer.ts';
 import { residentBytes } from '../support/process.ts';
 
@@ -52,7 +53,7 @@ test('the log says why it was closed, in one line', async () => {
   await deaf.closed;
   const [line] = await server.saw(/.* closed after .*\n/);
   expect(line).toMatch(
-    /#1 closed after \d+ messages, \d+ replies: took nothing for 200 ms, with \d+ bytes waiting for it$/m,
+    closedLine(String.raw`\d+`, String.raw`\d+`, String.raw`took nothing for 200 ms, with \d+ bytes waiting for it`),
   );
 });
 

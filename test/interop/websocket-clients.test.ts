@@ -9,6 +9,7 @@ import { WebSocket } from 'ws';
 import { makeCertificate } from '../support/certificate.ts';
 import { type RunningServer, serve, start } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
+import { closedLine } from '../support/log.ts';
 import { residentBytes } from '../support/process.ts';
 import { testWith } from '../support/tools.ts';
 
@@ -66,7 +67,7 @@ test('one WebSocket message is one message, and its reply is of the same kind', 
   const expected = [...sent.map((data) => ({ data, isBinary: false })), { data: '\0\xff\n', isBinary: true }];
   expect(await client.got(5)).toEqual(expected);
   client.socket.close();
-  await server.saw(/left after 5 messages, 5 replies/);
+  await server.saw(closedLine(5, 5));
 });
 
 test('handlers answer it as any other client', async () => {
@@ -85,7 +86,7 @@ test('a message above the limit closes the connection with code 1009', async () 
   await client.got(1);
   client.socket.send('x'.repeat(1001));
   expect(await client.closed).toBe(1009);
-  await server.saw(/closed after 1 message, 1 reply: .*longer than the limit of 1000 bytes/);
+  await server.saw(closedLine(1, 1, '.*longer than the limit of 1000 bytes'));
 });
 
 test('bytes that are no text get an error reply where text is checked', async () => {
@@ -115,7 +116,7 @@ test('a client that never reads is cut, and others go on', async () => {
   const other = await Client.open(`ws://127.0.0.1:${portOf(server)}`);
   other.socket.send('hello');
   await other.got(1);
-  await server.saw(/closed after \d+ messages, \d+ replies: took nothing for 1 s/);
+  await server.saw(closedLine(String.raw`\d+`, String.raw`\d+`, 'took nothing for 1 s'));
   expect(residentBytes(server.pid)).toBeLessThan(250_000_000);
   greedy.socket.resume();
   expect(await greedy.closed).toBe(1006);

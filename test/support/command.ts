@@ -125,10 +125,14 @@ export interface RunningServer extends Running {
   readonly port: number;
 }
 
-/** Starts `yodel serve ARGS` on a free port, unless the arguments name an address, and waits until it listens. */
+/**
+ * Starts `yodel serve ARGS` on a free port, unless the arguments name an address, and waits until it listens. Its log is
+ * text, as on a terminal, unless the environment of `options` says otherwise.
+ */
 export async function serve(args: readonly string[] = [], options: RunOptions = {}): Promise<RunningServer> {
   const listen = args.includes('--listen') ? [] : ['--listen', '127.0.0.1:0'];
-  const running = start([process.execPath, commandPath, 'serve', ...args, ...listen], options);
+  const env = { YODEL_LOG_FORMAT: 'text', ...options.env };
+  const running = start([process.execPath, commandPath, 'serve', ...args, ...listen], { ...options, env });
   const [, address = ''] = await running.saw(/listening on (\S+)/);
   return { ...running, address, port: Number(/:(\d+)$/.exec(address)?.[1] ?? 0) };
 }

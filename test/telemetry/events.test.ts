@@ -1,6 +1,9 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { YodelError } from '../../src/errors.ts';
+import type { ServeOptions } from '../../src/server/server.ts';
+import type { Handler } from '../../src/session/handler.ts';
 import { type SessionView, type Subscriber, Telemetry } from '../../src/telemetry/telemetry.ts';
+import type { Peer } from '../session/peer.ts';
 import { Scene } from '../session/scene.ts';
 import { settled } from '../support/fake-clock.ts';
 
@@ -21,6 +24,60 @@ function recorder(): { told: string[]; telemetry: Required<Subscriber> } {
   };
   return { told, telemetry };
 }
+
+describe('a session that ended without an error tells how long it took, and who was the first to end it', () => {
+  /** The account of the first session that is over. */
+  async function accountOf(options: ServeOptions, end: (scene: Scene, peer: Peer) => Promise<unknown>) {
+    let account: Partial<SessionView> | undefined;
+    const closed = ({ endedBy, durationMs }: SessionView) => {
+      account ??= { endedBy, durationMs };
+    };
+    const scene = await Scene.open({ ...options, telemetry: { closed } });
+    const peer = await scene.connect();
+    await scene.passes(1500);
+    await end(scene, peer);
+    await peer.ends();
+    await settled();
+    return account;
+  }
+  const handler: Handler = ({ text }, session) => (text === 'abort' ? session.abort() : session.close());
+
+  it('the peer', async () => {
+    expect(await accountOf({}, (_scene, peer) => peer.says('a\n'))).toEqual({ endedBy: 'peer', durationMs: 1500 });
+  });
+
+  it.each(['close', 'abort'])('the handler, by %s()', async (text) => {
+    const account = await accountOf({ handler }, (_scene, peer) => peer.says(`${text}\n`));
+    expect(account).toEqual({ endedBy: 'handler', durationMs: 1500 });
+  });
+
+  it('the shutdown of the server', async () => {
+    const account = await accountOf({}, async (scene) => {
+      void scene.server.close();
+      await settled();
+    });
+    expect(account).toEqual({ endedBy: 'shutdown', durationMs: 1500 });
+  });
+
+  it('the limit of messages', async () => {
+    const account = await accountOf({ maxMessages: 1 }, (_scene, peer) => peer.says('a\n'));
+    expect(account).toEqual({ endedBy: 'limit', durationMs: 1500 });
+  });
+
+  it('and nobody after the peer: a handler that closes then only agrees', async () => {
+    const late = Promise.withResolvers<void>();
+    const slow: Handler = async (_message, session) => {
+      await late.promise;
+      session.close();
+    };
+    const account = await accountOf({ handler: slow }, async (_scene, peer) => {
+      await peer.says('a\n');
+      await peer.ends();
+      late.resolve();
+    });
+    expect(account?.endedBy).toBe('peer');
+  });
+});
 
 describe('a subscriber is told, in order', () => {
   it('of a conversation from its beginning to its end', async () => {
