@@ -98,7 +98,9 @@ function parseSetting(path: string, { name, option, spec }: Entry, value: unknow
     }
     return value;
   }
-  const texts = textsOf(value) ?? refuse(spec ? 'a number, or text such as "10s"' : 'text, or a list of texts');
+  const isCount = typeof option.defaultValue === 'number' && typeof value === 'number';
+  const right = spec ? 'a number, or text such as "10s"' : 'text, or a list of texts';
+  const texts = textsOf(isCount ? String(value) : value) ?? refuse(right);
   try {
     let parsed: unknown;
     for (const text of name === 'alpn' ? [texts.join(',')] : texts) parsed = parseText(option, text, parsed);

@@ -13,11 +13,11 @@ import { harmlessJson, thrownText } from './harmless.ts';
 import type { LogOptions } from './session-log.ts';
 
 /** A subscriber that writes the log as JSON. */
-export function jsonLog({ messages, write }: LogOptions): Subscriber {
+export function jsonLog({ messages, worker, write }: LogOptions): Subscriber {
   const logger = pino(
     {
       // No process and host: whoever gathers logs knows from where.
-      base: null,
+      base: worker === undefined ? null : { worker },
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (level) => ({ level }) },
     },

@@ -1,5 +1,6 @@
 /** The flags of `yodel serve`. What it does is in `serve.ts`, loaded only when it runs. */
-import { Command, Option } from 'commander';
+import { availableParallelism } from 'node:os';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { framingForms } from '../framing/notation.ts';
 import { serverOptions, sessionOptions } from '../options.ts';
 import { addTable, envName, oneMore } from './flags.ts';
@@ -13,6 +14,7 @@ const examples = `Examples:
   yodel serve --framing length:4 --json            binary messages, logged as JSON
   yodel serve --listen tls://:0 --tls-self-signed  encrypted, with a certificate for a try
   yodel serve --listen :7878 --listen ws://:8080   for browsers too
+  yodel serve ./handler.ts --workers auto          a process for each processor core
 `;
 
 /** What `yodel serve` was asked for. */
@@ -53,6 +55,12 @@ export function serveCommand(): Command {
       new Option('--encoding <encoding>', 'utf8 checks messages, binary takes any bytes (default: as the framing)')
         .choices(['utf8', 'binary'])
         .env('YODEL_ENCODING'),
+    )
+    .addOption(
+      new Option('--workers <number>', 'processes that share the work: a number, or auto for one a processor core')
+        .argParser(readWorkers)
+        .env(envName('workers'))
+        .default(1),
     )
     .optionsGroup('Output:')
     .option('--quiet', 'print no connections and messages, only where it listens and what goes wrong')
@@ -106,6 +114,16 @@ function addAdmissionFlags(command: Command): void {
       ),
     )
     .addOption(option('origin', 'origins', 'web pages that may connect by WebSocket: https://app.example.org, or *'));
+}
+
+/** More than any machine has cores for: a slip of the finger should not start ten thousand processes. */
+const mostWorkers = 256;
+
+function readWorkers(text: string): number {
+  if (text === 'auto') return Math.min(mostWorkers, availableParallelism());
+  const count = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (count >= 1 && count <= mostWorkers) return count;
+  throw new InvalidArgumentError(`It takes a number from 1 to ${mostWorkers}, or auto.`);
 }
 
 function splitList(text: string): string[] {

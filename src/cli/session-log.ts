@@ -20,6 +20,8 @@ export interface LogOptions {
   /** Whether each message has a line. */
   readonly messages: boolean;
   readonly paint: Paint;
+  /** The number of this process among several: each counts its sessions on its own. */
+  readonly worker?: number | undefined;
   /** Takes a line of the log, without a newline. */
   readonly write: (line: string) => void;
 }

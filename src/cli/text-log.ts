@@ -17,9 +17,10 @@ const endings: Readonly<Record<EndedBy, string>> = {
 };
 
 /** A subscriber that writes the log as text. What a handler threw is not in it: that goes to stderr, with its stack. */
-export function textLog({ messages, paint, write }: LogOptions): Subscriber {
+export function textLog({ messages, paint, worker, write }: LogOptions): Subscriber {
   const line = (peer: string, text: string) => write(`${paint('dim', timeOfDay())} ${paint('cyan', peer)} ${text}`);
-  const peerOf = (session: SessionView) => `${formatPeer(session.peer)}#${session.id}`;
+  const place = worker === undefined ? '' : `${worker}.`;
+  const peerOf = (session: SessionView) => `${formatPeer(session.peer)}#${place}${session.id}`;
   const warning = (text: string) => paint('yellow', harmlessText(text));
   const log: Subscriber = {
     refused: (peer, error) => line(peer ? formatPeer(peer) : '-', warning(`refused: ${error.message}`)),

@@ -11,7 +11,7 @@ const longestRequestMs = 5000;
 
 /** What it answers with. */
 export interface Health {
-  readonly metrics: Metrics;
+  readonly metrics: Pick<Metrics, 'contentType' | 'text'>;
   /** Whether new clients should be sent here. */
   readonly isReady: () => boolean;
 }

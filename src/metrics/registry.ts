@@ -28,9 +28,13 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
-/** @param server asked for when the metrics are read: it may come later */
-export function createMetrics(server: () => Server | undefined): Metrics {
+/**
+ * @param server asked for when the metrics are read: it may come later
+ * @param worker the number of this process among several, which all values then have as a label
+ */
+export function createMetrics(server: () => Server | undefined, worker?: number): Metrics {
   const registry = new Registry();
+  if (worker !== undefined) registry.setDefaultLabels({ worker });
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
   for (const [name, [counter, help]] of Object.entries(totals)) {

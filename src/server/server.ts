@@ -425,7 +425,8 @@ function addressesOf({ listen, descriptors }: ServeOptions): Address[] {
   if (all.length === 0)
     throw new YodelError('YODEL_INVALID_OPTION', 'the option "listen" is empty; leave it out for the default');
   if (descriptors && descriptors.length !== all.length) {
-    const text = `there are ${descriptors.length} descriptors for ${all.length} addresses; each address takes one`;
+    const counts = `descriptors: ${descriptors.length}, addresses: ${all.length}`;
+    const text = `sockets were passed, but not one for each address (${counts}); name the addresses with "listen"`;
     throw new YodelError('YODEL_INVALID_OPTION', text);
   }
   return all.map((one) => (typeof one === 'object' ? (one as Address) : parseAddress(one as string | number)));

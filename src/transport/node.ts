@@ -275,10 +275,13 @@ async function listen(address: Address, options: ListenOptions): Promise<Listene
  */
 export async function listenBy(
   address: Address,
-  { backlog, failed, descriptor, reusePort }: ListenOptions,
+  options: Pick<ListenOptions, 'backlog' | 'failed' | 'descriptor' | 'reusePort'> & {
+    readonly pauseOnConnect?: boolean;
+  },
   came: (socket: net.Socket) => void,
 ): Promise<Listener> {
-  const listening = net.createServer({ allowHalfOpen: true, noDelay: true }, came);
+  const { backlog, failed, descriptor, reusePort, pauseOnConnect = false } = options;
+  const listening = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect }, came);
   const fresh =
     address.scheme === 'unix' ? { path: address.path } : { host: address.host, port: address.port, reusePort };
   const at = descriptor === undefined ? { ...fresh, backlog } : { fd: descriptor };

@@ -1,0 +1,74 @@
+/**
+ * One of the processes of `yodel serve --workers`. Its parent says what to do over the channel between them (see
+ * `server/workers.ts`); what it writes goes to its parent as well.
+ */
+import type { Socket } from 'node:net';
+import { firstInherited, type Order, type Report } from '../server/workers.ts';
+import { HandedTransport } from '../transport/handed.ts';
+import { report, statusOf } from './fail.ts';
+import { type Here, serveHere } from './serve-here.ts';
+import { openOutputs } from './serve-outputs.ts';
+import { warnOfDescriptors } from './serve-welcome.ts';
+import type { Work } from './serve-workers.ts';
+
+const number = Number(process.argv[2]);
+const transport = new HandedTransport();
+let here: Here | undefined;
+let isEnding = false;
+let metrics: { text(): Promise<string> } | undefined;
+
+function tell(what: Report): void {
+  if (process.connected) process.send?.(what, () => undefined);
+}
+
+function end(): void {
+  isEnding = true;
+  void here?.server.close();
+}
+
+async function begin({ serving, log, measures, descriptors }: Work): Promise<void> {
+  const outputs = await openOutputs(log, number);
+  // Where all of them listen, their parent says.
+  const { listening: _, ...ownLog } = outputs.log;
+  const measured = measures
+    ? (await import('./serve-metrics.ts')).createMetrics(() => here?.server, number)
+    : undefined;
+  metrics = measured;
+  here = await serveHere(serving, {
+    outputs: { ...outputs, log: ownLog },
+    subscriber: measured?.subscriber,
+    transport,
+    reusePort: true,
+    descriptors: descriptors > 0 ? Array.from({ length: descriptors }, (_, at) => firstInherited + at) : undefined,
+  });
+  const { maxConnections } = here.server;
+  if (number === 1) warnOfDescriptors(maxConnections, serving.settings.flags, serving.processes, outputs.say);
+  tell({ listening: true });
+  if (isEnding) end();
+  process.exit(await here.ended);
+}
+
+async function obey(order: Order<Work>, socket: Socket | undefined): Promise<void> {
+  if ('serve' in order) {
+    await begin(order.serve).catch((error: unknown) => {
+      report(error);
+      process.exit(statusOf(error));
+    });
+  } else if ('reload' in order) {
+    const refused = await here?.reload(order.reload.serving).then(
+      () => undefined,
+      (error: Error) => error.message,
+    );
+    tell({ reloaded: true, refused });
+  } else if ('connectionAt' in order) {
+    if (socket) transport.take(socket, order.connectionAt);
+  } else if ('metrics' in order) {
+    tell({ metrics: order.metrics, text: (await metrics?.text()) ?? '' });
+  } else end();
+}
+
+// In a terminal these go to all its processes: the parent says what is to be done.
+process.on('SIGINT', () => undefined).on('SIGHUP', () => undefined);
+// Meant for this one alone. Its parent starts another one; and without a parent there is nobody to serve for.
+process.on('SIGTERM', end).on('disconnect', end);
+process.on('message', (order, socket) => void obey(order as Order<Work>, socket as Socket | undefined));

@@ -1,0 +1,182 @@
+/**
+ * `yodel serve --workers`: this process keeps several that serve. They share the TCP ports; connections to Unix sockets are
+ * accepted here and handed to them in turn, and all they write passes through here, so that no two lines mix.
+ */
+import { fileURLToPath } from 'node:url';
+import { type Address, TcpAddress, TlsAddress, type UnixAddress, WebSocketAddress } from '../address.ts';
+import { systemError } from '../errors.ts';
+import { resolveOptions, type ServerLimits, serverOptions } from '../options.ts';
+import { describeEnd, WorkerFailed, Workers, type WorkersListener } from '../server/workers.ts';
+import { acceptToHand } from '../transport/handed.ts';
+import { runtimeTransport } from '../transport/runtime.ts';
+import type { Connection, Listener, ServerTls } from '../transport/transport.ts';
+import { exitStatus } from './fail.ts';
+import { tableValues } from './flags.ts';
+import type { ServeSettings } from './serve-command.ts';
+import type { Serving } from './serve-here.ts';
+import { type LogSettings, logSettingsOf, type Outputs, openOutputs, type Say } from './serve-outputs.ts';
+import { type Reread, reloadOnChange } from './serve-reload.ts';
+import { obeySignals } from './serve-signals.ts';
+import { readServerTls } from './serve-tls.ts';
+import { counted, listenOf, welcome } from './serve-welcome.ts';
+import { notifySystemd, passedDescriptors, systemdWasTold } from './systemd.ts';
+
+/** What a worker is told to serve. */
+export interface Work {
+  readonly serving: Serving;
+  readonly log: LogSettings;
+  /** Whether it shall keep metrics. */
+  readonly measures: boolean;
+  /** How many sockets that listen already it has inherited. */
+  readonly descriptors: number;
+}
+
+/** In src/cli/, or in dist/cli/ where this file is part of a chunk in another folder of dist/. */
+const program = fileURLToPath(
+  new URL(`../cli/serve-worker.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
+);
+
+/** What a worker needs on top of the times that it was given to end, before it is killed. */
+const graceMs = 5000;
+
+/** Serves until a signal ends it, then ends the process. */
+export async function serveWithWorkers(count: number, settings: ServeSettings, reread: Reread): Promise<void> {
+  const wanted = listenOf(settings);
+  const certificates = await readServerTls(settings.flags, wanted);
+  const descriptors = passedDescriptors();
+  const log = logSettingsOf(settings.flags);
+  const outputs = await openOutputs(log);
+  const { say } = outputs;
+  let limits = limitsOf(settings);
+  const addresses = descriptors ? wanted : await findPorts(wanted, limits.backlog);
+  const workOf = (now: ServeSettings, tls: ServerTls | undefined): Work => ({
+    serving: { settings: now, listen: addresses.map(String), tls, processes: count },
+    log,
+    measures: settings.flags.metrics !== undefined,
+    descriptors: descriptors?.length ?? 0,
+  });
+  const work = workOf(settings, certificates?.tls);
+  const workers = new Workers<Work>({ count, program, work, descriptors, listener: tellOf(outputs) });
+  let ending = false;
+  const isReady = () => !ending && workers.all.some(({ isUp }) => isUp);
+  const handing: Listener[] = [];
+  try {
+    await workers.start();
+    for (const address of descriptors ? [] : addresses) {
+      if (address.scheme === 'unix') handing.push(await handConnections(address, limits.backlog, workers, say));
+    }
+    if (settings.flags.metrics !== undefined) await answerFor(workers, settings, isReady, say);
+  } catch (error) {
+    workers.kill();
+    await outputs.close();
+    // What is wrong, the worker has said.
+    if (error instanceof WorkerFailed) process.exit(error.end.status ?? exitStatus.failure);
+    throw error;
+  }
+  for (const address of addresses) outputs.log.listening?.(address);
+  welcome(addresses, settings, certificates, say);
+  say(`${count} workers: process ${workers.all.map(({ pid }) => pid).join(', ')}`);
+  const apply = async (fresh: ServeSettings, tls: ServerTls | undefined) => {
+    await workers.reload(workOf(fresh, tls));
+    limits = limitsOf(fresh);
+  };
+  const reloading = reloadOnChange({ addresses: wanted, certificates, reread, apply, say });
+  const end = async () => {
+    ending = true;
+    notifySystemd('STOPPING=1', say);
+    const { drainDelay, shutdownTimeout } = limits;
+    const ends = workers.end(drainDelay + shutdownTimeout + graceMs);
+    const stopHanding = () => {
+      for (const listener of handing) void listener.close();
+    };
+    setTimeout(stopHanding, drainDelay).unref();
+    const isGood = (await ends).every(({ status }) => status === 0);
+    signals.done();
+    reloading.close();
+    await outputs.close();
+    await systemdWasTold();
+    process.exit(isGood ? exitStatus.good : exitStatus.failure);
+  };
+  const signals = obeySignals({
+    end: () => void end(),
+    endAtOnce: () => workers.kill(),
+    reload: reloading.reload,
+    underWay: () => counted(workers.all.filter(({ isUp }) => isUp).length, 'worker'),
+    say,
+    endLine: () => outputs.writeError(''),
+  });
+  notifySystemd('READY=1', say);
+}
+
+function limitsOf({ flags }: ServeSettings): ServerLimits {
+  return resolveOptions(serverOptions, tableValues(serverOptions, flags));
+}
+
+/** What workers write goes where this process writes; of a death there is one line. */
+function tellOf({ writeLog, writeError, say }: Outputs): WorkersListener {
+  return {
+    line: (stream, text) => (stream === 'stdout' ? writeLog(text) : writeError(text)),
+    died: ({ number }, end, restartInMs) =>
+      say(`worker ${number} died (${describeEnd(end)}); another one starts in ${restartInMs} ms`),
+    replaced: ({ number, pid }) => say(`worker ${number} serves again, as process ${pid}`),
+  };
+}
+
+/**
+ * The addresses with the ports that they really take. Workers share a port with everybody who says that he shares it: so a
+ * moment ago nobody else must have had it.
+ *
+ * @throws YodelError `YODEL_ADDRESS_IN_USE`, …
+ */
+async function findPorts(addresses: readonly Address[], backlog: number): Promise<Address[]> {
+  const found: Address[] = [];
+  const probes: Listener[] = [];
+  try {
+    for (const address of addresses) {
+      if (address.scheme === 'unix') found.push(address);
+      else {
+        const accept = (connection: Connection) => connection.abort();
+        const at = new TcpAddress(address.host, address.port);
+        const probe = await runtimeTransport.listen(at, { backlog, accept, failed: () => undefined });
+        probes.push(probe);
+        found.push(withPort(address, (probe.address as TcpAddress).port));
+      }
+    }
+  } finally {
+    await Promise.all(probes.map((probe) => probe.close()));
+  }
+  return found;
+}
+
+function withPort(address: Exclude<Address, UnixAddress>, port: number): Address {
+  if (address.scheme === 'ws' || address.scheme === 'wss') {
+    return new WebSocketAddress(address.scheme, address.host, port, address.path);
+  }
+  return address.scheme === 'tls' ? new TlsAddress(address.host, port) : new TcpAddress(address.host, port);
+}
+
+/** @throws YodelError when it cannot listen */
+async function handConnections(
+  address: UnixAddress,
+  backlog: number,
+  workers: Workers<Work>,
+  say: Say,
+): Promise<Listener> {
+  const failed = (error: Error) => say(systemError(`cannot accept a connection on ${address}`, error).message);
+  return await acceptToHand(address, { backlog, failed }, (socket) => workers.hand(socket, String(address)));
+}
+
+/** @throws UsageError, YodelError when it cannot listen */
+async function answerFor(
+  workers: Workers<Work>,
+  { flags }: ServeSettings,
+  isReady: () => boolean,
+  say: Say,
+): Promise<{ close(): void }> {
+  const { answerMetrics, metricsAddress, metricsOfWorkers } = await import('./serve-metrics.ts');
+  return await answerMetrics(
+    metricsAddress(String(flags.metrics)),
+    { metrics: metricsOfWorkers(workers), isReady },
+    say,
+  );
+}
