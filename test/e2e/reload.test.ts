@@ -83,10 +83,13 @@ test.each([
   expect(await ask(server, 'abc\nabcd\n')).toBe('old abc\nerror: message 2 is longer than the limit of 3 bytes\n');
 });
 
-test('under load, reload after reload loses nothing', async () => {
+test.each([
+  ['one process', []],
+  ['several', ['--workers', '2']],
+])('%s: under load, reload after reload loses nothing', async (_, workers) => {
   const file = join(temporaryFolder(), 'yodel.toml');
   writeFileSync(file, 'rate = 0\n');
-  const server = await serve(['--quiet', '--config', file, '--listen', '127.0.0.1:0']);
+  const server = await serve(['--quiet', '--config', file, ...workers, '--listen', '127.0.0.1:0']);
   const bench = yodel(['bench', server.address, '--duration', '3s', '--assert', 'errors == 0', '--json']);
   for (let each = 0; each < 10; each++) {
     writeFileSync(

@@ -84,18 +84,42 @@ openssl('--sni shows another certificate to who asks for that name, --alpn agree
   expect(await shown('-alpn', 'h2')).toContain('no application protocol');
 });
 
+/** As certbot does it: written beside, and renamed. */
+function replace(old: Certificate, next: Certificate): void {
+  for (const name of ['certificate', 'key'] as const) {
+    copyFileSync(next[name], `${old[name]}.new`);
+    chmodSync(`${old[name]}.new`, 0o600);
+    renameSync(`${old[name]}.new`, old[name]);
+  }
+}
+
+openssl.each([
+  ['one process', []],
+  ['several', ['--workers', '2']],
+])('%s: certificates that change under load drop no session and lose no message', async (_, workers) => {
+  const own = makeCertificate();
+  const others = [makeCertificate(), makeCertificate()];
+  const server = await serve(['--quiet', ...workers, ...flags(own), ...listen]);
+  const load = ['--connections', '8', '--duration', '4s', '--insecure', '--assert', 'errors == 0', '--json'];
+  const bench = yodel(['bench', server.address, ...load]);
+  for (let change = 1; change <= 5; change++) {
+    replace(own, others[change % 2] as Certificate);
+    await server.saw(new RegExp(`(yodel: reloaded[\\s\\S]*){${change}}`));
+  }
+  const { status, stdout } = await bench;
+  expect(status).toBe(0);
+  const report = JSON.parse(stdout.toString().trim().split('\n').at(-1) as string) as { messages: object };
+  expect(report).toMatchObject({ messages: { unanswered: 0 } });
+  expect((await server.stop()).status).toBe(0);
+});
+
 openssl('a new certificate on disk is shown to new clients, and no session is dropped', async () => {
   const [old, next] = [makeCertificate(), makeCertificate(3)];
   const server = await serve([...flags(old), ...listen]);
   const client = start(['openssl', 's_client', '-connect', `127.0.0.1:${server.port}`, '-quiet']);
   client.process.stdin?.write('before\n');
   await client.saw(/^before$/m);
-  // As certbot does it: written beside, and renamed.
-  for (const name of ['certificate', 'key'] as const) {
-    copyFileSync(next[name], `${old[name]}.new`);
-    chmodSync(`${old[name]}.new`, 0o600);
-    renameSync(`${old[name]}.new`, old[name]);
-  }
+  replace(old, next);
   await server.saw(/reloaded/);
   const seen = await run(['openssl', 's_client', '-connect', `127.0.0.1:${server.port}`], { input: '' });
   expect(seen.stdout.toString()).toContain(readFileSync(next.certificate, 'utf8').trim());
