@@ -65,6 +65,15 @@ static void add_deaf(struct connection *c) {
   watch(c, EPOLL_CTL_ADD, EPOLLOUT);
 }
 
+// A server accepts in order: once it has answered the last one to come, all the others are there.
+static void await_acceptance(void) {
+  struct connection last = {0};
+  fill(&last, 0);
+  open_waiting(&last);
+  echo_waiting(&last);
+  close(last.fd);
+}
+
 static void gather_crowd(void) {
   crowd_size = drippers + deaf_clients;
   crowd = calloc(crowd_size, sizeof *crowd);
@@ -74,6 +83,7 @@ static void gather_crowd(void) {
     else add_deaf(&crowd[i]);
     give_way(i);
   }
+  await_acceptance();
   if (drippers > 0) begin_dripping();
 }
 

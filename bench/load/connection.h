@@ -151,3 +151,12 @@ static int receive(struct connection *c) {
   c->received += count;
   return c->received == c->expected_size;
 }
+
+// Sends a block, and waits for it: the connection was opened waiting.
+static void echo_waiting(struct connection *c) {
+  if (send(c->fd, c->block, c->block_size, MSG_NOSIGNAL) != (ssize_t)c->block_size) die("send");
+  double give_up_at = now() + PATIENCE;
+  while (!receive(c)) {
+    if (now() > give_up_at) wrong("no reply for 5 s");
+  }
+}
