@@ -63,11 +63,6 @@ static void open_waiting(struct connection *c) {
   connect_waiting(c);
 }
 
-// A server with a short queue of new connections may catch up now and then: it would lose seconds otherwise.
-static void give_way(int number) {
-  if (number % 50 == 49) usleep(2000);
-}
-
 static void open_connection(struct connection *c) {
   open_waiting(c);
   fcntl(c->fd, F_SETFL, O_NONBLOCK);
