@@ -16,17 +16,20 @@ async function counter(server: RunningServer, name: string): Promise<number> {
   return Number(line.slice(name.length));
 }
 
+async function sessionsBecome(count: number, server: RunningServer): Promise<void> {
+  await expect.poll(() => counter(server, 'yodel_connections_open'), { timeout: 15_000 }).toBe(count);
+}
+
 test(`${clients} clients that drip a message keep nobody from being served, and are all cut${why}`, async () => {
   // However late a client is with its own end, it is not broken off.
   const times = ['--message-timeout', '4s', '--linger-timeout', '20s'];
   const server = await serve(['--quiet', ...times, '--metrics', '127.0.0.1:0']);
-  expect(await counter(server, 'yodel_connections_open')).toBe(0);
   const before = openDescriptors(server.pid);
   const file = new URL('./drippers.ts', import.meta.url).pathname;
   const crowd = start([process.execPath, file, String(server.port), String(clients)]);
   await crowd.saw(/"connected":\d+/);
   // A client is connected when the kernel has taken it; the server accepts the last ones a little later.
-  await becomesTrue('all of them are accepted', () => openDescriptors(server.pid) - before >= clients);
+  await sessionsBecome(clients, server);
   crowd.process.stdin?.write('drip\n');
   await crowd.saw(/"dripping":\d+/);
 
@@ -47,7 +50,7 @@ test(`${clients} clients that drip a message keep nobody from being served, and 
   const [, endings = ''] = await over;
   expect(JSON.parse(endings)).toEqual([['error: a message was not finished within 4 s of its first byte\n', clients]]);
   // The last clients have been told, but the server may not have seen their own end.
-  await expect.poll(() => counter(server, 'yodel_connections_open'), { timeout: 15_000 }).toBe(0);
+  await sessionsBecome(0, server);
   expect(await counter(server, 'yodel_errors_total{code="YODEL_MESSAGE_TIMEOUT"}')).toBe(clients);
   // Each has dripped on after its first byte: the time is the message's, no byte begins it anew.
   expect(await counter(server, 'yodel_bytes_received_total')).toBeGreaterThan(2 * clients);
