@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from './build.ts';
 import { type Contender, contenders, reference } from './contenders.ts';
+import { addToEarlier } from './earlier.ts';
 import { chooseCores, describeMachine, mostDescriptors } from './machine.ts';
 import { capture } from './processes.ts';
 import { type Results, renderTable, writeResults } from './results.ts';
@@ -29,6 +30,7 @@ Options:
   --seconds NUMBER    how long each slice takes (default: 0.4)
   --warm-up SECONDS   how long each server is under load before (default: 1.5)
   --quick             one short round, to see that everything works
+  --add               keep what an earlier run has left there of other workloads
   --output FOLDER     where the results go (default: bench/results)
   --list              name the workloads and contenders, and end
   --help
@@ -51,6 +53,7 @@ function parseFlags() {
         seconds: { type: 'string' },
         'warm-up': { type: 'string' },
         quick: { type: 'boolean', default: false },
+        add: { type: 'boolean', default: false },
         output: { type: 'string', default: `${root}bench/results` },
         list: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -75,6 +78,7 @@ async function main(): Promise<void> {
   const rounds = Math.ceil(numberOf('rounds', quick ? 1 : 2));
   if (process.platform !== 'linux') refuse('the load generator and the measuring of processes need Linux');
   if (!existsSync(`${root}dist/cli/yodel.cjs`)) refuse('yodel is not built: npm run build');
+  if (flags.add && !existsSync(`${flags.output}/results.json`)) refuse(`--add needs results in ${flags.output}`);
 
   const progress = (text: string) => void process.stderr.write(text);
   progress('building');
@@ -91,6 +95,7 @@ async function main(): Promise<void> {
     seconds: numberOf('seconds', quick ? 0.2 : 0.4),
     warmUpSeconds: numberOf('warm-up', quick ? 0.1 : 1.5),
     idleConnections: Math.min(quick ? 500 : 10_000, mostDescriptors() - 300),
+    mostInCrowd: Math.min(quick ? 500 : 5000, mostDescriptors() - 300),
     starts: quick ? 2 : 5,
   };
   const runs = await runAll({
@@ -111,7 +116,7 @@ async function main(): Promise<void> {
     tables: summarise(runs, wanted, ready, leftOut),
     runs,
   };
-  writeResults(flags.output, results);
+  writeResults(flags.output, flags.add ? addToEarlier(flags.output, results) : results);
   process.stdout.write(`\n${results.tables.map((table) => renderTable(table, results.settings)).join('\n')}`);
   progress(`\nwritten to ${flags.output}\n`);
 }

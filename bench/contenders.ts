@@ -150,6 +150,8 @@ export const contenders: readonly Contender[] = [
     except: {
       huge: 'it stands still once the pipe to cat is full',
       idle: 'a process for each connection',
+      'slow-drip': 'a process for each connection',
+      'never-reads': 'it takes 100 connections',
     },
   },
   {
@@ -161,7 +163,7 @@ export const contenders: readonly Contender[] = [
     serves: {
       echo: ({ port }) => ['socat', `TCP-LISTEN:${port},bind=127.0.0.1,reuseaddr,backlog=128,nodelay,fork`, 'PIPE'],
     },
-    except: { idle: 'a process for each connection' },
+    except: { idle: 'a process for each connection', 'slow-drip': 'a process for each connection' },
   },
   {
     name: 'node-plain',
@@ -183,6 +185,7 @@ export const contenders: readonly Contender[] = [
     kind: 'plain',
     tools: [bun],
     serves: modes(['bun', peer('bun-plain.mjs')], ['echo', 'fan-out']),
+    except: { 'never-reads': 'it has no back-pressure: what is not read piles up in it' },
   },
   {
     name: 'redis',

@@ -2,10 +2,12 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LeftOut } from './build.ts';
-import { type Bar, renderChart } from './chart.ts';
+import { type Bar, type Group, renderChart } from './chart.ts';
 import { formatQuantity } from './quantity.ts';
 import type { Run } from './rounds.ts';
-import type { Row, Spread, Table } from './summary.ts';
+import { crowdOf } from './run.ts';
+import type { Beside, Row, Spread, Table } from './summary.ts';
+import type { Workload } from './workloads.ts';
 
 /** All that is known after a run. */
 export interface Results {
@@ -20,6 +22,7 @@ export interface Results {
     readonly seconds: number;
     readonly warmUpSeconds: number;
     readonly idleConnections: number;
+    readonly mostInCrowd: number;
     readonly starts: number;
     readonly quick: boolean;
   };
@@ -32,6 +35,7 @@ const charts: Readonly<Record<string, string>> = {
   echo: 'Echo',
   transform: 'A handler that transforms each message',
   connections: 'Connections',
+  crowds: 'Beside a crowd',
   'fan-out': 'Fan-out',
   start: 'Start',
   generators: 'Load generators, driving the C server',
@@ -56,27 +60,39 @@ export function writeResults(folder: string, results: Results): void {
 function chartOf(name: string, tables: readonly Table[]): string | undefined {
   const groups = tables
     .filter(({ workload }) => workload.chart === name)
-    .map((table) => ({
-      title: table.workload.title,
-      unit: showsRatio(table) ? `${table.workload.unit}, ratio to C` : table.workload.unit,
-      bars: table.rows.flatMap((row) => barOf(row, table)),
-    }))
+    .flatMap(groupsOf)
     .filter(({ bars }) => bars.length > 0);
   const note =
     'Median of all slices; the thin line is their range. C has no framing and no checks. ~ disturbed, see the remarks.';
   return groups.length > 0 ? renderChart(charts[name] ?? name, note, groups) : undefined;
 }
 
+function groupsOf(table: Table): Group[] {
+  const { title, unit, crowd } = table.workload;
+  if (!crowd) {
+    const bars = table.rows.flatMap((row) => barOf(row, table));
+    return [{ title, unit: showsRatio(table) ? `${unit}, ratio to C` : unit, bars }];
+  }
+  const group = (what: string, times: (beside: Beside) => Spread): Group => ({
+    title,
+    unit: `${what} beside the crowd, as a multiple of the same server's without it`,
+    bars: table.rows.flatMap((row) => (row.beside ? [bar(row, times(row.beside), formatShare)] : [])),
+  });
+  return [group('median latency', ({ timesP50 }) => timesP50), group('p99', ({ timesP99 }) => timesP99)];
+}
+
 /** Start is shown in milliseconds, although it has a ratio: C's start is next to nothing. */
 const showsRatio = ({ workload }: Table) => workload.ratio && workload.better === 'more';
 
-function barOf({ title, kind, ratio, value, remarks }: Row, table: Table): Bar[] {
-  const shown = showsRatio(table) ? ratio : value;
+function barOf(row: Row, table: Table): Bar[] {
+  const shown = showsRatio(table) ? row.ratio : row.value;
   if (!shown) return [];
-  const { median, low, high } = shown;
-  const text = showsRatio(table) ? median.toFixed(2) : formatQuantity(median);
+  return [bar(row, shown, showsRatio(table) ? (median) => median.toFixed(2) : formatQuantity)];
+}
+
+function bar({ title, kind, remarks }: Row, { median, low, high }: Spread, format: (median: number) => string): Bar {
   const mark = remarks.some((remark) => /^(disturbed|failed)/.test(remark)) ? ' ~' : '';
-  return [{ label: title, kind, value: median, low, high, text: text + mark }];
+  return { label: title, kind, value: median, low, high, text: format(median) + mark };
 }
 
 /** The page with all tables. */
@@ -98,11 +114,20 @@ ${settings.quick ? '\n**A quick run: it shows that everything works, its numbers
 - ${Object.entries(versions)
     .map(([tool, version]) => `${tool} ${version}`)
     .join(', ')}
-- ${counted(settings.rounds, 'round')} of ${counted(settings.slices, 'slice')} of ${settings.seconds} s, after ${settings.warmUpSeconds} s to warm up
+- ${describeRounds(settings)}
 ${leftOut.map(({ contender, reason }) => `- left out: ${contender.title} (${reason})\n`).join('')}
 Each number is the median of all slices of all rounds. Ratios are to C in the same slice, with their range in brackets.
 
 ${sections.join('\n')}`;
+}
+
+/** When and how the results were measured, in a line. */
+export function described({ date, yodel, settings }: Results): string {
+  return `${date.slice(0, 10)}, commit ${yodel.commit}, ${describeRounds(settings)}`;
+}
+
+function describeRounds({ rounds, slices, seconds, warmUpSeconds }: Results['settings']): string {
+  return `${counted(rounds, 'round')} of ${counted(slices, 'slice')} of ${seconds} s, after ${warmUpSeconds} s to warm up`;
 }
 
 function counted(count: number, noun: string): string {
@@ -110,17 +135,10 @@ function counted(count: number, noun: string): string {
 }
 
 /** One workload's table as Markdown. */
-export function renderTable({ workload, rows, absent }: Table, settings: Results['settings']): string {
+export function renderTable({ workload, rows, absent, measured }: Table, settings: Results['settings']): string {
   const columns = [
     { head: '', cell: ({ kind, title }: Row) => (kind === 'yodel' ? `**${title}**` : title) },
-    { head: workload.unit, cell: ({ value }: Row) => (value ? formatQuantity(value.median) : '–') },
-    ...(workload.ratio ? [{ head: 'ratio to C', cell: ({ ratio }: Row) => formatRatio(ratio) }] : []),
-    ...(workload.latency
-      ? [
-          { head: 'p50 µs', cell: ({ p50 }: Row) => (p50 === null ? '–' : formatQuantity(p50)) },
-          { head: 'p99 µs', cell: ({ p99 }: Row) => (p99 === null ? '–' : formatQuantity(p99)) },
-        ]
-      : []),
+    ...(workload.crowd ? besideColumns : columnsOf(workload)),
     { head: 'remarks', cell: ({ remarks }: Row) => remarks.join('; ').replaceAll('|', '\\|') },
   ];
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
@@ -137,14 +155,53 @@ export function renderTable({ workload, rows, absent }: Table, settings: Results
     idle: `${settings.idleConnections} connections, each after one echo. `,
     start: `The median of ${settings.starts} starts in each round. `,
     drive: `\`yodel bench\` and [load.c](../load/load.c) in turn, all driving the same C server. ${latencies} `,
+    beside: `${describeCrowd(workload, settings)} The clients' latencies beside it are shown as multiples of those without it, from the same server in the same slice. `,
   }[workload.mode as string];
   const missing = absent.map(({ title, reason }) => `${title} (${reason})`).join(', ');
   return `## ${workload.title}
 
-${how ?? ''}${workload.better === 'more' ? 'More is better.' : 'Less is better.'}
+${measured === undefined ? '' : `Added later: ${measured}. `}${how ?? ''}${workload.better === 'more' ? 'More is better.' : 'Less is better.'}
 
 ${table}
 ${missing && `\nNot here: ${missing}.\n`}`;
+}
+
+interface Column {
+  readonly head: string;
+  readonly cell: (row: Row) => string;
+}
+
+function columnsOf({ unit, ratio, latency }: Workload): Column[] {
+  return [
+    { head: unit, cell: ({ value }) => formatOne(value?.median) },
+    ...(ratio ? [{ head: 'ratio to C', cell: ({ ratio }: Row) => formatRatio(ratio) }] : []),
+    ...(latency ? latencyColumns : []),
+  ];
+}
+
+const latencyColumns: readonly Column[] = [
+  { head: 'p50 µs', cell: ({ p50 }) => formatOne(p50) },
+  { head: 'p99 µs', cell: ({ p99 }) => formatOne(p99) },
+];
+
+const besideColumns: readonly Column[] = [
+  { head: 'p50, times', cell: ({ beside }) => formatRatio(beside?.timesP50 ?? null) },
+  { head: 'p99, times', cell: ({ beside }) => formatRatio(beside?.timesP99 ?? null) },
+  { head: 'p50 µs alone', cell: ({ beside }) => formatOne(beside?.aloneP50) },
+  { head: 'beside', cell: ({ p50 }) => formatOne(p50) },
+  { head: 'p99 µs alone', cell: ({ beside }) => formatOne(beside?.aloneP99) },
+  { head: 'beside', cell: ({ p99 }) => formatOne(p99) },
+];
+
+function describeCrowd(workload: Workload, settings: Results['settings']): string {
+  if (workload.crowd?.does === 'never-read') return 'One client sends as much as is taken of it, and reads nothing.';
+  const [clients, wanted] = [crowdOf(workload, settings), workload.crowd?.clients ?? 0];
+  const fewer = clients < wanted && !settings.quick ? ` (not ${wanted}: there are too few descriptors)` : '';
+  return `${clients} clients${fewer} have each begun a line, and add a byte to it every second.`;
+}
+
+function formatOne(value: number | null | undefined): string {
+  return value === null || value === undefined ? '–' : formatQuantity(value);
 }
 
 function formatRatio(ratio: Spread | null): string {

@@ -18,6 +18,8 @@ export interface Settings {
   readonly warmUpSeconds: number;
   /** Idle connections, in place of what the workload says. */
   readonly idleConnections: number;
+  /** How large a crowd may be: where a workload has a larger one, it has this one. */
+  readonly mostInCrowd: number;
   /** How often a server is started for one measurement of the start. */
   readonly starts: number;
 }
@@ -28,6 +30,8 @@ export interface Measurement {
   /** Latencies in microseconds: of a block, or of a message where `yodel bench` measured them. */
   readonly p50?: number;
   readonly p99?: number;
+  /** The same clients' latencies without the crowd that is there otherwise. */
+  readonly alone?: Latencies;
   /** The generator's share of its core, 0 to 1. */
   readonly busy?: number;
   /** Connections that got nothing back in the time measured. */
@@ -38,6 +42,18 @@ export interface Measurement {
   readonly failure?: string;
 }
 
+/** In microseconds. */
+export interface Latencies {
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** What the load generator prints with the mode `beside`. */
+interface BesideReport {
+  readonly alone: Latencies;
+  readonly beside: LoadReport & Latencies;
+}
+
 /** What the load generator prints; each mode prints some of it. */
 interface LoadReport {
   readonly perSecond?: number;
@@ -46,6 +62,7 @@ interface LoadReport {
   readonly busy?: number;
   readonly silent?: number;
   readonly milliseconds?: number;
+  readonly alone?: Latencies;
 }
 
 /** What is read of what `yodel bench --json` prints; its latencies are milliseconds. */
@@ -132,8 +149,14 @@ function commandFor(contender: Contender, workload: Workload, port: number, clie
   return serve({ port, clients, longestMessage: Math.max(65_536, workload.size * 2) });
 }
 
-function clientsOf({ mode, connections }: Workload, { idleConnections }: Settings): number {
-  return mode === 'idle' ? idleConnections : connections;
+function clientsOf(workload: Workload, settings: Settings): number {
+  const { mode, connections } = workload;
+  return mode === 'idle' ? settings.idleConnections : connections + crowdOf(workload, settings);
+}
+
+/** How many clients are in a workload's crowd. */
+export function crowdOf({ crowd }: Workload, { mostInCrowd }: Pick<Settings, 'mostInCrowd'>): number {
+  return crowd ? Math.min(crowd.clients, mostInCrowd) : 0;
 }
 
 /** A failure becomes the measurement's. */
@@ -168,7 +191,7 @@ async function measureFresh(contender: Contender, workload: Workload, settings: 
 /** Load generators warm themselves up, and the C server that they drive has nothing to compile. */
 async function warmUp(contender: Contender, { port }: Server, workload: Workload, settings: Settings): Promise<void> {
   if (workload.mode === 'drive') return;
-  await runLoad(loadFor(contender, port, workload, settings.warmUpSeconds), settings);
+  await runLoad(loadFor(contender, port, workload, settings, settings.warmUpSeconds), settings);
 }
 
 async function measureSlice(
@@ -178,22 +201,27 @@ async function measureSlice(
   settings: Settings,
 ): Promise<Measurement> {
   const watch = contender.forks ? undefined : watchForeign(pid);
-  const report = await runLoad(loadFor(contender, port, workload, settings.seconds), settings);
-  const { perSecond, p50, p99, busy, silent } = report;
-  return defined({ value: perSecond, p50, p99, busy, silent, foreign: watch?.() });
+  const report = await runLoad(loadFor(contender, port, workload, settings, settings.seconds), settings);
+  const { perSecond, p50, p99, alone, busy, silent } = report;
+  const value = alone && p50 !== undefined ? p50 / alone.p50 : perSecond;
+  return defined({ value, p50, p99, alone, busy, silent, foreign: watch?.() });
 }
 
 /** A generator is a fresh process each time, and is compiled while it runs: it is measured for as long as so many slices. */
 const driveSlices = 4;
 
+/** How the load generator is told how many of a kind are in its crowd. */
+const crowdFlags = { drip: '-d', 'never-read': '-r' } as const;
+
 /** The load generator's command: the contender's own where generators are compared. */
-function loadFor(contender: Contender, port: number, workload: Workload, seconds: number): Command {
+function loadFor(contender: Contender, port: number, workload: Workload, settings: Settings, seconds: number): Command {
   const { mode, connections, depth, size } = workload;
   if (mode === 'drive' && contender.drives) {
     return contender.drives({ port, connections, depth, size, seconds: seconds * driveSlices });
   }
   return loadCommand(port, [
     ...loadOptions(workload),
+    ...(workload.crowd ? [crowdFlags[workload.crowd.does], `${crowdOf(workload, settings)}`] : []),
     ...['-t', `${seconds}`, '-w', `${settleSeconds}`],
     ...(contender.dialect ? ['-f', contender.dialect] : []),
   ]);
@@ -249,10 +277,11 @@ async function runLoad(command: Command, { cores, seconds, warmUpSeconds }: Sett
   if (outcome.timedOut) throw new Failure(`no result within ${Math.round(withinMs / 1000)} s`);
   if (outcome.status !== 0)
     throw new Failure(outcome.stderr.trim().replace(/^load: /, '') || 'the load generator died');
-  return readReport(JSON.parse(outcome.stdout) as LoadReport | YodelReport);
+  return readReport(JSON.parse(outcome.stdout) as LoadReport | BesideReport | YodelReport);
 }
 
-function readReport(report: LoadReport | YodelReport): LoadReport {
+function readReport(report: LoadReport | BesideReport | YodelReport): LoadReport {
+  if ('beside' in report) return { ...report.beside, alone: report.alone };
   if (!('kind' in report)) return report;
   const { rate, latency, generator } = report;
   if (!latency) throw new Failure('nothing came back in the time measured');

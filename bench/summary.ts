@@ -11,6 +11,15 @@ export interface Spread {
   readonly high: number;
 }
 
+/** How latencies change beside a crowd. */
+export interface Beside {
+  readonly timesP50: Spread;
+  readonly timesP99: Spread;
+  /** Medians without the crowd, in microseconds. */
+  readonly aloneP50: number;
+  readonly aloneP99: number;
+}
+
 /** One contender in one workload. */
 export interface Row {
   readonly contender: string;
@@ -23,6 +32,8 @@ export interface Row {
   /** Medians over all slices, in microseconds. */
   readonly p50: number | null;
   readonly p99: number | null;
+  /** Beside a crowd, as multiples of the same server's latencies without it in the same slice; null without a crowd. */
+  readonly beside: Beside | null;
   /** What a reader should know about these numbers. */
   readonly remarks: readonly string[];
 }
@@ -33,6 +44,8 @@ export interface Table {
   readonly rows: readonly Row[];
   /** Who could have been expected here, and why they are not. */
   readonly absent: readonly { readonly title: string; readonly reason: string }[];
+  /** When and how it was measured, where that was not together with the other tables. */
+  readonly measured?: string;
 }
 
 /** From this share of its core on, the generator may have been what held the server up. */
@@ -72,8 +85,18 @@ function rowOf(contender: Contender, workload: Workload, all: readonly Run[]): R
     ratio: workload.ratio ? spread(ratios) : null,
     p50: spread(own.map(({ p50 }) => p50))?.median ?? null,
     p99: spread(own.map(({ p99 }) => p99))?.median ?? null,
+    beside: besideOf(own),
     remarks: remarks(own, workload),
   };
+}
+
+function besideOf(own: readonly Run[]): Beside | null {
+  const times = (name: 'p50' | 'p99') =>
+    spread(own.map(({ [name]: latency, alone }) => (latency && alone ? latency / alone[name] : undefined)));
+  const aloneOf = (name: 'p50' | 'p99') => spread(own.map(({ alone }) => alone?.[name]))?.median;
+  const [timesP50, timesP99, aloneP50, aloneP99] = [times('p50'), times('p99'), aloneOf('p50'), aloneOf('p99')];
+  if (!timesP50 || !timesP99 || aloneP50 === undefined || aloneP99 === undefined) return null;
+  return { timesP50, timesP99, aloneP50, aloneP99 };
 }
 
 function remarks(own: readonly Run[], workload: Workload): string[] {

@@ -8,8 +8,10 @@ export interface Workload {
   readonly title: string;
   readonly service: Service;
   /** How it is measured: a mode of the load generator; or `drive`, where the contenders are load generators themselves. */
-  readonly mode: 'echo' | 'connect' | 'idle' | 'fanout' | 'start' | 'drive';
+  readonly mode: 'echo' | 'connect' | 'idle' | 'fanout' | 'beside' | 'start' | 'drive';
   readonly connections: number;
+  /** Who is in the way while the clients are measured a second time. Only with the mode `beside`. */
+  readonly crowd?: { readonly does: 'drip' | 'never-read'; readonly clients: number };
   /** Messages under way on a connection. */
   readonly depth: number;
   /** Bytes of a message with its newline. */
@@ -38,6 +40,9 @@ const echo = {
 } as const;
 
 const drive = { ...echo, mode: 'drive', chart: 'generators' } as const;
+
+/** The latency beside a crowd, as a multiple of the latency alone: each server is compared with itself. */
+const beside = { ...echo, mode: 'beside', unit: 'times', better: 'less', ratio: false, chart: 'crowds' } as const;
 
 const transform = { ...echo, depth: 100, chart: 'transform' } as const;
 
@@ -85,6 +90,20 @@ export const workloads: readonly Workload[] = [
     connections: 1000,
     unit: 'deliveries/s',
     chart: 'fan-out',
+  },
+  {
+    ...beside,
+    name: 'slow-drip',
+    title: 'One client beside thousands that drip',
+    connections: 1,
+    crowd: { does: 'drip', clients: 5000 },
+  },
+  {
+    ...beside,
+    name: 'never-reads',
+    title: '100 clients beside one that never reads',
+    connections: 100,
+    crowd: { does: 'never-read', clients: 1 },
   },
   {
     ...echo,

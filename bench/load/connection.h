@@ -23,6 +23,7 @@ struct connection {
   unsigned long blocks;  // that have come back while measuring
   int writing;           // not all of the block has been taken yet
   int deaf;              // what comes back is of no interest
+  void (*act)(struct connection *c);  // what one of a crowd does when it has a turn, in place of blocks
 };
 
 static int queue;
@@ -50,12 +51,16 @@ static int new_socket(int type) {
 }
 
 // Waits until it is connected, and from then on waits for nothing longer than PATIENCE.
-static void open_waiting(struct connection *c) {
-  c->fd = new_socket(0);
+static void connect_waiting(struct connection *c) {
   struct timeval patience = {.tv_sec = PATIENCE};
   setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   if (connect(c->fd, (struct sockaddr *)&server, sizeof server) < 0) die("connect");
+}
+
+static void open_waiting(struct connection *c) {
+  c->fd = new_socket(0);
+  connect_waiting(c);
 }
 
 static void open_connection(struct connection *c) {
@@ -140,4 +145,13 @@ static int receive(struct connection *c) {
   if (memcmp(c->expected + c->received, chunk, count)) wrong("what came back is not what was sent");
   c->received += count;
   return c->received == c->expected_size;
+}
+
+// Sends a block, and waits for it: the connection was opened waiting.
+static void echo_waiting(struct connection *c) {
+  if (send(c->fd, c->block, c->block_size, MSG_NOSIGNAL) != (ssize_t)c->block_size) die("send");
+  double give_up_at = now() + PATIENCE;
+  while (!receive(c)) {
+    if (now() > give_up_at) wrong("no reply for 5 s");
+  }
 }

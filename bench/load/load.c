@@ -8,16 +8,19 @@
 //       connect  connect, one echo, close, and again; `connections` of them at the same time
 //       idle     connect, one echo each, say so, hold them until the end of stdin
 //       fanout   one sends, `connections` receive; -f lines, redis or nats is how they subscribe and publish
+//       beside   as echo, but twice: alone, and beside a crowd of -d clients that drip and -r clients that never read
 //       start    start a server (`load … -m start [-n times] [-k core] -- COMMAND`) until its first echoed line
 //   -s  bytes of a message with its newline      -u  expect capitals back (a handler that transforms)
 //
-// Prints one JSON object: messages, seconds, perSecond, and the latency of a block in microseconds (start: milliseconds).
+// Prints one JSON object: messages, seconds, perSecond, and the latency of a block in microseconds (start: milliseconds;
+// beside: two of these objects, `alone` and `beside`).
 #define _GNU_SOURCE
 #include "settings.h"
 #include "connection.h"
 #include "histogram.h"
 #include "measure.h"
 #include "fan-out.h"
+#include "beside.h"
 #include "start.h"
 
 static void echoed(struct connection *c, double at) {
@@ -62,11 +65,7 @@ static void idle(void) {
   for (int i = 0; i < connections; i++) {
     fill(&all[i], i);
     open_waiting(&all[i]);
-    if (send(all[i].fd, all[i].block, size, MSG_NOSIGNAL) != (ssize_t)size) die("send");
-    double give_up_at = now() + PATIENCE;
-    while (!receive(&all[i])) {
-      if (now() > give_up_at) wrong("no reply for 5 s");
-    }
+    echo_waiting(&all[i]);
   }
   printf("{\"connected\":%d}\n", connections);
   fflush(stdout);
@@ -92,6 +91,8 @@ static char **read_options(int count, char **options) {
     else if (!strcmp(option, "-f")) dialect = value;
     else if (!strcmp(option, "-n")) samples = atoi(value);
     else if (!strcmp(option, "-k")) server_core = atoi(value);
+    else if (!strcmp(option, "-d")) drippers = atoi(value);
+    else if (!strcmp(option, "-r")) deaf_clients = atoi(value);
     else wrong("unknown option");
     i++;
   }
@@ -114,7 +115,7 @@ int main(int argc, char **argv) {
   if (inet_pton(AF_INET, argv[1], &server.sin_addr) != 1) wrong("HOST is an IPv4 address");
   char **command = read_options(argc - 3, argv + 3);
   if (connections < 1 || depth < 1 || size < 2 || samples < 1) wrong("too small: -c 1, -p 1, -s 2, -n 1 at the least");
-  raise_descriptor_limit(connections + 64);
+  raise_descriptor_limit(connections + drippers + deaf_clients + 64);
   // A generator that goes on when nobody waits for its result would disturb whatever comes next.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   queue = epoll_create1(0);
@@ -123,7 +124,8 @@ int main(int argc, char **argv) {
   else if (!strcmp(mode, "connect")) connects();
   else if (!strcmp(mode, "idle")) idle();
   else if (!strcmp(mode, "fanout")) fan_out();
+  else if (!strcmp(mode, "beside")) beside(echoed);
   else if (!strcmp(mode, "start")) start(command);
-  else wrong("the modes are echo, connect, idle, fanout and start");
+  else wrong("the modes are echo, connect, idle, fanout, beside and start");
   return 0;
 }

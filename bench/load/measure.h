@@ -27,6 +27,7 @@ static void begin_measuring(double at, struct connection *all, int count) {
 }
 
 static void handle(struct connection *c, unsigned events, on_block *done) {
+  if (c->act) return c->act(c);
   if (events & EPOLLOUT) send_block(c);
   if (!(events & (EPOLLIN | EPOLLERR | EPOLLHUP)) || !receive(c)) return;
   c->blocks++;
@@ -36,6 +37,7 @@ static void handle(struct connection *c, unsigned events, on_block *done) {
 // Warms up, then measures for as long as was asked for. `all` are the connections that receive.
 static void run(struct connection *all, int count, on_block *done) {
   struct epoll_event events[EVENTS];
+  measuring = 0;
   double t = now(), from = t + warm_up, until = from + seconds;
   while (t < until) {
     int ready = epoll_wait(queue, events, EVENTS, PATIENCE * 1000);

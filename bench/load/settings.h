@@ -9,6 +9,7 @@
 enum { PATIENCE = 5 };  // seconds without anything from the server, after which it has failed
 
 static int connections = 64, depth = 1, upper = 0, samples = 5, server_core = -1;
+static int drippers = 0, deaf_clients = 0;
 static size_t size = 64;
 static double seconds = 1, warm_up = 0.2;
 static const char *mode = "echo", *dialect = "lines";

@@ -21,6 +21,7 @@ interface Results {
   readonly runs: readonly {
     readonly round: number;
     readonly slice: number;
+    readonly workload: string;
     readonly contender: string;
     readonly value?: number;
   }[];
@@ -34,13 +35,19 @@ interface Table {
     readonly ratio: Spread | null;
     readonly p50: number | null;
     readonly p99: number | null;
+    readonly beside: { readonly timesP50: Spread; readonly timesP99: Spread } | null;
     readonly remarks: readonly string[];
   }[];
 }
 
 /** Runs the benchmark as its script does, in its quick form, and gives what it has written. */
-async function bench(workloads: string, contenders: string, env: NodeJS.ProcessEnv = {}, more: string[] = []) {
-  const folder = temporaryFolder();
+async function bench(
+  workloads: string,
+  contenders: string,
+  env: NodeJS.ProcessEnv = {},
+  more: string[] = [],
+  folder = temporaryFolder(),
+) {
   const outcome = await run(command(workloads, contenders, '--output', folder, ...more), {
     cwd: root,
     env,
@@ -106,6 +113,51 @@ test('load generators are compared with the C generator, driving the same C serv
   expect(readFileSync(join(folder, 'generators.svg'), 'utf8')).toContain('yodel on Bun');
 }, 60_000);
 
+test('beside a crowd each server is compared with itself', async () => {
+  const workloads = ['slow-drip', 'never-reads'];
+  const { folder, page, tables } = await bench(workloads.join(), 'yodel-node,yodel-bun,bun-plain');
+  expect(tables.map(({ workload }) => workload.name)).toEqual(workloads);
+  for (const { workload, rows } of tables) {
+    for (const { contender, value, beside, remarks } of rows) {
+      const where = `${contender} in ${workload.name}: ${remarks}`;
+      expect(value?.median, where).toBeGreaterThan(0);
+      expect(beside?.timesP50, where).toEqual(value);
+      expect(beside?.timesP99.median, where).toBeGreaterThan(0);
+    }
+  }
+  expect(tables[1]?.rows.map(({ contender }) => contender).toSorted()).toEqual(['c-epoll', 'yodel-bun', 'yodel-node']);
+  expect(page).toContain('|  | p50, times | p99, times | p50 µs alone | beside | p99 µs alone | beside | remarks |');
+  expect(page).toMatch(/^500 clients have each begun a line/m);
+  expect(page).toMatch(/^Not here: plain Bun\.listen \(it has no back-pressure/m);
+  const svg = readFileSync(join(folder, 'crowds.svg'), 'utf8');
+  expect(svg).toContain('p99 beside the crowd');
+  expect(svg).not.toMatch(/NaN|Infinity|undefined/);
+}, 60_000);
+
+test('a server that closes one of the crowd has failed', async () => {
+  const impatient = temporaryFile(
+    'impatient.mjs',
+    `import { createServer } from 'node:net';
+     createServer((socket) => {
+       // All of the crowd have begun a line: with one byte.
+       socket.on('error', () => {}).on('data', (chunk) => (chunk.length === 1 ? socket.end() : socket.write(chunk)));
+     }).listen(process.argv[3], '127.0.0.1');`,
+  );
+  const { tables } = await bench('slow-drip', 'uvloop', { PYTHON: pythonRunning(impatient) });
+  const row = tables[0]?.rows.find(({ contender }) => contender === 'uvloop');
+  expect(row).toMatchObject({ value: null, beside: null });
+  expect(row?.remarks.join()).toContain('the server closed a connection of the crowd');
+});
+
+test('with --add the tables of other workloads stay, and those that are new say when they were measured', async () => {
+  const { folder } = await bench('latency,start', 'c-epoll');
+  const { page, runs, tables } = await bench('never-reads', 'c-epoll', {}, ['--add'], folder);
+  expect(tables.map(({ workload }) => workload.name)).toEqual(['latency', 'never-reads', 'start']);
+  expect(new Set(runs.map(({ workload }) => workload))).toEqual(new Set(['latency', 'start', 'never-reads']));
+  expect(page.match(/^Added later: \d{4}-\d\d-\d\d, commit .*, 1 round of 1 slice of 0\.2 s/gm)).toHaveLength(1);
+  expect(existsSync(join(folder, 'echo.svg'))).toBe(true);
+});
+
 test('the contenders are measured in turn, in slices that begin with another one', async () => {
   const more = ['--rounds', '2', '--slices', '2', '--warm-up', '0.05'];
   const { page, runs, tables } = await bench('one-at-a-time', 'node-plain', {}, more);
@@ -146,12 +198,7 @@ test('a server that ends while it is measured is tried once more with a fresh on
        socket.once('data', () => ++clients === 2 && isFirst && process.exit(3));
      }).listen(process.argv[3], '127.0.0.1');`,
   );
-  const python = temporaryFile(
-    'python',
-    `#!/bin/sh\ncase "$1" in --version|-c) echo 1.2.3;; *) exec '${process.execPath}' '${mortal}' "$@";; esac\n`,
-  );
-  chmodSync(python, 0o755);
-  const { tables, runs } = await bench('latency', 'uvloop', { PYTHON: python }, ['--slices', '2']);
+  const { tables, runs } = await bench('latency', 'uvloop', { PYTHON: pythonRunning(mortal) }, ['--slices', '2']);
   expect(runs.filter(({ contender }) => contender === 'uvloop')).toHaveLength(2);
   const row = tables[0]?.rows.find(({ contender }) => contender === 'uvloop');
   expect(row?.value?.median).toBeGreaterThan(0);
@@ -167,12 +214,7 @@ test('a server that sends back something else is shown as failed, with the reaso
        socket.on('error', () => {}).on('data', (chunk) => socket.write(String(chunk).toUpperCase()));
      }).listen(process.argv[3], '127.0.0.1');`,
   );
-  const python = temporaryFile(
-    'python',
-    `#!/bin/sh\ncase "$1" in --version|-c) echo 1.2.3;; *) exec '${process.execPath}' '${wrong}' "$@";; esac\n`,
-  );
-  chmodSync(python, 0o755);
-  const { page, tables } = await bench('latency', 'uvloop', { PYTHON: python });
+  const { page, tables } = await bench('latency', 'uvloop', { PYTHON: pythonRunning(wrong) });
   const row = tables[0]?.rows.find(({ contender }) => contender === 'uvloop');
   expect(row).toMatchObject({
     value: null,
@@ -207,6 +249,16 @@ test('a name that does not exist is refused, with those that do', async () => {
   expect(outcome).toMatchObject({ status: 2 });
   expect(outcome.stderr).toContain('no workload "one-at-a-tim"; there are one-at-a-time, pipelined, ');
 });
+
+/** A stand-in for Python that runs this program in place of any server. */
+function pythonRunning(program: string): string {
+  const python = temporaryFile(
+    'python',
+    `#!/bin/sh\ncase "$1" in --version|-c) echo 1.2.3;; *) exec '${process.execPath}' '${program}' "$@";; esac\n`,
+  );
+  chmodSync(python, 0o755);
+  return python;
+}
 
 /** Linux lists the children of each thread. */
 function childrenOf(pid: number): number[] {

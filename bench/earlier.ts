@@ -1,0 +1,38 @@
+/** Some workloads measured again, or for the first time, without all the others. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LeftOut } from './build.ts';
+import { contenders } from './contenders.ts';
+import { described, type Results } from './results.ts';
+import { workloads } from './workloads.ts';
+
+/** As they stand in `results.json`: who was left out is there by name. */
+type Written = Omit<Results, 'leftOut'> & { readonly leftOut: readonly { contender: string; reason: string }[] };
+
+/**
+ * The results of an earlier run in the folder, with the tables of this one in place of its own, or added. The page's head
+ * stays the earlier run's; each table that is new says when and how it was measured.
+ */
+export function addToEarlier(folder: string, results: Results): Results {
+  const earlier = JSON.parse(readFileSync(join(folder, 'results.json'), 'utf8')) as Written;
+  const isNew = (name: string) => results.tables.some(({ workload }) => workload.name === name);
+  const added = results.tables.map((table) => ({ ...table, measured: described(results) }));
+  const tables = [...earlier.tables.filter(({ workload }) => !isNew(workload.name)), ...added];
+  return {
+    ...earlier,
+    // Of an earlier run without crowds.
+    settings: { ...earlier.settings, mostInCrowd: results.settings.mostInCrowd },
+    leftOut: earlier.leftOut.flatMap(found),
+    tables: tables.toSorted((a, b) => placeOf(a.workload.name) - placeOf(b.workload.name)),
+    runs: [...earlier.runs.filter(({ workload }) => !isNew(workload)), ...results.runs],
+  };
+}
+
+function placeOf(name: string): number {
+  return workloads.findIndex((workload) => workload.name === name);
+}
+
+function found({ contender: name, reason }: Written['leftOut'][number]): LeftOut[] {
+  const contender = contenders.find((one) => one.name === name);
+  return contender ? [{ contender, reason }] : [];
+}

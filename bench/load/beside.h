@@ -1,0 +1,139 @@
+// The same clients measured twice on the same server: alone, then beside a crowd that wants nothing but to be in the way.
+//
+// `drippers` clients have each begun a line, add a byte to it every second, and never finish it. `deaf_clients` send whatever
+// is taken of them and never read. The clients that are measured are new ones each time.
+#include <poll.h>
+#include <sys/timerfd.h>
+
+enum { DEAF_BLOCK = 1 << 16, MOST_UNREAD = 1 << 28, QUIET_MS = 100 };
+
+static struct connection *crowd, ticker;
+static int crowd_size, next_dripper;
+
+// From several addresses: those that leave keep their ports for a while, and the next crowd comes soon.
+static void join_crowd(struct connection *c, int number) {
+  c->fd = new_socket(0);
+  choose_source(c->fd, number % 16);
+  connect_waiting(c);
+}
+
+static void drip(struct connection *c) {
+  if (send(c->fd, "x", 1, MSG_NOSIGNAL) != 1) wrong("the server closed a connection of the crowd");
+}
+
+// The timer goes off for each byte, at a moment of its own: whether a message is under way or not.
+static void on_tick(struct connection *c) {
+  unsigned long due;
+  if (read(c->fd, &due, sizeof due) != sizeof due) return;
+  for (; due > 0; due--) {
+    drip(&crowd[next_dripper]);
+    next_dripper = (next_dripper + 1) % drippers;
+  }
+}
+
+// Each one's turn comes once a second.
+static void begin_dripping(void) {
+  long interval = 1000000000 / drippers;
+  struct timespec step = {.tv_sec = interval / 1000000000, .tv_nsec = interval % 1000000000};
+  struct itimerspec steps = {.it_interval = step, .it_value = step};
+  ticker.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+  ticker.act = on_tick;
+  if (ticker.fd < 0 || timerfd_settime(ticker.fd, 0, &steps, NULL) < 0) die("timerfd");
+  watch(&ticker, EPOLL_CTL_ADD, EPOLLIN);
+}
+
+static void send_deaf(struct connection *c) {
+  ssize_t n;
+  while ((n = send(c->fd, c->block, c->block_size, MSG_NOSIGNAL | MSG_DONTWAIT)) > 0) c->sent += n;
+  if (errno != EAGAIN) wrong("the server closed a connection of the crowd");
+  if (c->sent > MOST_UNREAD) wrong("the server takes ever more from a client that reads nothing");
+}
+
+// Until the server takes no more: nothing for a while.
+static void stuff(struct connection *c) {
+  struct pollfd room = {.fd = c->fd, .events = POLLOUT};
+  while (poll(&room, 1, QUIET_MS) > 0) send_deaf(c);
+}
+
+static void add_deaf(struct connection *c) {
+  // Messages of 64 bytes. Where less than a block is taken, the next block begins within a message, which is a longer one then.
+  c->block_size = DEAF_BLOCK;
+  c->block = malloc(DEAF_BLOCK);
+  for (int i = 0; i < DEAF_BLOCK; i++) c->block[i] = i % 64 == 63 ? '\n' : 'd';
+  c->act = send_deaf;
+  stuff(c);
+  watch(c, EPOLL_CTL_ADD, EPOLLOUT);
+}
+
+// A server accepts in order: once it has answered one that came later, the others are there.
+static void await_acceptance(void) {
+  struct connection last = {0};
+  fill(&last, 0);
+  open_waiting(&last);
+  echo_waiting(&last);
+  close(last.fd);
+}
+
+static void gather_crowd(void) {
+  crowd_size = drippers + deaf_clients;
+  crowd = calloc(crowd_size, sizeof *crowd);
+  for (int i = 0; i < crowd_size; i++) {
+    join_crowd(&crowd[i], i);
+    if (i < drippers) drip(&crowd[i]);
+    else add_deaf(&crowd[i]);
+    // A server with a short queue of new connections would lose some of them otherwise, and a second with each.
+    if (i % 50 == 49) await_acceptance();
+  }
+  await_acceptance();
+  if (drippers > 0) begin_dripping();
+}
+
+// What a server has closed is no crowd any more, and what was measured was not measured beside one.
+static void check_crowd(void) {
+  for (int i = 0; i < crowd_size; i++) {
+    struct pollfd state = {.fd = crowd[i].fd, .events = POLLRDHUP};
+    if (poll(&state, 1, 0) != 0) wrong("the server closed a connection of the crowd");
+  }
+}
+
+// Waits until the server has let go of those that drip, so that they burden nothing that is measured later. Those that have
+// read nothing do not begin now: they break off.
+static void dismiss_crowd(void) {
+  struct linger hard = {.l_onoff = 1, .l_linger = 0};
+  close(ticker.fd);
+  for (int i = 0; i < drippers; i++) shutdown(crowd[i].fd, SHUT_WR);
+  for (int i = 0; i < crowd_size; i++) {
+    if (i >= drippers) setsockopt(crowd[i].fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+    else while (recv(crowd[i].fd, chunk, CHUNK, 0) > 0) continue;
+    close(crowd[i].fd);
+  }
+}
+
+static void measure_clients(on_block *done) {
+  struct connection *all = calloc(connections, sizeof *all);
+  for (int i = 0; i < connections; i++) {
+    fill(&all[i], i);
+    open_connection(&all[i]);
+  }
+  for (int i = 0; i < connections; i++) begin_block(&all[i], now());
+  run(all, connections, done);
+  // The crowd keeps the loop going, also when the server has no turn for anybody.
+  if (recorded == 0) wrong("nothing came back in the time measured");
+  for (int i = 0; i < connections; i++) close(all[i].fd);
+  report(all, connections);
+}
+
+// Prints two objects, as JSON: {"alone":…,"beside":…}.
+static void beside(on_block *done) {
+  if (drippers + deaf_clients < 1) wrong("-m beside needs a crowd: -d or -r");
+  double each = seconds;
+  printf("{\"alone\":");
+  measure_clients(done);
+  seconds = each;
+  gather_crowd();
+  printf(",\"beside\":");
+  measure_clients(done);
+  check_crowd();
+  dismiss_crowd();
+  printf("}\n");
+}

@@ -1,0 +1,68 @@
+/**
+ * Clients that never finish a message, in a process of their own, so that it has descriptors of its own:
+ * `drippers.ts PORT CLIENTS`.
+ *
+ * All connect and say nothing. When a line comes on stdin, each begins a message, and adds a byte to it every second until the
+ * server ends the connection. How many have begun, and how they ended, are lines of JSON.
+ */
+import { once } from 'node:events';
+import * as net from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+
+const [port = 0, clients = 0] = process.argv.slice(2).map(Number);
+/** So many connections are made at a time: more than the queue of the listener holds would be tried again only after a second. */
+const atOnce = 256;
+/** The clients take turns in so many groups, so that the bytes are spread over the second. */
+const groups = 50;
+
+interface Dripper {
+  readonly socket: net.Socket;
+  /** Resolves with all that was received, once the server has ended. Rejects when the connection breaks. */
+  readonly told: Promise<string>;
+}
+
+async function connect(): Promise<Dripper> {
+  const socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
+  await once(socket, 'connect');
+  const told = new Promise<string>((resolve, reject) => {
+    let text = '';
+    socket.on('data', (chunk) => {
+      text += chunk;
+    });
+    socket.on('end', () => resolve(text)).on('error', reject);
+    socket.on('close', () => reject(new Error('closed without an end')));
+  });
+  told.catch(() => undefined);
+  return { socket, told };
+}
+
+function drip(members: readonly Dripper[]): void {
+  for (const { socket } of members) if (socket.writable) socket.write('x');
+}
+
+function say(what: object): void {
+  process.stdout.write(`${JSON.stringify(what)}\n`);
+}
+
+const all: Dripper[] = [];
+for (let from = 0; from < clients; from += atOnce) {
+  all.push(...(await Promise.all(Array.from({ length: Math.min(atOnce, clients - from) }, connect))));
+}
+say({ connected: all.length });
+await once(process.stdin, 'data');
+
+for (let group = 0; group < groups; group++) {
+  const members = all.filter((_, number) => number % groups === group);
+  drip(members);
+  setInterval(drip, 1000, members);
+  await delay(1000 / groups);
+}
+say({ dripping: all.length });
+
+const endings = new Map<string, number>();
+for (const { told } of all) {
+  const how = await told.catch((error: Error) => `broken: ${error.message}`);
+  endings.set(how, (endings.get(how) ?? 0) + 1);
+}
+say({ endings: [...endings] });
+process.exit(0);

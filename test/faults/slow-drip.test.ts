@@ -1,0 +1,60 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { type RunningServer, serve, start } from '../support/command.ts';
+import { dial } from '../support/peer.ts';
+import { becomesTrue, mostDescriptors, openDescriptors } from '../support/process.ts';
+
+const wanted = 5000;
+const clients = Math.min(wanted, mostDescriptors() - 100);
+const why = clients < wanted ? ' (not 5,000: the hard limit of descriptors, ulimit -Hn, is too low)' : '';
+
+/** Reads one of the server's counters. */
+async function counter(server: RunningServer, name: string): Promise<number> {
+  const [, url = ''] = await server.saw(/metrics at (\S+\/metrics)/);
+  const lines = (await (await fetch(url)).text()).split('\n');
+  const line = lines.find((one) => one.startsWith(`${name} `)) ?? '';
+  return Number(line.slice(name.length));
+}
+
+async function sessionsBecome(count: number, server: RunningServer): Promise<void> {
+  await expect.poll(() => counter(server, 'yodel_connections_open'), { timeout: 15_000 }).toBe(count);
+}
+
+test(`${clients} clients that drip a message keep nobody from being served, and are all cut${why}`, async () => {
+  // However late a client is with its own end, it is not broken off.
+  const times = ['--message-timeout', '4s', '--linger-timeout', '20s'];
+  const server = await serve(['--quiet', ...times, '--metrics', '127.0.0.1:0']);
+  const before = openDescriptors(server.pid);
+  const file = new URL('./drippers.ts', import.meta.url).pathname;
+  const crowd = start([process.execPath, file, String(server.port), String(clients)]);
+  await crowd.saw(/"connected":\d+/);
+  // A client is connected when the kernel has taken it; the server accepts the last ones a little later.
+  await sessionsBecome(clients, server);
+  crowd.process.stdin?.write('drip\n');
+  await crowd.saw(/"dripping":\d+/);
+
+  let isOver = false;
+  const over = crowd.saw(/"endings":(.*)\}/).finally(() => {
+    isOver = true;
+  });
+  let served = 0;
+  for (; !isOver; served++) {
+    const normal = await dial(server.port);
+    expect(await normal.ask(`normal ${served}`)).toBe(`normal ${served}`);
+    normal.end();
+    await normal.ended;
+    await Promise.race([over, delay(20)]);
+  }
+  expect(served).toBeGreaterThan(0);
+
+  const [, endings = ''] = await over;
+  expect(JSON.parse(endings)).toEqual([['error: a message was not finished within 4 s of its first byte\n', clients]]);
+  // The last clients have been told, but the server may not have seen their own end.
+  await sessionsBecome(0, server);
+  expect(await counter(server, 'yodel_errors_total{code="YODEL_MESSAGE_TIMEOUT"}')).toBe(clients);
+  // Each has dripped on after its first byte: the time is the message's, no byte begins it anew.
+  expect(await counter(server, 'yodel_bytes_received_total')).toBeGreaterThan(2 * clients);
+  // What reads the counters has a few of its own.
+  await becomesTrue('their descriptors are closed', () => openDescriptors(server.pid) - before < 10);
+  expect((await server.stop()).status).toBe(0);
+});
