@@ -24,6 +24,12 @@ export function report(error: unknown): void {
   process.stderr.write(`yodel: ${text}\n`);
 }
 
+/** For `beforeExit`, until something has said that all went well: nothing is left to run, and it is not done. */
+export function neverDone(): void {
+  process.stderr.write('yodel: ended before it was done: what it waits for can never come\n');
+  process.exitCode = exitStatus.failure;
+}
+
 /** The exit status that tells of `error`. */
 export function statusOf(error: unknown): number {
   if (error instanceof UsageError) return exitStatus.usage;

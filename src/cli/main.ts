@@ -1,6 +1,6 @@
 /** Runs the command line and says how it failed, if it did. */
 import { CommanderError } from 'commander';
-import { exitStatus, report, statusOf } from './fail.ts';
+import { exitStatus, neverDone, report, statusOf } from './fail.ts';
 import { harmlessText } from './harmless.ts';
 import { createProgram } from './program.ts';
 
@@ -22,7 +22,6 @@ function meet(error: unknown): number {
 const program = createProgram();
 // Until something has said that all went well: a handler file that waits for what never comes leaves nothing to run.
 process.exitCode = exitStatus.failure;
-const neverDone = () => process.stderr.write('yodel: ended before it was done: what it waits for can never come\n');
 process.once('beforeExit', neverDone);
 try {
   await program.parseAsync(process.argv);

@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import { firstInherited, type Order, type Report } from '../server/workers.ts';
 import { HandedTransport } from '../transport/handed.ts';
-import { report, statusOf } from './fail.ts';
+import { neverDone, report, statusOf } from './fail.ts';
 import { type Here, serveHere } from './serve-here.ts';
 import { openOutputs } from './serve-outputs.ts';
 import { warnOfDescriptors } from './serve-welcome.ts';
@@ -27,6 +27,8 @@ function end(): void {
 }
 
 async function begin({ serving, log, measures, descriptors }: Work): Promise<void> {
+  // A handler file that waits for what never comes leaves nothing to run but this channel: then it is not waited for.
+  process.channel?.unref();
   const outputs = await openOutputs(log, number);
   // Where all of them listen, their parent says.
   const { listening: _, ...ownLog } = outputs.log;
@@ -43,6 +45,8 @@ async function begin({ serving, log, measures, descriptors }: Work): Promise<voi
   });
   const { maxConnections } = here.server;
   if (number === 1) warnOfDescriptors(maxConnections, serving.settings.flags, serving.processes, outputs.say);
+  process.off('beforeExit', neverDone);
+  process.channel?.ref();
   tell({ listening: true });
   if (isEnding) end();
   process.exit(await here.ended);
@@ -67,6 +71,7 @@ async function obey(order: Order<Work>, socket: Socket | undefined): Promise<voi
   } else end();
 }
 
+process.on('beforeExit', neverDone);
 // In a terminal these go to all its processes: the parent says what is to be done.
 process.on('SIGINT', () => undefined).on('SIGHUP', () => undefined);
 // Meant for this one alone. Its parent starts another one; and without a parent there is nobody to serve for.

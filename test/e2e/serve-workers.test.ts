@@ -115,6 +115,13 @@ describe('--workers', () => {
     expect(outcome.stderr).toContain(`the default export of ${handler} cannot be used`);
   });
 
+  it('says so when a handler file waits for what never comes', async () => {
+    const handler = handlerFile('await new Promise(() => undefined); export default (m) => m;');
+    const outcome = await yodel(['serve', handler, '--workers', '2', '--listen', '127.0.0.1:0']);
+    expect(outcome.stderr).toBe('yodel: ended before it was done: what it waits for can never come\n');
+    expect(outcome.status).toBe(1);
+  });
+
   it('shares out the limits that are meant for all', async () => {
     const server = await serve(['--max-connections', '5']);
     expect(await server.metric('yodel_connections_limit')).toEqual({ 1: 3, 2: 3 });
