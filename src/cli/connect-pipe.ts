@@ -1,5 +1,6 @@
 /**
- * `yodel connect` in a pipe: bytes go both ways untouched, and the exit status tells the truth.
+ * `yodel connect` in a pipe: bytes go both ways untouched, and the exit status tells the truth. Only a terminal at the end of
+ * the pipe is not given what could steer it.
  *
  * What is counted are messages, so that it can be said how many were answered; the bytes do not wait for that.
  */
@@ -10,6 +11,7 @@ import { connectWithin } from '../transport/connect-within.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
 import type { ConnectSettings } from './connect.ts';
 import { exitStatus, report, UsageError } from './fail.ts';
+import { HarmlessStream } from './harmless.ts';
 
 /** Above this many bytes waiting on one side, the other side is not read. */
 const highWaterMark = 262_144;
@@ -33,6 +35,8 @@ class Pipe implements Receiver {
   readonly #sent: MessageCounter;
   readonly #answered: MessageCounter;
   readonly #done = Promise.withResolvers<number>();
+  /** None where replies go to a program or a file. */
+  readonly #screen = process.stdout.isTTY ? new HarmlessStream() : undefined;
   #inputEnded = false;
   /** Bytes of input handed to the connection. */
   #written = 0;
@@ -86,12 +90,17 @@ class Pipe implements Receiver {
 
   onData(chunk: Uint8Array): void {
     this.#answered.add(chunk);
-    this.#unprinted += chunk.length;
+    if (this.#screen) this.#print(Buffer.from(this.#screen.add(chunk)));
     // A chunk that is lent must be copied: stdout may hold it for long.
-    const bytes = this.#connection.lendsChunks ? Buffer.from(chunk) : chunk;
-    process.stdout.write(bytes, () => this.#printed(bytes.length));
+    else this.#print(this.#connection.lendsChunks ? Buffer.from(chunk) : chunk);
     if (this.#unprinted > highWaterMark) this.#connection.pause();
     if (this.#inputEnded) this.#awaitServer();
+  }
+
+  #print(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#unprinted += bytes.length;
+    process.stdout.write(bytes, () => this.#printed(bytes.length));
   }
 
   #printed(size: number): void {
@@ -130,6 +139,7 @@ class Pipe implements Receiver {
   onClose(error?: Error): void {
     clearTimeout(this.#silence);
     process.stdin.destroy();
+    if (this.#screen) this.#print(Buffer.from(this.#screen.end()));
     const allAnswered = this.#serverEnded && this.#answered.count >= this.#sent.count;
     if (this.#status === undefined && error && !allAnswered) {
       const broken = systemError(`the connection to ${this.#settings.address} broke`, error);

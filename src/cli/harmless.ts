@@ -56,6 +56,34 @@ export function harmlessBytes(bytes: Uint8Array): string {
   ).join('');
 }
 
+/**
+ * Makes a stream of bytes harmless for a terminal. Newlines, also CRLF, and tabs stay what they are; what is not UTF-8
+ * becomes U+FFFD.
+ */
+export class HarmlessStream {
+  // A byte order mark is to be seen, and not to vanish.
+  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  /** A carriage return that a newline may follow. */
+  #heldBack = '';
+
+  /** The next bytes, as text: characters that are not complete yet come with the next call. */
+  add(bytes: Uint8Array): string {
+    const text = this.#heldBack + this.#decoder.decode(bytes, { stream: true });
+    this.#heldBack = text.endsWith('\r') ? '\r' : '';
+    return harmlessLines(text.slice(0, text.length - this.#heldBack.length));
+  }
+
+  /** What is left at the end. */
+  end(): string {
+    return harmlessLines(this.#heldBack + this.#decoder.decode());
+  }
+}
+
+function harmlessLines(text: string): string {
+  const parts = text.split(/(\r?\n|\t)/);
+  return parts.map((part, index) => (index % 2 === 0 ? harmlessText(part) : part)).join('');
+}
+
 function escapeCharacter(character: string): string {
   const short = shortEscapes[character];
   if (short !== undefined) return short;

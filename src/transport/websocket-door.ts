@@ -68,9 +68,9 @@ export class WebSocketDoor {
     const { path: own } = this.#address;
     // Where no path was said, all of them lead here.
     if (own !== '/' && path !== own)
-      return this.#refuse(socket, 404, `there is no WebSocket at ${path}, only at ${own}`);
+      return this.#refuse(socket, 404, `there is no WebSocket at ${printable(path)}, only at ${own}`);
     if (origin !== undefined && !this.#isAllowed(origin, request.headers.host)) {
-      return this.#refuse(socket, 403, `web pages of ${origin} may not connect; --origin allows it`);
+      return this.#refuse(socket, 403, `web pages of ${printable(origin)} may not connect; --origin allows it`);
     }
     this.#server.handleUpgrade(request, socket, head, (opened) => this.#waiting.get(socket)?.(opened));
   }
@@ -100,6 +100,11 @@ export class WebSocketDoor {
     const settle = this.#waiting.get(socket);
     socket.end(`${head.join('\r\n')}\r\n\r\n${text}`, () => settle?.(refusal(why)));
   }
+}
+
+/** What a client has written, as ASCII in one line: in a request other bytes may stand, and the reason is told to it again. */
+function printable(text = ''): string {
+  return text.toWellFormed().replace(/[^ -~]/gu, encodeURIComponent);
 }
 
 function refusal(why: string): YodelError {

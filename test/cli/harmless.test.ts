@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { harmlessBytes, harmlessText } from '../../src/cli/harmless.ts';
+import { HarmlessStream, harmlessBytes, harmlessStack, harmlessText, thrownText } from '../../src/cli/harmless.ts';
 
 test.each([
   ['plain text, wörld 你好 🎉 C:\\path', 'plain text, wörld 你好 🎉 C:\\path'],
@@ -26,4 +26,31 @@ test('nothing that a peer sends can steer a terminal or reorder a line', () => {
   );
   fc.assert(fc.property(nasty, (bytes) => !steering.test(harmlessBytes(Uint8Array.from(bytes)))));
   fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => !steering.test(harmlessText(text))));
+});
+
+test('a stream is the same text however it is cut, with its lines and tabs', () => {
+  const bytes = Buffer.from('\ufeffwörld 你好\r\n\tred\x1b[31m \u202e\r\r\nlast\r');
+  for (let cut = 0; cut <= bytes.length; cut++) {
+    const stream = new HarmlessStream();
+    const shown = stream.add(bytes.subarray(0, cut)) + stream.add(bytes.subarray(cut)) + stream.end();
+    expect(shown).toBe('\\ufeffwörld 你好\r\n\tred\\x1b[31m \\u202e\\r\r\nlast\\r');
+  }
+});
+
+test('whatever was thrown can be shown, and only calls stand below its message', () => {
+  const unshowable = Object.assign(Object.create(null), {
+    toString() {
+      throw new Error('never');
+    },
+  });
+  for (const thrown of [unshowable, Object.create(null)]) {
+    expect(thrownText(thrown)).toBe('something that cannot be shown was thrown');
+  }
+  expect(harmlessStack(Symbol('s'))).toBe('Symbol(s)');
+  const changed = Object.assign(new Error('first\nyodel: forged'), { message: 'second' });
+  const [head, ...calls] = harmlessStack(changed).split('\n');
+  expect(head).toBe('Error: second');
+  expect(calls.length).toBeGreaterThan(0);
+  for (const call of calls) expect(call).toMatch(/^ +at /);
+  expect(harmlessStack(Object.assign(new Error('odd'), { stack: 7 }))).toBe('Error: odd');
 });

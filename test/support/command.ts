@@ -41,6 +41,8 @@ export interface Running {
   readonly pid: number;
   stdout(): string;
   stderr(): string;
+  /** What was written so far, byte for byte. */
+  bytes(): { readonly stdout: Buffer; readonly stderr: Buffer };
   /** Resolves with the match as soon as stdout and stderr together hold the pattern; rejects when the program ends before. */
   saw(pattern: RegExp): Promise<RegExpExecArray>;
   readonly ended: Promise<Outcome>;
@@ -79,6 +81,7 @@ export function start([file, ...args]: readonly [string, ...string[]], options: 
     pid: child.pid ?? 0,
     stdout: () => text(out),
     stderr: () => text(err),
+    bytes: () => ({ stdout: Buffer.concat(out), stderr: Buffer.concat(err) }),
     saw: (pattern) =>
       new Promise((resolve, reject) => {
         const look = () => {

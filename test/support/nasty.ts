@@ -1,0 +1,87 @@
+/** What a hostile peer would send so that a terminal, a reader of a log or a program that gathers logs is misled. */
+import { isUtf8 } from 'node:buffer';
+import fc from 'fast-check';
+import { expect } from 'vitest';
+import type { Running } from './command.ts';
+
+const sequences = [
+  '\x1b[31m',
+  '\x1b[2J',
+  '\x1b[5n',
+  '\x1b]0;pwned\x07',
+  '\x1b]8;;http://example.org\x1b\\',
+  '\x1b]52;c;cHduZWQ=\x07',
+  '\x1bP$q"p\x1b\\',
+  '\x1bc',
+  '\u009b31m',
+  '\u009d0;pwned\u009c',
+  '\r\nFORGED',
+  '\nFORGED',
+  '\rFORGED',
+  '\u0085FORGED',
+  '\u2028FORGED',
+  '\u2029FORGED',
+];
+/** One by one: what steers, breaks lines, hides, or turns text around. */
+const ranges: readonly [number, number][] = [
+  [0x00, 0x1f],
+  [0x7f, 0x9f],
+  [0x061c, 0x061c],
+  [0x200b, 0x200f],
+  [0x2028, 0x202e],
+  [0x2060, 0x206f],
+  [0xfeff, 0xfeff],
+  [0xfff9, 0xfffb],
+  [0xe0000, 0xe007f],
+];
+const characters = ranges.map(([min, max]) => fc.integer({ min, max }).map((point) => String.fromCodePoint(point)));
+const harmless = ['a', ' ', '"', '\\', '\\x1b', '</script>', '$(id)', 'wörld', '你好', '🎉'];
+
+const pieces = fc.oneof(
+  { weight: 4, arbitrary: fc.constantFrom(...sequences).map((text) => Buffer.from(text)) },
+  { weight: 4, arbitrary: fc.oneof(...characters).map((text) => Buffer.from(text)) },
+  { weight: 3, arbitrary: fc.integer({ min: 0x80, max: 0xff }).map((byte) => Buffer.of(byte)) },
+  // A surrogate, which UTF-8 cannot have; and characters that are cut off.
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom([0xed, 0xa0, 0x80], [0xe2, 0x80], [0xc2]).map((bytes) => Buffer.from(bytes)),
+  },
+  { weight: 2, arbitrary: fc.constantFrom(...harmless).map((text) => Buffer.from(text)) },
+);
+
+/** Bytes of at least one piece. */
+export const nastyBytes: fc.Arbitrary<Buffer> = fc
+  .array(pieces, { minLength: 1, maxLength: 12 })
+  .map((list) => Buffer.concat(list));
+
+const harmful = new RegExp(
+  `[${ranges.map(([min, max]) => `\\u{${min.toString(16)}}-\\u{${max.toString(16)}}`).join('')}]`,
+  'u',
+);
+
+/** Fails unless every line of an output is valid UTF-8, has nothing nasty in it, and begins as its program begins lines. */
+export function expectHarmless(output: Uint8Array, line: RegExp): void {
+  expect(isUtf8(output), `not UTF-8: ${Buffer.from(output).toString('latin1')}`).toBe(true);
+  for (const text of Buffer.from(output).toString().split('\n')) {
+    expect(harmful.exec(text)?.[0], text).toBe(undefined);
+    if (text !== '') expect(text).toMatch(line);
+  }
+}
+
+/** How lines of yodel on stderr begin: its own, and the calls below an error. */
+export const ownLine = /^(yodel: |\s+at )/;
+
+/** Gives what a program has printed since the last time, in whole lines. */
+export function newOutput(running: Running): () => { readonly stdout: Buffer; readonly stderr: Buffer } {
+  const seen = { stdout: 0, stderr: 0 };
+  return () => {
+    const { stdout, stderr } = running.bytes();
+    const ends = { stdout: stdout.lastIndexOf('\n') + 1, stderr: stderr.lastIndexOf('\n') + 1 };
+    const fresh = {
+      stdout: stdout.subarray(seen.stdout, ends.stdout),
+      stderr: stderr.subarray(seen.stderr, ends.stderr),
+    };
+    Object.assign(seen, ends);
+    return fresh;
+  };
+}
