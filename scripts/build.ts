@@ -33,8 +33,8 @@ try {
 function bundle(entries: readonly string[]): void {
   const form = ['--target=node', '--format=esm', '--splitting', '--sourcemap=linked'];
   const places = ['--root=src', `--outdir=${fresh}`, '--chunk-naming=chunks/[name]-[hash].[ext]'];
-  // Bun has a ws of its own in place of the package. pino looks for files beside its own.
-  execFileSync('bun', ['build', ...entries, ...form, ...places, '--external=ws', '--external=pino'], {
+  // Bun has a ws of its own in place of the package.
+  execFileSync('bun', ['build', ...entries, ...form, ...places, '--external=ws'], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
 }
