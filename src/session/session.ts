@@ -286,7 +286,7 @@ export class ServerSession implements Session, Receiver, Holder {
     this.#lastActive = this.#lastTaken;
     this.#lingerUntil = this.#lastTaken + this.#settings.limits.lingerTimeout;
     if (this.#outbox.taken()) this.#turn();
-    else this.#tellHeld();
+    else this.#hold(this.#intake.pending + this.queued + this.unsent);
   }
 
   /** @internal */
@@ -591,7 +591,8 @@ export class ServerSession implements Session, Receiver, Holder {
     return new YodelError(error.code, `${error.message}${lost}`, { cause });
   }
 
-  #flush(): void {
+  /** Writes what is gathered, and says how many bytes the operating system has not taken: to ask the connection is not free. */
+  #flush(): number {
     const before = this.#connection.unsent;
     try {
       this.#outbox.flush();
@@ -603,12 +604,13 @@ export class ServerSession implements Session, Receiver, Holder {
     if (before === 0 && unsent > 0) this.#lastTaken = this.#settings.clock.now();
     if (this.#handled && unsent === 0) this.#handled.release();
     this.#handled = undefined;
+    return unsent;
   }
 
   /** After every event: writes, decides whether to read on, and sees to the deadlines. */
   #settle(): void {
     if (this.#state === 'closed') return;
-    this.#flush();
+    const unsent = this.#flush();
     const behind = this.#outbox.blocked || this.#intake.bytes > this.#settings.limits.highWaterMark;
     // Once no input is taken any more it is still read, and dropped: unread bytes would make the closing a reset.
     const pause = (behind || this.#restrained) && this.#state === 'open';
@@ -617,15 +619,11 @@ export class ServerSession implements Session, Receiver, Holder {
       if (pause) this.#connection.pause();
       else this.#readOn();
     }
-    this.#alarm.set(this.#nextDeadline());
-    this.#tellHeld();
+    this.#alarm.set(this.#nextDeadline(unsent));
+    this.#hold(this.#intake.pending + this.queued + unsent);
   }
 
   /** Tells the ceiling of all sessions what waits here. */
-  #tellHeld(): void {
-    this.#hold(this.#intake.pending + this.queued + this.unsent);
-  }
-
   #hold(bytes: number): void {
     const before = this.held;
     if (bytes === before) return;
@@ -642,9 +640,8 @@ export class ServerSession implements Session, Receiver, Holder {
   }
 
   /** The earliest time at which something is due; Infinity when nothing is. */
-  #nextDeadline(): number {
+  #nextDeadline(unsent = this.#connection.unsent): number {
     const { idleTimeout, messageTimeout, drainTimeout } = this.#settings.limits;
-    const { unsent } = this.#connection;
     const { messageBegan } = this.#intake;
     let next = Number.POSITIVE_INFINITY;
     if (unsent > 0 && drainTimeout > 0) next = this.#lastTaken + drainTimeout;
