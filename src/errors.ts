@@ -48,6 +48,8 @@ export const errorCodes = {
   YODEL_TOO_MANY_UNANSWERED:
     'In a load test at a fixed rate, so many messages were unanswered that those due then were not sent.',
   YODEL_PROCESS_LOST: 'In a load test of several processes, one of them ended in the middle.',
+  YODEL_INVALID_TRANSCRIPT: 'A line of a transcript cannot be read, or cannot be played.',
+  YODEL_UNEXPECTED_MESSAGE: 'A message is not what the transcript expects.',
   YODEL_HANDLER_FAILED: 'The handler threw; `cause` is what it threw.',
 } as const;
 

@@ -1,10 +1,10 @@
 /** Settings from a file, between the environment and the defaults; and where each setting comes from. */
 import { type Command, InvalidArgumentError, type Option } from 'commander';
 import { checkOption, hintFor, type OptionSpec, serveLimits } from '../options.ts';
+import { formatQuantity } from '../units.ts';
 import { UsageError } from './fail.ts';
 import { readFile } from './files.ts';
 import { flagName } from './flags.ts';
-import { formatQuantity } from './units.ts';
 
 /** Where a setting comes from: the name of its flag or variable, the file, or nowhere. */
 export interface Setting {

@@ -15,13 +15,24 @@ const usageCodes: ReadonlySet<string> = new Set([
   'YODEL_INVALID_OPTION',
   'YODEL_INVALID_ADDRESS',
   'YODEL_INVALID_HANDLER',
+  'YODEL_INVALID_TRANSCRIPT',
 ]);
 
 /** Says on stderr what happened, in one line; a bug in yodel itself shows its stack. */
 export function report(error: unknown): void {
   const expected = error instanceof YodelError || error instanceof UsageError;
   const text = expected ? harmlessText(error.message) : `internal error, please report it: ${harmlessStack(error)}`;
-  process.stderr.write(`yodel: ${text}\n`);
+  process.stderr.write(`yodel: ${text}\n${excerptOf(error)}`);
+}
+
+/** Of a file that cannot be read: the line, and a mark at the place. */
+function excerptOf(error: unknown): string {
+  const { excerpt } = error as { excerpt?: unknown };
+  if (!(error instanceof YodelError) || typeof excerpt !== 'string') return '';
+  return excerpt
+    .split('\n')
+    .map((line) => `${harmlessText(line)}\n`)
+    .join('');
 }
 
 /** For `beforeExit`, until something has said that all went well: nothing is left to run, and it is not done. */

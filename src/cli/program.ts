@@ -1,6 +1,7 @@
 /** The whole command line: what `main.ts` runs and what the reference is made from. */
 import { Command } from 'commander';
 import { benchCommand } from './bench-command.ts';
+import { checkCommand } from './check-command.ts';
 import { configCommand } from './config-command.ts';
 import { connectCommand } from './connect-command.ts';
 import { serveCommand } from './serve-command.ts';
@@ -12,6 +13,7 @@ const examples = `Examples:
   yodel serve ./handler.ts             your own server: export default (message) => message.text
   yodel connect HOST:PORT < questions  send lines, print the replies
   yodel bench HOST:PORT                measure what a server holds
+  yodel check talk.transcript :7878    does a server answer as the file says?
   yodel config check yodel.toml        look at settings without serving
 `;
 
@@ -26,6 +28,7 @@ export function createProgram(): Command {
     .addCommand(serveCommand())
     .addCommand(connectCommand())
     .addCommand(benchCommand())
+    .addCommand(checkCommand())
     .addCommand(configCommand());
   for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
     command

@@ -86,16 +86,17 @@ export interface Framing {
 /**
  * The frame of one message, in a buffer of its own.
  *
+ * @param shape as for {@link Encoder.seal}: of `lines` the line's ending; default: the framing's own
  * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`
  * @throws TypeError when it is neither text nor bytes
  */
-export function encode(framing: Framing, message: string | Uint8Array): Uint8Array {
+export function encode(framing: Framing, message: string | Uint8Array, shape?: Uint8Array): Uint8Array {
   checkMessage(message);
   const { headerSize, trailerSize } = framing.encoder;
   const bytes = typeof message === 'string' ? Buffer.from(message) : message;
   const target = Buffer.allocUnsafe(headerSize + bytes.length + trailerSize);
   target.set(bytes, headerSize);
-  return target.subarray(0, framing.encoder.seal(target, 0, headerSize + bytes.length));
+  return target.subarray(0, framing.encoder.seal(target, 0, headerSize + bytes.length, shape));
 }
 
 /** @internal Refuses what is neither text nor bytes: a program without types may have passed anything. */

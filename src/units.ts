@@ -1,5 +1,5 @@
 /** Numbers with units, as people write them: `10s`, `64KiB`, `100/s`. */
-import type { OptionKind } from '../options.ts';
+import type { OptionKind } from './options.ts';
 
 /** What each kind of option takes, for errors and help. */
 export const unitForms: Record<Exclude<OptionKind, 'choice'>, string> = {

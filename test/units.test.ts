@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { formatQuantity, parseQuantity } from '../../src/cli/units.ts';
+import { formatQuantity, parseQuantity } from '../src/units.ts';
 
 test.each([
   ['size', '512', 512],

@@ -1,0 +1,35 @@
+/** How messages of a transcript become frames, and frames become lines of one. */
+import { encode, type Framing } from '../framing/framing.ts';
+import type { Message } from '../framing/message.ts';
+import type { Ending } from './transcript.ts';
+
+const shapes: Readonly<Record<Exclude<Ending, 'none'>, Uint8Array>> = {
+  lf: Buffer.from('\n'),
+  crlf: Buffer.from('\r\n'),
+};
+
+/** The longest message that is taken, by clients and servers of transcripts alike. */
+export const longestMessage = 67_108_864;
+
+/** @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
+export function frameOf(framing: Framing, bytes: Uint8Array, ending: Ending): Uint8Array {
+  if (framing.name !== 'lines') return encode(framing, bytes);
+  return ending === 'none' ? bytes : encode(framing, bytes, shapes[ending]);
+}
+
+/** How a message's frame ended; undefined where the framing has no such thing. */
+export function endingOf(framing: Framing, { terminator }: Message): Ending | undefined {
+  if (framing.name !== 'lines') return undefined;
+  return terminator.length === 0 ? 'none' : terminator.length === 1 ? 'lf' : 'crlf';
+}
+
+/** A message with its frame as it shall be sent. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
+export function messageOf(framing: Framing, bytes: Uint8Array, ending: Ending): Message | undefined {
+  const decoder = framing.createDecoder({
+    maxMessageLength: longestMessage,
+    onTooLong: 'close',
+    encoding: 'binary',
+  });
+  const whole = [...decoder.decode(frameOf(framing, bytes, ending))];
+  return whole[0] ?? [...decoder.end()][0];
+}

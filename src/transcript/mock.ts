@@ -1,0 +1,213 @@
+/** Plays the server of a transcript: a handler for testing clients. */
+import { YodelError } from '../errors.ts';
+import { lines } from '../framing/lines.ts';
+import type { Message } from '../framing/message.ts';
+import type { HandlerObject, Session } from '../session/handler.ts';
+import { bytesOf, formatContent, matches, namesIn } from './content.ts';
+import { messageOf } from './frames.ts';
+import {
+  type Captures,
+  type Ending,
+  type MessageStep,
+  type Step,
+  type Transcript,
+  TranscriptError,
+} from './transcript.ts';
+
+/** How the server keeps to its part. */
+export interface MockOptions {
+  /**
+   * Whether clients may say their lines in another order, and again: each message is answered with what follows the next line
+   * that it is. Default: no; then a message that is not the one of the transcript is answered with an error, and the session ends.
+   */
+  readonly lenient?: boolean | undefined;
+  /** Told when a client says what the transcript does not have. */
+  readonly unexpected?: ((session: Session, error: YodelError) => void) | undefined;
+}
+
+/**
+ * A handler that plays the server's part of a transcript. Each session is played it from the beginning; in one with several
+ * clients, sessions take their parts in the order in which they come, and then it begins anew.
+ *
+ * @throws TranscriptError when a line cannot be played: a server cannot send a pattern, or a name that no client's line gives it
+ */
+export function mockServer(transcript: Transcript, options: MockOptions = {}): HandlerObject {
+  refuseUnplayable(transcript);
+  const parts = transcript.clients.length > 0 ? transcript.clients : [''];
+  const plays = new WeakMap<Session, { readonly play: Play; readonly part: string }>();
+  let open: { readonly play: Play; readonly free: string[] } | undefined;
+  const join = (session: Session) => {
+    open ??= { play: new Play(transcript, options), free: [...parts] };
+    const { play, free } = open;
+    const part = free.shift() ?? '';
+    if (free.length === 0) open = undefined;
+    plays.set(session, { play, part });
+    return play.joined(part, session);
+  };
+  return {
+    open: (session) => void join(session),
+    message(message, session) {
+      const found = plays.get(session);
+      found?.play.heard(found.part, message, session);
+    },
+    close(session) {
+      const found = plays.get(session);
+      found?.play.left(found.part);
+    },
+  };
+}
+
+/** What a server sends must be known when its turn comes. @throws TranscriptError */
+function refuseUnplayable({ file, steps, lines: text }: Transcript): void {
+  const known = new Set<string>();
+  for (const step of steps) {
+    if (step.kind !== 'message') continue;
+    const refuse = (problem: string) => {
+      const source = text[step.line - 1] ?? '';
+      return new TranscriptError(file, step.line, source.search(/[<>]/) + 3, problem, source);
+    };
+    if (step.side === '>') for (const name of namesIn(step.content)) known.add(name);
+    else if (step.content.kind === 'pattern') throw refuse('a server cannot send a pattern; write what it shall send');
+    else {
+      const unknown = namesIn(step.content).find((name) => !known.has(name));
+      if (unknown !== undefined) throw refuse(`{${unknown}} stands for nothing yet: no line of a client before has it`);
+    }
+  }
+}
+
+/** One performance. */
+class Play {
+  readonly #transcript: Transcript;
+  readonly #options: MockOptions;
+  readonly #captures: Captures = new Map();
+  readonly #sessions = new Map<string, Session>();
+  /** Clients that have been here. */
+  readonly #gone = new Set<string>();
+  /** What was said before its turn. */
+  readonly #early = new Map<string, Message[]>();
+  #at = 0;
+  #ending: Ending = 'lf';
+  /** It goes on when a pause is over. */
+  #isPausing = false;
+
+  constructor(transcript: Transcript, options: MockOptions) {
+    this.#transcript = transcript;
+    this.#options = options;
+  }
+
+  joined(part: string, session: Session): void {
+    this.#sessions.set(part, session);
+    this.#goOn();
+  }
+
+  heard(part: string, message: Message, session: Session): void {
+    if (this.#options.lenient) return this.#answer(part, message, session);
+    const early = this.#early.get(part) ?? [];
+    early.push(message);
+    this.#early.set(part, early);
+    this.#goOn();
+  }
+
+  /** Its part is over; the others go on without it. */
+  left(part: string): void {
+    this.#sessions.delete(part);
+    this.#early.delete(part);
+    this.#gone.add(part);
+    if (!this.#options.lenient) this.#goOn();
+  }
+
+  /** Plays until a client has to say something that it has not said yet. */
+  #goOn(): void {
+    const { steps } = this.#transcript;
+    while (!this.#isPausing && this.#at < steps.length) {
+      const step = steps[this.#at] as Step;
+      const isOver = 'client' in step && this.#gone.has(step.client);
+      if ('client' in step && !isOver && !this.#sessions.has(step.client)) return;
+      // That a client ends is seen when it has gone.
+      if (!isOver && (step.kind === 'close' || step.kind === 'reset')) return;
+      if (!isOver && step.kind === 'message' && step.side === '>') {
+        const message = this.#early.get(step.client)?.shift();
+        if (!message) return;
+        if (!matches(step.content, message.bytes, this.#captures)) return this.#refuse(step, message);
+      } else if (!isOver) this.#perform(step);
+      this.#at++;
+    }
+    if (this.#isPausing || this.#at < steps.length) return;
+    for (const [part, [message]] of [...this.#early]) if (message) this.#refuse(part, message);
+  }
+
+  /** Lenient: what follows the next line that this message is, from where the play stands, and around. */
+  #answer(part: string, message: Message, session: Session): void {
+    const { steps } = this.#transcript;
+    for (let tries = 0; tries < steps.length; tries++) {
+      const index = (this.#at + tries) % steps.length;
+      const step = steps[index] as Step;
+      const isIt = step.kind === 'message' && step.side === '>' && step.client === part;
+      if (!isIt || !matches(step.content, message.bytes, this.#captures)) continue;
+      this.#at = index + 1;
+      return this.#performUntilNext();
+    }
+    this.#options.unexpected?.(
+      session,
+      new YodelError('YODEL_UNEXPECTED_MESSAGE', `no line of ${this.#transcript.file} is ${shown(message)}`),
+    );
+  }
+
+  #performUntilNext(): void {
+    const { steps } = this.#transcript;
+    while (!this.#isPausing && this.#at < steps.length) {
+      const step = steps[this.#at] as Step;
+      if (step.kind === 'message' && step.side === '>') return;
+      this.#perform(step);
+      this.#at++;
+    }
+  }
+
+  /** Does what is the server's to do. */
+  #perform(step: Step): void {
+    const session = 'client' in step ? this.#sessions.get(step.client) : undefined;
+    if (step.kind === 'ending') this.#ending = step.ending;
+    else if (step.kind === 'wait' || step.kind === 'silence') this.#pause(step.ms);
+    else if (step.kind === 'closed') session?.close();
+    else if (step.kind === 'message') this.#send(step, session);
+  }
+
+  #send({ content }: MessageStep, session: Session | undefined): void {
+    const bytes = bytesOf(content, this.#captures);
+    const message = bytes && messageOf(this.#transcript.framing ?? lines(), bytes, this.#ending);
+    if (message) session?.send(message);
+  }
+
+  #pause(ms: number): void {
+    if (ms === 0) return;
+    this.#isPausing = true;
+    setTimeout(() => {
+      this.#isPausing = false;
+      if (this.#options.lenient) this.#performUntilNext();
+      else this.#goOn();
+    }, ms);
+  }
+
+  /** The client has left its part: it is told, and the session ends. */
+  #refuse(expected: MessageStep | string, message: Message): void {
+    const part = typeof expected === 'string' ? expected : expected.client;
+    const session = this.#sessions.get(part);
+    if (!session) return;
+    const { file, lines: text } = this.#transcript;
+    const should =
+      typeof expected === 'string'
+        ? `${file} is at its end`
+        : `${file}:${expected.line} has ${text[expected.line - 1]}`;
+    const error = new YodelError('YODEL_UNEXPECTED_MESSAGE', `${should}, and not ${shown(message)}`);
+    this.#options.unexpected?.(session, error);
+    session.send(`error: ${error.message}`);
+    session.close();
+    this.left(part);
+  }
+}
+
+/** As a line of a transcript. */
+function shown(message: Message): string {
+  const text = `>${formatContent(message.bytes)}`;
+  return text.length > 200 ? `${text.slice(0, 200)} …` : text;
+}

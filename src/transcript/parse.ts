@@ -1,0 +1,242 @@
+/** Reads transcripts. */
+import { parseAddress } from '../address.ts';
+import { YodelError } from '../errors.ts';
+import type { Framing } from '../framing/framing.ts';
+import { parseFraming } from '../framing/notation.ts';
+import { hintFor, longestDuration } from '../options.ts';
+import { parseQuantity } from '../units.ts';
+import { ContentError, parseEscaped, parseHex, parsePlain } from './content.ts';
+import { type ConnectTls, type Content, type Side, type Step, type Transcript, TranscriptError } from './transcript.ts';
+
+/**
+ * Reads a transcript.
+ *
+ * @param file its name, for messages
+ * @throws TranscriptError for the first line that is not as it should be
+ */
+export function parseTranscript(text: string, file = 'transcript'): Transcript {
+  return new Reader(text, file).read();
+}
+
+/** An argument of a directive, and where it stands in the line. */
+interface Word {
+  readonly text: string;
+  readonly at: number;
+}
+
+const directives = [
+  'address',
+  'framing',
+  'timeout',
+  'wait',
+  'silence',
+  'ending',
+  'connect',
+  'close',
+  'closed',
+  'reset',
+] as const;
+type Directive = (typeof directives)[number];
+
+const clientName = /^[A-Za-z][A-Za-z0-9_-]*$/;
+
+class Reader {
+  readonly #file: string;
+  readonly #lines: string[];
+  readonly #steps: Step[] = [];
+  readonly #clients: string[] = [];
+  #framing: Framing | undefined;
+  #address: string | undefined;
+  /** The line that is being read, from 1. */
+  #line = 0;
+
+  constructor(text: string, file: string) {
+    this.#file = file;
+    this.#lines = text.replace(/^\ufeff/, '').split(/\r?\n/);
+    // A file ends with a line end: what follows it is no line.
+    if (this.#lines.at(-1) === '') this.#lines.pop();
+  }
+
+  read(): Transcript {
+    for (const line of this.#lines) {
+      this.#line++;
+      if (/^\s*$/.test(line) || line.startsWith('#')) continue;
+      if (line.startsWith('@')) this.#readDirective(line);
+      else this.#readMessage(line);
+    }
+    return {
+      file: this.#file,
+      lines: this.#lines,
+      framing: this.#framing,
+      address: this.#address,
+      steps: this.#steps,
+      clients: this.#clients,
+    };
+  }
+
+  #readMessage(line: string): void {
+    const [head, client, side] = /^([A-Za-z][A-Za-z0-9_-]*)?([<>])/.exec(line) ?? [];
+    if (head === undefined) {
+      const [, indent = ''] = /^(\s+)\S/.exec(line) ?? [];
+      const where = indent === '' ? '' : 'nothing stands before it; ';
+      return this.#refuse(indent.length, `${where}a line begins with > or < (also A> for a client named A), # or @`);
+    }
+    const content = this.#readContent(line, head.length);
+    this.#addClient(client ?? '', 0);
+    this.#add({ kind: 'message', side: side as Side, client: client ?? '', content, line: this.#line });
+  }
+
+  #readContent(line: string, at: number): Content {
+    const form = line[at];
+    if (form === undefined) return { kind: 'parts', parts: [] };
+    const parse = form === ' ' ? parsePlain : form === '\\' ? parseEscaped : form === 'x' ? parseHex : undefined;
+    if (!parse) {
+      return this.#refuse(
+        at,
+        'behind the arrow comes a space and text, or \\ and text with escapes, or x and hexadecimal digits',
+      );
+    }
+    // Behind \ and x one space may stand, for people.
+    const from = at + (form !== ' ' && line[at + 1] === ' ' ? 2 : 1);
+    try {
+      return parse(line.slice(from));
+    } catch (error) {
+      if (error instanceof ContentError) return this.#refuse(from + error.at, error.message);
+      throw error;
+    }
+  }
+
+  #readDirective(line: string): void {
+    const [word, name = ''] = /^@([^\s]*)/.exec(line) ?? [];
+    if (!(directives as readonly string[]).includes(name)) {
+      this.#refuse(
+        0,
+        name === ''
+          ? `behind @ comes one of: ${directives.join(', ')}`
+          : `there is no @${name}. ${hintFor(name, directives)}`,
+      );
+    }
+    const from = word?.length ?? 1;
+    const words = [...line.slice(from).matchAll(/\S+/g)].map(({ 0: text, index }) => ({ text, at: from + index }));
+    const rest = line.slice(from).trim();
+    this.#readKnown(name as Directive, words, rest, from);
+  }
+
+  #readKnown(name: Directive, words: readonly Word[], rest: string, end: number): void {
+    const line = this.#line;
+    switch (name) {
+      case 'address':
+        this.#once(this.#address, name);
+        this.#address = this.#understand(words[0], end, 'an address such as 127.0.0.1:7878', () =>
+          String(parseAddress(rest)),
+        );
+        return;
+      case 'framing':
+        this.#once(this.#framing, name);
+        if (this.#steps.some(({ kind }) => kind === 'message'))
+          this.#refuse(0, '@framing comes before the first message');
+        this.#framing = this.#understand(words[0], end, 'a framing such as lines', () => parseFraming(rest));
+        return;
+      case 'timeout':
+      case 'wait': {
+        const ms = this.#readDuration(words[0], end);
+        this.#noMore(words[1]);
+        return this.#add({ kind: name, ms, line });
+      }
+      case 'ending': {
+        const [ending] = words;
+        const isKnown = ending?.text === 'lf' || ending?.text === 'crlf' || ending?.text === 'none';
+        if (!ending || !isKnown) return this.#refuse(ending?.at ?? end, '@ending takes lf, crlf or none');
+        this.#noMore(words[1]);
+        return this.#add({ kind: name, ending: ending.text as 'lf' | 'crlf' | 'none', line });
+      }
+      case 'silence': {
+        const ms = this.#readDuration(words[0], end);
+        const client = this.#readClient(words[1]);
+        this.#noMore(words[2]);
+        return this.#add({ kind: name, ms, client, line });
+      }
+      case 'connect':
+        return this.#readConnect(words);
+      default: {
+        const client = this.#readClient(words[0]);
+        this.#noMore(words[1]);
+        return this.#add({ kind: name, client, line });
+      }
+    }
+  }
+
+  #readConnect(words: readonly Word[]): void {
+    const isOption = ({ text }: Word) => text === 'insecure' || text.includes('=');
+    const named = words[0] && !isOption(words[0]) ? words[0] : undefined;
+    const client = this.#readClient(named);
+    const tls: Record<string, string | boolean> = {};
+    for (const word of named ? words.slice(1) : words) {
+      const [, key = '', value = ''] = /^([^=]*)=(.*)$/.exec(word.text) ?? [];
+      if (word.text === 'insecure') tls.insecure = true;
+      else if ((key === 'cacert' || key === 'servername') && value !== '') tls[key] = value;
+      else this.#refuse(word.at, '@connect takes the name of a client, and cacert=FILE, servername=NAME or insecure');
+    }
+    this.#add({ kind: 'connect', client, tls: tls as ConnectTls, line: this.#line });
+  }
+
+  #readClient(word: Word | undefined): string {
+    const name = word?.text ?? '';
+    if (word && !clientName.test(name)) {
+      this.#refuse(
+        word.at,
+        `"${name}" is no name of a client; it begins with a letter, and has letters, digits, _ and -`,
+      );
+    }
+    this.#addClient(name, word?.at ?? 0);
+    return name;
+  }
+
+  /** With one client it needs no name; with several each has one, or nobody could tell whose a line is. */
+  #addClient(name: string, at: number): void {
+    if (this.#clients.includes(name)) return;
+    const [first] = this.#clients;
+    if (first !== undefined && (first === '') !== (name === '')) {
+      this.#refuse(
+        at,
+        name === ''
+          ? `with several clients each line has a name, such as ${first}>`
+          : `the lines before have no name, and this one is of ${name}: name all clients, or none`,
+      );
+    }
+    this.#clients.push(name);
+  }
+
+  #readDuration(word: Word | undefined, end: number): number {
+    const ms = word && parseQuantity('duration', word.text);
+    if (ms === undefined || ms > longestDuration)
+      return this.#refuse(word?.at ?? end, 'here comes a time such as 500ms, 10s or 5m');
+    return ms;
+  }
+
+  #understand<Value>(word: Word | undefined, end: number, right: string, read: () => Value): Value {
+    if (!word) return this.#refuse(end, `here comes ${right}`);
+    try {
+      return read();
+    } catch (error) {
+      if (error instanceof YodelError) return this.#refuse(word.at, error.message);
+      throw error;
+    }
+  }
+
+  #once(value: unknown, name: string): void {
+    if (value !== undefined) this.#refuse(0, `@${name} stands there twice`);
+  }
+
+  #noMore(word: Word | undefined): void {
+    if (word) this.#refuse(word.at, `"${word.text}" is too much here`);
+  }
+
+  #add(step: Step): void {
+    this.#steps.push(step);
+  }
+
+  #refuse(at: number, problem: string): never {
+    throw new TranscriptError(this.#file, this.#line, at + 1, problem, this.#lines[this.#line - 1] ?? '');
+  }
+}

@@ -1,0 +1,108 @@
+/** One client of a transcript that is played: a connection, and the messages that came over it and were not looked at yet. */
+import type { Address } from '../address.ts';
+import { YodelError } from '../errors.ts';
+import type { Decoder, Framing } from '../framing/framing.ts';
+import type { Batch } from '../framing/message.ts';
+import { connectWithin } from '../transport/connect-within.ts';
+import type { Connection, Receiver, TlsOptions } from '../transport/transport.ts';
+import { longestMessage } from './frames.ts';
+
+/** Why there is no message. */
+export type Absence = 'timeout' | 'ended' | 'broken';
+
+/** What came next. */
+export type Arrived = { readonly bytes: Uint8Array } | { readonly absent: Absence; readonly why?: string | undefined };
+
+export class Player implements Receiver {
+  readonly #connection: Connection;
+  readonly #decoder: Decoder;
+  readonly #messages: Uint8Array[] = [];
+  #absence: { readonly absent: Absence; readonly why?: string | undefined } | undefined;
+  #look: (() => void) | undefined;
+  readonly #gone = Promise.withResolvers<void>();
+
+  private constructor(connection: Connection, framing: Framing) {
+    this.#connection = connection;
+    this.#decoder = framing.createDecoder({ maxMessageLength: longestMessage, onTooLong: 'close', encoding: 'binary' });
+    connection.start(this);
+  }
+
+  /** @throws YodelError as `Transport.connect`; `YODEL_CONNECT_TIMEOUT` */
+  static async connect(address: Address, framing: Framing, withinMs: number, tls: TlsOptions): Promise<Player> {
+    return new Player(await connectWithin(address, withinMs, tls), framing);
+  }
+
+  send(frame: Uint8Array): void {
+    this.#connection.write(frame);
+  }
+
+  /** Ends this side. */
+  end(): void {
+    this.#connection.end();
+  }
+
+  abort(): void {
+    this.#connection.abort();
+  }
+
+  /** The next message, or why there is none within the time. */
+  async next(withinMs: number): Promise<Arrived> {
+    if (this.#messages.length === 0 && !this.#absence) await this.#change(withinMs);
+    const bytes = this.#messages.shift();
+    return bytes ? { bytes } : (this.#absence ?? { absent: 'timeout' });
+  }
+
+  /** Ends this side, and gives what still comes until the other one has ended too, within the time. */
+  async finish(withinMs: number): Promise<Uint8Array[]> {
+    this.#connection.end();
+    const timer = setTimeout(() => this.#gone.resolve(), withinMs);
+    await this.#gone.promise;
+    clearTimeout(timer);
+    this.#connection.release();
+    return this.#messages.splice(0);
+  }
+
+  onData(chunk: Uint8Array): void {
+    // Messages are kept: what is lent must be copied.
+    for (let rest: Uint8Array | undefined = Buffer.from(chunk); rest; ) {
+      const batch: Batch = this.#decoder.decode(rest);
+      this.#take(batch);
+      rest = batch.rest;
+    }
+  }
+
+  onEnd(): void {
+    this.#take(this.#decoder.end());
+    this.#over({ absent: 'ended' });
+    this.#gone.resolve();
+  }
+
+  onDrain(): void {}
+
+  onClose(error?: Error): void {
+    this.#over(error ? { absent: 'broken', why: error.message } : { absent: 'ended' });
+    this.#gone.resolve();
+  }
+
+  #take(batch: Batch): void {
+    for (const message of batch) this.#messages.push(message.bytes);
+    if (batch.fault instanceof YodelError) this.#over({ absent: 'broken', why: batch.fault.message });
+    this.#look?.();
+  }
+
+  #over(absence: { readonly absent: Absence; readonly why?: string | undefined }): void {
+    this.#absence ??= absence;
+    this.#look?.();
+  }
+
+  async #change(withinMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, withinMs);
+      this.#look = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#look = undefined;
+  }
+}
