@@ -29,4 +29,5 @@ export { type ReloadOptions, type ServeOptions, type Server, serve } from './ser
 export type { Handler, HandlerObject, MessageHandler, Reply, Session } from './session/handler.ts';
 export type { WireOptions } from './session/wire.ts';
 export type { Counters, EndedBy, SessionView, Subscriber } from './telemetry/telemetry.ts';
+export * as transcript from './transcript/library.ts';
 export type { CertificateAndKey, Security, ServerTls, TlsOptions } from './transport/transport.ts';

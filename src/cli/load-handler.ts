@@ -2,24 +2,57 @@
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { formatPeer } from '../address.ts';
+import type { YodelError } from '../errors.ts';
 import { handlersByName } from '../handlers/handlers.ts';
 import { nearestWord } from '../options.ts';
-import { type HandlerObject, resolveHandler } from '../session/handler.ts';
+import { type HandlerObject, resolveHandler, type Session } from '../session/handler.ts';
 import { UsageError } from './fail.ts';
+import { readFile } from './files.ts';
+import { harmlessText } from './harmless.ts';
 
 const rightForm = 'write for example: export default (message) => message.text.toUpperCase()';
 
 /** How often files were loaded: a module is loaded again only under another name. */
 let loads = 0;
 
+/** A handler, and what it says of the server that it is for. */
+export interface LoadedHandler {
+  readonly handler: HandlerObject;
+  /** The framing that it is made for, in its text form; undefined: any. */
+  readonly framing?: string | undefined;
+}
+
+/** What a handler that is made here may need. */
+export interface HandlerSurroundings {
+  /** Whether a transcript is played to clients that keep to no order. */
+  readonly lenient: boolean;
+  readonly say: (text: string) => void;
+}
+
 /**
- * The handler of that name, or the default export of that file as it is now. What it imports is not loaded again.
+ * The handler of that name, the default export of that file as it is now, or the server's part of a transcript. What a handler
+ * file imports is not loaded again.
  *
  * @throws UsageError when there is none, it cannot be loaded, or it is not a handler
+ * @throws TranscriptError
  */
-export async function loadHandler(nameOrPath: string): Promise<HandlerObject> {
+export async function loadHandler(nameOrPath: string, surroundings: HandlerSurroundings): Promise<LoadedHandler> {
   const known = handlersByName[nameOrPath];
-  if (known) return known.handler;
+  if (known) return { handler: known.handler };
+  if (nameOrPath.endsWith('.transcript')) return await loadTranscript(nameOrPath, surroundings);
+  return { handler: await loadFile(nameOrPath) };
+}
+
+async function loadTranscript(path: string, { lenient, say }: HandlerSurroundings): Promise<LoadedHandler> {
+  const { mockServer, parseTranscript } = await import('./serve-transcript.ts');
+  const transcript = parseTranscript(readFile(path), path);
+  const unexpected = (session: Session, error: YodelError) =>
+    say(`${formatPeer(session.peer)}#${session.id}: ${harmlessText(error.message)}`);
+  return { handler: mockServer(transcript, { lenient, unexpected }), framing: transcript.framing?.name };
+}
+
+async function loadFile(nameOrPath: string): Promise<HandlerObject> {
   const path = resolve(nameOrPath);
   if (!existsSync(path)) throw new UsageError(notFound(nameOrPath));
   if (!statSync(path).isFile())

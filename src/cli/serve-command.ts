@@ -34,7 +34,7 @@ export function serveCommand(): Command {
     )
     .argument(
       '[handler]',
-      'echo, discard, or a TypeScript or JavaScript file that default-exports a handler (default: echo)',
+      'echo, discard, a TypeScript or JavaScript file that default-exports a handler, or a transcript (default: echo)',
     )
     .addHelpText('before', examples)
     .helpOption('-h, --help', 'show this help')
@@ -50,7 +50,15 @@ export function serveCommand(): Command {
         .argParser(oneMore)
         .env('YODEL_LISTEN'),
     )
-    .addOption(new Option('--framing <framing>', framingForms).env('YODEL_FRAMING').default('lines'))
+    .addOption(
+      new Option('--framing <framing>', `${framingForms} (default: lines, or that of a transcript)`).env(
+        'YODEL_FRAMING',
+      ),
+    )
+    .option('--lenient', 'serve a transcript to clients that keep to no order, and say things again')
+    .addOption(
+      new Option('--record <folder>', 'write a transcript of each connection into this folder').env(envName('record')),
+    )
     .addOption(
       new Option('--encoding <encoding>', 'utf8 checks messages, binary takes any bytes (default: as the framing)')
         .choices(['utf8', 'binary'])

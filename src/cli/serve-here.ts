@@ -1,10 +1,11 @@
 /** The server of one process, whether it serves alone or with others. */
 import { formatPeer, parseAddress } from '../address.ts';
+import { parseFraming } from '../framing/notation.ts';
 import { type ServerLimits, serveLimits, serverOptions } from '../options.ts';
 import { type ReloadOptions, type ServeOptions, type Server, serve } from '../server/server.ts';
-import type { Subscriber } from '../telemetry/telemetry.ts';
+import { allOf, type Subscriber } from '../telemetry/telemetry.ts';
 import type { ServerTls, Transport } from '../transport/transport.ts';
-import { exitStatus } from './fail.ts';
+import { exitStatus, UsageError } from './fail.ts';
 import { tableValues } from './flags.ts';
 import { harmlessStack } from './harmless.ts';
 import { loadHandler } from './load-handler.ts';
@@ -23,7 +24,10 @@ export interface Serving {
 /** What only this process knows. */
 export interface Surroundings {
   readonly outputs: Outputs;
-  readonly subscriber?: Subscriber | undefined;
+  /** Who else is told what happens. */
+  readonly subscribers?: readonly Subscriber[] | undefined;
+  /** The number of this process among several. */
+  readonly worker?: number | undefined;
   readonly descriptors?: readonly number[] | undefined;
   readonly reusePort?: boolean | undefined;
   readonly transport?: Transport | undefined;
@@ -44,12 +48,13 @@ export interface Here {
 
 /** @throws UsageError, YodelError when it cannot serve */
 export async function serveHere(serving: Serving, surroundings: Surroundings): Promise<Here> {
-  const { outputs, subscriber, ...ways } = surroundings;
+  const { outputs, subscribers = [], worker, ...ways } = surroundings;
   const { say, log } = outputs;
   const { flags } = serving.settings;
   let brokenOff = 0;
   let failedLate = false;
-  const handler = await loadHandler(serving.settings.handler);
+  const { handler, framing } = await loadHandlerOf(serving, say);
+  const recorders = flags.record === undefined ? [] : [await recorderOf(String(flags.record), framing, worker, say)];
   const server = await serve({
     ...reloadableOf(serving),
     ...ways,
@@ -58,9 +63,9 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
     tls: serving.tls,
     origins: flags.origin as string[] | undefined,
     proxyProtocol: flags.proxyProtocol as string[] | undefined,
-    framing: flags.framing as string,
+    framing,
     encoding: flags.encoding as ServeOptions['encoding'],
-    telemetry: { ...withFailures(log, say, () => brokenOff++), ...subscriber },
+    telemetry: allOf([withFailures(log, say, () => brokenOff++), ...subscribers, ...recorders]),
   });
   const failLate = (thrown: unknown) => {
     // Nobody can tell whose message it was about, nor what is broken now: so the server ends, but in order.
@@ -80,11 +85,27 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
   return {
     server,
     reload: async (fresh) => {
-      const options = { ...reloadableOf(fresh), handler: await loadHandler(fresh.settings.handler) };
+      const { handler } = await loadHandlerOf(fresh, say);
+      const options = { ...reloadableOf(fresh), handler };
       server.reload(fresh.tls ? { ...options, tls: fresh.tls } : options);
     },
     ended: end(),
   };
+}
+
+/** The handler, and the framing: what the flag says, else what the handler is made for, else lines. @throws UsageError */
+async function loadHandlerOf({ settings: { handler: name, flags } }: Serving, say: Say) {
+  const { handler, framing } = await loadHandler(name, { lenient: flags.lenient === true, say });
+  const given = flags.framing as string | undefined;
+  if (given !== undefined && framing !== undefined && given !== framing) {
+    throw new UsageError(`${name} is made for the framing ${framing}, not for ${given}; leave --framing out`);
+  }
+  return { handler, framing: given ?? framing ?? 'lines' };
+}
+
+/** @throws UsageError when the folder cannot be written */
+async function recorderOf(folder: string, framing: string, worker: number | undefined, say: Say): Promise<Subscriber> {
+  return (await import('./serve-record.ts')).recordInto(folder, parseFraming(framing), worker, say);
 }
 
 /** Limits that are meant for all processes together: each gets its part of them. */

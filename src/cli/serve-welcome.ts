@@ -15,7 +15,8 @@ export function welcome(
   say: Say,
 ): void {
   const terminal = isatty(2) && flags.quiet !== true && flags.logFormat !== 'json';
-  if (terminal) say(`${version}, handler ${handler}, framing ${String(flags.framing)}`);
+  if (terminal)
+    say(`${version}, handler ${handler}, framing ${String(flags.framing ?? 'lines, or as the handler needs it')}`);
   for (const address of addresses) say(`listening on ${address}`);
   const [first] = addresses;
   if (terminal && first) {

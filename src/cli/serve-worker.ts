@@ -38,7 +38,8 @@ async function begin({ serving, log, measures, descriptors }: Work): Promise<voi
   metrics = measured;
   here = await serveHere(serving, {
     outputs: { ...outputs, log: ownLog },
-    subscriber: measured?.subscriber,
+    subscribers: measured ? [measured.subscriber] : [],
+    worker: number,
     transport,
     reusePort: true,
     descriptors: descriptors > 0 ? Array.from({ length: descriptors }, (_, at) => firstInherited + at) : undefined,

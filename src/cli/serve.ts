@@ -28,7 +28,7 @@ async function serveAlone(settings: ServeSettings, reread: Reread): Promise<void
   const serving: Serving = { settings, listen: listen.map(String), tls: certificates?.tls, processes: 1 };
   const here = await serveHere(serving, {
     outputs,
-    subscriber: measured?.subscriber,
+    subscribers: measured ? [measured.subscriber] : [],
     descriptors: passedDescriptors(),
   });
   const { server } = here;

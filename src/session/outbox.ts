@@ -25,9 +25,26 @@ export class Outbox {
   #shapeLearned = false;
   #waiters: (() => void)[] = [];
 
-  /** @param total where all sessions count together */
-  constructor(connection: Connection, encoder: Encoder, highWaterMark: number, total: SentCounters) {
+  /** Where bytes are written to: the connection, or somebody who looks at them on their way to it. */
+  readonly #target: { write(bytes: Uint8Array): void };
+
+  /**
+   * @param total where all sessions count together
+   * @param overhear is shown what is sent
+   */
+  constructor(
+    connection: Connection,
+    encoder: Encoder,
+    highWaterMark: number,
+    total: SentCounters,
+    overhear?: (bytes: Uint8Array) => void,
+  ) {
     this.#connection = connection;
+    const heard = (bytes: Uint8Array) => {
+      overhear?.(bytes);
+      connection.write(bytes);
+    };
+    this.#target = overhear ? { write: heard } : connection;
     this.#encoder = encoder;
     this.#highWaterMark = highWaterMark;
     this.#total = total;
@@ -105,7 +122,7 @@ export class Outbox {
   flush(): void {
     if (this.#messages !== this.#messagesTold) this.#tellMessages();
     if (this.#output.size === 0) return;
-    const written = this.#output.writeTo(this.#connection);
+    const written = this.#output.writeTo(this.#target);
     this.#bytes += written;
     this.#total.bytesSent += written;
     if (this.#connection.unsent === 0) this.#output.reuse();

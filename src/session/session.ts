@@ -117,7 +117,9 @@ export class ServerSession implements Session, Receiver, Holder {
     this.#settings = settings;
     this.#whenClosed = whenClosed;
     this.#intake = new Intake(framing.createDecoder({ ...limits, encoding }));
-    this.#outbox = new Outbox(connection, framing.encoder, limits.highWaterMark, settings.telemetry.counters);
+    const { telemetry } = settings;
+    const overhear = telemetry.overheard ? (bytes: Uint8Array) => telemetry.emit('sent', this, bytes) : undefined;
+    this.#outbox = new Outbox(connection, framing.encoder, limits.highWaterMark, telemetry.counters, overhear);
     this.#began = clock.now();
     this.#lastActive = this.#began;
     const burst = limits.ratePolicy === 'close' ? Math.max(1, limits.rate) : 1;

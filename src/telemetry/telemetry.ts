@@ -44,6 +44,8 @@ export interface Subscriber {
   opened?(session: SessionView): void;
   /** Messages go to the handler. The batch's bytes are lent for the call. */
   received?(session: SessionView, batch: Batch): void;
+  /** Bytes go to the peer: whole frames, as they are written. They are lent for the call. Asking for it costs a look at each write. */
+  sent?(session: SessionView, bytes: Uint8Array): void;
   /** The handler has answered so many messages of a session, after so many milliseconds. Asking for it costs a look at the clock for each call. */
   handled?(session: SessionView, messages: number, durationMs: number): void;
   /** A message was discarded (`onTooLong: 'discard'`); the session goes on. */
@@ -84,12 +86,15 @@ export class Telemetry {
   watched = false;
   /** Whether anybody wants to know how long handlers take. */
   timed = false;
+  /** Whether anybody wants to see what is sent. */
+  overheard = false;
 
   /** Begins to tell `subscriber` what happens. */
   subscribe(subscriber: Subscriber): void {
     this.#subscribers.push(subscriber);
     this.watched = true;
     if (subscriber.handled) this.timed = true;
+    if (subscriber.sent) this.overheard = true;
   }
 
   /** Tells all subscribers. */
@@ -115,4 +120,19 @@ export class Telemetry {
     const { errors } = this.counters;
     errors.set(error.code, (errors.get(error.code) ?? 0) + 1);
   }
+}
+
+/** One subscriber that tells all of these. */
+export function allOf(subscribers: readonly Subscriber[]): Subscriber {
+  const namesOf = (one: Subscriber) => (Object.keys(one) as (keyof Subscriber)[]).filter((name) => one[name]);
+  // What none of them wants to know must not seem to be wanted.
+  const names = new Set(subscribers.flatMap(namesOf));
+  const entries = [...names].map((name) => {
+    const told = subscribers.filter((one) => one[name]);
+    const tell = (...details: unknown[]) => {
+      for (const one of told) (one[name] as (...all: unknown[]) => void)(...details);
+    };
+    return [name, tell] as const;
+  });
+  return Object.fromEntries(entries);
 }

@@ -20,9 +20,12 @@ export class ContentError extends Error {
 
 const name = /\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
+/** What looks like a pattern: letters behind the last slash that are flags in JavaScript, so that `/usr/bin` is a text. */
+const patternForm = /^\/(.+)\/([dgimsuvy]*)$/;
+
 /** Text as it is. */
 export function parsePlain(text: string): Content {
-  const [whole, source, flags] = /^\/(.+)\/([a-z]*)$/.exec(text) ?? [];
+  const [whole, source, flags] = patternForm.exec(text) ?? [];
   if (whole !== undefined && source !== undefined)
     return { kind: 'pattern', pattern: parsePattern(source, flags ?? '') };
   const parts: Part[] = [];
@@ -76,7 +79,6 @@ export function parseEscaped(text: string): Content {
     bytes = [];
   };
   for (let at = 0; at < text.length; ) {
-    name.lastIndex = at;
     const rest = text.slice(at);
     const [token = '', hex, point, letter, captured] =
       /^(?:\\x([0-9a-fA-F]{2})|\\u\{([0-9a-fA-F]{1,6})\}|\\(.)|\{([A-Za-z_][A-Za-z0-9_]*)\}|[^\\{]+|\{)/su.exec(rest) ??
@@ -141,7 +143,7 @@ export function formatContent(bytes: Uint8Array): string {
   if (bytes.length === 0) return '';
   if (!isUtf8(bytes)) return isMostlyText(bytes) ? `\\ ${escapeBytes(bytes)}` : `x ${hexOf(bytes)}`;
   const text = Buffer.from(bytes).toString();
-  const isPlain = !invisible.test(text) && !/^\/.+\/[a-z]*$/.test(text) && text.search(name) === -1 && !/ $/.test(text);
+  const isPlain = !invisible.test(text) && !patternForm.test(text) && text.search(name) === -1 && !/ $/.test(text);
   return isPlain ? ` ${text}` : `\\ ${escapeText(text)}`;
 }
 

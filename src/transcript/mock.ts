@@ -46,9 +46,9 @@ export function mockServer(transcript: Transcript, options: MockOptions = {}): H
   };
   return {
     open: (session) => void join(session),
-    message(message, session) {
+    async message(message, session) {
       const found = plays.get(session);
-      found?.play.heard(found.part, message, session);
+      await found?.play.heard(found.part, message, session);
     },
     close(session) {
       const found = plays.get(session);
@@ -75,6 +75,12 @@ function refuseUnplayable({ file, steps, lines: text }: Transcript): void {
   }
 }
 
+/** A message, and whom to tell that all that follows it has been done. */
+interface Said {
+  readonly message: Message;
+  readonly done: () => void;
+}
+
 /** One performance. */
 class Play {
   readonly #transcript: Transcript;
@@ -84,7 +90,9 @@ class Play {
   /** Clients that have been here. */
   readonly #gone = new Set<string>();
   /** What was said before its turn. */
-  readonly #early = new Map<string, Message[]>();
+  readonly #early = new Map<string, Said[]>();
+  /** Those whose messages were met, and wait for the play to come to rest: until then their sessions stay open. */
+  #met: (() => void)[] = [];
   #at = 0;
   #ending: Ending = 'lf';
   /** It goes on when a pause is over. */
@@ -100,17 +108,25 @@ class Play {
     this.#goOn();
   }
 
-  heard(part: string, message: Message, session: Session): void {
-    if (this.#options.lenient) return this.#answer(part, message, session);
-    const early = this.#early.get(part) ?? [];
-    early.push(message);
-    this.#early.set(part, early);
-    this.#goOn();
+  /** Resolves when it is answered with all that follows it. */
+  heard(part: string, message: Message, session: Session): Promise<void> {
+    return new Promise((done) => {
+      if (this.#options.lenient) {
+        this.#met.push(done);
+        this.#answer(part, message, session);
+        return;
+      }
+      const early = this.#early.get(part) ?? [];
+      early.push({ message, done });
+      this.#early.set(part, early);
+      this.#goOn();
+    });
   }
 
   /** Its part is over; the others go on without it. */
   left(part: string): void {
     this.#sessions.delete(part);
+    for (const { done } of this.#early.get(part) ?? []) done();
     this.#early.delete(part);
     this.#gone.add(part);
     if (!this.#options.lenient) this.#goOn();
@@ -118,6 +134,11 @@ class Play {
 
   /** Plays until a client has to say something that it has not said yet. */
   #goOn(): void {
+    this.#playOn();
+    this.#rest();
+  }
+
+  #playOn(): void {
     const { steps } = this.#transcript;
     while (!this.#isPausing && this.#at < steps.length) {
       const step = steps[this.#at] as Step;
@@ -126,14 +147,23 @@ class Play {
       // That a client ends is seen when it has gone.
       if (!isOver && (step.kind === 'close' || step.kind === 'reset')) return;
       if (!isOver && step.kind === 'message' && step.side === '>') {
-        const message = this.#early.get(step.client)?.shift();
-        if (!message) return;
-        if (!matches(step.content, message.bytes, this.#captures)) return this.#refuse(step, message);
+        const said = this.#early.get(step.client)?.shift();
+        if (!said) return;
+        this.#met.push(said.done);
+        if (!matches(step.content, said.message.bytes, this.#captures)) return this.#refuse(step, said.message);
       } else if (!isOver) this.#perform(step);
       this.#at++;
     }
     if (this.#isPausing || this.#at < steps.length) return;
-    for (const [part, [message]] of [...this.#early]) if (message) this.#refuse(part, message);
+    for (const [part, [said]] of [...this.#early]) if (said) this.#refuse(part, said.message);
+  }
+
+  /** Nothing more will be done for the messages that were met. */
+  #rest(): void {
+    if (this.#isPausing) return;
+    const met = this.#met;
+    this.#met = [];
+    for (const done of met) done();
   }
 
   /** Lenient: what follows the next line that this message is, from where the play stands, and around. */
@@ -145,8 +175,10 @@ class Play {
       const isIt = step.kind === 'message' && step.side === '>' && step.client === part;
       if (!isIt || !matches(step.content, message.bytes, this.#captures)) continue;
       this.#at = index + 1;
-      return this.#performUntilNext();
+      this.#performUntilNext();
+      return this.#rest();
     }
+    this.#rest();
     this.#options.unexpected?.(
       session,
       new YodelError('YODEL_UNEXPECTED_MESSAGE', `no line of ${this.#transcript.file} is ${shown(message)}`),
@@ -183,8 +215,10 @@ class Play {
     this.#isPausing = true;
     setTimeout(() => {
       this.#isPausing = false;
-      if (this.#options.lenient) this.#performUntilNext();
-      else this.#goOn();
+      if (this.#options.lenient) {
+        this.#performUntilNext();
+        this.#rest();
+      } else this.#goOn();
     }, ms);
   }
 

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { YodelError } from '../../src/errors.ts';
 import type { ServeOptions } from '../../src/server/server.ts';
 import type { Handler } from '../../src/session/handler.ts';
-import { type SessionView, type Subscriber, Telemetry } from '../../src/telemetry/telemetry.ts';
+import { allOf, type SessionView, type Subscriber, Telemetry } from '../../src/telemetry/telemetry.ts';
 import type { Peer } from '../session/peer.ts';
 import { Scene } from '../session/scene.ts';
 import { settled } from '../support/fake-clock.ts';
@@ -17,6 +17,8 @@ function recorder(): { told: string[]; telemetry: Required<Subscriber> } {
     refused: (_peer, error) => told.push(`refused ${code(error)}`),
     opened: ({ id }) => told.push(`opened ${id}`),
     received: ({ id }, batch) => told.push(`received ${id} ${[...batch].join()}`),
+    // Told on its own below: how many writes there are is not a matter of events.
+    sent: () => undefined,
     handled: ({ id }, messages, durationMs) => told.push(`handled ${id} ${messages} ${durationMs}`),
     discarded: ({ id }, error) => told.push(`discarded ${id} ${code(error)}`),
     handlerFailed: ({ id }, error) => told.push(`handlerFailed ${id} ${error.cause}`),
@@ -254,4 +256,30 @@ it('a subscriber may be an object with a state of its own', () => {
   telemetry.subscribe(counting);
   telemetry.emit('draining', 3);
   expect(counting.count).toBe(3);
+});
+
+describe('what is sent', () => {
+  it('is shown to who asks for it, byte for byte, errors included', async () => {
+    const seen: string[] = [];
+    const telemetry: Subscriber = { sent: (_session, bytes) => void seen.push(Buffer.from(bytes).toString()) };
+    const scene = await Scene.open({ telemetry, maxMessageLength: 5 });
+    const peer = await scene.connect();
+    await peer.says('a\nb\r\n');
+    await peer.says('too long\n');
+    expect(seen.join('')).toBe(peer.text);
+    expect(peer.text).toMatch(/^a\nb\r\nerror: .*\n$/);
+  });
+});
+
+describe('several subscribers as one', () => {
+  it('are all told, and what none of them wants is not asked for', () => {
+    const told: string[] = [];
+    const one = allOf([
+      { draining: (sessions) => void told.push(`first ${sessions}`) },
+      { draining: (sessions) => void told.push(`second ${sessions}`), handled: undefined as never },
+    ]);
+    one.draining?.(5);
+    expect(told).toEqual(['first 5', 'second 5']);
+    expect(Object.keys(one)).toEqual(['draining']);
+  });
 });

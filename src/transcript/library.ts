@@ -1,0 +1,7 @@
+/** What the library gives under the name `transcript`. */
+export { type CheckOptions, type CheckResult, check, type Difference } from './check.ts';
+export { type MockOptions, mockServer } from './mock.ts';
+export { parseTranscript as parse } from './parse.ts';
+export { Recording, type RecordingOptions } from './record.ts';
+export { type Side, type Step, type Transcript, TranscriptError } from './transcript.ts';
+export { updatedText } from './update.ts';

@@ -1,0 +1,111 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { length } from '../../src/framing/length.ts';
+import { lines } from '../../src/framing/lines.ts';
+import { bytesOf, formatContent, matches, parsePlain } from '../../src/transcript/content.ts';
+import { frameOf } from '../../src/transcript/frames.ts';
+import { parseTranscript } from '../../src/transcript/parse.ts';
+import { Recording } from '../../src/transcript/record.ts';
+import type { Ending } from '../../src/transcript/transcript.ts';
+
+/** Texts that are near to what has a meaning in the format, and any bytes. */
+const messages = fc.oneof(
+  fc.uint8Array({ maxLength: 40 }),
+  fc.string({ unit: 'binary', maxLength: 40 }).map((text) => new Uint8Array(Buffer.from(text))),
+  fc
+    .array(
+      fc.constantFrom(
+        '{a}',
+        '\\',
+        '/',
+        'x',
+        ' ',
+        '\t',
+        '\n',
+        '\r',
+        '\x1b',
+        '\u202e',
+        'é',
+        '你',
+        '😀',
+        '{',
+        '}',
+        '#',
+        '@',
+        '>',
+      ),
+      {
+        maxLength: 12,
+      },
+    )
+    .map((parts) => new Uint8Array(Buffer.from(parts.join('')))),
+);
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: to find them is the purpose
+const harmful = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/;
+
+it('any message is one line that reads as the same bytes again, and has nothing in it that is not seen', () => {
+  fc.assert(
+    fc.property(messages, fc.constantFrom('>', '<'), (bytes, side) => {
+      const line = `${side}${formatContent(bytes)}`;
+      expect(line).not.toMatch(harmful);
+      const [step] = parseTranscript(line).steps;
+      expect(step?.kind).toBe('message');
+      if (step?.kind !== 'message') return;
+      expect(bytesOf(step.content, new Map())?.equals(bytes)).toBe(true);
+      expect(matches(step.content, bytes, new Map())).toBe(true);
+    }),
+  );
+});
+
+it('what a place takes is remembered, and has to be the same when its name stands there again', () => {
+  const captures = new Map<string, string>();
+  expect(matches(parsePlain('token={t};'), Buffer.from('token=grüezi;'), captures)).toBe(true);
+  expect(captures.get('t')).toBe('grüezi');
+  expect(bytesOf(parsePlain('use {t}'), captures)?.toString()).toBe('use grüezi');
+  expect(matches(parsePlain('again {t}'), Buffer.from('again grüezi'), captures)).toBe(true);
+  expect(matches(parsePlain('again {t}'), Buffer.from('again hello'), captures)).toBe(false);
+  expect(matches(parsePlain('{a}-{a}'), Buffer.from('1-2'), captures)).toBe(false);
+  expect(matches(parsePlain('{a}-{a}'), Buffer.from('1-1'), captures)).toBe(true);
+});
+
+const streams = fc.array(
+  fc.record({
+    side: fc.constantFrom('>' as const, '<' as const),
+    bytes: messages,
+    ending: fc.constantFrom<Ending>('lf', 'crlf'),
+  }),
+  { maxLength: 12 },
+);
+
+it.each([
+  ['lines', lines()],
+  ['length:2', length({ bytes: 2 })],
+] as const)('%s: a recording reads back as the bytes that went each way, however they were cut', (_, framing) => {
+  const isSendable = (bytes: Uint8Array) => framing.name !== 'lines' || !bytes.includes(10);
+  fc.assert(
+    fc.property(streams, fc.integer({ min: 1, max: 9 }), (conversation, cut) => {
+      const written: string[] = [];
+      const recording = new Recording({ framing, write: (more) => void written.push(more) });
+      const sent = { '>': '', '<': '' };
+      for (const { side, bytes, ending } of conversation) {
+        if (!isSendable(bytes)) continue;
+        const frame = Buffer.from(frameOf(framing, bytes, ending));
+        sent[side] += frame.toString('hex');
+        for (let at = 0; at < frame.length; at += cut) recording.add(side, frame.subarray(at, at + cut));
+      }
+      recording.end('>');
+      recording.end('<');
+      const played = { '>': '', '<': '' };
+      const transcript = parseTranscript(written.join(''));
+      let ending: Ending = 'lf';
+      for (const step of transcript.steps) {
+        if (step.kind === 'ending') ending = step.ending;
+        if (step.kind !== 'message') continue;
+        const bytes = bytesOf(step.content, new Map()) ?? Buffer.alloc(0);
+        played[step.side] += Buffer.from(frameOf(framing, bytes, ending)).toString('hex');
+      }
+      expect(played).toEqual(sent);
+    }),
+  );
+});

@@ -1,0 +1,135 @@
+import { describe, expect, it, test } from 'vitest';
+import { parseTranscript } from '../../src/transcript/parse.ts';
+import { TranscriptError } from '../../src/transcript/transcript.ts';
+
+describe('a transcript', () => {
+  it('has messages, comments, directives and blank lines', () => {
+    const { steps, clients, framing, address } = parseTranscript(
+      [
+        '# hello',
+        '@framing length:2',
+        '@address :7000',
+        '',
+        '> ask',
+        '< answer',
+        '@wait 1.5s',
+        '@close',
+        '@closed',
+      ].join('\n'),
+    );
+    expect(framing?.name).toBe('length:2');
+    expect(address).toBe('tcp://127.0.0.1:7000');
+    expect(clients).toEqual(['']);
+    expect(steps).toEqual([
+      { kind: 'message', side: '>', client: '', line: 5, content: { kind: 'parts', parts: [Buffer.from('ask')] } },
+      { kind: 'message', side: '<', client: '', line: 6, content: { kind: 'parts', parts: [Buffer.from('answer')] } },
+      { kind: 'wait', ms: 1500, line: 7 },
+      { kind: 'close', client: '', line: 8 },
+      { kind: 'closed', client: '', line: 9 },
+    ]);
+  });
+
+  it('may have several clients, each with a name', () => {
+    const { steps, clients } = parseTranscript('Ada> hello\nBob< hello\n@reset Ada\n@silence 10ms Bob\n');
+    expect(clients).toEqual(['Ada', 'Bob']);
+    expect(steps.map((step) => 'client' in step && step.client)).toEqual(['Ada', 'Bob', 'Ada', 'Bob']);
+  });
+
+  it('keeps spaces at the end of a message, and may have lines that end with CRLF, or a byte order mark', () => {
+    const { steps } = parseTranscript('\ufeff> a \r\n>\r\n');
+    const parts = steps.map((step) => step.kind === 'message' && step.content.kind === 'parts' && step.content.parts);
+    expect(parts).toEqual([[Buffer.from('a ')], []]);
+  });
+
+  it.each([
+    ['> {', '{'],
+    ['> {"id":1}', '{"id":1}'],
+    ['> {1}', '{1}'],
+    ['> /usr/bin', '/usr/bin'],
+    ['> # no comment', '# no comment'],
+    ['> > deep', '> deep'],
+    ['>\\ \\x41\\n\\r\\t\\0\\\\\\{a}\\/\\u{1f600}\\ ', 'A\n\r\t\0\\{a}/😀 '],
+    ['>\\no space', 'no space'],
+    ['>x 41 4243', 'ABC'],
+    ['>x', ''],
+    ['>x41', 'A'],
+  ])('%s', (line, text) => {
+    const [step] = parseTranscript(line).steps;
+    const parts = step?.kind === 'message' && step.content.kind === 'parts' ? step.content.parts : [];
+    expect(Buffer.concat(parts as Uint8Array[]).toString()).toBe(text);
+  });
+
+  it('takes places with names out of text, and patterns', () => {
+    const [one, other] = parseTranscript('< token={t}, {t}\n< /^(?<n>\\d+)$/i\n').steps;
+    expect(one).toMatchObject({
+      content: { parts: [Buffer.from('token='), { name: 't' }, Buffer.from(', '), { name: 't' }] },
+    });
+    expect(other).toMatchObject({ content: { kind: 'pattern', pattern: /^(?<n>\d+)$/i } });
+  });
+});
+
+/** What is wrong, where it is, and what is said to be right. */
+const malformed: readonly (readonly [string, number, number, RegExp])[] = [
+  ['hello', 1, 1, /a line begins with > or < \(also A> for a client named A\), # or @/],
+  ['  > hello', 1, 3, /nothing stands before it/],
+  ['> a\n\nnonsense', 3, 1, /a line begins with/],
+  ['A-b c> hello', 1, 1, /a line begins with/],
+  ['>hello', 1, 2, /behind the arrow comes a space and text, or \\ and text with escapes, or x/],
+  ['<hello', 1, 2, /behind the arrow comes/],
+  ['A>hello', 1, 3, /behind the arrow comes/],
+  ['>\\ \\q', 1, 4, /there is no escape \\q; there are \\n/],
+  ['>\\ a\\', 1, 5, /a \\ stands at the end; a backslash itself is written \\\\/],
+  ['>\\ \\x1', 1, 4, /\\x takes two hexadecimal digits, such as \\x1b/],
+  ['>\\ \\xzz', 1, 4, /\\x takes two hexadecimal digits/],
+  ['>\\ \\u41', 1, 4, /\\u takes a number in braces/],
+  ['>\\ \\u{110000}', 1, 4, /there is no character \\u\{110000\}; the last one is/],
+  ['>\\ \\u{d800}', 1, 4, /there is no character/],
+  ['>x 4', 1, 4, /a byte is two hexadecimal digits, such as 0a/],
+  ['>x 41 4', 1, 7, /a byte is two hexadecimal digits/],
+  ['>x 4g', 1, 5, /"g" is no hexadecimal digit/],
+  ['>x 4 1', 1, 4, /a byte is two hexadecimal digits/],
+  ['< /(/', 1, 4, /the pattern cannot be read: /],
+  ['< /[/', 1, 4, /written in the form with escapes: \\\//],
+  ['< /a/g', 1, 6, /a pattern takes the flags i, m, s and u, not "g"/],
+  ['< /a/ii', 1, 6, /a flag of the pattern stands there twice/],
+  ['@', 1, 1, /behind @ comes one of: address, framing/],
+  ['@waitt 5s', 1, 1, /there is no @waitt\. Did you mean "wait"\?/],
+  ['@wait', 1, 6, /here comes a time such as 500ms, 10s or 5m/],
+  ['@wait long', 1, 7, /here comes a time/],
+  ['@wait 5s 6s', 1, 10, /"6s" is too much here/],
+  ['@timeout -1s', 1, 10, /here comes a time/],
+  ['@framing', 1, 9, /here comes a framing such as lines/],
+  ['@framing words', 1, 10, /the framing "words" is not known\. There are: lines/],
+  ['> a\n@framing lines', 2, 1, /@framing comes before the first message/],
+  ['@framing lines\n@framing raw', 2, 1, /@framing stands there twice/],
+  ['@address', 1, 9, /here comes an address/],
+  ['@address 1.2.3.4:99999', 1, 10, /99999/],
+  ['@ending', 1, 8, /@ending takes lf, crlf or none/],
+  ['@ending cr', 1, 9, /@ending takes lf, crlf or none/],
+  ['@silence A', 1, 10, /here comes a time/],
+  ['@silence 5s 5A', 1, 13, /"5A" is no name of a client/],
+  ['@close A B', 1, 10, /"B" is too much here/],
+  ['@connect A tls', 1, 12, /@connect takes the name of a client, and cacert=FILE/],
+  ['@connect cacert=', 1, 10, /@connect takes/],
+  ['> a\nB> b', 2, 1, /the lines before have no name, and this one is of B: name all clients, or none/],
+  ['A> a\n< b', 2, 1, /with several clients each line has a name, such as A>/],
+  ['A> a\n@close', 2, 1, /with several clients each line has a name/],
+];
+
+test.each(malformed)('%j is told with its place: line %i, column %i', (text, line, column, says) => {
+  let error: unknown;
+  try {
+    parseTranscript(text, 'talk.transcript');
+  } catch (thrown) {
+    error = thrown;
+  }
+  expect(error).toBeInstanceOf(TranscriptError);
+  const { message, excerpt, ...place } = error as TranscriptError;
+  expect(place).toMatchObject({ file: 'talk.transcript', line, column, code: 'YODEL_INVALID_TRANSCRIPT' });
+  expect(message).toMatch(new RegExp(`^talk\\.transcript:${line}:${column}: `));
+  expect(message).toMatch(says);
+  const [shown, mark] = excerpt.split('\n');
+  expect(shown).toBe(`  ${text.split('\n')[line - 1]}`);
+  expect(mark).toMatch(/^\s*\^$/);
+  expect(mark?.length).toBe(column + 2);
+});
