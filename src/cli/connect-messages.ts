@@ -1,0 +1,288 @@
+/**
+ * `yodel connect` in a pipe, message by message: where it matters which message a reply belongs to, when each one goes, or how
+ * they are printed. Replies belong to messages in order: the first to the first.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Address, formatPeer } from '../address.ts';
+import { systemError } from '../errors.ts';
+import { encode, type Framing } from '../framing/framing.ts';
+import type { Batch, Message } from '../framing/message.ts';
+import type { Recording } from '../transcript/record.ts';
+import { connectWithin } from '../transport/connect-within.ts';
+import type { Connection, Receiver, TlsOptions } from '../transport/transport.ts';
+import { exitStatus, report } from './fail.ts';
+import { harmlessBytes } from './harmless.ts';
+import type { PrintMessage } from './message-format.ts';
+
+/** How messages go. Times are milliseconds. */
+export interface ExchangeSettings {
+  readonly address: Address;
+  readonly tls: TlsOptions;
+  readonly framing: Framing;
+  readonly connectTimeoutMs: number;
+  /** Messages to send; Infinity for all. */
+  readonly count: number;
+  /** The next message goes when the one before is answered. */
+  readonly lockstep: boolean;
+  /** The pause between two messages. */
+  readonly intervalMs: number;
+  /** Fewer replies than messages are a failure. */
+  readonly waitReplies: boolean;
+  /** How long a reply may take that is waited for. 0: for ever. */
+  readonly timeoutMs: number;
+  /** Without `waitReplies`: how long the server may be silent after the end of input. 0: for ever. */
+  readonly waitMs: number;
+  readonly print: PrintMessage;
+  readonly recording: Recording | undefined;
+}
+
+/** Above this many bytes waiting on one side, the other side is not read. */
+const highWaterMark = 262_144;
+/** Above this many messages without a reply no more are sent, until some have come. */
+const mostUnanswered = 10_000;
+const longestMessage = 16_777_216;
+/** How many unanswered messages are named, and how much of each is shown. */
+const mostNamed = 10;
+const mostShown = 60;
+/** How long a server that has answered all may take to end its side. */
+const lastWordsMs = 1000;
+
+/** Connects, sends what the input has, and resolves with the exit status. @throws YodelError when it cannot connect */
+export async function exchange(settings: ExchangeSettings, input: AsyncIterable<Uint8Array>): Promise<number> {
+  const { address, connectTimeoutMs, tls } = settings;
+  const connection = await connectWithin(address, connectTimeoutMs, tls);
+  return await new Exchange(settings, connection).run(messagesOf(settings.framing, input));
+}
+
+async function* messagesOf(framing: Framing, input: AsyncIterable<Uint8Array>): AsyncGenerator<Message> {
+  const decoder = framing.createDecoder(limits);
+  for await (const chunk of input) {
+    for (let rest: Uint8Array | undefined = chunk; rest; ) {
+      const batch: Batch = decoder.decode(rest);
+      yield* batch;
+      if (batch.fault) throw batch.fault;
+      rest = batch.rest;
+    }
+  }
+  const last = decoder.end();
+  yield* last;
+  if (last.fault) throw last.fault;
+}
+
+const limits = { maxMessageLength: longestMessage, onTooLong: 'close', encoding: 'binary' } as const;
+
+/** A message that has no reply yet. */
+interface Unanswered {
+  readonly number: number;
+  readonly shown: string;
+  readonly sentAt: number;
+}
+
+class Exchange implements Receiver {
+  readonly #settings: ExchangeSettings;
+  readonly #connection: Connection;
+  readonly #decoder;
+  #unanswered: Unanswered[] = [];
+  #sent = 0;
+  #received = 0;
+  #serverEnded = false;
+  /** It is over, and with which status. */
+  #status: number | undefined;
+  readonly #over = Promise.withResolvers<void>();
+  #unprinted = 0;
+  /** Called when anything has changed. */
+  #changed: (() => void) | undefined;
+
+  constructor(settings: ExchangeSettings, connection: Connection) {
+    this.#settings = settings;
+    this.#connection = connection;
+    this.#decoder = settings.framing.createDecoder(limits);
+  }
+
+  async run(messages: AsyncIterator<Message>): Promise<number> {
+    process.on('SIGINT', () => process.exit(130)).on('SIGTERM', () => process.exit(143));
+    process.stdout.on('error', (error: NodeJS.ErrnoException) => this.#outputFailed(error));
+    this.#connection.start(this);
+    await this.#sendAll(messages).catch((error: unknown) => {
+      report(error);
+      this.#end(exitStatus.failure);
+    });
+    if (this.#status === undefined) await this.#awaitReplies();
+    process.stdin.destroy();
+    if (this.#status === undefined) await this.#leave();
+    await this.#until(() => this.#unprinted === 0, 0);
+    this.#connection.release();
+    return this.#status ?? exitStatus.good;
+  }
+
+  async #sendAll(messages: AsyncIterator<Message>): Promise<void> {
+    const { count, lockstep, intervalMs, timeoutMs } = this.#settings;
+    while (this.#sent < count && this.#status === undefined) {
+      const next = await Promise.race([messages.next(), this.#over.promise]);
+      // Over: by the server's end, or because nobody reads the output.
+      if (!next || next.done) break;
+      if (this.#sent > 0 && intervalMs > 0) await Promise.race([pause(intervalMs), this.#over.promise]);
+      await this.#until(() => this.#connection.unsent <= highWaterMark && this.#unanswered.length < mostUnanswered, 0);
+      if (this.#status !== undefined || this.#serverEnded) break;
+      this.#send(next.value);
+      if (!lockstep) continue;
+      const isAnswered = await this.#until(() => this.#unanswered.length === 0, timeoutMs);
+      if (!isAnswered) return this.#tellUnanswered(this.#serverEnded ? undefined : timeoutMs);
+    }
+    if (this.#serverEnded && this.#status === undefined) this.#endedEarly();
+  }
+
+  #send(message: Message): void {
+    const { framing, print, recording, address } = this.#settings;
+    // A last line without an end gets one: the server would wait for it.
+    const isWhole = message.terminator.length > 0 || message.header.length > 0 || framing.name === 'raw';
+    const frame = isWhole ? message.frame : encode(framing, message.bytes);
+    this.#sent++;
+    const shown = harmlessBytes(message.bytes.subarray(0, mostShown));
+    this.#unanswered.push({ number: this.#sent, shown, sentAt: performance.now() });
+    this.#connection.write(Buffer.from(frame));
+    recording?.add('>', frame);
+    this.#print(print({ direction: 'sent', number: this.#sent, peer: formatPeer(address), message }));
+  }
+
+  /** After the end of input. */
+  async #awaitReplies(): Promise<void> {
+    const { waitReplies, lockstep, timeoutMs, waitMs } = this.#settings;
+    if (waitReplies || lockstep) {
+      // Anew with each reply: many messages may take long together.
+      for (let before = -1; this.#unanswered.length > 0 && !this.#isOver && before !== this.#received; ) {
+        before = this.#received;
+        await this.#until(() => this.#received > before || this.#isOver, timeoutMs);
+      }
+      if (this.#unanswered.length > 0) this.#tellUnanswered(this.#isOver ? undefined : timeoutMs);
+      return;
+    }
+    this.#connection.end();
+    for (let before = -1; !this.#isOver && before !== this.#received; ) {
+      before = this.#received;
+      await this.#until(() => this.#received > before || this.#isOver, waitMs);
+    }
+    const isShort = this.#received < this.#sent && (this.#received > 0 || !this.#isOver);
+    if (isShort)
+      this.#tellUnanswered(this.#isOver ? undefined : waitMs, this.#isOver ? exitStatus.failure : exitStatus.timeout);
+  }
+
+  get #isOver(): boolean {
+    return this.#serverEnded || this.#status !== undefined;
+  }
+
+  /** All is answered: says good-bye, and takes what the server may still say. */
+  async #leave(): Promise<void> {
+    this.#connection.end();
+    await this.#until(() => this.#serverEnded, lastWordsMs);
+    this.#settings.recording?.end('>');
+  }
+
+  #tellUnanswered(withinMs: number | undefined, status: number = exitStatus.unmet): void {
+    const count = this.#unanswered.length;
+    const when = withinMs === undefined ? 'before the server ended' : `within ${withinMs} ms`;
+    const named = this.#unanswered.slice(0, mostNamed).map(({ number, shown }) => `${number}: ${shown}`);
+    const more = count > mostNamed ? `, and ${count - mostNamed} more` : '';
+    const what = `${count} of ${this.#sent} messages ${count === 1 ? 'was' : 'were'} not answered ${when}`;
+    process.stderr.write(`yodel: ${what}: ${named.join(', ')}${more}\n`);
+    this.#end(status);
+  }
+
+  #endedEarly(): void {
+    const { waitReplies, lockstep } = this.#settings;
+    if (this.#unanswered.length > 0 && (waitReplies || lockstep)) return this.#tellUnanswered(undefined);
+    process.stderr.write(
+      `yodel: ${this.#settings.address} ended the connection before the end of input; ${this.#received} of ${this.#sent} messages were answered\n`,
+    );
+    this.#end(exitStatus.failure);
+  }
+
+  onData(chunk: Uint8Array): void {
+    this.#settings.recording?.add('<', chunk);
+    for (let rest: Uint8Array | undefined = Buffer.from(chunk); rest; ) {
+      const batch: Batch = this.#decoder.decode(rest);
+      this.#take(batch);
+      rest = batch.rest;
+    }
+    if (this.#unprinted > highWaterMark) this.#connection.pause();
+  }
+
+  #take(batch: Batch): void {
+    const { print, address } = this.#settings;
+    for (const message of batch) {
+      const asked = this.#unanswered.shift();
+      this.#received++;
+      const rttMs = asked && performance.now() - asked.sentAt;
+      this.#print(print({ direction: 'received', number: this.#received, peer: formatPeer(address), message, rttMs }));
+    }
+    if (batch.fault) {
+      report(batch.fault);
+      this.#end(exitStatus.failure);
+    }
+    this.#changed?.();
+  }
+
+  #print(text: string | Uint8Array | undefined): void {
+    if (text === undefined || text.length === 0) return;
+    const bytes = typeof text === 'string' ? Buffer.from(text) : text;
+    this.#unprinted += bytes.length;
+    process.stdout.write(bytes, () => {
+      this.#unprinted = Math.max(0, this.#unprinted - bytes.length);
+      if (this.#unprinted <= highWaterMark / 2) this.#connection.resume();
+      this.#changed?.();
+    });
+  }
+
+  onDrain(): void {
+    this.#changed?.();
+  }
+
+  onEnd(): void {
+    this.#take(this.#decoder.end());
+    this.#settings.recording?.end('<');
+    this.#serverOver();
+  }
+
+  onClose(error?: Error): void {
+    if (error && !this.#serverEnded && this.#status === undefined) {
+      report(systemError(`the connection to ${this.#settings.address} broke`, error));
+      this.#end(exitStatus.failure);
+    }
+    this.#serverOver();
+  }
+
+  #serverOver(): void {
+    this.#serverEnded = true;
+    this.#over.resolve();
+    this.#changed?.();
+  }
+
+  /** Nobody reads the replies any more (`| head`): there is nothing left to do, and nothing to complain about. */
+  #outputFailed(error: NodeJS.ErrnoException): void {
+    if (error.code !== 'EPIPE') report(systemError('cannot write the output', error));
+    this.#unprinted = 0;
+    this.#end(error.code === 'EPIPE' ? exitStatus.good : exitStatus.failure);
+  }
+
+  #end(status: number): void {
+    this.#status ??= status;
+    this.#over.resolve();
+    this.#changed?.();
+  }
+
+  /** Resolves when it holds, or nothing can change any more; false when it does not hold within the time (0: no limit). */
+  async #until(holds: () => boolean, withinMs: number): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      const look = () => {
+        if (holds() || this.#isOver) resolve();
+      };
+      if (withinMs > 0) timer = setTimeout(resolve, withinMs);
+      this.#changed = look;
+      look();
+    });
+    clearTimeout(timer);
+    this.#changed = undefined;
+    return holds();
+  }
+}
