@@ -2,7 +2,7 @@
 import { formatPeer, parseAddress } from '../address.ts';
 import { type ServerLimits, serveLimits, serverOptions } from '../options.ts';
 import { type ReloadOptions, type ServeOptions, type Server, serve } from '../server/server.ts';
-import type { Subscriber } from '../telemetry/telemetry.ts';
+import { allOf, type Subscriber } from '../telemetry/telemetry.ts';
 import type { ServerTls, Transport } from '../transport/transport.ts';
 import { exitStatus } from './fail.ts';
 import { tableValues } from './flags.ts';
@@ -23,7 +23,8 @@ export interface Serving {
 /** What only this process knows. */
 export interface Surroundings {
   readonly outputs: Outputs;
-  readonly subscriber?: Subscriber | undefined;
+  /** Who else is told what happens. */
+  readonly subscribers?: readonly Subscriber[] | undefined;
   readonly descriptors?: readonly number[] | undefined;
   readonly reusePort?: boolean | undefined;
   readonly transport?: Transport | undefined;
@@ -44,7 +45,7 @@ export interface Here {
 
 /** @throws UsageError, YodelError when it cannot serve */
 export async function serveHere(serving: Serving, surroundings: Surroundings): Promise<Here> {
-  const { outputs, subscriber, ...ways } = surroundings;
+  const { outputs, subscribers = [], ...ways } = surroundings;
   const { say, log } = outputs;
   const { flags } = serving.settings;
   let brokenOff = 0;
@@ -60,7 +61,7 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
     proxyProtocol: flags.proxyProtocol as string[] | undefined,
     framing: flags.framing as string,
     encoding: flags.encoding as ServeOptions['encoding'],
-    telemetry: { ...withFailures(log, say, () => brokenOff++), ...subscriber },
+    telemetry: allOf([withFailures(log, say, () => brokenOff++), ...subscribers]),
   });
   const failLate = (thrown: unknown) => {
     // Nobody can tell whose message it was about, nor what is broken now: so the server ends, but in order.

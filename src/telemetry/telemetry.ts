@@ -116,3 +116,18 @@ export class Telemetry {
     errors.set(error.code, (errors.get(error.code) ?? 0) + 1);
   }
 }
+
+/** One subscriber that tells all of these. */
+export function allOf(subscribers: readonly Subscriber[]): Subscriber {
+  const namesOf = (one: Subscriber) => (Object.keys(one) as (keyof Subscriber)[]).filter((name) => one[name]);
+  // What none of them wants to know must not seem to be wanted.
+  const names = new Set(subscribers.flatMap(namesOf));
+  const entries = [...names].map((name) => {
+    const told = subscribers.filter((one) => one[name]);
+    const tell = (...details: unknown[]) => {
+      for (const one of told) (one[name] as (...all: unknown[]) => void)(...details);
+    };
+    return [name, tell] as const;
+  });
+  return Object.fromEntries(entries);
+}
