@@ -79,6 +79,11 @@ const followed: ReadonlySet<string> = new Set([
   ...['allow', 'deny', 'handler', 'config', 'cert', 'key', 'sni', 'sslCert', 'sslKey'],
 ]);
 
+/** Whether a reload follows a setting; of client authorities only the content. */
+export function isFollowed(name: string): boolean {
+  return followed.has(name) || caFlags.has(name);
+}
+
 /** Whose content is followed, but not whether there are any. */
 const caFlags: ReadonlySet<string> = new Set(['clientCa', 'sslTrustfile']);
 
