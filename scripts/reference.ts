@@ -4,8 +4,11 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import { settingOptions } from '../src/cli/config.ts';
 import { envName, flagName, shownDefault } from '../src/cli/flags.ts';
 import { createProgram } from '../src/cli/program.ts';
+import { serveCommand } from '../src/cli/serve-command.ts';
+import { isFollowed } from '../src/cli/serve-reload.ts';
 import { errorCodes } from '../src/errors.ts';
 import { clientOptions, type OptionSpec, reconnectOptions, serverOptions, sessionOptions } from '../src/options.ts';
 import { type BenchResults, withFigures } from './figures.ts';
@@ -44,6 +47,13 @@ ${table(sessionOptions, true)}
 ## Of a server
 
 ${table(serverOptions, true)}
+## Other settings of \`yodel serve\`
+
+By their names in a file (\`--config\`). In the library certificates are texts (\`tls: { cert, key, … }\`) and not paths, \`origin\` is
+\`origins\`; what concerns processes, output and metrics is the command's alone. A reload follows those that are marked; limits it
+follows all but \`backlog\` and \`handshakeTimeout\`.
+
+${settingsTable()}
 ## Of a client
 
 Given to \`connect()\` in the library. \`yodel connect\` has flags of its own: see [the command](command.md).
@@ -54,6 +64,18 @@ ${table(clientOptions, false)}
 Given as \`connect(address, { reconnect: { … } })\`, or \`reconnect: true\` for the defaults.
 
 ${table(reconnectOptions, false)}`;
+}
+
+/** What a file can say besides limits. */
+function settingsTable(): string {
+  const command = serveCommand();
+  const others = settingOptions(command).filter(({ spec }) => !spec);
+  const rows = others.map(({ name, option }) => {
+    const spelled = [option.long, option.envVar].filter(Boolean).map((text) => `\`${text}\``);
+    const reload = isFollowed(name) ? 'yes' : '';
+    return `| \`${name}\` | ${spelled.join('<br>')} | ${reload} | ${option.description.replaceAll('|', '\\|')} |`;
+  });
+  return `| In a file | Flag, variable | Reload | What it is |\n|---|---|---|---|\n${rows.join('\n')}\n`;
 }
 
 function table(options: Readonly<Record<string, OptionSpec>>, onCommandLine: boolean): string {

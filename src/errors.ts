@@ -92,6 +92,7 @@ const systemErrors: Record<string, { code: ErrorCode; says: string }> = {
   ETIMEDOUT: { code: 'YODEL_NETWORK', says: 'the peer does not answer (timed out by the operating system)' },
   EHOSTUNREACH: { code: 'YODEL_NETWORK', says: 'the host cannot be reached' },
   ENETUNREACH: { code: 'YODEL_NETWORK', says: 'the network cannot be reached' },
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: { code: 'YODEL_TLS', says: 'the server wants a client certificate' },
   EMFILE: { code: 'YODEL_NETWORK', says: 'this process has no file descriptors left (see ulimit -n)' },
 };
 

@@ -10,7 +10,7 @@ import type { BenchReport } from '../load/report.ts';
 import { readAddress } from './connect.ts';
 import { UsageError } from './fail.ts';
 import { checkWritable, readFile } from './files.ts';
-import { readTlsFlags } from './tls-flags.ts';
+import { readTlsFlags, withSsl } from './tls-flags.ts';
 
 /** How long messages are sent when neither a time nor a count is given. */
 const defaultDurationMs = 10_000;
@@ -67,7 +67,7 @@ function readLoad(
   const count = (flags.count as number | undefined) ?? null;
   const connections = flags.connections as number;
   const threads = flags.threads as number;
-  const address = readAddress(host, port);
+  const address = withSsl(readAddress(host, port), flags);
   const framing = readFraming(parseFraming(String(flags.framing)).name, address);
   const replies = flags.replies as Replies;
   const most = mostThreadsPerCore * availableParallelism();

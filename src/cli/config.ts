@@ -18,7 +18,7 @@ const noSettings: ReadonlySet<string> = new Set(['config', 'help', 'sslCert', 's
 const tables: Readonly<Record<string, OptionSpec>> = serveLimits;
 
 /** How an option is called in a file, in its command, and what it takes. */
-interface Entry {
+export interface Entry {
   /** As in the library: `maxMessageLength`. */
   readonly name: string;
   readonly option: Option;
@@ -32,7 +32,7 @@ interface Entry {
  * @throws UsageError that names the file, and the line or the setting that is wrong
  */
 export async function applyConfig(command: Command, path: string): Promise<void> {
-  const known = new Map(entriesOf(command).map((entry) => [entry.name, entry]));
+  const known = new Map(settingOptions(command).map((entry) => [entry.name, entry]));
   for (const [name, value] of Object.entries(await readConfig(path))) {
     const entry = known.get(name);
     if (!entry) throw new UsageError(`${path} has no setting "${name}". ${hintFor(name, [...known.keys()])}`);
@@ -46,7 +46,7 @@ export async function applyConfig(command: Command, path: string): Promise<void>
 
 /** All settings of a command that has been parsed, in the order of its help. */
 export function settingsOf(command: Command, path: string | undefined): Setting[] {
-  return entriesOf(command).map(({ name, option, spec }) => {
+  return settingOptions(command).map(({ name, option, spec }) => {
     const key = option.attributeName();
     const source = command.getOptionValueSource(key);
     const value = command.getOptionValue(key) ?? spec?.default;
@@ -62,7 +62,8 @@ function shown(spec: OptionSpec, value: unknown): unknown {
   return spec.kind === 'count' ? value : formatQuantity(spec.kind, value as number);
 }
 
-function entriesOf(command: Command): Entry[] {
+/** What a file can say, in the order of the help. */
+export function settingOptions(command: Command): Entry[] {
   const names = new Map(Object.entries(tables).map(([name, spec]) => [`--${flagName(name, spec)}`, name]));
   return command.options
     .filter((option) => !noSettings.has(option.attributeName()))

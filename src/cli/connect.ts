@@ -4,7 +4,7 @@ import type { Framing } from '../framing/framing.ts';
 import { parseFraming } from '../framing/notation.ts';
 import type { TlsOptions } from '../transport/transport.ts';
 import { UsageError } from './fail.ts';
-import { readTlsFlags } from './tls-flags.ts';
+import { readTlsFlags, withSsl } from './tls-flags.ts';
 
 /** What both ways of connecting need. Times are milliseconds. */
 export interface ConnectSettings {
@@ -23,7 +23,7 @@ export async function runConnect(
   port: string | undefined,
   flags: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  const to = readAddress(address, port);
+  const to = withSsl(readAddress(address, port), flags);
   if (to.scheme === 'ws' || to.scheme === 'wss') {
     throw new UsageError(`yodel connect speaks TCP, TLS and Unix sockets, not WebSocket as ${to}`);
   }

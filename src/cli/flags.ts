@@ -8,6 +8,11 @@ export function flagName(name: string, spec: OptionSpec): string {
   return spec.flag ?? name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
+/** The name under which commander has the value of an option: `maxMessage` for `--max-message`. */
+export function flagKey(name: string, spec: OptionSpec): string {
+  return flagName(name, spec).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
 /** `max-connections` -> `YODEL_MAX_CONNECTIONS`. */
 export function envName(flag: string): string {
   return `YODEL_${flag.replaceAll('-', '_').toUpperCase()}`;
@@ -33,7 +38,7 @@ export function tableValues(
 ): Record<string, unknown> {
   const values: Record<string, unknown> = {};
   for (const [name, spec] of Object.entries(table)) {
-    const key = flagName(name, spec).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+    const key = flagKey(name, spec);
     if (given[key] !== undefined) values[name] = given[key];
   }
   return values;

@@ -3,6 +3,7 @@ import { CommanderError } from 'commander';
 import { exitStatus, neverDone, report, statusOf } from './fail.ts';
 import { harmlessText } from './harmless.ts';
 import { createProgram } from './program.ts';
+import { warnOfUnknownVariables } from './variables.ts';
 
 /** Says what went wrong and gives the exit status for it. */
 function meet(error: unknown): number {
@@ -20,6 +21,7 @@ function meet(error: unknown): number {
 }
 
 const program = createProgram();
+warnOfUnknownVariables(program, process.env);
 // Until something has said that all went well: a handler file that waits for what never comes leaves nothing to run.
 process.exitCode = exitStatus.failure;
 process.once('beforeExit', neverDone);

@@ -161,7 +161,7 @@ async function applyConfigOf(command: Command): Promise<void> {
 }
 
 /** What a parsed command asks for. */
-function settingsOf(command: Command): ServeSettings {
+export function settingsOf(command: Command): ServeSettings {
   const flags: Record<string, unknown> = command.opts();
   const listen = flags.listen as string[] | undefined;
   const fromEnv = command.getOptionValueSource('listen') === 'env';

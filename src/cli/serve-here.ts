@@ -3,6 +3,7 @@ import { formatPeer, parseAddress } from '../address.ts';
 import { parseFraming } from '../framing/notation.ts';
 import { type ServerLimits, serveLimits, serverOptions } from '../options.ts';
 import { type ReloadOptions, type ServeOptions, type Server, serve } from '../server/server.ts';
+import type { HandlerObject } from '../session/handler.ts';
 import { allOf, type Subscriber } from '../telemetry/telemetry.ts';
 import type { ServerTls, Transport } from '../transport/transport.ts';
 import { exitStatus, UsageError } from './fail.ts';
@@ -53,7 +54,7 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
   const { flags } = serving.settings;
   let brokenOff = 0;
   let failedLate = false;
-  const { handler, framing } = await loadHandlerOf(serving, say);
+  const { handler, framing } = await loadHandlerOf(serving.settings, say);
   const recorders = flags.record === undefined ? [] : [await recorderOf(String(flags.record), framing, worker, say)];
   const server = await serve({
     ...reloadableOf(serving),
@@ -85,7 +86,7 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
   return {
     server,
     reload: async (fresh) => {
-      const { handler } = await loadHandlerOf(fresh, say);
+      const { handler } = await loadHandlerOf(fresh.settings, say);
       const options = { ...reloadableOf(fresh), handler };
       server.reload(fresh.tls ? { ...options, tls: fresh.tls } : options);
     },
@@ -94,7 +95,10 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
 }
 
 /** The handler, and the framing: what the flag says, else what the handler is made for, else lines. @throws UsageError */
-async function loadHandlerOf({ settings: { handler: name, flags } }: Serving, say: Say) {
+export async function loadHandlerOf(
+  { handler: name, flags }: ServeSettings,
+  say: Say,
+): Promise<{ readonly handler: HandlerObject; readonly framing: string }> {
   const { handler, framing } = await loadHandler(name, { lenient: flags.lenient === true, say });
   const given = flags.framing as string | undefined;
   if (given !== undefined && framing !== undefined && given !== framing) {

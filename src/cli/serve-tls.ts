@@ -97,7 +97,13 @@ function common({ clientCa, alpn }: TlsFlags): Pick<ServerTls, 'clientCa' | 'alp
   if (protocols?.some((name) => name === '' || name.length > 255)) {
     throw new UsageError(`cannot read --alpn "${alpn}": write the protocols' names with commas, such as chat/2,chat/1`);
   }
-  return { clientCa: clientCa === undefined ? undefined : readFile(clientCa), alpn: protocols };
+  return { clientCa: clientCa === undefined ? undefined : readAuthorities(clientCa), alpn: protocols };
+}
+
+function readAuthorities(file: string): string {
+  const text = readFile(file);
+  if (!text.includes('-----BEGIN CERTIFICATE-----')) throw new UsageError(`there is no certificate (PEM) in ${file}`);
+  return text;
 }
 
 function readPair(certFile: string, keyFile: string): CertificateAndKey {

@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import { firstInherited, type Order, type Report } from '../server/workers.ts';
 import { HandedTransport } from '../transport/handed.ts';
-import { neverDone, report, statusOf } from './fail.ts';
+import { exitStatus, neverDone, report, statusOf } from './fail.ts';
 import { type Here, serveHere } from './serve-here.ts';
 import { openOutputs } from './serve-outputs.ts';
 import { warnOfDescriptors } from './serve-welcome.ts';
@@ -21,9 +21,18 @@ function tell(what: Report): void {
   if (process.connected) process.send?.(what, () => undefined);
 }
 
+/** Once: a second close() would cut the delay of the first short. */
 function end(): void {
+  if (isEnding) return;
   isEnding = true;
   void here?.server.close();
+}
+
+/** Without a parent there is nobody to serve for. */
+function orphaned(): void {
+  // A handler file that is still being loaded may never be.
+  if (!here) process.exit(exitStatus.failure);
+  end();
 }
 
 async function begin({ serving, log, measures, descriptors }: Work): Promise<void> {
@@ -38,7 +47,7 @@ async function begin({ serving, log, measures, descriptors }: Work): Promise<voi
   metrics = measured;
   here = await serveHere(serving, {
     outputs: { ...outputs, log: ownLog },
-    subscribers: measured ? [measured.subscriber] : [],
+    subscribers: [{ draining: () => tell({ draining: true }) }, ...(measured ? [measured.subscriber] : [])],
     worker: number,
     transport,
     reusePort: true,
@@ -49,7 +58,7 @@ async function begin({ serving, log, measures, descriptors }: Work): Promise<voi
   process.off('beforeExit', neverDone);
   process.channel?.ref();
   tell({ listening: true });
-  if (isEnding) end();
+  if (isEnding) void here.server.close();
   process.exit(await here.ended);
 }
 
@@ -64,9 +73,10 @@ async function obey(order: Order<Work>, socket: Socket | undefined): Promise<voi
       () => undefined,
       (error: Error) => error.message,
     );
-    tell({ reloaded: true, refused });
+    tell({ reloaded: order.number, refused });
   } else if ('connectionAt' in order) {
     if (socket) transport.take(socket, order.connectionAt);
+    tell({ taken: order.number });
   } else if ('metrics' in order) {
     tell({ metrics: order.metrics, text: (await metrics?.text()) ?? '' });
   } else end();
@@ -75,6 +85,6 @@ async function obey(order: Order<Work>, socket: Socket | undefined): Promise<voi
 process.on('beforeExit', neverDone);
 // In a terminal these go to all its processes: the parent says what is to be done.
 process.on('SIGINT', () => undefined).on('SIGHUP', () => undefined);
-// Meant for this one alone. Its parent starts another one; and without a parent there is nobody to serve for.
-process.on('SIGTERM', end).on('disconnect', end);
+// Meant for this one alone: its parent starts another one.
+process.on('SIGTERM', end).on('disconnect', orphaned);
 process.on('message', (order, socket) => void obey(order as Order<Work>, socket as Socket | undefined));

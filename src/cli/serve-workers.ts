@@ -6,16 +6,18 @@ import { fileURLToPath } from 'node:url';
 import { type Address, TcpAddress, TlsAddress, type UnixAddress, WebSocketAddress } from '../address.ts';
 import { systemError } from '../errors.ts';
 import { resolveOptions, type ServerLimits, serverOptions } from '../options.ts';
+import { matchDescriptors } from '../server/server.ts';
 import { describeEnd, WorkerFailed, Workers, type WorkersListener } from '../server/workers.ts';
 import { acceptToHand } from '../transport/handed.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { Connection, Listener, ServerTls } from '../transport/transport.ts';
 import { exitStatus } from './fail.ts';
 import { tableValues } from './flags.ts';
+import { checkSettings } from './serve-check.ts';
 import type { ServeSettings } from './serve-command.ts';
 import type { Serving } from './serve-here.ts';
 import { type LogSettings, logSettingsOf, type Outputs, openOutputs, type Say } from './serve-outputs.ts';
-import { type Reread, reloadOnChange } from './serve-reload.ts';
+import { type Reread, reloadedSettings, reloadOnChange } from './serve-reload.ts';
 import { obeySignals } from './serve-signals.ts';
 import { readServerTls } from './serve-tls.ts';
 import { counted, listenOf, welcome } from './serve-welcome.ts';
@@ -43,14 +45,16 @@ const graceMs = 5000;
 export async function serveWithWorkers(count: number, settings: ServeSettings, reread: Reread): Promise<void> {
   const wanted = listenOf(settings);
   const certificates = await readServerTls(settings.flags, wanted);
+  await checkSettings(settings, wanted, certificates?.tls);
   const descriptors = passedDescriptors();
+  matchDescriptors(descriptors, wanted.length);
   const log = logSettingsOf(settings.flags);
   const outputs = await openOutputs(log);
   const { say } = outputs;
   let limits = limitsOf(settings);
   const addresses = descriptors ? wanted : await findPorts(wanted, limits.backlog);
   const workOf = (now: ServeSettings, tls: ServerTls | undefined): Work => ({
-    serving: { settings: now, listen: addresses.map(String), tls, processes: count },
+    serving: { settings: reloadedSettings(settings, now), listen: addresses.map(String), tls, processes: count },
     log,
     measures: settings.flags.metrics !== undefined,
     descriptors: descriptors?.length ?? 0,
@@ -69,9 +73,11 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
   } catch (error) {
     workers.kill();
     await outputs.close();
-    // What is wrong, the worker has said.
-    if (error instanceof WorkerFailed) process.exit(error.end.status ?? exitStatus.failure);
-    throw error;
+    if (!(error instanceof WorkerFailed)) throw error;
+    const { status } = error.end;
+    // With a status that tells of a failure it has said itself what is wrong.
+    if (!status) process.stderr.write(`yodel: ${error.message}\n`);
+    process.exit(status || exitStatus.failure);
   }
   for (const address of addresses) outputs.log.listening?.(address);
   welcome(addresses, settings, certificates, say);
@@ -80,7 +86,7 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
     await workers.reload(workOf(fresh, tls));
     limits = limitsOf(fresh);
   };
-  const reloading = reloadOnChange({ addresses: wanted, certificates, reread, apply, say });
+  const reloading = reloadOnChange({ settings, addresses: wanted, certificates, reread, apply, say });
   const end = async () => {
     ending = true;
     notifySystemd('STOPPING=1', say);
@@ -90,12 +96,13 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
       for (const listener of handing) void listener.close();
     };
     setTimeout(stopHanding, drainDelay).unref();
-    const isGood = (await ends).every(({ status }) => status === 0);
+    const bad = (await ends).filter(({ status }) => status !== 0);
+    for (const one of bad) say(`a worker did not end well: ${describeEnd(one)}`);
     signals.done();
     reloading.close();
     await outputs.close();
     await systemdWasTold();
-    process.exit(isGood ? exitStatus.good : exitStatus.failure);
+    process.exit(bad.length === 0 ? exitStatus.good : exitStatus.failure);
   };
   const signals = obeySignals({
     end: () => void end(),
@@ -116,8 +123,10 @@ function limitsOf({ flags }: ServeSettings): ServerLimits {
 function tellOf({ writeLog, writeError, say }: Outputs): WorkersListener {
   return {
     line: (stream, text) => (stream === 'stdout' ? writeLog(text) : writeError(text)),
-    died: ({ number }, end, restartInMs) =>
-      say(`worker ${number} died (${describeEnd(end)}); another one starts in ${restartInMs} ms`),
+    died: ({ number }, end, restartInMs) => {
+      const how = end.status === 0 ? 'ended' : `died (${describeEnd(end)})`;
+      say(`worker ${number} ${how}; another one starts in ${restartInMs} ms`);
+    },
     replaced: ({ number, pid }) => say(`worker ${number} serves again, as process ${pid}`),
   };
 }

@@ -1,5 +1,6 @@
 /** Runs `yodel serve`: a server in this process, or several that share the work, until a signal ends it. */
 import type { ServerTls } from '../transport/transport.ts';
+import { checkSettings } from './serve-check.ts';
 import type { ServeSettings } from './serve-command.ts';
 import { type Serving, serveHere } from './serve-here.ts';
 import { logSettingsOf, openOutputs } from './serve-outputs.ts';
@@ -20,6 +21,7 @@ async function serveAlone(settings: ServeSettings, reread: Reread): Promise<void
   const { flags } = settings;
   const listen = listenOf(settings);
   const certificates = await readServerTls(flags, listen);
+  await checkSettings(settings, listen, certificates?.tls);
   const metrics = flags.metrics === undefined ? undefined : await import('./serve-metrics.ts');
   const metricsAt = metrics?.metricsAddress(String(flags.metrics));
   const outputs = await openOutputs(logSettingsOf(flags));
@@ -44,7 +46,7 @@ async function serveAlone(settings: ServeSettings, reread: Reread): Promise<void
   welcome(server.addresses, settings, certificates, say);
   warnOfDescriptors(server.maxConnections, flags, 1, say);
   const apply = (fresh: ServeSettings, tls: ServerTls | undefined) => here.reload({ ...serving, settings: fresh, tls });
-  const reloading = reloadOnChange({ addresses: listen, certificates, reread, apply, say });
+  const reloading = reloadOnChange({ settings, addresses: listen, certificates, reread, apply, say });
   const signals = obeySignals({
     end: () => {
       notifySystemd('STOPPING=1', say);

@@ -3,6 +3,7 @@
  * it is ready (sd_notify(3)).
  */
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { harmlessText } from './harmless.ts';
 
 /** The first descriptor that is passed: those before it are stdin, stdout and stderr. */
@@ -68,7 +69,16 @@ async function runNotify(state: ServiceState): Promise<void> {
   });
 }
 
-/** A service that reloads has to say when that was, by the clock that does not jump (Type=notify-reload). */
+/**
+ * A service that reloads has to say when that was, by the clock that does not jump (Type=notify-reload), and not before it was
+ * asked to: the file has hundredths of seconds, rounded down. What `process.hrtime` counts from differs between runtimes.
+ */
 function extra(state: ServiceState): string[] {
-  return state === 'RELOADING=1' ? [`MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`] : [];
+  if (state !== 'RELOADING=1') return [];
+  try {
+    const seconds = Number(readFileSync('/proc/uptime', 'latin1').split(' ')[0]) + 0.01;
+    return [`MONOTONIC_USEC=${Math.round(seconds * 1_000_000)}`];
+  } catch {
+    return [];
+  }
 }

@@ -1,6 +1,6 @@
 /** The flags for TLS: whom to trust when connecting, and what to show when listening. */
 import { type Command, Option } from 'commander';
-import type { Address } from '../address.ts';
+import { type Address, TlsAddress } from '../address.ts';
 import type { TlsOptions } from '../transport/transport.ts';
 import { UsageError } from './fail.ts';
 import { readFile } from './files.ts';
@@ -14,7 +14,22 @@ export function addTlsFlags(command: Command): void {
       new Option('--cacert <file>', 'trust the authorities in this PEM file, and no others').env(envName('cacert')),
     )
     .addOption(new Option('--servername <name>', "the name in the server's certificate (default: the host)"))
-    .addOption(new Option('--insecure', 'take any certificate: whoever answers may be somebody else'));
+    .addOption(new Option('--insecure', 'take any certificate: whoever answers may be somebody else'))
+    .addOption(
+      new Option('--cert <file>', 'a certificate to show to servers that ask for one (PEM)').env(
+        envName('client-cert'),
+      ),
+    )
+    .addOption(
+      new Option('--key <file>', 'its private key (PEM; default: in the file of --cert)').env(envName('client-key')),
+    )
+    // What netcat users type. A server's certificate is checked in any case.
+    .addOption(new Option('--ssl').hideHelp())
+    .addOption(new Option('--ssl-verify').hideHelp())
+    .addOption(new Option('--ssl-trustfile <file>').hideHelp())
+    .addOption(new Option('--ssl-servername <name>').hideHelp())
+    .addOption(new Option('--ssl-cert <file>').hideHelp())
+    .addOption(new Option('--ssl-key <file>').hideHelp());
 }
 
 /**
@@ -23,13 +38,31 @@ export function addTlsFlags(command: Command): void {
  * @throws UsageError when the file cannot be read, or the address has no TLS
  */
 export function readTlsFlags(flags: Readonly<Record<string, unknown>>, address: Address): TlsOptions {
-  const { cacert, servername, insecure } = flags as { cacert?: string; servername?: string; insecure?: boolean };
+  const given = flags as Readonly<Record<string, string | undefined>>;
+  const cacert = given.cacert ?? given.sslTrustfile;
+  const servername = given.servername ?? given.sslServername;
+  const cert = given.cert ?? given.sslCert;
+  const key = given.key ?? given.sslKey;
+  const insecure = flags.insecure === true;
   const isSecure = address.scheme === 'tls' || address.scheme === 'wss';
   // Where a certificate was asked for, an unprotected connection must not pass for a protected one.
-  const [asked] = [servername && '--servername', insecure && '--insecure'].filter(Boolean);
+  const [asked] = [servername && '--servername', insecure && '--insecure', flags.cert && '--cert'].filter(Boolean);
   if (asked && !isSecure) throw new UsageError(`${asked} is for tls:// and wss:// addresses, not ${address}`);
-  if (insecure && isSecure) process.stderr.write(`yodel: --insecure: the certificate of ${address} is not checked\n`);
-  return { ca: cacert === undefined || !isSecure ? undefined : readFile(cacert), servername, insecure };
+  if (!isSecure) return {};
+  if (key !== undefined && cert === undefined)
+    throw new UsageError('--key needs --cert, the certificate that it is of');
+  if (insecure) process.stderr.write(`yodel: --insecure: the certificate of ${address} is not checked\n`);
+  return {
+    ca: cacert === undefined ? undefined : readFile(cacert),
+    servername,
+    insecure,
+    ...(cert === undefined ? {} : { cert: readFile(cert), key: readFile(key ?? cert) }),
+  };
+}
+
+/** The address, over TLS when netcat's `--ssl` says so. */
+export function withSsl(address: Address, flags: Readonly<Record<string, unknown>>): Address {
+  return flags.ssl === true && address.scheme === 'tcp' ? new TlsAddress(address.host, address.port) : address;
 }
 
 /** Adds the flags for TLS to a command that listens. What they say is read in `serve-tls.ts`. */

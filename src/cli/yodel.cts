@@ -4,6 +4,9 @@
 const [major = 0, minor = 0] = (process.versions.bun ?? process.versions.node).split('.').map(Number);
 const [neededMajor, neededMinor] = process.versions.bun ? [1, 4] : [22, 18];
 
+// A server that is told to reload while it starts has the settings as they are anyway; without this it would end.
+if (process.argv[2] === 'serve') process.on('SIGHUP', () => undefined);
+
 if (major > neededMajor || (major === neededMajor && minor >= neededMinor)) {
   void import('./main.js');
 } else {

@@ -72,7 +72,7 @@ function resolveTls(tls: TlsOptions = {}): TlsOptions {
   if (typeof tls !== 'object' || tls === null) {
     throw new YodelError('YODEL_INVALID_OPTION', `the option "tls" takes an object, not ${String(tls)}`);
   }
-  refuseUnknown(tls, ['ca', 'servername', 'insecure'], 'tls');
+  refuseUnknown(tls, ['ca', 'servername', 'insecure', 'cert', 'key'], 'tls');
   return tls;
 }
 

@@ -97,7 +97,7 @@ export class Admission {
 
 /** Nothing of it is open, and all of its burst is there again. */
 function isForgotten({ open, pace }: Visitor, now: number): boolean {
-  return open === 0 && (pace === undefined || pace.due <= now);
+  return open === 0 && (pace === undefined || pace.isFull(now));
 }
 
 /**

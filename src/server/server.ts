@@ -179,6 +179,7 @@ class MessageServer implements Server {
     const { clock, framing, limits } = this.#settings;
     this.#refusals = new Refusals(clock, framing, limits.lingerTimeout, this.#capacity.refusals);
     this.#admission = new Admission(rulesOf(options, this.#limits));
+    checkTls(options.tls);
     this.#ways = {
       tls: options.tls,
       reusePort: options.reusePort,
@@ -276,6 +277,7 @@ class MessageServer implements Server {
     const limits = resolveOptions(serverOptions, options);
     const settings = this.#settingsOf(options);
     const rules = rulesOf(options, limits);
+    checkTls(changes.tls);
     // The last that can fail: one for all listeners.
     if (changes.tls) for (const listener of this.#listeners) listener.renew?.(changes.tls);
     this.#options = options;
@@ -416,6 +418,19 @@ function rulesOf({ allow, deny }: ServeOptions, limits: ServerLimits): Admission
   };
 }
 
+/** @throws YodelError `YODEL_INVALID_OPTION` */
+function checkTls(tls: ServerTls | undefined): void {
+  if (tls === undefined) return;
+  refuseUnknown(tls, ['cert', 'key', 'sni', 'clientCa', 'alpn'], 'tls');
+  for (const name of ['cert', 'key'] as const) {
+    if (typeof tls[name] === 'string' && tls[name].includes('-----BEGIN ')) continue;
+    throw new YodelError(
+      'YODEL_INVALID_OPTION',
+      `the option "tls" needs "${name}": the text of a PEM file, not its path`,
+    );
+  }
+}
+
 function listOf(option: string, entries: readonly string[] | undefined): AddressList | undefined {
   return entries && entries.length > 0 ? new AddressList(option, entries) : undefined;
 }
@@ -424,10 +439,14 @@ function addressesOf({ listen, descriptors }: ServeOptions): Address[] {
   const all = Array.isArray(listen) ? (listen as readonly (Address | string | number)[]) : [listen ?? defaultAddress];
   if (all.length === 0)
     throw new YodelError('YODEL_INVALID_OPTION', 'the option "listen" is empty; leave it out for the default');
-  if (descriptors && descriptors.length !== all.length) {
-    const counts = `descriptors: ${descriptors.length}, addresses: ${all.length}`;
-    const text = `sockets were passed, but not one for each address (${counts}); name the addresses with "listen"`;
-    throw new YodelError('YODEL_INVALID_OPTION', text);
-  }
+  matchDescriptors(descriptors, all.length);
   return all.map((one) => (typeof one === 'object' ? (one as Address) : parseAddress(one as string | number)));
+}
+
+/** @throws YodelError `YODEL_INVALID_OPTION` when sockets were passed, but not one for each address */
+export function matchDescriptors(descriptors: readonly number[] | undefined, addresses: number): void {
+  if (!descriptors || descriptors.length === addresses) return;
+  const counts = `descriptors: ${descriptors.length}, addresses: ${addresses}`;
+  const text = `sockets were passed, but not one for each address (${counts}); name the addresses with "listen"`;
+  throw new YodelError('YODEL_INVALID_OPTION', text);
 }

@@ -10,17 +10,21 @@ import type { Socket } from 'node:net';
 /** What a worker is told. `Work` is what to serve, as plain data. */
 export type Order<Work> =
   | { readonly serve: Work }
-  | { readonly reload: Work }
-  /** Comes with a socket that was accepted at that address. */
-  | { readonly connectionAt: string }
+  /** To go on with. The answer has the same number. */
+  | { readonly reload: Work; readonly number: number }
+  /** Comes with a socket that was accepted at that address; to be told when it was taken. */
+  | { readonly connectionAt: string; readonly number: number }
   | { readonly metrics: number }
   | { readonly drain: true };
 
 /** What a worker says. */
 export type Report =
   | { readonly listening: true }
+  /** It takes no more connections. */
+  | { readonly draining: true }
   /** Without a reason it went well. */
-  | { readonly reloaded: true; readonly refused?: string | undefined }
+  | { readonly reloaded: number; readonly refused?: string | undefined }
+  | { readonly taken: number }
   | { readonly metrics: number; readonly text: string };
 
 /** How a worker ended. */
@@ -69,6 +73,10 @@ const firstPauseMs = 100;
 const longestPauseMs = 10_000;
 /** A worker that lived so long has not failed because of how it was started. */
 const longLifeMs = 10_000;
+/** Connections that were handed to a worker and not taken yet: one that has more of them hangs, and gets no others. */
+const mostUntaken = 16;
+/** A line that a worker writes is cut where it is longer: a handler may write anything to its stdout. */
+const longestLine = 1_048_576;
 /** A handler file may do much when it is loaded; a process that hangs does not answer at all. */
 const reloadWithinMs = 30_000;
 /** Lines that a worker wrote last may come after its end; one that left a child behind which holds its stdout never ends them. */
@@ -115,16 +123,22 @@ export class Workers<Work> {
   }
 
   /**
-   * Lets them go on with other work: one after the other, so that what is wrong is found by the first.
+   * Lets them go on with other work: one after the other, so that what is wrong is found by the first. One that does not
+   * answer is killed, and replaced.
    *
-   * @throws Error with the reason of the first that refused; those behind it keep what they have, and so do new ones
+   * @throws Error with the reason of the first that refused; then all go on with what they had
    */
   async reload(work: Work): Promise<void> {
-    for (const worker of this.#workers) {
-      const refused = await worker.reload(work);
-      if (refused !== undefined) throw new Error(refused);
-    }
+    const before = this.#work;
+    // Who starts from now on begins with it.
     this.#work = work;
+    for (const worker of this.#workers) {
+      const refused = await worker.follow();
+      if (refused === undefined) continue;
+      this.#work = before;
+      await Promise.all(this.#workers.map((one) => one.follow()));
+      throw new Error(refused);
+    }
   }
 
   /** The metrics of those that answer within the time. */
@@ -171,8 +185,14 @@ class Worker<Work> implements WorkerView {
   #isEnding = false;
   #ended = Promise.withResolvers<WorkerEnd>();
   #listening = Promise.withResolvers<void>();
+  /** The work that it has. */
+  #given: Work | undefined;
+  #reloads = 0;
   #reloaded: ((refused: string | undefined) => void) | undefined;
   readonly #questions = new Map<number, (text: string | undefined) => void>();
+  #handed = 0;
+  /** Connections that were handed to it, until it has them. */
+  readonly #untaken = new Map<number, Socket>();
 
   constructor(number: number, options: WorkersOptions<Work>, work: () => Work) {
     this.number = number;
@@ -193,17 +213,28 @@ class Worker<Work> implements WorkerView {
     this.#isEnding = false;
   }
 
-  async reload(work: Work): Promise<string | undefined> {
-    // One that is being replaced begins with what is right then.
-    if (!this.isUp) return undefined;
+  /** Goes on with what is its work now. One that is starting does so when it listens. Gives the reason when it refuses. */
+  async follow(): Promise<string | undefined> {
+    const work = this.#work();
+    if (!this.isUp || this.#given === work) return undefined;
+    const refused = await this.#reload(work);
+    if (refused === undefined) this.#given = work;
+    return refused;
+  }
+
+  async #reload(work: Work): Promise<string | undefined> {
+    const number = ++this.#reloads;
     return await new Promise((resolve) => {
-      const late = () => resolve(`worker ${this.number} did not answer within ${reloadWithinMs / 1000} s`);
+      const late = () => {
+        this.#process?.kill('SIGKILL');
+        resolve(`worker ${this.number} did not answer within ${reloadWithinMs / 1000} s, and is replaced`);
+      };
       const timer = setTimeout(late, reloadWithinMs);
       this.#reloaded = (refused) => {
         clearTimeout(timer);
         resolve(refused);
       };
-      this.#say({ reload: work });
+      this.#say({ reload: work, number });
     });
   }
 
@@ -221,11 +252,21 @@ class Worker<Work> implements WorkerView {
 
   /** False: it cannot take it. */
   hand(socket: Socket, address: string): boolean {
-    if (!this.isUp || !this.#process?.connected) return false;
-    this.#process.send({ connectionAt: address } satisfies Order<Work>, socket, (error) => {
-      if (error) socket.destroy();
+    if (!this.isUp || !this.#process?.connected || this.#untaken.size >= mostUntaken) return false;
+    const number = ++this.#handed;
+    this.#untaken.set(number, socket);
+    // Held open here until the worker has it: what is on its way to one that dies would be open for ever, and nobody's.
+    const options = { keepOpen: true };
+    this.#process.send({ connectionAt: address, number } satisfies Order<Work>, socket, options, (error) => {
+      if (error) this.#taken(number);
     });
     return true;
+  }
+
+  /** Closes this process's own end: the connection is the worker's, or nobody's. */
+  #taken(number: number): void {
+    this.#untaken.get(number)?.destroy();
+    this.#untaken.delete(number);
   }
 
   drain(): Promise<WorkerEnd> {
@@ -253,6 +294,7 @@ class Worker<Work> implements WorkerView {
     this.#ended = Promise.withResolvers();
     this.#listening = Promise.withResolvers();
     this.#startedAt = performance.now();
+    this.#given = this.#work();
     const child = spawn(process.execPath, [...process.execArgv, program, String(this.number)], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc', ...descriptors],
     });
@@ -272,17 +314,26 @@ class Worker<Work> implements WorkerView {
     });
     child.on('exit', (status, signal) => setTimeout(() => ended({ status, signal }), lastLinesMs).unref());
     child.on('close', (status, signal) => ended({ status, signal: signal as NodeJS.Signals | null }));
-    this.#say({ serve: this.#work() });
+    this.#say({ serve: this.#given });
     return this.#ended.promise;
   }
 
   #hear(report: Report): void {
-    if ('listening' in report) {
-      this.isUp = true;
-      this.#listening.resolve();
-      if (this.restarts > 0) this.#options.listener.replaced(this);
-    } else if ('reloaded' in report) this.#reloaded?.(report.refused);
-    else this.#answer(report.metrics, report.text);
+    if ('listening' in report) void this.#isListening();
+    else if ('draining' in report) this.isUp = false;
+    else if ('taken' in report) this.#taken(report.taken);
+    else if ('metrics' in report) this.#answer(report.metrics, report.text);
+    // An answer that comes too late is no answer to what was asked since.
+    else if (report.reloaded === this.#reloads) this.#reloaded?.(report.refused);
+  }
+
+  async #isListening(): Promise<void> {
+    this.isUp = true;
+    // Its work may have changed while it started.
+    const refused = await this.follow();
+    if (refused !== undefined) return void this.#process?.kill('SIGKILL');
+    this.#listening.resolve();
+    if (this.restarts > 0) this.#options.listener.replaced(this);
   }
 
   #answer(question: number, text: string | undefined): void {
@@ -293,6 +344,7 @@ class Worker<Work> implements WorkerView {
   #hasEnded(end: WorkerEnd): void {
     this.isUp = false;
     this.#reloaded?.(undefined);
+    for (const number of [...this.#untaken.keys()]) this.#taken(number);
     for (const question of [...this.#questions.keys()]) this.#answer(question, undefined);
     this.#ended.resolve(end);
     if (this.#isEnding) return;
@@ -314,10 +366,23 @@ export function describeEnd({ status, signal }: WorkerEnd): string {
 
 /** Whole lines only: what a process that was killed had begun is no line. */
 function eachLine(stream: NodeJS.ReadableStream | null, take: (text: string) => void): void {
-  let rest = '';
+  let pieces: string[] = [];
+  let length = 0;
+  const finish = () => {
+    take(pieces.join(''));
+    pieces = [];
+    length = 0;
+  };
   stream?.setEncoding('utf8').on('data', (text: string) => {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) take(line);
+    let from = 0;
+    for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', from)) {
+      pieces.push(text.slice(from, end));
+      finish();
+      from = end + 1;
+    }
+    if (from === text.length) return;
+    pieces.push(text.slice(from));
+    length += text.length - from;
+    if (length > longestLine) finish();
   });
 }

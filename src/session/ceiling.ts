@@ -4,7 +4,7 @@
  *
  * | All together hold      | What happens                                                                                    |
  * |------------------------|-------------------------------------------------------------------------------------------------|
- * | above 3/4 of the limit | whoever comes to hold more than the average is not read until it is owed nothing (NATS stalls there too) |
+ * | above 3/4 of the limit | whoever comes to hold more is not read until it is owed nothing (NATS stalls producers there, too) |
  * | above the limit        | whoever holds most is broken off, until it is below                                             |
  * | below half of it again | all are read again                                                                              |
  *
@@ -53,16 +53,15 @@ export class Ceiling {
     if (held === 0) this.#holders.delete(holder);
     else this.#holders.add(holder);
     if (this.#total > this.#limit) this.#giveUpGreediest();
-    if (held > before && this.#total > this.#limit * 0.75) this.#judge(holder);
+    if (held > before && this.#total > this.#limit * 0.75) this.#restrain(holder);
     if (this.#restrained.size === 0) return;
     if (!holder.owes) this.#letGo(holder);
     if (this.#total < this.#limit / 2) for (const one of this.#restrained) this.#letGo(one);
   }
 
-  /** Restrains it if it is greedy. It may have been given up a moment ago. */
-  #judge(holder: Holder): void {
-    const isGreedy = holder.owes && holder.held * this.#holders.size >= this.#total;
-    if (!isGreedy || this.#restrained.has(holder)) return;
+  /** It may have been given up a moment ago. */
+  #restrain(holder: Holder): void {
+    if (!holder.owes || this.#restrained.has(holder)) return;
     this.#restrained.add(holder);
     holder.restrain(true);
   }

@@ -6,6 +6,7 @@
  */
 export class Pace {
   readonly #intervalMs: number;
+  readonly #burstMs: number;
   readonly #toleranceMs: number;
   #due: number;
 
@@ -15,8 +16,9 @@ export class Pace {
    */
   constructor(perSecond: number, burst: number, now: number) {
     this.#intervalMs = 1000 / perSecond;
-    this.#toleranceMs = (burst - 1) * this.#intervalMs + (this.#intervalMs < timerSlackMs ? timerSlackMs : 0);
-    this.#due = now - (burst - 1) * this.#intervalMs;
+    this.#burstMs = (burst - 1) * this.#intervalMs;
+    this.#toleranceMs = this.#burstMs + (this.#intervalMs < timerSlackMs ? timerSlackMs : 0);
+    this.#due = now - this.#burstMs;
   }
 
   /** Admits up to `wanted` messages and says how many. */
@@ -26,6 +28,11 @@ export class Pace {
     const admitted = Math.min(wanted, 1 + Math.floor((now - due) / this.#intervalMs));
     this.#due = due + admitted * this.#intervalMs;
     return admitted;
+  }
+
+  /** Whether the whole burst may come again: it is as if there had been nothing before. */
+  isFull(now: number): boolean {
+    return this.#due <= now - this.#burstMs;
   }
 
   /** When the next message may be served. */

@@ -2,6 +2,7 @@
 import { type Address, TcpAddress } from '../address.ts';
 import { systemError } from '../errors.ts';
 import { Queue } from '../queue.ts';
+import { goneBefore } from './gone.ts';
 import type { Connection, Listener, ListenOptions, Receiver, Transport } from './transport.ts';
 import { removeStaleSocket, whyNotListening } from './unix-socket.ts';
 
@@ -228,10 +229,14 @@ async function connect(address: Address, { signal }: { signal?: AbortSignal | un
   return await opened.promise.finally(() => signal?.removeEventListener('abort', aborted));
 }
 
-async function listen(address: Address, { accept, reusePort = false }: ListenOptions): Promise<Listener> {
+async function listen(address: Address, { accept, failed, reusePort = false }: ListenOptions): Promise<Listener> {
   await removeStaleSocket(address, connect);
   const open = (socket: BunSocket) => {
     const connection = connectionOf(socket, address);
+    if (address.scheme !== 'unix' && socket.remoteAddress === undefined) {
+      connection.abort();
+      return failed(goneBefore(address));
+    }
     accept(connection);
     connection.awaitStart();
   };

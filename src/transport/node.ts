@@ -3,6 +3,7 @@ import * as net from 'node:net';
 import { type Address, TcpAddress, TlsAddress, type UnixAddress, WebSocketAddress } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
 import { Queue } from '../queue.ts';
+import { goneBefore } from './gone.ts';
 import { lendReads, readBuffer, readsCanBeLent } from './lent-reads.ts';
 import type { Connection, DialOptions, Listener, ListenOptions, Receiver, Security, Transport } from './transport.ts';
 import { removeStaleSocket, whyNotListening } from './unix-socket.ts';
@@ -281,7 +282,12 @@ export async function listenBy(
   came: (socket: net.Socket) => void,
 ): Promise<Listener> {
   const { backlog, failed, descriptor, reusePort, pauseOnConnect = false } = options;
-  const listening = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect }, came);
+  const cameAlive = (socket: net.Socket) => {
+    if (address.scheme === 'unix' || socket.remoteAddress !== undefined) return came(socket);
+    socket.on('error', ignore).destroy();
+    failed(goneBefore(address));
+  };
+  const listening = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect }, cameAlive);
   const fresh =
     address.scheme === 'unix' ? { path: address.path } : { host: address.host, port: address.port, reusePort };
   const at = descriptor === undefined ? { ...fresh, backlog } : { fd: descriptor };

@@ -32,13 +32,16 @@ export async function connectTls(address: TlsAddress, { signal, tls: trust = {} 
   }
 }
 
-/** What `node:tls` takes for these options. */
-export function trustFor(host: string, { ca, servername, insecure }: TlsOptions): tls.ConnectionOptions {
+/** What `node:tls` takes for these options. @throws YodelError `YODEL_TLS` when a certificate and its key cannot be used */
+export function trustFor(host: string, { ca, servername, insecure, cert, key }: TlsOptions): tls.ConnectionOptions {
+  // What is wrong with it should be told by its own name, and not as a failure of the connection.
+  if (cert !== undefined) contextOf('', { cert, key: key ?? cert }, undefined);
   // A name to ask for, which an IP address is not (RFC 6066, section 3).
   const name = servername ?? (net.isIP(host) === 0 ? host : undefined);
   return {
     rejectUnauthorized: insecure !== true,
     ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert, key: key ?? cert }),
     ...(name === undefined ? {} : { servername: name }),
   };
 }

@@ -166,6 +166,10 @@ export interface TlsOptions {
   readonly servername?: string | undefined;
   /** Takes any certificate: whoever answers may be somebody else. Default: no. */
   readonly insecure?: boolean | undefined;
+  /** A certificate to show to servers that ask for one, with those between it and its authority, in PEM; with `key`. */
+  readonly cert?: string | undefined;
+  /** Its key, in PEM. */
+  readonly key?: string | undefined;
 }
 
 /** How to connect. */

@@ -1,5 +1,5 @@
 /** Runs each command of the page about public machines, on free ports. */
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeCertificate } from '../support/certificate.ts';
@@ -45,14 +45,24 @@ test('the lines of the log on the page are such as the server writes', async () 
   }
 });
 
-test('the file of settings on the page is right, and so are its commands', async () => {
-  const [, file = ''] = /```toml\n(# yodel\.toml\n.*?)```/s.exec(page) ?? [];
-  const cwd = temporaryFolder();
-  writeFileSync(join(cwd, 'yodel.toml'), file);
-  const check = await yodel(['config', 'check', 'yodel.toml'], { cwd });
-  expect(check.stderr).toBe('');
-  expect(page).toContain(`$ yodel config check yodel.toml\n${check.stdout}`);
-  const print = await yodel(['config', 'print', 'yodel.toml', '--rate', '5/s'], { cwd });
-  expect(print.stdout.toString()).toMatch(/^idleTimeout = "1m" +# yodel\.toml$/m);
-  expect(print.stdout.toString()).toMatch(/^rate = "5\/s" +# --rate$/m);
-});
+testWith('openssl', 'apt-get install openssl')(
+  'the file of settings on the page is right, and so are its commands',
+  async () => {
+    const [, file = ''] = /```toml\n(# yodel\.toml\n.*?)```/s.exec(page) ?? [];
+    const cwd = temporaryFolder();
+    writeFileSync(join(cwd, 'yodel.toml'), file);
+    writeFileSync(join(cwd, 'handler.ts'), 'export default (message) => message;');
+    const pair = makeCertificate();
+    for (const name of ['cert.pem', 'other.pem']) copyFileSync(pair.certificate, join(cwd, name));
+    for (const name of ['key.pem', 'other-key.pem']) {
+      copyFileSync(pair.key, join(cwd, name));
+      chmodSync(join(cwd, name), 0o600);
+    }
+    const check = await yodel(['config', 'check', 'yodel.toml'], { cwd });
+    expect(check.stderr).toBe('');
+    expect(page).toContain(`$ yodel config check yodel.toml\n${check.stdout}`);
+    const print = await yodel(['config', 'print', 'yodel.toml', '--rate', '5/s'], { cwd });
+    expect(print.stdout.toString()).toMatch(/^idleTimeout = "1m" +# yodel\.toml$/m);
+    expect(print.stdout.toString()).toMatch(/^rate = "5\/s" +# --rate$/m);
+  },
+);

@@ -103,3 +103,36 @@ test('a good file is said to be good', async () => {
   expect(stdout.toString()).toBe(`${file}: all settings are right\n`);
   expect(status).toBe(0);
 });
+
+test.each([
+  ['framing = "bogus"', /the framing "bogus" is not known/],
+  ['allow = ["bogus"]', /the option "allow" takes IP addresses and networks/],
+  ['deny = ["1.2.3.4/99"]', /the option "deny" takes/],
+  ['proxyProtocol = ["x"]', /the option "proxyProtocol" takes/],
+  ['listen = "nonsense://x"', /the scheme "nonsense" is not known/],
+  ['handler = "./missing.mjs"', /the handler file \.\/missing\.mjs does not exist/],
+  ['metrics = "unix:///x"', /--metrics takes a TCP address/],
+  ['listen = "tls://:0"', /needs --cert and --key/],
+  ['listen = "tls://:0"\ncert = "/nonexistent.pem"', /cannot read \/nonexistent\.pem/],
+  ['listen = "ws://:0"\norigin = ["app.example.org"]', /"app\.example\.org" is no origin of web pages/],
+  ['origin = ["https://app.example.org"]', /--origin is for ws:\/\/ and wss:\/\/ addresses/],
+] as const)('%s passes neither the check nor the start', async (text, says) => {
+  const file = write(`${text}\n`);
+  for (const args of [
+    ['config', 'check', file],
+    ['serve', '--config', file],
+  ]) {
+    const { stderr, status, stdout } = await yodel(args);
+    expect(stderr).toMatch(says);
+    expect(stdout.toString()).toBe('');
+    expect(status).toBe(2);
+  }
+});
+
+test('a variable of the environment that is none is told, and nothing else changes', async () => {
+  const { stderr, stdout } = await yodel(['config', 'print'], { env: { YODEL_MAX_CONECTIONS: '3' } });
+  expect(stderr).toBe(
+    'yodel: there is no variable YODEL_MAX_CONECTIONS, it is ignored. Did you mean "YODEL_MAX_CONNECTIONS"?\n',
+  );
+  expect(stdout.toString()).toMatch(/^maxConnections = 10000 /m);
+});

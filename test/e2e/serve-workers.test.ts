@@ -1,12 +1,12 @@
 /** Several processes that serve together. Nothing about the processes is played: they are killed for real. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type RunningServer, serve as serveCommand, yodel } from '../support/command.ts';
+import { commandPath, type RunningServer, serve as serveCommand, start, yodel } from '../support/command.ts';
 import { handlerFile, temporaryFolder } from '../support/files.ts';
 import { dial, type Peer } from '../support/peer.ts';
 import { freePort } from '../support/ports.ts';
-import { becomesTrue } from '../support/process.ts';
+import { becomesTrue, openDescriptors } from '../support/process.ts';
 
 interface Workers extends RunningServer {
   /** The processes of the workers, in order of their numbers, as they were at the start. */
@@ -219,10 +219,86 @@ describe('a worker that is killed', () => {
     await server.saw(/4 B late/);
     process.kill(server.workers[0] as number, 'SIGTERM');
     expect((await peer.ended).toString()).toContain('late\n');
-    await server.saw(/worker 1 died \(status 0\)/);
+    await server.saw(/worker 1 ended; another one starts in 100 ms/);
     await server.saw(/worker 1 serves again/);
   });
 });
+
+describe('a worker that misbehaves', () => {
+  it('by ending while it is loaded fails the start, and not quietly', async () => {
+    const outcome = await yodel([
+      'serve',
+      handlerFile('process.exit(0);'),
+      '--workers',
+      '2',
+      '--listen',
+      '127.0.0.1:0',
+    ]);
+    expect(outcome.stderr).toBe('yodel: a worker could not start: status 0\n');
+    expect(outcome.status).toBe(1);
+  });
+
+  it('by never being done loading ends with its parent', async () => {
+    const handler = handlerFile('console.log("loading"); setInterval(() => 0, 1000); await new Promise(() => 0);');
+    const parent = start([
+      process.execPath,
+      commandPath,
+      'serve',
+      handler,
+      '--workers',
+      '2',
+      '--listen',
+      '127.0.0.1:0',
+    ]);
+    await parent.saw(/loading/);
+    const children = childrenOf(parent.pid);
+    expect(children).toHaveLength(1);
+    await parent.stop('SIGKILL');
+    await becomesTrue('the worker ends', () => !children.some(isRunning));
+  });
+
+  it('by writing without an end of line holds up nobody', async () => {
+    const handler = handlerFile(
+      'setInterval(() => process.stdout.write("x".repeat(65536)), 10).unref(); export default (m) => m;',
+    );
+    const server = await serve([handler, '--quiet'], 2);
+    for (let count = 0; count < 10; count++) expect(await server.status('/healthz')).toBe(200);
+    expect((await server.stop()).status).toBe(0);
+  });
+
+  it('by dying under a load of connections to a Unix socket leaves none of them open', async () => {
+    const path = join(temporaryFolder(), 'y.sock');
+    const server = await serve(['--quiet', '--listen', `unix://${path}`, '--listen', '127.0.0.1:0']);
+    await (await dial(path)).ask('hello');
+    let stopped = false;
+    const clients = Array.from({ length: 8 }, async () => {
+      while (!stopped) {
+        const peer = await dial(path).catch(() => undefined);
+        // It may meet a worker in the moment of its death.
+        await peer?.ask('hello').catch(() => undefined);
+        peer?.socket.destroy();
+      }
+    });
+    for (let death = 1; death <= 2; death++) {
+      process.kill(childrenOf(server.pid)[0] as number, 'SIGKILL');
+      await becomesTrue('it is replaced', () => (server.stderr().match(/serves again/g) ?? []).length === death);
+    }
+    stopped = true;
+    await Promise.all(clients);
+    const before = openDescriptors(server.pid);
+    await becomesTrue(
+      'all connections are closed',
+      () => socketsAt(path) === 1 && openDescriptors(server.pid) <= before,
+    );
+  });
+});
+
+/** How many sockets of the system stand at a path: the one that listens, and both ends of connections have it. */
+function socketsAt(path: string): number {
+  return readFileSync('/proc/net/unix', 'utf8')
+    .split('\n')
+    .filter((line) => line.endsWith(` ${path}`)).length;
+}
 
 describe('the end of all', () => {
   it('SIGTERM drains all of them, and the process ends when they have', async () => {
@@ -266,6 +342,15 @@ describe('the end of all', () => {
     await becomesTrue('the workers end', () => !server.workers.some(isRunning));
   });
 
+  it('SIGTERM to all processes at once is one end, with its delay', async () => {
+    const server = await serve(['--drain-delay', '10s']);
+    for (const pid of [...server.workers, server.pid]) process.kill(pid, 'SIGTERM');
+    await server.saw(/ending 2 workers/);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(await (await dial(server.port)).ask('within the delay')).toBe('within the delay');
+    expect((await server.stop()).status).toBe(143);
+  });
+
   it('workers whose parent was killed end in order', async () => {
     const server = await serve();
     const peer = await dial(server.port);
@@ -307,6 +392,46 @@ describe('reload', () => {
     await server.saw(/worker 1 serves again/);
     expect(await limits()).toEqual(new Set([tooLong(7)]));
     expect(server.stderr().match(/reloaded/g)).toHaveLength(2);
+  });
+
+  it('reaches a worker that is starting', async () => {
+    const folder = temporaryFolder();
+    const [file, gate] = [join(folder, 'yodel.toml'), join(folder, 'gate')];
+    writeFileSync(file, 'maxMessageLength = 5\n');
+    // While the gate is there, loading takes until it has gone.
+    const handler = handlerFile(
+      `import { existsSync } from 'node:fs';
+       console.error('loading');
+       while (process.argv[2] === '2' && existsSync(${JSON.stringify(gate)})) await new Promise((r) => setTimeout(r, 20));
+       export default (m) => m;`,
+    );
+    const server = await serve([handler, '--config', file]);
+    writeFileSync(gate, '');
+    process.kill(server.workers[1] as number, 'SIGKILL');
+    await becomesTrue('worker 2 loads again', () => (server.stderr().match(/loading/g) ?? []).length === 3);
+    writeFileSync(file, 'maxMessageLength = 7\n');
+    server.process.kill('SIGHUP');
+    await server.saw(/yodel: reloaded/);
+    rmSync(gate);
+    await server.saw(/worker 2 serves again/);
+    const answers = new Set<string>();
+    for (let count = 0; count < 16; count++) answers.add(await (await dial(server.port)).ask('123456789'));
+    expect([...answers]).toEqual(['error: message 1 is longer than the limit of 7 bytes']);
+  });
+
+  it('says what needs a restart, and gives it to nobody before', async () => {
+    const file = join(temporaryFolder(), 'yodel.toml');
+    writeFileSync(file, 'framing = "lines"\n');
+    const server = await serve(['--config', file]);
+    writeFileSync(file, 'framing = "delimiter:|"\nmaxMessageLength = 5\n');
+    server.process.kill('SIGHUP');
+    await server.saw(/yodel: reloaded: .*; only after a restart: framing\n/);
+    process.kill(server.workers[0] as number, 'SIGKILL');
+    await server.saw(/worker 1 serves again/);
+    for (let count = 0; count < 8; count++) expect(await (await dial(server.port)).ask('hello')).toBe('hello');
+    writeFileSync(file, 'framing = "bogus"\n');
+    server.process.kill('SIGHUP');
+    await server.saw(/not reloaded, all stays as it was: the framing "bogus" is not known/);
   });
 
   it('takes a new handler everywhere, and a broken one nowhere', async () => {

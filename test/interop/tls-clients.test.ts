@@ -214,3 +214,21 @@ sslscan('sslscan finds nothing old enabled', async () => {
   expect(ciphers.length).toBeGreaterThan(4);
   for (const cipher of ciphers) expect(cipher).toMatch(/ TLS_\S+(GCM|POLY1305)| ECDHE-\S+-(GCM-SHA\d+|POLY1305) /);
 });
+
+openssl('yodel connect shows a certificate of its own, and says so when it needs one', async () => {
+  const own = makeCertificate();
+  const server = await serve([...flags(own), '--client-ca', own.certificate, ...listen]);
+  const trust = ['--insecure'];
+  const good = await yodel(['connect', server.address, ...trust, '--cert', own.certificate, '--key', own.key], {
+    input: 'hello\n',
+  });
+  expect(good.stdout.toString()).toBe('hello\n');
+  expect(good.status).toBe(0);
+  const netcats = ['--ssl', '--insecure', '--ssl-cert', own.certificate, '--ssl-key', own.key];
+  const alias = await yodel(['connect', `127.0.0.1:${server.port}`, ...netcats], { input: 'hello\n' });
+  expect(alias.stdout.toString()).toBe('hello\n');
+  const without = await yodel(['connect', server.address, ...trust], { input: 'hello\n' });
+  expect(without.status).toBe(1);
+  const keyless = await yodel(['connect', server.address, ...trust, '--cert', own.certificate], { input: '' });
+  expect(keyless.stderr).toContain('the certificate cannot be used with its key');
+});

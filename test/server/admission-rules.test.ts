@@ -64,6 +64,19 @@ describe('connections from one address', () => {
   });
 });
 
+it('connections that end at once do not give the pace back', () => {
+  const rules = admission({ rate: 10 });
+  let admitted = 0;
+  for (let each = 0; each < 60; each++) {
+    if (rules.admit(from('192.0.2.7'), each * 10)) continue;
+    admitted++;
+    rules.left(from('192.0.2.7'), each * 10);
+  }
+  // The burst, and one for each tenth of the 0.6 seconds.
+  expect(admitted).toBeGreaterThanOrEqual(15);
+  expect(admitted).toBeLessThanOrEqual(16);
+});
+
 it('other rules hold from then on, and count what is there', () => {
   const rules = admission({ perAddress: 1 });
   expect(rules.admit(from('192.0.2.7'), 0)).toBeUndefined();

@@ -86,7 +86,7 @@ async function fill(peers: readonly Peer[], sessions: readonly Session[]): Promi
 }
 
 describe('above three quarters of it', () => {
-  it('whoever comes to hold more than the average is not read until it is owed nothing', async () => {
+  it('whoever comes to hold more is not read until it is owed nothing', async () => {
     const { peers, sessions, ends } = await crowd(12, { highWaterMark: 50_000, ...patient });
     const greedy = peers[10];
     const modest = peers[11];

@@ -1,0 +1,79 @@
+/** Processes that are kept, with a program of the test's own in them. */
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { type WorkerEnd, Workers } from '../../src/server/workers.ts';
+import { temporaryFile } from '../support/files.ts';
+
+interface Work {
+  readonly name: string;
+  /** The worker that does not take it. */
+  readonly refusedBy?: number;
+}
+
+/** Tells its work when it is asked for metrics. */
+const program = `
+let work;
+const number = Number(process.argv[2]);
+process.on('message', (order) => {
+  if (order.serve) {
+    work = order.serve;
+    if (work.name === 'none') process.exit(7);
+    process.send({ listening: true });
+  } else if (order.reload) {
+    const refused = order.reload.refusedBy === number ? 'I will not' : undefined;
+    if (!refused) work = order.reload;
+    process.send({ reloaded: order.number, refused });
+  } else if (order.metrics) process.send({ metrics: order.metrics, text: work.name });
+  else if (order.drain) process.exit(number === 2 && work.name === 'bad end' ? 3 : 0);
+});
+`;
+
+function workers(work: Work, count = 3) {
+  const deaths: [number, WorkerEnd, number][] = [];
+  const all = new Workers<Work>({
+    count,
+    program: temporaryFile('worker.mjs', program),
+    work,
+    listener: {
+      line: () => undefined,
+      died: ({ number }, end, restartInMs) => void deaths.push([number, end, restartInMs]),
+      replaced: () => undefined,
+    },
+  });
+  onTestFinished(() => all.kill());
+  return { all, deaths };
+}
+
+describe('workers', () => {
+  it('are started, asked, and ended', async () => {
+    const { all } = workers({ name: 'first' });
+    await all.start();
+    expect(all.all.map(({ number, isUp, restarts }) => [number, isUp, restarts])).toEqual([
+      [1, true, 0],
+      [2, true, 0],
+      [3, true, 0],
+    ]);
+    expect(await all.metrics(5000)).toEqual(['first', 'first', 'first']);
+    expect(await all.end(5000)).toEqual([0, 0, 0].map((status) => ({ status, signal: null })));
+  });
+
+  it('fail to start together, when one of them does', async () => {
+    const { all } = workers({ name: 'none' });
+    await expect(all.start()).rejects.toMatchObject({ end: { status: 7, signal: null } });
+  });
+
+  it('go on with other work; when one refuses, all have what they had', async () => {
+    const { all } = workers({ name: 'first' });
+    await all.start();
+    await all.reload({ name: 'second' });
+    expect(await all.metrics(5000)).toEqual(['second', 'second', 'second']);
+    await expect(all.reload({ name: 'third', refusedBy: 2 })).rejects.toThrow('I will not');
+    expect(await all.metrics(5000)).toEqual(['second', 'second', 'second']);
+  });
+
+  it('tell how each of them ended', async () => {
+    const { all, deaths } = workers({ name: 'bad end' });
+    await all.start();
+    expect(await all.end(5000)).toMatchObject([{ status: 0 }, { status: 3 }, { status: 0 }]);
+    expect(deaths).toEqual([]);
+  });
+});
