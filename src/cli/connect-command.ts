@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { framingForms } from '../framing/notation.ts';
 import { clientOptions } from '../options.ts';
 import { durationOption, envName, positiveCount } from './flags.ts';
+import { formatLetters } from './message-format.ts';
 import { addTlsFlags } from './tls-flags.ts';
 
 const examples = `Examples:
@@ -10,7 +11,33 @@ const examples = `Examples:
   yodel connect example.org 7000           the host and port that netcat users write
   yodel connect :7000 < questions.txt      send lines from a file, print the replies
   printf 'hello\\n' | yodel connect unix:///run/app.sock
+  yodel connect :7000 --wait-replies --json < questions.txt
 `;
+
+/** What makes a pipe go message by message. */
+export function addMessageFlags(command: Command, heading: string): void {
+  const letters = Object.entries(formatLetters).map(([letter, text]) => `%${letter} ${text}`);
+  command
+    .optionsGroup(heading)
+    .addOption(
+      new Option('--lockstep', 'send the next message when the one before is answered').env(envName('lockstep')),
+    )
+    .addOption(durationOption('--interval <time>', 'the pause between two messages', 0).env(envName('interval')))
+    .addOption(
+      new Option('--wait-replies', 'wait for a reply to each message; fewer are exit status 3, and named').env(
+        envName('wait-replies'),
+      ),
+    )
+    .addOption(
+      durationOption('--timeout <time>', 'how long a reply may take that is waited for', 5000).env(envName('timeout')),
+    )
+    .addOption(new Option('--json', 'print one JSON object a message, of both directions'))
+    .addOption(
+      new Option('--format <format>', `print messages so: ${letters.join('; ')}; \\n and \\t too`).env(
+        envName('format'),
+      ),
+    );
+}
 
 /** `yodel connect`. */
 export function connectCommand(): Command {
@@ -35,6 +62,7 @@ Exit status:
   0  all was sent, and the server ended the conversation (or answered every message)
   1  the connection failed or broke, or the server ended it early or answered only some messages
   2  wrong usage
+  3  with --wait-replies or --lockstep: not every message was answered
   4  no connection, or replies missing, within the time`,
     )
     .helpOption('-h, --help', 'show this help')
@@ -52,6 +80,10 @@ Exit status:
         10_000,
       ).env(envName('wait')),
     );
+  addMessageFlags(command, 'In a pipe, message by message:');
+  command
+    .addOption(new Option('-z, --probe', 'only connect, say how long that took, and end'))
+    .addOption(new Option('--record <file>', 'write a transcript of the conversation').env(envName('record')));
   addTlsFlags(command);
   return command.action(
     async (address: string | undefined, port: string | undefined, flags: Record<string, unknown>) => {

@@ -157,7 +157,7 @@ class Exchange implements Receiver {
       if (this.#unanswered.length > 0) this.#tellUnanswered(this.#isOver ? undefined : timeoutMs);
       return;
     }
-    this.#connection.end();
+    this.#endSide();
     for (let before = -1; !this.#isOver && before !== this.#received; ) {
       before = this.#received;
       await this.#until(() => this.#received > before || this.#isOver, waitMs);
@@ -173,8 +173,12 @@ class Exchange implements Receiver {
 
   /** All is answered: says good-bye, and takes what the server may still say. */
   async #leave(): Promise<void> {
-    this.#connection.end();
+    this.#endSide();
     await this.#until(() => this.#serverEnded, lastWordsMs);
+  }
+
+  #endSide(): void {
+    this.#connection.end();
     this.#settings.recording?.end('>');
   }
 

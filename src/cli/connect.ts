@@ -1,9 +1,16 @@
 /** Runs `yodel connect`: by hand on a terminal, else as a part of a pipe. */
+
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { type Address, defaultAddress, parseAddress } from '../address.ts';
 import type { Framing } from '../framing/framing.ts';
 import { parseFraming } from '../framing/notation.ts';
+import { Recording } from '../transcript/record.ts';
+import { connectWithin } from '../transport/connect-within.ts';
 import type { TlsOptions } from '../transport/transport.ts';
-import { UsageError } from './fail.ts';
+import type { ExchangeSettings } from './connect-messages.ts';
+import { exitStatus, UsageError } from './fail.ts';
+import { checkWritable } from './files.ts';
+import { printAs, printJson, printRaw } from './message-format.ts';
 import { readTlsFlags, withSsl } from './tls-flags.ts';
 
 /** What both ways of connecting need. Times are milliseconds. */
@@ -35,13 +42,58 @@ export async function runConnect(
     connectTimeoutMs: flags.connectTimeout as number,
     waitMs: flags.wait as number,
   };
-  if (process.stdin.isTTY && process.stdout.isTTY) {
+  const byMessage = messageSettings(flags, settings);
+  if (flags.probe) process.exitCode = await probe(settings);
+  else if (byMessage) {
+    const { exchange } = await import('./connect-messages.ts');
+    process.exitCode = await exchange(byMessage, process.stdin);
+  } else if (process.stdin.isTTY && process.stdout.isTTY) {
     const { talk } = await import('./connect-terminal.ts');
     process.exitCode = await talk(settings);
   } else {
     const { pipe } = await import('./connect-pipe.ts');
     process.exitCode = await pipe(settings);
   }
+}
+
+/** How messages go and are printed, when a flag wants it message by message; else undefined: the bytes go as they come. */
+export function messageSettings(
+  flags: Readonly<Record<string, unknown>>,
+  settings: ConnectSettings,
+): ExchangeSettings | undefined {
+  const { lockstep, waitReplies, json, format } = flags;
+  const intervalMs = flags.interval as number;
+  if (json && format !== undefined) throw new UsageError('--json and --format say both how messages are printed');
+  const wanted =
+    lockstep || waitReplies || json || format !== undefined || intervalMs > 0 || flags.record !== undefined;
+  if (!wanted) return undefined;
+  return {
+    ...settings,
+    lockstep: lockstep === true,
+    waitReplies: waitReplies === true,
+    intervalMs,
+    timeoutMs: flags.timeout as number,
+    print: json ? printJson : format === undefined ? printRaw : printAs(String(format)),
+    recording: flags.record === undefined ? undefined : recordInto(String(flags.record), settings),
+  };
+}
+
+/** A transcript in a file that begins anew. @throws UsageError when it cannot be written */
+function recordInto(file: string, { framing, address }: ConnectSettings): Recording {
+  checkWritable(file);
+  writeFileSync(file, '', { mode: 0o600 });
+  const about = [`recorded ${new Date().toISOString()}, server ${address}`];
+  return new Recording({ framing, about, write: (text) => appendFileSync(file, text) });
+}
+
+/** Only connects. The exit status is good when it could. @throws YodelError when it could not */
+async function probe({ address, connectTimeoutMs, tls }: ConnectSettings): Promise<number> {
+  const began = performance.now();
+  const connection = await connectWithin(address, connectTimeoutMs, tls);
+  process.stderr.write(`yodel: ${address} takes connections (${(performance.now() - began).toFixed(2)} ms)\n`);
+  connection.start({ onData() {}, onEnd() {}, onDrain() {}, onClose() {} });
+  connection.release();
+  return exitStatus.good;
 }
 
 /**

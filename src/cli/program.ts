@@ -4,6 +4,7 @@ import { benchCommand } from './bench-command.ts';
 import { checkCommand } from './check-command.ts';
 import { configCommand } from './config-command.ts';
 import { connectCommand } from './connect-command.ts';
+import { sendCommand } from './send-command.ts';
 import { serveCommand } from './serve-command.ts';
 import { version } from './version.ts';
 
@@ -27,6 +28,7 @@ export function createProgram(): Command {
     .addHelpText('beforeAll', ({ command }) => (command.parent ? '' : examples))
     .addCommand(serveCommand())
     .addCommand(connectCommand())
+    .addCommand(sendCommand())
     .addCommand(benchCommand())
     .addCommand(checkCommand())
     .addCommand(configCommand());

@@ -47,7 +47,13 @@ export class Player implements Receiver {
 
   /** The next message, or why there is none within the time. */
   async next(withinMs: number): Promise<Arrived> {
-    if (this.#messages.length === 0 && !this.#absence) await this.#change(withinMs);
+    const giveUpAt = performance.now() + withinMs;
+    // A part of a message is a change as well.
+    while (this.#messages.length === 0 && !this.#absence) {
+      const left = giveUpAt - performance.now();
+      if (left <= 0) break;
+      await this.#change(left);
+    }
     const bytes = this.#messages.shift();
     return bytes ? { bytes } : (this.#absence ?? { absent: 'timeout' });
   }

@@ -1,0 +1,177 @@
+/** `yodel connect` in a pipe, message by message, and `yodel send`. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, test } from 'vitest';
+import { commandPath, serve, start, yodel } from '../support/command.ts';
+import { temporaryFolder } from '../support/files.ts';
+import { listen } from '../support/servers.ts';
+
+/** A server that answers only so many lines of each connection. */
+function answering(most: number) {
+  return listen((socket) => {
+    let count = 0;
+    socket.on('data', (chunk: Buffer) => {
+      for (const line of chunk.toString().split('\n').filter(Boolean)) if (count++ < most) socket.write(`${line}!\n`);
+    });
+    socket.on('end', () => socket.end());
+  });
+}
+
+describe('--wait-replies', () => {
+  it('is good when every message was answered, and waits for none longer', async () => {
+    const { address } = await answering(3);
+    const { stdout, stderr, status } = await yodel(['connect', address, '--wait-replies'], { input: 'a\nb\nc' });
+    expect(stdout.toString()).toBe('a!\nb!\nc!\n');
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+  });
+
+  it('names the messages that were not answered, with exit status 3', async () => {
+    const { address } = await answering(2);
+    const flags = ['--wait-replies', '--timeout', '300ms'];
+    const { stdout, stderr, status } = await yodel(['connect', address, ...flags], { input: 'a\nb\nc\n' });
+    expect(stdout.toString()).toBe('a!\nb!\n');
+    expect(stderr).toBe('yodel: 1 of 3 messages was not answered within 300 ms: 3: c\n');
+    expect(status).toBe(3);
+  });
+
+  it('names them at once when the server ends', async () => {
+    const { address } = await listen((socket) => socket.on('data', () => socket.end('one!\n')));
+    const { stderr, status } = await yodel(['connect', address, '--wait-replies'], { input: 'a\n\x1b[31mb\n' });
+    expect(stderr).toBe('yodel: 1 of 2 messages was not answered before the server ended: 2: \\x1b[31mb\n');
+    expect(status).toBe(3);
+  });
+});
+
+describe('--lockstep', () => {
+  it('sends a message when the one before is answered', async () => {
+    let most = 0;
+    const { address } = await listen((socket) => {
+      socket.on('data', (chunk: Buffer) => {
+        most = Math.max(most, chunk.toString().split('\n').length - 1);
+        socket.write(chunk);
+      });
+      socket.on('end', () => socket.end());
+    });
+    const { stdout, status } = await yodel(['connect', address, '--lockstep'], { input: 'a\n'.repeat(50) });
+    expect(stdout.toString()).toBe('a\n'.repeat(50));
+    expect(most).toBe(1);
+    expect(status).toBe(0);
+  });
+
+  it('stops at the first that is not answered', async () => {
+    const { address } = await answering(1);
+    const flags = ['--lockstep', '--timeout', '300ms'];
+    const { stderr, status } = await yodel(['connect', address, ...flags], { input: 'a\nb\nc\n' });
+    expect(stderr).toBe('yodel: 1 of 2 messages was not answered within 300 ms: 2: b\n');
+    expect(status).toBe(3);
+  });
+});
+
+test('--interval keeps a pause between messages, and --count ends', async () => {
+  const server = await serve();
+  const flags = ['--interval', '50ms', '--count', '3', '--json'];
+  const { stdout } = await yodel(['connect', server.address, ...flags], { input: 'a\nb\nc\nd\n' });
+  const sent = stdout
+    .toString()
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { direction: string; time: string; text: string })
+    .filter(({ direction }) => direction === 'sent');
+  expect(sent.map(({ text }) => text)).toEqual(['a', 'b', 'c']);
+  const times = sent.map(({ time }) => Date.parse(time));
+  // Timers may be a millisecond early.
+  expect((times[2] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(98);
+});
+
+describe('what is printed', () => {
+  it('--json: an object for each message of both directions', async () => {
+    const server = await serve(['--encoding', 'binary']);
+    const input = Buffer.from([0x61, 0x0a, 0xff, 0x0a]);
+    const { stdout } = await yodel(['connect', server.address, '--json', '--lockstep'], { input });
+    const events = stdout
+      .toString()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const peer = server.address.replace('tcp://', '');
+    expect(events).toMatchObject([
+      { direction: 'sent', peer, number: 1, bytes: 1, text: 'a' },
+      { direction: 'received', peer, number: 1, bytes: 1, text: 'a', rttMs: expect.any(Number) },
+      { direction: 'sent', peer, number: 2, bytes: 1, base64: '/w==' },
+      { direction: 'received', peer, number: 2, bytes: 1, base64: '/w==' },
+    ]);
+  });
+
+  it.each([
+    ['%n:%m\\n', '1:a b\\c\n'],
+    ['%l %x %b\\t%%\\n', '5 6120625c63 YSBiXGM=\t%\n'],
+    ['%d %e\\n', '> a b\\c\n< a b\\c\n'],
+  ])('--format %j', async (format, expected) => {
+    const server = await serve();
+    const flags = ['--format', format, '--lockstep'];
+    const { stdout, stderr } = await yodel(['connect', server.address, ...flags], { input: 'a b\\c\n' });
+    expect(stderr).toBe('');
+    expect(stdout.toString()).toBe(expected);
+  });
+
+  it('--format tells what it does not know', async () => {
+    const { stderr, status } = await yodel(['connect', ':1', '--format', '%q'], { input: '' });
+    expect(stderr).toMatch(/^yodel: --format has no "%q"; there are %m %e %x /);
+    expect(status).toBe(2);
+  });
+
+  it('comes as each reply comes, and not at the end', async () => {
+    const server = await serve();
+    const client = start([process.execPath, commandPath, 'connect', server.address, '--format', '%m\\n']);
+    client.process.stdin?.write('first\n');
+    await client.saw(/^first$/m);
+    client.process.stdin?.write('second\n');
+    await client.saw(/^second$/m);
+    client.process.stdin?.end();
+    expect((await client.ended).status).toBe(0);
+  });
+});
+
+describe('yodel send', () => {
+  it('sends messages and prints their replies', async () => {
+    const server = await serve();
+    const { stdout, status } = await yodel(['send', server.address, 'one', 'two words']);
+    expect(stdout.toString()).toBe('one\ntwo words\n');
+    expect(status).toBe(0);
+  });
+
+  it('tells which was not answered', async () => {
+    const { address } = await answering(1);
+    const { stderr, status } = await yodel(['send', address, 'a', 'b', '--timeout', '300ms']);
+    expect(stderr).toBe('yodel: 1 of 2 messages was not answered within 300 ms: 2: b\n');
+    expect(status).toBe(3);
+  });
+
+  it('knows without a server what cannot be sent', async () => {
+    const { stderr, status } = await yodel(['send', ':1', 'two\nlines']);
+    expect(stderr).toContain('the message contains a line feed at offset 3');
+    expect(status).not.toBe(0);
+  });
+});
+
+test('connect -z only looks whether somebody listens', async () => {
+  const server = await serve();
+  const open = await yodel(['connect', '-z', server.address]);
+  expect(open.stderr).toMatch(/^yodel: tcp:\/\/127\.0\.0\.1:\d+ takes connections \([\d.]+ ms\)\n$/);
+  expect(open.status).toBe(0);
+  expect((await yodel(['connect', '-z', '127.0.0.1:1'])).status).toBe(1);
+});
+
+test('what connect --record writes is what yodel check finds nothing to say about', async () => {
+  const server = await serve();
+  const file = join(temporaryFolder(), 'talk.transcript');
+  const flags = ['--record', file, '--lockstep'];
+  await yodel(['connect', server.address, ...flags], { input: 'hello\nwörld \x1b\r\n' });
+  expect(readFileSync(file, 'utf8')).toMatch(
+    /^# recorded .*, server tcp:.*\n@framing lines\n> hello\n< hello\n@ending crlf\n>\\ wörld \\x1b\n<\\ wörld \\x1b\n/,
+  );
+  const { status, stderr } = await yodel(['check', file, server.address]);
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+});
