@@ -1,6 +1,7 @@
 /** `yodel config`: looks at settings without serving. */
 import { Command } from 'commander';
 import type { Setting } from './config.ts';
+import { print } from './print.ts';
 import { parseServe } from './serve-command.ts';
 
 const examples = `Examples:
@@ -17,15 +18,18 @@ export function configCommand(): Command {
       'Settings of `yodel serve`: flags go over the environment, the environment over a file, the file over the defaults.',
     )
     .addHelpText('before', examples)
+    .addHelpText('after', '\nSee also: yodel help settings')
     .helpOption('-h, --help', 'show this help')
     .helpCommand(false);
   config
     .command('check')
     .description('Says whether every setting of a file is known and has a value that is allowed.')
     .argument('<file>', 'TOML, or JSON when its name ends with .json')
+    .addHelpText('before', 'Examples:\n  yodel config check yodel.toml\n')
+    .helpOption('-h, --help', 'show this help')
     .action(async (file: string) => {
       await resolve(file, []);
-      process.stdout.write(`${file}: all settings are right\n`);
+      await print(`${file}: all settings are right\n`);
       process.exitCode = 0;
     });
   config
@@ -33,13 +37,18 @@ export function configCommand(): Command {
     .description('Prints every setting with where it comes from, as a file that can be given to --config.')
     .argument('[file]', 'TOML, or JSON when its name ends with .json')
     .option('--json', 'print one JSON object a line')
+    .addHelpText(
+      'before',
+      'Examples:\n  yodel config print\n  yodel config print yodel.toml --rate 5/s   flags of yodel serve, too\n',
+    )
+    .helpOption('-h, --help', 'show this help')
     .allowUnknownOption()
     .allowExcessArguments()
     .action(async (file: string | undefined, flags: { json?: boolean }, command: Command) => {
       // What this command does not know are flags of `yodel serve`. A flag in place of the file is one, too.
       const isFlag = file?.startsWith('-') === true;
       const settings = await resolve(isFlag ? undefined : file, isFlag ? command.args : command.args.slice(1));
-      process.stdout.write(`${settings.map(flags.json ? jsonLine : tomlLine).join('\n')}\n`);
+      await print(`${settings.map(flags.json ? jsonLine : tomlLine).join('\n')}\n`);
       process.exitCode = 0;
     });
   return config;
