@@ -19,6 +19,8 @@ function meet(error: unknown): number {
   return exitStatus.usage;
 }
 
+// Where nobody reads what goes wrong (`2>&1 | head -1`), the exit status still tells.
+process.stderr.on('error', () => undefined);
 const program = createProgram();
 // Until something has said that all went well: a handler file that waits for what never comes leaves nothing to run.
 process.exitCode = exitStatus.failure;

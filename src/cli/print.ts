@@ -16,8 +16,17 @@ export async function print(text: string): Promise<void> {
   if (error && error.code !== 'EPIPE') throw systemError('cannot write the output', error);
 }
 
-/** The same for the help, which commander writes without waiting for it. */
-export function writeHelp(text: string): void {
+let helpToPrint = '';
+
+/** The same for the help, which commander writes in parts and without waiting for them: they are printed as one. */
+export function writeHelp(part: string): void {
+  if (helpToPrint === '') queueMicrotask(printHelp);
+  helpToPrint += part;
+}
+
+function printHelp(): void {
+  const text = helpToPrint;
+  helpToPrint = '';
   print(text).catch((error: unknown) => {
     report(error);
     process.exitCode = exitStatus.failure;
