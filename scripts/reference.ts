@@ -1,17 +1,24 @@
 /**
- * Makes the reference from the option tables, the error registry and the command's own help, and the README's figures from
+ * Makes the reference from the option tables, the error registry and the command's own help, the manual page, and the README's figures from
  * the benchmark's results, so that they cannot drift: `npm run docs` writes the pages, a test compares them.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import type { Command } from 'commander';
+
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fullName, helpParts, withCommandsBelow } from '../src/cli/commands.ts';
 import { settingOptions } from '../src/cli/config.ts';
+import { exitMeanings } from '../src/cli/fail.ts';
 import { envName, flagName, shownDefault } from '../src/cli/flags.ts';
 import { createProgram } from '../src/cli/program.ts';
 import { serveCommand } from '../src/cli/serve-command.ts';
 import { isFollowed } from '../src/cli/serve-reload.ts';
+import { topicNames } from '../src/cli/topic-names.ts';
+import { topicText } from '../src/cli/topic-text.ts';
+import { topicParts } from '../src/cli/topics.ts';
 import { errorCodes } from '../src/errors.ts';
 import { clientOptions, type OptionSpec, reconnectOptions, serverOptions, sessionOptions } from '../src/options.ts';
 import { type BenchResults, withFigures } from './figures.ts';
+import { manualPage } from './manual.ts';
 
 const madeBy = '<!-- Made by `npm run docs`; do not edit. -->\n';
 
@@ -21,6 +28,7 @@ export function pages(): Record<string, string> {
     'docs/reference/options.md': optionsPage(),
     'docs/reference/errors.md': errorsPage(),
     'docs/reference/command.md': commandPage(),
+    'man/yodel.1': manualPage(),
     'README.md': withFigures(read('README.md'), JSON.parse(read('bench/results/results.json')) as BenchResults),
   };
 }
@@ -106,31 +114,30 @@ ${rows.join('\n')}
 `;
 }
 
-/** `yodel config check`. */
-function nameOf(command: Command): string {
-  return command.parent ? `${nameOf(command.parent)} ${command.name()}` : command.name();
-}
-
 function commandPage(): string {
   const program = createProgram();
-  const all = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)];
-  const sections = all.map((command) => {
-    const name = nameOf(command);
-    let text = '';
-    command.configureHelp({ helpWidth: 100 });
-    command.configureOutput({ writeOut: (part) => (text += part) });
-    command.outputHelp();
-    return `## ${name}\n\n\`\`\`text\n${text.trim()}\n\`\`\`\n`;
+  const commands = withCommandsBelow(program).map((command) => {
+    const { before, middle, after } = helpParts(command, 100);
+    return section(fullName(command), before + middle + after);
   });
+  const topics = topicNames.map((name) => section(`yodel help ${name}`, topicText(topicParts(name, program), 100)));
+  const exits = exitMeanings.map(([status, meaning]) => `${status} ${meaning}`).join('; ');
   return `${madeBy}
 # The command
 
-Data goes to stdout, everything else to stderr. Exit status: 0 good; 1 a network or runtime failure; 2 wrong usage; 3 an
-expectation that was not met; 4 a time-out; 130 and 143 when a signal ended it.
+Data goes to stdout, everything else to stderr. Exit status: ${exits}. As a manual
+page: \`man yodel\`.
 
-${sections.join('\n')}`;
+${[...commands, ...topics].join('\n')}`;
+}
+
+function section(title: string, text: string): string {
+  return `## ${title}\n\n\`\`\`text\n${text.replace(/^\n+|\s+$/g, '')}\n\`\`\`\n`;
 }
 
 if (import.meta.main ?? process.argv[1]?.endsWith('reference.ts')) {
-  for (const [path, text] of Object.entries(pages())) writeFileSync(path, text);
+  for (const [path, text] of Object.entries(pages())) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
 }

@@ -157,6 +157,19 @@ export function hostOf(address: Address): string | undefined {
   return address.scheme === 'unix' ? undefined : address.host;
 }
 
+/** @internal How addresses are written, each with what it means: for help. */
+export const addressForms: readonly (readonly [form: string, meaning: string])[] = [
+  ['tcp://HOST:PORT', 'TCP'],
+  ['HOST:PORT', 'the same'],
+  ['[::1]:PORT', 'the same; an IPv6 address needs brackets'],
+  [':PORT, PORT', `port PORT of ${defaultHost}`],
+  ['HOST', `port ${defaultPort} of HOST`],
+  ['tls://HOST:PORT', 'TLS over TCP'],
+  ['ws://HOST:PORT/PATH', 'WebSocket; without a port 80, without a path /'],
+  ['wss://HOST:PORT/PATH', 'WebSocket over TLS; without a port 443'],
+  ['unix:///PATH', 'a Unix socket'],
+];
+
 const knownForms = 'tcp://127.0.0.1:7878, tls://example.org:7878, ws://127.0.0.1:8080/chat or unix:///run/app.sock';
 
 function parseUnix(whole: string, path: string): UnixAddress {

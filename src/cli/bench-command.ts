@@ -29,8 +29,8 @@ export function benchCommand(): Command {
     )
     .argument(
       '[address]',
-      'tcp://HOST:PORT, HOST:PORT, :PORT, HOST PORT, tls://HOST:PORT, ws://HOST:PORT/PATH, wss://…, or unix:///PATH ' +
-        '(default: tcp://127.0.0.1:7878)',
+      'tcp://HOST:PORT, HOST:PORT, :PORT, HOST PORT, tls://HOST:PORT, ws://HOST:PORT/PATH, wss://…, unix:///PATH, ' +
+        'or @CONTEXT (default: tcp://127.0.0.1:7878)',
     )
     .argument('[port]', 'the port, when the address is only a host')
     .addHelpText('before', examples)

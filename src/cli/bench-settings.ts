@@ -122,7 +122,7 @@ function splitAssertions(words: readonly string[]): { expressions: readonly stri
   const last = words.findLastIndex((word) => /[<>=!]/.test(word));
   const swallowed = words.slice(last + 1);
   const isAddress =
-    swallowed.length <= 2 && swallowed.every((word) => /^[^\s]*[.:/][^\s]*$|^\d+$|^localhost$/.test(word));
+    swallowed.length <= 2 && swallowed.every((word) => /^[^\s]*[.:/][^\s]*$|^\d+$|^localhost$|^@/.test(word));
   return last >= 0 && isAddress
     ? { expressions: words.slice(0, last + 1), swallowed }
     : { expressions: words, swallowed: [] };

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import type { Setting } from './config.ts';
 import { exitStatus } from './fail.ts';
+import { print } from './print.ts';
 import { parseServe, settingsOf } from './serve-command.ts';
 
 const examples = `Examples:
@@ -18,6 +19,7 @@ export function configCommand(): Command {
       'Settings of `yodel serve`: flags go over the environment, the environment over a file, the file over the defaults.',
     )
     .addHelpText('before', examples)
+    .addHelpText('after', '\nSee also: yodel help settings')
     .helpOption('-h, --help', 'show this help')
     .helpCommand(false);
   config
@@ -27,24 +29,32 @@ export function configCommand(): Command {
         'used, the handler can be loaded (which runs its file). It does not listen.',
     )
     .argument('<file>', 'TOML, or JSON when its name ends with .json')
+    .addHelpText('before', 'Examples:\n  yodel config check yodel.toml\n')
+    .helpOption('-h, --help', 'show this help')
     .action(async (file: string) => {
       const { checkServe } = await import('./config-check.ts');
       await checkServe(settingsOf(await parseServe([], file)));
+      await print(`${file}: all settings are right\n`);
       // The handler's file was run, and may have left something behind that runs on.
-      process.stdout.write(`${file}: all settings are right\n`, () => process.exit(exitStatus.good));
+      process.exit(exitStatus.good);
     });
   config
     .command('print')
     .description('Prints every setting with where it comes from, as a file that can be given to --config.')
     .argument('[file]', 'TOML, or JSON when its name ends with .json')
     .option('--json', 'print one JSON object a line')
+    .addHelpText(
+      'before',
+      'Examples:\n  yodel config print\n  yodel config print yodel.toml --rate 5/s   flags of yodel serve, too\n',
+    )
+    .helpOption('-h, --help', 'show this help')
     .allowUnknownOption()
     .allowExcessArguments()
     .action(async (file: string | undefined, flags: { json?: boolean }, command: Command) => {
       // What this command does not know are flags of `yodel serve`. A flag in place of the file is one, too.
       const isFlag = file?.startsWith('-') === true;
       const settings = await resolve(isFlag ? undefined : file, isFlag ? command.args : command.args.slice(1));
-      process.stdout.write(`${settings.map(flags.json ? jsonLine : tomlLine).join('\n')}\n`);
+      await print(`${settings.map(flags.json ? jsonLine : tomlLine).join('\n')}\n`);
       process.exitCode = 0;
     });
   return config;

@@ -13,8 +13,16 @@ export interface Setting {
   readonly source: string;
 }
 
-/** Options that are no settings: they name the file, or are only for one run. */
-const noSettings: ReadonlySet<string> = new Set(['config', 'help', 'sslCert', 'sslKey', 'sslTrustfile', 'sslAlpn']);
+/** Options that are no settings: they name the file or the context, or are only other names. */
+const noSettings: ReadonlySet<string> = new Set([
+  'config',
+  'context',
+  'help',
+  'sslCert',
+  'sslKey',
+  'sslTrustfile',
+  'sslAlpn',
+]);
 const tables: Readonly<Record<string, OptionSpec>> = serveLimits;
 
 /** How an option is called in a file, in its command, and what it takes. */
@@ -32,8 +40,17 @@ export interface Entry {
  * @throws UsageError that names the file, and the line or the setting that is wrong
  */
 export async function applyConfig(command: Command, path: string): Promise<void> {
+  applySettings(command, path, await readConfig(path));
+}
+
+/**
+ * Fills in these settings of the file, where neither flags nor the environment have said anything.
+ *
+ * @throws UsageError that names the file and the setting that is wrong
+ */
+export function applySettings(command: Command, path: string, settings: object): void {
   const known = new Map(settingOptions(command).map((entry) => [entry.name, entry]));
-  for (const [name, value] of Object.entries(await readConfig(path))) {
+  for (const [name, value] of Object.entries(settings)) {
     const entry = known.get(name);
     if (!entry) throw new UsageError(`${path} has no setting "${name}". ${hintFor(name, [...known.keys()])}`);
     const parsed = parseSetting(path, entry, value);
@@ -56,6 +73,17 @@ export function settingsOf(command: Command, path: string | undefined): Setting[
   });
 }
 
+/** The names that a file of a command's settings may have, each with its flag and what it does: for help. */
+export function settingNames(command: Command): (readonly [name: string, meaning: string])[] {
+  const visible = settingOptions(command).filter(({ option }) => option.description !== '');
+  return visible.map(({ name, option }) => [name, `${option.long}: ${option.description}`] as const);
+}
+
+/** Whether a command has a setting of that name. */
+export function hasSetting(command: Command, name: string): boolean {
+  return settingOptions(command).some((entry) => entry.name === name);
+}
+
 function shown(spec: OptionSpec, value: unknown): unknown {
   if (spec.kind === 'choice') return value;
   if (value === 0) return 'off';
@@ -73,7 +101,8 @@ export function settingOptions(command: Command): Entry[] {
     });
 }
 
-async function readConfig(path: string): Promise<object> {
+/** The settings of a file, not looked at yet. @throws UsageError when it cannot be read */
+export async function readConfig(path: string): Promise<object> {
   const text = readFile(path);
   try {
     const parsed: unknown = path.endsWith('.json') ? JSON.parse(text) : (await import('smol-toml')).parse(text);

@@ -51,7 +51,8 @@ export function connectCommand(): Command {
     )
     .argument(
       '[address]',
-      'tcp://HOST:PORT, HOST:PORT, :PORT, HOST PORT, tls://HOST:PORT, or unix:///PATH (default: tcp://127.0.0.1:7878)',
+      'tcp://HOST:PORT, HOST:PORT, :PORT, HOST PORT, tls://HOST:PORT, unix:///PATH, or @CONTEXT (default: ' +
+        'tcp://127.0.0.1:7878)',
     )
     .argument('[port]', 'the port, when the address is only a host')
     .addHelpText('before', examples)
@@ -66,6 +67,11 @@ Exit status:
   4  no connection, or replies missing, within the time`,
     )
     .helpOption('-h, --help', 'show this help')
+    .addOption(
+      new Option('--context <context>', 'when no address is given: a saved context, as the address @CONTEXT').env(
+        envName('context'),
+      ),
+    )
     .addOption(new Option('--framing <framing>', framingForms).env('YODEL_FRAMING').default('lines'))
     .addOption(positiveCount('--count <number>', 'send this many messages, then end'))
     .addOption(

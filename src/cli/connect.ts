@@ -104,6 +104,8 @@ async function probe({ address, connectTimeoutMs, tls }: ConnectSettings): Promi
  */
 export function readAddress(address: string | undefined, port: string | undefined): Address {
   if (address === undefined) return defaultAddress;
+  // A saved context is in its place before the command runs, unless a flag that takes several words has taken it.
+  if (address.startsWith('@')) throw new UsageError(`the context "${address}" must stand before the flags`);
   if (port === undefined) return parseAddress(address);
   if (!/^\d+$/.test(port)) throw new UsageError(`"${port}" is not a port; write HOST PORT or HOST:PORT`);
   if (/^[^:]+:\d+$|\]:\d+$|:\/\//.test(address)) {

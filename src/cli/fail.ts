@@ -5,6 +5,17 @@ import { harmlessStack, harmlessText } from './harmless.ts';
 /** Exit statuses of the command. A signal gives 128 plus its number. */
 export const exitStatus = { good: 0, failure: 1, usage: 2, unmet: 3, timeout: 4 } as const;
 
+/** The same for people, with what signals give. */
+export const exitMeanings: readonly (readonly [status: number, meaning: string])[] = [
+  [exitStatus.good, 'good'],
+  [exitStatus.failure, 'a network or runtime failure'],
+  [exitStatus.usage, 'wrong usage'],
+  [exitStatus.unmet, 'an expectation that was not met'],
+  [exitStatus.timeout, 'a time-out'],
+  [130, 'ended by Ctrl-C (SIGINT)'],
+  [143, 'ended by SIGTERM'],
+];
+
 /** An error of the command line: what was wrong and what is right. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';

@@ -2,8 +2,13 @@
 import { Command } from 'commander';
 import { benchCommand } from './bench-command.ts';
 import { checkCommand } from './check-command.ts';
+import { withCommandsBelow } from './commands.ts';
+import { completionCommand } from './completion-command.ts';
 import { configCommand } from './config-command.ts';
 import { connectCommand } from './connect-command.ts';
+import { contextCommand } from './context-command.ts';
+import { helpCommand, topicList } from './help-command.ts';
+import { writeHelp } from './print.ts';
 import { sendCommand } from './send-command.ts';
 import { serveCommand } from './serve-command.ts';
 import { version } from './version.ts';
@@ -16,6 +21,8 @@ const examples = `Examples:
   yodel bench HOST:PORT                measure what a server holds
   yodel check talk.transcript :7878    does a server answer as the file says?
   yodel config check yodel.toml        look at settings without serving
+  yodel context save prod HOST:PORT    a name for it: yodel connect @prod
+  yodel help framing                   what there is to know of framings
 `;
 
 /** `yodel` with all its commands. */
@@ -24,19 +31,30 @@ export function createProgram(): Command {
     .description('Messages over TCP: a server and a client that keep them whole.')
     .version(version, '-V, --version', 'show the version')
     .helpOption('-h, --help', 'show this help')
-    .helpCommand('help [command]', 'show the help of a command')
+    .option('--no-color', 'no colours, as with NO_COLOR in the environment')
+    .helpCommand(false)
     .addHelpText('beforeAll', ({ command }) => (command.parent ? '' : examples))
     .addCommand(serveCommand())
     .addCommand(connectCommand())
     .addCommand(sendCommand())
     .addCommand(benchCommand())
     .addCommand(checkCommand())
-    .addCommand(configCommand());
-  for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
+    .addCommand(configCommand())
+    .addCommand(contextCommand())
+    .addCommand(completionCommand())
+    .addCommand(helpCommand())
+    .addHelpText('after', topicList())
+    .hook('preAction', async (_program, command) => {
+      if (program.getOptionValue('color') === false) process.env.NO_COLOR = '1';
+      if (command.registeredArguments.some((argument) => argument.name() === 'address')) {
+        await (await import('./use-context.ts')).useContext(command);
+      }
+    });
+  for (const command of withCommandsBelow(program)) {
     command
       .exitOverride()
-      .configureOutput({ outputError: () => undefined })
-      .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 100, 100) });
+      .configureOutput({ outputError: () => undefined, writeOut: writeHelp })
+      .configureHelp({ helpWidth: Math.min(process.stdout.columns || 100, 100), showGlobalOptions: true });
   }
   return program;
 }

@@ -95,7 +95,8 @@ export function serveCommand(): Command {
       const { runServe } = await import('./serve.ts');
       await applyConfigOf(command);
       // As the command line, the environment and the file are then.
-      const reread = async () => settingsOf(await parseServe(process.argv.slice(3)));
+      const words = command.parent?.args.slice(1) ?? [];
+      const reread = async () => settingsOf(await parseServe(words));
       await runServe(settingsOf(command), reread);
     });
   addServerTlsFlags(command);

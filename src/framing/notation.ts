@@ -7,8 +7,22 @@ import { type LengthOptions, length } from './length.ts';
 import { lines } from './lines.ts';
 import { raw } from './raw.ts';
 
-/** What `--framing` takes, for help and errors. */
-export const framingForms = 'lines, delimiter:BYTES, length[:BYTES][,little][,offset=N][,adjust=N][,inclusive], raw';
+/** What `--framing` takes, each with what a message is then. */
+export const framingKinds: readonly (readonly [form: string, meaning: string])[] = [
+  ['lines', 'what stands before LF or CRLF; a lone CR is data'],
+  [
+    'delimiter:BYTES',
+    'what stands before these 1 to 64 bytes, written with \\0 \\n \\r \\t \\\\ and \\xHH where needed',
+  ],
+  [
+    'length[:BYTES][,little][,offset=N][,adjust=N][,inclusive]',
+    'as many bytes as the field before it says, which is 1, 2, 4 or 8 bytes wide (4 when left out)',
+  ],
+  ['raw', 'whatever one read of the socket gave; no boundaries are kept'],
+];
+
+/** The forms alone, for help and errors. */
+export const framingForms: string = framingKinds.map(([form]) => form).join(', ');
 
 /**
  * Reads the text form of a framing.

@@ -1,0 +1,62 @@
+/** Runs each command of the page about the shell, in their order and in one home. */
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { topicNames } from '../../src/cli/topic-names.ts';
+import { serve } from '../support/command.ts';
+import { temporaryFolder } from '../support/files.ts';
+import { shell } from '../support/shell.ts';
+
+const page = readFileSync(new URL('../../docs/shell.md', import.meta.url), 'utf8');
+
+/** Each with the output that stands below it. */
+const commands = [...page.matchAll(/```console\n(.*?)```/gs)].flatMap(([, block = '']) =>
+  block
+    .split(/^\$ /m)
+    .slice(1)
+    .map((part) => {
+      const [command = '', ...output] = part.split('\n');
+      return { command, output: output.join('\n') };
+    }),
+);
+
+test('every command of the page about the shell does what the page says', async () => {
+  expect(commands.length).toBeGreaterThan(15);
+  const home = temporaryFolder();
+  mkdirSync(join(home, '.config', 'fish', 'completions'), { recursive: true });
+  writeFileSync(join(home, 'ca.pem'), '');
+  const meter = await serve(['--framing', 'length:2']);
+  for (const { command, output } of commands) {
+    // The page of this project, which is not installed here; and the page's own port may be anybody's.
+    const line = command
+      .replace('man yodel', 'cat "$PAGE"')
+      .replace('@prod', '@prod --connect-timeout 1ms')
+      .replace('localhost 7001', meter.address);
+    const outcome = await shell(line, {
+      cwd: home,
+      env: {
+        HOME: home,
+        XDG_CONFIG_HOME: undefined,
+        PAGE: new URL('../../man/yodel.1', import.meta.url).pathname,
+      },
+    });
+    const said = `${outcome.stdout}${output.startsWith('yodel:') ? outcome.stderr : ''}`;
+    const expected = output.replaceAll('/home/me', home).replaceAll('tcp://localhost:7001', meter.address);
+    if (output !== '') expect({ command, said: bare(said) }).toEqual({ command, said: bare(expected) });
+    // There is no example.org on that port; what is mistyped on purpose is wrong usage.
+    const status = command.includes('@prod') ? expect.toBeOneOf([1, 4]) : output.startsWith('yodel:') ? 2 : 0;
+    expect({ command, status: outcome.status, stderr: outcome.stderr }).toMatchObject({ command, status });
+  }
+  for (const file of ['.bashrc', '.zshrc', '.config/fish/completions/yodel.fish', 'first.txt']) {
+    expect(statSync(join(home, file)).size, file).toBeGreaterThan(0);
+  }
+});
+
+/** Columns are as wide as what stands in them. */
+function bare(text: string): string {
+  return text.replaceAll(/ +/g, ' ');
+}
+
+test('the page names every topic of the help', () => {
+  for (const topic of topicNames) expect(page).toContain(topic);
+});
