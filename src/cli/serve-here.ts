@@ -1,14 +1,16 @@
 /** The server of one process, whether it serves alone or with others. */
 import { formatPeer, parseAddress } from '../address.ts';
+import { endGroups } from '../handlers/process-group.ts';
 import { type ServerLimits, serveLimits, serverOptions } from '../options.ts';
 import { type ReloadOptions, type ServeOptions, type Server, serve } from '../server/server.ts';
 import type { Subscriber } from '../telemetry/telemetry.ts';
 import type { ServerTls, Transport } from '../transport/transport.ts';
+import { errorText, isBehind } from './error-text.ts';
 import { exitStatus } from './fail.ts';
 import { tableValues } from './flags.ts';
-import { harmlessStack } from './harmless.ts';
-import { loadHandler } from './load-handler.ts';
+import { harmlessStack, harmlessText } from './harmless.ts';
 import type { ServeSettings } from './serve-command.ts';
+import { handlerFor } from './serve-handler.ts';
 import type { Outputs, Say } from './serve-outputs.ts';
 
 /** What is served, as plain data: a worker gets it from its parent. */
@@ -49,7 +51,7 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
   const { flags } = serving.settings;
   let brokenOff = 0;
   let failedLate = false;
-  const handler = await loadHandler(serving.settings.handler);
+  const handler = await handlerFor(serving.settings, say);
   const server = await serve({
     ...reloadableOf(serving),
     ...ways,
@@ -71,6 +73,7 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
   process.on('uncaughtException', failLate).on('unhandledRejection', failLate);
   const end = async () => {
     await server.closed;
+    await endGroups();
     await outputs.close(() => {
       if (brokenOff === 0) return;
       say(`${brokenOff} ${brokenOff === 1 ? 'connection was' : 'connections were'} broken off before all was answered`);
@@ -80,7 +83,7 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
   return {
     server,
     reload: async (fresh) => {
-      const options = { ...reloadableOf(fresh), handler: await loadHandler(fresh.settings.handler) };
+      const options = { ...reloadableOf(fresh), handler: await handlerFor(fresh.settings, say) };
       server.reload(fresh.tls ? { ...options, tls: fresh.tls } : options);
     },
     ended: end(),
@@ -123,6 +126,9 @@ function withFailures(log: Subscriber, say: Say, brokenOff: () => void): Subscri
     closed(session, error) {
       log.closed?.(session, error);
       if (error?.code === 'YODEL_SHUTDOWN_TIMEOUT') brokenOff();
+      if (error && isBehind(error)) {
+        say(`${formatPeer(session.peer)}#${session.id}: ${harmlessText(errorText(error))}`);
+      }
     },
   };
 }

@@ -14,6 +14,8 @@ export type Reread = () => Promise<ServeSettings>;
 export interface Reloading {
   readonly addresses: readonly Address[];
   readonly certificates: Certificates | undefined;
+  /** Other files of which a change is a reason to reload. */
+  readonly files: readonly string[];
   readonly reread: Reread;
   /** Goes on with these. @throws when it cannot; then all stays as it was */
   apply(settings: ServeSettings, tls: ServerTls | undefined): Promise<void>;
@@ -22,7 +24,7 @@ export interface Reloading {
 
 /** When it is told to, and when certificates have changed, goes on with the settings as they are now; wrong ones are told, and all stays. */
 export function reloadOnChange(reloading: Reloading): { reload(): void; close(): void } {
-  const { addresses, certificates, reread, apply, say } = reloading;
+  const { addresses, certificates, files, reread, apply, say } = reloading;
   const reload = async () => {
     notifySystemd('RELOADING=1', say);
     try {
@@ -41,5 +43,5 @@ export function reloadOnChange(reloading: Reloading): { reload(): void; close():
   const soon = () => {
     last = last.then(reload);
   };
-  return { reload: soon, ...watchFiles(certificates?.files ?? [], soon) };
+  return { reload: soon, ...watchFiles([...(certificates?.files ?? []), ...files], soon) };
 }

@@ -1,6 +1,7 @@
 /** Runs `yodel serve`: a server in this process, or several that share the work, until a signal ends it. */
 import type { ServerTls } from '../transport/transport.ts';
 import type { ServeSettings } from './serve-command.ts';
+import { watchedFiles } from './serve-handler.ts';
 import { type Serving, serveHere } from './serve-here.ts';
 import { logSettingsOf, openOutputs } from './serve-outputs.ts';
 import { type Reread, reloadOnChange } from './serve-reload.ts';
@@ -19,6 +20,7 @@ export async function runServe(settings: ServeSettings, reread: Reread): Promise
 async function serveAlone(settings: ServeSettings, reread: Reread): Promise<void> {
   const { flags } = settings;
   const listen = listenOf(settings);
+  const files = watchedFiles(settings);
   const certificates = await readServerTls(flags, listen);
   const metrics = flags.metrics === undefined ? undefined : await import('./serve-metrics.ts');
   const metricsAt = metrics?.metricsAddress(String(flags.metrics));
@@ -44,7 +46,7 @@ async function serveAlone(settings: ServeSettings, reread: Reread): Promise<void
   welcome(server.addresses, settings, certificates, say);
   warnOfDescriptors(server.maxConnections, flags, 1, say);
   const apply = (fresh: ServeSettings, tls: ServerTls | undefined) => here.reload({ ...serving, settings: fresh, tls });
-  const reloading = reloadOnChange({ addresses: listen, certificates, reread, apply, say });
+  const reloading = reloadOnChange({ addresses: listen, certificates, files, reread, apply, say });
   const signals = obeySignals({
     end: () => {
       notifySystemd('STOPPING=1', say);

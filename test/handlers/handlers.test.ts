@@ -30,7 +30,7 @@ describe('discard', () => {
 
 describe('the handlers that have a name', () => {
   it('are these', () => {
-    expect(Object.keys(handlersByName)).toEqual(['echo', 'discard']);
+    expect(Object.keys(handlersByName)).toEqual(['echo', 'discard', 'time', 'chargen']);
     expect(handlersByName.echo?.handler).toBe(echo);
     expect(handlersByName.discard?.handler).toBe(discard);
   });
