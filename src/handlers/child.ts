@@ -34,6 +34,7 @@ export class Child {
   /** How many pieces of output there were, and whether the last one is still being dealt with. */
   #pieces = 0;
   #isBusy = false;
+  #isFull = false;
   #ending: Promise<void> | undefined;
 
   constructor({ words: [file, ...args], env, graceMs, stderr }: ChildOptions) {
@@ -60,17 +61,19 @@ export class Child {
     if (child.stderr) eachLine(child.stderr, stderr);
   }
 
-  /** Bytes that wait for it to read them. */
-  get waiting(): number {
-    return this.#process?.stdin?.writableLength ?? 0;
+  /** Whether it has not taken all that it was given. Bun's stream tells only when it is full, and not how much it holds. */
+  get hasInput(): boolean {
+    return this.#isFull || (this.#process?.stdin?.writableLength ?? 0) > 0;
   }
 
   /** Gives it bytes. They must not change. The promise, if there is one, is for when it has read enough to be given more. */
   write(bytes: Uint8Array): Promise<void> | undefined {
     const stdin = this.#process?.stdin;
     if (!stdin?.writable || stdin.write(bytes)) return undefined;
+    this.#isFull = true;
     return new Promise((resolve) => {
       const done = () => {
+        this.#isFull = false;
         stdin.off('drain', done).off('close', done);
         resolve();
       };

@@ -190,7 +190,7 @@ class Conversation {
   /** Its time runs when there is something for it to do, and nothing is in its way. */
   #watch(): void {
     const { timeoutMs } = this.#settings;
-    const hasToDo = this.#inputEnded || this.#child.waiting > 0;
+    const hasToDo = this.#inputEnded || this.#child.hasInput;
     if (this.#timer || timeoutMs === 0 || !hasToDo || this.#peerIsBehind || this.#isOver) return;
     this.#timer = setTimeout(() => this.#fail(`did nothing for ${seconds(timeoutMs)}`), timeoutMs);
   }
