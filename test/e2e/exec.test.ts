@@ -140,7 +140,7 @@ test('who has left the group and holds the pipes does not hold the session', asy
 });
 
 test('a child that floods waits for its peer, others are served, and memory stays', async () => {
-  const server = await serve(['exec:yes', '--quiet']);
+  const server = await serve(['exec:yes', '--quiet', '--drain-timeout', 'off']);
   const flooded = await served(server);
   await flooded.sawBytes(1_000_000);
   flooded.socket.pause();
