@@ -1,4 +1,5 @@
 /** Sends a pattern without end, as the Character Generator protocol does (RFC 864): for measuring, and for clients that read. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Batch } from '../framing/message.ts';
 import type { HandlerObject, Session } from '../session/handler.ts';
 import { passedOn } from './frames.ts';
@@ -22,7 +23,12 @@ async function generate(session: Session): Promise<void> {
   await null;
   const round = roundOf(session);
   while (!session.ended) {
-    for (const part of round) if (!session.send(part)) await session.drained();
+    for (const part of round) {
+      if (session.send(part)) continue;
+      await session.drained();
+      // A peer that takes everything at once must not keep others from their turn.
+      await nextTurn();
+    }
   }
 }
 
