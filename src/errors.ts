@@ -14,7 +14,7 @@ export const errorCodes = {
     'A message cannot be sent in this framing: it contains the delimiter, or its length does not fit the length field.',
   YODEL_INVALID_OPTION: 'An option is unknown, or its value is not allowed.',
   YODEL_INVALID_ADDRESS: 'An address cannot be read.',
-  YODEL_INVALID_HANDLER: 'A handler is neither a function nor an object with open, message, batch or close.',
+  YODEL_INVALID_HANDLER: 'A handler is neither a function nor an object with open, message, batch, end or close.',
   YODEL_ADDRESS_IN_USE: 'Another program already listens at this address.',
   YODEL_ADDRESS_NOT_AVAILABLE: 'This machine does not have the address.',
   YODEL_PERMISSION_DENIED: 'The operating system does not allow this address to this user.',
@@ -50,6 +50,11 @@ export const errorCodes = {
   YODEL_PROCESS_LOST: 'In a load test of several processes, one of them ended in the middle.',
   YODEL_INVALID_TRANSCRIPT: 'A line of a transcript cannot be read, or cannot be played.',
   YODEL_UNEXPECTED_MESSAGE: 'A message is not what the transcript expects.',
+  YODEL_UPSTREAM_FAILED:
+    'The server behind the handler `proxy` cannot be reached, broke off, or sent what cannot be passed on; `cause` says why.',
+  YODEL_COMMAND_FAILED:
+    'The command of the handler `exec` cannot be started, took too long, printed too much, or was ended by a signal.',
+  YODEL_FAULT: 'The connection was reset because it was asked for (`--reset`).',
   YODEL_HANDLER_FAILED: 'The handler threw; `cause` is what it threw.',
 } as const;
 

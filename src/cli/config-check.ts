@@ -1,7 +1,7 @@
 /** `yodel config check`: all that `yodel serve` does before it listens. Loaded only when it runs. */
 import { checkSettings } from './serve-check.ts';
 import type { ServeSettings } from './serve-command.ts';
-import { loadHandlerOf } from './serve-here.ts';
+import { handlerFor } from './serve-handler.ts';
 import { readServerTls } from './serve-tls.ts';
 import { listenOf } from './serve-welcome.ts';
 
@@ -10,5 +10,5 @@ export async function checkServe(settings: ServeSettings): Promise<void> {
   const addresses = listenOf(settings);
   const certificates = await readServerTls(settings.flags, addresses);
   await checkSettings(settings, addresses, certificates?.tls);
-  await loadHandlerOf(settings, () => undefined);
+  await handlerFor(settings, () => undefined);
 }

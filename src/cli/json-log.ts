@@ -9,6 +9,7 @@ import { formatPeer } from '../address.ts';
 import type { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
 import type { SessionView, Subscriber } from '../telemetry/telemetry.ts';
+import { errorText } from './error-text.ts';
 import { harmlessJson, thrownText } from './harmless.ts';
 import type { LogOptions } from './session-log.ts';
 
@@ -52,8 +53,8 @@ function nameOf({ id, peer }: SessionView): { session: number; peer: string } {
   return { session: id, peer: formatPeer(peer) };
 }
 
-function errorFields({ code, message }: YodelError): { code: string; error: string } {
-  return { code, error: message };
+function errorFields(error: YodelError): { code: string; error: string } {
+  return { code: error.code, error: errorText(error) };
 }
 
 /** What passed in a session, and how long it took. */

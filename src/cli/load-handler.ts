@@ -69,6 +69,11 @@ async function loadFile(nameOrPath: string): Promise<HandlerObject> {
   }
 }
 
+/** The file that would be loaded; undefined for a handler that is none. */
+export function handlerPath(nameOrPath: string): string | undefined {
+  return handlersByName[nameOrPath] || /^(exec|proxy):/.test(nameOrPath) ? undefined : resolve(nameOrPath);
+}
+
 function isEmptyObject(value: unknown): boolean {
   return (
     typeof value === 'object' &&
@@ -120,6 +125,6 @@ function notFound(nameOrPath: string): string {
   const nearest = nearestWord(nameOrPath, names);
   const hint = nearest
     ? `did you mean "${nearest}"?`
-    : `there are ${names.join(' and ')}, or name a file such as ./handler.ts`;
+    : `there are ${names.join(', ')}, exec:COMMAND and proxy:ADDRESS, or name a file such as ./handler.ts`;
   return `there is no handler "${nameOrPath}"; ${hint}`;
 }

@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { framingForms } from '../framing/notation.ts';
 import { serverOptions, sessionOptions } from '../options.ts';
 import { addTable, envName, oneMore } from './flags.ts';
+import { addHandlerFlags, withSeed } from './handler-flags.ts';
 import { addServerTlsFlags } from './tls-flags.ts';
 
 const examples = `Examples:
@@ -15,6 +16,9 @@ const examples = `Examples:
   yodel serve --listen tls://:0 --tls-self-signed  encrypted, with a certificate for a try
   yodel serve --listen :7878 --listen ws://:8080   for browsers too
   yodel serve ./handler.ts --workers auto          a process for each processor core
+  yodel serve ./handler.ts --watch                 loaded again whenever you save it
+  yodel serve exec:'sed -u s/a/b/'                 a program answers
+  yodel serve proxy:127.0.0.1:6379 --delay 50ms    another server answers, but later
 `;
 
 /** What `yodel serve` was asked for. */
@@ -34,7 +38,7 @@ export function serveCommand(): Command {
     )
     .argument(
       '[handler]',
-      'echo, discard, a TypeScript or JavaScript file that default-exports a handler, or a transcript (default: echo)',
+      'echo, discard, time, chargen, exec:COMMAND, proxy:ADDRESS, a TypeScript or JavaScript file that default-exports a handler, or a transcript (default: echo)',
     )
     .addHelpText('before', examples)
     .helpOption('-h, --help', 'show this help')
@@ -99,6 +103,7 @@ export function serveCommand(): Command {
       const reread = async () => settingsOf(await parseServe(words));
       await runServe(settingsOf(command), reread);
     });
+  addHandlerFlags(command);
   addServerTlsFlags(command);
   addAdmissionFlags(command);
   addTable(command, 'Limits of a connection:', sessionOptions);
@@ -163,7 +168,7 @@ async function applyConfigOf(command: Command): Promise<void> {
 
 /** What a parsed command asks for. */
 export function settingsOf(command: Command): ServeSettings {
-  const flags: Record<string, unknown> = command.opts();
+  const flags = withSeed(command.opts());
   const listen = flags.listen as string[] | undefined;
   const fromEnv = command.getOptionValueSource('listen') === 'env';
   return {

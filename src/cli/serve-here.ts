@@ -1,16 +1,17 @@
 /** The server of one process, whether it serves alone or with others. */
 import { formatPeer, parseAddress } from '../address.ts';
 import { parseFraming } from '../framing/notation.ts';
+import { endGroups } from '../handlers/process-group.ts';
 import { type ServerLimits, serveLimits, serverOptions } from '../options.ts';
 import { type ReloadOptions, type ServeOptions, type Server, serve } from '../server/server.ts';
-import type { HandlerObject } from '../session/handler.ts';
 import { allOf, type Subscriber } from '../telemetry/telemetry.ts';
 import type { ServerTls, Transport } from '../transport/transport.ts';
-import { exitStatus, UsageError } from './fail.ts';
+import { errorText, isBehind } from './error-text.ts';
+import { exitStatus } from './fail.ts';
 import { tableValues } from './flags.ts';
-import { harmlessStack } from './harmless.ts';
-import { loadHandler } from './load-handler.ts';
+import { harmlessStack, harmlessText } from './harmless.ts';
 import type { ServeSettings } from './serve-command.ts';
+import { handlerFor } from './serve-handler.ts';
 import type { Outputs, Say } from './serve-outputs.ts';
 
 /** What is served, as plain data: a worker gets it from its parent. */
@@ -54,7 +55,7 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
   const { flags } = serving.settings;
   let brokenOff = 0;
   let failedLate = false;
-  const { handler, framing } = await loadHandlerOf(serving.settings, say);
+  const { handler, framing } = await handlerFor(serving.settings, say);
   const recorders = flags.record === undefined ? [] : [await recorderOf(String(flags.record), framing, worker, say)];
   const server = await serve({
     ...reloadableOf(serving),
@@ -77,6 +78,7 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
   process.on('uncaughtException', failLate).on('unhandledRejection', failLate);
   const end = async () => {
     await server.closed;
+    await endGroups();
     await outputs.close(() => {
       if (brokenOff === 0) return;
       say(`${brokenOff} ${brokenOff === 1 ? 'connection was' : 'connections were'} broken off before all was answered`);
@@ -86,25 +88,12 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
   return {
     server,
     reload: async (fresh) => {
-      const { handler } = await loadHandlerOf(fresh.settings, say);
+      const { handler } = await handlerFor(fresh.settings, say);
       const options = { ...reloadableOf(fresh), handler };
       server.reload(fresh.tls ? { ...options, tls: fresh.tls } : options);
     },
     ended: end(),
   };
-}
-
-/** The handler, and the framing: what the flag says, else what the handler is made for, else lines. @throws UsageError */
-export async function loadHandlerOf(
-  { handler: name, flags }: ServeSettings,
-  say: Say,
-): Promise<{ readonly handler: HandlerObject; readonly framing: string }> {
-  const { handler, framing } = await loadHandler(name, { lenient: flags.lenient === true, say });
-  const given = flags.framing as string | undefined;
-  if (given !== undefined && framing !== undefined && given !== framing) {
-    throw new UsageError(`${name} is made for the framing ${framing}, not for ${given}; leave --framing out`);
-  }
-  return { handler, framing: given ?? framing ?? 'lines' };
 }
 
 /** @throws UsageError when the folder cannot be written */
@@ -148,6 +137,9 @@ function withFailures(log: Subscriber, say: Say, brokenOff: () => void): Subscri
     closed(session, error) {
       log.closed?.(session, error);
       if (error?.code === 'YODEL_SHUTDOWN_TIMEOUT') brokenOff();
+      if (error && isBehind(error)) {
+        say(`${formatPeer(session.peer)}#${session.id}: ${harmlessText(errorText(error))}`);
+      }
     },
   };
 }

@@ -3,6 +3,7 @@ import type { Address } from '../address.ts';
 import { serveLimits } from '../options.ts';
 import type { ServerTls } from '../transport/transport.ts';
 import { flagKey } from './flags.ts';
+import { handlerFlags } from './handler-flags.ts';
 import { harmlessText } from './harmless.ts';
 import { checkSettings } from './serve-check.ts';
 import type { ServeSettings } from './serve-command.ts';
@@ -19,6 +20,8 @@ export interface Reloading {
   readonly settings: ServeSettings;
   readonly addresses: readonly Address[];
   readonly certificates: Certificates | undefined;
+  /** Other files of which a change is a reason to reload. */
+  readonly files: readonly string[];
   readonly reread: Reread;
   /** Goes on with these. @throws when it cannot; then all stays as it was */
   apply(settings: ServeSettings, tls: ServerTls | undefined): Promise<void>;
@@ -30,7 +33,7 @@ const applyWithinMs = 60_000;
 
 /** When it is told to, and when certificates have changed, goes on with the settings as they are now; wrong ones are told, and all stays. */
 export function reloadOnChange(reloading: Reloading): { reload(): void; close(): void } {
-  const { settings: initial, addresses, certificates, reread, apply, say } = reloading;
+  const { settings: initial, addresses, certificates, files, reread, apply, say } = reloading;
   const reload = async () => {
     notifySystemd('RELOADING=1', say);
     try {
@@ -53,7 +56,7 @@ export function reloadOnChange(reloading: Reloading): { reload(): void; close():
   const soon = () => {
     last = last.then(reload);
   };
-  return { reload: soon, ...watchFiles(certificates?.files ?? [], soon) };
+  return { reload: soon, ...watchFiles([...(certificates?.files ?? []), ...files], soon) };
 }
 
 /** Of TLS, what stays as it was: the protocols, and whether clients are asked for a certificate. */
@@ -76,7 +79,8 @@ const fixedLimits: ReadonlySet<string> = new Set(['backlog', 'handshakeTimeout']
 /** The flags that a reload follows: limits, who may connect, and (by their content) certificates. */
 const followed: ReadonlySet<string> = new Set([
   ...Object.entries(serveLimits).flatMap(([name, spec]) => (fixedLimits.has(name) ? [] : [flagKey(name, spec)])),
-  ...['allow', 'deny', 'handler', 'config', 'cert', 'key', 'sni', 'sslCert', 'sslKey'],
+  ...['allow', 'deny', 'handler', 'lenient', 'config', 'cert', 'key', 'sni', 'sslCert', 'sslKey'],
+  ...handlerFlags,
 ]);
 
 /** Whether a reload follows a setting; of client authorities only the content. */

@@ -2,6 +2,7 @@
 import { isatty } from 'node:tty';
 import { type Address, defaultAddress, isLoopback, parseAddress } from '../address.ts';
 import { serveLimits } from '../options.ts';
+import { chosenSeed } from './handler-flags.ts';
 import type { ServeSettings } from './serve-command.ts';
 import type { Say } from './serve-outputs.ts';
 import type { Certificates } from './serve-tls.ts';
@@ -23,6 +24,8 @@ export function welcome(
     const where = String(first) === String(defaultAddress) ? '' : ` ${first}`;
     say(`talk to it from another terminal: yodel connect${where}${netcatHint(first)}; Ctrl-C ends it`);
   }
+  const seed = chosenSeed(flags);
+  if (seed !== undefined) say(`faults by chance: --seed ${seed} makes the same ones again`);
   if (addresses.some(isPublic)) {
     say('everybody who reaches this machine can connect, and what they send is not encrypted');
   }

@@ -15,6 +15,7 @@ import { exitStatus } from './fail.ts';
 import { tableValues } from './flags.ts';
 import { checkSettings } from './serve-check.ts';
 import type { ServeSettings } from './serve-command.ts';
+import { watchedFiles } from './serve-handler.ts';
 import type { Serving } from './serve-here.ts';
 import { type LogSettings, logSettingsOf, type Outputs, openOutputs, type Say } from './serve-outputs.ts';
 import { type Reread, reloadedSettings, reloadOnChange } from './serve-reload.ts';
@@ -44,6 +45,7 @@ const graceMs = 5000;
 /** Serves until a signal ends it, then ends the process. */
 export async function serveWithWorkers(count: number, settings: ServeSettings, reread: Reread): Promise<void> {
   const wanted = listenOf(settings);
+  const files = watchedFiles(settings);
   const certificates = await readServerTls(settings.flags, wanted);
   await checkSettings(settings, wanted, certificates?.tls);
   const descriptors = passedDescriptors();
@@ -86,7 +88,7 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
     await workers.reload(workOf(fresh, tls));
     limits = limitsOf(fresh);
   };
-  const reloading = reloadOnChange({ settings, addresses: wanted, certificates, reread, apply, say });
+  const reloading = reloadOnChange({ settings, addresses: wanted, certificates, files, reread, apply, say });
   const end = async () => {
     ending = true;
     notifySystemd('STOPPING=1', say);

@@ -2,6 +2,7 @@
 import type { ServerTls } from '../transport/transport.ts';
 import { checkSettings } from './serve-check.ts';
 import type { ServeSettings } from './serve-command.ts';
+import { watchedFiles } from './serve-handler.ts';
 import { type Serving, serveHere } from './serve-here.ts';
 import { logSettingsOf, openOutputs } from './serve-outputs.ts';
 import { type Reread, reloadOnChange } from './serve-reload.ts';
@@ -20,6 +21,7 @@ export async function runServe(settings: ServeSettings, reread: Reread): Promise
 async function serveAlone(settings: ServeSettings, reread: Reread): Promise<void> {
   const { flags } = settings;
   const listen = listenOf(settings);
+  const files = watchedFiles(settings);
   const certificates = await readServerTls(flags, listen);
   await checkSettings(settings, listen, certificates?.tls);
   const metrics = flags.metrics === undefined ? undefined : await import('./serve-metrics.ts');
@@ -46,7 +48,7 @@ async function serveAlone(settings: ServeSettings, reread: Reread): Promise<void
   welcome(server.addresses, settings, certificates, say);
   warnOfDescriptors(server.maxConnections, flags, 1, say);
   const apply = (fresh: ServeSettings, tls: ServerTls | undefined) => here.reload({ ...serving, settings: fresh, tls });
-  const reloading = reloadOnChange({ settings, addresses: listen, certificates, reread, apply, say });
+  const reloading = reloadOnChange({ settings, addresses: listen, certificates, files, reread, apply, say });
   const signals = obeySignals({
     end: () => {
       notifySystemd('STOPPING=1', say);

@@ -3,6 +3,7 @@ import { formatPeer } from '../address.ts';
 import type { Message } from '../framing/message.ts';
 import { formatSeconds } from '../load/figures.ts';
 import type { EndedBy, SessionView, Subscriber } from '../telemetry/telemetry.ts';
+import { errorText } from './error-text.ts';
 import { harmlessBytes, harmlessText } from './harmless.ts';
 import type { LogOptions } from './session-log.ts';
 
@@ -28,7 +29,7 @@ export function textLog({ messages, paint, worker, write }: LogOptions): Subscri
     discarded: (session, error) => line(peerOf(session), warning(`discarded: ${error.message}`)),
     closed: (session, error) => {
       const served = servedText(session);
-      if (error) line(peerOf(session), warning(`${served}: ${error.message}`));
+      if (error) line(peerOf(session), warning(`${served}: ${errorText(error)}`));
       else line(peerOf(session), `${served}: ${endings[session.endedBy]}`);
     },
   };

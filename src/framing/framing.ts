@@ -90,13 +90,22 @@ export interface Framing {
  * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`
  * @throws TypeError when it is neither text nor bytes
  */
-export function encode(framing: Framing, message: string | Uint8Array, shape?: Uint8Array): Uint8Array {
+export function encode(framing: Framing, message: string | Uint8Array): Uint8Array {
+  return encodeLike(framing.encoder, message, undefined);
+}
+
+/**
+ * @internal The same, with the frame in a shape as `shapeOf` tells it.
+ *
+ * @throws as {@link encode}
+ */
+export function encodeLike(encoder: Encoder, message: string | Uint8Array, shape: Uint8Array | undefined): Uint8Array {
   checkMessage(message);
-  const { headerSize, trailerSize } = framing.encoder;
+  const { headerSize, trailerSize } = encoder;
   const bytes = typeof message === 'string' ? Buffer.from(message) : message;
   const target = Buffer.allocUnsafe(headerSize + bytes.length + trailerSize);
   target.set(bytes, headerSize);
-  return target.subarray(0, framing.encoder.seal(target, 0, headerSize + bytes.length, shape));
+  return target.subarray(0, encoder.seal(target, 0, headerSize + bytes.length, shape));
 }
 
 /** @internal Refuses what is neither text nor bytes: a program without types may have passed anything. */

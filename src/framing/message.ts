@@ -67,7 +67,7 @@ export class Message {
     return this.text;
   }
 
-  /** @internal The same message, in bytes that nobody lends out again: for what is sent when the handler has returned. */
+  /** The same message, in bytes that nobody lends out again: to keep a message of a batch for longer than its call. */
   kept(): Message {
     return this.#frames.areLent ? this.#frames.copy(this.#frameStart, this.#frameEnd) : this;
   }
@@ -273,6 +273,13 @@ export class Batch implements Iterable<Message> {
     this.#frames = undefined;
     if (this.#body) this.#body = Buffer.from(this.#body);
     if (this.#body) this.#given?.moveTo(this.#body);
+  }
+
+  /** @internal The same messages in bytes of their own. */
+  copied(): Batch {
+    this.#cutTaken();
+    const [joined, body] = [this.#joined, this.#body].map((bytes) => bytes && Buffer.from(bytes));
+    return new Batch(this.#reader, joined, body, this.#count);
   }
 
   /** @internal Gives the frames to an output that copies nothing. */

@@ -1,6 +1,7 @@
 /** What a server does with messages. */
 import type { Address } from '../address.ts';
 import { YodelError } from '../errors.ts';
+import type { Framing } from '../framing/framing.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import type { SessionView } from '../telemetry/telemetry.ts';
 import type { Security } from '../transport/transport.ts';
@@ -19,6 +20,13 @@ export interface Session extends SessionView {
   readonly local: Address;
   /** What was agreed on when the connection is encrypted, the client's certificate included; else undefined. */
   readonly security: Security | undefined;
+  /** The framing that the server was given: for handlers that pass messages on to something else, or take some from it. */
+  readonly framing: Framing;
+  /**
+   * Whether the connection keeps messages apart by itself (WebSocket): then their frames are not of {@link framing}, and
+   * mean nothing elsewhere.
+   */
+  readonly carriesMessages: boolean;
   /** A place for what the handler wants to remember about this session. Empty at first. */
   readonly data: Record<string, unknown>;
   /** Aborted when the session is over: for handlers that wait for something. */
@@ -26,19 +34,48 @@ export interface Session extends SessionView {
   /** True once nothing can be sent any more. */
   readonly ended: boolean;
   /**
-   * Sends a message, also when none was received. It leaves with the replies of the current batch, or at the end of
-   * the current turn of the event loop.
+   * Sends a message, also when none was received; or all messages of a batch. It leaves with the replies of the current
+   * batch, or at the end of the current turn of the event loop. The frames of a message and a batch are sent as they
+   * came; they may come from another connection of the same framing.
    *
+   * @param to the message that it answers: text and bytes end as that one did
    * @returns false when the peer is behind by more than highWaterMark (wait for {@link drained}), or the session has ended
    * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`
    */
-  send(message: string | Uint8Array | Message): boolean;
+  send(message: string | Uint8Array | Message | Batch, to?: Message): boolean;
+  /**
+   * Puts bytes on the wire as they are. It is for frames that are cut or wrong on purpose: whoever reads them must find
+   * their ends. A WebSocket takes only whole frames, as {@link encode} makes them.
+   *
+   * @param messages how many messages end in these bytes, for the counters. Default 0
+   * @returns as {@link send}
+   */
+  write(bytes: Uint8Array, messages?: number): boolean;
+  /**
+   * The frame in which {@link send} would send the message.
+   *
+   * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`
+   */
+  encode(message: string | Uint8Array | Message, to?: Message): Uint8Array;
   /** Resolves when the peer has caught up, or the session has ended. */
   drained(): Promise<void>;
-  /** Ends the session: what was sent still arrives, messages not yet handled are dropped. */
-  close(): void;
-  /** Breaks the session off at once; what is unsent is lost. */
-  abort(): void;
+  /**
+   * Sends no more (FIN, after all that was sent). Messages are still taken and handled, until the peer ends as well.
+   * {@link ended} is true from now on.
+   */
+  end(): void;
+  /**
+   * Ends the session: what was sent still arrives, messages not yet handled are dropped.
+   *
+   * @param error why, when something is wrong: the peer is told its text in a last reply, `error: …`, and the log has it
+   */
+  close(error?: YodelError): void;
+  /**
+   * Breaks the session off at once; what is unsent is lost.
+   *
+   * @param error why, for the log
+   */
+  abort(error?: YodelError): void;
 }
 
 /**
@@ -63,6 +100,13 @@ export interface HandlerObject {
    * See {@link Batch.slices}.
    */
   batch?(batch: Batch, session: Session): Reply | Promise<Reply>;
+  /**
+   * Called once when no more messages will come and all have been handled: the peer has ended its side, the server
+   * shuts down, or maxMessages was reached (`session.endedBy` says which). The connection is open. The return value is
+   * sent; a promise is awaited, and meanwhile more can be sent; then the session ends. It is not called when something
+   * went wrong, nor after `session.close()` and `abort()`.
+   */
+  end?(session: Session): Reply | Promise<Reply>;
   /**
    * Called once when the session is over, after `open`; the connection is closed and nothing can be sent. `error` says
    * why, unless both sides wished it. Nothing waits for a promise, but its failure is reported.
@@ -91,6 +135,6 @@ export function resolveHandler(handler: unknown): HandlerObject {
   return handler as HandlerObject;
 }
 
-const callbackNames = ['open', 'message', 'batch', 'close'];
+const callbackNames = ['open', 'message', 'batch', 'end', 'close'];
 const rightForm =
-  'A handler is a function (message, session) => reply, or an object with open, message or batch, and close';
+  'A handler is a function (message, session) => reply, or an object with open, message or batch, end, and close';

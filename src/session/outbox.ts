@@ -1,5 +1,5 @@
 /** What a session has to send: gathered, written in one go, held back while its peer does not take it. */
-import type { Encoder } from '../framing/framing.ts';
+import { asBuffer, type Encoder, encodeLike } from '../framing/framing.ts';
 import { Batch, Message } from '../framing/message.ts';
 import type { Counters } from '../telemetry/telemetry.ts';
 import type { Connection } from '../transport/transport.ts';
@@ -116,6 +116,23 @@ export class Outbox {
     if (message instanceof Message) this.#output.appendFrame(message);
     else this.#output.appendMessage(this.#encoder, message, shape ?? this.#shape);
     this.#messages++;
+  }
+
+  /** Appends bytes as they are, in which so many messages end. They must not change. */
+  appendBytes(bytes: Uint8Array, messages: number): void {
+    this.#output.append(asBuffer(bytes), 0, bytes.length);
+    this.#messages += messages;
+  }
+
+  /** The frame that {@link append} would append. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
+  frameOf(message: string | Uint8Array | Message, to: Message | undefined): Uint8Array {
+    if (message instanceof Message) return message.kept().frame;
+    return encodeLike(this.#encoder, message, this.shapeOf(to) ?? this.#shape);
+  }
+
+  /** What a reply takes over from the message that it answers. */
+  shapeOf(to: Message | undefined): Uint8Array | undefined {
+    return to && this.#encoder.shapeOf(to);
   }
 
   /** Writes what is gathered. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` when a reply is found to be no message */

@@ -4,9 +4,11 @@
  * | State     | Input                | Output                    | Goes on to                                               |
  * |-----------|----------------------|---------------------------|----------------------------------------------------------|
  * | open      | decoded and queued   | replies                   | finishing: the peer ended, drain or close(); ending: a fault |
- * | finishing | discarded            | replies to what is queued | ending: when all of them are written                     |
+ * | finishing | discarded            | replies to what is queued | ending: when they are written, and the handler's `end` is done |
  * | ending    | discarded            | what is unsent, then FIN  | closed: both ended, or lingerTimeout, or drainTimeout    |
  * | closed    | none                 | none                      |                                                          |
+ *
+ * A handler may end the output before (`end()`): then open and finishing go on without replies.
  *
  * One chunk in, one batch through, one write out: `onData` decodes into the intake, `#run` handles, `#settle` writes the
  * outbox and decides whether to read on. All of it happens within the one call, unless a handler is asynchronous, a pace or a slow peer makes
@@ -15,7 +17,7 @@
 import type { Address } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
 import type { Encoding, Framing } from '../framing/framing.ts';
-import { type Batch, Message } from '../framing/message.ts';
+import { Batch, Message } from '../framing/message.ts';
 import type { SessionLimits } from '../options.ts';
 import type { EndedBy, Telemetry } from '../telemetry/telemetry.ts';
 import type { Connection, Receiver, Security } from '../transport/transport.ts';
@@ -83,6 +85,12 @@ export class ServerSession implements Session, Receiver, Holder {
   /** All sessions together hold too much, and this one is among the greedy: its peer is not read. */
   #restrained = false;
   #turnDue = false;
+  /** The handler sends no more: false, or whether the FIN is still to come, or sent. */
+  #outputEnd: false | 'due' | 'sent' = false;
+  /** The handler was told that no more messages will come. */
+  #inputEndTold = false;
+  /** Both sides had ended while messages still waited for the handler. */
+  #isGone = false;
   /** While draining: bytes read since, and how long it may go on. -1 when not. */
   #drainRead = -1;
   #drainUntil = 0;
@@ -183,38 +191,74 @@ export class ServerSession implements Session, Receiver, Holder {
     return this.#aborter.signal;
   }
 
+  get framing(): Framing {
+    return this.#settings.framing;
+  }
+
+  get carriesMessages(): boolean {
+    return this.#connection.framing !== undefined;
+  }
+
   get ended(): boolean {
+    return this.#isOver || this.#outputEnd !== false;
+  }
+
+  /** Nothing is handled any more. */
+  get #isOver(): boolean {
     return this.#state === 'ending' || this.#state === 'closed';
   }
 
-  send(message: string | Uint8Array | Message): boolean {
+  send(message: string | Uint8Array | Message | Batch, to?: Message): boolean {
     if (this.ended) return false;
     // It leaves with the next turn: by then another session's batch may be gone.
-    this.#outbox.append(message instanceof Message ? message.kept() : message);
+    if (message instanceof Batch) this.#outbox.reply(message.copied(), undefined);
+    else this.#outbox.append(message instanceof Message ? message.kept() : message, this.#outbox.shapeOf(to));
     this.#turnSoon();
     return !this.#outbox.isBehind;
+  }
+
+  write(bytes: Uint8Array, messages = 0): boolean {
+    if (this.ended) return false;
+    this.#outbox.appendBytes(Buffer.from(bytes), messages);
+    this.#turnSoon();
+    return !this.#outbox.isBehind;
+  }
+
+  encode(message: string | Uint8Array | Message, to?: Message): Uint8Array {
+    return this.#outbox.frameOf(message, to);
   }
 
   drained(): Promise<void> {
     return this.ended ? Promise.resolve() : this.#outbox.caughtUp();
   }
 
-  close(): void {
+  end(): void {
     if (this.ended) return;
-    this.#endedBy ??= 'handler';
-    this.#dropInput();
-    this.#state = 'finishing';
+    this.#outputEnd = 'due';
     this.#turnSoon();
   }
 
-  abort(): void {
+  close(error?: YodelError): void {
+    if (this.#isOver) return;
+    this.#endedBy ??= 'handler';
+    if (error) this.#fail(error);
+    else {
+      this.#dropInput();
+      this.#state = 'finishing';
+    }
+    this.#turnSoon();
+  }
+
+  abort(error?: YodelError): void {
     if (this.#state === 'closed') return;
     this.#endedBy ??= 'handler';
+    if (error) this.#error ??= error;
     this.#state = 'ending';
     this.#dropInput();
     this.#outbox.clear();
     this.#connection.abort();
     this.#hold(0);
+    if (this.#isGone) this.#close(undefined);
   }
 
   /** Takes no new input beyond what has arrived by now, answers all of it, and ends. Reads for `withinMs` at the most. */
@@ -293,6 +337,13 @@ export class ServerSession implements Session, Receiver, Holder {
 
   /** @internal */
   onClose(cause?: Error): void {
+    const hasMore = this.#waiting || this.#current !== undefined || !this.#intake.isEmpty;
+    // Both sides have ended in order, but the peer has sent messages before: they are still handled.
+    if (!cause && this.#outputEnd !== false && this.#state === 'finishing' && hasMore) this.#isGone = true;
+    else this.#close(cause);
+  }
+
+  #close(cause: Error | undefined): void {
     const { telemetry } = this.#settings;
     if (cause && !this.#isDone) this.#error ??= this.#brokenBy(cause);
     this.#state = 'closed';
@@ -313,7 +364,7 @@ export class ServerSession implements Session, Receiver, Holder {
     try {
       const greeting = handler.open?.(this);
       if (isPromise(greeting)) this.#await(greeting, 0);
-      else if (!this.ended) this.#outbox.reply(greeting, undefined);
+      else this.#reply(greeting);
     } catch (thrown) {
       this.#handlerFailed(thrown);
     }
@@ -356,7 +407,7 @@ export class ServerSession implements Session, Receiver, Holder {
 
   /** Handles queued messages until none is left or something makes them wait. */
   #run(): void {
-    while (!this.#waiting && !this.#outbox.blocked && !this.ended) {
+    while (!this.#waiting && !this.#outbox.blocked && !this.#isOver) {
       if (this.#current) {
         const pending = this.#handleMessages();
         if (pending) this.#await(pending);
@@ -374,7 +425,29 @@ export class ServerSession implements Session, Receiver, Holder {
     const allHandled = this.#intake.isEmpty && !this.#current && !this.#waiting;
     if (this.#state !== 'finishing' || !allHandled) return;
     if (this.#lastFault) this.#fail(this.#lastFault);
-    else this.#end();
+    else if (!this.#tellInputEnd()) this.#end();
+  }
+
+  /** Tells the handler that no more messages will come, once. True when that takes time. */
+  #tellInputEnd(): boolean {
+    const { handler } = this.#settings;
+    if (!handler.end || this.#inputEndTold || this.#endedBy === 'handler') return false;
+    this.#inputEndTold = true;
+    try {
+      const reply = handler.end(this);
+      if (!isPromise(reply)) this.#reply(reply);
+      else {
+        void this.#await(reply, 0);
+        return true;
+      }
+    } catch (thrown) {
+      this.#handlerFailed(thrown);
+    }
+    return false;
+  }
+
+  #reply(reply: Reply, to?: Message): void {
+    if (!this.ended) this.#outbox.reply(reply, to);
   }
 
   /** How many of so many messages the pace and maxMessages allow now; with none, arranges that it goes on later. */
@@ -422,7 +495,7 @@ export class ServerSession implements Session, Receiver, Holder {
         this.#await(reply, count);
       } else {
         if (timed) this.#tellHandled(count);
-        if (!this.ended) this.#outbox.reply(reply, undefined);
+        this.#reply(reply);
         this.#handled = batch;
       }
     } catch (thrown) {
@@ -448,7 +521,7 @@ export class ServerSession implements Session, Receiver, Holder {
           return reply;
         }
         if (telemetry.timed) this.#tellHandled(1);
-        if (!this.ended) outbox.reply(reply, message);
+        this.#reply(reply, message);
       } catch (thrown) {
         this.#handlerFailed(thrown);
       }
@@ -478,7 +551,7 @@ export class ServerSession implements Session, Receiver, Holder {
         // A greeting answers none.
         if (this.#settings.telemetry.timed && answered > 0) this.#tellHandled(answered);
         if (this.#state === 'closed') return;
-        if (!this.ended) this.#outbox.reply(reply, this.#asked);
+        this.#reply(reply, this.#asked);
       } catch (thrown) {
         if (this.#state === 'closed') return this.#failedAfterClose(thrown);
         this.#handlerFailed(thrown);
@@ -540,7 +613,7 @@ export class ServerSession implements Session, Receiver, Holder {
 
   /** Ends the session because of `error`, of which the peer is told in its own framing. */
   #fail(error: YodelError): void {
-    if (this.ended) return;
+    if (this.#isOver) return;
     this.#error ??= error;
     this.#dropInput();
     this.#tell(error);
@@ -548,7 +621,7 @@ export class ServerSession implements Session, Receiver, Holder {
   }
 
   #tell(error: YodelError): void {
-    tellError(error, (text) => this.#outbox.append(text));
+    if (!this.ended) tellError(error, (text) => this.#outbox.append(text));
   }
 
   /** Takes no more input. What is queued will still be answered. */
@@ -560,7 +633,8 @@ export class ServerSession implements Session, Receiver, Holder {
 
   /** Writes what is left, then FIN. */
   #end(): void {
-    if (this.ended) return;
+    if (this.#isOver) return;
+    if (this.#isGone) return this.#close(undefined);
     this.#state = 'ending';
     this.#dropInput();
     this.#flush();
@@ -613,6 +687,7 @@ export class ServerSession implements Session, Receiver, Holder {
   #settle(): void {
     if (this.#state === 'closed') return;
     const unsent = this.#flush();
+    if (this.#outputEnd === 'due') this.#sendEnd();
     const behind = this.#outbox.blocked || this.#intake.bytes > this.#settings.limits.highWaterMark;
     // Once no input is taken any more it is still read, and dropped: unread bytes would make the closing a reset.
     const pause = (behind || this.#restrained) && this.#state === 'open';
@@ -631,6 +706,12 @@ export class ServerSession implements Session, Receiver, Holder {
     if (bytes === before) return;
     this.held = bytes;
     this.#settings.ceiling.changed(this, before);
+  }
+
+  #sendEnd(): void {
+    this.#outputEnd = 'sent';
+    this.#connection.end();
+    this.#outbox.letWaitersOn();
   }
 
   #readOn(): void {

@@ -1,5 +1,5 @@
 /** How messages of a transcript become frames, and frames become lines of one. */
-import { encode, type Framing } from '../framing/framing.ts';
+import { encode, encodeLike, type Framing } from '../framing/framing.ts';
 import type { Message } from '../framing/message.ts';
 import type { Ending } from './transcript.ts';
 
@@ -14,7 +14,7 @@ export const longestMessage = 67_108_864;
 /** @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
 export function frameOf(framing: Framing, bytes: Uint8Array, ending: Ending): Uint8Array {
   if (framing.name !== 'lines') return encode(framing, bytes);
-  return ending === 'none' ? bytes : encode(framing, bytes, shapes[ending]);
+  return ending === 'none' ? bytes : encodeLike(framing.encoder, bytes, shapes[ending]);
 }
 
 /** How a message's frame ended; undefined where the framing has no such thing. */

@@ -50,6 +50,10 @@ export function mockServer(transcript: Transcript, options: MockOptions = {}): H
       const found = plays.get(session);
       await found?.play.heard(found.part, message, session);
     },
+    end(session) {
+      const found = plays.get(session);
+      return found?.play.ended(found.part);
+    },
     close(session) {
       const found = plays.get(session);
       found?.play.left(found.part);
@@ -87,6 +91,8 @@ class Play {
   readonly #options: MockOptions;
   readonly #captures: Captures = new Map();
   readonly #sessions = new Map<string, Session>();
+  /** Clients that say no more. */
+  readonly #ended = new Set<string>();
   /** Clients that have been here. */
   readonly #gone = new Set<string>();
   /** What was said before its turn. */
@@ -123,6 +129,16 @@ class Play {
     });
   }
 
+  /** The client has ended its side. Resolves when all that follows has been done: until then its session stays open. */
+  ended(part: string): Promise<void> {
+    this.#ended.add(part);
+    return new Promise((done) => {
+      this.#met.push(done);
+      if (this.#options.lenient) this.#rest();
+      else this.#goOn();
+    });
+  }
+
   /** Its part is over; the others go on without it. */
   left(part: string): void {
     this.#sessions.delete(part);
@@ -144,8 +160,9 @@ class Play {
       const step = steps[this.#at] as Step;
       const isOver = 'client' in step && this.#gone.has(step.client);
       if ('client' in step && !isOver && !this.#sessions.has(step.client)) return;
-      // That a client ends is seen when it has gone.
-      if (!isOver && (step.kind === 'close' || step.kind === 'reset')) return;
+      if (!isOver && step.kind === 'close' && !this.#ended.has(step.client)) return;
+      // That a client breaks off is seen when it has gone.
+      if (!isOver && step.kind === 'reset') return;
       if (!isOver && step.kind === 'message' && step.side === '>') {
         const said = this.#early.get(step.client)?.shift();
         if (!said) return;

@@ -170,7 +170,16 @@ class BunConnection implements Connection {
   }
 
   #hand(bytes: Uint8Array): number {
-    return Math.max(0, this.#socket.write(bytes));
+    const taken = this.#socket.write(bytes);
+    if (taken < 0) this.#broken();
+    return Math.max(0, taken);
+  }
+
+  /** A write has met a reset. Bun would tell of it only when the socket is read, and it may be paused. */
+  #broken(): void {
+    if (this.#closed) return;
+    this.closed(brokenConnection());
+    this.#socket.terminate();
   }
 
   #endWhenSent(): void {

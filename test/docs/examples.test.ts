@@ -11,6 +11,8 @@ const programs: Record<string, RegExp> = {
   'library.ts': /^\[ ["']you said one["'], ["']you said two["'] \]\n$/,
   'binary.ts': /03 02 01/,
   'reconnect.ts': /^reconnecting\nYODEL_NOT_CONNECTED\nopen\nhello again\nending\nclosed\n$/,
+  'observe.ts': /^1 > hello\n1 < HELLO\n$/,
+  'faults.ts': /^one\ntwo\nthree\nfive\n$/,
   'news.ts': /^first\nyou are 1\nlast\n$/,
   'check.ts': /^hello yourself, Ada\nline 2: another message\n$/,
   'watch.ts': /^1 received\nerror: message 2 is longer than the limit of 5 bytes\n1 YODEL_MESSAGE_TOO_LONG\n/,

@@ -1,9 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { length } from '../../src/framing/length.ts';
+import { chargen } from '../../src/handlers/chargen.ts';
 import { discard } from '../../src/handlers/discard.ts';
 import { echo } from '../../src/handlers/echo.ts';
 import { handlersByName } from '../../src/handlers/handlers.ts';
+import { time } from '../../src/handlers/time.ts';
 import { resolveHandler } from '../../src/session/handler.ts';
 import { converse } from '../session/scene.ts';
+import { settled } from '../support/fake-clock.ts';
 
 describe('echo', () => {
   it('sends every message back', async () => {
@@ -28,9 +32,45 @@ describe('discard', () => {
   });
 });
 
+describe('time', () => {
+  it('tells the time without being asked, and ends (RFC 867)', async () => {
+    const before = Date.now();
+    const { peer } = await converse({ handler: time });
+    expect(peer.text).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\n$/);
+    expect(Date.parse(peer.text.trim())).toBeGreaterThanOrEqual(before);
+    expect(peer.ended).toBe(true);
+    expect(await peer.ends()).toBe('');
+  });
+});
+
+describe('chargen', () => {
+  it('sends the pattern of RFC 864 for as long as it is taken, and throws away what it gets', async () => {
+    const { peer, session } = await converse({ handler: chargen, network: { capacity: 10_000 } });
+    await peer.until(() => peer.size > 50_000);
+    const lines = peer.text.split('\r\n');
+    expect(lines[0]).toBe(' !"#$%&\'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefg');
+    expect(lines[1]).toBe('!"#$%&\'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefgh');
+    expect(lines[95]).toBe(lines[0]);
+    expect(lines.slice(0, 200).every((line) => /^[ -~]{72}$/.test(line))).toBe(true);
+    peer.connection.write(Buffer.from('quiet!\n'));
+    peer.connection.pause();
+    await settled();
+    const { bytesSent } = session;
+    await settled();
+    expect(session.bytesSent).toBe(bytesSent);
+    await peer.aborts();
+  });
+
+  it('sends messages where there are no lines', async () => {
+    const { peer } = await converse({ handler: chargen, framing: length({ bytes: 1 }), network: { capacity: 1000 } });
+    expect(peer.received.subarray(0, 75).toString()).toBe(`H${peer.received.toString('latin1', 1, 73)}H!`);
+    await peer.aborts();
+  });
+});
+
 describe('the handlers that have a name', () => {
   it('are these', () => {
-    expect(Object.keys(handlersByName)).toEqual(['echo', 'discard']);
+    expect(Object.keys(handlersByName)).toEqual(['echo', 'discard', 'time', 'chargen']);
     expect(handlersByName.echo?.handler).toBe(echo);
     expect(handlersByName.discard?.handler).toBe(discard);
   });

@@ -1,0 +1,11 @@
+// A server that loses every third reply or so, the same ones each time.
+import { connect, echo, serve, withFaults } from 'yodel';
+
+const server = await serve({ listen: 0, handler: withFaults(echo, { drop: 0.3, seed: 2 }) });
+const client = await connect(server.addresses[0]);
+
+for (const text of ['one', 'two', 'three', 'four', 'five', 'six']) client.send(text);
+client.end();
+for await (const message of client) console.log(message.text);
+
+await server.close();

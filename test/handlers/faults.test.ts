@@ -1,0 +1,173 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { chanceOf } from '../../src/handlers/chance.ts';
+import { echo } from '../../src/handlers/echo.ts';
+import { type Faults, withFaults } from '../../src/handlers/faults.ts';
+import type { Handler, HandlerObject } from '../../src/session/handler.ts';
+import type { Peer as SocketPeer } from '../session/peer.ts';
+import { converse, Scene } from '../session/scene.ts';
+
+const numbered = Array.from({ length: 200 }, (_, index) => `message ${index}`);
+const asLines = (texts: readonly string[]) => texts.map((text) => `${text}\n`).join('');
+
+/** What comes back for these lines, by the end. */
+async function echoed(faults: Faults, texts = numbered, handler: Handler = echo): Promise<SocketPeer> {
+  const { peer } = await converse({ handler: withFaults(handler, faults) });
+  peer.connection.write(Buffer.from(asLines(texts)));
+  peer.connection.end();
+  await peer.until(() => peer.ended || peer.closed).catch(() => undefined);
+  return peer;
+}
+
+describe('faults', () => {
+  it('are none when nothing is asked for: all comes back as it was', async () => {
+    const texts = ['a', 'b\r', '', 'c'];
+    expect((await echoed({}, texts)).text).toBe(asLines(texts));
+    const shouting = (await echoed({}, texts, (message) => message.text.toUpperCase())).text;
+    expect(shouting).toBe('A\nB\r\n\nC\n');
+  });
+
+  it('drop: some replies are missing, the others are in order', async () => {
+    const { lines } = await echoed({ drop: 0.2, seed: 1 });
+    expect(lines.length).toBeGreaterThan(120);
+    expect(lines.length).toBeLessThan(190);
+    expect(lines).toEqual(numbered.filter((text) => lines.includes(text)));
+  });
+
+  it('drop all: none comes', async () => {
+    expect((await echoed({ drop: 1 })).text).toBe('');
+  });
+
+  it('corrupt: in some replies one bit is another, and each still ends where it did', async () => {
+    const peer = await echoed({ corrupt: 0.3, seed: 2 });
+    const received = peer.received.toString('latin1').split('\n').slice(0, -1);
+    expect(received.length).toBe(numbered.length);
+    const flipped = received.map((text, index) => bitsBetween(text, numbered[index] as string));
+    expect(Math.max(...flipped)).toBe(1);
+    const count = flipped.filter((bits) => bits === 1).length;
+    expect(count).toBeGreaterThan(35);
+    expect(count).toBeLessThan(90);
+  });
+
+  it('reset: the connection breaks, behind the replies before it', async () => {
+    const peer = await echoed({ reset: 0.05, seed: 3 });
+    expect(peer.error).toMatchObject({ code: 'ECONNRESET' });
+    expect(peer.lines).toEqual(numbered.slice(0, peer.lines.length));
+    expect(peer.lines.length).toBeLessThan(numbered.length);
+  });
+
+  it('closeAfter: so many replies, then an orderly end', async () => {
+    const peer = await echoed({ closeAfter: 3 });
+    expect(peer.lines).toEqual(numbered.slice(0, 3));
+    expect([peer.ended, peer.error]).toEqual([true, undefined]);
+  });
+
+  it('delay: replies come later, in order, and side by side', async () => {
+    const began = performance.now();
+    const peer = await echoed({ delay: 30, jitter: 20, seed: 4 });
+    expect(performance.now() - began).toBeGreaterThan(10);
+    expect(peer.lines).toEqual(numbered);
+  });
+
+  it('chunk: replies leave in writes of so many bytes', async () => {
+    const scene = await Scene.open({ handler: withFaults(echo, { chunk: 3 }) });
+    const peer = await scene.connect();
+    peer.connection.write(Buffer.from('abcdefgh\nij\n'));
+    peer.connection.end();
+    await peer.until(() => peer.ended);
+    expect(scene.writes).toEqual(['abc', 'def', 'gh\n', 'ij\n']);
+    expect(scene.server.counters.messagesSent).toBe(2);
+  });
+
+  it('the same seed makes the same faults, however the bytes arrive; another one makes others', async () => {
+    const faults = { drop: 0.1, corrupt: 0.2, jitter: 2, seed: 42 };
+    const first = (await echoed(faults)).received;
+    const { peer } = await converse({ handler: withFaults(echo, faults), network: { chunkSize: 7 } });
+    peer.connection.write(Buffer.from(asLines(numbered)));
+    peer.connection.end();
+    await peer.until(() => peer.ended);
+    expect(peer.received).toEqual(first);
+    expect((await echoed({ ...faults, seed: 43 })).received).not.toEqual(first);
+  });
+
+  it('one fault more does not change what another does', async () => {
+    const dropped = (await echoed({ drop: 0.2, seed: 5 })).lines;
+    expect((await echoed({ drop: 0.2, jitter: 1, chunk: 50, seed: 5 })).lines).toEqual(dropped);
+  });
+
+  it('order is kept for every handler, whatever is delayed and cut', async () => {
+    const handlers: Record<string, HandlerObject> = {
+      batch: echo,
+      message: { message: (message) => message },
+      async: { message: async (message) => message.text },
+      sending: { message: (message, session) => void session.send(message) },
+    };
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...Object.keys(handlers)),
+        fc.integer({ min: 0, max: 3 }),
+        fc.integer({ min: 0, max: 3 }),
+        fc.integer({ min: 0, max: 40 }),
+        async (name, delay, jitter, chunk) => {
+          const texts = numbered.slice(0, 20);
+          const peer = await echoed({ delay, jitter, chunk }, texts, handlers[name]);
+          expect(peer.lines).toEqual(texts);
+        },
+      ),
+      { numRuns: 12 },
+    );
+  });
+
+  it('what a handler says when it closes still comes, also late', async () => {
+    const handler: Handler = (_, session) => {
+      session.close();
+      return 'bye';
+    };
+    expect((await echoed({ delay: 5 }, ['a', 'b'], handler)).text).toBe('bye\n');
+  });
+
+  it('a handler that fails does so behind the replies that are late', async () => {
+    const handler: Handler = (message) => {
+      if (message.text === 'b') throw new Error('on purpose');
+      return message;
+    };
+    const { peer } = await converse({
+      handler: withFaults(handler, { delay: 5 }),
+      telemetry: { handlerFailed: () => undefined },
+    });
+    peer.connection.write(Buffer.from('a\nb\nc\n'));
+    await peer.until(() => peer.ended);
+    expect(peer.text).toBe('a\nerror: the handler failed on the server\n');
+  });
+
+  it.each([[{ drop: 2 }], [{ corrupt: -1 }], [{ delay: -1 }], [{ chunk: 1.5 }], [{ seed: 2 ** 32 }]])(
+    '%j is refused',
+    (faults) => {
+      expect(() => withFaults(echo, faults)).toThrow(expect.objectContaining({ code: 'YODEL_INVALID_OPTION' }));
+    },
+  );
+});
+
+describe('chance', () => {
+  it('depends on seed and sequence alone, and is even', () => {
+    const draw = (seed: number, sequence: number) => {
+      const chance = chanceOf(seed, sequence);
+      return Array.from({ length: 1000 }, () => chance());
+    };
+    expect(draw(1, 2)).toEqual(draw(1, 2));
+    expect(draw(1, 2)).not.toEqual(draw(2, 1));
+    for (const numbers of [draw(0, 0), draw(1, 1), draw(2 ** 32 - 1, 3)]) {
+      expect(numbers.every((number) => number >= 0 && number < 1)).toBe(true);
+      const mean = numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+      expect(Math.abs(mean - 0.5)).toBeLessThan(0.05);
+    }
+  });
+});
+
+function bitsBetween(a: string, b: string): number {
+  let bits = a.length === b.length ? 0 : Number.POSITIVE_INFINITY;
+  for (let at = 0; at < a.length; at++) {
+    for (let rest = a.charCodeAt(at) ^ b.charCodeAt(at); rest > 0; rest &= rest - 1) bits++;
+  }
+  return bits;
+}

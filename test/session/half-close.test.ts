@@ -1,0 +1,148 @@
+/** What a handler learns of its peer's end, and how it ends its own side. */
+import { expect, test } from 'vitest';
+import { YodelError } from '../../src/errors.ts';
+import { length } from '../../src/framing/length.ts';
+import type { HandlerObject, Session } from '../../src/session/handler.ts';
+import { settled } from '../support/fake-clock.ts';
+import { converse } from './scene.ts';
+
+/** Notes what is called. */
+function noting(more: HandlerObject = {}) {
+  const calls: string[] = [];
+  const handler: HandlerObject = {
+    message: (message) => void calls.push(message.text),
+    end: (session) => void calls.push(`end by ${session.endedBy}`),
+    close: (_, error) => void calls.push(`close ${error?.code ?? 'well'}`),
+    ...more,
+  };
+  return { calls, handler };
+}
+
+test('a handler is told of its peer’s end behind all messages, once, and may still answer', async () => {
+  const { calls, handler } = noting();
+  const { peer } = await converse({ handler: { ...handler, end: () => ['that was', 'all'] } });
+  await peer.says('a\nb\nc');
+  expect(await peer.ends()).toBe('that was\nall\n');
+  expect(calls).toEqual(['a', 'b', 'c', 'close well']);
+});
+
+test('the session goes on until the promise of `end` is settled', async () => {
+  const over = Promise.withResolvers<string>();
+  const { peer, session } = await converse({ handler: { batch: (batch) => batch, end: () => over.promise } });
+  expect(await peer.ends()).toBe('');
+  session.send('later');
+  await settled();
+  expect([peer.text, peer.ended]).toEqual(['later\n', false]);
+  over.resolve('last');
+  await settled();
+  expect([peer.text, peer.ended, peer.closed]).toEqual(['later\nlast\n', true, true]);
+});
+
+test('a shutdown and maxMessages end the input too, and say so', async () => {
+  const shutdown = noting();
+  const { scene } = await converse({ handler: shutdown.handler });
+  const closing = scene.server.close();
+  await scene.passes(2000);
+  await closing;
+  expect(shutdown.calls).toEqual(['end by shutdown', 'close well']);
+  const limit = noting();
+  const { peer } = await converse({ handler: limit.handler, maxMessages: 2 });
+  await peer.says('a\nb\n');
+  expect(limit.calls).toEqual(['a', 'b', 'end by limit']);
+});
+
+test('it is not told when the handler ends the session itself, nor after a fault', async () => {
+  const { calls, handler } = noting({ message: (_, session) => session.close() });
+  const { peer } = await converse({ handler });
+  await peer.says('a\n');
+  await peer.ends();
+  expect(calls).toEqual(['close well']);
+  const broken = noting();
+  const other = await converse({ handler: broken.handler, maxMessageLength: 3 });
+  expect(await other.peer.says('abcd\n')).toMatch(/^error: /);
+  await other.peer.ends();
+  expect(broken.calls).toEqual(['close YODEL_MESSAGE_TOO_LONG']);
+});
+
+test('an `end` that throws is a handler that failed', async () => {
+  const end = () => {
+    throw new Error('on purpose');
+  };
+  const { peer } = await converse({
+    handler: { message: () => 'x', end },
+    telemetry: { handlerFailed: () => undefined },
+  });
+  expect(await peer.ends()).toBe('error: the handler failed on the server\n');
+});
+
+test('a handler may end its side and take messages on, to the last one', async () => {
+  const slow: (() => void)[] = [];
+  const { calls, handler } = noting({
+    open: (session) => {
+      session.end();
+      return 'too late';
+    },
+    message: (message) =>
+      new Promise((resolve) =>
+        slow.push(() => {
+          calls.push(message.text);
+          resolve();
+        }),
+      ),
+  });
+  const { peer, session } = await converse({ handler });
+  expect([peer.text, peer.ended, session.ended]).toEqual(['', true, true]);
+  expect(session.send('dropped')).toBe(false);
+  await peer.says('a\nb\nc\n');
+  await peer.ends();
+  // The connection is gone, but what it has brought is still handled.
+  for (let next = slow.shift(); next; next = slow.shift()) {
+    next();
+    await settled();
+  }
+  expect(calls).toEqual(['a', 'b', 'c', 'end by peer', 'close well']);
+});
+
+test('a session may be closed and aborted with a reason', async () => {
+  const reason = new YodelError('YODEL_UPSTREAM_FAILED', 'nobody is there');
+  const told: (string | undefined)[] = [];
+  const options = { telemetry: { closed: (_: unknown, error?: YodelError) => void told.push(error?.code) } };
+  const { peer, session } = await converse(options);
+  session.close(reason);
+  await settled();
+  expect([peer.text, peer.ended]).toEqual(['error: nobody is there\n', true]);
+  await peer.ends();
+  const other = await converse(options);
+  other.session.abort(reason);
+  await settled();
+  expect(other.peer.error).toMatchObject({ code: 'ECONNRESET' });
+  expect(told).toEqual([reason.code, reason.code]);
+});
+
+test('bytes are written as they are, and a frame is made as it would be sent', async () => {
+  const { peer, session } = await converse();
+  await peer.says('first\r\n');
+  expect(Buffer.from(session.encode('a')).toString()).toBe('a\r\n');
+  session.write(Buffer.from('half'));
+  session.write(Buffer.from(' a line\n'), 1);
+  await settled();
+  expect(peer.text).toBe('first\r\nhalf a line\n');
+  expect(session.messagesSent).toBe(2);
+  const binary = await converse({ framing: length({ bytes: 1 }) });
+  expect([...binary.session.encode('ab')]).toEqual([2, 97, 98]);
+  expect([binary.session.framing.name, binary.session.carriesMessages]).toEqual(['length:1', false]);
+});
+
+test('a batch may be sent to another session, also when it is long and its memory is used again', async () => {
+  const sessions: Session[] = [];
+  const handler: HandlerObject = {
+    open: (session) => void sessions.push(session),
+    batch: (batch) => void sessions[1]?.send(batch),
+  };
+  const { scene, peer } = await converse({ handler, network: { chunkSize: 1000, capacity: 4096 } });
+  const other = await scene.connect();
+  const lines = Array.from({ length: 50 }, (_, index) => `${String.fromCharCode(65 + (index % 26)).repeat(3000)}\n`);
+  for (const line of lines) await peer.says(line);
+  await other.until(() => other.size === lines.join('').length);
+  expect(other.text).toBe(lines.join(''));
+});

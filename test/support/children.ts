@@ -1,0 +1,35 @@
+/** Processes that a server under test has started. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { onTestFinished } from 'vitest';
+import { becomesTrue } from './process.ts';
+
+/** Whether a process runs; one that has ended and that nobody has asked about does not. */
+export function isRunning(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) [ZX] /s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+/** The processes whose parent it is. */
+export function childrenOf(pid: number): number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).filter((one) => parentOf(one) === pid && isRunning(one));
+}
+
+/** Resolves when none of them runs. They are killed when the test ends, if they still do. */
+export async function allGone(...pids: number[]): Promise<void> {
+  onTestFinished(() => {
+    for (const pid of pids) if (isRunning(pid)) process.kill(pid, 'SIGKILL');
+  });
+  await becomesTrue(`processes ${pids.join(', ')} are gone`, () => !pids.some(isRunning));
+}
+
+function parentOf(pid: number): number | undefined {
+  try {
+    return Number(/^\d+ \(.*\) \S+ (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1]);
+  } catch {
+    return undefined;
+  }
+}
