@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { formatPeer } from '../address.ts';
 import type { YodelError } from '../errors.ts';
+import type { Encoding } from '../framing/framing.ts';
 import { handlersByName } from '../handlers/handlers.ts';
 import { nearestWord } from '../options.ts';
 import { type HandlerObject, resolveHandler, type Session } from '../session/handler.ts';
@@ -21,6 +22,8 @@ export interface LoadedHandler {
   readonly handler: HandlerObject;
   /** The framing that it is made for, in its text form; undefined: any. */
   readonly framing?: string | undefined;
+  /** What its messages hold, where that is not what the framing says. */
+  readonly encoding?: Encoding | undefined;
 }
 
 /** What a handler that is made here may need. */
@@ -49,7 +52,11 @@ async function loadTranscript(path: string, { lenient, say }: HandlerSurrounding
   const transcript = parseTranscript(readFile(path), path);
   const unexpected = (session: Session, error: YodelError) =>
     say(`${formatPeer(session.peer)}#${session.id}: ${harmlessText(error.message)}`);
-  return { handler: mockServer(transcript, { lenient, unexpected }), framing: transcript.framing?.name };
+  return {
+    handler: mockServer(transcript, { lenient, unexpected }),
+    framing: transcript.framing?.name,
+    encoding: 'binary',
+  };
 }
 
 async function loadFile(nameOrPath: string): Promise<HandlerObject> {

@@ -2,6 +2,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { formatPeer } from '../address.ts';
+import type { Encoding } from '../framing/framing.ts';
 import type { ExecOptions } from '../handlers/exec.ts';
 import { withFaults } from '../handlers/faults.ts';
 import type { HandlerObject } from '../session/handler.ts';
@@ -17,6 +18,8 @@ import type { Say } from './serve-outputs.ts';
 export interface FramedHandler {
   readonly handler: HandlerObject;
   readonly framing: string;
+  /** What the flag says, else what the handler needs; undefined: as the framing has it. */
+  readonly encoding: Encoding | undefined;
 }
 
 /**
@@ -28,12 +31,16 @@ export interface FramedHandler {
 export async function handlerFor(settings: ServeSettings, say: Say): Promise<FramedHandler> {
   const { flags, handler: name } = settings;
   const faults = faultsOf(flags);
-  const { handler, framing } = await plainHandler(settings, say);
+  const { handler, framing, encoding } = await plainHandler(settings, say);
   const given = flags.framing as string | undefined;
   if (given !== undefined && framing !== undefined && given !== framing) {
     throw new UsageError(`${name} is made for the framing ${framing}, not for ${given}; leave --framing out`);
   }
-  return { handler: faults ? withFaults(handler, faults) : handler, framing: given ?? framing ?? 'lines' };
+  return {
+    handler: faults ? withFaults(handler, faults) : handler,
+    framing: given ?? framing ?? 'lines',
+    encoding: (flags.encoding as Encoding | undefined) ?? encoding,
+  };
 }
 
 /** The files to be looked at for changes. @throws UsageError when `--watch` has none */

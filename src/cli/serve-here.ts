@@ -3,7 +3,7 @@ import { formatPeer, parseAddress } from '../address.ts';
 import { parseFraming } from '../framing/notation.ts';
 import { endGroups } from '../handlers/process-group.ts';
 import { type ServerLimits, serveLimits, serverOptions } from '../options.ts';
-import { type ReloadOptions, type ServeOptions, type Server, serve } from '../server/server.ts';
+import { type ReloadOptions, type Server, serve } from '../server/server.ts';
 import { allOf, type Subscriber } from '../telemetry/telemetry.ts';
 import type { ServerTls, Transport } from '../transport/transport.ts';
 import { errorText, isBehind } from './error-text.ts';
@@ -55,7 +55,7 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
   const { flags } = serving.settings;
   let brokenOff = 0;
   let failedLate = false;
-  const { handler, framing } = await handlerFor(serving.settings, say);
+  const { handler, framing, encoding } = await handlerFor(serving.settings, say);
   const recorders = flags.record === undefined ? [] : [await recorderOf(String(flags.record), framing, worker, say)];
   const server = await serve({
     ...reloadableOf(serving),
@@ -66,7 +66,7 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
     origins: flags.origin as string[] | undefined,
     proxyProtocol: flags.proxyProtocol as string[] | undefined,
     framing,
-    encoding: flags.encoding as ServeOptions['encoding'],
+    encoding,
     telemetry: allOf([withFailures(log, say, () => brokenOff++), ...subscribers, ...recorders]),
   });
   const failLate = (thrown: unknown) => {
