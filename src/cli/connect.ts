@@ -1,6 +1,7 @@
 /** Runs `yodel connect`: by hand on a terminal, else as a part of a pipe. */
 import { type Address, defaultAddress, parseAddress } from '../address.ts';
 import type { Framing } from '../framing/framing.ts';
+import { lines } from '../framing/lines.ts';
 import { parseFraming } from '../framing/notation.ts';
 import type { TlsOptions } from '../transport/transport.ts';
 import { UsageError } from './fail.ts';
@@ -15,6 +16,17 @@ export interface ConnectSettings {
   readonly count: number;
   readonly connectTimeoutMs: number;
   readonly waitMs: number;
+  /** Whether a lost connection is made again. By hand only. */
+  readonly reconnect: boolean;
+  readonly byHand: ByHandSettings;
+}
+
+/** How a conversation by hand begins; all of it can be switched by its commands. */
+export interface ByHandSettings {
+  readonly hex: boolean;
+  readonly timestamps: boolean;
+  readonly raw: boolean;
+  readonly escapes: boolean;
 }
 
 /** Connects, and resolves when the conversation is over. Sets the exit status. */
@@ -30,10 +42,17 @@ export async function runConnect(
   const settings: ConnectSettings = {
     address: to,
     tls: readTlsFlags(flags, to),
-    framing: parseFraming(String(flags.framing)),
+    framing: readFraming(flags),
     count: (flags.count as number | undefined) ?? Number.POSITIVE_INFINITY,
     connectTimeoutMs: flags.connectTimeout as number,
     waitMs: flags.wait as number,
+    reconnect: flags.reconnect === true,
+    byHand: {
+      hex: flags.hex === true,
+      timestamps: flags.timestamps === true,
+      raw: flags.raw === true,
+      escapes: flags.escapes === true,
+    },
   };
   if (process.stdin.isTTY && process.stdout.isTTY) {
     const { talk } = await import('./connect-terminal.ts');
@@ -42,6 +61,14 @@ export async function runConnect(
     const { pipe } = await import('./connect-pipe.ts');
     process.exitCode = await pipe(settings);
   }
+}
+
+function readFraming(flags: Readonly<Record<string, unknown>>): Framing {
+  const framing = parseFraming(String(flags.framing));
+  if (flags.crlf !== true) return framing;
+  if (framing.name !== 'lines')
+    throw new UsageError(`--crlf goes with the framing "lines", not with "${framing.name}"`);
+  return lines({ crlf: true });
 }
 
 /**

@@ -185,7 +185,7 @@ tmux('Ctrl-C clears what is being typed; on an empty line it ends with exit stat
   terminal.type('do not send this');
   await terminal.sees(/this$/);
   terminal.press('C-c');
-  await terminal.sees(/> do not send this\n>$/);
+  await terminal.sees(/> do not send this\^C\n>$/);
   terminal.enter('but this');
   await terminal.sees(/< but this/);
   terminal.press('C-c');
