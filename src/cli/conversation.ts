@@ -377,17 +377,13 @@ export class Conversation {
     const state =
       since === undefined ? 'not connected' : `connected for ${((performance.now() - since) / 1000).toFixed(1)} s`;
     const times = this.#roundTrips;
-    const spread = [
-      `min ${formatMilliseconds(times.min)}`,
-      ...[50, 90, 99].map((percent) => `p${percent} ${formatMilliseconds(times.percentile(percent))}`),
-      `max ${formatMilliseconds(times.max)}`,
-    ];
+    const spread = [50, 90, 99].map((percent) => `p${percent} ${formatMilliseconds(times.percentile(percent))}`);
     const due = this.#sentAt.length > 0 ? `, ${this.#sentAt.length} without a reply` : '';
     return [
       `${address}, framing ${framing.name}: ${state}, ${count(this.#connections, 'connection')} so far`,
       `sent      ${count(this.#sent.messages, 'message')}, ${this.#sent.bytes} B${due}`,
       `received  ${count(this.#received.messages, 'message')}, ${this.#received.bytes} B`,
-      ...(times.count > 0 ? [`round trip of ${times.count}: ${spread.join(', ')}`] : []),
+      ...(times.count > 0 ? [`replies   ${spread.join(', ')}, max ${formatMilliseconds(times.max)}`] : []),
       ...(this.#waiting.length > 0 ? [`waiting   ${count(this.#waiting.length, 'line')}`] : []),
     ].map(harmlessText);
   }

@@ -24,17 +24,17 @@ export const talkCommands = {
   },
   send: {
     takes: 'TEXT',
-    summary: 'send TEXT, in which \\n \\r \\t \\0 \\\\ \\xHH stand for bytes',
+    summary: 'send TEXT with \\n \\r \\t \\0 \\\\ \\xHH for bytes',
     more: 'Example: :send \\x02ABC\\x03',
   },
   repeat: {
     takes: 'N [INTERVAL] TEXT',
-    summary: 'send TEXT N times, INTERVAL (500ms, 1s) apart; Ctrl-C stops it',
-    more: 'Without INTERVAL it sends as fast as the server takes. Example: :repeat 10 1s ping',
+    summary: 'send TEXT N times, INTERVAL (500ms, 1s) apart',
+    more: 'Without INTERVAL it sends as fast as the server takes. Ctrl-C stops it. Example: :repeat 10 1s ping',
   },
   hex: {
     takes: '[on|off]',
-    summary: 'show messages as hexdump -C does, with what frames them',
+    summary: 'show messages as hexdump -C does, with their framing',
     completes: 'switch',
   },
   timestamps: {
@@ -44,12 +44,12 @@ export const talkCommands = {
   },
   escapes: {
     takes: '[on|off]',
-    summary: 'read the escapes of :send in every line that is typed or pasted',
+    summary: 'read the escapes of :send in every line',
     completes: 'switch',
   },
   raw: {
     takes: '[on|off]',
-    summary: 'show what the server sends as it is: it can steer the terminal',
+    summary: 'show what comes as it is: it may steer the terminal',
     completes: 'switch',
   },
   reconnect: {
@@ -58,7 +58,7 @@ export const talkCommands = {
   },
   stats: {
     takes: '',
-    summary: 'show what was sent and received, and the round-trip times',
+    summary: 'show how much was sent, came, and how fast',
   },
   save: {
     takes: 'FILE',
@@ -72,7 +72,7 @@ export const talkCommands = {
   },
   quit: {
     takes: '',
-    summary: 'end, when the replies that are due have come, as Ctrl-D does',
+    summary: 'end when the replies due have come, as Ctrl-D does',
   },
 } as const satisfies Record<string, TalkCommand>;
 
@@ -124,7 +124,8 @@ export function helpLines(rest: string): string[] {
   return [
     ...names.map((name, index) => `${(usages[index] as string).padEnd(width)}  ${talkCommands[name].summary}`),
     `${'::TEXT'.padEnd(width)}  send a message that begins with a colon`,
-    'Tab completes commands; Up and Down, or Ctrl-R and a part of it, find an earlier line; Ctrl-D ends.',
+    'Tab completes commands. Up and Down show earlier lines, Ctrl-R looks for one.',
+    'What is pasted is sent line by line; its last line stays until Enter.',
   ];
 }
 

@@ -99,7 +99,7 @@ class RowBuilder {
   }
 
   markCursor(): void {
-    if (this.#columns >= this.#width) this.#endRow(true);
+    if (this.#columns >= this.#width) this.#endRow(!this.#disputed);
     this.#cursorRow = this.#rows.length;
     this.#beforeCursor = this.#text;
   }
@@ -131,7 +131,7 @@ class RowBuilder {
     const shown = showableText(character);
     if (shown !== character) return this.#putEscaped(shown);
     const points = [...character];
-    const disputed = points.length > 1 && points.slice(1).some((point) => !/^\p{Mn}$/u.test(point));
+    const disputed = points.slice(1).some((point) => !/^\p{Mn}$/u.test(point) || /^[\ufe0e\ufe0f]$/.test(point));
     const columns = points.reduce((sum, point) => sum + columnsOf(point), 0);
     this.put(character, disputed ? Math.max(2, columns) : columns, disputed);
   }

@@ -69,6 +69,17 @@ export class Terminal {
     this.#tmux('send-keys', ...keys);
   }
 
+  /** Pastes text, as a terminal does: between marks where the program has asked for them. */
+  paste(text: string): void {
+    execFileSync('tmux', ['-S', this.#socket, 'load-buffer', '-'], { input: text });
+    this.#tmux('paste-buffer', '-p', '-d');
+  }
+
+  /** Makes its window larger or smaller. */
+  resize(width: number, height: number): void {
+    this.#tmux('resize-window', '-x', String(width), '-y', String(height));
+  }
+
   /** Types a line and presses Enter. */
   enter(line: string): void {
     this.type(line);
