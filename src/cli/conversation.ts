@@ -201,7 +201,7 @@ export class Conversation {
   #enter(line: string): string {
     const entered = readEntered(line);
     if (entered.kind === 'message' && !this.#link.client) {
-      this.#say('not connected, so the line was not sent: Enter sends it when the prompt is ">" again');
+      this.#say('not connected, so the line was not sent; Enter sends it when it is');
       return line;
     }
     if (!this.#terminal.echoes && entered.kind !== 'message') this.#print(`> ${harmlessText(line)}`);
@@ -276,7 +276,6 @@ export class Conversation {
   }
 
   #endByCount(): void {
-    this.#stopRepeat?.();
     if (this.#waiting.length > 0) this.#forgetWaiting();
     this.#end(exitStatus.good);
   }
@@ -340,6 +339,7 @@ export class Conversation {
       this.#say(`it is written :repeat ${talkCommands.repeat.takes}, as in :repeat 10 1s ping`);
       return;
     }
+    if (!this.#link.client) return this.#say('not connected, so nothing was sent');
     this.#stopRepeat?.();
     void this.#repeat(total, intervalMs, text);
   }
@@ -442,6 +442,7 @@ export class Conversation {
   /** No more will be typed: what waits is still sent, and the replies that are due still come. */
   #end(status: number): void {
     if (this.#isEnding) return;
+    this.#stopRepeat?.();
     this.#status = status;
     if (this.#waiting.length > 0) {
       const why = this.#link.client ? '' : ' for the connection';
@@ -455,7 +456,9 @@ export class Conversation {
   #endWhenSent(): void {
     if (!this.#isEnding || this.#waiting.length > 0 || this.#silence) return;
     this.#link.end();
-    this.#silence = setTimeout(() => this.#link.abort(), this.#sentAt.length > 0 ? this.#settings.waitMs : patienceMs);
+    const patience = this.#sentAt.length > 0 ? this.#settings.waitMs : patienceMs;
+    // Off is for ever.
+    if (patience > 0) this.#silence = setTimeout(() => this.#link.abort(), patience);
   }
 
   /** No more can be typed: what was being typed stays on the screen. */

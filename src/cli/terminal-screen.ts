@@ -31,6 +31,7 @@ export class Screen {
   /** The line as it stands on the screen, and the row of it that the cursor is in. */
   #drawn: ShownLine | undefined;
   #cursorRow = 0;
+  #rowCount = 1;
   #flushDue = false;
   #untaken = 0;
   #whenTaken: (() => void)[] = [];
@@ -82,7 +83,7 @@ export class Screen {
 
   /** The terminal has another size: it has laid out anew what stood on it. */
   resized(): void {
-    if (this.#drawn) this.#cursorRow = this.#inView(this.#layOut(this.#drawn)).cursorRow;
+    if (this.#drawn) this.#place(this.#inView(this.#layOut(this.#drawn)));
     this.changed();
   }
 
@@ -115,7 +116,8 @@ export class Screen {
 
   #draw(line: ShownLine): void {
     if (this.#isPlain) return;
-    const { rows, cursorRow, beforeCursor } = this.#inView(this.#layOut(line));
+    const view = this.#inView(this.#layOut(line));
+    const { rows, cursorRow, beforeCursor } = view;
     const last = rows.length - 1;
     const text = rows.map((row, index) => row.text + (row.wraps || index === last ? '' : '\n')).join('');
     const toCursor =
@@ -124,11 +126,18 @@ export class Screen {
     const moveOn = rows[last]?.text === '' && rows[last - 1]?.wraps ? '\n' : '';
     this.#gathered += text + moveOn + toCursor;
     this.#drawn = line;
+    this.#place(view);
+  }
+
+  #place({ rows, cursorRow }: Rows): void {
     this.#cursorRow = cursorRow;
+    this.#rowCount = rows.length;
   }
 
   #wipe(): void {
-    if (this.#drawn) this.#gathered += `${up(this.#cursorRow)}\r\x1b[J`;
+    // The first row on its own: tmux takes it for a new screen, and keeps the old one, when all from the top is erased.
+    if (this.#drawn)
+      this.#gathered += `${up(this.#cursorRow)}\r\x1b[K${this.#rowCount > 1 ? '\x1b[B\x1b[J\x1b[A' : ''}`;
     this.#drawn = undefined;
   }
 

@@ -36,7 +36,7 @@ export class Terminal {
 
   constructor(events: TerminalEvents) {
     this.#events = events;
-    this.screen = new Screen(process.stdout, events.line, this.#isPlain);
+    this.screen = new Screen(process.stdout, () => (this.#isSuspended ? undefined : events.line()), this.#isPlain);
   }
 
   /** Whether the terminal shows by itself what is typed. */
@@ -84,11 +84,12 @@ export class Terminal {
   /** Stops the process and gives the terminal to the shell, until `fg`. */
   suspend(): void {
     this.screen.flush();
+    this.screen.forget();
+    this.#isSuspended = true;
     this.#leaveRawMode();
     writeSync(1, '\r\n');
     // As the terminal's driver does it: the whole job stops, npx or a script included.
     process.kill(0, 'SIGTSTP');
-    this.#isSuspended = true;
     // Where nobody could wake it, the signal is ignored, and no SIGCONT comes; if one has come, it goes first.
     setTimeout(() => setImmediate(() => this.#isSuspended && this.#goOn()), 200);
   }
