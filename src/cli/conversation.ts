@@ -204,7 +204,8 @@ export class Conversation {
       this.#say('not connected, so the line was not sent; Enter sends it when it is');
       return line;
     }
-    if (!this.#terminal.echoes && entered.kind !== 'message') this.#print(`> ${harmlessText(line)}`);
+    if (!this.#terminal.echoes && entered.kind !== 'message')
+      this.#print(this.#paint('dim', `> ${harmlessText(line)}`));
     this.#history.add(line);
     this.#input.remember(line);
     if (entered.kind === 'message') this.#send(entered.text);
@@ -447,7 +448,7 @@ export class Conversation {
     if (this.#waiting.length > 0) {
       const why = this.#link.client ? '' : ' for the connection';
       this.#say(`${count(this.#waiting.length, 'line')} still to be sent wait${why}; Ctrl-C forgets them`);
-    } else if (this.#sentAt.length > 0) this.#print('>');
+    } else this.#print('>');
     this.#isEnding = true;
     this.#terminal.screen.changed();
     this.#endWhenSent();

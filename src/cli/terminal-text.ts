@@ -39,7 +39,7 @@ export function layOut(
   paintPrompt: (text: string) => string,
 ): Rows {
   const builder = new RowBuilder(Math.max(2, width));
-  for (const character of prompt) builder.put(paintPrompt(character), 1, false);
+  builder.putText(prompt, paintPrompt);
   builder.putText(text.slice(0, cursor));
   builder.markCursor();
   builder.putText(text.slice(cursor));
@@ -83,6 +83,7 @@ class RowBuilder {
   #text = '';
   #columns = 0;
   #disputed = false;
+  #paint: (part: string) => string = String;
   #cursorRow = 0;
   #beforeCursor = '';
 
@@ -90,7 +91,8 @@ class RowBuilder {
     this.#width = width;
   }
 
-  putText(text: string): void {
+  putText(text: string, paint: (part: string) => string = String): void {
+    this.#paint = paint;
     // ASCII is cut by counting; what is not, and the character before it that may belong to it, is looked at.
     for (const [part] of text.matchAll(/[ -~]+(?![^ -~])|[ -~]?[^ -~]+/g)) {
       if (/^[ -~]*$/.test(part)) this.#putAscii(part);
@@ -109,11 +111,11 @@ class RowBuilder {
     return { rows: this.#rows, cursorRow: this.#cursorRow, beforeCursor: this.#beforeCursor };
   }
 
-  put(text: string, columns: number, disputed: boolean): void {
+  #put(text: string, columns: number, disputed: boolean): void {
     if (this.#columns + columns > this.#width && this.#columns > 0) {
       this.#endRow(!this.#disputed && (!disputed || this.#columns === this.#width));
     }
-    this.#text += text;
+    this.#text += this.#paint(text);
     this.#columns += columns;
     this.#disputed ||= disputed;
   }
@@ -121,7 +123,7 @@ class RowBuilder {
   #putAscii(text: string): void {
     for (let at = 0; at < text.length; ) {
       const part = text.slice(at, at + Math.max(1, this.#width - this.#columns));
-      this.put(part, part.length, false);
+      this.#put(part, part.length, false);
       at += part.length;
       if (at < text.length) this.#endRow(!this.#disputed);
     }
@@ -133,11 +135,11 @@ class RowBuilder {
     const points = [...character];
     const disputed = points.slice(1).some((point) => !/^\p{Mn}$/u.test(point) || /^[\ufe0e\ufe0f]$/.test(point));
     const columns = points.reduce((sum, point) => sum + columnsOf(point), 0);
-    this.put(character, disputed ? Math.max(2, columns) : columns, disputed);
+    this.#put(character, disputed ? Math.max(2, columns) : columns, disputed);
   }
 
   #putEscaped(shown: string): void {
-    for (const point of shown) this.put(point, columnsOf(point), false);
+    for (const point of shown) this.#put(point, columnsOf(point), false);
   }
 
   #endRow(wraps: boolean): void {

@@ -37,6 +37,11 @@ test('the cursor is placed by what stands before it in its row', () => {
   expect(rowsOf('你好世界', 6, 3).cursor).toBe('1:世');
 });
 
+test('a prompt may hold anything, too: what is looked for stands in it', () => {
+  const { rows } = layOut({ prompt: '你好\u202e: ', text: 'x', cursor: 1 }, 6, (part) => `<${part}>`);
+  expect(rows.map((row) => row.text)).toEqual(['<你><好><\\><u>', '<2><0><2><e><: >', 'x']);
+});
+
 const anyText = fc.array(
   fc.constantFrom('a', 'b ', '你', 'é', 'e\u0301', '👋', '👨‍👩‍👧', '❤️', '🇩🇪', '\x1b', '\u202e', 'नि', 'word '),
 );
