@@ -121,7 +121,7 @@ export class Screen {
     const last = rows.length - 1;
     const text = rows.map((row, index) => row.text + (row.wraps || index === last ? '' : '\n')).join('');
     const toCursor =
-      cursorRow === last && beforeCursor === rows[last]?.text ? '' : `${up(last - cursorRow)}\r${beforeCursor}`;
+      cursorRow === last && beforeCursor === rows[last]?.text ? '' : `${up(last - cursorRow)}\x1b[1G${beforeCursor}`;
     // Behind a full row the terminal moves on only when something follows.
     const moveOn = rows[last]?.text === '' && rows[last - 1]?.wraps ? '\n' : '';
     this.#gathered += text + moveOn + toCursor;
@@ -137,7 +137,7 @@ export class Screen {
   #wipe(): void {
     // The first row on its own: tmux takes it for a new screen, and keeps the old one, when all from the top is erased.
     if (this.#drawn)
-      this.#gathered += `${up(this.#cursorRow)}\r\x1b[K${this.#rowCount > 1 ? '\x1b[B\x1b[J\x1b[A' : ''}`;
+      this.#gathered += `${up(this.#cursorRow)}\x1b[1G\x1b[K${this.#rowCount > 1 ? '\x1b[B\x1b[J\x1b[A' : ''}`;
     this.#drawn = undefined;
   }
 
