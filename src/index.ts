@@ -18,7 +18,7 @@ export { type ErrorCode, errorCodes, YodelError } from './errors.ts';
 export { delimiter } from './framing/delimiter.ts';
 export { type Encoding, encode, type Framing } from './framing/framing.ts';
 export { type LengthOptions, length } from './framing/length.ts';
-export { lines } from './framing/lines.ts';
+export { type LinesOptions, lines } from './framing/lines.ts';
 export { Batch, Message } from './framing/message.ts';
 export { parseFraming } from './framing/notation.ts';
 export { raw } from './framing/raw.ts';

@@ -45,7 +45,7 @@ export function connectCommand(): Command {
   const command = new Command('connect')
     .summary('talk to a server, by hand or from a pipe')
     .description(
-      'By hand: type a message and press Enter; replies show their round-trip time; Ctrl-D ends.\n' +
+      'By hand: type a message and press Enter; replies show their round-trip time; :help lists commands; Ctrl-D ends.\n' +
         'From a pipe: input goes out as it comes, replies come out byte for byte; at the end of input the sending side ' +
         'is closed, and the command waits for what is still due.',
     )
@@ -73,6 +73,7 @@ Exit status:
       ),
     )
     .addOption(new Option('--framing <framing>', framingForms).env('YODEL_FRAMING').default('lines'))
+    .addOption(new Option('-C, --crlf', 'end the lines that are typed with CRLF').env(envName('crlf')))
     .addOption(positiveCount('--count <number>', 'send this many messages, then end'))
     .addOption(
       durationOption('-w, --connect-timeout <time>', 'how long connecting may take', connectTimeout.default).env(
@@ -90,6 +91,7 @@ Exit status:
   command
     .addOption(new Option('-z, --probe', 'only connect, say how long that took, and end'))
     .addOption(new Option('--record <file>', 'write a transcript of the conversation').env(envName('record')));
+  addByHandFlags(command);
   addTlsFlags(command);
   return command.action(
     async (address: string | undefined, port: string | undefined, flags: Record<string, unknown>) => {
@@ -97,4 +99,17 @@ Exit status:
       await runConnect(address, port, flags);
     },
   );
+}
+
+/** What is about a conversation by hand; all but the first can be switched while it runs. */
+function addByHandFlags(command: Command): void {
+  command.optionsGroup('By hand:');
+  const flags: readonly (readonly [name: string, summary: string])[] = [
+    ['reconnect', 'connect again when the connection is lost, and until there is one'],
+    ['hex', 'show messages as hexdump -C does, with what frames them'],
+    ['timestamps', 'show when each message was sent or came'],
+    ['escapes', 'read \\n \\r \\t \\0 \\\\ \\xHH in what is typed or pasted'],
+    ['raw', 'show what the server sends as it is: it can steer the terminal'],
+  ];
+  for (const [name, summary] of flags) command.addOption(new Option(`--${name}`, summary).env(envName(name)));
 }

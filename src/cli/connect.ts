@@ -3,6 +3,7 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { type Address, defaultAddress, parseAddress } from '../address.ts';
 import type { Framing } from '../framing/framing.ts';
+import { lines } from '../framing/lines.ts';
 import { parseFraming } from '../framing/notation.ts';
 import { Recording } from '../transcript/record.ts';
 import { connectWithin } from '../transport/connect-within.ts';
@@ -22,6 +23,17 @@ export interface ConnectSettings {
   readonly count: number;
   readonly connectTimeoutMs: number;
   readonly waitMs: number;
+  /** Whether a lost connection is made again. By hand only. */
+  readonly reconnect: boolean;
+  readonly byHand: ByHandSettings;
+}
+
+/** How a conversation by hand begins; all of it can be switched by its commands. */
+export interface ByHandSettings {
+  readonly hex: boolean;
+  readonly timestamps: boolean;
+  readonly raw: boolean;
+  readonly escapes: boolean;
 }
 
 /** Connects, and resolves when the conversation is over. Sets the exit status. */
@@ -37,10 +49,17 @@ export async function runConnect(
   const settings: ConnectSettings = {
     address: to,
     tls: readTlsFlags(flags, to),
-    framing: parseFraming(String(flags.framing)),
+    framing: readFraming(flags),
     count: (flags.count as number | undefined) ?? Number.POSITIVE_INFINITY,
     connectTimeoutMs: flags.connectTimeout as number,
     waitMs: flags.wait as number,
+    reconnect: flags.reconnect === true,
+    byHand: {
+      hex: flags.hex === true,
+      timestamps: flags.timestamps === true,
+      raw: flags.raw === true,
+      escapes: flags.escapes === true,
+    },
   };
   const byMessage = messageSettings(flags, settings);
   if (flags.probe) process.exitCode = await probe(settings);
@@ -59,7 +78,7 @@ export async function runConnect(
 /** How messages go and are printed, when a flag wants it message by message; else undefined: the bytes go as they come. */
 export function messageSettings(
   flags: Readonly<Record<string, unknown>>,
-  settings: ConnectSettings,
+  settings: Omit<ConnectSettings, 'reconnect' | 'byHand'>,
 ): ExchangeSettings | undefined {
   const { lockstep, waitReplies, json, format } = flags;
   const intervalMs = flags.interval as number;
@@ -79,7 +98,7 @@ export function messageSettings(
 }
 
 /** A transcript in a file that begins anew. @throws UsageError when it cannot be written */
-function recordInto(file: string, { framing, address }: ConnectSettings): Recording {
+function recordInto(file: string, { framing, address }: Pick<ConnectSettings, 'framing' | 'address'>): Recording {
   checkWritable(file);
   writeFileSync(file, '', { mode: 0o600 });
   const about = [`recorded ${new Date().toISOString()}, server ${address}`];
@@ -94,6 +113,14 @@ async function probe({ address, connectTimeoutMs, tls }: ConnectSettings): Promi
   connection.start({ onData() {}, onEnd() {}, onDrain() {}, onClose() {} });
   connection.release();
   return exitStatus.good;
+}
+
+function readFraming(flags: Readonly<Record<string, unknown>>): Framing {
+  const framing = parseFraming(String(flags.framing));
+  if (flags.crlf !== true) return framing;
+  if (framing.name !== 'lines')
+    throw new UsageError(`--crlf goes with the framing "lines", not with "${framing.name}"`);
+  return lines({ crlf: true });
 }
 
 /**

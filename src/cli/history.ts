@@ -1,10 +1,12 @@
-/** What was typed, kept between runs for the arrow keys. */
+/** What was typed, kept between runs for the arrow keys and the search. */
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 /** Lines that are kept. */
 const mostLines = 1000;
+/** A longer line is not kept: it was pasted, and a few thousand of them would make a file that slows every start. */
+const longestLine = 4096;
 
 /** The history file: in the place that the XDG base directory specification has for state. */
 export function historyPath(env: NodeJS.ProcessEnv = process.env): string {
@@ -20,7 +22,7 @@ export class History {
     this.#path = path;
   }
 
-  /** The lines of earlier runs, newest first, as readline wants them. */
+  /** The lines of earlier runs, oldest first. */
   load(): string[] {
     let lines: string[];
     try {
@@ -31,12 +33,12 @@ export class History {
     // It only ever grows by appending, so that several clients may share it; from time to time it is cut.
     if (lines.length > mostLines * 2) this.#quietly(() => writeFileSync(this.#path, cut(lines), { mode: 0o600 }));
     this.#last = lines.at(-1);
-    return lines.slice(-mostLines).reverse();
+    return lines.slice(-mostLines);
   }
 
-  /** Adds a line, unless it is empty or the same as the last. */
+  /** Adds a line, unless it is empty, very long, or the same as the last. */
   add(line: string): void {
-    if (line === '' || line === this.#last) return;
+    if (line === '' || line === this.#last || line.length > longestLine) return;
     this.#last = line;
     this.#quietly(() => {
       mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });

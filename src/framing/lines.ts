@@ -25,43 +25,55 @@ const crlf = Buffer.from('\r\n');
  * ```
  *
  * Replies end as the message did. A message that contains LF cannot be sent as one line.
+ *
+ * @param options.crlf whether what is no reply ends with CRLF, as many old protocols want it. Default: LF
  */
-export function lines(): Framing {
-  return framing;
+export function lines({ crlf = false }: LinesOptions = {}): Framing {
+  return crlf ? crlfFraming : framing;
 }
 
-const encoder: Encoder = {
-  headerSize: 0,
-  trailerSize: 2,
-  seal(target, at, end, shape = lf) {
-    const found = target.subarray(at, end).indexOf(LF);
-    if (found !== -1) {
-      throw new YodelError(
-        'YODEL_UNENCODABLE_MESSAGE',
-        `the message contains a line feed at offset ${found}, so it would arrive as several lines; send one message a line, or use another framing`,
-      );
-    }
-    // After a trailing CR a plain LF would be read as CRLF, and the CR be lost.
-    const ending = end > at && target[end - 1] === CR ? crlf : shape;
-    target.set(ending, end);
-    return end + ending.length;
-  },
-  text: {
-    ending: (shape) => (shape === crlf ? '\r\n' : '\n'),
-    areSealed: (bytes, start, end, count, ending) =>
-      countByte(bytes, LF, start, end) === count && (ending === '\r\n' || !hasByte(bytes, CR, start, end)),
-  },
-  shapeOf(message) {
-    const { terminatorSize } = message;
-    return terminatorSize === 0 ? undefined : terminatorSize === 1 ? lf : crlf;
-  },
-};
+/** What {@link lines} takes. */
+export interface LinesOptions {
+  readonly crlf?: boolean | undefined;
+}
+
+/** @param usual what ends a message that answers none */
+function encoderWith(usual: Buffer): Encoder {
+  return {
+    headerSize: 0,
+    trailerSize: 2,
+    seal(target, at, end, shape = usual) {
+      const found = target.subarray(at, end).indexOf(LF);
+      if (found !== -1) {
+        throw new YodelError(
+          'YODEL_UNENCODABLE_MESSAGE',
+          `the message contains a line feed at offset ${found}, so it would arrive as several lines; send one message a line, or use another framing`,
+        );
+      }
+      // After a trailing CR a plain LF would be read as CRLF, and the CR be lost.
+      const ending = end > at && target[end - 1] === CR ? crlf : shape;
+      target.set(ending, end);
+      return end + ending.length;
+    },
+    text: {
+      ending: (shape = usual) => (shape === crlf ? '\r\n' : '\n'),
+      areSealed: (bytes, start, end, count, ending) =>
+        countByte(bytes, LF, start, end) === count && (ending === '\r\n' || !hasByte(bytes, CR, start, end)),
+    },
+    shapeOf(message) {
+      const { terminatorSize } = message;
+      return terminatorSize === 0 ? undefined : terminatorSize === 1 ? lf : crlf;
+    },
+  };
+}
 
 const frames = new DelimitedFrames(lf, true);
 
 const framing: Framing = {
   name: 'lines',
   defaultEncoding: 'utf8',
-  encoder,
+  encoder: encoderWith(lf),
   createDecoder: (options) => new DelimitedDecoder(frames, options),
 };
+
+const crlfFraming: Framing = { ...framing, encoder: encoderWith(crlf) };

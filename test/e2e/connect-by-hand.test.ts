@@ -6,6 +6,7 @@ import { handlerFile } from '../support/files.ts';
 import { closedLine } from '../support/log.ts';
 import { dial } from '../support/peer.ts';
 import { listen } from '../support/servers.ts';
+import { connectTo, exitStatusIn } from '../support/talk.ts';
 import { Terminal, type TerminalOptions } from '../support/terminal.ts';
 import { testWith } from '../support/tools.ts';
 
@@ -14,12 +15,6 @@ const tmux = testWith('tmux', 'apt-get install tmux');
 interface Talk {
   readonly terminal: Terminal;
   readonly server: RunningServer;
-}
-
-async function connectTo(address: string, terminal = new Terminal(), args = ''): Promise<Terminal> {
-  terminal.enter(`clear; yodel connect ${address} ${args}`);
-  await terminal.sees(/connected to [\s\S]*Ctrl-D ends\n[\s\S]*>$/);
-  return terminal;
 }
 
 /** A server, and a terminal that is connected to it. */
@@ -45,12 +40,6 @@ async function talkAndTell(options: TerminalOptions = {}): Promise<Talk & { tell
   const { server, terminal } = await talk([handlerFile(telling)], options);
   const teller = await dial(server.port);
   return { server, terminal, tell: (text) => teller.send(`tell: ${text}\n`) };
-}
-
-async function exitStatusIn(terminal: Terminal): Promise<number> {
-  terminal.enter('echo "status $?"');
-  const [, status] = await terminal.sees(/\nstatus (\d+)\n/);
-  return Number(status);
 }
 
 tmux('a line can be edited before it is sent', async () => {
@@ -185,7 +174,7 @@ tmux('Ctrl-C clears what is being typed; on an empty line it ends with exit stat
   terminal.type('do not send this');
   await terminal.sees(/this$/);
   terminal.press('C-c');
-  await terminal.sees(/> do not send this\n>$/);
+  await terminal.sees(/> do not send this\^C\n>$/);
   terminal.enter('but this');
   await terminal.sees(/< but this/);
   terminal.press('C-c');

@@ -231,7 +231,7 @@ function onTerminal(words: string): Running {
 
 /** What the editor of lines moves the cursor with. Nothing nasty looks like it. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: to find them is the purpose
-const cursorMoves = /\x1b\[(\d+[ABCDG]|[ABCDGJK]|0[JK])/g;
+const cursorMoves = /\x1b\[(\d+[ABCDG]|[ABCDGJK]|0[JK]|\?2004[hl])/g;
 
 for (const [how, words] of Object.entries({ 'by hand': '', 'from a pipe': '--wait 0 < /dev/null' })) {
   terminal(`replies of a hostile server: what yodel connect shows on a terminal, ${how}`, async () => {

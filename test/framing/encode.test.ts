@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { delimiter } from '../../src/framing/delimiter.ts';
 import { encode, type Framing } from '../../src/framing/framing.ts';
+import { lines } from '../../src/framing/lines.ts';
 import type { Message } from '../../src/framing/message.ts';
 import { parseFraming } from '../../src/framing/notation.ts';
 import { show } from './outcome.ts';
@@ -27,6 +28,14 @@ describe('the frame of a message', () => {
     ['raw', 'hi', 'hi'],
   ])('in %s, of %j, is %s', (notation, message, frame) => {
     expect(show(encode(parseFraming(notation), message))).toBe(frame);
+  });
+
+  it('of lines with CRLF ends so', () => {
+    const framing = lines({ crlf: true });
+    expect(show(encode(framing, 'hi'))).toBe('hi\\x0d\\x0a');
+    expect(show(encode(framing, 'hi\r'))).toBe('hi\\x0d\\x0d\\x0a');
+    expect(framing.encoder.text?.ending()).toBe('\r\n');
+    expect(framing.encoder.text?.ending(Buffer.from('\n'))).toBe('\n');
   });
 
   it.each([

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
+import { becomesTrue } from './process.ts';
 import { folderWithYodel } from './shell.ts';
 
 export interface TerminalOptions {
@@ -67,6 +68,20 @@ export class Terminal {
   /** Presses keys by tmux' names: `Enter`, `Up`, `C-d`. */
   press(...keys: string[]): void {
     this.#tmux('send-keys', ...keys);
+  }
+
+  /** Pastes text, as a terminal does: between marks where the program has asked for them, unless it knows no such marks. */
+  paste(text: string, { marks = true } = {}): void {
+    execFileSync('tmux', ['-S', this.#socket, 'load-buffer', '-'], { input: text });
+    this.#tmux('paste-buffer', '-d', ...(marks ? ['-p'] : []));
+  }
+
+  /** Makes its window larger or smaller. Resolves when the program in it has been told: tmux does not hurry with that. */
+  async resize(width: number, height: number): Promise<void> {
+    this.#tmux('resize-window', '-x', String(width), '-y', String(height));
+    const device = this.#tmux('display-message', '-p', '#{pane_tty}').trim();
+    const size = () => execFileSync('stty', ['-F', device, 'size'], { encoding: 'utf8' }).trim();
+    await becomesTrue(`the terminal is ${width} columns wide`, () => size() === `${height} ${width}`);
   }
 
   /** Types a line and presses Enter. */

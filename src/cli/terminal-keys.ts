@@ -1,0 +1,147 @@
+/** What a terminal sends when keys are pressed or text is pasted, made keys of. Pure: no stream, no clock. */
+
+/** One thing that the user did. */
+export type Key =
+  /** Characters typed, one or many. */
+  | { readonly kind: 'text'; readonly text: string }
+  /** The next part of a paste, in which each line end is LF. */
+  | { readonly kind: 'paste'; readonly text: string }
+  /** The paste is over. */
+  | { readonly kind: 'pasted' }
+  /** A key by its name: `enter`, `left`, `C-a` for Ctrl-A, `M-b` for Alt-B, `C-left`. */
+  | { readonly kind: 'press'; readonly name: string };
+
+const pasteStart = '\x1b[200~';
+const pasteEnd = '\x1b[201~';
+
+const controls: Record<string, string> = {
+  '\r': 'enter',
+  '\n': 'enter',
+  '\t': 'tab',
+  '\b': 'backspace',
+  '\x7f': 'backspace',
+  '\x1f': 'C-_',
+};
+const letters: Record<string, string> = { A: 'up', B: 'down', C: 'right', D: 'left', H: 'home', F: 'end' };
+const numbers: Record<string, string> = { 1: 'home', 3: 'delete', 4: 'end', 7: 'home', 8: 'end' };
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: this is what keys send
+const printable = /[^\x00-\x1f\x7f]+/y;
+// A control sequence (CSI), a key of the application mode (SS3), or Alt with one character.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: this is what keys send
+const escapeSequence = /\x1b(?:\[([0-?]*)[ -/]*([@-~])|O([0-9;]*)([A-Za-z~])|([^[O\x1b]))/uy;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: this is what keys send
+const unfinishedSequence = /\x1b(?:\[[0-?]*[ -/]*|O[0-9;]*)?$/y;
+
+/** Makes keys of what comes, however it was cut. */
+export class KeyReader {
+  #held = '';
+  #inPaste = false;
+  #afterReturn = false;
+
+  /**
+   * Whether the beginning of a sequence is held: when nothing follows it soon, it was the Escape key alone, and
+   * {@link flush} gives it.
+   */
+  get isWaiting(): boolean {
+    return this.#held !== '' && !this.#inPaste;
+  }
+
+  /** The keys in the next piece of input. */
+  read(input: string): Key[] {
+    const keys: Key[] = [];
+    let text = this.#held + input;
+    this.#held = '';
+    while (text !== '') text = this.#inPaste ? this.#readPaste(text, keys) : this.#readKeys(text, keys);
+    return keys;
+  }
+
+  /** Nothing followed what is held: it was keys of its own. */
+  flush(): Key[] {
+    if (!this.isWaiting) return [];
+    const [, ...rest] = this.#held;
+    this.#held = '';
+    const keys: Key[] = [{ kind: 'press', name: 'escape' }];
+    if (rest.length > 0) keys.push({ kind: 'text', text: rest.join('') });
+    return keys;
+  }
+
+  /** Reads up to the end of the paste, and gives what is behind it. */
+  #readPaste(text: string, keys: Key[]): string {
+    const end = text.indexOf(pasteEnd);
+    if (end === -1) {
+      const whole = text.length - heldBack(text);
+      this.#held = text.slice(whole);
+      addPaste(keys, text.slice(0, whole));
+      return '';
+    }
+    addPaste(keys, text.slice(0, end));
+    keys.push({ kind: 'pasted' });
+    this.#inPaste = false;
+    return text.slice(end + pasteEnd.length);
+  }
+
+  /** Reads keys up to a paste, and gives what is behind its beginning. */
+  #readKeys(text: string, keys: Key[]): string {
+    for (let at = 0; at < text.length; ) {
+      const afterReturn = this.#afterReturn;
+      this.#afterReturn = false;
+      const run = matchAt(printable, text, at);
+      if (run) {
+        keys.push({ kind: 'text', text: run[0] });
+        at += run[0].length;
+      } else if (text[at] !== '\x1b') {
+        const control = text[at] as string;
+        // CRLF is one Enter.
+        if (control !== '\n' || !afterReturn) keys.push({ kind: 'press', name: nameOfControl(control) });
+        this.#afterReturn = control === '\r';
+        at++;
+      } else if (text.startsWith(pasteStart, at)) {
+        this.#inPaste = true;
+        return text.slice(at + pasteStart.length);
+      } else if (matchAt(unfinishedSequence, text, at)) {
+        this.#held = text.slice(at);
+        return '';
+      } else {
+        const sequence = matchAt(escapeSequence, text, at);
+        keys.push({ kind: 'press', name: sequence ? nameOfSequence(sequence) : 'escape' });
+        at += sequence ? sequence[0].length : 1;
+      }
+    }
+    return '';
+  }
+}
+
+function matchAt(pattern: RegExp, text: string, at: number): RegExpExecArray | null {
+  pattern.lastIndex = at;
+  return pattern.exec(text);
+}
+
+/** How much of the end may be a part of what ends a paste, or of a CRLF. */
+function heldBack(text: string): number {
+  if (text.endsWith('\r')) return 1;
+  for (let length = Math.min(text.length, pasteEnd.length - 1); length > 0; length--) {
+    if (!text.endsWith(pasteEnd.slice(0, length))) continue;
+    return length + (text.at(-length - 1) === '\r' ? 1 : 0);
+  }
+  return 0;
+}
+
+function addPaste(keys: Key[], text: string): void {
+  // Terminals turn each line feed of a paste into a carriage return.
+  if (text !== '') keys.push({ kind: 'paste', text: text.replace(/\r\n?/g, '\n') });
+}
+
+function nameOfControl(character: string): string {
+  return controls[character] ?? `C-${String.fromCharCode(character.charCodeAt(0) + 0x40).toLowerCase()}`;
+}
+
+function nameOfSequence([, csi = '', csiEnd, ss3 = '', ss3End, meta]: RegExpExecArray): string {
+  if (meta !== undefined) return `M-${meta < ' ' || meta === '\x7f' ? nameOfControl(meta) : meta}`;
+  const parameters = (csiEnd ? csi : ss3).split(';');
+  const end = csiEnd ?? ss3End ?? '';
+  const name = end === '~' ? numbers[parameters[0] ?? ''] : letters[end];
+  if (name === undefined) return 'unknown';
+  const modifiers = Number(parameters[1] ?? '1') - 1;
+  return `${modifiers & 4 ? 'C-' : ''}${modifiers & 2 ? 'M-' : ''}${name}`;
+}

@@ -1,0 +1,16 @@
+/** A conversation by hand: `yodel connect` in a real terminal. */
+import { Terminal } from './terminal.ts';
+
+/** Starts `yodel connect ADDRESS ARGS` in a terminal and waits for its prompt. */
+export async function connectTo(address: string, terminal = new Terminal(), args = ''): Promise<Terminal> {
+  terminal.enter(`clear; yodel connect ${address} ${args}`);
+  await terminal.sees(/connected to [\s\S]*Ctrl-D ends\n[\s\S]*>$/);
+  return terminal;
+}
+
+/** The exit status of what ran in the terminal. */
+export async function exitStatusIn(terminal: Terminal): Promise<number> {
+  terminal.enter('echo "status $?"');
+  const [, status] = await terminal.sees(/\nstatus (\d+)\n/);
+  return Number(status);
+}
