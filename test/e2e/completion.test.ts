@@ -44,7 +44,7 @@ function scene(): { folder: string; env: NodeJS.ProcessEnv } {
 
 /** What is typed, and what a Tab shows: the line that it becomes, or the words that it lists. */
 const lines: readonly [typed: string, shows: RegExp][] = [
-  ['yodel se', /^% yodel serve$/m],
+  ['yodel ser', /^% yodel serve$/m],
   ['yodel serve --fram', /^% yodel serve --framing=?$/m],
   ['yodel serve --framing d', /^% yodel serve --framing delimiter:$/m],
   ['yodel serve --encoding ', /^binary.*utf8|^binary(.|\n)*^utf8/m],

@@ -48,6 +48,9 @@ test('every example in the help is valid usage', async () => {
   const folder = temporaryFolder();
   writeFileSync(join(folder, 'handler.ts'), 'export default (message) => message.text;');
   writeFileSync(join(folder, 'yodel.toml'), 'rate = "5/s"\n');
+  writeFileSync(join(folder, 'talk.transcript'), '> hello\n< hello\n');
+  mkdirSync(join(folder, 'tests'));
+  writeFileSync(join(folder, 'tests', 'a.transcript'), '> hello\n< hello\n');
   for (const name of ['questions', 'questions.txt', 'ca.pem']) writeFileSync(join(folder, name), 'hello\n');
   for (const name of ['.config/fish/completions', 'run']) mkdirSync(join(folder, name), { recursive: true });
   const server = await serve(['--quiet']);
@@ -64,6 +67,7 @@ test('every example in the help is valid usage', async () => {
       .replace('yodel connect', 'yodel connect --connect-timeout 1ms --wait 1ms')
       .replace('yodel bench', 'yodel bench --connect-timeout 1ms --timeout 1s -n 1')
       .replace('--compare old.json', '--compare kept.json')
+      .replace('yodel check', 'yodel check --connect-timeout 1ms')
       .replace('HOST:PORT', '127.0.0.1:1');
     const { status, stderr } = await shell(line, { cwd: folder, env });
     expect([0, 1, 3, 4], `${line}: ${stderr}`).toContain(status);
