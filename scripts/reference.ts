@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { settingOptions } from '../src/cli/config.ts';
 import { envName, flagName, shownDefault } from '../src/cli/flags.ts';
-import { createProgram } from '../src/cli/program.ts';
+import { allCommands, createProgram } from '../src/cli/program.ts';
 import { serveCommand } from '../src/cli/serve-command.ts';
 import { isFollowed } from '../src/cli/serve-reload.ts';
 import { errorCodes } from '../src/errors.ts';
@@ -113,7 +113,7 @@ function nameOf(command: Command): string {
 
 function commandPage(): string {
   const program = createProgram();
-  const all = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)];
+  const all = allCommands(program);
   const sections = all.map((command) => {
     const name = nameOf(command);
     let text = '';

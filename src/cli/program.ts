@@ -27,11 +27,16 @@ export function createProgram(): Command {
     .addCommand(connectCommand())
     .addCommand(benchCommand())
     .addCommand(configCommand());
-  for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
+  for (const command of allCommands(program)) {
     command
       .exitOverride()
       .configureOutput({ outputError: () => undefined })
       .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 100, 100) });
   }
   return program;
+}
+
+/** The program itself, its commands, and theirs. */
+export function allCommands(program: Command): Command[] {
+  return [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)];
 }

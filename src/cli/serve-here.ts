@@ -61,7 +61,7 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
     proxyProtocol: flags.proxyProtocol as string[] | undefined,
     framing: flags.framing as string,
     encoding: flags.encoding as ServeOptions['encoding'],
-    telemetry: allOf([withFailures(log, say, () => brokenOff++), ...subscribers]),
+    telemetry: allOf([log, failures(say, () => brokenOff++), ...subscribers]),
   });
   const failLate = (thrown: unknown) => {
     // Nobody can tell whose message it was about, nor what is broken now: so the server ends, but in order.
@@ -113,16 +113,12 @@ function givenList(value: unknown): readonly string[] | undefined {
   return list && list.length > 0 ? list : undefined;
 }
 
-/** The log, and on stderr what a handler threw: a bug must be seen with its stack, also with --quiet. */
-function withFailures(log: Subscriber, say: Say, brokenOff: () => void): Subscriber {
+/** Says on stderr what a handler threw: a bug must be seen with its stack, also with --quiet. */
+function failures(say: Say, brokenOff: () => void): Subscriber {
   return {
-    ...log,
-    handlerFailed(session, error) {
-      log.handlerFailed?.(session, error);
-      say(`the handler failed for ${formatPeer(session.peer)}#${session.id}: ${harmlessStack(error.cause)}`);
-    },
-    closed(session, error) {
-      log.closed?.(session, error);
+    handlerFailed: (session, error) =>
+      say(`the handler failed for ${formatPeer(session.peer)}#${session.id}: ${harmlessStack(error.cause)}`),
+    closed: (_session, error) => {
       if (error?.code === 'YODEL_SHUTDOWN_TIMEOUT') brokenOff();
     },
   };

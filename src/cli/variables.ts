@@ -2,14 +2,14 @@
 import type { Command } from 'commander';
 import { hintFor } from '../options.ts';
 import { harmlessText } from './harmless.ts';
+import { allCommands } from './program.ts';
 
 /**
  * Says on stderr which variables that begin with YODEL_ are none: a slip of the finger there would silently be the default.
  * It is no error, for the prefix may be somebody else's, too.
  */
 export function warnOfUnknownVariables(program: Command, env: NodeJS.ProcessEnv): void {
-  const commands = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)];
-  const known = commands.flatMap(({ options }) => options.flatMap(({ envVar }) => envVar ?? []));
+  const known = allCommands(program).flatMap(({ options }) => options.flatMap(({ envVar }) => envVar ?? []));
   for (const name of Object.keys(env)) {
     if (!name.startsWith('YODEL_') || known.includes(name) || env[name] === undefined) continue;
     const hint = hintFor(name, [...new Set(known)]).replace(
