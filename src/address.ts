@@ -214,3 +214,10 @@ function invalid(text: string, why: string, example: string): YodelError {
     `cannot read the address "${text}": ${why}. Write for example ${example}`,
   );
 }
+
+/** An address of the same kind at another host and port. */
+export function addressAt(like: Exclude<Address, UnixAddress>, host: string, port: number): Address {
+  if (like.scheme === 'tcp') return new TcpAddress(host, port);
+  if (like.scheme === 'tls') return new TlsAddress(host, port);
+  return new WebSocketAddress(like.scheme, host, port, like.path);
+}

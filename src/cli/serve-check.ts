@@ -5,6 +5,22 @@ import { AddressList } from '../transport/address-list.ts';
 import type { ServerTls } from '../transport/transport.ts';
 import { UsageError } from './fail.ts';
 import type { ServeSettings } from './serve-command.ts';
+import { type Certificates, readServerTls } from './serve-tls.ts';
+import { listenOf } from './serve-welcome.ts';
+
+/** Where to listen, and what to show there. */
+export interface CheckedSettings {
+  readonly addresses: readonly Address[];
+  readonly certificates: Certificates | undefined;
+}
+
+/** Reads what settings name, and checks all of them, the handler left out. @throws as {@link checkSettings} */
+export async function readSettings(settings: ServeSettings): Promise<CheckedSettings> {
+  const addresses = listenOf(settings);
+  const certificates = await readServerTls(settings.flags, addresses);
+  await checkSettings(settings, addresses, certificates?.tls);
+  return { addresses, certificates };
+}
 
 /**
  * Checks what can be wrong with settings that could be read each on its own: addresses, networks, origins, framing, where

@@ -67,7 +67,7 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
     proxyProtocol: flags.proxyProtocol as string[] | undefined,
     framing,
     encoding,
-    telemetry: allOf([withFailures(log, say, () => brokenOff++), ...subscribers, ...recorders]),
+    telemetry: allOf([log, failures(say, () => brokenOff++), ...subscribers, ...recorders]),
   });
   const failLate = (thrown: unknown) => {
     // Nobody can tell whose message it was about, nor what is broken now: so the server ends, but in order.
@@ -126,16 +126,12 @@ function givenList(value: unknown): readonly string[] | undefined {
   return list && list.length > 0 ? list : undefined;
 }
 
-/** The log, and on stderr what a handler threw: a bug must be seen with its stack, also with --quiet. */
-function withFailures(log: Subscriber, say: Say, brokenOff: () => void): Subscriber {
+/** Says on stderr what a handler threw: a bug must be seen with its stack, also with --quiet. */
+function failures(say: Say, brokenOff: () => void): Subscriber {
   return {
-    ...log,
-    handlerFailed(session, error) {
-      log.handlerFailed?.(session, error);
-      say(`the handler failed for ${formatPeer(session.peer)}#${session.id}: ${harmlessStack(error.cause)}`);
-    },
-    closed(session, error) {
-      log.closed?.(session, error);
+    handlerFailed: (session, error) =>
+      say(`the handler failed for ${formatPeer(session.peer)}#${session.id}: ${harmlessStack(error.cause)}`),
+    closed: (session, error) => {
       if (error?.code === 'YODEL_SHUTDOWN_TIMEOUT') brokenOff();
       if (error && isBehind(error)) {
         say(`${formatPeer(session.peer)}#${session.id}: ${harmlessText(errorText(error))}`);

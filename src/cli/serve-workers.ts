@@ -3,7 +3,7 @@
  * accepted here and handed to them in turn, and all they write passes through here, so that no two lines mix.
  */
 import { fileURLToPath } from 'node:url';
-import { type Address, TcpAddress, TlsAddress, type UnixAddress, WebSocketAddress } from '../address.ts';
+import { type Address, addressAt, TcpAddress, type UnixAddress } from '../address.ts';
 import { systemError } from '../errors.ts';
 import { resolveOptions, type ServerLimits, serverOptions } from '../options.ts';
 import { matchDescriptors } from '../server/server.ts';
@@ -13,15 +13,14 @@ import { runtimeTransport } from '../transport/runtime.ts';
 import type { Connection, Listener, ServerTls } from '../transport/transport.ts';
 import { exitStatus } from './fail.ts';
 import { tableValues } from './flags.ts';
-import { checkSettings } from './serve-check.ts';
+import { readSettings } from './serve-check.ts';
 import type { ServeSettings } from './serve-command.ts';
 import { watchedFiles } from './serve-handler.ts';
 import type { Serving } from './serve-here.ts';
 import { type LogSettings, logSettingsOf, type Outputs, openOutputs, type Say } from './serve-outputs.ts';
 import { type Reread, reloadedSettings, reloadOnChange } from './serve-reload.ts';
 import { obeySignals } from './serve-signals.ts';
-import { readServerTls } from './serve-tls.ts';
-import { counted, listenOf, welcome } from './serve-welcome.ts';
+import { counted, welcome } from './serve-welcome.ts';
 import { notifySystemd, passedDescriptors, systemdWasTold } from './systemd.ts';
 
 /** What a worker is told to serve. */
@@ -44,10 +43,8 @@ const graceMs = 5000;
 
 /** Serves until a signal ends it, then ends the process. */
 export async function serveWithWorkers(count: number, settings: ServeSettings, reread: Reread): Promise<void> {
-  const wanted = listenOf(settings);
   const files = watchedFiles(settings);
-  const certificates = await readServerTls(settings.flags, wanted);
-  await checkSettings(settings, wanted, certificates?.tls);
+  const { addresses: wanted, certificates } = await readSettings(settings);
   const descriptors = passedDescriptors();
   matchDescriptors(descriptors, wanted.length);
   const log = logSettingsOf(settings.flags);
@@ -150,20 +147,13 @@ async function findPorts(addresses: readonly Address[], backlog: number): Promis
         const at = new TcpAddress(address.host, address.port);
         const probe = await runtimeTransport.listen(at, { backlog, accept, failed: () => undefined });
         probes.push(probe);
-        found.push(withPort(address, (probe.address as TcpAddress).port));
+        found.push(addressAt(address, address.host, (probe.address as TcpAddress).port));
       }
     }
   } finally {
     await Promise.all(probes.map((probe) => probe.close()));
   }
   return found;
-}
-
-function withPort(address: Exclude<Address, UnixAddress>, port: number): Address {
-  if (address.scheme === 'ws' || address.scheme === 'wss') {
-    return new WebSocketAddress(address.scheme, address.host, port, address.path);
-  }
-  return address.scheme === 'tls' ? new TlsAddress(address.host, port) : new TcpAddress(address.host, port);
 }
 
 /** @throws YodelError when it cannot listen */

@@ -1,14 +1,13 @@
 /** Runs `yodel serve`: a server in this process, or several that share the work, until a signal ends it. */
 import type { ServerTls } from '../transport/transport.ts';
-import { checkSettings } from './serve-check.ts';
+import { readSettings } from './serve-check.ts';
 import type { ServeSettings } from './serve-command.ts';
 import { watchedFiles } from './serve-handler.ts';
 import { type Serving, serveHere } from './serve-here.ts';
 import { logSettingsOf, openOutputs } from './serve-outputs.ts';
 import { type Reread, reloadOnChange } from './serve-reload.ts';
 import { obeySignals } from './serve-signals.ts';
-import { readServerTls } from './serve-tls.ts';
-import { counted, listenOf, warnOfDescriptors, welcome } from './serve-welcome.ts';
+import { counted, warnOfDescriptors, welcome } from './serve-welcome.ts';
 import { notifySystemd, passedDescriptors, systemdWasTold } from './systemd.ts';
 
 /** Serves until a signal ends it, then ends the process. */
@@ -20,16 +19,14 @@ export async function runServe(settings: ServeSettings, reread: Reread): Promise
 
 async function serveAlone(settings: ServeSettings, reread: Reread): Promise<void> {
   const { flags } = settings;
-  const listen = listenOf(settings);
   const files = watchedFiles(settings);
-  const certificates = await readServerTls(flags, listen);
-  await checkSettings(settings, listen, certificates?.tls);
+  const { addresses, certificates } = await readSettings(settings);
   const metrics = flags.metrics === undefined ? undefined : await import('./serve-metrics.ts');
   const metricsAt = metrics?.metricsAddress(String(flags.metrics));
   const outputs = await openOutputs(logSettingsOf(flags));
   const { say } = outputs;
   const measured = metrics?.createMetrics(() => here.server);
-  const serving: Serving = { settings, listen: listen.map(String), tls: certificates?.tls, processes: 1 };
+  const serving: Serving = { settings, listen: addresses.map(String), tls: certificates?.tls, processes: 1 };
   const here = await serveHere(serving, {
     outputs,
     subscribers: measured ? [measured.subscriber] : [],
@@ -48,7 +45,7 @@ async function serveAlone(settings: ServeSettings, reread: Reread): Promise<void
   welcome(server.addresses, settings, certificates, say);
   warnOfDescriptors(server.maxConnections, flags, 1, say);
   const apply = (fresh: ServeSettings, tls: ServerTls | undefined) => here.reload({ ...serving, settings: fresh, tls });
-  const reloading = reloadOnChange({ settings, addresses: listen, certificates, files, reread, apply, say });
+  const reloading = reloadOnChange({ settings, addresses, certificates, files, reread, apply, say });
   const signals = obeySignals({
     end: () => {
       notifySystemd('STOPPING=1', say);

@@ -1,6 +1,7 @@
 /** The environment variables that the command knows. */
 import type { Command } from 'commander';
 import { hintFor } from '../options.ts';
+import { withCommandsBelow } from './commands.ts';
 import { harmlessText } from './harmless.ts';
 
 /**
@@ -8,8 +9,7 @@ import { harmlessText } from './harmless.ts';
  * It is no error, for the prefix may be somebody else's, too.
  */
 export function warnOfUnknownVariables(program: Command, env: NodeJS.ProcessEnv): void {
-  const commands = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)];
-  const known = commands.flatMap(({ options }) => options.flatMap(({ envVar }) => envVar ?? []));
+  const known = withCommandsBelow(program).flatMap(({ options }) => options.flatMap(({ envVar }) => envVar ?? []));
   for (const name of Object.keys(env)) {
     if (!name.startsWith('YODEL_') || known.includes(name) || env[name] === undefined) continue;
     const hint = hintFor(name, [...new Set(known)]).replace(

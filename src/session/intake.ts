@@ -11,6 +11,8 @@ export class Intake {
   #others: Batch[] = [];
   #bytes = 0;
   #messageBegan = 0;
+  /** Bytes of a message that the transport keeps until it has all of it. */
+  #below = 0;
 
   constructor(decoder: Decoder) {
     this.#decoder = decoder;
@@ -27,7 +29,7 @@ export class Intake {
 
   /** Bytes of the message that is not finished. */
   get pending(): number {
-    return this.#decoder.pending;
+    return this.#decoder.pending + this.#below;
   }
 
   /** When the first byte of the unfinished message came, in time of the clock; 0 when there is none. */
@@ -43,6 +45,7 @@ export class Intake {
   /** Takes a chunk that came at `now`. The batches point into it until {@link keep} is called. */
   decode(chunk: Uint8Array, now: number): void {
     let completed = false;
+    this.#below = 0;
     for (let rest: Uint8Array | undefined = chunk; rest; ) {
       const batch: Batch = this.#decoder.decode(rest);
       completed ||= batch.count > 0 || batch.fault !== undefined;
@@ -51,6 +54,12 @@ export class Intake {
     }
     if (this.#decoder.pending === 0) this.#messageBegan = 0;
     else if (this.#messageBegan === 0 || completed) this.#messageBegan = now;
+  }
+
+  /** So many bytes of a message wait below, at `now`, until all of it has come. */
+  awaits(bytes: number, now: number): void {
+    this.#below = bytes;
+    if (this.#messageBegan === 0) this.#messageBegan = now;
   }
 
   /** The peer has ended: an unfinished last message may be one after all. */

@@ -317,6 +317,13 @@ export class ServerSession implements Session, Receiver, Holder {
   }
 
   /** @internal */
+  onUnfinished(bytes: number): void {
+    this.#lastActive = this.#settings.clock.now();
+    this.#intake.awaits(bytes, this.#lastActive);
+    this.#settle();
+  }
+
+  /** @internal */
   onEnd(): void {
     if (this.#state !== 'open') return;
     this.#endedBy ??= 'peer';

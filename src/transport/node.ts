@@ -1,6 +1,6 @@
 /** TCP and Unix sockets by `node:net`. */
 import * as net from 'node:net';
-import { type Address, TcpAddress, TlsAddress, type UnixAddress, WebSocketAddress } from '../address.ts';
+import { type Address, addressAt, TcpAddress, TlsAddress } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
 import { Queue } from '../queue.ts';
 import { goneBefore } from './gone.ts';
@@ -321,7 +321,9 @@ export async function listenBy(
 type Found = ReturnType<net.Server['address']>;
 
 function foundAt(address: Address, found: Found): Address {
-  return address.scheme === 'unix' ? address : placed(address, found as net.AddressInfo);
+  return address.scheme === 'unix'
+    ? address
+    : addressAt(address, (found as net.AddressInfo).address, (found as net.AddressInfo).port);
 }
 
 /**
@@ -363,13 +365,6 @@ export function peerOf({ remoteAddress, remotePort }: net.Socket, address: Addre
 export function endOf(at: Address, host: string, port: number): Address {
   const end = TcpAddress.of(host, port);
   return at.scheme === 'tls' || at.scheme === 'wss' ? new TlsAddress(end.host, end.port) : end;
-}
-
-/** The same address with the host and port that were really taken. */
-function placed(wanted: Exclude<Address, UnixAddress>, { address, port }: net.AddressInfo): Address {
-  if (wanted.scheme === 'tcp') return new TcpAddress(address, port);
-  if (wanted.scheme === 'tls') return new TlsAddress(address, port);
-  return new WebSocketAddress(wanted.scheme, address, port, wanted.path);
 }
 
 function ignore(): void {}

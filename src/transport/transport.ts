@@ -15,6 +15,11 @@ import type { AddressList } from './address-list.ts';
 export interface Receiver {
   /** The peer's next bytes. See {@link Connection.lendsChunks} for how long they may be used. */
   onData(chunk: Uint8Array): void;
+  /**
+   * The transport keeps `bytes` of a message until it has all of it, where it carries messages itself. Called whenever more
+   * of one has come; `onData` brings it whole, and then there is none.
+   */
+  onUnfinished?(bytes: number): void;
   /** The peer has ended its side (FIN): no more bytes will come. This side may go on writing. */
   onEnd(): void;
   /** Some of what waited to be sent has gone; `unsent` tells what still waits. Not called for what never had to wait. */

@@ -51,15 +51,17 @@ export class WebSocketDoor {
    * @throws YodelError `YODEL_WEBSOCKET_REFUSED`
    */
   async upgrade(socket: Socket, peer: Address, security: Security | undefined): Promise<Connection> {
-    const outcome = await new Promise<WebSocket | Error>((resolve) => {
-      this.#waiting.set(socket, resolve);
-      socket.once('close', () => resolve(refusal('it has gone')));
-      this.#http.emit('connection', socket);
-    });
-    if (outcome instanceof Error) throw outcome;
     const { host, port } = this.#address;
     const local = endOf(this.#address, socket.localAddress ?? host, socket.localPort ?? port);
-    return servedConnection(outcome, socket, { local, peer }, security, this.#options.maxMessageLength);
+    return await new Promise((resolve, reject) => {
+      this.#waiting.set(socket, (outcome) => {
+        if (outcome instanceof Error) reject(outcome);
+        // At once: its first bytes may have come already.
+        else resolve(servedConnection(outcome, socket, { local, peer }, security, this.#options.maxMessageLength));
+      });
+      socket.once('close', () => reject(refusal('it has gone')));
+      this.#http.emit('connection', socket);
+    });
   }
 
   #asked(request: IncomingMessage, socket: Socket, head: Buffer): void {

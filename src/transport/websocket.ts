@@ -5,6 +5,7 @@ import { WebSocket } from 'ws';
 import type { Address, WebSocketAddress } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
 import { length } from '../framing/length.ts';
+import { FrameProgress } from './frame-progress.ts';
 import { oldestTls, trustFor, whyNotTrusted } from './tls.ts';
 import type { Connection, DialOptions, Receiver, Security } from './transport.ts';
 
@@ -50,6 +51,7 @@ class WebSocketConnection implements Connection {
     this.#early = [];
     queueMicrotask(() => {
       for (const message of early) this.#received(message);
+      this.tellUnfinished();
       if (this.#closed) this.#tellClosed();
     });
   }
@@ -73,6 +75,15 @@ class WebSocketConnection implements Connection {
   /** How an error reads in yodel. */
   protected reasonOf(error: Error): Error {
     return error;
+  }
+
+  /** Bytes that have come of the message that is not finished, where that is known. */
+  protected get unfinished(): number {
+    return 0;
+  }
+
+  protected tellUnfinished(): void {
+    if (this.unfinished > 0 && !this.#letGo && !this.#closed) this.#receiver?.onUnfinished?.(this.unfinished);
   }
 
   pause(): void {
@@ -140,6 +151,7 @@ class ServedWebSocket extends WebSocketConnection {
   readonly security: Security | undefined;
   readonly #below: Socket;
   readonly #limit: number;
+  readonly #progress = new FrameProgress();
 
   constructor(
     socket: WebSocket,
@@ -152,6 +164,15 @@ class ServedWebSocket extends WebSocketConnection {
     this.#below = below;
     this.security = security;
     this.#limit = limit;
+    // Behind the listener of `ws`: messages that a chunk completes have been handed on by now.
+    below.on('data', (chunk: Buffer) => {
+      this.#progress.take(chunk);
+      this.tellUnfinished();
+    });
+  }
+
+  protected override get unfinished(): number {
+    return this.#progress.unfinished;
   }
 
   /** All frames of it: an output gives them whole. */
