@@ -22,7 +22,7 @@ export function checkCommand(): Command {
     )
     .argument(
       '<file...>',
-      'transcripts, and at last the address (default: what @address says, or tcp://127.0.0.1:7878)',
+      'transcripts, and at last the address or @CONTEXT (default: what @address says, or tcp://127.0.0.1:7878)',
     )
     .addHelpText('before', examples)
     .addHelpText(
@@ -53,8 +53,12 @@ Exit status:
       ),
     );
   addTlsFlags(command);
-  return command.action(async (files: string[], flags: Record<string, unknown>) => {
+  return command.action(async (words: string[]) => {
+    const last = words.at(-1) ?? '';
+    if (last.startsWith('@')) {
+      words.splice(-1, 1, await (await import('./use-context.ts')).resolveAddress(command, last));
+    }
     const { runCheck } = await import('./check.ts');
-    process.exitCode = await runCheck(files, flags);
+    process.exitCode = await runCheck(words, command.opts());
   });
 }

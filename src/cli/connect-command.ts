@@ -86,6 +86,12 @@ Exit status:
         'after the end of input, how long the server may be silent before it is given up',
         10_000,
       ).env(envName('wait')),
+    )
+    .addOption(
+      new Option(
+        '--no-shutdown',
+        'do not tell the server of the end of input: for one that then leaves; ends after --wait',
+      ),
     );
   addMessageFlags(command, 'In a pipe, message by message:');
   command

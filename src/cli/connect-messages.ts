@@ -32,6 +32,8 @@ export interface ExchangeSettings {
   readonly timeoutMs: number;
   /** Without `waitReplies`: how long the server may be silent after the end of input. 0: for ever. */
   readonly waitMs: number;
+  /** Whether the server is told of the end of input; with `waitReplies` and `lockstep`, when all is answered. */
+  readonly shutdown: boolean;
   readonly print: PrintMessage;
   readonly recording: Recording | undefined;
 }
@@ -157,7 +159,7 @@ class Exchange implements Receiver {
       if (this.#unanswered.length > 0) this.#tellUnanswered(this.#isOver ? undefined : timeoutMs);
       return;
     }
-    this.#endSide();
+    if (this.#settings.shutdown) this.#endSide();
     for (let before = -1; !this.#isOver && before !== this.#received; ) {
       before = this.#received;
       await this.#until(() => this.#received > before || this.#isOver, waitMs);

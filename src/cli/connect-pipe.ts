@@ -40,6 +40,7 @@ class Pipe implements Receiver {
   #inputEnded = false;
   /** Bytes of input handed to the connection. */
   #written = 0;
+  #received = 0;
   #serverEnded = false;
   /** Bytes of replies that stdout has not taken. process.stdout.writableLength is always 0 on Bun. */
   #unprinted = 0;
@@ -84,11 +85,12 @@ class Pipe implements Receiver {
     this.#sent.end();
     // A terminal or a pipe that nobody closes would keep the process alive.
     process.stdin.destroy();
-    this.#connection.end();
+    if (this.#settings.shutdown) this.#connection.end();
     this.#awaitServer();
   }
 
   onData(chunk: Uint8Array): void {
+    this.#received += chunk.length;
     this.#answered.add(chunk);
     if (this.#screen) this.#print(Buffer.from(this.#screen.add(chunk)));
     // A chunk that is lent must be copied: stdout may hold it for long.
@@ -140,7 +142,7 @@ class Pipe implements Receiver {
     clearTimeout(this.#silence);
     process.stdin.destroy();
     if (this.#screen) this.#print(Buffer.from(this.#screen.end()));
-    const allAnswered = this.#serverEnded && this.#answered.count >= this.#sent.count;
+    const allAnswered = this.#serverEnded && this.#allAnswered;
     if (this.#status === undefined && error && !allAnswered) {
       const broken = systemError(`the connection to ${this.#settings.address} broke`, error);
       report(new YodelError(broken.code, `${broken.message}; ${this.#counts()}`));
@@ -152,8 +154,7 @@ class Pipe implements Receiver {
 
   /** A server may answer nothing at all, as `discard` does; but one that answers some messages and not others has lost them. */
   #judge(): void {
-    const { count } = this.#answered;
-    const isShort = count > 0 && count < this.#sent.count;
+    const isShort = this.#answered.count > 0 && !this.#allAnswered;
     if (isShort) {
       const { address } = this.#settings;
       report(new YodelError('YODEL_CONNECTION_CLOSED', `${address} ended the connection; ${this.#counts()}`));
@@ -166,8 +167,7 @@ class Pipe implements Receiver {
     clearTimeout(this.#silence);
     if (this.#settings.waitMs === 0) return;
     this.#silence = setTimeout(() => {
-      const allAnswered = this.#answered.count >= this.#sent.count;
-      if (!allAnswered) {
+      if (!this.#allAnswered) {
         const { address, waitMs } = this.#settings;
         report(
           new YodelError(
@@ -176,7 +176,8 @@ class Pipe implements Receiver {
           ),
         );
       }
-      this.#end(allAnswered ? exitStatus.good : exitStatus.timeout);
+      this.#end(this.#allAnswered ? exitStatus.good : exitStatus.timeout);
+      this.#connection.end();
       this.#connection.release();
     }, this.#settings.waitMs);
   }
@@ -212,8 +213,19 @@ class Pipe implements Receiver {
     );
   }
 
+  /** Raw bytes come in other pieces than they went: there, any reply is one to all. */
+  get #allAnswered(): boolean {
+    const { count } = this.#answered;
+    return this.#isRaw ? count > 0 || this.#sent.count === 0 : count >= this.#sent.count;
+  }
+
+  get #isRaw(): boolean {
+    return this.#settings.framing.name === 'raw';
+  }
+
   #counts(): string {
     const unsent = this.#connection.unsent > 0 ? `, ${this.#connection.unsent} bytes of input were not sent` : '';
+    if (this.#isRaw) return `${this.#received} bytes were received${unsent}`;
     return `${this.#answered.count} of ${this.#sent.begun} messages were answered${unsent}`;
   }
 }

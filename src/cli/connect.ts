@@ -23,6 +23,8 @@ export interface ConnectSettings {
   readonly count: number;
   readonly connectTimeoutMs: number;
   readonly waitMs: number;
+  /** Whether the server is told of the end of input. */
+  readonly shutdown: boolean;
   /** Whether a lost connection is made again. By hand only. */
   readonly reconnect: boolean;
   readonly byHand: ByHandSettings;
@@ -53,6 +55,7 @@ export async function runConnect(
     count: (flags.count as number | undefined) ?? Number.POSITIVE_INFINITY,
     connectTimeoutMs: flags.connectTimeout as number,
     waitMs: flags.wait as number,
+    shutdown: flags.shutdown !== false,
     reconnect: flags.reconnect === true,
     byHand: {
       hex: flags.hex === true,

@@ -1,7 +1,7 @@
 /** The conversation so far, kept in memory for `:save`, and its form as text: a transcript. */
-import { isUtf8 } from 'node:buffer';
+import { encode, type Framing } from '../framing/framing.ts';
 import { Queue } from '../queue.ts';
-import { harmlessText } from './harmless.ts';
+import { formatContent } from '../transcript/content.ts';
 
 /** Who sent a message. */
 export type Direction = 'sent' | 'received';
@@ -13,6 +13,7 @@ interface Kept {
 
 /** So many bytes of messages are kept; older ones are given up for newer ones. */
 const mostBytes = 67_108_864;
+const arrows: Readonly<Record<Direction, string>> = { sent: '>', received: '<' };
 /** What a kept message costs beside its bytes. */
 const objectSize = 64;
 
@@ -42,40 +43,12 @@ export class ConversationRecord {
     }
   }
 
-  /** The conversation as a transcript. */
-  toText(): string {
-    const head = this.#dropped > 0 ? `# the first ${this.#dropped} messages are not kept any more\n` : '';
-    return head + Array.from(this.#kept, ({ direction, bytes }) => transcriptLine(direction, bytes)).join('');
+  /** The conversation as a transcript, which `yodel check` plays. */
+  toText(framing: Framing): string {
+    const begins = [`@framing ${framing.name}`];
+    if (framing.name === 'lines' && encode(framing, '').length === 2) begins.push('@ending crlf');
+    if (this.#dropped > 0) begins.push(`# the first ${this.#dropped} messages are not kept any more`);
+    const lines = Array.from(this.#kept, ({ direction, bytes }) => `${arrows[direction]}${formatContent(bytes)}`);
+    return `${[...begins, ...lines].join('\n')}\n`;
   }
-}
-
-/**
- * One message as a line of a transcript: `> ` before what was sent, `< ` before what came. What is not plain text stands
- * behind `>\ ` or `<\ `, with escapes (`\n \r \t \0 \\ \xHH`).
- */
-export function transcriptLine(direction: Direction, bytes: Uint8Array): string {
-  const mark = direction === 'sent' ? '>' : '<';
-  const text = isUtf8(bytes) ? Buffer.from(bytes).toString() : undefined;
-  // A space at the end would be lost in the first editor that opens the file.
-  if (text !== undefined && harmlessText(text) === text && !text.endsWith(' ')) return `${mark} ${text}\n`;
-  return `${mark}\\ ${text === undefined ? escapeBytes(bytes) : escapeText(text)}\n`;
-}
-
-const short: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\0': '\\0', '\\': '\\\\' };
-
-function escapeText(text: string): string {
-  return Array.from(text, (character) => {
-    if (short[character] !== undefined) return short[character];
-    return harmlessText(character) === character ? character : escapeBytes(Buffer.from(character));
-  })
-    .join('')
-    .replace(/ $/, '\\x20');
-}
-
-function escapeBytes(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => {
-    const character = String.fromCharCode(byte);
-    if (short[character] !== undefined) return short[character];
-    return byte >= 0x20 && byte < 0x7f ? character : `\\x${byte.toString(16).padStart(2, '0')}`;
-  }).join('');
 }

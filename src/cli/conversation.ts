@@ -393,7 +393,9 @@ export class Conversation {
     if (file === '') return this.#say('it is written :save FILE');
     try {
       // What was there before is somebody's; what was written from here may be written anew.
-      writeFileSync(file, this.#record.toText(), { flag: this.#writtenFiles.has(file) ? 'w' : 'wx' });
+      writeFileSync(file, this.#record.toText(this.#settings.framing), {
+        flag: this.#writtenFiles.has(file) ? 'w' : 'wx',
+      });
       this.#writtenFiles.add(file);
       this.#say(`${count(this.#record.count, 'message')} written to ${file}`);
     } catch (error) {

@@ -22,6 +22,7 @@ export async function runSend(
       count: Number.POSITIVE_INFINITY,
       connectTimeoutMs: flags.connectTimeout as number,
       waitMs: flags.timeout as number,
+      shutdown: true,
     },
   );
   // Encoded before it connects: what cannot be sent is known without a server.

@@ -1,41 +1,45 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ConversationRecord, transcriptLine } from '../../src/cli/conversation-record.ts';
+import { parseAddress } from '../../src/address.ts';
+import { ConversationRecord } from '../../src/cli/conversation-record.ts';
 import { harmlessText } from '../../src/cli/harmless.ts';
-import { parseBytes } from '../../src/framing/escapes.ts';
+import { length } from '../../src/framing/length.ts';
+import { lines } from '../../src/framing/lines.ts';
+import { check } from '../../src/transcript/check.ts';
+import { parseTranscript } from '../../src/transcript/parse.ts';
+import { listen } from '../support/servers.ts';
 
-const examples: readonly [message: string | Uint8Array, line: string][] = [
-  ['hello', '> hello\n'],
-  ['wörld 你好 🎉', '> wörld 你好 🎉\n'],
-  ['', '> \n'],
-  ['C:\\new', '> C:\\new\n'],
-  ['a\tb\0', '>\\ a\\tb\\0\n'],
-  ['C:\\new\r\n', '>\\ C:\\\\new\\r\\n\n'],
-  ['a ', '>\\ a\\x20\n'],
-  ['\x1b[31m', '>\\ \\x1b[31m\n'],
-  ['a\u202eb', '>\\ a\\xe2\\x80\\xaeb\n'],
-  [Uint8Array.of(0xff, 0x41, 0xc3), '>\\ \\xffA\\xc3\n'],
-];
-
-for (const [message, line] of examples) {
-  test(`a transcript has ${JSON.stringify(message)} as ${JSON.stringify(line)}`, () => {
-    expect(transcriptLine('sent', Buffer.from(message))).toBe(line);
-    expect(transcriptLine('received', Buffer.from(message))).toBe(line.replace('>', '<'));
-  });
+function recordOf(...messages: readonly (string | Uint8Array)[]): ConversationRecord {
+  const record = new ConversationRecord();
+  for (const message of messages) {
+    record.add('sent', Buffer.from(message));
+    record.add('received', Buffer.from(message));
+  }
+  return record;
 }
 
-test('every message can be read back from its line, and no line can harm a terminal', () => {
+test('a conversation is saved as a transcript, with what the server must know of it', () => {
+  expect(recordOf('hello', '/not a pattern/').toText(lines())).toBe(
+    '@framing lines\n> hello\n< hello\n>\\ \\/not a pattern/\n<\\ \\/not a pattern/\n',
+  );
+  expect(recordOf('a').toText(lines({ crlf: true }))).toBe('@framing lines\n@ending crlf\n> a\n< a\n');
+  expect(recordOf().toText(length({ bytes: 2 }))).toBe('@framing length:2\n');
+});
+
+test('every conversation with a server that echoes is checked green, and no line can harm a terminal', async () => {
   const bytes = fc.oneof(
-    fc.uint8Array(),
+    fc.uint8Array({ maxLength: 40 }),
     fc.string({ unit: 'binary' }).map((text) => Buffer.from(text)),
   );
-  fc.assert(
-    fc.property(bytes, (message) => {
-      const line = transcriptLine('sent', message).slice(0, -1);
-      expect(harmlessText(line)).toBe(line);
-      const read = line.startsWith('>\\ ') ? parseBytes(line.slice(3)) : Buffer.from(line.slice(2));
-      expect(Buffer.from(read)).toEqual(Buffer.from(message));
+  const address = parseAddress((await listen((socket) => socket.pipe(socket))).address);
+  await fc.assert(
+    fc.asyncProperty(fc.array(bytes, { maxLength: 4 }), async (messages) => {
+      const text = recordOf(...messages).toText(length({ bytes: 2 }));
+      for (const line of text.split('\n')) expect(harmlessText(line)).toBe(line);
+      const { differences } = await check(parseTranscript(text, 'saved'), { address });
+      expect(differences).toEqual([]);
     }),
+    { numRuns: 30 },
   );
 });
 
@@ -44,5 +48,5 @@ test('what is too much to be kept is told of', () => {
   for (let number = 0; number < 70; number++) record.add('sent', Buffer.alloc(1_000_000, 65));
   expect(record.count + record.dropped).toBe(70);
   expect(record.dropped).toBe(3);
-  expect(record.toText()).toMatch(/^# the first 3 messages are not kept any more\n> A/);
+  expect(record.toText(lines())).toMatch(/^@framing lines\n# the first 3 messages are not kept any more\n> A/);
 });

@@ -31,6 +31,15 @@ test('a saved context stands for its address and flags, in every command that ta
   });
 });
 
+test('yodel check holds a saved server against a transcript', async () => {
+  const { run, cwd } = home();
+  const server = await serve();
+  await run(['context', 'save', 'local', server.address]);
+  writeFileSync(join(cwd, 'talk.transcript'), '> hi\n< hi\n');
+  expect(await run(['check', 'talk.transcript', '@local'])).toMatchObject({ stderr: '', status: 0 });
+  expect((await run(['check', 'talk.transcript', '@nobody'])).stderr).toContain('nobody');
+});
+
 test('host and port may be two words when they are saved', async () => {
   const { run, file } = home();
   await run(['context', 'save', 'two', 'localhost', '7000']);
