@@ -27,6 +27,8 @@ export interface ConnectSettings {
   readonly shutdown: boolean;
   /** Whether a lost connection is made again. By hand only. */
   readonly reconnect: boolean;
+  /** Where the conversation is written as a transcript, if it is. */
+  readonly recording: Recording | undefined;
   readonly byHand: ByHandSettings;
 }
 
@@ -48,15 +50,18 @@ export async function runConnect(
   if (to.scheme === 'ws' || to.scheme === 'wss') {
     throw new UsageError(`yodel connect speaks TCP, TLS and Unix sockets, not WebSocket as ${to}`);
   }
+  const framing = readFraming(flags);
+  checkFormat(flags);
   const settings: ConnectSettings = {
     address: to,
     tls: readTlsFlags(flags, to),
-    framing: readFraming(flags),
+    framing,
     count: (flags.count as number | undefined) ?? Number.POSITIVE_INFINITY,
     connectTimeoutMs: flags.connectTimeout as number,
     waitMs: flags.wait as number,
     shutdown: flags.shutdown !== false,
     reconnect: flags.reconnect === true,
+    recording: flags.record === undefined ? undefined : recordInto(String(flags.record), framing, to),
     byHand: {
       hex: flags.hex === true,
       timestamps: flags.timestamps === true,
@@ -64,12 +69,12 @@ export async function runConnect(
       escapes: flags.escapes === true,
     },
   };
-  const byMessage = messageSettings(flags, settings);
+  const byHand = process.stdin.isTTY && process.stdout.isTTY;
   if (flags.probe) process.exitCode = await probe(settings);
-  else if (byMessage) {
+  else if (goesByMessage(flags) || (settings.recording && !byHand)) {
     const { exchange } = await import('./connect-messages.ts');
-    process.exitCode = await exchange(byMessage, process.stdin);
-  } else if (process.stdin.isTTY && process.stdout.isTTY) {
+    process.exitCode = await exchange(messageSettings(flags, settings), process.stdin);
+  } else if (byHand) {
     const { talk } = await import('./connect-terminal.ts');
     process.exitCode = await talk(settings);
   } else {
@@ -78,30 +83,35 @@ export async function runConnect(
   }
 }
 
-/** How messages go and are printed, when a flag wants it message by message; else undefined: the bytes go as they come. */
+/** Whether a flag wants messages, and not bytes as they come. */
+function goesByMessage({ lockstep, waitReplies, json, format, interval }: Readonly<Record<string, unknown>>): boolean {
+  return Boolean(lockstep || waitReplies || json || format !== undefined || (interval as number) > 0);
+}
+
+/** @throws UsageError for two ways of printing */
+function checkFormat({ json, format }: Readonly<Record<string, unknown>>): void {
+  if (json && format !== undefined) throw new UsageError('--json and --format say both how messages are printed');
+}
+
+/** How messages go and are printed. @throws UsageError */
 export function messageSettings(
   flags: Readonly<Record<string, unknown>>,
   settings: Omit<ConnectSettings, 'reconnect' | 'byHand'>,
-): ExchangeSettings | undefined {
-  const { lockstep, waitReplies, json, format } = flags;
-  const intervalMs = flags.interval as number;
-  if (json && format !== undefined) throw new UsageError('--json and --format say both how messages are printed');
-  const wanted =
-    lockstep || waitReplies || json || format !== undefined || intervalMs > 0 || flags.record !== undefined;
-  if (!wanted) return undefined;
+): ExchangeSettings {
+  checkFormat(flags);
+  const { json, format } = flags;
   return {
     ...settings,
-    lockstep: lockstep === true,
-    waitReplies: waitReplies === true,
-    intervalMs,
+    lockstep: flags.lockstep === true,
+    waitReplies: flags.waitReplies === true,
+    intervalMs: flags.interval as number,
     timeoutMs: flags.timeout as number,
     print: json ? printJson : format === undefined ? printRaw : printAs(String(format)),
-    recording: flags.record === undefined ? undefined : recordInto(String(flags.record), settings),
   };
 }
 
 /** A transcript in a file that begins anew. @throws UsageError when it cannot be written */
-function recordInto(file: string, { framing, address }: Pick<ConnectSettings, 'framing' | 'address'>): Recording {
+function recordInto(file: string, framing: Framing, address: Address): Recording {
   checkWritable(file);
   writeFileSync(file, '', { mode: 0o600 });
   const about = [`recorded ${new Date().toISOString()}, server ${address}`];

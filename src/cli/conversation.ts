@@ -117,6 +117,7 @@ export class Conversation {
     this.#terminal.open();
     if (reconnect) await this.#link.connect();
     await this.#link.run();
+    this.#settings.recording?.end(this.#isEnding ? '>' : '<');
     clearTimeout(this.#silence);
     this.#stopRepeat?.();
     this.#leave();
@@ -190,6 +191,7 @@ export class Conversation {
     this.#received.bytes += message.size;
     const { bytes } = message;
     this.#record.add('received', bytes);
+    this.#settings.recording?.add('<', message.frame);
     this.#print(this.#view.received({ bytes, frame: message.frame, roundTrip }));
     const { screen } = this.#terminal;
     return screen.isBehind ? screen.taken() : undefined;
@@ -265,6 +267,7 @@ export class Conversation {
       this.#sent.bytes += bytes.length;
       this.#sentAt.push(performance.now());
       this.#record.add('sent', bytes);
+      this.#settings.recording?.add('>', frame);
       if (!this.#terminal.echoes || this.#view.settings.hex) this.#print(this.#view.sent({ bytes, frame }));
     } catch (error) {
       if (!(error instanceof YodelError)) throw error;

@@ -23,11 +23,12 @@ export async function runSend(
       connectTimeoutMs: flags.connectTimeout as number,
       waitMs: flags.timeout as number,
       shutdown: true,
+      recording: undefined,
     },
   );
   // Encoded before it connects: what cannot be sent is known without a server.
   const frames = messages.map((message) => encode(framing, message));
-  return settings ? await exchange(settings, chunks(frames)) : 0;
+  return await exchange(settings, chunks(frames));
 }
 
 async function* chunks(frames: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {

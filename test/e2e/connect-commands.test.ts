@@ -56,6 +56,19 @@ tmux('an unasked message does not break a search', async () => {
   await terminal.sees(/\n< news.*\nsearch "al": alpha$/);
 });
 
+tmux('--record writes the conversation by hand as a transcript', async () => {
+  const file = join(temporaryFolder(), 'talk.transcript');
+  const { terminal } = await talk(`--record ${file}`);
+  for (const line of ['hello', '/no pattern/']) terminal.enter(line);
+  await terminal.sees(/< \/no pattern\//);
+  terminal.press('C-d');
+  expect(await exitStatusIn(terminal)).toBe(0);
+  const [about, ...lines] = readFileSync(file, 'utf8').split('\n');
+  expect(about).toMatch(/^# recorded .*, server tcp:\/\/127\.0\.0\.1:\d+$/);
+  const said = ['> hello', '< hello', '>\\ \\/no pattern/', '<\\ \\/no pattern/'];
+  expect(lines.sort()).toEqual(['', ...said, '@framing lines', '@close'].sort());
+});
+
 tmux('Tab completes a command, and lists them where there are several', async () => {
   const { terminal } = await talk();
   terminal.type(':sa');
@@ -140,7 +153,7 @@ tmux(':save writes the conversation as text, and never over a file that was ther
   await terminal.sees(/< \\x02/);
   terminal.enter(`:save ${file}`);
   await terminal.sees(/4 messages written to/);
-  const saved = '> hello\n< hello\n>\\ \\x02\\t\\xff\n<\\ \\x02\\t\\xff\n';
+  const saved = '@framing lines\n> hello\n< hello\n>x 02 09 ff\n<x 02 09 ff\n';
   expect(readFileSync(file, 'utf8')).toBe(saved);
   terminal.enter(':save /etc/hostname');
   await terminal.sees(/\/etc\/hostname is there already/);
