@@ -1,12 +1,13 @@
 import { chmodSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { test as anyTest, expect } from 'vitest';
 import { run, start } from '../support/command.ts';
 import { temporaryFile, temporaryFolder } from '../support/files.ts';
 import { becomesTrue } from '../support/process.ts';
 import { testWith } from '../support/tools.ts';
 
-const test = testWith('gcc', 'apt-get install gcc libc6-dev');
+/** `npm run bench` runs on Node, and starts the servers of both runtimes itself. */
+const test = process.versions.bun ? anyTest.skip : testWith('gcc', 'apt-get install gcc libc6-dev');
 const root = new URL('../../', import.meta.url).pathname;
 
 interface Spread {
