@@ -73,7 +73,7 @@ Exit status:
       ),
     )
     .addOption(new Option('--framing <framing>', framingForms).env('YODEL_FRAMING').default('lines'))
-    .addOption(new Option('-C, --crlf', 'end the lines that are typed with CRLF').env(envName('crlf')))
+    .addOption(new Option('-C, --crlf', 'end the lines that are sent with CRLF').env(envName('crlf')))
     .addOption(positiveCount('--count <number>', 'send this many messages, then end'))
     .addOption(
       durationOption('-w, --connect-timeout <time>', 'how long connecting may take', connectTimeout.default).env(

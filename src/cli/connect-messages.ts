@@ -22,6 +22,8 @@ export interface ExchangeSettings {
   readonly connectTimeoutMs: number;
   /** Messages to send; Infinity for all. */
   readonly count: number;
+  /** Messages go with the ending that the framing writes, whatever they came with. */
+  readonly reframes: boolean;
   /** The next message goes when the one before is answered. */
   readonly lockstep: boolean;
   /** The pause between two messages. */
@@ -135,9 +137,9 @@ class Exchange implements Receiver {
   }
 
   #send(message: Message): void {
-    const { framing, print, recording, address } = this.#settings;
+    const { framing, reframes, print, recording, address } = this.#settings;
     // A last line without an end gets one: the server would wait for it.
-    const isWhole = message.terminator.length > 0 || message.header.length > 0 || framing.name === 'raw';
+    const isWhole = !reframes && (message.terminator.length > 0 || message.header.length > 0 || framing.name === 'raw');
     const frame = isWhole ? message.frame : encode(framing, message.bytes);
     this.#sent++;
     const shown = harmlessBytes(message.bytes.subarray(0, mostShown));

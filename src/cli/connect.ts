@@ -84,8 +84,11 @@ export async function runConnect(
 }
 
 /** Whether a flag wants messages, and not bytes as they come. */
-function goesByMessage({ lockstep, waitReplies, json, format, interval }: Readonly<Record<string, unknown>>): boolean {
-  return Boolean(lockstep || waitReplies || json || format !== undefined || (interval as number) > 0);
+function goesByMessage(flags: Readonly<Record<string, unknown>>): boolean {
+  const { lockstep, waitReplies, json, format, interval, crlf } = flags;
+  // By hand, each message gets its ending anyway.
+  const reframes = crlf && !process.stdin.isTTY;
+  return Boolean(lockstep || waitReplies || json || format !== undefined || (interval as number) > 0 || reframes);
 }
 
 /** @throws UsageError for two ways of printing */
@@ -104,6 +107,7 @@ export function messageSettings(
     ...settings,
     lockstep: flags.lockstep === true,
     waitReplies: flags.waitReplies === true,
+    reframes: flags.crlf === true,
     intervalMs: flags.interval as number,
     timeoutMs: flags.timeout as number,
     print: json ? printJson : format === undefined ? printRaw : printAs(String(format)),

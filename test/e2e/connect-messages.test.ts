@@ -68,6 +68,18 @@ describe('--lockstep', () => {
   });
 });
 
+test('--crlf ends lines with CRLF, however they came', async () => {
+  const { address } = await listen((socket) => {
+    let text = '';
+    socket.on('data', (chunk) => {
+      text += chunk;
+    });
+    socket.on('end', () => socket.end(`${JSON.stringify(text)}\n`));
+  });
+  const { stdout } = await yodel(['connect', address, '--crlf'], { input: 'a\nb\r\nc' });
+  expect(JSON.parse(stdout.toString())).toBe('a\r\nb\r\nc\r\n');
+});
+
 test('--interval keeps a pause between messages, and --count ends', async () => {
   const server = await serve();
   const flags = ['--interval', '50ms', '--count', '3', '--json'];

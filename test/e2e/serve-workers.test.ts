@@ -259,7 +259,7 @@ describe('a worker that misbehaves', () => {
 
   it('by writing without an end of line holds up nobody', async () => {
     const handler = handlerFile(
-      'setInterval(() => process.stdout.write("x".repeat(65536)), 10).unref(); export default (m) => m;',
+      'setInterval(() => process.stdout.write("x".repeat(65536)), 100).unref(); export default (m) => m;',
     );
     const server = await serve([handler, '--quiet'], 2);
     for (let count = 0; count < 10; count++) expect(await server.status('/healthz')).toBe(200);
