@@ -132,9 +132,13 @@ const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', 
 
 function xml(text: string): string {
   // Newlines within an attribute would become spaces.
-  return text
-    .split('\n')
-    .map(harmlessText)
-    .join('\n')
-    .replace(/[&<>"]/g, (sign) => entities[sign] ?? '');
+  return (
+    text
+      .split('\n')
+      .map(harmlessText)
+      .join('\n')
+      .replace(/[&<>"]/g, (sign) => entities[sign] ?? '')
+      // No characters of XML, not even escaped.
+      .replace(/[\ufffe\uffff]/g, '\ufffd')
+  );
 }

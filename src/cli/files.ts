@@ -12,6 +12,17 @@ export function readFile(path: string, encoding: BufferEncoding = 'utf8'): strin
   }
 }
 
+/** A file that people write, as text. @throws UsageError also where it is not UTF-8: its bytes would be other ones afterwards */
+export function readText(path: string): string {
+  const text = readFile(path);
+  const bytes = readFile(path, 'latin1');
+  if (Buffer.byteLength(text) === bytes.length && Buffer.from(text).toString('latin1') === bytes) return text;
+  const lines = text.split('\n');
+  const before = bytes.split('\n');
+  const line = lines.findIndex((one, index) => Buffer.from(one).toString('latin1') !== before[index]);
+  throw new UsageError(`${path}:${line + 1} is not UTF-8; other bytes are written as \\xHH, behind >\\ or <\\`);
+}
+
 /** A file that cannot be written should be known before minutes are spent on its content. @throws UsageError */
 export function checkWritable(path: string): void {
   try {

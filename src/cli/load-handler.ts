@@ -9,7 +9,7 @@ import { handlersByName } from '../handlers/handlers.ts';
 import { nearestWord } from '../options.ts';
 import { type HandlerObject, resolveHandler, type Session } from '../session/handler.ts';
 import { UsageError } from './fail.ts';
-import { readFile } from './files.ts';
+import { readText } from './files.ts';
 import { harmlessText } from './harmless.ts';
 
 const rightForm = 'write for example: export default (message) => message.text.toUpperCase()';
@@ -49,7 +49,7 @@ export async function loadHandler(nameOrPath: string, surroundings: HandlerSurro
 
 async function loadTranscript(path: string, { lenient, say }: HandlerSurroundings): Promise<LoadedHandler> {
   const { mockServer, parseTranscript } = await import('./serve-transcript.ts');
-  const transcript = parseTranscript(readFile(path), path);
+  const transcript = parseTranscript(readText(path), path);
   const unexpected = (session: Session, error: YodelError) =>
     say(`${formatPeer(session.peer)}#${session.id}: ${harmlessText(error.message)}`);
   return {

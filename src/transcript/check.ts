@@ -4,7 +4,7 @@ import { YodelError } from '../errors.ts';
 import { lines } from '../framing/lines.ts';
 import type { TlsOptions } from '../transport/transport.ts';
 import { bytesOf, matches, namesIn } from './content.ts';
-import { frameOf } from './frames.ts';
+import { frameOf, unencodable } from './frames.ts';
 import { Player } from './player.ts';
 import {
   type Captures,
@@ -41,6 +41,8 @@ export interface Difference {
   readonly actual: Uint8Array | undefined;
   /** In words, such as `no message within 5 s`. */
   readonly reason: string;
+  /** Nothing was waited for, because something before went wrong. */
+  readonly skipped?: boolean | undefined;
 }
 
 /** How it went. */
@@ -65,7 +67,7 @@ export async function check(transcript: Transcript, options: CheckOptions = {}):
 }
 
 /** What a client sends must be known when its turn comes. @throws TranscriptError */
-function refuseUnplayable(transcript: Transcript): void {
+export function refuseUnplayable(transcript: Transcript): void {
   const known = new Set<string>();
   for (const step of transcript.steps) {
     if (step.kind !== 'message') continue;
@@ -84,6 +86,8 @@ function refuseUnplayable(transcript: Transcript): void {
           step,
           `{${unknown}} stands for nothing yet: no line before has it; the text itself is written with escapes: >\\ \\{${unknown}}`,
         );
+      const problem = unencodable(transcript, step.content);
+      if (problem !== undefined) throw wrong(transcript, step, problem);
     }
   }
 }
@@ -95,6 +99,8 @@ function wrong({ file, lines: text }: Transcript, { line }: Step, problem: strin
 
 /** After the last line the server has so long to end as well; what comes meanwhile is too much. */
 const lastMessagesMs = 1000;
+/** Of messages too many, so many are told of each place. */
+const mostTooMuch = 100;
 
 class Check {
   readonly #transcript: Transcript;
@@ -159,18 +165,26 @@ class Check {
     }
   }
 
-  async #send({ client, content }: MessageStep): Promise<void> {
-    const bytes = bytesOf(content, this.#captures);
-    // A name that an expected line would have given, which did not come: that was told.
-    if (!bytes) return;
+  async #send({ client, content, line }: MessageStep): Promise<void> {
     const player = await this.#playerOf(client);
-    player.send(frameOf(this.#transcript.framing ?? lines(), bytes, this.#ending));
+    const bytes = bytesOf(content, this.#captures);
+    if (!bytes) {
+      const missing = namesIn(content).filter((name) => !this.#captures.has(name));
+      return this.#tooMuch(line, client, undefined, `not sent: {${missing.join('}, {')}} stands for nothing`);
+    }
+    if (player.carriesMessages) return player.send(bytes);
+    try {
+      player.send(frameOf(this.#transcript.framing ?? lines(), bytes, this.#ending));
+    } catch (error) {
+      if (!(error instanceof YodelError)) throw error;
+      this.#tooMuch(line, client, undefined, `not sent: ${error.message}`);
+    }
   }
 
   async #expect({ client, content, line }: MessageStep): Promise<void> {
     const player = await this.#playerOf(client);
     if (this.#lost.has(client))
-      return this.#differ(line, client, undefined, 'no message: the one before did not come either');
+      return this.#differ(line, client, undefined, 'no message: the one before did not come either', true);
     const arrived = await player.next(this.#timeoutMs);
     if ('bytes' in arrived) {
       if (!matches(content, arrived.bytes, this.#captures))
@@ -190,28 +204,39 @@ class Check {
     const arrived = await (await this.#playerOf(client)).next(ms);
     if ('bytes' in arrived)
       this.#tooMuch(line, client, arrived.bytes, `a message, where ${ms} ms of silence were expected`);
+    else if (arrived.absent === 'broken') this.#broke(line, client, arrived.why);
   }
 
   async #expectEnd(client: string, line: number): Promise<void> {
     const player = await this.#playerOf(client);
-    for (;;) {
-      const arrived = await player.next(this.#timeoutMs);
-      if ('bytes' in arrived)
+    const until = performance.now() + this.#timeoutMs;
+    for (let count = 0; ; count++) {
+      const arrived = await player.next(until - performance.now());
+      if ('bytes' in arrived && count < mostTooMuch && performance.now() < until)
         this.#tooMuch(line, client, arrived.bytes, 'a message, where the server was expected to end');
-      else {
-        if (arrived.absent === 'timeout')
-          this.#tooMuch(line, client, undefined, `the server did not end within ${this.#timeoutMs} ms`);
-        return;
-      }
+      else if ('bytes' in arrived || arrived.absent === 'timeout')
+        return this.#tooMuch(line, client, undefined, `the server did not end within ${this.#timeoutMs} ms`);
+      else if (arrived.absent === 'broken') return this.#broke(line, client, arrived.why);
+      else return;
     }
+  }
+
+  #broke(line: number, client: string, why: string | undefined): void {
+    this.#lost.add(client);
+    this.#tooMuch(line, client, undefined, `the connection broke: ${why}`);
   }
 
   /** What comes when all lines were played is too much. */
   async #finish(client: string, player: Player): Promise<void> {
     const last = this.#transcript.steps.findLast((step) => 'client' in step && step.client === client);
-    for (const bytes of await player.finish(lastMessagesMs)) {
-      this.#tooMuch(last?.line ?? 1, client, bytes, 'a message more than expected');
+    const line = last?.line ?? 1;
+    const { messages, broken } = await player.finish(lastMessagesMs);
+    for (const bytes of messages.slice(0, mostTooMuch)) {
+      this.#tooMuch(line, client, bytes, 'a message more than expected');
     }
+    if (messages.length > mostTooMuch)
+      this.#tooMuch(line, client, undefined, `${messages.length - mostTooMuch} messages more`);
+    if (broken !== undefined && !this.#lost.has(client)) this.#broke(line, client, broken);
   }
 
   async #playerOf(client: string, tls: ConnectTls = {}): Promise<Player> {
@@ -228,8 +253,15 @@ class Check {
     return player;
   }
 
-  #differ(line: number, client: string, actual: Uint8Array | undefined, reason: string): void {
-    this.#differences.push({ line, client, expected: this.#transcript.lines[line - 1], actual, reason });
+  #differ(line: number, client: string, actual: Uint8Array | undefined, reason: string, skipped = false): void {
+    this.#differences.push({
+      line,
+      client,
+      expected: this.#transcript.lines[line - 1],
+      actual,
+      reason,
+      ...(skipped ? { skipped } : {}),
+    });
   }
 
   #tooMuch(line: number, client: string, actual: Uint8Array | undefined, reason: string): void {

@@ -193,7 +193,7 @@ export function bytesOf(content: Content, captures: Captures): Buffer | undefine
     else {
       const value = captures.get(part.name);
       if (value === undefined) return undefined;
-      parts.push(Buffer.from(value));
+      parts.push(value);
     }
   }
   return Buffer.concat(parts);
@@ -201,38 +201,81 @@ export function bytesOf(content: Content, captures: Captures): Buffer | undefine
 
 /** Whether bytes are what was expected. If so, names that were new stand for what was found in their places. */
 export function matches(content: Content, bytes: Uint8Array, captures: Captures): boolean {
-  if (content.kind === 'parts' && !content.parts.some((part) => !(part instanceof Uint8Array))) {
-    return Buffer.concat(content.parts as Uint8Array[]).equals(bytes);
-  }
-  const found = (content.kind === 'pattern' ? content.pattern : patternOf(content.parts, captures)).exec(
-    textOf(content, bytes),
-  );
-  if (!found) return false;
-  for (const [key, value] of Object.entries(found.groups ?? {})) {
-    if (value === undefined) continue;
-    captures.set(key, content.kind === 'pattern' ? value : Buffer.from(value, 'latin1').toString());
-  }
-  return true;
+  const found =
+    content.kind === 'pattern' ? groupsOf(content.pattern, bytes) : placesOf(content.parts, bytes, captures);
+  for (const [name, value] of found ?? []) captures.set(name, value);
+  return found !== undefined;
 }
 
-/** Patterns look at text; between parts each byte is a character, so that any bytes can stand there. */
-function textOf(content: Content, bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString(
-    content.kind === 'pattern' ? 'utf8' : 'latin1',
-  );
+type Found = ReadonlyMap<string, Uint8Array>;
+
+/** Patterns look at text. */
+function groupsOf(pattern: RegExp, bytes: Uint8Array): Found | undefined {
+  const found = pattern.exec(bufferOf(bytes).toString());
+  if (!found) return undefined;
+  const groups = Object.entries(found.groups ?? {}).filter(([, value]) => value !== undefined);
+  return new Map(groups.map(([name, value]) => [name, Buffer.from(value)]));
 }
 
-function patternOf(parts: readonly Part[], captures: Captures): RegExp {
+/**
+ * What stands in the places of the names: each as short as it can be. To take the first place of each text between two names
+ * is enough, for what fits further on fits behind an earlier one too; so no pattern is needed, which could take for ever.
+ */
+function placesOf(parts: readonly Part[], bytes: Uint8Array, captures: Captures): Found | undefined {
+  const pieces = piecesOf(parts, captures);
+  const names = pieces.filter((piece): piece is string => typeof piece === 'string');
+  if (new Set(names).size < names.length) return repeatedPlacesOf(pieces, bytes);
+  const whole = bufferOf(bytes);
+  const found = new Map<string, Uint8Array>();
+  let at = 0;
+  let open: string | undefined;
+  for (const [index, piece] of pieces.entries()) {
+    if (typeof piece === 'string') {
+      if (open !== undefined) found.set(open, new Uint8Array());
+      open = piece;
+      continue;
+    }
+    const end = whole.length - piece.length;
+    const start = open === undefined ? at : index === pieces.length - 1 ? end : whole.indexOf(piece, at);
+    if (start < at || !whole.subarray(start, start + piece.length).equals(piece)) return undefined;
+    if (open !== undefined) found.set(open, Uint8Array.from(whole.subarray(at, start)));
+    open = undefined;
+    at = start + piece.length;
+  }
+  if (open !== undefined) found.set(open, Uint8Array.from(whole.subarray(at)));
+  else if (at !== whole.length) return undefined;
+  return found;
+}
+
+/** Names that are new, and the bytes between them. */
+function piecesOf(parts: readonly Part[], captures: Captures): (Buffer | string)[] {
+  const pieces: (Buffer | string)[] = [];
+  for (const part of parts) {
+    const bytes = part instanceof Uint8Array ? part : captures.get(part.name);
+    const last = pieces.at(-1);
+    if (bytes === undefined) pieces.push((part as { readonly name: string }).name);
+    else if (last === undefined || typeof last === 'string') pieces.push(bufferOf(bytes));
+    else pieces[pieces.length - 1] = Buffer.concat([last, bytes]);
+  }
+  return pieces;
+}
+
+/** Where a new name stands twice, both must be the same: each byte is a character, so that any bytes can stand there. */
+function repeatedPlacesOf(pieces: readonly (Buffer | string)[], bytes: Uint8Array): Found | undefined {
   const seen = new Set<string>();
-  const sources = parts.map((part) => {
-    if (part instanceof Uint8Array) return quoted(part);
-    const known = captures.get(part.name);
-    if (known !== undefined) return quoted(Buffer.from(known));
-    if (seen.has(part.name)) return `\\k<${part.name}>`;
-    seen.add(part.name);
-    return `(?<${part.name}>[\\s\\S]*?)`;
+  const sources = pieces.map((piece) => {
+    if (typeof piece !== 'string') return quoted(piece);
+    if (seen.has(piece)) return `\\k<${piece}>`;
+    seen.add(piece);
+    return `(?<${piece}>[\\s\\S]*?)`;
   });
-  return new RegExp(`^${sources.join('')}$`);
+  const found = new RegExp(`^${sources.join('')}$`).exec(bufferOf(bytes).toString('latin1'));
+  if (!found) return undefined;
+  return new Map(Object.entries(found.groups ?? {}).map(([name, value]) => [name, Buffer.from(value, 'latin1')]));
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function quoted(bytes: Uint8Array): string {
@@ -242,5 +285,7 @@ function quoted(bytes: Uint8Array): string {
 /** The names that stand in it. */
 export function namesIn(content: Content): string[] {
   if (content.kind === 'parts') return content.parts.flatMap((part) => (part instanceof Uint8Array ? [] : [part.name]));
-  return [...content.pattern.source.matchAll(/\(\?<([A-Za-z_]\w*)>/g)].map(([, group]) => group as string);
+  // A parenthesis behind an odd number of backslashes is one of the text.
+  const groups = content.pattern.source.matchAll(/(?<!\\)(?:\\\\)*\(\?<([A-Za-z_]\w*)>/g);
+  return Array.from(groups, ([, group]) => group as string);
 }

@@ -1,7 +1,10 @@
 /** How messages of a transcript become frames, and frames become lines of one. */
+import { YodelError } from '../errors.ts';
 import { encode, encodeLike, type Framing } from '../framing/framing.ts';
+import { lines } from '../framing/lines.ts';
 import type { Message } from '../framing/message.ts';
-import type { Ending } from './transcript.ts';
+import { bytesOf } from './content.ts';
+import type { Content, Ending, Transcript } from './transcript.ts';
 
 const shapes: Readonly<Record<Exclude<Ending, 'none'>, Uint8Array>> = {
   lf: Buffer.from('\n'),
@@ -15,6 +18,19 @@ export const longestMessage = 67_108_864;
 export function frameOf(framing: Framing, bytes: Uint8Array, ending: Ending): Uint8Array {
   if (framing.name !== 'lines') return encode(framing, bytes);
   return ending === 'none' ? bytes : encodeLike(framing.encoder, bytes, shapes[ending]);
+}
+
+/** What is wrong with a message that is known beforehand and cannot be sent; undefined: nothing. */
+export function unencodable({ framing = lines() }: Pick<Transcript, 'framing'>, content: Content): string | undefined {
+  const bytes = bytesOf(content, new Map());
+  if (!bytes) return undefined;
+  try {
+    frameOf(framing, bytes, 'lf');
+    return undefined;
+  } catch (error) {
+    if (error instanceof YodelError) return error.message;
+    throw error;
+  }
 }
 
 /** How a message's frame ended; undefined where the framing has no such thing. */

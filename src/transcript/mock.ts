@@ -4,7 +4,7 @@ import { lines } from '../framing/lines.ts';
 import type { Message } from '../framing/message.ts';
 import type { HandlerObject, Session } from '../session/handler.ts';
 import { bytesOf, formatContent, matches, namesIn } from './content.ts';
-import { messageOf } from './frames.ts';
+import { messageOf, unencodable } from './frames.ts';
 import {
   type Captures,
   type Ending,
@@ -62,7 +62,7 @@ export function mockServer(transcript: Transcript, options: MockOptions = {}): H
 }
 
 /** What a server sends must be known when its turn comes. @throws TranscriptError */
-function refuseUnplayable({ file, steps, lines: text }: Transcript): void {
+function refuseUnplayable({ file, steps, framing, lines: text }: Transcript): void {
   const known = new Set<string>();
   for (const step of steps) {
     if (step.kind !== 'message') continue;
@@ -75,6 +75,8 @@ function refuseUnplayable({ file, steps, lines: text }: Transcript): void {
     else {
       const unknown = namesIn(step.content).find((name) => !known.has(name));
       if (unknown !== undefined) throw refuse(`{${unknown}} stands for nothing yet: no line of a client before has it`);
+      const problem = unencodable({ framing }, step.content);
+      if (problem !== undefined) throw refuse(problem);
     }
   }
 }
@@ -221,10 +223,26 @@ class Play {
     else if (step.kind === 'message') this.#send(step, session);
   }
 
-  #send({ content }: MessageStep, session: Session | undefined): void {
+  #send({ content, line }: MessageStep, session: Session | undefined): void {
+    if (!session) return;
     const bytes = bytesOf(content, this.#captures);
-    const message = bytes && messageOf(this.#transcript.framing ?? lines(), bytes, this.#ending);
-    if (message) session?.send(message);
+    if (!bytes) return this.#fail(session, line, 'a name in it stands for nothing');
+    try {
+      // Only lines can end in different ways; and what the session speaks may be another framing than the file's.
+      const isLines = session.framing.name === 'lines' && !session.carriesMessages;
+      const message = isLines ? messageOf(lines(), bytes, this.#ending) : bytes;
+      if (message) session.send(message);
+    } catch (error) {
+      if (!(error instanceof YodelError)) throw error;
+      this.#fail(session, line, error.message);
+    }
+  }
+
+  /** A line of the server cannot be sent: its client would wait for it in vain. */
+  #fail(session: Session, line: number, why: string): void {
+    const text = `${this.#transcript.file}:${line} cannot be sent: ${why}`;
+    this.#options.unexpected?.(session, new YodelError('YODEL_UNEXPECTED_MESSAGE', text));
+    session.close();
   }
 
   #pause(ms: number): void {

@@ -3,6 +3,7 @@ import type { Address } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import type { Decoder, Framing } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
+import { raw } from '../framing/raw.ts';
 import { connectWithin } from '../transport/connect-within.ts';
 import type { Connection, Receiver, TlsOptions } from '../transport/transport.ts';
 import { longestMessage } from './frames.ts';
@@ -13,17 +14,24 @@ export type Absence = 'timeout' | 'ended' | 'broken';
 /** What came next. */
 export type Arrived = { readonly bytes: Uint8Array } | { readonly absent: Absence; readonly why?: string | undefined };
 
+/** Messages that come before a line looks at them: so many bytes of them, with what each costs beside its own. */
+const mostWaiting = 134_217_728;
+const messageCost = 100;
+
 export class Player implements Receiver {
   readonly #connection: Connection;
   readonly #decoder: Decoder;
   readonly #messages: Uint8Array[] = [];
+  #waiting = 0;
+  #hasEnded = false;
   #absence: { readonly absent: Absence; readonly why?: string | undefined } | undefined;
   #look: (() => void) | undefined;
   readonly #gone = Promise.withResolvers<void>();
 
   private constructor(connection: Connection, framing: Framing) {
     this.#connection = connection;
-    this.#decoder = framing.createDecoder({ maxMessageLength: longestMessage, onTooLong: 'close', encoding: 'binary' });
+    const own = connection.carriesMessages ? raw() : framing;
+    this.#decoder = own.createDecoder({ maxMessageLength: longestMessage, onTooLong: 'close', encoding: 'binary' });
     connection.start(this);
   }
 
@@ -32,12 +40,18 @@ export class Player implements Receiver {
     return new Player(await connectWithin(address, withinMs, tls), framing);
   }
 
+  /** Whether messages need no framing on this connection. */
+  get carriesMessages(): boolean {
+    return this.#connection.carriesMessages;
+  }
+
   send(frame: Uint8Array): void {
     this.#connection.write(frame);
   }
 
   /** Ends this side. */
   end(): void {
+    this.#hasEnded = true;
     this.#connection.end();
   }
 
@@ -55,17 +69,25 @@ export class Player implements Receiver {
       await this.#change(left);
     }
     const bytes = this.#messages.shift();
+    if (bytes) this.#waiting -= bytes.length + messageCost;
     return bytes ? { bytes } : (this.#absence ?? { absent: 'timeout' });
   }
 
-  /** Ends this side, and gives what still comes until the other one has ended too, within the time. */
-  async finish(withinMs: number): Promise<Uint8Array[]> {
-    this.#connection.end();
+  /**
+   * Ends this side, and gives what still comes until the other one has ended too, within the time: also a message that is not
+   * finished then; and what broke.
+   */
+  async finish(
+    withinMs: number,
+  ): Promise<{ readonly messages: readonly Uint8Array[]; readonly broken?: string | undefined }> {
+    this.end();
     const timer = setTimeout(() => this.#gone.resolve(), withinMs);
     await this.#gone.promise;
     clearTimeout(timer);
     this.#connection.release();
-    return this.#messages.splice(0);
+    if (!this.#absence) this.#take(this.#decoder.end());
+    const broken = this.#absence?.absent === 'broken' ? this.#absence.why : undefined;
+    return { messages: this.#messages.splice(0), broken };
   }
 
   onData(chunk: Uint8Array): void {
@@ -86,12 +108,20 @@ export class Player implements Receiver {
   onDrain(): void {}
 
   onClose(error?: Error): void {
-    this.#over(error ? { absent: 'broken', why: error.message } : { absent: 'ended' });
+    // Who was told of the end may break off: it owes nothing more.
+    this.#over(error && !this.#hasEnded ? { absent: 'broken', why: error.message } : { absent: 'ended' });
     this.#gone.resolve();
   }
 
   #take(batch: Batch): void {
-    for (const message of batch) this.#messages.push(message.bytes);
+    for (const { bytes } of batch) {
+      this.#messages.push(bytes);
+      this.#waiting += bytes.length + messageCost;
+    }
+    if (this.#waiting > mostWaiting) {
+      this.#over({ absent: 'broken', why: `more than ${mostWaiting} bytes came that no line waited for` });
+      this.#connection.abort();
+    }
     if (batch.fault instanceof YodelError) this.#over({ absent: 'broken', why: batch.fault.message });
     this.#look?.();
   }

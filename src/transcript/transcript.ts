@@ -67,8 +67,8 @@ export type Content =
 /** A piece of a message: bytes as they are, or a name. */
 export type Part = Uint8Array | { readonly name: string };
 
-/** What names stand for, as text. */
-export type Captures = Map<string, string>;
+/** What names stand for. */
+export type Captures = Map<string, Uint8Array>;
 
 /** A line of a transcript is not as it should be. */
 export class TranscriptError extends YodelError {

@@ -120,3 +120,33 @@ test('serve --record writes a transcript of each connection, which can be checke
     await mock.stop();
   }
 });
+
+test('--update keeps line ends, and leaves alone what could not be played any more', async () => {
+  const server = await serve();
+  const crlf = temporaryFile('crlf.transcript', '# one\r\n> a\r\n< b\r\n');
+  expect((await yodel(['check', crlf, server.address, '--update'])).status).toBe(0);
+  expect(readFileSync(crlf, 'utf8')).toBe('# one\r\n> a\r\n< a\r\n');
+  const text = '> login\n< token {t}\n> use {t}\n';
+  const captured = temporaryFile('captured.transcript', text);
+  const { stderr, status } = await yodel(['check', captured, server.address, '--update', '--timeout', '200ms']);
+  expect(stderr).toMatch(/captured\.transcript stays as it is: with what came it could not be played/);
+  expect(status).toBe(3);
+  expect(readFileSync(captured, 'utf8')).toBe(text);
+});
+
+test('a file that is not UTF-8 is told with its line, and not played', async () => {
+  const file = temporaryFile('latin1.transcript', Buffer.from('> a\n> caf\xe9\n', 'latin1'));
+  const { stderr, status } = await yodel(['check', file, '127.0.0.1:1']);
+  expect(stderr).toMatch(/latin1\.transcript:2 is not UTF-8/);
+  expect(status).toBe(2);
+});
+
+test('a server that is not there is in the report, too', async () => {
+  const file = temporaryFile('talk.transcript', '> a\n< a\n');
+  const { stdout, stderr, status } = await yodel(['check', file, '127.0.0.1:1', '--format', 'junit']);
+  expect(stdout.toString()).toMatch(
+    /<failure message="line 1: cannot connect to tcp:\/\/127\.0\.0\.1:1: connection refused/,
+  );
+  expect(stderr).toMatch(/^yodel: cannot connect to tcp:\/\/127\.0\.0\.1:1: connection refused/);
+  expect(status).toBe(1);
+});

@@ -6,7 +6,7 @@ import { bytesOf, formatContent, matches, parsePlain } from '../../src/transcrip
 import { frameOf } from '../../src/transcript/frames.ts';
 import { parseTranscript } from '../../src/transcript/parse.ts';
 import { Recording } from '../../src/transcript/record.ts';
-import type { Ending } from '../../src/transcript/transcript.ts';
+import type { Captures, Ending } from '../../src/transcript/transcript.ts';
 
 /** Texts that are near to what has a meaning in the format, and any bytes. */
 const messages = fc.oneof(
@@ -59,14 +59,46 @@ it('any message is one line that reads as the same bytes again, and has nothing 
 });
 
 it('what a place takes is remembered, and has to be the same when its name stands there again', () => {
-  const captures = new Map<string, string>();
+  const captures: Captures = new Map();
   expect(matches(parsePlain('token={t};'), Buffer.from('token=grüezi;'), captures)).toBe(true);
-  expect(captures.get('t')).toBe('grüezi');
+  expect(Buffer.from(captures.get('t') ?? []).toString()).toBe('grüezi');
   expect(bytesOf(parsePlain('use {t}'), captures)?.toString()).toBe('use grüezi');
   expect(matches(parsePlain('again {t}'), Buffer.from('again grüezi'), captures)).toBe(true);
   expect(matches(parsePlain('again {t}'), Buffer.from('again hello'), captures)).toBe(false);
   expect(matches(parsePlain('{a}-{a}'), Buffer.from('1-2'), captures)).toBe(false);
   expect(matches(parsePlain('{a}-{a}'), Buffer.from('1-1'), captures)).toBe(true);
+});
+
+it('a place takes any bytes', () => {
+  const captures: Captures = new Map();
+  expect(matches(parsePlain('{x}'), Uint8Array.of(0xff), captures)).toBe(true);
+  expect(matches(parsePlain('{x}'), Uint8Array.of(0xff), captures)).toBe(true);
+  expect(bytesOf(parsePlain('{x}'), captures)).toEqual(Buffer.of(0xff));
+});
+
+it('places are found as a pattern with the shortest groups would find them', () => {
+  const piece = fc.constantFrom('a', 'b', 'ab', '{x}', '{y}', '{z}');
+  const line = fc.array(piece, { maxLength: 6 }).filter((pieces) => {
+    const names = pieces.filter((one) => one.startsWith('{'));
+    return new Set(names).size === names.length;
+  });
+  const text = fc.array(fc.constantFrom('a', 'b'), { maxLength: 8 }).map((letters) => letters.join(''));
+  fc.assert(
+    fc.property(line, text, (pieces, came) => {
+      const source = pieces.map((one) => one.replace(/\{(.)\}/, '(?<$1>.*?)')).join('');
+      const expected = new RegExp(`^${source}$`).exec(came);
+      const captures: Captures = new Map();
+      expect(matches(parsePlain(pieces.join('')), Buffer.from(came), captures)).toBe(expected !== null);
+      const found = Object.fromEntries([...captures].map(([name, value]) => [name, Buffer.from(value).toString()]));
+      expect(found).toEqual({ ...expected?.groups });
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+it('many names and a long message take no longer than it takes to look through it', () => {
+  const content = parsePlain('{a} {b} {c} {d} {e} end');
+  expect(matches(content, Buffer.alloc(1_000_000, ' '), new Map())).toBe(false);
 });
 
 const streams = fc.array(

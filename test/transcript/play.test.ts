@@ -220,3 +220,74 @@ it('what is served from a transcript, the same transcript finds nothing to say a
   const played = parseTranscript(text.replace('> a {x}', '> a 5'));
   expect((await check(played, { address: server.addresses[0], timeoutMs: 500 })).differences).toEqual([]);
 });
+
+describe('what must not pass for green', () => {
+  const reasons = async (text: string, handler: Handler, options?: ServeOptions) =>
+    (await play(text, handler, options)).differences.map(({ line, reason }) => `${line}: ${reason}`);
+
+  it('a message that breaks off at the end', async () => {
+    const half = (text: string): Handler => ({
+      message: (_, session) => {
+        session.write(Buffer.from(text, 'latin1'));
+        session.close();
+      },
+    });
+    expect(await reasons('@framing length:4\n> hi\n< hi\n@closed\n', half('\0\0\0\x02hi\0\0\0c\x01'))).toEqual([
+      expect.stringMatching(/^4: the connection broke: /),
+    ]);
+    const unfinished: Handler = { message: (_, session) => void session.write(Buffer.from('hi\nextra')) };
+    expect(await reasons('> hi\n< hi\n', unfinished)).toEqual(['2: a message more than expected']);
+  });
+
+  it('a line that is not sent, because a name stands for nothing or its value cannot be sent', async () => {
+    const echo: Handler = (message) => message;
+    expect(await reasons('> a\n< /^a(?<x>b)?/\n> say {x}\n', echo)).toEqual(['3: not sent: {x} stands for nothing']);
+    const [told] = await reasons('@framing length:2\n> a\n< {x}\n> {x}{x}{x}\n', () => 'x'.repeat(60_000));
+    expect(told).toMatch(/^4: not sent: /);
+  });
+
+  it('a server that talks on and on where it should end', async () => {
+    const talker: Handler = {
+      open: (session) => {
+        const timer = setInterval(() => session.send('tick'), 20);
+        session.signal.addEventListener('abort', () => clearInterval(timer));
+      },
+    };
+    const told = await reasons('> x\n@closed\n', talker);
+    expect(told.at(-1)).toMatch(/^2: (the server did not end within 500 ms|a message more than expected)/);
+    expect(told).toContain('2: the server did not end within 500 ms');
+  });
+});
+
+it.each([
+  ['check', (text: string) => check(parseTranscript(text, 'talk'))],
+  ['mockServer', async (text: string) => mockServer(parseTranscript(text.replaceAll('>', '<'), 'talk'))],
+])('%s refuses at the beginning what can never be sent', async (_, use) => {
+  const text = '# one\n>\\ x\\ny\n';
+  await expect(async () => await use(text)).rejects.toMatchObject({
+    code: 'YODEL_INVALID_TRANSCRIPT',
+    message: expect.stringMatching(/^talk:2:\d+: .*line feed/),
+  });
+});
+
+it('a mock server speaks the framing of its server, whatever the file says', async () => {
+  const server = await listen({ handler: mockServer(parseTranscript('< welcome\n')), framing: 'length:2' });
+  const peer = await dial((server.addresses[0] as { port: number }).port);
+  expect((await peer.sawBytes(9)).toString('latin1')).toBe('\0\x07welcome');
+});
+
+describe('the updated text', () => {
+  const update = async (text: string, handler: Handler) => updatedText(await play(text, handler));
+
+  it('has what came at the end of the client behind its end', async () => {
+    const text = '> hi\n< hi\n@close\n';
+    const bye: Handler = { message: (message) => message, end: (session) => void session.send('bye') };
+    const updated = await update(text, bye);
+    expect(updated).toBe('> hi\n< hi\n@close\n< bye\n');
+    expect((await play(updated, bye)).differences).toEqual([]);
+  });
+
+  it('keeps lines that were not waited for', async () => {
+    expect(await update('> a\n< b\n< /pattern/\n', () => undefined)).toBe('> a\n< /pattern/\n');
+  });
+});
