@@ -7,8 +7,7 @@ export default defineConfig({
     pool: process.versions.bun ? 'threads' : 'forks',
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    // The machine that judges has two cores, and a third of the time tests wait for something: more files at once only disturb
-    // one another.
-    maxWorkers: 3,
+    // The machine that judges has two cores: more files at once only disturb one another.
+    maxWorkers: 2,
   },
 });

@@ -72,11 +72,11 @@ test('a client that asks for much and reads nothing costs no memory either', asy
 
 test('a client that reads slowly, but reads, is not closed, and gets everything', async () => {
   const large = handlerFile('const reply = "x".repeat(59_999); export default () => reply;');
-  const server = await serve([large, '--quiet', '--drain-timeout', '500ms']);
+  const server = await serve([large, '--quiet', '--drain-timeout', '2s']);
   const slow = await dial(server.port);
   slow.socket.on('data', () => {
     slow.socket.pause();
-    setTimeout(() => slow.socket.resume(), 3);
+    setTimeout(() => slow.socket.resume(), 10);
   });
   // 30 MB: far more than the buffers between the two hold, and at this pace far longer than the time-out.
   slow.socket.write('much\n'.repeat(500));
