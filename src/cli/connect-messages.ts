@@ -2,7 +2,6 @@
  * `yodel connect` in a pipe, message by message: where it matters which message a reply belongs to, when each one goes, or how
  * they are printed. Replies belong to messages in order: the first to the first.
  */
-import { setTimeout as pause } from 'node:timers/promises';
 import { type Address, formatPeer } from '../address.ts';
 import { systemError } from '../errors.ts';
 import { encode, type Framing } from '../framing/framing.ts';
@@ -11,7 +10,7 @@ import type { Recording } from '../transcript/record.ts';
 import { connectWithin } from '../transport/connect-within.ts';
 import type { Connection, Receiver, TlsOptions } from '../transport/transport.ts';
 import { exitStatus, report } from './fail.ts';
-import { harmlessBytes } from './harmless.ts';
+import { HarmlessStream, harmlessBytes } from './harmless.ts';
 import type { PrintMessage } from './message-format.ts';
 
 /** How messages go. Times are milliseconds. */
@@ -42,14 +41,17 @@ export interface ExchangeSettings {
 
 /** Above this many bytes waiting on one side, the other side is not read. */
 const highWaterMark = 262_144;
-/** Above this many messages without a reply no more are sent, until some have come. */
+/** So many messages without a reply are remembered; of more it is only known how many. */
 const mostUnanswered = 10_000;
+/** When the server ends first: how long the end of input may be on its way. */
+const inputGraceMs = 200;
 const longestMessage = 16_777_216;
 /** How many unanswered messages are named, and how much of each is shown. */
 const mostNamed = 10;
 const mostShown = 60;
-/** How long a server that has answered all may take to end its side. */
+/** How long a server that has answered all may be silent before it is left, and how long it may talk on. */
 const lastWordsMs = 1000;
+const lastTalkMs = 60_000;
 
 /** Connects, sends what the input has, and resolves with the exit status. @throws YodelError when it cannot connect */
 export async function exchange(settings: ExchangeSettings, input: AsyncIterable<Uint8Array>): Promise<number> {
@@ -87,13 +89,18 @@ class Exchange implements Receiver {
   readonly #connection: Connection;
   readonly #decoder;
   #unanswered: Unanswered[] = [];
+  /** Messages behind those, that have no reply either. */
+  #others = 0;
   #sent = 0;
   #received = 0;
   #serverEnded = false;
   /** It is over, and with which status. */
   #status: number | undefined;
-  readonly #over = Promise.withResolvers<void>();
   #unprinted = 0;
+  /** Bytes that came. */
+  #bytes = 0;
+  /** None where replies go to a program or a file. */
+  readonly #screen = process.stdout.isTTY ? new HarmlessStream() : undefined;
   /** Called when anything has changed. */
   #changed: (() => void) | undefined;
 
@@ -114,7 +121,8 @@ class Exchange implements Receiver {
     if (this.#status === undefined) await this.#awaitReplies();
     process.stdin.destroy();
     if (this.#status === undefined) await this.#leave();
-    await this.#until(() => this.#unprinted === 0, 0);
+    this.#printRest();
+    await this.#allPrinted();
     this.#connection.release();
     return this.#status ?? exitStatus.good;
   }
@@ -122,18 +130,52 @@ class Exchange implements Receiver {
   async #sendAll(messages: AsyncIterator<Message>): Promise<void> {
     const { count, lockstep, intervalMs, timeoutMs } = this.#settings;
     while (this.#sent < count && this.#status === undefined) {
-      const next = await Promise.race([messages.next(), this.#over.promise]);
+      const next = await this.#next(messages);
+      if (next?.done) return;
       // Over: by the server's end, or because nobody reads the output.
-      if (!next || next.done) break;
-      if (this.#sent > 0 && intervalMs > 0) await Promise.race([pause(intervalMs), this.#over.promise]);
-      await this.#until(() => this.#connection.unsent <= highWaterMark && this.#unanswered.length < mostUnanswered, 0);
+      if (!next) break;
+      if (this.#sent > 0 && intervalMs > 0) await this.#until(() => false, intervalMs);
+      await this.#until(() => this.#connection.unsent <= highWaterMark && this.#unprinted <= highWaterMark, 0);
       if (this.#status !== undefined || this.#serverEnded) break;
       this.#send(next.value);
       if (!lockstep) continue;
-      const isAnswered = await this.#until(() => this.#unanswered.length === 0, timeoutMs);
+      const isAnswered = await this.#until(() => this.#missing === 0, timeoutMs);
       if (!isAnswered) return this.#tellUnanswered(this.#serverEnded ? undefined : timeoutMs);
     }
-    if (this.#serverEnded && this.#status === undefined) this.#endedEarly();
+    if (this.#sent < count && this.#serverEnded && this.#status === undefined) this.#endedEarly();
+  }
+
+  /** The next message of the input, or its end; undefined when it is over before there is one. */
+  async #next(messages: AsyncIterator<Message>): Promise<IteratorResult<Message> | undefined> {
+    let found: IteratorResult<Message> | undefined;
+    let failure: { readonly error: unknown } | undefined;
+    const came = messages.next().then(
+      (next) => {
+        found = next;
+        this.#changed?.();
+      },
+      (error: unknown) => {
+        failure = { error };
+        this.#changed?.();
+      },
+    );
+    await this.#until(() => found !== undefined || failure !== undefined, 0);
+    // The end of input may be there already and not be read yet.
+    if (!found && !failure && this.#serverEnded) {
+      let timer: NodeJS.Timeout | undefined;
+      const grace = new Promise((resolve) => {
+        timer = setTimeout(resolve, inputGraceMs);
+      });
+      await Promise.race([came, grace]);
+      clearTimeout(timer);
+    }
+    if (failure) throw failure.error;
+    return found;
+  }
+
+  /** Messages that have no reply. */
+  get #missing(): number {
+    return this.#unanswered.length + this.#others;
   }
 
   #send(message: Message): void {
@@ -143,7 +185,8 @@ class Exchange implements Receiver {
     const frame = isWhole ? message.frame : encode(framing, message.bytes);
     this.#sent++;
     const shown = harmlessBytes(message.bytes.subarray(0, mostShown));
-    this.#unanswered.push({ number: this.#sent, shown, sentAt: performance.now() });
+    if (this.#others > 0 || this.#unanswered.length >= mostUnanswered) this.#others++;
+    else this.#unanswered.push({ number: this.#sent, shown, sentAt: performance.now() });
     this.#connection.write(Buffer.from(frame));
     recording?.add('>', frame);
     this.#print(print({ direction: 'sent', number: this.#sent, peer: formatPeer(address), message }));
@@ -153,21 +196,14 @@ class Exchange implements Receiver {
   async #awaitReplies(): Promise<void> {
     const { waitReplies, lockstep, timeoutMs, waitMs } = this.#settings;
     if (waitReplies || lockstep) {
-      // Anew with each reply: many messages may take long together.
-      for (let before = -1; this.#unanswered.length > 0 && !this.#isOver && before !== this.#received; ) {
-        before = this.#received;
-        await this.#until(() => this.#received > before || this.#isOver, timeoutMs);
-      }
-      if (this.#unanswered.length > 0) this.#tellUnanswered(this.#isOver ? undefined : timeoutMs);
+      await this.#untilSilent(() => this.#missing === 0, timeoutMs);
+      if (this.#missing > 0 && this.#status === undefined) this.#tellUnanswered(this.#isOver ? undefined : timeoutMs);
       return;
     }
     if (this.#settings.shutdown) this.#endSide();
-    for (let before = -1; !this.#isOver && before !== this.#received; ) {
-      before = this.#received;
-      await this.#until(() => this.#received > before || this.#isOver, waitMs);
-    }
-    const isShort = this.#received < this.#sent && (this.#received > 0 || !this.#isOver);
-    if (isShort)
+    await this.#untilSilent(() => false, waitMs);
+    const isShort = this.#missing > 0 && (this.#received > 0 || !this.#isOver);
+    if (isShort && this.#status === undefined)
       this.#tellUnanswered(this.#isOver ? undefined : waitMs, this.#isOver ? exitStatus.failure : exitStatus.timeout);
   }
 
@@ -178,7 +214,27 @@ class Exchange implements Receiver {
   /** All is answered: says good-bye, and takes what the server may still say. */
   async #leave(): Promise<void> {
     this.#endSide();
-    await this.#until(() => this.#serverEnded, lastWordsMs);
+    const giveUpAt = performance.now() + lastTalkMs;
+    await this.#untilSilent(() => performance.now() > giveUpAt, lastWordsMs);
+    if (!this.#isOver && performance.now() > giveUpAt) {
+      process.stderr.write(
+        `yodel: ${this.#settings.address} answered all and talked on for ${lastTalkMs / 1000} s: left\n`,
+      );
+    }
+  }
+
+  /**
+   * Waits until it holds, or it is over, or the server has said nothing for so long (0: for ever). While its replies cannot
+   * be printed it is not read: that is no silence of its own.
+   */
+  async #untilSilent(holds: () => boolean, ms: number): Promise<void> {
+    for (;;) {
+      const before = this.#bytes;
+      await this.#until(() => holds() || this.#bytes > before, ms);
+      if (holds() || this.#isOver) return;
+      if (this.#bytes === before && this.#unprinted === 0) return;
+      if (this.#bytes === before) await this.#until(() => this.#unprinted === 0, 0);
+    }
   }
 
   #endSide(): void {
@@ -187,7 +243,7 @@ class Exchange implements Receiver {
   }
 
   #tellUnanswered(withinMs: number | undefined, status: number = exitStatus.unmet): void {
-    const count = this.#unanswered.length;
+    const count = this.#missing;
     const when = withinMs === undefined ? 'before the server ended' : `within ${withinMs} ms`;
     const named = this.#unanswered.slice(0, mostNamed).map(({ number, shown }) => `${number}: ${shown}`);
     const more = count > mostNamed ? `, and ${count - mostNamed} more` : '';
@@ -198,7 +254,7 @@ class Exchange implements Receiver {
 
   #endedEarly(): void {
     const { waitReplies, lockstep } = this.#settings;
-    if (this.#unanswered.length > 0 && (waitReplies || lockstep)) return this.#tellUnanswered(undefined);
+    if (this.#missing > 0 && (waitReplies || lockstep)) return this.#tellUnanswered(undefined);
     process.stderr.write(
       `yodel: ${this.#settings.address} ended the connection before the end of input; ${this.#received} of ${this.#sent} messages were answered\n`,
     );
@@ -206,6 +262,7 @@ class Exchange implements Receiver {
   }
 
   onData(chunk: Uint8Array): void {
+    this.#bytes += chunk.length;
     this.#settings.recording?.add('<', chunk);
     for (let rest: Uint8Array | undefined = Buffer.from(chunk); rest; ) {
       const batch: Batch = this.#decoder.decode(rest);
@@ -219,6 +276,7 @@ class Exchange implements Receiver {
     const { print, address } = this.#settings;
     for (const message of batch) {
       const asked = this.#unanswered.shift();
+      if (!asked && this.#others > 0) this.#others--;
       this.#received++;
       const rttMs = asked && performance.now() - asked.sentAt;
       this.#print(print({ direction: 'received', number: this.#received, peer: formatPeer(address), message, rttMs }));
@@ -232,13 +290,35 @@ class Exchange implements Receiver {
 
   #print(text: string | Uint8Array | undefined): void {
     if (text === undefined || text.length === 0) return;
-    const bytes = typeof text === 'string' ? Buffer.from(text) : text;
+    const raw = typeof text === 'string' ? Buffer.from(text) : text;
+    this.#write(this.#screen ? Buffer.from(this.#screen.add(raw)) : raw);
+  }
+
+  #write(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
     this.#unprinted += bytes.length;
     process.stdout.write(bytes, () => {
       this.#unprinted = Math.max(0, this.#unprinted - bytes.length);
       if (this.#unprinted <= highWaterMark / 2) this.#connection.resume();
       this.#changed?.();
     });
+  }
+
+  /** A message that the server has not finished is shown, and is no reply. */
+  #printRest(): void {
+    const { print, address } = this.#settings;
+    for (const message of this.#serverEnded ? [] : this.#decoder.end()) {
+      this.#print(print({ direction: 'received', number: this.#received + 1, peer: formatPeer(address), message }));
+    }
+    if (this.#screen) this.#write(Buffer.from(this.#screen.end()));
+  }
+
+  async #allPrinted(): Promise<void> {
+    while (this.#unprinted > 0) {
+      await new Promise<void>((resolve) => {
+        this.#changed = resolve;
+      });
+    }
   }
 
   onDrain(): void {
@@ -261,7 +341,6 @@ class Exchange implements Receiver {
 
   #serverOver(): void {
     this.#serverEnded = true;
-    this.#over.resolve();
     this.#changed?.();
   }
 
@@ -274,7 +353,6 @@ class Exchange implements Receiver {
 
   #end(status: number): void {
     this.#status ??= status;
-    this.#over.resolve();
     this.#changed?.();
   }
 

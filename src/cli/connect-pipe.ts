@@ -167,6 +167,8 @@ class Pipe implements Receiver {
     clearTimeout(this.#silence);
     if (this.#settings.waitMs === 0) return;
     this.#silence = setTimeout(() => {
+      // It is not read while its replies cannot be printed: that is no silence of its own.
+      if (this.#unprinted > 0) return this.#awaitServer();
       if (!this.#allAnswered) {
         const { address, waitMs } = this.#settings;
         report(

@@ -71,7 +71,7 @@ export async function runConnect(
   };
   const byHand = process.stdin.isTTY && process.stdout.isTTY;
   if (flags.probe) process.exitCode = await probe(settings);
-  else if (goesByMessage(flags) || (settings.recording && !byHand)) {
+  else if (goesByMessage(flags) || ((settings.recording || flags.crlf) && !byHand)) {
     const { exchange } = await import('./connect-messages.ts');
     process.exitCode = await exchange(messageSettings(flags, settings), process.stdin);
   } else if (byHand) {
@@ -85,10 +85,8 @@ export async function runConnect(
 
 /** Whether a flag wants messages, and not bytes as they come. */
 function goesByMessage(flags: Readonly<Record<string, unknown>>): boolean {
-  const { lockstep, waitReplies, json, format, interval, crlf } = flags;
-  // By hand, each message gets its ending anyway.
-  const reframes = crlf && !process.stdin.isTTY;
-  return Boolean(lockstep || waitReplies || json || format !== undefined || (interval as number) > 0 || reframes);
+  const { lockstep, waitReplies, json, format, interval } = flags;
+  return Boolean(lockstep || waitReplies || json || format !== undefined || (interval as number) > 0);
 }
 
 /** @throws UsageError for two ways of printing */

@@ -19,7 +19,7 @@ export async function runSend(
       address,
       framing,
       tls: readTlsFlags(flags, address),
-      count: Number.POSITIVE_INFINITY,
+      count: messages.length,
       connectTimeoutMs: flags.connectTimeout as number,
       waitMs: flags.timeout as number,
       shutdown: true,

@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
-import { commandPath, serve, start, yodel } from '../support/command.ts';
+import { commandPath, run, serve, start, yodel } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { listen } from '../support/servers.ts';
+import { testWith } from '../support/tools.ts';
 
 /** A server that answers only so many lines of each connection. */
 function answering(most: number) {
@@ -186,4 +187,76 @@ test('what connect --record writes is what yodel check finds nothing to say abou
   const { status, stderr } = await yodel(['check', file, server.address]);
   expect(stderr).toBe('');
   expect(status).toBe(0);
+});
+
+describe('nothing is lost', () => {
+  it.each([
+    ['byte for byte', ['--wait', '500ms']],
+    ['message by message', ['--wait-replies', '--timeout', '500ms']],
+  ])('where stdout is read late, %s', async (_, flags) => {
+    const line = `${'x'.repeat(99)}\n`;
+    const { address } = await listen((socket) => {
+      socket.on('data', () => undefined);
+      socket.on('end', () => socket.end(line.repeat(40_000)));
+      if (flags.includes('--wait-replies')) socket.once('data', () => socket.end(line.repeat(40_000)));
+    });
+    const client = start([process.execPath, commandPath, 'connect', address, ...flags]);
+    client.process.stdout?.pause();
+    client.process.stdin?.end('hi\n');
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    client.process.stdout?.resume();
+    const { stdout, status } = await client.ended;
+    expect({ bytes: stdout.length, status }).toEqual({ bytes: 4_000_000, status: 0 });
+  });
+
+  it('of what a server goes on to say when all is answered', async () => {
+    const { address } = await listen((socket) => {
+      let count = 0;
+      const timer = setInterval(() => {
+        socket.write(`line ${++count}\n`);
+        if (count < 6) return;
+        clearInterval(timer);
+        socket.end();
+      }, 250);
+      socket.resume();
+    });
+    const { stdout, status } = await yodel(['send', address, 'hi']);
+    expect(stdout.toString()).toBe([1, 2, 3, 4, 5, 6].map((number) => `line ${number}\n`).join(''));
+    expect(status).toBe(0);
+  });
+
+  it('of a reply without an end, whether the server ends or not', async () => {
+    const ends = await listen((socket) => socket.once('data', () => socket.end('ok')));
+    expect(await yodel(['send', ends.address, 'hi'])).toMatchObject({
+      stdout: Buffer.from('ok'),
+      stderr: '',
+      status: 0,
+    });
+    const stays = await listen((socket) => socket.once('data', () => socket.write('login: ')));
+    const flags = ['--wait-replies', '--timeout', '300ms'];
+    const { stdout, status } = await yodel(['connect', stays.address, ...flags], { input: 'hi\n' });
+    expect({ stdout: stdout.toString(), status }).toEqual({ stdout: 'login: ', status: 3 });
+  });
+});
+
+it('of very many unanswered messages all are counted, and nothing waits for ever', async () => {
+  const { address } = await listen((socket) => socket.resume());
+  const input = 'a\n'.repeat(10_050);
+  const { stderr, status } = await yodel(['connect', address, '--wait-replies', '--timeout', '300ms'], { input });
+  expect(stderr).toContain('10050 of 10050 messages were not answered within 300 ms: 1: a, 2: a, ');
+  expect(status).toBe(3);
+});
+
+it('a pause between messages ends with the connection', async () => {
+  const { address } = await listen((socket) => socket.once('data', () => socket.end('ok\n')));
+  const { stdout, status } = await yodel(['connect', address, '--interval', '10m'], { input: 'a\nb\n' });
+  expect({ stdout: stdout.toString(), status }).toEqual({ stdout: 'ok\n', status: 1 });
+});
+
+testWith('script', 'apt-get install bsdutils')('what a server says cannot steer a terminal', async () => {
+  const { address } = await listen((socket) => socket.once('data', () => socket.end('\x1b]0;owned\x07red\n')));
+  const line = `${process.execPath} ${commandPath} send ${address} hi`;
+  const { stdout } = await run(['script', '-qec', line, '/dev/null']);
+  expect(stdout.toString()).toContain('\\x1b]0;owned\\x07red');
+  expect(stdout.toString()).not.toContain('\x1b]0;');
 });
