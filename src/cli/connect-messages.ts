@@ -274,13 +274,23 @@ class Exchange implements Receiver {
 
   #take(batch: Batch): void {
     const { print, address } = this.#settings;
+    const pieces: (string | Uint8Array)[] = [];
     for (const message of batch) {
       const asked = this.#unanswered.shift();
       if (!asked && this.#others > 0) this.#others--;
       this.#received++;
       const rttMs = asked && performance.now() - asked.sentAt;
-      this.#print(print({ direction: 'received', number: this.#received, peer: formatPeer(address), message, rttMs }));
+      const passed = {
+        direction: 'received',
+        number: this.#received,
+        peer: formatPeer(address),
+        message,
+        rttMs,
+      } as const;
+      pieces.push(print(passed) ?? '');
     }
+    // What came together is written together.
+    this.#print(Buffer.concat(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece))));
     if (batch.fault) {
       report(batch.fault);
       this.#end(exitStatus.failure);

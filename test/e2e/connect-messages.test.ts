@@ -5,6 +5,7 @@ import { describe, expect, it, test } from 'vitest';
 import { commandPath, run, serve, start, yodel } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { listen } from '../support/servers.ts';
+import { shell } from '../support/shell.ts';
 import { testWith } from '../support/tools.ts';
 
 /** A server that answers only so many lines of each connection. */
@@ -196,17 +197,13 @@ describe('nothing is lost', () => {
   ])('where stdout is read late, %s', async (_, flags) => {
     const line = `${'x'.repeat(99)}\n`;
     const { address } = await listen((socket) => {
-      socket.on('data', () => undefined);
-      socket.on('end', () => socket.end(line.repeat(40_000)));
-      if (flags.includes('--wait-replies')) socket.once('data', () => socket.end(line.repeat(40_000)));
+      // Who waits for replies says good-bye when there are some.
+      const event = flags.includes('--wait-replies') ? 'data' : 'end';
+      socket.once(event, () => socket.end(line.repeat(40_000))).resume();
     });
-    const client = start([process.execPath, commandPath, 'connect', address, ...flags]);
-    client.process.stdout?.pause();
-    client.process.stdin?.end('hi\n');
-    await new Promise((resolve) => setTimeout(resolve, 1500));
-    client.process.stdout?.resume();
-    const { stdout, status } = await client.ended;
-    expect({ bytes: stdout.length, status }).toEqual({ bytes: 4_000_000, status: 0 });
+    const asks = `(echo hi | yodel connect ${address} ${flags.join(' ')}; echo "status $?" >&2)`;
+    const { stdout, stderr } = await shell(`${asks} | (sleep 1.5; wc -c)`);
+    expect({ bytes: Number(stdout), stderr }).toEqual({ bytes: 4_000_000, stderr: 'status 0\n' });
   });
 
   it('of what a server goes on to say when all is answered', async () => {
