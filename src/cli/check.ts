@@ -2,8 +2,9 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { type Address, defaultAddress, parseAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
-import { type CheckResult, check, refuseUnplayable } from '../transcript/check.ts';
+import { type CheckResult, check } from '../transcript/check.ts';
 import { parseTranscript } from '../transcript/parse.ts';
+import { refuseUnplayable } from '../transcript/playable.ts';
 import { type Transcript, TranscriptError } from '../transcript/transcript.ts';
 import { isRewritable, updatedText } from '../transcript/update.ts';
 import { checkReport } from './check-report.ts';
@@ -59,7 +60,7 @@ function rewrite(result: CheckResult): boolean {
   const old = readText(file);
   const text = updatedText(result);
   try {
-    refuseUnplayable(parseTranscript(text, file));
+    refuseUnplayable(parseTranscript(text, file), '>');
   } catch (error) {
     if (!(error instanceof TranscriptError)) throw error;
     process.stderr.write(

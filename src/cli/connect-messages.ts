@@ -2,6 +2,7 @@
  * `yodel connect` in a pipe, message by message: where it matters which message a reply belongs to, when each one goes, or how
  * they are printed. Replies belong to messages in order: the first to the first.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Address, formatPeer } from '../address.ts';
 import { systemError } from '../errors.ts';
 import { encode, type Framing } from '../framing/framing.ts';
@@ -147,30 +148,17 @@ class Exchange implements Receiver {
 
   /** The next message of the input, or its end; undefined when it is over before there is one. */
   async #next(messages: AsyncIterator<Message>): Promise<IteratorResult<Message> | undefined> {
-    let found: IteratorResult<Message> | undefined;
-    let failure: { readonly error: unknown } | undefined;
-    const came = messages.next().then(
-      (next) => {
-        found = next;
-        this.#changed?.();
-      },
-      (error: unknown) => {
-        failure = { error };
-        this.#changed?.();
-      },
-    );
-    await this.#until(() => found !== undefined || failure !== undefined, 0);
+    const next = messages.next();
+    let isThere = false;
+    const settled = () => {
+      isThere = true;
+      this.#changed?.();
+    };
+    next.then(settled, settled);
+    await this.#until(() => isThere, 0);
     // The end of input may be there already and not be read yet.
-    if (!found && !failure && this.#serverEnded) {
-      let timer: NodeJS.Timeout | undefined;
-      const grace = new Promise((resolve) => {
-        timer = setTimeout(resolve, inputGraceMs);
-      });
-      await Promise.race([came, grace]);
-      clearTimeout(timer);
-    }
-    if (failure) throw failure.error;
-    return found;
+    if (!isThere && this.#serverEnded) await Promise.race([next, pause(inputGraceMs)]);
+    return isThere ? await next : undefined;
   }
 
   /** Messages that have no reply. */

@@ -4,17 +4,10 @@ import { YodelError } from '../errors.ts';
 import { lines } from '../framing/lines.ts';
 import type { TlsOptions } from '../transport/transport.ts';
 import { bytesOf, matches, namesIn } from './content.ts';
-import { frameOf, unencodable } from './frames.ts';
+import { frameOf } from './frames.ts';
+import { refuseUnplayable } from './playable.ts';
 import { Player } from './player.ts';
-import {
-  type Captures,
-  type ConnectTls,
-  type Ending,
-  type MessageStep,
-  type Step,
-  type Transcript,
-  TranscriptError,
-} from './transcript.ts';
+import type { Captures, ConnectTls, Ending, MessageStep, Step, Transcript } from './transcript.ts';
 
 /** How to play. Times are milliseconds. */
 export interface CheckOptions {
@@ -62,39 +55,8 @@ export interface CheckResult {
  * @throws YodelError when it cannot connect
  */
 export async function check(transcript: Transcript, options: CheckOptions = {}): Promise<CheckResult> {
-  refuseUnplayable(transcript);
+  refuseUnplayable(transcript, '>');
   return await new Check(transcript, options).run();
-}
-
-/** What a client sends must be known when its turn comes. @throws TranscriptError */
-export function refuseUnplayable(transcript: Transcript): void {
-  const known = new Set<string>();
-  for (const step of transcript.steps) {
-    if (step.kind !== 'message') continue;
-    if (step.side === '<') for (const name of namesIn(step.content)) known.add(name);
-    else if (step.content.kind === 'pattern') {
-      throw wrong(
-        transcript,
-        step,
-        'a client cannot send a pattern; a text that begins and ends with / is written with escapes: >\\ \\/…',
-      );
-    } else {
-      const unknown = namesIn(step.content).find((name) => !known.has(name));
-      if (unknown !== undefined)
-        throw wrong(
-          transcript,
-          step,
-          `{${unknown}} stands for nothing yet: no line before has it; the text itself is written with escapes: >\\ \\{${unknown}}`,
-        );
-      const problem = unencodable(transcript, step.content);
-      if (problem !== undefined) throw wrong(transcript, step, problem);
-    }
-  }
-}
-
-function wrong({ file, lines: text }: Transcript, { line }: Step, problem: string): TranscriptError {
-  const source = text[line - 1] ?? '';
-  return new TranscriptError(file, line, source.search(/[<>]/) + 3, problem, source);
 }
 
 /** After the last line the server has so long to end as well; what comes meanwhile is too much. */

@@ -3,16 +3,10 @@ import { YodelError } from '../errors.ts';
 import { lines } from '../framing/lines.ts';
 import type { Message } from '../framing/message.ts';
 import type { HandlerObject, Session } from '../session/handler.ts';
-import { bytesOf, formatContent, matches, namesIn } from './content.ts';
-import { messageOf, unencodable } from './frames.ts';
-import {
-  type Captures,
-  type Ending,
-  type MessageStep,
-  type Step,
-  type Transcript,
-  TranscriptError,
-} from './transcript.ts';
+import { bytesOf, formatContent, matches } from './content.ts';
+import { messageOf } from './frames.ts';
+import { refuseUnplayable } from './playable.ts';
+import type { Captures, Ending, MessageStep, Step, Transcript } from './transcript.ts';
 
 /** How the server keeps to its part. */
 export interface MockOptions {
@@ -32,7 +26,7 @@ export interface MockOptions {
  * @throws TranscriptError when a line cannot be played: a server cannot send a pattern, or a name that no client's line gives it
  */
 export function mockServer(transcript: Transcript, options: MockOptions = {}): HandlerObject {
-  refuseUnplayable(transcript);
+  refuseUnplayable(transcript, '<');
   const parts = transcript.clients.length > 0 ? transcript.clients : [''];
   const plays = new WeakMap<Session, { readonly play: Play; readonly part: string }>();
   let open: { readonly play: Play; readonly free: string[] } | undefined;
@@ -59,26 +53,6 @@ export function mockServer(transcript: Transcript, options: MockOptions = {}): H
       found?.play.left(found.part);
     },
   };
-}
-
-/** What a server sends must be known when its turn comes. @throws TranscriptError */
-function refuseUnplayable({ file, steps, framing, lines: text }: Transcript): void {
-  const known = new Set<string>();
-  for (const step of steps) {
-    if (step.kind !== 'message') continue;
-    const refuse = (problem: string) => {
-      const source = text[step.line - 1] ?? '';
-      return new TranscriptError(file, step.line, source.search(/[<>]/) + 3, problem, source);
-    };
-    if (step.side === '>') for (const name of namesIn(step.content)) known.add(name);
-    else if (step.content.kind === 'pattern') throw refuse('a server cannot send a pattern; write what it shall send');
-    else {
-      const unknown = namesIn(step.content).find((name) => !known.has(name));
-      if (unknown !== undefined) throw refuse(`{${unknown}} stands for nothing yet: no line of a client before has it`);
-      const problem = unencodable({ framing }, step.content);
-      if (problem !== undefined) throw refuse(problem);
-    }
-  }
 }
 
 /** A message, and whom to tell that all that follows it has been done. */

@@ -155,6 +155,8 @@ describe('by hand', () => {
     const server = await serve(['--quiet', '--no-messages']);
     const terminal = await connectTo(server.address);
     terminal.paste(`${'x'.repeat(20_000)}\n`);
+    // Its reply has come.
+    await terminal.sees(/ ms\n>$/);
     terminal.enter(':stats');
     await terminal.sees(/\nreceived {2}1 message, 20000 B/);
   });
