@@ -8,9 +8,9 @@ export async function connectTo(address: string, terminal = new Terminal(), args
   return terminal;
 }
 
-/** The exit status of what ran in the terminal. */
+/** The exit status of what ran in the terminal. What is typed before the shell reads again stands above its prompt. */
 export async function exitStatusIn(terminal: Terminal): Promise<number> {
   terminal.enter('echo "status $?"');
-  const [, status] = await terminal.sees(/\nstatus (\d+)\n/);
+  const [, status] = await terminal.sees(/\n(?:\$ )?status (\d+)\n/);
   return Number(status);
 }
