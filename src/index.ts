@@ -29,9 +29,21 @@ export { type ExecOptions, exec } from './handlers/exec.ts';
 export { type Faults, withFaults } from './handlers/faults.ts';
 export { type ProxyObserver, type ProxyOptions, type ProxySide, proxy } from './handlers/proxy.ts';
 export { time } from './handlers/time.ts';
+export type {
+  Direction,
+  Durability,
+  Entry,
+  Journal,
+  JournalQuery,
+  JournalReader,
+  JournalStats,
+  RecordedSession,
+} from './journal/journal.ts';
+export { type JournalOptions, openJournal, openJournalReader } from './journal/sqlite.ts';
 export type { ClientLimits, ReconnectLimits, ServerLimits, SessionLimits } from './options.ts';
 export { type ReloadOptions, type ServeOptions, type Server, serve } from './server/server.ts';
 export type { Handler, HandlerObject, MessageHandler, Reply, Session } from './session/handler.ts';
+export type { Journaled, SessionJournal } from './session/journaling.ts';
 export type { WireOptions } from './session/wire.ts';
 export type { Counters, EndedBy, SessionView, Subscriber } from './telemetry/telemetry.ts';
 export * as transcript from './transcript/library.ts';

@@ -196,6 +196,47 @@ export const serverOptions = {
   },
 } as const satisfies Record<string, OptionSpec>;
 
+/** What a journal is opened with. */
+export const journalOptions = {
+  /** What a reply promises of its message: that the disk has it, that the operating system has it, or nothing. */
+  durability: {
+    kind: 'choice',
+    default: 'full',
+    choices: ['full', 'normal', 'off'],
+    summary:
+      'What a reply promises of its message: that the disk has it, that the operating system has it, or nothing.',
+    reason:
+      'Whoever asks for a journal wants to find in it what was answered; the others are for those who have measured.',
+  },
+  /** Above this many bytes the oldest messages are deleted. */
+  maxSize: {
+    kind: 'size',
+    default: 0,
+    off: 'as large as the disk',
+    max: Number.MAX_SAFE_INTEGER,
+    summary: 'Above this many bytes the oldest messages are deleted.',
+    reason: 'Nothing that was promised to be kept is deleted unasked; a full disk is told to the clients.',
+  },
+  /** Messages that are older are deleted. */
+  maxAge: {
+    kind: 'duration',
+    default: 0,
+    off: 'kept for ever',
+    max: Number.MAX_SAFE_INTEGER,
+    summary: 'Messages that are older are deleted.',
+    reason: 'As for the size.',
+  },
+  /** Of a longer message only so many bytes are recorded, and that it is truncated. */
+  maxMessage: {
+    kind: 'size',
+    default: 0,
+    off: 'all of it',
+    max: longestMessage,
+    summary: 'Of a longer message only so many bytes are recorded, and that it is truncated.',
+    reason: 'What is answered should be there whole; maxMessageLength has limited it already.',
+  },
+} as const satisfies Record<string, OptionSpec>;
+
 /** All limits that a server is given: of its sessions, and its own. */
 export const serveLimits = { ...sessionOptions, ...serverOptions } as const;
 

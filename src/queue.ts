@@ -13,6 +13,11 @@ export class Queue<Item> {
     return this.#items.length - this.#front;
   }
 
+  /** The one that {@link shift} would take. */
+  get first(): Item | undefined {
+    return this.#items[this.#front];
+  }
+
   push(item: Item): void {
     this.#items.push(item);
   }

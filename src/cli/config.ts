@@ -5,6 +5,7 @@ import { formatQuantity } from '../units.ts';
 import { UsageError } from './fail.ts';
 import { readFile } from './files.ts';
 import { flagName } from './flags.ts';
+import { journalSettings } from './journal-flags.ts';
 
 /** Where a setting comes from: the name of its flag or variable, the file, or nowhere. */
 export interface Setting {
@@ -23,7 +24,7 @@ const noSettings: ReadonlySet<string> = new Set([
   'sslTrustfile',
   'sslAlpn',
 ]);
-const tables: Readonly<Record<string, OptionSpec>> = serveLimits;
+const tables: Readonly<Record<string, OptionSpec>> = { ...serveLimits, ...journalSettings };
 
 /** How an option is called in a file, in its command, and what it takes. */
 export interface Entry {

@@ -41,6 +41,7 @@ export async function checkSettings(
     new AddressList(name, (flags[name] as readonly string[] | undefined) ?? []);
   }
   checkOrigins((flags.origin as readonly string[] | undefined) ?? [], addresses);
+  checkJournal(flags);
   if (flags.metrics !== undefined) (await import('./serve-metrics.ts')).metricsAddress(String(flags.metrics));
   if (tls) new (await import('../transport/tls.ts')).TlsDoor(tls);
 }
@@ -54,5 +55,15 @@ function checkOrigins(origins: readonly string[], addresses: readonly Address[])
   const speaksWeb = addresses.some(({ scheme }) => scheme === 'ws' || scheme === 'wss');
   if (origins.length > 0 && !speaksWeb) {
     throw new UsageError('--origin is for ws:// and wss:// addresses, and none is given: --listen ws://…');
+  }
+}
+
+/** One journal has one order, which several processes could only keep by asking one another for each message. */
+function checkJournal(flags: ServeSettings['flags']): void {
+  if (flags.journal !== undefined && Number(flags.workers) > 1) {
+    throw new UsageError('--journal has one writer, so it does not go with --workers; leave one of them out');
+  }
+  if (flags.journal === undefined && flags.journalReplies === true) {
+    throw new UsageError('--journal-replies needs --journal FILE');
   }
 }

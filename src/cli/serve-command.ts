@@ -5,6 +5,7 @@ import { framingForms } from '../framing/notation.ts';
 import { serverOptions, sessionOptions } from '../options.ts';
 import { addTable, envName, oneMore } from './flags.ts';
 import { addHandlerFlags, withSeed } from './handler-flags.ts';
+import { addJournalFlags } from './journal-flags.ts';
 import { addServerTlsFlags } from './tls-flags.ts';
 
 const examples = `Examples:
@@ -17,6 +18,7 @@ const examples = `Examples:
   yodel serve --listen :7878 --listen ws://:8080   for browsers too
   yodel serve ./handler.ts --workers auto          a process for each processor core
   yodel serve ./handler.ts --watch                 loaded again whenever you save it
+  yodel serve --journal messages.journal           each message on the disk before its reply
   yodel serve exec:'sed -u s/a/b/'                 a program answers
   yodel serve proxy:127.0.0.1:6379 --delay 50ms    another server answers, but later
 `;
@@ -106,6 +108,7 @@ export function serveCommand(): Command {
   addHandlerFlags(command);
   addServerTlsFlags(command);
   addAdmissionFlags(command);
+  addJournalFlags(command);
   addTable(command, 'Limits of a connection:', sessionOptions);
   addTable(command, 'Limits of the server:', serverOptions);
   return command;

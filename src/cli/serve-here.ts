@@ -2,6 +2,7 @@
 import { formatPeer, parseAddress } from '../address.ts';
 import { parseFraming } from '../framing/notation.ts';
 import { endGroups } from '../handlers/process-group.ts';
+import type { Journal } from '../journal/journal.ts';
 import { type ServerLimits, serveLimits, serverOptions } from '../options.ts';
 import { type ReloadOptions, type Server, serve } from '../server/server.ts';
 import { allOf, type Subscriber } from '../telemetry/telemetry.ts';
@@ -33,6 +34,7 @@ export interface Surroundings {
   readonly descriptors?: readonly number[] | undefined;
   readonly reusePort?: boolean | undefined;
   readonly transport?: Transport | undefined;
+  readonly journal?: Journal | undefined;
 }
 
 /** A server of this process. */
@@ -57,6 +59,8 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
   let failedLate = false;
   const { handler, framing, encoding } = await handlerFor(serving.settings, say);
   const recorders = flags.record === undefined ? [] : [await recorderOf(String(flags.record), framing, worker, say)];
+  const { journal } = ways;
+  const journalSubscribers = journal ? [journal.subscriber] : [];
   const server = await serve({
     ...reloadableOf(serving),
     ...ways,
@@ -67,7 +71,7 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
     proxyProtocol: flags.proxyProtocol as string[] | undefined,
     framing,
     encoding,
-    telemetry: allOf([log, failures(say, () => brokenOff++), ...subscribers, ...recorders]),
+    telemetry: allOf([log, failures(say, () => brokenOff++), ...subscribers, ...recorders, ...journalSubscribers]),
   });
   const failLate = (thrown: unknown) => {
     // Nobody can tell whose message it was about, nor what is broken now: so the server ends, but in order.
@@ -78,12 +82,13 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
   process.on('uncaughtException', failLate).on('unhandledRejection', failLate);
   const end = async () => {
     await server.closed;
+    await journal?.close();
     await endGroups();
     await outputs.close(() => {
       if (brokenOff === 0) return;
       say(`${brokenOff} ${brokenOff === 1 ? 'connection was' : 'connections were'} broken off before all was answered`);
     });
-    return brokenOff > 0 || failedLate ? exitStatus.failure : exitStatus.good;
+    return brokenOff > 0 || failedLate || journal?.failure ? exitStatus.failure : exitStatus.good;
   };
   return {
     server,

@@ -1,9 +1,10 @@
 /** Runs `yodel serve`: a server in this process, or several that share the work, until a signal ends it. */
+import type { Server } from '../server/server.ts';
 import type { ServerTls } from '../transport/transport.ts';
 import { readSettings } from './serve-check.ts';
 import type { ServeSettings } from './serve-command.ts';
 import { watchedFiles } from './serve-handler.ts';
-import { type Serving, serveHere } from './serve-here.ts';
+import { type Here, type Serving, serveHere } from './serve-here.ts';
 import { logSettingsOf, openOutputs } from './serve-outputs.ts';
 import { type Reread, reloadOnChange } from './serve-reload.ts';
 import { obeySignals } from './serve-signals.ts';
@@ -25,18 +26,26 @@ async function serveAlone(settings: ServeSettings, reread: Reread): Promise<void
   const metricsAt = metrics?.metricsAddress(String(flags.metrics));
   const outputs = await openOutputs(logSettingsOf(flags));
   const { say } = outputs;
-  const measured = metrics?.createMetrics(() => here.server);
+  const measured = metrics?.createMetrics((): Server => here.server);
+  const journal =
+    flags.journal === undefined
+      ? undefined
+      : await (await import('./serve-journal.ts')).journalFor(settings, addresses, say);
   const serving: Serving = { settings, listen: addresses.map(String), tls: certificates?.tls, processes: 1 };
-  const here = await serveHere(serving, {
+  const here: Here = await serveHere(serving, {
     outputs,
     subscribers: measured ? [measured.subscriber] : [],
     descriptors: passedDescriptors(),
+    journal,
+  }).catch(async (error: unknown) => {
+    await journal?.close();
+    throw error;
   });
   const { server } = here;
   const health =
     metrics && metricsAt && measured
       ? await metrics
-          .answerMetrics(metricsAt, { metrics: measured, isReady: () => !server.closing }, say)
+          .answerMetrics(metricsAt, { metrics: measured, isReady: () => !server.closing && !journal?.isFull }, say)
           .catch(async (error: unknown) => {
             await server.close({ timeoutMs: 0 });
             throw error;

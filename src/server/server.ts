@@ -16,6 +16,7 @@ import {
 import { Ceiling } from '../session/ceiling.ts';
 import { type Clock, realClock } from '../session/clock.ts';
 import { type Handler, resolveHandler, type Session } from '../session/handler.ts';
+import type { SessionJournal } from '../session/journaling.ts';
 import { ServerSession, type SessionSettings } from '../session/session.ts';
 import { resolveWire, type WireOptions } from '../session/wire.ts';
 import { type Counters, type Subscriber, Telemetry } from '../telemetry/telemetry.ts';
@@ -59,6 +60,11 @@ export interface ServeOptions extends WireOptions, OptionalValues<SessionLimits>
    * What others send is never taken for such a header. Default: none.
    */
   readonly proxyProtocol?: readonly string[] | undefined;
+  /**
+   * Where messages are recorded before the handler gets them, so that a reply means that its message is there: what
+   * `openJournal()` gives. It must stay open until the server is closed. Default: none.
+   */
+  readonly journal?: SessionJournal | undefined;
   /** Closes the server when it is aborted, as {@link Server.close} does. */
   readonly signal?: AbortSignal | undefined;
   /** Is told what happens. */
@@ -138,7 +144,7 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
 
 const knownOptions = [
   ...['handler', 'listen', 'framing', 'encoding', 'signal', 'telemetry', 'transport', 'clock'],
-  ...['descriptors', 'reusePort', 'tls', 'origins', 'allow', 'deny', 'proxyProtocol'],
+  ...['descriptors', 'reusePort', 'tls', 'origins', 'allow', 'deny', 'proxyProtocol', 'journal'],
   ...Object.keys(serveLimits),
 ];
 
@@ -187,6 +193,7 @@ class MessageServer implements Server {
       proxies: listOf('proxyProtocol', options.proxyProtocol),
     };
     if (options.telemetry) this.#telemetry.subscribe(options.telemetry);
+    void options.journal?.failed.then((error) => this.#giveUp(error));
   }
 
   #settingsOf(options: ServeOptions): SessionSettings {
@@ -197,6 +204,7 @@ class MessageServer implements Server {
       telemetry: this.#telemetry,
       clock: options.clock ?? realClock,
       ceiling: this.#ceiling,
+      journal: options.journal,
     };
   }
 
@@ -366,6 +374,12 @@ class MessageServer implements Server {
     this.#telemetry.counters.connectionsRefused++;
     this.#telemetry.countError(error);
     if (this.#telemetry.watched) this.#telemetry.emit('refused', peer, error);
+  }
+
+  /** Nothing that is answered from now on would be true. */
+  #giveUp(error: YodelError): void {
+    for (const session of this.#sessions) session.breakOff(error);
+    void this.close({ timeoutMs: 0 });
   }
 
   async #shutDown(timeoutMs: number): Promise<void> {

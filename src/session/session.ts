@@ -12,7 +12,8 @@
  *
  * One chunk in, one batch through, one write out: `onData` decodes into the intake, `#run` handles, `#settle` writes the
  * outbox and decides whether to read on. All of it happens within the one call, unless a handler is asynchronous, a pace or a slow peer makes
- * messages wait: then they stay in the intake, and whatever ends the wait calls `#turn`.
+ * messages wait: then they stay in the intake, and whatever ends the wait calls `#turn`. Where there is a journal, messages
+ * wait a second time, behind the intake, until they are recorded.
  */
 import type { Address } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
@@ -27,6 +28,7 @@ import type { Clock } from './clock.ts';
 import { tellError } from './error-reply.ts';
 import type { HandlerObject, Reply, Session } from './handler.ts';
 import { Intake } from './intake.ts';
+import { type Journaled, Journaling, type SessionJournal } from './journaling.ts';
 import { Outbox } from './outbox.ts';
 import { Pace } from './pace.ts';
 
@@ -39,6 +41,8 @@ export interface SessionSettings {
   readonly telemetry: Telemetry;
   readonly clock: Clock;
   readonly ceiling: Ceiling;
+  /** Where messages are recorded before they are handled. */
+  readonly journal: SessionJournal | undefined;
 }
 
 type State = 'open' | 'finishing' | 'ending' | 'closed';
@@ -51,9 +55,11 @@ type State = 'open' | 'finishing' | 'ending' | 'closed';
 const drainReadLimit = 33_554_432;
 
 /** The server's side of one connection. */
-export class ServerSession implements Session, Receiver, Holder {
+export class ServerSession implements Session, Journaled, Receiver, Holder {
   readonly id: number;
   readonly peer: Address;
+  /** @internal */
+  readonly wire: Framing;
   messagesReceived = 0;
   bytesReceived = 0;
   /** @internal Bytes that wait on account of this session, as the ceiling of all sessions knows it. */
@@ -63,6 +69,8 @@ export class ServerSession implements Session, Receiver, Holder {
   readonly #settings: SessionSettings;
   readonly #intake: Intake;
   readonly #outbox: Outbox;
+  /** None where there is no journal. */
+  readonly #journaling: Journaling | undefined;
   /** None where there is no pace to keep. */
   readonly #pace: Pace | undefined;
   readonly #alarm: Alarm;
@@ -120,12 +128,14 @@ export class ServerSession implements Session, Receiver, Holder {
     const { encoding, limits, clock } = settings;
     const framing = connection.framing ?? settings.framing;
     this.id = id;
+    this.wire = framing;
     this.peer = connection.peer;
     this.#connection = connection;
     this.#settings = settings;
     this.#whenClosed = whenClosed;
     this.#intake = new Intake(framing.createDecoder({ ...limits, encoding }));
-    const { telemetry } = settings;
+    const { telemetry, journal } = settings;
+    this.#journaling = journal && new Journaling(journal, this, () => this.#turn());
     const overhear = telemetry.overheard ? (bytes: Uint8Array) => telemetry.emit('sent', this, bytes) : undefined;
     this.#outbox = new Outbox(connection, framing.encoder, limits.highWaterMark, telemetry.counters, overhear);
     this.#began = clock.now();
@@ -159,7 +169,7 @@ export class ServerSession implements Session, Receiver, Holder {
   }
 
   get queued(): number {
-    return this.#intake.bytes + (this.#current?.byteLength ?? 0);
+    return this.#intake.bytes + (this.#journaling?.bytes ?? 0) + (this.#current?.byteLength ?? 0);
   }
 
   get messagesSent(): number {
@@ -306,7 +316,7 @@ export class ServerSession implements Session, Receiver, Holder {
     if (this.#drainRead !== -1) this.#drainRead += bytes.length;
     // Messages belong to their handler for good, a batch only for the call: what has to wait is copied.
     const lent = this.#connection.lendsChunks;
-    const mustWait = this.#waiting || this.#outbox.blocked || !this.#intake.isEmpty;
+    const mustWait = this.#waiting || this.#outbox.blocked || !this.#intake.isEmpty || this.#journaling !== undefined;
     const copies = lent && (handler.message !== undefined || mustWait);
     this.#intake.decode(copies ? Buffer.from(bytes) : bytes, this.#lastActive);
     this.#run();
@@ -344,7 +354,7 @@ export class ServerSession implements Session, Receiver, Holder {
 
   /** @internal */
   onClose(cause?: Error): void {
-    const hasMore = this.#waiting || this.#current !== undefined || !this.#intake.isEmpty;
+    const hasMore = this.#waiting || this.#hasMessages;
     // Both sides have ended in order, but the peer has sent messages before: they are still handled.
     if (!cause && this.#outputEnd !== false && this.#state === 'finishing' && hasMore) this.#isGone = true;
     else this.#close(cause);
@@ -391,8 +401,14 @@ export class ServerSession implements Session, Receiver, Holder {
     return this.#state === 'ending' && this.#connection.unsent === 0;
   }
 
+  /** Messages wait: to be admitted, for the journal, or for the handler. */
+  get #hasMessages(): boolean {
+    return this.#current !== undefined || !this.#intake.isEmpty || this.#journaling?.isEmpty === false;
+  }
+
   #dropInput(): void {
     this.#intake.drop();
+    this.#journaling?.drop();
     this.#current = undefined;
     this.#lastFault = undefined;
   }
@@ -414,25 +430,78 @@ export class ServerSession implements Session, Receiver, Holder {
 
   /** Handles queued messages until none is left or something makes them wait. */
   #run(): void {
+    if (this.#journaling) this.#record(this.#journaling);
     while (!this.#waiting && !this.#outbox.blocked && !this.#isOver) {
       if (this.#current) {
         const pending = this.#handleMessages();
         if (pending) this.#await(pending);
-      } else {
-        const batch = this.#intake.first;
-        if (!batch) break;
-        if (batch.count === 0) this.#meetFault(this.#intake.takeFault());
-        else {
-          const admitted = this.#admit(batch.count);
-          if (admitted === 0) break;
-          this.#handle(this.#intake.take(admitted));
-        }
-      }
+      } else if (!(this.#journaling ? this.#handleRecorded(this.#journaling) : this.#handleFirst())) break;
     }
-    const allHandled = this.#intake.isEmpty && !this.#current && !this.#waiting;
+    const allHandled = !this.#hasMessages && !this.#waiting;
     if (this.#state !== 'finishing' || !allHandled) return;
     if (this.#lastFault) this.#fail(this.#lastFault);
     else if (!this.#tellInputEnd()) this.#end();
+  }
+
+  /** Handles what came first. False when there is nothing that can be handled now. */
+  #handleFirst(): boolean {
+    const batch = this.#intake.first;
+    if (!batch) return false;
+    if (batch.count === 0) this.#meetFault(this.#intake.takeFault());
+    else {
+      const taken = this.#takeAdmitted(batch, true);
+      if (!taken) return false;
+      this.#handle(taken);
+    }
+    return true;
+  }
+
+  /** Hands all that is admitted to the journal. A refusal, as any fault, waits for the messages before it. */
+  #record(journaling: Journaling): void {
+    for (let batch = this.#intake.first; batch && batch.count > 0 && !this.#isOver; batch = this.#intake.first) {
+      const taken = this.#takeAdmitted(batch, journaling.isEmpty);
+      if (!taken) return;
+      journaling.add(taken);
+    }
+  }
+
+  /** Handles what was recorded first, or what stands behind all that was. False when there is nothing to be done now. */
+  #handleRecorded(journaling: Journaling): boolean {
+    const recorded = journaling.take();
+    if (recorded?.error) this.#refuse(recorded.batch.count, recorded.error);
+    else if (recorded) this.#handle(recorded.batch);
+    else if (!journaling.isEmpty || !this.#intake.first) return false;
+    else if (this.#intake.first.count === 0) this.#meetFault(this.#intake.takeFault());
+    else {
+      this.#record(journaling);
+      return false;
+    }
+    return true;
+  }
+
+  /** Messages that could not be recorded are not handled; each is answered with the reason, so that answers can be counted. */
+  #refuse(count: number, error: YodelError): void {
+    const { telemetry } = this.#settings;
+    if (error.code !== 'YODEL_JOURNAL_FULL') return this.breakOff(error);
+    for (let refused = 0; refused < count; refused++) {
+      telemetry.countError(error);
+      this.#tell(error);
+    }
+    if (telemetry.watched) telemetry.emit('discarded', this, error);
+    this.#checkMessageLimit();
+  }
+
+  /** @param mayRefuse whether a peer that has no more messages to its credit is told so now */
+  #takeAdmitted(batch: Batch, mayRefuse: boolean): Batch | undefined {
+    const admitted = this.#admit(batch.count, mayRefuse);
+    const taken = admitted === 0 ? undefined : this.#intake.take(admitted);
+    if (!taken) return undefined;
+    const { telemetry } = this.#settings;
+    this.messagesReceived += taken.count;
+    telemetry.counters.messagesReceived += taken.count;
+    if (telemetry.watched) telemetry.emit('received', this, taken);
+    this.#outbox.learnFrom(taken);
+    return taken;
   }
 
   /** Tells the handler that no more messages will come, once. True when that takes time. */
@@ -458,12 +527,13 @@ export class ServerSession implements Session, Receiver, Holder {
   }
 
   /** How many of so many messages the pace and maxMessages allow now; with none, arranges that it goes on later. */
-  #admit(count: number): number {
+  #admit(count: number, mayRefuse: boolean): number {
     const { limits, clock } = this.#settings;
     const { maxMessages, rate, ratePolicy } = limits;
     const pace = this.#pace;
     const allowed = maxMessages === 0 ? count : Math.min(count, maxMessages - this.messagesReceived);
     if (allowed === 0) {
+      if (!mayRefuse) return 0;
       const text = `this connection has been served ${maxMessages} messages, its limit`;
       this.#fail(new YodelError('YODEL_TOO_MANY_MESSAGES', text));
       return 0;
@@ -471,17 +541,13 @@ export class ServerSession implements Session, Receiver, Holder {
     if (!pace) return allowed;
     const admitted = pace.admit(allowed, clock.now());
     if (admitted === 0 && ratePolicy === 'delay') this.#paceAt = pace.due;
-    else if (admitted === 0) this.#fail(new YodelError('YODEL_RATE_EXCEEDED', `more than ${rate} messages a second`));
+    else if (admitted === 0 && mayRefuse)
+      this.#fail(new YodelError('YODEL_RATE_EXCEEDED', `more than ${rate} messages a second`));
     return admitted;
   }
 
-  #handle(batch: Batch | undefined): void {
-    if (!batch) return;
-    const { telemetry, handler } = this.#settings;
-    this.messagesReceived += batch.count;
-    telemetry.counters.messagesReceived += batch.count;
-    if (telemetry.watched) telemetry.emit('received', this, batch);
-    this.#outbox.learnFrom(batch);
+  #handle(batch: Batch): void {
+    const { handler } = this.#settings;
     if (handler.message) {
       this.#current = batch;
       return;
@@ -604,7 +670,7 @@ export class ServerSession implements Session, Receiver, Holder {
   /** After the last message that is served the session ends, unless more of them are waiting to be refused. */
   #checkMessageLimit(): void {
     const { maxMessages } = this.#settings.limits;
-    if (maxMessages === 0 || this.messagesReceived < maxMessages || !this.#intake.isEmpty) return;
+    if (maxMessages === 0 || this.messagesReceived < maxMessages || this.#hasMessages) return;
     this.#endedBy ??= 'limit';
     this.#finish();
   }
@@ -695,7 +761,8 @@ export class ServerSession implements Session, Receiver, Holder {
     if (this.#state === 'closed') return;
     const unsent = this.#flush();
     if (this.#outputEnd === 'due') this.#sendEnd();
-    const behind = this.#outbox.blocked || this.#intake.bytes > this.#settings.limits.highWaterMark;
+    const waiting = this.#intake.bytes + (this.#journaling?.bytes ?? 0);
+    const behind = this.#outbox.blocked || waiting > this.#settings.limits.highWaterMark;
     // Once no input is taken any more it is still read, and dropped: unread bytes would make the closing a reset.
     const pause = (behind || this.#restrained) && this.#state === 'open';
     if (pause !== this.#paused) {
@@ -739,7 +806,7 @@ export class ServerSession implements Session, Receiver, Holder {
     if (this.#paceAt > 0) next = Math.min(next, this.#paceAt);
     if (this.#state !== 'open' || this.#paused) return next;
     if (messageBegan > 0 && messageTimeout > 0) next = Math.min(next, messageBegan + messageTimeout);
-    const owesNothing = unsent === 0 && !this.#waiting && this.#intake.isEmpty;
+    const owesNothing = unsent === 0 && !this.#waiting && !this.#hasMessages;
     if (owesNothing && idleTimeout > 0) next = Math.min(next, this.#lastActive + idleTimeout);
     return next;
   }

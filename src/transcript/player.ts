@@ -26,6 +26,8 @@ export class Player implements Receiver {
   #hasEnded = false;
   #absence: { readonly absent: Absence; readonly why?: string | undefined } | undefined;
   #look: (() => void) | undefined;
+  /** Who waits for the server to take something. */
+  readonly #takers: (() => void)[] = [];
   readonly #gone = Promise.withResolvers<void>();
 
   private constructor(connection: Connection, framing: Framing) {
@@ -45,12 +47,28 @@ export class Player implements Receiver {
     return this.#connection.carriesMessages;
   }
 
+  /** Bytes that wait for the server. */
+  get unsent(): number {
+    return this.#connection.unsent;
+  }
+
+  /** Whether nothing can come or go any more. */
+  get isGone(): boolean {
+    return this.#absence !== undefined;
+  }
+
+  /** Resolves when the server has taken some of what waits for it, or has gone. */
+  async someTaken(): Promise<void> {
+    if (!this.#absence) await new Promise<void>((resolve) => this.#takers.push(resolve));
+  }
+
   send(frame: Uint8Array): void {
     this.#connection.write(frame);
   }
 
   /** Ends this side. */
   end(): void {
+    if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#connection.end();
   }
@@ -105,7 +123,9 @@ export class Player implements Receiver {
     this.#gone.resolve();
   }
 
-  onDrain(): void {}
+  onDrain(): void {
+    for (const resolve of this.#takers.splice(0)) resolve();
+  }
 
   onClose(error?: Error): void {
     // Who was told of the end may break off: it owes nothing more.
@@ -128,6 +148,7 @@ export class Player implements Receiver {
 
   #over(absence: { readonly absent: Absence; readonly why?: string | undefined }): void {
     this.#absence ??= absence;
+    this.onDrain();
     this.#look?.();
   }
 

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { Address, WebSocketAddress } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
+import type { Framing } from '../framing/framing.ts';
 import { length } from '../framing/length.ts';
 import { FrameProgress } from './frame-progress.ts';
 import { oldestTls, trustFor, whyNotTrusted } from './tls.ts';
@@ -141,7 +142,7 @@ class WebSocketConnection implements Connection {
  * How a session sees messages of WebSocket: as frames of its own kind, so that its decoder, limits and output serve them too.
  * In front of each there is one byte that says what kind it was, and the reply's is taken over from the message.
  */
-const served = length({ bytes: 4, offset: 1 });
+const served: Framing = { ...length({ bytes: 4, offset: 1 }), name: 'websocket' };
 const headerSize = 5;
 const kind = { byContent: 0, text: 1, binary: 2 };
 

@@ -1,0 +1,25 @@
+/** `yodel serve --journal`: opened before it serves, closed when all is written. Loaded only when it is given. */
+import type { Address } from '../address.ts';
+import type { Journal } from '../journal/journal.ts';
+import { openJournal } from '../journal/sqlite.ts';
+import { harmlessText } from './harmless.ts';
+import { journalLimitsOf } from './journal-flags.ts';
+import type { ServeSettings } from './serve-command.ts';
+import type { Say } from './serve-outputs.ts';
+
+/** @throws YodelError when it cannot be written */
+export async function journalFor({ flags }: ServeSettings, addresses: readonly Address[], say: Say): Promise<Journal> {
+  const file = String(flags.journal);
+  const journal = await openJournal(file, {
+    ...journalLimitsOf(flags),
+    replies: flags.journalReplies === true,
+    name: `yodel serve at ${addresses.join(', ')}`,
+    onFull: (isFull) => {
+      if (isFull)
+        say(`the disk of the journal ${harmlessText(file)} is full: messages are refused until there is room`);
+      else say(`the journal ${harmlessText(file)} has room again: messages are taken`);
+    },
+  });
+  void journal.failed.then((error) => say(`ending, nothing can be recorded any more: ${harmlessText(error.message)}`));
+  return journal;
+}

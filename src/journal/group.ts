@@ -1,0 +1,155 @@
+/**
+ * What goes to the disk with one commit, as it goes to the thread that writes: numbers and bytes in a few long arrays, which
+ * change hands without being copied.
+ */
+
+import { asBuffer, type Framing } from '../framing/framing.ts';
+import type { Batch } from '../framing/message.ts';
+import type { EndedBy } from '../telemetry/telemetry.ts';
+import type { Direction } from './journal.ts';
+import { unusualShape } from './shape.ts';
+
+/** A session that has its first message in this group. */
+export interface SessionBegun {
+  readonly session: number;
+  readonly peer: string;
+  readonly local: string;
+  readonly framing: string;
+  /** Milliseconds since 1970. */
+  readonly began: number;
+}
+
+/** A session that is over. */
+export interface SessionEnded {
+  readonly session: number;
+  readonly ended: number;
+  readonly endedBy: EndedBy;
+  readonly error: string | null;
+}
+
+/** A group, as the writing thread gets it. */
+export interface GroupData {
+  /** Frames, one behind another. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** {@link runFields} numbers for messages that came together: session, direction (0 in, 1 out), time, elapsed µs, how many. */
+  readonly runs: Float64Array<ArrayBuffer>;
+  /** {@link placeFields} numbers for each message: where it starts and ends in `bytes`, its shape, whether it is truncated. */
+  readonly places: Uint32Array<ArrayBuffer>;
+  /** What the third number of a place means: 0 the usual shape, n the shape n - 1. */
+  readonly shapes: readonly Uint8Array[];
+  readonly begun: readonly SessionBegun[];
+  readonly ended: readonly SessionEnded[];
+  /** Messages that were sent and are missing, since the last group. */
+  readonly missed: number;
+}
+
+/** How many numbers of `runs` belong together. */
+export const runFields = 5;
+/** How many numbers of `places` belong together. */
+export const placeFields = 4;
+
+/** Gathers what is to be committed together. */
+export class Group {
+  readonly #longest: number;
+  #bytes = Buffer.allocUnsafeSlow(16_384);
+  #size = 0;
+  #runs = new Float64Array(64 * runFields);
+  #runCount = 0;
+  #places = new Uint32Array(256 * placeFields);
+  #count = 0;
+  readonly #shapes: Uint8Array[] = [];
+  readonly begun: SessionBegun[] = [];
+  readonly ended: SessionEnded[] = [];
+  /** Messages that were sent and are missing. */
+  missed = 0;
+
+  /** @param longest how many bytes of a message are kept at the most; 0: all */
+  constructor(longest: number) {
+    this.#longest = longest;
+  }
+
+  /** Messages. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Bytes of their frames. */
+  get size(): number {
+    return this.#size;
+  }
+
+  get isEmpty(): boolean {
+    return this.#count === 0 && this.ended.length === 0 && this.missed === 0;
+  }
+
+  /**
+   * Adds the messages of a batch.
+   *
+   * @param time in milliseconds since 1970
+   * @param elapsed in milliseconds since the server began
+   */
+  add(session: number, direction: Direction, framing: Framing, batch: Batch, time: number, elapsed: number): void {
+    if (this.#runs.length < (this.#runCount + 1) * runFields) this.#runs = doubled(this.#runs, Float64Array);
+    const way = direction === 'in' ? 0 : 1;
+    this.#runs.set([session, way, time, Math.round(elapsed * 1000), batch.count], this.#runCount++ * runFields);
+    let at = this.#size;
+    const { headerSize } = framing.encoder;
+    for (const message of batch) {
+      const start = at + headerSize;
+      const { size } = message;
+      this.#place(start, size, unusualShape(framing, message));
+      at = start + size + message.terminatorSize;
+    }
+    for (const slice of batch.slices) this.#append(asBuffer(slice));
+  }
+
+  /** What the writing thread gets. The group is of no use any more. */
+  data(): GroupData {
+    return {
+      bytes: this.#bytes,
+      runs: this.#runs.subarray(0, this.#runCount * runFields),
+      places: this.#places.subarray(0, this.#count * placeFields),
+      shapes: this.#shapes,
+      begun: this.begun,
+      ended: this.ended,
+      missed: this.missed,
+    };
+  }
+
+  #place(start: number, size: number, shape: Uint8Array | undefined): void {
+    const at = this.#count++ * placeFields;
+    if (this.#places.length < at + placeFields) this.#places = doubled(this.#places, Uint32Array);
+    const isCut = this.#longest > 0 && size > this.#longest;
+    this.#places[at] = start;
+    this.#places[at + 1] = start + (isCut ? this.#longest : size);
+    this.#places[at + 2] = shape ? this.#indexOf(shape) : 0;
+    this.#places[at + 3] = isCut ? 1 : 0;
+  }
+
+  /** Shapes are few, and the same one comes again and again. */
+  #indexOf(shape: Uint8Array): number {
+    const last = this.#shapes.at(-1);
+    if (last && Buffer.compare(last, shape) === 0) return this.#shapes.length;
+    return this.#shapes.push(Uint8Array.from(shape));
+  }
+
+  #append(slice: Buffer): void {
+    const end = this.#size + slice.length;
+    if (end > this.#bytes.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(end, this.#bytes.length * 2));
+      this.#bytes.copy(larger, 0, 0, this.#size);
+      this.#bytes = larger;
+    }
+    slice.copy(this.#bytes, this.#size);
+    this.#size = end;
+  }
+}
+
+function doubled<Numbers extends Float64Array<ArrayBuffer> | Uint32Array<ArrayBuffer>>(
+  numbers: Numbers,
+  Form: new (length: number) => Numbers,
+): Numbers {
+  const larger = new Form(numbers.length * 2);
+  larger.set(numbers);
+  return larger;
+}

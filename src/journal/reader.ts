@@ -1,0 +1,273 @@
+/** Reads a journal's file, also while a server writes to it. It never writes, and holds no snapshot for longer than a step takes. */
+import { existsSync, statSync } from 'node:fs';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { checkFile, checkSchema, readingError } from './database.ts';
+import type { Entry, JournalQuery, JournalReader, JournalStats, RecordedSession } from './journal.ts';
+
+/** So many messages, or sessions, are read in one step. */
+const pageSize = 256;
+/** How often it is looked for new messages. */
+const followEveryMs = 100;
+/** How long a lock that another process holds is waited for: a recovery after a crash takes one. */
+const busyTimeoutMs = 5000;
+
+interface Row {
+  readonly sequence: number;
+  readonly session: number;
+  readonly direction: number;
+  readonly time: number;
+  readonly elapsed: number;
+  readonly bytes: Uint8Array;
+  readonly shape: Uint8Array | null;
+  readonly truncated: number;
+  readonly peer: string;
+  readonly framing: string;
+}
+
+/** Sequence numbers; both belong to it. */
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What there is, at one moment. */
+interface Extent {
+  readonly first: number;
+  readonly last: number;
+  /** The newest segment and its last message; 0 when there is none. */
+  readonly segment: number;
+  readonly summed: number;
+}
+
+/** Whose messages are meant, in SQL: of a session, of a peer with or without its port, or of all. */
+const whose = `(?1 IS NULL OR sessions.session = ?1)
+  AND (?2 IS NULL OR peer = ?2 OR (peer >= ?2 || ':' AND peer < ?2 || ';'))`;
+
+/**
+ * Opens a journal to read it.
+ *
+ * @throws YodelError `YODEL_JOURNAL_UNREADABLE`
+ */
+export function readJournal(file: string): SqliteReader {
+  checkFile(file);
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(file, { readOnly: true });
+    database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+    if (!checkSchema(database, file)) throw new Error('nothing has been written to it yet');
+    return new SqliteReader(file, database);
+  } catch (error) {
+    database?.close();
+    throw readingError(error, file);
+  }
+}
+
+/** A journal that is read. */
+export class SqliteReader implements JournalReader {
+  readonly #file: string;
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  constructor(file: string, database: DatabaseSync) {
+    this.#file = file;
+    this.#database = database;
+  }
+
+  async *read(query: JournalQuery = {}): AsyncGenerator<Entry> {
+    const { to = Number.MAX_SAFE_INTEGER, signal } = query;
+    for (let { from = 1 } = query; ; ) {
+      const extent = this.#extent();
+      for (const range of this.#rangesOf(query, { from, to }, extent)) {
+        for await (const row of this.#rows(query, range)) if (isMeant(row, query)) yield entryOf(row);
+      }
+      from = Math.max(from, extent.last + 1);
+      if (!query.follow || from > to || signal?.aborted) return;
+      await setTimeout(followEveryMs, undefined, { signal }).catch(() => undefined);
+      if (signal?.aborted) return;
+    }
+  }
+
+  async *sessions(query: SessionQuery = {}): AsyncGenerator<RecordedSession> {
+    const extent = this.#extent();
+    const tail = this.#tailOf(extent);
+    const { from, to } = this.#timeRange(query, extent);
+    for (let after = 0; ; ) {
+      const page = this.#all<RecordedSession>(sessionsSql, [
+        query.session ?? null,
+        query.peer ?? null,
+        after,
+        extent.segment,
+      ]);
+      for (const row of page) {
+        const session = withTail(row, tail.get(row.session));
+        if (session.last >= from && session.first <= to && this.#isWithin(session, query)) yield session;
+      }
+      const last = page.at(-1);
+      if (!last) return;
+      after = last.session;
+      await setImmediate();
+    }
+  }
+
+  async stats(): Promise<JournalStats> {
+    const { first, last } = this.#extent();
+    const number = (sql: string, ...values: number[]) =>
+      Number(this.#all<{ n: number | null }>(sql, values)[0]?.n ?? 0);
+    const timeOf = (sequence: number) => number('SELECT time AS n FROM messages WHERE sequence = ?', sequence);
+    const state = (name: string) => number(`SELECT value AS n FROM state WHERE name = '${name}'`);
+    const pages = number('SELECT page_count - freelist_count AS n FROM pragma_page_count, pragma_freelist_count');
+    const logFile = `${this.#file}-wal`;
+    return {
+      messages: last === 0 ? 0 : last - first + 1,
+      sessions: number('SELECT count(*) AS n FROM sessions'),
+      first,
+      last,
+      from: last === 0 ? null : timeOf(first),
+      to: last === 0 ? null : timeOf(last),
+      size: statSync(this.#file).size + (existsSync(logFile) ? statSync(logFile).size : 0),
+      used: pages * number('SELECT page_size AS n FROM pragma_page_size'),
+      deleted: state('deleted'),
+      missed: state('missed'),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#database.close();
+  }
+
+  #extent(): Extent {
+    const sql = `SELECT (SELECT min(sequence) FROM messages) AS first, (SELECT max(sequence) FROM messages) AS last,
+      (SELECT max(segment) FROM segments) AS segment, (SELECT max(last) FROM segments) AS summed`;
+    const [extent] = this.#all<{ [Name in keyof Extent]: number | null }>(sql, []);
+    return {
+      first: extent?.first ?? 0,
+      last: extent?.last ?? 0,
+      segment: extent?.segment ?? 0,
+      summed: extent?.summed ?? 0,
+    };
+  }
+
+  /** The sequence numbers that a time can mean; behind the last segment it is not known yet. */
+  #timeRange({ since, until }: Pick<JournalQuery, 'since' | 'until'>, { summed, last }: Extent): Range {
+    const bound = (sql: string, time: number) => this.#all<{ n: number | null }>(sql, [time])[0]?.n;
+    const from = since === undefined ? 1 : bound('SELECT min(first) AS n FROM segments WHERE latest >= ?', since);
+    const to =
+      until === undefined || last > summed
+        ? last
+        : bound('SELECT max(last) AS n FROM segments WHERE earliest < ?', until);
+    return { from: from ?? summed + 1, to: to ?? 0 };
+  }
+
+  /** Where messages can be that are meant, in order. */
+  #rangesOf({ session, peer, since, until }: JournalQuery, asked: Range, extent: Extent): Range[] {
+    const times = this.#timeRange({ since, until }, extent);
+    const from = Math.max(asked.from, times.from, extent.first);
+    const to = Math.min(asked.to, times.to, extent.last);
+    if (session === undefined && peer === undefined) return from <= to ? [{ from, to }] : [];
+    const places = this.#all<Range>(
+      `SELECT activity.first AS "from", activity.last AS "to" FROM sessions JOIN activity USING (session)
+        WHERE ${whose} AND segment <= ?3 AND activity.last >= ?4 AND activity.first <= ?5 ORDER BY 1`,
+      [session ?? null, peer ?? null, extent.segment, from, to],
+    );
+    const ranges = joined([...places, { from: extent.summed + 1, to: extent.last }]);
+    return ranges
+      .map((range) => ({ from: Math.max(range.from, from), to: Math.min(range.to, to) }))
+      .filter((range) => range.from <= range.to);
+  }
+
+  async *#rows({ session, peer }: JournalQuery, { from, to }: Range): AsyncGenerator<Row> {
+    // CROSS JOIN keeps the order in which the two are looked at.
+    const sql = `SELECT sequence, messages.session, direction, time, elapsed, bytes, shape, truncated, peer, framing
+      FROM messages CROSS JOIN sessions ON sessions.session = messages.session
+      WHERE sequence BETWEEN ?3 AND ?4 AND ${whose} ORDER BY sequence LIMIT ${pageSize}`;
+    for (let next = from; next <= to; ) {
+      const page = this.#all<Row>(sql, [session ?? null, peer ?? null, next, to]);
+      yield* page;
+      const last = page.at(-1);
+      if (!last) return;
+      next = last.sequence + 1;
+      await setImmediate();
+    }
+  }
+
+  /** Whether a session has messages of those times, as far as its first and last message tell. */
+  #isWithin({ first, last }: RecordedSession, { since, until }: Pick<JournalQuery, 'since' | 'until'>): boolean {
+    const timeOf = (sequence: number) =>
+      this.#all<{ time: number }>('SELECT time FROM messages WHERE sequence = ?', [sequence])[0]?.time ?? 0;
+    return (since === undefined || timeOf(last) >= since) && (until === undefined || timeOf(first) < until);
+  }
+
+  /** What sessions have behind the last segment. */
+  #tailOf({ summed, last }: Extent): ReadonlyMap<number, Tail> {
+    const rows = this.#all<Tail & { readonly session: number }>(
+      `SELECT session, min(sequence) AS first, max(sequence) AS last,
+        count(*) FILTER (WHERE direction = 0) AS messagesIn, count(*) FILTER (WHERE direction = 1) AS messagesOut,
+        total(length(bytes)) FILTER (WHERE direction = 0) AS bytesIn,
+        total(length(bytes)) FILTER (WHERE direction = 1) AS bytesOut
+      FROM messages WHERE sequence BETWEEN ? AND ? GROUP BY session`,
+      [summed + 1, last],
+    );
+    return new Map(rows.map((row) => [row.session, row]));
+  }
+
+  #all<Result>(sql: string, values: readonly (number | string | null)[]): Result[] {
+    try {
+      const statement = this.#statements.get(sql) ?? this.#database.prepare(sql);
+      this.#statements.set(sql, statement);
+      return statement.all(...values) as Result[];
+    } catch (error) {
+      throw readingError(error, this.#file);
+    }
+  }
+}
+
+function isMeant({ direction, time }: Row, { direction: way, since, until }: JournalQuery): boolean {
+  if (way !== undefined && (way === 'in' ? 0 : 1) !== direction) return false;
+  return (since === undefined || time >= since) && (until === undefined || time < until);
+}
+
+function entryOf({ direction, elapsed, truncated, ...row }: Row): Entry {
+  return {
+    ...row,
+    direction: direction === 0 ? 'in' : 'out',
+    elapsed: elapsed / 1000,
+    isTruncated: truncated === 1,
+  };
+}
+
+type SessionQuery = Pick<JournalQuery, 'since' | 'until' | 'peer' | 'session'>;
+type Tail = Pick<RecordedSession, 'first' | 'last' | 'messagesIn' | 'messagesOut' | 'bytesIn' | 'bytesOut'>;
+
+const sessionsSql = `
+  SELECT sessions.session, peer, local, framing, began, ended, ended_by AS endedBy, error,
+    coalesce(sum(messages_in), 0) AS messagesIn, coalesce(sum(messages_out), 0) AS messagesOut,
+    coalesce(sum(bytes_in), 0) AS bytesIn, coalesce(sum(bytes_out), 0) AS bytesOut,
+    coalesce(min(first), 0) AS first, coalesce(max(last), 0) AS last
+  FROM sessions LEFT JOIN activity ON activity.session = sessions.session AND segment <= ?4
+  WHERE sessions.session > ?3 AND ${whose}
+  GROUP BY sessions.session ORDER BY sessions.session LIMIT ${pageSize}`;
+
+function withTail(session: RecordedSession, tail: Tail | undefined): RecordedSession {
+  if (!tail) return { ...session };
+  return {
+    ...session,
+    messagesIn: session.messagesIn + tail.messagesIn,
+    messagesOut: session.messagesOut + tail.messagesOut,
+    bytesIn: session.bytesIn + tail.bytesIn,
+    bytesOut: session.bytesOut + tail.bytesOut,
+    first: session.first || tail.first,
+    last: tail.last,
+  };
+}
+
+/** Ranges in order, of which those that touch or overlap are one. */
+function joined(ranges: readonly Range[]): Range[] {
+  const result: { from: number; to: number }[] = [];
+  for (const { from, to } of ranges) {
+    const last = result.at(-1);
+    if (last && from <= last.to + 1) last.to = Math.max(last.to, to);
+    else result.push({ from, to });
+  }
+  return result;
+}

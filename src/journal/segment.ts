@@ -1,0 +1,123 @@
+/** The messages behind the last segment: what will be summed up as the next one. */
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+
+/** A segment is closed when it has so many messages, or so many bytes: to look through it takes milliseconds. */
+const mostMessages = 8192;
+const mostBytes = 8_388_608;
+
+/** What one session has in a segment. By direction: in, out. */
+export interface Activity {
+  first: number;
+  last: number;
+  messages: [number, number];
+  bytes: [number, number];
+}
+
+/** Messages that follow one another, and whose they are. */
+export class Segment {
+  readonly first: number;
+  #last: number;
+  #bytes = 0;
+  #earliest = Number.POSITIVE_INFINITY;
+  #latest = 0;
+  readonly #sessions = new Map<number, Activity>();
+
+  /** @param first the sequence number of its first message */
+  constructor(first: number) {
+    this.first = first;
+    this.#last = first - 1;
+  }
+
+  get last(): number {
+    return this.#last;
+  }
+
+  get isFull(): boolean {
+    return this.#last - this.first + 1 >= mostMessages || this.#bytes >= mostBytes;
+  }
+
+  has(session: number): boolean {
+    return this.#sessions.has(session);
+  }
+
+  /** Takes in the next messages, all of one session and received together. */
+  add(session: number, direction: 0 | 1, time: number, count: number, bytes: number): void {
+    const first = this.#last + 1;
+    this.#last += count;
+    this.#bytes += bytes;
+    this.#earliest = Math.min(this.#earliest, time);
+    this.#latest = Math.max(this.#latest, time);
+    const activity = this.#sessions.get(session) ?? { first, last: first, messages: [0, 0], bytes: [0, 0] };
+    activity.last = this.#last;
+    activity.messages[direction] += count;
+    activity.bytes[direction] += bytes;
+    this.#sessions.set(session, activity);
+  }
+
+  /** Takes in all of another one, which begins where this one ends. */
+  join(next: Segment): void {
+    this.#last = next.#last;
+    this.#bytes += next.#bytes;
+    this.#earliest = Math.min(this.#earliest, next.#earliest);
+    this.#latest = Math.max(this.#latest, next.#latest);
+    for (const [session, activity] of next.#sessions) {
+      const known = this.#sessions.get(session);
+      if (!known) this.#sessions.set(session, activity);
+      else {
+        known.last = activity.last;
+        for (const direction of [0, 1] as const) {
+          known.messages[direction] += activity.messages[direction];
+          known.bytes[direction] += activity.bytes[direction];
+        }
+      }
+    }
+  }
+
+  /** For the tables `segments` and `activity`. */
+  get totals(): { readonly first: number; readonly last: number; readonly earliest: number; readonly latest: number } {
+    return { first: this.first, last: this.#last, earliest: this.#earliest, latest: this.#latest };
+  }
+
+  get sessions(): ReadonlyMap<number, Activity> {
+    return this.#sessions;
+  }
+}
+
+/** Writes segments. */
+export class SegmentTable {
+  readonly #segment: StatementSync;
+  readonly #activity: StatementSync;
+
+  constructor(database: DatabaseSync) {
+    this.#segment = database.prepare('INSERT INTO segments (first, last, earliest, latest) VALUES (?, ?, ?, ?)');
+    this.#activity = database.prepare('INSERT INTO activity VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+  }
+
+  insert({ totals, sessions }: Segment): void {
+    const { first, last, earliest, latest } = totals;
+    const { lastInsertRowid } = this.#segment.run(first, last, earliest, latest);
+    for (const [session, { first, last, messages, bytes }] of sessions) {
+      this.#activity.run(lastInsertRowid, session, first, last, messages[0], messages[1], bytes[0], bytes[1]);
+    }
+  }
+}
+
+/** What a database has behind its last segment: after a crash, too, nothing else is to be repaired. */
+export function openSegment(database: DatabaseSync): Segment {
+  const number = (sql: string) => Number((database.prepare(sql).get() as { n: number | null }).n ?? 0);
+  const summed = Math.max(
+    number('SELECT max(last) AS n FROM segments'),
+    number("SELECT value AS n FROM state WHERE name = 'deleted'"),
+  );
+  const segment = new Segment(summed + 1);
+  const rows = database.prepare(
+    'SELECT session, direction, time, length(bytes) AS size FROM messages WHERE sequence > ? ORDER BY sequence',
+  );
+  for (const row of rows.iterate(summed)) {
+    const { session, direction, time, size } = row as Record<'session' | 'time' | 'size', number> & {
+      direction: 0 | 1;
+    };
+    segment.add(session, direction, time, 1, size);
+  }
+  return segment;
+}

@@ -1,0 +1,39 @@
+/** How the frame of a recorded message looked. */
+import { encode, encodeLike, type Framing } from '../framing/framing.ts';
+import type { Message } from '../framing/message.ts';
+import { parseFraming } from '../framing/notation.ts';
+import type { Entry } from './journal.ts';
+
+const none = new Uint8Array();
+
+/**
+ * What tells the frame of a message from the usual one, which the framing itself makes: the ending of a line that is not
+ * LF, nothing where the end of the input stood for it, the bytes before a length field that are not 0.
+ */
+export function unusualShape(framing: Framing, message: Message): Uint8Array | undefined {
+  const { encoder } = framing;
+  if (encoder.trailerSize > 0 && message.terminatorSize === 0) return none;
+  const shape = encoder.shapeOf(message);
+  return shape && !isUsual(framing.name, shape) ? shape : undefined;
+}
+
+const lineFeed = 0x0a;
+
+function isUsual(framing: string, shape: Uint8Array): boolean {
+  if (framing === 'lines') return shape.length === 1 && shape[0] === lineFeed;
+  return shape.every((byte) => byte === 0);
+}
+
+/** Whether the end of the input stood for the end of the message. */
+export function isUnfinished({ shape, framing }: Pick<Entry, 'shape' | 'framing'>): boolean {
+  return shape?.length === 0 && framing !== 'websocket';
+}
+
+/** The bytes of an entry as they stood on the wire. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` when it is truncated */
+export function frameOf({ framing, bytes, shape }: Pick<Entry, 'framing' | 'bytes' | 'shape'>): Uint8Array {
+  // A WebSocket connection makes its frames itself.
+  if (framing === 'websocket') return bytes;
+  const rule = parseFraming(framing);
+  if (!shape) return encode(rule, bytes);
+  return shape.length === 0 && rule.encoder.trailerSize > 0 ? bytes : encodeLike(rule.encoder, bytes, shape);
+}

@@ -1,0 +1,355 @@
+/**
+ * A journal in one file, kept by SQLite.
+ *
+ * Messages are gathered in a group. As soon as the thread that writes has nothing to do it gets the group, and the next
+ * one begins: so the number of commits follows the disk, and the number of messages in a commit follows the load ("group
+ * commit": D. DeWitt et al., Implementation Techniques for Main Memory Database Systems, 1984).
+ *
+ *     append -> group -> [thread: commit] -> all who have something in it go on
+ */
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { formatPeer } from '../address.ts';
+import { YodelError } from '../errors.ts';
+import type { Decoder } from '../framing/framing.ts';
+import type { Batch } from '../framing/message.ts';
+import { journalOptions, type OptionalValues, refuseUnknown, resolveOptions, type ValuesOf } from '../options.ts';
+import { Queue } from '../queue.ts';
+import type { Journaled } from '../session/journaling.ts';
+import type { SessionView, Subscriber } from '../telemetry/telemetry.ts';
+import { Group } from './group.ts';
+import type {
+  Direction,
+  Durability,
+  Entry,
+  Journal,
+  JournalQuery,
+  JournalReader,
+  JournalStats,
+  RecordedSession,
+} from './journal.ts';
+import type { WriterAnswer, WriterOrder, WriterSettings } from './writer.ts';
+
+/** What {@link openJournal} takes; the reference has the limits. */
+export interface JournalOptions extends OptionalValues<ValuesOf<typeof journalOptions>> {
+  /** Whether what is sent is recorded as well. Default: only what is received. */
+  readonly replies?: boolean | undefined;
+  /** What others are told who want to write to the same file, such as where this server listens. Default `yodel`. */
+  readonly name?: string | undefined;
+  /** Is told that the disk is full, and that there is room again. */
+  readonly onFull?: ((isFull: boolean) => void) | undefined;
+}
+
+/**
+ * Opens a journal to write to it, and makes the file when there is none.
+ *
+ * ```ts
+ * const journal = await openJournal('messages.journal');
+ * const server = await serve({ journal });
+ * …
+ * await server.close();
+ * await journal.close();
+ * ```
+ *
+ * @throws YodelError `YODEL_JOURNAL_UNREADABLE`, `YODEL_JOURNAL_IN_USE`, `YODEL_INVALID_OPTION`
+ */
+export async function openJournal(file: string, options: JournalOptions = {}): Promise<Journal> {
+  refuseUnknown(options, ['replies', 'name', 'onFull', ...Object.keys(journalOptions)], 'openJournal()');
+  const journal = new SqliteJournal(file, options);
+  await journal.opened;
+  return journal;
+}
+
+/**
+ * Opens a journal only to read it, also while a server writes to it.
+ *
+ * @throws YodelError `YODEL_JOURNAL_UNREADABLE`
+ */
+export async function openJournalReader(file: string): Promise<JournalReader> {
+  // Loaded late: it brings SQLite with it.
+  return (await import('./reader.ts')).readJournal(file);
+}
+
+/** In src/journal/, or in dist/journal/ where this file is part of a chunk in another folder of dist/. */
+const program = new URL(`../journal/writer.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
+
+/**
+ * What is sent does not wait to be recorded. Above this many unwritten bytes it is counted as missed instead: the disk has
+ * fallen behind by seconds, and a journal may not eat the memory of its server.
+ */
+const mostUnwritten = 67_108_864;
+/** With durability `off` messages wait for the disk only when so many bytes are unwritten. */
+const mostAhead = 16_777_216;
+/** No message of a server is longer; a decoder of what was sent must not refuse it. */
+const longestReply = 1_073_741_824;
+
+/** A group, and what becomes of it. */
+class Gathered {
+  readonly group: Group;
+  readonly #settled = Promise.withResolvers<void>();
+  /** Messages that were sent. */
+  replies = 0;
+  /** Sessions of which it has the first message. */
+  readonly newSessions: SessionState[] = [];
+
+  constructor(longest: number) {
+    this.group = new Group(longest);
+    // Nobody may be waiting.
+    this.#settled.promise.catch(() => undefined);
+  }
+
+  /** Resolves when it is as durable as it should be. */
+  get done(): Promise<void> {
+    return this.#settled.promise;
+  }
+
+  settle(error?: YodelError): void {
+    if (error) this.#settled.reject(error);
+    else this.#settled.resolve();
+  }
+}
+
+/** What is known of a session that has messages in the journal. */
+interface SessionState {
+  readonly number: number;
+  /** For what is sent to it. */
+  decoder: Decoder | undefined;
+}
+
+class SqliteJournal implements Journal {
+  readonly durability: Durability;
+  readonly subscriber: Subscriber;
+  isFull = false;
+  readonly #file: string;
+  readonly #onFull: ((isFull: boolean) => void) | undefined;
+  readonly #longest: number;
+  readonly #thread: Worker;
+  readonly #port: MessagePort;
+  readonly #opened = Promise.withResolvers<void>();
+  readonly #failed = Promise.withResolvers<YodelError>();
+  readonly #closed = Promise.withResolvers<void>();
+  readonly #started = performance.now();
+  readonly #sessions = new Map<SessionView, SessionState>();
+  #nextSession = 1;
+  /** What waits for the thread. */
+  #gathered: Gathered;
+  /** What the thread has. */
+  readonly #sent = new Queue<Gathered>();
+  #sentBytes = 0;
+  #sendDue = false;
+  failure: YodelError | undefined;
+  #isClosing = false;
+
+  constructor(file: string, { replies = false, name = 'yodel', onFull, ...limits }: JournalOptions) {
+    const { durability, maxSize, maxAge, maxMessage } = resolveOptions(journalOptions, limits);
+    this.#file = file;
+    this.#onFull = onFull;
+    this.durability = durability;
+    this.#longest = maxMessage;
+    this.#gathered = new Gathered(maxMessage);
+    this.subscriber = {
+      closed: (session, error) => this.#end(session, error),
+      ...(replies && { sent: (session, bytes) => this.#addReplies(session as Journaled, bytes) }),
+    };
+    const { port1, port2: port } = new MessageChannel();
+    this.#port = port1;
+    const settings: WriterSettings = { file, name, durability, maxSize, maxAge, port };
+    this.#thread = new Worker(program, { workerData: settings, transferList: [port] });
+    this.#thread.on('message', (answer: WriterAnswer) => this.#hear(answer));
+    this.#thread.on('error', (error) => this.#lost(error));
+    this.#thread.on('exit', () => this.#lost(undefined));
+  }
+
+  get opened(): Promise<void> {
+    return this.#opened.promise;
+  }
+
+  get failed(): Promise<YodelError> {
+    return this.#failed.promise;
+  }
+
+  get pendingBytes(): number {
+    return this.#gathered.group.size + this.#sentBytes;
+  }
+
+  append(session: Journaled, batch: Batch): Promise<void> {
+    if (this.failure) return Promise.reject(this.failure);
+    const gathered = this.#gathered;
+    this.#add(session, 'in', batch);
+    const waits = this.durability !== 'off' || this.isFull || this.pendingBytes > mostAhead;
+    return waits ? gathered.done : Promise.resolve();
+  }
+
+  async *read(query: JournalQuery = {}): AsyncGenerator<Entry> {
+    const reader = await openJournalReader(this.#file);
+    try {
+      yield* reader.read(query);
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async *sessions(query: JournalQuery = {}): AsyncGenerator<RecordedSession> {
+    const reader = await openJournalReader(this.#file);
+    try {
+      yield* reader.sessions(query);
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async stats(): Promise<JournalStats> {
+    const reader = await openJournalReader(this.#file);
+    try {
+      return await reader.stats();
+    } finally {
+      await reader.close();
+    }
+  }
+
+  close(): Promise<void> {
+    if (!this.#isClosing) {
+      this.#isClosing = true;
+      for (const session of this.#sessions.keys()) this.#end(session, undefined);
+      this.#send();
+      this.#tell({ close: true });
+    }
+    return this.#closed.promise;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #add(session: Journaled, direction: Direction, batch: Batch): void {
+    const { number } = this.#stateOf(session);
+    const { group } = this.#gathered;
+    group.add(number, direction, session.wire, batch, Date.now(), performance.now() - this.#started);
+    this.#sendSoon();
+  }
+
+  #stateOf(session: Journaled): SessionState {
+    const known = this.#sessions.get(session);
+    if (known) return known;
+    const state: SessionState = { number: this.#nextSession++, decoder: undefined };
+    this.#sessions.set(session, state);
+    this.#gathered.group.begun.push({
+      session: state.number,
+      peer: formatPeer(session.peer),
+      local: String(session.local),
+      framing: session.wire.name,
+      began: Date.now() - Math.round(session.durationMs),
+    });
+    return state;
+  }
+
+  #addReplies(session: Journaled, bytes: Uint8Array): void {
+    if (this.failure) return;
+    const state = this.#stateOf(session);
+    const limits = { maxMessageLength: longestReply, onTooLong: 'discard', encoding: 'binary' } as const;
+    state.decoder ??= session.wire.createDecoder(limits);
+    const batch = state.decoder.decode(bytes);
+    if (batch.count === 0) return;
+    if (this.pendingBytes > mostUnwritten) this.#gathered.group.missed += batch.count;
+    else {
+      this.#gathered.replies += batch.count;
+      this.#add(session, 'out', batch);
+    }
+  }
+
+  #end(session: SessionView, error: YodelError | undefined): void {
+    const state = this.#sessions.get(session);
+    if (!state || this.failure) return;
+    const last = state.decoder?.end();
+    if (last && last.count > 0) this.#add(session as Journaled, 'out', last);
+    this.#sessions.delete(session);
+    this.#gathered.group.ended.push({
+      session: state.number,
+      ended: Date.now(),
+      endedBy: session.endedBy,
+      error: error?.code ?? null,
+    });
+    this.#sendSoon();
+  }
+
+  /**
+   * A thread that has nothing to do gets what there is at once; one that is busy gets all that the sockets bring which are
+   * ready now, in one piece.
+   */
+  #sendSoon(): void {
+    if (this.#sent.length === 0) return this.#send();
+    if (this.#sendDue) return;
+    this.#sendDue = true;
+    setImmediate(() => {
+      this.#sendDue = false;
+      this.#send();
+    });
+  }
+
+  #send(): void {
+    const { group } = this.#gathered;
+    if (group.isEmpty || this.failure) return;
+    this.#sent.push(this.#gathered);
+    this.#sentBytes += group.size;
+    this.#gathered = new Gathered(this.#longest);
+    const data = group.data();
+    this.#tell({ commit: data }, [data.bytes.buffer, data.runs.buffer, data.places.buffer]);
+  }
+
+  #tell(order: WriterOrder, transfer: ArrayBuffer[] = []): void {
+    this.#port.postMessage(order, transfer);
+  }
+
+  #hear(answer: WriterAnswer): void {
+    if ('opened' in answer) {
+      this.#nextSession = answer.opened.nextSession;
+      this.#opened.resolve();
+    } else if ('refused' in answer) {
+      this.#opened.reject(new YodelError(answer.refused.code, answer.refused.message));
+    } else if ('committed' in answer) this.#settle(answer.committed, undefined);
+    else if ('closed' in answer) this.#closed.resolve();
+    else {
+      const { kind, code, message } = answer.fault;
+      if (kind === 'full') this.#settle(answer.groups, new YodelError(code, message));
+      else this.#fail(new YodelError(code, message));
+    }
+  }
+
+  /** The thread is done with so many groups. */
+  #settle(groups: number, error: YodelError | undefined): void {
+    const wasFull = this.isFull;
+    this.isFull = error !== undefined;
+    if (this.isFull !== wasFull) this.#onFull?.(this.isFull);
+    for (let settled = 0; settled < groups; settled++) {
+      const one = this.#sent.shift();
+      if (!one) return;
+      this.#sentBytes -= one.group.size;
+      if (error) this.#carryOver(one);
+      one.settle(error);
+    }
+  }
+
+  /** What was not written of a group and concerns more than its messages is written with the next one. */
+  #carryOver({ group, replies }: Gathered): void {
+    const next = this.#gathered.group;
+    next.begun.unshift(...group.begun);
+    next.ended.unshift(...group.ended);
+    next.missed += group.missed + replies;
+  }
+
+  #fail(error: YodelError): void {
+    if (this.failure) return;
+    this.failure = error;
+    for (const one of [...this.#sent.takeAll(), this.#gathered]) one.settle(error);
+    this.#failed.resolve(error);
+  }
+
+  /** The thread has ended, or something in it is wrong that it did not expect. */
+  #lost(cause: Error | undefined): void {
+    const error = new YodelError('YODEL_JOURNAL_FAILED', `the thread that writes the journal ${this.#file} ended`, {
+      cause,
+    });
+    this.#opened.reject(error);
+    if (!this.#isClosing) this.#fail(error);
+    this.#closed.resolve();
+  }
+}

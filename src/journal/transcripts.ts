@@ -1,0 +1,46 @@
+/** Recorded sessions as transcripts: what `yodel check` plays and `yodel serve` serves. */
+import { formatContent } from '../transcript/content.ts';
+import type { Ending } from '../transcript/transcript.ts';
+import type { Entry, RecordedSession } from './journal.ts';
+import { isUnfinished } from './shape.ts';
+
+const lineFeedEnding: Ending = 'lf';
+
+/** A session's text, in pieces, each of whole lines. */
+export async function* transcriptOf(session: RecordedSession, entries: AsyncIterable<Entry>): AsyncGenerator<string> {
+  yield headOf(session);
+  let ending = lineFeedEnding;
+  // A message without an end was finished by the end of the input.
+  let hasClosed = false;
+  for await (const entry of entries) {
+    const own = endingOf(entry);
+    if (own !== ending) yield `@ending ${own}\n`;
+    ending = own;
+    if (entry.isTruncated) yield '# the journal has only the beginning of the next message\n';
+    yield `${entry.direction === 'in' ? '>' : '<'}${formatContent(entry.bytes)}\n`;
+    if (entry.direction === 'in' && isUnfinished(entry)) {
+      hasClosed = true;
+      yield '@close\n';
+    }
+  }
+  // Without it the client would only end when all has been played.
+  if (session.ended !== null && session.messagesOut > 0) {
+    const close = hasClosed ? '' : '@close\n';
+    yield session.endedBy === 'peer' ? `${close}@closed\n` : `@closed\n${close}`;
+  }
+}
+
+function headOf({ session, peer, local, framing, began, messagesOut }: RecordedSession): string {
+  const lines = [
+    `# session ${session} of a journal: ${new Date(began).toISOString()}, client ${peer}, server ${local}`,
+    ...(messagesOut > 0 ? [] : ['# what the server answered was not recorded']),
+    // Over a WebSocket no framing is needed, and none can be named.
+    ...(framing === 'websocket' ? [] : [`@framing ${framing}`]),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function endingOf({ framing, shape }: Entry): Ending {
+  if (framing !== 'lines' || !shape) return 'lf';
+  return shape.length === 0 ? 'none' : 'crlf';
+}

@@ -1,0 +1,243 @@
+/**
+ * The thread that writes a journal's file: it gets a group of messages, commits them, says so, and gets the next. So a slow
+ * disk delays replies, and neither reading nor timers nor other sessions.
+ */
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { type ErrorCode, YodelError } from '../errors.ts';
+import {
+  checkSchema,
+  checkSqlite,
+  damaged,
+  prepareFile,
+  primaryCode,
+  readingError,
+  reasonOf,
+  resultCode,
+  schema,
+} from './database.ts';
+import { type GroupData, placeFields, runFields } from './group.ts';
+import type { Durability } from './journal.ts';
+import { lockJournal } from './lock.ts';
+import { Retention } from './retention.ts';
+import { openSegment, Segment, SegmentTable } from './segment.ts';
+
+/** What the thread is given. */
+export interface WriterSettings {
+  readonly file: string;
+  readonly name: string;
+  readonly durability: Durability;
+  /** In bytes and milliseconds; 0: no limit. */
+  readonly maxSize: number;
+  readonly maxAge: number;
+  readonly port: MessagePort;
+}
+
+/** What it is told, by the port that comes with the settings. */
+export type WriterOrder = { readonly commit: GroupData } | { readonly close: true };
+
+/** Why a group was not written: `full` can pass, anything else cannot. */
+export interface WriterFault {
+  readonly kind: 'full' | 'fatal';
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** What it answers. A number is how many groups it is about: each is answered once, in order. */
+export type WriterAnswer =
+  | { readonly opened: { readonly nextSession: number } }
+  | { readonly refused: { readonly code: ErrorCode; readonly message: string } }
+  | { readonly committed: number }
+  | { readonly fault: WriterFault; readonly groups: number }
+  | { readonly closed: WriterFault | undefined };
+
+/** So many pages of the write-ahead log are copied into the file at a time: SQLite's own default. */
+const checkpointPages = 1000;
+
+/** No more go into one commit, so that none takes long. */
+const mostGroups = 256;
+
+/** SQLite's words for the durabilities. */
+const synchronous: Readonly<Record<Durability, string>> = { full: 'FULL', normal: 'NORMAL', off: 'OFF' };
+
+class Writer {
+  readonly #lock: DatabaseSync;
+  readonly #database: DatabaseSync;
+  readonly #retention: Retention;
+  readonly #segments: SegmentTable;
+  readonly #run: number;
+  readonly nextSession: number;
+  /** What is committed behind the last segment. */
+  #segment: Segment;
+  readonly #insert: StatementSync;
+  readonly #begin: StatementSync;
+  readonly #end: StatementSync;
+  readonly #addMissed: StatementSync;
+  /** Asks how many pages the write-ahead log has. */
+  readonly #logSize: StatementSync;
+
+  constructor(settings: WriterSettings) {
+    const { file, name, durability } = settings;
+    prepareFile(file);
+    this.#lock = lockJournal(file, name);
+    try {
+      const database = new DatabaseSync(file);
+      this.#database = database;
+      checkSqlite(database);
+      const isNew = !checkSchema(database, file);
+      // Checkpoints are done below, where their failures are seen.
+      database.exec(
+        `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous[durability]}; PRAGMA wal_autocheckpoint = 0`,
+      );
+      if (isNew) database.exec(`BEGIN; ${schema}; COMMIT`);
+      const newest = database.prepare('SELECT max(session) AS newest FROM sessions').get() as { newest: number | null };
+      this.nextSession = (newest.newest ?? 0) + 1;
+      const run = database.prepare('INSERT INTO runs (began, pid) VALUES (?, ?)');
+      this.#run = Number(run.run(Date.now(), process.pid).lastInsertRowid);
+      this.#segment = openSegment(database);
+      this.#segments = new SegmentTable(database);
+      this.#retention = new Retention(database, settings, this.#run);
+      this.#insert = database.prepare('INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+      this.#begin = database.prepare(
+        'INSERT INTO sessions (session, run, peer, local, framing, began) VALUES (?, ?, ?, ?, ?, ?)',
+      );
+      this.#end = database.prepare('UPDATE sessions SET ended = ?, ended_by = ?, error = ? WHERE session = ?');
+      this.#addMissed = database.prepare("UPDATE state SET value = value + ? WHERE name = 'missed'");
+      this.#logSize = database.prepare('PRAGMA wal_checkpoint(NOOP)');
+    } catch (error) {
+      this.#lock.close();
+      throw error;
+    }
+  }
+
+  /** Writes groups, and returns when all of them are as durable as they should be. */
+  commit(groups: readonly GroupData[]): void {
+    const database = this.#database;
+    const next = new Segment(this.#segment.last + 1);
+    const { isFull } = this.#segment;
+    database.exec('BEGIN IMMEDIATE');
+    try {
+      if (isFull) this.#segments.insert(this.#segment);
+      for (const group of groups) this.#write(group, next);
+      this.#retention.trim((session) => next.has(session) || (!isFull && this.#segment.has(session)));
+      database.exec('COMMIT');
+    } catch (error) {
+      // SQLite has done it already where the disk is full.
+      if (database.isTransaction) database.exec('ROLLBACK');
+      throw error;
+    }
+    if (isFull) this.#segment = next;
+    else this.#segment.join(next);
+  }
+
+  /** Copies the write-ahead log into the file when it is long enough. A full disk is no failure: it is tried again. */
+  checkpoint(): void {
+    const { log } = this.#logSize.get() as { readonly log: number };
+    if (log < checkpointPages) return;
+    try {
+      this.#database.exec('PRAGMA wal_checkpoint(PASSIVE)');
+    } catch (error) {
+      if (primaryCode(error) !== resultCode.full) throw error;
+    }
+  }
+
+  close(): void {
+    this.#database.close();
+    this.#lock.close();
+  }
+
+  #write(group: GroupData, segment: Segment): void {
+    for (const { session, peer, local, framing, began } of group.begun) {
+      this.#begin.run(session, this.#run, peer, local, framing, began);
+    }
+    this.#insertAll(group, segment);
+    for (const { session, ended, endedBy, error } of group.ended) this.#end.run(ended, endedBy, error, session);
+    if (group.missed > 0) this.#addMissed.run(group.missed);
+  }
+
+  #insertAll({ bytes, runs, places, shapes }: GroupData, segment: Segment): void {
+    let sequence = segment.last + 1;
+    let place = 0;
+    for (let run = 0; run < runs.length; run += runFields) {
+      const session = runs[run] as number;
+      const direction = runs[run + 1] as 0 | 1;
+      const time = runs[run + 2] as number;
+      const elapsed = runs[run + 3] as number;
+      const count = runs[run + 4] as number;
+      let size = 0;
+      for (let message = 0; message < count; message++, place += placeFields) {
+        const start = places[place] as number;
+        const end = places[place + 1] as number;
+        const shape = shapes[(places[place + 2] as number) - 1] ?? null;
+        const truncated = places[place + 3] as number;
+        this.#insert.run(sequence++, session, direction, time, elapsed, bytes.subarray(start, end), shape, truncated);
+        size += end - start;
+      }
+      segment.add(session, direction, time, count, size);
+    }
+  }
+}
+
+function faultOf(error: unknown, { file }: WriterSettings): WriterFault {
+  const code = primaryCode(error);
+  const reason = reasonOf(error);
+  if (code === resultCode.full) {
+    const message = `the disk of the journal ${file} is full`;
+    return { kind: 'full', code: 'YODEL_JOURNAL_FULL', message };
+  }
+  const message =
+    code === resultCode.corrupt ? damaged(file, reason).message : `the journal ${file} cannot be written: ${reason}`;
+  return { kind: 'fatal', code: 'YODEL_JOURNAL_FAILED', message };
+}
+
+function work(settings: WriterSettings): void {
+  const say = (answer: WriterAnswer) => parentPort?.postMessage(answer);
+  let writer: Writer;
+  try {
+    writer = new Writer(settings);
+  } catch (error) {
+    const known = readingError(error, settings.file);
+    if (!(known instanceof YodelError)) throw known;
+    say({ refused: { code: known.code, message: known.message } });
+    return;
+  }
+  say({ opened: { nextSession: writer.nextSession } });
+  let hasFailed = false;
+  const attempt = (run: () => void): WriterFault | undefined => {
+    try {
+      run();
+      return undefined;
+    } catch (error) {
+      const fault = faultOf(error, settings);
+      hasFailed ||= fault.kind === 'fatal';
+      return fault;
+    }
+  };
+  const { port } = settings;
+  const close = () => {
+    say({ closed: attempt(() => writer.close()) });
+    port.close();
+  };
+  // Whatever came while the last commit ran goes into the next one.
+  port.on('message', (first: WriterOrder) => {
+    const groups: GroupData[] = [];
+    let isClosing = false;
+    for (let order: WriterOrder | undefined = first; order; order = nextOf(port, groups.length)) {
+      if ('close' in order) isClosing = true;
+      else groups.push(order.commit);
+    }
+    if (groups.length > 0 && !hasFailed) {
+      const fault = attempt(() => writer.commit(groups));
+      say(fault ? { fault, groups: groups.length } : { committed: groups.length });
+      const late = fault ? undefined : attempt(() => writer.checkpoint());
+      if (late) say({ fault: late, groups: 0 });
+    }
+    if (isClosing) close();
+  });
+}
+
+function nextOf(port: MessagePort, taken: number): WriterOrder | undefined {
+  return taken < mostGroups ? (receiveMessageOnPort(port)?.message as WriterOrder | undefined) : undefined;
+}
+
+work(workerData as WriterSettings);

@@ -1,0 +1,188 @@
+/** Messages wait for the journal before they are handled: a journal that the test settles by hand. */
+import { expect, test } from 'vitest';
+import { YodelError } from '../../src/errors.ts';
+import type { Batch } from '../../src/framing/message.ts';
+import type { SessionJournal } from '../../src/session/journaling.ts';
+import { settled } from '../support/fake-clock.ts';
+import { converse, Scene } from './scene.ts';
+
+/** Keeps what it is given, and is as quick as the test wants. */
+class SlowJournal implements SessionJournal {
+  readonly texts: string[][] = [];
+  readonly #waiting: { resolve(): void; reject(error: unknown): void }[] = [];
+  #fail!: (error: YodelError) => void;
+  readonly failed = new Promise<YodelError>((resolve) => {
+    this.#fail = resolve;
+  });
+
+  append(_session: unknown, batch: Batch): Promise<void> {
+    this.texts.push(Array.from(batch, ({ text }) => text));
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  /** Settles the oldest append, or the one at that place. */
+  async settle(at = 0): Promise<void> {
+    this.#waiting.splice(at, 1)[0]?.resolve();
+    await settled();
+  }
+
+  async reject(error: unknown): Promise<void> {
+    this.#waiting.shift()?.reject(error);
+    await settled();
+  }
+
+  async fail(error: YodelError): Promise<void> {
+    this.#fail(error);
+    await settled();
+  }
+}
+
+const full = new YodelError('YODEL_JOURNAL_FULL', 'the disk is full');
+
+test('a reply leaves when its message is recorded, and not before', async () => {
+  const journal = new SlowJournal();
+  const { peer, scene } = await converse({ journal });
+  await peer.says('a\nb\n');
+  expect(journal.texts).toEqual([['a', 'b']]);
+  expect(scene.writes).toEqual([]);
+  await journal.settle();
+  expect(scene.writes).toEqual(['a\nb\n']);
+});
+
+test('what comes meanwhile is recorded without waiting, and answered in order also when it is recorded sooner', async () => {
+  const journal = new SlowJournal();
+  const { peer, scene } = await converse({ journal, handler: ({ text }) => text.toUpperCase() });
+  await peer.says('a\n');
+  await peer.says('b\n');
+  expect(journal.texts).toEqual([['a'], ['b']]);
+  await journal.settle(1);
+  expect(scene.writes).toEqual([]);
+  await journal.settle();
+  expect(scene.writes.join('')).toBe('A\nB\n');
+});
+
+test('a slow journal stops the reading of its peer, and lets it go on', async () => {
+  const journal = new SlowJournal();
+  const { peer, scene, session } = await converse({ journal, highWaterMark: 10 });
+  await peer.says(`${'x'.repeat(20)}\n`);
+  await peer.says('more\n');
+  await peer.says('and more\n');
+  expect(session.queued).toBeLessThan(40);
+  const before = journal.texts.length;
+  await journal.settle();
+  while (journal.texts.flat().length < 3) await journal.settle();
+  await journal.settle();
+  await journal.settle();
+  expect(before).toBeLessThan(3);
+  expect(scene.writes.join('')).toBe(`${'x'.repeat(20)}\nmore\nand more\n`);
+});
+
+test('when the disk is full each message is answered with that, is not handled, and the session goes on', async () => {
+  const journal = new SlowJournal();
+  const handled: string[] = [];
+  const { peer, scene } = await converse({ journal, handler: ({ text }) => void handled.push(text) });
+  await peer.says('a\nb\n');
+  await journal.reject(full);
+  expect(scene.writes.join('')).toBe('error: the disk is full\nerror: the disk is full\n');
+  await peer.says('c\n');
+  await journal.settle();
+  expect(handled).toEqual(['c']);
+  expect(scene.server.counters.errors.get('YODEL_JOURNAL_FULL')).toBe(2);
+});
+
+test.each([new YodelError('YODEL_JOURNAL_FAILED', 'no disk'), new TypeError('a bug')])(
+  'after %s a session is broken off without an answer',
+  async (error) => {
+    const journal = new SlowJournal();
+    const { peer, scene } = await converse({ journal });
+    await peer.says('a\n');
+    await journal.reject(error);
+    expect(scene.writes).toEqual([]);
+    expect(scene.server.sessions.size).toBe(0);
+    expect(scene.server.counters.errors.get('YODEL_JOURNAL_FAILED')).toBe(1);
+  },
+);
+
+test('when the journal fails the server breaks all sessions off, and closes', async () => {
+  const journal = new SlowJournal();
+  const scene = await Scene.open({ journal });
+  const [idle, busy] = [await scene.connect(), await scene.connect()];
+  await busy.says('a\n');
+  await journal.fail(new YodelError('YODEL_JOURNAL_FAILED', 'no disk'));
+  await scene.passes(1);
+  await scene.server.closed;
+  expect(scene.writes).toEqual([]);
+  expect(idle.closed && busy.closed).toBe(true);
+});
+
+test('a peer that has ended still gets its answers', async () => {
+  const journal = new SlowJournal();
+  const { peer, scene } = await converse({ journal });
+  await peer.says('a\nb');
+  await peer.ends();
+  expect(journal.texts).toEqual([['a'], ['b']]);
+  await journal.settle();
+  await journal.settle();
+  expect(scene.writes.join('')).toBe('a\nb');
+  expect(scene.server.sessions.size).toBe(0);
+});
+
+test('a shutdown waits for what is being recorded', async () => {
+  const journal = new SlowJournal();
+  const { peer, scene } = await converse({ journal });
+  await peer.says('a\n');
+  const closing = scene.server.close({ timeoutMs: 1000 });
+  await settled();
+  await journal.settle();
+  await peer.ends();
+  await closing;
+  expect(scene.writes).toEqual(['a\n']);
+});
+
+test('what is wrong behind recorded messages is told behind their answers', async () => {
+  const journal = new SlowJournal();
+  const { peer, scene } = await converse({ journal, maxMessageLength: 4 });
+  await peer.says('a\ntoo long\n');
+  expect(scene.writes).toEqual([]);
+  await journal.settle();
+  expect(scene.writes.join('')).toMatch(/^a\nerror: message 2 is longer/);
+});
+
+test('messages above the limit of messages are not recorded, and refused behind the answers', async () => {
+  const journal = new SlowJournal();
+  const { peer, scene } = await converse({ journal, maxMessages: 2 });
+  await peer.says('a\nb\nc\n');
+  expect(journal.texts).toEqual([['a', 'b']]);
+  expect(scene.writes).toEqual([]);
+  await journal.settle();
+  expect(scene.writes.join('')).toMatch(/^a\nb\nerror: this connection has been served 2 messages/);
+});
+
+test('the pace counts, and a peer above it is refused behind its answers', async () => {
+  const journal = new SlowJournal();
+  const { peer, scene } = await converse({ journal, rate: 1, ratePolicy: 'close' });
+  await peer.says('a\nb\n');
+  expect(journal.texts).toEqual([['a']]);
+  await journal.settle();
+  expect(scene.writes.join('')).toMatch(/^a\nerror: more than 1 messages a second/);
+});
+
+test('a peer that waits for the journal is not idle', async () => {
+  const journal = new SlowJournal();
+  const { peer, scene } = await converse({ journal, idleTimeout: 100 });
+  await peer.says('a\n');
+  await scene.passes(1000);
+  expect(scene.server.sessions.size).toBe(1);
+  await journal.settle();
+  expect(scene.writes).toEqual(['a\n']);
+});
+
+test('a peer that breaks off while it waits leaves nothing behind', async () => {
+  const journal = new SlowJournal();
+  const { peer, scene } = await converse({ journal });
+  await peer.says('a\n');
+  await peer.aborts();
+  await journal.settle();
+  expect(scene.writes).toEqual([]);
+  expect(scene.server.pendingBytes).toBe(0);
+});
