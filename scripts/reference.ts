@@ -16,7 +16,15 @@ import { topicNames } from '../src/cli/topic-names.ts';
 import { topicText } from '../src/cli/topic-text.ts';
 import { topicParts } from '../src/cli/topics.ts';
 import { errorCodes } from '../src/errors.ts';
-import { clientOptions, type OptionSpec, reconnectOptions, serverOptions, sessionOptions } from '../src/options.ts';
+import {
+  clientOptions,
+  journalOptions,
+  type OptionSpec,
+  reconnectOptions,
+  serveLimits,
+  serverOptions,
+  sessionOptions,
+} from '../src/options.ts';
 import { type BenchResults, withFigures } from './figures.ts';
 import { manualPage } from './manual.ts';
 
@@ -62,6 +70,11 @@ By their names in a file (\`--config\`). In the library certificates are texts (
 follows all but \`backlog\` and \`handshakeTimeout\`.
 
 ${settingsTable()}
+## Of a journal
+
+Given to \`openJournal(file, { … })\` in the library, to \`yodel serve --journal\` with \`journal\` before their names.
+
+${table(journalOptions, false)}
 ## Of a client
 
 Given to \`connect()\` in the library. \`yodel connect\` has flags of its own: see [the command](command.md).
@@ -77,7 +90,7 @@ ${table(reconnectOptions, false)}`;
 /** What a file can say besides limits. */
 function settingsTable(): string {
   const command = serveCommand();
-  const others = settingOptions(command).filter(({ spec }) => !spec);
+  const others = settingOptions(command).filter(({ name }) => !(name in serveLimits));
   const rows = others.map(({ name, option }) => {
     const spelled = [option.long, option.envVar].filter(Boolean).map((text) => `\`${text}\``);
     const reload = isFollowed(name) ? 'yes' : '';

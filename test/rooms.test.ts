@@ -35,6 +35,11 @@ const forbidden = [
   ['load', '../cli/fail.ts'],
   ['load', 'node:fs'],
   ['server', '../metrics/http.ts'],
+  ['journal', '../server/server.ts'],
+  ['journal', '../cli/journal.ts'],
+  ['journal', '../transport/node.ts'],
+  ['replay', '../cli/replay.ts'],
+  ['replay', '../session/session.ts'],
   ['metrics', '../cli/serve.ts'],
   ['metrics', '../session/session.ts'],
 ] as const;
@@ -51,6 +56,10 @@ const allowed = [
   ['load', '../framing/framing.ts'],
   ['load', '../transport/runtime.ts'],
   ['cli', '../load/run.ts'],
+  ['journal', '../session/journaling.ts'],
+  ['journal', 'node:sqlite'],
+  ['replay', '../journal/journal.ts'],
+  ['replay', '../load/histogram.ts'],
   ['metrics', '../server/server.ts'],
   ['metrics', 'node:http'],
 ] as const;

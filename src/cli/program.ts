@@ -8,7 +8,9 @@ import { configCommand } from './config-command.ts';
 import { connectCommand } from './connect-command.ts';
 import { contextCommand } from './context-command.ts';
 import { helpCommand, topicList } from './help-command.ts';
+import { journalCommand } from './journal-command.ts';
 import { writeHelp } from './print.ts';
+import { replayCommand } from './replay-command.ts';
 import { sendCommand } from './send-command.ts';
 import { serveCommand } from './serve-command.ts';
 import { version } from './version.ts';
@@ -20,6 +22,8 @@ const examples = `Examples:
   yodel connect HOST:PORT < questions  send lines, print the replies
   yodel bench HOST:PORT                measure what a server holds
   yodel check talk.transcript :7878    does a server answer as the file says?
+  yodel journal cat messages.journal   what \`yodel serve --journal\` has recorded
+  yodel replay messages.journal :7878  the recorded clients again, against a server
   yodel config check yodel.toml        look at settings without serving
   yodel context save prod HOST:PORT    a name for it: yodel connect @prod
   yodel help framing                   what there is to know of framings
@@ -39,6 +43,8 @@ export function createProgram(): Command {
     .addCommand(sendCommand())
     .addCommand(benchCommand())
     .addCommand(checkCommand())
+    .addCommand(journalCommand())
+    .addCommand(replayCommand())
     .addCommand(configCommand())
     .addCommand(contextCommand())
     .addCommand(completionCommand())

@@ -64,6 +64,9 @@ test('every example in the help is valid usage', async () => {
   writeFileSync(join(folder, 'tests', 'a.transcript'), '> hello\n< hello\n');
   for (const name of ['questions', 'questions.txt', 'ca.pem']) writeFileSync(join(folder, name), 'hello\n');
   for (const name of ['.config/fish/completions', 'run']) mkdirSync(join(folder, name), { recursive: true });
+  const recording = await serve(['--quiet', '--journal', join(folder, 'messages.journal'), '--journal-replies']);
+  for (let session = 0; session < 3; session++) await yodel(['send', recording.address, 'ERR hello']);
+  await recording.stop();
   const server = await serve(['--quiet']);
   const old = await yodel(['bench', server.address, '-n', '10', '--json']);
   writeFileSync(join(folder, 'kept.json'), old.stdout);
@@ -79,6 +82,7 @@ test('every example in the help is valid usage', async () => {
       .replace('yodel bench', 'yodel bench --connect-timeout 1ms --timeout 1s -n 1')
       .replace('--compare old.json', '--compare kept.json')
       .replace('yodel check', 'yodel check --connect-timeout 1ms')
+      .replace(' --follow', '')
       .replace('HOST:PORT', '127.0.0.1:1');
     const { status, stderr } = await shell(line, { cwd: folder, env });
     expect([0, 1, 3, 4], `${line}: ${stderr}`).toContain(status);

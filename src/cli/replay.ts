@@ -1,0 +1,166 @@
+/** Runs `yodel replay`. */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { parseAddress } from '../address.ts';
+import type { JournalReader } from '../journal/journal.ts';
+import { formatCount, formatCountOf, formatLatency, formatSeconds } from '../load/figures.ts';
+import type { Histogram } from '../load/histogram.ts';
+import { planOf } from '../replay/from-journal.ts';
+import { planOfTranscript } from '../replay/from-transcript.ts';
+import { Replay, type ReplayDifference, type ReplayProgress, type ReplayResult } from '../replay/replay.ts';
+import type { ReplayStep } from '../replay/step.ts';
+import { parseTranscript } from '../transcript/parse.ts';
+import type { Content } from '../transcript/transcript.ts';
+import { exitStatus, UsageError } from './fail.ts';
+import { readText } from './files.ts';
+import { harmlessBytes, harmlessJson, harmlessText } from './harmless.ts';
+import { print } from './print.ts';
+import { ProgressLine } from './progress-line.ts';
+import type { ReplayFlags } from './replay-command.ts';
+import { readTlsFlags } from './tls-flags.ts';
+
+/** What is to be played. */
+interface Plan {
+  readonly sessions: number;
+  readonly sends: number;
+  readonly expects: number;
+  steps(): AsyncGenerator<ReplayStep>;
+}
+
+/** Resolves with the exit status. @throws UsageError, TranscriptError, YodelError */
+export async function runReplay(recording: string, where: string, flags: ReplayFlags): Promise<number> {
+  const address = parseAddress(where);
+  const opened = await openRecording(recording, flags);
+  const { plan } = opened;
+  const stopped = new AbortController();
+  let status: number | undefined;
+  const stop = (signal: NodeJS.Signals) => {
+    status = signal === 'SIGINT' ? 130 : 143;
+    stopped.abort();
+  };
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  const progress = new ProgressLine();
+  const replay = new Replay(plan.steps(), {
+    address,
+    speed: flags.speed,
+    compares: plan.expects > 0,
+    timeoutMs: flags.timeout,
+    connectTimeoutMs: flags.connectTimeout,
+    tls: readTlsFlags({ ...flags }, address),
+    signal: stopped.signal,
+  });
+  const timer = setInterval(() => progress.show(progressText(replay.progress, plan)), 200);
+  try {
+    const result = await replay.done;
+    progress.done();
+    await print(flags.json ? `${resultJson(result, plan)}\n` : resultText(result, plan));
+    return status ?? (result.differences > 0 ? exitStatus.unmet : exitStatus.good);
+  } finally {
+    clearInterval(timer);
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+    await opened.reader?.close();
+  }
+}
+
+async function openRecording(
+  recording: string,
+  { session, from, to, since, until, peer }: ReplayFlags,
+): Promise<{ readonly plan: Plan; readonly reader?: JournalReader }> {
+  const query = { session, from, to, since, until, peer };
+  if (!isDatabase(recording)) {
+    const [given] = Object.entries(query).find(([, value]) => value !== undefined) ?? [];
+    if (given !== undefined) throw new UsageError(`--${given} is for journals, and ${recording} is a transcript`);
+    return { plan: planOfTranscript(parseTranscript(readText(recording), recording)) };
+  }
+  const reader = (await import('../journal/reader.ts')).readJournal(recording);
+  const plan = await planOf(reader, query);
+  if (plan.sends + plan.expects > 0) return { plan, reader };
+  await reader.close();
+  throw new UsageError(`${recording} has no such messages; yodel journal ls ${recording} shows what it has`);
+}
+
+/** Whether a file is one of SQLite: a transcript is text. */
+function isDatabase(path: string): boolean {
+  const first = Buffer.alloc(16);
+  try {
+    const descriptor = openSync(path, 'r');
+    readSync(descriptor, first, 0, first.length, 0);
+    closeSync(descriptor);
+  } catch {
+    // Whoever reads it says what is wrong with it.
+    return false;
+  }
+  return first.toString('latin1') === 'SQLite format 3\0';
+}
+
+function progressText({ sent, differences, open, elapsedMs }: ReplayProgress, { sends }: Plan): string {
+  const done = `${formatCount(sent)} of ${formatCountOf(sends, 'message')}`;
+  return `${formatSeconds(elapsedMs / 1000)}  ${done}  ${formatCountOf(open, 'connection')}  ${formatCountOf(differences, 'difference')}`;
+}
+
+const percentiles = [50, 90, 99, 100] as const;
+
+function resultText(result: ReplayResult, plan: Plan): string {
+  const { sessions, sent, received, compared, equal, differences, elapsedMs, found } = result;
+  const lines = found.map(differenceText);
+  if (differences > found.length) lines.push(`and ${formatCountOf(differences - found.length, 'difference')} more`);
+  lines.push(
+    `${formatCountOf(sessions, 'session')}, ${formatCountOf(sent, 'message')} sent in ${formatSeconds(elapsedMs / 1000)}`,
+  );
+  if (plan.expects === 0) {
+    lines.push(`${formatCountOf(received, 'answer')} came; none was recorded, so there is nothing to compare`);
+  } else
+    lines.push(`${formatCount(equal)} of ${formatCountOf(Math.max(compared, plan.expects), 'answer')} as recorded`);
+  if (result.latency.count > 0) {
+    lines.push(`latency   now       ${latencyText(result.latency)}`);
+    // A transcript has no times.
+    if (result.recordedLatency.max > 0) lines.push(`          recorded  ${latencyText(result.recordedLatency)}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function latencyText(histogram: Histogram): string {
+  return percentiles
+    .map((percentile) => `${nameOf(percentile)} ${formatLatency(histogram.percentile(percentile)).padStart(7)}`)
+    .join('  ');
+}
+
+function nameOf(percentile: number): string {
+  return percentile === 100 ? 'max' : `p${percentile}`;
+}
+
+function differenceText({ session, place, expected, actual, reason }: ReplayDifference): string {
+  const where = session === '' ? place : `session ${session}, ${place}`;
+  const lines = [`${where}: ${harmlessText(reason)}`];
+  if (expected) lines.push(`  - ${contentText(expected)}`);
+  if (actual) lines.push(`  + ${shown(actual)}`);
+  return lines.join('\n');
+}
+
+/** How much of a message is shown. */
+const mostShown = 1024;
+
+function shown(bytes: Uint8Array): string {
+  const text = harmlessBytes(bytes.subarray(0, mostShown));
+  return bytes.length > mostShown ? `${text} … ${bytes.length - mostShown} B more` : text;
+}
+
+function contentText(content: Content): string {
+  if (content.kind === 'pattern') return harmlessText(String(content.pattern));
+  return content.parts.map((part) => (part instanceof Uint8Array ? shown(part) : `{${part.name}}`)).join('');
+}
+
+function resultJson({ found, latency, recordedLatency, ...counts }: ReplayResult, plan: Plan): string {
+  const latencyOf = (histogram: Histogram) =>
+    histogram.count === 0
+      ? null
+      : Object.fromEntries(percentiles.map((percentile) => [nameOf(percentile), histogram.percentile(percentile)]));
+  const text = ({ session, place, expected, actual, reason }: ReplayDifference) => ({
+    session,
+    place,
+    reason,
+    expected: expected ? contentText(expected) : null,
+    actual: actual ? shown(actual) : null,
+  });
+  const latencies = { latencyMs: latencyOf(latency), recordedLatencyMs: latencyOf(recordedLatency) };
+  return harmlessJson(JSON.stringify({ ...counts, expected: plan.expects, ...latencies, found: found.map(text) }));
+}

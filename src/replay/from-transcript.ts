@@ -1,0 +1,49 @@
+/** The steps of a transcript. */
+import { lines } from '../framing/lines.ts';
+import { frameOf } from '../transcript/frames.ts';
+import { refuseUnplayable } from '../transcript/playable.ts';
+import type { Ending, Transcript } from '../transcript/transcript.ts';
+import type { ReplayStep } from './step.ts';
+
+/** A plan as that of a journal. @throws TranscriptError when its clients cannot be played */
+export function planOfTranscript(transcript: Transcript) {
+  refuseUnplayable(transcript, '>');
+  const messages = transcript.steps.filter((step) => step.kind === 'message');
+  return {
+    sessions: transcript.clients.length,
+    sends: messages.filter(({ side }) => side === '>').length,
+    expects: messages.filter(({ side }) => side === '<').length,
+    steps: async function* () {
+      yield* stepsOf(transcript);
+    },
+  };
+}
+
+function* stepsOf({ steps, framing = lines() }: Transcript): Generator<ReplayStep> {
+  const connected = new Set<string>();
+  const ended = new Set<string>();
+  let at = 0;
+  let ending: Ending = 'lf';
+  let timeoutMs: number | undefined;
+  for (const step of steps) {
+    if (step.kind === 'wait' || step.kind === 'silence') at += step.ms;
+    if (step.kind === 'timeout') timeoutMs = step.ms;
+    if (step.kind === 'ending') ending = step.ending;
+    if (!('client' in step)) continue;
+    const common = { session: step.client, at, place: `line ${step.line}` };
+    if (!connected.has(step.client)) yield { ...common, kind: 'connect', framing };
+    connected.add(step.client);
+    if (step.kind === 'close' || step.kind === 'reset') {
+      if (step.kind === 'reset') ended.add(step.client);
+      yield { ...common, kind: step.kind };
+    } else if (step.kind === 'message' && step.side === '<') {
+      yield { ...common, kind: 'expect', content: step.content, timeoutMs };
+    } else if (step.kind === 'message') {
+      const own = ending;
+      yield { ...common, kind: 'send', content: step.content, frameOf: (bytes) => frameOf(framing, bytes, own) };
+    }
+  }
+  for (const client of connected) {
+    if (!ended.has(client)) yield { kind: 'end', session: client, at, place: 'the end' };
+  }
+}

@@ -1,0 +1,25 @@
+/** What a replay does, one thing after another, wherever it comes from. */
+import type { Framing } from '../framing/framing.ts';
+import type { Content } from '../transcript/transcript.ts';
+
+/** One thing that happens in one session. */
+export type ReplayStep = {
+  /** Whose it is. */
+  readonly session: string | number;
+  /** When, in milliseconds since the first step was recorded. */
+  readonly at: number;
+  /** Where it stands, for people: `message 12`, `line 3`. */
+  readonly place: string;
+} & (
+  | { readonly kind: 'connect'; readonly framing: Framing }
+  /** The client sends. The frame is made when it is known what it holds: names may stand in it. */
+  | { readonly kind: 'send'; readonly content: Content; readonly frameOf: (bytes: Uint8Array) => Uint8Array }
+  /** The server sends. */
+  | { readonly kind: 'expect'; readonly content: Content; readonly timeoutMs?: number | undefined }
+  /** The client ends its side, and what comes is still taken. */
+  | { readonly kind: 'close' }
+  /** Nothing more happens: both sides end. */
+  | { readonly kind: 'end' }
+  /** The client breaks off. */
+  | { readonly kind: 'reset' }
+);

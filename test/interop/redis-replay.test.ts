@@ -1,0 +1,56 @@
+/** A day of work with a real server, recorded and played again: redis behind `yodel serve proxy:`. */
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { run, serve, start, yodel } from '../support/command.ts';
+import { temporaryFolder } from '../support/files.ts';
+import { freePort } from '../support/ports.ts';
+import { testWith } from '../support/tools.ts';
+
+const redis = testWith(['redis-server', 'redis-cli', 'redis-benchmark'], 'apt-get install redis-server');
+
+async function startRedis(): Promise<number> {
+  const port = await freePort();
+  const bind = ['--port', String(port), '--bind', '127.0.0.1', '--save', ''];
+  const server = start(['redis-server', ...bind, '--dir', temporaryFolder()]);
+  await server.saw(/Ready to accept connections/);
+  return port;
+}
+
+redis(
+  'several clients with one redis, recorded, are played green against a fresh one, and told where it differs',
+  async () => {
+    const file = join(temporaryFolder(), 'redis.journal');
+    const real = await startRedis();
+    const proxy = await serve([
+      `proxy:127.0.0.1:${real}`,
+      '--encoding',
+      'binary',
+      '--quiet',
+      '--journal',
+      file,
+      '--journal-replies',
+    ]);
+    const cli = (...args: string[]) => run(['redis-cli', '-p', String(proxy.port), ...args]);
+    await cli('SET', 'greeting', 'hello\r\n\xff');
+    await cli('GET', 'greeting');
+    for (let count = 0; count < 5; count++) await cli('INCR', 'visits');
+    await cli('RPUSH', 'list', 'a', 'b', 'c');
+    await cli('LRANGE', 'list', '0', '-1');
+    await cli('NOSUCH');
+    const benchmark = ['-p', String(proxy.port), '-n', '500', '-c', '1', '-P', '8', '-q', '-t', 'lpush,sadd'];
+    expect((await run(['redis-benchmark', ...benchmark])).status).toBe(0);
+    await proxy.stop();
+
+    const fresh = await startRedis();
+    const replayed = await yodel(['replay', file, `127.0.0.1:${fresh}`, '--speed', 'max']);
+    const [, equal, all] = /(\S+) of (\S+) answers as recorded/.exec(replayed.stdout.toString()) ?? [];
+    expect(replayed.stdout.toString()).not.toContain('another message');
+    expect(equal).toBe(all);
+    expect(replayed.status).toBe(0);
+
+    // The counter goes on where it is: so each answer of it differs, and nothing else of these sessions.
+    const again = await yodel(['replay', file, `127.0.0.1:${fresh}`, '--session', '3', '--speed', 'max', '--json']);
+    expect(JSON.parse(again.stdout.toString())).toMatchObject({ sent: 5, expected: 1, differences: 1 });
+    expect(again.status).toBe(3);
+  },
+);
