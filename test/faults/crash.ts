@@ -1,0 +1,108 @@
+/**
+ * Kills a server that writes a journal, at a random moment under load, and looks whether it kept its word: each message whose
+ * reply a client saw is in the journal, once, and in the order in which that client sent them.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { readJournal } from '../../src/journal/reader.ts';
+import { commandPath } from '../support/command.ts';
+
+/** What clients sent, and how many of those they got back. */
+export interface Sent {
+  /** The beginning of each of its messages. */
+  readonly name: string;
+  answered: number;
+}
+
+/** A server, as a process. */
+export interface CrashServer {
+  readonly process: ChildProcess;
+  readonly port: number;
+  /** From its start until it listened, in milliseconds. */
+  readonly readyMs: number;
+}
+
+/** Starts a server that writes this journal. */
+export async function startServer(file: string, more: readonly string[] = []): Promise<CrashServer> {
+  const began = performance.now();
+  const args = ['serve', '--listen', '127.0.0.1:0', '--quiet', '--journal', file, ...more];
+  const child = spawn(process.execPath, [commandPath, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const port = await new Promise<number>((resolve, reject) => {
+    let said = '';
+    child.stderr?.on('data', (chunk) => {
+      said += chunk;
+      const [, found] = /listening on \S+:(\d+)/.exec(said) ?? [];
+      if (found) resolve(Number(found));
+    });
+    child.on('exit', (status) => reject(new Error(`the server ended with status ${status}: ${said}`)));
+  });
+  return { process: child, port, readyMs: performance.now() - began };
+}
+
+/** One client: sends numbered messages, so many at a time, until its connection breaks. */
+export function startClient(port: number, name: string, window: number): Sent & { readonly done: Promise<void> } {
+  const client = { name, answered: 0, done: Promise.resolve() };
+  const socket: Socket = connect(port, '127.0.0.1');
+  let next = 0;
+  let rest = '';
+  const send = () => {
+    let text = '';
+    while (next < client.answered + window) text += `${name}:${next++}\n`;
+    if (text !== '') socket.write(text);
+  };
+  socket.on('connect', send).on('data', (chunk) => {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) {
+      if (line !== `${name}:${client.answered}`) throw new Error(`a wrong reply: ${line}`);
+      client.answered++;
+    }
+    send();
+  });
+  client.done = new Promise((resolve) => {
+    socket.on('error', () => undefined).on('close', () => resolve());
+  });
+  return client;
+}
+
+/** What was found wrong, in words. Nothing: all that was answered is there. */
+export async function missingOf(file: string, clients: readonly Sent[]): Promise<string[]> {
+  const problems: string[] = [];
+  const seen = new Map<string, number>();
+  const reader = readJournal(file);
+  let sequence: number | undefined;
+  for await (const entry of reader.read()) {
+    if (sequence !== undefined && entry.sequence !== sequence + 1) problems.push(`a gap behind ${sequence}`);
+    sequence = entry.sequence;
+    const [name = '', number = ''] = Buffer.from(entry.bytes).toString().split(':');
+    const expected = seen.get(name) ?? 0;
+    if (Number(number) !== expected) problems.push(`${name}:${number} where ${name}:${expected} was due`);
+    seen.set(name, expected + 1);
+  }
+  await reader.close();
+  for (const { name, answered } of clients) {
+    const recorded = seen.get(name) ?? 0;
+    if (recorded < answered) problems.push(`of ${name} ${answered} were answered, and ${recorded} are recorded`);
+  }
+  return problems;
+}
+
+/** How one kill went. */
+export interface Crash {
+  readonly clients: readonly Sent[];
+  /** How long the server took to listen, after the crash before. */
+  readonly readyMs: number;
+}
+
+/** Starts a server, has clients talk to it, and kills it after a random while. */
+export async function crash(file: string, round: number): Promise<Crash> {
+  const server = await startServer(file);
+  const windows = [1, 1, 1, 1, 4, 16, 64, 256];
+  const clients = windows.map((window, index) => startClient(server.port, `r${round}c${index}`, window));
+  await delay(20 + Math.random() * 300);
+  const gone = new Promise((resolve) => server.process.on('exit', resolve));
+  server.process.kill('SIGKILL');
+  await Promise.all([gone, ...clients.map(({ done }) => done)]);
+  return { clients, readyMs: server.readyMs };
+}

@@ -1,0 +1,126 @@
+/** What becomes of a server with a journal when its disk is full, fails, or loses its power. */
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, rmSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect } from 'vitest';
+import { readJournal } from '../../src/journal/reader.ts';
+import { commandPath, serve, start } from '../support/command.ts';
+import { temporaryFolder } from '../support/files.ts';
+import { mounted, testWithMounts, unmount } from '../support/mounts.ts';
+import { dial } from '../support/peer.ts';
+import { testWith } from '../support/tools.ts';
+import { missingOf, type Sent, startClient, startServer } from './crash.ts';
+
+async function recorded(file: string): Promise<string[]> {
+  const reader = readJournal(file);
+  const texts: string[] = [];
+  for await (const { bytes } of reader.read()) texts.push(Buffer.from(bytes).toString());
+  await reader.close();
+  return texts;
+}
+
+testWithMounts(
+  'a full disk is told to the clients, nothing is answered falsely, and with room it goes on',
+  async () => {
+    const folder = mounted('-t', 'tmpfs', '-o', 'size=4m', 'tmpfs');
+    const file = join(folder, 'full.journal');
+    const filler = join(folder, 'filler');
+    writeFileSync(filler, Buffer.alloc(2_000_000));
+    const server = await serve(['--quiet', '--journal', file, '--metrics', ':0']);
+    const [, health = ''] = await server.saw(/metrics at (http:\S+)\/metrics/);
+    const isReady = async () => (await fetch(`${health}/readyz`)).status === 200;
+    const client = await dial(server.port);
+    const answered: string[] = [];
+    const ask = async (number: number) => {
+      const text = `${number} ${'x'.repeat(1000)}`;
+      const reply = await client.ask(text);
+      if (reply === text) answered.push(text);
+      else expect(reply).toBe(`error: the disk of the journal ${file} is full`);
+      return reply === text;
+    };
+    expect(await isReady()).toBe(true);
+    let number = 0;
+    while (await ask(number++)) expect(number).toBeLessThan(10_000);
+    expect(answered.length).toBeGreaterThan(100);
+    await server.saw(/the disk of the journal \S+ is full: messages are refused until there is room/);
+    expect(await isReady()).toBe(false);
+    for (let more = 0; more < 20; more++) expect(await ask(number++)).toBe(false);
+    // A full disk does not stop reading what is there.
+    expect(await recorded(file)).toEqual(answered);
+
+    rmSync(filler);
+    while (!(await ask(number++)));
+    await server.saw(/has room again: messages are taken/);
+    expect(await isReady()).toBe(true);
+    for (let more = 0; more < 20; more++) expect(await ask(number++)).toBe(true);
+    client.end();
+    await client.ended;
+    const { status } = await server.stop();
+    expect(status).toBe(0);
+    expect(await recorded(file)).toEqual(answered);
+  },
+);
+
+const traced = testWith('strace', 'apt-get install strace');
+
+traced('after a failed fsync nothing is answered any more, and the server ends with status 1', async () => {
+  const file = join(temporaryFolder(), 'fsync.journal');
+  const inject = ['-e', 'trace=fsync,fdatasync', '-e', 'inject=fsync,fdatasync:error=EIO:when=40+'];
+  const yodel = [process.execPath, commandPath, 'serve', '--quiet', '--listen', '127.0.0.1:0', '--journal', file];
+  const server = start(['strace', '-f', '-qq', '-o', '/dev/null', ...inject, ...yodel], { hasChildren: true });
+  const [, port] = await server.saw(/listening on \S+:(\d+)/);
+  const client = startClient(Number(port), 'c', 1);
+  await client.done;
+  const { status, stderr } = await server.ended;
+  expect(status).toBe(1);
+  expect(stderr).toMatch(
+    /ending, nothing can be recorded any more: the journal \S+ cannot be written: disk I\/O error/,
+  );
+  expect(client.answered).toBeGreaterThan(5);
+  expect(await missingOf(file, [client])).toEqual([]);
+});
+
+const cuts = Number(process.env.YODEL_TEST_POWER_CUTS ?? 2);
+const withLoop = spawnSync('losetup', ['-f']).status === 0 ? testWithMounts : testWithMounts.skip;
+
+/** A file system on a loop device, of which a copy has what the disk has, and not what only waits in memory. */
+withLoop(
+  `when the power is cut, ${cuts} times, all that was answered is on the disk`,
+  { timeout: 30_000 + cuts * 4000 },
+  async () => {
+    const place = existsSync('/dev/shm') ? '/dev/shm' : temporaryFolder();
+    const image = join(place, `yodel-${process.pid}.img`);
+    const copy = `${image}.copy`;
+    try {
+      for (let round = 0; round < cuts; round++) await cutPower(image, copy);
+    } finally {
+      rmSync(image, { force: true });
+      rmSync(copy, { force: true });
+    }
+  },
+);
+
+async function cutPower(image: string, copy: string): Promise<void> {
+  writeFileSync(image, '');
+  truncateSync(image, 64 * 1024 * 1024);
+  expect(spawnSync('mkfs.ext4', ['-q', '-F', image]).status).toBe(0);
+  const disk = mounted('-o', 'loop', image);
+  const server = await startServer(join(disk, 'cut.journal'));
+  const clients: Sent[] = [1, 1, 4, 64].map((window, index) => startClient(server.port, `c${index}`, window));
+  await delay(100 + Math.random() * 400);
+  // Between the stop and the copy no more replies leave; those on their way still come.
+  server.process.kill('SIGSTOP');
+  copyFileSync(image, copy);
+  await delay(50);
+  const answered = clients.map(({ name, answered }) => ({ name, answered }));
+  const gone = new Promise((resolve) => server.process.on('exit', resolve));
+  server.process.kill('SIGKILL');
+  await gone;
+  unmount(disk);
+  const after = mounted('-o', 'loop', copy);
+  expect(statfsSync(after).type).toBeGreaterThan(0);
+  expect(answered.some((client) => client.answered > 10)).toBe(true);
+  expect(await missingOf(join(after, 'cut.journal'), answered)).toEqual([]);
+  unmount(after);
+}
