@@ -16,6 +16,8 @@ export interface Given {
   /** In bytes. Only the workload with 1 MiB goes beyond 64 KiB. */
   readonly longestMessage: number;
   readonly clients: number;
+  /** Its own, on the disk, for what it has to keep. */
+  readonly folder: string;
 }
 
 /** What a load generator's command is made from. */
@@ -108,6 +110,8 @@ export const contenders: readonly Contender[] = [
   },
   yodelOn('node', node),
   yodelOn('bun', bun),
+  withoutJournal('node', node),
+  withoutJournal('bun', bun),
   {
     name: 'rust-threads',
     title: 'Rust, threads',
@@ -194,6 +198,12 @@ export const contenders: readonly Contender[] = [
     tools: [redis],
     serves: {
       'fan-out': ({ port }) => ['redis-server', '--bind', '127.0.0.1', '--port', `${port}`, '--save', ''],
+      // One stream; the answer comes when the disk has it.
+      record: ({ port, folder }) => [
+        'redis-server',
+        ...['--bind', '127.0.0.1', '--port', `${port}`, '--save', '', '--dir', folder],
+        ...['--appendonly', 'yes', '--appendfsync', 'always', '--auto-aof-rewrite-percentage', '0'],
+      ],
     },
     dialect: 'redis',
   },
@@ -202,22 +212,39 @@ export const contenders: readonly Contender[] = [
     title: 'NATS',
     kind: 'peer',
     tools: [nats],
-    serves: { 'fan-out': ({ port }) => ['nats-server', '-a', '127.0.0.1', '-p', `${port}`] },
+    serves: {
+      'fan-out': ({ port }) => ['nats-server', '-a', '127.0.0.1', '-p', `${port}`],
+      // Versions before 2.10 cannot be told to fsync before they answer: this one does so every two minutes.
+      record: ({ port, folder }) => ['nats-server', '-a', '127.0.0.1', '-p', `${port}`, '-js', '-sd', folder],
+    },
     dialect: 'nats',
   },
 ];
 
+/** What the journal costs, it is compared with. */
+function withoutJournal(runtime: 'node' | 'bun', tool: Tool): Contender {
+  const { serves, title } = yodelOn(runtime, tool);
+  return {
+    name: `yodel-${runtime}-unrecorded`,
+    title: `${title}, without a journal`,
+    kind: 'plain',
+    tools: [tool, builtCommand],
+    serves: serves.echo ? { record: serves.echo } : {},
+  };
+}
+
 /** The built command, as a user runs it. Its limits are raised only where a workload goes beyond them. */
 function yodelOn(runtime: 'node' | 'bun', tool: Tool): Contender {
   const serve =
-    (what: string) =>
-    ({ port, longestMessage, clients }: Given): Command => [
+    (what: string, isRecorded = false) =>
+    ({ port, longestMessage, clients, folder }: Given): Command => [
       runtime,
       command,
       'serve',
       what,
       '--quiet',
       ...['--listen', `127.0.0.1:${port}`],
+      ...(isRecorded ? ['--journal', `${folder}/bench.journal`] : []),
       ...(longestMessage > 65_536
         ? ['--max-message', `${longestMessage}`, '--high-water-mark', `${longestMessage}`]
         : []),
@@ -234,6 +261,7 @@ function yodelOn(runtime: 'node' | 'bun', tool: Tool): Contender {
       upper: serve(handler('upper.ts')),
       'upper-async': serve(handler('upper-async.ts')),
       'fan-out': serve(handler('fan-out.ts')),
+      record: serve('echo', true),
     },
     drives: ({ port, connections, depth, size, seconds }) => [
       runtime,

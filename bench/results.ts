@@ -37,6 +37,7 @@ const charts: Readonly<Record<string, string>> = {
   connections: 'Connections',
   crowds: 'Beside a crowd',
   'fan-out': 'Fan-out',
+  journal: 'Recorded before acknowledged',
   start: 'Start',
   generators: 'Load generators, driving the C server',
 };
@@ -71,7 +72,7 @@ function groupsOf(table: Table): Group[] {
   const { title, unit, crowd } = table.workload;
   if (!crowd) {
     const bars = table.rows.flatMap((row) => barOf(row, table));
-    return [{ title, unit: showsRatio(table) ? `${unit}, ratio to C` : unit, bars }];
+    return [{ title, unit: showsRatio(table) ? `${unit}, ${ratioHead(table.workload)}` : unit, bars }];
   }
   const group = (what: string, times: (beside: Beside) => Spread): Group => ({
     title,
@@ -171,10 +172,15 @@ interface Column {
   readonly cell: (row: Row) => string;
 }
 
-function columnsOf({ unit, ratio, latency }: Workload): Column[] {
+function ratioHead({ reference }: Workload): string {
+  return reference === 'redis' ? 'ratio to Redis' : 'ratio to C';
+}
+
+function columnsOf(workload: Workload): Column[] {
+  const { unit, ratio, latency } = workload;
   return [
     { head: unit, cell: ({ value }) => formatOne(value?.median) },
-    ...(ratio ? [{ head: 'ratio to C', cell: ({ ratio }: Row) => formatRatio(ratio) }] : []),
+    ...(ratio ? [{ head: ratioHead(workload), cell: ({ ratio }: Row) => formatRatio(ratio) }] : []),
     ...(latency ? latencyColumns : []),
   ];
 }

@@ -1,6 +1,8 @@
 /** One measurement: a server on one core, the load generator on the other. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { loadGenerator } from './build.ts';
+import { buildFolder, loadGenerator } from './build.ts';
 import { type Command, type Contender, contenders, reference, settleSeconds } from './contenders.ts';
 import { busySeconds, type Cores, groupSeconds, ownSeconds, residentBytes } from './machine.ts';
 import { type Child, capture, start } from './processes.ts';
@@ -140,13 +142,24 @@ function servedTo(contender: Contender, { mode }: Workload): Contender {
 async function startFor(contender: Contender, workload: Workload, settings: Settings): Promise<Server> {
   const port = await freePort();
   const clients = clientsOf(workload, settings);
-  return await startServer(commandFor(contender, workload, port, clients), port, clients, settings.cores?.server);
+  // On the same disk for all; not in memory, as /tmp may be.
+  const folder = mkdtempSync(join(buildFolder, 'data-'));
+  const server = await startServer(
+    commandFor(contender, workload, port, clients, folder),
+    port,
+    clients,
+    settings.cores?.server,
+  ).catch((error: unknown) => {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  });
+  return { ...server, kill: () => server.kill().finally(() => rmSync(folder, { recursive: true, force: true })) };
 }
 
-function commandFor(contender: Contender, workload: Workload, port: number, clients: number): Command {
+function commandFor(contender: Contender, workload: Workload, port: number, clients: number, folder: string): Command {
   const serve = contender.serves[workload.service];
   if (!serve) throw new Error(`${contender.name} has no ${workload.service}`);
-  return serve({ port, clients, longestMessage: Math.max(65_536, workload.size * 2) });
+  return serve({ port, clients, folder, longestMessage: Math.max(65_536, workload.size * 2) });
 }
 
 function clientsOf(workload: Workload, settings: Settings): number {
@@ -230,7 +243,8 @@ function loadFor(contender: Contender, port: number, workload: Workload, setting
 async function measureStart(contender: Contender, workload: Workload, settings: Settings): Promise<Measurement> {
   const port = await freePort();
   const pin = settings.cores ? ['-k', `${settings.cores.server}`] : [];
-  const command = commandFor(contender, workload, port, clientsOf(workload, settings));
+  // A server that is measured while it starts keeps nothing.
+  const command = commandFor(contender, workload, port, clientsOf(workload, settings), '');
   const options = [...loadOptions(workload), '-n', `${settings.starts}`, ...pin, '--', ...command];
   const watch = watchForeign(undefined);
   const { milliseconds } = await runLoad(loadCommand(port, options), settings);

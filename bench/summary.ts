@@ -74,7 +74,9 @@ export function summarise(
 function rowOf(contender: Contender, workload: Workload, all: readonly Run[]): Row {
   const own = all.filter((run) => run.contender === contender.name);
   const ratios = own.map(({ round, slice, value }) => {
-    const c = all.find((run) => run.contender === reference && run.round === round && run.slice === slice)?.value;
+    const c = all.find(
+      (run) => run.contender === (workload.reference ?? reference) && run.round === round && run.slice === slice,
+    )?.value;
     return value !== undefined && c ? value / c : undefined;
   });
   return {

@@ -1,14 +1,14 @@
 /** What is measured: plain data. `run.ts` carries it out. */
 
 /** What a server must do in a workload: each contender says which of these it can. */
-export type Service = 'echo' | 'upper' | 'upper-async' | 'fan-out';
+export type Service = 'echo' | 'upper' | 'upper-async' | 'fan-out' | 'record';
 
 export interface Workload {
   readonly name: string;
   readonly title: string;
   readonly service: Service;
   /** How it is measured: a mode of the load generator; or `drive`, where the contenders are load generators themselves. */
-  readonly mode: 'echo' | 'connect' | 'idle' | 'fanout' | 'beside' | 'start' | 'drive';
+  readonly mode: 'echo' | 'connect' | 'idle' | 'fanout' | 'publish' | 'beside' | 'start' | 'drive';
   readonly connections: number;
   /** Who is in the way while the clients are measured a second time. Only with the mode `beside`. */
   readonly crowd?: { readonly does: 'drip' | 'never-read'; readonly clients: number };
@@ -18,8 +18,10 @@ export interface Workload {
   readonly size: number;
   readonly unit: string;
   readonly better: 'more' | 'less';
-  /** Whether a ratio to C says something. */
+  /** Whether a ratio to the reference says something. */
   readonly ratio: boolean;
+  /** Who the reference is. Default: C. */
+  readonly reference?: 'redis';
   /** Whether latencies are shown. */
   readonly latency: boolean;
   /** The chart that it stands in. */
@@ -45,6 +47,10 @@ const drive = { ...echo, mode: 'drive', chart: 'generators' } as const;
 const beside = { ...echo, mode: 'beside', unit: 'times', better: 'less', ratio: false, chart: 'crowds' } as const;
 
 const transform = { ...echo, depth: 100, chart: 'transform' } as const;
+
+/** Each message is on the disk before it is acknowledged. */
+const record = { ...echo, service: 'record', mode: 'publish', reference: 'redis', chart: 'journal' } as const;
+const pipelined = 64;
 
 /** In the order in which they run and are shown. */
 export const workloads: readonly Workload[] = [
@@ -116,6 +122,21 @@ export const workloads: readonly Workload[] = [
     latency: false,
     chart: 'start',
   },
+  ...[1, 16, 256].flatMap((connections) => [
+    {
+      ...record,
+      connections,
+      name: `record-${connections}`,
+      title: `Recorded before acknowledged: ${clients(connections)}, 64 B, one at a time`,
+    },
+    {
+      ...record,
+      connections,
+      name: `record-${connections}-pipelined`,
+      title: `Recorded before acknowledged: ${clients(connections)}, 64 B, pipelined by ${pipelined}`,
+      depth: pipelined,
+    },
+  ]),
   { ...drive, name: 'drive-one-at-a-time', title: 'Load generators: 64 connections, 64 B, one message at a time' },
   {
     ...drive,
@@ -126,3 +147,7 @@ export const workloads: readonly Workload[] = [
   { ...drive, name: 'drive-large', title: 'Load generators: 64 connections, 16 KiB, one at a time', size: 16_384 },
   { ...drive, name: 'drive-latency', title: 'Load generators: 1 connection, 64 B, one at a time', connections: 1 },
 ];
+
+function clients(count: number): string {
+  return count === 1 ? '1 client' : `${count} clients`;
+}

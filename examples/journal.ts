@@ -6,7 +6,7 @@ import { connect, openJournal, serve } from 'yodel';
 
 const folder = mkdtempSync(join(tmpdir(), 'journal-'));
 const journal = await openJournal(join(folder, 'messages.journal'), { durability: 'full', replies: true });
-const server = await serve({ listen: 0, journal, telemetry: journal.subscriber });
+const server = await serve({ listen: 0, journal });
 
 const client = await connect(server.addresses[0]);
 await client.request('one');

@@ -23,6 +23,7 @@ struct connection {
   unsigned long blocks;  // that have come back while measuring
   int writing;           // not all of the block has been taken yet
   int deaf;              // what comes back is of no interest
+  int number;            // among those that publish
   void (*act)(struct connection *c);  // what one of a crowd does when it has a turn, in place of blocks
 };
 

@@ -8,6 +8,7 @@
 //       connect  connect, one echo, close, and again; `connections` of them at the same time
 //       idle     connect, one echo each, say so, hold them until the end of stdin
 //       fanout   one sends, `connections` receive; -f lines, redis or nats is how they subscribe and publish
+//       publish  each message is recorded before it is acknowledged; -f lines, redis or nats as for fanout
 //       beside   as echo, but twice: alone, and beside a crowd of -d clients that drip and -r clients that never read
 //       start    start a server (`load … -m start [-n times] [-k core] -- COMMAND`) until its first echoed line
 //   -s  bytes of a message with its newline      -u  expect capitals back (a handler that transforms)
@@ -20,6 +21,7 @@
 #include "histogram.h"
 #include "measure.h"
 #include "fan-out.h"
+#include "publish.h"
 #include "beside.h"
 #include "start.h"
 
@@ -124,8 +126,10 @@ int main(int argc, char **argv) {
   else if (!strcmp(mode, "connect")) connects();
   else if (!strcmp(mode, "idle")) idle();
   else if (!strcmp(mode, "fanout")) fan_out();
+  else if (!strcmp(mode, "publish") && !strcmp(dialect, "lines")) echo();
+  else if (!strcmp(mode, "publish")) publish_all();
   else if (!strcmp(mode, "beside")) beside(echoed);
   else if (!strcmp(mode, "start")) start(command);
-  else wrong("the modes are echo, connect, idle, fanout, beside and start");
+  else wrong("the modes are echo, connect, idle, fanout, publish, beside and start");
   return 0;
 }

@@ -60,7 +60,6 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
   const { handler, framing, encoding } = await handlerFor(serving.settings, say);
   const recorders = flags.record === undefined ? [] : [await recorderOf(String(flags.record), framing, worker, say)];
   const { journal } = ways;
-  const journalSubscribers = journal ? [journal.subscriber] : [];
   const server = await serve({
     ...reloadableOf(serving),
     ...ways,
@@ -71,7 +70,7 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
     proxyProtocol: flags.proxyProtocol as string[] | undefined,
     framing,
     encoding,
-    telemetry: allOf([log, failures(say, () => brokenOff++), ...subscribers, ...recorders, ...journalSubscribers]),
+    telemetry: allOf([log, failures(say, () => brokenOff++), ...subscribers, ...recorders]),
   });
   const failLate = (thrown: unknown) => {
     // Nobody can tell whose message it was about, nor what is broken now: so the server ends, but in order.

@@ -186,7 +186,7 @@ export function readingError(error: unknown, file: string): unknown {
   const code = primaryCode(error);
   if (code === resultCode.corrupt || code === resultCode.notADatabase) return damaged(file, reasonOf(error), error);
   if (resultCodeOf(error) === undefined) return error;
-  return new YodelError('YODEL_JOURNAL_UNREADABLE', `cannot read the journal ${file}: ${reasonOf(error)}`, {
+  return new YodelError('YODEL_JOURNAL_UNREADABLE', `cannot open the journal ${file}: ${reasonOf(error)}`, {
     cause: error,
   });
 }

@@ -124,7 +124,6 @@ export interface Journal extends SessionJournal, JournalReader {
   readonly durability: Durability;
   /** See {@link SessionJournal}. */
   append(session: Journaled, batch: Batch): Promise<void>;
-  /** What the journal wants to know of a server's sessions: to be given to `serve()` as telemetry. */
   readonly subscriber: Subscriber;
   /** Bytes that wait for the disk. */
   readonly pendingBytes: number;

@@ -2,7 +2,8 @@
 import { existsSync, statSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import { checkFile, checkSchema, readingError } from './database.ts';
+import { pathToFileURL } from 'node:url';
+import { checkFile, checkSchema, primaryCode, readingError, resultCode } from './database.ts';
 import type { Entry, JournalQuery, JournalReader, JournalStats, RecordedSession } from './journal.ts';
 
 /** So many messages, or sessions, are read in one step. */
@@ -53,14 +54,30 @@ export function readJournal(file: string): SqliteReader {
   checkFile(file);
   let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(file, { readOnly: true });
-    database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+    database = openToRead(file);
     if (!checkSchema(database, file)) throw new Error('nothing has been written to it yet');
     return new SqliteReader(file, database);
   } catch (error) {
     database?.close();
     throw readingError(error, file);
   }
+}
+
+/** @throws what SQLite says */
+export function openToRead(file: string): DatabaseSync {
+  const database = new DatabaseSync(file, { readOnly: true });
+  try {
+    database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}; PRAGMA user_version`);
+    return database;
+  } catch (error) {
+    database.close();
+    const log = statSync(`${file}-wal`, { throwIfNoEntry: false });
+    if (primaryCode(error) !== resultCode.cantOpen || (log && log.size > 0)) throw error;
+  }
+  // Beside it no file can be made, as on a disk that is read-only: then nobody writes to it either.
+  const url = pathToFileURL(file);
+  url.searchParams.set('immutable', '1');
+  return new DatabaseSync(url, { readOnly: true });
 }
 
 /** A journal that is read. */

@@ -54,12 +54,14 @@ export class Retention {
   /**
    * Within a transaction.
    *
+   * @param added how many messages the transaction adds
    * @param isUsed whether a session has messages that no segment has yet
    */
-  trim(isUsed: (session: number) => boolean): void {
+  trim(added: number, isUsed: (session: number) => boolean): void {
     const { maxSize, maxAge } = this.#limits;
     if (maxSize === 0 && maxAge === 0) return;
-    if (!this.#isBehind && ++this.#commits % lookEvery !== 0) return;
+    const isQuiet = added === 0;
+    if (!this.#isBehind && !isQuiet && ++this.#commits % lookEvery !== 0) return;
     const oldest = this.#oldest.get() as OldestSegment | undefined;
     const isTooOld = oldest !== undefined && maxAge > 0 && oldest.latest < Date.now() - maxAge;
     this.#isBehind = oldest !== undefined && (isTooOld || this.#isTooLarge);

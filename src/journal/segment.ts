@@ -1,9 +1,12 @@
 /** The messages behind the last segment: what will be summed up as the next one. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { RetentionLimits } from './retention.ts';
 
 /** A segment is closed when it has so many messages, or so many bytes: to look through it takes milliseconds. */
 const mostMessages = 8192;
 const mostBytes = 8_388_608;
+/** … or so much of what may be kept at all: only whole segments are deleted. */
+const mostShare = 1 / 8;
 
 /** What one session has in a segment. By direction: in, out. */
 export interface Activity {
@@ -16,6 +19,7 @@ export interface Activity {
 /** Messages that follow one another, and whose they are. */
 export class Segment {
   readonly first: number;
+  readonly #limits: RetentionLimits;
   #last: number;
   #bytes = 0;
   #earliest = Number.POSITIVE_INFINITY;
@@ -23,8 +27,9 @@ export class Segment {
   readonly #sessions = new Map<number, Activity>();
 
   /** @param first the sequence number of its first message */
-  constructor(first: number) {
+  constructor(first: number, limits: RetentionLimits) {
     this.first = first;
+    this.#limits = limits;
     this.#last = first - 1;
   }
 
@@ -33,7 +38,12 @@ export class Segment {
   }
 
   get isFull(): boolean {
-    return this.#last - this.first + 1 >= mostMessages || this.#bytes >= mostBytes;
+    const count = this.#last - this.first + 1;
+    if (count === 0) return false;
+    const { maxSize, maxAge } = this.#limits;
+    const isOld = maxAge > 0 && this.#earliest < Date.now() - maxAge * mostShare;
+    const isLarge = this.#bytes >= mostBytes || (maxSize > 0 && this.#bytes >= maxSize * mostShare);
+    return count >= mostMessages || isLarge || isOld;
   }
 
   has(session: number): boolean {
@@ -103,13 +113,13 @@ export class SegmentTable {
 }
 
 /** What a database has behind its last segment: after a crash, too, nothing else is to be repaired. */
-export function openSegment(database: DatabaseSync): Segment {
+export function openSegment(database: DatabaseSync, limits: RetentionLimits): Segment {
   const number = (sql: string) => Number((database.prepare(sql).get() as { n: number | null }).n ?? 0);
   const summed = Math.max(
     number('SELECT max(last) AS n FROM segments'),
     number("SELECT value AS n FROM state WHERE name = 'deleted'"),
   );
-  const segment = new Segment(summed + 1);
+  const segment = new Segment(summed + 1, limits);
   const rows = database.prepare(
     'SELECT session, direction, time, length(bytes) AS size FROM messages WHERE sequence > ? ORDER BY sequence',
   );

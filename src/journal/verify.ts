@@ -1,7 +1,8 @@
 /** Checks a journal: the pages of its file, that no message is missing, and that segments say what is there. */
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import { readingError } from './database.ts';
+import { openToRead } from './reader.ts';
 
 /** So many messages are counted in one step. */
 const stepSize = 50_000;
@@ -28,7 +29,7 @@ export class Verification {
 
   constructor(file: string) {
     this.#file = file;
-    this.#database = new DatabaseSync(file, { readOnly: true });
+    this.#database = openToRead(file);
   }
 
   close(): void {

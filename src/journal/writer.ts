@@ -19,7 +19,7 @@ import {
 import { type GroupData, placeFields, runFields } from './group.ts';
 import type { Durability } from './journal.ts';
 import { lockJournal } from './lock.ts';
-import { Retention } from './retention.ts';
+import { Retention, type RetentionLimits } from './retention.ts';
 import { openSegment, Segment, SegmentTable } from './segment.ts';
 
 /** What the thread is given. */
@@ -57,12 +57,20 @@ const checkpointPages = 1000;
 /** No more go into one commit, so that none takes long. */
 const mostGroups = 256;
 
+/** How often a quiet journal looks for messages that are too old. */
+const trimEveryMs = 10_000;
+/** From so many messages on it is worth it to have SQLite take them apart. */
+const fewestTogether = 4;
+/** Place and length of a message in one number: both are below this, or the messages are inserted one by one. */
+const placeBase = 16_777_216;
+
 /** SQLite's words for the durabilities. */
 const synchronous: Readonly<Record<Durability, string>> = { full: 'FULL', normal: 'NORMAL', off: 'OFF' };
 
 class Writer {
   readonly #lock: DatabaseSync;
   readonly #database: DatabaseSync;
+  readonly #limits: RetentionLimits;
   readonly #retention: Retention;
   readonly #segments: SegmentTable;
   readonly #run: number;
@@ -70,6 +78,8 @@ class Writer {
   /** What is committed behind the last segment. */
   #segment: Segment;
   readonly #insert: StatementSync;
+  /** Inserts the usual messages of one run: SQLite itself takes them apart, which takes half the time. */
+  readonly #insertTogether: StatementSync;
   readonly #begin: StatementSync;
   readonly #end: StatementSync;
   readonly #addMissed: StatementSync;
@@ -78,6 +88,7 @@ class Writer {
 
   constructor(settings: WriterSettings) {
     const { file, name, durability } = settings;
+    this.#limits = settings;
     prepareFile(file);
     this.#lock = lockJournal(file, name);
     try {
@@ -94,10 +105,14 @@ class Writer {
       this.nextSession = (newest.newest ?? 0) + 1;
       const run = database.prepare('INSERT INTO runs (began, pid) VALUES (?, ?)');
       this.#run = Number(run.run(Date.now(), process.pid).lastInsertRowid);
-      this.#segment = openSegment(database);
+      this.#segment = openSegment(database, settings);
       this.#segments = new SegmentTable(database);
       this.#retention = new Retention(database, settings, this.#run);
       this.#insert = database.prepare('INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+      this.#insertTogether = database.prepare(
+        `INSERT INTO messages SELECT ?1 + key, ?2, ?3, ?4, ?5, substr(?6, value / ${placeBase}, value % ${placeBase}), NULL, 0
+          FROM json_each(?7)`,
+      );
       this.#begin = database.prepare(
         'INSERT INTO sessions (session, run, peer, local, framing, began) VALUES (?, ?, ?, ?, ?, ?)',
       );
@@ -113,13 +128,16 @@ class Writer {
   /** Writes groups, and returns when all of them are as durable as they should be. */
   commit(groups: readonly GroupData[]): void {
     const database = this.#database;
-    const next = new Segment(this.#segment.last + 1);
+    const next = new Segment(this.#segment.last + 1, this.#limits);
     const { isFull } = this.#segment;
     database.exec('BEGIN IMMEDIATE');
     try {
       if (isFull) this.#segments.insert(this.#segment);
       for (const group of groups) this.#write(group, next);
-      this.#retention.trim((session) => next.has(session) || (!isFull && this.#segment.has(session)));
+      this.#retention.trim(
+        next.last - next.first + 1,
+        (session) => next.has(session) || (!isFull && this.#segment.has(session)),
+      );
       database.exec('COMMIT');
     } catch (error) {
       // SQLite has done it already where the disk is full.
@@ -165,17 +183,40 @@ class Writer {
       const elapsed = runs[run + 3] as number;
       const count = runs[run + 4] as number;
       let size = 0;
-      for (let message = 0; message < count; message++, place += placeFields) {
+      const end = place + count * placeFields;
+      const together = count >= fewestTogether ? placesTogether(places, place, end) : undefined;
+      if (together) {
+        const content = bytes.subarray(places[place] as number, places[end - placeFields + 1] as number);
+        this.#insertTogether.run(sequence, session, direction, time, elapsed, content, together);
+        for (; place < end; place += placeFields) size += (places[place + 1] as number) - (places[place] as number);
+        sequence += count;
+      }
+      for (; place < end; place += placeFields) {
         const start = places[place] as number;
-        const end = places[place + 1] as number;
+        const stop = places[place + 1] as number;
         const shape = shapes[(places[place + 2] as number) - 1] ?? null;
         const truncated = places[place + 3] as number;
-        this.#insert.run(sequence++, session, direction, time, elapsed, bytes.subarray(start, end), shape, truncated);
-        size += end - start;
+        this.#insert.run(sequence++, session, direction, time, elapsed, bytes.subarray(start, stop), shape, truncated);
+        size += stop - start;
       }
       segment.add(session, direction, time, count, size);
     }
   }
+}
+
+/** Where usual messages stand in the bytes of their run, as JSON; undefined when one of them is not usual. */
+function placesTogether(places: Uint32Array, from: number, to: number): string | undefined {
+  const first = places[from] as number;
+  if ((places[to - placeFields + 1] as number) - first >= placeBase) return undefined;
+  let json = '';
+  for (let at = from; at < to; at += placeFields) {
+    if (places[at + 2] !== 0 || places[at + 3] !== 0) return undefined;
+    const start = places[at] as number;
+    const length = (places[at + 1] as number) - start;
+    // SQLite counts from 1.
+    json += `${json === '' ? '[' : ','}${(start - first + 1) * placeBase + length}`;
+  }
+  return `${json}]`;
 }
 
 function faultOf(error: unknown, { file }: WriterSettings): WriterFault {
@@ -214,6 +255,12 @@ function work(settings: WriterSettings): void {
     }
   };
   const { port } = settings;
+  // What is too old goes also when nothing comes.
+  const trim = () => {
+    const fault = hasFailed ? undefined : attempt(() => writer.commit([]));
+    if (fault) say({ fault, groups: 0 });
+  };
+  if (settings.maxAge > 0) setInterval(trim, Math.min(trimEveryMs, settings.maxAge)).unref();
   const close = () => {
     say({ closed: attempt(() => writer.close()) });
     port.close();

@@ -193,6 +193,7 @@ class MessageServer implements Server {
       proxies: listOf('proxyProtocol', options.proxyProtocol),
     };
     if (options.telemetry) this.#telemetry.subscribe(options.telemetry);
+    if (options.journal?.subscriber) this.#telemetry.subscribe(options.journal.subscriber);
     void options.journal?.failed.then((error) => this.#giveUp(error));
   }
 

@@ -3,7 +3,7 @@ import { YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
 import { Queue } from '../queue.ts';
-import type { SessionView } from '../telemetry/telemetry.ts';
+import type { SessionView, Subscriber } from '../telemetry/telemetry.ts';
 
 /** A session, as the journal sees it. */
 export interface Journaled extends SessionView {
@@ -26,6 +26,8 @@ export interface SessionJournal {
    * and closes: what it would answer from then on could be lost.
    */
   readonly failed: Promise<YodelError>;
+  /** What it wants to be told of the server that it belongs to, such as the ends of sessions. */
+  readonly subscriber?: Subscriber | undefined;
 }
 
 /** Messages on their way through the journal. */

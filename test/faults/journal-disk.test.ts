@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { readJournal } from '../../src/journal/reader.ts';
-import { commandPath, serve, start } from '../support/command.ts';
+import { commandPath, serve, start, yodel } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { mounted, testWithMounts, unmount } from '../support/mounts.ts';
 import { dial } from '../support/peer.ts';
@@ -61,6 +61,19 @@ testWithMounts(
     expect(await recorded(file)).toEqual(answered);
   },
 );
+
+testWithMounts('a journal that cannot be written is refused, and can still be read', async () => {
+  const folder = mounted('-t', 'tmpfs', '-o', 'size=4m', 'tmpfs');
+  const file = join(folder, 'read-only.journal');
+  const server = await serve(['--quiet', '--journal', file]);
+  await (await dial(server.port)).ask('hello');
+  await server.stop();
+  expect(spawnSync('mount', ['-o', 'remount,ro', folder]).status).toBe(0);
+  const refused = await yodel(['serve', '--listen', '127.0.0.1:0', '--journal', file]);
+  expect(refused.stderr).toBe(`yodel: cannot write the journal ${file}: the file system is read-only\n`);
+  expect(refused.status).toBe(1);
+  expect(await recorded(file)).toEqual(['hello']);
+});
 
 const traced = testWith('strace', 'apt-get install strace');
 

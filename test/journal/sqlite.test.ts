@@ -2,6 +2,7 @@
 import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { TcpAddress } from '../../src/address.ts';
@@ -202,6 +203,15 @@ describe('over many segments', () => {
     expect(deleted).toBeGreaterThanOrEqual(8192);
     expect(last).toBe(20_040);
   });
+});
+
+test('a quiet journal forgets what is too old, too', async () => {
+  const { journal, add } = await open({ maxAge: 200 });
+  await add(session(), 'a\nb\n');
+  while ((await journal.stats()).messages > 0) await delay(20);
+  expect(await journal.stats()).toMatchObject({ deleted: 2, last: 0 });
+  await add(session(), 'c\n');
+  expect((await all(journal.read())).map(({ sequence }) => sequence)).toEqual([3]);
 });
 
 test('what is opened again goes on where it stopped', async () => {
