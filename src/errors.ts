@@ -54,7 +54,8 @@ export const errorCodes = {
     'The server behind the handler `proxy` cannot be reached, broke off, or sent what cannot be passed on; `cause` says why.',
   YODEL_COMMAND_FAILED:
     'The command of the handler `exec` cannot be started, took too long, printed too much, or was ended by a signal.',
-  YODEL_JOURNAL_FULL: 'The disk of the journal is full: the message was not recorded, and not handled.',
+  YODEL_NOT_RECORDED:
+    'The message was not recorded, and so not handled: the disk of the journal is full, or another program has locked it.',
   YODEL_JOURNAL_FAILED: 'The journal cannot write any more, and nothing is answered after that; `cause` says why.',
   YODEL_JOURNAL_IN_USE: 'Another server writes to this journal.',
   YODEL_JOURNAL_UNREADABLE: 'A file is no journal, is damaged, or was made by a newer yodel.',

@@ -14,10 +14,9 @@ export async function journalFor({ flags }: ServeSettings, addresses: readonly A
     ...journalLimitsOf(flags),
     replies: flags.journalReplies === true,
     name: `yodel serve at ${addresses.join(', ')}`,
-    onFull: (isFull) => {
-      if (isFull)
-        say(`the disk of the journal ${harmlessText(file)} is full: messages are refused until there is room`);
-      else say(`the journal ${harmlessText(file)} has room again: messages are taken`);
+    onRefusing: (error) => {
+      if (error) say(`${harmlessText(error.message)}: messages are refused until that is over`);
+      else say(`the journal ${harmlessText(file)} takes messages again`);
     },
   });
   void journal.failed.then((error) => say(`ending, nothing can be recorded any more: ${harmlessText(error.message)}`));

@@ -45,7 +45,7 @@ async function serveAlone(settings: ServeSettings, reread: Reread): Promise<void
   const health =
     metrics && metricsAt && measured
       ? await metrics
-          .answerMetrics(metricsAt, { metrics: measured, isReady: () => !server.closing && !journal?.isFull }, say)
+          .answerMetrics(metricsAt, { metrics: measured, isReady: () => !server.closing && !journal?.isRefusing }, say)
           .catch(async (error: unknown) => {
             await server.close({ timeoutMs: 0 });
             throw error;

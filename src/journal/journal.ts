@@ -127,8 +127,8 @@ export interface Journal extends SessionJournal, JournalReader {
   readonly subscriber: Subscriber;
   /** Bytes that wait for the disk. */
   readonly pendingBytes: number;
-  /** Whether the last attempt to write found the disk full. */
-  readonly isFull: boolean;
+  /** Whether messages are refused at the moment: the last attempt to write found the disk full, or the file locked. */
+  readonly isRefusing: boolean;
   /** Why nothing can be recorded any more; undefined as long as that has not happened. */
   readonly failure: YodelError | undefined;
   /** Writes what waits, and closes the file. */

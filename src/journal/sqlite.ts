@@ -35,8 +35,8 @@ export interface JournalOptions extends OptionalValues<ValuesOf<typeof journalOp
   readonly replies?: boolean | undefined;
   /** What others are told who want to write to the same file, such as where this server listens. Default `yodel`. */
   readonly name?: string | undefined;
-  /** Is told that the disk is full, and that there is room again. */
-  readonly onFull?: ((isFull: boolean) => void) | undefined;
+  /** Is told why messages are refused from now on (a full disk, a lock), and without an error that they are taken again. */
+  readonly onRefusing?: ((error: YodelError | undefined) => void) | undefined;
 }
 
 /**
@@ -53,7 +53,7 @@ export interface JournalOptions extends OptionalValues<ValuesOf<typeof journalOp
  * @throws YodelError `YODEL_JOURNAL_UNREADABLE`, `YODEL_JOURNAL_IN_USE`, `YODEL_INVALID_OPTION`
  */
 export async function openJournal(file: string, options: JournalOptions = {}): Promise<Journal> {
-  refuseUnknown(options, ['replies', 'name', 'onFull', ...Object.keys(journalOptions)], 'openJournal()');
+  refuseUnknown(options, ['replies', 'name', 'onRefusing', ...Object.keys(journalOptions)], 'openJournal()');
   const journal = new SqliteJournal(file, options);
   await journal.opened;
   return journal;
@@ -118,9 +118,9 @@ interface SessionState {
 class SqliteJournal implements Journal {
   readonly durability: Durability;
   readonly subscriber: Subscriber;
-  isFull = false;
+  isRefusing = false;
   readonly #file: string;
-  readonly #onFull: ((isFull: boolean) => void) | undefined;
+  readonly #onRefusing: JournalOptions['onRefusing'];
   readonly #longest: number;
   readonly #thread: Worker;
   readonly #port: MessagePort;
@@ -139,10 +139,10 @@ class SqliteJournal implements Journal {
   failure: YodelError | undefined;
   #isClosing = false;
 
-  constructor(file: string, { replies = false, name = 'yodel', onFull, ...limits }: JournalOptions) {
+  constructor(file: string, { replies = false, name = 'yodel', onRefusing, ...limits }: JournalOptions) {
     const { durability, maxSize, maxAge, maxMessage } = resolveOptions(journalOptions, limits);
     this.#file = file;
-    this.#onFull = onFull;
+    this.#onRefusing = onRefusing;
     this.durability = durability;
     this.#longest = maxMessage;
     this.#gathered = new Gathered(maxMessage);
@@ -175,7 +175,7 @@ class SqliteJournal implements Journal {
     if (this.failure) return Promise.reject(this.failure);
     const gathered = this.#gathered;
     this.#add(session, 'in', batch);
-    const waits = this.durability !== 'off' || this.isFull || this.pendingBytes > mostAhead;
+    const waits = this.durability !== 'off' || this.isRefusing || this.pendingBytes > mostAhead;
     return waits ? gathered.done : Promise.resolve();
   }
 
@@ -309,16 +309,16 @@ class SqliteJournal implements Journal {
     else if ('closed' in answer) this.#closed.resolve();
     else {
       const { kind, code, message } = answer.fault;
-      if (kind === 'full') this.#settle(answer.groups, new YodelError(code, message));
+      if (kind === 'passing') this.#settle(answer.groups, new YodelError(code, message));
       else this.#fail(new YodelError(code, message));
     }
   }
 
   /** The thread is done with so many groups. */
   #settle(groups: number, error: YodelError | undefined): void {
-    const wasFull = this.isFull;
-    this.isFull = error !== undefined;
-    if (this.isFull !== wasFull) this.#onFull?.(this.isFull);
+    const wasRefusing = this.isRefusing;
+    this.isRefusing = error !== undefined;
+    if (this.isRefusing !== wasRefusing) this.#onRefusing?.(error);
     for (let settled = 0; settled < groups; settled++) {
       const one = this.#sent.shift();
       if (!one) return;

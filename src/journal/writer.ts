@@ -36,9 +36,9 @@ export interface WriterSettings {
 /** What it is told, by the port that comes with the settings. */
 export type WriterOrder = { readonly commit: GroupData } | { readonly close: true };
 
-/** Why a group was not written: `full` can pass, anything else cannot. */
+/** Why a group was not written, and whether that can pass. */
 export interface WriterFault {
-  readonly kind: 'full' | 'fatal';
+  readonly kind: 'passing' | 'fatal';
   readonly code: ErrorCode;
   readonly message: string;
 }
@@ -51,6 +51,8 @@ export type WriterAnswer =
   | { readonly fault: WriterFault; readonly groups: number }
   | { readonly closed: WriterFault | undefined };
 
+/** So long a program is waited for that has locked the file, as `sqlite3` can: meanwhile all replies wait. */
+const lockedAtMostMs = 2000;
 /** So many pages of the write-ahead log are copied into the file at a time: SQLite's own default. */
 const checkpointPages = 1000;
 
@@ -98,7 +100,8 @@ class Writer {
       const isNew = !checkSchema(database, file);
       // Checkpoints are done below, where their failures are seen.
       database.exec(
-        `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous[durability]}; PRAGMA wal_autocheckpoint = 0`,
+        `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous[durability]}; PRAGMA wal_autocheckpoint = 0;
+          PRAGMA busy_timeout = ${lockedAtMostMs}`,
       );
       if (isNew) database.exec(`BEGIN; ${schema}; COMMIT`);
       const newest = database.prepare('SELECT max(session) AS newest FROM sessions').get() as { newest: number | null };
@@ -148,14 +151,15 @@ class Writer {
     else this.#segment.join(next);
   }
 
-  /** Copies the write-ahead log into the file when it is long enough. A full disk is no failure: it is tried again. */
+  /** Copies the write-ahead log into the file when it is long enough. A full disk is no failure, nor a lock: it is tried again. */
   checkpoint(): void {
     const { log } = this.#logSize.get() as { readonly log: number };
     if (log < checkpointPages) return;
     try {
       this.#database.exec('PRAGMA wal_checkpoint(PASSIVE)');
     } catch (error) {
-      if (primaryCode(error) !== resultCode.full) throw error;
+      const code = primaryCode(error);
+      if (code !== resultCode.full && code !== resultCode.busy) throw error;
     }
   }
 
@@ -174,45 +178,54 @@ class Writer {
   }
 
   #insertAll({ bytes, runs, places, shapes }: GroupData, segment: Segment): void {
-    let sequence = segment.last + 1;
-    let place = 0;
-    for (let run = 0; run < runs.length; run += runFields) {
-      const session = runs[run] as number;
-      const direction = runs[run + 1] as 0 | 1;
-      const time = runs[run + 2] as number;
-      const elapsed = runs[run + 3] as number;
-      const count = runs[run + 4] as number;
-      let size = 0;
-      const end = place + count * placeFields;
-      const together = count >= fewestTogether ? placesTogether(places, place, end) : undefined;
-      if (together) {
-        const content = bytes.subarray(places[place] as number, places[end - placeFields + 1] as number);
-        this.#insertTogether.run(sequence, session, direction, time, elapsed, content, together);
-        for (; place < end; place += placeFields) size += (places[place + 1] as number) - (places[place] as number);
-        sequence += count;
+    let from = 0;
+    for (let at = 0; at < runs.length; at += runFields) {
+      const [session, direction, time, elapsed, count] = runs.subarray(at, at + runFields) as unknown as RunFields;
+      const run = places.subarray(from, from + count * placeFields);
+      from += run.length;
+      const common = [session, direction, time, elapsed] as const;
+      const together = count >= fewestTogether ? placesTogether(run) : undefined;
+      if (together === undefined) this.#insertEach(segment.last + 1, common, bytes, run, shapes);
+      else {
+        const content = bytes.subarray(run[0], run[run.length - placeFields + 1]);
+        this.#insertTogether.run(segment.last + 1, ...common, content, together);
       }
-      for (; place < end; place += placeFields) {
-        const start = places[place] as number;
-        const stop = places[place + 1] as number;
-        const shape = shapes[(places[place + 2] as number) - 1] ?? null;
-        const truncated = places[place + 3] as number;
-        this.#insert.run(sequence++, session, direction, time, elapsed, bytes.subarray(start, stop), shape, truncated);
-        size += stop - start;
-      }
-      segment.add(session, direction, time, count, size);
+      segment.add(session, direction, time, count, sizeOf(run));
+    }
+  }
+
+  #insertEach(
+    first: number,
+    common: readonly [session: number, direction: number, time: number, elapsed: number],
+    bytes: Uint8Array,
+    run: Uint32Array,
+    shapes: readonly Uint8Array[],
+  ): void {
+    for (let at = 0, sequence = first; at < run.length; at += placeFields) {
+      const [start, end, shape = 0, truncated = 0] = run.subarray(at, at + placeFields);
+      this.#insert.run(sequence++, ...common, bytes.subarray(start, end), shapes[shape - 1] ?? null, truncated);
     }
   }
 }
 
+type RunFields = [session: number, direction: 0 | 1, time: number, elapsed: number, count: number];
+
+/** Bytes of all messages of a run. */
+function sizeOf(run: Uint32Array): number {
+  let size = 0;
+  for (let at = 0; at < run.length; at += placeFields) size += (run[at + 1] as number) - (run[at] as number);
+  return size;
+}
+
 /** Where usual messages stand in the bytes of their run, as JSON; undefined when one of them is not usual. */
-function placesTogether(places: Uint32Array, from: number, to: number): string | undefined {
-  const first = places[from] as number;
-  if ((places[to - placeFields + 1] as number) - first >= placeBase) return undefined;
+function placesTogether(run: Uint32Array): string | undefined {
+  const first = run[0] as number;
+  if ((run[run.length - placeFields + 1] as number) - first >= placeBase) return undefined;
   let json = '';
-  for (let at = from; at < to; at += placeFields) {
-    if (places[at + 2] !== 0 || places[at + 3] !== 0) return undefined;
-    const start = places[at] as number;
-    const length = (places[at + 1] as number) - start;
+  for (let at = 0; at < run.length; at += placeFields) {
+    if (run[at + 2] !== 0 || run[at + 3] !== 0) return undefined;
+    const start = run[at] as number;
+    const length = (run[at + 1] as number) - start;
     // SQLite counts from 1.
     json += `${json === '' ? '[' : ','}${(start - first + 1) * placeBase + length}`;
   }
@@ -222,10 +235,11 @@ function placesTogether(places: Uint32Array, from: number, to: number): string |
 function faultOf(error: unknown, { file }: WriterSettings): WriterFault {
   const code = primaryCode(error);
   const reason = reasonOf(error);
-  if (code === resultCode.full) {
-    const message = `the disk of the journal ${file} is full`;
-    return { kind: 'full', code: 'YODEL_JOURNAL_FULL', message };
-  }
+  const passing = {
+    [resultCode.full]: `the disk of the journal ${file} is full`,
+    [resultCode.busy]: `the journal ${file} is locked by another program`,
+  }[code];
+  if (passing !== undefined) return { kind: 'passing', code: 'YODEL_NOT_RECORDED', message: passing };
   const message =
     code === resultCode.corrupt ? damaged(file, reason).message : `the journal ${file} cannot be written: ${reason}`;
   return { kind: 'fatal', code: 'YODEL_JOURNAL_FAILED', message };

@@ -17,7 +17,7 @@ export interface SessionJournal {
    * Records the messages of a batch, whose bytes are lent for the call.
    *
    * Resolves when they are as durable as the journal promises, in the order of the calls. Rejects with a `YodelError`
-   * when they are not recorded: `YODEL_JOURNAL_FULL` when it goes on with the next ones, any other code when
+   * when they are not recorded: `YODEL_NOT_RECORDED` when it may go on with the next ones, any other code when
    * nothing will be recorded any more.
    */
   append(session: Journaled, batch: Batch): Promise<void>;

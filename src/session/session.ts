@@ -482,7 +482,7 @@ export class ServerSession implements Session, Journaled, Receiver, Holder {
   /** Messages that could not be recorded are not handled; each is answered with the reason, so that answers can be counted. */
   #refuse(count: number, error: YodelError): void {
     const { telemetry } = this.#settings;
-    if (error.code !== 'YODEL_JOURNAL_FULL') return this.breakOff(error);
+    if (error.code !== 'YODEL_NOT_RECORDED') return this.breakOff(error);
     for (let refused = 0; refused < count; refused++) {
       telemetry.countError(error);
       this.#tell(error);

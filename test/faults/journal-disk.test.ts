@@ -43,7 +43,7 @@ testWithMounts(
     let number = 0;
     while (await ask(number++)) expect(number).toBeLessThan(10_000);
     expect(answered.length).toBeGreaterThan(100);
-    await server.saw(/the disk of the journal \S+ is full: messages are refused until there is room/);
+    await server.saw(/the disk of the journal \S+ is full: messages are refused until that is over/);
     expect(await isReady()).toBe(false);
     for (let more = 0; more < 20; more++) expect(await ask(number++)).toBe(false);
     // A full disk does not stop reading what is there.
@@ -51,7 +51,7 @@ testWithMounts(
 
     rmSync(filler);
     while (!(await ask(number++)));
-    await server.saw(/has room again: messages are taken/);
+    await server.saw(/takes messages again/);
     expect(await isReady()).toBe(true);
     for (let more = 0; more < 20; more++) expect(await ask(number++)).toBe(true);
     client.end();
@@ -59,6 +59,26 @@ testWithMounts(
     const { status } = await server.stop();
     expect(status).toBe(0);
     expect(await recorded(file)).toEqual(answered);
+  },
+);
+
+testWith('sqlite3', 'apt-get install sqlite3')(
+  'a program that locks the journal is waited for, or told to the clients',
+  async () => {
+    const file = join(temporaryFolder(), 'locked.journal');
+    const server = await serve(['--quiet', '--journal', file]);
+    const client = await dial(server.port);
+    expect(await client.ask('before')).toBe('before');
+    const shell = start(['sqlite3', file]);
+    shell.process.stdin?.write("BEGIN IMMEDIATE; SELECT 'locked';\n");
+    await shell.saw(/locked/);
+    expect(await client.ask('meanwhile')).toBe(`error: the journal ${file} is locked by another program`);
+    shell.process.stdin?.write("ROLLBACK; SELECT 'free';\n");
+    await shell.saw(/free/);
+    expect(await client.ask('after')).toBe('after');
+    await server.saw(/is locked by another program: messages are refused until that is over/);
+    await server.saw(/takes messages again/);
+    expect(await recorded(file)).toEqual(['before', 'after']);
   },
 );
 

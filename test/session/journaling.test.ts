@@ -37,7 +37,7 @@ class SlowJournal implements SessionJournal {
   }
 }
 
-const full = new YodelError('YODEL_JOURNAL_FULL', 'the disk is full');
+const full = new YodelError('YODEL_NOT_RECORDED', 'the disk is full');
 
 test('a reply leaves when its message is recorded, and not before', async () => {
   const journal = new SlowJournal();
@@ -87,7 +87,7 @@ test('when the disk is full each message is answered with that, is not handled, 
   await peer.says('c\n');
   await journal.settle();
   expect(handled).toEqual(['c']);
-  expect(scene.server.counters.errors.get('YODEL_JOURNAL_FULL')).toBe(2);
+  expect(scene.server.counters.errors.get('YODEL_NOT_RECORDED')).toBe(2);
 });
 
 test.each([new YodelError('YODEL_JOURNAL_FAILED', 'no disk'), new TypeError('a bug')])(
