@@ -11,8 +11,9 @@ import type { Recording } from '../transcript/record.ts';
 import { connectWithin } from '../transport/connect-within.ts';
 import type { Connection, Receiver, TlsOptions } from '../transport/transport.ts';
 import { exitStatus, report } from './fail.ts';
-import { HarmlessStream, harmlessBytes } from './harmless.ts';
+import { harmlessBytes } from './harmless.ts';
 import type { PrintMessage } from './message-format.ts';
+import { highWaterMark, Output } from './output.ts';
 
 /** How messages go. Times are milliseconds. */
 export interface ExchangeSettings {
@@ -40,8 +41,6 @@ export interface ExchangeSettings {
   readonly recording: Recording | undefined;
 }
 
-/** Above this many bytes waiting on one side, the other side is not read. */
-const highWaterMark = 262_144;
 /** So many messages without a reply are remembered; of more it is only known how many. */
 const mostUnanswered = 10_000;
 /** When the server ends first: how long the end of input may be on its way. */
@@ -97,11 +96,9 @@ class Exchange implements Receiver {
   #serverEnded = false;
   /** It is over, and with which status. */
   #status: number | undefined;
-  #unprinted = 0;
   /** Bytes that came. */
   #bytes = 0;
-  /** None where replies go to a program or a file. */
-  readonly #screen = process.stdout.isTTY ? new HarmlessStream() : undefined;
+  readonly #output = new Output({ taken: () => this.#printed(), failed: (status) => this.#end(status) });
   /** Called when anything has changed. */
   #changed: (() => void) | undefined;
 
@@ -113,7 +110,6 @@ class Exchange implements Receiver {
 
   async run(messages: AsyncIterator<Message>): Promise<number> {
     process.on('SIGINT', () => process.exit(130)).on('SIGTERM', () => process.exit(143));
-    process.stdout.on('error', (error: NodeJS.ErrnoException) => this.#outputFailed(error));
     this.#connection.start(this);
     await this.#sendAll(messages).catch((error: unknown) => {
       report(error);
@@ -136,7 +132,7 @@ class Exchange implements Receiver {
       // Over: by the server's end, or because nobody reads the output.
       if (!next) break;
       if (this.#sent > 0 && intervalMs > 0) await this.#until(() => false, intervalMs);
-      await this.#until(() => this.#connection.unsent <= highWaterMark && this.#unprinted <= highWaterMark, 0);
+      await this.#until(() => this.#connection.unsent <= highWaterMark && !this.#output.isFull, 0);
       if (this.#status !== undefined || this.#serverEnded) break;
       this.#send(next.value);
       if (!lockstep) continue;
@@ -185,13 +181,13 @@ class Exchange implements Receiver {
     const { waitReplies, lockstep, timeoutMs, waitMs } = this.#settings;
     if (waitReplies || lockstep) {
       await this.#untilSilent(() => this.#missing === 0, timeoutMs);
-      if (this.#missing > 0 && this.#status === undefined) this.#tellUnanswered(this.#isOver ? undefined : timeoutMs);
+      if (this.#missing > 0) this.#tellUnanswered(this.#isOver ? undefined : timeoutMs);
       return;
     }
     if (this.#settings.shutdown) this.#endSide();
     await this.#untilSilent(() => false, waitMs);
     const isShort = this.#missing > 0 && (this.#received > 0 || !this.#isOver);
-    if (isShort && this.#status === undefined)
+    if (isShort)
       this.#tellUnanswered(this.#isOver ? undefined : waitMs, this.#isOver ? exitStatus.failure : exitStatus.timeout);
   }
 
@@ -220,8 +216,8 @@ class Exchange implements Receiver {
       const before = this.#bytes;
       await this.#until(() => holds() || this.#bytes > before, ms);
       if (holds() || this.#isOver) return;
-      if (this.#bytes === before && this.#unprinted === 0) return;
-      if (this.#bytes === before) await this.#until(() => this.#unprinted === 0, 0);
+      if (this.#bytes === before && this.#output.isEmpty) return;
+      if (this.#bytes === before) await this.#until(() => this.#output.isEmpty, 0);
     }
   }
 
@@ -231,6 +227,8 @@ class Exchange implements Receiver {
   }
 
   #tellUnanswered(withinMs: number | undefined, status: number = exitStatus.unmet): void {
+    // Over by another reason, which has been told: nobody reads the output any more (`| head -1`).
+    if (this.#status !== undefined) return;
     const count = this.#missing;
     const when = withinMs === undefined ? 'before the server ended' : `within ${withinMs} ms`;
     const named = this.#unanswered.slice(0, mostNamed).map(({ number, shown }) => `${number}: ${shown}`);
@@ -257,7 +255,7 @@ class Exchange implements Receiver {
       this.#take(batch);
       rest = batch.rest;
     }
-    if (this.#unprinted > highWaterMark) this.#connection.pause();
+    if (this.#output.isFull) this.#connection.pause();
   }
 
   #take(batch: Batch): void {
@@ -287,19 +285,12 @@ class Exchange implements Receiver {
   }
 
   #print(text: string | Uint8Array | undefined): void {
-    if (text === undefined || text.length === 0) return;
-    const raw = typeof text === 'string' ? Buffer.from(text) : text;
-    this.#write(this.#screen ? Buffer.from(this.#screen.add(raw)) : raw);
+    if (text !== undefined) this.#output.write(typeof text === 'string' ? Buffer.from(text) : text);
   }
 
-  #write(bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
-    this.#unprinted += bytes.length;
-    process.stdout.write(bytes, () => {
-      this.#unprinted = Math.max(0, this.#unprinted - bytes.length);
-      if (this.#unprinted <= highWaterMark / 2) this.#connection.resume();
-      this.#changed?.();
-    });
+  #printed(): void {
+    if (this.#output.isLow) this.#connection.resume();
+    this.#changed?.();
   }
 
   /** A message that the server has not finished is shown, and is no reply. */
@@ -308,11 +299,11 @@ class Exchange implements Receiver {
     for (const message of this.#serverEnded ? [] : this.#decoder.end()) {
       this.#print(print({ direction: 'received', number: this.#received + 1, peer: formatPeer(address), message }));
     }
-    if (this.#screen) this.#write(Buffer.from(this.#screen.end()));
+    this.#output.end();
   }
 
   async #allPrinted(): Promise<void> {
-    while (this.#unprinted > 0) {
+    while (!this.#output.isEmpty) {
       await new Promise<void>((resolve) => {
         this.#changed = resolve;
       });
@@ -340,13 +331,6 @@ class Exchange implements Receiver {
   #serverOver(): void {
     this.#serverEnded = true;
     this.#changed?.();
-  }
-
-  /** Nobody reads the replies any more (`| head`): there is nothing left to do, and nothing to complain about. */
-  #outputFailed(error: NodeJS.ErrnoException): void {
-    if (error.code !== 'EPIPE') report(systemError('cannot write the output', error));
-    this.#unprinted = 0;
-    this.#end(error.code === 'EPIPE' ? exitStatus.good : exitStatus.failure);
   }
 
   #end(status: number): void {

@@ -11,10 +11,8 @@ import { connectWithin } from '../transport/connect-within.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
 import type { ConnectSettings } from './connect.ts';
 import { exitStatus, report, UsageError } from './fail.ts';
-import { HarmlessStream } from './harmless.ts';
+import { highWaterMark, Output } from './output.ts';
 
-/** Above this many bytes waiting on one side, the other side is not read. */
-const highWaterMark = 262_144;
 /** A message longer than this is counted without being held. */
 const longestCounted = 16_777_216;
 /** When the server ends first: how long more input, or its end, may be on its way. */
@@ -35,15 +33,12 @@ class Pipe implements Receiver {
   readonly #sent: MessageCounter;
   readonly #answered: MessageCounter;
   readonly #done = Promise.withResolvers<number>();
-  /** None where replies go to a program or a file. */
-  readonly #screen = process.stdout.isTTY ? new HarmlessStream() : undefined;
+  readonly #output = new Output({ taken: () => this.#printed(), failed: (status) => this.#outputFailed(status) });
   #inputEnded = false;
   /** Bytes of input handed to the connection. */
   #written = 0;
   #received = 0;
   #serverEnded = false;
-  /** Bytes of replies that stdout has not taken. process.stdout.writableLength is always 0 on Bun. */
-  #unprinted = 0;
   #silence: NodeJS.Timeout | undefined;
   #status: number | undefined;
 
@@ -57,7 +52,6 @@ class Pipe implements Receiver {
   run(): Promise<number> {
     process.on('SIGINT', () => this.#interrupted(130));
     process.on('SIGTERM', () => this.#interrupted(143));
-    process.stdout.on('error', (error) => this.#outputFailed(error));
     this.#connection.start(this);
     process.stdin
       .on('data', (chunk: Buffer) => this.#send(chunk))
@@ -92,24 +86,15 @@ class Pipe implements Receiver {
   onData(chunk: Uint8Array): void {
     this.#received += chunk.length;
     this.#answered.add(chunk);
-    if (this.#screen) this.#print(Buffer.from(this.#screen.add(chunk)));
     // A chunk that is lent must be copied: stdout may hold it for long.
-    else this.#print(this.#connection.lendsChunks ? Buffer.from(chunk) : chunk);
-    if (this.#unprinted > highWaterMark) this.#connection.pause();
+    this.#output.write(this.#connection.lendsChunks ? Buffer.from(chunk) : chunk);
+    if (this.#output.isFull) this.#connection.pause();
     if (this.#inputEnded) this.#awaitServer();
   }
 
-  #print(bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
-    this.#unprinted += bytes.length;
-    process.stdout.write(bytes, () => this.#printed(bytes.length));
-  }
-
-  #printed(size: number): void {
-    // After a failed write nothing waits any more, and its callback may still come.
-    this.#unprinted = Math.max(0, this.#unprinted - size);
-    if (this.#unprinted <= highWaterMark / 2) this.#connection.resume();
-    if (this.#unprinted === 0) this.#finishWhenPrinted();
+  #printed(): void {
+    if (this.#output.isLow) this.#connection.resume();
+    this.#finishWhenPrinted();
   }
 
   onDrain(): void {
@@ -141,7 +126,7 @@ class Pipe implements Receiver {
   onClose(error?: Error): void {
     clearTimeout(this.#silence);
     process.stdin.destroy();
-    if (this.#screen) this.#print(Buffer.from(this.#screen.end()));
+    this.#output.end();
     const allAnswered = this.#serverEnded && this.#allAnswered;
     if (this.#status === undefined && error && !allAnswered) {
       const broken = systemError(`the connection to ${this.#settings.address} broke`, error);
@@ -168,7 +153,7 @@ class Pipe implements Receiver {
     if (this.#settings.waitMs === 0) return;
     this.#silence = setTimeout(() => {
       // It is not read while its replies cannot be printed: that is no silence of its own.
-      if (this.#unprinted > 0) return this.#awaitServer();
+      if (!this.#output.isEmpty) return this.#awaitServer();
       if (!this.#allAnswered) {
         const { address, waitMs } = this.#settings;
         report(
@@ -190,11 +175,8 @@ class Pipe implements Receiver {
     process.exit(status);
   }
 
-  /** Nobody reads the replies any more (`| head`): there is nothing left to do, and nothing to complain about. */
-  #outputFailed(error: NodeJS.ErrnoException): void {
-    if (error.code !== 'EPIPE') report(systemError('cannot write the output', error));
-    this.#unprinted = 0;
-    this.#end(error.code === 'EPIPE' ? exitStatus.good : exitStatus.failure);
+  #outputFailed(status: number): void {
+    this.#end(status);
     this.#connection.abort();
   }
 
@@ -204,7 +186,7 @@ class Pipe implements Receiver {
   }
 
   #finishWhenPrinted(): void {
-    if (this.#status !== undefined && this.#unprinted === 0) this.#done.resolve(this.#status);
+    if (this.#status !== undefined && this.#output.isEmpty) this.#done.resolve(this.#status);
   }
 
   #endedEarly(): YodelError {

@@ -70,6 +70,18 @@ describe('--lockstep', () => {
   });
 });
 
+test.each(['--lockstep', '--wait-replies'])(
+  'with %s, too, nobody complains of output that nobody reads',
+  async (flag) => {
+    const { address } = await listen((socket) => socket.resume());
+    const folder = temporaryFolder();
+    const input = '{ until [ -e gone ]; do sleep 0.02; done; echo never answered; }';
+    const client = `{ yodel connect ${address} ${flag} --json; echo $? > status; }`;
+    const { stderr } = await shell(`${input} | ${client} | { exec <&-; touch gone; }`, { cwd: folder });
+    expect({ stderr, status: readFileSync(join(folder, 'status'), 'utf8') }).toEqual({ stderr: '', status: '0\n' });
+  },
+);
+
 test('--crlf ends lines with CRLF, however they came', async () => {
   const { address } = await listen((socket) => {
     let text = '';
