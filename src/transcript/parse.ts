@@ -45,6 +45,8 @@ class Reader {
   readonly #lines: string[];
   readonly #steps: Step[] = [];
   readonly #clients: string[] = [];
+  /** Clients that are connected at this line. */
+  readonly #connected = new Set<string>();
   #framing: Framing | undefined;
   #address: string | undefined;
   /** The line that is being read, from 1. */
@@ -170,6 +172,9 @@ class Reader {
     const isOption = ({ text }: Word) => text === 'insecure' || text.includes('=');
     const named = words[0] && !isOption(words[0]) ? words[0] : undefined;
     const client = this.#readClient(named);
+    if (this.#connected.has(client)) {
+      this.#refuse(named?.at ?? 0, `${client || 'the client'} is connected already: its first line does that`);
+    }
     const tls: Record<string, string | boolean> = {};
     for (const word of named ? words.slice(1) : words) {
       const [, key = '', value = ''] = /^([^=]*)=(.*)$/.exec(word.text) ?? [];
@@ -233,6 +238,8 @@ class Reader {
   }
 
   #add(step: Step): void {
+    if (step.kind === 'close' || step.kind === 'closed' || step.kind === 'reset') this.#connected.delete(step.client);
+    else if ('client' in step) this.#connected.add(step.client);
     this.#steps.push(step);
   }
 
