@@ -10,6 +10,7 @@ import type { Batch, Message } from '../framing/message.ts';
 import type { Recording } from '../transcript/record.ts';
 import { connectWithin } from '../transport/connect-within.ts';
 import type { Connection, Receiver, TlsOptions } from '../transport/transport.ts';
+import type { BeginRecording } from './connect-record.ts';
 import { exitStatus, report } from './fail.ts';
 import { harmlessBytes } from './harmless.ts';
 import type { PrintMessage } from './message-format.ts';
@@ -38,7 +39,7 @@ export interface ExchangeSettings {
   /** Whether the server is told of the end of input; with `waitReplies` and `lockstep`, when all is answered. */
   readonly shutdown: boolean;
   readonly print: PrintMessage;
-  readonly recording: Recording | undefined;
+  readonly beginRecording: BeginRecording | undefined;
 }
 
 /** So many messages without a reply are remembered; of more it is only known how many. */
@@ -88,6 +89,7 @@ class Exchange implements Receiver {
   readonly #settings: ExchangeSettings;
   readonly #connection: Connection;
   readonly #decoder;
+  readonly #recording: Recording | undefined;
   #unanswered: Unanswered[] = [];
   /** Messages behind those, that have no reply either. */
   #others = 0;
@@ -106,6 +108,10 @@ class Exchange implements Receiver {
     this.#settings = settings;
     this.#connection = connection;
     this.#decoder = settings.framing.createDecoder(limits);
+    this.#recording = settings.beginRecording?.((error) => {
+      report(error);
+      this.#end(exitStatus.failure);
+    });
   }
 
   async run(messages: AsyncIterator<Message>): Promise<number> {
@@ -162,8 +168,13 @@ class Exchange implements Receiver {
     return this.#unanswered.length + this.#others;
   }
 
+  /** Messages that have a reply. What comes when none is due is no reply. */
+  get #answered(): number {
+    return this.#sent - this.#missing;
+  }
+
   #send(message: Message): void {
-    const { framing, reframes, print, recording, address } = this.#settings;
+    const { framing, reframes, print, address } = this.#settings;
     // A last line without an end gets one: the server would wait for it.
     const isWhole = !reframes && (message.terminator.length > 0 || message.header.length > 0 || framing.name === 'raw');
     const frame = isWhole ? message.frame : encode(framing, message.bytes);
@@ -172,7 +183,7 @@ class Exchange implements Receiver {
     if (this.#others > 0 || this.#unanswered.length >= mostUnanswered) this.#others++;
     else this.#unanswered.push({ number: this.#sent, shown, sentAt: performance.now() });
     this.#connection.write(Buffer.from(frame));
-    recording?.add('>', frame);
+    this.#recording?.add('>', frame);
     this.#print(print({ direction: 'sent', number: this.#sent, peer: formatPeer(address), message }));
   }
 
@@ -186,7 +197,7 @@ class Exchange implements Receiver {
     }
     if (this.#settings.shutdown) this.#endSide();
     await this.#untilSilent(() => false, waitMs);
-    const isShort = this.#missing > 0 && (this.#received > 0 || !this.#isOver);
+    const isShort = this.#missing > 0 && (this.#answered > 0 || !this.#isOver);
     if (isShort)
       this.#tellUnanswered(this.#isOver ? undefined : waitMs, this.#isOver ? exitStatus.failure : exitStatus.timeout);
   }
@@ -223,7 +234,7 @@ class Exchange implements Receiver {
 
   #endSide(): void {
     this.#connection.end();
-    this.#settings.recording?.end('>');
+    this.#recording?.end('>');
   }
 
   #tellUnanswered(withinMs: number | undefined, status: number = exitStatus.unmet): void {
@@ -242,14 +253,14 @@ class Exchange implements Receiver {
     const { waitReplies, lockstep } = this.#settings;
     if (this.#missing > 0 && (waitReplies || lockstep)) return this.#tellUnanswered(undefined);
     process.stderr.write(
-      `yodel: ${this.#settings.address} ended the connection before the end of input; ${this.#received} of ${this.#sent} messages were answered\n`,
+      `yodel: ${this.#settings.address} ended the connection before the end of input; ${this.#answered} of ${this.#sent} messages were answered\n`,
     );
     this.#end(exitStatus.failure);
   }
 
   onData(chunk: Uint8Array): void {
     this.#bytes += chunk.length;
-    this.#settings.recording?.add('<', chunk);
+    this.#recording?.add('<', chunk);
     for (let rest: Uint8Array | undefined = Buffer.from(chunk); rest; ) {
       const batch: Batch = this.#decoder.decode(rest);
       this.#take(batch);
@@ -316,7 +327,7 @@ class Exchange implements Receiver {
 
   onEnd(): void {
     this.#take(this.#decoder.end());
-    this.#settings.recording?.end('<');
+    this.#recording?.end('<');
     this.#serverOver();
   }
 

@@ -4,24 +4,23 @@
  *
  * What is counted are messages, so that it can be said how many were answered; the bytes do not wait for that.
  */
-import { fstatSync } from 'node:fs';
 import { systemError, YodelError } from '../errors.ts';
 import type { Decoder, Framing } from '../framing/framing.ts';
 import { connectWithin } from '../transport/connect-within.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
 import type { ConnectSettings } from './connect.ts';
-import { exitStatus, report, UsageError } from './fail.ts';
+import { exitStatus, report } from './fail.ts';
 import { highWaterMark, Output } from './output.ts';
 
-/** A message longer than this is counted without being held. */
+/** A message longer than this is counted without being held … */
 const longestCounted = 16_777_216;
+/** … but where the input is to end behind a message, its end must be known. */
+const longestHeld = 1_073_741_824;
 /** When the server ends first: how long more input, or its end, may be on its way. */
 const inputGraceMs = 200;
 
 /** Connects stdin and stdout to a server. Resolves with the exit status. */
 export async function pipe(settings: ConnectSettings): Promise<number> {
-  // Node reads a folder as an empty input, Bun fails inside of it.
-  if (fstatSync(0).isDirectory()) throw new UsageError('the input is a folder; give a file, or a pipe');
   const { address, connectTimeoutMs, tls } = settings;
   const connection = await connectWithin(address, connectTimeoutMs, tls);
   return await new Pipe(settings, connection).run();
@@ -31,7 +30,9 @@ class Pipe implements Receiver {
   readonly #settings: ConnectSettings;
   readonly #connection: Connection;
   readonly #sent: MessageCounter;
-  readonly #answered: MessageCounter;
+  readonly #arrived: MessageCounter;
+  /** Messages that had come before anything was sent: they are no replies. */
+  #greetings = 0;
   readonly #done = Promise.withResolvers<number>();
   readonly #output = new Output({ taken: () => this.#printed(), failed: (status) => this.#outputFailed(status) });
   #inputEnded = false;
@@ -45,8 +46,8 @@ class Pipe implements Receiver {
   constructor(settings: ConnectSettings, connection: Connection) {
     this.#settings = settings;
     this.#connection = connection;
-    this.#sent = new MessageCounter(settings.framing);
-    this.#answered = new MessageCounter(settings.framing);
+    this.#sent = new MessageCounter(settings.framing, settings.count);
+    this.#arrived = new MessageCounter(settings.framing);
   }
 
   run(): Promise<number> {
@@ -56,21 +57,34 @@ class Pipe implements Receiver {
     process.stdin
       .on('data', (chunk: Buffer) => this.#send(chunk))
       .on('end', () => this.#endInput())
-      .on('error', (error) => {
-        report(systemError('cannot read the input', error));
-        this.#end(exitStatus.failure);
-        this.#connection.abort();
-      });
+      .on('error', (error) => this.#inputFailed(systemError('cannot read the input', error)));
     return this.#done.promise;
   }
 
   #send(chunk: Buffer): void {
     if (this.#inputEnded) return;
-    const bytes = this.#sent.addUpTo(chunk, this.#settings.count);
+    if (this.#written === 0) this.#greetings = this.#arrived.count;
+    const bytes = this.#upToCount(chunk);
     this.#written += bytes.length;
     this.#connection.write(bytes);
     if (this.#sent.count >= this.#settings.count) this.#endInput();
     else if (this.#connection.unsent > highWaterMark) process.stdin.pause();
+  }
+
+  /** What is to be sent of the input: nothing once it cannot be told where its last message ends. */
+  #upToCount(chunk: Uint8Array): Uint8Array {
+    try {
+      return this.#sent.addUpTo(chunk);
+    } catch (error) {
+      this.#inputFailed(error);
+      return chunk.subarray(0, 0);
+    }
+  }
+
+  #inputFailed(error: unknown): void {
+    report(error);
+    this.#end(exitStatus.failure);
+    this.#connection.abort();
   }
 
   #endInput(): void {
@@ -85,7 +99,7 @@ class Pipe implements Receiver {
 
   onData(chunk: Uint8Array): void {
     this.#received += chunk.length;
-    this.#answered.add(chunk);
+    this.#arrived.add(chunk);
     // A chunk that is lent must be copied: stdout may hold it for long.
     this.#output.write(this.#connection.lendsChunks ? Buffer.from(chunk) : chunk);
     if (this.#output.isFull) this.#connection.pause();
@@ -104,7 +118,7 @@ class Pipe implements Receiver {
 
   onEnd(): void {
     this.#serverEnded = true;
-    this.#answered.end();
+    this.#arrived.end();
     if (this.#inputEnded && this.#connection.unsent === 0) return this.#connection.end();
     // It may still take what is sent, and the end of input may be there already and not be read yet.
     process.stdin.resume();
@@ -139,7 +153,7 @@ class Pipe implements Receiver {
 
   /** A server may answer nothing at all, as `discard` does; but one that answers some messages and not others has lost them. */
   #judge(): void {
-    const isShort = this.#answered.count > 0 && !this.#allAnswered;
+    const isShort = this.#replies > 0 && !this.#allAnswered;
     if (isShort) {
       const { address } = this.#settings;
       report(new YodelError('YODEL_CONNECTION_CLOSED', `${address} ended the connection; ${this.#counts()}`));
@@ -197,10 +211,13 @@ class Pipe implements Receiver {
     );
   }
 
+  get #replies(): number {
+    return this.#arrived.count - this.#greetings;
+  }
+
   /** Raw bytes come in other pieces than they went: there, any reply is one to all. */
   get #allAnswered(): boolean {
-    const { count } = this.#answered;
-    return this.#isRaw ? count > 0 || this.#sent.count === 0 : count >= this.#sent.count;
+    return this.#isRaw ? this.#replies > 0 || this.#sent.count === 0 : this.#replies >= this.#sent.count;
   }
 
   get #isRaw(): boolean {
@@ -210,18 +227,20 @@ class Pipe implements Receiver {
   #counts(): string {
     const unsent = this.#connection.unsent > 0 ? `, ${this.#connection.unsent} bytes of input were not sent` : '';
     if (this.#isRaw) return `${this.#received} bytes were received${unsent}`;
-    return `${this.#answered.count} of ${this.#sent.begun} messages were answered${unsent}`;
+    return `${this.#replies} of ${this.#sent.begun} messages were answered${unsent}`;
   }
 }
 
-/** Counts the messages in a stream of bytes. */
+/** Counts the messages in a stream of bytes. With a limit the stream ends behind message number `limit`. */
 class MessageCounter {
   readonly #decoder: Decoder;
+  readonly #limit: number;
   #count = 0;
 
-  constructor(framing: Framing) {
+  constructor(framing: Framing, limit = Number.POSITIVE_INFINITY) {
+    this.#limit = limit;
     this.#decoder = framing.createDecoder({
-      maxMessageLength: longestCounted,
+      maxMessageLength: Number.isFinite(limit) ? longestHeld : longestCounted,
       onTooLong: 'discard',
       encoding: 'binary',
     });
@@ -237,11 +256,12 @@ class MessageCounter {
   }
 
   add(chunk: Uint8Array): void {
-    this.addUpTo(chunk, Number.POSITIVE_INFINITY);
+    this.addUpTo(chunk);
   }
 
-  /** Counts, and gives the bytes up to the end of message number `limit`. */
-  addUpTo(chunk: Uint8Array, limit: number): Uint8Array {
+  /** Counts, and gives the bytes up to the limit. @throws YodelError when it cannot be told any more where that is */
+  addUpTo(chunk: Uint8Array): Uint8Array {
+    const limit = this.#limit;
     for (let rest: Uint8Array | undefined = chunk; rest; ) {
       const batch: ReturnType<Decoder['decode']> = this.#decoder.decode(rest);
       const missing = limit - this.#count;
@@ -251,6 +271,7 @@ class MessageCounter {
         this.#count = limit;
         return chunk.subarray(0, chunk.length - behind);
       }
+      if (batch.fault && Number.isFinite(limit)) throw batch.fault;
       this.#count += batch.count + (batch.fault ? 1 : 0);
       rest = batch.rest;
     }

@@ -1,16 +1,15 @@
 /** Runs `yodel connect`: by hand on a terminal, else as a part of a pipe. */
 
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { fstatSync } from 'node:fs';
 import { type Address, defaultAddress, parseAddress } from '../address.ts';
 import type { Framing } from '../framing/framing.ts';
 import { lines } from '../framing/lines.ts';
 import { parseFraming } from '../framing/notation.ts';
-import { Recording } from '../transcript/record.ts';
 import { connectWithin } from '../transport/connect-within.ts';
 import type { TlsOptions } from '../transport/transport.ts';
 import type { ExchangeSettings } from './connect-messages.ts';
+import { type BeginRecording, recordInto } from './connect-record.ts';
 import { exitStatus, UsageError } from './fail.ts';
-import { checkWritable } from './files.ts';
 import { printAs, printJson, printRaw } from './message-format.ts';
 import { readTlsFlags, withSsl } from './tls-flags.ts';
 
@@ -27,8 +26,8 @@ export interface ConnectSettings {
   readonly shutdown: boolean;
   /** Whether a lost connection is made again. By hand only. */
   readonly reconnect: boolean;
-  /** Where the conversation is written as a transcript, if it is. */
-  readonly recording: Recording | undefined;
+  /** Writes the conversation as a transcript, if it is to be written. */
+  readonly beginRecording: BeginRecording | undefined;
   readonly byHand: ByHandSettings;
 }
 
@@ -46,10 +45,7 @@ export async function runConnect(
   port: string | undefined,
   flags: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  const to = withSsl(readAddress(address, port), flags);
-  if (to.scheme === 'ws' || to.scheme === 'wss') {
-    throw new UsageError(`yodel connect speaks TCP, TLS and Unix sockets, not WebSocket as ${to}`);
-  }
+  const to = readTarget('connect', address, port, flags);
   const framing = readFraming(flags);
   checkFormat(flags);
   const settings: ConnectSettings = {
@@ -61,7 +57,7 @@ export async function runConnect(
     waitMs: flags.wait as number,
     shutdown: flags.shutdown !== false,
     reconnect: flags.reconnect === true,
-    recording: flags.record === undefined ? undefined : recordInto(String(flags.record), framing, to),
+    beginRecording: flags.record === undefined ? undefined : recordInto(String(flags.record), framing, to),
     byHand: {
       hex: flags.hex === true,
       timestamps: flags.timestamps === true,
@@ -71,16 +67,42 @@ export async function runConnect(
   };
   const byHand = process.stdin.isTTY && process.stdout.isTTY;
   if (flags.probe) process.exitCode = await probe(settings);
-  else if (goesByMessage(flags) || ((settings.recording || flags.crlf) && !byHand)) {
+  else if (goesByMessage(flags) || ((settings.beginRecording || flags.crlf) && !byHand)) {
+    refuseFolder();
     const { exchange } = await import('./connect-messages.ts');
     process.exitCode = await exchange(messageSettings(flags, settings), process.stdin);
   } else if (byHand) {
     const { talk } = await import('./connect-terminal.ts');
     process.exitCode = await talk(settings);
   } else {
+    refuseFolder();
     const { pipe } = await import('./connect-pipe.ts');
     process.exitCode = await pipe(settings);
   }
+}
+
+/**
+ * The address of a conversation.
+ *
+ * @throws UsageError also for one that `yodel connect` and `yodel send` do not speak
+ * @throws YodelError `YODEL_INVALID_ADDRESS`
+ */
+export function readTarget(
+  command: 'connect' | 'send',
+  address: string | undefined,
+  port: string | undefined,
+  flags: Readonly<Record<string, unknown>>,
+): Address {
+  const to = withSsl(readAddress(address, port), flags);
+  if (to.scheme === 'ws' || to.scheme === 'wss') {
+    throw new UsageError(`yodel ${command} speaks TCP, TLS and Unix sockets, not WebSocket as ${to}`);
+  }
+  return to;
+}
+
+/** Node reads a folder as an empty input, Bun fails inside of it. @throws UsageError */
+function refuseFolder(): void {
+  if (fstatSync(0).isDirectory()) throw new UsageError('the input is a folder; give a file, or a pipe');
 }
 
 /** Whether a flag wants messages, and not bytes as they come. */
@@ -110,14 +132,6 @@ export function messageSettings(
     timeoutMs: flags.timeout as number,
     print: json ? printJson : format === undefined ? printRaw : printAs(String(format)),
   };
-}
-
-/** A transcript in a file that begins anew. @throws UsageError when it cannot be written */
-function recordInto(file: string, framing: Framing, address: Address): Recording {
-  checkWritable(file);
-  writeFileSync(file, '', { mode: 0o600 });
-  const about = [`recorded ${new Date().toISOString()}, server ${address}`];
-  return new Recording({ framing, about, write: (text) => appendFileSync(file, text) });
 }
 
 /** Only connects. The exit status is good when it could. @throws YodelError when it could not */

@@ -13,6 +13,7 @@ import { encode } from '../framing/framing.ts';
 import type { Message } from '../framing/message.ts';
 import { Histogram } from '../load/histogram.ts';
 import { Queue } from '../queue.ts';
+import type { Recording } from '../transcript/record.ts';
 import { parseQuantity } from '../units.ts';
 import type { ConnectSettings } from './connect.ts';
 import { ConversationRecord } from './conversation-record.ts';
@@ -49,6 +50,8 @@ export class Conversation {
   readonly #history = new History(historyPath());
   readonly #paint = paintFor(wantsColor(process.stdout));
   readonly #record = new ConversationRecord();
+  /** What is written as it happens. */
+  #recording: Recording | undefined;
   readonly #roundTrips = new Histogram();
   readonly #input: LineInput;
   readonly #terminal: Terminal;
@@ -117,7 +120,7 @@ export class Conversation {
     this.#terminal.open();
     if (reconnect) await this.#link.connect();
     await this.#link.run();
-    this.#settings.recording?.end(this.#isEnding ? '>' : '<');
+    this.#recording?.end(this.#isEnding ? '>' : '<');
     clearTimeout(this.#silence);
     this.#stopRepeat?.();
     this.#leave();
@@ -156,9 +159,17 @@ export class Conversation {
     this.#connections++;
     this.#lossSaid = undefined;
     this.#connectedAt = performance.now();
+    this.#recording ??= this.#settings.beginRecording?.((error) => this.#cannotRecord(error));
     if (this.#connections > 1) this.#say(`connected again to ${address}`);
     else this.#print(`connected to ${address}: Enter sends, :help helps, Ctrl-D ends`);
     for (const resolve of this.#whenOpen.splice(0)) resolve();
+  }
+
+  /** It is reported when the terminal is given back. */
+  #cannotRecord(error: YodelError): void {
+    this.#leaveLine();
+    this.#error = error;
+    this.#endWhenSent();
   }
 
   #lost({ error, wasAsked, isFinal }: Loss): void {
@@ -167,7 +178,7 @@ export class Conversation {
     this.#stopRepeat?.();
     if (isFinal) {
       this.#leaveLine();
-      this.#error = error;
+      this.#error ??= error;
     }
     const unanswered = this.#sentAt.takeAll().length;
     if (wasAsked && isFinal) return;
@@ -191,7 +202,7 @@ export class Conversation {
     this.#received.bytes += message.size;
     const { bytes } = message;
     this.#record.add('received', bytes);
-    this.#settings.recording?.add('<', message.frame);
+    this.#recording?.add('<', message.frame);
     this.#print(this.#view.received({ bytes, frame: message.frame, roundTrip }));
     const { screen } = this.#terminal;
     return screen.isBehind ? screen.taken() : undefined;
@@ -267,7 +278,7 @@ export class Conversation {
       this.#sent.bytes += bytes.length;
       this.#sentAt.push(performance.now());
       this.#record.add('sent', bytes);
-      this.#settings.recording?.add('>', frame);
+      this.#recording?.add('>', frame);
       if (!this.#terminal.echoes || this.#view.settings.hex) this.#print(this.#view.sent({ bytes, frame }));
     } catch (error) {
       if (!(error instanceof YodelError)) throw error;

@@ -1,9 +1,10 @@
 /** Runs `yodel send`. */
 import { encode } from '../framing/framing.ts';
 import { parseFraming } from '../framing/notation.ts';
-import { messageSettings, readAddress } from './connect.ts';
+import { messageSettings, readTarget } from './connect.ts';
 import { exchange } from './connect-messages.ts';
-import { readTlsFlags, withSsl } from './tls-flags.ts';
+import { UsageError } from './fail.ts';
+import { readTlsFlags } from './tls-flags.ts';
 
 /** Resolves with the exit status. @throws UsageError, YodelError */
 export async function runSend(
@@ -11,7 +12,7 @@ export async function runSend(
   messages: readonly string[],
   flags: Readonly<Record<string, unknown>>,
 ): Promise<number> {
-  const address = withSsl(readAddress(to, undefined), flags);
+  const address = readTarget('send', to, undefined, flags);
   const framing = parseFraming(String(flags.framing));
   const settings = messageSettings(
     { ...flags, lockstep: true },
@@ -23,11 +24,16 @@ export async function runSend(
       connectTimeoutMs: flags.connectTimeout as number,
       waitMs: flags.timeout as number,
       shutdown: true,
-      recording: undefined,
+      beginRecording: undefined,
     },
   );
   // Encoded before it connects: what cannot be sent is known without a server.
   const frames = messages.map((message) => encode(framing, message));
+  if (frames.some(({ length }) => length === 0)) {
+    throw new UsageError(
+      `an empty message cannot be sent with the framing "${framing.name}": it would be nothing at all`,
+    );
+  }
   return await exchange(settings, chunks(frames));
 }
 

@@ -69,6 +69,14 @@ tmux('--record writes the conversation by hand as a transcript', async () => {
   expect(lines.sort()).toEqual(['', ...said, '@framing lines', '@close'].sort());
 });
 
+tmux('a transcript that cannot be written ends a conversation by hand with one line', async () => {
+  const { address } = await serve();
+  const terminal = new Terminal();
+  terminal.enter(`clear; yodel connect ${address} --record /dev/full`);
+  await terminal.sees(/^connected to [^\n]*\nyodel: cannot record into \/dev\/full: /);
+  expect(await exitStatusIn(terminal)).toBe(1);
+});
+
 tmux('Tab completes a command, and lists them where there are several', async () => {
   const { terminal } = await talk();
   terminal.type(':sa');

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
 import { commandPath, run, serve, start, yodel } from '../support/command.ts';
-import { temporaryFolder } from '../support/files.ts';
+import { temporaryFile, temporaryFolder } from '../support/files.ts';
 import { listen } from '../support/servers.ts';
 import { shell } from '../support/shell.ts';
 import { testWith } from '../support/tools.ts';
@@ -81,6 +81,18 @@ test.each(['--lockstep', '--wait-replies'])(
     expect({ stderr, status: readFileSync(join(folder, 'status'), 'utf8') }).toEqual({ stderr: '', status: '0\n' });
   },
 );
+
+it('a greeting is no reply: a server that only greets has answered nothing, as discard does', async () => {
+  const { address } = await listen((socket) => {
+    socket.write('welcome\n');
+    socket.on('end', () => socket.end()).resume();
+  });
+  const client = start([process.execPath, commandPath, 'connect', address, '--format', '%m\\n']);
+  await client.saw(/welcome/);
+  client.process.stdin?.end('one\ntwo\n');
+  const { stderr, status } = await client.ended;
+  expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+});
 
 test('--crlf ends lines with CRLF, however they came', async () => {
   const { address } = await listen((socket) => {
@@ -200,6 +212,19 @@ test('what connect --record writes is what yodel check finds nothing to say abou
   const { status, stderr } = await yodel(['check', file, server.address]);
   expect(stderr).toBe('');
   expect(status).toBe(0);
+});
+
+test('a transcript that cannot be written is one line and exit status 1', async () => {
+  const server = await serve();
+  const { stderr, status } = await yodel(['connect', server.address, '--record', '/dev/full'], { input: 'hello\n' });
+  expect(stderr).toMatch(/^yodel: cannot record into \/dev\/full: [^\n]+\n$/);
+  expect(status).toBe(1);
+});
+
+test.each(['--lockstep', '-z'])('a transcript that is there already stays when nobody listens: %s', async (flag) => {
+  const file = temporaryFile('talk.transcript', '> hello\n');
+  const { status } = await yodel(['connect', '127.0.0.1:1', '--record', file, flag], { input: 'hello\n' });
+  expect({ status, kept: readFileSync(file, 'utf8') }).toEqual({ status: 1, kept: '> hello\n' });
 });
 
 describe('nothing is lost', () => {

@@ -145,7 +145,8 @@ test('a connection that breaks is exit status 1, and it is said how many were an
   await client.saw(/1\n/);
   client.process.stdin?.write('one\ntwo\n');
   const { stderr, status } = await client.ended;
-  expect(stderr).toMatch(/^yodel: the connection to tcp:[^\n]* broke: [^\n]*; 1 of 2 messages were answered\n$/);
+  // What had come before anything was sent is no reply.
+  expect(stderr).toMatch(/^yodel: the connection to tcp:[^\n]* broke: [^\n]*; 0 of 2 messages were answered\n$/);
   expect(status).toBe(1);
 });
 
@@ -280,9 +281,41 @@ async function hashOf(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-test('a folder as input is wrong usage', async () => {
+test('a greeting is no reply', async () => {
+  const { address } = await listen((socket) => {
+    socket.write('welcome\n');
+    socket.on('end', () => socket.end('1\n2\n')).resume();
+  });
+  const client = connect(address);
+  await client.saw(/welcome/);
+  client.process.stdin?.end('one\ntwo\nthree\n');
+  const { stderr, status } = await client.ended;
+  expect(stderr).toBe(`yodel: tcp://${address} ended the connection; 2 of 3 messages were answered\n`);
+  expect(status).toBe(1);
+});
+
+test('--count sends a long message to its end', async () => {
+  const folder = temporaryFolder();
+  const long = Buffer.alloc(20_000_000, 'x').fill('\n', 19_999_999);
+  writeFileSync(join(folder, 'text'), Buffer.concat([long, Buffer.from('more\n')]));
+  const { address } = await listen((socket) => socket.pipe(socket));
+  const { stderr, status } = await shell(`yodel connect ${address} --count 1 < text > reply`, { cwd: folder });
+  expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+  expect(readFileSync(join(folder, 'reply')).equals(long)).toBe(true);
+});
+
+test('--count refuses a message whose end is too far to be found', async () => {
   const { address } = await serve(['--quiet']);
-  const { stderr, status } = await shell(`yodel connect ${address} < /`);
+  const input = Buffer.from([0xff, 0xff, 0xff, 0xff, 1, 2, 3]);
+  const flags = ['--count', '1', '--framing', 'length:4'];
+  const { stderr, status } = await yodel(['connect', address, ...flags], { input });
+  expect(stderr).toBe('yodel: message 1 is longer than the limit of 1073741824 bytes\n');
+  expect(status).toBe(1);
+});
+
+test.each(['', '--lockstep'])('a folder as input is wrong usage: %s', async (flag) => {
+  const { address } = await serve(['--quiet']);
+  const { stderr, status } = await shell(`yodel connect ${address} ${flag} < /`);
   expect(stderr).toBe('yodel: the input is a folder; give a file, or a pipe\n');
   expect(status).toBe(2);
 });

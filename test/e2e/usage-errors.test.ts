@@ -81,6 +81,8 @@ const mistakes: readonly [what: string, args: string[], ...says: (string | RegEx
   ],
   ['a framing for what needs none', ['bench', 'ws://:1/', '--framing', 'raw'], '--framing', 'ws://127.0.0.1:1/'],
   ['to connect by WebSocket', ['connect', 'ws://:1/'], 'ws://127.0.0.1:1/', 'TLS'],
+  ['to send by WebSocket', ['send', 'wss://:1/', 'x'], 'yodel send', 'wss://127.0.0.1:1/', 'TLS'],
+  ['to send nothing', ['send', ':1', '', '--framing', 'raw'], 'an empty message', '"raw"'],
   [
     'TLS without a certificate',
     ['serve', '--listen', 'tls://:1'],
