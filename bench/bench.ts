@@ -92,8 +92,8 @@ async function main(): Promise<void> {
   const settings = {
     cores,
     slices: Math.ceil(numberOf('slices', quick ? 1 : 3)),
-    seconds: numberOf('seconds', quick ? 0.2 : 0.4),
-    warmUpSeconds: numberOf('warm-up', quick ? 0.1 : 1.5),
+    seconds: numberOf('seconds', quick ? 0.1 : 0.4),
+    warmUpSeconds: numberOf('warm-up', quick ? 0.05 : 1.5),
     idleConnections: Math.min(quick ? 500 : 10_000, mostDescriptors() - 300),
     mostInCrowd: Math.min(quick ? 500 : 5000, mostDescriptors() - 300),
     starts: quick ? 2 : 5,

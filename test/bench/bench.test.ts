@@ -155,12 +155,12 @@ test('with --add the tables of other workloads stay, and those that are new say 
   const { page, runs, tables } = await bench('never-reads', 'c-epoll', {}, ['--add'], folder);
   expect(tables.map(({ workload }) => workload.name)).toEqual(['latency', 'never-reads', 'start']);
   expect(new Set(runs.map(({ workload }) => workload))).toEqual(new Set(['latency', 'start', 'never-reads']));
-  expect(page.match(/^Added later: \d{4}-\d\d-\d\d, commit .*, 1 round of 1 slice of 0\.2 s/gm)).toHaveLength(1);
+  expect(page.match(/^Added later: \d{4}-\d\d-\d\d, commit .*, 1 round of 1 slice of 0\.1 s/gm)).toHaveLength(1);
   expect(existsSync(join(folder, 'echo.svg'))).toBe(true);
 });
 
 test('the contenders are measured in turn, in slices that begin with another one', async () => {
-  const more = ['--rounds', '2', '--slices', '2', '--warm-up', '0.05'];
+  const more = ['--rounds', '2', '--slices', '2', '--warm-up', '0.02'];
   const { page, runs, tables } = await bench('one-at-a-time', 'node-plain', {}, more);
   expect(runs.map(({ round, slice, contender }) => [round, slice, contender])).toEqual([
     [1, 1, 'c-epoll'],
@@ -180,7 +180,7 @@ test('the contenders are measured in turn, in slices that begin with another one
     [1, 2].map((slice) => measured(round, slice, 'node-plain') / measured(round, slice, 'c-epoll')),
   );
   expect(ratio).toMatchObject({ low: Math.min(...ratios), high: Math.max(...ratios) });
-  expect(page).toContain('2 rounds of 2 slices of 0.2 s, after 0.05 s to warm up');
+  expect(page).toContain('2 rounds of 2 slices of 0.1 s, after 0.02 s to warm up');
 });
 
 test('a server that ends while it is measured is tried once more with a fresh one', async () => {

@@ -217,7 +217,7 @@ test('when one of several processes is killed the run is told to have failed, wi
     '-c',
     '2',
     '-d',
-    '2s',
+    '1s',
     '--json',
   ]);
   await server.saw(/(connected[\s\S]*){2}/);

@@ -145,9 +145,9 @@ test('at a rate the target and what was achieved are told, and each message was 
   for (const threads of ['1', '2']) {
     const { report, status } = await bench([
       server.address,
-      ...['--rate', '500/s', '-d', '1s', '-c', '7', '--threads', threads],
+      ...['--rate', '500/s', '-d', '400ms', '-c', '7', '--threads', threads],
     ]);
-    expect(report.messages).toEqual({ sent: 500, answered: 500, unanswered: 0 });
+    expect(report.messages).toEqual({ sent: 200, answered: 200, unanswered: 0 });
     expect(report.rate.target).toBe(500);
     expect(report.rate.achieved).toBeLessThanOrEqual(500);
     expect(report.generator.lateness?.max).toBeGreaterThanOrEqual(0);

@@ -4,10 +4,11 @@ import { serve, start } from '../support/command.ts';
 import { dial } from '../support/peer.ts';
 import { becomesTrue, openDescriptors, residentBytes } from '../support/process.ts';
 
-const times = 100_000;
+/** More of them show the same: 100,000 are for who changes how connections are kept. */
+const times = Number(process.env.YODEL_TEST_CONNECTS ?? 25_000);
 const mebibyte = 1024 * 1024;
 
-test('100,000 connects and immediate closes leave no descriptor and no memory behind', {
+test(`${times.toLocaleString('en')} connects and immediate closes leave no descriptor and no memory behind`, {
   timeout: 60_000,
 }, async () => {
   const server = await serve(['--quiet']);
