@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Outcome, yodel } from '../support/command.ts';
+import { runLines } from '../support/command-lines.ts';
 import { handlerFile, temporaryFolder } from '../support/files.ts';
 
 /** One line on stderr, nothing on stdout, exit status 2. */
@@ -108,11 +109,22 @@ const mistakes: readonly [what: string, args: string[], ...says: (string | RegEx
   ['to count up to 0', ['connect', '--count', '0'], '--count', 'cannot be 0'],
 ];
 
-for (const [what, args, ...says] of mistakes) {
-  test(`${what} is one clear line and exit status 2: yodel ${args.join(' ')}`, async () => {
-    expectUsageError(await yodel(args), ...says);
-  });
-}
+describe('a mistake is one clear line and exit status 2:', () => {
+  const outcomes = runLines(mistakes.map(([, args]) => ({ args })));
+  for (const [index, [what, args, ...says]] of mistakes.entries()) {
+    test(`${what}: yodel ${args.join(' ')}`, () => expectUsageError(outcomes[index] as Outcome, ...says));
+  }
+});
+
+test('a process of its own says the same, and ends', async () => {
+  const some = [
+    ['serve', '--lisen', ':0'],
+    ['connect', 'localhost', 'http'],
+    ['bench', '--size', 'off'],
+    ['send', 'wss://:1/', 'x'],
+  ];
+  expect(await Promise.all(some.map((args) => yodel(args)))).toEqual(runLines(some.map((args) => ({ args }))));
+});
 
 const badHandlers: readonly [what: string, source: string, ...says: (string | RegExp)[]][] = [
   ['exports nothing', 'const handler = () => undefined;', 'no default export', /export default \(message\) =>/],
