@@ -276,3 +276,29 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+const withRedis = process.versions.bun
+  ? anyTest.skip
+  : testWith(['gcc', 'redis-server'], 'apt-get install gcc libc6-dev redis-server');
+
+withRedis(
+  'messages that are recorded are compared with Redis, and with the same server without a journal',
+  async () => {
+    const workloads = ['record-16', 'record-16-pipelined'];
+    const contenders = ['yodel-node', 'yodel-bun', 'yodel-node-unrecorded', 'redis'];
+    const folders = () => readdirSync(join(root, 'bench/build')).filter((name) => name.startsWith('data-'));
+    const before = existsSync(join(root, 'bench/build')) ? folders() : [];
+    const { page, tables } = await bench(workloads.join(), contenders.join());
+    expect(tables.map(({ workload }) => workload.name)).toEqual(workloads);
+    for (const { rows } of tables) {
+      expect(rows.map(({ contender }) => contender).toSorted()).toEqual(contenders.toSorted());
+      for (const { contender, value, ratio, remarks } of rows) {
+        expect(value?.median, `${contender}: ${remarks}`).toBeGreaterThan(0);
+        expect(ratio?.median, `${contender}: ${remarks}`).toBeGreaterThan(0);
+        if (contender === 'redis') expect(ratio).toEqual({ median: 1, low: 1, high: 1 });
+      }
+    }
+    expect(page).toContain('| ratio to Redis |');
+    expect(folders()).toEqual(before);
+  },
+);
