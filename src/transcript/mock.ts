@@ -3,10 +3,10 @@ import { YodelError } from '../errors.ts';
 import { lines } from '../framing/lines.ts';
 import type { Message } from '../framing/message.ts';
 import type { HandlerObject, Session } from '../session/handler.ts';
-import { bytesOf, formatContent, matches } from './content.ts';
+import { bytesOf, formatContent, matches, namesIn } from './content.ts';
 import { messageOf } from './frames.ts';
 import { refuseUnplayable } from './playable.ts';
-import type { Captures, Ending, MessageStep, Step, Transcript } from './transcript.ts';
+import type { Captures, Content, Ending, MessageStep, Step, Transcript } from './transcript.ts';
 
 /** How the server keeps to its part. */
 export interface MockOptions {
@@ -77,6 +77,10 @@ class Play {
   #met: (() => void)[] = [];
   #at = 0;
   #ending: Ending = 'lf';
+  /** Lenient: what came in a pause, and is answered after it. */
+  readonly #afterPause: (() => void)[] = [];
+  /** Lenient: the lines that gave names what they stand for. When a line is said again, it gives its own anew. */
+  readonly #namedBy = new Map<string, number>();
   /** It goes on when a pause is over. */
   #isPausing = false;
 
@@ -94,8 +98,13 @@ class Play {
   heard(part: string, message: Message, session: Session): Promise<void> {
     return new Promise((done) => {
       if (this.#options.lenient) {
-        this.#met.push(done);
-        this.#answer(part, message, session);
+        const answer = () => {
+          this.#met.push(done);
+          this.#answer(part, message, session);
+        };
+        // What is due after the pause comes first.
+        if (this.#isPausing) this.#afterPause.push(answer);
+        else answer();
         return;
       }
       const early = this.#early.get(part) ?? [];
@@ -166,7 +175,7 @@ class Play {
       const index = (this.#at + tries) % steps.length;
       const step = steps[index] as Step;
       const isIt = step.kind === 'message' && step.side === '>' && step.client === part;
-      if (!isIt || !matches(step.content, message.bytes, this.#captures)) continue;
+      if (!isIt || !this.#matchesAgain(index, step.content, message.bytes)) continue;
       this.#at = index + 1;
       this.#performUntilNext();
       return this.#rest();
@@ -176,6 +185,19 @@ class Play {
       session,
       new YodelError('YODEL_UNEXPECTED_MESSAGE', `no line of ${this.#transcript.file} is ${shown(message)}`),
     );
+  }
+
+  #matchesAgain(index: number, content: Content, bytes: Uint8Array): boolean {
+    const names = namesIn(content);
+    const captures = new Map(this.#captures);
+    for (const name of names) if (this.#namedBy.get(name) === index) captures.delete(name);
+    if (!matches(content, bytes, captures)) return false;
+    for (const name of names) {
+      const value = captures.get(name);
+      if (value) this.#captures.set(name, value);
+      if (!this.#namedBy.has(name)) this.#namedBy.set(name, index);
+    }
+    return true;
   }
 
   #performUntilNext(): void {
@@ -227,6 +249,7 @@ class Play {
       if (this.#options.lenient) {
         this.#performUntilNext();
         this.#rest();
+        while (!this.#isPausing && this.#afterPause.length > 0) this.#afterPause.shift()?.();
       } else this.#goOn();
     }, ms);
   }

@@ -177,6 +177,25 @@ describe('mockServer', () => {
     expect((await peer.ended).toString()).toBe('B1\nB2\nA\nA\nB1\nB2\n');
   });
 
+  it('lenient, a line that is said again gives its names anew', async () => {
+    const server = await mock('> login {name}\n< hello {name}\n> who\n< {name}\n', { lenient: true });
+    const peer = await dial(portOf(server));
+    await peer.send('login Ada\nlogin Bob\nwho\nlogin Bob\n');
+    peer.end();
+    expect((await peer.ended).toString()).toBe('hello Ada\nhello Bob\nBob\nhello Bob\n');
+  });
+
+  it('lenient, what comes in a pause is answered behind what the pause holds back', async () => {
+    const server = await mock('A> a\n@wait 50ms\nA< A\nB> b\nB< B\n', { lenient: true });
+    const [a, b] = [await dial(portOf(server)), await dial(portOf(server))];
+    await a.send('a\n');
+    await b.send('b\n');
+    a.end();
+    b.end();
+    expect((await a.ended).toString()).toBe('A\n');
+    expect((await b.ended).toString()).toBe('B\n');
+  });
+
   it('gives the parts of several clients to those who come, in turn', async () => {
     const server = await mock('A> hello\nB< A says hello\nB> bye\nA< B says bye\n');
     for (let round = 0; round < 2; round++) {
