@@ -1,7 +1,7 @@
 /** Runs the commands of `yodel journal`. Each gives the exit status. */
 
 import { isUtf8 } from 'node:buffer';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Entry, JournalStats, RecordedSession } from '../journal/journal.ts';
 import { readJournal } from '../journal/reader.ts';
@@ -40,6 +40,7 @@ export async function printMessages(file: string, { way, grep, ...flags }: Journ
     if (flags.transcript) return await printTranscript(reader, flags.session as number, query, output);
     const paint = paintFor(wantsColor(process.stdout));
     for await (const entry of reader.read(query)) {
+      if (signal.aborted) break;
       if (grep && !grep.test(Buffer.from(entry.bytes).toString())) continue;
       if (!(await output.write(`${flags.json ? entryJson(entry) : entryLine(entry, paint)}\n`))) break;
     }
@@ -123,7 +124,13 @@ async function withReader(
   const output = new OutputPipe(interrupted);
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   try {
-    const result = await work(reader, output, interrupted.signal);
+    const result = await work(reader, output, interrupted.signal).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_STRING_TOO_LONG') throw error;
+      throw new UsageError(
+        'a message is longer than what can be shown as text (512 MiB); sqlite3 can write it to a file',
+      );
+    });
+    await output.end();
     return status ?? output.status ?? result;
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
@@ -145,9 +152,20 @@ async function printTranscript(
 }
 
 async function writeTranscript(reader: Reader, session: RecordedSession, path: string): Promise<void> {
-  const pieces: string[] = [];
-  for await (const text of transcriptOf(session, reader.read({ session: session.session }))) pieces.push(text);
-  writeFileSync(path, pieces.join(''), { mode: 0o600 });
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
+  let descriptor: number;
+  try {
+    // A link could lead anywhere.
+    descriptor = openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
+  } catch (error) {
+    throw new UsageError(`cannot write ${path}: ${(error as Error).message}`);
+  }
+  try {
+    for await (const text of transcriptOf(session, reader.read({ session: session.session })))
+      writeSync(descriptor, text);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 const sessionsHead = `${'session'.padStart(8)}  ${'began'.padEnd(23)}  ${'took'.padStart(8)}  ${'in'.padStart(9)}  ${'out'.padStart(9)}  ${'bytes in'.padStart(9)}  ${'bytes out'.padStart(9)}  peer`;
@@ -163,7 +181,7 @@ function sessionLine(session: RecordedSession, paint: Paint): string {
 }
 
 function sessionJson({ began, ended, ...session }: RecordedSession): string {
-  const iso = (time: number | null) => (time === null ? null : new Date(time).toISOString());
+  const iso = (time: number | null) => (time === null ? null : isoTime(time));
   return harmlessJson(JSON.stringify({ ...session, began: iso(began), ended: iso(ended) }));
 }
 
@@ -183,7 +201,7 @@ function entryJson({ sequence, time, elapsed, session, peer, direction, framing,
   const content = isUtf8(bytes)
     ? { text: Buffer.from(bytes).toString() }
     : { base64: Buffer.from(bytes).toString('base64') };
-  const when = { time: new Date(time).toISOString(), elapsedMs: elapsed };
+  const when = { time: isoTime(time), elapsedMs: elapsed };
   const fields = { sequence, ...when, session, peer, direction, framing, bytes: bytes.length, ...content };
   return harmlessJson(JSON.stringify(isTruncated ? { ...fields, truncated: true } : fields));
 }
@@ -200,6 +218,12 @@ function statsText(stats: JournalStats): string {
     ...(missed > 0 ? [`missed    ${formatCountOf(missed, 'reply', 'replies')}, for which there was no room`] : []),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** A file that somebody has changed may hold any number. */
+function isoTime(time: number): string | null {
+  const date = new Date(time);
+  return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }
 
 /** The local time as 2026-01-31 12:34:56.789. */

@@ -40,6 +40,14 @@ export class OutputPipe {
     return !this.#isOver && !this.#ended.signal.aborted;
   }
 
+  /** Resolves when all is written, or cannot be. */
+  async end(): Promise<void> {
+    await this.#flush();
+    if (!this.#isOver) await new Promise<void>((resolve) => void process.stdout.write('', () => resolve()));
+    // An error is told a moment after the callback.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
   async #flush(): Promise<boolean> {
     const text = this.#gathered;
     this.#gathered = '';

@@ -14,7 +14,7 @@ const examples = `Examples:
 `;
 
 /** What `yodel replay` was asked for. */
-export interface ReplayFlags extends Omit<JournalFlags, 'way' | 'grep' | 'follow' | 'transcript'> {
+export interface ReplayFlags extends Omit<JournalFlags, 'way' | 'grep' | 'follow' | 'transcript' | 'from' | 'to'> {
   readonly speed: number;
   readonly timeout: number;
   readonly connectTimeout: number;
@@ -46,9 +46,7 @@ Exit status:
         .argParser(readSpeed)
         .default(1),
     )
-    .addOption(sequenceOption('--session <number>', 'of a journal only this session'))
-    .addOption(sequenceOption('--from <number>', 'of a journal from this message on'))
-    .addOption(sequenceOption('--to <number>', 'of a journal up to this message'));
+    .addOption(sequenceOption('--session <number>', 'of a journal only this session'));
   addTimes(addPeer(command))
     .option('--json', 'print a JSON object in place of the text')
     .addOption(durationOption('--timeout <time>', 'how long an answer is waited for', 5000).env(envName('timeout')))
@@ -68,6 +66,6 @@ Exit status:
 function readSpeed(text: string): number {
   if (text === 'max') return Number.POSITIVE_INFINITY;
   const speed = /^\d+(\.\d+)?x?$/.test(text) ? Number.parseFloat(text) : 0;
-  if (speed > 0) return speed;
-  throw new InvalidArgumentError('It takes a factor such as 10 or 0.5, or max.');
+  if (speed >= 0.001) return speed;
+  throw new InvalidArgumentError('It takes a factor from 0.001, such as 10 or 0.5, or max.');
 }

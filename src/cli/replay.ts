@@ -42,7 +42,8 @@ export async function runReplay(recording: string, where: string, flags: ReplayF
   const replay = new Replay(plan.steps(), {
     address,
     speed: flags.speed,
-    compares: plan.expects > 0,
+    // A transcript says all that is to come; a journal may have recorded only what the clients sent.
+    compares: plan.expects > 0 || !opened.reader,
     timeoutMs: flags.timeout,
     connectTimeoutMs: flags.connectTimeout,
     tls: readTlsFlags({ ...flags }, address),
@@ -63,9 +64,9 @@ export async function runReplay(recording: string, where: string, flags: ReplayF
 
 async function openRecording(
   recording: string,
-  { session, from, to, since, until, peer }: ReplayFlags,
+  { session, since, until, peer }: ReplayFlags,
 ): Promise<{ readonly plan: Plan; readonly reader?: JournalReader }> {
-  const query = { session, from, to, since, until, peer };
+  const query = { session, since, until, peer };
   if (!isDatabase(recording)) {
     const [given] = Object.entries(query).find(([, value]) => value !== undefined) ?? [];
     if (given !== undefined) throw new UsageError(`--${given} is for journals, and ${recording} is a transcript`);

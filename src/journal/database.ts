@@ -67,7 +67,7 @@ CREATE VIEW conversations AS
   SELECT sequence, strftime('%Y-%m-%dT%H:%M:%fZ', time / 1000.0, 'unixepoch') AS at, session, peer,
     iif(direction = 0, 'in', 'out') AS way, CAST(bytes AS TEXT) AS text
   FROM messages JOIN sessions USING (session);
-INSERT INTO state VALUES ('deleted', 0), ('missed', 0);
+INSERT INTO state VALUES ('deleted', 0), ('missed', 0), ('sessions', 0);
 PRAGMA application_id = ${applicationId};
 PRAGMA user_version = ${schemaVersion};
 `;

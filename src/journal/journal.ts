@@ -52,6 +52,8 @@ export interface Entry {
   /** The same in milliseconds since the server began, by a clock that only goes on. */
   readonly elapsed: number;
   readonly session: number;
+  /** Which start of a server it was, from 1. */
+  readonly run: number;
   readonly peer: string;
   readonly direction: Direction;
   /** As in {@link RecordedSession}. */

@@ -1,13 +1,18 @@
 /** Reads a journal's file, also while a server writes to it. It never writes, and holds no snapshot for longer than a step takes. */
 import { existsSync, statSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
+import { resolve } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { YodelError } from '../errors.ts';
 import { checkFile, checkSchema, primaryCode, readingError, resultCode } from './database.ts';
 import type { Entry, JournalQuery, JournalReader, JournalStats, RecordedSession } from './journal.ts';
 
 /** So many messages, or sessions, are read in one step. */
 const pageSize = 256;
+/** … and of messages no more bytes. */
+const pageBytes = 8_388_608;
 /** How often it is looked for new messages. */
 const followEveryMs = 100;
 /** How long a lock that another process holds is waited for: a recovery after a crash takes one. */
@@ -22,6 +27,7 @@ interface Row {
   readonly bytes: Uint8Array;
   readonly shape: Uint8Array | null;
   readonly truncated: number;
+  readonly run: number;
   readonly peer: string;
   readonly framing: string;
 }
@@ -52,11 +58,16 @@ const whose = `(?1 IS NULL OR sessions.session = ?1)
  */
 export function readJournal(file: string): SqliteReader {
   checkFile(file);
+  // ":memory:" and "file:…" are names like others.
+  const path = resolve(file);
   let database: DatabaseSync | undefined;
   try {
-    database = openToRead(file);
-    if (!checkSchema(database, file)) throw new Error('nothing has been written to it yet');
-    return new SqliteReader(file, database);
+    database = openToRead(path);
+    if (!checkSchema(database, file)) {
+      const why = 'it has no tables, as a copy without its -wal file; copy it with: sqlite3 FILE ".backup COPY"';
+      throw new YodelError('YODEL_JOURNAL_UNREADABLE', `cannot read the journal ${file}: ${why}`);
+    }
+    return new SqliteReader(path, database);
   } catch (error) {
     database?.close();
     throw readingError(error, file);
@@ -91,12 +102,16 @@ export class SqliteReader implements JournalReader {
     this.#database = database;
   }
 
-  async *read(query: JournalQuery = {}): AsyncGenerator<Entry> {
+  async *read(given: JournalQuery = {}): AsyncGenerator<Entry> {
+    const query = checkQuery(given);
     const { to = Number.MAX_SAFE_INTEGER, signal } = query;
     for (let { from = 1 } = query; ; ) {
       const extent = this.#extent();
       for (const range of this.#rangesOf(query, { from, to }, extent)) {
-        for await (const row of this.#rows(query, range)) if (isMeant(row, query)) yield entryOf(row);
+        for await (const row of this.#rows(query, range)) {
+          if (signal?.aborted) return;
+          if (isMeant(row, query)) yield entryOf(row);
+        }
       }
       from = Math.max(from, extent.last + 1);
       if (!query.follow || from > to || signal?.aborted) return;
@@ -105,7 +120,8 @@ export class SqliteReader implements JournalReader {
     }
   }
 
-  async *sessions(query: SessionQuery = {}): AsyncGenerator<RecordedSession> {
+  async *sessions(given: SessionQuery = {}): AsyncGenerator<RecordedSession> {
+    const query = checkQuery(given);
     const extent = this.#extent();
     const tail = this.#tailOf(extent);
     const { from, to } = this.#timeRange(query, extent);
@@ -150,7 +166,7 @@ export class SqliteReader implements JournalReader {
   }
 
   async close(): Promise<void> {
-    this.#database.close();
+    if (this.#database.isOpen) this.#database.close();
   }
 
   #extent(): Extent {
@@ -195,11 +211,11 @@ export class SqliteReader implements JournalReader {
 
   async *#rows({ session, peer }: JournalQuery, { from, to }: Range): AsyncGenerator<Row> {
     // CROSS JOIN keeps the order in which the two are looked at.
-    const sql = `SELECT sequence, messages.session, direction, time, elapsed, bytes, shape, truncated, peer, framing
+    const sql = `SELECT sequence, messages.session, direction, time, elapsed, bytes, shape, truncated, run, peer, framing
       FROM messages CROSS JOIN sessions ON sessions.session = messages.session
       WHERE sequence BETWEEN ?3 AND ?4 AND ${whose} ORDER BY sequence LIMIT ${pageSize}`;
     for (let next = from; next <= to; ) {
-      const page = this.#all<Row>(sql, [session ?? null, peer ?? null, next, to]);
+      const page = this.#page(sql, [session ?? null, peer ?? null, next, to]);
       yield* page;
       const last = page.at(-1);
       if (!last) return;
@@ -228,15 +244,54 @@ export class SqliteReader implements JournalReader {
     return new Map(rows.map((row) => [row.session, row]));
   }
 
+  /** No more than some megabytes at a time, unless one message has more. */
+  #page(sql: string, values: readonly (number | string | null)[]): Row[] {
+    const page: Row[] = [];
+    let size = 0;
+    try {
+      for (const row of this.#statement(sql).iterate(...values)) {
+        page.push(row as unknown as Row);
+        size += (row as unknown as Row).bytes.length;
+        if (size > pageBytes) break;
+      }
+    } catch (error) {
+      throw readingError(error, this.#file);
+    }
+    return page;
+  }
+
+  #statement(sql: string): StatementSync {
+    if (!this.#database.isOpen)
+      throw new YodelError('YODEL_JOURNAL_UNREADABLE', `the journal ${this.#file} was closed`);
+    const statement = this.#statements.get(sql) ?? this.#database.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+
   #all<Result>(sql: string, values: readonly (number | string | null)[]): Result[] {
     try {
-      const statement = this.#statements.get(sql) ?? this.#database.prepare(sql);
-      this.#statements.set(sql, statement);
-      return statement.all(...values) as Result[];
+      return this.#statement(sql).all(...values) as Result[];
     } catch (error) {
       throw readingError(error, this.#file);
     }
   }
+}
+
+/** @throws YodelError `YODEL_INVALID_OPTION` for what could mean nothing */
+function checkQuery(query: JournalQuery): JournalQuery {
+  for (const name of ['from', 'to', 'since', 'until', 'session'] as const) {
+    const value: unknown = query[name];
+    if (value === undefined || (typeof value === 'number' && !Number.isNaN(value))) continue;
+    throw new YodelError('YODEL_INVALID_OPTION', `the query's "${name}" takes a number, not ${String(value)}`);
+  }
+  const { direction, peer } = query;
+  if (direction !== undefined && direction !== 'in' && direction !== 'out') {
+    throw new YodelError(
+      'YODEL_INVALID_OPTION',
+      `the query's "direction" takes "in" or "out", not ${String(direction)}`,
+    );
+  }
+  return peer !== undefined && isIPv6(peer) ? { ...query, peer: `[${peer}]` } : query;
 }
 
 function isMeant({ direction, time }: Row, { direction: way, since, until }: JournalQuery): boolean {

@@ -1,8 +1,10 @@
-/** Keeps a journal within its size and age: the oldest segment goes first, one with each commit. */
+/** Keeps a journal within its size and age: the oldest segments go first, a few with each commit. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 
 /** How many commits pass between two looks, as long as nothing is left to be deleted. */
 const lookEvery = 16;
+/** So many segments go with one commit at the most, so that it stays short. */
+const mostAtOnce = 8;
 
 /** What is allowed: bytes and milliseconds; 0: no limit. */
 export interface RetentionLimits {
@@ -28,6 +30,8 @@ export class Retention {
   readonly #deleteSegment: StatementSync;
   readonly #deleteSession: StatementSync;
   readonly #setDeleted: StatementSync;
+  /** So that no number is given twice. */
+  readonly #setSessions: StatementSync;
   #commits = 0;
   /** The last look found something to be deleted: so may the next one. */
   #isBehind = true;
@@ -48,6 +52,7 @@ export class Retention {
       `DELETE FROM sessions WHERE session = ? AND (ended IS NOT NULL OR run <> ?)
         AND NOT EXISTS (SELECT 1 FROM activity WHERE activity.session = sessions.session)`,
     );
+    this.#setSessions = database.prepare("UPDATE state SET value = ? WHERE name = 'sessions' AND value < ?");
     this.#setDeleted = database.prepare("UPDATE state SET value = ? WHERE name = 'deleted'");
   }
 
@@ -60,12 +65,21 @@ export class Retention {
   trim(added: number, isUsed: (session: number) => boolean): void {
     const { maxSize, maxAge } = this.#limits;
     if (maxSize === 0 && maxAge === 0) return;
-    const isQuiet = added === 0;
-    if (!this.#isBehind && !isQuiet && ++this.#commits % lookEvery !== 0) return;
-    const oldest = this.#oldest.get() as OldestSegment | undefined;
-    const isTooOld = oldest !== undefined && maxAge > 0 && oldest.latest < Date.now() - maxAge;
-    this.#isBehind = oldest !== undefined && (isTooOld || this.#isTooLarge);
-    if (oldest && this.#isBehind) this.#delete(oldest, isUsed);
+    // The size is looked at with each commit, for one commit may bring much; the age now and then.
+    if (maxSize === 0 && !this.#isBehind && added > 0 && ++this.#commits % lookEvery !== 0) return;
+    this.#isBehind = true;
+    for (let segments = 0; this.#isBehind && segments < mostAtOnce; segments++) {
+      const oldest = this.#oldest.get() as OldestSegment | undefined;
+      const isTooOld = oldest !== undefined && maxAge > 0 && oldest.latest < Date.now() - maxAge;
+      this.#isBehind = oldest !== undefined && (isTooOld || this.#isTooLarge);
+      if (oldest && this.#isBehind) this.#delete(oldest, isUsed);
+    }
+  }
+
+  /** Deletes a session that has ended and of which no message is left. */
+  forget(session: number): void {
+    const { changes } = this.#deleteSession.run(session, this.#run);
+    if (changes) this.#setSessions.run(session, session);
   }
 
   get #isTooLarge(): boolean {
@@ -79,6 +93,6 @@ export class Retention {
     this.#deleteActivity.run(segment);
     this.#deleteSegment.run(segment);
     this.#setDeleted.run(last);
-    for (const { session } of sessions) if (!isUsed(session)) this.#deleteSession.run(session, this.#run);
+    for (const { session } of sessions) if (!isUsed(session)) this.forget(session);
   }
 }

@@ -7,6 +7,7 @@
  *
  *     append -> group -> [thread: commit] -> all who have something in it go on
  */
+import { resolve } from 'node:path';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { formatPeer } from '../address.ts';
 import { YodelError } from '../errors.ts';
@@ -79,6 +80,8 @@ const program = new URL(`../journal/writer.${import.meta.url.endsWith('.ts') ? '
 const mostUnwritten = 67_108_864;
 /** With durability `off` messages wait for the disk only when so many bytes are unwritten. */
 const mostAhead = 16_777_216;
+/** How often it is looked whether a full disk has room again. */
+const probeEveryMs = 500;
 /** No message of a server is longer; a decoder of what was sent must not refuse it. */
 const longestReply = 1_073_741_824;
 
@@ -117,6 +120,8 @@ interface SessionState {
 
 class SqliteJournal implements Journal {
   readonly durability: Durability;
+  /** SQLite takes no longer rows (SQLITE_MAX_LENGTH); what is beside the message needs little. */
+  readonly maxMessageLength = 999_999_000;
   readonly subscriber: Subscriber;
   isRefusing = false;
   readonly #file: string;
@@ -138,10 +143,13 @@ class SqliteJournal implements Journal {
   #sendDue = false;
   failure: YodelError | undefined;
   #isClosing = false;
+  #probing: NodeJS.Timeout | undefined;
+  /** Ends what follows the journal. */
+  readonly #closing = new AbortController();
 
   constructor(file: string, { replies = false, name = 'yodel', onRefusing, ...limits }: JournalOptions) {
     const { durability, maxSize, maxAge, maxMessage } = resolveOptions(journalOptions, limits);
-    this.#file = file;
+    this.#file = resolve(file);
     this.#onRefusing = onRefusing;
     this.durability = durability;
     this.#longest = maxMessage;
@@ -152,7 +160,7 @@ class SqliteJournal implements Journal {
     };
     const { port1, port2: port } = new MessageChannel();
     this.#port = port1;
-    const settings: WriterSettings = { file, name, durability, maxSize, maxAge, port };
+    const settings: WriterSettings = { file: this.#file, name, durability, maxSize, maxAge, port };
     this.#thread = new Worker(program, { workerData: settings, transferList: [port] });
     this.#thread.on('message', (answer: WriterAnswer) => this.#hear(answer));
     this.#thread.on('error', (error) => this.#lost(error));
@@ -173,6 +181,8 @@ class SqliteJournal implements Journal {
 
   append(session: Journaled, batch: Batch): Promise<void> {
     if (this.failure) return Promise.reject(this.failure);
+    if (this.#isClosing)
+      return Promise.reject(new YodelError('YODEL_JOURNAL_FAILED', `the journal ${this.#file} is closed`));
     const gathered = this.#gathered;
     this.#add(session, 'in', batch);
     const waits = this.durability !== 'off' || this.isRefusing || this.pendingBytes > mostAhead;
@@ -182,7 +192,8 @@ class SqliteJournal implements Journal {
   async *read(query: JournalQuery = {}): AsyncGenerator<Entry> {
     const reader = await openJournalReader(this.#file);
     try {
-      yield* reader.read(query);
+      const { signal } = this.#closing;
+      yield* reader.read({ ...query, signal: query.signal ? AbortSignal.any([query.signal, signal]) : signal });
     } finally {
       await reader.close();
     }
@@ -209,6 +220,8 @@ class SqliteJournal implements Journal {
   close(): Promise<void> {
     if (!this.#isClosing) {
       this.#isClosing = true;
+      clearInterval(this.#probing);
+      this.#closing.abort();
       for (const session of this.#sessions.keys()) this.#end(session, undefined);
       this.#send();
       this.#tell({ close: true });
@@ -318,7 +331,6 @@ class SqliteJournal implements Journal {
   #settle(groups: number, error: YodelError | undefined): void {
     const wasRefusing = this.isRefusing;
     this.isRefusing = error !== undefined;
-    if (this.isRefusing !== wasRefusing) this.#onRefusing?.(error);
     for (let settled = 0; settled < groups; settled++) {
       const one = this.#sent.shift();
       if (!one) return;
@@ -326,6 +338,12 @@ class SqliteJournal implements Journal {
       if (error) this.#carryOver(one);
       one.settle(error);
     }
+    if (this.isRefusing === wasRefusing) return;
+    // Also when nobody asks: /readyz tells it.
+    if (error) this.#probing = setInterval(() => this.#tell({ probe: true }), probeEveryMs);
+    else clearInterval(this.#probing);
+    this.#probing?.unref();
+    this.#onRefusing?.(error);
   }
 
   /** What was not written of a group and concerns more than its messages is written with the next one. */

@@ -17,6 +17,9 @@ export async function* transcriptOf(session: RecordedSession, entries: AsyncIter
     if (own !== ending) yield `@ending ${own}\n`;
     ending = own;
     if (entry.isTruncated) yield '# the journal has only the beginning of the next message\n';
+    if (entry.shape && entry.shape.length > 0 && own === 'lf') {
+      yield `# before its length field stood ${Buffer.from(entry.shape).toString('hex')}\n`;
+    }
     yield `${entry.direction === 'in' ? '>' : '<'}${formatContent(entry.bytes)}\n`;
     if (entry.direction === 'in' && isUnfinished(entry)) {
       hasClosed = true;
@@ -32,10 +35,10 @@ export async function* transcriptOf(session: RecordedSession, entries: AsyncIter
 
 function headOf({ session, peer, local, framing, began, messagesOut }: RecordedSession): string {
   const lines = [
-    `# session ${session} of a journal: ${new Date(began).toISOString()}, client ${peer}, server ${local}`,
+    `# session ${session} of a journal: ${isoTime(began)}, client ${oneLine(peer)}, server ${oneLine(local)}`,
     ...(messagesOut > 0 ? [] : ['# what the server answered was not recorded']),
     // Over a WebSocket no framing is needed, and none can be named.
-    ...(framing === 'websocket' ? [] : [`@framing ${framing}`]),
+    ...(framing === 'websocket' ? [] : [`@framing ${oneLine(framing)}`]),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -43,4 +46,14 @@ function headOf({ session, peer, local, framing, began, messagesOut }: RecordedS
 function endingOf({ framing, shape }: Entry): Ending {
   if (framing !== 'lines' || !shape) return 'lf';
   return shape.length === 0 ? 'none' : 'crlf';
+}
+
+/** Nothing in it begins another line, or steers a terminal. */
+function oneLine(text: string): string {
+  return text.replace(/\p{C}/gu, '?');
+}
+
+function isoTime(time: number): string {
+  const date = new Date(time);
+  return Number.isNaN(date.getTime()) ? 'at no time' : date.toISOString();
 }

@@ -1,4 +1,6 @@
 /** Checks a journal: the pages of its file, that no message is missing, and that segments say what is there. */
+
+import { resolve } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import { readingError } from './database.ts';
@@ -28,8 +30,8 @@ export class Verification {
   readonly #database: DatabaseSync;
 
   constructor(file: string) {
-    this.#file = file;
-    this.#database = openToRead(file);
+    this.#file = resolve(file);
+    this.#database = openToRead(this.#file);
   }
 
   close(): void {

@@ -2,6 +2,7 @@
  * The thread that writes a journal's file: it gets a group of messages, commits them, says so, and gets the next. So a slow
  * disk delays replies, and neither reading nor timers nor other sessions.
  */
+import { realpathSync, statSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { type ErrorCode, YodelError } from '../errors.ts';
@@ -34,7 +35,7 @@ export interface WriterSettings {
 }
 
 /** What it is told, by the port that comes with the settings. */
-export type WriterOrder = { readonly commit: GroupData } | { readonly close: true };
+export type WriterOrder = { readonly commit: GroupData } | { readonly probe: true } | { readonly close: true };
 
 /** Why a group was not written, and whether that can pass. */
 export interface WriterFault {
@@ -70,6 +71,7 @@ const placeBase = 16_777_216;
 const synchronous: Readonly<Record<Durability, string>> = { full: 'FULL', normal: 'NORMAL', off: 'OFF' };
 
 class Writer {
+  readonly #file: string;
   readonly #lock: DatabaseSync;
   readonly #database: DatabaseSync;
   readonly #limits: RetentionLimits;
@@ -85,26 +87,34 @@ class Writer {
   readonly #begin: StatementSync;
   readonly #end: StatementSync;
   readonly #addMissed: StatementSync;
+  /** Which files it writes to. */
+  readonly #identity: string;
   /** Asks how many pages the write-ahead log has. */
   readonly #logSize: StatementSync;
 
   constructor(settings: WriterSettings) {
     const { file, name, durability } = settings;
     this.#limits = settings;
+    this.#file = file;
     prepareFile(file);
-    this.#lock = lockJournal(file, name);
+    // The same file by another name has the same lock.
+    this.#lock = lockJournal(realpathSync(file), name);
     try {
       const database = new DatabaseSync(file);
+      database.exec(`PRAGMA busy_timeout = ${lockedAtMostMs}`);
       this.#database = database;
       checkSqlite(database);
       const isNew = !checkSchema(database, file);
       // Checkpoints are done below, where their failures are seen.
       database.exec(
-        `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous[durability]}; PRAGMA wal_autocheckpoint = 0;
-          PRAGMA busy_timeout = ${lockedAtMostMs}`,
+        `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous[durability]}; PRAGMA wal_autocheckpoint = 0`,
       );
       if (isNew) database.exec(`BEGIN; ${schema}; COMMIT`);
-      const newest = database.prepare('SELECT max(session) AS newest FROM sessions').get() as { newest: number | null };
+      const newest = database
+        .prepare(
+          "SELECT max((SELECT value FROM state WHERE name = 'sessions'), ifnull(max(session), 0)) AS newest FROM sessions",
+        )
+        .get() as { newest: number | null };
       this.nextSession = (newest.newest ?? 0) + 1;
       const run = database.prepare('INSERT INTO runs (began, pid) VALUES (?, ?)');
       this.#run = Number(run.run(Date.now(), process.pid).lastInsertRowid);
@@ -121,6 +131,7 @@ class Writer {
       );
       this.#end = database.prepare('UPDATE sessions SET ended = ?, ended_by = ?, error = ? WHERE session = ?');
       this.#addMissed = database.prepare("UPDATE state SET value = value + ? WHERE name = 'missed'");
+      this.#identity = this.#look();
       this.#logSize = database.prepare('PRAGMA wal_checkpoint(NOOP)');
     } catch (error) {
       this.#lock.close();
@@ -141,14 +152,29 @@ class Writer {
         next.last - next.first + 1,
         (session) => next.has(session) || (!isFull && this.#segment.has(session)),
       );
+      for (const { session } of groups.flatMap(({ ended }) => ended)) {
+        if (!next.has(session) && (isFull || !this.#segment.has(session))) this.#retention.forget(session);
+      }
       database.exec('COMMIT');
     } catch (error) {
       // SQLite has done it already where the disk is full.
       if (database.isTransaction) database.exec('ROLLBACK');
       throw error;
     }
+    if (this.#look() !== this.#identity) throw new Error('it was removed, or another file has taken its place');
     if (isFull) this.#segment = next;
     else this.#segment.join(next);
+  }
+
+  /** What was written to a file that has no name any more is lost. */
+  #look(): string {
+    const number = (path: string) => statSync(path, { throwIfNoEntry: false })?.ino;
+    return `${number(this.#file)} ${number(`${this.#file}-wal`)}`;
+  }
+
+  /** Whether there is room again, and no lock. @throws what SQLite says */
+  probe(): void {
+    this.#database.exec("UPDATE state SET value = value WHERE name = 'missed'");
   }
 
   /** Copies the write-ahead log into the file when it is long enough. A full disk is no failure, nor a lock: it is tried again. */
@@ -269,12 +295,14 @@ function work(settings: WriterSettings): void {
     }
   };
   const { port } = settings;
-  // What is too old goes also when nothing comes.
+  // What is too old or too much goes also when nothing comes.
   const trim = () => {
     const fault = hasFailed ? undefined : attempt(() => writer.commit([]));
     if (fault) say({ fault, groups: 0 });
   };
-  if (settings.maxAge > 0) setInterval(trim, Math.min(trimEveryMs, settings.maxAge)).unref();
+  if (settings.maxAge > 0 || settings.maxSize > 0) {
+    setInterval(trim, Math.min(trimEveryMs, settings.maxAge || trimEveryMs)).unref();
+  }
   const close = () => {
     say({ closed: attempt(() => writer.close()) });
     port.close();
@@ -283,8 +311,10 @@ function work(settings: WriterSettings): void {
   port.on('message', (first: WriterOrder) => {
     const groups: GroupData[] = [];
     let isClosing = false;
+    let isProbing = false;
     for (let order: WriterOrder | undefined = first; order; order = nextOf(port, groups.length)) {
       if ('close' in order) isClosing = true;
+      else if ('probe' in order) isProbing = true;
       else groups.push(order.commit);
     }
     if (groups.length > 0 && !hasFailed) {
@@ -292,6 +322,10 @@ function work(settings: WriterSettings): void {
       say(fault ? { fault, groups: groups.length } : { committed: groups.length });
       const late = fault ? undefined : attempt(() => writer.checkpoint());
       if (late) say({ fault: late, groups: 0 });
+    }
+    if (isProbing && !hasFailed) {
+      const fault = attempt(() => writer.probe());
+      say(fault ? { fault, groups: 0 } : { committed: 0 });
     }
     if (isClosing) close();
   });

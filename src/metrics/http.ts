@@ -51,7 +51,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, { metr
   if (request.method !== 'GET' && request.method !== 'HEAD') return say(405, 'only GET\n');
   const [path] = (request.url ?? '').split('?');
   if (path === '/healthz') return say(200, 'ok\n');
-  if (path === '/readyz') return isReady() ? say(200, 'ready\n') : say(503, 'ending\n');
+  if (path === '/readyz') return isReady() ? say(200, 'ready\n') : say(503, 'not ready\n');
   if (path === '/metrics') return say(200, await metrics.text(), metrics.contentType);
   say(404, 'there are /metrics, /healthz and /readyz\n');
 }

@@ -1,4 +1,5 @@
 /** The steps of recorded sessions. */
+import type { Framing } from '../framing/framing.ts';
 import { parseFraming } from '../framing/notation.ts';
 import { raw } from '../framing/raw.ts';
 import type { Entry, JournalQuery, JournalReader, RecordedSession } from '../journal/journal.ts';
@@ -13,16 +14,21 @@ export interface JournalPlan {
   steps(): AsyncGenerator<ReplayStep>;
 }
 
-/** Plans to play the sessions that a query means. */
+/** Plans to play the sessions that a query means, whole. */
 export async function planOf(reader: JournalReader, query: JournalQuery): Promise<JournalPlan> {
   const sessions = new Map<number, RecordedSession>();
   let [sends, expects] = [0, 0];
+  let [from, to] = [Number.POSITIVE_INFINITY, 0];
   for await (const session of reader.sessions(query)) {
     sessions.set(session.session, session);
     sends += session.messagesIn;
     expects += session.messagesOut;
+    from = Math.min(from, session.first);
+    to = Math.max(to, session.last);
   }
-  return { sessions: sessions.size, sends, expects, steps: () => stepsOf(reader, query, sessions) };
+  // Whole sessions: half of one would be another conversation.
+  const whole = { from: Math.min(from, to), to, session: query.session, peer: query.peer };
+  return { sessions: sessions.size, sends, expects, steps: () => stepsOf(reader, whole, sessions) };
 }
 
 async function* stepsOf(
@@ -34,7 +40,14 @@ async function* stepsOf(
   const open = new Map<number, RecordedSession>();
   let nextEnd = Number.POSITIVE_INFINITY;
   let at = 0;
+  let run = 0;
   for await (const entry of reader.read(query)) {
+    // A server that ended without a word has left its clients alone.
+    if (entry.run !== run) {
+      for (const one of open.values()) yield endOf(one, at);
+      open.clear();
+      run = entry.run;
+    }
     const session = sessions.get(entry.session);
     if (!session) continue;
     at = clock.at(entry);
@@ -49,7 +62,7 @@ async function* stepsOf(
     if (!open.has(session.session)) {
       open.set(session.session, session);
       nextEnd = Math.min(nextEnd, endTime(session));
-      yield { kind: 'connect', session: entry.session, at, place: placeOf(entry), framing: framingOf(session) };
+      yield { kind: 'connect', session: entry.session, at, place: placeOf(entry), ...framingOf(session) };
     }
     yield stepOf(entry, at);
     // Only the end of the input could finish that message.
@@ -66,7 +79,7 @@ function stepOf(entry: Entry, at: number): ReplayStep {
   const common = { session: entry.session, at, place: placeOf(entry) };
   const content = { kind: 'parts', parts: [entry.bytes] } as const;
   if (entry.direction === 'out') return { ...common, kind: 'expect', content };
-  return { ...common, kind: 'send', content, frameOf: () => frameOf(entry) };
+  return { ...common, kind: 'send', content, frameOf: () => frameOf(entry), isTruncated: entry.isTruncated };
 }
 
 function endOf({ session, last }: RecordedSession, at: number): ReplayStep {
@@ -77,8 +90,9 @@ function placeOf({ sequence }: Entry): string {
   return `message ${sequence}`;
 }
 
-function framingOf({ framing }: RecordedSession) {
-  return framing === 'websocket' ? raw() : parseFraming(framing);
+function framingOf({ framing }: RecordedSession): { readonly framing: Framing; readonly isWebSocket: boolean } {
+  const isWebSocket = framing === 'websocket';
+  return { framing: isWebSocket ? raw() : parseFraming(framing), isWebSocket };
 }
 
 /** Time as it went by when it was recorded. */
@@ -91,8 +105,8 @@ class RecordedClock {
     const last = this.#last;
     this.#last = entry;
     if (!last) return 0;
-    const byElapsed = entry.elapsed - last.elapsed;
-    this.#at += byElapsed >= 0 ? byElapsed : Math.max(0, entry.time - last.time);
+    const isSameRun = entry.run === last.run;
+    this.#at += Math.max(0, isSameRun ? entry.elapsed - last.elapsed : entry.time - last.time);
     return this.#at;
   }
 }

@@ -26,7 +26,7 @@ function* stepsOf({ steps, framing = lines() }: Transcript): Generator<ReplaySte
   let ending: Ending = 'lf';
   let timeoutMs: number | undefined;
   for (const step of steps) {
-    if (step.kind === 'wait' || step.kind === 'silence') at += step.ms;
+    if (step.kind === 'wait') at += step.ms;
     if (step.kind === 'timeout') timeoutMs = step.ms;
     if (step.kind === 'ending') ending = step.ending;
     if (!('client' in step)) continue;
@@ -36,7 +36,9 @@ function* stepsOf({ steps, framing = lines() }: Transcript): Generator<ReplaySte
     if (step.kind === 'close' || step.kind === 'reset') {
       if (step.kind === 'reset') ended.add(step.client);
       yield { ...common, kind: step.kind };
-    } else if (step.kind === 'message' && step.side === '<') {
+    } else if (step.kind === 'silence') yield { ...common, kind: 'silence', ms: step.ms };
+    else if (step.kind === 'closed') yield { ...common, kind: 'closed', timeoutMs };
+    else if (step.kind === 'message' && step.side === '<') {
       yield { ...common, kind: 'expect', content: step.content, timeoutMs };
     } else if (step.kind === 'message') {
       const own = ending;

@@ -7,8 +7,8 @@
  * has the answer that the client had.
  */
 import type { Address } from '../address.ts';
-import type { Framing } from '../framing/framing.ts';
 import { Histogram } from '../load/histogram.ts';
+import { longestDuration } from '../options.ts';
 import { Queue } from '../queue.ts';
 import { bytesOf, matches } from '../transcript/content.ts';
 import { Player } from '../transcript/player.ts';
@@ -144,7 +144,7 @@ export class Replay {
   /** Until something has changed, or the time is over. */
   async #pause(ms?: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = ms === undefined ? undefined : setTimeout(resolve, ms);
+      const timer = ms === undefined ? undefined : setTimeout(resolve, Math.min(ms, longestDuration));
       this.#goOn = () => {
         clearTimeout(timer);
         resolve();
@@ -264,7 +264,7 @@ class Lane {
   }
 
   async #take(step: ReplayStep): Promise<void> {
-    if (step.kind === 'connect') return await this.#connect(step.framing);
+    if (step.kind === 'connect') return await this.#connect(step);
     const player = this.#player;
     if (!player || this.#lost !== undefined) {
       // The first one was told.
@@ -275,13 +275,22 @@ class Lane {
     else if (step.kind === 'expect') await this.#expect(player, step);
     else if (step.kind === 'reset') player.abort();
     else if (step.kind === 'close') player.end();
+    else if (step.kind === 'silence') await this.#expectNothing(player, step, step.ms);
+    else if (step.kind === 'closed') await this.#expectEnd(player, step);
     else await this.#end(player, step);
   }
 
-  async #connect(framing: Framing): Promise<void> {
+  async #connect(step: ReplayStep & { readonly kind: 'connect' }): Promise<void> {
     const { address, connectTimeoutMs, tls } = this.#options;
-    this.#player = await Player.connect(address, framing, connectTimeoutMs, tls);
+    const player = await Player.connect(address, step.framing, connectTimeoutMs, tls);
+    this.#player = player;
     this.#listener.connected();
+    if (!step.isWebSocket || player.carriesMessages) return;
+    this.#lose(
+      step,
+      undefined,
+      'it was recorded over a WebSocket, and can only be played against a ws:// or wss:// address',
+    );
   }
 
   async #send(player: Player, step: ReplayStep & { readonly kind: 'send' }): Promise<void> {
@@ -291,7 +300,26 @@ class Lane {
     this.#listener.sent();
     this.#asked = { now: performance.now(), recorded: step.at };
     if (!this.#options.compares) await this.#takeAll(player);
-    while (player.unsent > mostUnsent && !player.isGone && this.#lost === undefined) await player.someTaken();
+    if (step.isTruncated) this.#differ(step, undefined, undefined, 'only its beginning was recorded, and sent', false);
+    while (player.unsent > mostUnsent && !player.isGone && this.#lost === undefined) {
+      const { timeoutMs } = this.#options;
+      if (!(await player.someTaken(timeoutMs)))
+        this.#lose(step, undefined, `the server read nothing for ${timeoutMs} ms`);
+    }
+  }
+
+  async #expectNothing(player: Player, step: ReplayStep, ms: number): Promise<void> {
+    const arrived = await player.next(ms);
+    if ('bytes' in arrived)
+      this.#differ(step, undefined, arrived.bytes, `a message, where ${ms} ms of silence were expected`, false);
+  }
+
+  async #expectEnd(player: Player, step: ReplayStep & { readonly kind: 'closed' }): Promise<void> {
+    const timeoutMs = step.timeoutMs ?? this.#options.timeoutMs;
+    const arrived = await player.next(timeoutMs);
+    if ('bytes' in arrived)
+      this.#differ(step, undefined, arrived.bytes, 'a message, where the server was expected to end', false);
+    else if (arrived.absent === 'timeout') this.#lose(step, undefined, `the server did not end within ${timeoutMs} ms`);
   }
 
   /** Where nothing is compared, what has come is only counted. */

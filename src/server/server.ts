@@ -198,10 +198,16 @@ class MessageServer implements Server {
   }
 
   #settingsOf(options: ServeOptions): SessionSettings {
+    const limits = resolveOptions(sessionOptions, options);
+    const longest = options.journal?.maxMessageLength ?? limits.maxMessageLength;
+    if (limits.maxMessageLength > longest) {
+      const text = `the option "maxMessageLength" takes at most ${longest} with this journal, not ${limits.maxMessageLength}`;
+      throw new YodelError('YODEL_INVALID_OPTION', text);
+    }
     return {
       ...resolveWire(options),
       handler: resolveHandler(options.handler ?? echo),
-      limits: resolveOptions(sessionOptions, options),
+      limits,
       telemetry: this.#telemetry,
       clock: options.clock ?? realClock,
       ceiling: this.#ceiling,

@@ -26,6 +26,8 @@ export interface SessionJournal {
    * and closes: what it would answer from then on could be lost.
    */
   readonly failed: Promise<YodelError>;
+  /** The longest message that it can take, in bytes. Default: any. The server takes no longer ones either. */
+  readonly maxMessageLength?: number | undefined;
   /** What it wants to be told of the server that it belongs to, such as the ends of sessions. */
   readonly subscriber?: Subscriber | undefined;
 }

@@ -57,9 +57,15 @@ export class Player implements Receiver {
     return this.#absence !== undefined;
   }
 
-  /** Resolves when the server has taken some of what waits for it, or has gone. */
-  async someTaken(): Promise<void> {
-    if (!this.#absence) await new Promise<void>((resolve) => this.#takers.push(resolve));
+  /** Resolves when the server has taken some of what waits for it, or has gone: with false when it has not within the time. */
+  async someTaken(withinMs: number): Promise<boolean> {
+    if (this.#absence) return true;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), withinMs);
+    });
+    const taken = new Promise<boolean>((resolve) => this.#takers.push(() => resolve(true)));
+    return await Promise.race([taken, late]).finally(() => clearTimeout(timer));
   }
 
   send(frame: Uint8Array): void {

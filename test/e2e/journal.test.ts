@@ -1,8 +1,10 @@
 /** `yodel serve --journal` and `yodel journal`, as their users run them. */
+import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { commandPath, run, serve, start, yodel } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { dial } from '../support/peer.ts';
@@ -186,6 +188,46 @@ test('what is wrong is said in one line, and a second server is told who the fir
   }
 });
 
+test('a name such as :memory: is a file like others', async () => {
+  const folder = temporaryFolder();
+  const server = await serve(['--quiet', '--journal', ':memory:'], { cwd: folder });
+  await (await dial(server.port)).ask('kept');
+  await server.stop();
+  expect(await output('cat', join(folder, ':memory:'))).toMatch(/> kept\n$/);
+});
+
+test('on a full disk what cannot be printed is told, with status 1', async () => {
+  const { file } = await recorded();
+  for (const command of ['stats', 'ls', 'cat', 'verify']) {
+    const { stderr } = await run([
+      'sh',
+      '-c',
+      `"$0" "$@" > /dev/full; echo $? >&2`,
+      process.execPath,
+      ...yodelArgs('journal', command, file),
+    ]);
+    expect(stderr, command).toMatch(/^yodel: cannot write the output: .*ENOSPC.*\n1\n$/);
+  }
+});
+
+test('what somebody has put into the file steers no terminal, and adds no line to a transcript', async () => {
+  const { file, server } = await recorded();
+  await server.stop();
+  const database = new DatabaseSync(file);
+  database.exec("UPDATE sessions SET peer = 'p' || char(27) || '[31m' || char(10) || '@close'");
+  database.close();
+  for (const args of [
+    ['ls', file],
+    ['cat', file],
+    ['cat', file, '--json'],
+    ['cat', file, '--session', '1', '--transcript'],
+  ]) {
+    const text = await output(...(args as [string]));
+    expect(text).not.toContain('\x1b');
+    expect(text).not.toMatch(/^@close$/m);
+  }
+});
+
 test('settings can stand in a file and in the environment', async () => {
   const folder = temporaryFolder();
   const file = join(folder, 'from-settings.journal');
@@ -286,6 +328,74 @@ describe('replay', () => {
     const server = await serve([meeting, '--quiet']);
     const { text } = await replay(file, server.address);
     expect(text).toContain('5 of 5 answers as recorded');
+  });
+
+  test('clients of a server that was killed are not there any more when the next one runs', async () => {
+    const file = join(temporaryFolder(), 'runs.journal');
+    for (let round = 0; round < 3; round++) {
+      const killed = await serve(['--quiet', '--journal', file, '--journal-replies']);
+      await (await dial(killed.port)).ask(`round ${round}`);
+      // The reply is recorded after it was sent.
+      while (!(await output('cat', file)).includes(`< round ${round}`));
+      await killed.stop('SIGKILL');
+    }
+    const server = await serve(['--quiet', '--max-connections', '1']);
+    const { text, status } = await replay(file, server.address, '--speed', 'max');
+    expect(text).toContain('3 of 3 answers as recorded');
+    expect(status).toBe(0);
+  });
+
+  test('a server that reads nothing is given up', async () => {
+    const file = join(temporaryFolder(), 'long.journal');
+    const recording = await serve(['--quiet', '--journal', file]);
+    await yodel(['connect', recording.address], { input: `${'x'.repeat(60_000)}\n`.repeat(400) });
+    await recording.stop();
+    const deaf = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
+    onTestFinished(() => void deaf.close());
+    await once(deaf, 'listening');
+    const address = `127.0.0.1:${(deaf.address() as AddressInfo).port}`;
+    const { text, status } = await replay(file, address, '--speed', 'max', '--timeout', '300ms');
+    expect(text).toMatch(/the server read nothing for 300 ms/);
+    expect(status).toBe(3);
+  });
+
+  test('silence and the end of the server are held against it', async () => {
+    const file = join(temporaryFolder(), 'talk.transcript');
+    const server = await serve(['--quiet']);
+    writeFileSync(file, '> a\n@silence 200ms\n');
+    expect((await replay(file, server.address)).text).toMatch(
+      /^line 2: a message, where 200 ms of silence were expected\n {2}\+ a\n/,
+    );
+    writeFileSync(file, '> a\n< a\n@closed\n');
+    const { text, status } = await replay(file, server.address, '--timeout', '200ms');
+    expect(text).toMatch(/^line 3: the server did not end within 200 ms\n/);
+    expect(status).toBe(3);
+  });
+
+  test('what was recorded over a WebSocket is not sent to a TCP server, and a truncated message not in silence', async () => {
+    const file = join(temporaryFolder(), 'web.journal');
+    const recording = await serve([
+      '--quiet',
+      '--journal',
+      file,
+      '--listen',
+      'ws://127.0.0.1:0',
+      '--journal-max-message',
+      '3B',
+    ]);
+    const socket = new WebSocket(recording.address);
+    socket.addEventListener('open', () => socket.send('hello'));
+    await new Promise((resolve) => socket.addEventListener('message', resolve));
+    socket.close();
+    await recording.stop();
+    const tcp = await serve(['--quiet']);
+    expect((await replay(file, tcp.address, '--speed', 'max')).text).toMatch(
+      /can only be played against a ws:\/\/ or wss:\/\/ address/,
+    );
+    const web = await serve(['--quiet', '--listen', 'ws://127.0.0.1:0']);
+    const { text, status } = await replay(file, web.address, '--speed', 'max');
+    expect(text).toMatch(/only its beginning was recorded, and sent/);
+    expect(status).toBe(3);
   });
 
   test('a transcript is played, too', async () => {

@@ -1,5 +1,14 @@
 /** The journal in a file: what goes in comes out, in order, whatever happens between. */
-import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -14,6 +23,7 @@ import { readJournal } from '../../src/journal/reader.ts';
 import { frameOf } from '../../src/journal/shape.ts';
 import { type JournalOptions, openJournal } from '../../src/journal/sqlite.ts';
 import { Verification } from '../../src/journal/verify.ts';
+import { serve } from '../../src/server/server.ts';
 import type { Journaled } from '../../src/session/journaling.ts';
 import { temporaryFolder } from '../support/files.ts';
 
@@ -70,7 +80,7 @@ test('messages come out as they went in, with whose they are and when', async ()
   expect(entries.map(({ session }) => session)).toEqual([1, 1, 2, 1]);
   const { time, elapsed, ...rest } = entries[0] as Entry;
   expect(rest).toEqual({
-    ...{ sequence: 1, session: 1, peer: `127.0.0.1:${one.peer.scheme === 'tcp' ? one.peer.port : 0}` },
+    ...{ sequence: 1, session: 1, run: 1, peer: `127.0.0.1:${one.peer.scheme === 'tcp' ? one.peer.port : 0}` },
     ...{ direction: 'in', framing: 'lines', bytes: new Uint8Array([97]), shape: null, isTruncated: false },
   });
   expect(time).toBeGreaterThanOrEqual(before);
@@ -298,6 +308,92 @@ test('a second writer is refused, and told who the first is', async () => {
     code: 'YODEL_JOURNAL_IN_USE',
     message: expect.stringMatching(new RegExp(`in use by process ${process.pid} \\(the first, since 20`)),
   });
+});
+
+test('a second writer is refused also by another name of the file', async () => {
+  const { file } = await open();
+  const link = join(temporaryFolder(), 'link.journal');
+  symlinkSync(file, link);
+  await expect(openJournal(link)).rejects.toMatchObject({ code: 'YODEL_JOURNAL_IN_USE' });
+});
+
+test.each(['', '-wal'])('nothing is said to be recorded once the file%s was removed', async (end) => {
+  const { file, journal, add } = await open();
+  await add(session(), 'a\n');
+  rmSync(`${file}${end}`);
+  await expect(add(session(), 'b\n')).rejects.toMatchObject({
+    code: 'YODEL_JOURNAL_FAILED',
+    message: expect.stringMatching(/it was removed/),
+  });
+  expect((await journal.failed).code).toBe('YODEL_JOURNAL_FAILED');
+});
+
+test('once it is closed nothing waits for it', async () => {
+  const { journal, add, file } = await open();
+  await add(session(), 'a\n');
+  const following = all(journal.read({ follow: true }));
+  await delay(1);
+  await journal.close();
+  await journal.close();
+  expect((await following).map(textOf)).toEqual(['a']);
+  await expect(add(session(), 'b\n')).rejects.toMatchObject({
+    code: 'YODEL_JOURNAL_FAILED',
+    message: expect.stringMatching(/is closed/),
+  });
+  const reader = readJournal(file);
+  await reader.close();
+  await reader.close();
+  await expect(all(reader.read())).rejects.toMatchObject({ code: 'YODEL_JOURNAL_UNREADABLE' });
+});
+
+test('a query that can mean nothing is refused', async () => {
+  const { journal, add } = await open();
+  await add(session(), 'a\n');
+  for (const query of [{ from: 'a' }, { from: Number.NaN }, { since: new Date() }, { direction: 'both' }]) {
+    await expect(all(journal.read(query as unknown as JournalQuery))).rejects.toMatchObject({
+      code: 'YODEL_INVALID_OPTION',
+    });
+  }
+});
+
+test('a server takes no longer messages than its journal', async () => {
+  const { journal } = await open();
+  const serving = serve({ listen: 'tcp://127.0.0.1:0', journal, maxMessageLength: 1_073_741_824 });
+  await expect(serving).rejects.toMatchObject({
+    code: 'YODEL_INVALID_OPTION',
+    message: expect.stringMatching(/at most 999999000/),
+  });
+});
+
+test('the number of a session is never given again, and none stays that has no message', async () => {
+  const { journal, add, file } = await open({ maxAge: 200 });
+  const three = [session(), session(), session()];
+  for (const one of three) await add(one, 'a\n');
+  while ((await journal.stats()).messages > 0) await delay(20);
+  for (const one of three) journal.subscriber.closed?.(one, undefined);
+  while ((await journal.stats()).sessions > 0) await delay(20);
+  await journal.close();
+  const { journal: again, add: addMore } = await open({}, file);
+  await addMore(session(), 'b\n');
+  expect((await all(again.read())).map(({ session, run }) => [session, run])).toEqual([[4, 2]]);
+});
+
+test('a few long messages do not take more than is allowed either', async () => {
+  const maxSize = 4_000_000;
+  const { journal, add } = await open({ maxSize });
+  const one = session();
+  for (let index = 0; index < 30; index++) await add(one, `${'x'.repeat(900_000)}\n`);
+  const { used, messages } = await journal.stats();
+  expect(used).toBeLessThan(maxSize * 1.5);
+  expect(messages).toBeGreaterThan(1);
+});
+
+test('a copy without what is not in the file yet is told from a journal', async () => {
+  const { file, add } = await open();
+  await add(session(), 'a\n');
+  const copy = join(temporaryFolder(), 'copy.journal');
+  copyFileSync(file, copy);
+  expect(() => readJournal(copy)).toThrow(/it has no tables, as a copy without its -wal file/);
 });
 
 describe('a file that is no journal is refused, and stays as it is', () => {
