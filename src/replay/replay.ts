@@ -144,7 +144,7 @@ export class Replay {
   /** Until something has changed, or the time is over. */
   async #pause(ms?: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = ms === undefined ? undefined : setTimeout(resolve, Math.min(ms, longestDuration));
+      const timer = ms === undefined ? undefined : setTimeout(resolve, Math.min(Math.max(0, ms), longestDuration));
       this.#goOn = () => {
         clearTimeout(timer);
         resolve();
