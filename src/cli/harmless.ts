@@ -56,6 +56,24 @@ export function harmlessBytes(bytes: Uint8Array): string {
   ).join('');
 }
 
+/** How much of a message a line shows; JSON and transcripts have all of it. */
+const mostShown = 1024;
+
+/** As {@link harmlessBytes}, but of a long message only the beginning, and how much more there is. */
+export function harmlessBeginning(bytes: Uint8Array): string {
+  if (bytes.length <= mostShown) return harmlessBytes(bytes);
+  // Cut between characters, or a cut one would make the whole look like binary data.
+  const end = characterStart(bytes, mostShown);
+  return `${harmlessBytes(bytes.subarray(0, end))} … ${bytes.length - end} B more`;
+}
+
+/** The nearest place at or before `at` where a UTF-8 character begins. */
+function characterStart(bytes: Uint8Array, at: number): number {
+  let start = at;
+  while (start > at - 4 && ((bytes[start] ?? 0) & 0xc0) === 0x80) start--;
+  return start;
+}
+
 /**
  * Makes a stream of bytes harmless for a terminal. Newlines, also CRLF, and tabs stay what they are; what is not UTF-8
  * becomes U+FFFD.

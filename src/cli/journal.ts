@@ -10,7 +10,8 @@ import { Verification } from '../journal/verify.ts';
 import { formatBytes, formatCount, formatCountOf, formatSeconds } from '../load/figures.ts';
 import { exitStatus, UsageError } from './fail.ts';
 import { checkWritable } from './files.ts';
-import { harmlessBytes, harmlessJson, harmlessText } from './harmless.ts';
+import { harmlessBeginning, harmlessJson, harmlessText } from './harmless.ts';
+import { onInterruption } from './interruption.ts';
 import type { JournalFlags } from './journal-command.ts';
 import { OutputPipe } from './output-pipe.ts';
 import { ProgressLine } from './progress-line.ts';
@@ -115,25 +116,19 @@ async function withReader(
   work: (reader: Reader, output: OutputPipe, signal: AbortSignal) => Promise<number>,
 ): Promise<number> {
   const reader = readJournal(file);
-  const interrupted = new AbortController();
-  let status: number | undefined;
-  const interrupt = (signal: NodeJS.Signals) => {
-    status = signal === 'SIGINT' ? 130 : 143;
-    interrupted.abort();
-  };
-  const output = new OutputPipe(interrupted);
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const interruption = onInterruption();
+  const output = new OutputPipe(interruption.stopped);
   try {
-    const result = await work(reader, output, interrupted.signal).catch((error: unknown) => {
+    const result = await work(reader, output, interruption.stopped.signal).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code !== 'ERR_STRING_TOO_LONG') throw error;
       throw new UsageError(
         'a message is longer than what can be shown as text (512 MiB); sqlite3 can write it to a file',
       );
     });
     await output.end();
-    return status ?? output.status ?? result;
+    return interruption.status ?? output.status ?? result;
   } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    interruption.done();
     await reader.close();
   }
 }
@@ -185,16 +180,11 @@ function sessionJson({ began, ended, ...session }: RecordedSession): string {
   return harmlessJson(JSON.stringify({ ...session, began: iso(began), ended: iso(ended) }));
 }
 
-/** How much of a message a line shows; JSON and transcripts have all of it. */
-const mostShown = 1024;
-
 function entryLine({ sequence, time, session, peer, direction, bytes, isTruncated }: Entry, paint: Paint): string {
-  const text = harmlessBytes(bytes.subarray(0, mostShown));
-  const rest = bytes.length > mostShown ? ` … ${bytes.length - mostShown} B more` : '';
   const cut = isTruncated ? ' (truncated)' : '';
   const whose = paint('cyan', `${harmlessText(peer)}#${session}`);
   const arrow = direction === 'in' ? '>' : '<';
-  return `${paint('dim', `${sequence} ${localTime(time)}`)} ${whose} ${arrow} ${text}${rest}${cut}`;
+  return `${paint('dim', `${sequence} ${localTime(time)}`)} ${whose} ${arrow} ${harmlessBeginning(bytes)}${cut}`;
 }
 
 function entryJson({ sequence, time, elapsed, session, peer, direction, framing, bytes, isTruncated }: Entry): string {

@@ -7,37 +7,24 @@ import type { Histogram } from '../load/histogram.ts';
 import { planOf } from '../replay/from-journal.ts';
 import { planOfTranscript } from '../replay/from-transcript.ts';
 import { Replay, type ReplayDifference, type ReplayProgress, type ReplayResult } from '../replay/replay.ts';
-import type { ReplayStep } from '../replay/step.ts';
+import type { ReplayPlan } from '../replay/step.ts';
 import { parseTranscript } from '../transcript/parse.ts';
 import type { Content } from '../transcript/transcript.ts';
 import { exitStatus, UsageError } from './fail.ts';
 import { readText } from './files.ts';
-import { harmlessBytes, harmlessJson, harmlessText } from './harmless.ts';
+import { harmlessBeginning, harmlessJson, harmlessText } from './harmless.ts';
+import { onInterruption } from './interruption.ts';
 import { print } from './print.ts';
 import { ProgressLine } from './progress-line.ts';
 import type { ReplayFlags } from './replay-command.ts';
 import { readTlsFlags } from './tls-flags.ts';
-
-/** What is to be played. */
-interface Plan {
-  readonly sessions: number;
-  readonly sends: number;
-  readonly expects: number;
-  steps(): AsyncGenerator<ReplayStep>;
-}
 
 /** Resolves with the exit status. @throws UsageError, TranscriptError, YodelError */
 export async function runReplay(recording: string, where: string, flags: ReplayFlags): Promise<number> {
   const address = parseAddress(where);
   const opened = await openRecording(recording, flags);
   const { plan } = opened;
-  const stopped = new AbortController();
-  let status: number | undefined;
-  const stop = (signal: NodeJS.Signals) => {
-    status = signal === 'SIGINT' ? 130 : 143;
-    stopped.abort();
-  };
-  process.once('SIGINT', stop).once('SIGTERM', stop);
+  const interruption = onInterruption();
   const progress = new ProgressLine();
   const replay = new Replay(plan.steps(), {
     address,
@@ -47,17 +34,17 @@ export async function runReplay(recording: string, where: string, flags: ReplayF
     timeoutMs: flags.timeout,
     connectTimeoutMs: flags.connectTimeout,
     tls: readTlsFlags({ ...flags }, address),
-    signal: stopped.signal,
+    signal: interruption.stopped.signal,
   });
   const timer = setInterval(() => progress.show(progressText(replay.progress, plan)), 200);
   try {
     const result = await replay.done;
     progress.done();
     await print(flags.json ? `${resultJson(result, plan)}\n` : resultText(result, plan));
-    return status ?? (result.differences > 0 ? exitStatus.unmet : exitStatus.good);
+    return interruption.status ?? (result.differences > 0 ? exitStatus.unmet : exitStatus.good);
   } finally {
     clearInterval(timer);
-    process.off('SIGINT', stop).off('SIGTERM', stop);
+    interruption.done();
     await opened.reader?.close();
   }
 }
@@ -65,7 +52,7 @@ export async function runReplay(recording: string, where: string, flags: ReplayF
 async function openRecording(
   recording: string,
   { session, since, until, peer }: ReplayFlags,
-): Promise<{ readonly plan: Plan; readonly reader?: JournalReader }> {
+): Promise<{ readonly plan: ReplayPlan; readonly reader?: JournalReader }> {
   const query = { session, since, until, peer };
   if (!isDatabase(recording)) {
     const [given] = Object.entries(query).find(([, value]) => value !== undefined) ?? [];
@@ -93,14 +80,14 @@ function isDatabase(path: string): boolean {
   return first.toString('latin1') === 'SQLite format 3\0';
 }
 
-function progressText({ sent, differences, open, elapsedMs }: ReplayProgress, { sends }: Plan): string {
+function progressText({ sent, differences, open, elapsedMs }: ReplayProgress, { sends }: ReplayPlan): string {
   const done = `${formatCount(sent)} of ${formatCountOf(sends, 'message')}`;
   return `${formatSeconds(elapsedMs / 1000)}  ${done}  ${formatCountOf(open, 'connection')}  ${formatCountOf(differences, 'difference')}`;
 }
 
 const percentiles = [50, 90, 99, 100] as const;
 
-function resultText(result: ReplayResult, plan: Plan): string {
+function resultText(result: ReplayResult, plan: ReplayPlan): string {
   const { sessions, sent, received, compared, equal, differences, elapsedMs, found } = result;
   const lines = found.map(differenceText);
   if (differences > found.length) lines.push(`and ${formatCountOf(differences - found.length, 'difference')} more`);
@@ -133,24 +120,18 @@ function differenceText({ session, place, expected, actual, reason }: ReplayDiff
   const where = session === '' ? place : `session ${session}, ${place}`;
   const lines = [`${where}: ${harmlessText(reason)}`];
   if (expected) lines.push(`  - ${contentText(expected)}`);
-  if (actual) lines.push(`  + ${shown(actual)}`);
+  if (actual) lines.push(`  + ${harmlessBeginning(actual)}`);
   return lines.join('\n');
-}
-
-/** How much of a message is shown. */
-const mostShown = 1024;
-
-function shown(bytes: Uint8Array): string {
-  const text = harmlessBytes(bytes.subarray(0, mostShown));
-  return bytes.length > mostShown ? `${text} … ${bytes.length - mostShown} B more` : text;
 }
 
 function contentText(content: Content): string {
   if (content.kind === 'pattern') return harmlessText(String(content.pattern));
-  return content.parts.map((part) => (part instanceof Uint8Array ? shown(part) : `{${part.name}}`)).join('');
+  return content.parts
+    .map((part) => (part instanceof Uint8Array ? harmlessBeginning(part) : `{${part.name}}`))
+    .join('');
 }
 
-function resultJson({ found, latency, recordedLatency, ...counts }: ReplayResult, plan: Plan): string {
+function resultJson({ found, latency, recordedLatency, ...counts }: ReplayResult, plan: ReplayPlan): string {
   const latencyOf = (histogram: Histogram) =>
     histogram.count === 0
       ? null
@@ -160,7 +141,7 @@ function resultJson({ found, latency, recordedLatency, ...counts }: ReplayResult
     place,
     reason,
     expected: expected ? contentText(expected) : null,
-    actual: actual ? shown(actual) : null,
+    actual: actual ? harmlessBeginning(actual) : null,
   });
   const latencies = { latencyMs: latencyOf(latency), recordedLatencyMs: latencyOf(recordedLatency) };
   return harmlessJson(JSON.stringify({ ...counts, expected: plan.expects, ...latencies, found: found.map(text) }));

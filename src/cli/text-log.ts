@@ -1,14 +1,10 @@
 /** The log of `yodel serve` for people. How grave a line is, its colour says. */
 import { formatPeer } from '../address.ts';
-import type { Message } from '../framing/message.ts';
 import { formatSeconds } from '../load/figures.ts';
 import type { EndedBy, SessionView, Subscriber } from '../telemetry/telemetry.ts';
 import { errorText } from './error-text.ts';
-import { harmlessBytes, harmlessText } from './harmless.ts';
+import { harmlessBeginning, harmlessText } from './harmless.ts';
 import type { LogOptions } from './session-log.ts';
-
-/** How much of a message a line shows; the rest is told by its size. JSON has all of it. */
-const mostShown = 1024;
 
 const endings: Readonly<Record<EndedBy, string>> = {
   peer: 'the peer ended it',
@@ -36,7 +32,8 @@ export function textLog({ messages, paint, worker, write }: LogOptions): Subscri
   if (messages) {
     log.received = (session, batch) => {
       const peer = peerOf(session);
-      for (const message of batch) line(peer, `${paint('dim', `${message.size} B`)} ${shown(message)}`);
+      for (const message of batch)
+        line(peer, `${paint('dim', `${message.size} B`)} ${harmlessBeginning(message.bytes)}`);
     };
   }
   return log;
@@ -51,20 +48,6 @@ export function leftOutText(count: number): string {
 function servedText({ durationMs, messagesReceived, messagesSent, bytesReceived, bytesSent }: SessionView): string {
   const received = `${messagesReceived} ${messagesReceived === 1 ? 'message' : 'messages'} (${bytesReceived} B) in`;
   return `closed after ${formatSeconds(durationMs / 1000)}, ${received}, ${messagesSent} (${bytesSent} B) out`;
-}
-
-function shown(message: Message): string {
-  if (message.size <= mostShown) return harmlessBytes(message.bytes);
-  // Cut between characters, or a cut one would make the whole look like binary data.
-  const end = characterStart(message.bytes, mostShown);
-  return `${harmlessBytes(message.bytes.subarray(0, end))} … ${message.size - end} B more`;
-}
-
-/** The nearest place at or before `at` where a UTF-8 character begins. */
-function characterStart(bytes: Uint8Array, at: number): number {
-  let start = at;
-  while (start > at - 4 && ((bytes[start] ?? 0) & 0xc0) === 0x80) start--;
-  return start;
 }
 
 let lastSecond = 0;

@@ -68,11 +68,6 @@ export class Group {
     this.#longest = longest;
   }
 
-  /** Messages. */
-  get count(): number {
-    return this.#count;
-  }
-
   /** Bytes of their frames. */
   get size(): number {
     return this.#size;

@@ -91,8 +91,6 @@ class Gathered {
   readonly #settled = Promise.withResolvers<void>();
   /** Messages that were sent. */
   replies = 0;
-  /** Sessions of which it has the first message. */
-  readonly newSessions: SessionState[] = [];
 
   constructor(longest: number) {
     this.group = new Group(longest);

@@ -4,18 +4,10 @@ import { parseFraming } from '../framing/notation.ts';
 import { raw } from '../framing/raw.ts';
 import type { Entry, JournalQuery, JournalReader, RecordedSession } from '../journal/journal.ts';
 import { frameOf, isUnfinished } from '../journal/shape.ts';
-import type { ReplayStep } from './step.ts';
-
-/** What to play of a journal, and in whole numbers what that is. */
-export interface JournalPlan {
-  readonly sessions: number;
-  readonly sends: number;
-  readonly expects: number;
-  steps(): AsyncGenerator<ReplayStep>;
-}
+import type { ReplayPlan, ReplayStep } from './step.ts';
 
 /** Plans to play the sessions that a query means, whole. */
-export async function planOf(reader: JournalReader, query: JournalQuery): Promise<JournalPlan> {
+export async function planOf(reader: JournalReader, query: JournalQuery): Promise<ReplayPlan> {
   const sessions = new Map<number, RecordedSession>();
   let [sends, expects] = [0, 0];
   let [from, to] = [Number.POSITIVE_INFINITY, 0];

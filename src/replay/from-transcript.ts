@@ -3,10 +3,10 @@ import { lines } from '../framing/lines.ts';
 import { frameOf } from '../transcript/frames.ts';
 import { refuseUnplayable } from '../transcript/playable.ts';
 import type { Ending, Transcript } from '../transcript/transcript.ts';
-import type { ReplayStep } from './step.ts';
+import type { ReplayPlan, ReplayStep } from './step.ts';
 
 /** A plan as that of a journal. @throws TranscriptError when its clients cannot be played */
-export function planOfTranscript(transcript: Transcript) {
+export function planOfTranscript(transcript: Transcript): ReplayPlan {
   refuseUnplayable(transcript, '>');
   const messages = transcript.steps.filter((step) => step.kind === 'message');
   return {

@@ -32,3 +32,12 @@ export type ReplayStep = {
   /** The client breaks off. */
   | { readonly kind: 'reset' }
 );
+
+/** What is to be played, and in whole numbers what that is. */
+export interface ReplayPlan {
+  readonly sessions: number;
+  /** Messages of clients, and of the server. */
+  readonly sends: number;
+  readonly expects: number;
+  steps(): AsyncGenerator<ReplayStep>;
+}

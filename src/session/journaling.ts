@@ -67,11 +67,6 @@ export class Journaling {
     return this.#pending.length === 0;
   }
 
-  /** Whether {@link take} has something to give. */
-  get isReady(): boolean {
-    return this.#pending.first?.isDone ?? false;
-  }
-
   /** Has messages recorded. They must not be in memory that is lent. */
   add(batch: Batch): void {
     const one: Pending = { batch, size: batch.byteLength, isDone: false, error: undefined };
@@ -90,7 +85,7 @@ export class Journaling {
 
   /** Takes the first messages, which are recorded, or are not: then `error` says why. */
   take(): { readonly batch: Batch; readonly error: YodelError | undefined } | undefined {
-    if (!this.isReady) return undefined;
+    if (!this.#pending.first?.isDone) return undefined;
     const one = this.#pending.shift();
     this.#bytes -= one?.size ?? 0;
     return one;
