@@ -16,12 +16,14 @@ let lastOwner: Output | undefined;
 const mostText = 16_384;
 
 /**
- * How long each text is that was appended and not encoded yet, for the output that has appended text last. An array of its
- * own for each batch, which grows with it, would cost more than the texts themselves (15 to 35 ns each). They are numbers,
- * not the texts: V8 keeps account of each young string that an old array gets hold of.
+ * How long each text is that was appended and not encoded yet, for one output at a time: most often all of a batch is answered
+ * before the next one comes. An array for each batch, which grows with it, would cost more than the texts themselves (15
+ * to 35 ns each). They are numbers, not the texts: V8 keeps account of each young string that an old array gets hold of.
  */
-const lengths: number[] = [];
-let lengthsOwner: Output | undefined;
+const sharedLengths: number[] = [];
+let sharedLengthsOwner: Output | undefined;
+/** An array of its own is not kept when it has become longer than this. */
+const mostLengthsKept = 1024;
 
 /**
  * What is appended is held as runs: a run that continues where the last one ended, in the same buffer, makes it longer.
@@ -35,8 +37,10 @@ export class Output {
   /** How many texts are in it, and what follows each of them. */
   #textCount = 0;
   #ending = '';
-  /** Their lengths, when another output has appended text since. */
-  #lengthsAside: number[] | undefined;
+  /** How long each of them is. */
+  #lengths = sharedLengths;
+  /** For what is answered while others are, made when that happens. */
+  #ownLengths: number[] | undefined;
   #encoder: Encoder | undefined;
   #source: Buffer | undefined;
   #start = 0;
@@ -70,8 +74,8 @@ export class Output {
       this.#ending = ending;
       this.#encoder = encoder;
     }
-    if (lengthsOwner !== this) this.#ownLengths();
-    lengths[this.#textCount++] = text.length;
+    if (this.#textCount === 0) this.#chooseLengths();
+    this.#lengths[this.#textCount++] = text.length;
     this.#text += text + ending;
     if (this.#text.length > mostText) this.#encodeText();
   }
@@ -115,7 +119,6 @@ export class Output {
   clear(): void {
     this.#text = '';
     this.#textCount = 0;
-    this.#lengthsAside = undefined;
     this.#runs = undefined;
     this.#source = undefined;
     this.#size = 0;
@@ -147,16 +150,14 @@ export class Output {
     this.#appendOwn(target, at, encoder.seal(target, at, end, shape));
   }
 
-  #ownLengths(): void {
-    if (lengthsOwner) lengthsOwner.#putLengthsAside();
-    lengthsOwner = this;
-    const aside = this.#lengthsAside;
-    this.#lengthsAside = undefined;
-    for (let index = 0; index < this.#textCount; index++) lengths[index] = aside?.[index] as number;
-  }
-
-  #putLengthsAside(): void {
-    if (this.#textCount > 0) this.#lengthsAside = lengths.slice(0, this.#textCount);
+  #chooseLengths(): void {
+    if (sharedLengthsOwner && sharedLengthsOwner.#textCount > 0) {
+      this.#ownLengths ??= [];
+      this.#lengths = this.#ownLengths;
+    } else {
+      sharedLengthsOwner = this;
+      this.#lengths = sharedLengths;
+    }
   }
 
   #encodeText(): void {
@@ -168,10 +169,11 @@ export class Output {
     const at = target === slab ? slabUsed : 0;
     const end = at + target.write(text, at, 'utf8');
     const encoder = this.#encoder as Encoder;
-    const aside = this.#lengthsAside;
-    this.#lengthsAside = undefined;
+    const lengths = this.#lengths;
+    if (lengths === this.#ownLengths && lengths.length > mostLengthsKept) this.#ownLengths = undefined;
+    this.#lengths = sharedLengths;
     if (encoder.text?.areSealed(target, at, end, count, this.#ending)) return this.#appendOwn(target, at, end);
-    this.#appendOneByOne(text, aside ?? lengths.slice(0, count));
+    this.#appendOneByOne(text, lengths.slice(0, count));
   }
 
   /** Appends the texts that stand in `text` each on its own. One of them is no message. */

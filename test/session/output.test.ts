@@ -107,6 +107,22 @@ describe('the output', () => {
     expect(takenFrom(output).map(String)).toEqual(['one\ntwo\n']);
   });
 
+  it('finds it, too, when three outputs are appended to in turn', () => {
+    const texts = ['one', 'three\nfour', 'twelve', ''];
+    const outputs = [new Output(), new Output(), new Output()];
+    for (const place of texts.keys()) {
+      for (const [shift, output] of outputs.entries()) {
+        output.appendText(encoder, texts[(place + shift) % texts.length] as string, undefined);
+      }
+    }
+    for (const output of outputs) expect(() => takenFrom(output)).toThrow('line feed at offset 5');
+    expect(outputs.map((output) => takenFrom(output).map(String))).toEqual([['one\n'], [], ['twelve\n\none\n']]);
+    // One that had its lengths in an array of its own goes on with it, or without.
+    for (const output of outputs.reverse())
+      for (const text of texts.slice(2)) output.appendText(encoder, text, undefined);
+    expect(outputs.map((output) => takenFrom(output).map(String))).toEqual(outputs.map(() => ['twelve\n\n']));
+  });
+
   it('ends each text as it is asked to', () => {
     const [withCr] = decode('x\r\n').messages;
     const output = new Output();
