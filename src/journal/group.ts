@@ -68,6 +68,11 @@ export class Group {
     this.#longest = longest;
   }
 
+  /** How many messages there are. */
+  get count(): number {
+    return this.#count;
+  }
+
   /** Bytes of their frames. */
   get size(): number {
     return this.#size;

@@ -56,6 +56,10 @@ export type WriterAnswer =
 const lockedAtMostMs = 2000;
 /** So many pages of the write-ahead log are copied into the file at a time: SQLite's own default. */
 const checkpointPages = 1000;
+/** SQLite's default, in bytes. */
+const pageSize = 4096;
+/** A commit writes so many at least. */
+const fewestPages = 2;
 
 /** No more go into one commit, so that none takes long. */
 const mostGroups = 256;
@@ -84,6 +88,8 @@ class Writer {
   readonly #insert: StatementSync;
   /** Inserts the usual messages of one run: SQLite itself takes them apart, which takes half the time. */
   readonly #insertTogether: StatementSync;
+  readonly #beginTransaction: StatementSync;
+  readonly #commitTransaction: StatementSync;
   readonly #begin: StatementSync;
   readonly #end: StatementSync;
   readonly #addMissed: StatementSync;
@@ -91,6 +97,8 @@ class Writer {
   readonly #identity: string;
   /** Asks how many pages the write-ahead log has. */
   readonly #logSize: StatementSync;
+  /** About so many bytes were written to the log since it was asked. */
+  #unlooked = 0;
 
   constructor(settings: WriterSettings) {
     const { file, name, durability } = settings;
@@ -126,6 +134,8 @@ class Writer {
         `INSERT INTO messages SELECT ?1 + key, ?2, ?3, ?4, ?5, substr(?6, value / ${placeBase}, value % ${placeBase}), NULL, 0
           FROM json_each(?7)`,
       );
+      this.#beginTransaction = database.prepare('BEGIN IMMEDIATE');
+      this.#commitTransaction = database.prepare('COMMIT');
       this.#begin = database.prepare(
         'INSERT INTO sessions (session, run, peer, local, framing, began) VALUES (?, ?, ?, ?, ?, ?)',
       );
@@ -144,7 +154,7 @@ class Writer {
     const database = this.#database;
     const next = new Segment(this.#segment.last + 1, this.#limits);
     const { isFull } = this.#segment;
-    database.exec('BEGIN IMMEDIATE');
+    this.#beginTransaction.run();
     try {
       if (isFull) this.#segments.insert(this.#segment);
       for (const group of groups) this.#write(group, next);
@@ -155,7 +165,7 @@ class Writer {
       for (const { session } of groups.flatMap(({ ended }) => ended)) {
         if (!next.has(session) && (isFull || !this.#segment.has(session))) this.#retention.forget(session);
       }
-      database.exec('COMMIT');
+      this.#commitTransaction.run();
     } catch (error) {
       // SQLite has done it already where the disk is full.
       if (database.isTransaction) database.exec('ROLLBACK');
@@ -164,6 +174,8 @@ class Writer {
     if (this.#look() !== this.#identity) throw new Error('it was removed, or another file has taken its place');
     if (isFull) this.#segment = next;
     else this.#segment.join(next);
+    for (const { bytes } of groups) this.#unlooked += bytes.length;
+    this.#unlooked += fewestPages * pageSize;
   }
 
   /** What was written to a file that has no name any more is lost. */
@@ -179,6 +191,8 @@ class Writer {
 
   /** Copies the write-ahead log into the file when it is long enough. A full disk is no failure, nor a lock: it is tried again. */
   checkpoint(): void {
+    if (this.#unlooked < (checkpointPages * pageSize) / 8) return;
+    this.#unlooked = 0;
     const { log } = this.#logSize.get() as { readonly log: number };
     if (log < checkpointPages) return;
     try {

@@ -69,6 +69,21 @@ async function problemsOf(file: string): Promise<readonly string[]> {
   return verification.problems;
 }
 
+test('who is answered by one commit and sends again is in the next, with those who came meanwhile', async () => {
+  const { journal, add } = await open();
+  const [one, two] = [session(), session()];
+  const first = add(one, 'a\n');
+  const second = add(two, 'b\n');
+  await first;
+  const third = add(one, 'c\n');
+  // All that is in a commit has its promise.
+  expect(third).toBe(second);
+  await third;
+  // Two are expected now, and only one comes.
+  await add(two, 'd\n');
+  expect(await texts(journal)).toEqual(['a', 'b', 'c', 'd']);
+});
+
 test('messages come out as they went in, with whose they are and when', async () => {
   const before = Date.now();
   const { journal, add } = await open();
