@@ -115,10 +115,11 @@ async function withReader(
   file: string,
   work: (reader: Reader, output: OutputPipe, signal: AbortSignal) => Promise<number>,
 ): Promise<number> {
-  const reader = readJournal(file);
   const interruption = onInterruption();
   const output = new OutputPipe(interruption.stopped);
+  let reader: Reader | undefined;
   try {
+    reader = readJournal(file);
     const result = await work(reader, output, interruption.stopped.signal).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code !== 'ERR_STRING_TOO_LONG') throw error;
       throw new UsageError(
@@ -129,7 +130,7 @@ async function withReader(
     return interruption.status ?? output.status ?? result;
   } finally {
     interruption.done();
-    await reader.close();
+    await reader?.close();
   }
 }
 

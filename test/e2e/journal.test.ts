@@ -1,6 +1,6 @@
 /** `yodel serve --journal` and `yodel journal`, as their users run them. */
 import { once } from 'node:events';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -19,6 +19,15 @@ async function recorded(...flags: string[]) {
   await yodel(['connect', server.address], { input: Buffer.from('\x1b[31mred\n\xff\xfe\n', 'latin1') });
   await yodel(['connect', server.address], { input: 'no end' });
   return { file, server };
+}
+
+function leadsTo(pid: number | undefined, descriptor: string, file: string): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/fd/${descriptor}`) === file;
+  } catch {
+    // Closed meanwhile.
+    return false;
+  }
 }
 
 async function output(...args: string[]): Promise<string> {
@@ -102,6 +111,39 @@ test('cat --follow goes on with what is recorded, until Ctrl-C', async () => {
   await following.saw(/> second\n/);
   const { status } = await following.stop('SIGINT');
   expect(status).toBe(130);
+});
+
+test('Ctrl-C ends a search that finds nothing', async () => {
+  const { file, server } = await recorded();
+  const searching = start([process.execPath, ...yodelArgs('journal', 'cat', file, '--follow', '--grep', '^nothing$')]);
+  const client = await dial(server.port);
+  await client.ask('something else');
+  // It is at it once it has the file open.
+  while (!readdirSync(`/proc/${searching.process.pid}/fd`).some((fd) => leadsTo(searching.process.pid, fd, file)));
+  const { status, stdout } = await searching.stop('SIGINT');
+  expect({ status, stdout: stdout.toString() }).toEqual({ status: 130, stdout: '' });
+});
+
+test('clients of an IPv6 address are found by it', async () => {
+  const file = join(temporaryFolder(), 'six.journal');
+  const server = await serve(['--quiet', '--journal', file, '--listen', '127.0.0.1:0', '--listen', '[::1]:0']);
+  const [, port] = await server.saw(/listening on \S*\[::1\]:(\d+)/);
+  await yodel(['connect', `[::1]:${port}`], { input: 'six\n' });
+  await yodel(['connect', server.address], { input: 'four\n' });
+  for (const peer of ['::1', '[::1]']) expect(await output('cat', file, '--peer', peer)).toMatch(/^\d+ .* > six\n$/);
+  expect(await output('ls', file, '--peer', '127.0.0.1', '--json')).toMatch(/^\{.*\n$/);
+});
+
+test('an export follows no link', async () => {
+  const { file } = await recorded();
+  const folder = temporaryFolder();
+  const other = join(folder, 'other');
+  writeFileSync(other, 'precious');
+  symlinkSync(other, join(folder, '2.transcript'));
+  const { stderr, status } = await yodel(['journal', 'export', file, folder]);
+  expect(stderr).toMatch(/cannot write \S+2\.transcript: ELOOP/);
+  expect(status).toBe(2);
+  expect(readFileSync(other, 'utf8')).toBe('precious');
 });
 
 test('who reads only the beginning is no failure', async () => {
