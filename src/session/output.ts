@@ -16,16 +16,6 @@ let lastOwner: Output | undefined;
 const mostText = 16_384;
 
 /**
- * How long each text is that was appended and not encoded yet, for one output at a time: most often all of a batch is answered
- * before the next one comes. An array for each batch, which grows with it, would cost more than the texts themselves (15
- * to 35 ns each). They are numbers, not the texts: V8 keeps account of each young string that an old array gets hold of.
- */
-const sharedLengths: number[] = [];
-let sharedLengthsOwner: Output | undefined;
-/** An array of its own is not kept when it has become longer than this. */
-const mostLengthsKept = 1024;
-
-/**
  * What is appended is held as runs: a run that continues where the last one ended, in the same buffer, makes it longer.
  * So the frames of an echo become one slice of the chunk they came in, and are not copied again. Text stays text until
  * other bytes follow it or it is taken, and is then encoded at one go: each call to encode costs more than the text does.
@@ -33,14 +23,13 @@ const mostLengthsKept = 1024;
 export class Output {
   /** Runs before the one that goes on; made when there is one, which is seldom. */
   #runs: Buffer[] | undefined;
-  #text = '';
-  /** How many texts are in it, and what follows each of them. */
-  #textCount = 0;
+  /** Texts that were appended and are not encoded yet: one array a batch, for an old one costs V8 more for each young string. */
+  #texts: string[] | undefined;
+  /** Their UTF-16 units, endings included. */
+  #textSize = 0;
+  /** What follows each of them, for which shape, and whose they are. */
   #ending = '';
-  /** How long each of them is. */
-  #lengths = sharedLengths;
-  /** For what is answered while others are, made when that happens. */
-  #ownLengths: number[] | undefined;
+  #shape: Uint8Array | undefined;
   #encoder: Encoder | undefined;
   #source: Buffer | undefined;
   #start = 0;
@@ -51,13 +40,13 @@ export class Output {
 
   /** Bytes gathered and not yet taken. Text counts by its UTF-16 units until it is encoded: never too much. */
   get size(): number {
-    return this.#size + this.#text.length;
+    return this.#size + this.#textSize;
   }
 
   /** Appends a message as a frame. @throws YodelError `YODEL_UNENCODABLE_MESSAGE`; nothing is appended then */
   appendMessage(encoder: Encoder, message: string | Uint8Array, shape: Uint8Array | undefined): void {
     checkMessage(message);
-    if (this.#text !== '') this.#encodeText();
+    if (this.#texts) this.#encodeTexts();
     this.#appendSealed(encoder, message, shape);
   }
 
@@ -67,17 +56,18 @@ export class Output {
    * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`; what was appended before the text that is at fault stays then
    */
   appendText(encoder: Encoder, text: string, shape: Uint8Array | undefined): void {
-    if (!encoder.text) return this.appendMessage(encoder, text, shape);
-    const ending = encoder.text.ending(shape);
-    if (ending !== this.#ending) {
-      if (this.#text !== '') this.#encodeText();
-      this.#ending = ending;
+    const { text: frames } = encoder;
+    if (!frames) return this.appendMessage(encoder, text, shape);
+    if (shape !== this.#shape || encoder !== this.#encoder) {
+      if (this.#texts) this.#encodeTexts();
       this.#encoder = encoder;
+      this.#shape = shape;
+      this.#ending = frames.ending(shape);
     }
-    if (this.#textCount === 0) this.#chooseLengths();
-    this.#lengths[this.#textCount++] = text.length;
-    this.#text += text + ending;
-    if (this.#text.length > mostText) this.#encodeText();
+    if (this.#texts) this.#texts.push(text);
+    else this.#texts = [text];
+    this.#textSize += text.length + this.#ending.length;
+    if (this.#textSize > mostText) this.#encodeTexts();
   }
 
   /** Appends a message's frame as it came. */
@@ -96,7 +86,7 @@ export class Output {
    * @throws YodelError `YODEL_UNENCODABLE_MESSAGE` when a text is no message; what stood before it is written next time
    */
   writeTo(target: { write(bytes: Uint8Array): void }): number {
-    if (this.#text !== '') this.#encodeText();
+    if (this.#texts) this.#encodeTexts();
     const size = this.#size;
     const last = this.#takeRun();
     const runs = this.#runs;
@@ -117,8 +107,8 @@ export class Output {
   }
 
   clear(): void {
-    this.#text = '';
-    this.#textCount = 0;
+    this.#texts = undefined;
+    this.#textSize = 0;
     this.#runs = undefined;
     this.#source = undefined;
     this.#size = 0;
@@ -126,7 +116,7 @@ export class Output {
 
   /** @internal Appends bytes that stand in `source`; they must not change. */
   append(source: Buffer, start: number, end: number): void {
-    if (this.#text !== '') this.#encodeText();
+    if (this.#texts) this.#encodeTexts();
     this.#appendRun(source, start, end);
   }
 
@@ -150,40 +140,23 @@ export class Output {
     this.#appendOwn(target, at, encoder.seal(target, at, end, shape));
   }
 
-  #chooseLengths(): void {
-    if (sharedLengthsOwner && sharedLengthsOwner.#textCount > 0) {
-      this.#ownLengths ??= [];
-      this.#lengths = this.#ownLengths;
-    } else {
-      sharedLengthsOwner = this;
-      this.#lengths = sharedLengths;
-    }
-  }
-
-  #encodeText(): void {
-    const text = this.#text;
-    const count = this.#textCount;
-    this.#text = '';
-    this.#textCount = 0;
+  #encodeTexts(): void {
+    const texts = this.#texts as string[];
+    this.#texts = undefined;
+    this.#textSize = 0;
+    const count = texts.length;
+    const ending = this.#ending;
+    const encoder = this.#encoder as Encoder;
+    // Each of them gets its ending, the last one too.
+    texts.push('');
+    const text = texts.join(ending);
+    texts.pop();
     const target = roomFor(text.length * 3) ?? Buffer.allocUnsafeSlow(Buffer.byteLength(text));
     const at = target === slab ? slabUsed : 0;
     const end = at + target.write(text, at, 'utf8');
-    const encoder = this.#encoder as Encoder;
-    const lengths = this.#lengths;
-    if (lengths === this.#ownLengths && lengths.length > mostLengthsKept) this.#ownLengths = undefined;
-    this.#lengths = sharedLengths;
-    if (encoder.text?.areSealed(target, at, end, count, this.#ending)) return this.#appendOwn(target, at, end);
-    this.#appendOneByOne(text, lengths.slice(0, count));
-  }
-
-  /** Appends the texts that stand in `text` each on its own. One of them is no message. */
-  #appendOneByOne(text: string, each: readonly number[]): void {
-    const shape = Buffer.from(this.#ending);
-    let at = 0;
-    for (const length of each) {
-      this.#appendSealed(this.#encoder as Encoder, text.slice(at, at + length), shape);
-      at += length + this.#ending.length;
-    }
+    if (encoder.text?.areSealed(target, at, end, count, ending)) return this.#appendOwn(target, at, end);
+    // One of them is no message.
+    for (const one of texts) this.#appendSealed(encoder, one, this.#shape);
   }
 
   /** Appends what was just written into the slab, or into a buffer of its own. */
