@@ -90,6 +90,8 @@ const probeEveryMs = 500;
 /** No message of a server is longer; a decoder of what was sent must not refuse it. */
 const longestReply = 1_073_741_824;
 
+/** What is sent goes to the disk with the next message that comes, or after so long. */
+const repliesWaitMs = 10;
 /** With so much in a group nothing is gained by waiting for more. */
 const enoughMessages = 256;
 const enoughBytes = 131_072;
@@ -105,6 +107,8 @@ class Gathered {
   readonly #settled = Promise.withResolvers<void>();
   /** Messages that were sent. */
   replies = 0;
+  /** Whether there is more than these: they do not ask for a commit of their own. */
+  isAwaited = false;
 
   constructor(longest: number) {
     this.group = new Group(longest);
@@ -153,6 +157,7 @@ class SqliteJournal implements Journal {
   readonly #sent = new Queue<Gathered>();
   #sentBytes = 0;
   #sendDue = false;
+  #repliesDue: NodeJS.Timeout | undefined;
   /** How many messages were under way when the thread answered last: whoever gets a reply may send the next message at once. */
   #expected = 0;
   failure: YodelError | undefined;
@@ -198,7 +203,9 @@ class SqliteJournal implements Journal {
     if (this.#isClosing)
       return Promise.reject(new YodelError('YODEL_JOURNAL_FAILED', `the journal ${this.#file} is closed`));
     const gathered = this.#gathered;
+    gathered.isAwaited = true;
     this.#add(session, 'in', batch);
+    this.#sendSoon();
     const waits = this.durability !== 'off' || this.isRefusing || this.pendingBytes > mostAhead;
     return waits ? gathered.done : Promise.resolve();
   }
@@ -235,6 +242,7 @@ class SqliteJournal implements Journal {
     if (!this.#isClosing) {
       this.#isClosing = true;
       clearInterval(this.#probing);
+      clearTimeout(this.#repliesDue);
       this.#closing.abort();
       for (const session of this.#sessions.keys()) this.#end(session, undefined);
       this.#send();
@@ -251,7 +259,6 @@ class SqliteJournal implements Journal {
     const { number } = this.#stateOf(session);
     const { group } = this.#gathered;
     group.add(number, direction, session.wire, batch, Date.now(), performance.now() - this.#started);
-    this.#sendSoon();
   }
 
   #stateOf(session: Journaled): SessionState {
@@ -280,6 +287,8 @@ class SqliteJournal implements Journal {
     else {
       this.#gathered.replies += batch.count;
       this.#add(session, 'out', batch);
+      if (this.#gathered.group.size >= enoughBytes) this.#sendSoon();
+      else this.#sendLater();
     }
   }
 
@@ -295,6 +304,7 @@ class SqliteJournal implements Journal {
       endedBy: session.endedBy,
       error: error?.code ?? null,
     });
+    this.#gathered.isAwaited = true;
     this.#sendSoon();
   }
 
@@ -305,6 +315,14 @@ class SqliteJournal implements Journal {
     if (isIdle && this.#gathered.group.count >= this.#expected) return this.#send();
     this.#sendDue = true;
     this.#watch(this.#gathered.group, 0);
+  }
+
+  #sendLater(): void {
+    if (this.#repliesDue) return;
+    this.#repliesDue = setTimeout(() => {
+      this.#repliesDue = undefined;
+      if (!this.#gathered.group.isEmpty) this.#sendSoon();
+    }, repliesWaitMs).unref();
   }
 
   /** Looks at the group after the next turn of the event loop, which brings what the sockets have. */
@@ -365,7 +383,9 @@ class SqliteJournal implements Journal {
       one.settle(error);
     }
     this.#expected = Math.min(settledMessages + this.#gathered.group.count, enoughMessages);
-    if (!this.#gathered.group.isEmpty) this.#sendSoon();
+    // What was carried over does not ask again by itself: it would do so without end as long as the disk is full.
+    const hasRoomAgain = wasRefusing && !error && !this.#gathered.group.isEmpty;
+    if (this.#gathered.isAwaited || hasRoomAgain) this.#sendSoon();
     if (this.isRefusing === wasRefusing) return;
     // Also when nobody asks: /readyz tells it.
     if (error) this.#probing = setInterval(() => this.#tell({ probe: true }), probeEveryMs);

@@ -84,6 +84,18 @@ test('who is answered by one commit and sends again is in the next, with those w
   expect(await texts(journal)).toEqual(['a', 'b', 'c', 'd']);
 });
 
+test('what is sent is recorded soon, also when nothing else comes', async () => {
+  const { journal, add } = await open({ replies: true });
+  const one = session();
+  await add(one, 'question\n');
+  journal.subscriber?.sent?.(one, Buffer.from('answer\n'));
+  const entries = await all(journal.read({ to: 2, follow: true }));
+  expect(entries.map((entry) => [textOf(entry), entry.direction])).toEqual([
+    ['question', 'in'],
+    ['answer', 'out'],
+  ]);
+});
+
 test('messages come out as they went in, with whose they are and when', async () => {
   const before = Date.now();
   const { journal, add } = await open();
