@@ -107,7 +107,7 @@ class Gathered {
   readonly #settled = Promise.withResolvers<void>();
   /** Messages that were sent. */
   replies = 0;
-  /** Whether there is more than these: they do not ask for a commit of their own. */
+  /** Whether it has to be sent: these ask for no commit of their own, until they have waited for long enough. */
   isAwaited = false;
 
   constructor(longest: number) {
@@ -308,7 +308,7 @@ class SqliteJournal implements Journal {
     this.#sendSoon();
   }
 
-  /** Sends the group now when nothing more is expected in it, or else once it is complete. */
+  /** Sends a group that has to be sent: now when nothing more is expected in it, or else once it is complete. */
   #sendSoon(): void {
     if (this.#sendDue) return;
     const isIdle = this.#sent.length === 0;
@@ -321,7 +321,9 @@ class SqliteJournal implements Journal {
     if (this.#repliesDue) return;
     this.#repliesDue = setTimeout(() => {
       this.#repliesDue = undefined;
-      if (!this.#gathered.group.isEmpty) this.#sendSoon();
+      if (this.#gathered.group.isEmpty) return;
+      this.#gathered.isAwaited = true;
+      this.#sendSoon();
     }, repliesWaitMs).unref();
   }
 

@@ -96,6 +96,21 @@ test('what is sent is recorded soon, also when nothing else comes', async () => 
   ]);
 });
 
+test('and when the time for it comes while the disk is busy', async () => {
+  const { file, journal, add } = await open({ replies: true });
+  const one = session();
+  await add(one, 'first\n');
+  const other = new DatabaseSync(file);
+  other.exec('BEGIN IMMEDIATE');
+  const second = add(one, 'second\n');
+  journal.subscriber?.sent?.(one, Buffer.from('answer\n'));
+  await delay(50);
+  other.exec('ROLLBACK');
+  other.close();
+  await second;
+  expect((await all(journal.read({ to: 3, follow: true }))).map(textOf)).toEqual(['first', 'second', 'answer']);
+});
+
 test('messages come out as they went in, with whose they are and when', async () => {
   const before = Date.now();
   const { journal, add } = await open();
