@@ -97,6 +97,8 @@ export const contenders: readonly Contender[] = [
     build: { by: 'gcc', source: 'peers/epoll.c' },
     serves: {
       echo: ({ port }) => [built('c-epoll'), `${port}`],
+      text: ({ port }) => [built('c-epoll'), `${port}`],
+      'text-async': ({ port }) => [built('c-epoll'), `${port}`],
       upper: ({ port }) => [built('c-epoll'), `${port}`, 'upper'],
       'upper-async': ({ port }) => [built('c-epoll'), `${port}`, 'upper'],
       'fan-out': ({ port }) => [built('c-epoll'), `${port}`, 'fanout'],
@@ -126,7 +128,7 @@ export const contenders: readonly Contender[] = [
     kind: 'peer',
     tools: [cargo],
     build: { by: 'cargo', source: 'peers/tokio-lines' },
-    serves: modes(built('tokio-lines'), ['echo', 'upper', 'upper-async']),
+    serves: modes(built('tokio-lines'), ['echo', 'text', 'upper', 'upper-async']),
   },
   {
     name: 'go-bufio',
@@ -142,7 +144,7 @@ export const contenders: readonly Contender[] = [
     title: 'asyncio, uvloop',
     kind: 'peer',
     tools: [pythonTool, uvloop],
-    serves: modes([python, peer('lines.py')], ['echo', 'upper', 'upper-async']),
+    serves: modes([python, peer('lines.py')], ['echo', 'text', 'upper', 'upper-async']),
   },
   {
     name: 'ncat',
@@ -181,7 +183,7 @@ export const contenders: readonly Contender[] = [
     title: 'plain node:net, lines',
     kind: 'plain',
     tools: [node],
-    serves: modes(['node', peer('node-lines.mjs')], ['echo', 'upper', 'upper-async']),
+    serves: modes(['node', peer('node-lines.mjs')], ['echo', 'text', 'upper', 'upper-async']),
   },
   {
     name: 'bun-plain',
@@ -258,6 +260,8 @@ function yodelOn(runtime: 'node' | 'bun', tool: Tool): Contender {
     tools: [tool, builtCommand],
     serves: {
       echo: serve('echo'),
+      text: serve(handler('text.ts')),
+      'text-async': serve(handler('text-async.ts')),
       upper: serve(handler('upper.ts')),
       'upper-async': serve(handler('upper-async.ts')),
       'fan-out': serve(handler('fan-out.ts')),
@@ -276,10 +280,12 @@ function yodelOn(runtime: 'node' | 'bun', tool: Tool): Contender {
 /** A program that takes PORT MODE LONGEST, where a mode is named as the service that it gives. */
 function modes(program: string | readonly [string, ...string[]], services: readonly Service[]): Contender['serves'] {
   const [file, ...rest] = typeof program === 'string' ? ([program] as const) : program;
+  // Those that can do both make text of what they echo.
+  const modeOf = (service: Service) => (service === 'text' ? 'echo' : service);
   return Object.fromEntries(
     services.map((service) => [
       service,
-      ({ port, longestMessage }: Given): Command => [file, ...rest, `${port}`, service, `${longestMessage}`],
+      ({ port, longestMessage }: Given): Command => [file, ...rest, `${port}`, modeOf(service), `${longestMessage}`],
     ]),
   );
 }

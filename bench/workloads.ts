@@ -1,7 +1,7 @@
 /** What is measured: plain data. `run.ts` carries it out. */
 
 /** What a server must do in a workload: each contender says which of these it can. */
-export type Service = 'echo' | 'upper' | 'upper-async' | 'fan-out' | 'record';
+export type Service = 'echo' | 'text' | 'text-async' | 'upper' | 'upper-async' | 'fan-out' | 'record';
 
 export interface Workload {
   readonly name: string;
@@ -59,11 +59,13 @@ export const workloads: readonly Workload[] = [
   { ...echo, name: 'large', title: '64 connections, 16 KiB, one at a time', size: 16_384 },
   { ...echo, name: 'huge', title: '1 connection, 1 MiB, one at a time', connections: 1, size: 1_048_576 },
   { ...echo, name: 'latency', title: '1 connection, 64 B, one at a time: latency', connections: 1 },
+  { ...transform, name: 'text', title: 'Each message as text, and back, pipelined by 100', service: 'text' },
+  { ...transform, name: 'text-async', title: 'As text with an async handler', service: 'text-async' },
   { ...transform, name: 'transform', title: 'Each message in capitals, pipelined by 100', service: 'upper' },
   {
     ...transform,
     name: 'transform-async',
-    title: 'The same with an async handler',
+    title: 'In capitals with an async handler',
     service: 'upper-async',
   },
   {

@@ -24,7 +24,18 @@ const begin = '<!-- figures -->';
 const end = '<!-- /figures -->';
 
 const columns = ['yodel-bun', 'yodel-node', 'tokio-lines', 'go-bufio', 'uvloop', 'rust-threads', 'node-lines'];
-const rows = ['one-at-a-time', 'pipelined', 'large', 'huge', 'latency', 'transform', 'transform-async', 'connect'];
+const rows = [
+  'one-at-a-time',
+  'pipelined',
+  'large',
+  'huge',
+  'latency',
+  'text',
+  'text-async',
+  'transform',
+  'transform-async',
+  'connect',
+];
 const generators = ['drive-one-at-a-time', 'drive-pipelined', 'drive-large', 'drive-latency'];
 
 /** The page with its figures made anew. */
