@@ -317,6 +317,7 @@ class SqliteJournal implements Journal {
     this.#watch(this.#gathered.group, 0);
   }
 
+  /** Sends what holds only replies once they have waited for long enough, should nothing take them along before. */
   #sendLater(): void {
     if (this.#repliesDue) return;
     this.#repliesDue = setTimeout(() => {

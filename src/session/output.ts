@@ -144,7 +144,6 @@ export class Output {
     const texts = this.#texts as string[];
     this.#texts = undefined;
     this.#textSize = 0;
-    const count = texts.length;
     const ending = this.#ending;
     const encoder = this.#encoder as Encoder;
     // Each of them gets its ending, the last one too.
@@ -154,7 +153,7 @@ export class Output {
     const target = roomFor(text.length * 3) ?? Buffer.allocUnsafeSlow(Buffer.byteLength(text));
     const at = target === slab ? slabUsed : 0;
     const end = at + target.write(text, at, 'utf8');
-    if (encoder.text?.areSealed(target, at, end, count, ending)) return this.#appendOwn(target, at, end);
+    if (encoder.text?.areSealed(target, at, end, texts.length, ending)) return this.#appendOwn(target, at, end);
     // One of them is no message.
     for (const one of texts) this.#appendSealed(encoder, one, this.#shape);
   }

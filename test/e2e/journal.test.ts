@@ -8,6 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { commandPath, run, serve, start, yodel } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { dial } from '../support/peer.ts';
+import { becomesTrue } from '../support/process.ts';
 import { Terminal } from '../support/terminal.ts';
 import { testWith } from '../support/tools.ts';
 
@@ -119,7 +120,8 @@ test('Ctrl-C ends a search that finds nothing', async () => {
   const client = await dial(server.port);
   await client.ask('something else');
   // It is at it once it has the file open.
-  while (!readdirSync(`/proc/${searching.process.pid}/fd`).some((fd) => leadsTo(searching.process.pid, fd, file)));
+  const { pid } = searching.process;
+  await becomesTrue('the file is open', () => readdirSync(`/proc/${pid}/fd`).some((fd) => leadsTo(pid, fd, file)));
   const { status, stdout } = await searching.stop('SIGINT');
   expect({ status, stdout: stdout.toString() }).toEqual({ status: 130, stdout: '' });
 });

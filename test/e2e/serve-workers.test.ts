@@ -287,10 +287,8 @@ describe('a worker that misbehaves', () => {
     await Promise.all(clients);
     const before = openDescriptors(server.pid);
     const left = () => ({ socketsAtPath: socketsAt(path), moreDescriptors: openDescriptors(server.pid) > before });
-    await becomesTrue('all connections are closed', () => {
-      const { socketsAtPath, moreDescriptors } = left();
-      return socketsAtPath === 1 && !moreDescriptors;
-    }).catch(() => expect(left()).toEqual({ socketsAtPath: 1, moreDescriptors: false }));
+    // Says what is left, should it not become so.
+    await expect.poll(left, { timeout: 15_000 }).toEqual({ socketsAtPath: 1, moreDescriptors: false });
   });
 });
 

@@ -13,7 +13,6 @@ const smtp = testWith(['aiosmtpd', 'python3'], 'apt-get install python3-aiosmtpd
 const client = `
 import smtplib, sys
 with smtplib.SMTP('127.0.0.1', int(sys.argv[1]), local_hostname='client.example') as smtp:
-    smtp.set_debuglevel(0)
     for subject in ('first', 'second'):
         smtp.sendmail('a@client.example', ['b@server.example', 'c@server.example'],
                       'Subject: ' + subject + '\\r\\n\\r\\n.a dot at the beginning\\r\\nlast line\\r\\n')

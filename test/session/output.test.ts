@@ -117,7 +117,6 @@ describe('the output', () => {
     }
     for (const output of outputs) expect(() => takenFrom(output)).toThrow('line feed at offset 5');
     expect(outputs.map((output) => takenFrom(output).map(String))).toEqual([['one\n'], [], ['twelve\n\none\n']]);
-    // One that had its lengths in an array of its own goes on with it, or without.
     for (const output of outputs.reverse())
       for (const text of texts.slice(2)) output.appendText(encoder, text, undefined);
     expect(outputs.map((output) => takenFrom(output).map(String))).toEqual(outputs.map(() => ['twelve\n\n']));
