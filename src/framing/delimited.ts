@@ -74,6 +74,11 @@ export class DelimitedFrames implements FrameReader {
     return this.carriageReturn && found > start && bytes[found - 1] === CR ? found - 1 : found;
   }
 
+  terminatorSize(bytes: Buffer): number {
+    // Of several frames each ends with the delimiter.
+    return this.carriageReturn && bytes.includes(CR) ? -1 : this.#width;
+  }
+
   #endsInDelimiter(bytes: Buffer, start: number, end: number): boolean {
     const { length } = this.delimiter;
     return end - start >= length && bytes.compare(this.delimiter, 0, length, end - length, end) === 0;

@@ -193,6 +193,7 @@ function framesOf(layout: Layout): FrameReader {
       return ends;
     },
     messageEnd: (_bytes, _start, end) => end,
+    terminatorSize: () => 0,
   };
 }
 

@@ -43,20 +43,21 @@ function encoderWith(usual: Buffer): Encoder {
     headerSize: 0,
     trailerSize: 2,
     seal(target, at, end, shape = usual) {
-      const found = target.subarray(at, end).indexOf(LF);
-      if (found !== -1) {
-        throw new YodelError(
-          'YODEL_UNENCODABLE_MESSAGE',
-          `the message contains a line feed at offset ${found}, so it would arrive as several lines; send one message a line, or use another framing`,
-        );
-      }
       // After a trailing CR a plain LF would be read as CRLF, and the CR be lost.
-      const ending = end > at && target[end - 1] === CR ? crlf : shape;
-      target.set(ending, end);
-      return end + ending.length;
+      const ending = shape.length === 2 || (end > at && target[end - 1] === CR) ? crlf : lf;
+      const last = end + ending.length - 1;
+      if (ending === crlf) target[end] = CR;
+      target[last] = LF;
+      // The ending ends the search.
+      const found = target.indexOf(LF, at);
+      if (found === last) return last + 1;
+      throw new YodelError(
+        'YODEL_UNENCODABLE_MESSAGE',
+        `the message contains a line feed at offset ${found - at}, so it would arrive as several lines; send one message a line, or use another framing`,
+      );
     },
     text: {
-      ending: (shape = usual) => (shape === crlf ? '\r\n' : '\n'),
+      ending: (shape = usual) => (shape.length === 2 ? '\r\n' : '\n'),
       areSealed: (bytes, start, end, count, ending) =>
         countByte(bytes, LF, start, end) === count && (ending === '\r\n' || !hasByte(bytes, CR, start, end)),
     },

@@ -14,67 +14,77 @@ import { giveBack } from './tail.ts';
  */
 export class Message {
   readonly #frames: Frames;
-  readonly #frameStart: number;
-  readonly #start: number;
-  readonly #end: number;
-  readonly #frameEnd: number;
+  /** Which of the frames. */
+  readonly #index: number;
+  #text: string | undefined;
 
-  /** @internal Batches make messages: the frame stands from frameStart to frameEnd, the message from start to end. */
-  constructor(frames: Frames, frameStart: number, start: number, end: number, frameEnd: number) {
+  /** @internal {@link Frames} make messages. */
+  constructor(frames: Frames, index: number) {
     this.#frames = frames;
-    this.#frameStart = frameStart;
-    this.#start = start;
-    this.#end = end;
-    this.#frameEnd = frameEnd;
+    this.#index = index;
   }
 
   /** The message's length in bytes, without delimiter or length field. */
   get size(): number {
-    return this.#end - this.#start;
+    return this.#frames.messageEnd(this.#index) - this.#frames.messageStart(this.#index);
   }
 
   /** The message's bytes, without delimiter or length field. */
   get bytes(): Uint8Array {
-    return this.#frames.bytes.subarray(this.#start, this.#end);
+    const frames = this.#frames;
+    return frames.shown.subarray(frames.messageStart(this.#index), frames.messageEnd(this.#index));
   }
 
   /** The message as text. Bytes that are not UTF-8 (only `encoding: 'binary'` lets them in) become U+FFFD. */
   get text(): string {
-    return this.#frames.text(this.#start, this.#end);
+    this.#text ??= this.#frames.text(this.#index);
+    return this.#text;
   }
 
   /** The message as it stood on the wire, delimiter or length field included. */
   get frame(): Uint8Array {
-    return this.#frames.bytes.subarray(this.#frameStart, this.#frameEnd);
+    const frames = this.#frames;
+    return frames.shown.subarray(frames.start(this.#index), frames.end(this.#index));
   }
 
   /** What follows the message in its frame: the delimiter, or nothing when input ended without one. */
   get terminator(): Uint8Array {
-    return this.#frames.bytes.subarray(this.#end, this.#frameEnd);
+    const frames = this.#frames;
+    return frames.shown.subarray(frames.messageEnd(this.#index), frames.end(this.#index));
   }
 
   /** What stands before the message in its frame: the length field and what leads it, or nothing. */
   get header(): Uint8Array {
-    return this.#frames.bytes.subarray(this.#frameStart, this.#start);
+    const frames = this.#frames;
+    return frames.shown.subarray(frames.start(this.#index), frames.messageStart(this.#index));
   }
 
   /** @internal How many bytes follow the message in its frame: what {@link terminator} has, without making it. */
   get terminatorSize(): number {
-    return this.#frameEnd - this.#end;
+    return this.#frames.terminatorSize(this.#index);
   }
 
   toString(): string {
     return this.text;
   }
 
+  /**
+   * @internal Whether this is what {@link text} gave, and would be encoded as just the frame that the message came in:
+   * then that can be sent, and nothing needs to be encoded.
+   */
+  isFrameOf(text: string): boolean {
+    return text === this.#text && this.#frames.isTextInFrame(this.#index);
+  }
+
   /** The same message, in bytes that nobody lends out again: to keep a message of a batch for longer than its call. */
   kept(): Message {
-    return this.#frames.areLent ? this.#frames.copy(this.#frameStart, this.#frameEnd) : this;
+    return this.#frames.areLent ? this.#frames.copy(this.#index) : this;
   }
 
   /** @internal Gives the place of the frame to an output that copies nothing. */
   place(output: ByteOutput): void {
-    output.append(this.#frames.bytes, this.#frameStart, this.#frameEnd);
+    const frames = this.#frames;
+    output.append(frames.bytes, frames.start(this.#index), frames.end(this.#index));
   }
 }
 
@@ -91,7 +101,15 @@ export interface FrameReader {
   ends(bytes: Buffer, count: number): number[];
   /** Where the message ends of the frame that stands from `start` to `end`. */
   messageEnd(bytes: Buffer, start: number, end: number): number;
+  /** How many bytes follow the message in each of several frames; -1 when that may differ. */
+  terminatorSize(bytes: Buffer): number;
 }
+
+/**
+ * @internal How long bytes stay as they are: for good, as long as a batch handler's call, or until the transport lends them
+ * out again, and then they are copied when somebody looks at them.
+ */
+export type Lent = 'no' | 'forTheCall' | 'untilLookedAt';
 
 /**
  * @internal The bytes that several frames stand in, where each of them ends, and their text.
@@ -100,56 +118,105 @@ export interface FrameReader {
  * other: to decode a short message costs the runtimes 30 to 60 ns, to cut it out of a string 8.
  */
 export class Frames {
-  /** They are put elsewhere by {@link moveTo}. */
-  bytes: Buffer;
   /** How many there are. */
   readonly count: number;
-  /** Whether the bytes may change once a batch handler has returned. */
-  areLent: boolean;
   readonly #reader: FrameReader;
+  /** None once they are lent no more, and can be made of the text. */
+  #bytes: Buffer | undefined;
+  readonly #length: number;
+  #lent: Lent;
   readonly #ends: readonly number[] | undefined;
-  readonly #isAscii: boolean;
+  readonly #terminatorSize: number;
+  /** Found out when it matters. */
+  #isAscii: boolean | undefined;
   #text: string | undefined;
+  /** Somebody was given the bytes, and may have changed them. */
+  #areShown = false;
 
-  constructor(reader: FrameReader, bytes: Buffer, count: number, areLent = false) {
-    this.bytes = bytes;
+  constructor(reader: FrameReader, bytes: Buffer, count: number, lent: Lent = 'no') {
     this.count = count;
-    this.areLent = areLent;
     this.#reader = reader;
+    this.#bytes = bytes;
+    this.#length = bytes.length;
+    this.#lent = lent;
     this.#ends = count > 1 ? reader.ends(bytes, count) : undefined;
-    this.#isAscii = count > 1 && isAscii(bytes);
+    this.#terminatorSize = count > 1 ? reader.terminatorSize(bytes) : -1;
   }
 
-  /** Where a frame begins. */
+  /** The bytes, for whoever looks at them only now. */
+  get bytes(): Buffer {
+    this.#bytes ??= Buffer.from(this.#text as string, 'latin1');
+    return this.#bytes;
+  }
+
+  /** The bytes, for whoever was promised that they last. */
+  get shown(): Buffer {
+    this.#areShown = true;
+    if (this.#lent === 'untilLookedAt') this.moveTo(Buffer.from(this.bytes));
+    return this.bytes;
+  }
+
+  /** Whether the bytes may change once the handler has returned. */
+  get areLent(): boolean {
+    return this.#lent !== 'no';
+  }
+
+  /** Whether a frame is still its message's text and what encloses it, all of it ASCII. Input may have ended without a delimiter. */
+  isTextInFrame(index: number): boolean {
+    return this.#isAscii === true && !this.#areShown && (this.#reader.headerSize > 0 || this.terminatorSize(index) > 0);
+  }
+
+  /** Where a frame begins, or the one before it ends. */
   start(index: number): number {
     return index === 0 ? 0 : (this.#ends?.[index - 1] as number);
   }
 
   /** Where a frame ends. */
   end(index: number): number {
-    return this.#ends ? (this.#ends[index] as number) : this.bytes.length;
+    return this.#ends ? (this.#ends[index] as number) : this.#length;
   }
 
-  /** The message of a frame. */
-  message(index: number): Message {
-    const start = this.start(index);
+  /** Where the message of a frame begins. */
+  messageStart(index: number): number {
+    return this.start(index) + this.#reader.headerSize;
+  }
+
+  /** Where the message of a frame ends. */
+  messageEnd(index: number): number {
     const end = this.end(index);
-    const { headerSize } = this.#reader;
-    return new Message(this, start, start + headerSize, this.#reader.messageEnd(this.bytes, start, end), end);
+    if (this.#terminatorSize !== -1) return end - this.#terminatorSize;
+    return this.#reader.messageEnd(this.bytes, this.start(index), end);
+  }
+
+  /** How many bytes follow the message in a frame. */
+  terminatorSize(index: number): number {
+    return this.#terminatorSize !== -1 ? this.#terminatorSize : this.end(index) - this.messageEnd(index);
   }
 
   /** Looks at a copy of the bytes from now on, and so do the messages that stand in them. */
   moveTo(copy: Buffer): void {
-    this.bytes = copy;
-    this.areLent = false;
+    this.#bytes = copy;
+    this.#lent = 'no';
   }
 
-  /** A copy of the message whose frame stands from `start` to `end`. */
-  copy(start: number, end: number): Message {
-    return new Frames(this.#reader, Buffer.from(this.bytes.subarray(start, end)), 1).message(0);
+  /** Lent bytes are about to change: does without them, where their text has been made and tells all of them, or copies them. */
+  giveUp(): void {
+    if (this.#lent === 'no') return;
+    this.#lent = 'no';
+    this.#bytes = this.#text === undefined ? Buffer.from(this.bytes) : undefined;
   }
 
-  text(start: number, end: number): string {
+  /** A copy of the message of a frame. */
+  copy(index: number): Message {
+    const frame = Buffer.from(this.bytes.subarray(this.start(index), this.end(index)));
+    return new Message(new Frames(this.#reader, frame, 1), 0);
+  }
+
+  /** The text of the message of a frame. */
+  text(index: number): string {
+    const start = this.messageStart(index);
+    const end = this.messageEnd(index);
+    this.#isAscii ??= isAscii(this.bytes);
     if (!this.#isAscii) return this.bytes.toString('utf8', start, end);
     this.#text ??= this.bytes.toString('latin1');
     return this.#text.substring(start, end);
@@ -172,12 +239,17 @@ export class Batch implements Iterable<Message> {
   #joined: Buffer | undefined;
   /** The frames behind it, as they stand in the chunk. */
   #body: Buffer | undefined;
+  /** Messages in both slices, those that were taken out of the first one included. */
   #count: number;
   /** The frames of the first slice, once messages were taken out, and which of them is next. */
   #frames: Frames | undefined;
   #next = 0;
   /** The body's frames, once messages were given out that stay in the batch. */
   #given: Frames | undefined;
+  /** The body's frames, once the last message was taken out. */
+  #spent: Frames | undefined;
+  /** @internal Whether the chunk may change once it has been handled. */
+  isLent = true;
 
   /** @internal Decoders make batches: of a frame that was put together, and of frames that stand whole in the chunk. */
   constructor(
@@ -198,7 +270,7 @@ export class Batch implements Iterable<Message> {
 
   /** How many messages there are. */
   get count(): number {
-    return this.#count;
+    return this.#count - this.#next;
   }
 
   /**
@@ -226,26 +298,26 @@ export class Batch implements Iterable<Message> {
     const count = this.#count;
     const joined = this.#joined;
     const body = this.#body;
-    if (joined) yield new Frames(this.#reader, joined, 1, true).message(0);
+    if (joined) yield new Message(new Frames(this.#reader, joined, 1, 'forTheCall'), 0);
     if (!body) return;
-    this.#given ??= new Frames(this.#reader, body, joined ? count - 1 : count, true);
+    this.#given ??= new Frames(this.#reader, body, joined ? count - 1 : count, 'forTheCall');
     const frames = this.#given;
-    for (let next = 0; next < frames.count; next++) yield frames.message(next);
+    for (let next = 0; next < frames.count; next++) yield new Message(frames, next);
   }
 
   /** @internal The first message, which stays in the batch. */
   get first(): Message | undefined {
-    return this.#locate()?.message(this.#next);
+    const frames = this.#locate();
+    return frames && new Message(frames, this.#next);
   }
 
   /** @internal Takes the first message out of the batch. */
   shift(): Message | undefined {
     const frames = this.#locate();
     if (!frames) return undefined;
-    const message = frames.message(this.#next++);
-    this.#count--;
-    if (this.#next === frames.count) this.#dropFirst();
-    return message;
+    const index = this.#next++;
+    if (index + 1 === frames.count) this.#dropFirst();
+    return new Message(frames, index);
   }
 
   /** @internal Takes the first `count` messages out of the batch, as a batch of their own, with a fault behind them. */
@@ -253,23 +325,26 @@ export class Batch implements Iterable<Message> {
     const joined = count > 0 ? this.#joined : undefined;
     const rest = joined ? count - 1 : count;
     if (joined) {
-      this.#count--;
+      this.#next = 1;
       this.#dropFirst();
     }
     const frames = rest > 0 ? this.#locate() : undefined;
-    if (!frames) return new Batch(this.#reader, joined, undefined, joined ? 1 : 0, fault);
-    const last = Math.min(this.#next + rest, frames.count) - 1;
-    const body = frames.bytes.subarray(frames.start(this.#next), frames.end(last));
-    const taken = last + 1 - this.#next;
-    this.#count -= taken;
-    this.#next = last + 1;
-    if (this.#next === frames.count) this.#dropFirst();
-    return new Batch(this.#reader, joined, body, taken + (joined ? 1 : 0), fault);
+    const next = this.#next;
+    const last = frames ? Math.min(next + rest, frames.count) : next;
+    const body = frames?.bytes.subarray(frames.start(next), frames.start(last));
+    this.#next = last;
+    if (frames && last === frames.count) this.#dropFirst();
+    const taken = new Batch(this.#reader, joined, body, last - next + (joined ? 1 : 0), fault);
+    taken.isLent = this.isLent;
+    return taken;
   }
 
-  /** @internal Copies what stands in the chunk, so that the batch, and the messages it has given, may outlive it. */
+  /** @internal The chunk is about to change: the batch, and the messages it has given, do without it. */
   keep(): void {
-    this.#cutTaken();
+    if (!this.isLent) return;
+    this.isLent = false;
+    this.#spent?.giveUp();
+    if (this.#next > 0) return this.#frames?.giveUp();
     this.#frames = undefined;
     if (this.#body) this.#body = Buffer.from(this.#body);
     if (this.#body) this.#given?.moveTo(this.#body);
@@ -304,14 +379,19 @@ export class Batch implements Iterable<Message> {
   #locate(): Frames | undefined {
     if (this.#frames) return this.#frames;
     if (this.#joined) this.#frames = new Frames(this.#reader, this.#joined, 1);
-    else if (this.#body) this.#frames = new Frames(this.#reader, this.#body, this.#count);
+    else if (this.#body)
+      this.#frames = new Frames(this.#reader, this.#body, this.#count, this.isLent ? 'untilLookedAt' : 'no');
     return this.#frames;
   }
 
   #dropFirst(): void {
     if (this.#joined) this.#joined = undefined;
-    else this.#body = undefined;
+    else {
+      this.#body = undefined;
+      this.#spent = this.#frames;
+    }
     this.#frames = undefined;
+    this.#count -= this.#next;
     this.#next = 0;
   }
 
@@ -321,6 +401,7 @@ export class Batch implements Iterable<Message> {
     this.#body = this.#frames?.bytes.subarray(this.#frames.start(this.#next));
     this.#given = undefined;
     this.#frames = undefined;
+    this.#count -= this.#next;
     this.#next = 0;
   }
 }

@@ -31,6 +31,7 @@ class RawDecoder implements Decoder {
       headerSize: 0,
       ends: (bytes, count) => Array.from({ length: count }, (_, n) => Math.min((n + 1) * limit, bytes.length)),
       messageEnd: (_bytes, _start, end) => end,
+      terminatorSize: () => 0,
     };
   }
 

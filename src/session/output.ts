@@ -146,6 +146,7 @@ export class Output {
     this.#textSize = 0;
     const ending = this.#ending;
     const encoder = this.#encoder as Encoder;
+    if (texts.length === 1) return this.#appendSealed(encoder, texts[0] as string, this.#shape);
     // Each of them gets its ending, the last one too.
     texts.push('');
     const text = texts.join(ending);

@@ -310,19 +310,18 @@ export class ServerSession implements Session, Journaled, Receiver, Holder {
 
   /** @internal */
   onData(bytes: Uint8Array): void {
-    const { clock, handler, telemetry } = this.#settings;
+    const { clock, telemetry } = this.#settings;
     this.bytesReceived += bytes.length;
     telemetry.counters.bytesReceived += bytes.length;
     if (this.#state !== 'open') return;
     this.#lastActive = clock.now();
     if (this.#drainRead !== -1) this.#drainRead += bytes.length;
-    // Messages belong to their handler for good, a batch only for the call: what has to wait is copied.
-    const lent = this.#connection.lendsChunks;
     const mustWait = this.#waiting || this.#outbox.blocked || !this.#intake.isEmpty || this.#journaling !== undefined;
-    const copies = lent && (handler.message !== undefined || mustWait);
-    this.#intake.decode(copies ? Buffer.from(bytes) : bytes, this.#lastActive);
+    const isLent = this.#connection.lendsChunks && !mustWait;
+    const chunk = mustWait && this.#connection.lendsChunks ? Buffer.from(bytes) : bytes;
+    this.#intake.decode(chunk, this.#lastActive, isLent);
     this.#run();
-    if (lent && !copies) this.#intake.keep();
+    if (isLent) this.#keep();
     this.#settle();
     const isDraining = this.#drainRead !== -1;
     if (isDraining && (this.#drainRead > drainReadLimit || this.#lastActive >= this.#drainUntil)) this.#finish();
@@ -406,6 +405,12 @@ export class ServerSession implements Session, Journaled, Receiver, Holder {
   /** Messages wait: to be admitted, for the journal, or for the handler. */
   #hasMessages(): boolean {
     return this.#current !== undefined || !this.#intake.isEmpty || this.#journaling?.isEmpty === false;
+  }
+
+  /** Does without the chunk that is about to change. */
+  #keep(): void {
+    this.#intake.keep();
+    this.#current?.keep();
   }
 
   #dropInput(): void {
@@ -585,14 +590,21 @@ export class ServerSession implements Session, Journaled, Receiver, Holder {
   #handleMessages(): Promise<Reply> | undefined {
     const { handler, telemetry } = this.#settings;
     const outbox = this.#outbox;
-    for (let current = this.#current; current && current === this.#current; ) {
-      const message = current.shift() as Message;
-      if (current.count === 0) this.#current = undefined;
+    const current = this.#current;
+    // What ends the session, or its input, takes the batch away.
+    while (current && this.#current === current) {
+      const message = current.shift();
+      if (!message) {
+        this.#current = undefined;
+        break;
+      }
       if (telemetry.timed) this.#askedAt = this.#settings.clock.now();
       try {
         const reply = handler.message?.(message, this);
         if (isPromise(reply)) {
           this.#asked = message;
+          current.keep();
+          if (current.count === 0) this.#current = undefined;
           return reply;
         }
         if (telemetry.timed) this.#tellHandled(1);
@@ -606,6 +618,9 @@ export class ServerSession implements Session, Journaled, Receiver, Holder {
         if (outbox.blocked) break;
       }
     }
+    // Messages are their handler's for good.
+    current?.keep();
+    if (this.#current?.count === 0) this.#current = undefined;
     if (!this.#current) this.#checkMessageLimit();
     return undefined;
   }

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { delimiter } from '../../src/framing/delimiter.ts';
-import type { DecoderOptions, Framing } from '../../src/framing/framing.ts';
+import { type DecoderOptions, encode, type Framing } from '../../src/framing/framing.ts';
 import { length } from '../../src/framing/length.ts';
 import { lines } from '../../src/framing/lines.ts';
 import type { Batch, Message } from '../../src/framing/message.ts';
@@ -195,6 +195,36 @@ describe('a batch', () => {
           expect(batch.byteLength).toBe(left.reduce((total, { frame }) => total + bytesShown(frame), 0));
         }
         expect([...seen, ...[...batch].map(partsOf)]).toEqual(all);
+      }),
+    );
+  });
+
+  it('and the messages taken out of it outlive its chunk once it is kept, whatever was looked at before', () => {
+    const uses = [undefined, 'text', 'bytes', 'frame', 'size', 'kept'] as const;
+    const rules = fc.constantFrom(lines(), delimiter('||'), length({ bytes: 2, offset: 1 }), length({ bytes: 1 }));
+    const texts = fc.array(fc.constantFrom('', 'x', 'yy', 'z\r', 'å', '日本'), { minLength: 1, maxLength: 8 });
+    const looks = fc.array(fc.constantFrom(...uses), { maxLength: 9 });
+    fc.assert(
+      fc.property(rules, texts, looks, fc.nat(3), (rule, all, used, early) => {
+        const wire = Buffer.concat(all.map((text) => encode(rule, text)));
+        const expected = [...batchOf(rule, wire)].map((message) => ({ ...partsOf(message), text: message.text }));
+        const decoder = rule.createDecoder(options);
+        decoder.decode(wire.subarray(0, Math.min(early, wire.length - 1)));
+        const chunk = Buffer.from(wire.subarray(Math.min(early, wire.length - 1)));
+        const batch = decoder.decode(chunk);
+        const taken: Message[] = [];
+        for (const use of used) {
+          const message = batch.shift();
+          if (!message) break;
+          taken.push(use === 'kept' ? message.kept() : message);
+          if (use && use !== 'kept') void message[use];
+        }
+        batch.keep();
+        chunk.fill(0xee);
+        // What stood whole in an earlier chunk is not in this batch.
+        const here = expected.slice(expected.length - taken.length - batch.count);
+        const seen = [...taken, ...batch].map((message) => ({ ...partsOf(message), text: message.text }));
+        expect(seen).toEqual(here);
       }),
     );
   });

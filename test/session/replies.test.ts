@@ -1,8 +1,9 @@
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { delimiter } from '../../src/framing/delimiter.ts';
 import { length } from '../../src/framing/length.ts';
 import type { Batch, Message } from '../../src/framing/message.ts';
-import type { Reply } from '../../src/session/handler.ts';
+import type { Reply, Session } from '../../src/session/handler.ts';
 import { converse } from './scene.ts';
 
 describe('a reply ends as the message did', () => {
@@ -100,6 +101,98 @@ describe('a handler may reply with', () => {
     const { peer } = await converse({ handler: () => long });
     await peer.says('a\nb\n');
     expect(peer.text === `${long}\n${long}\n`).toBe(true);
+  });
+});
+
+describe('the text of the message itself, as a reply,', () => {
+  const same = (message: Message) => message.text;
+
+  it.each([
+    ['comes as it was said', 'a\nb\r\n\r\n\nc\r\r\n', 'a\nb\r\n\r\n\nc\r\r\n'],
+    ['gets the ending that the last line did not have', 'a\nb', 'a\nb\n'],
+    ['in any script', 'grüße\n日本\r\n', 'grüße\n日本\r\n'],
+  ])('%s', async (_, said, answer) => {
+    for (const handler of [same, async (message: Message) => same(message)]) {
+      const { peer } = await converse({ handler });
+      await peer.says(said);
+      await peer.ends();
+      expect(peer.text).toBe(answer);
+    }
+  });
+
+  it('is text also where the bytes are none', async () => {
+    const { peer } = await converse({ encoding: 'binary', handler: same });
+    await peer.says(Buffer.from('a\n\xff\nb\n', 'latin1'));
+    expect(peer.received).toEqual(Buffer.from('a\n\ufffd\nb\n'));
+  });
+
+  it('is what it was, although the handler has changed the bytes', async () => {
+    const { peer } = await converse({
+      handler: (message) => {
+        const { text } = message;
+        message.bytes.fill(0x21);
+        return text;
+      },
+    });
+    expect(await peer.says('one\ntwo\nthree\n')).toBe('one\ntwo\nthree\n');
+  });
+
+  it('stands where it belongs, among other replies and what is sent besides', async () => {
+    const ways = ['text', 'other', 'message', 'send', 'nothing', 'both'] as const;
+    const words = fc.constantFrom('', 'a', 'bb', 'å', 'x'.repeat(300), '7');
+    const said = fc.array(fc.tuple(words, fc.constantFrom(...ways), fc.constantFrom('\n', '\r\n')), { maxLength: 60 });
+    await fc.assert(
+      fc.asyncProperty(said, fc.integer({ min: 1, max: 400 }), fc.boolean(), async (all, chunkSize, isAsync) => {
+        let asked = 0;
+        const reply = (message: Message, session: Session): Reply => {
+          const way = all[asked++]?.[1];
+          if (way === 'send' || way === 'both') session.send(`sent ${message.text}`, message);
+          if (way === 'message') return message;
+          if (way === 'other') return `<${message.text}>`;
+          return way === 'text' || way === 'both' ? message.text : undefined;
+        };
+        const later = async (message: Message, session: Session) => reply(message, session);
+        const { peer } = await converse({ handler: isAsync ? later : reply, network: { chunkSize } });
+        await peer.says(all.map(([text, , ending]) => text + ending).join(''));
+        await peer.ends();
+        const due = all.map(([text, way, ending]) => {
+          if (way === 'other') return `<${text}>${ending}`;
+          const sent = way === 'send' || way === 'both' ? `sent ${text}${ending}` : '';
+          return way === 'send' || way === 'nothing' ? sent : `${sent}${text}${ending}`;
+        });
+        expect(peer.text).toBe(due.join(''));
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('messages that a handler keeps', () => {
+  it('stay as they were, whatever it looked at', async () => {
+    const looks: ((message: Message) => unknown)[] = [
+      () => undefined,
+      (message) => message.text,
+      (message) => message.bytes,
+      (message) => message.frame,
+    ];
+    for (const isAsync of [false, true]) {
+      const kept: { message: Message; seen: unknown }[] = [];
+      const keep = (message: Message) => {
+        kept.push({ message, seen: looks[kept.length % looks.length]?.(message) });
+      };
+      const { peer } = await converse({ handler: isAsync ? async (message) => keep(message) : keep });
+      const said = ['one', 'two', 'three', 'four', 'five', 'six'];
+      for (const each of said) await peer.says(`${each}\n`);
+      await peer.says(`${said.join('\r\n')}\r\n`);
+      await peer.says(`${said.join('\n')}\nå\n`);
+      const expected = [...said, ...said, ...said, 'å'];
+      expect(kept.map(({ message }) => Buffer.from(message.bytes).toString())).toEqual(expected);
+      expect(kept.map(({ message }) => message.text)).toEqual(expected);
+      for (const { message, seen } of kept) {
+        if (typeof seen === 'string') expect(seen).toBe(message.text);
+        else if (seen) expect(Buffer.from(seen as Uint8Array).toString()).toContain(message.text);
+      }
+    }
   });
 });
 
