@@ -317,9 +317,10 @@ export class ServerSession implements Session, Journaled, Receiver, Holder {
     this.#lastActive = clock.now();
     if (this.#drainRead !== -1) this.#drainRead += bytes.length;
     const mustWait = this.#waiting || this.#outbox.blocked || !this.#intake.isEmpty || this.#journaling !== undefined;
-    const isLent = this.#connection.lendsChunks && !mustWait;
-    const chunk = mustWait && this.#connection.lendsChunks ? Buffer.from(bytes) : bytes;
-    this.#intake.decode(chunk, this.#lastActive, isLent);
+    // What has to wait is copied now; what is handled now copies itself where it has to outlive the call.
+    const { lendsChunks } = this.#connection;
+    const isLent = lendsChunks && !mustWait;
+    this.#intake.decode(lendsChunks && mustWait ? Buffer.from(bytes) : bytes, this.#lastActive, isLent);
     this.#run();
     if (isLent) this.#keep();
     this.#settle();
