@@ -48,6 +48,8 @@ test('a stall longer than the time-out does not pass for a fast server, nor ends
   expect(stderr).toMatch(/^not met {2}max < 400ms: [\d,]+ messages were never answered/);
   expect(report.messages.sent).toBe(1000);
   expect(report.messages.unanswered).toBeGreaterThan(0);
-  expect(report.intervals.at(-1)?.answered).toBeGreaterThan(0);
+  // The last interval may be what is left of the run, too short for an answer.
+  const afterwards = report.intervals.filter(({ at }) => at >= 1);
+  expect(Math.max(...afterwards.map(({ answered }) => answered))).toBeGreaterThan(0);
   expect({ status, ended: report.ended }).toEqual({ status: 3, ended: 'done' });
 });
