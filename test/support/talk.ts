@@ -8,8 +8,12 @@ export async function connectTo(address: string, terminal = new Terminal(), args
   return terminal;
 }
 
-/** The exit status of what ran in the terminal. What is typed before the shell reads again stands above its prompt. */
+/**
+ * The exit status of what runs in the terminal, once it has ended: what is typed before that could still be read by it. What
+ * is typed before the shell reads again stands above its prompt.
+ */
 export async function exitStatusIn(terminal: Terminal): Promise<number> {
+  await terminal.sees(/\$$/);
   terminal.enter('echo "status $?"');
   const [, status] = await terminal.sees(/\n(?:\$ )?status (\d+)\n/);
   return Number(status);
