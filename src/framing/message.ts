@@ -18,7 +18,7 @@ export class Message {
   readonly #index: number;
   #text: string | undefined;
 
-  /** @internal {@link Frames} make messages. */
+  /** @internal Batches make messages. */
   constructor(frames: Frames, index: number) {
     this.#frames = frames;
     this.#index = index;

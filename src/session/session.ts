@@ -322,7 +322,7 @@ export class ServerSession implements Session, Journaled, Receiver, Holder {
     const isLent = lendsChunks && !mustWait;
     this.#intake.decode(lendsChunks && mustWait ? Buffer.from(bytes) : bytes, this.#lastActive, isLent);
     this.#run();
-    if (isLent) this.#keep();
+    if (isLent) this.#intake.keep();
     this.#settle();
     const isDraining = this.#drainRead !== -1;
     if (isDraining && (this.#drainRead > drainReadLimit || this.#lastActive >= this.#drainUntil)) this.#finish();
@@ -406,12 +406,6 @@ export class ServerSession implements Session, Journaled, Receiver, Holder {
   /** Messages wait: to be admitted, for the journal, or for the handler. */
   #hasMessages(): boolean {
     return this.#current !== undefined || !this.#intake.isEmpty || this.#journaling?.isEmpty === false;
-  }
-
-  /** Does without the chunk that is about to change. */
-  #keep(): void {
-    this.#intake.keep();
-    this.#current?.keep();
   }
 
   #dropInput(): void {
@@ -592,21 +586,18 @@ export class ServerSession implements Session, Journaled, Receiver, Holder {
     const { handler, telemetry } = this.#settings;
     const outbox = this.#outbox;
     const current = this.#current;
+    let pending: Promise<Reply> | undefined;
     // What ends the session, or its input, takes the batch away.
     while (current && this.#current === current) {
       const message = current.shift();
-      if (!message) {
-        this.#current = undefined;
-        break;
-      }
+      if (!message) break;
       if (telemetry.timed) this.#askedAt = this.#settings.clock.now();
       try {
         const reply = handler.message?.(message, this);
         if (isPromise(reply)) {
           this.#asked = message;
-          current.keep();
-          if (current.count === 0) this.#current = undefined;
-          return reply;
+          pending = reply;
+          break;
         }
         if (telemetry.timed) this.#tellHandled(1);
         this.#reply(reply, message);
@@ -622,8 +613,8 @@ export class ServerSession implements Session, Journaled, Receiver, Holder {
     // Messages are their handler's for good.
     current?.keep();
     if (this.#current?.count === 0) this.#current = undefined;
-    if (!this.#current) this.#checkMessageLimit();
-    return undefined;
+    if (!pending && !this.#current) this.#checkMessageLimit();
+    return pending;
   }
 
   /**
