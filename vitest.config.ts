@@ -1,7 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 /** What these test leaves nothing behind in its process, so that the sources need not be loaded anew for each file. */
-const together = ['cli', 'client', 'framing', 'handlers', 'load', 'server', 'session', 'telemetry', 'transcript'];
+const together = 'cli client format framing handlers load report server session telemetry terminal transcript'.split(
+  ' ',
+);
 const filesTogether = `test/{${together.join()}}/**/*.test.ts`;
 
 export default defineConfig({

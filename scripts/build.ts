@@ -15,7 +15,7 @@ const fresh = mkdtempSync('.build-');
 try {
   execFileSync('tsc', ['-p', 'tsconfig.build.json', '--outDir', fresh], { stdio: 'inherit' });
   for (const file of filesBelow(fresh)) if (/\.js(\.map)?$/.test(file)) rmSync(join(fresh, file));
-  bundle(['src/index.ts', 'src/cli/main.ts', 'src/cli/serve-worker.ts', 'src/load/worker.ts', 'src/journal/writer.ts']);
+  bundle(['src/index.ts', 'src/cli/main.ts', 'src/cli/serve/worker.ts', 'src/load/worker.ts', 'src/journal/writer.ts']);
   // So that `npx yodel` works in a clone.
   chmodSync(join(fresh, 'cli/yodel.cjs'), 0o755);
   const made = filesBelow(fresh);

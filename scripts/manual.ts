@@ -4,11 +4,11 @@
  */
 import type { Command } from 'commander';
 import { fullName, helpParts, withCommandsBelow } from '../src/cli/commands.ts';
-import { wrap } from '../src/cli/layout.ts';
+import { topicNames, topicSummaries } from '../src/cli/help/topic-names.ts';
+import { type TopicPart, topicParts } from '../src/cli/help/topics.ts';
 import { createProgram } from '../src/cli/program.ts';
-import { topicNames, topicSummaries } from '../src/cli/topic-names.ts';
-import { type TopicPart, topicParts } from '../src/cli/topics.ts';
 import { version } from '../src/cli/version.ts';
+import { wrap } from '../src/terminal/layout.ts';
 
 /** Of lines that may be broken. Some escapes take more room in the file than on the page. */
 const width = 72;

@@ -6,15 +6,15 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fullName, helpParts, withCommandsBelow } from '../src/cli/commands.ts';
-import { settingOptions } from '../src/cli/config.ts';
+import { settingOptions } from '../src/cli/config/config.ts';
 import { exitMeanings } from '../src/cli/fail.ts';
 import { envName, flagName, shownDefault } from '../src/cli/flags.ts';
+import { topicNames } from '../src/cli/help/topic-names.ts';
+import { topicText } from '../src/cli/help/topic-text.ts';
+import { topicParts } from '../src/cli/help/topics.ts';
 import { createProgram } from '../src/cli/program.ts';
-import { serveCommand } from '../src/cli/serve-command.ts';
-import { isFollowed } from '../src/cli/serve-reload.ts';
-import { topicNames } from '../src/cli/topic-names.ts';
-import { topicText } from '../src/cli/topic-text.ts';
-import { topicParts } from '../src/cli/topics.ts';
+import { serveCommand } from '../src/cli/serve/command.ts';
+import { isFollowed } from '../src/cli/serve/reload.ts';
 import { errorCodes } from '../src/errors.ts';
 import {
   clientOptions,

@@ -1,8 +1,8 @@
 /** A command line, from its words to its exit status. */
 import { type Command, CommanderError } from 'commander';
+import { harmlessText } from '../terminal/escape.ts';
 import { commandAt, fullName } from './commands.ts';
 import { exitStatus, report, statusOf } from './fail.ts';
-import { harmlessText } from './harmless.ts';
 import { createProgram } from './program.ts';
 import { warnOfUnknownVariables } from './variables.ts';
 

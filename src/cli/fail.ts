@@ -1,6 +1,6 @@
 /** How the command ends: one clear line on stderr and an exit status. */
 import { YodelError } from '../errors.ts';
-import { harmlessStack, harmlessText } from './harmless.ts';
+import { harmlessStack, harmlessText } from '../terminal/escape.ts';
 
 /** Exit statuses of the command. A signal gives 128 plus its number. */
 export const exitStatus = { good: 0, failure: 1, usage: 2, unmet: 3, timeout: 4 } as const;

@@ -1,7 +1,7 @@
 /** Flags and environment variables made from the option tables. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { formatQuantity, parseQuantity, unitForms } from '../format/units.ts';
 import { longestDuration, type OptionSpec } from '../options.ts';
-import { formatQuantity, parseQuantity, unitForms } from '../units.ts';
 
 /** `maxConnections` -> `max-connections`; some options have a shorter name of their own. */
 export function flagName(name: string, spec: OptionSpec): string {

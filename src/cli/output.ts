@@ -3,8 +3,8 @@
  * what could steer it.
  */
 import { systemError } from '../errors.ts';
+import { HarmlessStream } from '../terminal/escape.ts';
 import { exitStatus, report } from './fail.ts';
-import { HarmlessStream } from './harmless.ts';
 
 /** Above this many bytes waiting on one side, the other side is not read. */
 export const highWaterMark = 262_144;

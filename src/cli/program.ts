@@ -1,18 +1,18 @@
 /** The whole command line: what `main.ts` runs and what the reference is made from. */
 import { Command } from 'commander';
-import { benchCommand } from './bench-command.ts';
-import { checkCommand } from './check-command.ts';
+import { benchCommand } from './bench/command.ts';
+import { checkCommand } from './check/command.ts';
 import { withCommandsBelow } from './commands.ts';
-import { completionCommand } from './completion-command.ts';
-import { configCommand } from './config-command.ts';
-import { connectCommand } from './connect-command.ts';
-import { contextCommand } from './context-command.ts';
-import { helpCommand, topicList } from './help-command.ts';
-import { journalCommand } from './journal-command.ts';
+import { completionCommand } from './completion/command.ts';
+import { configCommand } from './config/command.ts';
+import { connectCommand } from './connect/command.ts';
+import { contextCommand } from './context/command.ts';
+import { helpCommand, topicList } from './help/command.ts';
+import { journalCommand } from './journal/command.ts';
 import { writeHelp } from './print.ts';
-import { replayCommand } from './replay-command.ts';
-import { sendCommand } from './send-command.ts';
-import { serveCommand } from './serve-command.ts';
+import { replayCommand } from './replay/command.ts';
+import { sendCommand } from './send/command.ts';
+import { serveCommand } from './serve/command.ts';
 import { version } from './version.ts';
 
 const examples = `Examples:
@@ -53,7 +53,7 @@ export function createProgram(): Command {
     .hook('preAction', async (_program, command) => {
       if (program.getOptionValue('color') === false) process.env.NO_COLOR = '1';
       if (command.registeredArguments.some((argument) => argument.name() === 'address')) {
-        await (await import('./use-context.ts')).useContext(command);
+        await (await import('./context/use-context.ts')).useContext(command);
       }
     });
   for (const command of withCommandsBelow(program)) {

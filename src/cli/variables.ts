@@ -1,8 +1,8 @@
 /** The environment variables that the command knows. */
 import type { Command } from 'commander';
 import { hintFor } from '../options.ts';
+import { harmlessText } from '../terminal/escape.ts';
 import { withCommandsBelow } from './commands.ts';
-import { harmlessText } from './harmless.ts';
 
 /**
  * Says on stderr which variables that begin with YODEL_ are none: a slip of the finger there would silently be the default.

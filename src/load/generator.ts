@@ -2,7 +2,7 @@
 import type { YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
 import type { Connection } from '../transport/transport.ts';
-import { LoadConnection, type Traffic } from './load-connection.ts';
+import { LoadConnection, type Traffic } from './connection.ts';
 import { OpenLoop, timerSlackMs } from './open-loop.ts';
 import { type Payload, payloadsOf } from './payload.ts';
 import { framingOf, type LoadSettings, type LoadShare } from './plan.ts';

@@ -1,6 +1,6 @@
 /** Sends messages when they are due, however the server fares. */
-import { formatCount } from './figures.ts';
-import type { LoadConnection, Traffic } from './load-connection.ts';
+import { formatCount } from '../format/figures.ts';
+import type { LoadConnection, Traffic } from './connection.ts';
 import { Schedule, type ScheduleOptions } from './schedule.ts';
 
 /** Timers of both runtimes are up to a millisecond or two late; when the next message is nearer, the loop goes round without one. */

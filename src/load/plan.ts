@@ -4,7 +4,9 @@ import type { Framing } from '../framing/framing.ts';
 import { parseFraming } from '../framing/notation.ts';
 import { raw } from '../framing/raw.ts';
 import type { TlsOptions } from '../transport/transport.ts';
-import type { Replies } from './replies.ts';
+
+/** What replies are awaited: the same bytes, any message for each message, or none. */
+export type Replies = 'echo' | 'count' | 'none';
 
 /** A whole run. Times are milliseconds. */
 export interface LoadSettings {

@@ -3,7 +3,7 @@ import { type Address, parseAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import { connectWithin } from '../transport/connect-within.ts';
 import type { Connection } from '../transport/transport.ts';
-import type { LoadConnection } from './load-connection.ts';
+import type { LoadConnection } from './connection.ts';
 import type { LoadShare } from './plan.ts';
 import type { Timers } from './timers.ts';
 

@@ -4,9 +4,6 @@ import { asBuffer, type Decoder, type Framing } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
 import type { Payload } from './payload.ts';
 
-/** What replies are awaited: the same bytes, any message for each message, or none. */
-export type Replies = 'echo' | 'count' | 'none';
-
 /** A reply longer than this is counted without being held. */
 const longestCounted = 16_777_216;
 /** How much of a wrong reply an error shows. */

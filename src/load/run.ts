@@ -1,25 +1,13 @@
 /** Runs a load test, in this process or in several. */
-import type { YodelError } from '../errors.ts';
-import { Collection, progressOf } from './collection.ts';
-import { Generator, type GeneratorEnd } from './generator.ts';
+import { Generator } from './generator.ts';
+import type { Part } from './part.ts';
 import { payloadsOf } from './payload.ts';
 import { type LoadSettings, sharesOf } from './plan.ts';
-import type { BenchProgress } from './report.ts';
-import { endOfAll, type RunResult } from './result.ts';
+import { Collection, progressOf } from './result/collection.ts';
+import type { BenchProgress } from './result/report.ts';
+import { endOfAll, type RunResult } from './result/result.ts';
 import { openWarm } from './warm-up.ts';
 import { startWorkers } from './workers.ts';
-
-/** One process's part of a run: this process's own, or another one that is told by messages. */
-export interface Part {
-  /** Makes the connections. Resolves with the first failure when there is not a single one. */
-  open(): Promise<YodelError | undefined>;
-  /** Sends from then on, in milliseconds since 1970. */
-  run(startAt: number): void;
-  /** Resolves when all is over. */
-  readonly ended: Promise<GeneratorEnd>;
-  /** Ends at once. */
-  stop(): void;
-}
 
 /** So far ahead the beginning is agreed: it should not be late. */
 const beginAheadMs = 5;

@@ -4,8 +4,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type ErrorCode, YodelError } from '../errors.ts';
 import type { GeneratorEnd, IntervalListener } from './generator.ts';
+import type { Part } from './part.ts';
 import type { LoadShare } from './plan.ts';
-import type { Part } from './run.ts';
 import { Tally, type TallyData } from './tally.ts';
 
 /** What the parent says: one JSON object a line on stdin. When stdin ends, so does the process. */

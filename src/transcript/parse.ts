@@ -1,10 +1,10 @@
 /** Reads transcripts. */
 import { parseAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
+import { parseQuantity } from '../format/units.ts';
 import type { Framing } from '../framing/framing.ts';
 import { parseFraming } from '../framing/notation.ts';
 import { hintFor, longestDuration } from '../options.ts';
-import { parseQuantity } from '../units.ts';
 import { ContentError, parseEscaped, parseHex, parsePlain } from './content.ts';
 import { type ConnectTls, type Content, type Side, type Step, type Transcript, TranscriptError } from './transcript.ts';
 

@@ -1,7 +1,7 @@
 /** Does what the page about talking by hand shows, and sees what it shows. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { helpLines } from '../../src/cli/talk-commands.ts';
+import { helpLines } from '../../src/cli/connect/conversation-commands.ts';
 import { serve } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { freePort } from '../support/ports.ts';

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { withCommandsBelow } from '../../src/cli/commands.ts';
+import { topicNames } from '../../src/cli/help/topic-names.ts';
 import { createProgram } from '../../src/cli/program.ts';
-import { topicNames } from '../../src/cli/topic-names.ts';
 import { run } from '../support/command.ts';
 import { testWith } from '../support/tools.ts';
 

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { formatLetters } from '../../src/cli/message-format.ts';
+import { formatLetters } from '../../src/cli/connect/message-format.ts';
 import { serve } from '../support/command.ts';
 import { temporaryFile } from '../support/files.ts';
 import { shell } from '../support/shell.ts';

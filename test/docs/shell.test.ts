@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { topicNames } from '../../src/cli/topic-names.ts';
+import { topicNames } from '../../src/cli/help/topic-names.ts';
 import { serve } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { shell } from '../support/shell.ts';

@@ -1,6 +1,6 @@
 /** Runs `yodel bench` as a user would, and reads what it found. */
 import { expect } from 'vitest';
-import type { BenchReport } from '../../src/load/report.ts';
+import type { BenchReport } from '../../src/load/result/report.ts';
 import { type Outcome, type RunOptions, yodel } from './command.ts';
 
 export interface BenchOutcome extends Outcome {

@@ -1,0 +1,144 @@
+/** How `yodel check` tells what it found: for people, as TAP (version 14), or as JUnit's XML. */
+import { formatSeconds } from '../../format/figures.ts';
+import { harmlessText } from '../../terminal/escape.ts';
+import type { Paint } from '../../terminal/style.ts';
+import type { CheckResult, Difference } from '../../transcript/check.ts';
+import { formatContent } from '../../transcript/content.ts';
+
+/** What a report needs. */
+export interface ReportOptions {
+  /** How many transcripts there are. */
+  readonly count: number;
+  readonly paint: Paint;
+  readonly write: (text: string) => void;
+}
+
+/** Is told of each transcript, and of the end. */
+export interface CheckReport {
+  add(result: CheckResult): void;
+  /** @param updated how many files were rewritten, if they were to be */
+  end(updated: number | undefined): void;
+}
+
+/** @param format text, tap or junit */
+export function checkReport(format: string, options: ReportOptions): CheckReport {
+  return format === 'tap' ? tapReport(options) : format === 'junit' ? junitReport(options) : textReport(options);
+}
+
+/** Lines before a difference that are shown. */
+const contextLines = 2;
+
+function textReport({ count, paint, write }: ReportOptions): CheckReport {
+  let differ = 0;
+  let messages = 0;
+  let met = 0;
+  return {
+    add(result) {
+      const { transcript, differences, expected, elapsedMs } = result;
+      const missed = new Set(differences.filter((one) => one.expected !== undefined).map(({ line }) => line)).size;
+      messages += expected;
+      met += expected - missed;
+      const time = paint('dim', formatSeconds(elapsedMs / 1000));
+      const file = harmlessText(transcript.file);
+      if (differences.length === 0) {
+        write(
+          `${paint('green', 'ok')}      ${file}: ${expected} ${plural(expected, 'message')} as expected, ${time}\n`,
+        );
+        return;
+      }
+      differ++;
+      write(
+        `${paint('red', 'differs')} ${file}: ${differences.length} ${plural(differences.length, 'difference')}, ${time}\n`,
+      );
+      for (const difference of differences) write(`\n${describe(result, difference, paint).join('\n')}\n`);
+      write('\n');
+    },
+    end(updated) {
+      const files = `${count} ${plural(count, 'transcript')}`;
+      const verdict = differ === 0 ? 'all as expected' : `${differ} ${differ === 1 ? 'differs' : 'differ'}`;
+      write(`${files}: ${verdict}; ${met} of ${messages} messages as expected\n`);
+      if (updated) write(`rewritten: ${updated} ${plural(updated, 'file')}\n`);
+    },
+  };
+}
+
+function plural(count: number, noun: string): string {
+  return count === 1 ? noun : `${noun}s`;
+}
+
+/** The place, what came before it, and the two lines that should be one. */
+function describe({ transcript }: CheckResult, difference: Difference, paint: Paint): string[] {
+  const { line, reason, expected } = difference;
+  const before = transcript.lines.slice(Math.max(0, line - 1 - contextLines), expected === undefined ? line : line - 1);
+  const lines = [`${paint('bold', harmlessText(`${transcript.file}:${line}`))}: ${harmlessText(reason)}`];
+  for (const text of before) if (text.trim() !== '') lines.push(`    ${harmlessText(text)}`);
+  if (expected !== undefined) lines.push(paint('red', `  - ${harmlessText(expected)}`));
+  const came = actualLine(difference);
+  if (came !== undefined) lines.push(paint('green', `  + ${came}`));
+  return lines;
+}
+
+const plain: Paint = (_style, text) => text;
+
+/** What came, as a transcript would have it. */
+function actualLine({ client, actual }: Difference): string | undefined {
+  return actual && harmlessText(`${client}<${formatContent(actual)}`);
+}
+
+function tapReport({ count, write }: ReportOptions): CheckReport {
+  let number = 0;
+  write(`TAP version 14\n1..${count}\n`);
+  return {
+    add(result) {
+      const { transcript, differences, elapsedMs } = result;
+      const name = harmlessText(transcript.file).replace(/[\\#]/g, '\\$&');
+      write(`${differences.length === 0 ? 'ok' : 'not ok'} ${++number} - ${name} # time=${elapsedMs.toFixed(1)}ms\n`);
+      if (differences.length === 0) return;
+      const lines = differences.flatMap((difference) => describe(result, difference, plain));
+      write(['  ---', '  message: |', ...lines.map((text) => `    ${text}`), '  ...', ''].join('\n'));
+    },
+    end() {},
+  };
+}
+
+function junitReport({ write }: ReportOptions): CheckReport {
+  const cases: string[] = [];
+  let failures = 0;
+  let elapsed = 0;
+  return {
+    add(result) {
+      const { transcript, differences, elapsedMs } = result;
+      elapsed += elapsedMs;
+      const open = `  <testcase classname="yodel.check" name="${xml(transcript.file)}" time="${(elapsedMs / 1000).toFixed(3)}"`;
+      if (differences.length === 0) {
+        cases.push(`${open}/>`);
+        return;
+      }
+      failures++;
+      const [first] = differences;
+      const text = differences.flatMap((difference) => describe(result, difference, plain)).join('\n');
+      const message = `line ${first?.line}: ${first?.reason}`;
+      cases.push(`${open}>`, `    <failure message="${xml(message)}">${xml(text)}</failure>`, '  </testcase>');
+    },
+    end() {
+      const time = (elapsed / 1000).toFixed(3);
+      const head = `<testsuite name="yodel check" tests="${cases.filter((line) => line.startsWith('  <testcase')).length}" failures="${failures}" errors="0" time="${time}">`;
+      write(['<?xml version="1.0" encoding="UTF-8"?>', head, ...cases, '</testsuite>', ''].join('\n'));
+    },
+  };
+}
+
+const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+
+function xml(text: string): string {
+  // Newlines within an attribute would become spaces.
+  return (
+    text
+      .split('\n')
+      .map(harmlessText)
+      .join('\n')
+      .replace(/[&<>"]/g, (sign) => entities[sign] ?? '')
+      // No characters of XML, not even escaped.
+      .replace(/[\ufffe\uffff]/g, '\ufffd')
+  );
+}

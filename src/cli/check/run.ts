@@ -1,0 +1,102 @@
+/** Runs `yodel check`: plays transcripts, and tells how they went. */
+import { existsSync, writeFileSync } from 'node:fs';
+import { type Address, defaultAddress, parseAddress } from '../../address.ts';
+import { YodelError } from '../../errors.ts';
+import { harmlessText } from '../../terminal/escape.ts';
+import { paintFor, wantsColor } from '../../terminal/style.ts';
+import { type CheckResult, check } from '../../transcript/check.ts';
+import { parseTranscript } from '../../transcript/parse.ts';
+import { refuseUnplayable } from '../../transcript/playable.ts';
+import { type Transcript, TranscriptError } from '../../transcript/transcript.ts';
+import { isRewritable, updatedText } from '../../transcript/update.ts';
+import { exitStatus, report, statusOf, UsageError } from '../fail.ts';
+import { checkWritable, readFile, readText } from '../files.ts';
+import { readTlsFlags } from '../tls-flags.ts';
+import { checkReport } from './report.ts';
+
+/** Resolves with the exit status. @throws UsageError, TranscriptError, YodelError */
+export async function runCheck(words: readonly string[], flags: Readonly<Record<string, unknown>>): Promise<number> {
+  const { files, address } = filesAndAddress(words);
+  // All are read before the first is played: what is wrong in the last should not be found after minutes.
+  const transcripts = files.map((file) => parseTranscript(readText(file), file));
+  if (flags.update) for (const file of files) checkWritable(file);
+  const output = checkReport(String(flags.format), {
+    count: files.length,
+    paint: paintFor(wantsColor(process.stdout)),
+    write: (text) => void process.stdout.write(text),
+  });
+  process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === 'EPIPE' ? exitStatus.good : exitStatus.failure),
+  );
+  let [rewritten, unmet, status] = [0, 0, exitStatus.good as number];
+  for (const transcript of transcripts) {
+    const result = await play(transcript, address, flags).catch((error: unknown) => {
+      // One that cannot be played must not hide how the others went.
+      if (!(error instanceof YodelError) || error instanceof TranscriptError) throw error;
+      report(error);
+      status = statusOf(error);
+      return failed(transcript, error);
+    });
+    const isRewritten = flags.update === true && rewrite(result);
+    if (isRewritten) rewritten++;
+    if (result.differences.some((difference) => !isRewritten || !isRewritable(difference))) unmet++;
+    output.add(result);
+  }
+  output.end(flags.update ? rewritten : undefined);
+  if (status !== exitStatus.good) return status;
+  return unmet > 0 ? exitStatus.unmet : exitStatus.good;
+}
+
+/** As a result: nothing of it came, because of the error. */
+function failed(transcript: Transcript, { message }: YodelError): CheckResult {
+  const difference = { line: 1, client: '', expected: undefined, actual: undefined, reason: message };
+  return { transcript, differences: [difference], expected: 0, elapsedMs: 0 };
+}
+
+/** Puts what came in the place of what was expected. Says whether it did: what could not be played any more is not written. */
+function rewrite(result: CheckResult): boolean {
+  if (!result.differences.some(isRewritable)) return false;
+  const { file } = result.transcript;
+  const old = readText(file);
+  const text = updatedText(result);
+  try {
+    refuseUnplayable(parseTranscript(text, file), '>');
+  } catch (error) {
+    if (!(error instanceof TranscriptError)) throw error;
+    process.stderr.write(
+      `yodel: ${harmlessText(file)} stays as it is: with what came it could not be played: ${harmlessText(error.message)}\n`,
+    );
+    return false;
+  }
+  const mark = old.startsWith('\ufeff') ? '\ufeff' : '';
+  writeFileSync(file, mark + (/^[^\n]*\r\n/.test(old) ? text.replaceAll('\n', '\r\n') : text));
+  return true;
+}
+
+async function play(
+  transcript: Transcript,
+  given: Address | undefined,
+  flags: Readonly<Record<string, unknown>>,
+): Promise<CheckResult> {
+  const address = given ?? (transcript.address === undefined ? defaultAddress : parseAddress(transcript.address));
+  return await check(transcript, {
+    address,
+    timeoutMs: flags.timeout as number,
+    connectTimeoutMs: flags.connectTimeout as number,
+    tls: readTlsFlags(flags, address),
+    readFile,
+  });
+}
+
+/** The last word is the address, unless it is a file. */
+function filesAndAddress(words: readonly string[]): { files: readonly string[]; address: Address | undefined } {
+  const last = words.at(-1) ?? '';
+  if (existsSync(last)) return { files: words, address: undefined };
+  const files = words.slice(0, -1);
+  if (files.length === 0) throw new UsageError(`there is no file ${last}; write: yodel check FILE ADDRESS`);
+  try {
+    return { files, address: parseAddress(last) };
+  } catch (error) {
+    throw new UsageError(`"${last}" is neither a file nor an address: ${(error as Error).message}`);
+  }
+}

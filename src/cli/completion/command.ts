@@ -1,0 +1,28 @@
+/** `yodel completion`: scripts that complete the command line in shells. */
+import { Argument, Command } from 'commander';
+import { print } from '../print.ts';
+import { type Shell, shells } from './shells.ts';
+
+const examples = `Examples:
+  echo 'source <(yodel completion bash)' >> ~/.bashrc
+  echo 'source <(yodel completion zsh)' >> ~/.zshrc       behind compinit
+  yodel completion fish > ~/.config/fish/completions/yodel.fish
+`;
+
+/** `yodel completion`. */
+export function completionCommand(): Command {
+  return new Command('completion')
+    .summary('print a script that completes commands in a shell')
+    .description(
+      'Prints a script for a shell: with it, Tab completes commands, flags and their values, handlers, files, and saved ' +
+        'contexts (@NAME). It belongs to this version of yodel and does not start it: print it again after an upgrade.',
+    )
+    .addArgument(new Argument('<shell>', 'for which shell').choices(shells))
+    .addHelpText('before', examples)
+    .helpOption('-h, --help', 'show this help')
+    .action(async (shell: Shell, _flags, command: Command) => {
+      const { completionScript } = await import('./scripts.ts');
+      await print(completionScript(shell, command.parent as Command));
+      process.exitCode = 0;
+    });
+}

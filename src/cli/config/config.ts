@@ -1,0 +1,163 @@
+/** Settings from a file, between the environment and the defaults; and where each setting comes from. */
+import { type Command, InvalidArgumentError, type Option } from 'commander';
+import { formatQuantity } from '../../format/units.ts';
+import { checkOption, hintFor, type OptionSpec, serveLimits } from '../../options.ts';
+import { UsageError } from '../fail.ts';
+import { readFile } from '../files.ts';
+import { flagName } from '../flags.ts';
+import { journalSettings } from '../serve/journal-flags.ts';
+
+/** Where a setting comes from: the name of its flag or variable, the file, or nowhere. */
+export interface Setting {
+  readonly name: string;
+  readonly value: unknown;
+  readonly source: string;
+}
+
+/** Options that are no settings: they name the file or the context, or are only other names. */
+const noSettings: ReadonlySet<string> = new Set([
+  'config',
+  'context',
+  'help',
+  'sslCert',
+  'sslKey',
+  'sslTrustfile',
+  'sslAlpn',
+]);
+const tables: Readonly<Record<string, OptionSpec>> = { ...serveLimits, ...journalSettings };
+
+/** How an option is called in a file, in its command, and what it takes. */
+export interface Entry {
+  /** As in the library: `maxMessageLength`. */
+  readonly name: string;
+  readonly option: Option;
+  /** For limits. */
+  readonly spec: OptionSpec | undefined;
+}
+
+/**
+ * Fills in what the file says and neither flags nor the environment have said.
+ *
+ * @throws UsageError that names the file, and the line or the setting that is wrong
+ */
+export async function applyConfig(command: Command, path: string): Promise<void> {
+  applySettings(command, path, await readConfig(path));
+}
+
+/**
+ * Fills in these settings of the file, where neither flags nor the environment have said anything.
+ *
+ * @throws UsageError that names the file and the setting that is wrong
+ */
+export function applySettings(command: Command, path: string, settings: object): void {
+  const known = new Map(settingOptions(command).map((entry) => [entry.name, entry]));
+  for (const [name, value] of Object.entries(settings)) {
+    const entry = known.get(name);
+    if (!entry) throw new UsageError(`${path} has no setting "${name}". ${hintFor(name, [...known.keys()])}`);
+    const parsed = parseSetting(path, entry, value);
+    const source = command.getOptionValueSource(entry.option.attributeName());
+    if (source === undefined || source === 'default') {
+      command.setOptionValueWithSource(entry.option.attributeName(), parsed, 'config');
+    }
+  }
+}
+
+/** All settings of a command that has been parsed, in the order of its help. */
+export function settingsOf(command: Command, path: string | undefined): Setting[] {
+  return settingOptions(command).map(({ name, option, spec }) => {
+    const key = option.attributeName();
+    const source = command.getOptionValueSource(key);
+    const value = command.getOptionValue(key) ?? spec?.default;
+    const origins: Record<string, string | undefined> = { cli: option.long, env: option.envVar, config: path };
+    const from = origins[source ?? ''] ?? 'default';
+    return { name, value: spec ? shown(spec, value) : value, source: from };
+  });
+}
+
+/** The names that a file of a command's settings may have, each with its flag and what it does: for help. */
+export function settingNames(command: Command): (readonly [name: string, meaning: string])[] {
+  const visible = settingOptions(command).filter(({ option }) => option.description !== '');
+  return visible.map(({ name, option }) => [name, `${option.long}: ${option.description}`] as const);
+}
+
+/** Whether a command has a setting of that name. */
+export function hasSetting(command: Command, name: string): boolean {
+  return settingOptions(command).some((entry) => entry.name === name);
+}
+
+function shown(spec: OptionSpec, value: unknown): unknown {
+  if (spec.kind === 'choice') return value;
+  if (value === 0) return 'off';
+  return spec.kind === 'count' ? value : formatQuantity(spec.kind, value as number);
+}
+
+/** What a file can say, in the order of the help. */
+export function settingOptions(command: Command): Entry[] {
+  const names = new Map(Object.entries(tables).map(([name, spec]) => [`--${flagName(name, spec)}`, name]));
+  return command.options
+    .filter((option) => !noSettings.has(option.attributeName()))
+    .map((option) => {
+      const name = names.get(option.long ?? '') ?? option.attributeName();
+      return { name, option, spec: tables[name] };
+    });
+}
+
+/** The settings of a file, not looked at yet. @throws UsageError when it cannot be read */
+export async function readConfig(path: string): Promise<object> {
+  const text = readFile(path);
+  try {
+    const parsed: unknown = path.endsWith('.json') ? JSON.parse(text) : (await import('smol-toml')).parse(text);
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw new Error('it holds no settings');
+    return parsed;
+  } catch (error) {
+    const [says = ''] = (error as Error).message.split('\n');
+    const { line } = error as { line?: number };
+    throw new UsageError(`cannot read ${path}${line === undefined ? '' : `, line ${line}`}: ${says}`);
+  }
+}
+
+function parseSetting(path: string, { name, option, spec }: Entry, value: unknown): unknown {
+  const refuse = (right: string): never => {
+    throw new UsageError(`the setting "${name}" in ${path} takes ${right}, not ${JSON.stringify(value)}`);
+  };
+  if (!option.required && !option.optional) return typeof value === 'boolean' ? value : refuse('true or false');
+  if (spec && typeof value === 'number') {
+    try {
+      checkOption(name, spec, value);
+    } catch (error) {
+      throw new UsageError(`${path}: ${(error as Error).message}`);
+    }
+    return value;
+  }
+  const isCount = typeof option.defaultValue === 'number' && typeof value === 'number';
+  const right = spec ? 'a number, or text such as "10s"' : 'text, or a list of texts';
+  const texts = textsOf(isCount ? String(value) : value) ?? refuse(right);
+  try {
+    let parsed: unknown;
+    for (const text of name === 'alpn' ? [texts.join(',')] : texts) parsed = parseText(option, text, parsed);
+    return parsed;
+  } catch (error) {
+    if (error instanceof InvalidArgumentError)
+      throw new UsageError(`the setting "${name}" in ${path}: ${error.message}`);
+    throw error;
+  }
+}
+
+function parseText(option: Option, text: string, previous: unknown): unknown {
+  if (option.argChoices && !option.argChoices.includes(text)) {
+    throw new InvalidArgumentError(`It takes ${option.argChoices.join(' or ')}, not "${text}".`);
+  }
+  const parse = option.parseArg as ((text: string, previous: unknown) => unknown) | undefined;
+  return parse ? parse(text, previous) : text;
+}
+
+/** A text, several, or names with texts (`[sni]`) as the command line has them. */
+function textsOf(value: unknown): string[] | undefined {
+  if (typeof value === 'string') return [value];
+  const list = Array.isArray(value)
+    ? value
+    : typeof value === 'object' && value !== null
+      ? Object.entries(value).map(([key, text]) => `${key}=${text}`)
+      : undefined;
+  return list?.length && list.every((text) => typeof text === 'string') ? list : undefined;
+}

@@ -1,0 +1,65 @@
+/** What the commands of `yodel context` do. */
+import { resolve } from 'node:path';
+import { UnixAddress } from '../../address.ts';
+import { parseFraming } from '../../framing/notation.ts';
+import { harmlessJson, harmlessText } from '../../terminal/escape.ts';
+import { connectCommand } from '../connect/command.ts';
+import { readAddress } from '../connect/run.ts';
+import { UsageError } from '../fail.ts';
+import { readTlsFlags } from '../tls-flags.ts';
+import { contextNames, readContext, type SavedContext, writeContext } from './contexts.ts';
+
+/** Saves what the flags say, once it is known to be right. @throws UsageError, YodelError */
+export async function saveContext(
+  name: string,
+  target: string,
+  port: string | undefined,
+  flags: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  if (target.startsWith('@')) throw new UsageError(`"${target}" is a context; save the address that it stands for`);
+  const address = readAddress(target, port);
+  if (flags.framing !== undefined) parseFraming(String(flags.framing));
+  readTlsFlags(flags, address);
+  const place = address.scheme === 'unix' ? new UnixAddress(resolve(address.path)) : address;
+  const path = await writeContext(name, { address: String(place), ...withWholePaths(flags) });
+  process.stderr.write(`yodel: saved in ${harmlessText(path)}; connect with: yodel connect @${name}\n`);
+}
+
+/** One line each, or one JSON object. A file that cannot be read is an error, like everywhere. */
+export async function listContexts(json: boolean): Promise<string> {
+  const names = contextNames();
+  const contexts = await Promise.all(names.map(async (name) => ({ name, ...(await readContext(name)) })));
+  if (json) return contexts.map((context) => `${harmlessJson(JSON.stringify(context))}\n`).join('');
+  const widest = (texts: readonly string[]) => Math.max(0, ...texts.map((text) => text.length));
+  const [nameWidth, addressWidth] = [widest(names), widest(contexts.map(({ address }) => address))];
+  return contexts
+    .map(({ name, address, ...settings }) => {
+      const flags = Object.entries(settings).map(([setting, value]) => `${setting}=${shown(value)}`);
+      const line = `${name.padEnd(nameWidth)}  ${address.padEnd(addressWidth)}  ${flags.join(' ')}`;
+      return `${harmlessText(line.trimEnd())}\n`;
+    })
+    .join('');
+}
+
+/** As in its file. */
+export async function showContext(name: string, json: boolean): Promise<string> {
+  const context = await readContext(name);
+  if (json) return `${harmlessJson(JSON.stringify({ name, ...context }))}\n`;
+  const { stringify } = await import('smol-toml');
+  return `${stringify(context).trimEnd()}\n`;
+}
+
+/** Files are named from the folder where the user stands now; the context is used anywhere. */
+function withWholePaths(flags: Readonly<Record<string, unknown>>): Omit<SavedContext, 'address'> {
+  const options = new Map(connectCommand().options.map((option) => [option.attributeName(), option]));
+  return Object.fromEntries(
+    Object.entries(flags).map(([name, value]) => {
+      const isFile = /<(file|folder|dir)>/.test(options.get(name)?.flags ?? '');
+      return [name, isFile && typeof value === 'string' ? resolve(value) : value];
+    }),
+  );
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

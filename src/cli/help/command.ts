@@ -1,0 +1,66 @@
+/** `yodel help`: the help of a command, or of a topic. */
+import { Command } from 'commander';
+import { hintFor } from '../../options.ts';
+import { commandAt } from '../commands.ts';
+import { UsageError } from '../fail.ts';
+import { print } from '../print.ts';
+import { type TopicName, topicNames, topicSummaries } from './topic-names.ts';
+
+const examples = `Examples:
+  yodel help connect       the help of a command, as yodel connect --help
+  yodel help config check  of a command below another
+  yodel help framing       what there is to know of framings
+`;
+
+/** `yodel help`. */
+export function helpCommand(): Command {
+  return new Command('help')
+    .summary('show the help of a command, or of a topic')
+    .description('Shows the help of a command, or of a topic.')
+    .argument('[topic...]', `a command, or one of: ${topicNames.join(', ')}`)
+    .addHelpText('before', examples)
+    .helpOption('-h, --help', 'show this help')
+    .action(async (words: readonly string[], _flags, command: Command) => {
+      await showHelp(command.parent as Command, words);
+      process.exitCode = 0;
+    });
+}
+
+/** The list of topics, as it stands below the help of `yodel`. */
+export function topicList(): string {
+  const width = Math.max(...topicNames.map((name) => name.length)) + 2;
+  const lines = topicNames.map((name) => `  ${name.padEnd(width)}${topicSummaries[name]}`);
+  return `\nTopics of yodel help:\n${lines.join('\n')}`;
+}
+
+async function showHelp(program: Command, words: readonly string[]): Promise<void> {
+  const [word = ''] = words;
+  if (words.length === 1 && isTopic(word)) return await print(await textOf(word, program));
+  const command = commandAt(program, words);
+  const depth = depthOf(command);
+  if (depth === words.length) return command.outputHelp();
+  const known = command.commands.map((one) => one.name());
+  const wrong = words[depth] ?? '';
+  if (depth === 0) {
+    throw new UsageError(`there is no command or topic "${wrong}". ${hintFor(wrong, [...known, ...topicNames])}`);
+  }
+  const above = words.slice(0, depth).join(' ');
+  throw new UsageError(
+    known.length === 0
+      ? `yodel ${above} has no commands below it`
+      : `yodel ${above} has no command "${wrong}". ${hintFor(wrong, known)}`,
+  );
+}
+
+async function textOf(topic: TopicName, program: Command): Promise<string> {
+  const [{ topicParts }, { topicText }] = await Promise.all([import('./topics.ts'), import('./topic-text.ts')]);
+  return topicText(topicParts(topic, program), Math.min(process.stdout.columns || 100, 100));
+}
+
+function isTopic(word: string): word is TopicName {
+  return (topicNames as readonly string[]).includes(word);
+}
+
+function depthOf(command: Command): number {
+  return command.parent ? depthOf(command.parent) + 1 : 0;
+}

@@ -1,0 +1,65 @@
+/** The flags of `yodel replay`. What it does is in `replay.ts`, loaded only when it runs. */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { clientOptions } from '../../options.ts';
+import { durationOption, envName } from '../flags.ts';
+import { addPeer, addTimes, sequenceOption } from '../journal/command.ts';
+import { addTlsFlags } from '../tls-flags.ts';
+import type { ReplayFlags } from './flags.ts';
+
+const examples = `Examples:
+  yodel replay messages.journal 127.0.0.1:7878     as it was recorded, with the pauses
+  yodel replay messages.journal :7878 --speed 10   ten times as fast
+  yodel replay messages.journal :7878 --speed max  as fast as the server answers
+  yodel replay messages.journal :7878 --session 3  one session
+  yodel replay talk.transcript :7878               a transcript
+`;
+
+/** `yodel replay`. */
+export function replayCommand(): Command {
+  const command = new Command('replay')
+    .summary('play recorded clients against a server, and compare its answers')
+    .description(
+      'Plays the clients of a journal or a transcript: as many at a time as there were, each message behind the answers that came ' +
+        'before it. Answers are compared where they were recorded (yodel serve --journal-replies), and how long they took is told.',
+    )
+    .argument('<recording>', 'a journal, or a transcript')
+    .argument('<address>', 'the server, or @CONTEXT')
+    .addHelpText('before', examples)
+    .addHelpText(
+      'after',
+      `
+Exit status:
+  0  all answers were as recorded
+  1  the server cannot be reached, or the journal not be read
+  2  wrong usage
+  3  something came otherwise, or not at all`,
+    )
+    .helpOption('-h, --help', 'show this help')
+    .addOption(
+      new Option('--speed <factor>', '1 is as it was, 10 is ten times as fast; max waits for nothing but answers')
+        .argParser(readSpeed)
+        .default(1),
+    )
+    .addOption(sequenceOption('--session <number>', 'of a journal only this session'));
+  addTimes(addPeer(command))
+    .option('--json', 'print a JSON object in place of the text')
+    .addOption(durationOption('--timeout <time>', 'how long an answer is waited for', 5000).env(envName('timeout')))
+    .addOption(
+      durationOption(
+        '-w, --connect-timeout <time>',
+        'how long connecting may take',
+        clientOptions.connectTimeout.default,
+      ).env(envName('connect-timeout')),
+    );
+  addTlsFlags(command);
+  return command.action(async (recording: string, address: string, flags: ReplayFlags) => {
+    process.exitCode = await (await import('./run.ts')).runReplay(recording, address, flags);
+  });
+}
+
+function readSpeed(text: string): number {
+  if (text === 'max') return Number.POSITIVE_INFINITY;
+  const speed = /^\d+(\.\d+)?x?$/.test(text) ? Number.parseFloat(text) : 0;
+  if (speed >= 0.001) return speed;
+  throw new InvalidArgumentError('It takes a factor from 0.001, such as 10 or 0.5, or max.');
+}

@@ -1,0 +1,47 @@
+/** The flags of `yodel send`: one question and its answer. */
+import { Command, Option } from 'commander';
+import { framingForms } from '../../framing/notation.ts';
+import { clientOptions } from '../../options.ts';
+import { addMessageFlags } from '../connect/command.ts';
+import { durationOption, envName } from '../flags.ts';
+import { addTlsFlags } from '../tls-flags.ts';
+
+const examples = `Examples:
+  yodel send :7878 hello                    sends a message, prints its reply
+  yodel send example.org:6379 PING --json   the same, with time, size and round trip
+  yodel send :7878 one two three            one after the other
+`;
+
+/** `yodel send`. */
+export function sendCommand(): Command {
+  const command = new Command('send')
+    .summary('send messages, print their replies')
+    .description('Sends each message when the one before is answered, prints the replies, and ends.')
+    .argument('<address>', 'tcp://HOST:PORT, HOST:PORT, :PORT, tls://HOST:PORT, or unix:///PATH')
+    .argument('<message...>', 'one message each')
+    .addHelpText('before', examples)
+    .addHelpText(
+      'after',
+      `
+Exit status:
+  0  every message was answered
+  1  the connection failed or broke
+  2  wrong usage
+  3  a message was not answered, which is named`,
+    )
+    .helpOption('-h, --help', 'show this help')
+    .addOption(new Option('--framing <framing>', framingForms).env('YODEL_FRAMING').default('lines'))
+    .addOption(
+      durationOption(
+        '-w, --connect-timeout <time>',
+        'how long connecting may take',
+        clientOptions.connectTimeout.default,
+      ).env(envName('connect-timeout')),
+    );
+  addMessageFlags(command, 'Messages:');
+  addTlsFlags(command);
+  return command.action(async (address: string, messages: string[], flags: Record<string, unknown>) => {
+    const { runSend } = await import('./run.ts');
+    process.exitCode = await runSend(address, messages, flags);
+  });
+}

@@ -1,0 +1,42 @@
+/** Runs `yodel send`. */
+import { encode } from '../../framing/framing.ts';
+import { parseFraming } from '../../framing/notation.ts';
+import { exchange } from '../connect/messages.ts';
+import { messageSettings, readTarget } from '../connect/run.ts';
+import { UsageError } from '../fail.ts';
+import { readTlsFlags } from '../tls-flags.ts';
+
+/** Resolves with the exit status. @throws UsageError, YodelError */
+export async function runSend(
+  to: string,
+  messages: readonly string[],
+  flags: Readonly<Record<string, unknown>>,
+): Promise<number> {
+  const address = readTarget('send', to, undefined, flags);
+  const framing = parseFraming(String(flags.framing));
+  const settings = messageSettings(
+    { ...flags, lockstep: true },
+    {
+      address,
+      framing,
+      tls: readTlsFlags(flags, address),
+      count: messages.length,
+      connectTimeoutMs: flags.connectTimeout as number,
+      waitMs: flags.timeout as number,
+      shutdown: true,
+      beginRecording: undefined,
+    },
+  );
+  // Encoded before it connects: what cannot be sent is known without a server.
+  const frames = messages.map((message) => encode(framing, message));
+  if (frames.some(({ length }) => length === 0)) {
+    throw new UsageError(
+      `an empty message cannot be sent with the framing "${framing.name}": it would be nothing at all`,
+    );
+  }
+  return await exchange(settings, chunks(frames));
+}
+
+async function* chunks(frames: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* frames;
+}

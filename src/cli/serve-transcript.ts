@@ -1,3 +1,0 @@
-/** What `yodel serve` needs of transcripts, loaded only when one is served. */
-export { mockServer } from '../transcript/mock.ts';
-export { parseTranscript } from '../transcript/parse.ts';

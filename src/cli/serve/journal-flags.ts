@@ -1,0 +1,33 @@
+/** The flags of `yodel serve` about its journal. */
+import { type Command, Option } from 'commander';
+import { journalOptions, type OptionSpec } from '../../options.ts';
+import { addTable, envName, tableValues } from '../flags.ts';
+
+/** The journal's limits by their names among a server's settings: `maxSize` is `journalMaxSize`. */
+export const journalSettings: Readonly<Record<string, OptionSpec>> = Object.fromEntries(
+  Object.entries(journalOptions).map(([name, spec]) => [
+    `journal${name.charAt(0).toUpperCase()}${name.slice(1)}`,
+    spec,
+  ]),
+);
+
+/** Adds them to a command. */
+export function addJournalFlags(command: Command): void {
+  addTable(command, 'The journal:', journalSettings);
+  command
+    .addOption(
+      new Option('--journal <file>', 'record each message in this file before it is answered').env(envName('journal')),
+    )
+    .addOption(
+      new Option('--journal-replies', 'record what is sent as well, soon after it was sent').env(
+        envName('journal-replies'),
+      ),
+    );
+}
+
+/** What the flags say, by the names of the library. */
+export function journalLimitsOf(flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const given = tableValues(journalSettings, flags);
+  const names = Object.keys(journalOptions);
+  return Object.fromEntries(Object.keys(journalSettings).map((name, index) => [names[index], given[name]]));
+}

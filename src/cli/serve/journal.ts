@@ -1,0 +1,24 @@
+/** `yodel serve --journal`: opened before it serves, closed when all is written. Loaded only when it is given. */
+import type { Address } from '../../address.ts';
+import type { Journal } from '../../journal/journal.ts';
+import { openJournal } from '../../journal/sqlite.ts';
+import { harmlessText } from '../../terminal/escape.ts';
+import { journalLimitsOf } from './journal-flags.ts';
+import type { Say } from './outputs.ts';
+import type { ServeSettings } from './settings.ts';
+
+/** @throws YodelError when it cannot be written */
+export async function journalFor({ flags }: ServeSettings, addresses: readonly Address[], say: Say): Promise<Journal> {
+  const file = String(flags.journal);
+  const journal = await openJournal(file, {
+    ...journalLimitsOf(flags),
+    replies: flags.journalReplies === true,
+    name: `yodel serve at ${addresses.join(', ')}`,
+    onRefusing: (error) => {
+      if (error) say(`${harmlessText(error.message)}: messages are refused until that is over`);
+      else say(`the journal ${harmlessText(file)} takes messages again`);
+    },
+  });
+  void journal.failed.then((error) => say(`ending, nothing can be recorded any more: ${harmlessText(error.message)}`));
+  return journal;
+}

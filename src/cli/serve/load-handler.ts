@@ -1,0 +1,137 @@
+/** Finds the handler that `yodel serve` is asked for: by name, or in a file. */
+import { existsSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { formatPeer } from '../../address.ts';
+import type { YodelError } from '../../errors.ts';
+import type { Encoding } from '../../framing/framing.ts';
+import { handlersByName } from '../../handlers/handlers.ts';
+import { nearestWord } from '../../options.ts';
+import { type HandlerObject, resolveHandler, type Session } from '../../session/handler.ts';
+import { harmlessText } from '../../terminal/escape.ts';
+import { UsageError } from '../fail.ts';
+import { readText } from '../files.ts';
+
+const rightForm = 'write for example: export default (message) => message.text.toUpperCase()';
+
+/** How often files were loaded: a module is loaded again only under another name. */
+let loads = 0;
+
+/** A handler, and what it says of the server that it is for. */
+export interface LoadedHandler {
+  readonly handler: HandlerObject;
+  /** The framing that it is made for, in its text form; undefined: any. */
+  readonly framing?: string | undefined;
+  /** What its messages hold, where that is not what the framing says. */
+  readonly encoding?: Encoding | undefined;
+}
+
+/** What a handler that is made here may need. */
+export interface HandlerSurroundings {
+  /** Whether a transcript is played to clients that keep to no order. */
+  readonly lenient: boolean;
+  readonly say: (text: string) => void;
+}
+
+/**
+ * The handler of that name, the default export of that file as it is now, or the server's part of a transcript. What a handler
+ * file imports is not loaded again.
+ *
+ * @throws UsageError when there is none, it cannot be loaded, or it is not a handler
+ * @throws TranscriptError
+ */
+export async function loadHandler(nameOrPath: string, surroundings: HandlerSurroundings): Promise<LoadedHandler> {
+  const known = handlersByName[nameOrPath];
+  if (known) return { handler: known.handler };
+  if (nameOrPath.endsWith('.transcript')) return await loadTranscript(nameOrPath, surroundings);
+  return { handler: await loadFile(nameOrPath) };
+}
+
+async function loadTranscript(path: string, { lenient, say }: HandlerSurroundings): Promise<LoadedHandler> {
+  const { mockServer, parseTranscript } = await import('./transcript.ts');
+  const transcript = parseTranscript(readText(path), path);
+  const unexpected = (session: Session, error: YodelError) =>
+    say(`${formatPeer(session.peer)}#${session.id}: ${harmlessText(error.message)}`);
+  return {
+    handler: mockServer(transcript, { lenient, unexpected }),
+    framing: transcript.framing?.name,
+    encoding: 'binary',
+  };
+}
+
+async function loadFile(nameOrPath: string): Promise<HandlerObject> {
+  const path = resolve(nameOrPath);
+  if (!existsSync(path)) throw new UsageError(notFound(nameOrPath));
+  if (!statSync(path).isFile())
+    throw new UsageError(`the handler "${nameOrPath}" is not a file; name a .ts or .js file`);
+  const module = await load(nameOrPath, path);
+  // A file without import and export is CommonJS to Node, and its default export an empty object.
+  if (module.default === undefined || isEmptyObject(module.default)) {
+    throw new UsageError(`the handler file ${nameOrPath} has no default export, or an empty one; ${rightForm}`);
+  }
+  try {
+    return resolveHandler(module.default);
+  } catch (error) {
+    throw new UsageError(`the default export of ${nameOrPath} cannot be used: ${(error as Error).message}`);
+  }
+}
+
+/** The file that would be loaded; undefined for a handler that is none. */
+export function handlerPath(nameOrPath: string): string | undefined {
+  return handlersByName[nameOrPath] || /^(exec|proxy):/.test(nameOrPath) ? undefined : resolve(nameOrPath);
+}
+
+function isEmptyObject(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.getPrototypeOf(value) === Object.prototype &&
+    Object.keys(value).length === 0
+  );
+}
+
+async function load(name: string, path: string): Promise<{ default?: unknown }> {
+  try {
+    return await import(specifierOf(path));
+  } catch (error) {
+    // Whatever the module does when it is loaded may throw: syntax errors, missing imports, its own code.
+    const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
+    const place = placeOf(first, path);
+    throw new UsageError(`the handler file ${name} cannot be loaded: ${reasonOf(first)}${place ? ` (${place})` : ''}`);
+  }
+}
+
+/** A path with a query, for Bun takes no notice of the query of a file URL; and a URL where the path itself would be read as one. */
+function specifierOf(path: string): string {
+  loads++;
+  if (loads === 1) return pathToFileURL(path).href;
+  const query = `?load=${loads}`;
+  return /[%?#]/.test(path) ? pathToFileURL(path).href + query : path + query;
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String((error as Partial<Error> | null)?.message ?? error);
+  return `${error.name}: ${error.message.split('\n')[0]}`;
+}
+
+/** Where in the file it went wrong, if that is known. */
+function placeOf(error: unknown, path: string): string | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  // Of a syntax error Bun tells the place in a field of its own, and Node in the first line of the stack.
+  const { position, stack = '' } = error as { position?: { file: string; line: number } | null; stack?: string };
+  if (position) return `${position.file}:${position.line}`;
+  const [head = '', ...calls] = stack.split('\n');
+  return /^\S+:\d+$/.test(head) ? head : calls.find((call) => call.includes(path))?.trim();
+}
+
+function notFound(nameOrPath: string): string {
+  const names = Object.keys(handlersByName);
+  const listen = /^(tcp:|unix:|:?\d+$|.*:\d+$)/.test(nameOrPath);
+  if (listen) return `"${nameOrPath}" looks like an address; write: yodel serve --listen ${nameOrPath}`;
+  if (/[/\\.]/.test(nameOrPath)) return `the handler file ${nameOrPath} does not exist`;
+  const nearest = nearestWord(nameOrPath, names);
+  const hint = nearest
+    ? `did you mean "${nearest}"?`
+    : `there are ${names.join(', ')}, exec:COMMAND and proxy:ADDRESS, or name a file such as ./handler.ts`;
+  return `there is no handler "${nameOrPath}"; ${hint}`;
+}

@@ -1,0 +1,154 @@
+/** Two runs beside each other: what changed, and whether that is more than noise. */
+import { formatCount, formatCountOf, formatSeconds } from '../../format/figures.ts';
+import { judgeChange, type Pair, type Verdict } from './noise.ts';
+import type { BenchInterval, BenchReport, BenchReportOptions } from './report.ts';
+
+/** What became of one metric between two runs. */
+export interface ComparedMetric {
+  readonly metric: 'rate' | 'p50' | 'p90' | 'p99' | 'p99.9' | 'max' | 'errors';
+  readonly kind: 'rate' | 'latency' | 'count';
+  /** Messages a second, milliseconds or a count; null when the run has none. */
+  readonly old: number | null;
+  readonly now: number | null;
+  /** Share of the old value: 0.1 is a tenth more. Null when there is nothing to compare with. */
+  readonly change: number | null;
+  readonly verdict: Verdict;
+}
+
+/** Two runs beside each other. */
+export interface Comparison {
+  readonly old: BenchReport;
+  readonly now: BenchReport;
+  readonly metrics: readonly ComparedMetric[];
+  /** What makes the two runs hard to compare, a sentence each. They may hold what a file brought. */
+  readonly warnings: readonly string[];
+}
+
+/** Shorter intervals, such as what is left at the end of a run, scatter more than the others. */
+const leastSeconds = 0.5;
+
+/** At the beginning connections are made, and the compilers of both sides have not seen the code run. */
+const warmUpShare = 0.1;
+
+/** Fewer seconds than this of either run tell nothing: the rank-sum test cannot come below its 1 %. */
+const leastIntervals = 6;
+
+/** How a metric is found: in a whole run, and in each of its seconds. Undefined where there is none. */
+interface Metric {
+  readonly metric: ComparedMetric['metric'];
+  readonly kind: ComparedMetric['kind'];
+  readonly ofRun: (report: BenchReport) => number | undefined;
+  readonly ofSecond?: (interval: BenchInterval) => number | null;
+}
+
+const metrics: readonly Metric[] = [
+  {
+    metric: 'rate',
+    kind: 'rate',
+    ofRun: ({ rate }) => rate.achieved,
+    ofSecond: ({ answered, seconds }) => answered / seconds,
+  },
+  { metric: 'p50', kind: 'latency', ofRun: ({ latency }) => latency?.p50, ofSecond: ({ p50 }) => p50 },
+  { metric: 'p90', kind: 'latency', ofRun: ({ latency }) => latency?.p90 },
+  { metric: 'p99', kind: 'latency', ofRun: ({ latency }) => latency?.p99, ofSecond: ({ p99 }) => p99 },
+  { metric: 'p99.9', kind: 'latency', ofRun: ({ latency }) => latency?.p999 },
+  { metric: 'max', kind: 'latency', ofRun: ({ latency }) => latency?.max, ofSecond: ({ max }) => max },
+  {
+    metric: 'errors',
+    kind: 'count',
+    ofRun: ({ errors }) => errors.reduce((sum, { count }) => sum + count, 0),
+    ofSecond: ({ errors, seconds }) => errors / seconds,
+  },
+];
+
+/**
+ * Compares two runs, and judges their changes by their seconds ({@link judgeChange}) without the first tenth of them. Where
+ * errors appear or vanish, no second is asked. p90 and p99.9 are not known for each second: they are `unknown`.
+ */
+export function compareReports(old: BenchReport, now: BenchReport): Comparison {
+  return {
+    old,
+    now,
+    metrics: metrics.map((metric) => compareMetric(metric, [old, now])),
+    warnings: [...differences(old, now), ...doubts(old, 'old'), ...doubts(now, 'new')],
+  };
+}
+
+function compareMetric({ metric, kind, ofRun, ofSecond }: Metric, reports: Pair<BenchReport>): ComparedMetric {
+  const old = ofRun(reports[0]) ?? null;
+  const now = ofRun(reports[1]) ?? null;
+  const change = old === null || now === null || old === 0 ? null : (now - old) / old;
+  const seconds = ofSecond && ([perSecond(reports[0], ofSecond), perSecond(reports[1], ofSecond)] as const);
+  return { metric, kind, old, now, change, verdict: judgeMetric(kind, [old, now], seconds) };
+}
+
+function judgeMetric(
+  kind: ComparedMetric['kind'],
+  [old, now]: Pair<number | null>,
+  seconds: Pair<readonly number[]> | undefined,
+): Verdict {
+  if (old === null || now === null) return 'unknown';
+  const better = kind === 'rate' ? 'more' : 'less';
+  if (kind === 'count' && old !== now && (old === 0 || now === 0)) return now === 0 ? 'better' : 'worse';
+  return seconds ? judgeChange([old, now], seconds, better) : old === now ? 'same' : 'unknown';
+}
+
+/** The seconds that are judged: not the warm-up, nor what was left of a second at the end. */
+function perSecond({ intervals }: BenchReport, read: (interval: BenchInterval) => number | null): number[] {
+  const whole = intervals.filter(({ seconds }) => seconds >= leastSeconds);
+  const warmUp = whole.length > leastIntervals ? Math.ceil(whole.length * warmUpShare) : 0;
+  return whole
+    .slice(warmUp)
+    .map(read)
+    .filter((value) => value !== null);
+}
+
+const optionNames: Readonly<Record<keyof BenchReportOptions, string>> = {
+  connections: 'connections',
+  pipeline: 'messages under way on each connection',
+  count: 'count',
+  durationMs: 'duration',
+  rate: 'wanted rate',
+  size: 'message size',
+  framing: 'framing',
+  replies: 'replies',
+  threads: 'processes of the generator',
+};
+
+/** What was not the same in the two runs. */
+function differences(old: BenchReport, now: BenchReport): string[] {
+  const pairs: [string, unknown, unknown][] = [
+    ['address', old.address, now.address],
+    ...Object.entries(optionNames).map(([key, name]): [string, unknown, unknown] => {
+      const option = key as keyof BenchReportOptions;
+      return [name, shown(option, old.options[option]), shown(option, now.options[option])];
+    }),
+    ['processor', old.machine.cpu, now.machine.cpu],
+    ['cores', old.machine.cores, now.machine.cores],
+    ['operating system', old.machine.os, now.machine.os],
+    ['runtime', old.runtime, now.runtime],
+    ['yodel', old.yodel, now.yodel],
+  ];
+  return pairs.filter(([, before, after]) => before !== after).map(([name, a, b]) => `${name}: ${a} before, ${b} now`);
+}
+
+function shown(option: keyof BenchReportOptions, value: number | string | null): string {
+  if (value === null) return option === 'size' ? 'several' : option === 'pipeline' ? 'open loop' : 'none';
+  if (option === 'durationMs') return formatSeconds(Number(value) / 1000);
+  if (option === 'size') return formatCountOf(Number(value), 'byte');
+  const number = typeof value === 'number' ? formatCount(value) : value;
+  return option === 'rate' ? `${number}/s` : number;
+}
+
+/** What makes a run a poor witness. */
+function doubts({ ended, seconds, generator, intervals }: BenchReport, which: 'old' | 'new'): string[] {
+  const found: string[] = [];
+  const after = `after ${formatSeconds(seconds)}`;
+  if (ended === 'interrupted') found.push(`the ${which} run was interrupted ${after}`);
+  if (ended === 'failed') found.push(`the ${which} run failed ${after}`);
+  if (generator.limited !== null) found.push(`the generator was the bottleneck of the ${which} run, not the server`);
+  if (intervals.length < leastIntervals) {
+    found.push(`the ${which} run is short: from ${leastIntervals} s on, changes can be told from noise`);
+  }
+  return found;
+}

@@ -1,0 +1,122 @@
+/** Makes the report of a run. */
+import * as os from 'node:os';
+import type { GeneratorEnd } from '../generator.ts';
+import type { Histogram } from '../histogram.ts';
+import type { LoadSettings } from '../plan.ts';
+import { whyLimited } from './bottleneck.ts';
+import { type Collection, round } from './collection.ts';
+import type { BenchReport, LatencySummary } from './report.ts';
+
+/** A run that is over. */
+export interface RunResult {
+  readonly settings: LoadSettings;
+  readonly collection: Collection;
+  readonly started: Date;
+  readonly ended: BenchReport['ended'];
+  readonly elapsedMs: number;
+  readonly sendingMs: number;
+  /** Share of one core that the busiest process used. */
+  readonly cpu: number;
+}
+
+/** How the run ended, when each of its processes has. */
+export function endOfAll(ends: readonly GeneratorEnd[]): GeneratorEnd {
+  const is = (ended: GeneratorEnd['ended']) => ends.some((one) => one.ended === ended);
+  return {
+    ended: is('interrupted') ? 'interrupted' : is('failed') ? 'failed' : 'done',
+    elapsedMs: Math.max(...ends.map(({ elapsedMs }) => elapsedMs)),
+    sendingMs: Math.max(...ends.map(({ sendingMs }) => sendingMs)),
+    cpu: Math.max(...ends.map(({ cpu }) => cpu)),
+  };
+}
+
+/** @param version of yodel */
+export function createReport(version: string, result: RunResult): BenchReport {
+  const { settings, collection, started, ended, elapsedMs, cpu } = result;
+  const answering = answeringMs(result) / 1000;
+  const { total } = collection;
+  const { connections, pipeline, count, durationMs, rate, framing, replies, threads } = settings;
+  const seconds = elapsedMs / 1000;
+  const perSecond = (messages: number, time = seconds) => (time > 0 ? round(messages / time) : 0);
+  const awaitsReplies = replies !== 'none';
+  const cores = os.availableParallelism();
+  return {
+    kind: 'yodel-bench',
+    version: 1,
+    yodel: version,
+    runtime: process.versions.bun ? `Bun ${process.versions.bun}` : `Node ${process.versions.node}`,
+    machine: { cpu: os.cpus()[0]?.model ?? 'unknown', cores, os: `${os.type()} ${os.release()}` },
+    started: started.toISOString(),
+    address: settings.address,
+    options: { connections, pipeline, count, durationMs, rate, size: sizeOf(settings), framing, replies, threads },
+    seconds: round(seconds),
+    ended,
+    messages: awaitsReplies
+      ? { sent: total.sent, answered: total.answered, unanswered: total.sent - total.answered }
+      : { sent: total.answered, answered: 0, unanswered: 0 },
+    bytes: { sent: total.bytesSent, received: total.bytesReceived },
+    rate: { target: rate, achieved: perSecond(total.answered, answering) },
+    latency: latencySummary(total.latency),
+    errors: Array.from(total.errors, ([code, { count, example }]) => ({ code, count, example })).sort(
+      (a, b) => b.count - a.count,
+    ),
+    connections: { wanted: connections, opened: total.opened, lost: total.lost },
+    generator: {
+      cpu: round(cpu),
+      lateness: rate === null ? null : latenessSummary(total.lateness),
+      limited: whyLimited({
+        seconds,
+        cpu,
+        threads,
+        cores,
+        latenessP99: total.lateness.count === 0 ? null : total.lateness.percentile(99),
+        latencyP99: total.latency.count === 0 ? null : total.latency.percentile(99),
+        targetRate: rate,
+        sentRate: perSecond(total.sent, result.sendingMs / 1000),
+      }),
+    },
+    intervals: collection.intervals(elapsedMs),
+    histogram: Array.from(total.latency.entries(), ([value, count]) => [round(value), count] as const),
+  };
+}
+
+/**
+ * How long replies came. In an open loop not from the first message on but from the first reply on, which comes a latency
+ * later: else a server that answers every message in time would seem to miss the rate by that much.
+ */
+function answeringMs({ settings, collection, elapsedMs, sendingMs }: RunResult): number {
+  if (settings.rate === null) return elapsedMs;
+  const { latency } = collection.total;
+  return Math.max(sendingMs, elapsedMs - (latency.count === 0 ? 0 : latency.min));
+}
+
+function sizeOf({ messages }: LoadSettings): number | null {
+  if ('size' in messages) return messages.size;
+  const sizes = new Set(messages.given.map(({ length }) => length));
+  const [size] = sizes;
+  return sizes.size === 1 && size !== undefined ? size : null;
+}
+
+function latencySummary(latency: Histogram): LatencySummary | null {
+  if (latency.count === 0) return null;
+  const at = (percent: number) => round(latency.percentile(percent));
+  return {
+    min: round(latency.min),
+    mean: round(latency.mean),
+    stdev: round(latency.stdev),
+    max: round(latency.max),
+    p50: at(50),
+    p75: at(75),
+    p90: at(90),
+    p95: at(95),
+    p99: at(99),
+    p999: at(99.9),
+    p9999: at(99.99),
+    p99999: at(99.999),
+  };
+}
+
+function latenessSummary(lateness: Histogram): BenchReport['generator']['lateness'] {
+  if (lateness.count === 0) return null;
+  return { p50: round(lateness.percentile(50)), p99: round(lateness.percentile(99)), max: round(lateness.max) };
+}

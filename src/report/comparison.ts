@@ -1,0 +1,77 @@
+/** Two runs of a load test beside each other, for people. */
+
+import { formatCount, formatLatency, formatRate } from '../format/figures.ts';
+import type { ComparedMetric, Comparison } from '../load/result/compare.ts';
+import type { Verdict } from '../load/result/noise.ts';
+import { harmlessText } from '../terminal/escape.ts';
+import { wrap } from '../terminal/layout.ts';
+import type { Paint } from '../terminal/style.ts';
+import { formatStart } from './sentences.ts';
+
+/** How a verdict reads. */
+export const verdictWords: Readonly<Record<Verdict, string>> = {
+  better: 'better',
+  worse: 'worse',
+  same: 'the same',
+  noise: 'within the noise',
+  uneven: 'only in some seconds',
+  unclear: 'unclear: run longer',
+  unknown: 'not judged',
+};
+
+/** How the verdicts come about. */
+export const verdictNote =
+  'Better and worse mean: by 5 % or more, and the seconds of the one run differ from those of the other by more than chance ' +
+  'explains (rank-sum test, 1 %). p90 and p99.9 are not judged, for they are not kept for each second.';
+
+const verdictStyles = {
+  better: 'green',
+  worse: 'red',
+  same: 'dim',
+  noise: 'dim',
+  uneven: 'yellow',
+  unclear: 'yellow',
+  unknown: 'dim',
+} as const;
+
+/** A table of old, new, change and verdict, then what makes the runs hard to compare; each line with its newline. */
+export function formatComparison(comparison: Comparison, { paint }: { readonly paint: Paint }): string {
+  const { old, metrics, warnings } = comparison;
+  const rows = metrics.map((metric) => ({
+    name: metric.metric,
+    old: formatValue(metric, metric.old),
+    now: formatValue(metric, metric.now),
+    change: formatChange(metric),
+    verdict: paint(verdictStyles[metric.verdict], verdictWords[metric.verdict]),
+  }));
+  const width = (column: 'old' | 'now' | 'change') => Math.max(...rows.map((row) => row[column].length), column.length);
+  const line = (name: string, before: string, now: string, change: string, verdict: string) =>
+    `  ${name.padEnd(8)}${before.padStart(width('old'))}  ${now.padStart(width('now'))}  ${change.padStart(width('change'))}  ${verdict}`;
+  return [
+    paint('bold', `Compared with the run of ${formatStart(old)}`),
+    paint('dim', line('', 'old', 'new', 'change', '').trimEnd()),
+    ...rows.map((row) => line(row.name, row.old, row.now, row.change, row.verdict)),
+    '',
+    ...wrap(verdictNote, 79).map((text) => paint('dim', text)),
+    ...warnings.flatMap((warning) => wrap(`Note: ${harmlessText(warning)}.`, 79)).map((text) => paint('yellow', text)),
+  ]
+    .map((text) => `${text}\n`)
+    .join('');
+}
+
+/** A value as it is shown; a dash where there is none. */
+export function formatValue({ kind }: ComparedMetric, value: number | null): string {
+  if (value === null) return '-';
+  return { rate: formatRate, latency: formatLatency, count: formatCount }[kind](value);
+}
+
+/** A change as a share, or as a number where errors are counted. */
+export function formatChange({ kind, old, now, change }: ComparedMetric): string {
+  if (old === null || now === null) return '-';
+  if (kind === 'count') return now === old ? '0' : `${now > old ? '+' : '-'}${formatCount(Math.abs(now - old))}`;
+  if (change === null) return '-';
+  const percent = change * 100;
+  const digits = Math.abs(percent) < 100 ? 1 : 0;
+  const text = formatCount(Number(Math.abs(percent).toFixed(digits)));
+  return `${percent < 0 && text !== '0' ? '-' : '+'}${text} %`;
+}

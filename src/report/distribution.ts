@@ -1,0 +1,86 @@
+/** How the latencies of a load test are distributed, drawn for a terminal. */
+
+import { formatCount } from '../format/figures.ts';
+import { latencyBands } from '../load/result/bands.ts';
+import { countBeyond, ladder, latencyCount } from '../load/result/percentile.ts';
+import type { BenchReport } from '../load/result/report.ts';
+import type { Layout } from '../terminal/layout.ts';
+import { bar } from './bar.ts';
+
+/** As many rows as are taken in at a glance and leave room for the rest of the summary. */
+const mostRows = 20;
+
+/** The percentiles that stand behind their rows. */
+const marked: readonly number[] = [50, 90, 99, 99.9];
+
+const widestBar = 40;
+const narrowestBar = 4;
+
+/**
+ * One line for each band of latencies: its edges, a bar that is as long as its share of the fullest band, how many replies
+ * lie in it and which part of all that is. Where the width does not allow all of it, the lower edges are left out first, then
+ * the counts. Percentiles stand behind the rows in which they lie.
+ */
+export function drawDistribution({ histogram, latency }: BenchReport, { width, paint }: Layout): string[] {
+  const total = latencyCount(histogram);
+  const bands = latencyBands(histogram, rowsFor(total));
+  const fullest = Math.max(...bands.map(({ count }) => count));
+  const rows = bands.map(({ from, to, count }) => ({
+    from: formatEdge(from),
+    to: formatEdge(to),
+    count: formatCount(count),
+    share: count === 0 ? '' : formatPart(count / total),
+    part: count / fullest,
+    marks: marksIn(latency, total, from, to),
+  }));
+  const widest = (column: 'from' | 'to' | 'count' | 'share' | 'marks') =>
+    Math.max(...rows.map((row) => row[column].length));
+  const [from, to, count, share] = [widest('from'), widest('to'), widest('count'), widest('share')];
+  const marks = widest('marks');
+
+  // What a row takes besides its bar, from all columns down to those that are needed.
+  const least = 2 + to + 2 + 1 + share;
+  const room = width - narrowestBar;
+  const withCount = least + 2 + count <= room;
+  const withFrom = withCount && least + 2 + count + from + 3 <= room;
+  const taken = least + (withCount ? count + 2 : 0) + (withFrom ? from + 3 : 0);
+  const withMarks = taken + 2 + marks + 10 <= width;
+  const barWidth = Math.max(narrowestBar, Math.min(widestBar, width - taken - (withMarks ? marks + 2 : 0)));
+
+  return rows.map((row) => {
+    const edges = withFrom ? `${row.from.padStart(from)} – ${row.to.padStart(to)}` : row.to.padStart(to);
+    const drawn = paint('cyan', bar(row.part, barWidth).padEnd(barWidth));
+    const numbers = `${withCount ? `${row.count.padStart(count)}  ` : ''}${row.share.padStart(share)}`;
+    const mark = withMarks && row.marks !== '' ? paint('dim', `  ${row.marks}`) : '';
+    return `  ${edges}  ${drawn} ${numbers}${mark}`.trimEnd();
+  });
+}
+
+/** Few replies in many rows show nothing but chance: Rice's rule, twice the cube root. */
+function rowsFor(total: number): number {
+  return Math.min(mostRows, Math.ceil(2 * Math.cbrt(total)));
+}
+
+/** With one digit behind the point in every row, so that the points stand below one another. */
+function formatPart(part: number): string {
+  return part < 0.0005 ? '<0.1 %' : `${(part * 100).toFixed(1)} %`;
+}
+
+/** The percentiles in a band, but for those that there are too few replies for. */
+function marksIn(latency: BenchReport['latency'], total: number, from: number, to: number): string {
+  return ladder
+    .filter(([percentile, field]) => {
+      const value = latency?.[field] ?? 0;
+      return value > from && value <= to && marked.includes(percentile) && countBeyond(total, percentile) > 0;
+    })
+    .map(([percentile]) => `p${percentile}`)
+    .join(' ');
+}
+
+/** An edge in its own unit and without needless zeros: `1.25 ms`. */
+function formatEdge(milliseconds: number): string {
+  const short = (value: number) => String(Number(value.toPrecision(3)));
+  if (milliseconds === 0) return '0';
+  if (milliseconds >= 1000) return `${short(milliseconds / 1000)} s`;
+  return milliseconds >= 1 ? `${short(milliseconds)} ms` : `${short(milliseconds * 1000)} µs`;
+}

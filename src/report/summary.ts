@@ -1,0 +1,136 @@
+/** What a load test found, for people: sentences and aligned rows that can be read aloud. */
+import { formatCount, formatCountOf, formatLatency } from '../format/figures.ts';
+import { countBeyond, countNeeded, ladder, latencyCount } from '../load/result/percentile.ts';
+import type { BenchReport, LatencySummary } from '../load/result/report.ts';
+import { harmlessText } from '../terminal/escape.ts';
+import { type Layout, wrap } from '../terminal/layout.ts';
+import { drawDistribution } from './distribution.ts';
+import {
+  describeConnections,
+  describeData,
+  describeGenerator,
+  describeMachine,
+  describeRate,
+  describeRun,
+  describeTarget,
+  explainPercentile,
+  findingsOf,
+} from './sentences.ts';
+
+/** Longer lines are hard to read. */
+const widest = 100;
+const narrowest = 30;
+
+/** More of an error's text than this helps nobody. */
+const longestExample = 400;
+
+/**
+ * The whole summary, each line with its newline.
+ *
+ * @param layout the terminal's width (what is not a terminal may take 80), and the paint
+ */
+export function formatSummary(report: BenchReport, layout: Layout): string {
+  const fitted = { ...layout, width: Math.max(narrowest, Math.min(layout.width, widest)) };
+  const parts = [
+    wrap(describeRun(report), fitted.width),
+    formatTotals(report, fitted),
+    formatLatencies(report, fitted),
+    formatErrors(report, fitted),
+    formatFindings(report, fitted),
+  ];
+  const lines = parts.filter((part) => part.length > 0).flatMap((part) => ['', ...part]);
+  return lines
+    .slice(1)
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+function formatTotals(report: BenchReport, layout: Layout): string[] {
+  const errorCount = report.errors.reduce((sum, { count }) => sum + count, 0);
+  const target = describeTarget(report);
+  const rows: [name: string, text: string, style?: 'bold' | 'red' | 'green' | 'dim'][] = [
+    ['Messages', describeRate(report), 'bold'],
+    ...(target === undefined ? [] : [['Target', target] as [string, string]]),
+    ['Data', describeData(report)],
+    ['Connections', describeConnections(report)],
+    ['Errors', errorCount === 0 ? 'none' : formatCount(errorCount), errorCount === 0 ? 'green' : 'red'],
+    ['Generator', describeGenerator(report)],
+    ['Machine', describeMachine(report), 'dim'],
+  ];
+  return rows.flatMap(([name, text, style]) => {
+    const lines = wrap(text, layout.width - 15);
+    return lines.map((line, index) => {
+      const shown = style ? layout.paint(style, line) : line;
+      return `  ${(index === 0 ? name : '').padEnd(13)}${shown}`;
+    });
+  });
+}
+
+function formatLatencies(report: BenchReport, layout: Layout): string[] {
+  const { latency, histogram, rate } = report;
+  if (!latency) return [];
+  const total = latencyCount(histogram);
+  const from = rate.target === null ? 'from sending to the reply' : 'from when a message was due to its reply';
+  return [
+    ...heading('Latency', from, layout),
+    row('min', latency.min),
+    ...formatLadder(latency, total, layout),
+    row('max', latency.max),
+    row('mean', latency.mean),
+    row('stdev', latency.stdev),
+    '',
+    ...heading('Distribution', formatCountOf(total, 'reply', 'replies'), layout),
+    ...drawDistribution(report, layout),
+  ];
+}
+
+/** Percentiles that there are too few replies for are not shown: one line says so for all of them. */
+function formatLadder(latency: LatencySummary, total: number, { width, paint }: Layout): string[] {
+  const supported = ladder.filter(([percentile]) => countBeyond(total, percentile) > 0);
+  const missing = ladder.slice(supported.length).map(([percentile]) => `p${percentile}`);
+  const lines = supported.flatMap(([percentile, field]) => {
+    const { weak, text } = explainPercentile(percentile, total);
+    const shown = row(`p${percentile}`, latency[field]);
+    if (shown.length + 2 + text.length <= width) return [`${shown}  ${paint(weak ? 'yellow' : 'dim', text)}`];
+    // Where there is no room beside it, what only explains is left out, but not what warns.
+    return weak ? [shown, ...wrap(text, width - 4).map((line) => `    ${paint('yellow', line)}`)] : [shown];
+  });
+  if (missing.length === 0) return lines;
+  const needs = formatCountOf(countNeeded(ladder[supported.length]?.[0] ?? 0), 'reply', 'replies');
+  const note = `${missing.join(', ')}: not known, for that takes at least ${needs}`;
+  return [...lines, ...wrap(note, width - 2).map((line) => `  ${paint('yellow', line)}`)];
+}
+
+function row(name: string, milliseconds: number): string {
+  return `  ${name.padEnd(9)}${formatLatency(milliseconds).padStart(9)}`;
+}
+
+function formatErrors({ errors }: BenchReport, layout: Layout): string[] {
+  if (errors.length === 0) return [];
+  const counts = errors.map(({ count }) => formatCount(count));
+  const widestCount = Math.max(...counts.map((text) => text.length));
+  const lines = errors
+    .toSorted((a, b) => b.count - a.count)
+    .flatMap(({ code, count, example }) => [
+      `  ${formatCount(count).padStart(widestCount)}  ${layout.paint('red', harmlessText(code))}`,
+      ...wrap(harmlessText(cut(example)), layout.width - widestCount - 4).map(
+        (line) => `${' '.repeat(widestCount + 4)}${line}`,
+      ),
+    ]);
+  return [...heading('Errors', 'how often, and the first of each', layout), ...lines];
+}
+
+function formatFindings(report: BenchReport, { width, paint }: Layout): string[] {
+  return findingsOf(report).flatMap(({ weight, text }) =>
+    wrap(text, width).map((line) => paint(weight === 'bad' ? 'red' : 'yellow', line)),
+  );
+}
+
+function heading(name: string, about: string, { width, paint }: Layout): string[] {
+  const [first = '', ...rest] = wrap(`${name}: ${about}`, width);
+  return [`${paint('bold', name)}${paint('dim', first.slice(name.length))}`, ...rest.map((line) => paint('dim', line))];
+}
+
+function cut(text: string): string {
+  return text.length <= longestExample ? text : `${text.slice(0, longestExample)}…`;
+}

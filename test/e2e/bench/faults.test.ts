@@ -1,0 +1,237 @@
+/** `yodel bench` with servers that do not do as they should. */
+import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { expect, test } from 'vitest';
+import type { BenchReport } from '../../../src/load/result/report.ts';
+import { bench, errorCount } from '../../support/bench.ts';
+import { commandPath, serve, start, yodel } from '../../support/command.ts';
+import { listen } from '../../support/servers.ts';
+
+test('an address where nobody listens is one clear line and exit status 1, with nothing on stdout', async () => {
+  for (const threads of ['1', '2']) {
+    const args = ['bench', '127.0.0.1:1', '--threads', threads, '--json'];
+    const { stdout, stderr, status } = await yodel(args);
+    expect(stderr).toMatch(/^yodel: cannot connect to tcp:\/\/127\.0\.0\.1:1: connection refused[^\n]*\n$/);
+    expect({ stdout: stdout.toString(), status }).toEqual({ stdout: '', status: 1 });
+  }
+  const unix = await yodel(['bench', 'unix:///nowhere/at/all']);
+  expect(unix.stderr).toMatch(/^yodel: cannot connect to unix:\/\/\/nowhere\/at\/all: [^\n]*\n$/);
+  expect(unix.status).toBe(1);
+});
+
+test('a server that sends nothing ends in time-outs, and exit status 4', async () => {
+  const { address } = await listen((socket) => socket.resume());
+  const { report, status } = await bench([address, '-d', '100ms', '-c', '3', '-P', '2', '--timeout', '300ms']);
+  expect(report.messages).toEqual({ sent: 6, answered: 0, unanswered: 6 });
+  expect(report.errors).toEqual([
+    { code: 'YODEL_REPLY_TIMEOUT', count: 6, example: 'the server sent no reply on connection 1 within 300 ms' },
+  ]);
+  expect({ status, ended: report.ended }).toEqual({ status: 4, ended: 'done' });
+});
+
+test('a silent server does not hold up a count for ever', async () => {
+  const { address } = await listen((socket) => socket.resume());
+  const { report, status } = await bench([address, '-n', '1m', '-c', '2', '--timeout', '200ms']);
+  expect(report.messages.answered).toBe(0);
+  expect({ status, ended: report.ended }).toEqual({ status: 4, ended: 'failed' });
+});
+
+test('a server that answers too much is told of, and exit status 3', async () => {
+  const { address } = await listen((socket) => {
+    socket.on('data', (chunk: Buffer) => socket.write(Buffer.concat([chunk, chunk])));
+  });
+  for (const replies of ['echo', 'count']) {
+    const { report, status } = await bench([address, '-n', '20', '-c', '2', '--replies', replies]);
+    expect(report.errors).toEqual([
+      {
+        code: 'YODEL_UNEXPECTED_REPLY',
+        count: 20,
+        example: expect.stringMatching(/^connection [12]: the server sent more than was asked for, after 1 reply$/),
+      },
+    ]);
+    // The first reply was right, and each connection was made anew for the next message.
+    expect(report.messages.answered).toBe(20);
+    expect(report.connections.lost).toBe(20);
+    expect(status).toBe(3);
+  }
+});
+
+test('a server that greets its clients has sent what nobody asked for', async () => {
+  const { address } = await listen((socket) => {
+    socket.write('220 welcome\r\n');
+    socket.resume();
+  });
+  const { report, status } = await bench([address, '-d', '250ms', '-c', '2', '--timeout', '200ms']);
+  const codes = report.errors.map(({ code }) => code);
+  expect(codes.filter((code) => code !== 'YODEL_UNEXPECTED_REPLY' && code !== 'YODEL_WRONG_REPLY')).toEqual([]);
+  expect(report.messages.answered).toBe(0);
+  expect(status).toBe(3);
+});
+
+test('a wrong byte is shown beside what was expected, and exit status 3', async () => {
+  const { address } = await listen((socket) => {
+    let count = 0;
+    socket.on('data', (chunk: Buffer) => socket.write(++count === 3 ? chunk.toString().toUpperCase() : chunk));
+  });
+  const { report, status } = await bench([address, '-n', '9', '-c', '1', '--message', 'h\u00e9llo']);
+  expect(report.errors).toEqual([
+    {
+      code: 'YODEL_WRONG_REPLY',
+      count: 3,
+      example: 'message 3 of connection 1: expected 7 bytes "h\\xc3\\xa9llo\\n", got "H\\xc3\\x89LLO\\n"',
+    },
+  ]);
+  expect(report.messages).toEqual({ sent: 9, answered: 6, unanswered: 3 });
+  expect(report.connections).toEqual({ wanted: 1, opened: report.connections.opened, lost: 3 });
+  expect(status).toBe(3);
+});
+
+test('what a server sends back is shown harmlessly', async () => {
+  const { address } = await listen((socket) => {
+    socket.on('data', () => socket.write('\x1b[31m\u202eevil\n'));
+  });
+  const { stdout, stderr, status } = await yodel(['bench', address, '-n', '1', '-c', '1']);
+  for (const harmful of ['\x1b', '\u202e']) expect(stdout.toString() + stderr).not.toContain(harmful);
+  expect(stdout.toString()).toContain('\\x1b[31m');
+  expect(status).toBe(3);
+});
+
+test('replies that a server mixes up between two connections are noticed', async () => {
+  const sockets: Socket[] = [];
+  const { address } = await listen((socket) => {
+    const other = sockets.push(socket) % 2 === 0 ? sockets.length - 2 : sockets.length;
+    let count = 0;
+    // The tenth reply goes to the neighbour.
+    socket.on('data', (chunk: Buffer) => (++count === 10 ? sockets[other] : socket)?.write(chunk));
+  });
+  const { report, status } = await bench([address, '-n', '100', '-c', '2', '-P', '4', '--timeout', '500ms']);
+  expect(errorCount(report, 'YODEL_WRONG_REPLY') + errorCount(report, 'YODEL_UNEXPECTED_REPLY')).toBeGreaterThan(0);
+  expect(status).toBe(3);
+});
+
+test('a reply that a server leaves out is noticed with the next one', async () => {
+  const { address } = await listen((socket) => {
+    let rest = '';
+    let count = 0;
+    socket.on('data', (chunk: Buffer) => {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) if (++count !== 5) socket.write(`${line}\n`);
+    });
+  });
+  const { report, status } = await bench([address, '-n', '8', '-c', '1', '-P', '8']);
+  expect(report.errors[0]).toMatchObject({ code: 'YODEL_WRONG_REPLY', count: 1 });
+  expect(report.errors[0]?.example).toMatch(/^message 5 of connection 1: expected 65 bytes "1-5-.*got "1-6-/);
+  expect({ answered: report.messages.answered, status }).toEqual({ answered: 4, status: 3 });
+});
+
+test('a server that closes in the middle is asked again, and exit status 1', async () => {
+  const { address } = await listen((socket) => {
+    let count = 0;
+    socket.on('data', (chunk: Buffer) => {
+      if (++count < 3) socket.write(chunk);
+      else socket.end();
+    });
+  });
+  const { report, status } = await bench([address, '-n', '6', '-c', '1']);
+  expect(report.errors).toEqual([
+    {
+      code: 'YODEL_CONNECTION_CLOSED',
+      count: 2,
+      example: 'the server closed connection 1 after 2 replies, with 1 message unanswered',
+    },
+  ]);
+  expect(report.messages).toEqual({ sent: 6, answered: 4, unanswered: 2 });
+  expect({ status, opened: report.connections.opened, lost: report.connections.lost }).toEqual({
+    status: 1,
+    opened: 2,
+    lost: 2,
+  });
+});
+
+test('a server that resets is told of as such', async () => {
+  const { address } = await listen((socket) => socket.once('data', () => socket.resetAndDestroy()));
+  const { report, status } = await bench([address, '-n', '2', '-c', '2']);
+  expect(report.errors).toEqual([
+    {
+      code: 'YODEL_CONNECTION_RESET',
+      count: 2,
+      example: expect.stringMatching(
+        /^connection [12] broke after 0 replies, with 1 message unanswered: the peer reset/,
+      ),
+    },
+  ]);
+  expect(status).toBe(1);
+});
+
+test('a server that goes away for good ends the run, and what was measured before is reported', async () => {
+  const server = await serve();
+  const running = bench([server.address, '-d', '60s', '--rate', '100/s', '-c', '3', '--timeout', '500ms']);
+  await server.saw(/64 B 3-1-/);
+  await server.stop('SIGKILL');
+  const { report, status } = await running;
+  expect(report.messages.answered).toBeGreaterThan(0);
+  expect(errorCount(report, 'YODEL_CONNECTION_REFUSED')).toBeGreaterThan(0);
+  expect(report.seconds).toBeLessThan(30);
+  expect({ status, ended: report.ended }).toEqual({ status: 1, ended: 'failed' });
+});
+
+test('a server that is full is measured with the connections that it takes', async () => {
+  const server = await serve(['--quiet', '--max-connections', '2']);
+  const { report, status } = await bench([server.address, '-n', '200', '-c', '4']);
+  expect(report.messages.answered).toBeGreaterThan(100);
+  expect(report.connections.lost).toBeGreaterThan(0);
+  expect([1, 3]).toContain(status);
+});
+
+test('a server that takes more than is under way without an answer is not sent for ever', async () => {
+  const { address } = await listen((socket) => socket.resume());
+  const { report, status } = await bench([
+    address,
+    '--rate',
+    '1m/s',
+    '-d',
+    '1500ms',
+    '-c',
+    '2',
+    '--timeout',
+    '3s',
+    '--size',
+    '1',
+  ]);
+  expect(errorCount(report, 'YODEL_TOO_MANY_UNANSWERED') + report.messages.sent).toBe(1_500_000);
+  expect(errorCount(report, 'YODEL_TOO_MANY_UNANSWERED')).toBeGreaterThan(0);
+  expect(report.messages.answered).toBe(0);
+  expect(status).toBe(1);
+});
+
+test('when one of several processes is killed the run is told to have failed, with what the others have measured', async () => {
+  const server = await serve(['--no-messages']);
+  const running = start([
+    process.execPath,
+    commandPath,
+    'bench',
+    server.address,
+    '--threads',
+    '2',
+    '-c',
+    '2',
+    '-d',
+    '1s',
+    '--json',
+  ]);
+  await server.saw(/(connected[\s\S]*){2}/);
+  const [child] = readFileSync(`/proc/${running.pid}/task/${running.pid}/children`, 'utf8').trim().split(' ');
+  process.kill(Number(child), 'SIGKILL');
+  const { stdout, status } = await running.ended;
+  const report = JSON.parse(stdout.toString()) as BenchReport;
+  expect(report.errors).toEqual([
+    {
+      code: 'YODEL_PROCESS_LOST',
+      count: 1,
+      example: expect.stringMatching(/^process [12] of 2 ended in the middle: SIGKILL$/),
+    },
+  ]);
+  expect(report.messages.answered).toBeGreaterThan(0);
+  expect({ status, ended: report.ended }).toEqual({ status: 1, ended: 'failed' });
+});

@@ -1,0 +1,66 @@
+/** `yodel bench` that is ended before its time. */
+import { expect, test } from 'vitest';
+import type { BenchReport } from '../../../src/load/result/report.ts';
+import { commandPath, type Running, serve, start } from '../../support/command.ts';
+import { becomesTrue, openDescriptors } from '../../support/process.ts';
+import { listen } from '../../support/servers.ts';
+
+function startBench(args: readonly string[]): Running {
+  return start([process.execPath, commandPath, 'bench', ...args]);
+}
+
+for (const [signal, status] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  for (const threads of ['1', '2']) {
+    test(`${signal} ends a run of ${threads} at once with what was measured, and exit status ${status}`, async () => {
+      const server = await serve();
+      const args = [server.address, '-d', '60s', '--rate', '100/s', '-c', '3', '--threads', threads];
+      const running = startBench([...args, '--json']);
+      await server.saw(/64 B 3-1-/);
+      const outcome = await running.stop(signal);
+      const report = JSON.parse(outcome.stdout.toString()) as BenchReport;
+      expect({ status: outcome.status, ended: report.ended }).toEqual({ status, ended: 'interrupted' });
+      expect(report.messages.sent).toBeGreaterThan(0);
+      expect(report.messages.answered + report.messages.unanswered).toBe(report.messages.sent);
+      expect(report.seconds).toBeLessThan(60);
+      expect(report.errors).toEqual([]);
+    });
+  }
+}
+
+test('Ctrl-C does not wait for replies that a server owes', async () => {
+  let asked = () => {};
+  const isAsked = new Promise<void>((resolve) => {
+    asked = resolve;
+  });
+  const { address } = await listen((socket) => socket.on('data', asked));
+  const running = startBench([address, '-c', '2', '--timeout', '10m']);
+  await isAsked;
+  const { stdout, stderr, status } = await running.stop('SIGINT');
+  expect(stdout.toString()).toMatch(/interrupted|ended/i);
+  expect({ stderr, status }).toEqual({ stderr: '', status: 130 });
+});
+
+test('Ctrl-C while it connects ends it as well', async () => {
+  // A server that is stopped accepts nobody once its queue is full.
+  const server = await serve(['--backlog', '1', '--quiet']);
+  process.kill(server.pid, 'SIGSTOP');
+  const running = startBench([server.address, '-c', '100', '-w', '10m', '--json']);
+  await becomesTrue('its sockets are open', () => openDescriptors(running.pid) > 80);
+  const { status } = await running.stop('SIGINT');
+  process.kill(server.pid, 'SIGCONT');
+  expect(status).toBe(130);
+});
+
+test('when its output is closed early nobody complains', async () => {
+  const server = await serve(['--quiet']);
+  const running = start([
+    'sh',
+    '-c',
+    `'${process.execPath}' '${commandPath}' bench ${server.address} -n 500 --json | head -c 1`,
+  ]);
+  const { stdout, stderr } = await running.ended;
+  expect({ stdout: stdout.toString(), stderr }).toEqual({ stdout: '{', stderr: '' });
+});

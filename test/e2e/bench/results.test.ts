@@ -1,0 +1,115 @@
+/** What `yodel bench` does with what it has measured: files, judgements, the terminal. */
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { bench } from '../../support/bench.ts';
+import { serve, yodel } from '../../support/command.ts';
+import { temporaryFolder } from '../../support/files.ts';
+import { listen } from '../../support/servers.ts';
+import { Terminal } from '../../support/terminal.ts';
+import { testWith } from '../../support/tools.ts';
+
+const tmux = testWith('tmux', 'apt-get install tmux');
+const short = ['-n', '500', '-c', '5'];
+
+test('assertions that hold are told one a line, with exit status 0', async () => {
+  const server = await serve(['--quiet']);
+  const asserted = ['--assert', 'p99 < 10s', 'errors == 0', 'messages == 500'];
+  const { stdout, status } = await yodel(['bench', server.address, ...short, ...asserted]);
+  expect(stdout.toString()).toMatch(/ok +p99 < 10s: .*\nok +errors == 0: 0\nok +messages == 500: 500\n$/);
+  expect(status).toBe(0);
+});
+
+test('an assertion that does not hold is exit status 3', async () => {
+  const server = await serve(['--quiet']);
+  const { stdout, status } = await yodel(['bench', server.address, ...short, '--assert', 'p50 < 1us', 'errors == 0']);
+  expect(stdout.toString()).toMatch(/not met +p50 < 1us: .*\nok +errors == 0: 0\n$/);
+  expect(status).toBe(3);
+});
+
+test('the address may stand behind the assertions, also as HOST PORT', async () => {
+  const server = await serve(['--quiet']);
+  const port = String(server.port);
+  for (const behind of [[port], [`127.0.0.1:${port}`], ['localhost', port], [server.address]]) {
+    const { status, stderr } = await yodel(['bench', '-n', '10', '--assert', 'errors == 0', 'p99 < 10s', ...behind]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  }
+});
+
+test('with --json stdout is one object, and judgements are on stderr', async () => {
+  const server = await serve(['--quiet']);
+  const { stderr, status } = await bench([server.address, ...short, '--assert', 'p50 < 1us']);
+  expect(stderr).toMatch(/^not met +p50 < 1us: .*\n$/);
+  expect(status).toBe(3);
+});
+
+test('who asserts something about errors has the say on them', async () => {
+  const { address } = await listen((socket) => socket.on('data', () => socket.end()));
+  const args = [address, '-n', '2', '-c', '2'];
+  expect((await bench(args)).status).toBe(1);
+  expect((await bench([...args, '--assert', 'errors <= 2'])).status).toBe(0);
+  expect((await bench([...args, '--assert', 'errors == 0'])).status).toBe(3);
+  expect((await bench([...args, '--assert', 'unanswered == 2'])).status).toBe(1);
+});
+
+test('a result is compared with an older one', async () => {
+  const server = await serve(['--quiet']);
+  const old = join(temporaryFolder(), 'old.json');
+  writeFileSync(old, (await bench([server.address, ...short])).stdout);
+  const { stdout, status } = await yodel(['bench', server.address, ...short, '--compare', old]);
+  expect(stdout.toString()).toMatch(/Compared with .*\n(.*\n)* +rate .*\n(.*\n)* +p99 /);
+  expect(status).toBe(0);
+});
+
+test('the page, the percentiles and the summary tell of the same run', async () => {
+  const server = await serve(['--quiet']);
+  const folder = temporaryFolder();
+  const [page, hdr] = [join(folder, 'page.html'), join(folder, 'run.hgrm')];
+  const { report, status } = await bench([server.address, ...short, '--html', page, '--hdr', hdr]);
+  expect(status).toBe(0);
+  expect(readFileSync(page, 'utf8')).toMatch(/^<!doctype html>/i);
+  expect(readFileSync(hdr, 'utf8')).toContain(`#[Max     = ${(report.latency?.max ?? 0).toFixed(3).padStart(12)}`);
+});
+
+test('files are written for a run that had errors, too', async () => {
+  const { address } = await listen((socket) => socket.on('data', () => socket.end()));
+  const page = join(temporaryFolder(), 'page.html');
+  expect((await bench([address, '-n', '2', '-c', '2', '--html', page])).status).toBe(1);
+  expect(readFileSync(page, 'utf8')).toContain('YODEL_CONNECTION_CLOSED');
+});
+
+tmux('a terminal shows how the run goes on, and only the summary stays', async () => {
+  const server = await serve();
+  const terminal = new Terminal({ width: 100, height: 50 });
+  terminal.enter(`yodel bench ${server.address} --rate 100/s -d 60s -c 3`);
+  await terminal.sees(/of 1 min.*100\/s/);
+  terminal.press('C-c');
+  await terminal.sees(/3 connections to [\s\S]*\n\$$/);
+  expect(terminal.history()).not.toMatch(/of 1 min/);
+});
+
+test('results that cannot be written are told of, with exit status 1', async () => {
+  const server = await serve(['--quiet']);
+  const full = openSync('/dev/full', 'w');
+  const { status, stderr } = await yodel(['bench', server.address, ...short, '--json'], { stdout: full });
+  closeSync(full);
+  expect(stderr).toMatch(/^yodel: cannot write the results: [^\n]*\n$/);
+  expect(status).toBe(1);
+});
+
+test('a rate below one a second takes the time that was given, and no more is said', async () => {
+  const server = await serve(['--quiet']);
+  const { report } = await bench([server.address, '--rate', '0.5/s', '-d', '400ms', '-c', '1']);
+  expect(report.messages).toEqual({ sent: 1, answered: 1, unanswered: 0 });
+  expect(report.seconds).toBeCloseTo(0.4, 1);
+});
+
+test('a server that answers late but answers everything reaches the rate', async () => {
+  const { address } = await listen((socket) => {
+    socket.on('data', (chunk: Buffer) => void setTimeout(() => socket.write(chunk), 300));
+  });
+  const { report, stdout } = await bench([address, '--rate', '50/s', '-d', '1s', '-c', '5']);
+  expect(report.messages).toEqual({ sent: 50, answered: 50, unanswered: 0 });
+  expect(report.rate.achieved).toBeGreaterThan(45);
+  expect(stdout.toString()).not.toContain('keep up');
+});

@@ -1,0 +1,138 @@
+/** Settings from a file: what goes over what, and what is said of mistakes. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { serve, yodel } from '../../support/command.ts';
+import { temporaryFolder } from '../../support/files.ts';
+
+function write(text: string, name = 'yodel.toml'): string {
+  const file = join(temporaryFolder(), name);
+  writeFileSync(file, text);
+  return file;
+}
+
+/** One line of `config print`. */
+async function printed(name: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<string | undefined> {
+  const { stdout, stderr, status } = await yodel(['config', 'print', ...args], { env });
+  expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+  const line = stdout
+    .toString()
+    .split('\n')
+    .find((one) => one.replace('# ', '').startsWith(`${name} `));
+  return line?.replace(/ +/g, ' ');
+}
+
+test('a server takes its settings from a file', async () => {
+  const file = write(
+    'listen = ["tcp://127.0.0.1:0"]\nhandler = "discard"\nmaxMessageLength = 5\nidleTimeout = "1m"\nmessages = false\n',
+  );
+  const server = await serve(['--config', file, '--listen', '127.0.0.1:0']);
+  const { stdout } = await yodel(['connect', server.address, '--wait', '1s'], { input: 'short\nmuch too long\n' });
+  expect(stdout.toString()).toBe('error: message 2 is longer than the limit of 5 bytes\n');
+  expect(server.stdout()).not.toContain('5 B short');
+});
+
+test('flags go over the environment, the environment over the file, the file over the defaults', async () => {
+  const file = write('rate = "3/s"\n');
+  const env = { YODEL_RATE: '2/s' };
+  expect(await printed('rate', [])).toBe('rate = "off" # default');
+  expect(await printed('rate', [file])).toBe(`rate = "3/s" # ${file}`);
+  expect(await printed('rate', [file], env)).toBe('rate = "2/s" # YODEL_RATE');
+  expect(await printed('rate', [file, '--rate', '1/s'], env)).toBe('rate = "1/s" # --rate');
+  expect(await printed('rate', ['--rate', '1/s'])).toBe('rate = "1/s" # --rate');
+  expect(await printed('rate', [], { YODEL_CONFIG: file })).toBe(`rate = "3/s" # ${file}`);
+});
+
+test('what is printed is a file that gives the same settings', async () => {
+  const file = write(
+    'listen = ["127.0.0.1:7000", "unix:///tmp/y"]\nmaxMessages = "off"\nhighWaterMark = "1MiB"\n[sni]\n"*.example.org" = "a.pem,b.pem"\n',
+  );
+  const first = (await yodel(['config', 'print', file])).stdout.toString();
+  const again = (await yodel(['config', 'print', write(first)])).stdout.toString();
+  const bare = (text: string) => text.replace(/ +#.*$/gm, '');
+  expect(bare(again)).toBe(bare(first));
+  expect(first).toContain('sni = ["*.example.org=a.pem,b.pem"]');
+});
+
+test('JSON is taken too, and --json gives an object a line', async () => {
+  const file = write('{ "rate": 5, "allow": ["127.0.0.1"] }', 'yodel.json');
+  const { stdout } = await yodel(['config', 'print', file, '--json']);
+  const settings = stdout
+    .toString()
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { name: string });
+  expect(settings.find(({ name }) => name === 'rate')).toEqual({ name: 'rate', value: '5/s', source: file });
+  expect(settings.find(({ name }) => name === 'allow')).toMatchObject({ value: ['127.0.0.1'] });
+});
+
+test.each([
+  ['an unknown setting', 'maxConections = 5\n', /has no setting "maxConections". Did you mean "maxConnections"\?/],
+  ['a value that is not allowed', 'maxConnections = 0\n', /the option "maxConnections" takes a whole number/],
+  ['a word that is none', 'onTooLong = "maybe"\n', /the setting "onTooLong" in .*: It takes close or discard/],
+  ['text that is no size', 'maxMessageLength = "big"\n', /the setting "maxMessageLength" in .*: It takes a size/i],
+  [
+    'text where there is only yes and no',
+    'quiet = "yes"\n',
+    /the setting "quiet" in .* takes true or false, not "yes"/,
+  ],
+  [
+    'a number where text is due',
+    'listen = 7878\n',
+    /the setting "listen" in .* takes text, or a list of texts, not 7878/,
+  ],
+  ['what is no TOML', 'rate = 5\nrate = = 6\n', /cannot read .*yodel\.toml, line 2: /],
+  ['a name that would change all objects', '"__proto__" = 1\n', /has no setting "__proto__"|cannot read/],
+] as const)('%s is one clear line and exit status 2', async (_, text, says) => {
+  const file = write(text);
+  for (const args of [
+    ['config', 'check', file],
+    ['serve', '--config', file],
+  ]) {
+    const { stderr, status } = await yodel(args);
+    expect(stderr).toMatch(/^yodel: .*\n$/);
+    expect(stderr).toMatch(says);
+    expect(stderr).toContain(file);
+    expect(status).toBe(2);
+  }
+});
+
+test('a good file is said to be good', async () => {
+  const file = write('rate = "5/s"\n');
+  const { stdout, status } = await yodel(['config', 'check', file]);
+  expect(stdout.toString()).toBe(`${file}: all settings are right\n`);
+  expect(status).toBe(0);
+});
+
+test.each([
+  ['framing = "bogus"', /the framing "bogus" is not known/],
+  ['allow = ["bogus"]', /the option "allow" takes IP addresses and networks/],
+  ['deny = ["1.2.3.4/99"]', /the option "deny" takes/],
+  ['proxyProtocol = ["x"]', /the option "proxyProtocol" takes/],
+  ['listen = "nonsense://x"', /the scheme "nonsense" is not known/],
+  ['handler = "./missing.mjs"', /the handler file \.\/missing\.mjs does not exist/],
+  ['metrics = "unix:///x"', /--metrics takes a TCP address/],
+  ['listen = "tls://:0"', /needs --cert and --key/],
+  ['listen = "tls://:0"\ncert = "/nonexistent.pem"', /cannot read \/nonexistent\.pem/],
+  ['listen = "ws://:0"\norigin = ["app.example.org"]', /"app\.example\.org" is no origin of web pages/],
+  ['origin = ["https://app.example.org"]', /--origin is for ws:\/\/ and wss:\/\/ addresses/],
+] as const)('%s passes neither the check nor the start', async (text, says) => {
+  const file = write(`${text}\n`);
+  for (const args of [
+    ['config', 'check', file],
+    ['serve', '--config', file],
+  ]) {
+    const { stderr, status, stdout } = await yodel(args);
+    expect(stderr).toMatch(says);
+    expect(stdout.toString()).toBe('');
+    expect(status).toBe(2);
+  }
+});
+
+test('a variable of the environment that is none is told, and nothing else changes', async () => {
+  const { stderr, stdout } = await yodel(['config', 'print'], { env: { YODEL_MAX_CONECTIONS: '3' } });
+  expect(stderr).toBe(
+    'yodel: there is no variable YODEL_MAX_CONECTIONS, it is ignored. Did you mean "YODEL_MAX_CONNECTIONS"?\n',
+  );
+  expect(stdout.toString()).toMatch(/^maxConnections = 10000 /m);
+});

@@ -1,0 +1,153 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { fullName, withCommandsBelow } from '../../../src/cli/commands.ts';
+import { topicNames } from '../../../src/cli/help/topic-names.ts';
+import { createProgram } from '../../../src/cli/program.ts';
+import { serve, start, yodel } from '../../support/command.ts';
+import { temporaryFolder } from '../../support/files.ts';
+import { folderWithYodel, shell } from '../../support/shell.ts';
+
+const program = createProgram();
+/** Every command that there is, as the words behind `yodel`. */
+const commands = withCommandsBelow(program).map((command) => fullName(command).split(' ').slice(1));
+
+async function examplesOf(command: readonly string[]): Promise<string[]> {
+  const { stdout } = await yodel([...command, '--help']);
+  const [, block = ''] = /^Examples:\n((?: {2}.+\n)+)/.exec(stdout.toString()) ?? [];
+  return block
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.trim().replace(/ {2,}.*$/, ''));
+}
+
+for (const command of commands) {
+  const words = ['yodel', ...command].join(' ');
+
+  test(`${words} --help begins with examples and fits a terminal of 100 columns`, async () => {
+    const { stdout, stderr, status } = await yodel([...command, '--help']);
+    expect(stdout.toString()).toMatch(/^Examples:\n {2}\S/);
+    expect(stdout.toString()).toContain(`Usage: ${words} `);
+    expect(
+      Math.max(
+        ...stdout
+          .toString()
+          .split('\n')
+          .map((line) => line.length),
+      ),
+    ).toBeLessThanOrEqual(100);
+    expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+  });
+}
+
+test.each(['', 'serve', 'config check'])('yodel %s -h is the same, and so is yodel help', async (words) => {
+  const command = words.split(' ').filter(Boolean);
+  const [full, short, help] = await Promise.all(
+    [
+      [...command, '--help'],
+      [...command, '-h'],
+      ['help', ...command],
+    ].map((args) => yodel(args)),
+  );
+  expect(short?.stdout.toString()).toBe(full?.stdout.toString());
+  expect(help?.stdout.toString()).toBe(full?.stdout.toString());
+});
+
+test('every example in the help is valid usage', async () => {
+  const examples = [...new Set((await Promise.all(commands.map(examplesOf))).flat())];
+  expect(examples.length).toBeGreaterThan(30);
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'handler.ts'), 'export default (message) => message.text;');
+  writeFileSync(join(folder, 'yodel.toml'), 'rate = "5/s"\n');
+  writeFileSync(join(folder, 'talk.transcript'), '> hello\n< hello\n');
+  mkdirSync(join(folder, 'tests'));
+  writeFileSync(join(folder, 'tests', 'a.transcript'), '> hello\n< hello\n');
+  for (const name of ['questions', 'questions.txt', 'ca.pem']) writeFileSync(join(folder, name), 'hello\n');
+  for (const name of ['.config/fish/completions', 'run']) mkdirSync(join(folder, name), { recursive: true });
+  const recording = await serve(['--quiet', '--journal', join(folder, 'messages.journal'), '--journal-replies']);
+  for (let session = 0; session < 3; session++) await yodel(['send', recording.address, 'ERR hello']);
+  await recording.stop();
+  const server = await serve(['--quiet']);
+  const old = await yodel(['bench', server.address, '-n', '10', '--json']);
+  writeFileSync(join(folder, 'kept.json'), old.stdout);
+  const env = {
+    HOME: folder,
+    XDG_CONFIG_HOME: join(folder, '.config'),
+    PATH: `${folderWithYodel()}:${process.env.PATH}`,
+  };
+  const inFolder = async (example: string): Promise<void> => {
+    // Often nobody listens where the examples lead to, or it is too slow: that is no fault of the usage.
+    const line = example
+      .replace('yodel connect', 'yodel connect --connect-timeout 1ms --wait 1ms')
+      .replace('yodel bench', 'yodel bench --connect-timeout 1ms --timeout 1s -n 1')
+      .replace('--compare old.json', '--compare kept.json')
+      .replace('yodel check', 'yodel check --connect-timeout 1ms')
+      .replace(' --follow', '')
+      .replace('HOST:PORT', '127.0.0.1:1');
+    const { status, stderr } = await shell(line, { cwd: folder, env });
+    expect([0, 1, 3, 4], `${line}: ${stderr}`).toContain(status);
+  };
+  const listens = async (example: string): Promise<void> => {
+    const running = start(['sh', '-c', `exec ${example}`], { cwd: folder, env });
+    // The example's own port may be taken on this machine.
+    await running.saw(/listening on|the address is in use/);
+  };
+  // What one example saves, others use, and the last of them removes.
+  const isSaving = (example: string) => example.includes('context save');
+  const isRemoving = (example: string) => example.includes('context rm');
+  await Promise.all(examples.filter(isSaving).map(inFolder));
+  const others = examples.filter((example) => !isSaving(example) && !isRemoving(example));
+  await Promise.all(others.map((example) => (example.includes('yodel serve') ? listens : inFolder)(example)));
+  await Promise.all(examples.filter(isRemoving).map(inFolder));
+});
+
+test('every default is in the help', async () => {
+  const { stdout } = await yodel(['serve', '--help']);
+  const help = stdout.toString().replaceAll(/\s+/g, ' ');
+  const limits = help.slice(help.indexOf('Limits of a connection')).match(/ --[a-z-]+ <.*?(?= --|$)/g) ?? [];
+  expect(limits.length).toBeGreaterThan(10);
+  for (const limit of limits) expect(limit).toMatch(/\(default: .+\)/);
+});
+
+test('--version prints the version', async () => {
+  const { stdout, status } = await yodel(['--version']);
+  expect(stdout.toString()).toMatch(/^\d+\.\d+\.\d+\n$/);
+  expect(status).toBe(0);
+});
+
+test('the help of yodel lists all commands and topics', async () => {
+  const help = (await yodel(['--help'])).stdout.toString();
+  for (const name of [...program.commands.map((command) => command.name()), ...topicNames]) {
+    expect(help).toMatch(new RegExp(`^ {2}${name} `, 'm'));
+  }
+  expect((await yodel(['help'])).stdout.toString()).toBe(help);
+});
+
+test.each(topicNames)('yodel help %s fits a terminal of 100 columns', async (topic) => {
+  const { stdout, stderr, status } = await yodel(['help', topic]);
+  expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+  const lines = stdout.toString().split('\n');
+  expect(lines.length).toBeGreaterThan(3);
+  for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(100);
+});
+
+test('yodel help environment names every variable of every command', async () => {
+  const text = (await yodel(['help', 'environment'])).stdout.toString();
+  const variables = withCommandsBelow(program).flatMap(({ options }) => options.flatMap(({ envVar }) => envVar ?? []));
+  expect(variables.length).toBeGreaterThan(30);
+  for (const variable of [...variables, 'NO_COLOR', 'XDG_CONFIG_HOME']) expect(text).toContain(`  ${variable}`);
+});
+
+test.each([
+  [['framng'], /there is no command or topic "framng"\. Did you mean "framing"\?/],
+  [['conect'], /Did you mean "connect"\?/],
+  [['exit-sttus'], /Did you mean "exit-status"\?/],
+  [['context', 'sav'], /yodel context has no command "sav"\. Did you mean "save"\?/],
+  [['serve', 'echo'], /yodel serve has no commands below it/],
+  [['zzzzzz'], /Known are: serve, connect/],
+])('yodel help %j says what there is', async (words, says) => {
+  const { stdout, stderr, status } = await yodel(['help', ...words]);
+  expect(stderr).toMatch(/^yodel: [^\n]+\n$/);
+  expect(stderr).toMatch(says);
+  expect({ stdout: stdout.toString(), status }).toEqual({ stdout: '', status: 2 });
+});

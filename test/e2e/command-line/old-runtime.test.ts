@@ -1,0 +1,39 @@
+import { spawnSync } from 'node:child_process';
+import { expect, test } from 'vitest';
+import { commandPath, run } from '../../support/command.ts';
+import { temporaryFile } from '../../support/files.ts';
+
+/** A real Node that is too old, if this machine has one. */
+const oldNode = ['/usr/bin/node', '/usr/local/bin/node'].find((path) => {
+  const [major = 99, minor = 0] = spawnSync(path, ['-p', 'process.versions.node']).stdout?.toString().split('.') ?? [];
+  return Number(major) < 22 || (Number(major) === 22 && Number(minor) < 18);
+});
+
+test.skipIf(!oldNode)('a Node that is too old is told so in one line, with the way to a newer one', async () => {
+  const { status, stdout, stderr } = await run([oldNode as string, commandPath, 'serve']);
+  expect(stderr).toMatch(/^yodel: needs Node\.js 22\.18 or newer, this is \d+\.\d+\.\d+; [^\n]*npm install[^\n]*\n$/);
+  expect(stdout.toString()).toBe('');
+  expect(status).toBe(2);
+});
+
+const isBun = process.versions.bun !== undefined;
+const [tooOld, oldest, newer] = isBun
+  ? (['1.3.99', '1.4.0', '2.0.0'] as const)
+  : (['22.17.1', '22.18.0', '30.0.0'] as const);
+
+async function runAs(version: string): Promise<{ status: number | null; stderr: string }> {
+  const name = isBun ? 'bun' : 'node';
+  const preload = temporaryFile(
+    'preload.cjs',
+    `Object.defineProperty(process, 'versions', { value: { ...process.versions, ${name}: '${version}' } });`,
+  );
+  return await run([process.execPath, isBun ? '--preload' : '--require', preload, commandPath, '--version']);
+}
+
+test('the oldest runtime that is good enough is let through, and the one before it is not', async () => {
+  const refused = await runAs(tooOld);
+  expect(refused.stderr).toMatch(new RegExp(`^yodel: needs (Node\\.js|Bun) [^\n]*this is ${tooOld}; [^\n]*\n$`));
+  expect(refused.status).toBe(2);
+  expect(await runAs(oldest)).toMatchObject({ status: 0, stderr: '' });
+  expect(await runAs(newer)).toMatchObject({ status: 0, stderr: '' });
+});

@@ -1,0 +1,120 @@
+/** What a shell may expect of every command: quiet ends of pipes, colours only where they are wanted, hints for slips. */
+import { closeSync, openSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { fullName, withCommandsBelow } from '../../../src/cli/commands.ts';
+import { createProgram } from '../../../src/cli/program.ts';
+import { type RunOptions, serve, yodel } from '../../support/command.ts';
+import { temporaryFolder } from '../../support/files.ts';
+import { shell } from '../../support/shell.ts';
+import { Terminal } from '../../support/terminal.ts';
+import { testWith } from '../../support/tools.ts';
+
+const commands = withCommandsBelow(createProgram()).filter((command) => command.parent);
+/** Every way in which a command prints and ends. */
+const printing = [
+  ...withCommandsBelow(createProgram()).map((command) => `${fullName(command)} --help`),
+  'yodel --version',
+  'yodel help',
+  'yodel help environment',
+  'yodel completion bash',
+  'yodel completion zsh',
+  'yodel completion fish',
+  'yodel config print',
+  'yodel config print --json',
+  'yodel context show prod',
+  'yodel context ls',
+];
+
+/** A home with one context in it. */
+async function home(): Promise<RunOptions> {
+  const options = { env: { XDG_CONFIG_HOME: temporaryFolder() } };
+  await yodel(['context', 'save', 'prod', ':1'], options);
+  return options;
+}
+
+test('when nobody reads any more, every command that prints ends quietly and with status 0', async () => {
+  const options = await home();
+  await inPairs(printing, async (line) => {
+    // The reader has gone before anything is written.
+    const { stdout, stderr } = await shell(`{ sleep 0.1; ${line}; echo "status $?" >&2; } | true`, options);
+    expect({ line, stdout: stdout.toString(), stderr }).toEqual({ line, stdout: '', stderr: 'status 0\n' });
+  });
+});
+
+test('where nobody reads what went wrong, the exit status still tells', async () => {
+  for (const line of ['yodel srve', 'yodel context', 'yodel help zzz', 'yodel serve --listen nowhere:x']) {
+    const { stderr } = await shell(`{ sleep 0.1; ${line} 2>&3; echo "status $?" >&2; } 3>&1 | true`);
+    expect({ line, stderr }).toEqual({ line, stderr: 'status 2\n' });
+  }
+});
+
+test('on a full disk every command that prints says so, with status 1', async () => {
+  const options = await home();
+  await inPairs(printing, async (line) => {
+    const full = openSync('/dev/full', 'w');
+    const { stderr, status } = await yodel(line.split(' ').slice(1), { ...options, stdout: full });
+    closeSync(full);
+    expect({ line, stderr }).toEqual({ line, stderr: expect.stringMatching(/^yodel: cannot write the output: .*\n$/) });
+    expect(status).toBe(1);
+  });
+});
+
+test('a slip of one letter in any command or flag is told the right one', async () => {
+  // Without its middle letter. What is too short for that could be anything.
+  const slip = (word: string) => word.slice(0, Math.ceil(word.length / 2)) + word.slice(Math.ceil(word.length / 2) + 1);
+  const slips = commands.flatMap((command) => {
+    const words = fullName(command).split(' ').slice(1);
+    const name = words.at(-1) ?? '';
+    const flags = command
+      .createHelp()
+      .visibleOptions(command)
+      .flatMap(({ long }) => long ?? []);
+    const [first, last] = [flags[0] ?? '', flags.at(-1) ?? ''];
+    return [
+      ...(name.length > 3 ? [{ words: [...words.slice(0, -1), slip(name)], right: name }] : []),
+      // This one hands unknown flags on to the flags of yodel serve.
+      ...(name === 'print' ? [] : [first, last].map((flag) => ({ words: [...words, slip(flag)], right: flag }))),
+    ];
+  });
+  expect(slips.length).toBeGreaterThan(20);
+  await inPairs(slips, async ({ words, right }) => {
+    const { stderr, status } = await yodel(words);
+    expect(stderr, words.join(' ')).toContain(`(Did you mean ${right}?)`);
+    expect(status).toBe(2);
+  });
+});
+
+test('an error below a command names the help of that command', async () => {
+  expect((await yodel(['context', 'ls', '--jsn'])).stderr).toContain('See: yodel context ls --help');
+  expect((await yodel(['--no-color', 'serve', '--lisen', ':0'])).stderr).toContain('See: yodel serve --help');
+});
+
+testWith('tmux', 'apt-get install tmux')(
+  'colours can be turned off by a flag, before and behind the command',
+  async () => {
+    const server = await serve(['--quiet']);
+    for (const [line, isColoured] of [
+      [`yodel connect ${server.address}`, true],
+      [`yodel connect ${server.address} --no-color`, false],
+      [`yodel --no-color connect ${server.address}`, false],
+      [`NO_COLOR=1 yodel connect ${server.address}`, false],
+    ] as const) {
+      const terminal = new Terminal();
+      terminal.enter(line);
+      await terminal.sees(/^> $|^>$/m);
+      terminal.enter('hello');
+      await terminal.sees(/< hello/);
+      expect(terminal.screen({ styles: true }).includes('\x1b['), line).toBe(isColoured);
+      terminal.close();
+    }
+  },
+);
+
+/** Two at a time: each is a process. */
+async function inPairs<Item>(items: readonly Item[], look: (item: Item) => Promise<void>): Promise<void> {
+  const rest = [...items];
+  const next = async (): Promise<void> => {
+    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await look(item);
+  };
+  await Promise.all([next(), next()]);
+}

@@ -1,0 +1,179 @@
+import { describe, expect, test } from 'vitest';
+import { type Outcome, yodel } from '../../support/command.ts';
+import { runLines } from '../../support/command-lines.ts';
+import { handlerFile, temporaryFolder } from '../../support/files.ts';
+
+/** One line on stderr, nothing on stdout, exit status 2. */
+function expectUsageError({ stdout, stderr, status }: Outcome, ...says: (string | RegExp)[]): void {
+  expect(stderr).toMatch(/^yodel: [^\n]+\n$/);
+  for (const text of says) expect(stderr).toMatch(text);
+  expect(stdout.toString()).toBe('');
+  expect(status).toBe(2);
+}
+
+const mistakes: readonly [what: string, args: string[], ...says: (string | RegExp)[]][] = [
+  ['an unknown command', ['frobnicate'], 'frobnicate', 'yodel --help'],
+  ['a mistyped command', ['srve'], 'Did you mean serve?'],
+  ['a mistyped option', ['serve', '--lisen', ':0'], "'--lisen'", 'Did you mean --listen?'],
+  ['a mistyped option of connect', ['connect', '--cuont', '1'], 'Did you mean --count?'],
+  ['an option without its value', ['serve', '--listen'], '--listen <address>', 'missing'],
+  ['a port above 65535', ['serve', '--listen', '70000'], '70000', '65535', '127.0.0.1:7878'],
+  ['a port that is no number', ['serve', '--listen', 'localhost:http'], '"http"', '127.0.0.1:7878'],
+  ['an unknown scheme', ['serve', '--listen', 'udp://127.0.0.1:1'], '"udp"', 'tcp://127.0.0.1:7878'],
+  ['an IPv6 address without brackets', ['connect', '::1:7878'], 'brackets', /\[::1\]:7878/],
+  ['a rate that is none', ['serve', '--rate', 'nonsense'], 'yodel serve --help', 'nonsense', '1/s, 30/m or 50k/s'],
+  ['a size of 0', ['serve', '--max-message', '0'], '--max-message', 'cannot be 0', '512, 64KiB or 1MB'],
+  ['a time without a unit', ['serve', '--idle-timeout', '10'], '--idle-timeout', '500ms, 10s or 5m'],
+  ['a negative number', ['serve', '--max-connections', '-1'], '--max-connections', '1000 or 10k'],
+  ['a fraction of a message', ['serve', '--max-messages', '1.5'], '--max-messages', '1000 or 10k'],
+  ['a number that is too large', ['serve', '--max-message', '1e99'], '--max-message'],
+  ['a word that is not among the choices', ['serve', '--on-too-long', 'drop'], 'close or discard'],
+  ['an unknown encoding', ['serve', '--encoding', 'latin1'], 'latin1', 'utf8, binary'],
+  ['an unknown framing', ['serve', '--framing', 'nope', '--listen', ':0'], '"nope"', 'lines, delimiter:BYTES, length'],
+  ['an unknown framing of connect', ['connect', '--framing', 'nope'], '"nope"', 'lines, delimiter:BYTES, length'],
+  ['an address where the handler stands', ['serve', '7878'], 'yodel serve --listen 7878'],
+  ['a mistyped handler', ['serve', 'ehco'], 'did you mean "echo"?'],
+  [
+    'a handler that does not exist',
+    ['serve', 'zzz'],
+    '"zzz"',
+    'echo, discard, time, chargen, exec:COMMAND and proxy:ADDRESS',
+    './handler.ts',
+  ],
+  ['a handler file that does not exist', ['serve', './nowhere.ts'], './nowhere.ts does not exist'],
+  ['a folder as the handler', ['serve', '/tmp'], '/tmp', 'not a file', '.ts or .js'],
+  ['too many arguments', ['serve', 'echo', 'discard'], 'echo, discard'],
+  ['a second argument of connect that is no port', ['connect', 'localhost', 'http'], '"http"', 'HOST PORT'],
+  ['a mistyped option of bench', ['bench', '--asert', 'p99 < 1s'], 'Did you mean --assert?'],
+  ['a rate of 0', ['bench', '--rate', '0'], '--rate', 'cannot be 0', '50k/s'],
+  ['a rate and a pipeline', ['bench', '--rate', '1/s', '-P', '2'], '--rate', '--pipeline'],
+  ['two kinds of messages', ['bench', '--size', '1', '--message', 'x'], '--size', '--message'],
+  ['two kinds of messages, one of a file', ['bench', '--message-file', 'x', '--message', 'x'], '--message-file'],
+  ['an assertion that is none', ['bench', '--assert', 'nonsense'], '"nonsense"', 'p99 < 5ms'],
+  ['an assertion on an unknown metric', ['bench', '--assert', 'p90x < 5ms'], '"p90x"', 'Did you mean p90?'],
+  ['an assertion without a unit', ['bench', '--assert', 'p99 < 5'], 'p99 < 5', '5ms'],
+  ['an address in place of an assertion', ['bench', '--assert', ':7878'], ':7878', 'before --assert'],
+  ['an address before and behind the assertions', ['bench', '1', '--assert', 'p99 < 1s', '2'], 'two addresses', '"1"'],
+  ['more processes than connections', ['bench', '--threads', '3', '-c', '2'], '--threads 3', 'not 2'],
+  ['more processes than help anybody', ['bench', '--threads', '1000', '-c', '1000'], '--threads 1000', 'too many'],
+  ['CRLF for what are no lines', ['connect', '--crlf', '--framing', 'raw'], '--crlf', '"lines"', '"raw"'],
+  ['two ports', ['bench', '127.0.0.1:1', '2'], '"127.0.0.1:1"', 'has a port already'],
+  ['to count replies that have no framing', ['bench', '--framing', 'raw', '--replies', 'count'], 'raw', 'echo or none'],
+  ['an empty message without a framing', ['bench', '--framing', 'raw', '--size', '0'], 'empty', 'raw'],
+  ['a message that the framing cannot carry', ['bench', '--framing', 'delimiter:,', '--message', 'a,b'], 'offset 1'],
+  ['a file of messages that does not exist', ['bench', '--message-file', '/nowhere/at/all'], '/nowhere/at/all'],
+  ['an old result that does not exist', ['bench', '--compare', '/nowhere/at/all'], '/nowhere/at/all'],
+  ['an old result that is none', ['bench', '--compare', '/etc/passwd'], '/etc/passwd', '--json'],
+  ['a page that cannot be written', ['bench', '--html', '/nowhere/at/all'], '/nowhere/at/all', 'no such folder'],
+  ['a folder in place of a file', ['bench', '--hdr', '/tmp'], '/tmp', 'it is a folder'],
+  ['no connections', ['bench', '-c', '0'], '--connections', 'cannot be 0'],
+  ['messages that take all memory', ['bench', '--size', '1GiB'], '1073741824 bytes', 'too much memory'],
+  ['a name for a certificate where there is none', ['bench', ':1', '--servername', 'x'], '--servername', 'tls://'],
+  [
+    'a certificate that need not be checked where there is none',
+    ['connect', ':1', '--insecure'],
+    '--insecure',
+    'tls://',
+  ],
+  [
+    'authorities in a file that does not exist',
+    ['bench', 'tls://:1', '--cacert', '/nowhere/at/all'],
+    '/nowhere/at/all',
+  ],
+  ['a framing for what needs none', ['bench', 'ws://:1/', '--framing', 'raw'], '--framing', 'ws://127.0.0.1:1/'],
+  ['to connect by WebSocket', ['connect', 'ws://:1/'], 'ws://127.0.0.1:1/', 'TLS'],
+  ['to send by WebSocket', ['send', 'wss://:1/', 'x'], 'yodel send', 'wss://127.0.0.1:1/', 'TLS'],
+  ['to send nothing', ['send', ':1', '', '--framing', 'raw'], 'an empty message', '"raw"'],
+  [
+    'TLS without a certificate',
+    ['serve', '--listen', 'tls://:1'],
+    'tls://127.0.0.1:1',
+    '--cert and --key',
+    '--tls-self-signed',
+  ],
+  ['a certificate, and no listener for it', ['serve', '--cert', '/dev/null'], '--cert', 'tls:// and wss://'],
+  [
+    'a certificate that is none',
+    ['serve', '--listen', 'tls://:1', '--cert', '/dev/null'],
+    'no certificate',
+    '/dev/null',
+  ],
+  ['a network that is none', ['serve', '--allow', '10.0.0.0/33'], '"allow"', '10.0.0.0/33', '2001:db8::/32'],
+  [
+    'a server name without files',
+    ['serve', '--listen', 'tls://:1', '--cert', '/dev/null', '--sni', 'a'],
+    '--sni',
+    'cert.pem',
+  ],
+  ['a size that is off', ['bench', '--size', 'off'], '--size', '512, 64KiB or 1MB'],
+  ['to count up to 0', ['connect', '--count', '0'], '--count', 'cannot be 0'],
+];
+
+describe('a mistake is one clear line and exit status 2:', () => {
+  const outcomes = runLines(mistakes.map(([, args]) => ({ args })));
+  for (const [index, [what, args, ...says]] of mistakes.entries()) {
+    test(`${what}: yodel ${args.join(' ')}`, () => expectUsageError(outcomes[index] as Outcome, ...says));
+  }
+});
+
+test('a process of its own says the same, and ends', async () => {
+  const some = [
+    ['serve', '--lisen', ':0'],
+    ['connect', 'localhost', 'http'],
+    ['bench', '--size', 'off'],
+    ['send', 'wss://:1/', 'x'],
+  ];
+  expect(await Promise.all(some.map((args) => yodel(args)))).toEqual(runLines(some.map((args) => ({ args }))));
+});
+
+const badHandlers: readonly [what: string, source: string, ...says: (string | RegExp)[]][] = [
+  ['exports nothing', 'const handler = () => undefined;', 'no default export', /export default \(message\) =>/],
+  ['has no default export', 'export const handler = () => undefined;', 'no default export'],
+  ['exports what is no handler', 'export default 5;', 'not a handler', /function \(message, session\) => reply/],
+  ['exports an empty object', 'export default {};', 'an empty one', /export default \(message\) =>/],
+  ['exports a callback that is no function', 'export default { message: 1 };', '"message" is not a function'],
+  ['has a syntax error', '\n\nexport default (message) => {', 'cannot be loaded', /handler\.ts:\d/],
+  [
+    'imports what does not exist',
+    "import '../nothing.js';\nexport default () => '';",
+    'cannot be loaded',
+    'nothing.js',
+  ],
+  ['throws when it is loaded', '\nthrow new Error("no luck");', 'cannot be loaded: Error: no luck', /handler\.ts:2/],
+];
+
+for (const [what, source, ...says] of badHandlers) {
+  test(`a handler file that ${what} is one clear line and exit status 2`, async () => {
+    const path = handlerFile(source);
+    expectUsageError(await yodel(['serve', path, '--listen', ':0']), path, ...says);
+  });
+}
+
+test('a JavaScript handler file with a syntax error is one clear line and exit status 2', async () => {
+  const path = handlerFile('export default (message) => {', 'handler.js');
+  expectUsageError(await yodel(['serve', path, '--listen', ':0']), path, 'cannot be loaded');
+});
+
+test('a bad value in the environment is one clear line that names the variable, and exit status 2', async () => {
+  const bad = { YODEL_MAX_MESSAGE: 'zonk', YODEL_RATE: '-3', YODEL_IDLE_TIMEOUT: 'soon', YODEL_ENCODING: 'latin1' };
+  for (const [name, value] of Object.entries(bad)) {
+    expectUsageError(await yodel(['serve', '--listen', ':0'], { env: { [name]: value } }), name, value);
+  }
+  expectUsageError(await yodel(['serve'], { env: { YODEL_LISTEN: '127.0.0.1:99999' } }), '99999');
+  expectUsageError(await yodel(['connect'], { env: { YODEL_WAIT: 'long' } }), 'YODEL_WAIT');
+});
+
+test('yodel alone shows its help on stderr, with exit status 2', async () => {
+  const { stdout, stderr, status } = await yodel([]);
+  expect(stdout.toString()).toBe('');
+  expect(stderr).toMatch(/^Examples:\n {2}yodel serve /);
+  expect(status).toBe(2);
+});
+
+test('what a user has typed is repeated harmlessly', async () => {
+  for (const args of [['serve', '\x1b[31mred'], ['\x1b[31mred'], ['serve', '--listen', '\x1b[31mred:http']]) {
+    const outcome = await yodel(args, { cwd: temporaryFolder() });
+    expectUsageError(outcome, '\\x1b[31mred');
+    expect(outcome.stderr).not.toContain('\x1b');
+  }
+});

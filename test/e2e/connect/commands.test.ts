@@ -1,0 +1,288 @@
+/** What `yodel connect` by hand can do beside sending a line. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { type RunningServer, serve } from '../../support/command.ts';
+import { handlerFile, temporaryFolder } from '../../support/files.ts';
+import { freePort } from '../../support/ports.ts';
+import { becomesTrue } from '../../support/process.ts';
+import { listen } from '../../support/servers.ts';
+import { connectTo, exitStatusIn } from '../../support/talk.ts';
+import { Terminal, type TerminalOptions } from '../../support/terminal.ts';
+import { testWith } from '../../support/tools.ts';
+
+const tmux = testWith('tmux', 'apt-get install tmux');
+
+async function talk(
+  args = '',
+  options: TerminalOptions = {},
+  serveArgs: readonly string[] = [],
+): Promise<{ terminal: Terminal; server: RunningServer }> {
+  const server = await serve(serveArgs);
+  return { server, terminal: await connectTo(server.address, new Terminal(options), args) };
+}
+
+tmux('Ctrl-R looks for an earlier line, shows it in the prompt, and Enter sends it again', async () => {
+  const { terminal, server } = await talk();
+  for (const line of ['get alpha', 'get beta', 'put gamma']) terminal.enter(line);
+  await terminal.sees(/< put gamma/);
+  terminal.press('C-r');
+  await terminal.sees(/\nsearch "":$/);
+  terminal.type('get');
+  await terminal.sees(/\nsearch "get": get beta$/);
+  terminal.press('C-r');
+  await terminal.sees(/\nsearch "get": get alpha$/);
+  terminal.press('C-r');
+  await terminal.sees(/\nnot found "get": get alpha$/);
+  terminal.press('Enter');
+  await terminal.sees(/\n> get alpha\n< get alpha {2}[\d.]+ ms\n>$/);
+  terminal.press('C-r');
+  terminal.type('gam');
+  await terminal.sees(/\nsearch "gam": put gamma$/);
+  terminal.press('Escape');
+  await terminal.sees(/\n> put gamma$/);
+  terminal.press('End');
+  terminal.type('!');
+  terminal.press('Enter');
+  await server.saw(/10 B put gamma!\n/);
+});
+
+tmux('an unasked message does not break a search', async () => {
+  const { address } = await listen((socket) => socket.on('data', () => setTimeout(() => socket.write('news\n'), 300)));
+  const terminal = await connectTo(address);
+  terminal.enter('alpha');
+  terminal.press('C-r');
+  terminal.type('al');
+  await terminal.sees(/\n< news.*\nsearch "al": alpha$/);
+});
+
+tmux('--record writes the conversation by hand as a transcript', async () => {
+  const file = join(temporaryFolder(), 'talk.transcript');
+  const { terminal } = await talk(`--record ${file}`);
+  for (const line of ['hello', '/no pattern/']) terminal.enter(line);
+  await terminal.sees(/< \/no pattern\//);
+  terminal.press('C-d');
+  expect(await exitStatusIn(terminal)).toBe(0);
+  const [about, ...lines] = readFileSync(file, 'utf8').split('\n');
+  expect(about).toMatch(/^# recorded .*, server tcp:\/\/127\.0\.0\.1:\d+$/);
+  const said = ['> hello', '< hello', '>\\ \\/no pattern/', '<\\ \\/no pattern/'];
+  expect(lines.sort()).toEqual(['', ...said, '@framing lines', '@close'].sort());
+});
+
+tmux('a transcript that cannot be written ends a conversation by hand with one line', async () => {
+  const { address } = await serve();
+  const terminal = new Terminal();
+  terminal.enter(`clear; yodel connect ${address} --record /dev/full`);
+  await terminal.sees(/^connected to [^\n]*\nyodel: cannot record into \/dev\/full: /);
+  expect(await exitStatusIn(terminal)).toBe(1);
+});
+
+tmux('Tab completes a command, and lists them where there are several', async () => {
+  const { terminal } = await talk();
+  terminal.type(':sa');
+  terminal.press('Tab');
+  await terminal.sees(/\n> :save$/);
+  terminal.press('C-u');
+  terminal.type(':h');
+  terminal.press('Tab', 'Tab');
+  await terminal.sees(/\nhelp {2}hex\n> :he$/);
+});
+
+tmux(':help lists the commands, a mistyped one is not sent, and :: sends a colon', async () => {
+  const { terminal, server } = await talk();
+  terminal.enter(':help');
+  await terminal.sees(/\n:send TEXT {2,}.*\n[\s\S]*\n:quit {2,}/);
+  terminal.enter(':hlep');
+  await terminal.sees(/\n> :hlep\nthere is no command ":hlep"\. Did you mean "help"\?/);
+  terminal.enter('::join #room');
+  await terminal.sees(/\n> :join #room\n< :join #room/);
+  terminal.enter(':quit');
+  await terminal.sees(/\n\$$/);
+  expect(await exitStatusIn(terminal)).toBe(0);
+  expect(server.stdout()).not.toContain('hlep');
+});
+
+tmux(':send sends bytes by escapes, and :hex shows them as hexdump does, with their framing', async () => {
+  const { terminal, server } = await talk('', {}, ['--encoding', 'binary']);
+  terminal.enter(':hex');
+  terminal.enter(':send \\x02ABC\\xff\\x03');
+  const row = '00000000  02 41 42 43 ff 03 0a +\\|\\.ABC\\.\\.\\.\\|';
+  await terminal.sees(new RegExp(`\\n> 7 B\\n${row}\\n< 7 B {2}[\\d.]+ ms\\n${row}\\n>$`));
+  terminal.enter(':hex off');
+  terminal.enter(':send a\\q');
+  await terminal.sees(/\n> a\\q\nthe escape "\\q" is not known; [^\n]*\n>$/);
+  terminal.enter('a\\x41');
+  await server.saw(/5 B a\\x41\n/);
+});
+
+tmux('--escapes reads escapes in every line; --hex, --timestamps and --crlf begin with what they say', async () => {
+  const { terminal } = await talk('--escapes --hex --timestamps -C');
+  terminal.enter('a\\x42c');
+  const row = '00000000  61 42 63 0d 0a .*\\|aBc\\.\\.\\|';
+  const time = '\\d\\d:\\d\\d:\\d\\d\\.\\d\\d\\d';
+  await terminal.sees(new RegExp(`\\n${time} > 5 B\\n${row}\\n${time} < 5 B {2}[\\d.]+ ms\\n${row}\\n>$`));
+});
+
+tmux('a hex dump fits a narrow terminal', async () => {
+  const { terminal } = await talk('--hex', { width: 50 });
+  terminal.enter('twelve bytes');
+  await terminal.sees(/\n< 13 B .*\n00000000 {2}74 77 65 6c 76 65 20 62 {2}\|twelve b\|\n00000008 .*\|ytes\.\|\n>$/);
+});
+
+tmux('a length framing can be spoken by hand', async () => {
+  const server = await serve(['--framing', 'length:2']);
+  const terminal = await connectTo(server.address, new Terminal(), '--framing length:2 --hex');
+  terminal.enter('hi');
+  await terminal.sees(/\n< 4 B .*\n00000000 {2}00 02 68 69 /);
+});
+
+tmux(':repeat sends so many times, and Ctrl-C stops it', async () => {
+  const { terminal } = await talk();
+  terminal.enter(':repeat 3 hello');
+  await terminal.sees(/(\n> hello[\s\S]*){3}(\n< hello[\s\S]*)/);
+  terminal.enter(':stats');
+  await terminal.sees(
+    /\nsent {6}3 messages, 15 B\nreceived {2}3 messages, 15 B\nreplies {3}p50 [\d.]+ ms, .* max [\d.]+ ms\n>$/,
+  );
+  terminal.enter(':repeat 1000 10ms again');
+  await terminal.sees(/< again[\s\S]*< again/);
+  terminal.press('C-c');
+  await terminal.sees(/\n:repeat ended after \d+ of 1000\n/);
+  terminal.enter(':repeat nonsense');
+  await terminal.sees(/it is written :repeat N \[INTERVAL\] TEXT/);
+});
+
+tmux(':save writes the conversation as text, and never over a file that was there', async () => {
+  const { terminal } = await talk('', {}, ['--encoding', 'binary']);
+  const file = join(temporaryFolder(), 'talk.txt');
+  terminal.enter('hello');
+  await terminal.sees(/< hello/);
+  terminal.enter(':send \\x02\\t\\xff');
+  await terminal.sees(/< \\x02/);
+  terminal.enter(`:save ${file}`);
+  await terminal.sees(/4 messages written to/);
+  const saved = '@framing lines\n> hello\n< hello\n>x 02 09 ff\n<x 02 09 ff\n';
+  expect(readFileSync(file, 'utf8')).toBe(saved);
+  terminal.enter(':save /etc/hostname');
+  await terminal.sees(/\/etc\/hostname is there already/);
+  terminal.enter('more');
+  await terminal.sees(/< more/);
+  terminal.enter(`:save ${file}`);
+  await terminal.sees(/6 messages written to/);
+  expect(readFileSync(file, 'utf8')).toBe(`${saved}> more\n< more\n`);
+});
+
+tmux('with --reconnect the prompt shows when it is not connected, and a line typed meanwhile stays', async () => {
+  const port = await freePort();
+  const terminal = new Terminal();
+  terminal.enter(`clear; yodel connect :${port} --reconnect`);
+  await terminal.sees(/cannot connect to .*; trying again\nnot connected>$/);
+  terminal.enter('early');
+  await terminal.sees(/not connected, so the line was not sent; .*\nnot connected> early$/);
+  const first = await serve(['--listen', `127.0.0.1:${port}`]);
+  await terminal.sees(/\nconnected to .*\n> early$/);
+  terminal.press('Enter');
+  await terminal.sees(/\n> early\n< early {2}[\d.]+ ms\n>$/);
+  await first.stop();
+  await terminal.sees(/\nthe server ended the connection; trying again\n[\s\S]*not connected>$/);
+  const second = await serve(['--listen', `127.0.0.1:${port}`]);
+  await terminal.sees(/\nconnected again to .*\n>$/);
+  terminal.enter('late');
+  await second.saw(/4 B late\n/);
+  expect(second.stdout()).not.toContain('early');
+});
+
+tmux('what is pasted while it is not connected waits, and Ctrl-C forgets it with a word', async () => {
+  const port = await freePort();
+  const terminal = new Terminal();
+  terminal.enter(`clear; yodel connect :${port} --reconnect`);
+  await terminal.sees(/not connected>$/);
+  terminal.paste('one\ntwo\n');
+  terminal.press('C-c');
+  await terminal.sees(/\n2 lines not sent\nnot connected>$/);
+  terminal.paste('three\nfour\nfive');
+  await terminal.sees(/\nnot connected> five$/);
+  const server = await serve(['--listen', `127.0.0.1:${port}`]);
+  await server.saw(/5 B three\n[\s\S]*4 B four\n/);
+  await terminal.sees(/\n> five$/);
+  expect(server.stdout()).not.toMatch(/one|two|five/);
+});
+
+tmux(':reconnect makes a new connection', async () => {
+  const { terminal, server } = await talk();
+  terminal.enter(':reconnect');
+  await terminal.sees(/\nconnected again to .*\n>$/);
+  terminal.enter('hello');
+  await server.saw(/#2 5 B hello\n/);
+});
+
+tmux('--raw lets colours of the server through, and ends them', async () => {
+  const { address } = await listen((socket) => socket.write('\x1b[31mred\n'));
+  const terminal = await connectTo(address, new Terminal(), '--raw');
+  await terminal.sees(/< red/);
+  terminal.type('typed');
+  await terminal.sees(/> typed$/);
+  expect(terminal.screen({ styles: true })).toContain('\x1b[31mred\n\x1b[39m> typed');
+});
+
+/** Tells something every time a line comes: after the rest of the test has typed half of another. */
+const answerLater = `
+  import { setTimeout as delay } from 'node:timers/promises';
+  export default async (message) => (await delay(500), message);
+`;
+
+for (const [what, typed] of [
+  ['Chinese', '你好世界，你好世界，你好世界，你好世界，你好世界'],
+  ['combining marks', 'e\u0301o\u0308a\u0300'.repeat(20)],
+  ['joined emoji', '👨‍👩‍👧 ❤️ 🇩🇪 👍🏽 '.repeat(6).trim()],
+  ['a mixture', 'abc你好👋e\u0301'.repeat(7)],
+] as const) {
+  tmux(`a message that comes leaves a line of several rows whole: ${what}`, async () => {
+    const { terminal, server } = await talk('', { width: 24, height: 20 }, [handlerFile(answerLater)]);
+    terminal.enter('x');
+    terminal.type(typed);
+    terminal.press('Left', 'Left');
+    await terminal.sees(/\n< x {2}\d+ ms\n> /);
+    const rows = terminal.screen().split('\n');
+    const shown = rows.slice(rows.findIndex((row) => row.startsWith('< x')) + 1).join('');
+    expect(shown.replaceAll(' ', '')).toBe(`>${typed}`.replaceAll(' ', ''));
+    terminal.press('End');
+    terminal.type('!');
+    terminal.press('Enter');
+    await server.saw(new RegExp(`B ${typed.replaceAll('\u200d', '\\\\u200d')}!\\n`));
+  });
+}
+
+tmux('a line that is taller than the terminal can be edited, and messages come above it', async () => {
+  const { terminal, server } = await talk('', { width: 20, height: 6 }, [handlerFile(answerLater)]);
+  terminal.enter('x');
+  terminal.type('0123456789'.repeat(30));
+  await becomesTrue('a message has come', () => terminal.history().includes('\n< x  '));
+  terminal.press('C-a');
+  terminal.type('first ');
+  await terminal.sees(/> first 0123/);
+  terminal.press('C-e');
+  terminal.type(' last');
+  terminal.press('Enter');
+  await server.saw(/ 311 B first 0123.*789 last\n/);
+  await terminal.sees(/789 last {2}\d+ ms\n>$/);
+  expect(terminal.history()).toMatch(/\n< x {2}\d+ ms\n> first (0123456789){30} last\n< first 0/);
+});
+
+tmux('the line that is being typed stays whole when the window changes its size', async () => {
+  const { terminal, server } = await talk('', { width: 60, height: 20 });
+  const line = 'this line fits a wide window, and takes several rows of a narrow one';
+  terminal.type(line);
+  terminal.press('Left', 'Left', 'Left');
+  await terminal.sees(new RegExp(`Ctrl-D ends\\n> ${line}$`));
+  for (const width of [30, 20, 45, 70, 24]) {
+    await terminal.resize(width, 20);
+    // The client has drawn it anew when it shows what is typed.
+    terminal.type('x');
+    terminal.press('BSpace');
+    await terminal.sees(new RegExp(`> ${line}$`));
+    expect(terminal.lines().match(/this line/g)).toHaveLength(1);
+  }
+  terminal.press('Enter');
+  await server.saw(new RegExp(`B ${line}\\n`));
+});

@@ -1,0 +1,176 @@
+/** Saved contexts: a name for an address and its flags. */
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { type Outcome, serve, yodel } from '../../support/command.ts';
+import { temporaryFolder } from '../../support/files.ts';
+
+/** A home of its own, and yodel run in it. */
+function home() {
+  const cwd = temporaryFolder();
+  const file = (name: string) => join(cwd, 'yodel', 'contexts', `${name}.toml`);
+  const run = (args: readonly string[], input = '', env: NodeJS.ProcessEnv = {}): Promise<Outcome> =>
+    yodel(args, { cwd, input, env: { XDG_CONFIG_HOME: cwd, ...env } });
+  const write = (name: string, text: string) => {
+    mkdirSync(join(cwd, 'yodel', 'contexts'), { recursive: true });
+    writeFileSync(file(name), text);
+  };
+  return { cwd, file, run, write };
+}
+
+test('a saved context stands for its address and flags, in every command that takes an address', async () => {
+  const { run } = home();
+  const server = await serve(['--framing', 'length:2']);
+  expect((await run(['context', 'save', 'local', server.address, '--framing', 'length:2'])).status).toBe(0);
+  const { stdout, status } = await run(['connect', '@local'], '\0\x02hi');
+  expect({ stdout: stdout.toString(), status }).toEqual({ stdout: '\0\x02hi', status: 0 });
+  const bench = await run(['bench', '@local', '-n', '5', '--json']);
+  expect(JSON.parse(bench.stdout.toString())).toMatchObject({
+    messages: { answered: 5 },
+    options: { framing: 'length:2' },
+  });
+});
+
+test('yodel check holds a saved server against a transcript', async () => {
+  const { run, cwd } = home();
+  const server = await serve();
+  await run(['context', 'save', 'local', server.address]);
+  writeFileSync(join(cwd, 'talk.transcript'), '> hi\n< hi\n');
+  expect(await run(['check', 'talk.transcript', '@local'])).toMatchObject({ stderr: '', status: 0 });
+  expect((await run(['check', 'talk.transcript', '@nobody'])).stderr).toContain('nobody');
+});
+
+test('host and port may be two words when they are saved', async () => {
+  const { run, file } = home();
+  await run(['context', 'save', 'two', 'localhost', '7000']);
+  expect(readFileSync(file('two'), 'utf8')).toBe('address = "tcp://localhost:7000"\n');
+});
+
+test('flags and the environment go over what is saved', async () => {
+  const { run, write } = home();
+  const server = await serve();
+  write('other', `address = "${server.address}"\nframing = "nonsense"\n`);
+  expect((await run(['connect', '@other'], 'hello\n')).stderr).toContain('the framing "nonsense" is not known');
+  for (const [flags, env] of [
+    [['--framing', 'lines'], {}],
+    [[], { YODEL_FRAMING: 'lines' }],
+  ] as const) {
+    const { stdout, stderr, status } = await run(['connect', '@other', ...flags], 'hello\n', env);
+    expect({ stdout: stdout.toString(), stderr, status }).toEqual({ stdout: 'hello\n', stderr: '', status: 0 });
+  }
+});
+
+test('YODEL_CONTEXT names where yodel connect goes when no address is given, and no other command', async () => {
+  const { run } = home();
+  const server = await serve();
+  await run(['context', 'save', 'home', server.address]);
+  const env = { YODEL_CONTEXT: 'home' };
+  expect((await run(['connect'], 'a\n', env)).stdout.toString()).toBe('a\n');
+  expect((await run(['connect', '--context', 'home'], 'b\n')).stdout.toString()).toBe('b\n');
+  expect((await run(['connect', '127.0.0.1:1'], '', env)).stderr).toContain('tcp://127.0.0.1:1');
+  expect((await run(['connect', '127.0.0.1:1'], '', { YODEL_CONTEXT: '' })).stderr).toContain('tcp://127.0.0.1:1');
+  expect((await run(['connect', ':1', '--context', 'home'])).stderr).toMatch(/two addresses/);
+  // A load on a server that only a variable names would be a bad surprise.
+  const bench = await run(['bench', '-n', '1', '--json', '-w', '1s'], '', env);
+  expect(`${bench.stdout}${bench.stderr}`).not.toContain(server.address);
+});
+
+test('a context is saved as text that a person can read and write, for its owner only', async () => {
+  const { run, file, cwd } = home();
+  writeFileSync(join(cwd, 'ca.pem'), '');
+  await run(['context', 'save', 'prod', 'tls://example.org:7000', '--cacert', 'ca.pem', '-w', '1s', '--insecure']);
+  expect(readFileSync(file('prod'), 'utf8')).toBe(
+    `address = "tls://example.org:7000"\ncacert = "${join(cwd, 'ca.pem')}"\nconnectTimeout = "1s"\ninsecure = true\n`,
+  );
+  expect(statSync(file('prod')).mode & 0o777).toBe(0o600);
+  expect(statSync(join(cwd, 'yodel')).mode & 0o777).toBe(0o700);
+});
+
+test('what is in the environment is not saved', async () => {
+  const { run, file } = home();
+  await run(['context', 'save', 'plain', ':7000'], '', { YODEL_FRAMING: 'raw', YODEL_WAIT: '1s' });
+  expect(readFileSync(file('plain'), 'utf8')).toBe('address = "tcp://127.0.0.1:7000"\n');
+});
+
+test('contexts are listed, shown, replaced and removed', async () => {
+  const { run } = home();
+  const say = async (...args: string[]) => (await run(['context', ...args])).stdout.toString();
+  expect(await say('ls')).toBe('');
+  await run(['context', 'save', 'b', 'unix:app.sock']);
+  await run(['context', 'save', 'long-name', ':1', '--framing', 'raw']);
+  await run(['context', 'save', 'long-name', ':2', '--framing', 'raw']);
+  expect(await say('ls')).toMatch(
+    /^b {10}unix:\/\/\/.*\/app\.sock\nlong-name {2}tcp:\/\/127\.0\.0\.1:2 +framing=raw\n$/,
+  );
+  expect(JSON.parse((await say('ls', '--json')).split('\n')[1] ?? '')).toEqual({
+    name: 'long-name',
+    address: 'tcp://127.0.0.1:2',
+    framing: 'raw',
+  });
+  expect(await say('show', 'long-name')).toBe('address = "tcp://127.0.0.1:2"\nframing = "raw"\n');
+  expect((await run(['context', 'rm', 'b', 'long-name'])).status).toBe(0);
+  expect(await say('ls')).toBe('');
+});
+
+const mistakes: readonly [what: string, args: string[], says: RegExp][] = [
+  ['an unknown context', ['connect', '@prd'], /there is no context "prd"\. Did you mean "prod"\?/],
+  ['an unknown context of the environment', ['connect'], /there is no context "pord"\. Did you mean "prod"\?/],
+  ['an unknown context to be shown', ['context', 'show', 'prodd'], /Did you mean "prod"\?/],
+  ['an unknown context to be removed', ['context', 'rm', 'pro'], /Did you mean "prod"\?/],
+  ['no name', ['connect', '@'], /needs the name of a context\. Saved are: broken, empty, prod/],
+  ['a name with a way out', ['context', 'save', '../evil', ':1'], /cannot name a context/],
+  ['a name with an end of line', ['context', 'save', 'a\nb', ':1'], /"a\\nb" cannot name a context/],
+  ['an address that is none', ['context', 'save', 'x', 'a:b:c'], /cannot read the address/],
+  ['a context in place of an address', ['context', 'save', 'x', '@prod'], /is a context; save the address/],
+  ['a framing that is none', ['context', 'save', 'x', ':1', '--framing', 'foo'], /the framing "foo" is not known/],
+  ['a time that is none', ['context', 'save', 'x', ':1', '--wait', 'long'], /a time such as/],
+  ['a file that is not there', ['context', 'save', 'x', 'tls://:1', '--cacert', 'no.pem'], /cannot read no\.pem/],
+  ['a flag of TLS where there is none', ['context', 'save', 'x', ':1', '--insecure'], /is for tls:\/\//],
+  ['a mistyped flag', ['context', 'save', 'x', ':1', '--framin', 'raw'], /Did you mean --framing\?/],
+  ['a mistyped command', ['context', 'lst'], /Did you mean .*ls/],
+  [
+    'a file with a mistyped setting',
+    ['connect', '@broken'],
+    /broken\.toml has no setting "framin"\. Did you mean "framing"/,
+  ],
+  ['a file without an address', ['bench', '@empty'], /empty\.toml has no address/],
+  ['a context and a port', ['connect', '@prod', '1'], /has a port already/],
+  [
+    'a context behind the assertions',
+    ['bench', '--assert', 'p99 < 1s', '@prod'],
+    /"@prod" must stand before the flags/,
+  ],
+];
+
+test.each(mistakes)('%s is one clear line and exit status 2: yodel %j', async (_, args, says) => {
+  const { run, write, file } = home();
+  write('prod', 'address = "tcp://127.0.0.1:1"\n');
+  write('broken', 'address = "tcp://127.0.0.1:1"\nframin = "raw"\n');
+  write('empty', '');
+  const { stdout, stderr, status } = await run(args, '', { YODEL_CONTEXT: 'pord' });
+  expect(stderr).toMatch(/^yodel: [^\n]+\n$/);
+  expect(stderr).toMatch(says);
+  expect({ stdout: stdout.toString(), status }).toEqual({ stdout: '', status: 2 });
+  expect(existsSync(file('x'))).toBe(false);
+});
+
+test('with nothing saved, an unknown context is told how to save one', async () => {
+  const { stderr } = await home().run(['connect', '@prod']);
+  expect(stderr).toContain('None is saved; save one with: yodel context save NAME ADDRESS');
+});
+
+test('a setting of yodel connect that another command does not have is left out there', async () => {
+  const { run } = home();
+  const server = await serve();
+  await run(['context', 'save', 'here', server.address, '--wait', '1s']);
+  expect((await run(['bench', '@here', '-n', '1'])).status).toBe(0);
+});
+
+test('what somebody wrote into a file cannot steer the terminal', async () => {
+  const { run, write } = home();
+  write('evil', 'address = "tcp://a:1"\nframing = "\\u001b[31mred"\n');
+  for (const args of [['ls'], ['ls', '--json'], ['show', 'evil'], ['show', 'evil', '--json']]) {
+    expect((await run(['context', ...args])).stdout.toString()).not.toContain('\x1b');
+  }
+  expect((await run(['connect', '@evil'])).stderr).not.toContain('\x1b');
+});

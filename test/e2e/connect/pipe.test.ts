@@ -1,0 +1,321 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { commandPath, type Running, serve, start, yodel } from '../../support/command.ts';
+import { handlerFile, temporaryFolder } from '../../support/files.ts';
+import { relay } from '../../support/relay.ts';
+import { listen } from '../../support/servers.ts';
+import { shell } from '../../support/shell.ts';
+
+const lockFile = new URL('../../../package-lock.json', import.meta.url).pathname;
+
+/** `yodel connect`, with its input left open. */
+function connect(...args: string[]): Running {
+  return start([process.execPath, commandPath, 'connect', ...args]);
+}
+
+test('connect < package-lock.json | cmp - package-lock.json is silent', async () => {
+  const { address } = await serve(['--quiet']);
+  const line = `yodel connect ${address} < ${lockFile} | cmp - ${lockFile}`;
+  expect(await shell(line)).toMatchObject({ stdout: Buffer.alloc(0), stderr: '', status: 0 });
+});
+
+test('it is silent too when the network cuts everything into single bytes', async () => {
+  const server = await serve(['--quiet']);
+  const { port } = await relay(server.port, { piece: 1 });
+  const line = `yodel connect :${port} < ${lockFile} | cmp - ${lockFile}`;
+  expect(await shell(line)).toMatchObject({ stdout: Buffer.alloc(0), stderr: '', status: 0 });
+});
+
+test('50 MB of text come back byte for byte', async () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'text'), manyLines(50_000_000));
+  const { address } = await serve(['--quiet']);
+  const { stderr, status } = await shell(`yodel connect ${address} < text > reply`, { cwd: folder });
+  expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+  expect(await hashOf(join(folder, 'reply'))).toBe(await hashOf(join(folder, 'text')));
+});
+
+test('a slow reader of the output loses nothing', async () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'text'), manyLines(20_000_000));
+  const { address } = await serve(['--quiet']);
+  // Nothing is read until all that pipes and sockets can hold is full.
+  const line = `yodel connect ${address} < text | { until [ -e full ]; do sleep 0.05; done; cat; } | cmp - text`;
+  const compared = shell(line, { cwd: folder });
+  const stalled = connect(address);
+  stalled.process.stdin?.write('meanwhile\n');
+  await stalled.saw(/meanwhile/);
+  writeFileSync(join(folder, 'full'), '');
+  expect(await compared).toMatchObject({ stdout: Buffer.alloc(0), stderr: '', status: 0 });
+});
+
+for (const [what, input] of Object.entries({
+  'empty input': '',
+  'input without a newline at its end': 'first\nlast',
+  'CRLF, empty lines and a lone CR': 'a\r\n\r\n\nb\rc\n',
+  'Chinese and emoji': '你好，世界\n👩‍👩‍👧‍👦 🇨🇭\n',
+})) {
+  test(`${what} comes back as it was, with exit status 0`, async () => {
+    const { address } = await serve();
+    const { stdout, stderr, status } = await yodel(['connect', address], { input });
+    expect({ output: stdout.toString(), stderr, status }).toEqual({ output: input, stderr: '', status: 0 });
+  });
+}
+
+test('binary messages go through a length framing', async () => {
+  const { address } = await serve(['--framing', 'length:4']);
+  const input = Uint8Array.of(0, 0, 0, 3, 0xff, 0x0a, 0, 0, 0, 0, 0);
+  const { stdout, status } = await yodel(['connect', address, '--framing', 'length:4'], { input });
+  expect({ output: [...stdout], status }).toEqual({ output: [...input], status: 0 });
+});
+
+test('a reply is there as soon as its message has been sent, though the input goes on', async () => {
+  const { address } = await serve();
+  const client = connect(address);
+  for (const word of ['one', 'two', 'three']) {
+    client.process.stdin?.write(`${word}\n`);
+    await client.saw(new RegExp(`^${word}$`, 'm'));
+  }
+  client.process.stdin?.end();
+  expect((await client.ended).status).toBe(0);
+});
+
+test('--count sends so many messages, waits for what is due, and ends though the input goes on', async () => {
+  const { address } = await serve();
+  const client = connect(address, '--count', '2');
+  client.process.stdin?.write('one\ntwo\nthree\nfour\n');
+  const { stdout, stderr, status } = await client.ended;
+  expect({ output: stdout.toString(), stderr, status }).toEqual({ output: 'one\ntwo\n', stderr: '', status: 0 });
+});
+
+test('--count that is larger than the input ends with the input', async () => {
+  const { address } = await serve();
+  const { stdout, status } = await yodel(['connect', address, '--count', '9'], { input: 'one\ntwo' });
+  expect({ output: stdout.toString(), status }).toEqual({ output: 'one\ntwo', status: 0 });
+});
+
+test('a refused connection is one line and exit status 1', async () => {
+  const { address } = await closedPort();
+  const { stdout, stderr, status } = await yodel(['connect', address], { input: 'hello\n' });
+  expect(stderr).toBe(`yodel: cannot connect to tcp://${address}: connection refused: nothing listens there\n`);
+  expect({ output: stdout.toString(), status }).toEqual({ output: '', status: 1 });
+});
+
+test('a host that does not exist is one line and exit status 1', async () => {
+  const { stderr, status } = await yodel(['connect', 'no-such-host.invalid:1']);
+  expect(stderr).toMatch(/^yodel: cannot connect to tcp:\/\/no-such-host\.invalid:1: [^\n]*host[^\n]*\n$/);
+  expect(status).toBe(1);
+});
+
+test('a server that ends before the input does is exit status 1, and it is said how many were answered', async () => {
+  const { address } = await listen((socket) => {
+    let seen = '';
+    socket.on('data', (chunk) => {
+      seen += chunk;
+      if (seen === 'one\ntwo\nthree\n') socket.end('1\n2\n');
+    });
+  });
+  const client = connect(address);
+  client.process.stdin?.write('one\ntwo\nthree\n');
+  const { stdout, stderr, status } = await client.ended;
+  expect(stdout.toString()).toBe('1\n2\n');
+  expect(stderr).toBe(
+    `yodel: tcp://${address} ended the connection before the end of input; 2 of 3 messages were answered\n`,
+  );
+  expect(status).toBe(1);
+});
+
+test('a server that stops reading and ends is exit status 1, and it is said how much was not sent', async () => {
+  const { address } = await listen((socket) => {
+    socket.once('data', () => socket.pause().end('1\n2\n'));
+  });
+  const { stderr, status } = await yodel(['connect', address], { input: manyLines(40_000_000) });
+  expect(stderr).toMatch(/^yodel: [^\n]* 2 of \d+ messages were answered, \d+ bytes of input were not sent\n$/);
+  expect(status).toBe(1);
+});
+
+test('a connection that breaks is exit status 1, and it is said how many were answered', async () => {
+  const { address } = await listen((socket) => {
+    socket.write('1\n');
+    socket.once('data', () => socket.resetAndDestroy());
+  });
+  const client = connect(address);
+  await client.saw(/1\n/);
+  client.process.stdin?.write('one\ntwo\n');
+  const { stderr, status } = await client.ended;
+  // What had come before anything was sent is no reply.
+  expect(stderr).toMatch(/^yodel: the connection to tcp:[^\n]* broke: [^\n]*; 0 of 2 messages were answered\n$/);
+  expect(status).toBe(1);
+});
+
+test('a server that stays silent is given up after --wait, with exit status 4', async () => {
+  const { address } = await listen((socket) => socket.resume());
+  const { stderr, status } = await yodel(['connect', address, '--wait', '200ms'], { input: 'one\ntwo\n' });
+  expect(stderr).toBe(`yodel: tcp://${address} was silent for 200 ms; 0 of 2 messages were answered (see --wait)\n`);
+  expect(status).toBe(4);
+});
+
+test('a server that answers all and does not end its side is left after --wait, with exit status 0', async () => {
+  const { address } = await listen((socket) => socket.on('data', (chunk) => socket.write(chunk)));
+  const { stdout, stderr, status } = await yodel(['connect', address, '--wait', '200ms'], { input: 'one\n' });
+  expect({ output: stdout.toString(), stderr, status }).toEqual({ output: 'one\n', stderr: '', status: 0 });
+});
+
+test('a server that pushes without being asked is read to its end', async () => {
+  const { address } = await listen((socket) => {
+    socket.write('welcome\n');
+    socket.on('end', () => setTimeout(() => socket.end('goodbye\n'), 30));
+    socket.resume();
+  });
+  const { stdout, status } = await yodel(['connect', address]);
+  expect({ output: stdout.toString(), status }).toEqual({ output: 'welcome\ngoodbye\n', status: 0 });
+});
+
+test('| head -1 ends it quietly', async () => {
+  const { address } = await serve(['--quiet', handlerFile('export default () => "x".repeat(60_000);')]);
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'text'), manyLines(5_000_000));
+  const line = `{ yodel connect ${address} < text; echo $? > status; } | head -n 1`;
+  const { stdout, stderr, status } = await shell(line, { cwd: folder });
+  expect({ stderr, status, output: stdout.toString() }).toEqual({
+    stderr: '',
+    status: 0,
+    output: `${'x'.repeat(60_000)}\n`,
+  });
+  expect(readFileSync(join(folder, 'status'), 'utf8')).toBe('0\n');
+});
+
+test('output that cannot be written is one line and exit status 1', async () => {
+  const { address } = await serve();
+  const { stderr, status } = await shell(`echo hello | yodel connect ${address} > /dev/full`);
+  expect(stderr).toMatch(/^yodel: cannot write the output: [^\n]+\n$/);
+  expect(status).toBe(1);
+});
+
+for (const [signal, expected] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  test(`${signal} ends it at once, quietly, with exit status ${expected}`, async () => {
+    const { address } = await serve();
+    const client = connect(address);
+    client.process.stdin?.write('hello\n');
+    await client.saw(/hello/);
+    const { stdout, stderr, status } = await client.stop(signal);
+    expect({ output: stdout.toString(), stderr, status }).toEqual({ output: 'hello\n', stderr: '', status: expected });
+  });
+}
+
+test('what was received before Ctrl-C is not lost', async () => {
+  const { address } = await listen((socket) => socket.write(`${'x'.repeat(200_000)}\n`));
+  const client = connect(address);
+  await client.saw(/x\n/);
+  expect((await client.stop('SIGINT')).stdout.length).toBe(200_001);
+});
+
+for (const form of ['HOST PORT', 'HOST:PORT', ':PORT', 'PORT', 'tcp://HOST:PORT']) {
+  test(`the address can be written as ${form}`, async () => {
+    const { port } = await serve();
+    const args = form.replace('HOST', 'localhost').replace('PORT', String(port)).split(' ');
+    const { stdout } = await yodel(['connect', ...args], { input: 'hello\n' });
+    expect(stdout.toString()).toBe('hello\n');
+  });
+}
+
+test('a Unix socket can be connected to', async () => {
+  const address = `unix://${join(temporaryFolder(), 'socket')}`;
+  await serve(['--listen', address]);
+  const { stdout, status } = await yodel(['connect', address], { input: 'hello\n' });
+  expect({ output: stdout.toString(), status }).toEqual({ output: 'hello\n', status: 0 });
+});
+
+test('a Unix socket that does not exist is one line and exit status 1', async () => {
+  const address = `unix://${join(temporaryFolder(), 'nothing')}`;
+  const { stderr, status } = await yodel(['connect', address]);
+  expect(stderr).toBe(`yodel: cannot connect to ${address}: there is no such socket file or folder\n`);
+  expect(status).toBe(1);
+});
+
+test('several clients at once, from pipes, get their own replies only', async () => {
+  const { address } = await serve(['--quiet']);
+  const inputs = Array.from({ length: 5 }, (_, client) => `client ${client} says something\n`.repeat(2000));
+  const outcomes = await Promise.all(inputs.map((input) => yodel(['connect', address], { input })));
+  for (const [client, { stdout }] of outcomes.entries()) expect(stdout.toString()).toBe(inputs[client]);
+});
+
+test('a server that answers only some of the messages is a failure, with one line', async () => {
+  const handler = handlerFile('export default ({ text }) => (text === "ping" ? "pong" : undefined);');
+  const { address } = await serve([handler]);
+  const { stdout, stderr, status } = await yodel(['connect', address], { input: 'ping\nsay nothing\n' });
+  expect(stdout.toString()).toBe('pong\n');
+  expect(stderr).toMatch(/^yodel: tcp:\S+ ended the connection; 1 of 2 messages were answered\n$/);
+  expect(status).toBe(1);
+});
+
+async function closedPort(): Promise<{ address: string }> {
+  const server = await serve();
+  await server.stop();
+  return { address: `127.0.0.1:${server.port}` };
+}
+
+/** Lines of very different lengths, not the same for long, some with characters of several bytes. */
+function manyLines(size: number): Buffer {
+  const text = Buffer.alloc(size, 'abcdefghijklmnopqrstuvwxyz 0123456789 äöü 你好 👋 ');
+  let seed = 42;
+  for (let at = 0; at < size; ) {
+    seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+    at += seed % 100 === 0 ? 60_000 : seed % 200;
+    // Never inside a character: go on to the next that is one byte long.
+    while (at < size && (text[at] as number) >= 0x80) at++;
+    if (at < size) text[at++] = 0x0a;
+  }
+  // The last character may be cut.
+  return text.fill('\n', size - 4);
+}
+
+async function hashOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}
+
+test('a greeting is no reply', async () => {
+  const { address } = await listen((socket) => {
+    socket.write('welcome\n');
+    socket.on('end', () => socket.end('1\n2\n')).resume();
+  });
+  const client = connect(address);
+  await client.saw(/welcome/);
+  client.process.stdin?.end('one\ntwo\nthree\n');
+  const { stderr, status } = await client.ended;
+  expect(stderr).toBe(`yodel: tcp://${address} ended the connection; 2 of 3 messages were answered\n`);
+  expect(status).toBe(1);
+});
+
+test('--count sends a long message to its end', async () => {
+  const folder = temporaryFolder();
+  const long = Buffer.alloc(20_000_000, 'x').fill('\n', 19_999_999);
+  writeFileSync(join(folder, 'text'), Buffer.concat([long, Buffer.from('more\n')]));
+  const { address } = await listen((socket) => socket.pipe(socket));
+  const { stderr, status } = await shell(`yodel connect ${address} --count 1 < text > reply`, { cwd: folder });
+  expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+  expect(readFileSync(join(folder, 'reply')).equals(long)).toBe(true);
+});
+
+test('--count refuses a message whose end is too far to be found', async () => {
+  const { address } = await serve(['--quiet']);
+  const input = Buffer.from([0xff, 0xff, 0xff, 0xff, 1, 2, 3]);
+  const flags = ['--count', '1', '--framing', 'length:4'];
+  const { stderr, status } = await yodel(['connect', address, ...flags], { input });
+  expect(stderr).toBe('yodel: message 1 is longer than the limit of 1073741824 bytes\n');
+  expect(status).toBe(1);
+});
+
+test.each(['', '--lockstep'])('a folder as input is wrong usage: %s', async (flag) => {
+  const { address } = await serve(['--quiet']);
+  const { stderr, status } = await shell(`yodel connect ${address} ${flag} < /`);
+  expect(stderr).toBe('yodel: the input is a folder; give a file, or a pipe\n');
+  expect(status).toBe(2);
+});

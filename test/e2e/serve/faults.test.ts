@@ -1,0 +1,71 @@
+/** The faults of `yodel serve`, as a client meets them. */
+import { expect, test } from 'vitest';
+import { serve, yodel } from '../../support/command.ts';
+import { handlerFile } from '../../support/files.ts';
+import { dial } from '../../support/peer.ts';
+
+const lines = Array.from({ length: 50 }, (_, index) => `line ${index}\n`).join('');
+
+async function exchange(port: number, input = lines): Promise<string> {
+  const peer = await dial(port);
+  await peer.send(input);
+  peer.end();
+  return (await peer.ended).toString();
+}
+
+test('--chunk 1: each byte arrives on its own, as far as the network lets it', async () => {
+  const server = await serve(['--chunk', '1']);
+  const peer = await dial(server.port);
+  const sizes: number[] = [];
+  peer.socket.on('data', (chunk: Buffer) => sizes.push(chunk.length));
+  expect(await peer.ask('0123456789')).toBe('0123456789');
+  // A busy machine may bring some of them together.
+  expect(sizes.length).toBeGreaterThan(5);
+});
+
+test('--reset 100%: the first reply is a reset, and the log says that it was on purpose', async () => {
+  const server = await serve(['--reset', '100%']);
+  const peer = await dial(server.port);
+  peer.ended.catch(() => undefined);
+  await peer.send('a\n');
+  expect((await peer.closed)?.code).toBe('ECONNRESET');
+  await server.saw(/closed after .*: reset on purpose/);
+});
+
+test('--close-after: a handler file is cut off in order', async () => {
+  const server = await serve([
+    handlerFile('export default { open: () => "hello", message: (message) => message.text };'),
+    ...['--close-after', '2', '--delay', '5ms+-2ms'],
+  ]);
+  expect(await exchange(server.port, 'a\nb\nc\n')).toBe('hello\na\n');
+});
+
+test('a seed that was chosen is printed, and makes the same faults again, also in other processes', async () => {
+  const faults = ['--drop', '30%', '--corrupt', '30%', '--encoding', 'binary'];
+  const first = await serve(faults);
+  const [, seed = ''] = await first.saw(/yodel: faults by chance: --seed (\d+) makes the same ones again/);
+  const received = await exchange(first.port);
+  expect(received).not.toBe(lines);
+  const again = await serve([...faults, '--seed', seed, '--workers', '2']);
+  expect(await exchange(again.port)).toBe(received);
+  expect(again.stderr()).not.toContain('faults by chance');
+});
+
+test('faults work on what a program and another server answer', async () => {
+  const program = await serve(['exec:cat', '--delay', '5ms', '--chunk', '3']);
+  expect(await exchange(program.port, 'a\r\nbcdef\n')).toBe('a\r\nbcdef\n');
+  const proxy = await serve([`proxy:${program.address}`, '--delay', '5ms', '--close-after', '1']);
+  expect(await exchange(proxy.port, 'a\r\nbcdef\n')).toBe('a\r\n');
+});
+
+test.each([
+  [['--drop', '5'], /It takes a share from 0% to 100%/],
+  [['--drop', '101%'], /It takes a share from 0% to 100%/],
+  [['--delay', '5±3'], /It takes a time such as 50ms or 50ms±20ms/],
+  [['--chunk', 'many'], /It takes a size such as/],
+  [['--seed', '-1'], /It takes a whole number from 0 to 4294967295/],
+])('%j is wrong usage', async (args, says) => {
+  const { status, stderr } = await yodel(['serve', ...args, '--listen', '127.0.0.1:0']);
+  expect(stderr).toMatch(says);
+  expect(status).toBe(2);
+});

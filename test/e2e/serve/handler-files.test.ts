@@ -1,0 +1,93 @@
+import { writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { serve, yodel } from '../../support/command.ts';
+import { handlerFile } from '../../support/files.ts';
+import { closedLine } from '../../support/log.ts';
+import { dial, type Peer } from '../../support/peer.ts';
+
+async function dialHandler(source: string, name?: string): Promise<Peer> {
+  const server = await serve([handlerFile(source, name)]);
+  return await dial(server.port);
+}
+
+test('a TypeScript file is a handler', async () => {
+  const peer = await dialHandler(`
+    interface Message { readonly text: string }
+    export default (message: Message): string => message.text.toUpperCase();
+  `);
+  expect(await peer.ask('grüezi')).toBe('GRÜEZI');
+});
+
+for (const name of ['handler.js', 'handler.mjs']) {
+  test(`a JavaScript file is a handler: ${name}`, async () => {
+    const peer = await dialHandler('export default (message) => message.text.toUpperCase();', name);
+    expect(await peer.ask('hello')).toBe('HELLO');
+  });
+}
+
+test('an object with callbacks is a handler: it greets, remembers, and answers in order though it waits', async () => {
+  const peer = await dialHandler(`
+    import { setTimeout as delay } from 'node:timers/promises';
+    export default {
+      open: (session) => { session.data.count = 0; return 'welcome'; },
+      async message(message, session) {
+        const number = ++session.data.count;
+        await delay(20 - 5 * number);
+        return [\`\${number}:\`, message.text];
+      },
+    };
+  `);
+  await peer.saw(/welcome\n/);
+  await peer.send('a\nb\nc\n');
+  await peer.saw(/welcome\n1:\na\n2:\nb\n3:\nc\n/);
+});
+
+test('a handler can import other files beside it, and be named with spaces and umlauts', async () => {
+  const path = handlerFile("export { shout as default } from '../the shouter.ts';", 'über mich #1.ts');
+  writeFileSync(
+    join(dirname(path), 'the shouter.ts'),
+    'export const shout = (message: { text: string }) => `${message.text}!`;',
+  );
+  const peer = await dial((await serve([path])).port);
+  expect(await peer.ask('hello')).toBe('hello!');
+});
+
+test('the handler discard answers nothing', async () => {
+  const server = await serve(['discard']);
+  const peer = await dial(server.port);
+  await peer.send('hello\n');
+  peer.end();
+  expect((await peer.ended).toString()).toBe('');
+  await server.saw(closedLine(1, 0));
+});
+
+test('a handler that leaves timers behind does not keep the server from ending', async () => {
+  const server = await serve([handlerFile("setInterval(() => undefined, 1000); export default () => 'x';")]);
+  expect((await server.stop()).status).toBe(0);
+});
+
+const lateFailures = {
+  'throws in a timer': "setTimeout(() => { throw new Error('bad ' + message.text); }, 1)",
+  'leaves a rejected promise behind': "void Promise.reject(new Error('bad ' + message.text))",
+};
+
+for (const [what, code] of Object.entries(lateFailures)) {
+  test(`a handler that ${what} ends the server in order, with its error made harmless`, async () => {
+    const server = await serve([handlerFile(`export default (message) => { ${code}; return 'answered'; };`)]);
+    const peer = await dial(server.port);
+    expect(await peer.ask('\x1b[31mred')).toBe('answered');
+    peer.end();
+    const { status, stderr } = await server.ended;
+    expect(stderr).toContain('yodel: an error outside of any call of the handler, ending: Error: bad \\x1b[31mred\n');
+    expect(stderr).not.toContain('\x1b');
+    expect(status).toBe(1);
+  });
+}
+
+test('a handler file that is never done loading is a failure, and not silence', async () => {
+  const file = handlerFile('await new Promise(() => undefined); export default () => undefined;');
+  const { status, stderr } = await yodel(['serve', file, '--listen', '127.0.0.1:0']);
+  expect(stderr).toMatch(/^yodel: ended before it was done: /);
+  expect(status).not.toBe(0);
+});

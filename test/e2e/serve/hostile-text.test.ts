@@ -1,0 +1,297 @@
+/** Nothing that anybody sends reaches a terminal or a log as it is: tried everywhere where yodel prints. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { join } from 'node:path';
+import * as tls from 'node:tls';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { makeCertificate } from '../../support/certificate.ts';
+import { commandPath, type Running, type RunningServer, serve, start, yodel } from '../../support/command.ts';
+import { handlerFile, temporaryFolder } from '../../support/files.ts';
+import { expectHarmless, nastyBytes, newOutput, ownLine } from '../../support/nasty.ts';
+import { dial, type Peer } from '../../support/peer.ts';
+import { becomesTrue } from '../../support/process.ts';
+import { listen, listenTls } from '../../support/servers.ts';
+import { testWith } from '../../support/tools.ts';
+
+const openssl = testWith('openssl', 'apt-get install openssl');
+const terminal = testWith('script', 'apt-get install bsdutils');
+const logLines = { text: /^\d\d:\d\d:\d\d\.\d\d\d \S+ /, json: /^\{"level":"/ };
+type Format = keyof typeof logLines;
+
+/** All the ways in which text comes out of a handler. The first byte of a message chooses one, and how the rest is read. */
+const ways = [
+  '(text) => text',
+  '(text) => { throw new Error(text); }',
+  '(text) => { throw Object.assign(new Error("named"), { name: text }); }',
+  '(text) => { throw Object.assign(new Error("with a stack"), { stack: text }); }',
+  '(text) => { throw Object.assign(new Error(text), { message: "changed" }); }',
+  '(text) => { throw Object.assign(new Error("changed"), { message: text }); }',
+  '(text) => { throw text; }',
+  '(text) => { throw { toString: () => text }; }',
+  '(text) => { throw { toString() { throw new Error(text); } }; }',
+  '(text) => { throw Symbol(text); }',
+  '(text) => { throw new AggregateError([new Error(text)], text, { cause: new Error(text) }); }',
+  '(text) => { throw new Error(`${text}\\ud83c`); }',
+  '(text) => { throw new Error(`\\udf89${text}`); }',
+  '(text) => Promise.reject(new Error(text))',
+  '(text) => ({ [text]: text })',
+  '(text, session) => { session.data.late = text; }',
+  '(text, session) => session.close()',
+];
+const everyWay = `
+  const ways = [${ways.join(',\n')}];
+  export default {
+    message({ bytes }, session) {
+      const text = Buffer.from(bytes.subarray(1)).toString(bytes[0] < 128 ? 'utf8' : 'latin1');
+      return ways[(bytes[0] % 128) % ways.length](text, session);
+    },
+    close({ data }) { if (data.late) throw new Error(data.late); },
+  };
+`;
+const wayAndReading = fc
+  .tuple(fc.integer({ min: 0, max: ways.length - 1 }), fc.constantFrom(0, 128))
+  .map(([way, reading]) => way + reading);
+
+/** Resolves when the log has told of the end of so many connections. */
+async function ends(server: Running, count: number): Promise<void> {
+  const end = / closed after |refused: |"event":"(?:closed|refused)"/g;
+  await becomesTrue(`${count} connections have ended`, () => (server.stdout().match(end)?.length ?? 0) >= count);
+}
+
+/** Has many conversations with one server, and looks after each at what it has printed. */
+async function haveMany<Values extends [unknown, ...unknown[]]>(
+  server: RunningServer,
+  format: Format,
+  arbitraries: { [Index in keyof Values]: fc.Arbitrary<Values[Index]> },
+  converse: (...values: Values) => Promise<void>,
+  runs = 60,
+): Promise<void> {
+  const fresh = newOutput(server);
+  let count = 0;
+  const look = () => {
+    const { stdout, stderr } = fresh();
+    expectHarmless(stdout, logLines[format]);
+    expectHarmless(stderr, ownLine);
+  };
+  const property = fc.asyncProperty(...(arbitraries as [fc.Arbitrary<unknown>]), async (...values) => {
+    await converse(...(values as unknown as Values));
+    await ends(server, ++count);
+    look();
+  });
+  await fc.assert(property, { numRuns: runs });
+  await server.stop();
+  look();
+}
+
+function framed(body: Uint8Array): Buffer {
+  const size = Buffer.alloc(4);
+  size.writeUInt32BE(body.length);
+  return Buffer.concat([size, body]);
+}
+
+/** Sends, ends, and gives what comes back until the end. */
+async function say(peer: Peer, bytes: Uint8Array): Promise<Buffer> {
+  await peer.send(bytes);
+  const reply = await peer.ended.catch(() => peer.received);
+  peer.end();
+  await peer.closed;
+  return reply;
+}
+
+async function sayAndEnd(peer: Peer, bytes: Uint8Array): Promise<Buffer> {
+  void peer.send(bytes).catch(() => undefined);
+  peer.end();
+  const reply = await peer.ended.catch(() => peer.received);
+  await peer.closed;
+  return reply;
+}
+
+for (const format of ['text', 'json'] as const) {
+  test(`messages, and whatever handlers throw: the log as ${format}, stderr, and error replies`, async () => {
+    const args = ['--framing', 'length:4', '--log-format', format];
+    const server = await serve([handlerFile(everyWay), ...args]);
+    const said: string[] = [];
+    await haveMany(server, format, [wayAndReading, nastyBytes], async (way, text) => {
+      const message = Buffer.concat([Buffer.of(way), text]);
+      const reply = await sayAndEnd(await dial(server.port), framed(message));
+      if (way % 128 !== 0) expectHarmless(reply.subarray(4), /^error: /);
+      said.push(message.toString('hex'));
+    });
+    // Harmless, and nothing is lost: JSON has every byte.
+    if (format === 'json') expect(loggedMessages(server).map((bytes) => bytes.toString('hex'))).toEqual(said);
+  });
+}
+
+/** Every message that a log as JSON tells of. */
+function loggedMessages(server: Running): Buffer[] {
+  const lines = server
+    .stdout()
+    .split('\n')
+    .filter((line) => line.includes('"event":"message"'));
+  return lines.map((line) => {
+    const { text, base64 } = JSON.parse(line) as { text?: string; base64?: string };
+    return text === undefined ? Buffer.from(base64 ?? '', 'base64') : Buffer.from(text);
+  });
+}
+
+test('messages that are refused: the log, and the replies that say why', async () => {
+  const server = await serve(['--max-message', '6', '--on-too-long', 'discard']);
+  await haveMany(server, 'text', [nastyBytes, nastyBytes], async (one, two) => {
+    const reply = await sayAndEnd(await dial(server.port), Buffer.concat([one, Buffer.of(10), two, Buffer.of(10)]));
+    // What was short enough has come back as it was. Lines end as the client's own.
+    const errors = reply.toString('latin1').match(/^error: .*?(?=\r?$)/gm) ?? [];
+    for (const line of errors) expectHarmless(Buffer.from(line, 'latin1'), /^error: /);
+  });
+});
+
+for (const format of ['text', 'json'] as const) {
+  test(`requests for WebSocket, with their paths and origins: the log as ${format}`, async () => {
+    const args = ['--listen', 'ws://127.0.0.1:0/chat', '--handshake-timeout', '1s', '--log-format', format];
+    const server = await serve(args);
+    const [, port] = await server.saw(/ws:\/\/127\.0\.0\.1:(\d+)/);
+    await haveMany(server, format, [fc.boolean(), nastyBytes], async (inPath, text) => {
+      const [path, origin] = inPath ? [text, 'http://example.org'] : ['chat', text];
+      const [before, between] = ['GET /', ' HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'];
+      const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: ';
+      const parts = [before, path, between + key, origin, '\r\n\r\n'].map((part) => Buffer.from(part as Buffer));
+      const reply = await say(await dial(Number(port)), Buffer.concat(parts));
+      expectHarmless(Buffer.from(reply.toString('latin1').replaceAll('\r\n', '\n'), 'latin1'), /^(?!FORGED)/);
+    });
+  });
+
+  test(`headers of the PROXY protocol: the log as ${format}`, async () => {
+    const server = await serve(['--proxy-protocol', '127.0.0.1', '--log-format', format]);
+    const begins = fc.constantFrom('PROXY ', 'PROXY TCP4 ', 'PROXY UNKNOWN ', '\r\n\r\n\0\r\nQUIT\n', '');
+    await haveMany(server, format, [begins, nastyBytes], async (begin, text) => {
+      await sayAndEnd(await dial(server.port), Buffer.concat([Buffer.from(begin), text, Buffer.from('\r\n')]));
+    });
+  });
+}
+
+openssl('names in TLS, of certificates, hosts and protocols: the log, and what a handler tells of them', async () => {
+  const [own, client] = [makeCertificate(), nastyCertificate()];
+  const telling = `export default {
+    open: ({ security }) => { throw new Error([security.subject, security.servername, security.alpn].join()); },
+  };`;
+  const flags = ['--cert', own.certificate, '--key', own.key, '--client-ca', client.certificate, '--alpn', 'chat/1'];
+  const server = await serve([handlerFile(telling), '--listen', 'tls://127.0.0.1:0', ...flags]);
+  const identity = { cert: readFileSync(client.certificate), key: readFileSync(client.key) };
+  const [, port] = await server.saw(/tls:\/\/127\.0\.0\.1:(\d+)/);
+  const converse = async (name: Buffer, protocol: Buffer, isOffered: boolean) => {
+    const socket = tls.connect({
+      port: Number(port),
+      host: '127.0.0.1',
+      rejectUnauthorized: false,
+      servername: name.toString().replaceAll('\0', ''),
+      ALPNProtocols: Buffer.concat([
+        Buffer.of(protocol.length),
+        protocol,
+        isOffered ? Buffer.from('\x06chat/1') : Buffer.of(),
+      ]),
+      ...identity,
+    });
+    socket.on('error', () => undefined).resume();
+    await new Promise((resolve) => socket.once('close', resolve));
+  };
+  await haveMany(server, 'text', [nastyBytes, nastyBytes, fc.boolean()], converse, 30);
+  // The certificate has been taken, and what stands in it has been told.
+  expect(server.stderr()).toContain('CN=pwned \\x1b[31m');
+});
+
+/** A certificate for a name that is none. */
+function nastyCertificate(): { certificate: string; key: string } {
+  const folder = temporaryFolder();
+  const [certificate, key] = [join(folder, 'certificate.pem'), join(folder, 'key.pem')];
+  const name = ['-utf8', '-subj', '/CN=pwned \x1b[31m \u009b31m \u202e\n FORGED'];
+  const alternatives = ['-addext', 'subjectAltName=DNS:pwned\x1b[31m.example.org'];
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
+  const files = ['-keyout', key, '-out', certificate];
+  execFileSync('openssl', ['req', '-x509', ...kind, ...files, ...name, ...alternatives], { stdio: 'ignore' });
+  return { certificate, key };
+}
+
+openssl('the name in the certificate of a server: the error of connect', async () => {
+  const certificate = nastyCertificate();
+  const { address } = await listenTls({ ...certificate, both: '' }, (socket) => socket.on('data', () => undefined));
+  for (const trust of [[], ['--cacert', certificate.certificate]]) {
+    const { stderr, status } = await yodel(['connect', address, ...trust]);
+    expectHarmless(Buffer.from(stderr), /^yodel: cannot connect /);
+    expect(status).toBe(1);
+  }
+});
+
+/** Runs a command line of yodel on a terminal of its own. */
+function onTerminal(words: string): Running {
+  const line = `stty cols 100 rows 40; exec '${process.execPath}' '${commandPath}' ${words}`;
+  const env = { NO_COLOR: '1', TERM: 'xterm-256color', XDG_STATE_HOME: temporaryFolder() };
+  return start(['script', '-qfec', line, '/dev/null'], { env });
+}
+
+/** What the editor of lines moves the cursor with. Nothing nasty looks like it. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: to find them is the purpose
+const cursorMoves = /\x1b\[(\d+[ABCDG]|[ABCDGJK]|0[JK]|\?2004[hl])/g;
+
+for (const [how, words] of Object.entries({ 'by hand': '', 'from a pipe': '--wait 0 < /dev/null' })) {
+  terminal(`replies of a hostile server: what yodel connect shows on a terminal, ${how}`, async () => {
+    const came = Promise.withResolvers<Socket>();
+    const { address } = await listen((socket) => came.resolve(socket.resume()));
+    const client = onTerminal(`connect ${address} ${words}`);
+    const server = await came.promise;
+    if (how === 'by hand') await client.saw(/Ctrl-D ends/);
+    let count = 0;
+    let seen = 0;
+    const property = fc.asyncProperty(nastyBytes, async (bytes) => {
+      server.write(Buffer.concat([bytes, Buffer.from(`\nEND ${++count}.\n`)]));
+      await client.saw(new RegExp(`END ${count}\\.\\r*\\n`));
+      const { stdout } = client.bytes();
+      const end = stdout.lastIndexOf('\n') + 1;
+      const shown = stdout.subarray(seen, end).toString('latin1');
+      seen = end;
+      // The terminal itself puts a carriage return before each newline; what comes from a pipe keeps its lines and tabs.
+      const text = shown
+        .replaceAll(cursorMoves, '')
+        .replaceAll(/\r{1,2}\n/g, '\n')
+        .replaceAll('\t', ' ');
+      expectHarmless(Buffer.from(text, 'latin1'), how === 'by hand' ? /^(> )*(< |connected to )/ : /^/);
+    });
+    await fc.assert(property, { numRuns: 60 });
+    server.end();
+    await client.ended;
+  });
+}
+
+test('wrong replies and strange answers: what yodel bench prints', async () => {
+  let nasty: Uint8Array = Buffer.alloc(0);
+  const replies = await listen((socket) => {
+    socket.on('data', () => socket.write(Buffer.concat([nasty, Buffer.from('\n')])));
+  });
+  const answers = await listen((socket) => {
+    socket.once('data', () =>
+      socket.end(Buffer.concat([Buffer.from('HTTP/1.1 200 '), nasty, Buffer.from('\r\n\r\n')])),
+    );
+  });
+  const property = fc.asyncProperty(nastyBytes, fc.constantFrom('--json', '--replies=count'), async (bytes, flag) => {
+    nasty = bytes;
+    const limits = ['-n', '2', '-c', '1', '--timeout', '300ms'];
+    for (const target of [replies.address, `ws://${answers.address}/chat`]) {
+      const { stdout, stderr } = await yodel(['bench', target, flag === '--json' ? flag : '--replies=echo', ...limits]);
+      expectHarmless(stdout, /^(?!FORGED)/);
+      expectHarmless(Buffer.from(stderr), ownLine);
+    }
+  });
+  await fc.assert(property, { numRuns: 6 });
+});
+
+test('words of the command line and of the environment: the errors that name them', async () => {
+  const property = fc.asyncProperty(nastyBytes, async (bytes) => {
+    const word = bytes.toString().replaceAll('\0', '');
+    for (const words of [['serve', word], ['connect', `${word}:x`], ['bench', ':1', '--duration', word], [word]]) {
+      const { stdout, stderr } = await yodel(words);
+      expectHarmless(Buffer.from(stderr), ownLine);
+      if (stdout.length > 0) expect(word).toMatch(/^-|^$/);
+    }
+  });
+  await fc.assert(property, { numRuns: 3 });
+});

@@ -1,0 +1,100 @@
+import { expect, test } from 'vitest';
+import { serve } from '../../support/command.ts';
+import { closedLine } from '../../support/log.ts';
+import { dial } from '../../support/peer.ts';
+
+test('--max-message 512 takes 512 bytes, and refuses 513 with a clear error, never a cut message', async () => {
+  const server = await serve(['--max-message', '512']);
+  const peer = await dial(server.port);
+  expect(await peer.ask('x'.repeat(512))).toBe('x'.repeat(512));
+  expect(await peer.ask('y'.repeat(513))).toMatch(/^error: .*512 bytes/);
+  expect((await peer.ended).toString()).not.toContain('yy');
+  peer.end();
+  await server.saw(closedLine(1, 2, '.*512'));
+});
+
+test('--on-too-long discard answers a too long message with an error, and goes on', async () => {
+  const server = await serve(['--max-message', '8', '--on-too-long', 'discard']);
+  const peer = await dial(server.port);
+  expect(await peer.ask('much too long')).toMatch(/^error: /);
+  expect(await peer.ask('short')).toBe('short');
+  await server.saw(/discarded: /);
+});
+
+test('--rate serves a connection at its pace and keeps nobody else waiting', async () => {
+  const server = await serve(['--rate', '20/s']);
+  const [slow, other] = [await dial(server.port), await dial(server.port)];
+  const began = performance.now();
+  await slow.send('1\n2\n3\n4\n5\n');
+  expect(await other.ask('at once')).toBe('at once');
+  expect(slow.text).not.toContain('5');
+  await slow.saw(/1\n2\n3\n4\n5\n/);
+  expect(performance.now() - began).toBeGreaterThan(4 * 50 * 0.9);
+});
+
+test('--rate-policy close ends a connection that is above its rate, and says so', async () => {
+  const server = await serve(['--rate', '3/s', '--rate-policy', 'close']);
+  const peer = await dial(server.port);
+  await peer.send('1\n2\n3\n4\n5\n6\n');
+  expect((await peer.ended).toString()).toMatch(/^1\n2\n3\nerror: more than 3 messages a second\n$/);
+});
+
+test('--max-messages serves so many and closes; more of them are told why', async () => {
+  const server = await serve(['--max-messages', '3']);
+  const modest = await dial(server.port);
+  await modest.send('1\n2\n3\n');
+  expect((await modest.ended).toString()).toBe('1\n2\n3\n');
+  const greedy = await dial(server.port);
+  await greedy.send('1\n2\n3\n4\n');
+  expect((await greedy.ended).toString()).toMatch(/^1\n2\n3\nerror: [^\n]*3 messages[^\n]*\n$/);
+});
+
+test('--idle-timeout closes a connection that says nothing, tells it and logs it', async () => {
+  const server = await serve(['--idle-timeout', '100ms']);
+  const peer = await dial(server.port);
+  expect((await peer.ended).toString()).toBe('error: nothing was received for 100 ms\n');
+  peer.end();
+  await server.saw(closedLine(0, 1, 'nothing was received for 100 ms'));
+});
+
+test('--max-connections tells a client that is one too many, and serves the others', async () => {
+  const server = await serve(['--max-connections', '1']);
+  const first = await dial(server.port);
+  await first.ask('here');
+  const second = await dial(server.port);
+  expect((await second.ended).toString()).toMatch(/^error: the server already has 1 connections, its limit/);
+  await server.saw(/refused: /);
+  expect(await first.ask('still here')).toBe('still here');
+  first.end();
+  await first.ended;
+  await server.saw(closedLine(2, 2));
+  const third = await dial(server.port);
+  expect(await third.ask('welcome')).toBe('welcome');
+});
+
+test('limits can be set in the environment, and a flag goes over it', async () => {
+  const env = { YODEL_MAX_MESSAGE: '5' };
+  const byEnvironment = await dial((await serve([], { env })).port);
+  expect(await byEnvironment.ask('123456')).toMatch(/^error: /);
+  const byFlag = await dial((await serve(['--max-message', '10'], { env })).port);
+  expect(await byFlag.ask('123456')).toBe('123456');
+});
+
+test('a connection that breaks is one line with peer and reason, and the others go on', async () => {
+  const server = await serve();
+  const [other, broken] = [await dial(server.port), await dial(server.port)];
+  await broken.ask('hello');
+  broken.reset();
+  const [line] = await server.saw(/.* closed after .*\n/);
+  expect(line).toContain(` 127.0.0.1:${broken.port}#`);
+  expect(line).toMatch(closedLine(1, 1, '.*reset'));
+  expect(await other.ask('still here')).toBe('still here');
+});
+
+test('a client that ends its side still gets every reply', async () => {
+  const server = await serve(['--rate', '50/s']);
+  const peer = await dial(server.port);
+  await peer.send('1\n2\n3\n4\n5');
+  peer.end();
+  expect((await peer.ended).toString()).toBe('1\n2\n3\n4\n5');
+});

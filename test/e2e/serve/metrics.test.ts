@@ -1,0 +1,110 @@
+/** `yodel serve --metrics`: what Prometheus and process managers are told. */
+
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { type RunningServer, serve, yodel } from '../../support/command.ts';
+import { temporaryFolder } from '../../support/files.ts';
+
+const flags = ['--no-messages', '--metrics', '127.0.0.1:0'];
+
+async function metricsOf(server: RunningServer): Promise<string> {
+  const [, url = ''] = await server.saw(/metrics at (\S+)\/metrics/);
+  return url;
+}
+
+/** The values by their names and labels. */
+async function read(url: string): Promise<Map<string, number>> {
+  const response = await fetch(`${url}/metrics`);
+  expect(response.headers.get('content-type')).toContain('text/plain; version=0.0.4');
+  const lines = (await response.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(
+    lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]),
+  );
+}
+
+async function client(server: RunningServer): Promise<Socket> {
+  const socket = connect(server.port, '127.0.0.1').on('error', () => undefined);
+  onTestFinished(() => void socket.destroy());
+  await once(socket, 'connect');
+  return socket;
+}
+
+test('the counters tell what has happened', async () => {
+  const server = await serve([...flags, '--max-connections', '2', '--max-message', '100']);
+  const url = await metricsOf(server);
+  expect((await yodel(['connect', server.address], { input: 'one\ntwo\nthree\n' })).status).toBe(0);
+  await yodel(['connect', server.address], { input: `${'x'.repeat(101)}\n` });
+  const held = [await client(server), await client(server)];
+  const refused = await client(server);
+  await once(refused.resume(), 'end');
+  const values = await read(url);
+  expect(Object.fromEntries(values)).toMatchObject({
+    yodel_connections_accepted_total: 4,
+    yodel_connections_refused_total: 1,
+    yodel_connections_open: 2,
+    yodel_connections_limit: 2,
+    yodel_messages_received_total: 3,
+    yodel_messages_sent_total: 4,
+    yodel_bytes_received_total: 14 + 102,
+    'yodel_errors_total{code="YODEL_MESSAGE_TOO_LONG"}': 1,
+    'yodel_errors_total{code="YODEL_TOO_MANY_CONNECTIONS"}': 1,
+    yodel_queued_bytes: 0,
+    yodel_unsent_bytes: 0,
+  });
+  expect(values.get('yodel_handler_seconds_count')).toBeGreaterThan(0);
+  expect(values.get('process_resident_memory_bytes')).toBeGreaterThan(1_000_000);
+  expect([...values.keys()].some((name) => name.startsWith('nodejs_eventloop_lag'))).toBe(true);
+  for (const socket of held) socket.destroy();
+});
+
+test('how long handlers take is a histogram, of those that are awaited too', async () => {
+  const handler = join(temporaryFolder(), 'slow.mjs');
+  writeFileSync(
+    handler,
+    'export default (message) => message.text === "now" ? "x" : new Promise((resolve) => setTimeout(resolve, 60, "y"));\n',
+  );
+  const server = await serve([handler, ...flags]);
+  const url = await metricsOf(server);
+  await yodel(['connect', server.address], { input: 'now\nnow\nlater\n' });
+  const values = await read(url);
+  expect(values.get('yodel_handler_seconds_count')).toBe(3);
+  expect(values.get('yodel_handler_seconds_bucket{le="0.05"}')).toBe(2);
+  expect(values.get('yodel_handler_seconds_bucket{le="+Inf"}')).toBe(3);
+});
+
+test('replies that a peer does not take are queued bytes', async () => {
+  const server = await serve([...flags, '--drain-timeout', 'off']);
+  const url = await metricsOf(server);
+  const greedy = await client(server);
+  greedy.pause();
+  const line = Buffer.from(`${'x'.repeat(60_000)}\n`);
+  for (let each = 0; each < 1000; each++) greedy.write(line);
+  // They are what the operating system has no room for, after some megabytes.
+  while (((await read(url)).get('yodel_unsent_bytes') ?? 0) < 60_000);
+});
+
+test('it is healthy, and ready until it ends; --drain-delay lets it be seen', async () => {
+  const server = await serve([...flags, '--drain-delay', '60s']);
+  const url = await metricsOf(server);
+  const status = async (path: string) => (await fetch(url + path)).status;
+  expect(await Promise.all(['/healthz', '/readyz', '/metrics', '/'].map(status))).toEqual([200, 200, 200, 404]);
+  expect((await fetch(`${url}/metrics`, { method: 'POST' })).status).toBe(405);
+  server.process.kill('SIGTERM');
+  while ((await status('/readyz')) !== 503);
+  expect(await status('/healthz')).toBe(200);
+  const { stdout } = await yodel(['connect', server.address], { input: 'still here\n' });
+  expect(stdout.toString()).toBe('still here\n');
+  server.process.kill('SIGTERM');
+  expect((await server.ended).status).toBe(143);
+});
+
+test('a port for metrics that is taken ends the server, with a reason', async () => {
+  const first = await serve(flags);
+  const place = (await metricsOf(first)).slice('http://'.length);
+  const second = await yodel(['serve', '--listen', '127.0.0.1:0', '--metrics', place]);
+  expect(second.stderr).toContain(`cannot listen on http://${place} for metrics: the address is in use`);
+  expect(second.status).toBe(1);
+});

@@ -1,0 +1,120 @@
+import { execFileSync } from 'node:child_process';
+import { closeSync, createReadStream, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { serve, start } from '../../support/command.ts';
+import { temporaryFolder } from '../../support/files.ts';
+import { dial } from '../../support/peer.ts';
+import { Terminal } from '../../support/terminal.ts';
+import { testWith } from '../../support/tools.ts';
+
+const tmux = testWith('tmux', 'apt-get install tmux');
+
+/** More than a pipe, a terminal and the server hold: 20 MB of log. */
+const messageCount = 20_000;
+const message = `${'x'.repeat(999)}\n`;
+
+/** Sends the messages and takes their echoes. */
+async function exchangeMany(port: number): Promise<void> {
+  const peer = await dial(port);
+  const batch = message.repeat(100);
+  for (let sent = 0; sent < messageCount; sent += 100) await peer.send(batch);
+  const received = await peer.sawBytes(messageCount * message.length);
+  expect(received.equals(Buffer.from(message.repeat(messageCount)))).toBe(true);
+  peer.end();
+  await peer.ended;
+}
+
+function createFifo(): string {
+  const path = join(temporaryFolder(), 'fifo');
+  execFileSync('mkfifo', [path]);
+  return path;
+}
+
+test('a pipe that nobody reads does not hold the server up; when it is read again, the lines left out are counted', async () => {
+  const fifo = createFifo();
+  // Open for reading as well, so that there is a reader; but it does not read.
+  const fd = openSync(fifo, 'r+');
+  const server = await serve([], { stdout: fd });
+  await exchangeMany(server.port);
+  await exchangeMany(server.port);
+
+  const output = createReadStream(fifo);
+  closeSync(fd);
+  onTestFinished(() => void output.destroy());
+  let log = '';
+  const readTo = async (last: string) => {
+    for await (const chunk of output.iterator({ destroyOnReturn: false })) {
+      log += chunk;
+      if (log.slice(-10_000).includes(last)) return;
+    }
+  };
+  const late = await dial(server.port);
+  // The server tells what it has left out with the first line that it can write again.
+  let asked = 0;
+  while (!log.includes('left out')) {
+    await late.ask(`question ${++asked}`);
+    await readTo('\n');
+  }
+  await late.ask('the last question');
+  await readTo('the last question');
+  const lines = log.trimEnd().split('\n');
+  const leftOut = lines.map((line) => Number(/… (\d+) lines? left out/.exec(line)?.[1] ?? 0));
+  const told = lines.filter((line) => !line.includes('left out')).length + leftOut.reduce((sum, count) => sum + count);
+  // Two clients came, spoke and left; the third came, and asked.
+  expect(told).toBe(2 * (1 + messageCount + 1) + 1 + asked + 1);
+});
+
+tmux('a terminal stopped with Ctrl-S does not hold the server up', async () => {
+  const terminal = new Terminal();
+  terminal.enter('yodel serve --listen 127.0.0.1:0');
+  const [, port] = await terminal.sees(/listening on tcp:\/\/127\.0\.0\.1:(\d+)/);
+  await terminal.sees(/Ctrl-C ends it/);
+  terminal.press('C-s');
+  await exchangeMany(Number(port));
+  const late = await dial(Number(port));
+  await late.ask('asked while it was stopped');
+  expect(terminal.screen()).not.toContain('connected');
+  terminal.press('C-q');
+  // It shows again what happens now, once the old lines are through.
+  for (let asked = 1; !terminal.screen().includes('asked again'); asked++) await late.ask(`asked again ${asked}`);
+  expect(terminal.history()).toMatch(/… \d+ lines left out: the output is not read fast enough\n/);
+  terminal.press('C-c');
+  await terminal.sees(/\n\$$/);
+});
+
+test('serve | head -3 goes on serving, and says that nobody reads its output any more', async () => {
+  const fifo = createFifo();
+  const head = start(['head', '-n', '3', fifo]);
+  const fd = openSync(fifo, 'w');
+  const server = await serve([], { stdout: fd });
+  closeSync(fd);
+  const peer = await dial(server.port);
+  for (const word of ['one', 'two']) expect(await peer.ask(word)).toBe(word);
+  const { stdout } = await head.ended;
+  expect(stdout.toString()).toMatch(/^\S+ \S+ connected\n\S+ \S+ 3 B one\n\S+ \S+ 3 B two\n$/);
+  expect(await peer.ask('three')).toBe('three');
+  await server.saw(/yodel: nobody reads the output any more; serving on without it\n/);
+  expect(await peer.ask('four')).toBe('four');
+  expect(await (await dial(server.port)).ask('five')).toBe('five');
+  peer.end();
+  await peer.ended;
+  const { stderr, status } = await server.stop();
+  expect(stderr.match(/nobody reads/g)).toHaveLength(1);
+  expect(status).toBe(0);
+});
+
+test('output that cannot be written is said once, and the server goes on', async () => {
+  const fd = openSync('/dev/full', 'w');
+  const server = await serve([], { stdout: fd });
+  closeSync(fd);
+  const peer = await dial(server.port);
+  expect(await peer.ask('one')).toBe('one');
+  await server.saw(/yodel: the output failed: .*\n/);
+  expect(await peer.ask('two')).toBe('two');
+  peer.end();
+  await peer.ended;
+  const { stderr, status } = await server.stop();
+  expect(stderr.match(/the output failed/g)).toHaveLength(1);
+  expect(status).toBe(0);
+});

@@ -1,0 +1,113 @@
+/** What systemd does with a service: it passes sockets, and is told how things stand. Its own programs take part. */
+
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+import { commandPath, type Running, run, start } from '../../support/command.ts';
+import { temporaryFile, temporaryFolder } from '../../support/files.ts';
+import { dial } from '../../support/peer.ts';
+import { freePort } from '../../support/ports.ts';
+import { testWith } from '../../support/tools.ts';
+
+const activation = testWith('systemd-socket-activate', 'apt-get install systemd');
+const notification = testWith(['systemd-notify', 'python3'], 'apt-get install systemd python3');
+const verification = testWith('systemd-analyze', 'apt-get install systemd');
+
+/** `yodel serve ARGS` with sockets that listen already, begun when the first client comes. */
+function activated(sockets: readonly string[], args: readonly string[]): Running {
+  const passed = sockets.flatMap((socket) => ['--listen', socket]);
+  const command = [process.execPath, commandPath, 'serve', '--log-format', 'text', ...args];
+  return start(['systemd-socket-activate', ...passed, ...command], { hasChildren: true });
+}
+
+activation.each([
+  ['one process', []],
+  ['several', ['--workers', '2']],
+])('%s: sockets that systemd made are served', async (_, workers) => {
+  const port = await freePort();
+  const path = join(temporaryFolder(), 'y.sock');
+  const addresses = ['--listen', `127.0.0.1:${port}`, '--listen', `unix://${path}`];
+  const server = activated([`127.0.0.1:${port}`, path], [...addresses, ...workers]);
+  await server.saw(/Listening on .*y\.sock/);
+  // It waits in the queue of the socket until the server is there.
+  expect(await (await dial(port)).ask('hello')).toBe('hello');
+  await server.saw(new RegExp(`yodel: listening on tcp://127.0.0.1:${port}`));
+  await server.saw(/yodel: listening on unix:/);
+  expect(await (await dial(path)).ask('hello')).toBe('hello');
+  expect((await server.stop()).status).toBe(0);
+});
+
+activation('an address that is not that of the socket is an error', async () => {
+  const port = await freePort();
+  const server = activated([`127.0.0.1:${port}`], ['--listen', `127.0.0.1:${port + 1}`]);
+  await server.saw(/Listening on/);
+  await dial(port);
+  const { status, stderr } = await server.ended;
+  expect(stderr).toContain(
+    `yodel: descriptor 3 listens on tcp://127.0.0.1:${port}, not on tcp://127.0.0.1:${port + 1}`,
+  );
+  expect(status).toBe(2);
+});
+
+activation('more sockets than addresses are an error', async () => {
+  const [one, other] = [await freePort(), await freePort()];
+  const server = activated([`127.0.0.1:${one}`, `127.0.0.1:${other}`], ['--listen', `127.0.0.1:${one}`]);
+  await server.saw(/Listening on .*\n.*Listening on/);
+  await dial(one);
+  const { status, stderr } = await server.ended;
+  expect(stderr).toContain('yodel: sockets were passed, but not one for each address (descriptors: 2, addresses: 1)');
+  expect(status).toBe(2);
+});
+
+/** Plays systemd's end of the notification: prints what it is told. */
+const listener = `
+import os, socket, subprocess, sys
+path = sys.argv[1]
+inbox = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+inbox.bind(path)
+child = subprocess.Popen(sys.argv[2:], env=dict(os.environ, NOTIFY_SOCKET=path))
+print('child', child.pid, flush=True)
+while True:
+    # The descriptor that comes with a barrier is closed, as nobody takes it: that is the answer it waits for.
+    told = inbox.recv(4096).decode()
+    if told != 'BARRIER=1':
+        print('told', told.replace('\\n', ' '), flush=True)
+    if 'STOPPING=1' in told:
+        break
+sys.exit(child.wait())
+`;
+
+notification.each([
+  ['one process', []],
+  ['several', ['--workers', '2']],
+])('%s: systemd is told of the beginning, of reloads and of the end', async (_, workers) => {
+  const script = temporaryFile('listener.py', listener);
+  const socket = join(temporaryFolder(), 'notify');
+  const command = [process.execPath, commandPath, 'serve', '--listen', '127.0.0.1:0', ...workers];
+  const service = start(['python3', script, socket, ...command], { hasChildren: true });
+  const [, child] = await service.saw(/child (\d+)/);
+  const main = `MAINPID=${child}`;
+  await service.saw(new RegExp(`told ${main} READY=1`));
+  process.kill(Number(child), 'SIGHUP');
+  await service.saw(new RegExp(`told ${main} MONOTONIC_USEC=\\d+ RELOADING=1\ntold ${main} READY=1`));
+  process.kill(Number(child), 'SIGTERM');
+  await service.saw(new RegExp(`told ${main} STOPPING=1`));
+  expect((await service.ended).status).toBe(0);
+});
+
+notification('a notification that fails is told, and serving goes on', async () => {
+  const nowhere = join(temporaryFolder(), 'nobody');
+  const command = [process.execPath, commandPath, 'serve', '--listen', '127.0.0.1:0'] as const;
+  const service = start(command, { env: { NOTIFY_SOCKET: nowhere } });
+  await service.saw(/yodel: cannot tell systemd READY=1: \S/);
+  const [, port] = await service.saw(/listening on \S+:(\d+)/);
+  expect(await (await dial(Number(port))).ask('hello')).toBe('hello');
+  expect((await service.stop()).status).toBe(0);
+});
+
+verification.each(['yodel.service', 'yodel.socket'])('packaging/%s is what systemd takes', async (name) => {
+  const file = fileURLToPath(new URL(`../../../packaging/${name}`, import.meta.url));
+  const { status, stderr } = await run(['systemd-analyze', 'verify', '--man=no', file]);
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+});

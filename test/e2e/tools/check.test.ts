@@ -1,0 +1,152 @@
+/** `yodel check`, `yodel serve FILE.transcript` and `--record`, as commands. */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { serve, yodel } from '../../support/command.ts';
+import { temporaryFile, temporaryFolder } from '../../support/files.ts';
+import { dial } from '../../support/peer.ts';
+
+test('what differs is shown with its place, and the exit status is 3', async () => {
+  const server = await serve();
+  const good = temporaryFile('good.transcript', '> a\n< a\n');
+  const bad = temporaryFile('bad.transcript', '# hello\n> a\n< b\n');
+  const { stdout, stderr, status } = await yodel(['check', good, bad, server.address]);
+  expect(stderr).toBe('');
+  expect(status).toBe(3);
+  const text = stdout.toString();
+  expect(text).toContain(`ok      ${good}: 1 message as expected, `);
+  expect(text).toContain(`differs ${bad}: 1 difference, `);
+  expect(text).toContain(`\n${bad}:3: another message\n    # hello\n    > a\n  - < b\n  + < a\n`);
+  expect(text).toMatch(/\n2 transcripts: 1 differs; 1 of 2 messages as expected\n$/);
+});
+
+test('TAP and JUnit are for programs', async () => {
+  const server = await serve();
+  const good = temporaryFile('good.transcript', '> a\n< a\n');
+  const bad = temporaryFile('bad & <worse>.transcript', '> "a"\n< b\n');
+  const tap = (await yodel(['check', good, bad, server.address, '--format', 'tap'])).stdout.toString();
+  expect(tap).toMatch(/^TAP version 14\n1\.\.2\nok 1 - .*good\.transcript # time=.*\nnot ok 2 - .*\n {2}---\n/);
+  expect(tap).toMatch(/\n {2}\.\.\.\n$/);
+  const junit = (await yodel(['check', good, bad, server.address, '--format', 'junit'])).stdout.toString();
+  expect(junit).toMatch(
+    /^<\?xml version="1\.0" encoding="UTF-8"\?>\n<testsuite name="yodel check" tests="2" failures="1"/,
+  );
+  expect(junit).toContain('bad &amp; &lt;worse&gt;.transcript');
+  expect(junit).toContain('+ &lt; &quot;a&quot;');
+});
+
+test('--update rewrites what was expected', async () => {
+  const server = await serve();
+  const file = temporaryFile('talk.transcript', '# hello\n> a\n< b\n\n> c\n');
+  const { stdout, status } = await yodel(['check', file, server.address, '--update']);
+  expect(status).toBe(0);
+  expect(stdout.toString()).toMatch(/rewritten: 1 file\n$/);
+  expect(readFileSync(file, 'utf8')).toBe('# hello\n> a\n< a\n\n> c\n< c\n');
+  expect((await yodel(['check', file, server.address])).status).toBe(0);
+});
+
+test.each([
+  ['no file', ['nonsense', ':1'], /cannot read nonsense: there is no such file/, 2],
+  ['no address', ['nonsense'], /there is no file nonsense; write: yodel check FILE ADDRESS/, 2],
+  ['no server', ['FILE', '127.0.0.1:1'], /cannot connect to tcp:\/\/127\.0\.0\.1:1: connection refused/, 1],
+  ['a wrong address', ['FILE', 'a:b:c:d'], /"a:b:c:d" is neither a file nor an address: /, 2],
+] as const)('%s is one clear line', async (_, words, says, expected) => {
+  const file = temporaryFile('talk.transcript', '> a\n< a\n');
+  const { stderr, status } = await yodel(['check', ...words.map((word) => (word === 'FILE' ? file : word))]);
+  expect(stderr).toMatch(says);
+  expect(stderr.split('\n')).toHaveLength(2);
+  expect(status).toBe(expected);
+});
+
+test('@address says whom to talk to', async () => {
+  const server = await serve();
+  const file = temporaryFile('talk.transcript', `@address ${server.address}\n> a\n< a\n`);
+  expect((await yodel(['check', file])).status).toBe(0);
+});
+
+test('a transcript is served, also by several processes; a wrong one is told with its place', async () => {
+  const file = temporaryFile('server.transcript', '< hello\n> a\n< A\n');
+  for (const workers of [[], ['--workers', '2']]) {
+    const server = await serve([file, ...workers]);
+    const { stdout } = await yodel(['connect', server.address], { input: 'a\n' });
+    expect(stdout.toString()).toBe('hello\nA\n');
+    await server.stop();
+  }
+  writeFileSync(file, '> a\n< /A/\n');
+  const { stderr, status } = await yodel(['serve', file, '--listen', '127.0.0.1:0']);
+  expect(stderr).toBe(`yodel: ${file}:2:3: a server cannot send a pattern; write what it shall send\n  < /A/\n    ^\n`);
+  expect(status).toBe(2);
+});
+
+test('the framing of a transcript is the server’s, and another one is refused', async () => {
+  const file = temporaryFile('server.transcript', '@framing length:2\n> a\n< b\n');
+  const server = await serve([file]);
+  const { stdout } = await yodel(['connect', server.address, '--framing', 'length:2'], {
+    input: Buffer.from([0, 1, 0x61]),
+  });
+  expect([...stdout]).toEqual([0, 1, 0x62]);
+  const other = await yodel(['serve', file, '--framing', 'raw', '--listen', '127.0.0.1:0']);
+  expect(other.stderr).toContain('is made for the framing length:2, not for raw; leave --framing out');
+});
+
+test('--lenient keeps to no order', async () => {
+  const file = temporaryFile('server.transcript', '> a\n< A\n> b\n< B\n');
+  const server = await serve([file, '--lenient']);
+  const { stdout } = await yodel(['connect', server.address], { input: 'b\na\nb\n' });
+  expect(stdout.toString()).toBe('B\nA\nB\n');
+});
+
+test('serve --record writes a transcript of each connection, which can be checked and served', async () => {
+  const folder = join(temporaryFolder(), 'records');
+  const server = await serve(['--record', folder, '--encoding', 'binary']);
+  const inputs = ['hello\nworld\n', 'no end', 'a\r\n\x00\x1b[31m \n{name}\n/x/\n', Buffer.from([0xff, 0xfe, 0x0a])];
+  for (const input of inputs) await yodel(['connect', server.address], { input });
+  const peer = await dial(server.port);
+  await peer.ask('and one that stays');
+  await server.stop();
+  const files = readdirSync(folder)
+    .sort()
+    .map((name) => join(folder, name));
+  expect(files).toHaveLength(inputs.length + 1);
+  const again = await serve(['--encoding', 'binary']);
+  // The last one was ended by the server; this one will not.
+  const { stdout, status } = await yodel(['check', ...files.slice(0, -1), again.address]);
+  expect(stdout.toString()).toContain('all as expected');
+  expect(status).toBe(0);
+  for (const file of files.slice(0, -1)) {
+    const mock = await serve([file]);
+    const check = await yodel(['check', file, mock.address]);
+    expect(check.stdout.toString()).toContain('all as expected');
+    await mock.stop();
+  }
+});
+
+test('--update keeps line ends, and leaves alone what could not be played any more', async () => {
+  const server = await serve();
+  const crlf = temporaryFile('crlf.transcript', '# one\r\n> a\r\n< b\r\n');
+  expect((await yodel(['check', crlf, server.address, '--update'])).status).toBe(0);
+  expect(readFileSync(crlf, 'utf8')).toBe('# one\r\n> a\r\n< a\r\n');
+  const text = '> login\n< token {t}\n> use {t}\n';
+  const captured = temporaryFile('captured.transcript', text);
+  const { stderr, status } = await yodel(['check', captured, server.address, '--update', '--timeout', '200ms']);
+  expect(stderr).toMatch(/captured\.transcript stays as it is: with what came it could not be played/);
+  expect(status).toBe(3);
+  expect(readFileSync(captured, 'utf8')).toBe(text);
+});
+
+test('a file that is not UTF-8 is told with its line, and not played', async () => {
+  const file = temporaryFile('latin1.transcript', Buffer.from('> a\n> caf\xe9\n', 'latin1'));
+  const { stderr, status } = await yodel(['check', file, '127.0.0.1:1']);
+  expect(stderr).toMatch(/latin1\.transcript:2 is not UTF-8/);
+  expect(status).toBe(2);
+});
+
+test('a server that is not there is in the report, too', async () => {
+  const file = temporaryFile('talk.transcript', '> a\n< a\n');
+  const { stdout, stderr, status } = await yodel(['check', file, '127.0.0.1:1', '--format', 'junit']);
+  expect(stdout.toString()).toMatch(
+    /<failure message="line 1: cannot connect to tcp:\/\/127\.0\.0\.1:1: connection refused/,
+  );
+  expect(stderr).toMatch(/^yodel: cannot connect to tcp:\/\/127\.0\.0\.1:1: connection refused/);
+  expect(status).toBe(1);
+});

@@ -1,0 +1,475 @@
+/** `yodel serve --journal` and `yodel journal`, as their users run them. */
+import { once } from 'node:events';
+import { readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { commandPath, run, serve, start, yodel } from '../../support/command.ts';
+import { temporaryFolder } from '../../support/files.ts';
+import { dial } from '../../support/peer.ts';
+import { becomesTrue } from '../../support/process.ts';
+import { Terminal } from '../../support/terminal.ts';
+import { testWith } from '../../support/tools.ts';
+
+/** A journal in which three clients have said something, and the server that goes on writing to it. */
+async function recorded(...flags: string[]) {
+  const file = join(temporaryFolder(), 'test.journal');
+  const server = await serve(['--quiet', '--encoding', 'binary', '--journal', file, ...flags]);
+  await yodel(['connect', server.address], { input: 'hello\nworld\r\n' });
+  await yodel(['connect', server.address], { input: Buffer.from('\x1b[31mred\n\xff\xfe\n', 'latin1') });
+  await yodel(['connect', server.address], { input: 'no end' });
+  return { file, server };
+}
+
+function leadsTo(pid: number | undefined, descriptor: string, file: string): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/fd/${descriptor}`) === file;
+  } catch {
+    // Closed meanwhile.
+    return false;
+  }
+}
+
+async function output(...args: string[]): Promise<string> {
+  const { stdout, stderr, status } = await yodel(['journal', ...args]);
+  expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+  return stdout.toString();
+}
+
+test('ls shows who talked, when, and how much', async () => {
+  const { file } = await recorded('--journal-replies');
+  const lines = (await output('ls', file)).trimEnd().split('\n');
+  expect(lines[0]).toMatch(/^ session +began +took +in +out +bytes in +bytes out +peer$/);
+  expect(lines).toHaveLength(4);
+  expect(lines[1]).toMatch(
+    /^ +1 {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} +\S+ \S+ +2 +2 +10 bytes +10 bytes +127\.0\.0\.1:\d+$/,
+  );
+  const [first] = (await output('ls', file, '--json')).split('\n').map((line) => (line ? JSON.parse(line) : undefined));
+  expect(first).toMatchObject({
+    ...{ session: 1, framing: 'lines', messagesIn: 2, messagesOut: 2, bytesIn: 10, endedBy: 'peer', error: null },
+    began: expect.stringMatching(/^\d{4}-.*Z$/),
+  });
+  expect(await output('ls', file, '--peer', first.peer)).toMatch(/^.*\n +1 {2}.*\n$/);
+  expect(await output('ls', file, '--since', '1h', '--json')).toMatch(/^(\{.*\n){3}$/);
+  expect(await output('ls', file, '--until', '1h', '--json')).toBe('');
+});
+
+test('cat shows messages harmlessly, and only those that are meant', async () => {
+  const { file } = await recorded('--journal-replies');
+  const all = await output('cat', file);
+  const texts = all
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.replace(/^\d+ \S+ \S+ 127\.0\.0\.1:\d+#/, ''));
+  // Whether a reply is recorded before the next message depends on how the network cut them.
+  expect(texts.toSorted()).toEqual(
+    [
+      '1 < hello',
+      '1 < world',
+      '1 > hello',
+      '1 > world',
+      '2 < \\x1b[31mred',
+      '2 < \\xff\\xfe',
+      '2 > \\x1b[31mred',
+      '2 > \\xff\\xfe',
+      '3 < no end',
+      '3 > no end',
+    ].toSorted(),
+  );
+  expect(await output('cat', file, '--grep', '^wor', '--way', 'in')).toMatch(/^\d+ .*#1 > world\n$/);
+  expect(await output('cat', file, '--session', '2', '--way', 'out')).toMatch(/^.*#2 < .*\n.*#2 < .*\n$/);
+  expect(await output('cat', file, '--from', '1', '--to', '1')).toMatch(/^1 .*#1 > hello\n$/);
+  const json = (await output('cat', file, '--session', '2', '--way', 'in', '--json'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(json).toMatchObject([
+    { session: 2, direction: 'in', framing: 'lines', text: '\x1b[31mred', bytes: 8 },
+    { direction: 'in', base64: '//4=', bytes: 2 },
+  ]);
+});
+
+test('a session as a transcript is what `yodel check` plays, CRLF, bytes and unfinished messages included', async () => {
+  const { file, server } = await recorded('--journal-replies');
+  const folder = join(temporaryFolder(), 'talks');
+  const exported = await yodel(['journal', 'export', file, folder]);
+  expect(exported.stderr).toBe(`yodel: 3 transcripts in ${folder}\n`);
+  expect(readdirSync(folder).toSorted()).toEqual(['1.transcript', '2.transcript', '3.transcript']);
+  const files = [1, 2, 3].map((number) => join(folder, `${number}.transcript`));
+  const check = await yodel(['check', ...files, server.address]);
+  expect(check.stdout.toString()).toMatch(/3 transcripts: all as expected; 5 of 5 messages as expected\n$/);
+  expect(await output('cat', file, '--session', '3', '--transcript')).toBe(readFileSync(files[2] as string, 'utf8'));
+});
+
+test('cat --follow goes on with what is recorded, until Ctrl-C', async () => {
+  const { file, server } = await recorded();
+  const following = start([process.execPath, ...yodelArgs('journal', 'cat', file, '--follow', '--from', '6')]);
+  const client = await dial(server.port);
+  await client.ask('first');
+  await following.saw(/> first\n/);
+  await client.ask('second');
+  await following.saw(/> second\n/);
+  const { status } = await following.stop('SIGINT');
+  expect(status).toBe(130);
+});
+
+test('Ctrl-C ends a search that finds nothing', async () => {
+  const { file, server } = await recorded();
+  const searching = start([process.execPath, ...yodelArgs('journal', 'cat', file, '--follow', '--grep', '^nothing$')]);
+  const client = await dial(server.port);
+  await client.ask('something else');
+  // It is at it once it has the file open.
+  const { pid } = searching.process;
+  await becomesTrue('the file is open', () => readdirSync(`/proc/${pid}/fd`).some((fd) => leadsTo(pid, fd, file)));
+  const { status, stdout } = await searching.stop('SIGINT');
+  expect({ status, stdout: stdout.toString() }).toEqual({ status: 130, stdout: '' });
+});
+
+test('clients of an IPv6 address are found by it', async () => {
+  const file = join(temporaryFolder(), 'six.journal');
+  const server = await serve(['--quiet', '--journal', file, '--listen', '127.0.0.1:0', '--listen', '[::1]:0']);
+  const [, port] = await server.saw(/listening on \S*\[::1\]:(\d+)/);
+  await yodel(['connect', `[::1]:${port}`], { input: 'six\n' });
+  await yodel(['connect', server.address], { input: 'four\n' });
+  for (const peer of ['::1', '[::1]']) expect(await output('cat', file, '--peer', peer)).toMatch(/^\d+ .* > six\n$/);
+  expect(await output('ls', file, '--peer', '127.0.0.1', '--json')).toMatch(/^\{.*\n$/);
+});
+
+test('an export follows no link', async () => {
+  const { file } = await recorded();
+  const folder = temporaryFolder();
+  const other = join(folder, 'other');
+  writeFileSync(other, 'precious');
+  symlinkSync(other, join(folder, '2.transcript'));
+  const { stderr, status } = await yodel(['journal', 'export', file, folder]);
+  expect(stderr).toMatch(/cannot write \S+2\.transcript: ELOOP/);
+  expect(status).toBe(2);
+  expect(readFileSync(other, 'utf8')).toBe('precious');
+});
+
+test('who reads only the beginning is no failure', async () => {
+  const { file } = await recorded();
+  const { stdout, stderr } = await run([
+    'sh',
+    '-c',
+    `"$0" "$@" | head -1`,
+    process.execPath,
+    ...yodelArgs('journal', 'cat', file),
+  ]);
+  expect(stdout.toString()).toMatch(/^1 .*> hello\n$/);
+  expect(stderr).toBe('');
+});
+
+test('stats and verify', async () => {
+  const { file, server } = await recorded();
+  expect(await output('stats', file)).toMatch(
+    /^messages {2}5 \(1 to 5\)\nsessions {2}3\nfrom .*\nto .*\nsize .*KiB, of which .*KiB in use\n$/,
+  );
+  expect(JSON.parse(await output('stats', file, '--json'))).toMatchObject({
+    messages: 5,
+    sessions: 3,
+    deleted: 0,
+    missed: 0,
+  });
+  expect(await output('verify', file)).toBe('all right: 5 messages in 3 sessions, 1 to 5 without a gap\n');
+  await server.stop();
+  const database = new DatabaseSync(file);
+  database.exec('DELETE FROM messages WHERE sequence = 3');
+  database.close();
+  const verified = await yodel(['journal', 'verify', file]);
+  expect(verified.stdout.toString()).toBe('message 3 is missing\n');
+  expect(verified.status).toBe(3);
+});
+
+testWith('sqlite3', 'apt-get install sqlite3')('the shell of SQLite reads it while the server writes', async () => {
+  const { file, server } = await recorded();
+  const client = await dial(server.port);
+  for (let number = 0; number < 10; number++) {
+    await client.ask(`number ${number}`);
+    const asked = await run(['sqlite3', file, 'SELECT way, text FROM conversations ORDER BY sequence DESC LIMIT 1']);
+    expect(asked.stdout.toString()).toBe(`in|number ${number}\n`);
+  }
+});
+
+test('what is wrong is said in one line, and a second server is told who the first is', async () => {
+  const { file, server } = await recorded();
+  const cases: readonly (readonly [string[], RegExp, number])[] = [
+    [
+      ['serve', '--listen', ':0', '--journal', file],
+      new RegExp(`is in use by process ${server.pid} \\(yodel serve at tcp://127\\.0\\.0\\.1:0, since `),
+      1,
+    ],
+    [
+      ['serve', '--listen', ':0', '--journal', file, '--workers', '2'],
+      /--journal has one writer, so it does not go with --workers/,
+      2,
+    ],
+    [['serve', '--listen', ':0', '--journal-replies'], /--journal-replies needs --journal FILE/, 2],
+    [
+      ['serve', '--listen', ':0', '--journal', '/nowhere/x.journal'],
+      /cannot write the journal \/nowhere\/x\.journal: there is no such file/,
+      1,
+    ],
+    [['serve', '--listen', ':0', '--journal', '/dev/full'], /\/dev\/full is not a regular file/, 1],
+    [['journal', 'cat', 'nothing'], /cannot read the journal nothing: there is no such file/, 1],
+    [['journal', 'cat', import.meta.filename], /is not a journal: it does not begin as an SQLite database does/, 1],
+    [
+      ['journal', 'cat', file, '--since', 'yesterday'],
+      /It takes a time such as 2026-01-31T12:00, or how long ago: 10m/,
+      2,
+    ],
+    [['journal', 'cat', file, '--grep', '('], /--grep/, 2],
+    [['journal', 'cat', file, '--transcript'], /--transcript prints one session: add --session NUMBER/, 2],
+    [['journal', 'cat', file, '--session', '99', '--transcript'], /there is no session 99/, 2],
+    [['journal'], /./, 2],
+  ];
+  for (const [args, reason, status] of cases) {
+    const outcome = await yodel(args);
+    expect(outcome.stderr, args.join(' ')).toMatch(reason);
+    if (args.length > 1) expect(outcome.stderr.trimEnd().split('\n'), args.join(' ')).toHaveLength(1);
+    expect(outcome.status, args.join(' ')).toBe(status);
+  }
+});
+
+test('a name such as :memory: is a file like others', async () => {
+  const folder = temporaryFolder();
+  const server = await serve(['--quiet', '--journal', ':memory:'], { cwd: folder });
+  await (await dial(server.port)).ask('kept');
+  await server.stop();
+  expect(await output('cat', join(folder, ':memory:'))).toMatch(/> kept\n$/);
+});
+
+test('on a full disk what cannot be printed is told, with status 1', async () => {
+  const { file } = await recorded();
+  for (const command of ['stats', 'ls', 'cat', 'verify']) {
+    const { stderr } = await run([
+      'sh',
+      '-c',
+      `"$0" "$@" > /dev/full; echo $? >&2`,
+      process.execPath,
+      ...yodelArgs('journal', command, file),
+    ]);
+    expect(stderr, command).toMatch(/^yodel: cannot write the output: .*ENOSPC.*\n1\n$/);
+  }
+});
+
+test('what somebody has put into the file steers no terminal, and adds no line to a transcript', async () => {
+  const { file, server } = await recorded();
+  await server.stop();
+  const database = new DatabaseSync(file);
+  database.exec("UPDATE sessions SET peer = 'p' || char(27) || '[31m' || char(10) || '@close'");
+  database.close();
+  for (const args of [
+    ['ls', file],
+    ['cat', file],
+    ['cat', file, '--json'],
+    ['cat', file, '--session', '1', '--transcript'],
+  ]) {
+    const text = await output(...(args as [string]));
+    expect(text).not.toContain('\x1b');
+    expect(text).not.toMatch(/^@close$/m);
+  }
+});
+
+test('settings can stand in a file and in the environment', async () => {
+  const folder = temporaryFolder();
+  const file = join(folder, 'from-settings.journal');
+  const settings = join(folder, 'yodel.toml');
+  writeFileSync(settings, `journal = "${file}"\njournalReplies = true\njournalMaxSize = "10MiB"\n`);
+  const server = await serve(['--quiet', '--config', settings], { env: { YODEL_JOURNAL_DURABILITY: 'normal' } });
+  await (await dial(server.port)).ask('hello');
+  await server.stop();
+  expect(await output('cat', file)).toMatch(/> hello\n.*< hello\n$/);
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+});
+
+describe('replay', () => {
+  async function replay(file: string, address: string, ...flags: string[]) {
+    const { stdout, stderr, status } = await yodel(['replay', file, address, ...flags]);
+    return { text: stdout.toString(), stderr, status };
+  }
+
+  test('plays all sessions again, and a server that answers as before is told so', async () => {
+    const { file } = await recorded('--journal-replies');
+    const server = await serve(['--quiet', '--encoding', 'binary']);
+    for (const speed of ['1', '10', 'max']) {
+      const { text, stderr, status } = await replay(file, server.address, '--speed', speed);
+      expect(text).toMatch(
+        /^3 sessions, 5 messages sent in .*\n5 of 5 answers as recorded\nlatency {3}now .*p50 .*\n +recorded +p50 .*\n$/,
+      );
+      expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+    }
+  });
+
+  test('a server that answers otherwise is told with what, and exit status 3', async () => {
+    const { file } = await recorded('--journal-replies');
+    const upper = join(temporaryFolder(), 'upper.mjs');
+    writeFileSync(upper, 'export default ({ text }) => text.toUpperCase()');
+    const server = await serve([upper, '--quiet', '--encoding', 'binary']);
+    const { text, status } = await replay(file, server.address, '--speed', 'max', '--session', '1');
+    expect(text).toMatch(/^session 1, message \d+: another message\n {2}- hello\n {2}\+ HELLO\n/);
+    expect(text).toMatch(/0 of 2 answers as recorded/);
+    expect(status).toBe(3);
+    const json = await replay(file, server.address, '--speed', 'max', '--session', '1', '--json');
+    expect(JSON.parse(json.text)).toMatchObject({ sessions: 1, sent: 2, equal: 0, differences: 2, expected: 2 });
+  });
+
+  test('a server that does not answer, and one that is not there', async () => {
+    const { file } = await recorded('--journal-replies');
+    const server = await serve(['discard', '--quiet']);
+    const silent = await replay(file, server.address, '--speed', 'max', '--timeout', '100ms', '--session', '1');
+    expect(silent.text).toMatch(/no message within 100 ms\n {2}- hello\nand 1 difference more\n/);
+    expect(silent.status).toBe(3);
+    await server.stop();
+    const gone = await replay(file, server.address);
+    expect(gone.stderr).toMatch(/^yodel: cannot connect to .*: connection refused/);
+    expect(gone.status).toBe(1);
+  });
+
+  test('without recorded replies there is nothing to compare, and that is said', async () => {
+    const { file } = await recorded();
+    const server = await serve(['--quiet', '--encoding', 'binary']);
+    const { text, status } = await replay(file, server.address, '--speed', 'max');
+    expect(text).toMatch(
+      /^3 sessions, 5 messages sent in .*\n5 answers came; none was recorded, so there is nothing to compare\n$/,
+    );
+    expect(status).toBe(0);
+  });
+
+  test('each message waits for the answer that the client had before, at any speed', async () => {
+    const file = join(temporaryFolder(), 'order.journal');
+    const recording = await serve(['--quiet', '--journal', file, '--journal-replies']);
+    const client = await dial(recording.port);
+    for (let number = 0; number < 20; number++) await client.ask(`${number}`);
+    client.end();
+    await client.ended;
+    await recording.stop();
+    // Whoever is asked before it has answered says so.
+    const strict = join(temporaryFolder(), 'strict.mjs');
+    writeFileSync(strict, `export default { batch(batch) { return batch.count > 1 ? 'too early' : batch } };`);
+    const server = await serve([strict, '--quiet']);
+    const { text, status } = await replay(file, server.address, '--speed', 'max');
+    expect(text).toContain('20 of 20 answers as recorded');
+    expect(status).toBe(0);
+  });
+
+  test('as many clients at a time as there were, with the pauses that they made', async () => {
+    const file = join(temporaryFolder(), 'many.journal');
+    const recording = await serve(['--quiet', '--journal', file, '--journal-replies']);
+    const clients = await Promise.all(Array.from({ length: 5 }, () => dial(recording.port)));
+    await Promise.all(clients.map((client) => client.ask('all at once')));
+    for (const client of clients) client.end();
+    await Promise.all(clients.map(({ ended }) => ended));
+    await recording.stop();
+    const meeting = join(temporaryFolder(), 'meeting.mjs');
+    // Answers when five are there, and would wait for ever for fewer.
+    writeFileSync(
+      meeting,
+      `let here = 0; let go; const all = new Promise((resolve) => { go = resolve });
+       export default { async message(message) { if (++here === 5) go(); await all; return message } };`,
+    );
+    const server = await serve([meeting, '--quiet']);
+    const { text } = await replay(file, server.address);
+    expect(text).toContain('5 of 5 answers as recorded');
+  });
+
+  test('clients of a server that was killed are not there any more when the next one runs', async () => {
+    const file = join(temporaryFolder(), 'runs.journal');
+    for (let round = 0; round < 3; round++) {
+      const killed = await serve(['--quiet', '--journal', file, '--journal-replies']);
+      await (await dial(killed.port)).ask(`round ${round}`);
+      // The reply is recorded after it was sent.
+      while (!(await output('cat', file)).includes(`< round ${round}`));
+      await killed.stop('SIGKILL');
+    }
+    const server = await serve(['--quiet', '--max-connections', '1']);
+    const { text, status } = await replay(file, server.address, '--speed', 'max');
+    expect(text).toContain('3 of 3 answers as recorded');
+    expect(status).toBe(0);
+  });
+
+  test('a server that reads nothing is given up', async () => {
+    const file = join(temporaryFolder(), 'long.journal');
+    const recording = await serve(['--quiet', '--journal', file]);
+    await yodel(['connect', recording.address], { input: `${'x'.repeat(60_000)}\n`.repeat(400) });
+    await recording.stop();
+    const deaf = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
+    onTestFinished(() => void deaf.close());
+    await once(deaf, 'listening');
+    const address = `127.0.0.1:${(deaf.address() as AddressInfo).port}`;
+    const { text, status } = await replay(file, address, '--speed', 'max', '--timeout', '300ms');
+    expect(text).toMatch(/the server read nothing for 300 ms/);
+    expect(status).toBe(3);
+  });
+
+  test('silence and the end of the server are held against it', async () => {
+    const file = join(temporaryFolder(), 'talk.transcript');
+    const server = await serve(['--quiet']);
+    writeFileSync(file, '> a\n@silence 200ms\n');
+    expect((await replay(file, server.address)).text).toMatch(
+      /^line 2: a message, where 200 ms of silence were expected\n {2}\+ a\n/,
+    );
+    writeFileSync(file, '> a\n< a\n@closed\n');
+    const { text, status } = await replay(file, server.address, '--timeout', '200ms');
+    expect(text).toMatch(/^line 3: the server did not end within 200 ms\n/);
+    expect(status).toBe(3);
+  });
+
+  test('what was recorded over a WebSocket is not sent to a TCP server, and a truncated message not in silence', async () => {
+    const file = join(temporaryFolder(), 'web.journal');
+    const recording = await serve([
+      '--quiet',
+      '--journal',
+      file,
+      '--listen',
+      'ws://127.0.0.1:0',
+      '--journal-max-message',
+      '3B',
+    ]);
+    const socket = new WebSocket(recording.address);
+    socket.addEventListener('open', () => socket.send('hello'));
+    await new Promise((resolve) => socket.addEventListener('message', resolve));
+    socket.close();
+    await recording.stop();
+    const tcp = await serve(['--quiet']);
+    expect((await replay(file, tcp.address, '--speed', 'max')).text).toMatch(
+      /can only be played against a ws:\/\/ or wss:\/\/ address/,
+    );
+    const web = await serve(['--quiet', '--listen', 'ws://127.0.0.1:0']);
+    const { text, status } = await replay(file, web.address, '--speed', 'max');
+    expect(text).toMatch(/only its beginning was recorded, and sent/);
+    expect(status).toBe(3);
+  });
+
+  test('a transcript is played, too', async () => {
+    const file = join(temporaryFolder(), 'talk.transcript');
+    writeFileSync(file, '> hello\n< {greeting}\n> {greeting} again\n< /again$/\n');
+    const server = await serve(['--quiet']);
+    const { text, status } = await replay(file, server.address);
+    expect(text).toMatch(/^1 session, 2 messages sent in .*\n2 of 2 answers as recorded\nlatency .*\n$/);
+    expect(status).toBe(0);
+    const refused = await replay(file, server.address, '--session', '1');
+    expect(refused.stderr).toMatch(/--session is for journals, and \S+ is a transcript/);
+    expect(refused.status).toBe(2);
+  });
+
+  testWith('tmux', 'apt-get install tmux')('on a terminal a line shows how far it is', async () => {
+    const file = join(temporaryFolder(), 'slow.journal');
+    const recording = await serve(['--quiet', '--journal', file]);
+    const client = await dial(recording.port);
+    await client.ask('one');
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    await client.ask('two');
+    await recording.stop();
+    const server = await serve(['--quiet']);
+    const terminal = new Terminal();
+    terminal.enter(`clear; yodel replay ${file} ${server.address}`);
+    await terminal.sees(/1 of 2 messages {2}1 connection {2}0 differences/);
+    await terminal.sees(/1 session, 2 messages sent in/);
+  });
+});
+
+function yodelArgs(...args: string[]): [string, ...string[]] {
+  return [commandPath, ...args];
+}

@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { type GeneratorSigns, whyLimited } from '../../../src/load/result/bottleneck.ts';
+
+const idle: GeneratorSigns = {
+  seconds: 10,
+  cpu: 0.5,
+  threads: 1,
+  cores: 4,
+  latenessP99: null,
+  latencyP99: null,
+  targetRate: null,
+  sentRate: 100_000,
+};
+const paced: GeneratorSigns = { ...idle, latenessP99: 0.1, targetRate: 1000, sentRate: 1000 };
+
+test('a generator that has time to spare is not the bottleneck', () => {
+  expect(whyLimited(idle)).toBeNull();
+  expect(whyLimited(paced)).toBeNull();
+});
+
+test('a closed loop that uses its whole core may be the bottleneck, and more processes are advised', () => {
+  expect(whyLimited({ ...idle, cpu: 0.97 })).toMatch(/used 97 % of a core: .*--threads 2/);
+});
+
+test('where there are no more cores, another machine is advised', () => {
+  expect(whyLimited({ ...idle, cpu: 0.97, threads: 4 })).toMatch(/a machine with more cores/);
+});
+
+test('a run of a few milliseconds says nothing of the generator', () => {
+  expect(whyLimited({ ...idle, cpu: 1, seconds: 0.05 })).toBeNull();
+});
+
+test('an open loop that sends too late is told with how late', () => {
+  expect(whyLimited({ ...paced, latenessP99: 3.21 })).toMatch(/1 % of the messages 3\.2 ms late or later/);
+});
+
+test('an open loop that sends late beside far longer latencies is not the bottleneck', () => {
+  expect(whyLimited({ ...paced, latenessP99: 3.21, latencyP99: 553 })).toBeNull();
+  expect(whyLimited({ ...paced, latenessP99: 3.21, latencyP99: 5 })).not.toBeNull();
+});
+
+test('an open loop that cannot send at the rate that was asked for is told with what it sent', () => {
+  expect(whyLimited({ ...paced, cpu: 0.99, sentRate: 700 })).toMatch(/only 700 of 1000 messages a second/);
+});
+
+test('a server that does not keep up with the rate does not make the generator the bottleneck', () => {
+  expect(whyLimited({ ...paced, sentRate: 1000, cpu: 0.3 })).toBeNull();
+});

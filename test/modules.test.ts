@@ -1,0 +1,123 @@
+/** The rule that keeps the modules of src/ apart, tried on imports that break it and on some that do not. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { run } from './support/command.ts';
+
+const root = new URL('../', import.meta.url).pathname;
+
+const forbidden = [
+  ['format', '../framing/framing.ts'],
+  ['framing', '../session/clock.ts'],
+  ['framing', '../transport/transport.ts'],
+  ['framing', 'node:net'],
+  ['transport', '../session/clock.ts'],
+  ['transport', '../load/run.ts'],
+  ['telemetry', '../session/session.ts'],
+  ['telemetry', '../log/log.ts'],
+  ['session', '../server/server.ts'],
+  ['session', '../transport/node.ts'],
+  ['session', '../load/run.ts'],
+  ['session', 'node:net'],
+  ['handlers', '../server/server.ts'],
+  ['handlers', '../client/client.ts'],
+  ['handlers', '../session/session.ts'],
+  ['handlers', '../transport/node.ts'],
+  ['server', '../cli/serve/run.ts'],
+  ['server', '../client/client.ts'],
+  ['server', '../load/run.ts'],
+  ['server', '../metrics/http.ts'],
+  ['client', '../cli/connect/run.ts'],
+  ['client', '../server/server.ts'],
+  ['client', '../load/run.ts'],
+  ['load', '../server/server.ts'],
+  ['load', '../session/clock.ts'],
+  ['load', '../cli/fail.ts'],
+  ['load', 'node:fs'],
+  ['load/result', '../../server/server.ts'],
+  ['load/result', '../../cli/fail.ts'],
+  ['journal', '../server/server.ts'],
+  ['journal', '../cli/journal/run.ts'],
+  ['journal', '../transport/node.ts'],
+  ['replay', '../cli/replay/run.ts'],
+  ['replay', '../session/session.ts'],
+  ['metrics', '../cli/serve/run.ts'],
+  ['metrics', '../session/session.ts'],
+  ['transcript', '../cli/check/run.ts'],
+  ['terminal', '../cli/fail.ts'],
+  ['terminal', '../telemetry/telemetry.ts'],
+  ['report', '../cli/fail.ts'],
+  ['report', '../load/run.ts'],
+  ['log', '../cli/fail.ts'],
+  ['log', '../server/server.ts'],
+] as const;
+
+const allowed = [
+  ['framing', '../errors.ts'],
+  ['session', '../framing/lines.ts'],
+  ['session', '../transport/transport.ts'],
+  ['handlers', '../session/handler.ts'],
+  ['handlers', '../transport/runtime.ts'],
+  ['handlers', 'node:child_process'],
+  ['server', '../session/session.ts'],
+  ['transport', 'node:net'],
+  ['load', '../framing/framing.ts'],
+  ['load', '../transport/runtime.ts'],
+  ['load/result', '../../errors.ts'],
+  ['load/result', '../../format/figures.ts'],
+  ['load/result', '../plan.ts'],
+  ['cli/bench', '../../load/run.ts'],
+  ['cli/bench', '../fail.ts'],
+  ['journal', '../session/journaling.ts'],
+  ['journal', 'node:sqlite'],
+  ['replay', '../journal/journal.ts'],
+  ['replay', '../load/histogram.ts'],
+  ['metrics', '../server/server.ts'],
+  ['metrics', 'node:http'],
+  ['report', '../load/result/report.ts'],
+  ['log', '../terminal/escape.ts'],
+] as const;
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+test('each module imports only from the modules below it', async () => {
+  const folder = copyOfRules();
+  const all = [...forbidden, ...allowed];
+  all.forEach(([module, imported], index) => {
+    write(folder, `src/${module}/import-${index}.ts`, `import '${imported}';\n`);
+  });
+  const found = [...(await lint(folder)).matchAll(/noRestrictedImports.*?import-(\d+)\.ts/g)];
+  const numbers = found.map(([, index]) => Number(index)).sort((a, b) => a - b);
+  const refused = numbers.map((index) => all[index]?.join(' ') ?? '');
+  expect(refused).toEqual(forbidden.map(([module, imported]) => `${module} ${imported}`));
+});
+
+test('no import cycle is allowed, not even one of types', async () => {
+  const folder = copyOfRules();
+  write(folder, 'src/cli/a.ts', "import type { B } from './b.ts';\nexport type A = B | undefined;\n");
+  write(folder, 'src/cli/b.ts', "import type { A } from './a.ts';\nexport type B = A | null;\n");
+  expect(await lint(folder)).toMatch(/noImportCycles/);
+});
+
+/** A folder that has the project's rules and nothing else. */
+function copyOfRules(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'yodel-modules-'));
+  folders.push(folder);
+  const { vcs: _, $schema: __, ...rules } = JSON.parse(readFileSync(`${root}biome.json`, 'utf8'));
+  writeFileSync(join(folder, 'biome.json'), JSON.stringify(rules));
+  return folder;
+}
+
+function write(folder: string, path: string, text: string): void {
+  mkdirSync(dirname(join(folder, path)), { recursive: true });
+  writeFileSync(join(folder, path), text);
+}
+
+async function lint(folder: string): Promise<string> {
+  const command = [`${root}node_modules/.bin/biome`, 'lint', '--max-diagnostics=none', '--reporter=github'] as const;
+  return String((await run(command, { cwd: folder })).stdout);
+}

@@ -1,0 +1,217 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { BenchReport } from '../../src/load/result/report.ts';
+import { formatSummary } from '../../src/report/summary.ts';
+import { paintFor } from '../../src/terminal/style.ts';
+import { nothingAnswered, openLoop, sampleReport, usual } from '../load/result/sample-report.ts';
+
+const plain = { width: 80, paint: paintFor(false) };
+
+test('the summary of a run that went well can be read aloud', () => {
+  expect(
+    formatSummary(sampleReport(), plain),
+  ).toBe(`50 connections to tcp://127.0.0.1:7878 sent messages of 64 bytes for 10 s, 1
+under way on each. Framing: lines. Each reply was compared with its message.
+
+  Messages     10,000 messages answered in 10 s: 1,000 a second
+  Data         635 KiB (63.5 KiB/s) sent, 635 KiB (63.5 KiB/s) received
+  Connections  50, none lost
+  Errors       none
+  Generator    50 % of one core used
+  Machine      yodel 0.1.0, Node 26.10.0, Linux 6.6, 2 cores of Test CPU
+
+Latency: from sending to the reply
+  min         500 µs
+  p50        1.00 ms  half of the replies took longer
+  p75        1.25 ms  1 in 4 took longer
+  p90        1.40 ms  1 in 10 took longer
+  p95        1.45 ms  1 in 20 took longer
+  p99        1.49 ms  1 in 100 took longer
+  p99.9      1.50 ms  1 in 1,000 took longer
+  p99.99     1.50 ms  uncertain: only 1 reply took longer
+  p99.999: not known, for that takes at least 100,000 replies
+  max        1.50 ms
+  mean       1.00 ms
+  stdev       289 µs
+
+Distribution: 10,000 replies
+${distribution(formatSummary(sampleReport(), plain))}
+`);
+});
+
+test('the distribution has a bar for each band, as long as its share', () => {
+  const report = sampleReport([...Array(75).fill(1), ...Array(25).fill(2)]);
+  expect(distribution(formatSummary(report, { ...plain, width: 60 }))).toBe(
+    [
+      '     1 ms – 1.06 ms  ███████████████████ 75  75.0 %  p50',
+      '  1.06 ms – 1.88 ms                       0',
+      '  1.88 ms –    2 ms  ██████▍             25  25.0 %  p90 p99',
+    ].join('\n'),
+  );
+});
+
+test('an open loop tells the wanted rate, what was reached of it, and how punctual the generator was', () => {
+  const text = formatSummary(sampleReport(usual, openLoop), plain);
+  expect(text.replace(/\n/g, ' ')).toContain('at 5,000 a second together, whether or not replies had come');
+  expect(text).toContain('  Target       5,000 a second, of which 20 % was reached\n');
+  expect(text).toContain('messages left later than due by');
+  expect(text).toContain('Latency: from when a message was due to its reply\n');
+  expect(text).toContain('\nThe server did not keep up: it answered 20 % of the messages that were due.');
+});
+
+test('a server that keeps up with the wanted rate is not blamed', () => {
+  const text = formatSummary(sampleReport(usual, { ...openLoop, rate: { target: 1000, achieved: 995 } }), plain);
+  expect(text).toContain('1,000 a second, of which 99.5 % was reached');
+  expect(text).not.toContain('keep up');
+});
+
+test('when the generator was the bottleneck, that is said, and the server is not blamed', () => {
+  const limited = 'the generator used 97 % of a core; spread it over more cores with --threads 2';
+  const text = formatSummary(
+    sampleReport(usual, { ...openLoop, generator: { cpu: 0.97, lateness: null, limited } }),
+    plain,
+  );
+  expect(text.replace(/\n/g, ' ')).toContain(
+    'The generator may have been the bottleneck. The generator used 97 % of a core; spread it over more cores with --threads 2.',
+  );
+  expect(text).not.toContain('keep up');
+});
+
+test('a server that did not keep up with what was sent is blamed, however late some of it left', () => {
+  const text = formatSummary(
+    sampleReport(usual, {
+      ...openLoop,
+      messages: { sent: 50_000, answered: 10_000, unanswered: 40_000 },
+      generator: { cpu: 0.3, lateness: null, limited: 'the generator sent 1 % of the messages 4 ms late or later' },
+    }),
+    plain,
+  );
+  expect(text).toContain('The generator may have been the bottleneck.');
+  expect(text).toContain('The server did not keep up: it answered 20 % of the messages that were due.');
+});
+
+test('where nothing was an echo, the other way to count is named', () => {
+  const errors = [{ code: 'YODEL_WRONG_REPLY', count: 50, example: 'message 1 of connection 1' }];
+  const text = formatSummary({ ...nothingAnswered, errors }, plain);
+  expect(text.replace(/\n/g, ' ')).toContain('No message was answered with the same bytes.');
+  expect(text).toContain('--replies count');
+});
+
+test('errors are listed by how often they were, each with its code and the first of them', () => {
+  const text = formatSummary(
+    sampleReport(usual, {
+      errors: [
+        { code: 'YODEL_WRONG_REPLY', count: 3, example: 'message 17 of connection 3: expected "a", got "b"' },
+        { code: 'YODEL_REPLY_TIMEOUT', count: 1204, example: 'no reply within 10s' },
+      ],
+      messages: { sent: 11_204, answered: 10_000, unanswered: 1204 },
+      connections: { wanted: 50, opened: 48, lost: 3 },
+    }),
+    plain,
+  );
+  expect(text).toContain('  Errors       1,207\n');
+  expect(text).toContain('  Connections  48 of 50 opened, 3 lost\n');
+  expect(text).toContain(`
+Errors: how often, and the first of each
+  1,204  YODEL_REPLY_TIMEOUT
+         no reply within 10s
+      3  YODEL_WRONG_REPLY
+         message 17 of connection 3: expected "a", got "b"
+
+Only 48 of 50 connections could be opened.
+3 connections were lost.
+1,204 messages were not answered, and no latency counts them.
+`);
+});
+
+test('a run in which nothing was answered has no latencies, and says so', () => {
+  const text = formatSummary(nothingAnswered, plain);
+  expect(text).not.toContain('Latency');
+  expect(text).not.toContain('NaN');
+  expect(text).toContain('\nNo message was answered.\n');
+});
+
+test('a run that was broken off says after how long', () => {
+  const interrupted = sampleReport(usual, { ended: 'interrupted', seconds: 3.2 });
+  expect(formatSummary(interrupted, plain)).toContain(
+    'The run was interrupted after 3.2 s: these are the results until then.\n',
+  );
+  const failed = sampleReport(usual, { ended: 'failed', seconds: 3.2 });
+  expect(formatSummary(failed, plain)).toContain(
+    'The run gave up after 3.2 s: connections were lost, and no reply had come for as\nlong as one may take.\n',
+  );
+});
+
+test('a run without replies tells what was sent', () => {
+  const { options } = sampleReport();
+  const sent = sampleReport([], {
+    options: { ...options, replies: 'none', count: 5000, size: null, threads: 2 },
+    messages: { sent: 5000, answered: 0, unanswered: 0 },
+    rate: { target: null, achieved: 500 },
+  });
+  const text = formatSummary(sent, plain).replace(/\n/g, ' ');
+  expect(text).toContain(
+    '50 connections of 2 processes to tcp://127.0.0.1:7878 sent up to 5,000 messages of several sizes for up to 10 s',
+  );
+  expect(text).toContain('No replies were awaited.');
+  expect(text).toContain('5,000 messages sent in 10 s: 500 a second');
+  expect(text).not.toContain('No message was answered');
+});
+
+test('no percentile is shown that there are too few replies for', () => {
+  const text = formatSummary(sampleReport([1, 2, 3]), plain);
+  expect(text).toContain('  p50        2.00 ms  uncertain: only 1 reply took longer\n');
+  expect(text).toContain(
+    '  p75, p90, p95, p99, p99.9, p99.99, p99.999: not known, for that takes at least\n  4 replies\n',
+  );
+  expect(text).not.toMatch(/^ {2}p9\S+ +[\d.]+ ms/m);
+});
+
+test('what a peer sent cannot steer the terminal', () => {
+  const nasty = 'x\x1b[2J\x07\u202e\ny';
+  const { options, machine } = sampleReport();
+  const report = sampleReport(usual, {
+    address: nasty,
+    options: { ...options, framing: nasty },
+    machine: { ...machine, cpu: nasty, os: nasty },
+    runtime: nasty,
+    yodel: nasty,
+    errors: [{ code: nasty, count: 1, example: nasty }],
+    generator: { cpu: 1, lateness: null, limited: nasty },
+  });
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: to look for them is the purpose
+  expect(formatSummary(report, plain)).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f\u202e]/);
+});
+
+test('the first of the errors is cut where it is endless', () => {
+  const endless = sampleReport(usual, { errors: [{ code: 'X', count: 1, example: 'ab '.repeat(100_000) }] });
+  expect(formatSummary(endless, plain).length).toBeLessThan(5000);
+});
+
+test('it fits terminals from 40 columns on, and does not grow beyond 100', () => {
+  const any = fc.record({
+    latencies: fc.array(fc.double({ min: 0, max: 1e7, noNaN: true }), { maxLength: 300 }),
+    factor: fc.constantFrom(1, 1000, 1e9),
+    width: fc.integer({ min: 40, max: 200 }),
+  });
+  fc.assert(
+    fc.property(any, ({ latencies, factor, width }) => {
+      const report = sampleReport(latencies, openLoop);
+      const histogram = report.histogram.map(([value, count]) => [value, count * factor] as const);
+      const lines = formatSummary({ ...report, histogram }, { ...plain, width }).split('\n');
+      expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(Math.min(width, 100));
+    }),
+  );
+});
+
+test('colours change nothing but the colours', () => {
+  const report: BenchReport = sampleReport(usual, { ...openLoop, errors: [{ code: 'X', count: 2, example: 'y' }] });
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one
+  const uncoloured = formatSummary(report, { width: 60, paint: paintFor(true) }).replace(/\x1b\[\d+m/g, '');
+  expect(uncoloured).toBe(formatSummary(report, { width: 60, paint: paintFor(false) }));
+});
+
+/** The rows of the drawing. */
+function distribution(summary: string): string {
+  return /Distribution: .*\n((?: {2}.*\n)+)/.exec(summary)?.[1]?.trimEnd() ?? '';
+}
