@@ -1,6 +1,6 @@
 /** A command line, from its words to its exit status. */
 import { type Command, CommanderError } from 'commander';
-import { harmlessText } from '../terminal/escape.ts';
+import { escapeText } from '../terminal/escape.ts';
 import { commandAt, fullName } from './commands.ts';
 import { exitStatus, report, statusOf } from './fail.ts';
 import { createProgram } from './program.ts';
@@ -25,7 +25,7 @@ function meet(error: unknown, program: Command): number {
   }
   if (error.exitCode === 0) return exitStatus.good;
   if (error.code === 'commander.help') return exitStatus.usage;
-  const text = harmlessText(error.message.replace(/^error: /, '').replaceAll('\n', ' '));
+  const text = escapeText(error.message.replace(/^error: /, '').replaceAll('\n', ' '));
   const help = `${fullName(commandAt(program, program.args))} --help`;
   process.stderr.write(`yodel: ${text}${text.endsWith(')') || text.endsWith('.') ? '' : '.'} See: ${help}\n`);
   return exitStatus.usage;

@@ -1,6 +1,6 @@
 /** How the command ends: one clear line on stderr and an exit status. */
 import { YodelError } from '../errors.ts';
-import { harmlessStack, harmlessText } from '../terminal/escape.ts';
+import { escapeStack, escapeText } from '../terminal/escape.ts';
 
 /** Exit statuses of the command. A signal gives 128 plus its number. */
 export const exitStatus = { good: 0, failure: 1, usage: 2, unmet: 3, timeout: 4 } as const;
@@ -32,7 +32,7 @@ const usageCodes: ReadonlySet<string> = new Set([
 /** Says on stderr what happened, in one line; a bug in yodel itself shows its stack. */
 export function report(error: unknown): void {
   const expected = error instanceof YodelError || error instanceof UsageError;
-  const text = expected ? harmlessText(error.message) : `internal error, please report it: ${harmlessStack(error)}`;
+  const text = expected ? escapeText(error.message) : `internal error, please report it: ${escapeStack(error)}`;
   process.stderr.write(`yodel: ${text}\n${excerptOf(error)}`);
 }
 
@@ -42,7 +42,7 @@ function excerptOf(error: unknown): string {
   if (!(error instanceof YodelError) || typeof excerpt !== 'string') return '';
   return excerpt
     .split('\n')
-    .map((line) => `${harmlessText(line)}\n`)
+    .map((line) => `${escapeText(line)}\n`)
     .join('');
 }
 

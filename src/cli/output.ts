@@ -3,7 +3,7 @@
  * what could steer it.
  */
 import { systemError } from '../errors.ts';
-import { HarmlessStream } from '../terminal/escape.ts';
+import { EscapingStream } from '../terminal/escape.ts';
 import { exitStatus, report } from './fail.ts';
 
 /** Above this many bytes waiting on one side, the other side is not read. */
@@ -20,7 +20,7 @@ export interface OutputEvents {
 export class Output {
   readonly #events: OutputEvents;
   /** None where replies go to a program or a file. */
-  readonly #screen = process.stdout.isTTY ? new HarmlessStream() : undefined;
+  readonly #screen = process.stdout.isTTY ? new EscapingStream() : undefined;
   /** Bytes that stdout has not taken. process.stdout.writableLength is always 0 on Bun. */
   #waiting = 0;
   #hasFailed = false;

@@ -1,7 +1,7 @@
 /** The environment variables that the command knows. */
 import type { Command } from 'commander';
 import { hintFor } from '../options.ts';
-import { harmlessText } from '../terminal/escape.ts';
+import { escapeText } from '../terminal/escape.ts';
 import { withCommandsBelow } from './commands.ts';
 
 /**
@@ -16,6 +16,6 @@ export function warnOfUnknownVariables(program: Command, env: NodeJS.ProcessEnv)
       /^Known are: .*/s,
       'yodel help lists those that there are.',
     );
-    process.stderr.write(`yodel: there is no variable ${harmlessText(name)}, it is ignored. ${hint}\n`);
+    process.stderr.write(`yodel: there is no variable ${escapeText(name)}, it is ignored. ${hint}\n`);
   }
 }

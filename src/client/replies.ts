@@ -2,8 +2,8 @@
 import { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
 import { Queue } from '../queue.ts';
-import { Alarm } from '../session/alarm.ts';
 import type { Clock } from '../session/clock.ts';
+import { DeadlineTimer } from '../session/deadline-timer.ts';
 
 interface Pending {
   readonly resolve: (reply: Message) => void;
@@ -18,11 +18,11 @@ interface Pending {
 export class Replies {
   readonly #clock: Clock;
   readonly #pending = new Queue<Pending>();
-  readonly #alarm: Alarm;
+  readonly #alarm: DeadlineTimer;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#alarm = new Alarm(clock, () => this.#expire());
+    this.#alarm = new DeadlineTimer(clock, () => this.#expire());
   }
 
   /** Requests whose reply is still to come, given up ones included. */

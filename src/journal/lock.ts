@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { YodelError } from '../errors.ts';
 import { prepareFile, primaryCode, resultCode } from './database.ts';
 
-interface Holder {
+interface MemoryUser {
   readonly pid: number;
   readonly since: string;
   readonly name: string;
@@ -39,9 +39,9 @@ export function lockJournal(file: string, name: string): DatabaseSync {
   }
 }
 
-function holderOf(lock: DatabaseSync): Holder | undefined {
+function holderOf(lock: DatabaseSync): MemoryUser | undefined {
   try {
-    return lock.prepare('SELECT pid, since, name FROM holder').get() as Holder | undefined;
+    return lock.prepare('SELECT pid, since, name FROM holder').get() as MemoryUser | undefined;
   } catch {
     // It is about to write its name.
     return undefined;

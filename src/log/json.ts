@@ -9,7 +9,7 @@ import { formatPeer } from '../address.ts';
 import type { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
 import type { SessionView, Subscriber } from '../telemetry/telemetry.ts';
-import { harmlessJson, thrownText } from '../terminal/escape.ts';
+import { escapeJson, thrownText } from '../terminal/escape.ts';
 import { errorText } from './error-text.ts';
 import type { LogOptions } from './options.ts';
 
@@ -22,7 +22,7 @@ export function jsonLog({ messages, worker, write }: LogOptions): Subscriber {
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (level) => ({ level }) },
     },
-    { write: (line) => write(harmlessJson(line.slice(0, -1))) },
+    { write: (line) => write(escapeJson(line.slice(0, -1))) },
   );
   const log: Subscriber = {
     listening: (address) => logger.info({ event: 'listening', address: String(address) }),

@@ -2,7 +2,7 @@
 import { formatPeer } from '../address.ts';
 import { formatSeconds } from '../format/figures.ts';
 import type { EndedBy, SessionView, Subscriber } from '../telemetry/telemetry.ts';
-import { harmlessBeginning, harmlessText } from '../terminal/escape.ts';
+import { escapeBeginning, escapeText } from '../terminal/escape.ts';
 import { errorText } from './error-text.ts';
 import type { LogOptions } from './options.ts';
 
@@ -18,7 +18,7 @@ export function textLog({ messages, paint, worker, write }: LogOptions): Subscri
   const line = (peer: string, text: string) => write(`${paint('dim', timeOfDay())} ${paint('cyan', peer)} ${text}`);
   const place = worker === undefined ? '' : `${worker}.`;
   const peerOf = (session: SessionView) => `${formatPeer(session.peer)}#${place}${session.id}`;
-  const warning = (text: string) => paint('yellow', harmlessText(text));
+  const warning = (text: string) => paint('yellow', escapeText(text));
   const log: Subscriber = {
     refused: (peer, error) => line(peer ? formatPeer(peer) : '-', warning(`refused: ${error.message}`)),
     opened: (session) => line(peerOf(session), paint('green', 'connected')),
@@ -32,8 +32,7 @@ export function textLog({ messages, paint, worker, write }: LogOptions): Subscri
   if (messages) {
     log.received = (session, batch) => {
       const peer = peerOf(session);
-      for (const message of batch)
-        line(peer, `${paint('dim', `${message.size} B`)} ${harmlessBeginning(message.bytes)}`);
+      for (const message of batch) line(peer, `${paint('dim', `${message.size} B`)} ${escapeBeginning(message.bytes)}`);
     };
   }
   return log;

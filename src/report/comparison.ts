@@ -3,7 +3,7 @@
 import { formatCount, formatLatency, formatRate } from '../format/figures.ts';
 import type { ComparedMetric, Comparison } from '../load/result/compare.ts';
 import type { Verdict } from '../load/result/noise.ts';
-import { harmlessText } from '../terminal/escape.ts';
+import { escapeText } from '../terminal/escape.ts';
 import { wrap } from '../terminal/layout.ts';
 import type { Paint } from '../terminal/style.ts';
 import { formatStart } from './sentences.ts';
@@ -53,7 +53,7 @@ export function formatComparison(comparison: Comparison, { paint }: { readonly p
     ...rows.map((row) => line(row.name, row.old, row.now, row.change, row.verdict)),
     '',
     ...wrap(verdictNote, 79).map((text) => paint('dim', text)),
-    ...warnings.flatMap((warning) => wrap(`Note: ${harmlessText(warning)}.`, 79)).map((text) => paint('yellow', text)),
+    ...warnings.flatMap((warning) => wrap(`Note: ${escapeText(warning)}.`, 79)).map((text) => paint('yellow', text)),
   ]
     .map((text) => `${text}\n`)
     .join('');

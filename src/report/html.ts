@@ -1,5 +1,5 @@
 /** HTML and SVG as text, in which nothing can stand unescaped by mistake. */
-import { harmlessText } from '../terminal/escape.ts';
+import { escapeText } from '../terminal/escape.ts';
 
 /** What is HTML already. Only {@link html} and {@link trustedMarkup} make it. */
 export class Markup {
@@ -38,6 +38,6 @@ function asHtml(content: Content): string {
   if (content === undefined) return '';
   if (content instanceof Markup) return content.text;
   if (typeof content === 'number') return String(content);
-  if (typeof content === 'string') return harmlessText(content).replace(/[&<>"']/g, (sign) => entities[sign] ?? '');
+  if (typeof content === 'string') return escapeText(content).replace(/[&<>"']/g, (sign) => entities[sign] ?? '');
   return content.map(asHtml).join('');
 }

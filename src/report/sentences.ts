@@ -9,7 +9,7 @@ import {
 } from '../format/figures.ts';
 import { countBeyond, countNeeded, fewBeyond } from '../load/result/percentile.ts';
 import type { BenchReport } from '../load/result/report.ts';
-import { harmlessText } from '../terminal/escape.ts';
+import { escapeText } from '../terminal/escape.ts';
 
 /** A sentence that must not be overlooked. */
 export interface Finding {
@@ -25,7 +25,7 @@ const reachedShare = 0.99;
 export function describeRun({ address, options, rate }: BenchReport): string {
   const { connections, pipeline, framing, threads, replies } = options;
   const from = threads > 1 ? ` of ${formatCount(threads)} processes` : '';
-  const who = `${formatCountOf(connections, 'connection')}${from} to ${harmlessText(address)}`;
+  const who = `${formatCountOf(connections, 'connection')}${from} to ${escapeText(address)}`;
   const pace =
     pipeline === null
       ? `at ${formatCount(rate.target ?? 0)} a second together, whether or not replies had come`
@@ -35,7 +35,7 @@ export function describeRun({ address, options, rate }: BenchReport): string {
     count: 'Replies were counted, not compared.',
     none: 'No replies were awaited.',
   }[replies];
-  return `${who} sent ${whatAndHowLong(options)}, ${pace}. Framing: ${harmlessText(framing)}. ${checked}`;
+  return `${who} sent ${whatAndHowLong(options)}, ${pace}. Framing: ${escapeText(framing)}. ${checked}`;
 }
 
 function whatAndHowLong({ count, durationMs, size }: BenchReport['options']): string {
@@ -92,7 +92,7 @@ function bottleneck(report: BenchReport): Finding[] {
   const { limited } = report.generator;
   const found: Finding[] = [];
   if (limited !== null) {
-    found.push(doubt(`The generator may have been the bottleneck. ${sentence(harmlessText(limited))}`));
+    found.push(doubt(`The generator may have been the bottleneck. ${sentence(escapeText(limited))}`));
   }
   if (hasMissed(report) && (limited === null || hasSentAll(report))) {
     const { options, rate } = report;
@@ -141,13 +141,13 @@ export function describeConnections({ connections: { wanted, opened, lost } }: B
 /** When the run began, to the second: `2026-02-03 10:11:12 UTC`. */
 export function formatStart({ started }: BenchReport): string {
   const [, day, time] = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z$/.exec(started) ?? [];
-  return day === undefined ? harmlessText(started) : `${day} ${time} UTC`;
+  return day === undefined ? escapeText(started) : `${day} ${time} UTC`;
 }
 
 /** What measured, and on what. */
 export function describeMachine({ yodel, runtime, machine }: BenchReport): string {
   const { cpu, cores, os } = machine;
-  return harmlessText(`yodel ${yodel}, ${runtime}, ${os}, ${formatCountOf(cores, 'core')} of ${cpu}`);
+  return escapeText(`yodel ${yodel}, ${runtime}, ${os}, ${formatCountOf(cores, 'core')} of ${cpu}`);
 }
 
 /** How much data went each way, and how fast. */

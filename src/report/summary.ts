@@ -2,7 +2,7 @@
 import { formatCount, formatCountOf, formatLatency } from '../format/figures.ts';
 import { countBeyond, countNeeded, ladder, latencyCount } from '../load/result/percentile.ts';
 import type { BenchReport, LatencySummary } from '../load/result/report.ts';
-import { harmlessText } from '../terminal/escape.ts';
+import { escapeText } from '../terminal/escape.ts';
 import { type Layout, wrap } from '../terminal/layout.ts';
 import { drawDistribution } from './distribution.ts';
 import {
@@ -112,8 +112,8 @@ function formatErrors({ errors }: BenchReport, layout: Layout): string[] {
   const lines = errors
     .toSorted((a, b) => b.count - a.count)
     .flatMap(({ code, count, example }) => [
-      `  ${formatCount(count).padStart(widestCount)}  ${layout.paint('red', harmlessText(code))}`,
-      ...wrap(harmlessText(cut(example)), layout.width - widestCount - 4).map(
+      `  ${formatCount(count).padStart(widestCount)}  ${layout.paint('red', escapeText(code))}`,
+      ...wrap(escapeText(cut(example)), layout.width - widestCount - 4).map(
         (line) => `${' '.repeat(widestCount + 4)}${line}`,
       ),
     ]);

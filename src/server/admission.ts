@@ -1,7 +1,7 @@
 /** Who may connect: lists of networks, and how many connections and how often from one address. */
 import type { Address } from '../address.ts';
 import { YodelError } from '../errors.ts';
-import { Pace } from '../session/pace.ts';
+import { RateLimit } from '../session/rate-limit.ts';
 import type { AddressList } from '../transport/address-list.ts';
 
 /** The rules. */
@@ -19,7 +19,7 @@ export interface AdmissionRules {
 /** What is known of an address. */
 interface Visitor {
   open: number;
-  readonly pace: Pace | undefined;
+  readonly rateLimit: RateLimit | undefined;
 }
 
 /** Addresses without connections are forgotten at the latest when there are so many, or twice as many as the last time. */
@@ -44,7 +44,7 @@ export class Admission {
   follow(rules: AdmissionRules): void {
     this.#rules = rules;
     const counts = [...this.#visitors].filter(([, { open }]) => open > 0);
-    this.#visitors = new Map(counts.map(([address, { open }]) => [address, { open, pace: undefined }]));
+    this.#visitors = new Map(counts.map(([address, { open }]) => [address, { open, rateLimit: undefined }]));
   }
 
   /** Why this peer may not connect now; undefined: it may, and is counted until {@link left}. */
@@ -61,7 +61,7 @@ export class Admission {
       const text = `there are already ${perAddress} connections from this address, its limit; try again later`;
       return new YodelError('YODEL_TOO_MANY_CONNECTIONS', text);
     }
-    if (visitor.pace?.admit(1, now) === 0) {
+    if (visitor.rateLimit?.admit(1, now) === 0) {
       return new YodelError('YODEL_CONNECTION_RATE', `more than ${rate} connections a second from this address`);
     }
     visitor.open++;
@@ -80,11 +80,11 @@ export class Admission {
 
   #visitorOf(key: string, now: number): Visitor {
     const known = this.#visitors.get(key);
-    if (known?.pace || (known && this.#rules.rate === 0)) return known;
+    if (known?.rateLimit || (known && this.#rules.rate === 0)) return known;
     if (this.#visitors.size >= this.#sweepAt) this.#sweep(now);
     const { rate } = this.#rules;
-    const pace = rate === 0 ? undefined : new Pace(rate, Math.max(1, rate), now);
-    const visitor = { open: known?.open ?? 0, pace };
+    const rateLimit = rate === 0 ? undefined : new RateLimit(rate, Math.max(1, rate), now);
+    const visitor = { open: known?.open ?? 0, rateLimit };
     this.#visitors.set(key, visitor);
     return visitor;
   }
@@ -96,8 +96,8 @@ export class Admission {
 }
 
 /** Nothing of it is open, and all of its burst is there again. */
-function isForgotten({ open, pace }: Visitor, now: number): boolean {
-  return open === 0 && (pace === undefined || pace.isFull(now));
+function isForgotten({ open, rateLimit }: Visitor, now: number): boolean {
+  return open === 0 && (rateLimit === undefined || rateLimit.isFull(now));
 }
 
 /**

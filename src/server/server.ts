@@ -13,10 +13,10 @@ import {
   serverOptions,
   sessionOptions,
 } from '../options.ts';
-import { Ceiling } from '../session/ceiling.ts';
 import { type Clock, realClock } from '../session/clock.ts';
 import { type Handler, resolveHandler, type Session } from '../session/handler.ts';
 import type { SessionJournal } from '../session/journaling.ts';
+import { MemoryLimit } from '../session/memory-limit.ts';
 import { ServerSession, type SessionSettings } from '../session/session.ts';
 import { resolveWire, type WireOptions } from '../session/wire.ts';
 import { type Counters, type Subscriber, Telemetry } from '../telemetry/telemetry.ts';
@@ -157,7 +157,7 @@ class MessageServer implements Server {
   /** Of sessions that begin now. */
   #settings: SessionSettings;
   readonly #telemetry = new Telemetry();
-  readonly #ceiling: Ceiling;
+  readonly #memoryLimit: MemoryLimit;
   readonly #refusals: Refusals;
   readonly #admission: Admission;
   readonly #ways: Pick<ListenOptions, 'tls' | 'webSocket' | 'proxies' | 'reusePort'>;
@@ -180,7 +180,7 @@ class MessageServer implements Server {
     this.#options = options;
     this.#limits = resolveOptions(serverOptions, options);
     this.#capacity = capacityFor(this.#limits.maxConnections, descriptorLimit());
-    this.#ceiling = new Ceiling(this.#limits.maxPendingBytes);
+    this.#memoryLimit = new MemoryLimit(this.#limits.maxPendingBytes);
     this.#settings = this.#settingsOf(options);
     const { clock, framing, limits } = this.#settings;
     this.#refusals = new Refusals(clock, framing, limits.lingerTimeout, this.#capacity.refusals);
@@ -210,7 +210,7 @@ class MessageServer implements Server {
       limits,
       telemetry: this.#telemetry,
       clock: options.clock ?? realClock,
-      ceiling: this.#ceiling,
+      memoryLimit: this.#memoryLimit,
       journal: options.journal,
     };
   }
@@ -228,7 +228,7 @@ class MessageServer implements Server {
   }
 
   get pendingBytes(): number {
-    return this.#ceiling.total;
+    return this.#memoryLimit.total;
   }
 
   get counters(): Readonly<Counters> {
@@ -300,7 +300,7 @@ class MessageServer implements Server {
     this.#settings = settings;
     this.#capacity = capacityFor(limits.maxConnections, descriptorLimit());
     this.#admission.follow(rules);
-    this.#ceiling.follow(limits.maxPendingBytes);
+    this.#memoryLimit.follow(limits.maxPendingBytes);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -22,15 +22,15 @@ import { Batch, Message } from '../framing/message.ts';
 import type { SessionLimits } from '../options.ts';
 import type { EndedBy, Telemetry } from '../telemetry/telemetry.ts';
 import type { Connection, Receiver, Security } from '../transport/transport.ts';
-import { Alarm } from './alarm.ts';
-import type { Ceiling, Holder } from './ceiling.ts';
 import type { Clock } from './clock.ts';
+import { DeadlineTimer } from './deadline-timer.ts';
 import { tellError } from './error-reply.ts';
 import type { HandlerObject, Reply, Session } from './handler.ts';
 import { Intake } from './intake.ts';
 import { type Journaled, Journaling, type SessionJournal } from './journaling.ts';
+import type { MemoryLimit, MemoryUser } from './memory-limit.ts';
 import { Outbox } from './outbox.ts';
-import { Pace } from './pace.ts';
+import { RateLimit } from './rate-limit.ts';
 
 /** What all sessions of a server share. */
 export interface SessionSettings {
@@ -40,7 +40,7 @@ export interface SessionSettings {
   readonly limits: SessionLimits;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
-  readonly ceiling: Ceiling;
+  readonly memoryLimit: MemoryLimit;
   /** Where messages are recorded before they are handled. */
   readonly journal: SessionJournal | undefined;
 }
@@ -55,7 +55,7 @@ type State = 'open' | 'finishing' | 'ending' | 'closed';
 const drainReadLimit = 33_554_432;
 
 /** The server's side of one connection. */
-export class ServerSession implements Session, Journaled, Receiver, Holder {
+export class ServerSession implements Session, Journaled, Receiver, MemoryUser {
   readonly id: number;
   readonly peer: Address;
   /** @internal */
@@ -72,8 +72,8 @@ export class ServerSession implements Session, Journaled, Receiver, Holder {
   /** None where there is no journal. */
   readonly #journaling: Journaling | undefined;
   /** None where there is no pace to keep. */
-  readonly #pace: Pace | undefined;
-  readonly #alarm: Alarm;
+  readonly #rateLimit: RateLimit | undefined;
+  readonly #alarm: DeadlineTimer;
   readonly #whenClosed: (session: ServerSession) => void;
 
   #state: State = 'open';
@@ -141,8 +141,8 @@ export class ServerSession implements Session, Journaled, Receiver, Holder {
     this.#began = clock.now();
     this.#lastActive = this.#began;
     const burst = limits.ratePolicy === 'close' ? Math.max(1, limits.rate) : 1;
-    this.#pace = limits.rate === 0 ? undefined : new Pace(limits.rate, burst, this.#lastActive);
-    this.#alarm = new Alarm(clock, () => this.#meetDeadlines());
+    this.#rateLimit = limits.rate === 0 ? undefined : new RateLimit(limits.rate, burst, this.#lastActive);
+    this.#alarm = new DeadlineTimer(clock, () => this.#meetDeadlines());
   }
 
   /** Begins the conversation. */
@@ -532,7 +532,7 @@ export class ServerSession implements Session, Journaled, Receiver, Holder {
   #admit(count: number, mayRefuse: boolean): number {
     const { limits, clock } = this.#settings;
     const { maxMessages, rate, ratePolicy } = limits;
-    const pace = this.#pace;
+    const rateLimit = this.#rateLimit;
     const allowed = maxMessages === 0 ? count : Math.min(count, maxMessages - this.messagesReceived);
     if (allowed === 0) {
       if (!mayRefuse) return 0;
@@ -540,9 +540,9 @@ export class ServerSession implements Session, Journaled, Receiver, Holder {
       this.#fail(new YodelError('YODEL_TOO_MANY_MESSAGES', text));
       return 0;
     }
-    if (!pace) return allowed;
-    const admitted = pace.admit(allowed, clock.now());
-    if (admitted === 0 && ratePolicy === 'delay') this.#paceAt = pace.due;
+    if (!rateLimit) return allowed;
+    const admitted = rateLimit.admit(allowed, clock.now());
+    if (admitted === 0 && ratePolicy === 'delay') this.#paceAt = rateLimit.due;
     else if (admitted === 0 && mayRefuse)
       this.#fail(new YodelError('YODEL_RATE_EXCEEDED', `more than ${rate} messages a second`));
     return admitted;
@@ -788,7 +788,7 @@ export class ServerSession implements Session, Journaled, Receiver, Holder {
     const before = this.held;
     if (bytes === before) return;
     this.held = bytes;
-    this.#settings.ceiling.changed(this, before);
+    this.#settings.memoryLimit.changed(this, before);
   }
 
   #sendEnd(): void {

@@ -10,12 +10,12 @@ const harmful =
 const shortEscapes: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\0': '\\0' };
 
 /** Text with every harmful character as an escape: `\n`, `\x1b`, `\u202e`. */
-export function harmlessText(text: string): string {
+export function escapeText(text: string): string {
   return text.replace(harmful, escapeCharacter);
 }
 
 /** JSON in which every harmful character is written as `\uXXXX`, which means the same. */
-export function harmlessJson(json: string): string {
+export function escapeJson(json: string): string {
   return json.replace(harmful, (character) =>
     character
       .split('')
@@ -25,8 +25,8 @@ export function harmlessJson(json: string): string {
 }
 
 /** What was thrown: its message in one line, for it may hold what a peer sent, and below it the calls that led to it. */
-export function harmlessStack(thrown: unknown): string {
-  return [thrownText(thrown), ...callsOf(thrown)].map(harmlessText).join('\n');
+export function escapeStack(thrown: unknown): string {
+  return [thrownText(thrown), ...callsOf(thrown)].map(escapeText).join('\n');
 }
 
 /** What was thrown, as text. A handler may throw anything, even what cannot be made text of. Not yet harmless. */
@@ -49,8 +49,8 @@ function callsOf(thrown: unknown): string[] {
 }
 
 /** Bytes as harmless text: as UTF-8 when they are UTF-8, else with `\xHH` for each byte that is not printable ASCII. */
-export function harmlessBytes(bytes: Uint8Array): string {
-  if (isUtf8(bytes)) return harmlessText(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
+export function escapeBytes(bytes: Uint8Array): string {
+  if (isUtf8(bytes)) return escapeText(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
   return Array.from(bytes, (byte) =>
     byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`,
   ).join('');
@@ -59,12 +59,12 @@ export function harmlessBytes(bytes: Uint8Array): string {
 /** How much of a message a line shows; JSON and transcripts have all of it. */
 const mostShown = 1024;
 
-/** As {@link harmlessBytes}, but of a long message only the beginning, and how much more there is. */
-export function harmlessBeginning(bytes: Uint8Array): string {
-  if (bytes.length <= mostShown) return harmlessBytes(bytes);
+/** As {@link escapeBytes}, but of a long message only the beginning, and how much more there is. */
+export function escapeBeginning(bytes: Uint8Array): string {
+  if (bytes.length <= mostShown) return escapeBytes(bytes);
   // Cut between characters, or a cut one would make the whole look like binary data.
   const end = characterStart(bytes, mostShown);
-  return `${harmlessBytes(bytes.subarray(0, end))} … ${bytes.length - end} B more`;
+  return `${escapeBytes(bytes.subarray(0, end))} … ${bytes.length - end} B more`;
 }
 
 /** The nearest place at or before `at` where a UTF-8 character begins. */
@@ -78,7 +78,7 @@ function characterStart(bytes: Uint8Array, at: number): number {
  * Makes a stream of bytes harmless for a terminal. Newlines, also CRLF, and tabs stay what they are; what is not UTF-8
  * becomes U+FFFD.
  */
-export class HarmlessStream {
+export class EscapingStream {
   // A byte order mark is to be seen, and not to vanish.
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   /** A carriage return that a newline may follow. */
@@ -99,7 +99,7 @@ export class HarmlessStream {
 
 function harmlessLines(text: string): string {
   const parts = text.split(/(\r?\n|\t)/);
-  return parts.map((part, index) => (index % 2 === 0 ? harmlessText(part) : part)).join('');
+  return parts.map((part, index) => (index % 2 === 0 ? escapeText(part) : part)).join('');
 }
 
 function escapeCharacter(character: string): string {

@@ -5,7 +5,7 @@
  * most that it may take, a row with such a character in it is ended by a line feed of its own, and whoever wants the cursor in
  * the middle of a row prints the row's beginning again.
  */
-import { harmlessText } from './escape.ts';
+import { escapeText } from './escape.ts';
 
 /** One row as it is to be printed. */
 export interface Row {
@@ -46,11 +46,11 @@ export function layOut(
   return builder.finish();
 }
 
-/** Text from outside as it may be shown: as {@link harmlessText}, but emoji that are joined of several stay whole. */
+/** Text from outside as it may be shown: as {@link escapeText}, but emoji that are joined of several stay whole. */
 export function showableText(text: string): string {
-  if (!text.includes('\u200d')) return harmlessText(text);
+  if (!text.includes('\u200d')) return escapeText(text);
   const parts = text.split(/(\p{RGI_Emoji_ZWJ_Sequence})/v);
-  return parts.map((part, index) => (index % 2 === 0 ? harmlessText(part) : part)).join('');
+  return parts.map((part, index) => (index % 2 === 0 ? escapeText(part) : part)).join('');
 }
 
 /** Where the character ends that stands at `at`. */

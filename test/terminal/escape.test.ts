@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { HarmlessStream, harmlessBytes, harmlessStack, harmlessText, thrownText } from '../../src/terminal/escape.ts';
+import { EscapingStream, escapeBytes, escapeStack, escapeText, thrownText } from '../../src/terminal/escape.ts';
 
 test.each([
   ['plain text, wörld 你好 🎉 C:\\path', 'plain text, wörld 你好 🎉 C:\\path'],
@@ -11,11 +11,11 @@ test.each([
   ['a\u2028b\u200bc', 'a\\u2028b\\u200bc'],
   ['\u{e0041}', '\\u{e0041}'],
 ])('%j is shown as %s', (text, shown) => {
-  expect(harmlessText(text)).toBe(shown);
+  expect(escapeText(text)).toBe(shown);
 });
 
 test('bytes that are not UTF-8 are shown one by one', () => {
-  expect(harmlessBytes(Uint8Array.of(0x61, 0xff, 0x0a, 0xc3))).toBe('a\\xff\\x0a\\xc3');
+  expect(escapeBytes(Uint8Array.of(0x61, 0xff, 0x0a, 0xc3))).toBe('a\\xff\\x0a\\xc3');
 });
 
 test('nothing that a peer sends can steer a terminal or reorder a line', () => {
@@ -24,14 +24,14 @@ test('nothing that a peer sends can steer a terminal or reorder a line', () => {
   const nasty = fc.array(
     fc.oneof(fc.integer({ min: 0, max: 255 }), fc.constantFrom(0x1b, 0x9b, 0xc2, 0xe2, 0x80, 0xae)),
   );
-  fc.assert(fc.property(nasty, (bytes) => !steering.test(harmlessBytes(Uint8Array.from(bytes)))));
-  fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => !steering.test(harmlessText(text))));
+  fc.assert(fc.property(nasty, (bytes) => !steering.test(escapeBytes(Uint8Array.from(bytes)))));
+  fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => !steering.test(escapeText(text))));
 });
 
 test('a stream is the same text however it is cut, with its lines and tabs', () => {
   const bytes = Buffer.from('\ufeffwörld 你好\r\n\tred\x1b[31m \u202e\r\r\nlast\r');
   for (let cut = 0; cut <= bytes.length; cut++) {
-    const stream = new HarmlessStream();
+    const stream = new EscapingStream();
     const shown = stream.add(bytes.subarray(0, cut)) + stream.add(bytes.subarray(cut)) + stream.end();
     expect(shown).toBe('\\ufeffwörld 你好\r\n\tred\\x1b[31m \\u202e\\r\r\nlast\\r');
   }
@@ -46,11 +46,11 @@ test('whatever was thrown can be shown, and only calls stand below its message',
   for (const thrown of [unshowable, Object.create(null)]) {
     expect(thrownText(thrown)).toBe('something that cannot be shown was thrown');
   }
-  expect(harmlessStack(Symbol('s'))).toBe('Symbol(s)');
+  expect(escapeStack(Symbol('s'))).toBe('Symbol(s)');
   const changed = Object.assign(new Error('first\nyodel: forged'), { message: 'second' });
-  const [head, ...calls] = harmlessStack(changed).split('\n');
+  const [head, ...calls] = escapeStack(changed).split('\n');
   expect(head).toBe('Error: second');
   expect(calls.length).toBeGreaterThan(0);
   for (const call of calls) expect(call).toMatch(/^ +at /);
-  expect(harmlessStack(Object.assign(new Error('odd'), { stack: 7 }))).toBe('Error: odd');
+  expect(escapeStack(Object.assign(new Error('odd'), { stack: 7 }))).toBe('Error: odd');
 });

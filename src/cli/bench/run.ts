@@ -12,7 +12,7 @@ import { formatComparison } from '../../report/comparison.ts';
 import { renderPage } from '../../report/page.ts';
 import { formatProgress } from '../../report/progress.ts';
 import { formatSummary } from '../../report/summary.ts';
-import { harmlessJson } from '../../terminal/escape.ts';
+import { escapeJson } from '../../terminal/escape.ts';
 import { paintFor, wantsColor } from '../../terminal/style.ts';
 import { exitStatus, report as reportError, statusOf } from '../fail.ts';
 import { version } from '../version.ts';
@@ -116,7 +116,7 @@ async function print(
   const width = process.stdout.columns || defaultWidth;
   const isPrinted = await say(
     process.stdout,
-    json ? harmlessJson(JSON.stringify(report)) : formatSummary(report, { paint, width }),
+    json ? escapeJson(JSON.stringify(report)) : formatSummary(report, { paint, width }),
   );
   if (comparison) await say(judgements, `${json ? '' : '\n'}${formatComparison(comparison, { paint })}`);
   const checks = assertions.map((assertion) => checkAssertion(assertion, report));

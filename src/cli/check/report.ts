@@ -1,6 +1,6 @@
 /** How `yodel check` tells what it found: for people, as TAP (version 14), or as JUnit's XML. */
 import { formatSeconds } from '../../format/figures.ts';
-import { harmlessText } from '../../terminal/escape.ts';
+import { escapeText } from '../../terminal/escape.ts';
 import type { Paint } from '../../terminal/style.ts';
 import type { CheckResult, Difference } from '../../transcript/check.ts';
 import { formatContent } from '../../transcript/content.ts';
@@ -39,7 +39,7 @@ function textReport({ count, paint, write }: ReportOptions): CheckReport {
       messages += expected;
       met += expected - missed;
       const time = paint('dim', formatSeconds(elapsedMs / 1000));
-      const file = harmlessText(transcript.file);
+      const file = escapeText(transcript.file);
       if (differences.length === 0) {
         write(
           `${paint('green', 'ok')}      ${file}: ${expected} ${plural(expected, 'message')} as expected, ${time}\n`,
@@ -70,9 +70,9 @@ function plural(count: number, noun: string): string {
 function describe({ transcript }: CheckResult, difference: Difference, paint: Paint): string[] {
   const { line, reason, expected } = difference;
   const before = transcript.lines.slice(Math.max(0, line - 1 - contextLines), expected === undefined ? line : line - 1);
-  const lines = [`${paint('bold', harmlessText(`${transcript.file}:${line}`))}: ${harmlessText(reason)}`];
-  for (const text of before) if (text.trim() !== '') lines.push(`    ${harmlessText(text)}`);
-  if (expected !== undefined) lines.push(paint('red', `  - ${harmlessText(expected)}`));
+  const lines = [`${paint('bold', escapeText(`${transcript.file}:${line}`))}: ${escapeText(reason)}`];
+  for (const text of before) if (text.trim() !== '') lines.push(`    ${escapeText(text)}`);
+  if (expected !== undefined) lines.push(paint('red', `  - ${escapeText(expected)}`));
   const came = actualLine(difference);
   if (came !== undefined) lines.push(paint('green', `  + ${came}`));
   return lines;
@@ -82,7 +82,7 @@ const plain: Paint = (_style, text) => text;
 
 /** What came, as a transcript would have it. */
 function actualLine({ client, actual }: Difference): string | undefined {
-  return actual && harmlessText(`${client}<${formatContent(actual)}`);
+  return actual && escapeText(`${client}<${formatContent(actual)}`);
 }
 
 function tapReport({ count, write }: ReportOptions): CheckReport {
@@ -91,7 +91,7 @@ function tapReport({ count, write }: ReportOptions): CheckReport {
   return {
     add(result) {
       const { transcript, differences, elapsedMs } = result;
-      const name = harmlessText(transcript.file).replace(/[\\#]/g, '\\$&');
+      const name = escapeText(transcript.file).replace(/[\\#]/g, '\\$&');
       write(`${differences.length === 0 ? 'ok' : 'not ok'} ${++number} - ${name} # time=${elapsedMs.toFixed(1)}ms\n`);
       if (differences.length === 0) return;
       const lines = differences.flatMap((difference) => describe(result, difference, plain));
@@ -135,7 +135,7 @@ function xml(text: string): string {
   return (
     text
       .split('\n')
-      .map(harmlessText)
+      .map(escapeText)
       .join('\n')
       .replace(/[&<>"]/g, (sign) => entities[sign] ?? '')
       // No characters of XML, not even escaped.

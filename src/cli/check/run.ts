@@ -2,7 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { type Address, defaultAddress, parseAddress } from '../../address.ts';
 import { YodelError } from '../../errors.ts';
-import { harmlessText } from '../../terminal/escape.ts';
+import { escapeText } from '../../terminal/escape.ts';
 import { paintFor, wantsColor } from '../../terminal/style.ts';
 import { type CheckResult, check } from '../../transcript/check.ts';
 import { parseTranscript } from '../../transcript/parse.ts';
@@ -64,7 +64,7 @@ function rewrite(result: CheckResult): boolean {
   } catch (error) {
     if (!(error instanceof TranscriptError)) throw error;
     process.stderr.write(
-      `yodel: ${harmlessText(file)} stays as it is: with what came it could not be played: ${harmlessText(error.message)}\n`,
+      `yodel: ${escapeText(file)} stays as it is: with what came it could not be played: ${escapeText(error.message)}\n`,
     );
     return false;
   }

@@ -2,7 +2,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { hexDump } from '../../format/hex-dump.ts';
-import { harmlessBytes } from '../../terminal/escape.ts';
+import { escapeBytes } from '../../terminal/escape.ts';
 import type { Paint } from '../../terminal/style.ts';
 import { showableText } from '../../terminal/text.ts';
 
@@ -63,7 +63,7 @@ export class ConversationView {
 
 /** Bytes as harmless text, in which joined emoji stay whole. */
 function showableBytes(bytes: Uint8Array): string {
-  return isUtf8(bytes) ? showableText(Buffer.from(bytes).toString()) : harmlessBytes(bytes);
+  return isUtf8(bytes) ? showableText(Buffer.from(bytes).toString()) : escapeBytes(bytes);
 }
 
 /** `0.61 ms`, `12 ms`. */

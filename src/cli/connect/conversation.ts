@@ -14,7 +14,7 @@ import { encode } from '../../framing/framing.ts';
 import type { Message } from '../../framing/message.ts';
 import { Histogram } from '../../load/histogram.ts';
 import { Queue } from '../../queue.ts';
-import { harmlessText } from '../../terminal/escape.ts';
+import { escapeText } from '../../terminal/escape.ts';
 import { History, historyPath } from '../../terminal/history.ts';
 import { LineInput } from '../../terminal/input.ts';
 import type { ShownLine } from '../../terminal/screen.ts';
@@ -224,8 +224,7 @@ export class Conversation {
       this.#say('not connected, so the line was not sent; Enter sends it when it is');
       return line;
     }
-    if (!this.#terminal.echoes && entered.kind !== 'message')
-      this.#print(this.#paint('dim', `> ${harmlessText(line)}`));
+    if (!this.#terminal.echoes && entered.kind !== 'message') this.#print(this.#paint('dim', `> ${escapeText(line)}`));
     this.#history.add(line);
     this.#input.remember(line);
     if (entered.kind === 'message') this.#send(entered.text);
@@ -289,7 +288,7 @@ export class Conversation {
       if (!this.#terminal.echoes || this.#view.settings.hex) this.#print(this.#view.sent({ bytes, frame }));
     } catch (error) {
       if (!(error instanceof YodelError)) throw error;
-      this.#print(`> ${harmlessText(text)}`);
+      this.#print(`> ${escapeText(text)}`);
       this.#say(error.message);
       return false;
     }
@@ -407,7 +406,7 @@ export class Conversation {
       `received  ${count(this.#received.messages, 'message')}, ${this.#received.bytes} B`,
       ...(times.count > 0 ? [`replies   ${spread.join(', ')}, max ${formatMilliseconds(times.max)}`] : []),
       ...(this.#waiting.length > 0 ? [`waiting   ${count(this.#waiting.length, 'line')}`] : []),
-    ].map(harmlessText);
+    ].map(escapeText);
   }
 
   #save(file: string): void {
@@ -432,7 +431,7 @@ export class Conversation {
     // In a message, a tab is a tab.
     if (!completion) return '\t';
     if (completion.insert === '' && completion.choices.length > 1)
-      this.#print(completion.choices.map(harmlessText).join('  '));
+      this.#print(completion.choices.map(escapeText).join('  '));
     return completion.insert;
   }
 
@@ -442,7 +441,7 @@ export class Conversation {
   #interrupt(typed: string): void {
     if (this.#stopRepeat) this.#stopRepeat();
     else if (this.#waiting.length > 0) this.#forgetWaiting();
-    else if (typed !== '') this.#print(`> ${harmlessText(typed)}^C`);
+    else if (typed !== '') this.#print(`> ${escapeText(typed)}^C`);
     else if (this.#isEnding) this.#exitAtOnce();
     else this.#end(130);
   }
@@ -489,7 +488,7 @@ export class Conversation {
   #leaveLine(): void {
     if (this.#isEnding) return;
     this.#isEnding = true;
-    if (this.#input.text !== '') this.#print(`> ${harmlessText(this.#input.text)}`);
+    if (this.#input.text !== '') this.#print(`> ${escapeText(this.#input.text)}`);
   }
 
   #leave(): void {
@@ -509,7 +508,7 @@ export class Conversation {
 
   /** Says something that is not a message. */
   #say(text: string): void {
-    this.#print(this.#paint('yellow', harmlessText(text)));
+    this.#print(this.#paint('yellow', escapeText(text)));
   }
 }
 

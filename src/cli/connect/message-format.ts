@@ -1,7 +1,7 @@
 /** How `yodel connect` and `yodel send` print messages: as they came, as JSON, or as a format of the user's own. */
 import { isUtf8 } from 'node:buffer';
 import type { Message } from '../../framing/message.ts';
-import { harmlessJson } from '../../terminal/escape.ts';
+import { escapeJson } from '../../terminal/escape.ts';
 import { formatContent } from '../../transcript/content.ts';
 import { UsageError } from '../fail.ts';
 
@@ -32,7 +32,7 @@ function jsonOf({ direction, number, peer, message, rttMs }: PassedMessage): str
     : { base64: Buffer.from(message.bytes).toString('base64') };
   const rtt = rttMs === undefined ? {} : { rttMs: Number(rttMs.toFixed(3)) };
   const fields = { direction, time: new Date().toISOString(), peer, number, bytes: message.size, ...content, ...rtt };
-  return harmlessJson(JSON.stringify(fields));
+  return escapeJson(JSON.stringify(fields));
 }
 
 /** What stands for what in a format, for help and errors. */

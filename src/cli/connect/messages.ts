@@ -7,7 +7,7 @@ import { type Address, formatPeer } from '../../address.ts';
 import { systemError } from '../../errors.ts';
 import { encode, type Framing } from '../../framing/framing.ts';
 import type { Batch, Message } from '../../framing/message.ts';
-import { harmlessBytes } from '../../terminal/escape.ts';
+import { escapeBytes } from '../../terminal/escape.ts';
 import type { Recording } from '../../transcript/record.ts';
 import { connectWithin } from '../../transport/connect-within.ts';
 import type { Connection, Receiver, TlsOptions } from '../../transport/transport.ts';
@@ -179,7 +179,7 @@ class Exchange implements Receiver {
     const isWhole = !reframes && (message.terminator.length > 0 || message.header.length > 0 || framing.name === 'raw');
     const frame = isWhole ? message.frame : encode(framing, message.bytes);
     this.#sent++;
-    const shown = harmlessBytes(message.bytes.subarray(0, mostShown));
+    const shown = escapeBytes(message.bytes.subarray(0, mostShown));
     if (this.#others > 0 || this.#unanswered.length >= mostUnanswered) this.#others++;
     else this.#unanswered.push({ number: this.#sent, shown, sentAt: performance.now() });
     this.#connection.write(Buffer.from(frame));

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { UnixAddress } from '../../address.ts';
 import { parseFraming } from '../../framing/notation.ts';
-import { harmlessJson, harmlessText } from '../../terminal/escape.ts';
+import { escapeJson, escapeText } from '../../terminal/escape.ts';
 import { connectCommand } from '../connect/command.ts';
 import { readAddress } from '../connect/run.ts';
 import { UsageError } from '../fail.ts';
@@ -22,21 +22,21 @@ export async function saveContext(
   readTlsFlags(flags, address);
   const place = address.scheme === 'unix' ? new UnixAddress(resolve(address.path)) : address;
   const path = await writeContext(name, { address: String(place), ...withWholePaths(flags) });
-  process.stderr.write(`yodel: saved in ${harmlessText(path)}; connect with: yodel connect @${name}\n`);
+  process.stderr.write(`yodel: saved in ${escapeText(path)}; connect with: yodel connect @${name}\n`);
 }
 
 /** One line each, or one JSON object. A file that cannot be read is an error, like everywhere. */
 export async function listContexts(json: boolean): Promise<string> {
   const names = contextNames();
   const contexts = await Promise.all(names.map(async (name) => ({ name, ...(await readContext(name)) })));
-  if (json) return contexts.map((context) => `${harmlessJson(JSON.stringify(context))}\n`).join('');
+  if (json) return contexts.map((context) => `${escapeJson(JSON.stringify(context))}\n`).join('');
   const widest = (texts: readonly string[]) => Math.max(0, ...texts.map((text) => text.length));
   const [nameWidth, addressWidth] = [widest(names), widest(contexts.map(({ address }) => address))];
   return contexts
     .map(({ name, address, ...settings }) => {
       const flags = Object.entries(settings).map(([setting, value]) => `${setting}=${shown(value)}`);
       const line = `${name.padEnd(nameWidth)}  ${address.padEnd(addressWidth)}  ${flags.join(' ')}`;
-      return `${harmlessText(line.trimEnd())}\n`;
+      return `${escapeText(line.trimEnd())}\n`;
     })
     .join('');
 }
@@ -44,7 +44,7 @@ export async function listContexts(json: boolean): Promise<string> {
 /** As in its file. */
 export async function showContext(name: string, json: boolean): Promise<string> {
   const context = await readContext(name);
-  if (json) return `${harmlessJson(JSON.stringify({ name, ...context }))}\n`;
+  if (json) return `${escapeJson(JSON.stringify({ name, ...context }))}\n`;
   const { stringify } = await import('smol-toml');
   return `${stringify(context).trimEnd()}\n`;
 }

@@ -8,7 +8,7 @@ import type { Entry, JournalStats, RecordedSession } from '../../journal/journal
 import { readJournal } from '../../journal/reader.ts';
 import { transcriptOf } from '../../journal/transcripts.ts';
 import { Verification } from '../../journal/verify.ts';
-import { harmlessBeginning, harmlessJson, harmlessText } from '../../terminal/escape.ts';
+import { escapeBeginning, escapeJson, escapeText } from '../../terminal/escape.ts';
 import { ProgressLine } from '../../terminal/progress-line.ts';
 import { type Paint, paintFor, wantsColor } from '../../terminal/style.ts';
 import { exitStatus, UsageError } from '../fail.ts';
@@ -76,7 +76,7 @@ export async function exportSessions(file: string, folder: string, flags: Journa
       written++;
       progress.show(`${formatCount(written)} of at most ${formatCountOf(total, 'session')}`);
     }
-    progress.done(`${formatCountOf(written, 'transcript')} in ${harmlessText(folder)}`);
+    progress.done(`${formatCountOf(written, 'transcript')} in ${escapeText(folder)}`);
     return exitStatus.good;
   });
 }
@@ -97,7 +97,7 @@ export async function verify(file: string): Promise<number> {
     }
     if (signal.aborted) return exitStatus.good;
     const { problems, more, messages, sessions, first, last } = checking;
-    for (const problem of problems) await output.write(`${harmlessText(problem)}\n`);
+    for (const problem of problems) await output.write(`${escapeText(problem)}\n`);
     if (more > 0) await output.write(`and ${formatCount(more)} more\n`);
     if (problems.length > 0) return exitStatus.unmet;
     const range = messages > 0 ? `, ${first} to ${last} without a gap` : '';
@@ -171,21 +171,21 @@ function sessionLine(session: RecordedSession, paint: Paint): string {
   const took = ended === null ? '-' : formatSeconds(Math.max(0, ended - began) / 1000);
   const numbers = [formatCount(messagesIn), formatCount(messagesOut), formatBytes(bytesIn), formatBytes(bytesOut)];
   const columns = numbers.map((text) => text.padStart(9)).join('  ');
-  const why = error === null ? '' : `  ${paint('yellow', harmlessText(error))}`;
-  const whose = paint('cyan', harmlessText(peer));
+  const why = error === null ? '' : `  ${paint('yellow', escapeText(error))}`;
+  const whose = paint('cyan', escapeText(peer));
   return `${String(session.session).padStart(8)}  ${localTime(began)}  ${took.padStart(8)}  ${columns}  ${whose}${why}`;
 }
 
 function sessionJson({ began, ended, ...session }: RecordedSession): string {
   const iso = (time: number | null) => (time === null ? null : isoTime(time));
-  return harmlessJson(JSON.stringify({ ...session, began: iso(began), ended: iso(ended) }));
+  return escapeJson(JSON.stringify({ ...session, began: iso(began), ended: iso(ended) }));
 }
 
 function entryLine({ sequence, time, session, peer, direction, bytes, isTruncated }: Entry, paint: Paint): string {
   const cut = isTruncated ? ' (truncated)' : '';
-  const whose = paint('cyan', `${harmlessText(peer)}#${session}`);
+  const whose = paint('cyan', `${escapeText(peer)}#${session}`);
   const arrow = direction === 'in' ? '>' : '<';
-  return `${paint('dim', `${sequence} ${localTime(time)}`)} ${whose} ${arrow} ${harmlessBeginning(bytes)}${cut}`;
+  return `${paint('dim', `${sequence} ${localTime(time)}`)} ${whose} ${arrow} ${escapeBeginning(bytes)}${cut}`;
 }
 
 function entryJson({ sequence, time, elapsed, session, peer, direction, framing, bytes, isTruncated }: Entry): string {
@@ -194,7 +194,7 @@ function entryJson({ sequence, time, elapsed, session, peer, direction, framing,
     : { base64: Buffer.from(bytes).toString('base64') };
   const when = { time: isoTime(time), elapsedMs: elapsed };
   const fields = { sequence, ...when, session, peer, direction, framing, bytes: bytes.length, ...content };
-  return harmlessJson(JSON.stringify(isTruncated ? { ...fields, truncated: true } : fields));
+  return escapeJson(JSON.stringify(isTruncated ? { ...fields, truncated: true } : fields));
 }
 
 function statsText(stats: JournalStats): string {

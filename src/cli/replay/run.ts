@@ -8,7 +8,7 @@ import { planOf } from '../../replay/from-journal.ts';
 import { planOfTranscript } from '../../replay/from-transcript.ts';
 import { Replay, type ReplayDifference, type ReplayProgress, type ReplayResult } from '../../replay/replay.ts';
 import type { ReplayPlan } from '../../replay/step.ts';
-import { harmlessBeginning, harmlessJson, harmlessText } from '../../terminal/escape.ts';
+import { escapeBeginning, escapeJson, escapeText } from '../../terminal/escape.ts';
 import { ProgressLine } from '../../terminal/progress-line.ts';
 import { parseTranscript } from '../../transcript/parse.ts';
 import type { Content } from '../../transcript/transcript.ts';
@@ -118,17 +118,15 @@ function nameOf(percentile: number): string {
 
 function differenceText({ session, place, expected, actual, reason }: ReplayDifference): string {
   const where = session === '' ? place : `session ${session}, ${place}`;
-  const lines = [`${where}: ${harmlessText(reason)}`];
+  const lines = [`${where}: ${escapeText(reason)}`];
   if (expected) lines.push(`  - ${contentText(expected)}`);
-  if (actual) lines.push(`  + ${harmlessBeginning(actual)}`);
+  if (actual) lines.push(`  + ${escapeBeginning(actual)}`);
   return lines.join('\n');
 }
 
 function contentText(content: Content): string {
-  if (content.kind === 'pattern') return harmlessText(String(content.pattern));
-  return content.parts
-    .map((part) => (part instanceof Uint8Array ? harmlessBeginning(part) : `{${part.name}}`))
-    .join('');
+  if (content.kind === 'pattern') return escapeText(String(content.pattern));
+  return content.parts.map((part) => (part instanceof Uint8Array ? escapeBeginning(part) : `{${part.name}}`)).join('');
 }
 
 function resultJson({ found, latency, recordedLatency, ...counts }: ReplayResult, plan: ReplayPlan): string {
@@ -141,8 +139,8 @@ function resultJson({ found, latency, recordedLatency, ...counts }: ReplayResult
     place,
     reason,
     expected: expected ? contentText(expected) : null,
-    actual: actual ? harmlessBeginning(actual) : null,
+    actual: actual ? escapeBeginning(actual) : null,
   });
   const latencies = { latencyMs: latencyOf(latency), recordedLatencyMs: latencyOf(recordedLatency) };
-  return harmlessJson(JSON.stringify({ ...counts, expected: plan.expects, ...latencies, found: found.map(text) }));
+  return escapeJson(JSON.stringify({ ...counts, expected: plan.expects, ...latencies, found: found.map(text) }));
 }

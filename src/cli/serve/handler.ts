@@ -6,7 +6,7 @@ import type { Encoding } from '../../framing/framing.ts';
 import type { ExecOptions } from '../../handlers/exec.ts';
 import { withFaults } from '../../handlers/faults.ts';
 import type { HandlerObject } from '../../session/handler.ts';
-import { harmlessText } from '../../terminal/escape.ts';
+import { escapeText } from '../../terminal/escape.ts';
 import { UsageError } from '../fail.ts';
 import { readFile } from '../files.ts';
 import { faultsOf, quantityOf } from './handler-flags.ts';
@@ -76,7 +76,7 @@ async function execHandler(command: string, flags: ServeSettings['flags'], say: 
         return value === undefined ? [] : [[name, value]];
       }),
     ),
-    tell: (line, { peer, id }) => say(`${formatPeer(peer)}#${id}: ${harmlessText(line)}`),
+    tell: (line, { peer, id }) => say(`${formatPeer(peer)}#${id}: ${escapeText(line)}`),
   };
   return exec(command, options);
 }

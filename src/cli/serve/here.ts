@@ -7,7 +7,7 @@ import { errorText, isBehind } from '../../log/error-text.ts';
 import { type ServerLimits, serveLimits, serverOptions } from '../../options.ts';
 import { type ReloadOptions, type Server, serve } from '../../server/server.ts';
 import { allOf, type Subscriber } from '../../telemetry/telemetry.ts';
-import { harmlessStack, harmlessText } from '../../terminal/escape.ts';
+import { escapeStack, escapeText } from '../../terminal/escape.ts';
 import type { Transport } from '../../transport/transport.ts';
 import { exitStatus } from '../fail.ts';
 import { tableValues } from '../flags.ts';
@@ -65,7 +65,7 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
   });
   const failLate = (thrown: unknown) => {
     // Nobody can tell whose message it was about, nor what is broken now: so the server ends, but in order.
-    say(`an error outside of any call of the handler, ending: ${harmlessStack(thrown)}`);
+    say(`an error outside of any call of the handler, ending: ${escapeStack(thrown)}`);
     failedLate = true;
     void server.close();
   };
@@ -125,11 +125,11 @@ function givenList(value: unknown): readonly string[] | undefined {
 function failures(say: Say, brokenOff: () => void): Subscriber {
   return {
     handlerFailed: (session, error) =>
-      say(`the handler failed for ${formatPeer(session.peer)}#${session.id}: ${harmlessStack(error.cause)}`),
+      say(`the handler failed for ${formatPeer(session.peer)}#${session.id}: ${escapeStack(error.cause)}`),
     closed: (session, error) => {
       if (error?.code === 'YODEL_SHUTDOWN_TIMEOUT') brokenOff();
       if (error && isBehind(error)) {
-        say(`${formatPeer(session.peer)}#${session.id}: ${harmlessText(errorText(error))}`);
+        say(`${formatPeer(session.peer)}#${session.id}: ${escapeText(errorText(error))}`);
       }
     },
   };

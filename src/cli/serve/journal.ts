@@ -2,7 +2,7 @@
 import type { Address } from '../../address.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { openJournal } from '../../journal/sqlite.ts';
-import { harmlessText } from '../../terminal/escape.ts';
+import { escapeText } from '../../terminal/escape.ts';
 import { journalLimitsOf } from './journal-flags.ts';
 import type { Say } from './outputs.ts';
 import type { ServeSettings } from './settings.ts';
@@ -15,10 +15,10 @@ export async function journalFor({ flags }: ServeSettings, addresses: readonly A
     replies: flags.journalReplies === true,
     name: `yodel serve at ${addresses.join(', ')}`,
     onRefusing: (error) => {
-      if (error) say(`${harmlessText(error.message)}: messages are refused until that is over`);
-      else say(`the journal ${harmlessText(file)} takes messages again`);
+      if (error) say(`${escapeText(error.message)}: messages are refused until that is over`);
+      else say(`the journal ${escapeText(file)} takes messages again`);
     },
   });
-  void journal.failed.then((error) => say(`ending, nothing can be recorded any more: ${harmlessText(error.message)}`));
+  void journal.failed.then((error) => say(`ending, nothing can be recorded any more: ${escapeText(error.message)}`));
   return journal;
 }

@@ -8,7 +8,7 @@ import type { Encoding } from '../../framing/framing.ts';
 import { handlersByName } from '../../handlers/handlers.ts';
 import { nearestWord } from '../../options.ts';
 import { type HandlerObject, resolveHandler, type Session } from '../../session/handler.ts';
-import { harmlessText } from '../../terminal/escape.ts';
+import { escapeText } from '../../terminal/escape.ts';
 import { UsageError } from '../fail.ts';
 import { readText } from '../files.ts';
 
@@ -51,7 +51,7 @@ async function loadTranscript(path: string, { lenient, say }: HandlerSurrounding
   const { mockServer, parseTranscript } = await import('./transcript.ts');
   const transcript = parseTranscript(readText(path), path);
   const unexpected = (session: Session, error: YodelError) =>
-    say(`${formatPeer(session.peer)}#${session.id}: ${harmlessText(error.message)}`);
+    say(`${formatPeer(session.peer)}#${session.id}: ${escapeText(error.message)}`);
   return {
     handler: mockServer(transcript, { lenient, unexpected }),
     framing: transcript.framing?.name,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { formatPeer } from '../../address.ts';
 import type { Framing } from '../../framing/framing.ts';
 import type { SessionView, Subscriber } from '../../telemetry/telemetry.ts';
-import { harmlessText } from '../../terminal/escape.ts';
+import { escapeText } from '../../terminal/escape.ts';
 import { Recording } from '../../transcript/record.ts';
 import { UsageError } from '../fail.ts';
 import { checkWritable } from '../files.ts';
@@ -62,7 +62,7 @@ export function recordInto(
     const now = new Date();
     const place = worker === undefined ? '' : `${worker}.`;
     const name = `${now.toISOString().replace(/[:.]/g, '-')}-${place}${session.id}.transcript`;
-    const about = [`recorded ${now.toISOString()}, client ${harmlessText(formatPeer(session.peer))}`];
+    const about = [`recorded ${now.toISOString()}, client ${escapeText(formatPeer(session.peer))}`];
     const file = { path: join(folder, name), text: '' };
     const write = (text: string) => {
       file.text += text;

@@ -1,7 +1,7 @@
 /** How `yodel serve` goes on with other settings. */
 import type { Address } from '../../address.ts';
 import { serveLimits } from '../../options.ts';
-import { harmlessText } from '../../terminal/escape.ts';
+import { escapeText } from '../../terminal/escape.ts';
 import type { ServerTls } from '../../transport/transport.ts';
 import { flagKey } from '../flags.ts';
 import { checkSettings } from './check.ts';
@@ -47,7 +47,7 @@ export function reloadOnChange(reloading: Reloading): { reload(): void; close():
       const rest = waiting.length > 0 ? `; only after a restart: ${waiting.join(', ')}` : '';
       say(`reloaded: new sessions have the settings as they are now${rest}`);
     } catch (error) {
-      say(`not reloaded, all stays as it was: ${harmlessText((error as Error).message)}`);
+      say(`not reloaded, all stays as it was: ${escapeText((error as Error).message)}`);
     }
     notifySystemd('READY=1', say);
   };

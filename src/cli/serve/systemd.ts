@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { harmlessText } from '../../terminal/escape.ts';
+import { escapeText } from '../../terminal/escape.ts';
 
 /** The first descriptor that is passed: those before it are stdin, stdout and stderr. */
 const firstDescriptor = 3;
@@ -38,7 +38,7 @@ export function notifySystemd(state: ServiceState, say: (text: string) => void):
   if (!process.env.NOTIFY_SOCKET) return;
   told = told
     .then(() => runNotify(state))
-    .catch((error: Error) => say(`cannot tell systemd ${state}: ${harmlessText(error.message)}`));
+    .catch((error: Error) => say(`cannot tell systemd ${state}: ${escapeText(error.message)}`));
 }
 
 /** Resolves when all has been told, or could not be within the time: a process that has gone is told of no more. */

@@ -4,7 +4,7 @@ import { parseAddress } from '../../../src/address.ts';
 import { ConversationRecord } from '../../../src/cli/connect/conversation-record.ts';
 import { length } from '../../../src/framing/length.ts';
 import { lines } from '../../../src/framing/lines.ts';
-import { harmlessText } from '../../../src/terminal/escape.ts';
+import { escapeText } from '../../../src/terminal/escape.ts';
 import { check } from '../../../src/transcript/check.ts';
 import { parseTranscript } from '../../../src/transcript/parse.ts';
 import { listen } from '../../support/servers.ts';
@@ -35,7 +35,7 @@ test('every conversation with a server that echoes is checked green, and no line
   await fc.assert(
     fc.asyncProperty(fc.array(bytes, { maxLength: 4 }), async (messages) => {
       const text = recordOf(...messages).toText(length({ bytes: 2 }));
-      for (const line of text.split('\n')) expect(harmlessText(line)).toBe(line);
+      for (const line of text.split('\n')) expect(escapeText(line)).toBe(line);
       const { differences } = await check(parseTranscript(text, 'saved'), { address });
       expect(differences).toEqual([]);
     }),

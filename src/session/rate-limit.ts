@@ -4,7 +4,7 @@
  * The virtual scheduling form of the generic cell rate algorithm (ITU-T I.371): it keeps one number, the time at which the
  * next message is due.
  */
-export class Pace {
+export class RateLimit {
   readonly #intervalMs: number;
   readonly #burstMs: number;
   readonly #toleranceMs: number;

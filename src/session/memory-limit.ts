@@ -13,7 +13,7 @@
 import { YodelError } from '../errors.ts';
 
 /** A session, as the ceiling sees it. */
-export interface Holder {
+export interface MemoryUser {
   /** Bytes that wait on its account, as it told last. */
   readonly held: number;
   /** Whether some of it goes without more being read: messages to be handled, replies to be taken. */
@@ -25,11 +25,11 @@ export interface Holder {
 }
 
 /** Keeps the sum, and the limit. */
-export class Ceiling {
+export class MemoryLimit {
   #limit: number;
   #total = 0;
-  readonly #holders = new Set<Holder>();
-  readonly #restrained = new Set<Holder>();
+  readonly #holders = new Set<MemoryUser>();
+  readonly #restrained = new Set<MemoryUser>();
 
   /** @param limit in bytes */
   constructor(limit: number) {
@@ -47,7 +47,7 @@ export class Ceiling {
   }
 
   /** What a session holds has changed; it was `before`. */
-  changed(holder: Holder, before: number): void {
+  changed(holder: MemoryUser, before: number): void {
     const { held } = holder;
     this.#total += held - before;
     if (held === 0) this.#holders.delete(holder);
@@ -60,19 +60,19 @@ export class Ceiling {
   }
 
   /** It may have been given up a moment ago. */
-  #restrain(holder: Holder): void {
+  #restrain(holder: MemoryUser): void {
     if (!holder.owes || this.#restrained.has(holder)) return;
     this.#restrained.add(holder);
     holder.restrain(true);
   }
 
-  #letGo(holder: Holder): void {
+  #letGo(holder: MemoryUser): void {
     if (this.#restrained.delete(holder)) holder.restrain(false);
   }
 
   #giveUpGreediest(): void {
     while (this.#total > this.#limit) {
-      let greediest: Holder | undefined;
+      let greediest: MemoryUser | undefined;
       for (const holder of this.#holders) if (!greediest || holder.held > greediest.held) greediest = holder;
       if (!greediest) return;
       const text = `held ${greediest.held} bytes, more than any other, when all together passed maxPendingBytes (${this.#limit})`;

@@ -6,7 +6,7 @@ import type { Clock, Timer } from './clock.ts';
  * message: it rings then, and whoever hears it looks what is due and sets it again. So a timer is made once a
  * time-out and not once a message.
  */
-export class Alarm {
+export class DeadlineTimer {
   readonly #clock: Clock;
   readonly #ring: () => void;
   #timer: Timer | undefined;

@@ -1,23 +1,23 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Pace } from '../../src/session/pace.ts';
+import { RateLimit } from '../../src/session/rate-limit.ts';
 
 const rates = fc.oneof(fc.integer({ min: 1, max: 5000 }), fc.double({ min: 0.01, max: 100, noNaN: true }));
 const visits = fc.array(fc.record({ wait: fc.nat(3000), wanted: fc.integer({ min: 1, max: 50 }) }), { minLength: 1 });
 
-describe('a pace', () => {
+describe('a rate limit', () => {
   it('never admits more than the burst and what the time allows', () => {
     fc.assert(
       fc.property(rates, fc.integer({ min: 1, max: 20 }), visits, (rate, burst, all) => {
-        const pace = new Pace(rate, burst, 0);
+        const rateLimit = new RateLimit(rate, burst, 0);
         let now = 0;
         let admitted = 0;
         for (const { wait, wanted } of all) {
           now += wait;
-          const count = pace.admit(wanted, now);
+          const count = rateLimit.admit(wanted, now);
           expect(count).toBeLessThanOrEqual(wanted);
           admitted += count;
-          // Of a fast pace, timers that are late may be made good: that is 5 ms' worth.
+          // Of a fast rate limit, timers that are late may be made good: that is 5 ms' worth.
           expect(admitted).toBeLessThanOrEqual(burst + ((now + 5) * rate) / 1000 + 1e-6);
         }
       }),
@@ -27,11 +27,11 @@ describe('a pace', () => {
   it('refuses nobody who comes when the next one is due', () => {
     fc.assert(
       fc.property(rates, fc.integer({ min: 1, max: 100 }), (rate, count) => {
-        const pace = new Pace(rate, 1, 0);
+        const rateLimit = new RateLimit(rate, 1, 0);
         let now = 0;
         for (let each = 0; each < count; each++) {
-          expect(pace.admit(1, now)).toBe(1);
-          now = Math.max(now, Math.ceil(pace.due));
+          expect(rateLimit.admit(1, now)).toBe(1);
+          now = Math.max(now, Math.ceil(rateLimit.due));
         }
         expect(now).toBeGreaterThanOrEqual(((count - 1) * 1000) / rate - 5);
       }),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Alarm } from '../../src/session/alarm.ts';
+import { DeadlineTimer } from '../../src/session/deadline-timer.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 /** An alarm, and when it rang, in milliseconds since it was made. */
@@ -7,7 +7,7 @@ function alarmClock() {
   const clock = new FakeClock();
   const start = clock.now();
   const rings: number[] = [];
-  const alarm = new Alarm(clock, () => void rings.push(clock.now() - start));
+  const alarm = new DeadlineTimer(clock, () => void rings.push(clock.now() - start));
   return { clock, rings, alarm, setIn: (delay: number) => alarm.set(start + delay) };
 }
 

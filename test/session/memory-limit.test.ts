@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { YodelError } from '../../src/errors.ts';
-import { Ceiling, type Holder } from '../../src/session/ceiling.ts';
 import type { Session } from '../../src/session/handler.ts';
+import { MemoryLimit, type MemoryUser } from '../../src/session/memory-limit.ts';
 import { settled } from '../support/fake-clock.ts';
 import type { Peer } from './peer.ts';
 import { Scene } from './scene.ts';
@@ -136,21 +136,21 @@ it('a reload changes it', async () => {
 });
 
 describe('whatever sessions come to hold', () => {
-  class Model implements Holder {
+  class Model implements MemoryUser {
     held = 0;
     owes = false;
     restrained = false;
-    readonly #ceiling: Ceiling;
+    readonly #memoryLimit: MemoryLimit;
 
-    constructor(ceiling: Ceiling) {
-      this.#ceiling = ceiling;
+    constructor(memoryLimit: MemoryLimit) {
+      this.#memoryLimit = memoryLimit;
     }
 
     holds(bytes: number, owes = bytes % 2 === 1): void {
       this.owes = owes;
       const before = this.held;
       this.held = bytes;
-      this.#ceiling.changed(this, before);
+      this.#memoryLimit.changed(this, before);
     }
 
     restrain(restrained: boolean): void {
@@ -166,12 +166,12 @@ describe('whatever sessions come to hold', () => {
     const change = fc.record({ who: fc.nat(4), bytes: fc.nat(120) });
     fc.assert(
       fc.property(fc.array(change, { maxLength: 50 }), (changes) => {
-        const ceiling = new Ceiling(100);
-        const all = Array.from({ length: 5 }, () => new Model(ceiling));
+        const memoryLimit = new MemoryLimit(100);
+        const all = Array.from({ length: 5 }, () => new Model(memoryLimit));
         for (const { who, bytes } of changes) {
           all[who]?.holds(bytes);
           const sum = all.reduce((total, { held }) => total + held, 0);
-          expect(ceiling.total).toBe(sum);
+          expect(memoryLimit.total).toBe(sum);
           expect(sum).toBeLessThanOrEqual(100);
           if (sum < 50) expect(all.filter(({ restrained }) => restrained)).toEqual([]);
           expect(all.filter(({ restrained, owes }) => restrained && !owes)).toEqual([]);
