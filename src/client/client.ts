@@ -231,7 +231,7 @@ class MessageClient implements Client, Receiver {
     // A server that takes connections but never says anything counts as failing, or it would be tried without pause.
     this.#attempts = 0;
     // Messages belong to the program for good.
-    const owned = this.#connection?.lendsChunks ? Buffer.from(bytes) : bytes;
+    const owned = this.#connection?.chunksAreBorrowed ? Buffer.from(bytes) : bytes;
     this.#receive(this.#decoder.decode(owned));
     this.#regulate();
   }

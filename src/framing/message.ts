@@ -76,9 +76,9 @@ export class Message {
     return text === this.#text && this.#frames.isTextInFrame(this.#index);
   }
 
-  /** The same message, in bytes that nobody lends out again: to keep a message of a batch for longer than its call. */
+  /** The same message, in memory of its own: to keep a message of a batch for longer than its call. */
   kept(): Message {
-    return this.#frames.areLent ? this.#frames.copy(this.#index) : this;
+    return this.#frames.areBorrowed ? this.#frames.copy(this.#index) : this;
   }
 
   /** @internal Gives the place of the frame to an output that copies nothing. */
@@ -106,10 +106,10 @@ export interface FrameReader {
 }
 
 /**
- * @internal How long bytes stay as they are: for good, as long as a batch handler's call, or until the transport lends them
- * out again, and then they are copied when somebody looks at them.
+ * @internal How long bytes stay as they are: for good, for a batch handler's call, or until the transport reuses them,
+ * and then they are copied when they are first read.
  */
-export type Lent = 'no' | 'forTheCall' | 'untilLookedAt';
+export type Borrowed = 'no' | 'forTheCall' | 'untilLookedAt';
 
 /**
  * @internal The bytes that several frames stand in, where each of them ends, and their text.
@@ -121,10 +121,10 @@ export class Frames {
   /** How many there are. */
   readonly count: number;
   readonly #reader: FrameReader;
-  /** None once they are lent no more, and can be made of the text. */
+  /** None once they are no longer borrowed, and can be made from the text. */
   #bytes: Buffer | undefined;
   readonly #length: number;
-  #lent: Lent;
+  #borrowed: Borrowed;
   readonly #ends: readonly number[] | undefined;
   readonly #terminatorSize: number;
   /** Found out when it matters. */
@@ -133,12 +133,12 @@ export class Frames {
   /** Somebody was given the bytes, and may have changed them. */
   #areShown = false;
 
-  constructor(reader: FrameReader, bytes: Buffer, count: number, lent: Lent = 'no') {
+  constructor(reader: FrameReader, bytes: Buffer, count: number, borrowed: Borrowed = 'no') {
     this.count = count;
     this.#reader = reader;
     this.#bytes = bytes;
     this.#length = bytes.length;
-    this.#lent = lent;
+    this.#borrowed = borrowed;
     this.#ends = count > 1 ? reader.ends(bytes, count) : undefined;
     this.#terminatorSize = count > 1 ? reader.terminatorSize(bytes) : -1;
   }
@@ -152,13 +152,13 @@ export class Frames {
   /** The bytes, for whoever was promised that they last. */
   get shown(): Buffer {
     this.#areShown = true;
-    if (this.#lent === 'untilLookedAt') this.moveTo(Buffer.from(this.bytes));
+    if (this.#borrowed === 'untilLookedAt') this.moveTo(Buffer.from(this.bytes));
     return this.bytes;
   }
 
   /** Whether the bytes may change once the handler has returned. */
-  get areLent(): boolean {
-    return this.#lent !== 'no';
+  get areBorrowed(): boolean {
+    return this.#borrowed !== 'no';
   }
 
   /** Whether a frame is still its message's text and what encloses it, all of it ASCII. Input may have ended without a delimiter. */
@@ -196,13 +196,13 @@ export class Frames {
   /** Looks at a copy of the bytes from now on, and so do the messages that stand in them. */
   moveTo(copy: Buffer): void {
     this.#bytes = copy;
-    this.#lent = 'no';
+    this.#borrowed = 'no';
   }
 
-  /** Lent bytes are about to change: does without them, where their text has been made and tells all of them, or copies them. */
+  /** Borrowed bytes are about to change: does without them, where their text has been made and tells all of them, or copies them. */
   giveUp(): void {
-    if (this.#lent === 'no') return;
-    this.#lent = 'no';
+    if (this.#borrowed === 'no') return;
+    this.#borrowed = 'no';
     this.#bytes = this.#text === undefined ? Buffer.from(this.bytes) : undefined;
   }
 
@@ -249,7 +249,7 @@ export class Batch implements Iterable<Message> {
   /** The body's frames, once the last message was taken out. */
   #spent: Frames | undefined;
   /** @internal Whether the chunk may change once it has been handled. */
-  isLent = true;
+  isBorrowed = true;
 
   /** @internal Decoders make batches: of a frame that was put together, and of frames that stand whole in the chunk. */
   constructor(
@@ -276,7 +276,7 @@ export class Batch implements Iterable<Message> {
   /**
    * The frames as they stood on the wire, at most two slices.
    *
-   * They are lent: a transport may reuse the bytes as soon as the handler has returned. To reply with
+   * They are borrowed: the transport may reuse the bytes as soon as the handler has returned. To reply with
    * the batch is always safe; to keep the bytes, copy them.
    */
   get slices(): readonly Uint8Array[] {
@@ -335,14 +335,14 @@ export class Batch implements Iterable<Message> {
     this.#next = last;
     if (frames && last === frames.count) this.#dropFirst();
     const taken = new Batch(this.#reader, joined, body, last - next + (joined ? 1 : 0), fault);
-    taken.isLent = this.isLent;
+    taken.isBorrowed = this.isBorrowed;
     return taken;
   }
 
   /** @internal The chunk is about to change: the batch, and the messages it has given, do without it. */
   keep(): void {
-    if (!this.isLent) return;
-    this.isLent = false;
+    if (!this.isBorrowed) return;
+    this.isBorrowed = false;
     this.#spent?.giveUp();
     if (this.#next > 0) return this.#frames?.giveUp();
     this.#frames = undefined;
@@ -380,7 +380,7 @@ export class Batch implements Iterable<Message> {
     if (this.#frames) return this.#frames;
     if (this.#joined) this.#frames = new Frames(this.#reader, this.#joined, 1);
     else if (this.#body)
-      this.#frames = new Frames(this.#reader, this.#body, this.#count, this.isLent ? 'untilLookedAt' : 'no');
+      this.#frames = new Frames(this.#reader, this.#body, this.#count, this.isBorrowed ? 'untilLookedAt' : 'no');
     return this.#frames;
   }
 

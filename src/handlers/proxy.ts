@@ -22,7 +22,7 @@ export type ProxySide = 'client' | 'server';
 
 /**
  * Sees all that passes in one session, in the order in which it passes: for a recorder. Every method is optional, and is
- * called synchronously before the bytes go on: it must be quick, and must not throw. The bytes of a batch are lent for
+ * called synchronously before the bytes go on: it must be quick, and must not throw. The bytes of a batch are borrowed for
  * the call: copy what you keep.
  */
 export interface ProxyObserver {

@@ -95,7 +95,7 @@ export interface HandlerObject {
   message?(message: Message, session: Session): Reply | Promise<Reply>;
   /**
    * Called with all messages that one chunk completed, instead of `message`: the fastest way, for nothing is done per message.
-   * The connection is open. The return value is sent; a promise is awaited. The batch's bytes are lent until the handler
+   * The connection is open. The return value is sent; a promise is awaited. The batch's bytes are borrowed until the handler
    * has returned, or until its promise is settled: copy what you keep longer. What is sent, to whichever session, is safe.
    * See {@link Batch.slices}.
    */

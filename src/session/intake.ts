@@ -42,13 +42,13 @@ export class Intake {
     return this.#first;
   }
 
-  /** Takes a chunk that came at `now`. If it is lent, it may change once {@link keep} has been called. */
-  decode(chunk: Uint8Array, now: number, isLent: boolean): void {
+  /** Takes a chunk that came at `now`. If it is borrowed, it may change once {@link keep} has been called. */
+  decode(chunk: Uint8Array, now: number, isBorrowed: boolean): void {
     let completed = false;
     this.#below = 0;
     for (let rest: Uint8Array | undefined = chunk; rest; ) {
       const batch: Batch = this.#decoder.decode(rest);
-      batch.isLent = isLent;
+      batch.isBorrowed = isBorrowed;
       completed ||= batch.count > 0 || batch.fault !== undefined;
       this.#add(batch);
       rest = batch.rest;

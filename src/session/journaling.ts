@@ -14,7 +14,7 @@ export interface Journaled extends SessionView {
 /** Where messages are recorded before they are handled. */
 export interface SessionJournal {
   /**
-   * Records the messages of a batch, whose bytes are lent for the call.
+   * Records the messages of a batch, whose bytes are borrowed for the call.
    *
    * Resolves when they are as durable as the journal promises, in the order of the calls. Rejects with a `YodelError`
    * when they are not recorded: `YODEL_NOT_RECORDED` when it may go on with the next ones, any other code when
@@ -67,7 +67,7 @@ export class Journaling {
     return this.#pending.length === 0;
   }
 
-  /** Has messages recorded. They must not be in memory that is lent. */
+  /** Has messages recorded. They must not be in borrowed memory. */
   add(batch: Batch): void {
     const one: Pending = { batch, size: batch.byteLength, isDone: false, error: undefined };
     this.#pending.push(one);

@@ -318,11 +318,11 @@ export class ServerSession implements Session, Journaled, Receiver, MemoryUser {
     if (this.#drainRead !== -1) this.#drainRead += bytes.length;
     const mustWait = this.#waiting || this.#outbox.blocked || !this.#intake.isEmpty || this.#journaling !== undefined;
     // What has to wait is copied now; what is handled now copies itself where it has to outlive the call.
-    const { lendsChunks } = this.#connection;
-    const isLent = lendsChunks && !mustWait;
-    this.#intake.decode(lendsChunks && mustWait ? Buffer.from(bytes) : bytes, this.#lastActive, isLent);
+    const { chunksAreBorrowed } = this.#connection;
+    const isBorrowed = chunksAreBorrowed && !mustWait;
+    this.#intake.decode(chunksAreBorrowed && mustWait ? Buffer.from(bytes) : bytes, this.#lastActive, isBorrowed);
     this.#run();
-    if (isLent) this.#intake.keep();
+    if (isBorrowed) this.#intake.keep();
     this.#settle();
     const isDraining = this.#drainRead !== -1;
     if (isDraining && (this.#drainRead > drainReadLimit || this.#lastActive >= this.#drainUntil)) this.#finish();
@@ -565,8 +565,8 @@ export class ServerSession implements Session, Journaled, Receiver, MemoryUser {
     try {
       const reply = this.#settings.handler.batch?.(batch, this);
       if (isPromise(reply)) {
-        // It may be sent back when its lent bytes are long gone.
-        if (this.#connection.lendsChunks) batch.keep();
+        // It may be sent back when its borrowed bytes are long gone.
+        if (this.#connection.chunksAreBorrowed) batch.keep();
         this.#await(reply, count);
       } else {
         if (timed) this.#tellHandled(count);

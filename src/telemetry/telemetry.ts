@@ -42,9 +42,9 @@ export interface Subscriber {
   refused?(peer: Address | undefined, error: YodelError): void;
   /** A session begins. */
   opened?(session: SessionView): void;
-  /** Messages go to the handler. The batch's bytes are lent for the call. */
+  /** Messages go to the handler. The batch's bytes are borrowed for the call. */
   received?(session: SessionView, batch: Batch): void;
-  /** Bytes go to the peer: whole frames, as they are written. They are lent for the call. Asking for it costs a look at each write. */
+  /** Bytes go to the peer: whole frames, as they are written. They are borrowed for the call. Asking for it costs a look at each write. */
   sent?(session: SessionView, bytes: Uint8Array): void;
   /** The handler has answered so many messages of a session, after so many milliseconds. Asking for it costs a look at the clock for each call. */
   handled?(session: SessionView, messages: number, durationMs: number): void;

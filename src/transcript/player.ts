@@ -115,7 +115,7 @@ export class Player implements Receiver {
   }
 
   onData(chunk: Uint8Array): void {
-    // Messages are kept: what is lent must be copied.
+    // Messages are kept: borrowed bytes must be copied.
     for (let rest: Uint8Array | undefined = Buffer.from(chunk); rest; ) {
       const batch: Batch = this.#decoder.decode(rest);
       this.#take(batch);

@@ -48,7 +48,7 @@ declare const Bun: {
 
 class BunConnection implements Connection {
   readonly peer: Address;
-  readonly lendsChunks = false;
+  readonly chunksAreBorrowed = false;
   readonly carriesMessages = false;
   readonly #socket: BunSocket;
   readonly #at: Address;

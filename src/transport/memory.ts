@@ -1,6 +1,6 @@
 /**
  * Connections inside one process, for tests: no socket, no time. It is as unkind as a network may be: it cuts bytes into
- * chunks of a chosen size, takes only as much as fits its small buffer, and overwrites each chunk that it lent.
+ * chunks of a chosen size, takes only as much as fits its small buffer, and overwrites each chunk after the call it was borrowed for.
  */
 import { type Address, TcpAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
@@ -58,7 +58,7 @@ export function memoryPair(
 }
 
 class MemoryConnection implements Connection {
-  readonly lendsChunks = true;
+  readonly chunksAreBorrowed = true;
   readonly carriesMessages = false;
   readonly local: Address;
   readonly peer: Address;
@@ -169,10 +169,10 @@ class MemoryConnection implements Connection {
   #deliver(): void {
     if (this.#paused || this.#closed) return;
     if (this.#incoming.length > 0) {
-      const lent = Buffer.from(this.#incoming.subarray(0, this.#chunkSize));
-      this.#incoming = this.#incoming.subarray(lent.length);
-      this.#receiver?.onData(lent);
-      lent.fill('!');
+      const chunk = Buffer.from(this.#incoming.subarray(0, this.#chunkSize));
+      this.#incoming = this.#incoming.subarray(chunk.length);
+      this.#receiver?.onData(chunk);
+      chunk.fill('!');
       this.other.#roomAgain();
       this.#deliverSoon();
     } else if (this.#finReceived && !this.#endedTold) {

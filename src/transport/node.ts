@@ -37,7 +37,7 @@ let lends = false;
 class NodeConnection implements Connection {
   readonly peer: Address;
   readonly security: Security | undefined;
-  lendsChunks = false;
+  chunksAreBorrowed = false;
   readonly carriesMessages = false;
   readonly #socket: net.Socket;
   readonly #at: Address;
@@ -87,10 +87,10 @@ class NodeConnection implements Connection {
     };
     // What was read before `start`, and a socket that is gone, must go the public way.
     const isUntouched = socket.readableLength === 0 && !socket.readableEnded && !socket.destroyed;
-    this.lendsChunks = lends && this.peer.scheme !== 'tls' && isUntouched;
-    if (this.lendsChunks) lendReads(socket, data);
+    this.chunksAreBorrowed = lends && this.peer.scheme !== 'tls' && isUntouched;
+    if (this.chunksAreBorrowed) lendReads(socket, data);
     // Paused before, it only did not flow; now its reading has to be stopped.
-    if (this.lendsChunks && socket.isPaused()) socket.pause();
+    if (this.chunksAreBorrowed && socket.isPaused()) socket.pause();
     const ended = () => {
       if (!this.#letGo) this.#tellEnded(receiver);
     };

@@ -13,7 +13,7 @@ import type { AddressList } from './address-list.ts';
  * connection, and after `abort` or `release` only `onClose`.
  */
 export interface Receiver {
-  /** The peer's next bytes. See {@link Connection.lendsChunks} for how long they may be used. */
+  /** The peer's next bytes. See {@link Connection.chunksAreBorrowed} for how long they may be used. */
   onData(chunk: Uint8Array): void;
   /**
    * The transport keeps `bytes` of a message until it has all of it, where it carries messages itself. Called whenever more
@@ -38,10 +38,11 @@ export interface Connection {
   /** The other side's address. A Unix socket's client has no path of its own: then it is the listener's. */
   readonly peer: Address;
   /**
-   * Whether `onData` lends its chunk for the call only: the bytes will be overwritten afterwards. `write` copies of a
-   * lent chunk what it cannot hand on at once, so that it may be written back. Known from `start` on.
+   * Whether the chunks passed to `onData` are borrowed: valid during the call only, because the transport reuses their
+   * memory. `write` copies what it cannot send at once of a borrowed chunk, so a chunk may be written back. Known from
+   * `start` on.
    */
-  readonly lendsChunks: boolean;
+  readonly chunksAreBorrowed: boolean;
   /**
    * Whether the transport keeps messages apart by itself, as WebSocket does: then each `write` is one message, also one of
    * no bytes, each `onData` brings one whole, and no framing is needed.

@@ -18,7 +18,7 @@ const orderly: ReadonlySet<number> = new Set([1000, 1001, 1005]);
 class WebSocketConnection implements Connection {
   readonly local: Address;
   readonly peer: Address;
-  readonly lendsChunks = false;
+  readonly chunksAreBorrowed = false;
   readonly carriesMessages: boolean = true;
   readonly #socket: WebSocket;
   #receiver: Receiver | undefined;

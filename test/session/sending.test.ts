@@ -43,7 +43,7 @@ describe('session.send', () => {
     expect([one.text, two.text]).toEqual(['hello\n', '']);
   });
 
-  it('sends messages of a batch to other sessions, although their bytes are lent for the call only', async () => {
+  it('sends messages of a batch to other sessions, although their bytes are borrowed for the call only', async () => {
     let other: Session | undefined;
     const scene = await Scene.open({
       handler: {

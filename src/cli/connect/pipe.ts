@@ -100,8 +100,8 @@ class Pipe implements Receiver {
   onData(chunk: Uint8Array): void {
     this.#received += chunk.length;
     this.#arrived.add(chunk);
-    // A chunk that is lent must be copied: stdout may hold it for long.
-    this.#output.write(this.#connection.lendsChunks ? Buffer.from(chunk) : chunk);
+    // A borrowed chunk must be copied: stdout may hold it for long.
+    this.#output.write(this.#connection.chunksAreBorrowed ? Buffer.from(chunk) : chunk);
     if (this.#output.isFull) this.#connection.pause();
     if (this.#inputEnded) this.#awaitServer();
   }

@@ -81,7 +81,7 @@ export function describeBytes(openNetwork: OpenNetwork, { sizes }: Place): void 
       await server.drained();
     });
 
-    test('in a chunk stay what they are, unless the connection lends its chunks: then they are overwritten', async () => {
+    test('in a chunk stay what they are, unless its chunks are borrowed: then they are overwritten', async () => {
       const { client, server } = await openNetwork().open();
       const kept: { chunk: Uint8Array; position: number }[] = [];
       server.whenData = (chunk) => {
@@ -92,7 +92,7 @@ export function describeBytes(openNetwork: OpenNetwork, { sizes }: Place): void 
       client.send(sizes.large / 2);
       await server.receivedAll(sizes.large);
       const spoilt = kept.filter(({ chunk, position }) => !patternBytes(position, chunk.length).equals(chunk));
-      if (server.connection.lendsChunks) expect(spoilt).not.toHaveLength(0);
+      if (server.connection.chunksAreBorrowed) expect(spoilt).not.toHaveLength(0);
       else expect(spoilt).toHaveLength(0);
     });
   });
