@@ -10,6 +10,7 @@ export default defineConfig({
   test: {
     // vitest's default pool, "forks", talks over child_process IPC in a way that Bun does not have yet.
     pool: process.versions.bun ? 'threads' : 'forks',
+    globalSetup: 'test/support/current-build.ts',
     testTimeout: 30_000,
     hookTimeout: 30_000,
     // The machine that judges has two cores: more files at once only disturb one another.

@@ -10,6 +10,12 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { hashOfSources, isBuildCurrent, writeStamp } from './build-stamp.ts';
+
+if (process.argv.includes('--if-stale') && isBuildCurrent()) process.exit();
+
+// Taken before the build: a source that changes meanwhile leaves the build stale.
+const hash = hashOfSources();
 
 const fresh = mkdtempSync('.build-');
 try {
@@ -26,6 +32,7 @@ try {
   for (const file of filesBelow('dist')) {
     if (!made.includes(file)) rmSync(join('dist', file));
   }
+  writeStamp('dist', hash);
 } finally {
   rmSync(fresh, { recursive: true, force: true });
 }

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { onTestFinished } from 'vitest';
 
-/** The built command: `npm test` builds it first. */
+/** The built command. It is current: see current-build.ts. */
 export const commandPath: string = new URL('../../dist/cli/yodel.cjs', import.meta.url).pathname;
 
 export interface RunOptions {
