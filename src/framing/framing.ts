@@ -30,7 +30,8 @@ export interface Decoder {
    * batch points into it.
    *
    * Less than a frame: an empty batch, the bytes are kept. Exactly a frame: one message, nothing kept. More: the
-   * messages, and the rest kept. A fault ends the batch; `batch.rest`, where there is one, is to be decoded next.
+   * messages, and the rest kept. A fault ends the batch; `batch.rest`, where there is one, is to be decoded next, as
+   * {@link decodeChunk} does.
    */
   decode(chunk: Uint8Array): Batch;
   /** Says that no more bytes will come. Gives the unfinished last message where the framing allows one, or a fault. */
@@ -81,6 +82,27 @@ export interface Framing {
   readonly defaultEncoding: Encoding;
   readonly encoder: Encoder;
   createDecoder(options: DecoderOptions): Decoder;
+}
+
+/**
+ * @internal Decodes a chunk: the one loop over `decode` and `batch.rest`. Nearly every chunk is one batch; there are more
+ * where messages were discarded. Lazy: what follows a batch is decoded only when the next batch is requested.
+ *
+ * One batch comes back in an array, which costs 2 to 5 ns over a loop written by hand. A generator costs 25 (Bun) to
+ * 40 ns (Node) a chunk, an iterator class 5 to 10; a whole chunk of one short message is decoded in 60 to 110.
+ */
+export function decodeChunk(decoder: Decoder, chunk: Uint8Array): Iterable<Batch> {
+  const batch = decoder.decode(chunk);
+  return batch.rest ? decodeRest(decoder, batch) : [batch];
+}
+
+function* decodeRest(decoder: Decoder, first: Batch): Generator<Batch, void, undefined> {
+  yield first;
+  for (let { rest } = first; rest; ) {
+    const batch = decoder.decode(rest);
+    yield batch;
+    rest = batch.rest;
+  }
 }
 
 /**

@@ -8,7 +8,7 @@
  */
 import { formatPeer } from '../address.ts';
 import { YodelError } from '../errors.ts';
-import type { Decoder } from '../framing/framing.ts';
+import { type Decoder, decodeChunk } from '../framing/framing.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import type { HandlerObject, Reply, Session } from '../session/handler.ts';
 import { Child, type ChildEnd } from './child.ts';
@@ -148,8 +148,7 @@ class Conversation {
   }
 
   async #sendOn(chunk: Buffer): Promise<void> {
-    for (let rest: Uint8Array | undefined = chunk; rest; ) {
-      const batch: Batch = this.#decoder.decode(rest);
+    for (const batch of decodeChunk(this.#decoder, chunk)) {
       if (batch.count > 0 && !sendOn(batch, this.#session)) {
         this.#peerIsBehind = true;
         this.#progress();
@@ -158,7 +157,6 @@ class Conversation {
         this.#progress();
       }
       if (batch.fault) return this.#fail(`printed a message of more than ${this.#settings.maxOutput} bytes`);
-      rest = batch.rest;
     }
   }
 

@@ -9,7 +9,7 @@
  */
 import { type Address, parseAddress } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
-import type { Decoder } from '../framing/framing.ts';
+import { type Decoder, decodeChunk } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
 import { longestDuration } from '../options.ts';
 import type { HandlerObject, Session } from '../session/handler.ts';
@@ -157,11 +157,9 @@ class Passage implements Receiver {
 
   onData(chunk: Uint8Array): void {
     if (this.#timer) this.#waitForServer();
-    for (let rest: Uint8Array | undefined = chunk; rest; ) {
-      const batch = this.#decoder.decode(rest);
+    for (const batch of decodeChunk(this.#decoder, chunk)) {
       this.#sendOn(batch);
       if (batch.fault) return this.#breakOff('sent what cannot be passed on', batch.fault);
-      rest = batch.rest;
     }
   }
 

@@ -1,6 +1,6 @@
 /** What comes back, held against what was sent. */
 import { YodelError } from '../errors.ts';
-import { asBuffer, type Decoder, type Framing } from '../framing/framing.ts';
+import { asBuffer, type Decoder, decodeChunk, type Framing } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
 import type { Payload } from './payload.ts';
 
@@ -139,12 +139,10 @@ export class CountMatcher implements ReplyMatcher {
 
   match(chunk: Uint8Array): number {
     let count = 0;
-    for (let rest: Uint8Array | undefined = chunk; rest; ) {
-      const batch: Batch = this.#decoder.decode(rest);
+    for (const batch of decodeChunk(this.#decoder, chunk)) {
       count += batch.count + this.#endOfLong(batch);
       if (batch.fault?.code === 'YODEL_MESSAGE_TOO_LONG') this.#isLong = true;
       else if (batch.fault) this.fault = batch.fault;
-      rest = batch.rest;
     }
     count += this.#endOfLong();
     return count;

@@ -1,6 +1,6 @@
 /** What a session has received and not handled yet. */
 import type { YodelError } from '../errors.ts';
-import type { Decoder } from '../framing/framing.ts';
+import { type Decoder, decodeChunk } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
 
 /** Batches in the order in which they came; a fault stands behind the messages of its batch. */
@@ -46,12 +46,10 @@ export class Intake {
   decode(chunk: Uint8Array, now: number, isBorrowed: boolean): void {
     let completed = false;
     this.#below = 0;
-    for (let rest: Uint8Array | undefined = chunk; rest; ) {
-      const batch: Batch = this.#decoder.decode(rest);
+    for (const batch of decodeChunk(this.#decoder, chunk)) {
       batch.isBorrowed = isBorrowed;
       completed ||= batch.count > 0 || batch.fault !== undefined;
       this.#add(batch);
-      rest = batch.rest;
     }
     if (this.#decoder.pending === 0) this.#messageBegan = 0;
     else if (this.#messageBegan === 0 || completed) this.#messageBegan = now;

@@ -1,7 +1,7 @@
 /** One client of a transcript that is played: a connection, and the messages that came over it and were not looked at yet. */
 import type { Address } from '../address.ts';
 import { YodelError } from '../errors.ts';
-import type { Decoder, Framing } from '../framing/framing.ts';
+import { type Decoder, decodeChunk, type Framing } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
 import { raw } from '../framing/raw.ts';
 import { connectWithin } from '../transport/connect-within.ts';
@@ -116,10 +116,8 @@ export class Player implements Receiver {
 
   onData(chunk: Uint8Array): void {
     // Messages are kept: borrowed bytes must be copied.
-    for (let rest: Uint8Array | undefined = Buffer.from(chunk); rest; ) {
-      const batch: Batch = this.#decoder.decode(rest);
+    for (const batch of decodeChunk(this.#decoder, Buffer.from(chunk))) {
       this.#take(batch);
-      rest = batch.rest;
     }
   }
 

@@ -1,5 +1,5 @@
 /** Writes transcripts of conversations as they happen. */
-import type { Decoder, Framing } from '../framing/framing.ts';
+import { type Decoder, decodeChunk, type Framing } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
 import { formatContent } from './content.ts';
 import { endingOf, longestMessage } from './frames.ts';
@@ -35,10 +35,8 @@ export class Recording {
   /** Bytes passed, as they came: `>` from the client, `<` from the server. */
   add(side: Side, bytes: Uint8Array): void {
     const decoder = this.#decoders[side];
-    for (let rest: Uint8Array | undefined = bytes; rest; ) {
-      const batch: Batch = decoder.decode(rest);
+    for (const batch of decodeChunk(decoder, bytes)) {
       this.#write(side, batch);
-      rest = batch.rest;
     }
   }
 

@@ -1,5 +1,5 @@
 /** Runs a decoder over a whole input and writes down what a session would see. */
-import type { DecoderOptions, Framing } from '../../src/framing/framing.ts';
+import { type DecoderOptions, decodeChunk, type Framing } from '../../src/framing/framing.ts';
 import type { Batch } from '../../src/framing/message.ts';
 
 export interface Outcome {
@@ -27,10 +27,8 @@ export function decodeAll(framing: Framing, options: DecoderOptions, chunks: rea
   };
   for (const chunk of chunks) {
     socketBuffer.set(chunk);
-    for (let rest: Uint8Array | undefined = socketBuffer.subarray(0, chunk.length); rest; ) {
-      const batch = decoder.decode(rest);
+    for (const batch of decodeChunk(decoder, socketBuffer.subarray(0, chunk.length))) {
       write(batch);
-      rest = batch.rest;
     }
     socketBuffer.fill(0xee);
   }

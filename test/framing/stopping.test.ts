@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type DecoderOptions, encode } from '../../src/framing/framing.ts';
+import { type DecoderOptions, decodeChunk, encode } from '../../src/framing/framing.ts';
 import { parseFraming } from '../../src/framing/notation.ts';
 
 const notations = ['lines', 'delimiter:||', 'length:2', 'length:4'];
@@ -59,10 +59,8 @@ describe.each(notations)('in %s, a decoder that discards a message', (notation) 
     const stream = Buffer.concat([encode(framing, 'x'.repeat(50_000)), encode(framing, 'next')]);
     const seen: string[] = [];
     for (let at = 0; at < stream.length; at += 777) {
-      for (let rest: Buffer | undefined = stream.subarray(at, at + 777); rest; ) {
-        const batch = decoder.decode(rest);
+      for (const batch of decodeChunk(decoder, stream.subarray(at, at + 777))) {
         seen.push(...Array.from(batch, String), ...(batch.fault ? [batch.fault.code] : []));
-        rest = batch.rest;
       }
     }
     expect(seen).toEqual(['YODEL_MESSAGE_TOO_LONG', 'next']);

@@ -5,7 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Address, formatPeer } from '../../address.ts';
 import { systemError } from '../../errors.ts';
-import { encode, type Framing } from '../../framing/framing.ts';
+import { decodeChunk, encode, type Framing } from '../../framing/framing.ts';
 import type { Batch, Message } from '../../framing/message.ts';
 import { escapeBytes } from '../../terminal/escape.ts';
 import type { Recording } from '../../transcript/record.ts';
@@ -64,11 +64,9 @@ export async function exchange(settings: ExchangeSettings, input: AsyncIterable<
 async function* messagesOf(framing: Framing, input: AsyncIterable<Uint8Array>): AsyncGenerator<Message> {
   const decoder = framing.createDecoder(limits);
   for await (const chunk of input) {
-    for (let rest: Uint8Array | undefined = chunk; rest; ) {
-      const batch: Batch = decoder.decode(rest);
+    for (const batch of decodeChunk(decoder, chunk)) {
       yield* batch;
       if (batch.fault) throw batch.fault;
-      rest = batch.rest;
     }
   }
   const last = decoder.end();
@@ -261,10 +259,8 @@ class Exchange implements Receiver {
   onData(chunk: Uint8Array): void {
     this.#bytes += chunk.length;
     this.#recording?.add('<', chunk);
-    for (let rest: Uint8Array | undefined = Buffer.from(chunk); rest; ) {
-      const batch: Batch = this.#decoder.decode(rest);
+    for (const batch of decodeChunk(this.#decoder, Buffer.from(chunk))) {
       this.#take(batch);
-      rest = batch.rest;
     }
     if (this.#output.isFull) this.#connection.pause();
   }

@@ -5,7 +5,7 @@
  * What is counted are messages, so that it can be said how many were answered; the bytes do not wait for that.
  */
 import { systemError, YodelError } from '../../errors.ts';
-import type { Decoder, Framing } from '../../framing/framing.ts';
+import { type Decoder, decodeChunk, type Framing } from '../../framing/framing.ts';
 import { connectWithin } from '../../transport/connect-within.ts';
 import type { Connection, Receiver } from '../../transport/transport.ts';
 import { exitStatus, report } from '../fail.ts';
@@ -262,8 +262,7 @@ class MessageCounter {
   /** Counts, and gives the bytes up to the limit. @throws YodelError when it cannot be told any more where that is */
   addUpTo(chunk: Uint8Array): Uint8Array {
     const limit = this.#limit;
-    for (let rest: Uint8Array | undefined = chunk; rest; ) {
-      const batch: ReturnType<Decoder['decode']> = this.#decoder.decode(rest);
+    for (const batch of decodeChunk(this.#decoder, chunk)) {
       const missing = limit - this.#count;
       if (batch.count >= missing) {
         batch.take(missing);
@@ -273,7 +272,6 @@ class MessageCounter {
       }
       if (batch.fault && Number.isFinite(limit)) throw batch.fault;
       this.#count += batch.count + (batch.fault ? 1 : 0);
-      rest = batch.rest;
     }
     return chunk;
   }
