@@ -23,9 +23,14 @@ export function formatCount(count: number): string {
   return grouped.format(count);
 }
 
-/** A count with its noun: `1 message`, `2,000 messages`. */
+/** A count with its noun in a report: `1 message`, `2,000 messages`. */
 export function formatCountOf(count: number, noun: string, plural = `${noun}s`): string {
   return `${formatCount(count)} ${count === 1 ? noun : plural}`;
+}
+
+/** A count with its noun in a log line or an error, where digits are not grouped: `1 message`, `2000 messages`. */
+export function formatPlural(count: number, noun: string, plural = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : plural}`;
 }
 
 /** An amount as `512 bytes` or `29.4 MiB`. */
@@ -42,6 +47,11 @@ export function formatSeconds(seconds: number): string {
   const whole = Math.round(seconds);
   if (whole < 3600) return inTwoUnits(whole, 60, 'min', 's');
   return inTwoUnits(Math.round(seconds / 60), 60, 'h', 'min');
+}
+
+/** A configured duration in the unit it was most likely given in: `10 s`, `1500 ms`. */
+export function formatDuration(milliseconds: number): string {
+  return milliseconds % 1000 === 0 ? `${milliseconds / 1000} s` : `${milliseconds} ms`;
 }
 
 /** A part of a whole as `99.9 %`. All and nothing are said only when they are exact. */

@@ -8,6 +8,7 @@
  */
 import { formatPeer } from '../address.ts';
 import { YodelError } from '../errors.ts';
+import { formatDuration } from '../format/figures.ts';
 import { type Decoder, decodeChunk } from '../framing/framing.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import type { HandlerObject, Reply, Session } from '../session/handler.ts';
@@ -190,7 +191,7 @@ class Conversation {
     const { timeoutMs } = this.#settings;
     const hasToDo = this.#inputEnded || this.#child.hasInput;
     if (this.#timer || timeoutMs === 0 || !hasToDo || this.#peerIsBehind || this.#isOver) return;
-    this.#timer = setTimeout(() => this.#fail(`did nothing for ${seconds(timeoutMs)}`), timeoutMs);
+    this.#timer = setTimeout(() => this.#fail(`did nothing for ${formatDuration(timeoutMs)}`), timeoutMs);
   }
 }
 
@@ -213,7 +214,7 @@ async function answer(child: Child, message: Message, session: Session, settings
     failure = why;
     child.drop();
   };
-  const late = () => fail(`took longer than ${seconds(timeoutMs)}`);
+  const late = () => fail(`took longer than ${formatDuration(timeoutMs)}`);
   const timer = timeoutMs === 0 ? undefined : setTimeout(late, timeoutMs);
   void child.write(message.bytes);
   child.endInput();
@@ -295,8 +296,4 @@ function commandFailed(why: string, end: ChildEnd): YodelError {
 
 function detailOf({ message, cause }: YodelError): string {
   return cause instanceof Error ? `${message}: ${cause.message}` : message;
-}
-
-function seconds(milliseconds: number): string {
-  return milliseconds % 1000 === 0 ? `${milliseconds / 1000} s` : `${milliseconds} ms`;
 }

@@ -8,7 +8,14 @@
 import { YodelError } from '../errors.ts';
 import { Batch, Message } from '../framing/message.ts';
 import { checkOption, longestDuration } from '../options.ts';
-import { type Handler, type HandlerObject, type Reply, resolveHandler, type Session } from '../session/handler.ts';
+import {
+  type Handler,
+  type HandlerObject,
+  isPromise,
+  type Reply,
+  resolveHandler,
+  type Session,
+} from '../session/handler.ts';
 import { type Chance, chanceOf } from './chance.ts';
 
 /** What {@link withFaults} takes. Times are milliseconds, shares are numbers from 0 to 1. All are off by default. */
@@ -423,8 +430,4 @@ type Draws = [number, number, number, number, number];
 
 function sizeOf(content: string | Uint8Array | Message): number {
   return content instanceof Message ? content.size : (content as { length: number }).length;
-}
-
-function isPromise(reply: Reply | Promise<Reply>): reply is Promise<Reply> {
-  return typeof reply === 'object' && reply !== null && typeof (reply as { then?: unknown }).then === 'function';
 }

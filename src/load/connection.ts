@@ -1,5 +1,7 @@
 /** One connection of a load test: sends, holds what comes back against what was sent, and times it. */
+
 import { systemError, YodelError } from '../errors.ts';
+import { formatPlural } from '../format/figures.ts';
 import type { Framing } from '../framing/framing.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
 import type { Payload } from './payload.ts';
@@ -258,11 +260,7 @@ export class LoadConnection implements Receiver {
   }
 
   #soFar(): string {
-    const unanswered = this.#underWay === 0 ? '' : `, with ${count(this.#underWay, 'message')} unanswered`;
-    return `after ${count(this.#answered, 'reply')}${unanswered}`;
+    const unanswered = this.#underWay === 0 ? '' : `, with ${formatPlural(this.#underWay, 'message')} unanswered`;
+    return `after ${formatPlural(this.#answered, 'reply', 'replies')}${unanswered}`;
   }
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${number === 1 ? noun : noun === 'reply' ? 'replies' : `${noun}s`}`;
 }

@@ -1,6 +1,6 @@
 /** The log of `yodel serve` for people. How grave a line is, its colour says. */
 import { formatPeer } from '../address.ts';
-import { formatSeconds } from '../format/figures.ts';
+import { formatPlural, formatSeconds } from '../format/figures.ts';
 import type { EndedBy, SessionView, Subscriber } from '../telemetry/telemetry.ts';
 import { escapeBeginning, escapeText } from '../terminal/escape.ts';
 import { errorText } from './error-text.ts';
@@ -40,12 +40,12 @@ export function textLog({ messages, paint, worker, write }: LogOptions): Subscri
 
 /** Says how many lines are missing. */
 export function leftOutText(count: number): string {
-  return `${timeOfDay()} … ${count} ${count === 1 ? 'line' : 'lines'} left out: the output is not read fast enough`;
+  return `${timeOfDay()} … ${formatPlural(count, 'line')} left out: the output is not read fast enough`;
 }
 
 /** How long a session took, and what passed in it. */
 function servedText({ durationMs, messagesReceived, messagesSent, bytesReceived, bytesSent }: SessionView): string {
-  const received = `${messagesReceived} ${messagesReceived === 1 ? 'message' : 'messages'} (${bytesReceived} B) in`;
+  const received = `${formatPlural(messagesReceived, 'message')} (${bytesReceived} B) in`;
   return `closed after ${formatSeconds(durationMs / 1000)}, ${received}, ${messagesSent} (${bytesSent} B) out`;
 }
 

@@ -135,6 +135,11 @@ export function resolveHandler(handler: unknown): HandlerObject {
   return handler as HandlerObject;
 }
 
+/** @internal Whether a callback returned a promise: any object with a `then`, as `await` sees it. */
+export function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}
+
 const callbackNames = ['open', 'message', 'batch', 'end', 'close'];
 const rightForm =
   'A handler is a function (message, session) => reply, or an object with open, message or batch, end, and close';

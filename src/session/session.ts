@@ -17,6 +17,7 @@
  */
 import type { Address } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
+import { formatDuration } from '../format/figures.ts';
 import type { Encoding, Framing } from '../framing/framing.ts';
 import { Batch, Message } from '../framing/message.ts';
 import type { SessionLimits } from '../options.ts';
@@ -25,7 +26,7 @@ import type { Connection, Receiver, Security } from '../transport/transport.ts';
 import type { Clock } from './clock.ts';
 import { DeadlineTimer } from './deadline-timer.ts';
 import { tellError } from './error-reply.ts';
-import type { HandlerObject, Reply, Session } from './handler.ts';
+import { type HandlerObject, isPromise, type Reply, type Session } from './handler.ts';
 import { Intake } from './intake.ts';
 import { type Journaled, Journaling, type SessionJournal } from './journaling.ts';
 import type { MemoryLimit, MemoryUser } from './memory-limit.ts';
@@ -834,7 +835,7 @@ export class ServerSession implements Session, Journaled, Receiver, MemoryUser {
       this.breakOff(
         new YodelError(
           'YODEL_DRAIN_TIMEOUT',
-          `took nothing for ${seconds(drainTimeout)}, with ${unsent} bytes waiting for it`,
+          `took nothing for ${formatDuration(drainTimeout)}, with ${unsent} bytes waiting for it`,
         ),
       );
     } else if (this.#state === 'ending') {
@@ -843,25 +844,17 @@ export class ServerSession implements Session, Journaled, Receiver, MemoryUser {
       this.#intake.forgetUnfinished();
       this.#lastFault = new YodelError(
         'YODEL_MESSAGE_TIMEOUT',
-        `a message was not finished within ${seconds(messageTimeout)} of its first byte`,
+        `a message was not finished within ${formatDuration(messageTimeout)} of its first byte`,
       );
       this.#finish();
     } else {
-      this.#fail(new YodelError('YODEL_IDLE_TIMEOUT', `nothing was received for ${seconds(idleTimeout)}`));
+      this.#fail(new YodelError('YODEL_IDLE_TIMEOUT', `nothing was received for ${formatDuration(idleTimeout)}`));
       this.#settle();
     }
   }
 }
 
-function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
-}
-
 /** The peer gets to know nothing of the handler's insides: only `cause` tells of them. */
 function handlerFailure(thrown: unknown): YodelError {
   return new YodelError('YODEL_HANDLER_FAILED', 'the handler failed on the server', { cause: thrown });
-}
-
-function seconds(milliseconds: number): string {
-  return milliseconds % 1000 === 0 ? `${milliseconds / 1000} s` : `${milliseconds} ms`;
 }

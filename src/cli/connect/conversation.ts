@@ -8,6 +8,7 @@
 import { writeFileSync } from 'node:fs';
 import { setImmediate as endOfTurn } from 'node:timers/promises';
 import { systemError, YodelError } from '../../errors.ts';
+import { formatPlural } from '../../format/figures.ts';
 import { parseQuantity } from '../../format/units.ts';
 import { parseBytes } from '../../framing/escapes.ts';
 import { encode } from '../../framing/framing.ts';
@@ -192,7 +193,7 @@ export class Conversation {
     const ended = wasConnected ? 'the server ended the connection' : 'not connected';
     const what = wasAsked ? 'the connection was given up' : (error?.message ?? ended);
     const then = isFinal ? '' : '; trying again';
-    const lost = unanswered > 0 && !isFinal ? `; no reply came to ${count(unanswered, 'message')}` : '';
+    const lost = unanswered > 0 && !isFinal ? `; no reply came to ${formatPlural(unanswered, 'message')}` : '';
     // A final error is reported when the terminal is given back.
     if (isFinal && error) return;
     const said = `${what}${lost}${then}`;
@@ -401,11 +402,11 @@ export class Conversation {
     const spread = [50, 90, 99].map((percent) => `p${percent} ${formatMilliseconds(times.percentile(percent))}`);
     const due = this.#sentAt.length > 0 ? `, ${this.#sentAt.length} without a reply` : '';
     return [
-      `${address}, framing ${framing.name}: ${state}, ${count(this.#connections, 'connection')} so far`,
-      `sent      ${count(this.#sent.messages, 'message')}, ${this.#sent.bytes} B${due}`,
-      `received  ${count(this.#received.messages, 'message')}, ${this.#received.bytes} B`,
+      `${address}, framing ${framing.name}: ${state}, ${formatPlural(this.#connections, 'connection')} so far`,
+      `sent      ${formatPlural(this.#sent.messages, 'message')}, ${this.#sent.bytes} B${due}`,
+      `received  ${formatPlural(this.#received.messages, 'message')}, ${this.#received.bytes} B`,
       ...(times.count > 0 ? [`replies   ${spread.join(', ')}, max ${formatMilliseconds(times.max)}`] : []),
-      ...(this.#waiting.length > 0 ? [`waiting   ${count(this.#waiting.length, 'line')}`] : []),
+      ...(this.#waiting.length > 0 ? [`waiting   ${formatPlural(this.#waiting.length, 'line')}`] : []),
     ].map(escapeText);
   }
 
@@ -417,7 +418,7 @@ export class Conversation {
         flag: this.#writtenFiles.has(file) ? 'w' : 'wx',
       });
       this.#writtenFiles.add(file);
-      this.#say(`${count(this.#record.count, 'message')} written to ${file}`);
+      this.#say(`${formatPlural(this.#record.count, 'message')} written to ${file}`);
     } catch (error) {
       const exists = (error as NodeJS.ErrnoException).code === 'EEXIST';
       this.#say(
@@ -447,7 +448,7 @@ export class Conversation {
   }
 
   #forgetWaiting(): void {
-    this.#say(`${count(this.#waiting.takeAll().length, 'line')} not sent`);
+    this.#say(`${formatPlural(this.#waiting.takeAll().length, 'line')} not sent`);
     this.#waitingSize = 0;
     this.#terminal.resume();
     this.#endWhenSent();
@@ -469,7 +470,7 @@ export class Conversation {
     this.#status = status;
     if (this.#waiting.length > 0) {
       const why = this.#link.client ? '' : ' for the connection';
-      this.#say(`${count(this.#waiting.length, 'line')} still to be sent wait${why}; Ctrl-C forgets them`);
+      this.#say(`${formatPlural(this.#waiting.length, 'line')} still to be sent wait${why}; Ctrl-C forgets them`);
     } else this.#print('>');
     this.#isEnding = true;
     this.#terminal.screen.changed();
@@ -494,7 +495,7 @@ export class Conversation {
   #leave(): void {
     const unsent = this.#waiting.takeAll().length;
     if (unsent > 0) {
-      this.#say(`${count(unsent, 'line')} not sent`);
+      this.#say(`${formatPlural(unsent, 'line')} not sent`);
       if (this.#status === exitStatus.good) this.#status = exitStatus.failure;
     }
     this.#terminal.close();
@@ -510,8 +511,4 @@ export class Conversation {
   #say(text: string): void {
     this.#print(this.#paint('yellow', escapeText(text)));
   }
-}
-
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? '' : 's'}`;
 }

@@ -1,6 +1,7 @@
 /** What `yodel serve` says when it begins. */
 import { isatty } from 'node:tty';
 import { type Address, defaultAddress, isLoopback, parseAddress } from '../../address.ts';
+import { formatPlural } from '../../format/figures.ts';
 import { serveLimits } from '../../options.ts';
 import { version } from '../version.ts';
 import { chosenSeed } from './handler-flags.ts';
@@ -40,7 +41,7 @@ export function listenOf({ flags }: ServeSettings): Address[] {
 
 /** `3 connections`, `1 connection`; nothing for none. */
 export function counted(count: number, noun: string): string | undefined {
-  return count === 0 ? undefined : `${count} ${noun}${count === 1 ? '' : 's'}`;
+  return count === 0 ? undefined : formatPlural(count, noun);
 }
 
 /** Says that the process's limit of open files allows fewer connections than were asked for, if it does. */
