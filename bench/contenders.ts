@@ -194,6 +194,20 @@ export const contenders: readonly Contender[] = [
     except: { 'never-reads': 'it has no back-pressure: what is not read piles up in it' },
   },
   {
+    name: 'bare-node',
+    title: 'bare node:net',
+    kind: 'plain',
+    tools: [node],
+    serves: modes(['node', peer('bare-node.mjs')], ['echo']),
+  },
+  {
+    name: 'bare-bun',
+    title: 'bare Bun.listen',
+    kind: 'plain',
+    tools: [bun],
+    serves: modes(['bun', peer('bare-bun.mjs')], ['echo']),
+  },
+  {
     name: 'redis',
     title: 'Redis',
     kind: 'peer',
