@@ -1,7 +1,7 @@
 /**
- * `npm run bench`: yodel beside its peers. README.md says what is measured and how.
+ * `npm run bench`: yodel beside its peers. README.md describes what is measured and how.
  *
- * Progress goes to stderr, the tables at the end to stdout, and the results into bench/results/.
+ * Progress goes to stderr, the tables to stdout at the end, and the results to bench/results/.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -20,19 +20,19 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 const usage = `Usage: npm run bench -- [options]
 
-Builds and runs yodel beside its peers, and writes tables and charts.
+Builds and measures yodel and its peers, and writes tables and charts.
 
 Options:
-  --workload NAME     only this workload; may be given several times, or as NAME,NAME
-  --contender NAME    only this contender, likewise; ${reference} always takes part, all ratios are to it
-  --rounds NUMBER     how often everything is measured (default: 2)
-  --slices NUMBER     how often each is measured in a round, in turn (default: 3)
-  --seconds NUMBER    how long each slice takes (default: 0.4)
-  --warm-up SECONDS   how long each server is under load before (default: 1.5)
-  --quick             one short round, to see that everything works
-  --add               keep what an earlier run has left there of other workloads
-  --output FOLDER     where the results go (default: bench/results)
-  --list              name the workloads and contenders, and end
+  --workload NAME     run only this workload; repeatable, or as NAME,NAME
+  --contender NAME    run only this contender, likewise; ${reference} always takes part, because all ratios are to it
+  --rounds NUMBER     rounds in which everything is measured (default: 2)
+  --slices NUMBER     measurements of each contender per round, in turn (default: 3)
+  --seconds NUMBER    length of a slice (default: 0.4)
+  --warm-up SECONDS   load before the first slice (default: 1.5)
+  --quick             one short round, to check that everything works
+  --add               keep the earlier results of other workloads
+  --output FOLDER     folder for the results (default: bench/results)
+  --list              list the workloads and contenders
   --help
 `;
 
@@ -76,7 +76,7 @@ async function main(): Promise<void> {
   const competing = contenders.filter((one) => named.includes(one) || one.name === reference);
   const { quick } = flags;
   const rounds = Math.ceil(numberOf('rounds', quick ? 1 : 2));
-  if (process.platform !== 'linux') refuse('the load generator and the measuring of processes need Linux');
+  if (process.platform !== 'linux') refuse('the load generator and the process measurements require Linux');
   if (!existsSync(`${root}dist/cli/yodel.cjs`)) refuse('yodel is not built: npm run build');
   if (flags.add && !existsSync(`${flags.output}/results.json`)) refuse(`--add needs results in ${flags.output}`);
 
@@ -88,7 +88,7 @@ async function main(): Promise<void> {
   if (!ready.some(({ name }) => name === reference)) refuse(`${reference} cannot be built, and all ratios are to it`);
 
   const cores = await chooseCores();
-  if (!cores) progress('one core only, or no taskset: server and load share all cores\n');
+  if (!cores) progress('only one core, or no taskset: server and load share all cores\n');
   const settings = {
     cores,
     slices: Math.ceil(numberOf('slices', quick ? 1 : 3)),
@@ -121,7 +121,7 @@ async function main(): Promise<void> {
   progress(`\nwritten to ${flags.output}\n`);
 }
 
-/** The items that are named, or all when none is. */
+/** The named items, or all of them. */
 function chosen<Item extends Workload | Contender>(
   what: string,
   items: readonly Item[],

@@ -1,11 +1,11 @@
-/** Builds what is measured, and finds out what is missing. */
+/** Builds the contenders and the load generator, and finds out which tools are missing. */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Command, type Contender, gcc, type Tool } from './contenders.ts';
 import { capture } from './processes.ts';
 
-/** All products go here; git ignores it. */
+/** All build products; ignored by git. */
 export const buildFolder: string = fileURLToPath(new URL('build', import.meta.url));
 export const loadGenerator: string = join(buildFolder, 'load');
 
@@ -19,14 +19,14 @@ export interface LeftOut {
 export interface Built {
   readonly contenders: readonly Contender[];
   readonly leftOut: readonly LeftOut[];
-  /** Tool, or crate, to version. */
+  /** Maps a tool or crate to its version. */
   readonly versions: Readonly<Record<string, string>>;
 }
 
 /**
- * Builds the load generator and these contenders. Those that cannot be built are left out, with the reason.
+ * Builds the load generator and the given contenders. A contender that cannot be built is left out, with the reason.
  *
- * @throws Error when the load generator cannot be built: nothing can be measured then
+ * @throws Error when the load generator cannot be built, because nothing can be measured without it
  */
 export async function build(wanted: readonly Contender[]): Promise<Built> {
   mkdirSync(buildFolder, { recursive: true });
@@ -46,7 +46,7 @@ export async function build(wanted: readonly Contender[]): Promise<Built> {
   return { contenders, leftOut, versions };
 }
 
-/** Finds the tools of a contender and builds it. Says why it cannot take part, if it cannot. */
+/** Finds the tools of a contender and builds it. Returns the reason if it cannot take part. */
 async function whyNot({ name, tools, build: recipe }: Contender, versions: Record<string, string>) {
   for (const tool of tools) {
     const reason = await missing(tool, versions);
@@ -67,7 +67,7 @@ async function whyNot({ name, tools, build: recipe }: Contender, versions: Recor
   }
 }
 
-/** Notes the tool's version, or says how to get it. */
+/** Records the tool's version, or returns how to install it. */
 async function missing(tool: Tool, versions: Record<string, string>): Promise<string | undefined> {
   if (versions[tool.name] !== undefined) return undefined;
   const { status, stdout, stderr } = await capture(tool.version, { withinMs: 20_000 });
@@ -76,10 +76,10 @@ async function missing(tool: Tool, versions: Record<string, string>): Promise<st
   return undefined;
 }
 
-/** Where a product is written before it takes its place: one that is running elsewhere stays as it is. */
+/** A product is written here first and renamed into place, so that a running copy is not disturbed. */
 const fresh = (product: string) => `${product}.${process.pid}`;
 
-/** Runs a compiler that writes a fresh product. Says what went wrong, if anything did. */
+/** Runs a compiler. Returns what went wrong, if anything did. */
 async function compile(command: Command, product: string): Promise<string | undefined> {
   const reason = await fails(command);
   if (!reason) renameSync(fresh(product), product);
@@ -94,10 +94,10 @@ async function fails(command: Command, cwd?: string): Promise<string | undefined
   return `${command[0]} failed: ${lines.find((line) => /error/i.test(line)) ?? lines.at(-1) ?? `status ${status}`}`;
 }
 
-/** Where Debian's packages keep crates. They are used when they are there, as they need no network. */
+/** The crates of Debian's packages. They are preferred because they need no network. */
 const debianCrates = '/usr/share/cargo/registry';
 
-/** In a copy, so that what cargo writes beside the manifest does not land among the sources. */
+/** Builds a copy, so that cargo does not write among the sources. */
 async function buildCrate(source: string, name: string, versions: Record<string, string>) {
   const product = join(buildFolder, name);
   const folder = join(buildFolder, 'crates', name);

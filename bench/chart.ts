@@ -1,4 +1,4 @@
-/** Bar charts as SVG: no script, readable on light and on dark. */
+/** Bar charts as SVG, without scripts, for light and dark pages. */
 
 export interface Bar {
   readonly label: string;
@@ -6,14 +6,14 @@ export interface Bar {
   /** Drawn as a thin line over the bar. */
   readonly low: number;
   readonly high: number;
-  /** What stands behind the bar. */
+  /** Text to the right of the bar. */
   readonly text: string;
   readonly kind: 'reference' | 'yodel' | 'plain' | 'peer';
 }
 
 export interface Group {
   readonly title: string;
-  /** What the numbers are. */
+  /** The unit of the values. */
   readonly unit: string;
   readonly bars: readonly Bar[];
 }
@@ -27,7 +27,7 @@ const headHeight = 44;
 const labelWidth = 142;
 const textWidth = 88;
 
-/** A chart has its own background, so it can be read on any page; it is dark where the reader's system is. */
+/** A chart brings its own background, so it is readable on any page; it follows the reader's light or dark setting. */
 const style = `
   .paper { fill: #ffffff; stroke: #d5d9e0 } text { fill: #1f2937; font: 12px system-ui, sans-serif }
   .head { font-size: 16px; font-weight: 600 } .title { font-weight: 600 } .note { fill: #5b6472; font-size: 11px }
@@ -39,7 +39,7 @@ const style = `
     .range { stroke: #e5e7eb }
   }`;
 
-/** Groups side by side in two columns, or one alone; each has its own scale, which begins at 0. */
+/** Draws the groups in two columns, or a single group alone; each has its own scale, which starts at 0. */
 export function renderChart(head: string, note: string, groups: readonly Group[]): string {
   const columns = groups.length > 1 ? 2 : 1;
   const groupWidth = (width - 2 * margin - (columns - 1) * gap) / columns;

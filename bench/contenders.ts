@@ -1,32 +1,32 @@
-/** Who is measured: plain data. What each one is, and why in this form, stands in README.md. */
+/** The contenders as plain data. README.md describes each one and why it is written that way. */
 import { fileURLToPath } from 'node:url';
 import type { Service } from './workloads.ts';
 
 /** A program that a contender needs. */
 export interface Tool {
   readonly name: string;
-  /** Prints its version and ends with status 0, if it is there. */
+  /** Prints its version and exits with status 0 if it is installed. */
   readonly version: readonly [string, ...string[]];
   readonly install: string;
 }
 
-/** What a server's command is made from. */
+/** The parameters of a server's command line. */
 export interface Given {
   readonly port: number;
-  /** In bytes. Only the workload with 1 MiB goes beyond 64 KiB. */
+  /** In bytes. Only the 1 MiB workload exceeds 64 KiB. */
   readonly longestMessage: number;
   readonly clients: number;
-  /** Its own, on the disk, for what it has to keep. */
+  /** A folder of its own on disk, for its data. */
   readonly folder: string;
 }
 
-/** What a load generator's command is made from. */
+/** The parameters of a load generator's command line. */
 export interface Load {
   readonly port: number;
   readonly connections: number;
-  /** Messages under way on a connection. */
+  /** Messages in flight on each connection. */
   readonly depth: number;
-  /** Bytes of a message with its newline. */
+  /** Bytes of a message, newline included. */
   readonly size: number;
   readonly seconds: number;
 }
@@ -38,20 +38,20 @@ export interface Contender {
   readonly title: string;
   readonly kind: 'reference' | 'yodel' | 'plain' | 'peer';
   readonly tools: readonly Tool[];
-  /** A source below bench/, and the tool that builds it to bench/build/NAME. */
+  /** A source below bench/, and the tool that builds it as bench/build/NAME. */
   readonly build?: { readonly by: 'gcc' | 'rustc' | 'go' | 'cargo'; readonly source: string };
   readonly serves: { readonly [service in Service]?: (given: Given) => Command };
-  /** As a load generator, it drives the C server. */
+  /** Its command as a load generator that drives the C server. */
   readonly drives?: (load: Load) => Command;
-  /** Workloads that it cannot do although it has the service, and why. */
+  /** Workloads that it cannot run although it offers the service, with the reason. */
   readonly except?: { readonly [workload: string]: string };
-  /** It starts processes that come and go, so that nobody can tell how much processor time is its own. */
+  /** It starts short-lived processes, so its processor time cannot be measured. */
   readonly forks?: true;
-  /** How its clients subscribe and publish. Default: lines. */
+  /** The protocol for subscribing and publishing. Default: lines. */
   readonly dialect?: 'redis' | 'nats';
 }
 
-/** The load generator forgets so much at the beginning of a slice: while it connects, nothing is as it will be. */
+/** The load generator discards this much of each slice: latencies while it connects are not representative. */
 export const settleSeconds = 0.05;
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -84,10 +84,10 @@ const socat: Tool = { name: 'socat', version: ['socat', '-V'], install: 'apt-get
 const redis: Tool = { name: 'redis', version: ['redis-server', '--version'], install: 'apt-get install redis-server' };
 const nats: Tool = { name: 'nats', version: ['nats-server', '--version'], install: 'apt-get install nats-server' };
 
-/** The contender that all others are compared with. */
+/** The contender with which all others are compared. */
 export const reference = 'c-epoll';
 
-/** In the order in which they are named; each round begins with another one. */
+/** In order of presentation; each round starts with a different one. */
 export const contenders: readonly Contender[] = [
   {
     name: reference,
@@ -214,7 +214,7 @@ export const contenders: readonly Contender[] = [
     tools: [redis],
     serves: {
       'fan-out': ({ port }) => ['redis-server', '--bind', '127.0.0.1', '--port', `${port}`, '--save', ''],
-      // One stream; the answer comes when the disk has it.
+      // One stream; a message is acknowledged once it is on disk.
       record: ({ port, folder }) => [
         'redis-server',
         ...['--bind', '127.0.0.1', '--port', `${port}`, '--save', '', '--dir', folder],
@@ -230,14 +230,14 @@ export const contenders: readonly Contender[] = [
     tools: [nats],
     serves: {
       'fan-out': ({ port }) => ['nats-server', '-a', '127.0.0.1', '-p', `${port}`],
-      // Versions before 2.10 cannot be told to fsync before they answer: this one does so every two minutes.
+      // Versions before 2.10 cannot fsync before they acknowledge; they do so every two minutes.
       record: ({ port, folder }) => ['nats-server', '-a', '127.0.0.1', '-p', `${port}`, '-js', '-sd', folder],
     },
     dialect: 'nats',
   },
 ];
 
-/** What the journal costs, it is compared with. */
+/** The same server without a journal, to show what the journal costs. */
 function withoutJournal(runtime: 'node' | 'bun', tool: Tool): Contender {
   const { serves, title } = yodelOn(runtime, tool);
   return {
@@ -249,7 +249,7 @@ function withoutJournal(runtime: 'node' | 'bun', tool: Tool): Contender {
   };
 }
 
-/** The built command, as a user runs it. Its limits are raised only where a workload goes beyond them. */
+/** The built command, as a user runs it. Limits are raised only where a workload exceeds them. */
 function yodelOn(runtime: 'node' | 'bun', tool: Tool): Contender {
   const serve =
     (what: string, isRecorded = false) =>
@@ -264,7 +264,7 @@ function yodelOn(runtime: 'node' | 'bun', tool: Tool): Contender {
       ...(longestMessage > 65_536
         ? ['--max-message', `${longestMessage}`, '--high-water-mark', `${longestMessage}`]
         : []),
-      // One more than the default has room for: the first client of all is still leaving.
+      // The default has no room for one more, and the first client may still be closing.
       ...(clients >= 10_000 ? ['--max-connections', `${clients + 100}`] : []),
     ];
   return {
@@ -284,17 +284,17 @@ function yodelOn(runtime: 'node' | 'bun', tool: Tool): Contender {
     drives: ({ port, connections, depth, size, seconds }) => [
       runtime,
       ...[command, 'bench', `127.0.0.1:${port}`, '--json'],
-      // Its size does not count the newline.
+      // `--size` does not include the newline.
       ...['-c', `${connections}`, '-P', `${depth}`, '--size', `${size - 1}`],
       ...['-d', `${seconds}s`],
     ],
   };
 }
 
-/** A program that takes PORT MODE LONGEST, where a mode is named as the service that it gives. */
+/** A program whose arguments are PORT MODE LONGEST, where the mode has the name of the service. */
 function modes(program: string | readonly [string, ...string[]], services: readonly Service[]): Contender['serves'] {
   const [file, ...rest] = typeof program === 'string' ? ([program] as const) : program;
-  // Those that can do both make text of what they echo.
+  // Programs with both services decode text when they echo.
   const modeOf = (service: Service) => (service === 'text' ? 'echo' : service);
   return Object.fromEntries(
     services.map((service) => [

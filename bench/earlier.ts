@@ -1,4 +1,4 @@
-/** Some workloads measured again, or for the first time, without all the others. */
+/** Merges the results of some workloads into those of an earlier run. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LeftOut } from './build.ts';
@@ -6,12 +6,12 @@ import { contenders } from './contenders.ts';
 import { described, type Results } from './results.ts';
 import { workloads } from './workloads.ts';
 
-/** As they stand in `results.json`: who was left out is there by name. */
+/** The shape of `results.json`, where contenders that were left out are stored by name. */
 type Written = Omit<Results, 'leftOut'> & { readonly leftOut: readonly { contender: string; reason: string }[] };
 
 /**
- * The results of an earlier run in the folder, with the tables of this one in place of its own, or added. The page's head
- * stays the earlier run's; each table that is new says when and how it was measured.
+ * Returns the earlier results in the folder, with the tables of this run replaced or added. The page's head
+ * remains that of the earlier run; each new table says when and how it was measured.
  */
 export function addToEarlier(folder: string, results: Results): Results {
   const earlier = JSON.parse(readFileSync(join(folder, 'results.json'), 'utf8')) as Written;
@@ -20,7 +20,7 @@ export function addToEarlier(folder: string, results: Results): Results {
   const tables = [...earlier.tables.filter(({ workload }) => !isNew(workload.name)), ...added];
   return {
     ...earlier,
-    // Of an earlier run without crowds.
+    // An earlier run may not have this setting.
     settings: { ...earlier.settings, mostInCrowd: results.settings.mostInCrowd },
     leftOut: earlier.leftOut.flatMap(found),
     tables: tables.toSorted((a, b) => placeOf(a.workload.name) - placeOf(b.workload.name)),

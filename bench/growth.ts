@@ -1,6 +1,6 @@
 /**
- * Does a journal get slower as it grows? Fills one with so many messages (default: ten million), and tells of each million the
- * processor time a message took; then how long reading takes.
+ * Does a journal get slower as it grows? Writes `messages` messages (default: ten million) and reports the processor time
+ * per message for each million, then how long reading takes.
  *
  *     node bench/growth.ts [messages] [node|bun]
  */

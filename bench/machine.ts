@@ -1,15 +1,15 @@
-/** What Linux tells of the machine and of processes: cores, processor time, memory. */
+/** Reads cores, processor time and memory of the machine and its processes from Linux. */
 import { readdirSync, readFileSync } from 'node:fs';
 import * as os from 'node:os';
 import { capture } from './processes.ts';
 
-/** The two cores that are used. They are not two threads of one core, where the machine has others. */
+/** The two cores used: not two threads of one core, if the machine has others. */
 export interface Cores {
   readonly server: number;
   readonly load: number;
 }
 
-/** Undefined with one core only, or without `taskset`: then nothing is pinned. */
+/** Returns undefined with a single core or without `taskset`; then nothing is pinned. */
 export async function chooseCores(): Promise<Cores | undefined> {
   const [, list = ''] = /^Cpus_allowed_list:\s*(\S+)/m.exec(read('/proc/self/status')) ?? [];
   const [server, ...others] = parseCores(list);
@@ -31,47 +31,47 @@ function parseCores(list: string): number[] {
     });
 }
 
-/** Processor time is counted in hundredths of a second, on every Linux. */
+/** Linux counts processor time in hundredths of a second. */
 const ticksPerSecond = 100;
 
-/** Seconds that all cores together have been busy since the machine began, also for other machines on the same host. */
+/** Busy seconds of all cores together since boot, including time stolen by other machines on the host. */
 export function busySeconds(): number {
   const [, user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] =
     /^cpu .*$/m.exec(read('/proc/stat'))?.[0].split(/\s+/).map(Number) ?? [];
   return (user + nice + system + irq + softirq + steal) / ticksPerSecond;
 }
 
-/** Seconds of processor time that a process, all others of its group, and their children that have ended, have used. */
+/** Seconds of processor time used by a process group and its children that have ended. */
 export function groupSeconds(leader: number): number {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   const used = pids.map(processorTime).filter(({ group }) => group === leader);
   return used.reduce((sum, { seconds }) => sum + seconds, 0);
 }
 
-/** Seconds of processor time that this process, and its children that have ended, have used. */
+/** Seconds of processor time used by this process and its children that have ended. */
 export function ownSeconds(): number {
   return processorTime('self').seconds;
 }
 
 function processorTime(pid: string): { group: number | undefined; seconds: number } {
-  // The name, in parentheses, may hold anything.
+  // The name, in parentheses, may contain any character.
   const fields = read(`/proc/${pid}/stat`).replace(/^.*\)/s, '').trim().split(' ').map(Number);
   const [, , group, , , , , , , , , user = 0, system = 0, childUser = 0, childSystem = 0] = fields;
   return { group, seconds: (user + system + childUser + childSystem) / ticksPerSecond };
 }
 
-/** Bytes of resident memory of one process; NaN when it is gone. */
+/** Resident memory of a process in bytes; NaN if it has exited. */
 export function residentBytes(pid: number): number {
   return 1024 * Number(/^VmRSS:\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1]);
 }
 
-/** How many descriptors a process may have open, at the most. */
+/** The hard limit on open descriptors. */
 export function mostDescriptors(): number {
   const [, hard = ''] = /^Max open files\s+\S+\s+(\S+)/m.exec(read('/proc/self/limits')) ?? [];
   return hard === 'unlimited' ? Number.POSITIVE_INFINITY : Number(hard);
 }
 
-/** The machine in words. */
+/** Describes the machine in a few lines. */
 export function describeMachine(cores: Cores | undefined): string[] {
   const [processor] = os.cpus();
   const virtual = /^flags.* hypervisor /m.test(read('/proc/cpuinfo')) ? ', a virtual machine' : '';
@@ -83,7 +83,7 @@ export function describeMachine(cores: Cores | undefined): string[] {
   ];
 }
 
-/** Empty when there is no such file: the process is gone, or the kernel does not tell. */
+/** Returns an empty string if the file does not exist: the process has exited, or the kernel lacks it. */
 function read(path: string): string {
   try {
     return readFileSync(path, 'utf8');

@@ -1,13 +1,13 @@
-/** Child processes that never outlive this one, nor leave children of their own behind. */
+/** Child processes that end with this one, together with their own children. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** Those that run. Each leads a group of its own, in which its children are. */
+/** Running children. Each leads a process group that contains its own children. */
 const leaders = new Set<number>();
 
-/** What children see: the project's own Node and Bun first, daemons too, and no settings meant for somebody's own yodel. */
+/** The children's environment: the project's own Node and Bun first on the path, daemons included, and no yodel settings of the user. */
 const environment = {
   ...Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(YODEL_|NODE_OPTIONS$|NODE_COMPILE_CACHE$|npm_)/.test(name)),
@@ -29,22 +29,22 @@ for (const [signal, status] of [
 export interface Child {
   readonly pid: number;
   readonly process: ChildProcess;
-  /** Resolves once it has ended, with its status, or undefined when a signal ended it. Never rejects. */
+  /** Resolves with the exit status, or undefined if a signal ended it. Never rejects. */
   readonly ended: Promise<number | undefined>;
   /** Whether it has ended. */
   hasEnded(): boolean;
-  /** Kills it and all its children, and waits for its end. */
+  /** Kills it with all its children and waits until it has exited. */
   kill(): Promise<void>;
 }
 
 export interface StartOptions {
-  /** Where stdout and stderr go: pipes, or a file's descriptor. */
+  /** Destination of stdout and stderr: pipes, or a file descriptor. */
   readonly output?: 'pipe' | number;
   readonly input?: 'pipe' | 'ignore';
   readonly cwd?: string;
 }
 
-/** Starts a program as the leader of a group of its own. */
+/** Starts a program as the leader of its own process group. */
 export function start(
   [file, ...args]: readonly [string, ...string[]],
   { output = 'pipe', input = 'ignore', cwd = root }: StartOptions = {},
@@ -61,7 +61,7 @@ export function start(
     child.on('exit', (status) => end(status ?? undefined));
     child.on('error', () => end(127));
   });
-  // Its input may end before it has taken all of it: that shows in what it says and in its status.
+  // The program may close its input early (EPIPE); its output and status show that.
   child.stdin?.on('error', () => undefined);
   return {
     pid: pid ?? 0,
@@ -72,7 +72,7 @@ export function start(
       if (pid === undefined) return;
       killGroup(pid);
       await ended;
-      // Again, for children that were born in between.
+      // Again, for children that were started in between.
       killGroup(pid);
       leaders.delete(pid);
     },
@@ -80,14 +80,14 @@ export function start(
 }
 
 export interface Outcome {
-  /** Undefined when a signal ended it, or the time was up. */
+  /** Undefined if a signal or the time limit ended it. */
   readonly status: number | undefined;
   readonly stdout: string;
   readonly stderr: string;
   readonly timedOut: boolean;
 }
 
-/** Runs a program to its end, or until the time is up. Never rejects: a program that is missing has status 127. */
+/** Runs a program until it exits or the time limit ends it. Never rejects: a missing program has status 127. */
 export async function capture(
   command: readonly [string, ...string[]],
   { withinMs, cwd }: { readonly withinMs: number; readonly cwd?: string },
@@ -112,7 +112,7 @@ async function gather(stream: NodeJS.ReadableStream | null): Promise<string> {
   try {
     for await (const chunk of stream) chunks.push(chunk as Buffer);
   } catch {
-    // The program was killed, or was never there: what it has said until then is all there is.
+    // The program was killed or does not exist: return what it had printed.
   }
   return Buffer.concat(chunks).toString();
 }
@@ -121,6 +121,6 @@ function killGroup(leader: number): void {
   try {
     process.kill(-leader, 'SIGKILL');
   } catch {
-    // All of them have ended.
+    // ESRCH: the whole group has exited.
   }
 }

@@ -1,4 +1,4 @@
-/** Writes what was measured: a page of tables, charts, and everything as JSON. */
+/** Writes the results: a page of tables, charts, and all values as JSON. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LeftOut } from './build.ts';
@@ -9,7 +9,7 @@ import { crowdOf } from './run.ts';
 import type { Beside, Row, Spread, Table } from './summary.ts';
 import type { Workload } from './workloads.ts';
 
-/** All that is known after a run. */
+/** Everything known after a run. */
 export interface Results {
   /** ISO time. */
   readonly date: string;
@@ -52,7 +52,7 @@ export function writeResults(folder: string, results: Results): void {
   writeFileSync(join(folder, 'README.md'), renderPage(results));
   for (const name of Object.keys(charts)) {
     const chart = chartOf(name, results.tables);
-    // A chart of an earlier run must not stand beside tables of this one.
+    // Charts of an earlier run must not remain beside the tables of this one.
     if (chart) writeFileSync(join(folder, `${name}.svg`), chart);
     else rmSync(join(folder, `${name}.svg`), { force: true });
   }
@@ -82,7 +82,7 @@ function groupsOf(table: Table): Group[] {
   return [group('median latency', ({ timesP50 }) => timesP50), group('p99', ({ timesP99 }) => timesP99)];
 }
 
-/** Start is shown in milliseconds, although it has a ratio: C's start is next to nothing. */
+/** Start times are shown in milliseconds although they have a ratio, because C starts in almost no time. */
 const showsRatio = ({ workload }: Table) => workload.ratio && workload.better === 'more';
 
 function barOf(row: Row, table: Table): Bar[] {
@@ -108,8 +108,8 @@ export function renderPage(results: Results): string {
   });
   return `# Results
 
-Written by \`npm run bench\`; [what is measured, and how](../README.md).
-${settings.quick ? '\n**A quick run: it shows that everything works, its numbers mean little.**\n' : ''}
+Written by \`npm run bench\`. [What is measured, and how](../README.md).
+${settings.quick ? '\n**A quick run: it shows that everything works; its figures mean little.**\n' : ''}
 - ${date.slice(0, 10)}, yodel ${yodel.version}, commit ${yodel.commit}
 - ${machine.join('\n- ')}
 - ${Object.entries(versions)
@@ -122,7 +122,7 @@ Each number is the median of all slices of all rounds. Ratios are to C in the sa
 ${sections.join('\n')}`;
 }
 
-/** When and how the results were measured, in a line. */
+/** When and how the results were measured, on one line. */
 export function described({ date, yodel, settings }: Results): string {
   return `${date.slice(0, 10)}, commit ${yodel.commit}, ${describeRounds(settings)}`;
 }

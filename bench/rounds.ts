@@ -1,4 +1,4 @@
-/** All rounds and slices: contenders interleaved, disturbed measurements repeated. */
+/** Runs all rounds and slices: interleaves the contenders and repeats disturbed measurements. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Contender } from './contenders.ts';
 import { busySeconds } from './machine.ts';
@@ -9,11 +9,11 @@ import type { Workload } from './workloads.ts';
 /** One measurement of one slice. */
 export interface Run extends Measurement {
   readonly round: number;
-  /** Counted from 1 in each round. */
+  /** Starts at 1 in each round. */
   readonly slice: number;
   readonly workload: string;
   readonly contender: string;
-  /** Others were busy, and repeating did not help. */
+  /** Other processes were busy, and repeating did not help. */
   readonly disturbed: boolean;
 }
 
@@ -22,19 +22,19 @@ export interface Plan {
   readonly workloads: readonly Workload[];
   readonly contenders: readonly Contender[];
   readonly settings: Settings;
-  /** How many disturbed runs may be repeated, as a share of all runs: a machine that is never quiet must not hold it up. */
+  /** The share of all runs that may be repeated, so that a machine that is never quiet does not delay the benchmark. */
   readonly repeats: number;
-  /** Told after each run; also before a workload begins. */
+  /** Called after each run and before each workload. */
   readonly progress: (text: string) => void;
 }
 
-/** Others may use this much of one core before a run counts as disturbed. */
+/** A run counts as disturbed when other processes use more than this share of one core. */
 const tolerated = 0.1;
-/** A disturbed run is repeated so often at the most. */
+/** Maximum number of times a disturbed run is repeated. */
 const repeatsOfOne = 2;
 const longestWaitMs = 600;
 
-/** Who takes part in a workload. */
+/** The contenders that take part in a workload. */
 export function participants(workload: Workload, contenders: readonly Contender[]): Contender[] {
   return contenders.filter(({ serves, drives, except }) => {
     const can = workload.mode === 'drive' ? drives : serves[workload.service];
@@ -42,12 +42,12 @@ export function participants(workload: Workload, contenders: readonly Contender[
   });
 }
 
-/** How often each contender of a workload is measured in a round. */
+/** The number of measurements of each contender in a round. */
 function slicesOf(workload: Workload, { slices }: Settings): number {
   return hasSlices(workload) ? slices : 1;
 }
 
-/** Runs everything. In each slice every contender has its turn, one after the other, and another one begins. */
+/** Runs everything. In each slice the contenders take turns, starting with a different one. */
 export async function runAll(plan: Plan): Promise<Run[]> {
   const { rounds, workloads, contenders, settings, repeats, progress } = plan;
   const runs: Run[] = [];
@@ -66,7 +66,7 @@ export async function runAll(plan: Plan): Promise<Run[]> {
   return runs;
 }
 
-/** One workload's part of a round: all servers are warm before the first of them is measured. */
+/** Runs one workload of a round. All servers are warmed up before the first is measured. */
 async function runRound(
   round: number,
   workload: Workload,
@@ -92,7 +92,7 @@ async function runRound(
   return runs;
 }
 
-/** Repeats what others have disturbed, and once what has failed; gives the least disturbed one. */
+/** Repeats disturbed measurements, and failed ones once. Returns the least disturbed one. */
 async function measureQuietly(
   contender: Contender,
   stage: Stage,
@@ -117,7 +117,7 @@ function badness({ failure, foreign = 0 }: Measurement): number {
   return failure === undefined ? foreign : Number.POSITIVE_INFINITY;
 }
 
-/** Resolves when nobody else is busy, or after a while. */
+/** Resolves when other processes are idle, or after {@link longestWaitMs}. */
 async function quietness(): Promise<void> {
   const giveUpAt = performance.now() + longestWaitMs;
   while (performance.now() < giveUpAt) {

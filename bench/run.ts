@@ -12,35 +12,35 @@ import type { Workload } from './workloads.ts';
 /** How long and how much is measured. */
 export interface Settings {
   readonly cores: Cores | undefined;
-  /** Of one slice. */
+  /** The length of one slice. */
   readonly seconds: number;
-  /** How often the contenders of a workload are measured in a round. */
+  /** The number of slices in a round. */
   readonly slices: number;
-  /** How long each server is under load before the first slice of a round. */
+  /** How long each server is put under load before the first slice of a round. */
   readonly warmUpSeconds: number;
-  /** Idle connections, in place of what the workload says. */
+  /** Idle connections, instead of the workload's number. */
   readonly idleConnections: number;
-  /** How large a crowd may be: where a workload has a larger one, it has this one. */
+  /** The largest crowd: workloads with a larger one are reduced to this. */
   readonly mostInCrowd: number;
-  /** How often a server is started for one measurement of the start. */
+  /** The number of starts in one measurement of `start`. */
   readonly starts: number;
 }
 
 export interface Measurement {
-  /** In the workload's unit. Undefined when it failed. */
+  /** In the workload's unit. Undefined if the measurement failed. */
   readonly value?: number;
-  /** Latencies in microseconds: of a block, or of a message where `yodel bench` measured them. */
+  /** Latencies in microseconds: of a block, or of a message if `yodel bench` measured them. */
   readonly p50?: number;
   readonly p99?: number;
-  /** The same clients' latencies without the crowd that is there otherwise. */
+  /** The same clients' latencies without the crowd. */
   readonly alone?: Latencies;
   /** The generator's share of its core, 0 to 1. */
   readonly busy?: number;
-  /** Connections that got nothing back in the time measured. */
+  /** Connections that received nothing while measuring. */
   readonly silent?: number;
-  /** Processor time that others have used meanwhile, as a share of one core. */
+  /** Processor time of other processes meanwhile, as a share of one core. */
   readonly foreign?: number;
-  /** Why there is no value. */
+  /** The reason if there is no value. */
   readonly failure?: string;
 }
 
@@ -50,13 +50,13 @@ export interface Latencies {
   readonly p99: number;
 }
 
-/** What the load generator prints with the mode `beside`. */
+/** The load generator's output in the mode `beside`. */
 interface BesideReport {
   readonly alone: Latencies;
   readonly beside: LoadReport & Latencies;
 }
 
-/** What the load generator prints; each mode prints some of it. */
+/** The load generator's output; each mode prints some of these fields. */
 interface LoadReport {
   readonly perSecond?: number;
   readonly p50?: number;
@@ -67,7 +67,7 @@ interface LoadReport {
   readonly alone?: Latencies;
 }
 
-/** What is read of what `yodel bench --json` prints; its latencies are milliseconds. */
+/** The fields that are read from the output of `yodel bench --json`; its latencies are milliseconds. */
 interface YodelReport {
   readonly kind: 'yodel-bench';
   readonly rate: { readonly achieved: number };
@@ -77,27 +77,27 @@ interface YodelReport {
 
 /** The contenders of one workload in one round. */
 export interface Stage {
-  /** Starts the contender's server and warms it up, if that has not been done. What goes wrong shows when it is measured. */
+  /** Starts the contender's server and warms it up, if that has not been done. Failures show in the measurement. */
   prepare(contender: Contender): Promise<void>;
-  /** Measures once. Never rejects because of the server: what goes wrong there is the measurement's failure. */
+  /** Measures once. A failure of the server is reported in the measurement; it does not reject. */
   measure(contender: Contender): Promise<Measurement>;
   /** Kills all servers. */
   end(): Promise<void>;
 }
 
-/** Whether the servers of a workload stay for all slices of a round. The others are measured once, with a fresh server. */
+/** Whether the servers of a workload are kept for all slices of a round. In the other workloads each is measured once, with a new server. */
 export function hasSlices({ mode }: Workload): boolean {
   return mode !== 'idle' && mode !== 'start';
 }
 
-/** A stage for servers that stay, or for fresh ones, as the workload needs it. */
+/** Opens a stage with long-lived or with new servers, as the workload requires. */
 export function openStage(workload: Workload, settings: Settings): Stage {
   if (hasSlices(workload)) return stageOfStaying(workload, settings);
   const measure = (contender: Contender) => failing(() => measureFresh(contender, workload, settings));
   return { prepare: async () => undefined, measure, end: async () => undefined };
 }
 
-/** A server that has failed is not used again: the next one is a fresh one, as warm. */
+/** A failed server is not used again: it is replaced by a new one that is warmed up likewise. */
 function stageOfStaying(workload: Workload, settings: Settings): Stage {
   const servers = new Map<string, Server>();
   const ready = async (contender: Contender) => {
@@ -133,7 +133,7 @@ function stageOfStaying(workload: Workload, settings: Settings): Stage {
   };
 }
 
-/** Who is the server: where the contenders are load generators, C is it for all of them. */
+/** The server of a measurement. If the contenders are load generators, it is the C server for all of them. */
 function servedTo(contender: Contender, { mode }: Workload): Contender {
   if (mode !== 'drive') return contender;
   return contenders.find(({ name }) => name === reference) as Contender;
@@ -142,7 +142,7 @@ function servedTo(contender: Contender, { mode }: Workload): Contender {
 async function startFor(contender: Contender, workload: Workload, settings: Settings): Promise<Server> {
   const port = await freePort();
   const clients = clientsOf(workload, settings);
-  // On the same disk for all; not in memory, as /tmp may be.
+  // All on the same disk, and not in memory as /tmp may be.
   const folder = mkdtempSync(join(buildFolder, 'data-'));
   const server = await startServer(
     commandFor(contender, workload, port, clients, folder),
@@ -167,12 +167,12 @@ function clientsOf(workload: Workload, settings: Settings): number {
   return mode === 'idle' ? settings.idleConnections : connections + crowdOf(workload, settings);
 }
 
-/** How many clients are in a workload's crowd. */
+/** The number of clients in a workload's crowd. */
 export function crowdOf({ crowd }: Workload, { mostInCrowd }: Pick<Settings, 'mostInCrowd'>): number {
   return crowd ? Math.min(crowd.clients, mostInCrowd) : 0;
 }
 
-/** A failure becomes the measurement's. */
+/** Turns a {@link Failure} into a measurement without a value. */
 async function failing(act: () => Promise<Measurement>): Promise<Measurement> {
   try {
     return await act();
@@ -182,7 +182,7 @@ async function failing(act: () => Promise<Measurement>): Promise<Measurement> {
   }
 }
 
-/** A failure tells what became of the server. */
+/** Adds the state of the server to a failure. */
 async function explained<Result>(server: Server, act: () => Promise<Result>): Promise<Result> {
   try {
     return await act();
@@ -201,7 +201,7 @@ async function measureFresh(contender: Contender, workload: Workload, settings: 
   }
 }
 
-/** Load generators warm themselves up, and the C server that they drive has nothing to compile. */
+/** Load generators warm themselves up, and the C server needs no warm-up. */
 async function warmUp(contender: Contender, { port }: Server, workload: Workload, settings: Settings): Promise<void> {
   if (workload.mode === 'drive') return;
   await runLoad(loadFor(contender, port, workload, settings, settings.warmUpSeconds), settings);
@@ -220,13 +220,13 @@ async function measureSlice(
   return defined({ value, p50, p99, alone, busy, silent, foreign: watch?.() });
 }
 
-/** A generator is a fresh process each time, and is compiled while it runs: it is measured for as long as so many slices. */
+/** A generator is a new process each time and is compiled while it runs, so it is measured for this many slices. */
 const driveSlices = 4;
 
-/** How the load generator is told how many of a kind are in its crowd. */
+/** The load generator's flags for the size of its crowd. */
 const crowdFlags = { drip: '-d', 'never-read': '-r' } as const;
 
-/** The load generator's command: the contender's own where generators are compared. */
+/** The load generator's command, or the contender's own if generators are compared. */
 function loadFor(contender: Contender, port: number, workload: Workload, settings: Settings, seconds: number): Command {
   const { mode, connections, depth, size } = workload;
   if (mode === 'drive' && contender.drives) {
@@ -243,7 +243,7 @@ function loadFor(contender: Contender, port: number, workload: Workload, setting
 async function measureStart(contender: Contender, workload: Workload, settings: Settings): Promise<Measurement> {
   const port = await freePort();
   const pin = settings.cores ? ['-k', `${settings.cores.server}`] : [];
-  // A server that is measured while it starts keeps nothing.
+  // A server whose start is measured stores no data.
   const command = commandFor(contender, workload, port, clientsOf(workload, settings), '');
   const options = [...loadOptions(workload), '-n', `${settings.starts}`, ...pin, '--', ...command];
   const watch = watchForeign(undefined);
@@ -251,9 +251,9 @@ async function measureStart(contender: Contender, workload: Workload, settings: 
   return defined({ value: milliseconds, foreign: watch() });
 }
 
-/** Resident memory with the clients connected, each after one echo, less the memory before, divided by their number. */
+/** Resident memory per connected client: the memory after one echo each, minus the memory before, divided by their number. */
 async function measureIdle({ pid, port }: Server, workload: Workload, settings: Settings): Promise<Measurement> {
-  // One client first, so that what the first connection alone costs (code, pools) is not counted.
+  // One client first, so that one-time costs of the first connection (code, pools) are not counted.
   await (await connectIdle(port, workload, 1, settings)).kill();
   const before = residentBytes(pid);
   const clients = await connectIdle(port, workload, settings.idleConnections, settings);
@@ -262,7 +262,7 @@ async function measureIdle({ pid, port }: Server, workload: Workload, settings: 
   return { value: (after - before) / settings.idleConnections };
 }
 
-/** Resolves when all clients are connected and have had their echo. */
+/** Resolves when all clients are connected and have received their echo. */
 async function connectIdle(port: number, workload: Workload, count: number, settings: Settings): Promise<Child> {
   const options = [...loadOptions(workload), '-c', `${count}`];
   const child = start(pinned(settings.cores?.load, loadCommand(port, options)), { input: 'pipe' });
@@ -298,20 +298,20 @@ function readReport(report: LoadReport | BesideReport | YodelReport): LoadReport
   if ('beside' in report) return { ...report.beside, alone: report.alone };
   if (!('kind' in report)) return report;
   const { rate, latency, generator } = report;
-  if (!latency) throw new Failure('nothing came back in the time measured');
+  if (!latency) throw new Failure('no reply arrived while measuring');
   return { perSecond: rate.achieved, p50: latency.p50 * 1000, p99: latency.p99 * 1000, busy: generator.cpu };
 }
 
 /**
- * Begins to watch the processor time that neither the server, nor the generator, nor this process uses. The result ends it,
- * after the generator: it gives the others' as a share of one core, or undefined when the time was too short for Linux'
+ * Starts to measure the processor time of all processes other than the server, the generator and this one. The returned function ends it,
+ * after the generator has exited, and returns their time as a share of one core, or undefined if the time was too short for Linux's
  * clock, which counts in hundredths of a second.
  */
 function watchForeign(server: number | undefined): () => number | undefined {
   const look = () => ({
     at: performance.now() / 1000,
     busy: busySeconds(),
-    // The generator is a child that will have ended.
+    // Includes the generator, a child that has exited by then.
     ours: ownSeconds() + (server ? groupSeconds(server) : 0),
   });
   const before = look();
@@ -323,7 +323,7 @@ function watchForeign(server: number | undefined): () => number | undefined {
   };
 }
 
-/** Without what is undefined. */
+/** Removes undefined fields. */
 function defined(measurement: { readonly [name in keyof Measurement]: Measurement[name] | undefined }): Measurement {
   return Object.fromEntries(Object.entries(measurement).filter(([, value]) => value !== undefined));
 }

@@ -1,4 +1,4 @@
-/** Servers: how one is started, pinned to its core, and ended. */
+/** Starts a server, pins it to its core, and ends it. */
 import { closeSync, fstatSync, openSync, readSync, unlinkSync } from 'node:fs';
 import * as net from 'node:net';
 import { join } from 'node:path';
@@ -7,25 +7,25 @@ import { buildFolder } from './build.ts';
 import type { Command } from './contenders.ts';
 import { start } from './processes.ts';
 
-/** Beyond the time that is measured: starting, connecting, and what a slow server may take. */
+/** Allowance for starting, connecting and a slow server, on top of the measured time. */
 export const patienceMs = 20_000;
 
-/** The server, the generator, or what came back was not as it should be. */
+/** The server or the generator failed, or a reply was wrong. */
 export class Failure extends Error {}
 
-/** A server that runs. */
+/** A running server. */
 export interface Server {
   readonly pid: number;
   readonly port: number;
-  /** Adds to a failure what became of the server. */
+  /** Adds the state of the server to a failure. */
   explain(error: unknown): unknown;
   kill(): Promise<void>;
 }
 
 /**
- * Starts a server, and resolves when it takes connections.
+ * Starts a server and resolves when it accepts connections.
  *
- * @param clients how many it must have descriptors for
+ * @param clients the number of clients that it needs descriptors for
  * @throws Failure when it does not listen
  */
 export async function startServer(
@@ -39,7 +39,7 @@ export async function startServer(
   const kill = () => child.kill().finally(() => closeSync(log.descriptor));
   const explain = (error: unknown) => {
     if (!(error instanceof Failure && child.hasEnded())) return error;
-    return new Failure(`the server ended; it said: ${log.lastLine()} (${error.message})`);
+    return new Failure(`the server exited; its last line: ${log.lastLine()} (${error.message})`);
   };
   const giveUpAt = performance.now() + patienceMs;
   while (!(await listens(port))) {
@@ -49,14 +49,14 @@ export async function startServer(
     }
     const why = log.lastLine();
     await kill();
-    throw new Failure(`the server does not listen; it said: ${why}`);
+    throw new Failure(`the server does not listen; its last line: ${why}`);
   }
   return { pid: child.pid, port, explain, kill };
 }
 
 /**
- * Takes what a server says. A file, not a pipe: what it says about its clients shall cost nobody anything while it is
- * measured. The file has no name, so that nothing is left of it.
+ * Opens a log for the server's output. It is a file rather than a pipe, so that logging costs the benchmark nothing while it
+ * measures. The file is unlinked at once, so that nothing is left behind.
  */
 function openLog(): { readonly descriptor: number; lastLine(): string } {
   const path = join(buildFolder, `server-${process.pid}.log`);
@@ -70,12 +70,12 @@ function openLog(): { readonly descriptor: number; lastLine(): string } {
   return { descriptor, lastLine };
 }
 
-/** The program itself takes the place of each of these, so that the process id is its own. */
+/** Each wrapper replaces itself by the program, so that the process ID is the program's own. */
 export function pinned(core: number | undefined, command: Command): Command {
   return core === undefined ? command : ['taskset', '-c', `${core}`, ...command];
 }
 
-/** With room for so many descriptors, and killed by Linux if this process is killed itself (where there is `setpriv`). */
+/** Raises the limit on descriptors, and has Linux kill the program if this process is killed (if `setpriv` is installed). */
 function guarded(descriptors: number, command: Command): Command {
   const script = `ulimit -Sn ${descriptors} 2>/dev/null || ulimit -Sn "$(ulimit -Hn)"
     command -v setpriv >/dev/null && set -- setpriv --pdeathsig KILL "$@"
@@ -91,7 +91,7 @@ function listens(port: number): Promise<boolean> {
   });
 }
 
-/** A free port below those that the system gives to clients, of whom there will be thousands. */
+/** A free port below the range from which the system assigns client ports. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 20_000);

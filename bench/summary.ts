@@ -1,17 +1,17 @@
-/** From runs to medians and ratios. */
+/** Computes medians and ratios of the runs. */
 import type { LeftOut } from './build.ts';
 import { type Contender, reference } from './contenders.ts';
 import { participants, type Run } from './rounds.ts';
 import type { Workload } from './workloads.ts';
 
-/** The middle of several measurements, and how far they lie apart. */
+/** The median of several measurements, with their range. */
 export interface Spread {
   readonly median: number;
   readonly low: number;
   readonly high: number;
 }
 
-/** How latencies change beside a crowd. */
+/** Latencies beside a crowd. */
 export interface Beside {
   readonly timesP50: Spread;
   readonly timesP99: Spread;
@@ -25,30 +25,30 @@ export interface Row {
   readonly contender: string;
   readonly title: string;
   readonly kind: Contender['kind'];
-  /** In the workload's unit; null when it failed every time. */
+  /** In the workload's unit; null if every measurement failed. */
   readonly value: Spread | null;
-  /** To C in the same slice of the same round; null when either failed, or the workload has none. */
+  /** Ratio to C in the same slice of the same round; null if either failed or the workload has no ratio. */
   readonly ratio: Spread | null;
   /** Medians over all slices, in microseconds. */
   readonly p50: number | null;
   readonly p99: number | null;
-  /** Beside a crowd, as multiples of the same server's latencies without it in the same slice; null without a crowd. */
+  /** Latencies beside a crowd as multiples of the same server's latencies without it in the same slice; null without a crowd. */
   readonly beside: Beside | null;
-  /** What a reader should know about these numbers. */
+  /** Remarks about these values. */
   readonly remarks: readonly string[];
 }
 
 export interface Table {
   readonly workload: Workload;
-  /** The best first, then those that failed. */
+  /** Best first, failures last. */
   readonly rows: readonly Row[];
-  /** Who could have been expected here, and why they are not. */
+  /** Contenders that are missing, with the reason. */
   readonly absent: readonly { readonly title: string; readonly reason: string }[];
-  /** When and how it was measured, where that was not together with the other tables. */
+  /** When and how it was measured, if not together with the other tables. */
   readonly measured?: string;
 }
 
-/** From this share of its core on, the generator may have been what held the server up. */
+/** From this share of its core on, the generator may have been the bottleneck. */
 const generatorLimit = 0.95;
 
 /** One table for each workload. */
@@ -131,7 +131,7 @@ function absentees(workload: Workload, contenders: readonly Contender[], leftOut
   return [...excepted, ...missing, ...echoOnly.map(({ title }) => ({ title, reason: 'it only echoes' }))];
 }
 
-/** Null without any value. */
+/** Null if there is no value. */
 export function spread(values: readonly (number | undefined)[]): Spread | null {
   const sorted = values.filter((value) => value !== undefined).toSorted((a, b) => a - b);
   const low = sorted[0];

@@ -1,30 +1,30 @@
-/** What is measured: plain data. `run.ts` carries it out. */
+/** The workloads as plain data. `run.ts` runs them. */
 
-/** What a server must do in a workload: each contender says which of these it can. */
+/** What a server must do in a workload. Each contender lists the services it offers. */
 export type Service = 'echo' | 'text' | 'text-async' | 'upper' | 'upper-async' | 'fan-out' | 'record';
 
 export interface Workload {
   readonly name: string;
   readonly title: string;
   readonly service: Service;
-  /** How it is measured: a mode of the load generator; or `drive`, where the contenders are load generators themselves. */
+  /** A mode of the load generator, or `drive` if the contenders are load generators themselves. */
   readonly mode: 'echo' | 'connect' | 'idle' | 'fanout' | 'publish' | 'beside' | 'start' | 'drive';
   readonly connections: number;
-  /** Who is in the way while the clients are measured a second time. Only with the mode `beside`. */
+  /** The clients that disturb the second measurement. Only with the mode `beside`. */
   readonly crowd?: { readonly does: 'drip' | 'never-read'; readonly clients: number };
-  /** Messages under way on a connection. */
+  /** Messages in flight on each connection. */
   readonly depth: number;
-  /** Bytes of a message with its newline. */
+  /** Bytes of a message, newline included. */
   readonly size: number;
   readonly unit: string;
   readonly better: 'more' | 'less';
-  /** Whether a ratio to the reference says something. */
+  /** Whether a ratio to the reference is meaningful. */
   readonly ratio: boolean;
-  /** Who the reference is. Default: C. */
+  /** The reference. Default: C. */
   readonly reference?: 'redis';
   /** Whether latencies are shown. */
   readonly latency: boolean;
-  /** The chart that it stands in. */
+  /** The chart it appears in. */
   readonly chart: string;
 }
 
@@ -43,16 +43,16 @@ const echo = {
 
 const drive = { ...echo, mode: 'drive', chart: 'generators' } as const;
 
-/** The latency beside a crowd, as a multiple of the latency alone: each server is compared with itself. */
+/** The latency beside a crowd as a multiple of the latency without it: each server is compared with itself. */
 const beside = { ...echo, mode: 'beside', unit: 'times', better: 'less', ratio: false, chart: 'crowds' } as const;
 
 const transform = { ...echo, depth: 100, chart: 'transform' } as const;
 
-/** Each message is on the disk before it is acknowledged. */
+/** Each message is on disk before it is acknowledged. */
 const record = { ...echo, service: 'record', mode: 'publish', reference: 'redis', chart: 'journal' } as const;
 const pipelined = 64;
 
-/** In the order in which they run and are shown. */
+/** In the order in which they run and appear in the results. */
 export const workloads: readonly Workload[] = [
   { ...echo, name: 'one-at-a-time', title: '64 connections, 64 B, one message at a time' },
   { ...echo, name: 'pipelined', title: '64 connections, 64 B, pipelined by 100', depth: 100 },
@@ -76,7 +76,7 @@ export const workloads: readonly Workload[] = [
     connections: 10_000,
     unit: 'bytes',
     better: 'less',
-    // The C server keeps some 50 bytes: a ratio to next to nothing says nothing.
+    // The C server needs some 50 bytes; a ratio to that is meaningless.
     ratio: false,
     latency: false,
     chart: 'connections',

@@ -1,4 +1,4 @@
-// Sends each message to everybody else: `yodel serve ./fan-out.ts`.
+// Sends each message to all other clients: `yodel serve ./fan-out.ts`.
 import type { HandlerObject, Session } from 'yodel';
 
 const everybody = new Set<Session>();

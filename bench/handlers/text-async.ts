@@ -1,4 +1,4 @@
-// The same as text.ts with a handler that is awaited: `yodel serve ./text-async.ts`.
+// Like text.ts, with an async handler: `yodel serve ./text-async.ts`.
 import type { Handler } from 'yodel';
 
 const text: Handler = async (message) => message.text;

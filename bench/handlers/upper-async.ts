@@ -1,4 +1,4 @@
-// The same as upper.ts with a handler that is awaited: `yodel serve ./upper-async.ts`.
+// Like upper.ts, with an async handler: `yodel serve ./upper-async.ts`.
 import type { Handler } from 'yodel';
 
 const upper: Handler = async (message) => message.text.toUpperCase();

@@ -1,4 +1,4 @@
-// Text in, capitals out: `yodel serve ./upper.ts`.
+// Text in, upper-cased text out: `yodel serve ./upper.ts`.
 import type { Handler } from 'yodel';
 
 const upper: Handler = (message) => message.text.toUpperCase();

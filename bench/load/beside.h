@@ -1,7 +1,7 @@
-// The same clients measured twice on the same server: alone, then beside a crowd that wants nothing but to be in the way.
+// Measures the same clients twice on the same server: alone, then beside a crowd that only disturbs them.
 //
 // `drippers` clients have each begun a line, add a byte to it every second, and never finish it. `deaf_clients` send whatever
-// is taken of them and never read. The clients that are measured are new ones each time.
+// the server accepts and never read. The measured clients are new each time.
 #include <poll.h>
 #include <sys/timerfd.h>
 
@@ -10,7 +10,7 @@ enum { DEAF_BLOCK = 1 << 16, MOST_UNREAD = 1 << 28, QUIET_MS = 100 };
 static struct connection *crowd, ticker;
 static int crowd_size, next_dripper;
 
-// From several addresses: those that leave keep their ports for a while, and the next crowd comes soon.
+// Uses several addresses: closed connections keep their ports for a while, and the next crowd follows soon.
 static void join_crowd(struct connection *c, int number) {
   c->fd = new_socket(0);
   choose_source(c->fd, number % 16);
@@ -21,7 +21,7 @@ static void drip(struct connection *c) {
   if (send(c->fd, "x", 1, MSG_NOSIGNAL) != 1) wrong("the server closed a connection of the crowd");
 }
 
-// The timer goes off for each byte, at a moment of its own: whether a message is under way or not.
+// The timer fires once per byte, independent of messages in flight.
 static void on_tick(struct connection *c) {
   unsigned long due;
   if (read(c->fd, &due, sizeof due) != sizeof due) return;
@@ -31,7 +31,7 @@ static void on_tick(struct connection *c) {
   }
 }
 
-// Each one's turn comes once a second.
+// Each client sends once per second.
 static void begin_dripping(void) {
   long interval = 1000000000 / drippers;
   struct timespec step = {.tv_sec = interval / 1000000000, .tv_nsec = interval % 1000000000};
@@ -49,14 +49,14 @@ static void send_deaf(struct connection *c) {
   if (c->sent > MOST_UNREAD) wrong("the server takes ever more from a client that reads nothing");
 }
 
-// Until the server takes no more: nothing for a while.
+// Until the server accepts nothing for a while.
 static void stuff(struct connection *c) {
   struct pollfd room = {.fd = c->fd, .events = POLLOUT};
   while (poll(&room, 1, QUIET_MS) > 0) send_deaf(c);
 }
 
 static void add_deaf(struct connection *c) {
-  // Messages of 64 bytes. Where less than a block is taken, the next block begins within a message, which is a longer one then.
+  // Messages of 64 bytes. If less than a block is accepted, the next block begins within a message, which becomes longer.
   c->block_size = DEAF_BLOCK;
   c->block = malloc(DEAF_BLOCK);
   for (int i = 0; i < DEAF_BLOCK; i++) c->block[i] = i % 64 == 63 ? '\n' : 'd';
@@ -65,7 +65,7 @@ static void add_deaf(struct connection *c) {
   watch(c, EPOLL_CTL_ADD, EPOLLOUT);
 }
 
-// A server accepts in order: once it has answered one that came later, the others are there.
+// A server accepts in order: once it has answered a later connection, it has accepted the earlier ones.
 static void await_acceptance(void) {
   struct connection last = {0};
   fill(&last, 0);
@@ -81,14 +81,14 @@ static void gather_crowd(void) {
     join_crowd(&crowd[i], i);
     if (i < drippers) drip(&crowd[i]);
     else add_deaf(&crowd[i]);
-    // A server with a short queue of new connections would lose some of them otherwise, and a second with each.
+    // Otherwise a server with a short accept queue would drop some, at a cost of one second each.
     if (i % 50 == 49) await_acceptance();
   }
   await_acceptance();
   if (drippers > 0) begin_dripping();
 }
 
-// What a server has closed is no crowd any more, and what was measured was not measured beside one.
+// If the server has closed them, the measurement was not made beside a crowd.
 static void check_crowd(void) {
   for (int i = 0; i < crowd_size; i++) {
     struct pollfd state = {.fd = crowd[i].fd, .events = POLLRDHUP};
@@ -96,8 +96,8 @@ static void check_crowd(void) {
   }
 }
 
-// Waits until the server has let go of those that drip, so that they burden nothing that is measured later. Those that have
-// read nothing do not begin now: they break off.
+// Waits until the server has released the dripping clients, so that they do not disturb later measurements. The clients that
+// never read reset their connections.
 static void dismiss_crowd(void) {
   struct linger hard = {.l_onoff = 1, .l_linger = 0};
   close(ticker.fd);
@@ -117,7 +117,7 @@ static void measure_clients(on_block *done) {
   }
   for (int i = 0; i < connections; i++) begin_block(&all[i], now());
   run(all, connections, done);
-  // The crowd keeps the loop going, also when the server has no turn for anybody.
+  // The crowd's timer keeps the loop running even if the server sends nothing.
   if (recorded == 0) wrong("nothing came back in the time measured");
   for (int i = 0; i < connections; i++) close(all[i].fd);
   report(all, connections);

@@ -1,4 +1,4 @@
-// One connection: it sends a block of messages, and compares every byte that comes back.
+// One connection: sends a block of messages and compares every byte that comes back.
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <fcntl.h>
@@ -20,11 +20,11 @@ struct connection {
   size_t block_size, expected_size;
   size_t sent, received;
   double began;
-  unsigned long blocks;  // that have come back while measuring
-  int writing;           // not all of the block has been taken yet
-  int deaf;              // what comes back is of no interest
-  int number;            // among those that publish
-  void (*act)(struct connection *c);  // what one of a crowd does when it has a turn, in place of blocks
+  unsigned long blocks;  // received while measuring
+  int writing;           // the block has not been written completely
+  int deaf;              // ignores what comes back
+  int number;            // index among the publishers
+  void (*act)(struct connection *c);  // action of a crowd's client, instead of sending blocks
 };
 
 static int queue;
@@ -35,7 +35,7 @@ static void watch(struct connection *c, int op, unsigned events) {
   if (epoll_ctl(queue, op, c->fd, &event) < 0) die("epoll_ctl");
 }
 
-// Connections that come and go quickly use up the ports of one address, so they come from several: 127.0.0.1, .2, …
+// Short-lived connections exhaust the ports of one address, so they use several: 127.0.0.1, .2, …
 static void choose_source(int fd, int number) {
   int on = 1;
   setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
@@ -51,7 +51,7 @@ static int new_socket(int type) {
   return fd;
 }
 
-// Waits until it is connected, and from then on waits for nothing longer than PATIENCE.
+// Waits until it is connected; later waits are limited to PATIENCE.
 static void connect_waiting(struct connection *c) {
   struct timeval patience = {.tv_sec = PATIENCE};
   setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
@@ -70,7 +70,7 @@ static void open_connection(struct connection *c) {
   watch(c, EPOLL_CTL_ADD, EPOLLIN);
 }
 
-// Only begins to connect; the block is sent once the connection is made.
+// Starts to connect; the block is sent once the connection is established.
 static void begin_to_open(struct connection *c, int number) {
   c->fd = new_socket(SOCK_NONBLOCK);
   choose_source(c->fd, number % 16);
@@ -80,7 +80,7 @@ static void begin_to_open(struct connection *c, int number) {
   watch(c, EPOLL_CTL_ADD, EPOLLIN | EPOLLOUT);
 }
 
-// A message is its connection's number, its own, then letters; so that nothing mixed up can go unseen.
+// A message is its connection's number, its own number, then letters, so that mixed-up messages are detected.
 static void write_message(char *message, size_t length, int connection, int number) {
   memset(message, 'a' + (connection + number) % 26, length);
   char head[32];
@@ -120,8 +120,8 @@ static void begin_block(struct connection *c, double at) {
   send_block(c);
 }
 
-// nats-server asks its clients now and then, before or after a block, whether they are there. Answers, takes the question out
-// of the chunk, and returns what is left of it.
+// nats-server sends PING now and then, before or after a block. Answers it, removes it
+// from the chunk, and returns the remaining length.
 static size_t answer_ping(struct connection *c, size_t got) {
   const char *ping = "PING\r\n", *end = chunk + got - 6;
   if (strcmp(dialect, "nats") || got < 6) return got;
@@ -148,7 +148,7 @@ static int receive(struct connection *c) {
   return c->received == c->expected_size;
 }
 
-// Sends a block, and waits for it: the connection was opened waiting.
+// Sends a block and waits for it; the connection was opened in blocking mode.
 static void echo_waiting(struct connection *c) {
   if (send(c->fd, c->block, c->block_size, MSG_NOSIGNAL) != (ssize_t)c->block_size) die("send");
   double give_up_at = now() + PATIENCE;

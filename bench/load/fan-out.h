@@ -1,11 +1,11 @@
-// One client sends, `connections` others receive; `depth` messages are under way at once. Counts deliveries.
+// One client sends, `connections` others receive; `depth` messages are in flight. Counts deliveries.
 //
-// Servers differ in how one subscribes and publishes: "lines" (everybody gets what anybody else sends), "redis", "nats".
+// Servers differ in how one subscribes and publishes: "lines" (each client receives what the others send), "redis", "nats".
 
 static int waiting;
 static struct connection *sender;
 
-// Says hello, and waits until the answer ends with what is due.
+// Sends the greeting and waits until the answer ends with the expected text.
 static void greet(struct connection *c, const char *hello, const char *due) {
   open_waiting(c);
   char answer[4096];
@@ -35,7 +35,7 @@ static void open_client(struct connection *c) {
   }
 }
 
-// What is published, and what each of the others must get for it.
+// The published bytes, and what each receiver must get.
 static void fill_publication(struct connection *c) {
   char *message = calloc(1, size);
   c->block = malloc((size + 64) * depth);
@@ -79,7 +79,7 @@ static void fan_out(void) {
     all[i].expected = sender->expected;
     all[i].expected_size = sender->expected_size;
     open_client(&all[i]);
-    // A server with a short queue of new connections may catch up now and then: it would lose seconds otherwise.
+    // Lets a server with a short accept queue catch up; otherwise this would cost seconds.
     if (i % 50 == 49) usleep(2000);
   }
   publish(now());

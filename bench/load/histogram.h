@@ -29,7 +29,7 @@ static void forget_records(void) {
   memset(buckets, 0, sizeof buckets);
 }
 
-// In microseconds; 0 when nothing was recorded.
+// In microseconds; 0 if nothing was recorded.
 static double percentile(double share) {
   unsigned long wanted = (unsigned long)(recorded * share), seen = 0;
   for (int i = 0; i < BUCKETS; i++) {

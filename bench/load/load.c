@@ -1,17 +1,17 @@
-// The neutral load generator: one thread of C, epoll. Each connection sends a block of `depth` messages, waits until all of
-// it has come back, compares every byte, and goes on. So `depth` 1 is one message at a time.
+// The load generator for all servers: C, one thread, epoll. Each connection sends a block of `depth` messages, waits until all of
+// it has come back, compares every byte, and continues. `depth` 1 is one message at a time.
 //
 // build: gcc -O2 -o load load.c
 // usage: load HOST PORT [-m mode] [-c connections] [-p depth] [-s size] [-t seconds] [-w warm-up seconds] [-u]
 //
-//   -m  echo     (default) blocks back and forth over connections that stay
-//       connect  connect, one echo, close, and again; `connections` of them at the same time
-//       idle     connect, one echo each, say so, hold them until the end of stdin
-//       fanout   one sends, `connections` receive; -f lines, redis or nats is how they subscribe and publish
+//   -m  echo     (default) blocks back and forth over long-lived connections
+//       connect  connect, one echo, close, repeat; `connections` at a time
+//       idle     connect, one echo each, print a line, keep them open until the end of stdin
+//       fanout   one sends, `connections` receive; -f lines, redis or nats selects the protocol
 //       publish  each message is recorded before it is acknowledged; -f lines, redis or nats as for fanout
 //       beside   as echo, but twice: alone, and beside a crowd of -d clients that drip and -r clients that never read
 //       start    start a server (`load … -m start [-n times] [-k core] -- COMMAND`) until its first echoed line
-//   -s  bytes of a message with its newline      -u  expect capitals back (a handler that transforms)
+//   -s  bytes of a message, newline included      -u  expect upper-cased replies (a handler that transforms)
 //
 // Prints one JSON object: messages, seconds, perSecond, and the latency of a block in microseconds (start: milliseconds;
 // beside: two of these objects, `alone` and `beside`).
@@ -101,7 +101,7 @@ static char **read_options(int count, char **options) {
   return NULL;
 }
 
-// Only as far as needed: a server that is started here inherits it.
+// No higher than needed, because a server started here inherits it.
 static void raise_descriptor_limit(rlim_t needed) {
   struct rlimit limit;
   getrlimit(RLIMIT_NOFILE, &limit);
@@ -118,7 +118,7 @@ int main(int argc, char **argv) {
   char **command = read_options(argc - 3, argv + 3);
   if (connections < 1 || depth < 1 || size < 2 || samples < 1) wrong("too small: -c 1, -p 1, -s 2, -n 1 at the least");
   raise_descriptor_limit(connections + drippers + deaf_clients + 64);
-  // A generator that goes on when nobody waits for its result would disturb whatever comes next.
+  // A generator that outlives its parent would disturb the next measurement.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   queue = epoll_create1(0);
 

@@ -7,7 +7,7 @@ static unsigned long messages;
 static int measuring;
 static double measured_from, busy;
 
-// What the modes do when a connection has got its whole block.
+// Called when a connection has received its whole block.
 typedef void on_block(struct connection *c, double at);
 
 static double processor_seconds(void) {
@@ -16,7 +16,7 @@ static double processor_seconds(void) {
   return usage.ru_utime.tv_sec + usage.ru_stime.tv_sec + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-// Forgets the warm-up.
+// Discards the warm-up.
 static void begin_measuring(double at, struct connection *all, int count) {
   measuring = 1;
   measured_from = at;
@@ -34,7 +34,7 @@ static void handle(struct connection *c, unsigned events, on_block *done) {
   done(c, now());
 }
 
-// Warms up, then measures for as long as was asked for. `all` are the connections that receive.
+// Warms up, then measures for the requested time. `all` are the receiving connections.
 static void run(struct connection *all, int count, on_block *done) {
   struct epoll_event events[EVENTS];
   measuring = 0;
@@ -45,7 +45,7 @@ static void run(struct connection *all, int count, on_block *done) {
     t = now();
     if (!measuring && t >= from) {
       begin_measuring(t, all, count);
-      // On a machine that stalls it begins late, and still takes its time.
+      // After a stall it starts late and still measures for the full time.
       until = t + seconds;
     }
     for (int i = 0; i < ready; i++) handle(events[i].data.ptr, events[i].events, done);
@@ -55,7 +55,7 @@ static void run(struct connection *all, int count, on_block *done) {
   busy = (processor_seconds() - busy) / seconds;
 }
 
-// `busy` is this generator's share of its core; `silent` counts connections that got nothing back in the time measured.
+// `busy` is this generator's share of its core; `silent` counts connections that received nothing while measuring.
 static void report(struct connection *all, int count) {
   int silent = 0;
   for (int i = 0; i < count; i++) silent += all[i].blocks == 0;

@@ -1,11 +1,11 @@
-// Each connection has a block of messages recorded, and waits until all of them are acknowledged. Servers differ in how one
-// asks for it, and in what they answer; the answers are counted, for what stands in them is not known beforehand:
+// Each connection has a block of messages recorded and waits until all are acknowledged. Servers differ in the
+// request and in the acknowledgement; acknowledgements are counted, because their contents are not known beforehand:
 //
 //   lines   the message; it comes back (that is the mode "echo", which compares it)
 //   redis   XADD to one stream; "$15" and the number of the entry
 //   nats    a publication to a JetStream stream; "MSG …" to the inbox of the connection, and JSON
 
-// Lines of the answer that have come, and what the present one begins with.
+// Lines of the answer received so far, and the beginning of the current one.
 struct answer {
   size_t lines, column;
   char head[4];
@@ -27,7 +27,7 @@ static void greet_publisher(struct connection *c, int number) {
   }
 }
 
-// The stream that all of them publish to.
+// The stream that all connections publish to.
 static void create_stream(void) {
   struct connection c = {0};
   const char *config = "{\"name\":\"BENCH\",\"subjects\":[\"bench\"],\"storage\":\"file\",\"num_replicas\":1}";
@@ -36,7 +36,7 @@ static void create_stream(void) {
            "CONNECT {\"verbose\":false}\r\nSUB _INBOX.setup 1\r\nPUB $JS.API.STREAM.CREATE.BENCH _INBOX.setup %zu\r\n%s\r\n",
            strlen(config), config);
   greet(&c, order, "}\r\n");
-  // What ended with "}" may have been the server's first words: the stream is there a moment later.
+  // The "}" may have ended the server's greeting; the stream exists a moment later.
   usleep(200000);
   close(c.fd);
 }
@@ -55,7 +55,7 @@ static void fill_publications(struct connection *c, int number) {
   free(message);
 }
 
-// A line has ended. An error is one; a PING is answered, and counts for nothing.
+// Handles a complete line. An error fails the run; a PING is answered and not counted.
 static void end_line(struct connection *c, struct answer *answer) {
   if (answer->head[0] == '-') wrong("the server refused a message");
   if (!memcmp(answer->head, "PING", 4)) {
@@ -83,7 +83,7 @@ static void take_answers(struct connection *c) {
   }
 }
 
-// What one has to do when something has come for it, or can go.
+// Called when the connection is readable or writable.
 static void publish_on(struct connection *c) {
   struct answer *answer = &answers[c->number];
   if (c->writing) send_block(c);

@@ -1,4 +1,4 @@
-// What a run is told, and how it fails: with one line on stderr and status 1.
+// The settings of a run, and how it fails: with one line on stderr and status 1.
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { PATIENCE = 5 };  // seconds without anything from the server, after which it has failed
+enum { PATIENCE = 5 };  // seconds without any data from the server until the run fails
 
 static int connections = 64, depth = 1, upper = 0, samples = 5, server_core = -1;
 static int drippers = 0, deaf_clients = 0;

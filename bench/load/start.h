@@ -1,11 +1,11 @@
-// From starting a server to the first line that it sends back: connects in a tight loop, from another core.
+// Measures the time from starting a server to its first echoed line: connects in a tight loop, from another core.
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
 static void become_server(char **command) {
-  // The server does not outlive this program, however that ends.
+  // The server ends with this program, however that ends.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   int nowhere = open("/dev/null", O_RDWR);
   for (int fd = 0; fd <= 2; fd++) dup2(nowhere, fd);
@@ -13,7 +13,7 @@ static void become_server(char **command) {
   _exit(127);
 }
 
-// By its parent: the child itself would first have to get a turn on the core where this program spins.
+// Set by the parent: the child would first have to be scheduled on the core where this program spins.
 static void move_to_core(pid_t child, int core) {
   cpu_set_t cores;
   CPU_ZERO(&cores);
@@ -31,7 +31,7 @@ static int connect_when_listening(pid_t child, double give_up_at) {
   }
 }
 
-// Kills what the server has started itself: when the server died, it became this program's.
+// Kills the server's own children, which this program inherited when the server died.
 static void kill_orphans(void) {
   char path[64];
   snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
@@ -41,7 +41,7 @@ static void kill_orphans(void) {
   fclose(children);
 }
 
-// Waits for the end of all of them: a child of the server may hold the port as the server did.
+// Waits until all have exited, because a child of the server may hold the port as well.
 static void end_server(pid_t child) {
   kill(child, SIGKILL);
   while (waitpid(-1, NULL, 0) > 0) kill_orphans();
@@ -63,7 +63,7 @@ static double start_once(char **command, struct connection *c) {
     if (now() - began > 3 * PATIENCE) wrong("no reply from the server that was started");
   }
   double took = now() - began;
-  // A reset leaves nothing behind that would keep the next server from the port.
+  // A reset leaves no TIME-WAIT that would keep the next server from the port.
   struct linger hard = {.l_onoff = 1, .l_linger = 0};
   setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
   close(c->fd);

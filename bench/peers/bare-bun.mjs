@@ -34,7 +34,7 @@ function fail(socket, error) {
   end(socket);
 }
 
-Bun.listen({
+const listener = Bun.listen({
   hostname: '127.0.0.1',
   port,
   allowHalfOpen: true,
@@ -76,3 +76,4 @@ Bun.listen({
     error: (_socket, error) => console.error('a client failed:', error.message),
   },
 });
+console.log(`listening on 127.0.0.1:${listener.port}`);

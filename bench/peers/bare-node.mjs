@@ -72,4 +72,5 @@ function serve(socket) {
   });
 }
 
-createServer({ noDelay: true, allowHalfOpen: true }, serve).listen(port, '127.0.0.1');
+const server = createServer({ noDelay: true, allowHalfOpen: true }, serve);
+server.listen(port, '127.0.0.1', () => console.log(`listening on 127.0.0.1:${server.address().port}`));

@@ -1,9 +1,9 @@
-// The physical limit: an epoll server in C, one thread, no framing, no checks. Every other contender is measured against it.
+// The physical limit: an epoll server in C, one thread, no framing, no checks. All other contenders are compared with it.
 //
 // usage: epoll PORT [echo|upper|fanout]     (0 takes a free port; prints "listening on 127.0.0.1:PORT")
 //
-//   echo    (default) sends back what comes         upper   the same in capitals, a to z only
-//   fanout  sends what comes to all other clients
+//   echo    (default) sends back what it receives     upper   the same in upper case, a to z only
+//   fanout  sends what it receives to all other clients
 #define _GNU_SOURCE
 #include <errno.h>
 #include <netinet/in.h>
@@ -20,16 +20,16 @@ enum { CHUNK = 65536, EVENTS = 512 };
 
 struct connection {
   int fd;
-  char *unsent;  // what the client has not taken yet; most never have any
+  char *unsent;  // bytes the client has not accepted yet; usually none
   size_t from, to;
 };
 
-// What is done with a chunk. Returns -1 when its sender is gone.
+// Handles a chunk. Returns -1 if its sender is gone.
 typedef int on_chunk(struct connection *c, char *bytes, size_t size);
 
 static char chunk[CHUNK];
 static int queue;
-static int reads_while_unsent;  // a client of fanout that is behind still gets to speak
+static int reads_while_unsent;  // with fanout, a slow client may still send
 static struct connection **clients;
 static size_t client_count, client_room;
 
@@ -102,7 +102,7 @@ static int upper(struct connection *c, char *bytes, size_t size) {
 
 static int fanout(struct connection *from, char *bytes, size_t size) {
   for (size_t i = 0; i < client_count; i++) {
-    // One that is gone is told of by epoll, and dropped then.
+    // epoll reports a closed connection, which is dropped then.
     if (clients[i] != from) send_to(clients[i], bytes, size);
   }
   return 0;

@@ -57,7 +57,7 @@ class Lines(asyncio.Protocol):
         except UnicodeDecodeError:
             self.transport.abort()
             return
-        # The last of them is empty, which gives the last reply its LF.
+        # The last element is empty, which ends the last reply with LF.
         replies = [self.handle(line) for line in lines[:-1]]
         replies.append("")
         self.transport.write("\n".join(replies).encode())

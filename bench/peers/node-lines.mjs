@@ -1,5 +1,5 @@
-// Plain node:net with framing, as its users write it: text, split at LF, one write for what one read completed. Text that
-// is not UTF-8 is not found: `setEncoding` puts U+FFFD in its place.
+// Plain node:net with framing, as its users write it: text, split at LF, one write per read. Invalid UTF-8
+// is not detected: `setEncoding` replaces it by U+FFFD.
 //
 // usage: node node-lines.mjs PORT [echo|upper|upper-async] [LONGEST LINE]
 import { once } from 'node:events';

@@ -1,5 +1,5 @@
-//! The classic first network program, without its sleep and its count to 1000: a thread for each connection, which reads up
-//! to 512 bytes, checks that they are UTF-8, and writes the same back. It knows no messages: 512 bytes are what they are.
+//! The classic first network program, without its sleep and its limit of 1000: one thread per connection, which reads up
+//! to 512 bytes, checks that they are UTF-8, and writes them back. It has no notion of messages.
 //!
 //! usage: threads PORT
 use std::io::{self, ErrorKind, Read, Write};
@@ -23,7 +23,7 @@ fn main() -> io::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", port))?;
     for stream in listener.incoming() {
         let stream = stream?;
-        // Not in the classic program. Without it a block of more than one read waits 40 ms for the client's delayed ACK.
+        // Not in the classic program. Without it, a block larger than one read waits 40 ms for the client's delayed ACK.
         stream.set_nodelay(true)?;
         thread::spawn(move || {
             if let Err(error) = serve(stream) {

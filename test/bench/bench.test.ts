@@ -6,7 +6,7 @@ import { temporaryFile, temporaryFolder } from '../support/files.ts';
 import { becomesTrue } from '../support/process.ts';
 import { testWith } from '../support/tools.ts';
 
-/** `npm run bench` runs on Node, and starts the servers of both runtimes itself. */
+/** `npm run bench` runs on Node and starts the servers of both runtimes itself. */
 const test = process.versions.bun ? anyTest.skip : testWith('gcc', 'apt-get install gcc libc6-dev');
 const root = new URL('../../', import.meta.url).pathname;
 
@@ -18,7 +18,7 @@ interface Spread {
 
 interface Results {
   readonly tables: readonly Table[];
-  /** All single values. */
+  /** All raw values. */
   readonly runs: readonly {
     readonly round: number;
     readonly slice: number;
@@ -41,7 +41,7 @@ interface Table {
   }[];
 }
 
-/** Runs the benchmark as its script does, in its quick form, and gives what it has written. */
+/** Runs the benchmark in its quick form, as its script does, and returns what it wrote. */
 async function bench(
   workloads: string,
   contenders: string,
@@ -114,7 +114,7 @@ test('load generators are compared with the C generator, driving the same C serv
   expect(readFileSync(join(folder, 'generators.svg'), 'utf8')).toContain('yodel on Bun');
 }, 60_000);
 
-test('beside a crowd each server is compared with itself', async () => {
+test('beside a crowd, each server is compared with itself', async () => {
   const workloads = ['slow-drip', 'never-reads'];
   const { folder, page, tables } = await bench(workloads.join(), 'yodel-node,yodel-bun,bun-plain');
   expect(tables.map(({ workload }) => workload.name)).toEqual(workloads);
@@ -135,12 +135,12 @@ test('beside a crowd each server is compared with itself', async () => {
   expect(svg).not.toMatch(/NaN|Infinity|undefined/);
 }, 60_000);
 
-test('a server that closes one of the crowd has failed', async () => {
+test('a server that closes a connection of the crowd has failed', async () => {
   const impatient = temporaryFile(
     'impatient.mjs',
     `import { createServer } from 'node:net';
      createServer((socket) => {
-       // All of the crowd have begun a line: with one byte.
+       // Each client of the crowd has begun a line with one byte.
        socket.on('error', () => {}).on('data', (chunk) => (chunk.length === 1 ? socket.end() : socket.write(chunk)));
      }).listen(process.argv[3], '127.0.0.1');`,
   );
@@ -150,7 +150,7 @@ test('a server that closes one of the crowd has failed', async () => {
   expect(row?.remarks.join()).toContain('the server closed a connection of the crowd');
 });
 
-test('with --add the tables of other workloads stay, and those that are new say when they were measured', async () => {
+test('--add keeps the tables of other workloads, and the new ones say when they were measured', async () => {
   const { folder } = await bench('latency,start', 'c-epoll');
   const { page, runs, tables } = await bench('never-reads', 'c-epoll', {}, ['--add'], folder);
   expect(tables.map(({ workload }) => workload.name)).toEqual(['latency', 'never-reads', 'start']);
@@ -159,7 +159,7 @@ test('with --add the tables of other workloads stay, and those that are new say 
   expect(existsSync(join(folder, 'echo.svg'))).toBe(true);
 });
 
-test('the contenders are measured in turn, in slices that begin with another one', async () => {
+test('contenders are measured in turn, and each slice starts with a different one', async () => {
   const more = ['--rounds', '2', '--slices', '2', '--warm-up', '0.02'];
   const { page, runs, tables } = await bench('one-at-a-time', 'node-plain', {}, more);
   expect(runs.map(({ round, slice, contender }) => [round, slice, contender])).toEqual([
@@ -183,8 +183,8 @@ test('the contenders are measured in turn, in slices that begin with another one
   expect(page).toContain('2 rounds of 2 slices of 0.1 s, after 0.02 s to warm up');
 });
 
-test('a server that ends while it is measured is tried once more with a fresh one', async () => {
-  // A stand-in for Python: the first server of all ends in the first measurement, after its warm-up.
+test('a server that exits while it is measured is retried once with a new one', async () => {
+  // A stand-in for Python: the very first server exits in the first measurement, after its warm-up.
   const folder = temporaryFolder();
   const mortal = temporaryFile(
     'mortal.mjs',
@@ -195,7 +195,7 @@ test('a server that ends while it is measured is tried once more with a fresh on
      let clients = 0;
      createServer((socket) => {
        socket.on('error', () => {}).pipe(socket);
-       // Of those that send, one warms it up, and the next one measures.
+       // The first client that sends warms the server up, and the second one measures.
        socket.once('data', () => ++clients === 2 && isFirst && process.exit(3));
      }).listen(process.argv[3], '127.0.0.1');`,
   );
@@ -206,8 +206,8 @@ test('a server that ends while it is measured is tried once more with a fresh on
   expect(row?.remarks.join()).not.toContain('failed');
 });
 
-test('a server that sends back something else is shown as failed, with the reason', async () => {
-  // A stand-in for Python, and with it for the server that Python would run.
+test('a server that sends back something else is reported as failed, with the reason', async () => {
+  // A stand-in for Python, and so for the server that Python would run.
   const wrong = temporaryFile(
     'wrong.mjs',
     `import { createServer } from 'node:net';
@@ -225,33 +225,36 @@ test('a server that sends back something else is shown as failed, with the reaso
   expect(page).toMatch(/\| asyncio, uvloop \| – \| – \| – \| – \| failed in 1 of 1 measurements: what came back/);
 });
 
-test('a contender whose tools are missing is named as left out, with how to get them', async () => {
+test('a contender whose tools are missing is reported as left out, with the command that installs them', async () => {
   const { outcome, page } = await bench('latency', 'uvloop', { PYTHON: '/nowhere/python3' });
   expect(outcome.stderr).toContain('left out: uvloop (no python: apt-get install python3)');
   expect(page).toContain('- left out: asyncio, uvloop (no python: apt-get install python3)');
   expect(page).toContain('Not here: asyncio, uvloop (no python: apt-get install python3)');
 });
 
-test('Ctrl-C ends the benchmark and everything that it has started', async () => {
+test('Ctrl-C ends the benchmark and everything it started', async () => {
   const folder = join(temporaryFolder(), 'results');
   const more = ['--seconds', '60', '--output', folder];
   const running = start(command('one-at-a-time', 'c-epoll', ...more), { cwd: root, hasChildren: true });
-  // The server and the load generator, which first warms it up.
-  await becomesTrue('both run', () => childrenOf(running.pid).length === 2 && running.stderr().includes('round 1'));
+  // The server, and the load generator that warms it up.
+  await becomesTrue(
+    'both are running',
+    () => childrenOf(running.pid).length === 2 && running.stderr().includes('round 1'),
+  );
   const children = childrenOf(running.pid);
   const { status } = await running.stop('SIGINT');
   expect(status).toBe(130);
-  await becomesTrue('both have ended', () => !children.some(isAlive));
+  await becomesTrue('both have exited', () => !children.some(isAlive));
   expect(existsSync(folder)).toBe(false);
 });
 
-test('a name that does not exist is refused, with those that do', async () => {
+test('an unknown name is refused, with a list of the known ones', async () => {
   const outcome = await run(command('one-at-a-tim', 'yodel-node'), { cwd: root });
   expect(outcome).toMatchObject({ status: 2 });
   expect(outcome.stderr).toContain('no workload "one-at-a-tim"; there are one-at-a-time, pipelined, ');
 });
 
-/** A stand-in for Python that runs this program in place of any server. */
+/** A stand-in for Python that runs this program instead of any server. */
 function pythonRunning(program: string): string {
   const python = temporaryFile(
     'python',
@@ -268,7 +271,7 @@ function childrenOf(pid: number): number[] {
   return lists.flatMap((list) => list.split(' ').filter(Boolean).map(Number));
 }
 
-/** A zombie has ended; it only waits to be noticed. */
+/** A zombie has exited and only waits to be reaped. */
 function isAlive(pid: number): boolean {
   try {
     return !/^\d+ \(.*\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
@@ -281,24 +284,21 @@ const withRedis = process.versions.bun
   ? anyTest.skip
   : testWith(['gcc', 'redis-server'], 'apt-get install gcc libc6-dev redis-server');
 
-withRedis(
-  'messages that are recorded are compared with Redis, and with the same server without a journal',
-  async () => {
-    const workloads = ['record-16', 'record-16-pipelined'];
-    const contenders = ['yodel-node', 'yodel-bun', 'yodel-node-unrecorded', 'redis'];
-    const folders = () => readdirSync(join(root, 'bench/build')).filter((name) => name.startsWith('data-'));
-    const before = existsSync(join(root, 'bench/build')) ? folders() : [];
-    const { page, tables } = await bench(workloads.join(), contenders.join());
-    expect(tables.map(({ workload }) => workload.name)).toEqual(workloads);
-    for (const { rows } of tables) {
-      expect(rows.map(({ contender }) => contender).toSorted()).toEqual(contenders.toSorted());
-      for (const { contender, value, ratio, remarks } of rows) {
-        expect(value?.median, `${contender}: ${remarks}`).toBeGreaterThan(0);
-        expect(ratio?.median, `${contender}: ${remarks}`).toBeGreaterThan(0);
-        if (contender === 'redis') expect(ratio).toEqual({ median: 1, low: 1, high: 1 });
-      }
+withRedis('recorded messages are compared with Redis, and with the same server without a journal', async () => {
+  const workloads = ['record-16', 'record-16-pipelined'];
+  const contenders = ['yodel-node', 'yodel-bun', 'yodel-node-unrecorded', 'redis'];
+  const folders = () => readdirSync(join(root, 'bench/build')).filter((name) => name.startsWith('data-'));
+  const before = existsSync(join(root, 'bench/build')) ? folders() : [];
+  const { page, tables } = await bench(workloads.join(), contenders.join());
+  expect(tables.map(({ workload }) => workload.name)).toEqual(workloads);
+  for (const { rows } of tables) {
+    expect(rows.map(({ contender }) => contender).toSorted()).toEqual(contenders.toSorted());
+    for (const { contender, value, ratio, remarks } of rows) {
+      expect(value?.median, `${contender}: ${remarks}`).toBeGreaterThan(0);
+      expect(ratio?.median, `${contender}: ${remarks}`).toBeGreaterThan(0);
+      if (contender === 'redis') expect(ratio).toEqual({ median: 1, low: 1, high: 1 });
     }
-    expect(page).toContain('| ratio to Redis |');
-    expect(folders()).toEqual(before);
-  },
-);
+  }
+  expect(page).toContain('| ratio to Redis |');
+  expect(folders()).toEqual(before);
+});

@@ -1,6 +1,6 @@
-//! tokio with `LinesCodec`: a task for each connection, a `String` for each line (UTF-8 is checked), a limit on its length.
+//! tokio with `LinesCodec`: one task per connection, one `String` per line (UTF-8 is checked), limited length.
 //!
-//! `forward` writes when nothing more can be read or 8 KiB have gathered, not after each line as `send` would: the good form.
+//! `forward` writes when nothing more can be read or 8 KiB are buffered, not after each line as `send` would: the faster form.
 //!
 //! usage: tokio-lines PORT [echo|upper|upper-async] [LONGEST LINE]
 use futures::{StreamExt, TryStreamExt};
@@ -8,7 +8,7 @@ use std::{env, io};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::codec::{FramedRead, FramedWrite, LinesCodec, LinesCodecError};
 
-/// What yodel and the C server read at once, too. The 8 KiB that `FramedRead` takes by itself are slower with long lines.
+/// The same read size as yodel and the C server. The default of 8 KiB is slower with long lines.
 const READ_SIZE: usize = 64 * 1024;
 
 async fn serve(stream: TcpStream, mode: &str, longest: usize) -> Result<(), LinesCodecError> {
