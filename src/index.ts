@@ -12,7 +12,8 @@ export {
   UnixAddress,
   WebSocketAddress,
 } from './address.ts';
-export { type Client, connect, type RequestOptions } from './client/client.ts';
+export type { Client, RequestOptions } from './client/client.ts';
+export { connect } from './client/connect.ts';
 export type { ClientState, ConnectOptions } from './client/options.ts';
 export { type ErrorCode, errorCodes, YodelError } from './errors.ts';
 export { delimiter } from './framing/delimiter.ts';

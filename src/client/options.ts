@@ -13,6 +13,7 @@ import { type Clock, realClock } from '../session/clock.ts';
 import { resolveWire, type Wire, type WireOptions } from '../session/wire.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { TlsOptions, Transport } from '../transport/transport.ts';
+import type { DialSettings } from './dial.ts';
 
 /** What a client is doing; see the table in `client.ts`. */
 export type ClientState = 'open' | 'reconnecting' | 'ending' | 'closed';
@@ -61,6 +62,11 @@ export function resolveClientOptions(options: ConnectOptions): ClientSettings {
     transport: options.transport ?? runtimeTransport,
     clock: options.clock ?? realClock,
   };
+}
+
+/** @internal How a client with these settings connects. */
+export function dialSettings({ tls, limits, transport, clock }: ClientSettings, signal?: AbortSignal): DialSettings {
+  return { timeoutMs: limits.connectTimeout, tls, transport, clock, signal };
 }
 
 const knownOptions = [

@@ -1,7 +1,7 @@
 /** The connections of one process: makes them, and makes those again that were lost. */
 import { type Address, parseAddress } from '../address.ts';
+import { dial } from '../client/dial.ts';
 import { YodelError } from '../errors.ts';
-import { connectWithin } from '../transport/connect-within.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { LoadConnection } from './connection.ts';
 import type { LoadShare } from './plan.ts';
@@ -74,7 +74,7 @@ export class Pool {
     if (!this.#owner.wantsConnections) return undefined;
     const { connectTimeoutMs, tls } = this.#share.settings;
     try {
-      this.#take(number, await connectWithin(this.#address, connectTimeoutMs, tls));
+      this.#take(number, await dial(this.#address, { timeoutMs: connectTimeoutMs, tls }));
       return undefined;
     } catch (error) {
       if (!(error instanceof YodelError)) throw error;

@@ -303,7 +303,7 @@ class Lane {
     if (step.isTruncated) this.#differ(step, undefined, undefined, 'only its beginning was recorded, and sent', false);
     while (player.unsent > mostUnsent && !player.isGone && this.#lost === undefined) {
       const { timeoutMs } = this.#options;
-      if (!(await player.someTaken(timeoutMs)))
+      if (!(await player.drainedSome(timeoutMs)))
         this.#lose(step, undefined, `the server read nothing for ${timeoutMs} ms`);
     }
   }

@@ -221,7 +221,7 @@ describe('a server that sends what cannot be taken', () => {
     const reading = fateOf(readAll(client));
     await peer.says('fine\n');
     await peer.says(bytes);
-    const error = { code, message: expect.stringContaining(`unix:///host sent what cannot be taken: ${says}`) };
+    const error = { code, message: expect.stringContaining(`unix:///host sent an invalid message: ${says}`) };
     expect(fates[0]?.value?.text).toBe('fine');
     expect(fates[1]?.error).toMatchObject(error);
     expect(fates[2]?.error).toMatchObject(error);

@@ -1,6 +1,7 @@
 import { expect, onTestFinished } from 'vitest';
 import { type Address, UnixAddress } from '../../src/address.ts';
-import { type Client, connect } from '../../src/client/client.ts';
+import type { Client } from '../../src/client/client.ts';
+import { connect } from '../../src/client/connect.ts';
 import type { ConnectOptions } from '../../src/client/options.ts';
 import { type MemoryOptions, memoryTransport } from '../../src/transport/memory.ts';
 import type { Transport } from '../../src/transport/transport.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { connect } from '../../src/client/client.ts';
+import { connect } from '../../src/client/connect.ts';
 import { Scene } from '../session/scene.ts';
 import { settled } from '../support/fake-clock.ts';
 import { fateOf, meet, readAll } from './host.ts';

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type Client, connect } from '../../src/client/client.ts';
+import type { Client } from '../../src/client/client.ts';
+import { connect } from '../../src/client/connect.ts';
 import type { ConnectOptions } from '../../src/client/options.ts';
 import type { Server } from '../../src/server/server.ts';
 import { freshSocketPath, serveOnSockets } from '../server/sockets.ts';

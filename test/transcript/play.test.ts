@@ -1,6 +1,6 @@
 /** The two parts of a transcript: clients that are played against a server, and a server that is played to clients. */
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { connect } from '../../src/client/client.ts';
+import { connect } from '../../src/client/connect.ts';
 import { length } from '../../src/framing/length.ts';
 import { type ServeOptions, type Server, serve } from '../../src/server/server.ts';
 import type { Handler } from '../../src/session/handler.ts';

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import * as tls from 'node:tls';
 import { expect } from 'vitest';
-import { connect } from '../../src/client/client.ts';
+import { connect } from '../../src/client/connect.ts';
 import { makeCertificate } from '../support/certificate.ts';
 import { start } from '../support/command.ts';
 import { listen, listenTls } from '../support/servers.ts';

@@ -180,7 +180,7 @@ export class Conversation {
     this.#endWhenSent();
   }
 
-  #lost({ error, wasAsked, isFinal }: Loss): void {
+  #lost({ error, wasRequested, isFinal }: Loss): void {
     const wasConnected = this.#connectedAt !== undefined;
     this.#connectedAt = undefined;
     this.#stopRepeat?.();
@@ -189,9 +189,9 @@ export class Conversation {
       this.#error ??= error;
     }
     const unanswered = this.#sentAt.takeAll().length;
-    if (wasAsked && isFinal) return;
+    if (wasRequested && isFinal) return;
     const ended = wasConnected ? 'the server ended the connection' : 'not connected';
-    const what = wasAsked ? 'the connection was given up' : (error?.message ?? ended);
+    const what = wasRequested ? 'the connection was given up' : (error?.message ?? ended);
     const then = isFinal ? '' : '; trying again';
     const lost = unanswered > 0 && !isFinal ? `; no reply came to ${formatPlural(unanswered, 'message')}` : '';
     // A final error is reported when the terminal is given back.

@@ -1,107 +1,117 @@
-/** The connection of a conversation by hand: lost, it may be made again. */
 import type { Address } from '../../address.ts';
-import { type Client, connect } from '../../client/client.ts';
+import type { Client } from '../../client/client.ts';
+import { connect } from '../../client/connect.ts';
 import type { ConnectOptions } from '../../client/options.ts';
+import { Reconnector } from '../../client/reconnector.ts';
 import { YodelError } from '../../errors.ts';
 import type { Message } from '../../framing/message.ts';
 import { reconnectOptions } from '../../options.ts';
+import { realClock } from '../../session/clock.ts';
 
-/** What a link tells. */
+/** What a link reports. */
 export interface LinkEvents {
-  /** The connection is there. */
+  /** Connected. */
   readonly open: () => void;
-  /** A message has come. Where it returns a promise, the next one waits for that. */
+  /** A message was received. When this returns a promise, the next message waits for it. */
   readonly message: (message: Message) => Promise<void> | undefined;
-  /** The connection is lost, or could not be made. */
+  /** The connection was lost, or an attempt to connect failed. */
   readonly lost: (loss: Loss) => void;
 }
 
 /** How a connection was lost. */
 export interface Loss {
-  /** None when the server ended it in good order, or when it was given up on this side. */
+  /** Undefined when the server ended the connection in good order, or when it was closed from this side. */
   readonly error: YodelError | undefined;
-  /** Whether it was given up on this side. */
-  readonly wasAsked: boolean;
-  /** Whether none is made in its place. */
+  /** Whether it was closed from this side. */
+  readonly wasRequested: boolean;
+  /** Whether no attempt to reconnect follows. */
   readonly isFinal: boolean;
 }
 
 /**
- * Connects, and where that is wanted connects again: as often as it takes, with growing pauses. Not by the client's own
- * `reconnect`, for that begins with a connection that was there, and cannot be told to connect anew.
+ * The connection of an interactive session. With `keepsTrying` it connects, and reconnects, for as long as it takes; without, it
+ * connects once, and again only on {@link reconnect}.
+ *
+ * It makes a new client for each connection instead of using the option `reconnect`: so all messages of a connection are
+ * shown before its loss is reported, and it may start without a connection.
  */
 export class Link {
   readonly #address: Address;
   readonly #options: ConnectOptions;
   readonly #keepsTrying: boolean;
   readonly #events: LinkEvents;
+  readonly #reconnector: Reconnector;
   #client: Client | undefined;
-  #connecting = new AbortController();
-  #attempts = 0;
   #isOver = false;
-  /** Asked for by hand. */
-  #again = false;
-  #wake: () => void = () => undefined;
+  /** {@link reconnect} was called, and no attempt has begun since. */
+  #isReconnectRequested = false;
 
   constructor(address: Address, options: ConnectOptions, keepsTrying: boolean, events: LinkEvents) {
     this.#address = address;
     this.#options = options;
     this.#keepsTrying = keepsTrying;
     this.#events = events;
+    const { minDelay, maxDelay } = reconnectOptions;
+    const limits = {
+      minDelay: minDelay.default,
+      maxDelay: maxDelay.default,
+      maxAttempts: keepsTrying ? 0 : 1,
+    };
+    this.#reconnector = new Reconnector(limits, realClock);
   }
 
-  /** Connects for the first time. @throws YodelError when that fails and it is not to try again */
+  /** Connects for the first time. @throws YodelError when that fails and it does not keep trying */
   async connect(): Promise<void> {
-    if (this.#keepsTrying) await this.#tryAgain();
-    else await this.#open();
+    if (!this.#keepsTrying) return await this.#open(undefined);
+    this.#reconnector.retryNow();
+    await this.#reconnect();
   }
 
-  /** Receives messages. Resolves when there is no connection any more, and none is to be made. */
+  /** Receives messages. Resolves when the connection is lost for the last time. */
   async run(): Promise<void> {
-    for (;;) {
-      if (this.#client) await this.#receive(this.#client);
-      if (this.#isOver || !(this.#keepsTrying || this.#again)) return;
-      await this.#pause();
-      if (this.#isOver) return;
-      await this.#tryAgain();
+    while (this.#client) {
+      await this.#receive(this.#client);
+      if (this.#isOver || !(this.#keepsTrying || this.#isReconnectRequested)) return;
+      await this.#reconnect();
     }
   }
 
-  /** Connected, and not ending: what is given to it is sent. */
+  /** The client, while it is connected and may send. */
   get client(): Client | undefined {
     return this.#client?.state === 'open' ? this.#client : undefined;
   }
 
-  /** Breaks the connection off, if there is one, and connects again at once. */
+  /** Closes the connection, if there is one, and connects again at once. */
   reconnect(): void {
-    this.#again = true;
-    this.#attempts = 0;
-    this.#giveUp();
+    this.#isReconnectRequested = true;
+    this.#client?.abort();
+    this.#reconnector.retryNow();
   }
 
-  /** Sends no more; what the server still sends is received. Resolves when it has ended as well. */
+  /** Ends this side. Messages are received until the server ends its side. */
   end(): void {
     this.#isOver = true;
-    if (this.#client) this.#client.end();
-    else this.#giveUp();
+    this.#client?.end();
+    this.#reconnector.cancel();
   }
 
-  /** Breaks off. */
+  /** Closes the connection at once. */
   abort(): void {
     this.#isOver = true;
-    this.#giveUp();
-  }
-
-  #giveUp(): void {
     this.#client?.abort();
-    this.#connecting.abort(new YodelError('YODEL_CONNECTION_CLOSED', 'connecting was given up'));
-    this.#wake();
+    this.#reconnector.cancel();
   }
 
-  async #open(): Promise<void> {
-    this.#again = false;
-    this.#connecting = new AbortController();
-    this.#client = await connect(this.#address, { ...this.#options, signal: this.#connecting.signal });
+  async #reconnect(): Promise<void> {
+    await this.#reconnector.connect(
+      (signal) => this.#open(signal),
+      (error) => this.#reportLoss(error),
+    );
+  }
+
+  async #open(signal: AbortSignal | undefined): Promise<void> {
+    this.#isReconnectRequested = false;
+    this.#client = await connect(this.#address, { ...this.#options, signal });
     this.#events.open();
   }
 
@@ -109,8 +119,7 @@ export class Link {
     let failure: YodelError | undefined;
     try {
       for await (const message of client) {
-        // A server that takes connections but says nothing counts as failing, or it would be tried without pause.
-        this.#attempts = 0;
+        this.#reconnector.reset();
         await this.#events.message(message);
       }
     } catch (error) {
@@ -118,34 +127,13 @@ export class Link {
       failure = error;
     }
     this.#client = undefined;
-    this.#tellLost(failure);
+    this.#reportLoss(failure);
     await client.closed;
   }
 
-  async #tryAgain(): Promise<void> {
-    try {
-      await this.#open();
-    } catch (error) {
-      if (!(error instanceof YodelError)) throw error;
-      this.#tellLost(error);
-    }
-  }
-
-  #tellLost(failure: YodelError | undefined): void {
-    const wasAsked = this.#isOver || this.#again;
-    const isFinal = this.#isOver || !(this.#keepsTrying || this.#again);
-    this.#events.lost({ error: this.#again ? undefined : failure, wasAsked, isFinal });
-  }
-
-  /** Twice as long after each failure. */
-  async #pause(): Promise<void> {
-    const { minDelay, maxDelay } = reconnectOptions;
-    const delay = this.#again ? 0 : Math.min(maxDelay.default, minDelay.default * 2 ** this.#attempts);
-    this.#attempts++;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#wake = resolve;
-    const timer = setTimeout(resolve, delay);
-    await promise;
-    clearTimeout(timer);
+  #reportLoss(failure: YodelError | undefined): void {
+    const wasRequested = this.#isOver || this.#isReconnectRequested;
+    const isFinal = this.#isOver || !(this.#keepsTrying || this.#isReconnectRequested);
+    this.#events.lost({ error: this.#isReconnectRequested ? undefined : failure, wasRequested, isFinal });
   }
 }

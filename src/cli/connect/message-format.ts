@@ -67,7 +67,8 @@ export function printAs(format: string): PrintMessage {
   };
 }
 
-function toBytes(value: string | Uint8Array): Uint8Array {
+/** Text as UTF-8; bytes as they are. */
+export function toBytes(value: string | Uint8Array): Uint8Array {
   return typeof value === 'string' ? Buffer.from(value) : value;
 }
 

@@ -4,9 +4,10 @@
  *
  * What is counted are messages, so that it can be said how many were answered; the bytes do not wait for that.
  */
+
+import { dial } from '../../client/dial.ts';
 import { systemError, YodelError } from '../../errors.ts';
 import { type Decoder, decodeChunk, type Framing } from '../../framing/framing.ts';
-import { connectWithin } from '../../transport/connect-within.ts';
 import type { Connection, Receiver } from '../../transport/transport.ts';
 import { exitStatus, report } from '../fail.ts';
 import { highWaterMark, Output } from '../output.ts';
@@ -22,7 +23,7 @@ const inputGraceMs = 200;
 /** Connects stdin and stdout to a server. Resolves with the exit status. */
 export async function pipe(settings: ConnectSettings): Promise<number> {
   const { address, connectTimeoutMs, tls } = settings;
-  const connection = await connectWithin(address, connectTimeoutMs, tls);
+  const connection = await dial(address, { timeoutMs: connectTimeoutMs, tls });
   return await new Pipe(settings, connection).run();
 }
 

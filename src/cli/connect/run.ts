@@ -2,10 +2,10 @@
 
 import { fstatSync } from 'node:fs';
 import { type Address, defaultAddress, parseAddress } from '../../address.ts';
+import { dial } from '../../client/dial.ts';
 import type { Framing } from '../../framing/framing.ts';
 import { lines } from '../../framing/lines.ts';
 import { parseFraming } from '../../framing/notation.ts';
-import { connectWithin } from '../../transport/connect-within.ts';
 import { exitStatus, UsageError } from '../fail.ts';
 import { readTlsFlags, withSsl } from '../tls-flags.ts';
 import { printAs, printJson, printRaw } from './message-format.ts';
@@ -111,7 +111,7 @@ export function messageSettings(
 /** Only connects. The exit status is good when it could. @throws YodelError when it could not */
 async function probe({ address, connectTimeoutMs, tls }: ConnectSettings): Promise<number> {
   const began = performance.now();
-  const connection = await connectWithin(address, connectTimeoutMs, tls);
+  const connection = await dial(address, { timeoutMs: connectTimeoutMs, tls });
   process.stderr.write(`yodel: ${address} takes connections (${(performance.now() - began).toFixed(2)} ms)\n`);
   connection.start({ onData() {}, onEnd() {}, onDrain() {}, onClose() {} });
   connection.release();

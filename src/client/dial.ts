@@ -1,0 +1,36 @@
+/** Connects within a time limit. Every client in yodel connects with this. */
+import type { Address } from '../address.ts';
+import { YodelError } from '../errors.ts';
+import { type Clock, realClock } from '../session/clock.ts';
+import { runtimeTransport } from '../transport/runtime.ts';
+import type { Connection, TlsOptions, Transport } from '../transport/transport.ts';
+
+/** How to connect. */
+export interface DialSettings {
+  /** Time limit in milliseconds; 0 leaves it to the operating system. */
+  readonly timeoutMs: number;
+  readonly tls: TlsOptions;
+  /** Aborts the attempt. */
+  readonly signal?: AbortSignal | undefined;
+  /** Default: TCP, TLS, Unix sockets and WebSocket of this runtime. */
+  readonly transport?: Transport | undefined;
+  /** Default: real time. */
+  readonly clock?: Clock | undefined;
+}
+
+/**
+ * Resolves when connected.
+ *
+ * @throws YodelError `YODEL_CONNECT_TIMEOUT`; others as `Transport.connect`; the signal's reason when it is aborted
+ */
+export async function dial(address: Address, settings: DialSettings): Promise<Connection> {
+  const { timeoutMs, tls, signal, transport = runtimeTransport, clock = realClock } = settings;
+  const timeout = new AbortController();
+  const expire = () => {
+    const text = `cannot connect to ${address}: no answer within ${timeoutMs} ms (connectTimeout)`;
+    timeout.abort(new YodelError('YODEL_CONNECT_TIMEOUT', text));
+  };
+  const timer = timeoutMs === 0 ? undefined : clock.after(timeoutMs, expire);
+  const either = signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal;
+  return await transport.connect(address, { signal: either, tls }).finally(() => timer?.cancel());
+}

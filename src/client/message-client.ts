@@ -1,0 +1,242 @@
+/**
+ * The client: one conversation with a server.
+ *
+ * | State        | send, request | Incoming messages     | Next state                                                       |
+ * |--------------|---------------|-----------------------|------------------------------------------------------------------|
+ * | open         | yes           | yes                   | ending: end(), close(), or the server ended its side;            |
+ * |              |               |                       | reconnecting or closed: the connection was lost                  |
+ * | reconnecting | refused       | none                  | open: connected again; closed: no attempt left, end(), close()   |
+ * | ending       | refused       | until the server ends | closed: the server ended its side, or closeTimeout               |
+ * | closed       | refused       | none                  |                                                                  |
+ *
+ * abort() closes from any state.
+ */
+import type { Address } from '../address.ts';
+import { systemError, YodelError } from '../errors.ts';
+import type { Batch, Message } from '../framing/message.ts';
+import { checkOption, clientOptions } from '../options.ts';
+import type { Timer } from '../session/clock.ts';
+import type { Connection } from '../transport/transport.ts';
+import type { Client, RequestOptions } from './client.ts';
+import { dial } from './dial.ts';
+import { Inbox } from './inbox.ts';
+import { MessageConnection, type MessageReceiver } from './message-connection.ts';
+import { type ClientSettings, type ClientState, dialSettings } from './options.ts';
+import { Reconnector } from './reconnector.ts';
+import { Replies } from './replies.ts';
+
+/** What `connect()` returns. */
+export class MessageClient implements Client, MessageReceiver {
+  readonly address: Address;
+  readonly #settings: ClientSettings;
+  readonly #replies: Replies;
+  readonly #inbox = new Inbox(() => this.#regulate());
+  readonly #closed = Promise.withResolvers<void>();
+  readonly #reconnector: Reconnector | undefined;
+  #state: ClientState = 'open';
+  #connection: MessageConnection | undefined;
+  /** close() or abort() was called: messages that are not replies are dropped. */
+  #isLeaving = false;
+  /** Why the present connection is being closed. */
+  #error: YodelError | undefined;
+  #closeTimer: Timer | undefined;
+
+  constructor(address: Address, settings: ClientSettings, connection: Connection) {
+    this.address = address;
+    this.#settings = settings;
+    this.#replies = new Replies(settings.clock);
+    this.#reconnector = settings.reconnect && new Reconnector(settings.reconnect, settings.clock);
+    this.#attach(connection);
+  }
+
+  get state(): ClientState {
+    return this.#state;
+  }
+
+  get unsent(): number {
+    return this.#connection?.unsent ?? 0;
+  }
+
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  send(message: string | Uint8Array): boolean {
+    if (this.#state !== 'open' || !this.#connection) throw this.#cannotSend();
+    this.#connection.send(message);
+    return this.unsent <= this.#settings.limits.highWaterMark;
+  }
+
+  drained(): Promise<void> {
+    return this.#connection?.drained() ?? Promise.resolve();
+  }
+
+  async request(message: string | Uint8Array, options: RequestOptions = {}): Promise<Message> {
+    const { timeoutMs = this.#settings.limits.requestTimeout, signal } = options;
+    checkOption('timeoutMs', clientOptions.requestTimeout, timeoutMs);
+    signal?.throwIfAborted();
+    this.send(message);
+    const reply = this.#replies.expect(timeoutMs, signal);
+    this.#regulate();
+    return reply;
+  }
+
+  end(): void {
+    if (this.#state === 'reconnecting') this.#stopReconnecting(undefined);
+    if (this.#state !== 'open') return;
+    this.#setState('ending', undefined);
+    this.#connection?.end();
+  }
+
+  async close(): Promise<void> {
+    this.end();
+    if (this.#state !== 'closed' && !this.#isLeaving) {
+      this.#isLeaving = true;
+      this.#regulate();
+      const { closeTimeout } = this.#settings.limits;
+      const text = `${this.address} did not end the connection within ${closeTimeout} ms (closeTimeout)`;
+      this.#closeTimer = this.#settings.clock.after(Math.max(1, closeTimeout), () => {
+        this.#error ??= new YodelError('YODEL_CONNECTION_CLOSED', text);
+        this.#connection?.release();
+      });
+    }
+    await this.closed;
+  }
+
+  abort(): void {
+    const error = new YodelError('YODEL_CONNECTION_CLOSED', `the connection to ${this.address} was aborted`);
+    this.#isLeaving = true;
+    if (this.#state === 'reconnecting') return this.#stopReconnecting(error);
+    this.#error ??= error;
+    this.#connection?.abort();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
+    return { next: () => this.#inbox.next() };
+  }
+
+  /** @internal */
+  onChunk(): void {
+    this.#reconnector?.reset();
+  }
+
+  /** @internal */
+  onBatch(batch: Batch): void {
+    for (const message of batch) {
+      if (!this.#replies.take(message) && !this.#isLeaving) this.#inbox.put(message);
+    }
+    if (batch.fault) {
+      const { code, message } = batch.fault;
+      const text = `${this.address} sent an invalid message: ${message}`;
+      this.#error ??= new YodelError(code, text, { cause: batch.fault });
+      this.#connection?.abort();
+    }
+    this.#regulate();
+  }
+
+  /** @internal */
+  onEnd(): void {
+    if (this.#state !== 'open') return;
+    // No reply can arrive any more, so nothing more may be sent.
+    this.#error ??= new YodelError('YODEL_CONNECTION_CLOSED', `${this.address} ended the connection`);
+    if (this.#reconnector) this.#setState('reconnecting', this.#error);
+    else this.#setState('ending', undefined);
+    this.#connection?.end();
+  }
+
+  /** @internal */
+  onClose(cause: Error | undefined, unsent: number): void {
+    if (cause) this.#error ??= this.#brokenBy(cause, unsent);
+    const error = this.#error;
+    this.#connection = undefined;
+    this.#replies.fail(
+      error ?? new YodelError('YODEL_CONNECTION_CLOSED', `${this.address} ended the connection before it replied`),
+    );
+    const isLost = this.#state === 'open' || this.#state === 'reconnecting';
+    const reconnector = this.#isLeaving || !isLost ? undefined : this.#reconnector;
+    if (!reconnector || reconnector.isExhausted) this.#finish(error);
+    else void this.#reconnect(reconnector, error);
+  }
+
+  #attach(connection: Connection): void {
+    const { framing, encoding, limits } = this.#settings;
+    const { maxMessageLength } = limits;
+    this.#error = undefined;
+    this.#connection = new MessageConnection(
+      connection,
+      framing,
+      { maxMessageLength, onTooLong: 'close', encoding },
+      this,
+    );
+  }
+
+  /** Receives unless too many messages wait to be taken; a pending reply is always received. */
+  #regulate(): void {
+    const isFull = this.#inbox.bytes > this.#settings.limits.highWaterMark;
+    if (isFull && this.#replies.due === 0 && !this.#isLeaving) this.#connection?.pause();
+    else this.#connection?.resume();
+  }
+
+  #cannotSend(): YodelError {
+    if (this.#state === 'reconnecting') {
+      return new YodelError('YODEL_NOT_CONNECTED', `not connected to ${this.address} at present; reconnecting`);
+    }
+    return new YodelError('YODEL_CONNECTION_CLOSED', `the connection to ${this.address} is closed`);
+  }
+
+  async #reconnect(reconnector: Reconnector, error: YodelError | undefined): Promise<void> {
+    if (this.#state !== 'reconnecting') this.#setState('reconnecting', error);
+    let lastError = error;
+    const connection = await reconnector.connect(
+      (signal) => this.#dial(signal),
+      (failure) => {
+        lastError = failure;
+      },
+    );
+    if (!connection) return this.#finish(lastError);
+    if (this.#state !== 'reconnecting') return connection.abort();
+    this.#attach(connection);
+    this.#setState('open', undefined);
+  }
+
+  async #dial(signal: AbortSignal): Promise<Connection> {
+    try {
+      return await dial(this.address, dialSettings(this.#settings, signal));
+    } catch (cause) {
+      throw systemError(`cannot connect to ${this.address} again`, cause);
+    }
+  }
+
+  /** The lost connection may not even have closed yet. */
+  #stopReconnecting(error: YodelError | undefined): void {
+    this.#connection?.abort();
+    this.#finish(error);
+  }
+
+  #finish(error: YodelError | undefined): void {
+    if (this.#state === 'closed') return;
+    // Conversations end by the server's end: that is an error only to those who wait for a reply.
+    const failure = error && error.code !== 'YODEL_CONNECTION_CLOSED' ? error : undefined;
+    this.#setState('closed', failure);
+    this.#closeTimer?.cancel();
+    this.#reconnector?.cancel();
+    this.#replies.fail(error ?? this.#cannotSend());
+    this.#inbox.end(this.#isLeaving ? undefined : failure);
+    this.#closed.resolve();
+  }
+
+  #setState(state: ClientState, error: YodelError | undefined): void {
+    this.#state = state;
+    this.#settings.onStateChange?.(state, error);
+  }
+
+  #brokenBy(cause: Error, unsent: number): YodelError {
+    const lost = unsent > 0 ? `; ${unsent} bytes were not sent` : '';
+    const error = systemError(`the connection to ${this.address} broke`, cause);
+    return new YodelError(error.code, error.message + lost, { cause });
+  }
+}

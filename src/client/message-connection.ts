@@ -1,0 +1,164 @@
+/**
+ * The client's side of a connection, in messages: what `connect()`, the transcript player and `yodel send` have in common.
+ *
+ *     chunk -> decode -> onBatch          send -> gather -> one write
+ */
+import { type Decoder, type DecoderOptions, decodeChunk, type Framing } from '../framing/framing.ts';
+import type { Batch } from '../framing/message.ts';
+import { raw } from '../framing/raw.ts';
+import { Output } from '../session/output.ts';
+import type { Connection, Receiver } from '../transport/transport.ts';
+
+/** What a message connection reports. Calls come in this order; none follows `onClose`. */
+export interface MessageReceiver {
+  /** Bytes arrived. Called before they are decoded; the chunk is valid during the call only. */
+  onChunk?(chunk: Uint8Array): void;
+  /**
+   * The messages that a chunk completed, perhaps none: their memory is not borrowed. With `batch.fault`, the peer sent
+   * something that is no message.
+   */
+  onBatch(batch: Batch): void;
+  /** The peer ended its side. What it left unfinished was reported by `onBatch` where the framing allows it. */
+  onEnd(): void;
+  /** The operating system took some of what was unsent. */
+  onDrain?(): void;
+  /** As `Receiver.onClose`; `unsent` bytes were lost. */
+  onClose(error: Error | undefined, unsent: number): void;
+}
+
+/** Messages are gathered up to this size; beyond it they are written without waiting for the end of the turn. */
+const flushAt = 65_536;
+
+/** A connection with a framing. It starts to receive when it is created. */
+export class MessageConnection implements Receiver {
+  readonly #connection: Connection;
+  readonly #framing: Framing;
+  readonly #decoder: Decoder;
+  readonly #receiver: MessageReceiver;
+  readonly #output = new Output();
+  #isFlushDue = false;
+  #isPaused = false;
+  #isClosed = false;
+  #whenDrained: (() => void)[] = [];
+
+  /** @param framing ignored where the transport itself keeps messages apart */
+  constructor(connection: Connection, framing: Framing, options: DecoderOptions, receiver: MessageReceiver) {
+    this.#connection = connection;
+    this.#framing = connection.carriesMessages ? raw() : framing;
+    this.#decoder = this.#framing.createDecoder(options);
+    this.#receiver = receiver;
+    connection.start(this);
+  }
+
+  /** Whether the transport itself keeps messages apart: then a frame is just its message. */
+  get carriesMessages(): boolean {
+    return this.#connection.carriesMessages;
+  }
+
+  /** Bytes sent that the operating system has not taken yet. */
+  get unsent(): number {
+    return this.#connection.unsent + this.#output.size;
+  }
+
+  /** Sends a message. Messages sent in the same turn leave in one write. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
+  send(message: string | Uint8Array): void {
+    this.#output.appendMessage(this.#framing.encoder, message, undefined);
+    if (this.#output.size >= flushAt) return this.#flush();
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    queueMicrotask(() => {
+      this.#isFlushDue = false;
+      this.#flush();
+    });
+  }
+
+  /** Sends a frame at once, after all earlier messages. Its bytes must not change any more. */
+  sendFrame(frame: Uint8Array): void {
+    this.#flush();
+    this.#connection.write(frame);
+  }
+
+  /** Resolves when the operating system has taken everything, or the connection is closed. */
+  drained(): Promise<void> {
+    if (this.#isClosed || this.unsent === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenDrained.push(resolve));
+  }
+
+  /** Stops receiving until {@link resume}. */
+  pause(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    this.#connection.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#connection.resume();
+  }
+
+  /** Sends what was gathered, then FIN. */
+  end(): void {
+    this.#flush();
+    this.#connection.end();
+  }
+
+  /** As `Connection.release`. */
+  release(): void {
+    this.#connection.release();
+  }
+
+  /** As `Connection.abort`. */
+  abort(): void {
+    this.#connection.abort();
+  }
+
+  /** The message that the peer has not finished, where the framing allows one. Nothing must be decoded after this. */
+  unfinished(): Batch {
+    return this.#decoder.end();
+  }
+
+  /** @internal */
+  onData(chunk: Uint8Array): void {
+    this.#receiver.onChunk?.(chunk);
+    // Receivers keep messages beyond this call.
+    const owned = this.#connection.chunksAreBorrowed ? Buffer.from(chunk) : chunk;
+    for (const batch of decodeChunk(this.#decoder, owned)) this.#receiver.onBatch(batch);
+  }
+
+  /** @internal */
+  onEnd(): void {
+    this.#receiver.onBatch(this.#decoder.end());
+    this.#receiver.onEnd();
+  }
+
+  /** @internal */
+  onDrain(): void {
+    this.#wakeIfDrained();
+    this.#receiver.onDrain?.();
+  }
+
+  /** @internal */
+  onClose(error?: Error): void {
+    const { unsent } = this;
+    this.#isClosed = true;
+    this.#output.clear();
+    this.#wake();
+    this.#receiver.onClose(error, unsent);
+  }
+
+  #flush(): void {
+    if (this.#output.size === 0) return;
+    this.#output.writeTo(this.#connection);
+    // The transport does not report what never had to wait.
+    this.#wakeIfDrained();
+  }
+
+  #wakeIfDrained(): void {
+    if (this.unsent === 0) this.#wake();
+  }
+
+  #wake(): void {
+    for (const resolve of this.#whenDrained.splice(0)) resolve();
+  }
+}
