@@ -1,4 +1,4 @@
-// Binary messages, with their length in two bytes before them.
+// Binary messages, each preceded by its length in two bytes.
 import { connect, length, serve } from 'yodel';
 
 const framing = length({ bytes: 2 });

@@ -1,4 +1,4 @@
-// A handler with more than one callback: it greets, counts each client's messages, and says good-bye on "bye".
+// A handler with two callbacks: it sends a greeting, counts each client's messages, and closes on "bye".
 import type { HandlerObject } from 'yodel';
 
 const counter: HandlerObject = {

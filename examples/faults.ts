@@ -1,4 +1,4 @@
-// A server that loses every third reply or so, the same ones each time.
+// A server that drops about a third of its replies, the same ones on every run.
 import { connect, echo, serve, withFaults } from 'yodel';
 
 const server = await serve({ listen: 0, handler: withFaults(echo, { drop: 0.3, seed: 2 }) });

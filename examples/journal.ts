@@ -1,4 +1,4 @@
-// Each message on the disk before its reply, and read again.
+// Records each message on disk before its reply, then reads the journal.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -2,7 +2,7 @@
 import { connect, serve } from 'yodel';
 
 const server = await serve({
-  listen: 'tcp://127.0.0.1:0', // port 0 takes a free one
+  listen: 'tcp://127.0.0.1:0', // port 0 picks a free port
   maxMessageLength: 512,
   handler: async (message) => `you said ${message.text}`,
 });

@@ -1,4 +1,4 @@
-// A server that speaks without being asked, and a client that listens.
+// A server that sends messages on its own, and a client that reads them.
 import { connect, serve } from 'yodel';
 
 const server = await serve({ listen: 0, handler: { open: (session) => ['first', `you are ${session.id}`] } });

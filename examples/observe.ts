@@ -1,4 +1,4 @@
-// Stands between a client and a server, and prints what passes.
+// A proxy that prints everything that passes between a client and a server.
 import { connect, proxy, serve } from 'yodel';
 
 const server = await serve({ listen: 0, handler: (message) => message.text.toUpperCase() });

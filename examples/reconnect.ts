@@ -1,4 +1,4 @@
-// A client that finds its server again.
+// A client that reconnects to its server.
 import { connect, serve, YodelError } from 'yodel';
 
 const first = await serve({ listen: 0 });
@@ -8,15 +8,15 @@ const client = await connect(address, {
   onStateChange: (state) => console.log(state),
 });
 
-await first.close(); // the server goes …
+await first.close(); // the server stops …
 try {
-  await client.request('is anybody there?');
+  await client.request('are you there?');
 } catch (error) {
   if (!(error instanceof YodelError)) throw error;
-  console.log(error.code); // … and requests say so, instead of being sent twice
+  console.log(error.code); // … and requests fail instead of being sent twice
 }
 
-const second = await serve({ listen: address }); // … and comes back
+const second = await serve({ listen: address }); // … and starts again
 while (client.state !== 'open') await new Promise((resolve) => setTimeout(resolve, 10));
 console.log((await client.request('hello again')).text);
 

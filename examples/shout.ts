@@ -1,4 +1,4 @@
-// A handler: run it with `yodel serve ./shout.ts`.
+// A handler. Run it with `yodel serve ./shout.ts`.
 import type { Handler } from 'yodel';
 
 const shout: Handler = (message) => message.text.toUpperCase();

@@ -1,4 +1,4 @@
-// Told what happens in a server.
+// Subscribes to the events of a server.
 import { connect, serve } from 'yodel';
 
 const server = await serve({
