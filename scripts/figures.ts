@@ -1,9 +1,9 @@
 /**
- * The README's figures, made of `bench/results/results.json`, so that no figure stands there that `npm run bench` has not
- * measured: `npm run docs` writes them between their marks, a test compares them.
+ * The README's figures, taken from `bench/results/results.json`, so that the README shows only what `npm run bench` has
+ * measured. `npm run docs` writes them between two marks; a test checks that they are current.
  */
 
-/** As much of the results as is shown. */
+/** The part of the results that the figures use. */
 export interface BenchResults {
   readonly date: string;
   readonly yodel: { readonly commit: string };
@@ -23,25 +23,23 @@ export interface BenchResults {
 const begin = '<!-- figures -->';
 const end = '<!-- /figures -->';
 
-const columns = ['yodel-bun', 'yodel-node', 'tokio-lines', 'go-bufio', 'uvloop', 'rust-threads', 'node-lines'];
-const rows = [
-  'one-at-a-time',
-  'pipelined',
-  'large',
-  'huge',
-  'latency',
-  'text',
-  'text-async',
-  'transform',
-  'transform-async',
-  'connect',
-];
-const generators = ['drive-one-at-a-time', 'drive-pipelined', 'drive-large', 'drive-latency'];
+const columns = ['yodel-bun', 'yodel-node', 'tokio-lines', 'go-bufio', 'uvloop', 'node-lines'];
+const rows = ['one-at-a-time', 'pipelined', 'large', 'huge', 'text', 'transform', 'transform-async', 'connect'];
+const generators = [
+  ['drive-one-at-a-time', '64 × 64 B, one at a time'],
+  ['drive-pipelined', '64 × 64 B, pipelined by 100'],
+  ['drive-large', '64 × 16 KiB'],
+  ['drive-latency', '1 × 64 B'],
+] as const;
 
-/** The page with its figures made anew. */
+/**
+ * Replaces the figures of a page.
+ *
+ * @throws Error when the page has no marks for them
+ */
 export function withFigures(page: string, results: BenchResults): string {
   const [from, to] = [page.indexOf(begin), page.indexOf(end)];
-  if (from === -1 || to < from) throw new Error(`the page has no place for figures: ${begin} … ${end}`);
+  if (from === -1 || to < from) throw new Error(`the page has no marks for figures: ${begin} … ${end}`);
   return `${page.slice(0, from + begin.length)}\n${figures(results)}${page.slice(to)}`;
 }
 
@@ -52,13 +50,15 @@ function figures(results: BenchResults): string {
 |---|${columns.map(() => '---:').join('|')}|
 ${rows.map((name) => rowOf(results, name)).join('\n')}
 
-- An idle connection costs ${bytes(results, 'yodel-node')} of resident memory on Node, ${bytes(results, 'yodel-bun')} on Bun
-  (${grouped(results.settings.idleConnections)} connections, each after one message): \`npm run bench -- --workload idle\`.
-- \`yodel bench\` drives the server in C to this part of what a generator in C drives it to: ${generators
-    .map((name) => `${ratio(results, name, 'yodel-bun')} on Bun and ${ratio(results, name, 'yodel-node')} on Node`)
-    .map((text, index) => `${text} (${['64 × 64 B', 'by 100', '64 × 16 KiB', '1 × 64 B'][index]})`)
-    .join(', ')}:
-  \`npm run bench -- --workload ${generators.join(',')}\`.
+An idle connection costs ${bytes(results, 'yodel-node')} of resident memory on Node and ${bytes(results, 'yodel-bun')} on Bun, measured with
+${grouped(results.settings.idleConnections)} connections after one message each.
+As a load generator, \`yodel bench\` reaches these shares of the rate of a generator in C:
+${generators
+  .map(
+    ([name, title]) =>
+      `${ratio(results, name, 'yodel-bun')} on Bun and ${ratio(results, name, 'yodel-node')} on Node (${title})`,
+  )
+  .join(',\n')}.
 
 Medians of ${results.date.slice(0, 10)}, commit ${results.yodel.commit}, on ${processor}.
 `;
