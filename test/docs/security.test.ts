@@ -1,0 +1,18 @@
+/** SECURITY.md has every limit of a server with its default. */
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { shownDefault } from '../../src/cli/flags.ts';
+import { type OptionSpec, serveLimits } from '../../src/options.ts';
+
+const page = readFileSync(new URL('../../SECURITY.md', import.meta.url), 'utf8');
+
+/** What is no protection from a client: policies of what to do, and settings of the operator. */
+const notLimits = ['onTooLong', 'ratePolicy', 'backlog', 'drainDelay'];
+
+test('SECURITY.md has every limit of a server with its default', () => {
+  const rows = [...page.matchAll(/^\| `(\w+)` \| (\w+) \|/gm)].map(([, name, value]) => `${name}: ${value}`);
+  const limits = Object.entries(serveLimits as Record<string, OptionSpec>).filter(
+    ([name]) => !notLimits.includes(name),
+  );
+  expect(rows.sort()).toEqual(limits.map(([name, spec]) => `${name}: ${shownDefault(spec)}`).sort());
+});
