@@ -1,23 +1,100 @@
-import { defineConfig } from 'vitest/config';
+import { availableParallelism } from 'node:os';
+import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 
-/** What these test leaves nothing behind in its process, so that the sources need not be loaded anew for each file. */
-const together = 'cli client format framing handlers load report server session telemetry terminal transcript'.split(
-  ' ',
-);
-const filesTogether = `test/{${together.join()}}/**/*.test.ts`;
+interface Part {
+  readonly name: string;
+  /** What is in it, and why it runs where it does. */
+  readonly why: string;
+  readonly runtimes: 'Node' | 'Node and Bun';
+  /** Whether its files share a process, and the sources loaded in it, with others of the same part. */
+  readonly isShared: boolean;
+  /** Test files, below test/. */
+  readonly files: readonly string[];
+}
+
+/**
+ * Where each test file runs. A file that no row names is one of `processes`: it runs on both runtimes, in a process of its
+ * own.
+ */
+const parts: readonly Part[] = [
+  {
+    name: 'pure',
+    why: 'No sockets, timers or processes, and nothing of the runtime but the language: one runtime shows it all.',
+    runtimes: 'Node',
+    isShared: true,
+    files: [
+      '{address,errors,options,queue}.test.ts',
+      'cli/**/*.test.ts',
+      'load/**/*.test.ts',
+      'report/**/*.test.ts',
+      'telemetry/**/*.test.ts',
+      'terminal/{escape,input,keys,layout}.test.ts',
+      'transcript/{content,parse}.test.ts',
+    ],
+  },
+  {
+    name: 'library',
+    why: 'In one process, over what differs between the runtimes: buffers, streams, timers, Intl, sockets in memory.',
+    runtimes: 'Node and Bun',
+    isShared: true,
+    files: ['{client,format,framing,handlers,server,session,terminal,transcript}/**/*.test.ts'],
+  },
+  {
+    name: 'texts',
+    why: 'The command, for what it prints and how it reads its arguments; the documents; the benchmark, which starts the servers of both runtimes itself. What the command does with sockets, pipes and signals is in `processes`.',
+    runtimes: 'Node',
+    isShared: false,
+    files: [
+      'modules.test.ts',
+      'bench/**/*.test.ts',
+      'docs/{connect,journal,load-tests,manual,pipes,readme,reference,shell,transcripts}.test.ts',
+      'e2e/bench/results.test.ts',
+      'e2e/command-line/{complaints,completion,config,help,usage-errors}.test.ts',
+      'e2e/connect/contexts.test.ts',
+    ],
+  },
+  {
+    name: 'processes',
+    why: 'The command and the transports over real sockets, pipes, terminals, signals, threads and files.',
+    runtimes: 'Node and Bun',
+    isShared: false,
+    files: ['**/*.test.ts'],
+  },
+];
+
+const isBun = process.versions.bun !== undefined;
+/** With YODEL_TEST_ALL set, Bun runs everything that Node runs. */
+const runsEverything = !isBun || process.env.YODEL_TEST_ALL !== undefined;
+
+function projectsOf(all: readonly Part[]): TestProjectConfiguration[] {
+  const projects = all.map(({ name, runtimes, isShared, files }, row) => ({
+    runs: runsEverything || runtimes === 'Node and Bun',
+    project: {
+      extends: true as const,
+      test: {
+        name,
+        isolate: !isShared,
+        include: below(files),
+        exclude: below(all.slice(0, row).flatMap((earlier) => earlier.files)),
+      },
+    },
+  }));
+  return projects.filter(({ runs }) => runs).map(({ project }) => project);
+}
+
+function below(files: readonly string[]): string[] {
+  return files.map((file) => `test/${file}`);
+}
 
 export default defineConfig({
   test: {
     // vitest's default pool, "forks", talks over child_process IPC in a way that Bun does not have yet.
-    pool: process.versions.bun ? 'threads' : 'forks',
+    pool: isBun ? 'threads' : 'forks',
     globalSetup: 'test/support/current-build.ts',
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    // The machine that judges has two cores: more files at once only disturb one another.
-    maxWorkers: 2,
-    projects: [
-      { extends: true, test: { name: 'together', include: [filesTogether], isolate: false } },
-      { extends: true, test: { name: 'apart', include: ['test/**/*.test.ts'], exclude: [filesTogether] } },
-    ],
+    // Most files wait for processes most of the time, so that two for each core keep it busy.
+    maxWorkers: Math.min(2 * availableParallelism(), 8),
+    projects: projectsOf(parts),
   },
 });

@@ -7,6 +7,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readJournal } from '../../src/journal/reader.ts';
 import { commandPath } from '../support/command.ts';
+import { becomesTrue } from '../support/process.ts';
 
 /** What clients sent, and how many of those they got back. */
 export interface Sent {
@@ -100,7 +101,8 @@ export async function crash(file: string, round: number): Promise<Crash> {
   const server = await startServer(file);
   const windows = [1, 1, 1, 1, 4, 16, 64, 256];
   const clients = windows.map((window, index) => startClient(server.port, `r${round}c${index}`, window));
-  await delay(20 + Math.random() * 300);
+  await becomesTrue('a client has a reply', () => clients.some(({ answered }) => answered > 0));
+  await delay(Math.random() * 300);
   const gone = new Promise((resolve) => server.process.on('exit', resolve));
   server.process.kill('SIGKILL');
   await Promise.all([gone, ...clients.map(({ done }) => done)]);

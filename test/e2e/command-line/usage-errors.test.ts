@@ -135,7 +135,7 @@ const badHandlers: readonly [what: string, source: string, ...says: (string | Re
   ['has a syntax error', '\n\nexport default (message) => {', 'cannot be loaded', /handler\.ts:\d/],
   [
     'imports what does not exist',
-    "import '../nothing.js';\nexport default () => '';",
+    "import './nothing.js';\nexport default () => '';",
     'cannot be loaded',
     'nothing.js',
   ],

@@ -44,7 +44,7 @@ test('an object with callbacks is a handler: it greets, remembers, and answers i
 });
 
 test('a handler can import other files beside it, and be named with spaces and umlauts', async () => {
-  const path = handlerFile("export { shout as default } from '../the shouter.ts';", 'über mich #1.ts');
+  const path = handlerFile("export { shout as default } from './the shouter.ts';", 'über mich #1.ts');
   writeFileSync(
     join(dirname(path), 'the shouter.ts'),
     'export const shout = (message: { text: string }) => `${message.text}!`;',
