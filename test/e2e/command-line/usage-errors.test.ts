@@ -133,12 +133,7 @@ const badHandlers: readonly [what: string, source: string, ...says: (string | Re
   ['exports an empty object', 'export default {};', 'an empty one', /export default \(message\) =>/],
   ['exports a callback that is no function', 'export default { message: 1 };', '"message" is not a function'],
   ['has a syntax error', '\n\nexport default (message) => {', 'cannot be loaded', /handler\.ts:\d/],
-  [
-    'imports what does not exist',
-    "import './nothing.js';\nexport default () => '';",
-    'cannot be loaded',
-    'nothing.js',
-  ],
+  ['imports what does not exist', "import './nothing.js';\nexport default () => '';", 'cannot be loaded', 'nothing.js'],
   ['throws when it is loaded', '\nthrow new Error("no luck");', 'cannot be loaded: Error: no luck', /handler\.ts:2/],
 ];
 
