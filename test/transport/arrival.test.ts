@@ -1,6 +1,7 @@
 /** Connections on which something stands before the first byte keep the same contract as all others. */
-import { generate } from 'selfsigned';
+
 import { TcpAddress, TlsAddress } from '../../src/address.ts';
+import { selfSignedCertificate } from '../../src/cli/serve/self-signed.ts';
 import { AddressList } from '../../src/transport/address-list.ts';
 import { listenForArrivals } from '../../src/transport/arrival.ts';
 import { nodeTransport } from '../../src/transport/node.ts';
@@ -9,8 +10,7 @@ import type { Transport } from '../../src/transport/transport.ts';
 import { describeTransport } from './contract.ts';
 import { socketSizes as sizes } from './network.ts';
 
-const made = await generate([{ name: 'commonName', value: 'localhost' }], { keyType: 'ec' });
-const tls = { cert: made.cert, key: made.private };
+const tls = selfSignedCertificate(['localhost'], 86_400_000);
 
 const tlsTransport: Transport = {
   listen: (address, options) => listenForArrivals(address, { ...options, tls }),

@@ -6,6 +6,7 @@ import type { Address } from '../../address.ts';
 import type { CertificateAndKey, ServerTls } from '../../transport/transport.ts';
 import { UsageError } from '../fail.ts';
 import { readFile } from '../files.ts';
+import { selfSignedCertificate } from './self-signed.ts';
 
 /** How long files must be left alone before they are read again: a certificate and its key are two files. */
 const quietMs = 200;
@@ -50,7 +51,7 @@ export async function readServerTls(
   const { tlsSelfSigned, cert } = flags;
   if (tlsSelfSigned && cert !== undefined)
     throw new UsageError('--tls-self-signed makes a certificate, and --cert names one');
-  if (tlsSelfSigned) return await makeCertificates(flags);
+  if (tlsSelfSigned) return makeCertificates(flags);
   if (cert === undefined) {
     throw new UsageError(`${secure} needs --cert and --key, or --tls-self-signed for a try`);
   }
@@ -129,21 +130,10 @@ function refuseOpenKey(keyFile: string): void {
 }
 
 /** A certificate for this machine alone, of which a client can only check the fingerprint. */
-async function makeCertificates(flags: TlsFlags): Promise<Certificates> {
-  const { generate } = await import('selfsigned');
-  const names = ['localhost', '127.0.0.1', '::1'];
-  const made = await generate([{ name: 'commonName', value: 'localhost' }], {
-    keyType: 'ec',
-    notAfterDate: new Date(Date.now() + 30 * 86_400_000),
-    extensions: [
-      {
-        name: 'subjectAltName',
-        altNames: names.map((name) => (name === 'localhost' ? { type: 2, value: name } : { type: 7, ip: name })),
-      },
-    ],
-  });
-  const { fingerprint256 } = new X509Certificate(made.cert);
-  return { tls: { cert: made.cert, key: made.private, ...common(flags) }, files: [], fingerprint: fingerprint256 };
+function makeCertificates(flags: TlsFlags): Certificates {
+  const pair = selfSignedCertificate(['localhost', '127.0.0.1', '::1'], 30 * 86_400_000);
+  const { fingerprint256 } = new X509Certificate(pair.cert);
+  return { tls: { ...pair, ...common(flags) }, files: [], fingerprint: fingerprint256 };
 }
 
 /**
