@@ -3,11 +3,19 @@
  * the built command compares it with the sources first, so that nothing runs old code.
  */
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** What the build records; it does not ship. */
+export interface Stamp {
+  /** Of all sources: {@link hashOfSources}. */
+  readonly hash: string;
+  /** The folders of the packages whose code is in dist/, such as `node_modules/commander`, sorted. */
+  readonly packages: readonly string[];
+}
+
 const root = new URL('..', import.meta.url).pathname;
-const stampName = '.stamp';
+const stampFile = join(root, 'dist/.stamp');
 const inputs = ['src', 'scripts', 'package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
 
 /** A hash of the names and contents of all files that the build reads. */
@@ -20,19 +28,29 @@ export function hashOfSources(): string {
   return hash.digest('hex');
 }
 
-/** Writes the stamp into a folder that holds a build of the sources with this hash. */
-export function writeStamp(folder: string, hash: string): void {
-  writeFileSync(join(folder, stampName), `${hash}\n`);
-}
-
 /** Whether dist/ was built from the sources as they are now. */
 export function isBuildCurrent(): boolean {
+  return readStamp()?.hash === hashOfSources();
+}
+
+/** The stamp of dist/, or undefined if the last build was not completed. */
+export function readStamp(): Stamp | undefined {
   try {
-    return readFileSync(join(root, 'dist', stampName), 'utf8').trim() === hashOfSources();
+    return JSON.parse(readFileSync(stampFile, 'utf8')) as Stamp;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError) return undefined;
     throw error;
   }
+}
+
+/** Writes the stamp of a complete build. */
+export function writeStamp(stamp: Stamp): void {
+  writeFileSync(stampFile, `${JSON.stringify(stamp)}\n`);
+}
+
+/** Makes dist/ stale, as long as it is neither the old build nor the new one. */
+export function removeStamp(): void {
+  rmSync(stampFile, { force: true });
 }
 
 /** The path itself, or the files in the folder, sorted, relative to the project. */

@@ -12,6 +12,7 @@
  * PostgreSQL does with `commit_delay` and MySQL with `binlog_group_commit_sync_no_delay_count`, but without a time to
  * be set): 16 clients get half as much again.
  */
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { formatPeer } from '../address.ts';
@@ -60,7 +61,7 @@ export interface JournalOptions extends OptionalValues<ValuesOf<typeof journalOp
  */
 export async function openJournal(file: string, options: JournalOptions = {}): Promise<Journal> {
   refuseUnknown(options, ['replies', 'name', 'onRefusing', ...Object.keys(journalOptions)], 'openJournal()');
-  const journal = new SqliteJournal(file, options);
+  const journal = new SqliteJournal(file, options, await writerProgram());
   await journal.opened;
   return journal;
 }
@@ -75,8 +76,17 @@ export async function openJournalReader(file: string): Promise<JournalReader> {
   return (await import('./reader.ts')).readJournal(file);
 }
 
-/** In src/journal/, or in dist/journal/ where this file is part of a chunk in another folder of dist/. */
-const program = new URL(`../journal/writer.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
+/**
+ * The program of the thread: in src/journal/, or in dist/journal/ because this file is part of a chunk in another folder of
+ * dist/. If a bundler put yodel into the file of some program, or into an executable, neither exists, and the thread runs
+ * from text.
+ */
+async function writerProgram(): Promise<URL> {
+  const file = new URL(`../journal/writer.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
+  if (existsSync(file)) return file;
+  const { writerText } = await import('./writer-text.ts');
+  return new URL(`data:text/javascript,${encodeURIComponent(writerText)}`);
+}
 
 /**
  * What is sent does not wait to be recorded. Above this many unwritten bytes it is counted as missed instead: the disk has
@@ -166,7 +176,8 @@ class SqliteJournal implements Journal {
   /** Ends what follows the journal. */
   readonly #closing = new AbortController();
 
-  constructor(file: string, { replies = false, name = 'yodel', onRefusing, ...limits }: JournalOptions) {
+  constructor(file: string, options: JournalOptions, program: URL) {
+    const { replies = false, name = 'yodel', onRefusing, ...limits } = options;
     const { durability, maxSize, maxAge, maxMessage } = resolveOptions(journalOptions, limits);
     this.#file = resolve(file);
     this.#onRefusing = onRefusing;
