@@ -1,10 +1,65 @@
-/**
- * Replies on stdout: nothing is lost, however slowly they are read, and it is known how much waits. A terminal is not given
- * what could steer it.
- */
+/** What a command prints on stdout. Nothing is lost, a reader that has seen enough (`| head`) is no error, a full disk is one. */
 import { systemError } from '../errors.ts';
 import { EscapingStream } from '../terminal/escape.ts';
+import { streamSink } from '../terminal/sink.ts';
+import { Writer } from '../terminal/writer.ts';
 import { exitStatus, report } from './fail.ts';
+
+/** How a command learns what becomes of its output. */
+export interface StdoutOptions {
+  /** For how many milliseconds text is gathered into one write. Default: not at all. */
+  readonly gatherMs?: number;
+  /** Called whenever stdout took some of the pending bytes. */
+  readonly written?: () => void;
+  /** Called once when nothing more can be written, with the exit status that follows. The error is reported already. */
+  readonly failed: (status: number) => void;
+}
+
+/** Opens stdout for a command that prints as it runs. */
+export function openStdout({ failed, ...options }: StdoutOptions): Writer {
+  return new Writer(streamSink(process.stdout), {
+    ...options,
+    failed(error) {
+      const isReaderGone = error.code === 'EPIPE';
+      if (!isReaderGone) report(writeError(error));
+      failed(isReaderGone ? exitStatus.good : exitStatus.failure);
+    },
+  });
+}
+
+/**
+ * Prints text and resolves when it is written, or when the reader is gone.
+ *
+ * @param text with its newline at the end
+ * @throws YodelError when it cannot be written, as on a full disk
+ */
+export async function print(text: string, stream: NodeJS.WriteStream = process.stdout): Promise<void> {
+  const writer = new Writer(streamSink(stream));
+  writer.write(text);
+  await writer.end();
+  if (writer.error && writer.error.code !== 'EPIPE') throw writeError(writer.error);
+}
+
+function writeError(error: Error): Error {
+  return systemError('cannot write the output', error);
+}
+
+let helpToPrint = '';
+
+/** Prints a part of the help. commander writes it in several parts and does not wait for them: they are printed as one. */
+export function writeHelp(part: string): void {
+  if (helpToPrint === '') queueMicrotask(printHelp);
+  helpToPrint += part;
+}
+
+function printHelp(): void {
+  const text = helpToPrint;
+  helpToPrint = '';
+  print(text).catch((error: unknown) => {
+    report(error);
+    process.exitCode = exitStatus.failure;
+  });
+}
 
 /** Above this many bytes waiting on one side, the other side is not read. */
 export const highWaterMark = 262_144;
@@ -17,58 +72,37 @@ export interface OutputEvents {
   readonly failed: (status: number) => void;
 }
 
+/** Replies on stdout. A terminal is not given what could steer it. */
 export class Output {
-  readonly #events: OutputEvents;
+  readonly #writer: Writer;
   /** None where replies go to a program or a file. */
   readonly #screen = process.stdout.isTTY ? new EscapingStream() : undefined;
-  /** Bytes that stdout has not taken. process.stdout.writableLength is always 0 on Bun. */
-  #waiting = 0;
-  #hasFailed = false;
 
-  constructor(events: OutputEvents) {
-    this.#events = events;
-    process.stdout.on('error', (error: NodeJS.ErrnoException) => this.#fail(error));
+  constructor({ taken, failed }: OutputEvents) {
+    this.#writer = openStdout({ written: taken, failed });
   }
 
   /** Whether no more should be read of what is written here. */
   get isFull(): boolean {
-    return this.#waiting > highWaterMark;
+    return this.#writer.pending > highWaterMark;
   }
 
   /** Whether more may be read again. */
   get isLow(): boolean {
-    return this.#waiting <= highWaterMark / 2;
+    return this.#writer.pending <= highWaterMark / 2;
   }
 
   get isEmpty(): boolean {
-    return this.#waiting === 0;
+    return this.#writer.pending === 0;
   }
 
   /** The bytes are held until stdout has taken them. */
   write(bytes: Uint8Array): void {
-    this.#write(this.#screen ? Buffer.from(this.#screen.add(bytes)) : bytes);
+    this.#writer.write(this.#screen ? this.#screen.add(bytes) : bytes);
   }
 
   /** No more comes: what is left of a character that was cut in two is written. */
   end(): void {
-    if (this.#screen) this.#write(Buffer.from(this.#screen.end()));
-  }
-
-  #write(bytes: Uint8Array): void {
-    if (bytes.length === 0 || this.#hasFailed) return;
-    this.#waiting += bytes.length;
-    process.stdout.write(bytes, () => {
-      // After a failed write nothing waits any more, and its callback may still come.
-      this.#waiting = Math.max(0, this.#waiting - bytes.length);
-      this.#events.taken();
-    });
-  }
-
-  /** Nobody reads the replies any more (`| head`): there is nothing left to do, and nothing to complain about. */
-  #fail(error: NodeJS.ErrnoException): void {
-    this.#hasFailed = true;
-    this.#waiting = 0;
-    if (error.code !== 'EPIPE') report(systemError('cannot write the output', error));
-    this.#events.failed(error.code === 'EPIPE' ? exitStatus.good : exitStatus.failure);
+    if (this.#screen) this.#writer.write(this.#screen.end());
   }
 }

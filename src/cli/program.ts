@@ -9,7 +9,7 @@ import { connectCommand } from './connect/command.ts';
 import { contextCommand } from './context/command.ts';
 import { helpCommand, topicList } from './help/command.ts';
 import { journalCommand } from './journal/command.ts';
-import { writeHelp } from './print.ts';
+import { writeHelp } from './output.ts';
 import { replayCommand } from './replay/command.ts';
 import { sendCommand } from './send/command.ts';
 import { serveCommand } from './serve/command.ts';

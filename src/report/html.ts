@@ -1,7 +1,7 @@
-/** HTML and SVG as text, in which nothing can stand unescaped by mistake. */
+/** HTML and SVG as text, with everything that is put into a template escaped. */
 import { escapeText } from '../terminal/escape.ts';
 
-/** What is HTML already. Only {@link html} and {@link trustedMarkup} make it. */
+/** Text that is HTML already. Only {@link html} and {@link trustedMarkup} create it. */
 export class Markup {
   readonly text: string;
 
@@ -10,18 +10,15 @@ export class Markup {
   }
 }
 
-/** What may stand in a template: strings are escaped, lists are joined, undefined is nothing. */
+/** What a template takes: strings are escaped, lists are joined, undefined is nothing. */
 export type Content = Markup | string | number | undefined | readonly Content[];
 
-/**
- * A template of HTML: all that is put into it is escaped, for elements as for attributes in quotes, but for what comes from
- * another such template. What could hide or reorder text is shown as in a terminal: `\u202e`.
- */
+/** An HTML template. Everything put into it is escaped for elements and quoted attributes, except other markup. */
 export function html(parts: TemplateStringsArray, ...contents: readonly Content[]): Markup {
   return new Markup(parts.reduce((text, part, index) => `${text}${asHtml(contents[index - 1])}${part}`));
 }
 
-/** Text of this program's own that is HTML or CSS already. Nothing from outside may come in here. */
+/** Marks yodel's own text as HTML or CSS. Never pass text from outside. */
 export function trustedMarkup(text: string): Markup {
   return new Markup(text);
 }
@@ -34,10 +31,15 @@ const entities: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
+/** Text for HTML or XML. Control characters, and what hides or reorders text, show as in a terminal: `\u202e`. */
+export function escapeMarkup(text: string): string {
+  return escapeText(text).replace(/[&<>"']/g, (sign) => entities[sign] ?? '');
+}
+
 function asHtml(content: Content): string {
   if (content === undefined) return '';
   if (content instanceof Markup) return content.text;
   if (typeof content === 'number') return String(content);
-  if (typeof content === 'string') return escapeText(content).replace(/[&<>"']/g, (sign) => entities[sign] ?? '');
+  if (typeof content === 'string') return escapeMarkup(content);
   return content.map(asHtml).join('');
 }

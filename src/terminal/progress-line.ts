@@ -1,29 +1,37 @@
-/** How far long work is: a line on a terminal that is written over, and nothing elsewhere. */
-import { styleText } from 'node:util';
+/** Shows progress in one line on stderr that is overwritten: on a terminal only. */
+import type { Layout } from './layout.ts';
+import { paintFor, wantsColor } from './style.ts';
 
-/** How often it is written anew. */
-const everyMs = 100;
+/** At most one update in this time, in milliseconds. */
+const updateEveryMs = 100;
 const clearLine = '\r\x1b[K';
+/** The width where the terminal's is not known. */
+const defaultColumns = 80;
+/** Columns left free for the ^C that a terminal prints after Ctrl-C: if it wrapped, a row would be left behind. */
+const roomForInterrupt = 2;
 
-/** A line on stderr. */
+/** A line of progress. */
 export class ProgressLine {
   readonly #isShown = process.stderr.isTTY === true && process.env.TERM !== 'dumb';
-  #lastAt = 0;
+  readonly #paint = paintFor(wantsColor(process.stderr));
+  #lastAt = Number.NEGATIVE_INFINITY;
 
-  /** Shows a text of one line in place of the one before. */
-  show(text: string): void {
+  /** Replaces the line, at most ten times a second. @param format makes a line of at most `width` columns */
+  show(format: (layout: Layout) => string): void {
     const now = performance.now();
-    if (!this.#isShown || now - this.#lastAt < everyMs) return;
+    if (!this.#isShown || now - this.#lastAt < updateEveryMs) return;
     this.#lastAt = now;
-    const fitting = text.slice(0, Math.max(0, (process.stderr.columns || 80) - 1));
-    process.stderr.write(
-      `${clearLine}${process.env.NO_COLOR ? fitting : styleText('dim', fitting, { validateStream: false })}`,
-    );
+    const width = (process.stderr.columns || defaultColumns) - roomForInterrupt;
+    process.stderr.write(`${clearLine}${format({ width, paint: this.#paint })}`);
   }
 
-  /** Takes the line away, and says on stderr what is to stay. */
-  done(text?: string): void {
+  /** Replaces the line with plain text, cut to the width. */
+  showText(text: string): void {
+    this.show(({ width, paint }) => paint('dim', text.slice(0, Math.max(0, width))));
+  }
+
+  /** Removes the line. */
+  clear(): void {
     if (this.#isShown) process.stderr.write(clearLine);
-    if (text !== undefined) process.stderr.write(`yodel: ${text}\n`);
   }
 }

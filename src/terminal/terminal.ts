@@ -1,27 +1,29 @@
-/** The terminal of the process: keys come from it, a line is typed in it, and it is given back as it was. */
+/** The process's terminal: reads keys, shows the line that is being typed, and restores the terminal at the end. */
 import { writeSync } from 'node:fs';
 import { type Key, KeyReader } from './keys.ts';
 import { Screen, type ShownLine } from './screen.ts';
+import { streamSink } from './sink.ts';
+import { Writer } from './writer.ts';
 
-/** What a terminal tells. */
+/** What a terminal reports. */
 export interface TerminalEvents {
-  /** Told of each key, in order. */
+  /** Called for each key, in order. */
   readonly key: (key: Key) => void;
-  /** Told once, when no more can come: the terminal is gone. */
+  /** Called when the terminal is gone and no more keys can come. */
   readonly end: () => void;
-  /** The line that is being typed; undefined when nothing can be typed. */
+  /** Gives the line that is being typed; undefined when nothing can be typed. */
   readonly line: () => ShownLine | undefined;
 }
 
-/** A key sequence comes in one piece, or nearly: after so many milliseconds it was the Escape key alone. */
+/** A key sequence arrives in one piece, or nearly: after this many milliseconds an ESC was the Escape key. */
 const escapeWaitMs = 50;
-// In bracketed paste mode the terminal says where a paste begins and ends, so that it can be told from keys.
+// In bracketed paste mode the terminal marks the start and end of a paste.
 const pasteModeOn = '\x1b[?2004h';
 const pasteModeOff = '\x1b[?2004l';
 
 /**
- * The process's terminal, in raw mode: otherwise its driver would cut lines at 4096 bytes, and lose what comes while nobody
- * reads. A terminal without a cursor to move (TERM=dumb) keeps its own line editing.
+ * The process's terminal in raw mode: otherwise its driver would cut lines at 4096 bytes, and lose what is typed while
+ * nothing is read. A terminal without a movable cursor (TERM=dumb) keeps its own line editing.
  */
 export class Terminal {
   readonly screen: Screen;
@@ -32,19 +34,21 @@ export class Terminal {
   #escapeTimer: NodeJS.Timeout | undefined;
   #isOpen = false;
   #isSuspended = false;
-  readonly #giveBackAtExit = () => this.#leaveRawMode();
+  readonly #restoreAtExit = () => this.#leaveRawMode();
 
   constructor(events: TerminalEvents) {
     this.#events = events;
-    this.screen = new Screen(process.stdout, () => (this.#isSuspended ? undefined : events.line()), this.#isPlain);
+    const output = new Writer(streamSink(process.stdout), { failed: () => events.end() });
+    const line = () => (this.#isSuspended ? undefined : events.line());
+    this.screen = new Screen(output, process.stdout, line, this.#isPlain);
   }
 
-  /** Whether the terminal shows by itself what is typed. */
+  /** Whether the terminal echoes what is typed. */
   get echoes(): boolean {
     return this.#isPlain;
   }
 
-  /** Takes the terminal. */
+  /** Starts to read keys and to show the typed line. */
   open(): void {
     this.#isOpen = true;
     this.#enterRawMode();
@@ -53,25 +57,24 @@ export class Terminal {
       .on('end', () => this.#events.end())
       // The terminal was closed.
       .on('error', () => this.#events.end());
-    process.stdout.on('error', () => this.#events.end());
     process.stdout.on('resize', () => this.screen.resized());
-    process.on('SIGCONT', () => this.#goOn());
-    process.on('exit', this.#giveBackAtExit);
+    process.on('SIGCONT', () => this.#continue());
+    process.on('exit', this.#restoreAtExit);
     this.screen.changed();
   }
 
-  /** Gives the terminal back. */
+  /** Restores the terminal. */
   close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     clearTimeout(this.#escapeTimer);
     this.screen.flush();
     this.#leaveRawMode();
-    process.off('exit', this.#giveBackAtExit);
+    process.off('exit', this.#restoreAtExit);
     process.stdin.destroy();
   }
 
-  /** Reads no keys for a while: what is typed or pasted waits in the terminal. */
+  /** Stops reading keys: what is typed or pasted waits in the terminal. */
   pause(): void {
     process.stdin.pause();
   }
@@ -81,23 +84,23 @@ export class Terminal {
     if (this.#isOpen) process.stdin.resume();
   }
 
-  /** Stops the process and gives the terminal to the shell, until `fg`. */
+  /** Stops the process as Ctrl-Z does, until `fg`. */
   suspend(): void {
     this.screen.flush();
     this.screen.forget();
     this.#isSuspended = true;
     this.#leaveRawMode();
     writeSync(1, '\r\n');
-    // As the terminal's driver does it: the whole job stops, npx or a script included.
+    // As the terminal's driver does it: the whole job stops, including npx or a script.
     process.kill(0, 'SIGTSTP');
-    // Where nobody could wake it, the signal is ignored, and no SIGCONT comes; if one has come, it goes first.
-    setTimeout(() => setImmediate(() => this.#isSuspended && this.#goOn()), 200);
+    // In an orphaned process group the signal is ignored, and no SIGCONT follows. If one did, its handler runs first.
+    setTimeout(() => setImmediate(() => this.#isSuspended && this.#continue()), 200);
   }
 
-  #goOn(): void {
+  #continue(): void {
     this.#isSuspended = false;
     if (!this.#isOpen) return;
-    // The shell may have changed the mode, and raw mode on top of raw mode would change nothing.
+    // The shell may have changed the mode without Node noticing, and setting raw mode twice would do nothing.
     if (process.stdin.isRaw) this.#leaveRawMode();
     this.#enterRawMode();
     this.screen.forget();
@@ -116,18 +119,18 @@ export class Terminal {
       process.stdin.setRawMode(false);
       writeSync(1, pasteModeOff);
     } catch {
-      // The terminal is gone, or does not take anything at the moment.
+      // The terminal is gone, or takes nothing at the moment.
     }
   }
 
   #read(chunk: Buffer): void {
     clearTimeout(this.#escapeTimer);
-    this.#tell(this.#keys.read(this.#decoder.decode(chunk, { stream: true })));
+    this.#report(this.#keys.read(this.#decoder.decode(chunk, { stream: true })));
     if (!this.#keys.isWaiting) return;
-    this.#escapeTimer = setTimeout(() => this.#tell(this.#keys.flush()), escapeWaitMs);
+    this.#escapeTimer = setTimeout(() => this.#report(this.#keys.flush()), escapeWaitMs);
   }
 
-  #tell(keys: readonly Key[]): void {
+  #report(keys: readonly Key[]): void {
     for (const key of keys) this.#events.key(key);
   }
 }

@@ -1,11 +1,11 @@
-/** Runs `yodel bench`: measures, says what it found, and judges it. */
+/** Runs `yodel bench`: measures, prints the results, and sets the exit status. */
 import { writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { systemError } from '../../errors.ts';
 import { type Assertion, checkAssertion } from '../../load/result/assertion.ts';
 import { type Comparison, compareReports } from '../../load/result/compare.ts';
 import { formatHdr } from '../../load/result/hdr.ts';
-import type { BenchProgress, BenchReport } from '../../load/result/report.ts';
+import type { BenchReport } from '../../load/result/report.ts';
 import { createReport } from '../../load/result/result.ts';
 import { startLoad } from '../../load/run.ts';
 import { formatComparison } from '../../report/comparison.ts';
@@ -13,45 +13,44 @@ import { renderPage } from '../../report/page.ts';
 import { formatProgress } from '../../report/progress.ts';
 import { formatSummary } from '../../report/summary.ts';
 import { escapeJson } from '../../terminal/escape.ts';
+import { ProgressLine } from '../../terminal/progress-line.ts';
 import { paintFor, wantsColor } from '../../terminal/style.ts';
 import { exitStatus, report as reportError, statusOf } from '../fail.ts';
+import { print } from '../output.ts';
 import { version } from '../version.ts';
 import { type BenchSettings, readBenchSettings } from './settings.ts';
 
-/** Where nobody says how wide lines may be. */
+/** Width of the summary where the terminal's is not known. */
 const defaultWidth = 100;
 
-/** On Ctrl-C a terminal prints ^C behind the line of the progress. If that went on in the next row, one row would be left over. */
-const roomForInterrupt = 2;
-
-/** Measures, prints and writes the results, and ends the process with the status that tells of them. */
+/** Measures, prints and writes the results, and ends the process with the exit status. */
 export async function runBench(
   address: string | undefined,
   port: string | undefined,
   flags: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   const settings = readBenchSettings(address, port, flags);
-  const progress =
-    process.stderr.isTTY && process.env.TERM !== 'dumb' ? progressLine(settings.load.address) : noProgress;
+  const progress = new ProgressLine();
+  progress.showText(`connecting to ${settings.load.address}`);
   const interrupted = stopOnSignals(() => run.stop());
-  const run = startLoad(settings.load, progress.show);
-  const result = await run.done.finally(progress.end).catch(exitWith);
+  const run = startLoad(settings.load, (now) => progress.show((layout) => formatProgress(now, layout)));
+  const result = await run.done.finally(() => progress.clear()).catch(exitWith);
   const report = createReport(version, result);
   const comparison = settings.old && compareReports(settings.old, report);
   const filesWritten = writeFiles(settings, report, comparison);
-  const { isPrinted, assertionsHold } = await print(settings, report, comparison);
+  const { isPrinted, assertionsHold } = await printResults(settings, report, comparison);
   const status = interrupted() ?? judge(report, settings.assertions, assertionsHold);
   process.exit(status === exitStatus.good && !(filesWritten && isPrinted) ? exitStatus.failure : status);
 }
 
-/** Attempts to connect may still be under way, for minutes where a name server is slow: nobody needs to wait for them. */
+/** Ends the process, without waiting for attempts to connect that are still in flight: a slow name server can take minutes. */
 async function exitWith(error: unknown): Promise<never> {
   reportError(error);
   await new Promise((resolve) => process.stderr.write('', resolve));
   process.exit(statusOf(error));
 }
 
-/** The exit status of a run that nobody has interrupted. */
+/** The exit status of a run that was not interrupted. */
 function judge({ errors }: BenchReport, assertions: readonly Assertion[], assertionsHold: boolean): number {
   if (!assertionsHold) return exitStatus.unmet;
   if (errors.length === 0 || assertions.some(({ metric }) => metric === 'errors')) return exitStatus.good;
@@ -61,7 +60,7 @@ function judge({ errors }: BenchReport, assertions: readonly Assertion[], assert
   return codes.every(isTimeout) ? exitStatus.timeout : exitStatus.failure;
 }
 
-/** The first SIGINT or SIGTERM ends the run, the second the process. Gives the exit status, once there was one. */
+/** The first SIGINT or SIGTERM ends the run, the second the process. Returns a function that gives the signal's exit status. */
 function stopOnSignals(stop: () => void): () => number | undefined {
   let status: number | undefined;
   const signalled = (signal: NodeJS.Signals) => {
@@ -73,23 +72,7 @@ function stopOnSignals(stop: () => void): () => number | undefined {
   return () => status;
 }
 
-/** A line on the terminal that is written anew each second. */
-function progressLine(address: string): { show(progress: BenchProgress): void; end(): void } {
-  const paint = paintFor(wantsColor(process.stderr));
-  const backAndClear = '\r\x1b[K';
-  process.stderr.write(`connecting to ${address}`);
-  return {
-    show(progress) {
-      const width = (process.stderr.columns || defaultWidth) - roomForInterrupt;
-      process.stderr.write(`${backAndClear}${formatProgress(progress, { width, paint })}`);
-    },
-    end: () => void process.stderr.write(backAndClear),
-  };
-}
-
-const noProgress = { show() {}, end() {} };
-
-/** Writes the files that were asked for. Says what cannot be written, for the rest of the results is still good. */
+/** Writes the files of --html and --hdr. A failure is reported, and the other results are still printed. */
 function writeFiles({ htmlFile, hdrFile }: BenchSettings, report: BenchReport, comparison?: Comparison): boolean {
   const write = (path: string | undefined, make: () => string): boolean => {
     if (path === undefined) return true;
@@ -105,32 +88,35 @@ function writeFiles({ htmlFile, hdrFile }: BenchSettings, report: BenchReport, c
   return write(hdrFile, () => formatHdr(report)) && isPageWritten;
 }
 
-/** Prints the results: as JSON on stdout and the judgements on stderr, or all of it on stdout. */
-async function print(
+/** Prints the results: all on stdout, or the JSON on stdout and the rest on stderr. */
+async function printResults(
   { json, assertions }: BenchSettings,
   report: BenchReport,
   comparison: Comparison | undefined,
 ): Promise<{ readonly isPrinted: boolean; readonly assertionsHold: boolean }> {
-  const judgements = json ? process.stderr : process.stdout;
-  const paint = paintFor(wantsColor(judgements));
-  const width = process.stdout.columns || defaultWidth;
-  const isPrinted = await say(
-    process.stdout,
-    json ? escapeJson(JSON.stringify(report)) : formatSummary(report, { paint, width }),
-  );
-  if (comparison) await say(judgements, `${json ? '' : '\n'}${formatComparison(comparison, { paint })}`);
+  const paint = paintFor(wantsColor(json ? process.stderr : process.stdout));
   const checks = assertions.map((assertion) => checkAssertion(assertion, report));
-  const lines = checks.map(({ holds, text }) => paint(holds ? 'green' : 'red', text));
-  if (lines.length > 0) await say(judgements, `${json ? '' : '\n'}${lines.join('\n')}`);
+  const summary = json
+    ? `${escapeJson(JSON.stringify(report))}\n`
+    : formatSummary(report, { paint, width: process.stdout.columns || defaultWidth });
+  const verdicts = [
+    ...(comparison ? [formatComparison(comparison, { paint })] : []),
+    ...(checks.length > 0
+      ? [checks.map(({ holds, text }) => `${paint(holds ? 'green' : 'red', text)}\n`).join('')]
+      : []),
+  ];
+  const isPrinted = await printed(json ? summary : [summary, ...verdicts].join('\n'), process.stdout);
+  if (json) await printed(verdicts.join(''), process.stderr);
   return { isPrinted, assertionsHold: checks.every(({ holds }) => holds) };
 }
 
-/** Resolves when the text is out. That nobody reads any more (`| head`) is no failure; others are told of, and give false. */
-async function say(stream: NodeJS.WriteStream, text: string): Promise<boolean> {
-  const error = await new Promise<NodeJS.ErrnoException | null | undefined>((resolve) => {
-    stream.once('error', resolve).write(text.endsWith('\n') ? text : `${text}\n`, resolve);
-  });
-  if (!error || error.code === 'EPIPE') return true;
-  reportError(systemError('cannot write the results', error));
-  return false;
+/** Whether the text could be printed, or has no reader; a failure is reported. */
+async function printed(text: string, stream: NodeJS.WriteStream): Promise<boolean> {
+  try {
+    await print(text, stream);
+    return true;
+  } catch (error) {
+    reportError(error);
+    return false;
+  }
 }

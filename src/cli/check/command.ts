@@ -1,4 +1,4 @@
-/** The flags of `yodel check`. What it does is in `check.ts`, loaded only when it runs. */
+/** The flags of `yodel check`. `run.ts` does the work and is loaded only when the command runs. */
 import { Command, Option } from 'commander';
 import { clientOptions } from '../../options.ts';
 import { durationOption, envName } from '../flags.ts';
@@ -6,8 +6,8 @@ import { addTlsFlags } from '../tls-flags.ts';
 
 const examples = `Examples:
   yodel check talk.transcript 127.0.0.1:7878        does the server answer as the file says?
-  yodel check tests/*.transcript :7878              several conversations, one after the other
-  yodel check talk.transcript :7878 --update        rewrite what was expected with what came
+  yodel check tests/*.transcript :7878              several transcripts, one after the other
+  yodel check talk.transcript :7878 --update        replace what the file expects with what came
   yodel check talk.transcript :7878 --format junit > report.xml
 `;
 
@@ -15,35 +15,35 @@ const examples = `Examples:
 export function checkCommand(): Command {
   const { connectTimeout } = clientOptions;
   const command = new Command('check')
-    .summary('hold a server against transcripts of conversations')
+    .summary('test a server against transcripts of conversations')
     .description(
-      'Plays the clients of each transcript against a server, and compares what comes with what the file expects. ' +
-        'In a transcript "> " is sent, "< " is expected, "# " is a comment; docs/transcripts.md has all of it.',
+      'Plays the clients of each transcript against a server, and compares the replies with those in the file. ' +
+        'In a transcript, "> " sends a message, "< " expects one, "# " is a comment; see docs/transcripts.md.',
     )
     .argument(
       '<file...>',
-      'transcripts, and at last the address or @CONTEXT (default: what @address says, or tcp://127.0.0.1:7878)',
+      "transcripts, then the server's address or @CONTEXT (default: the transcript's @address, or tcp://127.0.0.1:7878)",
     )
     .addHelpText('before', examples)
     .addHelpText(
       'after',
       `
 Exit status:
-  0  all came as expected
+  0  every reply was as expected
   1  the connection failed
-  2  wrong usage, or a line of a transcript cannot be read
-  3  something came otherwise`,
+  2  wrong usage, or a transcript with an error
+  3  something was not as expected`,
     )
     .helpOption('-h, --help', 'show this help')
     .addOption(
-      new Option('--format <format>', 'how the result is printed')
+      new Option('--format <format>', 'format of the report')
         .choices(['text', 'tap', 'junit'])
         .env('YODEL_CHECK_FORMAT')
         .default('text'),
     )
-    .option('--update', 'rewrite what the files expect with what came')
+    .option('--update', 'replace what the files expect with what came')
     .addOption(
-      durationOption('--timeout <time>', 'how long a message is waited for, until a @timeout says otherwise', 5000).env(
+      durationOption('--timeout <time>', 'how long to wait for a message, unless a @timeout says otherwise', 5000).env(
         envName('timeout'),
       ),
     )

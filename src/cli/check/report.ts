@@ -1,5 +1,6 @@
-/** How `yodel check` tells what it found: for people, as TAP (version 14), or as JUnit's XML. */
-import { formatSeconds } from '../../format/figures.ts';
+/** The report of `yodel check`: as text, as TAP (version 14), or as JUnit XML. */
+import { formatCountOf, formatSeconds } from '../../format/figures.ts';
+import { escapeMarkup } from '../../report/html.ts';
 import { escapeText } from '../../terminal/escape.ts';
 import type { Paint } from '../../terminal/style.ts';
 import type { CheckResult, Difference } from '../../transcript/check.ts';
@@ -7,16 +8,16 @@ import { formatContent } from '../../transcript/content.ts';
 
 /** What a report needs. */
 export interface ReportOptions {
-  /** How many transcripts there are. */
+  /** Number of transcripts. */
   readonly count: number;
   readonly paint: Paint;
   readonly write: (text: string) => void;
 }
 
-/** Is told of each transcript, and of the end. */
+/** Reports each transcript when it was played, then the totals. */
 export interface CheckReport {
   add(result: CheckResult): void;
-  /** @param updated how many files were rewritten, if they were to be */
+  /** @param updated number of files that were rewritten; undefined without `--update` */
   end(updated: number | undefined): void;
 }
 
@@ -25,7 +26,7 @@ export function checkReport(format: string, options: ReportOptions): CheckReport
   return format === 'tap' ? tapReport(options) : format === 'junit' ? junitReport(options) : textReport(options);
 }
 
-/** Lines before a difference that are shown. */
+/** Lines of the transcript shown before a difference. */
 const contextLines = 2;
 
 function textReport({ count, paint, write }: ReportOptions): CheckReport {
@@ -41,46 +42,37 @@ function textReport({ count, paint, write }: ReportOptions): CheckReport {
       const time = paint('dim', formatSeconds(elapsedMs / 1000));
       const file = escapeText(transcript.file);
       if (differences.length === 0) {
-        write(
-          `${paint('green', 'ok')}      ${file}: ${expected} ${plural(expected, 'message')} as expected, ${time}\n`,
-        );
+        write(`${paint('green', 'ok')}      ${file}: ${formatCountOf(expected, 'message')} as expected, ${time}\n`);
         return;
       }
       differ++;
-      write(
-        `${paint('red', 'differs')} ${file}: ${differences.length} ${plural(differences.length, 'difference')}, ${time}\n`,
-      );
+      write(`${paint('red', 'differs')} ${file}: ${formatCountOf(differences.length, 'difference')}, ${time}\n`);
       for (const difference of differences) write(`\n${describe(result, difference, paint).join('\n')}\n`);
       write('\n');
     },
     end(updated) {
-      const files = `${count} ${plural(count, 'transcript')}`;
       const verdict = differ === 0 ? 'all as expected' : `${differ} ${differ === 1 ? 'differs' : 'differ'}`;
-      write(`${files}: ${verdict}; ${met} of ${messages} messages as expected\n`);
-      if (updated) write(`rewritten: ${updated} ${plural(updated, 'file')}\n`);
+      write(`${formatCountOf(count, 'transcript')}: ${verdict}; ${met} of ${messages} messages as expected\n`);
+      if (updated) write(`rewritten: ${formatCountOf(updated, 'file')}\n`);
     },
   };
 }
 
-function plural(count: number, noun: string): string {
-  return count === 1 ? noun : `${noun}s`;
-}
-
-/** The place, what came before it, and the two lines that should be one. */
+/** The place and reason of a difference, the lines before it, and the expected and the actual line. */
 function describe({ transcript }: CheckResult, difference: Difference, paint: Paint): string[] {
   const { line, reason, expected } = difference;
   const before = transcript.lines.slice(Math.max(0, line - 1 - contextLines), expected === undefined ? line : line - 1);
   const lines = [`${paint('bold', escapeText(`${transcript.file}:${line}`))}: ${escapeText(reason)}`];
   for (const text of before) if (text.trim() !== '') lines.push(`    ${escapeText(text)}`);
   if (expected !== undefined) lines.push(paint('red', `  - ${escapeText(expected)}`));
-  const came = actualLine(difference);
-  if (came !== undefined) lines.push(paint('green', `  + ${came}`));
+  const actual = actualLine(difference);
+  if (actual !== undefined) lines.push(paint('green', `  + ${actual}`));
   return lines;
 }
 
 const plain: Paint = (_style, text) => text;
 
-/** What came, as a transcript would have it. */
+/** The message that came, as a line of a transcript. */
 function actualLine({ client, actual }: Difference): string | undefined {
   return actual && escapeText(`${client}<${formatContent(actual)}`);
 }
@@ -103,11 +95,13 @@ function tapReport({ count, write }: ReportOptions): CheckReport {
 
 function junitReport({ write }: ReportOptions): CheckReport {
   const cases: string[] = [];
+  let tests = 0;
   let failures = 0;
   let elapsed = 0;
   return {
     add(result) {
       const { transcript, differences, elapsedMs } = result;
+      tests++;
       elapsed += elapsedMs;
       const open = `  <testcase classname="yodel.check" name="${xml(transcript.file)}" time="${(elapsedMs / 1000).toFixed(3)}"`;
       if (differences.length === 0) {
@@ -122,23 +116,18 @@ function junitReport({ write }: ReportOptions): CheckReport {
     },
     end() {
       const time = (elapsed / 1000).toFixed(3);
-      const head = `<testsuite name="yodel check" tests="${cases.filter((line) => line.startsWith('  <testcase')).length}" failures="${failures}" errors="0" time="${time}">`;
+      const head = `<testsuite name="yodel check" tests="${tests}" failures="${failures}" errors="0" time="${time}">`;
       write(['<?xml version="1.0" encoding="UTF-8"?>', head, ...cases, '</testsuite>', ''].join('\n'));
     },
   };
 }
 
-const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-
+/** Text for XML. Its newlines stay, although an attribute shows them as spaces. */
 function xml(text: string): string {
-  // Newlines within an attribute would become spaces.
-  return (
-    text
-      .split('\n')
-      .map(escapeText)
-      .join('\n')
-      .replace(/[&<>"]/g, (sign) => entities[sign] ?? '')
-      // No characters of XML, not even escaped.
-      .replace(/[\ufffe\uffff]/g, '\ufffd')
-  );
+  // U+FFFE and U+FFFF are not allowed in XML, not even escaped.
+  return text
+    .split('\n')
+    .map(escapeMarkup)
+    .join('\n')
+    .replace(/[\ufffe\uffff]/g, '\ufffd');
 }

@@ -1,4 +1,4 @@
-/** Runs `yodel check`: plays transcripts, and tells how they went. */
+/** Runs `yodel check`: plays transcripts and reports what differs. */
 import { existsSync, writeFileSync } from 'node:fs';
 import { type Address, defaultAddress, parseAddress } from '../../address.ts';
 import { YodelError } from '../../errors.ts';
@@ -11,31 +11,30 @@ import { type Transcript, TranscriptError } from '../../transcript/transcript.ts
 import { isRewritable, updatedText } from '../../transcript/update.ts';
 import { exitStatus, report, statusOf, UsageError } from '../fail.ts';
 import { checkWritable, readFile, readText } from '../files.ts';
+import { openStdout } from '../output.ts';
 import { readTlsFlags } from '../tls-flags.ts';
 import { checkReport } from './report.ts';
 
 /** Resolves with the exit status. @throws UsageError, TranscriptError, YodelError */
 export async function runCheck(words: readonly string[], flags: Readonly<Record<string, unknown>>): Promise<number> {
   const { files, address } = filesAndAddress(words);
-  // All are read before the first is played: what is wrong in the last should not be found after minutes.
+  // All are parsed before the first is played, so that a mistake in the last one shows at once.
   const transcripts = files.map((file) => parseTranscript(readText(file), file));
   if (flags.update) for (const file of files) checkWritable(file);
+  const stdout = openStdout({ failed: (status) => process.exit(status) });
   const output = checkReport(String(flags.format), {
     count: files.length,
     paint: paintFor(wantsColor(process.stdout)),
-    write: (text) => void process.stdout.write(text),
+    write: (text) => stdout.write(text),
   });
-  process.stdout.on('error', (error: NodeJS.ErrnoException) =>
-    process.exit(error.code === 'EPIPE' ? exitStatus.good : exitStatus.failure),
-  );
   let [rewritten, unmet, status] = [0, 0, exitStatus.good as number];
   for (const transcript of transcripts) {
     const result = await play(transcript, address, flags).catch((error: unknown) => {
-      // One that cannot be played must not hide how the others went.
+      // A transcript that cannot be played must not hide the results of the others.
       if (!(error instanceof YodelError) || error instanceof TranscriptError) throw error;
       report(error);
       status = statusOf(error);
-      return failed(transcript, error);
+      return notPlayed(transcript, error);
     });
     const isRewritten = flags.update === true && rewrite(result);
     if (isRewritten) rewritten++;
@@ -43,17 +42,18 @@ export async function runCheck(words: readonly string[], flags: Readonly<Record<
     output.add(result);
   }
   output.end(flags.update ? rewritten : undefined);
+  await stdout.end();
   if (status !== exitStatus.good) return status;
   return unmet > 0 ? exitStatus.unmet : exitStatus.good;
 }
 
-/** As a result: nothing of it came, because of the error. */
-function failed(transcript: Transcript, { message }: YodelError): CheckResult {
+/** The result of a transcript that could not be played. */
+function notPlayed(transcript: Transcript, { message }: YodelError): CheckResult {
   const difference = { line: 1, client: '', expected: undefined, actual: undefined, reason: message };
   return { transcript, differences: [difference], expected: 0, elapsedMs: 0 };
 }
 
-/** Puts what came in the place of what was expected. Says whether it did: what could not be played any more is not written. */
+/** Replaces what the file expects with what came. Returns false when there is nothing to replace, or the result would not parse. */
 function rewrite(result: CheckResult): boolean {
   if (!result.differences.some(isRewritable)) return false;
   const { file } = result.transcript;
@@ -64,7 +64,7 @@ function rewrite(result: CheckResult): boolean {
   } catch (error) {
     if (!(error instanceof TranscriptError)) throw error;
     process.stderr.write(
-      `yodel: ${escapeText(file)} stays as it is: with what came it could not be played: ${escapeText(error.message)}\n`,
+      `yodel: ${escapeText(file)} is left as it is, because it could not be played after the update: ${escapeText(error.message)}\n`,
     );
     return false;
   }
@@ -93,7 +93,7 @@ function filesAndAddress(words: readonly string[]): { files: readonly string[]; 
   const last = words.at(-1) ?? '';
   if (existsSync(last)) return { files: words, address: undefined };
   const files = words.slice(0, -1);
-  if (files.length === 0) throw new UsageError(`there is no file ${last}; write: yodel check FILE ADDRESS`);
+  if (files.length === 0) throw new UsageError(`there is no file ${last}; usage: yodel check FILE ADDRESS`);
   try {
     return { files, address: parseAddress(last) };
   } catch (error) {

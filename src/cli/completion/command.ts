@@ -1,6 +1,6 @@
 /** `yodel completion`: scripts that complete the command line in shells. */
 import { Argument, Command } from 'commander';
-import { print } from '../print.ts';
+import { print } from '../output.ts';
 import { type Shell, shells } from './shells.ts';
 
 const examples = `Examples:

@@ -1,7 +1,7 @@
 /** `yodel config`: looks at settings without serving. */
 import { Command } from 'commander';
 import { exitStatus } from '../fail.ts';
-import { print } from '../print.ts';
+import { print } from '../output.ts';
 import { parseServe, settingsOf } from '../serve/command.ts';
 import type { Setting } from './config.ts';
 

@@ -213,7 +213,7 @@ export class Conversation {
     this.#recording?.add('<', message.frame);
     this.#print(this.#view.received({ bytes, frame: message.frame, roundTrip }));
     const { screen } = this.#terminal;
-    return screen.isBehind ? screen.taken() : undefined;
+    return screen.isBehind ? screen.caughtUp() : undefined;
   }
 
   // Lines.
@@ -266,7 +266,7 @@ export class Conversation {
       const { client } = this.#link;
       if (!client) await new Promise<void>((resolve) => this.#whenOpen.push(resolve));
       else if (client.unsent > unsentMark) await client.drained();
-      else if (screen.isBehind) await screen.taken();
+      else if (screen.isBehind) await screen.caughtUp();
       else return;
     }
   }

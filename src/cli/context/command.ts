@@ -1,7 +1,7 @@
 /** `yodel context`: addresses and flags under a name, for `yodel connect @NAME`. */
 import { Command, type Option } from 'commander';
 import { connectCommand } from '../connect/command.ts';
-import { print } from '../print.ts';
+import { print } from '../output.ts';
 
 const examples = `Examples:
   yodel context save prod tls://example.org:7000 --cacert ca.pem

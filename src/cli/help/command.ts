@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { hintFor } from '../../options.ts';
 import { commandAt } from '../commands.ts';
 import { UsageError } from '../fail.ts';
-import { print } from '../print.ts';
+import { print } from '../output.ts';
 import { type TopicName, topicNames, topicSummaries } from './topic-names.ts';
 
 const examples = `Examples:

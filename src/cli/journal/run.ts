@@ -14,8 +14,9 @@ import { type Paint, paintFor, wantsColor } from '../../terminal/style.ts';
 import { exitStatus, UsageError } from '../fail.ts';
 import { checkWritable } from '../files.ts';
 import { onInterruption } from '../interruption.ts';
-import { OutputPipe } from '../output-pipe.ts';
+
 import type { JournalFlags } from './flags.ts';
+import { PacedOutput } from './paced-output.ts';
 
 /** `yodel journal ls` */
 export async function listSessions(file: string, flags: JournalFlags): Promise<number> {
@@ -74,9 +75,10 @@ export async function exportSessions(file: string, folder: string, flags: Journa
       if (signal.aborted) break;
       await writeTranscript(reader, session, join(folder, `${session.session}.transcript`));
       written++;
-      progress.show(`${formatCount(written)} of at most ${formatCountOf(total, 'session')}`);
+      progress.showText(`${formatCount(written)} of at most ${formatCountOf(total, 'session')}`);
     }
-    progress.done(`${formatCountOf(written, 'transcript')} in ${escapeText(folder)}`);
+    progress.clear();
+    process.stderr.write(`yodel: ${formatCountOf(written, 'transcript')} in ${escapeText(folder)}\n`);
     return exitStatus.good;
   });
 }
@@ -88,12 +90,12 @@ export async function verify(file: string): Promise<number> {
     const checking = new Verification(file);
     try {
       for await (const step of checking.run()) {
-        progress.show(step);
+        progress.showText(step);
         if (signal.aborted) break;
       }
     } finally {
       checking.close();
-      progress.done();
+      progress.clear();
     }
     if (signal.aborted) return exitStatus.good;
     const { problems, more, messages, sessions, first, last } = checking;
@@ -113,10 +115,10 @@ type Reader = ReturnType<typeof readJournal>;
 /** Ctrl-C ends a reading in order; what was printed is whole lines. */
 async function withReader(
   file: string,
-  work: (reader: Reader, output: OutputPipe, signal: AbortSignal) => Promise<number>,
+  work: (reader: Reader, output: PacedOutput, signal: AbortSignal) => Promise<number>,
 ): Promise<number> {
   const interruption = onInterruption();
-  const output = new OutputPipe(interruption.stopped);
+  const output = new PacedOutput(interruption.stopped);
   let reader: Reader | undefined;
   try {
     reader = readJournal(file);
@@ -138,7 +140,7 @@ async function printTranscript(
   reader: Reader,
   number: number,
   query: JournalFlags,
-  output: OutputPipe,
+  output: PacedOutput,
 ): Promise<number> {
   for await (const session of reader.sessions({ session: number })) {
     for await (const text of transcriptOf(session, reader.read(query))) if (!(await output.write(text))) break;

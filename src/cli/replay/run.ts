@@ -15,7 +15,7 @@ import type { Content } from '../../transcript/transcript.ts';
 import { exitStatus, UsageError } from '../fail.ts';
 import { readText } from '../files.ts';
 import { onInterruption } from '../interruption.ts';
-import { print } from '../print.ts';
+import { print } from '../output.ts';
 import { readTlsFlags } from '../tls-flags.ts';
 import type { ReplayFlags } from './flags.ts';
 
@@ -36,10 +36,10 @@ export async function runReplay(recording: string, where: string, flags: ReplayF
     tls: readTlsFlags({ ...flags }, address),
     signal: interruption.stopped.signal,
   });
-  const timer = setInterval(() => progress.show(progressText(replay.progress, plan)), 200);
+  const timer = setInterval(() => progress.showText(progressText(replay.progress, plan)), 200);
   try {
     const result = await replay.done;
-    progress.done();
+    progress.clear();
     await print(flags.json ? `${resultJson(result, plan)}\n` : resultText(result, plan));
     return interruption.status ?? (result.differences > 0 ? exitStatus.unmet : exitStatus.good);
   } finally {

@@ -93,7 +93,7 @@ test('results that cannot be written are told of, with exit status 1', async () 
   const full = openSync('/dev/full', 'w');
   const { status, stderr } = await yodel(['bench', server.address, ...short, '--json'], { stdout: full });
   closeSync(full);
-  expect(stderr).toMatch(/^yodel: cannot write the results: [^\n]*\n$/);
+  expect(stderr).toMatch(/^yodel: cannot write the output: [^\n]*\n$/);
   expect(status).toBe(1);
 });
 

@@ -47,7 +47,7 @@ test('--update rewrites what was expected', async () => {
 
 test.each([
   ['no file', ['nonsense', ':1'], /cannot read nonsense: there is no such file/, 2],
-  ['no address', ['nonsense'], /there is no file nonsense; write: yodel check FILE ADDRESS/, 2],
+  ['no address', ['nonsense'], /there is no file nonsense; usage: yodel check FILE ADDRESS/, 2],
   ['no server', ['FILE', '127.0.0.1:1'], /cannot connect to tcp:\/\/127\.0\.0\.1:1: connection refused/, 1],
   ['a wrong address', ['FILE', 'a:b:c:d'], /"a:b:c:d" is neither a file nor an address: /, 2],
 ] as const)('%s is one clear line', async (_, words, says, expected) => {
@@ -129,7 +129,7 @@ test('--update keeps line ends, and leaves alone what could not be played any mo
   const text = '> login\n< token {t}\n> use {t}\n';
   const captured = temporaryFile('captured.transcript', text);
   const { stderr, status } = await yodel(['check', captured, server.address, '--update', '--timeout', '200ms']);
-  expect(stderr).toMatch(/captured\.transcript stays as it is: with what came it could not be played/);
+  expect(stderr).toMatch(/captured\.transcript is left as it is, because it could not be played after the update/);
   expect(status).toBe(3);
   expect(readFileSync(captured, 'utf8')).toBe(text);
 });

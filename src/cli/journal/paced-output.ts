@@ -1,0 +1,47 @@
+/** Output that may be very long: written no faster than it is read. */
+import type { Writer } from '../../terminal/writer.ts';
+import { openStdout } from '../output.ts';
+
+/** Above this many pending bytes, writing waits for the reader. */
+const highWaterMark = 131_072;
+/** How long short lines are gathered into one write, in milliseconds. */
+const gatherMs = 1;
+
+/** Writes text to stdout and waits for a slow reader. */
+export class PacedOutput {
+  /** The exit status when writing failed, `good` when only the reader is gone; undefined until then. */
+  status: number | undefined;
+  readonly #writer: Writer;
+  readonly #stopped: AbortController;
+
+  /** @param stopped ends the output; also aborted when the reader is gone or writing fails */
+  constructor(stopped: AbortController) {
+    this.#stopped = stopped;
+    this.#writer = openStdout({
+      gatherMs,
+      failed: (status) => {
+        this.status = status;
+        stopped.abort();
+      },
+    });
+  }
+
+  /** Writes whole lines. Resolves with false when no more are needed. */
+  async write(text: string): Promise<boolean> {
+    const { signal } = this.#stopped;
+    this.#writer.write(text);
+    if (this.#writer.pending > highWaterMark && !signal.aborted) {
+      const aborted = Promise.withResolvers<void>();
+      const abort = () => aborted.resolve();
+      signal.addEventListener('abort', abort);
+      await Promise.race([this.#writer.below(highWaterMark / 2), aborted.promise]);
+      signal.removeEventListener('abort', abort);
+    }
+    return !signal.aborted;
+  }
+
+  /** Resolves when everything is written, or cannot be. */
+  async end(): Promise<void> {
+    await this.#writer.end();
+  }
+}
