@@ -56,6 +56,12 @@ export function escapeBytes(bytes: Uint8Array): string {
   ).join('');
 }
 
+/** Bytes as fields of a JSON object: as text where they are UTF-8, else as base64, for JSON has no bytes. */
+export function jsonContent(bytes: Uint8Array): { readonly text: string } | { readonly base64: string } {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return isUtf8(bytes) ? { text: buffer.toString() } : { base64: buffer.toString('base64') };
+}
+
 /** How much of a message a line shows; JSON and transcripts have all of it. */
 const mostShown = 1024;
 

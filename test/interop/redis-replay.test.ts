@@ -43,7 +43,7 @@ redis(
 
     const fresh = await startRedis();
     const replayed = await yodel(['replay', file, `127.0.0.1:${fresh}`, '--speed', 'max']);
-    const [, equal, all] = /(\S+) of (\S+) answers as recorded/.exec(replayed.stdout.toString()) ?? [];
+    const [, equal, all] = /(\S+) of (\S+) replies as recorded/.exec(replayed.stdout.toString()) ?? [];
     expect(replayed.stdout.toString()).not.toContain('another message');
     expect(equal).toBe(all);
     expect(replayed.status).toBe(0);

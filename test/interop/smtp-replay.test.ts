@@ -40,6 +40,6 @@ smtp('a conversation in which many lines have one answer is played green against
   await proxy.stop();
 
   const replayed = await yodel(['replay', file, `127.0.0.1:${await startServer()}`, '--speed', 'max']);
-  expect(replayed.stdout.toString()).toMatch(/(\d+) of \1 answers as recorded/);
+  expect(replayed.stdout.toString()).toMatch(/(\d+) of \1 replies as recorded/);
   expect(replayed.status).toBe(0);
 });

@@ -1,4 +1,4 @@
-/** The flags of `yodel bench`. What it does is in `bench.ts`, loaded only when it runs. */
+/** The flags of `yodel bench`. `run.ts` does the work and is loaded only when the command runs. */
 import { Command, Option } from 'commander';
 import { framingForms } from '../../framing/notation.ts';
 import { clientOptions } from '../../options.ts';
@@ -7,25 +7,24 @@ import { addTlsFlags } from '../tls-flags.ts';
 
 const examples = `Examples:
   yodel bench                                 50 connections for 10 s, to 127.0.0.1:7878
-  yodel bench example.org 7000 -c 200 -P 16   more connections, 16 messages under way on each
+  yodel bench example.org 7000 -c 200 -P 16   more connections, 16 messages in flight on each
   yodel bench :7878 --rate 50k/s -d 30s       a fixed rate, whether the server keeps up or not
   yodel bench :7878 -n 100k --message PING    this message, 100,000 times
-  yodel bench wss://example.org/chat          WebSocket; TLS as tls://HOST:PORT
-  yodel bench :7878 --json > old.json         keep the result
-  yodel bench :7878 --compare old.json        compare with it
+  yodel bench wss://example.org/chat          WebSocket; for TLS, tls://HOST:PORT
+  yodel bench :7878 --json > old.json         save the result
+  yodel bench :7878 --compare old.json        compare with a saved result
   yodel bench :7878 --assert 'p99 < 5ms' 'errors == 0' --html report.html
 `;
 
 /** `yodel bench`. */
 export function benchCommand(): Command {
-  const { connectTimeout } = clientOptions;
   const command = new Command('bench')
-    .summary('measure what a server holds')
+    .summary('load-test a server')
     .description(
-      'Sends messages over many connections, holds each reply against what was sent, and says how many there were a ' +
-        'second and how long they took. Ctrl-C ends early and prints what was measured.\n' +
-        'Closed loop: each connection sends the next message when a reply has come. With --rate, open loop: messages go ' +
-        'when they are due, and latency counts from then, so that a stall of the server shows.',
+      'Sends messages over many connections, checks every reply, and reports throughput and latency. Warns when the load ' +
+        'generator was the bottleneck. Ctrl-C stops the test and prints the results so far.\n' +
+        'Closed loop (the default): each connection sends its next message when a reply arrives. Open loop (--rate): ' +
+        'messages are sent when they are due, and latency counts from then, so that a stall of the server shows.',
     )
     .argument(
       '[address]',
@@ -38,68 +37,90 @@ export function benchCommand(): Command {
       'after',
       `
 Metrics of --assert:
-  min mean stdev max p50 p90 p99 p99.9 (any pN) in ms, us or s; rate in messages a second (50k/s);
-  errors, messages (answered ones), unanswered, lost (connections). Compared with < <= > >= == !=
+  min mean stdev max p50 p90 p99 p99.9 (any pN) in ms, us or s; rate in messages per second (50k/s);
+  errors, messages (answered ones), unanswered, lost (connections). Operators: < <= > >= == !=
 
 Exit status:
-  0  all went well, and every --assert holds
+  0  no errors, and every --assert holds
   1  the connection failed or broke, or there were other errors
   2  wrong usage
-  3  an --assert does not hold, or replies were wrong or more than was asked for
-  4  nothing but time-outs`,
+  3  an --assert does not hold, or there were wrong or unexpected replies
+  4  the only errors were time-outs`,
     )
-    .helpOption('-h, --help', 'show this help')
-    .addOption(quantityOption('-c, --connections <number>', 'how many connections', 'count', 50))
-    .addOption(
-      quantityOption('-P, --pipeline <number>', 'messages under way on each connection at once (default: 1)', 'count'),
-    )
-    .addOption(quantityOption('-n, --count <number>', 'how many messages to send over all connections', 'count'))
+    .helpOption('-h, --help', 'show this help');
+  addLoadFlags(command);
+  addBenchMessageFlags(command);
+  addGeneratorFlags(command);
+  addTlsFlags(command);
+  addResultFlags(command);
+  return command.action(
+    async (address: string | undefined, port: string | undefined, flags: Record<string, unknown>) => {
+      const { runBench } = await import('./run.ts');
+      await runBench(address, port, flags);
+    },
+  );
+}
+
+function addLoadFlags(command: Command): void {
+  command
+    .addOption(quantityOption('-c, --connections <number>', 'number of connections', 'count', 50))
+    .addOption(quantityOption('-P, --pipeline <number>', 'messages in flight on each connection (default: 1)', 'count'))
+    .addOption(quantityOption('-n, --count <number>', 'number of messages to send over all connections', 'count'))
     .addOption(
       quantityOption(
         '-d, --duration <time>',
-        'how long to send; with -n, whichever comes first (default: 10s)',
+        'how long to send; with -n, whichever ends first (default: 10s)',
         'duration',
       ),
     )
     .addOption(
-      quantityOption('--rate <n/s>', 'open loop: so many messages a second over all connections', 'rate').conflicts(
+      quantityOption('--rate <n/s>', 'open loop: messages per second over all connections', 'rate').conflicts(
         'pipeline',
       ),
-    )
+    );
+}
+
+function addBenchMessageFlags(command: Command): void {
+  command
     .optionsGroup('Messages:')
-    .addOption(
-      sizeOption('--size <size>', 'bytes of a message, its delimiter or length field not counted (default: 64)'),
-    )
+    .addOption(sizeOption('--size <size>', 'bytes per message, without delimiter or length field (default: 64)'))
     .addOption(new Option('--message <text>', 'send this message').conflicts('size'))
     .addOption(
       new Option('--message-file <file>', 'send the lines of this file in turn').conflicts(['size', 'message']),
     )
     .addOption(new Option('--framing <framing>', framingForms).env('YODEL_FRAMING').default('lines'))
     .addOption(
-      new Option('--replies <kind>', 'echo: the same bytes; count: one message for each; none: do not wait for any')
+      new Option(
+        '--replies <kind>',
+        'echo: each reply equals its message; count: one reply per message; none: do not wait for replies',
+      )
         .choices(['echo', 'count', 'none'])
         .default('echo'),
-    )
-    .optionsGroup('How:')
-    .addOption(quantityOption('--threads <number>', 'processes that send', 'count', 1))
+    );
+}
+
+function addGeneratorFlags(command: Command): void {
+  command
+    .optionsGroup('Load generator:')
+    .addOption(quantityOption('--threads <number>', 'number of processes that send', 'count', 1))
     .addOption(
-      durationOption('-w, --connect-timeout <time>', 'how long connecting may take', connectTimeout.default).env(
-        envName('connect-timeout'),
-      ),
+      durationOption(
+        '-w, --connect-timeout <time>',
+        'how long connecting may take',
+        clientOptions.connectTimeout.default,
+      ).env(envName('connect-timeout')),
     )
     .addOption(
       quantityOption('--timeout <time>', 'how long a reply may take before it counts as an error', 'duration', 10_000),
     );
-  addTlsFlags(command);
-  return command
+}
+
+function addResultFlags(command: Command): void {
+  command
     .optionsGroup('Results:')
     .addOption(new Option('--json', 'print one JSON object instead of the summary'))
     .addOption(new Option('--html <file>', 'write a page with charts, in one file'))
-    .addOption(new Option('--hdr <file>', 'write the percentiles as HdrHistogram does'))
-    .addOption(new Option('--assert <expression...>', "what must hold, such as 'p99 < 5ms' 'errors == 0'"))
-    .addOption(new Option('--compare <file>', 'compare with a result of --json'))
-    .action(async (address: string | undefined, port: string | undefined, flags: Record<string, unknown>) => {
-      const { runBench } = await import('./run.ts');
-      await runBench(address, port, flags);
-    });
+    .addOption(new Option('--hdr <file>', 'write the percentiles in the format of HdrHistogram'))
+    .addOption(new Option('--assert <expression...>', "conditions to check, such as 'p99 < 5ms' 'errors == 0'"))
+    .addOption(new Option('--compare <file>', 'compare with a result saved by --json'));
 }

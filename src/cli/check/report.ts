@@ -1,5 +1,5 @@
 /** The report of `yodel check`: as text, as TAP (version 14), or as JUnit XML. */
-import { formatCountOf, formatSeconds } from '../../format/figures.ts';
+import { formatPlural, formatSeconds } from '../../format/figures.ts';
 import { escapeMarkup } from '../../report/html.ts';
 import { escapeText } from '../../terminal/escape.ts';
 import type { Paint } from '../../terminal/style.ts';
@@ -42,18 +42,18 @@ function textReport({ count, paint, write }: ReportOptions): CheckReport {
       const time = paint('dim', formatSeconds(elapsedMs / 1000));
       const file = escapeText(transcript.file);
       if (differences.length === 0) {
-        write(`${paint('green', 'ok')}      ${file}: ${formatCountOf(expected, 'message')} as expected, ${time}\n`);
+        write(`${paint('green', 'ok')}      ${file}: ${formatPlural(expected, 'message')} as expected, ${time}\n`);
         return;
       }
       differ++;
-      write(`${paint('red', 'differs')} ${file}: ${formatCountOf(differences.length, 'difference')}, ${time}\n`);
+      write(`${paint('red', 'differs')} ${file}: ${formatPlural(differences.length, 'difference')}, ${time}\n`);
       for (const difference of differences) write(`\n${describe(result, difference, paint).join('\n')}\n`);
       write('\n');
     },
     end(updated) {
       const verdict = differ === 0 ? 'all as expected' : `${differ} ${differ === 1 ? 'differs' : 'differ'}`;
-      write(`${formatCountOf(count, 'transcript')}: ${verdict}; ${met} of ${messages} messages as expected\n`);
-      if (updated) write(`rewritten: ${formatCountOf(updated, 'file')}\n`);
+      write(`${formatPlural(count, 'transcript')}: ${verdict}; ${met} of ${messages} messages as expected\n`);
+      if (updated) write(`rewritten: ${formatPlural(updated, 'file')}\n`);
     },
   };
 }

@@ -1,4 +1,4 @@
-/** The flags of `yodel connect`. What it does is in `connect.ts`, loaded only when it runs. */
+/** The flags of `yodel connect`. `run.ts` does the work and is loaded only when the command runs. */
 import { Command, Option } from 'commander';
 import { framingForms } from '../../framing/notation.ts';
 import { clientOptions } from '../../options.ts';
@@ -8,46 +8,20 @@ import { formatLetters } from './message-format.ts';
 
 const examples = `Examples:
   yodel connect                            talk to 127.0.0.1:7878
-  yodel connect example.org 7000           the host and port that netcat users write
-  yodel connect :7000 < questions.txt      send lines from a file, print the replies
+  yodel connect example.org 7000           host and port, as with netcat
+  yodel connect :7000 < questions.txt      send the lines of a file, print the replies
   printf 'hello\\n' | yodel connect unix:///run/app.sock
   yodel connect :7000 --wait-replies --json < questions.txt
 `;
 
-/** What makes a pipe go message by message. */
-export function addMessageFlags(command: Command, heading: string): void {
-  const letters = Object.entries(formatLetters).map(([letter, text]) => `%${letter} ${text}`);
-  command
-    .optionsGroup(heading)
-    .addOption(
-      new Option('--lockstep', 'send the next message when the one before is answered').env(envName('lockstep')),
-    )
-    .addOption(durationOption('--interval <time>', 'the pause between two messages', 0).env(envName('interval')))
-    .addOption(
-      new Option('--wait-replies', 'wait for a reply to each message; fewer are exit status 3, and named').env(
-        envName('wait-replies'),
-      ),
-    )
-    .addOption(
-      durationOption('--timeout <time>', 'how long a reply may take that is waited for', 5000).env(envName('timeout')),
-    )
-    .addOption(new Option('--json', 'print one JSON object a message, of both directions'))
-    .addOption(
-      new Option('--format <format>', `print messages so: ${letters.join('; ')}; \\n and \\t too`).env(
-        envName('format'),
-      ),
-    );
-}
-
 /** `yodel connect`. */
 export function connectCommand(): Command {
-  const { connectTimeout } = clientOptions;
   const command = new Command('connect')
     .summary('talk to a server, by hand or from a pipe')
     .description(
-      'By hand: type a message and press Enter; replies show their round-trip time; :help lists commands; Ctrl-D ends.\n' +
-        'From a pipe: input goes out as it comes, replies come out byte for byte; at the end of input the sending side ' +
-        'is closed, and the command waits for what is still due.',
+      'On a terminal: type a message and press Enter. Replies show their round-trip time. :help lists commands, Ctrl-D ends.\n' +
+        'In a pipe: input is sent as it arrives, and replies are printed byte for byte. At the end of input, yodel closes ' +
+        'the sending side and waits for the remaining replies.',
     )
     .argument(
       '[address]',
@@ -60,15 +34,33 @@ export function connectCommand(): Command {
       'after',
       `
 Exit status:
-  0  all was sent, and the server ended the conversation (or answered every message)
+  0  everything was sent, and the server ended the connection (or answered every message)
   1  the connection failed or broke, or the server ended it early or answered only some messages
   2  wrong usage
-  3  with --wait-replies or --lockstep: not every message was answered
-  4  no connection, or replies missing, within the time`,
+  3  with --wait-replies or --lockstep: a message was not answered
+  4  no connection, or missing replies, within the time limit`,
     )
-    .helpOption('-h, --help', 'show this help')
+    .helpOption('-h, --help', 'show this help');
+  addConnectionFlags(command);
+  addMessageFlags(command, 'In a pipe, message by message:');
+  command
+    .addOption(new Option('-z, --probe', 'connect, print how long that took, and end'))
+    .addOption(new Option('--record <file>', 'write a transcript of the conversation').env(envName('record')));
+  addTerminalFlags(command);
+  addTlsFlags(command);
+  return command.action(
+    async (address: string | undefined, port: string | undefined, flags: Record<string, unknown>) => {
+      const { runConnect } = await import('./run.ts');
+      await runConnect(address, port, flags);
+    },
+  );
+}
+
+function addConnectionFlags(command: Command): void {
+  const { connectTimeout } = clientOptions;
+  command
     .addOption(
-      new Option('--context <context>', 'when no address is given: a saved context, as the address @CONTEXT').env(
+      new Option('--context <context>', 'a saved context to use when no address is given, as @CONTEXT does').env(
         envName('context'),
       ),
     )
@@ -83,39 +75,53 @@ Exit status:
     .addOption(
       durationOption(
         '--wait <time>',
-        'after the end of input, how long the server may be silent before it is given up',
+        'after the end of input, disconnect when the server sends nothing for this long',
         10_000,
       ).env(envName('wait')),
     )
     .addOption(
       new Option(
         '--no-shutdown',
-        'do not tell the server of the end of input: for one that then leaves; ends after --wait',
+        'keep the sending side open at the end of input, for servers that would disconnect; ends after --wait',
       ),
     );
-  addMessageFlags(command, 'In a pipe, message by message:');
-  command
-    .addOption(new Option('-z, --probe', 'only connect, say how long that took, and end'))
-    .addOption(new Option('--record <file>', 'write a transcript of the conversation').env(envName('record')));
-  addByHandFlags(command);
-  addTlsFlags(command);
-  return command.action(
-    async (address: string | undefined, port: string | undefined, flags: Record<string, unknown>) => {
-      const { runConnect } = await import('./run.ts');
-      await runConnect(address, port, flags);
-    },
-  );
 }
 
-/** What is about a conversation by hand; all but the first can be switched while it runs. */
-function addByHandFlags(command: Command): void {
-  command.optionsGroup('By hand:');
+/** Adds the flags that make a pipe work message by message. */
+export function addMessageFlags(command: Command, heading: string): void {
+  const letters = Object.entries(formatLetters).map(([letter, text]) => `%${letter} ${text}`);
+  command
+    .optionsGroup(heading)
+    .addOption(new Option('--lockstep', 'wait for a reply before sending the next message').env(envName('lockstep')))
+    .addOption(durationOption('--interval <time>', 'pause between messages', 0).env(envName('interval')))
+    .addOption(
+      new Option(
+        '--wait-replies',
+        'wait for a reply to each message; messages without one are listed, with exit status 3',
+      ).env(envName('wait-replies')),
+    )
+    .addOption(
+      durationOption('--timeout <time>', 'with --lockstep or --wait-replies: how long a reply may take', 5000).env(
+        envName('timeout'),
+      ),
+    )
+    .addOption(new Option('--json', 'print one JSON object per message, in both directions'))
+    .addOption(
+      new Option('--format <format>', `print each message in this format: ${letters.join('; ')}; \\n, \\t`).env(
+        envName('format'),
+      ),
+    );
+}
+
+/** Adds the flags for a conversation on a terminal. Commands can change all but --reconnect while it runs. */
+function addTerminalFlags(command: Command): void {
+  command.optionsGroup('On a terminal:');
   const flags: readonly (readonly [name: string, summary: string])[] = [
-    ['reconnect', 'connect again when the connection is lost, and until there is one'],
-    ['hex', 'show messages as hexdump -C does, with what frames them'],
-    ['timestamps', 'show when each message was sent or came'],
-    ['escapes', 'read \\n \\r \\t \\0 \\\\ \\xHH in what is typed or pasted'],
-    ['raw', 'show what the server sends as it is: it can steer the terminal'],
+    ['reconnect', 'keep trying to connect, and connect again when the connection is lost'],
+    ['hex', 'show messages as hexdump -C does, including their framing'],
+    ['timestamps', 'show when each message was sent or received'],
+    ['escapes', 'interpret \\n \\r \\t \\0 \\\\ \\xHH in what is typed or pasted'],
+    ['raw', 'show what the server sends unescaped: it can control the terminal'],
   ];
   for (const [name, summary] of flags) command.addOption(new Option(`--${name}`, summary).env(envName(name)));
 }

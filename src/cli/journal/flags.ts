@@ -1,6 +1,6 @@
-/** The flags of `yodel journal`, as its commands read them. */
+/** The flags of `yodel journal`, as commander parses them. */
 
-/** What the flags of all commands hold. */
+/** The flags of all its commands. Times are milliseconds since 1970. */
 export interface JournalFlags {
   readonly since?: number;
   readonly until?: number;

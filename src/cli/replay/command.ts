@@ -1,4 +1,4 @@
-/** The flags of `yodel replay`. What it does is in `replay.ts`, loaded only when it runs. */
+/** The flags of `yodel replay`. `run.ts` does the work and is loaded only when the command runs. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { clientOptions } from '../../options.ts';
 import { durationOption, envName } from '../flags.ts';
@@ -7,9 +7,9 @@ import { addTlsFlags } from '../tls-flags.ts';
 import type { ReplayFlags } from './flags.ts';
 
 const examples = `Examples:
-  yodel replay messages.journal 127.0.0.1:7878     as it was recorded, with the pauses
+  yodel replay messages.journal 127.0.0.1:7878     as recorded, pauses included
   yodel replay messages.journal :7878 --speed 10   ten times as fast
-  yodel replay messages.journal :7878 --speed max  as fast as the server answers
+  yodel replay messages.journal :7878 --speed max  as fast as the server replies
   yodel replay messages.journal :7878 --session 3  one session
   yodel replay talk.transcript :7878               a transcript
 `;
@@ -17,10 +17,11 @@ const examples = `Examples:
 /** `yodel replay`. */
 export function replayCommand(): Command {
   const command = new Command('replay')
-    .summary('play recorded clients against a server, and compare its answers')
+    .summary('replay recorded clients against a server, and compare the replies')
     .description(
-      'Plays the clients of a journal or a transcript: as many at a time as there were, each message behind the answers that came ' +
-        'before it. Answers are compared where they were recorded (yodel serve --journal-replies), and how long they took is told.',
+      'Replays the clients of a journal or a transcript, as many at a time as there were. Each message is sent after the ' +
+        'replies that came before it. Replies are compared where they were recorded (yodel serve --journal-replies), and ' +
+        'their latencies are reported.',
     )
     .argument('<recording>', 'a journal, or a transcript')
     .argument('<address>', 'the server, or @CONTEXT')
@@ -29,21 +30,21 @@ export function replayCommand(): Command {
       'after',
       `
 Exit status:
-  0  all answers were as recorded
-  1  the server cannot be reached, or the journal not be read
+  0  all replies were as recorded
+  1  the server cannot be reached, or the journal cannot be read
   2  wrong usage
-  3  something came otherwise, or not at all`,
+  3  a reply was different or missing`,
     )
     .helpOption('-h, --help', 'show this help')
     .addOption(
-      new Option('--speed <factor>', '1 is as it was, 10 is ten times as fast; max waits for nothing but answers')
+      new Option('--speed <factor>', '1 is the recorded speed, 10 is ten times as fast, max waits only for replies')
         .argParser(readSpeed)
         .default(1),
     )
-    .addOption(sequenceOption('--session <number>', 'of a journal only this session'));
+    .addOption(sequenceOption('--session <number>', 'of a journal, only this session'));
   addTimes(addPeer(command))
-    .option('--json', 'print a JSON object in place of the text')
-    .addOption(durationOption('--timeout <time>', 'how long an answer is waited for', 5000).env(envName('timeout')))
+    .option('--json', 'print a JSON object instead of text')
+    .addOption(durationOption('--timeout <time>', 'how long to wait for a reply', 5000).env(envName('timeout')))
     .addOption(
       durationOption(
         '-w, --connect-timeout <time>',
@@ -61,5 +62,5 @@ function readSpeed(text: string): number {
   if (text === 'max') return Number.POSITIVE_INFINITY;
   const speed = /^\d+(\.\d+)?x?$/.test(text) ? Number.parseFloat(text) : 0;
   if (speed >= 0.001) return speed;
-  throw new InvalidArgumentError('It takes a factor from 0.001, such as 10 or 0.5, or max.');
+  throw new InvalidArgumentError('It takes a factor of at least 0.001, such as 10 or 0.5, or max.');
 }

@@ -1,8 +1,9 @@
-/** The flags of `yodel replay`, as the command reads them. */
+/** The flags of `yodel replay`, as commander parses them. */
 import type { JournalFlags } from '../journal/flags.ts';
 
-/** What `yodel replay` was asked for. */
+/** What `yodel replay` takes. Times are milliseconds. */
 export interface ReplayFlags extends Omit<JournalFlags, 'way' | 'grep' | 'follow' | 'transcript' | 'from' | 'to'> {
+  /** Infinity for max. */
   readonly speed: number;
   readonly timeout: number;
   readonly connectTimeout: number;

@@ -1,4 +1,4 @@
-/** The flags of `yodel send`: one question and its answer. */
+/** The flags of `yodel send`. */
 import { Command, Option } from 'commander';
 import { framingForms } from '../../framing/notation.ts';
 import { clientOptions } from '../../options.ts';
@@ -7,18 +7,18 @@ import { durationOption, envName } from '../flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
 
 const examples = `Examples:
-  yodel send :7878 hello                    sends a message, prints its reply
-  yodel send example.org:6379 PING --json   the same, with time, size and round trip
-  yodel send :7878 one two three            one after the other
+  yodel send :7878 hello                    send a message, print its reply
+  yodel send example.org:6379 PING --json   the same, with time, size and round-trip time
+  yodel send :7878 one two three            several messages, one after the other
 `;
 
 /** `yodel send`. */
 export function sendCommand(): Command {
   const command = new Command('send')
-    .summary('send messages, print their replies')
-    .description('Sends each message when the one before is answered, prints the replies, and ends.')
+    .summary('send messages, print the replies')
+    .description('Sends each message when the one before it is answered, prints the replies, and ends.')
     .argument('<address>', 'tcp://HOST:PORT, HOST:PORT, :PORT, tls://HOST:PORT, or unix:///PATH')
-    .argument('<message...>', 'one message each')
+    .argument('<message...>', 'one or more messages')
     .addHelpText('before', examples)
     .addHelpText(
       'after',
@@ -27,7 +27,7 @@ Exit status:
   0  every message was answered
   1  the connection failed or broke
   2  wrong usage
-  3  a message was not answered, which is named`,
+  3  a message was not answered (it is named on stderr)`,
     )
     .helpOption('-h, --help', 'show this help')
     .addOption(new Option('--framing <framing>', framingForms).env('YODEL_FRAMING').default('lines'))

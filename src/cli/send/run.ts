@@ -27,11 +27,11 @@ export async function runSend(
       beginRecording: undefined,
     },
   );
-  // Encoded before it connects: what cannot be sent is known without a server.
+  // Encoded before connecting, so that a message that cannot be sent is reported without a server.
   const frames = messages.map((message) => encode(framing, message));
   if (frames.some(({ length }) => length === 0)) {
     throw new UsageError(
-      `an empty message cannot be sent with the framing "${framing.name}": it would be nothing at all`,
+      `an empty message cannot be sent with the framing "${framing.name}": it has no bytes on the wire`,
     );
   }
   return await exchange(settings, chunks(frames));

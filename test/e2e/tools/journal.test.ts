@@ -296,7 +296,7 @@ describe('replay', () => {
     for (const speed of ['1', '10', 'max']) {
       const { text, stderr, status } = await replay(file, server.address, '--speed', speed);
       expect(text).toMatch(
-        /^3 sessions, 5 messages sent in .*\n5 of 5 answers as recorded\nlatency {3}now .*p50 .*\n +recorded +p50 .*\n$/,
+        /^3 sessions, 5 messages sent in .*\n5 of 5 replies as recorded\nlatency {3}now .*p50 .*\n +recorded +p50 .*\n$/,
       );
       expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
     }
@@ -309,7 +309,7 @@ describe('replay', () => {
     const server = await serve([upper, '--quiet', '--encoding', 'binary']);
     const { text, status } = await replay(file, server.address, '--speed', 'max', '--session', '1');
     expect(text).toMatch(/^session 1, message \d+: another message\n {2}- hello\n {2}\+ HELLO\n/);
-    expect(text).toMatch(/0 of 2 answers as recorded/);
+    expect(text).toMatch(/0 of 2 replies as recorded/);
     expect(status).toBe(3);
     const json = await replay(file, server.address, '--speed', 'max', '--session', '1', '--json');
     expect(JSON.parse(json.text)).toMatchObject({ sessions: 1, sent: 2, equal: 0, differences: 2, expected: 2 });
@@ -319,7 +319,7 @@ describe('replay', () => {
     const { file } = await recorded('--journal-replies');
     const server = await serve(['discard', '--quiet']);
     const silent = await replay(file, server.address, '--speed', 'max', '--timeout', '100ms', '--session', '1');
-    expect(silent.text).toMatch(/no message within 100 ms\n {2}- hello\nand 1 difference more\n/);
+    expect(silent.text).toMatch(/no message within 100 ms\n {2}- hello\nand 1 more difference\n/);
     expect(silent.status).toBe(3);
     await server.stop();
     const gone = await replay(file, server.address);
@@ -332,7 +332,7 @@ describe('replay', () => {
     const server = await serve(['--quiet', '--encoding', 'binary']);
     const { text, status } = await replay(file, server.address, '--speed', 'max');
     expect(text).toMatch(
-      /^3 sessions, 5 messages sent in .*\n5 answers came; none was recorded, so there is nothing to compare\n$/,
+      /^3 sessions, 5 messages sent in .*\n5 replies received; none was recorded, so there is nothing to compare\n$/,
     );
     expect(status).toBe(0);
   });
@@ -350,7 +350,7 @@ describe('replay', () => {
     writeFileSync(strict, `export default { batch(batch) { return batch.count > 1 ? 'too early' : batch } };`);
     const server = await serve([strict, '--quiet']);
     const { text, status } = await replay(file, server.address, '--speed', 'max');
-    expect(text).toContain('20 of 20 answers as recorded');
+    expect(text).toContain('20 of 20 replies as recorded');
     expect(status).toBe(0);
   });
 
@@ -371,7 +371,7 @@ describe('replay', () => {
     );
     const server = await serve([meeting, '--quiet']);
     const { text } = await replay(file, server.address);
-    expect(text).toContain('5 of 5 answers as recorded');
+    expect(text).toContain('5 of 5 replies as recorded');
   });
 
   test('clients of a server that was killed are not there any more when the next one runs', async () => {
@@ -385,7 +385,7 @@ describe('replay', () => {
     }
     const server = await serve(['--quiet', '--max-connections', '1']);
     const { text, status } = await replay(file, server.address, '--speed', 'max');
-    expect(text).toContain('3 of 3 answers as recorded');
+    expect(text).toContain('3 of 3 replies as recorded');
     expect(status).toBe(0);
   });
 
@@ -447,7 +447,7 @@ describe('replay', () => {
     writeFileSync(file, '> hello\n< {greeting}\n> {greeting} again\n< /again$/\n');
     const server = await serve(['--quiet']);
     const { text, status } = await replay(file, server.address);
-    expect(text).toMatch(/^1 session, 2 messages sent in .*\n2 of 2 answers as recorded\nlatency .*\n$/);
+    expect(text).toMatch(/^1 session, 2 messages sent in .*\n2 of 2 replies as recorded\nlatency .*\n$/);
     expect(status).toBe(0);
     const refused = await replay(file, server.address, '--session', '1');
     expect(refused.stderr).toMatch(/--session is for journals, and \S+ is a transcript/);

@@ -1,0 +1,84 @@
+/** How progress and result of a replay are printed: as text, or as JSON. */
+import { formatCount, formatCountOf, formatLatency, formatSeconds } from '../../format/figures.ts';
+import type { Histogram } from '../../load/histogram.ts';
+import type { ReplayDifference, ReplayProgress, ReplayResult } from '../../replay/replay.ts';
+import type { ReplayPlan } from '../../replay/step.ts';
+import { escapeBeginning, escapeJson, escapeText } from '../../terminal/escape.ts';
+import type { Content } from '../../transcript/transcript.ts';
+
+/** A line of progress. */
+export function formatProgress({ sent, differences, open, elapsedMs }: ReplayProgress, { sends }: ReplayPlan): string {
+  const done = `${formatCount(sent)} of ${formatCountOf(sends, 'message')}`;
+  return `${formatSeconds(elapsedMs / 1000)}  ${done}  ${formatCountOf(open, 'connection')}  ${formatCountOf(differences, 'difference')}`;
+}
+
+/** The result as text: the first differences, the totals, and the latencies. */
+export function formatResult(result: ReplayResult, plan: ReplayPlan): string {
+  const { sessions, sent, received, compared, equal, differences, elapsedMs, found } = result;
+  const lines = found.map(formatDifference);
+  if (differences > found.length) lines.push(`and ${formatCountOf(differences - found.length, 'more difference')}`);
+  const time = formatSeconds(elapsedMs / 1000);
+  lines.push(`${formatCountOf(sessions, 'session')}, ${formatCountOf(sent, 'message')} sent in ${time}`);
+  lines.push(
+    plan.expects === 0
+      ? `${formatCountOf(received, 'reply', 'replies')} received; none was recorded, so there is nothing to compare`
+      : `${formatCount(equal)} of ${formatCountOf(Math.max(compared, plan.expects), 'reply', 'replies')} as recorded`,
+  );
+  if (result.latency.count > 0) {
+    lines.push(`latency   now       ${formatLatencies(result.latency)}`);
+    // A transcript has no times.
+    if (result.recordedLatency.max > 0) lines.push(`          recorded  ${formatLatencies(result.recordedLatency)}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** The result as one JSON object. */
+export function formatResultJson(
+  { found, latency, recordedLatency, ...counts }: ReplayResult,
+  plan: ReplayPlan,
+): string {
+  const latencies = { latencyMs: percentilesOf(latency), recordedLatencyMs: percentilesOf(recordedLatency) };
+  return escapeJson(
+    JSON.stringify({ ...counts, expected: plan.expects, ...latencies, found: found.map(differenceFields) }),
+  );
+}
+
+const percentiles = [50, 90, 99, 100] as const;
+
+function formatLatencies(histogram: Histogram): string {
+  return percentiles
+    .map((percentile) => `${nameOf(percentile)} ${formatLatency(histogram.percentile(percentile)).padStart(7)}`)
+    .join('  ');
+}
+
+function percentilesOf(histogram: Histogram): Readonly<Record<string, number>> | null {
+  if (histogram.count === 0) return null;
+  return Object.fromEntries(percentiles.map((percentile) => [nameOf(percentile), histogram.percentile(percentile)]));
+}
+
+function nameOf(percentile: number): string {
+  return percentile === 100 ? 'max' : `p${percentile}`;
+}
+
+function formatDifference({ session, place, expected, actual, reason }: ReplayDifference): string {
+  const where = session === '' ? place : `session ${session}, ${place}`;
+  const lines = [`${where}: ${escapeText(reason)}`];
+  if (expected) lines.push(`  - ${formatExpected(expected)}`);
+  if (actual) lines.push(`  + ${escapeBeginning(actual)}`);
+  return lines.join('\n');
+}
+
+function differenceFields({ session, place, expected, actual, reason }: ReplayDifference): object {
+  return {
+    session,
+    place,
+    reason,
+    expected: expected ? formatExpected(expected) : null,
+    actual: actual ? escapeBeginning(actual) : null,
+  };
+}
+
+function formatExpected(content: Content): string {
+  if (content.kind === 'pattern') return escapeText(String(content.pattern));
+  return content.parts.map((part) => (part instanceof Uint8Array ? escapeBeginning(part) : `{${part.name}}`)).join('');
+}
