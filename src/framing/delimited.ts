@@ -43,6 +43,10 @@ export class DelimitedFrames implements FrameReader {
   /** How many whole frames stand from `start` on, none longer than the limit, and where the last of them ends. */
   whole(bytes: Buffer, start: number, limit: number): { count: number; end: number } {
     if (this.#byte === -1) return this.#wholeOneByOne(bytes, start, limit);
+    const first = bytes.indexOf(this.#byte, start);
+    // Most chunks of a peer that waits for its replies are one frame, and many hold none that is whole.
+    if (first === bytes.length - 1 && first - start <= limit) return { count: 1, end: bytes.length };
+    if (first === -1) return { count: 0, end: start };
     let count = 0;
     let at = start;
     while (at < bytes.length) {
