@@ -1,5 +1,5 @@
 /** The version of this package. */
-import { readFileSync } from 'node:fs';
+import packageJson from '../../package.json' with { type: 'json' };
 
-/** As in package.json, which stands two folders up both in src/ and in dist/. */
-export const version: string = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;
+/** As in package.json. The import makes it part of the bundle, so that a compiled executable has it as well. */
+export const version: string = packageJson.version;
