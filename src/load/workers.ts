@@ -1,8 +1,8 @@
 /** The processes of a load test that runs in several, as their parent sees them. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { type ErrorCode, YodelError } from '../errors.ts';
+import { programArgument } from '../own-program.ts';
 import type { GeneratorEnd, IntervalListener } from './generator.ts';
 import type { Part } from './part.ts';
 import type { LoadShare } from './plan.ts';
@@ -18,7 +18,8 @@ export type Answer =
   | { readonly end: GeneratorEnd };
 
 /** In src/load/, or in dist/load/ where this file is part of a chunk in another folder of dist/. */
-const program = fileURLToPath(
+const program = programArgument(
+  'load-worker',
   new URL(`../load/worker.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
 );
 

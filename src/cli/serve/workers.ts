@@ -2,10 +2,10 @@
  * `yodel serve --workers`: this process keeps several that serve. They share the TCP ports; connections to Unix sockets are
  * accepted here and handed to them in turn, and all they write passes through here, so that no two lines mix.
  */
-import { fileURLToPath } from 'node:url';
 import { type Address, addressAt, TcpAddress, type UnixAddress } from '../../address.ts';
 import { systemError } from '../../errors.ts';
 import { resolveOptions, type ServerLimits, serverOptions } from '../../options.ts';
+import { programArgument } from '../../own-program.ts';
 import { matchDescriptors } from '../../server/server.ts';
 import { describeEnd, WorkerFailed, Workers, type WorkersListener } from '../../server/workers.ts';
 import { acceptToHand } from '../../transport/handed.ts';
@@ -23,7 +23,8 @@ import { notifySystemd, passedDescriptors, systemdWasTold } from './systemd.ts';
 import { counted, welcome } from './welcome.ts';
 
 /** Beside this file in src/; in dist/ this file is part of a chunk in dist/chunks/. */
-const program = fileURLToPath(
+const program = programArgument(
+  'serve-worker',
   new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : '../cli/serve/worker.js', import.meta.url),
 );
 
