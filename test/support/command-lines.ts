@@ -1,36 +1,70 @@
 /**
- * Runs many command lines in one process, one after the other: where all that matters is what each of them says and its
- * exit status, and none listens, connects or reads its input. As a program it is the process that runs them.
+ * Runs many command lines in one process, one after another: for tests of what a command prints and its exit status,
+ * where it neither listens, connects nor reads stdin. This file is also the program that runs in that process.
  */
-import { execFileSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 import type { Outcome } from './command.ts';
 
-/** The words behind `yodel`, and what is set for them in the environment. */
 export interface CommandLine {
+  /** The words after `yodel`. */
   readonly args: readonly string[];
+  /** Added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Default: the current folder. */
+  readonly cwd?: string;
 }
 
-/** The outcome of each, in their order. */
-export function runLines(lines: readonly CommandLine[]): Outcome[] {
-  const json = execFileSync(process.execPath, [fileURLToPath(import.meta.url)], {
-    input: JSON.stringify(lines),
-    encoding: 'utf8',
+/** What the process sends back, as a line of JSON. */
+interface Printed {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly status: number;
+}
+
+let runner: ((line: CommandLine) => Promise<Printed>) | undefined;
+
+/** The outcome of one command line. */
+export async function runLine(args: readonly string[], options: Omit<CommandLine, 'args'> = {}): Promise<Outcome> {
+  runner ??= startRunner();
+  const printed = await runner({ args, ...options });
+  return { ...printed, stdout: Buffer.from(printed.stdout), signal: null };
+}
+
+/** The outcome of each command line, in order. */
+export async function runLines(lines: readonly CommandLine[]): Promise<Outcome[]> {
+  return await Promise.all(lines.map(({ args, ...options }) => runLine(args, options)));
+}
+
+/** Starts the process. It ends with its stdin, and so with the process of the tests. */
+function startRunner(): (line: CommandLine) => Promise<Printed> {
+  const child = spawn(process.execPath, [fileURLToPath(import.meta.url)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, YODEL_LISTEN: undefined, NO_COLOR: undefined },
-    timeout: 60_000,
   });
-  const said = JSON.parse(json) as { stdout: string; stderr: string; status: number }[];
-  return said.map((one) => ({ ...one, stdout: Buffer.from(one.stdout), signal: null }));
+  const waiting: { resolve: (printed: Printed) => void; reject: (error: Error) => void }[] = [];
+  createInterface({ input: child.stdout }).on('line', (json) => waiting.shift()?.resolve(JSON.parse(json)));
+  child.on('exit', (status, signal) => {
+    runner = undefined;
+    for (const { reject } of waiting.splice(0)) {
+      reject(new Error(`a command line ended the process that ran it: ${signal ?? `status ${status}`}`));
+    }
+  });
+  return (line) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ resolve, reject });
+      child.stdin.write(`${JSON.stringify(line)}\n`);
+    });
 }
 
-async function runHere({ args, env = {} }: CommandLine): Promise<{ stdout: string; stderr: string; status: unknown }> {
-  const said = { stdout: '', stderr: '' };
-  const writes = (['stdout', 'stderr'] as const).map((name) => {
+async function runHere({ args, env = {}, cwd }: CommandLine): Promise<Printed> {
+  const printed = { stdout: '', stderr: '' };
+  const restores = (['stdout', 'stderr'] as const).map((name) => {
     const { write } = process[name];
     process[name].write = (text: unknown, done?: unknown) => {
-      said[name] += String(text);
+      printed[name] += String(text);
       if (typeof done === 'function') done();
       return true;
     };
@@ -38,21 +72,24 @@ async function runHere({ args, env = {} }: CommandLine): Promise<{ stdout: strin
       process[name].write = write;
     };
   });
-  const environment = { ...process.env };
+  const before = { env: { ...process.env }, cwd: process.cwd() };
   Object.assign(process.env, env);
+  if (cwd) process.chdir(cwd);
   await runCommandLine(args);
-  for (const restore of writes) restore();
-  for (const name of Object.keys(process.env)) if (!(name in environment)) delete process.env[name];
-  Object.assign(process.env, environment);
-  const status = process.exitCode;
+  for (const restore of restores) restore();
+  for (const name of Object.keys(process.env)) if (!(name in before.env)) delete process.env[name];
+  Object.assign(process.env, before.env);
+  process.chdir(before.cwd);
+  const status = Number(process.exitCode ?? 0);
   process.exitCode = 0;
-  return { ...said, status };
+  return { ...printed, status };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  let input = '';
-  for await (const chunk of process.stdin) input += chunk;
-  const outcomes: unknown[] = [];
-  for (const line of JSON.parse(input) as CommandLine[]) outcomes.push(await runHere(line));
-  process.stdout.write(JSON.stringify(outcomes));
+  // Each command line adds its listeners.
+  for (const stream of [process.stdout, process.stderr]) stream.setMaxListeners(0);
+  for await (const line of createInterface({ input: process.stdin })) {
+    process.stdout.write(`${JSON.stringify(await runHere(JSON.parse(line) as CommandLine))}\n`);
+  }
+  process.exit();
 }

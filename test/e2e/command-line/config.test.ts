@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { serve, yodel } from '../../support/command.ts';
+import { type Outcome, serve, yodel } from '../../support/command.ts';
+import { runLine, runLines } from '../../support/command-lines.ts';
 import { temporaryFolder } from '../../support/files.ts';
 
 function write(text: string, name = 'yodel.toml'): string {
@@ -11,9 +12,14 @@ function write(text: string, name = 'yodel.toml'): string {
   return file;
 }
 
+/** What becomes of a file that `config check` and `serve` read. */
+async function checkAndServe(file: string): Promise<Outcome[]> {
+  return await runLines([{ args: ['config', 'check', file] }, { args: ['serve', '--config', file] }]);
+}
+
 /** One line of `config print`. */
-async function printed(name: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<string | undefined> {
-  const { stdout, stderr, status } = await yodel(['config', 'print', ...args], { env });
+async function printed(name: string, args: string[], env: Record<string, string> = {}): Promise<string | undefined> {
+  const { stdout, stderr, status } = await runLine(['config', 'print', ...args], { env });
   expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
   const line = stdout
     .toString()
@@ -47,8 +53,8 @@ test('what is printed is a file that gives the same settings', async () => {
   const file = write(
     'listen = ["127.0.0.1:7000", "unix:///tmp/y"]\nmaxMessages = "off"\nhighWaterMark = "1MiB"\n[sni]\n"*.example.org" = "a.pem,b.pem"\n',
   );
-  const first = (await yodel(['config', 'print', file])).stdout.toString();
-  const again = (await yodel(['config', 'print', write(first)])).stdout.toString();
+  const first = (await runLine(['config', 'print', file])).stdout.toString();
+  const again = (await runLine(['config', 'print', write(first)])).stdout.toString();
   const bare = (text: string) => text.replace(/ +#.*$/gm, '');
   expect(bare(again)).toBe(bare(first));
   expect(first).toContain('sni = ["*.example.org=a.pem,b.pem"]');
@@ -56,7 +62,7 @@ test('what is printed is a file that gives the same settings', async () => {
 
 test('JSON is taken too, and --json gives an object a line', async () => {
   const file = write('{ "rate": 5, "allow": ["127.0.0.1"] }', 'yodel.json');
-  const { stdout } = await yodel(['config', 'print', file, '--json']);
+  const { stdout } = await runLine(['config', 'print', file, '--json']);
   const settings = stdout
     .toString()
     .trim()
@@ -85,11 +91,7 @@ test.each([
   ['a name that would change all objects', '"__proto__" = 1\n', /has no setting "__proto__"|cannot read/],
 ] as const)('%s is one clear line and exit status 2', async (_, text, says) => {
   const file = write(text);
-  for (const args of [
-    ['config', 'check', file],
-    ['serve', '--config', file],
-  ]) {
-    const { stderr, status } = await yodel(args);
+  for (const { stderr, status } of await checkAndServe(file)) {
     expect(stderr).toMatch(/^yodel: .*\n$/);
     expect(stderr).toMatch(says);
     expect(stderr).toContain(file);
@@ -118,11 +120,7 @@ test.each([
   ['origin = ["https://app.example.org"]', /--origin is for ws:\/\/ and wss:\/\/ addresses/],
 ] as const)('%s passes neither the check nor the start', async (text, says) => {
   const file = write(`${text}\n`);
-  for (const args of [
-    ['config', 'check', file],
-    ['serve', '--config', file],
-  ]) {
-    const { stderr, status, stdout } = await yodel(args);
+  for (const { stderr, status, stdout } of await checkAndServe(file)) {
     expect(stderr).toMatch(says);
     expect(stdout.toString()).toBe('');
     expect(status).toBe(2);
@@ -130,7 +128,7 @@ test.each([
 });
 
 test('a variable of the environment that is none is told, and nothing else changes', async () => {
-  const { stderr, stdout } = await yodel(['config', 'print'], { env: { YODEL_MAX_CONECTIONS: '3' } });
+  const { stderr, stdout } = await runLine(['config', 'print'], { env: { YODEL_MAX_CONECTIONS: '3' } });
   expect(stderr).toBe(
     'yodel: there is no variable YODEL_MAX_CONECTIONS, it is ignored. Did you mean "YODEL_MAX_CONNECTIONS"?\n',
   );

@@ -1,60 +1,57 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { fullName, withCommandsBelow } from '../../../src/cli/commands.ts';
 import { topicNames } from '../../../src/cli/help/topic-names.ts';
 import { createProgram } from '../../../src/cli/program.ts';
-import { serve, start, yodel } from '../../support/command.ts';
+import { type Outcome, serve, start, yodel } from '../../support/command.ts';
+import { runLine, runLines } from '../../support/command-lines.ts';
 import { temporaryFolder } from '../../support/files.ts';
 import { folderWithYodel, shell } from '../../support/shell.ts';
 
 const program = createProgram();
-/** Every command that there is, as the words behind `yodel`. */
+/** Every command, as the words after `yodel`. */
 const commands = withCommandsBelow(program).map((command) => fullName(command).split(' ').slice(1));
+const helps = await runLines(commands.map((command) => ({ args: [...command, '--help'] })));
 
-async function examplesOf(command: readonly string[]): Promise<string[]> {
-  const { stdout } = await yodel([...command, '--help']);
-  const [, block = ''] = /^Examples:\n((?: {2}.+\n)+)/.exec(stdout.toString()) ?? [];
-  return block
-    .trimEnd()
-    .split('\n')
-    .map((line) => line.trim().replace(/ {2,}.*$/, ''));
+/** The examples of all commands, each once. */
+function allExamples(): string[] {
+  const blocks = helps.map(({ stdout }) => /^Examples:\n((?: {2}.+\n)+)/.exec(stdout.toString())?.[1] ?? '');
+  const lines = blocks.flatMap((block) => block.trimEnd().split('\n'));
+  return [...new Set(lines.map((line) => line.trim().replace(/ {2,}.*$/, '')))];
 }
 
-for (const command of commands) {
+for (const [index, command] of commands.entries()) {
   const words = ['yodel', ...command].join(' ');
 
-  test(`${words} --help begins with examples and fits a terminal of 100 columns`, async () => {
-    const { stdout, stderr, status } = await yodel([...command, '--help']);
-    expect(stdout.toString()).toMatch(/^Examples:\n {2}\S/);
-    expect(stdout.toString()).toContain(`Usage: ${words} `);
-    expect(
-      Math.max(
-        ...stdout
-          .toString()
-          .split('\n')
-          .map((line) => line.length),
-      ),
-    ).toBeLessThanOrEqual(100);
+  test(`${words} --help begins with examples and fits a terminal of 100 columns`, () => {
+    const { stdout, stderr, status } = helps[index] as Outcome;
+    const help = stdout.toString();
+    expect(help).toMatch(/^Examples:\n {2}\S/);
+    expect(help).toContain(`Usage: ${words} `);
+    expect(Math.max(...help.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
     expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
   });
 }
 
-test.each(['', 'serve', 'config check'])('yodel %s -h is the same, and so is yodel help', async (words) => {
-  const command = words.split(' ').filter(Boolean);
-  const [full, short, help] = await Promise.all(
-    [
+test.each(['', 'serve', 'config check'])(
+  'yodel %s -h prints the same as --help, and so does yodel help',
+  async (words) => {
+    const command = words.split(' ').filter(Boolean);
+    const lines = [
       [...command, '--help'],
       [...command, '-h'],
       ['help', ...command],
-    ].map((args) => yodel(args)),
-  );
-  expect(short?.stdout.toString()).toBe(full?.stdout.toString());
-  expect(help?.stdout.toString()).toBe(full?.stdout.toString());
-});
+    ];
+    const [full, short, help] = await Promise.all(lines.map((args) => yodel(args)));
+    expect(full).toEqual(await runLine([...command, '--help']));
+    expect(short?.stdout.toString()).toBe(full?.stdout.toString());
+    expect(help?.stdout.toString()).toBe(full?.stdout.toString());
+  },
+);
 
 test('every example in the help is valid usage', async () => {
-  const examples = [...new Set((await Promise.all(commands.map(examplesOf))).flat())];
+  const examples = allExamples();
   expect(examples.length).toBeGreaterThan(30);
   const folder = temporaryFolder();
   writeFileSync(join(folder, 'handler.ts'), 'export default (message) => message.text;');
@@ -102,7 +99,7 @@ test('every example in the help is valid usage', async () => {
 });
 
 test('every default is in the help', async () => {
-  const { stdout } = await yodel(['serve', '--help']);
+  const { stdout } = await runLine(['serve', '--help']);
   const help = stdout.toString().replaceAll(/\s+/g, ' ');
   const limits = help.slice(help.indexOf('Limits of a connection')).match(/ --[a-z-]+ <.*?(?= --|$)/g) ?? [];
   expect(limits.length).toBeGreaterThan(10);
@@ -116,23 +113,29 @@ test('--version prints the version', async () => {
 });
 
 test('the help of yodel lists all commands and topics', async () => {
-  const help = (await yodel(['--help'])).stdout.toString();
+  const [full, short] = await runLines([{ args: ['--help'] }, { args: ['help'] }]);
+  const help = String(full?.stdout);
   for (const name of [...program.commands.map((command) => command.name()), ...topicNames]) {
     expect(help).toMatch(new RegExp(`^ {2}${name} `, 'm'));
   }
-  expect((await yodel(['help'])).stdout.toString()).toBe(help);
+  expect(String(short?.stdout)).toBe(help);
 });
 
-test.each(topicNames)('yodel help %s fits a terminal of 100 columns', async (topic) => {
-  const { stdout, stderr, status } = await yodel(['help', topic]);
-  expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
-  const lines = stdout.toString().split('\n');
-  expect(lines.length).toBeGreaterThan(3);
-  for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(100);
+describe('each topic', async () => {
+  const pages = await runLines(topicNames.map((topic) => ({ args: ['help', topic] })));
+  test.each(topicNames.map((topic, index) => [topic, pages[index] as Outcome] as const))(
+    'yodel help %s fits a terminal of 100 columns',
+    (_, { stdout, stderr, status }) => {
+      expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+      const lines = stdout.toString().split('\n');
+      expect(lines.length).toBeGreaterThan(3);
+      for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(100);
+    },
+  );
 });
 
 test('yodel help environment names every variable of every command', async () => {
-  const text = (await yodel(['help', 'environment'])).stdout.toString();
+  const text = await (await runLine(['help', 'environment'])).stdout.toString();
   const variables = withCommandsBelow(program).flatMap(({ options }) => options.flatMap(({ envVar }) => envVar ?? []));
   expect(variables.length).toBeGreaterThan(30);
   for (const variable of [...variables, 'NO_COLOR', 'XDG_CONFIG_HOME']) expect(text).toContain(`  ${variable}`);
@@ -146,7 +149,7 @@ test.each([
   [['serve', 'echo'], /yodel serve has no commands below it/],
   [['zzzzzz'], /Known are: serve, connect/],
 ])('yodel help %j says what there is', async (words, says) => {
-  const { stdout, stderr, status } = await yodel(['help', ...words]);
+  const { stdout, stderr, status } = await runLine(['help', ...words]);
   expect(stderr).toMatch(/^yodel: [^\n]+\n$/);
   expect(stderr).toMatch(says);
   expect({ stdout: stdout.toString(), status }).toEqual({ stdout: '', status: 2 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Outcome, yodel } from '../../support/command.ts';
-import { runLines } from '../../support/command-lines.ts';
+import { runLine, runLines } from '../../support/command-lines.ts';
 import { handlerFile, temporaryFolder } from '../../support/files.ts';
 
 /** One line on stderr, nothing on stdout, exit status 2. */
@@ -109,8 +109,8 @@ const mistakes: readonly [what: string, args: string[], ...says: (string | RegEx
   ['to count up to 0', ['connect', '--count', '0'], '--count', 'cannot be 0'],
 ];
 
-describe('a mistake is one clear line and exit status 2:', () => {
-  const outcomes = runLines(mistakes.map(([, args]) => ({ args })));
+describe('a mistake is one clear line and exit status 2:', async () => {
+  const outcomes = await runLines(mistakes.map(([, args]) => ({ args })));
   for (const [index, [what, args, ...says]] of mistakes.entries()) {
     test(`${what}: yodel ${args.join(' ')}`, () => expectUsageError(outcomes[index] as Outcome, ...says));
   }
@@ -123,7 +123,7 @@ test('a process of its own says the same, and ends', async () => {
     ['bench', '--size', 'off'],
     ['send', 'wss://:1/', 'x'],
   ];
-  expect(await Promise.all(some.map((args) => yodel(args)))).toEqual(runLines(some.map((args) => ({ args }))));
+  expect(await Promise.all(some.map((args) => yodel(args)))).toEqual(await runLines(some.map((args) => ({ args }))));
 });
 
 const badHandlers: readonly [what: string, source: string, ...says: (string | RegExp)[]][] = [
@@ -140,22 +140,24 @@ const badHandlers: readonly [what: string, source: string, ...says: (string | Re
 for (const [what, source, ...says] of badHandlers) {
   test(`a handler file that ${what} is one clear line and exit status 2`, async () => {
     const path = handlerFile(source);
-    expectUsageError(await yodel(['serve', path, '--listen', ':0']), path, ...says);
+    expectUsageError(await runLine(['serve', path, '--listen', ':0']), path, ...says);
   });
 }
 
 test('a JavaScript handler file with a syntax error is one clear line and exit status 2', async () => {
   const path = handlerFile('export default (message) => {', 'handler.js');
-  expectUsageError(await yodel(['serve', path, '--listen', ':0']), path, 'cannot be loaded');
+  expectUsageError(await runLine(['serve', path, '--listen', ':0']), path, 'cannot be loaded');
 });
 
 test('a bad value in the environment is one clear line that names the variable, and exit status 2', async () => {
   const bad = { YODEL_MAX_MESSAGE: 'zonk', YODEL_RATE: '-3', YODEL_IDLE_TIMEOUT: 'soon', YODEL_ENCODING: 'latin1' };
-  for (const [name, value] of Object.entries(bad)) {
-    expectUsageError(await yodel(['serve', '--listen', ':0'], { env: { [name]: value } }), name, value);
-  }
-  expectUsageError(await yodel(['serve'], { env: { YODEL_LISTEN: '127.0.0.1:99999' } }), '99999');
-  expectUsageError(await yodel(['connect'], { env: { YODEL_WAIT: 'long' } }), 'YODEL_WAIT');
+  const outcomes = await runLines([
+    ...Object.entries(bad).map(([name, value]) => ({ args: ['serve', '--listen', ':0'], env: { [name]: value } })),
+    { args: ['serve'], env: { YODEL_LISTEN: '127.0.0.1:99999' } },
+    { args: ['connect'], env: { YODEL_WAIT: 'long' } },
+  ]);
+  const says = [...Object.entries(bad), ['99999'], ['YODEL_WAIT']];
+  for (const [index, outcome] of outcomes.entries()) expectUsageError(outcome, ...(says[index] ?? []));
 });
 
 test('yodel alone shows its help on stderr, with exit status 2', async () => {
@@ -165,9 +167,10 @@ test('yodel alone shows its help on stderr, with exit status 2', async () => {
   expect(status).toBe(2);
 });
 
-test('what a user has typed is repeated harmlessly', async () => {
-  for (const args of [['serve', '\x1b[31mred'], ['\x1b[31mred'], ['serve', '--listen', '\x1b[31mred:http']]) {
-    const outcome = await yodel(args, { cwd: temporaryFolder() });
+test('what a user has typed is repeated with control characters escaped', async () => {
+  const cwd = temporaryFolder();
+  const lines = [['serve', '\x1b[31mred'], ['\x1b[31mred'], ['serve', '--listen', '\x1b[31mred:http']];
+  for (const outcome of await runLines(lines.map((args) => ({ args, cwd })))) {
     expectUsageError(outcome, '\\x1b[31mred');
     expect(outcome.stderr).not.toContain('\x1b');
   }

@@ -3,19 +3,24 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Outcome, serve, yodel } from '../../support/command.ts';
+import { runLine } from '../../support/command-lines.ts';
 import { temporaryFolder } from '../../support/files.ts';
 
-/** A home of its own, and yodel run in it. */
+/** A folder for contexts, and yodel run in it. */
 function home() {
   const cwd = temporaryFolder();
   const file = (name: string) => join(cwd, 'yodel', 'contexts', `${name}.toml`);
-  const run = (args: readonly string[], input = '', env: NodeJS.ProcessEnv = {}): Promise<Outcome> =>
-    yodel(args, { cwd, input, env: { XDG_CONFIG_HOME: cwd, ...env } });
   const write = (name: string, text: string) => {
     mkdirSync(join(cwd, 'yodel', 'contexts'), { recursive: true });
     writeFileSync(file(name), text);
   };
-  return { cwd, file, run, write };
+  /** Runs a command that may connect and read stdin. */
+  const run = (args: readonly string[], input = '', env: NodeJS.ProcessEnv = {}): Promise<Outcome> =>
+    yodel(args, { cwd, input, env: { XDG_CONFIG_HOME: cwd, ...env } });
+  /** Runs a command that does neither. */
+  const print = (args: readonly string[], env: Record<string, string> = {}): Promise<Outcome> =>
+    runLine(args, { cwd, env: { XDG_CONFIG_HOME: cwd, ...env } });
+  return { cwd, file, run, print, write };
 }
 
 test('a saved context stands for its address and flags, in every command that takes an address', async () => {
@@ -41,8 +46,8 @@ test('yodel check holds a saved server against a transcript', async () => {
 });
 
 test('host and port may be two words when they are saved', async () => {
-  const { run, file } = home();
-  await run(['context', 'save', 'two', 'localhost', '7000']);
+  const { print, file } = home();
+  await print(['context', 'save', 'two', 'localhost', '7000']);
   expect(readFileSync(file('two'), 'utf8')).toBe('address = "tcp://localhost:7000"\n');
 });
 
@@ -76,9 +81,9 @@ test('YODEL_CONTEXT names where yodel connect goes when no address is given, and
 });
 
 test('a context is saved as text that a person can read and write, for its owner only', async () => {
-  const { run, file, cwd } = home();
+  const { print, file, cwd } = home();
   writeFileSync(join(cwd, 'ca.pem'), '');
-  await run(['context', 'save', 'prod', 'tls://example.org:7000', '--cacert', 'ca.pem', '-w', '1s', '--insecure']);
+  await print(['context', 'save', 'prod', 'tls://example.org:7000', '--cacert', 'ca.pem', '-w', '1s', '--insecure']);
   expect(readFileSync(file('prod'), 'utf8')).toBe(
     `address = "tls://example.org:7000"\ncacert = "${join(cwd, 'ca.pem')}"\nconnectTimeout = "1s"\ninsecure = true\n`,
   );
@@ -87,18 +92,18 @@ test('a context is saved as text that a person can read and write, for its owner
 });
 
 test('what is in the environment is not saved', async () => {
-  const { run, file } = home();
-  await run(['context', 'save', 'plain', ':7000'], '', { YODEL_FRAMING: 'raw', YODEL_WAIT: '1s' });
+  const { print, file } = home();
+  await print(['context', 'save', 'plain', ':7000'], { YODEL_FRAMING: 'raw', YODEL_WAIT: '1s' });
   expect(readFileSync(file('plain'), 'utf8')).toBe('address = "tcp://127.0.0.1:7000"\n');
 });
 
 test('contexts are listed, shown, replaced and removed', async () => {
-  const { run } = home();
-  const say = async (...args: string[]) => (await run(['context', ...args])).stdout.toString();
+  const { print } = home();
+  const say = async (...args: string[]) => (await print(['context', ...args])).stdout.toString();
   expect(await say('ls')).toBe('');
-  await run(['context', 'save', 'b', 'unix:app.sock']);
-  await run(['context', 'save', 'long-name', ':1', '--framing', 'raw']);
-  await run(['context', 'save', 'long-name', ':2', '--framing', 'raw']);
+  await print(['context', 'save', 'b', 'unix:app.sock']);
+  await print(['context', 'save', 'long-name', ':1', '--framing', 'raw']);
+  await print(['context', 'save', 'long-name', ':2', '--framing', 'raw']);
   expect(await say('ls')).toMatch(
     /^b {10}unix:\/\/\/.*\/app\.sock\nlong-name {2}tcp:\/\/127\.0\.0\.1:2 +framing=raw\n$/,
   );
@@ -108,7 +113,7 @@ test('contexts are listed, shown, replaced and removed', async () => {
     framing: 'raw',
   });
   expect(await say('show', 'long-name')).toBe('address = "tcp://127.0.0.1:2"\nframing = "raw"\n');
-  expect((await run(['context', 'rm', 'b', 'long-name'])).status).toBe(0);
+  expect((await print(['context', 'rm', 'b', 'long-name'])).status).toBe(0);
   expect(await say('ls')).toBe('');
 });
 
@@ -143,11 +148,11 @@ const mistakes: readonly [what: string, args: string[], says: RegExp][] = [
 ];
 
 test.each(mistakes)('%s is one clear line and exit status 2: yodel %j', async (_, args, says) => {
-  const { run, write, file } = home();
+  const { print, write, file } = home();
   write('prod', 'address = "tcp://127.0.0.1:1"\n');
   write('broken', 'address = "tcp://127.0.0.1:1"\nframin = "raw"\n');
   write('empty', '');
-  const { stdout, stderr, status } = await run(args, '', { YODEL_CONTEXT: 'pord' });
+  const { stdout, stderr, status } = await print(args, { YODEL_CONTEXT: 'pord' });
   expect(stderr).toMatch(/^yodel: [^\n]+\n$/);
   expect(stderr).toMatch(says);
   expect({ stdout: stdout.toString(), status }).toEqual({ stdout: '', status: 2 });
@@ -155,7 +160,7 @@ test.each(mistakes)('%s is one clear line and exit status 2: yodel %j', async (_
 });
 
 test('with nothing saved, an unknown context is told how to save one', async () => {
-  const { stderr } = await home().run(['connect', '@prod']);
+  const { stderr } = await home().print(['connect', '@prod']);
   expect(stderr).toContain('None is saved; save one with: yodel context save NAME ADDRESS');
 });
 
@@ -167,10 +172,10 @@ test('a setting of yodel connect that another command does not have is left out 
 });
 
 test('what somebody wrote into a file cannot steer the terminal', async () => {
-  const { run, write } = home();
+  const { print, write } = home();
   write('evil', 'address = "tcp://a:1"\nframing = "\\u001b[31mred"\n');
   for (const args of [['ls'], ['ls', '--json'], ['show', 'evil'], ['show', 'evil', '--json']]) {
-    expect((await run(['context', ...args])).stdout.toString()).not.toContain('\x1b');
+    expect((await print(['context', ...args])).stdout.toString()).not.toContain('\x1b');
   }
-  expect((await run(['connect', '@evil'])).stderr).not.toContain('\x1b');
+  expect((await print(['connect', '@evil'])).stderr).not.toContain('\x1b');
 });

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { allGone, childrenOf } from '../../support/children.ts';
-import { type RunningServer, serve, yodel } from '../../support/command.ts';
+import { type RunningServer, serve } from '../../support/command.ts';
+import { runLine } from '../../support/command-lines.ts';
 import { temporaryFolder } from '../../support/files.ts';
 import { dial, type Peer } from '../../support/peer.ts';
 import { becomesTrue, residentBytes } from '../../support/process.ts';
@@ -267,7 +268,7 @@ test.each([
   ['a flag of exec without exec', ['echo', '--shell'], /--shell is for exec:COMMAND/],
   ['a time-out that is none', ['exec:cat', '--exec-timeout', 'soon'], /It takes a time such as/],
 ])('%s is wrong usage', async (_, args, says) => {
-  const { status, stderr } = await yodel(['serve', ...args, '--listen', '127.0.0.1:0']);
+  const { status, stderr } = await runLine(['serve', ...args, '--listen', '127.0.0.1:0']);
   expect(stderr).toMatch(says);
   expect(status).toBe(2);
 });

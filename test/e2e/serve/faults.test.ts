@@ -1,6 +1,7 @@
 /** The faults of `yodel serve`, as a client meets them. */
 import { expect, test } from 'vitest';
-import { serve, yodel } from '../../support/command.ts';
+import { serve } from '../../support/command.ts';
+import { runLine } from '../../support/command-lines.ts';
 import { handlerFile } from '../../support/files.ts';
 import { dial } from '../../support/peer.ts';
 
@@ -68,7 +69,7 @@ test.each([
   [['--chunk', 'many'], /It takes a size such as/],
   [['--seed', '-1'], /It takes a whole number from 0 to 4294967295/],
 ])('%j is wrong usage', async (args, says) => {
-  const { status, stderr } = await yodel(['serve', ...args, '--listen', '127.0.0.1:0']);
+  const { status, stderr } = await runLine(['serve', ...args, '--listen', '127.0.0.1:0']);
   expect(stderr).toMatch(says);
   expect(status).toBe(2);
 });
