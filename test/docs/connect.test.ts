@@ -1,4 +1,4 @@
-/** Does what the page about talking by hand shows, and sees what it shows. */
+/** Types what docs/connect.md shows, and sees what it shows. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { helpLines } from '../../src/cli/connect/conversation-commands.ts';
@@ -17,7 +17,7 @@ test('the page shows what :help shows', () => {
   expect(page).toContain(`<!-- :help -->\n\`\`\`text\n${helpLines('').join('\n')}\n\`\`\`\n`);
 });
 
-/** A screen without what differs from run to run: times, and the port. */
+/** A screen without its times and ports, which differ from run to run. */
 function shape(screen: string): string {
   return screen
     .replaceAll(/\d+(\.\d+)? (ms|s)\b/g, '# $2')
@@ -32,7 +32,7 @@ tmux('the first screen of the page is what a terminal shows', async () => {
   const terminal = new Terminal();
   terminal.enter(`cd ${temporaryFolder()}`);
   await connectTo(server.address, terminal);
-  // What is typed stands behind a prompt and is not printed by a command.
+  // Lines that were typed follow a prompt; `> 6 B` is the output of :send.
   for (const [, line = ''] of screen.matchAll(/^> ((?!\d+ B).*)$/gm)) {
     terminal.enter(line);
     await terminal.sees(/\n>$/);

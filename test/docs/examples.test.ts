@@ -20,7 +20,7 @@ const programs: Record<string, RegExp> = {
 };
 
 for (const [name, expected] of Object.entries(programs)) {
-  test(`the example ${name} prints what it should`, async () => {
+  test(`the example ${name} prints what it is meant to`, async () => {
     const outcome = await run([process.execPath, `${root}examples/${name}`]);
     expect(outcome.stderr).toBe('');
     expect(outcome.stdout.toString()).toMatch(expected);
@@ -34,7 +34,7 @@ const conversations: Record<string, { input: string; output: string }> = {
 };
 
 for (const [name, { input, output }] of Object.entries(conversations)) {
-  test(`the handler ${name} answers as it should`, async () => {
+  test(`the example handler ${name} answers as it is meant to`, async () => {
     const server = await serve([`${root}examples/${name}`]);
     const client = await yodel(['connect', server.address], { input });
     expect(client.stdout.toString()).toBe(output);
@@ -42,12 +42,12 @@ for (const [name, { input, output }] of Object.entries(conversations)) {
   });
 }
 
-test('every example file is run here or with the transcripts', () => {
+test('every example program is run here', () => {
   const examples = readdirSync(`${root}examples`).filter((name) => !name.endsWith('.transcript'));
   expect(examples.sort()).toEqual([...Object.keys(programs), ...Object.keys(conversations)].sort());
 });
 
-test('every program in the documents is one of the example files, word for word', () => {
+test('every program in the documents is an example file, word for word', () => {
   let found = 0;
   for (const page of pages) {
     const text = readFileSync(root + page, 'utf8');

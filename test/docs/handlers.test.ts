@@ -1,4 +1,4 @@
-/** Runs each command of the page about handlers, on free ports. */
+/** Runs each command of docs/handlers.md, on free ports. */
 import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -9,7 +9,7 @@ const root = new URL('../../', import.meta.url).pathname;
 const page = readFileSync(`${root}docs/handlers.md`, 'utf8');
 const commands = [...page.matchAll(/^\$ yodel serve (.*)$/gm)].map(([, words = '']) => words);
 
-test('every command of the page listens, and ends as it should', { timeout: 90_000 }, async () => {
+test('every command of the page listens, and exits with status 0', { timeout: 90_000 }, async () => {
   expect(commands.length).toBeGreaterThan(12);
   const cwd = temporaryFolder();
   symlinkSync(join(root, 'examples'), join(cwd, 'examples'));
@@ -21,11 +21,11 @@ test('every command of the page listens, and ends as it should', { timeout: 90_0
     await server.saw(/listening on \S+/);
     expect((await server.stop()).status, command).toBe(0);
   };
-  // A few at a time: there are many of them.
+  // A few at a time, to save time.
   for (let at = 0; at < commands.length; at += 4) await Promise.all(commands.slice(at, at + 4).map(runs));
 });
 
-test('the page names every handler and every flag of them', async () => {
+test('the page names every handler and every flag of the handlers', async () => {
   const { handlersByName } = await import('../../src/handlers/handlers.ts');
   for (const name of Object.keys(handlersByName)) expect(page).toContain(`\`${name}\``);
   const { addHandlerFlags } = await import('../../src/cli/serve/handler-flags.ts');

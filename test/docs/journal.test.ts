@@ -1,4 +1,4 @@
-/** Runs the commands of the page about the journal, one after another, in a folder of their own. */
+/** Runs the commands of docs/journal.md, in order, in a folder of their own. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -23,7 +23,7 @@ test('every command of the page prints what the page shows', async () => {
   for (const part of others) {
     const [command = '', ...shown] = part.split('\n');
     const { stdout, stderr } = await shell(`cd ${folder}; ${command.replace(':7001', server.address)}`);
-    // An … stands for anything within a line.
+    // An … matches anything within a line.
     const expected = shown
       .join('\n')
       .replace(/[.*+?^${}()|[\]\\]/g, '\\$&')

@@ -1,4 +1,4 @@
-/** Runs the commands of the page about load tests, in one folder and in their order, against a server on a free port. */
+/** Runs the commands of docs/load-tests.md, in order and in one folder, against a server on a free port. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -9,14 +9,14 @@ import { shell } from '../support/shell.ts';
 const page = readFileSync(new URL('../../docs/load-tests.md', import.meta.url), 'utf8');
 const commands = [...page.matchAll(/^\$ (yodel bench .*)$/gm)].map(([, command = '']) => command);
 
-test('every command of the page about load tests measures a server without an error', async () => {
+test('every command of the page measures a server without an error', async () => {
   expect(commands.length).toBeGreaterThan(8);
   const folder = temporaryFolder();
   const lines = await serve(['--quiet']);
   const lengths = await serve(['--quiet', '--framing', 'length:4']);
   for (const command of commands) {
     const { address } = command.includes('--framing length:4') ? lengths : lines;
-    // The one without an end of its own takes ten seconds, and others two: a part of that shows the same.
+    // By default a test takes ten seconds; a fraction of a second shows the same.
     const end = command.includes(' --count ') ? '' : ' --duration 300ms';
     const line = command.replace(/ --duration \S+/, '').replace(':7878', `${address}${end}`);
     const { status, stderr } = await shell(line, { cwd: folder });

@@ -1,4 +1,4 @@
-/** The manual page, as the programs that show manual pages see it. */
+/** The manual page, as programs that format manual pages see it. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { withCommandsBelow } from '../../src/cli/commands.ts';
@@ -15,11 +15,11 @@ async function outcome(program: readonly [string, ...string[]], env: NodeJS.Proc
   return { stdout: stdout.toString(), stderr, status };
 }
 
-testWith('mandoc', 'apt-get install mandoc')('mandoc finds nothing wrong with it', async () => {
+testWith('mandoc', 'apt-get install mandoc')('mandoc finds no errors in it', async () => {
   expect(await outcome(['mandoc', '-Tlint', '-Wwarning', page])).toEqual(nothing);
 });
 
-testWith('groff', 'apt-get install groff')('groff has nothing to warn of', async () => {
+testWith('groff', 'apt-get install groff')('groff prints no warnings', async () => {
   const { stderr, status } = await outcome(['groff', '-man', '-Tutf8', '-k', '-ww', '-z', page]);
   expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
 });
@@ -39,7 +39,7 @@ testWith('man', 'apt-get install man-db groff')('man shows every command, flag a
   expect(text).toContain('delimiter:\\0');
 });
 
-test('it belongs to the package', () => {
+test('it is published with the package', () => {
   const { man, files } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
   expect(man).toEqual(['./man/yodel.1']);
   expect(files).toContain('man');

@@ -1,4 +1,4 @@
-/** Runs each command of the page about pipes, next to the servers that it speaks of. */
+/** Runs each command of docs/pipes.md, with the servers that the page mentions. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -28,6 +28,6 @@ test('every command of the page prints what the page shows', async () => {
   }
 });
 
-test('the page names every letter of a format', () => {
+test('the page lists every specifier of --format', () => {
   for (const letter of Object.keys(formatLetters)) expect(page).toContain(`\`%${letter}\``);
 });

@@ -1,4 +1,4 @@
-/** Runs each command of the page about public machines, on free ports. */
+/** Runs each command of docs/public.md, on free ports. */
 import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -31,7 +31,7 @@ testWith('openssl', 'apt-get install openssl')('every command of the page listen
   }
 });
 
-test('the lines of the log on the page are such as the server writes', async () => {
+test('the log line on the page has the fields that the server writes', async () => {
   const [example = ''] = /^\{.*"event":"closed".*$/m.exec(page) ?? [];
   const server = await serve([], { env: { YODEL_LOG_FORMAT: 'json' } });
   await yodel(['connect', server.address], { input: 'hello\nwörld 你好 🎉\n' });
@@ -46,7 +46,7 @@ test('the lines of the log on the page are such as the server writes', async () 
 });
 
 testWith('openssl', 'apt-get install openssl')(
-  'the file of settings on the page is right, and so are its commands',
+  'the configuration file on the page is valid, and `yodel config` prints what the page shows',
   async () => {
     const [, file = ''] = /```toml\n(# yodel\.toml\n.*?)```/s.exec(page) ?? [];
     const cwd = temporaryFolder();

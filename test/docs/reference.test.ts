@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { pages } from '../../scripts/reference.ts';
 
 for (const [path, text] of Object.entries(pages())) {
-  test(`${path} is what \`npm run docs\` makes of the sources`, () => {
+  test(`${path} is what \`npm run docs\` generates`, () => {
     expect(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')).toBe(text);
   });
 }

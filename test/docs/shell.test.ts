@@ -1,4 +1,4 @@
-/** Runs each command of the page about the shell, in their order and in one home. */
+/** Runs each command of docs/shell.md, in order and in one home directory. */
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -9,7 +9,7 @@ import { shell } from '../support/shell.ts';
 
 const page = readFileSync(new URL('../../docs/shell.md', import.meta.url), 'utf8');
 
-/** Each with the output that stands below it. */
+/** The commands, each with the output shown below it. */
 const commands = [...page.matchAll(/```console\n(.*?)```/gs)].flatMap(([, block = '']) =>
   block
     .split(/^\$ /m)
@@ -20,14 +20,14 @@ const commands = [...page.matchAll(/```console\n(.*?)```/gs)].flatMap(([, block 
     }),
 );
 
-test('every command of the page about the shell does what the page says', async () => {
+test('every command of the page prints what the page shows', async () => {
   expect(commands.length).toBeGreaterThan(15);
   const home = temporaryFolder();
   mkdirSync(join(home, '.config', 'fish', 'completions'), { recursive: true });
   writeFileSync(join(home, 'ca.pem'), '');
   const meter = await serve(['--framing', 'length:2']);
   for (const { command, output } of commands) {
-    // The page of this project, which is not installed here; and the page's own port may be anybody's.
+    // The manual page is not installed here, and the page's port may be in use.
     const line = command
       .replace('man yodel', 'cat "$PAGE"')
       .replace('@prod', '@prod --connect-timeout 1ms')
@@ -43,7 +43,7 @@ test('every command of the page about the shell does what the page says', async 
     const said = `${outcome.stdout}${output.startsWith('yodel:') ? outcome.stderr : ''}`;
     const expected = output.replaceAll('/home/me', home).replaceAll('tcp://localhost:7001', meter.address);
     if (output !== '') expect({ command, said: bare(said) }).toEqual({ command, said: bare(expected) });
-    // There is no example.org on that port; what is mistyped on purpose is wrong usage.
+    // Nothing listens at @prod; a typo is a usage error.
     const status = command.includes('@prod') ? expect.toBeOneOf([1, 4]) : output.startsWith('yodel:') ? 2 : 0;
     expect({ command, status: outcome.status, stderr: outcome.stderr }).toMatchObject({ command, status });
   }
@@ -52,11 +52,11 @@ test('every command of the page about the shell does what the page says', async 
   }
 });
 
-/** Columns are as wide as what stands in them. */
+/** Without the padding of columns. */
 function bare(text: string): string {
   return text.replaceAll(/ +/g, ' ');
 }
 
-test('the page names every topic of the help', () => {
+test('the page lists every help topic', () => {
   for (const topic of topicNames) expect(page).toContain(topic);
 });

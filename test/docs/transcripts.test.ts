@@ -1,4 +1,4 @@
-/** The page about transcripts: its files are the examples, and its commands print what it says. */
+/** docs/transcripts.md: its files are the example files, and its commands print what it shows. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { serve, yodel } from '../support/command.ts';
@@ -14,7 +14,7 @@ test('the transcripts on the page are the example files, word for word', () => {
   expect([...names, 'broken.transcript'].sort()).toEqual(examples.sort());
 });
 
-test('an echo server is as examples/echo.transcript says, and the page shows what is printed', async () => {
+test('an echo server passes examples/echo.transcript, and the page shows the output', async () => {
   const server = await serve();
   const { stdout, status } = await yodel(['check', 'examples/echo.transcript', server.address], { cwd: root });
   expect(status).toBe(0);
@@ -22,7 +22,7 @@ test('an echo server is as examples/echo.transcript says, and the page shows wha
   expect(withoutTimes(page)).toContain(withoutTimes(`7878\n${stdout}`));
 });
 
-test('a transcript that cannot be read is told as the page shows it', async () => {
+test('a syntax error is reported as the page shows it', async () => {
   const { stderr, status } = await yodel(['check', 'examples/broken.transcript', '127.0.0.1:7878'], { cwd: root });
   expect(status).toBe(2);
   expect(page).toContain(`$ yodel check examples/broken.transcript 127.0.0.1:7878\n${stderr}`);
