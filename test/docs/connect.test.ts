@@ -1,7 +1,7 @@
 /** Types what docs/connect.md shows, and sees what it shows. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { helpLines } from '../../src/cli/connect/conversation-commands.ts';
+import { helpLines } from '../../src/cli/connect/interactive/commands.ts';
 import { serve } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { freePort } from '../support/ports.ts';
@@ -50,7 +50,7 @@ tmux('the screen with a lost connection is what a terminal shows', async () => {
   terminal.enter(`clear; yodel connect :${port} --reconnect`);
   await terminal.sees(/not connected>$/);
   terminal.enter('hello');
-  await terminal.sees(/when it is\nnot connected> hello$/);
+  await terminal.sees(/when connected\nnot connected> hello$/);
   await serve(['--listen', `127.0.0.1:${port}`]);
   await terminal.sees(/\n> hello$/);
   terminal.press('Enter');

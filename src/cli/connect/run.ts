@@ -32,7 +32,7 @@ export async function runConnect(
     shutdown: flags.shutdown !== false,
     reconnect: flags.reconnect === true,
     beginRecording: flags.record === undefined ? undefined : recordInto(String(flags.record), framing, to),
-    byHand: {
+    switches: {
       hex: flags.hex === true,
       timestamps: flags.timestamps === true,
       raw: flags.raw === true,
@@ -46,7 +46,7 @@ export async function runConnect(
     const { exchange } = await import('./messages.ts');
     process.exitCode = await exchange(messageSettings(flags, settings), process.stdin);
   } else if (byHand) {
-    const { talk } = await import('./terminal.ts');
+    const { talk } = await import('./interactive/talk.ts');
     process.exitCode = await talk(settings);
   } else {
     refuseFolder();
@@ -93,7 +93,7 @@ function checkFormat({ json, format }: Readonly<Record<string, unknown>>): void 
 /** How messages go and are printed. @throws UsageError */
 export function messageSettings(
   flags: Readonly<Record<string, unknown>>,
-  settings: Omit<ConnectSettings, 'reconnect' | 'byHand'>,
+  settings: Omit<ConnectSettings, 'reconnect' | 'switches'>,
 ): ExchangeSettings {
   checkFormat(flags);
   const { json, format } = flags;

@@ -4,28 +4,34 @@ import type { Framing } from '../../framing/framing.ts';
 import type { TlsOptions } from '../../transport/transport.ts';
 import type { BeginRecording } from './record.ts';
 
-/** What both ways of connecting need. Times are milliseconds. */
+/** The settings of a connection, on a terminal and in a pipe. Times are milliseconds. */
 export interface ConnectSettings {
   readonly address: Address;
   readonly tls: TlsOptions;
   readonly framing: Framing;
-  /** Messages to send before ending; Infinity for all. */
+  /** Number of messages to send before ending; Infinity for no limit. */
   readonly count: number;
   readonly connectTimeoutMs: number;
+  /** After the end of input: how long the server may be silent. 0: no limit. */
   readonly waitMs: number;
-  /** Whether the server is told of the end of input. */
+  /** Whether to end this side (FIN) at the end of input. */
   readonly shutdown: boolean;
-  /** Whether a lost connection is made again. By hand only. */
+  /** Whether to connect again when the connection is lost. On a terminal only. */
   readonly reconnect: boolean;
-  /** Writes the conversation as a transcript, if it is to be written. */
+  /** Starts the transcript of `--record`. */
   readonly beginRecording: BeginRecording | undefined;
-  readonly byHand: ByHandSettings;
+  /** The initial switches of a conversation on a terminal. */
+  readonly switches: Readonly<Switches>;
 }
 
-/** How a conversation by hand begins; all of it can be switched by its commands. */
-export interface ByHandSettings {
-  readonly hex: boolean;
-  readonly timestamps: boolean;
-  readonly raw: boolean;
-  readonly escapes: boolean;
+/** What commands switch on and off in a conversation on a terminal. */
+export interface Switches {
+  /** Show messages as a hex dump, with their framing. */
+  hex: boolean;
+  /** Show the time of day of each message. */
+  timestamps: boolean;
+  /** Show what the server sends unescaped. */
+  raw: boolean;
+  /** Interpret escapes in every line. */
+  escapes: boolean;
 }

@@ -18,7 +18,7 @@ tmux('the classic session: a server in one window, a client in the other, typed 
   await left.sees(/talk to it from another terminal: yodel connect/);
 
   right.enter(`yodel connect :${port}`);
-  await right.sees(/connected to tcp:\/\/127\.0\.0\.1:\d+: Enter sends, :help helps, Ctrl-D ends\n>$/);
+  await right.sees(/connected to tcp:\/\/127\.0\.0\.1:\d+: Enter sends, :help lists commands, Ctrl-D ends\n>$/);
   await left.sees(/127\.0\.0\.1:\d+#1 connected/);
   for (const message of ['hello', 'Is anybody there', 'grüezi']) {
     right.enter(message);

@@ -93,7 +93,7 @@ tmux(':help lists the commands, a mistyped one is not sent, and :: sends a colon
   terminal.enter(':help');
   await terminal.sees(/\n:send TEXT {2,}.*\n[\s\S]*\n:quit {2,}/);
   terminal.enter(':hlep');
-  await terminal.sees(/\n> :hlep\nthere is no command ":hlep"\. Did you mean "help"\?/);
+  await terminal.sees(/\n> :hlep\nunknown command ":hlep"\. Did you mean "help"\?/);
   terminal.enter('::join #room');
   await terminal.sees(/\n> :join #room\n< :join #room/);
   terminal.enter(':quit');
@@ -147,9 +147,9 @@ tmux(':repeat sends so many times, and Ctrl-C stops it', async () => {
   terminal.enter(':repeat 1000 10ms again');
   await terminal.sees(/< again[\s\S]*< again/);
   terminal.press('C-c');
-  await terminal.sees(/\n:repeat ended after \d+ of 1000\n/);
+  await terminal.sees(/\n:repeat stopped after \d+ of 1000\n/);
   terminal.enter(':repeat nonsense');
-  await terminal.sees(/it is written :repeat N \[INTERVAL\] TEXT/);
+  await terminal.sees(/usage: :repeat N \[INTERVAL\] TEXT/);
 });
 
 tmux(':save writes the conversation as text, and never over a file that was there', async () => {
@@ -164,7 +164,7 @@ tmux(':save writes the conversation as text, and never over a file that was ther
   const saved = '@framing lines\n> hello\n< hello\n>x 02 09 ff\n<x 02 09 ff\n';
   expect(readFileSync(file, 'utf8')).toBe(saved);
   terminal.enter(':save /etc/hostname');
-  await terminal.sees(/\/etc\/hostname is there already/);
+  await terminal.sees(/\/etc\/hostname already exists/);
   terminal.enter('more');
   await terminal.sees(/< more/);
   terminal.enter(`:save ${file}`);
@@ -178,7 +178,7 @@ tmux('with --reconnect the prompt shows when it is not connected, and a line typ
   terminal.enter(`clear; yodel connect :${port} --reconnect`);
   await terminal.sees(/cannot connect to .*; trying again\nnot connected>$/);
   terminal.enter('early');
-  await terminal.sees(/not connected, so the line was not sent; .*\nnot connected> early$/);
+  await terminal.sees(/not connected: the line was not sent; .*\nnot connected> early$/);
   const first = await serve(['--listen', `127.0.0.1:${port}`]);
   await terminal.sees(/\nconnected to .*\n> early$/);
   terminal.press('Enter');
@@ -186,7 +186,7 @@ tmux('with --reconnect the prompt shows when it is not connected, and a line typ
   await first.stop();
   await terminal.sees(/\nthe server ended the connection; trying again\n[\s\S]*not connected>$/);
   const second = await serve(['--listen', `127.0.0.1:${port}`]);
-  await terminal.sees(/\nconnected again to .*\n>$/);
+  await terminal.sees(/\nreconnected to .*\n>$/);
   terminal.enter('late');
   await second.saw(/4 B late\n/);
   expect(second.stdout()).not.toContain('early');
@@ -211,7 +211,7 @@ tmux('what is pasted while it is not connected waits, and Ctrl-C forgets it with
 tmux(':reconnect makes a new connection', async () => {
   const { terminal, server } = await talk();
   terminal.enter(':reconnect');
-  await terminal.sees(/\nconnected again to .*\n>$/);
+  await terminal.sees(/\nreconnected to .*\n>$/);
   terminal.enter('hello');
   await server.saw(/#2 5 B hello\n/);
 });

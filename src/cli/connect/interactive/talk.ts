@@ -1,10 +1,9 @@
-/** `yodel connect` by hand. */
-
-import { exitStatus, report } from '../fail.ts';
+/** `yodel connect` on a terminal. */
+import { exitStatus, report } from '../../fail.ts';
+import type { ConnectSettings } from '../settings.ts';
 import { Conversation } from './conversation.ts';
-import type { ConnectSettings } from './settings.ts';
 
-/** Talks until the user or the server ends. Resolves with the exit status. */
+/** Runs a conversation until the user or the server ends it. Resolves with the exit status. */
 export async function talk(settings: ConnectSettings): Promise<number> {
   const { status, error } = await new Conversation(settings).run();
   if (!error) return status;

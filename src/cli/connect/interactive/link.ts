@@ -1,12 +1,13 @@
-import type { Address } from '../../address.ts';
-import type { Client } from '../../client/client.ts';
-import { connect } from '../../client/connect.ts';
-import type { ConnectOptions } from '../../client/options.ts';
-import { Reconnector } from '../../client/reconnector.ts';
-import { YodelError } from '../../errors.ts';
-import type { Message } from '../../framing/message.ts';
-import { reconnectOptions } from '../../options.ts';
-import { realClock } from '../../session/clock.ts';
+/** The connection of a conversation on a terminal, with reconnecting. */
+import type { Address } from '../../../address.ts';
+import type { Client } from '../../../client/client.ts';
+import { connect } from '../../../client/connect.ts';
+import type { ConnectOptions } from '../../../client/options.ts';
+import { Reconnector } from '../../../client/reconnector.ts';
+import { YodelError } from '../../../errors.ts';
+import type { Message } from '../../../framing/message.ts';
+import { reconnectOptions } from '../../../options.ts';
+import { realClock } from '../../../session/clock.ts';
 
 /** What a link reports. */
 export interface LinkEvents {

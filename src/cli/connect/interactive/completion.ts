@@ -1,0 +1,49 @@
+/** What Tab does while a command is typed. */
+import { readdirSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { type CommandInfo, commandNames, commands, parseEntered } from './commands.ts';
+
+/** The text to insert at the cursor, and all that fits there. */
+export interface Completion {
+  readonly insert: string;
+  readonly choices: readonly string[];
+}
+
+const nothing: Completion = { insert: '', choices: [] };
+
+/** Completes a command. @param before the line up to the cursor; undefined is returned when it is no command */
+export function complete(before: string): Completion | undefined {
+  if (!before.startsWith(':') || before.startsWith('::')) return undefined;
+  const [, word = '', space, rest = ''] = /^:(\S*)(\s+)?(.*)$/s.exec(before) ?? [];
+  if (space === undefined) return completeWord(word, commandNames, ' ');
+  const entered = parseEntered(before);
+  if (entered.kind !== 'command') return nothing;
+  const { completes }: CommandInfo = commands[entered.name];
+  if (completes === 'command') return completeWord(rest.replace(/^:/, ''), commandNames);
+  if (completes === 'switch') return completeWord(rest, ['on', 'off']);
+  return completes === 'file' ? completeFile(rest) : nothing;
+}
+
+function completeFile(path: string): Completion {
+  const folder = path.endsWith('/') ? path : `${dirname(path)}/`;
+  const begun = path.endsWith('/') ? '' : basename(path);
+  try {
+    const entries = readdirSync(path.includes('/') ? folder : '.', { withFileTypes: true });
+    const visible = entries.filter((entry) => begun.startsWith('.') || !entry.name.startsWith('.'));
+    const names = visible.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name));
+    return completeWord(begun, names);
+  } catch {
+    // There is no such folder.
+    return nothing;
+  }
+}
+
+/** The common prefix of all words that begin with `begun`; a single match is followed by `suffix`. */
+function completeWord(begun: string, words: readonly string[], suffix = ''): Completion {
+  const choices = words.filter((word) => word.startsWith(begun));
+  const [first = begun, ...others] = choices;
+  if (others.length === 0) return { insert: first.slice(begun.length) + (choices.length === 1 ? suffix : ''), choices };
+  let common = first;
+  for (const other of others) while (!other.startsWith(common)) common = common.slice(0, -1);
+  return { insert: common.slice(begun.length), choices };
+}

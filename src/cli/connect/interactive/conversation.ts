@@ -1,0 +1,307 @@
+/**
+ * A conversation on a terminal: each entered line is sent as a message, and received messages appear above the line that
+ * is being typed.
+ *
+ * Messages are sent in the order of their lines, as fast as the server and the terminal take them. Lines that cannot be sent
+ * yet are queued; when the queue is full, no more keys are read. A message is shown when it is handed to the connection: what
+ * is not on the screen was not sent.
+ */
+import type { YodelError } from '../../../errors.ts';
+import { formatPlural } from '../../../format/figures.ts';
+import type { Message } from '../../../framing/message.ts';
+import { escapeText } from '../../../terminal/escape.ts';
+import { History, historyPath } from '../../../terminal/history.ts';
+import { LineInput } from '../../../terminal/input.ts';
+import type { Key } from '../../../terminal/keys.ts';
+import type { ShownLine } from '../../../terminal/screen.ts';
+import { paintFor, wantsColor } from '../../../terminal/style.ts';
+import { Terminal } from '../../../terminal/terminal.ts';
+import type { Recording } from '../../../transcript/record.ts';
+import { exitStatus } from '../../fail.ts';
+import type { ConnectSettings, Switches } from '../settings.ts';
+import { parseEntered } from './commands.ts';
+import { complete } from './completion.ts';
+import { Display } from './display.ts';
+import { Link, type Loss } from './link.ts';
+import { MessageLog } from './message-log.ts';
+import { CommandRunner } from './run-command.ts';
+import { Sender } from './sender.ts';
+import { Traffic } from './traffic.ts';
+
+/** When no reply is pending: how long the server may take to end its side, in milliseconds. */
+const closeTimeoutMs = 1000;
+
+/** How a conversation ended. */
+export interface Outcome {
+  readonly status: number;
+  /** The error that ended it, if one did. */
+  readonly error: YodelError | undefined;
+}
+
+/** One conversation, over all its connections. */
+export class Conversation {
+  readonly #settings: ConnectSettings;
+  readonly #switches: Switches;
+  readonly #paint = paintFor(wantsColor(process.stdout));
+  readonly #history = new History(historyPath());
+  readonly #input: LineInput;
+  readonly #terminal: Terminal;
+  readonly #display: Display;
+  readonly #commands: CommandRunner;
+  readonly #link: Link;
+  readonly #sender: Sender;
+  readonly #traffic = new Traffic();
+  readonly #log = new MessageLog();
+  #recording: Recording | undefined;
+  /** The last notice about a lost connection, so that it is not repeated for every attempt to reconnect. */
+  #lossNotice: string | undefined;
+  /** Nothing more can be typed. */
+  #isEnding = false;
+  #closeTimer: NodeJS.Timeout | undefined;
+  #status: number = exitStatus.good;
+  #error: YodelError | undefined;
+
+  constructor(settings: ConnectSettings) {
+    this.#settings = settings;
+    this.#switches = { ...settings.switches };
+    this.#input = this.#createInput();
+    this.#terminal = new Terminal({
+      key: (key) => this.#takeKey(key),
+      end: () => this.#end(exitStatus.good),
+      line: () => this.#shownLine(),
+    });
+    this.#display = new Display(this.#terminal.screen, this.#paint, this.#switches);
+    this.#commands = this.#createCommands();
+    this.#link = this.#createLink();
+    this.#sender = new Sender({
+      framing: settings.framing,
+      switches: this.#switches,
+      link: this.#link,
+      terminal: this.#terminal,
+      display: this.#display,
+      sent: (bytes, frame) => this.#sent(bytes, frame),
+      idle: () => this.#closeWhenSent(),
+    });
+  }
+
+  /** Runs until the user or the server ends. @throws YodelError when it cannot connect and does not keep trying */
+  async run(): Promise<Outcome> {
+    const { reconnect } = this.#settings;
+    // With --reconnect, commands can be typed while it tries to connect.
+    if (!reconnect) await this.#link.connect();
+    this.#listenToSignals();
+    this.#terminal.open();
+    if (reconnect) await this.#link.connect();
+    await this.#link.run();
+    this.#recording?.end(this.#isEnding ? '>' : '<');
+    clearTimeout(this.#closeTimer);
+    this.#sender.stopRepeat();
+    if (this.#sender.queued > 0) {
+      this.#sender.reportQueue();
+      if (this.#status === exitStatus.good) this.#status = exitStatus.failure;
+    }
+    this.#terminal.close();
+    return { status: this.#status, error: this.#error };
+  }
+
+  #createInput(): LineInput {
+    return new LineInput(this.#history.load(), {
+      enter: (line) => this.#enter(line),
+      paste: (line) => this.#enqueue(line),
+      interrupt: (typed) => this.#interrupt(typed),
+      end: () => this.#end(exitStatus.good),
+      suspend: () => this.#terminal.suspend(),
+      clear: () => this.#terminal.screen.clear(),
+      complete: (before) => this.#complete(before),
+    });
+  }
+
+  #createCommands(): CommandRunner {
+    const { address, framing } = this.#settings;
+    return new CommandRunner({
+      display: this.#display,
+      switches: this.#switches,
+      sendEscaped: (text) => void this.#sender.send(text, true),
+      repeat: (request) => this.#sender.repeat(request),
+      reconnect: () => this.#link.reconnect(),
+      stats: () => this.#traffic.format(address, framing, this.#sender.queued),
+      transcript: () => ({ text: this.#log.toTranscript(framing), messages: this.#log.count }),
+      clear: () => this.#terminal.screen.clear(),
+      quit: () => this.#end(exitStatus.good),
+    });
+  }
+
+  #createLink(): Link {
+    const { address, tls, framing, connectTimeoutMs, reconnect } = this.#settings;
+    const options = { tls, framing, encoding: 'binary', connectTimeout: connectTimeoutMs } as const;
+    return new Link(address, options, reconnect, {
+      open: () => this.#opened(),
+      message: (message) => this.#received(message),
+      lost: (loss) => this.#lost(loss),
+    });
+  }
+
+  #listenToSignals(): void {
+    for (const [signal, status] of [
+      ['SIGTERM', 143],
+      ['SIGHUP', 129],
+    ] as const) {
+      process.on(signal, () => {
+        // The typed line is ended, so that the shell's prompt starts on a row of its own.
+        this.#leaveInput();
+        this.#terminal.close();
+        process.exit(status);
+      });
+    }
+    // Sent by another program: in raw mode Ctrl-C is a key.
+    process.on('SIGINT', () => this.#interrupt(''));
+  }
+
+  #takeKey(key: Key): void {
+    if (!this.#isEnding) this.#input.take(key);
+    else if (key.kind === 'press' && key.name === 'C-c') this.#interrupt('');
+    // The last line of a paste is shown when it is complete.
+    if (!this.#input.inPaste) this.#terminal.screen.changed();
+  }
+
+  #shownLine(): ShownLine | undefined {
+    if (this.#isEnding) return undefined;
+    const isConnected = this.#link.client !== undefined;
+    const prompt = isConnected ? '> ' : 'not connected> ';
+    const line = this.#input.shown(prompt);
+    const isWarning = !isConnected && line.prompt === prompt;
+    return { ...line, paintPrompt: (part) => (isWarning ? this.#paint('yellow', part) : part) };
+  }
+
+  /** Enter was pressed. Returns what stays in the line. */
+  #enter(line: string): string {
+    const entered = parseEntered(line);
+    if (entered.kind === 'message' && !this.#link.client) {
+      this.#display.notice('not connected: the line was not sent; press Enter again when connected');
+      return line;
+    }
+    if (!this.#terminal.echoes && entered.kind !== 'message') this.#display.command(line);
+    this.#history.add(line);
+    this.#input.remember(line);
+    if (entered.kind === 'message') this.#enqueue(entered.text);
+    else if (entered.kind === 'mistake') this.#display.notice(entered.text);
+    else this.#commands.run(entered.name, entered.rest);
+    return '';
+  }
+
+  #enqueue(line: string): void {
+    if (!this.#isEnding) this.#sender.enqueue(line);
+  }
+
+  #complete(before: string): string {
+    const completion = complete(before);
+    // In a message, Tab inserts a tab.
+    if (!completion) return '\t';
+    const { insert, choices } = completion;
+    if (insert === '' && choices.length > 1) this.#display.print(choices.map(escapeText).join('  '));
+    return insert;
+  }
+
+  #opened(): void {
+    const { address, beginRecording } = this.#settings;
+    this.#lossNotice = undefined;
+    this.#recording ??= beginRecording?.((error) => this.#recordingFailed(error));
+    const isFirst = this.#traffic.connected() === 1;
+    if (isFirst) this.#display.print(`connected to ${address}: Enter sends, :help lists commands, Ctrl-D ends`);
+    else this.#display.notice(`reconnected to ${address}`);
+    this.#sender.connected();
+  }
+
+  #sent(bytes: Uint8Array, frame: Uint8Array): void {
+    this.#traffic.messageSent(bytes.length);
+    this.#log.add('sent', bytes);
+    this.#recording?.add('>', frame);
+    if (this.#traffic.messagesSent < this.#settings.count) return;
+    if (this.#sender.queued > 0) this.#sender.discardQueue();
+    this.#end(exitStatus.good);
+  }
+
+  #received(message: Message): Promise<void> | undefined {
+    const { bytes, frame } = message;
+    const roundTrip = this.#traffic.messageReceived(message.size);
+    this.#log.add('received', bytes);
+    this.#recording?.add('<', frame);
+    this.#display.received({ bytes, frame, roundTrip });
+    const { screen } = this.#terminal;
+    return screen.isBehind ? screen.caughtUp() : undefined;
+  }
+
+  #lost(loss: Loss): void {
+    const { error, wasRequested, isFinal } = loss;
+    const wasConnected = this.#traffic.isConnected;
+    const unanswered = this.#traffic.disconnected();
+    this.#sender.stopRepeat();
+    if (isFinal) {
+      this.#leaveInput();
+      this.#error ??= error;
+    }
+    // A final error is reported when the terminal is restored.
+    if (isFinal && (wasRequested || error)) return;
+    const notice = lossNotice(loss, wasConnected, unanswered);
+    if (notice !== this.#lossNotice) this.#display.notice(notice);
+    this.#lossNotice = notice;
+  }
+
+  /** The error is reported when the terminal is restored. */
+  #recordingFailed(error: YodelError): void {
+    this.#leaveInput();
+    this.#error = error;
+    this.#closeWhenSent();
+  }
+
+  /** Ctrl-C cancels one thing at a time: a repeat, queued lines, the typed line, the conversation. */
+  #interrupt(typed: string): void {
+    if (this.#sender.stopRepeat()) return;
+    if (this.#sender.queued > 0) this.#sender.discardQueue();
+    else if (typed !== '') this.#display.typed(`${typed}^C`);
+    else if (this.#isEnding) this.#exitAtOnce();
+    else this.#end(130);
+  }
+
+  #exitAtOnce(): never {
+    this.#terminal.close();
+    process.exit(130);
+  }
+
+  /** Ends the input. Queued lines are still sent, and pending replies received. */
+  #end(status: number): void {
+    if (this.#isEnding) return;
+    this.#sender.stopRepeat();
+    this.#status = status;
+    if (this.#sender.queued > 0) {
+      const when = this.#link.client ? '' : ' until connected';
+      const lines = formatPlural(this.#sender.queued, 'line');
+      this.#display.notice(`waiting${when} to send ${lines}; Ctrl-C discards them`);
+    } else this.#display.print('>');
+    this.#isEnding = true;
+    this.#terminal.screen.changed();
+    this.#closeWhenSent();
+  }
+
+  #closeWhenSent(): void {
+    if (!this.#isEnding || this.#sender.queued > 0 || this.#closeTimer) return;
+    this.#link.end();
+    const timeoutMs = this.#traffic.unanswered > 0 ? this.#settings.waitMs : closeTimeoutMs;
+    // --wait 0 waits without a limit.
+    if (timeoutMs > 0) this.#closeTimer = setTimeout(() => this.#link.abort(), timeoutMs);
+  }
+
+  /** Ends the input and keeps the typed line on the screen. */
+  #leaveInput(): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    if (this.#input.text !== '') this.#display.typed(this.#input.text);
+  }
+}
+
+function lossNotice({ error, wasRequested, isFinal }: Loss, wasConnected: boolean, unanswered: number): string {
+  const ended = wasConnected ? 'the server ended the connection' : 'not connected';
+  const what = wasRequested ? 'the connection was closed' : (error?.message ?? ended);
+  const lost = unanswered > 0 && !isFinal ? `; ${formatPlural(unanswered, 'message')} got no reply` : '';
+  return `${what}${lost}${isFinal ? '' : '; trying again'}`;
+}

@@ -1,0 +1,84 @@
+/** What a conversation shows on the screen: messages, and notices about the connection and commands. */
+import { isUtf8 } from 'node:buffer';
+import { hexDump } from '../../../format/hex-dump.ts';
+import { formatTimeOfDay } from '../../../format/time.ts';
+import { escapeBytes, escapeText } from '../../../terminal/escape.ts';
+import type { Screen } from '../../../terminal/screen.ts';
+import type { Paint } from '../../../terminal/style.ts';
+import { showableText } from '../../../terminal/text.ts';
+import type { Switches } from '../settings.ts';
+
+/** A message to show. */
+export interface ShownMessage {
+  readonly bytes: Uint8Array;
+  /** The message as it is on the wire. */
+  readonly frame: Uint8Array;
+  /** Of a reply, the round-trip time in milliseconds. */
+  readonly roundTrip?: number | undefined;
+}
+
+/** Prints above the line that is being typed. */
+export class Display {
+  readonly #screen: Screen;
+  readonly #paint: Paint;
+  readonly #switches: Readonly<Switches>;
+
+  /** @param switches may change at any time */
+  constructor(screen: Screen, paint: Paint, switches: Readonly<Switches>) {
+    this.#screen = screen;
+    this.#paint = paint;
+    this.#switches = switches;
+  }
+
+  /** Prints text that needs no escaping. */
+  print(text: string): void {
+    this.#screen.print(text);
+  }
+
+  /** Prints something that is not a message. */
+  notice(text: string): void {
+    this.print(this.#paint('yellow', escapeText(text)));
+  }
+
+  /** Prints a command after it was entered. */
+  command(line: string): void {
+    this.print(this.#paint('dim', `> ${escapeText(line)}`));
+  }
+
+  /** Prints a line that was typed but not sent. */
+  typed(line: string): void {
+    this.print(`> ${escapeText(line)}`);
+  }
+
+  sent(message: ShownMessage): void {
+    this.#message(this.#paint('cyan', '>'), message, showableBytes);
+  }
+
+  received(message: ShownMessage): void {
+    this.#message(this.#paint('green', '<'), message, this.#switches.raw ? rawText : showableBytes);
+  }
+
+  #message(mark: string, { bytes, frame, roundTrip }: ShownMessage, textOf: (bytes: Uint8Array) => string): void {
+    const { hex, timestamps } = this.#switches;
+    const time = timestamps ? `${this.#paint('dim', formatTimeOfDay(new Date()))} ` : '';
+    const took = roundTrip === undefined ? '' : this.#paint('dim', `  ${formatMilliseconds(roundTrip)}`);
+    if (!hex) return this.print(`${time}${mark} ${textOf(bytes)}${took}`);
+    const size = this.#paint('dim', `${frame.length} B`);
+    this.print(`${time}${mark} ${size}${took}\n${hexDump(frame, this.#screen.columns)}`);
+  }
+}
+
+/** A time as `0.61 ms` or `12 ms`. */
+export function formatMilliseconds(time: number): string {
+  return `${time < 10 ? time.toFixed(2) : time.toFixed(0)} ms`;
+}
+
+/** Escaped text in which joined emoji stay whole. */
+function showableBytes(bytes: Uint8Array): string {
+  return isUtf8(bytes) ? showableText(Buffer.from(bytes).toString()) : escapeBytes(bytes);
+}
+
+/** Unescaped text. Colours that it switches on end with it. */
+function rawText(bytes: Uint8Array): string {
+  return `${Buffer.from(bytes).toString()}\x1b[m`;
+}
