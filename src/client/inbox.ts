@@ -1,4 +1,4 @@
-/** Messages that have come and that nobody has taken yet, as an async iterator. */
+/** Received messages that the program has not taken yet, as an async iterator. */
 import type { Message } from '../framing/message.ts';
 import { Queue } from '../queue.ts';
 
@@ -7,21 +7,21 @@ interface Taker {
   readonly reject: (error: unknown) => void;
 }
 
-/** Ends, or fails, only after all messages were taken. */
+/** A queue that ends, or fails, only after all its messages were taken. */
 export class Inbox {
-  /** Told when a message was taken that had to wait. */
-  readonly #taken: () => void;
+  readonly #onTaken: () => void;
   readonly #messages = new Queue<Message>();
   #takers: Taker[] = [];
   #bytes = 0;
-  #over = false;
+  #isOver = false;
   #error: unknown;
 
-  constructor(taken: () => void) {
-    this.#taken = taken;
+  /** @param onTaken called when a queued message was taken */
+  constructor(onTaken: () => void) {
+    this.#onTaken = onTaken;
   }
 
-  /** What the messages that wait cost, in bytes. */
+  /** Memory that the queued messages cost, in bytes. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -36,27 +36,27 @@ export class Inbox {
     this.#bytes += cost(message);
   }
 
-  /** No more messages will come; with an error, whoever wants one more gets it, once. */
+  /** No more messages follow. With an error, the next call of {@link next} after the last message rejects with it, once. */
   end(error?: unknown): void {
-    this.#over = true;
+    this.#isOver = true;
     this.#error = error;
-    for (const taker of this.#takers.splice(0)) this.#tellEnd(taker);
+    for (const taker of this.#takers.splice(0)) this.#settleEnd(taker);
   }
 
   next(): Promise<IteratorResult<Message, undefined>> {
     const message = this.#messages.shift();
     if (message) {
       this.#bytes -= cost(message);
-      this.#taken();
+      this.#onTaken();
       return Promise.resolve({ done: false, value: message });
     }
     return new Promise((resolve, reject) => {
-      if (this.#over) this.#tellEnd({ resolve, reject });
+      if (this.#isOver) this.#settleEnd({ resolve, reject });
       else this.#takers.push({ resolve, reject });
     });
   }
 
-  #tellEnd(taker: Taker): void {
+  #settleEnd(taker: Taker): void {
     const error = this.#error;
     this.#error = undefined;
     if (error) taker.reject(error);
@@ -64,7 +64,7 @@ export class Inbox {
   }
 }
 
-/** An empty message costs memory, too: about this much for the object. Without it a server could send them without end. */
+/** What a message object costs besides its bytes, about. Without it, empty messages would cost nothing and have no limit. */
 const objectSize = 64;
 
 function cost(message: Message): number {

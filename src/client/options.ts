@@ -1,4 +1,4 @@
-/** What `connect` takes, checked and with its defaults. */
+/** The options of `connect()`: their types, checks and defaults. */
 import { YodelError } from '../errors.ts';
 import {
   type ClientLimits,
@@ -15,21 +15,21 @@ import { runtimeTransport } from '../transport/runtime.ts';
 import type { TlsOptions, Transport } from '../transport/transport.ts';
 import type { DialSettings } from './dial.ts';
 
-/** What a client is doing; see the table in `client.ts`. */
+/** What a client is doing; `message-client.ts` has the table of states. */
 export type ClientState = 'open' | 'reconnecting' | 'ending' | 'closed';
 
-/** What {@link connect} takes. Times are milliseconds, sizes are bytes; see the reference for each limit. */
+/** Options of {@link connect}. Times are milliseconds, sizes are bytes; the reference lists every limit. */
 export interface ConnectOptions extends WireOptions, OptionalValues<ClientLimits> {
-  /** Whom to trust at an address over TLS. Default: whom the runtime trusts, and the name of the address's host. */
+  /** For addresses over TLS: which certificates to accept. Default: the authorities the runtime trusts, for the address's host name. */
   readonly tls?: TlsOptions | undefined;
-  /** Breaks the connecting, and later the connection, off when it is aborted. */
+  /** Aborts the attempt to connect, and later the connection. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Whether to connect again when an open connection is lost. Default: no. What was in flight is rejected or
-   * lost, never sent a second time.
+   * Whether to reconnect when an open connection is lost. Default: no. Requests in flight are rejected, unsent messages are
+   * lost; nothing is sent a second time.
    */
   readonly reconnect?: boolean | OptionalValues<ReconnectLimits> | undefined;
-  /** Told of each change of state, with the error that led to it, if one did. Must not throw. */
+  /** Called on each change of state, with the error that caused it, if any. Must not throw. */
   readonly onStateChange?: ((state: ClientState, error: YodelError | undefined) => void) | undefined;
   /** @internal For tests. */
   readonly transport?: Transport | undefined;
@@ -37,7 +37,7 @@ export interface ConnectOptions extends WireOptions, OptionalValues<ClientLimits
   readonly clock?: Clock | undefined;
 }
 
-/** @internal The options, all given. */
+/** @internal The options with their defaults filled in. */
 export interface ClientSettings extends Wire {
   readonly tls: TlsOptions;
   readonly limits: ClientLimits;

@@ -1,4 +1,3 @@
-/** Which reply belongs to which request: the first to the first, for a server answers in order. */
 import { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
 import { Queue } from '../queue.ts';
@@ -10,11 +9,14 @@ interface Pending {
   readonly reject: (error: unknown) => void;
   /** When it times out, on the clock; Infinity for never. */
   readonly deadline: number;
-  /** It was given up. Its reply may still come, and must not be taken for the next request's. */
+  /** The request timed out or was aborted. Its reply may still arrive, and must not be taken for the next request's. */
   settled: boolean;
 }
 
-/** The requests of one connection that have no reply yet. One timer serves all their deadlines. */
+/**
+ * The requests of one connection that have no reply yet. A server answers in order, so the next message is the reply to the
+ * oldest request. One timer serves all their deadlines.
+ */
 export class Replies {
   readonly #clock: Clock;
   readonly #pending = new Queue<Pending>();
@@ -25,20 +27,24 @@ export class Replies {
     this.#alarm = new DeadlineTimer(clock, () => this.#expire());
   }
 
-  /** Requests whose reply is still to come, given up ones included. */
+  /** Requests whose reply is still to come, including those that timed out or were aborted. */
   get due(): number {
     return this.#pending.length;
   }
 
-  /** Expects one more reply, after all others that are expected. */
+  /**
+   * Adds a request. Resolves with its reply.
+   *
+   * @param timeoutMs 0 for no limit
+   */
   expect(timeoutMs: number, signal: AbortSignal | undefined): Promise<Message> {
     const { promise, resolve, reject } = Promise.withResolvers<Message>();
     const deadline = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.#clock.now() + timeoutMs;
-    const giveUp = () => settle(() => reject(signal?.reason));
-    const settle = (how: () => void) => {
+    const abort = () => settle(() => reject(signal?.reason));
+    const settle = (resolveOrReject: () => void) => {
       pending.settled = true;
-      signal?.removeEventListener('abort', giveUp);
-      how();
+      signal?.removeEventListener('abort', abort);
+      resolveOrReject();
     };
     const pending: Pending = {
       resolve: (reply) => settle(() => resolve(reply)),
@@ -46,13 +52,13 @@ export class Replies {
       deadline,
       settled: false,
     };
-    signal?.addEventListener('abort', giveUp);
+    signal?.addEventListener('abort', abort);
     this.#pending.push(pending);
     this.#alarm.set(deadline);
     return promise;
   }
 
-  /** Gives a message to the oldest request. False when none is due: then it was not asked for. */
+  /** Passes a message to the oldest request. Returns false when there is none: then the message is not a reply. */
   take(message: Message): boolean {
     const pending = this.#pending.shift();
     if (!pending) return false;
@@ -60,7 +66,7 @@ export class Replies {
     return true;
   }
 
-  /** Rejects all that are due. */
+  /** Rejects all requests. */
   fail(error: YodelError): void {
     this.#alarm.cancel();
     for (const pending of this.#pending.takeAll()) if (!pending.settled) pending.reject(error);
@@ -72,9 +78,7 @@ export class Replies {
     for (const pending of this.#pending) {
       if (pending.settled) continue;
       if (pending.deadline <= now) {
-        pending.reject(
-          new YodelError('YODEL_REQUEST_TIMEOUT', 'no reply came within the time allowed (requestTimeout)'),
-        );
+        pending.reject(new YodelError('YODEL_REQUEST_TIMEOUT', 'no reply within the time limit (requestTimeout)'));
       } else next = Math.min(next, pending.deadline);
     }
     this.#alarm.set(next);

@@ -1,8 +1,9 @@
 /**
- * `yodel connect` in a pipe: bytes go both ways untouched, and the exit status tells the truth. Only a terminal at the end of
- * the pipe is not given what could steer it.
+ * `yodel connect` in a pipe: copies bytes unchanged in both directions, and the exit status says whether the server
+ * answered. Only a terminal on stdout receives escaped text.
  *
- * What is counted are messages, so that it can be said how many were answered; the bytes do not wait for that.
+ * Messages are counted beside the copying, to report how many were answered. No byte waits for the end of its message, so
+ * this uses the transport's connection itself and not a MessageConnection.
  */
 
 import { dial } from '../../client/dial.ts';
@@ -13,11 +14,11 @@ import { exitStatus, report } from '../fail.ts';
 import { highWaterMark, Output } from '../output.ts';
 import type { ConnectSettings } from './settings.ts';
 
-/** A message longer than this is counted without being held … */
-const longestCounted = 16_777_216;
-/** … but where the input is to end behind a message, its end must be known. */
-const longestHeld = 1_073_741_824;
-/** When the server ends first: how long more input, or its end, may be on its way. */
+/** A message longer than this is counted without being buffered. */
+const maxBuffered = 16_777_216;
+/** The same where the input stops after a certain message (`--count`): there the end of each message must be known. */
+const maxBufferedToCut = 1_073_741_824;
+/** When the server ends first: how long to wait for more input, or its end, that may be on its way. */
 const inputGraceMs = 200;
 
 /** Connects stdin and stdout to a server. Resolves with the exit status. */
@@ -32,12 +33,12 @@ class Pipe implements Receiver {
   readonly #connection: Connection;
   readonly #sent: MessageCounter;
   readonly #arrived: MessageCounter;
-  /** Messages that had come before anything was sent: they are no replies. */
+  /** Messages received before anything was sent: they are not replies. */
   #greetings = 0;
   readonly #done = Promise.withResolvers<number>();
   readonly #output = new Output({ taken: () => this.#printed(), failed: (status) => this.#outputFailed(status) });
   #inputEnded = false;
-  /** Bytes of input handed to the connection. */
+  /** Bytes of input passed to the connection. */
   #written = 0;
   #received = 0;
   #serverEnded = false;
@@ -72,7 +73,7 @@ class Pipe implements Receiver {
     else if (this.#connection.unsent > highWaterMark) process.stdin.pause();
   }
 
-  /** What is to be sent of the input: nothing once it cannot be told where its last message ends. */
+  /** The part of a chunk of input to send: nothing when the end of the last message cannot be found. */
   #upToCount(chunk: Uint8Array): Uint8Array {
     try {
       return this.#sent.addUpTo(chunk);
@@ -92,7 +93,7 @@ class Pipe implements Receiver {
     if (this.#inputEnded) return;
     this.#inputEnded = true;
     this.#sent.end();
-    // A terminal or a pipe that nobody closes would keep the process alive.
+    // An open terminal or pipe would keep the process alive.
     process.stdin.destroy();
     if (this.#settings.shutdown) this.#connection.end();
     this.#awaitServer();
@@ -101,7 +102,7 @@ class Pipe implements Receiver {
   onData(chunk: Uint8Array): void {
     this.#received += chunk.length;
     this.#arrived.add(chunk);
-    // A borrowed chunk must be copied: stdout may hold it for long.
+    // A borrowed chunk must be copied: stdout may keep it for long.
     this.#output.write(this.#connection.chunksAreBorrowed ? Buffer.from(chunk) : chunk);
     if (this.#output.isFull) this.#connection.pause();
     if (this.#inputEnded) this.#awaitServer();
@@ -121,12 +122,12 @@ class Pipe implements Receiver {
     this.#serverEnded = true;
     this.#arrived.end();
     if (this.#inputEnded && this.#connection.unsent === 0) return this.#connection.end();
-    // It may still take what is sent, and the end of input may be there already and not be read yet.
+    // The server may still read, and the end of input may have arrived without having been read yet.
     process.stdin.resume();
     this.#awaitInput(-1);
   }
 
-  /** After the server's end: as long as it takes input it may have it, but nobody waits for input that does not come. */
+  /** After the server ended its side: sends input for as long as the server takes it, but does not wait for more input. */
   #awaitInput(takenBefore: number): void {
     const taken = this.#written - this.#connection.unsent;
     if (taken > takenBefore) {
@@ -152,7 +153,7 @@ class Pipe implements Receiver {
     this.#finishWhenPrinted();
   }
 
-  /** A server may answer nothing at all, as `discard` does; but one that answers some messages and not others has lost them. */
+  /** A server may answer nothing at all, as `discard` does; one that answers some messages but not all has lost the others. */
   #judge(): void {
     const isShort = this.#replies > 0 && !this.#allAnswered;
     if (isShort) {
@@ -162,12 +163,12 @@ class Pipe implements Receiver {
     this.#end(isShort ? exitStatus.failure : exitStatus.good);
   }
 
-  /** After the end of input: the server has some time, anew after each sign of life. */
+  /** After the end of input: restarts the timer that ends the connection when the server is silent for `--wait`. */
   #awaitServer(): void {
     clearTimeout(this.#silence);
     if (this.#settings.waitMs === 0) return;
     this.#silence = setTimeout(() => {
-      // It is not read while its replies cannot be printed: that is no silence of its own.
+      // While its replies cannot be printed the server is not read, which does not count as silence.
       if (!this.#output.isEmpty) return this.#awaitServer();
       if (!this.#allAnswered) {
         const { address, waitMs } = this.#settings;
@@ -216,7 +217,7 @@ class Pipe implements Receiver {
     return this.#arrived.count - this.#greetings;
   }
 
-  /** Raw bytes come in other pieces than they went: there, any reply is one to all. */
+  /** With the framing `raw`, chunks are no messages: there, any reply answers everything. */
   get #allAnswered(): boolean {
     return this.#isRaw ? this.#replies > 0 || this.#sent.count === 0 : this.#replies >= this.#sent.count;
   }
@@ -232,7 +233,7 @@ class Pipe implements Receiver {
   }
 }
 
-/** Counts the messages in a stream of bytes. With a limit the stream ends behind message number `limit`. */
+/** Counts the messages in a stream of bytes. With a limit, the stream ends after message number `limit`. */
 class MessageCounter {
   readonly #decoder: Decoder;
   readonly #limit: number;
@@ -241,7 +242,7 @@ class MessageCounter {
   constructor(framing: Framing, limit = Number.POSITIVE_INFINITY) {
     this.#limit = limit;
     this.#decoder = framing.createDecoder({
-      maxMessageLength: Number.isFinite(limit) ? longestHeld : longestCounted,
+      maxMessageLength: Number.isFinite(limit) ? maxBufferedToCut : maxBuffered,
       onTooLong: 'discard',
       encoding: 'binary',
     });
@@ -251,7 +252,7 @@ class MessageCounter {
     return this.#count;
   }
 
-  /** The unfinished one included. */
+  /** Messages, an unfinished one included. */
   get begun(): number {
     return this.#count + (this.#decoder.pending > 0 ? 1 : 0);
   }
@@ -260,16 +261,16 @@ class MessageCounter {
     this.addUpTo(chunk);
   }
 
-  /** Counts, and gives the bytes up to the limit. @throws YodelError when it cannot be told any more where that is */
+  /** Counts, and returns the bytes up to the limit. @throws YodelError when that place cannot be found */
   addUpTo(chunk: Uint8Array): Uint8Array {
     const limit = this.#limit;
     for (const batch of decodeChunk(this.#decoder, chunk)) {
       const missing = limit - this.#count;
       if (batch.count >= missing) {
         batch.take(missing);
-        const behind = batch.byteLength + (batch.rest?.length ?? 0) + this.#decoder.pending;
+        const excess = batch.byteLength + (batch.rest?.length ?? 0) + this.#decoder.pending;
         this.#count = limit;
-        return chunk.subarray(0, chunk.length - behind);
+        return chunk.subarray(0, chunk.length - excess);
       }
       if (batch.fault && Number.isFinite(limit)) throw batch.fault;
       this.#count += batch.count + (batch.fault ? 1 : 0);
