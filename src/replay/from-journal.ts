@@ -1,4 +1,3 @@
-/** The steps of recorded sessions. */
 import type { Framing } from '../framing/framing.ts';
 import { parseFraming } from '../framing/notation.ts';
 import { raw } from '../framing/raw.ts';
@@ -6,7 +5,7 @@ import type { Entry, JournalQuery, JournalReader, RecordedSession } from '../jou
 import { frameOf, isUnfinished } from '../journal/shape.ts';
 import type { ReplayPlan, ReplayStep } from './step.ts';
 
-/** Plans to play the sessions that a query means, whole. */
+/** Plans to play the sessions that match a query, each from start to end. */
 export async function planOf(reader: JournalReader, query: JournalQuery): Promise<ReplayPlan> {
   const sessions = new Map<number, RecordedSession>();
   let [sends, expects] = [0, 0];
@@ -18,7 +17,7 @@ export async function planOf(reader: JournalReader, query: JournalQuery): Promis
     from = Math.min(from, session.first);
     to = Math.max(to, session.last);
   }
-  // Whole sessions: half of one would be another conversation.
+  // Whole sessions: a part of one would be a different conversation.
   const whole = { from: Math.min(from, to), to, session: query.session, peer: query.peer };
   return { sessions: sessions.size, sends, expects, steps: () => stepsOf(reader, whole, sessions) };
 }
@@ -34,7 +33,7 @@ async function* stepsOf(
   let at = 0;
   let run = 0;
   for await (const entry of reader.read(query)) {
-    // A server that ended without a word has left its clients alone.
+    // A server that crashed recorded no end for its sessions.
     if (entry.run !== run) {
       for (const one of open.values()) yield endOf(one, at);
       open.clear();
@@ -43,7 +42,7 @@ async function* stepsOf(
     const session = sessions.get(entry.session);
     if (!session) continue;
     at = clock.at(entry);
-    // Those that had ended by then end first, so that as many are open at a time as were.
+    // Sessions that had ended by then end first, so that as many are open at a time as were recorded.
     if (entry.time >= nextEnd) {
       nextEnd = Number.POSITIVE_INFINITY;
       for (const one of open.values()) {
@@ -57,7 +56,7 @@ async function* stepsOf(
       yield { kind: 'connect', session: entry.session, at, place: placeOf(entry), ...framingOf(session) };
     }
     yield stepOf(entry, at);
-    // Only the end of the input could finish that message.
+    // Only the end of input could complete that message.
     if (isUnfinished(entry)) yield { kind: 'close', session: entry.session, at, place: placeOf(entry) };
   }
   for (const session of open.values()) yield endOf(session, at);
@@ -75,7 +74,7 @@ function stepOf(entry: Entry, at: number): ReplayStep {
 }
 
 function endOf({ session, last }: RecordedSession, at: number): ReplayStep {
-  return { kind: 'end', session, at, place: `behind message ${last}` };
+  return { kind: 'end', session, at, place: `after message ${last}` };
 }
 
 function placeOf({ sequence }: Entry): string {
@@ -87,12 +86,12 @@ function framingOf({ framing }: RecordedSession): { readonly framing: Framing; r
   return { framing: isWebSocket ? raw() : parseFraming(framing), isWebSocket };
 }
 
-/** Time as it went by when it was recorded. */
+/** Time in the recording, in milliseconds since its first entry. */
 class RecordedClock {
   #at = 0;
   #last: Entry | undefined;
 
-  /** By the clock that only goes on; between two runs of the server by the time of day, which may have been set back. */
+  /** By the monotonic clock; between two runs of the server by the time of day, which may have been set back. */
   at(entry: Entry): number {
     const last = this.#last;
     this.#last = entry;

@@ -1,11 +1,10 @@
-/** The steps of a transcript. */
 import { lines } from '../framing/lines.ts';
 import { frameOf } from '../transcript/frames.ts';
 import { refuseUnplayable } from '../transcript/playable.ts';
 import type { Ending, Transcript } from '../transcript/transcript.ts';
 import type { ReplayPlan, ReplayStep } from './step.ts';
 
-/** A plan as that of a journal. @throws TranscriptError when its clients cannot be played */
+/** Plans to play the clients of a transcript. @throws TranscriptError when they cannot be played */
 export function planOfTranscript(transcript: Transcript): ReplayPlan {
   refuseUnplayable(transcript, '>');
   const messages = transcript.steps.filter((step) => step.kind === 'message');

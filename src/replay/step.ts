@@ -1,42 +1,42 @@
-/** What a replay does, one thing after another, wherever it comes from. */
+/** The steps of a replay, whatever they were read from. */
 import type { Framing } from '../framing/framing.ts';
 import type { Content } from '../transcript/transcript.ts';
 
 /** One thing that happens in one session. */
 export type ReplayStep = {
-  /** Whose it is. */
+  /** The name of the session. */
   readonly session: string | number;
   /** When, in milliseconds since the first step was recorded. */
   readonly at: number;
-  /** Where it stands, for people: `message 12`, `line 3`. */
+  /** Its place in the recording, for reports: `message 12`, `line 3`. */
   readonly place: string;
 } & (
   | { readonly kind: 'connect'; readonly framing: Framing; readonly isWebSocket?: boolean }
-  /** The client sends. The frame is made when it is known what it holds: names may stand in it. */
+  /** The client sends. The frame is made when names in the content have their values. */
   | {
       readonly kind: 'send';
       readonly content: Content;
       readonly frameOf: (bytes: Uint8Array) => Uint8Array;
       readonly isTruncated?: boolean;
     }
-  /** The server sends. */
+  /** The server is expected to send. */
   | { readonly kind: 'expect'; readonly content: Content; readonly timeoutMs?: number | undefined }
-  /** The client ends its side, and what comes is still taken. */
+  /** The client ends its side and still receives. */
   | { readonly kind: 'close' }
-  /** Nothing more happens: both sides end. */
+  /** The session is over: both sides end. */
   | { readonly kind: 'end' }
-  /** The server says nothing for so long. */
+  /** The server is expected to send nothing for `ms`. */
   | { readonly kind: 'silence'; readonly ms: number }
-  /** The server ends its side, and says nothing before. */
+  /** The server is expected to end its side, without further messages. */
   | { readonly kind: 'closed'; readonly timeoutMs?: number | undefined }
-  /** The client breaks off. */
+  /** The client resets the connection. */
   | { readonly kind: 'reset' }
 );
 
-/** What is to be played, and in whole numbers what that is. */
+/** Steps to play, and their numbers. */
 export interface ReplayPlan {
   readonly sessions: number;
-  /** Messages of clients, and of the server. */
+  /** Messages of the clients, and of the server. */
   readonly sends: number;
   readonly expects: number;
   steps(): AsyncGenerator<ReplayStep>;

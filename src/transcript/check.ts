@@ -1,4 +1,4 @@
-/** Plays the clients of a transcript against a server, and compares what it answers. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Address, defaultAddress, parseAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import { lines } from '../framing/lines.ts';
@@ -9,49 +9,49 @@ import { refuseUnplayable } from './playable.ts';
 import { Player } from './player.ts';
 import type { Captures, ConnectTls, Ending, MessageStep, Step, Transcript } from './transcript.ts';
 
-/** How to play. Times are milliseconds. */
+/** Options of {@link check}. Times are milliseconds. */
 export interface CheckOptions {
-  /** Default: what `@address` says, else `tcp://127.0.0.1:7878`. */
+  /** Default: the transcript's `@address`, else `tcp://127.0.0.1:7878`. */
   readonly address?: Address | string | undefined;
-  /** How long is waited for each message, until a `@timeout` says something else. Default 5000. */
+  /** Time limit for each expected message, until a `@timeout` changes it. Default 5000. */
   readonly timeoutMs?: number | undefined;
-  /** How long connecting may take. Default 10000. */
+  /** Time limit for connecting. Default 10000. */
   readonly connectTimeoutMs?: number | undefined;
-  /** For addresses over TLS; what `@connect` says goes over it. */
+  /** For addresses over TLS; options of `@connect` override it. */
   readonly tls?: TlsOptions | undefined;
-  /** Reads a file that `@connect cacert=` names. Default: none can be named. */
+  /** Reads a file that `@connect cacert=` names. Default: `cacert=` is an error. */
   readonly readFile?: ((path: string) => string) | undefined;
 }
 
-/** Something is not as the transcript has it. */
+/** A place where the server did not do what the transcript says. */
 export interface Difference {
-  /** The line that was not met; of a message too many, the last line of its client. */
+  /** The line that was not met; for an unexpected message at the end, the last line of its client. */
   readonly line: number;
   readonly client: string;
-  /** What was expected; undefined: nothing. */
+  /** The expected line; undefined when nothing was expected. */
   readonly expected: string | undefined;
-  /** The message that came instead; undefined: none. */
+  /** The message received instead; undefined when there was none. */
   readonly actual: Uint8Array | undefined;
-  /** In words, such as `no message within 5 s`. */
+  /** In words, such as `no message within 5000 ms`. */
   readonly reason: string;
-  /** Nothing was waited for, because something before went wrong. */
+  /** The line was skipped because an earlier one failed. */
   readonly skipped?: boolean | undefined;
 }
 
-/** How it went. */
+/** The result of {@link check}. */
 export interface CheckResult {
   readonly transcript: Transcript;
   readonly differences: readonly Difference[];
-  /** Messages that were expected. */
+  /** The number of expected messages. */
   readonly expected: number;
   readonly elapsedMs: number;
 }
 
 /**
- * Plays the clients' part of a transcript against a server. It goes on after a difference; but when a message does not come at
- * all, or the connection is gone, what follows for that client is not waited for.
+ * Plays the clients of a transcript against a server and compares its answers. It continues after a difference; but once a
+ * message is missing or a connection is lost, the remaining messages of that client are skipped.
  *
- * @throws TranscriptError when a line cannot be played: a client cannot send a pattern, or a name that stands for nothing yet
+ * @throws TranscriptError when a line cannot be played: a client cannot send a pattern, or a name without a value
  * @throws YodelError when it cannot connect
  */
 export async function check(transcript: Transcript, options: CheckOptions = {}): Promise<CheckResult> {
@@ -59,17 +59,17 @@ export async function check(transcript: Transcript, options: CheckOptions = {}):
   return await new Check(transcript, options).run();
 }
 
-/** After the last line the server has so long to end as well; what comes meanwhile is too much. */
+/** After the last line, how long the server may take to end its side. Messages received meanwhile are unexpected. */
 const lastMessagesMs = 1000;
-/** Of messages too many, so many are told of each place. */
-const mostTooMuch = 100;
+/** How many unexpected messages are reported at one place. */
+const maxUnexpected = 100;
 
 class Check {
   readonly #transcript: Transcript;
   readonly #options: CheckOptions;
   readonly #captures: Captures = new Map();
   readonly #players = new Map<string, Player>();
-  /** Clients of which nothing can be expected any more. */
+  /** Clients whose remaining messages are skipped. */
   readonly #lost = new Set<string>();
   readonly #differences: Difference[] = [];
   readonly #address: Address;
@@ -132,25 +132,25 @@ class Check {
     const bytes = bytesOf(content, this.#captures);
     if (!bytes) {
       const missing = namesIn(content).filter((name) => !this.#captures.has(name));
-      return this.#tooMuch(line, client, undefined, `not sent: {${missing.join('}, {')}} stands for nothing`);
+      return this.#unexpected(line, client, undefined, `not sent: {${missing.join('}, {')}} has no value`);
     }
     if (player.carriesMessages) return player.send(bytes);
     try {
       player.send(frameOf(this.#transcript.framing ?? lines(), bytes, this.#ending));
     } catch (error) {
       if (!(error instanceof YodelError)) throw error;
-      this.#tooMuch(line, client, undefined, `not sent: ${error.message}`);
+      this.#unexpected(line, client, undefined, `not sent: ${error.message}`);
     }
   }
 
   async #expect({ client, content, line }: MessageStep): Promise<void> {
     const player = await this.#playerOf(client);
     if (this.#lost.has(client))
-      return this.#differ(line, client, undefined, 'no message: the one before did not come either', true);
+      return this.#differ(line, client, undefined, 'no message: the one before is missing too', true);
     const arrived = await player.next(this.#timeoutMs);
     if ('bytes' in arrived) {
       if (!matches(content, arrived.bytes, this.#captures))
-        this.#differ(line, client, arrived.bytes, 'another message');
+        this.#differ(line, client, arrived.bytes, 'a different message');
       return;
     }
     this.#lost.add(client);
@@ -165,8 +165,8 @@ class Check {
   async #expectSilence(client: string, ms: number, line: number): Promise<void> {
     const arrived = await (await this.#playerOf(client)).next(ms);
     if ('bytes' in arrived)
-      this.#tooMuch(line, client, arrived.bytes, `a message, where ${ms} ms of silence were expected`);
-    else if (arrived.absent === 'broken') this.#broke(line, client, arrived.why);
+      this.#unexpected(line, client, arrived.bytes, `a message where ${ms} ms of silence was expected`);
+    else if (arrived.absent === 'broken') this.#reportBroken(line, client, arrived.why);
   }
 
   async #expectEnd(client: string, line: number): Promise<void> {
@@ -174,31 +174,36 @@ class Check {
     const until = performance.now() + this.#timeoutMs;
     for (let count = 0; ; count++) {
       const arrived = await player.next(until - performance.now());
-      if ('bytes' in arrived && count < mostTooMuch && performance.now() < until)
-        this.#tooMuch(line, client, arrived.bytes, 'a message, where the server was expected to end');
+      if ('bytes' in arrived && count < maxUnexpected && performance.now() < until)
+        this.#unexpected(line, client, arrived.bytes, 'a message where the server was expected to end the connection');
       else if ('bytes' in arrived || arrived.absent === 'timeout')
-        return this.#tooMuch(line, client, undefined, `the server did not end within ${this.#timeoutMs} ms`);
-      else if (arrived.absent === 'broken') return this.#broke(line, client, arrived.why);
+        return this.#unexpected(
+          line,
+          client,
+          undefined,
+          `the server did not end the connection within ${this.#timeoutMs} ms`,
+        );
+      else if (arrived.absent === 'broken') return this.#reportBroken(line, client, arrived.why);
       else return;
     }
   }
 
-  #broke(line: number, client: string, why: string | undefined): void {
+  #reportBroken(line: number, client: string, why: string | undefined): void {
     this.#lost.add(client);
-    this.#tooMuch(line, client, undefined, `the connection broke: ${why}`);
+    this.#unexpected(line, client, undefined, `the connection broke: ${why}`);
   }
 
-  /** What comes when all lines were played is too much. */
+  /** After the last line: whatever the server still sends is unexpected. */
   async #finish(client: string, player: Player): Promise<void> {
     const last = this.#transcript.steps.findLast((step) => 'client' in step && step.client === client);
     const line = last?.line ?? 1;
     const { messages, broken } = await player.finish(lastMessagesMs);
-    for (const bytes of messages.slice(0, mostTooMuch)) {
-      this.#tooMuch(line, client, bytes, 'a message more than expected');
+    for (const bytes of messages.slice(0, maxUnexpected)) {
+      this.#unexpected(line, client, bytes, 'an unexpected message');
     }
-    if (messages.length > mostTooMuch)
-      this.#tooMuch(line, client, undefined, `${messages.length - mostTooMuch} messages more`);
-    if (broken !== undefined && !this.#lost.has(client)) this.#broke(line, client, broken);
+    if (messages.length > maxUnexpected)
+      this.#unexpected(line, client, undefined, `${messages.length - maxUnexpected} more unexpected messages`);
+    if (broken !== undefined && !this.#lost.has(client)) this.#reportBroken(line, client, broken);
   }
 
   async #playerOf(client: string, tls: ConnectTls = {}): Promise<Player> {
@@ -226,11 +231,7 @@ class Check {
     });
   }
 
-  #tooMuch(line: number, client: string, actual: Uint8Array | undefined, reason: string): void {
+  #unexpected(line: number, client: string, actual: Uint8Array | undefined, reason: string): void {
     this.#differences.push({ line, client, expected: undefined, actual, reason });
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

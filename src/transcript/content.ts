@@ -1,14 +1,15 @@
 /**
- * How a message stands in a line, in one of three forms:
+ * The content of a message line, in one of three forms:
  *
- *     > hello {name}          text as it is, with names in braces; on the side that is received also /pattern/flags
+ *     > hello {name}          literal text, with names in braces; for an expected message also /pattern/flags
  *     >\ \x02hello\x03\r      text with escapes
  *     >x 02 68 65 6c 6c 6f 03 bytes in hexadecimal digits
  */
 import { isUtf8 } from 'node:buffer';
+import { asBuffer } from '../framing/framing.ts';
 import type { Captures, Content, Part } from './transcript.ts';
 
-/** Thrown with the place in the text where it is wrong. Whoever knows the line makes a TranscriptError of it. */
+/** A syntax error at an index of the text. The caller knows the line and turns it into a TranscriptError. */
 export class ContentError extends Error {
   readonly at: number;
 
@@ -20,10 +21,10 @@ export class ContentError extends Error {
 
 const name = /\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
-/** What looks like a pattern: letters behind the last slash that are flags in JavaScript, so that `/usr/bin` is a text. */
+/** A pattern: after the last slash only letters that are flags in JavaScript, so that `/usr/bin` is literal text. */
 const patternForm = /^\/(.+)\/([dgimsuvy]*)$/;
 
-/** Text as it is. */
+/** Reads literal text, or a pattern. @throws ContentError */
 export function parsePlain(text: string): Content {
   const [whole, source, flags] = patternForm.exec(text) ?? [];
   if (whole !== undefined && source !== undefined)
@@ -46,15 +47,14 @@ function parsePattern(source: string, flags: string): RegExp {
       source.length + 2 + wrong.index,
       `a pattern takes the flags i, m, s and u, not "${wrong[0]}"`,
     );
-  if (new Set(flags).size < flags.length)
-    throw new ContentError(source.length + 2, 'a flag of the pattern stands there twice');
+  if (new Set(flags).size < flags.length) throw new ContentError(source.length + 2, 'a pattern flag is repeated');
   try {
     return new RegExp(source, flags);
   } catch (error) {
     const [, reason] = /: ([^:]+)$/.exec((error as Error).message) ?? [];
     throw new ContentError(
       1,
-      `the pattern cannot be read: ${reason ?? (error as Error).message}; a text that begins and ends with / is written in the form with escapes: \\/`,
+      `invalid pattern: ${reason ?? (error as Error).message}; text that starts and ends with / is written in the form with escapes: \\/`,
     );
   }
 }
@@ -70,7 +70,7 @@ const escapes: Readonly<Record<string, string>> = {
   ' ': ' ',
 };
 
-/** Text with escapes. */
+/** Reads text with escapes. @throws ContentError */
 export function parseEscaped(text: string): Content {
   const parts: Part[] = [];
   let bytes: Buffer[] = [];
@@ -83,7 +83,7 @@ export function parseEscaped(text: string): Content {
     const [token = '', hex, point, letter, captured] =
       /^(?:\\x([0-9a-fA-F]{2})|\\u\{([0-9a-fA-F]{1,6})\}|\\(.)|\{([A-Za-z_][A-Za-z0-9_]*)\}|[^\\{]+|\{)/su.exec(rest) ??
       [];
-    if (token === '') throw new ContentError(at, 'a \\ stands at the end; a backslash itself is written \\\\');
+    if (token === '') throw new ContentError(at, 'unfinished escape at the end; a backslash is written \\\\');
     if (captured !== undefined) {
       seal();
       parts.push({ name: captured });
@@ -100,7 +100,7 @@ export function parseEscaped(text: string): Content {
 function characterOf(point: string, at: number): string {
   const value = Number.parseInt(point, 16);
   const isCharacter = value <= 0x10ffff && (value < 0xd800 || value > 0xdfff);
-  if (!isCharacter) throw new ContentError(at, `there is no character \\u{${point}}; the last one is \\u{10ffff}`);
+  if (!isCharacter) throw new ContentError(at, `\\u{${point}} is not a character; the highest is \\u{10ffff}`);
   return String.fromCodePoint(value);
 }
 
@@ -111,11 +111,11 @@ function lookUp(letter: string, at: number): string {
   if (letter === 'u') throw new ContentError(at, '\\u takes a number in braces, such as \\u{1f600}');
   throw new ContentError(
     at,
-    `there is no escape \\${letter}; there are \\n \\r \\t \\0 \\\\ \\{ \\/ \\xHH and \\u{H…}`,
+    `unknown escape \\${letter}; known escapes are \\n \\r \\t \\0 \\\\ \\{ \\/ \\xHH and \\u{H…}`,
   );
 }
 
-/** Bytes in hexadecimal digits, of which spaces may separate pairs. */
+/** Reads bytes in hexadecimal digits; spaces may separate pairs. @throws ContentError */
 export function parseHex(text: string): Content {
   const bytes: number[] = [];
   for (let at = 0; at < text.length; ) {
@@ -127,18 +127,17 @@ export function parseHex(text: string): Content {
     const wrong = /[^0-9a-fA-F]/.exec(pair);
     if (wrong?.[0] === ' ' || pair.length < 2)
       throw new ContentError(at, 'a byte is two hexadecimal digits, such as 0a');
-    if (wrong)
-      throw new ContentError(at + wrong.index, `"${wrong[0]}" is no hexadecimal digit; they are 0 to 9 and a to f`);
+    if (wrong) throw new ContentError(at + wrong.index, `"${wrong[0]}" is not a hexadecimal digit (0 to 9, a to f)`);
     bytes.push(Number.parseInt(pair, 16));
     at += 2;
   }
   return { kind: 'parts', parts: bytes.length > 0 ? [Uint8Array.from(bytes)] : [] };
 }
 
-// What would not be seen, or could steer a terminal, in a file that people read.
+// Characters that are invisible in a file that people read, or that control a terminal.
 const invisible = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/u;
 
-/** The shortest form of a message that reads as these bytes again: what stands behind the arrow. */
+/** The shortest form that reads back as these bytes: what follows the arrow of a message line. */
 export function formatContent(bytes: Uint8Array): string {
   if (bytes.length === 0) return '';
   if (!isUtf8(bytes)) return isMostlyText(bytes) ? `\\ ${escapeBytes(bytes)}` : `x ${hexOf(bytes)}`;
@@ -169,7 +168,7 @@ function escapeCharacter(character: string): string {
   return point < 0x80 ? `\\x${point.toString(16).padStart(2, '0')}` : `\\u{${point.toString(16)}}`;
 }
 
-/** Bytes that are not UTF-8: ASCII as it is, all others one by one. */
+/** Escapes bytes that are not UTF-8: keeps printable ASCII, escapes every other byte. */
 function escapeBytes(bytes: Uint8Array): string {
   return Array.from(bytes, (byte, index) => {
     const character = String.fromCharCode(byte);
@@ -184,7 +183,7 @@ function hexOf(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
 }
 
-/** The bytes of a message to be sent. Undefined: it is a pattern, or a name stands for nothing yet. */
+/** The bytes of a message to send. Undefined for a pattern, and when a name has no value yet. */
 export function bytesOf(content: Content, captures: Captures): Buffer | undefined {
   if (content.kind === 'pattern') return undefined;
   const parts: Uint8Array[] = [];
@@ -199,7 +198,7 @@ export function bytesOf(content: Content, captures: Captures): Buffer | undefine
   return Buffer.concat(parts);
 }
 
-/** Whether bytes are what was expected. If so, names that were new stand for what was found in their places. */
+/** Whether bytes match the expected content. If so, names without a value get the bytes found in their places. */
 export function matches(content: Content, bytes: Uint8Array, captures: Captures): boolean {
   const found =
     content.kind === 'pattern' ? groupsOf(content.pattern, bytes) : placesOf(content.parts, bytes, captures);
@@ -209,23 +208,24 @@ export function matches(content: Content, bytes: Uint8Array, captures: Captures)
 
 type Found = ReadonlyMap<string, Uint8Array>;
 
-/** Patterns look at text. */
+/** Patterns match the bytes as text. */
 function groupsOf(pattern: RegExp, bytes: Uint8Array): Found | undefined {
-  const found = pattern.exec(bufferOf(bytes).toString());
+  const found = pattern.exec(asBuffer(bytes).toString());
   if (!found) return undefined;
   const groups = Object.entries(found.groups ?? {}).filter(([, value]) => value !== undefined);
   return new Map(groups.map(([name, value]) => [name, Buffer.from(value)]));
 }
 
 /**
- * What stands in the places of the names: each as short as it can be. To take the first place of each text between two names
- * is enough, for what fits further on fits behind an earlier one too; so no pattern is needed, which could take for ever.
+ * What each name captures, as short as possible. Taking the first occurrence of each literal between two names is enough, since
+ * whatever fits after a later occurrence also fits after an earlier one. So the time is linear, which a regular expression
+ * would not guarantee.
  */
 function placesOf(parts: readonly Part[], bytes: Uint8Array, captures: Captures): Found | undefined {
   const pieces = piecesOf(parts, captures);
   const names = pieces.filter((piece): piece is string => typeof piece === 'string');
   if (new Set(names).size < names.length) return repeatedPlacesOf(pieces, bytes);
-  const whole = bufferOf(bytes);
+  const whole = asBuffer(bytes);
   const found = new Map<string, Uint8Array>();
   let at = 0;
   let open: string | undefined;
@@ -247,20 +247,20 @@ function placesOf(parts: readonly Part[], bytes: Uint8Array, captures: Captures)
   return found;
 }
 
-/** Names that are new, and the bytes between them. */
+/** Names without a value, and the bytes between them. */
 function piecesOf(parts: readonly Part[], captures: Captures): (Buffer | string)[] {
   const pieces: (Buffer | string)[] = [];
   for (const part of parts) {
     const bytes = part instanceof Uint8Array ? part : captures.get(part.name);
     const last = pieces.at(-1);
     if (bytes === undefined) pieces.push((part as { readonly name: string }).name);
-    else if (last === undefined || typeof last === 'string') pieces.push(bufferOf(bytes));
+    else if (last === undefined || typeof last === 'string') pieces.push(asBuffer(bytes));
     else pieces[pieces.length - 1] = Buffer.concat([last, bytes]);
   }
   return pieces;
 }
 
-/** Where a new name stands twice, both must be the same: each byte is a character, so that any bytes can stand there. */
+/** A new name that occurs twice must capture the same bytes twice. Latin-1 makes each byte a character, so any bytes match. */
 function repeatedPlacesOf(pieces: readonly (Buffer | string)[], bytes: Uint8Array): Found | undefined {
   const seen = new Set<string>();
   const sources = pieces.map((piece) => {
@@ -269,23 +269,19 @@ function repeatedPlacesOf(pieces: readonly (Buffer | string)[], bytes: Uint8Arra
     seen.add(piece);
     return `(?<${piece}>[\\s\\S]*?)`;
   });
-  const found = new RegExp(`^${sources.join('')}$`).exec(bufferOf(bytes).toString('latin1'));
+  const found = new RegExp(`^${sources.join('')}$`).exec(asBuffer(bytes).toString('latin1'));
   if (!found) return undefined;
   return new Map(Object.entries(found.groups ?? {}).map(([name, value]) => [name, Buffer.from(value, 'latin1')]));
-}
-
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function quoted(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
 }
 
-/** The names that stand in it. */
+/** The names in the content. */
 export function namesIn(content: Content): string[] {
   if (content.kind === 'parts') return content.parts.flatMap((part) => (part instanceof Uint8Array ? [] : [part.name]));
-  // A parenthesis behind an odd number of backslashes is one of the text.
+  // A parenthesis after an odd number of backslashes is literal.
   const groups = content.pattern.source.matchAll(/(?<!\\)(?:\\\\)*\(\?<([A-Za-z_]\w*)>/g);
   return Array.from(groups, ([, group]) => group as string);
 }

@@ -1,4 +1,4 @@
-/** How messages of a transcript become frames, and frames become lines of one. */
+/** Conversion between the messages of a transcript and frames. */
 import { YodelError } from '../errors.ts';
 import { encode, encodeLike, type Framing } from '../framing/framing.ts';
 import { lines } from '../framing/lines.ts';
@@ -11,16 +11,16 @@ const shapes: Readonly<Record<Exclude<Ending, 'none'>, Uint8Array>> = {
   crlf: Buffer.from('\r\n'),
 };
 
-/** The longest message that is taken, by clients and servers of transcripts alike. */
+/** The longest message a player or a recording accepts, in bytes. */
 export const longestMessage = 67_108_864;
 
-/** @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
+/** The frame of a message; `ending` matters for the framing `lines` only. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
 export function frameOf(framing: Framing, bytes: Uint8Array, ending: Ending): Uint8Array {
   if (framing.name !== 'lines') return encode(framing, bytes);
   return ending === 'none' ? bytes : encodeLike(framing.encoder, bytes, shapes[ending]);
 }
 
-/** What is wrong with a message that is known beforehand and cannot be sent; undefined: nothing. */
+/** Why a message cannot be encoded, as far as that is known before names have values; undefined if it can. */
 export function unencodable({ framing = lines() }: Pick<Transcript, 'framing'>, content: Content): string | undefined {
   const bytes = bytesOf(content, new Map());
   if (!bytes) return undefined;
@@ -33,13 +33,13 @@ export function unencodable({ framing = lines() }: Pick<Transcript, 'framing'>, 
   }
 }
 
-/** How a message's frame ended; undefined where the framing has no such thing. */
+/** How a message's frame ended; undefined for framings other than `lines`. */
 export function endingOf(framing: Framing, { terminator }: Message): Ending | undefined {
   if (framing.name !== 'lines') return undefined;
   return terminator.length === 0 ? 'none' : terminator.length === 1 ? 'lf' : 'crlf';
 }
 
-/** A message with its frame as it shall be sent. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
+/** A message whose frame has the given ending. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
 export function messageOf(framing: Framing, bytes: Uint8Array, ending: Ending): Message | undefined {
   const decoder = framing.createDecoder({
     maxMessageLength: longestMessage,

@@ -1,4 +1,3 @@
-/** Plays the server of a transcript: a handler for testing clients. */
 import { YodelError } from '../errors.ts';
 import { lines } from '../framing/lines.ts';
 import type { Message } from '../framing/message.ts';
@@ -8,22 +7,23 @@ import { messageOf } from './frames.ts';
 import { refuseUnplayable } from './playable.ts';
 import type { Captures, Content, Ending, MessageStep, Step, Transcript } from './transcript.ts';
 
-/** How the server keeps to its part. */
+/** Options of {@link mockServer}. */
 export interface MockOptions {
   /**
-   * Whether clients may say their lines in another order, and again: each message is answered with what follows the next line
-   * that it is. Default: no; then a message that is not the one of the transcript is answered with an error, and the session ends.
+   * Accept messages in any order, any number of times: each one is answered with what follows the next line it matches.
+   * Default: no; a message that differs from the transcript is answered with an error, and the session is closed.
    */
   readonly lenient?: boolean | undefined;
-  /** Told when a client says what the transcript does not have. */
+  /** Called when a client sends something that is not in the transcript. */
   readonly unexpected?: ((session: Session, error: YodelError) => void) | undefined;
 }
 
 /**
- * A handler that plays the server's part of a transcript. Each session is played it from the beginning; in one with several
- * clients, sessions take their parts in the order in which they come, and then it begins anew.
+ * A handler that plays the server of a transcript, for testing clients. It plays the transcript from the start for each session.
+ * In a transcript with several clients, sessions take the parts in the order in which they connect; the next one after
+ * the last part starts it again.
  *
- * @throws TranscriptError when a line cannot be played: a server cannot send a pattern, or a name that no client's line gives it
+ * @throws TranscriptError when a line cannot be played: a server cannot send a pattern, or a name that no client's line captures
  */
 export function mockServer(transcript: Transcript, options: MockOptions = {}): HandlerObject {
   refuseUnplayable(transcript, '<');
@@ -42,7 +42,7 @@ export function mockServer(transcript: Transcript, options: MockOptions = {}): H
     open: (session) => void join(session),
     async message(message, session) {
       const found = plays.get(session);
-      await found?.play.heard(found.part, message, session);
+      await found?.play.received(found.part, message, session);
     },
     end(session) {
       const found = plays.get(session);
@@ -55,33 +55,32 @@ export function mockServer(transcript: Transcript, options: MockOptions = {}): H
   };
 }
 
-/** A message, and whom to tell that all that follows it has been done. */
-interface Said {
+/** A received message; `done` is called when everything that follows its line has been played. */
+interface Received {
   readonly message: Message;
   readonly done: () => void;
 }
 
-/** One performance. */
+/** One run through the transcript. */
 class Play {
   readonly #transcript: Transcript;
   readonly #options: MockOptions;
   readonly #captures: Captures = new Map();
   readonly #sessions = new Map<string, Session>();
-  /** Clients that say no more. */
+  /** Clients that have ended their side. */
   readonly #ended = new Set<string>();
-  /** Clients that have been here. */
+  /** Clients whose sessions are closed. */
   readonly #gone = new Set<string>();
-  /** What was said before its turn. */
-  readonly #early = new Map<string, Said[]>();
-  /** Those whose messages were met, and wait for the play to come to rest: until then their sessions stay open. */
-  #met: (() => void)[] = [];
+  /** Messages received before their turn. */
+  readonly #early = new Map<string, Received[]>();
+  /** Messages that matched. They are done when the play waits for a client again: until then their sessions stay open. */
+  #matched: (() => void)[] = [];
   #at = 0;
   #ending: Ending = 'lf';
-  /** Lenient: what came in a pause, and is answered after it. */
+  /** Lenient: messages received during a pause, answered after it. */
   readonly #afterPause: (() => void)[] = [];
-  /** Lenient: the lines that gave names what they stand for. When a line is said again, it gives its own anew. */
+  /** Lenient: which step gave each name its value. When that step matches again, it replaces the value. */
   readonly #namedBy = new Map<string, number>();
-  /** It goes on when a pause is over. */
   #isPausing = false;
 
   constructor(transcript: Transcript, options: MockOptions) {
@@ -91,18 +90,18 @@ class Play {
 
   joined(part: string, session: Session): void {
     this.#sessions.set(part, session);
-    this.#goOn();
+    this.#continue();
   }
 
-  /** Resolves when it is answered with all that follows it. */
-  heard(part: string, message: Message, session: Session): Promise<void> {
+  /** Resolves when everything that follows the message was sent. */
+  received(part: string, message: Message, session: Session): Promise<void> {
     return new Promise((done) => {
       if (this.#options.lenient) {
         const answer = () => {
-          this.#met.push(done);
+          this.#matched.push(done);
           this.#answer(part, message, session);
         };
-        // What is due after the pause comes first.
+        // What follows the pause is sent first.
         if (this.#isPausing) this.#afterPause.push(answer);
         else answer();
         return;
@@ -110,33 +109,33 @@ class Play {
       const early = this.#early.get(part) ?? [];
       early.push({ message, done });
       this.#early.set(part, early);
-      this.#goOn();
+      this.#continue();
     });
   }
 
-  /** The client has ended its side. Resolves when all that follows has been done: until then its session stays open. */
+  /** The client has ended its side. Resolves when everything that follows was played: until then its session stays open. */
   ended(part: string): Promise<void> {
     this.#ended.add(part);
     return new Promise((done) => {
-      this.#met.push(done);
-      if (this.#options.lenient) this.#rest();
-      else this.#goOn();
+      this.#matched.push(done);
+      if (this.#options.lenient) this.#settle();
+      else this.#continue();
     });
   }
 
-  /** Its part is over; the others go on without it. */
+  /** The session is closed; the others continue without it. */
   left(part: string): void {
     this.#sessions.delete(part);
     for (const { done } of this.#early.get(part) ?? []) done();
     this.#early.delete(part);
     this.#gone.add(part);
-    if (!this.#options.lenient) this.#goOn();
+    if (!this.#options.lenient) this.#continue();
   }
 
-  /** Plays until a client has to say something that it has not said yet. */
-  #goOn(): void {
+  /** Plays until it has to wait for a client. */
+  #continue(): void {
     this.#playOn();
-    this.#rest();
+    this.#settle();
   }
 
   #playOn(): void {
@@ -146,44 +145,44 @@ class Play {
       const isOver = 'client' in step && this.#gone.has(step.client);
       if ('client' in step && !isOver && !this.#sessions.has(step.client)) return;
       if (!isOver && step.kind === 'close' && !this.#ended.has(step.client)) return;
-      // That a client breaks off is seen when it has gone.
+      // A reset is seen when the session is closed.
       if (!isOver && step.kind === 'reset') return;
       if (!isOver && step.kind === 'message' && step.side === '>') {
-        const said = this.#early.get(step.client)?.shift();
-        if (!said) return;
-        this.#met.push(said.done);
-        if (!matches(step.content, said.message.bytes, this.#captures)) return this.#refuse(step, said.message);
+        const message = this.#early.get(step.client)?.shift();
+        if (!message) return;
+        this.#matched.push(message.done);
+        if (!matches(step.content, message.message.bytes, this.#captures)) return this.#refuse(step, message.message);
       } else if (!isOver) this.#perform(step);
       this.#at++;
     }
     if (this.#isPausing || this.#at < steps.length) return;
-    for (const [part, [said]] of [...this.#early]) if (said) this.#refuse(part, said.message);
+    for (const [part, [first]] of [...this.#early]) if (first) this.#refuse(part, first.message);
   }
 
-  /** Nothing more will be done for the messages that were met. */
-  #rest(): void {
+  /** Resolves the messages that matched: nothing more is sent for them. */
+  #settle(): void {
     if (this.#isPausing) return;
-    const met = this.#met;
-    this.#met = [];
-    for (const done of met) done();
+    const matched = this.#matched;
+    this.#matched = [];
+    for (const done of matched) done();
   }
 
-  /** Lenient: what follows the next line that this message is, from where the play stands, and around. */
+  /** Lenient: plays what follows the next line that matches, searching from the present step and around. */
   #answer(part: string, message: Message, session: Session): void {
     const { steps } = this.#transcript;
     for (let tries = 0; tries < steps.length; tries++) {
       const index = (this.#at + tries) % steps.length;
       const step = steps[index] as Step;
-      const isIt = step.kind === 'message' && step.side === '>' && step.client === part;
-      if (!isIt || !this.#matchesAgain(index, step.content, message.bytes)) continue;
+      const isCandidate = step.kind === 'message' && step.side === '>' && step.client === part;
+      if (!isCandidate || !this.#matchesAgain(index, step.content, message.bytes)) continue;
       this.#at = index + 1;
       this.#performUntilNext();
-      return this.#rest();
+      return this.#settle();
     }
-    this.#rest();
+    this.#settle();
     this.#options.unexpected?.(
       session,
-      new YodelError('YODEL_UNEXPECTED_MESSAGE', `no line of ${this.#transcript.file} is ${shown(message)}`),
+      new YodelError('YODEL_UNEXPECTED_MESSAGE', `no line of ${this.#transcript.file} matches ${shown(message)}`),
     );
   }
 
@@ -210,7 +209,7 @@ class Play {
     }
   }
 
-  /** Does what is the server's to do. */
+  /** Plays a step of the server. */
   #perform(step: Step): void {
     const session = 'client' in step ? this.#sessions.get(step.client) : undefined;
     if (step.kind === 'ending') this.#ending = step.ending;
@@ -222,9 +221,9 @@ class Play {
   #send({ content, line }: MessageStep, session: Session | undefined): void {
     if (!session) return;
     const bytes = bytesOf(content, this.#captures);
-    if (!bytes) return this.#fail(session, line, 'a name in it stands for nothing');
+    if (!bytes) return this.#fail(session, line, 'a name in it has no value');
     try {
-      // Only lines can end in different ways; and what the session speaks may be another framing than the file's.
+      // Only `lines` has several endings, and the session's framing may differ from the transcript's.
       const isLines = session.framing.name === 'lines' && !session.carriesMessages;
       const message = isLines ? messageOf(lines(), bytes, this.#ending) : bytes;
       if (message) session.send(message);
@@ -234,7 +233,7 @@ class Play {
     }
   }
 
-  /** A line of the server cannot be sent: its client would wait for it in vain. */
+  /** A line cannot be sent. The session is closed, because its client would wait for it in vain. */
   #fail(session: Session, line: number, why: string): void {
     const text = `${this.#transcript.file}:${line} cannot be sent: ${why}`;
     this.#options.unexpected?.(session, new YodelError('YODEL_UNEXPECTED_MESSAGE', text));
@@ -248,23 +247,23 @@ class Play {
       this.#isPausing = false;
       if (this.#options.lenient) {
         this.#performUntilNext();
-        this.#rest();
+        this.#settle();
         while (!this.#isPausing && this.#afterPause.length > 0) this.#afterPause.shift()?.();
-      } else this.#goOn();
+      } else this.#continue();
     }, ms);
   }
 
-  /** The client has left its part: it is told, and the session ends. */
+  /** The client departed from the transcript: it receives an error, and the session is closed. */
   #refuse(expected: MessageStep | string, message: Message): void {
     const part = typeof expected === 'string' ? expected : expected.client;
     const session = this.#sessions.get(part);
     if (!session) return;
     const { file, lines: text } = this.#transcript;
-    const should =
+    const what =
       typeof expected === 'string'
-        ? `${file} is at its end`
-        : `${file}:${expected.line} has ${text[expected.line - 1]}`;
-    const error = new YodelError('YODEL_UNEXPECTED_MESSAGE', `${should}, and not ${shown(message)}`);
+        ? `${file}: expected no more messages`
+        : `${file}:${expected.line}: expected ${text[expected.line - 1]}`;
+    const error = new YodelError('YODEL_UNEXPECTED_MESSAGE', `${what}, received ${shown(message)}`);
     this.#options.unexpected?.(session, error);
     session.send(`error: ${error.message}`);
     session.close();

@@ -1,4 +1,3 @@
-/** Reads transcripts. */
 import { parseAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import { parseQuantity } from '../format/units.ts';
@@ -11,14 +10,14 @@ import { type ConnectTls, type Content, type Side, type Step, type Transcript, T
 /**
  * Reads a transcript.
  *
- * @param file its name, for messages
- * @throws TranscriptError for the first line that is not as it should be
+ * @param file its name, for error messages
+ * @throws TranscriptError for the first invalid line
  */
 export function parseTranscript(text: string, file = 'transcript'): Transcript {
   return new Reader(text, file).read();
 }
 
-/** An argument of a directive, and where it stands in the line. */
+/** An argument of a directive, and its index in the line. */
 interface Word {
   readonly text: string;
   readonly at: number;
@@ -45,17 +44,17 @@ class Reader {
   readonly #lines: string[];
   readonly #steps: Step[] = [];
   readonly #clients: string[] = [];
-  /** Clients that are connected at this line. */
+  /** Clients that are connected at the present line. */
   readonly #connected = new Set<string>();
   #framing: Framing | undefined;
   #address: string | undefined;
-  /** The line that is being read, from 1. */
+  /** Number of the present line, from 1. */
   #line = 0;
 
   constructor(text: string, file: string) {
     this.#file = file;
     this.#lines = text.replace(/^\ufeff/, '').split(/\r?\n/);
-    // A file ends with a line end: what follows it is no line.
+    // What follows the last line end is not a line.
     if (this.#lines.at(-1) === '') this.#lines.pop();
   }
 
@@ -80,8 +79,8 @@ class Reader {
     const [head, client, side] = /^([A-Za-z][A-Za-z0-9_-]*)?([<>])/.exec(line) ?? [];
     if (head === undefined) {
       const [, indent = ''] = /^(\s+)\S/.exec(line) ?? [];
-      const where = indent === '' ? '' : 'nothing stands before it; ';
-      return this.#refuse(indent.length, `${where}a line begins with > or < (also A> for a client named A), # or @`);
+      const where = indent === '' ? '' : 'indentation is not allowed; ';
+      return this.#refuse(indent.length, `${where}a line starts with > or < (also A> for a client named A), # or @`);
     }
     const content = this.#readContent(line, head.length);
     this.#addClient(client ?? '', 0);
@@ -95,10 +94,10 @@ class Reader {
     if (!parse) {
       return this.#refuse(
         at,
-        'behind the arrow comes a space and text, or \\ and text with escapes, or x and hexadecimal digits',
+        'after the arrow follows a space and text, \\ and text with escapes, or x and hexadecimal digits',
       );
     }
-    // Behind \ and x one space may stand, for people.
+    // One space after \ or x is skipped, for readability.
     const from = at + (form !== ' ' && line[at + 1] === ' ' ? 2 : 1);
     try {
       return parse(line.slice(from));
@@ -114,8 +113,8 @@ class Reader {
       this.#refuse(
         0,
         name === ''
-          ? `behind @ comes one of: ${directives.join(', ')}`
-          : `there is no @${name}. ${hintFor(name, directives)}`,
+          ? `@ must be followed by one of: ${directives.join(', ')}`
+          : `unknown directive @${name}. ${hintFor(name, directives)}`,
       );
     }
     const from = word?.length ?? 1;
@@ -129,40 +128,40 @@ class Reader {
     switch (name) {
       case 'address':
         this.#once(this.#address, name);
-        this.#address = this.#understand(words[0], end, 'an address such as 127.0.0.1:7878', () =>
+        this.#address = this.#readArgument(words[0], end, 'an address such as 127.0.0.1:7878', () =>
           String(parseAddress(rest)),
         );
         return;
       case 'framing':
         this.#once(this.#framing, name);
         if (this.#steps.some(({ kind }) => kind === 'message'))
-          this.#refuse(0, '@framing comes before the first message');
-        this.#framing = this.#understand(words[0], end, 'a framing such as lines', () => parseFraming(rest));
+          this.#refuse(0, '@framing must come before the first message');
+        this.#framing = this.#readArgument(words[0], end, 'a framing such as lines', () => parseFraming(rest));
         return;
       case 'timeout':
       case 'wait': {
         const ms = this.#readDuration(words[0], end);
-        this.#noMore(words[1]);
+        this.#expectNoMore(words[1]);
         return this.#add({ kind: name, ms, line });
       }
       case 'ending': {
         const [ending] = words;
         const isKnown = ending?.text === 'lf' || ending?.text === 'crlf' || ending?.text === 'none';
         if (!ending || !isKnown) return this.#refuse(ending?.at ?? end, '@ending takes lf, crlf or none');
-        this.#noMore(words[1]);
+        this.#expectNoMore(words[1]);
         return this.#add({ kind: name, ending: ending.text as 'lf' | 'crlf' | 'none', line });
       }
       case 'silence': {
         const ms = this.#readDuration(words[0], end);
         const client = this.#readClient(words[1]);
-        this.#noMore(words[2]);
+        this.#expectNoMore(words[2]);
         return this.#add({ kind: name, ms, client, line });
       }
       case 'connect':
         return this.#readConnect(words);
       default: {
         const client = this.#readClient(words[0]);
-        this.#noMore(words[1]);
+        this.#expectNoMore(words[1]);
         return this.#add({ kind: name, client, line });
       }
     }
@@ -173,14 +172,14 @@ class Reader {
     const named = words[0] && !isOption(words[0]) ? words[0] : undefined;
     const client = this.#readClient(named);
     if (this.#connected.has(client)) {
-      this.#refuse(named?.at ?? 0, `${client || 'the client'} is connected already: its first line does that`);
+      this.#refuse(named?.at ?? 0, `${client || 'the client'} is already connected: its first line connects it`);
     }
     const tls: Record<string, string | boolean> = {};
     for (const word of named ? words.slice(1) : words) {
       const [, key = '', value = ''] = /^([^=]*)=(.*)$/.exec(word.text) ?? [];
       if (word.text === 'insecure') tls.insecure = true;
       else if ((key === 'cacert' || key === 'servername') && value !== '') tls[key] = value;
-      else this.#refuse(word.at, '@connect takes the name of a client, and cacert=FILE, servername=NAME or insecure');
+      else this.#refuse(word.at, '@connect takes a client name, and cacert=FILE, servername=NAME or insecure');
     }
     this.#add({ kind: 'connect', client, tls: tls as ConnectTls, line: this.#line });
   }
@@ -190,14 +189,14 @@ class Reader {
     if (word && !clientName.test(name)) {
       this.#refuse(
         word.at,
-        `"${name}" is no name of a client; it begins with a letter, and has letters, digits, _ and -`,
+        `"${name}" is not a client name; it takes letters, digits, _ and -, and starts with a letter`,
       );
     }
     this.#addClient(name, word?.at ?? 0);
     return name;
   }
 
-  /** With one client it needs no name; with several each has one, or nobody could tell whose a line is. */
+  /** A single client needs no name. With several, every line needs one. */
   #addClient(name: string, at: number): void {
     if (this.#clients.includes(name)) return;
     const [first] = this.#clients;
@@ -205,8 +204,8 @@ class Reader {
       this.#refuse(
         at,
         name === ''
-          ? `with several clients each line has a name, such as ${first}>`
-          : `the lines before have no name, and this one is of ${name}: name all clients, or none`,
+          ? `with several clients every line needs a name, such as ${first}>`
+          : `earlier lines have no name, but this one belongs to ${name}: name all clients, or none`,
       );
     }
     this.#clients.push(name);
@@ -215,12 +214,12 @@ class Reader {
   #readDuration(word: Word | undefined, end: number): number {
     const ms = word && parseQuantity('duration', word.text);
     if (ms === undefined || ms > longestDuration)
-      return this.#refuse(word?.at ?? end, 'here comes a time such as 500ms, 10s or 5m');
+      return this.#refuse(word?.at ?? end, 'expected a time such as 500ms, 10s or 5m');
     return ms;
   }
 
-  #understand<Value>(word: Word | undefined, end: number, right: string, read: () => Value): Value {
-    if (!word) return this.#refuse(end, `here comes ${right}`);
+  #readArgument<Value>(word: Word | undefined, end: number, expected: string, read: () => Value): Value {
+    if (!word) return this.#refuse(end, `expected ${expected}`);
     try {
       return read();
     } catch (error) {
@@ -230,11 +229,11 @@ class Reader {
   }
 
   #once(value: unknown, name: string): void {
-    if (value !== undefined) this.#refuse(0, `@${name} stands there twice`);
+    if (value !== undefined) this.#refuse(0, `@${name} is given twice`);
   }
 
-  #noMore(word: Word | undefined): void {
-    if (word) this.#refuse(word.at, `"${word.text}" is too much here`);
+  #expectNoMore(word: Word | undefined): void {
+    if (word) this.#refuse(word.at, `unexpected "${word.text}"`);
   }
 
   #add(step: Step): void {

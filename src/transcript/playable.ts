@@ -1,22 +1,22 @@
-/** Whether a side can play its part of a transcript, seen before it begins. */
+/** Checks, before anything is played, that a side can play its part of a transcript. */
 import { namesIn } from './content.ts';
 import { unencodable } from './frames.ts';
 import { type MessageStep, type Side, type Transcript, TranscriptError } from './transcript.ts';
 
-/** What the errors say to whoever plays that side. */
-const words: Readonly<Record<Side, { readonly pattern: string; readonly unknown: (name: string) => string }>> = {
+/** Error texts for each side. */
+const texts: Readonly<Record<Side, { readonly pattern: string; readonly unknown: (name: string) => string }>> = {
   '>': {
-    pattern: 'a client cannot send a pattern; a text that begins and ends with / is written with escapes: >\\ \\/…',
+    pattern: 'a client cannot send a pattern; text that starts and ends with / is written with escapes: >\\ \\/…',
     unknown: (name) =>
-      `{${name}} stands for nothing yet: no line before has it; the text itself is written with escapes: >\\ \\{${name}}`,
+      `{${name}} has no value yet: no earlier line captures it; literal text is written with escapes: >\\ \\{${name}}`,
   },
   '<': {
-    pattern: 'a server cannot send a pattern; write what it shall send',
-    unknown: (name) => `{${name}} stands for nothing yet: no line of a client before has it`,
+    pattern: 'a server cannot send a pattern; write the message to send',
+    unknown: (name) => `{${name}} has no value yet: no earlier line of a client captures it`,
   },
 };
 
-/** What the side that is played sends must be known when its turn comes, and be such as can be sent. @throws TranscriptError */
+/** Refuses a transcript in which the played side would have to send a pattern, an unknown name or an unencodable message. @throws TranscriptError */
 export function refuseUnplayable(transcript: Transcript, played: Side): void {
   const known = new Set<string>();
   for (const step of transcript.steps) {
@@ -33,7 +33,7 @@ export function refuseUnplayable(transcript: Transcript, played: Side): void {
 
 function problemOf(transcript: Transcript, step: MessageStep, known: ReadonlySet<string>): string | undefined {
   const { content, side } = step;
-  if (content.kind === 'pattern') return words[side].pattern;
+  if (content.kind === 'pattern') return texts[side].pattern;
   const unknown = namesIn(content).find((name) => !known.has(name));
-  return unknown === undefined ? unencodable(transcript, content) : words[side].unknown(unknown);
+  return unknown === undefined ? unencodable(transcript, content) : texts[side].unknown(unknown);
 }

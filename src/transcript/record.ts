@@ -1,22 +1,21 @@
-/** Writes transcripts of conversations as they happen. */
 import { type Decoder, decodeChunk, type Framing } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
 import { formatContent } from './content.ts';
 import { endingOf, longestMessage } from './frames.ts';
 import type { Ending, Side } from './transcript.ts';
 
-/** How a recording begins. */
+/** Options of a {@link Recording}. */
 export interface RecordingOptions {
   readonly framing: Framing;
-  /** Lines of comment at the top: when, whose. */
+  /** Comment lines at the top, such as when and what was recorded. */
   readonly about?: readonly string[] | undefined;
-  /** Takes what is to be added to the file: whole lines, with their ends. */
+  /** Receives text to append to the file: whole lines with their line ends. */
   readonly write: (text: string) => void;
 }
 
 /**
- * Makes lines of what passes between a client and a server: whole messages, in the order in which they were complete. It
- * reads back as the same bytes, but for where the network cut them.
+ * Writes a transcript of a conversation while it happens: whole messages, in the order in which they were complete. The
+ * transcript reads back as the same bytes in each direction.
  */
 export class Recording {
   readonly #options: RecordingOptions;
@@ -32,7 +31,7 @@ export class Recording {
     write([...about.map((line) => `# ${line}`), `@framing ${framing.name}`, ''].join('\n'));
   }
 
-  /** Bytes passed, as they came: `>` from the client, `<` from the server. */
+  /** Adds bytes, in any chunks: `>` from the client, `<` from the server. */
   add(side: Side, bytes: Uint8Array): void {
     const decoder = this.#decoders[side];
     for (const batch of decodeChunk(decoder, bytes)) {
@@ -40,7 +39,7 @@ export class Recording {
     }
   }
 
-  /** A side has ended; what it had not finished is a message, if the framing has such. */
+  /** A side has ended. An unfinished message is recorded where the framing allows one. */
   end(side: Side): void {
     if (this.#hasEnded[side]) return;
     this.#hasEnded[side] = true;

@@ -1,86 +1,86 @@
 /**
- * A conversation as a file has it: what clients send, what the server is expected to answer, and what happens in between.
- * The format is specified in docs/transcripts.md.
+ * A conversation in a file: what clients send, what the server is expected to answer, and what happens in between.
+ * docs/transcripts.md specifies the format.
  */
 import { YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
 
 /** A whole conversation. */
 export interface Transcript {
-  /** Where it stands, for messages about it. */
+  /** The file's name, for error messages. */
   readonly file: string;
-  /** Its lines as they are, without their ends. */
+  /** Its lines, without line ends. */
   readonly lines: readonly string[];
-  /** `@framing`; undefined when it says nothing. */
+  /** From `@framing`. */
   readonly framing: Framing | undefined;
-  /** `@address`: whom the clients talk to. */
+  /** From `@address`: what the clients connect to. */
   readonly address: string | undefined;
   readonly steps: readonly Step[];
-  /** The names of its clients, in the order in which they first appear. The one without a name is ''. */
+  /** Client names, in the order in which they first appear. A client without a name is ''. */
   readonly clients: readonly string[];
 }
 
 /** Who sends a message: `>` a client, `<` the server. */
 export type Side = '>' | '<';
 
-/** One line that says that something happens. */
-export type Step = { /** In the file, from 1. */ readonly line: number } & (
+/** One line in which something happens. */
+export type Step = { /** Line number, from 1. */ readonly line: number } & (
   | { readonly kind: 'message'; readonly side: Side; readonly client: string; readonly content: Content }
-  /** All that follows waits so long. */
+  /** Everything after this line waits `ms`. */
   | { readonly kind: 'wait'; readonly ms: number }
-  /** How long is waited for a message from here on. */
+  /** The time limit for expected messages from here on. */
   | { readonly kind: 'timeout'; readonly ms: number }
-  /** How frames of `lines` end from here on. */
+  /** The line ending of messages from here on, with the framing `lines`. */
   | { readonly kind: 'ending'; readonly ending: Ending }
-  /** For so long the server must say nothing to the client. */
+  /** The server must send nothing to the client for `ms`. */
   | { readonly kind: 'silence'; readonly client: string; readonly ms: number }
-  /** The client connects now, and not with its first message; and how. */
+  /** The client connects here instead of with its first message. */
   | { readonly kind: 'connect'; readonly client: string; readonly tls: ConnectTls }
   /** The client ends its side. */
   | { readonly kind: 'close'; readonly client: string }
-  /** The server ends its side: no more messages come before. */
+  /** The server ends its side, without further messages. */
   | { readonly kind: 'closed'; readonly client: string }
-  /** The client breaks its connection off. */
+  /** The client resets its connection. */
   | { readonly kind: 'reset'; readonly client: string }
 );
 
 /** A step that is a message. */
 export type MessageStep = Extract<Step, { readonly kind: 'message' }>;
 
-/** What follows a message in framing `lines`; `none` for a last one that has no line end. */
+/** The line ending of a message in the framing `lines`; `none` for a last one without. */
 export type Ending = 'lf' | 'crlf' | 'none';
 
-/** How a client connects, when its address is one of TLS. Paths are as they are written. */
+/** How a client connects over TLS. Paths are as written in the file. */
 export interface ConnectTls {
   readonly cacert?: string | undefined;
   readonly servername?: string | undefined;
   readonly insecure?: boolean | undefined;
 }
 
-/** What a message is, or is expected to be. */
+/** The content of a message, sent or expected. */
 export type Content =
-  /** Bytes, with places between them that take whatever comes and remember it under a name. */
+  /** Bytes and names: a name without a value captures any bytes. */
   | { readonly kind: 'parts'; readonly parts: readonly Part[] }
-  /** Anything that the pattern is found in; its named groups are remembered. */
+  /** Text that the pattern matches somewhere; its named groups are captured. */
   | { readonly kind: 'pattern'; readonly pattern: RegExp };
 
-/** A piece of a message: bytes as they are, or a name. */
+/** A piece of a message: bytes, or a name. */
 export type Part = Uint8Array | { readonly name: string };
 
-/** What names stand for. */
+/** Values of names. */
 export type Captures = Map<string, Uint8Array>;
 
-/** A line of a transcript is not as it should be. */
+/** A line of a transcript is invalid. */
 export class TranscriptError extends YodelError {
   readonly file: string;
   /** From 1. */
   readonly line: number;
   /** From 1, in UTF-16 units. */
   readonly column: number;
-  /** The line itself, and below it a mark at the place. */
+  /** The line, and below it a `^` at the column. */
   readonly excerpt: string;
 
-  /** @param problem what is wrong, and what would be right */
+  /** @param problem what is wrong, and how to put it right */
   constructor(file: string, line: number, column: number, problem: string, text: string) {
     super('YODEL_INVALID_TRANSCRIPT', `${file}:${line}:${column}: ${problem}`);
     this.file = file;

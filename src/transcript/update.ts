@@ -1,10 +1,10 @@
-/** A transcript with what really came in place of what was expected. */
 import type { CheckResult, Difference } from './check.ts';
 import { formatContent } from './content.ts';
 
 /**
- * The text of the file: lines that were met stay as they are, with their patterns and names; a message that differed
- * replaces its line, one that did not come takes its line away (those behind it, which were not waited for, stay), and one too many is put behind the line after which it came.
+ * The text of a transcript, updated to what the server sent. Lines that matched stay as they are, patterns and names included. A
+ * different message replaces its line; the line of a missing message is removed, but lines after it that were skipped stay. An
+ * unexpected message follows the line after which it arrived.
  */
 export function updatedText({ transcript, differences }: CheckResult): string {
   const lineOf = ({ client, actual }: Difference) => `${client}<${formatContent(actual ?? new Uint8Array(0))}`;
@@ -14,13 +14,13 @@ export function updatedText({ transcript, differences }: CheckResult): string {
     const more = here.filter(({ expected, actual }) => expected === undefined && actual).map(lineOf);
     const isKept = instead.length === 0 || instead.some(({ skipped }) => skipped);
     const own = isKept ? [line] : instead.filter(({ actual }) => actual).map(lineOf);
-    // What came where the server was expected to end, or to say nothing, came before that.
+    // A message that arrived instead of the expected end or silence precedes that line.
     return /^@(closed|silence)\b/.test(line) ? [...more, ...own] : [...own, ...more];
   });
   return lines.map((line) => `${line}\n`).join('');
 }
 
-/** Whether a new text can have what was different: not what was not waited for, nor what no message tells of. */
+/** Whether an update can express a difference: not a skipped line, nor a failure without a message. */
 export function isRewritable({ expected, actual, skipped }: Difference): boolean {
   return !skipped && (expected !== undefined || actual !== undefined);
 }

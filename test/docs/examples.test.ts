@@ -14,7 +14,7 @@ const programs: Record<string, RegExp> = {
   'observe.ts': /^1 > hello\n1 < HELLO\n$/,
   'faults.ts': /^one\ntwo\nthree\nfive\n$/,
   'news.ts': /^first\nyou are 1\nlast\n$/,
-  'check.ts': /^hello yourself, Ada\nline 2: another message\n$/,
+  'check.ts': /^hello yourself, Ada\nline 2: a different message\n$/,
   'journal.ts': /^1 in one\n3 in two\n$/,
   'watch.ts': /^1 received\nerror: message 2 is longer than the limit of 5 bytes\n1 YODEL_MESSAGE_TOO_LONG\n/,
 };

@@ -44,7 +44,7 @@ redis(
     const fresh = await startRedis();
     const replayed = await yodel(['replay', file, `127.0.0.1:${fresh}`, '--speed', 'max']);
     const [, equal, all] = /(\S+) of (\S+) replies as recorded/.exec(replayed.stdout.toString()) ?? [];
-    expect(replayed.stdout.toString()).not.toContain('another message');
+    expect(replayed.stdout.toString()).not.toContain('a different message');
     expect(equal).toBe(all);
     expect(replayed.status).toBe(0);
 

@@ -8,7 +8,7 @@ import { parseTranscript } from '../../src/transcript/parse.ts';
 import { Recording } from '../../src/transcript/record.ts';
 import type { Captures, Ending } from '../../src/transcript/transcript.ts';
 
-/** Texts that are near to what has a meaning in the format, and any bytes. */
+/** Texts close to the syntax of the format, and arbitrary bytes. */
 const messages = fc.oneof(
   fc.uint8Array({ maxLength: 40 }),
   fc.string({ unit: 'binary', maxLength: 40 }).map((text) => new Uint8Array(Buffer.from(text))),
@@ -41,14 +41,14 @@ const messages = fc.oneof(
     .map((parts) => new Uint8Array(Buffer.from(parts.join('')))),
 );
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: to find them is the purpose
-const harmful = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what the test looks for
+const invisible = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/;
 
-it('any message is one line that reads as the same bytes again, and has nothing in it that is not seen', () => {
+it('any message is formatted as one line without invisible characters, and reads back as the same bytes', () => {
   fc.assert(
     fc.property(messages, fc.constantFrom('>', '<'), (bytes, side) => {
       const line = `${side}${formatContent(bytes)}`;
-      expect(line).not.toMatch(harmful);
+      expect(line).not.toMatch(invisible);
       const [step] = parseTranscript(line).steps;
       expect(step?.kind).toBe('message');
       if (step?.kind !== 'message') return;
@@ -58,7 +58,7 @@ it('any message is one line that reads as the same bytes again, and has nothing 
   );
 });
 
-it('what a place takes is remembered, and has to be the same when its name stands there again', () => {
+it('a name captures text, and must match the same text when it occurs again', () => {
   const captures: Captures = new Map();
   expect(matches(parsePlain('token={t};'), Buffer.from('token=grüezi;'), captures)).toBe(true);
   expect(Buffer.from(captures.get('t') ?? []).toString()).toBe('grüezi');
@@ -69,14 +69,14 @@ it('what a place takes is remembered, and has to be the same when its name stand
   expect(matches(parsePlain('{a}-{a}'), Buffer.from('1-1'), captures)).toBe(true);
 });
 
-it('a place takes any bytes', () => {
+it('a name captures any bytes', () => {
   const captures: Captures = new Map();
   expect(matches(parsePlain('{x}'), Uint8Array.of(0xff), captures)).toBe(true);
   expect(matches(parsePlain('{x}'), Uint8Array.of(0xff), captures)).toBe(true);
   expect(bytesOf(parsePlain('{x}'), captures)).toEqual(Buffer.of(0xff));
 });
 
-it('places are found as a pattern with the shortest groups would find them', () => {
+it('names capture what lazy groups of a regular expression would', () => {
   const piece = fc.constantFrom('a', 'b', 'ab', '{x}', '{y}', '{z}');
   const line = fc.array(piece, { maxLength: 6 }).filter((pieces) => {
     const names = pieces.filter((one) => one.startsWith('{'));
@@ -84,11 +84,11 @@ it('places are found as a pattern with the shortest groups would find them', () 
   });
   const text = fc.array(fc.constantFrom('a', 'b'), { maxLength: 8 }).map((letters) => letters.join(''));
   fc.assert(
-    fc.property(line, text, (pieces, came) => {
+    fc.property(line, text, (pieces, received) => {
       const source = pieces.map((one) => one.replace(/\{(.)\}/, '(?<$1>.*?)')).join('');
-      const expected = new RegExp(`^${source}$`).exec(came);
+      const expected = new RegExp(`^${source}$`).exec(received);
       const captures: Captures = new Map();
-      expect(matches(parsePlain(pieces.join('')), Buffer.from(came), captures)).toBe(expected !== null);
+      expect(matches(parsePlain(pieces.join('')), Buffer.from(received), captures)).toBe(expected !== null);
       const found = Object.fromEntries([...captures].map(([name, value]) => [name, Buffer.from(value).toString()]));
       expect(found).toEqual({ ...expected?.groups });
     }),
@@ -96,7 +96,7 @@ it('places are found as a pattern with the shortest groups would find them', () 
   );
 });
 
-it('many names and a long message take no longer than it takes to look through it', () => {
+it('matching many names in a long message takes linear time', () => {
   const content = parsePlain('{a} {b} {c} {d} {e} end');
   expect(matches(content, Buffer.alloc(1_000_000, ' '), new Map())).toBe(false);
 });
@@ -113,7 +113,7 @@ const streams = fc.array(
 it.each([
   ['lines', lines()],
   ['length:2', length({ bytes: 2 })],
-] as const)('%s: a recording reads back as the bytes that went each way, however they were cut', (_, framing) => {
+] as const)('%s: a recording reads back as the bytes sent in each direction, whatever the chunks', (_, framing) => {
   const isSendable = (bytes: Uint8Array) => framing.name !== 'lines' || !bytes.includes(10);
   fc.assert(
     fc.property(streams, fc.integer({ min: 1, max: 9 }), (conversation, cut) => {

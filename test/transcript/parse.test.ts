@@ -3,7 +3,7 @@ import { parseTranscript } from '../../src/transcript/parse.ts';
 import { TranscriptError } from '../../src/transcript/transcript.ts';
 
 describe('a transcript', () => {
-  it('has messages, comments, directives and blank lines', () => {
+  it('consists of messages, comments, directives and blank lines', () => {
     const { steps, clients, framing, address } = parseTranscript(
       [
         '# hello',
@@ -29,13 +29,13 @@ describe('a transcript', () => {
     ]);
   });
 
-  it('may have several clients, each with a name', () => {
+  it('may have several named clients', () => {
     const { steps, clients } = parseTranscript('Ada> hello\nBob< hello\n@reset Ada\n@silence 10ms Bob\n');
     expect(clients).toEqual(['Ada', 'Bob']);
     expect(steps.map((step) => 'client' in step && step.client)).toEqual(['Ada', 'Bob', 'Ada', 'Bob']);
   });
 
-  it('keeps spaces at the end of a message, and may have lines that end with CRLF, or a byte order mark', () => {
+  it('keeps spaces at the end of a message, and accepts CRLF line ends and a byte order mark', () => {
     const { steps } = parseTranscript('\ufeff> a \r\n>\r\n');
     const parts = steps.map((step) => step.kind === 'message' && step.content.kind === 'parts' && step.content.parts);
     expect(parts).toEqual([[Buffer.from('a ')], []]);
@@ -59,7 +59,7 @@ describe('a transcript', () => {
     expect(Buffer.concat(parts as Uint8Array[]).toString()).toBe(text);
   });
 
-  it('takes places with names out of text, and patterns', () => {
+  it('reads names in braces, and patterns', () => {
     const [one, other] = parseTranscript('< token={t}, {t}\n< /^(?<n>\\d+)$/i\n').steps;
     expect(one).toMatchObject({
       content: { parts: [Buffer.from('token='), { name: 't' }, Buffer.from(', '), { name: 't' }] },
@@ -68,58 +68,58 @@ describe('a transcript', () => {
   });
 });
 
-/** What is wrong, where it is, and what is said to be right. */
+/** Malformed text, the line and column of the error, and its message. */
 const malformed: readonly (readonly [string, number, number, RegExp])[] = [
-  ['hello', 1, 1, /a line begins with > or < \(also A> for a client named A\), # or @/],
-  ['  > hello', 1, 3, /nothing stands before it/],
-  ['> a\n\nnonsense', 3, 1, /a line begins with/],
-  ['A-b c> hello', 1, 1, /a line begins with/],
-  ['>hello', 1, 2, /behind the arrow comes a space and text, or \\ and text with escapes, or x/],
-  ['<hello', 1, 2, /behind the arrow comes/],
-  ['A>hello', 1, 3, /behind the arrow comes/],
-  ['>\\ \\q', 1, 4, /there is no escape \\q; there are \\n/],
-  ['>\\ a\\', 1, 5, /a \\ stands at the end; a backslash itself is written \\\\/],
+  ['hello', 1, 1, /a line starts with > or < \(also A> for a client named A\), # or @/],
+  ['  > hello', 1, 3, /indentation is not allowed/],
+  ['> a\n\nnonsense', 3, 1, /a line starts with/],
+  ['A-b c> hello', 1, 1, /a line starts with/],
+  ['>hello', 1, 2, /after the arrow follows a space and text, \\ and text with escapes, or x/],
+  ['<hello', 1, 2, /after the arrow follows/],
+  ['A>hello', 1, 3, /after the arrow follows/],
+  ['>\\ \\q', 1, 4, /unknown escape \\q; known escapes are \\n/],
+  ['>\\ a\\', 1, 5, /unfinished escape at the end; a backslash is written \\\\/],
   ['>\\ \\x1', 1, 4, /\\x takes two hexadecimal digits, such as \\x1b/],
   ['>\\ \\xzz', 1, 4, /\\x takes two hexadecimal digits/],
   ['>\\ \\u41', 1, 4, /\\u takes a number in braces/],
-  ['>\\ \\u{110000}', 1, 4, /there is no character \\u\{110000\}; the last one is/],
-  ['>\\ \\u{d800}', 1, 4, /there is no character/],
+  ['>\\ \\u{110000}', 1, 4, /\\u\{110000\} is not a character; the highest is/],
+  ['>\\ \\u{d800}', 1, 4, /is not a character/],
   ['>x 4', 1, 4, /a byte is two hexadecimal digits, such as 0a/],
   ['>x 41 4', 1, 7, /a byte is two hexadecimal digits/],
-  ['>x 4g', 1, 5, /"g" is no hexadecimal digit/],
+  ['>x 4g', 1, 5, /"g" is not a hexadecimal digit/],
   ['>x 4 1', 1, 4, /a byte is two hexadecimal digits/],
-  ['< /(/', 1, 4, /the pattern cannot be read: /],
+  ['< /(/', 1, 4, /invalid pattern: /],
   ['< /[/', 1, 4, /written in the form with escapes: \\\//],
   ['< /a/g', 1, 6, /a pattern takes the flags i, m, s and u, not "g"/],
-  ['< /a/ii', 1, 6, /a flag of the pattern stands there twice/],
-  ['@', 1, 1, /behind @ comes one of: address, framing/],
-  ['@waitt 5s', 1, 1, /there is no @waitt\. Did you mean "wait"\?/],
-  ['@wait', 1, 6, /here comes a time such as 500ms, 10s or 5m/],
-  ['@wait long', 1, 7, /here comes a time/],
-  ['@wait 5s 6s', 1, 10, /"6s" is too much here/],
-  ['@timeout -1s', 1, 10, /here comes a time/],
-  ['@framing', 1, 9, /here comes a framing such as lines/],
+  ['< /a/ii', 1, 6, /a pattern flag is repeated/],
+  ['@', 1, 1, /@ must be followed by one of: address, framing/],
+  ['@waitt 5s', 1, 1, /unknown directive @waitt\. Did you mean "wait"\?/],
+  ['@wait', 1, 6, /expected a time such as 500ms, 10s or 5m/],
+  ['@wait long', 1, 7, /expected a time/],
+  ['@wait 5s 6s', 1, 10, /unexpected "6s"/],
+  ['@timeout -1s', 1, 10, /expected a time/],
+  ['@framing', 1, 9, /expected a framing such as lines/],
   ['@framing words', 1, 10, /the framing "words" is not known\. There are: lines/],
-  ['> a\n@framing lines', 2, 1, /@framing comes before the first message/],
-  ['@framing lines\n@framing raw', 2, 1, /@framing stands there twice/],
-  ['@address', 1, 9, /here comes an address/],
+  ['> a\n@framing lines', 2, 1, /@framing must come before the first message/],
+  ['@framing lines\n@framing raw', 2, 1, /@framing is given twice/],
+  ['@address', 1, 9, /expected an address/],
   ['@address 1.2.3.4:99999', 1, 10, /99999/],
   ['@ending', 1, 8, /@ending takes lf, crlf or none/],
   ['@ending cr', 1, 9, /@ending takes lf, crlf or none/],
-  ['@silence A', 1, 10, /here comes a time/],
-  ['@silence 5s 5A', 1, 13, /"5A" is no name of a client/],
-  ['@close A B', 1, 10, /"B" is too much here/],
-  ['@connect A tls', 1, 12, /@connect takes the name of a client, and cacert=FILE/],
+  ['@silence A', 1, 10, /expected a time/],
+  ['@silence 5s 5A', 1, 13, /"5A" is not a client name/],
+  ['@close A B', 1, 10, /unexpected "B"/],
+  ['@connect A tls', 1, 12, /@connect takes a client name, and cacert=FILE/],
   ['@connect cacert=', 1, 10, /@connect takes/],
-  ['> a\n< a\n@connect insecure', 3, 1, /the client is connected already/],
-  ['@connect A\n@connect B\n@connect A', 3, 10, /A is connected already/],
-  ['@silence 1s A\n@connect A', 2, 10, /A is connected already/],
-  ['> a\nB> b', 2, 1, /the lines before have no name, and this one is of B: name all clients, or none/],
-  ['A> a\n< b', 2, 1, /with several clients each line has a name, such as A>/],
-  ['A> a\n@close', 2, 1, /with several clients each line has a name/],
+  ['> a\n< a\n@connect insecure', 3, 1, /the client is already connected/],
+  ['@connect A\n@connect B\n@connect A', 3, 10, /A is already connected/],
+  ['@silence 1s A\n@connect A', 2, 10, /A is already connected/],
+  ['> a\nB> b', 2, 1, /earlier lines have no name, but this one belongs to B: name all clients, or none/],
+  ['A> a\n< b', 2, 1, /with several clients every line needs a name, such as A>/],
+  ['A> a\n@close', 2, 1, /with several clients every line needs a name/],
 ];
 
-test.each(malformed)('%j is told with its place: line %i, column %i', (text, line, column, says) => {
+test.each(malformed)('reports %j at line %i, column %i', (text, line, column, says) => {
   let error: unknown;
   try {
     parseTranscript(text, 'talk.transcript');

@@ -1,7 +1,7 @@
 /** How progress and result of a replay are printed: as text, or as JSON. */
 import { formatCount, formatCountOf, formatLatency, formatSeconds } from '../../format/figures.ts';
 import type { Histogram } from '../../load/histogram.ts';
-import type { ReplayDifference, ReplayProgress, ReplayResult } from '../../replay/replay.ts';
+import type { ReplayDifference, ReplayProgress, ReplayResult } from '../../replay/result.ts';
 import type { ReplayPlan } from '../../replay/step.ts';
 import { escapeBeginning, escapeJson, escapeText } from '../../terminal/escape.ts';
 import type { Content } from '../../transcript/transcript.ts';

@@ -16,7 +16,7 @@ test('what differs is shown with its place, and the exit status is 3', async () 
   const text = stdout.toString();
   expect(text).toContain(`ok      ${good}: 1 message as expected, `);
   expect(text).toContain(`differs ${bad}: 1 difference, `);
-  expect(text).toContain(`\n${bad}:3: another message\n    # hello\n    > a\n  - < b\n  + < a\n`);
+  expect(text).toContain(`\n${bad}:3: a different message\n    # hello\n    > a\n  - < b\n  + < a\n`);
   expect(text).toMatch(/\n2 transcripts: 1 differs; 1 of 2 messages as expected\n$/);
 });
 
@@ -74,7 +74,9 @@ test('a transcript is served, also by several processes; a wrong one is told wit
   }
   writeFileSync(file, '> a\n< /A/\n');
   const { stderr, status } = await yodel(['serve', file, '--listen', '127.0.0.1:0']);
-  expect(stderr).toBe(`yodel: ${file}:2:3: a server cannot send a pattern; write what it shall send\n  < /A/\n    ^\n`);
+  expect(stderr).toBe(
+    `yodel: ${file}:2:3: a server cannot send a pattern; write the message to send\n  < /A/\n    ^\n`,
+  );
   expect(status).toBe(2);
 });
 

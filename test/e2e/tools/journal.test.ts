@@ -308,7 +308,7 @@ describe('replay', () => {
     writeFileSync(upper, 'export default ({ text }) => text.toUpperCase()');
     const server = await serve([upper, '--quiet', '--encoding', 'binary']);
     const { text, status } = await replay(file, server.address, '--speed', 'max', '--session', '1');
-    expect(text).toMatch(/^session 1, message \d+: another message\n {2}- hello\n {2}\+ HELLO\n/);
+    expect(text).toMatch(/^session 1, message \d+: a different message\n {2}- hello\n {2}\+ HELLO\n/);
     expect(text).toMatch(/0 of 2 replies as recorded/);
     expect(status).toBe(3);
     const json = await replay(file, server.address, '--speed', 'max', '--session', '1', '--json');
@@ -408,11 +408,11 @@ describe('replay', () => {
     const server = await serve(['--quiet']);
     writeFileSync(file, '> a\n@silence 200ms\n');
     expect((await replay(file, server.address)).text).toMatch(
-      /^line 2: a message, where 200 ms of silence were expected\n {2}\+ a\n/,
+      /^line 2: a message where 200 ms of silence was expected\n {2}\+ a\n/,
     );
     writeFileSync(file, '> a\n< a\n@closed\n');
     const { text, status } = await replay(file, server.address, '--timeout', '200ms');
-    expect(text).toMatch(/^line 3: the server did not end within 200 ms\n/);
+    expect(text).toMatch(/^line 3: the server did not end the connection within 200 ms\n/);
     expect(status).toBe(3);
   });
 
@@ -434,11 +434,11 @@ describe('replay', () => {
     await recording.stop();
     const tcp = await serve(['--quiet']);
     expect((await replay(file, tcp.address, '--speed', 'max')).text).toMatch(
-      /can only be played against a ws:\/\/ or wss:\/\/ address/,
+      /can only be replayed against a ws:\/\/ or wss:\/\/ address/,
     );
     const web = await serve(['--quiet', '--listen', 'ws://127.0.0.1:0']);
     const { text, status } = await replay(file, web.address, '--speed', 'max');
-    expect(text).toMatch(/only its beginning was recorded, and sent/);
+    expect(text).toMatch(/only its beginning was recorded and sent/);
     expect(status).toBe(3);
   });
 

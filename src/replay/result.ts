@@ -1,0 +1,73 @@
+/** What a replay counts and finds. */
+import { Histogram } from '../load/histogram.ts';
+import type { Content } from '../transcript/transcript.ts';
+
+/** A place where the replay was not as recorded. */
+export interface ReplayDifference {
+  readonly session: string | number;
+  /** As {@link ReplayStep.place}. */
+  readonly place: string;
+  /** The recorded message; undefined when none was expected. */
+  readonly expected: Content | undefined;
+  /** The message received instead; undefined when there was none. */
+  readonly actual: Uint8Array | undefined;
+  readonly reason: string;
+}
+
+/** Numbers of a replay, while it runs or at its end. */
+export interface ReplayProgress {
+  /** Sessions started, and how many of them are open. */
+  readonly sessions: number;
+  readonly open: number;
+  readonly sent: number;
+  /** Messages of the server that were compared, and how many of them were as recorded. */
+  readonly compared: number;
+  readonly equal: number;
+  /** All messages received from the server. */
+  readonly received: number;
+  readonly differences: number;
+  readonly elapsedMs: number;
+}
+
+/** The result of a replay. */
+export interface ReplayResult extends ReplayProgress {
+  /** The first {@link maxDifferences} differences. */
+  readonly found: readonly ReplayDifference[];
+  /** Milliseconds from sending a message to the first answer after it: in the replay, and when it was recorded. */
+  readonly latency: Histogram;
+  readonly recordedLatency: Histogram;
+}
+
+/** How many differences are kept; all are counted. */
+export const maxDifferences = 100;
+
+/** Counts for all sessions of a replay. */
+export class ReplayTally {
+  sent = 0;
+  received = 0;
+  compared = 0;
+  equal = 0;
+  differences = 0;
+  readonly found: ReplayDifference[] = [];
+  readonly latency = new Histogram();
+  readonly recordedLatency = new Histogram();
+
+  /** A compared message was as recorded. */
+  countEqual(): void {
+    this.compared++;
+    this.equal++;
+  }
+
+  /** A recorded message was not awaited, because an earlier one is missing. */
+  countSkipped(): void {
+    this.compared++;
+    this.differences++;
+  }
+
+  /** @param isCompared whether the difference is about a recorded message */
+  add(difference: ReplayDifference, isCompared: boolean): void {
+    this.differences++;
+    if (isCompared) this.compared++;
+    if (this.found.length < maxDifferences) this.found.push(difference);
+  }
+}
