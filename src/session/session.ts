@@ -20,6 +20,7 @@ import { systemError, YodelError } from '../errors.ts';
 import { formatDuration } from '../format/figures.ts';
 import type { Encoding, Framing } from '../framing/framing.ts';
 import { Batch, Message } from '../framing/message.ts';
+import type { Linked } from '../linked-set.ts';
 import type { SessionLimits } from '../options.ts';
 import type { EndedBy, Telemetry } from '../telemetry/telemetry.ts';
 import type { Connection, Receiver, Security } from '../transport/transport.ts';
@@ -56,7 +57,7 @@ type State = 'open' | 'finishing' | 'ending' | 'closed';
 const drainReadLimit = 33_554_432;
 
 /** The server's side of one connection. */
-export class ServerSession implements Session, Journaled, Receiver, MemoryUser {
+export class ServerSession implements Session, Journaled, Receiver, MemoryUser, Linked<ServerSession> {
   readonly id: number;
   readonly peer: Address;
   /** @internal */
@@ -65,6 +66,13 @@ export class ServerSession implements Session, Journaled, Receiver, MemoryUser {
   bytesReceived = 0;
   /** @internal Bytes that wait on account of this session, as the ceiling of all sessions knows it. */
   held = 0;
+
+  /** @internal Its place among the server's sessions. */
+  memberOf: object | undefined;
+  /** @internal */
+  previousMember: ServerSession | undefined;
+  /** @internal */
+  nextMember: ServerSession | undefined;
 
   readonly #connection: Connection;
   readonly #settings: SessionSettings;
