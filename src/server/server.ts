@@ -2,6 +2,7 @@
 import { type Address, defaultAddress, parseAddress } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
 import { echo } from '../handlers/echo.ts';
+import { LinkedSet } from '../linked-set.ts';
 import {
   checkOption,
   type OptionalValues,
@@ -23,7 +24,14 @@ import { type Counters, type Subscriber, Telemetry } from '../telemetry/telemetr
 import { AddressList } from '../transport/address-list.ts';
 import { descriptorLimit } from '../transport/descriptors.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
-import type { Arrival, Connection, Listener, ListenOptions, ServerTls, Transport } from '../transport/transport.ts';
+import type {
+  Connection,
+  Listener,
+  ListenOptions,
+  PendingConnection,
+  ServerTls,
+  Transport,
+} from '../transport/transport.ts';
 import { Admission, type AdmissionRules } from './admission.ts';
 import { type Capacity, capacityFor } from './capacity.ts';
 import { Refusals } from './refuse.ts';
@@ -161,7 +169,7 @@ class MessageServer implements Server {
   readonly #refusals: Refusals;
   readonly #admission: Admission;
   readonly #ways: Pick<ListenOptions, 'tls' | 'webSocket' | 'proxies' | 'reusePort'>;
-  readonly #sessions = new Set<ServerSession>();
+  readonly #sessions = new LinkedSet<ServerSession>();
   /** Connections that are still agreeing on TLS or WebSocket. */
   #arriving = 0;
   #listeners: Listener[] = [];
@@ -251,7 +259,7 @@ class MessageServer implements Server {
           descriptor: this.#options.descriptors?.[index],
           backlog: this.#limits.backlog,
           handshakeTimeout: this.#limits.handshakeTimeout,
-          arrive: (peer) => this.#arrive(peer),
+          admit: (peer) => this.#arrive(peer),
           accept: (connection) => this.#accept(connection),
           failed: (cause) => this.#refused(undefined, systemError('cannot accept a connection', cause)),
         });
@@ -308,7 +316,7 @@ class MessageServer implements Server {
   }
 
   /** Somebody is at the door who has something to agree on first. */
-  #arrive(peer: Address): Arrival | undefined {
+  #arrive(peer: Address): PendingConnection | undefined {
     const refusal = this.#hasRoomForArrival ? this.#admission.admit(peer, this.#now) : this.#whyFull;
     if (refusal) {
       this.#refused(peer, refusal);

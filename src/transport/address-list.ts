@@ -1,4 +1,4 @@
-/** Lists of addresses and networks, as `--allow`, `--deny` and `--proxy-protocol` take them. By `net.BlockList`. */
+/** Lists of addresses and networks, as in `--allow`, `--deny` and `--proxy-protocol`; by `net.BlockList`. */
 import { BlockList, isIP } from 'node:net';
 import { type Address, hostOf } from '../address.ts';
 import { YodelError } from '../errors.ts';
@@ -6,19 +6,20 @@ import { YodelError } from '../errors.ts';
 /** Networks of IP addresses. */
 export class AddressList {
   readonly #list = new BlockList();
-  /** As they were given, for messages. */
+  /** As they were written, for messages. */
   readonly entries: readonly string[];
 
   /**
+   * @param option the name of the option, for the error
    * @param entries addresses and networks: `192.0.2.7`, `10.0.0.0/8`, `2001:db8::/32`
-   * @throws YodelError `YODEL_INVALID_OPTION` that names `option`
+   * @throws YodelError `YODEL_INVALID_OPTION`
    */
   constructor(option: string, entries: readonly string[]) {
     this.entries = entries;
     for (const entry of entries) this.#add(option, entry);
   }
 
-  /** Whether the peer is in one of the networks. A Unix socket's peer is in none: who may open its file decides there. */
+  /** Whether the peer is in one of the networks. A Unix socket's peer is in none; its file's permissions decide there. */
   has(peer: Address): boolean {
     const host = hostOf(peer);
     const family = host === undefined ? 0 : isIP(host);
@@ -30,10 +31,10 @@ export class AddressList {
     const family = isIP(address);
     const bits = family === 6 ? 128 : 32;
     const length = prefix === undefined ? bits : Number(prefix);
-    // A zone (fe80::1%eth0) is a part of no network.
+    // An address with a zone (fe80::1%eth0) belongs to no network.
     if (family === 0 || length > bits || address.includes('%')) {
-      const right = 'IP addresses and networks such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32';
-      throw new YodelError('YODEL_INVALID_OPTION', `the option "${option}" takes ${right}, not "${entry}"`);
+      const expected = 'IP addresses and networks such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32';
+      throw new YodelError('YODEL_INVALID_OPTION', `the option "${option}" takes ${expected}, not "${entry}"`);
     }
     this.#list.addSubnet(address, length, family === 6 ? 'ipv6' : 'ipv4');
   }

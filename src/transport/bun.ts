@@ -1,23 +1,23 @@
-/** TCP and Unix sockets by `Bun.listen` and `Bun.connect`: there are fewer steps between them and a session than by `node:net`. */
+/** TCP and Unix sockets by `Bun.listen` and `Bun.connect`, which are faster than Bun's `node:net`. */
 import { type Address, TcpAddress } from '../address.ts';
 import { systemError } from '../errors.ts';
 import { Queue } from '../queue.ts';
-import { goneBefore } from './gone.ts';
+import { listenError, resetBeforeAccept } from './listen-errors.ts';
 import type { Connection, Listener, ListenOptions, Receiver, Transport } from './transport.ts';
-import { removeStaleSocket, whyNotListening } from './unix-socket.ts';
+import { removeStaleSocket } from './unix-socket.ts';
 
-/** `Bun.listen` and `Bun.connect`, with half-open connections allowed. Bun turns Nagle's algorithm off by itself. */
+/** `Bun.listen` and `Bun.connect`, with half-open connections allowed. Bun turns Nagle's algorithm off itself. */
 export const bunTransport: Transport = { connect, listen };
 
-/** As much of Bun's sockets as is used here. */
+/** The part of Bun's sockets that is used here. */
 interface BunSocket {
   data: BunConnection;
-  /** The addresses are undefined when the peer is gone already. */
+  /** The addresses are undefined when the peer is already gone. */
   readonly remoteAddress: string | undefined;
   readonly remotePort: number | undefined;
   readonly localAddress: string | undefined;
   readonly localPort: number | undefined;
-  /** Says how many bytes were taken, and forgets the others; -1 when the socket is closed. */
+  /** Returns how many bytes were accepted, and drops the rest; -1 when the socket is closed. */
   write(bytes: Uint8Array): number;
   /** Sends FIN. */
   shutdown(): void;
@@ -51,9 +51,10 @@ class BunConnection implements Connection {
   readonly chunksAreBorrowed = false;
   readonly carriesMessages = false;
   readonly #socket: BunSocket;
-  readonly #at: Address;
-  #isHeldBack = false;
-  /** What the operating system has not taken; made when something first has to wait. Bun itself keeps nothing of it. */
+  readonly #address: Address;
+  /** Paused until `start`. */
+  #awaitsStart = false;
+  /** What the operating system has not accepted; created when something first has to wait. Bun buffers none of it. */
   #queue: Queue<Uint8Array> | undefined;
   /** What is left of the write at the front of the queue. */
   #rest: Uint8Array | undefined;
@@ -61,31 +62,32 @@ class BunConnection implements Connection {
   #receiver: Receiver | undefined;
   #paused = false;
   #ending = false;
-  #letGo = false;
-  #endTold = false;
+  /** After `release` or `abort`: only `onClose` may still be called. */
+  #released = false;
+  #endReported = false;
   #closed = false;
   #error: Error | undefined;
 
-  /** @param at the address that was connected to or listened at */
-  constructor(socket: BunSocket, at: Address, peer: Address) {
+  /** @param address the one that was connected to or listened at */
+  constructor(socket: BunSocket, address: Address, peer: Address) {
     this.#socket = socket;
-    this.#at = at;
+    this.#address = address;
     this.peer = peer;
     socket.data = this;
   }
 
-  /** Asked for when somebody wants it: it is a system call, and hardly anybody does. */
+  /** Looked up on demand: it is a system call that few need. */
   get local(): Address {
-    const at = this.#at;
-    if (at.scheme === 'unix') return at;
+    const address = this.#address;
+    if (address.scheme === 'unix') return address;
     const { localAddress, localPort } = this.#socket;
-    return TcpAddress.of(localAddress ?? at.host, localPort ?? at.port);
+    return TcpAddress.of(localAddress ?? address.host, localPort ?? address.port);
   }
 
-  /** Reads nothing before `start`, which has not been called so far. Most often it has, and nothing need be done. */
+  /** Reads nothing before `start`. Usually `start` was called already, and there is nothing to do. */
   awaitStart(): void {
-    if (this.#receiver || this.#closed || this.#letGo) return;
-    this.#isHeldBack = true;
+    if (this.#receiver || this.#closed || this.#released) return;
+    this.#awaitsStart = true;
     this.#socket.pause();
   }
 
@@ -95,13 +97,13 @@ class BunConnection implements Connection {
 
   start(receiver: Receiver): void {
     this.#receiver = receiver;
-    if (this.#closed) this.#tellClosedSoon();
-    else if (this.#isHeldBack && !this.#paused) this.#socket.resume();
+    if (this.#closed) this.#reportClosedSoon();
+    else if (this.#awaitsStart && !this.#paused) this.#socket.resume();
   }
 
   write(bytes: Uint8Array): void {
     if (this.#ending || this.#closed || bytes.length === 0) return;
-    const taken = this.#queued === 0 ? this.#hand(bytes) : 0;
+    const taken = this.#queued === 0 ? this.#send(bytes) : 0;
     if (taken === bytes.length) return;
     this.#queue ??= new Queue();
     this.#queue.push(bytes.subarray(taken));
@@ -110,7 +112,7 @@ class BunConnection implements Connection {
 
   pause(): void {
     this.#paused = true;
-    if (!this.#receiver) this.#isHeldBack = true;
+    if (!this.#receiver) this.#awaitsStart = true;
     if (!this.#closed) this.#socket.pause();
   }
 
@@ -126,31 +128,31 @@ class BunConnection implements Connection {
   }
 
   release(): void {
-    this.#letGoOfAll();
+    this.#dropOutput();
     if (!this.#closed) this.#socket.end();
   }
 
   abort(): void {
-    this.#letGoOfAll();
+    this.#dropOutput();
     if (!this.#closed) this.#socket.terminate();
   }
 
   received(chunk: Uint8Array): void {
-    if (!this.#letGo) this.#receiver?.onData(chunk);
+    if (!this.#released) this.#receiver?.onData(chunk);
   }
 
   ended(): void {
-    if (this.#endTold || this.#letGo) return;
-    this.#endTold = true;
+    if (this.#endReported || this.#released) return;
+    this.#endReported = true;
     this.#receiver?.onEnd();
   }
 
-  /** There is room again; Bun also says so when nothing was waiting for it. */
+  /** The socket accepts more. Bun also calls this when nothing was waiting. */
   writable(): void {
     const before = this.#queued;
     while (this.#queued > 0) {
       const first = (this.#rest ?? this.#queue?.shift()) as Uint8Array;
-      const taken = this.#hand(first);
+      const taken = this.#send(first);
       this.#queued -= taken;
       this.#rest = taken < first.length ? first.subarray(taken) : undefined;
       if (this.#rest) break;
@@ -159,23 +161,23 @@ class BunConnection implements Connection {
     if (this.#queued < before) this.#receiver?.onDrain();
   }
 
-  /** Bun may say so from inside a call to the socket. */
+  /** Bun may call this from inside a call to the socket. */
   closed(error: Error | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
-    // Of a reset that a write has met Bun tells nothing; but it closes no connection by itself that has more to send.
+    // Bun reports no error when a write meets a reset; but it never closes a connection itself that has more to send.
     const isBroken = !this.#ending || this.#queued > 0;
     this.#error ??= error ?? (isBroken ? brokenConnection() : undefined);
-    if (this.#receiver) this.#tellClosedSoon();
+    if (this.#receiver) this.#reportClosedSoon();
   }
 
-  #hand(bytes: Uint8Array): number {
+  #send(bytes: Uint8Array): number {
     const taken = this.#socket.write(bytes);
     if (taken < 0) this.#broken();
     return Math.max(0, taken);
   }
 
-  /** A write has met a reset. Bun would tell of it only when the socket is read, and it may be paused. */
+  /** A write met a reset. Bun would report it only when the socket is read, and it may be paused. */
   #broken(): void {
     if (this.#closed) return;
     this.closed(brokenConnection());
@@ -183,22 +185,22 @@ class BunConnection implements Connection {
   }
 
   #endWhenSent(): void {
-    if (this.#ending && this.#queued === 0 && !this.#closed && !this.#letGo) this.#socket.shutdown();
+    if (this.#ending && this.#queued === 0 && !this.#closed && !this.#released) this.#socket.shutdown();
   }
 
-  #letGoOfAll(): void {
-    this.#letGo = true;
+  #dropOutput(): void {
+    this.#released = true;
     this.#ending = true;
     this.#queue = undefined;
     this.#rest = undefined;
     this.#queued = 0;
   }
 
-  #tellClosedSoon(): void {
+  #reportClosedSoon(): void {
     queueMicrotask(() => {
-      // When this side has ended before, Bun tells of the peer's end only by closing.
+      // When this side ended first, Bun reports the peer's end only by closing.
       if (!this.#error) this.ended();
-      this.#receiver?.onClose(this.#letGo ? undefined : this.#error);
+      this.#receiver?.onClose(this.#released ? undefined : this.#error);
     });
   }
 }
@@ -207,13 +209,13 @@ function brokenConnection(): Error {
   return Object.assign(new Error('the peer reset the connection'), { code: 'ECONNRESET' });
 }
 
-/** One object for all sockets. */
+/** Shared by all sockets. */
 const events: Omit<BunHandlers, 'open'> = {
   data: (socket, chunk) => socket.data.received(chunk),
   drain: (socket) => socket.data.writable(),
   end: (socket) => socket.data.ended(),
   close: (socket, error) => socket.data.closed(error),
-  // Bun brings here what a callback has thrown. It is nobody's fault but the program's, and must not vanish.
+  // Bun reports here what a callback throws. That is a bug, which must not be swallowed.
   error: (_socket, error) => {
     queueMicrotask(() => {
       throw error;
@@ -232,7 +234,7 @@ async function connect(address: Address, { signal }: { signal?: AbortSignal | un
     if (signal?.aborted) connection.abort();
     opened.resolve(connection);
   };
-  Bun.connect({ ...placeOf(address), allowHalfOpen: true, socket: { ...events, open } }).catch((error: unknown) => {
+  Bun.connect({ ...endpointOf(address), allowHalfOpen: true, socket: { ...events, open } }).catch((error: unknown) => {
     opened.reject(systemError(`cannot connect to ${address}`, error));
   });
   return await opened.promise.finally(() => signal?.removeEventListener('abort', aborted));
@@ -244,23 +246,28 @@ async function listen(address: Address, { accept, failed, reusePort = false }: L
     const connection = connectionOf(socket, address);
     if (address.scheme !== 'unix' && socket.remoteAddress === undefined) {
       connection.abort();
-      return failed(goneBefore(address));
+      return failed(resetBeforeAccept(address));
     }
     accept(connection);
     connection.awaitStart();
   };
   try {
-    const listener = Bun.listen({ ...placeOf(address), reusePort, allowHalfOpen: true, socket: { ...events, open } });
+    const listener = Bun.listen({
+      ...endpointOf(address),
+      reusePort,
+      allowHalfOpen: true,
+      socket: { ...events, open },
+    });
     return {
       address: address.scheme === 'unix' ? address : new TcpAddress(address.host, listener.port),
       close: async () => listener.stop(),
     };
   } catch (error) {
-    throw whyNotListening(address, error);
+    throw listenError(address, error);
   }
 }
 
-function placeOf(address: Address): BunAddress {
+function endpointOf(address: Address): BunAddress {
   return address.scheme === 'unix' ? { unix: address.path } : { hostname: address.host, port: address.port };
 }
 

@@ -1,12 +1,12 @@
-/** How many descriptors (open files, sockets) this process may have. */
+/** How many descriptors (open files and sockets) this process may have. */
 import { readFileSync } from 'node:fs';
 
 /**
  * The limit that `ulimit -n` shows; both runtimes raise it to the hard limit when they start. Undefined where the system
  * has no `/proc`.
  *
- * Whoever accepts connections has to stay below it: at the limit Node closes each new connection without a word
- * (libuv's way out), and Bun's listener keeps a core busy with trying until a descriptor is free.
+ * A server has to stay below it. At the limit Node closes each new connection without reporting it (libuv's emergency
+ * descriptor), and Bun's listener retries in a busy loop until a descriptor is free.
  */
 export function descriptorLimit(): number | undefined {
   try {

@@ -1,16 +1,16 @@
 /**
- * Connections inside one process, for tests: no socket, no time. It is as unkind as a network may be: it cuts bytes into
- * chunks of a chosen size, takes only as much as fits its small buffer, and overwrites each chunk after the call it was borrowed for.
+ * Connections inside one process, for tests: no sockets, no delays. As adverse as a network may be, they split bytes into
+ * chunks of a chosen size, accept only what fits a small buffer, and overwrite each borrowed chunk after the call.
  */
 import { type Address, TcpAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import type { Connection, Listener, ListenOptions, Receiver, Transport } from './transport.ts';
 
-/** How unkind to be. */
+/** How adverse to be. */
 export interface MemoryOptions {
-  /** The size of the chunks that bytes arrive in. Default: whatever is there. */
+  /** The largest chunk that arrives. Default: all that is there. */
   readonly chunkSize?: number;
-  /** What one direction holds between the two ends before the writer has to wait. Default 64 KiB. */
+  /** Bytes that one direction buffers before the writer has to wait. Default 64 KiB. */
   readonly capacity?: number;
 }
 
@@ -21,7 +21,7 @@ export function memoryTransport(options: MemoryOptions = {}): Transport {
   return {
     async connect(address, { signal } = {}) {
       signal?.throwIfAborted();
-      // A network takes its time: the signal may be aborted meanwhile.
+      // As on a network, the signal may be aborted meanwhile.
       await null;
       signal?.throwIfAborted();
       const listener = listeners.get(String(address));
@@ -65,20 +65,20 @@ class MemoryConnection implements Connection {
   other!: MemoryConnection;
   readonly #chunkSize: number;
   readonly #capacity: number;
-  /** Written here, but without room on the way. */
+  /** Written here, but not accepted by the other end's buffer yet. */
   #outgoing = Buffer.alloc(0);
-  /** On the way to here: what a kernel's receive buffer holds. */
+  /** Sent to here and not delivered yet, as in a kernel's receive buffer. */
   #incoming = Buffer.alloc(0);
   #receiver: Receiver | undefined;
   #paused = false;
   #ending = false;
   #finSent = false;
   #finReceived = false;
-  #endedTold = false;
+  #endReported = false;
   #closed = false;
   #error: Error | undefined;
-  #deliveryDue = false;
-  #drainDue = false;
+  #deliveryScheduled = false;
+  #drainScheduled = false;
 
   constructor(
     local: Address,
@@ -97,7 +97,7 @@ class MemoryConnection implements Connection {
 
   start(receiver: Receiver): void {
     this.#receiver = receiver;
-    if (this.#closed) this.#tellClosedSoon();
+    if (this.#closed) this.#reportClosedSoon();
     else this.#deliverSoon();
   }
 
@@ -145,8 +145,8 @@ class MemoryConnection implements Connection {
       this.#close(resetError());
       return;
     }
-    const room = this.#capacity - this.other.#incoming.length;
-    const sent = this.#outgoing.subarray(0, Math.max(0, room));
+    const space = this.#capacity - this.other.#incoming.length;
+    const sent = this.#outgoing.subarray(0, Math.max(0, space));
     this.other.#incoming = Buffer.concat([this.other.#incoming, sent]);
     this.#outgoing = this.#outgoing.subarray(sent.length);
     if (this.#ending && this.#outgoing.length === 0) {
@@ -158,10 +158,10 @@ class MemoryConnection implements Connection {
   }
 
   #deliverSoon(): void {
-    if (this.#deliveryDue || !this.#receiver) return;
-    this.#deliveryDue = true;
+    if (this.#deliveryScheduled || !this.#receiver) return;
+    this.#deliveryScheduled = true;
     queueMicrotask(() => {
-      this.#deliveryDue = false;
+      this.#deliveryScheduled = false;
       this.#deliver();
     });
   }
@@ -173,38 +173,38 @@ class MemoryConnection implements Connection {
       this.#incoming = this.#incoming.subarray(chunk.length);
       this.#receiver?.onData(chunk);
       chunk.fill('!');
-      this.other.#roomAgain();
+      this.other.#sendMore();
       this.#deliverSoon();
-    } else if (this.#finReceived && !this.#endedTold) {
-      this.#endedTold = true;
+    } else if (this.#finReceived && !this.#endReported) {
+      this.#endReported = true;
       this.#receiver?.onEnd();
       this.#closeWhenBothEnded();
     }
   }
 
-  #roomAgain(): void {
-    const waited = this.#outgoing.length;
+  #sendMore(): void {
+    const before = this.#outgoing.length;
     this.#send();
-    if (this.#outgoing.length === waited || this.#drainDue) return;
-    this.#drainDue = true;
+    if (this.#outgoing.length === before || this.#drainScheduled) return;
+    this.#drainScheduled = true;
     queueMicrotask(() => {
-      this.#drainDue = false;
+      this.#drainScheduled = false;
       if (!this.#closed) this.#receiver?.onDrain();
     });
   }
 
   #closeWhenBothEnded(): void {
-    if (this.#finSent && this.#endedTold) this.#close();
+    if (this.#finSent && this.#endReported) this.#close();
   }
 
   #close(error?: Error): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#error = error;
-    if (this.#receiver) this.#tellClosedSoon();
+    if (this.#receiver) this.#reportClosedSoon();
   }
 
-  #tellClosedSoon(): void {
+  #reportClosedSoon(): void {
     queueMicrotask(() => this.#receiver?.onClose(this.#error));
   }
 }

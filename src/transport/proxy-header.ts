@@ -1,41 +1,42 @@
 /**
- * The header of the PROXY protocol, versions 1 and 2: what a load balancer says in front of a connection, so that the server
- * knows whose it is. After "The PROXY protocol", versions 1 & 2, Willy Tarreau, HAProxy Technologies (2020-03-05).
+ * The header of the PROXY protocol, versions 1 and 2, with which a load balancer begins a connection to name its client.
+ * After "The PROXY protocol", versions 1 & 2, Willy Tarreau, HAProxy Technologies (2020-03-05).
  *
- * Strict: a header is taken only as the specification writes it. Whoever could send another one could be taken for anybody.
+ * Strict: a header is accepted only as specified, because a lenient parser could be tricked into trusting a forged address.
  */
 import { isIPv4, isIPv6 } from 'node:net';
 import { type Address, TcpAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
 
-/** A header that has come whole. */
+/** A complete header. */
 export interface ProxyHeader {
-  /** Bytes of it, in front of the connection's own. */
+  /** Its length in bytes; the connection's own bytes follow. */
   readonly size: number;
   /**
-   * Whose connection it is. Undefined: the balancer's own, as for a health check, or of a kind that it does not tell;
-   * then the balancer counts as the peer.
+   * The client. Undefined: the connection is the balancer's own, such as a health check, or the client's address is not
+   * known; then the balancer is the peer.
    */
   readonly peer: Address | undefined;
 }
 
 /** The longest header of version 1, with its CRLF. */
-const longestText = 107;
-/** The longest header of version 2 that is taken: addresses, and additions (TLV) as balancers send them. */
-const longestBinary = 4096;
+const maxTextSize = 107;
+/** The longest accepted header of version 2: addresses, and the TLVs that balancers send. */
+const maxBinarySize = 4096;
 const signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
-const fixedPart = 16;
+/** The part of a version 2 header that precedes the addresses. */
+const fixedSize = 16;
 
-/** Bytes of addresses by the family's number: unspecified, IPv4, IPv6, Unix. */
+/** Bytes of addresses by family number: unspecified, IPv4, IPv6, Unix. */
 const addressSizes = [0, 12, 36, 216];
 const families = { ipv4: 1, ipv6: 2 };
-/** The kind of addition that holds a checksum of the header: CRC-32C (RFC 4960, appendix B). */
-const checksumKind = 0x03;
+/** The type of the TLV with the header's checksum: CRC-32C (RFC 4960, appendix B). */
+const checksumType = 0x03;
 
 /**
- * Reads the header at the beginning of what a connection has sent so far. Undefined: there is more to come.
+ * Parses the header at the beginning of the bytes received so far. Undefined: it is incomplete.
  *
- * @throws YodelError `YODEL_INVALID_PROXY_HEADER`, as soon as it cannot become a header any more
+ * @throws YodelError `YODEL_INVALID_PROXY_HEADER`, as soon as the bytes cannot become a valid header
  */
 export function readProxyHeader(bytes: Buffer): ProxyHeader | undefined {
   if (bytes.length === 0) return undefined;
@@ -43,22 +44,22 @@ export function readProxyHeader(bytes: Buffer): ProxyHeader | undefined {
 }
 
 function readText(bytes: Buffer): ProxyHeader | undefined {
-  const end = bytes.subarray(0, longestText).indexOf('\r\n');
-  const begun = 'PROXY '.slice(0, bytes.length);
-  if (bytes.toString('latin1', 0, begun.length) !== begun) throw invalid('it does not begin with "PROXY "');
-  if (end === -1 && bytes.length >= longestText) throw invalid(`no CRLF within ${longestText} bytes`);
+  const end = bytes.subarray(0, maxTextSize).indexOf('\r\n');
+  const expected = 'PROXY '.slice(0, bytes.length);
+  if (bytes.toString('latin1', 0, expected.length) !== expected) throw invalid('it does not begin with "PROXY "');
+  if (end === -1 && bytes.length >= maxTextSize) throw invalid(`no CRLF within ${maxTextSize} bytes`);
   if (end === -1) return undefined;
   const size = end + 2;
   const [, family, ...rest] = bytes.toString('latin1', 0, end).split(' ');
-  // Whatever stands behind UNKNOWN is to be ignored (section 2.1).
+  // Anything after UNKNOWN is to be ignored (section 2.1).
   if (family === 'UNKNOWN') return { size, peer: undefined };
   const [source = '', destination = '', sourcePort = '', destinationPort = '', ...more] = rest;
   const isHost = family === 'TCP4' ? isIPv4 : family === 'TCP6' ? isPlainIPv6 : undefined;
-  if (!isHost) throw invalid('its protocol is none of TCP4, TCP6 and UNKNOWN');
-  if (!isHost(source) || !isHost(destination)) throw invalid(`an address is not one of ${family}`);
+  if (!isHost) throw invalid('its protocol is not TCP4, TCP6 or UNKNOWN');
+  if (!isHost(source) || !isHost(destination)) throw invalid(`an address is not a valid ${family} address`);
   const port = portOf(sourcePort);
   if (port === undefined || portOf(destinationPort) === undefined) throw invalid('a port is not a number up to 65535');
-  if (more.length > 0) throw invalid('something stands behind the ports');
+  if (more.length > 0) throw invalid('it continues after the ports');
   return { size, peer: TcpAddress.of(source, port) };
 }
 
@@ -72,21 +73,21 @@ function portOf(text: string): number | undefined {
 
 function readBinary(bytes: Buffer): ProxyHeader | undefined {
   const known = Math.min(bytes.length, signature.length);
-  if (bytes.compare(signature, 0, known, 0, known) !== 0) throw invalid('it begins as no version of it does');
-  if (bytes.length < fixedPart) return undefined;
+  if (bytes.compare(signature, 0, known, 0, known) !== 0) throw invalid('it has no signature of version 1 or 2');
+  if (bytes.length < fixedSize) return undefined;
   const [version, command] = halves(bytes[12] as number);
   const [family = 0, protocol = 0] = halves(bytes[13] as number);
   if (version !== 2) throw invalid(`its version is ${version}`);
   if (command !== 0 && command !== 1) throw invalid(`its command is ${command}`);
-  if (family > 3 || protocol > 2) throw invalid('its family or protocol is none that is defined');
-  const size = fixedPart + bytes.readUInt16BE(14);
-  if (size > longestBinary) throw invalid(`it has ${size} bytes, more than ${longestBinary}`);
-  // A balancer that speaks for itself may leave out the addresses; they are to be ignored then (section 2.2).
-  const addresses = command === 0 && size < fixedPart + (addressSizes[family] as number) ? 0 : addressSizes[family];
-  const additions = fixedPart + (addresses as number);
-  if (size < additions) throw invalid('it is too short for its addresses');
+  if (family > 3 || protocol > 2) throw invalid('its family or protocol is undefined');
+  const size = fixedSize + bytes.readUInt16BE(14);
+  if (size > maxBinarySize) throw invalid(`it has ${size} bytes, more than ${maxBinarySize}`);
+  // In a balancer's own connection the addresses may be missing, and are to be ignored (section 2.2).
+  const addresses = command === 0 && size < fixedSize + (addressSizes[family] as number) ? 0 : addressSizes[family];
+  const tlvs = fixedSize + (addresses as number);
+  if (size < tlvs) throw invalid('it is too short for its addresses');
   if (bytes.length < size) return undefined;
-  if (command === 1) checkAdditions(bytes.subarray(0, size), additions);
+  if (command === 1) checkTlvs(bytes.subarray(0, size), tlvs);
   const isTcp = command === 1 && protocol === 1;
   return { size, peer: isTcp ? sourceOf(bytes, family) : undefined };
 }
@@ -103,7 +104,7 @@ function sourceOf(bytes: Buffer, family: number): Address | undefined {
   return TcpAddress.of(formatIPv6(bytes.subarray(16, 32)), bytes.readUInt16BE(48));
 }
 
-/** As RFC 5952 writes it: no leading zeros, the longest run of zero groups as `::`. */
+/** In the form of RFC 5952: no leading zeros, the longest run of zero groups as `::`. */
 function formatIPv6(bytes: Buffer): string {
   const isMapped = bytes.subarray(0, 10).every((byte) => byte === 0) && bytes.readUInt16BE(10) === 0xffff;
   if (isMapped) return `::ffff:${bytes.subarray(12).join('.')}`;
@@ -120,19 +121,19 @@ function splitAt(text: string, part: string): [string, string] {
   return [text.slice(0, at), text.slice(at + part.length)];
 }
 
-/** Additions must fill the header to its end, and a checksum among them must be right (section 2.2.3). */
-function checkAdditions(header: Buffer, start: number): void {
+/** TLVs must fill the header to its end, and a checksum among them must match (section 2.2.3). */
+function checkTlvs(header: Buffer, start: number): void {
   let at = start;
   while (at < header.length) {
     const end = at + 3 <= header.length ? at + 3 + header.readUInt16BE(at + 1) : header.length + 1;
-    if (end > header.length) throw invalid('an addition is cut off');
-    if (header[at] === checksumKind) checkChecksum(header, at + 3, end);
+    if (end > header.length) throw invalid('a TLV is truncated');
+    if (header[at] === checksumType) checkChecksum(header, at + 3, end);
     at = end;
   }
 }
 
 function checkChecksum(header: Buffer, start: number, end: number): void {
-  if (end - start !== 4) throw invalid('its checksum has not 4 bytes');
+  if (end - start !== 4) throw invalid('its checksum does not have 4 bytes');
   const bare = Buffer.from(header).fill(0, start, end);
   if (crc32c(bare) !== header.readUInt32BE(start)) throw invalid('its checksum is wrong');
 }
@@ -148,5 +149,5 @@ function crc32c(bytes: Buffer): number {
 }
 
 function invalid(why: string): YodelError {
-  return new YodelError('YODEL_INVALID_PROXY_HEADER', `the PROXY protocol's header cannot be read: ${why}`);
+  return new YodelError('YODEL_INVALID_PROXY_HEADER', `invalid header of the PROXY protocol: ${why}`);
 }

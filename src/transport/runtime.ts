@@ -1,13 +1,13 @@
-/** The one place that asks which runtime this is. */
+/** Selects the transport. The one place that asks which runtime this is. */
 import type { Address } from '../address.ts';
 import { bunTransport } from './bun.ts';
 import { nodeTransport } from './node.ts';
 import type { Connection, DialOptions, Listener, ListenOptions, Transport } from './transport.ts';
 
-/** TCP and Unix sockets by the shortest way that the runtime has. */
+/** TCP and Unix sockets by the runtime's own fastest API. */
 const socketTransport: Transport = process.versions.bun ? bunTransport : nodeTransport;
 
-/** All kinds of addresses. */
+/** Connects and listens at every kind of address. What a scheme needs besides plain sockets is loaded on first use. */
 export const runtimeTransport: Transport = { connect, listen };
 
 async function connect(address: Address, options: DialOptions = {}): Promise<Connection> {
@@ -24,8 +24,8 @@ async function connect(address: Address, options: DialOptions = {}): Promise<Con
 
 async function listen(address: Address, options: ListenOptions): Promise<Listener> {
   const isPlain = address.scheme === 'tcp' || address.scheme === 'unix';
-  // Bun.listen takes no descriptor.
+  // Bun.listen does not accept a descriptor.
   const transport = options.descriptor === undefined ? socketTransport : nodeTransport;
   if (isPlain && !options.proxies) return await transport.listen(address, options);
-  return await (await import('./arrival.ts')).listenForArrivals(address, options);
+  return await (await import('./handshakes.ts')).listenWithHandshakes(address, options);
 }

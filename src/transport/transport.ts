@@ -1,32 +1,32 @@
 /**
  * The contract of a transport: connections that carry bytes, and listeners that accept them.
  *
- * A session and a client know only this. `node.ts` and `bun.ts` speak TCP and Unix sockets, `memory.ts` is for tests; all
- * pass the same contract tests. `tls.ts` and `websocket.ts` connect; `arrival.ts` listens for both.
+ * Sessions and clients know only this contract. `node.ts` and `bun.ts` speak TCP and Unix sockets, `memory.ts` is for tests;
+ * all pass the same contract tests. `tls.ts` and `websocket.ts` connect; `handshakes.ts` listens for both.
  */
 import type { Address } from '../address.ts';
 import type { Framing } from '../framing/framing.ts';
 import type { AddressList } from './address-list.ts';
 
 /**
- * What a connection tells its owner. No call comes before `start`, none after `onClose`, none from inside a call to the
+ * Receives the events of a connection. No call comes before `start`, none after `onClose`, none from inside a call to the
  * connection, and after `abort` or `release` only `onClose`.
  */
 export interface Receiver {
   /** The peer's next bytes. See {@link Connection.chunksAreBorrowed} for how long they may be used. */
   onData(chunk: Uint8Array): void;
   /**
-   * The transport keeps `bytes` of a message until it has all of it, where it carries messages itself. Called whenever more
-   * of one has come; `onData` brings it whole, and then there is none.
+   * A transport that carries messages itself buffers `bytes` of an incomplete message. Called whenever more of it has
+   * arrived; `onData` delivers it whole, and then nothing is buffered.
    */
   onUnfinished?(bytes: number): void;
-  /** The peer has ended its side (FIN): no more bytes will come. This side may go on writing. */
+  /** The peer has ended its side (FIN): no more bytes will arrive. This side may continue to write. */
   onEnd(): void;
-  /** Some of what waited to be sent has gone; `unsent` tells what still waits. Not called for what never had to wait. */
+  /** Some of the pending bytes were sent; `unsent` is what remains. Not called for bytes that were sent at once. */
   onDrain(): void;
   /**
-   * The connection is gone: both sides have ended, or it was aborted or broken (then `error` says why). Called
-   * exactly once. To have called `abort` or `release` oneself is no error.
+   * The connection is closed: both sides have ended, or it was aborted, or it broke (then `error` says why). Called exactly
+   * once. After one's own `abort` or `release` there is no error.
    */
   onClose(error?: Error): void;
 }
@@ -35,7 +35,7 @@ export interface Receiver {
 export interface Connection {
   /** This side's address. */
   readonly local: Address;
-  /** The other side's address. A Unix socket's client has no path of its own: then it is the listener's. */
+  /** The other side's address. The client of a Unix socket has no path of its own; its address is the listener's. */
   readonly peer: Address;
   /**
    * Whether the chunks passed to `onData` are borrowed: valid during the call only, because the transport reuses their
@@ -44,39 +44,39 @@ export interface Connection {
    */
   readonly chunksAreBorrowed: boolean;
   /**
-   * Whether the transport keeps messages apart by itself, as WebSocket does: then each `write` is one message, also one of
-   * no bytes, each `onData` brings one whole, and no framing is needed.
+   * Whether the transport itself delimits messages, as WebSocket does. Then each `write` is one message, even an empty one,
+   * each `onData` delivers one whole, and no framing is needed.
    */
   readonly carriesMessages: boolean;
   /**
-   * How messages stand in the bytes of this connection, whatever its server's framing is: given where the transport itself
-   * keeps messages apart, and a server serves it.
+   * The framing of this connection's bytes, whatever the server's framing is. Set on the server's side of a transport that
+   * itself delimits messages.
    */
   readonly framing?: Framing | undefined;
-  /** What was agreed on, when the connection is encrypted. */
+  /** What the handshake agreed on, when the connection is encrypted. */
   readonly security?: Security | undefined;
   /**
-   * Bytes written that the operating system has not taken yet: they cost this process memory. When the connection is
-   * broken, those that were lost; after `abort` and `release`, 0.
+   * Bytes written that the operating system has not accepted yet: they cost this process memory. When the connection is
+   * broken, the bytes that were lost; after `abort` and `release`, 0.
    */
   readonly unsent: number;
 
-  /** Begins to receive. To be called once. */
+  /** Begins to receive. Call it once. */
   start(receiver: Receiver): void;
   /**
-   * Sends bytes after all earlier ones. It always takes all of them: look at `unsent` before you write more. The bytes
-   * must not change any more until `unsent` is 0, which it most often is when `write` returns. Does nothing once the
-   * connection is ended, aborted or closed.
+   * Sends bytes after all earlier ones. It always accepts all of them: check `unsent` before you write more. The bytes must
+   * not change until `unsent` is 0, which it usually is when `write` returns. Does nothing once the connection is ended,
+   * aborted or closed.
    */
   write(bytes: Uint8Array): void;
-  /** Stops `onData` until `resume`: the peer will be slowed down by the network's own flow control. */
+  /** Stops `onData` until `resume`; the network's flow control then slows the peer down. */
   pause(): void;
   resume(): void;
-  /** Sends FIN after all that was written. The peer may go on sending. */
+  /** Sends FIN after everything that was written. The peer may continue to send. */
   end(): void;
-  /** Stops reading and lets go of the connection, without a reset if it can: for one that has ended and sent all it had. */
+  /** Stops reading and closes the connection, without a reset where possible: for one that has ended and sent everything. */
   release(): void;
-  /** Ends the connection at once; what is unsent is lost, and the peer sees a reset where the transport has one. */
+  /** Closes the connection at once; unsent bytes are lost, and the peer sees a reset where the transport has one. */
   abort(): void;
 }
 
@@ -84,72 +84,72 @@ export interface Connection {
 export interface Security {
   /** `TLSv1.2` or `TLSv1.3`. */
   readonly protocol: string;
-  /** The name that the client asked for (SNI), if it did. */
+  /** The name that the client requested (SNI), if any. */
   readonly servername: string | undefined;
-  /** The protocol that both agreed on (ALPN), if they did. */
+  /** The protocol that both agreed on (ALPN), if any. */
   readonly alpn: string | undefined;
-  /** The subject of the client's certificate, such as `CN=ada,O=Example`, when one was asked for, and is good. */
+  /** The subject of the client's certificate, such as `CN=ada,O=Example`, when one was requested and is valid. */
   readonly subject: string | undefined;
 }
 
 /** Accepts connections at one address. */
 export interface Listener {
-  /** Where it really listens: with port 0, the port that was taken. */
+  /** Where it listens; a port 0 is replaced by the real one. */
   readonly address: Address;
-  /** Shows other certificates from now on. Connections that are there already go on. Only where there is TLS. */
+  /** Uses other certificates for new connections. Only where there is TLS. */
   readonly renew?: ((tls: ServerTls) => void) | undefined;
-  /** Takes no more connections, and resolves when the address is free again. Those that were accepted go on. */
+  /** Stops accepting, and resolves when the address is free again. Accepted connections continue. */
   close(): Promise<void>;
 }
 
 /** How to listen. */
 export interface ListenOptions {
-  /** How long the queue of connections not yet accepted may get. */
+  /** The longest queue of connections not yet accepted. */
   readonly backlog: number;
-  /** Whether other processes that say so too may listen at the same port; the operating system shares connections out. */
+  /** Whether other processes with this option may listen at the same port (`SO_REUSEPORT`); the kernel distributes connections. */
   readonly reusePort?: boolean | undefined;
-  /** A descriptor of this process that listens at the address already. Then `backlog` and `reusePort` are its maker's business. */
+  /** A descriptor of this process that already listens at the address. `backlog` and `reusePort` are ignored then. */
   readonly descriptor?: number | undefined;
-  /** Called for each connection, which does nothing before its `start`. */
+  /** Called for each connection. It does nothing before its `start`. */
   readonly accept: (connection: Connection) => void;
-  /** Called when accepting fails; the listener goes on. */
+  /** Called when accepting fails; the listener continues. */
   readonly failed: (error: Error) => void;
   /**
-   * Called for a connection on which something stands before the first message (TLS, WebSocket, a PROXY header), as soon as
-   * it is known whose it is. Without the answer it is broken off. What was answered is told how it went on.
+   * Called for a connection that needs a handshake before its first message (TLS, WebSocket, a PROXY header), as soon as its
+   * peer is known. When it returns undefined, the connection is closed; what it returns otherwise is called with the outcome.
    */
-  readonly arrive?: ((peer: Address) => Arrival | undefined) | undefined;
-  /** How long that may take, in milliseconds. 0: for ever. */
+  readonly admit?: ((peer: Address) => PendingConnection | undefined) | undefined;
+  /** How long all handshakes of a connection may take, in milliseconds. 0: no limit. */
   readonly handshakeTimeout?: number | undefined;
-  /** What `tls://` and `wss://` need. */
+  /** Required for `tls://` and `wss://`. */
   readonly tls?: ServerTls | undefined;
-  /** What `ws://` and `wss://` need. */
+  /** Required for `ws://` and `wss://`. */
   readonly webSocket?: ServerWebSocket | undefined;
-  /** From these peers each connection begins with a header of the PROXY protocol. */
+  /** Peers whose connections begin with a header of the PROXY protocol. */
   readonly proxies?: AddressList | undefined;
 }
 
-/** A connection that is on its way to being accepted. */
-export interface Arrival {
-  /** It is complete. */
+/** A connection whose handshakes are not complete. */
+export interface PendingConnection {
+  /** The handshakes are complete. */
   accepted(connection: Connection): void;
-  /** It will not be. */
+  /** A handshake failed. */
   failed(error: Error): void;
 }
 
-/** A certificate, and those between it and its authority, with its key, in PEM. */
+/** A certificate with its intermediate certificates, and its key, in PEM. */
 export interface CertificateAndKey {
   readonly cert: string;
   readonly key: string;
 }
 
-/** What a listener shows of itself, and wants to see. */
+/** A listener's certificates, and what it requires of clients. */
 export interface ServerTls extends CertificateAndKey {
-  /** Certificates for certain server names. `*.example.org` stands for one label. Others get the main one. */
+  /** Certificates for certain server names; `*` in `*.example.org` matches one label. Other names get the main one. */
   readonly sni?: Readonly<Record<string, CertificateAndKey>> | undefined;
-  /** Authorities of client certificates, in PEM: then a client without a good certificate is refused. */
+  /** Authorities of client certificates, in PEM. When set, a client without a valid certificate is refused. */
   readonly clientCa?: string | undefined;
-  /** Protocols to agree on, the best first. A client that offers only others is refused, one that offers none is not. */
+  /** ALPN protocols, the preferred first. A client that offers only others is refused; one that offers none is accepted. */
   readonly alpn?: readonly string[] | undefined;
 }
 
@@ -158,21 +158,21 @@ export interface ServerWebSocket {
   /** The longest message, in bytes. */
   readonly maxMessageLength: number;
   /**
-   * Web pages of these origins may connect besides those of the server's own: `https://app.example.org`, or `*` for all.
-   * Clients that are no browsers tell no origin, and may.
+   * Web pages of these origins may connect, besides the server's own: `https://app.example.org`, or `*` for all. Clients
+   * other than browsers send no origin and may always connect.
    */
   readonly origins: readonly string[];
 }
 
-/** Whom to trust when connecting over TLS. */
+/** Which servers to trust when connecting over TLS. */
 export interface TlsOptions {
-  /** Certificates of authorities to trust in place of those that the system trusts, in PEM. */
+  /** Certificates of authorities to trust instead of the system's, in PEM. */
   readonly ca?: string | undefined;
-  /** The name that the server's certificate must have, in place of the address's host. */
+  /** The name that the server's certificate must have. Default: the address's host. */
   readonly servername?: string | undefined;
-  /** Takes any certificate: whoever answers may be somebody else. Default: no. */
+  /** Accepts any certificate, so that anyone can impersonate the server. Default: no. */
   readonly insecure?: boolean | undefined;
-  /** A certificate to show to servers that ask for one, with those between it and its authority, in PEM; with `key`. */
+  /** A certificate for servers that request one, with its intermediate certificates, in PEM; with `key`. */
   readonly cert?: string | undefined;
   /** Its key, in PEM. */
   readonly key?: string | undefined;
@@ -180,13 +180,13 @@ export interface TlsOptions {
 
 /** How to connect. */
 export interface DialOptions {
-  /** Gives up when it is aborted. */
+  /** Cancels the attempt when it is aborted. */
   readonly signal?: AbortSignal | undefined;
   /** For addresses over TLS. */
   readonly tls?: TlsOptions | undefined;
 }
 
-/** A way to connect and to listen. */
+/** Connects and listens. */
 export interface Transport {
   /**
    * Resolves when connected.

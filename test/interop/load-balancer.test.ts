@@ -61,7 +61,7 @@ test('a connection of a balancer without a header is broken off, and the log say
   const socket = connectSocket(server.port, '127.0.0.1').on('error', () => undefined);
   socket.write('hello\n');
   await once(socket, 'close');
-  await server.saw(/refused: the PROXY protocol's header cannot be read: it begins as no version of it does/);
+  await server.saw(/refused: invalid header of the PROXY protocol: it has no signature of version 1 or 2/);
 });
 
 test('what others send is never taken for a header', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FrameProgress } from '../../src/transport/frame-progress.ts';
+import { FrameProgress } from '../../src/transport/websocket/frame-progress.ts';
 import { type Frame, frameBytes } from '../support/websocket-frames.ts';
 
 const anyFrame: fc.Arbitrary<Frame> = fc

@@ -6,10 +6,10 @@ import { describeUnixSockets } from './unix-sockets.ts';
 // Before the transport is loaded: what a Node would do whose sockets cannot be made to lend their reads.
 process.env.YODEL_NODE_READS = 'public';
 const { nodeTransport } = await import('../../src/transport/node.ts');
-const { readsCanBeLent } = await import('../../src/transport/lent-reads.ts');
+const { canBorrowReads } = await import('../../src/transport/node/borrowed-reads.ts');
 
 it('reads are not lent here', async () => {
-  expect(await readsCanBeLent()).toBe(false);
+  expect(await canBorrowReads()).toBe(false);
 });
 
 describeTransport('node:net by its public events', () => nodeTransport, socketPlaces);

@@ -16,7 +16,7 @@ function ipv4Body(source: readonly number[], port: number, more = Buffer.alloc(0
   return Buffer.concat([Buffer.from([...source, 10, 0, 0, 1, port >> 8, port & 255, 0, 80]), more]);
 }
 
-function addition(kind: number, value: Uint8Array): Buffer<ArrayBuffer> {
+function tlv(kind: number, value: Uint8Array): Buffer<ArrayBuffer> {
   return Buffer.concat([Buffer.from([kind, value.length >> 8, value.length & 255]), value]);
 }
 
@@ -99,16 +99,16 @@ describe('version 2', () => {
     expect(shown(readProxyHeader(header))).toBe(expected);
   });
 
-  it('passes over additions, and checks that they fill the header', () => {
-    const additions = Buffer.concat([addition(0x01, text('h2')), addition(0x04, Buffer.alloc(3))]);
-    const header = binary(1, 0x11, ipv4Body([192, 0, 2, 7], 1, additions));
+  it('skips TLVs, and checks that they fill the header', () => {
+    const tlvs = Buffer.concat([tlv(0x01, text('h2')), tlv(0x04, Buffer.alloc(3))]);
+    const header = binary(1, 0x11, ipv4Body([192, 0, 2, 7], 1, tlvs));
     expect(shown(readProxyHeader(header))).toBe('39 tcp://192.0.2.7:1');
-    const cut = binary(1, 0x11, ipv4Body([192, 0, 2, 7], 1, additions.subarray(0, -1)));
-    expect(() => readProxyHeader(cut)).toThrow('an addition is cut off');
+    const cut = binary(1, 0x11, ipv4Body([192, 0, 2, 7], 1, tlvs.subarray(0, -1)));
+    expect(() => readProxyHeader(cut)).toThrow('a TLV is truncated');
   });
 
   it('checks the checksum', () => {
-    const header = binary(1, 0x11, ipv4Body([192, 0, 2, 7], 51_234, addition(0x03, Buffer.alloc(4))));
+    const header = binary(1, 0x11, ipv4Body([192, 0, 2, 7], 51_234, tlv(0x03, Buffer.alloc(4))));
     header.writeUInt32BE(checksumOf(header), header.length - 4);
     expect(shown(readProxyHeader(header))).toBe('35 tcp://192.0.2.7:51234');
     header[header.length - 1] = (header.at(-1) as number) ^ 1;
@@ -122,8 +122,8 @@ describe('version 2', () => {
     ['another protocol', binary(1, 0x13, Buffer.alloc(12)), 'its family or protocol'],
     ['too few bytes for its addresses', binary(1, 0x11, Buffer.alloc(11)), 'too short for its addresses'],
     ['too many bytes', binary(1, 0x11, Buffer.alloc(5000)), 'more than 4096'],
-    ['another signature', text('\r\n\r\n\0\r\nQUIT\r'), 'it begins as no version of it does'],
-    ['TLS', Buffer.from([0x16, 0x03, 0x01]), 'it begins as no version of it does'],
+    ['another signature', text('\r\n\r\n\0\r\nQUIT\r'), 'it has no signature of version 1 or 2'],
+    ['TLS', Buffer.from([0x16, 0x03, 0x01]), 'it has no signature of version 1 or 2'],
   ])('%s is refused', (_, header, why) => {
     expect(() => readProxyHeader(header)).toThrow(why);
   });

@@ -43,7 +43,7 @@ export async function checkSettings(
   checkOrigins((flags.origin as readonly string[] | undefined) ?? [], addresses);
   checkJournal(flags);
   if (flags.metrics !== undefined) (await import('./metrics.ts')).metricsAddress(String(flags.metrics));
-  if (tls) new (await import('../../transport/tls.ts')).TlsDoor(tls);
+  if (tls) new (await import('../../transport/tls/acceptor.ts')).TlsAcceptor(tls);
 }
 
 /** One that could never be met would look like protection. */

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { firstInherited, type Order, type Report } from '../../server/workers.ts';
-import { HandedTransport } from '../../transport/handed.ts';
+import { PassedTransport } from '../../transport/passed.ts';
 import { exitStatus, neverDone, report, statusOf } from '../fail.ts';
 import { type Here, serveHere } from './here.ts';
 import { openOutputs } from './outputs.ts';
@@ -12,7 +12,7 @@ import type { Work } from './settings.ts';
 import { warnOfDescriptors } from './welcome.ts';
 
 const number = Number(process.argv[2]);
-const transport = new HandedTransport();
+const transport = new PassedTransport();
 let here: Here | undefined;
 let isEnding = false;
 let metrics: { text(): Promise<string> } | undefined;
@@ -73,7 +73,7 @@ async function obey(order: Order<Work>, socket: Socket | undefined): Promise<voi
     );
     tell({ reloaded: order.number, refused });
   } else if ('connectionAt' in order) {
-    if (socket) transport.take(socket, order.connectionAt);
+    if (socket) transport.receive(socket, order.connectionAt);
     tell({ taken: order.number });
   } else if ('metrics' in order) {
     tell({ metrics: order.metrics, text: (await metrics?.text()) ?? '' });

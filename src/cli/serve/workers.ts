@@ -8,7 +8,7 @@ import { resolveOptions, type ServerLimits, serverOptions } from '../../options.
 import { programArgument } from '../../own-program.ts';
 import { matchDescriptors } from '../../server/server.ts';
 import { describeEnd, WorkerFailed, Workers, type WorkersListener } from '../../server/workers.ts';
-import { acceptToHand } from '../../transport/handed.ts';
+import { acceptToPass } from '../../transport/passed.ts';
 import { runtimeTransport } from '../../transport/runtime.ts';
 import type { Connection, Listener, ServerTls } from '../../transport/transport.ts';
 import { exitStatus } from '../fail.ts';
@@ -154,7 +154,7 @@ async function handConnections(
   say: Say,
 ): Promise<Listener> {
   const failed = (error: Error) => say(systemError(`cannot accept a connection on ${address}`, error).message);
-  return await acceptToHand(address, { backlog, failed }, (socket) => workers.hand(socket, String(address)));
+  return await acceptToPass(address, { backlog, failed }, (socket) => workers.hand(socket, String(address)));
 }
 
 /** @throws UsageError, YodelError when it cannot listen */

@@ -1,25 +1,25 @@
-/** What has come of a WebSocket message that is not finished: `ws` tells of messages only, and only of whole ones. */
+/** How much of an incomplete WebSocket message has arrived: `ws` reports only whole messages. */
 
-/** Of a frame's head (RFC 6455, section 5.2): two bytes, up to eight of a longer length, four of the mask. */
-const longestHead = 14;
-/** In the second byte of a head: its lowest seven bits, for lengths of two and of eight bytes. */
+/** Of a frame's head (RFC 6455, section 5.2): two bytes, up to eight of an extended length, four of the mask. */
+const maxHeadSize = 14;
+/** Values of a head's seven length bits for an extended length of two and of eight bytes. */
 const lengthOfTwo = 126;
 const lengthOfEight = 127;
 
-/** Follows the bytes of one side from frame to frame, by their heads. */
+/** Follows the bytes of one direction from frame to frame, by their heads. */
 export class FrameProgress {
-  readonly #head = Buffer.alloc(longestHead);
+  readonly #head = Buffer.alloc(maxHeadSize);
   #headLength = 0;
-  /** Bytes of the frame that are still to come behind its head. */
+  /** Bytes of the frame that are still to come after its head. */
   #left = 0;
   #unfinished = 0;
 
-  /** Bytes that have come of the message that is not finished, with the heads of its frames. Pings and the like do not count. */
+  /** Bytes received of the incomplete message, with the heads of its frames. Control frames such as pings do not count. */
   get unfinished(): number {
     return this.#unfinished;
   }
 
-  /** Takes the next bytes. They are only looked at. */
+  /** Reads the next bytes, without changing them. */
   take(chunk: Uint8Array): void {
     for (let at = 0; at < chunk.length; ) {
       if (this.#left === 0) this.#readHead(chunk[at++] as number);
@@ -52,7 +52,7 @@ export class FrameProgress {
     if (this.#headLength < 2 + lengthBytes + mask) return;
     if (lengthBytes === 0) this.#left = short;
     else if (lengthBytes === 2) this.#left = this.#head.readUInt16BE(2);
-    // Beyond 2^53 it is not exact: such a message is refused by its length.
+    // Inexact above 2^53; such a message is refused for its length anyway.
     else this.#left = this.#head.readUInt32BE(2) * 2 ** 32 + this.#head.readUInt32BE(6);
     this.#headLength = 0;
   }

@@ -3,7 +3,7 @@
 import { TcpAddress, TlsAddress } from '../../src/address.ts';
 import { selfSignedCertificate } from '../../src/cli/serve/self-signed.ts';
 import { AddressList } from '../../src/transport/address-list.ts';
-import { listenForArrivals } from '../../src/transport/arrival.ts';
+import { listenWithHandshakes } from '../../src/transport/handshakes.ts';
 import { nodeTransport } from '../../src/transport/node.ts';
 import { runtimeTransport } from '../../src/transport/runtime.ts';
 import type { Transport } from '../../src/transport/transport.ts';
@@ -13,7 +13,7 @@ import { socketSizes as sizes } from './network.ts';
 const tls = selfSignedCertificate(['localhost'], 86_400_000);
 
 const tlsTransport: Transport = {
-  listen: (address, options) => listenForArrivals(address, { ...options, tls }),
+  listen: (address, options) => listenWithHandshakes(address, { ...options, tls }),
   connect: (address, options) => runtimeTransport.connect(address, { ...options, tls: { insecure: true } }),
 };
 
@@ -32,7 +32,7 @@ const proxies = new AddressList('proxyProtocol', ['127.0.0.1']);
 const header = Buffer.from('PROXY UNKNOWN\r\n');
 
 const proxied: Transport = {
-  listen: (address, options) => listenForArrivals(address, { ...options, proxies }),
+  listen: (address, options) => listenWithHandshakes(address, { ...options, proxies }),
   async connect(address, options) {
     const connection = await nodeTransport.connect(address, options);
     connection.write(header);

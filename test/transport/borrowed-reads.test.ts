@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { readsCanBeLent, tryIt } from '../../src/transport/lent-reads.ts';
+import { canBorrowReads, tryBorrowing } from '../../src/transport/node/borrowed-reads.ts';
 
 describe.skipIf(process.versions.bun)('reading into a shared buffer', () => {
   it('works with the sockets of this Node', async () => {
-    expect(await readsCanBeLent()).toBe(true);
+    expect(await canBorrowReads()).toBe(true);
   });
 
   it('is given up when the inner names are not found', async () => {
-    expect(await tryIt(undefined)).toBe(false);
+    expect(await tryBorrowing(undefined)).toBe(false);
   });
 
   it('is given up when the inner names mean nothing', async () => {
-    expect(await tryIt({ buffer: Symbol('kBuffer'), callback: Symbol('kBufferCb') })).toBe(false);
+    expect(await tryBorrowing({ buffer: Symbol('kBuffer'), callback: Symbol('kBufferCb') })).toBe(false);
   });
 });

@@ -1,0 +1,155 @@
+/**
+ * Listening where a connection needs something before its first message:
+ *
+ *     socket -> [PROXY header] -> [TLS handshake] -> [WebSocket upgrade] -> connection
+ *
+ * By `node:net` on both runtimes. All steps together share one timeout, `handshakeTimeout`. A client that is stuck in one
+ * of them delays no other: it costs a descriptor and a timer.
+ *
+ * TLS and WebSocket are loaded only by the listeners that need them.
+ */
+import type * as net from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { type Address, hostOf } from '../address.ts';
+import { YodelError } from '../errors.ts';
+import { type Linked, LinkedSet } from '../linked-set.ts';
+import { connectionOf, endOf, peerOf } from './node/connection.ts';
+import { listenBy } from './node/listener.ts';
+import { nodeTransport } from './node.ts';
+import { readProxyHeader } from './proxy-header.ts';
+import type { Connection, Listener, ListenOptions, PendingConnection, ServerTls } from './transport.ts';
+import { removeStaleSocket } from './unix-socket.ts';
+
+/** @throws YodelError as `Transport.listen`; `YODEL_TLS` when a certificate cannot be used */
+export async function listenWithHandshakes(address: Address, options: ListenOptions): Promise<Listener> {
+  const tls = isSecure(address) ? await createTls(address, options.tls) : undefined;
+  const upgrade = await createUpgrade(address, options);
+  if (options.descriptor === undefined) await removeStaleSocket(address, nodeTransport.connect);
+  const pending = new LinkedSet<Handshakes>();
+  const accept = (socket: net.Socket) => {
+    const handshakes = new Handshakes(socket, options);
+    const peer = peerOf(socket, address);
+    const steps = async () => {
+      const client = options.proxies?.has(peer) ? await handshakes.readProxyHeader(address, peer) : peer;
+      if (!handshakes.admit(client)) return undefined;
+      const secured = tls ? await tls.acceptor.accept(socket) : socket;
+      const security = tls?.securityOf(secured as TLSSocket);
+      if (upgrade) return await upgrade.accept(secured, client, security);
+      return connectionOf(secured, address, client, security);
+    };
+    pending.add(handshakes);
+    void handshakes.run(steps).finally(() => pending.delete(handshakes));
+  };
+  const listener = await listenBy(address, options, accept);
+  const close = async () => {
+    for (const { socket } of pending) socket.destroy();
+    await listener.close();
+  };
+  return { ...listener, close, renew: tls && ((certificates) => tls.acceptor.renew(certificates)) };
+}
+
+function isSecure({ scheme }: Address): boolean {
+  return scheme === 'tls' || scheme === 'wss';
+}
+
+async function createTls(address: Address, options: ServerTls | undefined) {
+  if (!options) throw new YodelError('YODEL_TLS', `cannot listen on ${address}: TLS needs a certificate and its key`);
+  const { securityOf, TlsAcceptor } = await import('./tls/acceptor.ts');
+  return { acceptor: new TlsAcceptor(options), securityOf };
+}
+
+async function createUpgrade(address: Address, { webSocket }: ListenOptions) {
+  if (!webSocket || (address.scheme !== 'ws' && address.scheme !== 'wss')) return undefined;
+  const { WebSocketAcceptor } = await import('./websocket/acceptor.ts');
+  return new WebSocketAcceptor(address, webSocket);
+}
+
+/** The handshakes of one socket. */
+class Handshakes implements Linked<Handshakes> {
+  memberOf: object | undefined;
+  previousMember: Handshakes | undefined;
+  nextMember: Handshakes | undefined;
+  readonly socket: net.Socket;
+  readonly #options: ListenOptions;
+  #pending: PendingConnection | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(socket: net.Socket, options: ListenOptions) {
+    this.socket = socket;
+    this.#options = options;
+  }
+
+  /** Runs the steps and reports their outcome. Steps that resolve without a connection have refused the socket. */
+  async run(steps: () => Promise<Connection | undefined>): Promise<void> {
+    const { socket } = this;
+    // Without a listener an error event would end the process. The steps report what is wrong.
+    socket.on('error', ignore);
+    try {
+      const connection = await Promise.race([steps(), this.#timeout()]);
+      if (!connection) socket.destroy();
+      else if (this.#pending) this.#pending.accepted(connection);
+      else this.#options.accept(connection);
+    } catch (error) {
+      socket.destroy();
+      if (this.#pending) this.#pending.failed(error as Error);
+      else this.#options.failed(error as Error);
+    } finally {
+      clearTimeout(this.#timer);
+    }
+  }
+
+  /** False: the peer is refused. */
+  admit(peer: Address): boolean {
+    if (!this.#options.admit) return true;
+    this.#pending = this.#options.admit(peer);
+    return this.#pending !== undefined;
+  }
+
+  /**
+   * Reads the PROXY header and returns the client that it names. Bytes after the header are put back.
+   *
+   * @throws YodelError `YODEL_INVALID_PROXY_HEADER`
+   */
+  async readProxyHeader(address: Address, balancer: Address): Promise<Address> {
+    const { socket } = this;
+    let read = Buffer.alloc(0);
+    for (;;) {
+      const header = readProxyHeader(read);
+      if (header) {
+        if (read.length > header.size) socket.unshift(read.subarray(header.size));
+        const { peer } = header;
+        return peer?.scheme === 'tcp' ? endOf(address, peer.host, peer.port) : balancer;
+      }
+      read = Buffer.concat([read, await nextChunk(socket, `${hostOf(balancer)}`)]);
+    }
+  }
+
+  #timeout(): Promise<never> {
+    const { handshakeTimeout = 0 } = this.#options;
+    return new Promise((_, reject) => {
+      if (handshakeTimeout === 0) return;
+      const text = `not ready for its first message within ${handshakeTimeout} ms`;
+      this.#timer = setTimeout(() => reject(new YodelError('YODEL_HANDSHAKE_TIMEOUT', text)), handshakeTimeout);
+    });
+  }
+}
+
+/** The next chunk, by `read`, so that the socket neither flows nor is paused afterwards. */
+async function nextChunk(socket: net.Socket, balancer: string): Promise<Buffer> {
+  return await new Promise<Buffer>((resolve, reject) => {
+    const settle = () => socket.off('readable', readable).off('end', ended).off('close', ended);
+    const ended = () => {
+      settle();
+      reject(new YodelError('YODEL_INVALID_PROXY_HEADER', `${balancer} ended before its PROXY header was complete`));
+    };
+    const readable = () => {
+      const chunk = socket.read() as Buffer | null;
+      if (chunk === null) return;
+      settle();
+      resolve(chunk);
+    };
+    socket.on('readable', readable).on('end', ended).on('close', ended);
+  });
+}
+
+function ignore(): void {}

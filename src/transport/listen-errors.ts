@@ -1,0 +1,31 @@
+/** The errors of listeners. */
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Address } from '../address.ts';
+import { systemError, YodelError } from '../errors.ts';
+import { isSocketFile } from './unix-socket.ts';
+
+/** Why listening failed. For socket files the runtimes' own errors are misleading, above all where the folder is missing. */
+export function listenError(address: Address, error: unknown): YodelError {
+  const where = `cannot listen on ${address}`;
+  if (address.scheme !== 'unix') return systemError(where, error);
+  const folder = dirname(address.path);
+  if (!existsSync(folder)) {
+    return systemError(where, Object.assign(new Error(`no folder ${folder}`), { code: 'ENOENT' }));
+  }
+  const { code } = systemError(where, error);
+  if (code === 'YODEL_ADDRESS_IN_USE') {
+    const what = isSocketFile(address.path) ? 'another program listens there' : 'the file there is not a socket';
+    return new YodelError(code, `${where}: the address is in use: ${what}; choose another path`, { cause: error });
+  }
+  if (code !== 'YODEL_PERMISSION_DENIED') return systemError(where, error);
+  return new YodelError(code, `${where}: permission denied in ${folder}`, { cause: error });
+}
+
+/**
+ * The error for a peer that connects and resets before it is accepted. Its address is no longer known, so that no rule
+ * about peers could be applied: it is not served.
+ */
+export function resetBeforeAccept(address: Address): YodelError {
+  return new YodelError('YODEL_CONNECTION_RESET', `a peer reset its connection before it was accepted on ${address}`);
+}

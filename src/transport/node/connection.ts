@@ -1,0 +1,273 @@
+/** A connection over a socket of `node:net` or `node:tls`. */
+import type * as net from 'node:net';
+import { type Address, TcpAddress, TlsAddress } from '../../address.ts';
+import { Queue } from '../../queue.ts';
+import type { Connection, Receiver, Security } from '../transport.ts';
+import { canBorrowReads, readBuffer, readsBorrowedBy } from './borrowed-reads.ts';
+
+/**
+ * The most that one write hands to the operating system. Progress is known only when a whole write has completed, so this
+ * is also how finely a slow peer's progress is seen. As large as Node's own read, so that an echoed chunk is one write.
+ */
+const largestWrite = 65_536;
+
+/**
+ * libuv before 1.52 (Node 22 and the first 24) reports a reset that follows unread bytes as an orderly end
+ * (https://github.com/libuv/libuv/pull/4997): half a message would pass for a whole one. An empty write detects it, for it
+ * fails on a connection that was reset. It costs a system call for each end, which newer versions do not need.
+ */
+const endMayBeReset = Number(process.versions.uv?.split('.')[1] ?? 0) < 52;
+const nothing = Buffer.alloc(0);
+/** Large enough for one whole read. */
+const slabSize = 65_536;
+
+/** Borrowed bytes are copied here on their way out, because the stream may keep them. */
+let slab = Buffer.alloc(0);
+let slabUsed = 0;
+/** Whether reads can be borrowed: {@link prepareReads} finds out before the first connection. */
+let readsAreBorrowed = false;
+
+/** Resolves when it is known how sockets are read; to be awaited before the first connection. */
+export async function prepareReads(): Promise<void> {
+  readsAreBorrowed = await canBorrowReads();
+}
+
+/** The connection of a socket that was accepted at `address`, or is connected to it. */
+export function connectionOf(
+  socket: net.Socket,
+  address: Address,
+  peer: Address = peerOf(socket, address),
+  security?: Security,
+): Connection {
+  return new NodeConnection(socket, address, peer, security);
+}
+
+/** The address of the other end. It is unknown when the peer is gone already. */
+export function peerOf({ remoteAddress, remotePort }: net.Socket, address: Address): Address {
+  return address.scheme === 'unix' ? address : endOf(address, remoteAddress ?? 'unknown', remotePort ?? 0);
+}
+
+/** The address of one end of a socket that was accepted at `address`, or is connected to it. */
+export function endOf(address: Address, host: string, port: number): Address {
+  const end = TcpAddress.of(host, port);
+  return address.scheme === 'tls' || address.scheme === 'wss' ? new TlsAddress(end.host, end.port) : end;
+}
+
+/**
+ * Where a socket keeps its connection. All sockets share their listeners and find the connection here: four closures for
+ * each socket would be a tenth of what a short connection allocates.
+ */
+const connectionKey = Symbol('connection');
+
+type OwnedSocket = net.Socket & { [connectionKey]: NodeConnection };
+
+function onError(this: net.Socket, error: Error): void {
+  (this as OwnedSocket)[connectionKey].failed(error);
+}
+
+function onData(this: net.Socket, chunk: Buffer): void {
+  (this as OwnedSocket)[connectionKey].received(chunk);
+}
+
+function onEnd(this: net.Socket): void {
+  (this as OwnedSocket)[connectionKey].ended();
+}
+
+function onClose(this: net.Socket): void {
+  (this as OwnedSocket)[connectionKey].closed();
+}
+
+const borrowReads = readsBorrowedBy(onData);
+
+class NodeConnection implements Connection {
+  readonly peer: Address;
+  readonly security: Security | undefined;
+  chunksAreBorrowed = false;
+  readonly carriesMessages = false;
+  readonly #socket: net.Socket;
+  readonly #address: Address;
+  /** Writes that the socket has not been given; created when something first has to wait. */
+  #queue: Queue<Uint8Array> | undefined;
+  /** What is left of the write at the front of the queue. */
+  #rest: Uint8Array | undefined;
+  #queued = 0;
+  /** `unsent` as of the last look at it. */
+  #lastUnsent = 0;
+  #ending = false;
+  /** After `release` or `abort`: only `onClose` may still be called. */
+  #released = false;
+  #error: Error | undefined;
+  #receiver: Receiver | undefined;
+
+  /** @param address the one that was connected to or listened at */
+  constructor(socket: net.Socket, address: Address, peer: Address, security?: Security) {
+    this.#socket = socket;
+    this.#address = address;
+    this.peer = peer;
+    this.security = security;
+    (socket as OwnedSocket)[connectionKey] = this;
+    // From here on: without a listener, an error between the accept and `start` would end the process.
+    socket.on('error', onError);
+  }
+
+  /** Looked up on demand: it is a system call that few need. */
+  get local(): Address {
+    const address = this.#address;
+    if (address.scheme === 'unix') return address;
+    const { localAddress, localPort } = this.#socket;
+    return endOf(address, localAddress ?? address.host, localPort ?? address.port);
+  }
+
+  get unsent(): number {
+    // A stream that breaks forgets what was in flight.
+    return this.#socket.destroyed ? this.#lastUnsent : this.#queued + this.#socket.writableLength;
+  }
+
+  start(receiver: Receiver): void {
+    this.#receiver = receiver;
+    const socket = this.#socket;
+    // What was read before `start`, and a socket that is closed, need the public way.
+    const isUntouched = socket.readableLength === 0 && !socket.readableEnded && !socket.destroyed;
+    this.chunksAreBorrowed = readsAreBorrowed && this.peer.scheme !== 'tls' && isUntouched;
+    if (this.chunksAreBorrowed) this.#borrowReads();
+    else socket.on('data', onData);
+    // A peer that ended or reset before `start`: its events have been emitted already.
+    if (socket.readableEnded) queueMicrotask(() => this.ended());
+    else socket.on('end', onEnd);
+    if (socket.closed) queueMicrotask(() => this.closed());
+    else socket.on('close', onClose);
+  }
+
+  #borrowReads(): void {
+    const socket = this.#socket;
+    borrowReads(socket);
+    // A socket paused before only did not flow; now its reading has to be stopped.
+    if (socket.isPaused()) socket.pause();
+    // The stream must flow to report its end.
+    else socket.resume();
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#ending || this.#socket.destroyed || bytes.length === 0) return;
+    const isBorrowed = bytes.buffer === readBuffer.buffer;
+    if (bytes.length <= largestWrite && this.#queued === 0 && this.#socket.writableLength === 0) {
+      this.#hand(isBorrowed ? copyToSlab(bytes) : bytes);
+      this.#lastUnsent = this.unsent;
+      return;
+    }
+    this.#queue ??= new Queue();
+    this.#queue.push(isBorrowed ? Buffer.from(bytes) : bytes);
+    this.#queued += bytes.length;
+    this.#send();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.#send();
+  }
+
+  release(): void {
+    this.#dropOutput();
+    this.#socket.destroy();
+  }
+
+  abort(): void {
+    this.#dropOutput();
+    const { destroyed, writableEnded, writableLength } = this.#socket;
+    // While a FIN is being sent libuv refuses to reset (EINVAL), and Node would then never close the socket.
+    const finSent = writableEnded && writableLength === 0;
+    // A reset frees what the kernel still buffers for a peer that reads nothing; a Unix socket has no reset.
+    if (this.peer.scheme === 'tcp' && !destroyed && !finSent) this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
+  }
+
+  failed(error: Error): void {
+    this.#error ??= error;
+  }
+
+  received(chunk: Buffer): void {
+    // The stream may still emit what it had read ahead after its destroy().
+    if (!this.#released) this.#receiver?.onData(chunk);
+  }
+
+  ended(): void {
+    if (this.#released) return;
+    const { writableEnded, writableLength } = this.#socket;
+    if (!endMayBeReset || this.peer.scheme !== 'tcp' || writableEnded || writableLength > 0) {
+      this.#receiver?.onEnd();
+      return;
+    }
+    this.#socket.write(nothing, (error) => {
+      if (!error && !this.#released) this.#receiver?.onEnd();
+    });
+  }
+
+  closed(): void {
+    this.#receiver?.onClose(this.#error);
+  }
+
+  #dropOutput(): void {
+    this.#released = true;
+    this.#ending = true;
+    this.#queue = undefined;
+    this.#rest = undefined;
+    this.#queued = 0;
+    this.#lastUnsent = 0;
+  }
+
+  /** Hands over as much as goes without waiting; the rest follows when that has been written. */
+  #send(): void {
+    while (this.#queued > 0 && this.#socket.writableLength === 0) this.#hand(this.#nextPiece());
+    this.#lastUnsent = this.unsent;
+    if (this.#ending && this.#queued === 0 && !this.#socket.writableEnded) this.#socket.end();
+  }
+
+  /** Hands one piece to the socket, which usually writes it at once. */
+  #hand(piece: Uint8Array): void {
+    const socket = this.#socket;
+    socket.write(piece);
+    if (socket.writableLength === 0) {
+      // It is written: its place in the slab, if it has one, is free again.
+      if (piece.buffer === slab.buffer) slabUsed = piece.byteOffset;
+    } else {
+      // An empty write completes after the one before it. A callback only now costs less than one for each write.
+      socket.write(nothing, (error) => this.#written(error));
+    }
+  }
+
+  #written(error?: Error | null): void {
+    if (error || this.#socket.destroyed || this.unsent >= this.#lastUnsent) return;
+    this.#send();
+    this.#receiver?.onDrain();
+  }
+
+  #nextPiece(): Uint8Array {
+    const first = (this.#rest ?? this.#queue?.shift()) as Uint8Array;
+    const isLarge = first.length > largestWrite;
+    const piece = isLarge ? first.subarray(0, largestWrite) : first;
+    this.#rest = isLarge ? first.subarray(largestWrite) : undefined;
+    this.#queued -= piece.length;
+    return piece;
+  }
+}
+
+/** A copy that the stream may keep. */
+function copyToSlab(bytes: Uint8Array): Uint8Array {
+  if (bytes.length > slab.length - slabUsed) {
+    slab = Buffer.allocUnsafeSlow(slabSize);
+    slabUsed = 0;
+  }
+  const start = slabUsed;
+  slabUsed += bytes.length;
+  slab.set(bytes, start);
+  return slab.subarray(start, slabUsed);
+}

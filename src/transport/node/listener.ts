@@ -1,0 +1,97 @@
+/** Listening by `node:net`. */
+import * as net from 'node:net';
+import { type Address, addressAt, TcpAddress } from '../../address.ts';
+import { systemError, YodelError } from '../../errors.ts';
+import { listenError, resetBeforeAccept } from '../listen-errors.ts';
+import type { Listener, ListenOptions } from '../transport.ts';
+
+/** How to listen; see {@link ListenOptions}. */
+export interface NodeListenOptions extends Pick<ListenOptions, 'backlog' | 'failed' | 'descriptor' | 'reusePort'> {
+  /** Whether nothing is read from accepted sockets, so that they can be passed to another process. Default: no. */
+  readonly pauseOnConnect?: boolean;
+}
+
+/**
+ * Listens by `node:net`.
+ *
+ * @param accept called with each socket whose peer is still there
+ * @throws YodelError as `Transport.listen`
+ */
+export async function listenBy(
+  address: Address,
+  options: NodeListenOptions,
+  accept: (socket: net.Socket) => void,
+): Promise<Listener> {
+  const { failed, descriptor, pauseOnConnect = false } = options;
+  const acceptLive = (socket: net.Socket) => {
+    if (address.scheme === 'unix' || socket.remoteAddress !== undefined) return accept(socket);
+    socket.on('error', ignore).destroy();
+    failed(resetBeforeAccept(address));
+  };
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect }, acceptLive);
+  await startListening(server, address, options);
+  try {
+    const bound = server.address();
+    return {
+      address: descriptor === undefined ? boundAddress(address, bound) : passedAddress(address, bound, descriptor),
+      close: () => closeServer(server),
+    };
+  } catch (error) {
+    await closeServer(server);
+    throw error;
+  }
+}
+
+async function startListening(
+  server: net.Server,
+  address: Address,
+  { backlog, failed, descriptor, reusePort }: NodeListenOptions,
+): Promise<void> {
+  const target =
+    address.scheme === 'unix' ? { path: address.path } : { host: address.host, port: address.port, reusePort };
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(descriptor === undefined ? { ...target, backlog } : { fd: descriptor }, () => {
+      server.off('error', reject).on('error', failed);
+      resolve();
+    });
+  }).catch((error: unknown) => {
+    if (descriptor === undefined) throw listenError(address, error);
+    throw systemError(`cannot listen on ${address} with descriptor ${descriptor}`, error);
+  });
+}
+
+function closeServer(server: net.Server): Promise<void> {
+  return new Promise<void>((resolve) => {
+    // Node calls back when the last connection is gone, but the address is free as soon as the handle is closed.
+    server.close();
+    setImmediate(resolve);
+  });
+}
+
+type Bound = ReturnType<net.Server['address']>;
+
+function boundAddress(address: Address, bound: Bound): Address {
+  if (address.scheme === 'unix') return address;
+  const { address: host, port } = bound as net.AddressInfo;
+  return addressAt(address, host, port);
+}
+
+/**
+ * Where a descriptor from another process listens. It must be the configured address, or clients would reach what is not
+ * meant for them. A Unix socket does not report its path, so there only the kind is checked.
+ *
+ * @throws YodelError `YODEL_INVALID_OPTION`
+ */
+function passedAddress(address: Address, bound: Bound, descriptor: number): Address {
+  const port = (bound as net.AddressInfo | null)?.port;
+  const isAsConfigured =
+    address.scheme === 'unix'
+      ? port === undefined
+      : port !== undefined && (address.port === 0 || address.port === port);
+  if (isAsConfigured) return boundAddress(address, bound);
+  const { address: host } = (bound ?? {}) as net.AddressInfo;
+  const found = port === undefined ? 'is a Unix socket' : `listens on ${new TcpAddress(host, port)}`;
+  throw new YodelError('YODEL_INVALID_OPTION', `descriptor ${descriptor} ${found}, not on ${address}`);
+}
+
+function ignore(): void {}

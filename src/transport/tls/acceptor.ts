@@ -1,0 +1,101 @@
+/** The server's side of TLS. */
+import type * as net from 'node:net';
+import * as tls from 'node:tls';
+import { longestDuration } from '../../options.ts';
+import type { Security, ServerTls } from '../transport.ts';
+import { contextOptions, createContext } from './context.ts';
+import { handshakeError, untrustedClient } from './errors.ts';
+
+/** Does the handshake on accepted sockets. Its certificates can be replaced at any time. */
+export class TlsAcceptor {
+  readonly #server: tls.Server;
+  readonly #requestsCertificate: boolean;
+  /** Certificates for certain server names. */
+  #contexts = new Map<string, tls.SecureContext>();
+  /** Handshakes in progress, by the addresses of their sockets. */
+  readonly #pending = new Map<string, (outcome: tls.TLSSocket | Error) => void>();
+
+  /** @throws YodelError `YODEL_TLS` when a certificate does not fit its key */
+  constructor(options: ServerTls) {
+    const { alpn, clientCa } = options;
+    createContext('', options, clientCa);
+    this.#requestsCertificate = clientCa !== undefined;
+    this.#server = tls.createServer({
+      allowHalfOpen: true,
+      ...contextOptions(options, clientCa),
+      // The listener's own timeout covers all handshakes of a connection together.
+      handshakeTimeout: longestDuration,
+      requestCert: this.#requestsCertificate,
+      rejectUnauthorized: this.#requestsCertificate,
+      ...(alpn ? { ALPNProtocols: [...alpn] } : {}),
+      SNICallback: (name, done) => done(null, this.#contextFor(name)),
+    });
+    this.#server.on('secureConnection', (socket) => this.#settle(socket, socket));
+    this.#server.on('tlsClientError', (error, socket) => this.#settle(socket, error));
+    this.renew(options);
+  }
+
+  /** Replaces the certificates. @throws YodelError `YODEL_TLS`; the old ones stay then */
+  renew({ cert, key, clientCa, sni = {} }: ServerTls): void {
+    createContext('', { cert, key }, clientCa);
+    const contexts = Object.entries(sni).map(
+      ([name, pair]) => [name.toLowerCase(), createContext(` for ${name}`, pair, clientCa)] as const,
+    );
+    this.#server.setSecureContext(contextOptions({ cert, key }, clientCa));
+    this.#contexts = new Map(contexts);
+  }
+
+  /**
+   * Resolves when the handshake with a client is complete.
+   *
+   * @throws YodelError `YODEL_TLS`
+   */
+  async accept(socket: net.Socket): Promise<tls.TLSSocket> {
+    const key = keyOf(socket);
+    const outcome = await new Promise<tls.TLSSocket | Error>((resolve) => {
+      this.#pending.set(key, resolve);
+      // Node closes a client with a bad certificate without reporting an error.
+      const reason = this.#requestsCertificate ? `${untrustedClient}, or it disconnected` : 'it disconnected';
+      socket.once('close', () => resolve(new Error(reason)));
+      this.#server.emit('connection', socket);
+    }).finally(() => this.#pending.delete(key));
+    if (outcome instanceof Error) throw handshakeError(outcome);
+    return outcome;
+  }
+
+  #settle(socket: tls.TLSSocket, outcome: tls.TLSSocket | Error): void {
+    this.#pending.get(keyOf(socket))?.(outcome);
+  }
+
+  /** Undefined: the main certificate, which the server has itself. */
+  #contextFor(name: string): tls.SecureContext | undefined {
+    const requested = name.toLowerCase();
+    return this.#contexts.get(requested) ?? this.#contexts.get(requested.replace(/^[^.]+/, '*'));
+  }
+}
+
+/** What the two sides agreed on. */
+export function securityOf(socket: tls.TLSSocket): Security {
+  const { subject } = (socket.authorized ? socket.getPeerCertificate() : undefined) ?? {};
+  const { servername } = socket as { servername?: string | false };
+  return {
+    protocol: socket.getProtocol() ?? 'unknown',
+    servername: servername || undefined,
+    alpn: socket.alpnProtocol || undefined,
+    subject: subject && distinguishedName(subject as unknown as Record<string, string | string[]>),
+  };
+}
+
+/** `CN=ada,O=Example`, escaped as in RFC 4514, the most specific part first. */
+function distinguishedName(subject: Readonly<Record<string, string | string[]>>): string {
+  const escaped = (value: string) => value.replace(/[\\,+"<>;=]|^[ #]| $/g, '\\$&');
+  return Object.entries(subject)
+    .reverse()
+    .flatMap(([name, values]) => [values].flat().map((value) => `${name}=${escaped(value)}`))
+    .join(',');
+}
+
+/** The same for an encrypted socket and the one below it: both report the same ends. */
+function keyOf({ remoteAddress, remotePort }: net.Socket): string {
+  return `${remoteAddress}|${remotePort}`;
+}

@@ -1,0 +1,46 @@
+/** Protocol versions, ciphers and certificates. */
+import * as tls from 'node:tls';
+import { YodelError } from '../../errors.ts';
+import type { CertificateAndKey } from '../transport.ts';
+
+/** Older versions are broken; RFC 8996 forbids them. */
+export const minTlsVersion = 'TLSv1.2';
+
+/**
+ * What a server accepts of TLS 1.2: forward secrecy and authenticated encryption only, as in Mozilla's intermediate profile
+ * (5.7), without its finite-field key exchanges; and all of TLS 1.3.
+ */
+const serverCiphers = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  ...['ECDSA', 'RSA'].flatMap((key) =>
+    ['AES128-GCM-SHA256', 'AES256-GCM-SHA384', 'CHACHA20-POLY1305'].map((cipher) => `ECDHE-${key}-${cipher}`),
+  ),
+].join(':');
+
+/** The options that all certificates of a server share. */
+export function contextOptions(pair: CertificateAndKey, clientCa: string | undefined): tls.SecureContextOptions {
+  return {
+    cert: pair.cert,
+    key: pair.key,
+    minVersion: minTlsVersion,
+    ciphers: serverCiphers,
+    ...(clientCa === undefined ? {} : { ca: clientCa }),
+  };
+}
+
+/**
+ * @param name added to the error message: ` for NAME`, or empty for the main certificate
+ * @throws YodelError `YODEL_TLS` when the certificate does not fit its key
+ */
+export function createContext(name: string, pair: CertificateAndKey, clientCa: string | undefined): tls.SecureContext {
+  try {
+    return tls.createSecureContext(contextOptions(pair, clientCa));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new YodelError('YODEL_TLS', `the certificate${name} cannot be used with its key: ${reason}`, {
+      cause: error,
+    });
+  }
+}
