@@ -54,6 +54,13 @@ const parts: readonly Part[] = [
     ],
   },
   {
+    name: 'package',
+    why: 'What is published, installed into empty projects and compiled; the tests start each runtime themselves.',
+    runtimes: 'Node',
+    isShared: false,
+    files: ['package/**/*.test.ts'],
+  },
+  {
     name: 'processes',
     why: 'The command and the transports over real sockets, pipes, terminals, signals, threads and files.',
     runtimes: 'Node and Bun',

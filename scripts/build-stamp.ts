@@ -12,6 +12,8 @@ export interface Stamp {
   readonly hash: string;
   /** The folders of the packages whose code is in dist/, such as `node_modules/commander`, sorted. */
   readonly packages: readonly string[];
+  /** The modules that dist/ imports at run time, those of Node included, sorted. */
+  readonly imports: readonly string[];
 }
 
 const root = new URL('..', import.meta.url).pathname;

@@ -22,7 +22,7 @@ import {
 } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
-import { hashOfSources, isBuildCurrent, removeStamp, writeStamp } from './build-stamp.ts';
+import { hashOfSources, isBuildCurrent, removeStamp, type Stamp, writeStamp } from './build-stamp.ts';
 import { pruneDeclarations } from './declarations.ts';
 import { rewriteSourceMap } from './source-maps.ts';
 
@@ -55,34 +55,50 @@ async function build(): Promise<void> {
   // Beside dist/, so that the relative paths in the source maps stay true.
   const fresh = mkdtempSync('.build-');
   try {
-    const [packages] = await Promise.all([bundle(fresh), compile(fresh)]);
+    const [made] = await Promise.all([bundle(fresh), compile(fresh)]);
     for (const file of filesIn(fresh)) if (file.endsWith('.js')) rewriteSourceMap(join(fresh, file), fresh, 'src');
     await embedWriter(fresh);
     pruneDeclarations(fresh, 'index.d.ts', filesIn(fresh));
     // So that `npx yodel` works in a clone.
     chmodSync(join(fresh, 'cli/yodel.cjs'), 0o755);
     replaceDist(fresh);
-    writeStamp({ hash, packages });
+    writeStamp({ hash, ...made });
   } finally {
     rmSync(fresh, { recursive: true, force: true });
   }
 }
 
-/** Bundles the entries, and returns the folders of the packages whose code is in the bundle. */
-async function bundle(folder: string): Promise<string[]> {
+/** Bundles the entries, and returns what the bundle is made of. */
+async function bundle(folder: string): Promise<Pick<Stamp, 'packages' | 'imports'>> {
   const metafile = join(folder, 'metafile.json');
   const form = ['--target=node', '--format=esm', '--splitting', '--sourcemap=linked', external];
   const places = ['--root=src', `--outdir=${folder}`, '--chunk-naming=chunks/[name]-[hash].[ext]'];
   await run('bun', ['build', ...entries, ...form, ...places, `--metafile=${metafile}`]);
-  const { outputs } = JSON.parse(readFileSync(metafile, 'utf8')) as Metafile;
+  const { inputs, outputs } = JSON.parse(readFileSync(metafile, 'utf8')) as Metafile;
   rmSync(metafile);
-  const files = Object.values(outputs).flatMap((output) => Object.keys(output.inputs));
-  return [...new Set(files.flatMap(packageOf))].sort();
+  const files = sorted(Object.values(outputs).flatMap((output) => Object.keys(output.inputs)));
+  // To the bundler its own chunks are external too when they are imported late.
+  const imports = files
+    .flatMap((file) => inputs[file]?.imports ?? [])
+    .filter(({ external, path }) => external && !path.startsWith('.'));
+  return { packages: sorted(files.flatMap(packageOf)), imports: sorted(imports.map(({ path }) => path)) };
 }
 
 /** As much of the bundler's metafile as is used. */
 interface Metafile {
+  /** By path: every file that it read. */
+  readonly inputs: Readonly<Record<string, { readonly imports: readonly Import[] }>>;
+  /** By path: the files that it wrote, each with those whose code is in it. */
   readonly outputs: Readonly<Record<string, { readonly inputs: Readonly<Record<string, unknown>> }>>;
+}
+
+interface Import {
+  readonly path: string;
+  readonly external?: boolean;
+}
+
+function sorted(names: readonly string[]): string[] {
+  return [...new Set(names)].sort();
 }
 
 /** `node_modules/@scope/name` of `node_modules/@scope/name/lib/file.js`, also where it is nested; nothing for a file of src/. */

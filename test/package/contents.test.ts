@@ -1,0 +1,90 @@
+/** What is in the package, and what is not. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { dirname, join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { readStamp } from '../../scripts/build-stamp.ts';
+import { noticesFile, thirdPartyNotices } from '../../scripts/notices.ts';
+import { repositoryName } from '../../scripts/repository.ts';
+import { type Packed, pack, root } from './packed.ts';
+
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+let packed: Packed;
+let shipped: Set<string>;
+
+beforeAll(async () => {
+  packed = await pack();
+  shipped = new Set(packed.files.map(({ path }) => path));
+});
+
+/** The files of dist/ whose names end so, with their texts. */
+function built(ending: string): { path: string; text: string }[] {
+  const paths = readdirSync(join(root, 'dist'), { recursive: true, encoding: 'utf8' });
+  const files = paths.filter((path) => path.endsWith(ending)).map((path) => `dist/${path}`);
+  return files.map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
+}
+
+test('the package is small', () => {
+  process.stdout.write(`the package: ${packed.files.length} files, ${packed.unpackedSize} bytes unpacked\n`);
+  expect(packed.unpackedSize).toBeLessThan(3_150_000);
+  expect(packed.files.length).toBeLessThan(700);
+});
+
+test('everything that package.json promises ships, and nothing of the build', () => {
+  const promised = [manifest.bin.yodel, ...manifest.man, 'dist/index.js', 'dist/index.d.ts', 'LICENSE', 'README.md'];
+  for (const path of promised) expect(shipped).toContain(path.replace(/^\.\//, ''));
+  for (const path of manifest.files.filter((path: string) => !path.startsWith('!')))
+    expect([...shipped].some((file) => file === path || file.startsWith(`${path}/`))).toBe(true);
+  expect([...shipped].filter((path) => /(^|\/)\.|\.tsbuildinfo$|\.test\.ts$/.test(path))).toEqual([]);
+});
+
+test('source maps name sources that ship, of yodel alone, and do not repeat them', () => {
+  const maps = built('.map');
+  expect(maps.length).toBeGreaterThan(50);
+  for (const { path, text } of maps) {
+    const { sources, sourcesContent } = JSON.parse(text) as { sources: string[]; sourcesContent?: unknown };
+    expect(sourcesContent).toBeUndefined();
+    for (const source of sources) expect(shipped).toContain(join(dirname(path), source));
+  }
+});
+
+test('a file of dist/ names its source map if it has one', () => {
+  for (const { path, text } of built('.js')) {
+    const [, map] = /\/\/# sourceMappingURL=(.+)/.exec(text) ?? [];
+    expect(shipped.has(`${path}.map`)).toBe(map !== undefined);
+  }
+});
+
+test('declarations ship as far as index.d.ts reaches, without internal members', () => {
+  const declarations = built('.d.ts');
+  const named = declarations.flatMap(({ path, text }) =>
+    [...text.matchAll(/(?:from|import)\s*\(?'(\.[^']+)'/g)].map(([, name = '']) => join(dirname(path), name)),
+  );
+  const reached = new Set(['dist/index.d.ts', ...named.map((path) => path.replace(/\.js$/, '.d.ts'))]);
+  expect(new Set(declarations.map(({ path }) => path))).toEqual(reached);
+  for (const { text } of declarations) expect(text).not.toContain('@internal');
+});
+
+test('only packages that are not bundled are dependencies', () => {
+  const packages = readStamp()?.imports.filter((name) => !isBuiltin(name));
+  expect(packages).toEqual(Object.keys(manifest.dependencies).sort());
+});
+
+describe('THIRD-PARTY-NOTICES.txt', () => {
+  test('is what `npm run notices` generates', () => {
+    expect(readFileSync(noticesFile, 'utf8')).toBe(thirdPartyNotices());
+  });
+
+  test('names the packages that the code in dist/ comes from', () => {
+    // Bun writes the path of each file above its code.
+    const folders = built('.js').flatMap(({ text }) => text.match(/^\/\/ node_modules\/(@[^/\n]+\/)?[^/\n]+/gm) ?? []);
+    expect(readStamp()?.packages).toEqual([...new Set(folders.map((line) => line.slice(3)))].sort());
+  });
+});
+
+test('bugs and homepage are where the repository is: `npm run repository -- OWNER/NAME` changes all of them', () => {
+  const page = `https://github.com/${repositoryName()}`;
+  expect(manifest.bugs.url).toBe(`${page}/issues`);
+  expect(manifest.homepage).toBe(`${page}#readme`);
+});

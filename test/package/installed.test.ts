@@ -1,0 +1,216 @@
+/** The package, installed into an empty project: the command and the library on each runtime, the types, and executables. */
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { run, start } from '../support/command.ts';
+import { installOthers, npm, pack, root, sizeOf } from './packed.ts';
+
+const execute = promisify(execFile);
+
+/** Without devDependencies. */
+const project = mkdtempSync(join(tmpdir(), 'yodel-installed-'));
+const runtimes = {
+  'the oldest Node': () => join(others, 'node-oldest/bin/node'),
+  'Node 22': () => join(others, 'node-journal/bin/node'),
+  Node: () => join(root, 'node_modules/node/bin/node'),
+  Bun: () => join(root, 'node_modules/.bin/bun'),
+};
+/** node_modules with older versions of Node and TypeScript. */
+let others: string;
+/** Of the tarball, in bytes. */
+let packedSize: number;
+
+beforeAll(async () => {
+  const cache = join(project, '.npm');
+  const { filename } = await pack(project);
+  packedSize = readFileSync(join(project, filename)).length;
+  write('package.json', '{ "name": "adopter", "private": true, "type": "module" }');
+  // A cache of its own shows what is fetched.
+  await npm(['install', '--omit=dev', '--cache', cache, '--no-audit', '--no-fund', `./${filename}`], project);
+  others = await installOthers();
+}, 120_000);
+
+afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+function write(name: string, text: string): string {
+  const path = join(project, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+test('installing it fetches little besides itself', () => {
+  const fetched = sizeOf(join(project, '.npm/_cacache/content-v2')) - packedSize;
+  const packages = readdirSync(join(project, 'node_modules')).filter((name) => !name.startsWith('.'));
+  process.stdout.write(`npm install fetches ${fetched} bytes besides yodel: ${packages.join(', ')}\n`);
+  expect(fetched).toBeLessThan(1_000_000);
+  expect(packages).toEqual(['ws', 'yodel']);
+});
+
+/** A server with a journal, a request, its reply, what was recorded. */
+const library = `
+import { connect, openJournal, serve, YodelError } from 'yodel';
+
+const journal = await openJournal(process.argv[2]);
+const server = await serve({ listen: 'tcp://127.0.0.1:0', journal, handler: (message) => message.text.toUpperCase() });
+const client = await connect(server.addresses[0]);
+const reply = await client.request('hello');
+await client.close();
+await server.close();
+const recorded = [];
+for await (const { bytes } of journal.read()) recorded.push(Buffer.from(bytes).toString());
+await journal.close();
+console.log(reply.text, recorded, new YodelError('YODEL_FAILED', '') instanceof Error);
+`;
+const libraryPrints = /^HELLO \[ ['"]hello['"] \] true\n$/;
+
+const command = join(project, 'node_modules/yodel/dist/cli/yodel.cjs');
+
+describe.each(Object.entries(runtimes))('on %s', (_name, runtime) => {
+  test('the command knows its version', async () => {
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    expect((await run([runtime(), command, '--version'])).stdout.toString()).toBe(`${version}\n`);
+  });
+
+  test('the command serves and connects', async () => {
+    await echoes([runtime(), command]);
+  });
+
+  test('require() gives the library as well', async () => {
+    const program = write('library.cjs', `console.log(String(require('yodel').parseAddress('127.0.0.1:1')));`);
+    expect((await run([runtime(), program])).stdout.toString()).toBe('tcp://127.0.0.1:1\n');
+  });
+});
+
+// The SQLite of the oldest Node can damage a journal.
+const { 'the oldest Node': oldestNode, ...recorders } = runtimes;
+
+describe.each(Object.entries(recorders))('on %s', (name, runtime) => {
+  test('the command keeps a journal', async () => {
+    await echoes([runtime(), command], `${name}.journal`);
+  });
+
+  test('the library serves, connects and keeps a journal', async () => {
+    const program = write('library.mjs', library);
+    const { status, stdout } = await run([runtime(), program, join(project, `${name} library.journal`)]);
+    expect(status).toBe(0);
+    expect(stdout.toString()).toMatch(libraryPrints);
+  });
+});
+
+test('on the oldest Node a journal is refused, with the versions that can keep one', async () => {
+  const program = write('library.mjs', library);
+  const { status, stderr } = await run([oldestNode(), program, join(project, 'refused.journal')]);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/a journal needs SQLite .* upgrade to Node\.js/);
+});
+
+/** Runs a server of the command and sends it a message, which should be in the journal if there is one. */
+async function echoes(command: readonly [string, ...string[]], journal?: string): Promise<void> {
+  const file = join(project, journal ?? '');
+  const recording = journal === undefined ? [] : ['--journal', file];
+  const server = start([...command, 'serve', '--listen', '127.0.0.1:0', '--quiet', ...recording]);
+  const [, address = ''] = await server.saw(/listening on (\S+)/);
+  const client = await run([...command, 'connect', address], { input: 'hello\n' });
+  expect(client).toMatchObject({ status: 0, stdout: Buffer.from('hello\n') });
+  expect(await server.stop()).toMatchObject({ status: 0 });
+  if (journal === undefined) return;
+  const { stdout } = await run([...command, 'journal', 'cat', file]);
+  expect(stdout.toString()).toMatch(/> hello\n$/);
+}
+
+test.each(['the oldest Node', 'Node'] as const)('on %s a stack trace names sources that ship', async (name) => {
+  const program = write('throws.mjs', `import { parseAddress } from 'yodel'; parseAddress('x://');`);
+  const { stderr } = await run([runtimes[name](), '--enable-source-maps', program]);
+  const [, file = '', line = ''] = /at invalid \((.+):(\d+):\d+\)/.exec(stderr) ?? [];
+  expect(file).toBe(join(project, 'node_modules/yodel/src/address.ts'));
+  expect(readFileSync(file, 'utf8').split('\n')[Number(line) - 1]).toContain('new YodelError(');
+});
+
+describe('types', () => {
+  const program = `
+import { connect, type Handler, lines, type Message, openJournal, type ServeOptions, serve, transcript, YodelError } from 'yodel';
+
+const handler: Handler = (message, session) => \`\${session.peer}: \${message.text.toUpperCase()}\`;
+const options: ServeOptions = { listen: 'tcp://127.0.0.1:0', framing: lines(), handler };
+await using server = await serve(options);
+await using client = await connect(server.addresses[0]);
+const reply: Message = await client.request('hello');
+const bytes: Uint8Array = reply.bytes;
+// @ts-expect-error A number is no reply.
+const wrong: Handler = () => 5;
+// @ts-expect-error Internal members are not declared.
+reply.isUnchanged;
+export { bytes, openJournal, transcript, wrong, YodelError };
+`;
+  const compilers = {
+    'the oldest TypeScript': () => join(others, 'typescript-oldest/bin/tsc'),
+    TypeScript: () => join(root, 'node_modules/typescript/bin/tsc'),
+  };
+  const resolutions = { nodenext: 'nodenext', bundler: 'esnext' };
+
+  beforeAll(() => {
+    // What a TypeScript program has: @types/node, and what that needs.
+    mkdirSync(join(project, 'node_modules/@types'));
+    for (const name of ['@types/node', 'undici-types'])
+      symlinkSync(join(root, 'node_modules', name), join(project, 'node_modules', name));
+  });
+
+  test.each(
+    Object.entries(compilers).flatMap(([name, tsc]) =>
+      Object.entries(resolutions).map(([resolution, module]) => ({ name, tsc, resolution, module })),
+    ),
+  )('hold for $name with moduleResolution $resolution, strict, libraries checked', async (example) => {
+    write('types.mts', program);
+    const compilerOptions = {
+      target: 'es2022',
+      lib: ['es2022', 'esnext.disposable'],
+      module: example.module,
+      moduleResolution: example.resolution,
+      types: ['node'],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      skipLibCheck: false,
+      noEmit: true,
+    };
+    write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['types.mts'] }));
+    const node = runtimes.Node();
+    expect((await run([node, example.tsc()], { cwd: project })).stdout.toString()).toBe('');
+  });
+});
+
+describe('compiled into an executable', () => {
+  /** Its folder has nothing but the executable. */
+  const folder = mkdtempSync(join(tmpdir(), 'yodel-compiled-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  async function compile(program: string, name: string): Promise<string> {
+    const executable = join(folder, name);
+    await execute(runtimes.Bun(), ['build', '--compile', program, `--outfile=${executable}`], { cwd: project });
+    return executable;
+  }
+
+  test('the library serves, connects and keeps a journal', async () => {
+    const executable = await compile(write('library.mjs', library), 'library');
+    const { stdout, stderr } = await run([executable, join(folder, 'library.journal')], { cwd: folder });
+    expect(stderr).toBe('');
+    expect(stdout.toString()).toMatch(libraryPrints);
+  });
+
+  test('the command serves, connects and keeps a journal, and runs further processes', async () => {
+    const executable = await compile('node_modules/yodel/dist/cli/main.js', 'yodel');
+    expect((await run([executable, '--version'])).status).toBe(0);
+    await echoes([executable], 'compiled.journal');
+
+    const server = start([executable, 'serve', '--listen', '127.0.0.1:0', '--quiet', '--workers', '2'], {
+      hasChildren: true,
+    });
+    const [, address = ''] = await server.saw(/listening on (\S+)/);
+    const flags = ['--connections', '4', '--threads', '2', '--count', '100', '--assert', 'errors == 0'];
+    expect(await run([executable, 'bench', address, ...flags])).toMatchObject({ status: 0 });
+    expect(await server.stop()).toMatchObject({ status: 0 });
+  });
+});
