@@ -1,6 +1,5 @@
 /** What a command prints on stdout. Nothing is lost, a reader that has seen enough (`| head`) is no error, a full disk is one. */
 import { systemError } from '../errors.ts';
-import { EscapingStream } from '../terminal/escape.ts';
 import { streamSink } from '../terminal/sink.ts';
 import { Writer } from '../terminal/writer.ts';
 import { exitStatus, report } from './fail.ts';
@@ -59,50 +58,4 @@ function printHelp(): void {
     report(error);
     process.exitCode = exitStatus.failure;
   });
-}
-
-/** Above this many bytes waiting on one side, the other side is not read. */
-export const highWaterMark = 262_144;
-
-/** What an output tells. */
-export interface OutputEvents {
-  /** Stdout has taken some of what waits. */
-  readonly taken: () => void;
-  /** Nothing can be written any more. It has been reported, if there is anything to report. */
-  readonly failed: (status: number) => void;
-}
-
-/** Replies on stdout. A terminal is not given what could steer it. */
-export class Output {
-  readonly #writer: Writer;
-  /** None where replies go to a program or a file. */
-  readonly #screen = process.stdout.isTTY ? new EscapingStream() : undefined;
-
-  constructor({ taken, failed }: OutputEvents) {
-    this.#writer = openStdout({ written: taken, failed });
-  }
-
-  /** Whether no more should be read of what is written here. */
-  get isFull(): boolean {
-    return this.#writer.pending > highWaterMark;
-  }
-
-  /** Whether more may be read again. */
-  get isLow(): boolean {
-    return this.#writer.pending <= highWaterMark / 2;
-  }
-
-  get isEmpty(): boolean {
-    return this.#writer.pending === 0;
-  }
-
-  /** The bytes are held until stdout has taken them. */
-  write(bytes: Uint8Array): void {
-    this.#writer.write(this.#screen ? this.#screen.add(bytes) : bytes);
-  }
-
-  /** No more comes: what is left of a character that was cut in two is written. */
-  end(): void {
-    if (this.#screen) this.#writer.write(this.#screen.end());
-  }
 }

@@ -1,22 +1,22 @@
-/** Makes what a peer sent safe to show: nothing in it can move the cursor, change colours or reorder text. */
+/** Escapes text from a peer for display: nothing in it can move the cursor, change colours or reorder text. */
 import { isUtf8 } from 'node:buffer';
 
-// C0 with its newlines, DEL and C1; then what reorders or hides text: bidi controls, line and paragraph separators, zero
-// width and interlinear marks, the byte order mark, and tag characters.
-const harmful =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: to find them is the purpose
+// C0 including newlines, DEL and C1; then characters that reorder or hide text: bidi controls, line and paragraph separators,
+// zero width and interlinear marks, the byte order mark, and tag characters.
+const unsafe =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: this finds control characters
   /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\udb40[\udc00-\udc7f]/g;
 
 const shortEscapes: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\0': '\\0' };
 
-/** Text with every harmful character as an escape: `\n`, `\x1b`, `\u202e`. */
+/** Replaces every unsafe character with an escape: `\n`, `\x1b`, `\u202e`. */
 export function escapeText(text: string): string {
-  return text.replace(harmful, escapeCharacter);
+  return text.replace(unsafe, escapeCharacter);
 }
 
-/** JSON in which every harmful character is written as `\uXXXX`, which means the same. */
+/** Writes every unsafe character in JSON as `\uXXXX`, which means the same. */
 export function escapeJson(json: string): string {
-  return json.replace(harmful, (character) =>
+  return json.replace(unsafe, (character) =>
     character
       .split('')
       .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
@@ -24,12 +24,12 @@ export function escapeJson(json: string): string {
   );
 }
 
-/** What was thrown: its message in one line, for it may hold what a peer sent, and below it the calls that led to it. */
+/** A thrown value, escaped: its message in one line, for it may contain text from a peer, and the calls of its stack. */
 export function escapeStack(thrown: unknown): string {
   return [thrownText(thrown), ...callsOf(thrown)].map(escapeText).join('\n');
 }
 
-/** What was thrown, as text. A handler may throw anything, even what cannot be made text of. Not yet harmless. */
+/** A thrown value as text, not escaped. A handler may throw anything, even a value that cannot be converted to a string. */
 export function thrownText(thrown: unknown): string {
   try {
     return String(thrown);
@@ -38,7 +38,7 @@ export function thrownText(thrown: unknown): string {
   }
 }
 
-/** The lines of the stack that name calls. Only those: other lines may be a message's, and look as if yodel had said them. */
+/** The lines of the stack that name calls. Other lines may come from the message, and pass for lines of yodel. */
 function callsOf(thrown: unknown): string[] {
   if (!(thrown instanceof Error)) return [];
   const { message, stack } = thrown;
@@ -48,7 +48,7 @@ function callsOf(thrown: unknown): string[] {
   return below.split('\n').filter((line) => /^ +at /.test(line));
 }
 
-/** Bytes as harmless text: as UTF-8 when they are UTF-8, else with `\xHH` for each byte that is not printable ASCII. */
+/** Bytes as escaped text: decoded when they are UTF-8, else with `\xHH` for each byte that is not printable ASCII. */
 export function escapeBytes(bytes: Uint8Array): string {
   if (isUtf8(bytes)) return escapeText(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
   return Array.from(bytes, (byte) =>
@@ -62,48 +62,45 @@ export function jsonContent(bytes: Uint8Array): { readonly text: string } | { re
   return isUtf8(bytes) ? { text: buffer.toString() } : { base64: buffer.toString('base64') };
 }
 
-/** How much of a message a line shows; JSON and transcripts have all of it. */
-const mostShown = 1024;
+/** How many bytes of a message a line shows. JSON and transcripts contain all of it. */
+const maxShown = 1024;
 
-/** As {@link escapeBytes}, but of a long message only the beginning, and how much more there is. */
+/** As {@link escapeBytes}, but shortens a long message and says by how much. */
 export function escapeBeginning(bytes: Uint8Array): string {
-  if (bytes.length <= mostShown) return escapeBytes(bytes);
-  // Cut between characters, or a cut one would make the whole look like binary data.
-  const end = characterStart(bytes, mostShown);
+  if (bytes.length <= maxShown) return escapeBytes(bytes);
+  // Cut between characters: a cut character would make the text look like binary data.
+  const end = characterStart(bytes, maxShown);
   return `${escapeBytes(bytes.subarray(0, end))} … ${bytes.length - end} B more`;
 }
 
-/** The nearest place at or before `at` where a UTF-8 character begins. */
+/** The start of the UTF-8 character that contains offset `at`. */
 function characterStart(bytes: Uint8Array, at: number): number {
   let start = at;
   while (start > at - 4 && ((bytes[start] ?? 0) & 0xc0) === 0x80) start--;
   return start;
 }
 
-/**
- * Makes a stream of bytes harmless for a terminal. Newlines, also CRLF, and tabs stay what they are; what is not UTF-8
- * becomes U+FFFD.
- */
+/** Escapes a stream of bytes for a terminal. Newlines, CRLF and tabs are kept; bytes that are not UTF-8 become U+FFFD. */
 export class EscapingStream {
-  // A byte order mark is to be seen, and not to vanish.
+  // A byte order mark is escaped like other invisible characters, not dropped.
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-  /** A carriage return that a newline may follow. */
-  #heldBack = '';
+  /** A carriage return at the end of a chunk: it is kept if a newline follows, else escaped. */
+  #carriageReturn = '';
 
-  /** The next bytes, as text: characters that are not complete yet come with the next call. */
+  /** Escapes the next bytes. A character that is not complete yet is returned by a later call. */
   add(bytes: Uint8Array): string {
-    const text = this.#heldBack + this.#decoder.decode(bytes, { stream: true });
-    this.#heldBack = text.endsWith('\r') ? '\r' : '';
-    return harmlessLines(text.slice(0, text.length - this.#heldBack.length));
+    const text = this.#carriageReturn + this.#decoder.decode(bytes, { stream: true });
+    this.#carriageReturn = text.endsWith('\r') ? '\r' : '';
+    return escapeLines(text.slice(0, text.length - this.#carriageReturn.length));
   }
 
-  /** What is left at the end. */
+  /** Escapes what is left at the end of the stream. */
   end(): string {
-    return harmlessLines(this.#heldBack + this.#decoder.decode());
+    return escapeLines(this.#carriageReturn + this.#decoder.decode());
   }
 }
 
-function harmlessLines(text: string): string {
+function escapeLines(text: string): string {
   const parts = text.split(/(\r?\n|\t)/);
   return parts.map((part, index) => (index % 2 === 0 ? escapeText(part) : part)).join('');
 }

@@ -1,19 +1,19 @@
-/** What was typed, kept between runs for the arrow keys and the search. */
+/** The history file: entered lines, kept between runs for the arrow keys and the search. */
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-/** Lines that are kept. */
-const mostLines = 1000;
-/** A longer line is not kept: it was pasted, and a few thousand of them would make a file that slows every start. */
-const longestLine = 4096;
+/** The number of lines to keep. */
+const maxLines = 1000;
+/** Longer lines are not kept: they were pasted, and a few thousand of them would slow down every start. */
+const maxLineLength = 4096;
 
-/** The history file: in the place that the XDG base directory specification has for state. */
+/** The path of the history file, by the XDG base directory specification. */
 export function historyPath(env: NodeJS.ProcessEnv = process.env): string {
   return join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'yodel', 'history');
 }
 
-/** A history file. What cannot be read or written is done without: to talk matters more. */
+/** A history file. Failures to read or write it are ignored: a conversation works without history. */
 export class History {
   readonly #path: string;
   #last: string | undefined;
@@ -22,7 +22,7 @@ export class History {
     this.#path = path;
   }
 
-  /** The lines of earlier runs, oldest first. */
+  /** Reads the lines of earlier runs, oldest first. */
   load(): string[] {
     let lines: string[];
     try {
@@ -30,31 +30,32 @@ export class History {
     } catch {
       return [];
     }
-    // It only ever grows by appending, so that several clients may share it; from time to time it is cut.
-    if (lines.length > mostLines * 2) this.#quietly(() => writeFileSync(this.#path, cut(lines), { mode: 0o600 }));
+    // Lines are only appended, so that several clients can share the file. From time to time it is truncated.
+    if (lines.length > maxLines * 2)
+      this.#ignoreErrors(() => writeFileSync(this.#path, newest(lines), { mode: 0o600 }));
     this.#last = lines.at(-1);
-    return lines.slice(-mostLines);
+    return lines.slice(-maxLines);
   }
 
-  /** Adds a line, unless it is empty, very long, or the same as the last. */
+  /** Adds a line, unless it is empty, very long, or equal to the last one. */
   add(line: string): void {
-    if (line === '' || line === this.#last || line.length > longestLine) return;
+    if (line === '' || line === this.#last || line.length > maxLineLength) return;
     this.#last = line;
-    this.#quietly(() => {
+    this.#ignoreErrors(() => {
       mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
       appendFileSync(this.#path, `${line}\n`, { mode: 0o600 });
     });
   }
 
-  #quietly(act: () => void): void {
+  #ignoreErrors(act: () => void): void {
     try {
       act();
     } catch {
-      // A read-only home, a full disk: no history then.
+      // A read-only home directory, or a full disk.
     }
   }
 }
 
-function cut(lines: readonly string[]): string {
-  return `${lines.slice(-mostLines).join('\n')}\n`;
+function newest(lines: readonly string[]): string {
+  return `${lines.slice(-maxLines).join('\n')}\n`;
 }

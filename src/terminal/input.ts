@@ -1,16 +1,16 @@
-/** What the keys do to the line that is being typed: editing, older lines, the search for them, pasting. Pure: it shows nothing. */
+/** Applies keys to the line that is being typed: editing, history, search, pasting. Pure: it draws nothing. */
 import type { Key } from './keys.ts';
 import { LineEditor } from './line.ts';
 import { ReverseSearch } from './search.ts';
 import type { InputLine } from './text.ts';
 
-/** What the keys ask for, beside editing. */
+/** What keys trigger besides editing. */
 export interface InputEvents {
-  /** Enter was pressed on this line. What is returned stays in the line: nothing, when the line was taken. */
+  /** Enter was pressed. Returns the text that stays in the line: empty when the line was accepted. */
   readonly enter: (line: string) => string;
   /** A whole line was pasted. */
   readonly paste: (line: string) => void;
-  /** Ctrl-C, with what was being typed: it is gone. */
+  /** Ctrl-C was pressed. The line, `typed`, is empty now. */
   readonly interrupt: (typed: string) => void;
   /** Ctrl-D on an empty line. */
   readonly end: () => void;
@@ -18,49 +18,49 @@ export interface InputEvents {
   readonly suspend: () => void;
   /** Ctrl-L. */
   readonly clear: () => void;
-  /** Tab, with the line up to the cursor. What is returned comes in at the cursor. */
+  /** Tab was pressed, with the line up to the cursor. Returns the text to insert. */
   readonly complete: (before: string) => string;
 }
 
-/** One line after another, made by keys. */
+/** Makes lines of keys. */
 export class LineInput {
   readonly #events: InputEvents;
   readonly #editor: LineEditor;
   #search: ReverseSearch | undefined;
-  /** Whether a part of a paste has come and its end has not. */
+  /** Whether a paste has begun and not ended. */
   #inPaste = false;
-  /** Whether the line that a paste goes into was begun by hand. */
+  /** Whether the line was begun by typing before text was pasted into it. */
   #isTyped = false;
 
-  /** @param lines of earlier times, oldest first */
+  /** @param lines the history, oldest first */
   constructor(lines: readonly string[], events: InputEvents) {
     this.#editor = new LineEditor(lines);
     this.#events = events;
   }
 
-  /** What is typed at the moment. */
+  /** The text of the line. */
   get text(): string {
     return this.#editor.text;
   }
 
-  /** Whether a paste is under way, whose last line nobody needs to see yet. */
+  /** Whether a paste has begun and not ended: its last line need not be drawn yet. */
   get inPaste(): boolean {
     return this.#inPaste;
   }
 
-  /** The line as it is to be shown: while an older one is looked for, with that in place of the prompt. */
+  /** The line to draw. During a search, the prompt shows the query. */
   shown(prompt: string): InputLine {
     if (!this.#search) return { prompt, text: this.#editor.text, cursor: this.#editor.cursor };
     const { prompt: searchPrompt, found } = this.#search;
     return { prompt: searchPrompt, text: found?.line ?? '', cursor: found?.at ?? 0 };
   }
 
-  /** Keeps a line for the arrow keys and the search. */
+  /** Adds a line to the history. */
   remember(line: string): void {
     this.#editor.remember(line);
   }
 
-  /** Does what a key asks for. */
+  /** Applies a key. */
   take(key: Key): void {
     if (key.kind === 'paste') this.#paste(key.text);
     else if (key.kind === 'pasted') this.#inPaste = false;
@@ -82,11 +82,11 @@ export class LineInput {
   }
 
   #enter(): void {
-    const kept = this.#events.enter(this.#editor.take());
-    if (kept !== '') this.#editor.replace(kept);
+    const remaining = this.#events.enter(this.#editor.take());
+    if (remaining !== '') this.#editor.replace(remaining);
   }
 
-  /** Each whole line of a paste is on its own; what is behind the last line end stays to be edited. */
+  /** Reports each complete line of a paste. Text after the last line end stays in the line. */
   #paste(text: string): void {
     this.#endSearch();
     if (!this.#inPaste) this.#isTyped = this.#editor.text !== '';
@@ -110,12 +110,12 @@ export class LineInput {
     else if (key.name === 'C-g' || key.name === 'C-c') this.#search = undefined;
     else {
       this.#endSearch();
-      // Escape and Right only end the search, with the cursor where it stands.
+      // These keys only end the search and keep the cursor where it is.
       if (!['escape', 'right', 'tab'].includes(key.name)) this.#press(key.name);
     }
   }
 
-  /** What was found is the line now. */
+  /** Ends the search. The line found becomes the line to edit. */
   #endSearch(): void {
     const found = this.#search?.found;
     this.#search = undefined;

@@ -1,12 +1,12 @@
-/** What a terminal sends when keys are pressed or text is pasted, made keys of. Pure: no stream, no clock. */
+/** Parses what a terminal sends into keys and pastes. Pure: no stream, no clock. */
 
-/** One thing that the user did. */
+/** Something the user did. */
 export type Key =
-  /** Characters typed, one or many. */
+  /** One or more characters were typed. */
   | { readonly kind: 'text'; readonly text: string }
-  /** The next part of a paste, in which each line end is LF. */
+  /** A part of a paste, with LF line ends. */
   | { readonly kind: 'paste'; readonly text: string }
-  /** The paste is over. */
+  /** The paste ended. */
   | { readonly kind: 'pasted' }
   /** A key by its name: `enter`, `left`, `C-a` for Ctrl-A, `M-b` for Alt-B, `C-left`. */
   | { readonly kind: 'press'; readonly name: string };
@@ -27,51 +27,49 @@ const numbers: Record<string, string> = { 1: 'home', 3: 'delete', 4: 'end', 7: '
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: this is what keys send
 const printable = /[^\x00-\x1f\x7f]+/y;
-// A control sequence (CSI), a key of the application mode (SS3), or Alt with one character.
+// A control sequence (CSI), a key in application mode (SS3), or Alt with one character.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: this is what keys send
 const escapeSequence = /\x1b(?:\[([0-?]*)[ -/]*([@-~])|O([0-9;]*)([A-Za-z~])|([^[O\x1b]))/uy;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: this is what keys send
 const unfinishedSequence = /\x1b(?:\[[0-?]*[ -/]*|O[0-9;]*)?$/y;
 
-/** Makes keys of what comes, however it was cut. */
+/** Parses input into keys, however it is split into chunks. */
 export class KeyReader {
-  #held = '';
+  /** Input that is not complete: the start of an escape sequence, or of the end of a paste. */
+  #pending = '';
   #inPaste = false;
   #afterReturn = false;
 
-  /**
-   * Whether the beginning of a sequence is held: when nothing follows it soon, it was the Escape key alone, and
-   * {@link flush} gives it.
-   */
+  /** Whether input may be the start of an escape sequence. If nothing follows soon, call {@link flush}: it was the Escape key. */
   get isWaiting(): boolean {
-    return this.#held !== '' && !this.#inPaste;
+    return this.#pending !== '' && !this.#inPaste;
   }
 
-  /** The keys in the next piece of input. */
+  /** Returns the keys in a chunk of input. */
   read(input: string): Key[] {
     const keys: Key[] = [];
-    let text = this.#held + input;
-    this.#held = '';
+    let text = this.#pending + input;
+    this.#pending = '';
     while (text !== '') text = this.#inPaste ? this.#readPaste(text, keys) : this.#readKeys(text, keys);
     return keys;
   }
 
-  /** Nothing followed what is held: it was keys of its own. */
+  /** Returns the keys in incomplete input that nothing followed. */
   flush(): Key[] {
     if (!this.isWaiting) return [];
-    const [, ...rest] = this.#held;
-    this.#held = '';
+    const [, ...rest] = this.#pending;
+    this.#pending = '';
     const keys: Key[] = [{ kind: 'press', name: 'escape' }];
     if (rest.length > 0) keys.push({ kind: 'text', text: rest.join('') });
     return keys;
   }
 
-  /** Reads up to the end of the paste, and gives what is behind it. */
+  /** Reads up to the end of the paste. Returns the rest. */
   #readPaste(text: string, keys: Key[]): string {
     const end = text.indexOf(pasteEnd);
     if (end === -1) {
-      const whole = text.length - heldBack(text);
-      this.#held = text.slice(whole);
+      const whole = text.length - incompleteLength(text);
+      this.#pending = text.slice(whole);
       addPaste(keys, text.slice(0, whole));
       return '';
     }
@@ -81,7 +79,7 @@ export class KeyReader {
     return text.slice(end + pasteEnd.length);
   }
 
-  /** Reads keys up to a paste, and gives what is behind its beginning. */
+  /** Reads keys up to the start of a paste. Returns the rest. */
   #readKeys(text: string, keys: Key[]): string {
     for (let at = 0; at < text.length; ) {
       const afterReturn = this.#afterReturn;
@@ -100,7 +98,7 @@ export class KeyReader {
         this.#inPaste = true;
         return text.slice(at + pasteStart.length);
       } else if (matchAt(unfinishedSequence, text, at)) {
-        this.#held = text.slice(at);
+        this.#pending = text.slice(at);
         return '';
       } else {
         const sequence = matchAt(escapeSequence, text, at);
@@ -117,8 +115,8 @@ function matchAt(pattern: RegExp, text: string, at: number): RegExpExecArray | n
   return pattern.exec(text);
 }
 
-/** How much of the end may be a part of what ends a paste, or of a CRLF. */
-function heldBack(text: string): number {
+/** The length of an incomplete paste end, or CR of a CRLF, at the end of the text. */
+function incompleteLength(text: string): number {
   if (text.endsWith('\r')) return 1;
   for (let length = Math.min(text.length, pasteEnd.length - 1); length > 0; length--) {
     if (!text.endsWith(pasteEnd.slice(0, length))) continue;
@@ -128,7 +126,7 @@ function heldBack(text: string): number {
 }
 
 function addPaste(keys: Key[], text: string): void {
-  // Terminals turn each line feed of a paste into a carriage return.
+  // Terminals send each line feed in a paste as a carriage return.
   if (text !== '') keys.push({ kind: 'paste', text: text.replace(/\r\n?/g, '\n') });
 }
 

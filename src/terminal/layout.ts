@@ -1,17 +1,14 @@
-/** Text in lines that fit a terminal. */
+/** Wraps text into lines. */
 import type { Paint } from './style.ts';
 
-/** How wide lines may be, and how they are coloured. */
+/** The width of lines and their colours. */
 export interface Layout {
   /** Columns. */
   readonly width: number;
   readonly paint: Paint;
 }
 
-/**
- * Breaks plain text between words into lines of at most `width` characters. A longer word has a line of its own, which is
- * too long: cutting it would change it.
- */
+/** Wraps plain text between words into lines of at most `width` characters. A longer word gets a line of its own, uncut. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = '';

@@ -1,20 +1,20 @@
-/** A line that is being edited: its text, its cursor, and the lines before it. Pure: it shows nothing. */
+/** A line editor: text, cursor and history. Pure: it draws nothing. */
 import { nextCharacter, previousCharacter } from './text.ts';
 
-/** Lines that are kept for the arrow keys. */
-const mostLines = 1000;
+/** The length of the history. */
+const maxLines = 1000;
 
-/** Edits one line at a time, by the keys that readline and Emacs have made known. */
+/** Edits one line at a time, with the keys of readline and Emacs. */
 export class LineEditor {
   #text = '';
   #cursor = 0;
-  /** What was cut last, for Ctrl-Y. */
-  #cut = '';
-  /** Lines entered, oldest first. */
+  /** The text deleted last, for Ctrl-Y. */
+  #killed = '';
+  /** The history, oldest first. */
   readonly #lines: string[];
-  /** Which of them is shown; as many as there are for the new line. */
+  /** Index of the line being edited; `#lines.length` for the new line. */
   #shown: number;
-  /** The new line, while an older one is shown. */
+  /** The new line, while a line of the history is edited. */
   #draft = '';
   readonly #keys: Readonly<Record<string, () => void>> = {
     left: () => this.#move(previousCharacter(this.#text, this.#cursor)),
@@ -34,12 +34,12 @@ export class LineEditor {
     backspace: () => this.#remove(previousCharacter(this.#text, this.#cursor), this.#cursor),
     delete: () => this.#remove(this.#cursor, nextCharacter(this.#text, this.#cursor)),
     'C-d': () => this.#remove(this.#cursor, nextCharacter(this.#text, this.#cursor)),
-    'C-k': () => this.#cutOut(this.#cursor, this.#text.length),
-    'C-u': () => this.#cutOut(0, this.#cursor),
-    'C-w': () => this.#cutOut(this.#spaceBefore(), this.#cursor),
-    'M-backspace': () => this.#cutOut(this.#wordStart(), this.#cursor),
-    'M-d': () => this.#cutOut(this.#cursor, this.#wordEnd()),
-    'C-y': () => this.insert(this.#cut),
+    'C-k': () => this.#kill(this.#cursor, this.#text.length),
+    'C-u': () => this.#kill(0, this.#cursor),
+    'C-w': () => this.#kill(this.#spaceBefore(), this.#cursor),
+    'M-backspace': () => this.#kill(this.#wordStart(), this.#cursor),
+    'M-d': () => this.#kill(this.#cursor, this.#wordEnd()),
+    'C-y': () => this.insert(this.#killed),
     'C-t': () => this.#transpose(),
     up: () => this.#show(this.#shown - 1),
     'C-p': () => this.#show(this.#shown - 1),
@@ -47,7 +47,7 @@ export class LineEditor {
     'C-n': () => this.#show(this.#shown + 1),
   };
 
-  /** @param lines entered earlier, oldest first */
+  /** @param lines the history, oldest first */
   constructor(lines: readonly string[] = []) {
     this.#lines = [...lines];
     this.#shown = this.#lines.length;
@@ -57,36 +57,36 @@ export class LineEditor {
     return this.#text;
   }
 
-  /** Where the cursor stands, in UTF-16 units. */
+  /** The offset of the cursor, in UTF-16 units. */
   get cursor(): number {
     return this.#cursor;
   }
 
-  /** Lines entered, oldest first. */
+  /** The history, oldest first. */
   get lines(): readonly string[] {
     return this.#lines;
   }
 
-  /** Does what a key stands for. False when it stands for nothing here. */
+  /** Applies a key. Returns whether it has a meaning here. */
   press(name: string): boolean {
     const act = this.#keys[name];
     act?.();
     return act !== undefined;
   }
 
-  /** Puts text where the cursor stands. */
+  /** Inserts text at the cursor. */
   insert(text: string): void {
     this.#text = this.#text.slice(0, this.#cursor) + text + this.#text.slice(this.#cursor);
     this.#cursor += text.length;
   }
 
-  /** Puts another text in its place. */
+  /** Replaces the text. @param cursor default: the end */
   replace(text: string, cursor: number = text.length): void {
     this.#text = text;
     this.#cursor = cursor;
   }
 
-  /** Takes the text out: the line is empty then. */
+  /** Returns the text and clears the line. */
   take(): string {
     const text = this.#text;
     this.replace('');
@@ -95,13 +95,13 @@ export class LineEditor {
     return text;
   }
 
-  /** Keeps a line for the arrow keys: once, as the newest. */
+  /** Adds a line to the history, and removes an equal older one. */
   remember(line: string): void {
     if (line === '') return;
     const before = this.#lines.lastIndexOf(line);
     if (before !== -1) this.#lines.splice(before, 1);
     this.#lines.push(line);
-    if (this.#lines.length > mostLines) this.#lines.shift();
+    if (this.#lines.length > maxLines) this.#lines.shift();
     this.#shown = this.#lines.length;
   }
 
@@ -114,9 +114,9 @@ export class LineEditor {
     this.#cursor = from;
   }
 
-  #cutOut(from: number, to: number): void {
+  #kill(from: number, to: number): void {
     if (from === to) return;
-    this.#cut = this.#text.slice(from, to);
+    this.#killed = this.#text.slice(from, to);
     this.#remove(from, to);
   }
 
@@ -141,13 +141,13 @@ export class LineEditor {
     return this.#text.slice(0, this.#cursor).search(/\S*\s*$/u);
   }
 
-  /** Exchanges the characters before and behind the cursor; at the end of the line, the last two. */
+  /** Swaps the characters before and after the cursor; at the end of the line, the last two. */
   #transpose(): void {
     const end = nextCharacter(this.#text, this.#cursor);
     const middle = this.#cursor === this.#text.length ? previousCharacter(this.#text, end) : this.#cursor;
     const start = previousCharacter(this.#text, middle);
     if (start === middle) return;
-    const exchanged = this.#text.slice(middle, end) + this.#text.slice(start, middle);
-    this.replace(this.#text.slice(0, start) + exchanged + this.#text.slice(end), end);
+    const swapped = this.#text.slice(middle, end) + this.#text.slice(start, middle);
+    this.replace(this.#text.slice(0, start) + swapped + this.#text.slice(end), end);
   }
 }

@@ -1,10 +1,10 @@
-/** Looking for an earlier line while typing a part of it (Ctrl-R). Pure: it shows nothing. */
+/** Incremental search of the history (Ctrl-R). Pure: it draws nothing. */
 
-/** A search from the newest line to older ones. Small letters also find capital ones. */
+/** Searches from the newest line to older ones. Lower-case letters also match upper case. */
 export class ReverseSearch {
   readonly #lines: readonly string[];
   #query = '';
-  /** Which line is shown; as many as there are while none is. */
+  /** Index of the line found; `#lines.length` while there is none. */
   #at: number;
   #failed = false;
 
@@ -14,24 +14,24 @@ export class ReverseSearch {
     this.#at = lines.length;
   }
 
-  /** What the search shows in place of the prompt. */
+  /** The prompt of the search. */
   get prompt(): string {
     return `${this.#failed ? 'not found' : 'search'} "${this.#query}": `;
   }
 
-  /** The line that was found last, and where in it the query stands. */
+  /** The line found last, and the offset of the query in it. */
   get found(): { readonly line: string; readonly at: number } | undefined {
     const line = this.#lines[this.#at];
-    return line === undefined ? undefined : { line, at: Math.max(0, this.#placeIn(line)) };
+    return line === undefined ? undefined : { line, at: Math.max(0, this.#offsetIn(line)) };
   }
 
-  /** More of the query: the line that is shown stays when it has that, too. */
+  /** Extends the query. The line found stays if it still matches. */
   type(text: string): void {
     this.#query += text;
     this.#look(Math.min(this.#at, this.#lines.length - 1));
   }
 
-  /** One character less: the search begins again at the newest line. */
+  /** Removes the last character of the query, and searches from the newest line again. */
   erase(): void {
     this.#query = [...this.#query].slice(0, -1).join('');
     this.#at = this.#lines.length;
@@ -39,15 +39,15 @@ export class ReverseSearch {
     else this.#look(this.#lines.length - 1);
   }
 
-  /** The next older line with the query in it. */
+  /** Finds the next older match. */
   older(): void {
     if (this.#query !== '') this.#look(this.#at - 1);
   }
 
-  /** Looks from a line to older ones. When there is none, what is shown stays. */
+  /** Searches from a line to older ones. When none matches, the line found stays. */
   #look(from: number): void {
     for (let at = from; at >= 0; at--) {
-      if (this.#placeIn(this.#lines[at] ?? '') === -1) continue;
+      if (this.#offsetIn(this.#lines[at] ?? '') === -1) continue;
       this.#at = at;
       this.#failed = false;
       return;
@@ -55,7 +55,7 @@ export class ReverseSearch {
     this.#failed = true;
   }
 
-  #placeIn(line: string): number {
+  #offsetIn(line: string): number {
     const exact = this.#query !== this.#query.toLowerCase();
     return exact ? line.indexOf(this.#query) : line.toLowerCase().indexOf(this.#query);
   }

@@ -1,17 +1,17 @@
-/** Colours, where they are wanted: on a terminal, without NO_COLOR. */
+/** Colours, on a terminal only. */
 import { styleText } from 'node:util';
 
-/** Puts a colour around text, or leaves it as it is. */
+/** Colours text, or returns it unchanged. */
 export type Paint = (style: 'dim' | 'cyan' | 'green' | 'yellow' | 'red' | 'bold', text: string) => string;
 
-/** Whether a stream should get colours: https://no-color.org, and terminals that cannot (TERM=dumb). */
+/** Whether to colour a stream: it is a terminal, TERM is not dumb, and NO_COLOR is not set (https://no-color.org). */
 export function wantsColor(stream: { isTTY?: boolean }): boolean {
   const { NO_COLOR, TERM } = process.env;
   return stream.isTTY === true && !NO_COLOR && TERM !== 'dumb';
 }
 
-/** A {@link Paint} that paints, or one that does not. */
+/** A {@link Paint} that colours, or one that does not. */
 export function paintFor(color: boolean): Paint {
-  // The caller has decided; styleText would look at stdout again.
+  // The caller has decided; by default styleText would check stdout again.
   return color ? (style, text) => styleText(style, text, { validateStream: false }) : (_style, text) => text;
 }

@@ -6,7 +6,7 @@ import { carriesMessages, type LoadSettings, type Replies } from '../../load/pla
 import { type Assertion, parseAssertion } from '../../load/result/assertion.ts';
 import { readReport } from '../../load/result/read-report.ts';
 import type { BenchReport } from '../../load/result/report.ts';
-import { readAddress } from '../connect/run.ts';
+import { readAddress } from '../connect/target.ts';
 import { UsageError } from '../fail.ts';
 import { checkWritable, readFile } from '../files.ts';
 import { readTlsFlags, withSsl } from '../tls-flags.ts';

@@ -1,61 +1,57 @@
-/** How `yodel connect` and `yodel send` print messages: as they came, as JSON, or as a format of the user's own. */
-import { isUtf8 } from 'node:buffer';
+/** How `yodel connect` and `yodel send` print messages: byte for byte, as JSON, or in the format of --format. */
 import type { Message } from '../../framing/message.ts';
-import { escapeJson } from '../../terminal/escape.ts';
+import { escapeJson, jsonContent } from '../../terminal/escape.ts';
 import { formatContent } from '../../transcript/content.ts';
 import { UsageError } from '../fail.ts';
 
-/** A message that passed. */
+/** A message that was sent or received. */
 export interface PassedMessage {
   readonly direction: 'sent' | 'received';
-  /** Counted from 1 in its direction. */
+  /** Counted from 1 in each direction. */
   readonly number: number;
   readonly peer: string;
   readonly message: Message;
-  /** Milliseconds since the message was sent that it answers, if it answers one. */
+  /** Of a reply: the round-trip time in milliseconds. */
   readonly rttMs?: number | undefined;
 }
 
-/** What is printed of a message; undefined: nothing. */
+/** Formats a message; undefined prints nothing. */
 export type PrintMessage = (passed: PassedMessage) => string | Uint8Array | undefined;
 
-/** What came, byte for byte. */
+/** Received messages, byte for byte. */
 export const printRaw: PrintMessage = ({ direction, message }) =>
   direction === 'received' ? Buffer.from(message.frame) : undefined;
 
-/** One object a line, for messages of both directions. */
+/** One JSON object per line, for messages in both directions. */
 export const printJson: PrintMessage = (passed) => `${jsonOf(passed)}\n`;
 
 function jsonOf({ direction, number, peer, message, rttMs }: PassedMessage): string {
-  const content = isUtf8(message.bytes)
-    ? { text: message.text }
-    : { base64: Buffer.from(message.bytes).toString('base64') };
   const rtt = rttMs === undefined ? {} : { rttMs: Number(rttMs.toFixed(3)) };
-  const fields = { direction, time: new Date().toISOString(), peer, number, bytes: message.size, ...content, ...rtt };
-  return escapeJson(JSON.stringify(fields));
+  const fields = { direction, time: new Date().toISOString(), peer, number, bytes: message.size };
+  return escapeJson(JSON.stringify({ ...fields, ...jsonContent(message.bytes), ...rtt }));
 }
 
-/** What stands for what in a format, for help and errors. */
+/** The letters of a format and what they stand for. */
 export const formatLetters: Readonly<Record<string, string>> = {
-  m: 'the message as it is',
-  e: 'the message, with escapes for what is not seen',
-  x: 'the message in hexadecimal digits',
-  b: 'the message as base64',
+  m: 'the message, unchanged',
+  e: 'the message, escaped',
+  x: 'the message in hexadecimal',
+  b: 'the message in base64',
   l: 'its length in bytes',
-  n: 'its number, from 1 in each direction',
-  d: '> for sent, < for received',
-  a: 'the address of the peer',
+  n: 'its number, counted from 1 in each direction',
+  d: '> if sent, < if received',
+  a: 'the address of the server',
   I: 'the time: 2026-01-31T12:34:56.789Z',
   U: 'the time in seconds since 1970, with milliseconds',
   r: 'the round-trip time in milliseconds, or -',
-  j: 'all of it as a JSON object',
+  j: 'a JSON object, as with --json',
   '%': 'a percent sign',
 };
 
 /**
- * A printer for a format such as `%I %d %e\n`. Messages that are sent are printed as well when it says which is which (`%d`, `%j`).
+ * Compiles a format such as `%I %d %e\n`. Sent messages are printed only when the format shows the direction (`%d`, `%j`).
  *
- * @throws UsageError for what it does not know
+ * @throws UsageError for an unknown letter or escape
  */
 export function printAs(format: string): PrintMessage {
   const pieces: ((passed: PassedMessage) => string | Uint8Array)[] = [];

@@ -1,24 +1,19 @@
 /**
- * `yodel connect` in a pipe: copies bytes unchanged in both directions, and the exit status says whether the server
- * answered. Only a terminal on stdout receives escaped text.
+ * `yodel connect` in a pipe: bytes pass unchanged in both directions, and the exit status says whether all was answered. Only
+ * when stdout is a terminal are replies escaped.
  *
- * Messages are counted beside the copying, to report how many were answered. No byte waits for the end of its message, so
- * this uses the transport's connection itself and not a MessageConnection.
+ * Messages are counted beside the copying, so that an error can say how many were answered. No byte waits for the end of its
+ * message, so this uses the transport's connection itself and not a MessageConnection.
  */
-
 import { dial } from '../../client/dial.ts';
-import { systemError, YodelError } from '../../errors.ts';
-import { type Decoder, decodeChunk, type Framing } from '../../framing/framing.ts';
+import { type ErrorCode, systemError, YodelError } from '../../errors.ts';
 import type { Connection, Receiver } from '../../transport/transport.ts';
 import { exitStatus, report } from '../fail.ts';
-import { highWaterMark, Output } from '../output.ts';
+import { MessageCounter } from './message-counter.ts';
+import { highWaterMark, ReplyOutput } from './reply-output.ts';
 import type { ConnectSettings } from './settings.ts';
 
-/** A message longer than this is counted without being buffered. */
-const maxBuffered = 16_777_216;
-/** The same where the input stops after a certain message (`--count`): there the end of each message must be known. */
-const maxBufferedToCut = 1_073_741_824;
-/** When the server ends first: how long to wait for more input, or its end, that may be on its way. */
+/** When the server ends first: how long to wait for more input, or its end, in milliseconds. */
 const inputGraceMs = 200;
 
 /** Connects stdin and stdout to a server. Resolves with the exit status. */
@@ -31,25 +26,29 @@ export async function pipe(settings: ConnectSettings): Promise<number> {
 class Pipe implements Receiver {
   readonly #settings: ConnectSettings;
   readonly #connection: Connection;
+  readonly #output = new ReplyOutput({
+    written: () => this.#printed(),
+    failed: (status) => this.#abort(status),
+  });
   readonly #sent: MessageCounter;
-  readonly #arrived: MessageCounter;
+  readonly #received: MessageCounter;
   /** Messages received before anything was sent: they are not replies. */
   #greetings = 0;
-  readonly #done = Promise.withResolvers<number>();
-  readonly #output = new Output({ taken: () => this.#printed(), failed: (status) => this.#outputFailed(status) });
-  #inputEnded = false;
   /** Bytes of input passed to the connection. */
-  #written = 0;
-  #received = 0;
+  #bytesWritten = 0;
+  #bytesReceived = 0;
+  #inputEnded = false;
   #serverEnded = false;
-  #silence: NodeJS.Timeout | undefined;
+  #silenceTimer: NodeJS.Timeout | undefined;
+  /** The exit status, once it is known. */
   #status: number | undefined;
+  readonly #done = Promise.withResolvers<number>();
 
   constructor(settings: ConnectSettings, connection: Connection) {
     this.#settings = settings;
     this.#connection = connection;
     this.#sent = new MessageCounter(settings.framing, settings.count);
-    this.#arrived = new MessageCounter(settings.framing);
+    this.#received = new MessageCounter(settings.framing);
   }
 
   run(): Promise<number> {
@@ -59,50 +58,44 @@ class Pipe implements Receiver {
     process.stdin
       .on('data', (chunk: Buffer) => this.#send(chunk))
       .on('end', () => this.#endInput())
-      .on('error', (error) => this.#inputFailed(systemError('cannot read the input', error)));
+      .on('error', (error) => this.#fail(systemError('cannot read the input', error)));
     return this.#done.promise;
   }
 
   #send(chunk: Buffer): void {
     if (this.#inputEnded) return;
-    if (this.#written === 0) this.#greetings = this.#arrived.count;
+    if (this.#bytesWritten === 0) this.#greetings = this.#received.count;
     const bytes = this.#upToCount(chunk);
-    this.#written += bytes.length;
+    this.#bytesWritten += bytes.length;
     this.#connection.write(bytes);
     if (this.#sent.count >= this.#settings.count) this.#endInput();
     else if (this.#connection.unsent > highWaterMark) process.stdin.pause();
   }
 
-  /** The part of a chunk of input to send: nothing when the end of the last message cannot be found. */
+  /** The bytes up to message number --count; none when its end cannot be found. */
   #upToCount(chunk: Uint8Array): Uint8Array {
     try {
-      return this.#sent.addUpTo(chunk);
+      return this.#sent.add(chunk);
     } catch (error) {
-      this.#inputFailed(error);
+      this.#fail(error);
       return chunk.subarray(0, 0);
     }
-  }
-
-  #inputFailed(error: unknown): void {
-    report(error);
-    this.#end(exitStatus.failure);
-    this.#connection.abort();
   }
 
   #endInput(): void {
     if (this.#inputEnded) return;
     this.#inputEnded = true;
     this.#sent.end();
-    // An open terminal or pipe would keep the process alive.
+    // A terminal, or a pipe that stays open, would keep the process alive.
     process.stdin.destroy();
     if (this.#settings.shutdown) this.#connection.end();
     this.#awaitServer();
   }
 
   onData(chunk: Uint8Array): void {
-    this.#received += chunk.length;
-    this.#arrived.add(chunk);
-    // A borrowed chunk must be copied: stdout may keep it for long.
+    this.#bytesReceived += chunk.length;
+    this.#received.add(chunk);
+    // A borrowed chunk is copied, because stdout may take it later.
     this.#output.write(this.#connection.chunksAreBorrowed ? Buffer.from(chunk) : chunk);
     if (this.#output.isFull) this.#connection.pause();
     if (this.#inputEnded) this.#awaitServer();
@@ -120,104 +113,95 @@ class Pipe implements Receiver {
 
   onEnd(): void {
     this.#serverEnded = true;
-    this.#arrived.end();
+    this.#received.end();
     if (this.#inputEnded && this.#connection.unsent === 0) return this.#connection.end();
-    // The server may still read, and the end of input may have arrived without having been read yet.
+    // The server may still accept input, and the end of input may have arrived without having been read.
     process.stdin.resume();
     this.#awaitInput(-1);
   }
 
-  /** After the server ended its side: sends input for as long as the server takes it, but does not wait for more input. */
-  #awaitInput(takenBefore: number): void {
-    const taken = this.#written - this.#connection.unsent;
-    if (taken > takenBefore) {
-      setTimeout(() => this.#awaitInput(taken), inputGraceMs);
+  /** After the server's end: input is sent while the server accepts it, but yodel does not wait for more of it. */
+  #awaitInput(acceptedBefore: number): void {
+    const accepted = this.#bytesWritten - this.#connection.unsent;
+    if (accepted > acceptedBefore) {
+      setTimeout(() => this.#awaitInput(accepted), inputGraceMs);
     } else if (this.#status === undefined && (!this.#inputEnded || this.#connection.unsent > 0)) {
-      report(this.#endedEarly());
-      this.#end(exitStatus.failure);
-      this.#connection.abort();
+      this.#fail(this.#error('YODEL_CONNECTION_CLOSED', 'ended the connection before the end of input'));
     }
   }
 
   onClose(error?: Error): void {
-    clearTimeout(this.#silence);
+    clearTimeout(this.#silenceTimer);
     process.stdin.destroy();
     this.#output.end();
     const allAnswered = this.#serverEnded && this.#allAnswered;
     if (this.#status === undefined && error && !allAnswered) {
       const broken = systemError(`the connection to ${this.#settings.address} broke`, error);
       report(new YodelError(broken.code, `${broken.message}; ${this.#counts()}`));
-      this.#status = exitStatus.failure;
+      this.#end(exitStatus.failure);
     }
     if (this.#status === undefined) this.#judge();
     this.#finishWhenPrinted();
   }
 
-  /** A server may answer nothing at all, as `discard` does; one that answers some messages but not all has lost the others. */
+  /** A server may answer nothing at all, as `discard` does; one that answers only some messages has lost the others. */
   #judge(): void {
     const isShort = this.#replies > 0 && !this.#allAnswered;
-    if (isShort) {
-      const { address } = this.#settings;
-      report(new YodelError('YODEL_CONNECTION_CLOSED', `${address} ended the connection; ${this.#counts()}`));
-    }
+    if (isShort) report(this.#error('YODEL_CONNECTION_CLOSED', 'ended the connection'));
     this.#end(isShort ? exitStatus.failure : exitStatus.good);
   }
 
-  /** After the end of input: restarts the timer that ends the connection when the server is silent for `--wait`. */
+  /** After the end of input: disconnects when the server is silent for --wait. Called again after each sign of life. */
   #awaitServer(): void {
-    clearTimeout(this.#silence);
-    if (this.#settings.waitMs === 0) return;
-    this.#silence = setTimeout(() => {
+    clearTimeout(this.#silenceTimer);
+    const { waitMs } = this.#settings;
+    if (waitMs === 0) return;
+    this.#silenceTimer = setTimeout(() => {
       // While its replies cannot be printed the server is not read, which does not count as silence.
       if (!this.#output.isEmpty) return this.#awaitServer();
       if (!this.#allAnswered) {
-        const { address, waitMs } = this.#settings;
-        report(
-          new YodelError(
-            'YODEL_REQUEST_TIMEOUT',
-            `${address} was silent for ${waitMs} ms; ${this.#counts()} (see --wait)`,
-          ),
-        );
+        report(this.#error('YODEL_REQUEST_TIMEOUT', `was silent for ${waitMs} ms`, ' (see --wait)'));
       }
       this.#end(this.#allAnswered ? exitStatus.good : exitStatus.timeout);
       this.#connection.end();
       this.#connection.release();
-    }, this.#settings.waitMs);
+    }, waitMs);
   }
 
   #interrupted(status: number): void {
-    this.#end(status);
-    this.#connection.abort();
+    this.#abort(status);
     process.exit(status);
   }
 
-  #outputFailed(status: number): void {
+  #fail(error: unknown): void {
+    report(error);
+    this.#abort(exitStatus.failure);
+  }
+
+  #abort(status: number): void {
     this.#end(status);
     this.#connection.abort();
   }
 
   #end(status: number): void {
     this.#status ??= status;
-    clearTimeout(this.#silence);
+    clearTimeout(this.#silenceTimer);
   }
 
   #finishWhenPrinted(): void {
     if (this.#status !== undefined && this.#output.isEmpty) this.#done.resolve(this.#status);
   }
 
-  #endedEarly(): YodelError {
-    const { address } = this.#settings;
-    return new YodelError(
-      'YODEL_CONNECTION_CLOSED',
-      `${address} ended the connection before the end of input; ${this.#counts()}`,
-    );
+  /** An error that names the server and says how much was answered. */
+  #error(code: ErrorCode, what: string, hint = ''): YodelError {
+    return new YodelError(code, `${this.#settings.address} ${what}; ${this.#counts()}${hint}`);
   }
 
   get #replies(): number {
-    return this.#arrived.count - this.#greetings;
+    return this.#received.count - this.#greetings;
   }
 
-  /** With the framing `raw`, chunks are no messages: there, any reply answers everything. */
+  /** With the framing `raw`, chunks are not messages: any reply answers everything. */
   get #allAnswered(): boolean {
     return this.#isRaw ? this.#replies > 0 || this.#sent.count === 0 : this.#replies >= this.#sent.count;
   }
@@ -228,57 +212,7 @@ class Pipe implements Receiver {
 
   #counts(): string {
     const unsent = this.#connection.unsent > 0 ? `, ${this.#connection.unsent} bytes of input were not sent` : '';
-    if (this.#isRaw) return `${this.#received} bytes were received${unsent}`;
+    if (this.#isRaw) return `${this.#bytesReceived} bytes were received${unsent}`;
     return `${this.#replies} of ${this.#sent.begun} messages were answered${unsent}`;
-  }
-}
-
-/** Counts the messages in a stream of bytes. With a limit, the stream ends after message number `limit`. */
-class MessageCounter {
-  readonly #decoder: Decoder;
-  readonly #limit: number;
-  #count = 0;
-
-  constructor(framing: Framing, limit = Number.POSITIVE_INFINITY) {
-    this.#limit = limit;
-    this.#decoder = framing.createDecoder({
-      maxMessageLength: Number.isFinite(limit) ? maxBufferedToCut : maxBuffered,
-      onTooLong: 'discard',
-      encoding: 'binary',
-    });
-  }
-
-  get count(): number {
-    return this.#count;
-  }
-
-  /** Messages, an unfinished one included. */
-  get begun(): number {
-    return this.#count + (this.#decoder.pending > 0 ? 1 : 0);
-  }
-
-  add(chunk: Uint8Array): void {
-    this.addUpTo(chunk);
-  }
-
-  /** Counts, and returns the bytes up to the limit. @throws YodelError when that place cannot be found */
-  addUpTo(chunk: Uint8Array): Uint8Array {
-    const limit = this.#limit;
-    for (const batch of decodeChunk(this.#decoder, chunk)) {
-      const missing = limit - this.#count;
-      if (batch.count >= missing) {
-        batch.take(missing);
-        const excess = batch.byteLength + (batch.rest?.length ?? 0) + this.#decoder.pending;
-        this.#count = limit;
-        return chunk.subarray(0, chunk.length - excess);
-      }
-      if (batch.fault && Number.isFinite(limit)) throw batch.fault;
-      this.#count += batch.count + (batch.fault ? 1 : 0);
-    }
-    return chunk;
-  }
-
-  end(): void {
-    this.#count += this.#decoder.end().count;
   }
 }

@@ -1,4 +1,4 @@
-/** `yodel connect --record`: a transcript of the conversation, in one file. */
+/** `yodel connect --record`: writes a transcript of the conversation. */
 import { writeFileSync } from 'node:fs';
 import type { Address } from '../../address.ts';
 import { systemError, type YodelError } from '../../errors.ts';
@@ -7,13 +7,13 @@ import { Recording } from '../../transcript/record.ts';
 import { checkWritable } from '../files.ts';
 
 /**
- * Begins the transcript, once there is a connection: what the file held is lost then, and not where connecting fails.
+ * Starts the transcript. Called after connecting, so that a failure to connect leaves an existing file alone.
  *
- * @param failed told once when it cannot be written, as on a full disk; after that nothing more is written
+ * @param failed called once when the file cannot be written, as on a full disk; nothing more is written then
  */
 export type BeginRecording = (failed: (error: YodelError) => void) => Recording;
 
-/** @throws UsageError when the file cannot be written */
+/** Prepares a transcript in `file`. @throws UsageError when the file cannot be written */
 export function recordInto(file: string, framing: Framing, address: Address): BeginRecording {
   checkWritable(file);
   return (failed) => {

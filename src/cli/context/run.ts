@@ -4,7 +4,7 @@ import { UnixAddress } from '../../address.ts';
 import { parseFraming } from '../../framing/notation.ts';
 import { escapeJson, escapeText } from '../../terminal/escape.ts';
 import { connectCommand } from '../connect/command.ts';
-import { readAddress } from '../connect/run.ts';
+import { readAddress } from '../connect/target.ts';
 import { UsageError } from '../fail.ts';
 import { readTlsFlags } from '../tls-flags.ts';
 import { contextNames, readContext, type SavedContext, writeContext } from './contexts.ts';

@@ -1,8 +1,9 @@
 /** Runs `yodel send`. */
 import { encode } from '../../framing/framing.ts';
 import { parseFraming } from '../../framing/notation.ts';
-import { exchange } from '../connect/messages.ts';
-import { messageSettings, readTarget } from '../connect/run.ts';
+import { exchange } from '../connect/exchange.ts';
+import { messageSettings } from '../connect/run.ts';
+import { readTarget } from '../connect/target.ts';
 import { UsageError } from '../fail.ts';
 import { readTlsFlags } from '../tls-flags.ts';
 

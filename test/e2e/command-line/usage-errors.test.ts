@@ -57,7 +57,7 @@ const mistakes: readonly [what: string, args: string[], ...says: (string | RegEx
   ['more processes than connections', ['bench', '--threads', '3', '-c', '2'], '--threads 3', 'not 2'],
   ['more processes than help anybody', ['bench', '--threads', '1000', '-c', '1000'], '--threads 1000', 'too many'],
   ['CRLF for what are no lines', ['connect', '--crlf', '--framing', 'raw'], '--crlf', '"lines"', '"raw"'],
-  ['two ports', ['bench', '127.0.0.1:1', '2'], '"127.0.0.1:1"', 'has a port already'],
+  ['two ports', ['bench', '127.0.0.1:1', '2'], '"127.0.0.1:1"', 'already has a port'],
   ['to count replies that have no framing', ['bench', '--framing', 'raw', '--replies', 'count'], 'raw', 'echo or none'],
   ['an empty message without a framing', ['bench', '--framing', 'raw', '--size', '0'], 'empty', 'raw'],
   ['a message that the framing cannot carry', ['bench', '--framing', 'delimiter:,', '--message', 'a,b'], 'offset 1'],

@@ -139,12 +139,8 @@ const mistakes: readonly [what: string, args: string[], says: RegExp][] = [
     /broken\.toml has no setting "framin"\. Did you mean "framing"/,
   ],
   ['a file without an address', ['bench', '@empty'], /empty\.toml has no address/],
-  ['a context and a port', ['connect', '@prod', '1'], /has a port already/],
-  [
-    'a context behind the assertions',
-    ['bench', '--assert', 'p99 < 1s', '@prod'],
-    /"@prod" must stand before the flags/,
-  ],
+  ['a context and a port', ['connect', '@prod', '1'], /already has a port/],
+  ['a context behind the assertions', ['bench', '--assert', 'p99 < 1s', '@prod'], /"@prod" must come before the flags/],
 ];
 
 test.each(mistakes)('%s is one clear line and exit status 2: yodel %j', async (_, args, says) => {

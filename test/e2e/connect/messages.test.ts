@@ -196,7 +196,7 @@ describe('yodel send', () => {
 test('connect -z only looks whether somebody listens', async () => {
   const server = await serve();
   const open = await yodel(['connect', '-z', server.address]);
-  expect(open.stderr).toMatch(/^yodel: tcp:\/\/127\.0\.0\.1:\d+ takes connections \([\d.]+ ms\)\n$/);
+  expect(open.stderr).toMatch(/^yodel: tcp:\/\/127\.0\.0\.1:\d+ accepts connections \([\d.]+ ms\)\n$/);
   expect(open.status).toBe(0);
   expect((await yodel(['connect', '-z', '127.0.0.1:1'])).status).toBe(1);
 });

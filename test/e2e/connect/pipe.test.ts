@@ -316,6 +316,6 @@ test('--count refuses a message whose end is too far to be found', async () => {
 test.each(['', '--lockstep'])('a folder as input is wrong usage: %s', async (flag) => {
   const { address } = await serve(['--quiet']);
   const { stderr, status } = await shell(`yodel connect ${address} ${flag} < /`);
-  expect(stderr).toBe('yodel: the input is a folder; give a file, or a pipe\n');
+  expect(stderr).toBe('yodel: the input is a folder; use a file or a pipe\n');
   expect(status).toBe(2);
 });

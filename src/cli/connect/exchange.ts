@@ -10,14 +10,13 @@ import { MessageConnection, type MessageReceiver } from '../../client/message-co
 import { systemError } from '../../errors.ts';
 import { decodeChunk, encode, type Framing } from '../../framing/framing.ts';
 import type { Batch, Message } from '../../framing/message.ts';
-import { Queue } from '../../queue.ts';
-import { escapeBytes } from '../../terminal/escape.ts';
 import type { Recording } from '../../transcript/record.ts';
 import type { Connection, TlsOptions } from '../../transport/transport.ts';
 import { exitStatus, report } from '../fail.ts';
-import { highWaterMark, Output } from '../output.ts';
 import { type PrintMessage, toBytes } from './message-format.ts';
 import type { BeginRecording } from './record.ts';
+import { highWaterMark, ReplyOutput } from './reply-output.ts';
+import { UnansweredMessages } from './unanswered.ts';
 
 /** How messages are exchanged. Times are milliseconds. */
 export interface ExchangeSettings {
@@ -45,13 +44,8 @@ export interface ExchangeSettings {
   readonly beginRecording: BeginRecording | undefined;
 }
 
-/** Beyond this number of messages without a reply, further ones are only counted. */
-const maxRemembered = 10_000;
 /** When the server ends first: how long to wait for an end of input that may be on its way. */
 const inputGraceMs = 200;
-/** How many unanswered messages a report names, and how many bytes of each it shows. */
-const maxNamed = 10;
-const maxShown = 60;
 /** After the last reply: how long the server may be silent, and how long it may keep sending, before it is left. */
 const lastSilenceMs = 1000;
 const lastTalkMs = 60_000;
@@ -78,22 +72,13 @@ async function* messagesOf(framing: Framing, input: AsyncIterable<Uint8Array>): 
   if (last.fault) throw last.fault;
 }
 
-/** A message without a reply. */
-interface Unanswered {
-  readonly number: number;
-  readonly shown: string;
-  readonly sentAt: number;
-}
-
 class Exchange implements MessageReceiver {
   readonly #settings: ExchangeSettings;
   readonly #connection: MessageConnection;
   readonly #recording: Recording | undefined;
-  readonly #output = new Output({ taken: () => this.#printed(), failed: (status) => this.#finish(status) });
+  readonly #output = new ReplyOutput({ written: () => this.#printed(), failed: (status) => this.#finish(status) });
   readonly #changed = new Condition();
-  readonly #unanswered = new Queue<Unanswered>();
-  /** Unanswered messages beyond those. */
-  #uncounted = 0;
+  readonly #unanswered = new UnansweredMessages();
   #sent = 0;
   #received = 0;
   #bytesReceived = 0;
@@ -130,7 +115,7 @@ class Exchange implements MessageReceiver {
       if (this.#isOver) break;
       this.#send(next.value);
       if (!lockstep) continue;
-      const isAnswered = await this.#until(() => this.#missing === 0, timeoutMs);
+      const isAnswered = await this.#until(() => this.#unanswered.count === 0, timeoutMs);
       if (!isAnswered) return this.#reportUnanswered(this.#serverEnded ? undefined : timeoutMs);
     }
     if (this.#sent < count && this.#serverEnded && this.#status === undefined) this.#reportEarlyEnd();
@@ -151,14 +136,9 @@ class Exchange implements MessageReceiver {
     return isSettled ? await next : undefined;
   }
 
-  /** Messages without a reply. */
-  get #missing(): number {
-    return this.#unanswered.length + this.#uncounted;
-  }
-
   /** Messages with a reply. A message received while no reply is pending is not a reply. */
   get #answered(): number {
-    return this.#sent - this.#missing;
+    return this.#sent - this.#unanswered.count;
   }
 
   get #isOver(): boolean {
@@ -171,9 +151,7 @@ class Exchange implements MessageReceiver {
     const isWhole = !reframes && (message.terminator.length > 0 || message.header.length > 0 || framing.name === 'raw');
     const frame = isWhole ? message.frame : encode(framing, message.bytes);
     this.#sent++;
-    const shown = escapeBytes(message.bytes.subarray(0, maxShown));
-    if (this.#uncounted > 0 || this.#unanswered.length >= maxRemembered) this.#uncounted++;
-    else this.#unanswered.push({ number: this.#sent, shown, sentAt: performance.now() });
+    this.#unanswered.add(this.#sent, message.bytes);
     this.#connection.sendFrame(Buffer.from(frame));
     this.#recording?.add('>', frame);
     this.#print(print({ direction: 'sent', number: this.#sent, peer: formatPeer(address), message }));
@@ -183,14 +161,14 @@ class Exchange implements MessageReceiver {
   async #awaitReplies(): Promise<void> {
     const { waitReplies, lockstep, shutdown, timeoutMs, waitMs } = this.#settings;
     if (waitReplies || lockstep) {
-      await this.#untilSilent(() => this.#missing === 0, timeoutMs);
-      if (this.#missing > 0) this.#reportUnanswered(this.#isOver ? undefined : timeoutMs);
+      await this.#untilSilent(() => this.#unanswered.count === 0, timeoutMs);
+      if (this.#unanswered.count > 0) this.#reportUnanswered(this.#isOver ? undefined : timeoutMs);
       return;
     }
     if (shutdown) this.#endSide();
     await this.#untilSilent(() => false, waitMs);
     // A server may answer nothing at all, as `discard` does.
-    const isShort = this.#missing > 0 && (this.#answered > 0 || !this.#isOver);
+    const isShort = this.#unanswered.count > 0 && (this.#answered > 0 || !this.#isOver);
     if (!isShort) return;
     if (this.#isOver) this.#reportUnanswered(undefined, exitStatus.failure);
     else this.#reportUnanswered(waitMs, exitStatus.timeout);
@@ -231,18 +209,16 @@ class Exchange implements MessageReceiver {
   #reportUnanswered(withinMs: number | undefined, status: number = exitStatus.unmet): void {
     // The exchange ended for another reason, which was reported: nothing reads the output any more (`| head -1`), say.
     if (this.#status !== undefined) return;
-    const count = this.#missing;
+    const { count } = this.#unanswered;
     const when = withinMs === undefined ? 'before the server ended' : `within ${withinMs} ms`;
-    const named = [...this.#unanswered].slice(0, maxNamed).map(({ number, shown }) => `${number}: ${shown}`);
-    const more = count > maxNamed ? `, and ${count - maxNamed} more` : '';
     const what = `${count} of ${this.#sent} messages ${count === 1 ? 'was' : 'were'} not answered ${when}`;
-    process.stderr.write(`yodel: ${what}: ${named.join(', ')}${more}\n`);
+    process.stderr.write(`yodel: ${what}: ${this.#unanswered.format()}\n`);
     this.#finish(status);
   }
 
   #reportEarlyEnd(): void {
     const { waitReplies, lockstep, address } = this.#settings;
-    if (this.#missing > 0 && (waitReplies || lockstep)) return this.#reportUnanswered(undefined);
+    if (this.#unanswered.count > 0 && (waitReplies || lockstep)) return this.#reportUnanswered(undefined);
     process.stderr.write(
       `yodel: ${address} ended the connection before the end of input; ${this.#answered} of ${this.#sent} messages were answered\n`,
     );
@@ -266,9 +242,7 @@ class Exchange implements MessageReceiver {
   /** Returns how the message is printed. */
   #receive(message: Message): string | Uint8Array | undefined {
     const { print, address } = this.#settings;
-    const request = this.#unanswered.shift();
-    if (!request && this.#uncounted > 0) this.#uncounted--;
-    const rttMs = request && performance.now() - request.sentAt;
+    const rttMs = this.#unanswered.answer();
     return print({ direction: 'received', number: ++this.#received, peer: formatPeer(address), message, rttMs });
   }
 
