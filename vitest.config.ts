@@ -70,8 +70,8 @@ const parts: readonly Part[] = [
 ];
 
 const isBun = process.versions.bun !== undefined;
-/** With YODEL_TEST_ALL set, Bun runs everything that Node runs. */
-const runsEverything = !isBun || process.env.YODEL_TEST_ALL !== undefined;
+/** With TEST_ALL set, Bun runs everything that Node runs. */
+const runsEverything = !isBun || process.env.TEST_ALL !== undefined;
 
 function projectsOf(all: readonly Part[]): TestProjectConfiguration[] {
   const projects = all.map(({ name, runtimes, isShared, files }, row) => ({
@@ -97,7 +97,7 @@ export default defineConfig({
   test: {
     // vitest's default pool, "forks", talks over child_process IPC in a way that Bun does not have yet.
     pool: isBun ? 'threads' : 'forks',
-    globalSetup: 'test/support/current-build.ts',
+    globalSetup: ['test/support/current-build.ts', 'test/support/leftovers.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     // Most files wait for processes most of the time, so that two for each core keep it busy.

@@ -7,6 +7,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readJournal } from '../../src/journal/reader.ts';
 import { commandPath } from '../support/command.ts';
+import { environmentOfTest } from '../support/environment.ts';
 import { becomesTrue } from '../support/process.ts';
 
 /** What clients sent, and how many of those they got back. */
@@ -28,7 +29,10 @@ export interface CrashServer {
 export async function startServer(file: string, more: readonly string[] = []): Promise<CrashServer> {
   const began = performance.now();
   const args = ['serve', '--listen', '127.0.0.1:0', '--quiet', '--journal', file, ...more];
-  const child = spawn(process.execPath, [commandPath, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(process.execPath, [commandPath, ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: environmentOfTest(),
+  });
   const port = await new Promise<number>((resolve, reject) => {
     let said = '';
     child.stderr?.on('data', (chunk) => {

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 import type { Outcome } from './command.ts';
+import { environmentOfTest } from './environment.ts';
 
 export interface CommandLine {
   /** The words after `yodel`. */
@@ -42,7 +43,7 @@ export async function runLines(lines: readonly CommandLine[]): Promise<Outcome[]
 function startRunner(): (line: CommandLine) => Promise<Printed> {
   const child = spawn(process.execPath, [fileURLToPath(import.meta.url)], {
     stdio: ['pipe', 'pipe', 'inherit'],
-    env: { ...process.env, YODEL_LISTEN: undefined, NO_COLOR: undefined },
+    env: environmentOfTest(),
   });
   const waiting: { resolve: (printed: Printed) => void; reject: (error: Error) => void }[] = [];
   createInterface({ input: child.stdout }).on('line', (json) => waiting.shift()?.resolve(JSON.parse(json)));

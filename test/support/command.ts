@@ -1,6 +1,7 @@
 /** Runs the built command `yodel` as a user would, on the runtime that runs the tests. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { onTestFinished } from 'vitest';
+import { environmentOfTest } from './environment.ts';
 
 /** The built command. It is current: see current-build.ts. */
 export const commandPath: string = new URL('../../dist/cli/yodel.cjs', import.meta.url).pathname;
@@ -54,7 +55,7 @@ export interface Running {
 export function start([file, ...args]: readonly [string, ...string[]], options: RunOptions = {}): Running {
   const child = spawn(file, args, {
     cwd: options.cwd,
-    env: { ...process.env, YODEL_LISTEN: undefined, NO_COLOR: undefined, ...options.env },
+    env: environmentOfTest(options.env),
     stdio: ['pipe', options.stdout ?? 'pipe', 'pipe'],
     detached: options.hasChildren ?? false,
   });
@@ -105,12 +106,21 @@ export function start([file, ...args]: readonly [string, ...string[]], options: 
     },
   };
   const exited = new Promise((resolve) => child.on('exit', resolve).on('error', resolve));
-  onTestFinished(async () => {
+  onTestFinished(async ({ task }) => {
+    if (task.result?.state === 'fail') reportProcess([file, ...args], running);
     if (options.hasChildren && child.pid) killGroup(child.pid);
     else child.kill('SIGKILL');
     await exited;
   });
   return running;
+}
+
+/** Prints the state and the output of a process when its test has failed: the reason may be there. */
+function reportProcess(words: readonly string[], { process: { exitCode, signalCode }, stdout, stderr }: Running): void {
+  const state = signalCode ?? (exitCode === null ? 'still running' : `exit status ${exitCode}`);
+  const output = [stderr(), stdout()].map((text) => text.slice(-2000)).filter((text) => text !== '');
+  const command = words.join(' ').slice(0, 500);
+  process.stderr.write(`${command}\n(${state}) printed:\n${output.join('\n') || 'nothing'}\n\n`);
 }
 
 function killGroup(leader: number): void {

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
+import { environmentOfTest } from './environment.ts';
 import { becomesTrue } from './process.ts';
 import { folderWithYodel } from './shell.ts';
 
@@ -35,14 +36,12 @@ export class Terminal {
     const size = ['-x', String(width), '-y', String(height)];
     execFileSync('tmux', ['-S', this.#socket, '-f', settings, '-u', 'new-session', '-d', ...size, 'exec sh'], {
       env: {
-        ...process.env,
+        ...environmentOfTest(),
         PATH: `${folder}:${process.env.PATH}`,
         ENV: startFile,
         LANG: 'C.UTF-8',
         TERM: 'xterm-256color',
         TMUX: undefined,
-        NO_COLOR: undefined,
-        YODEL_LISTEN: undefined,
         XDG_STATE_HOME: this.stateFolder,
         ...env,
       },
