@@ -14,6 +14,8 @@ export class Peer {
   readonly closed: Promise<NodeJS.ErrnoException | undefined>;
   #bytes = Buffer.alloc(65_536);
   #watchers: (() => void)[] = [];
+  /** What each call that waits has not seen yet. */
+  readonly #missing = new Set<() => string>();
   #size = 0;
   #failure: Error | undefined;
 
@@ -99,16 +101,23 @@ export class Peer {
     this.socket.resetAndDestroy();
   }
 
+  /** Prints what was waited for in vain, when its test has failed. */
+  report(): void {
+    for (const what of this.#missing) process.stderr.write(`the peer at port ${this.port} still waits for ${what()}\n`);
+  }
+
   #until<Found>(find: () => Found | undefined, what: () => string): Promise<Found> {
     return new Promise((resolve, reject) => {
       const look = () => {
         const found = find();
         if (found === undefined && !this.#failure) return;
         this.#watchers = this.#watchers.filter((one) => one !== look);
+        this.#missing.delete(what);
         if (found !== undefined) resolve(found);
         else reject(new Error(`the connection is over without ${what()}`, { cause: this.#failure }));
       };
       this.#watchers.push(look);
+      this.#missing.add(what);
       look();
     });
   }
@@ -139,6 +148,10 @@ export async function dial(to: number | string, host = '127.0.0.1'): Promise<Pee
   const where = typeof to === 'number' ? { host, port: to } : { path: to };
   const socket = net.connect({ ...where, allowHalfOpen: true, noDelay: true });
   await once(socket, 'connect');
-  onTestFinished(() => void socket.destroy());
-  return new Peer(socket);
+  const peer = new Peer(socket);
+  onTestFinished(({ task }) => {
+    if (task.result?.state === 'fail') peer.report();
+    socket.destroy();
+  });
+  return peer;
 }

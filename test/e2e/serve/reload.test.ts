@@ -89,15 +89,16 @@ test.each([
 ])('%s: under load, reload after reload loses nothing', async (_, workers) => {
   const file = join(temporaryFolder(), 'yodel.toml');
   writeFileSync(file, 'rate = 0\n');
-  const server = await serve(['--quiet', '--config', file, ...workers, '--listen', '127.0.0.1:0']);
-  const bench = yodel(['bench', server.address, '--duration', '3s', '--assert', 'errors == 0', '--json']);
-  for (let each = 0; each < 10; each++) {
+  const server = await serve(['--no-messages', '--config', file, ...workers, '--listen', '127.0.0.1:0']);
+  const bench = yodel(['bench', server.address, '--duration', '2s', '--assert', 'errors == 0', '--json']);
+  await server.saw(/connected/);
+  for (let each = 1; each <= 10; each++) {
     writeFileSync(
       file,
       each % 3 === 0 ? 'broken = = 1\n' : `maxMessages = ${each % 2 === 0 ? '"off"' : 1_000_000_000}\n`,
     );
     server.process.kill('SIGHUP');
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await server.saw(new RegExp(`(yodel: (not )?reloaded[^]*){${each}}`));
   }
   const { status, stdout } = await bench;
   expect(status).toBe(0);
