@@ -42,7 +42,8 @@ export type {
 } from './journal/journal.ts';
 export { type JournalOptions, openJournal, openJournalReader } from './journal/sqlite.ts';
 export type { ClientLimits, ReconnectLimits, ServerLimits, SessionLimits } from './options.ts';
-export { type ReloadOptions, type ServeOptions, type Server, serve } from './server/server.ts';
+export type { ReloadOptions, ServeOptions } from './server/options.ts';
+export { type Server, serve } from './server/server.ts';
 export type { Handler, HandlerObject, MessageHandler, Reply, Session } from './session/handler.ts';
 export type { Journaled, SessionJournal } from './session/journaling.ts';
 export type { WireOptions } from './session/wire.ts';

@@ -1,4 +1,4 @@
-/** Who may connect: lists of networks, and how many connections and how often from one address. */
+/** Who may connect: lists of networks, and the number and rate of connections from one client address. */
 import type { Address } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import { RateLimit } from '../session/rate-limit.ts';
@@ -8,113 +8,116 @@ import type { AddressList } from '../transport/address-list.ts';
 export interface AdmissionRules {
   /** Only these may connect; undefined: all. */
   readonly allow: AddressList | undefined;
-  /** These may not, also when they are allowed. */
+  /** These may not connect, even if they are allowed. */
   readonly deny: AddressList | undefined;
-  /** Connections from one address at once; 0: any number. */
+  /** Connections from one address at the same time; 0: no limit. */
   readonly perAddress: number;
-  /** Connections a second from one address, with a burst of one second's worth; 0: any number. */
+  /** Connections per second from one address, with a burst of one second's worth; 0: no limit. */
   readonly rate: number;
 }
 
-/** What is known of an address. */
-interface Visitor {
+/** What is known about a client address. */
+interface Client {
   open: number;
   readonly rateLimit: RateLimit | undefined;
 }
 
-/** Addresses without connections are forgotten at the latest when there are so many, or twice as many as the last time. */
-const fewVisitors = 1024;
+/**
+ * Addresses without connections are forgotten when this number of addresses is known, or twice the number that was left the
+ * last time.
+ */
+const minSweepSize = 1024;
 
-/** Applies the rules. They can be changed at any time; connections that are there already stay. */
+/** Applies the rules. They can change at any time; open connections stay. */
 export class Admission {
   #rules: AdmissionRules;
-  #visitors = new Map<string, Visitor>();
-  #sweepAt = fewVisitors;
+  #clients = new Map<string, Client>();
+  #sweepAt = minSweepSize;
 
   constructor(rules: AdmissionRules) {
     this.#rules = rules;
   }
 
-  /** How many addresses are remembered. */
+  /** The number of known addresses. */
   get known(): number {
-    return this.#visitors.size;
+    return this.#clients.size;
   }
 
-  /** Goes on with other rules. A pace begins anew. */
-  follow(rules: AdmissionRules): void {
+  /** Applies other rules. Rates start from zero. */
+  reload(rules: AdmissionRules): void {
     this.#rules = rules;
-    const counts = [...this.#visitors].filter(([, { open }]) => open > 0);
-    this.#visitors = new Map(counts.map(([address, { open }]) => [address, { open, rateLimit: undefined }]));
+    const connected = [...this.#clients].filter(([, { open }]) => open > 0);
+    this.#clients = new Map(connected.map(([address, { open }]) => [address, { open, rateLimit: undefined }]));
   }
 
-  /** Why this peer may not connect now; undefined: it may, and is counted until {@link left}. */
+  /** Why this peer may not connect now. Undefined: it may, and counts as connected until {@link release}. */
   admit(peer: Address, now: number): YodelError | undefined {
     const { allow, deny, perAddress, rate } = this.#rules;
-    // Who may open the socket's file decides there.
+    // The permissions of the socket's file decide there.
     if (peer.scheme === 'unix') return undefined;
     if ((allow && !allow.has(peer)) || deny?.has(peer)) {
       return new YodelError('YODEL_ADDRESS_DENIED', `connections from ${peer.host} are not allowed`);
     }
     if (perAddress === 0 && rate === 0) return undefined;
-    const visitor = this.#visitorOf(keyOf(peer.host), now);
-    if (perAddress > 0 && visitor.open >= perAddress) {
+    const client = this.#clientOf(keyOf(peer.host), now);
+    if (perAddress > 0 && client.open >= perAddress) {
       const text = `there are already ${perAddress} connections from this address, its limit; try again later`;
       return new YodelError('YODEL_TOO_MANY_CONNECTIONS', text);
     }
-    if (visitor.rateLimit?.admit(1, now) === 0) {
-      return new YodelError('YODEL_CONNECTION_RATE', `more than ${rate} connections a second from this address`);
+    if (client.rateLimit?.admit(1, now) === 0) {
+      return new YodelError('YODEL_CONNECTION_RATE', `more than ${rate} connections per second from this address`);
     }
-    visitor.open++;
+    client.open++;
     return undefined;
   }
 
-  /** A connection that was admitted has ended. */
-  left(peer: Address, now: number): void {
-    if (peer.scheme === 'unix' || this.#visitors.size === 0) return;
+  /** An admitted connection was closed. */
+  release(peer: Address, now: number): void {
+    if (peer.scheme === 'unix' || this.#clients.size === 0) return;
     const key = keyOf(peer.host);
-    const visitor = this.#visitors.get(key);
-    if (!visitor) return;
-    if (visitor.open > 0) visitor.open--;
-    if (isForgotten(visitor, now)) this.#visitors.delete(key);
+    const client = this.#clients.get(key);
+    if (!client) return;
+    if (client.open > 0) client.open--;
+    if (isForgettable(client, now)) this.#clients.delete(key);
   }
 
-  #visitorOf(key: string, now: number): Visitor {
-    const known = this.#visitors.get(key);
+  #clientOf(key: string, now: number): Client {
+    const known = this.#clients.get(key);
     if (known?.rateLimit || (known && this.#rules.rate === 0)) return known;
-    if (this.#visitors.size >= this.#sweepAt) this.#sweep(now);
+    if (this.#clients.size >= this.#sweepAt) this.#sweep(now);
     const { rate } = this.#rules;
     const rateLimit = rate === 0 ? undefined : new RateLimit(rate, Math.max(1, rate), now);
-    const visitor = { open: known?.open ?? 0, rateLimit };
-    this.#visitors.set(key, visitor);
-    return visitor;
+    const client = { open: known?.open ?? 0, rateLimit };
+    this.#clients.set(key, client);
+    return client;
   }
 
   #sweep(now: number): void {
-    for (const [key, visitor] of this.#visitors) if (isForgotten(visitor, now)) this.#visitors.delete(key);
-    this.#sweepAt = Math.max(fewVisitors, 2 * this.#visitors.size);
+    for (const [key, client] of this.#clients) if (isForgettable(client, now)) this.#clients.delete(key);
+    this.#sweepAt = Math.max(minSweepSize, 2 * this.#clients.size);
   }
 }
 
-/** Nothing of it is open, and all of its burst is there again. */
-function isForgotten({ open, rateLimit }: Visitor, now: number): boolean {
+/** It has no connection, and its whole burst is available again. */
+function isForgettable({ open, rateLimit }: Client, now: number): boolean {
   return open === 0 && (rateLimit === undefined || rateLimit.isFull(now));
 }
 
 /**
- * What counts as one address: an IPv4 address, or the first 64 bits of an IPv6 one, for that is the least that one customer
- * gets (RFC 6177).
+ * What counts as one address: an IPv4 address, or the first 64 bits of an IPv6 address, because a single customer gets at
+ * least that much (RFC 6177).
  */
 function keyOf(host: string): string {
   return host.includes(':') ? networkOf(host) : host;
 }
 
-/** The first 64 bits of an IPv6 address, whatever way it is written. */
+/** The first 64 bits of an IPv6 address, however it is written. */
 function networkOf(host: string): string {
   const [address = ''] = host.split('%');
   const [head = '', tail] = address.split('::');
   const before = head === '' ? [] : head.split(':');
   const after = tail === undefined || tail === '' ? [] : tail.split(':');
-  // A trailing IPv4 part stands for two groups.
+  // A trailing IPv4 part counts as two groups.
   const width = (groups: readonly string[]) => groups.length + (groups.at(-1)?.includes('.') ? 1 : 0);
   const zeros = tail === undefined ? 0 : 8 - width(before) - width(after);
   const groups = [...before, ...new Array<string>(Math.max(0, zeros)).fill('0'), ...after];

@@ -1,27 +1,27 @@
 /** How many connections fit into the process's limit of descriptors. */
 
-/** What the process itself has open: its streams, the event loop's own, a handler's files. */
+/** Descriptors that the process needs itself: standard streams, the event loop's, a handler's files. */
 const ownDescriptors = 32;
-/** A refused connection still costs a descriptor while it is told: in a flood, those above this number are not told. */
-const mostRefusals = 64;
+/** A refused connection costs a descriptor until its reason is sent: in a flood, those above this number get none. */
+const maxRefusals = 64;
 
-/** The two numbers that a server keeps to. */
+/** The limits that follow from it. */
 export interface Capacity {
-  /** Sessions at once. */
+  /** Sessions at the same time. */
   readonly connections: number;
-  /** Refused clients that are being told so at once. */
+  /** Refused connections at the same time. */
   readonly refusals: number;
 }
 
 /**
- * As many as were asked for, or as fit: at its limit of descriptors a runtime drops new connections without a word, or
- * worse (see `descriptorLimit`).
+ * The configured number of connections, or fewer if they do not fit: at its limit of descriptors a runtime drops new
+ * connections without reporting it, or worse (see `descriptorLimit`).
  *
  * @param limit of descriptors; undefined when it is not known
  */
 export function capacityFor(maxConnections: number, limit: number | undefined): Capacity {
-  if (limit === undefined) return { connections: maxConnections, refusals: mostRefusals };
+  if (limit === undefined) return { connections: maxConnections, refusals: maxRefusals };
   const free = Math.max(2, limit - ownDescriptors);
-  const refusals = Math.min(mostRefusals, Math.ceil(free / 4));
+  const refusals = Math.min(maxRefusals, Math.ceil(free / 4));
   return { connections: Math.min(maxConnections, free - refusals), refusals };
 }

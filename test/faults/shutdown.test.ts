@@ -173,7 +173,7 @@ test('a session that is not done within --shutdown-timeout is broken off, and th
   await server.saw(/5 B hello/);
   const { status, stdout, stderr } = await server.stop();
   expect(stdout.toString()).toMatch(
-    closedLine(1, 0, String.raw`not done 200 ms after the server began to shut down\n`),
+    closedLine(1, 0, String.raw`still open 200 ms after the server began to shut down\n`),
   );
   expect(stderr).toMatch(/yodel: 1 connection was broken off before all was answered\n$/);
   expect(status).toBe(1);

@@ -2,7 +2,8 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { TcpAddress } from '../../src/address.ts';
 import type { YodelError } from '../../src/errors.ts';
-import { type ServeOptions, type Server, serve } from '../../src/server/server.ts';
+import type { ServeOptions } from '../../src/server/options.ts';
+import { type Server, serve } from '../../src/server/server.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { becomesTrue } from '../support/process.ts';
 import { dialWebSocket, frameBytes, textFrame } from '../support/websocket-frames.ts';

@@ -36,7 +36,7 @@ describe('connections from one address', () => {
       'YODEL_TOO_MANY_CONNECTIONS',
     ]);
     expect(rules.admit(from('192.0.2.8'), 0)).toBeUndefined();
-    rules.left(from('192.0.2.7'), 0);
+    rules.release(from('192.0.2.7'), 0);
     expect(rules.admit(from('192.0.2.7'), 0)).toBeUndefined();
     expect(rules.admit(from('192.0.2.7'), 0)?.code).toBe('YODEL_TOO_MANY_CONNECTIONS');
   });
@@ -70,7 +70,7 @@ it('connections that end at once do not give the pace back', () => {
   for (let each = 0; each < 60; each++) {
     if (rules.admit(from('192.0.2.7'), each * 10)) continue;
     admitted++;
-    rules.left(from('192.0.2.7'), each * 10);
+    rules.release(from('192.0.2.7'), each * 10);
   }
   // The burst, and one for each tenth of the 0.6 seconds.
   expect(admitted).toBeGreaterThanOrEqual(15);
@@ -80,7 +80,7 @@ it('connections that end at once do not give the pace back', () => {
 it('other rules hold from then on, and count what is there', () => {
   const rules = admission({ perAddress: 1 });
   expect(rules.admit(from('192.0.2.7'), 0)).toBeUndefined();
-  rules.follow({ allow: undefined, deny: list('192.0.2.9'), perAddress: 2, rate: 0 });
+  rules.reload({ allow: undefined, deny: list('192.0.2.9'), perAddress: 2, rate: 0 });
   expect(rules.admit(from('192.0.2.9'), 0)?.code).toBe('YODEL_ADDRESS_DENIED');
   expect(rules.admit(from('192.0.2.7'), 0)).toBeUndefined();
   expect(rules.admit(from('192.0.2.7'), 0)?.code).toBe('YODEL_TOO_MANY_CONNECTIONS');
@@ -91,7 +91,7 @@ it('a hundred thousand addresses that came and went are not remembered', () => {
   for (let each = 0; each < 100_000; each++) {
     const address = from(`10.${each & 255}.${(each >> 8) & 255}.${each >> 16}`);
     rules.admit(address, each * 10);
-    rules.left(address, each * 10);
+    rules.release(address, each * 10);
   }
   expect(rules.known).toBeLessThanOrEqual(1024);
 });

@@ -182,7 +182,7 @@ describe('closing a server', () => {
     expect(busy.error).toMatchObject({ code: 'ECONNRESET' });
     expect(errors[1]).toMatchObject({
       code: 'YODEL_SHUTDOWN_TIMEOUT',
-      message: 'not done 3000 ms after the server began to shut down',
+      message: 'still open 3000 ms after the server began to shut down',
     });
   });
 

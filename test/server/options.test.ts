@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { length } from '../../src/framing/length.ts';
 import { lines } from '../../src/framing/lines.ts';
 import { raw } from '../../src/framing/raw.ts';
-import { type ServeOptions, serve } from '../../src/server/server.ts';
+import type { ServeOptions } from '../../src/server/options.ts';
+import { serve } from '../../src/server/server.ts';
 import { memoryTransport } from '../../src/transport/memory.ts';
 import { converse } from '../session/scene.ts';
 

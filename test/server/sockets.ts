@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { Address } from '../../src/address.ts';
-import { type ServeOptions, type Server, serve } from '../../src/server/server.ts';
+import type { ServeOptions } from '../../src/server/options.ts';
+import { type Server, serve } from '../../src/server/server.ts';
 import { nodeTransport } from '../../src/transport/node.ts';
 import { Peer } from '../session/peer.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { YodelError } from '../../src/errors.ts';
-import type { ServeOptions } from '../../src/server/server.ts';
+import type { ServeOptions } from '../../src/server/options.ts';
 import type { Handler } from '../../src/session/handler.ts';
 import { allOf, type SessionView, type Subscriber, Telemetry } from '../../src/telemetry/telemetry.ts';
 import type { Peer } from '../session/peer.ts';

@@ -2,7 +2,8 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { connect } from '../../src/client/connect.ts';
 import { length } from '../../src/framing/length.ts';
-import { type ServeOptions, type Server, serve } from '../../src/server/server.ts';
+import type { ServeOptions } from '../../src/server/options.ts';
+import { type Server, serve } from '../../src/server/server.ts';
 import type { Handler } from '../../src/session/handler.ts';
 import { check } from '../../src/transcript/check.ts';
 import { type MockOptions, mockServer } from '../../src/transcript/mock.ts';

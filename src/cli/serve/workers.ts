@@ -6,7 +6,7 @@ import { type Address, addressAt, TcpAddress, type UnixAddress } from '../../add
 import { systemError } from '../../errors.ts';
 import { resolveOptions, type ServerLimits, serverOptions } from '../../options.ts';
 import { programArgument } from '../../own-program.ts';
-import { matchDescriptors } from '../../server/server.ts';
+import { checkDescriptors } from '../../server/options.ts';
 import { describeEnd, WorkerFailed, Workers, type WorkersListener } from '../../server/workers.ts';
 import { acceptToPass } from '../../transport/passed.ts';
 import { runtimeTransport } from '../../transport/runtime.ts';
@@ -36,7 +36,7 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
   const files = watchedFiles(settings);
   const { addresses: wanted, certificates } = await readSettings(settings);
   const descriptors = passedDescriptors();
-  matchDescriptors(descriptors, wanted.length);
+  checkDescriptors(descriptors, wanted.length);
   const log = logSettingsOf(settings.flags);
   const outputs = await openOutputs(log);
   const { say } = outputs;

@@ -55,7 +55,9 @@ activation('more sockets than addresses are an error', async () => {
   await server.saw(/Listening on .*\n.*Listening on/);
   await dial(one);
   const { status, stderr } = await server.ended;
-  expect(stderr).toContain('yodel: sockets were passed, but not one for each address (descriptors: 2, addresses: 1)');
+  expect(stderr).toContain(
+    'yodel: the number of passed sockets is not the number of addresses (descriptors: 2, addresses: 1)',
+  );
   expect(status).toBe(2);
 });
 

@@ -1,0 +1,149 @@
+/** Decides what becomes of each new connection: a session, or a refusal. */
+import type { Address } from '../address.ts';
+import { systemError, YodelError } from '../errors.ts';
+import { LinkedSet } from '../linked-set.ts';
+import type { ServerLimits } from '../options.ts';
+import { ServerSession, type SessionSettings } from '../session/session.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import { descriptorLimit } from '../transport/descriptors.ts';
+import type { Connection, PendingConnection } from '../transport/transport.ts';
+import { Admission, type AdmissionRules } from './admission.ts';
+import { type Capacity, capacityFor } from './capacity.ts';
+import { Refusals } from './refusals.ts';
+
+/** What can change while a server runs. */
+export interface AcceptorSettings {
+  /** For new sessions. */
+  readonly session: SessionSettings;
+  readonly limits: ServerLimits;
+  readonly rules: AdmissionRules;
+}
+
+/** Accepts connections and keeps their sessions. */
+export class Acceptor {
+  readonly sessions = new LinkedSet<ServerSession>();
+  readonly #telemetry: Telemetry;
+  readonly #admission: Admission;
+  readonly #refusals: Refusals;
+  #session: SessionSettings;
+  #capacity: Capacity;
+  /** Connections whose handshakes (TLS, WebSocket, PROXY header) are not complete. */
+  #pending = 0;
+  #lastId = 0;
+  #isClosed = false;
+  #onEmpty: (() => void) | undefined;
+
+  constructor({ session, limits, rules }: AcceptorSettings) {
+    this.#telemetry = session.telemetry;
+    this.#session = session;
+    this.#capacity = capacityFor(limits.maxConnections, descriptorLimit());
+    this.#admission = new Admission(rules);
+    const { clock, framing, limits: sessionLimits } = session;
+    this.#refusals = new Refusals(clock, framing, sessionLimits.lingerTimeout, this.#capacity.refusals);
+  }
+
+  /** The most sessions at the same time. */
+  get maxConnections(): number {
+    return this.#capacity.connections;
+  }
+
+  /** Uses other settings for new connections. */
+  reload({ session, limits, rules }: AcceptorSettings): void {
+    this.#session = session;
+    this.#capacity = capacityFor(limits.maxConnections, descriptorLimit());
+    this.#admission.reload(rules);
+  }
+
+  /** Serves a new connection, or refuses it. */
+  accept(connection: Connection): void {
+    const refusal = this.#admission.admit(connection.peer, this.#now);
+    if (refusal) this.#refuse(connection, refusal);
+    else this.#serve(connection);
+  }
+
+  /** Decides about a connection that still has a handshake to complete. Undefined: it is refused. */
+  admit(peer: Address): PendingConnection | undefined {
+    const refusal = this.#hasSpaceForPending ? this.#admission.admit(peer, this.#now) : this.#full();
+    if (refusal) {
+      this.#reportRefused(peer, refusal);
+      return undefined;
+    }
+    this.#pending++;
+    return {
+      accepted: (connection) => {
+        this.#pending--;
+        this.#serve(connection);
+      },
+      failed: (error) => {
+        this.#pending--;
+        this.#admission.release(peer, this.#now);
+        this.#reportRefused(peer, systemError('not accepted', error));
+      },
+    };
+  }
+
+  /** Reports that accepting failed. */
+  failed(cause: Error): void {
+    this.#reportRefused(undefined, systemError('cannot accept a connection', cause));
+  }
+
+  /** Refuses connections from now on. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /** Resolves when no session is open; connections that are being refused are closed then. */
+  async emptied(): Promise<void> {
+    if (this.sessions.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
+    this.#refusals.stop();
+  }
+
+  /** Serves an admitted connection, if there is space for it. */
+  #serve(connection: Connection): void {
+    const refusal = this.#whyNot();
+    if (refusal) {
+      this.#admission.release(connection.peer, this.#now);
+      return this.#refuse(connection, refusal);
+    }
+    const session = new ServerSession(++this.#lastId, connection, this.#session, this.#sessionClosed);
+    this.sessions.add(session);
+    session.start();
+  }
+
+  readonly #sessionClosed = (session: ServerSession): void => {
+    this.sessions.delete(session);
+    this.#admission.release(session.peer, this.#now);
+    if (this.sessions.size === 0) this.#onEmpty?.();
+  };
+
+  #whyNot(): YodelError | undefined {
+    if (this.#isClosed) return new YodelError('YODEL_SHUTTING_DOWN', 'the server is shutting down');
+    return this.sessions.size < this.maxConnections ? undefined : this.#full();
+  }
+
+  #full(): YodelError {
+    const text = `the server already has ${this.maxConnections} connections, its limit; try again later`;
+    return new YodelError('YODEL_TOO_MANY_CONNECTIONS', text);
+  }
+
+  /** Some more are admitted than can be served: those are refused after their handshakes, with a reason. */
+  get #hasSpaceForPending(): boolean {
+    const { connections, refusals } = this.#capacity;
+    return this.sessions.size + this.#pending < connections + refusals;
+  }
+
+  #refuse(connection: Connection, error: YodelError): void {
+    this.#reportRefused(connection.peer, error);
+    this.#refusals.refuse(connection, error);
+  }
+
+  #reportRefused(peer: Address | undefined, error: YodelError): void {
+    this.#telemetry.counters.connectionsRefused++;
+    this.#telemetry.countError(error);
+    if (this.#telemetry.watched) this.#telemetry.emit('refused', peer, error);
+  }
+
+  get #now(): number {
+    return this.#session.clock.now();
+  }
+}

@@ -1,0 +1,222 @@
+/** A server, from its first listener to the end of its last session. `server.ts` describes its public methods. */
+import type { Address } from '../address.ts';
+import { YodelError } from '../errors.ts';
+import { echo } from '../handlers/echo.ts';
+import { checkOption, resolveOptions, type ServerLimits, serverOptions, sessionOptions } from '../options.ts';
+import { type Clock, realClock } from '../session/clock.ts';
+import { resolveHandler, type Session } from '../session/handler.ts';
+import { MemoryLimit } from '../session/memory-limit.ts';
+import type { SessionSettings } from '../session/session.ts';
+import { resolveWire } from '../session/wire.ts';
+import { type Counters, Telemetry } from '../telemetry/telemetry.ts';
+import type { Listener, ListenOptions, Transport } from '../transport/transport.ts';
+import { Acceptor, type AcceptorSettings } from './acceptor.ts';
+import type { ReloadOptions, ServeOptions } from './options.ts';
+import { addressListOf, admissionRulesOf, checkReloadOptions, checkTls } from './options.ts';
+
+/**
+ * | State    | Connections | Sessions                              | Continues when                       |
+ * |----------|-------------|---------------------------------------|--------------------------------------|
+ * | open     | accepted    | run                                   | `close`                              |
+ * | delaying | accepted    | run                                   | `drainDelay` is over, or `close` again |
+ * | draining | refused     | answer what has arrived, then end     | the last one is closed               |
+ * | closed   | refused     | none                                  |                                      |
+ */
+export class MessageServer {
+  #options: ServeOptions;
+  #limits: ServerLimits;
+  readonly #telemetry = new Telemetry();
+  readonly #clock: Clock;
+  readonly #memoryLimit: MemoryLimit;
+  readonly #acceptor: Acceptor;
+  readonly #listenOptions: Pick<ListenOptions, 'tls' | 'webSocket' | 'proxies' | 'reusePort'>;
+  readonly #listeners: Listener[] = [];
+  /** `close` was called. */
+  #isClosing = false;
+  /** The wait before draining. */
+  #drainDelay: Delay | undefined;
+  #isDraining = false;
+  readonly #closed = Promise.withResolvers<void>();
+
+  constructor(options: ServeOptions) {
+    const limits = resolveOptions(serverOptions, options);
+    this.#options = options;
+    this.#limits = limits;
+    this.#clock = options.clock ?? realClock;
+    this.#memoryLimit = new MemoryLimit(limits.maxPendingBytes);
+    const settings = this.#settingsOf(options, limits);
+    this.#acceptor = new Acceptor(settings);
+    checkTls(options.tls);
+    this.#listenOptions = {
+      tls: options.tls,
+      reusePort: options.reusePort,
+      webSocket: {
+        maxMessageLength: settings.session.limits.maxMessageLength,
+        origins: options.origins ?? [],
+      },
+      proxies: addressListOf('proxyProtocol', options.proxyProtocol),
+    };
+    if (options.telemetry) this.#telemetry.subscribe(options.telemetry);
+    if (options.journal?.subscriber) this.#telemetry.subscribe(options.journal.subscriber);
+    void options.journal?.failed.then((error) => this.#abort(error));
+  }
+
+  get addresses(): readonly Address[] {
+    return this.#listeners.map(({ address }) => address);
+  }
+
+  get sessions(): ReadonlySet<Session> {
+    return this.#acceptor.sessions;
+  }
+
+  get maxConnections(): number {
+    return this.#acceptor.maxConnections;
+  }
+
+  get pendingBytes(): number {
+    return this.#memoryLimit.total;
+  }
+
+  get counters(): Readonly<Counters> {
+    return this.#telemetry.counters;
+  }
+
+  get closing(): boolean {
+    return this.#isClosing;
+  }
+
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  /** Listens at all addresses, or at none. @throws YodelError as `Transport.listen` */
+  async listen(addresses: readonly Address[], transport: Transport): Promise<void> {
+    try {
+      for (const [index, address] of addresses.entries()) {
+        const listener = await transport.listen(address, {
+          ...this.#listenOptions,
+          descriptor: this.#options.descriptors?.[index],
+          backlog: this.#limits.backlog,
+          handshakeTimeout: this.#limits.handshakeTimeout,
+          admit: (peer) => this.#acceptor.admit(peer),
+          accept: (connection) => this.#acceptor.accept(connection),
+          failed: (cause) => this.#acceptor.failed(cause),
+        });
+        this.#listeners.push(listener);
+        if (this.#telemetry.watched) this.#telemetry.emit('listening', listener.address);
+      }
+    } catch (error) {
+      await this.close({ timeoutMs: 0 });
+      throw error;
+    }
+  }
+
+  reload(changes: ReloadOptions): void {
+    checkReloadOptions(changes);
+    const options = { ...this.#options, ...changes };
+    const limits = resolveOptions(serverOptions, options);
+    const settings = this.#settingsOf(options, limits);
+    checkTls(changes.tls);
+    // The last step that can fail, and it fails at the first listener: all have the same certificates.
+    if (changes.tls) for (const listener of this.#listeners) listener.renew?.(changes.tls);
+    this.#options = options;
+    this.#limits = limits;
+    this.#acceptor.reload(settings);
+    this.#memoryLimit.follow(limits.maxPendingBytes);
+  }
+
+  async close({
+    timeoutMs = this.#limits.shutdownTimeout,
+  }: {
+    readonly timeoutMs?: number | undefined;
+  } = {}): Promise<void> {
+    checkOption('timeoutMs', serverOptions.shutdownTimeout, timeoutMs);
+    const delay = this.#delayDraining(timeoutMs);
+    if (delay) await delay.over;
+    if (!this.#isDraining) {
+      this.#isDraining = true;
+      void this.#drain(timeoutMs);
+    }
+    const timer = this.#clock.after(timeoutMs, () => this.#abortSessions(timeoutMs));
+    await this.closed;
+    timer.cancel();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** The first call waits for `drainDelay`, the second ends that wait. */
+  #delayDraining(timeoutMs: number): Delay | undefined {
+    const { drainDelay } = this.#limits;
+    if (this.#isClosing) this.#drainDelay?.skip();
+    else if (drainDelay > 0 && timeoutMs > 0) this.#drainDelay = startDelay(this.#clock, drainDelay);
+    this.#isClosing = true;
+    return this.#drainDelay;
+  }
+
+  async #drain(timeoutMs: number): Promise<void> {
+    this.#acceptor.close();
+    const { sessions } = this.#acceptor;
+    if (this.#telemetry.watched && this.#listeners.length > 0) this.#telemetry.emit('draining', sessions.size);
+    const listenersClosed = Promise.all(this.#listeners.map((listener) => listener.close()));
+    // Clients that never stop sending are read for a quarter of the time: most of it is for the replies.
+    for (const session of sessions) session.drain(timeoutMs / 4);
+    await this.#acceptor.emptied();
+    await listenersClosed;
+    this.#closed.resolve();
+  }
+
+  #abortSessions(timeoutMs: number): void {
+    const text = `still open ${timeoutMs} ms after the server began to shut down`;
+    for (const session of this.#acceptor.sessions) {
+      session.breakOff(new YodelError('YODEL_SHUTDOWN_TIMEOUT', text));
+    }
+  }
+
+  /** The journal failed: a reply would no longer mean that its message is recorded. */
+  #abort(error: YodelError): void {
+    for (const session of this.#acceptor.sessions) session.breakOff(error);
+    void this.close({ timeoutMs: 0 });
+  }
+
+  #settingsOf(options: ServeOptions, limits: ServerLimits): AcceptorSettings {
+    return { session: this.#sessionSettingsOf(options), limits, rules: admissionRulesOf(options, limits) };
+  }
+
+  #sessionSettingsOf(options: ServeOptions): SessionSettings {
+    const limits = resolveOptions(sessionOptions, options);
+    const longest = options.journal?.maxMessageLength ?? limits.maxMessageLength;
+    if (limits.maxMessageLength > longest) {
+      const text = `the option "maxMessageLength" takes at most ${longest} with this journal, not ${limits.maxMessageLength}`;
+      throw new YodelError('YODEL_INVALID_OPTION', text);
+    }
+    return {
+      ...resolveWire(options),
+      handler: resolveHandler(options.handler ?? echo),
+      limits,
+      telemetry: this.#telemetry,
+      clock: this.#clock,
+      memoryLimit: this.#memoryLimit,
+      journal: options.journal,
+    };
+  }
+}
+
+/** A wait that can be cut short. */
+interface Delay {
+  readonly over: Promise<void>;
+  skip(): void;
+}
+
+function startDelay(clock: Clock, ms: number): Delay {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = clock.after(ms, resolve);
+  return {
+    over: promise,
+    skip() {
+      timer.cancel();
+      resolve();
+    },
+  };
+}

@@ -1,0 +1,130 @@
+/** What `serve()` and `reload()` take, and what is checked before anything listens. */
+import { type Address, defaultAddress, parseAddress } from '../address.ts';
+import { YodelError } from '../errors.ts';
+import { type OptionalValues, refuseUnknown, type ServerLimits, type SessionLimits, serveLimits } from '../options.ts';
+import type { Clock } from '../session/clock.ts';
+import type { Handler } from '../session/handler.ts';
+import type { SessionJournal } from '../session/journaling.ts';
+import type { WireOptions } from '../session/wire.ts';
+import type { Subscriber } from '../telemetry/telemetry.ts';
+import { AddressList } from '../transport/address-list.ts';
+import type { ServerTls, Transport } from '../transport/transport.ts';
+import type { AdmissionRules } from './admission.ts';
+
+/** Options of {@link serve}. Times are milliseconds, sizes are bytes; the reference describes each limit. */
+export interface ServeOptions extends WireOptions, OptionalValues<SessionLimits>, OptionalValues<ServerLimits> {
+  /** Handles the messages. Default: `echo`. */
+  readonly handler?: Handler | undefined;
+  /** Where to listen: one address or several. Default `tcp://127.0.0.1:7878`. */
+  readonly listen?: Address | string | number | readonly (Address | string | number)[] | undefined;
+  /**
+   * Sockets that already listen, such as those that systemd passes: descriptors of this process, one for each address of
+   * `listen`, in the same order. Default: none; the server creates its own.
+   */
+  readonly descriptors?: readonly number[] | undefined;
+  /**
+   * Whether other processes with this option may listen at the same TCP ports (`SO_REUSEPORT`); the kernel distributes new
+   * connections among them. Default: no.
+   */
+  readonly reusePort?: boolean | undefined;
+  /** Required for `tls://` and `wss://`: a certificate and its key, and which client certificates to trust. */
+  readonly tls?: ServerTls | undefined;
+  /**
+   * Origins whose web pages may connect by WebSocket, besides the server's own: `https://app.example.org`; `*` for all.
+   * Default: none.
+   */
+  readonly origins?: readonly string[] | undefined;
+  /** Networks whose peers may connect: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.7`. Default: all; an empty list: none. */
+  readonly allow?: readonly string[] | undefined;
+  /** Networks whose peers may not connect, even if `allow` lists them. Default: none. */
+  readonly deny?: readonly string[] | undefined;
+  /**
+   * Load balancers whose connections begin with a header of the PROXY protocol (version 1 or 2), which names the client.
+   * Such a header from any other peer is not trusted: it is data. Default: none.
+   */
+  readonly proxyProtocol?: readonly string[] | undefined;
+  /**
+   * Where messages are recorded before the handler receives them, so that a reply means that its message is on disk: the
+   * result of `openJournal()`. It must stay open until the server is closed. Default: none.
+   */
+  readonly journal?: SessionJournal | undefined;
+  /** Closes the server when it is aborted, as {@link Server.close} does. */
+  readonly signal?: AbortSignal | undefined;
+  /** Receives the server's events. */
+  readonly telemetry?: Subscriber | undefined;
+  /** @internal For tests. */
+  readonly transport?: Transport | undefined;
+  /** @internal For tests. */
+  readonly clock?: Clock | undefined;
+}
+
+/** Options of {@link Server.reload}. */
+export interface ReloadOptions
+  extends Pick<ServeOptions, 'handler' | 'tls' | 'allow' | 'deny'>,
+    OptionalValues<SessionLimits>,
+    OptionalValues<ServerLimits> {}
+
+const serveOptions = [
+  ...['handler', 'listen', 'framing', 'encoding', 'signal', 'telemetry', 'transport', 'clock'],
+  ...['descriptors', 'reusePort', 'tls', 'origins', 'allow', 'deny', 'proxyProtocol', 'journal'],
+  ...Object.keys(serveLimits),
+];
+
+const reloadOptions = ['handler', 'tls', 'allow', 'deny', ...Object.keys(serveLimits)];
+
+/** @throws YodelError `YODEL_INVALID_OPTION` for an option that {@link serve} does not have */
+export function checkServeOptions(options: ServeOptions): void {
+  refuseUnknown(options, serveOptions, 'serve()');
+}
+
+/** @throws YodelError `YODEL_INVALID_OPTION` for an option that {@link Server.reload} does not have */
+export function checkReloadOptions(options: ReloadOptions): void {
+  refuseUnknown(options, reloadOptions, 'reload()');
+}
+
+/** @throws YodelError `YODEL_INVALID_OPTION` */
+export function checkTls(tls: ServerTls | undefined): void {
+  if (tls === undefined) return;
+  refuseUnknown(tls, ['cert', 'key', 'sni', 'clientCa', 'alpn'], 'tls');
+  for (const name of ['cert', 'key'] as const) {
+    if (typeof tls[name] === 'string' && tls[name].includes('-----BEGIN ')) continue;
+    throw new YodelError(
+      'YODEL_INVALID_OPTION',
+      `the option "tls" needs "${name}": the text of a PEM file, not its path`,
+    );
+  }
+}
+
+/** The rules in these options. @throws YodelError `YODEL_INVALID_OPTION` */
+export function admissionRulesOf({ allow, deny }: ServeOptions, limits: ServerLimits): AdmissionRules {
+  return {
+    // An empty list admits no peer; it must not be taken for no list.
+    allow: allow && new AddressList('allow', allow),
+    deny: addressListOf('deny', deny),
+    perAddress: limits.maxConnectionsPerAddress,
+    rate: limits.connectionRate,
+  };
+}
+
+/** The networks of an option for which an empty list means none. @throws YodelError `YODEL_INVALID_OPTION` */
+export function addressListOf(option: string, entries: readonly string[] | undefined): AddressList | undefined {
+  return entries && entries.length > 0 ? new AddressList(option, entries) : undefined;
+}
+
+/** The addresses to listen at. @throws YodelError `YODEL_INVALID_OPTION`, `YODEL_INVALID_ADDRESS` */
+export function listenAddressesOf({ listen, descriptors }: ServeOptions): Address[] {
+  const all = Array.isArray(listen) ? (listen as readonly (Address | string | number)[]) : [listen ?? defaultAddress];
+  if (all.length === 0) {
+    throw new YodelError('YODEL_INVALID_OPTION', 'the option "listen" is empty; leave it out for the default');
+  }
+  checkDescriptors(descriptors, all.length);
+  return all.map((one) => (typeof one === 'object' ? (one as Address) : parseAddress(one as string | number)));
+}
+
+/** @throws YodelError `YODEL_INVALID_OPTION` when the number of passed sockets is not the number of addresses */
+export function checkDescriptors(descriptors: readonly number[] | undefined, addresses: number): void {
+  if (!descriptors || descriptors.length === addresses) return;
+  const counts = `descriptors: ${descriptors.length}, addresses: ${addresses}`;
+  const text = `the number of passed sockets is not the number of addresses (${counts}); name the addresses with "listen"`;
+  throw new YodelError('YODEL_INVALID_OPTION', text);
+}

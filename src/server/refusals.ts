@@ -1,0 +1,65 @@
+/** Refuses connections with a reason. */
+import type { YodelError } from '../errors.ts';
+import { encode, type Framing } from '../framing/framing.ts';
+import { type Linked, LinkedSet } from '../linked-set.ts';
+import type { Clock, Timer } from '../session/clock.ts';
+import { tellError } from '../session/error-reply.ts';
+import type { Connection, Receiver } from '../transport/transport.ts';
+
+/** Sends refused clients the reason, and closes their connections. */
+export class Refusals {
+  readonly #clock: Clock;
+  readonly #framing: Framing;
+  readonly #lingerMs: number;
+  readonly #maxAtOnce: number;
+  readonly #open = new LinkedSet<Refusal>();
+
+  /** @param maxAtOnce above this number, connections are aborted without a reason */
+  constructor(clock: Clock, framing: Framing, lingerMs: number, maxAtOnce: number) {
+    this.#clock = clock;
+    this.#framing = framing;
+    this.#lingerMs = lingerMs;
+    this.#maxAtOnce = maxAtOnce;
+  }
+
+  /** Sends `error` in the server's framing and ends the connection. */
+  refuse(connection: Connection, error: YodelError): void {
+    const refusal = new Refusal(connection, (closed) => this.#open.delete(closed));
+    connection.start(refusal);
+    if (this.#open.size >= this.#maxAtOnce) return connection.abort();
+    this.#open.add(refusal);
+    tellError(error, (text) => connection.write(encode(connection.framing ?? this.#framing, text)));
+    connection.end();
+    refusal.timer = this.#clock.after(this.#lingerMs, () => connection.release());
+  }
+
+  /** Closes all connections that are still open. */
+  stop(): void {
+    for (const { connection } of this.#open) connection.release();
+  }
+}
+
+/** A refused connection until it is closed. */
+class Refusal implements Receiver, Linked<Refusal> {
+  memberOf: object | undefined;
+  previousMember: Refusal | undefined;
+  nextMember: Refusal | undefined;
+  readonly connection: Connection;
+  timer: Timer | undefined;
+  readonly #closed: (refusal: Refusal) => void;
+
+  constructor(connection: Connection, closed: (refusal: Refusal) => void) {
+    this.connection = connection;
+    this.#closed = closed;
+  }
+
+  /** Input is read and discarded: unread, it would turn the close into a reset. */
+  onData(): void {}
+  onEnd(): void {}
+  onDrain(): void {}
+
+  onClose(): void {
+    this.timer?.cancel();
+    this.#closed(this);
+  }
+}
