@@ -1,4 +1,3 @@
-/** All connections of one process: opens them, keeps them busy, and ends in time. */
 import type { YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
 import type { Connection } from '../transport/transport.ts';
@@ -12,44 +11,44 @@ import { Tally } from './tally.ts';
 import { Timers } from './timers.ts';
 
 const intervalMs = 1000;
-/** How long a server that sends no replies that anybody awaits may take to read to the end. */
-const partingMs = 1000;
+/** Where no replies are expected: how long the server may take to read everything and end its side. */
+const finishMs = 1000;
 
 /** How the run of one process ended. */
 export interface GeneratorEnd {
-  /** `failed` when there was no connection any more. */
+  /** `failed` when no connection was left. */
   readonly ended: 'done' | 'interrupted' | 'failed';
-  /** How long was measured, the wait for the last replies included. */
+  /** How long the run took, the wait for the last replies included. */
   readonly elapsedMs: number;
-  /** How long of it messages were sent. */
+  /** How long messages were sent. */
   readonly sendingMs: number;
-  /** Share of one core that was used, waiting for the next message's time not counted. */
+  /** The used share of one core, without the time spent waiting for the next message to be due. */
   readonly cpu: number;
 }
 
 /**
- * Told of each second that is over.
+ * Called at the end of each second.
  *
- * @param index which second of the run, from 0
- * @param tally what was counted in it; lent for the call
- * @param up how many connections there are now
- * @param isLast whether no other will follow
+ * @param index the second of the run, from 0
+ * @param tally the counts of that second; valid during the call only
+ * @param up the number of connections
+ * @param isLast whether this is the last call
  */
 export type IntervalListener = (index: number, tally: Tally, up: number, isLast: boolean) => void;
 
 /**
- * States, in their order:
+ * The load of one process: opens its connections, keeps them busy, and ends in time.
  *
- * | state     | what happens                                      | ends                                        |
- * |-----------|---------------------------------------------------|---------------------------------------------|
- * | opening   | each connection is tried once                     | when all were tried                         |
- * | sending   | messages go and come; lost connections come again | all sent, time is up, no connection, `stop` |
- * | settling  | only replies come                                 | all came, or their time is up, `stop`       |
- * | over      | everything is let go                              |                                             |
+ * | State    | What happens                                              | Ends when                                            |
+ * |----------|-----------------------------------------------------------|------------------------------------------------------|
+ * | opening  | each connection is tried once                             | all were tried                                       |
+ * | sending  | messages are sent; lost connections are opened again      | all are sent, time is up, no connection left, `stop` |
+ * | settling | only replies are received                                 | all arrived or timed out, `stop`                     |
+ * | over     | everything is closed                                      |                                                      |
  */
 export class Generator implements Traffic, PoolOwner {
   readonly tally = new Tally();
-  underWay = 0;
+  inFlight = 0;
   lastReplyAt = Number.NEGATIVE_INFINITY;
   isActive = false;
   readonly #settings: LoadSettings;
@@ -61,16 +60,17 @@ export class Generator implements Traffic, PoolOwner {
   #state: 'opening' | 'sending' | 'settling' | 'over' = 'opening';
   #startAt = Number.NaN;
   #stopAt = Number.POSITIVE_INFINITY;
-  /** When the last message was sent, or the time was up. */
+  /** When the last message was sent or time was up. */
   #sentAllAt = Number.NaN;
-  #isParting = false;
+  #isFinishing = false;
+  /** Messages left to claim. */
   #left: number;
-  /** Since when nothing but failures has come. */
+  /** Since when there were failures and no reply. */
   #failingSince = Number.POSITIVE_INFINITY;
-  /** Since when no connection could be made. */
+  /** Since when every attempt to connect failed. */
   #unreachableSince = Number.POSITIVE_INFINITY;
   #openLoop: OpenLoop | undefined;
-  /** Messages that may be sent, and are not yet. */
+  /** Messages claimed but not sent yet. */
   #claimed: { readonly connection: LoadConnection; readonly count: number }[] = [];
   #interval = 0;
   readonly #processor = new ProcessorTime();
@@ -78,7 +78,7 @@ export class Generator implements Traffic, PoolOwner {
   readonly #timers = new Timers();
   readonly #ended = Promise.withResolvers<GeneratorEnd>();
 
-  /** @throws YodelError when the settings do not fit together */
+  /** @throws YodelError when the settings contradict each other */
   constructor(share: LoadShare, onInterval: IntervalListener) {
     const { settings } = share;
     this.#settings = settings;
@@ -90,25 +90,25 @@ export class Generator implements Traffic, PoolOwner {
     this.#payloadOf = payloadsOf(settings);
   }
 
-  /** Tries to make each connection once. Resolves with the first failure when there is not a single one. */
+  /** Tries to open each connection once. Resolves with the first error when every attempt failed. */
   open(): Promise<YodelError | undefined> {
     return this.#pool.openAll();
   }
 
-  /** Resolves when all is over. */
+  /** Resolves at the end of the run. */
   get ended(): Promise<GeneratorEnd> {
     return this.#ended.promise;
   }
 
-  /** Sends from `startAt` on, as `performance.now()` counts. */
+  /** Sends from `startAt` on, on the clock of `performance.now()`. */
   run(startAt: number): void {
     if (this.#state !== 'opening') return;
-    // An open loop waits more exactly than a timer does, and a closed loop need not.
-    const untilThen = startAt - performance.now() - timerSlackMs;
-    this.#timers.after(untilThen, () => this.#begin(this.#settings.rate === null ? performance.now() : startAt));
+    // A timer may be late. An open loop waits out the slack more precisely; a closed loop starts at once.
+    const delayMs = startAt - performance.now() - timerSlackMs;
+    this.#timers.after(delayMs, () => this.#begin(this.#settings.rate === null ? performance.now() : startAt));
   }
 
-  /** Ends at once. What is unanswered stays so. */
+  /** Ends at once; unanswered messages stay unanswered. */
   stop(): void {
     this.#end('interrupted', performance.now());
   }
@@ -122,8 +122,9 @@ export class Generator implements Traffic, PoolOwner {
   }
 
   /**
-   * When all that is ready has been read. A write that finds the server asleep has to wake it, which costs more than the
-   * rest of the write; of many in a row only the first one does. On Node that is 40 % more messages (64 connections).
+   * Sends after all sockets that are ready have been read. A write that finds the server asleep has to wake it, which costs
+   * more than the rest of the write; of several writes in a row only the first one does. On Node that gives 40 % more
+   * messages (64 connections).
    */
   sendSoon(connection: LoadConnection, count: number): void {
     if (this.#share.connections === 1) return connection.send(count, performance.now());
@@ -132,15 +133,15 @@ export class Generator implements Traffic, PoolOwner {
   }
 
   settled(): void {
-    const isWaiting = this.underWay > 0 || this.#claimed.length > 0;
-    if (this.#state !== 'settling' || isWaiting || this.#isParting) return;
-    this.#isParting = true;
+    const isWaiting = this.inFlight > 0 || this.#claimed.length > 0;
+    if (this.#state !== 'settling' || isWaiting || this.#isFinishing) return;
+    this.#isFinishing = true;
     const endedAt = Math.max(this.#sentAllAt, this.lastReplyAt);
     if (this.#settings.replies !== 'none') return this.#end('done', endedAt);
-    // To close a connection with replies unread would reset it, and destroy what the server has not read yet.
-    const parted = this.#pool.up.map((connection) => connection.part());
-    void Promise.all(parted).then(() => this.#end('done', endedAt));
-    this.#timers.after(partingMs, () => this.#end('done', endedAt));
+    // Closing a connection with unread replies would reset it, and discard what the server has not read yet.
+    const finished = this.#pool.up.map((connection) => connection.finish());
+    void Promise.all(finished).then(() => this.#end('done', endedAt));
+    this.#timers.after(finishMs, () => this.#end('done', endedAt));
   }
 
   broken(connection: LoadConnection, error: YodelError): void {
@@ -193,11 +194,11 @@ export class Generator implements Traffic, PoolOwner {
       this.#timers.after(this.#stopAt - performance.now(), () => this.#timeIsUp());
     }
     this.#nextInterval();
-    this.#lookAfterDeadlines(Math.min(250, Math.max(5, timeoutMs / 10)));
+    this.#checkDeadlines(Math.min(250, Math.max(5, timeoutMs / 10)));
     if (rate !== null) {
       const options = { start: startAt, rate, every: threads, offset: this.#share.index };
       const { count } = this.#settings;
-      // A run that was given a time takes that time, and a count as long as so many messages take.
+      // With a duration the run takes that long; with a count, as long as that many messages take at this rate.
       this.#openLoop = new OpenLoop(options, this.#left, this, (endsAt) => {
         if (count !== null) this.#settle(Math.min(this.#stopAt, Math.max(endsAt, performance.now())));
       });
@@ -213,10 +214,10 @@ export class Generator implements Traffic, PoolOwner {
     this.#claimed = [];
     if (this.#state === 'over') return;
     for (const { connection, count } of claimed) connection.send(count, performance.now());
-    if (this.underWay === 0) this.settled();
+    if (this.inFlight === 0) this.settled();
   };
 
-  /** Gives a connection that has just come its first messages. */
+  /** Sends the first messages on a new connection. */
   #use(connection: LoadConnection): void {
     if (this.#openLoop) return this.#openLoop.connectionsChanged(this.#pool.up);
     const now = performance.now();
@@ -229,49 +230,49 @@ export class Generator implements Traffic, PoolOwner {
     this.#settle(this.#stopAt);
   }
 
-  /** No more is sent. */
+  /** Nothing more is sent. */
   #settle(now: number): void {
     if (this.#state !== 'sending') return;
     this.#state = 'settling';
     this.#sentAllAt = now;
     this.#openLoop?.stop();
     this.#measureCpu(now);
-    // A message may have been claimed that is not sent yet.
+    // Claimed messages may not have been sent yet.
     setImmediate(() => this.settled());
   }
 
   #measureCpu(now: number): void {
-    this.#cpu = this.#processor.share(now - this.#startAt, this.#openLoop?.waitedMs ?? 0);
+    this.#cpu = this.#processor.share(now - this.#startAt, this.#openLoop?.spunMs ?? 0);
   }
 
   #nextInterval(): void {
     const at = this.#startAt + (this.#interval + 1) * intervalMs;
     this.#timers.after(at - performance.now(), () => {
-      this.#tellInterval();
+      this.#reportInterval();
       this.#nextInterval();
     });
   }
 
-  #tellInterval(): void {
+  #reportInterval(): void {
     this.#onInterval(this.#interval++, this.tally, this.#pool.up.length, this.#state === 'over');
     this.tally.clear();
   }
 
-  #lookAfterDeadlines(everyMs: number): void {
+  #checkDeadlines(everyMs: number): void {
     this.#timers.after(everyMs, () => {
       const now = performance.now();
       const { timeoutMs } = this.#settings;
       for (const connection of this.#pool.up) {
-        if (connection.oldest <= now - timeoutMs) this.#giveUp(connection, now - timeoutMs);
+        if (connection.oldest <= now - timeoutMs) this.#timeOut(connection, now - timeoutMs);
       }
       if (this.#isHopeless(now)) return this.#end('failed', now);
-      if (this.#state !== 'over') this.#lookAfterDeadlines(everyMs);
+      if (this.#state !== 'over') this.#checkDeadlines(everyMs);
     });
   }
 
   /**
-   * No connection is left, and for as long as a reply may take none could be made. A server that stands still takes
-   * connections all the same: then the run goes on, unless nothing else would ever end it.
+   * Whether no connection is left, and none could be opened for as long as a reply may take. A server that hangs may still
+   * accept connections: then the run continues, unless nothing else would end it.
    */
   #isHopeless(now: number): boolean {
     if (this.#state !== 'sending' || this.#pool.up.length > 0) return false;
@@ -280,9 +281,9 @@ export class Generator implements Traffic, PoolOwner {
     return now - since >= this.#settings.timeoutMs;
   }
 
-  #giveUp(connection: LoadConnection, sentBefore: number): void {
+  #timeOut(connection: LoadConnection, sentBefore: number): void {
     const count = connection.countUpTo(sentBefore);
-    const what = this.#settings.replies === 'none' ? 'took no message' : 'sent no reply';
+    const what = this.#settings.replies === 'none' ? 'read no message' : 'sent no reply';
     const text = `the server ${what} on connection ${connection.number} within ${this.#settings.timeoutMs} ms`;
     this.tally.fail('YODEL_REPLY_TIMEOUT', text, count);
     this.#lose(connection);
@@ -296,7 +297,7 @@ export class Generator implements Traffic, PoolOwner {
     this.#openLoop?.stop();
     this.#timers.end();
     for (const connection of this.#pool.up) connection.close();
-    this.#tellInterval();
+    this.#reportInterval();
     const since = (time: number) => (hasBegun ? Math.max(0, time - this.#startAt) : 0);
     const sentAllAt = Number.isNaN(this.#sentAllAt) ? now : this.#sentAllAt;
     this.#ended.resolve({ ended, elapsedMs: since(now), sendingMs: since(sentAllAt), cpu: this.#cpu });

@@ -1,30 +1,30 @@
 /**
- * Counts latencies in buckets that are as wide as their values are large, as HdrHistogram does
- * (https://hdrhistogram.github.io/HdrHistogram/): any value is known to a thousandth, however long the run.
+ * A histogram whose buckets grow with their values, as in HdrHistogram (https://hdrhistogram.github.io/HdrHistogram/): every
+ * value is recorded to a thousandth, in constant memory.
  */
 
-/** 1024 buckets for each power of two: a bucket is less than a thousandth of its value wide. */
+/** 1024 buckets per power of two: a bucket is narrower than a thousandth of its value. */
 const bucketBits = 10;
 const bucketsPerOctave = 2 ** bucketBits;
-/** From 2^-20 ms, which is a nanosecond, … */
+/** 2^-20 ms is about a nanosecond. */
 const smallestExponent = -20;
-/** … to 2^23 ms, which is two hours and twenty minutes. What is longer goes into the last bucket. */
+/** 2^23 ms is two hours and twenty minutes. Longer times are counted in the last bucket. */
 const largestExponent = 23;
 const bucketCount = (largestExponent - smallestExponent) * bucketsPerOctave;
 
-// The upper half of a double is its sign, 11 bits of exponent, and the first 20 bits of its fraction: so the number of
-// its bucket can be read off it. That takes 2 ns; the logarithm would take ten times as long.
+// The upper half of a double is its sign, 11 bits of exponent and the first 20 bits of its fraction, so it contains the number
+// of the bucket. Reading it takes 2 ns; a logarithm takes ten times as long.
 const double = new Float64Array(1);
 const words = new Uint32Array(double.buffer);
 const upperWord = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 1 : 0;
 const exponentBias = 1023;
 const firstBucket = (smallestExponent + exponentBias) << bucketBits;
 
-/** A histogram as it goes from one process to another. */
+/** A histogram as JSON, for another process. */
 export interface HistogramData {
   readonly min: number;
   readonly max: number;
-  /** The filled buckets: number, count, number, count, … */
+  /** The filled buckets: index, count, index, count, … */
   readonly buckets: readonly number[];
 }
 
@@ -35,7 +35,7 @@ export class Histogram {
   #min = Number.POSITIVE_INFINITY;
   #max = Number.NEGATIVE_INFINITY;
 
-  /** How many values were recorded. */
+  /** The number of recorded values. */
   get count(): number {
     return this.#count;
   }
@@ -50,7 +50,7 @@ export class Histogram {
     return this.#count === 0 ? Number.NaN : this.#max;
   }
 
-  /** Records a value so many times. What is below 0 is taken as 0. */
+  /** Records a value `count` times. Values below 0 go into the first bucket. */
   record(value: number, count = 1): void {
     if (value < this.#min) this.#min = value;
     if (value > this.#max) this.#max = value;
@@ -67,7 +67,7 @@ export class Histogram {
     this.#max = Math.max(this.#max, other.#max);
   }
 
-  /** Forgets all values. */
+  /** Removes all values. */
   clear(): void {
     if (this.#count > 0) this.#buckets.fill(0, bucketOf(this.#min), bucketOf(this.#max) + 1);
     this.#count = 0;
@@ -76,27 +76,26 @@ export class Histogram {
   }
 
   /**
-   * The value that so many percent of all values do not exceed: the upper end of its bucket, but never more than the
-   * largest value. NaN when there is none.
+   * The nearest-rank percentile: the upper end of its bucket, but at most the largest value. NaN when there are no values.
    */
   percentile(percent: number): number {
     if (this.#count === 0) return Number.NaN;
-    const wanted = Math.max(1, Math.ceil((percent / 100) * this.#count - 1e-9));
+    const rank = Math.max(1, Math.ceil((percent / 100) * this.#count - 1e-9));
     let seen = 0;
     for (let bucket = bucketOf(this.#min); ; bucket++) {
       seen += this.#buckets[bucket] as number;
-      if (seen >= wanted || bucket === bucketCount - 1) return this.#valueOf(bucket);
+      if (seen >= rank || bucket === bucketCount - 1) return this.#valueOf(bucket);
     }
   }
 
-  /** NaN when there is none. */
+  /** NaN when there are no values. */
   get mean(): number {
     let sum = 0;
     for (const [value, count] of this.entries()) sum += value * count;
     return sum / this.#count;
   }
 
-  /** The standard deviation of the values themselves, not of a sample's; NaN when there is none. */
+  /** The standard deviation of the population; NaN when there are no values. */
   get stdev(): number {
     const { mean } = this;
     let squares = 0;
@@ -104,7 +103,7 @@ export class Histogram {
     return Math.sqrt(squares / this.#count);
   }
 
-  /** The filled buckets, ascending: the value that percentile gives for them, and how many values they hold. */
+  /** The filled buckets, ascending: the value that `percentile` returns for them, and their counts. */
   *entries(): Generator<[value: number, count: number]> {
     if (this.#count === 0) return;
     const last = bucketOf(this.#max);
@@ -125,7 +124,7 @@ export class Histogram {
     return { min: this.#min, max: this.#max, buckets };
   }
 
-  /** Adds what another process's histogram held. */
+  /** Adds the histogram of another process. */
   addData({ min, max, buckets }: HistogramData): void {
     if (buckets.length === 0) return;
     for (let at = 0; at < buckets.length; at += 2) {
@@ -148,7 +147,7 @@ export class Histogram {
 function bucketOf(value: number): number {
   double[0] = value;
   const bucket = ((words[upperWord] as number) >>> (20 - bucketBits)) - firstBucket;
-  // The sign makes the upper half of a negative number the largest of all.
+  // The sign bit makes the upper half of a negative number larger than any other.
   if (bucket < 0 || value < 0) return 0;
   return bucket < bucketCount ? bucket : bucketCount - 1;
 }

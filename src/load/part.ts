@@ -1,14 +1,13 @@
-/** What a run of several processes is made of. */
 import type { YodelError } from '../errors.ts';
 import type { GeneratorEnd } from './generator.ts';
 
-/** One process's part of a run: this process's own, or another one that is told by messages. */
+/** One process's part of a run: in this process, or in another one controlled by messages. */
 export interface Part {
-  /** Makes the connections. Resolves with the first failure when there is not a single one. */
+  /** Opens the connections. Resolves with the first error when every attempt failed. */
   open(): Promise<YodelError | undefined>;
-  /** Sends from then on, in milliseconds since 1970. */
+  /** Starts sending at `startAt`, in milliseconds since 1970. */
   run(startAt: number): void;
-  /** Resolves when all is over. */
+  /** Resolves at the end of the run. */
   readonly ended: Promise<GeneratorEnd>;
   /** Ends at once. */
   stop(): void;

@@ -1,41 +1,41 @@
-/** What is sent: the frames of one connection as a ring, which is sent round and round. */
+/** What is sent: the frames of a connection as a ring, sent over and over. */
 import { YodelError } from '../errors.ts';
 import { encode, type Framing } from '../framing/framing.ts';
 import { carriesMessages, framingOf, type LoadSettings } from './plan.ts';
 
-/** Frames one behind the other. */
+/** Frames, one after another. */
 export interface Payload {
   readonly bytes: Buffer;
   /** Where each frame ends in `bytes`. */
   readonly ends: Float64Array;
 }
 
-/** Frames of different messages that a ring has at the least, where they fit. */
-const fewestFrames = 16;
-/** What the rings of all connections may take together, as long as each has its two frames. */
-const mostBytes = 134_217_728;
-/** What they may never take. */
-const tooManyBytes = 2_147_483_648;
+/** A ring has at least this many different frames, where they fit. */
+const minFrames = 16;
+/** Bytes for the rings of all connections together, unless two frames each take more. */
+const maxBytes = 134_217_728;
+/** Bytes they must never exceed. */
+const refusedBytes = 2_147_483_648;
 
 const letters = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
 const printable = Array.from({ length: 94 }, (_, index) => String.fromCharCode(0x21 + index)).join('');
 
-/** How payloads are made. */
+/** How payloads are generated. */
 interface PayloadOptions {
   readonly framing: Framing;
   /** Whether an empty message can be sent. */
   readonly takesEmpty: boolean;
-  /** How many connections there are, in all processes. */
+  /** The number of connections in all processes. */
   readonly connections: number;
-  /** How many messages one connection sends at once, most often: so many fit the ring without remainder. */
+  /** How many messages a connection usually sends at once. The length of the ring is a multiple of it. */
   readonly together: number;
 }
 
 /**
- * What each connection sends: the messages that were given, in turn, or else messages of one size.
+ * What each connection sends: the given messages in turn, or generated messages of one size.
  *
- * @returns what gives the payload of a connection by its number
- * @throws YodelError `YODEL_INVALID_OPTION` when the framing cannot carry such messages, or they would take too much memory
+ * @returns a function from the number of a connection to its payload
+ * @throws YodelError `YODEL_INVALID_OPTION` when the framing cannot carry such messages, or they take too much memory
  */
 export function payloadsOf(settings: LoadSettings): (connection: number) => Payload {
   const { messages, connections, pipeline } = settings;
@@ -48,7 +48,7 @@ export function payloadsOf(settings: LoadSettings): (connection: number) => Payl
   return () => payload;
 }
 
-/** A connection that comes again sends the same; to make it anew would take time from the others. */
+/** A connection that is opened again sends the same payload: generating it once more would delay the others. */
 function remember(make: (connection: number) => Payload): (connection: number) => Payload {
   const made = new Map<number, Payload>();
   return (connection) => {
@@ -59,12 +59,12 @@ function remember(make: (connection: number) => Payload): (connection: number) =
 }
 
 /**
- * Messages of `size` bytes that are all different: each begins with the number of its connection and its own, so that
- * replies that were mixed up, left out or repeated are never what was expected.
+ * Messages of `size` bytes that are all different: each starts with the number of its connection and its own, so that a reply
+ * that was mixed up, omitted or repeated never matches.
  */
 function numberedPayloads(size: number, options: PayloadOptions): (connection: number) => Payload {
   const { connections, together } = options;
-  if (2 * size * connections > tooManyBytes) {
+  if (2 * size * connections > refusedBytes) {
     throw new YodelError(
       'YODEL_INVALID_OPTION',
       `${connections} connections with messages of ${size} bytes take too much memory; use fewer connections or smaller messages`,
@@ -85,7 +85,7 @@ function givenPayload(messages: readonly Uint8Array[], options: PayloadOptions):
     encodeMessage(options, one, messages.length === 1 ? 'the message' : `message ${index + 1}`),
   );
   const size = frames.reduce((sum, frame) => sum + frame.length, 0);
-  // Few and small ones are repeated, so that many that are sent together are one write.
+  // A few small messages are repeated, so that messages sent together are one write.
   const wanted = Math.min(Math.ceil(options.together / frames.length), Math.max(1, Math.floor(65_536 / size)));
   return ring(Array.from({ length: wanted }, () => frames).flat());
 }
@@ -99,10 +99,10 @@ function ring(frames: readonly Uint8Array[]): Payload {
   return { bytes: Buffer.concat(frames), ends };
 }
 
-/** As many frames as are sent together, and again as many, so that yesterday's reply is never today's; fewer, if they are large. */
+/** A multiple of the frames sent together, at least two, so that an old reply never matches a new message; fewer if frames are large. */
 function ringLength(frameSize: number, connections: number, together: number): number {
-  const fitting = Math.max(2, Math.floor(mostBytes / connections / frameSize));
-  const wanted = Math.max(2, Math.ceil(fewestFrames / together)) * together;
+  const fitting = Math.max(2, Math.floor(maxBytes / connections / frameSize));
+  const wanted = Math.max(2, Math.ceil(minFrames / together)) * together;
   return wanted <= fitting ? wanted : together <= fitting ? together : fitting;
 }
 
@@ -118,15 +118,15 @@ function encodeMessage({ framing, takesEmpty }: PayloadOptions, message: Uint8Ar
   }
 }
 
-/** What messages are made of: characters of which the delimiter has none, so that it can be nowhere in a message. */
+/** The characters of generated messages: none that occurs in the delimiter. */
 interface Alphabet {
   readonly letters: string;
-  /** Whether numbers can be written as people write them. */
+  /** Whether digits and `-` are among them. */
   readonly hasDigits: boolean;
 }
 
 function alphabetFor(framing: Framing): Alphabet {
-  // Around an empty message a framing that ends its messages with a delimiter has that and nothing else.
+  // The frame of an empty message is just the delimiter, in framings that have one.
   const delimiter = framing.encoder.trailerSize > 0 ? Buffer.from(encode(framing, '')).toString('latin1') : '';
   const free = [...letters].filter((letter) => !delimiter.includes(letter)).join('');
   const other = [...printable].filter((letter) => !delimiter.includes(letter)).join('');
@@ -135,23 +135,23 @@ function alphabetFor(framing: Framing): Alphabet {
 
 function message(size: number, connection: number, number: number, alphabet: Alphabet): Buffer {
   const plain = `${connection}-${number}-`;
-  // Too short for both numbers, or the delimiter has one of their characters: as many digits of both as there is room.
+  // Where both numbers do not fit, or the delimiter contains their characters: as many digits of a combined number as fit.
   const head = plain.length <= size && alphabet.hasDigits ? plain : digits(connection * 4093 + number, size, alphabet);
-  const bytes = Buffer.alloc(size, turned(alphabet, connection + number));
+  const bytes = Buffer.alloc(size, rotated(alphabet, connection + number));
   bytes.write(head);
   return bytes;
 }
 
-function digits(number: number, most: number, { letters }: Alphabet): string {
+function digits(number: number, maxLength: number, { letters }: Alphabet): string {
   let text = '';
-  for (let rest = number; rest > 0 && text.length < most; rest = Math.floor(rest / letters.length)) {
+  for (let rest = number; rest > 0 && text.length < maxLength; rest = Math.floor(rest / letters.length)) {
     text += letters[rest % letters.length];
   }
   return text;
 }
 
-/** The letters, from another one on for each message. */
-function turned({ letters }: Alphabet, by: number): string {
+/** The alphabet, rotated so that it starts with another letter in each message. */
+function rotated({ letters }: Alphabet, by: number): string {
   const start = by % letters.length;
   return letters.slice(start) + letters.slice(0, start);
 }

@@ -1,4 +1,3 @@
-/** The connections of one process: makes them, and makes those again that were lost. */
 import { type Address, parseAddress } from '../address.ts';
 import { dial } from '../client/dial.ts';
 import { YodelError } from '../errors.ts';
@@ -7,24 +6,27 @@ import type { LoadConnection } from './connection.ts';
 import type { LoadShare } from './plan.ts';
 import type { Timers } from './timers.ts';
 
-/** How many connections are being made at the same time: more would overrun a server's queue, and look like a failure. */
-const mostConnecting = 100;
-/** Before a lost connection is made again: a server that closes each at once should not be asked without end. */
+/** How many connections are opened at the same time. More could overflow the server's backlog and fail. */
+const maxConnecting = 100;
+/**
+ * The delay before a lost connection is opened again, so that a server that closes each one at once is not flooded. It does not
+ * grow, as the client's does: a load test must keep up its load.
+ */
 const reconnectAfterMs = 100;
 
-/** Whom the connections are for. */
+/** The owner of a pool. */
 export interface PoolOwner {
-  /** Whether connections are still to be made. */
+  /** Whether connections are still needed. */
   readonly wantsConnections: boolean;
-  /** Told of each attempt that failed. */
+  /** An attempt to connect failed. */
   notConnected(error: YodelError): void;
-  /** Makes of a connection what the pool keeps. */
+  /** Creates the load connection on a new connection. */
   connected(number: number, opened: Connection): LoadConnection;
-  /** Told of a connection that is in the pool now. */
+  /** The connection is in the pool. */
   ready(connection: LoadConnection): void;
 }
 
-/** Keeps as many connections as it can. */
+/** The connections of one process: opens them, and reopens those that are lost. */
 export class Pool {
   readonly #share: LoadShare;
   readonly #address: Address;
@@ -40,12 +42,12 @@ export class Pool {
     this.#timers = timers;
   }
 
-  /** The connections there are. It is another list whenever they change. */
+  /** The open connections. A new list whenever they change. */
   get up(): readonly LoadConnection[] {
     return this.#up;
   }
 
-  /** Tries to make each connection once. Resolves with the first failure when there is not a single one. */
+  /** Tries to open each connection once. Resolves with the first error when every attempt failed. */
   async openAll(): Promise<YodelError | undefined> {
     let firstFailure: YodelError | undefined;
     let next = 0;
@@ -56,11 +58,11 @@ export class Pool {
         firstFailure ??= failure;
       }
     };
-    await Promise.all(Array.from({ length: Math.min(mostConnecting, connections) }, openNext));
+    await Promise.all(Array.from({ length: Math.min(maxConnecting, connections) }, openNext));
     return this.#up.length === 0 ? firstFailure : undefined;
   }
 
-  /** Leaves a connection out that cannot be used any more, and makes it again after a pause. */
+  /** Removes a lost connection, and opens it again after a delay. */
   replace(connection: LoadConnection): void {
     this.#up = this.#up.filter((one) => one !== connection);
     this.#openAgain(connection.number);
@@ -85,15 +87,15 @@ export class Pool {
   }
 
   #take(number: number, opened: Connection): void {
-    // It may have taken so long that nobody needs it any more.
-    if (!this.#owner.wantsConnections) return letGo(opened);
+    // The run may have ended meanwhile.
+    if (!this.#owner.wantsConnections) return release(opened);
     const connection = this.#owner.connected(number, opened);
     this.#up = [...this.#up, connection];
     this.#owner.ready(connection);
   }
 }
 
-function letGo(connection: Connection): void {
+function release(connection: Connection): void {
   connection.start({ onData() {}, onEnd() {}, onDrain() {}, onClose() {} });
   connection.release();
 }

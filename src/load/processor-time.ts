@@ -1,20 +1,20 @@
-/** How much of a core this process uses. */
+/** Measures how much of a core this process uses. */
 export class ProcessorTime {
   #before: NodeJS.CpuUsage = { user: 0, system: 0 };
 
-  /** Begins to measure. */
+  /** Starts measuring. */
   start(): void {
     this.#before = process.cpuUsage();
   }
 
   /**
-   * The share of one core that was used since `start`: 0 to 1.
+   * The share of one core used since `start`, from 0 to 1.
    *
-   * @param waitedMs how long of it the process only went round and round, waiting for a time to come
+   * @param spunMs how long of it the process only spun, waiting until the next message was due
    */
-  share(elapsedMs: number, waitedMs: number): number {
+  share(elapsedMs: number, spunMs: number): number {
     const { user, system } = process.cpuUsage(this.#before);
-    const busyMs = (user + system) / 1000 - waitedMs;
+    const busyMs = (user + system) / 1000 - spunMs;
     return Math.min(1, Math.max(0, busyMs / Math.max(1, elapsedMs)));
   }
 }

@@ -1,35 +1,35 @@
-/** What comes back, held against what was sent. */
+/** Checks and counts replies. */
 import { YodelError } from '../errors.ts';
 import { asBuffer, type Decoder, decodeChunk, type Framing } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
 import type { Payload } from './payload.ts';
 
-/** A reply longer than this is counted without being held. */
-const longestCounted = 16_777_216;
-/** How much of a wrong reply an error shows. */
-const mostShown = 48;
+/** A longer reply is counted without being buffered. */
+const maxBuffered = 16_777_216;
+/** How many bytes of a wrong reply an error shows. */
+const maxShown = 48;
 
-/** Counts the replies in what a server sends. */
+/** Counts the replies in a stream. */
 export interface ReplyMatcher {
-  /** Takes the next bytes and says how many replies they completed. When something is wrong, `fault` says what. */
+  /** Takes the next bytes and returns how many replies they completed. Sets `fault` when a reply is wrong. */
   match(chunk: Uint8Array): number;
-  /** After which nothing that comes can be matched any more. */
+  /** What was wrong; nothing is matched after it. */
   readonly fault: YodelError | undefined;
 }
 
-/** Walks along a ring of frames. */
+/** A position in a ring of frames. */
 export class RingPosition {
   readonly payload: Payload;
-  /** The byte of the ring that comes next, … */
+  /** Index of the next byte of the ring. */
   at = 0;
-  /** … and the frame that it belongs to. */
+  /** Index of the frame it belongs to. */
   frame = 0;
 
   constructor(payload: Payload) {
     this.payload = payload;
   }
 
-  /** Goes on by so many bytes, at most to the end of the ring, and says how many frames that completed. */
+  /** Advances by `count` bytes, at most to the end of the ring. Returns how many frames that completed. */
   advance(count: number): number {
     const { bytes, ends } = this.payload;
     const before = this.frame;
@@ -44,8 +44,8 @@ export class RingPosition {
 }
 
 /**
- * Replies are, byte for byte, what was sent: so whole chunks are compared with the ring, and no message is looked for
- * in them. Which were completed follows from where the ring's frames end.
+ * Expects the bytes that were sent. Compares whole chunks with the ring, without looking for messages in them: which replies
+ * are complete follows from where the frames of the ring end.
  */
 export class EchoMatcher implements ReplyMatcher {
   readonly #position: RingPosition;
@@ -68,7 +68,7 @@ export class EchoMatcher implements ReplyMatcher {
       const { at } = position;
       const count = Math.min(chunk.length - from, ring.length - at);
       if (ring.compare(chunk, from, from + count, at, at + count) !== 0) {
-        this.#lookCloser(chunk, from, count);
+        this.#findFault(chunk, from, count);
         break;
       }
       this.#answered += position.advance(count);
@@ -77,8 +77,8 @@ export class EchoMatcher implements ReplyMatcher {
     return this.#answered - before;
   }
 
-  /** Counts what is still right, and tells of the first message that is not. */
-  #lookCloser(chunk: Buffer, from: number, count: number): void {
+  /** Counts the replies that are right, and reports the first one that is not. */
+  #findFault(chunk: Buffer, from: number, count: number): void {
     const { payload, at } = this.#position;
     let same = 0;
     while (same < count && chunk[from + same] === payload.bytes[at + same]) same++;
@@ -92,7 +92,7 @@ export class EchoMatcher implements ReplyMatcher {
   }
 }
 
-/** The same, where each chunk is one whole message. */
+/** Like {@link EchoMatcher}, where each chunk is one whole message. */
 export class EchoedMessages implements ReplyMatcher {
   readonly #payload: Payload;
   readonly #connection: number;
@@ -119,19 +119,19 @@ export class EchoedMessages implements ReplyMatcher {
   }
 }
 
-/** Each chunk is a reply. */
+/** Counts each chunk as a reply. */
 export const countedMessages: ReplyMatcher = { fault: undefined, match: () => 1 };
 
-/** Replies are whatever the framing calls a message. */
+/** Counts each message of the framing as a reply, whatever it contains. */
 export class CountMatcher implements ReplyMatcher {
   readonly #decoder: Decoder;
-  /** A reply that is not held has begun, and counts when it has ended. */
+  /** A reply that is too long to be buffered is being received; it counts when it ends. */
   #isLong = false;
   fault: YodelError | undefined;
 
   constructor(framing: Framing) {
     this.#decoder = framing.createDecoder({
-      maxMessageLength: longestCounted,
+      maxMessageLength: maxBuffered,
       onTooLong: 'discard',
       encoding: 'binary',
     });
@@ -148,7 +148,7 @@ export class CountMatcher implements ReplyMatcher {
     return count;
   }
 
-  /** 1 when a reply that is not held has ended: other replies have come, or nothing is awaited any more. */
+  /** 1 when a long reply has ended: other replies follow it, or nothing is pending any more. */
   #endOfLong(batch?: Batch): number {
     const hasEnded = this.#isLong && (batch ? batch.count > 0 : this.#decoder.pending === 0);
     if (!hasEnded) return 0;
@@ -157,7 +157,7 @@ export class CountMatcher implements ReplyMatcher {
   }
 }
 
-/** Shows both around the first byte that differs. */
+/** An error that shows both around the first byte that differs. */
 function wrongReply(message: number, connection: number, expected: Buffer, got: Buffer): YodelError {
   const differs = expected.findIndex((byte, index) => byte !== got[index]);
   const around = differs === -1 ? expected.length : differs;
@@ -168,10 +168,10 @@ function wrongReply(message: number, connection: number, expected: Buffer, got: 
   );
 }
 
-/** Bytes as harmless text, in quotes: around the place that matters, when they are many. */
+/** Bytes as escaped text in quotes; of many bytes, those around an index. */
 export function show(bytes: Uint8Array, around: number): string {
-  const start = bytes.length <= mostShown ? 0 : Math.max(0, Math.min(around - 16, bytes.length - mostShown));
-  const end = Math.min(bytes.length, start + mostShown);
+  const start = bytes.length <= maxShown ? 0 : Math.max(0, Math.min(around - 16, bytes.length - maxShown));
+  const end = Math.min(bytes.length, start + maxShown);
   const text = Array.from(bytes.subarray(start, end), showByte).join('');
   return `${start > 0 ? '…' : ''}"${text}"${end < bytes.length ? '…' : ''}`;
 }

@@ -1,4 +1,3 @@
-/** Runs a load test, in this process or in several. */
 import { Generator } from './generator.ts';
 import type { Part } from './part.ts';
 import { payloadsOf } from './payload.ts';
@@ -9,17 +8,17 @@ import { endOfAll, type RunResult } from './result/result.ts';
 import { openWarm } from './warm-up.ts';
 import { startWorkers } from './workers.ts';
 
-/** So far ahead the beginning is agreed: it should not be late. */
-const beginAheadMs = 5;
-/** Several processes have to hear of it first. */
-const agreeAheadMs = 50;
+/** How far ahead the start is set, so that no process starts late. */
+const startAheadMs = 5;
+/** The same with several processes, which have to receive it first. */
+const startProcessesAheadMs = 50;
 
-/** A load test that goes on. */
+/** A running load test. */
 export interface LoadRun {
   /**
-   * Resolves with what it has come to, also when it was stopped.
+   * Resolves with the result, also when it was stopped.
    *
-   * @throws YodelError when not a single connection could be made
+   * @throws YodelError when no connection could be opened
    */
   readonly done: Promise<RunResult>;
   /** Ends at once. */
@@ -27,13 +26,13 @@ export interface LoadRun {
 }
 
 /**
- * Starts a load test.
+ * Starts a load test, in this process or in several.
  *
  * @param onProgress called about once a second
- * @throws YodelError `YODEL_INVALID_OPTION` when the settings do not fit together
+ * @throws YodelError `YODEL_INVALID_OPTION` when the settings contradict each other
  */
 export function startLoad(settings: LoadSettings, onProgress: (progress: BenchProgress) => void): LoadRun {
-  // What does not fit together should be found here, and not in each process.
+  // Reports contradicting settings here, not in each process.
   payloadsOf(settings);
   const shares = sharesOf(settings);
   const collection = new Collection(shares.length);
@@ -45,11 +44,11 @@ export function startLoad(settings: LoadSettings, onProgress: (progress: BenchPr
     };
   const parts: Part[] =
     shares.length === 1 && shares[0]
-      ? [here(new Generator(shares[0], listen(0)), settings)]
+      ? [inThisProcess(new Generator(shares[0], listen(0)), settings)]
       : startWorkers(shares, listen);
   const stopped = Promise.withResolvers<undefined>();
   return {
-    done: conduct(settings, parts, collection, stopped.promise),
+    done: measure(settings, parts, collection, stopped.promise),
     stop() {
       for (const part of parts) part.stop();
       stopped.resolve(undefined);
@@ -57,7 +56,7 @@ export function startLoad(settings: LoadSettings, onProgress: (progress: BenchPr
   };
 }
 
-async function conduct(
+async function measure(
   settings: LoadSettings,
   parts: readonly Part[],
   collection: Collection,
@@ -69,13 +68,14 @@ async function conduct(
     for (const part of parts) part.stop();
     throw failure;
   }
-  const startAt = performance.timeOrigin + performance.now() + (parts.length > 1 ? agreeAheadMs : beginAheadMs);
+  const startAt =
+    performance.timeOrigin + performance.now() + (parts.length > 1 ? startProcessesAheadMs : startAheadMs);
   for (const part of parts) part.run(startAt);
   const end = endOfAll(await Promise.all(parts.map((part) => part.ended)));
   return { settings, collection, started: new Date(startAt), ...end };
 }
 
-function here(generator: Generator, settings: LoadSettings): Part {
+function inThisProcess(generator: Generator, settings: LoadSettings): Part {
   return {
     open: () => openWarm(generator, settings),
     run: (startAt) => generator.run(startAt - performance.timeOrigin),

@@ -1,32 +1,30 @@
-/** When the messages of an open loop are to be sent, whether or not the earlier ones were answered. */
-
-/** A process's share of a rate: of all messages of the run, number `offset`, and from there each `every`-th. */
+/** A process's share of a rate: message number `offset` of the run, and every `every`-th one after it. */
 export interface ScheduleOptions {
-  /** When the run begins; milliseconds. */
+  /** When the run starts, in milliseconds. */
   readonly start: number;
-  /** Messages a second of the whole run. */
+  /** Messages per second of the whole run. */
   readonly rate: number;
   readonly every: number;
   readonly offset: number;
 }
 
-/** Messages at even distances in time. They are numbered from 0. */
+/** When messages are due: at even intervals. They are numbered from 0. */
 export class Schedule {
   readonly #first: number;
-  readonly #distance: number;
+  readonly #interval: number;
 
   constructor({ start, rate, every, offset }: ScheduleOptions) {
     this.#first = start + (offset * 1000) / rate;
-    this.#distance = (every * 1000) / rate;
+    this.#interval = (every * 1000) / rate;
   }
 
-  /** When a message is due; milliseconds. */
+  /** When a message is due, in milliseconds. */
   dueAt(number: number): number {
-    return this.#first + number * this.#distance;
+    return this.#first + number * this.#interval;
   }
 
-  /** How many messages are due at `now` or were before. */
+  /** The number of messages due at `now` or earlier. */
   countUpTo(now: number): number {
-    return Math.max(0, Math.floor((now - this.#first) / this.#distance) + 1);
+    return Math.max(0, Math.floor((now - this.#first) / this.#interval) + 1);
   }
 }

@@ -1,15 +1,17 @@
-/** When the messages were sent whose replies have not come: oldest first, as runs of messages that left together. */
 import type { Histogram } from './histogram.ts';
 
-/** A queue of runs. One write of a hundred messages is one run, and so is their latency if the replies come together. */
+/**
+ * When the unanswered messages were sent, as a queue of runs: a hundred messages sent in one write are one entry, and are timed
+ * together when their replies arrive together.
+ */
 export class SendTimes {
   #times = new Float64Array(8);
   #counts = new Float64Array(8);
   #first = 0;
-  /** How many runs there are. */
+  /** The number of runs. */
   #length = 0;
 
-  /** Adds messages that were sent, or were due, at `time`. */
+  /** Adds messages sent, or due, at `time`. */
   push(time: number, count: number): void {
     if (this.#length === this.#times.length) this.#grow();
     const at = (this.#first + this.#length) & (this.#times.length - 1);
@@ -18,7 +20,7 @@ export class SendTimes {
     this.#length++;
   }
 
-  /** Takes the oldest messages out, and records how long ago they were sent. There must be so many. */
+  /** Removes the oldest `count` messages, which must exist, and records how long ago they were sent. */
   take(count: number, now: number, latencies?: Histogram): void {
     let left = count;
     while (left > 0) {
@@ -35,12 +37,12 @@ export class SendTimes {
     }
   }
 
-  /** When the oldest was sent; Infinity when there is none. */
+  /** When the oldest message was sent; Infinity when there is none. */
   get oldest(): number {
     return this.#length === 0 ? Number.POSITIVE_INFINITY : (this.#times[this.#first] as number);
   }
 
-  /** How many were sent at `time` or before. */
+  /** The number of messages sent at `time` or earlier. */
   countUpTo(time: number): number {
     let count = 0;
     for (let run = 0; run < this.#length; run++) {

@@ -1,7 +1,7 @@
-/** What was counted and measured, of one interval or of the whole run, in one process or in all. */
+/** Counts and latencies of an interval or a whole run, in one process or in all. */
 import { Histogram, type HistogramData } from './histogram.ts';
 
-/** A tally as it goes from one process to another. */
+/** A tally as JSON, for another process. */
 export interface TallyData {
   readonly counts: Readonly<Record<CountName, number>>;
   readonly errors: readonly (readonly [code: string, count: number, example: string])[];
@@ -14,37 +14,37 @@ type CountName = (typeof countNames)[number];
 
 /** Counts, errors by their code, and two histograms. */
 export class Tally {
-  /** Messages handed to connections. */
+  /** Messages passed to connections. */
   sent = 0;
-  /** Messages whose reply came; with no replies awaited, those that the operating system has taken. */
+  /** Messages with a reply; where no replies are expected, those the operating system has taken. */
   answered = 0;
   bytesSent = 0;
   bytesReceived = 0;
-  /** Connections that were made … */
+  /** Connections opened. */
   opened = 0;
-  /** … and that were lost before the run was over. */
+  /** Connections lost before the end of the run. */
   lost = 0;
-  /** From when each message was sent, or in an open loop was due, to its reply; milliseconds. */
+  /** Milliseconds from when a message was sent, or in an open loop was due, to its reply. */
   readonly latency = new Histogram();
-  /** From when each message was due to when it was sent, as far as that was in the generator's hands; milliseconds. */
+  /** Milliseconds from when a message was due to when it was sent, as far as the generator was the cause. */
   readonly lateness = new Histogram();
   readonly errors = new Map<string, { count: number; example: string }>();
 
-  /** How many errors there were, of all codes. */
+  /** The number of errors of all codes. */
   get errorCount(): number {
     let sum = 0;
     for (const { count } of this.errors.values()) sum += count;
     return sum;
   }
 
-  /** Counts an error. The first text of a code is kept as the example. */
+  /** Counts an error. The first text of each code is kept as its example. */
   fail(code: string, example: string, count = 1): void {
     const known = this.errors.get(code);
     if (known) known.count += count;
     else this.errors.set(code, { count, example });
   }
 
-  /** Adds all of another tally. */
+  /** Adds another tally. */
   add(other: Tally): void {
     for (const name of countNames) this[name] += other[name];
     this.latency.add(other.latency);
@@ -52,7 +52,7 @@ export class Tally {
     for (const [code, { count, example }] of other.errors) this.fail(code, example, count);
   }
 
-  /** Begins anew. */
+  /** Resets everything to zero. */
   clear(): void {
     for (const name of countNames) this[name] = 0;
     this.latency.clear();
@@ -71,7 +71,7 @@ export class Tally {
     };
   }
 
-  /** Adds what another process has counted. */
+  /** Adds the tally of another process. */
   addData({ counts, errors, latency, lateness }: TallyData): void {
     for (const name of countNames) this[name] += counts[name];
     for (const [code, count, example] of errors) this.fail(code, example, count);

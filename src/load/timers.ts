@@ -1,25 +1,25 @@
-/** Timers that end together. */
+/** Timers that are cancelled together. */
 export class Timers {
-  readonly #waiting = new Set<NodeJS.Timeout>();
+  readonly #pending = new Set<NodeJS.Timeout>();
   #isOver = false;
 
-  /** Calls `run` once after `delayMs`, unless all is over by then. */
+  /** Calls `run` once after `delayMs`, unless {@link end} was called before. */
   after(delayMs: number, run: () => void): void {
     if (this.#isOver) return;
     const timer = setTimeout(
       () => {
-        this.#waiting.delete(timer);
+        this.#pending.delete(timer);
         run();
       },
       Math.max(0, delayMs),
     );
-    this.#waiting.add(timer);
+    this.#pending.add(timer);
   }
 
-  /** From now on none goes off. */
+  /** Cancels all timers, and any set later. */
   end(): void {
     this.#isOver = true;
-    for (const timer of this.#waiting) clearTimeout(timer);
-    this.#waiting.clear();
+    for (const timer of this.#pending) clearTimeout(timer);
+    this.#pending.clear();
   }
 }

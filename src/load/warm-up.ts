@@ -1,6 +1,6 @@
 /**
- * Lets the runtime compile what the measuring runs through, before it counts: in the first tenths of a second the
- * generator is several times as slow as afterwards, and that would be held against the server.
+ * Runs the generator against an echo server in this process before the measurement, so that the runtime has compiled its
+ * code. In the first tenths of a second the generator is several times slower, which would look like a slow server.
  */
 import { TcpAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
@@ -9,27 +9,27 @@ import type { Connection, Listener } from '../transport/transport.ts';
 import { Generator } from './generator.ts';
 import { carriesMessages, type LoadSettings } from './plan.ts';
 
-/** After that Bun gets no faster any more, and Node only a little: measured with 150, 300 and 600 ms. */
+/** Afterwards Bun gets no faster, and Node only a little: measured with 150, 300 and 600 ms. */
 const durationMs = 300;
 const connections = 8;
-/** Enough to run through everything, however slow the real rate is. */
+/** Messages a second, enough to compile everything even where the real rate is low. */
 const rate = 20_000;
-/** Larger messages take the same ways, and longer. */
-const largestSize = 1024;
+/** Larger messages run through the same code, only longer. */
+const maxSize = 1024;
 
-/** Makes a generator's connections, as its `open`. Before, so that none of them waits for its first message. */
+/** Warms up, then opens a generator's connections, so that none of them has to wait for its first message. */
 export async function openWarm(generator: Generator, settings: LoadSettings): Promise<YodelError | undefined> {
   await warmUp(settings);
   return await generator.open();
 }
 
-/** Measures an echo in this process, and forgets the result. */
+/** Runs a load test against an echo server in this process, and drops the result. */
 async function warmUp(settings: LoadSettings): Promise<void> {
   let listener: Listener;
   try {
     listener = await listenForEcho();
   } catch (error) {
-    // Where nobody may listen, the first second is a little slow.
+    // Without permission to listen, the first second is only a little slow.
     if (error instanceof YodelError) return;
     throw error;
   }
@@ -49,7 +49,7 @@ async function warmUp(settings: LoadSettings): Promise<void> {
 function forWarmUp(settings: LoadSettings, { address }: Listener): LoadSettings {
   const { messages, pipeline } = settings;
   const [first] = 'given' in messages ? messages.given : [];
-  const isShort = first !== undefined && first.length <= largestSize;
+  const isShort = first !== undefined && first.length <= maxSize;
   return {
     ...settings,
     address: String(address),
@@ -59,9 +59,7 @@ function forWarmUp(settings: LoadSettings, { address }: Listener): LoadSettings 
     rate: settings.rate === null ? null : rate,
     count: null,
     durationMs,
-    messages: isShort
-      ? { given: [first] }
-      : { size: 'size' in messages ? Math.min(messages.size, largestSize) : largestSize },
+    messages: isShort ? { given: [first] } : { size: 'size' in messages ? Math.min(messages.size, maxSize) : maxSize },
     timeoutMs: 1000,
     threads: 1,
   };

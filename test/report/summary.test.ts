@@ -82,7 +82,7 @@ test('a server that did not keep up with what was sent is blamed, however late s
     sampleReport(usual, {
       ...openLoop,
       messages: { sent: 50_000, answered: 10_000, unanswered: 40_000 },
-      generator: { cpu: 0.3, lateness: null, limited: 'the generator sent 1 % of the messages 4 ms late or later' },
+      generator: { cpu: 0.3, lateness: null, limited: 'the generator sent 1 % of the messages at least 4 ms late' },
     }),
     plain,
   );

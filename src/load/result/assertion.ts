@@ -1,22 +1,22 @@
-/** What a load test must have shown: `p99 < 5ms`, `rate >= 50k/s`, `errors == 0`. */
+/** Assertions about the result of a load test: `p99 < 5ms`, `rate >= 50k/s`, `errors == 0`. */
 import { YodelError } from '../../errors.ts';
 import { formatCount, formatCountOf, formatLatency, formatRate } from '../../format/figures.ts';
-import { nearestWord } from './nearest.ts';
+import { nearestWord } from '../../options.ts';
 import { countBeyond, latencyCount, percentileOf } from './percentile.ts';
 import type { BenchReport } from './report.ts';
 
-/** A condition on a report. Made by {@link parseAssertion}. */
+/** A condition on a report, from {@link parseAssertion}. */
 export interface Assertion {
-  /** As it was written, without needless spaces. */
+  /** As written, with single spaces. */
   readonly text: string;
   /** The metric's name, such as `p99`, `rate` or `errors`. */
   readonly metric: string;
   readonly operator: keyof typeof operators;
-  /** Milliseconds, messages a second, or a count. */
+  /** Milliseconds, messages per second, or a count. */
   readonly value: number;
 }
 
-/** What became of an {@link Assertion}. */
+/** The result of an {@link Assertion}. */
 export interface AssertionResult {
   readonly holds: boolean;
   /** One line: `ok       p99 < 5ms: 1.31 ms`, or `not met  p99 < 5ms: 7.2 ms`. */
@@ -36,7 +36,7 @@ type Kind = 'latency' | 'rate' | 'count';
 
 interface Metric {
   readonly kind: Kind;
-  /** Undefined or null when the run has none. */
+  /** Undefined or null when the run has no such value. */
   readonly read: (report: BenchReport) => number | null | undefined;
 }
 
@@ -52,7 +52,7 @@ const metrics: Readonly<Record<string, Metric>> = {
   lost: { kind: 'count', read: ({ connections }) => connections.lost },
 };
 
-/** What other tools call them. */
+/** Names that other tools use. */
 const otherNames: Readonly<Record<string, string>> = {
   avg: 'mean',
   average: 'mean',
@@ -65,16 +65,16 @@ const otherNames: Readonly<Record<string, string>> = {
   answered: 'messages',
 };
 
-/** The metrics as they are listed. */
+/** The list of metrics in error messages. */
 const metricNames =
   'min, mean, stdev, max, p50 (p75, p90, p99, p99.9 … any percentile), rate, errors, messages, unanswered, lost';
 
 const form = 'a metric, a comparison and a value, such as "p99 < 5ms", "rate >= 50k/s" or "errors == 0"';
 
-/** Below, what a value of each kind looks like. */
+/** The form of a value of each kind, in error messages. */
 const valueForms: Readonly<Record<Kind, string>> = {
-  latency: 'a time with its unit, such as 500us, 5ms or 1.5s',
-  rate: 'messages a second, such as 500/s, 50k/s or 1.5M/s',
+  latency: 'a time with a unit, such as 500us, 5ms or 1.5s',
+  rate: 'messages per second, such as 500/s, 50k/s or 1.5M/s',
   count: 'a whole number, such as 0, 1000 or 10k',
 };
 
@@ -84,10 +84,10 @@ const multiples: Readonly<Record<string, number>> = { '': 1, k: 1000, m: 1_000_0
 /**
  * Reads an assertion: a metric, one of `<` `<=` `>` `>=` `==` `!=`, and a value.
  *
- * Latencies (`min` `mean` `stdev` `max` and every percentile, such as `p99.9`) take a time with its unit: `us`, `µs`, `ms`
- * or `s`. `rate` takes messages a second: `50k/s`. `errors`, `messages` (answered), `unanswered` and `lost` take counts.
+ * Latencies (`min` `mean` `stdev` `max` and every percentile, such as `p99.9`) take a time with a unit: `us`, `µs`, `ms` or
+ * `s`. `rate` takes messages per second: `50k/s`. `errors`, `messages` (answered), `unanswered` and `lost` take counts.
  *
- * @throws YodelError `YODEL_INVALID_OPTION` that says what is right
+ * @throws YodelError `YODEL_INVALID_OPTION`, with the right form
  */
 export function parseAssertion(text: string): Assertion {
   const written = text.trim().replace(/\s+/g, ' ');
@@ -97,38 +97,38 @@ export function parseAssertion(text: string): Assertion {
   const found = findMetric(metric);
   if (!found) throw invalid(unknownMetric(written, name));
   if (!isOperator(operator)) {
-    const meant = operator === '=' ? 'write == for "equal"' : `there are ${Object.keys(operators).join(' ')}`;
-    throw invalid(`the comparison "${operator}" in the assertion "${written}" is not known: ${meant}`);
+    const right = operator === '=' ? 'write == for "equal"' : `use one of ${Object.keys(operators).join(' ')}`;
+    throw invalid(`unknown comparison "${operator}" in the assertion "${written}": ${right}`);
   }
   const wanted = readValue(found.kind, value);
   if (wanted === undefined) {
-    const got = value === '' ? 'it has none' : `"${value}" is not`;
-    throw invalid(`the value in the assertion "${written}" must be ${valueForms[found.kind]}; ${got}`);
+    const got = value === '' ? ' and is missing' : `, not "${value}"`;
+    throw invalid(`the value in the assertion "${written}" must be ${valueForms[found.kind]}${got}`);
   }
   return { text: written, metric, operator, value: wanted };
 }
 
-/** Holds an assertion against what was measured. Without a single reply no assertion about latencies holds. */
+/** Checks an assertion. Without replies, no assertion about latencies holds. */
 export function checkAssertion(assertion: Assertion, report: BenchReport): AssertionResult {
   const { text, metric, operator, value } = assertion;
   const { kind, read } = findMetric(metric) as Metric;
-  const actual = unansweredAbove(metric, report) ? Number.POSITIVE_INFINITY : read(report);
+  const actual = isUnanswered(metric, report) ? Number.POSITIVE_INFINITY : read(report);
   const known = actual !== undefined && actual !== null;
   const holds = known && operators[operator](actual, value);
-  const says =
+  const shown =
     actual === Number.POSITIVE_INFINITY
       ? `${formatCountOf(report.messages.unanswered, 'message was', 'messages were')} never answered`
       : known
         ? formatActual(kind, actual, value)
         : withoutLatency(report);
-  return { holds, text: `${holds ? 'ok     ' : 'not met'}  ${text}: ${says}${weakness(metric, report)}` };
+  return { holds, text: `${holds ? 'ok     ' : 'not met'}  ${text}: ${shown}${caveat(metric, report)}` };
 }
 
 /**
- * Whether a latency is that of a message that was never answered. A stall longer than the time-out must not make the
- * latencies look better than a shorter one: so such messages count as the slowest of all.
+ * Whether the value of a latency metric is that of an unanswered message. Such messages count as slower than any reply:
+ * otherwise a stall longer than the time-out would make latencies look better than a shorter one.
  */
-function unansweredAbove(metric: string, { messages, histogram }: BenchReport): boolean {
+function isUnanswered(metric: string, { messages, histogram }: BenchReport): boolean {
   const answered = latencyCount(histogram);
   if (messages.unanswered === 0 || answered === 0) return false;
   if (metric === 'max' || metric === 'mean' || metric === 'stdev') return true;
@@ -159,7 +159,7 @@ function readValue(kind: Kind, text: string): number | undefined {
   if (per !== undefined && kind !== 'rate') return undefined;
   const factor = (kind === 'latency' ? latencyUnits : multiples)[unit.toLowerCase()];
   if (factor === undefined) return undefined;
-  // Not 1.1 * 1000 = 1100.0000000000002.
+  // 1.1 * 1000 is 1100.0000000000002.
   const value = Number((Number(digits) * factor).toPrecision(15));
   return kind === 'count' && !Number.isInteger(value) ? undefined : value;
 }
@@ -168,20 +168,22 @@ function withoutComparison(written: string): string {
   if (/:\/\/|:\d+$|^\d+$/.test(written)) {
     return `"${written}" is not an assertion but looks like an address: write the address before --assert. An assertion is ${form}`;
   }
-  const shell = findMetric(written.toLowerCase()) ? '; put it in quotes, because < and > mean files to a shell' : '';
-  return `the assertion "${written}" cannot be read: it is ${form}${shell}`;
+  const shell = findMetric(written.toLowerCase())
+    ? '; put it in quotes, because a shell reads < and > as redirections'
+    : '';
+  return `the assertion "${written}" is invalid: expected ${form}${shell}`;
 }
 
 function unknownMetric(written: string, name: string): string {
-  const meant = meantMetric(name.toLowerCase());
-  const hint = meant === undefined ? '' : ` Did you mean ${meant}?`;
-  if (name === '') return `the assertion "${written}" has no metric: it is ${form}. There are: ${metricNames}`;
-  return `the metric "${name}" in the assertion "${written}" is not known.${hint} There are: ${metricNames}`;
+  const suggestion = suggestMetric(name.toLowerCase());
+  const hint = suggestion === undefined ? '' : ` Did you mean ${suggestion}?`;
+  if (name === '') return `the assertion "${written}" has no metric: expected ${form}. Metrics: ${metricNames}`;
+  return `unknown metric "${name}" in the assertion "${written}".${hint} Metrics: ${metricNames}`;
 }
 
-function meantMetric(name: string): string | undefined {
+function suggestMetric(name: string): string | undefined {
   if (Object.hasOwn(otherNames, name)) return otherNames[name];
-  // p999 is how some write 99.9, and how the fields of the JSON are called.
+  // Some write p999 for p99.9, as the fields of the JSON are named.
   const [, nines] = /^p99(9+)$/.exec(name) ?? [];
   if (nines !== undefined) return `p99.${nines}`;
   const candidates = [...Object.keys(metrics), 'p50', 'p75', 'p90', 'p95', 'p99', 'p99.9', 'p99.99', 'p99.999'];
@@ -189,10 +191,10 @@ function meantMetric(name: string): string | undefined {
 }
 
 function withoutLatency({ options }: BenchReport): string {
-  return options.replies === 'none' ? 'no replies were awaited' : 'nothing was answered';
+  return options.replies === 'none' ? 'no replies were expected' : 'no message was answered';
 }
 
-/** Three digits, or all of them where three would hide on which side of the wanted value the actual one lies. */
+/** Three digits, or all where three would not show on which side of the wanted value the actual one is. */
 function formatActual(kind: Kind, actual: number, wanted: number): string {
   if (kind === 'count') return formatCount(actual);
   const format = kind === 'latency' ? formatLatency : formatRate;
@@ -200,12 +202,12 @@ function formatActual(kind: Kind, actual: number, wanted: number): string {
   return `${Number(actual.toPrecision(12))}${kind === 'latency' ? ' ms' : '/s'}`;
 }
 
-/** What the result of a percentile must be read with. */
-function weakness(metric: string, { latency, histogram }: BenchReport): string {
+/** A remark on a percentile of too few replies. */
+function caveat(metric: string, { latency, histogram }: BenchReport): string {
   const percentile = percentileIn(metric);
   const total = latencyCount(histogram);
   if (!latency || percentile === undefined || percentile === 100 || countBeyond(total, percentile) > 0) return '';
-  return ` (that is the slowest of only ${formatCountOf(total, 'reply', 'replies')})`;
+  return ` (the slowest of only ${formatCountOf(total, 'reply', 'replies')})`;
 }
 
 function invalid(message: string): YodelError {

@@ -1,8 +1,8 @@
-/** Latencies in bands for the eye: few, with round edges, each about as many times wider than the one before. */
+/** Latencies in a few bands with round edges that widen by a steady factor, for charts. */
 import { latencyCount } from './percentile.ts';
 import type { BenchReport } from './report.ts';
 
-/** How many latencies are above `from` and not above `to`, in milliseconds. */
+/** The number of latencies above `from` and up to `to`, in milliseconds. */
 export interface LatencyBand {
   readonly from: number;
   readonly to: number;
@@ -10,8 +10,8 @@ export interface LatencyBand {
 }
 
 /**
- * Edges within a decade, from fine to coarse: 40 to a decade, then the preferred numbers R20, R10 and R5 of ISO 3, then 1-2-5,
- * then decades. The preferred numbers R40 are too roughly rounded: one band in three would be a fifth wider than the next.
+ * Edges within a decade, from fine to coarse: 40 per decade, then the preferred numbers R20, R10 and R5 of ISO 3, then 1-2-5,
+ * then decades. R40 is too coarsely rounded: one band in three would be a fifth wider than its neighbour.
  */
 const edgeSeries: readonly (readonly number[])[] = [
   Array.from({ length: 40 }, (_, step) => Number((10 ** (step / 40)).toPrecision(3))),
@@ -22,16 +22,15 @@ const edgeSeries: readonly (readonly number[])[] = [
   [1],
 ];
 
-/** A nanosecond: what is shorter counts as that, for 0 has no logarithm. */
-const shortest = 1e-6;
+/** A nanosecond. Shorter latencies count as this, since 0 has no logarithm. */
+const minLatency = 1e-6;
 
 /**
- * Merges the buckets of a histogram into at most `most` bands. The bands in which the middle 98 % of the latencies lie are as
- * fine as that allows; the tails may be coarser, which changes little to the eye, for at most 1 % lies in either. Bands
- * between filled ones that are empty are there too; several of them in a row are one. Only a range of more than `most`
- * decades gives more bands.
+ * Merges the buckets of a histogram into at most `maxBands` bands. The bands of the middle 98 % of the latencies are as fine as
+ * that allows; the tails, with at most 1 % each, may be coarser. Empty bands between filled ones are included; several in
+ * a row are merged. Only a range of more than `maxBands` decades gives more bands.
  */
-export function latencyBands(histogram: BenchReport['histogram'], most: number): LatencyBand[] {
+export function latencyBands(histogram: BenchReport['histogram'], maxBands: number): LatencyBand[] {
   const filled = histogram.filter(([, count]) => count > 0);
   const total = latencyCount(filled);
   const [low, high] = [valueAt(filled, total * 0.01), valueAt(filled, total * 0.99)];
@@ -39,7 +38,7 @@ export function latencyBands(histogram: BenchReport['histogram'], most: number):
   for (const [index, body] of edgeSeries.entries()) {
     for (const tails of edgeSeries.slice(index)) {
       bands = mergeEmpty(sort(filled, edges(filled, { body, tails, low, high })));
-      if (bands.length <= most) return bands;
+      if (bands.length <= maxBands) return bands;
     }
   }
   return bands;
@@ -62,12 +61,12 @@ interface Fineness {
   readonly high: number;
 }
 
-/** Ascending, from an edge below all values to one that is not below any. */
+/** Ascending, from an edge below all values to one at or above all. */
 function edges(buckets: BenchReport['histogram'], { body, tails, low, high }: Fineness): number[] {
-  const first = Math.max(buckets[0]?.[0] ?? 0, shortest);
+  const first = Math.max(buckets[0]?.[0] ?? 0, minLatency);
   const last = Math.max(buckets.at(-1)?.[0] ?? 0, first);
   const coarse = edgesAround(first, last, tails);
-  // The body begins and ends where the tails have an edge.
+  // The body starts and ends at edges of the tails.
   const from = coarse.findLast((edge) => edge < low) ?? 0;
   const to = coarse.find((edge) => edge >= high) ?? last;
   return [

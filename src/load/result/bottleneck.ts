@@ -1,46 +1,47 @@
-/** Whether a run has measured the generator instead of the server. */
+/** Detects runs that measured the generator instead of the server. */
 
-/** From this share of a core on a process had no time to spare. */
+/** A process that used this share of a core had no time to spare. */
 const busyShare = 0.9;
-/** An open loop that is this much too late is no longer the load that was asked for, … */
-const mostLatenessMs = 1;
-/** … unless it makes but this part of the latencies. */
-const smallPart = 0.1;
-const leastOfTarget = 0.99;
+/** An open loop that sends this much too late does not make the requested load … */
+const maxLatenessMs = 1;
+/** … unless that is only this part of the latencies. */
+const negligiblePart = 0.1;
+/** An open loop that sends less than this part of the target rate falls short. */
+const minRatePart = 0.99;
 
-/** In less time the start of the program is most of what it did. */
-const leastSeconds = 0.25;
+/** In a shorter run most of the processor time is start-up. */
+const minSeconds = 0.25;
 
-/** What tells of it. */
+/** Measurements that show a bottleneck. */
 export interface GeneratorSigns {
   readonly seconds: number;
-  /** Share of one core that the busiest process used. */
+  /** The share of one core that the busiest process used. */
   readonly cpu: number;
   readonly threads: number;
   readonly cores: number;
-  /** 99 % of all messages were sent at most so much too late; null in a closed loop. */
+  /** The 99th percentile of how late messages were sent, in milliseconds; null in a closed loop. */
   readonly latenessP99: number | null;
-  /** 99 % of all replies took at most so long, that lateness included; null when there were none. */
+  /** The 99th percentile of the latencies, that lateness included, in milliseconds; null when there were none. */
   readonly latencyP99: number | null;
   readonly targetRate: number | null;
   readonly sentRate: number;
 }
 
-/** Why the generator was the bottleneck, and what to do about it; null when it was not. */
+/** Why the generator was the bottleneck and what to do about it; null when it was not. */
 export function whyLimited(signs: GeneratorSigns): string | null {
   const { cpu, latenessP99, latencyP99, targetRate, sentRate } = signs;
-  const isBusy = cpu >= busyShare && signs.seconds >= leastSeconds;
+  const isBusy = cpu >= busyShare && signs.seconds >= minSeconds;
   const share = `${Math.floor(cpu * 100)} % of a core`;
   if (latenessP99 === null) {
-    return isBusy ? `the generator used ${share}: the server may be able to do more; ${advice(signs)}` : null;
+    return isBusy ? `the generator used ${share}: the server may be able to handle more; ${advice(signs)}` : null;
   }
-  if (isBusy && targetRate !== null && sentRate < targetRate * leastOfTarget) {
+  if (isBusy && targetRate !== null && sentRate < targetRate * minRatePart) {
     return `the generator used ${share} and sent only ${Math.round(sentRate)} of ${targetRate} messages a second; ${advice(signs)}`;
   }
-  if (latenessP99 > mostLatenessMs && latenessP99 > (latencyP99 ?? 0) * smallPart) {
+  if (latenessP99 > maxLatenessMs && latenessP99 > (latencyP99 ?? 0) * negligiblePart) {
     const late = `${latenessP99.toFixed(latenessP99 < 10 ? 1 : 0)} ms`;
-    const sentLate = `the generator sent 1 % of the messages ${late} late or later, which is in their latencies`;
-    return `${sentLate}; ${isBusy ? advice(signs) : 'something else kept this machine busy: run it on an idle one'}`;
+    const sentLate = `the generator sent 1 % of the messages at least ${late} late, which is part of their latencies`;
+    return `${sentLate}; ${isBusy ? advice(signs) : 'something else kept this machine busy: run it on an idle machine'}`;
   }
   return isBusy ? `the generator used ${share}: latencies may be its own; ${advice(signs)}` : null;
 }

@@ -1,16 +1,16 @@
-/** Puts together what the processes of a run have measured, second by second. */
+/** Joins the measurements of all processes of a run, second by second. */
 
 import { Tally } from '../tally.ts';
 import type { BenchInterval, BenchProgress } from './report.ts';
 
-/** What a run has come to. */
+/** The measurements of a run. */
 export class Collection {
   /** Of the whole run. */
   readonly total = new Tally();
-  /** The seconds of which not all processes have told yet: which ones have, and what. */
-  readonly #open = new Map<number, { told: number; tally: Tally }>();
+  /** Seconds that not all processes have reported yet, and how many have. */
+  readonly #open = new Map<number, { reports: number; tally: Tally }>();
   readonly #processes: number;
-  /** The last second of each process that has come to its end. */
+  /** The last second of each process that has ended. */
   readonly #ends: number[] = [];
   readonly #up: number[];
   readonly #intervals: BenchInterval[] = [];
@@ -20,16 +20,16 @@ export class Collection {
     this.#up = new Array(processes).fill(0);
   }
 
-  /** How many connections there were when it was last told. */
+  /** The number of connections, as last reported. */
   get connectionsUp(): number {
     return this.#up.reduce((sum, up) => sum + up, 0);
   }
 
   /**
-   * Takes what one process has measured in one second.
+   * Adds what one process measured in one second.
    *
-   * @param isLast whether the process will tell of no other
-   * @returns the interval, when that was the last process to tell of it
+   * @param isLast whether this is the last second of the process
+   * @returns the interval, once all processes have reported it
    */
   add(process: number, index: number, tally: Tally, up: number, isLast: boolean): BenchInterval | undefined {
     this.#up[process] = up;
@@ -37,17 +37,17 @@ export class Collection {
     this.total.add(tally);
     // With one process there is nothing to wait for, and nothing to copy.
     if (this.#processes === 1) return this.#close(index, tally);
-    const open = this.#open.get(index) ?? { told: 0, tally: new Tally() };
+    const open = this.#open.get(index) ?? { reports: 0, tally: new Tally() };
     this.#open.set(index, open);
     open.tally.add(tally);
-    open.told++;
+    open.reports++;
     const gone = this.#ends.filter((end) => end < index).length;
-    if (open.told + gone < this.#processes) return undefined;
+    if (open.reports + gone < this.#processes) return undefined;
     this.#open.delete(index);
     return this.#close(index, open.tally);
   }
 
-  /** All intervals of a run that is over and took so long. */
+  /** All intervals of a run that took `elapsedMs`. */
   intervals(elapsedMs: number): BenchInterval[] {
     for (const [index, { tally }] of this.#open) this.#close(index, tally);
     this.#open.clear();
@@ -77,7 +77,7 @@ function intervalOf(index: number, { answered, errorCount, latency }: Tally): Be
   };
 }
 
-/** How far a run has come, at the end of an interval. */
+/** The progress of a run at the end of an interval. */
 export function progressOf(
   interval: BenchInterval,
   collection: Collection,
@@ -97,7 +97,7 @@ export function progressOf(
   };
 }
 
-/** To a millionth: nanoseconds, where the number is milliseconds. */
+/** Rounds to a millionth: to nanoseconds, where the unit is milliseconds. */
 export function round(value: number): number {
   return Math.round(value * 1e6) / 1e6;
 }

@@ -1,39 +1,39 @@
-/** Two runs beside each other: what changed, and whether that is more than noise. */
+/** Compares two runs: what changed, and whether that is more than noise. */
 import { formatCount, formatCountOf, formatSeconds } from '../../format/figures.ts';
 import { judgeChange, type Pair, type Verdict } from './noise.ts';
 import type { BenchInterval, BenchReport, BenchReportOptions } from './report.ts';
 
-/** What became of one metric between two runs. */
+/** One metric of two runs. */
 export interface ComparedMetric {
   readonly metric: 'rate' | 'p50' | 'p90' | 'p99' | 'p99.9' | 'max' | 'errors';
   readonly kind: 'rate' | 'latency' | 'count';
-  /** Messages a second, milliseconds or a count; null when the run has none. */
+  /** Messages per second, milliseconds or a count; null when the run has none. */
   readonly old: number | null;
   readonly now: number | null;
-  /** Share of the old value: 0.1 is a tenth more. Null when there is nothing to compare with. */
+  /** Relative to the old value: 0.1 is a tenth more. Null when a value is missing or the old one is 0. */
   readonly change: number | null;
   readonly verdict: Verdict;
 }
 
-/** Two runs beside each other. */
+/** The comparison of two runs. */
 export interface Comparison {
   readonly old: BenchReport;
   readonly now: BenchReport;
   readonly metrics: readonly ComparedMetric[];
-  /** What makes the two runs hard to compare, a sentence each. They may hold what a file brought. */
+  /** Reasons why the runs are hard to compare, a sentence each. They may contain text from a report file. */
   readonly warnings: readonly string[];
 }
 
-/** Shorter intervals, such as what is left at the end of a run, scatter more than the others. */
-const leastSeconds = 0.5;
+/** Shorter intervals, such as the last one of a run, scatter more than the others and are left out. */
+const minSeconds = 0.5;
 
-/** At the beginning connections are made, and the compilers of both sides have not seen the code run. */
+/** At the start connections are opened, and neither side has compiled its code yet. */
 const warmUpShare = 0.1;
 
-/** Fewer seconds than this of either run tell nothing: the rank-sum test cannot come below its 1 %. */
-const leastIntervals = 6;
+/** With fewer seconds of either run, the rank-sum test cannot get below 1 %. */
+const minIntervals = 6;
 
-/** How a metric is found: in a whole run, and in each of its seconds. Undefined where there is none. */
+/** How to read a metric from a whole run and from each of its seconds; undefined or null where it is missing. */
 interface Metric {
   readonly metric: ComparedMetric['metric'];
   readonly kind: ComparedMetric['kind'];
@@ -62,8 +62,8 @@ const metrics: readonly Metric[] = [
 ];
 
 /**
- * Compares two runs, and judges their changes by their seconds ({@link judgeChange}) without the first tenth of them. Where
- * errors appear or vanish, no second is asked. p90 and p99.9 are not known for each second: they are `unknown`.
+ * Compares two runs, and judges changes by their seconds ({@link judgeChange}), without the first tenth of them. Errors that
+ * appear or vanish count at once. p90 and p99.9 are not known for each second: changes of them are `unknown`.
  */
 export function compareReports(old: BenchReport, now: BenchReport): Comparison {
   return {
@@ -93,10 +93,10 @@ function judgeMetric(
   return seconds ? judgeChange([old, now], seconds, better) : old === now ? 'same' : 'unknown';
 }
 
-/** The seconds that are judged: not the warm-up, nor what was left of a second at the end. */
+/** The values of each second, without the warm-up and a short last second. */
 function perSecond({ intervals }: BenchReport, read: (interval: BenchInterval) => number | null): number[] {
-  const whole = intervals.filter(({ seconds }) => seconds >= leastSeconds);
-  const warmUp = whole.length > leastIntervals ? Math.ceil(whole.length * warmUpShare) : 0;
+  const whole = intervals.filter(({ seconds }) => seconds >= minSeconds);
+  const warmUp = whole.length > minIntervals ? Math.ceil(whole.length * warmUpShare) : 0;
   return whole
     .slice(warmUp)
     .map(read)
@@ -105,17 +105,17 @@ function perSecond({ intervals }: BenchReport, read: (interval: BenchInterval) =
 
 const optionNames: Readonly<Record<keyof BenchReportOptions, string>> = {
   connections: 'connections',
-  pipeline: 'messages under way on each connection',
+  pipeline: 'messages in flight on each connection',
   count: 'count',
   durationMs: 'duration',
-  rate: 'wanted rate',
+  rate: 'target rate',
   size: 'message size',
   framing: 'framing',
   replies: 'replies',
-  threads: 'processes of the generator',
+  threads: 'generator processes',
 };
 
-/** What was not the same in the two runs. */
+/** What differs between the set-ups of the two runs. */
 function differences(old: BenchReport, now: BenchReport): string[] {
   const pairs: [string, unknown, unknown][] = [
     ['address', old.address, now.address],
@@ -140,15 +140,15 @@ function shown(option: keyof BenchReportOptions, value: number | string | null):
   return option === 'rate' ? `${number}/s` : number;
 }
 
-/** What makes a run a poor witness. */
+/** Why a run proves little. */
 function doubts({ ended, seconds, generator, intervals }: BenchReport, which: 'old' | 'new'): string[] {
   const found: string[] = [];
   const after = `after ${formatSeconds(seconds)}`;
   if (ended === 'interrupted') found.push(`the ${which} run was interrupted ${after}`);
   if (ended === 'failed') found.push(`the ${which} run failed ${after}`);
   if (generator.limited !== null) found.push(`the generator was the bottleneck of the ${which} run, not the server`);
-  if (intervals.length < leastIntervals) {
-    found.push(`the ${which} run is short: from ${leastIntervals} s on, changes can be told from noise`);
+  if (intervals.length < minIntervals) {
+    found.push(`the ${which} run is short: it takes ${minIntervals} s to tell changes from noise`);
   }
   return found;
 }

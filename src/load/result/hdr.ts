@@ -1,18 +1,18 @@
 /**
- * The latencies as the percentile text that HdrHistogram's own tools and wrk2 write (.hgrm), for its plotter:
+ * Latencies in the percentile format of HdrHistogram's tools and wrk2 (.hgrm), for its plotter:
  * https://hdrhistogram.github.io/HdrHistogram/plotFiles.html
  */
 import { latencyCount } from './percentile.ts';
 import type { BenchReport } from './report.ts';
 
-/** Lines for each halving of what is left above: between 50 and 75 %, between 75 and 87.5 %, and so on. HdrHistogram's default. */
+/** Lines between 50 and 75 %, between 75 and 87.5 %, and so on. HdrHistogram's default. */
 const ticksPerHalf = 5;
 
 /**
- * The text of a report: latencies in milliseconds, percentiles as shares, how many replies came within each, and
- * 1/(1-share), by which the plotter draws its axis. Without a reply it has no lines but the frame.
+ * The text of a report: latencies in milliseconds, percentiles as shares, the number of replies up to each, and 1/(1-share),
+ * which is the plotter's axis. Without replies it has only the header and the footer.
  *
- * HdrHistogram's last line, which describes its memory (`#[Buckets = …`), is left out: nothing reads it.
+ * HdrHistogram's last line, which describes its memory (`#[Buckets = …`), is omitted: nothing reads it.
  */
 export function formatHdr({ latency, histogram }: BenchReport): string {
   const total = latencyCount(histogram);
@@ -21,7 +21,7 @@ export function formatHdr({ latency, histogram }: BenchReport): string {
     lines.push(columns(value.toFixed(3), share.toFixed(12), String(count), (1 / (1 - share)).toFixed(2)));
   }
   const last = histogram.at(-1);
-  // The plotter skips a line of three columns. HdrHistogram writes the last one so, because 1/0 has no place on the axis.
+  // The plotter skips a line of three columns. HdrHistogram writes the last one that way, since 1/0 is not on the axis.
   if (last) lines.push(columns((latency?.max ?? last[0]).toFixed(3), '1.000000000000', String(total)));
   lines.push(`#[Mean    = ${number(latency?.mean)}, StdDeviation   = ${number(latency?.stdev)}]`);
   lines.push(`#[Max     = ${number(latency?.max)}, Total count    = ${String(total).padStart(12)}]`);
@@ -30,15 +30,15 @@ export function formatHdr({ latency, histogram }: BenchReport): string {
 
 interface PercentileLine {
   readonly value: number;
-  /** 0 to 1, without 1. */
+  /** From 0 to below 1. */
   readonly share: number;
-  /** How many values are not above `value`. */
+  /** The number of values up to `value`. */
   readonly count: number;
 }
 
 /**
- * As HdrHistogram's PercentileIterator goes: for each next level the first bucket that reaches it, the levels lying closer
- * together the nearer they come to 1; it ends with the bucket that holds the last value.
+ * Like HdrHistogram's PercentileIterator: for each level the first bucket that reaches it, up to the bucket with the last
+ * value. The levels get closer together towards 1.
  */
 function* percentileLines(histogram: BenchReport['histogram'], total: number): Generator<PercentileLine> {
   let step = 0;
@@ -55,8 +55,8 @@ function* percentileLines(histogram: BenchReport['histogram'], total: number): G
 }
 
 /**
- * 0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.55, …: one division of whole numbers, so that a share that is exactly as large counts as
- * reached. A sum of steps would miss it by the last digit.
+ * 0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.55, …, as one division of integers, so that a share exactly as large counts as reached. A sum of
+ * steps would be off in the last digit.
  */
 function levelOf(step: number): number {
   const parts = 2 * ticksPerHalf * 2 ** Math.floor(step / ticksPerHalf);

@@ -1,62 +1,62 @@
-/** Whether a metric has changed between two runs by more than noise. */
+/** Tells changes between two runs from noise. */
 import { rankSumProbability } from './rank-test.ts';
 
-/** The same of an old run and of a new one. */
+/** A value of the old run and of the new run. */
 export type Pair<Value> = readonly [old: Value, now: Value];
 
 /**
- * What a change is worth:
+ * What a change means:
  *
  * - `better`, `worse`: more than noise.
- * - `same`: nothing has changed.
- * - `noise`: small, or no larger than what the seconds of the old run differ by among themselves.
- * - `uneven`: the run as a whole differs, but most of its seconds do not: a stall does that.
- * - `unclear`: most seconds differ, but there are too few of them, or too different ones, to rule out chance.
- * - `unknown`: the runs do not hold what it takes to tell.
+ * - `same`: no change.
+ * - `noise`: small, or within the range of the seconds of the old run.
+ * - `uneven`: the runs as a whole differ, but most of their seconds do not, as after a stall.
+ * - `unclear`: most seconds differ, but they are too few or vary too much to rule out chance.
+ * - `unknown`: the reports lack the data to tell.
  */
 export type Verdict = 'better' | 'worse' | 'same' | 'noise' | 'uneven' | 'unclear' | 'unknown';
 
-/** How improbable chance must be. Each comparison asks for several metrics, so that one in twenty would cry wolf too often. */
-const leastProbability = 0.01;
+/** A change is significant below this probability. With several metrics per comparison, 5 % would raise too many false alarms. */
+const significance = 0.01;
 
 /**
- * Smaller changes count as noise whatever the seconds say. These show the noise within a run only; between two runs of the
- * same programs on the same machine lies more of it: where memory happens to lie, how the network spreads connections, what
- * the compiler did first (Mytkowicz and others, Producing wrong data without doing anything obviously wrong, 2009; Kalibera
- * and Jones, Rigorous benchmarking in reasonable time, 2013).
+ * Smaller changes count as noise whatever the seconds say. The seconds show only the noise within a run. Two runs of the same
+ * programs on the same machine differ by more: memory layout, the distribution of connections, the order of compilation (T. Mytkowicz
+ * et al., Producing wrong data without doing anything obviously wrong!, 2009; T. Kalibera and R. Jones, Rigorous benchmarking
+ * in reasonable time, 2013).
  */
-const leastChange = 0.05;
+const minChange = 0.05;
 
 /**
- * Judges a change by the seconds of both runs. It counts when the whole runs differ by at least 5 %, and their seconds, in
- * the same direction, by the rank-sum test ({@link rankSumProbability} below 1 %).
+ * Judges a change by the seconds of both runs. It counts when the whole runs differ by at least 5 %, and their seconds differ in
+ * the same direction by the rank-sum test ({@link rankSumProbability} below 1 %).
  *
  * @param whole the metric of the whole runs
- * @param seconds the same metric, second by second
- * @param better whether more of it is better, or less
+ * @param seconds the same metric in each second
+ * @param better whether more or less of it is better
  */
 export function judgeChange(whole: Pair<number>, seconds: Pair<readonly number[]>, better: 'more' | 'less'): Verdict {
   const change = relativeChange(whole);
   if (change === 0) return 'same';
-  if (Math.abs(change) < leastChange) return 'noise';
+  if (Math.abs(change) < minChange) return 'noise';
   if (!canTell(...seconds)) return 'unclear';
   const typicalChange = relativeChange([median(seconds[0]), median(seconds[1])]);
   const agrees = Math.sign(typicalChange) === Math.sign(change);
-  if (agrees && rankSumProbability(...seconds) < leastProbability) {
+  if (agrees && rankSumProbability(...seconds) < significance) {
     return change > 0 === (better === 'more') ? 'better' : 'worse';
   }
   const [old, now] = [seconds[0], whole[1]];
   if (now >= Math.min(...old) && now <= Math.max(...old)) return 'noise';
-  return agrees && Math.abs(typicalChange) >= leastChange ? 'unclear' : 'uneven';
+  return agrees && Math.abs(typicalChange) >= minChange ? 'unclear' : 'uneven';
 }
 
-/** Whether so many seconds could show a difference at all, if every one of the one run lay above all of the other. */
+/** Whether there are enough seconds to show a difference, if all of one run were above all of the other. */
 function canTell(old: readonly number[], now: readonly number[]): boolean {
   const above = now.map((_, index) => old.length + index);
-  return rankSumProbability([...old.keys()], above) < leastProbability;
+  return rankSumProbability([...old.keys()], above) < significance;
 }
 
-/** 0.1 is a tenth more; from nothing to something is infinitely more. */
+/** 0.1 is a tenth more; an increase from 0 is Infinity. */
 function relativeChange([old, now]: Pair<number>): number {
   return old === now ? 0 : (now - old) / old;
 }

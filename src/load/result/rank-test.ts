@@ -1,14 +1,12 @@
-/** Whether two lists of measurements differ by more than chance. */
-
 /**
- * How probable it is that two lists as different as these come from one and the same source: the two-sided p-value of the
- * Wilcoxon-Mann-Whitney rank-sum test, which asks nothing of how the values are distributed (latencies are anything but
- * normal). Ties share their ranks.
+ * The probability that lists as different as these come from the same distribution: the two-sided p-value of the
+ * Wilcoxon-Mann-Whitney rank-sum test. The test assumes nothing about the distribution (latencies are not normal). Ties
+ * share their ranks.
  *
- * By the normal approximation with correction for ties and continuity: Hollander, Wolfe and Chicken, Nonparametric
- * Statistical Methods, 3rd edition, section 4.1. For short lists it errs towards 1, that is towards "no difference".
+ * Uses the normal approximation with corrections for ties and continuity: M. Hollander, D. Wolfe and E. Chicken,
+ * Nonparametric Statistical Methods, 3rd edition, section 4.1. For short lists it errs towards 1, which means "no difference".
  *
- * @returns 1 when a list is empty or all values are the same
+ * @returns 1 when a list is empty or all values are equal
  */
 export function rankSumProbability(first: readonly number[], second: readonly number[]): number {
   const all = [...first.map((value) => ({ value, own: true })), ...second.map((value) => ({ value, own: false }))];
@@ -20,7 +18,7 @@ export function rankSumProbability(first: readonly number[], second: readonly nu
     let own = 0;
     while (end < all.length && all[end]?.value === all[start]?.value) if (all[end++]?.own) own++;
     const size = end - start;
-    // Ranks start + 1 … end, shared equally.
+    // Ranks start + 1 to end, shared equally.
     rankSum += own * ((start + 1 + end) / 2);
     ties += size ** 3 - size;
     start = end;
@@ -29,11 +27,11 @@ export function rankSumProbability(first: readonly number[], second: readonly nu
   const product = first.length * second.length;
   const variance = (product / 12) * (total + 1 - ties / (total * (total - 1)));
   if (!(variance > 0)) return 1;
-  const away = Math.abs(rankSum - (first.length * (total + 1)) / 2) - 0.5;
-  return Math.min(1, 2 * upperTail(Math.max(0, away) / Math.sqrt(variance)));
+  const distance = Math.abs(rankSum - (first.length * (total + 1)) / 2) - 0.5;
+  return Math.min(1, 2 * upperTail(Math.max(0, distance) / Math.sqrt(variance)));
 }
 
-/** The share of a normal distribution above `z`, z from 0, to about 1e-7: Abramowitz and Stegun, formula 26.2.17. */
+/** The share of a normal distribution above `z` >= 0, to about 1e-7: M. Abramowitz and I. Stegun, formula 26.2.17. */
 function upperTail(z: number): number {
   const t = 1 / (1 + 0.2316419 * z);
   const polynomial = t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));

@@ -1,45 +1,48 @@
-/** Reads a report back from its JSON, and says what is wrong with a file that is none. */
+/** Reads and checks the JSON of a report. */
 import { YodelError } from '../../errors.ts';
 import type { BenchReport } from './report.ts';
 
-/** The version of the report's shape that this yodel writes and reads. */
+/** The version of the report format that this yodel writes and reads. */
 const knownVersion = 1;
 
 /**
  * Reads what `yodel bench --json` printed.
  *
  * @param name the file's name, for errors
- * @throws YodelError `YODEL_INVALID_OPTION` when it is no report, a damaged one, or one of a newer version
+ * @throws YodelError `YODEL_INVALID_OPTION` when it is not a report, is damaged, or has a newer version
  */
 export function readReport(text: string, name: string): BenchReport {
   const value = parse(text, name);
-  if (field(value, 'kind') !== 'yodel-bench') throw noReport(name, 'it has no "kind": "yodel-bench"');
+  if (field(value, 'kind') !== 'yodel-bench') throw notReport(name, 'it has no "kind": "yodel-bench"');
   const version = field(value, 'version');
   if (typeof version === 'number' && version > knownVersion) {
     const newer = `a report of version ${version}, from a newer yodel; this one reads version ${knownVersion}`;
-    throw invalid(`${name} holds ${newer}. Update yodel, or make the report again with this one`);
+    throw invalid(`${name} contains ${newer}. Update yodel, or make the report again with this version`);
   }
-  if (version !== knownVersion) throw noReport(name, `its version is not ${knownVersion}`);
+  if (version !== knownVersion) throw notReport(name, `its version is not ${knownVersion}`);
   const fault = isReport(value, '');
-  if (fault !== undefined) throw noReport(name, fault);
+  if (fault !== undefined) throw notReport(name, fault);
   return value as BenchReport;
 }
 
 function parse(text: string, name: string): unknown {
   const json = text.replace(/^\ufeff/, '').trim();
-  if (json === '') throw noReport(name, 'it is empty');
-  const value = parseOrNothing(json);
+  if (json === '') throw notReport(name, 'it is empty');
+  const value = parseJson(json);
   if (value !== undefined) return value;
-  const several = json.split('\n').filter((line) => parseOrNothing(line) !== undefined).length;
-  throw noReport(name, several > 1 ? `it holds ${several} lines of JSON, and a report is one` : 'it is not JSON');
+  const several = json.split('\n').filter((line) => parseJson(line) !== undefined).length;
+  throw notReport(
+    name,
+    several > 1 ? `it contains ${several} lines of JSON, and a report is one line` : 'it is not JSON',
+  );
 }
 
-/** JSON has no undefined, so that can stand for text that is no JSON. */
-function parseOrNothing(json: string): unknown {
+/** Undefined, which JSON cannot express, for text that is not JSON. */
+function parseJson(json: string): unknown {
   try {
     return JSON.parse(json);
   } catch {
-    // JSON.parse throws nothing but a SyntaxError, whose text quotes the file and differs from runtime to runtime.
+    // JSON.parse throws only SyntaxError. Its text quotes the file and differs between runtimes.
     return undefined;
   }
 }
@@ -49,7 +52,7 @@ function field(value: unknown, name: string): unknown {
   return (value as Record<string, unknown>)[name];
 }
 
-function noReport(name: string, fault: string): YodelError {
+function notReport(name: string, fault: string): YodelError {
   return invalid(`${name} is not a report of yodel bench: ${fault}. Make one with: yodel bench ADDRESS --json > FILE`);
 }
 
@@ -57,12 +60,12 @@ function invalid(message: string): YodelError {
   return new YodelError('YODEL_INVALID_OPTION', message);
 }
 
-/** Says what is wrong with a value that stands at `path` of the report; undefined when nothing is. */
+/** Returns what is wrong with the value at `path` of the report, or undefined. */
 type Check = (value: unknown, path: string) => string | undefined;
 
-const text: Check = (value, path) => (typeof value === 'string' ? undefined : `${path} must be a text`);
+const text: Check = (value, path) => (typeof value === 'string' ? undefined : `${path} must be a string`);
 
-// What a report holds counts or measures: nothing in it can be negative.
+// All numbers in a report are counts or measurements, so none is negative.
 const number: Check = (value, path) =>
   typeof value === 'number' && Number.isFinite(value) && value >= 0 ? undefined : `${path} must be a number from 0`;
 

@@ -1,4 +1,3 @@
-/** Makes the report of a run. */
 import * as os from 'node:os';
 import type { GeneratorEnd } from '../generator.ts';
 import type { Histogram } from '../histogram.ts';
@@ -7,7 +6,7 @@ import { whyLimited } from './bottleneck.ts';
 import { type Collection, round } from './collection.ts';
 import type { BenchReport, LatencySummary } from './report.ts';
 
-/** A run that is over. */
+/** A completed run. */
 export interface RunResult {
   readonly settings: LoadSettings;
   readonly collection: Collection;
@@ -15,11 +14,11 @@ export interface RunResult {
   readonly ended: BenchReport['ended'];
   readonly elapsedMs: number;
   readonly sendingMs: number;
-  /** Share of one core that the busiest process used. */
+  /** The share of one core that the busiest process used. */
   readonly cpu: number;
 }
 
-/** How the run ended, when each of its processes has. */
+/** How the run ended, from how each of its processes ended. */
 export function endOfAll(ends: readonly GeneratorEnd[]): GeneratorEnd {
   const is = (ended: GeneratorEnd['ended']) => ends.some((one) => one.ended === ended);
   return {
@@ -30,7 +29,7 @@ export function endOfAll(ends: readonly GeneratorEnd[]): GeneratorEnd {
   };
 }
 
-/** @param version of yodel */
+/** Creates the report of a run. @param version of yodel */
 export function createReport(version: string, result: RunResult): BenchReport {
   const { settings, collection, started, ended, elapsedMs, cpu } = result;
   const answering = answeringMs(result) / 1000;
@@ -38,7 +37,7 @@ export function createReport(version: string, result: RunResult): BenchReport {
   const { connections, pipeline, count, durationMs, rate, framing, replies, threads } = settings;
   const seconds = elapsedMs / 1000;
   const perSecond = (messages: number, time = seconds) => (time > 0 ? round(messages / time) : 0);
-  const awaitsReplies = replies !== 'none';
+  const expectsReplies = replies !== 'none';
   const cores = os.availableParallelism();
   return {
     kind: 'yodel-bench',
@@ -51,7 +50,7 @@ export function createReport(version: string, result: RunResult): BenchReport {
     options: { connections, pipeline, count, durationMs, rate, size: sizeOf(settings), framing, replies, threads },
     seconds: round(seconds),
     ended,
-    messages: awaitsReplies
+    messages: expectsReplies
       ? { sent: total.sent, answered: total.answered, unanswered: total.sent - total.answered }
       : { sent: total.answered, answered: 0, unanswered: 0 },
     bytes: { sent: total.bytesSent, received: total.bytesReceived },
@@ -81,8 +80,8 @@ export function createReport(version: string, result: RunResult): BenchReport {
 }
 
 /**
- * How long replies came. In an open loop not from the first message on but from the first reply on, which comes a latency
- * later: else a server that answers every message in time would seem to miss the rate by that much.
+ * The time over which replies arrived. In an open loop it starts at the first reply, a latency after the first message:
+ * otherwise a server that answers every message in time would seem to miss the target rate.
  */
 function answeringMs({ settings, collection, elapsedMs, sendingMs }: RunResult): number {
   if (settings.rate === null) return elapsedMs;

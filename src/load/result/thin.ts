@@ -1,12 +1,11 @@
-/** Fewer and longer intervals, where a run was too long to show each of its seconds. */
 import type { BenchInterval } from './report.ts';
 
 /**
- * Joins neighbouring intervals until there are at most `most`. Counts are added, p50 becomes the median of the joined ones,
- * p99 and max the largest: so that no stall gets lost.
+ * Joins neighbouring intervals of a run that is too long to show each of its seconds, until there are at most `maxIntervals`.
+ * Counts are added, p50 becomes the median, p99 and max the largest, so that no stall is lost.
  */
-export function thinIntervals(intervals: readonly BenchInterval[], most: number): BenchInterval[] {
-  const size = Math.max(1, Math.ceil(intervals.length / most));
+export function thinIntervals(intervals: readonly BenchInterval[], maxIntervals: number): BenchInterval[] {
+  const size = Math.max(1, Math.ceil(intervals.length / maxIntervals));
   const thinned: BenchInterval[] = [];
   for (let start = 0; start < intervals.length; start += size) thinned.push(join(intervals.slice(start, start + size)));
   return thinned;

@@ -46,7 +46,7 @@ test('a server that answers too much is told of, and exit status 3', async () =>
       {
         code: 'YODEL_UNEXPECTED_REPLY',
         count: 20,
-        example: expect.stringMatching(/^connection [12]: the server sent more than was asked for, after 1 reply$/),
+        example: expect.stringMatching(/^connection [12]: the server sent more than was requested, after 1 reply$/),
       },
     ]);
     // The first reply was right, and each connection was made anew for the next message.

@@ -27,48 +27,45 @@ test.each([
 });
 
 const list =
-  'There are: min, mean, stdev, max, p50 (p75, p90, p99, p99.9 … any percentile), rate, errors, messages, unanswered, lost';
+  'Metrics: min, mean, stdev, max, p50 (p75, p90, p99, p99.9 … any percentile), rate, errors, messages, unanswered, lost';
 const form = 'a metric, a comparison and a value, such as "p99 < 5ms", "rate >= 50k/s" or "errors == 0"';
 
 test.each([
-  ['nonsense', `the assertion "nonsense" cannot be read: it is ${form}`],
-  ['', `the assertion "" cannot be read: it is ${form}`],
-  ['p99', `the assertion "p99" cannot be read: it is ${form}; put it in quotes, because < and > mean files to a shell`],
+  ['nonsense', `the assertion "nonsense" is invalid: expected ${form}`],
+  ['', `the assertion "" is invalid: expected ${form}`],
+  [
+    'p99',
+    `the assertion "p99" is invalid: expected ${form}; put it in quotes, because a shell reads < and > as redirections`,
+  ],
   [
     'tcp://127.0.0.1:7878',
     `"tcp://127.0.0.1:7878" is not an assertion but looks like an address: write the address before --assert. An assertion is ${form}`,
   ],
-  ['< 5ms', `the assertion "< 5ms" has no metric: it is ${form}. ${list}`],
-  ['eror == 0', `the metric "eror" in the assertion "eror == 0" is not known. Did you mean errors? ${list}`],
-  ['raet > 1/s', `the metric "raet" in the assertion "raet > 1/s" is not known. Did you mean rate? ${list}`],
-  ['P999 < 1ms', `the metric "P999" in the assertion "P999 < 1ms" is not known. Did you mean p99.9? ${list}`],
-  ['average < 1ms', `the metric "average" in the assertion "average < 1ms" is not known. Did you mean mean? ${list}`],
-  ['p0 < 1ms', `the metric "p0" in the assertion "p0 < 1ms" is not known. Did you mean p50? ${list}`],
-  ['weather > 1ms', `the metric "weather" in the assertion "weather > 1ms" is not known. ${list}`],
-  ['constructor > 1', `the metric "constructor" in the assertion "constructor > 1" is not known. ${list}`],
-  ['errors = 0', 'the comparison "=" in the assertion "errors = 0" is not known: write == for "equal"'],
-  ['errors => 0', 'the comparison "=>" in the assertion "errors => 0" is not known: there are < <= > >= == !='],
-  [
-    'p99 < 5',
-    'the value in the assertion "p99 < 5" must be a time with its unit, such as 500us, 5ms or 1.5s; "5" is not',
-  ],
+  ['< 5ms', `the assertion "< 5ms" has no metric: expected ${form}. ${list}`],
+  ['eror == 0', `unknown metric "eror" in the assertion "eror == 0". Did you mean errors? ${list}`],
+  ['raet > 1/s', `unknown metric "raet" in the assertion "raet > 1/s". Did you mean rate? ${list}`],
+  ['P999 < 1ms', `unknown metric "P999" in the assertion "P999 < 1ms". Did you mean p99.9? ${list}`],
+  ['average < 1ms', `unknown metric "average" in the assertion "average < 1ms". Did you mean mean? ${list}`],
+  ['p0 < 1ms', `unknown metric "p0" in the assertion "p0 < 1ms". Did you mean p50? ${list}`],
+  ['weather > 1ms', `unknown metric "weather" in the assertion "weather > 1ms". ${list}`],
+  ['constructor > 1', `unknown metric "constructor" in the assertion "constructor > 1". ${list}`],
+  ['errors = 0', 'unknown comparison "=" in the assertion "errors = 0": write == for "equal"'],
+  ['errors => 0', 'unknown comparison "=>" in the assertion "errors => 0": use one of < <= > >= == !='],
+  ['p99 < 5', 'the value in the assertion "p99 < 5" must be a time with a unit, such as 500us, 5ms or 1.5s, not "5"'],
   [
     'p99 < 5ms/s',
-    'the value in the assertion "p99 < 5ms/s" must be a time with its unit, such as 500us, 5ms or 1.5s; "5ms/s" is not',
+    'the value in the assertion "p99 < 5ms/s" must be a time with a unit, such as 500us, 5ms or 1.5s, not "5ms/s"',
   ],
-  ['p99 <', 'the value in the assertion "p99 <" must be a time with its unit, such as 500us, 5ms or 1.5s; it has none'],
+  ['p99 <', 'the value in the assertion "p99 <" must be a time with a unit, such as 500us, 5ms or 1.5s and is missing'],
   [
     'rate > 5ms',
-    'the value in the assertion "rate > 5ms" must be messages a second, such as 500/s, 50k/s or 1.5M/s; "5ms" is not',
+    'the value in the assertion "rate > 5ms" must be messages per second, such as 500/s, 50k/s or 1.5M/s, not "5ms"',
   ],
   [
     'errors < 1.5',
-    'the value in the assertion "errors < 1.5" must be a whole number, such as 0, 1000 or 10k; "1.5" is not',
+    'the value in the assertion "errors < 1.5" must be a whole number, such as 0, 1000 or 10k, not "1.5"',
   ],
-  [
-    'errors > -1',
-    'the value in the assertion "errors > -1" must be a whole number, such as 0, 1000 or 10k; "-1" is not',
-  ],
+  ['errors > -1', 'the value in the assertion "errors > -1" must be a whole number, such as 0, 1000 or 10k, not "-1"'],
 ])('%j is refused, with what is right', (text, message) => {
   let thrown: unknown;
   try {
@@ -112,16 +109,16 @@ test('a value that three digits would not tell from the wanted one is shown in f
 
 test('a percentile that has too few replies says so', () => {
   const { text } = checkAssertion(parseAssertion('p99.9 < 5ms'), sampleReport([1, 2, 3]));
-  expect(text).toBe('ok       p99.9 < 5ms: 3.00 ms (that is the slowest of only 3 replies)');
+  expect(text).toBe('ok       p99.9 < 5ms: 3.00 ms (the slowest of only 3 replies)');
 });
 
 test('no assertion about latencies holds when nothing was answered', () => {
   const { holds, text } = checkAssertion(parseAssertion('p99 < 5ms'), nothingAnswered);
-  expect([holds, text]).toEqual([false, 'not met  p99 < 5ms: nothing was answered']);
+  expect([holds, text]).toEqual([false, 'not met  p99 < 5ms: no message was answered']);
   const { options } = nothingAnswered;
   const silent = { ...nothingAnswered, options: { ...options, replies: 'none' as const } };
   expect(checkAssertion(parseAssertion('max != 5ms'), silent).text).toBe(
-    'not met  max != 5ms: no replies were awaited',
+    'not met  max != 5ms: no replies were expected',
   );
 });
 

@@ -71,7 +71,7 @@ test('p90 and p99.9 are not known for each second, so they are not judged', () =
 test('five seconds are too short to tell a change from noise, and that is said', () => {
   const { metrics, warnings } = compareReports(runAt(1000, 5), runAt(2000, 5));
   expect(metrics[0]?.verdict).toBe('unclear');
-  expect(warnings).toContain('the old run is short: from 6 s on, changes can be told from noise');
+  expect(warnings).toContain('the old run is short: it takes 6 s to tell changes from noise');
   expect(metric(runAt(1000, 6), runAt(2000, 6), 'rate').verdict).toBe('better');
 });
 
@@ -126,14 +126,14 @@ test('every difference between the two runs is named', () => {
   expect(compareReports(runAt(1000), other).warnings).toEqual([
     'address: tcp://127.0.0.1:7878 before, unix:///tmp/y now',
     'connections: 50 before, 100 now',
-    'messages under way on each connection: 1 before, open loop now',
+    'messages in flight on each connection: 1 before, open loop now',
     'count: none before, 5,000 now',
     'duration: 10 s before, none now',
-    'wanted rate: none before, 5,000/s now',
+    'target rate: none before, 5,000/s now',
     'message size: 64 bytes before, several now',
     'framing: lines before, raw now',
     'replies: echo before, count now',
-    'processes of the generator: 1 before, 2 now',
+    'generator processes: 1 before, 2 now',
     'processor: Test CPU before, Other CPU now',
     'cores: 2 before, 8 now',
     'operating system: Linux 6.6 before, Darwin 25 now',

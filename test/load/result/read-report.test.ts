@@ -27,7 +27,7 @@ test.each([
   [
     'two reports',
     `${JSON.stringify(good)}\n${JSON.stringify(good)}\n`,
-    `old.json is not a report of yodel bench: it holds 2 lines of JSON, and a report is one. ${hint}`,
+    `old.json is not a report of yodel bench: it contains 2 lines of JSON, and a report is one line. ${hint}`,
   ],
   ['null', 'null', `old.json is not a report of yodel bench: it has no "kind": "yodel-bench". ${hint}`],
   [
@@ -43,7 +43,7 @@ test.each([
   [
     'a report of a newer version',
     '{"kind":"yodel-bench","version":2}',
-    'old.json holds a report of version 2, from a newer yodel; this one reads version 1. Update yodel, or make the report again with this one',
+    'old.json contains a report of version 2, from a newer yodel; this one reads version 1. Update yodel, or make the report again with this version',
   ],
   [
     'a field missing',
@@ -57,13 +57,13 @@ test.each([
     'seconds must be a number from 0',
   ],
   ['a text for a number', json({ messages: { ...good.messages, sent: '5' } }), 'messages.sent must be a number from 0'],
-  ['a number for a text', json({ address: 7878 }), 'address must be a text'],
+  ['a number for a text', json({ address: 7878 }), 'address must be a string'],
   ['an unknown end', json({ ended: 'exploded' }), 'ended must be one of done, interrupted, failed'],
   ['latency that is a list', json({ latency: [] }), 'latency.min must be a number from 0'],
   ['latency that is missing', json({ latency: undefined }), 'latency must be an object'],
   ['a histogram of triples', json({ histogram: [[1, 2, 3]] }), 'histogram[0] must have 2 items'],
   ['a histogram of nothing', json({ histogram: 'none' }), 'histogram must be a list'],
-  ['an error without a code', json({ errors: [{ count: 1, example: '' }] }), 'errors[0].code must be a text'],
+  ['an error without a code', json({ errors: [{ count: 1, example: '' }] }), 'errors[0].code must be a string'],
 ])('%s is refused with what is wrong', (_, text, message) => {
   expect(() => readReport(text, 'old.json')).toThrow(message);
   try {
