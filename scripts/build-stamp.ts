@@ -6,13 +6,13 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What the build records; it does not ship. */
+/** What the build records. It does not ship. */
 export interface Stamp {
-  /** Of all sources: {@link hashOfSources}. */
+  /** From {@link hashOfSources}. */
   readonly hash: string;
-  /** The folders of the packages whose code is in dist/, such as `node_modules/commander`, sorted. */
+  /** Folders of the packages whose code is in dist/, such as `node_modules/commander`, sorted. */
   readonly packages: readonly string[];
-  /** The modules that dist/ imports at run time, those of Node included, sorted. */
+  /** Modules that dist/ imports at run time, including Node's own, sorted. */
   readonly imports: readonly string[];
 }
 
@@ -35,7 +35,7 @@ export function isBuildCurrent(): boolean {
   return readStamp()?.hash === hashOfSources();
 }
 
-/** The stamp of dist/, or undefined if the last build was not completed. */
+/** Reads the stamp of dist/. Undefined without a complete build. */
 export function readStamp(): Stamp | undefined {
   try {
     return JSON.parse(readFileSync(stampFile, 'utf8')) as Stamp;
@@ -50,7 +50,7 @@ export function writeStamp(stamp: Stamp): void {
   writeFileSync(stampFile, `${JSON.stringify(stamp)}\n`);
 }
 
-/** Makes dist/ stale, as long as it is neither the old build nor the new one. */
+/** Marks dist/ as stale, while its files are being replaced. */
 export function removeStamp(): void {
   rmSync(stampFile, { force: true });
 }

@@ -1,13 +1,13 @@
 /**
- * Builds dist/ from src/: the declarations and the command's first step by tsc, everything else by `bun build`, because a
- * program of two hundred files spends much of its start on finding them: bundled, Node listens in four fifths of the time,
- * Bun in nine tenths (`npm run bench -- --workload start`, the fastest of nine starts). The library and the command share
- * their chunks, so that a class is the same one for a handler file that imports yodel.
+ * Builds dist/ from src/. tsc makes the declarations and the command's first step, `bun build` bundles the rest: a program
+ * of two hundred files spends much of its start finding them. Bundled, Node listens in four fifths of the time, Bun in nine
+ * tenths (`npm run bench -- --workload start`, fastest of nine starts). The library and the command share their chunks, so
+ * that a handler file that imports yodel gets the same classes.
  *
- *     node scripts/build.ts           build, unless dist/ is current
- *     node scripts/build.ts --check   only check: exit status 1 when dist/ is stale
+ *     npm run build               build, unless dist/ is current
+ *     npm run build -- --check    only check: exit status 1 if dist/ is stale
  *
- * Files are replaced by renaming, and none is ever missing, so that what runs from dist/ meanwhile does not notice.
+ * Files are replaced by renaming, so that a program that starts meanwhile finds each of them whole.
  */
 import { execFile } from 'node:child_process';
 import {
@@ -26,7 +26,7 @@ import { hashOfSources, isBuildCurrent, removeStamp, type Stamp, writeStamp } fr
 import { pruneDeclarations } from './declarations.ts';
 import { rewriteSourceMap } from './source-maps.ts';
 
-/** What dist/ has at a fixed path: the library, the command, and the programs of further processes and threads. */
+/** Files with a fixed path in dist/: the library, the command, and the programs of worker processes and threads. */
 const entries = [
   'src/index.ts',
   'src/cli/main.ts',
@@ -36,13 +36,13 @@ const entries = [
   'src/journal/writer-text.ts',
 ];
 
-/** The only package that is not bundled, because Bun has its own. */
+/** The only package that is not bundled: Bun has its own. */
 const external = '--external=ws';
 
 process.chdir(join(import.meta.dirname, '..'));
 if (process.argv.includes('--check')) {
   if (!isBuildCurrent()) {
-    process.stderr.write('dist/ was built from other sources: npm run build\n');
+    process.stderr.write('dist/ is stale: npm run build\n');
     process.exitCode = 1;
   }
 } else if (!isBuildCurrent()) {
@@ -50,9 +50,9 @@ if (process.argv.includes('--check')) {
 }
 
 async function build(): Promise<void> {
-  // Taken first: a source that changes meanwhile leaves the build stale.
+  // First, so that a source that changes during the build leaves it stale.
   const hash = hashOfSources();
-  // Beside dist/, so that the relative paths in the source maps stay true.
+  // Beside dist/, so that relative paths in the source maps stay valid.
   const fresh = mkdtempSync('.build-');
   try {
     const [made] = await Promise.all([bundle(fresh), compile(fresh)]);
@@ -68,7 +68,7 @@ async function build(): Promise<void> {
   }
 }
 
-/** Bundles the entries, and returns what the bundle is made of. */
+/** Bundles the entries and returns what the bundle consists of. */
 async function bundle(folder: string): Promise<Pick<Stamp, 'packages' | 'imports'>> {
   const metafile = join(folder, 'metafile.json');
   const form = ['--target=node', '--format=esm', '--splitting', '--sourcemap=linked', external];
@@ -77,18 +77,18 @@ async function bundle(folder: string): Promise<Pick<Stamp, 'packages' | 'imports
   const { inputs, outputs } = JSON.parse(readFileSync(metafile, 'utf8')) as Metafile;
   rmSync(metafile);
   const files = sorted(Object.values(outputs).flatMap((output) => Object.keys(output.inputs)));
-  // To the bundler its own chunks are external too when they are imported late.
+  // Bun also calls its own chunks external where they are imported dynamically.
   const imports = files
     .flatMap((file) => inputs[file]?.imports ?? [])
     .filter(({ external, path }) => external && !path.startsWith('.'));
   return { packages: sorted(files.flatMap(packageOf)), imports: sorted(imports.map(({ path }) => path)) };
 }
 
-/** As much of the bundler's metafile as is used. */
+/** The part of Bun's metafile that is used here. */
 interface Metafile {
-  /** By path: every file that it read. */
+  /** Files read, by path. */
   readonly inputs: Readonly<Record<string, { readonly imports: readonly Import[] }>>;
-  /** By path: the files that it wrote, each with those whose code is in it. */
+  /** Files written, by path, with the files whose code they contain. */
   readonly outputs: Readonly<Record<string, { readonly inputs: Readonly<Record<string, unknown>> }>>;
 }
 
@@ -101,13 +101,13 @@ function sorted(names: readonly string[]): string[] {
   return [...new Set(names)].sort();
 }
 
-/** `node_modules/@scope/name` of `node_modules/@scope/name/lib/file.js`, also where it is nested; nothing for a file of src/. */
+/** The package folder of a file, such as `node_modules/@scope/name`, nested or not; none for a file of src/. */
 function packageOf(file: string): string[] {
   const [folder] = /^.*\bnode_modules\/(?:@[^/]+\/)?[^/]+/.exec(file) ?? [];
   return folder === undefined ? [] : [folder];
 }
 
-/** The declarations, and the command's first step, which is CommonJS and not bundled. */
+/** Compiles the declarations and the command's first step, which is CommonJS and not bundled. */
 async function compile(folder: string): Promise<void> {
   const script = ['--ignoreConfig', '--target', 'es2024', '--module', 'nodenext', '--noCheck', '--noResolve'];
   await Promise.all([
@@ -116,20 +116,17 @@ async function compile(folder: string): Promise<void> {
   ]);
 }
 
-/**
- * Fills journal/writer-text.js with the program of the journal's thread in one piece, for a program that a bundler has made
- * one file of: there is no journal/writer.js beside it.
- */
+/** Puts the program of the journal's thread into journal/writer-text.js, in one piece: see src/journal/writer-text.ts. */
 async function embedWriter(folder: string): Promise<void> {
   const text = await run('bun', ['build', 'src/journal/writer.ts', '--target=node', '--format=esm', '--minify']);
   writeFileSync(join(folder, 'journal/writer-text.js'), `export const writerText = ${JSON.stringify(text)};\n`);
   rmSync(join(folder, 'journal/writer-text.js.map'), { force: true });
 }
 
-/** Runs a program, and returns what it prints. tsc reports its errors on stdout, bun on stderr. */
+/** Runs an installed program and returns its stdout. On failure prints that too: tsc reports errors there. */
 async function run(command: string, args: readonly string[]): Promise<string> {
   try {
-    return (await promisify(execFile)(command, args)).stdout;
+    return (await promisify(execFile)(join('node_modules/.bin', command), args)).stdout;
   } catch (error) {
     process.stderr.write((error as { stdout?: string }).stdout ?? '');
     throw error;

@@ -1,15 +1,16 @@
-/** Keeps the declarations that a program can reach from index.d.ts, in the spelling that every TypeScript takes. */
+/** Reduces the declarations to those that index.d.ts reaches, with import paths that any TypeScript resolves. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** What a declaration file names: `from './message.ts'`, `import('./message.ts')`, `import './message.ts'`. */
+/** An imported file: `from './message.ts'`, `import('./message.ts')`, `import './message.ts'`. */
 const specifier = /((?:\bfrom|\bimport)\s*\(?\s*)'(\.[^']+)\.ts'/g;
 
 /**
- * Removes from `files` the declarations that `entry` does not reach, with their maps.
+ * Removes the declarations that `entry` does not reach, and their maps.
  *
- * @param folder where the files are
- * @param entry such as `index.d.ts`
+ * @param folder the folder of the files
+ * @param entry relative to the folder, such as `index.d.ts`
+ * @param files all files of the folder, relative to it
  */
 export function pruneDeclarations(folder: string, entry: string, files: readonly string[]): void {
   const reached = new Set<string>();
@@ -24,6 +25,6 @@ function follow(folder: string, file: string, reached: Set<string>): void {
   reached.add(file);
   const text = readFileSync(join(folder, file), 'utf8');
   for (const [, , name] of text.matchAll(specifier)) follow(folder, join(dirname(file), `${name}.d.ts`), reached);
-  // tsc leaves `.ts` in its declarations: as long as `.js`, so that the map stays true.
+  // tsc leaves `.ts` in declarations. `.js` is as long, so that the map stays valid.
   writeFileSync(join(folder, file), text.replace(specifier, "$1'$2.js'"));
 }

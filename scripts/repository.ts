@@ -1,13 +1,13 @@
 /**
- * Says where the project lives: `npm run repository -- OWNER/NAME` writes it into package.json (`repository`, `bugs`,
- * `homepage`), and wherever else the repository of before is named. Links inside the project are relative and need nothing.
+ * Sets the project's repository: `npm run repository -- OWNER/NAME` replaces the current name in package.json
+ * (`repository`, `bugs`, `homepage`) and in every other tracked file. Links within the project are relative.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const root = new URL('..', import.meta.url);
 
-/** The repository that package.json names, such as `OWNER/yodel`. */
+/** Returns the repository's name from package.json, such as `OWNER/yodel`. */
 export function repositoryName(): string {
   const { repository } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {
     repository: { url: string };

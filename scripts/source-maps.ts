@@ -1,7 +1,7 @@
 /**
- * Makes the bundler's source maps fit to ship. They name the files of src/, which ship as well, instead of repeating their
- * text. Code of bundled packages is left unmapped, for its sources do not ship. They map lines, not columns: the bundle is
- * not minified, so that a line is enough to find a place, and the maps take a tenth of the space.
+ * Shrinks the bundler's source maps to what ships. They refer to the files of src/, which ship too, instead of containing
+ * them. Code of bundled packages is unmapped, because its sources do not ship. Only lines are mapped, not columns: the
+ * bundle is not minified, so a line is enough to find a place, and the maps are a fifth of the size.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, relative, resolve } from 'node:path';
@@ -13,17 +13,17 @@ interface SourceMap {
 }
 
 /**
- * Rewrites the map of a file of the bundle. A file without code of src/ loses its map.
+ * Rewrites the source map of a bundled file. A file without code from src/ loses its map.
  *
- * @param file the JavaScript file; its map is `<file>.map`
- * @param folder where the bundle is: Bun writes paths relative to it, not to the map's own folder
+ * @param file the JavaScript file; its map is `FILE.map`
+ * @param folder the bundle's folder: Bun's paths are relative to it, not to the map's folder
  * @param sources the folder whose files stay mapped
  */
 export function rewriteSourceMap(file: string, folder: string, sources: string): void {
   const map = JSON.parse(readFileSync(`${file}.map`, 'utf8')) as SourceMap;
   const paths = map.sources.map((source) => resolve(folder, source));
   const kept = paths.filter((path) => path.startsWith(`${resolve(sources)}/`));
-  // Bun's debug id is of use only to its own tools.
+  // Only Bun's own tools use the debug id.
   const code = readFileSync(file, 'utf8').replace(/\n+\/\/# (debugId|sourceMappingURL)=.*/g, '');
   if (kept.length === 0) {
     rmSync(`${file}.map`);
@@ -42,7 +42,7 @@ export function rewriteSourceMap(file: string, folder: string, sources: string):
   writeFileSync(file, `${code.trimEnd()}\n//# sourceMappingURL=${basename(file)}.map\n`);
 }
 
-/** The segments of one line of the bundle at which the line of the source changes. */
+/** Keeps the segments of a bundled line at which the source line changes. */
 function mapLine(segments: readonly SourceMapSegment[], newIndex: readonly number[]): SourceMapSegment[] {
   const kept: SourceMapSegment[] = [];
   for (const [column, source = -1, line = 0, sourceColumn = 0] of segments) {

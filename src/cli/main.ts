@@ -5,7 +5,7 @@ import { exitStatus, neverDone } from './fail.ts';
 
 const program = programToRun(process.argv[2]);
 if (program) {
-  // Programs find their arguments after the path of their file, which a compiled executable does not have.
+  // So that the program finds its own arguments where they are without compiling.
   process.argv.splice(2, 1);
   if (program === 'serve-worker') await import('./serve/worker.ts');
   else await import('../load/worker.ts');

@@ -77,9 +77,8 @@ export async function openJournalReader(file: string): Promise<JournalReader> {
 }
 
 /**
- * The program of the thread: in src/journal/, or in dist/journal/ because this file is part of a chunk in another folder of
- * dist/. If a bundler put yodel into the file of some program, or into an executable, neither exists, and the thread runs
- * from text.
+ * The program of the thread: a file in src/journal/ or dist/journal/, where this file is part of a chunk in another folder.
+ * Without such a file (a bundler merged yodel into another program, or into an executable) the thread runs from text.
  */
 async function writerProgram(): Promise<URL> {
   const file = new URL(`../journal/writer.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);

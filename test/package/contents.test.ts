@@ -1,4 +1,4 @@
-/** What is in the package, and what is not. */
+/** What the package contains, and what it does not. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -18,7 +18,7 @@ beforeAll(async () => {
   shipped = new Set(packed.files.map(({ path }) => path));
 });
 
-/** The files of dist/ whose names end so, with their texts. */
+/** The files in dist/ with this ending, and their text. */
 function built(ending: string): { path: string; text: string }[] {
   const paths = readdirSync(join(root, 'dist'), { recursive: true, encoding: 'utf8' });
   const files = paths.filter((path) => path.endsWith(ending)).map((path) => `dist/${path}`);
@@ -31,15 +31,15 @@ test('the package is small', () => {
   expect(packed.files.length).toBeLessThan(700);
 });
 
-test('everything that package.json promises ships, and nothing of the build', () => {
-  const promised = [manifest.bin.yodel, ...manifest.man, 'dist/index.js', 'dist/index.d.ts', 'LICENSE', 'README.md'];
-  for (const path of promised) expect(shipped).toContain(path.replace(/^\.\//, ''));
+test('ships what package.json names, and nothing internal', () => {
+  const named = [manifest.bin.yodel, ...manifest.man, 'dist/index.js', 'dist/index.d.ts', 'LICENSE', 'README.md'];
+  for (const path of named) expect(shipped).toContain(path.replace(/^\.\//, ''));
   for (const path of manifest.files.filter((path: string) => !path.startsWith('!')))
     expect([...shipped].some((file) => file === path || file.startsWith(`${path}/`))).toBe(true);
   expect([...shipped].filter((path) => /(^|\/)\.|\.tsbuildinfo$|\.test\.ts$/.test(path))).toEqual([]);
 });
 
-test('source maps name sources that ship, of yodel alone, and do not repeat them', () => {
+test('source maps refer to shipped sources and do not contain them', () => {
   const maps = built('.map');
   expect(maps.length).toBeGreaterThan(50);
   for (const { path, text } of maps) {
@@ -49,14 +49,14 @@ test('source maps name sources that ship, of yodel alone, and do not repeat them
   }
 });
 
-test('a file of dist/ names its source map if it has one', () => {
+test('a file in dist/ refers to its source map if it has one', () => {
   for (const { path, text } of built('.js')) {
     const [, map] = /\/\/# sourceMappingURL=(.+)/.exec(text) ?? [];
     expect(shipped.has(`${path}.map`)).toBe(map !== undefined);
   }
 });
 
-test('declarations ship as far as index.d.ts reaches, without internal members', () => {
+test('ships the declarations that index.d.ts reaches, without internal members', () => {
   const declarations = built('.d.ts');
   const named = declarations.flatMap(({ path, text }) =>
     [...text.matchAll(/(?:from|import)\s*\(?'(\.[^']+)'/g)].map(([, name = '']) => join(dirname(path), name)),
@@ -66,7 +66,7 @@ test('declarations ship as far as index.d.ts reaches, without internal members',
   for (const { text } of declarations) expect(text).not.toContain('@internal');
 });
 
-test('only packages that are not bundled are dependencies', () => {
+test('dependencies are the packages that are not bundled', () => {
   const packages = readStamp()?.imports.filter((name) => !isBuiltin(name));
   expect(packages).toEqual(Object.keys(manifest.dependencies).sort());
 });
@@ -76,14 +76,14 @@ describe('THIRD-PARTY-NOTICES.txt', () => {
     expect(readFileSync(noticesFile, 'utf8')).toBe(thirdPartyNotices());
   });
 
-  test('names the packages that the code in dist/ comes from', () => {
-    // Bun writes the path of each file above its code.
+  test('lists every package whose code is in dist/', () => {
+    // Bun puts the path of each file above its code.
     const folders = built('.js').flatMap(({ text }) => text.match(/^\/\/ node_modules\/(@[^/\n]+\/)?[^/\n]+/gm) ?? []);
     expect(readStamp()?.packages).toEqual([...new Set(folders.map((line) => line.slice(3)))].sort());
   });
 });
 
-test('bugs and homepage are where the repository is: `npm run repository -- OWNER/NAME` changes all of them', () => {
+test('repository, bugs and homepage agree: `npm run repository -- OWNER/NAME` sets all three', () => {
   const page = `https://github.com/${repositoryName()}`;
   expect(manifest.bugs.url).toBe(`${page}/issues`);
   expect(manifest.homepage).toBe(`${page}#readme`);

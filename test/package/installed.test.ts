@@ -1,4 +1,4 @@
-/** The package, installed into an empty project: the command and the library on each runtime, the types, and executables. */
+/** The package installed into an empty project: the command and the library on each runtime, types, and executables. */
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,7 @@ import { installOthers, npm, pack, root, sizeOf } from './packed.ts';
 
 const execute = promisify(execFile);
 
-/** Without devDependencies. */
+/** An empty project that depends on yodel alone. */
 const project = mkdtempSync(join(tmpdir(), 'yodel-installed-'));
 const runtimes = {
   'the oldest Node': () => join(others, 'node-oldest/bin/node'),
@@ -20,7 +20,7 @@ const runtimes = {
 };
 /** node_modules with older versions of Node and TypeScript. */
 let others: string;
-/** Of the tarball, in bytes. */
+/** Size of the tarball in bytes. */
 let packedSize: number;
 
 beforeAll(async () => {
@@ -28,7 +28,7 @@ beforeAll(async () => {
   const { filename } = await pack(project);
   packedSize = readFileSync(join(project, filename)).length;
   write('package.json', '{ "name": "adopter", "private": true, "type": "module" }');
-  // A cache of its own shows what is fetched.
+  // An empty cache shows what is fetched.
   await npm(['install', '--omit=dev', '--cache', cache, '--no-audit', '--no-fund', `./${filename}`], project);
   others = await installOthers();
 }, 120_000);
@@ -41,7 +41,7 @@ function write(name: string, text: string): string {
   return path;
 }
 
-test('installing it fetches little besides itself', () => {
+test('an installation fetches little besides yodel', () => {
   const fetched = sizeOf(join(project, '.npm/_cacache/content-v2')) - packedSize;
   const packages = readdirSync(join(project, 'node_modules')).filter((name) => !name.startsWith('.'));
   process.stdout.write(`npm install fetches ${fetched} bytes besides yodel: ${packages.join(', ')}\n`);
@@ -49,7 +49,7 @@ test('installing it fetches little besides itself', () => {
   expect(packages).toEqual(['ws', 'yodel']);
 });
 
-/** A server with a journal, a request, its reply, what was recorded. */
+/** Serves with a journal, sends a request, and prints the reply and the recorded messages. */
 const library = `
 import { connect, openJournal, serve, YodelError } from 'yodel';
 
@@ -69,7 +69,7 @@ const libraryPrints = /^HELLO \[ ['"]hello['"] \] true\n$/;
 const command = join(project, 'node_modules/yodel/dist/cli/yodel.cjs');
 
 describe.each(Object.entries(runtimes))('on %s', (_name, runtime) => {
-  test('the command knows its version', async () => {
+  test('the command prints its version', async () => {
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
     expect((await run([runtime(), command, '--version'])).stdout.toString()).toBe(`${version}\n`);
   });
@@ -78,13 +78,13 @@ describe.each(Object.entries(runtimes))('on %s', (_name, runtime) => {
     await echoes([runtime(), command]);
   });
 
-  test('require() gives the library as well', async () => {
+  test('require() loads the library', async () => {
     const program = write('library.cjs', `console.log(String(require('yodel').parseAddress('127.0.0.1:1')));`);
     expect((await run([runtime(), program])).stdout.toString()).toBe('tcp://127.0.0.1:1\n');
   });
 });
 
-// The SQLite of the oldest Node can damage a journal.
+// The oldest Node refuses a journal, because its SQLite can damage it.
 const { 'the oldest Node': oldestNode, ...recorders } = runtimes;
 
 describe.each(Object.entries(recorders))('on %s', (name, runtime) => {
@@ -100,14 +100,14 @@ describe.each(Object.entries(recorders))('on %s', (name, runtime) => {
   });
 });
 
-test('on the oldest Node a journal is refused, with the versions that can keep one', async () => {
+test('on the oldest Node a journal is refused, and the error names versions to upgrade to', async () => {
   const program = write('library.mjs', library);
   const { status, stderr } = await run([oldestNode(), program, join(project, 'refused.journal')]);
   expect(status).toBe(1);
   expect(stderr).toMatch(/a journal needs SQLite .* upgrade to Node\.js/);
 });
 
-/** Runs a server of the command and sends it a message, which should be in the journal if there is one. */
+/** Runs `yodel serve`, sends it a message, and checks the reply and the journal, if there is one. */
 async function echoes(command: readonly [string, ...string[]], journal?: string): Promise<void> {
   const file = join(project, journal ?? '');
   const recording = journal === undefined ? [] : ['--journal', file];
@@ -121,7 +121,7 @@ async function echoes(command: readonly [string, ...string[]], journal?: string)
   expect(stdout.toString()).toMatch(/> hello\n$/);
 }
 
-test.each(['the oldest Node', 'Node'] as const)('on %s a stack trace names sources that ship', async (name) => {
+test.each(['the oldest Node', 'Node'] as const)('on %s stack traces refer to shipped sources', async (name) => {
   const program = write('throws.mjs', `import { parseAddress } from 'yodel'; parseAddress('x://');`);
   const { stderr } = await run([runtimes[name](), '--enable-source-maps', program]);
   const [, file = '', line = ''] = /at invalid \((.+):(\d+):\d+\)/.exec(stderr) ?? [];
@@ -152,7 +152,7 @@ export { bytes, openJournal, transcript, wrong, YodelError };
   const resolutions = { nodenext: 'nodenext', bundler: 'esnext' };
 
   beforeAll(() => {
-    // What a TypeScript program has: @types/node, and what that needs.
+    // TypeScript programs also install @types/node, with its dependency.
     mkdirSync(join(project, 'node_modules/@types'));
     for (const name of ['@types/node', 'undici-types'])
       symlinkSync(join(root, 'node_modules', name), join(project, 'node_modules', name));
@@ -162,7 +162,7 @@ export { bytes, openJournal, transcript, wrong, YodelError };
     Object.entries(compilers).flatMap(([name, tsc]) =>
       Object.entries(resolutions).map(([resolution, module]) => ({ name, tsc, resolution, module })),
     ),
-  )('hold for $name with moduleResolution $resolution, strict, libraries checked', async (example) => {
+  )('compile with $name, moduleResolution $resolution, strict and without skipLibCheck', async (example) => {
     write('types.mts', program);
     const compilerOptions = {
       target: 'es2022',
@@ -183,7 +183,7 @@ export { bytes, openJournal, transcript, wrong, YodelError };
 });
 
 describe('compiled into an executable', () => {
-  /** Its folder has nothing but the executable. */
+  /** Contains only executables. */
   const folder = mkdtempSync(join(tmpdir(), 'yodel-compiled-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -200,7 +200,7 @@ describe('compiled into an executable', () => {
     expect(stdout.toString()).toMatch(libraryPrints);
   });
 
-  test('the command serves, connects and keeps a journal, and runs further processes', async () => {
+  test('the command serves, connects, keeps a journal and runs worker processes', async () => {
     const executable = await compile('node_modules/yodel/dist/cli/main.js', 'yodel');
     expect((await run([executable, '--version'])).status).toBe(0);
     await echoes([executable], 'compiled.journal');

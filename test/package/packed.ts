@@ -1,23 +1,23 @@
-/** The package as npm publishes it, and what it takes to install and run it elsewhere. */
+/** Packs the package as npm publishes it, and installs what is needed to run it elsewhere. */
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** The project's folder, with a slash at its end. */
+/** The project's folder, with a trailing slash. */
 export const root: string = new URL('../../', import.meta.url).pathname;
 
-/** What `npm pack` says. */
+/** The result of `npm pack`. */
 export interface Packed {
-  /** The tarball's name. */
+  /** Name of the tarball. */
   readonly filename: string;
-  /** In bytes, of all files. */
+  /** Total size of the files in bytes. */
   readonly unpackedSize: number;
   readonly files: readonly { readonly path: string; readonly size: number }[];
 }
 
-/** Runs npm as a user would in a shell, and returns its stdout; what `npm run` adds to the environment is left out. */
+/** Runs npm without the environment that `npm run` adds, and returns its stdout. */
 export async function npm(args: readonly string[], folder: string): Promise<string> {
   const own = /^(npm_(?!config_registry|config_cafile|config_cache)|INIT_CWD)/;
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)));
@@ -25,27 +25,27 @@ export async function npm(args: readonly string[], folder: string): Promise<stri
   return stdout;
 }
 
-/** Packs the project. With a folder, the tarball is there afterwards. */
+/** Packs the project, into `folder` if there is one. The build must be current. */
 export async function pack(folder?: string): Promise<Packed> {
   const destination = folder === undefined ? ['--dry-run'] : ['--pack-destination', folder];
   const answer = JSON.parse(await npm(['pack', '--json', '--ignore-scripts', ...destination], root)) as unknown;
-  // npm 12 gives an object by package names, earlier ones a list.
+  // npm 12 prints an object with package names as keys, earlier versions an array.
   const [packed] = Object.values(answer as Record<string, Packed>);
-  if (!packed) throw new Error('npm pack says nothing');
+  if (!packed) throw new Error('npm pack printed no package');
   return packed;
 }
 
-/** Packages of other versions than the project uses itself, by the names under which they are installed. */
+/** Older versions than the project itself uses, by the names they are installed under. */
 const others = {
-  // The oldest that package.json allows, and the oldest whose SQLite is good enough for a journal.
+  // The oldest that package.json allows, and the oldest 22 whose SQLite is recent enough for a journal.
   'node-oldest': 'npm:node@22.18.0',
   'node-journal': 'npm:node@22.23.3',
   'typescript-oldest': 'npm:typescript@5.6.2',
 };
 
 /**
- * Installs older versions of Node and TypeScript, unless an earlier run has, and returns their node_modules. They stay in
- * the project's node_modules/.cache, for they are large.
+ * Installs older versions of Node and TypeScript and returns their node_modules. They are large, so they are kept in the
+ * project's node_modules/.cache.
  */
 export async function installOthers(): Promise<string> {
   const key = createHash('sha256').update(JSON.stringify(others)).digest('hex').slice(0, 16);
@@ -53,7 +53,7 @@ export async function installOthers(): Promise<string> {
   if (existsSync(folder)) return join(folder, 'node_modules');
   const fresh = `${folder}.${process.pid}`;
   mkdirSync(fresh, { recursive: true });
-  // Node's package puts the binary in its place with a script.
+  // The package of Node selects its binary with a script.
   const manifest = { private: true, dependencies: others, allowScripts: { node: true } };
   writeFileSync(join(fresh, 'package.json'), JSON.stringify(manifest));
   await npm(['install', '--prefer-offline', '--no-audit', '--no-fund'], fresh);
@@ -61,7 +61,7 @@ export async function installOthers(): Promise<string> {
   return join(folder, 'node_modules');
 }
 
-/** The size of all files of a folder, in bytes. */
+/** Returns the total size of the files in a folder, in bytes. */
 export function sizeOf(folder: string): number {
   const sizes = execFileSync('find', [folder, '-type', 'f', '-printf', '%s\n'], { encoding: 'utf8' });
   return sizes.split('\n').reduce((sum, size) => sum + Number(size), 0);
