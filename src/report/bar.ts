@@ -1,11 +1,8 @@
-/** Bars of block characters, an eighth of a column fine. */
+/** Bars of block characters, with a resolution of an eighth of a column. */
 
 const eighths = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
-/**
- * A bar of `part` (0 to 1) of `width` columns. What is more than nothing shows, however little it is, and only what is all is
- * full.
- */
+/** A bar that fills `part` (0 to 1) of `width` columns. Only 0 is empty, and only 1 is full. */
 export function bar(part: number, width: number): string {
   if (!(part > 0) || width < 1) return '';
   const most = width * 8;

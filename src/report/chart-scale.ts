@@ -1,22 +1,22 @@
-/** Where a value lies along an axis of a chart, and which values are written there. */
+/** The axes of a chart: where a value is on an axis, and which values are labelled. */
 import { formatCount, formatLatency } from '../format/figures.ts';
 
-/** A value that is written at an axis. */
+/** A labelled value of an axis. */
 export interface Tick {
   readonly value: number;
   readonly label: string;
-  /** Whether it can be left out where there is little room. */
+  /** Whether it can be omitted where space is short. */
   readonly minor: boolean;
 }
 
 /** An axis. */
 export interface Scale {
-  /** From 0, the beginning of the axis, to 1, its end. What lies outside is put at the nearer end. */
+  /** The place of a value, from 0 (start of the axis) to 1 (end). Values outside are clamped. */
   readonly place: (value: number) => number;
   readonly ticks: readonly Tick[];
 }
 
-// What no measurement comes to is kept off the axes: their arithmetic ends where numbers do.
+// Beyond the range of any measurement, the arithmetic of the axes would overflow.
 const smallest = 1e-6;
 const largest = 1e15;
 
@@ -28,13 +28,13 @@ export function linearScale(highest: number, label: (value: number) => string = 
   return { place: (value) => between(value / end), ticks: steps(0, end, step, label) };
 }
 
-/** An axis from 0 to exactly `end`: for times, whose end should not be followed by nothing. */
+/** An axis from 0 to exactly `end`: for times, so that the axis ends with the run. */
 export function exactScale(end: number, label: (value: number) => string = formatCount): Scale {
   const most = drawable(end);
   return { place: (value) => between(value / most), ticks: steps(0, most, roundStep(most / 6, [1, 2, 5, 10]), label) };
 }
 
-/** An axis on which equal ratios are equally long. Values below a nanosecond are put at its beginning. */
+/** A logarithmic axis. Values below a nanosecond are placed at its start. */
 export function logScale(lowest: number, highest: number, label: (value: number) => string = formatTick): Scale {
   const low = Math.min(Math.max(lowest, smallest), largest);
   const high = Math.min(Math.max(highest, low), largest);
@@ -48,10 +48,10 @@ export function logScale(lowest: number, highest: number, label: (value: number)
   };
 }
 
-/** From this ratio on, the small values of a linear axis could no longer be told from 0. */
+/** Beyond this ratio, the smallest values on a linear axis look like 0. */
 const largestLinearRatio = 15;
 
-/** The axis that suits latencies: from 0, or with equal ratios where they are very different. */
+/** An axis for latencies: linear from 0, or logarithmic where they differ widely. */
 export function latencyScale(values: readonly number[]): Scale {
   const [lowest, highest] = range(values);
   if (highest <= 0 || highest / Math.max(lowest, smallest) < largestLinearRatio)
@@ -59,7 +59,7 @@ export function latencyScale(values: readonly number[]): Scale {
   return logScale(lowest, highest);
 }
 
-/** The smallest and the largest of as many values as there may be: an argument list would have an end. */
+/** The smallest and the largest value. Math.min(...values) fails for very long lists. */
 export function range(values: readonly number[]): [lowest: number, highest: number] {
   let [lowest, highest] = [values[0] ?? 0, values[0] ?? 0];
   for (const value of values) {
@@ -69,7 +69,7 @@ export function range(values: readonly number[]): [lowest: number, highest: numb
   return [lowest, highest];
 }
 
-/** A latency at an axis, without needless zeros: `1.5 ms`. */
+/** A latency without trailing zeros: `1.5 ms`. */
 export function formatTick(milliseconds: number): string {
   if (milliseconds === 0) return '0';
   return formatLatency(milliseconds)
@@ -86,14 +86,14 @@ function steps(from: number, to: number, step: number, label: (value: number) =>
   return ticks;
 }
 
-/** One of the factors times a power of ten; the last factor must be 10. */
+/** The smallest step of at least `atLeast`: a factor times a power of ten. The last factor must be 10. */
 function roundStep(atLeast: number, factors: readonly number[]): number {
   const power = 10 ** Math.floor(Math.log10(atLeast));
   const factor = factors.find((one) => one * power >= atLeast * (1 - 1e-9)) ?? 10;
   return Number((factor * power).toPrecision(3));
 }
 
-/** The numbers 1-2-5 that enclose a range: at least two. */
+/** The numbers of the series 1, 2, 5, 10 … that enclose a range: at least two. */
 function roundEdges(low: number, high: number): number[] {
   const edges: number[] = [];
   for (let decade = Math.floor(Math.log10(low)); decade <= Math.ceil(Math.log10(high)) + 1; decade++) {
@@ -107,7 +107,7 @@ function roundEdges(low: number, high: number): number[] {
   return edges.slice(from, Math.max(to, from + 1) + 1);
 }
 
-/** Over many decades only some of the edges can be written. */
+/** Over many decades, only some of the edges are labelled. */
 function thinned(edges: readonly number[], ratio: number): readonly number[] {
   const decades = Math.log10(ratio);
   if (decades <= 2.4) return edges;
@@ -119,7 +119,7 @@ function isPowerOfTen(value: number): boolean {
   return Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-9;
 }
 
-/** The end of an axis: 1 where there is nothing to draw. */
+/** The end of an axis: 1 when there is nothing to draw. */
 function drawable(end: number): number {
   return end >= smallest ? Math.min(end, largest) : 1;
 }

@@ -1,11 +1,11 @@
-/** Charts as inline SVG: a frame with axes, and what is drawn in it. Colours come from the page's style sheet. */
+/** Charts as inline SVG. Colours come from the style sheet of the page. */
 import type { Scale, Tick } from './chart-scale.ts';
 import { type Content, html, type Markup } from './html.ts';
 
-/** The drawing's own units; the page stretches it to where it stands. The margins leave room for the larger text of phones. */
+/** In units of the drawing, which the page scales. The margins leave room for the larger text on phones. */
 const size = { width: 560, height: 300, left: 78, right: 18, top: 16, bottom: 54 } as const;
 
-/** The part of the drawing that the values lie in. */
+/** The area inside the axes. */
 export const plot = {
   left: size.left,
   right: size.width - size.right,
@@ -17,20 +17,20 @@ export const plot = {
 export interface Axes {
   readonly x: Scale;
   readonly y: Scale;
-  /** What the x axis shows, with its unit. */
+  /** The quantity on the x axis and its unit. */
   readonly xTitle: string;
 }
 
-/** A place in the drawing. */
+/** A point of the drawing. */
 export type Point = readonly [x: number, y: number];
 
-/** A row of the legend: the class of its colour, and its name. */
+/** An entry of the legend: CSS class and name. */
 export type LegendEntry = readonly [style: string, name: string];
 
-/** What a chart stands in. */
+/** A chart without its drawing. */
 export interface Figure extends Axes {
   readonly title: string;
-  /** What is drawn, and how to read it. */
+  /** What it shows and how to read it. */
   readonly caption: string;
   readonly legend?: readonly LegendEntry[];
 }
@@ -49,12 +49,12 @@ ${drawAxes(axes)}${drawing}
 `;
 }
 
-/** Where a pair of values lies in the drawing. */
+/** The point of a pair of values. */
 export function pointAt({ x, y }: Axes, xValue: number, yValue: number): Point {
-  return [acrossAt(x.place(xValue)), upAt(y.place(yValue))];
+  return [xAt(x.place(xValue)), yAt(y.place(yValue))];
 }
 
-/** A line through points; a gap where there is none. */
+/** A line through points, with a gap where one is undefined. */
 export function line(style: string, points: readonly (Point | undefined)[]): Markup {
   let path = '';
   let drawing = false;
@@ -73,32 +73,32 @@ export function area(style: string, points: readonly Point[]): Markup | undefine
   return html`<path class="${style}" d="M${number(first[0])} ${plot.bottom}${top}L${number(last[0])} ${plot.bottom}Z"/>`;
 }
 
-/** A dot that says what it is when the pointer rests on it. */
-export function dot(style: string, [x, y]: Point, says: string): Markup {
-  return html`<circle class="${style}" cx="${number(x)}" cy="${number(y)}" r="3.5"><title>${says}</title></circle>`;
+/** A dot with a tooltip. */
+export function dot(style: string, [x, y]: Point, tooltip: string): Markup {
+  return html`<circle class="${style}" cx="${number(x)}" cy="${number(y)}" r="3.5"><title>${tooltip}</title></circle>`;
 }
 
-/** A rectangle, from one corner to the other. */
-export function box(style: string, [x1, y1]: Point, [x2, y2]: Point, says: string): Markup {
+/** A rectangle between two corners, with a tooltip. */
+export function box(style: string, [x1, y1]: Point, [x2, y2]: Point, tooltip: string): Markup {
   const [left, top] = [Math.min(x1, x2), Math.min(y1, y2)];
   const [width, height] = [Math.abs(x2 - x1), Math.abs(y2 - y1)];
-  return html`<rect class="${style}" x="${number(left)}" y="${number(top)}" width="${number(width)}" height="${number(height)}"><title>${says}</title></rect>`;
+  return html`<rect class="${style}" x="${number(left)}" y="${number(top)}" width="${number(width)}" height="${number(height)}"><title>${tooltip}</title></rect>`;
 }
 
-/** An upright line over the whole height with its name at the top. */
-export function upright(style: string, x: number, name: string): Markup {
+/** A vertical line over the full height, with its name at the top. */
+export function verticalLine(style: string, x: number, name: string): Markup {
   const anchor = x > (plot.left + plot.right) / 2 ? 'end' : 'start';
   const beside = anchor === 'end' ? x - 4 : x + 4;
   return html`<path class="line ${style}" d="M${number(x)} ${plot.top}V${plot.bottom}"/><text class="name" x="${number(beside)}" y="${plot.top + 10}" text-anchor="${anchor}">${name}</text>`;
 }
 
-/** A level line over the whole width. */
-export function level(style: string, y: number): Markup {
+/** A horizontal line over the full width. */
+export function horizontalLine(style: string, y: number): Markup {
   return html`<path class="line ${style}" d="M${plot.left} ${number(y)}H${plot.right}"/>`;
 }
 
 function drawAxes({ x, y, xTitle }: Axes): Markup {
-  return html`<g class="grid">${y.ticks.map((tick) => yTick(tick, upAt(y.place(tick.value))))}${x.ticks.map((tick) => xTick(tick, acrossAt(x.place(tick.value))))}</g>
+  return html`<g class="grid">${y.ticks.map((tick) => yTick(tick, yAt(y.place(tick.value))))}${x.ticks.map((tick) => xTick(tick, xAt(x.place(tick.value))))}</g>
 <path class="axis" d="M${plot.left} ${plot.bottom}H${plot.right}"/><text class="title" x="${plot.right}" y="${size.height - 6}" text-anchor="end">${xTitle}</text>
 `;
 }
@@ -115,15 +115,15 @@ function minorClass(minor: boolean): Markup | undefined {
   return minor ? html` class="minor"` : undefined;
 }
 
-function acrossAt(part: number): number {
+function xAt(part: number): number {
   return plot.left + part * (plot.right - plot.left);
 }
 
-function upAt(part: number): number {
+function yAt(part: number): number {
   return plot.bottom - part * (plot.bottom - plot.top);
 }
 
-/** A tenth of a unit is finer than any screen. */
+/** Rounded to a tenth of a unit, which is finer than a pixel. */
 function number(value: number): string {
   return String(Math.round(value * 10) / 10);
 }

@@ -1,5 +1,4 @@
-/** Two runs of a load test beside each other, for people. */
-
+/** Compares two runs of a load test, as text. */
 import { formatCount, formatLatency, formatRate } from '../format/figures.ts';
 import type { ComparedMetric, Comparison } from '../load/result/compare.ts';
 import type { Verdict } from '../load/result/noise.ts';
@@ -8,21 +7,21 @@ import { wrap } from '../terminal/layout.ts';
 import type { Paint } from '../terminal/style.ts';
 import { formatStart } from './sentences.ts';
 
-/** How a verdict reads. */
+/** The words for a verdict. */
 export const verdictWords: Readonly<Record<Verdict, string>> = {
   better: 'better',
   worse: 'worse',
   same: 'the same',
-  noise: 'within the noise',
+  noise: 'within noise',
   uneven: 'only in some seconds',
   unclear: 'unclear: run longer',
   unknown: 'not judged',
 };
 
-/** How the verdicts come about. */
+/** How verdicts are reached. */
 export const verdictNote =
-  'Better and worse mean: by 5 % or more, and the seconds of the one run differ from those of the other by more than chance ' +
-  'explains (rank-sum test, 1 %). p90 and p99.9 are not judged, for they are not kept for each second.';
+  'Better and worse: a change of at least 5 %, and the individual seconds of the runs differ by more than chance ' +
+  '(rank-sum test, 1 %). p90 and p99.9 are not judged, because they are not recorded per second.';
 
 const verdictStyles = {
   better: 'green',
@@ -34,7 +33,7 @@ const verdictStyles = {
   unknown: 'dim',
 } as const;
 
-/** A table of old, new, change and verdict, then what makes the runs hard to compare; each line with its newline. */
+/** A table of old, new, change and verdict, then warnings about differences between the runs. Each line ends with a newline. */
 export function formatComparison(comparison: Comparison, { paint }: { readonly paint: Paint }): string {
   const { old, metrics, warnings } = comparison;
   const rows = metrics.map((metric) => ({
@@ -59,13 +58,13 @@ export function formatComparison(comparison: Comparison, { paint }: { readonly p
     .join('');
 }
 
-/** A value as it is shown; a dash where there is none. */
+/** A value with its unit; a dash when there is none. */
 export function formatValue({ kind }: ComparedMetric, value: number | null): string {
   if (value === null) return '-';
   return { rate: formatRate, latency: formatLatency, count: formatCount }[kind](value);
 }
 
-/** A change as a share, or as a number where errors are counted. */
+/** A change in percent, or as a number for errors. */
 export function formatChange({ kind, old, now, change }: ComparedMetric): string {
   if (old === null || now === null) return '-';
   if (kind === 'count') return now === old ? '0' : `${now > old ? '+' : '-'}${formatCount(Math.abs(now - old))}`;

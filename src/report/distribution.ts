@@ -1,5 +1,4 @@
-/** How the latencies of a load test are distributed, drawn for a terminal. */
-
+/** The latency distribution of a load test, drawn for a terminal. */
 import { formatCount } from '../format/figures.ts';
 import { latencyBands } from '../load/result/bands.ts';
 import { countBeyond, ladder, latencyCount } from '../load/result/percentile.ts';
@@ -7,19 +6,18 @@ import type { BenchReport } from '../load/result/report.ts';
 import type { Layout } from '../terminal/layout.ts';
 import { bar } from './bar.ts';
 
-/** As many rows as are taken in at a glance and leave room for the rest of the summary. */
-const mostRows = 20;
+/** At most this many rows, to leave room for the rest of the summary. */
+const maxRows = 20;
 
-/** The percentiles that stand behind their rows. */
+/** The percentiles that are marked. */
 const marked: readonly number[] = [50, 90, 99, 99.9];
 
-const widestBar = 40;
-const narrowestBar = 4;
+const maxBarWidth = 40;
+const minBarWidth = 4;
 
 /**
- * One line for each band of latencies: its edges, a bar that is as long as its share of the fullest band, how many replies
- * lie in it and which part of all that is. Where the width does not allow all of it, the lower edges are left out first, then
- * the counts. Percentiles stand behind the rows in which they lie.
+ * One line for each band of latencies: its edges, a bar in proportion to the largest band, the number of replies, their share,
+ * and the percentiles in it. On a narrow terminal the lower edges are omitted first, then the counts.
  */
 export function drawDistribution({ histogram, latency }: BenchReport, { width, paint }: Layout): string[] {
   const total = latencyCount(histogram);
@@ -38,14 +36,14 @@ export function drawDistribution({ histogram, latency }: BenchReport, { width, p
   const [from, to, count, share] = [widest('from'), widest('to'), widest('count'), widest('share')];
   const marks = widest('marks');
 
-  // What a row takes besides its bar, from all columns down to those that are needed.
+  // The width of a row without its bar, with as many columns as fit.
   const least = 2 + to + 2 + 1 + share;
-  const room = width - narrowestBar;
+  const room = width - minBarWidth;
   const withCount = least + 2 + count <= room;
   const withFrom = withCount && least + 2 + count + from + 3 <= room;
   const taken = least + (withCount ? count + 2 : 0) + (withFrom ? from + 3 : 0);
   const withMarks = taken + 2 + marks + 10 <= width;
-  const barWidth = Math.max(narrowestBar, Math.min(widestBar, width - taken - (withMarks ? marks + 2 : 0)));
+  const barWidth = Math.max(minBarWidth, Math.min(maxBarWidth, width - taken - (withMarks ? marks + 2 : 0)));
 
   return rows.map((row) => {
     const edges = withFrom ? `${row.from.padStart(from)} – ${row.to.padStart(to)}` : row.to.padStart(to);
@@ -56,17 +54,17 @@ export function drawDistribution({ histogram, latency }: BenchReport, { width, p
   });
 }
 
-/** Few replies in many rows show nothing but chance: Rice's rule, twice the cube root. */
+/** The number of rows, by Rice's rule (twice the cube root): few replies in many rows would show only chance. */
 function rowsFor(total: number): number {
-  return Math.min(mostRows, Math.ceil(2 * Math.cbrt(total)));
+  return Math.min(maxRows, Math.ceil(2 * Math.cbrt(total)));
 }
 
-/** With one digit behind the point in every row, so that the points stand below one another. */
+/** Always with one decimal, so that the points align. */
 function formatPart(part: number): string {
   return part < 0.0005 ? '<0.1 %' : `${(part * 100).toFixed(1)} %`;
 }
 
-/** The percentiles in a band, but for those that there are too few replies for. */
+/** The percentiles in a band, except those with too few replies. */
 function marksIn(latency: BenchReport['latency'], total: number, from: number, to: number): string {
   return ladder
     .filter(([percentile, field]) => {
@@ -77,7 +75,7 @@ function marksIn(latency: BenchReport['latency'], total: number, from: number, t
     .join(' ');
 }
 
-/** An edge in its own unit and without needless zeros: `1.25 ms`. */
+/** An edge in the unit that fits, without trailing zeros: `1.25 ms`. */
 function formatEdge(milliseconds: number): string {
   const short = (value: number) => String(Number(value.toPrecision(3)));
   if (milliseconds === 0) return '0';

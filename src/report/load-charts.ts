@@ -1,18 +1,30 @@
-/** The charts of a load test's page. */
+/** The charts of a load test. */
 import { formatCount, formatCountOf, formatLatency, formatRate, formatShare } from '../format/figures.ts';
 import { countBeyond, ladder, latenciesAt, latencyCount } from '../load/result/percentile.ts';
 import type { BenchInterval, BenchReport } from '../load/result/report.ts';
 import { thinIntervals } from '../load/result/thin.ts';
-import { type Axes, area, box, dot, figure, level, line, type Point, plot, pointAt, upright } from './chart.ts';
+import {
+  type Axes,
+  area,
+  box,
+  dot,
+  figure,
+  horizontalLine,
+  line,
+  type Point,
+  plot,
+  pointAt,
+  verticalLine,
+} from './chart.ts';
 import { exactScale, latencyScale, linearScale, logScale, range, type Scale } from './chart-scale.ts';
 import type { Markup } from './html.ts';
 
-/** More points than this lie closer together than a screen can show. */
-const mostPoints = 280;
-/** Up to so many points a line has dots: a single one would not be seen otherwise. */
-const mostDots = 60;
+/** More points would be closer together than a screen can show. */
+const maxPoints = 280;
+/** A line of up to this many points has dots, so that a single point is visible. */
+const maxDots = 60;
 
-/** The latency at each percentile, drawn as HdrHistogram's plotter does: each nine has the same room. */
+/** Latency by percentile, as HdrHistogram plots it: each further nine takes the same width. */
 export function percentileChart(report: BenchReport, old?: BenchReport): Markup {
   const total = latencyCount(report.histogram);
   const oldTotal = old ? latencyCount(old.histogram) : 0;
@@ -28,11 +40,11 @@ export function percentileChart(report: BenchReport, old?: BenchReport): Markup 
     {
       ...axes,
       title: 'Latency by percentile',
-      caption: 'How long the given share of the replies took at most. Each further nine has the same room.',
+      caption: 'The latency that this share of the replies did not exceed. Each further nine takes the same width.',
       legend: old
         ? [
             ['now', 'this run'],
-            ['before', 'the run it is compared with'],
+            ['before', 'earlier run'],
           ]
         : [],
     },
@@ -47,7 +59,7 @@ export function percentileChart(report: BenchReport, old?: BenchReport): Markup 
   );
 }
 
-/** Messages a second, second by second, and where there were errors. */
+/** Messages per second over time, with the seconds that had errors. */
 export function rateChart(report: BenchReport): Markup {
   const intervals = shownIntervals(report);
   const { target } = report.rate;
@@ -61,7 +73,7 @@ export function rateChart(report: BenchReport): Markup {
   return figure(
     {
       ...axes,
-      title: report.options.replies === 'none' ? 'Messages sent a second' : 'Messages answered a second',
+      title: report.options.replies === 'none' ? 'Messages sent per second' : 'Messages answered per second',
       caption: describePoints(report),
       legend: [
         ['now', 'rate'],
@@ -72,14 +84,14 @@ export function rateChart(report: BenchReport): Markup {
     [
       area('under', steps),
       line('now', steps),
-      target === null ? undefined : level('target', pointAt(axes, 0, target)[1]),
+      target === null ? undefined : horizontalLine('target', pointAt(axes, 0, target)[1]),
       faulty.map((interval) => errorMark(axes, interval)),
       intervals.map((interval) => hover(axes, interval, `${formatRate(rateOf(interval))}${errorsIn(interval)}`)),
     ],
   );
 }
 
-/** p50, p99 and the largest latency, second by second. */
+/** p50, p99 and the largest latency over time. */
 export function latencyChart(report: BenchReport): Markup {
   const intervals = shownIntervals(report);
   const lines = ['p50', 'p99', 'max'] as const;
@@ -103,29 +115,29 @@ export function latencyChart(report: BenchReport): Markup {
           const value = interval[name];
           return value === null ? undefined : pointOf(interval, value);
         });
-        const dots = intervals.length <= mostDots ? points.filter((point) => point !== undefined) : [];
+        const dots = intervals.length <= maxDots ? points.filter((point) => point !== undefined) : [];
         return [line(name, points), dots.map((point) => dot(name, point, name))];
       }),
       intervals.map((interval) => {
-        const says = lines.map((name) => `${name} ${interval[name] === null ? '-' : formatLatency(interval[name])}`);
-        return hover(axes, interval, says.join(', '));
+        const tooltip = lines.map((name) => `${name} ${interval[name] === null ? '-' : formatLatency(interval[name])}`);
+        return hover(axes, interval, tooltip.join(', '));
       }),
     ],
   );
 }
 
-/** How many replies took how long. */
+/** A histogram of the latencies. */
 export function histogramChart({ histogram, latency }: BenchReport): Markup {
   const total = latencyCount(histogram);
   const filled = histogram.filter(([, count]) => count > 0);
-  // A little wider than the values, so that a single one makes a bar as well.
+  // A little wider than the values, so that even a single value gets a bar.
   const lowest = Math.max(latency?.min ?? filled[0]?.[0] ?? 0, 1e-6) / 1.01;
   const highest = Math.max(latency?.max ?? filled.at(-1)?.[0] ?? 0, lowest) * 1.01;
   const bins = logBins(filled, lowest, highest);
   const [, fullest] = range(bins.map(({ count }) => count));
   const axes: Axes = {
     x: logScale(lowest, highest),
-    // Not less than 5: there are no half replies.
+    // At least 5, so that no tick is a fraction of a reply.
     y: linearScale(Math.max(fullest, 5)),
     xTitle: 'latency',
   };
@@ -133,8 +145,8 @@ export function histogramChart({ histogram, latency }: BenchReport): Markup {
   return figure(
     {
       ...axes,
-      title: 'Distribution of the latencies',
-      caption: 'How many replies took how long. The axis is logarithmic: equal ratios have equal room.',
+      title: 'Latency distribution',
+      caption: 'The number of replies by latency, on a logarithmic axis.',
     },
     [
       bins
@@ -142,18 +154,18 @@ export function histogramChart({ histogram, latency }: BenchReport): Markup {
         .map(({ from, to, count }) => {
           const [x1, y1] = pointAt(axes, from, count);
           const [x2] = pointAt(axes, to, 0);
-          const says = `${formatLatency(from)} to ${formatLatency(to)}: ${formatCount(count)} (${formatShare(count, total)})`;
-          // Not even one reply of a million is invisible, and neighbours do not run into one another.
-          return box('bar', [x1, Math.min(y1, plot.bottom - 1.5)], [Math.max(x2 - 0.8, x1 + 1), plot.bottom], says);
+          const tooltip = `${formatLatency(from)} to ${formatLatency(to)}: ${formatCount(count)} (${formatShare(count, total)})`;
+          // One reply in a million is still visible, and there is a gap between neighbours.
+          return box('bar', [x1, Math.min(y1, plot.bottom - 1.5)], [Math.max(x2 - 0.8, x1 + 1), plot.bottom], tooltip);
         }),
       marks
         .filter(([name]) => countBeyond(total, Number(name.slice(1))) > 0)
-        .map(([name, value]) => upright(name, pointAt(axes, value, 0)[0], name)),
+        .map(([name, value]) => verticalLine(name, pointAt(axes, value, 0)[0], name)),
     ],
   );
 }
 
-/** Equal room for 0 to 90 %, 90 to 99 %, and so on, to where no reply is left. */
+/** Equal width for 0 to 90 %, 90 to 99 %, and so on, up to the last reply. */
 function percentileScale(total: number): Scale {
   const nines = Math.max(1, Math.log10(total));
   const ticks = [{ value: 0, label: '0 %', minor: false }];
@@ -167,29 +179,29 @@ function percentileScale(total: number): Scale {
   };
 }
 
-/** Evenly spread over the axis, up to the share that all but the slowest reply make. */
+/** Points evenly spread over the axis, up to the slowest reply. */
 function curve({ histogram }: BenchReport, total: number): (readonly [share: number, latency: number])[] {
   if (total === 0) return [];
   const nines = Math.log10(Math.max(total, 10));
-  const shares = Array.from({ length: mostPoints }, (_, index) => 1 - 10 ** ((-nines * index) / (mostPoints - 1)));
+  const shares = Array.from({ length: maxPoints }, (_, index) => 1 - 10 ** ((-nines * index) / (maxPoints - 1)));
   const latencies = latenciesAt(histogram, shares);
   const points = shares.map((share, index) => [share, latencies[index] ?? 0] as const);
   return [...points, [1 - 10 ** -nines, histogram.at(-1)?.[0] ?? 0]];
 }
 
-/** Shorter intervals, such as what is left of a second at the end, have no rate that could be put beside the others'. */
-const leastSeconds = 0.5;
+/** Shorter intervals, such as the rest of a second at the end, have no comparable rate. */
+const minSeconds = 0.5;
 
 function shownIntervals({ intervals }: BenchReport): BenchInterval[] {
-  const long = intervals.filter(({ seconds }) => seconds >= leastSeconds);
+  const long = intervals.filter(({ seconds }) => seconds >= minSeconds);
   const shown = long.length > 0 ? long : intervals.filter(({ seconds }) => seconds > 0);
-  return thinIntervals(shown, mostPoints);
+  return thinIntervals(shown, maxPoints);
 }
 
 function describePoints(report: BenchReport): string {
-  const seconds = Math.ceil(report.intervals.length / mostPoints);
-  if (seconds <= 1) return 'Second by second.';
-  return `In steps of ${seconds} seconds, each with the median of its p50 and the largest of its p99 and max.`;
+  const seconds = Math.ceil(report.intervals.length / maxPoints);
+  if (seconds <= 1) return 'One value per second.';
+  return `One value per ${seconds} seconds: the median of p50, the largest p99 and max.`;
 }
 
 function timeScale(intervals: readonly BenchInterval[]): Scale {
@@ -208,17 +220,17 @@ function errorsIn({ errors }: BenchInterval): string {
 function errorMark(axes: Axes, interval: BenchInterval): Markup {
   const [from] = pointAt(axes, interval.at, 0);
   const [to] = pointAt(axes, interval.at + interval.seconds, 0);
-  const says = formatCountOf(interval.errors, 'error');
-  return box('error', [from, plot.bottom], [Math.max(to, from + 2), plot.bottom - 6], says);
+  const tooltip = formatCountOf(interval.errors, 'error');
+  return box('error', [from, plot.bottom], [Math.max(to, from + 2), plot.bottom - 6], tooltip);
 }
 
-/** An unseen column over an interval that tells its values. */
-function hover(axes: Axes, interval: BenchInterval, says: string): Markup {
+/** An invisible column over an interval, with a tooltip of its values. */
+function hover(axes: Axes, interval: BenchInterval, tooltip: string): Markup {
   const end = interval.at + interval.seconds;
   const [from] = pointAt(axes, interval.at, 0);
   const [to] = pointAt(axes, end, 0);
   const when = `${formatCount(interval.at)} to ${formatCount(end)} s`;
-  return box('hover', [from, plot.top], [to, plot.bottom], `${when}: ${says}`);
+  return box('hover', [from, plot.top], [to, plot.bottom], `${when}: ${tooltip}`);
 }
 
 interface Bin {
@@ -227,7 +239,7 @@ interface Bin {
   readonly count: number;
 }
 
-/** Bars of the same ratio; none narrower than 1 %, for the histogram itself is not much finer. */
+/** Bars of equal width on the logarithmic axis; none covers less than 1 %, for the histogram is hardly finer. */
 function logBins(buckets: BenchReport['histogram'], lowest: number, highest: number): Bin[] {
   const ratio = highest / lowest;
   const count = Math.max(1, Math.min(56, Math.floor(Math.log(ratio) / Math.log(1.01))));

@@ -1,7 +1,7 @@
-/** The style sheet of a load test's page: light or dark as the reader's system, from a phone to a wide screen. */
+/** The style sheet of the page: light or dark like the reader's system, from a phone to a wide screen. */
 import { type Markup, trustedMarkup } from './html.ts';
 
-/** CSS without the element around it. */
+/** CSS for a style element. */
 export const pageStyle: Markup = trustedMarkup(`
 :root {
   color-scheme: light dark;

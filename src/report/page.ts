@@ -1,5 +1,4 @@
-/** What a load test found, as one page of HTML that needs nothing else: no script, no font, no network. */
-
+/** The result of a load test as a self-contained HTML page: no script, no font, no network. */
 import { formatCount, formatCountOf, formatLatency, formatRate } from '../format/figures.ts';
 import type { Comparison } from '../load/result/compare.ts';
 import { countBeyond, countNeeded, ladder, latencyCount } from '../load/result/percentile.ts';
@@ -22,8 +21,8 @@ import {
 } from './sentences.ts';
 
 /**
- * The whole page. Whatever came from outside (addresses, error texts, the report that is compared with) is escaped, and the
- * page's own policy forbids it to load or run anything.
+ * The whole page. Text from outside (addresses, error texts, the report to compare with) is escaped, and the page's content
+ * security policy forbids it to load or run anything.
  */
 export function renderPage(report: BenchReport, comparison?: Comparison): string {
   const title = `yodel bench: ${formatRate(report.rate.achieved)}, ${report.address}`;
@@ -65,7 +64,7 @@ function cards({ rate, latency, errors, histogram }: BenchReport): Markup {
   const percentile = (share: number, value: number | undefined) =>
     value === undefined || countBeyond(total, share) === 0 ? '-' : formatLatency(value);
   const count = errors.reduce((sum, error) => sum + error.count, 0);
-  const target = rate.target === null ? undefined : `of ${formatCount(rate.target)}/s wanted`;
+  const target = rate.target === null ? undefined : `of ${formatCount(rate.target)}/s requested`;
   return html`<dl class="cards">
 ${card('Rate', formatRate(rate.achieved), target)}
 ${card('Half of the replies within', percentile(50, latency?.p50), 'p50')}
@@ -99,7 +98,7 @@ ${row('min', formatLatency(latency.min))}${ladder.map(([percentile, field]) => {
   const name = `p${percentile}`;
   if (countBeyond(total, percentile) === 0) {
     const needed = formatCountOf(countNeeded(percentile), 'reply', 'replies');
-    return row(name, '-', html`<span class="weak">not known, for that takes at least ${needed}</span>`);
+    return row(name, '-', html`<span class="weak">unknown, needs at least ${needed}</span>`);
   }
   const { weak, text } = explainPercentile(percentile, total);
   return row(name, formatLatency(latency[field]), html`<span class="${weak ? 'weak' : 'quiet'}">${text}</span>`);
@@ -117,11 +116,11 @@ function totals(report: BenchReport): Markup {
     ['Processes', formatCount(options.threads)],
     [
       'Loop',
-      options.pipeline === null ? 'open' : `closed, ${formatCount(options.pipeline)} under way on each connection`,
+      options.pipeline === null ? 'open' : `closed, ${formatCount(options.pipeline)} in flight on each connection`,
     ],
-    ['Message size', options.size === null ? 'several' : formatCountOf(options.size, 'byte')],
+    ['Message size', options.size === null ? 'various' : formatCountOf(options.size, 'byte')],
     ['Framing', options.framing],
-    ['Replies', { echo: 'compared', count: 'counted', none: 'not awaited' }[options.replies]],
+    ['Replies', { echo: 'compared', count: 'counted', none: 'not expected' }[options.replies]],
     ['Runtime', report.runtime],
     ['Processor', `${report.machine.cpu}, ${formatCountOf(report.machine.cores, 'core')}`],
     ['System', report.machine.os],
@@ -140,7 +139,7 @@ function errors({ errors }: BenchReport): Markup | undefined {
         html`<tr><td class="number">${formatCount(count)}</td><td><code>${code}</code></td><td class="free">${example}</td></tr>\n`,
     );
   return html`<h2>Errors</h2>
-<div class="table"><table><thead><tr><th class="number">How often</th><th>Code</th><th>The first one</th></tr></thead><tbody>
+<div class="table"><table><thead><tr><th class="number">Count</th><th>Code</th><th>First one</th></tr></thead><tbody>
 ${rows}</tbody></table></div>`;
 }
 
@@ -160,7 +159,7 @@ ${rows}</tbody></table></div>
 function howToRead({ options, yodel }: BenchReport): string {
   const loop =
     options.pipeline === null
-      ? 'Messages were sent at a fixed rate, and a latency counts from when its message was due, so that a server that stalls shows in the latencies of all messages that were due meanwhile.'
-      : 'Each connection waited for its replies before it sent more. A server that stalls delays only the messages under way and holds back the others, so that long stalls hardly show in the percentiles; a fixed rate (--rate) shows them.';
+      ? 'Messages were sent at a fixed rate. A latency counts from when its message was due, so a stall of the server shows in the latencies of all messages due during the stall.'
+      : 'Each connection waited for replies before it sent more. While a server stalls, hardly any message is sent, so stalls hardly show in the percentiles; use a fixed rate (--rate) to see them.';
   return `${loop} Made by yodel ${yodel}.`;
 }

@@ -1,4 +1,4 @@
-/** What a load test did and found, in sentences: for the summary and for the page. Nothing in them can harm a terminal. */
+/** What a load test did and found, in sentences, for the summary and the page. Text from outside is escaped. */
 import {
   formatBytes,
   formatCount,
@@ -11,42 +11,42 @@ import { countBeyond, countNeeded, fewBeyond } from '../load/result/percentile.t
 import type { BenchReport } from '../load/result/report.ts';
 import { escapeText } from '../terminal/escape.ts';
 
-/** A sentence that must not be overlooked. */
+/** A sentence that stands out. */
 export interface Finding {
-  /** `bad` is what went wrong, `doubt` is what the numbers must be read with. */
+  /** `bad`: something failed. `doubt`: the numbers may mislead. */
   readonly weight: 'bad' | 'doubt';
   readonly text: string;
 }
 
-/** Below this part of the wanted rate, it counts as missed. */
+/** Below this share of the requested rate, the rate was missed. */
 const reachedShare = 0.99;
 
-/** What the run did: who sent what to whom, how and for how long. */
+/** What the run did: which messages it sent, over how many connections, where, how and for how long. */
 export function describeRun({ address, options, rate }: BenchReport): string {
   const { connections, pipeline, framing, threads, replies } = options;
   const from = threads > 1 ? ` of ${formatCount(threads)} processes` : '';
   const who = `${formatCountOf(connections, 'connection')}${from} to ${escapeText(address)}`;
-  const pace =
+  const load =
     pipeline === null
-      ? `at ${formatCount(rate.target ?? 0)} a second together, whether or not replies had come`
-      : `${formatCount(pipeline)} under way on each`;
+      ? `at ${formatCount(rate.target ?? 0)} per second in total, whether or not replies had arrived`
+      : `${formatCount(pipeline)} in flight on each`;
   const checked = {
-    echo: 'Each reply was compared with its message.',
+    echo: 'Every reply was compared with its message.',
     count: 'Replies were counted, not compared.',
-    none: 'No replies were awaited.',
+    none: 'No replies were expected.',
   }[replies];
-  return `${who} sent ${whatAndHowLong(options)}, ${pace}. Framing: ${escapeText(framing)}. ${checked}`;
+  return `${who} sent ${whatAndHowLong(options)}, ${load}. Framing: ${escapeText(framing)}. ${checked}`;
 }
 
 function whatAndHowLong({ count, durationMs, size }: BenchReport['options']): string {
   const time = durationMs === null ? undefined : formatSeconds(durationMs / 1000);
-  const kind = size === null ? 'of several sizes' : `of ${formatCountOf(size, 'byte')}`;
+  const kind = size === null ? 'of various sizes' : `of ${formatCountOf(size, 'byte')}`;
   if (count === null) return `messages ${kind}${time === undefined ? '' : ` for ${time}`}`;
   const exact = `${formatCountOf(count, 'message')} ${kind}`;
   return time === undefined ? exact : `up to ${exact} for up to ${time}`;
 }
 
-/** What has to be said about the run besides its numbers, the worst first. */
+/** Findings beside the numbers, the worst first. */
 export function findingsOf(report: BenchReport): Finding[] {
   return [...ending(report), ...shortcomings(report), ...bottleneck(report)];
 }
@@ -55,13 +55,11 @@ function ending({ ended, seconds, messages, options, errors }: BenchReport): Fin
   const after = `after ${formatSeconds(seconds)}`;
   const found: Finding[] = [];
   if (errors.some(({ code }) => code === 'YODEL_PROCESS_LOST')) {
-    found.push(bad('A process of the generator was lost: from then on its share of the load is missing.'));
+    found.push(bad('A process of the load generator was lost; its share of the load is missing from then on.'));
   } else if (ended === 'failed') {
-    found.push(
-      bad(`The run gave up ${after}: connections were lost, and no reply had come for as long as one may take.`),
-    );
+    found.push(bad(`The run was aborted ${after}: connections were lost, and no reply arrived within the time-out.`));
   }
-  if (ended === 'interrupted') found.push(doubt(`The run was interrupted ${after}: these are the results until then.`));
+  if (ended === 'interrupted') found.push(doubt(`The run was interrupted ${after}; these are the results so far.`));
   if (messages.answered === 0 && options.replies !== 'none') found.push(bad(noAnswer(errors)));
   return found;
 }
@@ -69,7 +67,7 @@ function ending({ ended, seconds, messages, options, errors }: BenchReport): Fin
 function noAnswer(errors: BenchReport['errors']): string {
   const [first] = errors;
   const isNoEcho = first?.code === 'YODEL_WRONG_REPLY' || first?.code === 'YODEL_UNEXPECTED_REPLY';
-  const advice = 'A server that answers something else than an echo is measured with --replies count.';
+  const advice = 'For a server whose replies are not echoes, use --replies count.';
   return `No message was answered${isNoEcho ? ` with the same bytes. ${advice}` : '.'}`;
 }
 
@@ -80,10 +78,10 @@ function shortcomings({ messages, connections, ended }: BenchReport): Finding[] 
     found.push(bad(`Only ${formatCount(opened)} of ${formatCountOf(wanted, 'connection')} could be opened.`));
   }
   if (lost > 0) found.push(bad(`${formatCountOf(lost, 'connection was', 'connections were')} lost.`));
-  // What was under way when the user broke the run off is nobody's fault.
+  // Messages in flight when the user interrupted the run are not failures.
   if (messages.unanswered > 0 && messages.answered > 0 && ended !== 'interrupted') {
     const unanswered = formatCountOf(messages.unanswered, 'message was', 'messages were');
-    found.push(bad(`${unanswered} not answered, and no latency counts them.`));
+    found.push(bad(`${unanswered} not answered; the latencies do not include them.`));
   }
   return found;
 }
@@ -92,16 +90,16 @@ function bottleneck(report: BenchReport): Finding[] {
   const { limited } = report.generator;
   const found: Finding[] = [];
   if (limited !== null) {
-    found.push(doubt(`The generator may have been the bottleneck. ${sentence(escapeText(limited))}`));
+    found.push(doubt(`The load generator may have been the bottleneck. ${sentence(escapeText(limited))}`));
   }
   if (hasMissed(report) && (limited === null || hasSentAll(report))) {
     const { options, rate } = report;
-    const did = options.replies === 'none' ? 'took' : 'answered';
+    const did = options.replies === 'none' ? 'accepted' : 'answered';
     const share = formatShare(rate.achieved, rate.target ?? 0);
     found.push(
       bad(
         `The server did not keep up: it ${did} ${share} of the messages that were due. ` +
-          'Latencies count from when a message was due, so the longer such a run lasts, the larger they get.',
+          'Latencies count from when a message was due, so they grow with the length of such a run.',
       ),
     );
   }
@@ -112,62 +110,61 @@ function hasMissed({ rate: { target, achieved }, ended }: BenchReport): boolean 
   return target !== null && ended !== 'failed' && achieved < target * reachedShare;
 }
 
-/** Whether the generator has sent what was due: what was not sent could not be answered. */
+/** Whether the generator sent the messages that were due: what it did not send could not be answered. */
 function hasSentAll({ rate: { target }, messages: { sent }, options: { durationMs }, seconds }: BenchReport): boolean {
   const sending = Math.min(seconds, durationMs === null ? seconds : durationMs / 1000);
   return sent >= (target ?? 0) * sending * reachedShare;
 }
 
-/** What the rate came from: `482,013 messages answered in 10 s, 48,200 a second`. */
+/** The rate and its origin: `482,013 messages answered in 10 s: 48,200 per second`. */
 export function describeRate({ messages, options, rate, seconds }: BenchReport): string {
   const [count, done] = options.replies === 'none' ? [messages.sent, 'sent'] : [messages.answered, 'answered'];
-  // The rate without its "/s", for it is to be read aloud.
   const perSecond = formatCount(Number(rate.achieved.toPrecision(3)));
-  return `${formatCountOf(count, 'message')} ${done} in ${formatSeconds(seconds)}: ${perSecond} a second`;
+  return `${formatCountOf(count, 'message')} ${done} in ${formatSeconds(seconds)}: ${perSecond} per second`;
 }
 
-/** How much of the wanted rate was reached; undefined in a closed loop. */
+/** The requested rate and the share that was reached; undefined in a closed loop. */
 export function describeTarget({ rate: { target, achieved } }: BenchReport): string | undefined {
   if (target === null) return undefined;
-  return `${formatCount(target)} a second, of which ${formatShare(achieved, target)} was reached`;
+  return `${formatCount(target)} per second, of which ${formatShare(achieved, target)} was reached`;
 }
 
-/** How many connections there were and how many were lost. */
+/** The number of connections, and how many were lost. */
 export function describeConnections({ connections: { wanted, opened, lost } }: BenchReport): string {
   const how = opened < wanted ? `${formatCount(opened)} of ${formatCount(wanted)} opened` : formatCount(wanted);
   return `${how}, ${lost === 0 ? 'none' : formatCount(lost)} lost`;
 }
 
-/** When the run began, to the second: `2026-02-03 10:11:12 UTC`. */
+/** The start of the run: `2026-02-03 10:11:12 UTC`. */
 export function formatStart({ started }: BenchReport): string {
   const [, day, time] = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z$/.exec(started) ?? [];
   return day === undefined ? escapeText(started) : `${day} ${time} UTC`;
 }
 
-/** What measured, and on what. */
+/** The version, runtime and machine of the load generator. */
 export function describeMachine({ yodel, runtime, machine }: BenchReport): string {
   const { cpu, cores, os } = machine;
   return escapeText(`yodel ${yodel}, ${runtime}, ${os}, ${formatCountOf(cores, 'core')} of ${cpu}`);
 }
 
-/** How much data went each way, and how fast. */
+/** Bytes in each direction, and per second. */
 export function describeData({ bytes, seconds }: BenchReport): string {
   const each = (count: number) =>
     seconds > 0 ? `${formatBytes(count)} (${formatBytes(count / seconds)}/s)` : formatBytes(count);
   return `${each(bytes.sent)} sent, ${each(bytes.received)} received`;
 }
 
-/** How hard the generator worked, and how punctual it was. */
+/** Processor use of the generator, and how late it sent messages. */
 export function describeGenerator({ generator, options }: BenchReport): string {
   const { cpu, lateness } = generator;
   const busiest = options.threads > 1 ? ' in its busiest process' : '';
   const used = `${formatShare(cpu, 1)} of one core used${busiest}`;
   if (!lateness) return used;
   const [p50, p99, max] = [lateness.p50, lateness.p99, lateness.max].map(formatLatency);
-  return `${used}; messages left later than due by ${p50} (p50), ${p99} (p99), ${max} (max)`;
+  return `${used}; messages were sent late by ${p50} (p50), ${p99} (p99), ${max} (max)`;
 }
 
-/** Says in words what a percentile of `total` replies is; `weak` when so few lie beyond it that it may be chance. */
+/** Explains a percentile of `total` replies. `weak`: so few replies are beyond it that it may be chance. */
 export function explainPercentile(
   percentile: number,
   total: number,

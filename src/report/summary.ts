@@ -1,4 +1,4 @@
-/** What a load test found, for people: sentences and aligned rows that can be read aloud. */
+/** The summary of a load test: sentences and aligned rows, also for a screen reader. */
 import { formatCount, formatCountOf, formatLatency } from '../format/figures.ts';
 import { countBeyond, countNeeded, ladder, latencyCount } from '../load/result/percentile.ts';
 import type { BenchReport, LatencySummary } from '../load/result/report.ts';
@@ -18,19 +18,15 @@ import {
 } from './sentences.ts';
 
 /** Longer lines are hard to read. */
-const widest = 100;
-const narrowest = 30;
+const maxWidth = 100;
+const minWidth = 30;
 
-/** More of an error's text than this helps nobody. */
-const longestExample = 400;
+/** Longer examples of errors are cut. */
+const maxExampleLength = 400;
 
-/**
- * The whole summary, each line with its newline.
- *
- * @param layout the terminal's width (what is not a terminal may take 80), and the paint
- */
+/** The whole summary. Each line ends with a newline. @param layout the width is limited to 30 to 100 columns */
 export function formatSummary(report: BenchReport, layout: Layout): string {
-  const fitted = { ...layout, width: Math.max(narrowest, Math.min(layout.width, widest)) };
+  const fitted = { ...layout, width: Math.max(minWidth, Math.min(layout.width, maxWidth)) };
   const parts = [
     wrap(describeRun(report), fitted.width),
     formatTotals(report, fitted),
@@ -70,7 +66,8 @@ function formatLatencies(report: BenchReport, layout: Layout): string[] {
   const { latency, histogram, rate } = report;
   if (!latency) return [];
   const total = latencyCount(histogram);
-  const from = rate.target === null ? 'from sending to the reply' : 'from when a message was due to its reply';
+  const from =
+    rate.target === null ? 'from sending a message to its reply' : 'from when a message was due to its reply';
   return [
     ...heading('Latency', from, layout),
     row('min', latency.min),
@@ -84,7 +81,7 @@ function formatLatencies(report: BenchReport, layout: Layout): string[] {
   ];
 }
 
-/** Percentiles that there are too few replies for are not shown: one line says so for all of them. */
+/** Percentiles with too few replies are not shown; one line says so for all of them. */
 function formatLadder(latency: LatencySummary, total: number, { width, paint }: Layout): string[] {
   const supported = ladder.filter(([percentile]) => countBeyond(total, percentile) > 0);
   const missing = ladder.slice(supported.length).map(([percentile]) => `p${percentile}`);
@@ -92,12 +89,12 @@ function formatLadder(latency: LatencySummary, total: number, { width, paint }: 
     const { weak, text } = explainPercentile(percentile, total);
     const shown = row(`p${percentile}`, latency[field]);
     if (shown.length + 2 + text.length <= width) return [`${shown}  ${paint(weak ? 'yellow' : 'dim', text)}`];
-    // Where there is no room beside it, what only explains is left out, but not what warns.
+    // Where space is short, explanations are omitted, but warnings are not.
     return weak ? [shown, ...wrap(text, width - 4).map((line) => `    ${paint('yellow', line)}`)] : [shown];
   });
   if (missing.length === 0) return lines;
   const needs = formatCountOf(countNeeded(ladder[supported.length]?.[0] ?? 0), 'reply', 'replies');
-  const note = `${missing.join(', ')}: not known, for that takes at least ${needs}`;
+  const note = `${missing.join(', ')}: unknown, needs at least ${needs}`;
   return [...lines, ...wrap(note, width - 2).map((line) => `  ${paint('yellow', line)}`)];
 }
 
@@ -117,7 +114,7 @@ function formatErrors({ errors }: BenchReport, layout: Layout): string[] {
         (line) => `${' '.repeat(widestCount + 4)}${line}`,
       ),
     ]);
-  return [...heading('Errors', 'how often, and the first of each', layout), ...lines];
+  return [...heading('Errors', 'how often, and the first of each kind', layout), ...lines];
 }
 
 function formatFindings(report: BenchReport, { width, paint }: Layout): string[] {
@@ -132,5 +129,5 @@ function heading(name: string, about: string, { width, paint }: Layout): string[
 }
 
 function cut(text: string): string {
-  return text.length <= longestExample ? text : `${text.slice(0, longestExample)}…`;
+  return text.length <= maxExampleLength ? text : `${text.slice(0, maxExampleLength)}…`;
 }

@@ -7,7 +7,7 @@ import { nothingAnswered, sampleInterval, sampleReport, usual } from '../load/re
 
 const plain = { paint: paintFor(false) };
 
-test('old, new, change and verdict stand beside each other', () => {
+test('shows old, new, change and verdict in columns', () => {
   const faster: BenchReport = {
     ...sampleReport(usual.map((value) => value * 0.5)),
     rate: { target: null, achieved: 2000 },
@@ -29,21 +29,21 @@ test('old, new, change and verdict stand beside each other', () => {
   max     1.50 ms   750 µs   -50 %  better
   errors        0    1,204  +1,204  worse
 
-Better and worse mean: by 5 % or more, and the seconds of the one run differ
-from those of the other by more than chance explains (rank-sum test, 1 %). p90
-and p99.9 are not judged, for they are not kept for each second.
+Better and worse: a change of at least 5 %, and the individual seconds of the
+runs differ by more than chance (rank-sum test, 1 %). p90 and p99.9 are not
+judged, because they are not recorded per second.
 Note: runtime: Node 26.10.0 before, Bun 1.4.5 now.
 `);
 });
 
-test('what one of the runs does not have is a dash', () => {
+test('shows a dash for what one of the runs does not have', () => {
   const text = formatComparison(compareReports(sampleReport(), nothingAnswered), plain);
   expect(text).toMatch(/ p99 +1\.49 ms +- +- {2}not judged\n/);
   expect(text).not.toContain('NaN');
 });
 
-test('what a file brought cannot steer the terminal', () => {
+test('text from a file cannot control the terminal', () => {
   const nasty = sampleReport(usual, { started: '\x1b[2J', address: '\x1b[31m', runtime: '\x9b31m\n' });
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: to look for them is the purpose
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: this looks for control characters
   expect(formatComparison(compareReports(nasty, sampleReport()), plain)).not.toMatch(/[\x1b\x9b]/);
 });

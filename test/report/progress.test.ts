@@ -17,23 +17,23 @@ const halfway: BenchProgress = {
 };
 const plain = paintFor(false);
 
-test('the line shows how far the run is, its rate and its latencies', () => {
+test('shows the progress, the rate and the latencies', () => {
   expect(formatProgress(halfway, { width: 100, paint: plain })).toBe(
     '███████████████▌░░░░░░░░░░░░░░░  5.0 s of 10 s   48,200/s  p50 1.03 ms  p99 3.10 ms  50 connections',
   );
 });
 
-test('a run of so many messages shows how many were answered', () => {
+test('with a number of messages, shows how many were answered', () => {
   const counted = { ...halfway, durationMs: null, count: 1_000_000 };
   expect(formatProgress(counted, { width: 100, paint: plain })).toContain('  241,000 of 1,000,000  ');
 });
 
-test('with a time and a count, the one that will end the run is shown', () => {
+test('with a time and a count, shows the one that ends the run first', () => {
   expect(formatProgress({ ...halfway, count: 300_000 }, { width: 100, paint: plain })).toContain('241,000 of 300,000');
   expect(formatProgress({ ...halfway, count: 900_000 }, { width: 100, paint: plain })).toContain('5.0 s of 10 s');
 });
 
-test('errors are counted in red', () => {
+test('shows the number of errors in red', () => {
   const line = formatProgress({ ...halfway, errors: 1204 }, { width: 120, paint: paintFor(true) });
   expect(line).toContain('\x1b[31m1,204 errors\x1b[39m');
   expect(formatProgress(halfway, { width: 120, paint: plain })).not.toContain('error');
@@ -44,13 +44,13 @@ test('a second without replies has no latencies', () => {
   expect(formatProgress(stalled, { width: 100, paint: plain })).toMatch(/ 0\/s {2}p50 +- {2}p99 +- /);
 });
 
-test('where room is short, the errors stay longest', () => {
+test('on a narrow terminal, errors are omitted last', () => {
   const failing = { ...halfway, errors: 3 };
   expect(formatProgress(failing, { width: 60, paint: plain })).toContain('3 errors');
   expect(formatProgress(failing, { width: 30, paint: plain })).toBe('████░░░░   48,200/s  3 errors');
 });
 
-test('the line never wraps: it is one column narrower than the terminal, however narrow that is', () => {
+test('never wraps: the line is one column narrower than the terminal', () => {
   const amount = fc.double({ min: 0, max: 1e9, noNaN: true });
   const orNull = (arbitrary: fc.Arbitrary<number>) => fc.option(arbitrary, { nil: null });
   const progress = fc.record({

@@ -7,20 +7,20 @@ import { nothingAnswered, openLoop, sampleReport, usual } from '../load/result/s
 
 const plain = { width: 80, paint: paintFor(false) };
 
-test('the summary of a run that went well can be read aloud', () => {
+test('summarizes a run without problems', () => {
   expect(
     formatSummary(sampleReport(), plain),
-  ).toBe(`50 connections to tcp://127.0.0.1:7878 sent messages of 64 bytes for 10 s, 1
-under way on each. Framing: lines. Each reply was compared with its message.
+  ).toBe(`50 connections to tcp://127.0.0.1:7878 sent messages of 64 bytes for 10 s, 1 in
+flight on each. Framing: lines. Every reply was compared with its message.
 
-  Messages     10,000 messages answered in 10 s: 1,000 a second
+  Messages     10,000 messages answered in 10 s: 1,000 per second
   Data         635 KiB (63.5 KiB/s) sent, 635 KiB (63.5 KiB/s) received
   Connections  50, none lost
   Errors       none
   Generator    50 % of one core used
   Machine      yodel 0.1.0, Node 26.10.0, Linux 6.6, 2 cores of Test CPU
 
-Latency: from sending to the reply
+Latency: from sending a message to its reply
   min         500 µs
   p50        1.00 ms  half of the replies took longer
   p75        1.25 ms  1 in 4 took longer
@@ -29,7 +29,7 @@ Latency: from sending to the reply
   p99        1.49 ms  1 in 100 took longer
   p99.9      1.50 ms  1 in 1,000 took longer
   p99.99     1.50 ms  uncertain: only 1 reply took longer
-  p99.999: not known, for that takes at least 100,000 replies
+  p99.999: unknown, needs at least 100,000 replies
   max        1.50 ms
   mean       1.00 ms
   stdev       289 µs
@@ -39,7 +39,7 @@ ${distribution(formatSummary(sampleReport(), plain))}
 `);
 });
 
-test('the distribution has a bar for each band, as long as its share', () => {
+test('draws a bar for each band of latencies, in proportion to its share', () => {
   const report = sampleReport([...Array(75).fill(1), ...Array(25).fill(2)]);
   expect(distribution(formatSummary(report, { ...plain, width: 60 }))).toBe(
     [
@@ -50,34 +50,34 @@ test('the distribution has a bar for each band, as long as its share', () => {
   );
 });
 
-test('an open loop tells the wanted rate, what was reached of it, and how punctual the generator was', () => {
+test('for an open loop, shows the requested rate, the share that was reached, and how late messages were sent', () => {
   const text = formatSummary(sampleReport(usual, openLoop), plain);
-  expect(text.replace(/\n/g, ' ')).toContain('at 5,000 a second together, whether or not replies had come');
-  expect(text).toContain('  Target       5,000 a second, of which 20 % was reached\n');
-  expect(text).toContain('messages left later than due by');
+  expect(text.replace(/\n/g, ' ')).toContain('at 5,000 per second in total, whether or not replies had arrived');
+  expect(text).toContain('  Target       5,000 per second, of which 20 % was reached\n');
+  expect(text).toContain('messages were sent late by');
   expect(text).toContain('Latency: from when a message was due to its reply\n');
   expect(text).toContain('\nThe server did not keep up: it answered 20 % of the messages that were due.');
 });
 
-test('a server that keeps up with the wanted rate is not blamed', () => {
+test('does not blame a server that keeps up with the requested rate', () => {
   const text = formatSummary(sampleReport(usual, { ...openLoop, rate: { target: 1000, achieved: 995 } }), plain);
-  expect(text).toContain('1,000 a second, of which 99.5 % was reached');
+  expect(text).toContain('1,000 per second, of which 99.5 % was reached');
   expect(text).not.toContain('keep up');
 });
 
-test('when the generator was the bottleneck, that is said, and the server is not blamed', () => {
+test('when the load generator was the bottleneck, says so and does not blame the server', () => {
   const limited = 'the generator used 97 % of a core; spread it over more cores with --threads 2';
   const text = formatSummary(
     sampleReport(usual, { ...openLoop, generator: { cpu: 0.97, lateness: null, limited } }),
     plain,
   );
   expect(text.replace(/\n/g, ' ')).toContain(
-    'The generator may have been the bottleneck. The generator used 97 % of a core; spread it over more cores with --threads 2.',
+    'The load generator may have been the bottleneck. The generator used 97 % of a core; spread it over more cores with --threads 2.',
   );
   expect(text).not.toContain('keep up');
 });
 
-test('a server that did not keep up with what was sent is blamed, however late some of it left', () => {
+test('blames a server that did not keep up with what was sent, however late some of it was sent', () => {
   const text = formatSummary(
     sampleReport(usual, {
       ...openLoop,
@@ -86,18 +86,18 @@ test('a server that did not keep up with what was sent is blamed, however late s
     }),
     plain,
   );
-  expect(text).toContain('The generator may have been the bottleneck.');
+  expect(text).toContain('The load generator may have been the bottleneck.');
   expect(text).toContain('The server did not keep up: it answered 20 % of the messages that were due.');
 });
 
-test('where nothing was an echo, the other way to count is named', () => {
+test('when no reply was an echo, suggests --replies count', () => {
   const errors = [{ code: 'YODEL_WRONG_REPLY', count: 50, example: 'message 1 of connection 1' }];
   const text = formatSummary({ ...nothingAnswered, errors }, plain);
   expect(text.replace(/\n/g, ' ')).toContain('No message was answered with the same bytes.');
   expect(text).toContain('--replies count');
 });
 
-test('errors are listed by how often they were, each with its code and the first of them', () => {
+test('lists errors by count, each with its code and the first one', () => {
   const text = formatSummary(
     sampleReport(usual, {
       errors: [
@@ -112,7 +112,7 @@ test('errors are listed by how often they were, each with its code and the first
   expect(text).toContain('  Errors       1,207\n');
   expect(text).toContain('  Connections  48 of 50 opened, 3 lost\n');
   expect(text).toContain(`
-Errors: how often, and the first of each
+Errors: how often, and the first of each kind
   1,204  YODEL_REPLY_TIMEOUT
          no reply within 10s
       3  YODEL_WRONG_REPLY
@@ -120,29 +120,29 @@ Errors: how often, and the first of each
 
 Only 48 of 50 connections could be opened.
 3 connections were lost.
-1,204 messages were not answered, and no latency counts them.
+1,204 messages were not answered; the latencies do not include them.
 `);
 });
 
-test('a run in which nothing was answered has no latencies, and says so', () => {
+test('a run without any reply has no latencies, and says so', () => {
   const text = formatSummary(nothingAnswered, plain);
   expect(text).not.toContain('Latency');
   expect(text).not.toContain('NaN');
   expect(text).toContain('\nNo message was answered.\n');
 });
 
-test('a run that was broken off says after how long', () => {
+test('a run that ended early says when', () => {
   const interrupted = sampleReport(usual, { ended: 'interrupted', seconds: 3.2 });
   expect(formatSummary(interrupted, plain)).toContain(
-    'The run was interrupted after 3.2 s: these are the results until then.\n',
+    'The run was interrupted after 3.2 s; these are the results so far.\n',
   );
   const failed = sampleReport(usual, { ended: 'failed', seconds: 3.2 });
   expect(formatSummary(failed, plain)).toContain(
-    'The run gave up after 3.2 s: connections were lost, and no reply had come for as\nlong as one may take.\n',
+    'The run was aborted after 3.2 s: connections were lost, and no reply arrived\nwithin the time-out.\n',
   );
 });
 
-test('a run without replies tells what was sent', () => {
+test('without replies, shows what was sent', () => {
   const { options } = sampleReport();
   const sent = sampleReport([], {
     options: { ...options, replies: 'none', count: 5000, size: null, threads: 2 },
@@ -151,23 +151,21 @@ test('a run without replies tells what was sent', () => {
   });
   const text = formatSummary(sent, plain).replace(/\n/g, ' ');
   expect(text).toContain(
-    '50 connections of 2 processes to tcp://127.0.0.1:7878 sent up to 5,000 messages of several sizes for up to 10 s',
+    '50 connections of 2 processes to tcp://127.0.0.1:7878 sent up to 5,000 messages of various sizes for up to 10 s',
   );
-  expect(text).toContain('No replies were awaited.');
-  expect(text).toContain('5,000 messages sent in 10 s: 500 a second');
+  expect(text).toContain('No replies were expected.');
+  expect(text).toContain('5,000 messages sent in 10 s: 500 per second');
   expect(text).not.toContain('No message was answered');
 });
 
-test('no percentile is shown that there are too few replies for', () => {
+test('shows no percentile that has too few replies', () => {
   const text = formatSummary(sampleReport([1, 2, 3]), plain);
   expect(text).toContain('  p50        2.00 ms  uncertain: only 1 reply took longer\n');
-  expect(text).toContain(
-    '  p75, p90, p95, p99, p99.9, p99.99, p99.999: not known, for that takes at least\n  4 replies\n',
-  );
+  expect(text).toContain('  p75, p90, p95, p99, p99.9, p99.99, p99.999: unknown, needs at least 4 replies\n');
   expect(text).not.toMatch(/^ {2}p9\S+ +[\d.]+ ms/m);
 });
 
-test('what a peer sent cannot steer the terminal', () => {
+test('text from a peer cannot control the terminal', () => {
   const nasty = 'x\x1b[2J\x07\u202e\ny';
   const { options, machine } = sampleReport();
   const report = sampleReport(usual, {
@@ -179,16 +177,16 @@ test('what a peer sent cannot steer the terminal', () => {
     errors: [{ code: nasty, count: 1, example: nasty }],
     generator: { cpu: 1, lateness: null, limited: nasty },
   });
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: to look for them is the purpose
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: this looks for control characters
   expect(formatSummary(report, plain)).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f\u202e]/);
 });
 
-test('the first of the errors is cut where it is endless', () => {
+test('cuts a very long error', () => {
   const endless = sampleReport(usual, { errors: [{ code: 'X', count: 1, example: 'ab '.repeat(100_000) }] });
   expect(formatSummary(endless, plain).length).toBeLessThan(5000);
 });
 
-test('it fits terminals from 40 columns on, and does not grow beyond 100', () => {
+test('fits terminals of 40 columns or more, and uses at most 100', () => {
   const any = fc.record({
     latencies: fc.array(fc.double({ min: 0, max: 1e7, noNaN: true }), { maxLength: 300 }),
     factor: fc.constantFrom(1, 1000, 1e9),
@@ -204,14 +202,14 @@ test('it fits terminals from 40 columns on, and does not grow beyond 100', () =>
   );
 });
 
-test('colours change nothing but the colours', () => {
+test('colours change nothing else', () => {
   const report: BenchReport = sampleReport(usual, { ...openLoop, errors: [{ code: 'X', count: 2, example: 'y' }] });
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: a colour begins with one
   const uncoloured = formatSummary(report, { width: 60, paint: paintFor(true) }).replace(/\x1b\[\d+m/g, '');
   expect(uncoloured).toBe(formatSummary(report, { width: 60, paint: paintFor(false) }));
 });
 
-/** The rows of the drawing. */
+/** The rows of the distribution. */
 function distribution(summary: string): string {
   return /Distribution: .*\n((?: {2}.*\n)+)/.exec(summary)?.[1]?.trimEnd() ?? '';
 }

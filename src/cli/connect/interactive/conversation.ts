@@ -273,14 +273,19 @@ export class Conversation {
     if (this.#isEnding) return;
     this.#sender.stopRepeat();
     this.#status = status;
-    if (this.#sender.queued > 0) {
-      const when = this.#link.client ? '' : ' until connected';
-      const lines = formatPlural(this.#sender.queued, 'line');
-      this.#display.notice(`waiting${when} to send ${lines}; Ctrl-C discards them`);
-    } else this.#display.print('>');
+    // A line entered just before is sent at the end of this turn.
+    if (this.#sender.queued > 0) setImmediate(() => this.#showEnd());
+    else this.#showEnd();
     this.#isEnding = true;
     this.#terminal.screen.changed();
     this.#closeWhenSent();
+  }
+
+  #showEnd(): void {
+    const { queued } = this.#sender;
+    if (queued === 0) return this.#display.print('>');
+    const when = this.#link.client ? '' : ' until connected';
+    this.#display.notice(`waiting${when} to send ${formatPlural(queued, 'line')}; Ctrl-C discards them`);
   }
 
   #closeWhenSent(): void {
