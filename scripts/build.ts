@@ -23,6 +23,7 @@ import {
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { hashOfSources, isBuildCurrent, removeStamp, type Stamp, writeStamp } from './build-stamp.ts';
+import { rewriteBuiltinImports } from './builtin-modules.ts';
 import { pruneDeclarations } from './declarations.ts';
 import { rewriteSourceMap } from './source-maps.ts';
 
@@ -56,8 +57,12 @@ async function build(): Promise<void> {
   const fresh = mkdtempSync('.build-');
   try {
     const [made] = await Promise.all([bundle(fresh), compile(fresh)]);
-    for (const file of filesIn(fresh)) if (file.endsWith('.js')) rewriteSourceMap(join(fresh, file), fresh, 'src');
+    for (const file of filesIn(fresh).filter((name) => name.endsWith('.js'))) {
+      rewriteSourceMap(join(fresh, file), fresh, 'src');
+      rewriteBuiltinImports(join(fresh, file));
+    }
     await embedWriter(fresh);
+    await writeHelp(fresh);
     pruneDeclarations(fresh, 'index.d.ts', filesIn(fresh));
     // So that `npx yodel` works in a clone.
     chmodSync(join(fresh, 'cli/yodel.cjs'), 0o755);
@@ -121,6 +126,12 @@ async function embedWriter(folder: string): Promise<void> {
   const text = await run('bun', ['build', 'src/journal/writer.ts', '--target=node', '--format=esm', '--minify']);
   writeFileSync(join(folder, 'journal/writer-text.js'), `export const writerText = ${JSON.stringify(text)};\n`);
   rmSync(join(folder, 'journal/writer-text.js.map'), { force: true });
+}
+
+/** Writes the help beside the command's first step, which prints it. */
+async function writeHelp(folder: string): Promise<void> {
+  const { helpTexts } = await import('./help-texts.ts');
+  writeFileSync(join(folder, 'cli/help.json'), JSON.stringify(await helpTexts()));
 }
 
 /** Runs an installed program and returns its stdout. On failure prints that too: tsc reports errors there. */

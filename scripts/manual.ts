@@ -6,7 +6,6 @@ import type { Command } from 'commander';
 import { fullName, helpParts, withCommandsBelow } from '../src/cli/commands.ts';
 import { topicNames, topicSummaries } from '../src/cli/help/topic-names.ts';
 import { type TopicPart, topicParts } from '../src/cli/help/topics.ts';
-import { createProgram } from '../src/cli/program.ts';
 import { version } from '../src/cli/version.ts';
 import { wrap } from '../src/terminal/layout.ts';
 
@@ -17,8 +16,7 @@ const width = 72;
 const date = '2026-11-28';
 
 /** The text of `man/yodel.1`. */
-export function manualPage(): string {
-  const program = createProgram();
+export function manualPage(program: Command): string {
   const [, ...commands] = withCommandsBelow(program);
   const { before } = helpParts(program, width);
   return [

@@ -1,24 +1,26 @@
 /** A command line, from its words to its exit status. */
 import { type Command, CommanderError } from 'commander';
 import { escapeText } from '../terminal/escape.ts';
+import { commandNeeded } from './command-loaders.ts';
 import { commandAt, fullName } from './commands.ts';
 import { exitStatus, report, statusOf } from './fail.ts';
 import { createProgram } from './program.ts';
 import { warnOfUnknownVariables } from './variables.ts';
 
-/** Runs what the words behind `yodel` say, and says how it failed, if it did. Sets the exit status. */
+/** Runs the command line with these words after `yodel`, reports its error if it fails, and sets the exit status. */
 export async function runCommandLine(words: readonly string[]): Promise<void> {
-  const program = createProgram();
-  warnOfUnknownVariables(program, process.env);
+  const needed = commandNeeded(words);
+  const program = await createProgram(needed === undefined ? undefined : [needed]);
+  await warnOfUnknownVariables(program, process.env);
   try {
     await program.parseAsync(words, { from: 'user' });
   } catch (error) {
-    process.exitCode = meet(error, program);
+    process.exitCode = reportFailure(error, program);
   }
 }
 
-/** Says what went wrong and gives the exit status for it. */
-function meet(error: unknown, program: Command): number {
+/** Reports on stderr what went wrong and returns the exit status for it. */
+function reportFailure(error: unknown, program: Command): number {
   if (!(error instanceof CommanderError)) {
     report(error);
     return statusOf(error);

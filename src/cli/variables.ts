@@ -3,19 +3,28 @@ import type { Command } from 'commander';
 import { hintFor } from '../options.ts';
 import { escapeText } from '../terminal/escape.ts';
 import { withCommandsBelow } from './commands.ts';
+import { createProgram } from './program.ts';
 
 /**
- * Says on stderr which variables that begin with YODEL_ are none: a slip of the finger there would silently be the default.
- * It is no error, for the prefix may be somebody else's, too.
+ * Warns on stderr about variables that begin with YODEL_ and that no command knows: a misspelt one would silently leave the
+ * default in force. It is not an error, because another program may use the prefix too.
+ *
+ * @param program the part of the command line that was loaded; the rest is loaded only when a variable is not one of its own
  */
-export function warnOfUnknownVariables(program: Command, env: NodeJS.ProcessEnv): void {
-  const known = withCommandsBelow(program).flatMap(({ options }) => options.flatMap(({ envVar }) => envVar ?? []));
-  for (const name of Object.keys(env)) {
-    if (!name.startsWith('YODEL_') || known.includes(name) || env[name] === undefined) continue;
-    const hint = hintFor(name, [...new Set(known)]).replace(
-      /^Known are: .*/s,
-      'yodel help lists those that there are.',
-    );
+export async function warnOfUnknownVariables(program: Command, env: NodeJS.ProcessEnv): Promise<void> {
+  const set = Object.keys(env).filter((name) => name.startsWith('YODEL_') && env[name] !== undefined);
+  const own = variablesOf(program);
+  if (set.every((name) => own.includes(name))) return;
+  const known = variablesOf(await createProgram());
+  for (const name of set.filter((one) => !known.includes(one))) {
+    const hint = hintFor(name, known).replace(/^Known are: .*/s, 'For a list: yodel help environment');
     process.stderr.write(`yodel: there is no variable ${escapeText(name)}, it is ignored. ${hint}\n`);
   }
+}
+
+/** The variables of a command and those below it, each once. */
+function variablesOf(command: Command): string[] {
+  return [
+    ...new Set(withCommandsBelow(command).flatMap(({ options }) => options.flatMap(({ envVar }) => envVar ?? []))),
+  ];
 }

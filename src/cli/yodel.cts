@@ -1,21 +1,67 @@
 #!/usr/bin/env node
-// The command's first step, which must run even on a runtime that is too old: so it is CommonJS, imports nothing, and
-// only looks at the version before it loads the rest.
-const [major = 0, minor = 0] = (process.versions.bun ?? process.versions.node).split('.').map(Number);
-const [neededMajor, neededMinor] = process.versions.bun ? [1, 4] : [22, 18];
+/**
+ * The command's first step. It is CommonJS and imports nothing, for it must run on a runtime that is too old for the rest,
+ * and because `--version` and `--help` should not wait for the rest: it prints them itself, the help from a file that the
+ * build made.
+ */
+const { bun, node } = process.versions;
+const [major = 0, minor = 0] = (bun ?? node).split('.').map(Number);
+const [oldestMajor, oldestMinor] = bun ? [1, 4] : [22, 18];
+const words = process.argv.slice(2);
 
-// A server that is told to reload while it starts has the settings as they are anyway; without this it would end.
-if (process.argv[2] === 'serve') process.on('SIGHUP', () => undefined);
+if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) start();
+else refuse();
 
-if (major > neededMajor || (major === neededMajor && minor >= neededMinor)) {
-  void import('./main.js');
-} else {
-  const runtime = process.versions.bun ? 'Bun' : 'Node.js';
-  const found = process.versions.bun ?? process.versions.node;
-  const advice = process.versions.bun
-    ? 'upgrade with: bun upgrade'
-    : 'install it with: npm install -g node@22 (or from https://nodejs.org)';
-  process.stderr.write(`yodel: needs ${runtime} ${neededMajor}.${neededMinor} or newer, this is ${found}; ${advice}\n`);
+function start(): void {
+  // The default action would end a server that receives SIGHUP before it is ready to reload.
+  if (words[0] === 'serve') process.on('SIGHUP', () => undefined);
+  const text = textToPrint();
+  if (text === undefined || !printed(text)) void import('./main.js');
+}
+
+/** What these words print, when it is the version or the help and nothing else. */
+function textToPrint(): string | undefined {
+  // The environment may have names that yodel warns of: the rest knows which.
+  if (Object.keys(process.env).some((name) => name.startsWith('YODEL_'))) return undefined;
+  const last = words.at(-1);
+  if (words.length === 1 && (last === '-V' || last === '--version')) {
+    return `${(require('../../package.json') as { version: string }).version}\n`;
+  }
+  if (last === '-h' || last === '--help') return helpOf(words.slice(0, -1));
+  return words[0] === 'help' ? helpOf(words.slice(1)) : undefined;
+}
+
+/** The help of a command, unless the terminal is narrower than the lines in the file. */
+function helpOf(command: readonly string[]): string | undefined {
+  if (isDevice(1) && (process.stdout.columns || 100) < 100) return undefined;
+  const texts = new Map(Object.entries(require('./help.json') as Record<string, string>));
+  return texts.get(command.join(' '));
+}
+
+/** `process.stdout`, which knows whether it is a terminal, takes longer to load than all of this. */
+function isDevice(descriptor: number): boolean {
+  return (require('node:fs') as typeof import('node:fs')).fstatSync(descriptor).isCharacterDevice();
+}
+
+/** Whether the text was printed. When nothing of it was, the rest does it again and reports why it cannot be. */
+function printed(text: string): boolean {
+  const bytes = Buffer.from(text);
+  try {
+    const count = (require('node:fs') as typeof import('node:fs')).writeSync(1, bytes);
+    if (count < bytes.length) process.stdout.write(bytes.subarray(count));
+    return true;
+  } catch {
+    // The reader is gone, the disk is full, or a non-blocking pipe is.
+    return false;
+  }
+}
+
+function refuse(): void {
+  const [name, advice] = bun
+    ? ['Bun', 'upgrade with: bun upgrade']
+    : ['Node.js', 'install it with: npm install -g node@22 (or from https://nodejs.org)'];
+  const needed = `${oldestMajor}.${oldestMinor}`;
+  process.stderr.write(`yodel: needs ${name} ${needed} or newer, this is ${bun ?? node}; ${advice}\n`);
   process.exitCode = 2;
 }
 

@@ -30,7 +30,7 @@ testWith('man', 'apt-get install man-db groff')('man shows every command, flag a
     MAN_KEEP_FORMATTING: '',
   });
   expect(stderr).toBe('');
-  for (const command of withCommandsBelow(createProgram())) {
+  for (const command of withCommandsBelow(await createProgram())) {
     for (const { long, hidden } of command.options) if (long && !hidden) expect(text).toContain(long);
     if (command.parent) expect(text).toMatch(new RegExp(`^ +yodel .*\\b${command.name()} `, 'm'));
   }

@@ -4,7 +4,7 @@ import { hintFor } from '../../options.ts';
 import { commandAt } from '../commands.ts';
 import { UsageError } from '../fail.ts';
 import { print } from '../output.ts';
-import { type TopicName, topicNames, topicSummaries } from './topic-names.ts';
+import { type TopicName, topicNames } from './topic-names.ts';
 
 const examples = `Examples:
   yodel help connect       the help of a command, as yodel connect --help
@@ -24,13 +24,6 @@ export function helpCommand(): Command {
       await showHelp(command.parent as Command, words);
       process.exitCode = 0;
     });
-}
-
-/** The list of topics, as it stands below the help of `yodel`. */
-export function topicList(): string {
-  const width = Math.max(...topicNames.map((name) => name.length)) + 2;
-  const lines = topicNames.map((name) => `  ${name.padEnd(width)}${topicSummaries[name]}`);
-  return `\nTopics of yodel help:\n${lines.join('\n')}`;
 }
 
 async function showHelp(program: Command, words: readonly string[]): Promise<void> {

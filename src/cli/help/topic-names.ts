@@ -19,3 +19,10 @@ export type TopicName = keyof typeof topicSummaries;
 
 /** All names. */
 export const topicNames = Object.keys(topicSummaries) as readonly TopicName[];
+
+/** The list of topics below the help of `yodel`. */
+export function topicList(): string {
+  const width = Math.max(...topicNames.map((name) => name.length)) + 2;
+  const lines = topicNames.map((name) => `  ${name.padEnd(width)}${topicSummaries[name]}`);
+  return `\nTopics of yodel help:\n${lines.join('\n')}`;
+}

@@ -4,7 +4,7 @@
  * Written by hand because `node:crypto` does all but encode the fields. The package `selfsigned` adds 700 KB from 31
  * packages to the bundle.
  */
-import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { generateKeyPairSync, randomBytes, sign, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { CertificateAndKey } from '../../transport/transport.ts';
 
@@ -58,6 +58,11 @@ export function selfSignedCertificate(names: readonly [string, ...string[]], val
     cert: `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`,
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
   };
+}
+
+/** The SHA-256 fingerprint of a certificate (PEM), as clients show it. */
+export function fingerprintOf(certificate: string): string {
+  return new X509Certificate(certificate).fingerprint256;
 }
 
 /** Positive and without leading zero bytes, as DER requires. */

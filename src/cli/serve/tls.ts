@@ -1,12 +1,10 @@
 /** The flags of `yodel serve` for TLS: reads certificates and keys, and reads them again when they change. */
-import { X509Certificate } from 'node:crypto';
 import { type FSWatcher, statSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { Address } from '../../address.ts';
 import type { CertificateAndKey, ServerTls } from '../../transport/transport.ts';
 import { UsageError } from '../fail.ts';
 import { readFile } from '../files.ts';
-import { selfSignedCertificate } from './self-signed.ts';
 
 /** How long files must be left alone before they are read again: a certificate and its key are two files. */
 const quietMs = 200;
@@ -51,7 +49,7 @@ export async function readServerTls(
   const { tlsSelfSigned, cert } = flags;
   if (tlsSelfSigned && cert !== undefined)
     throw new UsageError('--tls-self-signed makes a certificate, and --cert names one');
-  if (tlsSelfSigned) return makeCertificates(flags);
+  if (tlsSelfSigned) return await makeCertificates(flags);
   if (cert === undefined) {
     throw new UsageError(`${secure} needs --cert and --key, or --tls-self-signed for a try`);
   }
@@ -129,11 +127,11 @@ function refuseOpenKey(keyFile: string): void {
   throw new UsageError(`others can read the private key ${keyFile} (mode ${shown}): chmod 600 ${keyFile}`);
 }
 
-/** A certificate for this machine alone, of which a client can only check the fingerprint. */
-function makeCertificates(flags: TlsFlags): Certificates {
+/** A certificate for this machine, for a try: a client can only check its fingerprint. */
+async function makeCertificates(flags: TlsFlags): Promise<Certificates> {
+  const { fingerprintOf, selfSignedCertificate } = await import('./self-signed.ts');
   const pair = selfSignedCertificate(['localhost', '127.0.0.1', '::1'], 30 * 86_400_000);
-  const { fingerprint256 } = new X509Certificate(pair.cert);
-  return { tls: { ...pair, ...common(flags) }, files: [], fingerprint: fingerprint256 };
+  return { tls: { ...pair, ...common(flags) }, files: [], fingerprint: fingerprintOf(pair.cert) };
 }
 
 /**

@@ -95,7 +95,7 @@ for (const shell of Object.keys(shells) as Shell[]) {
 }
 
 /** Each command with its visible flags and commands. */
-const all = withCommandsBelow(createProgram()).map((command) => ({
+const all = withCommandsBelow(await createProgram()).map((command) => ({
   line: fullName(command),
   flags: command
     .createHelp()

@@ -9,7 +9,7 @@ import { runLine, runLines } from '../../support/command-lines.ts';
 import { temporaryFolder } from '../../support/files.ts';
 import { folderWithYodel, shell } from '../../support/shell.ts';
 
-const program = createProgram();
+const program = await createProgram();
 /** Every command, as the words after `yodel`. */
 const commands = withCommandsBelow(program).map((command) => fullName(command).split(' ').slice(1));
 const helps = await runLines(commands.map((command) => ({ args: [...command, '--help'] })));

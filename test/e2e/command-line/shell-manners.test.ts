@@ -11,10 +11,10 @@ import { shell } from '../../support/shell.ts';
 import { Terminal } from '../../support/terminal.ts';
 import { testWith } from '../../support/tools.ts';
 
-const commands = withCommandsBelow(createProgram()).filter((command) => command.parent);
+const commands = withCommandsBelow(await createProgram()).filter((command) => command.parent);
 /** Every way in which a command prints and ends. */
 const printing = [
-  ...withCommandsBelow(createProgram()).map((command) => `${fullName(command)} --help`),
+  ...withCommandsBelow(await createProgram()).map((command) => `${fullName(command)} --help`),
   'yodel --version',
   'yodel help',
   'yodel help environment',

@@ -1,0 +1,61 @@
+import { describe, expect, test } from 'vitest';
+import { commandPath, start } from '../../support/command.ts';
+import { temporaryFile } from '../../support/files.ts';
+
+/** What a process has loaded since it began. */
+interface Loaded {
+  /** Built-in modules by name: `net`, `internal/fs/promises`. */
+  readonly builtin: readonly string[];
+  /** Code by its path in dist/. */
+  readonly files: readonly string[];
+}
+
+/** Writes on stderr what the process has loaded, when it ends. */
+const reporter = `
+const { registerHooks } = require('node:module');
+const files = [];
+registerHooks({ load: (url, context, next) => (url.startsWith('file:') && files.push(url), next(url, context)) });
+const before = new Set(process.moduleLoadList);
+process.on('exit', () => {
+  const builtin = process.moduleLoadList.filter((name) => name.startsWith('NativeModule ') && !before.has(name));
+  require('node:fs').writeSync(2, JSON.stringify({ builtin, files }));
+});
+`;
+
+/** @param until what it prints when it has loaded all it needs; undefined: it ends by itself */
+async function loadedBy(args: readonly string[], until?: RegExp): Promise<Loaded> {
+  const preload = temporaryFile('reporter.cjs', reporter);
+  const running = start([process.execPath, '--require', preload, commandPath, ...args]);
+  if (until) {
+    await running.saw(until);
+    running.process.kill();
+  }
+  const { stderr } = await running.ended;
+  const { builtin, files } = JSON.parse(stderr.slice(stderr.indexOf('{"builtin"'))) as Loaded;
+  return {
+    builtin: builtin.map((name) => name.replace('NativeModule ', '')),
+    files: files.map((url) => url.replace(/^.*\/dist\//, '')).filter((file) => !file.endsWith('.json')),
+  };
+}
+
+// Bun has no list of what it has loaded; the files are the same ones.
+describe.runIf(process.versions.bun === undefined)('a start loads only what it needs', () => {
+  test.each([[['--version']], [['-V']], [['--help']], [['serve', '--help']], [['help', 'config', 'check']]])(
+    'yodel %j loads the first step and its text',
+    async (args) => {
+      const { builtin, files } = await loadedBy(args);
+      expect(files).toEqual(['cli/yodel.cjs']);
+      expect(builtin).toEqual([]);
+    },
+  );
+
+  test('yodel serve does not load TLS, HTTP, WebSocket, cryptography, threads or other commands', async () => {
+    const { builtin, files } = await loadedBy(['serve', '--quiet', '--listen', '0'], /listening on/);
+    expect(builtin).toContain('net');
+    const notNeeded = /^(tls|https?|crypto|worker_threads|readline|zlib|sqlite|internal\/fs\/promises)$/;
+    expect(builtin.filter((name) => notNeeded.test(name))).toEqual([]);
+    expect(files.filter((file) => /connect|bench|transcript|metrics|websocket|tls|arrival|\bws\b/.test(file))).toEqual(
+      [],
+    );
+  });
+});
