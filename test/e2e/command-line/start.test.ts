@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { commandPath, start } from '../../support/command.ts';
+import { commandPath, start, yodel } from '../../support/command.ts';
+import { runLines } from '../../support/command-lines.ts';
 import { temporaryFile } from '../../support/files.ts';
 
 /** What a process has loaded since it began. */
@@ -58,4 +60,35 @@ describe.runIf(process.versions.bun === undefined)('a start loads only what it n
       [],
     );
   });
+});
+
+test('the help that the first step prints is what the commands print', async () => {
+  const texts = JSON.parse(readFileSync(new URL('help.json', `file://${commandPath}`), 'utf8')) as Record<
+    string,
+    string
+  >;
+  const lines = Object.keys(texts).map((words) => ({ args: [...words.split(' ').filter(Boolean), '--help'] }));
+  const outcomes = await runLines(lines);
+  expect(outcomes.map(({ stdout }) => stdout.toString())).toEqual(Object.values(texts));
+  expect((await yodel(['config', 'check', '-h'])).stdout.toString()).toBe(texts['config check']);
+});
+
+test('an unknown variable is warned of beside --version and --help', async () => {
+  for (const args of [['--version'], ['serve', '--help']]) {
+    const { stderr, status } = await yodel(args, { env: { YODEL_LISTN: '7000' } });
+    expect(stderr).toMatch(/^yodel: there is no variable YODEL_LISTN.*Did you mean "YODEL_LISTEN"\?\n$/);
+    expect(status).toBe(0);
+  }
+});
+
+test('--version reports that it cannot be written', async () => {
+  const { stderr, status } = await start([
+    'sh',
+    '-c',
+    `exec "$0" "$1" --version > /dev/full`,
+    process.execPath,
+    commandPath,
+  ]).ended;
+  expect(stderr).toMatch(/^yodel: cannot write the output: .*ENOSPC/);
+  expect(status).toBe(1);
 });
