@@ -40,6 +40,13 @@ const parts: readonly Part[] = [
     files: ['{client,format,framing,handlers,server,session,terminal,transcript}/**/*.test.ts'],
   },
   {
+    name: 'sockets',
+    why: 'In one process, over real sockets, files and threads.',
+    runtimes: 'Node and Bun',
+    isShared: false,
+    files: ['{journal,transport}/**/*.test.ts', 'faults/unfinished-websocket.test.ts'],
+  },
+  {
     name: 'texts',
     why: 'The command, for what it prints and how it reads its arguments; the documents; the benchmark, which starts the servers of both runtimes itself. What the command does with sockets, pipes and signals is in `processes`.',
     runtimes: 'Node',
@@ -62,7 +69,7 @@ const parts: readonly Part[] = [
   },
   {
     name: 'processes',
-    why: 'The command and the transports over real sockets, pipes, terminals, signals, threads and files.',
+    why: 'The command with real sockets, pipes, terminals, signals and files, beside the programs of others.',
     runtimes: 'Node and Bun',
     isShared: false,
     files: ['**/*.test.ts'],
@@ -103,5 +110,11 @@ export default defineConfig({
     // Most files wait for processes most of the time, so that two for each core keep it busy.
     maxWorkers: Math.min(2 * availableParallelism(), 8),
     projects: projectsOf(parts),
+    coverage: {
+      // Not counted: what tests run as a process, and threads. The command is nothing else, so it is left out.
+      include: ['src/**/*.ts'],
+      exclude: ['src/cli/**'],
+      reporter: ['text-summary', 'html', 'json-summary'],
+    },
   },
 });
