@@ -1,16 +1,16 @@
-/** Errors for the operator, who may know more than the peer is told. */
+/** Error texts for the operator, who may see more than the peer. */
 import type { ErrorCode, YodelError } from '../errors.ts';
 
-/** The peer gets to know nothing of what lies behind its server. */
-const concealed: ReadonlySet<ErrorCode> = new Set(['YODEL_UPSTREAM_FAILED', 'YODEL_COMMAND_FAILED']);
+/** Errors of what is behind the server. Their causes are hidden from the peer. */
+const upstreamCodes: ReadonlySet<ErrorCode> = new Set(['YODEL_UPSTREAM_FAILED', 'YODEL_COMMAND_FAILED']);
 
-/** Whether something that stands behind the server went wrong. */
-export function isBehind({ code }: YodelError): boolean {
-  return concealed.has(code);
+/** Whether the error comes from what is behind the server: the upstream server of `proxy`, or the command of `exec`. */
+export function isFromUpstream({ code }: YodelError): boolean {
+  return upstreamCodes.has(code);
 }
 
-/** What happened, with what was not told to the peer. Not yet harmless. */
+/** The error's message, with the cause that the peer does not see. Not yet escaped. */
 export function errorText(error: YodelError): string {
   const { message, cause } = error;
-  return isBehind(error) && cause instanceof Error ? `${message}: ${cause.message}` : message;
+  return isFromUpstream(error) && cause instanceof Error ? `${message}: ${cause.message}` : message;
 }

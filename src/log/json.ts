@@ -1,52 +1,47 @@
-/**
- * The log of `yodel serve` for programs: one JSON object a line, in the shape that pino has made known. pino builds the
- * line; where it goes is ours, for its own ways out (worker threads, synchronous writes) would stop the server behind a
- * slow reader, or lose lines.
- */
+/** The log of `yodel serve` for programs: one JSON object per line, with `level`, `time` and `event` first, as pino writes it. */
 import { isUtf8 } from 'node:buffer';
-import { pino, stdTimeFunctions } from 'pino';
 import { formatPeer } from '../address.ts';
 import type { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
 import type { SessionView, Subscriber } from '../telemetry/telemetry.ts';
 import { escapeJson, thrownText } from '../terminal/escape.ts';
 import { errorText } from './error-text.ts';
-import type { LogOptions } from './options.ts';
+import type { LogLevel, LogOptions } from './options.ts';
 
 /** A subscriber that writes the log as JSON. */
 export function jsonLog({ messages, worker, write }: LogOptions): Subscriber {
-  const logger = pino(
-    {
-      // No process and host: whoever gathers logs knows from where.
-      base: worker === undefined ? null : { worker },
-      timestamp: stdTimeFunctions.isoTime,
-      formatters: { level: (level) => ({ level }) },
-    },
-    { write: (line) => write(escapeJson(line.slice(0, -1))) },
-  );
+  const line = (level: LogLevel, event: string, fields: object) => write(jsonLine(level, event, { worker }, fields));
   const log: Subscriber = {
-    listening: (address) => logger.info({ event: 'listening', address: String(address) }),
-    draining: (sessions) => logger.info({ event: 'draining', sessions }),
-    refused: (peer, error) => logger.warn({ event: 'refused', peer: peer && formatPeer(peer), ...errorFields(error) }),
-    opened: (session) => logger.info({ event: 'connected', ...nameOf(session) }),
-    discarded: (session, error) => logger.warn({ event: 'discarded', ...nameOf(session), ...errorFields(error) }),
+    listening: (address) => line('info', 'listening', { address: String(address) }),
+    draining: (sessions) => line('info', 'draining', { sessions }),
+    refused: (peer, error) => line('warn', 'refused', { peer: peer && formatPeer(peer), ...errorFields(error) }),
+    opened: (session) => line('info', 'connected', nameOf(session)),
+    discarded: (session, error) => line('warn', 'discarded', { ...nameOf(session), ...errorFields(error) }),
     handlerFailed: (session, error) =>
-      logger.error({ event: 'handler-failed', ...nameOf(session), error: thrownText(error.cause) }),
+      line('error', 'handler-failed', { ...nameOf(session), error: thrownText(error.cause) }),
     closed: (session, error) => {
-      const fields = { event: 'closed', ...nameOf(session), ...accountOf(session) };
-      if (error) logger.warn({ ...fields, reason: error.code, ...errorFields(error) });
-      else logger.info({ ...fields, reason: session.endedBy });
+      const fields = { ...nameOf(session), ...totalsOf(session) };
+      if (error) line('warn', 'closed', { ...fields, reason: error.code, ...errorFields(error) });
+      else line('info', 'closed', { ...fields, reason: session.endedBy });
     },
   };
   if (messages) {
     log.received = (session, batch) => {
       const name = nameOf(session);
-      for (const message of batch) {
-        logger.info({ event: 'message', ...name, bytes: message.size, ...contentOf(message) });
-      }
+      for (const message of batch) line('info', 'message', { ...name, bytes: message.size, ...contentOf(message) });
     };
   }
   return log;
+}
+
+/** A line of the log, without its newline. Process and host are left out: whatever collects the logs knows them. */
+export function jsonLine(
+  level: LogLevel,
+  event: string,
+  origin: { worker?: number | undefined },
+  fields: object,
+): string {
+  return escapeJson(JSON.stringify({ level, time: new Date().toISOString(), ...origin, event, ...fields }));
 }
 
 function nameOf({ id, peer }: SessionView): { session: number; peer: string } {
@@ -57,13 +52,12 @@ function errorFields(error: YodelError): { code: string; error: string } {
   return { code: error.code, error: errorText(error) };
 }
 
-/** What passed in a session, and how long it took. */
-function accountOf({ durationMs, messagesReceived, messagesSent, bytesReceived, bytesSent }: SessionView): object {
-  // The clock's millionths of a millisecond say nothing.
+/** What a session has received and sent, and its duration in whole milliseconds. */
+function totalsOf({ durationMs, messagesReceived, messagesSent, bytesReceived, bytesSent }: SessionView): object {
   return { durationMs: Math.round(durationMs), messagesReceived, messagesSent, bytesReceived, bytesSent };
 }
 
-/** JSON has no bytes: what is not text is base64. */
+/** The payload as text, or as base64 if it is not UTF-8. */
 function contentOf(message: Message): { text: string } | { base64: string } {
   const { bytes } = message;
   return isUtf8(bytes) ? { text: message.text } : { base64: Buffer.from(bytes).toString('base64') };

@@ -1,25 +1,25 @@
 /** How the log is written. */
 import type { Paint } from '../terminal/style.ts';
 
-/** Text is for people, JSON for programs that gather logs. */
+/** Text is for people, JSON for programs that collect logs. */
 export type LogFormat = 'text' | 'json';
 
 /**
- * How grave a line is. `error`: a handler failed. `warn`: a connection was refused, a message discarded, a session ended by an
- * error, lines were left out. `info`: all the rest.
+ * The severity of a line. `error`: a handler failed. `warn`: a connection was refused, a message discarded, a session ended
+ * with an error, or lines were left out. `info`: everything else.
  */
 export type LogLevel = 'info' | 'warn' | 'error';
 
 /** How the log is written. */
 export interface LogOptions {
   readonly format: LogFormat;
-  /** The least grave lines that are written. */
+  /** The minimum severity. */
   readonly level: LogLevel;
-  /** Whether each message has a line. */
+  /** Whether messages are logged, or connections only. */
   readonly messages: boolean;
   readonly paint: Paint;
-  /** The number of this process among several: each counts its sessions on its own. */
+  /** The number of this process among several, each of which counts its own sessions. */
   readonly worker?: number | undefined;
-  /** Takes a line of the log, without a newline. */
+  /** Receives each line, without its newline. */
   readonly write: (line: string) => void;
 }

@@ -3,7 +3,7 @@ import { formatPeer, parseAddress } from '../../address.ts';
 import { parseFraming } from '../../framing/notation.ts';
 import { endGroups } from '../../handlers/process-group.ts';
 import type { Journal } from '../../journal/journal.ts';
-import { errorText, isBehind } from '../../log/error-text.ts';
+import { errorText, isFromUpstream } from '../../log/error-text.ts';
 import { type ServerLimits, serveLimits, serverOptions } from '../../options.ts';
 import type { ReloadOptions } from '../../server/options.ts';
 import { type Server, serve } from '../../server/server.ts';
@@ -129,7 +129,7 @@ function failures(say: Say, brokenOff: () => void): Subscriber {
       say(`the handler failed for ${formatPeer(session.peer)}#${session.id}: ${escapeStack(error.cause)}`),
     closed: (session, error) => {
       if (error?.code === 'YODEL_SHUTDOWN_TIMEOUT') brokenOff();
-      if (error && isBehind(error)) {
+      if (error && isFromUpstream(error)) {
         say(`${formatPeer(session.peer)}#${session.id}: ${escapeText(errorText(error))}`);
       }
     },

@@ -1,4 +1,4 @@
-/** Where `yodel serve` writes: its log to stdout, and what else there is to say to stderr. Neither ever waits. */
+/** Where `yodel serve` writes: its log to stdout, everything else to stderr. The server never waits for either. */
 import { isatty } from 'node:tty';
 import { LineWriter } from '../../log/line-writer.ts';
 import { leftOutLine, sessionLog } from '../../log/log.ts';
@@ -7,10 +7,10 @@ import { leftOutText } from '../../log/text.ts';
 import type { Subscriber } from '../../telemetry/telemetry.ts';
 import { paintFor, wantsColor } from '../../terminal/style.ts';
 
-/** Says something on stderr, without ever waiting for it. */
+/** Prints a line on stderr without waiting for it. */
 export type Say = (text: string) => void;
 
-/** How the log is written, as plain data: a worker gets it from its parent, whose terminal it is. */
+/** How the log is written, as plain data: a worker gets it from its parent, which has the terminal. */
 export interface LogSettings {
   readonly isQuiet: boolean;
   readonly format: LogFormat;
@@ -19,12 +19,11 @@ export interface LogSettings {
   readonly color: boolean;
 }
 
-/** What the flags say of the log, as stdout is. */
+/** The settings of the log for these flags and this stdout. */
 export function logSettingsOf(flags: Readonly<Record<string, unknown>>): LogSettings {
   const auto = isatty(1) ? 'text' : 'json';
   return {
     isQuiet: flags.quiet === true,
-    // People look at terminals, and programs read the rest.
     format: flags.logFormat === 'auto' ? auto : (flags.logFormat as LogFormat),
     level: flags.logLevel as LogLevel,
     messages: flags.messages !== false,
@@ -32,54 +31,54 @@ export function logSettingsOf(flags: Readonly<Record<string, unknown>>): LogSett
   };
 }
 
-/** How long the last lines may take. */
+/** How long the last lines may take to be written. */
 const lastLinesMs = 1000;
 
-/** Both. */
+/** Both streams. */
 export interface Outputs {
   readonly say: Say;
-  /** The log, for a server to tell it what happens. */
+  /** Writes the log as the server reports events. */
   readonly log: Subscriber;
-  /** A line of the log that is finished already. */
+  /** Writes a complete line of the log. */
   readonly writeLog: (line: string) => void;
-  /** A line for stderr as it is. */
+  /** Writes a line on stderr as it is. */
   readonly writeError: (line: string) => void;
-  /** Writes what is left, the log first. It is to be called last, but for `say` of `lastWords`. */
+  /** Writes what is pending, the log first. Only `lastWords` may still call `say`. */
   close(lastWords?: () => void): Promise<void>;
 }
 
-/** @param worker the number of this process among several */
-export async function openOutputs(settings: LogSettings, worker?: number): Promise<Outputs> {
+/**
+ * Opens both streams.
+ *
+ * @param worker the number of this process among several
+ */
+export function openOutputs(settings: LogSettings, worker?: number): Outputs {
   const { isQuiet, format, level, messages, color } = settings;
   const errors = new LineWriter(2, leftOutText, () => {});
   const name = worker === undefined ? 'yodel:' : `yodel: worker ${worker}:`;
   const say = (text: string) => errors.write(`${name} ${text}`);
-  const writer = new LineWriter(
+  const lines = new LineWriter(
     1,
     (count) => leftOutLine(format, level, count),
-    (error) => {
-      const { code } = error as NodeJS.ErrnoException;
-      // A reader that has seen enough (`| head`) is no failure, but the operator should know that the log ends.
-      say(
-        code === 'EPIPE'
-          ? 'nobody reads the output any more; serving on without it'
-          : `the output failed: ${error.message}`,
-      );
-    },
+    (error) => say(outputFailure(error)),
   );
-  const writeLog = (line: string) => writer.write(line);
-  const log = isQuiet
-    ? {}
-    : await sessionLog({ format, level, messages, paint: paintFor(color), worker, write: writeLog });
+  const writeLog = (line: string) => lines.write(line);
+  const options = { format, level, messages, paint: paintFor(color), worker, write: writeLog };
   return {
     say,
-    log,
+    log: isQuiet ? {} : sessionLog(options),
     writeLog,
     writeError: (line) => errors.write(line),
     async close(lastWords) {
-      await writer.close(lastLinesMs);
+      await lines.close(lastLinesMs);
       lastWords?.();
       await errors.close(lastLinesMs);
     },
   };
+}
+
+/** A reader that has seen enough (`| head`) is no failure, but the operator should know that the log ends here. */
+function outputFailure(error: NodeJS.ErrnoException): string {
+  if (error.code === 'EPIPE') return 'the reader of the output is gone; serving continues without it';
+  return `cannot write the output: ${error.message}`;
 }

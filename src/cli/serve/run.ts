@@ -24,7 +24,7 @@ async function serveAlone(settings: ServeSettings, reread: Reread): Promise<void
   const { addresses, certificates } = await readSettings(settings);
   const metrics = flags.metrics === undefined ? undefined : await import('./metrics.ts');
   const metricsAt = metrics?.metricsAddress(String(flags.metrics));
-  const outputs = await openOutputs(logSettingsOf(flags));
+  const outputs = openOutputs(logSettingsOf(flags));
   const { say } = outputs;
   const measured = metrics?.createMetrics((): Server => here.server);
   const journal =

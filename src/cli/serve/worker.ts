@@ -38,7 +38,7 @@ function orphaned(): void {
 async function begin({ serving, log, measures, descriptors }: Work): Promise<void> {
   // A handler file that waits for what never comes leaves nothing to run but this channel: then it is not waited for.
   process.channel?.unref();
-  const outputs = await openOutputs(log, number);
+  const outputs = openOutputs(log, number);
   // Where all of them listen, their parent says.
   const { listening: _, ...ownLog } = outputs.log;
   const measured = measures ? (await import('./metrics.ts')).createMetrics(() => here?.server, number) : undefined;

@@ -38,7 +38,7 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
   const descriptors = passedDescriptors();
   checkDescriptors(descriptors, wanted.length);
   const log = logSettingsOf(settings.flags);
-  const outputs = await openOutputs(log);
+  const outputs = openOutputs(log);
   const { say } = outputs;
   let limits = limitsOf(settings);
   const addresses = descriptors ? wanted : await findPorts(wanted, limits.backlog);

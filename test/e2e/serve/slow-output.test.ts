@@ -31,7 +31,7 @@ function createFifo(): string {
   return path;
 }
 
-test('a pipe that nobody reads does not hold the server up; when it is read again, the lines left out are counted', async () => {
+test('a pipe that the reader of the output is gone does not hold the server up; when it is read again, the lines left out are counted', async () => {
   const fifo = createFifo();
   // Open for reading as well, so that there is a reader; but it does not read.
   const fd = openSync(fifo, 'r+');
@@ -83,7 +83,7 @@ tmux('a terminal stopped with Ctrl-S does not hold the server up', async () => {
   await terminal.sees(/\n\$$/);
 });
 
-test('serve | head -3 goes on serving, and says that nobody reads its output any more', async () => {
+test('serve | head -3 goes on serving, and says that the reader of the output is gone its output any more', async () => {
   const fifo = createFifo();
   const head = start(['head', '-n', '3', fifo]);
   const fd = openSync(fifo, 'w');
@@ -94,27 +94,27 @@ test('serve | head -3 goes on serving, and says that nobody reads its output any
   const { stdout } = await head.ended;
   expect(stdout.toString()).toMatch(/^\S+ \S+ connected\n\S+ \S+ 3 B one\n\S+ \S+ 3 B two\n$/);
   expect(await peer.ask('three')).toBe('three');
-  await server.saw(/yodel: nobody reads the output any more; serving on without it\n/);
+  await server.saw(/yodel: the reader of the output is gone; serving continues without it\n/);
   expect(await peer.ask('four')).toBe('four');
   expect(await (await dial(server.port)).ask('five')).toBe('five');
   peer.end();
   await peer.ended;
   const { stderr, status } = await server.stop();
-  expect(stderr.match(/nobody reads/g)).toHaveLength(1);
+  expect(stderr.match(/the reader of the output is gone/g)).toHaveLength(1);
   expect(status).toBe(0);
 });
 
-test('output that cannot be written is said once, and the server goes on', async () => {
+test('output that cannot be written is reported once, and the server continues', async () => {
   const fd = openSync('/dev/full', 'w');
   const server = await serve([], { stdout: fd });
   closeSync(fd);
   const peer = await dial(server.port);
   expect(await peer.ask('one')).toBe('one');
-  await server.saw(/yodel: the output failed: .*\n/);
+  await server.saw(/yodel: cannot write the output: .*\n/);
   expect(await peer.ask('two')).toBe('two');
   peer.end();
   await peer.ended;
   const { stderr, status } = await server.stop();
-  expect(stderr.match(/the output failed/g)).toHaveLength(1);
+  expect(stderr.match(/cannot write the output/g)).toHaveLength(1);
   expect(status).toBe(0);
 });
