@@ -18,7 +18,7 @@ export interface Finding {
   readonly text: string;
 }
 
-/** Below this share of the requested rate, the rate was missed. */
+/** Below this share of the target rate, the rate was missed. */
 const reachedShare = 0.99;
 
 /** What the run did: which messages it sent, over how many connections, where, how and for how long. */
@@ -123,7 +123,7 @@ export function describeRate({ messages, options, rate, seconds }: BenchReport):
   return `${formatCountOf(count, 'message')} ${done} in ${formatSeconds(seconds)}: ${perSecond} per second`;
 }
 
-/** The requested rate and the share that was reached; undefined in a closed loop. */
+/** The target rate and the share that was reached; undefined in a closed loop. */
 export function describeTarget({ rate: { target, achieved } }: BenchReport): string | undefined {
   if (target === null) return undefined;
   return `${formatCount(target)} per second, of which ${formatShare(achieved, target)} was reached`;

@@ -56,7 +56,7 @@ test('shows the numbers of the summary', () => {
   const { text } = parsePage(renderPage(sampleReport(usual, openLoop)));
   for (const words of [
     '1,000/s',
-    'of 5,000/s requested',
+    'target: 5,000/s',
     '1.49 ms',
     '1 in 100 took longer',
     'Node 26.10.0',

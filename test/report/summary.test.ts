@@ -50,7 +50,7 @@ test('draws a bar for each band of latencies, in proportion to its share', () =>
   );
 });
 
-test('for an open loop, shows the requested rate, the share that was reached, and how late messages were sent', () => {
+test('for an open loop, shows the target rate, the share that was reached, and how late messages were sent', () => {
   const text = formatSummary(sampleReport(usual, openLoop), plain);
   expect(text.replace(/\n/g, ' ')).toContain('at 5,000 per second in total, whether or not replies had arrived');
   expect(text).toContain('  Target       5,000 per second, of which 20 % was reached\n');
@@ -59,7 +59,7 @@ test('for an open loop, shows the requested rate, the share that was reached, an
   expect(text).toContain('\nThe server did not keep up: it answered 20 % of the messages that were due.');
 });
 
-test('does not blame a server that keeps up with the requested rate', () => {
+test('does not blame a server that keeps up with the target rate', () => {
   const text = formatSummary(sampleReport(usual, { ...openLoop, rate: { target: 1000, achieved: 995 } }), plain);
   expect(text).toContain('1,000 per second, of which 99.5 % was reached');
   expect(text).not.toContain('keep up');

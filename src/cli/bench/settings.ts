@@ -1,4 +1,4 @@
-/** Reads what the flags of `yodel bench` say. Everything that can be wrong with them is found before anything is sent. */
+/** Reads the flags of `yodel bench`. Every mistake in them is reported before anything is sent. */
 import { availableParallelism } from 'node:os';
 import type { Address } from '../../address.ts';
 import { parseFraming } from '../../framing/notation.ts';
@@ -11,17 +11,17 @@ import { UsageError } from '../fail.ts';
 import { checkWritable, readFile } from '../files.ts';
 import { readTlsFlags, withSsl } from '../tls-flags.ts';
 
-/** How long messages are sent when neither a time nor a count is given. */
+/** The duration when neither --duration nor --count is given. */
 const defaultDurationMs = 10_000;
 const defaultSize = 64;
-/** Each process costs some 50 MB and its start. */
-const mostThreadsPerCore = 8;
+/** Each process costs about 50 MB, and time to start. */
+const maxThreadsPerCore = 8;
 
-/** What is to be measured, and what becomes of the result. */
+/** What to measure, and what to do with the result. */
 export interface BenchSettings {
   readonly load: LoadSettings;
   readonly assertions: readonly Assertion[];
-  /** The result to compare with. */
+  /** The result of --compare. */
   readonly old: BenchReport | undefined;
   readonly json: boolean;
   readonly htmlFile: string | undefined;
@@ -39,14 +39,14 @@ export function readBenchSettings(
   port: string | undefined,
   flags: Readonly<Record<string, unknown>>,
 ): BenchSettings {
-  const { expressions, swallowed } = splitAssertions((flags.assert as string[] | undefined) ?? []);
-  if (swallowed.length > 0 && address !== undefined) {
-    throw new UsageError(`there are two addresses: "${address}" and "${swallowed.join(' ')}"`);
+  const { expressions, trailing } = splitAssertions((flags.assert as string[] | undefined) ?? []);
+  if (trailing.length > 0 && address !== undefined) {
+    throw new UsageError(`two addresses: "${address}" and "${trailing.join(' ')}"`);
   }
   const htmlFile = flags.html as string | undefined;
   const hdrFile = flags.hdr as string | undefined;
   const settings = {
-    load: readLoad(address ?? swallowed[0], port ?? swallowed[1], flags),
+    load: readLoad(address ?? trailing[0], port ?? trailing[1], flags),
     assertions: expressions.map(parseAssertion),
     old: flags.compare === undefined ? undefined : readReport(readFile(String(flags.compare)), String(flags.compare)),
     json: flags.json === true,
@@ -69,17 +69,17 @@ function readLoad(
   const address = withSsl(readAddress(host, port), flags);
   const framing = readFraming(parseFraming(String(flags.framing)).name, address);
   const replies = flags.replies as Replies;
-  const most = mostThreadsPerCore * availableParallelism();
-  if (threads > most) {
+  const max = maxThreadsPerCore * availableParallelism();
+  if (threads > max) {
     throw new UsageError(
-      `--threads ${threads} is too many for this machine; more than its cores help nobody, at most ${most} are started`,
+      `--threads ${threads} is too many for this machine: at most ${max}, and more than its cores do not help`,
     );
   }
   if (threads > connections) {
-    throw new UsageError(`--threads ${threads} needs at least as many connections, not ${connections}`);
+    throw new UsageError(`--threads ${threads} needs at least ${threads} connections, not ${connections}`);
   }
   if (framing === 'raw' && replies === 'count') {
-    throw new UsageError('the framing "raw" has no messages that could be counted; use --replies echo or none');
+    throw new UsageError('the framing "raw" has no messages to count; use --replies echo or none');
   }
   return {
     address: String(address),
@@ -98,10 +98,10 @@ function readLoad(
   };
 }
 
-/** A WebSocket keeps messages apart by itself. */
+/** WebSocket has messages of its own. */
 function readFraming(framing: string, address: Address): string {
   if (!carriesMessages({ address: String(address) })) return framing;
-  if (framing !== 'lines') throw new UsageError(`${address} needs no --framing: a WebSocket keeps messages apart`);
+  if (framing !== 'lines') throw new UsageError(`${address} takes no --framing: WebSocket has messages of its own`);
   return 'websocket';
 }
 
@@ -110,19 +110,19 @@ function readMessages(flags: Readonly<Record<string, unknown>>): LoadSettings['m
   if (flags.messageFile === undefined) return { size: (flags.size as number | undefined) ?? defaultSize };
   const file = String(flags.messageFile);
   const lines = readFile(file, 'latin1').split(/\r?\n/);
-  // The last line need not have an ending; what follows the last ending is no line.
+  // The last line may have no ending; nothing follows the last ending.
   if (lines.at(-1) === '') lines.pop();
-  if (lines.length === 0) throw new UsageError(`${file} is empty; it has one message a line`);
+  if (lines.length === 0) throw new UsageError(`${file} is empty; it needs one message per line`);
   return { given: lines };
 }
 
-/** `--assert` takes all words that follow: when the address stands behind them, it is among them. */
-function splitAssertions(words: readonly string[]): { expressions: readonly string[]; swallowed: readonly string[] } {
+/** `--assert` takes all words that follow it, also the address when that comes last. */
+function splitAssertions(words: readonly string[]): { expressions: readonly string[]; trailing: readonly string[] } {
   const last = words.findLastIndex((word) => /[<>=!]/.test(word));
-  const swallowed = words.slice(last + 1);
+  const trailing = words.slice(last + 1);
   const isAddress =
-    swallowed.length <= 2 && swallowed.every((word) => /^[^\s]*[.:/][^\s]*$|^\d+$|^localhost$|^@/.test(word));
+    trailing.length <= 2 && trailing.every((word) => /^[^\s]*[.:/][^\s]*$|^\d+$|^localhost$|^@/.test(word));
   return last >= 0 && isAddress
-    ? { expressions: words.slice(0, last + 1), swallowed }
-    : { expressions: words, swallowed: [] };
+    ? { expressions: words.slice(0, last + 1), trailing }
+    : { expressions: words, trailing: [] };
 }
