@@ -34,7 +34,7 @@ export function thrownText(thrown: unknown): string {
   try {
     return String(thrown);
   } catch {
-    return 'something that cannot be shown was thrown';
+    return 'a value that cannot be converted to text was thrown';
   }
 }
 

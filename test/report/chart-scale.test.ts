@@ -10,25 +10,25 @@ test('a linear axis has round numbers and ends above its highest value', () => {
   expect(labels(linearScale(0))).toEqual(['0', '0.2', '0.4', '0.6', '0.8', '1']);
 });
 
-test('an axis of time ends with the time', () => {
+test('an exact axis ends at its last value', () => {
   const scale = exactScale(10.4);
   expect(labels(scale)).toEqual(['0', '2', '4', '6', '8', '10']);
   expect(scale.place(10.4)).toBe(1);
 });
 
-test('latencies that are alike have a linear axis, others a logarithmic one', () => {
+test('similar latencies get a linear axis, others a logarithmic one', () => {
   expect(labels(latencyScale([0.8, 1.9]))).toEqual(['0', '500 µs', '1 ms', '1.5 ms', '2 ms']);
   expect(labels(latencyScale([0.8, 30]))).toEqual(['500 µs', '1 ms', '2 ms', '5 ms', '10 ms', '20 ms', '50 ms']);
   expect(labels(latencyScale([0.8, 1200]))).toEqual(['1 ms', '10 ms', '100 ms', '1 s']);
   expect(labels(latencyScale([]))).toEqual(['0', '200 µs', '400 µs', '600 µs', '800 µs', '1 ms']);
 });
 
-test('on a logarithmic axis equal ratios are equally long', () => {
+test('equal ratios have equal length on a logarithmic axis', () => {
   const { place } = logScale(1, 100);
   expect(place(10) - place(1)).toBeCloseTo(place(100) - place(10), 9);
 });
 
-test('whatever the values, there are a few ticks, all on the axis and in order', () => {
+test('any values get 1 to 10 ticks, in order, on the axis', () => {
   const value = fc.double({ min: 0, max: 1e12, noNaN: true });
   fc.assert(
     fc.property(value, value, (a, b) => {

@@ -1,4 +1,4 @@
-/** A strict reader of HTML, for tests: it refuses what a browser would silently repair. */
+/** A strict HTML parser for tests: it rejects what a browser would silently repair. */
 
 /** A tag that opens an element, with its attributes. */
 export interface Tag {
@@ -6,11 +6,11 @@ export interface Tag {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-/** What a page consists of. */
+/** A parsed page. */
 export interface ParsedPage {
-  /** In the order of the page. */
+  /** All opening tags, in order. */
   readonly tags: readonly Tag[];
-  /** What stands between tags, with entities resolved, joined; without the style sheet. */
+  /** The text between tags, with entities resolved, without the style sheet. */
   readonly text: string;
   readonly style: string;
 }
@@ -18,7 +18,7 @@ export interface ParsedPage {
 const voidElements = new Set(['meta', 'br', 'hr']);
 const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" };
 
-/** @throws Error when an element is not closed in its turn, an attribute not quoted, or a sign not escaped */
+/** @throws Error for an element that is not closed in order, an unquoted attribute, or a character that is not escaped */
 export function parsePage(html: string): ParsedPage {
   const start = '<!doctype html>\n';
   if (!html.startsWith(start)) throw new Error('no doctype');

@@ -14,21 +14,21 @@ test.each([
   expect(escapeText(text)).toBe(shown);
 });
 
-test('bytes that are not UTF-8 are shown one by one', () => {
+test('escapes bytes that are not UTF-8 one by one', () => {
   expect(escapeBytes(Uint8Array.of(0x61, 0xff, 0x0a, 0xc3))).toBe('a\\xff\\x0a\\xc3');
 });
 
-test('nothing that a peer sends can steer a terminal or reorder a line', () => {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: to look for them is the purpose
-  const steering = /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
+test('nothing a peer sends can control a terminal or reorder a line', () => {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: this looks for control characters
+  const controlling = /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
   const nasty = fc.array(
     fc.oneof(fc.integer({ min: 0, max: 255 }), fc.constantFrom(0x1b, 0x9b, 0xc2, 0xe2, 0x80, 0xae)),
   );
-  fc.assert(fc.property(nasty, (bytes) => !steering.test(escapeBytes(Uint8Array.from(bytes)))));
-  fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => !steering.test(escapeText(text))));
+  fc.assert(fc.property(nasty, (bytes) => !controlling.test(escapeBytes(Uint8Array.from(bytes)))));
+  fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => !controlling.test(escapeText(text))));
 });
 
-test('a stream is the same text however it is cut, with its lines and tabs', () => {
+test('escapes a stream independently of its chunks, and keeps line ends and tabs', () => {
   const bytes = Buffer.from('\ufeffwörld 你好\r\n\tred\x1b[31m \u202e\r\r\nlast\r');
   for (let cut = 0; cut <= bytes.length; cut++) {
     const stream = new EscapingStream();
@@ -37,14 +37,14 @@ test('a stream is the same text however it is cut, with its lines and tabs', () 
   }
 });
 
-test('whatever was thrown can be shown, and only calls stand below its message', () => {
+test('shows any thrown value, with only calls below the message', () => {
   const unshowable = Object.assign(Object.create(null), {
     toString() {
       throw new Error('never');
     },
   });
   for (const thrown of [unshowable, Object.create(null)]) {
-    expect(thrownText(thrown)).toBe('something that cannot be shown was thrown');
+    expect(thrownText(thrown)).toBe('a value that cannot be converted to text was thrown');
   }
   expect(escapeStack(Symbol('s'))).toBe('Symbol(s)');
   const changed = Object.assign(new Error('first\nyodel: forged'), { message: 'second' });

@@ -1,4 +1,4 @@
-/** What keys do to the line that is being typed. */
+/** What keys do to the typed line. */
 import { expect, test } from 'vitest';
 import { type InputEvents, LineInput } from '../../src/terminal/input.ts';
 import { KeyReader } from '../../src/terminal/keys.ts';
@@ -6,35 +6,35 @@ import { KeyReader } from '../../src/terminal/keys.ts';
 interface Typing {
   /** Types what a terminal sends. */
   keys: (sent: string) => Typing;
-  /** The prompt and the line, with `|` where the cursor stands. */
+  /** The prompt and the line, with `|` for the cursor. */
   readonly line: string;
-  /** What was asked for, in order. */
-  readonly asked: string[];
+  /** The events reported, in order. */
+  readonly events: string[];
 }
 
 function typing(lines: readonly string[] = [], events: Partial<InputEvents> = {}): Typing {
-  const asked: string[] = [];
+  const reported: string[] = [];
   const reader = new KeyReader();
-  const tell =
+  const report =
     (what: string) =>
     (line = '') =>
-      void asked.push(line === '' ? what : `${what} ${line}`);
+      void reported.push(line === '' ? what : `${what} ${line}`);
   const input = new LineInput(lines, {
     enter: (line) => {
-      asked.push(`enter ${line}`);
+      reported.push(`enter ${line}`);
       input.remember(line);
       return '';
     },
-    paste: tell('paste'),
-    interrupt: tell('interrupt'),
-    end: tell('end'),
-    suspend: tell('suspend'),
-    clear: tell('clear'),
+    paste: report('paste'),
+    interrupt: report('interrupt'),
+    end: report('end'),
+    suspend: report('suspend'),
+    clear: report('clear'),
     complete: () => '\t',
     ...events,
   });
   const typed: Typing = {
-    asked,
+    events: reported,
     keys(sent) {
       for (const key of [...reader.read(sent), ...reader.flush()]) input.take(key);
       return typed;
@@ -53,22 +53,22 @@ const [ctrlA, ctrlC, ctrlD, ctrlG, ctrlK, ctrlR, ctrlT, ctrlU, ctrlW, ctrlY] = [
 ] as [string, string, string, string, string, string, string, string, string, string];
 
 const edits: readonly [what: string, keys: string, line: string][] = [
-  ['characters come in at the cursor', `ac${left}b`, '> ab|c'],
+  ['characters are inserted at the cursor', `ac${left}b`, '> ab|c'],
   ['Home and End', `bc${home}a${end}d`, '> abcd|'],
   ['Backspace and Delete', `abcd${left}${left}\x7f\x1b[3~`, '> a|d'],
-  ['Backspace takes a whole family', 'x👨‍👩‍👧\x7f', '> x|'],
-  ['Left goes over a letter with its accents', `e\u0301\u0323${left}`, '> |e\u0301\u0323'],
-  ['Right goes over an emoji with its colour', `👍🏽a${ctrlA}${right}`, '> 👍🏽|a'],
-  ['Left goes over a flag', `🇩🇪🇫🇷${left}`, '> 🇩🇪|🇫🇷'],
+  ['Backspace deletes a joined emoji', 'x👨‍👩‍👧\x7f', '> x|'],
+  ['Left skips a letter with its accents', `e\u0301\u0323${left}`, '> |e\u0301\u0323'],
+  ['Right skips an emoji with its skin tone', `👍🏽a${ctrlA}${right}`, '> 👍🏽|a'],
+  ['Left skips a flag', `🇩🇪🇫🇷${left}`, '> 🇩🇪|🇫🇷'],
   ['Ctrl-K and Ctrl-Y', `one two${home}${ctrlK}x${ctrlY}`, '> xone two|'],
   ['Ctrl-U', `one two${left}${ctrlU}`, '> |o'],
-  ['Ctrl-W takes a word up to a space', `one two-three ${ctrlW}`, '> one |'],
-  ['Alt-B and Alt-F go by words', `one two-three\x1bb\x1bb\x1bb\x1bf`, '> one| two-three'],
-  ['Ctrl-Left in front of words of any script', `привет мир\x1b[1;5D`, '> привет |мир'],
-  ['Alt-D cuts a word', `one two${home}\x1bd`, '> | two'],
-  ['Ctrl-T exchanges', `acb${ctrlT}`, '> abc|'],
-  ['Ctrl-D in the middle', `abc${home}${ctrlD}`, '> |bc'],
-  ['Tab in a message', 'a\tb', '> a\tb|'],
+  ['Ctrl-W deletes back to a space', `one two-three ${ctrlW}`, '> one |'],
+  ['Alt-B and Alt-F move by words', `one two-three\x1bb\x1bb\x1bb\x1bf`, '> one| two-three'],
+  ['Ctrl-Left moves by words in any script', `привет мир\x1b[1;5D`, '> привет |мир'],
+  ['Alt-D deletes a word', `one two${home}\x1bd`, '> | two'],
+  ['Ctrl-T swaps two characters', `acb${ctrlT}`, '> abc|'],
+  ['Ctrl-D in a line deletes a character', `abc${home}${ctrlD}`, '> |bc'],
+  ['Tab in a message inserts a tab', 'a\tb', '> a\tb|'],
   ['keys at the edges do nothing', `${left}${right}\x7f\x1b[3~${down}${ctrlW}${ctrlT}${ctrlY}`, '> |'],
 ];
 
@@ -78,7 +78,7 @@ for (const [what, keys, line] of edits) {
   });
 }
 
-test('Up and Down show earlier lines, and the one that was begun is there again at the end', () => {
+test('Up and Down show the history; the unfinished line comes back at the end', () => {
   const typed = typing(['first', 'second']).keys('begun');
   expect(typed.keys(up).line).toBe('> second|');
   expect(typed.keys(up).line).toBe('> first|');
@@ -86,25 +86,25 @@ test('Up and Down show earlier lines, and the one that was begun is there again 
   expect(typed.keys(down + down).line).toBe('> begun|');
 });
 
-test('a line entered again is kept once, as the newest', () => {
+test('a line entered again is once in the history, as the newest', () => {
   const typed = typing(['a', 'b']).keys('a\r');
   expect(typed.keys(up).line).toBe('> a|');
   expect(typed.keys(up).line).toBe('> b|');
   expect(typed.keys(up).line).toBe('> b|');
 });
 
-test('Enter, Ctrl-C, Ctrl-D, Ctrl-Z and Ctrl-L ask for what they stand for', () => {
+test('Enter, Ctrl-C, Ctrl-D, Ctrl-Z and Ctrl-L report their events', () => {
   const typed = typing().keys(`hello\rhalf${ctrlC}${ctrlC}\x1a\x0cx\x7f${ctrlD}`);
-  expect(typed.asked).toEqual(['enter hello', 'interrupt half', 'interrupt', 'suspend', 'clear', 'end']);
+  expect(typed.events).toEqual(['enter hello', 'interrupt half', 'interrupt', 'suspend', 'clear', 'end']);
 });
 
-test('a line that is refused stays', () => {
+test('a refused line stays', () => {
   expect(typing([], { enter: (line) => line }).keys('not now\r').line).toBe('> not now|');
 });
 
 const history = ['select one', 'insert two', 'Select three', 'update four'];
 
-test('Ctrl-R finds the newest line with what is typed, and older ones', () => {
+test('Ctrl-R finds the newest line that matches, then older ones', () => {
   const typed = typing(history).keys(ctrlR);
   expect(typed.line).toBe('search "": |');
   expect(typed.keys('se').line).toBe('search "se": |Select three');
@@ -112,46 +112,46 @@ test('Ctrl-R finds the newest line with what is typed, and older ones', () => {
   expect(typed.keys('l').line).toBe('search "sel": |select one');
   expect(typed.keys(ctrlR).line).toBe('not found "sel": |select one');
   expect(typed.keys('\x7f\x7f').line).toBe('search "s": |Select three');
-  expect(typed.keys('\r').asked).toEqual(['enter Select three']);
+  expect(typed.keys('\r').events).toEqual(['enter Select three']);
 });
 
-test('a capital letter in the search finds only capitals', () => {
+test('an upper-case letter in the query matches only upper case', () => {
   expect(typing(history).keys(`${ctrlR}S`).keys(ctrlR).line).toBe('not found "S": |Select three');
 });
 
-test('Escape and the arrows edit what was found', () => {
+test('Escape, arrows and End edit the line found', () => {
   expect(typing(history).keys(`${ctrlR}two\x1b`).line).toBe('> insert |two');
   expect(typing(history).keys(`${ctrlR}two${right}`).line).toBe('> insert |two');
   expect(typing(history).keys(`${ctrlR}two${end}!`).line).toBe('> insert two!|');
 });
 
-test('Ctrl-G and Ctrl-C give the search up and bring back what was typed', () => {
+test('Ctrl-G and Ctrl-C cancel the search and restore the typed line', () => {
   for (const key of [ctrlG, ctrlC]) {
     const typed = typing(history).keys(`begun${left}${ctrlR}two${key}`);
     expect(typed.line).toBe('> begu|n');
-    expect(typed.asked).toEqual([]);
+    expect(typed.events).toEqual([]);
   }
 });
 
-test('a search that finds nothing gives nothing', () => {
+test('a search without a match keeps the typed line', () => {
   expect(typing(history).keys(`x${ctrlR}nowhere`).line).toBe('not found "nowhere": |');
   expect(typing(history).keys(`x${ctrlR}nowhere\x1b`).line).toBe('> x|');
 });
 
-test('each whole line of a paste is one, and the rest stays to be edited', () => {
+test('each complete line of a paste is reported, and the rest stays in the line', () => {
   const typed = typing().keys('\x1b[200~one\r:quit\r\rrest\x1b[201~');
-  expect(typed.asked).toEqual(['paste one', 'paste :quit', 'paste']);
+  expect(typed.events).toEqual(['paste one', 'paste :quit', 'paste']);
   expect(typed.line).toBe('> rest|');
-  expect(typed.keys('!\r').asked.at(-1)).toBe('enter rest!');
+  expect(typed.keys('!\r').events.at(-1)).toBe('enter rest!');
 });
 
-test('a paste behind something typed ends the line that was typed', () => {
+test('a paste into a typed line completes that line', () => {
   const typed = typing().keys(':send \x1b[200~one\rtwo\r\x1b[201~');
-  expect(typed.asked).toEqual(['enter :send one', 'paste two']);
+  expect(typed.events).toEqual(['enter :send one', 'paste two']);
 });
 
-test('a paste in pieces is the same paste', () => {
+test('a paste may arrive in several chunks', () => {
   const typed = typing();
   for (const piece of ['\x1b[200~on', 'e\rtw', 'o\r', '\x1b[2', '01~']) typed.keys(piece);
-  expect(typed.asked).toEqual(['paste one', 'paste two']);
+  expect(typed.events).toEqual(['paste one', 'paste two']);
 });

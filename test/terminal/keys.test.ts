@@ -30,17 +30,17 @@ const presses: readonly [sent: string, ...names: string[]][] = [
 ];
 
 for (const [sent, ...names] of presses) {
-  test(`what a terminal sends as ${JSON.stringify(sent)} is ${names.join(' ')}`, () => {
+  test(`${JSON.stringify(sent)} is ${names.join(' ')}`, () => {
     expect(read(sent)).toEqual(names);
   });
 }
 
-test('CRLF is one Enter, also when it is cut; LF LF is two', () => {
+test('CRLF is one Enter, also in two chunks; LF LF is two', () => {
   expect(read('a\r\nb\n\nc')).toEqual(['a', '<enter>', 'b', '<enter>', '<enter>', 'c']);
   expect(read('a\r', '\nb')).toEqual(['a', '<enter>', 'b']);
 });
 
-test('what is pasted is told from what is typed, with one kind of line end', () => {
+test('a paste is distinguished from typing, and has LF line ends', () => {
   expect(read('a\x1b[200~one\rtwo\r\nthree\x03\x1b[A\x1b[201~b')).toEqual([
     'a',
     'paste:one\ntwo\nthree\x03\x1b[A',
@@ -49,7 +49,7 @@ test('what is pasted is told from what is typed, with one kind of line end', () 
   ]);
 });
 
-test('the Escape key alone is known when nothing follows it', () => {
+test('an ESC that nothing follows is the Escape key', () => {
   const reader = new KeyReader();
   expect(reader.read('\x1b')).toEqual([]);
   expect(reader.isWaiting).toBe(true);
@@ -58,7 +58,7 @@ test('the Escape key alone is known when nothing follows it', () => {
   expect(reader.read('[A').map(nameOf)).toEqual(['[A']);
 });
 
-test('keys and pastes are the same however the input is cut', () => {
+test('keys and pastes do not depend on chunks', () => {
   const part = fc.constantFrom(
     'a',
     '\r',
@@ -83,7 +83,7 @@ test('keys and pastes are the same however the input is cut', () => {
   );
 });
 
-/** Neighbouring texts, and neighbouring parts of a paste, made one. */
+/** Joins adjacent texts, and adjacent parts of a paste. */
 function joined(names: readonly string[]): string[] {
   return names.reduce<string[]>((all, name) => {
     const last = all.at(-1);

@@ -5,20 +5,20 @@ import { layOut, nextCharacter, previousCharacter, showableText } from '../../sr
 function rowsOf(text: string, width: number, cursor = text.length) {
   const { rows, cursorRow, beforeCursor } = layOut({ prompt: '> ', text, cursor }, width, (prompt) => prompt);
   return {
-    // A line feed where the terminal does not go on by itself.
+    // A line feed where the terminal does not wrap by itself.
     shown: rows.map((row, index) => row.text + (row.wraps || index === rows.length - 1 ? '|' : '\\n')).join(''),
     cursor: `${cursorRow}:${beforeCursor}`,
   };
 }
 
 const layouts: readonly [what: string, text: string, width: number, shown: string][] = [
-  ['what fits', 'hello', 10, '> hello|'],
-  ['what is too long', 'hello world', 6, '> hell|o worl|d|'],
-  ['a full row, behind which the cursor stands', 'abcd', 6, '> abcd||'],
+  ['text that fits', 'hello', 10, '> hello|'],
+  ['text that is too long', 'hello world', 6, '> hell|o worl|d|'],
+  ['a full row with the cursor after it', 'abcd', 6, '> abcd||'],
   ['wide characters', '你好世界', 6, '> 你好|世界|'],
   ['a wide character that does not fit', 'a你好世', 6, '> a你|好世|'],
   ['combining marks', 'e\u0301e\u0301e\u0301', 4, '> e\u0301e\u0301|e\u0301|'],
-  ['a joined emoji, which may be as wide as all of its parts', '👨‍👩‍👧a', 8, '> 👨‍👩‍👧\\na|'],
+  ['a joined emoji, which may be as wide as its parts', '👨‍👩‍👧a', 8, '> 👨‍👩‍👧\\na|'],
   ['a heart that may be narrow or wide', 'abc❤️d', 7, '> abc❤️\\nd|'],
   ['control characters', 'a\x1b[31m\tb', 80, '> a\\x1b[31m\\tb|'],
   ['text that would be reordered', 'a\u202eb', 80, '> a\\u202eb|'],
@@ -30,14 +30,14 @@ for (const [what, text, width, shown] of layouts) {
   });
 }
 
-test('the cursor is placed by what stands before it in its row', () => {
+test('gives the text before the cursor in its row', () => {
   expect(rowsOf('hello world', 6, 0).cursor).toBe('0:> ');
   expect(rowsOf('hello world', 6, 4).cursor).toBe('1:');
   expect(rowsOf('hello world', 6, 7).cursor).toBe('1:o w');
   expect(rowsOf('你好世界', 6, 3).cursor).toBe('1:世');
 });
 
-test('a prompt may hold anything, too: what is looked for stands in it', () => {
+test('escapes the prompt too, which may show a query', () => {
   const { rows } = layOut({ prompt: '你好\u202e: ', text: 'x', cursor: 1 }, 6, (part) => `<${part}>`);
   expect(rows.map((row) => row.text)).toEqual(['<你><好><\\><u>', '<2><0><2><e><: >', 'x']);
 });
@@ -46,11 +46,11 @@ const anyText = fc.array(
   fc.constantFrom('a', 'b ', '你', 'é', 'e\u0301', '👋', '👨‍👩‍👧', '❤️', '🇩🇪', '\x1b', '\u202e', 'नि', 'word '),
 );
 
-test('rows hold all of the text in order, wherever the cursor is, and none is too long', () => {
+test('rows contain the whole text in order, and none is too long, wherever the cursor is', () => {
   fc.assert(
     fc.property(anyText, fc.integer({ min: 10, max: 30 }), fc.nat(), (parts, width, at) => {
       const text = parts.join('');
-      // Between two parts: the cursor never stands inside of a character.
+      // Between two parts: the cursor is never inside a character.
       const cursor = parts.slice(0, at % (parts.length + 1)).join('').length;
       const { rows, cursorRow, beforeCursor } = layOut({ prompt: '> ', text, cursor }, width, (prompt) => prompt);
       const whole = rows.map((row) => row.text).join('');
@@ -67,12 +67,12 @@ test('rows hold all of the text in order, wherever the cursor is, and none is to
   );
 });
 
-test('a line of a megabyte is laid out in a moment', () => {
+test('lays out a line of a megabyte quickly', () => {
   const text = 'word '.repeat(200_000);
   expect(layOut({ prompt: '> ', text, cursor: text.length }, 80, String).rows.length).toBe(12_501);
 });
 
-test('a character ends where the next begins', () => {
+test('characters are grapheme clusters', () => {
   const text = 'a👨‍👩‍👧e\u0301🇩🇪';
   const ends: number[] = [];
   for (let at = 0; at < text.length; ends.push(at)) at = nextCharacter(text, at);
@@ -82,6 +82,6 @@ test('a character ends where the next begins', () => {
   expect(begins).toEqual([11, 9, 1, 0]);
 });
 
-test('joined emoji are shown, and joiners anywhere else are not', () => {
+test('keeps joined emoji, and escapes joiners elsewhere', () => {
   expect(showableText('👨‍👩‍👧 a\u200db')).toBe('👨‍👩‍👧 a\\u200db');
 });
