@@ -1,12 +1,12 @@
 /**
- * Every limit and its default, once. The library's types, the command line's flags, the environment's names and the
- * reference page are all made from these tables.
+ * Every limit and its default. The library's types, the flags, the environment variables and the reference are generated
+ * from these tables.
  *
- * Times are milliseconds, sizes are bytes, rates are messages a second; 0 is off where `off` says what that means.
+ * Times are milliseconds, sizes are bytes, rates are messages per second; 0 is off where `off` says what that means.
  */
 import { YodelError } from './errors.ts';
 
-/** What kind of number (or word) an option takes: it decides the unit, and how the command line reads it. */
+/** The type of an option's value. It decides the unit, and how the command line parses it. */
 export type OptionKind = 'count' | 'size' | 'duration' | 'rate' | 'choice';
 
 /** One row of the option tables. */
@@ -17,13 +17,13 @@ export interface OptionSpec {
   readonly summary: string;
   /** Why the default is what it is. */
   readonly reason: string;
-  /** What 0 means. Without it, 0 is refused. */
+  /** What 0 means. Without it, 0 is not allowed. */
   readonly off?: string;
-  /** The largest value that is taken. */
+  /** The largest value allowed. */
   readonly max?: number;
-  /** The option's name on the command line and in the environment, where it is not the name itself. */
+  /** The option's name on the command line and in the environment, if it differs from its name in the library. */
   readonly flag?: string;
-  /** The words a `choice` takes. */
+  /** The values of a `choice`. */
   readonly choices?: readonly string[];
 }
 
@@ -32,295 +32,293 @@ export const longestDuration = 2_147_483_647;
 // One message must fit one buffer.
 const longestMessage = 1_073_741_824;
 
-/** Limits of one session: they hold for each connection of a server on its own. */
+/** Limits of one session. They apply to each connection of a server separately. */
 export const sessionOptions = {
-  /** The longest message that is taken, in bytes, its delimiter or length field not counted. */
+  /** The longest message accepted, in bytes, without its delimiter or length field. */
   maxMessageLength: {
     kind: 'size',
     flag: 'max-message',
     default: 65_536,
     max: longestMessage,
-    summary: 'The longest message that is taken, in bytes, its delimiter or length field not counted.',
-    reason: "Redis' inline limit and nearly every line protocol's; the classic program's is 512.",
+    summary: 'The longest message accepted, in bytes, without its delimiter or length field.',
+    reason: "Redis's limit for inline commands, and that of most line protocols. The classic echo server has 512.",
   },
-  /** What a too long message does: it closes the connection, or is discarded with an error reply. */
+  /** Whether a message that is too long closes the connection, or is discarded with an error reply. */
   onTooLong: {
     kind: 'choice',
     default: 'close',
     choices: ['close', 'discard'],
-    summary: 'What a too long message does: it closes the connection, or is discarded with an error reply.',
-    reason: 'A peer that breaks the limit has most often lost the framing too; Twisted and NATS close as well.',
+    summary: 'Whether a message that is too long closes the connection, or is discarded with an error reply.',
+    reason: 'A peer that exceeds the limit has usually lost the framing too. Twisted and NATS close as well.',
   },
-  /** How many messages one connection is served; after the last reply it is closed. */
+  /** The number of messages accepted per connection; after the last reply it is closed. */
   maxMessages: {
     kind: 'count',
     default: 0,
-    off: 'any number',
-    summary: 'How many messages one connection is served; after the last reply it is closed.',
-    reason:
-      'A count of messages costs no memory, so it is a policy and not a protection; the classic program has 1000.',
+    off: 'unlimited',
+    summary: 'The number of messages accepted per connection; after the last reply it is closed.',
+    reason: 'A policy, not a protection: messages that were answered cost nothing. The classic echo server has 1000.',
   },
-  /** The pace of one connection, in messages a second; fractions are allowed. */
+  /** The rate limit per connection, in messages per second; fractions are allowed. */
   rate: {
     kind: 'rate',
     default: 0,
-    off: 'no pace',
+    off: 'no limit',
     max: 1_000_000_000,
-    summary: 'The pace of one connection, in messages a second; fractions are allowed.',
-    reason: 'Back-pressure already keeps one peer from slowing another; the classic program has one a second.',
+    summary: 'The rate limit per connection, in messages per second; fractions are allowed.',
+    reason:
+      'Back-pressure already keeps one peer from slowing down another. The classic echo server has one per second.',
   },
-  /** What happens to a peer above the rate: its messages wait, or it is closed after a burst of one second's worth. */
+  /** Whether messages above the rate wait, or close the connection after a burst of one second's worth. */
   ratePolicy: {
     kind: 'choice',
     default: 'delay',
     choices: ['delay', 'close'],
-    summary:
-      "What happens to a peer above the rate: its messages wait, or it is closed after a burst of one second's worth.",
-    reason: 'To wait is what the classic program does, and loses nothing.',
+    summary: "Whether messages above the rate wait, or close the connection after a burst of one second's worth.",
+    reason: 'Waiting loses nothing, and is what the classic echo server does.',
   },
-  /** How long a peer may send nothing while nothing is owed to it. */
+  /** Close a connection that sends nothing for this long, unless replies are pending. */
   idleTimeout: {
     kind: 'duration',
     default: 300_000,
     max: longestDuration,
-    off: 'for ever',
-    summary: 'How long a peer may send nothing while nothing is owed to it.',
-    reason: 'Between Thousand Island (60 s) and nginx (10 min): long enough for a person who thinks.',
+    off: 'never',
+    summary: 'Close a connection that sends nothing for this long, unless replies are pending.',
+    reason: 'Between Thousand Island (60 s) and nginx (10 min): long enough for a person who is typing.',
   },
-  /** How long a peer may take from the first byte of a message to its last. */
+  /** Close a connection that does not finish a message within this time of its first byte. */
   messageTimeout: {
     kind: 'duration',
     default: 10_000,
     max: longestDuration,
-    off: 'for ever',
-    summary: 'How long a peer may take from the first byte of a message to its last.',
-    reason: 'Against peers that drip bytes; NATS gives a blocked peer 10 s as well.',
+    off: 'never',
+    summary: 'Close a connection that does not finish a message within this time of its first byte.',
+    reason: 'Against peers that send one byte at a time. NATS gives a blocked peer 10 s as well.',
   },
-  /** How long a peer that has replies waiting may take none of them. */
+  /** Disconnect a peer that reads none of its pending replies for this long. */
   drainTimeout: {
     kind: 'duration',
     default: 10_000,
     max: longestDuration,
-    off: 'for ever',
-    summary: 'How long a peer that has replies waiting may take none of them.',
-    reason: "NATS' write_deadline.",
+    off: 'never',
+    summary: 'Disconnect a peer that reads none of its pending replies for this long.',
+    reason: 'The write_deadline of NATS.',
   },
-  /** How long a closed connection is still read, so that its last reply is not destroyed by a reset. */
+  /** Keep reading a closed connection for this long, so that a reset does not destroy the last reply. */
   lingerTimeout: {
     kind: 'duration',
     default: 1_000,
     max: longestDuration,
     off: 'not at all',
-    summary: 'How long a closed connection is still read, so that its last reply is not destroyed by a reset.',
-    reason: "nginx' lingering_close, but short: one second covers a round trip anywhere.",
+    summary: 'Keep reading a closed connection for this long, so that a reset does not destroy the last reply.',
+    reason: "Like nginx's lingering_close, but shorter: one second covers a round trip anywhere.",
   },
-  /** Above this many bytes waiting, in either direction, the session stops reading its peer. */
+  /** Stop reading a peer while more than this many bytes are pending in either direction. */
   highWaterMark: {
     kind: 'size',
     default: 65_536,
     max: longestMessage,
-    summary: 'Above this many bytes waiting, in either direction, the session stops reading its peer.',
-    reason: "Netty's high water mark; one read of a socket gives as much.",
+    summary: 'Stop reading a peer while more than this many bytes are pending in either direction.',
+    reason: "Netty's high-water mark, and the size of one read from a socket.",
   },
 } as const satisfies Record<string, OptionSpec>;
 
 /** Limits of a server as a whole. */
 export const serverOptions = {
-  /** How many connections are served at once; further ones are told so and closed. */
+  /** The number of connections served at once; others are refused with an error reply. */
   maxConnections: {
     kind: 'count',
     default: 10_000,
-    summary: 'How many connections are served at once; further ones are told so and closed.',
-    reason: "Redis' maxclients; one connection costs a few kilobytes.",
+    summary: 'The number of connections served at once; others are refused with an error reply.',
+    reason: 'The maxclients of Redis. One connection costs a few kilobytes.',
   },
-  /** How many connections one address may have at once (of IPv6: the first 64 bits of it). */
+  /** The number of connections per address at once (for IPv6, per 64-bit prefix). */
   maxConnectionsPerAddress: {
     kind: 'count',
     default: 0,
     off: 'as many as maxConnections',
-    summary: 'How many connections one address may have at once (of IPv6: the first 64 bits of it).',
-    reason: 'A whole company may come from one address, and maxConnections holds in any case.',
+    summary: 'The number of connections per address at once (for IPv6, per 64-bit prefix).',
+    reason: 'A whole company may share one address, and maxConnections applies in any case.',
   },
-  /** How often one address may connect, in connections a second, with a burst of one second's worth. */
+  /** The number of new connections per address and second, with a burst of one second's worth. */
   connectionRate: {
     kind: 'rate',
     default: 0,
-    off: 'any pace',
+    off: 'no limit',
     max: 1_000_000_000,
-    summary: "How often one address may connect, in connections a second, with a burst of one second's worth.",
-    reason: 'As for maxConnectionsPerAddress; a connection that was refused costs little.',
+    summary: "The number of new connections per address and second, with a burst of one second's worth.",
+    reason: 'As for maxConnectionsPerAddress. A refused connection costs little.',
   },
-  /** How many bytes may wait in all sessions together; above 3/4 of it greedy peers are not read, above it they are broken off. */
+  /** The memory limit for pending bytes of all sessions. Above 3/4 of it the largest are throttled, above it disconnected. */
   maxPendingBytes: {
     kind: 'size',
     default: 268_435_456,
     summary:
-      'How many bytes may wait in all sessions together; above 3/4 of it greedy peers are not read, above it they are broken off.',
-    reason: 'A fraction of the memory of a small machine, and a thousand times what one ordinary session may hold.',
+      'The memory limit for pending bytes of all sessions. Above 3/4 of it the largest are throttled, above it disconnected.',
+    reason: "A fraction of a small machine's memory, and a thousand times the limit of one ordinary session.",
   },
-  /** How long what stands before the first message may take: TLS, WebSocket, a PROXY header. */
+  /** The time-out for everything before the first message: TLS, WebSocket, a PROXY header. */
   handshakeTimeout: {
     kind: 'duration',
     default: 5_000,
     max: longestDuration,
-    off: 'for ever',
-    summary: 'How long what stands before the first message may take: TLS, WebSocket, a PROXY header.',
-    reason: "ranch's and Thousand Island's; NATS has 2 s.",
+    off: 'never',
+    summary: 'The time-out for everything before the first message: TLS, WebSocket, a PROXY header.',
+    reason: 'As in ranch and Thousand Island; NATS has 2 s.',
   },
-  /** How long the operating system's queue of connections not yet accepted may get. */
+  /** The length of the operating system's queue of connections that are not accepted yet. */
   backlog: {
     kind: 'count',
     default: 1_024,
     max: 65_535,
-    summary: "How long the operating system's queue of connections not yet accepted may get.",
-    reason: 'ranch and Thousand Island; the operating system may cap it (net.core.somaxconn).',
+    summary: "The length of the operating system's queue of connections that are not accepted yet.",
+    reason: 'As in ranch and Thousand Island. The operating system may limit it further (net.core.somaxconn).',
   },
-  /** How long a shutdown goes on accepting connections after it is known that the server ends (readiness is off). */
+  /** Keep accepting connections for this long after a shutdown begins and readiness is off. */
   drainDelay: {
     kind: 'duration',
     default: 0,
     max: longestDuration,
     off: 'not at all',
-    summary:
-      'How long a shutdown goes on accepting connections after it is known that the server ends (readiness is off).',
-    reason: 'Only a load balancer needs it, to notice; it is 5 to 15 s there.',
+    summary: 'Keep accepting connections for this long after a shutdown begins and readiness is off.',
+    reason: 'Only load balancers need time to react, usually 5 to 15 s.',
   },
-  /** How long a shutdown waits for its sessions before it breaks them off. */
+  /** Disconnect the sessions that are left after this time of a shutdown. */
   shutdownTimeout: {
     kind: 'duration',
     default: 15_000,
     max: longestDuration,
-    off: 'break off at once',
-    summary: 'How long a shutdown waits for its sessions before it breaks them off.',
-    reason: "Thousand Island's; process managers kill after 30 to 90 s.",
+    off: 'at once',
+    summary: 'Disconnect the sessions that are left after this time of a shutdown.',
+    reason: 'As in Thousand Island. Process managers kill after 30 to 90 s.',
   },
 } as const satisfies Record<string, OptionSpec>;
 
-/** What a journal is opened with. */
+/** Options of a journal. */
 export const journalOptions = {
-  /** What a reply promises of its message: that the disk has it, that the operating system has it, or nothing. */
+  /** What a reply guarantees: that the message is on disk, that the operating system has it, or nothing. */
   durability: {
     kind: 'choice',
     default: 'full',
     choices: ['full', 'normal', 'off'],
-    summary:
-      'What a reply promises of its message: that the disk has it, that the operating system has it, or nothing.',
+    summary: 'What a reply guarantees: that the message is on disk, that the operating system has it, or nothing.',
     reason:
-      'Whoever asks for a journal wants to find in it what was answered; the others are for those who have measured.',
+      'A journal should contain every message that was answered. The other values are for those who have measured.',
   },
-  /** Above this many bytes the oldest messages are deleted. */
+  /** Delete the oldest messages above this size. */
   maxSize: {
     kind: 'size',
     default: 0,
-    off: 'as large as the disk',
+    off: 'unlimited',
     max: Number.MAX_SAFE_INTEGER,
-    summary: 'Above this many bytes the oldest messages are deleted.',
-    reason: 'Nothing that was promised to be kept is deleted unasked; a full disk is told to the clients.',
+    summary: 'Delete the oldest messages above this size.',
+    reason: 'Recorded messages are not deleted unless you ask for it. If the disk is full, clients get an error.',
   },
-  /** Messages that are older are deleted. */
+  /** Delete messages older than this. */
   maxAge: {
     kind: 'duration',
     default: 0,
-    off: 'kept for ever',
+    off: 'never',
     max: Number.MAX_SAFE_INTEGER,
-    summary: 'Messages that are older are deleted.',
-    reason: 'As for the size.',
+    summary: 'Delete messages older than this.',
+    reason: 'As for maxSize.',
   },
-  /** Of a longer message only so many bytes are recorded, and that it is truncated. */
+  /** Record at most this many bytes of a message, and mark it as truncated. */
   maxMessage: {
     kind: 'size',
     default: 0,
-    off: 'all of it',
+    off: 'unlimited',
     max: longestMessage,
-    summary: 'Of a longer message only so many bytes are recorded, and that it is truncated.',
-    reason: 'What is answered should be there whole; maxMessageLength has limited it already.',
+    summary: 'Record at most this many bytes of a message, and mark it as truncated.',
+    reason: 'Messages should be complete, and maxMessageLength limits them already.',
   },
 } as const satisfies Record<string, OptionSpec>;
 
-/** All limits that a server is given: of its sessions, and its own. */
+/** All limits of a server: those of its sessions, and its own. */
 export const serveLimits = { ...sessionOptions, ...serverOptions } as const;
 
 /** Limits of a client. */
 export const clientOptions = {
-  /** The longest message that is taken, in bytes, its delimiter or length field not counted. */
+  /** The longest message accepted, in bytes, without its delimiter or length field. */
   maxMessageLength: {
     kind: 'size',
     default: 16_777_216,
     max: longestMessage,
-    summary: 'The longest message that is taken, in bytes, its delimiter or length field not counted.',
-    reason: 'A client has chosen its server; the limit only keeps a broken one from filling the memory.',
+    summary: 'The longest message accepted, in bytes, without its delimiter or length field.',
+    reason: 'A client has chosen its server. The limit only keeps a faulty one from filling the memory.',
   },
-  /** How long making a connection may take. */
+  /** The time-out for connecting. */
   connectTimeout: {
     kind: 'duration',
     default: 10_000,
     max: longestDuration,
     off: 'as long as the operating system tries',
-    summary: 'How long making a connection may take.',
-    reason: 'ioredis and ncat.',
+    summary: 'The time-out for connecting.',
+    reason: 'As in ioredis and ncat.',
   },
-  /** How long a request may wait for its reply. */
+  /** The time-out for a reply to a request. */
   requestTimeout: {
     kind: 'duration',
     default: 30_000,
     max: longestDuration,
-    off: 'for ever',
-    summary: 'How long a request may wait for its reply.',
-    reason: 'The half minute after which callers up the line give up as well.',
+    off: 'never',
+    summary: 'The time-out for a reply to a request.',
+    reason: 'Callers further up usually time out after half a minute too.',
   },
-  /** How long a closing client waits for the peer to end its side. */
+  /** How long `close()` waits for the peer to end its side. */
   closeTimeout: {
     kind: 'duration',
     default: 5_000,
     max: longestDuration,
-    off: 'break off at once',
-    summary: 'How long a closing client waits for the peer to end its side.',
-    reason: 'Replies under way arrive within a few round trips.',
+    off: 'not at all',
+    summary: 'How long `close()` waits for the peer to end its side.',
+    reason: 'Replies in flight arrive within a few round trips.',
   },
-  /** Above this many bytes of messages that nobody has taken, the client stops reading its peer. */
+  /** Stop reading the peer while more than this many bytes of messages have not been consumed. */
   highWaterMark: {
     kind: 'size',
     default: 1_048_576,
     max: longestMessage,
-    summary: 'Above this many bytes of messages that nobody has taken, the client stops reading its peer.',
-    reason: 'A client has one connection, a server thousands: it can afford more than the server.',
+    summary: 'Stop reading the peer while more than this many bytes of messages have not been consumed.',
+    reason: 'A client has one connection, a server thousands, so it can afford more.',
   },
 } as const satisfies Record<string, OptionSpec>;
 
-/** Limits of a client's reconnecting. */
+/** Options of reconnecting. */
 export const reconnectOptions = {
-  /** The wait before the first new attempt; it doubles with each failed one. */
+  /** The pause before the first new attempt; it doubles after each failure. */
   minDelay: {
     kind: 'duration',
     default: 50,
     max: longestDuration,
-    summary: 'The wait before the first new attempt; it doubles with each failed one.',
-    reason: "ioredis' first step: a restarted server is found again at once.",
+    summary: 'The pause before the first new attempt; it doubles after each failure.',
+    reason: 'As in ioredis: a restarted server is found again at once.',
   },
-  /** The longest wait between two attempts. */
+  /** The longest pause between two attempts. */
   maxDelay: {
     kind: 'duration',
     default: 5_000,
     max: longestDuration,
-    summary: 'The longest wait between two attempts.',
-    reason: "ioredis' and nats' order of size.",
+    summary: 'The longest pause between two attempts.',
+    reason: 'The order of magnitude of ioredis and nats.',
   },
-  /** How many attempts may fail in a row before the client gives up. */
+  /** The number of failed attempts in a row after which the client closes. */
   maxAttempts: {
     kind: 'count',
     default: 20,
-    off: 'any number',
-    summary: 'How many attempts may fail in a row before the client gives up.',
-    reason: 'About a minute and a half with the other defaults: a restart fits in, a dead host does not hang for ever.',
+    off: 'unlimited',
+    summary: 'The number of failed attempts in a row after which the client closes.',
+    reason:
+      'About a minute and a half with the other defaults: enough for a restart, and a dead host fails in the end.',
   },
 } as const satisfies Record<string, OptionSpec>;
 
-/** A value for each option of a table: numbers, or one of the words of a choice. */
+/** The values of a table's options: numbers, or the values of a choice. */
 export type ValuesOf<Table extends Record<string, OptionSpec>> = {
   -readonly [Name in keyof Table]: Table[Name] extends { readonly choices: readonly (infer Word)[] } ? Word : number;
 };
 
-/** The same options, all of which may be left out. */
+/** The same options, all optional. */
 export type OptionalValues<Values> = { readonly [Name in keyof Values]?: Values[Name] | undefined };
 
 /** Limits of one session, all given. See the reference for each. */
@@ -333,8 +331,8 @@ export type ClientLimits = ValuesOf<typeof clientOptions>;
 export type ReconnectLimits = ValuesOf<typeof reconnectOptions>;
 
 /**
- * Takes the options of one table out of `given`, checks them, and fills in the defaults. Other names are left alone:
- * {@link refuseUnknown} looks after them.
+ * Takes the options of one table from `given`, checks them, and adds the defaults. It ignores other names;
+ * {@link refuseUnknown} rejects those.
  *
  * @throws YodelError `YODEL_INVALID_OPTION`
  */
@@ -352,7 +350,7 @@ export function resolveOptions<Table extends Record<string, OptionSpec>>(
 }
 
 /**
- * Refuses names that no option has, and suggests the nearest one.
+ * Rejects names of options that do not exist, and suggests the closest one.
  *
  * @throws YodelError `YODEL_INVALID_OPTION`
  */
@@ -363,13 +361,13 @@ export function refuseUnknown(given: object, known: readonly string[], where: st
   }
 }
 
-/** What to say of a name that is not known. */
+/** A hint for a name that is not known. */
 export function hintFor(name: string, known: readonly string[]): string {
   const nearest = nearestWord(name, known);
   return nearest === undefined ? `Known are: ${known.join(', ')}` : `Did you mean "${nearest}"?`;
 }
 
-/** The word of `words` that is most like `word`, if one is near enough to be meant. */
+/** The word of `words` closest to `word`, if one is close enough to be a typo. */
 export function nearestWord(word: string, words: readonly string[]): string | undefined {
   const near = words
     .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))
@@ -377,11 +375,11 @@ export function nearestWord(word: string, words: readonly string[]): string | un
   return near && near.distance <= Math.max(2, word.length / 3) ? near.candidate : undefined;
 }
 
-/** What decides whether a value is allowed. */
+/** The part of an option that decides which values are allowed. */
 type AllowedValues = Pick<OptionSpec, 'kind' | 'off' | 'max' | 'choices'>;
 
 /**
- * Refuses a value that the option does not take.
+ * Rejects a value that the option does not allow.
  *
  * @throws YodelError `YODEL_INVALID_OPTION`, saying what it takes
  */

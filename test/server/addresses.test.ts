@@ -59,7 +59,7 @@ describe('an address where nobody can listen', () => {
     await expect(serve({ listen: taken.addresses })).rejects.toMatchObject({
       name: 'YodelError',
       code: 'YODEL_ADDRESS_IN_USE',
-      message: `cannot listen on ${taken.addresses[0]}: the address is in use: stop the other program, or choose another port (port 0 takes a free one)`,
+      message: `cannot listen on ${taken.addresses[0]}: the address is in use: stop the other program, or choose another port (port 0 picks a free one)`,
     });
   });
 

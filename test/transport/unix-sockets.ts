@@ -80,7 +80,7 @@ export function describeUnixSockets(name: string, createTransport: () => Transpo
       const failure = openNetwork().listen(new UnixAddress(path));
       await expect(failure).rejects.toMatchObject({
         name: 'YodelError',
-        message: `cannot listen on unix://${path}: there is no such socket file or folder`,
+        message: `cannot listen on unix://${path}: there is no such socket file or directory`,
       });
     });
 

@@ -34,7 +34,7 @@ const topics: Readonly<Record<TopicName, (program: Command) => readonly TopicPar
     {
       text:
         `What is left out is ${defaultAddress.host} and ${defaultAddress.port}. A client also takes the two words HOST PORT. ` +
-        'A server that listens on port 0 takes a free one and prints it; it listens at several addresses with several --listen.',
+        'A server that listens on port 0 picks a free one and prints it; it listens at several addresses with several --listen.',
     },
     {
       lines: [

@@ -234,7 +234,7 @@ test('a Unix socket can be connected to', async () => {
 test('a Unix socket that does not exist is one line and exit status 1', async () => {
   const address = `unix://${join(temporaryFolder(), 'nothing')}`;
   const { stderr, status } = await yodel(['connect', address]);
-  expect(stderr).toBe(`yodel: cannot connect to ${address}: there is no such socket file or folder\n`);
+  expect(stderr).toBe(`yodel: cannot connect to ${address}: there is no such socket file or directory\n`);
   expect(status).toBe(1);
 });
 
