@@ -24,7 +24,7 @@ export class Replies {
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#alarm = new DeadlineTimer(clock, () => this.#expire());
+    this.#alarm = new DeadlineTimer(clock, { onDeadline: () => this.#expire() });
   }
 
   /** Requests whose reply is still to come, including those that timed out or were aborted. */

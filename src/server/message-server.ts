@@ -6,7 +6,7 @@ import { checkOption, resolveOptions, type ServerLimits, serverOptions, sessionO
 import { type Clock, realClock } from '../session/clock.ts';
 import { resolveHandler, type Session } from '../session/handler.ts';
 import { MemoryLimit } from '../session/memory-limit.ts';
-import type { SessionSettings } from '../session/session.ts';
+import type { SessionSettings } from '../session/settings.ts';
 import { resolveWire } from '../session/wire.ts';
 import { type Counters, Telemetry } from '../telemetry/telemetry.ts';
 import type { Listener, ListenOptions, Transport } from '../transport/transport.ts';
@@ -170,13 +170,13 @@ export class MessageServer {
   #abortSessions(timeoutMs: number): void {
     const text = `still open ${timeoutMs} ms after the server began to shut down`;
     for (const session of this.#acceptor.sessions) {
-      session.breakOff(new YodelError('YODEL_SHUTDOWN_TIMEOUT', text));
+      session.disconnect(new YodelError('YODEL_SHUTDOWN_TIMEOUT', text));
     }
   }
 
   /** The journal failed: a reply would no longer mean that its message is recorded. */
   #abort(error: YodelError): void {
-    for (const session of this.#acceptor.sessions) session.breakOff(error);
+    for (const session of this.#acceptor.sessions) session.disconnect(error);
     void this.close({ timeoutMs: 0 });
   }
 
@@ -191,8 +191,11 @@ export class MessageServer {
       const text = `the option "maxMessageLength" takes at most ${longest} with this journal, not ${limits.maxMessageLength}`;
       throw new YodelError('YODEL_INVALID_OPTION', text);
     }
+    const { framing, encoding } = resolveWire(options);
+    const { maxMessageLength, onTooLong } = limits;
     return {
-      ...resolveWire(options),
+      framing,
+      decoderOptions: { maxMessageLength, onTooLong, encoding },
       handler: resolveHandler(options.handler ?? echo),
       limits,
       telemetry: this.#telemetry,

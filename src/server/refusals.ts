@@ -3,7 +3,7 @@ import type { YodelError } from '../errors.ts';
 import { encode, type Framing } from '../framing/framing.ts';
 import { type Linked, LinkedSet } from '../linked-set.ts';
 import type { Clock, Timer } from '../session/clock.ts';
-import { tellError } from '../session/error-reply.ts';
+import { sendError } from '../session/error-reply.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
 
 /** Sends refused clients the reason, and closes their connections. */
@@ -28,7 +28,7 @@ export class Refusals {
     connection.start(refusal);
     if (this.#open.size >= this.#maxAtOnce) return connection.abort();
     this.#open.add(refusal);
-    tellError(error, (text) => connection.write(encode(connection.framing ?? this.#framing, text)));
+    sendError(error, (text) => connection.write(encode(connection.framing ?? this.#framing, text)));
     connection.end();
     refusal.timer = this.#clock.after(this.#lingerMs, () => connection.release());
   }

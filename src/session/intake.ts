@@ -1,24 +1,24 @@
-/** What a session has received and not handled yet. */
+/** Decodes what a session receives, and queues the messages. */
 import type { YodelError } from '../errors.ts';
 import { type Decoder, decodeChunk } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
 
-/** Batches in the order in which they came; a fault stands behind the messages of its batch. */
+/** A queue of batches in the order of arrival. The fault of a batch follows its messages. */
 export class Intake {
   readonly #decoder: Decoder;
-  /** Most often the only one: an array for it would cost an idle session the room for sixteen more. */
+  /** Usually the only batch: an array for it would cost an idle session space for sixteen more. */
   #first: Batch | undefined;
-  #others: Batch[] = [];
+  #others: Batch[] | undefined;
   #bytes = 0;
   #messageBegan = 0;
-  /** Bytes of a message that the transport keeps until it has all of it. */
-  #below = 0;
+  /** Bytes of an unfinished message that the transport buffers. */
+  #pendingInTransport = 0;
 
   constructor(decoder: Decoder) {
     this.#decoder = decoder;
   }
 
-  /** Bytes of the messages that wait. */
+  /** Bytes of the queued messages. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -27,47 +27,46 @@ export class Intake {
     return this.#first === undefined;
   }
 
-  /** Bytes of the message that is not finished. */
+  /** Bytes of the unfinished message. */
   get pending(): number {
-    return this.#decoder.pending + this.#below;
+    return this.#decoder.pending + this.#pendingInTransport;
   }
 
-  /** When the first byte of the unfinished message came, in time of the clock; 0 when there is none. */
+  /** When the first byte of the unfinished message arrived, by the clock; 0 if there is none. */
   get messageBegan(): number {
     return this.#messageBegan;
   }
 
-  /** The batch whose turn it is. */
+  /** The first batch of the queue. */
   get first(): Batch | undefined {
     return this.#first;
   }
 
-  /** Takes a chunk that came at `now`. If it is borrowed, it may change once {@link keep} has been called. */
+  /** Decodes a chunk that arrived at `now`. If it is borrowed, {@link keep} must follow before its memory is reused. */
   decode(chunk: Uint8Array, now: number, isBorrowed: boolean): void {
-    let completed = false;
-    this.#below = 0;
-    for (const batch of decodeChunk(this.#decoder, chunk)) {
-      batch.isBorrowed = isBorrowed;
-      completed ||= batch.count > 0 || batch.fault !== undefined;
-      this.#add(batch);
-    }
+    this.#pendingInTransport = 0;
+    const batch = this.#decoder.decode(chunk);
+    let completed = this.#add(batch, isBorrowed);
+    // Nearly every chunk is one batch: to iterate over it would cost 6 ns on Node and 12 on Bun.
+    if (batch.rest)
+      for (const more of decodeChunk(this.#decoder, batch.rest)) completed = this.#add(more, isBorrowed) || completed;
     if (this.#decoder.pending === 0) this.#messageBegan = 0;
     else if (this.#messageBegan === 0 || completed) this.#messageBegan = now;
   }
 
-  /** So many bytes of a message wait below, at `now`, until all of it has come. */
-  awaits(bytes: number, now: number): void {
-    this.#below = bytes;
+  /** The transport has `bytes` of a message that it will deliver as a whole. */
+  unfinishedInTransport(bytes: number, now: number): void {
+    this.#pendingInTransport = bytes;
     if (this.#messageBegan === 0) this.#messageBegan = now;
   }
 
-  /** The peer has ended: an unfinished last message may be one after all. */
+  /** The peer has ended: with some framings an unfinished message is complete now. */
   end(): void {
-    this.#add(this.#decoder.end());
+    this.#add(this.#decoder.end(), false);
     this.#messageBegan = 0;
   }
 
-  /** Takes out the first `count` messages of the first batch. */
+  /** Removes the first `count` messages of the first batch. */
   take(count: number): Batch | undefined {
     const batch = this.#first;
     const isWhole = batch && count === batch.count && !batch.fault;
@@ -76,44 +75,48 @@ export class Intake {
     return taken;
   }
 
-  /** Takes out the first batch, whose messages have all been taken, and gives what is wrong behind them. */
+  /** Removes the first batch, all of whose messages have been taken, and returns its fault. */
   takeFault(): YodelError | undefined {
     return this.#shift()?.fault;
   }
 
-  /** Copies what waits, so that it may outlive the chunk it came in. */
+  /** Copies what is queued out of borrowed memory. */
   keep(): void {
     this.#first?.keep();
-    for (const batch of this.#others) batch.keep();
+    if (this.#others) for (const batch of this.#others) batch.keep();
   }
 
-  /** Forgets what waits. */
+  /** Discards what is queued. */
   drop(): void {
     this.#first = undefined;
-    this.#others = [];
+    this.#others = undefined;
     this.#bytes = 0;
   }
 
-  /** The peer could not go on until `now`: its unfinished message has all its time again. */
-  excuse(now: number): void {
+  /** Restarts the unfinished message's time at `now`: the session was not reading until then. */
+  restartMessageTimer(now: number): void {
     if (this.#messageBegan !== 0) this.#messageBegan = now;
   }
 
-  /** The unfinished message is given up. */
-  forgetUnfinished(): void {
+  /** Stops the unfinished message's time. */
+  stopMessageTimer(): void {
     this.#messageBegan = 0;
   }
 
-  #add(batch: Batch): void {
-    if (batch.count === 0 && !batch.fault) return;
-    if (this.#first) this.#others.push(batch);
-    else this.#first = batch;
+  /** Returns whether the batch completed something. */
+  #add(batch: Batch, isBorrowed: boolean): boolean {
+    if (batch.count === 0 && !batch.fault) return false;
+    batch.isBorrowed = isBorrowed;
     this.#bytes += batch.byteLength;
+    if (!this.#first) this.#first = batch;
+    else if (this.#others) this.#others.push(batch);
+    else this.#others = [batch];
+    return true;
   }
 
   #shift(): Batch | undefined {
     const first = this.#first;
-    this.#first = this.#others.length > 0 ? this.#others.shift() : undefined;
+    this.#first = this.#others?.shift();
     return first;
   }
 }

@@ -1,4 +1,4 @@
-/** What stands between the messages of a session and its handler where there is a journal. */
+/** The journal stage of a session: between its messages and its handler, where there is a journal. */
 import { YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
@@ -7,55 +7,55 @@ import type { SessionView, Subscriber } from '../telemetry/telemetry.ts';
 
 /** A session, as the journal sees it. */
 export interface Journaled extends SessionView {
-  /** How messages stand on the wire of this connection. */
+  /** The framing of this connection. */
   readonly wire: Framing;
 }
 
-/** Where messages are recorded before they are handled. */
+/** Records messages before they are handled. */
 export interface SessionJournal {
   /**
    * Records the messages of a batch, whose bytes are borrowed for the call.
    *
    * Resolves when they are as durable as the journal promises, in the order of the calls. Rejects with a `YodelError`
-   * when they are not recorded: `YODEL_NOT_RECORDED` when it may go on with the next ones, any other code when
-   * nothing will be recorded any more.
+   * when they are not recorded: `YODEL_NOT_RECORDED` if later messages may be recorded again, any other code if nothing
+   * will be recorded any more.
    */
   append(session: Journaled, batch: Batch): Promise<void>;
   /**
-   * Resolves, should it happen, with the reason why nothing can be recorded any more. Then the server breaks all sessions off,
-   * and closes: what it would answer from then on could be lost.
+   * Resolves with the reason once nothing can be recorded any more. The server then disconnects all sessions and closes:
+   * what it answered from then on could be lost.
    */
   readonly failed: Promise<YodelError>;
-  /** The longest message that it can take, in bytes. Default: any. The server takes no longer ones either. */
+  /** The longest message it can record, in bytes. Default: any. The server accepts no longer ones. */
   readonly maxMessageLength?: number | undefined;
-  /** What it wants to be told of the server that it belongs to, such as the ends of sessions. */
+  /** Receives the events of the server it belongs to, such as the ends of sessions. */
   readonly subscriber?: Subscriber | undefined;
 }
 
-/** Messages on their way through the journal. */
-interface Pending {
+/** Messages that the journal is recording. */
+interface Recording {
   readonly batch: Batch;
   readonly size: number;
   isDone: boolean;
   error: YodelError | undefined;
 }
 
-/**
- * The messages of one session that wait for the journal: they come out in the order in which they went in, also when a
- * later one was recorded sooner.
- */
+/** A session that waits for its journal. */
+export interface WaitingSession extends Journaled {
+  /** Handles what can be handled now. Called when the first of the waiting messages are recorded, or are not. */
+  turn(): void;
+}
+
+/** The messages of one session that wait for the journal. They leave in order, even when later ones are recorded first. */
 export class Journaling {
   readonly #journal: SessionJournal;
-  readonly #session: Journaled;
-  /** The first one may be handled, or refused, now. */
-  readonly #ready: () => void;
-  #pending = new Queue<Pending>();
+  readonly #session: WaitingSession;
+  #queue = new Queue<Recording>();
   #bytes = 0;
 
-  constructor(journal: SessionJournal, session: Journaled, ready: () => void) {
+  constructor(journal: SessionJournal, session: WaitingSession) {
     this.#journal = journal;
     this.#session = session;
-    this.#ready = ready;
   }
 
   /** Bytes of the messages that wait. */
@@ -64,37 +64,38 @@ export class Journaling {
   }
 
   get isEmpty(): boolean {
-    return this.#pending.length === 0;
+    return this.#queue.length === 0;
   }
 
-  /** Has messages recorded. They must not be in borrowed memory. */
+  /** Records messages. They must not be in borrowed memory. */
   add(batch: Batch): void {
-    const one: Pending = { batch, size: batch.byteLength, isDone: false, error: undefined };
-    this.#pending.push(one);
-    this.#bytes += one.size;
-    const settle = (error: YodelError | undefined) => {
-      one.isDone = true;
-      one.error = error;
-      if (this.#pending.first === one) this.#ready();
-    };
+    const recording: Recording = { batch, size: batch.byteLength, isDone: false, error: undefined };
+    this.#queue.push(recording);
+    this.#bytes += recording.size;
     this.#journal.append(this.#session, batch).then(
-      () => settle(undefined),
-      (thrown: unknown) => settle(failure(thrown)),
+      () => this.#done(recording, undefined),
+      (thrown: unknown) => this.#done(recording, failure(thrown)),
     );
   }
 
-  /** Takes the first messages, which are recorded, or are not: then `error` says why. */
+  /** Removes the first messages once they are recorded, or are not: then `error` says why. */
   take(): { readonly batch: Batch; readonly error: YodelError | undefined } | undefined {
-    if (!this.#pending.first?.isDone) return undefined;
-    const one = this.#pending.shift();
-    this.#bytes -= one?.size ?? 0;
-    return one;
+    if (!this.#queue.first?.isDone) return undefined;
+    const first = this.#queue.shift();
+    this.#bytes -= first?.size ?? 0;
+    return first;
   }
 
-  /** Forgets all that waits. It may be recorded all the same. */
+  /** Discards all that waits. It may still be recorded. */
   drop(): void {
-    this.#pending = new Queue();
+    this.#queue = new Queue();
     this.#bytes = 0;
+  }
+
+  #done(recording: Recording, error: YodelError | undefined): void {
+    recording.isDone = true;
+    recording.error = error;
+    if (this.#queue.first === recording) this.#session.turn();
   }
 }
 

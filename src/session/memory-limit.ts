@@ -1,82 +1,82 @@
 /**
- * The one limit of all sessions together: bytes that wait, be they of unfinished messages, of messages that a handler has
- * not taken, or of replies that a peer has not. Each session tells what it holds whenever that has changed.
+ * One limit for the memory of all sessions together: unfinished messages, messages that wait for a handler, and replies
+ * that wait for a peer. Each session reports how many bytes it buffers whenever that has changed.
  *
- * | All together hold      | What happens                                                                                    |
- * |------------------------|-------------------------------------------------------------------------------------------------|
- * | above 3/4 of the limit | whoever comes to hold more is not read until it is owed nothing (NATS stalls producers there, too) |
- * | above the limit        | whoever holds most is broken off, until it is below                                             |
- * | below half of it again | all are read again                                                                              |
+ * | Total                 | Effect                                                                                         |
+ * |-----------------------|------------------------------------------------------------------------------------------------|
+ * | above 3/4 of the limit | a session that grows is throttled: not read until nothing is pending (NATS does the same there) |
+ * | above the limit       | the largest session is disconnected, until the total is below                                  |
+ * | below half of it      | all throttled sessions resume                                                                  |
  *
- * Who holds nothing but an unfinished message is read on: there is no other way for that message to go.
+ * A session that buffers nothing but an unfinished message is never throttled: only reading can complete that message.
  */
 import { YodelError } from '../errors.ts';
 
-/** A session, as the ceiling sees it. */
+/** A session, as the memory limit sees it. */
 export interface MemoryUser {
-  /** Bytes that wait on its account, as it told last. */
-  readonly held: number;
-  /** Whether some of it goes without more being read: messages to be handled, replies to be taken. */
-  readonly owes: boolean;
-  /** Stops reading the peer, or goes on. */
-  restrain(restrained: boolean): void;
-  /** Breaks it off. It holds nothing afterwards. */
-  giveUp(error: YodelError): void;
+  /** Bytes that the session buffers, as last reported. */
+  readonly buffered: number;
+  /** Whether some of them can leave without reading more: messages that wait for the handler, replies for the peer. */
+  readonly hasPending: boolean;
+  /** Stops reading the peer, or resumes. */
+  throttle(isThrottled: boolean): void;
+  /** Ends the session at once. It buffers nothing afterwards. */
+  disconnect(error: YodelError): void;
 }
 
-/** Keeps the sum, and the limit. */
+/** Keeps the total below the limit. */
 export class MemoryLimit {
   #limit: number;
   #total = 0;
-  readonly #holders = new Set<MemoryUser>();
-  readonly #restrained = new Set<MemoryUser>();
+  readonly #users = new Set<MemoryUser>();
+  readonly #throttled = new Set<MemoryUser>();
 
   /** @param limit in bytes */
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  /** Bytes that all hold together. */
+  /** Bytes that all sessions buffer. */
   get total(): number {
     return this.#total;
   }
 
-  /** Goes on with another limit: it holds from the next change on. */
+  /** Changes the limit, from the next report on. */
   follow(limit: number): void {
     this.#limit = limit;
   }
 
-  /** What a session holds has changed; it was `before`. */
-  changed(holder: MemoryUser, before: number): void {
-    const { held } = holder;
-    this.#total += held - before;
-    if (held === 0) this.#holders.delete(holder);
-    else this.#holders.add(holder);
-    if (this.#total > this.#limit) this.#giveUpGreediest();
-    if (held > before && this.#total > this.#limit * 0.75) this.#restrain(holder);
-    if (this.#restrained.size === 0) return;
-    if (!holder.owes) this.#letGo(holder);
-    if (this.#total < this.#limit / 2) for (const one of this.#restrained) this.#letGo(one);
+  /** A session buffers more or less than `before`. */
+  changed(user: MemoryUser, before: number): void {
+    const { buffered } = user;
+    this.#total += buffered - before;
+    if (buffered === 0) this.#users.delete(user);
+    else this.#users.add(user);
+    if (this.#total > this.#limit) this.#disconnectLargest();
+    if (buffered > before && this.#total > this.#limit * 0.75) this.#throttle(user);
+    if (this.#throttled.size === 0) return;
+    if (!user.hasPending) this.#resume(user);
+    if (this.#total < this.#limit / 2) for (const one of this.#throttled) this.#resume(one);
   }
 
-  /** It may have been given up a moment ago. */
-  #restrain(holder: MemoryUser): void {
-    if (!holder.owes || this.#restrained.has(holder)) return;
-    this.#restrained.add(holder);
-    holder.restrain(true);
+  /** The session may have been disconnected a moment ago: then nothing is pending. */
+  #throttle(user: MemoryUser): void {
+    if (!user.hasPending || this.#throttled.has(user)) return;
+    this.#throttled.add(user);
+    user.throttle(true);
   }
 
-  #letGo(holder: MemoryUser): void {
-    if (this.#restrained.delete(holder)) holder.restrain(false);
+  #resume(user: MemoryUser): void {
+    if (this.#throttled.delete(user)) user.throttle(false);
   }
 
-  #giveUpGreediest(): void {
+  #disconnectLargest(): void {
     while (this.#total > this.#limit) {
-      let greediest: MemoryUser | undefined;
-      for (const holder of this.#holders) if (!greediest || holder.held > greediest.held) greediest = holder;
-      if (!greediest) return;
-      const text = `held ${greediest.held} bytes, more than any other, when all together passed maxPendingBytes (${this.#limit})`;
-      greediest.giveUp(new YodelError('YODEL_TOO_MANY_PENDING_BYTES', text));
+      let largest: MemoryUser | undefined;
+      for (const user of this.#users) if (!largest || user.buffered > largest.buffered) largest = user;
+      if (!largest) return;
+      const text = `buffered ${largest.buffered} bytes, the most of all sessions, when their total passed maxPendingBytes (${this.#limit})`;
+      largest.disconnect(new YodelError('YODEL_TOO_MANY_PENDING_BYTES', text));
     }
   }
 }

@@ -1,58 +1,49 @@
-/** What a session has to send: gathered, written in one go, held back while its peer does not take it. */
+/** What a session has to send: gathered, and written in one go. */
 import { asBuffer, type Encoder, encodeLike } from '../framing/framing.ts';
 import { Batch, Message } from '../framing/message.ts';
-import type { Counters } from '../telemetry/telemetry.ts';
+import type { Counters, SessionView, Telemetry } from '../telemetry/telemetry.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { Reply } from './handler.ts';
 import { Output } from './output.ts';
+import type { SessionSettings } from './settings.ts';
 
-/** Where a handler's texts are not those it got, one in so many is compared all the same: to compare takes V8 10 ns. */
+/** Once a text reply was not the text that it answers, only one in this many is compared: comparing costs V8 10 ns. */
 const comparedOneIn = 16;
 
-type SentCounters = Pick<Counters, 'messagesSent' | 'bytesSent'>;
+/** Takes what is written. */
+interface Target {
+  write(bytes: Uint8Array): void;
+}
 
 /** The sending side of a session. */
 export class Outbox {
   readonly #connection: Connection;
   readonly #encoder: Encoder;
   readonly #highWaterMark: number;
-  readonly #total: SentCounters;
+  /** The counters of all sessions. */
+  readonly #counters: Counters;
   readonly #output = new Output();
+  /** The connection, or the subscribers that see what is sent to it. */
+  readonly #target: Target;
   #messages = 0;
-  /** How many of them the counters of all sessions have already. */
-  #messagesTold = 0;
+  /** How many of them the counters of all sessions include. */
+  #messagesCounted = 0;
   #bytes = 0;
-  #blocked = false;
-  /** How the peer's frames look, learned from the first one: for what is sent without a message to answer. */
+  #isBlocked = false;
+  /** What the peer's frames look like, learned from the first one: for messages that answer none. */
   #shape: Uint8Array | undefined;
-  #shapeLearned = false;
-  #waiters: (() => void)[] = [];
-  /** How many text replies are not compared with what they answer, for the last one was something else. */
+  #isShapeLearned = false;
+  #waiters: (() => void)[] | undefined;
+  /** How many more text replies are not compared with what they answer. */
   #uncompared = 0;
 
-  /** Where bytes are written to: the connection, or somebody who looks at them on their way to it. */
-  readonly #target: { write(bytes: Uint8Array): void };
-
-  /**
-   * @param total where all sessions count together
-   * @param overhear is shown what is sent
-   */
-  constructor(
-    connection: Connection,
-    encoder: Encoder,
-    highWaterMark: number,
-    total: SentCounters,
-    overhear?: (bytes: Uint8Array) => void,
-  ) {
+  /** @param session whose subscribers see what is sent */
+  constructor(session: SessionView, connection: Connection, encoder: Encoder, { limits, telemetry }: SessionSettings) {
     this.#connection = connection;
-    const heard = (bytes: Uint8Array) => {
-      overhear?.(bytes);
-      connection.write(bytes);
-    };
-    this.#target = overhear ? { write: heard } : connection;
     this.#encoder = encoder;
-    this.#highWaterMark = highWaterMark;
-    this.#total = total;
+    this.#highWaterMark = limits.highWaterMark;
+    this.#counters = telemetry.counters;
+    this.#target = telemetry.overheard ? overheard(session, connection, telemetry) : connection;
   }
 
   /** Messages appended so far. */
@@ -70,25 +61,25 @@ export class Outbox {
     return this.#connection.unsent + this.#output.size;
   }
 
-  /** Whether so much is gathered that it should leave before more is made. */
+  /** Whether enough is gathered to write it before more is made. */
   get isFull(): boolean {
     return this.#output.size >= this.#highWaterMark;
   }
 
-  /** Whether more waits for the peer than it may: nothing more should be made for it. */
+  /** Whether more waits for the peer than the high-water mark. */
   get isBehind(): boolean {
     return this.unsent > this.#highWaterMark;
   }
 
-  /** Whether the peer has fallen behind and has not caught up yet. */
+  /** Whether the peer fell behind and has not caught up yet: nothing more should be made for it. */
   get blocked(): boolean {
-    return this.#blocked;
+    return this.#isBlocked;
   }
 
-  /** Looks how the peer's frames end or begin. */
+  /** Learns from the first batch how the peer's frames begin or end. */
   learnFrom(batch: Batch): void {
-    if (this.#shapeLearned) return;
-    this.#shapeLearned = true;
+    if (this.#isShapeLearned) return;
+    this.#isShapeLearned = true;
     const { first } = batch;
     this.#shape = first && this.#encoder.shapeOf(first);
   }
@@ -96,7 +87,7 @@ export class Outbox {
   /**
    * Appends a handler's reply, in the shape of the message it answers.
    *
-   * @throws TypeError when it is no reply
+   * @throws TypeError when it is not a reply
    * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`
    */
   reply(reply: Reply, to: Message | undefined): void {
@@ -105,13 +96,24 @@ export class Outbox {
     } else if (reply === undefined || reply === null) {
       return;
     } else if (reply instanceof Uint8Array || reply instanceof Message) {
-      this.append(reply, to && this.#encoder.shapeOf(to));
+      this.append(reply, this.#shapeOf(to));
     } else if (reply instanceof Batch) {
       this.#output.appendBatch(reply);
       this.#messages += reply.count;
     } else if (Array.isArray(reply)) {
       for (const one of reply as readonly Reply[]) this.reply(one, to);
     } else throw new TypeError(`a handler cannot reply with ${describe(reply)}; ${replyForms}`);
+  }
+
+  /**
+   * Appends a message or batch that a handler sends on its own. It leaves later in this turn of the event loop, and may
+   * come from another session, whose chunk is gone by then: borrowed bytes are copied.
+   *
+   * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`
+   */
+  send(message: string | Uint8Array | Message | Batch, to: Message | undefined): void {
+    if (message instanceof Batch) this.reply(message.copied(), undefined);
+    else this.append(message instanceof Message ? message.kept() : message, this.#shapeOf(to));
   }
 
   /** Appends a message. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
@@ -121,7 +123,7 @@ export class Outbox {
     this.#messages++;
   }
 
-  /** Appends bytes as they are, in which so many messages end. They must not change. */
+  /** Appends bytes as they are. They must not change. @param messages how many messages end in them */
   appendBytes(bytes: Uint8Array, messages: number): void {
     this.#output.append(asBuffer(bytes), 0, bytes.length);
     this.#messages += messages;
@@ -130,25 +132,56 @@ export class Outbox {
   /** The frame that {@link append} would append. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
   frameOf(message: string | Uint8Array | Message, to: Message | undefined): Uint8Array {
     if (message instanceof Message) return message.kept().frame;
-    return encodeLike(this.#encoder, message, this.shapeOf(to) ?? this.#shape);
+    return encodeLike(this.#encoder, message, this.#shapeOf(to) ?? this.#shape);
   }
 
-  /** What a reply takes over from the message that it answers. */
-  shapeOf(to: Message | undefined): Uint8Array | undefined {
-    return to && this.#encoder.shapeOf(to);
-  }
-
-  /** Writes what is gathered. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` when a reply is found to be no message */
+  /** Writes what is gathered. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` when a reply turns out not to be a message */
   flush(): void {
-    if (this.#messages !== this.#messagesTold) this.#tellMessages();
+    if (this.#messages !== this.#messagesCounted) this.#countMessages();
     if (this.#output.size === 0) return;
     const written = this.#output.writeTo(this.#target);
     this.#bytes += written;
-    this.#total.bytesSent += written;
+    this.#counters.bytesSent += written;
     if (this.#connection.unsent === 0) this.#output.reuse();
-    if (this.isBehind) this.#blocked = true;
-    // What never had to wait is not told by onDrain.
-    else if (!this.#blocked) this.letWaitersOn();
+    if (this.isBehind) this.#isBlocked = true;
+    // The connection reports only bytes that had to wait.
+    else if (!this.#isBlocked) this.wakeWaiters();
+  }
+
+  /** The peer has read something. Returns whether it has caught up. */
+  peerRead(): boolean {
+    // Half of the mark, so that a slow peer costs a pause per half a mark and not one per message.
+    if (this.#connection.unsent > this.#highWaterMark / 2) return false;
+    this.#isBlocked = false;
+    this.wakeWaiters();
+    return true;
+  }
+
+  /** Resolves when the peer is no longer behind, or gone. */
+  drained(): Promise<void> {
+    if (!this.isBehind) return Promise.resolve();
+    this.#waiters ??= [];
+    const waiters = this.#waiters;
+    return new Promise((resolve) => waiters.push(resolve));
+  }
+
+  /** Wakes the {@link drained} waiters: the peer caught up or is gone. */
+  wakeWaiters(): void {
+    if (!this.#waiters) return;
+    const waiters = this.#waiters;
+    this.#waiters = undefined;
+    for (const resolve of waiters) resolve();
+  }
+
+  /** Discards what is gathered. */
+  clear(): void {
+    this.#countMessages();
+    this.#output.clear();
+  }
+
+  /** What a reply takes over from the message that it answers. */
+  #shapeOf(to: Message | undefined): Uint8Array | undefined {
+    return to && this.#encoder.shapeOf(to);
   }
 
   /** Appends a text, in the shape of the message it answers; as that message's own frame, if it is its text. */
@@ -157,42 +190,23 @@ export class Outbox {
     if (this.#uncompared > 0) this.#uncompared--;
     else if (to?.isFrameOf(text)) return to.place(this.#output);
     else this.#uncompared = comparedOneIn - 1;
-    const shape = to && this.#encoder.shapeOf(to);
-    this.#output.appendText(this.#encoder, text, shape ?? this.#shape);
+    this.#output.appendText(this.#encoder, text, this.#shapeOf(to) ?? this.#shape);
   }
 
-  #tellMessages(): void {
-    this.#total.messagesSent += this.#messages - this.#messagesTold;
-    this.#messagesTold = this.#messages;
+  #countMessages(): void {
+    this.#counters.messagesSent += this.#messages - this.#messagesCounted;
+    this.#messagesCounted = this.#messages;
   }
+}
 
-  /** The peer has taken something. True when it has caught up. */
-  taken(): boolean {
-    // Half of the mark, so that a slow peer costs one pause per half a mark and not one per message.
-    if (this.#connection.unsent > this.#highWaterMark / 2) return false;
-    this.#blocked = false;
-    this.letWaitersOn();
-    return true;
-  }
-
-  /** Resolves when the peer is not behind any more. */
-  caughtUp(): Promise<void> {
-    return this.isBehind ? new Promise((resolve) => this.#waiters.push(resolve)) : Promise.resolve();
-  }
-
-  /** Resolves for all who wait for the peer: it has caught up, or never will. */
-  letWaitersOn(): void {
-    if (this.#waiters.length === 0) return;
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const resolve of waiters) resolve();
-  }
-
-  /** Forgets what is gathered. */
-  clear(): void {
-    this.#tellMessages();
-    this.#output.clear();
-  }
+/** Shows the subscribers what is written to the connection. */
+function overheard(session: SessionView, connection: Connection, telemetry: Telemetry): Target {
+  return {
+    write(bytes) {
+      telemetry.emit('sent', session, bytes);
+      connection.write(bytes);
+    },
+  };
 }
 
 const replyForms = 'it takes text, bytes, a message, a batch, an array of these, or nothing';

@@ -7,7 +7,7 @@ function alarmClock() {
   const clock = new FakeClock();
   const start = clock.now();
   const rings: number[] = [];
-  const alarm = new DeadlineTimer(clock, () => void rings.push(clock.now() - start));
+  const alarm = new DeadlineTimer(clock, { onDeadline: () => void rings.push(clock.now() - start) });
   return { clock, rings, alarm, setIn: (delay: number) => alarm.set(start + delay) };
 }
 

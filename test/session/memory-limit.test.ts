@@ -51,7 +51,7 @@ describe('above maxPendingBytes', () => {
     sessions[0]?.send('x'.repeat(limit + 1000));
     await scene.passes(1);
     expect(said[0]).toMatch(
-      /^held \d+ bytes, more than any other, when all together passed maxPendingBytes \(100000\)$/,
+      /^buffered \d+ bytes, the most of all sessions, when their total passed maxPendingBytes \(100000\)$/,
     );
   });
 
@@ -135,46 +135,46 @@ it('a reload changes it', async () => {
   expect(ends).toHaveLength(1);
 });
 
-describe('whatever sessions come to hold', () => {
+describe('whatever sessions buffer', () => {
   class Model implements MemoryUser {
-    held = 0;
-    owes = false;
-    restrained = false;
+    buffered = 0;
+    hasPending = false;
+    throttled = false;
     readonly #memoryLimit: MemoryLimit;
 
     constructor(memoryLimit: MemoryLimit) {
       this.#memoryLimit = memoryLimit;
     }
 
-    holds(bytes: number, owes = bytes % 2 === 1): void {
-      this.owes = owes;
-      const before = this.held;
-      this.held = bytes;
+    buffers(bytes: number, hasPending = bytes % 2 === 1): void {
+      this.hasPending = hasPending;
+      const before = this.buffered;
+      this.buffered = bytes;
       this.#memoryLimit.changed(this, before);
     }
 
-    restrain(restrained: boolean): void {
-      this.restrained = restrained;
+    throttle(isThrottled: boolean): void {
+      this.throttled = isThrottled;
     }
 
-    giveUp(): void {
-      this.holds(0);
+    disconnect(): void {
+      this.buffers(0);
     }
   }
 
-  it('the sum is right, never above the limit, and nobody is restrained below half of it', () => {
+  it('the sum is right, never above the limit, and no session is throttled below half of it', () => {
     const change = fc.record({ who: fc.nat(4), bytes: fc.nat(120) });
     fc.assert(
       fc.property(fc.array(change, { maxLength: 50 }), (changes) => {
         const memoryLimit = new MemoryLimit(100);
         const all = Array.from({ length: 5 }, () => new Model(memoryLimit));
         for (const { who, bytes } of changes) {
-          all[who]?.holds(bytes);
-          const sum = all.reduce((total, { held }) => total + held, 0);
+          all[who]?.buffers(bytes);
+          const sum = all.reduce((total, { buffered }) => total + buffered, 0);
           expect(memoryLimit.total).toBe(sum);
           expect(sum).toBeLessThanOrEqual(100);
-          if (sum < 50) expect(all.filter(({ restrained }) => restrained)).toEqual([]);
-          expect(all.filter(({ restrained, owes }) => restrained && !owes)).toEqual([]);
+          if (sum < 50) expect(all.filter(({ throttled }) => throttled)).toEqual([]);
+          expect(all.filter(({ throttled, hasPending }) => throttled && !hasPending)).toEqual([]);
         }
       }),
     );

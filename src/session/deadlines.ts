@@ -1,0 +1,148 @@
+/**
+ * The deadlines of a session.
+ *
+ * | Deadline | Counts from                                             | Runs while                                   | When it expires            |
+ * |----------|---------------------------------------------------------|----------------------------------------------|----------------------------|
+ * | rate     | (the rate limit sets the time)                          | a message waits for the rate limit           | the message is handled     |
+ * | drain    | the peer last read something, or bytes began to wait    | bytes wait for the peer                      | the session is disconnected |
+ * | linger   | the session's FIN, or the peer last read something      | ending, and nothing waits for the peer       | the connection is released |
+ * | message  | the first byte of the unfinished message                | open, reading, and a message is unfinished   | error reply, then close    |
+ * | idle     | the peer last sent or read something, or was answered   | open, reading, and nothing waits anywhere    | error reply, then close    |
+ *
+ * {@link Deadlines.arm} takes the earliest from this table, {@link Deadlines.expired} the first one that has passed.
+ */
+import { YodelError } from '../errors.ts';
+import { formatDuration } from '../format/figures.ts';
+import type { SessionLimits } from '../options.ts';
+import { type DeadlineOwner, DeadlineTimer } from './deadline-timer.ts';
+import type { Flow } from './flow.ts';
+import type { Inbound } from './inbound.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import type { Runner } from './runner.ts';
+import type { SessionSettings } from './settings.ts';
+
+/** See the table above. */
+export type Deadline = 'rate' | 'drain' | 'linger' | 'message' | 'idle';
+
+/** The times of one session, and one timer for all of its deadlines. */
+export class Deadlines {
+  readonly #settings: SessionSettings;
+  readonly #inbound: Inbound;
+  readonly #runner: Runner;
+  readonly #flow: Flow;
+  readonly #lifecycle: Lifecycle;
+  readonly #timer: DeadlineTimer;
+  #activeAt: number;
+  #readAt = 0;
+  /** The deadline that {@link #findNext} found. */
+  #next: Deadline | undefined;
+
+  /** @param owner called when a deadline may have passed: {@link expired} tells which */
+  constructor(
+    settings: SessionSettings,
+    inbound: Inbound,
+    runner: Runner,
+    flow: Flow,
+    lifecycle: Lifecycle,
+    now: number,
+    owner: DeadlineOwner,
+  ) {
+    this.#settings = settings;
+    this.#inbound = inbound;
+    this.#runner = runner;
+    this.#flow = flow;
+    this.#lifecycle = lifecycle;
+    this.#activeAt = now;
+    this.#timer = new DeadlineTimer(settings.clock, owner);
+  }
+
+  /** The peer sent something, or was answered. Returns the time. */
+  active(): number {
+    this.#activeAt = this.#settings.clock.now();
+    return this.#activeAt;
+  }
+
+  /** The peer read something that waited for it. */
+  peerRead(): void {
+    this.#readAt = this.active();
+  }
+
+  /** Bytes began to wait for the peer. */
+  beganToWait(): void {
+    this.#readAt = this.#settings.clock.now();
+  }
+
+  /** Makes sure that the timer rings at the next deadline. @param unsent bytes that the connection has not sent */
+  arm(unsent: number): void {
+    this.#timer.set(this.#findNext(unsent));
+  }
+
+  /** The deadline that has passed; if none has, sets the timer again. */
+  expired(unsent: number): Deadline | undefined {
+    const due = this.#findNext(unsent);
+    if (due <= this.#settings.clock.now()) return this.#next;
+    this.#timer.set(due);
+    return undefined;
+  }
+
+  cancel(): void {
+    this.#timer.cancel();
+  }
+
+  /** The table above, as code: finds the earliest deadline, and when it is due. Straight-line code, for it runs once a chunk. */
+  #findNext(unsent: number): number {
+    const { idleTimeout, messageTimeout, drainTimeout, lingerTimeout } = this.#settings.limits;
+    const { rateDue, messageBegan } = this.#inbound;
+    const { state } = this.#lifecycle;
+    const isReading = state === 'open' && !this.#flow.isPaused;
+    let due = Number.POSITIVE_INFINITY;
+    if (rateDue > 0) {
+      due = rateDue;
+      this.#next = 'rate';
+    }
+    if (unsent > 0 && drainTimeout > 0 && this.#readAt + drainTimeout < due) {
+      due = this.#readAt + drainTimeout;
+      this.#next = 'drain';
+    }
+    if (unsent === 0 && state === 'ending') {
+      const lingerFrom = Math.max(this.#lifecycle.endedAt, this.#readAt);
+      if (lingerFrom + lingerTimeout < due) {
+        due = lingerFrom + lingerTimeout;
+        this.#next = 'linger';
+      }
+    }
+    if (isReading && messageBegan > 0 && messageTimeout > 0 && messageBegan + messageTimeout < due) {
+      due = messageBegan + messageTimeout;
+      this.#next = 'message';
+    }
+    if (isReading && idleTimeout > 0 && this.#activeAt + idleTimeout < due && unsent === 0 && this.#isIdle()) {
+      due = this.#activeAt + idleTimeout;
+      this.#next = 'idle';
+    }
+    return due;
+  }
+
+  #isIdle(): boolean {
+    return this.#runner.isIdle && this.#inbound.isEmpty;
+  }
+}
+
+/** Why a session ends that has missed a deadline. */
+export function deadlineError(
+  deadline: 'drain' | 'message' | 'idle',
+  { drainTimeout, messageTimeout, idleTimeout }: SessionLimits,
+  unsent: number,
+): YodelError {
+  switch (deadline) {
+    case 'drain': {
+      const text = `took nothing for ${formatDuration(drainTimeout)}, with ${unsent} bytes waiting for it`;
+      return new YodelError('YODEL_DRAIN_TIMEOUT', text);
+    }
+    case 'message': {
+      const text = `a message was not finished within ${formatDuration(messageTimeout)} of its first byte`;
+      return new YodelError('YODEL_MESSAGE_TIMEOUT', text);
+    }
+    case 'idle':
+      return new YodelError('YODEL_IDLE_TIMEOUT', `nothing was received for ${formatDuration(idleTimeout)}`);
+  }
+}

@@ -1,0 +1,48 @@
+/** Made for a session that drains: reads on until everything that had arrived before has been read. */
+import type { Clock } from './clock.ts';
+import type { Flow } from './flow.ts';
+import type { Lifecycle } from './lifecycle.ts';
+
+/**
+ * Reading stops after this many bytes, against a peer that never stops sending. A kernel's receive buffer is limited by
+ * the maximum of tcp_rmem, which is 6 MiB by Linux' default and 32 MiB where it was raised: after this many bytes, all
+ * that had arrived before has been read.
+ */
+const readLimit = 33_554_432;
+
+/** Ends a session's input once nothing more is ready to be read. */
+export class Draining {
+  readonly #lifecycle: Lifecycle;
+  readonly #flow: Flow;
+  readonly #clock: Clock;
+  readonly #until: number;
+  #bytesRead = 0;
+
+  /** @param withinMs how long to read at most */
+  constructor(lifecycle: Lifecycle, flow: Flow, clock: Clock, withinMs: number) {
+    this.#lifecycle = lifecycle;
+    this.#flow = flow;
+    this.#clock = clock;
+    this.#until = clock.now() + withinMs;
+  }
+
+  /** Counts bytes that were read, and tells whether the session has read as much, or for as long, as it may. */
+  isOver(bytes: number, now: number): boolean {
+    this.#bytesRead += bytes;
+    return this.#bytesRead > readLimit || now >= this.#until;
+  }
+
+  /**
+   * Ends the input after two turns of the event loop in which the session could have read but got nothing: everything that
+   * had arrived before has been read by then. To be called again when a paused session resumes reading.
+   */
+  watch(quietTurns = 0): void {
+    const before = this.#bytesRead;
+    this.#clock.soon(() => {
+      if (this.#lifecycle.state !== 'open' || this.#flow.isPaused) return;
+      const quiet = this.#bytesRead === before ? quietTurns + 1 : 0;
+      if (quiet < 2) this.watch(quiet);
+      else this.#lifecycle.finish();
+    });
+  }
+}

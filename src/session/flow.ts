@@ -1,0 +1,73 @@
+/** Back-pressure: when a session stops reading its peer, and what it counts for in the memory limit of all sessions. */
+import type { YodelError } from '../errors.ts';
+import type { Connection } from '../transport/transport.ts';
+import type { MemoryLimit, MemoryUser } from './memory-limit.ts';
+
+/** The session, as its flow control sees it. */
+export interface FlowingSession {
+  /** Bytes of messages that wait for the handler. */
+  readonly queued: number;
+  /** Bytes of replies that wait for the peer. */
+  readonly unsent: number;
+  turnSoon(): void;
+  disconnect(error: YodelError): void;
+}
+
+/** Pauses and resumes the connection of one session. */
+export class Flow implements MemoryUser {
+  buffered = 0;
+  readonly #session: FlowingSession;
+  readonly #connection: Connection;
+  readonly #memoryLimit: MemoryLimit;
+  #isPaused = false;
+  #isThrottled = false;
+
+  constructor(session: FlowingSession, connection: Connection, memoryLimit: MemoryLimit) {
+    this.#session = session;
+    this.#connection = connection;
+    this.#memoryLimit = memoryLimit;
+  }
+
+  /** Whether the session does not read its peer at present. */
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  get hasPending(): boolean {
+    return this.#session.queued + this.#session.unsent > 0;
+  }
+
+  /**
+   * Pauses the connection if the session is behind or throttled, resumes it if not.
+   *
+   * @param isOpen whether the session takes input. If not, it reads and drops: unread bytes would turn the close into a reset
+   * @returns whether reading has been resumed
+   */
+  regulate(isBehind: boolean, isOpen: boolean): boolean {
+    const pause = (isBehind || this.#isThrottled) && isOpen;
+    if (pause === this.#isPaused) return false;
+    this.#isPaused = pause;
+    if (pause) this.#connection.pause();
+    else this.#connection.resume();
+    return !pause;
+  }
+
+  /** Reports to the memory limit how many bytes the session buffers. */
+  account(bytes: number): void {
+    const before = this.buffered;
+    if (bytes === before) return;
+    this.buffered = bytes;
+    this.#memoryLimit.changed(this, before);
+  }
+
+  throttle(isThrottled: boolean): void {
+    this.#isThrottled = isThrottled;
+    // The memory limit calls this during the turn of another session.
+    this.#session.turnSoon();
+  }
+
+  disconnect(error: YodelError): void {
+    this.#session.disconnect(error);
+    this.account(0);
+  }
+}

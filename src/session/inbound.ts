@@ -1,0 +1,208 @@
+/**
+ * A session's messages on their way to the handler:
+ *
+ * ```
+ * chunk -> decode -> queue -> admit (rate, maxMessages) -> [journal] -> next()
+ * ```
+ *
+ * The journal stage exists only where there is a journal. Messages enter it as soon as they are admitted, also while the
+ * handler is busy, and leave it in order once they are recorded.
+ */
+import { YodelError } from '../errors.ts';
+import type { Decoder } from '../framing/framing.ts';
+import type { Batch } from '../framing/message.ts';
+import type { SessionLimits } from '../options.ts';
+import { Intake } from './intake.ts';
+import { Journaling, type WaitingSession } from './journaling.ts';
+import type { Outbox } from './outbox.ts';
+import { RateLimit } from './rate-limit.ts';
+import type { SessionSettings } from './settings.ts';
+
+/** Something that follows the messages before it and cannot be handled. */
+export interface Fault {
+  readonly error: YodelError;
+  /**
+   * What it does to the session. `discard`: `messages` messages are answered with the error, and the session continues.
+   * `close`: the peer receives the error, and the session ends. `disconnect`: the session ends at once.
+   */
+  readonly effect: 'discard' | 'close' | 'disconnect';
+  readonly messages: number;
+}
+
+/** Receives, queues, limits and records messages. */
+export class Inbound {
+  messagesReceived = 0;
+  bytesReceived = 0;
+  /** When the rate limit admits the next message, by the clock; 0 if no message waits for it. */
+  rateDue = 0;
+  readonly #session: WaitingSession;
+  readonly #settings: SessionSettings;
+  readonly #outbox: Outbox;
+  readonly #intake: Intake;
+  readonly #journaling: Journaling | undefined;
+  readonly #rateLimit: RateLimit | undefined;
+  /** A fault that follows everything that is queued. */
+  #lastFault: YodelError | undefined;
+
+  /** @param outbox learns from the first message what the peer's frames look like */
+  constructor(session: WaitingSession, decoder: Decoder, outbox: Outbox, settings: SessionSettings, now: number) {
+    const { limits, journal } = settings;
+    this.#session = session;
+    this.#settings = settings;
+    this.#outbox = outbox;
+    this.#intake = new Intake(decoder);
+    this.#journaling = journal && new Journaling(journal, session);
+    this.#rateLimit = limits.rate === 0 ? undefined : rateLimitOf(limits, now);
+  }
+
+  /** Bytes of messages that wait for the handler. */
+  get bytes(): number {
+    return this.#intake.bytes + (this.#journaling?.bytes ?? 0);
+  }
+
+  /** Bytes of the unfinished message. */
+  get pending(): number {
+    return this.#intake.pending;
+  }
+
+  /** When the first byte of the unfinished message arrived, by the clock; 0 if there is none. */
+  get messageBegan(): number {
+    return this.#intake.messageBegan;
+  }
+
+  /** Whether nothing is left for {@link next} to return, now or later. */
+  get isEmpty(): boolean {
+    return this.#intake.isEmpty && this.#lastFault === undefined && (this.#journaling?.isEmpty ?? true);
+  }
+
+  /** Counts bytes that arrived, whether or not they are taken. */
+  count(bytes: number): void {
+    this.bytesReceived += bytes;
+    this.#settings.telemetry.counters.bytesReceived += bytes;
+  }
+
+  /**
+   * Takes a chunk that arrived at `now`. If it is borrowed, {@link endBorrow} must follow before its memory is reused.
+   *
+   * Messages that must wait are copied here, all at once: the journal is slower than the call, and so is a handler that
+   * is busy. Messages that are handled within the call stay where they are.
+   */
+  receive(chunk: Uint8Array, now: number, isBorrowed: boolean, isHandlerBusy: boolean): void {
+    const mustWait = isHandlerBusy || !this.#intake.isEmpty || this.#journaling !== undefined;
+    if (isBorrowed && mustWait) this.#intake.decode(Buffer.from(chunk), now, false);
+    else this.#intake.decode(chunk, now, isBorrowed);
+  }
+
+  /** Copies what was not handled out of the borrowed chunk, which is about to change. */
+  endBorrow(): void {
+    this.#intake.keep();
+  }
+
+  /** The transport has `bytes` of a message that it will deliver as a whole. */
+  unfinishedInTransport(bytes: number, now: number): void {
+    this.#intake.unfinishedInTransport(bytes, now);
+  }
+
+  /** The peer has ended. */
+  end(): void {
+    this.#intake.end();
+  }
+
+  /** Restarts the unfinished message's time at `now`: the session was not reading until then. */
+  restartMessageTimer(now: number): void {
+    this.#intake.restartMessageTimer(now);
+  }
+
+  /** The unfinished message took too long: `error` follows what is queued. */
+  abandonUnfinished(error: YodelError): void {
+    this.#intake.stopMessageTimer();
+    this.#lastFault = error;
+  }
+
+  /** Discards everything that waits. */
+  drop(): void {
+    this.#intake.drop();
+    this.#journaling?.drop();
+    this.#lastFault = undefined;
+  }
+
+  /** Hands all admitted messages to the journal, if there is one. */
+  record(): void {
+    const journaling = this.#journaling;
+    if (!journaling) return;
+    for (let batch = this.#takeAdmitted(); batch; batch = this.#takeAdmitted()) journaling.add(batch);
+  }
+
+  /** The next messages to handle, or a fault; undefined if there is neither for now. */
+  next(): Batch | Fault | undefined {
+    const journaling = this.#journaling;
+    if (!journaling) return this.#takeAdmitted() ?? this.#takeFault();
+    const recorded = journaling.take();
+    if (recorded) return recorded.error ? notRecorded(recorded.error, recorded.batch.count) : recorded.batch;
+    // A fault waits for the messages before it to be recorded.
+    this.record();
+    return journaling.isEmpty ? this.#takeFault() : undefined;
+  }
+
+  /** The messages at the front of the queue that the limits admit now. */
+  #takeAdmitted(): Batch | undefined {
+    const count = this.#intake.first?.count ?? 0;
+    const admitted = count === 0 ? 0 : this.#admit(count);
+    const taken = admitted === 0 ? undefined : this.#intake.take(admitted);
+    if (!taken) return undefined;
+    const { telemetry } = this.#settings;
+    this.messagesReceived += taken.count;
+    telemetry.counters.messagesReceived += taken.count;
+    if (telemetry.watched) telemetry.emit('received', this.#session, taken);
+    this.#outbox.learnFrom(taken);
+    return taken;
+  }
+
+  /** How many of `count` messages the limits admit now. */
+  #admit(count: number): number {
+    const { limits, clock } = this.#settings;
+    const { maxMessages, ratePolicy } = limits;
+    const allowed = maxMessages === 0 ? count : Math.min(count, maxMessages - this.messagesReceived);
+    const rateLimit = this.#rateLimit;
+    if (allowed === 0 || !rateLimit) return allowed;
+    const admitted = rateLimit.admit(allowed, clock.now());
+    if (admitted === 0 && ratePolicy === 'delay') this.rateDue = rateLimit.due;
+    return admitted;
+  }
+
+  /** What is wrong at the front of the queue, where no message is admitted; undefined if it only has to wait. */
+  #takeFault(): Fault | undefined {
+    const { first } = this.#intake;
+    const { limits } = this.#settings;
+    if (!first) return this.#lastFault && closing(this.#lastFault);
+    if (first.count > 0) return this.#refusal();
+    const error = this.#intake.takeFault();
+    if (!error) return undefined;
+    const isDiscarded = error.code === 'YODEL_MESSAGE_TOO_LONG' && limits.onTooLong === 'discard';
+    return isDiscarded ? { error, effect: 'discard', messages: 1 } : closing(error);
+  }
+
+  #refusal(): Fault | undefined {
+    const { maxMessages, rate, ratePolicy } = this.#settings.limits;
+    if (maxMessages !== 0 && this.messagesReceived >= maxMessages) {
+      const text = `this connection has been served ${maxMessages} messages, its limit`;
+      return closing(new YodelError('YODEL_TOO_MANY_MESSAGES', text));
+    }
+    if (ratePolicy === 'delay') return undefined;
+    return closing(new YodelError('YODEL_RATE_EXCEEDED', `more than ${rate} messages a second`));
+  }
+}
+
+function closing(error: YodelError): Fault {
+  return { error, effect: 'close', messages: 0 };
+}
+
+/** Each message that was not recorded is answered with the reason, so that replies can be counted. */
+function notRecorded(error: YodelError, messages: number): Fault {
+  return { error, effect: error.code === 'YODEL_NOT_RECORDED' ? 'discard' : 'disconnect', messages };
+}
+
+/** Messages that are delayed need no burst; those that would end the session get one of a second. */
+function rateLimitOf({ rate, ratePolicy }: SessionLimits, now: number): RateLimit {
+  return new RateLimit(rate, ratePolicy === 'close' ? Math.max(1, rate) : 1, now);
+}

@@ -1,0 +1,222 @@
+/**
+ * The states of a session, and what leads from one to the next.
+ *
+ * | State     | Input               | Output                    | Next state                                                   |
+ * |-----------|---------------------|---------------------------|--------------------------------------------------------------|
+ * | open      | decoded and queued  | replies                   | finishing: the peer ended, drain or close(); ending: a fault |
+ * | finishing | discarded           | replies to what is queued | ending: they are written, and the handler's `end` is done    |
+ * | ending    | discarded           | what is unsent, then FIN  | closed: both sides ended, or lingerTimeout, or drainTimeout  |
+ * | closed    | none                | none                      |                                                              |
+ *
+ * A handler may end the output earlier (`end()`): then open and finishing continue without replies.
+ */
+import { systemError, YodelError } from '../errors.ts';
+import type { EndedBy, SessionView } from '../telemetry/telemetry.ts';
+import type { Connection } from '../transport/transport.ts';
+import { sendError } from './error-reply.ts';
+import type { Flow } from './flow.ts';
+import type { Inbound } from './inbound.ts';
+import type { Outbox } from './outbox.ts';
+import { handlerFailure, type Runner } from './runner.ts';
+import type { SessionSettings } from './settings.ts';
+
+/** See the table above. */
+export type SessionState = 'open' | 'finishing' | 'ending' | 'closed';
+
+/** The session, as its lifecycle sees it. */
+export interface EndingSession extends SessionView {
+  /** Writes the gathered replies. */
+  flush(): void;
+  turnSoon(): void;
+  /** The session is closed, and its counters are final. Called once. */
+  closed(error: YodelError | undefined): void;
+}
+
+/** The state of one session, and how it ends. */
+export class Lifecycle {
+  state: SessionState = 'open';
+  /** Who ended the session; undefined while it is open. */
+  endedBy: EndedBy | undefined;
+  /** When the session ended its side, by the clock. */
+  endedAt = 0;
+  readonly #session: EndingSession;
+  readonly #connection: Connection;
+  readonly #settings: SessionSettings;
+  readonly #outbox: Outbox;
+  readonly #inbound: Inbound;
+  readonly #runner: Runner;
+  readonly #flow: Flow;
+  /** Whether the handler has ended the output: no; yes, and FIN is due; FIN is sent. */
+  #outputEnd: false | 'due' | 'sent' = false;
+  /** Both sides have ended while messages still waited for the handler. */
+  #isGone = false;
+  /** Why the session ends, if not as both sides wanted. */
+  #error: YodelError | undefined;
+
+  constructor(
+    session: EndingSession,
+    connection: Connection,
+    settings: SessionSettings,
+    outbox: Outbox,
+    inbound: Inbound,
+    runner: Runner,
+    flow: Flow,
+  ) {
+    this.#session = session;
+    this.#connection = connection;
+    this.#settings = settings;
+    this.#outbox = outbox;
+    this.#inbound = inbound;
+    this.#runner = runner;
+    this.#flow = flow;
+  }
+
+  /** Whether nothing is handled any more. */
+  get isOver(): boolean {
+    return this.state === 'ending' || this.state === 'closed';
+  }
+
+  /** Whether nothing can be sent any more. */
+  get hasOutputEnded(): boolean {
+    return this.isOver || this.#outputEnd !== false;
+  }
+
+  /** Takes no more input. What is queued will still be answered. */
+  finish(): void {
+    if (this.state !== 'open') return;
+    this.state = 'finishing';
+    this.#session.turnSoon();
+  }
+
+  /** Ends the output once what was sent has been written, by {@link writeOutputEnd}. */
+  endOutput(): void {
+    if (this.hasOutputEnded) return;
+    this.#outputEnd = 'due';
+    this.#session.turnSoon();
+  }
+
+  /** Sends the FIN that {@link endOutput} has left due, if it has. */
+  writeOutputEnd(): void {
+    if (this.#outputEnd !== 'due') return;
+    this.#outputEnd = 'sent';
+    this.#connection.end();
+    this.#outbox.wakeWaiters();
+  }
+
+  /** The handler ends the session: what was sent still arrives, what is queued is dropped. */
+  close(error: YodelError | undefined): void {
+    if (this.isOver) return;
+    this.endedBy ??= 'handler';
+    if (error) this.fail(error);
+    else {
+      this.#dropInput();
+      this.state = 'finishing';
+    }
+    this.#session.turnSoon();
+  }
+
+  /** The session ends because of `error`, which the peer receives in its own framing. */
+  fail(error: YodelError): void {
+    if (this.isOver) return;
+    this.#error ??= error;
+    this.#dropInput();
+    this.#sendError(error);
+    this.end();
+  }
+
+  /** Writes what is left, then FIN. */
+  end(): void {
+    if (this.isOver) return;
+    if (this.#isGone) return this.#close(undefined);
+    this.state = 'ending';
+    this.#dropInput();
+    this.#session.flush();
+    this.#connection.end();
+    this.#outbox.wakeWaiters();
+    this.endedAt = this.#settings.clock.now();
+  }
+
+  /** The handler or a limit ends the session at once: what is unsent is lost. */
+  abort(error: YodelError | undefined): void {
+    if (this.state === 'closed') return;
+    this.endedBy ??= 'handler';
+    if (error) this.#error ??= error;
+    this.state = 'ending';
+    this.#dropInput();
+    this.#outbox.clear();
+    this.#connection.abort();
+    this.#flow.account(0);
+    if (this.#isGone) this.#close(undefined);
+  }
+
+  /** Ends the session at once because of `error`, unless it only waits for its peer to end as well. */
+  disconnect(error: YodelError): void {
+    // Nothing can be lost any more, but a reset could still destroy the last replies on their way.
+    if (this.#isDone()) this.#connection.release();
+    else this.abort(error);
+  }
+
+  /** The connection is gone. */
+  connectionClosed(cause: Error | undefined): void {
+    const hasMore = this.#runner.isWaiting || this.#runner.hasMessages || !this.#inbound.isEmpty;
+    // Both sides have ended in order, but messages that the peer sent before are still to be handled.
+    if (!cause && this.#outputEnd !== false && this.state === 'finishing' && hasMore) this.#isGone = true;
+    else this.#close(cause);
+  }
+
+  /** The handler threw, or its reply cannot be sent. */
+  handlerFailed(thrown: unknown): void {
+    const error = handlerFailure(thrown);
+    this.#settings.telemetry.handlerFailed(this.#session, error);
+    this.fail(error);
+  }
+
+  /** Messages were discarded: each is answered with the error, and the session continues. */
+  discard(error: YodelError, messages: number): void {
+    const { telemetry } = this.#settings;
+    for (let count = 0; count < messages; count++) {
+      telemetry.countError(error);
+      this.#sendError(error);
+    }
+    if (telemetry.watched) telemetry.emit('discarded', this.#session, error);
+  }
+
+  #dropInput(): void {
+    this.#inbound.drop();
+    this.#runner.drop();
+  }
+
+  #sendError(error: YodelError): void {
+    if (!this.hasOutputEnded) sendError(error, (text) => this.#outbox.append(text));
+  }
+
+  /** All that was due is sent, and so is the FIN. */
+  #isDone(): boolean {
+    return this.state === 'ending' && this.#connection.unsent === 0;
+  }
+
+  #close(cause: Error | undefined): void {
+    const { telemetry } = this.#settings;
+    if (cause && !this.#isDone()) this.#error ??= this.#brokenBy(cause);
+    const error = this.#error;
+    this.state = 'closed';
+    this.#dropInput();
+    this.#outbox.clear();
+    this.#outbox.wakeWaiters();
+    this.#flow.account(0);
+    telemetry.counters.connectionsOpen--;
+    if (error) telemetry.countError(error);
+    if (telemetry.watched) telemetry.emit('closed', this.#session, error);
+    this.#session.closed(error);
+    this.#runner.close(error);
+  }
+
+  #brokenBy(cause: Error): YodelError {
+    const { pending } = this.#inbound;
+    const inside = pending > 0 ? ` in the middle of a message, after ${pending} bytes of it` : '';
+    const { unsent } = this.#outbox;
+    const lost = unsent > 0 ? `; ${unsent} bytes of replies were not sent` : '';
+    const error = systemError(`connection broken${inside}`, cause);
+    return new YodelError(error.code, `${error.message}${lost}`, { cause });
+  }
+}

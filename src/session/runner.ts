@@ -1,0 +1,245 @@
+/** Calls a session's handler, and awaits it: one callback at a time. */
+import { YodelError } from '../errors.ts';
+import type { Batch, Message } from '../framing/message.ts';
+import { isPromise, type Reply, type Session } from './handler.ts';
+import type { Outbox } from './outbox.ts';
+import type { SessionSettings } from './settings.ts';
+
+/** The session, as its runner sees it: what it passes to the handler, and reports to. */
+export interface RunnableSession extends Session {
+  /** A callback threw, or its reply cannot be sent: closes the session. */
+  handlerFailed(thrown: unknown): void;
+  /** Messages were handled: ends the session if it has served maxMessages. */
+  checkMessageLimit(): void;
+  /** The promises of a handler are settled, for now. */
+  handlerSettled(): void;
+  /** Writes the replies gathered so far. */
+  flush(): void;
+  turnSoon(): void;
+}
+
+/** Runs the handler of one session. */
+export class Runner {
+  readonly #session: RunnableSession;
+  readonly #settings: SessionSettings;
+  readonly #outbox: Outbox;
+  /** The messages that wait for a handler that takes one at a time. */
+  #current: Batch | undefined;
+  /** The message whose reply is awaited. */
+  #awaited: Message | undefined;
+  /** When the handler was last called, if a subscriber measures how long it takes. */
+  #calledAt = 0;
+  /** The batch that was handled last: its memory can be reused once its bytes have left. */
+  #handled: Batch | undefined;
+  #isWaiting = false;
+  /** `end` was called. */
+  #hasEnded = false;
+  /** Set once the session is closed. */
+  #closed: { readonly error: YodelError | undefined } | undefined;
+
+  constructor(session: RunnableSession, outbox: Outbox, settings: SessionSettings) {
+    this.#session = session;
+    this.#outbox = outbox;
+    this.#settings = settings;
+  }
+
+  /** Whether a promise of the handler is pending: nothing else can be handled. */
+  get isWaiting(): boolean {
+    return this.#isWaiting;
+  }
+
+  /** Whether messages wait for {@link continue}. */
+  get hasMessages(): boolean {
+    return this.#current !== undefined;
+  }
+
+  /** Whether the handler has nothing to do. */
+  get isIdle(): boolean {
+    return !this.#isWaiting && this.#current === undefined;
+  }
+
+  /** Bytes of these messages. */
+  get bytes(): number {
+    return this.#current?.byteLength ?? 0;
+  }
+
+  /** Calls `open`. */
+  open(): void {
+    this.#call(this.#settings.handler.open);
+  }
+
+  /** Handles a batch, or makes its messages wait for {@link continue}. */
+  handle(batch: Batch): void {
+    const { handler } = this.#settings;
+    if (handler.message) {
+      this.#current = batch;
+      return;
+    }
+    if (handler.batch) this.#handleBatch(batch);
+    this.#session.checkMessageLimit();
+  }
+
+  /** Handles the messages that wait, one after another, until none is left or something makes them wait again. */
+  continue(): void {
+    const pending = this.#handleMessages();
+    if (pending) void this.#await(pending);
+  }
+
+  /** Calls `end`, once. Returns whether its promise is pending. */
+  end(): boolean {
+    if (this.#hasEnded) return false;
+    this.#hasEnded = true;
+    this.#call(this.#settings.handler.end);
+    return this.#isWaiting;
+  }
+
+  /** Calls `close`: the session is over. */
+  close(error: YodelError | undefined): void {
+    this.#closed = { error };
+    try {
+      const done = this.#settings.handler.close?.(this.#session, error);
+      if (isPromise(done)) done.then(undefined, (thrown: unknown) => this.#failedLate(thrown));
+    } catch (thrown) {
+      this.#failedLate(thrown);
+    }
+  }
+
+  /** Discards the messages that wait. */
+  drop(): void {
+    this.#current = undefined;
+  }
+
+  /** All replies so far were handed to the connection. @param isSent whether the operating system has taken them */
+  flushed(isSent: boolean): void {
+    if (this.#handled && isSent) this.#handled.release();
+    this.#handled = undefined;
+  }
+
+  /** Calls `open` or `end`. */
+  #call(callback: ((session: Session) => Reply | Promise<Reply>) | undefined): void {
+    if (!callback) return;
+    try {
+      const reply = callback.call(this.#settings.handler, this.#session);
+      if (isPromise(reply)) void this.#await(reply, 0);
+      else this.#reply(reply);
+    } catch (thrown) {
+      this.#session.handlerFailed(thrown);
+    }
+  }
+
+  #handleBatch(batch: Batch): void {
+    const { handler, telemetry, clock } = this.#settings;
+    if (telemetry.timed) this.#calledAt = clock.now();
+    const { count } = batch;
+    try {
+      const reply = handler.batch?.(batch, this.#session);
+      if (isPromise(reply)) {
+        // The handler may send the batch back long after the call that its bytes are borrowed for.
+        batch.keep();
+        void this.#await(reply, count);
+      } else {
+        if (telemetry.timed) this.#emitHandled(count);
+        this.#reply(reply);
+        this.#handled = batch;
+      }
+    } catch (thrown) {
+      this.#session.handlerFailed(thrown);
+    }
+  }
+
+  /** Returns the first promise of the handler; its message is in `#awaited`. */
+  #handleMessages(): Promise<Reply> | undefined {
+    const { handler, telemetry, clock } = this.#settings;
+    const outbox = this.#outbox;
+    const current = this.#current;
+    let pending: Promise<Reply> | undefined;
+    // `drop` takes the batch away when the session or its input ends.
+    while (current && this.#current === current) {
+      const message = current.shift();
+      if (!message) break;
+      if (telemetry.timed) this.#calledAt = clock.now();
+      try {
+        const reply = handler.message?.(message, this.#session);
+        if (isPromise(reply)) {
+          this.#awaited = message;
+          pending = reply;
+          break;
+        }
+        if (telemetry.timed) this.#emitHandled(1);
+        this.#reply(reply, message);
+      } catch (thrown) {
+        this.#session.handlerFailed(thrown);
+      }
+      // A handler may answer a few bytes with megabytes: these leave before more are made.
+      if (outbox.isFull) {
+        this.#session.flush();
+        if (outbox.blocked) break;
+      }
+    }
+    // A handler may keep its messages.
+    current?.keep();
+    if (this.#current?.count === 0) this.#current = undefined;
+    if (!pending && !this.#current) this.#session.checkMessageLimit();
+    return pending;
+  }
+
+  /**
+   * Awaits a promise of the handler, and those for the messages that follow: all in this one function, so that a handler
+   * whose promises are resolved already costs no chain of them, and its replies leave in one write.
+   *
+   * @param messages how many messages the first reply answers; 0 for one that `open` or `end` returned
+   */
+  async #await(first: Promise<Reply>, messages = 1): Promise<void> {
+    this.#isWaiting = true;
+    let answered = messages;
+    let pending: Promise<Reply> | undefined = first;
+    while (pending) {
+      // Earlier replies do not wait for a slow one.
+      this.#session.turnSoon();
+      try {
+        const reply: Reply = await pending;
+        if (this.#settings.telemetry.timed && answered > 0) this.#emitHandled(answered);
+        if (this.#closed) return;
+        this.#reply(reply, this.#awaited);
+      } catch (thrown) {
+        if (this.#closed) return this.#failedAfterClose(thrown, this.#closed.error);
+        this.#session.handlerFailed(thrown);
+      }
+      this.#awaited = undefined;
+      answered = 1;
+      if (this.#outbox.isFull) this.#session.flush();
+      pending = this.#outbox.blocked ? undefined : this.#handleMessages();
+    }
+    this.#isWaiting = false;
+    if (!this.#current) this.#session.checkMessageLimit();
+    this.#session.handlerSettled();
+  }
+
+  #reply(reply: Reply, to?: Message): void {
+    if (!this.#session.ended) this.#outbox.reply(reply, to);
+  }
+
+  #emitHandled(messages: number): void {
+    const { telemetry, clock } = this.#settings;
+    telemetry.emit('handled', this.#session, messages, clock.now() - this.#calledAt);
+  }
+
+  /** A handler that was waiting when the session closed may fail because of that, as `signal` told it. */
+  #failedAfterClose(thrown: unknown, error: YodelError | undefined): void {
+    const isAbort = thrown instanceof Error && (thrown === error || thrown.name === 'AbortError');
+    if (!isAbort) this.#failedLate(thrown);
+  }
+
+  /** The session is closed and its end was reported: the failure can only be reported on its own. */
+  #failedLate(thrown: unknown): void {
+    const { telemetry } = this.#settings;
+    const error = handlerFailure(thrown);
+    telemetry.countError(error);
+    telemetry.handlerFailed(this.#session, error);
+  }
+}
+
+/** Hides the handler's internals from the peer: only `cause` has them. */
+export function handlerFailure(thrown: unknown): YodelError {
+  return new YodelError('YODEL_HANDLER_FAILED', 'the handler failed on the server', { cause: thrown });
+}

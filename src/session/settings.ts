@@ -1,0 +1,22 @@
+/** What all sessions of a server share. */
+import type { DecoderOptions, Framing } from '../framing/framing.ts';
+import type { SessionLimits } from '../options.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { Clock } from './clock.ts';
+import type { HandlerObject } from './handler.ts';
+import type { SessionJournal } from './journaling.ts';
+import type { MemoryLimit } from './memory-limit.ts';
+
+/** Never changes: a reload makes new settings, which new sessions get. */
+export interface SessionSettings {
+  readonly framing: Framing;
+  /** Shared by the decoders of all sessions: 130 bytes each would cost otherwise. */
+  readonly decoderOptions: DecoderOptions;
+  readonly handler: HandlerObject;
+  readonly limits: SessionLimits;
+  readonly telemetry: Telemetry;
+  readonly clock: Clock;
+  readonly memoryLimit: MemoryLimit;
+  /** Records messages before they are handled. */
+  readonly journal: SessionJournal | undefined;
+}
