@@ -26,8 +26,10 @@ export { raw } from './framing/raw.ts';
 export { chargen } from './handlers/chargen.ts';
 export { discard } from './handlers/discard.ts';
 export { echo } from './handlers/echo.ts';
-export { type ExecOptions, exec } from './handlers/exec.ts';
-export { type Faults, withFaults } from './handlers/faults.ts';
+export type { ExecOptions } from './handlers/exec/settings.ts';
+export { exec } from './handlers/exec.ts';
+export type { Faults } from './handlers/faults/options.ts';
+export { withFaults } from './handlers/faults.ts';
 export { type ProxyObserver, type ProxyOptions, type ProxySide, proxy } from './handlers/proxy.ts';
 export { time } from './handlers/time.ts';
 export type {

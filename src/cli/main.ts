@@ -1,5 +1,5 @@
 /** Runs the command line of this process. */
-import { programToRun } from '../own-program.ts';
+import { programToRun } from '../process/own-program.ts';
 import { runCommandLine } from './command-line.ts';
 import { exitStatus, neverDone } from './fail.ts';
 

@@ -1,5 +1,5 @@
-/** Takes every message and answers none. */
+/** Discards every message. */
 import type { HandlerObject } from '../session/handler.ts';
 
-/** For measuring and for clients that only send. */
+/** To measure, and for clients that only send. */
 export const discard: HandlerObject = { batch: () => undefined };

@@ -1,5 +1,5 @@
-/** Sends every message back as it came, byte for byte. */
+/** Sends every message back, byte for byte. */
 import type { HandlerObject } from '../session/handler.ts';
 
-/** The default handler. A batch goes back as the slices it came in, without a look at single messages. */
+/** The default handler. It sends a batch back as the slices in which it arrived, without looking at single messages. */
 export const echo: HandlerObject = { batch: (batch) => batch };

@@ -1,11 +1,11 @@
 /**
- * Connects each session to another server, and passes messages on, both ways, byte for byte.
+ * Connects each session to another server, and forwards messages in both directions, byte for byte.
  *
  *     client  --batch-->  session  --frames-->  upstream  ->  server
  *     client  <--send---  session  <--batch---  upstream  <-  server
  *
- * Whoever ends its side first, the other side is told so and may go on. Whoever does not take what is sent to it is not
- * sent more: the other one is not read meanwhile.
+ * When one side ends, the end is forwarded, and the other side may continue to send. While one side does not read, the other
+ * is not read either.
  */
 import { type Address, parseAddress } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
@@ -15,50 +15,50 @@ import { longestDuration } from '../options.ts';
 import type { HandlerObject, Session } from '../session/handler.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { Connection, Receiver, TlsOptions, Transport } from '../transport/transport.ts';
-import { framesOf, passedOn, sendOn } from './frames.ts';
+import { decodeForwarded, forward, framesOf } from './forwarding.ts';
 
-/** The two ends of a conversation that passes through. */
+/** The two sides of a proxied conversation. */
 export type ProxySide = 'client' | 'server';
 
 /**
- * Sees all that passes in one session, in the order in which it passes: for a recorder. Every method is optional, and is
- * called synchronously before the bytes go on: it must be quick, and must not throw. The bytes of a batch are borrowed for
- * the call: copy what you keep.
+ * Observes everything that is forwarded in one session, in order, for example to record it. Every method is optional and
+ * called synchronously before the bytes are forwarded: it must be fast and must not throw. The bytes of a batch are borrowed
+ * for the call: copy what you keep.
  */
 export interface ProxyObserver {
-  /** The server has been connected to. */
+  /** The connection to the server is open. */
   connected?(): void;
   /** The client sent these messages to the server. */
   sent?(batch: Batch): void;
   /** The client received these messages from the server. */
   received?(batch: Batch): void;
-  /** One side sends no more. */
+  /** One side has ended. */
   ended?(side: ProxySide): void;
-  /** The session is over; no call follows. Without an error it ended as both sides wished. */
+  /** The session is closed; no call follows. Without an error, both sides ended it in order. */
   closed?(error: YodelError | undefined): void;
 }
 
-/** What {@link proxy} takes. Times are milliseconds, sizes are bytes. */
+/** Options of {@link proxy}. Times are milliseconds, sizes are bytes. */
 export interface ProxyOptions {
-  /** Whom to trust at a `tls://` address. Default: whom the runtime trusts, and the name of the address's host. */
+  /** Which certificates to trust at a `tls://` address. Default: those that the runtime trusts, for the address's host. */
   readonly tls?: TlsOptions | undefined;
   /** How long connecting may take. Default 10 s. */
   readonly connectTimeout?: number | undefined;
-  /** When the client has ended, how long the server may send nothing before the session is broken off. Default 300 s. */
+  /** How long the server may send nothing after the client has ended, before the session is aborted. Default 300 s. */
   readonly endTimeout?: number | undefined;
   /** The longest message that the server may send. Default 16 MiB. */
   readonly maxMessageLength?: number | undefined;
-  /** Called when a session begins, before anything passes: gives who shall see what does. */
+  /** Called when a session opens, before anything is forwarded: returns its observer, if any. */
   readonly observe?: ((session: Session) => ProxyObserver | undefined) | undefined;
   /** @internal For tests. */
   readonly transport?: Transport | undefined;
 }
 
-/** Above so many bytes that one side has not taken, the other is not read. */
-const mostWaiting = 65_536;
+/** With more unsent bytes than this to one side, the other is not read. */
+const maxUnsent = 65_536;
 
 /**
- * A handler that stands between its clients and the server at `address` (`tcp://`, `tls://`, `unix://`).
+ * A handler that forwards messages between its clients and the server at `address` (`tcp://`, `tls://`, `unix://`).
  *
  * @throws YodelError `YODEL_INVALID_ADDRESS`
  */
@@ -67,21 +67,21 @@ export function proxy(address: Address | string | number, options: ProxyOptions 
   if (to.scheme === 'ws' || to.scheme === 'wss') {
     throw new YodelError('YODEL_INVALID_ADDRESS', `a proxy speaks TCP, TLS and Unix sockets, not WebSocket as ${to}`);
   }
-  const passages = new WeakMap<Session, Passage>();
+  const upstreams = new WeakMap<Session, Upstream>();
   return {
     open(session) {
-      const passage = new Passage(session, to, options);
-      passages.set(session, passage);
-      return passage.connect();
+      const upstream = new Upstream(session, to, options);
+      upstreams.set(session, upstream);
+      return upstream.connect();
     },
-    batch: (batch, session) => passages.get(session)?.pass(batch),
-    end: (session) => passages.get(session)?.clientEnded(),
-    close: (session, error) => passages.get(session)?.close(error),
+    batch: (batch, session) => upstreams.get(session)?.send(batch),
+    end: (session) => upstreams.get(session)?.clientEnded(),
+    close: (session, error) => upstreams.get(session)?.close(error),
   };
 }
 
-/** One session, and the connection behind it. */
-class Passage implements Receiver {
+/** One session and its connection to the server. */
+class Upstream implements Receiver {
   readonly #session: Session;
   readonly #address: Address;
   readonly #options: ProxyOptions;
@@ -92,8 +92,8 @@ class Passage implements Receiver {
   #serverEnded = false;
   #timer: NodeJS.Timeout | undefined;
   readonly #closed = Promise.withResolvers<void>();
-  /** Waits for the server to take what was sent to it. */
-  #caughtUp: (() => void) | undefined;
+  /** Resumes the client's messages when the server has caught up. */
+  #resumeClient: (() => void) | undefined;
 
   constructor(session: Session, address: Address, options: ProxyOptions) {
     this.#session = session;
@@ -101,14 +101,14 @@ class Passage implements Receiver {
     this.#options = options;
     this.#observer = options.observe?.(session);
     const { maxMessageLength = 16_777_216 } = options;
-    this.#decoder = session.framing.createDecoder(passedOn(maxMessageLength));
+    this.#decoder = session.framing.createDecoder(decodeForwarded(maxMessageLength));
   }
 
-  /** The session's messages wait meanwhile. */
+  /** Connects; the session's messages wait meanwhile. */
   async connect(): Promise<void> {
     const { tls, connectTimeout = 10_000, transport = runtimeTransport } = this.#options;
-    const tooLate = AbortSignal.timeout(connectTimeout || longestDuration);
-    const signal = AbortSignal.any([this.#session.signal, tooLate]);
+    const timeout = AbortSignal.timeout(connectTimeout || longestDuration);
+    const signal = AbortSignal.any([this.#session.signal, timeout]);
     try {
       const connection = await transport.connect(this.#address, { signal, tls });
       if (this.#session.ended) return connection.abort();
@@ -116,24 +116,24 @@ class Passage implements Receiver {
       this.#observer?.connected?.();
       connection.start(this);
     } catch (cause) {
-      const late = new YodelError(
+      const timeoutError = new YodelError(
         'YODEL_CONNECT_TIMEOUT',
         `cannot connect to ${this.#address}: no answer within ${connectTimeout} ms`,
       );
-      this.#session.close(failure('cannot be reached', tooLate.aborted ? late : cause));
+      this.#session.close(failure('cannot be reached', timeout.aborted ? timeoutError : cause));
     }
   }
 
-  /** Passes messages of the client on. The promise, if there is one, is for when more can be. */
-  pass(batch: Batch): Promise<void> | undefined {
+  /** Forwards messages of the client. The promise, if any, is for when the server has caught up. */
+  send(batch: Batch): Promise<void> | undefined {
     const connection = this.#connection;
     if (!connection || this.#isClosed) return undefined;
     const frames = framesOf(batch, this.#session);
     this.#observer?.sent?.(batch);
     connection.write(frames);
-    if (connection.unsent <= mostWaiting) return undefined;
+    if (connection.unsent <= maxUnsent) return undefined;
     return new Promise((resolve) => {
-      this.#caughtUp = resolve;
+      this.#resumeClient = resolve;
     });
   }
 
@@ -142,7 +142,7 @@ class Passage implements Receiver {
     if (!this.#connection || this.#isClosed) return;
     this.#observer?.ended?.('client');
     this.#connection.end();
-    this.#waitForServer();
+    this.#startEndTimer();
     await this.#closed.promise;
   }
 
@@ -156,65 +156,65 @@ class Passage implements Receiver {
   }
 
   onData(chunk: Uint8Array): void {
-    if (this.#timer) this.#waitForServer();
+    if (this.#timer) this.#startEndTimer();
     for (const batch of decodeChunk(this.#decoder, chunk)) {
-      this.#sendOn(batch);
-      if (batch.fault) return this.#breakOff('sent what cannot be passed on', batch.fault);
+      this.#forward(batch);
+      if (batch.fault) return this.#fail('sent a message that cannot be forwarded', batch.fault);
     }
   }
 
   onEnd(): void {
     const last = this.#decoder.end();
-    this.#sendOn(last);
-    if (last.fault) return this.#breakOff('ended in the middle of a message', last.fault);
+    this.#forward(last);
+    if (last.fault) return this.#fail('ended in the middle of a message', last.fault);
     this.#serverEnded = true;
     this.#observer?.ended?.('server');
     this.#session.end();
   }
 
   onDrain(): void {
-    if ((this.#connection?.unsent ?? 0) <= mostWaiting / 2) this.#letOn();
+    if ((this.#connection?.unsent ?? 0) <= maxUnsent / 2) this.#serverCaughtUp();
   }
 
   onClose(cause?: Error): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    if (cause) this.#session.abort(failure('broke off', cause));
+    if (cause) this.#session.abort(failure('disconnected', cause));
     else if (!this.#serverEnded) this.#session.close();
-    this.#letOn();
+    this.#serverCaughtUp();
     this.#closed.resolve();
   }
 
-  #sendOn(batch: Batch): void {
+  #forward(batch: Batch): void {
     if (batch.count === 0) return;
     this.#observer?.received?.(batch);
-    if (sendOn(batch, this.#session)) return;
+    if (forward(batch, this.#session)) return;
     this.#connection?.pause();
     void this.#session.drained().then(() => this.#connection?.resume());
   }
 
-  #letOn(): void {
-    this.#caughtUp?.();
-    this.#caughtUp = undefined;
+  #serverCaughtUp(): void {
+    this.#resumeClient?.();
+    this.#resumeClient = undefined;
   }
 
-  #breakOff(what: string, cause: unknown): void {
+  #fail(what: string, cause: unknown): void {
     this.#session.close(failure(what, cause));
     this.#connection?.abort();
   }
 
-  #waitForServer(): void {
+  #startEndTimer(): void {
     const { endTimeout = 300_000 } = this.#options;
     clearTimeout(this.#timer);
     if (endTimeout === 0) return;
     this.#timer = setTimeout(() => {
-      const text = `nothing came for ${endTimeout / 1000} s after the client had ended`;
-      this.#session.abort(failure('does not end', new YodelError('YODEL_IDLE_TIMEOUT', text)));
+      const text = `it sent nothing for ${endTimeout / 1000} s after the client had ended`;
+      this.#session.abort(failure('did not end the connection', new YodelError('YODEL_IDLE_TIMEOUT', text)));
     }, endTimeout);
   }
 }
 
-/** The peer is not told what lies behind: that is in the cause. */
+/** What the client may know. Details about the server are only in the cause. */
 function failure(what: string, cause: unknown): YodelError {
   const why = systemError('its connection broke', cause);
   return new YodelError('YODEL_UPSTREAM_FAILED', `the server behind this one ${what}`, { cause: why });

@@ -1,9 +1,9 @@
-/** Tells the time, as the Daytime protocol does (RFC 867): to whoever connects, without being asked. */
+/** Sends the time to each client that connects, as the Daytime protocol does (RFC 867). */
 import type { HandlerObject } from '../session/handler.ts';
 
 /**
  * Sends the time as one message, `2026-11-25T03:41:21.123Z` (ISO 8601, UTC), and ends the session. What the peer sends is
- * thrown away.
+ * discarded.
  */
 export const time: HandlerObject = {
   open(session) {

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { type ErrorCode, YodelError } from '../errors.ts';
-import { programArgument } from '../own-program.ts';
+import { programArgument } from '../process/own-program.ts';
 import type { GeneratorEnd, IntervalListener } from './generator.ts';
 import type { Part } from './part.ts';
 import type { LoadShare } from './plan.ts';

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { chanceOf } from '../../src/handlers/chance.ts';
+import { randomSequence } from '../../src/handlers/faults/random.ts';
 import { echo } from '../../src/handlers/echo.ts';
-import { type Faults, withFaults } from '../../src/handlers/faults.ts';
+import type { Faults } from '../../src/handlers/faults/options.ts';
+import { withFaults } from '../../src/handlers/faults.ts';
 import type { Handler, HandlerObject } from '../../src/session/handler.ts';
 import type { Peer as SocketPeer } from '../session/peer.ts';
 import { converse, Scene } from '../session/scene.ts';
@@ -151,7 +152,7 @@ describe('faults', () => {
 describe('chance', () => {
   it('depends on seed and sequence alone, and is even', () => {
     const draw = (seed: number, sequence: number) => {
-      const chance = chanceOf(seed, sequence);
+      const chance = randomSequence(seed, sequence);
       return Array.from({ length: 1000 }, () => chance());
     };
     expect(draw(1, 2)).toEqual(draw(1, 2));

@@ -1,7 +1,8 @@
 /** The flags of `yodel serve` about its handler: of `exec:` and `proxy:`, and faults on purpose. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseQuantity, unitForms } from '../../format/units.ts';
-import { type Faults, randomSeed } from '../../handlers/faults.ts';
+import type { Faults } from '../../handlers/faults/options.ts';
+import { randomSeed } from '../../handlers/faults.ts';
 import { envName } from '../flags.ts';
 
 /** Where no seed is given, all sessions of this run, and all its workers, have this one. */

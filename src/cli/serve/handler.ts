@@ -3,7 +3,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { formatPeer } from '../../address.ts';
 import type { Encoding } from '../../framing/framing.ts';
-import type { ExecOptions } from '../../handlers/exec.ts';
+import type { ExecOptions } from '../../handlers/exec/settings.ts';
 import { withFaults } from '../../handlers/faults.ts';
 import type { HandlerObject } from '../../session/handler.ts';
 import { escapeText } from '../../terminal/escape.ts';
@@ -63,7 +63,7 @@ async function plainHandler({ handler, flags }: ServeSettings, say: Say): Promis
 
 async function execHandler(command: string, flags: ServeSettings['flags'], say: Say): Promise<HandlerObject> {
   const { exec } = await import('../../handlers/exec.ts');
-  const { commandWords } = await import('../../handlers/command-words.ts');
+  const { commandWords } = await import('../../handlers/exec/command-words.ts');
   if (flags.shell !== true) checkCommand(commandWords(command)[0]);
   const options: ExecOptions = {
     perMessage: flags.execPerMessage === true,

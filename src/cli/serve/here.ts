@@ -1,7 +1,7 @@
 /** The server of one process, whether it serves alone or with others. */
 import { formatPeer, parseAddress } from '../../address.ts';
 import { parseFraming } from '../../framing/notation.ts';
-import { endGroups } from '../../handlers/process-group.ts';
+import { endGroups } from '../../handlers/exec/process-group.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { errorText, isFromUpstream } from '../../log/error-text.ts';
 import { type ServerLimits, serveLimits, serverOptions } from '../../options.ts';

@@ -5,7 +5,7 @@
 import { type Address, addressAt, TcpAddress, type UnixAddress } from '../../address.ts';
 import { systemError } from '../../errors.ts';
 import { resolveOptions, type ServerLimits, serverOptions } from '../../options.ts';
-import { programArgument } from '../../own-program.ts';
+import { programArgument } from '../../process/own-program.ts';
 import { checkDescriptors } from '../../server/options.ts';
 import { describeEnd, WorkerFailed, Workers, type WorkersListener } from '../../server/workers.ts';
 import { acceptToPass } from '../../transport/passed.ts';

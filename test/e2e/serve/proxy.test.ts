@@ -81,7 +81,7 @@ test('a server that breaks off breaks the client off', async () => {
   await once(upstream, 'data');
   upstream.resetAndDestroy();
   expect((await peer.closed)?.code).toBe('ECONNRESET');
-  await server.saw(/yodel: \S+#1: the server behind this one broke off: /);
+  await server.saw(/yodel: \S+#1: the server behind this one disconnected: /);
 });
 
 test('a client that breaks off breaks the server off', async () => {

@@ -1,16 +1,16 @@
-/** Chance that can be had again. */
+/** Reproducible random numbers. */
 
-/** Gives the next number from 0 to below 1. */
-export type Chance = () => number;
+/** Returns the next number, from 0 to below 1. */
+export type RandomSequence = () => number;
 
 /**
- * A sequence of numbers that depends on the seed and the number of the sequence alone. The generator is xorshift32
+ * A sequence of numbers that depends only on the seed and on the number of the sequence. The generator is xorshift32
  * (G. Marsaglia, "Xorshift RNGs", 2003); its start is mixed by the finalizer of MurmurHash3 (A. Appleby), so that
- * neighbouring seeds and sequences have nothing in common.
+ * neighbouring seeds and sequences are unrelated.
  *
  * @param seed from 0 to 4294967295
  */
-export function chanceOf(seed: number, sequence: number): Chance {
+export function randomSequence(seed: number, sequence: number): RandomSequence {
   // Zero is the one state that xorshift never leaves.
   let state = mixed(mixed(seed) ^ sequence) || 1;
   return () => {

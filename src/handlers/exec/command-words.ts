@@ -1,9 +1,9 @@
-/** Cuts a command line into words, as a shell would, but expands nothing. */
-import { YodelError } from '../errors.ts';
+/** Splits a command line into words, as a shell does, but without any expansion. */
+import { YodelError } from '../../errors.ts';
 
 /**
- * The words of a command: separated by spaces; '…' and "…" keep spaces in a word, and a backslash keeps the character
- * behind it (not between '…'). Nothing else has a meaning: no variables, no patterns, no pipes.
+ * The words of a command line, separated by spaces. '…' and "…" keep spaces within a word, and a backslash keeps the next
+ * character (except within '…'). Nothing else is special: no variables, no patterns, no pipes.
  *
  * @throws YodelError `YODEL_INVALID_OPTION` when there is no word, or a quote is not closed
  */
@@ -12,7 +12,7 @@ export function commandWords(command: string): [string, ...string[]] {
   let word: string | undefined;
   let rest = command;
   for (;;) {
-    const [whole = '', spaces, single, double, escaped, plain] = piece.exec(rest) ?? [];
+    const [whole = '', spaces, single, double, escaped, plain] = token.exec(rest) ?? [];
     if (whole === '') break;
     rest = rest.slice(whole.length);
     if (spaces !== undefined) {
@@ -20,16 +20,17 @@ export function commandWords(command: string): [string, ...string[]] {
       word = undefined;
     } else word = (word ?? '') + (single ?? double?.replace(/\\(["\\])/g, '$1') ?? escaped ?? plain ?? '');
   }
-  if (rest !== '')
+  if (rest !== '') {
     throw invalid(`the command \`${command}\` ends inside ${rest.startsWith('\\') ? 'an escape' : 'a quote'}`);
+  }
   if (word !== undefined) words.push(word);
   const [file, ...args] = words;
   if (file === undefined || file === '') throw invalid('there is no command; write for example exec:cat');
   return [file, ...args];
 }
 
-/** The next piece: spaces, '…', "…", an escaped character, or plain characters. */
-const piece = /^(?:(\s+)|'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^\s'"\\]+))/s;
+/** The next token: spaces, '…', "…", an escaped character, or plain characters. */
+const token = /^(?:(\s+)|'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^\s'"\\]+))/s;
 
 function invalid(text: string): YodelError {
   return new YodelError('YODEL_INVALID_OPTION', text);

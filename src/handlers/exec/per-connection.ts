@@ -1,0 +1,127 @@
+/** One child for each connection. */
+import { formatDuration } from '../../format/figures.ts';
+import { type Decoder, decodeChunk } from '../../framing/framing.ts';
+import type { Batch } from '../../framing/message.ts';
+import type { HandlerObject, Session } from '../../session/handler.ts';
+import { decodeForwarded, forward, framesOf } from '../forwarding.ts';
+import type { Child, ChildEnd } from './child.ts';
+import { commandError, type ExecSettings, failureOf, reportStatus, startChild } from './settings.ts';
+
+/** A handler that starts a child when a session opens. */
+export function execPerConnection(settings: ExecSettings): HandlerObject {
+  const conversations = new WeakMap<Session, Conversation>();
+  return {
+    open: (session) => void conversations.set(session, new Conversation(session, settings)),
+    batch: (batch, session) => conversations.get(session)?.pass(batch),
+    end: (session) => conversations.get(session)?.endInput(),
+    close: (session) => conversations.get(session)?.drop(),
+  };
+}
+
+/** A session and its child. */
+class Conversation {
+  readonly #session: Session;
+  readonly #settings: ExecSettings;
+  readonly #child: Child;
+  readonly #decoder: Decoder;
+  readonly #done = Promise.withResolvers<void>();
+  #inputEnded = false;
+  #peerIsBehind = false;
+  #isOver = false;
+  #timer: NodeJS.Timeout | undefined;
+  /** Why the child was ended. */
+  #failure: string | undefined;
+
+  constructor(session: Session, settings: ExecSettings) {
+    this.#session = session;
+    this.#settings = settings;
+    this.#decoder = session.framing.createDecoder(decodeForwarded(settings.maxOutput));
+    this.#child = startChild(settings, session);
+    void this.#run();
+  }
+
+  /** Writes messages to the child. The promise, if any, is for when it has read enough to be given more. */
+  pass(batch: Batch): Promise<void> | undefined {
+    const more = this.#child.write(framesOf(batch, this.#session));
+    this.#startTimer();
+    return more?.then(() => this.#restartTimer());
+  }
+
+  /** Resolves when the child has ended, and all that it printed was sent. */
+  endInput(): Promise<void> {
+    this.#child.endInput();
+    this.#inputEnded = true;
+    this.#startTimer();
+    return this.#done.promise;
+  }
+
+  /** Ends the child, and discards its output. */
+  drop(): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.#child.drop();
+    this.#done.resolve();
+  }
+
+  async #run(): Promise<void> {
+    for await (const chunk of this.#child.output()) {
+      this.#restartTimer();
+      await this.#forward(chunk);
+      if (this.#isOver || this.#failure !== undefined) break;
+    }
+    if (this.#failure === undefined) this.#forwardRest();
+    const end = await this.#child.exited;
+    if (!this.#isOver) this.#closeSession(end);
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.#done.resolve();
+  }
+
+  async #forward(chunk: Buffer): Promise<void> {
+    for (const batch of decodeChunk(this.#decoder, chunk)) {
+      if (batch.count > 0 && !forward(batch, this.#session)) await this.#waitForPeer();
+      if (batch.fault) return this.#fail(`printed a message of more than ${this.#settings.maxOutput} bytes`);
+    }
+  }
+
+  async #waitForPeer(): Promise<void> {
+    this.#peerIsBehind = true;
+    this.#restartTimer();
+    await this.#session.drained();
+    this.#peerIsBehind = false;
+    this.#restartTimer();
+  }
+
+  #forwardRest(): void {
+    const last = this.#decoder.end();
+    if (last.count > 0) forward(last, this.#session);
+    if (last.fault) this.#fail('ended in the middle of a message');
+  }
+
+  #closeSession(end: ChildEnd): void {
+    const failure = this.#failure ?? failureOf(end);
+    if (failure !== undefined) return this.#session.close(commandError(failure, end));
+    reportStatus(end, this.#session, this.#settings);
+    this.#session.close();
+  }
+
+  #fail(what: string): void {
+    this.#failure ??= what;
+    this.#child.drop();
+  }
+
+  /** The child made progress. */
+  #restartTimer(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#startTimer();
+  }
+
+  /** The child's time runs while it has something to do and nothing keeps it from doing it. */
+  #startTimer(): void {
+    const { timeoutMs } = this.#settings;
+    const hasWork = this.#inputEnded || this.#child.hasInput;
+    if (this.#timer || timeoutMs === 0 || !hasWork || this.#peerIsBehind || this.#isOver) return;
+    this.#timer = setTimeout(() => this.#fail(`did nothing for ${formatDuration(timeoutMs)}`), timeoutMs);
+  }
+}

@@ -1,0 +1,84 @@
+/** One child for each message. */
+import type { YodelError } from '../../errors.ts';
+import { formatDuration } from '../../format/figures.ts';
+import type { Message } from '../../framing/message.ts';
+import type { HandlerObject, Reply, Session } from '../../session/handler.ts';
+import { decodeForwarded } from '../forwarding.ts';
+import type { Child } from './child.ts';
+import { commandError, type ExecSettings, failureOf, reportStatus, startChild } from './settings.ts';
+
+/** A handler that starts a child for each message, and replies with its output. */
+export function execPerMessage(settings: ExecSettings): HandlerObject {
+  const running = new WeakMap<Session, Child>();
+  return {
+    async message(message, session) {
+      const child = startChild(settings, session);
+      running.set(session, child);
+      return await replyFrom(child, message, session, settings);
+    },
+    close: (session) => running.get(session)?.drop(),
+  };
+}
+
+async function replyFrom(child: Child, message: Message, session: Session, settings: ExecSettings): Promise<Reply> {
+  void child.write(message.bytes);
+  child.endInput();
+  const { output, failure: ended } = await outputOf(child, settings);
+  const end = await child.exited;
+  if (session.ended) return undefined;
+  const failure = ended ?? failureOf(end);
+  if (failure !== undefined) {
+    const error = commandError(failure, end);
+    settings.tell(detailOf(error), session);
+    return `error: ${error.message}`;
+  }
+  reportStatus(end, session, settings);
+  const { status } = end as { status: number | null };
+  if (output.length === 0 && status !== 0) return `error: the command ended with status ${status}`;
+  return replyOf(output, session);
+}
+
+/** All that a child prints, and why it was ended before it was done. */
+async function outputOf(
+  child: Child,
+  { timeoutMs, maxOutput }: ExecSettings,
+): Promise<{ readonly output: Buffer; readonly failure: string | undefined }> {
+  let failure: string | undefined;
+  const fail = (what: string) => {
+    failure = what;
+    child.drop();
+  };
+  const late = () => fail(`took longer than ${formatDuration(timeoutMs)}`);
+  const timer = timeoutMs === 0 ? undefined : setTimeout(late, timeoutMs);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of child.output()) {
+    size += chunk.length;
+    if (size > maxOutput) fail(`printed more than ${maxOutput} bytes`);
+    if (failure !== undefined) break;
+    chunks.push(chunk);
+  }
+  // A child may close its output and still run.
+  await child.exited;
+  clearTimeout(timer);
+  return { output: Buffer.concat(chunks, failure === undefined ? size : 0), failure };
+}
+
+/** With the framing `lines`, each printed line is a reply; otherwise all bytes are one message. */
+function replyOf(output: Buffer, session: Session): Reply {
+  if (session.framing.name !== 'lines') return output;
+  if (session.carriesMessages) return withoutNewline(output);
+  if (output.length === 0) return '';
+  const decoder = session.framing.createDecoder(decodeForwarded(Math.max(1, output.length)));
+  const batches = [decoder.decode(output), decoder.end()];
+  return batches.flatMap((batch) => Array.from(batch, ({ bytes }) => bytes));
+}
+
+function withoutNewline(output: Buffer): Buffer {
+  if (output.at(-1) !== 0x0a) return output;
+  return output.subarray(0, output.length - (output.at(-2) === 0x0d ? 2 : 1));
+}
+
+function detailOf({ message, cause }: YodelError): string {
+  return cause instanceof Error ? `${message}: ${cause.message}` : message;
+}

@@ -1,0 +1,76 @@
+/** How children are run: options, environment, and the errors of a child. */
+import { formatPeer } from '../../address.ts';
+import { YodelError } from '../../errors.ts';
+import type { Session } from '../../session/handler.ts';
+import { Child, type ChildEnd } from './child.ts';
+
+/** Options of {@link exec}. Times are milliseconds, sizes are bytes. */
+export interface ExecOptions {
+  /** Runs a child per message instead of one per connection. Default: no. */
+  readonly perMessage?: boolean | undefined;
+  /** Passes the command to `/bin/sh -c`. Default: no; it is split into words, and nothing in it is expanded. */
+  readonly shell?: boolean | undefined;
+  /**
+   * The time limit of a child per message. A child per connection is ended when it has not read pending input for this long,
+   * or, after its input has ended, has printed nothing for this long. Default 30 s; 0: no limit.
+   */
+  readonly timeout?: number | undefined;
+  /** The most that a child may print for one message; for a child per connection, its longest message. Default 1 MiB. */
+  readonly maxOutput?: number | undefined;
+  /** How long a child may take to end after SIGTERM, before it is killed with everything that it started. Default 2 s. */
+  readonly killGrace?: number | undefined;
+  /** Environment variables besides those that {@link exec} sets. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Receives what children print on stderr, line by line and not escaped, and how they failed. Default: discarded. */
+  readonly tell?: ((line: string, session: Session) => void) | undefined;
+}
+
+/** The options with their defaults. */
+export interface ExecSettings {
+  readonly words: readonly [string, ...string[]];
+  readonly timeoutMs: number;
+  readonly maxOutput: number;
+  readonly graceMs: number;
+  readonly env: Readonly<Record<string, string>>;
+  readonly tell: (line: string, session: Session) => void;
+}
+
+/** Starts a child for a session. */
+export function startChild({ words, graceMs, env, tell }: ExecSettings, session: Session): Child {
+  return new Child({ words, graceMs, env: environmentFor(session, env), stderr: (line) => tell(line, session) });
+}
+
+/** What programs need to find each other and to print in their user's language. The server's secrets are not among it. */
+const inherited = ['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'];
+
+function environmentFor(session: Session, more: Readonly<Record<string, string>>): Record<string, string> {
+  const environment: Record<string, string> = {};
+  for (const name of inherited) {
+    const value = process.env[name];
+    if (value !== undefined) environment[name] = value;
+  }
+  return {
+    ...environment,
+    YODEL_PEER: formatPeer(session.peer),
+    YODEL_LOCAL: String(session.local),
+    YODEL_SESSION: String(session.id),
+    ...more,
+  };
+}
+
+/** What went wrong, where a child did not exit by itself. */
+export function failureOf(end: ChildEnd): string | undefined {
+  if ('error' in end) return 'cannot be started';
+  return end.signal === null ? undefined : `was ended by ${end.signal}`;
+}
+
+/** Reports a status other than 0. It is not an error, since `grep` has one for "not found", but may interest the operator. */
+export function reportStatus(end: ChildEnd, session: Session, { tell }: ExecSettings): void {
+  if ('status' in end && end.status !== 0) tell(`the command ended with status ${end.status}`, session);
+}
+
+/** The error for a command that failed as `what` says. */
+export function commandError(what: string, end: ChildEnd): YodelError {
+  const options = 'error' in end ? { cause: end.error } : {};
+  return new YodelError('YODEL_COMMAND_FAILED', `the command ${what}`, options);
+}

@@ -1,0 +1,65 @@
+/** A session that answers every question as another one does. */
+import type { Message } from '../../framing/message.ts';
+import type { Session } from '../../session/handler.ts';
+
+/** Everything of a session that does not change it. */
+export class ForwardedSession {
+  protected readonly inner: Session;
+
+  constructor(inner: Session) {
+    this.inner = inner;
+  }
+
+  get id() {
+    return this.inner.id;
+  }
+  get peer() {
+    return this.inner.peer;
+  }
+  get local() {
+    return this.inner.local;
+  }
+  get security() {
+    return this.inner.security;
+  }
+  get framing() {
+    return this.inner.framing;
+  }
+  get carriesMessages() {
+    return this.inner.carriesMessages;
+  }
+  get data() {
+    return this.inner.data;
+  }
+  get signal() {
+    return this.inner.signal;
+  }
+  get messagesReceived() {
+    return this.inner.messagesReceived;
+  }
+  get messagesSent() {
+    return this.inner.messagesSent;
+  }
+  get bytesReceived() {
+    return this.inner.bytesReceived;
+  }
+  get bytesSent() {
+    return this.inner.bytesSent;
+  }
+  get queued() {
+    return this.inner.queued;
+  }
+  get unsent() {
+    return this.inner.unsent;
+  }
+  get durationMs() {
+    return this.inner.durationMs;
+  }
+  get endedBy() {
+    return this.inner.endedBy;
+  }
+
+  encode(message: string | Uint8Array | Message, to?: Message): Uint8Array {
+    return this.inner.encode(message, to);
+  }
+}

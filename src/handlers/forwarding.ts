@@ -1,0 +1,32 @@
+/** How handlers that connect a session to something else forward messages: byte for byte, with their frames unchanged. */
+import { type DecoderOptions, encode } from '../framing/framing.ts';
+import type { Batch } from '../framing/message.ts';
+import type { Session } from '../session/handler.ts';
+
+/**
+ * How to decode the other side's bytes into messages: any bytes are valid, because they are forwarded unchanged.
+ *
+ * @param maxMessageLength the most memory that one message may need, in bytes
+ */
+export function decodeForwarded(maxMessageLength: number): DecoderOptions {
+  return { maxMessageLength, onTooLong: 'close', encoding: 'binary' };
+}
+
+/**
+ * A copy of the frames of a session's batch, in the server's framing: unchanged, unless the connection (WebSocket) does not
+ * use that framing.
+ *
+ * @throws YodelError `YODEL_UNENCODABLE_MESSAGE` when the server's framing cannot express a message of a WebSocket
+ */
+export function framesOf(batch: Batch, session: Session): Buffer {
+  if (!session.carriesMessages) return Buffer.concat(batch.slices);
+  return Buffer.concat(Array.from(batch, (message) => encode(session.framing, message.bytes)));
+}
+
+/** Sends messages in the server's framing to the session's peer. Returns what `session.send` does. */
+export function forward(batch: Batch, session: Session): boolean {
+  if (!session.carriesMessages) return session.send(batch);
+  let keepsUp = true;
+  for (const message of batch) keepsUp = session.send(message.bytes);
+  return keepsUp;
+}
