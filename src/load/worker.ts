@@ -1,34 +1,30 @@
-/** A process of a load test that runs in several. It is told what to do on stdin, and tells on stdout; see `workers.ts`. */
-import { createInterface } from 'node:readline';
+/** A process of a load test that runs in several. Its parent sends it commands and receives its reports; see `workers.ts`. */
 import { Generator } from './generator.ts';
 import { openWarm } from './warm-up.ts';
-import type { Answer, Order } from './workers.ts';
+import type { LoadCommand, LoadReport } from './workers.ts';
 
 let generator: Generator | undefined;
 
-function say(answer: Answer): void {
-  process.stdout.write(`${JSON.stringify(answer)}\n`);
+function report(what: LoadReport): void {
+  if (process.connected) process.send?.(what, () => undefined);
 }
 
-async function obey(order: Order): Promise<void> {
-  if ('open' in order) {
-    generator = new Generator(order.open, (interval, tally, up, isLast) =>
-      say({ interval, tally: tally.toJSON(), up, isLast }),
+async function execute(command: LoadCommand): Promise<void> {
+  if ('open' in command) {
+    generator = new Generator(command.open, (interval, tally, up, isLast) =>
+      report({ interval, tally: tally.toJSON(), up, isLast }),
     );
-    void generator.ended.then((end) => say({ end }));
-    const failure = await openWarm(generator, order.open.settings);
-    say({ opened: failure ? { code: failure.code, message: failure.message } : null });
-  } else if ('run' in order) {
-    generator?.run(order.run - performance.timeOrigin);
+    void generator.ended.then((end) => report({ end }));
+    const failure = await openWarm(generator, command.open.settings);
+    report({ opened: failure ? { code: failure.code, message: failure.message } : null });
+  } else if ('run' in command) {
+    generator?.run(command.run - performance.timeOrigin);
   } else {
     generator?.stop();
   }
 }
 
-// Ctrl-C in a terminal goes to all its processes: the parent says what is to be done.
+// Ctrl-C in a terminal goes to all its processes: the parent decides what to do.
 process.on('SIGINT', () => undefined).on('SIGTERM', () => undefined);
-// The parent has gone, and its output with it.
-process.stdout.on('error', () => process.exit(1));
-createInterface({ input: process.stdin })
-  .on('line', (line) => void obey(JSON.parse(line) as Order))
-  .on('close', () => process.exit(0));
+process.on('message', (command) => void execute(command as LoadCommand));
+process.on('disconnect', () => process.exit(0));

@@ -1,6 +1,6 @@
 /** The metrics of several processes as one text. Each process has a label of its own, so that nothing is added up wrongly when one begins anew. */
 import { Counter, Gauge, Registry } from 'prom-client';
-import type { WorkerView } from '../server/workers.ts';
+import type { WorkerView } from '../server/worker.ts';
 
 /** How long a worker may take to answer: Prometheus itself waits for 10 s. */
 const withinMs = 2000;

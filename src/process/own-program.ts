@@ -1,27 +1,28 @@
 /**
- * The programs of the command's worker processes: `yodel serve --workers`, `yodel bench --threads`. Each is a file that
- * Node or Bun runs. An executable made by `bun build --compile` has no files: it runs itself, with the program's name as
- * its first argument.
+ * The programs of the command's further processes: `yodel serve --workers`, `yodel bench --threads`. Each is a file, which
+ * Node or Bun runs. In an executable made by `bun build --compile` there are no files; the executable runs itself, with
+ * the program's name as its first argument.
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** A program that the command runs in another process. */
-export type OwnProgram = 'serve-worker' | 'load-worker';
+/** Where each program is, below src/ and dist/. */
+const files = { 'serve-worker': 'cli/serve/worker', 'load-worker': 'load/worker' } as const;
+
+/** A program that the command runs in a process of its own. */
+export type OwnProgram = keyof typeof files;
 
 const prefix = '--run-program=';
 
-/**
- * Returns the first argument for `process.execPath` that runs a program.
- *
- * @param file the program's file, which does not exist in a compiled executable
- */
-export function programArgument(name: OwnProgram, file: URL): string {
-  const path = fileURLToPath(file);
+/** The first argument for `process.execPath` to run a program. */
+export function programArgument(name: OwnProgram): string {
+  // In src/ this file is in a folder of its own; in dist/ it is part of a chunk, which is also one folder deep.
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const path = fileURLToPath(new URL(`../${files[name]}.${extension}`, import.meta.url));
   return existsSync(path) ? path : `${prefix}${name}`;
 }
 
-/** Returns the program that this process should run, from its first argument. Undefined: the command itself. */
+/** The program that this process was started to run; undefined if it is the command itself. */
 export function programToRun(argument: string | undefined): OwnProgram | undefined {
   return argument?.startsWith(prefix) ? (argument.slice(prefix.length) as OwnProgram) : undefined;
 }

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { randomSequence } from '../../src/handlers/faults/random.ts';
 import { echo } from '../../src/handlers/echo.ts';
 import type { Faults } from '../../src/handlers/faults/options.ts';
+import { randomSequence } from '../../src/handlers/faults/random.ts';
 import { withFaults } from '../../src/handlers/faults.ts';
 import type { Handler, HandlerObject } from '../../src/session/handler.ts';
 import type { Peer as SocketPeer } from '../session/peer.ts';

@@ -1,6 +1,7 @@
 /** Processes that are kept, with a program of the test's own in them. */
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type WorkerEnd, Workers } from '../../src/server/workers.ts';
+import type { ProcessEnd } from '../../src/process/program-process.ts';
+import { Workers } from '../../src/server/workers.ts';
 import { temporaryFile } from '../support/files.ts';
 
 interface Work {
@@ -28,7 +29,7 @@ process.on('message', (order) => {
 `;
 
 function workers(work: Work, count = 3) {
-  const deaths: [number, WorkerEnd, number][] = [];
+  const deaths: [number, ProcessEnd, number][] = [];
   const all = new Workers<Work>({
     count,
     program: temporaryFile('worker.mjs', program),

@@ -1,9 +1,10 @@
 /**
  * One of the processes of `yodel serve --workers`. Its parent says what to do over the channel between them (see
- * `server/workers.ts`); what it writes goes to its parent as well.
+ * `server/worker-messages.ts`); what it writes goes to its parent as well.
  */
 import type { Socket } from 'node:net';
-import { firstInherited, type Order, type Report } from '../../server/workers.ts';
+import { firstInherited } from '../../process/program-process.ts';
+import type { WorkerCommand, WorkerReport } from '../../server/worker-messages.ts';
 import { PassedTransport } from '../../transport/passed.ts';
 import { exitStatus, neverDone, report, statusOf } from '../fail.ts';
 import { type Here, serveHere } from './here.ts';
@@ -17,7 +18,7 @@ let here: Here | undefined;
 let isEnding = false;
 let metrics: { text(): Promise<string> } | undefined;
 
-function tell(what: Report): void {
+function tell(what: WorkerReport): void {
   if (process.connected) process.send?.(what, () => undefined);
 }
 
@@ -60,7 +61,7 @@ async function begin({ serving, log, measures, descriptors }: Work): Promise<voi
   process.exit(await here.ended);
 }
 
-async function obey(order: Order<Work>, socket: Socket | undefined): Promise<void> {
+async function obey(order: WorkerCommand<Work>, socket: Socket | undefined): Promise<void> {
   if ('serve' in order) {
     await begin(order.serve).catch((error: unknown) => {
       report(error);
@@ -74,7 +75,7 @@ async function obey(order: Order<Work>, socket: Socket | undefined): Promise<voi
     tell({ reloaded: order.number, refused });
   } else if ('connectionAt' in order) {
     if (socket) transport.receive(socket, order.connectionAt);
-    tell({ taken: order.number });
+    tell({ received: order.number });
   } else if ('metrics' in order) {
     tell({ metrics: order.metrics, text: (await metrics?.text()) ?? '' });
   } else end();
@@ -85,4 +86,4 @@ process.on('beforeExit', neverDone);
 process.on('SIGINT', () => undefined).on('SIGHUP', () => undefined);
 // Meant for this one alone: its parent starts another one.
 process.on('SIGTERM', end).on('disconnect', orphaned);
-process.on('message', (order, socket) => void obey(order as Order<Work>, socket as Socket | undefined));
+process.on('message', (order, socket) => void obey(order as WorkerCommand<Work>, socket as Socket | undefined));

@@ -6,8 +6,10 @@ import { type Address, addressAt, TcpAddress, type UnixAddress } from '../../add
 import { systemError } from '../../errors.ts';
 import { resolveOptions, type ServerLimits, serverOptions } from '../../options.ts';
 import { programArgument } from '../../process/own-program.ts';
+import { describeEnd } from '../../process/program-process.ts';
 import { checkDescriptors } from '../../server/options.ts';
-import { describeEnd, WorkerFailed, Workers, type WorkersListener } from '../../server/workers.ts';
+import { WorkerFailed, type WorkersListener } from '../../server/worker.ts';
+import { Workers } from '../../server/workers.ts';
 import { acceptToPass } from '../../transport/passed.ts';
 import { runtimeTransport } from '../../transport/runtime.ts';
 import type { Connection, Listener, ServerTls } from '../../transport/transport.ts';
@@ -21,12 +23,6 @@ import type { ServeSettings, Work } from './settings.ts';
 import { obeySignals } from './signals.ts';
 import { notifySystemd, passedDescriptors, systemdWasTold } from './systemd.ts';
 import { counted, welcome } from './welcome.ts';
-
-/** Beside this file in src/; in dist/ this file is part of a chunk in dist/chunks/. */
-const program = programArgument(
-  'serve-worker',
-  new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : '../cli/serve/worker.js', import.meta.url),
-);
 
 /** What a worker needs on top of the times that it was given to end, before it is killed. */
 const graceMs = 5000;
@@ -49,7 +45,13 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
     descriptors: descriptors?.length ?? 0,
   });
   const work = workOf(settings, certificates?.tls);
-  const workers = new Workers<Work>({ count, program, work, descriptors, listener: tellOf(outputs) });
+  const workers = new Workers<Work>({
+    count,
+    program: programArgument('serve-worker'),
+    work,
+    descriptors,
+    listener: tellOf(outputs),
+  });
   let ending = false;
   const isReady = () => !ending && workers.all.some(({ isUp }) => isUp);
   const handing: Listener[] = [];
@@ -154,7 +156,7 @@ async function handConnections(
   say: Say,
 ): Promise<Listener> {
   const failed = (error: Error) => say(systemError(`cannot accept a connection on ${address}`, error).message);
-  return await acceptToPass(address, { backlog, failed }, (socket) => workers.hand(socket, String(address)));
+  return await acceptToPass(address, { backlog, failed }, (socket) => workers.pass(socket, String(address)));
 }
 
 /** @throws UsageError, YodelError when it cannot listen */

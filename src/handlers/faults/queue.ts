@@ -2,8 +2,8 @@
 import { YodelError } from '../../errors.ts';
 import { Batch, Message } from '../../framing/message.ts';
 import type { Reply, Session } from '../../session/handler.ts';
-import type { Faults } from './options.ts';
 import { type Content, flipBit } from './corruption.ts';
+import type { Faults } from './options.ts';
 import type { RandomSequence } from './random.ts';
 
 /** With more pending bytes than this, the handler's next messages wait. */

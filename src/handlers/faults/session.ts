@@ -2,8 +2,8 @@
 import type { YodelError } from '../../errors.ts';
 import type { Batch, Message } from '../../framing/message.ts';
 import { isPromise, type Reply, type Session } from '../../session/handler.ts';
-import type { Faults } from './options.ts';
 import { ForwardedSession } from './forwarded-session.ts';
+import type { Faults } from './options.ts';
 import { FaultQueue } from './queue.ts';
 import type { RandomSequence } from './random.ts';
 
