@@ -1,4 +1,4 @@
-/** `yodel bench` with servers that do not do as they should. */
+/** `yodel bench` with faulty servers. */
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { expect, test } from 'vitest';
@@ -7,7 +7,7 @@ import { bench, errorCount } from '../../support/bench.ts';
 import { commandPath, serve, start, yodel } from '../../support/command.ts';
 import { listen } from '../../support/servers.ts';
 
-test('an address where nobody listens is one clear line and exit status 1, with nothing on stdout', async () => {
+test('a refused connection is one line and exit status 1, with nothing on stdout', async () => {
   for (const threads of ['1', '2']) {
     const args = ['bench', '127.0.0.1:1', '--threads', threads, '--json'];
     const { stdout, stderr, status } = await yodel(args);
@@ -19,7 +19,7 @@ test('an address where nobody listens is one clear line and exit status 1, with 
   expect(unix.status).toBe(1);
 });
 
-test('a server that sends nothing ends in time-outs, and exit status 4', async () => {
+test('a server that sends nothing causes time-outs, and exit status 4', async () => {
   const { address } = await listen((socket) => socket.resume());
   const { report, status } = await bench([address, '-d', '100ms', '-c', '3', '-P', '2', '--timeout', '300ms']);
   expect(report.messages).toEqual({ sent: 6, answered: 0, unanswered: 6 });
@@ -29,14 +29,14 @@ test('a server that sends nothing ends in time-outs, and exit status 4', async (
   expect({ status, ended: report.ended }).toEqual({ status: 4, ended: 'done' });
 });
 
-test('a silent server does not hold up a count for ever', async () => {
+test('a silent server does not block --count for ever', async () => {
   const { address } = await listen((socket) => socket.resume());
   const { report, status } = await bench([address, '-n', '1m', '-c', '2', '--timeout', '200ms']);
   expect(report.messages.answered).toBe(0);
   expect({ status, ended: report.ended }).toEqual({ status: 4, ended: 'failed' });
 });
 
-test('a server that answers too much is told of, and exit status 3', async () => {
+test('reports a server that answers too much, with exit status 3', async () => {
   const { address } = await listen((socket) => {
     socket.on('data', (chunk: Buffer) => socket.write(Buffer.concat([chunk, chunk])));
   });
@@ -49,14 +49,14 @@ test('a server that answers too much is told of, and exit status 3', async () =>
         example: expect.stringMatching(/^connection [12]: the server sent more than was requested, after 1 reply$/),
       },
     ]);
-    // The first reply was right, and each connection was made anew for the next message.
+    // The first reply was right, and each connection was replaced for the next message.
     expect(report.messages.answered).toBe(20);
     expect(report.connections.lost).toBe(20);
     expect(status).toBe(3);
   }
 });
 
-test('a server that greets its clients has sent what nobody asked for', async () => {
+test('a greeting is an unexpected reply', async () => {
   const { address } = await listen((socket) => {
     socket.write('220 welcome\r\n');
     socket.resume();
@@ -68,7 +68,7 @@ test('a server that greets its clients has sent what nobody asked for', async ()
   expect(status).toBe(3);
 });
 
-test('a wrong byte is shown beside what was expected, and exit status 3', async () => {
+test('shows a wrong byte beside the expected one, with exit status 3', async () => {
   const { address } = await listen((socket) => {
     let count = 0;
     socket.on('data', (chunk: Buffer) => socket.write(++count === 3 ? chunk.toString().toUpperCase() : chunk));
@@ -86,7 +86,7 @@ test('a wrong byte is shown beside what was expected, and exit status 3', async 
   expect(status).toBe(3);
 });
 
-test('what a server sends back is shown harmlessly', async () => {
+test('escapes what a server sends back', async () => {
   const { address } = await listen((socket) => {
     socket.on('data', () => socket.write('\x1b[31m\u202eevil\n'));
   });
@@ -96,12 +96,12 @@ test('what a server sends back is shown harmlessly', async () => {
   expect(status).toBe(3);
 });
 
-test('replies that a server mixes up between two connections are noticed', async () => {
+test('detects replies mixed up between two connections', async () => {
   const sockets: Socket[] = [];
   const { address } = await listen((socket) => {
     const other = sockets.push(socket) % 2 === 0 ? sockets.length - 2 : sockets.length;
     let count = 0;
-    // The tenth reply goes to the neighbour.
+    // The tenth reply goes to another connection.
     socket.on('data', (chunk: Buffer) => (++count === 10 ? sockets[other] : socket)?.write(chunk));
   });
   const { report, status } = await bench([address, '-n', '100', '-c', '2', '-P', '4', '--timeout', '500ms']);
@@ -109,7 +109,7 @@ test('replies that a server mixes up between two connections are noticed', async
   expect(status).toBe(3);
 });
 
-test('a reply that a server leaves out is noticed with the next one', async () => {
+test('detects a missing reply with the next one', async () => {
   const { address } = await listen((socket) => {
     let rest = '';
     let count = 0;
@@ -125,7 +125,7 @@ test('a reply that a server leaves out is noticed with the next one', async () =
   expect({ answered: report.messages.answered, status }).toEqual({ answered: 4, status: 3 });
 });
 
-test('a server that closes in the middle is asked again, and exit status 1', async () => {
+test('reconnects when a server closes in the middle, with exit status 1', async () => {
   const { address } = await listen((socket) => {
     let count = 0;
     socket.on('data', (chunk: Buffer) => {
@@ -149,7 +149,7 @@ test('a server that closes in the middle is asked again, and exit status 1', asy
   });
 });
 
-test('a server that resets is told of as such', async () => {
+test('reports a reset connection as such', async () => {
   const { address } = await listen((socket) => socket.once('data', () => socket.resetAndDestroy()));
   const { report, status } = await bench([address, '-n', '2', '-c', '2']);
   expect(report.errors).toEqual([
@@ -164,7 +164,7 @@ test('a server that resets is told of as such', async () => {
   expect(status).toBe(1);
 });
 
-test('a server that goes away for good ends the run, and what was measured before is reported', async () => {
+test('ends when the server goes away, and reports what was measured before', async () => {
   const server = await serve();
   const running = bench([server.address, '-d', '60s', '--rate', '100/s', '-c', '3', '--timeout', '500ms']);
   await server.saw(/64 B 3-1-/);
@@ -176,7 +176,7 @@ test('a server that goes away for good ends the run, and what was measured befor
   expect({ status, ended: report.ended }).toEqual({ status: 1, ended: 'failed' });
 });
 
-test('a server that is full is measured with the connections that it takes', async () => {
+test('measures a server at its connection limit with the connections it accepts', async () => {
   const server = await serve(['--quiet', '--max-connections', '2']);
   const { report, status } = await bench([server.address, '-n', '200', '-c', '4']);
   expect(report.messages.answered).toBeGreaterThan(100);
@@ -184,7 +184,7 @@ test('a server that is full is measured with the connections that it takes', asy
   expect([1, 3]).toContain(status);
 });
 
-test('a server that takes more than is under way without an answer is not sent for ever', async () => {
+test('does not send for ever to a server that reads without answering', async () => {
   const { address } = await listen((socket) => socket.resume());
   const { report, status } = await bench([
     address,
@@ -205,7 +205,7 @@ test('a server that takes more than is under way without an answer is not sent f
   expect(status).toBe(1);
 });
 
-test('when one of several processes is killed the run is told to have failed, with what the others have measured', async () => {
+test('when one of several processes is killed, the run fails with the results of the others', async () => {
   const server = await serve(['--no-messages']);
   const running = start([
     process.execPath,

@@ -1,4 +1,4 @@
-/** `yodel bench` that is ended before its time. */
+/** Interrupting `yodel bench`. */
 import { expect, test } from 'vitest';
 import type { BenchReport } from '../../../src/load/result/report.ts';
 import { commandPath, type Running, serve, start } from '../../support/command.ts';
@@ -14,7 +14,7 @@ for (const [signal, status] of [
   ['SIGTERM', 143],
 ] as const) {
   for (const threads of ['1', '2']) {
-    test(`${signal} ends a run of ${threads} at once with what was measured, and exit status ${status}`, async () => {
+    test(`${signal} ends a run of ${threads} at once with the results so far, and exit status ${status}`, async () => {
       const server = await serve();
       const args = [server.address, '-d', '60s', '--rate', '100/s', '-c', '3', '--threads', threads];
       const running = startBench([...args, '--json']);
@@ -30,7 +30,7 @@ for (const [signal, status] of [
   }
 }
 
-test('Ctrl-C does not wait for replies that a server owes', async () => {
+test('Ctrl-C does not wait for pending replies', async () => {
   let asked = () => {};
   const isAsked = new Promise<void>((resolve) => {
     asked = resolve;
@@ -43,8 +43,8 @@ test('Ctrl-C does not wait for replies that a server owes', async () => {
   expect({ stderr, status }).toEqual({ stderr: '', status: 130 });
 });
 
-test('Ctrl-C while it connects ends it as well', async () => {
-  // A server that is stopped accepts nobody once its queue is full.
+test('Ctrl-C ends it while it connects', async () => {
+  // A stopped server accepts no connection once its backlog is full.
   const server = await serve(['--backlog', '1', '--quiet']);
   process.kill(server.pid, 'SIGSTOP');
   const running = startBench([server.address, '-c', '100', '-w', '10m', '--json']);
@@ -54,7 +54,7 @@ test('Ctrl-C while it connects ends it as well', async () => {
   expect(status).toBe(130);
 });
 
-test('when its output is closed early nobody complains', async () => {
+test('output that is closed early is no error', async () => {
   const server = await serve(['--quiet']);
   const running = start([
     'sh',

@@ -1,4 +1,4 @@
-/** What `yodel bench` sends, and what it finds with servers that do as they should. */
+/** What `yodel bench` sends to, and measures with, correct servers. */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bench } from '../../support/bench.ts';
@@ -6,7 +6,7 @@ import { serve, yodel } from '../../support/command.ts';
 import { temporaryFile, temporaryFolder } from '../../support/files.ts';
 import { listen } from '../../support/servers.ts';
 
-/** An echo server that keeps what it got, in order of arrival over all its connections. */
+/** An echo server that keeps what it received, in order of arrival over all connections. */
 async function listeningEcho(): Promise<{ address: string; received(): string; connections(): number }> {
   let received = '';
   let connections = 0;
@@ -21,13 +21,13 @@ async function listeningEcho(): Promise<{ address: string; received(): string; c
   return { address, received: () => received, connections: () => connections };
 }
 
-test('a server sees exactly as many messages as were asked for, each of the size that was asked for', async () => {
+test('sends exactly the requested number of messages of the requested size', async () => {
   for (const [how, ...args] of [
     ['one at a time'],
     ['many at a time', '-P', '7'],
     ['at a rate', '--rate', '10k/s'],
     ['from two processes', '--threads', '2', '-P', '3'],
-    ['without awaiting replies', '--replies', 'none'],
+    ['without replies', '--replies', 'none'],
     ['counting replies', '--replies', 'count'],
   ] as [string, ...string[]][]) {
     const server = await listeningEcho();
@@ -52,7 +52,7 @@ test('a server sees exactly as many messages as were asked for, each of the size
 const framings = ['lines', 'delimiter:\\0', 'delimiter:ab', 'length:4', 'length:2,little,offset=3,inclusive', 'raw'];
 
 for (const framing of framings) {
-  test(`with the framing ${framing} each reply is compared with its message`, async () => {
+  test(`with the framing ${framing}, compares each reply with its message`, async () => {
     const server = await serve(['--framing', framing, '--quiet']);
     for (const replies of framing === 'raw' ? ['echo'] : ['echo', 'count']) {
       const args = ['--framing', framing, '-n', '3000', '-c', '3', '-P', '10', '--replies', replies];
@@ -64,7 +64,7 @@ for (const framing of framings) {
   });
 }
 
-test('a server at a Unix socket is measured like any other', async () => {
+test('measures a server at a Unix socket', async () => {
   const address = `unix://${join(temporaryFolder(), 'socket')}`;
   await serve(['--listen', address, '--quiet']);
   for (const threads of ['1', '2']) {
@@ -77,7 +77,7 @@ test('a server at a Unix socket is measured like any other', async () => {
   }
 });
 
-test('messages of a file are sent in turn, and a message that is given is sent as it is', async () => {
+test('sends the messages of a file in turn, and a given message unchanged', async () => {
   const server = await listeningEcho();
   const file = temporaryFile('messages', 'first\r\nsecond\n\nsch\u00f6n');
   const { report, status } = await bench([server.address, '--message-file', file, '-n', '6', '-c', '1']);
@@ -91,7 +91,7 @@ test('messages of a file are sent in turn, and a message that is given is sent a
   expect(ping.report.options.size).toBe(4);
 });
 
-test('empty messages are messages', async () => {
+test('sends empty messages', async () => {
   const server = await serve(['--quiet']);
   const { report, status } = await bench([server.address, '--size', '0', '-n', '100', '-c', '2', '-P', '5']);
   expect({ status, messages: report.messages }).toEqual({
@@ -100,7 +100,7 @@ test('empty messages are messages', async () => {
   });
 });
 
-test('messages of a megabyte are sent and compared whole', async () => {
+test('sends and compares messages of a megabyte', async () => {
   const server = await serve(['--quiet', '--max-message', '2MiB']);
   const { report, status } = await bench([server.address, '--size', '1MiB', '-n', '40', '-c', '4', '-P', '2']);
   expect({ status, messages: report.messages, bytes: report.bytes }).toEqual({
@@ -110,12 +110,12 @@ test('messages of a megabyte are sent and compared whole', async () => {
   });
 });
 
-test('each connection has as many messages under way as -P says, and no more', async () => {
+test('each connection has exactly -P messages in flight', async () => {
   const most: number[] = [];
   const { address } = await listen((socket) => {
     let waiting = 0;
     const index = most.push(0) - 1;
-    // Answers only when nothing more has come for a turn of the event loop, one message at a time.
+    // Answers one message when nothing has arrived for a turn of the event loop.
     socket.on('data', (chunk: Buffer) => {
       waiting += chunk.toString().split('x\n').length - 1;
       most[index] = Math.max(most[index] ?? 0, waiting);
@@ -125,12 +125,12 @@ test('each connection has as many messages under way as -P says, and no more', a
       });
     });
   });
-  // The server answers one message for each chunk: what is left over at the end is not awaited for long.
+  // The server answers one message per chunk, so some remain at the end; it does not wait long for those.
   await bench([address, '--message', 'x', '-n', '60', '-c', '3', '-P', '4', '--timeout', '200ms']);
   expect(most).toEqual([4, 4, 4]);
 });
 
-test('a time is kept to, and with a count whichever comes first', async () => {
+test('ends after --duration, or --count if that is sooner', async () => {
   const server = await serve(['--quiet']);
   const timed = await bench([server.address, '-d', '300ms', '-c', '2']);
   expect(timed.report.seconds).toBeGreaterThanOrEqual(0.3);
@@ -140,7 +140,7 @@ test('a time is kept to, and with a count whichever comes first', async () => {
   expect(counted.report.messages.answered).toBe(10);
 });
 
-test('at a rate the target and what was achieved are told, and each message was sent', async () => {
+test('with --rate, reports target and achieved rate, and sends every message', async () => {
   const server = await serve(['--quiet']);
   for (const threads of ['1', '2']) {
     const { report, status } = await bench([
@@ -164,7 +164,7 @@ test('several processes report as one', async () => {
   expect(report.options.threads).toBe(3);
 });
 
-test('without awaiting replies it counts what the operating system has taken', async () => {
+test('with --replies none, counts what the operating system accepted', async () => {
   const server = await serve(['discard', '--quiet']);
   const { report, status } = await bench([server.address, '--replies', 'none', '-d', '300ms', '-c', '3', '-P', '10']);
   expect(status).toBe(0);
@@ -173,7 +173,7 @@ test('without awaiting replies it counts what the operating system has taken', a
   expect({ latency: report.latency, received: report.bytes.received }).toEqual({ latency: null, received: 0 });
 });
 
-test('the summary is on stdout and can be read aloud; stderr is empty when it is no terminal', async () => {
+test('prints the summary on stdout; stderr is empty when it is not a terminal', async () => {
   const server = await serve(['--quiet']);
   const { stdout, stderr, status } = await yodel(['bench', server.address, '-n', '1000', '-c', '10']);
   expect(stdout.toString()).toMatch(/1,000 messages answered/);

@@ -1,4 +1,4 @@
-/** What `yodel bench` does with what it has measured: files, judgements, the terminal. */
+/** The results of `yodel bench`: files, assertions, the terminal. */
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -12,7 +12,7 @@ import { testWith } from '../../support/tools.ts';
 const tmux = testWith('tmux', 'apt-get install tmux');
 const short = ['-n', '500', '-c', '5'];
 
-test('assertions that hold are told one a line, with exit status 0', async () => {
+test('prints one line per assertion; all hold: exit status 0', async () => {
   const server = await serve(['--quiet']);
   const asserted = ['--assert', 'p99 < 10s', 'errors == 0', 'messages == 500'];
   const { stdout, status } = await yodel(['bench', server.address, ...short, ...asserted]);
@@ -27,7 +27,7 @@ test('an assertion that does not hold is exit status 3', async () => {
   expect(status).toBe(3);
 });
 
-test('the address may stand behind the assertions, also as HOST PORT', async () => {
+test('the address may follow the assertions, also as HOST PORT', async () => {
   const server = await serve(['--quiet']);
   const port = String(server.port);
   for (const behind of [[port], [`127.0.0.1:${port}`], ['localhost', port], [server.address]]) {
@@ -36,14 +36,14 @@ test('the address may stand behind the assertions, also as HOST PORT', async () 
   }
 });
 
-test('with --json stdout is one object, and judgements are on stderr', async () => {
+test('with --json, stdout is one object, and assertions are on stderr', async () => {
   const server = await serve(['--quiet']);
   const { stderr, status } = await bench([server.address, ...short, '--assert', 'p50 < 1us']);
   expect(stderr).toMatch(/^not met +p50 < 1us: .*\n$/);
   expect(status).toBe(3);
 });
 
-test('who asserts something about errors has the say on them', async () => {
+test('an assertion about errors decides whether errors are a failure', async () => {
   const { address } = await listen((socket) => socket.on('data', () => socket.end()));
   const args = [address, '-n', '2', '-c', '2'];
   expect((await bench(args)).status).toBe(1);
@@ -52,7 +52,7 @@ test('who asserts something about errors has the say on them', async () => {
   expect((await bench([...args, '--assert', 'unanswered == 2'])).status).toBe(1);
 });
 
-test('a result is compared with an older one', async () => {
+test('compares a result with an earlier one', async () => {
   const server = await serve(['--quiet']);
   const old = join(temporaryFolder(), 'old.json');
   writeFileSync(old, (await bench([server.address, ...short])).stdout);
@@ -61,7 +61,7 @@ test('a result is compared with an older one', async () => {
   expect(status).toBe(0);
 });
 
-test('the page, the percentiles and the summary tell of the same run', async () => {
+test('the page and the percentile file show the same run as the report', async () => {
   const server = await serve(['--quiet']);
   const folder = temporaryFolder();
   const [page, hdr] = [join(folder, 'page.html'), join(folder, 'run.hgrm')];
@@ -71,14 +71,14 @@ test('the page, the percentiles and the summary tell of the same run', async () 
   expect(readFileSync(hdr, 'utf8')).toContain(`#[Max     = ${(report.latency?.max ?? 0).toFixed(3).padStart(12)}`);
 });
 
-test('files are written for a run that had errors, too', async () => {
+test('writes the files of a run with errors', async () => {
   const { address } = await listen((socket) => socket.on('data', () => socket.end()));
   const page = join(temporaryFolder(), 'page.html');
   expect((await bench([address, '-n', '2', '-c', '2', '--html', page])).status).toBe(1);
   expect(readFileSync(page, 'utf8')).toContain('YODEL_CONNECTION_CLOSED');
 });
 
-tmux('a terminal shows how the run goes on, and only the summary stays', async () => {
+tmux('a terminal shows the progress, and only the summary stays', async () => {
   const server = await serve();
   const terminal = new Terminal({ width: 100, height: 50 });
   terminal.enter(`yodel bench ${server.address} --rate 100/s -d 60s -c 3`);
@@ -88,7 +88,7 @@ tmux('a terminal shows how the run goes on, and only the summary stays', async (
   expect(terminal.history()).not.toMatch(/of 1 min/);
 });
 
-test('results that cannot be written are told of, with exit status 1', async () => {
+test('results that cannot be written are an error, with exit status 1', async () => {
   const server = await serve(['--quiet']);
   const full = openSync('/dev/full', 'w');
   const { status, stderr } = await yodel(['bench', server.address, ...short, '--json'], { stdout: full });
@@ -97,14 +97,14 @@ test('results that cannot be written are told of, with exit status 1', async () 
   expect(status).toBe(1);
 });
 
-test('a rate below one a second takes the time that was given, and no more is said', async () => {
+test('a rate below one per second keeps to the duration, without a warning', async () => {
   const server = await serve(['--quiet']);
   const { report } = await bench([server.address, '--rate', '0.5/s', '-d', '400ms', '-c', '1']);
   expect(report.messages).toEqual({ sent: 1, answered: 1, unanswered: 0 });
   expect(report.seconds).toBeCloseTo(0.4, 1);
 });
 
-test('a server that answers late but answers everything reaches the rate', async () => {
+test('a server that answers everything late still reaches the rate', async () => {
   const { address } = await listen((socket) => {
     socket.on('data', (chunk: Buffer) => void setTimeout(() => socket.write(chunk), 300));
   });

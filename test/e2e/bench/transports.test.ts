@@ -1,4 +1,4 @@
-/** `yodel bench` and `yodel connect` over TLS, `yodel bench` by WebSocket. */
+/** `yodel bench` and `yodel connect` over TLS, `yodel bench` over WebSocket. */
 import { expect, test } from 'vitest';
 import { bench } from '../../support/bench.ts';
 import { makeCertificate } from '../../support/certificate.ts';
@@ -52,7 +52,7 @@ test.each([
   expect(report.options.framing).toBe('websocket');
 });
 
-test('a WebSocket server that cuts messages or sends what nobody asked for is told of, and exit status 3', async () => {
+test('reports a WebSocket server that splits messages or sends unexpected ones, with exit status 3', async () => {
   const { address: cutting } = await listenWebSocket((socket) => {
     socket.on('message', (data: Buffer) => {
       socket.send(data.subarray(0, 5));

@@ -17,27 +17,27 @@ interface Talk {
   readonly server: RunningServer;
 }
 
-/** A server, and a terminal that is connected to it. */
+/** A server, and a terminal with a client connected to it. */
 async function talk(serveArgs: readonly string[] = [], options: TerminalOptions = {}, args = ''): Promise<Talk> {
   const server = await serve(serveArgs);
   return { server, terminal: await connectTo(server.address, new Terminal(options), args) };
 }
 
-/** Sends to everybody what comes after "tell: ". */
-const telling = `
-  const everybody = new Set();
+/** Echoes, and sends what follows "tell: " to all sessions. */
+const tellingHandler = `
+  const sessions = new Set();
   export default {
-    open: (session) => void everybody.add(session),
-    close: (session) => void everybody.delete(session),
+    open: (session) => void sessions.add(session),
+    close: (session) => void sessions.delete(session),
     message(message) {
       if (!message.text.startsWith('tell: ')) return message;
-      for (const session of everybody) session.send(message.text.slice(6));
+      for (const session of sessions) session.send(message.text.slice(6));
     },
   };
 `;
 
 async function talkAndTell(options: TerminalOptions = {}): Promise<Talk & { tell: (text: string) => Promise<void> }> {
-  const { server, terminal } = await talk([handlerFile(telling)], options);
+  const { server, terminal } = await talk([handlerFile(tellingHandler)], options);
   const teller = await dial(server.port);
   return { server, terminal, tell: (text) => teller.send(`tell: ${text}\n`) };
 }
@@ -64,7 +64,7 @@ tmux('a line can be edited before it is sent', async () => {
   await server.saw(/9 B one three\n/);
 });
 
-tmux('lines are kept between runs for the arrow keys, in a file that only their owner can read', async () => {
+tmux('the history is kept between runs, in a file that only its owner can read', async () => {
   const { terminal, server } = await talk();
   for (const line of ['first', 'second', 'second', 'third']) {
     terminal.enter(line);
@@ -88,7 +88,7 @@ tmux('lines are kept between runs for the arrow keys, in a file that only their 
   await terminal.sees(/\n< second/);
 });
 
-tmux('an unasked message does not destroy the line that is being typed', async () => {
+tmux('an unsolicited message leaves the typed line intact', async () => {
   const { terminal, server, tell } = await talkAndTell();
   terminal.type('half typd');
   terminal.press('Left');
@@ -104,13 +104,13 @@ tmux('an unasked message does not destroy the line that is being typed', async (
   await server.saw(/10 B half typed\n/);
 });
 
-tmux('an unasked message has no round-trip time', async () => {
+tmux('an unsolicited message has no round-trip time', async () => {
   const { terminal, tell } = await talkAndTell();
   await tell('news');
   await terminal.sees(/\n< news\n>$/);
 });
 
-tmux('a long line that is being typed stays whole when messages arrive, also long ones', async () => {
+tmux('messages of any length leave a long typed line intact', async () => {
   const { terminal, server, tell } = await talkAndTell({ width: 40, height: 12 });
   const line = 'This line is longer than the terminal is wide, and goes on below.';
   terminal.type(line);
@@ -126,7 +126,7 @@ tmux('a long line that is being typed stays whole when messages arrive, also lon
   await server.saw(/70 B This line .* on here below\.\n/);
 });
 
-tmux('many messages at once leave the typed line whole', async () => {
+tmux('many messages at once leave the typed line intact', async () => {
   const { terminal, server, tell } = await talkAndTell();
   terminal.type('still here');
   await terminal.sees(/> still here$/);
@@ -136,7 +136,7 @@ tmux('many messages at once leave the typed line whole', async () => {
   await server.saw(/10 B still here\n/);
 });
 
-tmux('Chinese, combining characters and emoji can be typed, edited and come back', async () => {
+tmux('Chinese, combining characters and emoji can be typed, edited and echoed', async () => {
   const { terminal, server } = await talk();
   terminal.type('你好，世界 👋');
   terminal.press('Enter');
@@ -149,7 +149,7 @@ tmux('Chinese, combining characters and emoji can be typed, edited and come back
   await terminal.sees(/\n< 你好 👋 {2}\d/);
 });
 
-tmux('Ctrl-D ends it, with the replies that are due and exit status 0', async () => {
+tmux('Ctrl-D ends it after the pending replies, with exit status 0', async () => {
   const slow = handlerFile(`
     import { setTimeout as delay } from 'node:timers/promises';
     export default async (message) => (await delay(300), message);
@@ -161,7 +161,7 @@ tmux('Ctrl-D ends it, with the replies that are due and exit status 0', async ()
   expect(await exitStatusIn(terminal)).toBe(0);
 });
 
-tmux('Ctrl-D in the middle of a line does not end it', async () => {
+tmux('Ctrl-D in a line does not end it', async () => {
   const { terminal, server } = await talk();
   terminal.type('abc');
   terminal.press('C-a', 'C-d', 'End', 'C-d');
@@ -169,7 +169,7 @@ tmux('Ctrl-D in the middle of a line does not end it', async () => {
   await server.saw(/2 B bc\n/);
 });
 
-tmux('Ctrl-C clears what is being typed; on an empty line it ends with exit status 130', async () => {
+tmux('Ctrl-C clears the typed line; on an empty line it ends with exit status 130', async () => {
   const { terminal, server } = await talk();
   terminal.type('do not send this');
   await terminal.sees(/this$/);
@@ -184,7 +184,7 @@ tmux('Ctrl-C clears what is being typed; on an empty line it ends with exit stat
   expect(server.stdout()).not.toContain('do not send this');
 });
 
-tmux('Ctrl-Z suspends it, and with fg it goes on where it was', async () => {
+tmux('Ctrl-Z suspends it, and fg resumes it with the typed line', async () => {
   const { terminal } = await talk();
   terminal.type('half');
   await terminal.sees(/> half$/);
@@ -199,7 +199,7 @@ tmux('Ctrl-Z suspends it, and with fg it goes on where it was', async () => {
   await terminal.sees(/\n< half typed {2}\d/);
 });
 
-tmux('SIGTERM ends it and leaves the terminal in order', async () => {
+tmux('SIGTERM ends it and restores the terminal', async () => {
   const { terminal } = await talk();
   terminal.type('half');
   await terminal.sees(/> half$/);
@@ -208,7 +208,7 @@ tmux('SIGTERM ends it and leaves the terminal in order', async () => {
   expect(await exitStatusIn(terminal)).toBe(143);
 });
 
-tmux('--count ends it after so many messages', async () => {
+tmux('--count ends it after this number of messages', async () => {
   const { terminal } = await talk([], {}, '--count 2');
   terminal.enter('one');
   await terminal.sees(/< one/);
@@ -217,7 +217,7 @@ tmux('--count ends it after so many messages', async () => {
   expect(await exitStatusIn(terminal)).toBe(0);
 });
 
-tmux('a server that ends the conversation is told of, and it ends', async () => {
+tmux('it ends with a notice when the server ends the connection', async () => {
   const { terminal, server } = await talk();
   terminal.enter('hello');
   await terminal.sees(/< hello/);
@@ -225,7 +225,7 @@ tmux('a server that ends the conversation is told of, and it ends', async () => 
   await terminal.sees(/the server ended the connection\n\$$/);
 });
 
-tmux('a server that is killed is told of, and the shell gets its terminal back in order', async () => {
+tmux('it ends with a notice when the server is killed, and restores the terminal', async () => {
   const { terminal, server } = await talk();
   terminal.type('half');
   await terminal.sees(/> half$/);
@@ -235,7 +235,7 @@ tmux('a server that is killed is told of, and the shell gets its terminal back i
   await terminal.sees(/\nstill a terminal\n\$$/);
 });
 
-tmux('a connection that breaks is one line, and exit status 1', async () => {
+tmux('a broken connection is one line and exit status 1', async () => {
   const { address } = await listen((socket) => socket.once('data', () => socket.resetAndDestroy()));
   const terminal = await connectTo(address);
   terminal.enter('hello');
@@ -243,13 +243,13 @@ tmux('a connection that breaks is one line, and exit status 1', async () => {
   expect(await exitStatusIn(terminal)).toBe(1);
 });
 
-tmux('an error that the server tells is shown before the end', async () => {
+tmux('an error reply of the server is shown before the end', async () => {
   const { terminal } = await talk(['--max-message', '5']);
   terminal.enter('much too long');
   await terminal.sees(/< error: message 1 is longer than the limit of 5 bytes.*\n.*the server ended the connection/);
 });
 
-tmux('nothing that a server sends can control the terminal', async () => {
+tmux('nothing a server sends can control the terminal', async () => {
   const { address } = await listen((socket) => {
     socket.write('\x1b[2J\x1b]0;pwned\x07red \x1b[31m\u009b31m \u202egnp.exe \r> fake\n');
     socket.write(Buffer.from([0xff, 0x1b, 0x0a]));
@@ -258,11 +258,11 @@ tmux('nothing that a server sends can control the terminal', async () => {
   await terminal.sees(/\\xff\\x1b/);
   const screen = terminal.screen({ styles: true });
   expect(screen).toContain('\\x1b[2J\\x1b]0;pwned\\x07red \\x1b[31m\\x9b31m \\u202egnp.exe \\r> fake');
-  // Its own colours are there: the prompt's green.
+  // The colours of yodel itself are allowed.
   expect(screen).not.toContain('\x1b[31m');
 });
 
-tmux('a refused connection is one line, and exit status 1', async () => {
+tmux('a refused connection is one line and exit status 1', async () => {
   const server = await serve();
   await server.stop();
   const terminal = new Terminal();
@@ -273,7 +273,7 @@ tmux('a refused connection is one line, and exit status 1', async () => {
   expect(await exitStatusIn(terminal)).toBe(1);
 });
 
-tmux('what is pasted in one go is sent line by line', async () => {
+tmux('text pasted at once is sent line by line', async () => {
   const { terminal, server } = await talk();
   terminal.type('one\ntwo\nthree\n');
   await server.saw(/3 B one\n[\s\S]*3 B two\n[\s\S]*5 B three\n/);

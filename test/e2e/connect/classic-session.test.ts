@@ -5,7 +5,7 @@ import { testWith } from '../../support/tools.ts';
 
 const tmux = testWith('tmux', 'apt-get install tmux');
 
-/** Starts `yodel serve ARGS` in a terminal of its own and gives its port. */
+/** Starts `yodel serve ARGS` in its own terminal. Returns its port. */
 async function serveIn(terminal: Terminal, args = ''): Promise<number> {
   terminal.enter(`yodel serve --listen 127.0.0.1:0 ${args}`);
   const [, port] = await terminal.sees(/listening on tcp:\/\/127\.0\.0\.1:(\d+)/);
@@ -37,7 +37,7 @@ tmux('the classic session: a server in one window, a client in the other, typed 
   await left.sees(/\nstatus 0\n/);
 });
 
-tmux('two clients talk at once, and each gets its own replies', async () => {
+tmux('two clients at once get their own replies', async () => {
   const [server, first, second] = [new Terminal(), new Terminal(), new Terminal()];
   const port = await serveIn(server);
   for (const client of [first, second]) {
@@ -52,7 +52,7 @@ tmux('two clients talk at once, and each gets its own replies', async () => {
   expect(second.screen()).not.toContain('first');
 });
 
-tmux('Ctrl-C on the server answers what has arrived, and tells how to end at once', async () => {
+tmux('Ctrl-C on the server drains it, and says how to end at once', async () => {
   const [server, client] = [new Terminal(), new Terminal()];
   const port = await serveIn(server, '--rate 4/s');
   client.enter(`yodel connect :${port}`);

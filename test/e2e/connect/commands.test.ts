@@ -1,4 +1,4 @@
-/** What `yodel connect` by hand can do beside sending a line. */
+/** `yodel connect` on a terminal: search, completion, commands, reconnecting. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -22,7 +22,7 @@ async function talk(
   return { server, terminal: await connectTo(server.address, new Terminal(options), args) };
 }
 
-tmux('Ctrl-R looks for an earlier line, shows it in the prompt, and Enter sends it again', async () => {
+tmux('Ctrl-R searches the history, and Enter sends the line found', async () => {
   const { terminal, server } = await talk();
   for (const line of ['get alpha', 'get beta', 'put gamma']) terminal.enter(line);
   await terminal.sees(/< put gamma/);
@@ -47,7 +47,7 @@ tmux('Ctrl-R looks for an earlier line, shows it in the prompt, and Enter sends 
   await server.saw(/10 B put gamma!\n/);
 });
 
-tmux('an unasked message does not break a search', async () => {
+tmux('an unsolicited message does not disturb a search', async () => {
   const { address } = await listen((socket) => socket.on('data', () => setTimeout(() => socket.write('news\n'), 300)));
   const terminal = await connectTo(address);
   terminal.enter('alpha');
@@ -56,7 +56,7 @@ tmux('an unasked message does not break a search', async () => {
   await terminal.sees(/\n< news.*\nsearch "al": alpha$/);
 });
 
-tmux('--record writes the conversation by hand as a transcript', async () => {
+tmux('--record writes the conversation as a transcript', async () => {
   const file = join(temporaryFolder(), 'talk.transcript');
   const { terminal } = await talk(`--record ${file}`);
   for (const line of ['hello', '/no pattern/']) terminal.enter(line);
@@ -69,7 +69,7 @@ tmux('--record writes the conversation by hand as a transcript', async () => {
   expect(lines.sort()).toEqual(['', ...said, '@framing lines', '@close'].sort());
 });
 
-tmux('a transcript that cannot be written ends a conversation by hand with one line', async () => {
+tmux('a transcript that cannot be written ends the conversation with one line', async () => {
   const { address } = await serve();
   const terminal = new Terminal();
   terminal.enter(`clear; yodel connect ${address} --record /dev/full`);
@@ -77,7 +77,7 @@ tmux('a transcript that cannot be written ends a conversation by hand with one l
   expect(await exitStatusIn(terminal)).toBe(1);
 });
 
-tmux('Tab completes a command, and lists them where there are several', async () => {
+tmux('Tab completes a command, and lists several matches', async () => {
   const { terminal } = await talk();
   terminal.type(':sa');
   terminal.press('Tab');
@@ -102,7 +102,7 @@ tmux(':help lists the commands, a mistyped one is not sent, and :: sends a colon
   expect(server.stdout()).not.toContain('hlep');
 });
 
-tmux(':send sends bytes by escapes, and :hex shows them as hexdump does, with their framing', async () => {
+tmux(':send sends bytes written as escapes, and :hex shows them as hexdump does, with their framing', async () => {
   const { terminal, server } = await talk('', {}, ['--encoding', 'binary']);
   terminal.enter(':hex');
   terminal.enter(':send \\x02ABC\\xff\\x03');
@@ -115,7 +115,7 @@ tmux(':send sends bytes by escapes, and :hex shows them as hexdump does, with th
   await server.saw(/5 B a\\x41\n/);
 });
 
-tmux('--escapes reads escapes in every line; --hex, --timestamps and --crlf begin with what they say', async () => {
+tmux('--escapes interprets escapes in every line; --hex, --timestamps and --crlf apply from the start', async () => {
   const { terminal } = await talk('--escapes --hex --timestamps -C');
   terminal.enter('a\\x42c');
   const row = '00000000  61 42 63 0d 0a .*\\|aBc\\.\\.\\|';
@@ -129,14 +129,14 @@ tmux('a hex dump fits a narrow terminal', async () => {
   await terminal.sees(/\n< 13 B .*\n00000000 {2}74 77 65 6c 76 65 20 62 {2}\|twelve b\|\n00000008 .*\|ytes\.\|\n>$/);
 });
 
-tmux('a length framing can be spoken by hand', async () => {
+tmux('a length framing works on a terminal', async () => {
   const server = await serve(['--framing', 'length:2']);
   const terminal = await connectTo(server.address, new Terminal(), '--framing length:2 --hex');
   terminal.enter('hi');
   await terminal.sees(/\n< 4 B .*\n00000000 {2}00 02 68 69 /);
 });
 
-tmux(':repeat sends so many times, and Ctrl-C stops it', async () => {
+tmux(':repeat sends a text several times, and Ctrl-C stops it', async () => {
   const { terminal } = await talk();
   terminal.enter(':repeat 3 hello');
   await terminal.sees(/(\n> hello[\s\S]*){3}(\n< hello[\s\S]*)/);
@@ -152,7 +152,7 @@ tmux(':repeat sends so many times, and Ctrl-C stops it', async () => {
   await terminal.sees(/usage: :repeat N \[INTERVAL\] TEXT/);
 });
 
-tmux(':save writes the conversation as text, and never over a file that was there', async () => {
+tmux(':save writes the conversation, and never overwrites a file it did not write', async () => {
   const { terminal } = await talk('', {}, ['--encoding', 'binary']);
   const file = join(temporaryFolder(), 'talk.txt');
   terminal.enter('hello');
@@ -172,7 +172,7 @@ tmux(':save writes the conversation as text, and never over a file that was ther
   expect(readFileSync(file, 'utf8')).toBe(`${saved}> more\n< more\n`);
 });
 
-tmux('with --reconnect the prompt shows when it is not connected, and a line typed meanwhile stays', async () => {
+tmux('with --reconnect the prompt shows when it is not connected, and a line entered then stays', async () => {
   const port = await freePort();
   const terminal = new Terminal();
   terminal.enter(`clear; yodel connect :${port} --reconnect`);
@@ -192,7 +192,7 @@ tmux('with --reconnect the prompt shows when it is not connected, and a line typ
   expect(second.stdout()).not.toContain('early');
 });
 
-tmux('what is pasted while it is not connected waits, and Ctrl-C forgets it with a word', async () => {
+tmux('a paste while not connected waits, and Ctrl-C discards it with a notice', async () => {
   const port = await freePort();
   const terminal = new Terminal();
   terminal.enter(`clear; yodel connect :${port} --reconnect`);
@@ -208,7 +208,7 @@ tmux('what is pasted while it is not connected waits, and Ctrl-C forgets it with
   expect(server.stdout()).not.toMatch(/one|two|five/);
 });
 
-tmux(':reconnect makes a new connection', async () => {
+tmux(':reconnect opens a new connection', async () => {
   const { terminal, server } = await talk();
   terminal.enter(':reconnect');
   await terminal.sees(/\nreconnected to .*\n>$/);
@@ -216,7 +216,7 @@ tmux(':reconnect makes a new connection', async () => {
   await server.saw(/#2 5 B hello\n/);
 });
 
-tmux('--raw lets colours of the server through, and ends them', async () => {
+tmux('--raw shows the colours of the server, and ends them after the message', async () => {
   const { address } = await listen((socket) => socket.write('\x1b[31mred\n'));
   const terminal = await connectTo(address, new Terminal(), '--raw');
   await terminal.sees(/< red/);
@@ -225,7 +225,7 @@ tmux('--raw lets colours of the server through, and ends them', async () => {
   expect(terminal.screen({ styles: true })).toContain('\x1b[31mred\n\x1b[39m> typed');
 });
 
-/** Tells something every time a line comes: after the rest of the test has typed half of another. */
+/** Answers each line after a delay, while the test types the next. */
 const answerLater = `
   import { setTimeout as delay } from 'node:timers/promises';
   export default async (message) => (await delay(500), message);
@@ -237,7 +237,7 @@ for (const [what, typed] of [
   ['joined emoji', '👨‍👩‍👧 ❤️ 🇩🇪 👍🏽 '.repeat(6).trim()],
   ['a mixture', 'abc你好👋e\u0301'.repeat(7)],
 ] as const) {
-  tmux(`a message that comes leaves a line of several rows whole: ${what}`, async () => {
+  tmux(`a message leaves a typed line of several rows intact: ${what}`, async () => {
     const { terminal, server } = await talk('', { width: 24, height: 20 }, [handlerFile(answerLater)]);
     terminal.enter('x');
     terminal.type(typed);
@@ -253,7 +253,7 @@ for (const [what, typed] of [
   });
 }
 
-tmux('a line that is taller than the terminal can be edited, and messages come above it', async () => {
+tmux('a line taller than the terminal can be edited, and messages appear above it', async () => {
   const { terminal, server } = await talk('', { width: 20, height: 6 }, [handlerFile(answerLater)]);
   terminal.enter('x');
   terminal.type('0123456789'.repeat(30));
@@ -269,7 +269,7 @@ tmux('a line that is taller than the terminal can be edited, and messages come a
   expect(terminal.history()).toMatch(/\n< x {2}\d+ ms\n> first (0123456789){30} last\n< first 0/);
 });
 
-tmux('the line that is being typed stays whole when the window changes its size', async () => {
+tmux('resizing the window leaves the typed line intact', async () => {
   const { terminal, server } = await talk('', { width: 60, height: 20 });
   const line = 'this line fits a wide window, and takes several rows of a narrow one';
   terminal.type(line);
@@ -277,7 +277,7 @@ tmux('the line that is being typed stays whole when the window changes its size'
   await terminal.sees(new RegExp(`Ctrl-D ends\\n> ${line}$`));
   for (const width of [30, 20, 45, 70, 24]) {
     await terminal.resize(width, 20);
-    // The client has drawn it anew when it shows what is typed.
+    // The client has redrawn the line when it shows what is typed.
     terminal.type('x');
     terminal.press('BSpace');
     await terminal.sees(new RegExp(`> ${line}$`));

@@ -6,7 +6,7 @@ import { type Outcome, serve, yodel } from '../../support/command.ts';
 import { runLine } from '../../support/command-lines.ts';
 import { temporaryFolder } from '../../support/files.ts';
 
-/** A folder for contexts, and yodel run in it. */
+/** Runs yodel with its own folder for contexts. */
 function home() {
   const cwd = temporaryFolder();
   const file = (name: string) => join(cwd, 'yodel', 'contexts', `${name}.toml`);
@@ -23,7 +23,7 @@ function home() {
   return { cwd, file, run, print, write };
 }
 
-test('a saved context stands for its address and flags, in every command that takes an address', async () => {
+test('a saved context replaces the address and flags in every command that connects', async () => {
   const { run } = home();
   const server = await serve(['--framing', 'length:2']);
   expect((await run(['context', 'save', 'local', server.address, '--framing', 'length:2'])).status).toBe(0);
@@ -36,7 +36,7 @@ test('a saved context stands for its address and flags, in every command that ta
   });
 });
 
-test('yodel check holds a saved server against a transcript', async () => {
+test('yodel check takes a saved context', async () => {
   const { run, cwd } = home();
   const server = await serve();
   await run(['context', 'save', 'local', server.address]);
@@ -45,13 +45,13 @@ test('yodel check holds a saved server against a transcript', async () => {
   expect((await run(['check', 'talk.transcript', '@nobody'])).stderr).toContain('nobody');
 });
 
-test('host and port may be two words when they are saved', async () => {
+test('host and port may be two words when saved', async () => {
   const { print, file } = home();
   await print(['context', 'save', 'two', 'localhost', '7000']);
   expect(readFileSync(file('two'), 'utf8')).toBe('address = "tcp://localhost:7000"\n');
 });
 
-test('flags and the environment go over what is saved', async () => {
+test('flags and the environment override a context', async () => {
   const { run, write } = home();
   const server = await serve();
   write('other', `address = "${server.address}"\nframing = "nonsense"\n`);
@@ -65,7 +65,7 @@ test('flags and the environment go over what is saved', async () => {
   }
 });
 
-test('YODEL_CONTEXT names where yodel connect goes when no address is given, and no other command', async () => {
+test('YODEL_CONTEXT is the default of yodel connect, and of no other command', async () => {
   const { run } = home();
   const server = await serve();
   await run(['context', 'save', 'home', server.address]);
@@ -75,12 +75,12 @@ test('YODEL_CONTEXT names where yodel connect goes when no address is given, and
   expect((await run(['connect', '127.0.0.1:1'], '', env)).stderr).toContain('tcp://127.0.0.1:1');
   expect((await run(['connect', '127.0.0.1:1'], '', { YODEL_CONTEXT: '' })).stderr).toContain('tcp://127.0.0.1:1');
   expect((await run(['connect', ':1', '--context', 'home'])).stderr).toMatch(/two addresses/);
-  // A load on a server that only a variable names would be a bad surprise.
+  // A load test of a server that only a variable names would be a surprise.
   const bench = await run(['bench', '-n', '1', '--json', '-w', '1s'], '', env);
   expect(`${bench.stdout}${bench.stderr}`).not.toContain(server.address);
 });
 
-test('a context is saved as text that a person can read and write, for its owner only', async () => {
+test('a context is a text file that only its owner can read', async () => {
   const { print, file, cwd } = home();
   writeFileSync(join(cwd, 'ca.pem'), '');
   await print(['context', 'save', 'prod', 'tls://example.org:7000', '--cacert', 'ca.pem', '-w', '1s', '--insecure']);
@@ -91,7 +91,7 @@ test('a context is saved as text that a person can read and write, for its owner
   expect(statSync(join(cwd, 'yodel')).mode & 0o777).toBe(0o700);
 });
 
-test('what is in the environment is not saved', async () => {
+test('the environment is not saved', async () => {
   const { print, file } = home();
   await print(['context', 'save', 'plain', ':7000'], { YODEL_FRAMING: 'raw', YODEL_WAIT: '1s' });
   expect(readFileSync(file('plain'), 'utf8')).toBe('address = "tcp://127.0.0.1:7000"\n');
@@ -119,18 +119,18 @@ test('contexts are listed, shown, replaced and removed', async () => {
 
 const mistakes: readonly [what: string, args: string[], says: RegExp][] = [
   ['an unknown context', ['connect', '@prd'], /there is no context "prd"\. Did you mean "prod"\?/],
-  ['an unknown context of the environment', ['connect'], /there is no context "pord"\. Did you mean "prod"\?/],
-  ['an unknown context to be shown', ['context', 'show', 'prodd'], /Did you mean "prod"\?/],
-  ['an unknown context to be removed', ['context', 'rm', 'pro'], /Did you mean "prod"\?/],
+  ['an unknown context in the environment', ['connect'], /there is no context "pord"\. Did you mean "prod"\?/],
+  ['an unknown context to show', ['context', 'show', 'prodd'], /Did you mean "prod"\?/],
+  ['an unknown context to remove', ['context', 'rm', 'pro'], /Did you mean "prod"\?/],
   ['no name', ['connect', '@'], /needs the name of a context\. Saved are: broken, empty, prod/],
-  ['a name with a way out', ['context', 'save', '../evil', ':1'], /cannot name a context/],
-  ['a name with an end of line', ['context', 'save', 'a\nb', ':1'], /"a\\nb" cannot name a context/],
-  ['an address that is none', ['context', 'save', 'x', 'a:b:c'], /cannot read the address/],
-  ['a context in place of an address', ['context', 'save', 'x', '@prod'], /is a context; save the address/],
-  ['a framing that is none', ['context', 'save', 'x', ':1', '--framing', 'foo'], /the framing "foo" is not known/],
-  ['a time that is none', ['context', 'save', 'x', ':1', '--wait', 'long'], /a time such as/],
-  ['a file that is not there', ['context', 'save', 'x', 'tls://:1', '--cacert', 'no.pem'], /cannot read no\.pem/],
-  ['a flag of TLS where there is none', ['context', 'save', 'x', ':1', '--insecure'], /is for tls:\/\//],
+  ['a name that leaves the folder', ['context', 'save', '../evil', ':1'], /cannot name a context/],
+  ['a name with a line end', ['context', 'save', 'a\nb', ':1'], /"a\\nb" cannot name a context/],
+  ['an invalid address', ['context', 'save', 'x', 'a:b:c'], /cannot read the address/],
+  ['a context instead of an address', ['context', 'save', 'x', '@prod'], /is a context; save the address/],
+  ['an invalid framing', ['context', 'save', 'x', ':1', '--framing', 'foo'], /the framing "foo" is not known/],
+  ['an invalid time', ['context', 'save', 'x', ':1', '--wait', 'long'], /a time such as/],
+  ['a missing file', ['context', 'save', 'x', 'tls://:1', '--cacert', 'no.pem'], /cannot read no\.pem/],
+  ['a TLS flag for a plain address', ['context', 'save', 'x', ':1', '--insecure'], /is for tls:\/\//],
   ['a mistyped flag', ['context', 'save', 'x', ':1', '--framin', 'raw'], /Did you mean --framing\?/],
   ['a mistyped command', ['context', 'lst'], /Did you mean .*ls/],
   [
@@ -140,7 +140,7 @@ const mistakes: readonly [what: string, args: string[], says: RegExp][] = [
   ],
   ['a file without an address', ['bench', '@empty'], /empty\.toml has no address/],
   ['a context and a port', ['connect', '@prod', '1'], /already has a port/],
-  ['a context behind the assertions', ['bench', '--assert', 'p99 < 1s', '@prod'], /"@prod" must come before the flags/],
+  ['a context after the assertions', ['bench', '--assert', 'p99 < 1s', '@prod'], /"@prod" must come before the flags/],
 ];
 
 test.each(mistakes)('%s is one clear line and exit status 2: yodel %j', async (_, args, says) => {
@@ -155,19 +155,19 @@ test.each(mistakes)('%s is one clear line and exit status 2: yodel %j', async (_
   expect(existsSync(file('x'))).toBe(false);
 });
 
-test('with nothing saved, an unknown context is told how to save one', async () => {
+test('with nothing saved, the error for an unknown context says how to save one', async () => {
   const { stderr } = await home().print(['connect', '@prod']);
   expect(stderr).toContain('None is saved; save one with: yodel context save NAME ADDRESS');
 });
 
-test('a setting of yodel connect that another command does not have is left out there', async () => {
+test('other commands ignore saved flags that only yodel connect has', async () => {
   const { run } = home();
   const server = await serve();
   await run(['context', 'save', 'here', server.address, '--wait', '1s']);
   expect((await run(['bench', '@here', '-n', '1'])).status).toBe(0);
 });
 
-test('what somebody wrote into a file cannot steer the terminal', async () => {
+test('text in a context file cannot control the terminal', async () => {
   const { print, write } = home();
   write('evil', 'address = "tcp://a:1"\nframing = "\\u001b[31mred"\n');
   for (const args of [['ls'], ['ls', '--json'], ['show', 'evil'], ['show', 'evil', '--json']]) {

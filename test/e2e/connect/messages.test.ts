@@ -8,7 +8,7 @@ import { listen } from '../../support/servers.ts';
 import { shell } from '../../support/shell.ts';
 import { testWith } from '../../support/tools.ts';
 
-/** A server that answers only so many lines of each connection. */
+/** A server that answers at most this number of lines per connection. */
 function answering(most: number) {
   return listen((socket) => {
     let count = 0;
@@ -20,7 +20,7 @@ function answering(most: number) {
 }
 
 describe('--wait-replies', () => {
-  it('is good when every message was answered, and waits for none longer', async () => {
+  it('succeeds when every message was answered, and waits no longer', async () => {
     const { address } = await answering(3);
     const { stdout, stderr, status } = await yodel(['connect', address, '--wait-replies'], { input: 'a\nb\nc' });
     expect(stdout.toString()).toBe('a!\nb!\nc!\n');
@@ -46,7 +46,7 @@ describe('--wait-replies', () => {
 });
 
 describe('--lockstep', () => {
-  it('sends a message when the one before is answered', async () => {
+  it('sends each message after the reply to the one before', async () => {
     let most = 0;
     const { address } = await listen((socket) => {
       socket.on('data', (chunk: Buffer) => {
@@ -61,7 +61,7 @@ describe('--lockstep', () => {
     expect(status).toBe(0);
   });
 
-  it('stops at the first that is not answered', async () => {
+  it('stops at the first message that is not answered', async () => {
     const { address } = await answering(1);
     const flags = ['--lockstep', '--timeout', '300ms'];
     const { stderr, status } = await yodel(['connect', address, ...flags], { input: 'a\nb\nc\n' });
@@ -70,19 +70,16 @@ describe('--lockstep', () => {
   });
 });
 
-test.each(['--lockstep', '--wait-replies'])(
-  'with %s, too, nobody complains of output that nobody reads',
-  async (flag) => {
-    const { address } = await listen((socket) => socket.resume());
-    const folder = temporaryFolder();
-    const input = '{ until [ -e gone ]; do sleep 0.02; done; echo never answered; }';
-    const client = `{ yodel connect ${address} ${flag} --json; echo $? > status; }`;
-    const { stderr } = await shell(`${input} | ${client} | { exec <&-; touch gone; }`, { cwd: folder });
-    expect({ stderr, status: readFileSync(join(folder, 'status'), 'utf8') }).toEqual({ stderr: '', status: '0\n' });
-  },
-);
+test.each(['--lockstep', '--wait-replies'])('with %s, output without a reader is no error', async (flag) => {
+  const { address } = await listen((socket) => socket.resume());
+  const folder = temporaryFolder();
+  const input = '{ until [ -e gone ]; do sleep 0.02; done; echo never answered; }';
+  const client = `{ yodel connect ${address} ${flag} --json; echo $? > status; }`;
+  const { stderr } = await shell(`${input} | ${client} | { exec <&-; touch gone; }`, { cwd: folder });
+  expect({ stderr, status: readFileSync(join(folder, 'status'), 'utf8') }).toEqual({ stderr: '', status: '0\n' });
+});
 
-it('a greeting is no reply: a server that only greets has answered nothing, as discard does', async () => {
+it('a greeting is no reply: a server that only greets answers nothing, like discard', async () => {
   const { address } = await listen((socket) => {
     socket.write('welcome\n');
     socket.on('end', () => socket.end()).resume();
@@ -94,7 +91,7 @@ it('a greeting is no reply: a server that only greets has answered nothing, as d
   expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
 });
 
-test('--crlf ends lines with CRLF, however they came', async () => {
+test('--crlf ends lines with CRLF, whatever their ending was', async () => {
   const { address } = await listen((socket) => {
     let text = '';
     socket.on('data', (chunk) => {
@@ -106,7 +103,7 @@ test('--crlf ends lines with CRLF, however they came', async () => {
   expect(JSON.parse(stdout.toString())).toBe('a\r\nb\r\nc\r\n');
 });
 
-test('--interval keeps a pause between messages, and --count ends', async () => {
+test('--interval pauses between messages, and --count ends the input', async () => {
   const server = await serve();
   const flags = ['--interval', '50ms', '--count', '3', '--json'];
   const { stdout } = await yodel(['connect', server.address, ...flags], { input: 'a\nb\nc\nd\n' });
@@ -122,8 +119,8 @@ test('--interval keeps a pause between messages, and --count ends', async () => 
   expect((times[2] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(98);
 });
 
-describe('what is printed', () => {
-  it('--json: an object for each message of both directions', async () => {
+describe('output', () => {
+  it('--json is an object for each message in both directions', async () => {
     const server = await serve(['--encoding', 'binary']);
     const input = Buffer.from([0x61, 0x0a, 0xff, 0x0a]);
     const { stdout } = await yodel(['connect', server.address, '--json', '--lockstep'], { input });
@@ -153,13 +150,13 @@ describe('what is printed', () => {
     expect(stdout.toString()).toBe(expected);
   });
 
-  it('--format tells what it does not know', async () => {
+  it('--format reports an unknown letter', async () => {
     const { stderr, status } = await yodel(['connect', ':1', '--format', '%q'], { input: '' });
     expect(stderr).toMatch(/^yodel: --format has no "%q"; there are %m %e %x /);
     expect(status).toBe(2);
   });
 
-  it('comes as each reply comes, and not at the end', async () => {
+  it('is printed as each reply arrives', async () => {
     const server = await serve();
     const client = start([process.execPath, commandPath, 'connect', server.address, '--format', '%m\\n']);
     client.process.stdin?.write('first\n');
@@ -179,21 +176,21 @@ describe('yodel send', () => {
     expect(status).toBe(0);
   });
 
-  it('tells which was not answered', async () => {
+  it('names the message that was not answered', async () => {
     const { address } = await answering(1);
     const { stderr, status } = await yodel(['send', address, 'a', 'b', '--timeout', '300ms']);
     expect(stderr).toBe('yodel: 1 of 2 messages was not answered within 300 ms: 2: b\n');
     expect(status).toBe(3);
   });
 
-  it('knows without a server what cannot be sent', async () => {
+  it('refuses a message that cannot be sent before connecting', async () => {
     const { stderr, status } = await yodel(['send', ':1', 'two\nlines']);
     expect(stderr).toContain('the message contains a line feed at offset 3');
     expect(status).not.toBe(0);
   });
 });
 
-test('connect -z only looks whether somebody listens', async () => {
+test('connect -z only checks that the server accepts connections', async () => {
   const server = await serve();
   const open = await yodel(['connect', '-z', server.address]);
   expect(open.stderr).toMatch(/^yodel: tcp:\/\/127\.0\.0\.1:\d+ accepts connections \([\d.]+ ms\)\n$/);
@@ -201,7 +198,7 @@ test('connect -z only looks whether somebody listens', async () => {
   expect((await yodel(['connect', '-z', '127.0.0.1:1'])).status).toBe(1);
 });
 
-test('what connect --record writes is what yodel check finds nothing to say about', async () => {
+test('what connect --record writes passes yodel check', async () => {
   const server = await serve();
   const file = join(temporaryFolder(), 'talk.transcript');
   const flags = ['--record', file, '--lockstep'];
@@ -221,7 +218,7 @@ test('a transcript that cannot be written is one line and exit status 1', async 
   expect(status).toBe(1);
 });
 
-test.each(['--lockstep', '-z'])('a transcript that is there already stays when nobody listens: %s', async (flag) => {
+test.each(['--lockstep', '-z'])('an existing transcript is kept when connecting fails: %s', async (flag) => {
   const file = temporaryFile('talk.transcript', '> hello\n');
   const { status } = await yodel(['connect', '127.0.0.1:1', '--record', file, flag], { input: 'hello\n' });
   expect({ status, kept: readFileSync(file, 'utf8') }).toEqual({ status: 1, kept: '> hello\n' });
@@ -234,7 +231,7 @@ describe('nothing is lost', () => {
   ])('where stdout is read late, %s', async (_, flags) => {
     const line = `${'x'.repeat(99)}\n`;
     const { address } = await listen((socket) => {
-      // Who waits for replies says good-bye when there are some.
+      // With --wait-replies, the sending side is closed after the last reply.
       const event = flags.includes('--wait-replies') ? 'data' : 'end';
       socket.once(event, () => socket.end(line.repeat(40_000))).resume();
     });
@@ -243,7 +240,7 @@ describe('nothing is lost', () => {
     expect({ bytes: Number(stdout), stderr }).toEqual({ bytes: 4_000_000, stderr: 'status 0\n' });
   });
 
-  it('of what a server goes on to say when all is answered', async () => {
+  it('of what a server sends after the last reply', async () => {
     const { address } = await listen((socket) => {
       let count = 0;
       const timer = setInterval(() => {
@@ -259,7 +256,7 @@ describe('nothing is lost', () => {
     expect(status).toBe(0);
   });
 
-  it('of a reply without an end, whether the server ends or not', async () => {
+  it('of an unfinished reply, whether the server ends or not', async () => {
     const ends = await listen((socket) => socket.once('data', () => socket.end('ok')));
     expect(await yodel(['send', ends.address, 'hi'])).toMatchObject({
       stdout: Buffer.from('ok'),
@@ -273,7 +270,7 @@ describe('nothing is lost', () => {
   });
 });
 
-it('of very many unanswered messages all are counted, and nothing waits for ever', async () => {
+it('counts very many unanswered messages, and does not wait for ever', async () => {
   const { address } = await listen((socket) => socket.resume());
   const input = 'a\n'.repeat(10_050);
   const { stderr, status } = await yodel(['connect', address, '--wait-replies', '--timeout', '300ms'], { input });
@@ -287,7 +284,7 @@ it('a pause between messages ends with the connection', async () => {
   expect({ stdout: stdout.toString(), status }).toEqual({ stdout: 'ok\n', status: 1 });
 });
 
-testWith('script', 'apt-get install bsdutils')('what a server says cannot steer a terminal', async () => {
+testWith('script', 'apt-get install bsdutils')('what a server sends cannot control a terminal', async () => {
   const { address } = await listen((socket) => socket.once('data', () => socket.end('\x1b]0;owned\x07red\n')));
   const line = `${process.execPath} ${commandPath} send ${address} hi`;
   const { stdout } = await run(['script', '-qec', line, '/dev/null']);

@@ -1,4 +1,4 @@
-/** Pastes of any size lose nothing: through a real terminal, with the replies coming back at the same time. */
+/** Pastes of any size lose nothing, through a real terminal, while replies arrive. */
 import { createHash } from 'node:crypto';
 import { expect } from 'vitest';
 import { becomesTrue } from '../../support/process.ts';
@@ -8,7 +8,7 @@ import { testWith } from '../../support/tools.ts';
 
 const tmux = testWith('tmux', 'apt-get install tmux');
 
-/** A server that echoes, takes no more than it is given back, and knows the hash of all that came. */
+/** An echo server that reads no faster than its replies are read, and hashes what it received. */
 async function echo(pause?: Promise<void>) {
   const seen = { bytes: 0, hash: createHash('sha256') };
   const { address } = await listen((socket) => {
@@ -39,23 +39,23 @@ tmux('pasting 10,000 lines of 5 kB loses none', { timeout: 110_000 }, async () =
   const terminal = await connectTo(address);
   const text = linesOf(10_000, 5000);
   terminal.paste(text);
-  await becomesTrue('all has arrived', () => seen.bytes >= text.length, 90_000);
+  await becomesTrue('everything has arrived', () => seen.bytes >= text.length, 90_000);
   expect(seen.bytes).toBe(text.length);
   expect(seen.hash.digest('hex')).toBe(createHash('sha256').update(text).digest('hex'));
   terminal.enter(':stats');
   await terminal.sees(/\nsent {6}10000 messages, 49990000 B.*\nreceived {2}10000 messages, 49990000 B\n/);
 });
 
-tmux('lines pasted into a terminal that does not mark pastes lose nothing either', async () => {
+tmux('lines pasted into a terminal without bracketed paste lose nothing either', async () => {
   const { address, seen } = await echo();
   const terminal = await connectTo(address);
   const text = linesOf(200, 10_000);
   terminal.paste(text, { marks: false });
-  await becomesTrue('all has arrived', () => seen.bytes >= text.length);
+  await becomesTrue('everything has arrived', () => seen.bytes >= text.length);
   expect(seen.hash.digest('hex')).toBe(createHash('sha256').update(text).digest('hex'));
 });
 
-tmux('a server that reads late gets all that was pasted', async () => {
+tmux('a server that reads late gets the whole paste', async () => {
   const late = Promise.withResolvers<void>();
   const { address, seen } = await echo(late.promise);
   const terminal = await connectTo(address);
@@ -63,11 +63,11 @@ tmux('a server that reads late gets all that was pasted', async () => {
   terminal.paste(text);
   await terminal.sees(/^> \d+ [a-z]+$/m);
   late.resolve();
-  await becomesTrue('all has arrived', () => seen.bytes >= text.length);
+  await becomesTrue('everything has arrived', () => seen.bytes >= text.length);
   expect(seen.hash.digest('hex')).toBe(createHash('sha256').update(text).digest('hex'));
 });
 
-tmux('Ctrl-C forgets what was pasted and waits for a server that does not read, and says how much', async () => {
+tmux('Ctrl-C discards pasted lines that wait for a server that does not read, and says how many', async () => {
   const { address } = await echo(new Promise(() => undefined));
   const terminal = await connectTo(address);
   terminal.paste(linesOf(4000, 5000));
@@ -79,12 +79,12 @@ tmux('Ctrl-C forgets what was pasted and waits for a server that does not read, 
   expect(await exitStatusIn(terminal)).toBe(130);
 });
 
-tmux('a colon in a paste is data, and tabs and other control characters are kept', async () => {
+tmux('colons, tabs and control characters in a paste are data', async () => {
   const { address, seen } = await echo();
   const terminal = await connectTo(address);
   const text = ':quit\n\ta\tb\n你好 👨‍👩‍👧\n';
   terminal.paste(text);
-  await becomesTrue('all has arrived', () => seen.bytes >= Buffer.byteLength(text));
+  await becomesTrue('everything has arrived', () => seen.bytes >= Buffer.byteLength(text));
   expect(seen.hash.digest('hex')).toBe(createHash('sha256').update(text).digest('hex'));
   await terminal.sees(/\n> :quit\n[\s\S]*> \\ta\\tb\n/);
 });

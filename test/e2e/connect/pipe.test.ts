@@ -10,7 +10,7 @@ import { shell } from '../../support/shell.ts';
 
 const lockFile = new URL('../../../package-lock.json', import.meta.url).pathname;
 
-/** `yodel connect`, with its input left open. */
+/** `yodel connect` with open input. */
 function connect(...args: string[]): Running {
   return start([process.execPath, commandPath, 'connect', ...args]);
 }
@@ -21,7 +21,7 @@ test('connect < package-lock.json | cmp - package-lock.json is silent', async ()
   expect(await shell(line)).toMatchObject({ stdout: Buffer.alloc(0), stderr: '', status: 0 });
 });
 
-test('it is silent too when the network cuts everything into single bytes', async () => {
+test('it is silent too when the network delivers single bytes', async () => {
   const server = await serve(['--quiet']);
   const { port } = await relay(server.port, { piece: 1 });
   const line = `yodel connect :${port} < ${lockFile} | cmp - ${lockFile}`;
@@ -37,11 +37,11 @@ test('50 MB of text come back byte for byte', async () => {
   expect(await hashOf(join(folder, 'reply'))).toBe(await hashOf(join(folder, 'text')));
 });
 
-test('a slow reader of the output loses nothing', async () => {
+test('a slow reader loses nothing', async () => {
   const folder = temporaryFolder();
   writeFileSync(join(folder, 'text'), manyLines(20_000_000));
   const { address } = await serve(['--quiet']);
-  // Nothing is read until all that pipes and sockets can hold is full.
+  // Nothing is read until all pipe and socket buffers are full.
   const line = `yodel connect ${address} < text | { until [ -e full ]; do sleep 0.05; done; cat; } | cmp - text`;
   const compared = shell(line, { cwd: folder });
   const stalled = connect(address);
@@ -57,21 +57,21 @@ for (const [what, input] of Object.entries({
   'CRLF, empty lines and a lone CR': 'a\r\n\r\n\nb\rc\n',
   'Chinese and emoji': '你好，世界\n👩‍👩‍👧‍👦 🇨🇭\n',
 })) {
-  test(`${what} comes back as it was, with exit status 0`, async () => {
+  test(`${what} comes back unchanged, with exit status 0`, async () => {
     const { address } = await serve();
     const { stdout, stderr, status } = await yodel(['connect', address], { input });
     expect({ output: stdout.toString(), stderr, status }).toEqual({ output: input, stderr: '', status: 0 });
   });
 }
 
-test('binary messages go through a length framing', async () => {
+test('binary messages pass with a length framing', async () => {
   const { address } = await serve(['--framing', 'length:4']);
   const input = Uint8Array.of(0, 0, 0, 3, 0xff, 0x0a, 0, 0, 0, 0, 0);
   const { stdout, status } = await yodel(['connect', address, '--framing', 'length:4'], { input });
   expect({ output: [...stdout], status }).toEqual({ output: [...input], status: 0 });
 });
 
-test('a reply is there as soon as its message has been sent, though the input goes on', async () => {
+test('a reply is printed at once while the input stays open', async () => {
   const { address } = await serve();
   const client = connect(address);
   for (const word of ['one', 'two', 'three']) {
@@ -82,7 +82,7 @@ test('a reply is there as soon as its message has been sent, though the input go
   expect((await client.ended).status).toBe(0);
 });
 
-test('--count sends so many messages, waits for what is due, and ends though the input goes on', async () => {
+test('--count sends this number of messages, waits for the replies, and ends while the input stays open', async () => {
   const { address } = await serve();
   const client = connect(address, '--count', '2');
   client.process.stdin?.write('one\ntwo\nthree\nfour\n');
@@ -90,7 +90,7 @@ test('--count sends so many messages, waits for what is due, and ends though the
   expect({ output: stdout.toString(), stderr, status }).toEqual({ output: 'one\ntwo\n', stderr: '', status: 0 });
 });
 
-test('--count that is larger than the input ends with the input', async () => {
+test('--count larger than the input ends with the input', async () => {
   const { address } = await serve();
   const { stdout, status } = await yodel(['connect', address, '--count', '9'], { input: 'one\ntwo' });
   expect({ output: stdout.toString(), status }).toEqual({ output: 'one\ntwo', status: 0 });
@@ -109,7 +109,7 @@ test('a host that does not exist is one line and exit status 1', async () => {
   expect(status).toBe(1);
 });
 
-test('a server that ends before the input does is exit status 1, and it is said how many were answered', async () => {
+test('a server that ends before the input is exit status 1, with the number of answered messages', async () => {
   const { address } = await listen((socket) => {
     let seen = '';
     socket.on('data', (chunk) => {
@@ -127,7 +127,7 @@ test('a server that ends before the input does is exit status 1, and it is said 
   expect(status).toBe(1);
 });
 
-test('a server that stops reading and ends is exit status 1, and it is said how much was not sent', async () => {
+test('a server that stops reading and ends is exit status 1, with the number of unsent bytes', async () => {
   const { address } = await listen((socket) => {
     socket.once('data', () => socket.pause().end('1\n2\n'));
   });
@@ -136,7 +136,7 @@ test('a server that stops reading and ends is exit status 1, and it is said how 
   expect(status).toBe(1);
 });
 
-test('a connection that breaks is exit status 1, and it is said how many were answered', async () => {
+test('a broken connection is exit status 1, with the number of answered messages', async () => {
   const { address } = await listen((socket) => {
     socket.write('1\n');
     socket.once('data', () => socket.resetAndDestroy());
@@ -145,25 +145,25 @@ test('a connection that breaks is exit status 1, and it is said how many were an
   await client.saw(/1\n/);
   client.process.stdin?.write('one\ntwo\n');
   const { stderr, status } = await client.ended;
-  // What had come before anything was sent is no reply.
+  // What arrived before anything was sent is no reply.
   expect(stderr).toMatch(/^yodel: the connection to tcp:[^\n]* broke: [^\n]*; 0 of 2 messages were answered\n$/);
   expect(status).toBe(1);
 });
 
-test('a server that stays silent is given up after --wait, with exit status 4', async () => {
+test('disconnects from a silent server after --wait, with exit status 4', async () => {
   const { address } = await listen((socket) => socket.resume());
   const { stderr, status } = await yodel(['connect', address, '--wait', '200ms'], { input: 'one\ntwo\n' });
   expect(stderr).toBe(`yodel: tcp://${address} was silent for 200 ms; 0 of 2 messages were answered (see --wait)\n`);
   expect(status).toBe(4);
 });
 
-test('a server that answers all and does not end its side is left after --wait, with exit status 0', async () => {
+test('disconnects after --wait from a server that answered everything and stays open, with exit status 0', async () => {
   const { address } = await listen((socket) => socket.on('data', (chunk) => socket.write(chunk)));
   const { stdout, stderr, status } = await yodel(['connect', address, '--wait', '200ms'], { input: 'one\n' });
   expect({ output: stdout.toString(), stderr, status }).toEqual({ output: 'one\n', stderr: '', status: 0 });
 });
 
-test('a server that pushes without being asked is read to its end', async () => {
+test('unsolicited messages are read until the server ends', async () => {
   const { address } = await listen((socket) => {
     socket.write('welcome\n');
     socket.on('end', () => setTimeout(() => socket.end('goodbye\n'), 30));
@@ -208,7 +208,7 @@ for (const [signal, expected] of [
   });
 }
 
-test('what was received before Ctrl-C is not lost', async () => {
+test('what was received before Ctrl-C is printed', async () => {
   const { address } = await listen((socket) => socket.write(`${'x'.repeat(200_000)}\n`));
   const client = connect(address);
   await client.saw(/x\n/);
@@ -238,14 +238,14 @@ test('a Unix socket that does not exist is one line and exit status 1', async ()
   expect(status).toBe(1);
 });
 
-test('several clients at once, from pipes, get their own replies only', async () => {
+test('several clients at once get only their own replies', async () => {
   const { address } = await serve(['--quiet']);
   const inputs = Array.from({ length: 5 }, (_, client) => `client ${client} says something\n`.repeat(2000));
   const outcomes = await Promise.all(inputs.map((input) => yodel(['connect', address], { input })));
   for (const [client, { stdout }] of outcomes.entries()) expect(stdout.toString()).toBe(inputs[client]);
 });
 
-test('a server that answers only some of the messages is a failure, with one line', async () => {
+test('a server that answers only some messages is a failure, with one line', async () => {
   const handler = handlerFile('export default ({ text }) => (text === "ping" ? "pong" : undefined);');
   const { address } = await serve([handler]);
   const { stdout, stderr, status } = await yodel(['connect', address], { input: 'ping\nsay nothing\n' });
@@ -260,14 +260,14 @@ async function closedPort(): Promise<{ address: string }> {
   return { address: `127.0.0.1:${server.port}` };
 }
 
-/** Lines of very different lengths, not the same for long, some with characters of several bytes. */
+/** Lines of very different lengths and contents, some with multi-byte characters. */
 function manyLines(size: number): Buffer {
   const text = Buffer.alloc(size, 'abcdefghijklmnopqrstuvwxyz 0123456789 äöü 你好 👋 ');
   let seed = 42;
   for (let at = 0; at < size; ) {
     seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
     at += seed % 100 === 0 ? 60_000 : seed % 200;
-    // Never inside a character: go on to the next that is one byte long.
+    // Not inside a character: move to the next one-byte character.
     while (at < size && (text[at] as number) >= 0x80) at++;
     if (at < size) text[at++] = 0x0a;
   }
@@ -304,7 +304,7 @@ test('--count sends a long message to its end', async () => {
   expect(readFileSync(join(folder, 'reply')).equals(long)).toBe(true);
 });
 
-test('--count refuses a message whose end is too far to be found', async () => {
+test('--count refuses a message that is too long to find its end', async () => {
   const { address } = await serve(['--quiet']);
   const input = Buffer.from([0xff, 0xff, 0xff, 0xff, 1, 2, 3]);
   const flags = ['--count', '1', '--framing', 'length:4'];
@@ -313,7 +313,7 @@ test('--count refuses a message whose end is too far to be found', async () => {
   expect(status).toBe(1);
 });
 
-test.each(['', '--lockstep'])('a folder as input is wrong usage: %s', async (flag) => {
+test.each(['', '--lockstep'])('a folder as input is a usage error: %s', async (flag) => {
   const { address } = await serve(['--quiet']);
   const { stderr, status } = await shell(`yodel connect ${address} ${flag} < /`);
   expect(stderr).toBe('yodel: the input is a folder; use a file or a pipe\n');

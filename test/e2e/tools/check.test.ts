@@ -1,4 +1,4 @@
-/** `yodel check`, `yodel serve FILE.transcript` and `--record`, as commands. */
+/** `yodel check`, `yodel serve FILE.transcript` and `--record`. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -6,7 +6,7 @@ import { serve, yodel } from '../../support/command.ts';
 import { temporaryFile, temporaryFolder } from '../../support/files.ts';
 import { dial } from '../../support/peer.ts';
 
-test('what differs is shown with its place, and the exit status is 3', async () => {
+test('a difference is shown with its place, with exit status 3', async () => {
   const server = await serve();
   const good = temporaryFile('good.transcript', '> a\n< a\n');
   const bad = temporaryFile('bad.transcript', '# hello\n> a\n< b\n');
@@ -20,7 +20,7 @@ test('what differs is shown with its place, and the exit status is 3', async () 
   expect(text).toMatch(/\n2 transcripts: 1 differs; 1 of 2 messages as expected\n$/);
 });
 
-test('TAP and JUnit are for programs', async () => {
+test('reports as TAP and as JUnit XML', async () => {
   const server = await serve();
   const good = temporaryFile('good.transcript', '> a\n< a\n');
   const bad = temporaryFile('bad & <worse>.transcript', '> "a"\n< b\n');
@@ -35,7 +35,7 @@ test('TAP and JUnit are for programs', async () => {
   expect(junit).toContain('+ &lt; &quot;a&quot;');
 });
 
-test('--update rewrites what was expected', async () => {
+test('--update replaces what the file expects', async () => {
   const server = await serve();
   const file = temporaryFile('talk.transcript', '# hello\n> a\n< b\n\n> c\n');
   const { stdout, status } = await yodel(['check', file, server.address, '--update']);
@@ -58,13 +58,13 @@ test.each([
   expect(status).toBe(expected);
 });
 
-test('@address says whom to talk to', async () => {
+test('@address is the default address', async () => {
   const server = await serve();
   const file = temporaryFile('talk.transcript', `@address ${server.address}\n> a\n< a\n`);
   expect((await yodel(['check', file])).status).toBe(0);
 });
 
-test('a transcript is served, also by several processes; a wrong one is told with its place', async () => {
+test('serves a transcript, also with several processes; reports the place of a mistake', async () => {
   const file = temporaryFile('server.transcript', '< hello\n> a\n< A\n');
   for (const workers of [[], ['--workers', '2']]) {
     const server = await serve([file, ...workers]);
@@ -80,7 +80,7 @@ test('a transcript is served, also by several processes; a wrong one is told wit
   expect(status).toBe(2);
 });
 
-test('the framing of a transcript is the server’s, and another one is refused', async () => {
+test('a served transcript sets the framing, and another one is refused', async () => {
   const file = temporaryFile('server.transcript', '@framing length:2\n> a\n< b\n');
   const server = await serve([file]);
   const { stdout } = await yodel(['connect', server.address, '--framing', 'length:2'], {
@@ -91,7 +91,7 @@ test('the framing of a transcript is the server’s, and another one is refused'
   expect(other.stderr).toContain('is made for the framing length:2, not for raw; leave --framing out');
 });
 
-test('--lenient keeps to no order', async () => {
+test('--lenient accepts messages in any order', async () => {
   const file = temporaryFile('server.transcript', '> a\n< A\n> b\n< B\n');
   const server = await serve([file, '--lenient']);
   const { stdout } = await yodel(['connect', server.address], { input: 'b\na\nb\n' });
@@ -111,7 +111,7 @@ test('serve --record writes a transcript of each connection, which can be checke
     .map((name) => join(folder, name));
   expect(files).toHaveLength(inputs.length + 1);
   const again = await serve(['--encoding', 'binary']);
-  // The last one was ended by the server; this one will not.
+  // The server ended the last one; an echo server would not.
   const { stdout, status } = await yodel(['check', ...files.slice(0, -1), again.address]);
   expect(stdout.toString()).toContain('all as expected');
   expect(status).toBe(0);
@@ -123,7 +123,7 @@ test('serve --record writes a transcript of each connection, which can be checke
   }
 });
 
-test('--update keeps line ends, and leaves alone what could not be played any more', async () => {
+test('--update keeps line ends, and leaves a file alone that could not be played afterwards', async () => {
   const server = await serve();
   const crlf = temporaryFile('crlf.transcript', '# one\r\n> a\r\n< b\r\n');
   expect((await yodel(['check', crlf, server.address, '--update'])).status).toBe(0);
@@ -136,14 +136,14 @@ test('--update keeps line ends, and leaves alone what could not be played any mo
   expect(readFileSync(captured, 'utf8')).toBe(text);
 });
 
-test('a file that is not UTF-8 is told with its line, and not played', async () => {
+test('a file that is not UTF-8 is refused with the line', async () => {
   const file = temporaryFile('latin1.transcript', Buffer.from('> a\n> caf\xe9\n', 'latin1'));
   const { stderr, status } = await yodel(['check', file, '127.0.0.1:1']);
   expect(stderr).toMatch(/latin1\.transcript:2 is not UTF-8/);
   expect(status).toBe(2);
 });
 
-test('a server that is not there is in the report, too', async () => {
+test('a server that refuses the connection is in the report', async () => {
   const file = temporaryFile('talk.transcript', '> a\n< a\n');
   const { stdout, stderr, status } = await yodel(['check', file, '127.0.0.1:1', '--format', 'junit']);
   expect(stdout.toString()).toMatch(

@@ -1,4 +1,4 @@
-/** `yodel serve --journal` and `yodel journal`, as their users run them. */
+/** `yodel serve --journal`, `yodel journal` and `yodel replay`. */
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
@@ -12,7 +12,7 @@ import { becomesTrue } from '../../support/process.ts';
 import { Terminal } from '../../support/terminal.ts';
 import { testWith } from '../../support/tools.ts';
 
-/** A journal in which three clients have said something, and the server that goes on writing to it. */
+/** A journal with the messages of three clients, and the server that still writes to it. */
 async function recorded(...flags: string[]) {
   const file = join(temporaryFolder(), 'test.journal');
   const server = await serve(['--quiet', '--encoding', 'binary', '--journal', file, ...flags]);
@@ -26,7 +26,7 @@ function leadsTo(pid: number | undefined, descriptor: string, file: string): boo
   try {
     return readlinkSync(`/proc/${pid}/fd/${descriptor}`) === file;
   } catch {
-    // Closed meanwhile.
+    // It was closed in the meantime.
     return false;
   }
 }
@@ -37,7 +37,7 @@ async function output(...args: string[]): Promise<string> {
   return stdout.toString();
 }
 
-test('ls shows who talked, when, and how much', async () => {
+test('ls lists sessions with peers, times and amounts', async () => {
   const { file } = await recorded('--journal-replies');
   const lines = (await output('ls', file)).trimEnd().split('\n');
   expect(lines[0]).toMatch(/^ session +began +took +in +out +bytes in +bytes out +peer$/);
@@ -55,14 +55,14 @@ test('ls shows who talked, when, and how much', async () => {
   expect(await output('ls', file, '--until', '1h', '--json')).toBe('');
 });
 
-test('cat shows messages harmlessly, and only those that are meant', async () => {
+test('cat shows the selected messages, escaped', async () => {
   const { file } = await recorded('--journal-replies');
   const all = await output('cat', file);
   const texts = all
     .trimEnd()
     .split('\n')
     .map((line) => line.replace(/^\d+ \S+ \S+ 127\.0\.0\.1:\d+#/, ''));
-  // Whether a reply is recorded before the next message depends on how the network cut them.
+  // Whether a reply is recorded before the next message depends on the chunks.
   expect(texts.toSorted()).toEqual(
     [
       '1 < hello',
@@ -90,7 +90,7 @@ test('cat shows messages harmlessly, and only those that are meant', async () =>
   ]);
 });
 
-test('a session as a transcript is what `yodel check` plays, CRLF, bytes and unfinished messages included', async () => {
+test('a session printed as a transcript passes yodel check, including CRLF, bytes and unfinished messages', async () => {
   const { file, server } = await recorded('--journal-replies');
   const folder = join(temporaryFolder(), 'talks');
   const exported = await yodel(['journal', 'export', file, folder]);
@@ -102,7 +102,7 @@ test('a session as a transcript is what `yodel check` plays, CRLF, bytes and unf
   expect(await output('cat', file, '--session', '3', '--transcript')).toBe(readFileSync(files[2] as string, 'utf8'));
 });
 
-test('cat --follow goes on with what is recorded, until Ctrl-C', async () => {
+test('cat --follow continues with new messages until Ctrl-C', async () => {
   const { file, server } = await recorded();
   const following = start([process.execPath, ...yodelArgs('journal', 'cat', file, '--follow', '--from', '6')]);
   const client = await dial(server.port);
@@ -114,19 +114,19 @@ test('cat --follow goes on with what is recorded, until Ctrl-C', async () => {
   expect(status).toBe(130);
 });
 
-test('Ctrl-C ends a search that finds nothing', async () => {
+test('Ctrl-C ends a search without matches', async () => {
   const { file, server } = await recorded();
   const searching = start([process.execPath, ...yodelArgs('journal', 'cat', file, '--follow', '--grep', '^nothing$')]);
   const client = await dial(server.port);
   await client.ask('something else');
-  // It is at it once it has the file open.
+  // It searches once it has opened the file.
   const { pid } = searching.process;
   await becomesTrue('the file is open', () => readdirSync(`/proc/${pid}/fd`).some((fd) => leadsTo(pid, fd, file)));
   const { status, stdout } = await searching.stop('SIGINT');
   expect({ status, stdout: stdout.toString() }).toEqual({ status: 130, stdout: '' });
 });
 
-test('clients of an IPv6 address are found by it', async () => {
+test('--peer finds IPv6 addresses', async () => {
   const file = join(temporaryFolder(), 'six.journal');
   const server = await serve(['--quiet', '--journal', file, '--listen', '127.0.0.1:0', '--listen', '[::1]:0']);
   const [, port] = await server.saw(/listening on \S*\[::1\]:(\d+)/);
@@ -136,7 +136,7 @@ test('clients of an IPv6 address are found by it', async () => {
   expect(await output('ls', file, '--peer', '127.0.0.1', '--json')).toMatch(/^\{.*\n$/);
 });
 
-test('an export follows no link', async () => {
+test('export follows no symbolic links', async () => {
   const { file } = await recorded();
   const folder = temporaryFolder();
   const other = join(folder, 'other');
@@ -148,7 +148,7 @@ test('an export follows no link', async () => {
   expect(readFileSync(other, 'utf8')).toBe('precious');
 });
 
-test('who reads only the beginning is no failure', async () => {
+test('a reader that stops early is no failure', async () => {
   const { file } = await recorded();
   const { stdout, stderr } = await run([
     'sh',
@@ -192,7 +192,7 @@ testWith('sqlite3', 'apt-get install sqlite3')('the shell of SQLite reads it whi
   }
 });
 
-test('what is wrong is said in one line, and a second server is told who the first is', async () => {
+test('mistakes are one line, and a second server learns which process has the journal', async () => {
   const { file, server } = await recorded();
   const cases: readonly (readonly [string[], RegExp, number])[] = [
     [
@@ -232,7 +232,7 @@ test('what is wrong is said in one line, and a second server is told who the fir
   }
 });
 
-test('a name such as :memory: is a file like others', async () => {
+test('a name such as :memory: is an ordinary file', async () => {
   const folder = temporaryFolder();
   const server = await serve(['--quiet', '--journal', ':memory:'], { cwd: folder });
   await (await dial(server.port)).ask('kept');
@@ -240,7 +240,7 @@ test('a name such as :memory: is a file like others', async () => {
   expect(await output('cat', join(folder, ':memory:'))).toMatch(/> kept\n$/);
 });
 
-test('on a full disk what cannot be printed is told, with status 1', async () => {
+test('output that cannot be written is reported, with exit status 1', async () => {
   const { file } = await recorded();
   for (const command of ['stats', 'ls', 'cat', 'verify']) {
     const { stderr } = await run([
@@ -254,7 +254,7 @@ test('on a full disk what cannot be printed is told, with status 1', async () =>
   }
 });
 
-test('what somebody has put into the file steers no terminal, and adds no line to a transcript', async () => {
+test('text in the file cannot control a terminal or add lines to a transcript', async () => {
   const { file, server } = await recorded();
   await server.stop();
   const database = new DatabaseSync(file);
@@ -272,7 +272,7 @@ test('what somebody has put into the file steers no terminal, and adds no line t
   }
 });
 
-test('settings can stand in a file and in the environment', async () => {
+test('the journal can be set in a file and in the environment', async () => {
   const folder = temporaryFolder();
   const file = join(folder, 'from-settings.journal');
   const settings = join(folder, 'yodel.toml');
@@ -290,7 +290,7 @@ describe('replay', () => {
     return { text: stdout.toString(), stderr, status };
   }
 
-  test('plays all sessions again, and a server that answers as before is told so', async () => {
+  test('replays all sessions, and reports that all replies are as recorded', async () => {
     const { file } = await recorded('--journal-replies');
     const server = await serve(['--quiet', '--encoding', 'binary']);
     for (const speed of ['1', '10', 'max']) {
@@ -302,7 +302,7 @@ describe('replay', () => {
     }
   });
 
-  test('a server that answers otherwise is told with what, and exit status 3', async () => {
+  test('reports different replies, with exit status 3', async () => {
     const { file } = await recorded('--journal-replies');
     const upper = join(temporaryFolder(), 'upper.mjs');
     writeFileSync(upper, 'export default ({ text }) => text.toUpperCase()');
@@ -315,7 +315,7 @@ describe('replay', () => {
     expect(JSON.parse(json.text)).toMatchObject({ sessions: 1, sent: 2, equal: 0, differences: 2, expected: 2 });
   });
 
-  test('a server that does not answer, and one that is not there', async () => {
+  test('reports missing replies, and a server that refuses the connection', async () => {
     const { file } = await recorded('--journal-replies');
     const server = await serve(['discard', '--quiet']);
     const silent = await replay(file, server.address, '--speed', 'max', '--timeout', '100ms', '--session', '1');
@@ -327,7 +327,7 @@ describe('replay', () => {
     expect(gone.status).toBe(1);
   });
 
-  test('without recorded replies there is nothing to compare, and that is said', async () => {
+  test('says that there is nothing to compare when no replies were recorded', async () => {
     const { file } = await recorded();
     const server = await serve(['--quiet', '--encoding', 'binary']);
     const { text, status } = await replay(file, server.address, '--speed', 'max');
@@ -337,7 +337,7 @@ describe('replay', () => {
     expect(status).toBe(0);
   });
 
-  test('each message waits for the answer that the client had before, at any speed', async () => {
+  test('each message waits for the replies the client had before it, at any speed', async () => {
     const file = join(temporaryFolder(), 'order.journal');
     const recording = await serve(['--quiet', '--journal', file, '--journal-replies']);
     const client = await dial(recording.port);
@@ -345,7 +345,7 @@ describe('replay', () => {
     client.end();
     await client.ended;
     await recording.stop();
-    // Whoever is asked before it has answered says so.
+    // Replies with an error when a message arrives before the previous one was answered.
     const strict = join(temporaryFolder(), 'strict.mjs');
     writeFileSync(strict, `export default { batch(batch) { return batch.count > 1 ? 'too early' : batch } };`);
     const server = await serve([strict, '--quiet']);
@@ -354,7 +354,7 @@ describe('replay', () => {
     expect(status).toBe(0);
   });
 
-  test('as many clients at a time as there were, with the pauses that they made', async () => {
+  test('replays as many clients at a time as there were, with their pauses', async () => {
     const file = join(temporaryFolder(), 'many.journal');
     const recording = await serve(['--quiet', '--journal', file, '--journal-replies']);
     const clients = await Promise.all(Array.from({ length: 5 }, () => dial(recording.port)));
@@ -363,7 +363,7 @@ describe('replay', () => {
     await Promise.all(clients.map(({ ended }) => ended));
     await recording.stop();
     const meeting = join(temporaryFolder(), 'meeting.mjs');
-    // Answers when five are there, and would wait for ever for fewer.
+    // Answers when five clients are connected, and never for fewer.
     writeFileSync(
       meeting,
       `let here = 0; let go; const all = new Promise((resolve) => { go = resolve });
@@ -374,12 +374,12 @@ describe('replay', () => {
     expect(text).toContain('5 of 5 replies as recorded');
   });
 
-  test('clients of a server that was killed are not there any more when the next one runs', async () => {
+  test('clients of a killed server are gone when the next server starts', async () => {
     const file = join(temporaryFolder(), 'runs.journal');
     for (let round = 0; round < 3; round++) {
       const killed = await serve(['--quiet', '--journal', file, '--journal-replies']);
       await (await dial(killed.port)).ask(`round ${round}`);
-      // The reply is recorded after it was sent.
+      // A reply is recorded after it was sent.
       while (!(await output('cat', file)).includes(`< round ${round}`));
       await killed.stop('SIGKILL');
     }
@@ -389,7 +389,7 @@ describe('replay', () => {
     expect(status).toBe(0);
   });
 
-  test('a server that reads nothing is given up', async () => {
+  test('disconnects from a server that reads nothing', async () => {
     const file = join(temporaryFolder(), 'long.journal');
     const recording = await serve(['--quiet', '--journal', file]);
     await yodel(['connect', recording.address], { input: `${'x'.repeat(60_000)}\n`.repeat(400) });
@@ -403,7 +403,7 @@ describe('replay', () => {
     expect(status).toBe(3);
   });
 
-  test('silence and the end of the server are held against it', async () => {
+  test('checks expected silence and the end of the connection', async () => {
     const file = join(temporaryFolder(), 'talk.transcript');
     const server = await serve(['--quiet']);
     writeFileSync(file, '> a\n@silence 200ms\n');
@@ -416,7 +416,7 @@ describe('replay', () => {
     expect(status).toBe(3);
   });
 
-  test('what was recorded over a WebSocket is not sent to a TCP server, and a truncated message not in silence', async () => {
+  test('refuses to send messages of a WebSocket to a TCP server, and reports truncated messages', async () => {
     const file = join(temporaryFolder(), 'web.journal');
     const recording = await serve([
       '--quiet',
@@ -442,7 +442,7 @@ describe('replay', () => {
     expect(status).toBe(3);
   });
 
-  test('a transcript is played, too', async () => {
+  test('replays a transcript', async () => {
     const file = join(temporaryFolder(), 'talk.transcript');
     writeFileSync(file, '> hello\n< {greeting}\n> {greeting} again\n< /again$/\n');
     const server = await serve(['--quiet']);
