@@ -5,15 +5,12 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Contents } from './metafile.ts';
 
 /** What the build records. It does not ship. */
-export interface Stamp {
+export interface Stamp extends Contents {
   /** From {@link hashOfSources}. */
   readonly hash: string;
-  /** Folders of the packages whose code is in dist/, such as `node_modules/commander`, sorted. */
-  readonly packages: readonly string[];
-  /** Modules that dist/ imports at run time, including Node's own, sorted. */
-  readonly imports: readonly string[];
 }
 
 const root = new URL('..', import.meta.url).pathname;

@@ -9,23 +9,17 @@
  *
  * Files are replaced by renaming, so that a program that starts meanwhile finds each of them whole.
  */
-import { execFile } from 'node:child_process';
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { dirname, join, relative } from 'node:path';
-import { promisify } from 'node:util';
-import { hashOfSources, isBuildCurrent, removeStamp, type Stamp, writeStamp } from './build-stamp.ts';
+import packageJson from '../package.json' with { type: 'json' };
+import { hashOfSources, isBuildCurrent, removeStamp, writeStamp } from './build-stamp.ts';
 import { rewriteBuiltinImports } from './builtin-modules.ts';
 import { pruneDeclarations } from './declarations.ts';
+import { type Contents, sorted, takeMetafile } from './metafile.ts';
+import { runTool } from './run-tool.ts';
 import { rewriteSourceMap } from './source-maps.ts';
+import { bundlePackages, importFromVendor } from './vendor.ts';
 
 /** Files with a fixed path in dist/: the library, the command, and the programs of worker processes and threads. */
 const entries = [
@@ -37,8 +31,8 @@ const entries = [
   'src/journal/writer-text.ts',
 ];
 
-/** The only package that is not bundled: Bun has its own. */
-const external = '--external=ws';
+/** Packages that are not bundled: ws, because Bun has its own. */
+const { dependencies } = packageJson;
 
 process.chdir(join(import.meta.dirname, '..'));
 if (process.argv.includes('--check')) {
@@ -57,10 +51,6 @@ async function build(): Promise<void> {
   const fresh = mkdtempSync('.build-');
   try {
     const [made] = await Promise.all([bundle(fresh), compile(fresh)]);
-    for (const file of filesIn(fresh).filter((name) => name.endsWith('.js'))) {
-      rewriteSourceMap(join(fresh, file), fresh, 'src');
-      rewriteBuiltinImports(join(fresh, file));
-    }
     await embedWriter(fresh);
     await writeHelp(fresh);
     pruneDeclarations(fresh, 'index.d.ts', filesIn(fresh));
@@ -73,57 +63,41 @@ async function build(): Promise<void> {
   }
 }
 
-/** Bundles the entries and returns what the bundle consists of. */
-async function bundle(folder: string): Promise<Pick<Stamp, 'packages' | 'imports'>> {
+/** Bundles the entries, and the packages they import beside them. Returns what the whole consists of. */
+async function bundle(folder: string): Promise<Contents> {
   const metafile = join(folder, 'metafile.json');
-  const form = ['--target=node', '--format=esm', '--splitting', '--sourcemap=linked', external];
+  const form = ['--target=node', '--format=esm', '--splitting', '--sourcemap=linked', '--packages=external'];
   const places = ['--root=src', `--outdir=${folder}`, '--chunk-naming=chunks/[name]-[hash].[ext]'];
-  await run('bun', ['build', ...entries, ...form, ...places, `--metafile=${metafile}`]);
-  const { inputs, outputs } = JSON.parse(readFileSync(metafile, 'utf8')) as Metafile;
-  rmSync(metafile);
-  const files = sorted(Object.values(outputs).flatMap((output) => Object.keys(output.inputs)));
-  // Bun also calls its own chunks external where they are imported dynamically.
-  const imports = files
-    .flatMap((file) => inputs[file]?.imports ?? [])
-    .filter(({ external, path }) => external && !path.startsWith('.'));
-  return { packages: sorted(files.flatMap(packageOf)), imports: sorted(imports.map(({ path }) => path)) };
+  await runTool('bun', ['build', ...entries, ...form, ...places, `--metafile=${metafile}`]);
+  const { imports } = takeMetafile(metafile);
+  const bundled = imports.filter((name) => !isBuiltin(name) && !Object.hasOwn(dependencies, name));
+  for (const file of filesIn(folder)) if (file.endsWith('.js')) finish(folder, file, bundled);
+  const vendor = await bundlePackages(folder, bundled);
+  return {
+    packages: vendor.packages,
+    imports: sorted([...imports.filter((name) => !bundled.includes(name)), ...vendor.imports]),
+  };
 }
 
-/** The part of Bun's metafile that is used here. */
-interface Metafile {
-  /** Files read, by path. */
-  readonly inputs: Readonly<Record<string, { readonly imports: readonly Import[] }>>;
-  /** Files written, by path, with the files whose code they contain. */
-  readonly outputs: Readonly<Record<string, { readonly inputs: Readonly<Record<string, unknown>> }>>;
-}
-
-interface Import {
-  readonly path: string;
-  readonly external?: boolean;
-}
-
-function sorted(names: readonly string[]): string[] {
-  return [...new Set(names)].sort();
-}
-
-/** The package folder of a file, such as `node_modules/@scope/name`, nested or not; none for a file of src/. */
-function packageOf(file: string): string[] {
-  const [folder] = /^.*\bnode_modules\/(?:@[^/]+\/)?[^/]+/.exec(file) ?? [];
-  return folder === undefined ? [] : [folder];
+/** Makes a bundled file fit to ship. */
+function finish(folder: string, file: string, bundled: readonly string[]): void {
+  rewriteSourceMap(join(folder, file), folder);
+  importFromVendor(join(folder, file), folder, bundled);
+  rewriteBuiltinImports(join(folder, file));
 }
 
 /** Compiles the declarations and the command's first step, which is CommonJS and not bundled. */
 async function compile(folder: string): Promise<void> {
   const script = ['--ignoreConfig', '--target', 'es2024', '--module', 'nodenext', '--noCheck', '--noResolve'];
   await Promise.all([
-    run('tsc', ['-p', 'tsconfig.build.json', '--outDir', folder]),
-    run('tsc', [...script, '--types', 'node', '--outDir', join(folder, 'cli'), 'src/cli/yodel.cts']),
+    runTool('tsc', ['-p', 'tsconfig.build.json', '--outDir', folder]),
+    runTool('tsc', [...script, '--types', 'node', '--outDir', join(folder, 'cli'), 'src/cli/yodel.cts']),
   ]);
 }
 
 /** Puts the program of the journal's thread into journal/writer-text.js, in one piece: see src/journal/writer-text.ts. */
 async function embedWriter(folder: string): Promise<void> {
-  const text = await run('bun', ['build', 'src/journal/writer.ts', '--target=node', '--format=esm', '--minify']);
+  const text = await runTool('bun', ['build', 'src/journal/writer.ts', '--target=node', '--format=esm', '--minify']);
   writeFileSync(join(folder, 'journal/writer-text.js'), `export const writerText = ${JSON.stringify(text)};\n`);
   rmSync(join(folder, 'journal/writer-text.js.map'), { force: true });
 }
@@ -132,16 +106,6 @@ async function embedWriter(folder: string): Promise<void> {
 async function writeHelp(folder: string): Promise<void> {
   const { helpTexts } = await import('./help-texts.ts');
   writeFileSync(join(folder, 'cli/help.json'), JSON.stringify(await helpTexts()));
-}
-
-/** Runs an installed program and returns its stdout. On failure prints that too: tsc reports errors there. */
-async function run(command: string, args: readonly string[]): Promise<string> {
-  try {
-    return (await promisify(execFile)(join('node_modules/.bin', command), args)).stdout;
-  } catch (error) {
-    process.stderr.write((error as { stdout?: string }).stdout ?? '');
-    throw error;
-  }
 }
 
 function replaceDist(fresh: string): void {
