@@ -71,19 +71,16 @@ async function bundle(folder: string): Promise<Contents> {
   await runTool('bun', ['build', ...entries, ...form, ...places, `--metafile=${metafile}`]);
   const { imports } = takeMetafile(metafile);
   const bundled = imports.filter((name) => !isBuiltin(name) && !Object.hasOwn(dependencies, name));
-  for (const file of filesIn(folder)) if (file.endsWith('.js')) finish(folder, file, bundled);
+  for (const file of scriptsIn(folder)) {
+    rewriteSourceMap(join(folder, file), folder);
+    importFromVendor(join(folder, file), folder, bundled);
+  }
   const vendor = await bundlePackages(folder, bundled);
+  for (const file of scriptsIn(folder)) rewriteBuiltinImports(join(folder, file));
   return {
     packages: vendor.packages,
     imports: sorted([...imports.filter((name) => !bundled.includes(name)), ...vendor.imports]),
   };
-}
-
-/** Makes a bundled file fit to ship. */
-function finish(folder: string, file: string, bundled: readonly string[]): void {
-  rewriteSourceMap(join(folder, file), folder);
-  importFromVendor(join(folder, file), folder, bundled);
-  rewriteBuiltinImports(join(folder, file));
 }
 
 /** Compiles the declarations and the command's first step, which is CommonJS and not bundled. */
@@ -116,6 +113,10 @@ function replaceDist(fresh: string): void {
     renameSync(join(fresh, file), join('dist', file));
   }
   for (const file of filesIn('dist')) if (!made.includes(file)) rmSync(join('dist', file));
+}
+
+function scriptsIn(folder: string): string[] {
+  return filesIn(folder).filter((file) => file.endsWith('.js'));
 }
 
 function filesIn(folder: string): string[] {

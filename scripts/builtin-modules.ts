@@ -6,7 +6,8 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 
-const staticImport = /^import (?:\* as )?([\w$]+)?(?:, )?(\{[^}]*\})? from "(node:[\w/]+)";/gm;
+/** Also as minified: `import a from"node:fs";import{b as c}from"node:net";`. */
+const staticImport = /(?<=^|[;}])import\b ?(?:\* ?as )?([\w$]+)?(?:, ?)?(\{[^}]*\})? ?from ?"(node:[\w/]+)";/gm;
 
 /** Rewrites the imports of a bundled file. No line moves, so its source map stays true. */
 export function rewriteBuiltinImports(file: string): void {
@@ -19,7 +20,7 @@ export function rewriteBuiltinImports(file: string): void {
       return constants.length === 0 ? '' : `const ${constants.join(', ')};`;
     },
   );
-  const left = /^(?:import\b.*|\} from )"node:.*$/m.exec(text);
+  const left = /(?:(?<=^|[;}])import\b[^;"]*|\} from )"node:.*$/m.exec(text);
   if (left) throw new Error(`${file}: cannot rewrite ${left[0]}`);
   writeFileSync(file, text);
 }
