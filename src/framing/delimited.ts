@@ -1,8 +1,9 @@
 /** The decoder that `lines` and `delimiter` share: frames that end with a delimiter. */
 import type { YodelError } from '../errors.ts';
 import { checkUtf8 } from './checked.ts';
+import type { FrameReader } from './frames.ts';
 import { asBuffer, type Decoder, type DecoderOptions, tooLong } from './framing.ts';
-import { Batch, type FrameReader, part } from './message.ts';
+import { Batch, part } from './message.ts';
 import { countByte, endsOfByte } from './scan.ts';
 import { Tail } from './tail.ts';
 import { isUtf8 } from './utf8.ts';

@@ -1,8 +1,9 @@
 /** Messages with their length before them: what most binary protocols speak. */
 import { YodelError } from '../errors.ts';
 import { checkUtf8 } from './checked.ts';
+import type { FrameReader } from './frames.ts';
 import { asBuffer, type Decoder, type DecoderOptions, type Encoder, type Framing, tooLong } from './framing.ts';
-import { Batch, type FrameReader, part } from './message.ts';
+import { Batch, part } from './message.ts';
 import { Tail } from './tail.ts';
 
 /** Where the length field stands and what it counts. The names are Netty's and tokio's. */

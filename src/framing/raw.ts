@@ -1,7 +1,8 @@
 /** No framing at all: every chunk is a message. */
 import { YodelError } from '../errors.ts';
+import type { FrameReader } from './frames.ts';
 import { asBuffer, type Decoder, type DecoderOptions, type Framing } from './framing.ts';
-import { Batch, type FrameReader } from './message.ts';
+import { Batch } from './message.ts';
 
 /**
  * Every chunk is a message: the only framing in which chunks show. A chunk longer than maxMessageLength gives several

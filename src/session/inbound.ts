@@ -82,10 +82,11 @@ export class Inbound {
   }
 
   /**
-   * Takes a chunk that arrived at `now`. If it is borrowed, {@link endBorrow} must follow before its memory is reused.
+   * Takes a chunk that arrived at `now`. If it is borrowed (see framing/frames.ts), {@link endBorrow} must follow before its
+   * memory is reused.
    *
-   * Messages that must wait are copied here, all at once: the journal is slower than the call, and so is a handler that
-   * is busy. Messages that are handled within the call stay where they are.
+   * Messages that must wait for the journal, or for a handler that is busy, are copied here, all at once. Messages that
+   * are handled within the call stay where they are.
    */
   receive(chunk: Uint8Array, now: number, isBorrowed: boolean, isHandlerBusy: boolean): void {
     const mustWait = isHandlerBusy || !this.#intake.isEmpty || this.#journaling !== undefined;
@@ -95,7 +96,7 @@ export class Inbound {
 
   /** Copies what was not handled out of the borrowed chunk, which is about to change. */
   endBorrow(): void {
-    this.#intake.keep();
+    this.#intake.endBorrow();
   }
 
   /** The transport has `bytes` of a message that it will deliver as a whole. */

@@ -42,7 +42,7 @@ export class Intake {
     return this.#first;
   }
 
-  /** Decodes a chunk that arrived at `now`. If it is borrowed, {@link keep} must follow before its memory is reused. */
+  /** Decodes a chunk that arrived at `now`. If it is borrowed, {@link endBorrow} must follow before its memory is reused. */
   decode(chunk: Uint8Array, now: number, isBorrowed: boolean): void {
     this.#pendingInTransport = 0;
     const batch = this.#decoder.decode(chunk);
@@ -80,10 +80,10 @@ export class Intake {
     return this.#shift()?.fault;
   }
 
-  /** Copies what is queued out of borrowed memory. */
-  keep(): void {
-    this.#first?.keep();
-    if (this.#others) for (const batch of this.#others) batch.keep();
+  /** Copies what is queued out of the borrowed chunk, which is about to change. */
+  endBorrow(): void {
+    this.#first?.endBorrow();
+    if (this.#others) for (const batch of this.#others) batch.endBorrow();
   }
 
   /** Discards what is queued. */

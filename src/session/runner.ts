@@ -135,7 +135,7 @@ export class Runner {
       const reply = handler.batch?.(batch, this.#session);
       if (isPromise(reply)) {
         // The handler may send the batch back long after the call that its bytes are borrowed for.
-        batch.keep();
+        batch.endBorrow();
         void this.#await(reply, count);
       } else {
         if (telemetry.timed) this.#emitHandled(count);
@@ -177,7 +177,7 @@ export class Runner {
       }
     }
     // A handler may keep its messages.
-    current?.keep();
+    current?.endBorrow();
     if (this.#current?.count === 0) this.#current = undefined;
     if (!pending && !this.#current) this.#session.checkMessageLimit();
     return pending;

@@ -219,7 +219,7 @@ describe('a batch', () => {
           taken.push(use === 'kept' ? message.kept() : message);
           if (use && use !== 'kept') void message[use];
         }
-        batch.keep();
+        batch.endBorrow();
         chunk.fill(0xee);
         // What stood whole in an earlier chunk is not in this batch.
         const here = expected.slice(expected.length - taken.length - batch.count);
@@ -234,7 +234,7 @@ describe('a batch', () => {
     const chunk = Buffer.from('a\nbc\nd\n');
     const batch = decoder.decode(chunk);
     batch.shift();
-    batch.keep();
+    batch.endBorrow();
     chunk.fill(0xee);
     expect(textsOf(batch)).toEqual(['bc', 'd']);
     expect(sizesOf(batch)).toEqual({ count: 2, byteLength: 5 });
