@@ -1,12 +1,12 @@
 /**
- * Text <-> Address. One spelling everywhere: `tcp://HOST:PORT`, `tls://HOST:PORT`, `ws://HOST:PORT/PATH`,
+ * Addresses and their text form, which is the same everywhere: `tcp://HOST:PORT`, `tls://HOST:PORT`, `ws://HOST:PORT/PATH`,
  * `wss://HOST:PORT/PATH` and `unix:///PATH`; plain `HOST:PORT`, `:PORT` and `PORT` mean TCP.
  */
 import { YodelError } from './errors.ts';
 
-/** Where `yodel serve` listens and `yodel connect` connects when nothing else is said: the classic program's place. */
+/** The host that `yodel serve` listens on and `yodel connect` connects to by default. */
 export const defaultHost = '127.0.0.1';
-/** The classic program's port. */
+/** The default port. */
 export const defaultPort = 7878;
 
 /** A TCP address. As text: `tcp://127.0.0.1:7878`, `tcp://[::1]:7878`. */
@@ -14,7 +14,7 @@ export class TcpAddress {
   readonly scheme = 'tcp';
   /** A name, an IPv4 address, or an IPv6 address without brackets. */
   readonly host: string;
-  /** 0 to 65535. To listen on port 0 takes a free port. */
+  /** 0 to 65535. Listening on port 0 picks a free port. */
   readonly port: number;
 
   constructor(host: string, port: number) {
@@ -23,8 +23,8 @@ export class TcpAddress {
   }
 
   /**
-   * @internal One end of a socket. An IPv4 connection of a dual-stack listener has ::ffff:192.0.2.1 at its ends; people
-   * know it as 192.0.2.1.
+   * @internal One end of a socket. The end of an IPv4 connection to a dual-stack listener is ::ffff:192.0.2.1, which is
+   * shortened to 192.0.2.1.
    */
   static of(address: string, port: number): TcpAddress {
     return new TcpAddress(address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address, port);
@@ -39,7 +39,7 @@ export class TcpAddress {
   }
 }
 
-/** The address of TLS over TCP. As text: `tls://example.org:7878`. */
+/** An address for TLS over TCP. As text: `tls://example.org:7878`. */
 export class TlsAddress {
   readonly scheme = 'tls';
   /** A name, an IPv4 address, or an IPv6 address without brackets. */
@@ -61,14 +61,14 @@ export class TlsAddress {
   }
 }
 
-/** A WebSocket server's address, plain (`ws`) or over TLS (`wss`). As text: `ws://127.0.0.1:8080/chat`. */
+/** An address for WebSocket, plain (`ws`) or over TLS (`wss`). As text: `ws://127.0.0.1:8080/chat`. */
 export class WebSocketAddress {
   readonly scheme: 'ws' | 'wss';
   /** A name, an IPv4 address, or an IPv6 address without brackets. */
   readonly host: string;
   /** 0 to 65535. */
   readonly port: number;
-  /** Path and query, from the slash on. */
+  /** Path and query, with the leading slash. */
   readonly path: string;
 
   constructor(scheme: 'ws' | 'wss', host: string, port: number, path = '/') {
@@ -87,10 +87,10 @@ export class WebSocketAddress {
   }
 }
 
-/** A Unix socket's address. As text: `unix:///run/app.sock`. */
+/** The address of a Unix socket. As text: `unix:///run/app.sock`. */
 export class UnixAddress {
   readonly scheme = 'unix';
-  /** The socket file. Relative paths are relative to the working folder. */
+  /** The socket file, absolute or relative to the working directory. */
   readonly path: string;
 
   constructor(path: string) {
@@ -106,20 +106,20 @@ export class UnixAddress {
   }
 }
 
-/** Where a listener listens or a connection leads. `String(address)` gives the text that {@link parseAddress} reads. */
+/** An address to listen on or to connect to. `String(address)` is the text that {@link parseAddress} reads. */
 export type Address = TcpAddress | TlsAddress | WebSocketAddress | UnixAddress;
 
 /** `tcp://127.0.0.1:7878`. */
 export const defaultAddress: TcpAddress = new TcpAddress(defaultHost, defaultPort);
 
 /**
- * Reads an address.
+ * Parses an address.
  *
  * Takes `tcp://HOST:PORT`, `tls://HOST:PORT`, `unix:///PATH` (or `unix:PATH`), `HOST:PORT`, `[::1]:PORT`, `:PORT`, `PORT`
- * and `HOST`; what is left out is 127.0.0.1 and 7878. `ws://HOST:PORT/PATH` and `wss://…` too: without a port they mean
+ * and `HOST`; the defaults are 127.0.0.1 and 7878. `ws://HOST:PORT/PATH` and `wss://…` too: without a port they mean
  * 80 and 443, as in a browser.
  *
- * @throws YodelError `YODEL_INVALID_ADDRESS`, saying what is wrong and showing the right form
+ * @throws YodelError `YODEL_INVALID_ADDRESS`, which says what is wrong and shows a valid address
  */
 export function parseAddress(text: string | number): Address {
   const whole = String(text).trim();
@@ -138,11 +138,11 @@ export function parseAddress(text: string | number): Address {
     case 'wss':
       return parseWebSocket(whole, scheme, rest);
     default:
-      throw invalid(whole, `the scheme "${written}" is not known`, knownForms);
+      throw invalid(whole, `there is no scheme "${written}"`, knownForms);
   }
 }
 
-/** How a peer is written in logs: `127.0.0.1:51234`, `[::1]:51234`, or the socket's path. */
+/** A peer's address in the log: `127.0.0.1:51234`, `[::1]:51234`, or the socket's path. */
 export function formatPeer(address: Address): string {
   return address.scheme === 'unix' ? `unix:${address.path}` : hostAndPort(address.host, address.port);
 }
@@ -152,12 +152,12 @@ export function isLoopback(address: Address): boolean {
   return address.scheme === 'unix' || /^(127\.|::1$|::ffff:127\.|localhost$)/.test(address.host);
 }
 
-/** @internal The host that an address names; a Unix socket has none. */
+/** @internal The host of an address; undefined for a Unix socket. */
 export function hostOf(address: Address): string | undefined {
   return address.scheme === 'unix' ? undefined : address.host;
 }
 
-/** @internal How addresses are written, each with what it means: for help. */
+/** @internal The forms of an address, with their meaning, for the help. */
 export const addressForms: readonly (readonly [form: string, meaning: string])[] = [
   ['tcp://HOST:PORT', 'TCP'],
   ['HOST:PORT', 'the same'],
@@ -165,8 +165,8 @@ export const addressForms: readonly (readonly [form: string, meaning: string])[]
   [':PORT, PORT', `port PORT of ${defaultHost}`],
   ['HOST', `port ${defaultPort} of HOST`],
   ['tls://HOST:PORT', 'TLS over TCP'],
-  ['ws://HOST:PORT/PATH', 'WebSocket; without a port 80, without a path /'],
-  ['wss://HOST:PORT/PATH', 'WebSocket over TLS; without a port 443'],
+  ['ws://HOST:PORT/PATH', 'WebSocket; default port 80, default path /'],
+  ['wss://HOST:PORT/PATH', 'WebSocket over TLS; default port 443'],
   ['unix:///PATH', 'a Unix socket'],
 ];
 
@@ -174,7 +174,7 @@ const knownForms = 'tcp://127.0.0.1:7878, tls://example.org:7878, ws://127.0.0.1
 
 function parseUnix(whole: string, path: string): UnixAddress {
   if (path === '') throw invalid(whole, 'the path is missing', 'unix:///run/app.sock');
-  // The kernel's sun_path is 108 bytes with its NUL; both runtimes cut a longer path without a word.
+  // sun_path has 108 bytes, with the NUL; both runtimes truncate a longer path silently.
   if (Buffer.byteLength(path) > 107)
     throw invalid(whole, 'a socket path has at most 107 bytes', 'unix:///run/app.sock');
   return new UnixAddress(path);
@@ -187,14 +187,14 @@ function parseWebSocket(whole: string, scheme: 'ws' | 'wss', rest: string): WebS
   return new WebSocketAddress(scheme, host, port, path.startsWith('/') ? path : `/${path}`);
 }
 
-function parseHostAndPort(whole: string, rest: string, otherwise: number): { host: string; port: number } {
+function parseHostAndPort(whole: string, rest: string, schemePort: number): { host: string; port: number } {
   if (/^\d+$/.test(rest)) return { host: defaultHost, port: parsePort(whole, rest) };
-  // [HOST]:PORT, HOST:PORT, HOST, or :PORT. A bare IPv6 address has colons of its own and needs brackets to take a port.
+  // [HOST]:PORT, HOST:PORT, HOST, or :PORT. An IPv6 address contains colons, so it needs brackets.
   const parts = /^\[([^\]]*)\](?::(.*))?$/s.exec(rest) ?? /^([^:]*)(?::([^:]*))?$/s.exec(rest);
   if (!parts) throw invalid(whole, 'an IPv6 address needs brackets', '[::1]:7878');
   const [, host = '', port] = parts;
   if (/^-|[\s/@?#[\]]/.test(host)) throw invalid(whole, 'the host is not a name or an IP address', '127.0.0.1:7878');
-  return { host: host === '' ? defaultHost : host, port: port === undefined ? otherwise : parsePort(whole, port) };
+  return { host: host === '' ? defaultHost : host, port: port === undefined ? schemePort : parsePort(whole, port) };
 }
 
 function parsePort(whole: string, text: string): number {
@@ -209,13 +209,10 @@ function hostAndPort(host: string, port: number): string {
 }
 
 function invalid(text: string, why: string, example: string): YodelError {
-  return new YodelError(
-    'YODEL_INVALID_ADDRESS',
-    `cannot read the address "${text}": ${why}. Write for example ${example}`,
-  );
+  return new YodelError('YODEL_INVALID_ADDRESS', `invalid address "${text}": ${why}. Example: ${example}`);
 }
 
-/** An address of the same kind at another host and port. */
+/** An address with the scheme and path of `like` at another host and port. */
 export function addressAt(like: Exclude<Address, UnixAddress>, host: string, port: number): Address {
   if (like.scheme === 'tcp') return new TcpAddress(host, port);
   if (like.scheme === 'tls') return new TlsAddress(host, port);

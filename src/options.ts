@@ -5,6 +5,7 @@
  * Times are milliseconds, sizes are bytes, rates are messages per second; 0 is off where `off` says what that means.
  */
 import { YodelError } from './errors.ts';
+import { hintFor } from './suggestion.ts';
 
 /** The type of an option's value. It decides the unit, and how the command line parses it. */
 export type OptionKind = 'count' | 'size' | 'duration' | 'rate' | 'choice';
@@ -361,20 +362,6 @@ export function refuseUnknown(given: object, known: readonly string[], where: st
   }
 }
 
-/** A hint for a name that is not known. */
-export function hintFor(name: string, known: readonly string[]): string {
-  const nearest = nearestWord(name, known);
-  return nearest === undefined ? `Known are: ${known.join(', ')}` : `Did you mean "${nearest}"?`;
-}
-
-/** The word of `words` closest to `word`, if one is close enough to be a typo. */
-export function nearestWord(word: string, words: readonly string[]): string | undefined {
-  const near = words
-    .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance)[0];
-  return near && near.distance <= Math.max(2, word.length / 3) ? near.candidate : undefined;
-}
-
 /** The part of an option that decides which values are allowed. */
 type AllowedValues = Pick<OptionSpec, 'kind' | 'off' | 'max' | 'choices'>;
 
@@ -397,18 +384,4 @@ export function checkOption(name: string, spec: AllowedValues, value: unknown): 
   const right = `a ${whole ? 'whole ' : ''}number ${spec.off ? 'from 0 (off)' : whole ? 'from 1' : 'above 0'} to ${max}`;
   if (typeof value !== 'number' || !Number.isFinite(value) || value < 0 || value > max) return refuse(right);
   if ((whole && !Number.isInteger(value)) || (value === 0 && spec.off === undefined)) refuse(right);
-}
-
-/** Levenshtein's distance, one row at a time (R. Wagner and M. Fischer, 1974). */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substituted = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substituted, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

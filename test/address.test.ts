@@ -100,14 +100,14 @@ describe('a text that is no address is refused', () => {
     ['[::1]:http', 'the port "http" is not a number from 0 to 65535'],
     ['tcp://localhost:80/path', 'the port "80/path" is not a number from 0 to 65535'],
   ])('"%s": %s', (text, why) => {
-    expect(refusal(text)).toBe(`cannot read the address "${text}": ${why}. Write for example 127.0.0.1:7878`);
+    expect(refusal(text)).toBe(`invalid address "${text}": ${why}. Example: 127.0.0.1:7878`);
   });
 
   test.each(['-1', 'my host:80', 'localhost 80', 'user@host:80', 'host/path', '/run/app.sock', 'tcp://host/path'])(
     '"%s": the host is not a name or an IP address',
     (text) => {
       expect(refusal(text)).toBe(
-        `cannot read the address "${text}": the host is not a name or an IP address. Write for example 127.0.0.1:7878`,
+        `invalid address "${text}": the host is not a name or an IP address. Example: 127.0.0.1:7878`,
       );
     },
   );
@@ -115,29 +115,25 @@ describe('a text that is no address is refused', () => {
   test.each(['::1', '::', '2001:db8::1', 'tcp://::1', 'tcp://::1:80'])(
     '"%s": an IPv6 address needs brackets',
     (text) => {
-      expect(refusal(text)).toBe(
-        `cannot read the address "${text}": an IPv6 address needs brackets. Write for example [::1]:7878`,
-      );
+      expect(refusal(text)).toBe(`invalid address "${text}": an IPv6 address needs brackets. Example: [::1]:7878`);
     },
   );
 
-  test('"gopher://localhost:70": the scheme is not known', () => {
+  test('"gopher://localhost:70": there is no such scheme', () => {
     expect(refusal('gopher://localhost:70')).toBe(
-      'cannot read the address "gopher://localhost:70": the scheme "gopher" is not known. ' +
-        'Write for example tcp://127.0.0.1:7878, tls://example.org:7878, ws://127.0.0.1:8080/chat or unix:///run/app.sock',
+      'invalid address "gopher://localhost:70": there is no scheme "gopher". ' +
+        'Example: tcp://127.0.0.1:7878, tls://example.org:7878, ws://127.0.0.1:8080/chat or unix:///run/app.sock',
     );
   });
 
   test.each(['ws://localhost/a b', 'wss://localhost/#here'])('"%s": the path has a space or a "#"', (text) => {
     expect(refusal(text)).toBe(
-      `cannot read the address "${text}": the path has a space or a "#". Write for example ws://127.0.0.1:8080/chat`,
+      `invalid address "${text}": the path has a space or a "#". Example: ws://127.0.0.1:8080/chat`,
     );
   });
 
   test.each(['unix:', 'unix://'])('"%s": the path is missing', (text) => {
-    expect(refusal(text)).toBe(
-      `cannot read the address "${text}": the path is missing. Write for example unix:///run/app.sock`,
-    );
+    expect(refusal(text)).toBe(`invalid address "${text}": the path is missing. Example: unix:///run/app.sock`);
   });
 
   test.each([
@@ -145,7 +141,7 @@ describe('a text that is no address is refused', () => {
     ['of longer characters', `/${'é'.repeat(54)}`],
   ])('a Unix path %s that is longer than a socket takes', (_, path) => {
     expect(refusal(`unix://${path}`)).toBe(
-      `cannot read the address "unix://${path}": a socket path has at most 107 bytes. Write for example unix:///run/app.sock`,
+      `invalid address "unix://${path}": a socket path has at most 107 bytes. Example: unix:///run/app.sock`,
     );
   });
 

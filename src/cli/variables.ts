@@ -1,6 +1,6 @@
 /** The environment variables that the command knows. */
 import type { Command } from 'commander';
-import { hintFor } from '../options.ts';
+import { hintFor } from '../suggestion.ts';
 import { escapeText } from '../terminal/escape.ts';
 import { withCommandsBelow } from './commands.ts';
 import { createProgram } from './program.ts';
@@ -17,7 +17,7 @@ export async function warnOfUnknownVariables(program: Command, env: NodeJS.Proce
   if (set.every((name) => own.includes(name))) return;
   const known = variablesOf(await createProgram());
   for (const name of set.filter((one) => !known.includes(one))) {
-    const hint = hintFor(name, known).replace(/^Known are: .*/s, 'For a list: yodel help environment');
+    const hint = hintFor(name, known).replace(/^Known: .*/s, 'For a list: yodel help environment');
     process.stderr.write(`yodel: there is no variable ${escapeText(name)}, it is ignored. ${hint}\n`);
   }
 }

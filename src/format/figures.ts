@@ -1,11 +1,11 @@
-/** The numbers of a report as people read them: three significant digits, the unit that fits, thousands apart. */
+/** Numbers formatted for people: three significant digits, a suitable unit, thousands separated. */
 
-/** Made when it is first wanted: that takes milliseconds, which a server that starts need not spend. */
+/** Created on first use: it takes milliseconds, which a server need not spend at its start. */
 let grouped: Intl.NumberFormat | undefined;
 
 /** A time as `412 µs`, `1.31 ms` or `2.05 s`. */
 export function formatLatency(milliseconds: number): string {
-  // Rounded before the unit is chosen: 999.7 µs are 1.00 ms and not 1,000 µs.
+  // Rounded before the unit is chosen: 999.7 µs becomes 1.00 ms, not 1,000 µs.
   const rounded = Number(milliseconds.toPrecision(3));
   if (rounded >= 1000) return `${threeDigits(rounded / 1000)} s`;
   if (rounded >= 1) return `${threeDigits(rounded)} ms`;
@@ -17,7 +17,7 @@ export function formatRate(perSecond: number): string {
   return `${threeDigits(perSecond)}/s`;
 }
 
-/** A whole number, or a number that somebody has chosen, in all its digits: `482,013`. */
+/** A whole or configured number with all its digits: `482,013`. */
 export function formatCount(count: number): string {
   grouped ??= new Intl.NumberFormat('en', { maximumFractionDigits: 3 });
   return grouped.format(count);
@@ -41,7 +41,7 @@ export function formatBytes(bytes: number): string {
   return `${threeDigits(bytes / 1024 ** power)} ${units[power - 1]}`;
 }
 
-/** How long something took, as it is said: `10 s`, `1 min 30 s`, `2 h 5 min`. */
+/** A measured duration: `10 s`, `1 min 30 s`, `2 h 5 min`. */
 export function formatSeconds(seconds: number): string {
   if (seconds < 59.95) return seconds < 1 ? formatLatency(seconds * 1000) : `${Number(seconds.toPrecision(3))} s`;
   const whole = Math.round(seconds);
@@ -54,7 +54,7 @@ export function formatDuration(milliseconds: number): string {
   return milliseconds % 1000 === 0 ? `${milliseconds / 1000} s` : `${milliseconds} ms`;
 }
 
-/** A part of a whole as `99.9 %`. All and nothing are said only when they are exact. */
+/** A part of a whole as `99.9 %`. `0 %` and `100 %` are exact: a little more or less is `<0.1 %` or `>99.9 %`. */
 export function formatShare(part: number, whole: number): string {
   if (whole === 0 || part === 0) return '0 %';
   const percent = (part / whole) * 100;
@@ -63,7 +63,7 @@ export function formatShare(part: number, whole: number): string {
   return percent < 1000 ? `${Number(percent.toFixed(1))} %` : `${formatCount(Math.round(percent))} %`;
 }
 
-/** Three significant digits, and never an exponent. */
+/** Three significant digits, without an exponent. */
 function threeDigits(value: number): string {
   const rounded = Number(value.toPrecision(3));
   if (rounded === 0) return '0';

@@ -1,6 +1,6 @@
-/** Bytes in the manner of `hexdump -C`: offset, hexadecimal, ASCII. */
+/** Bytes in the format of `hexdump -C`: offset, hexadecimal, ASCII. */
 
-/** The dump in lines of at most `width` columns where that is possible: 16 bytes a line, or 8, or 4. */
+/** The dump in lines of 16, 8 or 4 bytes, the most that fit into `width` columns. */
 export function hexDump(bytes: Uint8Array, width = 80): string {
   const perLine = [16, 8, 4].find((count) => lineWidth(count) <= width) ?? 4;
   const lines: string[] = [];

@@ -1,7 +1,7 @@
-/** Numbers with units, as people write them: `10s`, `64KiB`, `100/s`. */
+/** Numbers with units on the command line: `10s`, `64KiB`, `100/s`. */
 import type { OptionKind } from '../options.ts';
 
-/** What each kind of option takes, for errors and help. */
+/** What an option of each kind takes, for errors and help. */
 export const unitForms: Record<Exclude<OptionKind, 'choice'>, string> = {
   count: 'a whole number such as 1000 or 10k',
   size: 'a size such as 512, 64KiB or 1MB',
@@ -27,9 +27,9 @@ const multiples: Record<string, number> = { '': 1, k: 1000, m: 1_000_000 };
 const perSecond: Record<string, number> = { '': 1, s: 1, sec: 1, m: 60, min: 60, h: 3600 };
 
 /**
- * Reads a number with its unit: bytes, milliseconds, messages a second, or a plain count. `off` is 0.
+ * Parses a number with its unit: bytes, milliseconds, messages per second, or a count. `off` is 0.
  *
- * @returns undefined when it cannot be read
+ * @returns undefined if it is not valid
  */
 export function parseQuantity(kind: Exclude<OptionKind, 'choice'>, text: string): number | undefined {
   if (/^(0|off)$/i.test(text)) return 0;
@@ -37,15 +37,15 @@ export function parseQuantity(kind: Exclude<OptionKind, 'choice'>, text: string)
   if (digits === undefined) return undefined;
   if (kind === 'rate') {
     const seconds = perSecond[(per ?? '').toLowerCase()];
-    return times(digits, multiples[unit.toLowerCase()], seconds && 1 / seconds);
+    return product(digits, multiples[unit.toLowerCase()], seconds && 1 / seconds);
   }
   if (per !== undefined) return undefined;
   const table = { count: multiples, size: sizes, duration: durations }[kind];
-  const value = times(digits, table[unit.toLowerCase()]);
+  const value = product(digits, table[unit.toLowerCase()]);
   return value !== undefined && Number.isInteger(value) ? value : undefined;
 }
 
-/** The shortest exact way to write a value: what {@link parseQuantity} reads. */
+/** The shortest exact form of a value, which {@link parseQuantity} reads. */
 export function formatQuantity(kind: Exclude<OptionKind, 'choice'>, value: number): string {
   if (kind === 'rate') return `${value}/s`;
   if (value === 0 || kind === 'count') return String(value);
@@ -65,7 +65,7 @@ export function formatQuantity(kind: Exclude<OptionKind, 'choice'>, value: numbe
   return String(value);
 }
 
-function times(digits: string, ...factors: (number | undefined)[]): number | undefined {
+function product(digits: string, ...factors: (number | undefined)[]): number | undefined {
   let value = Number(digits);
   for (const factor of factors) {
     if (factor === undefined) return undefined;

@@ -1,6 +1,7 @@
 /** The log of `yodel serve` for people. Colours show the severity. */
 import { formatPeer } from '../address.ts';
 import { formatPlural, formatSeconds } from '../format/figures.ts';
+import { formatTimeOfDay } from '../format/time.ts';
 import type { EndedBy, SessionView, Subscriber } from '../telemetry/telemetry.ts';
 import { escapeBeginning, escapeText } from '../terminal/escape.ts';
 import { errorText } from './error-text.ts';
@@ -58,7 +59,7 @@ function timeOfDay(): string {
   const second = Math.floor(now / 1000);
   if (second !== lastSecond) {
     lastSecond = second;
-    lastSecondText = new Date(now).toTimeString().slice(0, 8);
+    lastSecondText = formatTimeOfDay(new Date(now)).slice(0, 8);
   }
   return `${lastSecondText}.${String(now % 1000).padStart(3, '0')}`;
 }

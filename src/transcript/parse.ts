@@ -3,7 +3,8 @@ import { YodelError } from '../errors.ts';
 import { parseQuantity } from '../format/units.ts';
 import type { Framing } from '../framing/framing.ts';
 import { parseFraming } from '../framing/notation.ts';
-import { hintFor, longestDuration } from '../options.ts';
+import { longestDuration } from '../options.ts';
+import { hintFor } from '../suggestion.ts';
 import { ContentError, parseEscaped, parseHex, parsePlain } from './content.ts';
 import { type ConnectTls, type Content, type Side, type Step, type Transcript, TranscriptError } from './transcript.ts';
 

@@ -92,7 +92,7 @@ describe('an address where nobody can listen', () => {
 
   it.each([
     ['localhost:http', 'the port "http" is not a number'],
-    ['http://localhost', 'the scheme "http" is not known'],
+    ['http://localhost', 'there is no scheme "http"'],
     [70_000, 'the port 70000 is above 65535'],
   ])('is refused when it cannot be read: %s', async (listen, why) => {
     await expect(serve({ listen, transport: memoryTransport() })).rejects.toMatchObject({

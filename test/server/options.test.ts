@@ -30,7 +30,7 @@ describe('an option that there is not', () => {
 
   it('and is like no other is refused with the list of all', async () => {
     await expect(trial({ colour: 'red' })).rejects.toThrow(
-      /^serve\(\) has no option "colour"\. Known are: handler, listen, framing, .*maxMessageLength, .*shutdownTimeout$/,
+      /^serve\(\) has no option "colour"\. Known: handler, listen, framing, .*maxMessageLength, .*shutdownTimeout$/,
     );
   });
 });

@@ -1,7 +1,8 @@
 /** Settings from a file, between the environment and the defaults; and where each setting comes from. */
 import { type Command, InvalidArgumentError, type Option } from 'commander';
 import { formatQuantity } from '../../format/units.ts';
-import { checkOption, hintFor, type OptionSpec, serveLimits } from '../../options.ts';
+import { checkOption, type OptionSpec, serveLimits } from '../../options.ts';
+import { hintFor } from '../../suggestion.ts';
 import { UsageError } from '../fail.ts';
 import { readFile } from '../files.ts';
 import { flagName } from '../flags.ts';

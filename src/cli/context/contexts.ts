@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { systemError } from '../../errors.ts';
-import { hintFor } from '../../options.ts';
+import { hintFor } from '../../suggestion.ts';
 import { UsageError } from '../fail.ts';
 
 /** What a context says: the address, and settings by the names of their options. */

@@ -1,6 +1,6 @@
 /** `yodel help`: the help of a command, or of a topic. */
 import { Command } from 'commander';
-import { hintFor } from '../../options.ts';
+import { hintFor } from '../../suggestion.ts';
 import { commandAt } from '../commands.ts';
 import { UsageError } from '../fail.ts';
 import { print } from '../output.ts';

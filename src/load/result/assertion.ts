@@ -1,7 +1,7 @@
 /** Assertions about the result of a load test: `p99 < 5ms`, `rate >= 50k/s`, `errors == 0`. */
 import { YodelError } from '../../errors.ts';
 import { formatCount, formatCountOf, formatLatency, formatRate } from '../../format/figures.ts';
-import { nearestWord } from '../../options.ts';
+import { nearestWord } from '../../suggestion.ts';
 import { countBeyond, latencyCount, percentileOf } from './percentile.ts';
 import type { BenchReport } from './report.ts';
 

@@ -147,7 +147,7 @@ test.each([
   [['exit-sttus'], /Did you mean "exit-status"\?/],
   [['context', 'sav'], /yodel context has no command "sav"\. Did you mean "save"\?/],
   [['serve', 'echo'], /yodel serve has no commands below it/],
-  [['zzzzzz'], /Known are: serve, connect/],
+  [['zzzzzz'], /Known: serve, connect/],
 ])('yodel help %j says what there is', async (words, says) => {
   const { stdout, stderr, status } = await runLine(['help', ...words]);
   expect(stderr).toMatch(/^yodel: [^\n]+\n$/);

@@ -1,5 +1,5 @@
 /** The commands of `yodel connect` on a terminal: lines that begin with a colon. `run-command.ts` runs them. */
-import { hintFor } from '../../../options.ts';
+import { hintFor } from '../../../suggestion.ts';
 
 /** The description of a command. */
 export interface CommandInfo {

@@ -1,0 +1,29 @@
+/** Suggestions for misspelt names. */
+
+/** The second sentence of an error about an unknown name: the nearest known one, or all of them. */
+export function hintFor(name: string, known: readonly string[]): string {
+  const nearest = nearestWord(name, known);
+  return nearest === undefined ? `Known: ${known.join(', ')}` : `Did you mean "${nearest}"?`;
+}
+
+/** The word of `words` nearest to `word`, if it is near enough to be a misspelling. Upper and lower case are the same. */
+export function nearestWord(word: string, words: readonly string[]): string | undefined {
+  const near = words
+    .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance)[0];
+  return near && near.distance <= Math.max(2, word.length / 3) ? near.candidate : undefined;
+}
+
+/** The Levenshtein distance, computed row by row (R. Wagner and M. Fischer, 1974). */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substituted = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substituted, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

@@ -1,0 +1,21 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { serverOptions, sessionOptions } from '../src/options.ts';
+import { nearestWord } from '../src/suggestion.ts';
+
+describe('the nearest word', () => {
+  it('is found through any one mistake', () => {
+    const words = Object.keys({ ...sessionOptions, ...serverOptions }).filter((name) => name.length > 5);
+    fc.assert(
+      fc.property(fc.constantFrom(...words), fc.nat(), fc.constantFrom('', 'x', 'xx'), (word, place, put) => {
+        const at = place % word.length;
+        expect(nearestWord(word.slice(0, at) + put + word.slice(at + 1), words)).toBe(word);
+      }),
+    );
+  });
+
+  it('is none when nothing is near', () => {
+    expect(nearestWord('banana', ['maxMessages', 'rate'])).toBeUndefined();
+    expect(nearestWord('banana', [])).toBeUndefined();
+  });
+});
