@@ -1,4 +1,4 @@
-/** `yodel serve exec:COMMAND`, with real programs: good ones, and such as hang, fork, flood and die. */
+/** `yodel serve exec:COMMAND` with real programs, including ones that hang, fork, flood and die. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import { temporaryFolder } from '../../support/files.ts';
 import { dial, type Peer } from '../../support/peer.ts';
 import { becomesTrue, residentBytes } from '../../support/process.ts';
 
-/** Serves a command that a shell reads. */
+/** Serves a shell command. */
 async function serveShell(command: string, ...flags: string[]): Promise<RunningServer> {
   return await serve([`exec:${command}`, '--shell', ...flags]);
 }
@@ -19,7 +19,7 @@ async function served(server: RunningServer): Promise<Peer> {
   return await dial(server.port);
 }
 
-/** Sends all, ends, and gives all that came back. */
+/** Sends the input, ends, and returns everything received. */
 async function exchange(server: RunningServer, input: string): Promise<string> {
   const peer = await served(server);
   await peer.send(input);
@@ -27,7 +27,7 @@ async function exchange(server: RunningServer, input: string): Promise<string> {
   return (await peer.ended).toString();
 }
 
-test('a child for each connection gets the frames as they came, and what it prints goes back as it is', async () => {
+test('a child for each connection gets the bytes of its peer, and its output goes back unchanged', async () => {
   const server = await serve(['exec:cat']);
   const text = 'one\r\ntwo\n\nthree\r\nwithout an ending';
   expect(await exchange(server, text)).toBe(text);
@@ -39,7 +39,7 @@ test('binary frames pass through a child unchanged', async () => {
   expect(await exchange(server, frames)).toBe(frames);
 });
 
-test('a child keeps what it knows for as long as its connection lasts', async () => {
+test('a child keeps its state for as long as its connection lasts', async () => {
   const server = await serveShell('n=0; while read -r line; do n=$((n+1)); echo "$n $line"; done');
   const [ada, bob] = [await served(server), await served(server)];
   expect(await ada.ask('a')).toBe('1 a');
@@ -47,18 +47,18 @@ test('a child keeps what it knows for as long as its connection lasts', async ()
   expect(await ada.ask('c')).toBe('2 c');
 });
 
-test('a child that prints only at the end of its input does so when the peer has ended', async () => {
+test('a child that prints at the end of its input does so when the peer has ended', async () => {
   expect(await exchange(await serve(['exec:sort -r']), 'a\nc\nb\n')).toBe('c\nb\na\n');
 });
 
-test('a child for each message: its lines are the reply, and end as the message did', async () => {
+test('a child for each message: its output lines are the reply, with the line ending of the message', async () => {
   const server = await serve(['exec:tr a-z A-Z', '--exec-per-message']);
   expect(await exchange(server, 'a\r\nb c\n\n')).toBe('A\r\nB C\n\n');
   const lines = await serveShell("printf 'x\\ny\\n'", '--exec-per-message');
   expect(await exchange(lines, '1\r\n2\n')).toBe('x\r\ny\r\nx\ny\n');
 });
 
-test('with another framing the reply is what was printed, byte for byte', async () => {
+test('with other framings the reply is the output, byte for byte', async () => {
   const server = await serve(['exec:echo hi', '--exec-per-message', '--framing', 'length:1']);
   expect(await exchange(server, '\x01x')).toBe('\x03hi\n');
 });
@@ -74,7 +74,7 @@ test('what a peer sends is never part of a command', async () => {
   for (const mark of marks) expect(existsSync(mark)).toBe(false);
 });
 
-test('a child knows whom it serves, and no secrets of the server', async () => {
+test('a child learns the address of its peer, and no secrets of the server', async () => {
   const env = { SECRET: 'no', PASSED_ON: 'yes' };
   const server = await serve(['exec:env', '--exec-env', 'PASSED_ON'], { env });
   const peer = await served(server);
@@ -86,12 +86,12 @@ test('a child knows whom it serves, and no secrets of the server', async () => {
   expect(lines.join()).not.toContain('SECRET');
 });
 
-test('a command that is read by no shell has words, quotes and nothing else', async () => {
+test('without a shell a command has words and quotes, and nothing else', async () => {
   const server = await serve([`exec:printf %s, a '$HOME *' "b \\"c\\"" d\\ e | f`]);
   expect(await exchange(server, '')).toBe('a,$HOME *,b "c",d e,|,f,');
 });
 
-test('what a child prints on stderr goes to the stderr of the server, harmless, with the peer', async () => {
+test('stderr of a child goes to stderr of the server, escaped, with the address of the peer', async () => {
   const server = await serveShell("printf '\\033[31mred\\nrest' >&2; cat");
   const peer = await served(server);
   expect(await peer.ask('still there?')).toBe('still there?');
@@ -102,10 +102,10 @@ test('what a child prints on stderr goes to the stderr of the server, harmless, 
 
 const ends = {
   'the peer ends': (peer: Peer) => peer.end(),
-  'the peer breaks off': (peer: Peer) => peer.reset(),
+  'the peer disconnects': (peer: Peer) => peer.reset(),
 };
 for (const [when, end] of Object.entries(ends)) {
-  test(`a child that ignores its end of input and SIGTERM is gone when ${when}, with all it has started`, async () => {
+  test(`a child that ignores the end of its input and SIGTERM is killed when ${when}, with its children`, async () => {
     const hang = 'trap "" TERM; (trap "" TERM; while :; do sleep 1; done) & echo $$ $!; while :; do sleep 1; done';
     const server = await serveShell(hang, '--exec-timeout', '300ms');
     const peer = await served(server);
@@ -118,7 +118,7 @@ for (const [when, end] of Object.entries(ends)) {
   });
 }
 
-test('what a child that ends leaves behind in its group is ended with it', async () => {
+test('processes that a child leaves behind in its group are ended with it', async () => {
   const server = await serveShell('sleep 1000 & echo $!');
   const peer = await served(server);
   const [, left] = await peer.saw(/^(\d+)\n/);
@@ -126,7 +126,7 @@ test('what a child that ends leaves behind in its group is ended with it', async
   expect((await peer.ended).toString()).toBe(`${left}\n`);
 });
 
-test('who has left the group and holds the pipes does not hold the session', async () => {
+test('a process that left the group and still has the pipes does not keep the session open', async () => {
   const server = await serveShell('setsid sleep 1000 & echo $!; sleep 0.2');
   const peer = await served(server);
   const [, escaped] = await peer.saw(/^(\d+)\n/);
@@ -135,12 +135,12 @@ test('who has left the group and holds the pipes does not hold the session', asy
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
-      // setsid starts another process when it leads its group, and none when it does not.
+      // setsid forks only when it leads its group.
     }
   }
 });
 
-test('a child that floods waits for its peer, others are served, and memory stays', async () => {
+test('a child that floods waits for its peer, others are served, and memory stays flat', async () => {
   const server = await serve(['exec:yes', '--quiet', '--drain-timeout', 'off']);
   const flooded = await served(server);
   await flooded.sawBytes(1_000_000);
@@ -158,7 +158,7 @@ test('a child that floods waits for its peer, others are served, and memory stay
   await becomesTrue('no child is left', () => childrenOf(server.pid).length === 0);
 });
 
-test('a child that does not read makes its peer wait, and is read from meanwhile', async () => {
+test('a child that does not read its input makes its peer wait', async () => {
   const server = await serveShell('echo ready; sleep 1000', '--quiet', '--exec-timeout', '4s');
   const peer = await served(server);
   await peer.saw(/ready/);
@@ -173,19 +173,19 @@ test('a child that does not read makes its peer wait, and is read from meanwhile
   expect(written).toBeLessThan(64_000_000);
   expect(residentBytes(server.pid) - before).toBeLessThan(32_000_000);
   const [child] = childrenOf(server.pid);
-  // That it has gone is not noticed while it is not read: then the time-out ends the child.
+  // The server does not read, so it does not notice the reset; the time-out ends the child.
   peer.reset();
   await allGone(child as number);
 });
 
-test('a child that does not take what waits for it is ended after the time-out', async () => {
+test('a child that does not take its pending input is ended after the time-out', async () => {
   const server = await serveShell('exec sleep 1000', '--exec-timeout', '200ms');
   const peer = await served(server);
   void peer.send(`${'x'.repeat(1000)}\n`.repeat(1000)).catch(() => undefined);
   await peer.saw(/^error: the command did nothing for 200 ms\n/);
 });
 
-test('a child that dies ends its own session only, and says how', async () => {
+test('a child that dies ends only its own session, with the reason', async () => {
   const server = await serveShell('read -r line; case $line in die) kill -KILL $$;; *) echo "$line";; esac; cat');
   const [dying, other] = [await served(server), await served(server)];
   expect(await dying.ask('die')).toBe('error: the command was ended by SIGKILL');
@@ -194,14 +194,14 @@ test('a child that dies ends its own session only, and says how', async () => {
   await server.saw(/yodel: 127\.0\.0\.1:\d+#1: the command was ended by SIGKILL/);
 });
 
-test('a status other than 0 is told to the operator, and ends the session as any end does', async () => {
+test('an exit status other than 0 is logged, and the session ends normally', async () => {
   const server = await serveShell('echo bye; exit 3');
   const peer = await served(server);
   expect((await peer.ended).toString()).toBe('bye\n');
   await server.saw(/yodel: 127\.0\.0\.1:\d+#1: the command ended with status 3/);
 });
 
-test('a child for one message that hangs, dies, prints too much or nothing: its message is told, the next one is served', async () => {
+test('a child for one message that hangs, dies, floods or prints nothing affects only that message', async () => {
   const script = [
     'read -r line; case $line in',
     'hang) sleep 1000;; die) kill -KILL $$;; flood) yes;; fail) exit 7;; nothing) ;; *) echo "$line";; esac',
@@ -218,12 +218,12 @@ test('a child for one message that hangs, dies, prints too much or nothing: its 
   await becomesTrue('no child is left', () => childrenOf(server.pid).length === 0);
 });
 
-test('a line without an end is cut off at the output cap', async () => {
+test('a line without an end is cut at the output limit', async () => {
   const server = await serveShell('cat /dev/zero', '--exec-max-output', '100KiB');
   expect(await exchange(server, '')).toBe('error: the command printed a message of more than 102400 bytes\n');
 });
 
-test('all that a child has printed arrives, though it is gone and its peer is slow', async () => {
+test('everything a child printed arrives, even when it has exited and its peer is slow', async () => {
   const server = await serveShell('seq 200000');
   const peer = await served(server);
   peer.socket.pause();
@@ -236,22 +236,19 @@ test('all that a child has printed arrives, though it is gone and its peer is sl
 test.each([
   ['one process', []],
   ['several', ['--workers', '2']],
-])(
-  '%s: children answer what has arrived when the server ends, and those that will not end are killed',
-  async (_, workers) => {
-    const stubborn = 'trap "" TERM; echo $$; read -r line; echo "got $line"; while :; do sleep 0.1; done';
-    const server = await serveShell(stubborn, '--shutdown-timeout', '1s', ...workers);
-    const peer = await served(server);
-    const [, child] = await peer.saw(/^(\d+)\n/);
-    await peer.send('a\n');
-    await peer.saw(/got a/);
-    const { status } = await server.stop();
-    expect(status).toBe(1);
-    await allGone(Number(child));
-  },
-);
+])('%s: on shutdown children answer what arrived, and are killed if they do not exit', async (_, workers) => {
+  const stubborn = 'trap "" TERM; echo $$; read -r line; echo "got $line"; while :; do sleep 0.1; done';
+  const server = await serveShell(stubborn, '--shutdown-timeout', '1s', ...workers);
+  const peer = await served(server);
+  const [, child] = await peer.saw(/^(\d+)\n/);
+  await peer.send('a\n');
+  await peer.saw(/got a/);
+  const { status } = await server.stop();
+  expect(status).toBe(1);
+  await allGone(Number(child));
+});
 
-test('a second signal ends the server at once, and leaves no child behind', async () => {
+test('a second signal ends the server at once, and no child is left', async () => {
   const server = await serveShell('trap "" TERM; echo $$; while :; do sleep 0.1; done');
   const [, child] = await (await served(server)).saw(/^(\d+)\n/);
   server.process.kill('SIGTERM');
@@ -261,13 +258,13 @@ test('a second signal ends the server at once, and leaves no child behind', asyn
 });
 
 test.each([
-  ['a program that is not there', ['exec:no-such-program'], /cannot run "no-such-program": it is not in PATH/],
-  ['a file that is not there', ['exec:./nothing'], /cannot run "\.\/nothing": it is no program/],
+  ['a missing program', ['exec:no-such-program'], /cannot run "no-such-program": it is not in PATH/],
+  ['a missing file', ['exec:./nothing'], /cannot run "\.\/nothing": it is no program/],
   ['no command', ['exec:'], /there is no command/],
   ['an open quote', ["exec:echo 'a"], /ends inside a quote/],
   ['a flag of exec without exec', ['echo', '--shell'], /--shell is for exec:COMMAND/],
-  ['a time-out that is none', ['exec:cat', '--exec-timeout', 'soon'], /It takes a time such as/],
-])('%s is wrong usage', async (_, args, says) => {
+  ['an invalid time-out', ['exec:cat', '--exec-timeout', 'soon'], /It takes a time such as/],
+])('%s is a usage error', async (_, args, says) => {
   const { status, stderr } = await runLine(['serve', ...args, '--listen', '127.0.0.1:0']);
   expect(stderr).toMatch(says);
   expect(status).toBe(2);

@@ -1,4 +1,4 @@
-/** The faults of `yodel serve`, as a client meets them. */
+/** The injected faults of `yodel serve`, as clients see them. */
 import { expect, test } from 'vitest';
 import { serve } from '../../support/command.ts';
 import { runLine } from '../../support/command-lines.ts';
@@ -14,7 +14,7 @@ async function exchange(port: number, input = lines): Promise<string> {
   return (await peer.ended).toString();
 }
 
-test('--chunk 1: each byte arrives on its own, as far as the network lets it', async () => {
+test('--chunk 1: each byte is sent on its own', async () => {
   const server = await serve(['--chunk', '1']);
   const peer = await dial(server.port);
   let chunks = 0;
@@ -27,7 +27,7 @@ test('--chunk 1: each byte arrives on its own, as far as the network lets it', a
   expect(chunks).toBeGreaterThan(5);
 });
 
-test('--reset 100%: the first reply is a reset, and the log says that it was on purpose', async () => {
+test('--reset 100%: the first reply is a reset, and the log says that it was injected', async () => {
   const server = await serve(['--reset', '100%']);
   const peer = await dial(server.port);
   peer.ended.catch(() => undefined);
@@ -36,7 +36,7 @@ test('--reset 100%: the first reply is a reset, and the log says that it was on 
   await server.saw(/closed after .*: reset on purpose/);
 });
 
-test('--close-after: a handler file is cut off in order', async () => {
+test('--close-after: the connection ends after that number of replies', async () => {
   const server = await serve([
     handlerFile('export default { open: () => "hello", message: (message) => message.text };'),
     ...['--close-after', '2', '--delay', '5ms+-2ms'],
@@ -44,7 +44,7 @@ test('--close-after: a handler file is cut off in order', async () => {
   expect(await exchange(server.port, 'a\nb\nc\n')).toBe('hello\na\n');
 });
 
-test('a seed that was chosen is printed, and makes the same faults again, also in other processes', async () => {
+test('the seed is printed, and repeats the same faults, even with several processes', async () => {
   const faults = ['--drop', '30%', '--corrupt', '30%', '--encoding', 'binary'];
   const first = await serve(faults);
   const [, seed = ''] = await first.saw(/yodel: faults by chance: --seed (\d+) makes the same ones again/);
@@ -55,7 +55,7 @@ test('a seed that was chosen is printed, and makes the same faults again, also i
   expect(again.stderr()).not.toContain('faults by chance');
 });
 
-test('faults work on what a program and another server answer', async () => {
+test('faults apply to the replies of programs and proxied servers', async () => {
   const program = await serve(['exec:cat', '--delay', '5ms', '--chunk', '3']);
   expect(await exchange(program.port, 'a\r\nbcdef\n')).toBe('a\r\nbcdef\n');
   const proxy = await serve([`proxy:${program.address}`, '--delay', '5ms', '--close-after', '1']);
@@ -68,7 +68,7 @@ test.each([
   [['--delay', '5±3'], /It takes a time such as 50ms or 50ms±20ms/],
   [['--chunk', 'many'], /It takes a size such as/],
   [['--seed', '-1'], /It takes a whole number from 0 to 4294967295/],
-])('%j is wrong usage', async (args, says) => {
+])('%j is a usage error', async (args, says) => {
   const { status, stderr } = await runLine(['serve', ...args, '--listen', '127.0.0.1:0']);
   expect(stderr).toMatch(says);
   expect(status).toBe(2);

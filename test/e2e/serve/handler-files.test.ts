@@ -26,7 +26,7 @@ for (const name of ['handler.js', 'handler.mjs']) {
   });
 }
 
-test('an object with callbacks is a handler: it greets, remembers, and answers in order though it waits', async () => {
+test('an object with callbacks is a handler: it greets, keeps state, and its async replies stay in order', async () => {
   const peer = await dialHandler(`
     import { setTimeout as delay } from 'node:timers/promises';
     export default {
@@ -43,7 +43,7 @@ test('an object with callbacks is a handler: it greets, remembers, and answers i
   await peer.saw(/welcome\n1:\na\n2:\nb\n3:\nc\n/);
 });
 
-test('a handler can import other files beside it, and be named with spaces and umlauts', async () => {
+test('a handler can import other files, and its path may have spaces and umlauts', async () => {
   const path = handlerFile("export { shout as default } from './the shouter.ts';", 'über mich #1.ts');
   writeFileSync(
     join(dirname(path), 'the shouter.ts'),
@@ -53,7 +53,7 @@ test('a handler can import other files beside it, and be named with spaces and u
   expect(await peer.ask('hello')).toBe('hello!');
 });
 
-test('the handler discard answers nothing', async () => {
+test('the handler discard sends no replies', async () => {
   const server = await serve(['discard']);
   const peer = await dial(server.port);
   await peer.send('hello\n');
@@ -62,7 +62,7 @@ test('the handler discard answers nothing', async () => {
   await server.saw(closedLine(1, 0));
 });
 
-test('a handler that leaves timers behind does not keep the server from ending', async () => {
+test('timers of a handler do not keep the server from exiting', async () => {
   const server = await serve([handlerFile("setInterval(() => undefined, 1000); export default () => 'x';")]);
   expect((await server.stop()).status).toBe(0);
 });
@@ -73,7 +73,7 @@ const lateFailures = {
 };
 
 for (const [what, code] of Object.entries(lateFailures)) {
-  test(`a handler that ${what} ends the server in order, with its error made harmless`, async () => {
+  test(`a handler that ${what} shuts the server down, with its error escaped`, async () => {
     const server = await serve([handlerFile(`export default (message) => { ${code}; return 'answered'; };`)]);
     const peer = await dial(server.port);
     expect(await peer.ask('\x1b[31mred')).toBe('answered');
@@ -85,7 +85,7 @@ for (const [what, code] of Object.entries(lateFailures)) {
   });
 }
 
-test('a handler file that is never done loading is a failure, and not silence', async () => {
+test('a handler file that never finishes loading is an error', async () => {
   const file = handlerFile('await new Promise(() => undefined); export default () => undefined;');
   const { status, stderr } = await yodel(['serve', file, '--listen', '127.0.0.1:0']);
   expect(stderr).toMatch(/^yodel: ended before it was done: /);

@@ -1,4 +1,4 @@
-/** Nothing that anybody sends reaches a terminal or a log as it is: tried everywhere where yodel prints. */
+/** No peer's text reaches a terminal or a log unescaped: a property test for each place where yodel prints. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
@@ -20,7 +20,7 @@ const terminal = testWith('script', 'apt-get install bsdutils');
 const logLines = { text: /^\d\d:\d\d:\d\d\.\d\d\d \S+ /, json: /^\{"level":"/ };
 type Format = keyof typeof logLines;
 
-/** All the ways in which text comes out of a handler. The first byte of a message chooses one, and how the rest is read. */
+/** Every way for text to leave a handler. The first byte of a message chooses one, and how the rest is decoded. */
 const ways = [
   '(text) => text',
   '(text) => { throw new Error(text); }',
@@ -54,13 +54,13 @@ const wayAndReading = fc
   .tuple(fc.integer({ min: 0, max: ways.length - 1 }), fc.constantFrom(0, 128))
   .map(([way, reading]) => way + reading);
 
-/** Resolves when the log has told of the end of so many connections. */
+/** Resolves when the log has reported this number of closed connections. */
 async function ends(server: Running, count: number): Promise<void> {
   const end = / closed after |refused: |"event":"(?:closed|refused)"/g;
   await becomesTrue(`${count} connections have ended`, () => (server.stdout().match(end)?.length ?? 0) >= count);
 }
 
-/** Has many conversations with one server, and looks after each at what it has printed. */
+/** Runs many conversations with one server, and checks its output after each. */
 async function haveMany<Values extends [unknown, ...unknown[]]>(
   server: RunningServer,
   format: Format,
@@ -91,7 +91,7 @@ function framed(body: Uint8Array): Buffer {
   return Buffer.concat([size, body]);
 }
 
-/** Sends, ends, and gives what comes back until the end. */
+/** Sends, ends, and returns everything received. */
 async function say(peer: Peer, bytes: Uint8Array): Promise<Buffer> {
   await peer.send(bytes);
   const reply = await peer.ended.catch(() => peer.received);
@@ -109,7 +109,7 @@ async function sayAndEnd(peer: Peer, bytes: Uint8Array): Promise<Buffer> {
 }
 
 for (const format of ['text', 'json'] as const) {
-  test(`messages, and whatever handlers throw: the log as ${format}, stderr, and error replies`, async () => {
+  test(`messages and handler errors: the log as ${format}, stderr, and error replies`, async () => {
     const args = ['--framing', 'length:4', '--log-format', format];
     const server = await serve([handlerFile(everyWay), ...args]);
     const said: string[] = [];
@@ -119,12 +119,12 @@ for (const format of ['text', 'json'] as const) {
       if (way % 128 !== 0) expectHarmless(reply.subarray(4), /^error: /);
       said.push(message.toString('hex'));
     });
-    // Harmless, and nothing is lost: JSON has every byte.
+    // Escaped, and nothing is lost: JSON has every byte.
     if (format === 'json') expect(loggedMessages(server).map((bytes) => bytes.toString('hex'))).toEqual(said);
   });
 }
 
-/** Every message that a log as JSON tells of. */
+/** The messages in a JSON log. */
 function loggedMessages(server: Running): Buffer[] {
   const lines = server
     .stdout()
@@ -136,18 +136,18 @@ function loggedMessages(server: Running): Buffer[] {
   });
 }
 
-test('messages that are refused: the log, and the replies that say why', async () => {
+test('refused messages: the log, and the error replies', async () => {
   const server = await serve(['--max-message', '6', '--on-too-long', 'discard']);
   await haveMany(server, 'text', [nastyBytes, nastyBytes], async (one, two) => {
     const reply = await sayAndEnd(await dial(server.port), Buffer.concat([one, Buffer.of(10), two, Buffer.of(10)]));
-    // What was short enough has come back as it was. Lines end as the client's own.
+    // Short messages were echoed unchanged. Error lines end as the client's lines do.
     const errors = reply.toString('latin1').match(/^error: .*?(?=\r?$)/gm) ?? [];
     for (const line of errors) expectHarmless(Buffer.from(line, 'latin1'), /^error: /);
   });
 });
 
 for (const format of ['text', 'json'] as const) {
-  test(`requests for WebSocket, with their paths and origins: the log as ${format}`, async () => {
+  test(`WebSocket handshakes, with their paths and origins: the log as ${format}`, async () => {
     const args = ['--listen', 'ws://127.0.0.1:0/chat', '--handshake-timeout', '1s', '--log-format', format];
     const server = await serve(args);
     const [, port] = await server.saw(/ws:\/\/127\.0\.0\.1:(\d+)/);
@@ -161,7 +161,7 @@ for (const format of ['text', 'json'] as const) {
     });
   });
 
-  test(`headers of the PROXY protocol: the log as ${format}`, async () => {
+  test(`PROXY protocol headers: the log as ${format}`, async () => {
     const server = await serve(['--proxy-protocol', '127.0.0.1', '--log-format', format]);
     const begins = fc.constantFrom('PROXY ', 'PROXY TCP4 ', 'PROXY UNKNOWN ', '\r\n\r\n\0\r\nQUIT\n', '');
     await haveMany(server, format, [begins, nastyBytes], async (begin, text) => {
@@ -170,7 +170,7 @@ for (const format of ['text', 'json'] as const) {
   });
 }
 
-openssl('names in TLS, of certificates, hosts and protocols: the log, and what a handler tells of them', async () => {
+openssl('names in TLS certificates, SNI and ALPN: the log, and a handler that repeats them', async () => {
   const [own, client] = [makeCertificate(), nastyCertificate()];
   const telling = `export default {
     open: ({ security }) => { throw new Error([security.subject, security.servername, security.alpn].join()); },
@@ -196,11 +196,11 @@ openssl('names in TLS, of certificates, hosts and protocols: the log, and what a
     await new Promise((resolve) => socket.once('close', resolve));
   };
   await haveMany(server, 'text', [nastyBytes, nastyBytes, fc.boolean()], converse, 30);
-  // The certificate has been taken, and what stands in it has been told.
+  // The certificate was accepted, and its name was printed.
   expect(server.stderr()).toContain('CN=pwned \\x1b[31m');
 });
 
-/** A certificate for a name that is none. */
+/** A certificate for a hostile name. */
 function nastyCertificate(): { certificate: string; key: string } {
   const folder = temporaryFolder();
   const [certificate, key] = [join(folder, 'certificate.pem'), join(folder, 'key.pem')];
@@ -212,7 +212,7 @@ function nastyCertificate(): { certificate: string; key: string } {
   return { certificate, key };
 }
 
-openssl('the name in the certificate of a server: the error of connect', async () => {
+openssl('the name in the certificate of a server: the error of yodel connect', async () => {
   const certificate = nastyCertificate();
   const { address } = await listenTls({ ...certificate, both: '' }, (socket) => socket.on('data', () => undefined));
   for (const trust of [[], ['--cacert', certificate.certificate]]) {
@@ -222,19 +222,19 @@ openssl('the name in the certificate of a server: the error of connect', async (
   }
 });
 
-/** Runs a command line of yodel on a terminal of its own. */
+/** Runs a yodel command line on a new terminal. */
 function onTerminal(words: string): Running {
   const line = `stty cols 100 rows 40; exec '${process.execPath}' '${commandPath}' ${words}`;
   const env = { NO_COLOR: '1', TERM: 'xterm-256color', XDG_STATE_HOME: temporaryFolder() };
   return start(['script', '-qfec', line, '/dev/null'], { env });
 }
 
-/** What the editor of lines moves the cursor with. Nothing nasty looks like it. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: to find them is the purpose
+/** The escape sequences of the line editor. No hostile text looks like them. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the purpose is to find them
 const cursorMoves = /\x1b\[(\d+[ABCDG]|[ABCDGJK]|0[JK]|\?2004[hl])/g;
 
 for (const [how, words] of Object.entries({ 'by hand': '', 'from a pipe': '--wait 0 < /dev/null' })) {
-  terminal(`replies of a hostile server: what yodel connect shows on a terminal, ${how}`, async () => {
+  terminal(`replies of a hostile server: yodel connect on a terminal, ${how}`, async () => {
     const came = Promise.withResolvers<Socket>();
     const { address } = await listen((socket) => came.resolve(socket.resume()));
     const client = onTerminal(`connect ${address} ${words}`);
@@ -249,7 +249,7 @@ for (const [how, words] of Object.entries({ 'by hand': '', 'from a pipe': '--wai
       const end = stdout.lastIndexOf('\n') + 1;
       const shown = stdout.subarray(seen, end).toString('latin1');
       seen = end;
-      // The terminal itself puts a carriage return before each newline; what comes from a pipe keeps its lines and tabs.
+      // The terminal adds a carriage return before each newline; piped output keeps its lines and tabs.
       const text = shown
         .replaceAll(cursorMoves, '')
         .replaceAll(/\r{1,2}\n/g, '\n')
@@ -262,7 +262,7 @@ for (const [how, words] of Object.entries({ 'by hand': '', 'from a pipe': '--wai
   });
 }
 
-test('wrong replies and strange answers: what yodel bench prints', async () => {
+test('wrong replies: the output of yodel bench', async () => {
   let nasty: Uint8Array = Buffer.alloc(0);
   const replies = await listen((socket) => {
     socket.on('data', () => socket.write(Buffer.concat([nasty, Buffer.from('\n')])));
@@ -284,7 +284,7 @@ test('wrong replies and strange answers: what yodel bench prints', async () => {
   await fc.assert(property, { numRuns: 6 });
 });
 
-test('words of the command line and of the environment: the errors that name them', async () => {
+test('command-line arguments and environment variables: the errors that quote them', async () => {
   const property = fc.asyncProperty(nastyBytes, async (bytes) => {
     const word = bytes.toString().replaceAll('\0', '');
     for (const words of [['serve', word], ['connect', `${word}:x`], ['bench', ':1', '--duration', word], [word]]) {

@@ -3,7 +3,7 @@ import { serve } from '../../support/command.ts';
 import { closedLine } from '../../support/log.ts';
 import { dial } from '../../support/peer.ts';
 
-test('--max-message 512 takes 512 bytes, and refuses 513 with a clear error, never a cut message', async () => {
+test('--max-message 512 accepts 512 bytes, and refuses 513 with an error instead of truncating', async () => {
   const server = await serve(['--max-message', '512']);
   const peer = await dial(server.port);
   expect(await peer.ask('x'.repeat(512))).toBe('x'.repeat(512));
@@ -13,7 +13,7 @@ test('--max-message 512 takes 512 bytes, and refuses 513 with a clear error, nev
   await server.saw(closedLine(1, 2, '.*512'));
 });
 
-test('--on-too-long discard answers a too long message with an error, and goes on', async () => {
+test('--on-too-long discard answers a message above the limit with an error, and continues', async () => {
   const server = await serve(['--max-message', '8', '--on-too-long', 'discard']);
   const peer = await dial(server.port);
   expect(await peer.ask('much too long')).toMatch(/^error: /);
@@ -21,7 +21,7 @@ test('--on-too-long discard answers a too long message with an error, and goes o
   await server.saw(/discarded: /);
 });
 
-test('--rate serves a connection at its pace and keeps nobody else waiting', async () => {
+test('--rate limits each connection without delaying others', async () => {
   const server = await serve(['--rate', '20/s']);
   const [slow, other] = [await dial(server.port), await dial(server.port)];
   const began = performance.now();
@@ -32,14 +32,14 @@ test('--rate serves a connection at its pace and keeps nobody else waiting', asy
   expect(performance.now() - began).toBeGreaterThan(4 * 50 * 0.9);
 });
 
-test('--rate-policy close ends a connection that is above its rate, and says so', async () => {
+test('--rate-policy close ends a connection above its rate limit, with an error', async () => {
   const server = await serve(['--rate', '3/s', '--rate-policy', 'close']);
   const peer = await dial(server.port);
   await peer.send('1\n2\n3\n4\n5\n6\n');
   expect((await peer.ended).toString()).toMatch(/^1\n2\n3\nerror: more than 3 messages a second\n$/);
 });
 
-test('--max-messages serves so many and closes; more of them are told why', async () => {
+test('--max-messages serves that number and closes; further messages get an error', async () => {
   const server = await serve(['--max-messages', '3']);
   const modest = await dial(server.port);
   await modest.send('1\n2\n3\n');
@@ -49,7 +49,7 @@ test('--max-messages serves so many and closes; more of them are told why', asyn
   expect((await greedy.ended).toString()).toMatch(/^1\n2\n3\nerror: [^\n]*3 messages[^\n]*\n$/);
 });
 
-test('--idle-timeout closes a connection that says nothing, tells it and logs it', async () => {
+test('--idle-timeout closes a silent connection with an error, and logs it', async () => {
   const server = await serve(['--idle-timeout', '100ms']);
   const peer = await dial(server.port);
   expect((await peer.ended).toString()).toBe('error: nothing was received for 100 ms\n');
@@ -57,7 +57,7 @@ test('--idle-timeout closes a connection that says nothing, tells it and logs it
   await server.saw(closedLine(0, 1, 'nothing was received for 100 ms'));
 });
 
-test('--max-connections tells a client that is one too many, and serves the others', async () => {
+test('--max-connections refuses a client above the limit with an error, and serves the others', async () => {
   const server = await serve(['--max-connections', '1']);
   const first = await dial(server.port);
   await first.ask('here');
@@ -72,7 +72,7 @@ test('--max-connections tells a client that is one too many, and serves the othe
   expect(await third.ask('welcome')).toBe('welcome');
 });
 
-test('limits can be set in the environment, and a flag goes over it', async () => {
+test('limits can be set in the environment, and flags override it', async () => {
   const env = { YODEL_MAX_MESSAGE: '5' };
   const byEnvironment = await dial((await serve([], { env })).port);
   expect(await byEnvironment.ask('123456')).toMatch(/^error: /);
@@ -80,7 +80,7 @@ test('limits can be set in the environment, and a flag goes over it', async () =
   expect(await byFlag.ask('123456')).toBe('123456');
 });
 
-test('a connection that breaks is one line with peer and reason, and the others go on', async () => {
+test('a broken connection is one log line with peer and reason, and others continue', async () => {
   const server = await serve();
   const [other, broken] = [await dial(server.port), await dial(server.port)];
   await broken.ask('hello');

@@ -8,14 +8,14 @@ import { dial } from '../../support/peer.ts';
 
 const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
 
-test('without --listen it is 127.0.0.1:7878, the classic place', async () => {
-  // Somebody else on this machine may have it: then that is what serve says.
+test('without --listen it is 127.0.0.1:7878, the default address', async () => {
+  // If another process has the port, the error names the same address.
   const running = start([process.execPath, commandPath, 'serve']);
   const [, address] = await running.saw(/listen(?:ing)? on (tcp:\/\/[\d.]+:\d+)/);
   expect(address).toBe('tcp://127.0.0.1:7878');
 });
 
-test('serve listens at every --listen, says each address with its real port, and removes its socket file', async () => {
+test('serve listens at every --listen, prints each address with its port, and removes its socket file', async () => {
   const path = join(temporaryFolder(), 'socket');
   const server = await serve(['--listen', ':0', '--listen', `unix://${path}`, '--listen', '127.0.0.1:0']);
   await server.saw(/(.*listening on .*\n){3}/);
@@ -35,7 +35,7 @@ test('serve listens at every --listen, says each address with its real port, and
   expect(existsSync(path)).toBe(false);
 });
 
-test.skipIf(!hasIpv6)('serve listens on IPv6, and brackets the address and the peers', async () => {
+test.skipIf(!hasIpv6)('serve listens on IPv6, and prints addresses and peers in brackets', async () => {
   const server = await serve(['--listen', '[::1]:0']);
   expect(server.address).toMatch(/^tcp:\/\/\[::1\]:\d+$/);
   const peer = await dial(server.port, '::1');
@@ -75,14 +75,14 @@ test('a Unix socket in a folder that does not exist is one clear line and exit s
   expect(status).toBe(1);
 });
 
-test('a socket file that a killed server left behind is no obstacle', async () => {
+test('the socket file of a killed server is replaced', async () => {
   const listen = ['--listen', `unix://${join(temporaryFolder(), 'socket')}`];
   await (await serve(listen)).stop('SIGKILL');
   const server = await serve(listen);
   expect((await server.stop()).status).toBe(0);
 });
 
-test('to listen where everybody can connect is said once, on stderr', async () => {
+test('listening on every interface is warned about once, on stderr', async () => {
   const server = await serve(['--listen', '0.0.0.0:0', '--listen', '127.0.0.1:0']);
   await server.saw(/everybody/);
   const { stderr, stdout } = await server.stop();
@@ -90,13 +90,13 @@ test('to listen where everybody can connect is said once, on stderr', async () =
   expect(stdout.toString()).not.toContain('everybody');
 });
 
-test('to listen on loopback only needs no warning', async () => {
+test('listening on loopback gives no warning', async () => {
   const server = await serve(['--listen', 'localhost:0', '--listen', '127.0.0.2:0']);
   await server.saw(/(.*listening on .*\n){2}/);
   expect((await server.stop()).stderr).not.toContain('everybody');
 });
 
-test('YODEL_LISTEN names one address or several, and --listen goes over it', async () => {
+test('YODEL_LISTEN names one or more addresses, and --listen overrides it', async () => {
   const env = { YODEL_LISTEN: '127.0.0.1:0, 127.0.0.1:0' };
   const both = start([process.execPath, commandPath, 'serve'], { env });
   await both.saw(/listening on tcp:\/\/127\.0\.0\.1:\d+\n.*listening on tcp:\/\/127\.0\.0\.1:\d+\n/);

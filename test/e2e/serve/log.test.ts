@@ -1,4 +1,4 @@
-/** The log of `yodel serve`: its two forms, its levels, and what it says at the end of a session. */
+/** The log of `yodel serve`: its formats, its levels, and the line at the end of a session. */
 import { expect, test } from 'vitest';
 import { type RunningServer, type RunOptions, serve } from '../../support/command.ts';
 import { handlerFile, temporaryFile } from '../../support/files.ts';
@@ -9,7 +9,7 @@ import { testWith } from '../../support/tools.ts';
 const tmux = testWith('tmux', 'apt-get install tmux');
 const json = { env: { YODEL_LOG_FORMAT: 'json' } };
 
-/** Fails, ends its session, or says again what it is told. */
+/** Throws, ends its session, or echoes, as the message asks. */
 const handler = `export default (message, session) => {
   if (message.text === 'fail') throw new Error('as asked');
   if (message.text === 'close') return session.close();
@@ -17,7 +17,7 @@ const handler = `export default (message, session) => {
   return message;
 };`;
 
-/** Says a message, and waits until the server has told of this session's end. */
+/** Sends a message, and waits until the server has logged the end of the session. */
 async function converse(server: RunningServer, message: string): Promise<void> {
   const peer = await dial(server.port);
   await peer.send(message);
@@ -41,9 +41,9 @@ const formats: [what: string, args: readonly string[], options: RunOptions, expe
   ['in a pipe the log is JSON', [], { env: { YODEL_LOG_FORMAT: undefined } }, object],
   ['with --log-format text it is text', ['--log-format', 'text'], { env: { YODEL_LOG_FORMAT: undefined } }, text],
   ['with YODEL_LOG_FORMAT=text it is text', [], { env: { YODEL_LOG_FORMAT: 'text' } }, text],
-  ['a flag goes over the environment', ['--log-format', 'auto'], { env: { YODEL_LOG_FORMAT: 'text' } }, object],
-  ['--json goes over the environment', ['--json'], { env: { YODEL_LOG_FORMAT: 'text' } }, object],
-  ['--json goes over --log-format', ['--log-format', 'text', '--json'], {}, object],
+  ['a flag overrides the environment', ['--log-format', 'auto'], { env: { YODEL_LOG_FORMAT: 'text' } }, object],
+  ['--json overrides the environment', ['--json'], { env: { YODEL_LOG_FORMAT: 'text' } }, object],
+  ['--json overrides --log-format', ['--log-format', 'text', '--json'], {}, object],
 ];
 
 for (const [what, args, options, expected] of formats) {
@@ -54,7 +54,7 @@ for (const [what, args, options, expected] of formats) {
   });
 }
 
-test('a file of settings can name form and level, and flags go over its "json"', async () => {
+test('a settings file can set format and level, and flags override its "json"', async () => {
   const file = temporaryFile('yodel.toml', 'logFormat = "json"\nlogLevel = "warn"\njson = true\n');
   const nothing = { env: { YODEL_LOG_FORMAT: undefined } };
   const quiet = await serve(['--config', file], nothing);
@@ -65,7 +65,7 @@ test('a file of settings can name form and level, and flags go over its "json"',
   expect((await server.stop()).stdout.toString()).toMatch(text);
 });
 
-tmux('on a terminal the log is text, and JSON where it was asked for', async () => {
+tmux('on a terminal the log is text, or JSON when requested', async () => {
   for (const flag of ['', '--log-format json']) {
     const terminal = new Terminal({ width: 200 });
     terminal.enter(`yodel serve --listen 127.0.0.1:0 ${flag}`);
@@ -113,7 +113,7 @@ for (const [level, events] of Object.entries(wanted)) {
   });
 }
 
-test('the level holds for text as well', async () => {
+test('the level applies to text too', async () => {
   const server = await serve(['--max-message', '10', '--log-level', 'warn']);
   await converse(server, 'much too long for it\n');
   await (await dial(server.port)).ask('hello');
@@ -121,7 +121,7 @@ test('the level holds for text as well', async () => {
   expect(stdout.toString()).toMatch(/^\S+ \S+#1 closed after [^\n]*: message 1 is longer than [^\n]*\n$/);
 });
 
-test('the end of a session tells how long it took, what passed, and why it ended', async () => {
+test('the line at the end of a session has its duration, its counts and the reason', async () => {
   const server = await serve([handlerFile(handler), '--max-messages', '2'], json);
   for (const message of ['hello\n', 'close\n', 'abort\n', 'a\nb\n', 'fail\n', '\xff']) {
     await converse(server, message);

@@ -1,4 +1,4 @@
-/** `yodel serve --metrics`: what Prometheus and process managers are told. */
+/** `yodel serve --metrics`, for Prometheus and process managers. */
 
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ async function metricsOf(server: RunningServer): Promise<string> {
   return url;
 }
 
-/** The values by their names and labels. */
+/** The values by name and labels. */
 async function read(url: string): Promise<Map<string, number>> {
   const response = await fetch(`${url}/metrics`);
   expect(response.headers.get('content-type')).toContain('text/plain; version=0.0.4');
@@ -32,7 +32,7 @@ async function client(server: RunningServer): Promise<Socket> {
   return socket;
 }
 
-test('the counters tell what has happened', async () => {
+test('the counters count connections, messages, bytes and errors', async () => {
   const server = await serve([...flags, '--max-connections', '2', '--max-message', '100']);
   const url = await metricsOf(server);
   expect((await yodel(['connect', server.address], { input: 'one\ntwo\nthree\n' })).status).toBe(0);
@@ -60,7 +60,7 @@ test('the counters tell what has happened', async () => {
   for (const socket of held) socket.destroy();
 });
 
-test('how long handlers take is a histogram, of those that are awaited too', async () => {
+test('handler durations are a histogram, async handlers included', async () => {
   const handler = join(temporaryFolder(), 'slow.mjs');
   writeFileSync(
     handler,
@@ -75,18 +75,18 @@ test('how long handlers take is a histogram, of those that are awaited too', asy
   expect(values.get('yodel_handler_seconds_bucket{le="+Inf"}')).toBe(3);
 });
 
-test('replies that a peer does not take are queued bytes', async () => {
+test('unsent replies count as queued bytes', async () => {
   const server = await serve([...flags, '--drain-timeout', 'off']);
   const url = await metricsOf(server);
   const greedy = await client(server);
   greedy.pause();
   const line = Buffer.from(`${'x'.repeat(60_000)}\n`);
   for (let each = 0; each < 1000; each++) greedy.write(line);
-  // They are what the operating system has no room for, after some megabytes.
+  // Only what exceeds the kernel's buffers, a few megabytes.
   while (((await read(url)).get('yodel_unsent_bytes') ?? 0) < 60_000);
 });
 
-test('it is healthy, and ready until it ends; --drain-delay lets it be seen', async () => {
+test('the server is healthy, and ready until shutdown; --drain-delay keeps serving meanwhile', async () => {
   const server = await serve([...flags, '--drain-delay', '60s']);
   const url = await metricsOf(server);
   const status = async (path: string) => (await fetch(url + path)).status;
@@ -101,7 +101,7 @@ test('it is healthy, and ready until it ends; --drain-delay lets it be seen', as
   expect((await server.ended).status).toBe(143);
 });
 
-test('a port for metrics that is taken ends the server, with a reason', async () => {
+test('a metrics port that is taken is an error, and the server exits', async () => {
   const first = await serve(flags);
   const place = (await metricsOf(first)).slice('http://'.length);
   const second = await yodel(['serve', '--listen', '127.0.0.1:0', '--metrics', place]);

@@ -8,7 +8,7 @@ import { testWith } from '../../support/tools.ts';
 const tmux = testWith('tmux', 'apt-get install tmux');
 const time = String.raw`\d\d:\d\d:\d\d\.\d\d\d`;
 
-/** Connects, says each message and takes its echo, and leaves. */
+/** Connects, sends each message and waits for its echo, and ends. */
 async function converse(port: number, ...messages: (string | Uint8Array)[]): Promise<void> {
   const peer = await dial(port);
   let expected = 0;
@@ -21,7 +21,7 @@ async function converse(port: number, ...messages: (string | Uint8Array)[]): Pro
   await peer.ended;
 }
 
-test('serve prints one line for a connection, for each message, and for the leaving', async () => {
+test('serve prints one line for a connection, for each message, and for the end', async () => {
   const server = await serve();
   await converse(server.port, 'hello\n', 'grüezi\r\n');
   await server.saw(/closed after/);
@@ -41,7 +41,7 @@ test('serve prints one line for a connection, for each message, and for the leav
   expect(status).toBe(0);
 });
 
-test('with --json each line of the output is an object, and bytes that are no text are base64', async () => {
+test('with --json each output line is an object, and bytes that are not text are base64', async () => {
   const server = await serve(['--json', '--encoding', 'binary']);
   await converse(server.port, 'hello\n', Uint8Array.of(0xff, 0x00, 0xfe, 0x0a));
   await server.saw(/"event":"closed"/);
@@ -66,7 +66,7 @@ test('with --json each line of the output is an object, and bytes that are no te
   expect(status).toBe(0);
 });
 
-test('with --quiet nothing but the address is printed, on stderr', async () => {
+test('with --quiet only the address is printed, on stderr', async () => {
   const server = await serve(['--quiet']);
   await converse(server.port, 'hello\n');
   const { stdout, stderr } = await server.stop();
@@ -74,7 +74,7 @@ test('with --quiet nothing but the address is printed, on stderr', async () => {
   expect(stderr.replace(/^yodel: ending 1 connection.*\n/m, '')).toBe(`yodel: listening on ${server.address}\n`);
 });
 
-test('with --no-messages connections are printed, and what they say is not', async () => {
+test('with --no-messages connections are printed, and messages are not', async () => {
   const server = await serve(['--no-messages']);
   await converse(server.port, 'a secret\n');
   await server.saw(/closed after/);
@@ -84,7 +84,7 @@ test('with --no-messages connections are printed, and what they say is not', asy
   );
 });
 
-test('a long message is printed in part, with the size of the rest', async () => {
+test('a long message is printed truncated, with the size of the rest', async () => {
   const server = await serve();
   await converse(server.port, `${'é'.repeat(1000)}\n`);
   await server.saw(/closed after/);
@@ -103,7 +103,7 @@ const dangerous = {
 const harmful = /[^\P{C}\n]|[\u2028\u2029]/u;
 
 for (const [what, text] of Object.entries(dangerous)) {
-  test(`${what} that a client sends is made harmless in the log, as text and as JSON`, async () => {
+  test(`${what} that a client sends is escaped in the log, as text and as JSON`, async () => {
     for (const flag of ['--no-json', '--json']) {
       const server = await serve(flag === '--json' ? [flag] : []);
       await converse(server.port, `${text}\n`);
@@ -121,7 +121,7 @@ for (const [what, text] of Object.entries(dangerous)) {
   });
 }
 
-test('what a handler throws is made harmless as well, for it may hold what a client sent', async () => {
+test('errors of a handler are escaped too, because they may contain the text of a client', async () => {
   const handler = handlerFile('export default (message) => { throw new Error(`no such command: ${message.text}`); };');
   const server = await serve([handler]);
   const peer = await dial(server.port);
@@ -133,7 +133,7 @@ test('what a handler throws is made harmless as well, for it may hold what a cli
   expect(stdout.toString() + stderr).not.toMatch(harmful);
 });
 
-tmux('the log is coloured on a terminal, unless NO_COLOR is set', async () => {
+tmux('the log has colours on a terminal, unless NO_COLOR is set', async () => {
   for (const noColor of ['', '1']) {
     const terminal = new Terminal();
     terminal.enter(`${noColor && 'NO_COLOR=1 '}yodel serve --listen 127.0.0.1:0`);

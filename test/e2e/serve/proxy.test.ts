@@ -1,4 +1,4 @@
-/** `yodel serve proxy:ADDRESS`: between real clients and real servers. */
+/** `yodel serve proxy:ADDRESS` between real clients and servers. */
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { residentBytes } from '../../support/process.ts';
 import { listen, listenTls } from '../../support/servers.ts';
 import { testWith } from '../../support/tools.ts';
 
-/** A server whose connections the test plays itself, behind a proxy. */
+/** A proxy, with a client and the upstream socket in the hands of the test. */
 async function behindProxy(...flags: string[]) {
   const came = Promise.withResolvers<Socket>();
   const upstream = await listen((socket) => came.resolve(socket));
@@ -35,7 +35,7 @@ test.each([
   ['lines of any bytes', ['--encoding', 'binary'], 'a\xff\x00\r\nb\xfe\n'],
   ['raw', ['--framing', 'raw'], 'a prompt without an end: \x00\xff'],
   ['length', ['--framing', 'length:2'], '\0\x03abc\0\0\0\x02\n\r'],
-])('%s pass both ways as they came', async (_, flags, text) => {
+])('%s pass unchanged in both directions', async (_, flags, text) => {
   const echo = await listen((socket) => socket.pipe(socket));
   const server = await serve([`proxy:${echo.address}`, ...flags]);
   const peer = await dial(server.port);
@@ -44,14 +44,14 @@ test.each([
   expect((await peer.ended).toString('latin1')).toBe(text);
 });
 
-test('the server speaks first, and each session has a connection of its own', async () => {
+test('the upstream server may speak first, and each session has its own connection', async () => {
   let count = 0;
   const upstream = await listen((socket) => socket.write(`220 you are ${++count}\r\n`));
   const server = await serve([`proxy:${upstream.address}`]);
   for (const number of [1, 2]) await (await dial(server.port)).saw(new RegExp(`^220 you are ${number}\r\n$`));
 });
 
-test('the client ends first, and still gets what the server sends', async () => {
+test('a client that ends first still gets what the server sends', async () => {
   const { peer, upstream } = await behindProxy();
   await peer.send('a\n');
   peer.end();
@@ -62,7 +62,7 @@ test('the client ends first, and still gets what the server sends', async () => 
   expect((await peer.ended).toString()).toBe('late\nlast');
 });
 
-test('the server ends first, and still gets what the client sends', async () => {
+test('a server that ends first still gets what the client sends', async () => {
   const { server, peer, upstream } = await behindProxy();
   upstream.end('bye\n');
   expect((await peer.ended).toString()).toBe('bye\n');
@@ -74,7 +74,7 @@ test('the server ends first, and still gets what the client sends', async () => 
   await server.saw(/closed after [^\n]*100000 messages [^\n]*the peer ended it/);
 });
 
-test('a server that breaks off breaks the client off', async () => {
+test('a reset by the server resets the client', async () => {
   const { server, peer, upstream } = await behindProxy();
   peer.ended.catch(() => undefined);
   await peer.send('a\n');
@@ -84,7 +84,7 @@ test('a server that breaks off breaks the client off', async () => {
   await server.saw(/yodel: \S+#1: the server behind this one disconnected: /);
 });
 
-test('a client that breaks off breaks the server off', async () => {
+test('a reset by the client resets the server', async () => {
   const { peer, upstream } = await behindProxy();
   peer.ended.catch(() => undefined);
   await peer.send('a\n');
@@ -94,7 +94,7 @@ test('a client that breaks off breaks the server off', async () => {
   await broken;
 });
 
-test('a server that cannot be reached is one error reply and a clear line, and others are served later', async () => {
+test('an unreachable server is one error reply and one log line, and later clients are served', async () => {
   const path = join(temporaryFolder(), 's');
   const server = await serve([`proxy:unix:${path}`]);
   const peer = await dial(server.port);
@@ -106,26 +106,26 @@ test('a server that cannot be reached is one error reply and a clear line, and o
   expect(await (await dial(server.port)).ask('now')).toBe('now');
 });
 
-test('whoever does not take what is sent to it makes the other side wait, both ways', async () => {
+test('back-pressure reaches the other side, in both directions', async () => {
   const line = `${'x'.repeat(1023)}\n`;
   const block = Buffer.from(line.repeat(1024));
   const { server, peer, upstream } = await behindProxy('--quiet', '--drain-timeout', 'off');
   const before = residentBytes(server.pid);
   upstream.pause();
   let sent = 0;
-  for (let goesOn = true; goesOn && sent < 64; sent++) {
-    goesOn = await Promise.race([peer.send(block).then(() => true), delay(1000, false)]);
+  for (let isTaken = true; isTaken && sent < 64; sent++) {
+    isTaken = await Promise.race([peer.send(block).then(() => true), delay(1000, false)]);
   }
   expect(sent).toBeLessThan(64);
   peer.socket.pause();
   let replied = 0;
-  for (let goesOn = true; goesOn && replied < 64; replied++) {
+  for (let isTaken = true; isTaken && replied < 64; replied++) {
     const taken = new Promise<boolean>((resolve) => upstream.write(block, () => resolve(true)));
-    goesOn = await Promise.race([taken, delay(1000, false)]);
+    isTaken = await Promise.race([taken, delay(1000, false)]);
   }
   expect(replied).toBeLessThan(64);
   expect(residentBytes(server.pid) - before).toBeLessThan(48_000_000);
-  // Nothing is lost when both go on.
+  // Nothing is lost when both continue.
   peer.socket.resume();
   let received = 0;
   upstream.on('data', (chunk: Buffer) => {
@@ -138,7 +138,7 @@ test('whoever does not take what is sent to it makes the other side wait, both w
   expect(received).toBe(sent * block.length);
 });
 
-testWith('openssl', 'apt-get install openssl')('a server behind may speak TLS', async () => {
+testWith('openssl', 'apt-get install openssl')('the upstream server may speak TLS', async () => {
   const certificate = makeCertificate();
   const upstream = await listenTls(certificate, (socket) => socket.pipe(socket));
   const trusting = await serve([`proxy:${upstream.address}`, '--proxy-cacert', certificate.certificate]);
@@ -148,7 +148,7 @@ testWith('openssl', 'apt-get install openssl')('a server behind may speak TLS', 
   expect((await peer.ended).toString()).toBe('error: the server behind this one cannot be reached\n');
 });
 
-test('clients by WebSocket talk to a server of lines', async () => {
+test('WebSocket clients can talk to a server with line framing', async () => {
   const echo = await serve([]);
   const server = await serve([`proxy:${echo.address}`, '--listen', 'ws://127.0.0.1:0']);
   const socket = new WebSocket(server.address.replace(/^tcp/, 'ws'));
@@ -171,7 +171,7 @@ test('a shutdown answers what has arrived', async () => {
 });
 
 testWith(['redis-server', 'redis-cli'], 'apt-get install redis')(
-  'redis-cli cannot tell it from the server',
+  'redis-cli sees no difference from the server',
   async () => {
     const { start, run } = await import('../../support/command.ts');
     const path = join(temporaryFolder(), 'r');
@@ -189,7 +189,7 @@ test.each([
   [['proxy:'], /proxy: needs an address/],
   [['proxy:host:port'], /the port "port" is not a number/],
   [['proxy:ws://127.0.0.1:80'], /a proxy speaks TCP, TLS and Unix sockets, not WebSocket/],
-])('%s is wrong usage', async (args, says) => {
+])('%s is a usage error', async (args, says) => {
   const { status, stderr } = await yodel(['serve', ...args, '--listen', '127.0.0.1:0']);
   expect(stderr).toMatch(says);
   expect(status).toBe(2);

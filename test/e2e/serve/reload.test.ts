@@ -1,5 +1,4 @@
-/** SIGHUP: settings are read anew, and nothing is lost. */
-
+/** SIGHUP: the server reloads its settings, and no message is lost. */
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
@@ -16,7 +15,7 @@ async function ask(server: RunningServer, input: string): Promise<string> {
   return (await yodel(['connect', server.address], { input })).stdout.toString();
 }
 
-/** A connection that stays. */
+/** A connection that stays open. */
 async function stay(server: RunningServer): Promise<{ socket: Socket; ask(text: string): Promise<string> }> {
   const socket = connect(server.port, '127.0.0.1').on('error', () => undefined);
   onTestFinished(() => void socket.destroy());
@@ -30,7 +29,7 @@ async function stay(server: RunningServer): Promise<{ socket: Socket; ask(text: 
   };
 }
 
-test('new sessions have the new handler and limits, open ones go on with theirs', async () => {
+test('new sessions get the new handler and limits, open sessions keep theirs', async () => {
   const folder = temporaryFolder();
   const [file, handler] = [join(folder, 'yodel.toml'), join(folder, 'handler.mjs')];
   writeFileSync(file, 'maxMessageLength = 10\n');
@@ -46,7 +45,7 @@ test('new sessions have the new handler and limits, open ones go on with theirs'
   expect(await ask(server, 'abc\nabcd\n')).toBe('new abc\nerror: message 2 is longer than the limit of 3 bytes\n');
 });
 
-test('who may connect changes too', async () => {
+test('the access rules are reloaded too', async () => {
   const file = join(temporaryFolder(), 'yodel.toml');
   writeFileSync(file, '');
   const server = await serve(['--config', file, '--listen', '127.0.0.1:0']);
@@ -58,19 +57,14 @@ test('who may connect changes too', async () => {
 });
 
 test.each([
-  [
-    'a setting that is none',
-    'nonsense = 1\n',
-    undefined,
-    /not reloaded, all stays as it was: .*has no setting "nonsense"/,
-  ],
+  ['an unknown setting', 'nonsense = 1\n', undefined, /not reloaded, all stays as it was: .*has no setting "nonsense"/],
   [
     'a handler that cannot be loaded',
     '',
     'export default (',
     /not reloaded, all stays as it was: the handler file .* cannot be loaded/,
   ],
-] as const)('%s is told, and all stays as it was', async (_, settings, code, says) => {
+] as const)('%s is reported, and nothing changes', async (_, settings, code, says) => {
   const folder = temporaryFolder();
   const [file, handler] = [join(folder, 'yodel.toml'), join(folder, 'handler.mjs')];
   writeFileSync(file, 'maxMessageLength = 3\n');
@@ -86,7 +80,7 @@ test.each([
 test.each([
   ['one process', []],
   ['several', ['--workers', '2']],
-])('%s: under load, reload after reload loses nothing', async (_, workers) => {
+])('%s: ten reloads under load lose no message', async (_, workers) => {
   const file = join(temporaryFolder(), 'yodel.toml');
   writeFileSync(file, 'rate = 0\n');
   const server = await serve(['--no-messages', '--config', file, ...workers, '--listen', '127.0.0.1:0']);
@@ -108,7 +102,7 @@ test.each([
   expect((await server.stop()).status).toBe(0);
 });
 
-tmux('when its terminal is closed a server ends, and does not reload', async () => {
+tmux('a server whose terminal is closed exits instead of reloading', async () => {
   const terminal = new Terminal({ width: 120 });
   terminal.enter('yodel serve --listen 127.0.0.1:0');
   const [, port] = await terminal.sees(/listening on tcp:\/\/127\.0\.0\.1:(\d+)/);

@@ -10,11 +10,11 @@ import { testWith } from '../../support/tools.ts';
 
 const tmux = testWith('tmux', 'apt-get install tmux');
 
-/** More than a pipe, a terminal and the server hold: 20 MB of log. */
+/** 20 MB of log: more than a pipe, a terminal and the server buffer. */
 const messageCount = 20_000;
 const message = `${'x'.repeat(999)}\n`;
 
-/** Sends the messages and takes their echoes. */
+/** Sends the messages and checks their echoes. */
 async function exchangeMany(port: number): Promise<void> {
   const peer = await dial(port);
   const batch = message.repeat(100);
@@ -31,9 +31,9 @@ function createFifo(): string {
   return path;
 }
 
-test('a pipe that the reader of the output is gone does not hold the server up; when it is read again, the lines left out are counted', async () => {
+test('a pipe that nothing reads does not block the server; once it is read again, the omitted lines are counted', async () => {
   const fifo = createFifo();
-  // Open for reading as well, so that there is a reader; but it does not read.
+  // Open for reading too, so that there is a reader, which does not read.
   const fd = openSync(fifo, 'r+');
   const server = await serve([], { stdout: fd });
   await exchangeMany(server.port);
@@ -50,7 +50,7 @@ test('a pipe that the reader of the output is gone does not hold the server up; 
     }
   };
   const late = await dial(server.port);
-  // The server tells what it has left out with the first line that it can write again.
+  // The server reports omitted lines before the next line that it can write.
   let asked = 0;
   while (!log.includes('left out')) {
     await late.ask(`question ${++asked}`);
@@ -61,11 +61,11 @@ test('a pipe that the reader of the output is gone does not hold the server up; 
   const lines = log.trimEnd().split('\n');
   const leftOut = lines.map((line) => Number(/… (\d+) lines? left out/.exec(line)?.[1] ?? 0));
   const told = lines.filter((line) => !line.includes('left out')).length + leftOut.reduce((sum, count) => sum + count);
-  // Two clients came, spoke and left; the third came, and asked.
+  // Two clients connected, sent their messages and ended; the third connected and asked.
   expect(told).toBe(2 * (1 + messageCount + 1) + 1 + asked + 1);
 });
 
-tmux('a terminal stopped with Ctrl-S does not hold the server up', async () => {
+tmux('a terminal stopped with Ctrl-S does not block the server', async () => {
   const terminal = new Terminal();
   terminal.enter('yodel serve --listen 127.0.0.1:0');
   const [, port] = await terminal.sees(/listening on tcp:\/\/127\.0\.0\.1:(\d+)/);
@@ -76,14 +76,14 @@ tmux('a terminal stopped with Ctrl-S does not hold the server up', async () => {
   await late.ask('asked while it was stopped');
   expect(terminal.screen()).not.toContain('connected');
   terminal.press('C-q');
-  // It shows again what happens now, once the old lines are through.
+  // New lines are shown once the old ones are written.
   for (let asked = 1; !terminal.screen().includes('asked again'); asked++) await late.ask(`asked again ${asked}`);
   expect(terminal.history()).toMatch(/… \d+ lines left out: the output is not read fast enough\n/);
   terminal.press('C-c');
   await terminal.sees(/\n\$$/);
 });
 
-test('serve | head -3 goes on serving, and says that the reader of the output is gone its output any more', async () => {
+test('serve | head -3 continues to serve, and reports that the reader of its output is gone', async () => {
   const fifo = createFifo();
   const head = start(['head', '-n', '3', fifo]);
   const fd = openSync(fifo, 'w');

@@ -1,4 +1,4 @@
-/** What systemd does with a service: it passes sockets, and is told how things stand. Its own programs take part. */
+/** Socket activation and notifications of systemd, with its own programs. */
 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,7 @@ const activation = testWith('systemd-socket-activate', 'apt-get install systemd'
 const notification = testWith(['systemd-notify', 'python3'], 'apt-get install systemd python3');
 const verification = testWith('systemd-analyze', 'apt-get install systemd');
 
-/** `yodel serve ARGS` with sockets that listen already, begun when the first client comes. */
+/** `yodel serve ARGS` with passed sockets, started when the first client connects. */
 function activated(sockets: readonly string[], args: readonly string[]): Running {
   const passed = sockets.flatMap((socket) => ['--listen', socket]);
   const command = [process.execPath, commandPath, 'serve', '--log-format', 'text', ...args];
@@ -23,13 +23,13 @@ function activated(sockets: readonly string[], args: readonly string[]): Running
 activation.each([
   ['one process', []],
   ['several', ['--workers', '2']],
-])('%s: sockets that systemd made are served', async (_, workers) => {
+])('%s: serves the sockets that systemd passes', async (_, workers) => {
   const port = await freePort();
   const path = join(temporaryFolder(), 'y.sock');
   const addresses = ['--listen', `127.0.0.1:${port}`, '--listen', `unix://${path}`];
   const server = activated([`127.0.0.1:${port}`, path], [...addresses, ...workers]);
   await server.saw(/Listening on .*y\.sock/);
-  // It waits in the queue of the socket until the server is there.
+  // The connection waits in the backlog until the server has started.
   expect(await (await dial(port)).ask('hello')).toBe('hello');
   await server.saw(new RegExp(`yodel: listening on tcp://127.0.0.1:${port}`));
   await server.saw(/yodel: listening on unix:/);
@@ -37,7 +37,7 @@ activation.each([
   expect((await server.stop()).status).toBe(0);
 });
 
-activation('an address that is not that of the socket is an error', async () => {
+activation('an address that differs from the passed socket is an error', async () => {
   const port = await freePort();
   const server = activated([`127.0.0.1:${port}`], ['--listen', `127.0.0.1:${port + 1}`]);
   await server.saw(/Listening on/);
@@ -49,7 +49,7 @@ activation('an address that is not that of the socket is an error', async () => 
   expect(status).toBe(2);
 });
 
-activation('more sockets than addresses are an error', async () => {
+activation('more passed sockets than addresses are an error', async () => {
   const [one, other] = [await freePort(), await freePort()];
   const server = activated([`127.0.0.1:${one}`, `127.0.0.1:${other}`], ['--listen', `127.0.0.1:${one}`]);
   await server.saw(/Listening on .*\n.*Listening on/);
@@ -61,7 +61,7 @@ activation('more sockets than addresses are an error', async () => {
   expect(status).toBe(2);
 });
 
-/** Plays systemd's end of the notification: prints what it is told. */
+/** Receives notifications as systemd does, and prints them. */
 const listener = `
 import os, socket, subprocess, sys
 path = sys.argv[1]
@@ -82,7 +82,7 @@ sys.exit(child.wait())
 notification.each([
   ['one process', []],
   ['several', ['--workers', '2']],
-])('%s: systemd is told of the beginning, of reloads and of the end', async (_, workers) => {
+])('%s: notifies systemd of start, reload and stop', async (_, workers) => {
   const script = temporaryFile('listener.py', listener);
   const socket = join(temporaryFolder(), 'notify');
   const command = [process.execPath, commandPath, 'serve', '--listen', '127.0.0.1:0', ...workers];
@@ -97,7 +97,7 @@ notification.each([
   expect((await service.ended).status).toBe(0);
 });
 
-notification('a notification that fails is told, and serving goes on', async () => {
+notification('a failed notification is reported, and the server continues', async () => {
   const nowhere = join(temporaryFolder(), 'nobody');
   const command = [process.execPath, commandPath, 'serve', '--listen', '127.0.0.1:0'] as const;
   const service = start(command, { env: { NOTIFY_SOCKET: nowhere } });
@@ -107,7 +107,7 @@ notification('a notification that fails is told, and serving goes on', async () 
   expect((await service.stop()).status).toBe(0);
 });
 
-verification.each(['yodel.service', 'yodel.socket'])('packaging/%s is what systemd takes', async (name) => {
+verification.each(['yodel.service', 'yodel.socket'])('systemd accepts packaging/%s', async (name) => {
   const file = fileURLToPath(new URL(`../../../packaging/${name}`, import.meta.url));
   const { status, stderr } = await run(['systemd-analyze', 'verify', '--man=no', file]);
   expect(stderr).toBe('');

@@ -1,4 +1,4 @@
-/** `yodel serve FILE --watch`: a handler file is loaded again when it changes. */
+/** `yodel serve FILE --watch` reloads a handler file when it changes. */
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -12,7 +12,7 @@ test.each([
   ['one process', []],
   ['several', ['--workers', '2']],
 ])(
-  '%s: new sessions have the file as it is now, open ones go on with theirs, a broken one is told',
+  '%s: new sessions get the changed file, open sessions keep theirs, a broken file is reported',
   async (_, workers) => {
     const file = join(temporaryFolder(), 'handler.ts');
     writeFileSync(file, answering('old'));
@@ -24,7 +24,7 @@ test.each([
     await server.saw(/yodel: not reloaded, all stays as it was: the handler file .* cannot be loaded: /);
     expect(await (await dial(server.port)).ask('b')).toBe('old b');
 
-    // As editors save: a new file in place of the old one.
+    // As editors save: a new file replaces the old one.
     writeFileSync(`${file}~`, answering('new'));
     renameSync(`${file}~`, file);
     await server.saw(/yodel: reloaded/);
@@ -34,7 +34,7 @@ test.each([
   },
 );
 
-test('there must be a file to watch', async () => {
+test('--watch without a file is a usage error', async () => {
   const { status, stderr } = await yodel(['serve', 'echo', '--watch', '--listen', '127.0.0.1:0']);
   expect(stderr).toBe('yodel: --watch is for a handler file, and "echo" is none\n');
   expect(status).toBe(2);
