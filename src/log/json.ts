@@ -1,10 +1,8 @@
 /** The log of `yodel serve` for programs: one JSON object per line, with `level`, `time` and `event` first, as pino writes it. */
-import { isUtf8 } from 'node:buffer';
 import { formatPeer } from '../address.ts';
 import type { YodelError } from '../errors.ts';
-import type { Message } from '../framing/message.ts';
 import type { SessionView, Subscriber } from '../telemetry/telemetry.ts';
-import { escapeJson, thrownText } from '../terminal/escape.ts';
+import { escapeJson, jsonContent, thrownText } from '../terminal/escape.ts';
 import { errorText } from './error-text.ts';
 import type { LogLevel, LogOptions } from './options.ts';
 
@@ -28,7 +26,8 @@ export function jsonLog({ messages, worker, write }: LogOptions): Subscriber {
   if (messages) {
     log.received = (session, batch) => {
       const name = nameOf(session);
-      for (const message of batch) line('info', 'message', { ...name, bytes: message.size, ...contentOf(message) });
+      for (const message of batch)
+        line('info', 'message', { ...name, bytes: message.size, ...jsonContent(message.bytes) });
     };
   }
   return log;
@@ -55,10 +54,4 @@ function errorFields(error: YodelError): { code: string; error: string } {
 /** What a session has received and sent, and its duration in whole milliseconds. */
 function totalsOf({ durationMs, messagesReceived, messagesSent, bytesReceived, bytesSent }: SessionView): object {
   return { durationMs: Math.round(durationMs), messagesReceived, messagesSent, bytesReceived, bytesSent };
-}
-
-/** The payload as text, or as base64 if it is not UTF-8. */
-function contentOf(message: Message): { text: string } | { base64: string } {
-  const { bytes } = message;
-  return isUtf8(bytes) ? { text: message.text } : { base64: Buffer.from(bytes).toString('base64') };
 }

@@ -75,13 +75,13 @@ function pieceOf(token: string): (passed: PassedMessage) => string | Uint8Array 
   if (token.startsWith('\\')) {
     const text = escapes[letter];
     if (text === undefined)
-      throw new UsageError(`--format has no escape "${token}"; there are \\n \\t \\r \\0 and \\\\`);
+      throw new UsageError(`unknown escape "${token}" in --format; known are \\n \\t \\r \\0 \\\\`);
     return () => text;
   }
   if (!token.startsWith('%')) return () => token;
   if (!(letter in formatLetters)) {
     const known = Object.keys(formatLetters).map((one) => `%${one}`);
-    throw new UsageError(`--format has no "${token}"; there are ${known.join(' ')}`);
+    throw new UsageError(`unknown "${token}" in --format; known are ${known.join(' ')}`);
   }
   return fields[letter] as (passed: PassedMessage) => string | Uint8Array;
 }

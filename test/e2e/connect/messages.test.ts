@@ -152,7 +152,7 @@ describe('output', () => {
 
   it('--format reports an unknown letter', async () => {
     const { stderr, status } = await yodel(['connect', ':1', '--format', '%q'], { input: '' });
-    expect(stderr).toMatch(/^yodel: --format has no "%q"; there are %m %e %x /);
+    expect(stderr).toMatch(/^yodel: unknown "%q" in --format; known are %m %e %x /);
     expect(status).toBe(2);
   });
 
