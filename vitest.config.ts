@@ -23,7 +23,7 @@ const parts: readonly Part[] = [
     runtimes: 'Node',
     isShared: true,
     files: [
-      '{address,error-codes,errors,options,queue,suggestion}.test.ts',
+      '{address,error-codes,errors,linked-set,options,queue,suggestion}.test.ts',
       'cli/**/*.test.ts',
       'load/**/*.test.ts',
       'report/**/*.test.ts',

@@ -1,23 +1,23 @@
-/** What a process manager and Prometheus ask by HTTP: `/metrics`, `/healthz`, `/readyz`. */
+/** The HTTP endpoints for Prometheus and process managers: `/metrics`, `/healthz`, `/readyz`. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { formatPeer, TcpAddress } from '../address.ts';
 import { systemError } from '../errors.ts';
 import type { Metrics } from './registry.ts';
 
-/** Nobody else has business here. */
-const mostConnections = 64;
-const longestRequestMs = 5000;
+/** More than a scraper and a process manager need. */
+const maxConnections = 64;
+const requestTimeoutMs = 5000;
 
-/** What it answers with. */
+/** What the endpoints report. */
 export interface Health {
   readonly metrics: Pick<Metrics, 'contentType' | 'text'>;
-  /** Whether new clients should be sent here. */
+  /** Whether the server accepts new clients. */
   readonly isReady: () => boolean;
 }
 
 /**
- * Listens, and gives the address that was taken.
+ * Serves the endpoints, and resolves with the address; a port 0 is replaced by the real one.
  *
  * @throws YodelError `YODEL_ADDRESS_IN_USE`, …
  */
@@ -25,8 +25,8 @@ export async function serveHealth(
   address: TcpAddress,
   health: Health,
 ): Promise<{ readonly address: TcpAddress; close(): void }> {
-  const server = createServer({ requestTimeout: longestRequestMs, headersTimeout: longestRequestMs });
-  server.maxConnections = mostConnections;
+  const server = createServer({ requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs });
+  server.maxConnections = maxConnections;
   server.on('request', (request, response) => void answer(request, response, health));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(address.port, address.host, () => resolve(void server.off('error', reject)));
@@ -44,14 +44,14 @@ export async function serveHealth(
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, { metrics, isReady }: Health): Promise<void> {
-  const say = (status: number, text: string, type = 'text/plain; charset=utf-8') => {
+  const respond = (status: number, text: string, type = 'text/plain; charset=utf-8') => {
     response.writeHead(status, { 'Content-Type': type, 'Cache-Control': 'no-store' });
     response.end(request.method === 'HEAD' ? undefined : text);
   };
-  if (request.method !== 'GET' && request.method !== 'HEAD') return say(405, 'only GET\n');
+  if (request.method !== 'GET' && request.method !== 'HEAD') return respond(405, 'only GET and HEAD\n');
   const [path] = (request.url ?? '').split('?');
-  if (path === '/healthz') return say(200, 'ok\n');
-  if (path === '/readyz') return isReady() ? say(200, 'ready\n') : say(503, 'not ready\n');
-  if (path === '/metrics') return say(200, await metrics.text(), metrics.contentType);
-  say(404, 'there are /metrics, /healthz and /readyz\n');
+  if (path === '/healthz') return respond(200, 'ok\n');
+  if (path === '/readyz') return isReady() ? respond(200, 'ready\n') : respond(503, 'not ready\n');
+  if (path === '/metrics') return respond(200, await metrics.text(), metrics.contentType);
+  respond(404, 'try /metrics, /healthz or /readyz\n');
 }

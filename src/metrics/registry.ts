@@ -1,36 +1,36 @@
-/** A server's counters as Prometheus has them. By prom-client; loaded only where metrics are asked for. */
+/** A server's counters as Prometheus metrics, by prom-client. Loaded only when metrics are enabled. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Server } from '../server/server.ts';
 import type { Counters, Subscriber } from '../telemetry/telemetry.ts';
 
-/** Seconds. Handlers that compute take microseconds, those that ask a database milliseconds, and some wait. */
+/** In seconds. Handlers that compute take microseconds, those that query a database milliseconds, others longer. */
 const handlerBuckets = [0.00001, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
 
-/** Which counter of telemetry each metric shows. */
+/** The telemetry counter of each metric. */
 const totals = {
   yodel_connections_accepted_total: ['connectionsAccepted', 'Connections that became sessions.'],
   yodel_connections_refused_total: [
     'connectionsRefused',
-    'Connections that were not served; yodel_errors_total says why.',
+    'Connections that were refused; yodel_errors_total has the reasons.',
   ],
-  yodel_messages_received_total: ['messagesReceived', 'Messages that went to the handler.'],
-  yodel_messages_sent_total: ['messagesSent', 'Messages that were sent.'],
-  yodel_bytes_received_total: ['bytesReceived', 'Bytes that were received.'],
-  yodel_bytes_sent_total: ['bytesSent', 'Bytes that were sent.'],
+  yodel_messages_received_total: ['messagesReceived', 'Messages passed to the handler.'],
+  yodel_messages_sent_total: ['messagesSent', 'Messages sent.'],
+  yodel_bytes_received_total: ['bytesReceived', 'Bytes received.'],
+  yodel_bytes_sent_total: ['bytesSent', 'Bytes sent.'],
 } as const satisfies Record<string, [keyof Counters, string]>;
 
 /** The metrics of one server. */
 export interface Metrics {
-  /** To be subscribed to the server's telemetry: it measures how long handlers take. */
+  /** Measures how long handlers take. Subscribe it to the server's telemetry. */
   readonly subscriber: Subscriber;
   readonly contentType: string;
-  /** The text that Prometheus reads, as things are now. */
+  /** The current values, in the text format of Prometheus. */
   text(): Promise<string>;
 }
 
 /**
- * @param server asked for when the metrics are read: it may come later
- * @param worker the number of this process among several, which all values then have as a label
+ * @param server called when the metrics are read; the server may start later
+ * @param worker the number of this process among several; all values have it as a label
  */
 export function createMetrics(server: () => Server | undefined, worker?: number): Metrics {
   const registry = new Registry();
@@ -46,7 +46,7 @@ export function createMetrics(server: () => Server | undefined, worker?: number)
   }
   new Counter({
     name: 'yodel_errors_total',
-    help: 'Errors by code: of peers, handlers and connections that were refused.',
+    help: 'Errors by code: of peers, of handlers and of refused connections.',
     labelNames: ['code'],
     registers,
     collect() {
@@ -61,18 +61,18 @@ export function createMetrics(server: () => Server | undefined, worker?: number)
     };
     const metric = new Gauge({ name, help, registers, collect });
   };
-  gauge('yodel_connections_open', 'Sessions that are open.', ({ sessions }) => sessions.size);
-  gauge('yodel_connections_limit', 'How many may be open.', ({ maxConnections }) => maxConnections);
-  gauge('yodel_queued_bytes', 'Bytes of messages that wait for their handler.', (now) => sum(now, 'queued'));
-  gauge('yodel_unsent_bytes', 'Bytes of replies that peers have not taken yet.', (now) => sum(now, 'unsent'));
+  gauge('yodel_connections_open', 'Open sessions.', ({ sessions }) => sessions.size);
+  gauge('yodel_connections_limit', 'The most sessions that may be open.', ({ maxConnections }) => maxConnections);
+  gauge('yodel_queued_bytes', 'Bytes of messages that wait for the handler.', (now) => sum(now, 'queued'));
+  gauge('yodel_unsent_bytes', 'Bytes of replies that are not sent yet.', (now) => sum(now, 'unsent'));
   gauge(
     'yodel_pending_bytes',
-    'All bytes that wait, those of unfinished messages too: what maxPendingBytes limits.',
+    'All pending bytes, including those of incomplete messages: what maxPendingBytes limits.',
     ({ pendingBytes }) => pendingBytes,
   );
   const handled = new Histogram({
     name: 'yodel_handler_seconds',
-    help: 'How long the handler took, of each call; for "batch" handlers a call is one batch.',
+    help: 'Duration of the handler calls; a "batch" handler is called once per batch.',
     buckets: handlerBuckets,
     registers,
   });

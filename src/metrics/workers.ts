@@ -1,18 +1,21 @@
-/** The metrics of several processes as one text. Each process has a label of its own, so that nothing is added up wrongly when one begins anew. */
+/**
+ * The metrics of several processes as one text. Each process has its own label: sums would be wrong when one restarts and its
+ * counters with it.
+ */
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { WorkerView } from '../server/worker.ts';
 
-/** How long a worker may take to answer: Prometheus itself waits for 10 s. */
-const withinMs = 2000;
+/** How long a worker may take to respond: Prometheus itself waits for 10 s. */
+const timeoutMs = 2000;
 
-/** What is known of the processes. */
+/** The processes. */
 export interface MeasuredWorkers {
   readonly all: readonly WorkerView[];
-  /** The metrics of those that answer within the time. */
+  /** The metrics of those that respond within the time. */
   metrics(withinMs: number): Promise<string[]>;
 }
 
-/** @param workers asked for when the metrics are read */
+/** @param workers queried when the metrics are read */
 export function metricsOfWorkers(workers: MeasuredWorkers): { readonly contentType: string; text(): Promise<string> } {
   const registry = new Registry();
   const registers = [registry];
@@ -28,7 +31,7 @@ export function metricsOfWorkers(workers: MeasuredWorkers): { readonly contentTy
   });
   new Counter({
     name: 'yodel_worker_restarts_total',
-    help: 'How often the worker died and was replaced.',
+    help: 'How often the worker was replaced because it died.',
     labelNames,
     registers,
     collect() {
@@ -38,11 +41,11 @@ export function metricsOfWorkers(workers: MeasuredWorkers): { readonly contentTy
   });
   return {
     contentType: registry.contentType,
-    text: async () => mergeMetrics([await registry.metrics(), ...(await workers.metrics(withinMs))]),
+    text: async () => mergeMetrics([await registry.metrics(), ...(await workers.metrics(timeoutMs))]),
   };
 }
 
-/** Texts of Prometheus as one: what is said of a metric (HELP, TYPE) once, and its values together, as the format demands. */
+/** Merges texts of Prometheus: each metric's HELP and TYPE once, with all its values, as the format requires. */
 export function mergeMetrics(texts: readonly string[]): string {
   const families = new Map<string, { readonly head: string[]; readonly values: string[] }>();
   for (const text of texts) {
