@@ -36,12 +36,12 @@ export function rewriteSourceMap(file: string, folder: string): void {
   writeFileSync(file, `${lines.join('\n')}\n`);
 }
 
-/** Keeps the segments of a bundled line at which the source line changes. */
+/** Keeps the segments of a bundled line at which the source line changes, each at the start of the source line. */
 function mapLine(segments: readonly SourceMapSegment[]): SourceMapSegment[] {
   const kept: SourceMapSegment[] = [];
-  for (const segment of segments) {
+  for (const [column, source = 0, line = 0] of segments) {
     const last = kept.at(-1);
-    if (!last || last[1] !== segment[1] || last[2] !== segment[2]) kept.push(segment);
+    if (last?.[1] !== source || last[2] !== line) kept.push([column, source, line, 0]);
   }
   return kept;
 }
