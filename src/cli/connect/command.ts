@@ -43,9 +43,6 @@ Exit status:
     .helpOption('-h, --help', 'show this help');
   addConnectionFlags(command);
   addMessageFlags(command, 'In a pipe, message by message:');
-  command
-    .addOption(new Option('-z, --probe', 'connect, print how long that took, and end'))
-    .addOption(new Option('--record <file>', 'write a transcript of the conversation').env(envName('record')));
   addTerminalFlags(command);
   addTlsFlags(command);
   return command.action(
@@ -84,7 +81,9 @@ function addConnectionFlags(command: Command): void {
         '--no-shutdown',
         'keep the sending side open at the end of input, for servers that would disconnect; ends after --wait',
       ),
-    );
+    )
+    .addOption(new Option('-z, --probe', 'connect, print how long that took, and end'))
+    .addOption(new Option('--record <file>', 'write a transcript of the conversation').env(envName('record')));
 }
 
 /** Adds the flags that make a pipe work message by message. */
@@ -100,11 +99,7 @@ export function addMessageFlags(command: Command, heading: string): void {
         'wait for a reply to each message; messages without one are listed, with exit status 3',
       ).env(envName('wait-replies')),
     )
-    .addOption(
-      durationOption('--timeout <time>', 'with --lockstep or --wait-replies: how long a reply may take', 5000).env(
-        envName('timeout'),
-      ),
-    )
+    .addOption(durationOption('--timeout <time>', 'how long to wait for a reply', 5000).env(envName('timeout')))
     .addOption(new Option('--json', 'print one JSON object per message, in both directions'))
     .addOption(
       new Option('--format <format>', `print each message in this format: ${letters.join('; ')}; \\n, \\t`).env(
