@@ -1,24 +1,24 @@
-/** Cuts a batch short at the first message that is not UTF-8. */
+/** Checks that messages are UTF-8. */
 import { isAscii } from 'node:buffer';
 import type { Batch } from './message.ts';
 import { invalidUtf8, isUtf8 } from './utf8.ts';
 
 /**
- * The same batch when every message is UTF-8; else the messages before the first bad one, with the fault.
+ * Returns the batch if every message is UTF-8; else the messages before the first invalid one, with the fault.
  *
- * @param framesAreText whether valid frames make valid messages and the other way round, so that one look at the whole
- *   slice is enough: true where the delimiter is text itself. Else it is enough when all of it is ASCII
- * @param firstNumber the number of the batch's first message, counted from 1 over the connection
+ * @param framesAreText whether frames are valid UTF-8 exactly when their messages are, as with a delimiter that is text:
+ *   then one check of the whole slice is enough. Otherwise it is enough if all of the slice is ASCII
+ * @param firstNumber the number of the batch's first message, counted from 1 per connection
  */
 export function checkUtf8(batch: Batch, framesAreText: boolean, firstNumber: number): Batch {
   if (batch.passes(framesAreText ? isUtf8 : isAscii)) return batch;
-  let good = 0;
+  let valid = 0;
   for (const message of batch) {
     if (!isUtf8(message.bytes)) {
-      const fault = invalidUtf8(firstNumber + good, message.bytes);
-      return batch.take(good, fault);
+      const fault = invalidUtf8(firstNumber + valid, message.bytes);
+      return batch.take(valid, fault);
     }
-    good++;
+    valid++;
   }
   return batch;
 }

@@ -10,15 +10,15 @@ import { isUtf8 } from './utf8.ts';
 
 const CR = 0x0d;
 
-/** How frames lie that end with a delimiter. One serves all decoders of a framing. */
+/** Finds frames that end with a delimiter. One serves all decoders of a framing. */
 export class DelimitedFrames implements FrameReader {
   readonly delimiter: Buffer;
   readonly carriageReturn: boolean;
-  /** Whether valid frames make valid messages and the other way round. */
+  /** Whether frames are valid UTF-8 exactly when their messages are. */
   readonly areText: boolean;
   readonly headerSize = 0;
   readonly #width: number;
-  /** The delimiter, when it is one byte; else -1. */
+  /** The delimiter if it is one byte; else -1. */
   readonly #byte: number;
 
   /** @param carriageReturn whether a CR before the delimiter belongs to the delimiter (CRLF) */
@@ -30,28 +30,28 @@ export class DelimitedFrames implements FrameReader {
     this.#byte = delimiter.length === 1 ? (delimiter[0] as number) : -1;
   }
 
-  /** Where the first delimiter from `start` on begins; -1: nowhere. */
+  /** Where the first delimiter from `start` on begins; -1 if there is none. */
   indexOf(bytes: Buffer, start: number): number {
-    // Looking for one byte is a memchr; a needle of several bytes takes the slower general search.
+    // Searching for one byte is a memchr; for several bytes it is the slower general search.
     return this.#byte === -1 ? bytes.indexOf(this.delimiter, start) : bytes.indexOf(this.#byte, start);
   }
 
-  /** Whether a CR before the delimiter, which begins at `end`, belongs to it. */
+  /** Whether a CR precedes the delimiter at `end` and belongs to it. */
   endsInCr(bytes: Buffer, start: number, end: number): boolean {
     return this.carriageReturn && end > start && bytes[end - 1] === CR;
   }
 
-  /** How many whole frames stand from `start` on, none longer than the limit, and where the last of them ends. */
+  /** How many whole frames follow `start`, none above the limit, and where the last of them ends. */
   whole(bytes: Buffer, start: number, limit: number): { count: number; end: number } {
     if (this.#byte === -1) return this.#wholeOneByOne(bytes, start, limit);
     const first = bytes.indexOf(this.#byte, start);
-    // Most chunks of a peer that waits for its replies are one frame, and many hold none that is whole.
+    // A chunk of a peer that waits for its replies is usually one frame, and many chunks have no whole frame.
     if (first === bytes.length - 1 && first - start <= limit) return { count: 1, end: bytes.length };
     if (first === -1) return { count: 0, end: start };
     let count = 0;
     let at = start;
     while (at < bytes.length) {
-      // In a window of so many bytes that begins with a frame and ends with one, none can be longer.
+      // No frame in a window of this many bytes that begins and ends with a frame can be longer.
       const last = bytes.lastIndexOf(this.#byte, Math.min(at + limit, bytes.length - 1));
       if (last >= at) count += countByte(bytes, this.#byte, at, last + 1);
       else if (!this.#fitsWithCr(bytes, at, limit)) break;
@@ -80,7 +80,7 @@ export class DelimitedFrames implements FrameReader {
   }
 
   terminatorSize(bytes: Buffer): number {
-    // Of several frames each ends with the delimiter.
+    // If there are several frames, each ends with the delimiter.
     return this.carriageReturn && bytes.includes(CR) ? -1 : this.#width;
   }
 
@@ -99,7 +99,7 @@ export class DelimitedFrames implements FrameReader {
     return { count, end: at };
   }
 
-  /** Whether the frame at `start` is one of the limit's length that ends with CRLF: the CR does not count. */
+  /** Whether the message at `start` is as long as the limit and ends with CRLF: the CR does not count. */
   #fitsWithCr(bytes: Buffer, start: number, limit: number): boolean {
     const end = start + limit + 1;
     return bytes[end] === this.#byte && this.endsInCr(bytes, start, end);
@@ -107,13 +107,15 @@ export class DelimitedFrames implements FrameReader {
 }
 
 /**
+ * Decodes frames that end with a delimiter.
+ *
  * ```
  * kept tail   chunk                          -> slices of the batch                kept tail
  * "ab"        "c\nde\nf"                     -> "abc\n", "de\n"                    "f"
  * ```
  *
- * The state is what the tail holds: the beginning of an unfinished message, or, while the rest of a too long one is
- * skipped, just enough bytes to recognise a delimiter that was cut in two.
+ * The state is in the tail: the beginning of an unfinished message, or, while the rest of one that is too long is skipped,
+ * just enough bytes to recognise a delimiter that was cut in two.
  */
 export class DelimitedDecoder implements Decoder {
   readonly #frames: DelimitedFrames;
@@ -139,14 +141,14 @@ export class DelimitedDecoder implements Decoder {
     if (this.#stopped || chunk.length === 0) return this.#batch(undefined, undefined, 0);
     if (!this.#skipping && this.#tail.length === 0) return this.#decodeFrames(undefined, chunk, 0);
     const end = this.#endOfFirstFrame(chunk);
-    if (end === -1) return this.#holdBack(undefined, undefined, 0, chunk);
+    if (end === -1) return this.#keepUnfinished(undefined, undefined, 0, chunk);
     if (this.#skipping) {
       this.#skipping = false;
       this.#tail.take();
       return this.#decodeFrames(undefined, chunk, end);
     }
     if (this.#tail.length + end > this.#options.maxMessageLength) {
-      // The limit is near: look exactly. Only the last bytes of the frame matter, and they fit.
+      // Close to the limit: count exactly. Only the last bytes of the frame matter, and these are here.
       if (this.#lengthOfFirst(chunk, end) > this.#options.maxMessageLength) {
         return this.#tooLong(undefined, undefined, 0, chunk, end);
       }
@@ -158,12 +160,12 @@ export class DelimitedDecoder implements Decoder {
   end(): Batch {
     if (this.#stopped || this.#skipping || this.#tail.length === 0) return this.#batch(undefined, undefined, 0);
     const last = this.#tail.take();
-    // A CR that was held back in the hope of an LF is data after all, and counts.
+    // A CR that could have been part of CRLF is data after all, and counts.
     if (last.length > this.#options.maxMessageLength) return this.#tooLong(undefined, undefined, 0, undefined, 0);
     return this.#batch(last, undefined, 1);
   }
 
-  /** Decodes whole frames from `start` on, behind the one that was put together, and keeps what is left over. */
+  /** Decodes the whole frames from `start` on, after the assembled one, and keeps what is left. */
   #decodeFrames(joined: Buffer | undefined, chunk: Buffer, start: number): Batch {
     const limit = this.#options.maxMessageLength;
     const whole = this.#frames.whole(chunk, start, limit);
@@ -171,14 +173,14 @@ export class DelimitedDecoder implements Decoder {
     const count = joined ? whole.count + 1 : whole.count;
     const body = part(chunk, start, end);
     if (end === chunk.length) return this.#batch(joined, body, count);
-    // Behind the whole frames there is an unfinished one, or one that is too long.
+    // An unfinished frame follows, or one that is too long.
     const found = chunk.length - end > limit ? this.#frames.indexOf(chunk, end) : -1;
     if (found !== -1) return this.#tooLong(joined, body, count, chunk, found + this.#frames.delimiter.length);
-    return this.#holdBack(joined, body, count, chunk.subarray(end));
+    return this.#keepUnfinished(joined, body, count, chunk.subarray(end));
   }
 
-  /** Keeps the unfinished end, or finds that it is too long already. */
-  #holdBack(joined: Buffer | undefined, body: Buffer | undefined, count: number, rest: Buffer): Batch {
+  /** Keeps the unfinished end, unless it is too long already. */
+  #keepUnfinished(joined: Buffer | undefined, body: Buffer | undefined, count: number, rest: Buffer): Batch {
     const width = this.#frames.delimiter.length;
     if (this.#skipping) {
       this.#rememberEnd(rest);
@@ -186,7 +188,7 @@ export class DelimitedDecoder implements Decoder {
     }
     const total = this.#tail.length + rest.length;
     const limit = this.#options.maxMessageLength;
-    // A delimiter may have begun, and does not count: up to its length there is doubt.
+    // A delimiter may have begun, and does not count: until its length is exceeded, the message may still fit.
     const mostOfDelimiter = this.#frames.carriageReturn ? width : width - 1;
     if (total > limit + mostOfDelimiter) return this.#tooLong(joined, body, count, rest, -1);
     this.#tail.append(rest);
@@ -199,7 +201,7 @@ export class DelimitedDecoder implements Decoder {
   /**
    * Ends the batch with a fault.
    *
-   * @param end where the too long message's frame ends in `chunk`; -1 when its end has not come yet
+   * @param end where the frame of the message ends in `chunk`; -1 if its end has not arrived
    */
   #tooLong(
     joined: Buffer | undefined,
@@ -240,7 +242,7 @@ export class DelimitedDecoder implements Decoder {
     return batch;
   }
 
-  /** Where in the chunk the frame ends that began in the tail: just behind its delimiter, which may be cut in two. -1: not here. */
+  /** Where the frame that began in the tail ends in the chunk, after its delimiter, which may be cut in two; -1 if it does not. */
   #endOfFirstFrame(chunk: Buffer): number {
     const width = this.#frames.delimiter.length;
     if (width > 1 && this.#tail.length > 0) {
@@ -261,7 +263,7 @@ export class DelimitedDecoder implements Decoder {
     return last === CR ? length - 1 : length;
   }
 
-  /** While skipping, only the last bytes matter: a delimiter may begin in them. */
+  /** While skipping, only the last bytes are needed: a delimiter may begin in them. */
   #rememberEnd(bytes: Buffer): void {
     const width = this.#frames.delimiter.length;
     this.#tail.keepLast(width - 1);
@@ -269,12 +271,12 @@ export class DelimitedDecoder implements Decoder {
     this.#tail.keepLast(width - 1);
   }
 
-  /** Whether a delimiter may have begun within the limit, so that the message may still turn out short enough. */
-  #mayBeDelimiter(held: Buffer): boolean {
+  /** Whether a delimiter may have begun within the limit, so that the message may still fit. */
+  #mayBeDelimiter(kept: Buffer): boolean {
     const limit = this.#options.maxMessageLength;
-    if (this.#frames.carriageReturn) return held.length === limit + 1 && held[limit] === CR;
-    for (let at = Math.max(0, held.length - this.#frames.delimiter.length + 1); at <= limit; at++) {
-      const begun = held.subarray(at);
+    if (this.#frames.carriageReturn) return kept.length === limit + 1 && kept[limit] === CR;
+    for (let at = Math.max(0, kept.length - this.#frames.delimiter.length + 1); at <= limit; at++) {
+      const begun = kept.subarray(at);
       if (begun.equals(this.#frames.delimiter.subarray(0, begun.length))) return true;
     }
     return false;

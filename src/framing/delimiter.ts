@@ -1,4 +1,4 @@
-/** Messages that end with a byte sequence of one's own. */
+/** Messages that end with a byte sequence of your choice. */
 import { isAscii } from 'node:buffer';
 import { YodelError } from '../errors.ts';
 import { DelimitedDecoder, DelimitedFrames } from './delimited.ts';
@@ -8,7 +8,7 @@ import { countByte } from './scan.ts';
 
 /**
  * Messages that end with a delimiter: `delimiter('\0')`, `delimiter(Uint8Array.of(0xff, 0xfe))`. The last message need
- * not have one. The first place where the delimiter fits ends the message.
+ * not have one. The first occurrence of the delimiter ends the message.
  *
  * ```
  * delimiter "||"
@@ -34,12 +34,12 @@ export function delimiter(delimiter: string | Uint8Array): Framing {
       trailerSize: bytes.length,
       seal(target, at, end) {
         target.set(bytes, end);
-        // The delimiter must fit nowhere before the end, not even by overlapping its own beginning.
+        // The delimiter must not occur earlier, not even where it overlaps the one at the end.
         const found = target.subarray(at, end + bytes.length).indexOf(bytes);
         if (found !== end - at) {
           throw new YodelError(
             'YODEL_UNENCODABLE_MESSAGE',
-            `the message and the delimiter meet at offset ${found}, so it would arrive cut in two; use another delimiter, or the framing "length"`,
+            `the delimiter begins at offset ${found} of the message already, so the message would arrive cut in two; use another delimiter, or the framing "length"`,
           );
         }
         return end + bytes.length;
@@ -51,7 +51,7 @@ export function delimiter(delimiter: string | Uint8Array): Framing {
   };
 }
 
-/** Of a delimiter that is one ASCII character: any other could come about where two texts meet, or be a part of one. */
+/** For a delimiter that is one ASCII character: any other could result from joining two texts, or be part of a character. */
 function textFramesOf(delimiter: Buffer): TextFrames {
   const ending = delimiter.toString();
   const byte = delimiter[0] as number;

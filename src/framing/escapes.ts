@@ -1,7 +1,7 @@
 /** Bytes written as text: `\0`, `\r\n`, `\xff`. */
 import { YodelError } from '../errors.ts';
 
-/** Bytes as text with escapes, as {@link parseBytes} reads them. */
+/** Formats bytes as text with escapes, which {@link parseBytes} reads. */
 export function formatBytes(bytes: Uint8Array): string {
   return Array.from(bytes, formatByte).join('');
 }
@@ -14,9 +14,9 @@ function formatByte(byte: number): string {
 }
 
 /**
- * Text with the escapes `\0 \n \r \t \\ \xHH`, as bytes.
+ * Parses text with the escapes `\0 \n \r \t \\ \xHH`.
  *
- * @throws YodelError `YODEL_INVALID_OPTION` for another escape
+ * @throws YodelError `YODEL_INVALID_OPTION` for any other escape
  */
 export function parseBytes(text: string): Uint8Array {
   const parts: Buffer[] = [];
@@ -26,7 +26,7 @@ export function parseBytes(text: string): Uint8Array {
     else if (token.startsWith('\\')) {
       throw new YodelError(
         'YODEL_INVALID_OPTION',
-        `the escape "${token}" is not known; there are \\0 \\n \\r \\t \\\\ and \\xHH with two hexadecimal digits`,
+        `the escape "${token}" is not known; use \\0 \\n \\r \\t \\\\ and \\xHH with two hexadecimal digits`,
       );
     } else parts.push(Buffer.from(token));
   }

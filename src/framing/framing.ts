@@ -1,84 +1,84 @@
 /**
  * The contract of a framing: the rule between messages and frames.
  *
- * A framing is pure: no socket, no clock. What a decoder returns never depends on how the bytes were cut into chunks
- * (`raw` alone shows chunks). See `lines.ts`, `delimiter.ts`, `length.ts` and `raw.ts`.
+ * A framing is pure: no socket, no clock. What a decoder returns never depends on how the bytes were split into chunks
+ * (except with `raw`). See `lines.ts`, `delimiter.ts`, `length.ts` and `raw.ts`.
  */
 import { YodelError } from '../errors.ts';
 import type { Batch, Message } from './message.ts';
 
-/** What messages hold: text that is checked to be UTF-8, or any bytes. */
+/** What messages contain: text that is checked to be UTF-8, or any bytes. */
 export type Encoding = 'utf8' | 'binary';
 
-/** How a decoder treats what comes. */
+/** Options of a decoder. */
 export interface DecoderOptions {
-  /** The longest message that is taken, in bytes, its delimiter or length field not counted. */
+  /** The longest message accepted, in bytes, without its delimiter or length field. */
   readonly maxMessageLength: number;
   /**
-   * What a longer one does. `close`: the decoder stops for good after the fault. `discard`: it leaves that message
-   * out, reports the fault, and goes on behind it.
+   * What to do with a longer one. `close`: the decoder stops after the fault. `discard`: it skips that message, reports
+   * the fault, and continues after it.
    */
   readonly onTooLong: 'close' | 'discard';
-  /** `utf8` makes a message that is not UTF-8 a fault that stops the decoder for good. */
+  /** With `utf8`, a message that is not UTF-8 is a fault that stops the decoder. */
   readonly encoding: Encoding;
 }
 
 /** Bytes -> messages, for one connection. Synchronous; copies only an unfinished tail. */
 export interface Decoder {
   /**
-   * Takes the next chunk and gives the messages that it completed. The chunk is only read during the call, but the
+   * Takes the next chunk and returns the messages that it completed. The chunk is only read during the call, but the
    * batch points into it.
    *
-   * Less than a frame: an empty batch, the bytes are kept. Exactly a frame: one message, nothing kept. More: the
-   * messages, and the rest kept. A fault ends the batch; `batch.rest`, where there is one, is to be decoded next, as
+   * Less than a frame: an empty batch, and the bytes are kept. Exactly a frame: one message, and nothing is kept. More: the
+   * messages, and the rest is kept. A fault ends the batch; `batch.rest`, if there is one, must be decoded next, as
    * {@link decodeChunk} does.
    */
   decode(chunk: Uint8Array): Batch;
-  /** Says that no more bytes will come. Gives the unfinished last message where the framing allows one, or a fault. */
+  /** The input has ended. Returns the unfinished last message if the framing allows one, or a fault. */
   end(): Batch;
-  /** Bytes that are held of an unfinished message; also above 0 while the rest of a discarded one is awaited. */
+  /** Buffered bytes of an unfinished message; above 0 also while the rest of a discarded one is skipped. */
   readonly pending: number;
 }
 
-/** Message -> frame, in place: the caller writes the message into its buffer and the encoder closes the frame around it. */
+/** Message -> frame, in place: the caller writes the message into its buffer, and the encoder adds what encloses it. */
 export interface Encoder {
   /** Bytes before the message. */
   readonly headerSize: number;
-  /** The most bytes that come after the message. */
+  /** The most bytes that follow the message. */
   readonly trailerSize: number;
   /**
-   * Writes header and trailer around the message that stands in `target` from `at + headerSize` to `end`.
+   * Writes header and trailer around the message in `target` from `at + headerSize` to `end`.
    *
-   * @param shape how the peer's own frames look, as `shapeOf` told it; without it, the framing's default
+   * @param shape what the peer's own frames look like, from `shapeOf`. Default: the framing's own
    * @returns where the frame ends
-   * @throws YodelError `YODEL_UNENCODABLE_MESSAGE` when the message would not come out of a decoder as it went in
+   * @throws YodelError `YODEL_UNENCODABLE_MESSAGE` if a decoder would not return the same message
    */
   seal(target: Buffer, at: number, end: number, shape?: Uint8Array): number;
-  /** Where a frame of text is the text and an ending behind it: so that many can be made bytes at one go. */
+  /** Present if a frame of text is the text and an ending: then many frames can be encoded at once. */
   readonly text?: TextFrames;
   /**
-   * What a reply should take over from a message: its line ending, the bytes before its length field. `undefined`
-   * where the message does not show it.
+   * What a reply takes over from a message: its line ending, or the bytes before its length field. Undefined if the
+   * message does not have it.
    */
   shapeOf(message: Message): Uint8Array | undefined;
 }
 
-/** Frames of text that are put together as text. */
+/** Frames that are joined as text. */
 export interface TextFrames {
   /** What follows the text. `shape` as for {@link Encoder.seal}. */
   ending(shape?: Uint8Array): string;
   /**
-   * Whether the bytes from `start` to `end` are `count` frames with this ending, just as `seal` would have made them.
-   * False is no error: then each of them is to be sealed on its own.
+   * Whether the bytes from `start` to `end` are `count` frames with this ending, exactly as `seal` makes them. If not,
+   * which is not an error, each of them must be sealed on its own.
    */
   areSealed(bytes: Buffer, start: number, end: number, count: number, ending: string): boolean;
 }
 
 /** A rule between messages and frames. Immutable; one serves any number of connections. */
 export interface Framing {
-  /** As it is written on the command line: `lines`, `delimiter:\0`, `length:4`, `raw`. */
+  /** The text form: `lines`, `delimiter:\0`, `length:4`, `raw`. */
   readonly name: string;
-  /** What messages of this framing hold when nothing else is said. */
+  /** What messages of this framing contain by default. */
   readonly defaultEncoding: Encoding;
   readonly encoder: Encoder;
   createDecoder(options: DecoderOptions): Decoder;
@@ -108,16 +108,15 @@ function* decodeRest(decoder: Decoder, first: Batch): Generator<Batch, void, und
 /**
  * The frame of one message, in a buffer of its own.
  *
- * @param shape as for {@link Encoder.seal}: of `lines` the line's ending; default: the framing's own
  * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`
- * @throws TypeError when it is neither text nor bytes
+ * @throws TypeError if the message is neither text nor bytes
  */
 export function encode(framing: Framing, message: string | Uint8Array): Uint8Array {
   return encodeLike(framing.encoder, message, undefined);
 }
 
 /**
- * @internal The same, with the frame in a shape as `shapeOf` tells it.
+ * @internal The same in a shape that `shapeOf` returned.
  *
  * @throws as {@link encode}
  */
@@ -130,7 +129,7 @@ export function encodeLike(encoder: Encoder, message: string | Uint8Array, shape
   return target.subarray(0, encoder.seal(target, 0, headerSize + bytes.length, shape));
 }
 
-/** @internal Refuses what is neither text nor bytes: a program without types may have passed anything. */
+/** @internal Throws a TypeError unless `message` is text or bytes: a program without types may pass anything. */
 export function checkMessage(message: unknown): void {
   if (typeof message === 'string' || message instanceof Uint8Array) return;
   throw new TypeError(`a message is a string or a Uint8Array, not ${Object.prototype.toString.call(message)}`);
@@ -141,7 +140,7 @@ export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** @internal The fault of a message above the limit. It does not tell the real length: that would depend on the chunks. */
+/** @internal The fault of a message above the limit. Without the real length, which would depend on the chunks. */
 export function tooLong(messageNumber: number, limit: number): YodelError {
   return new YodelError(
     'YODEL_MESSAGE_TOO_LONG',

@@ -1,4 +1,4 @@
-/** Messages with their length before them: what most binary protocols speak. */
+/** Messages preceded by their length, the framing of most binary protocols. */
 import { YodelError } from '../errors.ts';
 import { checkUtf8 } from './checked.ts';
 import type { FrameReader } from './frames.ts';
@@ -6,22 +6,22 @@ import { asBuffer, type Decoder, type DecoderOptions, type Encoder, type Framing
 import { Batch, part } from './message.ts';
 import { Tail } from './tail.ts';
 
-/** Where the length field stands and what it counts. The names are Netty's and tokio's. */
+/** Where the length field is and what it counts. The names are those of Netty and tokio. */
 export interface LengthOptions {
   /** The width of the length field in bytes. Default 4. */
   readonly bytes?: 1 | 2 | 4 | 8;
   /** The byte order of the length field. Default `big`. */
   readonly endian?: 'big' | 'little';
-  /** Bytes that come before the length field. Replies take them over from the message; else they are 0. Default 0. */
+  /** How many bytes precede the length field. A reply takes them over from its message; otherwise they are 0. Default 0. */
   readonly offset?: number;
-  /** What is added to the field's value to get the message's length. Default 0. */
+  /** Added to the field's value to get the message's length. Default 0. */
   readonly adjustment?: number;
-  /** Whether the field's value counts the bytes up to its own end too. Default false. */
+  /** Whether the field's value includes the bytes up to its own end. Default false. */
   readonly includesHeader?: boolean;
 }
 
 /**
- * Messages with their length before them.
+ * Messages preceded by their length.
  *
  * ```
  * length()                              00 00 00 02 'h' 'i'         -> "hi"
@@ -47,13 +47,13 @@ export function length(options: LengthOptions = {}): Framing {
 type Layout = Required<LengthOptions> & {
   /** Bytes before the message. */
   readonly headerSize: number;
-  /** The message's length less the field's value. */
+  /** The message's length minus the field's value. */
   readonly correction: number;
 };
 
 /**
- * The state is what the tail holds: less than a header, or a header and a part of its message. While a too long message
- * is skipped the tail is empty and `#skip` counts what is still to come of it.
+ * The state is in the tail: less than a header, or a header and a part of its message. While a message that is too long is
+ * skipped, the tail is empty, and `#skip` counts the bytes of it that are still to come.
  */
 class LengthDecoder implements Decoder {
   readonly #layout: Layout;
@@ -62,6 +62,7 @@ class LengthDecoder implements Decoder {
   readonly #tail: Tail;
   #skip = 0;
   #stopped = false;
+  /** Messages so far, discarded ones included. */
   #number = 0;
 
   constructor(layout: Layout, frames: FrameReader, options: DecoderOptions) {
@@ -86,13 +87,13 @@ class LengthDecoder implements Decoder {
   end(): Batch {
     if (this.#stopped || this.pending === 0) return this.#batch(undefined, undefined, 0);
     const missing = this.#skip > 0 ? 'inside a discarded message' : `after ${this.#tail.length} bytes of a frame`;
-    // A discarded message was counted when its fault was reported.
+    // A discarded message was counted with its fault.
     const number = this.#skip > 0 ? this.#number : this.#number + 1;
     const fault = new YodelError('YODEL_UNFINISHED_FRAME', `input ended ${missing}, in message ${number}`);
     return this.#batch(undefined, undefined, 0, fault);
   }
 
-  /** Goes on with the frame that began in the tail. */
+  /** Continues the frame that began in the tail. */
   #decodeFirst(chunk: Buffer): Batch {
     const at = this.#fillHeader(chunk);
     if (this.#tail.length < this.#layout.headerSize) return this.#batch(undefined, undefined, 0);
@@ -121,14 +122,14 @@ class LengthDecoder implements Decoder {
     return this.#batch(joined, part(chunk, start, at), count);
   }
 
-  /** Completes the header in the tail, and says how much of the chunk that took. */
+  /** Completes the header in the tail. Returns how many bytes of the chunk that took. */
   #fillHeader(chunk: Buffer): number {
     const missing = Math.max(0, this.#layout.headerSize - this.#tail.length);
     this.#tail.append(chunk.subarray(0, missing));
     return Math.min(missing, chunk.length);
   }
 
-  /** The length of the message whose header begins at `at`, or why it cannot be taken. */
+  /** The length of the message whose header begins at `at`, or why it is not accepted. */
   #lengthAt(source: Buffer, at: number): number | { code: 'too-long' | 'negative'; length: number } {
     const length = readLength(this.#layout, source, at);
     if (length < 0) return { code: 'negative', length };
@@ -156,7 +157,7 @@ class LengthDecoder implements Decoder {
       return this.#batch(joined, body, count, fault);
     }
     const here = Math.min(length, chunk.length - afterHeader);
-    // Above 2^53 this does not count exactly; but the end of such a message is centuries away.
+    // Above 2^53 this is not exact, but such a message takes centuries to arrive.
     this.#skip = length - here;
     const rest = chunk.subarray(afterHeader + here);
     return this.#batch(joined, body, count, fault, rest.length > 0 ? rest : undefined);

@@ -1,4 +1,4 @@
-/** Lines: what most text protocols speak. */
+/** Lines, the framing of most text protocols. */
 
 import { YodelError } from '../errors.ts';
 import { DelimitedDecoder, DelimitedFrames } from './delimited.ts';
@@ -11,8 +11,8 @@ const lf = Buffer.from('\n');
 const crlf = Buffer.from('\r\n');
 
 /**
- * One message a line. A line ends with LF; a CR before the LF belongs to the ending (CRLF); any other CR is data. The last
- * line need not have an ending.
+ * One message per line. A line ends with LF; a CR before the LF belongs to the ending (CRLF); any other CR is data. The
+ * last line need not have an ending.
  *
  * ```
  * input bytes       messages
@@ -24,36 +24,36 @@ const crlf = Buffer.from('\r\n');
  * a\r (end)         "a\r"
  * ```
  *
- * Replies end as the message did. A message that contains LF cannot be sent as one line.
+ * A reply ends as its message did. A message that contains LF cannot be sent as one line.
  *
- * @param options.crlf whether what is no reply ends with CRLF, as many old protocols want it. Default: LF
+ * @param options.crlf whether messages that are not replies end with CRLF, as many old protocols require. Default: LF
  */
 export function lines({ crlf = false }: LinesOptions = {}): Framing {
   return crlf ? crlfFraming : framing;
 }
 
-/** What {@link lines} takes. */
+/** Options of {@link lines}. */
 export interface LinesOptions {
   readonly crlf?: boolean | undefined;
 }
 
-/** @param usual what ends a message that answers none */
+/** @param usual the ending of a message that is not a reply */
 function encoderWith(usual: Buffer): Encoder {
   return {
     headerSize: 0,
     trailerSize: 2,
     seal(target, at, end, shape = usual) {
-      // After a trailing CR a plain LF would be read as CRLF, and the CR be lost.
+      // After a trailing CR, LF would be read as CRLF, and the CR would be lost.
       const ending = shape.length === 2 || (end > at && target[end - 1] === CR) ? crlf : lf;
       const last = end + ending.length - 1;
       if (ending === crlf) target[end] = CR;
       target[last] = LF;
-      // The ending ends the search.
+      // At the latest, the search finds the ending.
       const found = target.indexOf(LF, at);
       if (found === last) return last + 1;
       throw new YodelError(
         'YODEL_UNENCODABLE_MESSAGE',
-        `the message contains a line feed at offset ${found - at}, so it would arrive as several lines; send one message a line, or use another framing`,
+        `the message contains a line feed at offset ${found - at}, so it would arrive as several lines; send one message per line, or use another framing`,
       );
     },
     text: {

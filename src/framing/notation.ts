@@ -1,4 +1,4 @@
-/** How framings are written as text: `lines`, `delimiter:\0`, `length:4,little`, `raw`. */
+/** Framings written as text: `lines`, `delimiter:\0`, `length:4,little`, `raw`. */
 import { YodelError } from '../errors.ts';
 import { delimiter } from './delimiter.ts';
 import { parseBytes } from './escapes.ts';
@@ -7,28 +7,28 @@ import { type LengthOptions, length } from './length.ts';
 import { lines } from './lines.ts';
 import { raw } from './raw.ts';
 
-/** What `--framing` takes, each with what a message is then. */
+/** The values of `--framing`, and what a message is with each. */
 export const framingKinds: readonly (readonly [form: string, meaning: string])[] = [
-  ['lines', 'what stands before LF or CRLF; a lone CR is data'],
+  ['lines', 'the bytes before LF or CRLF; a lone CR is data'],
   [
     'delimiter:BYTES',
-    'what stands before these 1 to 64 bytes, written with \\0 \\n \\r \\t \\\\ and \\xHH where needed',
+    'the bytes before this delimiter of 1 to 64 bytes, written with \\0 \\n \\r \\t \\\\ and \\xHH where needed',
   ],
   [
     'length[:BYTES][,little][,offset=N][,adjust=N][,inclusive]',
-    'as many bytes as the field before it says, which is 1, 2, 4 or 8 bytes wide (4 when left out)',
+    'as many bytes as the preceding length field says, which is 1, 2, 4 or 8 bytes wide (default 4)',
   ],
-  ['raw', 'whatever one read of the socket gave; no boundaries are kept'],
+  ['raw', 'whatever one read from the socket returned; boundaries are not preserved'],
 ];
 
-/** The forms alone, for help and errors. */
+/** The values alone, for help and errors. */
 export const framingForms: string = framingKinds.map(([form]) => form).join(', ');
 
 /**
- * Reads the text form of a framing.
+ * Parses the text form of a framing.
  *
  * `delimiter:` is followed by the delimiter, in which `\0 \n \r \t \\ \xHH` are escapes. `length:` is followed by the width of
- * the length field (1, 2, 4 or 8; 4 when left out) and the options of {@link length}.
+ * the length field (1, 2, 4 or 8; default 4) and the options of {@link length}.
  *
  * @throws YodelError `YODEL_INVALID_OPTION`
  */
@@ -56,5 +56,5 @@ function parseLength(text: string, argument: string): LengthOptions {
 }
 
 function invalid(text: string): YodelError {
-  return new YodelError('YODEL_INVALID_OPTION', `the framing "${text}" is not known. There are: ${framingForms}`);
+  return new YodelError('YODEL_INVALID_OPTION', `the framing "${text}" is not known. Use one of: ${framingForms}`);
 }

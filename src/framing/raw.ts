@@ -5,10 +5,10 @@ import { asBuffer, type Decoder, type DecoderOptions, type Framing } from './fra
 import { Batch } from './message.ts';
 
 /**
- * Every chunk is a message: the only framing in which chunks show. A chunk longer than maxMessageLength gives several
- * messages, none longer: there is no message boundary that this could break, and nothing is lost.
+ * Every chunk is a message: the only framing whose messages depend on chunks. A chunk longer than maxMessageLength becomes
+ * several messages: there is no message boundary to break, and nothing is lost.
  *
- * Text cannot be checked in it, for a chunk may end inside a character.
+ * Text cannot be checked, because a chunk may end inside a character.
  */
 export function raw(): Framing {
   return framing;
@@ -23,7 +23,7 @@ class RawDecoder implements Decoder {
     if (options.encoding === 'utf8') {
       throw new YodelError(
         'YODEL_INVALID_OPTION',
-        'the framing "raw" cannot check text, for its chunks may end inside a character; use the encoding "binary", or the framing "lines"',
+        'the framing "raw" cannot check text, because its chunks may end inside a character; use the encoding "binary", or the framing "lines"',
       );
     }
     const limit = options.maxMessageLength;

@@ -1,7 +1,7 @@
 /**
- * Counts and finds delimiters of one byte. Where they stand close together this is a WebAssembly module (`scan.wat`)
- * that looks at 16 bytes at a time: 2 ns for a message of 64 bytes to count, 4 to find, while a native `indexOf` costs
- * 15 to 25 for each call. Where they stand far apart `indexOf` is the faster one, for nothing has to be copied to it.
+ * Counts and finds delimiters of one byte. Where they are close together, a WebAssembly module (`scan.wat`) compares 16
+ * bytes at a time: it takes 2 ns to count a message of 64 bytes and 4 to find its end, where each call of the native
+ * `indexOf` costs 15 to 25. Where they are far apart, `indexOf` is faster, because it needs no copy of the bytes.
  */
 import { scanModule } from './scan-module.ts';
 
@@ -11,7 +11,7 @@ interface ScanExports {
   ends(length: number, byte: number, base: number): number;
 }
 
-/** As much of WebAssembly as is used here: the types of neither runtime have it without those of a browser. */
+/** The part of WebAssembly that is used here: the types of neither runtime include it without those of a browser. */
 declare const WebAssembly: {
   readonly Module: new (bytes: Uint8Array) => object;
   readonly Instance: new (module: object) => { readonly exports: unknown };
@@ -19,16 +19,16 @@ declare const WebAssembly: {
 
 interface Scanner {
   readonly exports: ScanExports;
-  /** Where the bytes to look at are put. */
+  /** Where the bytes to scan are copied to. */
   readonly bytes: Uint8Array;
   /** Where `ends` writes. */
   readonly ends: Int32Array;
 }
 
-/** As much as the module's memory takes at one go. */
+/** The most bytes that fit the module's memory at once. */
 const pieceSize = 65_536;
 const endsAt = pieceSize + 16;
-/** From this distance between delimiters on, `indexOf` is faster. Measured on both runtimes. */
+/** `indexOf` is faster where delimiters are at least this far apart. Measured on both runtimes. */
 const sparse = 512;
 
 let scanner: Scanner | undefined | null;
@@ -53,10 +53,10 @@ export function hasByte(bytes: Buffer, byte: number, start: number, end: number)
   return bytes.subarray(start, end).includes(byte);
 }
 
-/** The places just behind each `byte` in `bytes`, of which there are `count`. */
+/** The offsets just after each `byte` in `bytes`, of which there are `count`. */
 export function endsOfByte(bytes: Buffer, byte: number, count: number): number[] {
   const scan = bytes.length < count * sparse ? scannerIfAny() : null;
-  // A plain array: to make a typed one costs V8 four times as much, for its bytes lie outside the heap.
+  // A plain array: creating a typed one costs V8 four times as much, because its bytes are outside the heap.
   const ends = new Array<number>(count);
   let found = 0;
   if (!scan) {
@@ -84,7 +84,7 @@ function countBySearching(bytes: Buffer, byte: number, start: number, end: numbe
   return count;
 }
 
-/** The module, made when it is first needed; nothing where the runtime has no WebAssembly, or none with SIMD. */
+/** The module, created on first use; null if the runtime has no WebAssembly, or none with SIMD. */
 function scannerIfAny(): Scanner | null {
   scanner ??= createScanner();
   return scanner;
@@ -97,7 +97,7 @@ function createScanner(): Scanner | null {
     const { buffer } = exports.memory;
     return { exports, bytes: new Uint8Array(buffer, 0, pieceSize), ends: new Int32Array(buffer, endsAt, pieceSize) };
   } catch {
-    // Only a runtime without WebAssembly (node --jitless) or without its SIMD comes here: the module is always the same.
+    // Expected only where the runtime lacks WebAssembly (node --jitless) or its SIMD: the module is always the same.
     return null;
   }
 }

@@ -1,11 +1,11 @@
 ;; Finds one byte in a piece of bytes, 16 at a time. `npm run wasm` makes scan-module.ts from this file.
 ;;
-;; Memory: [0, 65536) the bytes, [65536, 65552) so much that a read of 16 bytes at the end stays inside,
+;; Memory: [0, 65536) the bytes, [65536, 65552) padding for a read of 16 bytes at the end,
 ;; [65552, 65552 + 4 * 65536) what `ends` writes.
 (module
   (memory (export "memory") 6 6)
 
-  ;; How many of the first $length bytes are $byte.
+  ;; Returns how many of the first $length bytes are $byte.
   (func (export "count") (param $length i32) (param $byte i32) (result i32)
     (local $at i32) (local $stop i32) (local $total i32) (local $needle v128) (local $sums v128)
     (local.set $needle (i8x16.splat (local.get $byte)))
@@ -31,14 +31,14 @@
               (i32.add (i32x4.extract_lane 0 (local.get $sums)) (i32x4.extract_lane 1 (local.get $sums)))
               (i32.add (i32x4.extract_lane 2 (local.get $sums)) (i32x4.extract_lane 3 (local.get $sums))))))
         (br $blocks)))
-    ;; The last, unfinished 16 bytes: what lies behind $length is masked out.
+    ;; The last, incomplete 16 bytes: those after $length are masked out.
     (i32.add (local.get $total)
       (i32.popcnt
         (i32.and
           (i8x16.bitmask (i8x16.eq (v128.load (local.get $at)) (local.get $needle)))
           (i32.sub (i32.shl (i32.const 1) (i32.sub (local.get $length) (local.get $at))) (i32.const 1))))))
 
-  ;; Writes behind the bytes where each $byte of the first $length ends, with $base added; gives their number.
+  ;; Writes the offset just after each $byte of the first $length bytes, plus $base. Returns how many there are.
   (func (export "ends") (param $length i32) (param $byte i32) (param $base i32) (result i32)
     (local $at i32) (local $mask i32) (local $out i32) (local $needle v128)
     (local.set $needle (i8x16.splat (local.get $byte)))

@@ -1,10 +1,10 @@
-/** The unfinished end of a chunk, kept until the rest of its frame comes. Grows by powers; never concatenates. */
+/** The unfinished end of a chunk, kept until the rest of its frame arrives. Grows by powers; never concatenates. */
 export class Tail {
   readonly #most: number;
   #buffer: Buffer = none;
   #length = 0;
 
-  /** @param most the bytes that it will ever have to hold */
+  /** @param most how many bytes it must be able to keep */
   constructor(most: number) {
     this.#most = most;
   }
@@ -13,7 +13,7 @@ export class Tail {
     return this.#length;
   }
 
-  /** What is held. A view: valid until the next call. */
+  /** The kept bytes. A view: valid until the next call. */
   get bytes(): Buffer {
     return this.#buffer.subarray(0, this.#length);
   }
@@ -25,7 +25,7 @@ export class Tail {
     this.#length = needed;
   }
 
-  /** Gives what is held away; the tail is empty then and will not touch these bytes again. */
+  /** Hands over the kept bytes: the tail is empty then and does not touch them again. */
   take(): Buffer {
     const taken = this.bytes;
     this.#buffer = none;
@@ -33,7 +33,7 @@ export class Tail {
     return taken;
   }
 
-  /** Forgets all but the last `count` bytes. */
+  /** Discards all but the last `count` bytes. */
   keepLast(count: number): void {
     if (this.#length <= count) return;
     this.#buffer.copyWithin(0, this.#length - count, this.#length);
@@ -46,7 +46,7 @@ export class Tail {
     this.#moveTo(capacityFor(Math.max(needed, Math.min(this.#buffer.length * 4, this.#most)), this.#most));
   }
 
-  /** Every buffer comes from here: {@link giveBack} relies on it that none shares its memory with another, as Node's pool does. */
+  /** All buffers are created here: {@link giveBack} relies on none sharing its memory with another, as in Node's pool. */
   #moveTo(capacity: number): void {
     const buffer = spare(capacity);
     this.#buffer.copy(buffer, 0, 0, this.#length);
@@ -58,19 +58,19 @@ export class Tail {
 const none = Buffer.alloc(0);
 const smallestCapacity = 64;
 
-/** A power of two, so that buffers fit one message after another; `most` where that would be more than is ever needed. */
+/** A power of two, so that a buffer fits later messages too, but not more than `most`. */
 function capacityFor(size: number, most: number): number {
   return Math.max(size, Math.min(most, 2 ** Math.ceil(Math.log2(size))), smallestCapacity);
 }
 
 /**
- * Buffers that are free again, by their capacity. A new one is memory outside the heap, which costs V8 several
- * microseconds, and the kernel a page fault for each 4 KiB, more than all the copying into it: on Node a message of 16 KiB that
- * arrives in two chunks is echoed in a fifth of the time with a spare, one of 1 MiB in half.
+ * Buffers that are free again, by capacity. A new buffer is memory outside the heap, which costs V8 several microseconds and
+ * the kernel a page fault per 4 KiB: more than copying into it. With a spare, Node echoes a message of 16 KiB that arrives
+ * in two chunks in a fifth of the time, and one of 1 MiB in half.
  */
 const spares = new Map<number, Buffer[]>();
 let spareBytes = 0;
-/** What all spares together may take. */
+/** The most that all spares together may take. */
 const maxSpareBytes = 8_388_608;
 
 function spare(capacity: number): Buffer {

@@ -1,13 +1,13 @@
 /**
- * UTF-8 checking. `isUtf8` of `node:buffer` (both runtimes have it, SIMD inside) is the one builtin that framing
- * uses: it computes, it does no I/O. It says only yes or no; the exact byte is looked for here, on the slow path.
+ * UTF-8 checking. `isUtf8` of `node:buffer`, which uses SIMD on both runtimes, only answers yes or no. The invalid byte is
+ * found here, on the slow path.
  */
 import { isUtf8 } from 'node:buffer';
 import { YodelError } from '../errors.ts';
 
 export { isUtf8 };
 
-/** @internal The fault of a message that is not UTF-8, naming the byte. */
+/** @internal The fault of a message that is not UTF-8. Names the byte. */
 export function invalidUtf8(messageNumber: number, bytes: Uint8Array): YodelError {
   const at = firstInvalidByte(bytes);
   const byte = bytes[at];
@@ -16,8 +16,8 @@ export function invalidUtf8(messageNumber: number, bytes: Uint8Array): YodelErro
 }
 
 /**
- * Where the first sequence that is not UTF-8 begins, by the table of well-formed sequences of the Unicode standard
- * (table 3-7). The length when only the end is missing; -1 when all is well.
+ * Where the first sequence that is not UTF-8 begins, by the table of well-formed byte sequences in the Unicode standard
+ * (table 3-7). The length if the last sequence is incomplete; -1 if all are valid.
  */
 export function firstInvalidByte(bytes: Uint8Array): number {
   for (let at = 0; at < bytes.length; ) {
@@ -34,7 +34,7 @@ export function firstInvalidByte(bytes: Uint8Array): number {
   return -1;
 }
 
-/** How long a sequence with this first byte is, and what its second byte may be. */
+/** The length of a sequence with this first byte, and the range of its second byte. */
 function sequenceAfter(lead: number): { length: number; low: number; high: number } | undefined {
   if (lead <= 0x7f) return { length: 1, low: 0, high: 0 };
   if (lead >= 0xc2 && lead <= 0xdf) return { length: 2, low: 0x80, high: 0xbf };

@@ -58,17 +58,17 @@ describe('a message that cannot be sent', () => {
     [
       'lines',
       'hi\nthere',
-      'the message contains a line feed at offset 2, so it would arrive as several lines; send one message a line, or use another framing',
+      'the message contains a line feed at offset 2, so it would arrive as several lines; send one message per line, or use another framing',
     ],
     [
       'delimiter:||',
       'a||b',
-      'the message and the delimiter meet at offset 1, so it would arrive cut in two; use another delimiter, or the framing "length"',
+      'the delimiter begins at offset 1 of the message already, so the message would arrive cut in two; use another delimiter, or the framing "length"',
     ],
     [
       'delimiter:aaa',
       'xa',
-      'the message and the delimiter meet at offset 1, so it would arrive cut in two; use another delimiter, or the framing "length"',
+      'the delimiter begins at offset 1 of the message already, so the message would arrive cut in two; use another delimiter, or the framing "length"',
     ],
     ['length:1', 'x'.repeat(256), 'a message of 256 bytes does not fit a length field of 1 byte; use a wider one'],
     [

@@ -22,7 +22,7 @@ describe('raw', () => {
       expect.objectContaining({
         code: 'YODEL_INVALID_OPTION',
         message:
-          'the framing "raw" cannot check text, for its chunks may end inside a character; use the encoding "binary", or the framing "lines"',
+          'the framing "raw" cannot check text, because its chunks may end inside a character; use the encoding "binary", or the framing "lines"',
       }),
     );
   });
