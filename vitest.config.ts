@@ -25,7 +25,7 @@ const parts: readonly Part[] = [
     files: [
       '{address,error-codes,errors,linked-set,options,queue,suggestion}.test.ts',
       'cli/**/*.test.ts',
-      'load/**/*.test.ts',
+      'load/{histogram,open-loop,payload,replies,schedule,send-times,result/*}.test.ts',
       'report/**/*.test.ts',
       'telemetry/**/*.test.ts',
       'terminal/{escape,input,keys,layout}.test.ts',
