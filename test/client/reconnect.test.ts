@@ -115,6 +115,15 @@ describe('a client that reconnects', () => {
     await expect(client.request('a')).rejects.toMatchObject(error);
   });
 
+  it('reports the loss of each connection by its own cause', async () => {
+    const { host, peer, states } = await persistent();
+    await peer.aborts();
+    await host.passes(50);
+    await host.peer.says('hello\n');
+    await host.peer.ends();
+    expect(states).toEqual(['reconnecting: YODEL_CONNECTION_RESET', 'open', 'reconnecting: YODEL_CONNECTION_CLOSED']);
+  });
+
   it('without the option does not come back', async () => {
     const { client, host, peer, states } = await persistent({ reconnect: false });
     await peer.aborts();
