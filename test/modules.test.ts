@@ -1,4 +1,4 @@
-/** The rule that keeps the modules of src/ apart, tried on imports that break it and on some that do not. */
+/** The import rules of the modules of src/, tried on imports that break them and on imports that do not. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -104,14 +104,14 @@ test('each module imports only from the modules below it', async () => {
   expect(refused).toEqual(forbidden.map(([module, imported]) => `${module} ${imported}`));
 });
 
-test('no import cycle is allowed, not even one of types', async () => {
+test('no import cycle is allowed, not even of types', async () => {
   const folder = copyOfRules();
   write(folder, 'src/cli/a.ts', "import type { B } from './b.ts';\nexport type A = B | undefined;\n");
   write(folder, 'src/cli/b.ts', "import type { A } from './a.ts';\nexport type B = A | null;\n");
   expect(await lint(folder)).toMatch(/noImportCycles/);
 });
 
-/** A folder that has the project's rules and nothing else. */
+/** A folder with the project's rules and nothing else. */
 function copyOfRules(): string {
   const folder = mkdtempSync(join(tmpdir(), 'yodel-modules-'));
   folders.push(folder);

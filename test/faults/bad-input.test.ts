@@ -6,11 +6,11 @@ import { dial, type Peer } from '../support/peer.ts';
 
 interface Fault {
   readonly args?: readonly string[];
-  /** What the bad client does. */
+  /** Acts as the bad client. */
   readonly misbehave: (peer: Peer) => Promise<void> | void;
-  /** The one line that it gets before the end; without it, it hears nothing. */
+  /** The one line that the client receives before the end. Default: none. */
   readonly reply?: RegExp;
-  /** What the one line of the log says behind the peer's name. */
+  /** The log line, after the peer's address. */
   readonly log: RegExp;
 }
 
@@ -28,7 +28,7 @@ const dripping = (peer: Peer) => {
 };
 
 const faults: Record<string, Fault> = {
-  'a message that is too long': {
+  'a message above the limit': {
     misbehave: (peer) => peer.send(`${'x'.repeat(70_000)}\n`),
     reply: /^error: message 1 is longer than the limit of 65536 bytes$/,
     log: closedLine(0, 1, 'message 1 is longer than the limit of 65536 bytes'),
@@ -43,7 +43,7 @@ const faults: Record<string, Fault> = {
     reply: /^error: .*UTF-8.* 2\b.*$/,
     log: closedLine(0, 1, '.*UTF-8.*'),
   },
-  'bytes that drip in one by one': {
+  'bytes that drip in one at a time': {
     args: ['--message-timeout', '300ms'],
     misbehave: dripping,
     reply: /^error: a message was not finished within 300 ms of its first byte$/,
@@ -53,7 +53,7 @@ const faults: Record<string, Fault> = {
     misbehave: async (peer) => {
       await peer.ask('a whole one');
       await peer.send('half of');
-      // The server has read it when it answers somebody who came later; that is waited for in the test.
+      // The test waits until the server answers a later client: then it has read this.
     },
     log: closedLine(
       1,
@@ -61,7 +61,7 @@ const faults: Record<string, Fault> = {
       'connection broken in the middle of a message, after 7 bytes of it: the peer reset the connection',
     ),
   },
-  'a length field that promises too much': {
+  'a length field above the limit': {
     args: ['--framing', 'length:4'],
     misbehave: (peer) => peer.send(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 1, 2, 3)),
     reply: /^\0\0\0.error: message 1 is longer than the limit of 65536 bytes$/s,
@@ -79,7 +79,7 @@ const faults: Record<string, Fault> = {
 };
 
 for (const [what, { args = [], misbehave, reply, log }] of Object.entries(faults)) {
-  test(`${what}: one clear reply, one clear line in the log, and the others are served on`, async () => {
+  test(`${what}: one error reply, one log line, and other clients are served`, async () => {
     const server = await serve([...args, '--no-messages']);
     const witness = await greet(server, args);
     const peer = await dial(server.port);
@@ -98,9 +98,9 @@ for (const [what, { args = [], misbehave, reply, log }] of Object.entries(faults
 for (const [what, source] of Object.entries({
   throws: throwing,
   rejects: rejecting,
-  'replies with what is no reply': wrongReply,
+  'returns an invalid reply': wrongReply,
 })) {
-  test(`a handler that ${what} loses its own session only, and its error is on stderr with its place`, async () => {
+  test(`a handler that ${what} loses only its own session, and stderr has the error with its location`, async () => {
     const server = await serve([handlerFile(source), '--no-messages']);
     const witness = await greet(server);
     const peer = await dial(server.port);
@@ -113,7 +113,7 @@ for (const [what, source] of Object.entries({
   });
 }
 
-test('a handler that throws when a session opens or closes loses that session only', async () => {
+test('a handler that throws in open or close loses only that session', async () => {
   const source = `export default {
     open() { if (globalThis.seen) { globalThis.seen = false; throw new Error('at open'); } globalThis.seen = true; },
     message: (message) => message,
@@ -128,7 +128,7 @@ test('a handler that throws when a session opens or closes loses that session on
   await stillServed(witness);
 });
 
-test('a client that is killed is one line in the log, and the others are served on', async () => {
+test('a killed client is one log line, and other clients are served', async () => {
   const server = await serve();
   const witness = await greet(server);
   const talk = `const s = require('node:net').connect(${server.port}, '127.0.0.1');
@@ -140,7 +140,7 @@ test('a client that is killed is one line in the log, and the others are served 
   await stillServed(witness);
 });
 
-test('many bad clients at once leave the server serving', async () => {
+test('the server survives many bad clients at once', async () => {
   const server = await serve(['--quiet', '--message-timeout', '300ms', '--max-message', '1k']);
   const witness = await greet(server);
   const peers = await Promise.all(Array.from({ length: 60 }, () => dial(server.port)));
@@ -171,7 +171,7 @@ async function stillServed(peer: Peer, args: readonly string[] = []): Promise<vo
   expect(peer.received.subarray(from).toString()).toContain('still here?');
 }
 
-/** What the log says of this peer: that it came, and one line of how it went. */
+/** The log lines of this peer: connected, and one more. */
 async function expectOneLine(server: RunningServer, peer: Peer, expected: RegExp): Promise<void> {
   const name = `127.0.0.1:${peer.port}#`;
   await server.saw(new RegExp(`${name}\\d+ closed`));

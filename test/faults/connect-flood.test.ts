@@ -4,7 +4,7 @@ import { serve, start } from '../support/command.ts';
 import { dial } from '../support/peer.ts';
 import { becomesTrue, openDescriptors, residentBytes } from '../support/process.ts';
 
-/** More of them show the same: 100,000 are for who changes how connections are kept. */
+/** Set YODEL_TEST_CONNECTS to 100000 when you change how connections are stored. */
 const times = Number(process.env.YODEL_TEST_CONNECTS ?? 25_000);
 const mebibyte = 1024 * 1024;
 

@@ -1,6 +1,6 @@
 /**
- * Kills a server that writes a journal, at a random moment under load, and looks whether it kept its word: each message whose
- * reply a client saw is in the journal, once, and in the order in which that client sent them.
+ * Kills a server with a journal at a random moment under load, and checks the journal: each message whose reply a client
+ * received is in it exactly once, and in the order in which the client sent them.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { connect, type Socket } from 'node:net';
@@ -10,22 +10,22 @@ import { commandPath } from '../support/command.ts';
 import { environmentOfTest } from '../support/environment.ts';
 import { becomesTrue } from '../support/process.ts';
 
-/** What clients sent, and how many of those they got back. */
+/** The messages of one client, and how many were answered. */
 export interface Sent {
-  /** The beginning of each of its messages. */
+  /** The prefix of its messages. */
   readonly name: string;
   answered: number;
 }
 
-/** A server, as a process. */
+/** A running server. */
 export interface CrashServer {
   readonly process: ChildProcess;
   readonly port: number;
-  /** From its start until it listened, in milliseconds. */
+  /** Time from its start until it listened, in milliseconds. */
   readonly readyMs: number;
 }
 
-/** Starts a server that writes this journal. */
+/** Starts a server with this journal. */
 export async function startServer(file: string, more: readonly string[] = []): Promise<CrashServer> {
   const began = performance.now();
   const args = ['serve', '--listen', '127.0.0.1:0', '--quiet', '--journal', file, ...more];
@@ -45,7 +45,7 @@ export async function startServer(file: string, more: readonly string[] = []): P
   return { process: child, port, readyMs: performance.now() - began };
 }
 
-/** One client: sends numbered messages, so many at a time, until its connection breaks. */
+/** A client that sends numbered messages, `window` of them in flight, until its connection breaks. */
 export function startClient(port: number, name: string, window: number): Sent & { readonly done: Promise<void> } {
   const client = { name, answered: 0, done: Promise.resolve() };
   const socket: Socket = connect(port, '127.0.0.1');
@@ -71,36 +71,36 @@ export function startClient(port: number, name: string, window: number): Sent & 
   return client;
 }
 
-/** What was found wrong, in words. Nothing: all that was answered is there. */
+/** What is wrong with the journal, as text. Empty when every answered message is there. */
 export async function missingOf(file: string, clients: readonly Sent[]): Promise<string[]> {
   const problems: string[] = [];
   const seen = new Map<string, number>();
   const reader = readJournal(file);
   let sequence: number | undefined;
   for await (const entry of reader.read()) {
-    if (sequence !== undefined && entry.sequence !== sequence + 1) problems.push(`a gap behind ${sequence}`);
+    if (sequence !== undefined && entry.sequence !== sequence + 1) problems.push(`a gap after ${sequence}`);
     sequence = entry.sequence;
     const [name = '', number = ''] = Buffer.from(entry.bytes).toString().split(':');
     const expected = seen.get(name) ?? 0;
-    if (Number(number) !== expected) problems.push(`${name}:${number} where ${name}:${expected} was due`);
+    if (Number(number) !== expected) problems.push(`${name}:${number} instead of ${name}:${expected}`);
     seen.set(name, expected + 1);
   }
   await reader.close();
   for (const { name, answered } of clients) {
     const recorded = seen.get(name) ?? 0;
-    if (recorded < answered) problems.push(`of ${name} ${answered} were answered, and ${recorded} are recorded`);
+    if (recorded < answered) problems.push(`${answered} messages of ${name} were answered, ${recorded} are recorded`);
   }
   return problems;
 }
 
-/** How one kill went. */
+/** The result of one kill. */
 export interface Crash {
   readonly clients: readonly Sent[];
-  /** How long the server took to listen, after the crash before. */
+  /** Time until the server listened, after the previous crash, in milliseconds. */
   readonly readyMs: number;
 }
 
-/** Starts a server, has clients talk to it, and kills it after a random while. */
+/** Starts a server and clients, and kills the server after a random time. */
 export async function crash(file: string, round: number): Promise<Crash> {
   const server = await startServer(file);
   const windows = [1, 1, 1, 1, 4, 16, 64, 256];

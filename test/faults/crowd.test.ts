@@ -8,7 +8,7 @@ const clients = Math.min(wanted, mostDescriptors() - 100);
 const why = clients < wanted ? ' (not 10,000: the hard limit of descriptors, ulimit -Hn, is too low)' : '';
 const messages = 5;
 
-test(`${clients} clients connected at once all get all of their replies, and nobody else's${why}`, {
+test(`${clients} clients connected at the same time get all of their own replies, and no others${why}`, {
   timeout: 60_000,
 }, async () => {
   const server = await serve(['--quiet']);
@@ -17,7 +17,7 @@ test(`${clients} clients connected at once all get all of their replies, and nob
   const crowd = start([process.execPath, crowdFile, String(server.port), String(clients), String(messages)]);
   const [, connected] = await crowd.saw(/"connected":(\d+)/);
   expect(Number(connected)).toBe(clients);
-  // A client is connected when the kernel has taken it; the server accepts the last ones a little later.
+  // The kernel completes connections before the server accepts them.
   await becomesTrue('all of them are accepted', () => openDescriptors(server.pid) - before >= clients);
   crowd.process.stdin?.write('talk\n');
   const [, satisfied] = await crowd.saw(/"satisfied":(\d+)/);

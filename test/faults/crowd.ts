@@ -1,14 +1,14 @@
 /**
- * A crowd of clients in a process of its own, so that it has descriptors of its own: `crowd.ts PORT CLIENTS MESSAGES`.
+ * Many clients in a separate process, with its own limit of descriptors: `crowd.ts PORT CLIENTS MESSAGES`.
  *
- * All connect and say nothing. When a line comes on stdin, each sends its own messages, and compares every byte that comes
- * back. What came of it is one line of JSON.
+ * All connect and wait. When a line arrives on stdin, each sends its own messages, and compares every byte of the replies.
+ * The result is one line of JSON.
  */
 import { once } from 'node:events';
 import * as net from 'node:net';
 
 const [port = 0, clients = 0, messages = 0] = process.argv.slice(2).map(Number);
-/** So many connections are made at a time: more than the queue of the listener holds would be tried again only after a second. */
+/** Connections opened at a time. More than the backlog of the listener would be retried only after a second. */
 const atOnce = 256;
 
 class Member {
@@ -19,7 +19,7 @@ class Member {
 
   constructor(socket: net.Socket, number: number) {
     this.#socket = socket;
-    // Of different lengths, so that they are cut in different places.
+    // Of different lengths, so that they are split at different places.
     const all = Array.from(
       { length: messages },
       (_, at) => `client ${number} message ${at} ${'.'.repeat(number % 97)}\n`,
@@ -27,12 +27,12 @@ class Member {
     this.#expected = Buffer.from(all.join(''));
   }
 
-  /** Sends everything in two writes that cut a message, ends, and resolves with whether it all came back, and nothing else. */
+  /** Sends everything in two writes that split a message, and ends. Resolves with whether exactly that came back. */
   async talk(): Promise<boolean> {
     const socket = this.#socket.on('data', (chunk: Buffer) => this.#compare(chunk));
     const middle = this.#expected.length >> 1;
     socket.write(this.#expected.subarray(0, middle));
-    // The rest only when something has come back, so that the conversations of all clients are mixed on the server.
+    // The second write follows the first reply, so that the clients' messages interleave on the server.
     await once(socket, 'data');
     socket.end(this.#expected.subarray(middle));
     await once(socket, 'close');

@@ -1,23 +1,22 @@
 /**
- * Clients that never finish a message, in a process of their own, so that it has descriptors of its own:
- * `drippers.ts PORT CLIENTS`.
+ * Clients that never finish a message, in a separate process, with its own limit of descriptors: `drippers.ts PORT CLIENTS`.
  *
- * All connect and say nothing. When a line comes on stdin, each begins a message, and adds a byte to it every second until the
- * server ends the connection. How many have begun, and how they ended, are lines of JSON.
+ * All connect and wait. When a line arrives on stdin, each begins a message and adds a byte every second until the server
+ * ends the connection. Prints, as lines of JSON, how many have begun and how they ended.
  */
 import { once } from 'node:events';
 import * as net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const [port = 0, clients = 0] = process.argv.slice(2).map(Number);
-/** So many connections are made at a time: more than the queue of the listener holds would be tried again only after a second. */
+/** Connections opened at a time. More than the backlog of the listener would be retried only after a second. */
 const atOnce = 256;
-/** The clients take turns in so many groups, so that the bytes are spread over the second. */
+/** The clients send in this number of groups, so that the bytes are spread over the second. */
 const groups = 50;
 
 interface Dripper {
   readonly socket: net.Socket;
-  /** Resolves with all that was received, once the server has ended. Rejects when the connection breaks. */
+  /** Resolves with everything received when the server ends. Rejects when the connection breaks. */
   readonly told: Promise<string>;
 }
 

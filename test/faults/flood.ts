@@ -1,4 +1,4 @@
-/** Connects and closes at once, again and again: `flood.ts PORT TIMES`. Every second time it breaks off (RST). */
+/** Connects and closes at once, repeatedly: `flood.ts PORT TIMES`. Every second connection is reset (RST). */
 import * as net from 'node:net';
 
 const [port = 0, times = 0] = process.argv.slice(2).map(Number);
@@ -9,7 +9,7 @@ let done = 0;
 function next(): void {
   if (begun === times) return;
   const number = begun++;
-  // Addresses of its own: the ports of one address would be used up by connections that the kernel still remembers.
+  // Several source addresses: closed connections (TIME_WAIT) would use up the ports of one.
   const localAddress = `127.0.${1 + (number % 200)}.1`;
   const socket = net.connect({ port, host: '127.0.0.1', localAddress });
   socket.on('connect', () => (number % 2 === 0 ? socket.destroy() : socket.resetAndDestroy()));

@@ -1,4 +1,4 @@
-/** Peers that break off before they are accepted: then nobody can tell who they were. */
+/** Peers that reset their connection before it is accepted: then their address is unknown. */
 import { expect, test } from 'vitest';
 import { run, serve } from '../support/command.ts';
 import { dial } from '../support/peer.ts';
@@ -7,7 +7,7 @@ import { testWith } from '../support/tools.ts';
 
 const python = testWith('python3', 'apt-get install python3');
 
-/** Connects, sends and resets, in one go. */
+/** Connects, sends and resets at once. */
 const resetting = `
 import socket, struct, sys
 for each in range(int(sys.argv[2])):
@@ -21,7 +21,7 @@ for each in range(int(sys.argv[2])):
 python.each([
   ['--deny', ['--deny', '127.0.0.1']],
   ['a PROXY header', ['--proxy-protocol', '127.0.0.1', '--deny', '198.51.100.0/24,127.0.0.0/8']],
-])('%s is not passed by connections of which nobody knows whose they are', async (_, flags) => {
+])('%s refuses connections whose peer address is unknown', async (_, flags) => {
   const server = await serve([...flags, '--log-format', 'json']);
   const peers = 200;
   expect((await run(['python3', '-c', resetting, String(server.port), String(peers)])).status).toBe(0);
@@ -36,7 +36,7 @@ python.each([
   expect(events.filter(({ event }) => event === 'message' || event === 'connected')).toEqual([]);
 });
 
-test('those that only end their side at once are known, and served', async () => {
+test('peers that only end their side at once are served', async () => {
   const server = await serve(['--log-format', 'json']);
   const peer = await dial(server.port);
   void peer.send('hello');

@@ -1,4 +1,4 @@
-/** kill -9 under load. `npm run test:crash` does it a hundred times. */
+/** kill -9 under load. `npm run test:crash` repeats it a hundred times. */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../support/files.ts';
@@ -6,7 +6,7 @@ import { crash, missingOf, type Sent } from './crash.ts';
 
 const times = Number(process.env.YODEL_TEST_CRASHES ?? 5);
 
-test(`after kill -9 under load, ${times} times, all that was answered is recorded, once and in order`, {
+test(`after kill -9 under load, ${times} times, every answered message is recorded, once and in order`, {
   timeout: 30_000 + times * 3000,
 }, async () => {
   const file = join(temporaryFolder(), 'crash.journal');

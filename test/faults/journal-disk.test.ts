@@ -1,4 +1,4 @@
-/** What becomes of a server with a journal when its disk is full, fails, or loses its power. */
+/** A server with a journal whose disk is full, fails, or loses power. */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, rmSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ async function recorded(file: string): Promise<string[]> {
 }
 
 testWithMounts(
-  'a full disk is told to the clients, nothing is answered falsely, and with room it goes on',
+  'on a full disk clients get errors and no message is answered falsely; with space it continues',
   async () => {
     const folder = mounted('-t', 'tmpfs', '-o', 'size=4m', 'tmpfs');
     const file = join(folder, 'full.journal');
@@ -46,11 +46,11 @@ testWithMounts(
     await server.saw(/the disk of the journal \S+ is full: messages are refused until that is over/);
     expect(await isReady()).toBe(false);
     for (let more = 0; more < 20; more++) expect(await ask(number++)).toBe(false);
-    // A full disk does not stop reading what is there.
+    // A full disk does not prevent reading.
     expect(await recorded(file)).toEqual(answered);
 
     rmSync(filler);
-    // Also when nobody asks, for a load balancer sends nobody to it.
+    // Even without clients: a load balancer sends none to a server that is not ready.
     await server.saw(/takes messages again/);
     expect(await isReady()).toBe(true);
     for (let more = 0; more < 20; more++) expect(await ask(number++)).toBe(true);
@@ -63,7 +63,7 @@ testWithMounts(
 );
 
 testWith('sqlite3', 'apt-get install sqlite3')(
-  'a program that locks the journal is waited for, or told to the clients',
+  'waits for a program that locks the journal, then reports it to the clients',
   async () => {
     const file = join(temporaryFolder(), 'locked.journal');
     const server = await serve(['--quiet', '--journal', file]);
@@ -82,7 +82,7 @@ testWith('sqlite3', 'apt-get install sqlite3')(
   },
 );
 
-testWithMounts('a journal that cannot be written is refused, and can still be read', async () => {
+testWithMounts('a read-only journal is refused by the server, and can still be read', async () => {
   const folder = mounted('-t', 'tmpfs', '-o', 'size=4m', 'tmpfs');
   const file = join(folder, 'read-only.journal');
   const server = await serve(['--quiet', '--journal', file]);
@@ -97,7 +97,7 @@ testWithMounts('a journal that cannot be written is refused, and can still be re
 
 const traced = testWith('strace', 'apt-get install strace');
 
-traced('after a failed fsync nothing is answered any more, and the server ends with status 1', async () => {
+traced('after a failed fsync nothing more is answered, and the server exits with status 1', async () => {
   const file = join(temporaryFolder(), 'fsync.journal');
   const inject = ['-e', 'trace=fsync,fdatasync', '-e', 'inject=fsync,fdatasync:error=EIO:when=40+'];
   const yodel = [process.execPath, commandPath, 'serve', '--quiet', '--listen', '127.0.0.1:0', '--journal', file];
@@ -117,9 +117,9 @@ traced('after a failed fsync nothing is answered any more, and the server ends w
 const cuts = Number(process.env.YODEL_TEST_POWER_CUTS ?? 2);
 const withLoop = spawnSync('losetup', ['-f']).status === 0 ? testWithMounts : testWithMounts.skip;
 
-/** A file system on a loop device, of which a copy has what the disk has, and not what only waits in memory. */
+/** A file system on a loop device. A copy of its file has what is on the disk, not what is only in memory. */
 withLoop(
-  `when the power is cut, ${cuts} times, all that was answered is on the disk`,
+  `after ${cuts} power cuts every answered message is on the disk`,
   { timeout: 30_000 + cuts * 4000 },
   async () => {
     const place = existsSync('/dev/shm') ? '/dev/shm' : temporaryFolder();
@@ -142,7 +142,7 @@ async function cutPower(image: string, copy: string): Promise<void> {
   const server = await startServer(join(disk, 'cut.journal'));
   const clients: Sent[] = [1, 1, 4, 64].map((window, index) => startClient(server.port, `c${index}`, window));
   await delay(100 + Math.random() * 400);
-  // Between the stop and the copy no more replies leave; those on their way still come.
+  // Between the stop and the copy no reply is sent; those in flight still arrive.
   server.process.kill('SIGSTOP');
   copyFileSync(image, copy);
   await delay(50);

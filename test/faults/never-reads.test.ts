@@ -7,10 +7,10 @@ import { dial, type Peer } from '../support/peer.ts';
 import { residentBytes } from '../support/process.ts';
 
 const mebibyte = 1024 * 1024;
-/** What the runtimes' garbage collectors leave lying about. 200 MB that were held would be far above it. */
+/** Allowance for garbage not yet collected. 200 MB of buffered data would be far above it. */
 const flat = 64 * mebibyte;
 
-/** Asks again and again until the promise resolves. Resolves with the most memory that the server held meanwhile. */
+/** Sends messages until the promise resolves. Resolves with the peak memory of the server. */
 async function serveOthersUntil(over: Promise<unknown>, server: RunningServer): Promise<number> {
   const other = await dial(server.port);
   let most = 0;
@@ -28,7 +28,7 @@ async function serveOthersUntil(over: Promise<unknown>, server: RunningServer): 
   return most;
 }
 
-/** Does what a program does that writes and never reads: with no listener for data the socket is not read. */
+/** A client that never reads: without a data listener its socket is not read. */
 async function dialDeaf(server: RunningServer): Promise<Peer> {
   const peer = await dial(server.port);
   peer.socket.removeAllListeners('data').pause();
@@ -45,7 +45,7 @@ test('a client that sends 200 MB and never reads is closed after --drain-timeout
   expect(most - before).toBeLessThan(flat);
 });
 
-test('the log says why it was closed, in one line', async () => {
+test('the log has the reason, in one line', async () => {
   const server = await serve(['--no-messages', '--drain-timeout', '200ms']);
   const deaf = await dialDeaf(server);
   const lines = Buffer.from(`${'x'.repeat(1023)}\n`.repeat(64));
@@ -57,7 +57,7 @@ test('the log says why it was closed, in one line', async () => {
   );
 });
 
-test('a client that asks for much and reads nothing costs no memory either', async () => {
+test('a client that requests large replies and reads nothing costs no memory either', async () => {
   const large = handlerFile(
     'const reply = "x".repeat(60_000); export default ({ text }) => (text === "much" ? reply : text);',
   );
@@ -78,7 +78,7 @@ test('a client that reads slowly, but reads, is not closed, and gets everything'
     slow.socket.pause();
     setTimeout(() => slow.socket.resume(), 10);
   });
-  // 30 MB: far more than the buffers between the two hold, and at this pace far longer than the time-out.
+  // 30 MB: far more than all buffers, and at this speed it takes far longer than the time-out.
   slow.socket.write('much\n'.repeat(500));
   slow.end();
   expect((await slow.ended).length).toBe(500 * 60_000);

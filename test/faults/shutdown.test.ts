@@ -13,10 +13,10 @@ const slowly = handlerFile.bind(
 );
 const never = handlerFile.bind(undefined, 'export default () => new Promise(() => undefined);');
 
-/** How many messages of one client are under way at once. */
+/** Messages of one client in flight. */
 const window = 200;
 
-/** A client that sends as fast as replies come, with many messages under way, until the server ends. */
+/** A client that sends as fast as replies arrive, with many messages in flight, until the server ends the connection. */
 class Pipeliner {
   readonly #name: string;
   readonly peer: Peer;
@@ -56,7 +56,7 @@ interface Logged {
   readonly code?: string;
 }
 
-/** A server whose log goes to a file, which is never too slow to be written whole. */
+/** A server whose log goes to a file, which never falls behind. */
 async function serveIntoFile(args: readonly string[]): Promise<{ server: RunningServer; log: () => Logged[] }> {
   const path = join(temporaryFolder(), 'log');
   const fd = openSync(path, 'w');
@@ -70,7 +70,7 @@ async function serveIntoFile(args: readonly string[]): Promise<{ server: Running
   return { server, log };
 }
 
-test('SIGTERM under load: every message that was received is answered, and the exit status is 0', async () => {
+test('SIGTERM under load: every received message is answered, and the exit status is 0', async () => {
   const { server, log } = await serveIntoFile(['--json']);
   const clients: Pipeliner[] = [];
   for (let number = 0; number < 30; number++) clients.push(new Pipeliner(`client ${number}`, await dial(server.port)));
@@ -91,7 +91,7 @@ test('SIGTERM under load: every message that was received is answered, and the e
   const replies = await Promise.all(running);
   for (const [number, client] of clients.entries()) {
     const received = textsOf.get(`127.0.0.1:${client.peer.port}`) ?? [];
-    // As one text each: to compare so many in an array takes seconds.
+    // As text: comparing arrays of this size takes seconds.
     expect(replies[number]?.join('\n')).toBe(received.join('\n'));
     expect(received.length).toBeGreaterThan(1000);
   }
@@ -100,13 +100,13 @@ test('SIGTERM under load: every message that was received is answered, and the e
   );
 });
 
-test('what had arrived before SIGTERM is answered, though the server had not read it yet', async () => {
+test('what arrived before SIGTERM is answered, even if the server had not read it yet', async () => {
   const server = await serve(['--quiet']);
   const peers = await Promise.all(Array.from({ length: 20 }, () => dial(server.port)));
   for (const [number, peer] of peers.entries()) await peer.ask(`hello ${number}`);
   server.process.kill('SIGSTOP');
   const all = Array.from({ length: 5000 }, (_, at) => `message ${at}\n`).join('');
-  // Taken by the kernel, which is the server's own: a stopped process reads nothing.
+  // The data is in the kernel of the server: a stopped process reads nothing.
   await Promise.all(peers.map((peer) => peer.send(all)));
   server.process.kill('SIGTERM');
   server.process.kill('SIGCONT');
@@ -117,7 +117,7 @@ test('what had arrived before SIGTERM is answered, though the server had not rea
   expect((await server.ended).status).toBe(0);
 });
 
-test('SIGTERM waits for slow handlers, and answers what is queued behind them', async () => {
+test('SIGTERM waits for slow handlers, and answers the messages queued after them', async () => {
   const server = await serve([slowly()]);
   const peer = await dial(server.port);
   await peer.send('1\n2\n3\nunfinished');
@@ -128,7 +128,7 @@ test('SIGTERM waits for slow handlers, and answers what is queued behind them', 
   expect((await stopped).status).toBe(0);
 });
 
-test('while it drains, new connections are refused', async () => {
+test('a draining server refuses new connections', async () => {
   const server = await serve([slowly()]);
   const peer = await dial(server.port);
   await peer.send('1\n2\n3\n4\n5\n');
@@ -141,7 +141,7 @@ test('while it drains, new connections are refused', async () => {
   expect((await server.ended).status).toBe(0);
 });
 
-test('idle clients that never end their side do not hold the end up', async () => {
+test('idle clients that never end their side do not delay the shutdown', async () => {
   const server = await serve();
   const peers = await Promise.all(Array.from({ length: 50 }, () => dial(server.port)));
   for (const peer of peers) await peer.ask('hello');
@@ -154,7 +154,7 @@ for (const [signal, status] of [
   ['SIGTERM', 143],
   ['SIGINT', 130],
 ] as const) {
-  test(`a second ${signal} ends it at once, with exit status ${status}`, async () => {
+  test(`a second ${signal} ends the server at once, with exit status ${status}`, async () => {
     const server = await serve([never()]);
     const peer = await dial(server.port);
     await peer.send('hello\n');
@@ -166,7 +166,7 @@ for (const [signal, status] of [
   });
 }
 
-test('a session that is not done within --shutdown-timeout is broken off, and the exit status says so', async () => {
+test('a session that takes longer than --shutdown-timeout is aborted, and the exit status is 1', async () => {
   const server = await serve([never(), '--shutdown-timeout', '200ms']);
   const peer = await dial(server.port);
   await peer.send('hello\n');
@@ -189,7 +189,7 @@ test('SIGTERM to a server without clients ends it at once and quietly', async ()
   });
 });
 
-test('the log is whole when the server has ended', async () => {
+test('the log is complete when the server has exited', async () => {
   const server = await serve(['--json']);
   const peer = await dial(server.port);
   await peer.send('hello\n'.repeat(20_000));

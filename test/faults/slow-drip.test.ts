@@ -8,7 +8,7 @@ const wanted = 5000;
 const clients = Math.min(wanted, mostDescriptors() - 100);
 const why = clients < wanted ? ' (not 5,000: the hard limit of descriptors, ulimit -Hn, is too low)' : '';
 
-/** Reads one of the server's counters. */
+/** The value of a metric of the server. */
 async function counter(server: RunningServer, name: string): Promise<number> {
   const [, url = ''] = await server.saw(/metrics at (\S+\/metrics)/);
   const lines = (await (await fetch(url)).text()).split('\n');
@@ -20,15 +20,15 @@ async function sessionsBecome(count: number, server: RunningServer): Promise<voi
   await expect.poll(() => counter(server, 'yodel_connections_open'), { timeout: 15_000 }).toBe(count);
 }
 
-test(`${clients} clients that drip a message keep nobody from being served, and are all cut${why}`, async () => {
-  // However late a client is with its own end, it is not broken off.
+test(`${clients} clients that drip a message do not delay others, and are all closed${why}`, async () => {
+  // A long linger time-out, so that no client is reset, however late it ends its side.
   const times = ['--message-timeout', '4s', '--linger-timeout', '20s'];
   const server = await serve(['--quiet', ...times, '--metrics', '127.0.0.1:0']);
   const before = openDescriptors(server.pid);
   const file = new URL('./drippers.ts', import.meta.url).pathname;
   const crowd = start([process.execPath, file, String(server.port), String(clients)]);
   await crowd.saw(/"connected":\d+/);
-  // A client is connected when the kernel has taken it; the server accepts the last ones a little later.
+  // The kernel completes connections before the server accepts them.
   await sessionsBecome(clients, server);
   crowd.process.stdin?.write('drip\n');
   await crowd.saw(/"dripping":\d+/);
@@ -49,12 +49,12 @@ test(`${clients} clients that drip a message keep nobody from being served, and 
 
   const [, endings = ''] = await over;
   expect(JSON.parse(endings)).toEqual([['error: a message was not finished within 4 s of its first byte\n', clients]]);
-  // The last clients have been told, but the server may not have seen their own end.
+  // The last clients have the error, but the server may not have seen them end yet.
   await sessionsBecome(0, server);
   expect(await counter(server, 'yodel_errors_total{code="YODEL_MESSAGE_TIMEOUT"}')).toBe(clients);
-  // Each has dripped on after its first byte: the time is the message's, no byte begins it anew.
+  // Each sent more after its first byte: the time-out is for the message, and further bytes do not restart it.
   expect(await counter(server, 'yodel_bytes_received_total')).toBeGreaterThan(2 * clients);
-  // What reads the counters has a few of its own.
+  // Requests for the metrics use a few.
   await becomesTrue('their descriptors are closed', () => openDescriptors(server.pid) - before < 10);
   expect((await server.stop()).status).toBe(0);
 });

@@ -1,4 +1,4 @@
-/** WebSocket clients that begin a message and do not finish it. The server's time is the test's. */
+/** WebSocket clients that begin a message and do not finish it. The server runs on a fake clock. */
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { TcpAddress } from '../../src/address.ts';
 import type { YodelError } from '../../src/errors.ts';
@@ -64,7 +64,7 @@ describe('a message that is not finished within messageTimeout ends its session'
     expect(ends).toEqual(['YODEL_MESSAGE_TIMEOUT']);
   });
 
-  test('also when its beginning came together with the message before', async () => {
+  test('also when it begins in the chunk of the previous message', async () => {
     const { server, port, clock, ends } = await serveWebSocket({ messageTimeout: 300, idleTimeout: 0 });
     const peer = await dialWebSocket(port);
     await peer.send(Buffer.concat([textFrame(5), textFrame(100).subarray(0, 50)]));
@@ -77,7 +77,7 @@ describe('a message that is not finished within messageTimeout ends its session'
     expect(ends).toEqual(['YODEL_MESSAGE_TIMEOUT']);
   });
 
-  test('also when its beginning came together with the request for WebSocket', async () => {
+  test('also when it begins in the chunk of the WebSocket handshake', async () => {
     const { server, port, clock } = await serveWebSocket({ messageTimeout: 300, idleTimeout: 0 });
     const peer = await dialWebSocket(port, textFrame(100).subarray(0, 50));
     await becomesTrue('the server has the beginning', () => server.pendingBytes > 0);
@@ -92,7 +92,7 @@ test('a message sent together with the WebSocket handshake is answered', async (
   await peer.saw(/xxxxx$/);
 });
 
-test('each message has its own time, however slowly the one before came', async () => {
+test('each message has its own time-out, however slow the previous one was', async () => {
   const { server, port, clock, ends } = await serveWebSocket({ messageTimeout: 400, idleTimeout: 0 });
   const peer = await dialWebSocket(port);
   // Four messages of 11 bytes, each of which begins in the chunk that ends the one before: 600 ms in all.
@@ -100,7 +100,7 @@ test('each message has its own time, however slowly the one before came', async 
   for (let at = 0; at < bytes.length; at += 8) {
     const chunk = bytes.subarray(at, at + 8);
     await peer.send(chunk);
-    // The server has the chunk when all of it that is not yet a whole message is pending.
+    // The server has read the chunk when the bytes of the unfinished message are pending.
     await pendingBytesBecome((at + chunk.length) % 11, server);
     await clock.advance(100);
   }

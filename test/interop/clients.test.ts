@@ -22,12 +22,12 @@ async function exchange(...program: [string, ...string[]]): Promise<typeof expec
   return { output: stdout.toString(), stderr, status: status ?? -1 };
 }
 
-nc('nc -N sends a file, ends its side, and gets all of it back', async () => {
+nc('nc -N sends a file, ends its side, and gets it back', async () => {
   const { port } = await serve(['--quiet']);
   expect(await exchange('nc.openbsd', '-N', '127.0.0.1', String(port))).toEqual(expected);
 });
 
-nc('nc -q 1 gets all of it back, though it never ends its side', async () => {
+nc('nc -q 1 gets the file back without ending its side', async () => {
   const { port } = await serve(['--quiet']);
   expect(await exchange('nc.openbsd', '-q', '1', '127.0.0.1', String(port))).toEqual(expected);
 });
@@ -47,14 +47,14 @@ nc('nc -U talks over a Unix socket', async () => {
   expect(await exchange('nc.openbsd', '-N', '-U', path)).toEqual(expected);
 });
 
-nc('nc -z finds the port open, and the server is not troubled', async () => {
+nc('nc -z finds the port open, and the server continues', async () => {
   const server = await serve();
   expect((await run(['nc.openbsd', '-z', '127.0.0.1', String(server.port)])).status).toBe(0);
   await server.saw(/closed after [^,]+, 0 messages /);
   expect(await exchange('nc.openbsd', '-N', '127.0.0.1', String(server.port))).toEqual(expected);
 });
 
-ncat('ncat sends a file and gets all of it back', async () => {
+ncat('ncat sends a file and gets it back', async () => {
   const { port } = await serve(['--quiet']);
   expect(await exchange('ncat', '127.0.0.1', String(port))).toEqual(expected);
 });
@@ -66,14 +66,14 @@ ncat('ncat -C sends CRLF and gets CRLF back', async () => {
   await server.saw(/3 B one\n.*3 B two\n/);
 });
 
-ncat('a dozen ncats at once get their own replies only', async () => {
+ncat('a dozen ncat clients get only their own replies', async () => {
   const { port } = await serve(['--quiet']);
   const inputs = Array.from({ length: 12 }, (_, client) => `client ${client} says something\n`.repeat(1000));
   const outcomes = await Promise.all(inputs.map((input) => run(['ncat', '127.0.0.1', String(port)], { input })));
   for (const [client, { stdout }] of outcomes.entries()) expect(stdout.toString()).toBe(inputs[client]);
 });
 
-socat('socat sends a file and gets all of it back', async () => {
+socat('socat sends a file and gets it back', async () => {
   const { port } = await serve(['--quiet']);
   expect(await exchange('socat', '-t', '10', '-', `TCP:127.0.0.1:${port}`)).toEqual(expected);
 });
@@ -83,7 +83,7 @@ socat('socat with crnl sends CRLF and gets CRLF back', async () => {
   const { stdout } = await run(['socat', '-t', '10', '-', `TCP:127.0.0.1:${server.port},crnl`], {
     input: 'one\ntwo\n',
   });
-  // socat takes the CR away again.
+  // socat removes the CR again.
   expect(stdout.toString()).toBe('one\ntwo\n');
   await server.saw(/3 B one\n.*3 B two\n/);
 });
@@ -94,7 +94,7 @@ socat('socat talks over a Unix socket', async () => {
   expect(await exchange('socat', '-t', '10', '-', `UNIX-CONNECT:${path}`)).toEqual(expected);
 });
 
-telnet('telnet on a terminal: what is typed comes back, and its CRLF endings as CRLF', async () => {
+telnet('telnet on a terminal: lines come back, and CRLF stays CRLF', async () => {
   const server = await serve();
   const between = await relay(server.port);
   const terminal = new Terminal();
@@ -133,7 +133,7 @@ python('a blocking Python client: write a line, wait for the reply, 1000 times',
   await server.saw(closedLine(1000, 1000));
 });
 
-python('the classic client in Python, which reads 512 bytes at a time', async () => {
+python('a Python client that reads 512 bytes at a time', async () => {
   const { port } = await serve(['--quiet']);
   const client = `
 import socket, sys

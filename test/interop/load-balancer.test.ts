@@ -1,4 +1,4 @@
-/** haproxy in front: with the PROXY protocol the real peer is known. */
+/** haproxy in front of yodel: the PROXY protocol carries the address of the client. */
 
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { testWith } from '../support/tools.ts';
 
 const haproxy = testWith(['haproxy', 'ncat', 'openssl'], 'apt-get install haproxy ncat openssl');
 
-/** A haproxy in front of a server, and its port. */
+/** Starts haproxy in front of a server. Resolves with its port. */
 async function balance(server: RunningServer, how: string): Promise<number> {
   const port = await freePort();
   const configuration = join(temporaryFolder(), 'haproxy.cfg');
@@ -30,7 +30,7 @@ listen yodel
 `,
   );
   const balancer = start(['haproxy', '-db', '-f', configuration]);
-  // Its health check shows that it is up, though it may break off before it is accepted.
+  // Its health check shows that it is up, though the check may be reset before it is accepted.
   const failed = balancer.ended.then(({ stderr }) => Promise.reject(new Error(stderr)));
   await Promise.race([server.saw(/#1 connected|refused: /), failed]);
   return port;
@@ -45,7 +45,7 @@ haproxy.each(['send-proxy', 'send-proxy-v2'])('haproxy with %s', async (how) => 
   await server.saw(/127\.0\.0\.9:\d+#\d+ 5 B hello/);
 });
 
-haproxy('the header stands before the TLS handshake, often in one segment with it', async () => {
+haproxy('the header precedes the TLS handshake, often in the same segment', async () => {
   const { certificate, key } = makeCertificate();
   const tls = ['--cert', certificate, '--key', key, '--listen', 'tls://127.0.0.1:0'];
   const server = await serve(['--proxy-protocol', '127.0.0.0/8', ...tls]);
@@ -56,7 +56,7 @@ haproxy('the header stands before the TLS handshake, often in one segment with i
   await server.saw(/127\.0\.0\.9:\d+#\d+ 5 B hello/);
 });
 
-test('a connection of a balancer without a header is broken off, and the log says why', async () => {
+test('a load balancer connection without a header is closed, and the log has the reason', async () => {
   const server = await serve(['--proxy-protocol', '127.0.0.1']);
   const socket = connectSocket(server.port, '127.0.0.1').on('error', () => undefined);
   socket.write('hello\n');
@@ -64,7 +64,7 @@ test('a connection of a balancer without a header is broken off, and the log say
   await server.saw(/refused: invalid header of the PROXY protocol: it has no signature of version 1 or 2/);
 });
 
-test('what others send is never taken for a header', async () => {
+test('headers from untrusted addresses are not parsed', async () => {
   const server = await serve(['--proxy-protocol', '192.0.2.1']);
   const line = 'PROXY TCP4 203.0.113.1 10.0.0.1 1 2\r\n';
   const socket = connectSocket(server.port, '127.0.0.1');

@@ -1,4 +1,4 @@
-/** A day of work with a real server, recorded and played again: redis behind `yodel serve proxy:`. */
+/** Recorded traffic with redis behind `yodel serve proxy:`, replayed. */
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { run, serve, start, yodel } from '../support/command.ts';
@@ -17,7 +17,7 @@ async function startRedis(): Promise<number> {
 }
 
 redis(
-  'several clients with one redis, recorded, are played green against a fresh one, and told where it differs',
+  'recorded clients of redis are replayed against a new server without differences, and differences are reported',
   async () => {
     const file = join(temporaryFolder(), 'redis.journal');
     const real = await startRedis();
@@ -48,7 +48,7 @@ redis(
     expect(equal).toBe(all);
     expect(replayed.status).toBe(0);
 
-    // The counter goes on where it is: so each answer of it differs, and nothing else of these sessions.
+    // The counter continues from its value: its replies differ, and nothing else in these sessions.
     const again = await yodel(['replay', file, `127.0.0.1:${fresh}`, '--session', '3', '--speed', 'max', '--json']);
     expect(JSON.parse(again.stdout.toString())).toMatchObject({ sent: 5, expected: 1, differences: 1 });
     expect(again.status).toBe(3);

@@ -1,4 +1,4 @@
-/** A real conversation, recorded between a real client and a real server: checked against the one, served to the other. */
+/** A recorded conversation of redis-cli and redis-server: checked against the server, and served to the client. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -21,7 +21,7 @@ const commands = [
 ].join('\n');
 
 redis(
-  'redis-cli and redis-server: the transcript is checked green, and the client cannot tell the server from it',
+  'redis-server passes the recorded transcript, and redis-cli cannot tell the served transcript from the server',
   async () => {
     const folder = temporaryFolder();
     const port = await freePort();
@@ -37,8 +37,8 @@ redis(
       folder,
     ]);
     await server.saw(/Ready to accept connections/);
-    // redis-cli begins with COMMAND DOCS, whose order holds only once the server's table of subcommands has stopped moving:
-    // each look into it moves it one step on.
+    // redis-cli begins with COMMAND DOCS. The order of the reply is stable only after redis has rehashed its table of
+    // subcommands, and each lookup moves that one step on.
     await run(['redis-cli', '-p', String(port)], { input: 'COMMAND COUNT\n'.repeat(32) });
     const ask = async (where: number) => {
       const { stdout, status } = await run(['redis-cli', '-p', String(where)], { input: `${commands}\n` });

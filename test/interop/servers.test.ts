@@ -11,10 +11,10 @@ const socat = testWith('socat', 'apt-get install socat');
 const nc = testWith('nc.openbsd', 'apt-get install netcat-openbsd');
 const socatAndTmux = testWith(['socat', 'tmux'], 'apt-get install socat tmux');
 
-// ncat and socat block themselves when the pipe behind them is full, and lose what is under way then: so this fits a pipe.
+// ncat and socat block when their pipe is full, and lose what is in flight then. So this fits into a pipe.
 const text = Array.from({ length: 1200 }, (_, line) => `line ${line} of many, grüezi 你好`).join('\n');
 
-/** A port that was free a moment ago: for programs that cannot say which one they have taken. */
+/** A port that was free a moment ago, for programs that cannot report the port they use. */
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -23,7 +23,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Starts a server on a free port, which somebody else may be quicker to take: then on another one. */
+/** Starts a server on a free port, and on another one when a different program has taken it meanwhile. */
 async function startOn(program: (port: number) => [string, ...string[]], ready: RegExp): Promise<[Running, number]> {
   for (let attempt = 1; ; attempt++) {
     const port = await freePort();
@@ -37,7 +37,7 @@ async function startOn(program: (port: number) => [string, ...string[]], ready: 
   }
 }
 
-// -d -d says when it listens. Without -t, socat gives up half a second after its client's FIN.
+// -d -d prints when it listens. Without -t, socat gives up half a second after the FIN of its client.
 const socatOptions = ['-d', '-d', '-t', '10'];
 
 const ncatEcho = () =>
@@ -50,11 +50,11 @@ async function exchange(address: string): Promise<void> {
   expect({ output: stdout.toString(), stderr, status }).toEqual({ output: text, stderr: '', status: 0 });
 }
 
-ncat('ncat -lk -e /bin/cat: all comes back, client after client', async () => {
+ncat('ncat -lk -e /bin/cat echoes everything, client after client', async () => {
   const [, port] = await ncatEcho();
   for (let number = 1; number <= 3; number++) {
     const client = start([process.execPath, commandPath, 'connect', `:${port}`]);
-    // ncat before 7.96 loses what is under way when its client ends its side: so the end waits for the replies.
+    // ncat before 7.96 loses what is in flight when its client ends its side, so the end waits for the replies.
     client.process.stdin?.write(`${text}\n`);
     await client.saw(/line 1199 .*\n/);
     client.process.stdin?.end();
@@ -63,19 +63,19 @@ ncat('ncat -lk -e /bin/cat: all comes back, client after client', async () => {
   }
 });
 
-socat('socat TCP-LISTEN,fork PIPE: all comes back, with several clients at once', async () => {
+socat('socat TCP-LISTEN,fork PIPE echoes everything, with several clients at a time', async () => {
   const [, port] = await socatEcho();
   await Promise.all([exchange(`:${port}`), exchange(`:${port}`), exchange(`:${port}`)]);
 });
 
-socat('socat UNIX-LISTEN,fork PIPE: all comes back', async () => {
+socat('socat UNIX-LISTEN,fork PIPE echoes everything', async () => {
   const path = join(temporaryFolder(), 'socket');
   const server = start(['socat', ...socatOptions, `UNIX-LISTEN:${path},fork`, 'PIPE'], { hasChildren: true });
   await server.saw(/listening on/);
   await exchange(`unix://${path}`);
 });
 
-socat('a server that answers a second late is waited for', async () => {
+socat('waits for a server that answers after a second', async () => {
   const late = 'SYSTEM:read line; sleep 1; echo "late $line"';
   const [, port] = await startOn(
     (port) => ['socat', ...socatOptions, `TCP-LISTEN:${port},bind=127.0.0.1`, late],
@@ -85,7 +85,7 @@ socat('a server that answers a second late is waited for', async () => {
   expect({ output: stdout.toString(), stderr, status }).toEqual({ output: 'late hello\n', stderr: '', status: 0 });
 });
 
-nc('nc -l: both talk, and either may end', async () => {
+nc('nc -l: both sides talk, and either may end', async () => {
   const [server, port] = await startOn(
     (port) => ['nc.openbsd', '-v', '-l', '-N', '127.0.0.1', String(port)],
     /Listening on/,

@@ -1,4 +1,4 @@
-/** Mail, recorded on its way to a real server and played again: aiosmtpd behind `yodel serve proxy:`. */
+/** SMTP traffic recorded in front of aiosmtpd by `yodel serve proxy:`, replayed. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -9,7 +9,7 @@ import { testWith } from '../support/tools.ts';
 
 const smtp = testWith(['aiosmtpd', 'python3'], 'apt-get install python3-aiosmtpd python3');
 
-/** Says who it is, sends two mails, is refused a command, and leaves. */
+/** Greets, sends two mails, gets an error for a command, and quits. */
 const client = `
 import smtplib, sys
 with smtplib.SMTP('127.0.0.1', int(sys.argv[1]), local_hostname='client.example') as smtp:
@@ -26,7 +26,7 @@ async function startServer(): Promise<number> {
   return port;
 }
 
-smtp('a conversation in which many lines have one answer is played green against another server', async () => {
+smtp('a protocol in which several lines have one reply is replayed without differences', async () => {
   const folder = temporaryFolder();
   const file = join(folder, 'smtp.journal');
   const script = join(folder, 'client.py');

@@ -1,4 +1,4 @@
-/** Foreign clients at yodel's TLS listener. */
+/** Other programs as clients of a TLS listener. */
 import { once } from 'node:events';
 import { chmodSync, copyFileSync, readFileSync, renameSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
@@ -21,7 +21,7 @@ function flags({ certificate, key }: Certificate): string[] {
   return ['--cert', certificate, '--key', key];
 }
 
-/** What `openssl s_client` makes of one line. It ends when the server's reply has come. */
+/** Runs `openssl s_client` with one line of input, until the reply has arrived. */
 async function sClient(port: number, ...args: string[]): Promise<{ shown: string; status: number | null }> {
   const client = start(['openssl', 's_client', '-connect', `127.0.0.1:${port}`, '-quiet', '-no_ign_eof', ...args]);
   client.process.stdin?.write('hello\n');
@@ -31,7 +31,7 @@ async function sClient(port: number, ...args: string[]): Promise<{ shown: string
   return { shown: `${stdout}${stderr}`, status };
 }
 
-openssl('openssl s_client talks to it, and is shown the certificate', async () => {
+openssl('openssl s_client talks to the server, and prints the certificate', async () => {
   const certificate = makeCertificate();
   const { port } = await serve([...flags(certificate), ...listen]);
   const { shown } = await sClient(port, '-CAfile', certificate.certificate, '-verify_return_error');
@@ -47,7 +47,7 @@ openssl('TLS below 1.2 is refused, and the log says so', async () => {
   expect((await sClient(server.port)).shown).toMatch(/^hello$/m);
 });
 
-openssl('with --client-ca a client needs a good certificate, and its subject is on the session', async () => {
+openssl('with --client-ca a client needs a valid certificate, and the session has its subject', async () => {
   const [own, ada, other] = [makeCertificate(), makeCertificate(), makeCertificate()];
   const folder = temporaryFolder();
   const handler = join(folder, 'who.mjs');
@@ -67,7 +67,7 @@ openssl('with --client-ca a client needs a good certificate, and its subject is 
   await server.saw(/refused: no TLS with this client: its certificate is not signed by a trusted authority/);
 });
 
-openssl('--sni shows another certificate to who asks for that name, --alpn agrees on a protocol', async () => {
+openssl('--sni selects the certificate by name, and --alpn negotiates a protocol', async () => {
   const [main, other] = [makeCertificate(), makeCertificate(3)];
   const sni = ['--sni', `*.example.org=${other.certificate},${other.key}`];
   const { port } = await serve([...flags(main), ...sni, '--alpn', 'chat/2,chat/1', ...listen]);
@@ -84,7 +84,7 @@ openssl('--sni shows another certificate to who asks for that name, --alpn agree
   expect(await shown('-alpn', 'h2')).toContain('no application protocol');
 });
 
-/** As certbot does it: written beside, and renamed. */
+/** Replaces files as certbot does: written under another name, then renamed. */
 function replace(old: Certificate, next: Certificate): void {
   for (const name of ['certificate', 'key'] as const) {
     copyFileSync(next[name], `${old[name]}.new`);
@@ -96,7 +96,7 @@ function replace(old: Certificate, next: Certificate): void {
 openssl.each([
   ['one process', []],
   ['several', ['--workers', '2']],
-])('%s: certificates that change under load drop no session and lose no message', async (_, workers) => {
+])('%s: changing the certificates under load drops no session and loses no message', async (_, workers) => {
   const own = makeCertificate();
   const others = [makeCertificate(), makeCertificate()];
   const server = await serve(['--quiet', ...workers, ...flags(own), ...listen]);
@@ -113,7 +113,7 @@ openssl.each([
   expect((await server.stop()).status).toBe(0);
 });
 
-openssl('a new certificate on disk is shown to new clients, and no session is dropped', async () => {
+openssl('new clients get a new certificate from the disk, and no session is dropped', async () => {
   const [old, next] = [makeCertificate(), makeCertificate(3)];
   const server = await serve([...flags(old), ...listen]);
   const client = start(['openssl', 's_client', '-connect', `127.0.0.1:${server.port}`, '-quiet']);
@@ -127,7 +127,7 @@ openssl('a new certificate on disk is shown to new clients, and no session is dr
   await client.saw(/^after$/m);
 });
 
-openssl('on SIGHUP the certificates are read anew; broken ones are told, and the old ones stay', async () => {
+openssl('SIGHUP reloads the certificates; invalid ones are reported, and the old ones stay in use', async () => {
   const [own, other] = [makeCertificate(), makeCertificate()];
   const server = await serve([...flags(own), ...listen]);
   server.process.kill('SIGHUP');
@@ -137,7 +137,7 @@ openssl('on SIGHUP the certificates are read anew; broken ones are told, and the
   expect((await sClient(server.port)).shown).toMatch(/^hello$/m);
 });
 
-openssl('--tls-self-signed makes a certificate, and prints the fingerprint that clients see', async () => {
+openssl('--tls-self-signed creates a certificate, and prints the fingerprint that clients see', async () => {
   const server = await serve(['--tls-self-signed', ...listen]);
   const [, printed] = await server.saw(/SHA-256 fingerprint: ([0-9A-F:]{95})/);
   const shown = `openssl s_client -connect 127.0.0.1:${server.port} </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -sha256`;
@@ -155,20 +155,17 @@ openssl('a key that others can read is refused', async () => {
   expect(outcome.status).toBe(2);
 });
 
-openssl(
-  'a client that is stuck in the handshake is let go after --handshake-timeout, and holds up nobody',
-  async () => {
-    const server = await serve([...flags(makeCertificate()), '--handshake-timeout', '1s', ...listen]);
-    const stuck = connectSocket(server.port, '127.0.0.1').on('error', () => undefined);
-    const gone = once(stuck, 'close');
-    const { shown } = await sClient(server.port);
-    expect(shown).toMatch(/^hello$/m);
-    await gone;
-    await server.saw(/refused: not ready for its first message within 1000 ms/);
-  },
-);
+openssl('a client stuck in the handshake is closed after --handshake-timeout, and delays no other', async () => {
+  const server = await serve([...flags(makeCertificate()), '--handshake-timeout', '1s', ...listen]);
+  const stuck = connectSocket(server.port, '127.0.0.1').on('error', () => undefined);
+  const gone = once(stuck, 'close');
+  const { shown } = await sClient(server.port);
+  expect(shown).toMatch(/^hello$/m);
+  await gone;
+  await server.saw(/refused: not ready for its first message within 1000 ms/);
+});
 
-ncat('ncat --ssl sends a file and gets all of it back', async () => {
+ncat('ncat --ssl sends a file and gets it back', async () => {
   const certificate = makeCertificate();
   const { port } = await serve([
     '--quiet',
@@ -194,7 +191,7 @@ ncat('ncat --ssl with a client certificate, and without', async () => {
   expect((await run(['ncat', '--ssl', ...at], { input: 'hello\n' })).stdout.toString()).toBe('');
 });
 
-socat('socat openssl: checks the certificate, sends a file, and gets all of it back', async () => {
+socat('socat verifies the certificate, sends a file, and gets it back', async () => {
   const certificate = makeCertificate();
   const { port } = await serve(['--quiet', ...flags(certificate), ...listen]);
   const address = `OPENSSL:127.0.0.1:${port},cafile=${certificate.certificate},commonname=localhost`;
@@ -202,7 +199,7 @@ socat('socat openssl: checks the certificate, sends a file, and gets all of it b
   expect({ output: stdout.toString(), stderr, status }).toEqual({ output: text, stderr: '', status: 0 });
 });
 
-sslscan('sslscan finds nothing old enabled', async () => {
+sslscan('sslscan finds no obsolete protocol or cipher', async () => {
   const { port } = await serve(['--quiet', ...flags(makeCertificate()), ...listen]);
   const { stdout } = await run(['sslscan', '--no-colour', `127.0.0.1:${port}`]);
   const report = stdout.toString();
@@ -215,7 +212,7 @@ sslscan('sslscan finds nothing old enabled', async () => {
   for (const cipher of ciphers) expect(cipher).toMatch(/ TLS_\S+(GCM|POLY1305)| ECDHE-\S+-(GCM-SHA\d+|POLY1305) /);
 });
 
-openssl('yodel connect shows a certificate of its own, and says so when it needs one', async () => {
+openssl('yodel connect presents a client certificate, and reports when the server requires one', async () => {
   const own = makeCertificate();
   const server = await serve([...flags(own), '--client-ca', own.certificate, ...listen]);
   const trust = ['--insecure'];

@@ -1,4 +1,4 @@
-/** Browsers and other WebSocket clients at yodel's listeners. */
+/** Browsers and other WebSocket clients. */
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -16,7 +16,7 @@ import { testWith } from '../support/tools.ts';
 const browser = testWith('chromium', 'apt-get install chromium');
 const openssl = testWith('openssl', 'apt-get install openssl');
 
-/** Listens by WebSocket, and by what else is said. */
+/** Listens on a WebSocket address, and on the given others. */
 async function serveWeb(...args: string[]): Promise<RunningServer> {
   return await serve([...args, '--listen', 'ws://127.0.0.1:0']);
 }
@@ -25,7 +25,7 @@ function portOf(server: RunningServer): number {
   return Number(/listening on wss?:\/\/[^:]+:(\d+)/.exec(server.stderr())?.[1]);
 }
 
-/** A WebSocket that is open, and the messages that have come. */
+/** An open WebSocket, and the messages received. */
 class Client {
   readonly socket: WebSocket;
   readonly messages: { data: string; isBinary: boolean }[] = [];
@@ -58,7 +58,7 @@ class Client {
   }
 }
 
-test('one WebSocket message is one message, and its reply is of the same kind', async () => {
+test('one WebSocket message is one message, and its reply has the same type, text or binary', async () => {
   const server = await serveWeb('--encoding', 'binary');
   const client = await Client.open(`ws://127.0.0.1:${portOf(server)}/any/path`);
   const sent = ['a', '', 'two\nlines', 'x'.repeat(60_000)];
@@ -70,7 +70,7 @@ test('one WebSocket message is one message, and its reply is of the same kind', 
   await server.saw(closedLine(5, 5));
 });
 
-test('handlers answer it as any other client', async () => {
+test('handlers answer a WebSocket client like any other', async () => {
   const handler = join(temporaryFolder(), 'shout.mjs');
   writeFileSync(handler, 'export default (message) => [message.text.toUpperCase(), `${message.size}`];\n');
   const server = await serveWeb(handler);
@@ -89,7 +89,7 @@ test('a message above the limit closes the connection with code 1009', async () 
   await server.saw(closedLine(1, 1, '.*longer than the limit of 1000 bytes'));
 });
 
-test('bytes that are no text get an error reply where text is checked', async () => {
+test('invalid UTF-8 gets an error reply where the encoding is checked', async () => {
   const server = await serveWeb();
   const client = await Client.open(`ws://127.0.0.1:${portOf(server)}`);
   client.socket.send(Buffer.from([0x61, 0xff]), { binary: true });
@@ -98,7 +98,7 @@ test('bytes that are no text get an error reply where text is checked', async ()
   expect(await client.closed).toBe(1000);
 });
 
-test('SIGTERM ends it in order, after the replies', async () => {
+test('SIGTERM closes the WebSocket after the replies', async () => {
   const server = await serveWeb();
   const client = await Client.open(`ws://127.0.0.1:${portOf(server)}`);
   for (let each = 0; each < 100; each++) client.socket.send(`message ${each}`);
@@ -108,7 +108,7 @@ test('SIGTERM ends it in order, after the replies', async () => {
   expect((await server.ended).status).toBe(0);
 });
 
-test('a client that never reads is cut, and others go on', async () => {
+test('a client that never reads is disconnected, and others continue', async () => {
   const server = await serveWeb('--drain-timeout', '1s', '--no-messages');
   const greedy = await Client.open(`ws://127.0.0.1:${portOf(server)}`);
   greedy.socket.pause();
@@ -125,18 +125,18 @@ test('a client that never reads is cut, and others go on', async () => {
 });
 
 test.each([
-  ['no page tells an origin', {}, 101],
+  ['a client without an origin', {}, 101],
   ['its own page, by address', { host: '127.0.0.1:PORT', origin: 'http://127.0.0.1:PORT' }, 101],
   ['its own page, by localhost', { host: 'localhost:PORT', origin: 'http://localhost:PORT' }, 101],
-  ['a page that is allowed', { origin: 'https://app.example.org' }, 101],
+  ['an allowed page', { origin: 'https://app.example.org' }, 101],
   ['another page', { origin: 'https://evil.example.net' }, 403],
-  ['a page of another port', { host: '127.0.0.1:PORT', origin: 'http://127.0.0.1:1' }, 403],
+  ['a page from another port', { host: '127.0.0.1:PORT', origin: 'http://127.0.0.1:1' }, 403],
   [
-    'a name that leads here (DNS rebinding)',
+    'a name that resolves to this server (DNS rebinding)',
     { host: 'evil.example.net:PORT', origin: 'http://evil.example.net:PORT' },
     403,
   ],
-  ['a page without origin (a file, a sandbox)', { origin: 'null' }, 403],
+  ['a page with a null origin (a file, a sandbox)', { origin: 'null' }, 403],
 ] as const)('%s', async (_, headers, expected) => {
   const server = await serve(['--origin', 'https://app.example.org', '--listen', 'ws://127.0.0.1:0/chat']);
   const port = portOf(server);
@@ -152,7 +152,7 @@ test.each([
   if (expected === 403) await server.saw(/refused: no WebSocket with this client: web pages of .* may not connect/);
 });
 
-test('other requests are told what is spoken here', async () => {
+test('other HTTP requests get an explanation', async () => {
   const server = await serve(['--listen', 'ws://127.0.0.1:0/chat']);
   const port = portOf(server);
   const said = async (request: string) => {
@@ -167,7 +167,7 @@ test('other requests are told what is spoken here', async () => {
   await expect(Client.open(`ws://127.0.0.1:${port}/other`)).rejects.toThrow('404');
 });
 
-/** Asks for WebSocket with these lines of HTTP, and never says anything else. */
+/** Sends a WebSocket handshake with these HTTP headers, and nothing else. */
 async function askRaw(port: number, ...lines: string[]): Promise<Socket> {
   const socket = connect(port, '127.0.0.1').on('error', () => undefined);
   onTestFinished(() => void socket.destroy());
@@ -182,21 +182,21 @@ async function askRaw(port: number, ...lines: string[]): Promise<Socket> {
   return socket;
 }
 
-test('a client that does not answer the closing does not hold up the end', async () => {
+test('a client that does not answer the close frame does not delay the shutdown', async () => {
   const server = await serveWeb();
   await askRaw(portOf(server), 'Host: x');
   await server.saw(/connected/);
   expect((await server.stop()).status).toBe(0);
 });
 
-test('nothing of a request reaches the log as it came', async () => {
+test('nothing of a request reaches the log unescaped', async () => {
   const server = await serveWeb();
   await askRaw(portOf(server), 'Host: x', 'Origin: http://\x9b31m\x85evil');
   await server.saw(/refused: no WebSocket/);
   expect(server.stdout()).not.toMatch(/[\u0080-\u009f]/);
 });
 
-openssl('wss:// is the same over TLS', async () => {
+openssl('wss:// works the same over TLS', async () => {
   const { certificate, key } = makeCertificate();
   const server = await serve(['--cert', certificate, '--key', key, '--listen', 'wss://127.0.0.1:0']);
   const client = await Client.open(`wss://127.0.0.1:${portOf(server)}`, {
@@ -207,7 +207,7 @@ openssl('wss:// is the same over TLS', async () => {
   expect(await client.got(1)).toEqual([{ data: 'hello', isBinary: false }]);
 });
 
-browser('a page in a browser, a ws client and a plain TCP client talk to each other through one server', async () => {
+browser('a browser page, a ws client and a TCP client talk to each other through one server', async () => {
   const handler = join(temporaryFolder(), 'everybody.mjs');
   writeFileSync(
     handler,
