@@ -1,9 +1,9 @@
 /** First in, first out. */
 
 /**
- * `Array.prototype.shift` moves all that is left, on Node also of long arrays: a hundred thousand requests in flight would
- * spend a second on it, and a million many minutes. Here the front only moves on, and what lies before it is let go in
- * large pieces.
+ * `Array.prototype.shift` moves all remaining items, on Node even in long arrays: a hundred thousand requests in flight
+ * would spend a second on it, and a million many minutes. Here only an index moves, and the space before it is freed in large
+ * pieces.
  */
 export class Queue<Item> {
   #items: (Item | undefined)[] = [];
@@ -13,7 +13,7 @@ export class Queue<Item> {
     return this.#items.length - this.#front;
   }
 
-  /** The one that {@link shift} would take. */
+  /** The item that {@link shift} would remove. */
   get first(): Item | undefined {
     return this.#items[this.#front];
   }
@@ -33,7 +33,7 @@ export class Queue<Item> {
     return item;
   }
 
-  /** Takes all of them. */
+  /** Removes all items and returns them. */
   takeAll(): Item[] {
     const all = this.#items.slice(this.#front) as Item[];
     this.#items = [];

@@ -135,7 +135,7 @@ export function deadlineError(
 ): YodelError {
   switch (deadline) {
     case 'drain': {
-      const text = `took nothing for ${formatDuration(drainTimeout)}, with ${unsent} bytes waiting for it`;
+      const text = `the peer read nothing for ${formatDuration(drainTimeout)}, with ${unsent} bytes waiting for it`;
       return new YodelError('YODEL_DRAIN_TIMEOUT', text);
     }
     case 'message': {

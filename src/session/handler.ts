@@ -7,114 +7,114 @@ import type { SessionView } from '../telemetry/telemetry.ts';
 import type { Security } from '../transport/transport.ts';
 
 /**
- * What a handler sends back to the same session: text, bytes, a message (its frame goes back byte for byte), a batch
- * (likewise), several of these in order, or nothing.
+ * What a handler sends back to the same session: text, bytes, a message or a batch (whose frames go back byte for byte),
+ * several of these in order, or nothing.
  */
 export type Reply = string | Uint8Array | Message | Batch | readonly Reply[] | null | undefined | void;
 
-/** One conversation, as its handler sees it. */
+/** One connection of the server, as its handler sees it. */
 export interface Session extends SessionView {
   /** Counted from 1 over the life of the server. */
   readonly id: number;
   readonly peer: Address;
   readonly local: Address;
-  /** What was agreed on when the connection is encrypted, the client's certificate included; else undefined. */
+  /** What the two sides of an encrypted connection agreed on, including the client's certificate; else undefined. */
   readonly security: Security | undefined;
-  /** The framing that the server was given: for handlers that pass messages on to something else, or take some from it. */
+  /** The server's framing: for handlers that exchange messages with something else, such as another server. */
   readonly framing: Framing;
   /**
-   * Whether the connection keeps messages apart by itself (WebSocket): then their frames are not of {@link framing}, and
-   * mean nothing elsewhere.
+   * Whether the connection has message boundaries of its own, as WebSocket has: then the frames of its messages are not of
+   * {@link framing}, and mean nothing elsewhere.
    */
   readonly carriesMessages: boolean;
-  /** A place for what the handler wants to remember about this session. Empty at first. */
+  /** For the handler's own data about this session. Initially empty. */
   readonly data: Record<string, unknown>;
-  /** Aborted when the session is over: for handlers that wait for something. */
+  /** Aborted when the session is over: for handlers that await something. */
   readonly signal: AbortSignal;
-  /** True once nothing can be sent any more. */
+  /** Whether nothing can be sent any more. */
   readonly ended: boolean;
   /**
-   * Sends a message, also when none was received; or all messages of a batch. It leaves with the replies of the current
-   * batch, or at the end of the current turn of the event loop. The frames of a message and a batch are sent as they
-   * came; they may come from another connection of the same framing.
+   * Sends a message or all messages of a batch, at any time. They leave with the replies of the current batch, or at the end of
+   * the current turn of the event loop. The frames of a message or batch are sent as they arrived; they may come from another
+   * connection of the same framing.
    *
-   * @param to the message that it answers: text and bytes end as that one did
-   * @returns false when the peer is behind by more than highWaterMark (wait for {@link drained}), or the session has ended
+   * @param to the message that this one answers: text and bytes end as it did
+   * @returns false if more than highWaterMark waits for the peer (await {@link drained}), or the session has ended
    * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`
    */
   send(message: string | Uint8Array | Message | Batch, to?: Message): boolean;
   /**
-   * Puts bytes on the wire as they are. It is for frames that are cut or wrong on purpose: whoever reads them must find
-   * their ends. A WebSocket takes only whole frames, as {@link encode} makes them.
+   * Sends bytes as they are, for frames that are truncated or invalid on purpose. The framing is the caller's responsibility.
+   * A WebSocket takes only whole frames, as {@link encode} makes them.
    *
    * @param messages how many messages end in these bytes, for the counters. Default 0
    * @returns as {@link send}
    */
   write(bytes: Uint8Array, messages?: number): boolean;
   /**
-   * The frame in which {@link send} would send the message.
+   * The frame that {@link send} would send.
    *
    * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`
    */
   encode(message: string | Uint8Array | Message, to?: Message): Uint8Array;
-  /** Resolves when the peer has caught up, or the session has ended. */
+  /** Resolves when the peer has caught up or the session has ended. */
   drained(): Promise<void>;
   /**
-   * Sends no more (FIN, after all that was sent). Messages are still taken and handled, until the peer ends as well.
+   * Ends the output: FIN follows what was sent. Messages are still received and handled until the peer ends as well.
    * {@link ended} is true from now on.
    */
   end(): void;
   /**
-   * Ends the session: what was sent still arrives, messages not yet handled are dropped.
+   * Ends the session: what was sent still arrives, messages not handled yet are dropped.
    *
-   * @param error why, when something is wrong: the peer is told its text in a last reply, `error: …`, and the log has it
+   * @param error the reason, if something is wrong: the peer receives its text as a last reply, `error: …`, and it is logged
    */
   close(error?: YodelError): void;
   /**
-   * Breaks the session off at once; what is unsent is lost.
+   * Disconnects at once; what is unsent is lost.
    *
-   * @param error why, for the log
+   * @param error the reason, for the log
    */
   abort(error?: YodelError): void;
 }
 
 /**
  * Called for each message, in order, while the connection is open. The return value is sent as the reply; a promise is
- * awaited, and the session's next message waits for it. If it throws, the session is closed with an error reply.
+ * awaited first, and the session's next message waits for it. If it throws, the session is closed with an error reply.
  */
 export type MessageHandler = (message: Message, session: Session) => Reply | Promise<Reply>;
 
-/** A handler with more than one callback. All are optional; `message` and `batch` exclude one another. */
+/** A handler with several callbacks. All are optional; `message` and `batch` exclude each other. */
 export interface HandlerObject {
   /**
-   * Called once when the session begins, before any message; the connection is open. The return value is sent (a greeting);
-   * a promise is awaited, and messages wait for it.
+   * Called once when the session begins, before any message. The connection is open. The return value is sent as a greeting;
+   * a promise is awaited first, and messages wait for it.
    */
   open?(session: Session): Reply | Promise<Reply>;
   /** See {@link MessageHandler}. */
   message?(message: Message, session: Session): Reply | Promise<Reply>;
   /**
-   * Called with all messages that one chunk completed, instead of `message`: the fastest way, for nothing is done per message.
-   * The connection is open. The return value is sent; a promise is awaited. The batch's bytes are borrowed until the handler
-   * has returned, or until its promise is settled: copy what you keep longer. What is sent, to whichever session, is safe.
-   * See {@link Batch.slices}.
+   * Called with all messages that one chunk completed, instead of `message`. This is the fastest way: nothing is done per
+   * message. The connection is open. The return value is sent; a promise is awaited first. The batch's bytes are borrowed
+   * until the handler returns, or until its promise settles: copy what you keep longer. Sending them, to any session, is
+   * always safe. See {@link Batch.slices}.
    */
   batch?(batch: Batch, session: Session): Reply | Promise<Reply>;
   /**
-   * Called once when no more messages will come and all have been handled: the peer has ended its side, the server
-   * shuts down, or maxMessages was reached (`session.endedBy` says which). The connection is open. The return value is
-   * sent; a promise is awaited, and meanwhile more can be sent; then the session ends. It is not called when something
-   * went wrong, nor after `session.close()` and `abort()`.
+   * Called once when all messages have been handled and no more will come: the peer has ended its side, the server shuts
+   * down, or maxMessages was reached (`session.endedBy` says which). The connection is open. The return value is sent; a
+   * promise is awaited first, and more can be sent meanwhile; then the session ends. Not called after an error, nor after
+   * `session.close()` or `abort()`.
    */
   end?(session: Session): Reply | Promise<Reply>;
   /**
-   * Called once when the session is over, after `open`; the connection is closed and nothing can be sent. `error` says
-   * why, unless both sides wished it. Nothing waits for a promise, but its failure is reported.
+   * Called once when the session is over. The connection is closed, and nothing can be sent. `error` is the reason, unless
+   * both sides wanted it. The return value is not used: a promise is not awaited, but its failure is reported.
    */
   close?(session: Session, error: YodelError | undefined): void | Promise<void>;
 }
 
-/** What a server does with messages: a function called for each, or an object. */
+/** What a server does with messages: a function that is called for each, or an object. */
 export type Handler = MessageHandler | HandlerObject;
 
 /**

@@ -186,11 +186,11 @@ export class Inbound {
   #refusal(): Fault | undefined {
     const { maxMessages, rate, ratePolicy } = this.#settings.limits;
     if (maxMessages !== 0 && this.messagesReceived >= maxMessages) {
-      const text = `this connection has been served ${maxMessages} messages, its limit`;
+      const text = `this connection has reached its limit of ${maxMessages} messages`;
       return closing(new YodelError('YODEL_TOO_MANY_MESSAGES', text));
     }
     if (ratePolicy === 'delay') return undefined;
-    return closing(new YodelError('YODEL_RATE_EXCEEDED', `more than ${rate} messages a second`));
+    return closing(new YodelError('YODEL_RATE_EXCEEDED', `more than ${rate} messages per second`));
   }
 }
 

@@ -2,43 +2,44 @@
 import { checkMessage, type Encoder } from '../framing/framing.ts';
 import type { Batch, Message } from '../framing/message.ts';
 
-/** Replies are written one after another into buffers of this size, shared by all sessions of the process. */
+/** Frames are written one after another into a slab of this size, shared by all sessions of the process. */
 const slabSize = 65_536;
-/** Several pieces up to this size are joined: copying them costs less than another system call. */
+/** Several pieces are joined up to this total size: copying them costs less than another system call. */
 const joinUpTo = 65_536;
 
 let slab = Buffer.alloc(0);
 let slabUsed = 0;
-/** Who wrote into the slab last: only what stands at its end can be freed. */
+/** The output that wrote into the slab last: only the end of the slab can be freed. */
 let lastOwner: Output | undefined;
 
-/** Text is made bytes when so many UTF-16 units of it have come together: they fit the slab in any script. */
-const mostText = 16_384;
+/** Text is encoded once it has this many UTF-16 units: they fit the slab in any script. */
+const maxTextSize = 16_384;
 
 /**
- * What is appended is held as runs: a run that continues where the last one ended, in the same buffer, makes it longer.
- * So the frames of an echo become one slice of the chunk they came in, and are not copied again. Text stays text until
- * other bytes follow it or it is taken, and is then encoded at one go: each call to encode costs more than the text does.
+ * Gathers runs of bytes. Bytes that continue the last run, in the same buffer, extend it: the frames of an echo become one
+ * slice of the chunk they came in, and are not copied. Text stays text until other bytes follow it or it is written, and is
+ * then encoded all at once: a call to encode costs more than the text.
  */
 export class Output {
-  /** Runs before the one that goes on; made when there is one, which is seldom. */
+  /** Runs before the last one, if there are any, which is rare. */
   #runs: Buffer[] | undefined;
-  /** Texts that were appended and are not encoded yet: one array a batch, for an old one costs V8 more for each young string. */
+  /** Texts that are not encoded yet. One array per batch: in an old array, each young string costs V8 more. */
   #texts: string[] | undefined;
-  /** Their UTF-16 units, endings included. */
+  /** Their total size in UTF-16 units, endings included. */
   #textSize = 0;
-  /** What follows each of them, for which shape, and whose they are. */
+  /** What follows each of them, and the shape and encoder that it is for. */
   #ending = '';
   #shape: Uint8Array | undefined;
   #encoder: Encoder | undefined;
+  /** The last run, from `#start` to `#end` of this buffer. */
   #source: Buffer | undefined;
   #start = 0;
   #end = 0;
   #size = 0;
-  /** Where in the slab the first run of it begins that was not taken yet. */
+  /** Where the first run begins that is in the slab and not free again; -1 if there is none. */
   #slabFrom = -1;
 
-  /** Bytes gathered and not yet taken. Text counts by its UTF-16 units until it is encoded: never too much. */
+  /** Bytes gathered and not written yet. Text counts in UTF-16 units until it is encoded, which is never too many. */
   get size(): number {
     return this.#size + this.#textSize;
   }
@@ -51,9 +52,9 @@ export class Output {
   }
 
   /**
-   * Appends a text as a frame, which is checked later with those before and behind it: by `append…`, `writeTo`, or this.
+   * Appends a text as a frame. It is checked later, together with the texts around it, by `append…`, `writeTo` or this.
    *
-   * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`; what was appended before the text that is at fault stays then
+   * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`; what was appended before the invalid text stays then
    */
   appendText(encoder: Encoder, text: string, shape: Uint8Array | undefined): void {
     const { text: frames } = encoder;
@@ -67,23 +68,23 @@ export class Output {
     if (this.#texts) this.#texts.push(text);
     else this.#texts = [text];
     this.#textSize += text.length + this.#ending.length;
-    if (this.#textSize > mostText) this.#encodeTexts();
+    if (this.#textSize > maxTextSize) this.#encodeTexts();
   }
 
-  /** Appends a message's frame as it came. */
+  /** Appends a message's frame as it arrived. */
   appendFrame(message: Message): void {
     message.place(this);
   }
 
-  /** Appends a batch's frames as they came. */
+  /** Appends a batch's frames as they arrived. */
   appendBatch(batch: Batch): void {
     batch.place(this);
   }
 
   /**
-   * Writes what was gathered, in as few pieces as is cheap, and says how many bytes that was.
+   * Writes what was gathered, in as few pieces as is cheap. Returns how many bytes that was.
    *
-   * @throws YodelError `YODEL_UNENCODABLE_MESSAGE` when a text is no message; what stood before it is written next time
+   * @throws YodelError `YODEL_UNENCODABLE_MESSAGE` if a text is not a message; what precedes it is written next time
    */
   writeTo(target: { write(bytes: Uint8Array): void }): number {
     if (this.#texts) this.#encodeTexts();
@@ -99,13 +100,14 @@ export class Output {
     return size;
   }
 
-  /** Says that nobody holds any more what was taken last: its place in the slab is free again. */
+  /** What was written last is not used any more: its place in the slab is free again. */
   reuse(): void {
-    // Another session may have appended behind it meanwhile.
+    // Unless another output has written after it meanwhile.
     if (this.#slabFrom !== -1 && this.#source === undefined && lastOwner === this) slabUsed = this.#slabFrom;
     this.#slabFrom = -1;
   }
 
+  /** Discards what was gathered. */
   clear(): void {
     this.#texts = undefined;
     this.#textSize = 0;
@@ -114,7 +116,7 @@ export class Output {
     this.#size = 0;
   }
 
-  /** @internal Appends bytes that stand in `source`; they must not change. */
+  /** @internal Appends the bytes of `source` from `start` to `end`. They must not change. */
   append(source: Buffer, start: number, end: number): void {
     if (this.#texts) this.#encodeTexts();
     this.#appendRun(source, start, end);
@@ -127,7 +129,7 @@ export class Output {
     // A UTF-16 unit takes at most 3 bytes of UTF-8.
     const around = headerSize + trailerSize;
     const target =
-      roomFor(message.length * (isText ? 3 : 1) + around) ??
+      slabFor(message.length * (isText ? 3 : 1) + around) ??
       Buffer.allocUnsafeSlow((isText ? Buffer.byteLength(message) : message.length) + around);
     const at = target === slab ? slabUsed : 0;
     const start = at + headerSize;
@@ -137,7 +139,7 @@ export class Output {
       target.set(message, start);
       end += message.length;
     }
-    this.#appendOwn(target, at, encoder.seal(target, at, end, shape));
+    this.#appendWritten(target, at, encoder.seal(target, at, end, shape));
   }
 
   #encodeTexts(): void {
@@ -147,20 +149,20 @@ export class Output {
     const ending = this.#ending;
     const encoder = this.#encoder as Encoder;
     if (texts.length === 1) return this.#appendSealed(encoder, texts[0] as string, this.#shape);
-    // Each of them gets its ending, the last one too.
+    // The last one gets an ending, too.
     texts.push('');
     const text = texts.join(ending);
     texts.pop();
-    const target = roomFor(text.length * 3) ?? Buffer.allocUnsafeSlow(Buffer.byteLength(text));
+    const target = slabFor(text.length * 3) ?? Buffer.allocUnsafeSlow(Buffer.byteLength(text));
     const at = target === slab ? slabUsed : 0;
     const end = at + target.write(text, at, 'utf8');
-    if (encoder.text?.areSealed(target, at, end, texts.length, ending)) return this.#appendOwn(target, at, end);
-    // One of them is no message.
+    if (encoder.text?.areSealed(target, at, end, texts.length, ending)) return this.#appendWritten(target, at, end);
+    // One of them is not a message, which `seal` reports.
     for (const one of texts) this.#appendSealed(encoder, one, this.#shape);
   }
 
-  /** Appends what was just written into the slab, or into a buffer of its own. */
-  #appendOwn(target: Buffer, start: number, end: number): void {
+  /** Appends what was just written into the slab or a buffer of its own. */
+  #appendWritten(target: Buffer, start: number, end: number): void {
     if (target === slab) {
       if (this.#slabFrom === -1 || lastOwner !== this || start === 0) this.#slabFrom = start;
       lastOwner = this;
@@ -175,20 +177,20 @@ export class Output {
       this.#end = end;
       return;
     }
-    this.#sealRun();
+    this.#endRun();
     this.#source = source;
     this.#start = start;
     this.#end = end;
   }
 
-  #sealRun(): void {
+  #endRun(): void {
     const run = this.#takeRun();
     if (!run) return;
     this.#runs ??= [];
     this.#runs.push(run);
   }
 
-  /** The run that goes on, which ends with this. */
+  /** Removes the last run. */
   #takeRun(): Buffer | undefined {
     const source = this.#source;
     this.#source = undefined;
@@ -198,8 +200,8 @@ export class Output {
   }
 }
 
-/** The slab with room for `atMost` bytes; nothing when they would not fit one. */
-function roomFor(atMost: number): Buffer | undefined {
+/** The slab, with space for `atMost` bytes; undefined if no slab is that large. */
+function slabFor(atMost: number): Buffer | undefined {
   if (atMost > slabSize) return undefined;
   if (atMost > slab.length - slabUsed) {
     slab = Buffer.allocUnsafeSlow(slabSize);

@@ -1,8 +1,8 @@
 /**
- * The pace of one connection: how many messages may be served now, and when the next one.
+ * A rate limit: how many messages (or connections) may be served now, and when the next one.
  *
- * The virtual scheduling form of the generic cell rate algorithm (ITU-T I.371): it keeps one number, the time at which the
- * next message is due.
+ * The virtual scheduling form of the generic cell rate algorithm (ITU-T I.371). Its state is one number: the time at which
+ * the next message is due.
  */
 export class RateLimit {
   readonly #intervalMs: number;
@@ -11,8 +11,8 @@ export class RateLimit {
   #due: number;
 
   /**
-   * @param perSecond messages a second, above 0
-   * @param burst how many messages may come at once after a pause
+   * @param perSecond messages per second, above 0
+   * @param burst how many messages may arrive at once after a pause
    */
   constructor(perSecond: number, burst: number, now: number) {
     this.#intervalMs = 1000 / perSecond;
@@ -21,7 +21,7 @@ export class RateLimit {
     this.#due = now - this.#burstMs;
   }
 
-  /** Admits up to `wanted` messages and says how many. */
+  /** Admits up to `wanted` messages. Returns how many. */
   admit(wanted: number, now: number): number {
     const due = Math.max(this.#due, now - this.#toleranceMs);
     if (due > now) return 0;
@@ -30,7 +30,7 @@ export class RateLimit {
     return admitted;
   }
 
-  /** Whether the whole burst may come again: it is as if there had been nothing before. */
+  /** Whether the whole burst is available again, as if nothing had been admitted before. */
   isFull(now: number): boolean {
     return this.#due <= now - this.#burstMs;
   }
@@ -41,5 +41,5 @@ export class RateLimit {
   }
 }
 
-/** Timers are late by a millisecond or more: a fast pace may catch up so much, or it would not be kept. A slow one is a true sleep. */
+/** Timers are late by a millisecond or more. A fast rate may catch up by this much, or it would not be reached. */
 const timerSlackMs = 5;

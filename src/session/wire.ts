@@ -1,19 +1,19 @@
-/** How messages stand on the wire of a server's or a client's connections. */
+/** The framing and encoding of a server's or client's connections. */
 import { YodelError } from '../errors.ts';
 import type { Encoding, Framing } from '../framing/framing.ts';
 import { lines } from '../framing/lines.ts';
 import { parseFraming } from '../framing/notation.ts';
 import { checkOption } from '../options.ts';
 
-/** The two options that say so, of which any may be left out. */
+/** Their options. Both are optional. */
 export interface WireOptions {
   /** The rule between messages and frames: `lines()`, or its text form. Default `lines`. */
   readonly framing?: Framing | string | undefined;
-  /** Whether messages are checked to be UTF-8. Default: as the framing does (`lines` and `delimiter` check). */
+  /** Whether messages are checked to be UTF-8. Default: the framing's (`lines` and `delimiter` check). */
   readonly encoding?: Encoding | undefined;
 }
 
-/** Both, given and able to work together. */
+/** Both, resolved and compatible. */
 export interface Wire {
   readonly framing: Framing;
   readonly encoding: Encoding;
@@ -32,7 +32,7 @@ export function resolveWire(options: WireOptions): Wire {
   }
   const encoding = options.encoding ?? framing.defaultEncoding;
   checkOption('encoding', { kind: 'choice', choices: ['utf8', 'binary'] }, encoding);
-  // What a framing cannot do should be said now, and not to the first peer.
+  // A framing that cannot check the encoding fails now, and not with the first peer.
   framing.createDecoder({ maxMessageLength: 1, onTooLong: 'close', encoding });
   return { framing, encoding };
 }

@@ -1,18 +1,18 @@
 /**
- * What happens in a server, as events and counters. The core tells it here and never logs: the log, the metrics and
- * the dashboard are subscribers. With nobody subscribed an event costs one branch.
+ * What happens in a server, as events and counters. The core emits events and never logs: the log and the metrics are
+ * subscribers. Without a subscriber an event costs one branch.
  */
 import type { Address } from '../address.ts';
 import type { YodelError } from '../errors.ts';
 import type { Batch } from '../framing/message.ts';
 
 /**
- * Who was the first to end a session: the peer, the handler (`session.close()` or `abort()`), the server's shutdown, or
- * the limit `maxMessages`.
+ * What ended a session first: the peer, the handler (`session.close()` or `abort()`), the server's shutdown, or the limit
+ * `maxMessages`.
  */
 export type EndedBy = 'peer' | 'handler' | 'shutdown' | 'limit';
 
-/** What a subscriber may know of a session. */
+/** A session, as a subscriber sees it. */
 export interface SessionView {
   /** Counted from 1 over the life of the server. */
   readonly id: number;
@@ -22,37 +22,37 @@ export interface SessionView {
   readonly messagesSent: number;
   readonly bytesReceived: number;
   readonly bytesSent: number;
-  /** Bytes of messages that have come and wait for the handler. */
+  /** Bytes of received messages that wait for the handler. */
   readonly queued: number;
   /** Bytes of replies that the operating system has not taken yet. */
   readonly unsent: number;
-  /** Milliseconds since it began, up to now; in `closed`, all the time that it took. */
+  /** Milliseconds since it began; in `closed`, its whole duration. */
   readonly durationMs: number;
-  /** Who ended it. It says something once the session is over without an error; until then, and with one, it has no meaning. */
+  /** What ended it. Meaningful only once the session is over, and ended without an error. */
   readonly endedBy: EndedBy;
 }
 
-/** What can be subscribed to. Every method is optional, and is called synchronously: it must be quick. If it throws, that goes to the process's warnings. */
+/** The events. Every method is optional. It is called synchronously and must be fast; if it throws, the process emits a warning. */
 export interface Subscriber {
   /** The server listens at an address. */
   listening?(address: Address): void;
-  /** The server takes no new connections any more; its sessions are being ended. */
+  /** The server accepts no more connections, and ends its sessions. */
   draining?(sessions: number): void;
-  /** A connection was not taken, or accepting failed (then there is no peer). */
+  /** A connection was refused, or accepting one failed: then there is no peer. */
   refused?(peer: Address | undefined, error: YodelError): void;
-  /** A session begins. */
+  /** A session began. */
   opened?(session: SessionView): void;
-  /** Messages go to the handler. The batch's bytes are borrowed for the call. */
+  /** Messages were admitted and go to the handler. The batch's bytes are borrowed for the call. */
   received?(session: SessionView, batch: Batch): void;
-  /** Bytes go to the peer: whole frames, as they are written. They are borrowed for the call. Asking for it costs a look at each write. */
+  /** Whole frames are written to the peer. The bytes are borrowed for the call. Subscribing costs a call per write. */
   sent?(session: SessionView, bytes: Uint8Array): void;
-  /** The handler has answered so many messages of a session, after so many milliseconds. Asking for it costs a look at the clock for each call. */
+  /** The handler took `durationMs` to answer `messages` messages. Subscribing costs two clock readings per call. */
   handled?(session: SessionView, messages: number, durationMs: number): void;
-  /** A message was discarded (`onTooLong: 'discard'`); the session goes on. */
+  /** Messages were discarded (`onTooLong: 'discard'`, or the journal could not record them); the session continues. */
   discarded?(session: SessionView, error: YodelError): void;
   /** The handler threw. `error.cause` is what it threw. */
   handlerFailed?(session: SessionView, error: YodelError): void;
-  /** A session is over. Without an error it ended as both sides wished. */
+  /** A session is over. Without an error, it ended as both sides wanted. */
   closed?(session: SessionView, error: YodelError | undefined): void;
 }
 
@@ -65,7 +65,7 @@ export interface Counters {
   messagesSent: number;
   bytesReceived: number;
   bytesSent: number;
-  /** How often each error code was met. */
+  /** How often each error code occurred. */
   readonly errors: Map<string, number>;
 }
 
@@ -82,14 +82,14 @@ export class Telemetry {
     errors: new Map(),
   };
   readonly #subscribers: Subscriber[] = [];
-  /** Whether anybody is subscribed: look before you emit. */
+  /** Whether there are subscribers: check before you emit. */
   watched = false;
-  /** Whether anybody wants to know how long handlers take. */
+  /** Whether a subscriber measures handlers. */
   timed = false;
-  /** Whether anybody wants to see what is sent. */
+  /** Whether a subscriber sees what is sent. */
   overheard = false;
 
-  /** Begins to tell `subscriber` what happens. */
+  /** Adds a subscriber. */
   subscribe(subscriber: Subscriber): void {
     this.#subscribers.push(subscriber);
     this.watched = true;
@@ -97,22 +97,22 @@ export class Telemetry {
     if (subscriber.sent) this.overheard = true;
   }
 
-  /** Tells all subscribers. */
+  /** Calls all subscribers. */
   emit<Name extends keyof Subscriber>(name: Name, ...details: Parameters<NonNullable<Subscriber[Name]>>): void {
     for (const subscriber of this.#subscribers) {
       try {
         (subscriber[name] as ((...all: unknown[]) => void) | undefined)?.(...details);
       } catch (thrown) {
-        // Whoever watches must not disturb what is watched; but a bug must be seen.
+        // A subscriber must not disturb the server, but its bug must be seen.
         process.emitWarning(thrown instanceof Error ? thrown : String(thrown));
       }
     }
   }
 
-  /** Tells the subscribers of a handler that failed; with none, it goes to the process's warnings. */
+  /** Reports a handler that failed to the subscribers; without any, the process emits a warning. */
   handlerFailed(session: SessionView, error: YodelError): void {
     if (this.#subscribers.some((subscriber) => subscriber.handlerFailed)) this.emit('handlerFailed', session, error);
-    // A bug must not vanish because nobody subscribed to it.
+    // A bug must not vanish for lack of a subscriber.
     else process.emitWarning(error.cause instanceof Error ? error.cause : error);
   }
 
@@ -122,17 +122,17 @@ export class Telemetry {
   }
 }
 
-/** One subscriber that tells all of these. */
+/** One subscriber that calls all of these. */
 export function allOf(subscribers: readonly Subscriber[]): Subscriber {
   const namesOf = (one: Subscriber) => (Object.keys(one) as (keyof Subscriber)[]).filter((name) => one[name]);
-  // What none of them wants to know must not seem to be wanted.
+  // It must have no method that none of them has: subscribing to an event may have a cost.
   const names = new Set(subscribers.flatMap(namesOf));
   const entries = [...names].map((name) => {
-    const told = subscribers.filter((one) => one[name]);
-    const tell = (...details: unknown[]) => {
-      for (const one of told) (one[name] as (...all: unknown[]) => void)(...details);
+    const receivers = subscribers.filter((one) => one[name]);
+    const call = (...details: unknown[]) => {
+      for (const one of receivers) (one[name] as (...all: unknown[]) => void)(...details);
     };
-    return [name, tell] as const;
+    return [name, call] as const;
   });
   return Object.fromEntries(entries);
 }

@@ -53,7 +53,11 @@ test('the log has the reason, in one line', async () => {
   await deaf.closed;
   const [line] = await server.saw(/.* closed after .*\n/);
   expect(line).toMatch(
-    closedLine(String.raw`\d+`, String.raw`\d+`, String.raw`took nothing for 200 ms, with \d+ bytes waiting for it`),
+    closedLine(
+      String.raw`\d+`,
+      String.raw`\d+`,
+      String.raw`the peer read nothing for 200 ms, with \d+ bytes waiting for it`,
+    ),
   );
 });
 
@@ -66,7 +70,7 @@ test('a client that requests large replies and reads nothing costs no memory eit
   const deaf = await dialDeaf(server);
   // Answered in full, this would be 300 MB.
   deaf.socket.write('much\n'.repeat(5000));
-  const most = await serveOthersUntil(server.saw(/took nothing for 500 ms/), server);
+  const most = await serveOthersUntil(server.saw(/the peer read nothing for 500 ms/), server);
   expect(most - before).toBeLessThan(flat);
 });
 

@@ -116,7 +116,7 @@ test('a client that never reads is disconnected, and others continue', async () 
   const other = await Client.open(`ws://127.0.0.1:${portOf(server)}`);
   other.socket.send('hello');
   await other.got(1);
-  await server.saw(closedLine(String.raw`\d+`, String.raw`\d+`, 'took nothing for 1 s'));
+  await server.saw(closedLine(String.raw`\d+`, String.raw`\d+`, 'the peer read nothing for 1 s'));
   expect(residentBytes(server.pid)).toBeLessThan(250_000_000);
   greedy.socket.resume();
   expect(await greedy.closed).toBe(1006);

@@ -155,7 +155,7 @@ test('messages above the limit of messages are not recorded, and refused behind 
   expect(journal.texts).toEqual([['a', 'b']]);
   expect(scene.writes).toEqual([]);
   await journal.settle();
-  expect(scene.writes.join('')).toMatch(/^a\nb\nerror: this connection has been served 2 messages/);
+  expect(scene.writes.join('')).toMatch(/^a\nb\nerror: this connection has reached its limit of 2 messages/);
 });
 
 test('the pace counts, and a peer above it is refused behind its answers', async () => {
@@ -164,7 +164,7 @@ test('the pace counts, and a peer above it is refused behind its answers', async
   await peer.says('a\nb\n');
   expect(journal.texts).toEqual([['a']]);
   await journal.settle();
-  expect(scene.writes.join('')).toMatch(/^a\nerror: more than 1 messages a second/);
+  expect(scene.writes.join('')).toMatch(/^a\nerror: more than 1 messages per second/);
 });
 
 test('a peer that waits for the journal is not idle', async () => {

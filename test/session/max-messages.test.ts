@@ -3,7 +3,7 @@ import type { Handler } from '../../src/session/handler.ts';
 import { settled } from '../support/fake-clock.ts';
 import { converse } from './scene.ts';
 
-const refusal = 'error: this connection has been served 3 messages, its limit';
+const refusal = 'error: this connection has reached its limit of 3 messages';
 
 const handlers: [string, Handler | undefined][] = [
   ['echo', undefined],

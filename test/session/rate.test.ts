@@ -112,7 +112,7 @@ describe('the rate of a session', () => {
 });
 
 describe('with ratePolicy "close"', () => {
-  const error = (rate: number) => `error: more than ${rate} messages a second`;
+  const error = (rate: number) => `error: more than ${rate} messages per second`;
 
   it("a second's worth may come at once; the next one ends the session", async () => {
     const { peer, session } = await timed({ rate: 5, ratePolicy: 'close' });

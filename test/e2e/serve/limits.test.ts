@@ -36,7 +36,7 @@ test('--rate-policy close ends a connection above its rate limit, with an error'
   const server = await serve(['--rate', '3/s', '--rate-policy', 'close']);
   const peer = await dial(server.port);
   await peer.send('1\n2\n3\n4\n5\n6\n');
-  expect((await peer.ended).toString()).toMatch(/^1\n2\n3\nerror: more than 3 messages a second\n$/);
+  expect((await peer.ended).toString()).toMatch(/^1\n2\n3\nerror: more than 3 messages per second\n$/);
 });
 
 test('--max-messages serves that number and closes; further messages get an error', async () => {
