@@ -63,23 +63,24 @@ async function build(): Promise<void> {
   }
 }
 
-/** Bundles the entries, and the packages they import beside them. Returns what the whole consists of. */
+/** Bundles the entries, and separately the packages that they import. Returns what all of it consists of. */
 async function bundle(folder: string): Promise<Contents> {
   const metafile = join(folder, 'metafile.json');
   const form = ['--target=node', '--format=esm', '--splitting', '--sourcemap=linked', '--packages=external'];
   const places = ['--root=src', `--outdir=${folder}`, '--chunk-naming=chunks/[name]-[hash].[ext]'];
   await runTool('bun', ['build', ...entries, ...form, ...places, `--metafile=${metafile}`]);
-  const { imports } = takeMetafile(metafile);
-  const bundled = imports.filter((name) => !isBuiltin(name) && !Object.hasOwn(dependencies, name));
+  const own = takeMetafile(metafile);
+  const bundled = own.imports.filter((name) => !isBuiltin(name) && !Object.hasOwn(dependencies, name));
   for (const file of scriptsIn(folder)) {
     rewriteSourceMap(join(folder, file), folder);
     importFromVendor(join(folder, file), folder, bundled);
   }
   const vendor = await bundlePackages(folder, bundled);
   for (const file of scriptsIn(folder)) rewriteBuiltinImports(join(folder, file));
+  const imports = own.imports.filter((name) => !bundled.includes(name));
   return {
-    packages: vendor.packages,
-    imports: sorted([...imports.filter((name) => !bundled.includes(name)), ...vendor.imports]),
+    packages: sorted([...own.packages, ...vendor.packages]),
+    imports: sorted([...imports, ...vendor.imports]),
   };
 }
 

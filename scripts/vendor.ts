@@ -1,6 +1,6 @@
 /**
- * Bundles the packages that yodel imports, with what they import, into a minified file each: dist/vendor/NAME.js. yodel's
- * own code is not minified. Apart from it, packages take half the space, and a stack trace shows whose code failed.
+ * Bundles each package that yodel imports, with its dependencies, into one minified file, dist/vendor/NAME.js. Minified
+ * they take half the space. yodel's own code is not minified, so that it can be read and debugged.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -8,10 +8,10 @@ import { type Contents, takeMetafile } from './metafile.ts';
 import { runTool } from './run-tool.ts';
 
 /**
- * Bundles packages.
+ * Bundles packages into `vendor/`.
  *
- * @param folder for the result: `vendor/` in it
- * @param names such as `commander`
+ * @param folder the folder that contains `vendor/`
+ * @param names the packages, such as `commander`
  */
 export async function bundlePackages(folder: string, names: readonly string[]): Promise<Contents> {
   const entries = join(folder, 'entries');
@@ -25,7 +25,7 @@ export async function bundlePackages(folder: string, names: readonly string[]): 
   return takeMetafile(metafile);
 }
 
-/** Lets a bundled file import packages from vendor/. No line moves, so its source map stays valid. */
+/** Makes a bundled file import packages from vendor/. Lines stay where they are, so its source map stays valid. */
 export function importFromVendor(file: string, folder: string, names: readonly string[]): void {
   const text = readFileSync(file, 'utf8');
   const rewritten = text.replace(/(\bfrom |\bimport\()"([^"\n]+)"/g, (found, keyword: string, name: string) => {
@@ -40,7 +40,7 @@ function vendorFile(name: string): string {
   return `${name.replace('/', '-')}.js`;
 }
 
-/** An entry with all names that Node finds in the package: a bundler does not see those of CommonJS. */
+/** An entry that exports the names Node finds in a package. A bundler does not see those of CommonJS packages. */
 async function reExport(name: string): Promise<string> {
   const names = Object.keys(await import(name)).filter((one) => /^[\w$]+$/.test(one));
   return `export { ${names.join(', ')} } from '${name}';\n`;
