@@ -43,7 +43,7 @@ test('shows a dash for what one of the runs does not have', () => {
 });
 
 test('text from a file cannot control the terminal', () => {
-  const nasty = sampleReport(usual, { started: '\x1b[2J', address: '\x1b[31m', runtime: '\x9b31m\n' });
+  const hostile = sampleReport(usual, { started: '\x1b[2J', address: '\x1b[31m', runtime: '\x9b31m\n' });
   // biome-ignore lint/suspicious/noControlCharactersInRegex: this looks for control characters
-  expect(formatComparison(compareReports(nasty, sampleReport()), plain)).not.toMatch(/[\x1b\x9b]/);
+  expect(formatComparison(compareReports(hostile, sampleReport()), plain)).not.toMatch(/[\x1b\x9b]/);
 });

@@ -89,7 +89,7 @@ test('text from outside cannot become markup', () => {
   const shape = (report: BenchReport) =>
     tagNames(parsePage(renderPage(report, compareReports(report, sampleReport()))));
   const expected = shape(withText('harmless'));
-  const nasty = fc.oneof(
+  const hostile = fc.oneof(
     fc.string({ unit: 'binary' }),
     fc.constantFrom(
       '</style><script>alert(1)</script>',
@@ -100,7 +100,7 @@ test('text from outside cannot become markup', () => {
     ),
   );
   fc.assert(
-    fc.property(nasty, (text) => {
+    fc.property(hostile, (text) => {
       expect(shape(withText(text))).toEqual(expected);
     }),
     { numRuns: 40 },

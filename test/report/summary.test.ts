@@ -166,16 +166,16 @@ test('shows no percentile that has too few replies', () => {
 });
 
 test('text from a peer cannot control the terminal', () => {
-  const nasty = 'x\x1b[2J\x07\u202e\ny';
+  const hostile = 'x\x1b[2J\x07\u202e\ny';
   const { options, machine } = sampleReport();
   const report = sampleReport(usual, {
-    address: nasty,
-    options: { ...options, framing: nasty },
-    machine: { ...machine, cpu: nasty, os: nasty },
-    runtime: nasty,
-    yodel: nasty,
-    errors: [{ code: nasty, count: 1, example: nasty }],
-    generator: { cpu: 1, lateness: null, limited: nasty },
+    address: hostile,
+    options: { ...options, framing: hostile },
+    machine: { ...machine, cpu: hostile, os: hostile },
+    runtime: hostile,
+    yodel: hostile,
+    errors: [{ code: hostile, count: 1, example: hostile }],
+    generator: { cpu: 1, lateness: null, limited: hostile },
   });
   // biome-ignore lint/suspicious/noControlCharactersInRegex: this looks for control characters
   expect(formatSummary(report, plain)).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f\u202e]/);

@@ -1,4 +1,4 @@
-/** Runs `yodel bench` as a user would, and reads what it found. */
+/** Runs `yodel bench` and reads its report. */
 import { expect } from 'vitest';
 import type { BenchReport } from '../../src/load/result/report.ts';
 import { type Outcome, type RunOptions, yodel } from './command.ts';
@@ -7,7 +7,7 @@ export interface BenchOutcome extends Outcome {
   readonly report: BenchReport;
 }
 
-/** Runs `yodel bench ARGS --json` to its end. Whatever has happened, what it counts must add up. */
+/** Runs `yodel bench ARGS --json` to its end. Checks that the counts of the report add up, whatever happened. */
 export async function bench(args: readonly string[], options: RunOptions = {}): Promise<BenchOutcome> {
   const outcome = await yodel(['bench', ...args, '--json'], options);
   const text = outcome.stdout.toString();
@@ -17,7 +17,7 @@ export async function bench(args: readonly string[], options: RunOptions = {}): 
   return { ...outcome, report };
 }
 
-/** The counts of an error by its code; 0 when there was none. */
+/** The count of an error code; 0 when there was none. */
 export function errorCount({ errors }: BenchReport, code: string): number {
   return errors.find((error) => error.code === code)?.count ?? 0;
 }

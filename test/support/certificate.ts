@@ -1,4 +1,4 @@
-/** Certificates for tests, made by openssl as a person would make them. */
+/** Certificates for tests, made by openssl. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ export interface Certificate {
   /** PEM files. */
   readonly certificate: string;
   readonly key: string;
-  /** Both in one, as socat wants it. */
+  /** Both in one file, for socat. */
   readonly both: string;
 }
 

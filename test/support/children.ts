@@ -1,9 +1,9 @@
-/** Processes that a server under test has started. */
+/** Processes started by a server under test. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { onTestFinished } from 'vitest';
 import { becomesTrue } from './process.ts';
 
-/** Whether a process runs; one that has ended and that nobody has asked about does not. */
+/** Whether a process runs. A zombie does not. */
 export function isRunning(pid: number): boolean {
   try {
     return !/^\d+ \(.*\) [ZX] /s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
@@ -12,13 +12,13 @@ export function isRunning(pid: number): boolean {
   }
 }
 
-/** The processes whose parent it is. */
+/** The running children of a process. */
 export function childrenOf(pid: number): number[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return pids.map(Number).filter((one) => parentOf(one) === pid && isRunning(one));
 }
 
-/** Resolves when none of them runs. They are killed when the test ends, if they still do. */
+/** Resolves when none of the processes runs. Those that still do when the test ends are killed. */
 export async function allGone(...pids: number[]): Promise<void> {
   onTestFinished(() => {
     for (const pid of pids) if (isRunning(pid)) process.kill(pid, 'SIGKILL');

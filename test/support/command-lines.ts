@@ -18,7 +18,7 @@ export interface CommandLine {
   readonly cwd?: string;
 }
 
-/** What the process sends back, as a line of JSON. */
+/** The answer of the process, as a line of JSON. */
 interface Printed {
   readonly stdout: string;
   readonly stderr: string;

@@ -1,19 +1,19 @@
-/** Runs the built command `yodel` as a user would, on the runtime that runs the tests. */
+/** Runs the built command, on the runtime that runs the tests. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { onTestFinished } from 'vitest';
 import { environmentOfTest } from './environment.ts';
 
-/** The built command. It is current: see current-build.ts. */
+/** The built command. current-build.ts keeps it current. */
 export const commandPath: string = new URL('../../dist/cli/yodel.cjs', import.meta.url).pathname;
 
 export interface RunOptions {
-  /** Given to stdin, which is then closed. Default: nothing. */
+  /** Written to stdin, which is then closed. Default: nothing. */
   readonly input?: string | Uint8Array;
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
-  /** Whether the program starts others, which are to be killed with it. */
+  /** Whether the program starts others, which are killed with it. */
   readonly hasChildren?: boolean;
-  /** Where stdout goes instead of being gathered: a file descriptor, or nowhere. */
+  /** Where stdout goes instead of the outcome: a file descriptor, or nowhere. */
   readonly stdout?: number | 'ignore';
 }
 
@@ -36,22 +36,22 @@ export async function run(program: readonly [string, ...string[]], options: RunO
   return await child.ended;
 }
 
-/** A program that runs. It is killed when the test ends. */
+/** A running program. It is killed when the test ends. */
 export interface Running {
   readonly process: ChildProcess;
   readonly pid: number;
   stdout(): string;
   stderr(): string;
-  /** What was written so far, byte for byte. */
+  /** The output so far, byte for byte. */
   bytes(): { readonly stdout: Buffer; readonly stderr: Buffer };
-  /** Resolves with the match as soon as stdout and stderr together hold the pattern; rejects when the program ends before. */
+  /** Resolves with the match when the pattern is in stderr and stdout together. Rejects when the program ends without it. */
   saw(pattern: RegExp): Promise<RegExpExecArray>;
   readonly ended: Promise<Outcome>;
-  /** Sends a signal and waits for the end. */
+  /** Sends a signal (default: SIGTERM) and waits for the end. */
   stop(signal?: NodeJS.Signals): Promise<Outcome>;
 }
 
-/** Starts any program with pipes to it. */
+/** Starts any program, with pipes to it. */
 export function start([file, ...args]: readonly [string, ...string[]], options: RunOptions = {}): Running {
   const child = spawn(file, args, {
     cwd: options.cwd,
@@ -59,7 +59,7 @@ export function start([file, ...args]: readonly [string, ...string[]], options: 
     stdio: ['pipe', options.stdout ?? 'pipe', 'pipe'],
     detached: options.hasChildren ?? false,
   });
-  // What is written to a program that has ended is lost, and that is no failure of the test.
+  // Input for a program that has ended is lost, which is not an error of the test.
   child.stdin?.on('error', () => undefined);
   const out: Buffer[] = [];
   const err: Buffer[] = [];
@@ -95,7 +95,7 @@ export function start([file, ...args]: readonly [string, ...string[]], options: 
         look();
         const gone = () => {
           look();
-          reject(new Error(`${file} ended without ${pattern}; it said:\n${text(err)}\n${text(out)}`));
+          reject(new Error(`${file} ended without printing ${pattern}; it printed:\n${text(err)}\n${text(out)}`));
         };
         ended.then(gone, reject);
       }),
@@ -133,7 +133,7 @@ function killGroup(leader: number): void {
 
 /** A running `yodel serve`. */
 export interface RunningServer extends Running {
-  /** As it was printed: `tcp://127.0.0.1:40123`. */
+  /** As printed: `tcp://127.0.0.1:40123`. */
   readonly address: string;
   readonly port: number;
 }

@@ -1,11 +1,11 @@
-/** Builds dist/ again before the tests if the sources have changed since, because the command that they run is there. */
+/** Builds dist/ before the tests if it is stale: tests of the command run it from there. */
 import { execFileSync } from 'node:child_process';
 import type { TestProject } from 'vitest/node';
 import { isBuildCurrent } from '../../scripts/build-stamp.ts';
 
 export default function setUp(project: TestProject): void {
   buildIfStale();
-  // With `vitest --watch`.
+  // For `vitest --watch`.
   project.onTestsRerun(buildIfStale);
 }
 

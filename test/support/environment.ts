@@ -2,7 +2,10 @@
 import { expect } from 'vitest';
 import { testVariable } from './leftovers.ts';
 
-/** The environment of the tests, without what would change what yodel does. The processes in it can be found if they outlive their test. */
+/**
+ * The environment of vitest, without the variables that configure yodel, and with the name of the test, by which
+ * leftovers.ts reports processes that outlive it.
+ */
 export function environmentOfTest(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   const { currentTestName = 'none', testPath = '' } = expect.getState();
   const test = `${testPath.replace(/.*\/test\//, '')} > ${currentTestName}`;

@@ -1,7 +1,7 @@
-/** Time that a test turns by hand. */
+/** Time under the control of a test. */
 import type { Clock } from '../../src/session/clock.ts';
 
-/** A clock that stands still until `advance`. */
+/** A clock that moves only in `advance`. */
 export class FakeClock implements Clock {
   #now = 1_000_000;
   #timers: { at: number; run: () => void }[] = [];
@@ -10,7 +10,7 @@ export class FakeClock implements Clock {
     return this.#now;
   }
 
-  /** Timers that have been set and have not gone off. */
+  /** The number of pending timers. */
   get waiting(): number {
     return this.#timers.length;
   }
@@ -29,7 +29,7 @@ export class FakeClock implements Clock {
     setImmediate(run);
   }
 
-  /** Lets this much time pass; what falls due meanwhile happens at its time, in order. */
+  /** Moves the time forward. Timers that expire meanwhile run at their time, in order. */
   async advance(milliseconds: number): Promise<void> {
     const end = this.#now + milliseconds;
     await settled();
@@ -46,7 +46,7 @@ export class FakeClock implements Clock {
   }
 }
 
-/** Resolves when everything that is ready in this process has happened: microtasks and immediates, several rounds of them. */
+/** Resolves after several rounds of microtasks and immediates, so that everything ready has run. */
 export async function settled(): Promise<void> {
   for (let round = 0; round < 8; round++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,7 +1,7 @@
 /**
- * No process outlives the tests. Each process that a test starts inherits a variable that names the run, so that it can
- * be found whoever its parent is. What is left at the end of a run fails the run; what is left by a run that crashed or
- * was interrupted is killed by a watchdog. As a program, this file is that watchdog.
+ * No process outlives the tests. Each process that a test starts inherits a variable with the id of the run, by which it
+ * is found even when its parent is gone. Processes left at the end of a run fail the run. A watchdog kills the processes
+ * of a run that crashed or was interrupted. This file is also the program of that watchdog.
  */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -9,9 +9,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-/** Names the run in the environment of its processes. Not YODEL_…: yodel would warn about it. */
+/** The variable with the id of the run. Not YODEL_…: yodel warns about unknown variables of that form. */
 const runVariable = 'TEST_RUN';
-/** Names the test that started a process. */
+/** The variable with the name of the test that started a process. */
 export const testVariable = 'TEST_NAME';
 const patienceMs = 5000;
 
@@ -22,7 +22,7 @@ interface Leftover {
   readonly test: string | undefined;
 }
 
-/** Before all tests, once for each project of vitest. Returns what is to be done after them. */
+/** Runs before all tests, once for each project of vitest. Returns the check to run after them. */
 export default function setUp(): (() => Promise<void>) | undefined {
   if (process.env[runVariable]) return undefined;
   const run = randomUUID();
@@ -45,13 +45,13 @@ export default function setUp(): (() => Promise<void>) | undefined {
 
 async function leftAfterPatience(run: string): Promise<Leftover[]> {
   for (const giveUpAt = Date.now() + patienceMs; ; await delay(50)) {
-    // What no test started is vitest's own.
+    // A process without the name of a test belongs to vitest.
     const left = processesOf(run).filter(({ test }) => test !== undefined);
     if (left.length === 0 || Date.now() > giveUpAt) return left;
   }
 }
 
-/** The running processes of a run, vitest's own included. */
+/** The processes of a run, including those of vitest. */
 function processesOf(run: string): Leftover[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return pids.flatMap((pid) => {
@@ -62,7 +62,7 @@ function processesOf(run: string): Leftover[] {
       const test = environment.find((variable) => variable.startsWith(`${testVariable}=`));
       return [{ pid: Number(pid), command, test: test?.slice(testVariable.length + 1) }];
     } catch {
-      // It has ended meanwhile, or belongs to another user.
+      // It has exited meanwhile, or belongs to another user.
       return [];
     }
   });
@@ -72,7 +72,7 @@ function kill({ pid }: Leftover): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It has ended meanwhile.
+    // It has exited meanwhile.
   }
 }
 

@@ -1,10 +1,11 @@
-/** What the log says of a session that is over. */
+/** Patterns for log lines. */
 
 /**
- * The line of a session that had so many messages each way.
+ * The line at the end of a session.
  *
- * @param received a number, or what matches one
- * @param why what matches the reason, from its beginning
+ * @param received the number of messages received, or a pattern for it
+ * @param sent the number of messages sent, or a pattern for it
+ * @param why a pattern for the beginning of the reason
  */
 export function closedLine(received: number | string, sent: number | string, why = 'the peer ended it'): RegExp {
   const counts = String.raw`${received} messages? \(\d+ B\) in, ${sent} \(\d+ B\) out`;

@@ -1,11 +1,11 @@
-/** File systems that a test makes for itself, where it may. */
+/** File systems that a test mounts, where it is allowed to. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished, test } from 'vitest';
 
-/** `test` where file systems can be mounted; elsewhere it is skipped: no package could change that. */
+/** `test` where file systems can be mounted; skipped elsewhere, even in CI: no package could change that. */
 export const testWithMounts: typeof test.skip = canMount() ? (test as unknown as typeof test.skip) : test.skip;
 
 function canMount(): boolean {
@@ -16,7 +16,7 @@ function canMount(): boolean {
   return isMounted;
 }
 
-/** Mounts something until the test ends, and gives the folder. */
+/** Mounts a file system until the test ends, and returns its folder. */
 export function mounted(...args: string[]): string {
   const folder = mkdtempSync(join(tmpdir(), 'yodel-'));
   const { status, stderr } = spawnSync('mount', [...args, folder]);
@@ -25,9 +25,9 @@ export function mounted(...args: string[]): string {
   return folder;
 }
 
-/** Takes a mount away, and its folder with it. */
+/** Unmounts a file system and removes its folder. */
 export function unmount(folder: string): void {
-  // Whoever had files open in it has been killed, but may not be gone yet.
+  // Processes with open files in it were killed, but may still be exiting.
   if (spawnSync('umount', [folder]).status !== 0) spawnSync('umount', ['-l', folder]);
   rmSync(folder, { recursive: true, force: true });
 }

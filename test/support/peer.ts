@@ -1,4 +1,4 @@
-/** A plain TCP client in the test's own process: what every program's sockets can do, and nothing of yodel. */
+/** A plain TCP client in the process of the test, without any code of yodel. */
 import { once } from 'node:events';
 import * as net from 'node:net';
 import { onTestFinished } from 'vitest';
@@ -6,20 +6,20 @@ import { onTestFinished } from 'vitest';
 /** One end of a connection to a server. It is destroyed when the test ends. */
 export class Peer {
   readonly socket: net.Socket;
-  /** Where it connects from, as the server sees it. */
+  /** Its local port, which is the port of the peer for the server. */
   readonly port: number;
-  /** All that was received, once the server has ended its side. Rejects when the connection breaks before. */
+  /** Resolves with everything received when the server ends its side. Rejects when the connection breaks before. */
   readonly ended: Promise<Buffer>;
-  /** Resolves when the connection is gone, with the error that it broke with, if any. */
+  /** Resolves when the connection is closed, with the error, if any. */
   readonly closed: Promise<NodeJS.ErrnoException | undefined>;
   #bytes = Buffer.alloc(65_536);
   #watchers: (() => void)[] = [];
-  /** What each call that waits has not seen yet. */
+  /** What each pending call waits for. */
   readonly #missing = new Set<() => string>();
   #size = 0;
   #failure: Error | undefined;
 
-  /** @param socket is connected */
+  /** @param socket a connected socket */
   constructor(socket: net.Socket) {
     this.socket = socket;
     this.port = socket.localPort ?? 0;
@@ -42,7 +42,7 @@ export class Peer {
     );
   }
 
-  /** All that was received so far. */
+  /** Everything received so far. */
   get received(): Buffer {
     return this.#bytes.subarray(0, this.#size);
   }
@@ -51,33 +51,33 @@ export class Peer {
     return this.received.toString();
   }
 
-  /** Bytes received so far. */
+  /** The number of bytes received so far. */
   get size(): number {
     return this.#size;
   }
 
-  /** Sends; resolves when the operating system has taken it. */
+  /** Sends. Resolves when the kernel has taken it. */
   send(data: string | Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => this.socket.write(data, (error) => (error ? reject(error) : resolve())));
   }
 
-  /** Resolves with the match as soon as what was received holds the pattern. */
+  /** Resolves with the match when the pattern is in the received text. */
   async saw(pattern: RegExp): Promise<RegExpExecArray> {
     return await this.#until(
       () => pattern.exec(this.text) ?? undefined,
-      () => `${pattern}; received was ${JSON.stringify(this.text.slice(-2000))}`,
+      () => `${pattern}; received: ${JSON.stringify(this.text.slice(-2000))}`,
     );
   }
 
-  /** Resolves with all that was received as soon as it is at least so many bytes. */
+  /** Resolves with everything received when it is at least `count` bytes. */
   async sawBytes(count: number): Promise<Buffer> {
     return await this.#until(
       () => (this.#size >= count ? this.received : undefined),
-      () => `${count} bytes; received were ${this.#size}`,
+      () => `${count} bytes; received: ${this.#size}`,
     );
   }
 
-  /** Sends one line and resolves with the next line that comes. */
+  /** Sends one line and resolves with the next line received. */
   async ask(line: string): Promise<string> {
     const from = this.#size;
     await this.send(`${line}\n`);
@@ -96,12 +96,12 @@ export class Peer {
     this.socket.end();
   }
 
-  /** Breaks off: RST. */
+  /** Resets the connection: RST. */
   reset(): void {
     this.socket.resetAndDestroy();
   }
 
-  /** Prints what was waited for in vain, when its test has failed. */
+  /** Prints what pending calls wait for, after a failed test. */
   report(): void {
     for (const what of this.#missing) process.stderr.write(`the peer at port ${this.port} still waits for ${what()}\n`);
   }
@@ -114,7 +114,7 @@ export class Peer {
         this.#watchers = this.#watchers.filter((one) => one !== look);
         this.#missing.delete(what);
         if (found !== undefined) resolve(found);
-        else reject(new Error(`the connection is over without ${what()}`, { cause: this.#failure }));
+        else reject(new Error(`the connection is closed without ${what()}`, { cause: this.#failure }));
       };
       this.#watchers.push(look);
       this.#missing.add(what);

@@ -1,4 +1,4 @@
-/** Ports for programs that cannot take a free one themselves. */
+/** Ports for programs that cannot choose a free one themselves. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 

@@ -1,26 +1,26 @@
-/** What Linux tells of a process. */
+/** Information about processes from Linux. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** The memory that a process holds, in bytes. */
+/** Resident memory of a process, in bytes. */
 export function residentBytes(pid: number): number {
   const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
   return Number(kilobytes) * 1024;
 }
 
-/** How many descriptors a process has open. */
+/** The number of open descriptors of a process. */
 export function openDescriptors(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
 }
 
-/** How many descriptors a process may have open at the most: both runtimes raise their limit to this one. */
+/** The hard limit of descriptors of a process, to which both runtimes raise their limit. */
 export function mostDescriptors(): number {
   const limit = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).trim();
   return limit === 'unlimited' ? Number.POSITIVE_INFINITY : Number(limit);
 }
 
-/** Looks again and again, for what nobody tells of. Resolves as soon as it holds; rejects after `withinMs`. */
+/** Polls a condition that sends no event. Resolves when it is true; rejects after `withinMs`. */
 export async function becomesTrue(what: string, holds: () => boolean, withinMs = 15_000): Promise<void> {
   for (const giveUpAt = Date.now() + withinMs; !holds(); await delay(10)) {
     if (Date.now() > giveUpAt) throw new Error(`not within ${withinMs} ms: ${what}`);

@@ -1,4 +1,4 @@
-/** A TCP relay that cuts what passes into pieces, and remembers it. */
+/** A TCP relay that splits and records the bytes. */
 import { once } from 'node:events';
 import * as net from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -6,13 +6,13 @@ import { onTestFinished } from 'vitest';
 
 export interface Relay {
   readonly port: number;
-  /** What clients have sent to the server. */
+  /** The bytes sent by clients. */
   sent(): Buffer;
-  /** What the server has sent to clients. */
+  /** The bytes sent by the server. */
   replied(): Buffer;
 }
 
-/** Relays to a port of 127.0.0.1, in pieces of at most `piece` bytes, each a write of its own. */
+/** Relays to a port of 127.0.0.1, in separate writes of at most `piece` bytes. */
 export async function relay(to: number, { piece = Number.POSITIVE_INFINITY } = {}): Promise<Relay> {
   const sent: Buffer[] = [];
   const replied: Buffer[] = [];
@@ -47,13 +47,13 @@ function forward(from: net.Socket, to: net.Socket, piece: number, passed: Buffer
     last = writeInPieces(to, chunk, piece).then(() => void from.resume());
   });
   from.on('end', () => void last.then(() => to.end()));
-  // One side broke off: then so does the other.
+  // A reset on one side resets the other.
   from.on('close', (broken) => broken && to.destroy());
 }
 
 async function writeInPieces(to: net.Socket, chunk: Buffer, piece: number): Promise<void> {
   for (let at = 0; at < chunk.length && !to.destroyed; at += piece) {
-    // A turn of the event loop between two pieces, or the receiver would find them together.
+    // A turn of the event loop between two pieces, or the receiver would read them together.
     if (at > 0) await nextTurn();
     if (!to.write(chunk.subarray(at, at + piece))) await once(to, 'drain').catch(() => undefined);
   }

@@ -1,4 +1,4 @@
-/** Servers of the test's own, which do to its clients whatever the test wants. */
+/** Servers in the process of the test, whose connections the test controls. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -9,7 +9,7 @@ import { onTestFinished } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Certificate } from './certificate.ts';
 
-/** Listens on a free port of 127.0.0.1 and gives the address. */
+/** Listens on a free port of 127.0.0.1 and resolves with the address. */
 export async function listen(converse: (socket: net.Socket) => void): Promise<{ address: string; port: number }> {
   const sockets = new Set<net.Socket>();
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
@@ -27,7 +27,7 @@ export async function listen(converse: (socket: net.Socket) => void): Promise<{ 
   return { address: `127.0.0.1:${port}`, port };
 }
 
-/** The same with TLS; `localhost` is the name in its certificate. */
+/** The same with TLS. The name in the certificate is `localhost`. */
 export async function listenTls(
   { certificate, key }: Certificate,
   converse: (socket: net.Socket) => void,
@@ -45,7 +45,7 @@ export async function listenTls(
   return { address: `tls://localhost:${port}`, port };
 }
 
-/** A WebSocket server. It speaks `ws`, or `wss` with a certificate. */
+/** The same with WebSocket: `ws`, or `wss` with a certificate. */
 export async function listenWebSocket(
   converse: (socket: WebSocket) => void,
   identity?: Certificate,

@@ -1,10 +1,10 @@
-/** Command lines as a user types them. */
+/** Command lines in a shell. */
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { commandPath, type Outcome, type RunOptions, run } from './command.ts';
 import { temporaryFolder } from './files.ts';
 
-/** A folder with the command `yodel` in it, as an installed one would stand on the path. */
+/** Creates a folder with the command `yodel`, for PATH. */
 export function folderWithYodel(): string {
   const folder = temporaryFolder();
   const command = join(folder, 'yodel');
@@ -13,7 +13,7 @@ export function folderWithYodel(): string {
   return folder;
 }
 
-/** Runs a line in the shell; `yodel` is on the path. */
+/** Runs a line in the shell, with `yodel` in PATH. */
 export async function shell(line: string, options: RunOptions = {}): Promise<Outcome> {
   const path = `${folderWithYodel()}:${process.env.PATH}`;
   return await run(['sh', '-c', line], { hasChildren: true, ...options, env: { ...options.env, PATH: path } });

@@ -1,4 +1,4 @@
-/** A conversation by hand: `yodel connect` in a real terminal. */
+/** `yodel connect` in a real terminal. */
 import { Terminal } from './terminal.ts';
 
 /** Starts `yodel connect ADDRESS ARGS` in a terminal and waits for its prompt. */
@@ -9,8 +9,8 @@ export async function connectTo(address: string, terminal = new Terminal(), args
 }
 
 /**
- * The exit status of what runs in the terminal, once it has ended: what is typed before that could still be read by it. What
- * is typed before the shell reads again stands above its prompt.
+ * The exit status of the program in the terminal. Waits for the prompt of the shell first, because the program could read
+ * what is typed before. The output may follow a second prompt.
  */
 export async function exitStatusIn(terminal: Terminal): Promise<number> {
   await terminal.sees(/\$$/);

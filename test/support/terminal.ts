@@ -1,4 +1,4 @@
-/** A real terminal, by tmux: commands are typed into it, and its screen is read. */
+/** A real terminal, by tmux: a test types into it and reads its screen. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,11 +14,11 @@ export interface TerminalOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** How long a screen may take to show what it should, on a machine that is busy. */
+/** How long to wait for a text on the screen, on a busy machine. */
 const patienceMs = 15_000;
 const lookAgainMs = 15;
 
-/** One terminal with a shell in it. `yodel` is on its path, as an installed command would be. */
+/** A terminal with a shell in it, and `yodel` in its PATH. */
 export class Terminal {
   readonly #socket: string;
   /** Where `yodel connect` keeps its history. */
@@ -28,7 +28,7 @@ export class Terminal {
     const folder = folderWithYodel();
     this.stateFolder = join(folder, 'state');
     this.#socket = join(folder, 'tmux');
-    // A shell without files of the user's own, and with the same prompt for everybody.
+    // A shell without the files of the user, and with a fixed prompt.
     const startFile = join(folder, 'start');
     writeFileSync(startFile, "PS1='$ '\n");
     const settings = join(folder, 'tmux.conf');
@@ -49,33 +49,33 @@ export class Terminal {
     onTestFinished(() => this.close());
   }
 
-  /** Closes the terminal, as by its window's button: what runs in it gets SIGHUP. */
+  /** Closes the terminal. Programs in it get SIGHUP. */
   close(): void {
     try {
       this.#tmux('kill-server');
     } catch {
-      // The last program in it has ended, and tmux with it.
+      // The last program in it has exited, and tmux with it.
     }
   }
 
   /** Types text, without Enter. */
   type(text: string): void {
-    // A semicolon at the end would be one of tmux's own.
+    // tmux would take a final semicolon as a separator.
     this.#tmux('send-keys', '-l', text.replace(/;$/, '\\;'));
   }
 
-  /** Presses keys by tmux' names: `Enter`, `Up`, `C-d`. */
+  /** Presses keys by their names in tmux: `Enter`, `Up`, `C-d`. */
   press(...keys: string[]): void {
     this.#tmux('send-keys', ...keys);
   }
 
-  /** Pastes text, as a terminal does: between marks where the program has asked for them, unless it knows no such marks. */
+  /** Pastes text, as a bracketed paste if the program has enabled that and `marks` is true. */
   paste(text: string, { marks = true } = {}): void {
     execFileSync('tmux', ['-S', this.#socket, 'load-buffer', '-'], { input: text });
     this.#tmux('paste-buffer', '-d', ...(marks ? ['-p'] : []));
   }
 
-  /** Makes its window larger or smaller. Resolves when the program in it has been told: tmux does not hurry with that. */
+  /** Resizes the window. Resolves when the terminal device has the new size: tmux may take a while. */
   async resize(width: number, height: number): Promise<void> {
     this.#tmux('resize-window', '-x', String(width), '-y', String(height));
     const device = this.#tmux('display-message', '-p', '#{pane_tty}').trim();
@@ -89,29 +89,29 @@ export class Terminal {
     this.press('Enter');
   }
 
-  /** The screen's rows, without the empty ones at the end. With `styles`, colours show as escape sequences. */
+  /** The rows of the screen, without empty ones at the end. With `styles`, including escape sequences for colours. */
   screen({ styles = false } = {}): string {
     return this.#tmux('capture-pane', '-p', ...(styles ? ['-e'] : [])).trimEnd();
   }
 
-  /** The screen as {@link screen}, but lines that went over the edge are whole. */
+  /** The same as {@link screen}, with wrapped lines joined. */
   lines(): string {
     return this.#tmux('capture-pane', '-p', '-J').replaceAll(/ +$/gm, '').trimEnd();
   }
 
-  /** Everything that has been on the screen, lines that went over the edge whole. */
+  /** Everything that was on the screen, with wrapped lines joined. */
   history(): string {
     return this.#tmux('capture-pane', '-p', '-J', '-S', '-');
   }
 
-  /** The process id of the program that the shell runs. */
+  /** The process id of the program that runs in the shell. */
   processIn(): number {
     const shell = this.#tmux('display-message', '-p', '#{pane_pid}').trim();
     const [program = ''] = readFileSync(`/proc/${shell}/task/${shell}/children`, 'utf8').trim().split(' ');
     return Number(program);
   }
 
-  /** Resolves with the match as soon as the screen shows the pattern. Lines that went over the edge are whole. */
+  /** Resolves with the match when the screen shows the pattern. Wrapped lines are joined. */
   async sees(pattern: RegExp): Promise<RegExpExecArray> {
     const giveUpAt = Date.now() + patienceMs;
     for (;;) {

@@ -1,10 +1,10 @@
-/** Other people's programs that tests talk to. */
+/** Other programs that tests need. */
 import { spawnSync } from 'node:child_process';
 import { test } from 'vitest';
 
 /**
- * `test`, for tests that need programs: without them they are skipped, but in CI (where they must be installed) they
- * fail and say how to get them.
+ * `test`, for tests that need programs. If one is missing, the test is skipped; in CI it fails with the command that
+ * installs it.
  */
 export function testWith(programs: string | readonly string[], install: string): typeof test.skip {
   const missing = [programs].flat().filter((program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0);
@@ -12,6 +12,6 @@ export function testWith(programs: string | readonly string[], install: string):
   if (!process.env.CI) return test.skip;
   return ((name: string) =>
     test(name, () => {
-      throw new Error(`${missing.join(' and ')} is missing: ${install}`);
+      throw new Error(`${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing: ${install}`);
     })) as unknown as typeof test.skip;
 }

@@ -1,14 +1,14 @@
-/** WebSocket by hand: frames that no client library sends, cut where the test wants. */
+/** WebSocket frames that no client library sends, for raw sockets. */
 import { dial, type Peer } from './peer.ts';
 
-/** One frame of a client (RFC 6455, section 5.2). */
+/** A frame of a client (RFC 6455, section 5.2). */
 export interface Frame {
   readonly opcode: number;
   readonly isFinal: boolean;
   readonly length: number;
 }
 
-/** The frame, masked with zeros, its payload all `x`. */
+/** The bytes of the frame, masked with zeros, with a payload of `x`. */
 export function frameBytes({ opcode, isFinal, length }: Frame): Buffer {
   const first = (isFinal ? 0x80 : 0) | opcode;
   const mask = Buffer.alloc(4);
@@ -22,13 +22,13 @@ export function frameBytes({ opcode, isFinal, length }: Frame): Buffer {
   return Buffer.concat([long, mask, payload]);
 }
 
-/** The whole of a text message. */
+/** A text message in one frame. */
 export function textFrame(length: number): Buffer {
   return frameBytes({ opcode: 1, isFinal: true, length });
 }
 
-/** Asks a port of 127.0.0.1 for WebSocket, with bytes right behind the request; resolves when the server has agreed. */
-export async function dialWebSocket(port: number, behind: Uint8Array = new Uint8Array()): Promise<Peer> {
+/** Sends a WebSocket handshake to a port of 127.0.0.1, with more bytes right after it. Resolves when it is accepted. */
+export async function dialWebSocket(port: number, after: Uint8Array = new Uint8Array()): Promise<Peer> {
   const peer = await dial(port);
   const lines = [
     'GET / HTTP/1.1',
@@ -38,7 +38,7 @@ export async function dialWebSocket(port: number, behind: Uint8Array = new Uint8
     'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
     'Sec-WebSocket-Version: 13',
   ];
-  await peer.send(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), behind]));
+  await peer.send(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), after]));
   await peer.saw(/^HTTP\/1\.1 101 [\s\S]*?\r\n\r\n/);
   return peer;
 }

@@ -21,10 +21,10 @@ test('escapes bytes that are not UTF-8 one by one', () => {
 test('nothing a peer sends can control a terminal or reorder a line', () => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: this looks for control characters
   const controlling = /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
-  const nasty = fc.array(
+  const hostile = fc.array(
     fc.oneof(fc.integer({ min: 0, max: 255 }), fc.constantFrom(0x1b, 0x9b, 0xc2, 0xe2, 0x80, 0xae)),
   );
-  fc.assert(fc.property(nasty, (bytes) => !controlling.test(escapeBytes(Uint8Array.from(bytes)))));
+  fc.assert(fc.property(hostile, (bytes) => !controlling.test(escapeBytes(Uint8Array.from(bytes)))));
   fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => !controlling.test(escapeText(text))));
 });
 

@@ -67,9 +67,9 @@ test('what a peer sends is never part of a command', async () => {
   const folder = temporaryFolder();
   const marks = ['a', 'b', 'c'].map((name) => join(folder, name));
   const [a, b, c] = marks;
-  const nasty = `$(touch ${a})\n\`touch ${b}\`\n'; touch ${c} #\n`;
+  const hostile = `$(touch ${a})\n\`touch ${b}\`\n'; touch ${c} #\n`;
   for (const flags of [[], ['--exec-per-message'], ['--shell'], ['--shell', '--exec-per-message']]) {
-    expect(await exchange(await serve(['exec:cat', ...flags]), nasty)).toBe(nasty);
+    expect(await exchange(await serve(['exec:cat', ...flags]), hostile)).toBe(hostile);
   }
   for (const mark of marks) expect(existsSync(mark)).toBe(false);
 });

@@ -9,7 +9,7 @@ import { expect, test } from 'vitest';
 import { makeCertificate } from '../../support/certificate.ts';
 import { commandPath, type Running, type RunningServer, serve, start, yodel } from '../../support/command.ts';
 import { handlerFile, temporaryFolder } from '../../support/files.ts';
-import { expectHarmless, nastyBytes, newOutput, ownLine } from '../../support/nasty.ts';
+import { expectEscaped, hostileBytes, newOutput, ownLine } from '../../support/hostile.ts';
 import { dial, type Peer } from '../../support/peer.ts';
 import { becomesTrue } from '../../support/process.ts';
 import { listen, listenTls } from '../../support/servers.ts';
@@ -72,8 +72,8 @@ async function haveMany<Values extends [unknown, ...unknown[]]>(
   let count = 0;
   const look = () => {
     const { stdout, stderr } = fresh();
-    expectHarmless(stdout, logLines[format]);
-    expectHarmless(stderr, ownLine);
+    expectEscaped(stdout, logLines[format]);
+    expectEscaped(stderr, ownLine);
   };
   const property = fc.asyncProperty(...(arbitraries as [fc.Arbitrary<unknown>]), async (...values) => {
     await converse(...(values as unknown as Values));
@@ -113,10 +113,10 @@ for (const format of ['text', 'json'] as const) {
     const args = ['--framing', 'length:4', '--log-format', format];
     const server = await serve([handlerFile(everyWay), ...args]);
     const said: string[] = [];
-    await haveMany(server, format, [wayAndReading, nastyBytes], async (way, text) => {
+    await haveMany(server, format, [wayAndReading, hostileBytes], async (way, text) => {
       const message = Buffer.concat([Buffer.of(way), text]);
       const reply = await sayAndEnd(await dial(server.port), framed(message));
-      if (way % 128 !== 0) expectHarmless(reply.subarray(4), /^error: /);
+      if (way % 128 !== 0) expectEscaped(reply.subarray(4), /^error: /);
       said.push(message.toString('hex'));
     });
     // Escaped, and nothing is lost: JSON has every byte.
@@ -138,11 +138,11 @@ function loggedMessages(server: Running): Buffer[] {
 
 test('refused messages: the log, and the error replies', async () => {
   const server = await serve(['--max-message', '6', '--on-too-long', 'discard']);
-  await haveMany(server, 'text', [nastyBytes, nastyBytes], async (one, two) => {
+  await haveMany(server, 'text', [hostileBytes, hostileBytes], async (one, two) => {
     const reply = await sayAndEnd(await dial(server.port), Buffer.concat([one, Buffer.of(10), two, Buffer.of(10)]));
     // Short messages were echoed unchanged. Error lines end as the client's lines do.
     const errors = reply.toString('latin1').match(/^error: .*?(?=\r?$)/gm) ?? [];
-    for (const line of errors) expectHarmless(Buffer.from(line, 'latin1'), /^error: /);
+    for (const line of errors) expectEscaped(Buffer.from(line, 'latin1'), /^error: /);
   });
 });
 
@@ -151,27 +151,27 @@ for (const format of ['text', 'json'] as const) {
     const args = ['--listen', 'ws://127.0.0.1:0/chat', '--handshake-timeout', '1s', '--log-format', format];
     const server = await serve(args);
     const [, port] = await server.saw(/ws:\/\/127\.0\.0\.1:(\d+)/);
-    await haveMany(server, format, [fc.boolean(), nastyBytes], async (inPath, text) => {
+    await haveMany(server, format, [fc.boolean(), hostileBytes], async (inPath, text) => {
       const [path, origin] = inPath ? [text, 'http://example.org'] : ['chat', text];
       const [before, between] = ['GET /', ' HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'];
       const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: ';
       const parts = [before, path, between + key, origin, '\r\n\r\n'].map((part) => Buffer.from(part as Buffer));
       const reply = await say(await dial(Number(port)), Buffer.concat(parts));
-      expectHarmless(Buffer.from(reply.toString('latin1').replaceAll('\r\n', '\n'), 'latin1'), /^(?!FORGED)/);
+      expectEscaped(Buffer.from(reply.toString('latin1').replaceAll('\r\n', '\n'), 'latin1'), /^(?!FORGED)/);
     });
   });
 
   test(`PROXY protocol headers: the log as ${format}`, async () => {
     const server = await serve(['--proxy-protocol', '127.0.0.1', '--log-format', format]);
     const begins = fc.constantFrom('PROXY ', 'PROXY TCP4 ', 'PROXY UNKNOWN ', '\r\n\r\n\0\r\nQUIT\n', '');
-    await haveMany(server, format, [begins, nastyBytes], async (begin, text) => {
+    await haveMany(server, format, [begins, hostileBytes], async (begin, text) => {
       await sayAndEnd(await dial(server.port), Buffer.concat([Buffer.from(begin), text, Buffer.from('\r\n')]));
     });
   });
 }
 
 openssl('names in TLS certificates, SNI and ALPN: the log, and a handler that repeats them', async () => {
-  const [own, client] = [makeCertificate(), nastyCertificate()];
+  const [own, client] = [makeCertificate(), hostileCertificate()];
   const telling = `export default {
     open: ({ security }) => { throw new Error([security.subject, security.servername, security.alpn].join()); },
   };`;
@@ -195,13 +195,13 @@ openssl('names in TLS certificates, SNI and ALPN: the log, and a handler that re
     socket.on('error', () => undefined).resume();
     await new Promise((resolve) => socket.once('close', resolve));
   };
-  await haveMany(server, 'text', [nastyBytes, nastyBytes, fc.boolean()], converse, 30);
+  await haveMany(server, 'text', [hostileBytes, hostileBytes, fc.boolean()], converse, 30);
   // The certificate was accepted, and its name was printed.
   expect(server.stderr()).toContain('CN=pwned \\x1b[31m');
 });
 
 /** A certificate for a hostile name. */
-function nastyCertificate(): { certificate: string; key: string } {
+function hostileCertificate(): { certificate: string; key: string } {
   const folder = temporaryFolder();
   const [certificate, key] = [join(folder, 'certificate.pem'), join(folder, 'key.pem')];
   const name = ['-utf8', '-subj', '/CN=pwned \x1b[31m \u009b31m \u202e\n FORGED'];
@@ -213,11 +213,11 @@ function nastyCertificate(): { certificate: string; key: string } {
 }
 
 openssl('the name in the certificate of a server: the error of yodel connect', async () => {
-  const certificate = nastyCertificate();
+  const certificate = hostileCertificate();
   const { address } = await listenTls({ ...certificate, both: '' }, (socket) => socket.on('data', () => undefined));
   for (const trust of [[], ['--cacert', certificate.certificate]]) {
     const { stderr, status } = await yodel(['connect', address, ...trust]);
-    expectHarmless(Buffer.from(stderr), /^yodel: cannot connect /);
+    expectEscaped(Buffer.from(stderr), /^yodel: cannot connect /);
     expect(status).toBe(1);
   }
 });
@@ -242,7 +242,7 @@ for (const [how, words] of Object.entries({ 'by hand': '', 'from a pipe': '--wai
     if (how === 'by hand') await client.saw(/Ctrl-D ends/);
     let count = 0;
     let seen = 0;
-    const property = fc.asyncProperty(nastyBytes, async (bytes) => {
+    const property = fc.asyncProperty(hostileBytes, async (bytes) => {
       server.write(Buffer.concat([bytes, Buffer.from(`\nEND ${++count}.\n`)]));
       await client.saw(new RegExp(`END ${count}\\.\\r*\\n`));
       const { stdout } = client.bytes();
@@ -254,7 +254,7 @@ for (const [how, words] of Object.entries({ 'by hand': '', 'from a pipe': '--wai
         .replaceAll(cursorMoves, '')
         .replaceAll(/\r{1,2}\n/g, '\n')
         .replaceAll('\t', ' ');
-      expectHarmless(Buffer.from(text, 'latin1'), how === 'by hand' ? /^(> )*(< |connected to )/ : /^/);
+      expectEscaped(Buffer.from(text, 'latin1'), how === 'by hand' ? /^(> )*(< |connected to )/ : /^/);
     });
     await fc.assert(property, { numRuns: 60 });
     server.end();
@@ -263,33 +263,33 @@ for (const [how, words] of Object.entries({ 'by hand': '', 'from a pipe': '--wai
 }
 
 test('wrong replies: the output of yodel bench', async () => {
-  let nasty: Uint8Array = Buffer.alloc(0);
+  let hostile: Uint8Array = Buffer.alloc(0);
   const replies = await listen((socket) => {
-    socket.on('data', () => socket.write(Buffer.concat([nasty, Buffer.from('\n')])));
+    socket.on('data', () => socket.write(Buffer.concat([hostile, Buffer.from('\n')])));
   });
   const answers = await listen((socket) => {
     socket.once('data', () =>
-      socket.end(Buffer.concat([Buffer.from('HTTP/1.1 200 '), nasty, Buffer.from('\r\n\r\n')])),
+      socket.end(Buffer.concat([Buffer.from('HTTP/1.1 200 '), hostile, Buffer.from('\r\n\r\n')])),
     );
   });
-  const property = fc.asyncProperty(nastyBytes, fc.constantFrom('--json', '--replies=count'), async (bytes, flag) => {
-    nasty = bytes;
+  const property = fc.asyncProperty(hostileBytes, fc.constantFrom('--json', '--replies=count'), async (bytes, flag) => {
+    hostile = bytes;
     const limits = ['-n', '2', '-c', '1', '--timeout', '300ms'];
     for (const target of [replies.address, `ws://${answers.address}/chat`]) {
       const { stdout, stderr } = await yodel(['bench', target, flag === '--json' ? flag : '--replies=echo', ...limits]);
-      expectHarmless(stdout, /^(?!FORGED)/);
-      expectHarmless(Buffer.from(stderr), ownLine);
+      expectEscaped(stdout, /^(?!FORGED)/);
+      expectEscaped(Buffer.from(stderr), ownLine);
     }
   });
   await fc.assert(property, { numRuns: 6 });
 });
 
 test('command-line arguments and environment variables: the errors that quote them', async () => {
-  const property = fc.asyncProperty(nastyBytes, async (bytes) => {
+  const property = fc.asyncProperty(hostileBytes, async (bytes) => {
     const word = bytes.toString().replaceAll('\0', '');
     for (const words of [['serve', word], ['connect', `${word}:x`], ['bench', ':1', '--duration', word], [word]]) {
       const { stdout, stderr } = await yodel(words);
-      expectHarmless(Buffer.from(stderr), ownLine);
+      expectEscaped(Buffer.from(stderr), ownLine);
       if (stdout.length > 0) expect(word).toMatch(/^-|^$/);
     }
   });

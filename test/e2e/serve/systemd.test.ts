@@ -67,10 +67,11 @@ import os, socket, subprocess, sys
 path = sys.argv[1]
 inbox = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 inbox.bind(path)
-child = subprocess.Popen(sys.argv[2:], env=dict(os.environ, NOTIFY_SOCKET=path))
+# Its log goes to stderr, where it cannot end up in the middle of a line of this program.
+child = subprocess.Popen(sys.argv[2:], env=dict(os.environ, NOTIFY_SOCKET=path), stdout=sys.stderr)
 print('child', child.pid, flush=True)
 while True:
-    # The descriptor that comes with a barrier is closed, as nobody takes it: that is the answer it waits for.
+    # A barrier comes with a descriptor and waits until it is closed. Not receiving it closes it.
     told = inbox.recv(4096).decode()
     if told != 'BARRIER=1':
         print('told', told.replace('\\n', ' '), flush=True)

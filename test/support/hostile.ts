@@ -1,4 +1,4 @@
-/** What a hostile peer would send so that a terminal, a reader of a log or a program that gathers logs is misled. */
+/** Text with which a hostile peer would mislead a terminal, a reader of logs or a log collector. */
 import { isUtf8 } from 'node:buffer';
 import fc from 'fast-check';
 import { expect } from 'vitest';
@@ -22,7 +22,7 @@ const sequences = [
   '\u2028FORGED',
   '\u2029FORGED',
 ];
-/** One by one: what steers, breaks lines, hides, or turns text around. */
+/** Single characters that control, break lines, hide text or change its direction. */
 const ranges: readonly [number, number][] = [
   [0x00, 0x1f],
   [0x7f, 0x9f],
@@ -35,43 +35,43 @@ const ranges: readonly [number, number][] = [
   [0xe0000, 0xe007f],
 ];
 const characters = ranges.map(([min, max]) => fc.integer({ min, max }).map((point) => String.fromCodePoint(point)));
-const harmless = ['a', ' ', '"', '\\', '\\x1b', '</script>', '$(id)', 'wörld', '你好', '🎉'];
+const ordinary = ['a', ' ', '"', '\\', '\\x1b', '</script>', '$(id)', 'wörld', '你好', '🎉'];
 
 const pieces = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(...sequences).map((text) => Buffer.from(text)) },
   { weight: 4, arbitrary: fc.oneof(...characters).map((text) => Buffer.from(text)) },
   { weight: 3, arbitrary: fc.integer({ min: 0x80, max: 0xff }).map((byte) => Buffer.of(byte)) },
-  // A surrogate, which UTF-8 cannot have; and characters that are cut off.
+  // A surrogate, which is invalid in UTF-8, and truncated characters.
   {
     weight: 1,
     arbitrary: fc.constantFrom([0xed, 0xa0, 0x80], [0xe2, 0x80], [0xc2]).map((bytes) => Buffer.from(bytes)),
   },
-  { weight: 2, arbitrary: fc.constantFrom(...harmless).map((text) => Buffer.from(text)) },
+  { weight: 2, arbitrary: fc.constantFrom(...ordinary).map((text) => Buffer.from(text)) },
 );
 
 /** Bytes of at least one piece. */
-export const nastyBytes: fc.Arbitrary<Buffer> = fc
+export const hostileBytes: fc.Arbitrary<Buffer> = fc
   .array(pieces, { minLength: 1, maxLength: 12 })
   .map((list) => Buffer.concat(list));
 
-const harmful = new RegExp(
+const unescaped = new RegExp(
   `[${ranges.map(([min, max]) => `\\u{${min.toString(16)}}-\\u{${max.toString(16)}}`).join('')}]`,
   'u',
 );
 
-/** Fails unless every line of an output is valid UTF-8, has nothing nasty in it, and begins as its program begins lines. */
-export function expectHarmless(output: Uint8Array, line: RegExp): void {
+/** Fails unless the output is valid UTF-8 and each line contains nothing hostile and matches the pattern. */
+export function expectEscaped(output: Uint8Array, line: RegExp): void {
   expect(isUtf8(output), `not UTF-8: ${Buffer.from(output).toString('latin1')}`).toBe(true);
   for (const text of Buffer.from(output).toString().split('\n')) {
-    expect(harmful.exec(text)?.[0], text).toBe(undefined);
+    expect(unescaped.exec(text)?.[0], text).toBe(undefined);
     if (text !== '') expect(text).toMatch(line);
   }
 }
 
-/** How lines of yodel on stderr begin: its own, and the calls below an error. */
+/** The beginning of yodel's lines on stderr, stack traces included. */
 export const ownLine = /^(yodel: |\s+at )/;
 
-/** Gives what a program has printed since the last time, in whole lines. */
+/** Returns a function that returns the complete lines printed since its last call. */
 export function newOutput(running: Running): () => { readonly stdout: Buffer; readonly stderr: Buffer } {
   const seen = { stdout: 0, stderr: 0 };
   return () => {
