@@ -57,14 +57,14 @@ export class Acceptor {
 
   /** Serves a new connection, or refuses it. */
   accept(connection: Connection): void {
-    const refusal = this.#admission.admit(connection.peer, this.#now);
+    const refusal = this.#admit(connection.peer);
     if (refusal) this.#refuse(connection, refusal);
     else this.#serve(connection);
   }
 
   /** Decides about a connection that still has a handshake to complete. Undefined: it is refused. */
   admit(peer: Address): PendingConnection | undefined {
-    const refusal = this.#hasSpaceForPending ? this.#admission.admit(peer, this.#now) : this.#full();
+    const refusal = this.#hasSpaceForPending ? this.#admit(peer) : this.#full();
     if (refusal) {
       this.#reportRefused(peer, refusal);
       return undefined;
@@ -77,7 +77,7 @@ export class Acceptor {
       },
       failed: (error) => {
         this.#pending--;
-        this.#admission.release(peer, this.#now);
+        this.#release(peer);
         this.#reportRefused(peer, systemError('not accepted', error));
       },
     };
@@ -103,7 +103,7 @@ export class Acceptor {
   #serve(connection: Connection): void {
     const refusal = this.#whyNot();
     if (refusal) {
-      this.#admission.release(connection.peer, this.#now);
+      this.#release(connection.peer);
       return this.#refuse(connection, refusal);
     }
     const session = new ServerSession(++this.#lastId, connection, this.#session, this.#sessionClosed);
@@ -113,7 +113,7 @@ export class Acceptor {
 
   readonly #sessionClosed = (session: ServerSession): void => {
     this.sessions.delete(session);
-    this.#admission.release(session.peer, this.#now);
+    this.#release(session.peer);
     if (this.sessions.size === 0) this.#onEmpty?.();
   };
 
@@ -144,7 +144,13 @@ export class Acceptor {
     if (this.#telemetry.watched) this.#telemetry.emit('refused', peer, error);
   }
 
-  get #now(): number {
-    return this.#session.clock.now();
+  // Without rules, neither of them reads the clock, which costs Node 50 ns each time.
+
+  #admit(peer: Address): YodelError | undefined {
+    return this.#admission.hasRules ? this.#admission.admit(peer, this.#session.clock.now()) : undefined;
+  }
+
+  #release(peer: Address): void {
+    if (this.#admission.known > 0) this.#admission.release(peer, this.#session.clock.now());
   }
 }

@@ -38,6 +38,12 @@ export class Admission {
     this.#rules = rules;
   }
 
+  /** Whether there are rules at all: if not, every peer may connect. */
+  get hasRules(): boolean {
+    const { allow, deny, perAddress, rate } = this.#rules;
+    return allow !== undefined || deny !== undefined || perAddress > 0 || rate > 0;
+  }
+
   /** The number of known addresses. */
   get known(): number {
     return this.#clients.size;

@@ -28,11 +28,13 @@ export class DeadlineTimer {
     if (at === Number.POSITIVE_INFINITY || (this.#timer && this.#at <= at)) return;
     this.#timer?.cancel();
     this.#at = at;
-    this.#timer = this.#clock.after(Math.max(1, Math.ceil(at - this.#clock.now())), () => {
-      this.#timer = undefined;
-      this.#owner.onDeadline();
-    });
+    this.#timer = this.#clock.after(Math.max(1, Math.ceil(at - this.#clock.now())), this.#ring);
   }
+
+  readonly #ring = (): void => {
+    this.#timer = undefined;
+    this.#owner.onDeadline();
+  };
 
   cancel(): void {
     this.#timer?.cancel();

@@ -88,6 +88,12 @@ export class Lifecycle {
     this.#session.turnSoon();
   }
 
+  /** As {@link finish}, because the peer has ended. The session takes its turn itself, and schedules none. */
+  peerEnded(): void {
+    this.endedBy ??= 'peer';
+    this.state = 'finishing';
+  }
+
   /** Ends the output once what was sent has been written, by {@link writeOutputEnd}. */
   endOutput(): void {
     if (this.hasOutputEnded) return;

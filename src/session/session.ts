@@ -244,9 +244,8 @@ export class ServerSession implements Session, Receiver, Parts, Linked<ServerSes
   /** @internal */
   onEnd(): void {
     if (this.#lifecycle.state !== 'open') return;
-    this.#lifecycle.endedBy ??= 'peer';
     this.#inbound.end();
-    this.#lifecycle.finish();
+    this.#lifecycle.peerEnded();
     this.turn();
   }
 
