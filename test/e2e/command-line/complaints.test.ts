@@ -1,6 +1,6 @@
 /**
- * What people have asked of other tools for years, most of it in vain: each test is named after one complaint, with where it
- * was made, and shows the behaviour that was asked for.
+ * What users of similar tools have asked for over the years, mostly in vain. Each test is named after one complaint and its
+ * source, and shows the behaviour of yodel.
  */
 import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ import { testWith } from '../../support/tools.ts';
 const tmux = testWith('tmux', 'apt-get install tmux');
 const openssl = testWith('openssl', 'apt-get install openssl');
 
-/** A server that answers each chunk by what `reply` makes of it, and does as its client does at the end. */
+/** A server that calls `reply` for each chunk, and ends when its client ends. */
 async function answering(reply: (text: string, socket: Socket) => void): Promise<string> {
   const { address } = await listen((socket) => {
     socket.on('data', (chunk: Buffer) => reply(chunk.toString(), socket));
@@ -39,8 +39,8 @@ describe('ends', () => {
     expect(await connect(server.address, 'a\nb\n')).toEqual({ stdout: 'a\nb\n', stderr: '', status: 0 });
   });
 
-  test('2. -N and -q are missing where the nc is another one (rubocop-daemon#11, mscs#25)', async () => {
-    // It takes the end of its client's side for a farewell, as some servers do.
+  test('2. -N and -q are missing in other versions of nc (rubocop-daemon#11, mscs#25)', async () => {
+    // Like some servers, it disconnects when its client ends its side.
     const { address } = await listen((socket) => {
       let asked = 0;
       socket.on('end', () => socket.destroy());
@@ -60,8 +60,8 @@ describe('ends', () => {
     expect(await connect(address, 'late\n')).toEqual({ stdout: 'late\n', stderr: '', status: 0 });
   });
 
-  test('4. what happens at the end of input changes from version to version (ncat 7.96): it is always told', async () => {
-    // As sort does: it answers when it has all.
+  test('4. the end of input is handled differently from version to version (ncat 7.96)', async () => {
+    // Like sort, it answers at the end of its input.
     const { address } = await listen((socket) => {
       let text = '';
       socket.on('data', (chunk) => {
@@ -74,7 +74,7 @@ describe('ends', () => {
 });
 
 describe('serves', () => {
-  test('5. --exec /bin/cat is no exact echo (nmap#962)', async () => {
+  test('5. --exec /bin/cat is not an exact echo (nmap#962)', async () => {
     const server = await serve(['exec:cat', '--framing', 'raw', '--quiet']);
     const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, index) => (index * 7) % 256));
     const { stdout, status } = await yodel(['connect', server.address, '--framing', 'raw'], { input: bytes });
@@ -155,7 +155,7 @@ describe('by hand', () => {
     const server = await serve(['--quiet', '--no-messages']);
     const terminal = await connectTo(server.address);
     terminal.paste(`${'x'.repeat(20_000)}\n`);
-    // Its reply has come.
+    // The reply has arrived.
     await terminal.sees(/ ms\n>$/);
     terminal.enter(':stats');
     await terminal.sees(/\nreceived {2}1 message, 20000 B/);
@@ -204,7 +204,7 @@ describe('in a pipe', () => {
     expect(byLength.stdout).toBe('[one][two]');
   });
 
-  test('20. the next message cannot wait for the reply (tcpkali#53)', async () => {
+  test('20. a client cannot wait for the reply before the next message (tcpkali#53)', async () => {
     const chunks: string[] = [];
     const address = await answering((text, socket) => {
       chunks.push(text);
@@ -214,7 +214,7 @@ describe('in a pipe', () => {
     expect(chunks).toEqual(['a\n', 'b\n', 'c\n']);
   });
 
-  test('21. one connection cannot be kept for several messages (PacketSender#307, #58)', async () => {
+  test('21. one connection cannot be used for several messages (PacketSender#307, #58)', async () => {
     let connections = 0;
     const { address } = await listen((socket) => {
       connections++;
@@ -225,7 +225,7 @@ describe('in a pipe', () => {
     expect(connections).toBe(1);
   });
 
-  test('25. output into a pipe stays in a buffer (kcat#3, #352)', async () => {
+  test('25. output to a pipe is delayed by buffering (kcat#3, #352)', async () => {
     const server = await serve();
     const client = start([process.execPath, commandPath, 'connect', server.address]);
     client.process.stdin?.write('now\n');
@@ -236,7 +236,7 @@ describe('in a pipe', () => {
 });
 
 describe('measures', () => {
-  test('22. the rate of a load cannot be said (natscli#939)', async () => {
+  test('22. the rate of a load test cannot be set (natscli#939)', async () => {
     const server = await serve(['--quiet']);
     const flags = ['--rate', '100/s', '--duration', '1s', '--connections', '2', '--json'];
     const { stdout } = await yodel(['bench', server.address, ...flags]);
@@ -245,7 +245,7 @@ describe('measures', () => {
     expect(sent).toBeLessThanOrEqual(101);
   });
 
-  test('23. load tools know HTTP and no plain TCP (k6#1493, autocannon#245)', async () => {
+  test('23. load tools support HTTP but not plain TCP (k6#1493, autocannon#245)', async () => {
     const address = await answering((text, socket) => socket.write(text));
     const { stdout, status } = await yodel(['bench', address, '--count', '50', '--json']);
     expect(JSON.parse(stdout.toString()).messages).toMatchObject({ sent: 50, answered: 50 });

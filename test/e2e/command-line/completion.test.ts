@@ -1,4 +1,4 @@
-/** Completion as it is used: in each shell, on a real terminal, with the Tab key. */
+/** Completion in each shell, on a real terminal, with the Tab key. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -11,7 +11,7 @@ import { testWith } from '../../support/tools.ts';
 
 const shells = {
   bash: {
-    start: 'exec bash --norc --noprofile', // At its end it would still write its history into the home, which is being removed.
+    start: 'exec bash --norc --noprofile', // At its end it would write its history into the folder that is being removed.
     prompt: "PS1='% '; unset HISTFILE",
     load: 'source <(yodel completion bash)',
   },
@@ -26,11 +26,11 @@ const shells = {
     load: 'yodel completion fish | source',
   },
 };
-/** Tens of lines are typed, each with its answer; a busy machine takes a while. */
+/** The test types tens of lines and waits for each completion. */
 const patienceMs = 90_000;
 type Shell = keyof typeof shells;
 
-/** A folder with two files and two contexts, one of which is named as nothing that is to be run. */
+/** A folder with two files and three contexts, one of them named like a command that must not run. */
 function scene(): { folder: string; env: NodeJS.ProcessEnv } {
   const folder = temporaryFolder();
   const contexts = join(folder, 'config', 'yodel', 'contexts');
@@ -42,7 +42,7 @@ function scene(): { folder: string; env: NodeJS.ProcessEnv } {
   return { folder, env: { HOME: folder, XDG_CONFIG_HOME: join(folder, 'config') } };
 }
 
-/** What is typed, and what a Tab shows: the line that it becomes, or the words that it lists. */
+/** What is typed, and what Tab shows: the completed line or the list of candidates. */
 const lines: readonly [typed: string, shows: RegExp][] = [
   ['yodel ser', /^% yodel serve$/m],
   ['yodel serve --fram', /^% yodel serve --framing=?$/m],
@@ -75,16 +75,16 @@ for (const shell of Object.keys(shells) as Shell[]) {
       const { folder, env } = scene();
       const terminal = new Terminal({ width: 110, height: 40, env });
       terminal.enter(`cd ${folder}; ${start}`);
-      // The line shows what was typed, too; only the answer has the sum.
+      // The screen also shows what was typed; only the output has the sum.
       terminal.enter(`${prompt}; ${load}; echo ready-$(expr 40 + 2)`.replaceAll('$(', shell === 'fish' ? '(' : '$('));
       await terminal.sees(/ready-42/);
       for (const [typed, shows] of lines) {
-        // Not Ctrl-C, whose signal may come at any time.
+        // Not Ctrl-C, whose signal may arrive later.
         terminal.press('C-u', 'C-l');
         await terminal.sees(/^\s*%$/);
         terminal.type(typed);
         terminal.press('Tab');
-        // bash only rings at the first when there are several.
+        // With several candidates, bash lists them at the second Tab.
         if (shell === 'bash' && !shows.source.startsWith('^%')) terminal.press('Tab');
         await terminal.sees(shows);
       }
@@ -104,7 +104,7 @@ const all = withCommandsBelow(await createProgram()).map((command) => ({
   commands: command.commands.map((one) => one.name()),
 }));
 
-/** The words that a shell without a terminal proposes for each of the lines. */
+/** Returns the candidates for each line, from a shell without a terminal. */
 type Propose = (lines: readonly string[]) => Promise<string[][]>;
 
 const proposes: Record<'bash' | 'fish', (script: string) => Propose> = {
@@ -143,7 +143,7 @@ testWith(['tmux', 'zsh'], 'apt-get install tmux zsh')(
   'every command and flag of yodel is completed in zsh',
   async () => {
     const { start, prompt, load } = shells.zsh;
-    // High enough that zsh need not ask whether it shall list so many.
+    // Large enough that zsh lists the candidates without asking.
     const terminal = new Terminal({ width: 150, height: 100, env: scene().env });
     terminal.enter(start);
     terminal.enter(`${prompt}; ${load}; echo ready-$(expr 40 + 2)`);
@@ -188,7 +188,7 @@ for (const shell of ['bash', 'fish'] as const) {
 }
 
 for (const shell of Object.keys(shells) as Shell[]) {
-  testWith(shell, `apt-get install ${shell}`)(`the script for ${shell} is one without a mistake`, async () => {
+  testWith(shell, `apt-get install ${shell}`)(`the script for ${shell} has no syntax error`, async () => {
     const script = await yodel(['completion', shell]);
     const { status, stderr } = await run([shell, '-n', temporaryFile('script', script.stdout)]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });

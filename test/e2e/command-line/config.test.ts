@@ -1,4 +1,4 @@
-/** Settings from a file: what goes over what, and what is said of mistakes. */
+/** Settings from a file: precedence and errors. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -12,12 +12,12 @@ function write(text: string, name = 'yodel.toml'): string {
   return file;
 }
 
-/** What becomes of a file that `config check` and `serve` read. */
+/** The outcomes of `config check` and `serve` with a settings file. */
 async function checkAndServe(file: string): Promise<Outcome[]> {
   return await runLines([{ args: ['config', 'check', file] }, { args: ['serve', '--config', file] }]);
 }
 
-/** One line of `config print`. */
+/** A line of `config print`. */
 async function printed(name: string, args: string[], env: Record<string, string> = {}): Promise<string | undefined> {
   const { stdout, stderr, status } = await runLine(['config', 'print', ...args], { env });
   expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
@@ -38,7 +38,7 @@ test('a server takes its settings from a file', async () => {
   expect(server.stdout()).not.toContain('5 B short');
 });
 
-test('flags go over the environment, the environment over the file, the file over the defaults', async () => {
+test('flags override the environment, the environment the file, and the file the defaults', async () => {
   const file = write('rate = "3/s"\n');
   const env = { YODEL_RATE: '2/s' };
   expect(await printed('rate', [])).toBe('rate = "off" # default');
@@ -49,7 +49,7 @@ test('flags go over the environment, the environment over the file, the file ove
   expect(await printed('rate', [], { YODEL_CONFIG: file })).toBe(`rate = "3/s" # ${file}`);
 });
 
-test('what is printed is a file that gives the same settings', async () => {
+test('the output of config print is a file with the same settings', async () => {
   const file = write(
     'listen = ["127.0.0.1:7000", "unix:///tmp/y"]\nmaxMessages = "off"\nhighWaterMark = "1MiB"\n[sni]\n"*.example.org" = "a.pem,b.pem"\n',
   );
@@ -60,7 +60,7 @@ test('what is printed is a file that gives the same settings', async () => {
   expect(first).toContain('sni = ["*.example.org=a.pem,b.pem"]');
 });
 
-test('JSON is taken too, and --json gives an object a line', async () => {
+test('a settings file may be JSON, and --json prints one object per line', async () => {
   const file = write('{ "rate": 5, "allow": ["127.0.0.1"] }', 'yodel.json');
   const { stdout } = await runLine(['config', 'print', file, '--json']);
   const settings = stdout
@@ -74,21 +74,17 @@ test('JSON is taken too, and --json gives an object a line', async () => {
 
 test.each([
   ['an unknown setting', 'maxConections = 5\n', /has no setting "maxConections". Did you mean "maxConnections"\?/],
-  ['a value that is not allowed', 'maxConnections = 0\n', /the option "maxConnections" takes a whole number/],
-  ['a word that is none', 'onTooLong = "maybe"\n', /the setting "onTooLong" in .*: It takes close or discard/],
-  ['text that is no size', 'maxMessageLength = "big"\n', /the setting "maxMessageLength" in .*: It takes a size/i],
+  ['an invalid value', 'maxConnections = 0\n', /the option "maxConnections" takes a whole number/],
+  ['an unknown word', 'onTooLong = "maybe"\n', /the setting "onTooLong" in .*: It takes close or discard/],
+  ['text instead of a size', 'maxMessageLength = "big"\n', /the setting "maxMessageLength" in .*: It takes a size/i],
+  ['text instead of a boolean', 'quiet = "yes"\n', /the setting "quiet" in .* takes true or false, not "yes"/],
   [
-    'text where there is only yes and no',
-    'quiet = "yes"\n',
-    /the setting "quiet" in .* takes true or false, not "yes"/,
-  ],
-  [
-    'a number where text is due',
+    'a number instead of text',
     'listen = 7878\n',
     /the setting "listen" in .* takes text, or a list of texts, not 7878/,
   ],
-  ['what is no TOML', 'rate = 5\nrate = = 6\n', /cannot read .*yodel\.toml, line 2: /],
-  ['a name that would change all objects', '"__proto__" = 1\n', /has no setting "__proto__"|cannot read/],
+  ['invalid TOML', 'rate = 5\nrate = = 6\n', /cannot read .*yodel\.toml, line 2: /],
+  ['a name that would change the prototype of objects', '"__proto__" = 1\n', /has no setting "__proto__"|cannot read/],
 ] as const)('%s is one clear line and exit status 2', async (_, text, says) => {
   const file = write(text);
   for (const { stderr, status } of await checkAndServe(file)) {
@@ -99,7 +95,7 @@ test.each([
   }
 });
 
-test('a good file is said to be good', async () => {
+test('config check accepts a correct file', async () => {
   const file = write('rate = "5/s"\n');
   const { stdout, status } = await yodel(['config', 'check', file]);
   expect(stdout.toString()).toBe(`${file}: all settings are right\n`);
@@ -127,7 +123,7 @@ test.each([
   }
 });
 
-test('a variable of the environment that is none is told, and nothing else changes', async () => {
+test('an unknown YODEL_ variable is reported, and nothing else changes', async () => {
   const { stderr, stdout } = await runLine(['config', 'print'], { env: { YODEL_MAX_CONECTIONS: '3' } });
   expect(stderr).toBe(
     'yodel: there is no variable YODEL_MAX_CONECTIONS, it is ignored. Did you mean "YODEL_MAX_CONNECTIONS"?\n',

@@ -73,7 +73,7 @@ test('every example in the help is valid usage', async () => {
     PATH: `${folderWithYodel()}:${process.env.PATH}`,
   };
   const inFolder = async (example: string): Promise<void> => {
-    // Often nobody listens where the examples lead to, or it is too slow: that is no fault of the usage.
+    // Often nothing listens at the address of an example, or it is too slow: that is not a usage error.
     const line = example
       .replace('yodel connect', 'yodel connect --connect-timeout 1ms --wait 1ms')
       .replace('yodel bench', 'yodel bench --connect-timeout 1ms --timeout 1s -n 1')
@@ -86,10 +86,10 @@ test('every example in the help is valid usage', async () => {
   };
   const listens = async (example: string): Promise<void> => {
     const running = start(['sh', '-c', `exec ${example}`], { cwd: folder, env });
-    // The example's own port may be taken on this machine.
+    // The port of the example may be taken on this machine.
     await running.saw(/listening on|the address is in use/);
   };
-  // What one example saves, others use, and the last of them removes.
+  // Some examples use the context that another one saves, so the one that removes it is last.
   const isSaving = (example: string) => example.includes('context save');
   const isRemoving = (example: string) => example.includes('context rm');
   await Promise.all(examples.filter(isSaving).map(inFolder));
@@ -148,7 +148,7 @@ test.each([
   [['context', 'sav'], /yodel context has no command "sav"\. Did you mean "save"\?/],
   [['serve', 'echo'], /yodel serve has no commands below it/],
   [['zzzzzz'], /Known: serve, connect/],
-])('yodel help %j says what there is', async (words, says) => {
+])('yodel help %j suggests what exists', async (words, says) => {
   const { stdout, stderr, status } = await runLine(['help', ...words]);
   expect(stderr).toMatch(/^yodel: [^\n]+\n$/);
   expect(stderr).toMatch(says);

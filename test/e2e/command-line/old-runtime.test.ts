@@ -3,13 +3,13 @@ import { expect, test } from 'vitest';
 import { commandPath, run } from '../../support/command.ts';
 import { temporaryFile } from '../../support/files.ts';
 
-/** A real Node that is too old, if this machine has one. */
+/** An installed Node that is too old, if there is one. */
 const oldNode = ['/usr/bin/node', '/usr/local/bin/node'].find((path) => {
   const [major = 99, minor = 0] = spawnSync(path, ['-p', 'process.versions.node']).stdout?.toString().split('.') ?? [];
   return Number(major) < 22 || (Number(major) === 22 && Number(minor) < 18);
 });
 
-test.skipIf(!oldNode)('a Node that is too old is told so in one line, with the way to a newer one', async () => {
+test.skipIf(!oldNode)('a Node that is too old gets a one-line error with instructions', async () => {
   const { status, stdout, stderr } = await run([oldNode as string, commandPath, 'serve']);
   expect(stderr).toMatch(/^yodel: needs Node\.js 22\.18 or newer, this is \d+\.\d+\.\d+; [^\n]*npm install[^\n]*\n$/);
   expect(stdout.toString()).toBe('');
@@ -30,7 +30,7 @@ async function runAs(version: string): Promise<{ status: number | null; stderr: 
   return await run([process.execPath, isBun ? '--preload' : '--require', preload, commandPath, '--version']);
 }
 
-test('the oldest runtime that is good enough is let through, and the one before it is not', async () => {
+test('the oldest supported runtime is accepted, and the version before it is not', async () => {
   const refused = await runAs(tooOld);
   expect(refused.stderr).toMatch(new RegExp(`^yodel: needs (Node\\.js|Bun) [^\n]*this is ${tooOld}; [^\n]*\n$`));
   expect(refused.status).toBe(2);

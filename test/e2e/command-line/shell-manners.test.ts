@@ -1,4 +1,4 @@
-/** What a shell may expect of every command: quiet ends of pipes, colours only where they are wanted, hints for slips. */
+/** What every command does in a shell: quiet on closed pipes, colours only where wanted, suggestions for typos. */
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -12,7 +12,7 @@ import { Terminal } from '../../support/terminal.ts';
 import { testWith } from '../../support/tools.ts';
 
 const commands = withCommandsBelow(await createProgram()).filter((command) => command.parent);
-/** Every way in which a command prints and ends. */
+/** Every command line that prints and exits. */
 const printing = [
   ...withCommandsBelow(await createProgram()).map((command) => `${fullName(command)} --help`),
   'yodel --version',
@@ -27,7 +27,7 @@ const printing = [
   'yodel context ls',
 ];
 
-/** A home with one context in it. */
+/** A configuration folder with one context. */
 async function home(): Promise<RunOptions> {
   const options = { env: { XDG_CONFIG_HOME: temporaryFolder() } };
   await yodel(['context', 'save', 'prod', ':1'], options);
@@ -40,7 +40,7 @@ async function withoutReader(command: string, options: RunOptions = {}): Promise
   return await shell(`mkfifo ${gone}; { cat ${gone}; ${command}; } | { exec <&-; echo >${gone}; }`, options);
 }
 
-test('when nobody reads any more, every command that prints ends quietly and with status 0', async () => {
+test('when stdout is closed, every command that prints exits quietly with status 0', async () => {
   const options = await home();
   await inPairs(printing, async (line) => {
     const { stdout, stderr } = await withoutReader(`${line}; echo "status $?" >&2`, options);
@@ -48,14 +48,14 @@ test('when nobody reads any more, every command that prints ends quietly and wit
   });
 });
 
-test('where nobody reads what went wrong, the exit status still tells', async () => {
+test('when stderr is closed, the exit status still reports the error', async () => {
   for (const line of ['yodel srve', 'yodel context', 'yodel help zzz', 'yodel serve --listen nowhere:x']) {
     const { stderr } = await withoutReader(`${line} 2>&1; echo "status $?" >&2`);
     expect({ line, stderr }).toEqual({ line, stderr: 'status 2\n' });
   }
 });
 
-test('on a full disk every command that prints says so, with status 1', async () => {
+test('on a full disk every command that prints reports an error, with exit status 1', async () => {
   const options = await home();
   await inPairs(printing, async (line) => {
     const full = openSync('/dev/full', 'w');
@@ -66,8 +66,8 @@ test('on a full disk every command that prints says so, with status 1', async ()
   });
 });
 
-test('a slip of one letter in any command or flag is told the right one', async () => {
-  // Without its middle letter. What is too short for that could be anything.
+test('a missing letter in any command or flag gets a suggestion', async () => {
+  // Without the middle letter. Words of up to three letters are left out: they could be anything.
   const slip = (word: string) => word.slice(0, Math.ceil(word.length / 2)) + word.slice(Math.ceil(word.length / 2) + 1);
   const slips = commands.flatMap((command) => {
     const words = fullName(command).split(' ').slice(1);
@@ -79,7 +79,7 @@ test('a slip of one letter in any command or flag is told the right one', async 
     const [first, last] = [flags[0] ?? '', flags.at(-1) ?? ''];
     return [
       ...(name.length > 3 ? [{ words: [...words.slice(0, -1), slip(name)], right: name }] : []),
-      // This one hands unknown flags on to the flags of yodel serve.
+      // This command takes the flags of yodel serve too.
       ...(name === 'print' ? [] : [first, last].map((flag) => ({ words: [...words, slip(flag)], right: flag }))),
     ];
   });
@@ -97,7 +97,7 @@ test('an error below a command names the help of that command', async () => {
 });
 
 testWith('tmux', 'apt-get install tmux')(
-  'colours can be turned off by a flag, before and behind the command',
+  'colours can be turned off by a flag, before and after the command',
   async () => {
     const server = await serve(['--quiet']);
     for (const [line, isColoured] of [
@@ -117,7 +117,7 @@ testWith('tmux', 'apt-get install tmux')(
   },
 );
 
-/** Two at a time: each is a process. */
+/** Calls `look` for each item, two at a time: each is a process. */
 async function inPairs<Item>(items: readonly Item[], look: (item: Item) => Promise<void>): Promise<void> {
   const rest = [...items];
   const next = async (): Promise<void> => {

@@ -116,7 +116,7 @@ describe('a mistake is one clear line and exit status 2:', async () => {
   }
 });
 
-test('a process of its own says the same, and ends', async () => {
+test('a separate process prints the same, and exits', async () => {
   const some = [
     ['serve', '--lisen', ':0'],
     ['connect', 'localhost', 'http'],
@@ -167,7 +167,7 @@ test('yodel alone shows its help on stderr, with exit status 2', async () => {
   expect(status).toBe(2);
 });
 
-test('what a user has typed is repeated with control characters escaped', async () => {
+test('arguments are quoted with control characters escaped', async () => {
   const cwd = temporaryFolder();
   const lines = [['serve', '\x1b[31mred'], ['\x1b[31mred'], ['serve', '--listen', '\x1b[31mred:http']];
   for (const outcome of await runLines(lines.map((args) => ({ args, cwd })))) {
