@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Queue } from '../src/queue.ts';
 
 describe('a queue', () => {
-  it('gives what was put in, in order', () => {
+  it('returns what was pushed, in order', () => {
     const steps = fc.array(fc.oneof(fc.nat(3000), fc.constant('shift' as const), fc.constant('take all' as const)));
     fc.assert(
       fc.property(steps, (all) => {

@@ -1,4 +1,4 @@
-/** Ways to cut an input into chunks. */
+/** Ways to split an input into chunks. */
 import * as fc from 'fast-check';
 
 /** Chunk sizes, used in turn until the input is used up; 0 is an empty chunk, Infinity all the rest. */
@@ -15,7 +15,7 @@ export const anyChunking: fc.Arbitrary<Chunking> = fc.oneof(
   fc.nat(64).map((first) => [first, Number.POSITIVE_INFINITY]),
 );
 
-/** Cuts bytes into chunks. */
+/** Splits bytes into chunks. */
 export function cut(bytes: Uint8Array, chunking: Chunking): Uint8Array[] {
   const chunks: Uint8Array[] = [];
   for (let at = 0, turn = 0; at < bytes.length; turn++) {

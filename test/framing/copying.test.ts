@@ -37,7 +37,7 @@ describe.each(['lines', 'delimiter:\\0', 'delimiter:||', 'length:4', 'length:1,o
     expect(slices[0]?.buffer).toBe(chunk.buffer);
   });
 
-  it('what lies behind a discarded message is not copied', () => {
+  it('what follows a discarded message is not copied', () => {
     const decoder = framing.createDecoder({ ...options, maxMessageLength: 3 });
     const chunk = Buffer.concat([encode(framing, 'too long'), encode(framing, 'ok')]);
     const { rest } = decoder.decode(chunk);
@@ -47,7 +47,7 @@ describe.each(['lines', 'delimiter:\\0', 'delimiter:||', 'length:4', 'length:1,o
   });
 });
 
-it('a message is a view into its chunk until someone copies it', () => {
+it('a message is a view into its chunk until it is copied', () => {
   const chunk = Buffer.from('one\n');
   const [message] = parseFraming('lines').createDecoder(options).decode(chunk);
   chunk.write('two');

@@ -30,7 +30,7 @@ describe('the frame of a message', () => {
     expect(show(encode(parseFraming(notation), message))).toBe(frame);
   });
 
-  it('of lines with CRLF ends so', () => {
+  it('of lines with CRLF ends with CRLF', () => {
     const framing = lines({ crlf: true });
     expect(show(encode(framing, 'hi'))).toBe('hi\\x0d\\x0a');
     expect(show(encode(framing, 'hi\r'))).toBe('hi\\x0d\\x0d\\x0a');
@@ -83,7 +83,7 @@ describe('a message that cannot be sent', () => {
   });
 });
 
-describe('a frame is closed in place', () => {
+describe('a frame is completed in place', () => {
   it.each(['lines', 'delimiter:||', 'length:4', 'length:2,offset=3', 'raw'])(
     'in %s, with nothing written around it',
     (notation) => {
@@ -96,12 +96,12 @@ describe('a frame is closed in place', () => {
       const end = encoder.seal(target, at, at + encoder.headerSize + 5);
       expect(show(target.subarray(at, end))).toBe(show(frame));
       expect(show(target.subarray(0, at))).toBe('\\xee'.repeat(7));
-      // What a message may need behind it (headerSize and trailerSize tell) is the encoder's to use.
+      // The encoder may use the space around a message that headerSize and trailerSize tell.
       expect(show(target.subarray(at + encoder.headerSize + 5 + encoder.trailerSize))).toMatch(/^(\\xee)+$/);
     },
   );
 
-  it('in lines, whatever stands before an empty message', () => {
+  it('in lines, whatever precedes an empty message', () => {
     const target = Buffer.from('\r..');
     expect(parseFraming('lines').encoder.seal(target, 1, 1)).toBe(2);
     expect(target.toString()).toBe('\r\n.');
@@ -131,7 +131,7 @@ describe('a reply', () => {
     expect(show(target.subarray(0, end))).toBe(frame);
   });
 
-  it('in lines arrives as it is after either line ending', () => {
+  it('in lines arrives unchanged with either line ending', () => {
     const framing = parseFraming('lines');
     const reply = fc.array(fc.constantFrom('\r', 'a', 'é'), { maxLength: 4 }).map((parts) => parts.join(''));
     fc.assert(

@@ -16,7 +16,7 @@ function batchOf(framing: Framing, ...chunks: (string | Uint8Array)[]): Batch {
   return batches.at(-1) as Batch;
 }
 
-/** A batch of "a", "bc", "", "d", "ef": its first message began in an earlier chunk, so its frames stand in two slices. */
+/** A batch of "a", "bc", "", "d", "ef": its first message began in an earlier chunk, so its frames are in two slices. */
 const fiveLines = () => batchOf(lines(), 'a', '\nbc\r\n\nd\nef\nunfinished');
 const fiveTexts = ['a', 'bc', '', 'd', 'ef'];
 const textsOf = (messages: Iterable<Message>) => Array.from(messages, (message) => message.text);
@@ -30,7 +30,7 @@ const partsOf = ({ header, bytes, terminator, frame, size }: Message) => ({
 });
 
 describe('a message', () => {
-  it('of a line shows its text, its frame and how the line ended', () => {
+  it('of a line has its text, its frame and its line ending', () => {
     const [first, second] = batchOf(lines(), 'one\ntwo\r\n');
     expect(partsOf(first as Message)).toEqual({
       header: '',
@@ -59,7 +59,7 @@ describe('a message', () => {
     });
   });
 
-  it('of a delimiter shows the delimiter as its terminator', () => {
+  it('of a delimiter has the delimiter as its terminator', () => {
     const [message] = batchOf(delimiter('||'), 'a|b||');
     expect(partsOf(message as Message)).toEqual({
       header: '',
@@ -70,7 +70,7 @@ describe('a message', () => {
     });
   });
 
-  it('with a length shows all that stands before it as its header', () => {
+  it('with a length has all that precedes it as its header', () => {
     const [message] = batchOf(length({ bytes: 2, offset: 1 }), '\x07\0\x02hi');
     expect(partsOf(message as Message)).toEqual({
       header: '\\x07\\x00\\x02',
@@ -81,7 +81,7 @@ describe('a message', () => {
     });
   });
 
-  it('is its text where a string is wanted', () => {
+  it('is its text where a string is expected', () => {
     const [message] = batchOf(lines(), 'hej då\n');
     expect(`${message}`).toBe('hej då');
   });
@@ -91,7 +91,7 @@ describe('a message', () => {
     expect((message as Message).text).toBe('\ufeffhi');
   });
 
-  it('shows bytes that are not UTF-8 as U+FFFD', () => {
+  it('has U+FFFD for bytes that are not UTF-8', () => {
     fc.assert(
       fc.property(fc.uint8Array(), (bytes) => {
         const frame = Buffer.concat([Buffer.of(0, bytes.length), bytes]);
@@ -101,7 +101,7 @@ describe('a message', () => {
     );
   });
 
-  it('stays whole when its batch is used up', () => {
+  it('stays whole when its batch is empty', () => {
     const batch = fiveLines();
     const kept = [...batch];
     while (batch.shift());
@@ -110,20 +110,20 @@ describe('a message', () => {
 });
 
 describe('a batch', () => {
-  it('has its messages in order, as often as it is asked', () => {
+  it('has its messages in order, each time it is iterated over', () => {
     const batch = fiveLines();
     expect(batch.count).toBe(5);
     expect(textsOf(batch)).toEqual(fiveTexts);
     expect(textsOf(batch)).toEqual(fiveTexts);
   });
 
-  it('holds the frames as they came: what began in an earlier chunk, and the rest', () => {
+  it('has the frames as they arrived: the one that began in an earlier chunk, and the rest', () => {
     const batch = fiveLines();
     expect(batch.slices.map(show)).toEqual(['a\\x0a', 'bc\\x0d\\x0a\\x0ad\\x0aef\\x0a']);
     expect(batch.byteLength).toBe(12);
   });
 
-  it('holds the frames in one slice when they came in one chunk', () => {
+  it('has the frames in one slice if they arrived in one chunk', () => {
     expect(batchOf(lines(), 'a\nb\nc').slices.map(show)).toEqual(['a\\x0ab\\x0a']);
   });
 
@@ -136,13 +136,13 @@ describe('a batch', () => {
     expect(batch.take(3).count).toBe(0);
   });
 
-  it('holds a hundred thousand empty lines', () => {
+  it('can have a hundred thousand empty lines', () => {
     const batch = batchOf(lines(), '\n'.repeat(100_000));
     expect(batch.count).toBe(100_000);
     expect([...batch].every((message) => message.size === 0)).toBe(true);
   });
 
-  it('gives its messages out one by one', () => {
+  it('hands out its messages one by one', () => {
     const batch = fiveLines();
     expect(batch.shift()?.text).toBe('a');
     expect(batch.shift()?.text).toBe('bc');
@@ -151,7 +151,7 @@ describe('a batch', () => {
     expect(textsOf(batch)).toEqual(['', 'd', 'ef']);
   });
 
-  it('gives out several as a batch of their own', () => {
+  it('hands out several as a batch of their own', () => {
     const batch = fiveLines();
     const taken = batch.take(3);
     expect(textsOf(taken)).toEqual(['a', 'bc', '']);
@@ -161,14 +161,14 @@ describe('a batch', () => {
     expect(sizesOf(batch)).toEqual({ count: 2, byteLength: 5 });
   });
 
-  it('gives out no more than it has', () => {
+  it('hands out no more than it has', () => {
     const batch = fiveLines();
     expect(sizesOf(batch.take(9))).toEqual({ count: 5, byteLength: 12 });
     expect(sizesOf(batch)).toEqual({ count: 0, byteLength: 0 });
     expect(batch.slices).toEqual([]);
   });
 
-  it('leaves its fault where it is when messages are taken out', () => {
+  it('keeps its fault when messages are taken out', () => {
     const batch = lines()
       .createDecoder({ ...options, maxMessageLength: 2 })
       .decode(Buffer.from('a\nbc\ntoo long\n'));
@@ -176,7 +176,7 @@ describe('a batch', () => {
     expect(batch.fault?.code).toBe('YODEL_MESSAGE_TOO_LONG');
   });
 
-  it('gives the same messages whether they are taken out singly, in runs or not at all', () => {
+  it('has the same messages whether they are taken out one by one, in runs or not at all', () => {
     const steps = fc.array(fc.nat(4), { maxLength: 8 });
     const firstChunk = fc.constantFrom('', 'a', 'long beginning');
     const lineTexts = fc.array(fc.constantFrom('', 'x', 'yy', 'z\r'), { minLength: 1, maxLength: 10 });
@@ -187,7 +187,7 @@ describe('a batch', () => {
         const batch = decode();
         const seen: ReturnType<typeof partsOf>[] = [];
         for (const count of counts) {
-          // 0 takes one message by itself, any other number a run of as many.
+          // 0 takes one message on its own, any other number a run of that length.
           const next = count === 0 ? batch.shift() : undefined;
           seen.push(...(count === 0 ? (next ? [next] : []) : [...batch.take(count)]).map(partsOf));
           const left = all.slice(seen.length);
@@ -199,7 +199,7 @@ describe('a batch', () => {
     );
   });
 
-  it('and the messages taken out of it outlive its chunk once it is kept, whatever was looked at before', () => {
+  it('and the messages taken out of it outlive its chunk once the borrow ends, whatever was read before', () => {
     const uses = [undefined, 'text', 'bytes', 'frame', 'size', 'kept'] as const;
     const rules = fc.constantFrom(lines(), delimiter('||'), length({ bytes: 2, offset: 1 }), length({ bytes: 1 }));
     const texts = fc.array(fc.constantFrom('', 'x', 'yy', 'z\r', 'å', '日本'), { minLength: 1, maxLength: 8 });
@@ -221,7 +221,7 @@ describe('a batch', () => {
         }
         batch.endBorrow();
         chunk.fill(0xee);
-        // What stood whole in an earlier chunk is not in this batch.
+        // Whole frames of an earlier chunk are not in this batch.
         const here = expected.slice(expected.length - taken.length - batch.count);
         const seen = [...taken, ...batch].map((message) => ({ ...partsOf(message), text: message.text }));
         expect(seen).toEqual(here);
@@ -229,7 +229,7 @@ describe('a batch', () => {
     );
   });
 
-  it('outlives its chunk once it is kept', () => {
+  it('outlives its chunk once the borrow ends', () => {
     const decoder = lines().createDecoder(options);
     const chunk = Buffer.from('a\nbc\nd\n');
     const batch = decoder.decode(chunk);

@@ -32,7 +32,7 @@ describe('the text form of a framing', () => {
     expect(parseFraming(name).name).toBe(name);
   });
 
-  it('says all of a framing with a length', () => {
+  it('has all options of a framing with a length', () => {
     const anyLayout = fc.record({
       bytes: fc.constantFrom(1 as const, 2 as const, 4 as const, 8 as const),
       endian: fc.constantFrom('big' as const, 'little' as const),
@@ -50,7 +50,7 @@ describe('the text form of a framing', () => {
     );
   });
 
-  it('says all of a delimiter', () => {
+  it('has all bytes of a delimiter', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 64 }), (bytes) => {
         const readBack = parseFraming(delimiter(bytes).name);
@@ -94,7 +94,7 @@ describe('the text form of a framing', () => {
 });
 
 describe('bytes written as text', () => {
-  it('come back as they were', () => {
+  it('are parsed to the same bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array(), (bytes) => {
         const text = formatBytes(bytes);
@@ -104,7 +104,7 @@ describe('bytes written as text', () => {
     );
   });
 
-  it('may hold any text beside the escapes', () => {
+  it('may contain any text besides the escapes', () => {
     expect(show(parseBytes('a b\\r\\n\\0\\t\\\\n é\\xfF'))).toBe('a b\\x0d\\x0a\\x00\\x09\\x5cn \\xc3\\xa9\\xff');
   });
 

@@ -1,18 +1,18 @@
-/** Runs a decoder over a whole input and writes down what a session would see. */
+/** Runs a decoder over a whole input and records what a session would see. */
 import { type DecoderOptions, decodeChunk, type Framing } from '../../src/framing/framing.ts';
 import type { Batch } from '../../src/framing/message.ts';
 
 export interface Outcome {
-  /** `message: …`, `fault: …` and `end`, in the order in which they came. */
+  /** `message: …`, `fault: …` and `end`, in order. */
   readonly events: readonly string[];
   /** The frames of all messages, end to end. */
   readonly frames: string;
-  /** What the decoder still held when input ended. */
+  /** How many bytes the decoder had buffered when the input ended. */
   readonly pending: number;
 }
 
 /**
- * Feeds the chunks as a socket does that reads into one buffer again and again: as soon as a chunk is decoded, its
+ * Feeds the chunks like a socket that reads into one buffer again and again: as soon as a chunk is decoded, its
  * bytes are overwritten.
  */
 export function decodeAll(framing: Framing, options: DecoderOptions, chunks: readonly Uint8Array[]): Outcome {
@@ -38,7 +38,7 @@ export function decodeAll(framing: Framing, options: DecoderOptions, chunks: rea
   return { events, frames, pending };
 }
 
-/** The events of messages that arrive well. */
+/** The events of valid messages. */
 export function messageEvents(messages: readonly Uint8Array[]): string[] {
   return messages.map((message) => `message: ${show(message)}`);
 }

@@ -5,7 +5,7 @@ import { anyChunking, cut, inOneChunk } from './chunking.ts';
 import { decodeAll, messageEvents } from './outcome.ts';
 import { anyLimit, anyOptions, carriedBy, carriedOfSize, subjects, tryEncode } from './subjects.ts';
 
-// All of them together take a few seconds.
+// Together they take a few seconds.
 fc.configureGlobal({ numRuns: 300 });
 
 const roomy: DecoderOptions = { maxMessageLength: 65_536, onTooLong: 'close', encoding: 'binary' };
@@ -14,7 +14,7 @@ describe.each(subjects)('$name', (subject) => {
   const { framing, reference } = subject;
   const streamOf = (messages: readonly Uint8Array[]) => Buffer.concat(messages.map((bytes) => encode(framing, bytes)));
 
-  it('gives the messages that were sent, however they are cut and though each chunk is overwritten', () => {
+  it('returns the messages that were sent, however they are split, although each chunk is overwritten', () => {
     const sent = fc.array(carriedBy(subject), { maxLength: 8 });
     fc.assert(
       fc.property(sent, anyChunking, (messages, chunking) => {
@@ -24,7 +24,7 @@ describe.each(subjects)('$name', (subject) => {
     );
   });
 
-  it('holds bytes exactly while a frame is unfinished', () => {
+  it('buffers bytes exactly while a frame is unfinished', () => {
     const sent = fc.array(carriedBy(subject), { maxLength: 4 });
     fc.assert(
       fc.property(sent, anyChunking, (messages, chunking) => {
@@ -40,7 +40,7 @@ describe.each(subjects)('$name', (subject) => {
     );
   });
 
-  it('brings long messages together from many pieces', () => {
+  it('assembles long messages from many pieces', () => {
     const sizes = fc.array(fc.integer({ min: 50, max: 250 }), { maxLength: 4 });
     const pieces = fc.array(fc.integer({ min: 1, max: 100 }), { minLength: 1, maxLength: 8 });
     fc.assert(
@@ -55,7 +55,7 @@ describe.each(subjects)('$name', (subject) => {
     );
   });
 
-  it('takes a message of the limit and refuses one byte more', () => {
+  it('accepts a message as long as the limit and refuses one byte more', () => {
     const cases = anyLimit.chain((limit) => {
       const around = fc.array(
         carriedBy(subject).filter(({ length }) => length <= limit),
@@ -88,7 +88,7 @@ describe.each(subjects)('$name', (subject) => {
     );
   });
 
-  it('brings back what it encodes, and refuses only what it could not bring back', () => {
+  it('decodes what it encodes, and refuses only what it could not decode', () => {
     fc.assert(
       fc.property(subject.message, (bytes) => {
         const broughtBack = [...messageEvents([bytes]), 'end'];
@@ -100,7 +100,7 @@ describe.each(subjects)('$name', (subject) => {
     );
   });
 
-  it('gives batches that hold as much as they say', () => {
+  it('returns batches with as many bytes as they claim', () => {
     fc.assert(
       fc.property(subject.input, anyOptions, anyChunking, (bytes, options, chunking) => {
         const decoder = framing.createDecoder(options);
@@ -116,7 +116,7 @@ describe.each(subjects)('$name', (subject) => {
     );
   });
 
-  it('makes the same of any bytes on every chunking', () => {
+  it('decodes any bytes to the same messages on every chunking', () => {
     fc.assert(
       fc.property(subject.input, anyOptions, anyChunking, (bytes, options, chunking) => {
         const outcome = decodeAll(framing, options, cut(bytes, inOneChunk));
@@ -125,7 +125,7 @@ describe.each(subjects)('$name', (subject) => {
     );
   });
 
-  it('makes of any bytes what its documentation says', () => {
+  it('decodes any bytes as documented', () => {
     fc.assert(
       fc.property(subject.input, anyOptions, anyChunking, (bytes, options, chunking) => {
         const { events } = decodeAll(framing, options, cut(bytes, chunking));

@@ -17,7 +17,7 @@ describe('raw', () => {
     );
   });
 
-  it('refuses to check text, and says why', () => {
+  it('refuses to check text, with the reason', () => {
     expect(() => raw().createDecoder({ maxMessageLength: 9, onTooLong: 'close', encoding: 'utf8' })).toThrow(
       expect.objectContaining({
         code: 'YODEL_INVALID_OPTION',

@@ -1,13 +1,13 @@
-/** The framings once more, as their documentation says them: over the whole input at once, with no thought of speed. */
+/** The framings implemented again, as documented: over the whole input at once, without regard to speed. */
 import { type DecoderOptions, tooLong } from '../../src/framing/framing.ts';
 import type { LengthOptions } from '../../src/framing/length.ts';
 import { invalidUtf8, isUtf8 } from '../../src/framing/utf8.ts';
 import { show } from './outcome.ts';
 
-/** What comes of an input: the events of an `Outcome`. */
+/** The result for an input: the events of an `Outcome`. */
 export type Reference = (input: Buffer, options: DecoderOptions) => string[];
 
-/** @param endings what may end a message; where two of them end at the same place, the longer one counts */
+/** @param endings what may end a message; if two of them end at the same offset, the longer one counts */
 export function readDelimited(endings: readonly Buffer[]): Reference {
   return (input, options) => {
     const account = new Account(options);
@@ -17,7 +17,7 @@ export function readDelimited(endings: readonly Buffer[]): Reference {
       rest = rest.subarray(end);
     }
     if (account.closed || rest.length === 0) return account.end();
-    // Too long for sure, unless its last bytes begin an ending and the others fit.
+    // Certainly too long, unless its last bytes begin an ending and the others fit.
     const mayFit = endings
       .flatMap((ending) => Array.from(ending, (_, size) => ending.subarray(0, size)))
       .some((begun) => endsWith(rest, begun) && rest.length - begun.length <= options.maxMessageLength);
@@ -54,7 +54,7 @@ export function readLengthPrefixed(layout: LengthOptions): Reference {
   };
 }
 
-/** What is true of messages in every framing: their numbers, the limit and the encoding. */
+/** What all framings have in common: message numbers, the limit and the encoding. */
 class Account {
   readonly events: string[] = [];
   readonly #options: DecoderOptions;
@@ -97,7 +97,7 @@ class Account {
   }
 }
 
-/** Where the first ending ends; -1 when there is none. */
+/** Where the first ending ends; -1 if there is none. */
 function endOfFirst(bytes: Buffer, endings: readonly Buffer[]): number {
   for (let end = 0; end <= bytes.length; end++) {
     if (lengthOfEnding(bytes.subarray(0, end), endings) > 0) return end;

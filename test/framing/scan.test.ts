@@ -8,7 +8,7 @@ function endsIn(bytes: Buffer, byte: number): number[] {
   return Array.from(bytes, (one, index) => (one === byte ? index + 1 : 0)).filter((end) => end > 0);
 }
 
-/** Bytes that end with a line feed, with line feeds as dense as is asked for. */
+/** Bytes that end with a line feed, with line feeds at the given density. */
 const delimited = fc
   .record({
     size: fc.oneof(fc.nat(300), fc.constantFrom(4064, 8128, 65_535, 65_536, 65_537, 140_000)),
@@ -34,7 +34,7 @@ describe.each([
     return await import('../../src/framing/scan.ts');
   }
 
-  it('are counted and found wherever they stand', async () => {
+  it('are counted and found wherever they are', async () => {
     const { countByte, endsOfByte } = await freshScan();
     fc.assert(
       fc.property(delimited, fc.nat(100), (bytes, skip) => {
@@ -47,7 +47,7 @@ describe.each([
     );
   });
 
-  it('are counted up to the place that is asked for', async () => {
+  it('are counted up to the given place', async () => {
     const { countByte, hasByte } = await freshScan();
     const bytes = Buffer.from('a\nb\nc\n\r\n');
     expect(countByte(bytes, 10, 2, 6)).toBe(2);
@@ -56,7 +56,7 @@ describe.each([
   });
 });
 
-it('the module is what its source says', async () => {
+it('the module is what its source compiles to', async () => {
   const made = readFileSync(new URL('../../src/framing/scan-module.ts', import.meta.url), 'utf8');
   expect(made).toBe(await scanModuleFile());
 });

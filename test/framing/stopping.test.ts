@@ -30,7 +30,7 @@ describe.each(notations)('in %s, a decoder that has stopped', (notation) => {
     }
   });
 
-  it('at the end of input gives nothing when it is told of the end again', () => {
+  it('at the end of input returns nothing when it is ended again', () => {
     const decoder = framing.createDecoder({ maxMessageLength: 8, onTooLong: 'close', encoding: 'utf8' });
     decoder.decode(unfinished);
     const first = decoder.end();
@@ -44,7 +44,7 @@ describe.each(notations)('in %s, a decoder that has stopped', (notation) => {
 describe.each(notations)('in %s, a decoder that discards a message', (notation) => {
   const framing = parseFraming(notation);
 
-  it('says that something is pending until the message has ended', () => {
+  it('has pending bytes until the message has ended', () => {
     const decoder = framing.createDecoder({ maxMessageLength: 8, onTooLong: 'discard', encoding: 'utf8' });
     const frame = encode(framing, 'a long message that is discarded');
     decoder.decode(frame.subarray(0, 20));
@@ -54,7 +54,7 @@ describe.each(notations)('in %s, a decoder that discards a message', (notation) 
     }
     expect(decoder.pending).toBe(0);
   });
-  it('finds the next one behind it, however long it is', () => {
+  it('finds the next one after it, however long it is', () => {
     const decoder = framing.createDecoder({ maxMessageLength: 10_000, onTooLong: 'discard', encoding: 'utf8' });
     const stream = Buffer.concat([encode(framing, 'x'.repeat(50_000)), encode(framing, 'next')]);
     const seen: string[] = [];

@@ -1,4 +1,4 @@
-/** The framings that the property tests go through, with generators that make their awkward inputs likely. */
+/** The framings of the property tests, with generators that make awkward inputs likely. */
 import * as fc from 'fast-check';
 import { YodelError } from '../../src/errors.ts';
 import { delimiter } from '../../src/framing/delimiter.ts';
@@ -10,11 +10,11 @@ import { type Reference, readDelimited, readLengthPrefixed } from './reference.t
 export interface Subject {
   readonly name: string;
   readonly framing: Framing;
-  /** What the framing makes of a whole input, by its documentation. */
+  /** What the framing decodes a whole input to, as documented. */
   readonly reference: Reference;
   /** Messages, some of which the framing cannot carry. */
   readonly message: fc.Arbitrary<Uint8Array>;
-  /** Every frame that could stand for these bytes, right or wrong; none where there are too many. */
+  /** Every frame that could encode these bytes, valid or not; none if there are too many. */
   readonly framesOf: (bytes: Uint8Array) => Uint8Array[];
   /** Input that need not be well-formed. */
   readonly input: fc.Arbitrary<Uint8Array>;
@@ -22,10 +22,10 @@ export interface Subject {
 
 const text = ['x', 'xy', 'é', '烫', '😀'].map((piece) => Buffer.from(piece));
 const ends = ['\r', '\n', '\r\n', '\0'].map((piece) => Buffer.from(piece));
-// The halves of "é" and of "烫", a byte that UTF-8 never has, an encoded surrogate.
+// Halves of "é" and of "烫", a byte that never occurs in UTF-8, an encoded surrogate.
 const notText = ['c3', 'a9', 'e783', 'ff', 'eda080'].map((hex) => Buffer.from(hex, 'hex'));
 
-/** The limits that the properties use are small, so that messages are often near them. */
+/** The limits in the properties are small, so that messages are often near them. */
 export const anyLimit = fc.integer({ min: 1, max: 12 });
 
 export const anyOptions: fc.Arbitrary<DecoderOptions> = fc.record({
@@ -34,7 +34,7 @@ export const anyOptions: fc.Arbitrary<DecoderOptions> = fc.record({
   encoding: fc.constantFrom('utf8', 'binary'),
 });
 
-/** The frame, or undefined when the framing says that it cannot carry the message. */
+/** The frame, or undefined if the framing refuses to carry the message. */
 export function tryEncode(framing: Framing, message: Uint8Array): Uint8Array | undefined {
   try {
     return encode(framing, message);
@@ -54,7 +54,7 @@ export function carriedOfSize(subject: Subject, size: number): fc.Arbitrary<Uint
   return fc
     .tuple(carriedBy(subject), fc.nat(size))
     .map(([bytes, keep]) => {
-      // The message's own end stays at the end, where a CR or a piece of the delimiter matters.
+      // The message's own end stays at the end, where a CR or a part of the delimiter matters.
       const end = bytes.subarray(Math.max(0, bytes.length - Math.min(keep, size)));
       return Buffer.concat([Buffer.alloc(size - end.length, 'x'), end]);
     })
@@ -116,7 +116,7 @@ function lengthPrefixed(options: LengthOptions): Subject {
   const frame = fc
     .tuple(message, fc.nat(255))
     .map(([body, lead]) => Buffer.concat([header(fieldOf(body.length), lead), body]));
-  // Lengths around the limits, below nothing, and near what the field can hold: -1 is its highest value.
+  // Lengths around the limits, below 0, and near the capacity of the field: -1 is its highest value.
   const value = fc.oneof(fc.integer({ min: -4, max: 24 }).map(fieldOf), fc.integer({ min: -3, max: 3 }).map(BigInt));
   return {
     name: framing.name,
@@ -155,7 +155,7 @@ const layouts: LengthOptions[] = [
   { bytes: 1, endian: 'little', offset: 2, adjustment: -1, includesHeader: true },
 ];
 
-/** Every framing but `raw`, in which chunks show. */
+/** Every framing except `raw`, whose messages depend on chunks. */
 export const subjects: Subject[] = [
   delimited(lines(), Buffer.from('\n'), Buffer.from('\r\n')),
   ...delimiters.map((hex) => Buffer.from(hex, 'hex')).map((bytes) => delimited(delimiter(bytes), bytes)),

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { firstInvalidByte, invalidUtf8, isUtf8 } from '../../src/framing/utf8.ts';
 
-/** Bytes that are UTF-8 for the most part: characters of every length, single bytes, and sequences just outside the rules. */
+/** Bytes that are mostly UTF-8: characters of every length, single bytes, and sequences that are almost valid. */
 const nearlyUtf8 = fc
   .array(
     fc.oneof(
@@ -10,7 +10,7 @@ const nearlyUtf8 = fc
       { weight: 1, arbitrary: fc.uint8Array({ maxLength: 3 }) },
       {
         weight: 1,
-        // The first and the last of each length, one beyond, overlong forms, surrogates, and cut ones.
+        // The first and last of each length, one beyond, overlong forms, surrogates, and truncated ones.
         arbitrary: fc
           .constantFrom(
             ...['c080', 'c1bf', 'c280', 'dfbf', 'e09fbf', 'e0a080', 'ed9fbf', 'eda080', 'edbfbf', 'ee8080', 'efbfbf'],
@@ -24,7 +24,7 @@ const nearlyUtf8 = fc
   )
   .map((parts) => Buffer.concat(parts));
 
-/** Where the longest beginning ends that is text; the length when the rest could still become text; -1 when all is text. */
+/** The length of the longest prefix that is text; the whole length if the rest could still become text; -1 if all is text. */
 function firstInvalidByTextDecoder(bytes: Uint8Array): number {
   let at = bytes.length;
   while (!decodes(bytes.subarray(0, at), false)) at--;
@@ -42,7 +42,7 @@ function decodes(bytes: Uint8Array, moreToCome: boolean): boolean {
 }
 
 describe('firstInvalidByte', () => {
-  it('finds the byte at which TextDecoder gives up', () => {
+  it('finds the byte at which TextDecoder fails', () => {
     fc.assert(
       fc.property(nearlyUtf8, (bytes) => {
         expect(firstInvalidByte(bytes)).toBe(firstInvalidByTextDecoder(bytes));

@@ -4,7 +4,7 @@ import type { Reply } from '../../src/session/handler.ts';
 import { settled } from '../support/fake-clock.ts';
 import { converse, Scene } from './scene.ts';
 
-/** A handler whose replies come when the test says so. */
+/** A handler whose replies the test controls. */
 class Slow {
   readonly seen: string[] = [];
   readonly #pending = new Map<string, PromiseWithResolvers<Reply>>();
@@ -23,7 +23,7 @@ class Slow {
 }
 
 describe('an asynchronous handler', () => {
-  it('gets the next message when it has answered the one before', async () => {
+  it('gets the next message when it has answered the previous one', async () => {
     const handler = new Slow();
     const { peer } = await converse({ handler });
     await peer.says('a\nb\nc\n');
@@ -36,7 +36,7 @@ describe('an asynchronous handler', () => {
     expect(peer.text).toBe('re: a\nre: b\nre: c\n');
   });
 
-  it('keeps the order of messages that come while it is busy', async () => {
+  it('keeps the order of messages that arrive while it is busy', async () => {
     const handler = new Slow();
     const { peer } = await converse({ handler, network: { chunkSize: 3 } });
     await peer.says('a\n');
@@ -46,7 +46,7 @@ describe('an asynchronous handler', () => {
     expect(peer.text).toBe('re: a\nre: b\nre: cc\nre: dd\n');
   });
 
-  it('keeps the order when some answers are there at once', async () => {
+  it('keeps the order if some replies are ready at once', async () => {
     const slow = Promise.withResolvers<Reply>();
     const { peer } = await converse({
       handler: ({ text }) => (text === 'slow' ? slow.promise : text === 'soon' ? Promise.resolve(text) : text),
@@ -58,7 +58,7 @@ describe('an asynchronous handler', () => {
     expect(peer.text).toBe('a\nsoon\nslow\nb\nsoon\n');
   });
 
-  it('does not hold up other sessions', async () => {
+  it('does not delay other sessions', async () => {
     const handler = new Slow();
     const scene = await Scene.open({ handler });
     const [one, two] = [await scene.connect(), await scene.connect()];
@@ -68,7 +68,7 @@ describe('an asynchronous handler', () => {
     expect([one.text, two.text]).toEqual(['', 're: two\n']);
   });
 
-  it('gets whole batches one after another, too', async () => {
+  it('gets whole batches one after another', async () => {
     const first = Promise.withResolvers<void>();
     const seen: string[] = [];
     const { peer } = await converse({
@@ -90,8 +90,8 @@ describe('an asynchronous handler', () => {
     expect(peer.text).toBe('2 messages\n1 messages\n3 messages\n');
   });
 
-  it('may answer with anything that has a `then`', async () => {
-    // Query builders are like this: not promises, but awaitable, some of them at once.
+  it('may return anything that has a `then`', async () => {
+    // Query builders are like this: awaitable, but not promises, and some resolve at once.
     const { peer } = await converse({
       // biome-ignore lint/suspicious/noThenProperty: it is what is tested
       handler: ({ text }) => ({ then: (resolve: (reply: string) => void) => resolve(text) }) as Promise<string>,
@@ -100,7 +100,7 @@ describe('an asynchronous handler', () => {
     expect((await peer.says(input)) === input).toBe(true);
   });
 
-  it('is not heard any more when its session is over', async () => {
+  it('is ignored when its session is over', async () => {
     const handler = new Slow();
     const { peer, scene } = await converse({ handler });
     await peer.says('a\nb\n');

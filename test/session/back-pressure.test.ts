@@ -16,14 +16,14 @@ const handlers: [string, Handler | undefined][] = [
 ];
 
 describe.each(handlers)('%s', (_, handler) => {
-  it('stops reading a peer that never reads, holds little for it, and serves others meanwhile', async () => {
+  it('stops reading a peer that never reads, buffers little for it, and serves others meanwhile', async () => {
     const scene = await Scene.open({ ...options, handler, drainTimeout: 0 });
     const other = await scene.connect();
     const peer = await scene.connect();
     peer.connection.pause();
     await peer.says(flood);
     const [, served] = scene.served;
-    // Below the mark, up to a mark of replies may be gathered before they are written: twice the mark is the most.
+    // Below the mark, replies are gathered up to the mark before they are written: at most twice the mark in all.
     expect(served?.unsent).toBeGreaterThan(mark);
     expect(served?.unsent).toBeLessThanOrEqual(2 * mark + 100);
     expect(scene.session.bytesReceived).toBeLessThanOrEqual(500 + 3 * mark + 200);
@@ -31,7 +31,7 @@ describe.each(handlers)('%s', (_, handler) => {
     expect(await other.says('hello\n')).toBe('hello\n');
   });
 
-  it('goes on where it stopped when the peer reads again', async () => {
+  it('continues where it stopped when the peer reads again', async () => {
     const { peer } = await converse({ ...options, handler });
     peer.connection.pause();
     await peer.says(flood);
@@ -42,12 +42,12 @@ describe.each(handlers)('%s', (_, handler) => {
   });
 });
 
-describe('while a reply is awaited', () => {
-  it('reading goes on only up to highWaterMark', async () => {
+describe('while a reply is pending', () => {
+  it('reading continues only up to highWaterMark', async () => {
     const reply = Promise.withResolvers<string>();
     const { peer, session } = await converse({ ...options, handler: () => reply.promise });
     await peer.says(flood);
-    // The chunk that is being handled, the mark, and the chunk that passed it.
+    // The chunk that is being handled, the mark, and the chunk that exceeded it.
     expect(session.bytesReceived).toBeGreaterThan(mark);
     expect(session.bytesReceived).toBeLessThanOrEqual(mark + 200);
     reply.resolve('re');
@@ -55,7 +55,7 @@ describe('while a reply is awaited', () => {
     expect(session.bytesReceived).toBe(flood.length);
   });
 
-  it('what comes meanwhile is handled afterwards, in order', async () => {
+  it('what arrives meanwhile is handled afterwards, in order', async () => {
     const reply = Promise.withResolvers<void>();
     const { peer } = await converse({
       ...options,
@@ -73,7 +73,7 @@ describe('while a reply is awaited', () => {
 });
 
 describe('a handler that answers a few bytes with megabytes', () => {
-  it('is asked for more only when the peer has taken what there is', async () => {
+  it('is called again only when the peer has read what there is', async () => {
     let asked = 0;
     const { peer, scene } = await converse({
       ...options,
@@ -100,7 +100,7 @@ it('a peer that sends faster than the mark is only slowed down', async () => {
   expect(peer.text === flood).toBe(true);
 });
 
-it('a slow peer is stopped once for half a mark that it takes, and not for each message', async () => {
+it('a slow peer is paused once per half a mark that it reads, and not for each message', async () => {
   const { peer, scene } = await converse(options);
   const [served] = scene.served as [Connection];
   let pauses = 0;
@@ -121,13 +121,13 @@ it('a slow peer is stopped once for half a mark that it takes, and not for each 
   expect(pauses).toBeLessThanOrEqual(20_000 / (mark / 2));
 });
 
-it('a message longer than the mark is taken all the same', async () => {
+it('a message longer than the mark is accepted', async () => {
   const { peer } = await converse(options);
   const line = `${'x'.repeat(50_000)}\n`;
   expect((await peer.says(line + line)) === line + line).toBe(true);
 });
 
-it('the smallest mark there is still lets everything through', async () => {
+it('the smallest possible mark still lets everything through', async () => {
   const { peer } = await converse({ highWaterMark: 1, network: { capacity: 1, chunkSize: 1 } });
   const input = 'one\ntwo\nthree\n'.repeat(20);
   peer.connection.write(Buffer.from(input));

@@ -2,18 +2,18 @@ import { describe, expect, it } from 'vitest';
 import { DeadlineTimer } from '../../src/session/deadline-timer.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
-/** An alarm, and when it rang, in milliseconds since it was made. */
-function alarmClock() {
+/** A deadline timer, and when it rang, in milliseconds since its creation. */
+function deadlineTimer() {
   const clock = new FakeClock();
   const start = clock.now();
   const rings: number[] = [];
-  const alarm = new DeadlineTimer(clock, { onDeadline: () => void rings.push(clock.now() - start) });
-  return { clock, rings, alarm, setIn: (delay: number) => alarm.set(start + delay) };
+  const timer = new DeadlineTimer(clock, { onDeadline: () => void rings.push(clock.now() - start) });
+  return { clock, rings, timer, setIn: (delay: number) => timer.set(start + delay) };
 }
 
-describe('an alarm', () => {
+describe('a deadline timer', () => {
   it('rings once, at the time it was set to', async () => {
-    const { clock, rings, setIn } = alarmClock();
+    const { clock, rings, setIn } = deadlineTimer();
     setIn(100);
     await clock.advance(1000);
     expect(rings).toEqual([100]);
@@ -21,15 +21,15 @@ describe('an alarm', () => {
   });
 
   it('rings at the earliest of the times it was set to', async () => {
-    const { clock, rings, setIn } = alarmClock();
+    const { clock, rings, setIn } = deadlineTimer();
     for (const delay of [300, 100, 200]) setIn(delay);
     expect(clock.waiting).toBe(1);
     await clock.advance(1000);
     expect(rings).toEqual([100]);
   });
 
-  it('can be set again when it has rung', async () => {
-    const { clock, rings, setIn } = alarmClock();
+  it('can be set again after it has rung', async () => {
+    const { clock, rings, setIn } = deadlineTimer();
     setIn(100);
     await clock.advance(100);
     setIn(200);
@@ -37,15 +37,15 @@ describe('an alarm', () => {
     expect(rings).toEqual([100, 200]);
   });
 
-  it('never rings before its time, though that is a fraction', async () => {
-    const { clock, rings, setIn } = alarmClock();
+  it('never rings before its time, even if that is a fraction', async () => {
+    const { clock, rings, setIn } = deadlineTimer();
     setIn(100.25);
     await clock.advance(1000);
     expect(rings).toEqual([101]);
   });
 
-  it('rings soon, but not at once, for a time that is over', async () => {
-    const { clock, rings, setIn } = alarmClock();
+  it('rings soon, but not at once, for a time in the past', async () => {
+    const { clock, rings, setIn } = deadlineTimer();
     setIn(-100);
     expect(rings).toEqual([]);
     await clock.advance(1);
@@ -53,15 +53,15 @@ describe('an alarm', () => {
   });
 
   it('is not set by Infinity', () => {
-    const { clock, setIn } = alarmClock();
+    const { clock, setIn } = deadlineTimer();
     setIn(Number.POSITIVE_INFINITY);
     expect(clock.waiting).toBe(0);
   });
 
-  it('does not ring when it is cancelled, and can be set again', async () => {
-    const { clock, rings, alarm, setIn } = alarmClock();
+  it('does not ring once cancelled, and can be set again', async () => {
+    const { clock, rings, timer, setIn } = deadlineTimer();
     setIn(100);
-    alarm.cancel();
+    timer.cancel();
     expect(clock.waiting).toBe(0);
     setIn(300);
     await clock.advance(1000);

@@ -8,7 +8,7 @@ describe('idleTimeout', () => {
   const options = { ...off, idleTimeout: 1000 };
   const error = 'error: nothing was received for 1 s\n';
 
-  it('ends a session whose peer says nothing', async () => {
+  it('ends a session whose peer sends nothing', async () => {
     const errors: unknown[] = [];
     const { peer, scene } = await converse({ ...options, telemetry: { closed: (_, why) => errors.push(why?.code) } });
     await scene.passes(999);
@@ -20,7 +20,7 @@ describe('idleTimeout', () => {
     expect(errors).toEqual(['YODEL_IDLE_TIMEOUT']);
   });
 
-  it('begins anew with every byte that comes', async () => {
+  it('restarts with every byte that arrives', async () => {
     const { peer, scene } = await converse(options);
     for (const piece of ['a\n', 'b', 'c', '\n']) {
       await scene.passes(900);
@@ -32,7 +32,7 @@ describe('idleTimeout', () => {
     expect(peer.text).toBe(`a\nbc\n${error}`);
   });
 
-  it('does not run while the handler works, and begins when it is done', async () => {
+  it('does not run while the handler works, and starts when it is done', async () => {
     const reply = Promise.withResolvers<string>();
     const { peer, scene } = await converse({ ...options, handler: () => reply.promise });
     await peer.says('a\n');
@@ -46,7 +46,7 @@ describe('idleTimeout', () => {
     expect(peer.text).toBe(`done\n${error}`);
   });
 
-  it('does not run while messages wait for their turn, and begins after the last one', async () => {
+  it('does not run while messages wait for their turn, and starts after the last one', async () => {
     const { peer, scene } = await converse({ ...options, rate: 0.1 });
     await peer.says('a\nb\nc\n');
     await scene.passes(20_000);
@@ -57,7 +57,7 @@ describe('idleTimeout', () => {
     expect(peer.text).toBe(`a\nb\nc\n${error}`);
   });
 
-  it('does not run while the peer takes its replies, and begins when it has got all', async () => {
+  it('does not run while the peer reads its replies, and starts when it has read all', async () => {
     const { peer, scene, session } = await converse({ ...options, network: { capacity: 10 } });
     peer.connection.pause();
     session.send('x'.repeat(100));
@@ -71,7 +71,7 @@ describe('idleTimeout', () => {
     expect(peer.text).toContain(error);
   });
 
-  it('0 is for ever', async () => {
+  it('0 disables it', async () => {
     const { peer, scene } = await converse(off);
     expect(scene.clock.waiting).toBe(0);
     await scene.passes(1_000_000_000);
@@ -96,7 +96,7 @@ describe('messageTimeout', () => {
     expect(errors).toEqual(['YODEL_MESSAGE_TIMEOUT']);
   });
 
-  it('is each message its own', async () => {
+  it('is separate for each message', async () => {
     const { peer, scene } = await converse(options);
     await peer.says('a');
     await scene.passes(900);
@@ -115,7 +115,7 @@ describe('messageTimeout', () => {
     expect(await peer.says('b\n')).toBe('b\n');
   });
 
-  it('runs also while the rest of a too long message is discarded', async () => {
+  it('runs also while the rest of a message that is too long is discarded', async () => {
     const { peer, scene } = await converse({ ...options, maxMessageLength: 5, onTooLong: 'discard' });
     await peer.says('x'.repeat(20));
     await scene.passes(900);
@@ -126,7 +126,7 @@ describe('messageTimeout', () => {
     expect(peer.text).toContain(error);
   });
 
-  it('answers first what came before', async () => {
+  it('answers earlier messages first', async () => {
     const reply = Promise.withResolvers<string>();
     const { peer, scene } = await converse({ ...options, handler: () => reply.promise });
     await peer.says('a\nb');
@@ -165,7 +165,7 @@ describe('messageTimeout', () => {
 describe('drainTimeout', () => {
   const options = { ...off, drainTimeout: 1000, network: { capacity: 10 } };
 
-  it('breaks off a session whose peer takes nothing', async () => {
+  it('disconnects a peer that reads nothing', async () => {
     const errors: unknown[] = [];
     const { peer, scene } = await converse({ ...options, telemetry: { closed: (_, why) => errors.push(why) } });
     peer.connection.pause();
@@ -180,7 +180,7 @@ describe('drainTimeout', () => {
     ]);
   });
 
-  it('runs on while more is sent to such a peer', async () => {
+  it('keeps running while more is sent to such a peer', async () => {
     const { peer, scene, session } = await converse(options);
     peer.connection.pause();
     for (let each = 0; each < 10; each++) {
@@ -191,7 +191,7 @@ describe('drainTimeout', () => {
     expect(peer.closed).toBe(true);
   });
 
-  it('leaves a peer alone that takes a little from time to time', async () => {
+  it('spares a peer that reads a little from time to time', async () => {
     const { peer, scene, session } = await converse(options);
     peer.connection.pause();
     session.send('x'.repeat(100));
@@ -205,7 +205,7 @@ describe('drainTimeout', () => {
     expect(peer.closed).toBe(false);
   });
 
-  it('holds for a session that has ended but for its last replies', async () => {
+  it('applies to a session that has ended except for its last replies', async () => {
     const { peer, scene, session } = await converse(options);
     peer.connection.pause();
     session.send('x'.repeat(100));
@@ -226,7 +226,7 @@ describe('drainTimeout', () => {
     expect(peer.closed).toBe(false);
   });
 
-  it('0 is for ever', async () => {
+  it('0 disables it', async () => {
     const { peer, scene, session } = await converse({ ...options, ...off });
     peer.connection.pause();
     session.send('x'.repeat(100));
@@ -236,7 +236,7 @@ describe('drainTimeout', () => {
 });
 
 describe('lingerTimeout', () => {
-  it('lets go of a peer that does not end its side', async () => {
+  it('releases a peer that does not end its side', async () => {
     const { peer, scene, session } = await converse({ ...off, lingerTimeout: 1000 });
     session.send('bye');
     session.close();
@@ -249,7 +249,7 @@ describe('lingerTimeout', () => {
     expect(scene.server.counters.errors.size).toBe(0);
   });
 
-  it('begins when the last reply has left', async () => {
+  it('starts when the last reply has left', async () => {
     const { peer, scene, session } = await converse({ ...off, lingerTimeout: 1000, network: { capacity: 10 } });
     peer.connection.pause();
     session.send('x'.repeat(100));
@@ -264,7 +264,7 @@ describe('lingerTimeout', () => {
     expect(scene.server.sessions.size).toBe(0);
   });
 
-  it('0 is not at all', async () => {
+  it('0 releases at once', async () => {
     const { scene, session } = await converse({ ...off, lingerTimeout: 0 });
     session.close();
     await scene.passes(1);
@@ -273,7 +273,7 @@ describe('lingerTimeout', () => {
 });
 
 describe('the timers of a session', () => {
-  it('are one at the most, whatever happens', async () => {
+  it('are at most one, whatever happens', async () => {
     const { peer, scene } = await converse({ rate: 2, network: { capacity: 50 } });
     expect(scene.clock.waiting).toBe(1);
     await peer.says('a\n'.repeat(100));
@@ -286,7 +286,7 @@ describe('the timers of a session', () => {
     expect(scene.clock.waiting).toBe(2);
   });
 
-  it('are not set anew for each message', async () => {
+  it('are not set again for each message', async () => {
     const scene = await Scene.open();
     let set = 0;
     const { after } = scene.clock;

@@ -14,7 +14,7 @@ const inputs = {
   'an unterminated last line that ends in CR': 'one\r\ntwo\r',
 };
 
-describe('echo gives back exactly the bytes it got', () => {
+describe('echo sends back exactly the bytes it received', () => {
   const cases = Object.entries(inputs).flatMap(([name, input]) =>
     [1, 2, 3, 4, 7, 64, undefined].map((chunkSize) => ({ name, input, chunkSize })),
   );
@@ -28,7 +28,7 @@ describe('echo gives back exactly the bytes it got', () => {
     expect(peer.error).toBeUndefined();
   });
 
-  it('every byte there is, with the encoding "binary"', async () => {
+  it('every possible byte, with the encoding "binary"', async () => {
     const { peer } = await converse({ encoding: 'binary', network: { chunkSize: 5 } });
     const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
     await peer.says(bytes);
@@ -36,7 +36,7 @@ describe('echo gives back exactly the bytes it got', () => {
     expect(peer.received.equals(bytes)).toBe(true);
   });
 
-  it('whole frames of the framing "length", with what leads their length field', async () => {
+  it('whole frames of the framing "length", with what precedes their length field', async () => {
     const framing = length({ bytes: 2, offset: 2 });
     const { peer } = await converse({ framing, network: { chunkSize: 3 } });
     const frames = Buffer.from('aaaa0002686900010000bbbb0001ff', 'hex');
@@ -44,13 +44,13 @@ describe('echo gives back exactly the bytes it got', () => {
     expect(peer.received.toString('hex')).toBe(frames.toString('hex'));
   });
 
-  it('every chunk of the framing "raw", as soon as it comes', async () => {
+  it('every chunk of the framing "raw", as soon as it arrives', async () => {
     const { peer } = await converse({ framing: 'raw' });
     expect(await peer.says('no line')).toBe('no line');
     expect(await peer.says(' at all')).toBe(' at all');
   });
 
-  it('megabytes, through a connection that holds only a little', async () => {
+  it('megabytes, through a connection that buffers little', async () => {
     const { peer } = await converse({ network: { capacity: 10_000 } });
     const input = Array.from({ length: 100_000 }, (_, number) => `line ${number}\n`).join('');
     await peer.says(input);

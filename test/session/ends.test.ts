@@ -10,7 +10,7 @@ function closings() {
   return { errors, telemetry: { closed: (_: unknown, error?: YodelError) => void errors.push(error) } };
 }
 
-describe('a peer that has ended its side still gets every reply due', () => {
+describe('a peer that has ended its side still gets every reply', () => {
   const handlers: [string, Handler | undefined][] = [
     ['from echo', undefined],
     ['from a handler of messages', ({ text }) => text],
@@ -61,7 +61,7 @@ describe('a peer that has ended its side still gets every reply due', () => {
     expect(peer.error).toBeUndefined();
   });
 
-  it('also one that ends without having said anything', async () => {
+  it('also one that ends without having sent anything', async () => {
     const { errors, telemetry } = closings();
     const { peer } = await converse({ telemetry });
     await peer.ends();
@@ -71,8 +71,8 @@ describe('a peer that has ended its side still gets every reply due', () => {
   });
 });
 
-describe('a peer that breaks the connection off', () => {
-  it('in the middle of a message is reported with how much of it there was', async () => {
+describe('a peer that breaks the connection', () => {
+  it('in the middle of a message is reported with how much of it had arrived', async () => {
     const { errors, telemetry } = closings();
     const { peer, scene } = await converse({ telemetry });
     await peer.says('whole\npart');
@@ -86,7 +86,7 @@ describe('a peer that breaks the connection off', () => {
     expect(scene.server.sessions.size).toBe(0);
   });
 
-  it('between messages is reported without more words', async () => {
+  it('between messages is reported without further detail', async () => {
     const { errors, telemetry } = closings();
     const { peer } = await converse({ telemetry });
     await peer.says('whole\n');
@@ -94,7 +94,7 @@ describe('a peer that breaks the connection off', () => {
     expect(errors.map((error) => error?.message)).toEqual(['connection broken: the peer reset the connection']);
   });
 
-  it('while a reply is being made does no harm', async () => {
+  it('while a reply is pending affects no other', async () => {
     const reply = Promise.withResolvers<string>();
     const { errors, telemetry } = closings();
     const { peer, session } = await converse({ handler: () => reply.promise, telemetry });
@@ -107,7 +107,7 @@ describe('a peer that breaks the connection off', () => {
     expect(session.messagesSent).toBe(0);
   });
 
-  it('after it has got everything is nothing to report', async () => {
+  it('after it has received everything is not reported', async () => {
     const { errors, telemetry } = closings();
     const { peer, session } = await converse({ telemetry });
     session.close();
@@ -117,7 +117,7 @@ describe('a peer that breaks the connection off', () => {
     expect(errors).toEqual([undefined]);
   });
 
-  it('after it was told its fault is reported with that fault', async () => {
+  it('after it received its fault is reported with that fault', async () => {
     const { errors, telemetry } = closings();
     const { peer } = await converse({ telemetry, maxMessageLength: 3 });
     await peer.says('too long\n');

@@ -44,7 +44,7 @@ const failures: [string, Handler, string][] = [
 ];
 
 describe.each(failures)('a handler that %s', (_, handler, says) => {
-  it('closes its own session with an error that tells nothing of its insides', async () => {
+  it('closes its own session with an error that hides its internals', async () => {
     const failed: [SessionView, YodelError][] = [];
     const scene = await Scene.open({ handler, telemetry: { handlerFailed: (...all) => failed.push(all) } });
     const [one, two] = [await scene.connect(), await scene.connect()];
@@ -66,7 +66,7 @@ describe.each(failures)('a handler that %s', (_, handler, says) => {
   });
 });
 
-it('replies that were given before the failure still arrive', async () => {
+it('replies from before the failure still arrive', async () => {
   const handler: Handler = ({ text }) => {
     if (text === 'c') throw secret;
     return [text, text];
@@ -76,8 +76,8 @@ it('replies that were given before the failure still arrive', async () => {
   expect(await peer.says('a\nb\nc\nd\n')).toBe('a\na\nb\nb\nerror: the handler failed on the server\n');
 });
 
-describe('a handler that fails when its session is over already', () => {
-  it('is still reported, for it is a bug', async () => {
+describe('a handler that fails after its session is over', () => {
+  it('is still reported, because it is a bug', async () => {
     const causes: unknown[] = [];
     const turn = Promise.withResolvers<void>();
     const handler: Handler = async () => {
@@ -94,22 +94,25 @@ describe('a handler that fails when its session is over already', () => {
     expect(scene.server.counters.errors.get('YODEL_HANDLER_FAILED')).toBe(1);
   });
 
-  it.each(['the peer', 'this side'])('is not, when it only waited with the signal and %s broke off', async (who) => {
-    const causes: unknown[] = [];
-    const handler: Handler = (_message, { signal }) =>
-      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
-    const scene = await Scene.open({ handler, telemetry: { handlerFailed: (_, error) => causes.push(error.cause) } });
-    const peer = await scene.connect();
-    await peer.says('a\n');
-    if (who === 'the peer') await peer.aborts();
-    else scene.session.abort();
-    await settled();
-    expect(scene.server.sessions.size).toBe(0);
-    expect(causes).toEqual([]);
-  });
+  it.each(['the peer', 'this side'])(
+    'is not reported if it only waited with the signal and %s disconnected',
+    async (who) => {
+      const causes: unknown[] = [];
+      const handler: Handler = (_message, { signal }) =>
+        new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+      const scene = await Scene.open({ handler, telemetry: { handlerFailed: (_, error) => causes.push(error.cause) } });
+      const peer = await scene.connect();
+      await peer.says('a\n');
+      if (who === 'the peer') await peer.aborts();
+      else scene.session.abort();
+      await settled();
+      expect(scene.server.sessions.size).toBe(0);
+      expect(causes).toEqual([]);
+    },
+  );
 });
 
-describe('with nobody subscribed to it, a failure is a warning of the process', () => {
+describe('without a subscriber, a failure is a warning of the process', () => {
   const warn = vi.spyOn(process, 'emitWarning').mockReturnValue();
   afterEach(() => warn.mockClear());
   afterAll(() => warn.mockRestore());
@@ -127,7 +130,7 @@ describe('with nobody subscribed to it, a failure is a warning of the process', 
     expect(warn.mock.calls).toEqual([[secret]]);
   });
 
-  it('also when what was thrown is no error', async () => {
+  it('also if something other than an error was thrown', async () => {
     const scene = await Scene.open({ handler: () => Promise.reject('just text') });
     const peer = await scene.connect();
     await peer.says('a\n');

@@ -59,7 +59,7 @@ describe.each(faults)('%s', (_, options, input, output, code) => {
     ['an asynchronous handler', { handler: async (message) => message }],
   ];
 
-  it.each(handlers)('is told to the peer behind all replies due, and ends the session: %s', async (_, handler) => {
+  it.each(handlers)('is reported to the peer after all replies, and ends the session: %s', async (_, handler) => {
     for (const chunkSize of [1, 2, 5, 1000]) {
       const errors: unknown[] = [];
       const { peer, scene } = await converse({
@@ -82,7 +82,7 @@ describe.each(faults)('%s', (_, options, input, output, code) => {
   });
 });
 
-it('a frame that input ends in the middle of is told to the peer', async () => {
+it('a frame cut off by the end of input is reported to the peer', async () => {
   const framing = length({ bytes: 1 });
   const { peer } = await converse({ framing });
   await peer.says('\x02hi\x05hel');
@@ -91,19 +91,19 @@ it('a frame that input ends in the middle of is told to the peer', async () => {
   expect(peer.closed).toBe(true);
 });
 
-it('a fault in the first message is told in the default form of the framing', async () => {
+it('a fault in the first message is reported in the default form of the framing', async () => {
   const { peer } = await converse({ maxMessageLength: 3 });
   expect(await peer.says('long\r\n')).toBe('error: message 1 is longer than the limit of 3 bytes\n');
 });
 
-it('where no error can be said in the framing, the session just ends', async () => {
+it('if the framing cannot carry the error, the session just ends', async () => {
   const { peer } = await converse({ framing: delimiter('e'), maxMessageLength: 3 });
   expect(await peer.says('hie')).toBe('hie');
   expect(await peer.says('bye, all')).toBe('bye');
   expect(peer.ended).toBe(true);
 });
 
-it('a fault waits for the replies that are being made', async () => {
+it('a fault waits for pending replies', async () => {
   const reply = Promise.withResolvers<string>();
   const { peer } = await converse({ handler: () => reply.promise, maxMessageLength: 3 });
   await peer.says('a\nlong\n');
@@ -113,7 +113,7 @@ it('a fault waits for the replies that are being made', async () => {
   expect(peer.text).toBe('re: a\nerror: message 2 is longer than the limit of 3 bytes\n');
 });
 
-describe('a peer that goes on sending after its fault', () => {
+describe('a peer that keeps sending after its fault', () => {
   it('still gets the error', async () => {
     const { peer, scene } = await converse({ maxMessageLength: 3, network: { capacity: 1000 } });
     const flood = Buffer.alloc(100_000, 'x');
@@ -129,7 +129,7 @@ describe('a peer that goes on sending after its fault', () => {
     expect(peer.error).toBeUndefined();
   });
 
-  it('is let go after lingerTimeout', async () => {
+  it('is released after lingerTimeout', async () => {
     const { peer, scene } = await converse({ maxMessageLength: 3, lingerTimeout: 400 });
     await peer.says('long\n');
     await scene.passes(399);
@@ -141,25 +141,28 @@ describe('a peer that goes on sending after its fault', () => {
 });
 
 describe('with onTooLong "discard"', () => {
-  it.each([1, 3, 1000])('the session goes on behind a too long message, in chunks of %s', async (chunkSize) => {
-    const discarded: string[] = [];
-    const { peer, session } = await converse({
-      maxMessageLength: 5,
-      onTooLong: 'discard',
-      network: { chunkSize },
-      telemetry: { discarded: (_, error) => discarded.push(error.message) },
-    });
-    await peer.says('one\nmuch too long\ntwo\nthis as well\nthree\n');
-    const errors = [2, 4].map((number) => `message ${number} is longer than the limit of 5 bytes`);
-    expect(peer.lines).toEqual(['one', `error: ${errors[0]}`, 'two', `error: ${errors[1]}`, 'three']);
-    expect(discarded).toEqual(errors);
-    expect(session.messagesReceived).toBe(3);
-    expect(session.ended).toBe(false);
-    await peer.ends();
-    expect(peer.closed).toBe(true);
-  });
+  it.each([1, 3, 1000])(
+    'the session continues after a message that is too long, in chunks of %s',
+    async (chunkSize) => {
+      const discarded: string[] = [];
+      const { peer, session } = await converse({
+        maxMessageLength: 5,
+        onTooLong: 'discard',
+        network: { chunkSize },
+        telemetry: { discarded: (_, error) => discarded.push(error.message) },
+      });
+      await peer.says('one\nmuch too long\ntwo\nthis as well\nthree\n');
+      const errors = [2, 4].map((number) => `message ${number} is longer than the limit of 5 bytes`);
+      expect(peer.lines).toEqual(['one', `error: ${errors[0]}`, 'two', `error: ${errors[1]}`, 'three']);
+      expect(discarded).toEqual(errors);
+      expect(session.messagesReceived).toBe(3);
+      expect(session.ended).toBe(false);
+      await peer.ends();
+      expect(peer.closed).toBe(true);
+    },
+  );
 
-  it('order is kept also when the handler takes its time', async () => {
+  it('order is kept with a slow handler, too', async () => {
     const { peer } = await converse({
       maxMessageLength: 5,
       onTooLong: 'discard',

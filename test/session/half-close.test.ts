@@ -1,4 +1,4 @@
-/** What a handler learns of its peer's end, and how it ends its own side. */
+/** How a handler learns that its peer has ended, and how it ends its own side. */
 import { expect, test } from 'vitest';
 import { YodelError } from '../../src/errors.ts';
 import { length } from '../../src/framing/length.ts';
@@ -6,7 +6,7 @@ import type { HandlerObject, Session } from '../../src/session/handler.ts';
 import { settled } from '../support/fake-clock.ts';
 import { converse } from './scene.ts';
 
-/** Notes what is called. */
+/** Records the calls. */
 function noting(more: HandlerObject = {}) {
   const calls: string[] = [];
   const handler: HandlerObject = {
@@ -18,7 +18,7 @@ function noting(more: HandlerObject = {}) {
   return { calls, handler };
 }
 
-test('a handler is told of its peer’s end behind all messages, once, and may still answer', async () => {
+test('`end` is called once, after all messages, when the peer has ended, and may still answer', async () => {
   const { calls, handler } = noting();
   const { peer } = await converse({ handler: { ...handler, end: () => ['that was', 'all'] } });
   await peer.says('a\nb\nc');
@@ -26,7 +26,7 @@ test('a handler is told of its peer’s end behind all messages, once, and may s
   expect(calls).toEqual(['a', 'b', 'c', 'close well']);
 });
 
-test('the session goes on until the promise of `end` is settled', async () => {
+test('the session continues until the promise of `end` settles', async () => {
   const over = Promise.withResolvers<string>();
   const { peer, session } = await converse({ handler: { batch: (batch) => batch, end: () => over.promise } });
   expect(await peer.ends()).toBe('');
@@ -38,7 +38,7 @@ test('the session goes on until the promise of `end` is settled', async () => {
   expect([peer.text, peer.ended, peer.closed]).toEqual(['later\nlast\n', true, true]);
 });
 
-test('a shutdown and maxMessages end the input too, and say so', async () => {
+test('a shutdown and maxMessages end the input, too, and `endedBy` says which', async () => {
   const shutdown = noting();
   const { scene } = await converse({ handler: shutdown.handler });
   const closing = scene.server.close();
@@ -51,7 +51,7 @@ test('a shutdown and maxMessages end the input too, and say so', async () => {
   expect(limit.calls).toEqual(['a', 'b', 'end by limit']);
 });
 
-test('it is not told when the handler ends the session itself, nor after a fault', async () => {
+test('`end` is not called when the handler ends the session itself, nor after a fault', async () => {
   const { calls, handler } = noting({ message: (_, session) => session.close() });
   const { peer } = await converse({ handler });
   await peer.says('a\n');
@@ -75,7 +75,7 @@ test('an `end` that throws is a handler that failed', async () => {
   expect(await peer.ends()).toBe('error: the handler failed on the server\n');
 });
 
-test('a handler may end its side and take messages on, to the last one', async () => {
+test('a handler may end its side and keep receiving messages, to the last one', async () => {
   const slow: (() => void)[] = [];
   const { calls, handler } = noting({
     open: (session) => {
@@ -95,7 +95,7 @@ test('a handler may end its side and take messages on, to the last one', async (
   expect(session.send('dropped')).toBe(false);
   await peer.says('a\nb\nc\n');
   await peer.ends();
-  // The connection is gone, but what it has brought is still handled.
+  // The connection is gone, but what arrived before is still handled.
   for (let next = slow.shift(); next; next = slow.shift()) {
     next();
     await settled();
@@ -105,8 +105,8 @@ test('a handler may end its side and take messages on, to the last one', async (
 
 test('a session may be closed and aborted with a reason', async () => {
   const reason = new YodelError('YODEL_UPSTREAM_FAILED', 'nobody is there');
-  const told: (string | undefined)[] = [];
-  const options = { telemetry: { closed: (_: unknown, error?: YodelError) => void told.push(error?.code) } };
+  const codes: (string | undefined)[] = [];
+  const options = { telemetry: { closed: (_: unknown, error?: YodelError) => void codes.push(error?.code) } };
   const { peer, session } = await converse(options);
   session.close(reason);
   await settled();
@@ -116,10 +116,10 @@ test('a session may be closed and aborted with a reason', async () => {
   other.session.abort(reason);
   await settled();
   expect(other.peer.error).toMatchObject({ code: 'ECONNRESET' });
-  expect(told).toEqual([reason.code, reason.code]);
+  expect(codes).toEqual([reason.code, reason.code]);
 });
 
-test('bytes are written as they are, and a frame is made as it would be sent', async () => {
+test('bytes are written as they are, and a frame is encoded as it would be sent', async () => {
   const { peer, session } = await converse();
   await peer.says('first\r\n');
   expect(Buffer.from(session.encode('a')).toString()).toBe('a\r\n');
@@ -133,7 +133,7 @@ test('bytes are written as they are, and a frame is made as it would be sent', a
   expect([binary.session.framing.name, binary.session.carriesMessages]).toEqual(['length:1', false]);
 });
 
-test('a batch may be sent to another session, also when it is long and its memory is used again', async () => {
+test('a batch may be sent to another session, also if it is long and its memory is reused', async () => {
   const sessions: Session[] = [];
   const handler: HandlerObject = {
     open: (session) => void sessions.push(session),

@@ -4,7 +4,7 @@ import { type HandlerObject, resolveHandler, type Session } from '../../src/sess
 import { settled } from '../support/fake-clock.ts';
 import { converse, Scene } from './scene.ts';
 
-/** Writes down each call. */
+/** Records each call. */
 class Recorder implements HandlerObject {
   readonly calls: string[] = [];
 
@@ -45,7 +45,7 @@ describe('the callbacks of a handler', () => {
     ]);
   });
 
-  it('get all messages of a chunk at once as a batch', async () => {
+  it('receive all messages of a chunk as one batch', async () => {
     const batches: string[][] = [];
     const batch: HandlerObject['batch'] = (all) => void batches.push([...all].map(String));
     const { peer } = await converse({ handler: { batch } });
@@ -57,7 +57,7 @@ describe('the callbacks of a handler', () => {
     ]);
   });
 
-  it('may all be left out but one', async () => {
+  it('are optional, except for one', async () => {
     const closed: number[] = [];
     const { peer } = await converse({ handler: { close: (session) => void closed.push(session.id) } });
     expect(await peer.says('a\nb\n')).toBe('');
@@ -65,7 +65,7 @@ describe('the callbacks of a handler', () => {
     expect(closed).toEqual([1]);
   });
 
-  it('are told why the session is over: the same error as the signal has', async () => {
+  it('receive the reason why the session is over: the error that the signal has', async () => {
     const errors: unknown[] = [];
     const { peer, session } = await converse({ handler: { close: (_, error) => void errors.push(error) } });
     const { signal } = session;
@@ -109,7 +109,7 @@ describe('open', () => {
 });
 
 describe('close', () => {
-  it('is reported when it throws, and does no harm to others', async () => {
+  it('is reported when it throws, and affects no other session', async () => {
     const reported: unknown[] = [];
     const handler: HandlerObject = {
       message: (message) => message,
@@ -140,7 +140,7 @@ describe('close', () => {
     expect(reported).toEqual([new Error('in close')]);
   });
 
-  it('cannot send any more', async () => {
+  it('cannot send', async () => {
     const sent: boolean[] = [];
     const { peer } = await converse({ handler: { close: (session) => void sent.push(session.send('late')) } });
     await peer.ends();
@@ -149,7 +149,7 @@ describe('close', () => {
   });
 });
 
-describe('what is not a handler is refused', () => {
+describe('something that is not a handler is refused', () => {
   it.each([
     ['nothing', undefined, 'this is not a handler'],
     ['text', 'echo', 'this is not a handler'],

@@ -1,4 +1,4 @@
-/** Messages wait for the journal before they are handled: a journal that the test settles by hand. */
+/** Messages wait for the journal before they are handled: here a journal that the test controls. */
 import { expect, test } from 'vitest';
 import { YodelError } from '../../src/errors.ts';
 import type { Batch } from '../../src/framing/message.ts';
@@ -6,7 +6,7 @@ import type { SessionJournal } from '../../src/session/journaling.ts';
 import { settled } from '../support/fake-clock.ts';
 import { converse, Scene } from './scene.ts';
 
-/** Keeps what it is given, and is as quick as the test wants. */
+/** Keeps what it records, and is as fast as the test wants. */
 class SlowJournal implements SessionJournal {
   readonly texts: string[][] = [];
   readonly #waiting: { resolve(): void; reject(error: unknown): void }[] = [];
@@ -20,7 +20,7 @@ class SlowJournal implements SessionJournal {
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
-  /** Settles the oldest append, or the one at that place. */
+  /** Resolves the oldest append, or the one at this index. */
   async settle(at = 0): Promise<void> {
     this.#waiting.splice(at, 1)[0]?.resolve();
     await settled();
@@ -49,7 +49,7 @@ test('a reply leaves when its message is recorded, and not before', async () => 
   expect(scene.writes).toEqual(['a\nb\n']);
 });
 
-test('what comes meanwhile is recorded without waiting, and answered in order also when it is recorded sooner', async () => {
+test('what arrives meanwhile is recorded without waiting, and answered in order even if it is recorded sooner', async () => {
   const journal = new SlowJournal();
   const { peer, scene } = await converse({ journal, handler: ({ text }) => text.toUpperCase() });
   await peer.says('a\n');
@@ -61,7 +61,7 @@ test('what comes meanwhile is recorded without waiting, and answered in order al
   expect(scene.writes.join('')).toBe('A\nB\n');
 });
 
-test('a slow journal stops the reading of its peer, and lets it go on', async () => {
+test('a slow journal pauses its peer, and resumes it', async () => {
   const journal = new SlowJournal();
   const { peer, scene, session } = await converse({ journal, highWaterMark: 10 });
   await peer.says(`${'x'.repeat(20)}\n`);
@@ -77,7 +77,7 @@ test('a slow journal stops the reading of its peer, and lets it go on', async ()
   expect(scene.writes.join('')).toBe(`${'x'.repeat(20)}\nmore\nand more\n`);
 });
 
-test('when the disk is full each message is answered with that, is not handled, and the session goes on', async () => {
+test('when the disk is full, each message is answered with that, is not handled, and the session continues', async () => {
   const journal = new SlowJournal();
   const handled: string[] = [];
   const { peer, scene } = await converse({ journal, handler: ({ text }) => void handled.push(text) });
@@ -103,7 +103,7 @@ test.each([new YodelError('YODEL_JOURNAL_FAILED', 'no disk'), new TypeError('a b
   },
 );
 
-test('when the journal fails the server breaks all sessions off, and closes', async () => {
+test('when the journal fails, the server disconnects all sessions and closes', async () => {
   const journal = new SlowJournal();
   const scene = await Scene.open({ journal });
   const [idle, busy] = [await scene.connect(), await scene.connect()];
@@ -115,7 +115,7 @@ test('when the journal fails the server breaks all sessions off, and closes', as
   expect(idle.closed && busy.closed).toBe(true);
 });
 
-test('a peer that has ended still gets its answers', async () => {
+test('a peer that has ended still gets its replies', async () => {
   const journal = new SlowJournal();
   const { peer, scene } = await converse({ journal });
   await peer.says('a\nb');
@@ -127,7 +127,7 @@ test('a peer that has ended still gets its answers', async () => {
   expect(scene.server.sessions.size).toBe(0);
 });
 
-test('a shutdown waits for what is being recorded', async () => {
+test('a shutdown waits for the messages that are being recorded', async () => {
   const journal = new SlowJournal();
   const { peer, scene } = await converse({ journal });
   await peer.says('a\n');
@@ -139,7 +139,7 @@ test('a shutdown waits for what is being recorded', async () => {
   expect(scene.writes).toEqual(['a\n']);
 });
 
-test('what is wrong behind recorded messages is told behind their answers', async () => {
+test('a fault after recorded messages is reported after their replies', async () => {
   const journal = new SlowJournal();
   const { peer, scene } = await converse({ journal, maxMessageLength: 4 });
   await peer.says('a\ntoo long\n');
@@ -148,7 +148,7 @@ test('what is wrong behind recorded messages is told behind their answers', asyn
   expect(scene.writes.join('')).toMatch(/^a\nerror: message 2 is longer/);
 });
 
-test('messages above the limit of messages are not recorded, and refused behind the answers', async () => {
+test('messages above maxMessages are not recorded, and refused after the replies', async () => {
   const journal = new SlowJournal();
   const { peer, scene } = await converse({ journal, maxMessages: 2 });
   await peer.says('a\nb\nc\n');
@@ -158,7 +158,7 @@ test('messages above the limit of messages are not recorded, and refused behind 
   expect(scene.writes.join('')).toMatch(/^a\nb\nerror: this connection has reached its limit of 2 messages/);
 });
 
-test('the pace counts, and a peer above it is refused behind its answers', async () => {
+test('the rate limit applies, and a peer above it is refused after its replies', async () => {
   const journal = new SlowJournal();
   const { peer, scene } = await converse({ journal, rate: 1, ratePolicy: 'close' });
   await peer.says('a\nb\n');
@@ -177,7 +177,7 @@ test('a peer that waits for the journal is not idle', async () => {
   expect(scene.writes).toEqual(['a\n']);
 });
 
-test('a peer that breaks off while it waits leaves nothing behind', async () => {
+test('a peer that disconnects while it waits leaves nothing behind', async () => {
   const journal = new SlowJournal();
   const { peer, scene } = await converse({ journal });
   await peer.says('a\n');

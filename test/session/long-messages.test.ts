@@ -4,7 +4,7 @@ import type { Batch, Message } from '../../src/framing/message.ts';
 import type { Handler } from '../../src/session/handler.ts';
 import { connectTo, serveOnSockets } from '../server/sockets.ts';
 
-/** Messages of a connection's own, longer than a chunk, so that each is put together in a buffer that is used again. */
+/** Messages that are different for each connection, and longer than a chunk: each is assembled in a buffer that is reused. */
 function longLines(connection: number): Buffer {
   const lines = Array.from({ length: 6 }, (_, n) => {
     const text = randomBytes(40_000 + 70_000 * ((n + connection) % 4)).toString('hex');
@@ -13,7 +13,7 @@ function longLines(connection: number): Buffer {
   return Buffer.from(lines.join(''));
 }
 
-/** A server that sends everything back gives each of several clients its own bytes, although they all send at once. */
+/** Several clients of an echo server each get their own bytes back, although they all send at once. */
 async function givesEachItsOwn(handler: Handler): Promise<void> {
   const server = await serveOnSockets({ handler, maxMessageLength: 1_000_000 });
   const peers = await Promise.all(Array.from({ length: 6 }, () => connectTo(server)));
@@ -38,7 +38,7 @@ describe('messages longer than a chunk, of many clients at once,', () => {
     await givesEachItsOwn({ batch: (batch: Batch) => [...batch] });
   });
 
-  it('come back as they were when a batch is sent back after a while', async () => {
+  it('come back as they were when a batch is sent back later', async () => {
     await givesEachItsOwn({
       async batch(batch: Batch) {
         await new Promise((resolve) => setImmediate(resolve));

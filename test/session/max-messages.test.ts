@@ -22,7 +22,7 @@ describe.each(handlers)('with maxMessages 3 and %s', (_, handler) => {
     expect(peer.error).toBeUndefined();
   });
 
-  it('a peer that has sent more in the same chunk is told why they are not answered', async () => {
+  it('a peer that sent more in the same chunk learns why they are not answered', async () => {
     const codes: unknown[] = [];
     const telemetry = { closed: (_session: unknown, error?: { code: string }) => codes.push(error?.code) };
     const { peer, session } = await converse({ maxMessages: 3, handler, telemetry });
@@ -35,7 +35,7 @@ describe.each(handlers)('with maxMessages 3 and %s', (_, handler) => {
   });
 });
 
-it('a handler that only listens counts messages, too', async () => {
+it('messages count also for a handler that ignores them', async () => {
   const { peer } = await converse({ maxMessages: 2, handler: { open: () => 'hello' } });
   await peer.says('a\n');
   expect(peer.ended).toBe(false);
@@ -43,7 +43,7 @@ it('a handler that only listens counts messages, too', async () => {
   expect(peer.ended).toBe(true);
 });
 
-it('the last reply may take its time', async () => {
+it('the last reply may be slow', async () => {
   const reply = Promise.withResolvers<string>();
   const { peer } = await converse({ maxMessages: 1, handler: () => reply.promise });
   await peer.says('a\n');
@@ -54,7 +54,7 @@ it('the last reply may take its time', async () => {
   expect(peer.ended).toBe(true);
 });
 
-it('without maxMessages there is no limit', async () => {
+it('without maxMessages, there is no limit', async () => {
   const { peer, session } = await converse();
   for (let round = 0; round < 10; round++) await peer.says('a\n'.repeat(1000));
   expect(session.messagesReceived).toBe(10_000);

@@ -10,8 +10,8 @@ import { Scene } from './scene.ts';
 const limit = 100_000;
 const network = { capacity: 500, chunkSize: 1000 };
 
-/** A server whose sessions are told how they ended. */
-async function crowd(size: number, options: Parameters<typeof Scene.open>[0] = {}) {
+/** A server that records how its sessions end. */
+async function openSessions(size: number, options: Parameters<typeof Scene.open>[0] = {}) {
   const ends: { readonly session: Session; readonly code: string | undefined }[] = [];
   const telemetry = {
     closed: (session: unknown, error: YodelError | undefined) =>
@@ -24,8 +24,8 @@ async function crowd(size: number, options: Parameters<typeof Scene.open>[0] = {
 }
 
 describe('above maxPendingBytes', () => {
-  it('the session that holds most is broken off, and the others go on', async () => {
-    const { scene, peers, sessions, ends } = await crowd(3, { drainTimeout: 0 });
+  it('the largest session is disconnected, and the others continue', async () => {
+    const { scene, peers, sessions, ends } = await openSessions(3, { drainTimeout: 0 });
     for (const peer of peers) peer.connection.pause();
     sessions[0]?.send('a'.repeat(30_000));
     sessions[1]?.send('b'.repeat(40_000));
@@ -43,7 +43,7 @@ describe('above maxPendingBytes', () => {
 
   it('says how much that was', async () => {
     const said: (string | undefined)[] = [];
-    const { scene, peers, sessions } = await crowd(1, {
+    const { scene, peers, sessions } = await openSessions(1, {
       drainTimeout: 0,
       telemetry: { closed: (_, error) => void said.push(error?.message) },
     });
@@ -56,7 +56,7 @@ describe('above maxPendingBytes', () => {
   });
 
   it('unfinished messages count as well', async () => {
-    const { scene, peers, ends } = await crowd(12, { maxMessageLength: 10_000, maxPendingBytes: 50_000 });
+    const { scene, peers, ends } = await openSessions(12, { maxMessageLength: 10_000, maxPendingBytes: 50_000 });
     for (const peer of peers) await peer.says('x'.repeat(9_000));
     expect(scene.server.pendingBytes).toBeLessThanOrEqual(50_000);
     expect(new Set(ends.map(({ code }) => code))).toEqual(new Set(['YODEL_TOO_MANY_PENDING_BYTES']));
@@ -67,16 +67,16 @@ describe('above maxPendingBytes', () => {
   });
 
   it('messages that wait for a slow handler count as well', async () => {
-    const { scene, peers, sessions } = await crowd(1, { handler: () => new Promise(() => undefined) });
+    const { scene, peers, sessions } = await openSessions(1, { handler: () => new Promise(() => undefined) });
     await peers[0]?.says('hello\n'.repeat(100));
     expect(sessions[0]?.queued).toBe(6 * 99);
     expect(scene.server.pendingBytes).toBe(6 * 99);
   });
 });
 
-const patient = { messageTimeout: 0, drainTimeout: 0 };
+const noTimeouts = { messageTimeout: 0, drainTimeout: 0 };
 
-/** Peers that do not read, with 8,000 bytes for each. */
+/** Peers that do not read, with 8,500 bytes pending for each. */
 async function fill(peers: readonly Peer[], sessions: readonly Session[]): Promise<void> {
   for (const [index, peer] of peers.entries()) {
     peer.connection.pause();
@@ -86,36 +86,36 @@ async function fill(peers: readonly Peer[], sessions: readonly Session[]): Promi
 }
 
 describe('above three quarters of it', () => {
-  it('whoever comes to hold more is not read until it is owed nothing', async () => {
-    const { peers, sessions, ends } = await crowd(12, { highWaterMark: 50_000, ...patient });
-    const greedy = peers[10];
-    const modest = peers[11];
+  it('a session that grows is not read until nothing is pending for it', async () => {
+    const { peers, sessions, ends } = await openSessions(12, { highWaterMark: 50_000, ...noTimeouts });
+    const large = peers[10];
+    const small = peers[11];
     await fill(peers.slice(0, 10), sessions);
-    greedy?.connection.pause();
-    await greedy?.says('hello\n'.repeat(2500));
+    large?.connection.pause();
+    await large?.says('hello\n'.repeat(2500));
     expect(sessions[10]?.bytesReceived).toBeLessThan(12_000);
-    // Who holds little is read, and answered.
-    expect(await modest?.says('hello\n')).toBe('hello\n');
-    greedy?.connection.resume();
-    await greedy?.until(() => greedy.size === 6 * 2500);
+    // A session that buffers little is read, and answered.
+    expect(await small?.says('hello\n')).toBe('hello\n');
+    large?.connection.resume();
+    await large?.until(() => large.size === 6 * 2500);
     expect(ends).toEqual([]);
   });
 
-  it('nor when half of it is free again', async () => {
-    const { peers, sessions, ends } = await crowd(11, { highWaterMark: 50_000, ...patient });
-    const greedy = peers[10];
+  it('or until half of the limit is free again', async () => {
+    const { peers, sessions, ends } = await openSessions(11, { highWaterMark: 50_000, ...noTimeouts });
+    const large = peers[10];
     await fill(peers.slice(0, 10), sessions);
-    greedy?.connection.pause();
-    await greedy?.says('hello\n'.repeat(2500));
+    large?.connection.pause();
+    await large?.says('hello\n'.repeat(2500));
     expect(sessions[10]?.bytesReceived).toBeLessThan(12_000);
     for (const peer of peers.slice(0, 10)) peer.connection.resume();
-    await greedy?.says('hello\n');
+    await large?.says('hello\n');
     expect(sessions[10]?.bytesReceived).toBe(6 * 2501);
     expect(ends).toEqual([]);
   });
 
-  it('a message can always be finished', async () => {
-    const { peers, sessions, ends } = await crowd(11, { maxMessageLength: 30_000, ...patient });
+  it('a message can always be completed', async () => {
+    const { peers, sessions, ends } = await openSessions(11, { maxMessageLength: 30_000, ...noTimeouts });
     await fill(peers.slice(0, 10), sessions);
     await peers[10]?.says('y'.repeat(15_000));
     await peers[10]?.says('\n');
@@ -125,7 +125,7 @@ describe('above three quarters of it', () => {
 });
 
 it('a reload changes it', async () => {
-  const { scene, peers, sessions, ends } = await crowd(2, { drainTimeout: 0 });
+  const { scene, peers, sessions, ends } = await openSessions(2, { drainTimeout: 0 });
   for (const peer of peers) peer.connection.pause();
   sessions[0]?.send('x'.repeat(50_000));
   await scene.passes(1);
@@ -162,7 +162,7 @@ describe('whatever sessions buffer', () => {
     }
   }
 
-  it('the sum is right, never above the limit, and no session is throttled below half of it', () => {
+  it('the total is right and never above the limit, and no session is throttled below half of it', () => {
     const change = fc.record({ who: fc.nat(4), bytes: fc.nat(120) });
     fc.assert(
       fc.property(fc.array(change, { maxLength: 50 }), (changes) => {

@@ -5,7 +5,7 @@ import { parseFraming } from '../../src/framing/notation.ts';
 import { settled } from '../support/fake-clock.ts';
 import { converse } from './scene.ts';
 
-/** How a handler goes about one message: at once, as a promise that is there already, or after so many milliseconds. */
+/** How a handler replies to one message: at once, with a resolved promise, or after a number of milliseconds. */
 const ways = fc.oneof(
   fc.constant('at once' as const),
   fc.constant('promise' as const),
@@ -13,7 +13,7 @@ const ways = fc.oneof(
 );
 const framings = fc.constantFrom('lines', 'delimiter:||', 'length:2', 'length:4,little,inclusive').map(parseFraming);
 
-it('replies are the messages in order, however they are cut and however long each of them takes', async () => {
+it('replies are in the order of their messages, however these are split and however long each takes', async () => {
   await fc.assert(
     fc.asyncProperty(
       framings,

@@ -21,7 +21,7 @@ function takenFrom(output: Output): Buffer[] {
 }
 
 describe('the output', () => {
-  it('gives back what was put in, in order, whatever it was', () => {
+  it('writes what was appended, in order, whatever it was', () => {
     const text = fc.stringMatching(/^[a-zé🎉]{0,20}$/u);
     const parts = fc.array(
       fc.oneof(
@@ -45,7 +45,7 @@ describe('the output', () => {
             taken.push(...takenFrom(output));
             continue;
           }
-          // After a CR a plain LF would be read as CRLF.
+          // After a CR, LF would be read as CRLF.
           due += value.endsWith('\r') ? `${value}\r\n` : `${value}\n`;
           if (kind === 'reply') output.appendText(encoder, value, undefined);
           else if (kind === 'frame') for (const message of decode(`${value}\n`).messages) output.appendFrame(message);
@@ -61,7 +61,7 @@ describe('the output', () => {
     );
   });
 
-  it('copies nothing of frames that follow one another', () => {
+  it('does not copy adjacent frames', () => {
     const { chunk, messages } = decode('one\ntwo\nthree\n');
     const output = new Output();
     for (const message of messages) output.appendFrame(message);
@@ -72,7 +72,7 @@ describe('the output', () => {
     expect(piece?.length).toBe(chunk.length);
   });
 
-  it('gives messages as one piece', () => {
+  it('writes messages as one piece', () => {
     const output = new Output();
     for (const text of ['one', 'two', 'three']) output.appendMessage(encoder, text, undefined);
     expect(takenFrom(output).map(String)).toEqual(['one\ntwo\nthree\n']);
@@ -89,7 +89,7 @@ describe('the output', () => {
     expect(takenFrom(large).map(({ length }) => length)).toEqual([6, 100_001]);
   });
 
-  it('stays as it was when a message cannot be encoded', () => {
+  it('is unchanged when a message cannot be encoded', () => {
     const output = new Output();
     output.appendMessage(encoder, 'before', undefined);
     expect(() => output.appendMessage(encoder, 'two\nlines', undefined)).toThrow('line feed at offset 3');
@@ -100,7 +100,7 @@ describe('the output', () => {
     expect(takenFrom(output).map(String)).toEqual(['before\nbehind\n']);
   });
 
-  it('finds the text that is no line among many, and keeps those before it', () => {
+  it('finds the text that is not one line among many, and keeps those before it', () => {
     const output = new Output();
     for (const text of ['one', 'two', 'three\nfour', 'five']) output.appendText(encoder, text, undefined);
     expect(() => takenFrom(output)).toThrow('line feed at offset 5');
@@ -122,7 +122,7 @@ describe('the output', () => {
     expect(outputs.map((output) => takenFrom(output).map(String))).toEqual(outputs.map(() => ['twelve\n\n']));
   });
 
-  it('ends each text as it is asked to', () => {
+  it('ends each text as requested', () => {
     const [withCr] = decode('x\r\n').messages;
     const output = new Output();
     output.appendText(encoder, 'unix', undefined);
@@ -133,7 +133,7 @@ describe('the output', () => {
     expect(takenFrom(output).map(String)).toEqual(['unix\ndos\r\ndos\r\r\nunix\r\r\nunix\n']);
   });
 
-  it('uses its place again once nobody holds what it gave', () => {
+  it('reuses its memory once nothing refers to what it wrote', () => {
     const [first, second] = [new Output(), new Output()];
     const pieceOf = (output: Output, text: string) => {
       output.appendText(encoder, text, undefined);
@@ -143,14 +143,14 @@ describe('the output', () => {
     first.reuse();
     const two = pieceOf(first, 'two');
     expect(two.byteOffset).toBe(one.byteOffset);
-    // Another output has written behind it meanwhile: its place is not free.
+    // Another output has written after it meanwhile: its memory is not free.
     const three = pieceOf(second, 'three');
     first.reuse();
     const four = pieceOf(first, 'four');
     expect([two, three, four].map(String)).toEqual(['two\n', 'three\n', 'four\n']);
   });
 
-  it('does not touch again what it has given away', () => {
+  it('does not touch again what it has written', () => {
     const output = new Output();
     const given: { piece: Buffer; was: string }[] = [];
     for (let round = 0; round < 50; round++) {
@@ -160,7 +160,7 @@ describe('the output', () => {
     for (const { piece, was } of given) expect(piece.toString() === was).toBe(true);
   });
 
-  it('can be emptied', () => {
+  it('can be cleared', () => {
     const output = new Output();
     output.appendMessage(encoder, 'forgotten', undefined);
     output.clear();
@@ -169,7 +169,7 @@ describe('the output', () => {
     expect(takenFrom(output).map(String)).toEqual([String(Buffer.from(encode(lines(), 'kept')))]);
   });
 
-  it('keeps texts apart from those of other outputs, whichever has appended last', () => {
+  it('keeps its texts separate from those of other outputs, whichever appended last', () => {
     const turn = fc.record({
       at: fc.nat(2),
       text: fc.stringMatching(/^[a-z]{0,5}$/),

@@ -1,15 +1,15 @@
 import type { Connection, Receiver } from '../../src/transport/transport.ts';
 import { settled } from '../support/fake-clock.ts';
 
-/** The other end of a connection, played by a test: it sends what the test says, and keeps what comes. */
+/** The other end of a connection, controlled by a test: it sends what the test says, and keeps what arrives. */
 export class Peer implements Receiver {
   readonly connection: Connection;
   /** The other side has sent its FIN. */
   ended = false;
   closed = false;
-  /** Why the connection is gone, when it broke. */
+  /** Why the connection broke. */
   error: Error | undefined;
-  /** How many bytes have come. */
+  /** How many bytes have arrived. */
   size = 0;
   #chunks: Buffer[] = [];
   #watchers: (() => void)[] = [];
@@ -24,17 +24,17 @@ export class Peer implements Receiver {
     return this.#chunks[0] as Buffer;
   }
 
-  /** All that has come, as text. */
+  /** All that has arrived, as text. */
   get text(): string {
     return this.received.toString();
   }
 
-  /** All that has come, line by line. */
+  /** All that has arrived, line by line. */
   get lines(): string[] {
     return this.text.split('\n').slice(0, -1);
   }
 
-  /** Sends, lets everything happen, and gives what came of it. */
+  /** Sends, waits until everything has happened, and returns what arrived. */
   async says(message: string | Uint8Array): Promise<string> {
     const before = this.size;
     this.connection.write(typeof message === 'string' ? Buffer.from(message) : message);
@@ -42,7 +42,7 @@ export class Peer implements Receiver {
     return this.received.subarray(before).toString();
   }
 
-  /** Ends its side, lets everything happen, and gives what came of it. */
+  /** Ends its side, waits until everything has happened, and returns what arrived. */
   async ends(): Promise<string> {
     const before = this.size;
     this.connection.end();
@@ -55,7 +55,7 @@ export class Peer implements Receiver {
     await settled();
   }
 
-  /** Resolves when `isTrue`; rejects when the connection closes before. For connections that take time. */
+  /** Resolves once `isTrue`; rejects if the connection closes before. For connections that take time. */
   async until(isTrue: () => boolean): Promise<void> {
     while (!isTrue()) {
       if (this.closed) throw new Error(`closed (${this.error?.message ?? 'no error'}) after receiving: ${this.text}`);

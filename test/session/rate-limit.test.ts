@@ -17,14 +17,14 @@ describe('a rate limit', () => {
           const count = rateLimit.admit(wanted, now);
           expect(count).toBeLessThanOrEqual(wanted);
           admitted += count;
-          // Of a fast rate limit, timers that are late may be made good: that is 5 ms' worth.
+          // A fast rate limit makes up for late timers: by 5 ms' worth.
           expect(admitted).toBeLessThanOrEqual(burst + ((now + 5) * rate) / 1000 + 1e-6);
         }
       }),
     );
   });
 
-  it('refuses nobody who comes when the next one is due', () => {
+  it('never refuses a message that arrives when the next one is due', () => {
     fc.assert(
       fc.property(rates, fc.integer({ min: 1, max: 100 }), (rate, count) => {
         const rateLimit = new RateLimit(rate, 1, 0);

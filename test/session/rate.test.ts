@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../support/fake-clock.ts';
 import { converse, type SceneOptions } from './scene.ts';
 
-/** A conversation that writes down when messages went to the handler, in milliseconds since it began. */
+/** A session that records when messages went to the handler, in milliseconds since it began. */
 async function timed(options: SceneOptions) {
   const clock = new FakeClock();
   const start = clock.now();
@@ -33,7 +33,7 @@ describe('the rate of a session', () => {
     expect(peer.text).toBe(lines(4));
   });
 
-  it('holds for messages that come one by one, and leaves slower ones alone', async () => {
+  it('applies to messages that arrive one by one, and does not delay slower ones', async () => {
     const { times, peer, scene } = await timed({ rate: 1 });
     for (const wait of [0, 200, 1800, 5000]) {
       await scene.passes(wait);
@@ -43,7 +43,7 @@ describe('the rate of a session', () => {
     expect(times).toEqual([0, 1000, 2000, 7000]);
   });
 
-  it('lets nobody save up: after a pause they are spaced again', async () => {
+  it('accumulates no credit: after a pause messages are spaced again', async () => {
     const { times, peer, scene } = await timed({ rate: 1 });
     await scene.passes(10_000);
     await peer.says(lines(3));
@@ -56,7 +56,7 @@ describe('the rate of a session', () => {
     ['an asynchronous handler', { handler: async <T>(message: T) => message }],
     ['a handler of batches', { handler: { batch: <T>(batch: T) => batch } }],
     ['an asynchronous handler of batches', { handler: { batch: async <T>(batch: T) => batch } }],
-  ])('holds for %s, in chunks of any size', async (_, options) => {
+  ])('applies to %s, in chunks of any size', async (_, options) => {
     for (const chunkSize of [1, 3, 100]) {
       const { times, peer, scene } = await timed({ rate: 1, ...options, network: { chunkSize } });
       await peer.says(lines(4));
@@ -68,18 +68,21 @@ describe('the rate of a session', () => {
     }
   });
 
-  it.each([500, 1000, 5000, 100_000])('%s a second is kept over time, though timers are coarse', async (rate) => {
-    const { times, peer, scene } = await timed({ rate, highWaterMark: 1_000_000, network: { capacity: 1_000_000 } });
-    await peer.says(lines(rate * 0.3));
-    await scene.passes(200);
-    expect(times.length).toBeGreaterThanOrEqual(rate * 0.2);
-    expect(times.length).toBeLessThanOrEqual(rate * 0.2 + Math.max(1, rate * 0.006));
-    await scene.passes(110);
-    expect(times).toHaveLength(rate * 0.3);
-    expect(peer.lines).toHaveLength(rate * 0.3);
-  });
+  it.each([500, 1000, 5000, 100_000])(
+    '%s per second is reached over time, although timers are coarse',
+    async (rate) => {
+      const { times, peer, scene } = await timed({ rate, highWaterMark: 1_000_000, network: { capacity: 1_000_000 } });
+      await peer.says(lines(rate * 0.3));
+      await scene.passes(200);
+      expect(times.length).toBeGreaterThanOrEqual(rate * 0.2);
+      expect(times.length).toBeLessThanOrEqual(rate * 0.2 + Math.max(1, rate * 0.006));
+      await scene.passes(110);
+      expect(times).toHaveLength(rate * 0.3);
+      expect(peer.lines).toHaveLength(rate * 0.3);
+    },
+  );
 
-  it('does not hold up the end: all that is due comes, then the session is over', async () => {
+  it('does not delay the end: all replies arrive, then the session is over', async () => {
     const { peer, scene } = await timed({ rate: 1 });
     await peer.says(lines(3));
     await peer.ends();
@@ -90,7 +93,7 @@ describe('the rate of a session', () => {
     expect(peer.closed).toBe(true);
   });
 
-  it('is each session its own', async () => {
+  it('is separate for each session', async () => {
     const { times, peer, scene } = await timed({ rate: 1 });
     const other = await scene.connect();
     await peer.says('a\n');
@@ -99,7 +102,7 @@ describe('the rate of a session', () => {
     expect(other.text).toBe('b\n');
   });
 
-  it('stops the reading of a peer that sends much more', async () => {
+  it('stops reading a peer that sends much more', async () => {
     const { peer, session } = await timed({
       rate: 1,
       highWaterMark: 1000,
@@ -114,7 +117,7 @@ describe('the rate of a session', () => {
 describe('with ratePolicy "close"', () => {
   const error = (rate: number) => `error: more than ${rate} messages per second`;
 
-  it("a second's worth may come at once; the next one ends the session", async () => {
+  it("one second's worth may arrive at once; the next message ends the session", async () => {
     const { peer, session } = await timed({ rate: 5, ratePolicy: 'close' });
     await peer.says(lines(5));
     expect(peer.text).toBe(lines(5));
@@ -137,7 +140,7 @@ describe('with ratePolicy "close"', () => {
     expect(errors).toEqual(['YODEL_RATE_EXCEEDED']);
   });
 
-  it('a peer that keeps to the rate is never closed', async () => {
+  it('a peer that respects the rate is never closed', async () => {
     const { peer, scene } = await timed({ rate: 5, ratePolicy: 'close' });
     await peer.says(lines(5));
     for (let second = 0; second < 20; second++) {
@@ -151,7 +154,7 @@ describe('with ratePolicy "close"', () => {
     expect(peer.ended).toBe(false);
   });
 
-  it('at less than one a second, one message may come at a time', async () => {
+  it('below one per second, one message may arrive at a time', async () => {
     const { peer, scene } = await timed({ rate: 0.5, ratePolicy: 'close' });
     await peer.says('a\n');
     await scene.passes(2000);

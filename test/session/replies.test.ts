@@ -23,17 +23,17 @@ describe('a reply ends as the message did', () => {
     expect(peer.text).toBe(answer);
   });
 
-  it('with the delimiter, whatever it is', async () => {
+  it('with the delimiter, whichever it is', async () => {
     const { peer } = await converse({ framing: delimiter('||'), handler: shout });
     expect(await peer.says('a||b||')).toBe('A||B||');
   });
 
-  it('with the bytes that led the length field', async () => {
+  it('with the bytes that preceded the length field', async () => {
     const { peer } = await converse({ framing: length({ bytes: 1, offset: 1 }), handler: shout });
     expect(await peer.says('x\x02aby\x01c')).toBe('x\x02ABy\x01C');
   });
 
-  it('also when an asynchronous handler answers a chunk of mixed endings', async () => {
+  it('also if an asynchronous handler answers a chunk of mixed endings', async () => {
     const { peer } = await converse({ handler: async (message) => shout(message) });
     expect(await peer.says('a\r\nb\n')).toBe('A\r\nB\n');
   });
@@ -61,7 +61,7 @@ describe('a handler may reply with', () => {
     expect(session.ended).toBe(false);
   });
 
-  it.each(cases)('%s, after a while', async (_, handler, answer) => {
+  it.each(cases)('%s, later', async (_, handler, answer) => {
     const { peer } = await converse({ handler: async (message) => handler(message) });
     expect(await peer.says('said\r\n')).toBe(answer.replace(/\r?\n/g, '\r\n'));
   });
@@ -71,7 +71,7 @@ describe('a handler may reply with', () => {
     expect(await peer.says('a\nb\n')).toBe('all of it:\na\nb\ndone\n');
   });
 
-  it('a message that it kept from earlier, as it came', async () => {
+  it('a message that it kept from earlier, as it arrived', async () => {
     const kept: Message[] = [];
     const { peer } = await converse({
       handler: (message) => {
@@ -84,7 +84,7 @@ describe('a handler may reply with', () => {
     expect(peer.text).toBe('a\r\na\r\nb\n');
   });
 
-  it('the batch, after a while', async () => {
+  it('the batch, later', async () => {
     const { peer } = await converse({
       handler: {
         async batch(batch) {
@@ -120,13 +120,13 @@ describe('the text of the message itself, as a reply,', () => {
     }
   });
 
-  it('is text also where the bytes are none', async () => {
+  it('is text also where the bytes are not', async () => {
     const { peer } = await converse({ encoding: 'binary', handler: same });
     await peer.says(Buffer.from('a\n\xff\nb\n', 'latin1'));
     expect(peer.received).toEqual(Buffer.from('a\n\ufffd\nb\n'));
   });
 
-  it('is what it was, although the handler has changed the bytes', async () => {
+  it('stays the same, although the handler has changed the bytes', async () => {
     const { peer } = await converse({
       handler: (message) => {
         const { text } = message;
@@ -137,7 +137,7 @@ describe('the text of the message itself, as a reply,', () => {
     expect(await peer.says('one\ntwo\nthree\n')).toBe('one\ntwo\nthree\n');
   });
 
-  it('stands where it belongs, among other replies and what is sent besides', async () => {
+  it('keeps its place among other replies and sent messages', async () => {
     const ways = ['text', 'other', 'message', 'send', 'nothing', 'both'] as const;
     const words = fc.constantFrom('', 'a', 'bb', 'å', 'x'.repeat(300), '7');
     const said = fc.array(fc.tuple(words, fc.constantFrom(...ways), fc.constantFrom('\n', '\r\n')), { maxLength: 60 });
@@ -168,7 +168,7 @@ describe('the text of the message itself, as a reply,', () => {
 });
 
 describe('messages that a handler keeps', () => {
-  it('stay as they were, whatever it looked at', async () => {
+  it('stay as they were, whatever it read of them', async () => {
     const looks: ((message: Message) => unknown)[] = [
       () => undefined,
       (message) => message.text,
@@ -217,7 +217,7 @@ describe('a reply of a wrong kind', () => {
 });
 
 describe('the messages of a batch', () => {
-  it('can be looked at one by one before it is sent back', async () => {
+  it('can be iterated over before it is sent back', async () => {
     const seen: string[] = [];
     const batch = (all: Batch) => {
       for (const message of all) seen.push(message.text);

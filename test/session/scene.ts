@@ -8,21 +8,21 @@ import type { Connection, ListenOptions, Transport } from '../../src/transport/t
 import { FakeClock, settled } from '../support/fake-clock.ts';
 import { Peer } from './peer.ts';
 
-/** Options of the server, and how unkind the connections are. */
+/** Options of the server and of its connections. */
 export interface SceneOptions extends ServeOptions {
   readonly network?: MemoryOptions;
 }
 
 /**
- * A server on the in-memory transport, with time that the test turns. When the test is over the server is closed, and
+ * A server on the in-memory transport, with time that the test controls. When the test is over the server is closed, and
  * then no timer may be left.
  */
 export class Scene {
   readonly clock: FakeClock;
   readonly transport: Transport;
-  /** The server's side of each connection, in the order in which they came. */
+  /** The server's side of each connection, in the order of arrival. */
   readonly served: Connection[] = [];
-  /** What each write of the server carried, over all connections. */
+  /** The text of each write of the server, on all connections. */
   readonly writes: string[] = [];
   server!: Server;
   #listening!: ListenOptions;

@@ -3,7 +3,7 @@ import type { Session } from '../../src/session/handler.ts';
 import { settled } from '../support/fake-clock.ts';
 import { converse, Scene } from './scene.ts';
 
-/** Whether a promise has been resolved, now. */
+/** Whether a promise is resolved now. */
 function watch(promise: Promise<void>): { done: boolean } {
   const state = { done: false };
   void promise.then(() => (state.done = true));
@@ -11,7 +11,7 @@ function watch(promise: Promise<void>): { done: boolean } {
 }
 
 describe('session.send', () => {
-  it('sends without having been asked', async () => {
+  it('sends without a message to answer', async () => {
     const { peer, session } = await converse();
     expect(session.send('news')).toBe(true);
     expect(session.send(Buffer.from('more news'))).toBe(true);
@@ -61,7 +61,7 @@ describe('session.send', () => {
     expect(one.text).toBe('hello\r\nworld\nand another world\n');
   });
 
-  it('replies with messages of a batch that was given a promise for', async () => {
+  it('replies with messages of a batch that was answered by a promise', async () => {
     const { scene } = await converse({
       handler: {
         async batch(batch) {
@@ -76,13 +76,13 @@ describe('session.send', () => {
     expect([one.text, two.text]).toEqual(['b\nc\na\na\nb\nc\n', 'y\nz\nx\nx\ny\nz\n']);
   });
 
-  it('throws what cannot be sent at who sends it, and the session goes on', async () => {
+  it('throws if the message cannot be sent, and the session continues', async () => {
     const { peer, session } = await converse();
     expect(() => session.send('two\nlines')).toThrow(expect.objectContaining({ code: 'YODEL_UNENCODABLE_MESSAGE' }));
     expect(await peer.says('fine\n')).toBe('fine\n');
   });
 
-  it('says false when the peer is behind, and true again when it has caught up', async () => {
+  it('returns false when the peer is behind, and true again when it has caught up', async () => {
     const { scene, session } = await converse({ highWaterMark: 100, network: { capacity: 10 } });
     const peer = await scene.connect();
     peer.connection.pause();
@@ -95,7 +95,7 @@ describe('session.send', () => {
     expect(slow.send('x')).toBe(true);
   });
 
-  it('says false when the session is over', async () => {
+  it('returns false when the session is over', async () => {
     const { peer, session } = await converse();
     await peer.ends();
     expect(session.ended).toBe(true);
@@ -124,7 +124,7 @@ describe('session.drained', () => {
     expect(drained.done).toBe(true);
   });
 
-  it('resolves when the network takes at once what was too much to be gathered', async () => {
+  it('resolves when the network accepts at once what was too much to gather', async () => {
     const { session } = await converse({ network: { capacity: 10_000_000 } });
     expect(session.send('x'.repeat(100_000))).toBe(false);
     const drained = watch(session.drained());
@@ -149,7 +149,7 @@ describe('session.drained', () => {
     expect(drained.done).toBe(true);
   });
 
-  it('makes a stream that never holds more than the mark and one message', async () => {
+  it('makes a stream that never buffers more than the mark and one message', async () => {
     let most = 0;
     const { peer, scene } = await converse({
       highWaterMark: 1000,
@@ -169,7 +169,7 @@ describe('session.drained', () => {
 });
 
 describe('session.close', () => {
-  it('sends the reply of the same call, and drops the messages behind it', async () => {
+  it('sends the reply of the same call, and drops the messages after it', async () => {
     const handled: string[] = [];
     const { peer } = await converse({
       handler({ text }, session) {
@@ -188,7 +188,7 @@ describe('session.close', () => {
     expect(peer.error).toBeUndefined();
   });
 
-  it('waits for the reply that is being made', async () => {
+  it('waits for the pending reply', async () => {
     const reply = Promise.withResolvers<string>();
     const { peer, session } = await converse({ handler: () => reply.promise });
     await peer.says('a\nb\n');
@@ -201,7 +201,7 @@ describe('session.close', () => {
     expect(peer.ended).toBe(true);
   });
 
-  it('from outside, sends what was sent before', async () => {
+  it('from outside the handler, delivers what was sent before', async () => {
     const { peer, session } = await converse();
     session.send('bye');
     session.close();
@@ -223,7 +223,7 @@ describe('session.close', () => {
     expect(peer.ended).toBe(true);
   });
 
-  it('still takes in, and drops, what a peer sends that reads only when it has sent all', async () => {
+  it('still reads, and drops, what a peer sends that reads only when it has sent all', async () => {
     const { peer, session } = await converse({ highWaterMark: 1000, network: { capacity: 500, chunkSize: 100 } });
     peer.connection.pause();
     await peer.says('some line\n'.repeat(1000));
@@ -252,7 +252,7 @@ describe('session.close', () => {
     expect(peer.ended).toBe(true);
   });
 
-  it('twice is once', async () => {
+  it('twice has the effect of once', async () => {
     const { peer, session } = await converse();
     session.close();
     session.close();
@@ -263,7 +263,7 @@ describe('session.close', () => {
 });
 
 describe('session.abort', () => {
-  it('loses what is unsent, and resets the connection', async () => {
+  it('discards what is unsent, and resets the connection', async () => {
     const { peer, session } = await converse();
     session.send('lost');
     session.abort();
@@ -286,7 +286,7 @@ describe('session.abort', () => {
     expect(scene.writes).toEqual([]);
   });
 
-  it('is no error of the peer', async () => {
+  it('is not an error of the peer', async () => {
     const errors: unknown[] = [];
     const { session } = await converse({ telemetry: { closed: (_, error) => errors.push(error) } });
     session.abort();
@@ -305,7 +305,7 @@ describe('a session', () => {
     expect(scene.session.id).toBe(2);
   });
 
-  it('keeps what its handler wants to remember, each for itself', async () => {
+  it("keeps its handler's data, separate for each session", async () => {
     const scene = await Scene.open({
       handler(_message, { data }) {
         data.count = ((data.count as number | undefined) ?? 0) + 1;
@@ -336,7 +336,7 @@ describe('a session', () => {
     expect(reasons).toMatchObject([{ code: 'YODEL_CONNECTION_RESET' }]);
   });
 
-  it('has an aborted signal when it is over, also if nobody asked for it before', async () => {
+  it('has an aborted signal when it is over, even if the signal was not used before', async () => {
     const { peer, session } = await converse();
     await peer.ends();
     expect(session.signal.aborted).toBe(true);

@@ -5,7 +5,7 @@ import { connectTo, serveOnSockets } from '../server/sockets.ts';
 const line = Buffer.from(`${'x'.repeat(999)}\n`);
 
 describe('on real sockets', () => {
-  it('a peer that ends its side still gets every reply due', async () => {
+  it('a peer that ends its side still gets every reply', async () => {
     const server = await serveOnSockets({ handler: async ({ text }) => text });
     const peer = await connectTo(server);
     for (let each = 0; each < 5000; each++) peer.connection.write(line);
@@ -17,7 +17,7 @@ describe('on real sockets', () => {
     expect(server.counters.messagesReceived).toBe(5001);
   });
 
-  it('a peer that goes on sending gets the error that ends its session', async () => {
+  it('a peer that keeps sending gets the error that ends its session', async () => {
     const server = await serveOnSockets({ maxMessageLength: 100 });
     const peer = await connectTo(server);
     const flood = Buffer.alloc(1_000_000, 'y');
@@ -29,30 +29,30 @@ describe('on real sockets', () => {
     expect(peer.error).toBeUndefined();
   });
 
-  it('a peer that never reads is not read any more, and others are served meanwhile', async () => {
+  it('a peer that never reads is no longer read, while others are served', async () => {
     const server = await serveOnSockets();
-    const greedy = await connectTo(server);
-    greedy.connection.pause();
+    const slow = await connectTo(server);
+    slow.connection.pause();
     const other = await connectTo(server);
     const [session] = server.sessions;
     const megabyte = Buffer.alloc(1_000_000, line);
     const total = 50_000_000;
-    for (let sent = 0; sent < total; sent += megabyte.length) greedy.connection.write(megabyte);
+    for (let sent = 0; sent < total; sent += megabyte.length) slow.connection.write(megabyte);
     for (let trip = 1; trip <= 200; trip++) {
       other.connection.write(Buffer.from('hello\n'));
       await other.until(() => other.size === trip * 6);
     }
-    expect(greedy.connection.unsent).toBeGreaterThan(0);
-    // The rest is what both kernels hold.
+    expect(slow.connection.unsent).toBeGreaterThan(0);
+    // The rest is in the buffers of both kernels.
     expect(session?.bytesReceived).toBeLessThan(total * 0.8);
-    greedy.connection.resume();
-    await greedy.until(() => greedy.size === total);
+    slow.connection.resume();
+    await slow.until(() => slow.size === total);
     for (let at = 0; at < total; at += megabyte.length) {
-      expect(greedy.received.subarray(at, at + megabyte.length).equals(megabyte)).toBe(true);
+      expect(slow.received.subarray(at, at + megabyte.length).equals(megabyte)).toBe(true);
     }
   });
 
-  it('a handler can wait until the peer has caught up, however fast the system takes its output', async () => {
+  it('a handler can wait until the peer has caught up, however fast the system accepts its output', async () => {
     const greeted = Promise.withResolvers<Session>();
     const server = await serveOnSockets({ handler: { open: (session) => greeted.resolve(session) } });
     const peer = await connectTo(server);
@@ -64,7 +64,7 @@ describe('on real sockets', () => {
     await peer.until(() => peer.size === 100 * 100_001);
   });
 
-  it('a peer that breaks off while it is being answered does no harm', async () => {
+  it('a peer that disconnects while it is answered affects no other', async () => {
     const broken = Promise.withResolvers<unknown>();
     const server = await serveOnSockets({
       handler: () => 'x'.repeat(1_000_000),

@@ -26,7 +26,7 @@ describe('all replies to one chunk leave in one write', () => {
     expect(scene.writes).toEqual([many]);
   });
 
-  it('with what the handler sent by itself', async () => {
+  it('with what the handler sent on its own', async () => {
     const { peer, scene } = await converse({
       handler(message, session) {
         session.send('first');
@@ -45,7 +45,7 @@ describe('all replies to one chunk leave in one write', () => {
   });
 });
 
-describe('what is sent from outside', () => {
+describe('what is sent from outside the handler', () => {
   it('leaves in one write at the end of the turn', async () => {
     const { session, scene } = await converse();
     for (const word of ['one', 'two', 'three']) session.send(word);
@@ -67,7 +67,7 @@ describe('what is sent from outside', () => {
   });
 });
 
-it('long output leaves piece by piece, so that it is not all held at once', async () => {
+it('long output leaves in pieces, so that it is never all in memory', async () => {
   const { peer, scene } = await converse({ handler: () => 'x'.repeat(10_000), network: { capacity: 1_000_000 } });
   await peer.says('a\n'.repeat(50));
   const sizes = scene.writes.map(({ length }) => length);

@@ -7,28 +7,28 @@ import type { Peer } from '../session/peer.ts';
 import { Scene } from '../session/scene.ts';
 import { settled } from '../support/fake-clock.ts';
 
-/** A subscriber to everything, and what it was told. */
-function recorder(): { told: string[]; telemetry: Required<Subscriber> } {
-  const told: string[] = [];
+/** A subscriber to all events, and what it received. */
+function recorder(): { events: string[]; telemetry: Required<Subscriber> } {
+  const events: string[] = [];
   const code = (error: YodelError | undefined) => error?.code ?? 'well';
   const telemetry: Required<Subscriber> = {
-    listening: (address) => told.push(`listening ${address}`),
-    draining: (sessions) => told.push(`draining ${sessions}`),
-    refused: (_peer, error) => told.push(`refused ${code(error)}`),
-    opened: ({ id }) => told.push(`opened ${id}`),
-    received: ({ id }, batch) => told.push(`received ${id} ${[...batch].join()}`),
-    // Told on its own below: how many writes there are is not a matter of events.
+    listening: (address) => events.push(`listening ${address}`),
+    draining: (sessions) => events.push(`draining ${sessions}`),
+    refused: (_peer, error) => events.push(`refused ${code(error)}`),
+    opened: ({ id }) => events.push(`opened ${id}`),
+    received: ({ id }, batch) => events.push(`received ${id} ${[...batch].join()}`),
+    // Tested separately below: the number of writes is not specified.
     sent: () => undefined,
-    handled: ({ id }, messages, durationMs) => told.push(`handled ${id} ${messages} ${durationMs}`),
-    discarded: ({ id }, error) => told.push(`discarded ${id} ${code(error)}`),
-    handlerFailed: ({ id }, error) => told.push(`handlerFailed ${id} ${error.cause}`),
-    closed: ({ id }, error) => told.push(`closed ${id} ${code(error)}`),
+    handled: ({ id }, messages, durationMs) => events.push(`handled ${id} ${messages} ${durationMs}`),
+    discarded: ({ id }, error) => events.push(`discarded ${id} ${code(error)}`),
+    handlerFailed: ({ id }, error) => events.push(`handlerFailed ${id} ${error.cause}`),
+    closed: ({ id }, error) => events.push(`closed ${id} ${code(error)}`),
   };
-  return { told, telemetry };
+  return { events, telemetry };
 }
 
-describe('a session that ended without an error tells how long it took, and who was the first to end it', () => {
-  /** The account of the first session that is over. */
+describe('a session that ended without an error has its duration, and what ended it first', () => {
+  /** The record of the first session that is over. */
   async function accountOf(options: ServeOptions, end: (scene: Scene, peer: Peer) => Promise<unknown>) {
     let account: Partial<SessionView> | undefined;
     const closed = ({ endedBy, durationMs }: SessionView) => {
@@ -66,7 +66,7 @@ describe('a session that ended without an error tells how long it took, and who 
     expect(account).toEqual({ endedBy: 'limit', durationMs: 1500 });
   });
 
-  it('and nobody after the peer: a handler that closes then only agrees', async () => {
+  it('the peer, if a handler closes after it', async () => {
     const late = Promise.withResolvers<void>();
     const slow: Handler = async (_message, session) => {
       await late.promise;
@@ -81,16 +81,16 @@ describe('a session that ended without an error tells how long it took, and who 
   });
 });
 
-describe('a subscriber is told, in order', () => {
-  it('of a conversation from its beginning to its end', async () => {
-    const { told, telemetry } = recorder();
+describe('a subscriber receives, in order', () => {
+  it('the events of a session from its beginning to its end', async () => {
+    const { events, telemetry } = recorder();
     const scene = await Scene.open({ telemetry });
     const peer = await scene.connect();
     await peer.says('a\nb\nc');
     await peer.says('c\n');
     await peer.ends();
     await scene.server.close();
-    expect(told).toEqual([
+    expect(events).toEqual([
       'listening tcp://127.0.0.1:7878',
       'opened 1',
       'received 1 a,b',
@@ -102,8 +102,8 @@ describe('a subscriber is told, in order', () => {
     ]);
   });
 
-  it('of what goes wrong', async () => {
-    const { told, telemetry } = recorder();
+  it('errors', async () => {
+    const { events, telemetry } = recorder();
     const handler = ({ text }: { text: string }) => {
       if (text === 'bad') throw new Error('bad indeed');
     };
@@ -124,7 +124,7 @@ describe('a subscriber is told, in order', () => {
     const closing = scene.server.close();
     await first.ends();
     await closing;
-    expect(told).toEqual([
+    expect(events).toEqual([
       'listening unix:///a',
       'listening unix:///b',
       'opened 1',
@@ -141,18 +141,18 @@ describe('a subscriber is told, in order', () => {
     ]);
   });
 
-  it('of messages when they go to the handler, and not before', async () => {
-    const { told, telemetry } = recorder();
+  it('messages when they go to the handler, and not before', async () => {
+    const { events, telemetry } = recorder();
     const scene = await Scene.open({ telemetry, rate: 1 });
     const peer = await scene.connect();
     await peer.says('a\nb\n');
-    expect(told.slice(2)).toEqual(['received 1 a', 'handled 1 1 0']);
+    expect(events.slice(2)).toEqual(['received 1 a', 'handled 1 1 0']);
     await scene.passes(1000);
-    expect(told.slice(4)).toEqual(['received 1 b', 'handled 1 1 0']);
+    expect(events.slice(4)).toEqual(['received 1 b', 'handled 1 1 0']);
   });
 
-  it('of how long handlers take, also of those that are awaited', async () => {
-    const { told, telemetry } = recorder();
+  it('how long handlers take, also those that are awaited', async () => {
+    const { events, telemetry } = recorder();
     const reply = Promise.withResolvers<string>();
     const scene = await Scene.open({ telemetry, handler: ({ text }) => (text === 'wait' ? reply.promise : text) });
     const peer = await scene.connect();
@@ -160,7 +160,7 @@ describe('a subscriber is told, in order', () => {
     await scene.passes(250);
     reply.resolve('there');
     await settled();
-    expect(told.filter((text) => text.startsWith('handled'))).toEqual([
+    expect(events.filter((text) => text.startsWith('handled'))).toEqual([
       'handled 1 1 0',
       'handled 1 1 250',
       'handled 1 1 0',
@@ -168,18 +168,18 @@ describe('a subscriber is told, in order', () => {
     expect(peer.text).toBe('now\nthere\nthen\n');
   });
 
-  it('but not of a greeting as of a message', async () => {
-    const { told, telemetry } = recorder();
+  it('but not a greeting as a handled message', async () => {
+    const { events, telemetry } = recorder();
     const handler = { open: async () => 'welcome', message: async ({ text }: { text: string }) => text };
     const scene = await Scene.open({ telemetry, handler });
     await scene.passes(1000);
     const peer = await scene.connect();
     await peer.says('a\nb\n');
     expect(peer.text).toBe('welcome\na\nb\n');
-    expect(told.filter((text) => text.startsWith('handled'))).toEqual(['handled 1 1 0', 'handled 1 1 0']);
+    expect(events.filter((text) => text.startsWith('handled'))).toEqual(['handled 1 1 0', 'handled 1 1 0']);
   });
 
-  it('of a session that is closed with its counts', async () => {
+  it('a closed session with its counts', async () => {
     const views: Partial<SessionView>[] = [];
     const scene = await Scene.open({
       telemetry: {
@@ -218,7 +218,7 @@ it('the counters of a server add up all of its sessions', async () => {
   });
 });
 
-it('with nobody subscribed nothing is emitted, and everything is counted', async () => {
+it('without subscribers nothing is emitted, and everything is counted', async () => {
   const emit = vi.spyOn(Telemetry.prototype, 'emit');
   const scene = await Scene.open({ maxMessageLength: 5, onTooLong: 'discard', maxConnections: 1 });
   const peer = await scene.connect();
@@ -232,16 +232,16 @@ it('with nobody subscribed nothing is emitted, and everything is counted', async
   emit.mockRestore();
 });
 
-it('a telemetry tells all of its subscribers what they want to know', () => {
+it('telemetry calls all of its subscribers for the events they have', () => {
   const telemetry = new Telemetry();
-  const told: string[] = [];
+  const events: string[] = [];
   expect(telemetry.watched).toBe(false);
-  telemetry.subscribe({ draining: (sessions) => told.push(`one ${sessions}`) });
-  telemetry.subscribe({ draining: (sessions) => told.push(`two ${sessions}`) });
-  telemetry.subscribe({ listening: () => told.push('three') });
+  telemetry.subscribe({ draining: (sessions) => events.push(`one ${sessions}`) });
+  telemetry.subscribe({ draining: (sessions) => events.push(`two ${sessions}`) });
+  telemetry.subscribe({ listening: () => events.push('three') });
   expect(telemetry.watched).toBe(true);
   telemetry.emit('draining', 5);
-  expect(told).toEqual(['one 5', 'two 5']);
+  expect(events).toEqual(['one 5', 'two 5']);
 });
 
 it('a subscriber may be an object with a state of its own', () => {
@@ -259,7 +259,7 @@ it('a subscriber may be an object with a state of its own', () => {
 });
 
 describe('what is sent', () => {
-  it('is shown to who asks for it, byte for byte, errors included', async () => {
+  it('is shown to subscribers that ask for it, byte for byte, errors included', async () => {
     const seen: string[] = [];
     const telemetry: Subscriber = { sent: (_session, bytes) => void seen.push(Buffer.from(bytes).toString()) };
     const scene = await Scene.open({ telemetry, maxMessageLength: 5 });
@@ -272,14 +272,14 @@ describe('what is sent', () => {
 });
 
 describe('several subscribers as one', () => {
-  it('are all told, and what none of them wants is not asked for', () => {
-    const told: string[] = [];
+  it('are all called, and events that none of them has are not emitted', () => {
+    const events: string[] = [];
     const one = allOf([
-      { draining: (sessions) => void told.push(`first ${sessions}`) },
-      { draining: (sessions) => void told.push(`second ${sessions}`), handled: undefined as never },
+      { draining: (sessions) => void events.push(`first ${sessions}`) },
+      { draining: (sessions) => void events.push(`second ${sessions}`), handled: undefined as never },
     ]);
     one.draining?.(5);
-    expect(told).toEqual(['first 5', 'second 5']);
+    expect(events).toEqual(['first 5', 'second 5']);
     expect(Object.keys(one)).toEqual(['draining']);
   });
 });
