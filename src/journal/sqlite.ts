@@ -81,8 +81,10 @@ export async function openJournalReader(file: string): Promise<JournalReader> {
  * Without such a file (a bundler merged yodel into another program, or into an executable) the thread runs from text.
  */
 async function writerProgram(): Promise<URL> {
-  const file = new URL(`../journal/writer.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
-  if (existsSync(file)) return file;
+  // Bundlers that produce CommonJS may leave it undefined.
+  const here = import.meta.url as string | undefined;
+  const file = here && new URL(`../journal/writer.${here.endsWith('.ts') ? 'ts' : 'js'}`, here);
+  if (file && existsSync(file)) return file;
   const { writerText } = await import('./writer-text.ts');
   return new URL(`data:text/javascript,${encodeURIComponent(writerText)}`);
 }
