@@ -11,7 +11,7 @@ import { converse, Scene } from '../session/scene.ts';
 const numbered = Array.from({ length: 200 }, (_, index) => `message ${index}`);
 const asLines = (texts: readonly string[]) => texts.map((text) => `${text}\n`).join('');
 
-/** What comes back for these lines, by the end. */
+/** Everything that comes back for these lines. */
 async function echoed(faults: Faults, texts = numbered, handler: Handler = echo): Promise<SocketPeer> {
   const { peer } = await converse({ handler: withFaults(handler, faults) });
   peer.connection.write(Buffer.from(asLines(texts)));
@@ -21,7 +21,7 @@ async function echoed(faults: Faults, texts = numbered, handler: Handler = echo)
 }
 
 describe('faults', () => {
-  it('are none when nothing is asked for: all comes back as it was', async () => {
+  it('are off by default: everything comes back unchanged', async () => {
     const texts = ['a', 'b\r', '', 'c'];
     expect((await echoed({}, texts)).text).toBe(asLines(texts));
     const shouting = (await echoed({}, texts, (message) => message.text.toUpperCase())).text;
@@ -35,11 +35,11 @@ describe('faults', () => {
     expect(lines).toEqual(numbered.filter((text) => lines.includes(text)));
   });
 
-  it('drop all: none comes', async () => {
+  it('drop all: no reply arrives', async () => {
     expect((await echoed({ drop: 1 })).text).toBe('');
   });
 
-  it('corrupt: in some replies one bit is another, and each still ends where it did', async () => {
+  it('corrupt: in some replies one bit is flipped, and each still ends where it did', async () => {
     const peer = await echoed({ corrupt: 0.3, seed: 2 });
     const received = peer.received.toString('latin1').split('\n').slice(0, -1);
     expect(received.length).toBe(numbered.length);
@@ -50,27 +50,27 @@ describe('faults', () => {
     expect(count).toBeLessThan(90);
   });
 
-  it('reset: the connection breaks, behind the replies before it', async () => {
+  it('reset: the connection is reset after the replies before it', async () => {
     const peer = await echoed({ reset: 0.05, seed: 3 });
     expect(peer.error).toMatchObject({ code: 'ECONNRESET' });
     expect(peer.lines).toEqual(numbered.slice(0, peer.lines.length));
     expect(peer.lines.length).toBeLessThan(numbered.length);
   });
 
-  it('closeAfter: so many replies, then an orderly end', async () => {
+  it('closeAfter: this number of replies, then an orderly end', async () => {
     const peer = await echoed({ closeAfter: 3 });
     expect(peer.lines).toEqual(numbered.slice(0, 3));
     expect([peer.ended, peer.error]).toEqual([true, undefined]);
   });
 
-  it('delay: replies come later, in order, and side by side', async () => {
+  it('delay: replies arrive later, in order, and not one delay after the other', async () => {
     const began = performance.now();
     const peer = await echoed({ delay: 30, jitter: 20, seed: 4 });
     expect(performance.now() - began).toBeGreaterThan(10);
     expect(peer.lines).toEqual(numbered);
   });
 
-  it('chunk: replies leave in writes of so many bytes', async () => {
+  it('chunk: replies are sent in writes of this number of bytes', async () => {
     const scene = await Scene.open({ handler: withFaults(echo, { chunk: 3 }) });
     const peer = await scene.connect();
     peer.connection.write(Buffer.from('abcdefgh\nij\n'));
@@ -80,7 +80,7 @@ describe('faults', () => {
     expect(scene.server.counters.messagesSent).toBe(2);
   });
 
-  it('the same seed makes the same faults, however the bytes arrive; another one makes others', async () => {
+  it('the same seed produces the same faults, however the bytes arrive; another one produces others', async () => {
     const faults = { drop: 0.1, corrupt: 0.2, jitter: 2, seed: 42 };
     const first = (await echoed(faults)).received;
     const { peer } = await converse({ handler: withFaults(echo, faults), network: { chunkSize: 7 } });
@@ -91,12 +91,12 @@ describe('faults', () => {
     expect((await echoed({ ...faults, seed: 43 })).received).not.toEqual(first);
   });
 
-  it('one fault more does not change what another does', async () => {
+  it('one more fault does not change what another does', async () => {
     const dropped = (await echoed({ drop: 0.2, seed: 5 })).lines;
     expect((await echoed({ drop: 0.2, jitter: 1, chunk: 50, seed: 5 })).lines).toEqual(dropped);
   });
 
-  it('order is kept for every handler, whatever is delayed and cut', async () => {
+  it('order is kept for every handler, whatever is delayed and split', async () => {
     const handlers: Record<string, HandlerObject> = {
       batch: echo,
       message: { message: (message) => message },
@@ -119,7 +119,7 @@ describe('faults', () => {
     );
   });
 
-  it('what a handler says when it closes still comes, also late', async () => {
+  it('what a handler sends when it closes still arrives, even late', async () => {
     const handler: Handler = (_, session) => {
       session.close();
       return 'bye';
@@ -127,7 +127,7 @@ describe('faults', () => {
     expect((await echoed({ delay: 5 }, ['a', 'b'], handler)).text).toBe('bye\n');
   });
 
-  it('a handler that fails does so behind the replies that are late', async () => {
+  it('a handler fails after the delayed replies', async () => {
     const handler: Handler = (message) => {
       if (message.text === 'b') throw new Error('on purpose');
       return message;
@@ -149,8 +149,8 @@ describe('faults', () => {
   );
 });
 
-describe('chance', () => {
-  it('depends on seed and sequence alone, and is even', () => {
+describe('random numbers', () => {
+  it('depend only on seed and sequence, and are uniform', () => {
     const draw = (seed: number, sequence: number) => {
       const chance = randomSequence(seed, sequence);
       return Array.from({ length: 1000 }, () => chance());

@@ -16,14 +16,14 @@ describe('echo', () => {
     expect(session.messagesSent).toBe(3);
   });
 
-  it('is what a server does when nothing else is said', async () => {
+  it('is the default', async () => {
     const { peer } = await converse();
     expect(await peer.says('a\n')).toBe('a\n');
   });
 });
 
 describe('discard', () => {
-  it('takes every message and answers none', async () => {
+  it('discards every message', async () => {
     const { peer, session } = await converse({ handler: discard });
     expect(await peer.says('a\nb\n'.repeat(1000))).toBe('');
     expect(session.messagesReceived).toBe(2000);
@@ -33,7 +33,7 @@ describe('discard', () => {
 });
 
 describe('time', () => {
-  it('tells the time without being asked, and ends (RFC 867)', async () => {
+  it('sends the time without a request, and ends (RFC 867)', async () => {
     const before = Date.now();
     const { peer } = await converse({ handler: time });
     expect(peer.text).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\n$/);
@@ -44,7 +44,7 @@ describe('time', () => {
 });
 
 describe('chargen', () => {
-  it('sends the pattern of RFC 864 for as long as it is taken, and throws away what it gets', async () => {
+  it('sends the pattern of RFC 864 as fast as it is read, and discards what it receives', async () => {
     const { peer, session } = await converse({ handler: chargen, network: { capacity: 10_000 } });
     await peer.until(() => peer.size > 50_000);
     const lines = peer.text.split('\r\n');
@@ -61,21 +61,21 @@ describe('chargen', () => {
     await peer.aborts();
   });
 
-  it('sends messages where there are no lines', async () => {
+  it('sends messages with framings other than lines', async () => {
     const { peer } = await converse({ handler: chargen, framing: length({ bytes: 1 }), network: { capacity: 1000 } });
     expect(peer.received.subarray(0, 75).toString()).toBe(`H${peer.received.toString('latin1', 1, 73)}H!`);
     await peer.aborts();
   });
 });
 
-describe('the handlers that have a name', () => {
+describe('the named handlers', () => {
   it('are these', () => {
     expect(Object.keys(handlersByName)).toEqual(['echo', 'discard', 'time', 'chargen']);
     expect(handlersByName.echo?.handler).toBe(echo);
     expect(handlersByName.discard?.handler).toBe(discard);
   });
 
-  it.each(Object.entries(handlersByName))('%s is a handler, and says what it does', (_, { handler, summary }) => {
+  it.each(Object.entries(handlersByName))('%s is a handler with a summary', (_, { handler, summary }) => {
     expect(resolveHandler(handler)).toBe(handler);
     expect(summary).toMatch(/^[a-z].*[^.]$/);
   });

@@ -8,7 +8,7 @@ import { Scene } from '../session/scene.ts';
 import { connectTo, freshSocketPath, serveOnSockets } from './sockets.ts';
 
 describe('a server', () => {
-  it('listens at tcp://127.0.0.1:7878 when nothing else is said', async () => {
+  it('listens at tcp://127.0.0.1:7878 by default', async () => {
     const { server } = await Scene.open();
     expect(server.addresses.map(String)).toEqual(['tcp://127.0.0.1:7878']);
   });
@@ -19,12 +19,12 @@ describe('a server', () => {
     ['an address', new TcpAddress('::1', 5000), 'tcp://[::1]:5000'],
     ['a Unix socket', 'unix:///run/app.sock', 'unix:///run/app.sock'],
     ['several of them', [5000, 'unix:/a', new UnixAddress('/b')], 'tcp://127.0.0.1:5000,unix:///a,unix:///b'],
-  ])('listens where it is told to: %s', async (_, listen, addresses) => {
+  ])('listens at the configured address: %s', async (_, listen, addresses) => {
     const { server } = await Scene.open({ listen });
     expect(server.addresses.map(String).join()).toBe(addresses);
   });
 
-  it('takes a free port for port 0, and says which', async () => {
+  it('picks a free port for port 0, and reports it', async () => {
     const [one, two] = [await serveOnSockets(), await serveOnSockets()];
     const ports = [...one.addresses, ...two.addresses].map((address) => (address as TcpAddress).port);
     expect(ports.every((port) => port > 0)).toBe(true);
@@ -53,7 +53,7 @@ describe('a server', () => {
   });
 });
 
-describe('an address where nobody can listen', () => {
+describe('an address that cannot be listened at', () => {
   it('is refused with the reason', async () => {
     const taken = await serveOnSockets();
     await expect(serve({ listen: taken.addresses })).rejects.toMatchObject({
@@ -63,7 +63,7 @@ describe('an address where nobody can listen', () => {
     });
   });
 
-  it('leaves none of the others open', async () => {
+  it('leaves none of the other listeners open', async () => {
     const taken = await serveOnSockets();
     const path = freshSocketPath();
     const listen = [`unix://${path}`, ...taken.addresses.map(String)];
@@ -74,34 +74,34 @@ describe('an address where nobody can listen', () => {
     });
   });
 
-  it('is seen by subscribers as the end of those that were open', async () => {
+  it('makes subscribers see the end of the listeners that were open', async () => {
     const transport = memoryTransport();
-    const told: string[] = [];
+    const events: string[] = [];
     const telemetry = {
-      listening: (address: Address) => told.push(`listening ${address}`),
-      draining: () => told.push('draining'),
+      listening: (address: Address) => events.push(`listening ${address}`),
+      draining: () => events.push('draining'),
     };
     const failure = (listen: number[]) => expect(serve({ transport, telemetry, listen })).rejects.toThrow('in use');
     await failure([5000, 5000]);
-    expect(told).toEqual(['listening tcp://127.0.0.1:5000', 'draining']);
+    expect(events).toEqual(['listening tcp://127.0.0.1:5000', 'draining']);
     await using _taken = await serve({ transport, listen: 5000 });
-    told.length = 0;
+    events.length = 0;
     await failure([5000]);
-    expect(told).toEqual([]);
+    expect(events).toEqual([]);
   });
 
   it.each([
     ['localhost:http', 'the port "http" is not a number'],
     ['http://localhost', 'there is no scheme "http"'],
     [70_000, 'the port 70000 is above 65535'],
-  ])('is refused when it cannot be read: %s', async (listen, why) => {
+  ])('is refused when it is invalid: %s', async (listen, why) => {
     await expect(serve({ listen, transport: memoryTransport() })).rejects.toMatchObject({
       code: 'YODEL_INVALID_ADDRESS',
       message: expect.stringContaining(why),
     });
   });
 
-  it('is refused when there is none', async () => {
+  it('is required: an empty list is refused', async () => {
     await expect(serve({ listen: [], transport: memoryTransport() })).rejects.toMatchObject({
       code: 'YODEL_INVALID_OPTION',
       message: 'the option "listen" is empty; leave it out for the default',

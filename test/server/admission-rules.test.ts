@@ -1,4 +1,4 @@
-/** Who may connect, by address, number and pace. */
+/** Who may connect, by address, number and rate. */
 import { describe, expect, it, test } from 'vitest';
 import { TcpAddress, UnixAddress } from '../../src/address.ts';
 import { Admission, type AdmissionRules } from '../../src/server/admission.ts';
@@ -11,11 +11,11 @@ function admission(rules: Partial<AdmissionRules>): Admission {
 const list = (...entries: string[]) => new AddressList('allow', entries);
 const from = (host: string) => new TcpAddress(host, 1234);
 
-test('without rules everybody may connect', () => {
+test('without rules every peer may connect', () => {
   expect(admission({}).admit(from('192.0.2.7'), 0)).toBeUndefined();
 });
 
-test('with "allow" only those, and "deny" goes over it', () => {
+test('with "allow" only listed peers may connect, and "deny" overrides it', () => {
   const rules = admission({ allow: list('10.0.0.0/8'), deny: list('10.0.0.9') });
   expect(rules.admit(from('10.1.2.3'), 0)).toBeUndefined();
   expect(rules.admit(from('10.0.0.9'), 0)).toMatchObject({
@@ -28,7 +28,7 @@ test('with "allow" only those, and "deny" goes over it', () => {
 });
 
 describe('connections from one address', () => {
-  it('are counted, and a place becomes free when one leaves', () => {
+  it('are counted, and closing one makes space for another', () => {
     const rules = admission({ perAddress: 2 });
     expect([1, 2, 3].map(() => rules.admit(from('192.0.2.7'), 0)?.code)).toEqual([
       undefined,
@@ -41,7 +41,7 @@ describe('connections from one address', () => {
     expect(rules.admit(from('192.0.2.7'), 0)?.code).toBe('YODEL_TOO_MANY_CONNECTIONS');
   });
 
-  it('of IPv6 are those of its first 64 bits, however it is written', () => {
+  it('of IPv6 are counted by its first 64 bits, however it is written', () => {
     const rules = admission({ perAddress: 1 });
     expect(rules.admit(from('2001:db8:0:1::1'), 0)).toBeUndefined();
     for (const same of ['2001:db8:0:1:ffff::2', '2001:0db8:0000:0001:0:0:0:3', '2001:db8:0:1::192.0.2.1']) {
@@ -53,7 +53,7 @@ describe('connections from one address', () => {
     }
   });
 
-  it('come at the pace that is allowed, with a burst of one second', () => {
+  it('are limited to the configured rate, with a burst of one second', () => {
     const rules = admission({ rate: 2 });
     const codes = (now: number, count: number) =>
       Array.from({ length: count }, () => rules.admit(from('192.0.2.7'), now)?.code ?? 'in');
@@ -64,7 +64,7 @@ describe('connections from one address', () => {
   });
 });
 
-it('connections that end at once do not give the pace back', () => {
+it('connections that end at once still count towards the rate', () => {
   const rules = admission({ rate: 10 });
   let admitted = 0;
   for (let each = 0; each < 60; each++) {
@@ -77,7 +77,7 @@ it('connections that end at once do not give the pace back', () => {
   expect(admitted).toBeLessThanOrEqual(16);
 });
 
-it('other rules hold from then on, and count what is there', () => {
+it('new rules apply from then on, and count the open connections', () => {
   const rules = admission({ perAddress: 1 });
   expect(rules.admit(from('192.0.2.7'), 0)).toBeUndefined();
   rules.reload({ allow: undefined, deny: list('192.0.2.9'), perAddress: 2, rate: 0 });
@@ -86,7 +86,7 @@ it('other rules hold from then on, and count what is there', () => {
   expect(rules.admit(from('192.0.2.7'), 0)?.code).toBe('YODEL_TOO_MANY_CONNECTIONS');
 });
 
-it('a hundred thousand addresses that came and went are not remembered', () => {
+it('a hundred thousand addresses without connections are forgotten', () => {
   const rules = admission({ rate: 1 });
   for (let each = 0; each < 100_000; each++) {
     const address = from(`10.${each & 255}.${(each >> 8) & 255}.${each >> 16}`);

@@ -9,7 +9,7 @@ import { connectTo, serveOnSockets } from './sockets.ts';
 const reason = 'error: the server already has 2 connections, its limit; try again later';
 
 describe('with maxConnections 2', () => {
-  it('the third client is told why it is not served, and let go', async () => {
+  it('the third client receives the reason, and is disconnected', async () => {
     const refused: unknown[] = [];
     const scene = await Scene.open({
       maxConnections: 2,
@@ -30,7 +30,7 @@ describe('with maxConnections 2', () => {
     expect(scene.clock.waiting).toBe(2);
   });
 
-  it('a place becomes free again when a client leaves', async () => {
+  it('a client that leaves makes space for another', async () => {
     const scene = await Scene.open({ maxConnections: 2 });
     const first = await scene.connect();
     await scene.connect();
@@ -41,14 +41,14 @@ describe('with maxConnections 2', () => {
     expect(refused.text).toBe(`${reason}\n`);
   });
 
-  it('clients that are served notice nothing', async () => {
+  it('clients that are served are not affected', async () => {
     const scene = await Scene.open({ maxConnections: 2 });
     const served = [await scene.connect(), await scene.connect()];
     for (let each = 0; each < 100; each++) await scene.connect();
     for (const peer of served) expect(await peer.says('hello\n')).toBe('hello\n');
   });
 
-  it('a refused client that stays is let go after lingerTimeout', async () => {
+  it('a refused client that stays is disconnected after lingerTimeout', async () => {
     const scene = await Scene.open({ maxConnections: 2, lingerTimeout: 500, idleTimeout: 0 });
     await scene.connect();
     await scene.connect();
@@ -60,7 +60,7 @@ describe('with maxConnections 2', () => {
     expect(scene.clock.waiting).toBe(0);
   });
 
-  it('a refused client that stays does not hold up the end of the server', async () => {
+  it('a refused client that stays does not delay the end of the server', async () => {
     const scene = await Scene.open({ maxConnections: 2 });
     await Promise.all([await scene.connect(), await scene.connect()].map((peer) => peer.ends()));
     await scene.connect();
@@ -70,7 +70,7 @@ describe('with maxConnections 2', () => {
     expect(scene.clock.waiting).toBe(0);
   });
 
-  it('in a flood of clients, only so many are told why', async () => {
+  it('in a flood of clients, only some of them receive the reason', async () => {
     const scene = await Scene.open({ maxConnections: 1, idleTimeout: 0 });
     await scene.connect();
     const flood = await Promise.all(Array.from({ length: 200 }, () => scene.connect()));
@@ -82,8 +82,8 @@ describe('with maxConnections 2', () => {
   });
 });
 
-describe('the reason is told in the framing of the server', () => {
-  it('when it can be', async () => {
+describe('the reason is sent in the framing of the server', () => {
+  it('when the framing can express it', async () => {
     const framing = length({ bytes: 2 });
     const scene = await Scene.open({ maxConnections: 2, framing });
     await scene.connect();
@@ -92,7 +92,7 @@ describe('the reason is told in the framing of the server', () => {
     expect(third.text).toBe(String(encode(framing, reason)));
   });
 
-  it('and when it cannot be, the client is just let go', async () => {
+  it('when the framing cannot express it, the client is disconnected without it', async () => {
     const scene = await Scene.open({ maxConnections: 1, framing: delimiter(' ') });
     await scene.connect();
     const second = await scene.connect();
@@ -103,7 +103,7 @@ describe('the reason is told in the framing of the server', () => {
   });
 });
 
-it('a client that comes while the server is shutting down is told so', async () => {
+it('a client that connects while the server is shutting down receives that reason', async () => {
   const reply = Promise.withResolvers<string>();
   const scene = await Scene.open({ handler: () => reply.promise });
   const first = await scene.connect();
@@ -119,7 +119,7 @@ it('a client that comes while the server is shutting down is told so', async () 
   expect(scene.clock.waiting).toBe(0);
 });
 
-it('a failure to accept is an event, and the server goes on', async () => {
+it('a failure to accept is an event, and the server continues', async () => {
   const refused: unknown[] = [];
   const scene = await Scene.open({ telemetry: { refused: (...all) => refused.push(all) } });
   scene.acceptFails(Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' }));
@@ -136,7 +136,7 @@ it('a failure to accept is an event, and the server goes on', async () => {
   expect(await peer.says('hello\n')).toBe('hello\n');
 });
 
-it('a refused client on a real socket gets the reason, also when it has been sending', async () => {
+it('a refused client on a real socket receives the reason, even if it has been sending', async () => {
   const server = await serveOnSockets({ maxConnections: 1 });
   const first = await connectTo(server);
   first.connection.write(Buffer.from('hello\n'));
@@ -150,7 +150,7 @@ it('a refused client on a real socket gets the reason, also when it has been sen
   expect(second.error).toBeUndefined();
 });
 
-it('an empty list of who may connect lets nobody in', async () => {
+it('an empty "allow" admits no client', async () => {
   const scene = await Scene.open({ allow: [] });
   expect((await scene.connect()).text).toMatch(/^error: connections from .* are not allowed\n$/);
 });

@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { capacityFor } from '../../src/server/capacity.ts';
 
 describe('the capacity of a server', () => {
-  it('is what was asked for, where the limit of open files is not known or far away', () => {
+  it('is the configured number, where the limit of open files is unknown or far away', () => {
     expect(capacityFor(10_000, undefined)).toEqual({ connections: 10_000, refusals: 64 });
     expect(capacityFor(10_000, 20_000)).toEqual({ connections: 10_000, refusals: 64 });
   });
 
-  it('leaves room below the limit for the process and for clients that are refused', () => {
+  it('leaves descriptors for the process and for refused clients', () => {
     expect(capacityFor(10_000, 1024)).toEqual({ connections: 928, refusals: 64 });
     expect(capacityFor(10_000, 64)).toEqual({ connections: 24, refusals: 8 });
   });

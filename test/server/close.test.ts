@@ -10,7 +10,7 @@ import { connectTo, serveOnSockets } from './sockets.ts';
 
 const lines = (count: number) => Array.from({ length: count }, (_, number) => `${number}\n`).join('');
 
-/** Does as clients do: when the server ends its side, this one ends as well. */
+/** Behaves like a client: ends its side when the server does. */
 function endsAsWell(peer: Peer): Promise<void> {
   return peer.until(() => peer.ended).then(() => peer.connection.end());
 }
@@ -44,7 +44,7 @@ describe('closing a server answers every complete message that has arrived', () 
     expect(scene.clock.waiting).toBe(0);
   });
 
-  it('at the rate that is set', async () => {
+  it('at the configured rate', async () => {
     const scene = await Scene.open({ rate: 1 });
     const peer = await scene.connect();
     await peer.says(lines(5));
@@ -58,7 +58,7 @@ describe('closing a server answers every complete message that has arrived', () 
     expect(peer.text).toBe(lines(5));
   });
 
-  it('though the peer reads slowly', async () => {
+  it('even if the peer reads slowly', async () => {
     const scene = await Scene.open({ highWaterMark: 1000, network: { capacity: 100 } });
     const peer = await scene.connect();
     peer.connection.pause();
@@ -69,13 +69,13 @@ describe('closing a server answers every complete message that has arrived', () 
     peer.connection.resume();
     await endsAsWell(peer);
     await closing;
-    // What the peer's own side of the network could not hold yet had not arrived.
+    // What was still in the peer's own send buffer had not arrived.
     expect(lines(1000).startsWith(peer.text)).toBe(true);
     expect(peer.received.length).toBeGreaterThan(1000);
     expect(peer.text.endsWith('\n')).toBe(true);
   });
 
-  it('though the peer keeps on sending', { timeout: 60_000 }, async () => {
+  it('even if the peer keeps sending', { timeout: 60_000 }, async () => {
     const scene = await Scene.open({ handler: { batch: ({ count }) => `${count}` } });
     const peer = await scene.connect();
     const piece = Buffer.from('x\n'.repeat(30_000));
@@ -90,7 +90,7 @@ describe('closing a server answers every complete message that has arrived', () 
     const closing = scene.server.close();
     await closing;
     const answered = peer.lines.reduce((sum, count) => sum + Number(count), 0);
-    // As much as a kernel may have held when the closing began, and not much more.
+    // As much as a kernel may have buffered when the close began, and not much more.
     expect(answered).toBeGreaterThan(16_000_000);
     expect(answered).toBeLessThan(18_000_000);
     expect(sent).toBeGreaterThanOrEqual(answered);
@@ -120,7 +120,7 @@ describe('closing a server answers every complete message that has arrived', () 
 });
 
 describe('closing a server', () => {
-  it('takes no new connections from the first moment', async () => {
+  it('accepts no new connections from the first moment', async () => {
     const reply = Promise.withResolvers<string>();
     const scene = await Scene.open({ handler: () => reply.promise });
     const peer = await scene.connect();
@@ -143,7 +143,7 @@ describe('closing a server', () => {
     expect(peer.error).toBeUndefined();
   });
 
-  it('lets go of clients that do not end after lingerTimeout', async () => {
+  it('disconnects clients that do not end within lingerTimeout', async () => {
     const scene = await Scene.open({ lingerTimeout: 1000 });
     const peer = await scene.connect();
     const closing = scene.server.close();
@@ -154,7 +154,7 @@ describe('closing a server', () => {
     expect(scene.server.counters.errors.size).toBe(0);
   });
 
-  it('does not wait for what comes after it began', async () => {
+  it('does not wait for what arrives after it began', async () => {
     const scene = await Scene.open();
     const peer = await scene.connect();
     const closing = scene.server.close();
@@ -164,7 +164,7 @@ describe('closing a server', () => {
     await closing;
   });
 
-  it('breaks sessions off that are not done after shutdownTimeout', async () => {
+  it('aborts sessions that are still open after shutdownTimeout', async () => {
     const errors: unknown[] = [];
     const scene = await Scene.open({
       handler: () => new Promise(() => {}),
@@ -186,7 +186,7 @@ describe('closing a server', () => {
     });
   });
 
-  it('lets go of sessions that have answered all, and does not call them broken off', async () => {
+  it('releases sessions that have answered everything, without an error', async () => {
     const errors: unknown[] = [];
     const scene = await Scene.open({ telemetry: { closed: (_, error) => errors.push(error) } });
     const peer = await scene.connect();
@@ -200,7 +200,7 @@ describe('closing a server', () => {
     expect(errors).toEqual([undefined]);
   });
 
-  it('breaks them off after timeoutMs instead, if that is given', async () => {
+  it('aborts them after timeoutMs instead, if that is set', async () => {
     const scene = await Scene.open({ handler: () => new Promise(() => {}) });
     const peer = await scene.connect();
     await peer.says('a\n');
@@ -212,7 +212,7 @@ describe('closing a server', () => {
     expect(peer.closed).toBe(true);
   });
 
-  it('a second time shortens the time, and both calls resolve', async () => {
+  it('a second time shortens the timeout, and both calls resolve', async () => {
     const scene = await Scene.open({ handler: () => new Promise(() => {}) });
     const peer = await scene.connect();
     await peer.says('a\n');
@@ -224,7 +224,7 @@ describe('closing a server', () => {
     expect(scene.clock.waiting).toBe(0);
   });
 
-  it.each([-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31])('refuses %s as its time', async (timeoutMs) => {
+  it.each([-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31])('refuses %s as its timeout', async (timeoutMs) => {
     const scene = await Scene.open();
     const peer = await scene.connect();
     await expect(scene.server.close({ timeoutMs })).rejects.toMatchObject({
@@ -246,7 +246,7 @@ describe('closing a server', () => {
     await serveOnSockets({ listen: address });
   });
 
-  it('after it is closed does nothing', async () => {
+  it('again after it is closed does nothing', async () => {
     const scene = await Scene.open();
     await scene.server.close();
     await scene.server.close();
@@ -256,7 +256,7 @@ describe('closing a server', () => {
 });
 
 describe('a server that is closed', () => {
-  it('says so by its promise `closed`', async () => {
+  it('resolves its promise `closed`', async () => {
     const scene = await Scene.open();
     let closed = false;
     void scene.server.closed.then(() => (closed = true));
@@ -267,7 +267,7 @@ describe('a server that is closed', () => {
     expect(closed).toBe(true);
   });
 
-  it('is closed by `await using`, with its conversations ended well', async () => {
+  it('is closed by `await using`, with its sessions ended in order', async () => {
     const transport = memoryTransport();
     let peer: Peer;
     {
@@ -282,7 +282,7 @@ describe('a server that is closed', () => {
   });
 });
 
-it('with drainDelay a server goes on taking connections for so long after it was told to close', async () => {
+it('with drainDelay a server still accepts connections for that long after close()', async () => {
   const scene = await Scene.open({ drainDelay: 500 });
   const closing = scene.server.close();
   expect(scene.server.closing).toBe(true);

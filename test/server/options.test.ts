@@ -7,12 +7,12 @@ import { serve } from '../../src/server/server.ts';
 import { memoryTransport } from '../../src/transport/memory.ts';
 import { converse } from '../session/scene.ts';
 
-/** Tries to serve with what a program without types might give. */
+/** Tries to serve with what a program without types might pass. */
 function trial(options: object): Promise<unknown> {
   return serve({ transport: memoryTransport(), ...options });
 }
 
-describe('an option that there is not', () => {
+describe('an unknown option', () => {
   it.each([
     ['maxConnection', 'maxConnections'],
     ['maxmessages', 'maxMessages'],
@@ -28,14 +28,14 @@ describe('an option that there is not', () => {
     });
   });
 
-  it('and is like no other is refused with the list of all', async () => {
+  it('that is similar to no other is refused with a list of all', async () => {
     await expect(trial({ colour: 'red' })).rejects.toThrow(
       /^serve\(\) has no option "colour"\. Known: handler, listen, framing, .*maxMessageLength, .*shutdownTimeout$/,
     );
   });
 });
 
-describe('a value that is not allowed', () => {
+describe('an invalid value', () => {
   const cases: [object, string][] = [
     [{ maxMessageLength: 0 }, 'the option "maxMessageLength" takes a whole number from 1 to 1073741824, not 0'],
     [{ maxMessageLength: '512' }, 'the option "maxMessageLength" takes a whole number from 1 to 1073741824, not "512"'],
@@ -73,7 +73,7 @@ describe('a value that is not allowed', () => {
   });
 });
 
-it('undefined is as good as left out', async () => {
+it('undefined is the same as leaving an option out', async () => {
   const names = ['handler', 'framing', 'encoding', 'maxMessages', 'idleTimeout', 'shutdownTimeout', 'signal'];
   const options: ServeOptions = Object.fromEntries(names.map((name) => [name, undefined]));
   const { peer } = await converse(options);
@@ -104,12 +104,12 @@ describe('framing and encoding', () => {
     expect(peer.received.toString('hex')).toBe(bytes.toString('hex'));
   });
 
-  it('the framing "length" checks text when it is told to', async () => {
+  it('the framing "length" validates text when configured to', async () => {
     const { peer } = await converse({ framing: 'length:1', encoding: 'utf8' });
     expect(await peer.says(Buffer.from('\x01a\x01\xff', 'latin1'))).toContain('error: message 2 is not valid UTF-8');
   });
 
-  it('the framing "raw" cannot check text, and says so before anybody connects', async () => {
+  it('the framing "raw" cannot validate text, which is reported before a client connects', async () => {
     await expect(trial({ framing: 'raw', encoding: 'utf8' })).rejects.toMatchObject({
       code: 'YODEL_INVALID_OPTION',
       message: expect.stringContaining('use the encoding "binary", or the framing "lines"'),

@@ -7,13 +7,13 @@ import { settled } from '../support/fake-clock.ts';
 const reason = new Error('enough');
 
 describe('a signal', () => {
-  it('that is aborted before refuses to serve, with its reason', async () => {
+  it('that is already aborted prevents serving, with its reason', async () => {
     const transport = memoryTransport();
     await expect(serve({ transport, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
     await expect(transport.connect((await serve({ transport })).addresses[0] as never)).resolves.toBeDefined();
   });
 
-  it('that is aborted while the server begins to listen leaves nothing open', async () => {
+  it('that is aborted while the server starts to listen leaves nothing open', async () => {
     const controller = new AbortController();
     const transport = memoryTransport();
     const slow = Promise.withResolvers<void>();
@@ -47,7 +47,7 @@ describe('a signal', () => {
     await expect(scene.connect()).rejects.toMatchObject({ code: 'YODEL_CONNECTION_REFUSED' });
   });
 
-  it('that outlives the server keeps nothing of it', async () => {
+  it('that outlives the server has no listeners left', async () => {
     const { signal } = new AbortController();
     let listeners = 0;
     signal.addEventListener = () => void listeners++;

@@ -22,7 +22,7 @@ export async function connectTo(server: Server, address = server.addresses[0] as
   return peer;
 }
 
-/** Where a Unix socket may be made. It is removed when the test is over. */
+/** A path for a Unix socket. It is removed when the test is over. */
 export function freshSocketPath(): string {
   const folder = mkdtempSync(join(tmpdir(), 'yodel-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));

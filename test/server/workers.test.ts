@@ -1,4 +1,4 @@
-/** Processes that are kept, with a program of the test's own in them. */
+/** The supervisor, with a program of the test's own. */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { ProcessEnd } from '../../src/process/program-process.ts';
 import { Workers } from '../../src/server/workers.ts';
@@ -6,25 +6,25 @@ import { temporaryFile } from '../support/files.ts';
 
 interface Work {
   readonly name: string;
-  /** The worker that does not take it. */
+  /** The worker that refuses it. */
   readonly refusedBy?: number;
 }
 
-/** Tells its work when it is asked for metrics. */
+/** Reports its work as its metrics. */
 const program = `
 let work;
 const number = Number(process.argv[2]);
-process.on('message', (order) => {
-  if (order.serve) {
-    work = order.serve;
+process.on('message', (command) => {
+  if (command.serve) {
+    work = command.serve;
     if (work.name === 'none') process.exit(7);
     process.send({ listening: true });
-  } else if (order.reload) {
-    const refused = order.reload.refusedBy === number ? 'I will not' : undefined;
-    if (!refused) work = order.reload;
-    process.send({ reloaded: order.number, refused });
-  } else if (order.metrics) process.send({ metrics: order.metrics, text: work.name });
-  else if (order.drain) process.exit(number === 2 && work.name === 'bad end' ? 3 : 0);
+  } else if (command.reload) {
+    const refused = command.reload.refusedBy === number ? 'refused' : undefined;
+    if (!refused) work = command.reload;
+    process.send({ reloaded: command.number, refused });
+  } else if (command.metrics) process.send({ metrics: command.metrics, text: work.name });
+  else if (command.drain) process.exit(number === 2 && work.name === 'bad end' ? 3 : 0);
 });
 `;
 
@@ -45,7 +45,7 @@ function workers(work: Work, count = 3) {
 }
 
 describe('workers', () => {
-  it('are started, asked, and ended', async () => {
+  it('are started, queried, and ended', async () => {
     const { all } = workers({ name: 'first' });
     await all.start();
     expect(all.all.map(({ number, isUp, restarts }) => [number, isUp, restarts])).toEqual([
@@ -57,21 +57,21 @@ describe('workers', () => {
     expect(await all.end(5000)).toEqual([0, 0, 0].map((status) => ({ status, signal: null })));
   });
 
-  it('fail to start together, when one of them does', async () => {
+  it('fail to start together when one of them fails', async () => {
     const { all } = workers({ name: 'none' });
     await expect(all.start()).rejects.toMatchObject({ end: { status: 7, signal: null } });
   });
 
-  it('go on with other work; when one refuses, all have what they had', async () => {
+  it('change their work; when one refuses, all keep their old work', async () => {
     const { all } = workers({ name: 'first' });
     await all.start();
     await all.reload({ name: 'second' });
     expect(await all.metrics(5000)).toEqual(['second', 'second', 'second']);
-    await expect(all.reload({ name: 'third', refusedBy: 2 })).rejects.toThrow('I will not');
+    await expect(all.reload({ name: 'third', refusedBy: 2 })).rejects.toThrow('refused');
     expect(await all.metrics(5000)).toEqual(['second', 'second', 'second']);
   });
 
-  it('tell how each of them ended', async () => {
+  it('report how each of them ended', async () => {
     const { all, deaths } = workers({ name: 'bad end' });
     await all.start();
     expect(await all.end(5000)).toMatchObject([{ status: 0 }, { status: 3 }, { status: 0 }]);

@@ -30,7 +30,7 @@ test.each([
   'fe80::1%eth0',
   '/8',
   '10.0.0.0/-1',
-])('%j is no network', (entry) => {
+])('%j is not a network', (entry) => {
   expect(() => new AddressList('allow', [entry])).toThrow(
     `the option "allow" takes IP addresses and networks such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, not "${entry}"`,
   );

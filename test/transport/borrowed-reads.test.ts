@@ -6,11 +6,11 @@ describe.skipIf(process.versions.bun)('reading into a shared buffer', () => {
     expect(await canBorrowReads()).toBe(true);
   });
 
-  it('is given up when the inner names are not found', async () => {
+  it('is not used when the internal names are not found', async () => {
     expect(await tryBorrowing(undefined)).toBe(false);
   });
 
-  it('is given up when the inner names mean nothing', async () => {
+  it('is not used when the internal names have no effect', async () => {
     expect(await tryBorrowing({ buffer: Symbol('kBuffer'), callback: Symbol('kBufferCb') })).toBe(false);
   });
 });

@@ -1,6 +1,5 @@
 /**
- * What every transport must do. The tests are the same for all of them; what differs from place to place is said by
- * {@link Place}.
+ * What every transport must do. The tests are the same for all of them; {@link Place} describes what differs between places.
  */
 import { describe } from 'vitest';
 import type { Transport } from '../../src/transport/transport.ts';

@@ -2,12 +2,12 @@ import type { Connection, Receiver } from '../../src/transport/transport.ts';
 import { isPattern, patternBytes } from './pattern.ts';
 
 /**
- * One end of a connection, as its owner sees it. It sends the pattern, checks that it receives the pattern, lets a test
- * wait for what happens, and notes every breach of the rules that hold for all connections at all times.
+ * One end of a connection, from its owner's view. It sends the pattern, checks that it receives the pattern, lets a test wait
+ * for events, and records every violation of the rules that hold for all connections at all times.
  */
 export class End implements Receiver {
   readonly connection: Connection;
-  /** What the contract forbids and yet happened. */
+  /** Violations of the contract. */
   readonly breaches: string[] = [];
   /** `unsent` at each `onDrain`. */
   readonly drains: number[] = [];
@@ -18,7 +18,7 @@ export class End implements Receiver {
   hasEnded = false;
   isClosed = false;
   closedBy: Error | undefined;
-  /** What the owner does about it. */
+  /** What the test does in response. */
   whenData: ((chunk: Uint8Array) => void) | undefined;
   whenDrained: (() => void) | undefined;
   whenEnded: (() => void) | undefined;
@@ -29,9 +29,9 @@ export class End implements Receiver {
   #letGo = false;
   #insideCall = 0;
   #written = 0;
-  /** How much of it had been taken when that was last looked at. */
+  /** How much had been sent at the last look. */
   #taken = 0;
-  /** More was taken since then, and `onDrain` has not been called for it. */
+  /** More was sent since then, and `onDrain` was not called for it. */
   #drainDue = false;
   #waiters: { isMet: () => boolean; resolve: () => void; reject: (error: Error) => void }[] = [];
 
@@ -39,7 +39,7 @@ export class End implements Receiver {
     this.connection = connection;
   }
 
-  // What a test does with it ----------------------------------------------------------------------------------------
+  // What a test does ----------------------------------------------------------------------------------------
 
   start(): this {
     this.#started = true;
@@ -57,7 +57,7 @@ export class End implements Receiver {
     this.#lookAtTaken();
     this.#call(() => this.connection.write(bytes));
     this.#written += bytes.length;
-    // What was taken at once never had to wait.
+    // What was sent at once never had to wait.
     this.#taken = this.#written - this.connection.unsent;
     this.highestUnsent = Math.max(this.highestUnsent, this.connection.unsent);
   }
@@ -111,7 +111,7 @@ export class End implements Receiver {
     return this.closedBy;
   }
 
-  // What the connection tells ---------------------------------------------------------------------------------------
+  // What the connection reports ---------------------------------------------------------------------------------------
 
   onData(chunk: Uint8Array): void {
     this.#note('onData');

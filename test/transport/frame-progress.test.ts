@@ -11,7 +11,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc
   })
   .map((frame) => (frame.opcode >= 8 ? { opcode: frame.opcode, isFinal: true, length: frame.length % 126 } : frame));
 
-/** What is unfinished after the frames, by their definition. */
+/** The unfinished bytes after these frames, by definition. */
 function unfinishedAfter(frames: readonly Frame[]): number {
   let unfinished = 0;
   for (const frame of frames) {
@@ -21,8 +21,8 @@ function unfinishedAfter(frames: readonly Frame[]): number {
   return unfinished;
 }
 
-describe('what has come of a message that is not finished', () => {
-  it('is the same however the bytes are cut, and holds after each frame', () => {
+describe('the received part of an incomplete message', () => {
+  it('is the same however the bytes are split, and right after each frame', () => {
     fc.assert(
       fc.property(fc.array(anyFrame, { maxLength: 6 }), fc.integer({ min: 1, max: 70_000 }), (frames, size) => {
         const whole = new FrameProgress();
@@ -48,7 +48,7 @@ describe('what has come of a message that is not finished', () => {
     expect(seen).toEqual([...Array.from({ length: bytes.length - 1 }, (_, index) => index + 1), 0]);
   });
 
-  it('is nothing while a ping is not finished', () => {
+  it('is empty while a ping is incomplete', () => {
     const progress = new FrameProgress();
     progress.take(frameBytes({ opcode: 9, isFinal: true, length: 100 }).subarray(0, 50));
     expect(progress.unfinished).toBe(0);

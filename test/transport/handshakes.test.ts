@@ -1,5 +1,4 @@
-/** Connections on which something stands before the first byte keep the same contract as all others. */
-
+/** Connections that need a handshake before their first byte fulfil the same contract as all others. */
 import { TcpAddress, TlsAddress } from '../../src/address.ts';
 import { selfSignedCertificate } from '../../src/cli/serve/self-signed.ts';
 import { AddressList } from '../../src/transport/address-list.ts';

@@ -3,37 +3,37 @@ import type { Address } from '../../src/address.ts';
 import type { Connection, Listener, Transport } from '../../src/transport/transport.ts';
 import { End } from './end.ts';
 
-/** Where a transport is tested, and what can be expected there. */
+/** Where a transport is tested, and what to expect there. */
 export interface Place {
-  /** As it stands in the tests' names. */
+  /** Its name in the tests' names. */
   readonly name: string;
-  /** An address to listen on, which nobody else uses. Port 0 is one. */
+  /** An unused address to listen on. Port 0 is one. */
   readonly freshAddress: () => Address;
-  /** Whether a broken connection shows at the other end as a reset. */
+  /** Whether an aborted connection is a reset for the other end. */
   readonly hasResets: boolean;
-  /** Whether what is written leaves a moment later, encrypted, and an abort may show as an end or as a reset. */
+  /** Whether bytes are encrypted, and so sent a moment later; an abort may be an end or a reset for the other end. */
   readonly isEncrypted?: boolean;
-  /** Whether host names are looked up. */
+  /** Whether host names are resolved. */
   readonly hasHostNames: boolean;
   readonly sizes: Sizes;
 }
 
 /** How many bytes the tests send. */
 export interface Sizes {
-  /** As much as is under way between two ends when the peer does not read: nothing of it stays unsent. */
+  /** Fits in the buffers between two ends: nothing of it stays unsent when the peer does not read. */
   readonly little: number;
   /** A large write. */
   readonly large: number;
-  /** More than the way between two ends can hold: when the peer does not read, some of it stays unsent. */
+  /** More than the buffers between two ends: some of it stays unsent when the peer does not read. */
   readonly tooMuch: number;
-  /** As much as a process could not hold by mistake without being noticed. */
+  /** So much that a process which buffered it by mistake would be noticed. */
   readonly flood: number;
 }
 
-/** Sizes for sockets: Linux holds up to 4 MiB on the sending side and 6 MiB on the receiving one. */
+/** Sizes for sockets: Linux buffers up to 4 MiB on the sending side and 6 MiB on the receiving side. */
 export const socketSizes: Sizes = { little: 10_000, large: 10_000_000, tooMuch: 32_000_000, flood: 200_000_000 };
 
-/** What one test has opened. All of it is closed when the test is over, and then no breach must have been noted. */
+/** Everything that one test opens. It is closed when the test is over; no violation may have been recorded by then. */
 export class Network {
   readonly transport: Transport;
   readonly place: Place;
@@ -112,7 +112,7 @@ export class Network {
 /** Opens the network of one test. */
 export type OpenNetwork = () => Network;
 
-/** Hands out what one listener accepts, in order. */
+/** Returns what one listener accepts, in order. */
 export class Doorman {
   listener!: Listener;
   accepted = 0;

@@ -3,12 +3,12 @@ import { describeTransport } from './contract.ts';
 import { socketPlaces, unix } from './places.ts';
 import { describeUnixSockets } from './unix-sockets.ts';
 
-// Before the transport is loaded: what a Node would do whose sockets cannot be made to lend their reads.
+// Before the transport is loaded: as on a Node whose sockets cannot read into a shared buffer.
 process.env.YODEL_NODE_READS = 'public';
 const { nodeTransport } = await import('../../src/transport/node.ts');
 const { canBorrowReads } = await import('../../src/transport/node/borrowed-reads.ts');
 
-it('reads are not lent here', async () => {
+it('reads are not borrowed here', async () => {
   expect(await canBorrowReads()).toBe(false);
 });
 

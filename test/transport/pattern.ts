@@ -1,9 +1,9 @@
 /**
- * An endless stream of known bytes: what stands at each place is known without keeping what was sent, so that hundreds of
- * megabytes can be checked byte by byte.
+ * An endless stream of known bytes. Each byte follows from its position, so that hundreds of megabytes can be checked without
+ * keeping what was sent.
  */
 
-/** A prime, so that no chunk size, buffer size or page size is a multiple of it: a lost or doubled piece never fits. */
+/** A prime: no chunk, buffer or page is a multiple of it, so that a lost or repeated piece is always noticed. */
 const period = 65_521;
 const periods = 16;
 const repeated = makeRepeated();
@@ -17,7 +17,7 @@ export function patternBytes(position: number, length: number): Buffer {
   return bytes;
 }
 
-/** Whether `bytes` are what stands at `position`. */
+/** Whether `bytes` are those at `position`. */
 export function isPattern(bytes: Uint8Array, position: number): boolean {
   for (let done = 0; done < bytes.length; done += period) {
     const piece = bytes.subarray(done, done + period);
@@ -28,7 +28,7 @@ export function isPattern(bytes: Uint8Array, position: number): boolean {
 
 function makeRepeated(): Buffer {
   const bytes = Buffer.allocUnsafeSlow(period * periods);
-  // xorshift32 (G. Marsaglia, 2003): no two short pieces of it are alike.
+  // xorshift32 (G. Marsaglia, 2003): no two short pieces of it are the same.
   let state = 2_463_534_242;
   for (let i = 0; i < period; i++) {
     state ^= state << 13;

@@ -15,7 +15,7 @@ function tcp(host: string): Place {
   return { name: `TCP on ${host}`, freshAddress, hasResets: true, hasHostNames: true, sizes };
 }
 
-/** Unix sockets in a folder of this test file's own. */
+/** Unix sockets in the test file's own folder. */
 export const unix: Place = {
   name: 'Unix sockets',
   freshAddress: () => new UnixAddress(join(folder, `${++lastSocket}.sock`)),

@@ -1,4 +1,4 @@
-/** The PROXY protocol's header: as the specification writes it, and nothing else. */
+/** The header of the PROXY protocol: what the specification allows, and nothing else. */
 import * as fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { type ProxyHeader, readProxyHeader } from '../../src/transport/proxy-header.ts';
@@ -31,7 +31,7 @@ describe('version 1', () => {
     ['PROXY TCP6 2001:db8::7 ::1 51234 7878\r\n', '39 tcp://[2001:db8::7]:51234'],
     ['PROXY UNKNOWN\r\n', '15 undefined'],
     ['PROXY UNKNOWN ffff:f...f:ffff anything 65535\r\n', '46 undefined'],
-  ])('%j is taken', (line, expected) => {
+  ])('%j is accepted', (line, expected) => {
     expect(shown(readProxyHeader(text(line)))).toBe(expected);
     expect(shown(readProxyHeader(text(`${line}hello\n`)))).toBe(expected);
   });
@@ -57,7 +57,7 @@ describe('version 1', () => {
     expect(() => readProxyHeader(text(line))).toThrow(expect.objectContaining({ code: 'YODEL_INVALID_PROXY_HEADER' }));
   });
 
-  it('takes no longer line than the specification has', () => {
+  it('accepts no longer line than the specification allows', () => {
     const longest = `PROXY UNKNOWN ${'x'.repeat(107 - 16)}\r\n`;
     expect(shown(readProxyHeader(text(longest)))).toBe('107 undefined');
     expect(() => readProxyHeader(text(longest.replace('x', 'xx')))).toThrow('no CRLF within 107 bytes');
@@ -65,7 +65,7 @@ describe('version 1', () => {
 });
 
 describe('version 2', () => {
-  it('tells whose connection it is', () => {
+  it('names the client', () => {
     expect(shown(readProxyHeader(binary(1, 0x11, ipv4Body([192, 0, 2, 7], 51_234))))).toBe('28 tcp://192.0.2.7:51234');
   });
 
@@ -82,7 +82,7 @@ describe('version 2', () => {
     expect(shown(readProxyHeader(binary(1, 0x21, body)))).toBe(`52 tcp://[${address}]:7`);
   });
 
-  it('an IPv4 address within IPv6 is one of IPv4', () => {
+  it('an IPv4-mapped IPv6 address is an IPv4 address', () => {
     const mapped = Buffer.from('00000000000000000000ffffc0000207', 'hex');
     const body = Buffer.concat([mapped, Buffer.alloc(16), Buffer.from([0, 7, 0, 80])]);
     expect(shown(readProxyHeader(binary(1, 0x21, body)))).toBe('52 tcp://192.0.2.7:7');
@@ -139,7 +139,7 @@ const headers = fc.oneof(
   fc.tuple(fc.uint8Array({ minLength: 36, maxLength: 36 })).map(([body]) => binary(1, 0x21, Buffer.from(body))),
 );
 
-test('every header is read the same however it is cut, and whatever follows it', () => {
+test('every header is parsed the same however it is split, and whatever follows it', () => {
   fc.assert(
     fc.property(headers, fc.uint8Array({ maxLength: 40 }), fc.nat(), (header, behind, cut) => {
       const whole = Buffer.concat([header, behind]);
@@ -149,7 +149,7 @@ test('every header is read the same however it is cut, and whatever follows it',
   );
 });
 
-test('a header with one changed byte is another header, or none, but never a crash', () => {
+test('a header with one changed byte is another header or an error, never a crash', () => {
   fc.assert(
     fc.property(headers, fc.nat(), byte, (header, at, value) => {
       const changed = Buffer.from(header);
@@ -166,11 +166,11 @@ test('a header with one changed byte is another header, or none, but never a cra
 });
 
 test('the checksum of the tests is CRC-32C', () => {
-  // The check value of the catalogue of parametrised CRC algorithms, CRC-32/ISCSI.
+  // The check value of CRC-32/ISCSI in the catalogue of parametrised CRC algorithms.
   expect(checksumOf(text('123456789'))).toBe(0xe306_9283);
 });
 
-/** CRC-32C by its definition: the remainder of a division of polynomials, most significant bit first. */
+/** CRC-32C by definition: the remainder of a polynomial division, most significant bit first. */
 function checksumOf(bytes: Buffer): number {
   const reversed = (value: number, bits: number) =>
     Number.parseInt(value.toString(2).padStart(bits, '0').split('').reverse().join(''), 2);

@@ -12,7 +12,7 @@ const test = testWith('openssl', 'apt-get install openssl');
 
 const echo = (socket: NodeJS.ReadWriteStream) => void socket.pipe(socket);
 
-test('a client speaks to a TLS server whose authority it trusts, and both ends end in order', async () => {
+test('a client talks to a TLS server whose authority it trusts, and both sides end in order', async () => {
   const certificate = makeCertificate();
   const { address } = await listenTls(certificate, echo);
   const client = await connect(address, { tls: { ca: readFileSync(certificate.certificate, 'utf8') } });
@@ -22,7 +22,7 @@ test('a client speaks to a TLS server whose authority it trusts, and both ends e
   expect(client.state).toBe('closed');
 });
 
-test('megabytes pass whole, and a FIN comes after all of them', async () => {
+test('megabytes arrive whole, and a FIN after them', async () => {
   const certificate = makeCertificate();
   const { address } = await listenTls(certificate, echo);
   const client = await connect(address, {
@@ -41,7 +41,7 @@ test('megabytes pass whole, and a FIN comes after all of them', async () => {
   expect(received).toBe(message.length);
 });
 
-test('a certificate of nobody that is trusted is refused, with what to do', async () => {
+test('an untrusted certificate is refused, with advice', async () => {
   const { address } = await listenTls(makeCertificate(), echo);
   await expect(connect(address)).rejects.toMatchObject({
     code: 'YODEL_TLS',
@@ -51,7 +51,7 @@ test('a certificate of nobody that is trusted is refused, with what to do', asyn
   });
 });
 
-test('a certificate for another name is refused, unless that name is asked for', async () => {
+test('a certificate for another name is refused, unless that name is configured', async () => {
   const certificate = makeCertificate();
   const { port } = await listenTls(certificate, echo);
   const ca = readFileSync(certificate.certificate, 'utf8');
@@ -65,7 +65,7 @@ test('a certificate for another name is refused, unless that name is asked for',
   client.abort();
 });
 
-test('a server that speaks no TLS is told apart', async () => {
+test('a server that does not speak TLS is recognised', async () => {
   const { port } = await listen((socket) => void socket.end('220 welcome to something else\r\n'));
   await expect(connect(`tls://localhost:${port}`)).rejects.toMatchObject({
     code: 'YODEL_TLS',
@@ -73,14 +73,14 @@ test('a server that speaks no TLS is told apart', async () => {
   });
 });
 
-test('a server that never answers the handshake is given up in time', async () => {
+test('connecting to a server that never answers the handshake times out', async () => {
   const { port } = await listen((socket) => void socket.resume());
   await expect(connect(`tls://127.0.0.1:${port}`, { connectTimeout: 100 })).rejects.toMatchObject({
     code: 'YODEL_CONNECT_TIMEOUT',
   });
 });
 
-test('TLS 1.1 is not spoken', async () => {
+test('TLS 1.1 is refused', async () => {
   const { certificate, key } = makeCertificate();
   const old = ['-tls1_1', '-cipher', 'DEFAULT@SECLEVEL=0', '-accept', '127.0.0.1:0'];
   const server = start(['openssl', 's_server', ...old, '-cert', certificate, '-key', key]);
@@ -98,7 +98,7 @@ test('an unknown option of tls is refused', async () => {
   });
 });
 
-test('the name of the host is asked for in the handshake', async () => {
+test('the handshake requests the host name', async () => {
   const certificate = makeCertificate();
   const asked = Promise.withResolvers<string>();
   const { address } = await listenTls(certificate, echo, {

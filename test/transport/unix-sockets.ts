@@ -30,7 +30,7 @@ export function describeUnixSockets(name: string, createTransport: () => Transpo
       await expect(failure).rejects.toMatchObject({ code: 'YODEL_CONNECTION_REFUSED' });
     });
 
-    test('one where a server listens is left to it', async () => {
+    test('one where a server listens stays', async () => {
       const path = freshPath();
       const network = openNetwork();
       const doorman = await network.listen(new UnixAddress(path));
@@ -62,7 +62,7 @@ export function describeUnixSockets(name: string, createTransport: () => Transpo
       expect(readFileSync(path, 'utf8')).toBe('precious');
     });
 
-    test('an ordinary file is nothing to connect to, and stays', async () => {
+    test('connecting to an ordinary file fails, and the file stays', async () => {
       const path = freshPath();
       writeFileSync(path, 'precious');
       const failure = openNetwork().connect(new UnixAddress(path));
@@ -70,12 +70,12 @@ export function describeUnixSockets(name: string, createTransport: () => Transpo
       expect(readFileSync(path, 'utf8')).toBe('precious');
     });
 
-    test('a file that does not exist is nothing to connect to', async () => {
+    test('connecting to a file that does not exist fails', async () => {
       const failure = openNetwork().connect(new UnixAddress(freshPath()));
       await expect(failure).rejects.toMatchObject({ code: 'YODEL_CONNECTION_REFUSED' });
     });
 
-    test('a listener in a folder that does not exist says so', async () => {
+    test('listening in a folder that does not exist fails, with the reason', async () => {
       const path = join(freshPath(), 'app.sock');
       const failure = openNetwork().listen(new UnixAddress(path));
       await expect(failure).rejects.toMatchObject({
@@ -84,7 +84,7 @@ export function describeUnixSockets(name: string, createTransport: () => Transpo
       });
     });
 
-    test('a closed listener takes its file away', async () => {
+    test('a closed listener removes its file', async () => {
       const path = freshPath();
       const { listener } = await openNetwork().listen(new UnixAddress(path));
       expect(existsSync(path)).toBe(true);
@@ -92,7 +92,7 @@ export function describeUnixSockets(name: string, createTransport: () => Transpo
       expect(existsSync(path)).toBe(false);
     });
 
-    test('the longest path that an address takes works', async () => {
+    test('the longest path that an address may have works', async () => {
       const folder = dirname(freshPath());
       const path = join(folder, 'x'.repeat(107 - Buffer.byteLength(folder) - 1));
       expect(Buffer.byteLength(path)).toBe(107);
@@ -103,7 +103,7 @@ export function describeUnixSockets(name: string, createTransport: () => Transpo
   });
 }
 
-/** Another process listens there and gets SIGKILL: it has no time to take its socket file away. */
+/** Another process listens there and gets SIGKILL, so that it cannot remove its socket file. */
 async function listenAndBeKilled(path: string): Promise<void> {
   const program = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => console.log('listening'))`;
   const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });

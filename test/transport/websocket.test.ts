@@ -6,7 +6,7 @@ import { runtimeTransport } from '../../src/transport/runtime.ts';
 import type { Connection, Receiver } from '../../src/transport/transport.ts';
 import { listen, listenWebSocket } from '../support/servers.ts';
 
-/** What a connection told, in order. */
+/** The events of a connection, in order. */
 class Told implements Receiver {
   readonly messages: string[] = [];
   readonly events: string[] = [];
@@ -43,7 +43,7 @@ async function open(address: string, options = {}): Promise<[Connection, Told]> 
   return [connection, new Told()];
 }
 
-test('each write is one message, text or not, and each message that comes is one chunk', async () => {
+test('each write is one message, text or not, and each received message is one chunk', async () => {
   const kinds: boolean[] = [];
   const { address } = await listenWebSocket((socket) => {
     socket.on('message', (data, isBinary) => {
@@ -82,7 +82,7 @@ describe('the end', () => {
     expect(told.events.filter((event) => event !== 'drain')).toEqual(['end', 'close']);
   });
 
-  test('of a server that breaks off is an error', async () => {
+  test('of a server that disconnects is an error', async () => {
     const { address } = await listenWebSocket((socket) => socket.on('message', () => socket.terminate()));
     const [connection, told] = await open(address);
     connection.start(told);
@@ -90,7 +90,7 @@ describe('the end', () => {
     expect(await told.closed.promise).toBeInstanceOf(Error);
   });
 
-  test('of this side is heard by the server', async () => {
+  test('of this side is seen by the server', async () => {
     const code = Promise.withResolvers<number>();
     const { address } = await listenWebSocket((socket) => socket.on('close', code.resolve));
     const [connection, told] = await open(address);
@@ -110,7 +110,7 @@ describe('the end', () => {
   });
 });
 
-test('a server that answers with HTTP is told apart, with its status', async () => {
+test('a server that answers with HTTP is recognised, with its status', async () => {
   const http = createServer((_request, response) => response.writeHead(404).end());
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => void http.close());
@@ -123,11 +123,11 @@ test('a server that answers with HTTP is told apart, with its status', async () 
   });
 });
 
-test('nobody there is a refused connection', async () => {
+test('a port without a listener refuses the connection', async () => {
   await expect(open('ws://127.0.0.1:1/')).rejects.toMatchObject({ code: 'YODEL_CONNECTION_REFUSED' });
 });
 
-test('a server that never agrees is given up when the signal says so', async () => {
+test('the signal ends an attempt that the server never answers', async () => {
   const { port } = await listen((socket) => void socket.resume());
   const signal = AbortSignal.timeout(100);
   await expect(open(`ws://127.0.0.1:${port}/`, { signal })).rejects.toMatchObject({ name: 'TimeoutError' });

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { OpenNetwork, Place } from '../network.ts';
 
-/** Of the process' memory, while a flood goes through it. */
+/** How much the process's memory may grow while a flood passes through it. */
 const allowedGrowth = 100_000_000;
 
 export function describeBackPressure(openNetwork: OpenNetwork, { isEncrypted, sizes }: Place): void {
   describe('back-pressure', () => {
-    test('what the peer does not read stays unsent, and leaves when it reads', async () => {
+    test('what the peer does not read stays unsent, and is sent when it reads', async () => {
       const { client, server } = await openNetwork().open();
       server.pause();
       client.send(sizes.tooMuch);
@@ -31,7 +31,7 @@ export function describeBackPressure(openNetwork: OpenNetwork, { isEncrypted, si
       await client.drained();
     });
 
-    test('a slow peer is seen to take some of it before it has taken all', async () => {
+    test('onDrain reports the progress of a slow peer before it has read everything', async () => {
       const { client, server } = await openNetwork().open();
       server.pause();
       client.send(sizes.tooMuch);
@@ -43,7 +43,7 @@ export function describeBackPressure(openNetwork: OpenNetwork, { isEncrypted, si
       expect(client.drains).toEqual([...client.drains].sort((a, b) => b - a));
     });
 
-    test('onDrain tells when the last of it has gone', async () => {
+    test('onDrain is called when the last byte was sent', async () => {
       const { client, server } = await openNetwork().open();
       server.pause();
       client.send(sizes.tooMuch);
@@ -79,14 +79,14 @@ export function describeBackPressure(openNetwork: OpenNetwork, { isEncrypted, si
       expect(client.sent).toBeGreaterThan(sizes.tooMuch);
     });
 
-    test('a flood through a slow reader arrives whole, and costs no memory', async () => {
+    test('a flood to a slow reader arrives whole, and costs no memory', async () => {
       const { client, server } = await openNetwork().open();
       const highWaterMark = Math.min(1_048_576, sizes.flood / 100);
       const piece = Math.min(100_000, sizes.flood / 1000);
       const pour = () => {
         while (client.sent < sizes.flood && client.connection.unsent < highWaterMark) client.send(piece);
         if (client.sent >= sizes.flood) client.end();
-        // Nothing had to wait, so no onDrain will come.
+        // Nothing had to wait, so onDrain is not called.
         else if (client.connection.unsent === 0) setImmediate(pour);
       };
       let nextNap = 0;
@@ -107,13 +107,13 @@ export function describeBackPressure(openNetwork: OpenNetwork, { isEncrypted, si
       expect(server.received).toBe(sizes.flood);
       expect(client.connection.unsent).toBe(0);
       expect(client.highestUnsent).toBeLessThan(highWaterMark + 2 * piece);
-      // Garbage that is not collected yet counts as well, so only a real flood can tell.
+      // Garbage that is not collected yet counts too, so that only a real flood shows a difference.
       if (sizes.flood > 2 * allowedGrowth) expect(highestRss - before).toBeLessThan(allowedGrowth);
     });
   });
 
   describe('pause and resume', () => {
-    test('a paused connection delivers nothing, and all of it once it is resumed', async () => {
+    test('a paused connection delivers nothing, and everything once it is resumed', async () => {
       const network = openNetwork();
       const { client, server } = await network.open();
       client.send(1000);
@@ -151,7 +151,7 @@ export function describeBackPressure(openNetwork: OpenNetwork, { isEncrypted, si
       await server.receivedAll(1000);
     });
 
-    test('a connection that pauses itself with every chunk loses none', async () => {
+    test('a connection that is paused after every chunk loses none', async () => {
       const { client, server } = await openNetwork().open();
       server.whenData = () => {
         server.pause();
@@ -163,7 +163,7 @@ export function describeBackPressure(openNetwork: OpenNetwork, { isEncrypted, si
       expect(server.received).toBe(sizes.large);
     });
 
-    test('to pause and resume within one call changes nothing', async () => {
+    test('pausing and resuming within one call changes nothing', async () => {
       const { client, server } = await openNetwork().open();
       server.whenData = () => {
         server.pause();
@@ -184,7 +184,7 @@ export function describeBackPressure(openNetwork: OpenNetwork, { isEncrypted, si
       await server.drained();
     });
 
-    test('a peer that ends while it is not read is told after its bytes', async () => {
+    test('the end of a peer that is not read is reported after its bytes', async () => {
       const network = openNetwork();
       const { client, server } = await network.open();
       server.pause();

@@ -5,14 +5,14 @@ const reset = { code: expect.stringMatching(/^(ECONNRESET|EPIPE)$/) };
 
 export function describeBreaks(openNetwork: OpenNetwork, { hasResets, isEncrypted, sizes }: Place): void {
   describe('abort()', () => {
-    test('closes at once, without an error for the one who called it', async () => {
+    test('closes at once, without an error on this side', async () => {
       const { client } = await openNetwork().open();
       client.abort();
       expect(client.isClosed).toBe(false);
       expect(await client.closed()).toBeUndefined();
     });
 
-    test.runIf(hasResets)('shows to the peer as a reset', async () => {
+    test.runIf(hasResets)('is a reset for the peer', async () => {
       const { client, server } = await openNetwork().open();
       client.send(1000);
       await server.receivedAll(1000);
@@ -21,18 +21,15 @@ export function describeBreaks(openNetwork: OpenNetwork, { hasResets, isEncrypte
       expect(server.hasEnded).toBe(false);
     });
 
-    test.runIf(!hasResets && !isEncrypted)(
-      'shows to the peer as an end, and as a broken connection when it writes',
-      async () => {
-        const { client, server } = await openNetwork().open();
-        client.send(1000);
-        await server.receivedAll(1000);
-        client.abort();
-        await server.ended();
-        server.send(1000);
-        expect(await server.closed()).toMatchObject(reset);
-      },
-    );
+    test.runIf(!hasResets && !isEncrypted)('is an end for the peer, and an error when it writes', async () => {
+      const { client, server } = await openNetwork().open();
+      client.send(1000);
+      await server.receivedAll(1000);
+      client.abort();
+      await server.ended();
+      server.send(1000);
+      expect(await server.closed()).toMatchObject(reset);
+    });
 
     test('closes a connection that has ended its side and waits for the other', async () => {
       const { client, server } = await openNetwork().open();
@@ -53,7 +50,7 @@ export function describeBreaks(openNetwork: OpenNetwork, { hasResets, isEncrypte
       }
     });
 
-    test('closes a connection that is still sending what comes before its end', async () => {
+    test('closes a connection that is still sending what precedes its end', async () => {
       const { client, server } = await openNetwork().open();
       server.pause();
       client.send(sizes.tooMuch);
@@ -88,7 +85,7 @@ export function describeBreaks(openNetwork: OpenNetwork, { hasResets, isEncrypte
       expect(server.received).toBeLessThan(sizes.tooMuch);
     });
 
-    test('delivers nothing any more, though bytes have come', async () => {
+    test('delivers nothing more, even if bytes have arrived', async () => {
       const network = openNetwork();
       const { client, server } = await network.open();
       server.pause();
@@ -147,8 +144,8 @@ export function describeBreaks(openNetwork: OpenNetwork, { hasResets, isEncrypte
     });
   });
 
-  describe('a peer that breaks off', () => {
-    test.runIf(hasResets)('while much is unsent to it closes the connection with an error', async () => {
+  describe('a peer that disconnects', () => {
+    test.runIf(hasResets)('while much is unsent closes the connection with an error', async () => {
       const { client, server } = await openNetwork().open();
       client.pause();
       server.send(sizes.tooMuch);
@@ -157,7 +154,7 @@ export function describeBreaks(openNetwork: OpenNetwork, { hasResets, isEncrypte
       expect(await server.closed()).toMatchObject(reset);
     });
 
-    test.runIf(hasResets)('leaves it known how much it did not take', async () => {
+    test.runIf(hasResets)('leaves the number of unsent bytes known', async () => {
       const { client, server } = await openNetwork().open();
       client.pause();
       server.send(sizes.tooMuch);
@@ -167,7 +164,7 @@ export function describeBreaks(openNetwork: OpenNetwork, { hasResets, isEncrypte
       expect(server.connection.unsent).toBe(server.drains.at(-1) ?? unsent);
     });
 
-    test('closes the connection with an error once that writes on', async () => {
+    test('closes the connection with an error at a later write', async () => {
       const { client, server } = await openNetwork().open();
       const writeOn = () => {
         if (server.isClosed) return;
@@ -179,7 +176,7 @@ export function describeBreaks(openNetwork: OpenNetwork, { hasResets, isEncrypte
       expect(await server.closed()).toMatchObject(reset);
     });
 
-    test('disturbs no other connection', async () => {
+    test('does not affect other connections', async () => {
       const network = openNetwork();
       const { client, server, doorman } = await network.open();
       const others = await network.open(doorman);

@@ -5,7 +5,7 @@ import { patternBytes } from '../pattern.ts';
 
 export function describeBytes(openNetwork: OpenNetwork, { sizes }: Place): void {
   describe('bytes', () => {
-    test('arrive whole and in order, whatever the sizes of the writes and the moods of the reader', async () => {
+    test('arrive whole and in order, whatever the sizes of the writes and however the reader pauses', async () => {
       const network = openNetwork();
       const doorman = await network.listen();
       const size = fc.oneof(fc.constantFrom(0, 1, 2, 65_535, 65_536, 65_537), fc.nat(100), fc.nat(200_000));
@@ -32,14 +32,14 @@ export function describeBytes(openNetwork: OpenNetwork, { sizes }: Place): void 
       );
     });
 
-    test('go both ways at once', async () => {
+    test('flow in both directions at once', async () => {
       const { client, server } = await openNetwork().open();
       client.send(sizes.large);
       server.send(sizes.large);
       await Promise.all([client.receivedAll(sizes.large), server.receivedAll(sizes.large)]);
     });
 
-    test('of a write of nothing are none: the peer hears of it only what comes after', async () => {
+    test('of an empty write are none: the peer receives only what follows', async () => {
       const { client, server } = await openNetwork().open();
       client.send(0);
       client.send(1);
@@ -81,12 +81,12 @@ export function describeBytes(openNetwork: OpenNetwork, { sizes }: Place): void 
       await server.drained();
     });
 
-    test('in a chunk stay what they are, unless its chunks are borrowed: then they are overwritten', async () => {
+    test('in a chunk stay unchanged, unless its chunks are borrowed: then they are overwritten', async () => {
       const { client, server } = await openNetwork().open();
       const kept: { chunk: Uint8Array; position: number }[] = [];
       server.whenData = (chunk) => {
         kept.push({ chunk, position: server.received - chunk.length });
-        // Each half in a read of its own, so that a buffer that is used again is seen to be.
+        // Each half in its own read, so that the reuse of a buffer is noticed.
         if (server.received === sizes.large / 2) client.send(sizes.large / 2);
       };
       client.send(sizes.large / 2);

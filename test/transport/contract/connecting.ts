@@ -6,7 +6,7 @@ import type { OpenNetwork, Place } from '../network.ts';
 
 export function describeConnecting(openNetwork: OpenNetwork, { hasHostNames }: Place): void {
   describe('connecting', () => {
-    test('where nobody listens is refused, and the error names the address', async () => {
+    test('to an address without a listener is refused, and the error names the address', async () => {
       const network = openNetwork();
       const { listener } = await network.listen();
       await listener.close();
@@ -18,7 +18,7 @@ export function describeConnecting(openNetwork: OpenNetwork, { hasHostNames }: P
       });
     });
 
-    test.runIf(hasHostNames)('by a name where nobody listens is refused as well', async () => {
+    test.runIf(hasHostNames)('to a host name without a listener is refused too', async () => {
       const network = openNetwork();
       const { listener } = await network.listen(new TcpAddress('localhost', 0));
       await listener.close();
@@ -29,7 +29,7 @@ export function describeConnecting(openNetwork: OpenNetwork, { hasHostNames }: P
       });
     });
 
-    test.runIf(hasHostNames)('to a host that does not exist says so', async () => {
+    test.runIf(hasHostNames)('to a host that does not exist fails, with that reason', async () => {
       const failure = openNetwork().connect(new TcpAddress('no-such-host.invalid', 7878));
       await expect(failure).rejects.toMatchObject({
         code: 'YODEL_HOST_NOT_FOUND',
@@ -37,7 +37,7 @@ export function describeConnecting(openNetwork: OpenNetwork, { hasHostNames }: P
       });
     });
 
-    test.runIf(hasHostNames)('to a host by its name finds it', async () => {
+    test.runIf(hasHostNames)('to a host by its name works', async () => {
       const network = openNetwork();
       const doorman = await network.listen(new TcpAddress('localhost', 0));
       const { port } = doorman.address as TcpAddress;
@@ -47,7 +47,7 @@ export function describeConnecting(openNetwork: OpenNetwork, { hasHostNames }: P
       await server.start().receivedAll(1000);
     });
 
-    test('with a signal that is aborted already rejects with its reason, and the listener hears nothing', async () => {
+    test('with an aborted signal rejects with its reason, and the listener notices nothing', async () => {
       const network = openNetwork();
       const doorman = await network.listen();
       const reason = new Error('no longer needed');
@@ -65,7 +65,7 @@ export function describeConnecting(openNetwork: OpenNetwork, { hasHostNames }: P
       aborter.abort(reason);
       await expect(failure).rejects.toBe(reason);
       await network.passTime();
-      // The operating system may have let it in before.
+      // The operating system may have accepted it before.
       if (doorman.accepted === 0) return;
       const server = (await doorman.next()).start();
       server.whenEnded = () => server.end();
@@ -73,7 +73,7 @@ export function describeConnecting(openNetwork: OpenNetwork, { hasHostNames }: P
     });
 
     test.runIf(hasHostNames)(
-      'with a signal that is aborted while the name is looked up rejects with its reason',
+      'with a signal that is aborted while the name is resolved rejects with its reason',
       async () => {
         const reason = new Error('no longer needed');
         const aborter = new AbortController();
@@ -92,7 +92,7 @@ export function describeConnecting(openNetwork: OpenNetwork, { hasHostNames }: P
         const aborter = new AbortController();
         const outcomes: unknown[] = [];
         const attempts: Promise<void>[] = [];
-        // Once the queue of its operating system is full, attempts get no answer.
+        // Once the kernel's queue for it is full, attempts get no answer.
         while (attempts.length === outcomes.length) {
           for (let i = 0; i < 20; i++) {
             const attempt = network.connect(address, aborter.signal);
@@ -126,7 +126,7 @@ export function describeConnecting(openNetwork: OpenNetwork, { hasHostNames }: P
       expect(client.isClosed).toBe(false);
     });
 
-    test('many at once get a connection each', async () => {
+    test('many times at once makes as many connections', async () => {
       const network = openNetwork();
       const doorman = await network.listen();
       const clients = await Promise.all(Array.from({ length: 100 }, () => network.connect(doorman.address)));

@@ -4,7 +4,7 @@ import type { OpenNetwork, Place } from '../network.ts';
 export function describeEnds(openNetwork: OpenNetwork, { isEncrypted, sizes }: Place): void {
   describe('ends', () => {
     for (const first of ['client', 'server'] as const) {
-      test(`when the ${first} ends first, a late and large answer still reaches it whole`, async () => {
+      test(`when the ${first} ends first, a late and large reply still arrives whole`, async () => {
         const network = openNetwork();
         const opened = await network.open();
         const asking = opened[first];
@@ -80,7 +80,7 @@ export function describeEnds(openNetwork: OpenNetwork, { isEncrypted, sizes }: P
       expect(server.received).toBe(1001);
     });
 
-    test('to end twice is to end once', async () => {
+    test('ending twice is the same as ending once', async () => {
       const { client, server } = await openNetwork().open();
       client.send(sizes.large);
       client.end();
@@ -129,7 +129,7 @@ export function describeEnds(openNetwork: OpenNetwork, { isEncrypted, sizes }: P
   });
 
   describe('release()', () => {
-    test('lets go of a connection that has ended, and the peer gets all that was sent, without an error', async () => {
+    test('closes a connection that has ended; the peer receives everything that was sent, without an error', async () => {
       const { client, server } = await openNetwork().open();
       client.pause();
       server.send(sizes.little);
@@ -154,7 +154,7 @@ export function describeEnds(openNetwork: OpenNetwork, { isEncrypted, sizes }: P
       expect(client.connection.unsent).toBe(0);
     });
 
-    test('leaves nobody to write to: the peer that does gets a reset', async () => {
+    test('makes a later write of the peer fail with a reset', async () => {
       const { client, server } = await openNetwork().open();
       server.end();
       await client.ended();
@@ -169,7 +169,7 @@ export function describeEnds(openNetwork: OpenNetwork, { isEncrypted, sizes }: P
       expect(await client.closed()).toMatchObject({ code: expect.stringMatching(/^(ECONNRESET|EPIPE)$/) });
     });
 
-    test('delivers nothing any more', async () => {
+    test('delivers nothing more', async () => {
       const network = openNetwork();
       const { client, server } = await network.open();
       server.whenData = () => server.release();

@@ -3,7 +3,7 @@ import type { OpenNetwork } from '../network.ts';
 
 export function describeListening(openNetwork: OpenNetwork): void {
   describe('listening', () => {
-    test('tells the address at which clients find it', async () => {
+    test('reports the address that clients can connect to', async () => {
       const network = openNetwork();
       const wanted = network.place.freshAddress();
       const { address } = await network.listen(wanted);
@@ -14,7 +14,7 @@ export function describeListening(openNetwork: OpenNetwork): void {
       } else expect(String(address)).toBe(String(wanted));
     });
 
-    test('where somebody listens already is refused, and the error names the address', async () => {
+    test('at an address in use is refused, and the error names the address', async () => {
       const network = openNetwork();
       const { address } = await network.listen();
       await expect(network.listen(address)).rejects.toMatchObject({
@@ -25,13 +25,13 @@ export function describeListening(openNetwork: OpenNetwork): void {
       await network.open(await network.listen());
     });
 
-    test('is not disturbed by one who tried to listen there as well', async () => {
+    test('is not disturbed by another attempt to listen there', async () => {
       const network = openNetwork();
       const doorman = await network.listen();
       await expect(network.listen(doorman.address)).rejects.toMatchObject({ code: 'YODEL_ADDRESS_IN_USE' });
       const client = (await network.connect(doorman.address)).start();
       client.send(1000);
-      // The one who tried may have knocked, to see whether anybody is there.
+      // The attempt may have connected, to see whether the address is in use.
       const served = new Promise<void>((resolve) => {
         const serve = async () => {
           const server = (await doorman.next()).start();
@@ -45,14 +45,14 @@ export function describeListening(openNetwork: OpenNetwork): void {
   });
 
   describe('a listener that is closed', () => {
-    test('takes no more connections', async () => {
+    test('accepts no more connections', async () => {
       const network = openNetwork();
       const { listener } = await network.listen();
       await listener.close();
       await expect(network.connect(listener.address)).rejects.toMatchObject({ code: 'YODEL_CONNECTION_REFUSED' });
     });
 
-    test('leaves those it has accepted alone', async () => {
+    test('does not affect accepted connections', async () => {
       const network = openNetwork();
       const { client, server, doorman } = await network.open();
       await doorman.listener.close();
@@ -67,7 +67,7 @@ export function describeListening(openNetwork: OpenNetwork): void {
       expect(client.received).toBe(100_000);
     });
 
-    test('frees its address at once, though its connections go on', async () => {
+    test('frees its address at once, even if its connections continue', async () => {
       const network = openNetwork();
       const old = await network.open();
       await old.doorman.listener.close();
@@ -79,7 +79,7 @@ export function describeListening(openNetwork: OpenNetwork): void {
       expect(old.doorman.accepted).toBe(1);
     });
 
-    test('frees its address at once, though its connections were broken off', async () => {
+    test('frees its address at once, even if its connections were aborted', async () => {
       const network = openNetwork();
       const { client, server, doorman } = await network.open();
       server.end();

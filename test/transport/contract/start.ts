@@ -4,7 +4,7 @@ import type { OpenNetwork, Place } from '../network.ts';
 
 export function describeStart(openNetwork: OpenNetwork, { hasHostNames, hasResets }: Place): void {
   describe('before start', () => {
-    test('a connection keeps what the peer sends', async () => {
+    test('a connection buffers what the peer sends', async () => {
       const network = openNetwork();
       const { client, server } = await network.openUnstarted();
       client.start().send(100_000);
@@ -14,7 +14,7 @@ export function describeStart(openNetwork: OpenNetwork, { hasHostNames, hasReset
       await server.receivedAll(100_000);
     });
 
-    test('a connection keeps that the peer has ended, after what it sent', async () => {
+    test('a connection remembers that the peer ended, after what it sent', async () => {
       const network = openNetwork();
       const { client, server } = await network.openUnstarted();
       client.start().send(1000);
@@ -30,7 +30,7 @@ export function describeStart(openNetwork: OpenNetwork, { hasHostNames, hasReset
       expect(client.received).toBe(1000);
     });
 
-    test('a connection keeps that the peer has ended without a byte', async () => {
+    test('a connection remembers that the peer ended without a byte', async () => {
       const network = openNetwork();
       const { client, server } = await network.openUnstarted();
       client.start().end();
@@ -42,7 +42,7 @@ export function describeStart(openNetwork: OpenNetwork, { hasHostNames, hasReset
       expect(await client.closed()).toBeUndefined();
     });
 
-    test('the one that connected keeps all of that too', async () => {
+    test('the connecting side does all of that too', async () => {
       const network = openNetwork();
       const { client, server } = await network.openUnstarted();
       server.start().end();
@@ -85,7 +85,7 @@ export function describeStart(openNetwork: OpenNetwork, { hasHostNames, hasReset
       await client.closed();
       await network.passTime();
       server.start();
-      // Without a reset all that can be seen is that the peer has ended.
+      // Without resets, only the peer's end can be seen.
       if (!hasResets) {
         await server.ended();
         server.end();
@@ -95,7 +95,7 @@ export function describeStart(openNetwork: OpenNetwork, { hasHostNames, hasReset
     });
   });
 
-  test('each side knows its own address and the other', async () => {
+  test('each side knows its own address and the other one', async () => {
     const network = openNetwork();
     const { client, server, doorman } = await network.open();
     expect(String(client.connection.peer)).toBe(String(doorman.address));
@@ -103,7 +103,7 @@ export function describeStart(openNetwork: OpenNetwork, { hasHostNames, hasReset
     expect(String(client.connection.local)).toBe(String(server.connection.peer));
   });
 
-  test.runIf(hasHostNames)('an IPv4 client of a listener for IPv6 and IPv4 has an IPv4 address', async () => {
+  test.runIf(hasHostNames)('an IPv4 client of a dual-stack listener has an IPv4 address', async () => {
     const network = openNetwork();
     const doorman = await network.listen(new TcpAddress('::', 0));
     const { port } = doorman.address as TcpAddress;
