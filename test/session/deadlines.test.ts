@@ -140,7 +140,7 @@ describe('messageTimeout', () => {
 
   it.each([
     ['and could not begin a message', 10],
-    ['and could not go on with one', 41],
+    ['and could not continue one', 41],
   ])('does not run while the peer is not read %s', async (_, chunkSize) => {
     const reply = Promise.withResolvers<string>();
     const { peer, scene } = await converse({

@@ -24,15 +24,23 @@ const failures: [string, Handler, string][] = [
     },
     'the password',
   ],
-  ['throws what is no error', ({ text }) => (text === 'bad' ? Promise.reject('just text') : text), 'just text'],
-  ['gives a reply that cannot be sent', ({ text }) => (text === 'bad' ? 'two\nlines' : text), 'line feed at offset 3'],
   [
-    'gives such a reply after a while',
+    'throws something other than an error',
+    ({ text }) => (text === 'bad' ? Promise.reject('just text') : text),
+    'just text',
+  ],
+  [
+    'returns a reply that cannot be sent',
+    ({ text }) => (text === 'bad' ? 'two\nlines' : text),
+    'line feed at offset 3',
+  ],
+  [
+    'returns such a reply later',
     async ({ text }) => (text === 'bad' ? ['fine', 'two\nlines'] : text),
     'line feed at offset 3',
   ],
   [
-    'is one for batches',
+    'handles batches',
     {
       batch(batch) {
         if ([...batch].some(({ text }) => text === 'bad')) throw secret;
@@ -118,8 +126,8 @@ describe('without a subscriber, a failure is a warning of the process', () => {
   afterAll(() => warn.mockRestore());
 
   it.each([
-    ['with nobody subscribed at all', undefined],
-    ['with a subscriber to other things', { opened() {} }],
+    ['without any subscriber', undefined],
+    ['with a subscriber to other events', { opened() {} }],
   ])('%s', async (_, telemetry) => {
     const handler: Handler = () => {
       throw secret;

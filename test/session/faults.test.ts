@@ -9,10 +9,10 @@ const tooLong = 'error: message 3 is longer than the limit of 10 bytes';
 const invalidUtf8 = 'error: message 3 is not valid UTF-8: byte 0xff at offset 1';
 
 const faults: [string, SceneOptions, string | Buffer, string | Buffer, string][] = [
-  ['a too long line', {}, 'a\nb\nhello world\n', `a\nb\n${tooLong}\n`, 'MESSAGE_TOO_LONG'],
-  ['a too long line that has not even ended', {}, 'a\nb\nhello world!', `a\nb\n${tooLong}\n`, 'MESSAGE_TOO_LONG'],
+  ['a line that is too long', {}, 'a\nb\nhello world\n', `a\nb\n${tooLong}\n`, 'MESSAGE_TOO_LONG'],
+  ['a line that is too long and has not ended', {}, 'a\nb\nhello world!', `a\nb\n${tooLong}\n`, 'MESSAGE_TOO_LONG'],
   [
-    'a too long line of a peer that ends lines with CRLF',
+    'a line that is too long, of a peer that ends lines with CRLF',
     {},
     'a\r\nb\r\nhello world\r\n',
     `a\r\nb\r\n${tooLong}\r\n`,
@@ -40,7 +40,7 @@ const faults: [string, SceneOptions, string | Buffer, string | Buffer, string][]
     'MESSAGE_TOO_LONG',
   ],
   [
-    'a length field that no frame can have',
+    'a length field that no frame has',
     { framing: length({ bytes: 1, adjustment: -1 }) },
     Buffer.from('\x02a\x02b\x00', 'latin1'),
     Buffer.concat(

@@ -155,7 +155,7 @@ describe('something that is not a handler is refused', () => {
     ['text', 'echo', 'this is not a handler'],
     ['null', null, 'this is not a handler'],
     ['an object without callbacks', { onMessage: () => undefined }, 'the handler has no callback'],
-    ['a callback that is no function', { message: 'echo' }, 'the handler\'s "message" is not a function'],
+    ['a callback that is not a function', { message: 'echo' }, 'the handler\'s "message" is not a function'],
     [
       'both message and batch',
       { message: () => undefined, batch: () => undefined },

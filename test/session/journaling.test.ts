@@ -91,7 +91,7 @@ test('when the disk is full, each message is answered with that, is not handled,
 });
 
 test.each([new YodelError('YODEL_JOURNAL_FAILED', 'no disk'), new TypeError('a bug')])(
-  'after %s a session is broken off without an answer',
+  'after %s a session is disconnected without a reply',
   async (error) => {
     const journal = new SlowJournal();
     const { peer, scene } = await converse({ journal });

@@ -12,10 +12,10 @@ describe('a reply ends as the message did', () => {
   it.each([
     ['LF', 'hi\n', 'HI\n'],
     ['CRLF', 'hi\r\n', 'HI\r\n'],
-    ['LF, when the message had no ending', 'hi', 'HI\n'],
-    ['each as its own message, when they are mixed', 'a\r\nb\nc\r\n', 'A\r\nB\nC\r\n'],
-    ['as the first message of the peer, when the last one had no ending', 'a\r\nb', 'A\r\nB\r\n'],
-    ['CRLF, when the reply itself ends in CR', 'cr\r\r\n', 'CR\r\r\n'],
+    ['LF, if the message had no ending', 'hi', 'HI\n'],
+    ['each as its own message, if they are mixed', 'a\r\nb\nc\r\n', 'A\r\nB\nC\r\n'],
+    ['as the first message of the peer, if the last one had no ending', 'a\r\nb', 'A\r\nB\r\n'],
+    ['CRLF, if the reply itself ends in CR', 'cr\r\r\n', 'CR\r\r\n'],
   ])('%s', async (_, said, answer) => {
     const { peer } = await converse({ handler: shout });
     await peer.says(said);
@@ -108,8 +108,8 @@ describe('the text of the message itself, as a reply,', () => {
   const same = (message: Message) => message.text;
 
   it.each([
-    ['comes as it was said', 'a\nb\r\n\r\n\nc\r\r\n', 'a\nb\r\n\r\n\nc\r\r\n'],
-    ['gets the ending that the last line did not have', 'a\nb', 'a\nb\n'],
+    ['arrives as it was sent', 'a\nb\r\n\r\n\nc\r\r\n', 'a\nb\r\n\r\n\nc\r\r\n'],
+    ['gets the ending that the last line lacked', 'a\nb', 'a\nb\n'],
     ['in any script', 'grüße\n日本\r\n', 'grüße\n日本\r\n'],
   ])('%s', async (_, said, answer) => {
     for (const handler of [same, async (message: Message) => same(message)]) {

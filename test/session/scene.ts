@@ -97,7 +97,7 @@ export class Scene {
     await settled();
     expect(this.server.sessions.size, 'sessions left').toBe(0);
     expect(this.server.counters.connectionsOpen, 'connections left').toBe(0);
-    expect(this.server.pendingBytes, 'bytes that wait for nobody').toBe(0);
+    expect(this.server.pendingBytes, 'bytes left').toBe(0);
     expect(this.clock.waiting, 'timers left').toBe(0);
   }
 

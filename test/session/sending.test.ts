@@ -133,9 +133,9 @@ describe('session.drained', () => {
   });
 
   it.each([
-    ['the peer breaks the connection off', 'aborts'],
+    ['the peer breaks the connection', 'aborts'],
     ['the session is closed', 'close'],
-    ['the session is broken off', 'abort'],
+    ['the session is aborted', 'abort'],
   ] as const)('resolves when %s', async (_, how) => {
     const { peer, session } = await converse({ highWaterMark: 100, network: { capacity: 10 } });
     peer.connection.pause();

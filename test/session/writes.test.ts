@@ -7,8 +7,8 @@ const many = Array.from({ length: 1000 }, (_, number) => `message ${number}\n`).
 describe('all replies to one chunk leave in one write', () => {
   it.each([
     ['of a function', ({ text }: { text: string }) => text],
-    ['of a function that gives the message back', <T>(message: T) => message],
-    ['that are promises, but there at once', async ({ text }: { text: string }) => text],
+    ['of a function that returns the message', <T>(message: T) => message],
+    ['that are resolved promises', async ({ text }: { text: string }) => text],
     [
       'some of which are promises',
       ({ text }: { text: string }) => (/[02468]$/.test(text) ? Promise.resolve(text) : text),
