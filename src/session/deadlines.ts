@@ -1,15 +1,15 @@
 /**
  * The deadlines of a session.
  *
- * | Deadline | Counts from                                             | Runs while                                   | When it expires            |
- * |----------|---------------------------------------------------------|----------------------------------------------|----------------------------|
- * | rate     | (the rate limit sets the time)                          | a message waits for the rate limit           | the message is handled     |
- * | drain    | the peer last read something, or bytes began to wait    | bytes wait for the peer                      | the session is disconnected |
- * | linger   | the session's FIN, or the peer last read something      | ending, and nothing waits for the peer       | the connection is released |
- * | message  | the first byte of the unfinished message                | open, reading, and a message is unfinished   | error reply, then close    |
- * | idle     | the peer last sent or read something, or was answered   | open, reading, and nothing waits anywhere    | error reply, then close    |
+ * | Deadline | Counts from                                           | Runs while                                 | When it expires             |
+ * |----------|-------------------------------------------------------|--------------------------------------------|-----------------------------|
+ * | rate     | (the rate limit sets the time)                        | a message waits for the rate limit         | the message is handled      |
+ * | drain    | the peer last read something, or bytes began to wait  | bytes wait for the peer                    | the session is disconnected |
+ * | linger   | FIN was sent, or the peer last read something         | ending, and nothing waits for the peer     | the connection is released  |
+ * | message  | the first byte of the unfinished message              | open, reading, and a message is unfinished | error reply, then close     |
+ * | idle     | the peer last sent or read something, or was answered | open, reading, and nothing waits           | error reply, then close     |
  *
- * {@link Deadlines.arm} takes the earliest from this table, {@link Deadlines.expired} the first one that has passed.
+ * The same code finds the next deadline, to set the timer, and the one that has passed, when the timer rings.
  */
 import { YodelError } from '../errors.ts';
 import { formatDuration } from '../format/figures.ts';
@@ -23,6 +23,14 @@ import type { SessionSettings } from './settings.ts';
 
 /** See the table above. */
 export type Deadline = 'rate' | 'drain' | 'linger' | 'message' | 'idle';
+
+/** The parts that the deadlines depend on. */
+export interface DeadlineParts {
+  readonly inbound: Inbound;
+  readonly runner: Runner;
+  readonly flow: Flow;
+  readonly lifecycle: Lifecycle;
+}
 
 /** The times of one session, and one timer for all of its deadlines. */
 export class Deadlines {
@@ -38,20 +46,12 @@ export class Deadlines {
   #next: Deadline | undefined;
 
   /** @param owner called when a deadline may have passed: {@link expired} tells which */
-  constructor(
-    settings: SessionSettings,
-    inbound: Inbound,
-    runner: Runner,
-    flow: Flow,
-    lifecycle: Lifecycle,
-    now: number,
-    owner: DeadlineOwner,
-  ) {
+  constructor(owner: DeadlineOwner, settings: SessionSettings, parts: DeadlineParts, now: number) {
     this.#settings = settings;
-    this.#inbound = inbound;
-    this.#runner = runner;
-    this.#flow = flow;
-    this.#lifecycle = lifecycle;
+    this.#inbound = parts.inbound;
+    this.#runner = parts.runner;
+    this.#flow = parts.flow;
+    this.#lifecycle = parts.lifecycle;
     this.#activeAt = now;
     this.#timer = new DeadlineTimer(settings.clock, owner);
   }
@@ -89,7 +89,7 @@ export class Deadlines {
     this.#timer.cancel();
   }
 
-  /** The table above, as code: finds the earliest deadline, and when it is due. Straight-line code, for it runs once a chunk. */
+  /** The table above, as code: finds the earliest deadline, and when it is due. One straight pass: it runs for every chunk. */
   #findNext(unsent: number): number {
     const { idleTimeout, messageTimeout, drainTimeout, lingerTimeout } = this.#settings.limits;
     const { rateDue, messageBegan } = this.#inbound;

@@ -38,9 +38,10 @@ export class Flow implements MemoryUser {
   }
 
   /**
-   * Pauses the connection if the session is behind or throttled, resumes it if not.
+   * Pauses the connection if the session is behind or throttled, and resumes it if not.
    *
-   * @param isOpen whether the session takes input. If not, it reads and drops: unread bytes would turn the close into a reset
+   * @param isOpen whether the session takes input. If not, it keeps reading and drops everything: unread bytes would turn
+   *   the close into a reset
    * @returns whether reading has been resumed
    */
   regulate(isBehind: boolean, isOpen: boolean): boolean {

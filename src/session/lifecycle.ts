@@ -32,6 +32,14 @@ export interface EndingSession extends SessionView {
   closed(error: YodelError | undefined): void;
 }
 
+/** The parts that end with the session. */
+export interface LifecycleParts {
+  readonly outbox: Outbox;
+  readonly inbound: Inbound;
+  readonly runner: Runner;
+  readonly flow: Flow;
+}
+
 /** The state of one session, and how it ends. */
 export class Lifecycle {
   state: SessionState = 'open';
@@ -53,22 +61,14 @@ export class Lifecycle {
   /** Why the session ends, if not as both sides wanted. */
   #error: YodelError | undefined;
 
-  constructor(
-    session: EndingSession,
-    connection: Connection,
-    settings: SessionSettings,
-    outbox: Outbox,
-    inbound: Inbound,
-    runner: Runner,
-    flow: Flow,
-  ) {
+  constructor(session: EndingSession, connection: Connection, settings: SessionSettings, parts: LifecycleParts) {
     this.#session = session;
     this.#connection = connection;
     this.#settings = settings;
-    this.#outbox = outbox;
-    this.#inbound = inbound;
-    this.#runner = runner;
-    this.#flow = flow;
+    this.#outbox = parts.outbox;
+    this.#inbound = parts.inbound;
+    this.#runner = parts.runner;
+    this.#flow = parts.flow;
   }
 
   /** Whether nothing is handled any more. */

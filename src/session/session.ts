@@ -36,11 +36,11 @@ import { Outbox } from './outbox.ts';
 import { type RunnableSession, Runner } from './runner.ts';
 import type { SessionSettings } from './settings.ts';
 
-/** What the parts call. */
-type Parts = WaitingSession & RunnableSession & FlowingSession & EndingSession & DeadlineOwner;
+/** The session, as its parts see it. */
+type PartsOwner = WaitingSession & RunnableSession & FlowingSession & EndingSession & DeadlineOwner;
 
 /** One session of a server. */
-export class ServerSession implements Session, Receiver, Parts, Linked<ServerSession> {
+export class ServerSession implements Session, Receiver, PartsOwner, Linked<ServerSession> {
   readonly id: number;
   readonly peer: Address;
   /** @internal */
@@ -87,13 +87,13 @@ export class ServerSession implements Session, Receiver, Parts, Linked<ServerSes
     const inbound = new Inbound(this, decoder, outbox, settings, now);
     const runner = new Runner(this, outbox, settings);
     const flow = new Flow(this, connection, settings.memoryLimit);
-    const lifecycle = new Lifecycle(this, connection, settings, outbox, inbound, runner, flow);
+    const lifecycle = new Lifecycle(this, connection, settings, { outbox, inbound, runner, flow });
     this.#outbox = outbox;
     this.#inbound = inbound;
     this.#runner = runner;
     this.#flow = flow;
     this.#lifecycle = lifecycle;
-    this.#deadlines = new Deadlines(settings, inbound, runner, flow, lifecycle, now, this);
+    this.#deadlines = new Deadlines(this, settings, { inbound, runner, flow, lifecycle }, now);
   }
 
   /** Begins the session. */
