@@ -1,0 +1,182 @@
+import { realpathSync, statSync } from 'node:fs';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { checkSchema, checkSqlite, prepareFile, primaryCode, resultCode, schema } from './database.ts';
+import type { GroupData } from './group.ts';
+import { Insertion } from './insertion.ts';
+import type { Durability } from './journal.ts';
+import { lockJournal } from './lock.ts';
+import { Retention, type RetentionLimits } from './retention.ts';
+import { openSegment, Segment, SegmentTable } from './segment.ts';
+
+/** How to open a journal for writing. */
+export interface JournalFileSettings extends RetentionLimits {
+  readonly file: string;
+  /** The name that another writer gets in its error. */
+  readonly name: string;
+  readonly durability: Durability;
+}
+
+/** How long to wait for a program that has locked the file, as `sqlite3` can. All replies wait meanwhile. */
+const busyTimeoutMs = 2000;
+/** Pages of the write-ahead log above which they are copied into the file: SQLite's default. */
+const checkpointPages = 1000;
+/** SQLite's default, in bytes. */
+const pageSize = 4096;
+/** A commit writes at least this many pages. */
+const minPages = 2;
+
+/** SQLite's names of the durabilities. */
+const synchronous: Readonly<Record<Durability, string>> = { full: 'FULL', normal: 'NORMAL', off: 'OFF' };
+
+/** The file of a journal, opened for writing. */
+export class JournalFile {
+  /** The number of the next session. */
+  readonly nextSession: number;
+  readonly #file: string;
+  readonly #limits: RetentionLimits;
+  readonly #lock: DatabaseSync;
+  readonly #database: DatabaseSync;
+  readonly #retention: Retention;
+  readonly #segments: SegmentTable;
+  readonly #insertion: Insertion;
+  readonly #run: number;
+  /** Messages committed after the last segment. */
+  #segment: Segment;
+  readonly #statements: Statements;
+  /** The files it writes to. */
+  readonly #identity: string;
+  /** About how many bytes were written to the log since its size was read. */
+  #writtenBytes = 0;
+
+  /** @throws YodelError `YODEL_JOURNAL_UNREADABLE`, `YODEL_JOURNAL_IN_USE`; errors of SQLite */
+  constructor(settings: JournalFileSettings) {
+    const { file, name, durability } = settings;
+    this.#limits = settings;
+    this.#file = file;
+    prepareFile(file);
+    // The same file under another name has the same lock.
+    this.#lock = lockJournal(realpathSync(file), name);
+    try {
+      const database = openDatabase(file, durability);
+      this.#database = database;
+      this.nextSession = newestSession(database) + 1;
+      const run = database.prepare('INSERT INTO runs (began, pid) VALUES (?, ?)');
+      this.#run = Number(run.run(Date.now(), process.pid).lastInsertRowid);
+      this.#segment = openSegment(database, settings);
+      this.#segments = new SegmentTable(database);
+      this.#insertion = new Insertion(database);
+      this.#retention = new Retention(database, settings, this.#run);
+      this.#statements = prepareStatements(database);
+      this.#identity = this.#readIdentity();
+    } catch (error) {
+      this.#lock.close();
+      throw error;
+    }
+  }
+
+  /** Writes groups. Returns when all of them are as durable as configured. @throws errors of SQLite */
+  commit(groups: readonly GroupData[]): void {
+    const next = new Segment(this.#segment.last + 1, this.#limits);
+    const { isFull } = this.#segment;
+    const isUsed = (session: number) => next.has(session) || (!isFull && this.#segment.has(session));
+    this.#statements.beginTransaction.run();
+    try {
+      if (isFull) this.#segments.insert(this.#segment);
+      for (const group of groups) this.#write(group, next);
+      this.#retention.trim(next.last - next.first + 1, isUsed);
+      for (const { session } of groups.flatMap(({ ended }) => ended)) {
+        if (!isUsed(session)) this.#retention.forget(session);
+      }
+      this.#statements.commitTransaction.run();
+    } catch (error) {
+      // SQLite has already rolled back when the disk is full.
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw error;
+    }
+    if (this.#readIdentity() !== this.#identity) throw new Error('it was removed or replaced');
+    if (isFull) this.#segment = next;
+    else this.#segment.join(next);
+    for (const { bytes } of groups) this.#writtenBytes += bytes.length;
+    this.#writtenBytes += minPages * pageSize;
+  }
+
+  /** Succeeds when the disk has space and the file is not locked. @throws errors of SQLite */
+  probe(): void {
+    this.#database.exec("UPDATE state SET value = value WHERE name = 'missed'");
+  }
+
+  /** Copies the write-ahead log into the file when it is long enough. Tries again later when the disk is full or the file locked. */
+  checkpoint(): void {
+    if (this.#writtenBytes < (checkpointPages * pageSize) / 8) return;
+    this.#writtenBytes = 0;
+    const { log } = this.#statements.readLogSize.get() as { readonly log: number };
+    if (log < checkpointPages) return;
+    try {
+      this.#database.exec('PRAGMA wal_checkpoint(PASSIVE)');
+    } catch (error) {
+      const code = primaryCode(error);
+      if (code !== resultCode.full && code !== resultCode.busy) throw error;
+    }
+  }
+
+  close(): void {
+    this.#database.close();
+    this.#lock.close();
+  }
+
+  #write(group: GroupData, segment: Segment): void {
+    const { beginSession, endSession, addMissed } = this.#statements;
+    for (const { session, peer, local, framing, began } of group.begun) {
+      beginSession.run(session, this.#run, peer, local, framing, began);
+    }
+    this.#insertion.insert(group, segment);
+    for (const { session, ended, endedBy, error } of group.ended) endSession.run(ended, endedBy, error, session);
+    if (group.missed > 0) addMissed.run(group.missed);
+  }
+
+  /** What is written to a file without a name is lost. */
+  #readIdentity(): string {
+    const inode = (path: string) => statSync(path, { throwIfNoEntry: false })?.ino;
+    return `${inode(this.#file)} ${inode(`${this.#file}-wal`)}`;
+  }
+}
+
+/** Opens the database, and creates its tables in a new file. */
+function openDatabase(file: string, durability: Durability): DatabaseSync {
+  const database = new DatabaseSync(file);
+  database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+  checkSqlite(database);
+  const isNew = !checkSchema(database, file);
+  // Checkpoints are made by `checkpoint`, which handles their failures.
+  database.exec(
+    `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous[durability]}; PRAGMA wal_autocheckpoint = 0`,
+  );
+  if (isNew) database.exec(`BEGIN; ${schema}; COMMIT`);
+  return database;
+}
+
+/** The highest number a session has ever had. */
+function newestSession(database: DatabaseSync): number {
+  const { newest } = database
+    .prepare(
+      "SELECT max((SELECT value FROM state WHERE name = 'sessions'), ifnull(max(session), 0)) AS newest FROM sessions",
+    )
+    .get() as { newest: number | null };
+  return newest ?? 0;
+}
+
+type Statements = ReturnType<typeof prepareStatements>;
+
+function prepareStatements(database: DatabaseSync) {
+  const statement = (sql: string): StatementSync => database.prepare(sql);
+  return {
+    beginTransaction: statement('BEGIN IMMEDIATE'),
+    commitTransaction: statement('COMMIT'),
+    beginSession: statement(
+      'INSERT INTO sessions (session, run, peer, local, framing, began) VALUES (?, ?, ?, ?, ?, ?)',
+    ),
+    endSession: statement('UPDATE sessions SET ended = ?, ended_by = ?, error = ? WHERE session = ?'),
+    addMissed: statement("UPDATE state SET value = value + ? WHERE name = 'missed'"),
+    readLogSize: statement('PRAGMA wal_checkpoint(NOOP)'),
+  };
+}
