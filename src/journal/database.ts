@@ -1,23 +1,23 @@
-/** The file of a journal: its tables, which docs/journal.md describes, and what can be wrong with it. */
+/** The database of a journal: its schema, which docs/journal.md describes, checks and errors. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { YodelError } from '../errors.ts';
 
-/** "ydl" and a number, in the file's header: this is a journal and no other database. */
+/** "ydl" and a number in the file's header identify a journal. */
 export const applicationId = 0x79_64_6c_01;
-/** Of the tables below. */
+/** The version of the schema below. */
 export const schemaVersion = 1;
 
 /**
- * Before it, a database in WAL mode could be damaged by two connections that write or checkpoint at once ("WAL-reset bug",
- * sqlite.org/wal.html). A journal has one writing connection, but `sqlite3` can be a second one at any time.
+ * In older versions, two connections that write or checkpoint at the same time can damage a database in WAL mode ("WAL-reset
+ * bug", sqlite.org/wal.html). A journal has one writing connection, but `sqlite3` can be a second one at any time.
  */
-const oldestSqlite = [3, 51, 3] as const;
+const minSqlite = [3, 51, 3] as const;
 
 /**
- * An index of messages by session would touch a page for each session with every commit: with 256 sessions it takes nine
- * tenths of the time. So messages are only ever appended, and some thousand of them are summed up together as a segment:
- * which sessions have messages in it, and how many. What is behind the last segment is looked through.
+ * An index of messages by session would touch a page for each session in every commit: with 256 sessions it takes nine tenths
+ * of the time. So messages are only appended, and some thousands of them at a time are summarized as a segment: which sessions
+ * have messages in it, and how many. Messages after the last segment are scanned.
  */
 export const schema = `
 CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -72,16 +72,16 @@ PRAGMA application_id = ${applicationId};
 PRAGMA user_version = ${schemaVersion};
 `;
 
-/** SQLite's primary result codes that mean something here (sqlite.org/rescode.html), and one extended one. */
+/** The primary result codes of SQLite that are handled (sqlite.org/rescode.html). */
 export const resultCode = { busy: 5, ioError: 10, corrupt: 11, full: 13, cantOpen: 14, notADatabase: 26 } as const;
 
-/** The number that SQLite gave, or undefined when the error is none of SQLite's. */
+/** The result code of an error of SQLite; undefined for other errors. */
 export function resultCodeOf(error: unknown): number | undefined {
   const code = (error as { readonly errcode?: unknown } | null)?.errcode;
   return typeof code === 'number' ? code : undefined;
 }
 
-/** The lower byte of it: what kind of failure. */
+/** The primary result code: the lower byte. 0 for other errors. */
 export function primaryCode(error: unknown): number {
   return (resultCodeOf(error) ?? 0) & 0xff;
 }
@@ -90,12 +90,12 @@ export function primaryCode(error: unknown): number {
 export function checkSqlite(database: DatabaseSync): void {
   const { version } = database.prepare('SELECT sqlite_version() AS version').get() as { version: string };
   const parts = version.split('.').map(Number);
-  for (const [index, oldest] of oldestSqlite.entries()) {
+  for (const [index, least] of minSqlite.entries()) {
     const part = parts[index] ?? 0;
-    if (part > oldest) return;
-    if (part < oldest) {
+    if (part > least) return;
+    if (part < least) {
       const runtime = process.versions.bun ? `Bun ${process.versions.bun}` : `Node.js ${process.versions.node}`;
-      const text = `a journal needs SQLite ${oldestSqlite.join('.')} or newer, and ${runtime} has ${version}, which can damage a file that is also read`;
+      const text = `a journal needs SQLite ${minSqlite.join('.')} or newer; ${runtime} has ${version}, which can damage a file that is read at the same time`;
       throw new YodelError(
         'YODEL_JOURNAL_UNREADABLE',
         `${text}; upgrade to Node.js 24.21, 26.10 or newer, or to Bun 1.4`,
@@ -105,7 +105,7 @@ export function checkSqlite(database: DatabaseSync): void {
 }
 
 /**
- * Makes sure that there is a file, of which others cannot read a byte, and that it may be a journal.
+ * Creates the file if there is none, readable by its owner only, and checks that it may be a journal.
  *
  * @throws YodelError `YODEL_JOURNAL_UNREADABLE`
  */
@@ -125,7 +125,7 @@ export function prepareFile(file: string): void {
   }
 }
 
-/** @throws YodelError `YODEL_JOURNAL_UNREADABLE` when there is no such file, or it cannot be a journal */
+/** Checks that a file exists and may be a journal. @throws YodelError `YODEL_JOURNAL_UNREADABLE` */
 export function checkFile(file: string): void {
   let descriptor: number;
   try {
@@ -137,7 +137,7 @@ export function checkFile(file: string): void {
   }
   try {
     if (checkForm(file, descriptor) === 0)
-      throw new YodelError('YODEL_JOURNAL_UNREADABLE', `${file} is empty, it is no journal`);
+      throw new YodelError('YODEL_JOURNAL_UNREADABLE', `${file} is empty, so it is not a journal`);
   } finally {
     closeSync(descriptor);
   }
@@ -145,24 +145,24 @@ export function checkFile(file: string): void {
 
 const header = 'SQLite format 3\0';
 
-/** Looks at the file's kind and first bytes; gives its size. */
+/** Checks the type of a file and its first bytes. Returns its size. */
 function checkForm(file: string, descriptor: number): number {
   const stat = fstatSync(descriptor);
   if (!stat.isFile())
-    throw new YodelError('YODEL_JOURNAL_UNREADABLE', `${file} is not a regular file, and so no journal`);
+    throw new YodelError('YODEL_JOURNAL_UNREADABLE', `${file} is not a regular file, so it is not a journal`);
   const first = Buffer.alloc(header.length);
   const length = readSync(descriptor, first, 0, header.length, 0);
   if (length > 0 && first.toString('latin1') !== header) {
     throw new YodelError(
       'YODEL_JOURNAL_UNREADABLE',
-      `${file} is not a journal: it does not begin as an SQLite database does`,
+      `${file} is not a journal: it does not start like an SQLite database`,
     );
   }
   return stat.size;
 }
 
 /**
- * Checks that an open database is a journal that this version can read. False when it is empty.
+ * Checks that an open database is a journal that this version can read. Returns false when it is empty.
  *
  * @throws YodelError `YODEL_JOURNAL_UNREADABLE`
  */
@@ -175,13 +175,13 @@ export function checkSchema(database: DatabaseSync, file: string): boolean {
     throw new YodelError('YODEL_JOURNAL_UNREADABLE', `${file} is an SQLite database, but not a journal of yodel`);
   }
   if (version !== schemaVersion) {
-    const text = `${file} is a journal of version ${version}, and this yodel knows version ${schemaVersion}`;
-    throw new YodelError('YODEL_JOURNAL_UNREADABLE', `${text}: use the yodel that made it`);
+    const text = `${file} is a journal of version ${version}; this yodel reads version ${schemaVersion}`;
+    throw new YodelError('YODEL_JOURNAL_UNREADABLE', `${text}: use the version of yodel that created it`);
   }
   return true;
 }
 
-/** What SQLite found wrong with the file, and what to do. Other errors stay as they are. */
+/** Turns an error of SQLite into one that says what to do. Other errors are returned as they are. */
 export function readingError(error: unknown, file: string): unknown {
   const code = primaryCode(error);
   if (code === resultCode.corrupt || code === resultCode.notADatabase) return damaged(file, reasonOf(error), error);
@@ -191,14 +191,14 @@ export function readingError(error: unknown, file: string): unknown {
   });
 }
 
-/** The error that tells how to rescue what can be rescued. */
+/** The error for a damaged journal, with the command that rescues what is readable. */
 export function damaged(file: string, reason: string, cause?: unknown): YodelError {
   const quoted = /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`;
   const rescue = `keep a copy of it, then rescue what is readable into a new one with: sqlite3 ${quoted} .recover | sqlite3 rescued.journal`;
   return new YodelError('YODEL_JOURNAL_UNREADABLE', `the journal ${file} is damaged (${reason}); ${rescue}`, { cause });
 }
 
-/** What an error says, of SQLite or of the operating system. */
+/** The reason in an error of SQLite or of the operating system. */
 export function reasonOf(error: unknown): string {
   const { code, message } = error as { readonly code?: unknown; readonly message?: string };
   if (code === 'ENOENT') return 'there is no such file or folder';

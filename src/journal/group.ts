@@ -1,15 +1,11 @@
-/**
- * What goes to the disk with one commit, as it goes to the thread that writes: numbers and bytes in a few long arrays, which
- * change hands without being copied.
- */
-
+/** The messages of one commit, as numbers and bytes in a few long arrays, which are transferred to the writer thread without copying. */
 import { asBuffer, type Framing } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
 import type { EndedBy } from '../telemetry/telemetry.ts';
 import type { Direction } from './journal.ts';
 import { unusualShape } from './shape.ts';
 
-/** A session that has its first message in this group. */
+/** A session whose first message is in this group. */
 export interface SessionBegun {
   readonly session: number;
   readonly peer: string;
@@ -19,7 +15,7 @@ export interface SessionBegun {
   readonly began: number;
 }
 
-/** A session that is over. */
+/** A session that has ended. */
 export interface SessionEnded {
   readonly session: number;
   readonly ended: number;
@@ -27,30 +23,30 @@ export interface SessionEnded {
   readonly error: string | null;
 }
 
-/** A group, as the writing thread gets it. */
+/** A group as the writer thread receives it. */
 export interface GroupData {
-  /** Frames, one behind another. */
+  /** Frames, one after another. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** {@link runFields} numbers for messages that came together: session, direction (0 in, 1 out), time, elapsed µs, how many. */
+  /** {@link runFields} numbers for each batch: session, direction (0 in, 1 out), time, elapsed µs, number of messages. */
   readonly runs: Float64Array<ArrayBuffer>;
-  /** {@link placeFields} numbers for each message: where it starts and ends in `bytes`, its shape, whether it is truncated. */
+  /** {@link placeFields} numbers for each message: start and end in `bytes`, shape, whether it is truncated. */
   readonly places: Uint32Array<ArrayBuffer>;
-  /** What the third number of a place means: 0 the usual shape, n the shape n - 1. */
+  /** Unusual shapes. The third number of a place is 0 for the usual shape, n for shape n - 1. */
   readonly shapes: readonly Uint8Array[];
   readonly begun: readonly SessionBegun[];
   readonly ended: readonly SessionEnded[];
-  /** Messages that were sent and are missing, since the last group. */
+  /** Replies not recorded since the last group. */
   readonly missed: number;
 }
 
-/** How many numbers of `runs` belong together. */
+/** The length of an entry in `runs`. */
 export const runFields = 5;
-/** How many numbers of `places` belong together. */
+/** The length of an entry in `places`. */
 export const placeFields = 4;
 
-/** Gathers what is to be committed together. */
+/** Gathers the messages of one commit. */
 export class Group {
-  readonly #longest: number;
+  readonly #maxMessage: number;
   #bytes = Buffer.allocUnsafeSlow(16_384);
   #size = 0;
   #runs = new Float64Array(64 * runFields);
@@ -60,20 +56,20 @@ export class Group {
   readonly #shapes: Uint8Array[] = [];
   readonly begun: SessionBegun[] = [];
   readonly ended: SessionEnded[] = [];
-  /** Messages that were sent and are missing. */
+  /** Replies that are not recorded. */
   missed = 0;
 
-  /** @param longest how many bytes of a message are kept at the most; 0: all */
-  constructor(longest: number) {
-    this.#longest = longest;
+  /** @param maxMessage how many bytes of a message are kept; 0: all */
+  constructor(maxMessage: number) {
+    this.#maxMessage = maxMessage;
   }
 
-  /** How many messages there are. */
+  /** The number of messages. */
   get count(): number {
     return this.#count;
   }
 
-  /** Bytes of their frames. */
+  /** The bytes of their frames. */
   get size(): number {
     return this.#size;
   }
@@ -86,12 +82,12 @@ export class Group {
    * Adds the messages of a batch.
    *
    * @param time in milliseconds since 1970
-   * @param elapsed in milliseconds since the server began
+   * @param elapsed in milliseconds since the server started
    */
   add(session: number, direction: Direction, framing: Framing, batch: Batch, time: number, elapsed: number): void {
     if (this.#runs.length < (this.#runCount + 1) * runFields) this.#runs = doubled(this.#runs, Float64Array);
-    const way = direction === 'in' ? 0 : 1;
-    this.#runs.set([session, way, time, Math.round(elapsed * 1000), batch.count], this.#runCount++ * runFields);
+    const code = direction === 'in' ? 0 : 1;
+    this.#runs.set([session, code, time, Math.round(elapsed * 1000), batch.count], this.#runCount++ * runFields);
     let at = this.#size;
     const { headerSize } = framing.encoder;
     for (const message of batch) {
@@ -103,7 +99,7 @@ export class Group {
     for (const slice of batch.slices) this.#append(asBuffer(slice));
   }
 
-  /** What the writing thread gets. The group is of no use any more. */
+  /** The data for the writer thread. The group must not be used afterwards. */
   data(): GroupData {
     return {
       bytes: this.#bytes,
@@ -119,14 +115,14 @@ export class Group {
   #place(start: number, size: number, shape: Uint8Array | undefined): void {
     const at = this.#count++ * placeFields;
     if (this.#places.length < at + placeFields) this.#places = doubled(this.#places, Uint32Array);
-    const isCut = this.#longest > 0 && size > this.#longest;
+    const isCut = this.#maxMessage > 0 && size > this.#maxMessage;
     this.#places[at] = start;
-    this.#places[at + 1] = start + (isCut ? this.#longest : size);
+    this.#places[at + 1] = start + (isCut ? this.#maxMessage : size);
     this.#places[at + 2] = shape ? this.#indexOf(shape) : 0;
     this.#places[at + 3] = isCut ? 1 : 0;
   }
 
-  /** Shapes are few, and the same one comes again and again. */
+  /** Shapes are few, and mostly the same as the last one. */
   #indexOf(shape: Uint8Array): number {
     const last = this.#shapes.at(-1);
     if (last && Buffer.compare(last, shape) === 0) return this.#shapes.length;

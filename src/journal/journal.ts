@@ -1,8 +1,8 @@
 /**
  * The contract of a journal: the durable, ordered record of messages.
  *
- * A server hands it every message before the handler gets it, and waits: so a reply means that its message is recorded.
- * `sqlite.ts` keeps it in one file; whatever keeps it elsewhere gives the same.
+ * A server passes every message to the journal before the handler receives it, and waits: so a reply means that its message is
+ * recorded. `sqlite.ts` implements it in one file.
  */
 import type { YodelError } from '../errors.ts';
 import type { Batch } from '../framing/message.ts';
@@ -12,47 +12,47 @@ import type { EndedBy, Subscriber } from '../telemetry/telemetry.ts';
 /**
  * What a reply means.
  *
- * | Word     | A message is handled when                        | What can be lost of what was answered                     |
+ * | Value    | A message is handled when                        | Answered messages that can be lost                         |
  * |----------|--------------------------------------------------|-----------------------------------------------------------|
- * | `full`   | the disk has it (fsync)                          | nothing, as long as the disk tells the truth               |
- * | `normal` | the operating system has it                      | the last moments, when the machine loses its power or its kernel stops; nothing when only the server is killed |
- * | `off`    | the server has it, and is about to write it      | the last moments, also when only the server is killed      |
+ * | `full`   | it is on the disk (fsync)                        | none, unless the disk lies about it                        |
+ * | `normal` | the operating system has it                      | the last moments before a power failure or kernel crash; none when only the server is killed |
+ * | `off`    | the server is about to write it                  | the last moments, even when only the server is killed      |
  */
 export type Durability = 'full' | 'normal' | 'off';
 
-/** Which way a message went: `in` from the client to the server, `out` back. */
+/** The direction of a message: `in` from the client to the server, `out` back. */
 export type Direction = 'in' | 'out';
 
-/** Which messages are meant. All that is given must hold. */
+/** Selects messages. All given conditions must hold. */
 export interface JournalQuery {
-  /** From this sequence number on. */
+  /** The first sequence number. */
   readonly from?: number | undefined;
-  /** Up to this sequence number, which belongs to it. */
+  /** The last sequence number, inclusive. */
   readonly to?: number | undefined;
-  /** Recorded at this time or later, in milliseconds since 1970. */
+  /** Recorded at this time or later; milliseconds since 1970. */
   readonly since?: number | undefined;
   /** Recorded before this time. */
   readonly until?: number | undefined;
-  /** Of this session of the journal. */
+  /** The number of the session in the journal. */
   readonly session?: number | undefined;
-  /** Of sessions with this peer: an address with a port, or without one. */
+  /** The peer of the session: an address with or without a port. */
   readonly peer?: string | undefined;
   readonly direction?: Direction | undefined;
-  /** Whether to go on with what is recorded from now on, until the iteration is left or `signal` ends it. */
+  /** Whether to continue with messages recorded from now on, until the iteration is left or `signal` is aborted. */
   readonly follow?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** One message, as it was recorded. */
+/** A recorded message. */
 export interface Entry {
-  /** From 1, in the order in which messages were recorded, without gaps. */
+  /** From 1, in the order of recording, without gaps. */
   readonly sequence: number;
-  /** When it was received or sent, in milliseconds since 1970, by the clock of the machine: which may be set back. */
+  /** When it was received or sent, in milliseconds since 1970, by the machine's clock, which may be set back. */
   readonly time: number;
-  /** The same in milliseconds since the server began, by a clock that only goes on. */
+  /** The same in milliseconds since the server started, by a monotonic clock. */
   readonly elapsed: number;
   readonly session: number;
-  /** Which start of a server it was, from 1. */
+  /** The number of the server run, from 1. */
   readonly run: number;
   readonly peer: string;
   readonly direction: Direction;
@@ -60,27 +60,27 @@ export interface Entry {
   readonly framing: string;
   /** The message, without delimiter or length field. */
   readonly bytes: Uint8Array;
-  /** What is unusual about its frame: see `unusualShape()` in shape.ts. */
+  /** How its frame differs from the usual one: see `unusualShape()` in shape.ts. */
   readonly shape: Uint8Array | null;
-  /** Whether bytes are missing at its end. */
+  /** Whether only its first bytes were recorded. */
   readonly isTruncated: boolean;
 }
 
-/** One conversation of the journal. Its number is one of the journal, over all runs of the server. */
+/** A recorded session. Its number is unique in the journal, over all runs of the server. */
 export interface RecordedSession {
   readonly session: number;
   readonly peer: string;
   /** Where the server listened. */
   readonly local: string;
-  /** The framing of its connection; `websocket` for those that keep messages apart by themselves. */
+  /** The framing of its connection; `websocket` where the transport keeps messages apart. */
   readonly framing: string;
-  /** When it began, in milliseconds since 1970. */
+  /** When it started, in milliseconds since 1970. */
   readonly began: number;
-  /** When it ended; null while it goes on, or when the server ended before it could say so. */
+  /** When it ended; null while it is open, or if the server was killed first. */
   readonly ended: number | null;
-  /** Who was the first to end it; null as long as it has not ended. */
+  /** Which side ended it first; null while it has not ended. */
   readonly endedBy: EndedBy | null;
-  /** Why it ended, when it was not as both sides wished: an error's code. */
+  /** The code of the error that ended it, if any. */
   readonly error: string | null;
   readonly messagesIn: number;
   readonly messagesOut: number;
@@ -91,29 +91,29 @@ export interface RecordedSession {
   readonly last: number;
 }
 
-/** What a journal holds, in numbers. */
+/** Statistics of a journal. */
 export interface JournalStats {
   readonly messages: number;
   readonly sessions: number;
   /** Sequence numbers; 0 when it is empty. */
   readonly first: number;
   readonly last: number;
-  /** When the first and the last were recorded, in milliseconds since 1970; null when it is empty. */
+  /** When the first and last messages were recorded, in milliseconds since 1970; null when it is empty. */
   readonly from: number | null;
   readonly to: number | null;
-  /** Bytes that it takes on the disk. */
+  /** Bytes on the disk. */
   readonly size: number;
-  /** Bytes of them that hold something. */
+  /** Bytes of them in use. */
   readonly used: number;
-  /** How many messages were deleted because of age or size. */
+  /** Messages deleted because of age or size. */
   readonly deleted: number;
-  /** How many messages that were sent are missing, because there was no room for them: see `journalReplies`. */
+  /** Replies not recorded because the disk was too slow or full: see `journalReplies`. */
   readonly missed: number;
 }
 
-/** A journal that can be read. */
+/** A journal opened for reading. */
 export interface JournalReader {
-  /** Messages in the order in which they were recorded. */
+  /** Messages in the order of recording. */
   read(query?: JournalQuery): AsyncIterable<Entry>;
   /** Sessions in the order of their first messages. */
   sessions(query?: Pick<JournalQuery, 'since' | 'until' | 'peer' | 'session'>): AsyncIterable<RecordedSession>;
@@ -121,18 +121,18 @@ export interface JournalReader {
   close(): Promise<void>;
 }
 
-/** A journal that a server writes to, and that can be read meanwhile. */
+/** A journal that a server writes to. It can be read at the same time. */
 export interface Journal extends SessionJournal, JournalReader {
   readonly durability: Durability;
   /** See {@link SessionJournal}. */
   append(session: Journaled, batch: Batch): Promise<void>;
   readonly subscriber: Subscriber;
-  /** Bytes that wait for the disk. */
+  /** Bytes not written yet. */
   readonly pendingBytes: number;
-  /** Whether messages are refused at the moment: the last attempt to write found the disk full, or the file locked. */
+  /** Whether messages are refused at present: the last attempt to write found the disk full or the file locked. */
   readonly isRefusing: boolean;
-  /** Why nothing can be recorded any more; undefined as long as that has not happened. */
+  /** Why nothing can be recorded any more; undefined while the journal works. */
   readonly failure: YodelError | undefined;
-  /** Writes what waits, and closes the file. */
+  /** Writes what is pending, and closes the file. */
   close(): Promise<void>;
 }

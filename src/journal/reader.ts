@@ -1,4 +1,4 @@
-/** Reads a journal's file, also while a server writes to it. It never writes, and holds no snapshot for longer than a step takes. */
+/** Reads a journal, also while a server writes to it. It never writes, and keeps no snapshot between pages. */
 import { existsSync, statSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
@@ -9,13 +9,13 @@ import { YodelError } from '../errors.ts';
 import { checkFile, checkSchema, primaryCode, readingError, resultCode } from './database.ts';
 import type { Entry, JournalQuery, JournalReader, JournalStats, RecordedSession } from './journal.ts';
 
-/** So many messages, or sessions, are read in one step. */
+/** Messages or sessions read in one page. */
 const pageSize = 256;
-/** … and of messages no more bytes. */
+/** A page of messages ends after this many bytes. */
 const pageBytes = 8_388_608;
-/** How often it is looked for new messages. */
+/** How often to look for new messages. */
 const followEveryMs = 100;
-/** How long a lock that another process holds is waited for: a recovery after a crash takes one. */
+/** How long to wait for a lock of another process, such as a recovery after a crash. */
 const busyTimeoutMs = 5000;
 
 interface Row {
@@ -32,39 +32,39 @@ interface Row {
   readonly framing: string;
 }
 
-/** Sequence numbers; both belong to it. */
+/** Sequence numbers, both inclusive. */
 interface Range {
   readonly from: number;
   readonly to: number;
 }
 
-/** What there is, at one moment. */
+/** What the journal contains at one moment. */
 interface Extent {
   readonly first: number;
   readonly last: number;
-  /** The newest segment and its last message; 0 when there is none. */
+  /** The newest segment and its last message; 0 if there is none. */
   readonly segment: number;
   readonly summed: number;
 }
 
-/** Whose messages are meant, in SQL: of a session, of a peer with or without its port, or of all. */
-const whose = `(?1 IS NULL OR sessions.session = ?1)
+/** Selects sessions in SQL: by number, by peer with or without port, or all. */
+const bySession = `(?1 IS NULL OR sessions.session = ?1)
   AND (?2 IS NULL OR peer = ?2 OR (peer >= ?2 || ':' AND peer < ?2 || ';'))`;
 
 /**
- * Opens a journal to read it.
+ * Opens a journal for reading.
  *
  * @throws YodelError `YODEL_JOURNAL_UNREADABLE`
  */
 export function readJournal(file: string): SqliteReader {
   checkFile(file);
-  // ":memory:" and "file:…" are names like others.
+  // A resolved path, so that ":memory:" and "file:…" are ordinary names.
   const path = resolve(file);
   let database: DatabaseSync | undefined;
   try {
     database = openToRead(path);
     if (!checkSchema(database, file)) {
-      const why = 'it has no tables, as a copy without its -wal file; copy it with: sqlite3 FILE ".backup COPY"';
+      const why = 'it has no tables, like a copy without its -wal file; copy it with: sqlite3 FILE ".backup COPY"';
       throw new YodelError('YODEL_JOURNAL_UNREADABLE', `cannot read the journal ${file}: ${why}`);
     }
     return new SqliteReader(path, database);
@@ -74,7 +74,7 @@ export function readJournal(file: string): SqliteReader {
   }
 }
 
-/** @throws what SQLite says */
+/** Opens a database read-only. @throws errors of SQLite */
 export function openToRead(file: string): DatabaseSync {
   const database = new DatabaseSync(file, { readOnly: true });
   try {
@@ -85,13 +85,13 @@ export function openToRead(file: string): DatabaseSync {
     const log = statSync(`${file}-wal`, { throwIfNoEntry: false });
     if (primaryCode(error) !== resultCode.cantOpen || (log && log.size > 0)) throw error;
   }
-  // Beside it no file can be made, as on a disk that is read-only: then nobody writes to it either.
+  // No file can be created beside it, as on a read-only disk: then nothing writes to it either.
   const url = pathToFileURL(file);
   url.searchParams.set('immutable', '1');
   return new DatabaseSync(url, { readOnly: true });
 }
 
-/** A journal that is read. */
+/** A journal opened for reading. */
 export class SqliteReader implements JournalReader {
   readonly #file: string;
   readonly #database: DatabaseSync;
@@ -110,7 +110,7 @@ export class SqliteReader implements JournalReader {
       for (const range of this.#rangesOf(query, { from, to }, extent)) {
         for await (const row of this.#rows(query, range)) {
           if (signal?.aborted) return;
-          if (isMeant(row, query)) yield entryOf(row);
+          if (isSelected(row, query)) yield entryOf(row);
         }
       }
       from = Math.max(from, extent.last + 1);
@@ -181,7 +181,7 @@ export class SqliteReader implements JournalReader {
     };
   }
 
-  /** The sequence numbers that a time can mean; behind the last segment it is not known yet. */
+  /** The sequence numbers that can be within a time range. After the last segment this is not known. */
   #timeRange({ since, until }: Pick<JournalQuery, 'since' | 'until'>, { summed, last }: Extent): Range {
     const bound = (sql: string, time: number) => this.#all<{ n: number | null }>(sql, [time])[0]?.n;
     const from = since === undefined ? 1 : bound('SELECT min(first) AS n FROM segments WHERE latest >= ?', since);
@@ -192,28 +192,28 @@ export class SqliteReader implements JournalReader {
     return { from: from ?? summed + 1, to: to ?? 0 };
   }
 
-  /** Where messages can be that are meant, in order. */
-  #rangesOf({ session, peer, since, until }: JournalQuery, asked: Range, extent: Extent): Range[] {
+  /** The ranges that can contain selected messages, in order. */
+  #rangesOf({ session, peer, since, until }: JournalQuery, requested: Range, extent: Extent): Range[] {
     const times = this.#timeRange({ since, until }, extent);
-    const from = Math.max(asked.from, times.from, extent.first);
-    const to = Math.min(asked.to, times.to, extent.last);
+    const from = Math.max(requested.from, times.from, extent.first);
+    const to = Math.min(requested.to, times.to, extent.last);
     if (session === undefined && peer === undefined) return from <= to ? [{ from, to }] : [];
     const places = this.#all<Range>(
       `SELECT activity.first AS "from", activity.last AS "to" FROM sessions JOIN activity USING (session)
-        WHERE ${whose} AND segment <= ?3 AND activity.last >= ?4 AND activity.first <= ?5 ORDER BY 1`,
+        WHERE ${bySession} AND segment <= ?3 AND activity.last >= ?4 AND activity.first <= ?5 ORDER BY 1`,
       [session ?? null, peer ?? null, extent.segment, from, to],
     );
-    const ranges = joined([...places, { from: extent.summed + 1, to: extent.last }]);
+    const ranges = merge([...places, { from: extent.summed + 1, to: extent.last }]);
     return ranges
       .map((range) => ({ from: Math.max(range.from, from), to: Math.min(range.to, to) }))
       .filter((range) => range.from <= range.to);
   }
 
   async *#rows({ session, peer }: JournalQuery, { from, to }: Range): AsyncGenerator<Row> {
-    // CROSS JOIN keeps the order in which the two are looked at.
+    // CROSS JOIN makes SQLite scan messages first.
     const sql = `SELECT sequence, messages.session, direction, time, elapsed, bytes, shape, truncated, run, peer, framing
       FROM messages CROSS JOIN sessions ON sessions.session = messages.session
-      WHERE sequence BETWEEN ?3 AND ?4 AND ${whose} ORDER BY sequence LIMIT ${pageSize}`;
+      WHERE sequence BETWEEN ?3 AND ?4 AND ${bySession} ORDER BY sequence LIMIT ${pageSize}`;
     for (let next = from; next <= to; ) {
       const page = this.#page(sql, [session ?? null, peer ?? null, next, to]);
       yield* page;
@@ -224,14 +224,14 @@ export class SqliteReader implements JournalReader {
     }
   }
 
-  /** Whether a session has messages of those times, as far as its first and last message tell. */
+  /** Whether the times of a session's first and last messages overlap the range. */
   #isWithin({ first, last }: RecordedSession, { since, until }: Pick<JournalQuery, 'since' | 'until'>): boolean {
     const timeOf = (sequence: number) =>
       this.#all<{ time: number }>('SELECT time FROM messages WHERE sequence = ?', [sequence])[0]?.time ?? 0;
     return (since === undefined || timeOf(last) >= since) && (until === undefined || timeOf(first) < until);
   }
 
-  /** What sessions have behind the last segment. */
+  /** Totals of the sessions after the last segment. */
   #tailOf({ summed, last }: Extent): ReadonlyMap<number, Tail> {
     const rows = this.#all<Tail & { readonly session: number }>(
       `SELECT session, min(sequence) AS first, max(sequence) AS last,
@@ -244,7 +244,7 @@ export class SqliteReader implements JournalReader {
     return new Map(rows.map((row) => [row.session, row]));
   }
 
-  /** No more than some megabytes at a time, unless one message has more. */
+  /** At most a few megabytes, unless a single message has more. */
   #page(sql: string, values: readonly (number | string | null)[]): Row[] {
     const page: Row[] = [];
     let size = 0;
@@ -261,8 +261,7 @@ export class SqliteReader implements JournalReader {
   }
 
   #statement(sql: string): StatementSync {
-    if (!this.#database.isOpen)
-      throw new YodelError('YODEL_JOURNAL_UNREADABLE', `the journal ${this.#file} was closed`);
+    if (!this.#database.isOpen) throw new YodelError('YODEL_JOURNAL_UNREADABLE', `the journal ${this.#file} is closed`);
     const statement = this.#statements.get(sql) ?? this.#database.prepare(sql);
     this.#statements.set(sql, statement);
     return statement;
@@ -277,7 +276,7 @@ export class SqliteReader implements JournalReader {
   }
 }
 
-/** @throws YodelError `YODEL_INVALID_OPTION` for what could mean nothing */
+/** @throws YodelError `YODEL_INVALID_OPTION` for values of the wrong type */
 function checkQuery(query: JournalQuery): JournalQuery {
   for (const name of ['from', 'to', 'since', 'until', 'session'] as const) {
     const value: unknown = query[name];
@@ -294,8 +293,8 @@ function checkQuery(query: JournalQuery): JournalQuery {
   return peer !== undefined && isIPv6(peer) ? { ...query, peer: `[${peer}]` } : query;
 }
 
-function isMeant({ direction, time }: Row, { direction: way, since, until }: JournalQuery): boolean {
-  if (way !== undefined && (way === 'in' ? 0 : 1) !== direction) return false;
+function isSelected({ direction, time }: Row, { direction: wanted, since, until }: JournalQuery): boolean {
+  if (wanted !== undefined && (wanted === 'in' ? 0 : 1) !== direction) return false;
   return (since === undefined || time >= since) && (until === undefined || time < until);
 }
 
@@ -317,7 +316,7 @@ const sessionsSql = `
     coalesce(sum(bytes_in), 0) AS bytesIn, coalesce(sum(bytes_out), 0) AS bytesOut,
     coalesce(min(first), 0) AS first, coalesce(max(last), 0) AS last
   FROM sessions LEFT JOIN activity ON activity.session = sessions.session AND segment <= ?4
-  WHERE sessions.session > ?3 AND ${whose}
+  WHERE sessions.session > ?3 AND ${bySession}
   GROUP BY sessions.session ORDER BY sessions.session LIMIT ${pageSize}`;
 
 function withTail(session: RecordedSession, tail: Tail | undefined): RecordedSession {
@@ -333,8 +332,8 @@ function withTail(session: RecordedSession, tail: Tail | undefined): RecordedSes
   };
 }
 
-/** Ranges in order, of which those that touch or overlap are one. */
-function joined(ranges: readonly Range[]): Range[] {
+/** Merges ranges, given in order, that touch or overlap. */
+function merge(ranges: readonly Range[]): Range[] {
   const result: { from: number; to: number }[] = [];
   for (const { from, to } of ranges) {
     const last = result.at(-1);

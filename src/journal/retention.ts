@@ -1,12 +1,11 @@
-/** Keeps a journal within its size and age: the oldest segments go first, a few with each commit. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 
-/** How many commits pass between two looks, as long as nothing is left to be deleted. */
-const lookEvery = 16;
-/** So many segments go with one commit at the most, so that it stays short. */
-const mostAtOnce = 8;
+/** The age is checked in one of this many commits, unless there is more to delete. */
+const checkEvery = 16;
+/** The most segments deleted in one commit, so that it stays short. */
+const maxAtOnce = 8;
 
-/** What is allowed: bytes and milliseconds; 0: no limit. */
+/** Limits in bytes and milliseconds; 0: no limit. */
 export interface RetentionLimits {
   readonly maxSize: number;
   readonly maxAge: number;
@@ -18,7 +17,7 @@ interface OldestSegment {
   readonly latest: number;
 }
 
-/** Deletes what is too old or too much. */
+/** Keeps a journal within its limits: deletes the oldest segments first, a few with each commit. */
 export class Retention {
   readonly #limits: RetentionLimits;
   readonly #run: number;
@@ -30,13 +29,13 @@ export class Retention {
   readonly #deleteSegment: StatementSync;
   readonly #deleteSession: StatementSync;
   readonly #setDeleted: StatementSync;
-  /** So that no number is given twice. */
+  /** Remembers the highest deleted session, so that no number is used twice. */
   readonly #setSessions: StatementSync;
   #commits = 0;
-  /** The last look found something to be deleted: so may the next one. */
+  /** The last check found something to delete, so the next one may too. */
   #isBehind = true;
 
-  /** @param run the number of this run: its sessions may go on, all others have ended */
+  /** @param run the number of this run: only its sessions can be open */
   constructor(database: DatabaseSync, limits: RetentionLimits, run: number) {
     this.#limits = limits;
     this.#run = run;
@@ -57,18 +56,18 @@ export class Retention {
   }
 
   /**
-   * Within a transaction.
+   * Deletes segments beyond the limits. To be called within a transaction.
    *
-   * @param added how many messages the transaction adds
-   * @param isUsed whether a session has messages that no segment has yet
+   * @param added the number of messages that the transaction adds
+   * @param isUsed whether a session has messages after the last segment
    */
   trim(added: number, isUsed: (session: number) => boolean): void {
     const { maxSize, maxAge } = this.#limits;
     if (maxSize === 0 && maxAge === 0) return;
-    // The size is looked at with each commit, for one commit may bring much; the age now and then.
-    if (maxSize === 0 && !this.#isBehind && added > 0 && ++this.#commits % lookEvery !== 0) return;
+    // The size is checked in each commit, since one commit may add much; the age only now and then.
+    if (maxSize === 0 && !this.#isBehind && added > 0 && ++this.#commits % checkEvery !== 0) return;
     this.#isBehind = true;
-    for (let segments = 0; this.#isBehind && segments < mostAtOnce; segments++) {
+    for (let segments = 0; this.#isBehind && segments < maxAtOnce; segments++) {
       const oldest = this.#oldest.get() as OldestSegment | undefined;
       const isTooOld = oldest !== undefined && maxAge > 0 && oldest.latest < Date.now() - maxAge;
       this.#isBehind = oldest !== undefined && (isTooOld || this.#isTooLarge);
@@ -76,7 +75,7 @@ export class Retention {
     }
   }
 
-  /** Deletes a session that has ended and of which no message is left. */
+  /** Deletes a session if it has ended and has no messages left. */
   forget(session: number): void {
     const { changes } = this.#deleteSession.run(session, this.#run);
     if (changes) this.#setSessions.run(session, session);

@@ -1,14 +1,13 @@
-/** The messages behind the last segment: what will be summed up as the next one. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { RetentionLimits } from './retention.ts';
 
-/** A segment is closed when it has so many messages, or so many bytes: to look through it takes milliseconds. */
-const mostMessages = 8192;
-const mostBytes = 8_388_608;
-/** … or so much of what may be kept at all: only whole segments are deleted. */
-const mostShare = 1 / 8;
+/** A segment is full with this many messages or bytes: scanning it takes milliseconds. */
+const maxMessages = 8192;
+const maxBytes = 8_388_608;
+/** It is also full with this share of the size or age limit, since only whole segments are deleted. */
+const maxShare = 1 / 8;
 
-/** What one session has in a segment. By direction: in, out. */
+/** The messages of one session in a segment. Pairs are by direction: in, out. */
 export interface Activity {
   first: number;
   last: number;
@@ -16,7 +15,7 @@ export interface Activity {
   bytes: [number, number];
 }
 
-/** Messages that follow one another, and whose they are. */
+/** Consecutive messages, summarized by session. The last segment of a journal is only in memory until it is full. */
 export class Segment {
   readonly first: number;
   readonly #limits: RetentionLimits;
@@ -41,16 +40,16 @@ export class Segment {
     const count = this.#last - this.first + 1;
     if (count === 0) return false;
     const { maxSize, maxAge } = this.#limits;
-    const isOld = maxAge > 0 && this.#earliest < Date.now() - maxAge * mostShare;
-    const isLarge = this.#bytes >= mostBytes || (maxSize > 0 && this.#bytes >= maxSize * mostShare);
-    return count >= mostMessages || isLarge || isOld;
+    const isOld = maxAge > 0 && this.#earliest < Date.now() - maxAge * maxShare;
+    const isLarge = this.#bytes >= maxBytes || (maxSize > 0 && this.#bytes >= maxSize * maxShare);
+    return count >= maxMessages || isLarge || isOld;
   }
 
   has(session: number): boolean {
     return this.#sessions.has(session);
   }
 
-  /** Takes in the next messages, all of one session and received together. */
+  /** Adds the next messages, all of one session and direction. */
   add(session: number, direction: 0 | 1, time: number, count: number, bytes: number): void {
     const first = this.#last + 1;
     this.#last += count;
@@ -64,7 +63,7 @@ export class Segment {
     this.#sessions.set(session, activity);
   }
 
-  /** Takes in all of another one, which begins where this one ends. */
+  /** Adds a segment that starts where this one ends. */
   join(next: Segment): void {
     this.#last = next.#last;
     this.#bytes += next.#bytes;
@@ -83,7 +82,7 @@ export class Segment {
     }
   }
 
-  /** For the tables `segments` and `activity`. */
+  /** The row for the table `segments`. */
   get totals(): { readonly first: number; readonly last: number; readonly earliest: number; readonly latest: number } {
     return { first: this.first, last: this.#last, earliest: this.#earliest, latest: this.#latest };
   }
@@ -93,7 +92,7 @@ export class Segment {
   }
 }
 
-/** Writes segments. */
+/** Writes segments to the tables `segments` and `activity`. */
 export class SegmentTable {
   readonly #segment: StatementSync;
   readonly #activity: StatementSync;
@@ -112,7 +111,7 @@ export class SegmentTable {
   }
 }
 
-/** What a database has behind its last segment: after a crash, too, nothing else is to be repaired. */
+/** Summarizes the messages after the last segment. After a crash, nothing else needs repair. */
 export function openSegment(database: DatabaseSync, limits: RetentionLimits): Segment {
   const number = (sql: string) => Number((database.prepare(sql).get() as { n: number | null }).n ?? 0);
   const summed = Math.max(

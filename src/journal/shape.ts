@@ -1,4 +1,4 @@
-/** How the frame of a recorded message looked. */
+/** The shape of a recorded frame: what distinguishes it from the frame the framing itself would make. */
 import { encode, encodeLike, type Framing } from '../framing/framing.ts';
 import type { Message } from '../framing/message.ts';
 import { parseFraming } from '../framing/notation.ts';
@@ -7,8 +7,8 @@ import type { Entry } from './journal.ts';
 const none = new Uint8Array();
 
 /**
- * What tells the frame of a message from the usual one, which the framing itself makes: the ending of a line that is not
- * LF, nothing where the end of the input stood for it, the bytes before a length field that are not 0.
+ * The shape of a frame if it is unusual, else undefined: a line ending other than LF, empty where the end of input ended the
+ * message, bytes before a length field that are not 0.
  */
 export function unusualShape(framing: Framing, message: Message): Uint8Array | undefined {
   const { encoder } = framing;
@@ -24,14 +24,14 @@ function isUsual(framing: string, shape: Uint8Array): boolean {
   return shape.every((byte) => byte === 0);
 }
 
-/** Whether the end of the input stood for the end of the message. */
+/** Whether the end of input ended the message. */
 export function isUnfinished({ shape, framing }: Pick<Entry, 'shape' | 'framing'>): boolean {
   return shape?.length === 0 && framing !== 'websocket';
 }
 
-/** The bytes of an entry as they stood on the wire. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` when it is truncated */
+/** The frame of an entry, as it was on the wire. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` when it is truncated */
 export function frameOf({ framing, bytes, shape }: Pick<Entry, 'framing' | 'bytes' | 'shape'>): Uint8Array {
-  // A WebSocket connection makes its frames itself.
+  // A WebSocket connection makes frames itself.
   if (framing === 'websocket') return bytes;
   const rule = parseFraming(framing);
   if (!shape) return encode(rule, bytes);

@@ -1,4 +1,4 @@
-/** Recorded sessions as transcripts: what `yodel check` plays and `yodel serve` serves. */
+/** Recorded sessions as transcripts, for `yodel check` and `yodel serve`. */
 import { formatContent } from '../transcript/content.ts';
 import type { Ending } from '../transcript/transcript.ts';
 import type { Entry, RecordedSession } from './journal.ts';
@@ -6,11 +6,11 @@ import { isUnfinished } from './shape.ts';
 
 const lineFeedEnding: Ending = 'lf';
 
-/** A session's text, in pieces, each of whole lines. */
+/** The transcript of a session, in pieces of whole lines. */
 export async function* transcriptOf(session: RecordedSession, entries: AsyncIterable<Entry>): AsyncGenerator<string> {
   yield headOf(session);
   let ending = lineFeedEnding;
-  // A message without an end was finished by the end of the input.
+  // The end of input ended a message without an ending.
   let hasClosed = false;
   for await (const entry of entries) {
     const own = endingOf(entry);
@@ -18,7 +18,7 @@ export async function* transcriptOf(session: RecordedSession, entries: AsyncIter
     ending = own;
     if (entry.isTruncated) yield '# the journal has only the beginning of the next message\n';
     if (entry.shape && entry.shape.length > 0 && own === 'lf') {
-      yield `# before its length field stood ${Buffer.from(entry.shape).toString('hex')}\n`;
+      yield `# bytes before its length field: ${Buffer.from(entry.shape).toString('hex')}\n`;
     }
     yield `${entry.direction === 'in' ? '>' : '<'}${formatContent(entry.bytes)}\n`;
     if (entry.direction === 'in' && isUnfinished(entry)) {
@@ -26,7 +26,7 @@ export async function* transcriptOf(session: RecordedSession, entries: AsyncIter
       yield '@close\n';
     }
   }
-  // Without it the client would only end when all has been played.
+  // Without @close the client would only end after the last line.
   if (session.ended !== null && session.messagesOut > 0) {
     const close = hasClosed ? '' : '@close\n';
     yield session.endedBy === 'peer' ? `${close}@closed\n` : `@closed\n${close}`;
@@ -36,8 +36,8 @@ export async function* transcriptOf(session: RecordedSession, entries: AsyncIter
 function headOf({ session, peer, local, framing, began, messagesOut }: RecordedSession): string {
   const lines = [
     `# session ${session} of a journal: ${isoTime(began)}, client ${oneLine(peer)}, server ${oneLine(local)}`,
-    ...(messagesOut > 0 ? [] : ['# what the server answered was not recorded']),
-    // Over a WebSocket no framing is needed, and none can be named.
+    ...(messagesOut > 0 ? [] : ['# replies were not recorded']),
+    // WebSocket needs no framing, and has none that could be named.
     ...(framing === 'websocket' ? [] : [`@framing ${oneLine(framing)}`]),
   ];
   return `${lines.join('\n')}\n`;
@@ -48,12 +48,12 @@ function endingOf({ framing, shape }: Entry): Ending {
   return shape.length === 0 ? 'none' : 'crlf';
 }
 
-/** Nothing in it begins another line, or steers a terminal. */
+/** Without characters that start another line or control a terminal. */
 function oneLine(text: string): string {
   return text.replace(/\p{C}/gu, '?');
 }
 
 function isoTime(time: number): string {
   const date = new Date(time);
-  return Number.isNaN(date.getTime()) ? 'at no time' : date.toISOString();
+  return Number.isNaN(date.getTime()) ? 'at an unknown time' : date.toISOString();
 }

@@ -1,15 +1,13 @@
-/** Checks a journal: the pages of its file, that no message is missing, and that segments say what is there. */
-
 import { resolve } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import { readingError } from './database.ts';
 import { openToRead } from './reader.ts';
 
-/** So many messages are counted in one step. */
+/** Messages counted in one step. */
 const stepSize = 50_000;
-/** So many problems are told. */
-const mostProblems = 100;
+/** The most problems that are listed. */
+const maxProblems = 100;
 
 interface SegmentRow {
   readonly segment: number;
@@ -17,10 +15,10 @@ interface SegmentRow {
   readonly last: number;
 }
 
-/** One look at all of a journal. */
+/** Checks a journal: the pages of its file, gaps in its messages, and its segments. */
 export class Verification {
   readonly problems: string[] = [];
-  /** How many more there are. */
+  /** The number of further problems. */
   more = 0;
   messages = 0;
   sessions = 0;
@@ -38,10 +36,10 @@ export class Verification {
     this.#database.close();
   }
 
-  /** Checks, and says in between what it does. @throws YodelError `YODEL_JOURNAL_UNREADABLE` */
+  /** Checks everything, and yields what it is doing. @throws YodelError `YODEL_JOURNAL_UNREADABLE` */
   async *run(): AsyncGenerator<string> {
     try {
-      // One moment of a file that is being written.
+      // A snapshot of a file that is being written.
       this.#database.exec('BEGIN');
       yield* this.#checkPages();
       const [bounds] = this.#all<{ first: number | null; last: number | null }>(
@@ -91,7 +89,7 @@ export class Verification {
         from,
         to,
       )) {
-        this.#add(`message ${sequence} is of session ${session}, which is not there`);
+        this.#add(`message ${sequence} belongs to session ${session}, which is missing`);
       }
     }
   }
@@ -116,14 +114,14 @@ export class Verification {
       if (index % 8 === 0) await setImmediate();
       const before = segments[index - 1];
       if (before && before.last + 1 !== first)
-        this.#add(`segment ${segment} begins with ${first}, and the one before ends with ${before.last}`);
+        this.#add(`segment ${segment} starts at ${first}, but the one before ends at ${before.last}`);
       const wrong = this.#all<{ session: number }>(wrongActivity, segment, first, last);
-      for (const { session } of wrong) this.#add(`segment ${segment} does not say of session ${session} what is there`);
+      for (const { session } of wrong) this.#add(`segment ${segment} has wrong totals for session ${session}`);
     }
   }
 
   #add(problem: string): void {
-    if (this.problems.length < mostProblems) this.problems.push(problem);
+    if (this.problems.length < maxProblems) this.problems.push(problem);
     else this.more++;
   }
 

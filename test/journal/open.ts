@@ -1,0 +1,53 @@
+/** Opening, filling and reading journals in tests. */
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { TcpAddress } from '../../src/address.ts';
+import type { Framing } from '../../src/framing/framing.ts';
+import { lines } from '../../src/framing/lines.ts';
+import type { Entry, JournalQuery, JournalReader } from '../../src/journal/journal.ts';
+import { type JournalOptions, openJournal } from '../../src/journal/sqlite.ts';
+import { Verification } from '../../src/journal/verify.ts';
+import type { Journaled } from '../../src/session/journaling.ts';
+import { temporaryFolder } from '../support/files.ts';
+
+let lastPort = 1000;
+
+/** A session with the properties that a journal reads. */
+export function session(wire: Framing = lines(), port = ++lastPort): Journaled {
+  const address = new TcpAddress('127.0.0.1', port);
+  return {
+    ...{ id: port, peer: address, local: new TcpAddress('127.0.0.1', 7878), wire, endedBy: 'peer', durationMs: 0 },
+    ...{ messagesReceived: 0, messagesSent: 0, bytesReceived: 0, bytesSent: 0, queued: 0, unsent: 0 },
+  };
+}
+
+export function batchOf(wire: Framing, bytes: string | Uint8Array) {
+  const limits = { maxMessageLength: 1e9, onTooLong: 'close', encoding: 'binary' } as const;
+  return wire.createDecoder(limits).decode(Buffer.from(bytes));
+}
+
+export async function open(options: JournalOptions = {}, file = join(temporaryFolder(), 'test.journal')) {
+  const journal = await openJournal(file, options);
+  onTestFinished(() => journal.close());
+  const add = (one: Journaled, text: string) => journal.append(one, batchOf(one.wire, text));
+  return { file, journal, add };
+}
+
+export async function all<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const list: Item[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
+
+export const textOf = ({ bytes }: Pick<Entry, 'bytes'>) => Buffer.from(bytes).toString();
+
+export async function texts(reader: Pick<JournalReader, 'read'>, query: JournalQuery = {}): Promise<string[]> {
+  return (await all(reader.read(query))).map(textOf);
+}
+
+export async function problemsOf(file: string): Promise<readonly string[]> {
+  const verification = new Verification(file);
+  await all(verification.run());
+  verification.close();
+  return verification.problems;
+}

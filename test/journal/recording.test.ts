@@ -1,0 +1,165 @@
+/** What is recorded, in which order, and when it is durable. */
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { parseFraming } from '../../src/framing/notation.ts';
+import type { Entry } from '../../src/journal/journal.ts';
+import { readJournal } from '../../src/journal/reader.ts';
+import { frameOf } from '../../src/journal/shape.ts';
+import { serve } from '../../src/server/server.ts';
+import { all, open, problemsOf, session, textOf, texts } from './open.ts';
+
+test('the next commit contains the messages sent after replies, with those that arrived meanwhile', async () => {
+  const { journal, add } = await open();
+  const [one, two] = [session(), session()];
+  const first = add(one, 'a\n');
+  const second = add(two, 'b\n');
+  await first;
+  const third = add(one, 'c\n');
+  // Everything in a commit has the same promise.
+  expect(third).toBe(second);
+  await third;
+  // Two messages are expected now, and only one arrives.
+  await add(two, 'd\n');
+  expect(await texts(journal)).toEqual(['a', 'b', 'c', 'd']);
+});
+
+test('replies are recorded soon, even if no message follows', async () => {
+  const { journal, add } = await open({ replies: true });
+  const one = session();
+  await add(one, 'question\n');
+  journal.subscriber?.sent?.(one, Buffer.from('answer\n'));
+  const entries = await all(journal.read({ to: 2, follow: true }));
+  expect(entries.map((entry) => [textOf(entry), entry.direction])).toEqual([
+    ['question', 'in'],
+    ['answer', 'out'],
+  ]);
+});
+
+test('replies that become due while the disk is busy are recorded', async () => {
+  const { file, journal, add } = await open({ replies: true });
+  const one = session();
+  await add(one, 'first\n');
+  const other = new DatabaseSync(file);
+  other.exec('BEGIN IMMEDIATE');
+  const second = add(one, 'second\n');
+  journal.subscriber?.sent?.(one, Buffer.from('answer\n'));
+  await delay(50);
+  other.exec('ROLLBACK');
+  other.close();
+  await second;
+  expect((await all(journal.read({ to: 3, follow: true }))).map(textOf)).toEqual(['first', 'second', 'answer']);
+});
+
+test('messages are read as they were written, with session and time', async () => {
+  const before = Date.now();
+  const { journal, add } = await open();
+  const [one, two] = [session(), session()];
+  await Promise.all([add(one, 'a\nb\n'), add(two, 'c\n'), add(one, 'd\n')]);
+  const entries = await all(journal.read());
+  expect(entries.map(textOf)).toEqual(['a', 'b', 'c', 'd']);
+  expect(entries.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4]);
+  expect(entries.map(({ session }) => session)).toEqual([1, 1, 2, 1]);
+  const { time, elapsed, ...rest } = entries[0] as Entry;
+  expect(rest).toEqual({
+    ...{ sequence: 1, session: 1, run: 1, peer: `127.0.0.1:${one.peer.scheme === 'tcp' ? one.peer.port : 0}` },
+    ...{ direction: 'in', framing: 'lines', bytes: new Uint8Array([97]), shape: null, isTruncated: false },
+  });
+  expect(time).toBeGreaterThanOrEqual(before);
+  expect(elapsed).toBeGreaterThan(0);
+});
+
+test('messages of many sessions are recorded in the order in which they arrived', async () => {
+  const { journal, add, file } = await open();
+  const sessions = Array.from({ length: 20 }, () => session());
+  const expected: string[] = [];
+  const done: Promise<void>[] = [];
+  for (let round = 0; round < 50; round++) {
+    for (const [index, one] of sessions.entries()) {
+      expected.push(`${index}:${round}`);
+      done.push(add(one, `${index}:${round}\n`));
+    }
+    if (round % 10 === 0) await done.at(-1);
+  }
+  await Promise.all(done);
+  expect(await texts(journal)).toEqual(expected);
+  await journal.close();
+  expect(await problemsOf(file)).toEqual([]);
+});
+
+describe('frames', () => {
+  const kinds = ['lines', 'delimiter:\\0', 'delimiter:END', 'length:4', 'length:2,little,offset=3', 'raw'];
+
+  test.each(kinds)('%s: frames are read back byte for byte, unusual ones included', async (name) => {
+    const wire = parseFraming(name);
+    const { journal } = await open();
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 200 }), async (bytes) => {
+        const limits = { maxMessageLength: 1e6, onTooLong: 'discard', encoding: 'binary' } as const;
+        const decoder = wire.createDecoder(limits);
+        const frames: Uint8Array[] = [];
+        const one = session(wire);
+        for (const batch of [decoder.decode(Buffer.from(bytes)), decoder.end()]) {
+          if (batch.count === 0) continue;
+          for (const { frame } of batch) frames.push(Uint8Array.from(frame));
+          await journal.append(one, batch);
+        }
+        if (frames.length === 0) return;
+        const peer = `127.0.0.1:${one.peer.scheme === 'tcp' ? one.peer.port : 0}`;
+        const entries = await all(journal.read({ peer }));
+        expect(entries.map((entry) => Uint8Array.from(frameOf(entry)))).toEqual(frames);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+test('replies are recorded if configured', async () => {
+  const { file, journal, add } = await open({ replies: true });
+  const one = session();
+  await add(one, 'a\n');
+  journal.subscriber.sent?.(one, Buffer.from('A'));
+  journal.subscriber.sent?.(one, Buffer.from('A\nB'));
+  journal.subscriber.closed?.(one, undefined);
+  await journal.close();
+  const reader = readJournal(file);
+  const entries = await all(reader.read());
+  expect(entries.map((entry) => [entry.direction, Buffer.from(frameOf(entry)).toString()])).toEqual([
+    ['in', 'a\n'],
+    ['out', 'AA\n'],
+    ['out', 'B'],
+  ]);
+  expect(await all(reader.sessions())).toMatchObject([
+    { messagesIn: 1, messagesOut: 2, bytesIn: 1, bytesOut: 3, endedBy: 'peer' },
+  ]);
+  await reader.close();
+});
+
+test('maxMessage truncates long messages and marks them', async () => {
+  const { journal, add } = await open({ maxMessage: 4 });
+  await add(session(), 'long text\nabcd\n');
+  const entries = await all(journal.read());
+  expect(entries.map((entry) => [textOf(entry), entry.isTruncated])).toEqual([
+    ['long', true],
+    ['abcd', false],
+  ]);
+});
+
+test.each(['full', 'normal', 'off'] as const)('durability %s records every message', async (durability) => {
+  const { journal, add, file } = await open({ durability });
+  for (let index = 0; index < 100; index++) await add(session(), `${index}\n`);
+  await journal.close();
+  const reader = readJournal(file);
+  expect(await texts(reader)).toEqual(Array.from({ length: 100 }, (_, index) => String(index)));
+  await reader.close();
+});
+
+test('a server refuses a message limit above that of its journal', async () => {
+  const { journal } = await open();
+  const serving = serve({ listen: 'tcp://127.0.0.1:0', journal, maxMessageLength: 1_073_741_824 });
+  await expect(serving).rejects.toMatchObject({
+    code: 'YODEL_INVALID_OPTION',
+    message: expect.stringMatching(/at most 999999000/),
+  });
+});
