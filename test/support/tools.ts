@@ -10,8 +10,9 @@ export function testWith(programs: string | readonly string[], install: string):
   const missing = [programs].flat().filter((program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0);
   if (missing.length === 0) return test as unknown as typeof test.skip;
   if (!process.env.CI) return test.skip;
-  return ((name: string) =>
-    test(name, () => {
-      throw new Error(`${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing: ${install}`);
-    })) as unknown as typeof test.skip;
+  const fail = () => {
+    throw new Error(`${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing: ${install}`);
+  };
+  const failing = (name: string) => test(name, fail);
+  return Object.assign(failing, { each: () => failing }) as unknown as typeof test.skip;
 }
