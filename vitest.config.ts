@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 interface Part {
   readonly name: string;
@@ -24,7 +25,6 @@ const parts: readonly Part[] = [
     isShared: true,
     files: [
       '{address,error-codes,errors,linked-set,options,queue,suggestion}.test.ts',
-      'cli/**/*.test.ts',
       'load/{histogram,open-loop,payload,replies,schedule,send-times,result/*}.test.ts',
       'report/**/*.test.ts',
       'telemetry/**/*.test.ts',
@@ -34,10 +34,10 @@ const parts: readonly Part[] = [
   },
   {
     name: 'library',
-    why: 'In one process, over what differs between the runtimes: buffers, streams, timers, Intl, sockets in memory.',
+    why: 'In one process, over what differs between the runtimes: buffers, streams, timers, Intl, cryptography, sockets (most of them in memory).',
     runtimes: 'Node and Bun',
     isShared: true,
-    files: ['{client,format,framing,handlers,server,session,terminal,transcript}/**/*.test.ts'],
+    files: ['{cli,client,format,framing,handlers,server,session,terminal,transcript}/**/*.test.ts'],
   },
   {
     name: 'sockets',
@@ -100,6 +100,17 @@ function below(files: readonly string[]): string[] {
   return files.map((file) => `test/${file}`);
 }
 
+/**
+ * Starts with the last rows, whose files take longest, and ends with those that take milliseconds: then no worker is left
+ * alone with a long file. Within a row vitest starts with the files that took longest the last time.
+ */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const row = ({ project }: TestSpecification) => parts.findIndex(({ name }) => name === project.name);
+    return (await super.sort(files)).sort((a, b) => row(b) - row(a));
+  }
+}
+
 export default defineConfig({
   test: {
     // vitest's default pool, "forks", talks over child_process IPC in a way that Bun does not have yet.
@@ -109,6 +120,7 @@ export default defineConfig({
     hookTimeout: 30_000,
     // Most files wait for processes most of the time, so that two for each core keep it busy.
     maxWorkers: Math.min(2 * availableParallelism(), 8),
+    sequence: { sequencer: LongestFirst },
     projects: projectsOf(parts),
     coverage: {
       // Not counted: what tests run as a process, and threads. The command is nothing else, so it is left out.
