@@ -1,5 +1,5 @@
 /** `yodel check`, `yodel serve FILE.transcript` and `--record`. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { serve, yodel } from '../../support/command.ts';
@@ -150,5 +150,15 @@ test('a server that refuses the connection is in the report', async () => {
     /<failure message="line 1: cannot connect to tcp:\/\/127\.0\.0\.1:1: connection refused/,
   );
   expect(stderr).toMatch(/^yodel: cannot connect to tcp:\/\/127\.0\.0\.1:1: connection refused/);
+  expect(status).toBe(1);
+});
+
+test('a report that cannot be written is an error, with exit status 1', async () => {
+  const server = await serve();
+  const file = temporaryFile('talk.transcript', '> a\n< a\n');
+  const full = openSync('/dev/full', 'w');
+  const { stderr, status } = await yodel(['check', file, server.address], { stdout: full });
+  closeSync(full);
+  expect(stderr).toMatch(/^yodel: cannot write the output: .*\n$/);
   expect(status).toBe(1);
 });
