@@ -64,11 +64,11 @@ export function start([file, ...args]: readonly [string, ...string[]], options: 
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   let watchers: (() => void)[] = [];
-  const grown = () => {
+  const notify = () => {
     for (const look of watchers) look();
   };
-  child.stdout?.on('data', (chunk: Buffer) => out.push(chunk) && grown());
-  child.stderr?.on('data', (chunk: Buffer) => err.push(chunk) && grown());
+  child.stdout?.on('data', (chunk: Buffer) => out.push(chunk) && notify());
+  child.stderr?.on('data', (chunk: Buffer) => err.push(chunk) && notify());
   const text = (chunks: Buffer[]) => Buffer.concat(chunks).toString();
   const ended = new Promise<Outcome>((resolve, reject) => {
     child.on('error', reject);

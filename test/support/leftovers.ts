@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -24,7 +24,8 @@ interface Leftover {
 
 /** Runs before all tests, once for each project of vitest. Returns the check to run after them. */
 export default function setUp(): (() => Promise<void>) | undefined {
-  if (process.env[runVariable]) return undefined;
+  // Only Linux shows the environment of other processes as files.
+  if (process.env[runVariable] || !existsSync('/proc/self/environ')) return undefined;
   const run = randomUUID();
   process.env[runVariable] = run;
   const watchdog = spawn(process.execPath, [fileURLToPath(import.meta.url), run], {
