@@ -5,7 +5,7 @@ import type { Transport } from '../../src/transport/transport.ts';
 import { FakeClock, settled } from '../support/fake-clock.ts';
 import { fateOf, Host, meet } from './host.ts';
 
-/** A network in which nobody ever answers. */
+/** A network in which no server answers. */
 const silence: Transport = {
   connect: (_address, { signal } = {}) =>
     new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
@@ -14,14 +14,14 @@ const silence: Transport = {
 const reason = new Error('changed my mind');
 
 describe('connecting', () => {
-  it('leads to an open client', async () => {
+  it('returns an open client', async () => {
     const { client, host } = await meet();
     expect(client.state).toBe('open');
     expect(String(client.address)).toBe(String(host.address));
     expect(client.unsent).toBe(0);
   });
 
-  it('goes to tcp://127.0.0.1:7878 when nothing else is said', async () => {
+  it('uses tcp://127.0.0.1:7878 by default', async () => {
     const transport = memoryTransport();
     await expect(connect(undefined, { transport })).rejects.toMatchObject({
       code: 'YODEL_CONNECTION_REFUSED',
@@ -33,11 +33,11 @@ describe('connecting', () => {
     ['localhost:5000', 'tcp://localhost:5000'],
     [5000, 'tcp://127.0.0.1:5000'],
     ['unix:/run/app.sock', 'unix:///run/app.sock'],
-  ])('takes an address in any form: %s', async (address, where) => {
+  ])('accepts an address in any form: %s', async (address, where) => {
     await expect(connect(address, { transport: memoryTransport() })).rejects.toThrow(`cannot connect to ${where}`);
   });
 
-  it('is given up after connectTimeout', async () => {
+  it('fails after connectTimeout', async () => {
     const clock = new FakeClock();
     const fate = fateOf(connect('localhost:1', { transport: silence, clock, connectTimeout: 2000 }));
     await clock.advance(1999);
@@ -50,7 +50,7 @@ describe('connecting', () => {
     expect(clock.waiting).toBe(0);
   });
 
-  it('waits for as long as the system does with connectTimeout 0', async () => {
+  it('has no time limit of its own with connectTimeout 0', async () => {
     const clock = new FakeClock();
     const controller = new AbortController();
     const fate = fateOf(
@@ -63,7 +63,7 @@ describe('connecting', () => {
     expect(fate.error).toBe(reason);
   });
 
-  it('that fails leaves no timer', async () => {
+  it('leaves no timer when it fails', async () => {
     const clock = new FakeClock();
     await expect(connect('localhost:1', { transport: memoryTransport(), clock })).rejects.toThrow();
     expect(clock.waiting).toBe(0);
@@ -71,13 +71,13 @@ describe('connecting', () => {
 });
 
 describe('a signal', () => {
-  it('that is aborted before refuses to connect', async () => {
+  it('aborted before connect() prevents connecting', async () => {
     const host = await Host.open();
     await expect(host.connect({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
     expect(host.peers).toEqual([]);
   });
 
-  it('that is aborted meanwhile gives up connecting', async () => {
+  it('aborted while connecting stops the attempt', async () => {
     const clock = new FakeClock();
     const controller = new AbortController();
     const fate = fateOf(connect('localhost:1', { transport: silence, clock, signal: controller.signal }));
@@ -87,7 +87,7 @@ describe('a signal', () => {
     expect(clock.waiting).toBe(0);
   });
 
-  it('that is aborted just when the connection is there leaves nothing open', async () => {
+  it('aborted just as the connection is established closes it', async () => {
     const host = await Host.open();
     const controller = new AbortController();
     const transport: Transport = {
@@ -103,7 +103,7 @@ describe('a signal', () => {
     expect(host.peers.map(({ closed }) => closed)).toEqual([true]);
   });
 
-  it('that is aborted later breaks the connection off', async () => {
+  it('aborted later aborts the connection', async () => {
     const controller = new AbortController();
     const { client, peer } = await meet({ signal: controller.signal });
     const fate = fateOf(client.request('a'));
@@ -114,7 +114,7 @@ describe('a signal', () => {
     expect(peer.error).toMatchObject({ code: 'ECONNRESET' });
   });
 
-  it('that outlives the client keeps nothing of it', async () => {
+  it('keeps no listener of a closed client', async () => {
     const controller = new AbortController();
     const { signal } = controller;
     let listeners = 0;
@@ -138,7 +138,7 @@ describe('a signal', () => {
   });
 });
 
-describe('options of connect() that are not right', () => {
+describe('invalid options of connect()', () => {
   const cases: [object, string][] = [
     [{ requestTimout: 1 }, 'connect() has no option "requestTimout". Did you mean "requestTimeout"?'],
     [{ idleTimeout: 1 }, 'connect() has no option "idleTimeout"'],
@@ -152,7 +152,7 @@ describe('options of connect() that are not right', () => {
     [{ reconnect: 'yes' }, 'the option "reconnect" takes true, false or an object, not yes'],
   ];
 
-  it.each(cases)('are refused before a connection is made: %o', async (options, says) => {
+  it.each(cases)('are refused before connecting: %o', async (options, says) => {
     const host = await Host.open();
     await expect(host.connect(options)).rejects.toMatchObject({
       code: 'YODEL_INVALID_OPTION',
@@ -162,7 +162,7 @@ describe('options of connect() that are not right', () => {
     expect(host.clock.waiting).toBe(0);
   });
 
-  it('are refused in the address, too', async () => {
+  it('include an invalid address', async () => {
     await expect(connect('localhost:http')).rejects.toMatchObject({ code: 'YODEL_INVALID_ADDRESS' });
   });
 });

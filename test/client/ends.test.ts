@@ -3,7 +3,7 @@ import type { ClientState } from '../../src/client/options.ts';
 import { settled } from '../support/fake-clock.ts';
 import { fateOf, meet, readAll } from './host.ts';
 
-/** Writes down the states that a client goes through. */
+/** Records the states of a client. */
 function states() {
   const seen: string[] = [];
   const onStateChange = (state: ClientState, error?: { code: string }) =>
@@ -12,7 +12,7 @@ function states() {
 }
 
 describe('client.end', () => {
-  it('sends what there is and then no more, and goes on receiving', async () => {
+  it('sends what is pending and then FIN, and still receives', async () => {
     const { seen, onStateChange } = states();
     const { client, peer } = await meet({ onStateChange });
     client.send('last words');
@@ -29,7 +29,7 @@ describe('client.end', () => {
     expect(seen).toEqual(['ending', 'closed']);
   });
 
-  it('lets requests in flight have their replies', async () => {
+  it('still delivers replies to requests in flight', async () => {
     const { client, peer } = await meet();
     const fates = [client.request('a'), client.request('b')].map(fateOf);
     client.end();
@@ -42,14 +42,14 @@ describe('client.end', () => {
     });
   });
 
-  it('waits for the server for as long as it takes', async () => {
+  it('sets no time limit for the server', async () => {
     const { client, host } = await meet();
     client.end();
     await host.passes(1_000_000_000);
     expect(client.state).toBe('ending');
   });
 
-  it('twice is once', async () => {
+  it('has no effect the second time', async () => {
     const { seen, onStateChange } = states();
     const { client, peer } = await meet({ onStateChange });
     client.end();
@@ -61,7 +61,7 @@ describe('client.end', () => {
 });
 
 describe('client.close', () => {
-  it('waits for the replies that are due and for the server to end', async () => {
+  it('waits for pending replies and for the server to end', async () => {
     const { client, peer } = await meet();
     const reply = fateOf(client.request('a'));
     const closed = fateOf(client.close());
@@ -98,7 +98,7 @@ describe('client.close', () => {
     expect(closed.settled).toBe(true);
   });
 
-  it('any number of times resolves when the client is closed', async () => {
+  it('can be called repeatedly, and always resolves when the client is closed', async () => {
     const { client, peer, host } = await meet();
     const closings = [client.close(), client.close(), client.closed, client[Symbol.asyncDispose]()];
     await peer.ends();
@@ -107,7 +107,7 @@ describe('client.close', () => {
     expect(host.clock.waiting).toBe(0);
   });
 
-  it('after end() waits at most closeTimeout from then on', async () => {
+  it('after end() starts its time limit', async () => {
     const { client, host } = await meet({ closeTimeout: 1000 });
     client.end();
     await host.passes(5000);
@@ -116,7 +116,7 @@ describe('client.close', () => {
     expect(closed.settled).toBe(true);
   });
 
-  it('happens at the end of `await using`', async () => {
+  it('is called at the end of `await using`', async () => {
     const { client, peer } = await meet();
     {
       await using used = client;
@@ -129,7 +129,7 @@ describe('client.close', () => {
 });
 
 describe('client.abort', () => {
-  it('breaks the connection off at once', async () => {
+  it('closes the connection at once', async () => {
     const { seen, onStateChange } = states();
     const { client, peer, host } = await meet({ onStateChange });
     client.send('lost');
@@ -142,7 +142,7 @@ describe('client.abort', () => {
     expect(host.clock.waiting).toBe(0);
   });
 
-  it('does not wait for close() any longer', async () => {
+  it('ends the wait of close()', async () => {
     const { client } = await meet();
     const closed = fateOf(client.close());
     client.abort();
@@ -150,7 +150,7 @@ describe('client.abort', () => {
     expect(closed.settled).toBe(true);
   });
 
-  it('is no harm when the client is closed', async () => {
+  it('has no effect on a closed client', async () => {
     const { client, peer } = await meet();
     void client.close();
     await peer.ends();
@@ -169,7 +169,7 @@ describe('a server that ends', () => {
     expect(seen).toEqual(['ending', 'closed']);
   });
 
-  it('still gets what was sent before', async () => {
+  it('still receives what was sent before', async () => {
     const { client, peer } = await meet({ network: { capacity: 100 } });
     peer.connection.pause();
     client.send('x'.repeat(1000));
@@ -182,7 +182,7 @@ describe('a server that ends', () => {
     expect(peer.received.length).toBe(1001);
   });
 
-  it('by a reset closes the client with an error that says what was lost', async () => {
+  it('with a reset closes the client with an error', async () => {
     const { seen, onStateChange } = states();
     const { client, peer } = await meet({ onStateChange, network: { capacity: 100 } });
     const reading = fateOf(readAll(client));
@@ -198,10 +198,10 @@ describe('a server that ends', () => {
   });
 });
 
-describe('a server that sends what cannot be taken', () => {
+describe('a server that sends an invalid message', () => {
   it.each([
     [
-      'a too long message',
+      'a message that is too long',
       { maxMessageLength: 5 },
       'too long\n',
       'YODEL_MESSAGE_TOO_LONG',
@@ -214,23 +214,26 @@ describe('a server that sends what cannot be taken', () => {
       'YODEL_INVALID_UTF8',
       'message 2 is not valid UTF-8',
     ],
-  ])('%s: the connection is given up, and everybody who waits is told why', async (_, options, bytes, code, says) => {
-    const { seen, onStateChange } = states();
-    const { client, peer } = await meet({ ...options, onStateChange });
-    const fates = [client.request('a'), client.request('b'), client.request('c')].map(fateOf);
-    const reading = fateOf(readAll(client));
-    await peer.says('fine\n');
-    await peer.says(bytes);
-    const error = { code, message: expect.stringContaining(`unix:///host sent an invalid message: ${says}`) };
-    expect(fates[0]?.value?.text).toBe('fine');
-    expect(fates[1]?.error).toMatchObject(error);
-    expect(fates[2]?.error).toMatchObject(error);
-    expect(reading.error).toMatchObject(error);
-    expect(seen).toEqual([`closed: ${code}`]);
-    expect(peer.closed).toBe(true);
-  });
+  ])(
+    '%s: the connection is closed, and everything that waits fails with the reason',
+    async (_, options, bytes, code, says) => {
+      const { seen, onStateChange } = states();
+      const { client, peer } = await meet({ ...options, onStateChange });
+      const fates = [client.request('a'), client.request('b'), client.request('c')].map(fateOf);
+      const reading = fateOf(readAll(client));
+      await peer.says('fine\n');
+      await peer.says(bytes);
+      const error = { code, message: expect.stringContaining(`unix:///host sent an invalid message: ${says}`) };
+      expect(fates[0]?.value?.text).toBe('fine');
+      expect(fates[1]?.error).toMatchObject(error);
+      expect(fates[2]?.error).toMatchObject(error);
+      expect(reading.error).toMatchObject(error);
+      expect(seen).toEqual([`closed: ${code}`]);
+      expect(peer.closed).toBe(true);
+    },
+  );
 
-  it('half a frame at the end', async () => {
+  it('half a frame at the end: requests fail with the reason', async () => {
     const { client, peer } = await meet({ framing: 'length:1' });
     const fate = fateOf(client.request('a'));
     await peer.says('\x05hel');

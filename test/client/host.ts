@@ -9,17 +9,17 @@ import { Peer } from '../session/peer.ts';
 import { FakeClock, settled } from '../support/fake-clock.ts';
 
 /**
- * A server that the test plays by hand, on the in-memory transport and with time that the test turns. When the test is
- * over its clients are broken off, and then no timer may be left.
+ * A server that the test plays by hand, on the in-memory transport and a fake clock. At the end of the test its clients are
+ * aborted, and no timer may be left.
  */
 export class Host {
   readonly clock = new FakeClock();
   readonly transport: Transport;
-  /** The server's end of each connection, in the order in which they came. */
+  /** The server's end of each connection, in order. */
   readonly peers: Peer[] = [];
-  /** How often somebody has tried to connect. */
+  /** The number of attempts to connect. */
   attempts = 0;
-  /** While this is set, nobody can connect. */
+  /** While set, connections are refused. */
   isDown = false;
   address!: Address;
   readonly #clients: Client[] = [];
@@ -84,7 +84,7 @@ export async function meet(
   return { host, client, peer: host.peer };
 }
 
-/** What has become of a promise by now. */
+/** The state of a promise. */
 export function fateOf<Value>(promise: Promise<Value>): { value?: Value; error?: unknown; settled: boolean } {
   const fate: { value?: Value; error?: unknown; settled: boolean } = { settled: false };
   promise.then(
@@ -94,7 +94,7 @@ export function fateOf<Value>(promise: Promise<Value>): { value?: Value; error?:
   return fate;
 }
 
-/** Takes messages out of a client until it ends or breaks. */
+/** Reads messages from a client until it ends or breaks. */
 export async function readAll(client: Client, into: string[] = []): Promise<string[]> {
   for await (const message of client) into.push(message.text);
   return into;

@@ -3,7 +3,7 @@ import { settled } from '../support/fake-clock.ts';
 import { fateOf, meet, readAll } from './host.ts';
 
 describe('iterating over a client', () => {
-  it('gives the messages of the server in order, until it ends', async () => {
+  it('yields the messages of the server in order, until it ends', async () => {
     const { client, peer } = await meet({ network: { chunkSize: 3 } });
     const reading = readAll(client);
     await peer.says('one\ntwo\r\n\nthree\n');
@@ -13,14 +13,14 @@ describe('iterating over a client', () => {
     expect(client.state).toBe('closed');
   });
 
-  it('gives messages that came before anybody asked', async () => {
+  it('yields messages received before the iteration started', async () => {
     const { client, peer } = await meet();
     await peer.says('one\ntwo\n');
     await peer.ends();
     expect(await readAll(client)).toEqual(['one', 'two']);
   });
 
-  it('throws when the connection breaks, behind all that came before', async () => {
+  it('throws when the connection breaks, after all earlier messages', async () => {
     const { client, peer } = await meet();
     await peer.says('one\ntwo\n');
     await peer.aborts();
@@ -37,7 +37,7 @@ describe('iterating over a client', () => {
     expect(await reading).toEqual([]);
   });
 
-  it('may stop and go on later', async () => {
+  it('may stop and continue later', async () => {
     const { client, peer } = await meet();
     await peer.says('one\ntwo\nthree\n');
     for await (const message of client) {
@@ -49,7 +49,7 @@ describe('iterating over a client', () => {
     expect(await readAll(client)).toEqual(['two', 'three']);
   });
 
-  it('by several at once gives each message to one of them', async () => {
+  it('by several consumers gives each message to one of them', async () => {
     const { client, peer } = await meet();
     const [left, right]: [string[], string[]] = [[], []];
     const reading = Promise.all([readAll(client, left), readAll(client, right)]);
@@ -60,7 +60,7 @@ describe('iterating over a client', () => {
     expect([...left, ...right].sort()).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  it('gives messages that may be kept', async () => {
+  it('yields messages that may be kept', async () => {
     const { client, peer } = await meet({ network: { chunkSize: 2 } });
     const kept = [];
     await peer.says('first\nsecond\nthird\n');
@@ -69,7 +69,7 @@ describe('iterating over a client', () => {
     expect(kept.map(String)).toEqual(['first', 'second', 'third']);
   });
 
-  it('after close() gives what had come before it, and then ends', async () => {
+  it('after close() yields what was received before, then ends', async () => {
     const { client, peer } = await meet();
     await peer.says('one\ntwo\n');
     const closing = client.close();
@@ -79,7 +79,7 @@ describe('iterating over a client', () => {
     expect(await readAll(client)).toEqual(['one', 'two']);
   });
 
-  it('after close() does not care how the connection ends', async () => {
+  it('after close() does not throw, however the connection ends', async () => {
     const { client, peer } = await meet();
     const reading = fateOf(readAll(client));
     void client.close();
@@ -87,7 +87,7 @@ describe('iterating over a client', () => {
     expect(reading.value).toEqual([]);
   });
 
-  it('waiting for a message ends when the client is closed', async () => {
+  it('ends when the client is closed', async () => {
     const { client, peer } = await meet();
     const reading = fateOf(readAll(client));
     void client.close();
@@ -96,10 +96,10 @@ describe('iterating over a client', () => {
   });
 });
 
-describe('while nobody takes the messages', () => {
+describe('while no reader takes the messages', () => {
   const flood = 'some line\n'.repeat(20_000);
 
-  it('the server is stopped, and little is held', async () => {
+  it('the server is paused, and little is buffered', async () => {
     const { client, peer } = await meet({ highWaterMark: 1000, network: { capacity: 500 } });
     await peer.says(flood);
     expect(flood.length - peer.connection.unsent).toBeLessThan(1000 + 3 * 500);
@@ -108,7 +108,7 @@ describe('while nobody takes the messages', () => {
     expect((await reading).length).toBe(20_000);
   });
 
-  it('the server is stopped also when its messages are empty', async () => {
+  it('the server is paused even when its messages are empty', async () => {
     const { client, peer } = await meet({ highWaterMark: 1000, network: { capacity: 500 } });
     await peer.says('\n'.repeat(100_000));
     expect(peer.connection.unsent).toBeGreaterThan(95_000);
@@ -117,7 +117,7 @@ describe('while nobody takes the messages', () => {
     expect((await reading).length).toBe(100_000);
   });
 
-  it('a request still gets its reply, for all that came before is read', async () => {
+  it('a request still gets its reply: earlier messages are read first', async () => {
     const { client, peer } = await meet({ highWaterMark: 100, network: { capacity: 100 } });
     await peer.says('unasked\n'.repeat(100));
     const reply = fateOf(client.request('a'));
@@ -126,7 +126,7 @@ describe('while nobody takes the messages', () => {
     expect(reply.value?.text).toBe('unasked');
   });
 
-  it('closing goes on all the same', async () => {
+  it('the client can still be closed', async () => {
     const { client, peer } = await meet({ highWaterMark: 100, network: { capacity: 100 } });
     await peer.says('unasked\n'.repeat(10_000));
     const closing = client.close();

@@ -3,7 +3,7 @@ import type { ConnectOptions } from '../../src/client/options.ts';
 import { settled } from '../support/fake-clock.ts';
 import { fateOf, meet, readAll } from './host.ts';
 
-/** A client that reconnects, the states that it goes through, and the waits before its attempts. */
+/** A client that reconnects, its states, and the delays before its attempts. */
 async function persistent(options: ConnectOptions = {}) {
   const states: string[] = [];
   const met = await meet({
@@ -23,7 +23,7 @@ async function persistent(options: ConnectOptions = {}) {
 }
 
 describe('a client that reconnects', () => {
-  it.each(['ends', 'aborts'] as const)('is connected again after the server %s', async (how) => {
+  it.each(['ends', 'aborts'] as const)('reconnects after the server %s', async (how) => {
     const { client, host, peer, states } = await persistent();
     await peer[how]();
     expect(client.state).toBe('reconnecting');
@@ -39,7 +39,7 @@ describe('a client that reconnects', () => {
     expect(states).toEqual([`reconnecting: ${code}`, 'open']);
   });
 
-  it('rejects what was in flight, and never sends it twice', async () => {
+  it('rejects requests in flight, and never sends them twice', async () => {
     const { client, host, peer } = await persistent();
     const fates = [client.request('pay 100'), client.request('pay 200')].map(fateOf);
     client.send('and this');
@@ -53,7 +53,7 @@ describe('a client that reconnects', () => {
     expect(host.peer.text).toBe('something new\n');
   });
 
-  it('forgets what had not left yet, and half of a message that had come', async () => {
+  it('drops what was not sent yet, and half of a received message', async () => {
     const { client, host, peer } = await persistent({ highWaterMark: 10 });
     peer.connection.pause();
     client.send('x'.repeat(200_000));
@@ -70,7 +70,7 @@ describe('a client that reconnects', () => {
     expect(host.peer.text).toBe('a\n');
   });
 
-  it('does not send to the next server what was sent in the very moment of the loss', async () => {
+  it('does not send to the next server what was sent at the moment of the loss', async () => {
     const { client, host, peer } = await persistent();
     peer.connection.abort();
     client.send('to the first server');
@@ -81,7 +81,7 @@ describe('a client that reconnects', () => {
     expect(host.peer.text).toBe('to the second\n');
   });
 
-  it('goes on being iterated', async () => {
+  it('continues the iteration over its messages', async () => {
     const { client, host, peer } = await persistent();
     const seen: string[] = [];
     void readAll(client, seen);
@@ -95,7 +95,7 @@ describe('a client that reconnects', () => {
     expect(seen).toEqual(['one', 'two', 'three']);
   });
 
-  it('is stopped as before when nobody takes the messages', async () => {
+  it('pauses the new connection too when no reader takes the messages', async () => {
     const { host, peer } = await persistent({ highWaterMark: 1000 });
     await peer.says('unread\n'.repeat(1000));
     await peer.aborts();
@@ -104,7 +104,7 @@ describe('a client that reconnects', () => {
     expect(host.peer.connection.unsent).toBeGreaterThan(500_000);
   });
 
-  it('sends nothing meanwhile, and says so', async () => {
+  it('refuses to send meanwhile', async () => {
     const { client, peer } = await persistent();
     await peer.aborts();
     const error = {
@@ -115,7 +115,7 @@ describe('a client that reconnects', () => {
     await expect(client.request('a')).rejects.toMatchObject(error);
   });
 
-  it('reports the loss of each connection by its own cause', async () => {
+  it('reports the loss of each connection with its own cause', async () => {
     const { host, peer, states } = await persistent();
     await peer.aborts();
     await host.passes(50);
@@ -124,7 +124,7 @@ describe('a client that reconnects', () => {
     expect(states).toEqual(['reconnecting: YODEL_CONNECTION_RESET', 'open', 'reconnecting: YODEL_CONNECTION_CLOSED']);
   });
 
-  it('without the option does not come back', async () => {
+  it('does not reconnect without the option', async () => {
     const { client, host, peer, states } = await persistent({ reconnect: false });
     await peer.aborts();
     await host.passes(60_000);
@@ -134,8 +134,8 @@ describe('a client that reconnects', () => {
   });
 });
 
-describe('the waits between attempts', () => {
-  it('double from minDelay to maxDelay, and up to half of each is chance', async () => {
+describe('the delays between attempts', () => {
+  it('double from minDelay to maxDelay, and half of each is random', async () => {
     const { host, peer, waits } = await persistent({ reconnect: { minDelay: 100, maxDelay: 3000, maxAttempts: 0 } });
     host.isDown = true;
     await peer.aborts();
@@ -149,7 +149,7 @@ describe('the waits between attempts', () => {
     expect(new Set(waits).size).toBe(waits.length);
   });
 
-  it('begin from the start once a server has said something', async () => {
+  it('start again at minDelay once a server has sent something', async () => {
     const { client, host, peer, waits } = await persistent({ reconnect: { minDelay: 100, maxDelay: 3000 } });
     host.isDown = true;
     await peer.aborts();
@@ -163,7 +163,7 @@ describe('the waits between attempts', () => {
     expect(waits[before]).toBeLessThanOrEqual(100);
   });
 
-  it('go on growing with a server that takes connections and closes them at once', async () => {
+  it('keep growing with a server that accepts connections and closes them at once', async () => {
     const { client, host, states } = await persistent({ reconnect: { minDelay: 100, maxDelay: 3000, maxAttempts: 8 } });
     const closing = () => host.peers.filter(({ closed }) => !closed).map((one) => one.ends());
     const before = host.attempts;
@@ -179,8 +179,8 @@ describe('the waits between attempts', () => {
   });
 });
 
-describe('after maxAttempts in a row that failed', () => {
-  it('the client gives up, and tells why', async () => {
+describe('after maxAttempts failures in a row', () => {
+  it('the client closes with the last error', async () => {
     const { client, host, peer, states } = await persistent({ reconnect: { maxAttempts: 3 } });
     host.isDown = true;
     const reading = fateOf(readAll(client));
@@ -198,7 +198,7 @@ describe('after maxAttempts in a row that failed', () => {
     expect(host.clock.waiting).toBe(0);
   });
 
-  it('0 tries for ever', async () => {
+  it('with 0 it keeps trying', async () => {
     const { client, host, peer } = await persistent({ reconnect: { maxAttempts: 0, maxDelay: 1000 } });
     host.isDown = true;
     await peer.aborts();
@@ -209,7 +209,7 @@ describe('after maxAttempts in a row that failed', () => {
     expect(client.state).toBe('open');
   });
 
-  it('an attempt also fails when it takes longer than connectTimeout', async () => {
+  it('connectTimeout limits each attempt', async () => {
     const { client, host, peer, states } = await persistent({ reconnect: { maxAttempts: 2 }, connectTimeout: 1000 });
     host.transport.connect = (_address, { signal } = {}) =>
       new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
@@ -223,7 +223,7 @@ describe('after maxAttempts in a row that failed', () => {
 describe('while it is reconnecting', () => {
   const ways = ['end', 'close', 'abort'] as const;
 
-  it.each(ways)('%s() gives up, between two attempts', async (how) => {
+  it.each(ways)('%s() stops it, between two attempts', async (how) => {
     const { client, host, peer, states } = await persistent();
     const reading = fateOf(readAll(client));
     host.isDown = true;
@@ -241,7 +241,7 @@ describe('while it is reconnecting', () => {
     expect(host.clock.waiting).toBe(0);
   });
 
-  it.each(ways)('%s() gives up, in the middle of an attempt', async (how) => {
+  it.each(ways)('%s() stops it, during an attempt', async (how) => {
     const { client, host, peer } = await persistent();
     const { connect } = host.transport;
     const answer = Promise.withResolvers<void>();
@@ -262,7 +262,7 @@ describe('while it is reconnecting', () => {
     expect(host.peers.every(({ closed }) => closed)).toBe(true);
   });
 
-  it.each(ways)('%s() gives up, while the old connection has not quite gone', async (how) => {
+  it.each(ways)('%s() stops it, while the old connection is not closed yet', async (how) => {
     const { client, host, peer } = await persistent({ highWaterMark: 10 });
     peer.connection.pause();
     client.send('x'.repeat(200_000));
@@ -277,7 +277,7 @@ describe('while it is reconnecting', () => {
     expect(host.peers).toHaveLength(1);
   });
 
-  it('a signal that is aborted gives up, too', async () => {
+  it('an aborted signal stops it', async () => {
     const controller = new AbortController();
     const { client, host, peer } = await persistent({ signal: controller.signal });
     await peer.aborts();

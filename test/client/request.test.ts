@@ -16,7 +16,7 @@ describe('a request', () => {
     expect((await reply).text).toBe('hello yourself');
   });
 
-  it('may be bytes, and its reply as well', async () => {
+  it('may be bytes, as may its reply', async () => {
     const { client, peer } = await meet({ framing: 'length:1' });
     const reply = client.request(Uint8Array.of(0, 255));
     await settled();
@@ -25,7 +25,7 @@ describe('a request', () => {
     expect([...(await reply).bytes]).toEqual([254]);
   });
 
-  it('waits for as long as its reply takes to come, byte by byte', async () => {
+  it('waits until its reply is complete, byte by byte', async () => {
     const { client, peer } = await meet({ network: { chunkSize: 1 } });
     const reply = fateOf(client.request('hello'));
     await peer.says('long ');
@@ -34,7 +34,7 @@ describe('a request', () => {
     expect(reply.value?.text).toBe('long reply');
   });
 
-  it.each([1, 7, 1000])('is one of a thousand that are in flight, in chunks of %s', async (chunkSize) => {
+  it.each([1, 7, 1000])('can be one of a thousand in flight, in chunks of %s', async (chunkSize) => {
     const scene = await Scene.open({ network: { chunkSize } });
     const client = await connect(scene.address, { transport: scene.transport, clock: scene.clock });
     const replies = await Promise.all(numbers.map((number) => client.request(number)));
@@ -44,7 +44,7 @@ describe('a request', () => {
     await closing;
   });
 
-  it('is sent with all others of the same turn in one write', async () => {
+  it('is sent in one write with others of the same turn', async () => {
     const { client, peer } = await meet();
     const chunks: number[] = [];
     const { onData } = peer;
@@ -59,7 +59,7 @@ describe('a request', () => {
     expect((await Promise.all(replies)).map(String)).toEqual(numbers);
   });
 
-  it('that cannot be sent is rejected, and the others get their own replies', async () => {
+  it('that cannot be encoded is rejected, and the others get their own replies', async () => {
     const { client, peer } = await meet();
     const fates = [client.request('a'), client.request('b\nc'), client.request('d')].map(fateOf);
     await peer.says('A\nD\n');
@@ -69,7 +69,7 @@ describe('a request', () => {
     expect(peer.text).toBe('a\nd\n');
   });
 
-  it('leaves messages alone that nobody asked for', async () => {
+  it('does not take messages that arrived before it', async () => {
     const { client, peer } = await meet();
     const unasked: string[] = [];
     void readAll(client, unasked);
@@ -84,7 +84,7 @@ describe('a request', () => {
   });
 });
 
-describe('a request whose reply does not come', () => {
+describe('a request without a reply', () => {
   it('is rejected after requestTimeout', async () => {
     const { client, host } = await meet({ requestTimeout: 1000 });
     const fate = fateOf(client.request('a'));
@@ -95,7 +95,7 @@ describe('a request whose reply does not come', () => {
     expect(host.clock.waiting).toBe(0);
   });
 
-  it('is rejected after timeoutMs instead, if that is given', async () => {
+  it('is rejected after timeoutMs, if given', async () => {
     const { client, host } = await meet({ requestTimeout: 1000 });
     const [long, short] = [client.request('a', { timeoutMs: 5000 }), client.request('b', { timeoutMs: 10 })].map(
       fateOf,
@@ -108,7 +108,7 @@ describe('a request whose reply does not come', () => {
     expect(long?.error).toMatchObject({ code: 'YODEL_REQUEST_TIMEOUT' });
   });
 
-  it('waits for ever with timeoutMs 0, or requestTimeout 0', async () => {
+  it('has no time limit with timeoutMs 0 or requestTimeout 0', async () => {
     const { client, host } = await meet({ requestTimeout: 0 });
     const fates = [client.request('a'), client.request('b', { timeoutMs: 0 })].map(fateOf);
     await host.passes(1_000_000_000);
@@ -116,7 +116,7 @@ describe('a request whose reply does not come', () => {
     expect(host.clock.waiting).toBe(0);
   });
 
-  it('and that was given up does not take the reply of another', async () => {
+  it('that timed out leaves the next reply to the next request', async () => {
     const { client, host, peer } = await meet();
     const first = fateOf(client.request('a', { timeoutMs: 100 }));
     const second = fateOf(client.request('b'));
@@ -128,15 +128,21 @@ describe('a request whose reply does not come', () => {
     expect(third.value?.text).toBe('C');
   });
 
-  it.each([-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('is not sent with %s as its time', async (timeoutMs) => {
-    const { client, peer } = await meet();
-    const fate = fateOf(client.request('a', { timeoutMs }));
-    await settled();
-    expect(fate.error).toMatchObject({ code: 'YODEL_INVALID_OPTION', message: expect.stringContaining('"timeoutMs"') });
-    expect(peer.text).toBe('');
-  });
+  it.each([-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])(
+    'is not sent with %s as its timeoutMs',
+    async (timeoutMs) => {
+      const { client, peer } = await meet();
+      const fate = fateOf(client.request('a', { timeoutMs }));
+      await settled();
+      expect(fate.error).toMatchObject({
+        code: 'YODEL_INVALID_OPTION',
+        message: expect.stringContaining('"timeoutMs"'),
+      });
+      expect(peer.text).toBe('');
+    },
+  );
 
-  it('costs one timer, however many there are', async () => {
+  it('shares one timer with all others', async () => {
     const { client, host, peer } = await meet();
     const replies = numbers.map((number, index) => client.request(number, { timeoutMs: 1000 + index }));
     expect(host.clock.waiting).toBe(1);
@@ -150,14 +156,14 @@ describe('a request whose reply does not come', () => {
 describe('a request with a signal', () => {
   const reason = new Error('not needed any more');
 
-  it('that is aborted before is not sent', async () => {
+  it('aborted before is not sent', async () => {
     const { client, peer } = await meet();
     await expect(client.request('a', { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
     await settled();
     expect(peer.text).toBe('');
   });
 
-  it('that is aborted meanwhile is rejected, and its late reply is not taken for another one', async () => {
+  it('aborted meanwhile is rejected, and its late reply is dropped', async () => {
     const { client, peer } = await meet();
     const controller = new AbortController();
     const first = fateOf(client.request('a', { signal: controller.signal }));
@@ -170,7 +176,7 @@ describe('a request with a signal', () => {
     expect(second.value?.text).toBe('B');
   });
 
-  it('that is aborted afterwards changes nothing', async () => {
+  it('aborted afterwards has its reply', async () => {
     const { client, peer } = await meet();
     const controller = new AbortController();
     const reply = client.request('a', { signal: controller.signal });
@@ -180,7 +186,7 @@ describe('a request with a signal', () => {
     expect(client.state).toBe('open');
   });
 
-  it('that is used for many requests keeps nothing of those that are done', async () => {
+  it('keeps no listener on the signal once it is done', async () => {
     const { client, peer } = await meet();
     const { signal } = new AbortController();
     let listeners = 0;
@@ -198,7 +204,7 @@ describe('requests in flight', () => {
   it.each([
     ['the server ends', 'ends', 'YODEL_CONNECTION_CLOSED', 'unix:///host ended the connection'],
     [
-      'the server breaks the connection off',
+      'the server resets the connection',
       'aborts',
       'YODEL_CONNECTION_RESET',
       'the connection to unix:///host broke: the peer reset the connection',
@@ -224,7 +230,7 @@ describe('requests in flight', () => {
     });
   });
 
-  it('get the last message of a server that ends without an ending', async () => {
+  it('get the last message of a server that ends without a line ending', async () => {
     const { client, peer } = await meet();
     const reply = client.request('a');
     await settled();

@@ -20,7 +20,7 @@ describe('client.send', () => {
     expect(peer.lines).toHaveLength(10_000);
   });
 
-  it('refuses what is neither text nor bytes, and keeps every other reply where it belongs', async () => {
+  it('refuses what is neither text nor bytes, and assigns the other replies correctly', async () => {
     const { client, peer } = await meet();
     for (const wrong of [5, { json: 1 }, null, undefined, new Uint16Array(2)]) {
       await expect(client.request(wrong as never)).rejects.toThrow(TypeError);
@@ -33,7 +33,7 @@ describe('client.send', () => {
     expect((await reply).text).toBe('yes');
   });
 
-  it('throws what cannot be sent', async () => {
+  it('throws for a message that cannot be encoded', async () => {
     const { client, peer } = await meet();
     expect(() => client.send('two\nlines')).toThrow(expect.objectContaining({ code: 'YODEL_UNENCODABLE_MESSAGE' }));
     client.send('fine');
@@ -54,7 +54,7 @@ describe('client.send', () => {
     await expect(client.request('late')).rejects.toMatchObject({ code: 'YODEL_CONNECTION_CLOSED' });
   });
 
-  it('says false when too much is unsent, and true again when the server has taken it', async () => {
+  it('returns false above highWaterMark, and true again when the server has read', async () => {
     const { client, peer } = await meet({ highWaterMark: 1000, network: { capacity: 100 } });
     peer.connection.pause();
     expect(client.send('x'.repeat(500))).toBe(true);
@@ -72,7 +72,7 @@ describe('client.drained', () => {
     await client.drained();
   });
 
-  it('resolves when all that was sent has left', async () => {
+  it('resolves when everything was sent', async () => {
     const { client, peer } = await meet({ network: { capacity: 100 } });
     peer.connection.pause();
     client.send('x'.repeat(1000));
@@ -102,7 +102,7 @@ describe('client.drained', () => {
     expect(drained.settled).toBe(true);
   });
 
-  it('makes a stream that never holds more than the mark and one message', async () => {
+  it('limits what a sender buffers to highWaterMark and one message', async () => {
     const { client, peer } = await meet({ highWaterMark: 1000, network: { capacity: 100 } });
     let most = 0;
     for (let number = 0; number < 1000; number++) {

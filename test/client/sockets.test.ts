@@ -47,7 +47,7 @@ describe('on real sockets, a client', () => {
     expect(reply.text === long).toBe(true);
   });
 
-  it('resumes a server that it had stopped', async () => {
+  it('resumes a server that it had paused', async () => {
     const line = 'x'.repeat(999);
     const server = await serveOnSockets({
       handler: {
@@ -63,7 +63,7 @@ describe('on real sockets, a client', () => {
     expect((await readAll(client)).length).toBe(20_000);
   });
 
-  it('is refused where nobody listens', async () => {
+  it('fails where no server listens', async () => {
     const server = await serveOnSockets();
     const [address] = server.addresses;
     await server.close();
@@ -73,14 +73,14 @@ describe('on real sockets, a client', () => {
     });
   });
 
-  it('is told when the server breaks off', async () => {
+  it('reports a reset by the server', async () => {
     const server = await serveOnSockets({ handler: (_message, session) => session.abort() });
     const client = await clientOf(server);
     await expect(client.request('a')).rejects.toMatchObject({ code: 'YODEL_CONNECTION_RESET' });
     await client.closed;
   });
 
-  it('comes back when the server does', async () => {
+  it('reconnects when the server is back', async () => {
     const first = await serveOnSockets();
     const states: string[] = [];
     let isOpen = () => {};
@@ -101,7 +101,7 @@ describe('on real sockets, a client', () => {
     await second.close();
   });
 
-  it('gets the error of a server that turns it away', async () => {
+  it('receives the error of a server that refuses it', async () => {
     const server = await serveOnSockets({ maxMessageLength: 10 });
     const client = await clientOf(server);
     const reply = await client.request('much too long a message');
@@ -109,7 +109,7 @@ describe('on real sockets, a client', () => {
     await expect(client.request('again')).rejects.toMatchObject({ code: 'YODEL_CONNECTION_CLOSED' });
   });
 
-  it('leaves a server of somebody else in peace when it closes', async () => {
+  it('closes only after everything was delivered in both directions', async () => {
     const ended = Promise.withResolvers<string>();
     const server = createServer({ allowHalfOpen: true }, (socket) => {
       let text = '';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Histogram } from '../../src/load/histogram.ts';
 
-/** Times of a load test: from a nanosecond to an hour, in milliseconds. */
+/** Times from a nanosecond to an hour, in milliseconds. */
 const times = fc.double({ min: 1e-6, max: 3_600_000, noNaN: true });
 const manyTimes = fc.array(times, { minLength: 1, maxLength: 200 });
 
@@ -18,7 +18,7 @@ function exactPercentile(values: readonly number[], percent: number): number {
   return sorted[Math.max(1, Math.ceil((percent / 100) * sorted.length - 1e-9)) - 1] as number;
 }
 
-test('every percentile is the true one, or above it by less than a thousandth', () => {
+test('every percentile is exact, or too high by less than a thousandth', () => {
   fc.assert(
     fc.property(manyTimes, fc.constantFrom(0, 1, 50, 75, 90, 99, 99.9, 100), (values, percent) => {
       const exact = exactPercentile(values, percent);
@@ -29,7 +29,7 @@ test('every percentile is the true one, or above it by less than a thousandth', 
   );
 });
 
-test('the least and the largest are exact, and the mean and the deviation are within a thousandth', () => {
+test('minimum and maximum are exact, and mean and deviation are within a thousandth', () => {
   fc.assert(
     fc.property(manyTimes, (values) => {
       const histogram = histogramOf(values);
@@ -44,7 +44,7 @@ test('the least and the largest are exact, and the mean and the deviation are wi
   );
 });
 
-test('a value recorded so many times counts so many times', () => {
+test('a value recorded with a count counts that often', () => {
   const histogram = new Histogram();
   histogram.record(1, 99);
   histogram.record(100);
@@ -53,7 +53,7 @@ test('a value recorded so many times counts so many times', () => {
   expect(histogram.percentile(99.1)).toBe(100);
 });
 
-test('the histograms of several processes together are the histogram of all their values', () => {
+test('added histograms equal the histogram of all values', () => {
   fc.assert(
     fc.property(manyTimes, manyTimes, (one, other) => {
       const all = histogramOf([...one, ...other]);
@@ -69,14 +69,14 @@ test('the histograms of several processes together are the histogram of all thei
   );
 });
 
-test('to add an empty histogram, in whatever way, changes nothing', () => {
+test('adding an empty histogram changes nothing', () => {
   const histogram = histogramOf([1, 2]);
   histogram.add(new Histogram());
   histogram.addData(JSON.parse(JSON.stringify(new Histogram())));
   expect([histogram.count, histogram.min, histogram.max]).toEqual([2, 1, 2]);
 });
 
-test('the entries are ascending, and their counts are all values', () => {
+test('entries are ascending, and their counts add up to all values', () => {
   fc.assert(
     fc.property(manyTimes, (values) => {
       const entries = [...histogramOf(values).entries()];
@@ -86,7 +86,7 @@ test('the entries are ascending, and their counts are all values', () => {
   );
 });
 
-test('a histogram that was cleared is as good as a new one', () => {
+test('a cleared histogram is like a new one', () => {
   const histogram = histogramOf([0.5, 3, 1000]);
   histogram.clear();
   expect([...histogram.entries()]).toEqual([]);
@@ -94,14 +94,14 @@ test('a histogram that was cleared is as good as a new one', () => {
   expect([...histogram.entries()]).toEqual([[7, 1]]);
 });
 
-test('what is out of all measure is kept: nothing, less than nothing, and years', () => {
+test('values out of range are kept: zero, negative ones, and years', () => {
   const histogram = histogramOf([0, -1e-9, 1e12]);
   expect(histogram.count).toBe(3);
   expect(histogram.max).toBe(1e12);
   expect(histogram.percentile(50)).toBeLessThan(1e-5);
 });
 
-test('without a value there is nothing to tell', () => {
+test('an empty histogram has no statistics', () => {
   const histogram = new Histogram();
   for (const nothing of [histogram.min, histogram.max, histogram.mean, histogram.stdev, histogram.percentile(50)]) {
     expect(nothing).toBeNaN();

@@ -14,7 +14,7 @@ const framings = [
   'raw',
 ];
 
-/** The messages that a decoder finds in a payload's bytes. */
+/** The messages in a payload. */
 function messagesIn(payload: Payload, framing: string): string[] {
   if (framing === 'raw') return framesOf(payload);
   const decoder = parseFraming(framing).createDecoder({
@@ -32,7 +32,7 @@ function framesOf({ bytes, ends }: Payload): string[] {
 }
 
 for (const framing of framings) {
-  test(`with the framing ${framing} a server gets messages of the size that was asked for, one for each frame`, () => {
+  test(`with the framing ${framing} every frame is a message of the requested size`, () => {
     for (const size of framing === 'raw' ? [1, 3, 64] : [0, 1, 3, 64]) {
       const payload = payloadsOf(settingsOf({ framing, messages: { size } }))(7);
       const messages = messagesIn(payload, framing);
@@ -41,7 +41,7 @@ for (const framing of framings) {
     }
   });
 
-  test(`with the framing ${framing} no two messages of any connections are the same`, () => {
+  test(`with the framing ${framing} all messages of all connections differ`, () => {
     const payloadOf = payloadsOf(settingsOf({ framing, messages: { size: 16 }, connections: 300, pipeline: 20 }));
     const all = Array.from({ length: 300 }, (_, index) => framesOf(payloadOf(index + 1))).flat();
     expect(all.length).toBeGreaterThanOrEqual(300 * 40);
@@ -49,7 +49,7 @@ for (const framing of framings) {
   });
 }
 
-test('a message says which one of which connection it is', () => {
+test('a message contains its number and that of its connection', () => {
   const payload = payloadsOf(settingsOf({ messages: { size: 12 } }))(34);
   expect(framesOf(payload).slice(0, 2)).toEqual([
     expect.stringMatching(/^34-1-[a-zA-Z0-9]{7}\n$/),
@@ -57,7 +57,7 @@ test('a message says which one of which connection it is', () => {
   ]);
 });
 
-test('as many messages as are sent together are one piece of the ring', () => {
+test('the ring is a multiple of the messages sent together', () => {
   for (const pipeline of [1, 7, 100]) {
     const { ends } = payloadsOf(settingsOf({ pipeline }))(1);
     expect(ends.length % pipeline).toBe(0);
@@ -65,29 +65,29 @@ test('as many messages as are sent together are one piece of the ring', () => {
   }
 });
 
-test('large messages for many connections stay within bounds, and are still two different ones', () => {
+test('large messages for many connections are limited to two for each', () => {
   const { ends, bytes } = payloadsOf(settingsOf({ messages: { size: 1_000_000 }, connections: 100, pipeline: 50 }))(1);
   expect(ends.length).toBe(2);
   expect(bytes.length).toBe(2_000_002);
 });
 
-test('messages that would take more memory than there is are refused', () => {
+test('messages that need too much memory are refused', () => {
   const settings = settingsOf({ messages: { size: 100_000_000 }, connections: 50 });
   expect(() => payloadsOf(settings)).toThrow(/50 connections with messages of 100000000 bytes take too much memory/);
 });
 
-test('given messages are sent in turn, by all connections alike', () => {
+test('given messages are sent in turn by every connection', () => {
   const payloadOf = payloadsOf(settingsOf({ messages: { given: ['a', 'bc', '\xff'] }, pipeline: 2 }));
   expect(framesOf(payloadOf(1))).toEqual(['a\n', 'bc\n', '\xff\n']);
   expect(payloadOf(2)).toBe(payloadOf(1));
 });
 
-test('a single given message is repeated, so that many of it leave together', () => {
+test('a single given message is repeated, so that a pipeline is one write', () => {
   const payload = payloadsOf(settingsOf({ messages: { given: ['ping'] }, pipeline: 100 }))(1);
   expect(framesOf(payload)).toEqual(new Array(100).fill('ping\n'));
 });
 
-test('a message that the framing cannot carry is refused, with its number', () => {
+test('a message that the framing cannot carry is refused with its number', () => {
   const refused = (framing: string, given: string[]) => {
     try {
       payloadsOf(settingsOf({ framing, messages: { given } }));

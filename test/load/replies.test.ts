@@ -7,7 +7,7 @@ import { settingsOf } from './settings.ts';
 
 const framings = ['lines', 'delimiter:||', 'length:2', 'raw'];
 
-/** Gives the bytes in pieces of these sizes, round and round, and counts the replies. */
+/** Feeds the bytes in chunks of these sizes, repeatedly, and counts the replies. */
 function countIn(matcher: ReplyMatcher, bytes: Buffer, sizes: readonly number[]): number {
   let count = 0;
   for (let at = 0, piece = 0; at < bytes.length && !matcher.fault; piece++) {
@@ -21,7 +21,7 @@ function countIn(matcher: ReplyMatcher, bytes: Buffer, sizes: readonly number[])
 const pieces = fc.array(fc.integer({ min: 1, max: 500 }), { minLength: 1, maxLength: 5 });
 
 for (const framing of framings) {
-  test(`with the framing ${framing} each echoed message is counted once, however the stream is cut`, () => {
+  test(`with the framing ${framing} each echoed message is counted once, whatever the chunks`, () => {
     const given = framing === 'raw' ? ['a', 'bcd', 'xyz'.repeat(40)] : ['a', '', 'bcd', 'xyz'.repeat(40)];
     for (const messages of [{ size: 20 }, { given }]) {
       const payload = payloadsOf(settingsOf({ framing, messages, pipeline: 3 }))(1);
@@ -36,7 +36,7 @@ for (const framing of framings) {
     }
   });
 
-  test(`with the framing ${framing} no wrong byte goes unseen, and all that is right before it counts`, () => {
+  test(`with the framing ${framing} every wrong byte is found, and replies before it count`, () => {
     const payload = payloadsOf(settingsOf({ framing, pipeline: 5, messages: { size: 10 } }))(1);
     const twice = Buffer.concat([payload.bytes, payload.bytes]);
     const frame = payload.ends[0] as number;
@@ -53,7 +53,7 @@ for (const framing of framings) {
   });
 }
 
-test('a wrong reply is shown with what was expected, harmlessly and not at length', () => {
+test('a wrong reply is shown escaped and shortened, with what was expected', () => {
   const payload = payloadsOf(settingsOf({ messages: { given: ['a'.repeat(1000)] } }))(1);
   const matcher = new EchoMatcher(payload, 2);
   matcher.match(Buffer.from(`${'a'.repeat(500)}\x1b[31m"\xff`, 'latin1'));
@@ -62,7 +62,7 @@ test('a wrong reply is shown with what was expected, harmlessly and not at lengt
   );
 });
 
-test('the reply of another connection, or of another message, is a wrong one', () => {
+test('the reply to another connection or another message is wrong', () => {
   const payloadOf = payloadsOf(settingsOf());
   const [own, other] = [payloadOf(1), payloadOf(2)];
   const second = own.bytes.subarray(own.ends[0], own.ends[1]);
@@ -73,7 +73,7 @@ test('the reply of another connection, or of another message, is a wrong one', (
   }
 });
 
-test('counted replies are the messages of the framing, whatever they hold', () => {
+test('counted replies are messages of the framing, whatever their content', () => {
   fc.assert(
     fc.property(pieces, (sizes) => {
       const matcher = new CountMatcher(parseFraming('lines'));
@@ -93,13 +93,13 @@ test('counted replies may be of any length', () => {
   expect(count).toBe(2);
 });
 
-test('a counted reply that is no frame is a fault', () => {
+test('a counted reply that is not a frame is a fault', () => {
   const matcher = new CountMatcher(parseFraming('length:1,inclusive'));
   expect(matcher.match(Buffer.from([2, 65, 0]))).toBe(1);
   expect(matcher.fault?.code).toBe('YODEL_INVALID_FRAME');
 });
 
-test('where each chunk is a message, nothing but the same messages in the same pieces is right', () => {
+test('where each chunk is a message, replies must match message by message', () => {
   const given = ['a', '', 'bcd', 'xyz'.repeat(40)];
   const payload = payloadsOf(settingsOf({ address: 'ws://127.0.0.1:1/', messages: { given } }))(1);
   const matcher = new EchoedMessages(payload, 1);

@@ -4,17 +4,17 @@ import { sharesOf } from '../../src/load/plan.ts';
 import { Schedule } from '../../src/load/schedule.ts';
 import { settingsOf } from './settings.ts';
 
-test('messages are due at even distances, the first one at once', () => {
+test('messages are due at even intervals, the first one at the start', () => {
   const schedule = new Schedule({ start: 1000, rate: 200, every: 1, offset: 0 });
   expect([0, 1, 2, 200].map((number) => schedule.dueAt(number))).toEqual([1000, 1005, 1010, 2000]);
 });
 
-test('what is due is counted from when it is due, and not before', () => {
+test('messages count as due from their time on', () => {
   const schedule = new Schedule({ start: 1000, rate: 200, every: 1, offset: 0 });
   expect([0, 999.9, 1000, 1004.9, 1005, 2000].map((now) => schedule.countUpTo(now))).toEqual([0, 0, 1, 1, 2, 201]);
 });
 
-test('several processes together send what one would have sent', () => {
+test('several processes together send what one process would', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 100_000 }), (every, rate) => {
       const whole = new Schedule({ start: 0, rate, every: 1, offset: 0 });
@@ -27,7 +27,7 @@ test('several processes together send what one would have sent', () => {
   );
 });
 
-test('connections and messages are dealt out to the processes without remainder', () => {
+test('connections and messages are divided among the processes without loss', () => {
   const shares = sharesOf(settingsOf({ threads: 3, connections: 8, count: 100 }));
   expect(shares.map(({ connections, firstConnection, count }) => [firstConnection, connections, count])).toEqual([
     [1, 3, 34],
@@ -36,7 +36,7 @@ test('connections and messages are dealt out to the processes without remainder'
   ]);
 });
 
-test('a rate and a time make a count; a smaller count goes before it', () => {
+test('a rate and a duration give a count; a smaller count takes precedence', () => {
   const counts = (count: number | null, durationMs: number | null) =>
     sharesOf(settingsOf({ rate: 30, count, durationMs, threads: 2 })).map((share) => share.count);
   expect(counts(null, 1500)).toEqual([23, 22]);

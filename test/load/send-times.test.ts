@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { Histogram } from '../../src/load/histogram.ts';
 import { SendTimes } from '../../src/load/send-times.ts';
 
-test('each message is timed from its own sending, in whatever runs messages leave and come', () => {
+test('each message is timed from when it was sent, however messages are grouped', () => {
   const steps = fc.array(
     fc.oneof(
       fc.record({ send: fc.integer({ min: 1, max: 50 }) }),
@@ -37,7 +37,7 @@ test('each message is timed from its own sending, in whatever runs messages leav
   );
 });
 
-test('what is cleared is not awaited any more', () => {
+test('clearing removes all messages', () => {
   const times = new SendTimes();
   times.push(5, 3);
   times.clear();

@@ -22,7 +22,7 @@ test.each([
   ['messages >= 10k', 'messages', '>=', 10_000],
   ['unanswered < 3', 'unanswered', '<', 3],
   ['lost == 0', 'lost', '==', 0],
-] as const)('%j is understood', (text, metric, operator, value) => {
+] as const)('%j is parsed', (text, metric, operator, value) => {
   expect(parseAssertion(text)).toEqual({ text: text.trim().replace(/ +/g, ' '), metric, operator, value });
 });
 
@@ -66,7 +66,7 @@ test.each([
     'the value in the assertion "errors < 1.5" must be a whole number, such as 0, 1000 or 10k, not "1.5"',
   ],
   ['errors > -1', 'the value in the assertion "errors > -1" must be a whole number, such as 0, 1000 or 10k, not "-1"'],
-])('%j is refused, with what is right', (text, message) => {
+])('%j is refused with the right form', (text, message) => {
   let thrown: unknown;
   try {
     parseAssertion(text);
@@ -101,13 +101,13 @@ test.each([
   expect(result).toEqual({ holds: line.startsWith('ok'), text: line });
 });
 
-test('a value that three digits would not tell from the wanted one is shown in full', () => {
+test('a value that three digits cannot tell from the expected one is shown in full', () => {
   const slightlyLate = sampleReport([5.0004]);
   const { holds, text } = checkAssertion(parseAssertion('max <= 5ms'), slightlyLate);
   expect([holds, text]).toEqual([false, 'not met  max <= 5ms: 5.0004 ms']);
 });
 
-test('a percentile that has too few replies says so', () => {
+test('a percentile of too few replies has a remark', () => {
   const { text } = checkAssertion(parseAssertion('p99.9 < 5ms'), sampleReport([1, 2, 3]));
   expect(text).toBe('ok       p99.9 < 5ms: 3.00 ms (the slowest of only 3 replies)');
 });
@@ -122,7 +122,7 @@ test('no assertion about latencies holds when nothing was answered', () => {
   );
 });
 
-test('messages that were never answered count as the slowest of all', () => {
+test('unanswered messages count as the slowest', () => {
   const latencies = Array.from({ length: 90 }, () => 1);
   const report = sampleReport(latencies, { messages: { sent: 100, answered: 90, unanswered: 10 } });
   const check = (text: string) => checkAssertion(parseAssertion(text), report);

@@ -5,26 +5,26 @@ import { sampleReport, usual } from './sample-report.ts';
 
 const most = 20;
 
-test('latencies that lie close together are told apart in fine bands with round edges', () => {
+test('close latencies are in fine bands with round edges', () => {
   const bands = latencyBands(sampleReport(usual).histogram, most);
   expect(bands.length).toBeGreaterThanOrEqual(12);
   expect(bands.slice(1, 5).map(({ to }) => to)).toEqual([0.531, 0.562, 0.596, 0.631]);
 });
 
-test('one stall a thousand times longer than the rest does not blur the rest', () => {
+test('one stall a thousand times longer than the rest keeps the bands of the rest fine', () => {
   const bands = latencyBands(sampleReport([...usual, 1000]).histogram, most);
   expect(bands.filter(({ count }) => count > 500).length).toBeGreaterThanOrEqual(8);
   expect(bands.at(-1)).toMatchObject({ to: 1000, count: 1 });
   expect(bands.at(-2)?.count).toBe(0);
 });
 
-test('nothing gives no bands, one latency gives one', () => {
+test('no latencies give no bands, one latency gives one', () => {
   expect(latencyBands([], most)).toEqual([]);
   expect(latencyBands([[1.3, 1]], most)).toEqual([{ from: 1.26, to: 1.33, count: 1 }]);
   expect(latencyBands([[0, 5]], most)).toHaveLength(1);
 });
 
-test('every latency is in exactly one band, and the bands join without overlapping', () => {
+test('every latency is in exactly one band, and bands are adjacent', () => {
   const latencies = fc.array(fc.double({ min: 0, max: 1e6, noNaN: true }), { minLength: 1, maxLength: 100 });
   fc.assert(
     fc.property(latencies, fc.integer({ min: 15, max: 30 }), (latencies, most) => {

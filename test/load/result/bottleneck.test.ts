@@ -22,7 +22,7 @@ test('a closed loop that uses its whole core may be the bottleneck, and more pro
   expect(whyLimited({ ...idle, cpu: 0.97 })).toMatch(/used 97 % of a core: .*--threads 2/);
 });
 
-test('where there are no more cores, another machine is advised', () => {
+test('without more cores, another machine is advised', () => {
   expect(whyLimited({ ...idle, cpu: 0.97, threads: 4 })).toMatch(/a machine with more cores/);
 });
 
@@ -30,7 +30,7 @@ test('a run of a few milliseconds says nothing of the generator', () => {
   expect(whyLimited({ ...idle, cpu: 1, seconds: 0.05 })).toBeNull();
 });
 
-test('an open loop that sends too late is told with how late', () => {
+test('an open loop that sends late is reported with its lateness', () => {
   expect(whyLimited({ ...paced, latenessP99: 3.21 })).toMatch(/1 % of the messages at least 3\.2 ms late/);
 });
 
@@ -39,7 +39,7 @@ test('an open loop that sends late beside far longer latencies is not the bottle
   expect(whyLimited({ ...paced, latenessP99: 3.21, latencyP99: 5 })).not.toBeNull();
 });
 
-test('an open loop that cannot send at the rate that was asked for is told with what it sent', () => {
+test('an open loop that misses the target rate is reported with the rate it reached', () => {
   expect(whyLimited({ ...paced, cpu: 0.99, sentRate: 700 })).toMatch(/only 700 of 1000 messages a second/);
 });
 

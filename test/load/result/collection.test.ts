@@ -8,7 +8,7 @@ function answered(count: number): Tally {
   return tally;
 }
 
-test('a second is over when all processes have told of it', () => {
+test('a second is complete when all processes have reported it', () => {
   const collection = new Collection(2);
   expect(collection.add(0, 0, answered(1), 5, false)).toBeUndefined();
   expect(collection.add(0, 1, answered(3), 5, false)).toBeUndefined();
@@ -16,7 +16,7 @@ test('a second is over when all processes have told of it', () => {
   expect(collection.connectionsUp).toBe(9);
 });
 
-test('a process that has come to its end is not waited for', () => {
+test('a process that has ended is not waited for', () => {
   const collection = new Collection(3);
   collection.add(0, 0, answered(1), 0, true);
   collection.add(1, 0, answered(1), 1, false);

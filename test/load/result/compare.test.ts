@@ -31,7 +31,7 @@ test('a change of 3 % is noise, even where every second shows it', () => {
   expect(metric(runAt(1000), runAt(1030), 'rate').verdict).toBe('noise');
 });
 
-test('a change of 10 % is noise where the seconds swing more than that', () => {
+test('a change of 10 % is noise where the seconds vary by more', () => {
   const swinging = (rate: number, phase: number) =>
     runAt(rate, 10, (at) => ({ answered: rate * (1 + 0.4 * Math.sin(at * 2.4 + phase)) }));
   expect(metric(swinging(1000, 0), swinging(1100, 1), 'rate').verdict).toBe('noise');
@@ -52,7 +52,7 @@ test('a stall in one second changes p99 of the run, but only in some seconds', (
   expect(metric(runAt(1000), stalled, 'p50').verdict).toBe('same');
 });
 
-test('a change in most seconds that chance could still have made is unclear', () => {
+test('a change in most seconds that may be chance is unclear', () => {
   const warmingUp = runAt(2000, 9, (at) => (at < 4 ? { answered: 900 } : {}));
   expect(metric(runAt(1000, 9), warmingUp, 'rate').verdict).toBe('unclear');
 });
@@ -68,7 +68,7 @@ test('p90 and p99.9 are not known for each second, so they are not judged', () =
   expect(metric(runAt(1000), slower, 'p99.9').verdict).toBe('unknown');
 });
 
-test('five seconds are too short to tell a change from noise, and that is said', () => {
+test('five seconds are too short to tell a change from noise, which is a warning', () => {
   const { metrics, warnings } = compareReports(runAt(1000, 5), runAt(2000, 5));
   expect(metrics[0]?.verdict).toBe('unclear');
   expect(warnings).toContain('the old run is short: it takes 6 s to tell changes from noise');
@@ -88,7 +88,7 @@ test('a run that answered nothing has no latencies to compare', () => {
   expect(metric(nothingAnswered, runAt(1000), 'rate')).toMatchObject({ old: 0, change: null });
 });
 
-test('what is left of a second at the end is not counted, however far off it is', () => {
+test('the incomplete last second is ignored', () => {
   const withRest = (rate: number, rest: number) => {
     const run = runAt(rate);
     return { ...run, intervals: [...run.intervals, sampleInterval(10, { seconds: 0.01, answered: rest })] };
@@ -97,7 +97,7 @@ test('what is left of a second at the end is not counted, however far off it is'
   expect(metric(withRest(1000, 900), withRest(1000, 0), 'rate').verdict).toBe('same');
 });
 
-test('runs of the same kind on the same machine need no warning', () => {
+test('runs with the same set-up have no warnings', () => {
   expect(compareReports(runAt(1000), runAt(1100)).warnings).toEqual([]);
 });
 

@@ -12,7 +12,7 @@ function plotted(text: string): (readonly [inverse: number, value: number])[] {
     .filter(([inverse, value]) => !Number.isNaN(inverse) && !Number.isNaN(value));
 }
 
-test('the text has the columns of HdrHistogram, denser towards the slowest replies, and its footer', () => {
+test('the text has the columns and the footer of HdrHistogram, with more lines towards the slowest replies', () => {
   const { latency } = sampleReport([1, 10]);
   if (!latency) throw new Error('no latency');
   const report = sampleReport([], { histogram: tenths, latency: { ...latency, mean: 5.5, stdev: 2.872 } });
@@ -48,7 +48,7 @@ test('the text has the columns of HdrHistogram, denser towards the slowest repli
 
 const tenths = Array.from({ length: 10 }, (_, index) => [index + 1, 1] as const);
 
-test('the plotter finds ascending percentiles, up to one that only the slowest reply reaches', () => {
+test('percentiles are ascending, up to the slowest reply', () => {
   const points = plotted(formatHdr(sampleReport()));
   expect(points.length).toBeGreaterThan(50);
   const ascending = (values: number[]) =>
@@ -58,14 +58,14 @@ test('the plotter finds ascending percentiles, up to one that only the slowest r
   expect(points.at(-1)?.[1]).toBe(1.5);
 });
 
-test('one reply and a million million replies are lines as well', () => {
+test('one reply and 10^12 replies can be written', () => {
   expect(plotted(formatHdr(sampleReport([2])))).toEqual([[1, 2]]);
   const many = formatHdr(sampleReport([2], { histogram: [[2, 1e12]] }));
   expect(plotted(many)).toEqual([[1, 2]]);
   expect(many).toContain('1000000000000');
 });
 
-test('without a reply only the frame is left', () => {
+test('without replies only header and footer are written', () => {
   expect(formatHdr(nothingAnswered)).toBe(
     '       Value     Percentile TotalCount 1/(1-Percentile)\n\n' +
       '#[Mean    =        0.000, StdDeviation   =        0.000]\n' +

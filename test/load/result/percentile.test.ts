@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { countBeyond, countNeeded, latenciesAt, percentileOf } from '../../../src/load/result/percentile.ts';
 import { nothingAnswered, sampleReport } from './sample-report.ts';
 
-test('any percentile can be asked for, as near as the histogram knows it', () => {
+test('any percentile can be read, as precisely as the histogram allows', () => {
   const report = sampleReport();
   expect(percentileOf(report, 50)).toBe(report.latency?.p50);
   expect(percentileOf(report, 99.9)).toBe(report.latency?.p999);
@@ -46,7 +46,7 @@ test.each([
   expect(countBeyond(needed, percentile)).toBe(1);
 });
 
-test('many percentiles at once are the same as one by one', () => {
+test('several percentiles at once equal single ones', () => {
   const latencies = fc.array(fc.double({ min: 0.001, max: 5000, noNaN: true }), { minLength: 1, maxLength: 200 });
   const shares = fc.array(fc.integer({ min: 1, max: 99 }), { minLength: 1 });
   fc.assert(

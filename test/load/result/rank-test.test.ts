@@ -12,12 +12,12 @@ test.each([
   expect(rankSumProbability(first, second)).toBeCloseTo(probability, 4);
 });
 
-test('what cannot differ is surely the same', () => {
+test('lists that cannot differ are the same', () => {
   expect(rankSumProbability([], [1, 2])).toBe(1);
   expect(rankSumProbability([1, 1, 1], [1, 1])).toBe(1);
 });
 
-test('which list comes first makes no difference, nor does the unit', () => {
+test('neither the order of the lists nor the unit matters', () => {
   const list = fc.array(fc.integer({ min: 0, max: 50 }), { maxLength: 30 });
   fc.assert(
     fc.property(list, list, (first, second) => {

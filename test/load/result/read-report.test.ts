@@ -3,13 +3,13 @@ import { YodelError } from '../../../src/errors.ts';
 import { readReport } from '../../../src/load/result/read-report.ts';
 import { nothingAnswered, openLoop, sampleReport } from './sample-report.ts';
 
-test('what --json prints can be read again', () => {
+test('the output of --json can be read', () => {
   for (const report of [sampleReport(), nothingAnswered, sampleReport([1], openLoop)]) {
     expect(readReport(`${JSON.stringify(report)}\n`, 'old.json')).toEqual(report);
   }
 });
 
-test('a byte order mark before it is no harm', () => {
+test('a byte order mark is skipped', () => {
   expect(readReport(`\ufeff${JSON.stringify(nothingAnswered)}`, 'old.json')).toEqual(nothingAnswered);
 });
 

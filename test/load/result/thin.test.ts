@@ -2,13 +2,13 @@ import { expect, test } from 'vitest';
 import { thinIntervals } from '../../../src/load/result/thin.ts';
 import { sampleInterval } from './sample-report.ts';
 
-test('a run that is short enough is left as it is', () => {
+test('a short run is left as it is', () => {
   const intervals = [sampleInterval(0), sampleInterval(1)];
   expect(thinIntervals(intervals, 2)).toEqual(intervals);
   expect(thinIntervals([], 2)).toEqual([]);
 });
 
-test('joined seconds keep their messages, their errors and the worst of their latencies', () => {
+test('joined seconds keep their messages, errors and worst latencies', () => {
   const intervals = [
     sampleInterval(0, { answered: 10, p50: 1, p99: 2, max: 3 }),
     sampleInterval(1, { answered: 0, p50: null, p99: null, max: null, errors: 4 }),
