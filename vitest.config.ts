@@ -9,6 +9,8 @@ interface Part {
   readonly runtimes: 'Node' | 'Node and Bun';
   /** Whether its files share a process, and the sources loaded in it, with others of the same part. */
   readonly isShared: boolean;
+  /** Whether it runs dist/, which is then built first if it is stale. */
+  readonly runsBuild: boolean;
   /** Test files, below test/. */
   readonly files: readonly string[];
 }
@@ -23,6 +25,7 @@ const parts: readonly Part[] = [
     why: 'No sockets, timers or processes, and nothing of the runtime but the language: one runtime shows it all.',
     runtimes: 'Node',
     isShared: true,
+    runsBuild: false,
     files: [
       '{address,error-codes,errors,linked-set,options,queue,suggestion}.test.ts',
       'load/{histogram,open-loop,payload,replies,schedule,send-times,result/*}.test.ts',
@@ -37,6 +40,7 @@ const parts: readonly Part[] = [
     why: 'In one process, over what differs between the runtimes: buffers, streams, timers, Intl, cryptography, sockets (most of them in memory).',
     runtimes: 'Node and Bun',
     isShared: true,
+    runsBuild: false,
     files: ['{cli,client,format,framing,handlers,server,session,terminal,transcript}/**/*.test.ts'],
   },
   {
@@ -44,6 +48,7 @@ const parts: readonly Part[] = [
     why: 'In one process, over real sockets, files and threads.',
     runtimes: 'Node and Bun',
     isShared: false,
+    runsBuild: false,
     files: ['{journal,transport}/**/*.test.ts', 'faults/unfinished-websocket.test.ts'],
   },
   {
@@ -51,6 +56,7 @@ const parts: readonly Part[] = [
     why: 'The command, for what it prints and how it reads its arguments; the documents; the benchmark, which starts the servers of both runtimes itself. What the command does with sockets, pipes and signals is in `processes`.',
     runtimes: 'Node',
     isShared: false,
+    runsBuild: true,
     files: [
       'modules.test.ts',
       'bench/**/*.test.ts',
@@ -65,6 +71,7 @@ const parts: readonly Part[] = [
     why: 'What is published, installed into empty projects and compiled; the tests start each runtime themselves.',
     runtimes: 'Node',
     isShared: false,
+    runsBuild: true,
     files: ['package/**/*.test.ts'],
   },
   {
@@ -72,6 +79,7 @@ const parts: readonly Part[] = [
     why: 'The command with real sockets, pipes, terminals, signals and files, beside the programs of others.',
     runtimes: 'Node and Bun',
     isShared: false,
+    runsBuild: true,
     files: ['**/*.test.ts'],
   },
 ];
@@ -81,13 +89,14 @@ const isBun = process.versions.bun !== undefined;
 const runsEverything = !isBun || process.env.TEST_ALL !== undefined;
 
 function projectsOf(all: readonly Part[]): TestProjectConfiguration[] {
-  const projects = all.map(({ name, runtimes, isShared, files }, row) => ({
+  const projects = all.map(({ name, runtimes, isShared, runsBuild, files }, row) => ({
     runs: runsEverything || runtimes === 'Node and Bun',
     project: {
       extends: true as const,
       test: {
         name,
         isolate: !isShared,
+        globalSetup: runsBuild ? ['test/support/current-build.ts'] : [],
         include: below(files),
         exclude: below(all.slice(0, row).flatMap((earlier) => earlier.files)),
       },
@@ -115,7 +124,7 @@ export default defineConfig({
   test: {
     // vitest's default pool, "forks", talks over child_process IPC in a way that Bun does not have yet.
     pool: isBun ? 'threads' : 'forks',
-    globalSetup: ['test/support/current-build.ts', 'test/support/leftovers.ts'],
+    globalSetup: ['test/support/leftovers.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     // Most files wait for processes most of the time, so that two for each core keep it busy.
