@@ -1,27 +1,27 @@
-/** How the command ends: one clear line on stderr and an exit status. */
+/** Error messages and exit statuses of the command. */
 import { YodelError } from '../errors.ts';
 import { escapeStack, escapeText } from '../terminal/escape.ts';
 
-/** Exit statuses of the command. A signal gives 128 plus its number. */
+/** The exit statuses of the command. For a signal it is 128 plus its number. */
 export const exitStatus = { good: 0, failure: 1, usage: 2, unmet: 3, timeout: 4 } as const;
 
-/** The same for people, with what signals give. */
+/** The meaning of each exit status, signals included, for the help. */
 export const exitMeanings: readonly (readonly [status: number, meaning: string])[] = [
-  [exitStatus.good, 'good'],
-  [exitStatus.failure, 'a network or runtime failure'],
+  [exitStatus.good, 'success'],
+  [exitStatus.failure, 'network or runtime failure'],
   [exitStatus.usage, 'wrong usage'],
-  [exitStatus.unmet, 'an expectation that was not met'],
-  [exitStatus.timeout, 'a time-out'],
+  [exitStatus.unmet, 'an expectation was not met'],
+  [exitStatus.timeout, 'time-out'],
   [130, 'ended by Ctrl-C (SIGINT)'],
   [143, 'ended by SIGTERM'],
 ];
 
-/** An error of the command line: what was wrong and what is right. */
+/** An error in how the command was used. Its message says what was wrong, and what is right. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** What the user has got wrong, as opposed to what went wrong. */
+/** Errors that the user made, as opposed to failures. */
 const usageCodes: ReadonlySet<string> = new Set([
   'YODEL_INVALID_OPTION',
   'YODEL_INVALID_ADDRESS',
@@ -29,14 +29,14 @@ const usageCodes: ReadonlySet<string> = new Set([
   'YODEL_INVALID_TRANSCRIPT',
 ]);
 
-/** Says on stderr what happened, in one line; a bug in yodel itself shows its stack. */
+/** Reports an error on stderr in one line. A bug in yodel is reported with its stack. */
 export function report(error: unknown): void {
   const expected = error instanceof YodelError || error instanceof UsageError;
   const text = expected ? escapeText(error.message) : `internal error, please report it: ${escapeStack(error)}`;
   process.stderr.write(`yodel: ${text}\n${excerptOf(error)}`);
 }
 
-/** Of a file that cannot be read: the line, and a mark at the place. */
+/** The line of a file that is not valid, with a mark below the place. */
 function excerptOf(error: unknown): string {
   const { excerpt } = error as { excerpt?: unknown };
   if (!(error instanceof YodelError) || typeof excerpt !== 'string') return '';
@@ -46,13 +46,13 @@ function excerptOf(error: unknown): string {
     .join('');
 }
 
-/** For `beforeExit`, until something has said that all went well: nothing is left to run, and it is not done. */
+/** A listener for `beforeExit`, as long as the command is not done: nothing is left that could finish it. */
 export function neverDone(): void {
-  process.stderr.write('yodel: ended before it was done: what it waits for can never come\n');
+  process.stderr.write('yodel: ended before it was done: it waits for something that can no longer happen\n');
   process.exitCode = exitStatus.failure;
 }
 
-/** The exit status that tells of `error`. */
+/** The exit status for an error. */
 export function statusOf(error: unknown): number {
   if (error instanceof UsageError) return exitStatus.usage;
   if (!(error instanceof YodelError)) return exitStatus.failure;

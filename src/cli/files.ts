@@ -1,9 +1,9 @@
-/** Files that flags name, and what is wrong with them. */
+/** Files that flags name, with errors for the command line. */
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { UsageError } from './fail.ts';
 
-/** The text of a file that a flag names. @throws UsageError */
+/** Reads a file. @throws UsageError if it cannot be read */
 export function readFile(path: string, encoding: BufferEncoding = 'utf8'): string {
   try {
     return readFileSync(path, encoding);
@@ -12,7 +12,7 @@ export function readFile(path: string, encoding: BufferEncoding = 'utf8'): strin
   }
 }
 
-/** A file that people write, as text. @throws UsageError also where it is not UTF-8: its bytes would be other ones afterwards */
+/** Reads a text file. @throws UsageError if it cannot be read, or is not UTF-8: decoding would change its bytes */
 export function readText(path: string): string {
   const text = readFile(path);
   const bytes = readFile(path, 'latin1');
@@ -20,10 +20,10 @@ export function readText(path: string): string {
   const lines = text.split('\n');
   const before = bytes.split('\n');
   const line = lines.findIndex((one, index) => Buffer.from(one).toString('latin1') !== before[index]);
-  throw new UsageError(`${path}:${line + 1} is not UTF-8; other bytes are written as \\xHH, behind >\\ or <\\`);
+  throw new UsageError(`${path}:${line + 1} is not UTF-8; write other bytes as \\xHH, after >\\ or <\\`);
 }
 
-/** A file that cannot be written should be known before minutes are spent on its content. @throws UsageError */
+/** Checks that a file can be written, before minutes are spent on its content. @throws UsageError */
 export function checkWritable(path: string): void {
   try {
     if (!existsSync(dirname(path))) throw Object.assign(new Error(), { code: 'ENOTDIR' });
@@ -36,8 +36,8 @@ export function checkWritable(path: string): void {
 }
 
 const reasons: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file or folder',
-  ENOTDIR: 'there is no such folder',
+  ENOENT: 'no such file or folder',
+  ENOTDIR: 'no such folder',
   EISDIR: 'it is a folder',
   EACCES: 'permission denied',
 };

@@ -1,24 +1,24 @@
-/** Flags and environment variables made from the option tables. */
+/** Flags and environment variables, generated from the option tables. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { formatQuantity, parseQuantity, unitForms } from '../format/units.ts';
 import { longestDuration, type OptionSpec } from '../options.ts';
 
-/** `maxConnections` -> `max-connections`; some options have a shorter name of their own. */
+/** The name of an option's flag: `max-connections` for `maxConnections`, unless the table has another. */
 export function flagName(name: string, spec: OptionSpec): string {
   return spec.flag ?? name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** The name under which commander has the value of an option: `maxMessage` for `--max-message`. */
+/** The name of an option's value in commander: `maxMessage` for `--max-message`. */
 export function flagKey(name: string, spec: OptionSpec): string {
   return flagName(name, spec).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** `max-connections` -> `YODEL_MAX_CONNECTIONS`. */
+/** The environment variable of a flag: `YODEL_MAX_CONNECTIONS` for `max-connections`. */
 export function envName(flag: string): string {
   return `YODEL_${flag.replaceAll('-', '_').toUpperCase()}`;
 }
 
-/** Adds one flag for each option of a table, under a heading of the help. */
+/** Adds a flag for each option of a table, under a heading of the help. */
 export function addTable(command: Command, heading: string, table: Readonly<Record<string, OptionSpec>>): void {
   command.optionsGroup(heading);
   for (const [name, spec] of Object.entries(table)) {
@@ -31,7 +31,7 @@ export function addTable(command: Command, heading: string, table: Readonly<Reco
   }
 }
 
-/** The values that were given for a table's options, by their names in the library. */
+/** The given values of a table's options, by their names in the library. */
 export function tableValues(
   table: Readonly<Record<string, OptionSpec>>,
   given: Readonly<Record<string, unknown>>,
@@ -44,7 +44,7 @@ export function tableValues(
   return values;
 }
 
-/** The default as people write it. */
+/** The default in the form in which it is given: `64KiB`, `off`. */
 export function shownDefault(spec: OptionSpec): string {
   if (spec.kind === 'choice') return String(spec.default);
   return spec.default === 0 ? 'off' : formatQuantity(spec.kind, spec.default as number);
@@ -65,37 +65,37 @@ function readValue(spec: OptionSpec, text: string): number | string {
   if (value === undefined) throw new InvalidArgumentError(`It takes ${form}.`);
   if (value === 0 && spec.off === undefined) throw new InvalidArgumentError(`It cannot be 0; it takes ${form}.`);
   if (value > (spec.max ?? Number.MAX_SAFE_INTEGER)) {
-    throw new InvalidArgumentError(`The most is ${formatQuantity(spec.kind, spec.max ?? Number.MAX_SAFE_INTEGER)}.`);
+    throw new InvalidArgumentError(`The maximum is ${formatQuantity(spec.kind, spec.max ?? Number.MAX_SAFE_INTEGER)}.`);
   }
   return value;
 }
 
-/** The summary as a part of a sentence, with the default: the library fills that in, so commander does not know it. */
+/** The summary with the default, which commander does not know because the library fills it in. */
 function describe(spec: OptionSpec): string {
   const { summary } = spec;
   return `${summary.charAt(0).toLowerCase()}${summary.slice(1, -1)} (default: ${shownDefault(spec)})`;
 }
 
-/** For a flag that may be given several times: all that was given, in order. */
-export function oneMore(value: string, previous: readonly string[] = []): string[] {
+/** The parser of a flag that can be repeated: collects the values in order. */
+export function collect(value: string, previous: readonly string[] = []): string[] {
   return [...previous, value];
 }
 
-/** A flag that takes a time. */
+/** A flag that takes a time, 0 included. */
 export function durationOption(flags: string, description: string, defaultMs: number): Option {
   return new Option(flags, description)
     .argParser((text) => readValue({ kind: 'duration', default: 0, off: '', summary: '', reason: '' }, text))
     .default(defaultMs, formatQuantity('duration', defaultMs));
 }
 
-/** A flag that takes a count from 1. */
+/** A flag that takes a count of at least 1. */
 export function positiveCount(flags: string, description: string): Option {
   return new Option(flags, description).argParser((text) =>
     readValue({ kind: 'count', default: 0, summary: '', reason: '' }, text),
   );
 }
 
-/** A flag that takes a quantity above 0; with a default of its own, or without one. */
+/** A flag that takes a quantity above 0, with or without a default. */
 export function quantityOption(
   flags: string,
   description: string,
@@ -103,7 +103,7 @@ export function quantityOption(
   defaultValue?: number,
 ): Option {
   const option = new Option(flags, description).argParser((text) =>
-    readValue({ kind, default: 0, max: mostOf[kind], summary: '', reason: '' }, text),
+    readValue({ kind, default: 0, max: maxOf[kind], summary: '', reason: '' }, text),
   );
   return defaultValue === undefined ? option : option.default(defaultValue, formatQuantity(kind, defaultValue));
 }
@@ -111,10 +111,10 @@ export function quantityOption(
 /** A flag that takes a size, 0 included. */
 export function sizeOption(flags: string, description: string): Option {
   return new Option(flags, description).argParser((text) => {
-    // Where 0 is a size like any other, "off" is none.
+    // 0 is a size here, and "off" would be read as 0.
     if (/^off$/i.test(text)) throw new InvalidArgumentError(`It takes ${unitForms.size}.`);
-    return readValue({ kind: 'size', default: 0, off: '', max: mostOf.size, summary: '', reason: '' }, text);
+    return readValue({ kind: 'size', default: 0, off: '', max: maxOf.size, summary: '', reason: '' }, text);
   });
 }
 
-const mostOf = { count: 1_000_000_000_000, size: 1_073_741_824, duration: longestDuration, rate: 1_000_000_000 };
+const maxOf = { count: 1_000_000_000_000, size: 1_073_741_824, duration: longestDuration, rate: 1_000_000_000 };

@@ -1,16 +1,16 @@
-/** Ctrl-C and SIGTERM, for commands that end what they do in order. */
+/** Ctrl-C and SIGTERM, for commands that stop gracefully. */
 
-/** Whether it was interrupted. */
+/** The state of an interruption. */
 export interface Interruption {
-  /** Aborted by the first signal; also by whoever has another reason to stop. */
+  /** Aborted by the first signal; the command can abort it for other reasons too. */
   readonly stopped: AbortController;
-  /** The exit status of the signal that came; undefined when none did. */
+  /** The exit status for the signal that arrived; undefined if none did. */
   readonly status: number | undefined;
-  /** Leaves signals alone again. */
+  /** Stops handling signals. */
   done(): void;
 }
 
-/** Begins to take the two signals: each once, so that a second Ctrl-C ends the process. */
+/** Starts handling both signals, each once: a second Ctrl-C ends the process. */
 export function onInterruption(): Interruption {
   const stopped = new AbortController();
   let status: number | undefined;

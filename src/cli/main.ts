@@ -5,7 +5,7 @@ import { exitStatus, neverDone } from './fail.ts';
 
 const program = programToRun(process.argv[2]);
 if (program) {
-  // So that the program finds its own arguments where they are without compiling.
+  // The program expects its arguments at the same positions as in a process of its own.
   process.argv.splice(2, 1);
   if (program === 'serve-worker') await import('./serve/worker.ts');
   else await import('../load/worker.ts');
@@ -14,9 +14,9 @@ if (program) {
 }
 
 async function runCommand(): Promise<void> {
-  // Where nobody reads what goes wrong (`2>&1 | head -1`), the exit status still tells.
+  // Without a reader of stderr (`2>&1 | head -1`) the exit status must still be right.
   process.stderr.on('error', () => undefined);
-  // Until something has said that all went well: a handler file that waits for what never comes leaves nothing to run.
+  // The status until the command is done: a handler file that waits for something that never happens leaves nothing to run.
   process.exitCode = exitStatus.failure;
   process.once('beforeExit', neverDone);
   try {

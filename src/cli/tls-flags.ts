@@ -1,29 +1,27 @@
-/** The flags for TLS: whom to trust when connecting, and what to show when listening. */
+/** The flags for TLS: trust and certificates, for commands that connect and for `yodel serve`. */
 import { type Command, Option } from 'commander';
 import { type Address, TlsAddress } from '../address.ts';
 import type { TlsOptions } from '../transport/transport.ts';
 import { UsageError } from './fail.ts';
 import { readFile } from './files.ts';
-import { envName, oneMore } from './flags.ts';
+import { collect, envName } from './flags.ts';
 
-/** Adds them to a command that connects. */
+/** Adds the flags to a command that connects. */
 export function addTlsFlags(command: Command): void {
   command
     .optionsGroup('TLS:')
-    .addOption(
-      new Option('--cacert <file>', 'trust the authorities in this PEM file, and no others').env(envName('cacert')),
-    )
+    .addOption(new Option('--cacert <file>', 'trust only the authorities in this file (PEM)').env(envName('cacert')))
     .addOption(new Option('--servername <name>', "the name in the server's certificate (default: the host)"))
-    .addOption(new Option('--insecure', 'take any certificate: whoever answers may be somebody else'))
+    .addOption(new Option('--insecure', 'do not verify the certificate: anyone can pose as the server'))
     .addOption(
-      new Option('--cert <file>', 'a certificate to show to servers that ask for one (PEM)').env(
+      new Option('--cert <file>', 'the client certificate, for servers that ask for one (PEM)').env(
         envName('client-cert'),
       ),
     )
     .addOption(
       new Option('--key <file>', 'its private key (PEM; default: in the file of --cert)').env(envName('client-key')),
     )
-    // What netcat users type. A server's certificate is checked in any case.
+    // Aliases for netcat users. The certificate is verified with and without --ssl-verify.
     .addOption(new Option('--ssl').hideHelp())
     .addOption(new Option('--ssl-verify').hideHelp())
     .addOption(new Option('--ssl-trustfile <file>').hideHelp())
@@ -33,9 +31,9 @@ export function addTlsFlags(command: Command): void {
 }
 
 /**
- * What they say about connecting to `address`.
+ * The TLS options for connecting to `address`.
  *
- * @throws UsageError when the file cannot be read, or the address has no TLS
+ * @throws UsageError if a file cannot be read, or TLS flags are given for an address without TLS
  */
 export function readTlsFlags(flags: Readonly<Record<string, unknown>>, address: Address): TlsOptions {
   const given = flags as Readonly<Record<string, string | undefined>>;
@@ -45,13 +43,12 @@ export function readTlsFlags(flags: Readonly<Record<string, unknown>>, address: 
   const key = given.key ?? given.sslKey;
   const insecure = flags.insecure === true;
   const isSecure = address.scheme === 'tls' || address.scheme === 'wss';
-  // Where a certificate was asked for, an unprotected connection must not pass for a protected one.
+  // A connection without TLS must not pass for a protected one.
   const [asked] = [servername && '--servername', insecure && '--insecure', flags.cert && '--cert'].filter(Boolean);
   if (asked && !isSecure) throw new UsageError(`${asked} is for tls:// and wss:// addresses, not ${address}`);
   if (!isSecure) return {};
-  if (key !== undefined && cert === undefined)
-    throw new UsageError('--key needs --cert, the certificate that it is of');
-  if (insecure) process.stderr.write(`yodel: --insecure: the certificate of ${address} is not checked\n`);
+  if (key !== undefined && cert === undefined) throw new UsageError('--key needs --cert, its certificate');
+  if (insecure) process.stderr.write(`yodel: --insecure: the certificate of ${address} is not verified\n`);
   return {
     ca: cacert === undefined ? undefined : readFile(cacert),
     servername,
@@ -60,35 +57,35 @@ export function readTlsFlags(flags: Readonly<Record<string, unknown>>, address: 
   };
 }
 
-/** The address, over TLS when netcat's `--ssl` says so. */
+/** The address, with TLS if netcat's `--ssl` is given. */
 export function withSsl(address: Address, flags: Readonly<Record<string, unknown>>): Address {
   return flags.ssl === true && address.scheme === 'tcp' ? new TlsAddress(address.host, address.port) : address;
 }
 
-/** Adds the flags for TLS to a command that listens. What they say is read in `serve-tls.ts`. */
+/** Adds the flags to `yodel serve`, which reads them in `serve/tls.ts`. */
 export function addServerTlsFlags(command: Command): void {
   const file = (flag: string, text: string) => new Option(`--${flag} <file>`, text).env(envName(flag));
   const alias = (flag: string) => new Option(`--${flag} <file>`).hideHelp();
   command
     .optionsGroup('TLS, for tls:// and wss://:')
-    .addOption(file('cert', 'the certificate, and those between it and its authority (PEM)'))
-    .addOption(file('key', 'its private key (PEM); nobody else may read the file (default: in the file of --cert)'))
-    .addOption(file('client-ca', 'refuse clients without a certificate of one of these authorities (PEM)'))
+    .addOption(file('cert', 'the certificate and its intermediate certificates (PEM)'))
+    .addOption(
+      file('key', 'its private key (PEM), in a file that only its owner can read (default: in the file of --cert)'),
+    )
+    .addOption(file('client-ca', 'require a client certificate from one of these authorities (PEM)'))
+    .addOption(
+      new Option('--sni <name=cert,key>', 'another certificate for this server name; can be repeated').argParser(
+        collect,
+      ),
+    )
+    .addOption(new Option('--alpn <protocols>', 'application protocols in order of preference: chat/2,chat/1'))
     .addOption(
       new Option(
-        '--sni <name=cert,key>',
-        'another certificate for this server name; may be given several times',
-      ).argParser(oneMore),
+        '--tls-self-signed',
+        'create a certificate for a test, in memory, and print its fingerprint',
+      ).conflicts(['cert', 'key', 'sni']),
     )
-    .addOption(new Option('--alpn <protocols>', 'agree on one of these protocols, the best first: chat/2,chat/1'))
-    .addOption(
-      new Option('--tls-self-signed', 'make a certificate for a try, in memory, and print its fingerprint').conflicts([
-        'cert',
-        'key',
-        'sni',
-      ]),
-    )
-    // What netcat users type.
+    // Aliases for netcat users.
     .addOption(alias('ssl-cert'))
     .addOption(alias('ssl-key'))
     .addOption(alias('ssl-trustfile'))

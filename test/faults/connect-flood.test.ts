@@ -35,6 +35,6 @@ test(`${times.toLocaleString('en')} connects and immediate closes leave no descr
   witness.end();
   await witness.ended;
   const { stderr, status } = await server.stop();
-  expect(stderr.replace(/^yodel: ending 1 connection.*\n/m, '')).toBe(`yodel: listening on ${server.address}\n`);
+  expect(stderr.replace(/^yodel: draining 1 connection.*\n/m, '')).toBe(`yodel: listening on ${server.address}\n`);
   expect(status).toBe(0);
 });

@@ -43,7 +43,7 @@ testWithMounts(
     let number = 0;
     while (await ask(number++)) expect(number).toBeLessThan(10_000);
     expect(answered.length).toBeGreaterThan(100);
-    await server.saw(/the disk of the journal \S+ is full: messages are refused until that is over/);
+    await server.saw(/the disk of the journal \S+ is full: messages are refused until this is resolved/);
     expect(await isReady()).toBe(false);
     for (let more = 0; more < 20; more++) expect(await ask(number++)).toBe(false);
     // A full disk does not prevent reading.
@@ -51,7 +51,7 @@ testWithMounts(
 
     rmSync(filler);
     // Even without clients: a load balancer sends none to a server that is not ready.
-    await server.saw(/takes messages again/);
+    await server.saw(/accepts messages again/);
     expect(await isReady()).toBe(true);
     for (let more = 0; more < 20; more++) expect(await ask(number++)).toBe(true);
     client.end();
@@ -76,8 +76,8 @@ testWith('sqlite3', 'apt-get install sqlite3')(
     shell.process.stdin?.write("ROLLBACK; SELECT 'free';\n");
     await shell.saw(/free/);
     expect(await client.ask('after')).toBe('after');
-    await server.saw(/is locked by another program: messages are refused until that is over/);
-    await server.saw(/takes messages again/);
+    await server.saw(/is locked by another program: messages are refused until this is resolved/);
+    await server.saw(/accepts messages again/);
     expect(await recorded(file)).toEqual(['before', 'after']);
   },
 );
@@ -108,7 +108,7 @@ traced('after a failed fsync nothing more is answered, and the server exits with
   const { status, stderr } = await server.ended;
   expect(status).toBe(1);
   expect(stderr).toMatch(
-    /ending, nothing can be recorded any more: the journal \S+ cannot be written: disk I\/O error/,
+    /shutting down, nothing can be recorded any more: the journal \S+ cannot be written: disk I\/O error/,
   );
   expect(client.answered).toBeGreaterThan(5);
   expect(await missingOf(file, [client])).toEqual([]);

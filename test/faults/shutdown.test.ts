@@ -77,7 +77,7 @@ test('SIGTERM under load: every received message is answered, and the exit statu
   const running = clients.map((client) => client.run());
   await Promise.all(clients.map(({ peer }) => peer.sawBytes(20_000)));
   const { status, stderr } = await server.stop();
-  expect(stderr).toMatch(/yodel: ending 30 connections; SIGTERM again ends at once\n$/);
+  expect(stderr).toMatch(/yodel: draining 30 connections; SIGTERM again exits at once\n$/);
   expect(status).toBe(0);
 
   const events = log();
@@ -134,7 +134,7 @@ test('a draining server refuses new connections', async () => {
   await peer.send('1\n2\n3\n4\n5\n');
   await peer.saw(/1\n/);
   server.process.kill('SIGTERM');
-  await server.saw(/ending 1 connection/);
+  await server.saw(/draining 1 connection/);
   await expect(dial(server.port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   expect((await peer.ended).toString()).toBe('1\n2\n3\n4\n5\n');
   peer.end();
@@ -160,7 +160,7 @@ for (const [signal, status] of [
     await peer.send('hello\n');
     await server.saw(/5 B hello/);
     server.process.kill(signal);
-    await server.saw(/ending 1 connection; .* again ends at once/);
+    await server.saw(/draining 1 connection; .* again exits at once/);
     const outcome = await server.stop(signal);
     expect(outcome).toMatchObject({ status, signal: null });
   });
@@ -175,7 +175,7 @@ test('a session that takes longer than --shutdown-timeout is aborted, and the ex
   expect(stdout.toString()).toMatch(
     closedLine(1, 0, String.raw`still open 200 ms after the server began to shut down\n`),
   );
-  expect(stderr).toMatch(/yodel: 1 connection was broken off before all was answered\n$/);
+  expect(stderr).toMatch(/yodel: aborted with replies pending: 1 connection\n$/);
   expect(status).toBe(1);
 });
 

@@ -1,23 +1,23 @@
-/** `yodel completion`: scripts that complete the command line in shells. */
+/** `yodel completion`: completion scripts for shells. */
 import { Argument, Command } from 'commander';
 import { print } from '../output.ts';
 import { type Shell, shells } from './shells.ts';
 
 const examples = `Examples:
   echo 'source <(yodel completion bash)' >> ~/.bashrc
-  echo 'source <(yodel completion zsh)' >> ~/.zshrc       behind compinit
+  echo 'source <(yodel completion zsh)' >> ~/.zshrc       after compinit
   yodel completion fish > ~/.config/fish/completions/yodel.fish
 `;
 
 /** `yodel completion`. */
 export function completionCommand(): Command {
   return new Command('completion')
-    .summary('print a script that completes commands in a shell')
+    .summary('print a completion script for a shell')
     .description(
-      'Prints a script for a shell: with it, Tab completes commands, flags and their values, handlers, files, and saved ' +
-        'contexts (@NAME). It belongs to this version of yodel and does not start it: print it again after an upgrade.',
+      'Prints a completion script for a shell. With it, Tab completes commands, flags and their values, handlers, files, ' +
+        'and saved contexts (@NAME). The script does not run yodel: print it again after an upgrade.',
     )
-    .addArgument(new Argument('<shell>', 'for which shell').choices(shells))
+    .addArgument(new Argument('<shell>', 'the shell').choices(shells))
     .addHelpText('before', examples)
     .helpOption('-h, --help', 'show this help')
     .action(async (shell: Shell, _flags, command: Command) => {

@@ -1,12 +1,12 @@
-/** Text for the scripts of shells. */
+/** Quoting for shell scripts. */
 import type { Proposals } from './words.ts';
 
-/** One word for bash and zsh, whatever is in it. */
+/** Quotes any text as one word of bash and zsh. */
 export function quote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** What may stand at a place as one text: words, and `+files` and the like for what the shell is to find. */
+/** The words for a place as one text, with `+files` and the like for what the shell finds itself. */
 export function proposalText({ words, found }: Proposals): string {
   return [...words, ...(found ? [`+${found}`] : [])].join(' ');
 }

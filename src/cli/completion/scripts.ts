@@ -1,4 +1,4 @@
-/** The script for each shell. */
+/** The completion script of each shell. */
 import type { Command } from 'commander';
 import { bashScript } from './bash.ts';
 import { fishScript } from './fish.ts';
@@ -8,7 +8,7 @@ import { zshScript } from './zsh.ts';
 
 const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript };
 
-/** A script that completes the command line of `program`, for that shell. */
+/** The completion script for the command line of `program` in that shell. */
 export function completionScript(shell: Shell, program: Command): string {
   return scripts[shell](completionWords(program));
 }

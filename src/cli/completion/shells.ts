@@ -1,5 +1,5 @@
-/** The shells that there is a script for. */
+/** The shells with a completion script. */
 export const shells = ['bash', 'zsh', 'fish'] as const;
 
-/** One of them. */
+/** One of these shells. */
 export type Shell = (typeof shells)[number];

@@ -1,8 +1,8 @@
 /**
- * What may stand where on the command line, read from the commander program, for the scripts of the shells.
+ * The words that fit at each place of the command line, derived from the commander program, for the completion scripts.
  *
- * The names in the usage are the vocabulary: an option `--cacert <file>` takes a file because its value is called `file`, an
- * argument `[address]` takes saved contexts. So a new command or flag is completed without a word here.
+ * The names in the usage decide: an option `--cacert <file>` takes a file because its value is called `file`, and an
+ * argument `[address]` takes saved contexts. So a new command or flag is completed without a change here.
  */
 import type { Argument, Command, Option } from 'commander';
 import { framingKinds } from '../../framing/notation.ts';
@@ -10,10 +10,10 @@ import { handlersByName } from '../../handlers/handlers.ts';
 import { withCommandsBelow } from '../commands.ts';
 import { topicNames } from '../help/topic-names.ts';
 
-/** What may stand at one place. All of it empty: anything, which cannot be guessed. */
+/** The proposals for one place. If all is empty, it takes a value that cannot be proposed. */
 export interface Proposals {
   readonly words: readonly string[];
-  /** What the shell finds itself, with what is to be found: `addresses` are saved contexts with their `@`. */
+  /** What the shell finds itself; `addresses` are saved contexts with their `@`. */
   readonly found?: 'files' | 'folders' | 'contexts' | 'addresses';
 }
 
@@ -24,19 +24,19 @@ export interface FlagWords {
   /** `-w`. */
   readonly short: string | undefined;
   readonly summary: string;
-  /** Undefined when it takes no value. */
+  /** Undefined if it takes no value. */
   readonly value: Proposals | undefined;
 }
 
-/** A command, with what may stand behind it. */
+/** A command, and the words that can follow it. */
 export interface CommandWords {
   /** Without `yodel`: `config check`; empty for yodel itself. */
   readonly path: string;
   readonly commands: readonly { readonly name: string; readonly summary: string }[];
   readonly flags: readonly FlagWords[];
-  /** By place. */
+  /** By position. */
   readonly arguments: readonly (Proposals & { readonly name: string })[];
-  /** Whether the last argument may be repeated. */
+  /** Whether the last argument can be repeated. */
   readonly isLastRepeated: boolean;
 }
 
@@ -58,7 +58,7 @@ function pathOf(command: Command): string {
   return command.parent ? `${pathOf(command.parent)} ${command.name()}`.trim() : '';
 }
 
-/** With those of yodel itself, which may stand anywhere. */
+/** The command's flags, and those of yodel itself, which are allowed everywhere. */
 function flagsOf(command: Command, program: Command): FlagWords[] {
   const help = command.createHelp();
   const options = [...help.visibleOptions(command), ...(command === program ? [] : program.options)];
@@ -73,7 +73,7 @@ function flagsOf(command: Command, program: Command): FlagWords[] {
 function optionProposals(option: Option, program: Command): Proposals {
   const [, name = ''] = /[<[]([^>\]]*)[>\]]/.exec(option.flags) ?? [];
   if (option.argChoices) return { words: option.argChoices };
-  // An option's address is one to listen at, which no context is.
+  // The address of an option is one to listen on, which a context is not.
   return name === 'address' ? { words: [] } : proposalsFor(name.replace(/\.\.\.$/, ''), program);
 }
 
@@ -81,7 +81,7 @@ function argumentProposals(argument: Argument, program: Command): Proposals {
   return argument.argChoices ? { words: argument.argChoices } : proposalsFor(argument.name(), program);
 }
 
-/** By the name of a value in the usage. */
+/** The proposals for a value, by its name in the usage. */
 function proposalsFor(name: string, program: Command): Proposals {
   switch (name) {
     case 'file':

@@ -1,4 +1,4 @@
-/** `yodel config`: looks at settings without serving. */
+/** The flags of `yodel config`, which checks and prints settings without serving. */
 import { Command } from 'commander';
 import { exitStatus } from '../fail.ts';
 import { print } from '../output.ts';
@@ -6,9 +6,9 @@ import { parseServe, settingsOf } from '../serve/command.ts';
 import type { Setting } from './config.ts';
 
 const examples = `Examples:
-  yodel config check yodel.toml                  are all settings of the file right?
-  yodel config print                             every setting, and where it comes from
-  yodel config print yodel.toml --rate 5/s       the same with a file and flags of yodel serve
+  yodel config check yodel.toml                  check the settings of the file
+  yodel config print                             every setting and its source
+  yodel config print yodel.toml --rate 5/s       the same, with a file and flags of yodel serve
 `;
 
 /** `yodel config` with its commands. */
@@ -16,7 +16,8 @@ export function configCommand(): Command {
   const config = new Command('config')
     .summary('check settings, or print them')
     .description(
-      'Settings of `yodel serve`: flags go over the environment, the environment over a file, the file over the defaults.',
+      'Checks or prints the settings of `yodel serve`. Flags override the environment, which overrides the file, which ' +
+        'overrides the defaults.',
     )
     .addHelpText('before', examples)
     .addHelpText('after', '\nSee also: yodel help settings')
@@ -25,33 +26,33 @@ export function configCommand(): Command {
   config
     .command('check')
     .description(
-      'Says whether `yodel serve` could begin with this file: every setting is known and allowed, certificates and keys can be ' +
-        'used, the handler can be loaded (which runs its file). It does not listen.',
+      'Checks whether `yodel serve` can start with this file: every setting is known and valid, certificates and keys are ' +
+        'usable, and the handler can be loaded (which runs its file). Does not listen.',
     )
-    .argument('<file>', 'TOML, or JSON when its name ends with .json')
+    .argument('<file>', 'TOML, or JSON if its name ends with .json')
     .addHelpText('before', 'Examples:\n  yodel config check yodel.toml\n')
     .helpOption('-h, --help', 'show this help')
     .action(async (file: string) => {
       const { checkServe } = await import('./check.ts');
       await checkServe(settingsOf(await parseServe([], file)));
-      await print(`${file}: all settings are right\n`);
-      // The handler's file was run, and may have left something behind that runs on.
+      await print(`${file}: all settings are valid\n`);
+      // The handler's file was run and may have left timers or sockets open.
       process.exit(exitStatus.good);
     });
   config
     .command('print')
-    .description('Prints every setting with where it comes from, as a file that can be given to --config.')
-    .argument('[file]', 'TOML, or JSON when its name ends with .json')
-    .option('--json', 'print one JSON object a line')
+    .description('Prints every setting and its source, in the format of a file for --config.')
+    .argument('[file]', 'TOML, or JSON if its name ends with .json')
+    .option('--json', 'print one JSON object per line')
     .addHelpText(
       'before',
-      'Examples:\n  yodel config print\n  yodel config print yodel.toml --rate 5/s   flags of yodel serve, too\n',
+      'Examples:\n  yodel config print\n  yodel config print yodel.toml --rate 5/s   with flags of yodel serve\n',
     )
     .helpOption('-h, --help', 'show this help')
     .allowUnknownOption()
     .allowExcessArguments()
     .action(async (file: string | undefined, flags: { json?: boolean }, command: Command) => {
-      // What this command does not know are flags of `yodel serve`. A flag in place of the file is one, too.
+      // Unknown options are flags of `yodel serve`, also where the file is expected.
       const isFlag = file?.startsWith('-') === true;
       const settings = await resolve(isFlag ? undefined : file, isFlag ? command.args : command.args.slice(1));
       await print(`${settings.map(flags.json ? jsonLine : tomlLine).join('\n')}\n`);
@@ -60,7 +61,7 @@ export function configCommand(): Command {
   return config;
 }
 
-/** What `yodel serve` would take. @throws UsageError, CommanderError */
+/** The settings that `yodel serve` would use. @throws UsageError, CommanderError */
 async function resolve(file: string | undefined, flags: readonly string[]): Promise<Setting[]> {
   const { settingsOf } = await import('./config.ts');
   const serve = await parseServe(flags, file);

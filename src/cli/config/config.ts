@@ -1,4 +1,4 @@
-/** Settings from a file, between the environment and the defaults; and where each setting comes from. */
+/** Settings from a file, which override the defaults, and the source of each setting. */
 import { type Command, InvalidArgumentError, type Option } from 'commander';
 import { formatQuantity } from '../../format/units.ts';
 import { checkOption, type OptionSpec, serveLimits } from '../../options.ts';
@@ -8,14 +8,14 @@ import { readFile } from '../files.ts';
 import { flagName } from '../flags.ts';
 import { journalSettings } from '../serve/journal-flags.ts';
 
-/** Where a setting comes from: the name of its flag or variable, the file, or nowhere. */
+/** A setting. Its source is the name of its flag or variable, the file, or `default`. */
 export interface Setting {
   readonly name: string;
   readonly value: unknown;
   readonly source: string;
 }
 
-/** Options that are no settings: they name the file or the context, or are only other names. */
+/** Options that are not settings: they name the file or the context, or are aliases. */
 const noSettings: ReadonlySet<string> = new Set([
   'config',
   'context',
@@ -27,28 +27,28 @@ const noSettings: ReadonlySet<string> = new Set([
 ]);
 const tables: Readonly<Record<string, OptionSpec>> = { ...serveLimits, ...journalSettings };
 
-/** How an option is called in a file, in its command, and what it takes. */
+/** A setting of a file, and the option that it sets. */
 export interface Entry {
-  /** As in the library: `maxMessageLength`. */
+  /** The name in the file, which is that of the library: `maxMessageLength`. */
   readonly name: string;
   readonly option: Option;
-  /** For limits. */
+  /** For limits only. */
   readonly spec: OptionSpec | undefined;
 }
 
 /**
- * Fills in what the file says and neither flags nor the environment have said.
+ * Applies the settings of a file that neither flags nor the environment set.
  *
- * @throws UsageError that names the file, and the line or the setting that is wrong
+ * @throws UsageError that names the file, and the line or setting that is not valid
  */
 export async function applyConfig(command: Command, path: string): Promise<void> {
   applySettings(command, path, await readConfig(path));
 }
 
 /**
- * Fills in these settings of the file, where neither flags nor the environment have said anything.
+ * Applies these settings of a file, except those that flags or the environment set.
  *
- * @throws UsageError that names the file and the setting that is wrong
+ * @throws UsageError that names the file and the setting that is not valid
  */
 export function applySettings(command: Command, path: string, settings: object): void {
   const known = new Map(settingOptions(command).map((entry) => [entry.name, entry]));
@@ -63,7 +63,7 @@ export function applySettings(command: Command, path: string, settings: object):
   }
 }
 
-/** All settings of a command that has been parsed, in the order of its help. */
+/** All settings of a parsed command, in the order of its help. */
 export function settingsOf(command: Command, path: string | undefined): Setting[] {
   return settingOptions(command).map(({ name, option, spec }) => {
     const key = option.attributeName();
@@ -75,13 +75,13 @@ export function settingsOf(command: Command, path: string | undefined): Setting[
   });
 }
 
-/** The names that a file of a command's settings may have, each with its flag and what it does: for help. */
+/** The names of a command's settings in a file, each with its flag and meaning, for the help. */
 export function settingNames(command: Command): (readonly [name: string, meaning: string])[] {
   const visible = settingOptions(command).filter(({ option }) => option.description !== '');
   return visible.map(({ name, option }) => [name, `${option.long}: ${option.description}`] as const);
 }
 
-/** Whether a command has a setting of that name. */
+/** Whether a command has a setting with that name. */
 export function hasSetting(command: Command, name: string): boolean {
   return settingOptions(command).some((entry) => entry.name === name);
 }
@@ -92,7 +92,7 @@ function shown(spec: OptionSpec, value: unknown): unknown {
   return spec.kind === 'count' ? value : formatQuantity(spec.kind, value as number);
 }
 
-/** What a file can say, in the order of the help. */
+/** The settings that a file can have, in the order of the help. */
 export function settingOptions(command: Command): Entry[] {
   const names = new Map(Object.entries(tables).map(([name, spec]) => [`--${flagName(name, spec)}`, name]));
   return command.options
@@ -103,17 +103,18 @@ export function settingOptions(command: Command): Entry[] {
     });
 }
 
-/** The settings of a file, not looked at yet. @throws UsageError when it cannot be read */
+/** The settings of a file, not yet checked. @throws UsageError if it cannot be read or parsed */
 export async function readConfig(path: string): Promise<object> {
   const text = readFile(path);
   try {
     const parsed: unknown = path.endsWith('.json') ? JSON.parse(text) : (await import('smol-toml')).parse(text);
-    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw new Error('it holds no settings');
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+      throw new Error('it contains no settings');
     return parsed;
   } catch (error) {
-    const [says = ''] = (error as Error).message.split('\n');
+    const [reason = ''] = (error as Error).message.split('\n');
     const { line } = error as { line?: number };
-    throw new UsageError(`cannot read ${path}${line === undefined ? '' : `, line ${line}`}: ${says}`);
+    throw new UsageError(`cannot read ${path}${line === undefined ? '' : `, line ${line}`}: ${reason}`);
   }
 }
 
@@ -152,7 +153,7 @@ function parseText(option: Option, text: string, previous: unknown): unknown {
   return parse ? parse(text, previous) : text;
 }
 
-/** A text, several, or names with texts (`[sni]`) as the command line has them. */
+/** A text, a list, or a table of names (`[sni]`) as the values of a flag; undefined for anything else. */
 function textsOf(value: unknown): string[] | undefined {
   if (typeof value === 'string') return [value];
   const list = Array.isArray(value)

@@ -1,4 +1,4 @@
-/** `yodel context`: addresses and flags under a name, for `yodel connect @NAME`. */
+/** `yodel context`: named addresses with flags, for `yodel connect @NAME`. */
 import { Command, type Option } from 'commander';
 import { connectCommand } from '../connect/command.ts';
 import { print } from '../output.ts';
@@ -7,19 +7,19 @@ const examples = `Examples:
   yodel context save prod tls://example.org:7000 --cacert ca.pem
   yodel context save meter unix:///run/meter.sock --framing length:2
   yodel connect @prod              talk to it
-  yodel bench @prod -d 1s          wherever a command takes an address
-  yodel context ls                 what is saved
-  yodel context show prod          one of them, as it stands in its file
-  yodel context rm meter           forget it
+  yodel bench @prod -d 1s          every command that takes an address
+  yodel context ls                 list all contexts
+  yodel context show prod          show one, as in its file
+  yodel context rm meter           remove it
 `;
 
-/** `yodel context` with its commands. */
+/** `yodel context` with its subcommands. */
 export function contextCommand(): Command {
   const context = new Command('context')
     .summary('save addresses and flags under a name')
     .description(
-      'Saves addresses with their flags under a name; @NAME stands for them wherever a command takes an address.\n' +
-        'Flags and the environment go over what is saved. YODEL_CONTEXT names the one that yodel connect takes when no ' +
+      'Saves addresses with their flags under a name. @NAME then works wherever a command takes an address.\n' +
+        'Flags and the environment override what is saved. YODEL_CONTEXT names the context that yodel connect uses if no ' +
         'address is given.',
     )
     .addHelpText('before', examples)
@@ -34,15 +34,15 @@ export function contextCommand(): Command {
 
 function saveCommand(): Command {
   const command = new Command('save')
-    .summary('save an address and flags, in place of what had the name')
+    .summary('save an address and flags, replacing a context of that name')
     .description(
-      'Saves an address and flags of yodel connect. No secret is saved, only the paths of files; the file can be read by ' +
-        'nobody else.',
+      'Saves an address and flags of yodel connect. Secrets are not saved, only paths of files. Other users cannot read ' +
+        'the file.',
     )
     .argument('<context>', 'the name: letters, digits and . _ -')
-    // Not called "address": @NAME is no address that could be saved.
+    // Not called "address", because @NAME cannot be saved.
     .argument('<target>', 'the address, as yodel connect takes it')
-    .argument('[port]', 'the port, when the address is only a host')
+    .argument('[port]', 'the port, if the address is only a host')
     .addHelpText(
       'before',
       `Examples:
@@ -64,11 +64,11 @@ function saveCommand(): Command {
 
 function listCommand(): Command {
   return new Command('ls')
-    .summary('list what is saved')
-    .description('Lists all contexts: name, address and flags, one a line.')
+    .summary('list all contexts')
+    .description('Lists all contexts: name, address and flags, one per line.')
     .addHelpText('before', 'Examples:\n  yodel context ls\n  yodel context ls --json\n')
     .helpOption('-h, --help', 'show this help')
-    .option('--json', 'print one JSON object a line')
+    .option('--json', 'print one JSON object per line')
     .action(async (flags: { json?: boolean }) => {
       const { listContexts } = await import('./run.ts');
       await print(await listContexts(flags.json === true));
@@ -78,8 +78,8 @@ function listCommand(): Command {
 
 function showCommand(): Command {
   return new Command('show')
-    .summary('show one')
-    .description('Shows a context as it stands in its file, which may be written by hand as well.')
+    .summary('show a context')
+    .description('Shows a context as in its file, which can also be written by hand.')
     .argument('<context>', 'its name')
     .addHelpText('before', 'Examples:\n  yodel context show prod\n  yodel context show prod --json\n')
     .helpOption('-h, --help', 'show this help')
@@ -93,7 +93,7 @@ function showCommand(): Command {
 
 function removeCommand(): Command {
   return new Command('rm')
-    .summary('remove one or several')
+    .summary('remove contexts')
     .description('Removes contexts.')
     .argument('<context...>', 'their names')
     .addHelpText('before', 'Examples:\n  yodel context rm prod\n')
@@ -106,8 +106,8 @@ function removeCommand(): Command {
 }
 
 /**
- * The flags of `yodel connect`, to be saved as they were written: checked, but not changed into numbers, and without what
- * the environment or a default would say when nothing was given.
+ * The flags of `yodel connect`, saved as they were typed: checked, but not converted to numbers, and without values from
+ * the environment or defaults.
  */
 function savedOptions(): Option[] {
   const options = connectCommand().options.filter((option) => !option.hidden && option.attributeName() !== 'context');

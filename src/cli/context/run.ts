@@ -1,4 +1,4 @@
-/** What the commands of `yodel context` do. */
+/** The subcommands of `yodel context`. Loaded only when one runs. */
 import { resolve } from 'node:path';
 import { UnixAddress } from '../../address.ts';
 import { parseFraming } from '../../framing/notation.ts';
@@ -9,14 +9,14 @@ import { UsageError } from '../fail.ts';
 import { readTlsFlags } from '../tls-flags.ts';
 import { contextNames, readContext, type SavedContext, writeContext } from './contexts.ts';
 
-/** Saves what the flags say, once it is known to be right. @throws UsageError, YodelError */
+/** Checks an address and flags and saves them. @throws UsageError, YodelError */
 export async function saveContext(
   name: string,
   target: string,
   port: string | undefined,
   flags: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  if (target.startsWith('@')) throw new UsageError(`"${target}" is a context; save the address that it stands for`);
+  if (target.startsWith('@')) throw new UsageError(`"${target}" is a context; save its address instead`);
   const address = readAddress(target, port);
   if (flags.framing !== undefined) parseFraming(String(flags.framing));
   readTlsFlags(flags, address);
@@ -25,7 +25,7 @@ export async function saveContext(
   process.stderr.write(`yodel: saved in ${escapeText(path)}; connect with: yodel connect @${name}\n`);
 }
 
-/** One line each, or one JSON object. A file that cannot be read is an error, like everywhere. */
+/** The contexts as text, one per line, or as JSON, one object per line. @throws UsageError if a file is not valid */
 export async function listContexts(json: boolean): Promise<string> {
   const names = contextNames();
   const contexts = await Promise.all(names.map(async (name) => ({ name, ...(await readContext(name)) })));
@@ -41,7 +41,7 @@ export async function listContexts(json: boolean): Promise<string> {
     .join('');
 }
 
-/** As in its file. */
+/** A context as in its file, or as JSON. @throws UsageError */
 export async function showContext(name: string, json: boolean): Promise<string> {
   const context = await readContext(name);
   if (json) return `${escapeJson(JSON.stringify({ name, ...context }))}\n`;
@@ -49,7 +49,7 @@ export async function showContext(name: string, json: boolean): Promise<string> 
   return `${stringify(context).trimEnd()}\n`;
 }
 
-/** Files are named from the folder where the user stands now; the context is used anywhere. */
+/** The flags with absolute paths: the context can be used in any folder. */
 function withWholePaths(flags: Readonly<Record<string, unknown>>): Omit<SavedContext, 'address'> {
   const options = new Map(connectCommand().options.map((option) => [option.attributeName(), option]));
   return Object.fromEntries(

@@ -1,7 +1,6 @@
 /**
- * The one place where `@NAME` becomes an address and flags: it runs before the action of every command that has an argument
- * called `address`, so that a new command need not know of contexts. An option `--context` names one where no address is
- * given; a command without that option has no default but its own.
+ * Replaces `@NAME` by an address and flags, before the action of every command with an argument called `address`: commands
+ * need no code for contexts. An option `--context` names the context to use if no address is given.
  */
 import type { Command } from 'commander';
 import { applySettings, hasSetting } from '../config/config.ts';
@@ -9,11 +8,11 @@ import { connectCommand } from '../connect/command.ts';
 import { UsageError } from '../fail.ts';
 import { contextNames, contextPath, readContext } from './contexts.ts';
 
-/** The argument that takes an address or `@NAME`, by its name in the usage. */
-export const addressArgument = 'address';
+/** The name of the argument that takes an address or `@NAME`. */
+const addressArgument = 'address';
 
 /**
- * Puts the saved address in the place of `@NAME`, and its settings where neither flags nor the environment say anything.
+ * Replaces `@NAME` by the saved address, and applies the saved settings that neither flags nor the environment set.
  *
  * @throws UsageError
  */
@@ -27,12 +26,12 @@ export async function useContext(command: Command): Promise<void> {
   command.args[place] = address;
 }
 
-/** The address that `@NAME` stands for; any other text as it is. Settings of the context go to the command. @throws UsageError */
+/** Replaces `@NAME` by its address and applies its settings to the command. Any other text is returned. @throws UsageError */
 export async function resolveAddress(command: Command, text: string): Promise<string> {
   return text.startsWith('@') ? await takeContext(command, text.slice(1)) : text;
 }
 
-/** Which context is meant, if one is. */
+/** The name of the context to use, if any. */
 function contextName(command: Command, given: string | undefined): string | undefined {
   const option = command.getOptionValue('context') as string | undefined;
   if (given === undefined) return option?.replace(/^@/, '') || undefined;
@@ -44,12 +43,12 @@ function contextName(command: Command, given: string | undefined): string | unde
 
 async function takeContext(command: Command, name: string): Promise<string> {
   if (name === '')
-    throw new UsageError(`"@" needs the name of a context. Saved are: ${contextNames().join(', ') || 'none'}`);
+    throw new UsageError(`"@" needs the name of a context. Saved contexts: ${contextNames().join(', ') || 'none'}`);
   const { address, ...settings } = await readContext(name);
-  // What is saved for `yodel connect` and is nothing to this command is left out; what is nothing to both is a mistake.
+  // Settings of `yodel connect` that this command does not have are ignored; settings that neither has are an error.
   const connect = connectCommand();
-  const isForOthers = (setting: string) => !hasSetting(command, setting) && hasSetting(connect, setting);
-  const own = Object.entries(settings).filter(([setting]) => !isForOthers(setting));
+  const isOnlyForConnect = (setting: string) => !hasSetting(command, setting) && hasSetting(connect, setting);
+  const own = Object.entries(settings).filter(([setting]) => !isOnlyForConnect(setting));
   applySettings(command, contextPath(name), Object.fromEntries(own));
   return address;
 }

@@ -1,4 +1,4 @@
-/** `yodel help`: the help of a command, or of a topic. */
+/** `yodel help`: the help of a command or topic. */
 import { Command } from 'commander';
 import { hintFor } from '../../suggestion.ts';
 import { commandAt } from '../commands.ts';
@@ -8,15 +8,15 @@ import { type TopicName, topicNames } from './topic-names.ts';
 
 const examples = `Examples:
   yodel help connect       the help of a command, as yodel connect --help
-  yodel help config check  of a command below another
-  yodel help framing       what there is to know of framings
+  yodel help config check  the help of a subcommand
+  yodel help framing       read about framings
 `;
 
 /** `yodel help`. */
 export function helpCommand(): Command {
   return new Command('help')
-    .summary('show the help of a command, or of a topic')
-    .description('Shows the help of a command, or of a topic.')
+    .summary('show the help of a command or topic')
+    .description('Shows the help of a command or topic.')
     .argument('[topic...]', `a command, or one of: ${topicNames.join(', ')}`)
     .addHelpText('before', examples)
     .helpOption('-h, --help', 'show this help')
@@ -40,7 +40,7 @@ async function showHelp(program: Command, words: readonly string[]): Promise<voi
   const above = words.slice(0, depth).join(' ');
   throw new UsageError(
     known.length === 0
-      ? `yodel ${above} has no commands below it`
+      ? `yodel ${above} has no subcommands`
       : `yodel ${above} has no command "${wrong}". ${hintFor(wrong, known)}`,
   );
 }

@@ -1,17 +1,17 @@
-/** What `yodel help TOPIC` knows. What is said of each is in `topics.ts`, loaded only when it is asked for. */
+/** The topics of `yodel help`. Their texts are in `topics.ts`, which is loaded only when one is shown. */
 
-/** Each topic with what it is about, in the order of the list. */
+/** Each topic with its summary, in the order of the list. */
 export const topicSummaries = {
-  addresses: 'how addresses are written',
+  addresses: 'the forms of addresses',
   framing: 'where a message ends',
   handlers: 'what a server does with a message',
-  limits: 'what a peer may cost, and how to change it',
-  settings: 'flags, environment and file: which goes over which',
-  environment: 'the variables that yodel reads',
-  units: 'how sizes, times and rates are written',
+  limits: 'what a peer can cost, and how to change that',
+  settings: 'flags, environment and file, and their precedence',
+  environment: 'environment variables',
+  units: 'sizes, times, rates and counts',
   files: 'the files that yodel keeps',
-  'exit-status': 'what the exit status says',
-  errors: 'the codes of errors',
+  'exit-status': 'what the exit status means',
+  errors: 'error codes',
 } as const;
 
 /** The name of a topic. */

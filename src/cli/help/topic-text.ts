@@ -1,12 +1,12 @@
-/** A topic of the help as lines for a terminal. */
+/** Lays out a topic of the help for a terminal. */
 import { wrap } from '../../terminal/layout.ts';
 import type { TopicPart } from './topics.ts';
 
 const indent = '  ';
-/** Terms longer than this have a line of their own. */
+/** Longer terms get a line of their own. */
 const widestTerm = 28;
 
-/** @param width columns */
+/** The text of a topic. @param width columns */
 export function topicText(parts: readonly TopicPart[], width: number): string {
   return parts.map((part) => `${linesOf(part, width).join('\n')}\n`).join('\n');
 }

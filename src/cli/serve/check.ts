@@ -1,4 +1,4 @@
-/** Looks at the settings of `yodel serve` as if it were to serve, without listening. */
+/** Checks the settings of `yodel serve` without listening. */
 import type { Address } from '../../address.ts';
 import { resolveWire } from '../../session/wire.ts';
 import { AddressList } from '../../transport/address-list.ts';
@@ -8,13 +8,13 @@ import type { ServeSettings } from './settings.ts';
 import { type Certificates, readServerTls } from './tls.ts';
 import { listenOf } from './welcome.ts';
 
-/** Where to listen, and what to show there. */
+/** Settings that were read and checked. */
 export interface CheckedSettings {
   readonly addresses: readonly Address[];
   readonly certificates: Certificates | undefined;
 }
 
-/** Reads what settings name, and checks all of them, the handler left out. @throws as {@link checkSettings} */
+/** Reads the files that the settings name, and checks all settings but the handler. @throws as {@link checkSettings} */
 export async function readSettings(settings: ServeSettings): Promise<CheckedSettings> {
   const addresses = listenOf(settings);
   const certificates = await readServerTls(settings.flags, addresses);
@@ -23,10 +23,10 @@ export async function readSettings(settings: ServeSettings): Promise<CheckedSett
 }
 
 /**
- * Checks what can be wrong with settings that could be read each on its own: addresses, networks, origins, framing, where
- * metrics are answered, and whether the certificates can be used. The handler is not loaded: that would run it.
+ * Checks addresses, networks, origins, framing, the address for metrics, and certificates. The handler is not loaded,
+ * because that would run it.
  *
- * @throws UsageError, YodelError for the first that is wrong
+ * @throws UsageError, YodelError for the first setting that is not valid
  */
 export async function checkSettings(
   { flags }: ServeSettings,
@@ -46,11 +46,11 @@ export async function checkSettings(
   if (tls) new (await import('../../transport/tls/acceptor.ts')).TlsAcceptor(tls);
 }
 
-/** One that could never be met would look like protection. */
+/** Checks that origins can be met: one that never matches would only look like protection. */
 function checkOrigins(origins: readonly string[], addresses: readonly Address[]): void {
   const wrong = origins.find((origin) => origin !== '*' && !/^[a-z][a-z0-9+.-]*:\/\/[^/\s]+$/i.test(origin));
   if (wrong !== undefined) {
-    throw new UsageError(`"${wrong}" is no origin of web pages; write a scheme and a host: https://app.example.org`);
+    throw new UsageError(`"${wrong}" is not a web origin; write a scheme and a host: https://app.example.org`);
   }
   const speaksWeb = addresses.some(({ scheme }) => scheme === 'ws' || scheme === 'wss');
   if (origins.length > 0 && !speaksWeb) {
@@ -58,10 +58,10 @@ function checkOrigins(origins: readonly string[], addresses: readonly Address[])
   }
 }
 
-/** One journal has one order, which several processes could only keep by asking one another for each message. */
+/** A journal has one order, which several processes could keep only by synchronizing on each message. */
 function checkJournal(flags: ServeSettings['flags']): void {
   if (flags.journal !== undefined && Number(flags.workers) > 1) {
-    throw new UsageError('--journal has one writer, so it does not go with --workers; leave one of them out');
+    throw new UsageError('--journal has a single writer and cannot be combined with --workers; omit one of them');
   }
   if (flags.journal === undefined && flags.journalReplies === true) {
     throw new UsageError('--journal-replies needs --journal FILE');

@@ -1,104 +1,111 @@
-/** The flags of `yodel serve` about its handler: of `exec:` and `proxy:`, and faults on purpose. */
+/** The flags of `yodel serve` about its handler: those of `exec:` and `proxy:`, and faults to inject. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseQuantity, unitForms } from '../../format/units.ts';
 import type { Faults } from '../../handlers/faults/options.ts';
 import { randomSeed } from '../../handlers/faults.ts';
 import { envName } from '../flags.ts';
 
-/** Where no seed is given, all sessions of this run, and all its workers, have this one. */
-const seedOfThisRun = randomSeed();
-
-/** Those that the handler is made with, and is made with anew by a reload. */
-export const handlerFlags: readonly string[] = [
-  ...['execPerMessage', 'shell', 'execTimeout', 'execMaxOutput', 'execEnv'],
-  ...['proxyCacert', 'proxyServername', 'proxyInsecure'],
-  ...['delay', 'drop', 'corrupt', 'reset', 'closeAfter', 'chunk', 'seed'],
-];
-
-/** Adds them to a command. */
-export function addHandlerFlags(command: Command): void {
-  const withEnv = (name: string, option: Option) => option.env(envName(name));
-  command
-    .optionsGroup('The handler:')
-    .addOption(withEnv('watch', new Option('--watch', 'load a handler file again when it changes')))
-    .addOption(
-      withEnv(
-        'exec-per-message',
-        new Option('--exec-per-message', 'exec: a child for each message, not each connection'),
-      ),
-    )
-    .addOption(withEnv('shell', new Option('--shell', 'exec: let /bin/sh read the command, with pipes and variables')))
-    .addOption(
-      withEnv(
-        'exec-timeout',
-        quantityOption(
-          'duration',
-          '--exec-timeout <time>',
-          'exec: how long a child may take, or do nothing when it has to',
-        ).default('30s'),
-      ),
-    )
-    .addOption(
-      withEnv(
-        'exec-max-output',
-        quantityOption('size', '--exec-max-output <size>', 'exec: the most that is printed for one message').default(
-          '1MiB',
-        ),
-      ),
-    )
-    .addOption(
-      withEnv(
-        'exec-env',
-        new Option(
-          '--exec-env <names>',
-          'exec: variables of the environment that children get too: DB_URL,API_KEY',
-        ).argParser((text: string, previous: string[] | undefined) => [...(previous ?? []), ...text.split(/[\s,]+/)]),
-      ),
-    )
-    .addOption(
-      withEnv('proxy-cacert', new Option('--proxy-cacert <file>', 'proxy: whom to trust at a tls:// server, PEM')),
-    )
-    .addOption(
-      withEnv(
-        'proxy-servername',
-        new Option('--proxy-servername <name>', "proxy: the name in that server's certificate"),
-      ),
-    )
-    .addOption(withEnv('proxy-insecure', new Option('--proxy-insecure', 'proxy: take any certificate')))
-    .optionsGroup('Faults on purpose, to test clients:')
-    .addOption(
-      withEnv(
-        'delay',
-        new Option('--delay <time>', 'each reply waits: 50ms, or 50ms±20ms (also 50ms+-20ms)').argParser(
-          checked(parseDelay),
-        ),
-      ),
-    )
-    .addOption(withEnv('drop', shareOption('--drop <share>', 'so many replies are not sent: 1%')))
-    .addOption(withEnv('corrupt', shareOption('--corrupt <share>', 'in so many replies one bit is flipped: 0.1%')))
-    .addOption(
-      withEnv('reset', shareOption('--reset <share>', 'in place of so many replies the connection is reset: 1%')),
-    )
-    .addOption(
-      withEnv(
-        'close-after',
-        quantityOption('count', '--close-after <number>', 'the connection is closed after so many replies'),
-      ),
-    )
-    .addOption(
-      withEnv('chunk', quantityOption('size', '--chunk <size>', 'replies are cut into writes of so many bytes')),
-    )
-    .addOption(
-      withEnv(
-        'seed',
-        new Option('--seed <number>', 'the same number makes the same faults again').argParser(checked(parseSeed)),
-      ),
-    );
+/** A flag and what it takes. */
+interface HandlerFlag {
+  /** As in the help: `--delay <time>`. */
+  readonly flags: string;
+  readonly description: string;
+  readonly default?: string;
+  /** Throws for a value that is not valid; undefined for a flag without a value. */
+  readonly check?: (text: string) => unknown;
+  /** Whether the value is a list, and giving the flag again adds to it. */
+  readonly isList?: boolean;
 }
 
+const watchFlag: HandlerFlag = { flags: '--watch', description: 'reload a handler file when it changes' };
+
+/** The flags of `exec:` and `proxy:`. */
+const programFlags: readonly HandlerFlag[] = [
+  { flags: '--exec-per-message', description: 'exec: start a child per message instead of per connection' },
+  { flags: '--shell', description: 'exec: run the command with /bin/sh, with pipes and variables' },
+  {
+    flags: '--exec-timeout <time>',
+    description: 'exec: kill a child that takes longer for a message, or is stuck for this long',
+    default: '30s',
+    check: quantityOfKind('duration'),
+  },
+  {
+    flags: '--exec-max-output <size>',
+    description: 'exec: the maximum output for one message',
+    default: '1MiB',
+    check: quantityOfKind('size'),
+  },
+  {
+    flags: '--exec-env <names>',
+    description: 'exec: environment variables to pass to children: DB_URL,API_KEY',
+    isList: true,
+  },
+  { flags: '--proxy-cacert <file>', description: 'proxy: trust only these authorities at a tls:// server (PEM)' },
+  { flags: '--proxy-servername <name>', description: "proxy: the name in that server's certificate" },
+  { flags: '--proxy-insecure', description: "proxy: do not verify that server's certificate" },
+];
+
+/** Faults to inject. */
+const faultFlags: readonly HandlerFlag[] = [
+  {
+    flags: '--delay <time>',
+    description: 'delay each reply: 50ms, or 50ms±20ms (also 50ms+-20ms)',
+    check: parseDelay,
+  },
+  { flags: '--drop <share>', description: 'drop this percentage of replies: 1%', check: parseShare },
+  { flags: '--corrupt <share>', description: 'flip one bit in this percentage of replies: 0.1%', check: parseShare },
+  {
+    flags: '--reset <share>',
+    description: 'reset the connection instead of sending this percentage of replies: 1%',
+    check: parseShare,
+  },
+  {
+    flags: '--close-after <number>',
+    description: 'close the connection after this number of replies',
+    check: quantityOfKind('count'),
+  },
+  { flags: '--chunk <size>', description: 'split replies into writes of this size', check: quantityOfKind('size') },
+  { flags: '--seed <number>', description: 'the seed of random faults; the same seed repeats them', check: parseSeed },
+];
+
+/** The flags that the handler is created from, by the names of their values. A reload creates the handler again. */
+export const handlerFlags: readonly string[] = [...programFlags, ...faultFlags].map((flag) =>
+  optionOf(flag).attributeName(),
+);
+
+/** Adds the flags to a command. */
+export function addHandlerFlags(command: Command): void {
+  command.optionsGroup('The handler:');
+  for (const flag of [watchFlag, ...programFlags]) command.addOption(optionOf(flag));
+  command.optionsGroup('Fault injection, to test clients:');
+  for (const flag of faultFlags) command.addOption(optionOf(flag));
+}
+
+function optionOf({ flags, description, default: value, check, isList }: HandlerFlag): Option {
+  const option = new Option(flags, description);
+  if (value !== undefined) option.default(value);
+  if (check) option.argParser(checked(check));
+  if (isList) {
+    option.argParser((text, previous: string[] | undefined) => [...(previous ?? []), ...text.split(/[\s,]+/)]);
+  }
+  return option.env(envName(option.name()));
+}
+
+/** A parser that checks a value and keeps its text, which is how settings are printed. */
+function checked(check: (text: string) => unknown): (text: string) => string {
+  return (text) => {
+    check(text);
+    return text;
+  };
+}
+
+/** Flags with random effects. */
 const chanceFlags = ['drop', 'corrupt', 'reset'] as const;
 
-/** The faults that the flags ask for; undefined for none. */
+/** The seed of this run, for all of its sessions and workers. */
+let seedOfThisRun: number | undefined;
+
+/** The faults that the flags configure; undefined if none. */
 export function faultsOf(flags: Readonly<Record<string, unknown>>): Faults | undefined {
   const text = (name: string) => flags[name] as string | undefined;
   const { delay, jitter } = text('delay') === undefined ? {} : parseDelay(text('delay') as string);
@@ -115,27 +122,29 @@ export function faultsOf(flags: Readonly<Record<string, unknown>>): Faults | und
   return Object.values(faults).every((value) => value === undefined) ? undefined : { ...faults, seed: seedOf(flags) };
 }
 
-/** The flags with a seed, if they need one: so that all processes have the same. */
+/** The flags with a seed, if they need one, so that all processes have the same. */
 export function withSeed(flags: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  return makesChance(flags) ? { ...flags, seed: String(seedOf(flags)) } : flags;
+  return isRandom(flags) ? { ...flags, seed: String(seedOf(flags)) } : flags;
 }
 
-/** The seed that was chosen here, to be told to whoever wants the same faults again. */
+/** The seed that this run has chosen, to be printed for repeating its faults; undefined if it was given, or none is needed. */
 export function chosenSeed(flags: Readonly<Record<string, unknown>>): number | undefined {
-  return makesChance(flags) && flags.seed === String(seedOfThisRun) ? seedOfThisRun : undefined;
+  return isRandom(flags) && flags.seed === String(seedOfThisRun) ? seedOfThisRun : undefined;
 }
 
 function seedOf(flags: Readonly<Record<string, unknown>>): number {
-  return flags.seed === undefined ? seedOfThisRun : parseSeed(String(flags.seed));
+  if (flags.seed !== undefined) return parseSeed(String(flags.seed));
+  seedOfThisRun ??= randomSeed();
+  return seedOfThisRun;
 }
 
-function makesChance(flags: Readonly<Record<string, unknown>>): boolean {
+function isRandom(flags: Readonly<Record<string, unknown>>): boolean {
   const { jitter = 0 } = flags.delay === undefined ? {} : parseDelay(String(flags.delay));
   return jitter > 0 || chanceFlags.some((name) => flags[name] !== undefined);
 }
 
-/** `50ms±20ms`. @throws InvalidArgumentError */
-export function parseDelay(text: string): { readonly delay: number; readonly jitter: number } {
+/** Parses `50ms±20ms`. @throws InvalidArgumentError */
+function parseDelay(text: string): { readonly delay: number; readonly jitter: number } {
   const [first = '', second = '0', ...more] = text.split(/\s*(?:±|\+-|\+\/-)\s*/);
   const delay = parseQuantity('duration', first);
   const jitter = parseQuantity('duration', second);
@@ -145,43 +154,31 @@ export function parseDelay(text: string): { readonly delay: number; readonly jit
   return { delay, jitter };
 }
 
-/** `0.1%` as 0.001. @throws InvalidArgumentError */
-export function parseShare(text: string): number {
+/** Parses `0.1%` to 0.001. @throws InvalidArgumentError */
+function parseShare(text: string): number {
   const percent = Number(/^(\d+(?:\.\d+)?) ?%$/.exec(text)?.[1] ?? Number.NaN);
   if (percent >= 0 && percent <= 100) return percent / 100;
-  throw new InvalidArgumentError('It takes a share from 0% to 100%, such as 1% or 0.1%.');
-}
-
-/** A quantity that was given, in the library's unit. */
-export function quantityOf(
-  flags: Readonly<Record<string, unknown>>,
-  kind: 'count' | 'size' | 'duration',
-  name: string,
-): number | undefined {
-  return flags[name] === undefined ? undefined : parseQuantity(kind, String(flags[name]));
-}
-
-function quantityOption(kind: 'count' | 'size' | 'duration', flags: string, description: string): Option {
-  const parse = (text: string) => {
-    if (parseQuantity(kind, text) === undefined) throw new InvalidArgumentError(`It takes ${unitForms[kind]}.`);
-  };
-  return new Option(flags, description).argParser(checked(parse));
-}
-
-function shareOption(flags: string, description: string): Option {
-  return new Option(flags, description).argParser(checked(parseShare));
-}
-
-/** Settings stay as they were written: that is how they are printed. */
-function checked(parse: (text: string) => unknown): (text: string) => string {
-  return (text) => {
-    parse(text);
-    return text;
-  };
+  throw new InvalidArgumentError('It takes a percentage from 0% to 100%, such as 1% or 0.1%.');
 }
 
 function parseSeed(text: string): number {
   const seed = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
   if (seed < 2 ** 32) return seed;
   throw new InvalidArgumentError('It takes a whole number from 0 to 4294967295.');
+}
+
+/** A check that a value is a quantity. */
+function quantityOfKind(kind: 'count' | 'size' | 'duration'): (text: string) => void {
+  return (text) => {
+    if (parseQuantity(kind, text) === undefined) throw new InvalidArgumentError(`It takes ${unitForms[kind]}.`);
+  };
+}
+
+/** A quantity among the flags, in the unit of the library; undefined if it is not set. */
+export function quantityOf(
+  flags: Readonly<Record<string, unknown>>,
+  kind: 'count' | 'size' | 'duration',
+  name: string,
+): number | undefined {
+  return flags[name] === undefined ? undefined : parseQuantity(kind, String(flags[name]));
 }

@@ -1,4 +1,4 @@
-/** The handler that `yodel serve` was asked for, with all that flags say of it. */
+/** The handler that `yodel serve` runs, as its flags configure it. */
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { formatPeer } from '../../address.ts';
@@ -14,19 +14,19 @@ import { handlerPath, type LoadedHandler, loadHandler } from './load-handler.ts'
 import type { Say } from './outputs.ts';
 import type { ServeSettings } from './settings.ts';
 
-/** A handler, and the framing for it: what the flag says, else what the handler is made for, else lines. */
+/** A handler and its framing: that of the flag, or the handler's own, or lines. */
 export interface FramedHandler {
   readonly handler: HandlerObject;
   readonly framing: string;
-  /** What the flag says, else what the handler needs; undefined: as the framing has it. */
+  /** That of the flag, or the handler's own; undefined: that of the framing. */
   readonly encoding: Encoding | undefined;
 }
 
 /**
- * Makes it, or loads it.
+ * Creates or loads the handler.
  *
- * @param say where what its children print on stderr goes
- * @throws UsageError, YodelError when there is none, or it cannot be used
+ * @param say receives what its children print on stderr
+ * @throws UsageError, YodelError if there is none of that name, or it cannot be used
  */
 export async function handlerFor(settings: ServeSettings, say: Say): Promise<FramedHandler> {
   const { flags, handler: name } = settings;
@@ -34,7 +34,7 @@ export async function handlerFor(settings: ServeSettings, say: Say): Promise<Fra
   const { handler, framing, encoding } = await plainHandler(settings, say);
   const given = flags.framing as string | undefined;
   if (given !== undefined && framing !== undefined && given !== framing) {
-    throw new UsageError(`${name} is made for the framing ${framing}, not for ${given}; leave --framing out`);
+    throw new UsageError(`${name} uses the framing ${framing}, not ${given}; omit --framing`);
   }
   return {
     handler: faults ? withFaults(handler, faults) : handler,
@@ -43,11 +43,11 @@ export async function handlerFor(settings: ServeSettings, say: Say): Promise<Fra
   };
 }
 
-/** The files to be looked at for changes. @throws UsageError when `--watch` has none */
+/** The files whose changes cause a reload. @throws UsageError if `--watch` is given without a handler file */
 export function watchedFiles({ handler, flags }: ServeSettings): string[] {
   if (flags.watch !== true) return [];
   const path = handlerPath(handler);
-  if (path === undefined) throw new UsageError(`--watch is for a handler file, and "${handler}" is none`);
+  if (path === undefined) throw new UsageError(`--watch needs a handler file, and "${handler}" is not one`);
   return [path];
 }
 
@@ -82,7 +82,7 @@ async function execHandler(command: string, flags: ServeSettings['flags'], say: 
 }
 
 async function proxyHandler(address: string, flags: ServeSettings['flags']): Promise<HandlerObject> {
-  if (address === '') throw new UsageError('proxy: needs an address; write for example proxy:127.0.0.1:6379');
+  if (address === '') throw new UsageError('proxy: needs an address, such as proxy:127.0.0.1:6379');
   const { proxy } = await import('../../handlers/proxy.ts');
   const file = flags.proxyCacert as string | undefined;
   return proxy(address, {
@@ -94,7 +94,7 @@ async function proxyHandler(address: string, flags: ServeSettings['flags']): Pro
   });
 }
 
-/** A slip of the pen should be known now, and not to the first client. @throws UsageError */
+/** Checks that the program exists, so that a typo shows now and not to the first client. @throws UsageError */
 function checkCommand(file: string): void {
   const folders = file.includes('/') ? [''] : (process.env.PATH ?? '').split(delimiter);
   const isProgram = (path: string) => {
@@ -102,11 +102,11 @@ function checkCommand(file: string): void {
       accessSync(path, constants.X_OK);
       return statSync(path).isFile();
     } catch {
-      // It is not there, or not for us.
+      // It does not exist, or cannot be executed.
       return false;
     }
   };
   if (folders.some((folder) => isProgram(folder === '' ? file : join(folder, file)))) return;
-  const where = file.includes('/') ? 'no program' : 'not in PATH';
+  const where = file.includes('/') ? 'not a program' : 'not in PATH';
   throw new UsageError(`exec: cannot run "${file}": it is ${where}; with --shell a shell reads the command`);
 }

@@ -1,5 +1,6 @@
-/** The server of one process, whether it serves alone or with others. */
+/** The server in this process, which serves alone or is one of several workers. */
 import { formatPeer, parseAddress } from '../../address.ts';
+import { formatPlural } from '../../format/figures.ts';
 import { parseFraming } from '../../framing/notation.ts';
 import { endGroups } from '../../handlers/exec/process-group.ts';
 import type { Journal } from '../../journal/journal.ts';
@@ -16,10 +17,10 @@ import { handlerFor } from './handler.ts';
 import type { Outputs, Say } from './outputs.ts';
 import type { Serving } from './settings.ts';
 
-/** What only this process knows. */
+/** What the server of this process needs besides its settings. */
 export interface Surroundings {
   readonly outputs: Outputs;
-  /** Who else is told what happens. */
+  /** Further subscribers to its events. */
   readonly subscribers?: readonly Subscriber[] | undefined;
   /** The number of this process among several. */
   readonly worker?: number | undefined;
@@ -29,32 +30,32 @@ export interface Surroundings {
   readonly journal?: Journal | undefined;
 }
 
-/** A server of this process. */
+/** The running server of this process. */
 export interface Here {
   readonly server: Server;
   /**
-   * Goes on with other settings.
+   * Applies other settings.
    *
-   * @throws UsageError, YodelError; then all stays as it was
+   * @throws UsageError, YodelError; the old settings then stay in force
    */
   reload(serving: Serving): Promise<void>;
-  /** Resolves with the exit status when the server has ended, and all is written. */
+  /** Resolves with the exit status when the server has ended and all output is written. */
   readonly ended: Promise<number>;
 }
 
-/** @throws UsageError, YodelError when it cannot serve */
+/** Starts the server. @throws UsageError, YodelError if it cannot start */
 export async function serveHere(serving: Serving, surroundings: Surroundings): Promise<Here> {
-  const { outputs, subscribers = [], worker, ...ways } = surroundings;
+  const { outputs, subscribers = [], worker, ...rest } = surroundings;
   const { say, log } = outputs;
   const { flags } = serving.settings;
-  let brokenOff = 0;
+  let aborted = 0;
   let failedLate = false;
   const { handler, framing, encoding } = await handlerFor(serving.settings, say);
   const recorders = flags.record === undefined ? [] : [await recorderOf(String(flags.record), framing, worker, say)];
-  const { journal } = ways;
+  const { journal } = rest;
   const server = await serve({
     ...reloadableOf(serving),
-    ...ways,
+    ...rest,
     handler,
     listen: serving.listen.map(parseAddress),
     tls: serving.tls,
@@ -62,11 +63,11 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
     proxyProtocol: flags.proxyProtocol as string[] | undefined,
     framing,
     encoding,
-    telemetry: allOf([log, failures(say, () => brokenOff++), ...subscribers, ...recorders]),
+    telemetry: allOf([log, failures(say, () => aborted++), ...subscribers, ...recorders]),
   });
   const failLate = (thrown: unknown) => {
-    // Nobody can tell whose message it was about, nor what is broken now: so the server ends, but in order.
-    say(`an error outside of any call of the handler, ending: ${escapeStack(thrown)}`);
+    // It is not known which message it was about, nor what is broken now. So the server shuts down, but in order.
+    say(`an error outside of the handler, shutting down: ${escapeStack(thrown)}`);
     failedLate = true;
     void server.close();
   };
@@ -76,10 +77,9 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
     await journal?.close();
     await endGroups();
     await outputs.close(() => {
-      if (brokenOff === 0) return;
-      say(`${brokenOff} ${brokenOff === 1 ? 'connection was' : 'connections were'} broken off before all was answered`);
+      if (aborted > 0) say(`aborted with replies pending: ${formatPlural(aborted, 'connection')}`);
     });
-    return brokenOff > 0 || failedLate || journal?.failure ? exitStatus.failure : exitStatus.good;
+    return aborted > 0 || failedLate || journal?.failure ? exitStatus.failure : exitStatus.good;
   };
   return {
     server,
@@ -92,15 +92,15 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
   };
 }
 
-/** @throws UsageError when the folder cannot be written */
+/** The recorder of `--record`. @throws UsageError if the folder cannot be written */
 async function recorderOf(folder: string, framing: string, worker: number | undefined, say: Say): Promise<Subscriber> {
   return (await import('./record.ts')).recordInto(folder, parseFraming(framing), worker, say);
 }
 
-/** Limits that are meant for all processes together: each gets its part of them. */
+/** Limits for all processes together: each gets an equal share. */
 const shared = ['maxConnections', 'maxPendingBytes'] as const satisfies readonly (keyof ServerLimits)[];
 
-/** Of what is served, that which can be changed while the server runs. All names are given: what is not set is the default. */
+/** The settings that can change while the server runs, with every name: undefined is the default. */
 function reloadableOf({ settings: { flags }, processes }: Serving): ReloadOptions {
   const limits = tableValues(serveLimits, flags);
   if (processes > 1) {
@@ -116,19 +116,19 @@ function reloadableOf({ settings: { flags }, processes }: Serving): ReloadOption
   };
 }
 
-/** An empty variable of the environment is as good as none. */
+/** An empty environment variable counts as not set. */
 function givenList(value: unknown): readonly string[] | undefined {
   const list = value as readonly string[] | undefined;
   return list && list.length > 0 ? list : undefined;
 }
 
-/** Says on stderr what a handler threw: a bug must be seen with its stack, also with --quiet. */
-function failures(say: Say, brokenOff: () => void): Subscriber {
+/** Prints on stderr, with --quiet too, what a handler threw, with its stack, and the errors of what is behind the server. */
+function failures(say: Say, aborted: () => void): Subscriber {
   return {
     handlerFailed: (session, error) =>
       say(`the handler failed for ${formatPeer(session.peer)}#${session.id}: ${escapeStack(error.cause)}`),
     closed: (session, error) => {
-      if (error?.code === 'YODEL_SHUTDOWN_TIMEOUT') brokenOff();
+      if (error?.code === 'YODEL_SHUTDOWN_TIMEOUT') aborted();
       if (error && isFromUpstream(error)) {
         say(`${formatPeer(session.peer)}#${session.id}: ${escapeText(errorText(error))}`);
       }

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { journalOptions, type OptionSpec } from '../../options.ts';
 import { addTable, envName, tableValues } from '../flags.ts';
 
-/** The journal's limits by their names among a server's settings: `maxSize` is `journalMaxSize`. */
+/** The journal's limits by their names among the settings of a server: `maxSize` is `journalMaxSize`. */
 export const journalSettings: Readonly<Record<string, OptionSpec>> = Object.fromEntries(
   Object.entries(journalOptions).map(([name, spec]) => [
     `journal${name.charAt(0).toUpperCase()}${name.slice(1)}`,
@@ -11,7 +11,7 @@ export const journalSettings: Readonly<Record<string, OptionSpec>> = Object.from
   ]),
 );
 
-/** Adds them to a command. */
+/** Adds the flags to a command. */
 export function addJournalFlags(command: Command): void {
   addTable(command, 'The journal:', journalSettings);
   command
@@ -19,13 +19,11 @@ export function addJournalFlags(command: Command): void {
       new Option('--journal <file>', 'record each message in this file before it is answered').env(envName('journal')),
     )
     .addOption(
-      new Option('--journal-replies', 'record what is sent as well, soon after it was sent').env(
-        envName('journal-replies'),
-      ),
+      new Option('--journal-replies', 'record replies too, soon after they are sent').env(envName('journal-replies')),
     );
 }
 
-/** What the flags say, by the names of the library. */
+/** The journal's limits among the flags, by their names in the library. */
 export function journalLimitsOf(flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const given = tableValues(journalSettings, flags);
   const names = Object.keys(journalOptions);

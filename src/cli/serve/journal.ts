@@ -1,4 +1,4 @@
-/** `yodel serve --journal`: opened before it serves, closed when all is written. Loaded only when it is given. */
+/** The journal of `yodel serve --journal`. Loaded only when the flag is given. */
 import type { Address } from '../../address.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { openJournal } from '../../journal/sqlite.ts';
@@ -7,7 +7,7 @@ import { journalLimitsOf } from './journal-flags.ts';
 import type { Say } from './outputs.ts';
 import type { ServeSettings } from './settings.ts';
 
-/** @throws YodelError when it cannot be written */
+/** Opens the journal and reports on stderr when it stops accepting messages. @throws YodelError if it cannot be written */
 export async function journalFor({ flags }: ServeSettings, addresses: readonly Address[], say: Say): Promise<Journal> {
   const file = String(flags.journal);
   const journal = await openJournal(file, {
@@ -15,10 +15,12 @@ export async function journalFor({ flags }: ServeSettings, addresses: readonly A
     replies: flags.journalReplies === true,
     name: `yodel serve at ${addresses.join(', ')}`,
     onRefusing: (error) => {
-      if (error) say(`${escapeText(error.message)}: messages are refused until that is over`);
-      else say(`the journal ${escapeText(file)} takes messages again`);
+      if (error) say(`${escapeText(error.message)}: messages are refused until this is resolved`);
+      else say(`the journal ${escapeText(file)} accepts messages again`);
     },
   });
-  void journal.failed.then((error) => say(`ending, nothing can be recorded any more: ${escapeText(error.message)}`));
+  void journal.failed.then((error) =>
+    say(`shutting down, nothing can be recorded any more: ${escapeText(error.message)}`),
+  );
   return journal;
 }

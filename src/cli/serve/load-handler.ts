@@ -1,4 +1,4 @@
-/** Finds the handler that `yodel serve` is asked for: by name, or in a file. */
+/** Finds the handler of `yodel serve`, by its name or in a file. */
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -12,32 +12,32 @@ import { escapeText } from '../../terminal/escape.ts';
 import { UsageError } from '../fail.ts';
 import { readText } from '../files.ts';
 
-const rightForm = 'write for example: export default (message) => message.text.toUpperCase()';
+const example = 'example: export default (message) => message.text.toUpperCase()';
 
-/** How often files were loaded: a module is loaded again only under another name. */
+/** How often files were loaded. A module is loaded again only under another name. */
 let loads = 0;
 
-/** A handler, and what it says of the server that it is for. */
+/** A handler, with the framing and encoding that it needs. */
 export interface LoadedHandler {
   readonly handler: HandlerObject;
-  /** The framing that it is made for, in its text form; undefined: any. */
+  /** The framing that it needs, in its text form; undefined: any. */
   readonly framing?: string | undefined;
-  /** What its messages hold, where that is not what the framing says. */
+  /** The encoding that it needs; undefined: that of the framing. */
   readonly encoding?: Encoding | undefined;
 }
 
-/** What a handler that is made here may need. */
+/** What a handler may need. */
 export interface HandlerSurroundings {
-  /** Whether a transcript is played to clients that keep to no order. */
+  /** Whether a transcript accepts messages in any order, any number of times. */
   readonly lenient: boolean;
   readonly say: (text: string) => void;
 }
 
 /**
- * The handler of that name, the default export of that file as it is now, or the server's part of a transcript. What a handler
- * file imports is not loaded again.
+ * The handler of that name, the default export of that file as it is now, or the server's part of that transcript. The
+ * imports of a handler file are not loaded again.
  *
- * @throws UsageError when there is none, it cannot be loaded, or it is not a handler
+ * @throws UsageError if there is none, it cannot be loaded, or it is not a handler
  * @throws TranscriptError
  */
 export async function loadHandler(nameOrPath: string, surroundings: HandlerSurroundings): Promise<LoadedHandler> {
@@ -65,9 +65,9 @@ async function loadFile(nameOrPath: string): Promise<HandlerObject> {
   if (!statSync(path).isFile())
     throw new UsageError(`the handler "${nameOrPath}" is not a file; name a .ts or .js file`);
   const module = await load(nameOrPath, path);
-  // A file without import and export is CommonJS to Node, and its default export an empty object.
+  // For Node a file without import and export is CommonJS, and its default export an empty object.
   if (module.default === undefined || isEmptyObject(module.default)) {
-    throw new UsageError(`the handler file ${nameOrPath} has no default export, or an empty one; ${rightForm}`);
+    throw new UsageError(`the handler file ${nameOrPath} has no default export, or an empty one; ${example}`);
   }
   try {
     return resolveHandler(module.default);
@@ -76,7 +76,7 @@ async function loadFile(nameOrPath: string): Promise<HandlerObject> {
   }
 }
 
-/** The file that would be loaded; undefined for a handler that is none. */
+/** The path of a handler file; undefined for a handler that is not a file. */
 export function handlerPath(nameOrPath: string): string | undefined {
   return handlersByName[nameOrPath] || /^(exec|proxy):/.test(nameOrPath) ? undefined : resolve(nameOrPath);
 }
@@ -94,14 +94,14 @@ async function load(name: string, path: string): Promise<{ default?: unknown }> 
   try {
     return await import(specifierOf(path));
   } catch (error) {
-    // Whatever the module does when it is loaded may throw: syntax errors, missing imports, its own code.
+    // Expected: syntax errors, missing imports, and whatever its own code throws.
     const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
     const place = placeOf(first, path);
     throw new UsageError(`the handler file ${name} cannot be loaded: ${reasonOf(first)}${place ? ` (${place})` : ''}`);
   }
 }
 
-/** A path with a query, for Bun takes no notice of the query of a file URL; and a URL where the path itself would be read as one. */
+/** A path with a query, because Bun ignores the query of a file URL; or a URL if the path contains characters of URLs. */
 function specifierOf(path: string): string {
   loads++;
   if (loads === 1) return pathToFileURL(path).href;
@@ -114,10 +114,10 @@ function reasonOf(error: unknown): string {
   return `${error.name}: ${error.message.split('\n')[0]}`;
 }
 
-/** Where in the file it went wrong, if that is known. */
+/** The place of the error in the file, if known. */
 function placeOf(error: unknown, path: string): string | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
-  // Of a syntax error Bun tells the place in a field of its own, and Node in the first line of the stack.
+  // The place of a syntax error is in a field of its own on Bun, and in the first line of the stack on Node.
   const { position, stack = '' } = error as { position?: { file: string; line: number } | null; stack?: string };
   if (position) return `${position.file}:${position.line}`;
   const [head = '', ...calls] = stack.split('\n');
@@ -132,6 +132,6 @@ function notFound(nameOrPath: string): string {
   const nearest = nearestWord(nameOrPath, names);
   const hint = nearest
     ? `did you mean "${nearest}"?`
-    : `there are ${names.join(', ')}, exec:COMMAND and proxy:ADDRESS, or name a file such as ./handler.ts`;
+    : `use ${names.join(', ')}, exec:COMMAND, proxy:ADDRESS, or a file such as ./handler.ts`;
   return `there is no handler "${nameOrPath}"; ${hint}`;
 }

@@ -1,4 +1,4 @@
-/** `yodel serve --metrics`: what process managers and Prometheus ask for. Loaded only when it is given. */
+/** The metrics of `yodel serve --metrics`, for Prometheus and process managers. Loaded only when the flag is given. */
 import { type Address, formatPeer, isLoopback, parseAddress, TcpAddress } from '../../address.ts';
 import { type Health, serveHealth } from '../../metrics/http.ts';
 import { UsageError } from '../fail.ts';
@@ -7,17 +7,17 @@ import type { Say } from './outputs.ts';
 export { createMetrics } from '../../metrics/registry.ts';
 export { metricsOfWorkers } from '../../metrics/workers.ts';
 
-/** @throws UsageError when it is no address of TCP */
+/** Parses the address of --metrics. @throws UsageError if it is not a TCP address */
 export function metricsAddress(where: string): TcpAddress {
   const address: Address = parseAddress(where);
   if (address instanceof TcpAddress) return address;
   throw new UsageError(`--metrics takes a TCP address such as :9100, not ${address}`);
 }
 
-/** Begins to answer, and says where. @throws YodelError when it cannot listen */
+/** Starts to answer, and prints where. @throws YodelError if it cannot listen */
 export async function answerMetrics(address: TcpAddress, health: Health, say: Say): Promise<{ close(): void }> {
   const answering = await serveHealth(address, health);
   say(`metrics at http://${formatPeer(answering.address)}/metrics, also /healthz and /readyz`);
-  if (!isLoopback(address)) say('everybody who reaches this machine can read the metrics');
+  if (!isLoopback(address)) say('anyone who can reach this machine can read the metrics');
   return answering;
 }

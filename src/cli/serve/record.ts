@@ -1,4 +1,4 @@
-/** `yodel serve --record`: a transcript of each connection. Loaded only when it is given. */
+/** The transcripts of `yodel serve --record`, one per connection. Loaded only when the flag is given. */
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatPeer } from '../../address.ts';
@@ -8,91 +8,93 @@ import { escapeText } from '../../terminal/escape.ts';
 import { Recording } from '../../transcript/record.ts';
 import { UsageError } from '../fail.ts';
 import { checkWritable } from '../files.ts';
+import type { Say } from './outputs.ts';
 
-/** What was said is on the disk after so long, or when there is so much of it: no descriptor is kept for each connection. */
+/** Text is appended to its file after this time or length, so that no descriptor is kept per connection. */
 const flushAfterMs = 200;
 const flushAtLength = 65_536;
 
-/** One connection's file. */
+/** A transcript that is being written. */
 interface File {
   readonly path: string;
   readonly recording: Recording;
+  /** What is not on disk yet. */
   text: string;
 }
 
 /**
- * A subscriber that writes transcripts into a folder, which it makes.
+ * A subscriber that writes transcripts into a folder, which it creates.
  *
  * @param worker the number of this process among several
- * @throws UsageError when the folder cannot be written
+ * @throws UsageError if the folder cannot be written
  */
-export function recordInto(
-  folder: string,
-  framing: Framing,
-  worker: number | undefined,
-  say: (text: string) => void,
-): Subscriber {
-  try {
-    mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    throw new UsageError(`cannot make the folder ${folder}: ${(error as Error).message}`);
-  }
-  checkWritable(join(folder, 'test.transcript'));
+export function recordInto(folder: string, framing: Framing, worker: number | undefined, say: Say): Subscriber {
+  createFolder(folder);
   const files = new Map<SessionView, File>();
   let timer: NodeJS.Timeout | undefined;
-  const flush = (file: File) => {
-    const { text } = file;
-    file.text = '';
-    if (text === '') return;
-    try {
-      appendFileSync(file.path, text, { mode: 0o600 });
-    } catch (error) {
-      say(`cannot record into ${file.path}: ${(error as Error).message}`);
-    }
-  };
   const flushSoon = (file: File) => {
-    if (file.text.length >= flushAtLength) return flush(file);
+    if (file.text.length >= flushAtLength) return flush(file, say);
     timer ??= setTimeout(() => {
       timer = undefined;
-      for (const one of files.values()) flush(one);
+      for (const one of files.values()) flush(one, say);
     }, flushAfterMs);
     timer.unref();
   };
-  const open = (session: SessionView): File => {
-    const now = new Date();
-    const place = worker === undefined ? '' : `${worker}.`;
-    const name = `${now.toISOString().replace(/[:.]/g, '-')}-${place}${session.id}.transcript`;
-    const about = [`recorded ${now.toISOString()}, client ${escapeText(formatPeer(session.peer))}`];
-    const file = { path: join(folder, name), text: '' };
-    const write = (text: string) => {
-      file.text += text;
-    };
-    const recorded = Object.assign(file, { recording: new Recording({ framing, about, write }) });
-    files.set(session, recorded);
-    return recorded;
+  const record = (session: SessionView, add: (recording: Recording) => void) => {
+    const file = files.get(session);
+    if (!file) return;
+    add(file.recording);
+    flushSoon(file);
   };
   return {
-    opened: (session) => void open(session),
-    received(session, batch) {
-      const file = files.get(session);
-      if (!file) return;
-      for (const slice of batch.slices) file.recording.add('>', slice);
-      flushSoon(file);
-    },
-    sent(session, bytes) {
-      const file = files.get(session);
-      if (!file) return;
-      file.recording.add('<', bytes);
-      flushSoon(file);
-    },
+    opened: (session) => void files.set(session, openFile(folder, session, framing, worker)),
+    received: (session, batch) =>
+      record(session, (recording) => {
+        for (const slice of batch.slices) recording.add('>', slice);
+      }),
+    sent: (session, bytes) => record(session, (recording) => recording.add('<', bytes)),
     closed(session) {
       const file = files.get(session);
       if (!file) return;
       const [first, second] = session.endedBy === 'peer' ? (['>', '<'] as const) : (['<', '>'] as const);
       file.recording.end(first);
       file.recording.end(second);
-      flush(file);
+      flush(file, say);
       files.delete(session);
     },
   };
+}
+
+/** @throws UsageError if it cannot be created or written */
+function createFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw new UsageError(`cannot create the folder ${folder}: ${(error as Error).message}`);
+  }
+  checkWritable(join(folder, 'test.transcript'));
+}
+
+/** Begins the transcript of a session. Its file is named after the time and the session. */
+function openFile(folder: string, { id, peer }: SessionView, framing: Framing, worker: number | undefined): File {
+  const now = new Date().toISOString();
+  const prefix = worker === undefined ? '' : `${worker}.`;
+  const path = join(folder, `${now.replace(/[:.]/g, '-')}-${prefix}${id}.transcript`);
+  const about = [`recorded ${now}, client ${escapeText(formatPeer(peer))}`];
+  const file = { path, text: '' };
+  const write = (text: string) => {
+    file.text += text;
+  };
+  return Object.assign(file, { recording: new Recording({ framing, about, write }) });
+}
+
+function flush(file: File, say: Say): void {
+  const { path, text } = file;
+  file.text = '';
+  if (text === '') return;
+  try {
+    appendFileSync(path, text, { mode: 0o600 });
+  } catch (error) {
+    say(`cannot record into ${path}: ${(error as Error).message}`);
+  }
 }

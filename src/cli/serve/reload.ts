@@ -1,4 +1,4 @@
-/** How `yodel serve` goes on with other settings. */
+/** The reload of `yodel serve`: on SIGHUP, and when certificates or a handler file change. */
 import type { Address } from '../../address.ts';
 import { serveLimits } from '../../options.ts';
 import { escapeText } from '../../terminal/escape.ts';
@@ -11,94 +11,94 @@ import type { ServeSettings } from './settings.ts';
 import { notifySystemd } from './systemd.ts';
 import { type Certificates, readServerTls, watchFiles } from './tls.ts';
 
-/** Gives the settings as they are now. */
+/** Reads the current settings. */
 export type Reread = () => Promise<ServeSettings>;
 
 /** What a reload needs. */
 export interface Reloading {
-  /** As they were at the start. */
+  /** The settings at the start. */
   readonly settings: ServeSettings;
   readonly addresses: readonly Address[];
   readonly certificates: Certificates | undefined;
-  /** Other files of which a change is a reason to reload. */
+  /** Further files whose changes cause a reload. */
   readonly files: readonly string[];
   readonly reread: Reread;
-  /** Goes on with these. @throws when it cannot; then all stays as it was */
+  /** Applies new settings. @throws Error if it cannot; the old settings then stay in force */
   apply(settings: ServeSettings, tls: ServerTls | undefined): Promise<void>;
   readonly say: Say;
 }
 
-/** A handler file may do much when it is loaded; but one that is never done must not stop all reloads that follow. */
+/** The time-out for applying settings: a handler file that never finishes loading must not block later reloads. */
 const applyWithinMs = 60_000;
 
-/** When it is told to, and when certificates have changed, goes on with the settings as they are now; wrong ones are told, and all stays. */
+/** Reloads on request, and when a file changes. Settings that are not valid are reported, and the old ones stay in force. */
 export function reloadOnChange(reloading: Reloading): { reload(): void; close(): void } {
   const { settings: initial, addresses, certificates, files, reread, apply, say } = reloading;
   const reload = async () => {
     notifySystemd('RELOADING=1', say);
     try {
       const settings = await reread();
-      const isMade = certificates?.fingerprint !== undefined;
-      const read = certificates && !isMade ? await readServerTls(settings.flags, addresses) : certificates;
+      const isSelfSigned = certificates?.fingerprint !== undefined;
+      const read = certificates && !isSelfSigned ? await readServerTls(settings.flags, addresses) : certificates;
       const tls = read && { ...read.tls, ...keptOf(certificates?.tls) };
       await checkSettings(settings, addresses, tls);
       await within(applyWithinMs, apply(settings, tls));
-      const waiting = needRestart(initial, settings);
-      const rest = waiting.length > 0 ? `; only after a restart: ${waiting.join(', ')}` : '';
-      say(`reloaded: new sessions have the settings as they are now${rest}`);
+      const deferred = needRestart(initial, settings);
+      const rest = deferred.length > 0 ? `; only after a restart: ${deferred.join(', ')}` : '';
+      say(`reloaded: new sessions use the new settings${rest}`);
     } catch (error) {
-      say(`not reloaded, all stays as it was: ${escapeText((error as Error).message)}`);
+      say(`not reloaded, the old settings stay in force: ${escapeText((error as Error).message)}`);
     }
     notifySystemd('READY=1', say);
   };
-  // One after the other: the last one that was asked for wins.
+  // One after another: the last request wins.
   let last = Promise.resolve();
-  const soon = () => {
+  const requestReload = () => {
     last = last.then(reload);
   };
-  return { reload: soon, ...watchFiles([...(certificates?.files ?? []), ...files], soon) };
+  return { reload: requestReload, ...watchFiles([...(certificates?.files ?? []), ...files], requestReload) };
 }
 
-/** Of TLS, what stays as it was: the protocols, and whether clients are asked for a certificate. */
+/** The TLS settings that a reload keeps: the protocols, and whether clients need a certificate. */
 function keptOf(tls: ServerTls | undefined): Partial<ServerTls> {
-  const isAsked = tls?.clientCa !== undefined;
-  return { alpn: tls?.alpn, ...(isAsked ? {} : { clientCa: undefined }) };
+  const isRequired = tls?.clientCa !== undefined;
+  return { alpn: tls?.alpn, ...(isRequired ? {} : { clientCa: undefined }) };
 }
 
 async function within(ms: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`it was not done within ${ms / 1000} s`)), ms);
+    timer = setTimeout(() => reject(new Error(`it took longer than ${ms / 1000} s`)), ms);
   });
   await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
-/** Settings that a reload does not follow, though they are limits of the server. */
+/** Limits that a reload does not apply. */
 const fixedLimits: ReadonlySet<string> = new Set(['backlog', 'handshakeTimeout']);
 
-/** The flags that a reload follows: limits, who may connect, and (by their content) certificates. */
+/** The flags that a reload applies: limits, who may connect, the handler, and the content of certificates. */
 const followed: ReadonlySet<string> = new Set([
   ...Object.entries(serveLimits).flatMap(([name, spec]) => (fixedLimits.has(name) ? [] : [flagKey(name, spec)])),
   ...['allow', 'deny', 'handler', 'lenient', 'config', 'cert', 'key', 'sni', 'sslCert', 'sslKey'],
   ...handlerFlags,
 ]);
 
-/** Whether a reload follows a setting; of client authorities only the content. */
+/** Whether a reload applies a setting; for client authorities only the content of the file. */
 export function isFollowed(name: string): boolean {
   return followed.has(name) || caFlags.has(name);
 }
 
-/** Whose content is followed, but not whether there are any. */
+/** Flags for which a reload applies the content of the file, but not whether one is given. */
 const caFlags: ReadonlySet<string> = new Set(['clientCa', 'sslTrustfile']);
 
-/** The settings as they are now, with all that needs a restart as it was: what new workers begin with. */
+/** The current settings, but with the initial values of all that needs a restart: what new workers start with. */
 export function reloadedSettings(initial: ServeSettings, now: ServeSettings): ServeSettings {
   const fresh = Object.entries(now.flags).filter(([name]) => followed.has(name));
   const kept = Object.entries(initial.flags).filter(([name]) => !followed.has(name));
   return { handler: now.handler, flags: Object.fromEntries([...kept, ...fresh]) };
 }
 
-/** The names of settings that have changed, and that a reload does not follow. */
+/** The names of changed settings that a reload does not apply. */
 function needRestart(initial: ServeSettings, now: ServeSettings): string[] {
   const names = new Set([...Object.keys(initial.flags), ...Object.keys(now.flags)]);
   const isSame = (name: string) =>

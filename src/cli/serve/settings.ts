@@ -1,29 +1,29 @@
-/** What `yodel serve` was asked to do, as plain data. */
+/** The settings of `yodel serve`, as plain data. */
 import type { ServerTls } from '../../transport/transport.ts';
 import type { LogSettings } from './outputs.ts';
 
-/** What `yodel serve` was asked for. */
+/** The settings, from flags, environment and file. */
 export interface ServeSettings {
-  /** A name or a file. */
+  /** The handler's name or file. */
   readonly handler: string;
   readonly flags: Readonly<Record<string, unknown>>;
 }
 
-/** What is served, as plain data: a worker gets it from its parent. */
+/** What a process serves. A worker receives it from its parent. */
 export interface Serving {
   readonly settings: ServeSettings;
   readonly listen: readonly string[];
   readonly tls: ServerTls | undefined;
-  /** How many processes share the limits that are meant for all of them. */
+  /** The number of processes that share the limits. */
   readonly processes: number;
 }
 
-/** What a worker is told to serve. */
+/** What a worker receives from its parent at its start. */
 export interface Work {
   readonly serving: Serving;
   readonly log: LogSettings;
-  /** Whether it shall keep metrics. */
+  /** Whether it collects metrics. */
   readonly measures: boolean;
-  /** How many sockets that listen already it has inherited. */
+  /** The number of listening sockets that it has inherited. */
   readonly descriptors: number;
 }

@@ -1,44 +1,44 @@
-/** The signals that `yodel serve` obeys. */
+/** The signals that `yodel serve` handles. */
 import { constants } from 'node:os';
 import { isatty } from 'node:tty';
 import type { Say } from './outputs.ts';
 
-/** What signals do. */
+/** What signals cause. */
 export interface SignalActions {
-  /** Ends in order. */
-  end(): void;
-  /** Ends now, without a word to anybody, before the process does. */
-  endAtOnce?(): void;
+  /** Shuts down gracefully. */
+  drain(): void;
+  /** Cleans up before the process exits at once. */
+  exitAtOnce?(): void;
   reload(): void;
-  /** What has to be ended, in words, if anything has: `3 connections`. */
-  underWay(): string | undefined;
+  /** What is left to drain, in words: `3 connections`; undefined for nothing. */
+  inFlight(): string | undefined;
   readonly say: Say;
-  /** Ends the line on which the terminal has printed ^C. */
+  /** Ends the line on which the terminal printed ^C. */
   endLine(): void;
 }
 
 /**
- * The first SIGTERM or SIGINT drains, the second ends at once. SIGHUP reloads; but when it comes because the terminal is gone,
- * it is as SIGTERM.
+ * The first SIGTERM or SIGINT drains, the second exits at once. SIGHUP reloads, unless it arrives because the terminal is
+ * gone: then it is treated as SIGTERM.
  */
-export function obeySignals(actions: SignalActions): { done(): void } {
+export function handleSignals(actions: SignalActions): { close(): void } {
   const hasTerminal = () => [0, 1, 2].some((descriptor) => isatty(descriptor));
   const hadTerminal = hasTerminal();
-  let ending = false;
-  const end = (signal: NodeJS.Signals) => {
-    if (ending) {
-      actions.endAtOnce?.();
+  let draining = false;
+  const drain = (signal: NodeJS.Signals) => {
+    if (draining) {
+      actions.exitAtOnce?.();
       process.exit(128 + constants.signals[signal]);
     }
-    ending = true;
+    draining = true;
     if (signal === 'SIGINT' && isatty(2)) actions.endLine();
-    const what = actions.underWay();
+    const what = actions.inFlight();
     if (what !== undefined) {
-      actions.say(`ending ${what}; ${signal === 'SIGINT' ? 'Ctrl-C' : signal} again ends at once`);
+      actions.say(`draining ${what}; ${signal === 'SIGINT' ? 'Ctrl-C' : signal} again exits at once`);
     }
-    actions.end();
+    actions.drain();
   };
-  const hungUp = (signal: NodeJS.Signals) => (hadTerminal && !hasTerminal() ? end(signal) : actions.reload());
-  process.on('SIGINT', end).on('SIGTERM', end).on('SIGHUP', hungUp);
-  return { done: () => void process.off('SIGINT', end).off('SIGTERM', end).off('SIGHUP', hungUp) };
+  const hungUp = (signal: NodeJS.Signals) => (hadTerminal && !hasTerminal() ? drain(signal) : actions.reload());
+  process.on('SIGINT', drain).on('SIGTERM', drain).on('SIGHUP', hungUp);
+  return { close: () => void process.off('SIGINT', drain).off('SIGTERM', drain).off('SIGHUP', hungUp) };
 }

@@ -1,17 +1,14 @@
-/**
- * What systemd hands over to a service, and wants to hear from it: sockets that listen already (sd_listen_fds(3)), and when
- * it is ready (sd_notify(3)).
- */
+/** The protocol between systemd and a service: listening sockets (sd_listen_fds(3)) and readiness (sd_notify(3)). */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { escapeText } from '../../terminal/escape.ts';
 
-/** The first descriptor that is passed: those before it are stdin, stdout and stderr. */
+/** The first descriptor that is passed, after stdin, stdout and stderr. */
 const firstDescriptor = 3;
 
 /**
- * The descriptors that were passed to this process; undefined when there are none. They are told once: processes that this
- * one starts shall not take them for theirs.
+ * The descriptors that were passed to this process; undefined if none. Their variables are deleted, so that child processes
+ * do not take them for their own.
  */
 export function passedDescriptors(env: NodeJS.ProcessEnv = process.env): number[] | undefined {
   const { LISTEN_PID: pid, LISTEN_FDS: count } = env;
@@ -22,58 +19,58 @@ export function passedDescriptors(env: NodeJS.ProcessEnv = process.env): number[
   return Array.from({ length: Number(count) }, (_, index) => firstDescriptor + index);
 }
 
-/** What there is to tell. */
+/** The states that systemd is notified of. */
 export type ServiceState = 'READY=1' | 'RELOADING=1' | 'STOPPING=1';
 
-/** What was told last: systemd takes it in the order in which it comes. */
-let told: Promise<void> = Promise.resolve();
+/** Resolves after the last notification: systemd processes them in the order in which they arrive. */
+let notified: Promise<void> = Promise.resolve();
 
 /**
- * Tells systemd, if this process is a service that should (`Type=notify`). By the program `systemd-notify`, for neither
- * runtime can send to the kind of socket that systemd listens at.
+ * Notifies systemd, if this process is a service that should (`Type=notify`). It runs `systemd-notify`, because neither
+ * runtime can send to the kind of socket that systemd listens on.
  *
- * @param say is told when it cannot be told
+ * @param say receives the reason if it fails
  */
 export function notifySystemd(state: ServiceState, say: (text: string) => void): void {
   if (!process.env.NOTIFY_SOCKET) return;
-  told = told
+  notified = notified
     .then(() => runNotify(state))
-    .catch((error: Error) => say(`cannot tell systemd ${state}: ${escapeText(error.message)}`));
+    .catch((error: Error) => say(`cannot notify systemd of ${state}: ${escapeText(error.message)}`));
 }
 
-/** Resolves when all has been told, or could not be within the time: a process that has gone is told of no more. */
-export async function systemdWasTold(withinMs = 1000): Promise<void> {
+/** Resolves when all notifications are sent, or after `withinMs`. Afterwards the process can exit. */
+export async function systemdNotified(withinMs = 1000): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, withinMs);
   });
-  await Promise.race([told, tooLate]);
+  await Promise.race([notified, tooLate]);
   clearTimeout(timer);
 }
 
 async function runNotify(state: ServiceState): Promise<void> {
-  const child = spawn('systemd-notify', [`--pid=${process.pid}`, ...extra(state), state], {
+  const child = spawn('systemd-notify', [`--pid=${process.pid}`, ...reloadTime(state), state], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  let said = '';
+  let output = '';
   child.stderr.on('data', (chunk: Buffer) => {
-    said += chunk.toString();
+    output += chunk.toString();
   });
   await new Promise<void>((resolve, reject) => {
     child.on('error', (error: NodeJS.ErrnoException) =>
-      reject(error.code === 'ENOENT' ? new Error('there is no program systemd-notify') : error),
+      reject(error.code === 'ENOENT' ? new Error('systemd-notify is not installed') : error),
     );
     child.on('close', (status) =>
-      status === 0 ? resolve() : reject(new Error(said.trim() || `systemd-notify ended with status ${status}`)),
+      status === 0 ? resolve() : reject(new Error(output.trim() || `systemd-notify ended with status ${status}`)),
     );
   });
 }
 
 /**
- * A service that reloads has to say when that was, by the clock that does not jump (Type=notify-reload), and not before it was
- * asked to: the file has hundredths of seconds, rounded down. What `process.hrtime` counts from differs between runtimes.
+ * The time of a reload by the monotonic clock, which `Type=notify-reload` requires, and which must not be before the
+ * request: /proc/uptime has hundredths of seconds, rounded down. `process.hrtime` has another origin on each runtime.
  */
-function extra(state: ServiceState): string[] {
+function reloadTime(state: ServiceState): string[] {
   if (state !== 'RELOADING=1') return [];
   try {
     const seconds = Number(readFileSync('/proc/uptime', 'latin1').split(' ')[0]) + 0.01;

@@ -1,4 +1,4 @@
-/** The flags of `yodel serve` for TLS: reads certificates and keys, and reads them again when they change. */
+/** The TLS flags of `yodel serve`: reads certificates and keys, and watches their files. */
 import { type FSWatcher, statSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { Address } from '../../address.ts';
@@ -6,10 +6,10 @@ import type { CertificateAndKey, ServerTls } from '../../transport/transport.ts'
 import { UsageError } from '../fail.ts';
 import { readFile } from '../files.ts';
 
-/** How long files must be left alone before they are read again: a certificate and its key are two files. */
+/** How long files must be unchanged before they are read again, because a certificate and its key are two files. */
 const quietMs = 200;
 
-/** What they ask for. */
+/** The values of the flags. */
 interface TlsFlags {
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
@@ -19,19 +19,19 @@ interface TlsFlags {
   readonly tlsSelfSigned?: boolean | undefined;
 }
 
-/** Certificates that come from files, or are made. */
+/** Certificates from files, or a self-signed one. */
 export interface Certificates {
   readonly tls: ServerTls;
-  /** The files they were read from; none when they were made. */
+  /** The files they were read from; none for a self-signed certificate. */
   readonly files: readonly string[];
-  /** SHA-256 of the certificate that was made, as clients show it. */
+  /** The SHA-256 fingerprint of a self-signed certificate, as clients show it. */
   readonly fingerprint: string | undefined;
 }
 
 /**
- * Reads what the flags name. Undefined: nothing, and no address needs it.
+ * Reads the files that the flags name. Undefined if no address needs TLS.
  *
- * @throws UsageError when a file cannot be read, a key is open to others, or flags and addresses do not go together
+ * @throws UsageError if a file cannot be read, others can read a key, or flags and addresses contradict each other
  */
 export async function readServerTls(
   given: Readonly<Record<string, unknown>>,
@@ -41,17 +41,16 @@ export async function readServerTls(
   const secure = addresses.find(({ scheme }) => scheme === 'tls' || scheme === 'wss');
   const asked = Object.entries(flags).find(([, value]) => value !== undefined)?.[0];
   if (!secure) {
-    // Where TLS was asked for, an unprotected listener must not pass for a protected one.
+    // A listener without TLS must not pass for a protected one.
     if (asked)
       throw new UsageError(`${spelled(asked)} is for tls:// and wss:// addresses, and none is given: --listen tls://…`);
     return undefined;
   }
   const { tlsSelfSigned, cert } = flags;
-  if (tlsSelfSigned && cert !== undefined)
-    throw new UsageError('--tls-self-signed makes a certificate, and --cert names one');
+  if (tlsSelfSigned && cert !== undefined) throw new UsageError('--tls-self-signed and --cert exclude each other');
   if (tlsSelfSigned) return await makeCertificates(flags);
   if (cert === undefined) {
-    throw new UsageError(`${secure} needs --cert and --key, or --tls-self-signed for a try`);
+    throw new UsageError(`${secure} needs --cert and --key, or --tls-self-signed for a test`);
   }
   return readCertificates(flags, cert);
 }
@@ -118,7 +117,7 @@ function readPair(certFile: string, keyFile: string): CertificateAndKey {
   return { cert, key };
 }
 
-/** As PostgreSQL: nobody but the owner, or a group of root's choice. */
+/** Only the owner may read a key, or if root owns it, its group: the rule of PostgreSQL. */
 function refuseOpenKey(keyFile: string): void {
   const { mode, uid } = statSync(keyFile);
   const others = mode & (uid === 0 ? 0o037 : 0o077);
@@ -127,7 +126,7 @@ function refuseOpenKey(keyFile: string): void {
   throw new UsageError(`others can read the private key ${keyFile} (mode ${shown}): chmod 600 ${keyFile}`);
 }
 
-/** A certificate for this machine, for a try: a client can only check its fingerprint. */
+/** A self-signed certificate for this machine. A client can verify it only by its fingerprint. */
 async function makeCertificates(flags: TlsFlags): Promise<Certificates> {
   const { fingerprintOf, selfSignedCertificate } = await import('./self-signed.ts');
   const pair = selfSignedCertificate(['localhost', '127.0.0.1', '::1'], 30 * 86_400_000);
@@ -135,13 +134,13 @@ async function makeCertificates(flags: TlsFlags): Promise<Certificates> {
 }
 
 /**
- * Calls `changed` when one of the files is another one, or has other content. Their folders are watched, for a certificate
+ * Calls `changed` when one of the files is replaced or its content changes. Their folders are watched, because a certificate
  * is replaced by renaming.
  */
 export function watchFiles(files: readonly string[], changed: () => void): { close(): void } {
   let timer: NodeJS.Timeout | undefined;
-  const stir = (name: string | null, names: ReadonlySet<string>) => {
-    // Certificates that are links into a folder of versions change with another name.
+  const fileChanged = (name: string | null, names: ReadonlySet<string>) => {
+    // Certificates that are links into a folder of versions (`..data`) change under another name.
     if (name !== null && !names.has(name) && !name.startsWith('..')) return;
     clearTimeout(timer);
     timer = setTimeout(changed, quietMs);
@@ -149,8 +148,8 @@ export function watchFiles(files: readonly string[], changed: () => void): { clo
   const watchers: FSWatcher[] = [];
   for (const folder of new Set(files.map((file) => dirname(file)))) {
     const names = new Set(files.filter((file) => dirname(file) === folder).map((file) => basename(file)));
-    const watcher = watch(folder, (_event, name) => stir(name, names));
-    // A folder that vanishes takes its watcher along; the certificates that are shown stay.
+    const watcher = watch(folder, (_event, name) => fileChanged(name, names));
+    // The folder was removed: the current certificates stay in use.
     watcher.on('error', () => watcher.close());
     watchers.push(watcher);
   }

@@ -1,4 +1,4 @@
-/** What `yodel serve` says when it begins. */
+/** What `yodel serve` prints at its start. */
 import { isatty } from 'node:tty';
 import { type Address, defaultAddress, isLoopback, parseAddress } from '../../address.ts';
 import { formatPlural } from '../../format/figures.ts';
@@ -9,7 +9,7 @@ import type { Say } from './outputs.ts';
 import type { ServeSettings } from './settings.ts';
 import type { Certificates } from './tls.ts';
 
-/** Where it listens, and what people should know. */
+/** Prints where the server listens, a hint for people at a terminal, and warnings. */
 export function welcome(
   addresses: readonly Address[],
   { handler, flags }: ServeSettings,
@@ -18,39 +18,39 @@ export function welcome(
 ): void {
   const terminal = isatty(2) && flags.quiet !== true && flags.logFormat !== 'json';
   if (terminal)
-    say(`${version}, handler ${handler}, framing ${String(flags.framing ?? 'lines, or as the handler needs it')}`);
+    say(`${version}, handler ${handler}, framing ${String(flags.framing ?? 'lines, or that of the handler')}`);
   for (const address of addresses) say(`listening on ${address}`);
   const [first] = addresses;
   if (terminal && first) {
     const where = String(first) === String(defaultAddress) ? '' : ` ${first}`;
-    say(`talk to it from another terminal: yodel connect${where}${netcatHint(first)}; Ctrl-C ends it`);
+    say(`talk to it from another terminal: yodel connect${where}${netcatHint(first)}; Ctrl-C stops the server`);
   }
   const seed = chosenSeed(flags);
-  if (seed !== undefined) say(`faults by chance: --seed ${seed} makes the same ones again`);
+  if (seed !== undefined) say(`random faults: --seed ${seed} repeats them`);
   if (addresses.some(isPublic)) {
-    say('everybody who reaches this machine can connect, and what they send is not encrypted');
+    say('anyone who can reach this machine can connect, and the traffic is not encrypted');
   }
   if (certificates?.fingerprint)
-    say(`made a certificate for a try; its SHA-256 fingerprint: ${certificates.fingerprint}`);
+    say(`created a certificate for a test; its SHA-256 fingerprint: ${certificates.fingerprint}`);
 }
 
-/** Where the flags say to listen. @throws YodelError `YODEL_INVALID_ADDRESS` */
+/** The addresses to listen on. @throws YodelError `YODEL_INVALID_ADDRESS` */
 export function listenOf({ flags }: ServeSettings): Address[] {
   return ((flags.listen as string[] | undefined) ?? [String(defaultAddress)]).map(parseAddress);
 }
 
-/** `3 connections`, `1 connection`; nothing for none. */
+/** A count with its noun, `3 connections`; undefined for 0. */
 export function counted(count: number, noun: string): string | undefined {
   return count === 0 ? undefined : formatPlural(count, noun);
 }
 
-/** Says that the process's limit of open files allows fewer connections than were asked for, if it does. */
+/** Warns if the process's limit on open files allows fewer connections than are configured. */
 export function warnOfDescriptors(allowed: number, flags: ServeSettings['flags'], processes: number, say: Say): void {
   const wanted = Math.ceil(Number(flags.maxConnections ?? serveLimits.maxConnections.default) / processes);
   if (allowed >= wanted) return;
   const each = processes > 1 ? 'each worker ' : '';
   const what = `${allowed} connections at once, not ${wanted}`;
-  say(`${each}serves at most ${what}: the limit of open files (ulimit -n) allows no more`);
+  say(`${each}serves at most ${what}: that is what the limit on open files (ulimit -n) allows`);
 }
 
 function netcatHint(address: Address): string {

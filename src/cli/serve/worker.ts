@@ -1,6 +1,6 @@
 /**
- * One of the processes of `yodel serve --workers`. Its parent says what to do over the channel between them (see
- * `server/worker-messages.ts`); what it writes goes to its parent as well.
+ * A worker of `yodel serve --workers`. It receives commands from its parent over a channel (see `server/worker-messages.ts`),
+ * and the parent also reads its output.
  */
 import type { Socket } from 'node:net';
 import { firstInherited } from '../../process/program-process.ts';
@@ -15,38 +15,38 @@ import { warnOfDescriptors } from './welcome.ts';
 const number = Number(process.argv[2]);
 const transport = new PassedTransport();
 let here: Here | undefined;
-let isEnding = false;
+let draining = false;
 let metrics: { text(): Promise<string> } | undefined;
 
-function tell(what: WorkerReport): void {
+function send(what: WorkerReport): void {
   if (process.connected) process.send?.(what, () => undefined);
 }
 
-/** Once: a second close() would cut the delay of the first short. */
-function end(): void {
-  if (isEnding) return;
-  isEnding = true;
+/** Shuts down, once: a second close() would cut short the drain delay of the first. */
+function drain(): void {
+  if (draining) return;
+  draining = true;
   void here?.server.close();
 }
 
-/** Without a parent there is nobody to serve for. */
+/** Shuts down after the parent is gone. */
 function orphaned(): void {
-  // A handler file that is still being loaded may never be.
+  // A handler file may never finish loading.
   if (!here) process.exit(exitStatus.failure);
-  end();
+  drain();
 }
 
-async function begin({ serving, log, measures, descriptors }: Work): Promise<void> {
-  // A handler file that waits for what never comes leaves nothing to run but this channel: then it is not waited for.
+async function start({ serving, log, measures, descriptors }: Work): Promise<void> {
+  // If a handler file waits for something that never happens, this channel must not keep the process alive.
   process.channel?.unref();
   const outputs = openOutputs(log, number);
-  // Where all of them listen, their parent says.
+  // The parent logs where all workers listen.
   const { listening: _, ...ownLog } = outputs.log;
   const measured = measures ? (await import('./metrics.ts')).createMetrics(() => here?.server, number) : undefined;
   metrics = measured;
   here = await serveHere(serving, {
     outputs: { ...outputs, log: ownLog },
-    subscribers: [{ draining: () => tell({ draining: true }) }, ...(measured ? [measured.subscriber] : [])],
+    subscribers: [{ draining: () => send({ draining: true }) }, ...(measured ? [measured.subscriber] : [])],
     worker: number,
     transport,
     reusePort: true,
@@ -56,34 +56,34 @@ async function begin({ serving, log, measures, descriptors }: Work): Promise<voi
   if (number === 1) warnOfDescriptors(maxConnections, serving.settings.flags, serving.processes, outputs.say);
   process.off('beforeExit', neverDone);
   process.channel?.ref();
-  tell({ listening: true });
-  if (isEnding) void here.server.close();
+  send({ listening: true });
+  if (draining) void here.server.close();
   process.exit(await here.ended);
 }
 
-async function obey(order: WorkerCommand<Work>, socket: Socket | undefined): Promise<void> {
-  if ('serve' in order) {
-    await begin(order.serve).catch((error: unknown) => {
+async function handle(command: WorkerCommand<Work>, socket: Socket | undefined): Promise<void> {
+  if ('serve' in command) {
+    await start(command.serve).catch((error: unknown) => {
       report(error);
       process.exit(statusOf(error));
     });
-  } else if ('reload' in order) {
-    const refused = await here?.reload(order.reload.serving).then(
+  } else if ('reload' in command) {
+    const refused = await here?.reload(command.reload.serving).then(
       () => undefined,
       (error: Error) => error.message,
     );
-    tell({ reloaded: order.number, refused });
-  } else if ('connectionAt' in order) {
-    if (socket) transport.receive(socket, order.connectionAt);
-    tell({ received: order.number });
-  } else if ('metrics' in order) {
-    tell({ metrics: order.metrics, text: (await metrics?.text()) ?? '' });
-  } else end();
+    send({ reloaded: command.number, refused });
+  } else if ('connectionAt' in command) {
+    if (socket) transport.receive(socket, command.connectionAt);
+    send({ received: command.number });
+  } else if ('metrics' in command) {
+    send({ metrics: command.metrics, text: (await metrics?.text()) ?? '' });
+  } else drain();
 }
 
 process.on('beforeExit', neverDone);
-// In a terminal these go to all its processes: the parent says what is to be done.
+// A terminal sends these to all of its processes; the parent decides what to do.
 process.on('SIGINT', () => undefined).on('SIGHUP', () => undefined);
-// Meant for this one alone: its parent starts another one.
-process.on('SIGTERM', end).on('disconnect', orphaned);
-process.on('message', (order, socket) => void obey(order as WorkerCommand<Work>, socket as Socket | undefined));
+// Sent to this process alone: it drains, and its parent starts another one.
+process.on('SIGTERM', drain).on('disconnect', orphaned);
+process.on('message', (command, socket) => void handle(command as WorkerCommand<Work>, socket as Socket | undefined));

@@ -1,33 +1,33 @@
 /**
- * `yodel serve --workers`: this process keeps several that serve. They share the TCP ports; connections to Unix sockets are
- * accepted here and handed to them in turn, and all they write passes through here, so that no two lines mix.
+ * `yodel serve --workers`: this process supervises several that serve. They share the TCP ports. Connections to Unix sockets
+ * are accepted here and passed to them in turn. Their output passes through this process, so that lines do not mix.
  */
-import { type Address, addressAt, TcpAddress, type UnixAddress } from '../../address.ts';
+import type { Address, UnixAddress } from '../../address.ts';
 import { systemError } from '../../errors.ts';
 import { resolveOptions, type ServerLimits, serverOptions } from '../../options.ts';
 import { programArgument } from '../../process/own-program.ts';
-import { describeEnd } from '../../process/program-process.ts';
+import { describeEnd, type ProcessEnd } from '../../process/program-process.ts';
 import { checkDescriptors } from '../../server/options.ts';
 import { WorkerFailed, type WorkersListener } from '../../server/worker.ts';
 import { Workers } from '../../server/workers.ts';
 import { acceptToPass } from '../../transport/passed.ts';
-import { runtimeTransport } from '../../transport/runtime.ts';
-import type { Connection, Listener, ServerTls } from '../../transport/transport.ts';
+import type { Listener, ServerTls } from '../../transport/transport.ts';
 import { exitStatus } from '../fail.ts';
 import { tableValues } from '../flags.ts';
 import { readSettings } from './check.ts';
 import { watchedFiles } from './handler.ts';
 import { logSettingsOf, type Outputs, openOutputs, type Say } from './outputs.ts';
+import { findPorts } from './ports.ts';
 import { type Reread, reloadedSettings, reloadOnChange } from './reload.ts';
 import type { ServeSettings, Work } from './settings.ts';
-import { obeySignals } from './signals.ts';
-import { notifySystemd, passedDescriptors, systemdWasTold } from './systemd.ts';
+import { handleSignals } from './signals.ts';
+import { notifySystemd, passedDescriptors, systemdNotified } from './systemd.ts';
 import { counted, welcome } from './welcome.ts';
 
-/** What a worker needs on top of the times that it was given to end, before it is killed. */
+/** How long a worker may take beyond its own shutdown before it is killed. */
 const graceMs = 5000;
 
-/** Serves until a signal ends it, then ends the process. */
+/** Serves until a signal, then exits the process. */
 export async function serveWithWorkers(count: number, settings: ServeSettings, reread: Reread): Promise<void> {
   const files = watchedFiles(settings);
   const { addresses: wanted, certificates } = await readSettings(settings);
@@ -44,32 +44,16 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
     measures: settings.flags.metrics !== undefined,
     descriptors: descriptors?.length ?? 0,
   });
-  const work = workOf(settings, certificates?.tls);
   const workers = new Workers<Work>({
     count,
     program: programArgument('serve-worker'),
-    work,
+    work: workOf(settings, certificates?.tls),
     descriptors,
-    listener: tellOf(outputs),
+    listener: listenerFor(outputs),
   });
-  let ending = false;
-  const isReady = () => !ending && workers.all.some(({ isUp }) => isUp);
-  const handing: Listener[] = [];
-  try {
-    await workers.start();
-    for (const address of descriptors ? [] : addresses) {
-      if (address.scheme === 'unix') handing.push(await handConnections(address, limits.backlog, workers, say));
-    }
-    if (settings.flags.metrics !== undefined) await answerFor(workers, settings, isReady, say);
-  } catch (error) {
-    workers.kill();
-    await outputs.close();
-    if (!(error instanceof WorkerFailed)) throw error;
-    const { status } = error.end;
-    // With a status that tells of a failure it has said itself what is wrong.
-    if (!status) process.stderr.write(`yodel: ${error.message}\n`);
-    process.exit(status || exitStatus.failure);
-  }
+  let draining = false;
+  const isReady = () => !draining && workers.all.some(({ isUp }) => isUp);
+  const passing = await startWorkers(workers, descriptors ? [] : addresses, { settings, isReady, outputs });
   for (const address of addresses) outputs.log.listening?.(address);
   welcome(addresses, settings, certificates, say);
   say(`${count} workers: process ${workers.all.map(({ pid }) => pid).join(', ')}`);
@@ -78,28 +62,22 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
     limits = limitsOf(fresh);
   };
   const reloading = reloadOnChange({ settings, addresses: wanted, certificates, files, reread, apply, say });
-  const end = async () => {
-    ending = true;
+  const drain = async () => {
+    draining = true;
     notifySystemd('STOPPING=1', say);
-    const { drainDelay, shutdownTimeout } = limits;
-    const ends = workers.end(drainDelay + shutdownTimeout + graceMs);
-    const stopHanding = () => {
-      for (const listener of handing) void listener.close();
-    };
-    setTimeout(stopHanding, drainDelay).unref();
-    const bad = (await ends).filter(({ status }) => status !== 0);
-    for (const one of bad) say(`a worker did not end well: ${describeEnd(one)}`);
-    signals.done();
+    const failed = await drainWorkers(workers, passing, limits);
+    for (const end of failed) say(`a worker failed: ${describeEnd(end)}`);
+    signals.close();
     reloading.close();
     await outputs.close();
-    await systemdWasTold();
-    process.exit(bad.length === 0 ? exitStatus.good : exitStatus.failure);
+    await systemdNotified();
+    process.exit(failed.length === 0 ? exitStatus.good : exitStatus.failure);
   };
-  const signals = obeySignals({
-    end: () => void end(),
-    endAtOnce: () => workers.kill(),
+  const signals = handleSignals({
+    drain: () => void drain(),
+    exitAtOnce: () => workers.kill(),
     reload: reloading.reload,
-    underWay: () => counted(workers.all.filter(({ isUp }) => isUp).length, 'worker'),
+    inFlight: () => counted(workers.all.filter(({ isUp }) => isUp).length, 'worker'),
     say,
     endLine: () => outputs.writeError(''),
   });
@@ -110,56 +88,76 @@ function limitsOf({ flags }: ServeSettings): ServerLimits {
   return resolveOptions(serverOptions, tableValues(serverOptions, flags));
 }
 
-/** What workers write goes where this process writes; of a death there is one line. */
-function tellOf({ writeLog, writeError, say }: Outputs): WorkersListener {
+/** Passes on what workers write, and reports each worker that ended. */
+function listenerFor({ writeLog, writeError, say }: Outputs): WorkersListener {
   return {
     line: (stream, text) => (stream === 'stdout' ? writeLog(text) : writeError(text)),
     died: ({ number }, end, restartInMs) => {
       const how = end.status === 0 ? 'ended' : `died (${describeEnd(end)})`;
-      say(`worker ${number} ${how}; another one starts in ${restartInMs} ms`);
+      say(`worker ${number} ${how}; it restarts in ${restartInMs} ms`);
     },
-    replaced: ({ number, pid }) => say(`worker ${number} serves again, as process ${pid}`),
+    replaced: ({ number, pid }) => say(`worker ${number} restarted as process ${pid}`),
   };
 }
 
 /**
- * The addresses with the ports that they really take. Workers share a port with everybody who says that he shares it: so a
- * moment ago nobody else must have had it.
+ * Starts the workers, the listeners whose connections this process passes on, and the metrics. If one of them fails, exits
+ * the process or throws.
  *
- * @throws YodelError `YODEL_ADDRESS_IN_USE`, …
+ * @throws YodelError if it cannot listen
  */
-async function findPorts(addresses: readonly Address[], backlog: number): Promise<Address[]> {
-  const found: Address[] = [];
-  const probes: Listener[] = [];
+async function startWorkers(
+  workers: Workers<Work>,
+  addresses: readonly Address[],
+  context: { readonly settings: ServeSettings; readonly isReady: () => boolean; readonly outputs: Outputs },
+): Promise<Listener[]> {
+  const { settings, isReady, outputs } = context;
+  const passing: Listener[] = [];
   try {
+    await workers.start();
     for (const address of addresses) {
-      if (address.scheme === 'unix') found.push(address);
-      else {
-        const accept = (connection: Connection) => connection.abort();
-        const at = new TcpAddress(address.host, address.port);
-        const probe = await runtimeTransport.listen(at, { backlog, accept, failed: () => undefined });
-        probes.push(probe);
-        found.push(addressAt(address, address.host, (probe.address as TcpAddress).port));
-      }
+      if (address.scheme === 'unix') passing.push(await passConnections(address, workers, settings, outputs.say));
     }
-  } finally {
-    await Promise.all(probes.map((probe) => probe.close()));
+    if (settings.flags.metrics !== undefined) await answerFor(workers, settings, isReady, outputs.say);
+  } catch (error) {
+    workers.kill();
+    await outputs.close();
+    if (!(error instanceof WorkerFailed)) throw error;
+    const { status } = error.end;
+    // A worker that exits with a status of its own has already reported why.
+    if (!status) process.stderr.write(`yodel: ${error.message}\n`);
+    process.exit(status || exitStatus.failure);
   }
-  return found;
+  return passing;
 }
 
-/** @throws YodelError when it cannot listen */
-async function handConnections(
-  address: UnixAddress,
-  backlog: number,
+/** Drains all workers, and returns the ends of those that failed. */
+async function drainWorkers(
   workers: Workers<Work>,
+  passing: readonly Listener[],
+  { drainDelay, shutdownTimeout }: ServerLimits,
+): Promise<ProcessEnd[]> {
+  const stopPassing = () => {
+    for (const listener of passing) void listener.close();
+  };
+  setTimeout(stopPassing, drainDelay).unref();
+  const ends = await workers.end(drainDelay + shutdownTimeout + graceMs);
+  return ends.filter(({ status }) => status !== 0);
+}
+
+/** Accepts connections here and passes them to the workers. @throws YodelError if it cannot listen */
+async function passConnections(
+  address: UnixAddress,
+  workers: Workers<Work>,
+  settings: ServeSettings,
   say: Say,
 ): Promise<Listener> {
   const failed = (error: Error) => say(systemError(`cannot accept a connection on ${address}`, error).message);
+  const { backlog } = limitsOf(settings);
   return await acceptToPass(address, { backlog, failed }, (socket) => workers.pass(socket, String(address)));
 }
 
-/** @throws UsageError, YodelError when it cannot listen */
+/** Answers requests for metrics with the sum of all workers. @throws UsageError, YodelError if it cannot listen */
 async function answerFor(
   workers: Workers<Work>,
   { flags }: ServeSettings,
@@ -167,9 +165,6 @@ async function answerFor(
   say: Say,
 ): Promise<{ close(): void }> {
   const { answerMetrics, metricsAddress, metricsOfWorkers } = await import('./metrics.ts');
-  return await answerMetrics(
-    metricsAddress(String(flags.metrics)),
-    { metrics: metricsOfWorkers(workers), isReady },
-    say,
-  );
+  const metrics = metricsOfWorkers(workers);
+  return await answerMetrics(metricsAddress(String(flags.metrics)), { metrics, isReady }, say);
 }

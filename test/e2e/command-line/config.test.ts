@@ -98,7 +98,7 @@ test.each([
 test('config check accepts a correct file', async () => {
   const file = write('rate = "5/s"\n');
   const { stdout, status } = await yodel(['config', 'check', file]);
-  expect(stdout.toString()).toBe(`${file}: all settings are right\n`);
+  expect(stdout.toString()).toBe(`${file}: all settings are valid\n`);
   expect(status).toBe(0);
 });
 
@@ -112,7 +112,7 @@ test.each([
   ['metrics = "unix:///x"', /--metrics takes a TCP address/],
   ['listen = "tls://:0"', /needs --cert and --key/],
   ['listen = "tls://:0"\ncert = "/nonexistent.pem"', /cannot read \/nonexistent\.pem/],
-  ['listen = "ws://:0"\norigin = ["app.example.org"]', /"app\.example\.org" is no origin of web pages/],
+  ['listen = "ws://:0"\norigin = ["app.example.org"]', /"app\.example\.org" is not a web origin/],
   ['origin = ["https://app.example.org"]', /--origin is for ws:\/\/ and wss:\/\/ addresses/],
 ] as const)('%s passes neither the check nor the start', async (text, says) => {
   const file = write(`${text}\n`);

@@ -146,7 +146,7 @@ test.each([
   [['conect'], /Did you mean "connect"\?/],
   [['exit-sttus'], /Did you mean "exit-status"\?/],
   [['context', 'sav'], /yodel context has no command "sav"\. Did you mean "save"\?/],
-  [['serve', 'echo'], /yodel serve has no commands below it/],
+  [['serve', 'echo'], /yodel serve has no subcommands/],
   [['zzzzzz'], /Known: serve, connect/],
 ])('yodel help %j suggests what exists', async (words, says) => {
   const { stdout, stderr, status } = await runLine(['help', ...words]);

@@ -37,7 +37,7 @@ const mistakes: readonly [what: string, args: string[], ...says: (string | RegEx
     'a handler that does not exist',
     ['serve', 'zzz'],
     '"zzz"',
-    'echo, discard, time, chargen, exec:COMMAND and proxy:ADDRESS',
+    'echo, discard, time, chargen, exec:COMMAND, proxy:ADDRESS',
     './handler.ts',
   ],
   ['a handler file that does not exist', ['serve', './nowhere.ts'], './nowhere.ts does not exist'],

@@ -60,7 +60,7 @@ tmux('Ctrl-C on the server drains it, and says how to end at once', async () => 
   for (const message of ['one', 'two', 'three']) client.enter(message);
   await client.sees(/> three\n[\s\S]*>$/);
   server.press('C-c');
-  await server.sees(/\^C[\s\S]*yodel: ending 1 connection; Ctrl-C again ends at once/);
+  await server.sees(/\^C[\s\S]*yodel: draining 1 connection; Ctrl-C again exits at once/);
   await client.sees(/< one[\s\S]*< two[\s\S]*< three[\s\S]*the server ended the connection\n\$$/);
   await server.sees(closedLine(3, 3, 'the server shut down'));
   await server.sees(/\n\$$/);
@@ -74,7 +74,7 @@ tmux('a second Ctrl-C on the server ends it at once, with exit status 130', asyn
   for (const message of ['one', 'two']) client.enter(message);
   await client.sees(/> two\n[\s\S]*< one[\s\S]*>$|< one[\s\S]*> two\n[\s\S]*>$/);
   server.press('C-c');
-  await server.sees(/again ends at once/);
+  await server.sees(/again exits at once/);
   server.press('C-c');
   await server.sees(/\^C\n?\$$/);
   server.enter('echo "status $?"');

@@ -122,11 +122,11 @@ const mistakes: readonly [what: string, args: string[], says: RegExp][] = [
   ['an unknown context in the environment', ['connect'], /there is no context "pord"\. Did you mean "prod"\?/],
   ['an unknown context to show', ['context', 'show', 'prodd'], /Did you mean "prod"\?/],
   ['an unknown context to remove', ['context', 'rm', 'pro'], /Did you mean "prod"\?/],
-  ['no name', ['connect', '@'], /needs the name of a context\. Saved are: broken, empty, prod/],
+  ['no name', ['connect', '@'], /needs the name of a context\. Saved contexts: broken, empty, prod/],
   ['a name that leaves the folder', ['context', 'save', '../evil', ':1'], /cannot name a context/],
   ['a name with a line end', ['context', 'save', 'a\nb', ':1'], /"a\\nb" cannot name a context/],
-  ['an invalid address', ['context', 'save', 'x', 'a:b:c'], /cannot read the address/],
-  ['a context instead of an address', ['context', 'save', 'x', '@prod'], /is a context; save the address/],
+  ['an invalid address', ['context', 'save', 'x', 'a:b:c'], /invalid address/],
+  ['a context instead of an address', ['context', 'save', 'x', '@prod'], /is a context; save its address/],
   ['an invalid framing', ['context', 'save', 'x', ':1', '--framing', 'foo'], /the framing "foo" is not known/],
   ['an invalid time', ['context', 'save', 'x', ':1', '--wait', 'long'], /a time such as/],
   ['a missing file', ['context', 'save', 'x', 'tls://:1', '--cacert', 'no.pem'], /cannot read no\.pem/],
@@ -157,7 +157,7 @@ test.each(mistakes)('%s is one clear line and exit status 2: yodel %j', async (_
 
 test('with nothing saved, the error for an unknown context says how to save one', async () => {
   const { stderr } = await home().print(['connect', '@prod']);
-  expect(stderr).toContain('None is saved; save one with: yodel context save NAME ADDRESS');
+  expect(stderr).toContain('To save one: yodel context save NAME ADDRESS');
 });
 
 test('other commands ignore saved flags that only yodel connect has', async () => {

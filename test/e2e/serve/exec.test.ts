@@ -252,14 +252,14 @@ test('a second signal ends the server at once, and no child is left', async () =
   const server = await serveShell('trap "" TERM; echo $$; while :; do sleep 0.1; done');
   const [, child] = await (await served(server)).saw(/^(\d+)\n/);
   server.process.kill('SIGTERM');
-  await server.saw(/ends at once/);
+  await server.saw(/exits at once/);
   expect((await server.stop()).status).toBe(143);
   await allGone(Number(child));
 });
 
 test.each([
   ['a missing program', ['exec:no-such-program'], /cannot run "no-such-program": it is not in PATH/],
-  ['a missing file', ['exec:./nothing'], /cannot run "\.\/nothing": it is no program/],
+  ['a missing file', ['exec:./nothing'], /cannot run "\.\/nothing": it is not a program/],
   ['no command', ['exec:'], /there is no command/],
   ['an open quote', ["exec:echo 'a"], /ends inside a quote/],
   ['a flag of exec without exec', ['echo', '--shell'], /--shell is for exec:COMMAND/],

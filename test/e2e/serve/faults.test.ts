@@ -47,7 +47,7 @@ test('--close-after: the connection ends after that number of replies', async ()
 test('the seed is printed, and repeats the same faults, even with several processes', async () => {
   const faults = ['--drop', '30%', '--corrupt', '30%', '--encoding', 'binary'];
   const first = await serve(faults);
-  const [, seed = ''] = await first.saw(/yodel: faults by chance: --seed (\d+) makes the same ones again/);
+  const [, seed = ''] = await first.saw(/yodel: random faults: --seed (\d+) repeats them/);
   const received = await exchange(first.port);
   expect(received).not.toBe(lines);
   const again = await serve([...faults, '--seed', seed, '--workers', '2']);
@@ -63,8 +63,8 @@ test('faults apply to the replies of programs and proxied servers', async () => 
 });
 
 test.each([
-  [['--drop', '5'], /It takes a share from 0% to 100%/],
-  [['--drop', '101%'], /It takes a share from 0% to 100%/],
+  [['--drop', '5'], /It takes a percentage from 0% to 100%/],
+  [['--drop', '101%'], /It takes a percentage from 0% to 100%/],
   [['--delay', '5±3'], /It takes a time such as 50ms or 50ms±20ms/],
   [['--chunk', 'many'], /It takes a size such as/],
   [['--seed', '-1'], /It takes a whole number from 0 to 4294967295/],

@@ -79,7 +79,7 @@ for (const [what, code] of Object.entries(lateFailures)) {
     expect(await peer.ask('\x1b[31mred')).toBe('answered');
     peer.end();
     const { status, stderr } = await server.ended;
-    expect(stderr).toContain('yodel: an error outside of any call of the handler, ending: Error: bad \\x1b[31mred\n');
+    expect(stderr).toContain('yodel: an error outside of the handler, shutting down: Error: bad \\x1b[31mred\n');
     expect(stderr).not.toContain('\x1b');
     expect(status).toBe(1);
   });

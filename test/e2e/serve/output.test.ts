@@ -71,7 +71,7 @@ test('with --quiet only the address is printed, on stderr', async () => {
   await converse(server.port, 'hello\n');
   const { stdout, stderr } = await server.stop();
   expect(stdout.toString()).toBe('');
-  expect(stderr.replace(/^yodel: ending 1 connection.*\n/m, '')).toBe(`yodel: listening on ${server.address}\n`);
+  expect(stderr.replace(/^yodel: draining 1 connection.*\n/m, '')).toBe(`yodel: listening on ${server.address}\n`);
 });
 
 test('with --no-messages connections are printed, and messages are not', async () => {

@@ -57,12 +57,17 @@ test('the access rules are reloaded too', async () => {
 });
 
 test.each([
-  ['an unknown setting', 'nonsense = 1\n', undefined, /not reloaded, all stays as it was: .*has no setting "nonsense"/],
+  [
+    'an unknown setting',
+    'nonsense = 1\n',
+    undefined,
+    /not reloaded, the old settings stay in force: .*has no setting "nonsense"/,
+  ],
   [
     'a handler that cannot be loaded',
     '',
     'export default (',
-    /not reloaded, all stays as it was: the handler file .* cannot be loaded/,
+    /not reloaded, the old settings stay in force: the handler file .* cannot be loaded/,
   ],
 ] as const)('%s is reported, and nothing changes', async (_, settings, code, says) => {
   const folder = temporaryFolder();

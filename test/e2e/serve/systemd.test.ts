@@ -102,7 +102,7 @@ notification('a failed notification is reported, and the server continues', asyn
   const nowhere = join(temporaryFolder(), 'nobody');
   const command = [process.execPath, commandPath, 'serve', '--listen', '127.0.0.1:0'] as const;
   const service = start(command, { env: { NOTIFY_SOCKET: nowhere } });
-  await service.saw(/yodel: cannot tell systemd READY=1: \S/);
+  await service.saw(/yodel: cannot notify systemd of READY=1: \S/);
   const [, port] = await service.saw(/listening on \S+:(\d+)/);
   expect(await (await dial(Number(port))).ask('hello')).toBe('hello');
   expect((await service.stop()).status).toBe(0);

@@ -21,7 +21,7 @@ test.each([
     expect(await open.ask('a')).toBe('old a');
 
     writeFileSync(file, 'export default (');
-    await server.saw(/yodel: not reloaded, all stays as it was: the handler file .* cannot be loaded: /);
+    await server.saw(/yodel: not reloaded, the old settings stay in force: the handler file .* cannot be loaded: /);
     expect(await (await dial(server.port)).ask('b')).toBe('old b');
 
     // As editors save: a new file replaces the old one.
@@ -36,6 +36,6 @@ test.each([
 
 test('--watch without a file is a usage error', async () => {
   const { status, stderr } = await yodel(['serve', 'echo', '--watch', '--listen', '127.0.0.1:0']);
-  expect(stderr).toBe('yodel: --watch is for a handler file, and "echo" is none\n');
+  expect(stderr).toBe('yodel: --watch needs a handler file, and "echo" is not one\n');
   expect(status).toBe(2);
 });

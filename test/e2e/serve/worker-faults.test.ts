@@ -22,8 +22,8 @@ describe('a worker that is killed', () => {
     })();
     process.kill(server.workers[1] as number, 'SIGKILL');
     await lost.ended;
-    await server.saw(/yodel: worker 2 died \(SIGKILL\); another one starts in 100 ms/);
-    const [, pid] = await server.saw(/yodel: worker 2 serves again, as process (\d+)/);
+    await server.saw(/yodel: worker 2 died \(SIGKILL\); it restarts in 100 ms/);
+    const [, pid] = await server.saw(/yodel: worker 2 restarted as process (\d+)/);
     expect(isRunning(Number(pid))).toBe(true);
     expect(await server.metric('yodel_worker_up')).toEqual({ 1: 1, 2: 1 });
     expect(await server.metric('yodel_worker_restarts_total')).toEqual({ 1: 0, 2: 1 });
@@ -43,7 +43,7 @@ describe('a worker that is killed', () => {
     await server.saw(/worker 1 died/);
     expect(await server.metric('yodel_worker_up')).toEqual({ 1: 0, 2: 1 });
     expect(await server.status('/readyz')).toBe(200);
-    await server.saw(/worker 1 serves again/);
+    await server.saw(/worker 1 restarted/);
   });
 
   it('repeatedly is restarted after longer and longer delays', async () => {
@@ -56,9 +56,9 @@ describe('a worker that is killed', () => {
       const peer = (await dialBoth(server)).get('1') as Peer;
       void peer.send('die\n');
       await peer.ended;
-      await server.saw(new RegExp(`(worker 1 serves again[\\s\\S]*){${death}}`));
+      await server.saw(new RegExp(`(worker 1 restarted[\\s\\S]*){${death}}`));
     }
-    for (const [, ms] of server.stderr().matchAll(/another one starts in (\d+) ms/g)) pauses.push(Number(ms));
+    for (const [, ms] of server.stderr().matchAll(/it restarts in (\d+) ms/g)) pauses.push(Number(ms));
     expect(pauses).toEqual([100, 200, 400]);
   });
 
@@ -72,8 +72,8 @@ describe('a worker that is killed', () => {
     await server.saw(/4 B late/);
     process.kill(server.workers[0] as number, 'SIGTERM');
     expect((await peer.ended).toString()).toContain('late\n');
-    await server.saw(/worker 1 ended; another one starts in 100 ms/);
-    await server.saw(/worker 1 serves again/);
+    await server.saw(/worker 1 ended; it restarts in 100 ms/);
+    await server.saw(/worker 1 restarted/);
   });
 });
 
@@ -134,7 +134,7 @@ describe('a worker that misbehaves', () => {
     });
     for (let death = 1; death <= 2; death++) {
       process.kill(childrenOf(server.pid)[0] as number, 'SIGKILL');
-      await becomesTrue('it is replaced', () => (server.stderr().match(/serves again/g) ?? []).length === death);
+      await becomesTrue('it is replaced', () => (server.stderr().match(/restarted/g) ?? []).length === death);
     }
     stopped = true;
     await Promise.all(clients);

@@ -26,9 +26,9 @@ describe('a reload with workers', () => {
     expect(await limits()).toEqual(new Set([tooLong(7)]));
     writeFileSync(file, 'maxMessageLength = "much"\n');
     server.process.kill('SIGHUP');
-    await server.saw(/yodel: not reloaded, all stays as it was: .*maxMessageLength/);
+    await server.saw(/yodel: not reloaded, the old settings stay in force: .*maxMessageLength/);
     process.kill(server.workers[0] as number, 'SIGKILL');
-    await server.saw(/worker 1 serves again/);
+    await server.saw(/worker 1 restarted/);
     expect(await limits()).toEqual(new Set([tooLong(7)]));
     expect(server.stderr().match(/reloaded/g)).toHaveLength(2);
   });
@@ -52,7 +52,7 @@ describe('a reload with workers', () => {
     server.process.kill('SIGHUP');
     await server.saw(/yodel: reloaded/);
     rmSync(gate);
-    await server.saw(/worker 2 serves again/);
+    await server.saw(/worker 2 restarted/);
     const answers = new Set<string>();
     for (let count = 0; count < 16; count++) answers.add(await (await dial(server.port)).ask('123456789'));
     expect([...answers]).toEqual(['error: message 1 is longer than the limit of 7 bytes']);
@@ -66,11 +66,11 @@ describe('a reload with workers', () => {
     server.process.kill('SIGHUP');
     await server.saw(/yodel: reloaded: .*; only after a restart: framing\n/);
     process.kill(server.workers[0] as number, 'SIGKILL');
-    await server.saw(/worker 1 serves again/);
+    await server.saw(/worker 1 restarted/);
     for (let count = 0; count < 8; count++) expect(await (await dial(server.port)).ask('hello')).toBe('hello');
     writeFileSync(file, 'framing = "bogus"\n');
     server.process.kill('SIGHUP');
-    await server.saw(/not reloaded, all stays as it was: the framing "bogus" is not known/);
+    await server.saw(/not reloaded, the old settings stay in force: the framing "bogus" is not known/);
   });
 
   it('loads a new handler in every worker, and a broken one in none', async () => {
@@ -87,7 +87,7 @@ describe('a reload with workers', () => {
     expect(await answers()).toEqual(['new a']);
     writeFileSync(handler, 'export default (');
     server.process.kill('SIGHUP');
-    await server.saw(/yodel: not reloaded, all stays as it was: the handler file/);
+    await server.saw(/yodel: not reloaded, the old settings stay in force: the handler file/);
     expect(await answers()).toEqual(['new a']);
   });
 });

@@ -50,7 +50,7 @@ describe('--workers', () => {
   it('reports a handler file whose top-level await never resolves', async () => {
     const handler = handlerFile('await new Promise(() => undefined); export default (m) => m;');
     const outcome = await yodel(['serve', handler, '--workers', '2', '--listen', '127.0.0.1:0']);
-    expect(outcome.stderr).toBe('yodel: ended before it was done: what it waits for can never come\n');
+    expect(outcome.stderr).toBe('yodel: ended before it was done: it waits for something that can no longer happen\n');
     expect(outcome.status).toBe(1);
   });
 
@@ -98,7 +98,7 @@ describe('shutdown of a server with workers', () => {
     for (const peer of both) await peer.send('late\n');
     await server.saw(/(?:4 B late[\s\S]*){2}/);
     server.process.kill('SIGTERM');
-    await server.saw(/yodel: ending 2 workers; SIGTERM again ends at once/);
+    await server.saw(/yodel: draining 2 workers; SIGTERM again exits at once/);
     expect(await server.status('/readyz')).toBe(503);
     // Until the drain delay has passed it accepts connections.
     expect(await (await dial(server.port)).ask('new')).toBe('new');
@@ -116,7 +116,7 @@ describe('shutdown of a server with workers', () => {
     await server.saw(/never answered/);
     const { status, stderr } = await server.stop();
     expect(status).toBe(1);
-    expect(stderr).toMatch(/yodel: worker \d: 1 connection was broken off before all was answered/);
+    expect(stderr).toMatch(/yodel: worker \d: aborted with replies pending: 1 connection/);
   });
 
   it('a second signal ends all workers at once', async () => {
@@ -125,7 +125,7 @@ describe('shutdown of a server with workers', () => {
     await (await dial(server.port)).send('never answered\n');
     await server.saw(/never answered/);
     server.process.kill('SIGTERM');
-    await server.saw(/again ends at once/);
+    await server.saw(/again exits at once/);
     expect((await server.stop()).status).toBe(143);
     await becomesTrue('the workers end', () => !server.workers.some(isRunning));
   });
@@ -133,7 +133,7 @@ describe('shutdown of a server with workers', () => {
   it('SIGTERM to every process of the group starts one shutdown, and its drain delay is kept', async () => {
     const server = await serveWithWorkers(['--drain-delay', '10s']);
     for (const pid of [...server.workers, server.pid]) process.kill(pid, 'SIGTERM');
-    await server.saw(/ending 2 workers/);
+    await server.saw(/draining 2 workers/);
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(await (await dial(server.port)).ask('within the delay')).toBe('within the delay');
     expect((await server.stop()).status).toBe(143);

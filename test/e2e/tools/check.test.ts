@@ -46,7 +46,7 @@ test('--update replaces what the file expects', async () => {
 });
 
 test.each([
-  ['no file', ['nonsense', ':1'], /cannot read nonsense: there is no such file/, 2],
+  ['no file', ['nonsense', ':1'], /cannot read nonsense: no such file/, 2],
   ['no address', ['nonsense'], /there is no file nonsense; usage: yodel check FILE ADDRESS/, 2],
   ['no server', ['FILE', '127.0.0.1:1'], /cannot connect to tcp:\/\/127\.0\.0\.1:1: connection refused/, 1],
   ['a wrong address', ['FILE', 'a:b:c:d'], /"a:b:c:d" is neither a file nor an address: /, 2],
@@ -88,7 +88,7 @@ test('a served transcript sets the framing, and another one is refused', async (
   });
   expect([...stdout]).toEqual([0, 1, 0x62]);
   const other = await yodel(['serve', file, '--framing', 'raw', '--listen', '127.0.0.1:0']);
-  expect(other.stderr).toContain('is made for the framing length:2, not for raw; leave --framing out');
+  expect(other.stderr).toContain('uses the framing length:2, not raw; omit --framing');
 });
 
 test('--lenient accepts messages in any order', async () => {
