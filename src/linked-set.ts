@@ -13,8 +13,8 @@ export interface Linked<Member> {
  *
  * A `Set` moves to a new table whenever its old one is full of deleted entries, and the old table refers to the new one.
  * Once V8 has promoted one of these tables to the old generation, no scavenge frees the tables that follow, nor what was
- * in them: each closed connection then survives until the next full collection. With a `Set` of sessions, a server that
- * accepted and closed connections spent a third of its time in the garbage collector (Node 26).
+ * in them: each closed connection then survives until the next full collection. Adding and deleting 300,000 members, 64 at
+ * a time, took the garbage collector twelve times as long with a `Set` as with links (Node 26).
  *
  * An iteration visits the members that were there when it began, without those deleted meanwhile.
  */

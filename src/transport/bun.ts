@@ -103,11 +103,11 @@ class BunConnection implements Connection {
 
   write(bytes: Uint8Array): void {
     if (this.#ending || this.#closed || bytes.length === 0) return;
-    const taken = this.#queued === 0 ? this.#send(bytes) : 0;
-    if (taken === bytes.length) return;
+    const accepted = this.#queued === 0 ? this.#send(bytes) : 0;
+    if (accepted === bytes.length) return;
     this.#queue ??= new Queue();
-    this.#queue.push(bytes.subarray(taken));
-    this.#queued += bytes.length - taken;
+    this.#queue.push(bytes.subarray(accepted));
+    this.#queued += bytes.length - accepted;
   }
 
   pause(): void {
@@ -152,9 +152,9 @@ class BunConnection implements Connection {
     const before = this.#queued;
     while (this.#queued > 0) {
       const first = (this.#rest ?? this.#queue?.shift()) as Uint8Array;
-      const taken = this.#send(first);
-      this.#queued -= taken;
-      this.#rest = taken < first.length ? first.subarray(taken) : undefined;
+      const accepted = this.#send(first);
+      this.#queued -= accepted;
+      this.#rest = accepted < first.length ? first.subarray(accepted) : undefined;
       if (this.#rest) break;
     }
     this.#endWhenSent();
@@ -172,9 +172,9 @@ class BunConnection implements Connection {
   }
 
   #send(bytes: Uint8Array): number {
-    const taken = this.#socket.write(bytes);
-    if (taken < 0) this.#broken();
-    return Math.max(0, taken);
+    const accepted = this.#socket.write(bytes);
+    if (accepted < 0) this.#broken();
+    return Math.max(0, accepted);
   }
 
   /** A write met a reset. Bun would report it only when the socket is read, and it may be paused. */

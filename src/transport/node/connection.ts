@@ -57,8 +57,8 @@ export function endOf(address: Address, host: string, port: number): Address {
 }
 
 /**
- * Where a socket keeps its connection. All sockets share their listeners and find the connection here: four closures for
- * each socket would be a tenth of what a short connection allocates.
+ * Where a socket keeps its connection. All sockets share their listeners and find the connection here: closures for each
+ * socket would be garbage that every short connection pays for.
  */
 const connectionKey = Symbol('connection');
 
