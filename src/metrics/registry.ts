@@ -28,14 +28,33 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
+/** The server, once it runs. */
+type FindServer = () => Server | undefined;
+
 /**
  * @param server called when the metrics are read; the server may start later
  * @param worker the number of this process among several; all values have it as a label
  */
-export function createMetrics(server: () => Server | undefined, worker?: number): Metrics {
+export function createMetrics(server: FindServer, worker?: number): Metrics {
   const registry = new Registry();
   if (worker !== undefined) registry.setDefaultLabels({ worker });
   collectDefaultMetrics({ register: registry });
+  registerCounters(registry, server);
+  registerGauges(registry, server);
+  const handled = new Histogram({
+    name: 'yodel_handler_seconds',
+    help: 'Duration of the handler calls; a "batch" handler is called once per batch.',
+    buckets: handlerBuckets,
+    registers: [registry],
+  });
+  return {
+    subscriber: { handled: (_session, _messages, durationMs) => handled.observe(durationMs / 1000) },
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+  };
+}
+
+function registerCounters(registry: Registry, server: FindServer): void {
   const registers = [registry];
   for (const [name, [counter, help]] of Object.entries(totals)) {
     const collect = () => {
@@ -54,12 +73,15 @@ export function createMetrics(server: () => Server | undefined, worker?: number)
       for (const [code, count] of server()?.counters.errors ?? []) this.inc({ code }, count);
     },
   });
+}
+
+function registerGauges(registry: Registry, server: FindServer): void {
   const gauge = (name: string, help: string, value: (server: Server) => number) => {
     const collect = () => {
-      const now = server();
-      metric.set(now ? value(now) : 0);
+      const running = server();
+      metric.set(running ? value(running) : 0);
     };
-    const metric = new Gauge({ name, help, registers, collect });
+    const metric = new Gauge({ name, help, registers: [registry], collect });
   };
   gauge('yodel_connections_open', 'Open sessions.', ({ sessions }) => sessions.size);
   gauge('yodel_connections_limit', 'The most sessions that may be open.', ({ maxConnections }) => maxConnections);
@@ -70,17 +92,6 @@ export function createMetrics(server: () => Server | undefined, worker?: number)
     'All pending bytes, including those of incomplete messages: what maxPendingBytes limits.',
     ({ pendingBytes }) => pendingBytes,
   );
-  const handled = new Histogram({
-    name: 'yodel_handler_seconds',
-    help: 'Duration of the handler calls; a "batch" handler is called once per batch.',
-    buckets: handlerBuckets,
-    registers,
-  });
-  return {
-    subscriber: { handled: (_session, _messages, durationMs) => handled.observe(durationMs / 1000) },
-    contentType: registry.contentType,
-    text: () => registry.metrics(),
-  };
 }
 
 function sum({ sessions }: Server, what: 'queued' | 'unsent'): number {
