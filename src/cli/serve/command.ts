@@ -38,6 +38,28 @@ export function serveCommand(): Command {
     )
     .addHelpText('before', examples)
     .helpOption('-h, --help', 'show this help')
+    .action(async (_handler, _flags, command: Command) => {
+      const { runServe } = await import('./run.ts');
+      await applyConfigOf(command);
+      // A reload reads the environment and the file again.
+      const words = command.parent?.args.slice(1) ?? [];
+      const reread = async () => settingsOf(await parseServe(words));
+      await runServe(settingsOf(command), reread);
+    });
+  addServingFlags(command);
+  addOutputFlags(command);
+  addHandlerFlags(command);
+  addServerTlsFlags(command);
+  addAdmissionFlags(command);
+  addJournalFlags(command);
+  addTable(command, 'Limits of a connection:', sessionOptions);
+  addTable(command, 'Limits of the server:', serverOptions);
+  return command;
+}
+
+/** Adds the flags for what is served, where, and by how many processes. */
+function addServingFlags(command: Command): void {
+  command
     .addOption(
       new Option('--config <file>', 'settings from a file, TOML or JSON; flags and environment override it').env(
         envName('config'),
@@ -72,7 +94,12 @@ export function serveCommand(): Command {
         .argParser(readWorkers)
         .env(envName('workers'))
         .default(1),
-    )
+    );
+}
+
+/** Adds the flags for the log and the metrics. */
+function addOutputFlags(command: Command): void {
+  command
     .optionsGroup('Output:')
     .option('--quiet', 'log nothing; print only where it listens, and errors')
     .addOption(
@@ -94,22 +121,7 @@ export function serveCommand(): Command {
         '--metrics <address>',
         'serve /metrics (Prometheus), /healthz and /readyz by HTTP at this address: :9100',
       ).env(envName('metrics')),
-    )
-    .action(async (_handler, _flags, command: Command) => {
-      const { runServe } = await import('./run.ts');
-      await applyConfigOf(command);
-      // A reload reads the environment and the file again.
-      const words = command.parent?.args.slice(1) ?? [];
-      const reread = async () => settingsOf(await parseServe(words));
-      await runServe(settingsOf(command), reread);
-    });
-  addHandlerFlags(command);
-  addServerTlsFlags(command);
-  addAdmissionFlags(command);
-  addJournalFlags(command);
-  addTable(command, 'Limits of a connection:', sessionOptions);
-  addTable(command, 'Limits of the server:', serverOptions);
-  return command;
+    );
 }
 
 /** Adds the flags that decide who may connect. */
