@@ -123,6 +123,21 @@ export function systemError(where: string, cause: unknown): YodelError {
   return new YodelError('YODEL_NETWORK', `${where}: ${says}`, { cause });
 }
 
+const fileErrors: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file or directory',
+  ENOTDIR: 'no such directory',
+  EISDIR: 'it is a directory',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the file system is read-only',
+};
+
+/** The reason in an error from opening, reading or writing a file. */
+export function fileErrorReason(error: unknown): string {
+  const reason = fileErrors[errnoOf(error) ?? ''];
+  return reason ?? (error instanceof Error ? error.message : String(error));
+}
+
 function errnoOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | undefined)?.code;
   return typeof code === 'string' ? code : undefined;

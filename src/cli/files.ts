@@ -1,6 +1,7 @@
 /** Files that flags name, with errors for the command line. */
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { fileErrorReason } from '../errors.ts';
 import { UsageError } from './fail.ts';
 
 /** Reads a file. @throws UsageError if it cannot be read */
@@ -8,7 +9,7 @@ export function readFile(path: string, encoding: BufferEncoding = 'utf8'): strin
   try {
     return readFileSync(path, encoding);
   } catch (error) {
-    throw new UsageError(`cannot read ${path}: ${reasonOf(error)}`);
+    throw new UsageError(`cannot read ${path}: ${fileErrorReason(error)}`);
   }
 }
 
@@ -31,18 +32,6 @@ export function checkWritable(path: string): void {
     else if (statSync(path).isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
     else accessSync(path, constants.W_OK);
   } catch (error) {
-    throw new UsageError(`cannot write ${path}: ${reasonOf(error)}`);
+    throw new UsageError(`cannot write ${path}: ${fileErrorReason(error)}`);
   }
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: 'no such file or folder',
-  ENOTDIR: 'no such folder',
-  EISDIR: 'it is a folder',
-  EACCES: 'permission denied',
-};
-
-function reasonOf(error: unknown): string {
-  const { code = '', message } = error as NodeJS.ErrnoException;
-  return reasons[code] ?? message;
 }

@@ -34,3 +34,9 @@ export async function dial(address: Address, settings: DialSettings): Promise<Co
   const either = signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal;
   return await transport.connect(address, { signal: either, tls }).finally(() => timer?.cancel());
 }
+
+/** Closes a connection that is not needed after all. */
+export function releaseUnused(connection: Connection): void {
+  connection.start({ onData() {}, onEnd() {}, onDrain() {}, onClose() {} });
+  connection.release();
+}

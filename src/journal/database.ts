@@ -1,7 +1,7 @@
 /** The database of a journal: its schema, which docs/journal.md describes, checks and errors. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
-import { YodelError } from '../errors.ts';
+import { fileErrorReason, YodelError } from '../errors.ts';
 
 /** "ydl" and a number in the file's header identify a journal. */
 export const applicationId = 0x79_64_6c_01;
@@ -114,7 +114,7 @@ export function prepareFile(file: string): void {
   try {
     descriptor = openSync(file, 'a+', 0o600);
   } catch (error) {
-    throw new YodelError('YODEL_JOURNAL_UNREADABLE', `cannot write the journal ${file}: ${reasonOf(error)}`, {
+    throw new YodelError('YODEL_JOURNAL_UNREADABLE', `cannot write the journal ${file}: ${fileErrorReason(error)}`, {
       cause: error,
     });
   }
@@ -131,7 +131,7 @@ export function checkFile(file: string): void {
   try {
     descriptor = openSync(file, 'r');
   } catch (error) {
-    throw new YodelError('YODEL_JOURNAL_UNREADABLE', `cannot read the journal ${file}: ${reasonOf(error)}`, {
+    throw new YodelError('YODEL_JOURNAL_UNREADABLE', `cannot read the journal ${file}: ${fileErrorReason(error)}`, {
       cause: error,
     });
   }
@@ -184,9 +184,10 @@ export function checkSchema(database: DatabaseSync, file: string): boolean {
 /** Turns an error of SQLite into one that says what to do. Other errors are returned as they are. */
 export function readingError(error: unknown, file: string): unknown {
   const code = primaryCode(error);
-  if (code === resultCode.corrupt || code === resultCode.notADatabase) return damaged(file, reasonOf(error), error);
+  if (code === resultCode.corrupt || code === resultCode.notADatabase)
+    return damaged(file, fileErrorReason(error), error);
   if (resultCodeOf(error) === undefined) return error;
-  return new YodelError('YODEL_JOURNAL_UNREADABLE', `cannot open the journal ${file}: ${reasonOf(error)}`, {
+  return new YodelError('YODEL_JOURNAL_UNREADABLE', `cannot open the journal ${file}: ${fileErrorReason(error)}`, {
     cause: error,
   });
 }
@@ -196,14 +197,4 @@ export function damaged(file: string, reason: string, cause?: unknown): YodelErr
   const quoted = /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`;
   const rescue = `keep a copy of it, then rescue what is readable into a new one with: sqlite3 ${quoted} .recover | sqlite3 rescued.journal`;
   return new YodelError('YODEL_JOURNAL_UNREADABLE', `the journal ${file} is damaged (${reason}); ${rescue}`, { cause });
-}
-
-/** The reason in an error of SQLite or of the operating system. */
-export function reasonOf(error: unknown): string {
-  const { code, message } = error as { readonly code?: unknown; readonly message?: string };
-  if (code === 'ENOENT') return 'there is no such file or folder';
-  if (code === 'EACCES' || code === 'EPERM') return 'permission denied';
-  if (code === 'EISDIR') return 'it is a folder';
-  if (code === 'EROFS') return 'the file system is read-only';
-  return message ?? String(error);
 }

@@ -3,8 +3,8 @@
  * slow disk delays replies, but no reading, timers or other sessions.
  */
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { type ErrorCode, YodelError } from '../errors.ts';
-import { damaged, primaryCode, readingError, reasonOf, resultCode } from './database.ts';
+import { type ErrorCode, fileErrorReason, YodelError } from '../errors.ts';
+import { damaged, primaryCode, readingError, resultCode } from './database.ts';
 import type { GroupData } from './group.ts';
 import { JournalFile, type JournalFileSettings } from './journal-file.ts';
 
@@ -111,7 +111,7 @@ class WriterThread {
 
 function faultOf(error: unknown, file: string): WriterFault {
   const code = primaryCode(error);
-  const reason = reasonOf(error);
+  const reason = fileErrorReason(error);
   const passing = {
     [resultCode.full]: `the disk of the journal ${file} is full`,
     [resultCode.busy]: `the journal ${file} is locked by another program`,

@@ -1,5 +1,5 @@
 import { type Address, parseAddress } from '../address.ts';
-import { dial } from '../client/dial.ts';
+import { dial, releaseUnused } from '../client/dial.ts';
 import { YodelError } from '../errors.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { LoadConnection } from './connection.ts';
@@ -88,14 +88,9 @@ export class Pool {
 
   #take(number: number, opened: Connection): void {
     // The run may have ended meanwhile.
-    if (!this.#owner.wantsConnections) return release(opened);
+    if (!this.#owner.wantsConnections) return releaseUnused(opened);
     const connection = this.#owner.connected(number, opened);
     this.#up = [...this.#up, connection];
     this.#owner.ready(connection);
   }
-}
-
-function release(connection: Connection): void {
-  connection.start({ onData() {}, onEnd() {}, onDrain() {}, onClose() {} });
-  connection.release();
 }

@@ -106,9 +106,9 @@ describe('a file that is not a journal is refused and left unchanged', () => {
 
   test('a directory, and a missing file', async () => {
     const folder = temporaryFolder();
-    await expect(openJournal(folder)).rejects.toThrow(/it is a folder/);
-    await expect(openJournal(join(folder, 'no', 'where'))).rejects.toThrow(/there is no such file or folder/);
-    expect(() => readJournal(join(folder, 'nothing'))).toThrow(/there is no such file/);
+    await expect(openJournal(folder)).rejects.toThrow(/it is a directory/);
+    await expect(openJournal(join(folder, 'no', 'where'))).rejects.toThrow(/no such file or directory/);
+    expect(() => readJournal(join(folder, 'nothing'))).toThrow(/no such file/);
     expect(existsSync(join(folder, 'nothing'))).toBe(false);
   });
 

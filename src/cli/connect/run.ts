@@ -1,7 +1,7 @@
 /** Runs `yodel connect`: as a conversation on a terminal, or in a pipe. */
 import { fstatSync } from 'node:fs';
 import type { Address } from '../../address.ts';
-import { dial } from '../../client/dial.ts';
+import { dial, releaseUnused } from '../../client/dial.ts';
 import type { Framing } from '../../framing/framing.ts';
 import { lines } from '../../framing/lines.ts';
 import { parseFraming } from '../../framing/notation.ts';
@@ -98,8 +98,7 @@ async function probe({ address, connectTimeoutMs, tls }: ConnectSettings): Promi
   const startedAt = performance.now();
   const connection = await dial(address, { timeoutMs: connectTimeoutMs, tls });
   process.stderr.write(`yodel: ${address} accepts connections (${(performance.now() - startedAt).toFixed(2)} ms)\n`);
-  connection.start({ onData() {}, onEnd() {}, onDrain() {}, onClose() {} });
-  connection.release();
+  releaseUnused(connection);
   return exitStatus.good;
 }
 

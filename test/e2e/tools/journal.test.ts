@@ -196,11 +196,11 @@ test('mistakes are one line, and a second server learns which process has the jo
     [['serve', '--listen', ':0', '--journal-replies'], /--journal-replies needs --journal FILE/, 2],
     [
       ['serve', '--listen', ':0', '--journal', '/nowhere/x.journal'],
-      /cannot write the journal \/nowhere\/x\.journal: there is no such file/,
+      /cannot write the journal \/nowhere\/x\.journal: no such file/,
       1,
     ],
     [['serve', '--listen', ':0', '--journal', '/dev/full'], /\/dev\/full is not a regular file/, 1],
-    [['journal', 'cat', 'nothing'], /cannot read the journal nothing: there is no such file/, 1],
+    [['journal', 'cat', 'nothing'], /cannot read the journal nothing: no such file/, 1],
     [['journal', 'cat', import.meta.filename], /is not a journal: it does not start like an SQLite database/, 1],
     [
       ['journal', 'cat', file, '--since', 'yesterday'],
