@@ -190,7 +190,7 @@ test('mistakes are one line, and a second server learns which process has the jo
     ],
     [
       ['serve', '--listen', ':0', '--journal', file, '--workers', '2'],
-      /--journal has one writer, so it does not go with --workers/,
+      /--journal has a single writer and cannot be combined with --workers/,
       2,
     ],
     [['serve', '--listen', ':0', '--journal-replies'], /--journal-replies needs --journal FILE/, 2],
