@@ -68,7 +68,7 @@ testWith('tmux', 'apt-get install tmux')('a server and a client show what the RE
   const port = await freePort();
   const server = new Terminal({ width: 120 });
   server.enter(`clear; yodel serve --listen 127.0.0.1:${port}`);
-  await server.sees(/Ctrl-C stops the server/);
+  await server.sees(/Ctrl-C stops it/);
   const client = await connectTo(`127.0.0.1:${port}`);
   for (const [index, line] of ['hello', 'wörld 你好 🎉'].entries()) {
     client.enter(line);

@@ -23,7 +23,7 @@ export function welcome(
   const [first] = addresses;
   if (terminal && first) {
     const where = String(first) === String(defaultAddress) ? '' : ` ${first}`;
-    say(`talk to it from another terminal: yodel connect${where}${netcatHint(first)}; Ctrl-C stops the server`);
+    say(`talk to it from another terminal: yodel connect${where}${netcatHint(first)}; Ctrl-C stops it`);
   }
   const seed = chosenSeed(flags);
   if (seed !== undefined) say(`random faults: --seed ${seed} repeats them`);

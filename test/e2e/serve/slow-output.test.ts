@@ -69,7 +69,7 @@ tmux('a terminal stopped with Ctrl-S does not block the server', async () => {
   const terminal = new Terminal();
   terminal.enter('yodel serve --listen 127.0.0.1:0');
   const [, port] = await terminal.sees(/listening on tcp:\/\/127\.0\.0\.1:(\d+)/);
-  await terminal.sees(/Ctrl-C stops the server/);
+  await terminal.sees(/Ctrl-C stops it/);
   terminal.press('C-s');
   await exchangeMany(Number(port));
   const late = await dial(Number(port));
