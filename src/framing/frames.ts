@@ -15,6 +15,9 @@
  * | a handler of messages            | its messages are its own: their bytes are copied when they are first read, below     |
  * | `Session.send`                   | a message or batch, which may come from another session                              |
  * | `Connection.write`               | what it is given of a borrowed chunk and cannot send at once                         |
+ *
+ * Memory of the process's own is reused only when the operating system has taken what was in it: the slab of replies
+ * (session/output.ts) and the buffers of assembled frames (`Batch.release`).
  */
 import { isAscii } from 'node:buffer';
 
@@ -40,7 +43,7 @@ export interface FrameReader {
  *
  * - `owned`: they never change.
  * - `borrowed`: they may change once the handler has returned.
- * - `copyOnRead`: they may change, and whoever reads them may keep them: they are copied when they are first read. A
+ * - `copyOnRead`: they may change, but a handler that reads them may keep them: they are copied when they are first read. A
  *   handler that reads only text, or sends messages on as they are, costs no copy.
  */
 export type Memory = 'owned' | 'borrowed' | 'copyOnRead';

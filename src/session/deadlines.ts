@@ -45,7 +45,7 @@ export class Deadlines {
   /** The deadline that {@link #findNext} found. */
   #next: Deadline | undefined;
 
-  /** @param owner called when a deadline may have passed: {@link expired} tells which */
+  /** @param owner called when a deadline may have passed: {@link expired} returns which */
   constructor(owner: DeadlineOwner, settings: SessionSettings, parts: DeadlineParts, now: number) {
     this.#settings = settings;
     this.#inbound = parts.inbound;

@@ -26,7 +26,7 @@ export class Draining {
     this.#until = clock.now() + withinMs;
   }
 
-  /** Counts bytes that were read, and tells whether the session has read as much, or for as long, as it may. */
+  /** Counts bytes that were read. Returns whether the session has read as much, or for as long, as it may. */
   isOver(bytes: number, now: number): boolean {
     this.#bytesRead += bytes;
     return this.#bytesRead > readLimit || now >= this.#until;

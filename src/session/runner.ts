@@ -224,7 +224,7 @@ export class Runner {
     telemetry.emit('handled', this.#session, messages, clock.now() - this.#calledAt);
   }
 
-  /** A handler that was waiting when the session closed may fail because of that, as `signal` told it. */
+  /** A handler that was waiting when the session closed may fail only because `signal` aborted what it waited for. */
   #failedAfterClose(thrown: unknown, error: YodelError | undefined): void {
     const isAbort = thrown instanceof Error && (thrown === error || thrown.name === 'AbortError');
     if (!isAbort) this.#failedLate(thrown);

@@ -96,7 +96,7 @@ describe('a frame is completed in place', () => {
       const end = encoder.seal(target, at, at + encoder.headerSize + 5);
       expect(show(target.subarray(at, end))).toBe(show(frame));
       expect(show(target.subarray(0, at))).toBe('\\xee'.repeat(7));
-      // The encoder may use the space around a message that headerSize and trailerSize tell.
+      // The encoder may use headerSize bytes before a message and trailerSize bytes after it.
       expect(show(target.subarray(at + encoder.headerSize + 5 + encoder.trailerSize))).toMatch(/^(\\xee)+$/);
     },
   );

@@ -104,13 +104,13 @@ test('a handler may end its side and keep receiving messages, to the last one', 
 });
 
 test('a session may be closed and aborted with a reason', async () => {
-  const reason = new YodelError('YODEL_UPSTREAM_FAILED', 'nobody is there');
+  const reason = new YodelError('YODEL_UPSTREAM_FAILED', 'no one is there');
   const codes: (string | undefined)[] = [];
   const options = { telemetry: { closed: (_: unknown, error?: YodelError) => void codes.push(error?.code) } };
   const { peer, session } = await converse(options);
   session.close(reason);
   await settled();
-  expect([peer.text, peer.ended]).toEqual(['error: nobody is there\n', true]);
+  expect([peer.text, peer.ended]).toEqual(['error: no one is there\n', true]);
   await peer.ends();
   const other = await converse(options);
   other.session.abort(reason);
