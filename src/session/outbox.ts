@@ -1,7 +1,7 @@
 /** What a session has to send: gathered, and written in one go. */
 import { asBuffer, type Encoder, encodeLike } from '../framing/framing.ts';
 import { Batch, Message } from '../framing/message.ts';
-import type { Counters, SessionView, Telemetry } from '../telemetry/telemetry.ts';
+import type { SessionView, Telemetry } from '../telemetry/telemetry.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { Reply } from './handler.ts';
 import { Output } from './output.ts';
@@ -19,9 +19,7 @@ interface Target {
 export class Outbox {
   readonly #connection: Connection;
   readonly #encoder: Encoder;
-  readonly #highWaterMark: number;
-  /** The counters of all sessions. */
-  readonly #counters: Counters;
+  readonly #settings: SessionSettings;
   readonly #output = new Output();
   /** The connection, or the subscribers that see what is sent to it. */
   readonly #target: Target;
@@ -38,11 +36,11 @@ export class Outbox {
   #uncompared = 0;
 
   /** @param session whose subscribers see what is sent */
-  constructor(session: SessionView, connection: Connection, encoder: Encoder, { limits, telemetry }: SessionSettings) {
+  constructor(session: SessionView, connection: Connection, encoder: Encoder, settings: SessionSettings) {
     this.#connection = connection;
     this.#encoder = encoder;
-    this.#highWaterMark = limits.highWaterMark;
-    this.#counters = telemetry.counters;
+    this.#settings = settings;
+    const { telemetry } = settings;
     this.#target = telemetry.overheard ? overheard(session, connection, telemetry) : connection;
   }
 
@@ -63,12 +61,12 @@ export class Outbox {
 
   /** Whether enough is gathered to write it before more is made. */
   get isFull(): boolean {
-    return this.#output.size >= this.#highWaterMark;
+    return this.#output.size >= this.#settings.limits.highWaterMark;
   }
 
   /** Whether more waits for the peer than the high-water mark. */
   get isBehind(): boolean {
-    return this.unsent > this.#highWaterMark;
+    return this.unsent > this.#settings.limits.highWaterMark;
   }
 
   /** Whether the peer fell behind and has not caught up yet: nothing more should be made for it. */
@@ -141,7 +139,7 @@ export class Outbox {
     if (this.#output.size === 0) return;
     const written = this.#output.writeTo(this.#target);
     this.#bytes += written;
-    this.#counters.bytesSent += written;
+    this.#settings.telemetry.counters.bytesSent += written;
     if (this.#connection.unsent === 0) this.#output.reuse();
     if (this.isBehind) this.#isBlocked = true;
     // The connection reports only bytes that had to wait.
@@ -151,7 +149,7 @@ export class Outbox {
   /** The peer has read something. Returns whether it has caught up. */
   peerRead(): boolean {
     // Half of the mark, so that a slow peer costs a pause per half a mark and not one per message.
-    if (this.#connection.unsent > this.#highWaterMark / 2) return false;
+    if (this.#connection.unsent > this.#settings.limits.highWaterMark / 2) return false;
     this.#isBlocked = false;
     this.wakeWaiters();
     return true;
@@ -194,7 +192,7 @@ export class Outbox {
   }
 
   #countMessages(): void {
-    this.#counters.messagesSent += this.#messages - this.#messagesCounted;
+    this.#settings.telemetry.counters.messagesSent += this.#messages - this.#messagesCounted;
     this.#messagesCounted = this.#messages;
   }
 }
