@@ -219,7 +219,7 @@ export class MessageClient implements Client, MessageReceiver {
 
   #finish(error: YodelError | undefined): void {
     if (this.#state === 'closed') return;
-    // Conversations end by the server's end: that is an error only to those who wait for a reply.
+    // That the server ended the connection is an error for pending requests only.
     const failure = error && error.code !== 'YODEL_CONNECTION_CLOSED' ? error : undefined;
     this.#setState('closed', failure);
     this.#closeTimer?.cancel();

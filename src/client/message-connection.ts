@@ -9,7 +9,7 @@ import { raw } from '../framing/raw.ts';
 import { Output } from '../session/output.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
 
-/** What a message connection reports. Calls come in this order; none follows `onClose`. */
+/** What a message connection reports, in this order. No call follows `onClose`. */
 export interface MessageReceiver {
   /** Bytes arrived. Called before they are decoded; the chunk is valid during the call only. */
   onChunk?(chunk: Uint8Array): void;

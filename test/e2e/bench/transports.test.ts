@@ -33,7 +33,7 @@ withOpenssl('a certificate that is not trusted is one clear line, and exit statu
     expect({ status, stdout: stdout.toString() }).toEqual({ status: 1, stdout: '' });
   }
   const taken = await bench([`tls://127.0.0.1:${port}`, '-n', '10', '-c', '2', '--insecure', '--threads', '2']);
-  expect(taken.stderr).toBe(`yodel: --insecure: the certificate of tls://127.0.0.1:${port} is not checked\n`);
+  expect(taken.stderr).toBe(`yodel: --insecure: the certificate of tls://127.0.0.1:${port} is not verified\n`);
   expect({ status: taken.status, answered: taken.report.messages.answered }).toEqual({ status: 0, answered: 10 });
 });
 
