@@ -110,9 +110,9 @@ describe('serves', () => {
     const tls = ['--cert', own.certificate, '--key', own.key, '--client-ca', client.certificate];
     const server = await serve([...tls, '--listen', 'tls://127.0.0.1:0']);
     const to = server.address.replace('127.0.0.1', 'localhost');
-    const nobody = await connect(to, 'a\n', '--cacert', own.certificate);
-    expect(nobody.stdout).toBe('');
-    expect(nobody.status).not.toBe(0);
+    const unknown = await connect(to, 'a\n', '--cacert', own.certificate);
+    expect(unknown.stdout).toBe('');
+    expect(unknown.status).not.toBe(0);
     const shown = ['--cert', client.certificate, '--key', client.key];
     expect((await connect(to, 'a\n', '--cacert', own.certificate, ...shown)).stdout).toBe('a\n');
   });

@@ -37,7 +37,7 @@ test('the counters count connections, messages, bytes and errors', async () => {
   const url = await metricsOf(server);
   expect((await yodel(['connect', server.address], { input: 'one\ntwo\nthree\n' })).status).toBe(0);
   await yodel(['connect', server.address], { input: `${'x'.repeat(101)}\n` });
-  const held = [await client(server), await client(server)];
+  const clients = [await client(server), await client(server)];
   const refused = await client(server);
   await once(refused.resume(), 'end');
   const values = await read(url);
@@ -57,7 +57,7 @@ test('the counters count connections, messages, bytes and errors', async () => {
   expect(values.get('yodel_handler_seconds_count')).toBeGreaterThan(0);
   expect(values.get('process_resident_memory_bytes')).toBeGreaterThan(1_000_000);
   expect([...values.keys()].some((name) => name.startsWith('nodejs_eventloop_lag'))).toBe(true);
-  for (const socket of held) socket.destroy();
+  for (const socket of clients) socket.destroy();
 });
 
 test('handler durations are a histogram, async handlers included', async () => {
