@@ -1,4 +1,4 @@
-/** The help of every command as text, which the build puts beside the command's first step: `--help` then loads nothing else. */
+/** The help of every command as text. The build puts it beside the command's first step, so that `--help` loads nothing else. */
 import { fullName, helpParts, withCommandsBelow } from '../src/cli/commands.ts';
 import { createProgram, helpWidth } from '../src/cli/program.ts';
 

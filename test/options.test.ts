@@ -23,7 +23,7 @@ const rows = Object.entries(tables).flatMap(([table, options]) =>
 const sourceOf = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 
 describe.each(rows)('$name in $table', ({ table, name, spec }) => {
-  it('has a default that it would take', () => {
+  it('has a default that it allows', () => {
     expect(() => checkOption(name, spec, spec.default)).not.toThrow();
     expect(resolveOptions({ [name]: spec }, {})).toEqual({ [name]: spec.default });
   });
@@ -47,7 +47,7 @@ describe.each(rows)('$name in $table', ({ table, name, spec }) => {
     else expect(zero).not.toThrow();
   });
 
-  it('takes its words and no others, if it is a choice', () => {
+  it('allows only its choices, if it is a choice', () => {
     if (spec.kind !== 'choice') return expect(spec.choices).toBeUndefined();
     for (const word of spec.choices ?? []) expect(() => checkOption(name, spec, word)).not.toThrow();
     expect(() => checkOption(name, spec, 'another')).toThrow(/takes "\w+" or "\w+", not "another"$/);
@@ -74,7 +74,7 @@ describe('a value', () => {
     [count, Number.MAX_SAFE_INTEGER],
     [rate, 0.001],
     [rate, 10],
-  ])('that is allowed is taken: %o', (spec, value) => {
+  ])('is accepted if it is allowed: %o', (spec, value) => {
     expect(resolveOptions({ spec }, { spec: value })).toEqual({ spec: value });
   });
 
@@ -90,7 +90,7 @@ describe('a value', () => {
     [rate, -0.5, 'a number from 0 (off) to 10, not -0.5'],
     [rate, Number.NaN, 'a number from 0 (off) to 10, not NaN'],
     [rate, Number.POSITIVE_INFINITY, 'a number from 0 (off) to 10, not Infinity'],
-  ])('that is not allowed is refused with what would be right: %o %s', (spec, value, right) => {
+  ])('is refused with a description of the allowed values: %o %s', (spec, value, right) => {
     expect(() => resolveOptions({ limit: spec }, { limit: value })).toThrow(
       expect.objectContaining({ code: 'YODEL_INVALID_OPTION', message: `the option "limit" takes ${right}` }),
     );
@@ -100,7 +100,7 @@ describe('a value', () => {
 describe('an unknown name', () => {
   const known = ['maxConnections', 'maxMessages', 'idleTimeout', 'rate'];
 
-  it('is refused with the one that was meant', () => {
+  it('is refused with a suggestion', () => {
     expect(() => refuseUnknown({ rate: 1, idelTimeout: 2 }, known, 'serve()')).toThrow(
       expect.objectContaining({
         code: 'YODEL_INVALID_OPTION',
@@ -109,13 +109,13 @@ describe('an unknown name', () => {
     );
   });
 
-  it('is refused with all there are, when nothing like it was meant', () => {
+  it('is refused with the known names if none of them is similar', () => {
     expect(() => refuseUnknown({ banana: 1 }, known, 'serve()')).toThrow(
       'serve() has no option "banana". Known: maxConnections, maxMessages, idleTimeout, rate',
     );
   });
 
-  it('is not there when all names are known', () => {
+  it('is not reported when all names are known', () => {
     expect(() => refuseUnknown({ rate: undefined, maxMessages: 1 }, known, 'serve()')).not.toThrow();
   });
 });

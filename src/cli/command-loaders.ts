@@ -1,4 +1,4 @@
-/** Where each command is: a run loads only its own, because building all of them takes longer than a server's start. */
+/** Loads commands. A run loads only its own, because creating all of them takes longer than starting a server. */
 import type { Command } from 'commander';
 
 /** The commands in the order of the help. */
@@ -16,10 +16,10 @@ export const commandLoaders: Readonly<Record<string, () => Promise<Command>>> = 
   help: async () => (await import('./help/command.ts')).helpCommand(),
 };
 
-/** Commands that describe all the others. */
+/** Commands that describe all others. */
 const needAll: ReadonlySet<string> = new Set(['completion', 'help']);
 
-/** The only command that a command line needs; undefined when it needs all of them, also for its error message. */
+/** The command that a command line needs; undefined if it needs all of them, such as for the error about an unknown command. */
 export function commandNeeded(words: readonly string[]): string | undefined {
   const [word = ''] = words.filter((one) => one !== '--no-color');
   return Object.hasOwn(commandLoaders, word) && !needAll.has(word) ? word : undefined;

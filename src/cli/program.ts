@@ -1,4 +1,4 @@
-/** The command line as a commander program: what `main.ts` runs, and what the help, the reference and the completion scripts are made from. */
+/** The command line as a commander program, which `main.ts` runs, and from which help, reference and completion scripts are generated. */
 import { Command } from 'commander';
 import { commandLoaders } from './command-loaders.ts';
 import { withCommandsBelow } from './commands.ts';
@@ -20,7 +20,7 @@ const examples = `Examples:
   yodel help framing                   read about framings
 `;
 
-/** The columns that help is wrapped at where the terminal is not narrower. */
+/** The columns at which help is wrapped, unless the terminal is narrower. */
 export const helpWidth = 100;
 
 /** `yodel` with these commands. Default: all of them. */
@@ -49,7 +49,7 @@ export async function createProgram(names: readonly string[] = Object.keys(comma
   return program;
 }
 
-/** Replaces `@NAME` by what is saved under the name. Saved contexts are loaded only for a command that names one. */
+/** Replaces `@NAME` by the saved address and flags. The code for contexts is loaded only if the command names one. */
 async function useContextOf(command: Command): Promise<void> {
   const place = command.registeredArguments.findIndex((argument) => argument.name() === 'address');
   if (place === -1) return;

@@ -1,8 +1,7 @@
 #!/usr/bin/env node
 /**
- * The command's first step. It is CommonJS and imports nothing, for it must run on a runtime that is too old for the rest,
- * and because `--version` and `--help` should not wait for the rest: it prints them itself, the help from a file that the
- * build made.
+ * The command's first step. It is CommonJS and imports nothing, so that it runs on a runtime that is too old for the rest,
+ * and reports that. It also prints the version and the help, from files, without loading the rest.
  */
 const { bun, node } = process.versions;
 const [major = 0, minor = 0] = (bun ?? node).split('.').map(Number);
@@ -19,9 +18,9 @@ function start(): void {
   if (text === undefined || !printed(text)) void import('./main.js');
 }
 
-/** What these words print, when it is the version or the help and nothing else. */
+/** The text that these words print; undefined if they do more than print the version or a help text. */
 function textToPrint(): string | undefined {
-  // The environment may have names that yodel warns of: the rest knows which.
+  // The rest warns about unknown variables.
   if (Object.keys(process.env).some((name) => name.startsWith('YODEL_'))) return undefined;
   const last = words.at(-1);
   if (words.length === 1 && (last === '-V' || last === '--version')) {
@@ -31,19 +30,19 @@ function textToPrint(): string | undefined {
   return words[0] === 'help' ? helpOf(words.slice(1)) : undefined;
 }
 
-/** The help of a command, unless the terminal is narrower than the lines in the file. */
+/** The help of a command; undefined if there is no such command, or the terminal is narrower than the text. */
 function helpOf(command: readonly string[]): string | undefined {
   if (isDevice(1) && (process.stdout.columns || 100) < 100) return undefined;
   const texts = new Map(Object.entries(require('./help.json') as Record<string, string>));
   return texts.get(command.join(' '));
 }
 
-/** `process.stdout`, which knows whether it is a terminal, takes longer to load than all of this. */
+/** Whether a descriptor can be a terminal. Loading `process.stdout` to find out would take longer than everything else here. */
 function isDevice(descriptor: number): boolean {
   return (require('node:fs') as typeof import('node:fs')).fstatSync(descriptor).isCharacterDevice();
 }
 
-/** Whether the text was printed. When nothing of it was, the rest does it again and reports why it cannot be. */
+/** Prints the text. False if nothing was printed: the rest then tries again, and reports errors. */
 function printed(text: string): boolean {
   const bytes = Buffer.from(text);
   try {

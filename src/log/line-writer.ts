@@ -1,5 +1,5 @@
 /**
- * Lines on stdout or stderr that never hold up the server: when the reader is too slow, lines are left out, and a line says
+ * Lines on stdout or stderr that never delay the server: while the reader is too slow, lines are left out, and a line says
  * how many.
  */
 import { nonBlockingSink } from '../terminal/sink.ts';

@@ -97,7 +97,7 @@ function proposalsFor(name: string, program: Command): Proposals {
     case 'handler':
       return { words: Object.keys(handlersByName), found: 'files' };
     case 'framing':
-      // As far as they are words: delimiter:BYTES goes on as the user likes.
+      // Only the fixed part: delimiter:BYTES is proposed as `delimiter:`.
       return { words: framingKinds.map(([form]) => form.replace(/[[A-Z].*$/, '')) };
     case 'topic':
       return { words: [...program.commands.map((command) => command.name()), ...topicNames] };

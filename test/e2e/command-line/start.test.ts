@@ -4,7 +4,7 @@ import { commandPath, start, yodel } from '../../support/command.ts';
 import { runLines } from '../../support/command-lines.ts';
 import { temporaryFile } from '../../support/files.ts';
 
-/** What a process has loaded since it began. */
+/** The modules that a process has loaded. */
 interface Loaded {
   /** Built-in modules by name: `net`, `internal/fs/promises`. */
   readonly builtin: readonly string[];
@@ -12,7 +12,7 @@ interface Loaded {
   readonly files: readonly string[];
 }
 
-/** Writes on stderr what the process has loaded, when it ends. */
+/** Reports on stderr, at its end, what the process has loaded. */
 const reporter = `
 const { registerHooks } = require('node:module');
 const files = [];
@@ -24,7 +24,7 @@ process.on('exit', () => {
 });
 `;
 
-/** @param until what it prints when it has loaded all it needs; undefined: it ends by itself */
+/** @param until the output at which it has loaded everything and is stopped; undefined: it ends by itself */
 async function loadedBy(args: readonly string[], until?: RegExp): Promise<Loaded> {
   const preload = temporaryFile('reporter.cjs', reporter);
   const running = start([process.execPath, '--require', preload, commandPath, ...args]);
@@ -40,7 +40,7 @@ async function loadedBy(args: readonly string[], until?: RegExp): Promise<Loaded
   };
 }
 
-// Bun has no list of what it has loaded; the files are the same ones.
+// Bun has no list of loaded modules; the files are the same.
 describe.runIf(process.versions.bun === undefined)('a start loads only what it needs', () => {
   test.each([[['--version']], [['-V']], [['--help']], [['serve', '--help']], [['help', 'config', 'check']]])(
     'yodel %j loads the first step and its text',
