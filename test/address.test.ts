@@ -48,13 +48,13 @@ describe('an address', () => {
     expect(String(parseAddress(text))).toBe(address);
   });
 
-  test('can be a port, as a number', () => {
+  test('can be a port number', () => {
     expect(parseAddress(80)).toEqual(new TcpAddress('127.0.0.1', 80));
     expect(parseAddress(0)).toEqual(new TcpAddress('127.0.0.1', 0));
     expect(parseAddress(65_535)).toEqual(new TcpAddress('127.0.0.1', 65_535));
   });
 
-  test('is the port 7878 of this machine where nothing else is said', () => {
+  test('defaults to port 7878 of this machine', () => {
     expect(String(defaultAddress)).toBe('tcp://127.0.0.1:7878');
   });
 
@@ -62,20 +62,20 @@ describe('an address', () => {
     expect(parseAddress('[2001:db8::1]:80')).toEqual(new TcpAddress('2001:db8::1', 80));
   });
 
-  test('is its text in JSON too', () => {
+  test('is its text in JSON', () => {
     expect(JSON.stringify([new TcpAddress('::1', 80), new UnixAddress('/run/app.sock')])).toBe(
       '["tcp://[::1]:80","unix:///run/app.sock"]',
     );
   });
 
-  test('of a peer is short in a log', () => {
+  test('of a peer has a short form in the log', () => {
     expect(formatPeer(new TcpAddress('127.0.0.1', 51_234))).toBe('127.0.0.1:51234');
     expect(formatPeer(new TcpAddress('::1', 51_234))).toBe('[::1]:51234');
     expect(formatPeer(new UnixAddress('/run/app.sock'))).toBe('unix:/run/app.sock');
   });
 });
 
-describe('a text that is no address is refused', () => {
+describe('a text that is not an address is refused', () => {
   const refusal = (text: string | number) => {
     try {
       return `read as ${parseAddress(text)}`;
@@ -139,13 +139,13 @@ describe('a text that is no address is refused', () => {
   test.each([
     ['of ASCII', `/${'x'.repeat(107)}`],
     ['of longer characters', `/${'é'.repeat(54)}`],
-  ])('a Unix path %s that is longer than a socket takes', (_, path) => {
+  ])('a Unix path %s that is too long for a socket', (_, path) => {
     expect(refusal(`unix://${path}`)).toBe(
       `invalid address "unix://${path}": a socket path has at most 107 bytes. Example: unix:///run/app.sock`,
     );
   });
 
-  test('a Unix path of just the length that a socket takes is fine', () => {
+  test('a Unix path of the maximum length is accepted', () => {
     const path = `/${'x'.repeat(106)}`;
     expect(parseAddress(`unix://${path}`)).toEqual(new UnixAddress(path));
   });
@@ -161,7 +161,7 @@ describe('every address', () => {
   const path = fc.stringMatching(/^\/[ -~é€]{0,30}[!-~]$/).filter((text) => Buffer.byteLength(text) <= 107);
   const unix = path.map((text) => new UnixAddress(text));
 
-  test('is read back from its own text', () => {
+  test('is parsed from its own text', () => {
     fc.assert(
       fc.property(fc.oneof(tcp, tls, webSocket, unix), (address) => {
         expect(parseAddress(String(address))).toEqual(address);
@@ -169,7 +169,7 @@ describe('every address', () => {
     );
   });
 
-  test('that is TCP is also read from HOST:PORT', () => {
+  test('with the scheme tcp is also parsed from HOST:PORT', () => {
     fc.assert(
       fc.property(tcp, (address) => {
         expect(parseAddress(formatPeer(address))).toEqual(address);
@@ -177,7 +177,7 @@ describe('every address', () => {
     );
   });
 
-  test('is read or refused with a reason, whatever the text', () => {
+  test('is parsed or refused with a reason, for any text', () => {
     const scrap = fc.constantFrom(
       'tcp://',
       'tls://',

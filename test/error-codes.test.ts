@@ -20,7 +20,7 @@ describe('error codes', () => {
     expect(codesIn(code)).toContain(name);
   });
 
-  it('that the documentation speaks of are all in the registry', () => {
+  it('in doc comments are all in the registry', () => {
     const throws = sources.flatMap((source) => source.match(comment) ?? []).filter((text) => text.includes('@throws'));
     const spoken = throws.flatMap((text) => codesIn(text.slice(text.indexOf('@throws'))));
     expect(spoken.length).toBeGreaterThan(20);

@@ -32,14 +32,14 @@ describe('a failure of the operating system', () => {
     expect(error.message).toContain(says);
   });
 
-  test('keeps the error below it as its cause', () => {
+  test('has the original error as its cause', () => {
     const cause = failure('ECONNREFUSED');
     expect(systemError('cannot connect', cause).cause).toBe(cause);
     const unknown = failure('ESTRANGE');
     expect(systemError('cannot connect', unknown).cause).toBe(unknown);
   });
 
-  test('that is not known is a failure of the network, in the words of the operating system', () => {
+  test('with an unknown code becomes YODEL_NETWORK, with the message of the operating system', () => {
     const error = systemError('cannot connect', failure('ESTRANGE', 'something strange'));
     expect(error.code).toBe('YODEL_NETWORK');
     expect(error.message).toBe('cannot connect: something strange');
@@ -58,7 +58,7 @@ describe('a failure of the operating system', () => {
     expect(error.cause).toBe(cause);
   });
 
-  test('that is a YodelError already stays what it is', () => {
+  test('that is a YodelError is returned unchanged', () => {
     const error = new YodelError('YODEL_CONNECT_TIMEOUT', 'no connection within 10 s');
     expect(systemError('cannot connect', error)).toBe(error);
   });
@@ -67,27 +67,27 @@ describe('a failure of the operating system', () => {
 describe('a host with several addresses that all fail', () => {
   const parts = [failure('ECONNREFUSED', 'connect ECONNREFUSED ::1:7878'), failure('ENETUNREACH')];
 
-  test('has the code of the whole, where the runtime gives one', () => {
+  test('has the code of the aggregate, if the runtime gives one', () => {
     const cause = Object.assign(new AggregateError(parts), { code: 'ETIMEDOUT' });
     const error = systemError('cannot connect', cause);
     expect(error.message).toContain('the peer does not answer');
     expect(error.cause).toBe(cause);
   });
 
-  test('has the code of the first of them otherwise', () => {
+  test('otherwise has the code of the first address', () => {
     const cause = new AggregateError(parts);
     const error = systemError('cannot connect', cause);
     expect(error.code).toBe('YODEL_CONNECTION_REFUSED');
     expect(error.cause).toBe(cause);
   });
 
-  test('says what the first of them says when it is not known', () => {
+  test('has the message of the first address if its code is unknown', () => {
     const error = systemError('cannot connect', new AggregateError([failure('ESTRANGE', 'something strange')]));
     expect(error.code).toBe('YODEL_NETWORK');
     expect(error.message).toBe('cannot connect: something strange');
   });
 
-  test('says what it can when none of them is told', () => {
+  test('has the message of the aggregate if it lists no errors', () => {
     const error = systemError('cannot connect', new AggregateError([], 'all attempts failed'));
     expect(error.message).toBe('cannot connect: all attempts failed');
   });
@@ -104,7 +104,7 @@ describe('a YodelError', () => {
     expect(error.stack).toContain('what happened');
   });
 
-  test('has no cause where there is none', () => {
+  test('has no cause if none is given', () => {
     expect('cause' in new YodelError('YODEL_NETWORK', 'what happened')).toBe(false);
   });
 

@@ -4,7 +4,7 @@ import { serverOptions, sessionOptions } from '../src/options.ts';
 import { nearestWord } from '../src/suggestion.ts';
 
 describe('the nearest word', () => {
-  it('is found through any one mistake', () => {
+  it('is found for any single typo', () => {
     const words = Object.keys({ ...sessionOptions, ...serverOptions }).filter((name) => name.length > 5);
     fc.assert(
       fc.property(fc.constantFrom(...words), fc.nat(), fc.constantFrom('', 'x', 'xx'), (word, place, put) => {
@@ -14,7 +14,7 @@ describe('the nearest word', () => {
     );
   });
 
-  it('is none when nothing is near', () => {
+  it('is undefined if no word is similar', () => {
     expect(nearestWord('banana', ['maxMessages', 'rate'])).toBeUndefined();
     expect(nearestWord('banana', [])).toBeUndefined();
   });

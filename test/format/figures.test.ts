@@ -22,7 +22,7 @@ test.each([
   [999.7, '1.00 s'],
   [61_000, '61.0 s'],
   [5_000_000, '5,000 s'],
-])('%d ms are shown as %s', (milliseconds, shown) => {
+])('%d ms is shown as %s', (milliseconds, shown) => {
   expect(formatLatency(milliseconds)).toBe(shown);
 });
 
@@ -75,6 +75,6 @@ test.each([
   [1, 1_000_000, '<0.1 %'],
   [999_999, 1_000_000, '>99.9 %'],
   [12, 1, '1,200 %'],
-])('%d of %d is shown as %s: all and nothing only when they are exact', (part, whole, shown) => {
+])('%d of %d is shown as %s: 0 %% and 100 %% only if exact', (part, whole, shown) => {
   expect(formatShare(part, whole)).toBe(shown);
 });

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { hexDump } from '../../src/format/hex-dump.ts';
 import { testWith } from '../support/tools.ts';
 
-testWith('hexdump', 'apt-get install bsdextrautils')('a dump is what hexdump -C prints', () => {
+testWith('hexdump', 'apt-get install bsdextrautils')('a dump equals the output of hexdump -C', () => {
   for (const length of [1, 8, 15, 16, 17, 255]) {
     const bytes = Uint8Array.from({ length }, (_, index) => (index * 7 + length) % 256);
     const printed = execFileSync('hexdump', ['-Cv'], { input: bytes, encoding: 'utf8' });
@@ -21,6 +21,6 @@ test('a dump fits a narrow terminal', () => {
   expect(hexDump(bytes, 40).split('\n')[1]).toBe('00000004  6f 2c 20 77  |o, w|');
 });
 
-test('nothing has no dump', () => {
+test('no bytes give an empty dump', () => {
   expect(hexDump(new Uint8Array())).toBe('');
 });

@@ -42,7 +42,7 @@ test.each([
   expect(parseQuantity(kind, text)).toBeUndefined();
 });
 
-test('what is written can be read again', () => {
+test('every formatted quantity parses to the same value', () => {
   const kind = fc.constantFrom('size' as const, 'duration' as const, 'count' as const);
   fc.assert(
     fc.property(kind, fc.nat(), (kind, value) => {

@@ -62,7 +62,7 @@ describe.runIf(process.versions.bun === undefined)('a start loads only what it n
   });
 });
 
-test('the help that the first step prints is what the commands print', async () => {
+test('the first step prints the help of the commands', async () => {
   const texts = JSON.parse(readFileSync(new URL('help.json', `file://${commandPath}`), 'utf8')) as Record<
     string,
     string
@@ -73,7 +73,7 @@ test('the help that the first step prints is what the commands print', async () 
   expect((await yodel(['config', 'check', '-h'])).stdout.toString()).toBe(texts['config check']);
 });
 
-test('an unknown variable is warned of beside --version and --help', async () => {
+test('--version and --help warn about an unknown variable', async () => {
   for (const args of [['--version'], ['serve', '--help']]) {
     const { stderr, status } = await yodel(args, { env: { YODEL_LISTN: '7000' } });
     expect(stderr).toMatch(/^yodel: there is no variable YODEL_LISTN.*Did you mean "YODEL_LISTEN"\?\n$/);
@@ -81,7 +81,7 @@ test('an unknown variable is warned of beside --version and --help', async () =>
   }
 });
 
-test('--version reports that it cannot be written', async () => {
+test('--version reports an error if its output cannot be written', async () => {
   const { stderr, status } = await start([
     'sh',
     '-c',
