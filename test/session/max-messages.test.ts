@@ -54,6 +54,13 @@ it('the last reply may be slow', async () => {
   expect(peer.ended).toBe(true);
 });
 
+it('a discarded message after the last one does not keep the session open', async () => {
+  const { peer } = await converse({ maxMessages: 1, maxMessageLength: 5, onTooLong: 'discard' });
+  await peer.says('a\ntoo long\n');
+  expect(peer.lines).toEqual(['a', 'error: message 2 is longer than the limit of 5 bytes']);
+  expect(peer.ended).toBe(true);
+});
+
 it('without maxMessages, there is no limit', async () => {
   const { peer, session } = await converse();
   for (let round = 0; round < 10; round++) await peer.says('a\n'.repeat(1000));
