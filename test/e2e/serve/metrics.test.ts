@@ -37,6 +37,8 @@ test('the counters count connections, messages, bytes and errors', async () => {
   const url = await metricsOf(server);
   expect((await yodel(['connect', server.address], { input: 'one\ntwo\nthree\n' })).status).toBe(0);
   await yodel(['connect', server.address], { input: `${'x'.repeat(101)}\n` });
+  // The server may see the end of these after they have exited.
+  await expect.poll(async () => (await read(url)).get('yodel_connections_open'), { timeout: 15_000 }).toBe(0);
   const clients = [await client(server), await client(server)];
   const refused = await client(server);
   await once(refused.resume(), 'end');
@@ -78,10 +80,10 @@ test('handler durations are a histogram, async handlers included', async () => {
 test('unsent replies count as queued bytes', async () => {
   const server = await serve([...flags, '--drain-timeout', 'off']);
   const url = await metricsOf(server);
-  const greedy = await client(server);
-  greedy.pause();
+  const deaf = await client(server);
+  deaf.pause();
   const line = Buffer.from(`${'x'.repeat(60_000)}\n`);
-  for (let each = 0; each < 1000; each++) greedy.write(line);
+  for (let each = 0; each < 1000; each++) deaf.write(line);
   // Only what exceeds the kernel's buffers, a few megabytes.
   while (((await read(url)).get('yodel_unsent_bytes') ?? 0) < 60_000);
 });
