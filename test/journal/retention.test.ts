@@ -37,8 +37,10 @@ test('messages older than maxAge are deleted', async () => {
   for (let more = 0; more < 40; more++) await add(one, 'y\n');
   const { deleted, last } = await journal.stats();
   expect(deleted).toBeGreaterThanOrEqual(8192);
-  expect(last).toBe(20_040);
+  // On a busy machine all of them may be old enough.
+  expect(last === 0 ? deleted : last).toBe(20_040);
 });
+
 test('an idle journal deletes old messages too', async () => {
   const { journal, add } = await open({ maxAge: 200 });
   await add(session(), 'a\nb\n');
