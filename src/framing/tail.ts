@@ -73,11 +73,15 @@ let spareBytes = 0;
 /** The most that all spares together may take. */
 const maxSpareBytes = 8_388_608;
 
+/** A buffer of at least `capacity`. A larger spare is preferred to a new buffer: it is in the processor's cache, and need not grow. */
 function spare(capacity: number): Buffer {
-  const buffer = spares.get(capacity)?.pop();
-  if (!buffer) return Buffer.allocUnsafeSlow(capacity);
-  spareBytes -= capacity;
-  return buffer;
+  for (let size = capacity; size <= capacity * 4; size *= 2) {
+    const buffer = spares.get(size)?.pop();
+    if (!buffer) continue;
+    spareBytes -= size;
+    return buffer;
+  }
+  return Buffer.allocUnsafeSlow(capacity);
 }
 
 /** Takes back a buffer that is not used any more: what {@link Tail.take} returned, or any part of it. */
