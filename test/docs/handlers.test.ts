@@ -28,7 +28,7 @@ test('every command of the page listens, and exits with status 0', { timeout: 90
 test('the page names every handler and every flag of the handlers', async () => {
   const { handlersByName } = await import('../../src/handlers/handlers.ts');
   for (const name of Object.keys(handlersByName)) expect(page).toContain(`\`${name}\``);
-  const { addHandlerFlags } = await import('../../src/cli/serve/handler-flags.ts');
+  const { addHandlerFlags } = await import('../../src/cli/serve/handler/flags.ts');
   const { Command } = await import('commander');
   const command = new Command();
   addHandlerFlags(command);

@@ -1,6 +1,6 @@
 /** Connections that need a handshake before their first byte fulfil the same contract as all others. */
 import { TcpAddress, TlsAddress } from '../../src/address.ts';
-import { selfSignedCertificate } from '../../src/cli/serve/self-signed.ts';
+import { selfSignedCertificate } from '../../src/cli/serve/tls/self-signed.ts';
 import { AddressList } from '../../src/transport/address-list.ts';
 import { listenWithHandshakes } from '../../src/transport/handshakes.ts';
 import { nodeTransport } from '../../src/transport/node.ts';

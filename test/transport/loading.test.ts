@@ -1,7 +1,7 @@
 /** What a listener loads: the modules of its scheme and no others. */
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { selfSignedCertificate } from '../../src/cli/serve/self-signed.ts';
+import { selfSignedCertificate } from '../../src/cli/serve/tls/self-signed.ts';
 
 const program = `
 import { registerHooks } from 'node:module';

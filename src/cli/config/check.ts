@@ -1,6 +1,6 @@
 /** `yodel config check`: everything that `yodel serve` does before it listens. Loaded only when it runs. */
 import { readSettings } from '../serve/check.ts';
-import { handlerFor } from '../serve/handler.ts';
+import { handlerFor } from '../serve/handler/handler.ts';
 import type { ServeSettings } from '../serve/settings.ts';
 
 /** Checks settings, and loads the handler. @throws UsageError, YodelError for the first setting that is not valid */

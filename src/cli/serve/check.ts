@@ -5,7 +5,7 @@ import { AddressList } from '../../transport/address-list.ts';
 import type { ServerTls } from '../../transport/transport.ts';
 import { UsageError } from '../fail.ts';
 import type { ServeSettings } from './settings.ts';
-import { type Certificates, readServerTls } from './tls.ts';
+import { type Certificates, readServerTls } from './tls/tls.ts';
 import { listenOf } from './welcome.ts';
 
 /** Settings that were read and checked. */

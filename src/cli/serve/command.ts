@@ -5,7 +5,7 @@ import { framingForms } from '../../framing/notation.ts';
 import { serverOptions, sessionOptions } from '../../options.ts';
 import { addTable, collect, envName } from '../flags.ts';
 import { addServerTlsFlags } from '../tls-flags.ts';
-import { addHandlerFlags, withSeed } from './handler-flags.ts';
+import { addHandlerFlags, withSeed } from './handler/flags.ts';
 import { addJournalFlags } from './journal-flags.ts';
 import type { ServeSettings } from './settings.ts';
 

@@ -13,7 +13,7 @@ import { escapeStack, escapeText } from '../../terminal/escape.ts';
 import type { Transport } from '../../transport/transport.ts';
 import { exitStatus } from '../fail.ts';
 import { tableValues } from '../flags.ts';
-import { handlerFor } from './handler.ts';
+import { handlerFor } from './handler/handler.ts';
 import type { Outputs, Say } from './outputs.ts';
 import type { Serving } from './settings.ts';
 

@@ -5,11 +5,11 @@ import { escapeText } from '../../terminal/escape.ts';
 import type { ServerTls } from '../../transport/transport.ts';
 import { flagKey } from '../flags.ts';
 import { checkSettings } from './check.ts';
-import { handlerFlags } from './handler-flags.ts';
+import { handlerFlags } from './handler/flags.ts';
 import type { Say } from './outputs.ts';
 import type { ServeSettings } from './settings.ts';
 import { notifySystemd } from './systemd.ts';
-import { type Certificates, readServerTls, watchFiles } from './tls.ts';
+import { type Certificates, readServerTls, watchFiles } from './tls/tls.ts';
 
 /** Reads the current settings. */
 export type Reread = () => Promise<ServeSettings>;

@@ -4,7 +4,7 @@ import type { Server } from '../../server/server.ts';
 import type { Subscriber } from '../../telemetry/telemetry.ts';
 import type { ServerTls } from '../../transport/transport.ts';
 import { readSettings } from './check.ts';
-import { watchedFiles } from './handler.ts';
+import { watchedFiles } from './handler/handler.ts';
 import { type Here, serveHere } from './here.ts';
 import { logSettingsOf, openOutputs, type Say } from './outputs.ts';
 import { type Reread, reloadOnChange } from './reload.ts';

@@ -4,10 +4,10 @@ import { type Address, defaultAddress, isLoopback, parseAddress } from '../../ad
 import { formatPlural } from '../../format/figures.ts';
 import { serveLimits } from '../../options.ts';
 import { version } from '../version.ts';
-import { chosenSeed } from './handler-flags.ts';
+import { chosenSeed } from './handler/flags.ts';
 import type { Say } from './outputs.ts';
 import type { ServeSettings } from './settings.ts';
-import type { Certificates } from './tls.ts';
+import type { Certificates } from './tls/tls.ts';
 
 /** Prints where the server listens, a hint for people at a terminal, and warnings. */
 export function welcome(

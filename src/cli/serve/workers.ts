@@ -15,7 +15,7 @@ import type { Listener, ServerTls } from '../../transport/transport.ts';
 import { exitStatus } from '../fail.ts';
 import { tableValues } from '../flags.ts';
 import { readSettings } from './check.ts';
-import { watchedFiles } from './handler.ts';
+import { watchedFiles } from './handler/handler.ts';
 import { logSettingsOf, type Outputs, openOutputs, type Say } from './outputs.ts';
 import { findPorts } from './ports.ts';
 import { type Reread, reloadedSettings, reloadOnChange } from './reload.ts';

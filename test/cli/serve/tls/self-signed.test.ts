@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { selfSignedCertificate } from '../../../src/cli/serve/self-signed.ts';
+import { selfSignedCertificate } from '../../../../src/cli/serve/tls/self-signed.ts';
 
 const dayMs = 86_400_000;
 

@@ -6,7 +6,7 @@
  */
 import { generateKeyPairSync, randomBytes, sign, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
-import type { CertificateAndKey } from '../../transport/transport.ts';
+import type { CertificateAndKey } from '../../../transport/transport.ts';
 
 /** DER tags (X.690). */
 const tags = {

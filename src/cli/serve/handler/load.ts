@@ -2,15 +2,15 @@
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { formatPeer } from '../../address.ts';
-import type { YodelError } from '../../errors.ts';
-import type { Encoding } from '../../framing/framing.ts';
-import { handlersByName } from '../../handlers/handlers.ts';
-import { type HandlerObject, resolveHandler, type Session } from '../../session/handler.ts';
-import { nearestWord } from '../../suggestion.ts';
-import { escapeText } from '../../terminal/escape.ts';
-import { UsageError } from '../fail.ts';
-import { readText } from '../files.ts';
+import { formatPeer } from '../../../address.ts';
+import type { YodelError } from '../../../errors.ts';
+import type { Encoding } from '../../../framing/framing.ts';
+import { handlersByName } from '../../../handlers/handlers.ts';
+import { type HandlerObject, resolveHandler, type Session } from '../../../session/handler.ts';
+import { nearestWord } from '../../../suggestion.ts';
+import { escapeText } from '../../../terminal/escape.ts';
+import { UsageError } from '../../fail.ts';
+import { readText } from '../../files.ts';
 
 const example = 'example: export default (message) => message.text.toUpperCase()';
 

@@ -1,9 +1,9 @@
 /** The flags of `yodel serve` about its handler: those of `exec:` and `proxy:`, and faults to inject. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { parseQuantity, unitForms } from '../../format/units.ts';
-import type { Faults } from '../../handlers/faults/options.ts';
-import { randomSeed } from '../../handlers/faults.ts';
-import { envName } from '../flags.ts';
+import { parseQuantity, unitForms } from '../../../format/units.ts';
+import type { Faults } from '../../../handlers/faults/options.ts';
+import { randomSeed } from '../../../handlers/faults.ts';
+import { envName } from '../../flags.ts';
 
 /** A flag and what it takes. */
 interface HandlerFlag {

@@ -1,18 +1,18 @@
 /** The handler that `yodel serve` runs, as its flags configure it. */
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { formatPeer } from '../../address.ts';
-import type { Encoding } from '../../framing/framing.ts';
-import type { ExecOptions } from '../../handlers/exec/settings.ts';
-import { withFaults } from '../../handlers/faults.ts';
-import type { HandlerObject } from '../../session/handler.ts';
-import { escapeText } from '../../terminal/escape.ts';
-import { UsageError } from '../fail.ts';
-import { readFile } from '../files.ts';
-import { faultsOf, quantityOf } from './handler-flags.ts';
-import { handlerPath, type LoadedHandler, loadHandler } from './load-handler.ts';
-import type { Say } from './outputs.ts';
-import type { ServeSettings } from './settings.ts';
+import { formatPeer } from '../../../address.ts';
+import type { Encoding } from '../../../framing/framing.ts';
+import type { ExecOptions } from '../../../handlers/exec/settings.ts';
+import { withFaults } from '../../../handlers/faults.ts';
+import type { HandlerObject } from '../../../session/handler.ts';
+import { escapeText } from '../../../terminal/escape.ts';
+import { UsageError } from '../../fail.ts';
+import { readFile } from '../../files.ts';
+import type { Say } from '../outputs.ts';
+import type { ServeSettings } from '../settings.ts';
+import { faultsOf, quantityOf } from './flags.ts';
+import { handlerPath, type LoadedHandler, loadHandler } from './load.ts';
 
 /** A handler and its framing: that of the flag, or the handler's own, or lines. */
 export interface FramedHandler {
@@ -62,8 +62,8 @@ async function plainHandler({ handler, flags }: ServeSettings, say: Say): Promis
 }
 
 async function execHandler(command: string, flags: ServeSettings['flags'], say: Say): Promise<HandlerObject> {
-  const { exec } = await import('../../handlers/exec.ts');
-  const { commandWords } = await import('../../handlers/exec/command-words.ts');
+  const { exec } = await import('../../../handlers/exec.ts');
+  const { commandWords } = await import('../../../handlers/exec/command-words.ts');
   if (flags.shell !== true) checkCommand(commandWords(command)[0]);
   const options: ExecOptions = {
     perMessage: flags.execPerMessage === true,
@@ -83,7 +83,7 @@ async function execHandler(command: string, flags: ServeSettings['flags'], say: 
 
 async function proxyHandler(address: string, flags: ServeSettings['flags']): Promise<HandlerObject> {
   if (address === '') throw new UsageError('proxy: needs an address, such as proxy:127.0.0.1:6379');
-  const { proxy } = await import('../../handlers/proxy.ts');
+  const { proxy } = await import('../../../handlers/proxy.ts');
   const file = flags.proxyCacert as string | undefined;
   return proxy(address, {
     tls: {

@@ -1,10 +1,10 @@
 /** The TLS flags of `yodel serve`: reads certificates and keys, and watches their files. */
 import { type FSWatcher, statSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import type { Address } from '../../address.ts';
-import type { CertificateAndKey, ServerTls } from '../../transport/transport.ts';
-import { UsageError } from '../fail.ts';
-import { readFile } from '../files.ts';
+import type { Address } from '../../../address.ts';
+import type { CertificateAndKey, ServerTls } from '../../../transport/transport.ts';
+import { UsageError } from '../../fail.ts';
+import { readFile } from '../../files.ts';
 
 /** How long files must be unchanged before they are read again, because a certificate and its key are two files. */
 const quietMs = 200;
