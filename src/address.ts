@@ -138,7 +138,7 @@ export function parseAddress(text: string | number): Address {
     case 'wss':
       return parseWebSocket(whole, scheme, rest);
     default:
-      throw invalid(whole, `there is no scheme "${written}"`, knownForms);
+      throw invalid(whole, `unknown scheme "${written}"`, knownForms);
   }
 }
 
@@ -208,11 +208,11 @@ function hostAndPort(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-function invalid(text: string, why: string, example: string): YodelError {
-  return new YodelError('YODEL_INVALID_ADDRESS', `invalid address "${text}": ${why}. Example: ${example}`);
+function invalid(text: string, reason: string, example: string): YodelError {
+  return new YodelError('YODEL_INVALID_ADDRESS', `invalid address "${text}": ${reason}. Example: ${example}`);
 }
 
-/** An address with the scheme and path of `like` at another host and port. */
+/** An address with the scheme and path of `like`, but another host and port. */
 export function addressAt(like: Exclude<Address, UnixAddress>, host: string, port: number): Address {
   if (like.scheme === 'tcp') return new TcpAddress(host, port);
   if (like.scheme === 'tls') return new TlsAddress(host, port);

@@ -9,7 +9,7 @@ export const errorCodes = {
   YODEL_MESSAGE_TOO_LONG: 'A message is longer than maxMessageLength.',
   YODEL_INVALID_UTF8: 'A text message is not valid UTF-8.',
   YODEL_INVALID_FRAME: 'A length field has a value that is not allowed.',
-  YODEL_UNFINISHED_FRAME: 'The peer ended in the middle of a length-prefixed frame.',
+  YODEL_UNFINISHED_FRAME: 'The peer ended its output in the middle of a length-prefixed frame.',
   YODEL_UNENCODABLE_MESSAGE:
     'A message cannot be sent in this framing: it contains the delimiter, or its length does not fit the length field.',
   YODEL_INVALID_OPTION: 'An option is unknown, or its value is not allowed.',
@@ -21,7 +21,7 @@ export const errorCodes = {
   YODEL_HOST_NOT_FOUND: 'The host name has no address.',
   YODEL_CONNECTION_REFUSED: 'Nothing listens at the address.',
   YODEL_CONNECTION_RESET: 'The peer reset the connection.',
-  YODEL_CONNECTION_CLOSED: 'The connection ended before the reply arrived, or was closed before.',
+  YODEL_CONNECTION_CLOSED: 'The connection ended before the reply arrived, or was already closed.',
   YODEL_NOT_CONNECTED: 'The client is reconnecting and cannot send.',
   YODEL_NETWORK: "Any other network failure; `cause` is the operating system's error.",
   YODEL_TLS: 'The peer does not speak TLS, or its certificate is missing or not trusted.',
@@ -49,7 +49,7 @@ export const errorCodes = {
   YODEL_TOO_MANY_UNANSWERED:
     'In a load test at a fixed rate, too many messages were unanswered, so the next ones were not sent.',
   YODEL_PROCESS_LOST: 'In a load test with several processes, one of them died.',
-  YODEL_INVALID_TRANSCRIPT: 'A line of a transcript is not valid, or cannot be played.',
+  YODEL_INVALID_TRANSCRIPT: 'A line of a transcript is not valid, or cannot be replayed.',
   YODEL_UNEXPECTED_MESSAGE: 'A message differs from the transcript.',
   YODEL_UPSTREAM_FAILED:
     'The upstream of the handler `proxy` cannot be reached, disconnected, or sent something invalid; see `cause`.',
@@ -57,7 +57,7 @@ export const errorCodes = {
     'The command of the handler `exec` cannot be started, took too long, printed too much, or was killed by a signal.',
   YODEL_NOT_RECORDED:
     "The message was not recorded and not handled: the journal's disk is full, or another program has locked the file.",
-  YODEL_JOURNAL_FAILED: 'The journal cannot be written any more, so the server answers nothing more; see `cause`.',
+  YODEL_JOURNAL_FAILED: 'The journal can no longer be written, so the server sends no more replies; see `cause`.',
   YODEL_JOURNAL_IN_USE: 'Another server writes to this journal.',
   YODEL_JOURNAL_UNREADABLE: 'A file is not a journal, is damaged, or was written by a newer version.',
   YODEL_FAULT: 'The connection was reset on purpose (`--reset`).',
@@ -84,27 +84,27 @@ export class YodelError extends Error {
 }
 
 /** The operating system's error codes. Others become `YODEL_NETWORK`. */
-const systemErrors: Record<string, { code: ErrorCode; says: string }> = {
+const systemErrors: Record<string, { code: ErrorCode; text: string }> = {
   EADDRINUSE: {
     code: 'YODEL_ADDRESS_IN_USE',
-    says: 'the address is in use: stop the other program, or choose another port (port 0 picks a free one)',
+    text: 'the address is in use: stop the other program, or choose another port (port 0 picks a free one)',
   },
-  EADDRNOTAVAIL: { code: 'YODEL_ADDRESS_NOT_AVAILABLE', says: 'this machine does not have that address' },
-  EACCES: { code: 'YODEL_PERMISSION_DENIED', says: 'permission denied (ports below 1024 need privileges)' },
-  EPERM: { code: 'YODEL_PERMISSION_DENIED', says: 'permission denied' },
-  ENOTFOUND: { code: 'YODEL_HOST_NOT_FOUND', says: 'there is no host with that name' },
-  EAI_AGAIN: { code: 'YODEL_HOST_NOT_FOUND', says: 'the host name could not be looked up' },
-  ECONNREFUSED: { code: 'YODEL_CONNECTION_REFUSED', says: 'connection refused: nothing listens there' },
-  ENOENT: { code: 'YODEL_CONNECTION_REFUSED', says: 'there is no such socket file or directory' },
-  ENOTSOCK: { code: 'YODEL_CONNECTION_REFUSED', says: 'that file is not a socket' },
-  ECONNRESET: { code: 'YODEL_CONNECTION_RESET', says: 'the peer reset the connection' },
-  EPIPE: { code: 'YODEL_CONNECTION_RESET', says: 'the peer no longer accepts data' },
-  ECONNABORTED: { code: 'YODEL_CONNECTION_RESET', says: 'the connection was aborted' },
-  ETIMEDOUT: { code: 'YODEL_NETWORK', says: 'the peer does not answer (timed out by the operating system)' },
-  EHOSTUNREACH: { code: 'YODEL_NETWORK', says: 'the host cannot be reached' },
-  ENETUNREACH: { code: 'YODEL_NETWORK', says: 'the network cannot be reached' },
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: { code: 'YODEL_TLS', says: 'the server requires a client certificate' },
-  EMFILE: { code: 'YODEL_NETWORK', says: 'this process has no file descriptors left (see ulimit -n)' },
+  EADDRNOTAVAIL: { code: 'YODEL_ADDRESS_NOT_AVAILABLE', text: 'this machine does not have that address' },
+  EACCES: { code: 'YODEL_PERMISSION_DENIED', text: 'permission denied (ports below 1024 need privileges)' },
+  EPERM: { code: 'YODEL_PERMISSION_DENIED', text: 'permission denied' },
+  ENOTFOUND: { code: 'YODEL_HOST_NOT_FOUND', text: 'there is no host with that name' },
+  EAI_AGAIN: { code: 'YODEL_HOST_NOT_FOUND', text: 'the host name could not be looked up' },
+  ECONNREFUSED: { code: 'YODEL_CONNECTION_REFUSED', text: 'connection refused: nothing listens there' },
+  ENOENT: { code: 'YODEL_CONNECTION_REFUSED', text: 'there is no such socket file or directory' },
+  ENOTSOCK: { code: 'YODEL_CONNECTION_REFUSED', text: 'that file is not a socket' },
+  ECONNRESET: { code: 'YODEL_CONNECTION_RESET', text: 'the peer reset the connection' },
+  EPIPE: { code: 'YODEL_CONNECTION_RESET', text: 'the peer no longer accepts data' },
+  ECONNABORTED: { code: 'YODEL_CONNECTION_RESET', text: 'the connection was aborted' },
+  ETIMEDOUT: { code: 'YODEL_NETWORK', text: 'the peer does not answer (timed out by the operating system)' },
+  EHOSTUNREACH: { code: 'YODEL_NETWORK', text: 'the host cannot be reached' },
+  ENETUNREACH: { code: 'YODEL_NETWORK', text: 'the network cannot be reached' },
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: { code: 'YODEL_TLS', text: 'the server requires a client certificate' },
+  EMFILE: { code: 'YODEL_NETWORK', text: 'this process has no file descriptors left (see ulimit -n)' },
 };
 
 /**
@@ -118,9 +118,9 @@ export function systemError(where: string, cause: unknown): YodelError {
   const first = cause instanceof AggregateError ? ((cause.errors[0] as unknown) ?? cause) : cause;
   const code = errnoOf(cause) ?? errnoOf(first);
   const known = code === undefined ? undefined : systemErrors[code];
-  if (known) return new YodelError(known.code, `${where}: ${known.says}`, { cause });
-  const says = first instanceof Error ? first.message : String(first);
-  return new YodelError('YODEL_NETWORK', `${where}: ${says}`, { cause });
+  if (known) return new YodelError(known.code, `${where}: ${known.text}`, { cause });
+  const text = first instanceof Error ? first.message : String(first);
+  return new YodelError('YODEL_NETWORK', `${where}: ${text}`, { cause });
 }
 
 const fileErrors: Readonly<Record<string, string>> = {

@@ -1,5 +1,5 @@
 /**
- * yodel: messages over TCP. This list is all that is public.
+ * yodel: messages over TCP. This file is the whole public API.
  *
  * @module
  */

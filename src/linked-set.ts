@@ -2,7 +2,7 @@
 
 /** What a member of a {@link LinkedSet} carries. Only the set writes it. */
 export interface Linked<Member> {
-  /** The set that it is in; it can be in one at a time. */
+  /** The set that contains it. A member is in one set at a time. */
   memberOf: object | undefined;
   previousMember: Member | undefined;
   nextMember: Member | undefined;
@@ -12,11 +12,11 @@ export interface Linked<Member> {
  * Reads like a `Set`, in the order of insertion, but its members link to one another.
  *
  * A `Set` moves to a new table whenever its old one is full of deleted entries, and the old table refers to the new one.
- * Once V8 has promoted one of these tables to the old generation, no scavenge frees the tables that follow, nor what was
- * in them: each closed connection then survives until the next full collection. Adding and deleting 300,000 members, 64 at
+ * Once V8 has promoted one of these tables to the old generation, no scavenge frees the tables that follow, nor their
+ * former members: each closed connection then survives until the next full collection. Adding and deleting 300,000 members, 64 at
  * a time, took the garbage collector twelve times as long with a `Set` as with links (Node 26).
  *
- * An iteration visits the members that were there when it began, without those deleted meanwhile.
+ * An iteration visits the members that were in the set when it began, except those deleted meanwhile.
  */
 export class LinkedSet<Member extends Linked<Member>> implements ReadonlySet<Member> {
   #first: Member | undefined;
@@ -27,7 +27,7 @@ export class LinkedSet<Member extends Linked<Member>> implements ReadonlySet<Mem
     return this.#size;
   }
 
-  /** The member that has been in it for longest. */
+  /** The member that was added first. */
   get first(): Member | undefined {
     return this.#first;
   }

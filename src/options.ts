@@ -18,7 +18,7 @@ export interface OptionSpec {
   readonly summary: string;
   /** Why the default is what it is. */
   readonly reason: string;
-  /** What 0 means. Without it, 0 is not allowed. */
+  /** What 0 means. If absent, 0 is not allowed. */
   readonly off?: string;
   /** The largest value allowed. */
   readonly max?: number;
@@ -184,13 +184,13 @@ export const serverOptions = {
     summary: 'Keep accepting connections for this long after a shutdown begins and readiness is off.',
     reason: 'Only load balancers need time to react, usually 5 to 15 s.',
   },
-  /** Disconnect the sessions that are left after this time of a shutdown. */
+  /** Disconnect the remaining sessions this long after a shutdown begins. */
   shutdownTimeout: {
     kind: 'duration',
     default: 15_000,
     max: longestDuration,
     off: 'at once',
-    summary: 'Disconnect the sessions that are left after this time of a shutdown.',
+    summary: 'Disconnect the remaining sessions this long after a shutdown begins.',
     reason: 'As in Thousand Island. Process managers kill after 30 to 90 s.',
   },
 } as const satisfies Record<string, OptionSpec>;
@@ -213,7 +213,7 @@ export const journalOptions = {
     off: 'unlimited',
     max: Number.MAX_SAFE_INTEGER,
     summary: 'Delete the oldest messages above this size.',
-    reason: 'Recorded messages are not deleted unless you ask for it. If the disk is full, clients get an error.',
+    reason: 'Recorded messages are deleted only on request. If the disk is full, clients get an error.',
   },
   /** Delete messages older than this. */
   maxAge: {
@@ -295,7 +295,7 @@ export const reconnectOptions = {
     summary: 'The pause before the first new attempt; it doubles after each failure.',
     reason: 'As in ioredis: a restarted server is found again at once.',
   },
-  /** The longest pause between two attempts. */
+  /** The longest pause between two attempts to connect. */
   maxDelay: {
     kind: 'duration',
     default: 5_000,
@@ -310,7 +310,7 @@ export const reconnectOptions = {
     off: 'unlimited',
     summary: 'The number of failed attempts in a row after which the client closes.',
     reason:
-      'About a minute and a half with the other defaults: enough for a restart, and a dead host fails in the end.',
+      'About a minute and a half with the other defaults: enough for a restart, while a dead host is given up eventually.',
   },
 } as const satisfies Record<string, OptionSpec>;
 
@@ -368,12 +368,12 @@ type AllowedValues = Pick<OptionSpec, 'kind' | 'off' | 'max' | 'choices'>;
 /**
  * Rejects a value that the option does not allow.
  *
- * @throws YodelError `YODEL_INVALID_OPTION`, saying what it takes
+ * @throws YodelError `YODEL_INVALID_OPTION`, which states the allowed values
  */
 export function checkOption(name: string, spec: AllowedValues, value: unknown): void {
-  const refuse = (right: string): never => {
+  const refuse = (allowed: string): never => {
     const shown = typeof value === 'string' ? `"${value}"` : String(value);
-    throw new YodelError('YODEL_INVALID_OPTION', `the option "${name}" takes ${right}, not ${shown}`);
+    throw new YodelError('YODEL_INVALID_OPTION', `the option "${name}" takes ${allowed}, not ${shown}`);
   };
   if (spec.choices) {
     if (!spec.choices.includes(value as string)) refuse(`"${spec.choices.join('" or "')}"`);
@@ -381,7 +381,7 @@ export function checkOption(name: string, spec: AllowedValues, value: unknown): 
   }
   const whole = spec.kind !== 'rate';
   const max = spec.max ?? Number.MAX_SAFE_INTEGER;
-  const right = `a ${whole ? 'whole ' : ''}number ${spec.off ? 'from 0 (off)' : whole ? 'from 1' : 'above 0'} to ${max}`;
-  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0 || value > max) return refuse(right);
-  if ((whole && !Number.isInteger(value)) || (value === 0 && spec.off === undefined)) refuse(right);
+  const allowed = `a ${whole ? 'whole ' : ''}number ${spec.off ? 'from 0 (off)' : whole ? 'from 1' : 'above 0'} to ${max}`;
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0 || value > max) return refuse(allowed);
+  if ((whole && !Number.isInteger(value)) || (value === 0 && spec.off === undefined)) refuse(allowed);
 }

@@ -1,9 +1,9 @@
-/** First in, first out. */
+/** A first-in, first-out queue. */
 
 /**
- * `Array.prototype.shift` moves all remaining items, on Node even in long arrays: a hundred thousand requests in flight
- * would spend a second on it, and a million many minutes. Here only an index moves, and the space before it is freed in large
- * pieces.
+ * Used because `Array.prototype.shift` moves all remaining items, on Node even in long arrays: a hundred thousand
+ * requests in flight would spend a second on it, and a million many minutes. Here only an index moves, and the space
+ * before it is freed in large pieces.
  */
 export class Queue<Item> {
   #items: (Item | undefined)[] = [];

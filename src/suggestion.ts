@@ -6,7 +6,7 @@ export function hintFor(name: string, known: readonly string[]): string {
   return nearest === undefined ? `Known: ${known.join(', ')}` : `Did you mean "${nearest}"?`;
 }
 
-/** The word of `words` nearest to `word`, if it is near enough to be a misspelling. Upper and lower case are the same. */
+/** The word of `words` nearest to `word`, if near enough to be a misspelling. Case is ignored. */
 export function nearestWord(word: string, words: readonly string[]): string | undefined {
   const near = words
     .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))

@@ -121,7 +121,7 @@ describe('a text that is not an address is refused', () => {
 
   test('"gopher://localhost:70": there is no such scheme', () => {
     expect(refusal('gopher://localhost:70')).toBe(
-      'invalid address "gopher://localhost:70": there is no scheme "gopher". ' +
+      'invalid address "gopher://localhost:70": unknown scheme "gopher". ' +
         'Example: tcp://127.0.0.1:7878, tls://example.org:7878, ws://127.0.0.1:8080/chat or unix:///run/app.sock',
     );
   });

@@ -10,7 +10,7 @@ import { isUtf8 } from './utf8.ts';
 
 const CR = 0x0d;
 
-/** Finds frames that end with a delimiter. One serves all decoders of a framing. */
+/** Finds frames that end with a delimiter. All decoders of a framing share one instance. */
 export class DelimitedFrames implements FrameReader {
   readonly delimiter: Buffer;
   readonly carriageReturn: boolean;
@@ -30,7 +30,7 @@ export class DelimitedFrames implements FrameReader {
     this.#byte = delimiter.length === 1 ? (delimiter[0] as number) : -1;
   }
 
-  /** Where the first delimiter from `start` on begins; -1 if there is none. */
+  /** The offset of the first delimiter at or after `start`; -1 if there is none. */
   indexOf(bytes: Buffer, start: number): number {
     // Searching for one byte is a memchr; for several bytes it is the slower general search.
     return this.#byte === -1 ? bytes.indexOf(this.delimiter, start) : bytes.indexOf(this.#byte, start);
@@ -41,17 +41,17 @@ export class DelimitedFrames implements FrameReader {
     return this.carriageReturn && end > start && bytes[end - 1] === CR;
   }
 
-  /** How many whole frames follow `start`, none above the limit, and where the last of them ends. */
-  whole(bytes: Buffer, start: number, limit: number): { count: number; end: number } {
-    if (this.#byte === -1) return this.#wholeOneByOne(bytes, start, limit);
+  /** Counts the complete frames from `start` on, up to the first one above the limit, and finds where the last one ends. */
+  findComplete(bytes: Buffer, start: number, limit: number): { count: number; end: number } {
+    if (this.#byte === -1) return this.#findOneByOne(bytes, start, limit);
     const first = bytes.indexOf(this.#byte, start);
-    // A chunk of a peer that waits for its replies is usually one frame, and many chunks have no whole frame.
+    // Shortcut: a peer that waits for each reply usually sends one frame per chunk.
     if (first === bytes.length - 1 && first - start <= limit) return { count: 1, end: bytes.length };
     if (first === -1) return { count: 0, end: start };
     let count = 0;
     let at = start;
     while (at < bytes.length) {
-      // No frame in a window of this many bytes that begins and ends with a frame can be longer.
+      // In a window of limit + 1 bytes that ends with a delimiter, no frame is above the limit.
       const last = bytes.lastIndexOf(this.#byte, Math.min(at + limit, bytes.length - 1));
       if (last >= at) count += countByte(bytes, this.#byte, at, last + 1);
       else if (!this.#fitsWithCr(bytes, at, limit)) break;
@@ -62,7 +62,7 @@ export class DelimitedFrames implements FrameReader {
   }
 
   ends(bytes: Buffer, count: number): number[] {
-    // Only the last frame may have no delimiter, and then it is the only one.
+    // Only a frame that ends with the input may lack its delimiter, and it is then the only one.
     if (this.#byte !== -1) return endsOfByte(bytes, this.#byte, count);
     const ends = new Array<number>(count);
     for (let at = 0, found = 0; found < count; found++) {
@@ -74,7 +74,7 @@ export class DelimitedFrames implements FrameReader {
 
   messageEnd(bytes: Buffer, start: number, end: number): number {
     const found = end - this.#width;
-    // A frame that ended with the input has no delimiter.
+    // A frame that ends with the input may lack its delimiter.
     if (this.#byte === -1 ? !this.#endsInDelimiter(bytes, start, end) : bytes[found] !== this.#byte) return end;
     return this.carriageReturn && found > start && bytes[found - 1] === CR ? found - 1 : found;
   }
@@ -89,7 +89,7 @@ export class DelimitedFrames implements FrameReader {
     return end - start >= length && bytes.compare(this.delimiter, 0, length, end - length, end) === 0;
   }
 
-  #wholeOneByOne(bytes: Buffer, start: number, limit: number): { count: number; end: number } {
+  #findOneByOne(bytes: Buffer, start: number, limit: number): { count: number; end: number } {
     let count = 0;
     let at = start;
     for (let found = this.indexOf(bytes, at); found !== -1 && found - at <= limit; found = this.indexOf(bytes, at)) {
@@ -115,7 +115,7 @@ export class DelimitedFrames implements FrameReader {
  * ```
  *
  * The state is in the tail: the beginning of an unfinished message, or, while the rest of one that is too long is skipped,
- * just enough bytes to recognise a delimiter that was cut in two.
+ * just enough bytes to recognise a delimiter that is split across two chunks.
  */
 export class DelimitedDecoder implements Decoder {
   readonly #frames: DelimitedFrames;
@@ -148,7 +148,7 @@ export class DelimitedDecoder implements Decoder {
       return this.#decodeFrames(undefined, chunk, end);
     }
     if (this.#tail.length + end > this.#options.maxMessageLength) {
-      // Close to the limit: count exactly. Only the last bytes of the frame matter, and these are here.
+      // Close to the limit: count exactly. Only the last bytes of the frame matter, and they are in this chunk.
       if (this.#lengthOfFirst(chunk, end) > this.#options.maxMessageLength) {
         return this.#tooLong(undefined, undefined, 0, chunk, end);
       }
@@ -165,12 +165,12 @@ export class DelimitedDecoder implements Decoder {
     return this.#batch(last, undefined, 1);
   }
 
-  /** Decodes the whole frames from `start` on, after the assembled one, and keeps what is left. */
+  /** Decodes the complete frames from `start` on, after the assembled one, and buffers the rest. */
   #decodeFrames(joined: Buffer | undefined, chunk: Buffer, start: number): Batch {
     const limit = this.#options.maxMessageLength;
-    const whole = this.#frames.whole(chunk, start, limit);
-    const { end } = whole;
-    const count = joined ? whole.count + 1 : whole.count;
+    const complete = this.#frames.findComplete(chunk, start, limit);
+    const { end } = complete;
+    const count = joined ? complete.count + 1 : complete.count;
     const body = part(chunk, start, end);
     if (end === chunk.length) return this.#batch(joined, body, count);
     // An unfinished frame follows, or one that is too long.
@@ -179,7 +179,7 @@ export class DelimitedDecoder implements Decoder {
     return this.#keepUnfinished(joined, body, count, chunk.subarray(end));
   }
 
-  /** Keeps the unfinished end, unless it is too long already. */
+  /** Buffers the unfinished last frame, unless it is already too long. */
   #keepUnfinished(joined: Buffer | undefined, body: Buffer | undefined, count: number, rest: Buffer): Batch {
     const width = this.#frames.delimiter.length;
     if (this.#skipping) {
@@ -188,7 +188,7 @@ export class DelimitedDecoder implements Decoder {
     }
     const total = this.#tail.length + rest.length;
     const limit = this.#options.maxMessageLength;
-    // A delimiter may have begun, and does not count: until its length is exceeded, the message may still fit.
+    // The last bytes may be part of a delimiter, which does not count towards the limit.
     const mostOfDelimiter = this.#frames.carriageReturn ? width : width - 1;
     if (total > limit + mostOfDelimiter) return this.#tooLong(joined, body, count, rest, -1);
     this.#tail.append(rest);
@@ -242,7 +242,7 @@ export class DelimitedDecoder implements Decoder {
     return batch;
   }
 
-  /** Where the frame that began in the tail ends in the chunk, after its delimiter, which may be cut in two; -1 if it does not. */
+  /** Where the frame that began in the tail ends in the chunk, delimiter included (it may be split); -1 if it does not. */
   #endOfFirstFrame(chunk: Buffer): number {
     const width = this.#frames.delimiter.length;
     if (width > 1 && this.#tail.length > 0) {

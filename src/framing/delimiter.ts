@@ -8,7 +8,7 @@ import { countByte } from './scan.ts';
 
 /**
  * Messages that end with a delimiter: `delimiter('\0')`, `delimiter(Uint8Array.of(0xff, 0xfe))`. The last message need
- * not have one. The first occurrence of the delimiter ends the message.
+ * not end with one. The first occurrence of the delimiter ends the message.
  *
  * ```
  * delimiter "||"
@@ -39,7 +39,7 @@ export function delimiter(delimiter: string | Uint8Array): Framing {
         if (found !== end - at) {
           throw new YodelError(
             'YODEL_UNENCODABLE_MESSAGE',
-            `the delimiter begins at offset ${found} of the message already, so the message would arrive cut in two; use another delimiter, or the framing "length"`,
+            `the message contains the delimiter at offset ${found}, so it would arrive as two messages; use another delimiter, or the framing "length"`,
           );
         }
         return end + bytes.length;
@@ -51,7 +51,7 @@ export function delimiter(delimiter: string | Uint8Array): Framing {
   };
 }
 
-/** For a delimiter that is one ASCII character: any other could result from joining two texts, or be part of a character. */
+/** Only for one ASCII character: a longer delimiter can arise where two texts meet, another byte is part of a character. */
 function textFramesOf(delimiter: Buffer): TextFrames {
   const ending = delimiter.toString();
   const byte = delimiter[0] as number;

@@ -14,9 +14,9 @@
  * | a handler of batches             | nothing: it sees borrowed bytes, and copies what it keeps (`Message.kept`)           |
  * | a handler of messages            | its messages are its own: their bytes are copied when they are first read, below     |
  * | `Session.send`                   | a message or batch, which may come from another session                              |
- * | `Connection.write`               | what it is given of a borrowed chunk and cannot send at once                         |
+ * | `Connection.write`               | the bytes of a borrowed chunk that the socket does not take at once                  |
  *
- * Memory of the process's own is reused only when the operating system has taken what was in it: the slab of replies
+ * The process reuses its own buffers only once the operating system has taken their contents: the slab of replies
  * (session/output.ts) and the buffers of assembled frames (`Batch.release`).
  */
 import { isAscii } from 'node:buffer';
@@ -26,15 +26,15 @@ export interface ByteOutput {
   append(source: Buffer, start: number, end: number): void;
 }
 
-/** @internal Where the frames of a framing begin and end. One serves all decoders of its framing. */
+/** @internal Where the frames of a framing begin and end. All decoders of the framing share one instance. */
 export interface FrameReader {
   /** Bytes before the message in each frame. */
   readonly headerSize: number;
-  /** Where each of `count` frames ends, which fill `bytes`. */
+  /** The end offset of each of the `count` frames that fill `bytes`. */
   ends(bytes: Buffer, count: number): number[];
   /** Where the message ends in the frame from `start` to `end`. */
   messageEnd(bytes: Buffer, start: number, end: number): number;
-  /** How many bytes follow the message in each of several frames; -1 if that may differ. */
+  /** The number of bytes that follow the message in each of several frames; -1 if it may differ. */
   terminatorSize(bytes: Buffer): number;
 }
 
@@ -55,16 +55,16 @@ export type Memory = 'owned' | 'borrowed' | 'copyOnRead';
  * the runtimes 30 to 60 ns, cutting it out of a string 8.
  */
 export class Frames {
-  /** How many there are. */
+  /** The number of frames. */
   readonly count: number;
   readonly #reader: FrameReader;
-  /** Undefined once they were borrowed and the borrow ended: then they can be made from the text. */
+  /** Undefined if a borrow ended after the text was decoded: the bytes are then encoded from the text again. */
   #bytes: Buffer | undefined;
   readonly #length: number;
   #memory: Memory;
   readonly #ends: readonly number[] | undefined;
   readonly #terminatorSize: number;
-  /** Found out when it is needed. */
+  /** Computed on first use. */
   #isAscii: boolean | undefined;
   #text: string | undefined;
   /** A handler has been given the bytes, and may have changed them. */
@@ -80,7 +80,7 @@ export class Frames {
     this.#terminatorSize = count > 1 ? reader.terminatorSize(bytes) : -1;
   }
 
-  /** The bytes, for use at once. */
+  /** The bytes, valid only during this call. */
   get bytes(): Buffer {
     this.#bytes ??= Buffer.from(this.#text as string, 'latin1');
     return this.#bytes;
@@ -98,7 +98,7 @@ export class Frames {
     return this.#memory !== 'owned';
   }
 
-  /** Whether a frame is exactly its message's text, in ASCII, and what encloses it. A last line may have no delimiter. */
+  /** Whether a frame is its message's ASCII text with header or terminator. False for a last line without delimiter. */
   isTextInFrame(index: number): boolean {
     return (
       this.#isAscii === true && !this.#areExposed && (this.#reader.headerSize > 0 || this.terminatorSize(index) > 0)
@@ -153,7 +153,7 @@ export class Frames {
     this.#memory = 'owned';
   }
 
-  /** The borrowed bytes are about to change: copies them, unless their text was made, which has all of them. */
+  /** The borrowed bytes are about to change: copies them, unless the decoded text already contains all of them. */
   endBorrow(): void {
     if (this.#memory === 'owned') return;
     this.#memory = 'owned';

@@ -54,7 +54,7 @@ export interface Encoder {
    * @throws YodelError `YODEL_UNENCODABLE_MESSAGE` if a decoder would not return the same message
    */
   seal(target: Buffer, at: number, end: number, shape?: Uint8Array): number;
-  /** Present if a frame of text is the text and an ending: then many frames can be encoded at once. */
+  /** Present if a frame of text is the text and an ending, so that many frames can be encoded at once. */
   readonly text?: TextFrames;
   /**
    * What a reply takes over from a message: its line ending, or the bytes before its length field. Undefined if the
@@ -74,7 +74,7 @@ export interface TextFrames {
   areSealed(bytes: Buffer, start: number, end: number, count: number, ending: string): boolean;
 }
 
-/** A rule between messages and frames. Immutable; one serves any number of connections. */
+/** A rule between messages and frames. Immutable; any number of connections share it. */
 export interface Framing {
   /** The text form: `lines`, `delimiter:\0`, `length:4`, `raw`. */
   readonly name: string;

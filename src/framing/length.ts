@@ -12,7 +12,7 @@ export interface LengthOptions {
   readonly bytes?: 1 | 2 | 4 | 8;
   /** The byte order of the length field. Default `big`. */
   readonly endian?: 'big' | 'little';
-  /** How many bytes precede the length field. A reply takes them over from its message; otherwise they are 0. Default 0. */
+  /** The number of bytes before the length field. A reply copies them from its message; otherwise they are 0. Default 0. */
   readonly offset?: number;
   /** Added to the field's value to get the message's length. Default 0. */
   readonly adjustment?: number;
@@ -53,7 +53,7 @@ type Layout = Required<LengthOptions> & {
 
 /**
  * The state is in the tail: less than a header, or a header and a part of its message. While a message that is too long is
- * skipped, the tail is empty, and `#skip` counts the bytes of it that are still to come.
+ * skipped, the tail is empty, and `#skip` counts its bytes that have not arrived yet.
  */
 class LengthDecoder implements Decoder {
   readonly #layout: Layout;
@@ -122,7 +122,7 @@ class LengthDecoder implements Decoder {
     return this.#batch(joined, part(chunk, start, at), count);
   }
 
-  /** Completes the header in the tail. Returns how many bytes of the chunk that took. */
+  /** Completes the header in the tail. Returns the number of bytes taken from the chunk. */
   #fillHeader(chunk: Buffer): number {
     const missing = Math.max(0, this.#layout.headerSize - this.#tail.length);
     this.#tail.append(chunk.subarray(0, missing));
@@ -157,7 +157,7 @@ class LengthDecoder implements Decoder {
       return this.#batch(joined, body, count, fault);
     }
     const here = Math.min(length, chunk.length - afterHeader);
-    // Above 2^53 this is not exact, but such a message takes centuries to arrive.
+    // Not exact above 2^53, but such a message would take centuries to arrive.
     this.#skip = length - here;
     const rest = chunk.subarray(afterHeader + here);
     return this.#batch(joined, body, count, fault, rest.length > 0 ? rest : undefined);

@@ -24,7 +24,7 @@ const crlf = Buffer.from('\r\n');
  * a\r (end)         "a\r"
  * ```
  *
- * A reply ends as its message did. A message that contains LF cannot be sent as one line.
+ * A reply ends as its message ended. A message that contains LF cannot be sent as one line.
  *
  * @param options.crlf whether messages that are not replies end with CRLF, as many old protocols require. Default: LF
  */

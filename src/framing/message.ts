@@ -12,11 +12,11 @@ import { giveBack } from './tail.ts';
  */
 export class Message {
   readonly #frames: Frames;
-  /** Which of the frames. */
+  /** The frame's index. */
   readonly #index: number;
   #text: string | undefined;
 
-  /** @internal Batches make messages. */
+  /** @internal Only batches create messages. */
   constructor(frames: Frames, index: number) {
     this.#frames = frames;
     this.#index = index;
@@ -66,12 +66,12 @@ export class Message {
     return this.text;
   }
 
-  /** @internal Whether `text` is this message's text, and its encoding the frame it came in: then that can be sent instead. */
+  /** @internal Whether encoding `text` would give the frame this message came in, so that the frame can be sent instead. */
   isFrameOf(text: string): boolean {
     return text === this.#text && this.#frames.isTextInFrame(this.#index);
   }
 
-  /** The same message in memory of its own: for messages of a batch that are kept longer than its call. */
+  /** A copy in memory of its own, for a message that is kept after the batch handler has returned. */
   kept(): Message {
     return this.#frames.areBorrowed ? new Message(this.#frames.copyOf(this.#index), 0) : this;
   }
@@ -92,7 +92,7 @@ export class Message {
 export class Batch implements Iterable<Message> {
   /** What is wrong with the message after the last one of this batch. */
   readonly fault: YodelError | undefined;
-  /** The rest of the chunk after a discarded message: to be decoded next. */
+  /** The rest of the chunk after a discarded message, to be decoded next. */
   readonly rest: Buffer | undefined;
   readonly #reader: FrameReader;
   /** The frame that began in an earlier chunk, assembled in a buffer of its own. */
@@ -111,7 +111,7 @@ export class Batch implements Iterable<Message> {
   /** @internal Whether the chunk is borrowed. */
   isBorrowed = true;
 
-  /** @internal Decoders make batches: of an assembled frame, and of frames that are whole in the chunk. */
+  /** @internal Only decoders create batches: from an assembled frame, and from frames that are complete in the chunk. */
   constructor(
     reader: FrameReader,
     joined: Buffer | undefined,
@@ -128,7 +128,7 @@ export class Batch implements Iterable<Message> {
     this.rest = rest;
   }
 
-  /** How many messages there are. */
+  /** The number of messages. */
   get count(): number {
     return this.#count - this.#next;
   }
@@ -229,7 +229,7 @@ export class Batch implements Iterable<Message> {
     return (!this.#joined || test(this.#joined)) && (!this.#body || test(this.#body));
   }
 
-  /** @internal The batch's bytes are not used any more: the memory of an assembled frame can be used for the next one. */
+  /** @internal The batch's bytes are no longer used: frees the memory of an assembled frame for the next one. */
   release(): void {
     if (this.#joined) giveBack(this.#joined);
     this.#joined = undefined;
@@ -255,7 +255,7 @@ export class Batch implements Iterable<Message> {
     this.#next = 0;
   }
 
-  /** Cuts off the messages that were taken out. Only the body can have lost a part: an assembled frame is taken as a whole. */
+  /** Drops the messages that were taken out. Only the body can be partly taken: an assembled frame is one message. */
   #cutTaken(): void {
     if (this.#next === 0) return;
     this.#body = this.#frames?.bytes.subarray(this.#frames.start(this.#next));
@@ -266,7 +266,7 @@ export class Batch implements Iterable<Message> {
   }
 }
 
-/** @internal The chunk from `start` to `end`; the chunk itself if that is all of it, for a new view costs 30 to 45 ns. */
+/** @internal The chunk from `start` to `end`; the chunk itself if that is all of it, because a new view costs 30 to 45 ns. */
 export function part(chunk: Buffer, start: number, end: number): Buffer | undefined {
   if (start === end) return undefined;
   return start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end);

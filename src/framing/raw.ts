@@ -5,8 +5,8 @@ import { asBuffer, type Decoder, type DecoderOptions, type Framing } from './fra
 import { Batch } from './message.ts';
 
 /**
- * Every chunk is a message: the only framing whose messages depend on chunks. A chunk longer than maxMessageLength becomes
- * several messages: there is no message boundary to break, and nothing is lost.
+ * Every chunk is a message. This is the only framing whose messages depend on chunks. A chunk longer than
+ * maxMessageLength becomes several messages: there is no message boundary to break, and nothing is lost.
  *
  * Text cannot be checked, because a chunk may end inside a character.
  */

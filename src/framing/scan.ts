@@ -11,7 +11,7 @@ interface ScanExports {
   ends(length: number, byte: number, base: number): number;
 }
 
-/** The part of WebAssembly that is used here: the types of neither runtime include it without those of a browser. */
+/** The part of WebAssembly used here. Both runtimes declare it only together with the types of a browser. */
 declare const WebAssembly: {
   readonly Module: new (bytes: Uint8Array) => object;
   readonly Instance: new (module: object) => { readonly exports: unknown };
@@ -33,7 +33,7 @@ const sparse = 512;
 
 let scanner: Scanner | undefined | null;
 
-/** How many of `bytes` from `start` to `end` are `byte`. The last one is. */
+/** Counts `byte` in `bytes` from `start` to `end`. The last byte of the range must be `byte`. */
 export function countByte(bytes: Buffer, byte: number, start: number, end: number): number {
   const first = bytes.indexOf(byte, start);
   if (first === end - 1) return 1;
@@ -53,7 +53,7 @@ export function hasByte(bytes: Buffer, byte: number, start: number, end: number)
   return bytes.subarray(start, end).includes(byte);
 }
 
-/** The offsets just after each `byte` in `bytes`, of which there are `count`. */
+/** The offset just after each of the `count` occurrences of `byte` in `bytes`. */
 export function endsOfByte(bytes: Buffer, byte: number, count: number): number[] {
   const scan = bytes.length < count * sparse ? scannerIfAny() : null;
   // A plain array: creating a typed one costs V8 four times as much, because its bytes are outside the heap.

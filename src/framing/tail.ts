@@ -1,12 +1,12 @@
-/** The unfinished end of a chunk, kept until the rest of its frame arrives. Grows by powers; never concatenates. */
+/** The unfinished end of a chunk, kept until the rest of its frame arrives. Grows in powers of two; never concatenates. */
 export class Tail {
-  readonly #most: number;
+  readonly #maxLength: number;
   #buffer: Buffer = none;
   #length = 0;
 
-  /** @param most how many bytes it must be able to keep */
-  constructor(most: number) {
-    this.#most = most;
+  /** @param maxLength the number of bytes it must be able to keep */
+  constructor(maxLength: number) {
+    this.#maxLength = maxLength;
   }
 
   get length(): number {
@@ -25,7 +25,7 @@ export class Tail {
     this.#length = needed;
   }
 
-  /** Hands over the kept bytes: the tail is empty then and does not touch them again. */
+  /** Returns the kept bytes and empties the tail, which never touches them again. */
   take(): Buffer {
     const taken = this.bytes;
     this.#buffer = none;
@@ -38,12 +38,12 @@ export class Tail {
     if (this.#length <= count) return;
     this.#buffer.copyWithin(0, this.#length - count, this.#length);
     this.#length = count;
-    if (this.#buffer.length > 4096) this.#moveTo(capacityFor(count, this.#most));
+    if (this.#buffer.length > 4096) this.#moveTo(capacityFor(count, this.#maxLength));
   }
 
   /** Grows with what has arrived, never with what a peer has announced. */
   #grow(needed: number): void {
-    this.#moveTo(capacityFor(Math.max(needed, Math.min(this.#buffer.length * 4, this.#most)), this.#most));
+    this.#moveTo(capacityFor(Math.max(needed, Math.min(this.#buffer.length * 4, this.#maxLength)), this.#maxLength));
   }
 
   /** All buffers are created here: {@link giveBack} relies on none sharing its memory with another, as in Node's pool. */
@@ -58,19 +58,19 @@ export class Tail {
 const none = Buffer.alloc(0);
 const smallestCapacity = 64;
 
-/** A power of two, so that a buffer fits later messages too, but not more than `most`. */
-function capacityFor(size: number, most: number): number {
-  return Math.max(size, Math.min(most, 2 ** Math.ceil(Math.log2(size))), smallestCapacity);
+/** A power of two, so that a buffer fits later messages too, but not more than `maxLength`. */
+function capacityFor(size: number, maxLength: number): number {
+  return Math.max(size, Math.min(maxLength, 2 ** Math.ceil(Math.log2(size))), smallestCapacity);
 }
 
 /**
- * Buffers that are free again, by capacity. A new buffer is memory outside the heap, which costs V8 several microseconds and
+ * Free buffers by capacity, for reuse. A new buffer is memory outside the heap, which costs V8 several microseconds and
  * the kernel a page fault per 4 KiB: more than copying into it. With a spare, Node echoes a message of 16 KiB that arrives
  * in two chunks in a fifth of the time, and one of 1 MiB in half.
  */
 const spares = new Map<number, Buffer[]>();
 let spareBytes = 0;
-/** The most that all spares together may take. */
+/** The memory limit for all free buffers. */
 const maxSpareBytes = 8_388_608;
 
 /** A buffer of at least `capacity`. A larger spare is preferred to a new buffer: it is in the processor's cache, and need not grow. */
@@ -84,7 +84,7 @@ function spare(capacity: number): Buffer {
   return Buffer.allocUnsafeSlow(capacity);
 }
 
-/** Takes back a buffer that is not used any more: what {@link Tail.take} returned, or any part of it. */
+/** Takes back a buffer that is no longer used: what {@link Tail.take} returned, or any part of it. */
 export function giveBack(bytes: Buffer): void {
   const capacity = bytes.buffer.byteLength;
   if (capacity < smallestCapacity || spareBytes + capacity > maxSpareBytes) return;

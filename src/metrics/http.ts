@@ -5,7 +5,7 @@ import { formatPeer, TcpAddress } from '../address.ts';
 import { systemError } from '../errors.ts';
 import type { Metrics } from './registry.ts';
 
-/** More than a scraper and a process manager need. */
+/** More connections than a scraper and a process manager need. */
 const maxConnections = 64;
 const requestTimeoutMs = 5000;
 
@@ -17,7 +17,7 @@ export interface Health {
 }
 
 /**
- * Serves the endpoints, and resolves with the address; a port 0 is replaced by the real one.
+ * Serves the endpoints, and resolves with the address; port 0 is replaced by the real one.
  *
  * @throws YodelError `YODEL_ADDRESS_IN_USE`, …
  */
@@ -48,7 +48,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, { metr
     response.writeHead(status, { 'Content-Type': type, 'Cache-Control': 'no-store' });
     response.end(request.method === 'HEAD' ? undefined : text);
   };
-  if (request.method !== 'GET' && request.method !== 'HEAD') return respond(405, 'only GET and HEAD\n');
+  if (request.method !== 'GET' && request.method !== 'HEAD') return respond(405, 'only GET and HEAD are allowed\n');
   const [path] = (request.url ?? '').split('?');
   if (path === '/healthz') return respond(200, 'ok\n');
   if (path === '/readyz') return isReady() ? respond(200, 'ready\n') : respond(503, 'not ready\n');

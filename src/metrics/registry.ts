@@ -1,4 +1,4 @@
-/** A server's counters as Prometheus metrics, by prom-client. Loaded only when metrics are enabled. */
+/** A server's counters as Prometheus metrics, using prom-client. Loaded only when metrics are enabled. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Server } from '../server/server.ts';
 import type { Counters, Subscriber } from '../telemetry/telemetry.ts';
@@ -21,7 +21,7 @@ const totals = {
 
 /** The metrics of one server. */
 export interface Metrics {
-  /** Measures how long handlers take. Subscribe it to the server's telemetry. */
+  /** Measures the duration of handler calls. Subscribe it to the server's telemetry. */
   readonly subscriber: Subscriber;
   readonly contentType: string;
   /** The current values, in the text format of Prometheus. */
@@ -84,8 +84,8 @@ function registerGauges(registry: Registry, server: FindServer): void {
     const metric = new Gauge({ name, help, registers: [registry], collect });
   };
   gauge('yodel_connections_open', 'Open sessions.', ({ sessions }) => sessions.size);
-  gauge('yodel_connections_limit', 'The most sessions that may be open.', ({ maxConnections }) => maxConnections);
-  gauge('yodel_queued_bytes', 'Bytes of messages that wait for the handler.', (now) => sum(now, 'queued'));
+  gauge('yodel_connections_limit', 'The maximum number of open sessions.', ({ maxConnections }) => maxConnections);
+  gauge('yodel_queued_bytes', 'Bytes of messages that are waiting for the handler.', (now) => sum(now, 'queued'));
   gauge('yodel_unsent_bytes', 'Bytes of replies that are not sent yet.', (now) => sum(now, 'unsent'));
   gauge(
     'yodel_pending_bytes',

@@ -1,6 +1,6 @@
 /**
- * The metrics of several processes as one text. Each process has its own label: sums would be wrong when one restarts and its
- * counters with it.
+ * The metrics of several processes as one text. Each process has its own label: sums would be wrong when a process
+ * restarts, because its counters restart with it.
  */
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { WorkerView } from '../server/worker.ts';
@@ -31,7 +31,7 @@ export function metricsOfWorkers(workers: MeasuredWorkers): { readonly contentTy
   });
   new Counter({
     name: 'yodel_worker_restarts_total',
-    help: 'How often the worker was replaced because it died.',
+    help: 'The number of times the worker was replaced because it died.',
     labelNames,
     registers,
     collect() {

@@ -1,7 +1,7 @@
 /**
- * The programs of the command's further processes: `yodel serve --workers`, `yodel bench --threads`. Each is a file, which
- * Node or Bun runs. In an executable made by `bun build --compile` there are no files; the executable runs itself, with
- * the program's name as its first argument.
+ * The programs that the command runs in other processes, for `yodel serve --workers` and `yodel bench --threads`. Each is a
+ * file, which Node or Bun runs. In an executable built by `bun build --compile` there are no files; the executable runs
+ * itself, with the program's name as its first argument.
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

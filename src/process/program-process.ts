@@ -1,4 +1,4 @@
-/** A process that runs a program of our own and exchanges messages with it: the workers of a server or of a load test. */
+/** A child process that runs one of yodel's own programs and exchanges messages with it, such as a server's worker. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { eachLine } from './each-line.ts';
@@ -9,7 +9,7 @@ export interface ProcessEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** What to run, and who receives what it sends and prints. */
+/** What to run, and the receivers of its messages and output. */
 export interface ProgramOptions<Received> {
   /** The program, as `programArgument` returns it. */
   readonly program: string;
@@ -20,21 +20,21 @@ export interface ProgramOptions<Received> {
   readonly onLine?: (stream: 'stdout' | 'stderr', line: string) => void;
   /** Receives each message that it sends. */
   readonly onMessage: (message: Received) => void;
-  /** Receives what goes wrong with it from outside: it cannot be started, or not be killed. */
+  /** Receives errors of starting or killing the process. */
   readonly onError: (error: Error) => void;
 }
 
 /** The first inherited descriptor in the child: after stdin, stdout, stderr and the channel to its parent. */
 export const firstInherited = 4;
 
-/** A longer line is split: the program may print anything. */
+/** Longer lines are split, because the program may print anything. */
 const maxLineLength = 1_048_576;
-/** The last lines may arrive after the process exited. A child of its own that keeps its stdout open would never end them. */
+/** The last lines may arrive after the process exited. A child of the process that keeps stdout open would delay the end for ever. */
 const lastLinesMs = 500;
 
 /** Started by the constructor. `Sent` and `Received` are plain data: they are sent as JSON. */
 export class ProgramProcess<Sent extends object, Received> {
-  /** Resolves when it has ended, or could not be started: then with status 1. Never rejects. */
+  /** Resolves when the process has ended. With status 1 if it could not be started. Never rejects. */
   readonly ended: Promise<ProcessEnd>;
   readonly #child: ChildProcess;
 
@@ -65,7 +65,7 @@ export class ProgramProcess<Sent extends object, Received> {
     return this.#child.pid;
   }
 
-  /** Whether it can be sent messages. */
+  /** Whether the channel to the process is open. */
   get isConnected(): boolean {
     return this.#child.connected;
   }
@@ -82,7 +82,7 @@ export class ProgramProcess<Sent extends object, Received> {
     });
   }
 
-  /** Closes the channel. A program of our own exits then. */
+  /** Closes the channel, at which yodel's own programs exit. */
   disconnect(): void {
     if (this.#child.connected) this.#child.disconnect();
   }

@@ -1,4 +1,4 @@
-/** Decides what becomes of each new connection: a session, or a refusal. */
+/** Serves or refuses each new connection. */
 import type { Address } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
 import { LinkedSet } from '../linked-set.ts';
@@ -12,7 +12,7 @@ import { Admission, type AdmissionRules } from './admission.ts';
 import { type Capacity, capacityFor } from './capacity.ts';
 import { Refusals } from './refusals.ts';
 
-/** What can change while a server runs. */
+/** The settings that can change while a server runs. */
 export interface AcceptorSettings {
   /** For new sessions. */
   readonly session: SessionSettings;
@@ -43,7 +43,7 @@ export class Acceptor {
     this.#refusals = new Refusals(clock, framing, sessionLimits.lingerTimeout, this.#capacity.refusals);
   }
 
-  /** The most sessions at the same time. */
+  /** The maximum number of concurrent sessions. */
   get maxConnections(): number {
     return this.#capacity.connections;
   }
@@ -64,7 +64,7 @@ export class Acceptor {
 
   /** Decides about a connection that still has a handshake to complete. Undefined: it is refused. */
   admit(peer: Address): PendingConnection | undefined {
-    const refusal = this.#hasSpaceForPending ? this.#admit(peer) : this.#full();
+    const refusal = this.#hasSpaceForPending ? this.#admit(peer) : this.#fullError();
     if (refusal) {
       this.#reportRefused(peer, refusal);
       return undefined;
@@ -93,15 +93,15 @@ export class Acceptor {
     this.#isClosed = true;
   }
 
-  /** Resolves when no session is open; connections that are being refused are closed then. */
+  /** Resolves when no session is open, and closes the connections that are being refused. */
   async emptied(): Promise<void> {
     if (this.sessions.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
     this.#refusals.stop();
   }
 
-  /** Serves an admitted connection, if there is space for it. */
+  /** Serves an admitted connection, unless the server is full or closed. */
   #serve(connection: Connection): void {
-    const refusal = this.#whyNot();
+    const refusal = this.#refusalReason();
     if (refusal) {
       this.#release(connection.peer);
       return this.#refuse(connection, refusal);
@@ -117,17 +117,17 @@ export class Acceptor {
     if (this.sessions.size === 0) this.#onEmpty?.();
   };
 
-  #whyNot(): YodelError | undefined {
+  #refusalReason(): YodelError | undefined {
     if (this.#isClosed) return new YodelError('YODEL_SHUTTING_DOWN', 'the server is shutting down');
-    return this.sessions.size < this.maxConnections ? undefined : this.#full();
+    return this.sessions.size < this.maxConnections ? undefined : this.#fullError();
   }
 
-  #full(): YodelError {
+  #fullError(): YodelError {
     const text = `the server already has ${this.maxConnections} connections, its limit; try again later`;
     return new YodelError('YODEL_TOO_MANY_CONNECTIONS', text);
   }
 
-  /** Some more are admitted than can be served: those are refused after their handshakes, with a reason. */
+  /** Admits a few more than can be served: these are refused after their handshakes, with a reason. */
   get #hasSpaceForPending(): boolean {
     const { connections, refusals } = this.#capacity;
     return this.sessions.size + this.#pending < connections + refusals;
@@ -144,7 +144,7 @@ export class Acceptor {
     if (this.#telemetry.watched) this.#telemetry.emit('refused', peer, error);
   }
 
-  // Without rules, neither of them reads the clock, which costs Node 50 ns each time.
+  // Without rules, neither method reads the clock, which costs Node 50 ns each time.
 
   #admit(peer: Address): YodelError | undefined {
     return this.#admission.hasRules ? this.#admission.admit(peer, this.#session.clock.now()) : undefined;

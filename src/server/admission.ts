@@ -1,4 +1,4 @@
-/** Who may connect: lists of networks, and the number and rate of connections from one client address. */
+/** Which peers may connect: lists of networks, and the number and rate of connections per client address. */
 import type { Address } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import { RateLimit } from '../session/rate-limit.ts';
@@ -6,9 +6,9 @@ import type { AddressList } from '../transport/address-list.ts';
 
 /** The rules. */
 export interface AdmissionRules {
-  /** Only these may connect; undefined: all. */
+  /** Only these peers may connect; undefined: all. */
   readonly allow: AddressList | undefined;
-  /** These may not connect, even if they are allowed. */
+  /** These peers may not connect, even if `allow` lists them. */
   readonly deny: AddressList | undefined;
   /** Connections from one address at the same time; 0: no limit. */
   readonly perAddress: number;
@@ -16,15 +16,15 @@ export interface AdmissionRules {
   readonly rate: number;
 }
 
-/** What is known about a client address. */
+/** The state of a client address. */
 interface Client {
   open: number;
   readonly rateLimit: RateLimit | undefined;
 }
 
 /**
- * Addresses without connections are forgotten when this number of addresses is known, or twice the number that was left the
- * last time.
+ * Addresses without connections are removed when this number of addresses is known, or twice the number that the last
+ * sweep left.
  */
 const minSweepSize = 1024;
 
@@ -59,7 +59,7 @@ export class Admission {
   /** Why this peer may not connect now. Undefined: it may, and counts as connected until {@link release}. */
   admit(peer: Address, now: number): YodelError | undefined {
     const { allow, deny, perAddress, rate } = this.#rules;
-    // The permissions of the socket's file decide there.
+    // For a Unix socket, the permissions of its file decide.
     if (peer.scheme === 'unix') return undefined;
     if ((allow && !allow.has(peer)) || deny?.has(peer)) {
       return new YodelError('YODEL_ADDRESS_DENIED', `connections from ${peer.host} are not allowed`);
@@ -84,7 +84,7 @@ export class Admission {
     const client = this.#clients.get(key);
     if (!client) return;
     if (client.open > 0) client.open--;
-    if (isForgettable(client, now)) this.#clients.delete(key);
+    if (isRemovable(client, now)) this.#clients.delete(key);
   }
 
   #clientOf(key: string, now: number): Client {
@@ -99,13 +99,13 @@ export class Admission {
   }
 
   #sweep(now: number): void {
-    for (const [key, client] of this.#clients) if (isForgettable(client, now)) this.#clients.delete(key);
+    for (const [key, client] of this.#clients) if (isRemovable(client, now)) this.#clients.delete(key);
     this.#sweepAt = Math.max(minSweepSize, 2 * this.#clients.size);
   }
 }
 
-/** It has no connection, and its whole burst is available again. */
-function isForgettable({ open, rateLimit }: Client, now: number): boolean {
+/** Whether the address has no connection, and its whole burst is available again. */
+function isRemovable({ open, rateLimit }: Client, now: number): boolean {
   return open === 0 && (rateLimit === undefined || rateLimit.isFull(now));
 }
 

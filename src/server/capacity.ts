@@ -1,11 +1,11 @@
-/** How many connections fit into the process's limit of descriptors. */
+/** The number of connections that fit into the process's limit of descriptors. */
 
-/** Descriptors that the process needs itself: standard streams, the event loop's, a handler's files. */
+/** Descriptors that the process itself needs: standard streams, the event loop's, a handler's files. */
 const ownDescriptors = 32;
-/** A refused connection costs a descriptor until its reason is sent: in a flood, those above this number get none. */
+/** A refused connection costs a descriptor until its reason is sent. In a flood, those above this number get no reason. */
 const maxRefusals = 64;
 
-/** The limits that follow from it. */
+/** The limits that result from the number of descriptors. */
 export interface Capacity {
   /** Sessions at the same time. */
   readonly connections: number;
@@ -17,7 +17,7 @@ export interface Capacity {
  * The configured number of connections, or fewer if they do not fit: at its limit of descriptors a runtime drops new
  * connections without reporting it, or worse (see `descriptorLimit`).
  *
- * @param limit of descriptors; undefined when it is not known
+ * @param limit the limit of descriptors; undefined if unknown
  */
 export function capacityFor(maxConnections: number, limit: number | undefined): Capacity {
   if (limit === undefined) return { connections: maxConnections, refusals: maxRefusals };

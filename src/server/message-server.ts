@@ -1,4 +1,4 @@
-/** A server, from its first listener to the end of its last session. `server.ts` describes its public methods. */
+/** The server itself. The interface in `server.ts` documents its public methods. */
 import type { Address } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import { echo } from '../handlers/echo.ts';
@@ -89,7 +89,7 @@ export class MessageServer {
     return this.#closed.promise;
   }
 
-  /** Listens at all addresses, or at none. @throws YodelError as `Transport.listen` */
+  /** Listens on all addresses, or on none. @throws YodelError as `Transport.listen` */
   async listen(addresses: readonly Address[], transport: Transport): Promise<void> {
     try {
       for (const [index, address] of addresses.entries()) {
@@ -117,12 +117,12 @@ export class MessageServer {
     const limits = resolveOptions(serverOptions, options);
     const settings = this.#settingsOf(options, limits);
     checkTls(changes.tls);
-    // The last step that can fail, and it fails at the first listener: all have the same certificates.
+    // The last step that can fail. It can fail only for the first listener, because all have the same certificates.
     if (changes.tls) for (const listener of this.#listeners) listener.renew?.(changes.tls);
     this.#options = options;
     this.#limits = limits;
     this.#acceptor.reload(settings);
-    this.#memoryLimit.follow(limits.maxPendingBytes);
+    this.#memoryLimit.setLimit(limits.maxPendingBytes);
   }
 
   async close({

@@ -1,4 +1,4 @@
-/** What `serve()` and `reload()` take, and what is checked before anything listens. */
+/** The options of `serve()` and `reload()`, and the checks before the server listens. */
 import { type Address, defaultAddress, parseAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import { type OptionalValues, refuseUnknown, type ServerLimits, type SessionLimits, serveLimits } from '../options.ts';
@@ -98,7 +98,7 @@ export function checkTls(tls: ServerTls | undefined): void {
 /** The rules in these options. @throws YodelError `YODEL_INVALID_OPTION` */
 export function admissionRulesOf({ allow, deny }: ServeOptions, limits: ServerLimits): AdmissionRules {
   return {
-    // An empty list admits no peer; it must not be taken for no list.
+    // An empty list admits no peer, unlike a missing one.
     allow: allow && new AddressList('allow', allow),
     deny: addressListOf('deny', deny),
     perAddress: limits.maxConnectionsPerAddress,
@@ -111,7 +111,7 @@ export function addressListOf(option: string, entries: readonly string[] | undef
   return entries && entries.length > 0 ? new AddressList(option, entries) : undefined;
 }
 
-/** The addresses to listen at. @throws YodelError `YODEL_INVALID_OPTION`, `YODEL_INVALID_ADDRESS` */
+/** The addresses to listen on. @throws YodelError `YODEL_INVALID_OPTION`, `YODEL_INVALID_ADDRESS` */
 export function listenAddressesOf({ listen, descriptors }: ServeOptions): Address[] {
   const all = Array.isArray(listen) ? (listen as readonly (Address | string | number)[]) : [listen ?? defaultAddress];
   if (all.length === 0) {

@@ -1,11 +1,11 @@
 /** Connections that were passed to a worker, until it has received them. */
 import type { Socket } from 'node:net';
 
-/** With more unacknowledged connections than this, a worker hangs, and gets no others. */
+/** A worker with this many unacknowledged connections is presumed to hang, and gets no more. */
 const maxPending = 16;
 
 /**
- * Keeps this process's ends of the sockets open until the worker acknowledges them: a socket on its way to a worker that
+ * Keeps this process's ends of the sockets open until the worker acknowledges them. A socket in flight to a worker that
  * dies would otherwise stay open for ever, without an owner.
  */
 export class PassedSockets {
@@ -16,7 +16,7 @@ export class PassedSockets {
     return this.#pending.size >= maxPending;
   }
 
-  /** Returns the number under which the worker acknowledges it. */
+  /** Returns the number with which the worker acknowledges the socket. */
   add(socket: Socket): number {
     this.#pending.set(++this.#last, socket);
     return this.#last;

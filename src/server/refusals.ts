@@ -1,4 +1,4 @@
-/** Refuses connections with a reason. */
+/** Refuses connections and sends the reason. */
 import type { YodelError } from '../errors.ts';
 import { encode, type Framing } from '../framing/framing.ts';
 import { type Linked, LinkedSet } from '../linked-set.ts';

@@ -1,4 +1,4 @@
-/** The public face of a server: `serve()`, and what it resolves with. */
+/** The public API of a server: `serve()` and the `Server` it returns. */
 import type { Address } from '../address.ts';
 import type { Session } from '../session/handler.ts';
 import type { Counters } from '../telemetry/telemetry.ts';
@@ -8,12 +8,12 @@ import { checkServeOptions, listenAddressesOf, type ReloadOptions, type ServeOpt
 
 /** A running server. */
 export interface Server extends AsyncDisposable {
-  /** Where it listens, in the order of the option `listen`; a port 0 is replaced by the real one. */
+  /** The addresses it listens on, in the order of the option `listen`; port 0 is replaced by the real one. */
   readonly addresses: readonly Address[];
   /** The open sessions. */
   readonly sessions: ReadonlySet<Session>;
   /**
-   * The most connections served at the same time: the option `maxConnections`, or fewer where the process's limit of open
+   * The maximum number of concurrent connections: the option `maxConnections`, or fewer if the process's limit of open
    * files requires it.
    */
   readonly maxConnections: number;
@@ -38,24 +38,24 @@ export interface Server extends AsyncDisposable {
    */
   close(options?: { readonly timeoutMs?: number | undefined }): Promise<void>;
   /**
-   * Changes options; those that are not named stay. Open sessions keep the handler and the limits that they started with. Of
-   * `tls`, the certificates and the trusted authorities change; whether client certificates are requested, and `alpn`, stay
-   * as they were, and so do `backlog`, `handshakeTimeout` and the longest message of WebSocket.
+   * Changes the given options; others stay as they are. Open sessions keep the handler and the limits that they started
+   * with. Of `tls`, the certificates and the trusted authorities change. Some settings cannot change: whether client
+   * certificates are requested, `alpn`, `backlog`, `handshakeTimeout` and the longest message of WebSocket.
    *
-   * @throws YodelError `YODEL_INVALID_OPTION`, `YODEL_INVALID_HANDLER`, `YODEL_TLS`; nothing has changed then
+   * @throws YodelError `YODEL_INVALID_OPTION`, `YODEL_INVALID_HANDLER`, `YODEL_TLS`; then nothing has changed
    */
   reload(options: ReloadOptions): void;
 }
 
 /**
- * Starts a server. Resolves when it listens at all its addresses.
+ * Starts a server. Resolves when it listens on all its addresses.
  *
  * ```ts
  * const server = await serve({ listen: 'tcp://127.0.0.1:7878', handler: (message) => message.text.toUpperCase() });
  * ```
  *
  * @throws YodelError `YODEL_INVALID_OPTION`, `YODEL_INVALID_ADDRESS`, `YODEL_INVALID_HANDLER`, `YODEL_ADDRESS_IN_USE`,
- *   `YODEL_PERMISSION_DENIED`, …; the signal's reason when it is aborted already
+ *   `YODEL_PERMISSION_DENIED`, …; the signal's reason if it is already aborted
  */
 export async function serve(options: ServeOptions = {}): Promise<Server> {
   checkServeOptions(options);
@@ -66,7 +66,7 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
   const abort = () => void server.close();
   signal?.addEventListener('abort', abort, { once: true });
   void server.closed.then(() => signal?.removeEventListener('abort', abort));
-  // It may have been aborted while the server started to listen.
+  // The signal may have been aborted while the server started to listen.
   if (signal?.aborted) await server.close();
   signal?.throwIfAborted();
   return server;

@@ -1,4 +1,4 @@
-/** What a server's parent process and its workers send each other. */
+/** The messages between a server's parent process and its workers. */
 
 /** From the parent. `Work` is what to serve, as plain data. */
 export type WorkerCommand<Work> =

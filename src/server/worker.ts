@@ -1,5 +1,5 @@
 /**
- * One of several processes that serve together: it is started, watched and replaced when it dies.
+ * One of several processes that serve together. The parent starts it, watches it, and replaces it when it dies.
  *
  *     starting -> up -> ended -> (a pause that grows with each failure) -> starting …
  */
@@ -8,7 +8,7 @@ import { describeEnd, type ProcessEnd, ProgramProcess } from '../process/program
 import { PassedSockets } from './passed-sockets.ts';
 import type { WorkerCommand, WorkerReport } from './worker-messages.ts';
 
-/** What happens to workers, for the log. */
+/** Receives the events of workers, for the log. */
 export interface WorkersListener {
   /** A worker printed a line; without the newline. */
   line(stream: 'stdout' | 'stderr', text: string): void;
@@ -25,7 +25,7 @@ export interface WorkerView {
   readonly pid: number | undefined;
   /** Whether it listens. */
   readonly isUp: boolean;
-  /** How often it was replaced. */
+  /** The number of times it was replaced. */
   readonly restarts: number;
 }
 
@@ -38,12 +38,12 @@ export interface WorkerOptions {
   readonly listener: WorkersListener;
 }
 
-/** The pause before a worker is replaced; it doubles with each one that does not live long. */
+/** The pause before a worker is replaced. It doubles with each process that dies soon. */
 const minPauseMs = 100;
 const maxPauseMs = 10_000;
-/** A worker that lived this long did not fail because of how it was started. */
-const longLifeMs = 10_000;
-/** A handler file may do much when it is loaded. A process that hangs does not respond at all. */
+/** A worker that ran for this long did not fail at startup. */
+const stableAfterMs = 10_000;
+/** Generous, because loading a handler file may take long. */
 const reloadTimeoutMs = 30_000;
 
 /** Thrown by {@link Worker.start}: it ended before it listened. It has printed the reason on stderr. */
@@ -63,18 +63,18 @@ export class Worker<Work> implements WorkerView {
   isUp = false;
   restarts = 0;
   readonly #options: WorkerOptions;
-  /** What all workers should serve now. */
+  /** The work that all workers should currently serve. */
   readonly #work: () => Work;
   #process: ProgramProcess<WorkerCommand<Work>, WorkerReport> | undefined;
   #pause: NodeJS.Timeout | undefined;
-  /** Processes in a row that did not live long. */
+  /** The number of processes in a row that died soon. */
   #failures = 0;
   #startedAt = 0;
-  /** Its end is expected. */
+  /** The process is expected to end. */
   #isEnding = false;
   #ended = Promise.withResolvers<ProcessEnd>();
   #listening = Promise.withResolvers<void>();
-  /** What it serves. */
+  /** The work that the process serves. */
   #served: Work | undefined;
   #reloads = 0;
   #reloaded: ((refused: string | undefined) => void) | undefined;
@@ -100,7 +100,7 @@ export class Worker<Work> implements WorkerView {
     this.#isEnding = false;
   }
 
-  /** Serves the current work. A worker that is starting does so once it listens. Returns why it refuses, if it does. */
+  /** Switches to the current work. A worker that is starting does so once it listens. Returns the reason if it refuses. */
   async update(): Promise<string | undefined> {
     const work = this.#work();
     if (!this.isUp || this.#served === work) return undefined;
@@ -109,7 +109,7 @@ export class Worker<Work> implements WorkerView {
     return refused;
   }
 
-  /** Its metrics; undefined when it does not respond within the time. */
+  /** The worker's metrics; undefined if it does not respond within the time. */
   async metrics(request: number, withinMs: number): Promise<string | undefined> {
     if (!this.isUp) return undefined;
     return await new Promise((resolve) => {
@@ -122,7 +122,7 @@ export class Worker<Work> implements WorkerView {
     });
   }
 
-  /** Passes a connection to it. False: it cannot accept one now. */
+  /** Passes a connection to the worker. Returns false if it cannot accept one now. */
   pass(socket: Socket, address: string): boolean {
     if (!this.isUp || !this.#process?.isConnected || this.#sockets.isFull) return false;
     const number = this.#sockets.add(socket);
@@ -130,7 +130,7 @@ export class Worker<Work> implements WorkerView {
     return true;
   }
 
-  /** Ends it in order. */
+  /** Shuts the worker down gracefully. */
   drain(): Promise<ProcessEnd> {
     this.#isEnding = true;
     clearTimeout(this.#pause);
@@ -139,7 +139,7 @@ export class Worker<Work> implements WorkerView {
     return this.#ended.promise;
   }
 
-  /** Ends it at once. */
+  /** Kills the worker. */
   kill(): void {
     this.#isEnding = true;
     clearTimeout(this.#pause);
@@ -172,7 +172,7 @@ export class Worker<Work> implements WorkerView {
     return await new Promise((resolve) => {
       const late = () => {
         this.#process?.kill();
-        resolve(`worker ${this.number} did not respond within ${reloadTimeoutMs / 1000} s, and is replaced`);
+        resolve(`worker ${this.number} did not respond within ${reloadTimeoutMs / 1000} s and is being replaced`);
       };
       const timer = setTimeout(late, reloadTimeoutMs);
       this.#reloaded = (refused) => {
@@ -188,13 +188,13 @@ export class Worker<Work> implements WorkerView {
     else if ('draining' in report) this.isUp = false;
     else if ('received' in report) this.#sockets.release(report.received);
     else if ('metrics' in report) this.#resolveMetrics(report.metrics, report.text);
-    // A late response must not be taken for the one to a later request.
+    // A late response to an earlier request must be ignored.
     else if (report.reloaded === this.#reloads) this.#reloaded?.(report.refused);
   }
 
   async #onListening(): Promise<void> {
     this.isUp = true;
-    // The work may have changed while it started.
+    // The work may have changed while the worker was starting.
     const refused = await this.update();
     if (refused !== undefined) return void this.#process?.kill();
     this.#listening.resolve();
@@ -217,8 +217,8 @@ export class Worker<Work> implements WorkerView {
   }
 
   #replace(end: ProcessEnd): void {
-    const livedLong = performance.now() - this.#startedAt >= longLifeMs;
-    this.#failures = livedLong ? 0 : this.#failures + 1;
+    const wasStable = performance.now() - this.#startedAt >= stableAfterMs;
+    this.#failures = wasStable ? 0 : this.#failures + 1;
     const pauseMs = Math.min(maxPauseMs, minPauseMs * 2 ** Math.max(0, this.#failures - 1));
     this.#options.listener.died(this, end, pauseMs);
     this.#pause = setTimeout(() => {

@@ -1,12 +1,12 @@
 /**
- * Several processes that serve together, from the view of their parent. It starts them, replaces those that die, and sends
- * all of them the same commands. It takes part in no conversation, so that little in it can fail.
+ * The parent's view of several processes that serve together. The parent starts them, replaces those that die, and sends
+ * all of them the same commands. It serves no connections itself, so that little in it can fail.
  */
 import type { Socket } from 'node:net';
 import type { ProcessEnd } from '../process/program-process.ts';
 import { Worker, type WorkerOptions, type WorkerView } from './worker.ts';
 
-/** What to run, and how often. */
+/** What to run, and in how many processes. */
 export interface WorkersOptions<Work> extends WorkerOptions {
   readonly count: number;
   readonly work: Work;
@@ -29,7 +29,7 @@ export class Workers<Work> {
     return this.#workers;
   }
 
-  /** Starts them. The first one starts alone, so that an error is reported once. @throws WorkerFailed; none is left then */
+  /** Starts the workers. The first one starts alone, so that an error is reported once. @throws WorkerFailed; none runs then */
   async start(): Promise<void> {
     const [first, ...others] = this.#workers;
     try {
@@ -42,14 +42,14 @@ export class Workers<Work> {
   }
 
   /**
-   * Changes their work, one after the other, so that the first one finds what is wrong. One that does not respond is killed
-   * and replaced.
+   * Changes the work of one worker after another, so that only the first reports an error. A worker that does not respond
+   * is killed and replaced.
    *
-   * @throws Error with the reason of the first that refused; all keep their old work then
+   * @throws Error with the reason of the first worker that refused; all then keep their old work
    */
   async reload(work: Work): Promise<void> {
     const before = this.#work;
-    // Workers that start from now on begin with it.
+    // Workers that start from now on use it.
     this.#work = work;
     for (const worker of this.#workers) {
       const refused = await worker.update();
@@ -60,14 +60,14 @@ export class Workers<Work> {
     }
   }
 
-  /** The metrics of those that respond within the time. */
+  /** The metrics of the workers that respond within the time. */
   async metrics(withinMs: number): Promise<string[]> {
     const request = ++this.#metricsRequests;
     const responses = await Promise.all(this.#workers.map((worker) => worker.metrics(request, withinMs)));
     return responses.filter((text) => text !== undefined);
   }
 
-  /** Passes a connection to one of them, in turn. */
+  /** Passes a connection to the workers in turn. */
   pass(socket: Socket, address: string): void {
     for (let tries = 0; tries < this.#workers.length; tries++) {
       const worker = this.#workers[this.#next++ % this.#workers.length];
@@ -76,7 +76,7 @@ export class Workers<Work> {
     socket.destroy();
   }
 
-  /** Ends them in order, kills those that are left after `withinMs`, and resolves with how each one ended. */
+  /** Shuts all workers down gracefully, kills those left after `withinMs`, and resolves with the ends of all. */
   async end(withinMs: number): Promise<ProcessEnd[]> {
     const timer = setTimeout(() => this.kill(), withinMs);
     const ends = await Promise.all(this.#workers.map((worker) => worker.drain()));
@@ -84,7 +84,7 @@ export class Workers<Work> {
     return ends;
   }
 
-  /** Ends them at once. */
+  /** Kills all workers. */
   kill(): void {
     for (const worker of this.#workers) worker.kill();
   }

@@ -1,7 +1,7 @@
-/** Time as sessions and clients see it, so that tests can control it. */
+/** The clock of sessions and clients, which tests can replace. */
 import { type Linked, LinkedSet } from '../linked-set.ts';
 
-/** A clock: the real one, or a test's. */
+/** A clock: real time, or a fake in tests. */
 export interface Clock {
   /** Monotonic time in milliseconds; not the time of day. */
   now(): number;
@@ -24,15 +24,15 @@ export const realClock: Clock = {
 };
 
 /**
- * How long a timer is only an entry in a list. A connection that is closed within this time, or a request that is
- * answered, never needs a timer of the runtime: creating and clearing one costs Node 1 us and 1 KB of garbage, a seventh
- * of all that a short connection allocates.
+ * For this long, a new timer is only an entry in a list. A connection that is closed, or a request that is answered,
+ * within this time never needs a timer of the runtime: creating and clearing one costs Node 1 us and 1 KB of garbage, a
+ * seventh of all that a short connection allocates.
  */
-const youngMs = 250;
+const deferMs = 250;
 
-/** Timers younger than `youngMs`, the oldest first. */
-const young = new LinkedSet<RealTimer>();
-/** Sweeps `young`. Without young timers it does not keep the process alive. */
+/** Timers set less than `deferMs` ago, the oldest first. */
+const deferred = new LinkedSet<RealTimer>();
+/** Sweeps `deferred`. It keeps the process alive only while there are deferred timers. */
 let sweeper: ReturnType<typeof setTimeout> | undefined;
 
 class RealTimer implements Timer, Linked<RealTimer> {
@@ -48,30 +48,31 @@ class RealTimer implements Timer, Linked<RealTimer> {
     this.setAt = performance.now();
     this.#delayMs = delayMs;
     this.#run = run;
-    if (delayMs < 2 * youngMs) this.#timeout = setTimeout(run, delayMs);
-    else addYoung(this);
+    if (delayMs < 2 * deferMs) this.#timeout = setTimeout(run, delayMs);
+    else defer(this);
   }
 
   cancel(): void {
     if (this.#timeout) clearTimeout(this.#timeout);
-    else if (young.delete(this) && young.size === 0) sweeper?.unref();
+    else if (deferred.delete(this) && deferred.size === 0) sweeper?.unref();
   }
 
-  /** Hands the rest of the delay to a timer of the runtime. */
-  mature(now: number): void {
-    young.delete(this);
+  /** Sets a timer of the runtime for the rest of the delay. */
+  setRuntimeTimer(now: number): void {
+    deferred.delete(this);
     this.#timeout = setTimeout(this.#run, Math.ceil(this.setAt + this.#delayMs - now));
   }
 }
 
-function addYoung(timer: RealTimer): void {
-  young.add(timer);
-  if (!sweeper) sweeper = setTimeout(sweep, youngMs);
-  else if (young.size === 1) sweeper.ref();
+function defer(timer: RealTimer): void {
+  deferred.add(timer);
+  if (!sweeper) sweeper = setTimeout(sweep, deferMs);
+  else if (deferred.size === 1) sweeper.ref();
 }
 
 function sweep(): void {
   const now = performance.now();
-  for (let timer = young.first; timer && timer.setAt <= now - youngMs; timer = young.first) timer.mature(now);
-  sweeper = young.size === 0 ? undefined : setTimeout(sweep, youngMs);
+  const before = now - deferMs;
+  for (let timer = deferred.first; timer && timer.setAt <= before; timer = deferred.first) timer.setRuntimeTimer(now);
+  sweeper = deferred.size === 0 ? undefined : setTimeout(sweep, deferMs);
 }

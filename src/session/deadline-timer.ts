@@ -1,16 +1,16 @@
 /** One timer for any number of deadlines. */
 import type { Clock, Timer } from './clock.ts';
 
-/** Whose deadlines they are. */
+/** The owner of the deadlines. */
 export interface DeadlineOwner {
-  /** The earliest deadline that was set has come. It may have moved since: then the timer is to be set again. */
+  /** The earliest deadline that was set is due. It may have moved since; the owner then sets the timer again. */
   onDeadline(): void;
 }
 
 /**
- * Rings at the earliest time it was set to. It is not set back when a deadline moves away, as happens with every message:
- * it rings at the old time, and its owner looks at what is due and sets it again. So a timer is created once per
- * time-out and not once per message.
+ * Fires at the earliest time it was set to. It is not reset when a deadline moves later, as happens with every message: it
+ * fires at the old time, and its owner checks what is due and sets it again. So a timer is created once per time-out and
+ * not once per message.
  */
 export class DeadlineTimer {
   readonly #clock: Clock;
@@ -23,15 +23,15 @@ export class DeadlineTimer {
     this.#owner = owner;
   }
 
-  /** Makes sure that it rings at this time of the clock, or earlier. Infinity sets nothing. */
+  /** Makes sure that it fires at this time of the clock, or earlier. Infinity sets nothing. */
   set(at: number): void {
     if (at === Number.POSITIVE_INFINITY || (this.#timer && this.#at <= at)) return;
     this.#timer?.cancel();
     this.#at = at;
-    this.#timer = this.#clock.after(Math.max(1, Math.ceil(at - this.#clock.now())), this.#ring);
+    this.#timer = this.#clock.after(Math.max(1, Math.ceil(at - this.#clock.now())), this.#fire);
   }
 
-  readonly #ring = (): void => {
+  readonly #fire = (): void => {
     this.#timer = undefined;
     this.#owner.onDeadline();
   };

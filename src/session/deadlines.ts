@@ -1,15 +1,15 @@
 /**
  * The deadlines of a session.
  *
- * | Deadline | Counts from                                           | Runs while                                 | When it expires             |
- * |----------|-------------------------------------------------------|--------------------------------------------|-----------------------------|
- * | rate     | (the rate limit sets the time)                        | a message waits for the rate limit         | the message is handled      |
- * | drain    | the peer last read something, or bytes began to wait  | bytes wait for the peer                    | the session is disconnected |
- * | linger   | FIN was sent, or the peer last read something         | ending, and nothing waits for the peer     | the connection is released  |
- * | message  | the first byte of the unfinished message              | open, reading, and a message is unfinished | error reply, then close     |
- * | idle     | the peer last sent or read something, or was answered | open, reading, and nothing waits           | error reply, then close     |
+ * | Deadline | Counts from                                            | Runs while                                 | When it expires             |
+ * |----------|--------------------------------------------------------|--------------------------------------------|-----------------------------|
+ * | rate     | (the rate limit sets the time)                         | a message waits for the rate limit         | the message is handled      |
+ * | drain    | the peer last read something, or output became pending | output is pending                          | the session is disconnected |
+ * | linger   | FIN was sent, or the peer last read something          | ending, and no output is pending           | the connection is released  |
+ * | message  | the first byte of the unfinished message               | open, reading, and a message is unfinished | error reply, then close     |
+ * | idle     | the peer last sent or read something, or was answered  | open, reading, and nothing is pending      | error reply, then close     |
  *
- * The same code finds the next deadline, to set the timer, and the one that has passed, when the timer rings.
+ * The same code finds the next deadline, to set the timer, and the one that has passed, when the timer fires.
  */
 import { YodelError } from '../errors.ts';
 import { formatDuration } from '../format/figures.ts';
@@ -32,7 +32,7 @@ export interface DeadlineParts {
   readonly lifecycle: Lifecycle;
 }
 
-/** The times of one session, and the timer for all of its deadlines: a subclass, which costs an idle session less than two objects. */
+/** The deadlines of one session, and their timer. A subclass, because one object costs an idle session less than two. */
 export class Deadlines extends DeadlineTimer {
   readonly #settings: SessionSettings;
   readonly #inbound: Inbound;
@@ -44,7 +44,7 @@ export class Deadlines extends DeadlineTimer {
   /** The deadline that {@link #findNext} found. */
   #next: Deadline | undefined;
 
-  /** @param owner called when a deadline may have passed: {@link expired} returns which */
+  /** @param owner called when a deadline may have passed; {@link expired} returns which one */
   constructor(owner: DeadlineOwner, settings: SessionSettings, parts: DeadlineParts, now: number) {
     super(settings.clock, owner);
     this.#settings = settings;
@@ -61,17 +61,17 @@ export class Deadlines extends DeadlineTimer {
     return this.#activeAt;
   }
 
-  /** The peer read something that waited for it. */
+  /** The peer read pending output. */
   peerRead(): void {
     this.#readAt = this.active();
   }
 
-  /** Bytes began to wait for the peer. */
-  beganToWait(): void {
+  /** Output became pending: the operating system did not take all of it. */
+  outputPending(): void {
     this.#readAt = this.#settings.clock.now();
   }
 
-  /** Makes sure that the timer rings at the next deadline. @param unsent bytes that the connection has not sent */
+  /** Makes sure that the timer fires at the next deadline. @param unsent bytes that the connection has not sent */
   arm(unsent: number): void {
     this.set(this.#findNext(unsent));
   }
@@ -122,7 +122,7 @@ export class Deadlines extends DeadlineTimer {
   }
 }
 
-/** Why a session ends that has missed a deadline. */
+/** The error of a session that missed a deadline. */
 export function deadlineError(
   deadline: 'drain' | 'message' | 'idle',
   { drainTimeout, messageTimeout, idleTimeout }: SessionLimits,
@@ -130,7 +130,7 @@ export function deadlineError(
 ): YodelError {
   switch (deadline) {
     case 'drain': {
-      const text = `the peer read nothing for ${formatDuration(drainTimeout)}, with ${unsent} bytes waiting for it`;
+      const text = `the peer read nothing for ${formatDuration(drainTimeout)}, with ${unsent} bytes pending`;
       return new YodelError('YODEL_DRAIN_TIMEOUT', text);
     }
     case 'message': {

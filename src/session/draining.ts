@@ -1,12 +1,12 @@
-/** Made for a session that drains: reads on until everything that had arrived before has been read. */
+/** Created for a session that drains: continues to read until everything that had already arrived has been read. */
 import type { Clock } from './clock.ts';
 import type { Flow } from './flow.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
 /**
- * Reading stops after this many bytes, against a peer that never stops sending. A kernel's receive buffer is limited by
- * the maximum of tcp_rmem, which is 6 MiB by Linux' default and 32 MiB where it was raised: after this many bytes, all
- * that had arrived before has been read.
+ * Reading stops after this many bytes, against a peer that never stops sending. The maximum of tcp_rmem limits a kernel's
+ * receive buffer. It is 6 MiB by default on Linux, and often raised to 32 MiB. After this many bytes, everything that had
+ * already arrived has been read.
  */
 const readLimit = 33_554_432;
 
@@ -18,7 +18,7 @@ export class Draining {
   readonly #until: number;
   #bytesRead = 0;
 
-  /** @param withinMs how long to read at most */
+  /** @param withinMs the longest time to read */
   constructor(lifecycle: Lifecycle, flow: Flow, clock: Clock, withinMs: number) {
     this.#lifecycle = lifecycle;
     this.#flow = flow;
@@ -26,15 +26,15 @@ export class Draining {
     this.#until = clock.now() + withinMs;
   }
 
-  /** Counts bytes that were read. Returns whether the session has read as much, or for as long, as it may. */
+  /** Counts bytes that were read. Returns whether the session has reached the limit of bytes or of time. */
   isOver(bytes: number, now: number): boolean {
     this.#bytesRead += bytes;
     return this.#bytesRead > readLimit || now >= this.#until;
   }
 
   /**
-   * Ends the input after two turns of the event loop in which the session could have read but got nothing: everything that
-   * had arrived before has been read by then. To be called again when a paused session resumes reading.
+   * Ends the input after two turns of the event loop in which the session could have read but got nothing: by then,
+   * everything that had already arrived has been read. Call it again when a paused session resumes reading.
    */
   watch(quietTurns = 0): void {
     const before = this.#bytesRead;

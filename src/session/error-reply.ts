@@ -1,7 +1,7 @@
-/** How a peer learns what went wrong: one message in its own framing, `error: …`. */
+/** The error reply: one message in the peer's framing, `error: …`. */
 import { YodelError } from '../errors.ts';
 
-/** Passes the text to `send`. A framing that cannot carry it, because its delimiter occurs in the text, sends nothing. */
+/** Passes the text to `send`. Sends nothing if the framing cannot carry the text because it contains the delimiter. */
 export function sendError(error: YodelError, send: (text: string) => void): void {
   try {
     send(`error: ${error.message}`);

@@ -1,4 +1,4 @@
-/** Back-pressure: when a session stops reading its peer, and what it counts for in the memory limit of all sessions. */
+/** Back-pressure: when a session stops reading its peer, and how many bytes it reports to the memory limit. */
 import type { YodelError } from '../errors.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { MemoryLimit, MemoryUser } from './memory-limit.ts';
@@ -28,7 +28,7 @@ export class Flow implements MemoryUser {
     this.#memoryLimit = memoryLimit;
   }
 
-  /** Whether the session does not read its peer at present. */
+  /** Whether the session currently does not read its peer. */
   get isPaused(): boolean {
     return this.#isPaused;
   }

@@ -20,11 +20,11 @@ export interface Session extends SessionView {
   readonly local: Address;
   /** What the two sides of an encrypted connection agreed on, including the client's certificate; else undefined. */
   readonly security: Security | undefined;
-  /** The server's framing: for handlers that exchange messages with something else, such as another server. */
+  /** The server's framing, for handlers that forward messages, such as to another server. */
   readonly framing: Framing;
   /**
-   * Whether the connection has message boundaries of its own, as WebSocket has: then the frames of its messages are not of
-   * {@link framing}, and mean nothing elsewhere.
+   * Whether the connection has message boundaries of its own, as WebSocket has. The frames of its messages are then not
+   * frames of {@link framing}, and mean nothing on other connections.
    */
   readonly carriesMessages: boolean;
   /** For the handler's own data about this session. Initially empty. */
@@ -38,16 +38,16 @@ export interface Session extends SessionView {
    * the current turn of the event loop. The frames of a message or batch are sent as they arrived; they may come from another
    * connection of the same framing.
    *
-   * @param to the message that this one answers: text and bytes end as it did
-   * @returns false if more than highWaterMark waits for the peer (await {@link drained}), or the session has ended
+   * @param to the message that this one answers; text and bytes get the same line ending or header
+   * @returns false if more than highWaterMark is pending (await {@link drained}), or the session has ended
    * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`
    */
   send(message: string | Uint8Array | Message | Batch, to?: Message): boolean;
   /**
-   * Sends bytes as they are, for frames that are truncated or invalid on purpose. The framing is the caller's responsibility.
+   * Sends bytes as they are, for frames that are truncated or invalid on purpose. The caller is responsible for framing.
    * A WebSocket takes only whole frames, as {@link encode} makes them.
    *
-   * @param messages how many messages end in these bytes, for the counters. Default 0
+   * @param messages the number of messages that end in these bytes, for the counters. Default 0
    * @returns as {@link send}
    */
   write(bytes: Uint8Array, messages?: number): boolean;
@@ -65,9 +65,9 @@ export interface Session extends SessionView {
    */
   end(): void;
   /**
-   * Ends the session: what was sent still arrives, messages not handled yet are dropped.
+   * Ends the session. What was sent still arrives; messages not handled yet are dropped.
    *
-   * @param error the reason, if something is wrong: the peer receives its text as a last reply, `error: …`, and it is logged
+   * @param error the reason, if it is an error: the peer receives its text as a last reply, `error: …`, and it is logged
    */
   close(error?: YodelError): void;
   /**
@@ -94,7 +94,7 @@ export interface HandlerObject {
   /** See {@link MessageHandler}. */
   message?(message: Message, session: Session): Reply | Promise<Reply>;
   /**
-   * Called with all messages that one chunk completed, instead of `message`. This is the fastest way: nothing is done per
+   * Called with all messages that one chunk completed, instead of `message`. This is the fastest form, because it does no work per
    * message. The connection is open. The return value is sent; a promise is awaited first. The batch's bytes are borrowed
    * until the handler returns, or until its promise settles: copy what you keep longer. Sending them, to any session, is
    * always safe. See {@link Batch.slices}.
@@ -108,8 +108,8 @@ export interface HandlerObject {
    */
   end?(session: Session): Reply | Promise<Reply>;
   /**
-   * Called once when the session is over. The connection is closed, and nothing can be sent. `error` is the reason, unless
-   * both sides wanted it. The return value is not used: a promise is not awaited, but its failure is reported.
+   * Called once when the session is over. The connection is closed, and nothing can be sent. `error` is the reason; undefined
+   * if both sides ended normally. The return value is not used: a promise is not awaited, but its failure is reported.
    */
   close?(session: Session, error: YodelError | undefined): void | Promise<void>;
 }
@@ -124,7 +124,7 @@ export type Handler = MessageHandler | HandlerObject;
  */
 export function resolveHandler(handler: unknown): HandlerObject {
   if (typeof handler === 'function') return { message: handler as MessageHandler };
-  const invalid = (why: string) => new YodelError('YODEL_INVALID_HANDLER', `${why}. ${rightForm}`);
+  const invalid = (reason: string) => new YodelError('YODEL_INVALID_HANDLER', `${reason}. ${expectedForm}`);
   if (typeof handler !== 'object' || handler === null) throw invalid('this is not a handler');
   const callbacks = handler as Record<string, unknown>;
   const given = callbackNames.filter((name) => callbacks[name] !== undefined);
@@ -135,11 +135,11 @@ export function resolveHandler(handler: unknown): HandlerObject {
   return handler as HandlerObject;
 }
 
-/** @internal Whether a callback returned a promise: any object with a `then`, as `await` sees it. */
+/** @internal Whether a callback returned a promise: any object with a `then` method, as for `await`. */
 export function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
 }
 
 const callbackNames = ['open', 'message', 'batch', 'end', 'close'];
-const rightForm =
+const expectedForm =
   'A handler is a function (message, session) => reply, or an object with open, message or batch, end, and close';

@@ -55,7 +55,7 @@ export class Inbound {
     this.#rateLimit = limits.rate === 0 ? undefined : rateLimitOf(limits, now);
   }
 
-  /** Bytes of messages that wait for the handler. */
+  /** Bytes of messages that are waiting for the handler. */
   get bytes(): number {
     return this.#intake.bytes + (this.#journaling?.bytes ?? 0);
   }
@@ -75,7 +75,7 @@ export class Inbound {
     return this.#intake.isEmpty && this.#lastFault === undefined && (this.#journaling?.isEmpty ?? true);
   }
 
-  /** Counts bytes that arrived, whether or not they are taken. */
+  /** Counts bytes that arrived, even if they are discarded. */
   count(bytes: number): void {
     this.bytesReceived += bytes;
     this.#settings.telemetry.counters.bytesReceived += bytes;
@@ -120,14 +120,14 @@ export class Inbound {
     this.#lastFault = error;
   }
 
-  /** Discards everything that waits. */
+  /** Discards everything that is queued. */
   drop(): void {
     this.#intake.drop();
     this.#journaling?.drop();
     this.#lastFault = undefined;
   }
 
-  /** Hands all admitted messages to the journal, if there is one. */
+  /** Passes all admitted messages to the journal, if there is one. */
   record(): void {
     const journaling = this.#journaling;
     if (!journaling) return;
@@ -171,7 +171,7 @@ export class Inbound {
     return admitted;
   }
 
-  /** What is wrong at the front of the queue, where no message is admitted; undefined if it only has to wait. */
+  /** The fault at the front of the queue, where no message is admitted; undefined if the message only has to wait. */
   #takeFault(): Fault | undefined {
     const { first } = this.#intake;
     const { limits } = this.#settings;
@@ -203,7 +203,7 @@ function notRecorded(error: YodelError, messages: number): Fault {
   return { error, effect: error.code === 'YODEL_NOT_RECORDED' ? 'discard' : 'disconnect', messages };
 }
 
-/** Messages that are delayed need no burst; those that would end the session get one of a second. */
+/** Delayed messages need no burst. Where the rate closes the session, a burst of one second's worth is allowed. */
 function rateLimitOf({ rate, ratePolicy }: SessionLimits, now: number): RateLimit {
   return new RateLimit(rate, ratePolicy === 'close' ? Math.max(1, rate) : 1, now);
 }

@@ -6,7 +6,7 @@ import type { Batch } from '../framing/message.ts';
 /** A queue of batches in the order of arrival. The fault of a batch follows its messages. */
 export class Intake {
   readonly #decoder: Decoder;
-  /** Usually the only batch: an array for it would cost an idle session space for sixteen more. */
+  /** Usually the only batch. An array would cost an idle session space for sixteen more. */
   #first: Batch | undefined;
   #others: Batch[] | undefined;
   #bytes = 0;
@@ -47,7 +47,7 @@ export class Intake {
     this.#pendingInTransport = 0;
     const batch = this.#decoder.decode(chunk);
     let completed = this.#add(batch, isBorrowed);
-    // Nearly every chunk is one batch: to iterate over it would cost 6 ns on Node and 12 on Bun.
+    // Nearly every chunk is one batch: iterating over it would cost 6 ns on Node and 12 on Bun.
     if (batch.rest)
       for (const more of decodeChunk(this.#decoder, batch.rest)) completed = this.#add(more, isBorrowed) || completed;
     if (this.#decoder.pending === 0) this.#messageBegan = 0;
@@ -103,7 +103,7 @@ export class Intake {
     this.#messageBegan = 0;
   }
 
-  /** Returns whether the batch completed something. */
+  /** Returns whether the batch contains a message or a fault. */
   #add(batch: Batch, isBorrowed: boolean): boolean {
     if (batch.count === 0 && !batch.fault) return false;
     batch.isBorrowed = isBorrowed;

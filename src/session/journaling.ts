@@ -18,7 +18,7 @@ export interface SessionJournal {
    *
    * Resolves when they are as durable as the journal promises, in the order of the calls. Rejects with a `YodelError`
    * when they are not recorded: `YODEL_NOT_RECORDED` if later messages may be recorded again, any other code if nothing
-   * will be recorded any more.
+   * more will be recorded.
    */
   append(session: Journaled, batch: Batch): Promise<void>;
   /**
@@ -42,7 +42,7 @@ interface Recording {
 
 /** A session that waits for its journal. */
 export interface WaitingSession extends Journaled {
-  /** Handles what can be handled now. Called when the first of the waiting messages are recorded, or are not. */
+  /** Handles what can be handled now. Called when the first of the waiting messages were recorded, or could not be. */
   turn(): void;
 }
 
@@ -58,7 +58,7 @@ export class Journaling {
     this.#session = session;
   }
 
-  /** Bytes of the messages that wait. */
+  /** Bytes of the waiting messages. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -78,7 +78,7 @@ export class Journaling {
     );
   }
 
-  /** Removes the first messages once they are recorded, or are not: then `error` says why. */
+  /** Removes the first messages once they are recorded, or could not be; `error` is then the reason. */
   take(): { readonly batch: Batch; readonly error: YodelError | undefined } | undefined {
     if (!this.#queue.first?.isDone) return undefined;
     const first = this.#queue.shift();
@@ -86,7 +86,7 @@ export class Journaling {
     return first;
   }
 
-  /** Discards all that waits. It may still be recorded. */
+  /** Discards all waiting messages. They may still be recorded. */
   drop(): void {
     this.#queue = new Queue();
     this.#bytes = 0;

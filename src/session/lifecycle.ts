@@ -1,5 +1,5 @@
 /**
- * The states of a session, and what leads from one to the next.
+ * The states of a session and their transitions.
  *
  * | State     | Input               | Output                    | Next state                                                   |
  * |-----------|---------------------|---------------------------|--------------------------------------------------------------|
@@ -25,7 +25,7 @@ export type SessionState = 'open' | 'finishing' | 'ending' | 'closed';
 
 /** The session, as its lifecycle sees it. */
 export interface EndingSession extends SessionView {
-  /** Writes the gathered replies. */
+  /** Writes the buffered replies. */
   flush(): void;
   turnSoon(): void;
   /** The session is closed, and its counters are final. Called once. */
@@ -54,11 +54,11 @@ export class Lifecycle {
   readonly #inbound: Inbound;
   readonly #runner: Runner;
   readonly #flow: Flow;
-  /** Whether the handler has ended the output: no; yes, and FIN is due; FIN is sent. */
+  /** Whether the handler has ended the output: no; yes, and FIN is due; yes, and FIN is sent. */
   #outputEnd: false | 'due' | 'sent' = false;
   /** Both sides have ended while messages still waited for the handler. */
   #isGone = false;
-  /** Why the session ends, if not as both sides wanted. */
+  /** Why the session ends; undefined if both sides end normally. */
   #error: YodelError | undefined;
 
   constructor(session: EndingSession, connection: Connection, settings: SessionSettings, parts: LifecycleParts) {
@@ -71,37 +71,37 @@ export class Lifecycle {
     this.#flow = parts.flow;
   }
 
-  /** Whether nothing is handled any more. */
+  /** Whether the session no longer handles messages. */
   get isOver(): boolean {
     return this.state === 'ending' || this.state === 'closed';
   }
 
-  /** Whether nothing can be sent any more. */
+  /** Whether the session can no longer send. */
   get hasOutputEnded(): boolean {
     return this.isOver || this.#outputEnd !== false;
   }
 
-  /** Takes no more input. What is queued will still be answered. */
+  /** Accepts no more input. Queued messages are still answered. */
   finish(): void {
     if (this.state !== 'open') return;
     this.state = 'finishing';
     this.#session.turnSoon();
   }
 
-  /** As {@link finish}, because the peer has ended. The session takes its turn itself, and schedules none. */
+  /** As {@link finish}, because the peer has ended. Schedules no turn: the caller runs one. */
   peerEnded(): void {
     this.endedBy ??= 'peer';
     this.state = 'finishing';
   }
 
-  /** Ends the output once what was sent has been written, by {@link writeOutputEnd}. */
+  /** Ends the output. {@link writeOutputEnd} sends the FIN once everything before it has been written. */
   endOutput(): void {
     if (this.hasOutputEnded) return;
     this.#outputEnd = 'due';
     this.#session.turnSoon();
   }
 
-  /** Sends the FIN that {@link endOutput} has left due, if it has. */
+  /** Sends the FIN if {@link endOutput} has made it due. */
   writeOutputEnd(): void {
     if (this.#outputEnd !== 'due') return;
     this.#outputEnd = 'sent';
@@ -109,7 +109,7 @@ export class Lifecycle {
     this.#outbox.wakeWaiters();
   }
 
-  /** The handler ends the session: what was sent still arrives, what is queued is dropped. */
+  /** The handler ends the session. What was sent still arrives; queued messages are dropped. */
   close(error: YodelError | undefined): void {
     if (this.isOver) return;
     this.endedBy ??= 'handler';
@@ -155,17 +155,17 @@ export class Lifecycle {
     if (this.#isGone) this.#close(undefined);
   }
 
-  /** Ends the session at once because of `error`, unless it only waits for its peer to end as well. */
+  /** Ends the session at once because of `error`, unless it is only waiting for its peer to end as well. */
   disconnect(error: YodelError): void {
-    // Nothing can be lost any more, but a reset could still destroy the last replies on their way.
+    // Everything is sent, but a reset could still destroy the last replies in flight.
     if (this.#isDone()) this.#connection.release();
     else this.abort(error);
   }
 
-  /** The connection is gone. */
+  /** The connection is closed. */
   connectionClosed(cause: Error | undefined): void {
     const hasMore = this.#runner.isWaiting || this.#runner.hasMessages || !this.#inbound.isEmpty;
-    // Both sides have ended in order, but messages that the peer sent before are still to be handled.
+    // Both sides have ended normally, but messages that the peer sent earlier are not handled yet.
     if (!cause && this.#outputEnd !== false && this.state === 'finishing' && hasMore) this.#isGone = true;
     else this.#close(cause);
   }
@@ -196,7 +196,7 @@ export class Lifecycle {
     if (!this.hasOutputEnded) sendError(error, (text) => this.#outbox.append(text));
   }
 
-  /** All that was due is sent, and so is the FIN. */
+  /** Whether all output and the FIN are sent. */
   #isDone(): boolean {
     return this.state === 'ending' && this.#connection.unsent === 0;
   }

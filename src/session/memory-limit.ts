@@ -1,6 +1,6 @@
 /**
- * One limit for the memory of all sessions together: unfinished messages, messages that wait for a handler, and replies
- * that wait for a peer. Each session reports how many bytes it buffers whenever that has changed.
+ * One limit for the memory of all sessions together: unfinished messages, messages that are waiting for a handler, and
+ * pending replies. Each session reports how many bytes it buffers whenever that changes.
  *
  * | Total                 | Effect                                                                                         |
  * |-----------------------|------------------------------------------------------------------------------------------------|
@@ -16,7 +16,7 @@ import { YodelError } from '../errors.ts';
 export interface MemoryUser {
   /** Bytes that the session buffers, as last reported. */
   readonly buffered: number;
-  /** Whether some of them can leave without reading more: messages that wait for the handler, replies for the peer. */
+  /** Whether some of them can leave without reading more: queued messages, or pending replies. */
   readonly hasPending: boolean;
   /** Stops reading the peer, or resumes. */
   throttle(isThrottled: boolean): void;
@@ -41,12 +41,12 @@ export class MemoryLimit {
     return this.#total;
   }
 
-  /** Changes the limit, from the next report on. */
-  follow(limit: number): void {
+  /** Changes the limit. It applies from the next report on. */
+  setLimit(limit: number): void {
     this.#limit = limit;
   }
 
-  /** A session buffers more or less than `before`. */
+  /** Reports that the number of bytes a session buffers is no longer `before`. */
   changed(user: MemoryUser, before: number): void {
     const { buffered } = user;
     this.#total += buffered - before;
@@ -56,10 +56,10 @@ export class MemoryLimit {
     if (buffered > before && this.#total > this.#limit * 0.75) this.#throttle(user);
     if (this.#throttled.size === 0) return;
     if (!user.hasPending) this.#resume(user);
-    if (this.#total < this.#limit / 2) for (const one of this.#throttled) this.#resume(one);
+    if (this.#total < this.#limit / 2) for (const throttled of this.#throttled) this.#resume(throttled);
   }
 
-  /** The session may have been disconnected a moment ago: then nothing is pending. */
+  /** Does nothing if the session was just disconnected, because nothing is pending then. */
   #throttle(user: MemoryUser): void {
     if (!user.hasPending || this.#throttled.has(user)) return;
     this.#throttled.add(user);
@@ -75,7 +75,7 @@ export class MemoryLimit {
       let largest: MemoryUser | undefined;
       for (const user of this.#users) if (!largest || user.buffered > largest.buffered) largest = user;
       if (!largest) return;
-      const text = `buffered ${largest.buffered} bytes, the most of all sessions, when their total passed maxPendingBytes (${this.#limit})`;
+      const text = `buffered ${largest.buffered} bytes, the most of all sessions, when their total exceeded maxPendingBytes (${this.#limit})`;
       largest.disconnect(new YodelError('YODEL_TOO_MANY_PENDING_BYTES', text));
     }
   }

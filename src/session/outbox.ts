@@ -1,4 +1,4 @@
-/** What a session has to send: gathered, and written in one go. */
+/** The output of a session: buffered, and written at once. */
 import { asBuffer, type Encoder, encodeLike } from '../framing/framing.ts';
 import { Batch, Message } from '../framing/message.ts';
 import type { SessionView, Telemetry } from '../telemetry/telemetry.ts';
@@ -7,10 +7,10 @@ import type { Reply } from './handler.ts';
 import { Output } from './output.ts';
 import type { SessionSettings } from './settings.ts';
 
-/** Once a text reply was not the text that it answers, only one in this many is compared: comparing costs V8 10 ns. */
-const comparedOneIn = 16;
+/** After a text reply that differs from its message, only every 16th one is compared: comparing costs V8 10 ns. */
+const compareEvery = 16;
 
-/** Takes what is written. */
+/** Where the output is written to. */
 interface Target {
   write(bytes: Uint8Array): void;
 }
@@ -21,27 +21,27 @@ export class Outbox {
   readonly #encoder: Encoder;
   readonly #settings: SessionSettings;
   readonly #output = new Output();
-  /** The connection, or the subscribers that see what is sent to it. */
+  /** The connection; if subscribers observe what is sent, a wrapper that notifies them. */
   readonly #target: Target;
   #messages = 0;
-  /** How many of them the counters of all sessions include. */
+  /** The number of messages that the server's counters already include. */
   #messagesCounted = 0;
   #bytes = 0;
   #isBlocked = false;
-  /** What the peer's frames look like, learned from the first one: for messages that answer none. */
+  /** The shape of the peer's frames, learned from the first one. For messages that are not replies. */
   #shape: Uint8Array | undefined;
   #isShapeLearned = false;
   #waiters: (() => void)[] | undefined;
-  /** How many more text replies are not compared with what they answer. */
+  /** The number of text replies to send before the next one is compared. */
   #uncompared = 0;
 
-  /** @param session whose subscribers see what is sent */
+  /** @param session passed to the subscribers that observe what is sent */
   constructor(session: SessionView, connection: Connection, encoder: Encoder, settings: SessionSettings) {
     this.#connection = connection;
     this.#encoder = encoder;
     this.#settings = settings;
     const { telemetry } = settings;
-    this.#target = telemetry.overheard ? overheard(session, connection, telemetry) : connection;
+    this.#target = telemetry.observesSent ? observedTarget(session, connection, telemetry) : connection;
   }
 
   /** Messages appended so far. */
@@ -49,7 +49,7 @@ export class Outbox {
     return this.#messages;
   }
 
-  /** Bytes handed to the connection so far. */
+  /** Bytes passed to the connection so far. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -59,17 +59,17 @@ export class Outbox {
     return this.#connection.unsent + this.#output.size;
   }
 
-  /** Whether enough is gathered to write it before more is made. */
+  /** Whether so much is buffered that it should be written before more is appended. */
   get isFull(): boolean {
     return this.#output.size >= this.#settings.limits.highWaterMark;
   }
 
-  /** Whether more waits for the peer than the high-water mark. */
+  /** Whether more than the high-water mark is pending. */
   get isBehind(): boolean {
     return this.unsent > this.#settings.limits.highWaterMark;
   }
 
-  /** Whether the peer fell behind and has not caught up yet: nothing more should be made for it. */
+  /** Whether the peer fell behind and has not caught up yet, so that no more replies should be produced. */
   get blocked(): boolean {
     return this.#isBlocked;
   }
@@ -104,8 +104,8 @@ export class Outbox {
   }
 
   /**
-   * Appends a message or batch that a handler sends on its own. It leaves later in this turn of the event loop, and may
-   * come from another session, whose chunk is gone by then: borrowed bytes are copied.
+   * Appends a message or batch that a handler sends by itself. It is written later in this turn of the event loop, and may
+   * come from another session whose chunk has been overwritten by then, so borrowed bytes are copied.
    *
    * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`
    */
@@ -121,7 +121,7 @@ export class Outbox {
     this.#messages++;
   }
 
-  /** Appends bytes as they are. They must not change. @param messages how many messages end in them */
+  /** Appends bytes as they are. They must not change. @param messages the number of messages that end in them */
   appendBytes(bytes: Uint8Array, messages: number): void {
     this.#output.append(asBuffer(bytes), 0, bytes.length);
     this.#messages += messages;
@@ -133,7 +133,7 @@ export class Outbox {
     return encodeLike(this.#encoder, message, this.#shapeOf(to) ?? this.#shape);
   }
 
-  /** Writes what is gathered. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` when a reply turns out not to be a message */
+  /** Writes what is buffered. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` when a reply turns out not to be a message */
   flush(): void {
     if (this.#messages !== this.#messagesCounted) this.#countMessages();
     if (this.#output.size === 0) return;
@@ -148,14 +148,14 @@ export class Outbox {
 
   /** The peer has read something. Returns whether it has caught up. */
   peerRead(): boolean {
-    // Half of the mark, so that a slow peer costs a pause per half a mark and not one per message.
+    // Half of the mark, so that a slow peer costs one pause per half mark and not one per message.
     if (this.#connection.unsent > this.#settings.limits.highWaterMark / 2) return false;
     this.#isBlocked = false;
     this.wakeWaiters();
     return true;
   }
 
-  /** Resolves when the peer is no longer behind, or gone. */
+  /** Resolves when the peer has caught up or is gone. */
   drained(): Promise<void> {
     if (!this.isBehind) return Promise.resolve();
     this.#waiters ??= [];
@@ -171,23 +171,23 @@ export class Outbox {
     for (const resolve of waiters) resolve();
   }
 
-  /** Discards what is gathered. */
+  /** Discards what is buffered. */
   clear(): void {
     this.#countMessages();
     this.#output.clear();
   }
 
-  /** What a reply takes over from the message that it answers. */
+  /** The shape that a reply copies from the message it answers. */
   #shapeOf(to: Message | undefined): Uint8Array | undefined {
     return to && this.#encoder.shapeOf(to);
   }
 
-  /** Appends a text, in the shape of the message it answers; as that message's own frame, if it is its text. */
+  /** Appends a text in the shape of the message it answers, or that message's own frame if the text is the same. */
   #replyText(text: string, to: Message | undefined): void {
     this.#messages++;
     if (this.#uncompared > 0) this.#uncompared--;
     else if (to?.isFrameOf(text)) return to.place(this.#output);
-    else this.#uncompared = comparedOneIn - 1;
+    else this.#uncompared = compareEvery - 1;
     this.#output.appendText(this.#encoder, text, this.#shapeOf(to) ?? this.#shape);
   }
 
@@ -197,8 +197,8 @@ export class Outbox {
   }
 }
 
-/** Shows the subscribers what is written to the connection. */
-function overheard(session: SessionView, connection: Connection, telemetry: Telemetry): Target {
+/** Notifies the subscribers of what is written to the connection. */
+function observedTarget(session: SessionView, connection: Connection, telemetry: Telemetry): Target {
   return {
     write(bytes) {
       telemetry.emit('sent', session, bytes);

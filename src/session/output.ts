@@ -1,4 +1,4 @@
-/** Gathers what a session or client wants to send, so that it leaves in one write. */
+/** Buffers the output of a session or client, so that it is sent in one write. */
 import { checkMessage, type Encoder } from '../framing/framing.ts';
 import type { Batch, Message } from '../framing/message.ts';
 
@@ -16,18 +16,18 @@ let lastOwner: Output | undefined;
 const maxTextSize = 16_384;
 
 /**
- * Gathers runs of bytes. Bytes that continue the last run, in the same buffer, extend it: the frames of an echo become one
+ * Buffers runs of bytes. Bytes that continue the last run, in the same buffer, extend it: the frames of an echo become one
  * slice of the chunk they came in, and are not copied. Text stays text until other bytes follow it or it is written, and is
  * then encoded all at once: a call to encode costs more than the text.
  */
 export class Output {
   /** Runs before the last one, if there are any, which is rare. */
   #runs: Buffer[] | undefined;
-  /** Texts that are not encoded yet. One array per batch: in an old array, each young string costs V8 more. */
+  /** Texts that are not encoded yet. One array per batch: in an array of the old generation, each new string costs more. */
   #texts: string[] | undefined;
   /** Their total size in UTF-16 units, endings included. */
   #textSize = 0;
-  /** What follows each of them, and the shape and encoder that it is for. */
+  /** The ending of each of the texts, and the shape and encoder it belongs to. */
   #ending = '';
   #shape: Uint8Array | undefined;
   #encoder: Encoder | undefined;
@@ -36,15 +36,15 @@ export class Output {
   #start = 0;
   #end = 0;
   #size = 0;
-  /** Where the first run begins that is in the slab and not free again; -1 if there is none. */
+  /** Where this output's first run in the slab begins that is still in use; -1 if there is none. */
   #slabFrom = -1;
 
-  /** Bytes gathered and not written yet. Text counts in UTF-16 units until it is encoded, which is never too many. */
+  /** Bytes buffered and not written yet. Text counts in UTF-16 units until it is encoded, which is never too many. */
   get size(): number {
     return this.#size + this.#textSize;
   }
 
-  /** Appends a message as a frame. @throws YodelError `YODEL_UNENCODABLE_MESSAGE`; nothing is appended then */
+  /** Appends a message as a frame. @throws YodelError `YODEL_UNENCODABLE_MESSAGE`; then nothing is appended */
   appendMessage(encoder: Encoder, message: string | Uint8Array, shape: Uint8Array | undefined): void {
     checkMessage(message);
     if (this.#texts) this.#encodeTexts();
@@ -54,7 +54,7 @@ export class Output {
   /**
    * Appends a text as a frame. It is checked later, together with the texts around it, by `append…`, `writeTo` or this.
    *
-   * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`; what was appended before the invalid text stays then
+   * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`; what was appended before the invalid text is kept
    */
   appendText(encoder: Encoder, text: string, shape: Uint8Array | undefined): void {
     const { text: frames } = encoder;
@@ -82,7 +82,7 @@ export class Output {
   }
 
   /**
-   * Writes what was gathered, in as few pieces as is cheap. Returns how many bytes that was.
+   * Writes what is buffered, in as few pieces as is cheap. Returns the number of bytes.
    *
    * @throws YodelError `YODEL_UNENCODABLE_MESSAGE` if a text is not a message; what precedes it is written next time
    */
@@ -100,14 +100,14 @@ export class Output {
     return size;
   }
 
-  /** What was written last is not used any more: its place in the slab is free again. */
+  /** The bytes written last are no longer used: frees their part of the slab. */
   reuse(): void {
-    // Unless another output has written after it meanwhile.
+    // Not if another output has written after them in the meantime.
     if (this.#slabFrom !== -1 && this.#source === undefined && lastOwner === this) slabUsed = this.#slabFrom;
     this.#slabFrom = -1;
   }
 
-  /** Discards what was gathered. */
+  /** Discards what is buffered. */
   clear(): void {
     this.#texts = undefined;
     this.#textSize = 0;
@@ -149,7 +149,7 @@ export class Output {
     const ending = this.#ending;
     const encoder = this.#encoder as Encoder;
     if (texts.length === 1) return this.#appendSealed(encoder, texts[0] as string, this.#shape);
-    // The last one gets an ending, too.
+    // The last text gets an ending, too.
     texts.push('');
     const text = texts.join(ending);
     texts.pop();
@@ -157,7 +157,7 @@ export class Output {
     const at = target === slab ? slabUsed : 0;
     const end = at + target.write(text, at, 'utf8');
     if (encoder.text?.areSealed(target, at, end, texts.length, ending)) return this.#appendWritten(target, at, end);
-    // One of them is not a message, which `seal` reports.
+    // One of them cannot be encoded, which `seal` reports.
     for (const one of texts) this.#appendSealed(encoder, one, this.#shape);
   }
 

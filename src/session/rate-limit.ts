@@ -1,5 +1,5 @@
 /**
- * A rate limit: how many messages (or connections) may be served now, and when the next one.
+ * A rate limit: how many messages (or connections) may be served now, and when the next one is due.
  *
  * The virtual scheduling form of the generic cell rate algorithm (ITU-T I.371). Its state is one number: the time at which
  * the next message is due.
@@ -12,7 +12,7 @@ export class RateLimit {
 
   /**
    * @param perSecond messages per second, above 0
-   * @param burst how many messages may arrive at once after a pause
+   * @param burst the number of messages that may arrive at once after a pause
    */
   constructor(perSecond: number, burst: number, now: number) {
     this.#intervalMs = 1000 / perSecond;
@@ -21,11 +21,11 @@ export class RateLimit {
     this.#due = now - this.#burstMs;
   }
 
-  /** Admits up to `wanted` messages. Returns how many. */
-  admit(wanted: number, now: number): number {
+  /** Admits up to `requested` messages. Returns the number admitted. */
+  admit(requested: number, now: number): number {
     const due = Math.max(this.#due, now - this.#toleranceMs);
     if (due > now) return 0;
-    const admitted = Math.min(wanted, 1 + Math.floor((now - due) / this.#intervalMs));
+    const admitted = Math.min(requested, 1 + Math.floor((now - due) / this.#intervalMs));
     this.#due = due + admitted * this.#intervalMs;
     return admitted;
   }
@@ -41,5 +41,5 @@ export class RateLimit {
   }
 }
 
-/** Timers are late by a millisecond or more. A fast rate may catch up by this much, or it would not be reached. */
+/** Timers fire late by a millisecond or more. A fast rate may catch up by this much; otherwise it would not be reached. */
 const timerSlackMs = 5;

@@ -5,15 +5,15 @@ import { isPromise, type Reply, type Session } from './handler.ts';
 import type { Outbox } from './outbox.ts';
 import type { SessionSettings } from './settings.ts';
 
-/** The session, as its runner sees it: what it passes to the handler, and reports to. */
+/** The session, as its runner sees it: passed to the handler, and notified of results. */
 export interface RunnableSession extends Session {
   /** A callback threw, or its reply cannot be sent: closes the session. */
   handlerFailed(thrown: unknown): void;
   /** Messages were handled: ends the session if it has served maxMessages. */
   checkMessageLimit(): void;
-  /** The promises of a handler are settled, for now. */
+  /** The handler's pending promises are settled. */
   handlerSettled(): void;
-  /** Writes the replies gathered so far. */
+  /** Writes the replies buffered so far. */
   flush(): void;
   turnSoon(): void;
 }
@@ -23,13 +23,13 @@ export class Runner {
   readonly #session: RunnableSession;
   readonly #settings: SessionSettings;
   readonly #outbox: Outbox;
-  /** The messages that wait for a handler that takes one at a time. */
+  /** The batch whose messages a `message` handler receives one at a time. */
   #current: Batch | undefined;
   /** The message whose reply is awaited. */
   #awaited: Message | undefined;
-  /** When the handler was last called, if a subscriber measures how long it takes. */
+  /** When the handler was last called, if a subscriber measures its duration. */
   #calledAt = 0;
-  /** The batch that was handled last: its memory can be reused once its bytes have left. */
+  /** The batch that was handled last. Its memory can be reused once the replies are sent. */
   #handled: Batch | undefined;
   #isWaiting = false;
   /** `end` was called. */
@@ -43,7 +43,7 @@ export class Runner {
     this.#settings = settings;
   }
 
-  /** Whether a promise of the handler is pending: nothing else can be handled. */
+  /** Whether a promise of the handler is pending, so that nothing else can be handled. */
   get isWaiting(): boolean {
     return this.#isWaiting;
   }
@@ -58,7 +58,7 @@ export class Runner {
     return !this.#isWaiting && this.#current === undefined;
   }
 
-  /** Bytes of these messages. */
+  /** Bytes of the messages that wait for {@link continue}. */
   get bytes(): number {
     return this.#current?.byteLength ?? 0;
   }
@@ -68,7 +68,7 @@ export class Runner {
     this.#call(this.#settings.handler.open);
   }
 
-  /** Handles a batch, or makes its messages wait for {@link continue}. */
+  /** Passes a batch to a `batch` handler, or keeps its messages for {@link continue}. */
   handle(batch: Batch): void {
     const { handler } = this.#settings;
     if (handler.message) {
@@ -79,7 +79,7 @@ export class Runner {
     this.#session.checkMessageLimit();
   }
 
-  /** Handles the messages that wait, one after another, until none is left or something makes them wait again. */
+  /** Handles the waiting messages one after another, until none is left or the handler or the peer makes them wait. */
   continue(): void {
     const pending = this.#handleMessages();
     if (pending) void this.#await(pending);
@@ -104,12 +104,12 @@ export class Runner {
     }
   }
 
-  /** Discards the messages that wait. */
+  /** Discards the waiting messages. */
   drop(): void {
     this.#current = undefined;
   }
 
-  /** All replies so far were handed to the connection. @param isSent whether the operating system has taken them */
+  /** All replies so far were passed to the connection. @param isSent whether the operating system has taken them */
   flushed(isSent: boolean): void {
     if (this.#handled && isSent) this.#handled.release();
     this.#handled = undefined;
@@ -153,7 +153,7 @@ export class Runner {
     const outbox = this.#outbox;
     const current = this.#current;
     let pending: Promise<Reply> | undefined;
-    // `drop` takes the batch away when the session or its input ends.
+    // `drop` clears `#current` when the session or its input ends.
     while (current && this.#current === current) {
       const message = current.shift();
       if (!message) break;
@@ -170,7 +170,7 @@ export class Runner {
       } catch (thrown) {
         this.#session.handlerFailed(thrown);
       }
-      // A handler may answer a few bytes with megabytes: these leave before more are made.
+      // A handler may answer a few bytes with megabytes: send these before it produces more.
       if (outbox.isFull) {
         this.#session.flush();
         if (outbox.blocked) break;
@@ -184,10 +184,10 @@ export class Runner {
   }
 
   /**
-   * Awaits a promise of the handler, and those for the messages that follow: all in this one function, so that a handler
-   * whose promises are resolved already costs no chain of them, and its replies leave in one write.
+   * Awaits a promise of the handler, and those for the messages that follow. All in one function, so that promises that are
+   * already resolved do not form a chain, and their replies are sent in one write.
    *
-   * @param messages how many messages the first reply answers; 0 for one that `open` or `end` returned
+   * @param messages the number of messages that the first reply answers; 0 for one that `open` or `end` returned
    */
   async #await(first: Promise<Reply>, messages = 1): Promise<void> {
     this.#isWaiting = true;

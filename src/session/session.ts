@@ -1,17 +1,17 @@
 /**
  * The server's side of one connection: receive -> decode -> handle -> encode -> send.
  *
- * A session is made of these parts, listed in the order in which a message meets them:
+ * A session consists of these parts, in the order in which a message passes through them:
  *
- * | Part      | Its job                                                                                |
+ * | Part      | Responsibility                                                                         |
  * |-----------|----------------------------------------------------------------------------------------|
  * | inbound   | decodes, queues, limits and records messages; `next()` returns what can be handled now |
  * | runner    | calls the handler and awaits it                                                        |
- * | outbox    | gathers the replies and writes them                                                    |
+ * | outbox    | buffers the replies and writes them                                                    |
  * | flow      | pauses and resumes reading, accounts for memory                                        |
  * | lifecycle | the states, from open to closed                                                        |
  * | deadlines | one timer for all time-outs                                                            |
- * | draining  | reads to the end of what has arrived; made when the server shuts down                  |
+ * | draining  | reads to the end of what has arrived; created when the server shuts down               |
  *
  * One chunk in, one batch through, one write out: `onData` decodes, `#run` handles, `#settle` writes and decides whether to
  * continue reading. All of it happens within the one call, unless the handler is asynchronous, or the journal, the rate limit
@@ -45,7 +45,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
   readonly peer: Address;
   /** @internal */
   readonly wire: Framing;
-  /** @internal Its place among the sessions of the server. */
+  /** @internal The links of the server's set of sessions. */
   memberOf: object | undefined;
   /** @internal */
   previousMember: ServerSession | undefined;
@@ -206,7 +206,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     this.#lifecycle.abort(error);
   }
 
-  /** Answers everything that has arrived by now, and ends. Reads for at most `withinMs`. */
+  /** Answers everything that has already arrived, then ends. Reads for at most `withinMs`. */
   drain(withinMs: number): void {
     if (this.#lifecycle.state !== 'open' || this.#draining) return;
     this.#lifecycle.endedBy ??= 'shutdown';
@@ -214,7 +214,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     this.#draining.watch();
   }
 
-  /** Ends the session at once because of `error`, unless it only waits for its peer to end as well. */
+  /** Ends the session at once because of `error`, unless it is only waiting for its peer to end as well. */
   disconnect(error: YodelError): void {
     this.#lifecycle.disconnect(error);
   }
@@ -279,17 +279,17 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     });
   }
 
-  /** @internal Returns how many bytes the connection has not sent: asking it is not free. */
+  /** @internal Returns the connection's unsent bytes, which are not free to look up. */
   flush(): number {
     const before = this.#connection.unsent;
     try {
       this.#outbox.flush();
     } catch (thrown) {
-      // A reply that cannot be sent: the texts of a handler are checked many at a time.
+      // A reply that cannot be encoded. Text replies are checked many at a time, so the error appears only here.
       this.handlerFailed(thrown);
     }
     const { unsent } = this.#connection;
-    if (before === 0 && unsent > 0) this.#deadlines.beganToWait();
+    if (before === 0 && unsent > 0) this.#deadlines.outputPending();
     this.#runner.flushed(unsent === 0);
     return unsent;
   }
@@ -305,7 +305,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     this.turn();
   }
 
-  /** @internal Ends the session after the last message that it serves, unless more of them wait to be refused. */
+  /** @internal Ends the session after the last message that it may serve, unless more messages are queued to be refused. */
   checkMessageLimit(): void {
     const { maxMessages } = this.#settings.limits;
     if (maxMessages === 0 || this.messagesReceived < maxMessages || this.#hasMessages()) return;
@@ -332,7 +332,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
         const next = inbound.next();
         if (!next) break;
         if (next instanceof Batch) runner.handle(next);
-        else this.#meetFault(next);
+        else this.#handleFault(next);
       }
     }
     if (lifecycle.state !== 'finishing' || runner.isWaiting || this.#hasMessages()) return;
@@ -340,12 +340,12 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     if (!isEndPending) lifecycle.end();
   }
 
-  /** Messages wait: for a limit, the journal, or the handler. A method: V8 does not inline private getters, which costs 5 ns. */
+  /** Whether messages wait for a limit, the journal or the handler. A method: V8 does not inline private getters (5 ns). */
   #hasMessages(): boolean {
     return this.#runner.hasMessages || !this.#inbound.isEmpty;
   }
 
-  #meetFault({ error, effect, messages }: Fault): void {
+  #handleFault({ error, effect, messages }: Fault): void {
     if (effect === 'disconnect') return this.disconnect(error);
     if (effect === 'close') return this.#lifecycle.fail(error);
     this.#lifecycle.discard(error, messages);
@@ -361,7 +361,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     const queued = this.#inbound.bytes;
     const isBehind = this.#outbox.blocked || queued > this.#settings.limits.highWaterMark;
     if (this.#flow.regulate(isBehind, lifecycle.state === 'open')) {
-      // The peer could not send while it was not read: its time starts again.
+      // The peer could not send while reading was paused, so its message timer restarts.
       this.#inbound.restartMessageTimer(this.#deadlines.active());
       this.#draining?.watch();
     }
@@ -369,7 +369,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     this.#account(queued, unsent);
   }
 
-  /** Accounts for everything that the session buffers, of which `queued` bytes wait inbound, and `unsent` outbound. */
+  /** Accounts for everything that the session buffers, including `queued` bytes inbound and `unsent` bytes outbound. */
   #account(queued: number, unsent: number): void {
     this.#flow.account(this.#inbound.pending + queued + this.#runner.bytes + unsent);
   }

@@ -7,10 +7,10 @@ import type { HandlerObject } from './handler.ts';
 import type { SessionJournal } from './journaling.ts';
 import type { MemoryLimit } from './memory-limit.ts';
 
-/** Never changes: a reload makes new settings, which new sessions get. */
+/** Immutable: a reload creates new settings for new sessions. */
 export interface SessionSettings {
   readonly framing: Framing;
-  /** Shared by the decoders of all sessions: 130 bytes each would cost otherwise. */
+  /** Shared by the decoders of all sessions; a copy for each would cost 130 bytes. */
   readonly decoderOptions: DecoderOptions;
   readonly handler: HandlerObject;
   readonly limits: SessionLimits;

@@ -5,7 +5,7 @@ import { lines } from '../framing/lines.ts';
 import { parseFraming } from '../framing/notation.ts';
 import { checkOption } from '../options.ts';
 
-/** Their options. Both are optional. */
+/** Options of the framing and encoding. */
 export interface WireOptions {
   /** The rule between messages and frames: `lines()`, or its text form. Default `lines`. */
   readonly framing?: Framing | string | undefined;
@@ -13,7 +13,7 @@ export interface WireOptions {
   readonly encoding?: Encoding | undefined;
 }
 
-/** Both, resolved and compatible. */
+/** A framing and an encoding that are compatible. */
 export interface Wire {
   readonly framing: Framing;
   readonly encoding: Encoding;
@@ -27,12 +27,12 @@ export interface Wire {
 export function resolveWire(options: WireOptions): Wire {
   const framing = typeof options.framing === 'string' ? parseFraming(options.framing) : (options.framing ?? lines());
   if (typeof framing.createDecoder !== 'function') {
-    const right = 'a framing such as lines(), or its text form such as "lines"';
-    throw new YodelError('YODEL_INVALID_OPTION', `the option "framing" takes ${right}`);
+    const expected = 'a framing such as lines(), or its text form such as "lines"';
+    throw new YodelError('YODEL_INVALID_OPTION', `the option "framing" takes ${expected}`);
   }
   const encoding = options.encoding ?? framing.defaultEncoding;
   checkOption('encoding', { kind: 'choice', choices: ['utf8', 'binary'] }, encoding);
-  // A framing that cannot check the encoding fails now, and not with the first peer.
+  // Create one decoder now, so that an incompatible encoding fails here and not with the first peer.
   framing.createDecoder({ maxMessageLength: 1, onTooLong: 'close', encoding });
   return { framing, encoding };
 }

@@ -1,5 +1,5 @@
 /**
- * What happens in a server, as events and counters. The core emits events and never logs: the log and the metrics are
+ * The events and counters of a server. The core emits events and never logs: the log and the metrics are
  * subscribers. Without a subscriber an event costs one branch.
  */
 import type { Address } from '../address.ts';
@@ -22,7 +22,7 @@ export interface SessionView {
   readonly messagesSent: number;
   readonly bytesReceived: number;
   readonly bytesSent: number;
-  /** Bytes of received messages that wait for the handler. */
+  /** Bytes of received messages that are waiting for the handler. */
   readonly queued: number;
   /** Bytes of replies that the operating system has not taken yet. */
   readonly unsent: number;
@@ -38,7 +38,7 @@ export interface Subscriber {
   listening?(address: Address): void;
   /** The server accepts no more connections, and ends its sessions. */
   draining?(sessions: number): void;
-  /** A connection was refused, or accepting one failed: then there is no peer. */
+  /** A connection was refused, or accepting one failed; `peer` is then undefined. */
   refused?(peer: Address | undefined, error: YodelError): void;
   /** A session began. */
   opened?(session: SessionView): void;
@@ -52,7 +52,7 @@ export interface Subscriber {
   discarded?(session: SessionView, error: YodelError): void;
   /** The handler threw. `error.cause` is what it threw. */
   handlerFailed?(session: SessionView, error: YodelError): void;
-  /** A session is over. Without an error, it ended as both sides wanted. */
+  /** A session is over. Without an error, both sides ended normally. */
   closed?(session: SessionView, error: YodelError | undefined): void;
 }
 
@@ -65,7 +65,7 @@ export interface Counters {
   messagesSent: number;
   bytesReceived: number;
   bytesSent: number;
-  /** How often each error code occurred. */
+  /** The number of errors per code. */
   readonly errors: Map<string, number>;
 }
 
@@ -82,19 +82,19 @@ export class Telemetry {
     errors: new Map(),
   };
   readonly #subscribers: Subscriber[] = [];
-  /** Whether there are subscribers: check before you emit. */
+  /** Whether there are subscribers. Check it before emitting. */
   watched = false;
   /** Whether a subscriber measures handlers. */
   timed = false;
-  /** Whether a subscriber sees what is sent. */
-  overheard = false;
+  /** Whether a subscriber observes what is sent. */
+  observesSent = false;
 
   /** Adds a subscriber. */
   subscribe(subscriber: Subscriber): void {
     this.#subscribers.push(subscriber);
     this.watched = true;
     if (subscriber.handled) this.timed = true;
-    if (subscriber.sent) this.overheard = true;
+    if (subscriber.sent) this.observesSent = true;
   }
 
   /** Calls all subscribers. */
@@ -103,16 +103,15 @@ export class Telemetry {
       try {
         (subscriber[name] as ((...all: unknown[]) => void) | undefined)?.(...details);
       } catch (thrown) {
-        // A subscriber must not disturb the server, but its bug must be seen.
+        // A failing subscriber must not disturb the server, but its bug must be visible.
         process.emitWarning(thrown instanceof Error ? thrown : String(thrown));
       }
     }
   }
 
-  /** Reports a handler that failed to the subscribers; without any, the process emits a warning. */
+  /** Reports a failed handler to the subscribers. Without any, the process emits a warning, so that the bug is visible. */
   handlerFailed(session: SessionView, error: YodelError): void {
     if (this.#subscribers.some((subscriber) => subscriber.handlerFailed)) this.emit('handlerFailed', session, error);
-    // A bug must not vanish for lack of a subscriber.
     else process.emitWarning(error.cause instanceof Error ? error.cause : error);
   }
 
@@ -122,10 +121,10 @@ export class Telemetry {
   }
 }
 
-/** One subscriber that calls all of these. */
-export function allOf(subscribers: readonly Subscriber[]): Subscriber {
+/** Returns one subscriber that calls all of these. */
+export function combineSubscribers(subscribers: readonly Subscriber[]): Subscriber {
   const namesOf = (one: Subscriber) => (Object.keys(one) as (keyof Subscriber)[]).filter((name) => one[name]);
-  // It must have no method that none of them has: subscribing to an event may have a cost.
+  // Only methods that at least one of them has: subscribing to an event may have a cost.
   const names = new Set(subscribers.flatMap(namesOf));
   const entries = [...names].map((name) => {
     const receivers = subscribers.filter((one) => one[name]);

@@ -1,4 +1,4 @@
-/** Lists of addresses and networks, as in `--allow`, `--deny` and `--proxy-protocol`; by `net.BlockList`. */
+/** Lists of addresses and networks, as in `--allow`, `--deny` and `--proxy-protocol`. Uses `net.BlockList`. */
 import { BlockList, isIP } from 'node:net';
 import { type Address, hostOf } from '../address.ts';
 import { YodelError } from '../errors.ts';
@@ -6,7 +6,7 @@ import { YodelError } from '../errors.ts';
 /** Networks of IP addresses. */
 export class AddressList {
   readonly #list = new BlockList();
-  /** As they were written, for messages. */
+  /** The entries as they were written, for error messages. */
   readonly entries: readonly string[];
 
   /**
@@ -19,7 +19,7 @@ export class AddressList {
     for (const entry of entries) this.#add(option, entry);
   }
 
-  /** Whether the peer is in one of the networks. A Unix socket's peer is in none; its file's permissions decide there. */
+  /** Whether the peer is in one of the networks. A Unix socket's peer is in none; there the permissions of the file decide. */
   has(peer: Address): boolean {
     const host = hostOf(peer);
     const family = host === undefined ? 0 : isIP(host);

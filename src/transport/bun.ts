@@ -1,4 +1,4 @@
-/** TCP and Unix sockets by `Bun.listen` and `Bun.connect`, which are faster than Bun's `node:net`. */
+/** TCP and Unix sockets over `Bun.listen` and `Bun.connect`, which are faster than Bun's `node:net`. */
 import { type Address, TcpAddress } from '../address.ts';
 import { systemError } from '../errors.ts';
 import { Queue } from '../queue.ts';
@@ -54,9 +54,9 @@ class BunConnection implements Connection {
   readonly #address: Address;
   /** Paused until `start`. */
   #awaitsStart = false;
-  /** What the operating system has not accepted; created when something first has to wait. Bun buffers none of it. */
+  /** Writes that the operating system has not accepted, which Bun does not buffer. Created for the first such write. */
   #queue: Queue<Uint8Array> | undefined;
-  /** What is left of the write at the front of the queue. */
+  /** The unsent part of the write at the front of the queue. */
   #rest: Uint8Array | undefined;
   #queued = 0;
   #receiver: Receiver | undefined;
@@ -68,7 +68,7 @@ class BunConnection implements Connection {
   #closed = false;
   #error: Error | undefined;
 
-  /** @param address the one that was connected to or listened at */
+  /** @param address the address connected to, or listened on */
   constructor(socket: BunSocket, address: Address, peer: Address) {
     this.#socket = socket;
     this.#address = address;
@@ -76,7 +76,7 @@ class BunConnection implements Connection {
     socket.data = this;
   }
 
-  /** Looked up on demand: it is a system call that few need. */
+  /** Looked up on demand: it costs a system call, and few callers need it. */
   get local(): Address {
     const address = this.#address;
     if (address.scheme === 'unix') return address;
@@ -147,7 +147,7 @@ class BunConnection implements Connection {
     this.#receiver?.onEnd();
   }
 
-  /** The socket accepts more. Bun also calls this when nothing was waiting. */
+  /** The socket accepts more. Bun also calls this when nothing was queued. */
   writable(): void {
     const before = this.#queued;
     while (this.#queued > 0) {
@@ -165,7 +165,7 @@ class BunConnection implements Connection {
   closed(error: Error | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
-    // Bun reports no error when a write meets a reset; but it never closes a connection itself that has more to send.
+    // Bun reports no error when a write fails on a reset. But it never closes by itself a connection that has more to send.
     const isBroken = !this.#ending || this.#queued > 0;
     this.#error ??= error ?? (isBroken ? brokenConnection() : undefined);
     if (this.#receiver) this.#reportClosedSoon();
@@ -177,7 +177,7 @@ class BunConnection implements Connection {
     return Math.max(0, accepted);
   }
 
-  /** A write met a reset. Bun would report it only when the socket is read, and it may be paused. */
+  /** A write failed on a reset. Bun would report it only when the socket is read, and it may be paused. */
   #broken(): void {
     if (this.#closed) return;
     this.closed(brokenConnection());
@@ -215,7 +215,7 @@ const events: Omit<BunHandlers, 'open'> = {
   drain: (socket) => socket.data.writable(),
   end: (socket) => socket.data.ended(),
   close: (socket, error) => socket.data.closed(error),
-  // Bun reports here what a callback throws. That is a bug, which must not be swallowed.
+  // Bun reports exceptions of the callbacks here. They are bugs and must not be swallowed.
   error: (_socket, error) => {
     queueMicrotask(() => {
       throw error;

@@ -1,4 +1,4 @@
-/** How many descriptors (open files and sockets) this process may have. */
+/** The number of descriptors (open files and sockets) that this process may have. */
 import { readFileSync } from 'node:fs';
 
 /**

@@ -1,10 +1,10 @@
 /**
- * Listening where a connection needs something before its first message:
+ * Listeners whose connections need handshakes before their first message:
  *
  *     socket -> [PROXY header] -> [TLS handshake] -> [WebSocket upgrade] -> connection
  *
- * By `node:net` on both runtimes. All steps together share one timeout, `handshakeTimeout`. A client that is stuck in one
- * of them delays no other: it costs a descriptor and a timer.
+ * Uses `node:net` on both runtimes. All steps together share one timeout, `handshakeTimeout`. A client that is stuck in
+ * one of them does not delay others: it costs a descriptor and a timer.
  *
  * TLS and WebSocket are loaded only by the listeners that need them.
  */
@@ -82,7 +82,7 @@ class Handshakes implements Linked<Handshakes> {
   /** Runs the steps and reports their outcome. Steps that resolve without a connection have refused the socket. */
   async run(steps: () => Promise<Connection | undefined>): Promise<void> {
     const { socket } = this;
-    // Without a listener an error event would end the process. The steps report what is wrong.
+    // Without a listener, an error event would end the process. The steps themselves report the error.
     socket.on('error', ignore);
     try {
       const connection = await Promise.race([steps(), this.#timeout()]);
@@ -98,7 +98,7 @@ class Handshakes implements Linked<Handshakes> {
     }
   }
 
-  /** False: the peer is refused. */
+  /** Applies the server's rules to the peer. False: it is refused. */
   admit(peer: Address): boolean {
     if (!this.#options.admit) return true;
     this.#pending = this.#options.admit(peer);
@@ -134,13 +134,18 @@ class Handshakes implements Linked<Handshakes> {
   }
 }
 
-/** The next chunk, by `read`, so that the socket neither flows nor is paused afterwards. */
+/** Reads the next chunk with `read()`, so that the socket is afterwards neither flowing nor paused. */
 async function nextChunk(socket: net.Socket, balancer: string): Promise<Buffer> {
   return await new Promise<Buffer>((resolve, reject) => {
     const settle = () => socket.off('readable', readable).off('end', ended).off('close', ended);
     const ended = () => {
       settle();
-      reject(new YodelError('YODEL_INVALID_PROXY_HEADER', `${balancer} ended before its PROXY header was complete`));
+      reject(
+        new YodelError(
+          'YODEL_INVALID_PROXY_HEADER',
+          `${balancer} ended its output before its PROXY header was complete`,
+        ),
+      );
     };
     const readable = () => {
       const chunk = socket.read() as Buffer | null;

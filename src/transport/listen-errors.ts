@@ -5,7 +5,7 @@ import type { Address } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
 import { isSocketFile } from './unix-socket.ts';
 
-/** Why listening failed. For socket files the runtimes' own errors are misleading, above all where the folder is missing. */
+/** Explains why listening failed. The runtimes' own errors for socket files mislead, above all if the folder is missing. */
 export function listenError(address: Address, error: unknown): YodelError {
   const where = `cannot listen on ${address}`;
   if (address.scheme !== 'unix') return systemError(where, error);
@@ -23,8 +23,8 @@ export function listenError(address: Address, error: unknown): YodelError {
 }
 
 /**
- * The error for a peer that connects and resets before it is accepted. Its address is no longer known, so that no rule
- * about peers could be applied: it is not served.
+ * The error for a peer that connects and resets before it is accepted. Its address is no longer known, so the rules
+ * about peers cannot be applied, and it is not served.
  */
 export function resetBeforeAccept(address: Address): YodelError {
   return new YodelError('YODEL_CONNECTION_RESET', `a peer reset its connection before it was accepted on ${address}`);

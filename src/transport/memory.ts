@@ -1,14 +1,14 @@
 /**
- * Connections inside one process, for tests: no sockets, no delays. As adverse as a network may be, they split bytes into
+ * Connections inside one process, for tests: no sockets, no delays. To be as adverse as a network, they split bytes into
  * chunks of a chosen size, accept only what fits a small buffer, and overwrite each borrowed chunk after the call.
  */
 import { type Address, TcpAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import type { Connection, Listener, ListenOptions, Receiver, Transport } from './transport.ts';
 
-/** How adverse to be. */
+/** How adverse the connections are. */
 export interface MemoryOptions {
-  /** The largest chunk that arrives. Default: all that is there. */
+  /** The largest chunk to deliver, in bytes. Default: everything that has arrived. */
   readonly chunkSize?: number;
   /** Bytes that one direction buffers before the writer has to wait. Default 64 KiB. */
   readonly capacity?: number;
@@ -21,7 +21,7 @@ export function memoryTransport(options: MemoryOptions = {}): Transport {
   return {
     async connect(address, { signal } = {}) {
       signal?.throwIfAborted();
-      // As on a network, the signal may be aborted meanwhile.
+      // As on a network, the caller may abort in the meantime.
       await null;
       signal?.throwIfAborted();
       const listener = listeners.get(String(address));
@@ -32,8 +32,9 @@ export function memoryTransport(options: MemoryOptions = {}): Transport {
       listener.accept(server);
       return client;
     },
-    async listen(wanted, listenOptions): Promise<Listener> {
-      const address = wanted.scheme === 'tcp' && wanted.port === 0 ? new TcpAddress(wanted.host, ++lastPort) : wanted;
+    async listen(requested, listenOptions): Promise<Listener> {
+      const picksPort = requested.scheme === 'tcp' && requested.port === 0;
+      const address = picksPort ? new TcpAddress(requested.host, ++lastPort) : requested;
       const name = String(address);
       if (listeners.has(name)) {
         throw new YodelError('YODEL_ADDRESS_IN_USE', `cannot listen on ${name}: the address is in use`);
@@ -67,7 +68,7 @@ class MemoryConnection implements Connection {
   readonly #capacity: number;
   /** Written here, but not accepted by the other end's buffer yet. */
   #outgoing = Buffer.alloc(0);
-  /** Sent to here and not delivered yet, as in a kernel's receive buffer. */
+  /** Received but not delivered yet, as in a kernel's receive buffer. */
   #incoming = Buffer.alloc(0);
   #receiver: Receiver | undefined;
   #paused = false;

@@ -1,4 +1,4 @@
-/** TCP and Unix sockets by `node:net`. */
+/** TCP and Unix sockets over `node:net`. */
 import * as net from 'node:net';
 import type { Address } from '../address.ts';
 import { systemError } from '../errors.ts';
@@ -30,8 +30,8 @@ async function connect(address: Address, { signal }: DialOptions = {}): Promise<
 /**
  * Waits until a socket is connected.
  *
- * @param event the one that the socket emits then
- * @throws YodelError; the signal's reason when it is aborted
+ * @param event the event that the socket emits when it is connected
+ * @throws YodelError, or the signal's reason when it is aborted
  */
 export async function whenConnected(
   socket: net.Socket,

@@ -1,6 +1,6 @@
 /**
- * Connections that one process accepts and another one serves. Several processes can listen at one TCP port, but not at one
- * Unix socket: there the parent accepts, and passes each connection to a worker. By `node:net` on both runtimes.
+ * Connections that one process accepts and another one serves. Several processes can listen on one TCP port, but not on
+ * one Unix socket: there the parent accepts, and passes each connection to a worker. Uses `node:net` on both runtimes.
  */
 import type * as net from 'node:net';
 import type { UnixAddress } from '../address.ts';
@@ -25,7 +25,7 @@ export async function acceptToPass(
   return await listenBy(address, { ...options, pauseOnConnect: true }, accept);
 }
 
-/** The worker's side: a transport that listens itself, except at Unix sockets, where it accepts passed connections. */
+/** The worker's side: a transport that listens itself, except on Unix sockets, where it receives passed connections. */
 export class PassedTransport implements Transport {
   readonly connect = runtimeTransport.connect;
   readonly #listeners = new Map<string, { readonly address: UnixAddress; readonly accept: ListenOptions['accept'] }>();
@@ -39,7 +39,7 @@ export class PassedTransport implements Transport {
     return { address, close: async () => void this.#listeners.delete(key) };
   }
 
-  /** Accepts a connection that the parent accepted at `address`. It is closed when nothing listens there any more. */
+  /** Accepts a connection that the parent accepted on `address`. Closes it if nothing listens there any longer. */
   receive(socket: net.Socket, address: string): void {
     const listener = this.#listeners.get(address);
     if (listener) listener.accept(connectionOf(socket, listener.address));

@@ -1,5 +1,5 @@
 /**
- * The header of the PROXY protocol, versions 1 and 2, with which a load balancer begins a connection to name its client.
+ * The header of the PROXY protocol, versions 1 and 2. A load balancer sends it first on a connection, to name its client.
  * After "The PROXY protocol", versions 1 & 2, Willy Tarreau, HAProxy Technologies (2020-03-05).
  *
  * Strict: a header is accepted only as specified, because a lenient parser could be tricked into trusting a forged address.
@@ -148,6 +148,6 @@ function crc32c(bytes: Buffer): number {
   return (crc ^ 0xffff_ffff) >>> 0;
 }
 
-function invalid(why: string): YodelError {
-  return new YodelError('YODEL_INVALID_PROXY_HEADER', `invalid header of the PROXY protocol: ${why}`);
+function invalid(reason: string): YodelError {
+  return new YodelError('YODEL_INVALID_PROXY_HEADER', `invalid header of the PROXY protocol: ${reason}`);
 }

@@ -1,13 +1,13 @@
-/** Selects the transport. The one place that asks which runtime this is. */
+/** Selects the transport. The only module that checks which runtime this is. */
 import type { Address } from '../address.ts';
 import { bunTransport } from './bun.ts';
 import { nodeTransport } from './node.ts';
 import type { Connection, DialOptions, Listener, ListenOptions, Transport } from './transport.ts';
 
-/** TCP and Unix sockets by the runtime's own fastest API. */
+/** TCP and Unix sockets over the runtime's fastest API. */
 const socketTransport: Transport = process.versions.bun ? bunTransport : nodeTransport;
 
-/** Connects and listens at every kind of address. What a scheme needs besides plain sockets is loaded on first use. */
+/** Connects to and listens on every kind of address. What a scheme needs besides plain sockets is loaded on first use. */
 export const runtimeTransport: Transport = { connect, listen };
 
 async function connect(address: Address, options: DialOptions = {}): Promise<Connection> {

@@ -1,6 +1,5 @@
 /**
- * Connecting by TLS. By `node:tls` on both runtimes: TLS itself costs far more than the steps that Bun's own sockets would
- * save.
+ * Connects over TLS. Uses `node:tls` on both runtimes: TLS itself costs far more than Bun's own sockets would save.
  */
 import * as net from 'node:net';
 import * as tls from 'node:tls';
@@ -29,7 +28,7 @@ export async function connectTls(address: TlsAddress, { signal, tls: trust = {} 
   }
 }
 
-/** These options as `node:tls` takes them. @throws YodelError `YODEL_TLS` when the certificate does not fit its key */
+/** Converts the options to those of `node:tls`. @throws YodelError `YODEL_TLS` when the certificate does not fit its key */
 export function trustFor(host: string, { ca, servername, insecure, cert, key }: TlsOptions): tls.ConnectionOptions {
   // Checked here, so that a bad certificate is not reported as a failed connection.
   if (cert !== undefined) createContext('', { cert, key: key ?? cert }, undefined);

@@ -1,16 +1,16 @@
 /**
  * The contract of a transport: connections that carry bytes, and listeners that accept them.
  *
- * Sessions and clients know only this contract. `node.ts` and `bun.ts` speak TCP and Unix sockets, `memory.ts` is for tests;
- * all pass the same contract tests. `tls.ts` and `websocket.ts` connect; `handshakes.ts` listens for both.
+ * Sessions and clients depend only on this contract. `node.ts` and `bun.ts` are for TCP and Unix sockets, `memory.ts` for
+ * tests; all pass the same contract tests. `tls.ts` and `websocket.ts` connect; `handshakes.ts` listens for both.
  */
 import type { Address } from '../address.ts';
 import type { Framing } from '../framing/framing.ts';
 import type { AddressList } from './address-list.ts';
 
 /**
- * Receives the events of a connection. No call comes before `start`, none after `onClose`, none from inside a call to the
- * connection, and after `abort` or `release` only `onClose`.
+ * Receives the events of a connection. No method is called before `start`, after `onClose`, or from inside a call to the
+ * connection. After `abort` or `release`, only `onClose` is called.
  */
 export interface Receiver {
   /** The peer's next bytes. See {@link Connection.chunksAreBorrowed} for how long they may be used. */
@@ -26,7 +26,7 @@ export interface Receiver {
   onDrain(): void;
   /**
    * The connection is closed: both sides have ended, or it was aborted, or it broke (then `error` says why). Called exactly
-   * once. After one's own `abort` or `release` there is no error.
+   * once. After a local `abort` or `release` there is no error.
    */
   onClose(error?: Error): void;
 }
@@ -45,7 +45,7 @@ export interface Connection {
   readonly chunksAreBorrowed: boolean;
   /**
    * Whether the transport itself delimits messages, as WebSocket does. Then each `write` is one message, even an empty one,
-   * each `onData` delivers one whole, and no framing is needed.
+   * each `onData` delivers one complete message, and no framing is needed.
    */
   readonly carriesMessages: boolean;
   /**
@@ -74,7 +74,7 @@ export interface Connection {
   resume(): void;
   /** Sends FIN after everything that was written. The peer may continue to send. */
   end(): void;
-  /** Stops reading and closes the connection, without a reset where possible: for one that has ended and sent everything. */
+  /** Stops reading and closes, without a reset where possible: for a connection that has ended and sent everything. */
   release(): void;
   /** Closes the connection at once; unsent bytes are lost, and the peer sees a reset where the transport has one. */
   abort(): void;
@@ -94,9 +94,9 @@ export interface Security {
 
 /** Accepts connections at one address. */
 export interface Listener {
-  /** Where it listens; a port 0 is replaced by the real one. */
+  /** The address that it listens on. Port 0 is replaced by the real one. */
   readonly address: Address;
-  /** Uses other certificates for new connections. Only where there is TLS. */
+  /** Replaces the certificates for new connections. Present only with TLS. */
   readonly renew?: ((tls: ServerTls) => void) | undefined;
   /** Stops accepting, and resolves when the address is free again. Accepted connections continue. */
   close(): Promise<void>;
@@ -110,13 +110,13 @@ export interface ListenOptions {
   readonly reusePort?: boolean | undefined;
   /** A descriptor of this process that already listens at the address. `backlog` and `reusePort` are ignored then. */
   readonly descriptor?: number | undefined;
-  /** Called for each connection. It does nothing before its `start`. */
+  /** Called for each connection. Nothing is delivered from it before its `start`. */
   readonly accept: (connection: Connection) => void;
   /** Called when accepting fails; the listener continues. */
   readonly failed: (error: Error) => void;
   /**
    * Called for a connection that needs a handshake before its first message (TLS, WebSocket, a PROXY header), as soon as its
-   * peer is known. When it returns undefined, the connection is closed; what it returns otherwise is called with the outcome.
+   * peer is known. If it returns undefined, the connection is closed; otherwise the result receives the outcome.
    */
   readonly admit?: ((peer: Address) => PendingConnection | undefined) | undefined;
   /** How long all handshakes of a connection may take, in milliseconds. 0: no limit. */
@@ -147,7 +147,7 @@ export interface CertificateAndKey {
 export interface ServerTls extends CertificateAndKey {
   /** Certificates for certain server names; `*` in `*.example.org` matches one label. Other names get the main one. */
   readonly sni?: Readonly<Record<string, CertificateAndKey>> | undefined;
-  /** Authorities of client certificates, in PEM. When set, a client without a valid certificate is refused. */
+  /** Certificate authorities for client certificates, in PEM. If set, a client without a valid certificate is refused. */
   readonly clientCa?: string | undefined;
   /** ALPN protocols, the preferred first. A client that offers only others is refused; one that offers none is accepted. */
   readonly alpn?: readonly string[] | undefined;

@@ -1,4 +1,4 @@
-/** Socket files: removes those of servers that are gone. */
+/** Removes the socket files of servers that no longer run. */
 import { lstatSync, rmSync } from 'node:fs';
 import type { Address, UnixAddress } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
@@ -34,7 +34,7 @@ export function isSocketFile(path: string): boolean {
   try {
     return lstatSync(path).isSocket();
   } catch {
-    // It does not exist, or may not be looked at: `listen` will report that.
+    // It does not exist, or permission is denied: `listen` will report that.
     return false;
   }
 }

@@ -1,4 +1,4 @@
-/** Connecting by WebSocket, by `ws` on both runtimes; Bun brings its own under that name. */
+/** Connects over WebSocket. Uses `ws` on both runtimes; Bun replaces it with its own implementation. */
 import { WebSocket } from 'ws';
 import type { WebSocketAddress } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
@@ -8,7 +8,7 @@ import { trustFor } from './tls.ts';
 import type { Connection, DialOptions } from './transport.ts';
 import { WebSocketConnection } from './websocket/connection.ts';
 
-/** The longest message that a client accepts, in bytes: what a server may cost it in memory. As `longestCounted` of a load test. */
+/** The longest message that a client accepts, in bytes, so that a server cannot fill its memory. */
 const maxMessageLength = 16_777_216;
 
 /**
@@ -31,8 +31,8 @@ export async function connectWebSocket(
   const where = `cannot connect to ${address}`;
   const aborted = () => opened.reject(signal?.reason);
   const failed = (error: Error) => opened.reject(upgradeError(where, error));
-  // Created at once: a first message may come together with the server's response. A WebSocket does not expose the socket
-  // below it, so both ends have the server's address.
+  // Created at once: the first message may arrive together with the server's response. A WebSocket does not expose the
+  // socket below it, so both ends have the server's address.
   const connection = new WebSocketConnection(socket, address, address);
   socket.on('open', () => opened.resolve(connection)).on('error', failed);
   socket.on('close', () => failed(new Error('it closed the connection')));
@@ -55,7 +55,11 @@ function upgradeError(where: string, error: Error): unknown {
   if (known.code !== 'YODEL_NETWORK') return known;
   const [, status] = /(?:response|status code):? (\d{3})/.exec(error.message) ?? [];
   const reason = status === undefined ? error.message : `it answered with HTTP status ${status}`;
-  return new YodelError('YODEL_WEBSOCKET_REFUSED', `${where}: the server does not speak WebSocket there: ${reason}`, {
-    cause: error,
-  });
+  return new YodelError(
+    'YODEL_WEBSOCKET_REFUSED',
+    `${where}: the server does not speak WebSocket at this address: ${reason}`,
+    {
+      cause: error,
+    },
+  );
 }

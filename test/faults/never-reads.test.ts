@@ -53,11 +53,7 @@ test('the log has the reason, in one line', async () => {
   await deaf.closed;
   const [line] = await server.saw(/.* closed after .*\n/);
   expect(line).toMatch(
-    closedLine(
-      String.raw`\d+`,
-      String.raw`\d+`,
-      String.raw`the peer read nothing for 200 ms, with \d+ bytes waiting for it`,
-    ),
+    closedLine(String.raw`\d+`, String.raw`\d+`, String.raw`the peer read nothing for 200 ms, with \d+ bytes pending`),
   );
 });
 

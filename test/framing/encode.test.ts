@@ -63,12 +63,12 @@ describe('a message that cannot be sent', () => {
     [
       'delimiter:||',
       'a||b',
-      'the delimiter begins at offset 1 of the message already, so the message would arrive cut in two; use another delimiter, or the framing "length"',
+      'the message contains the delimiter at offset 1, so it would arrive as two messages; use another delimiter, or the framing "length"',
     ],
     [
       'delimiter:aaa',
       'xa',
-      'the delimiter begins at offset 1 of the message already, so the message would arrive cut in two; use another delimiter, or the framing "length"',
+      'the message contains the delimiter at offset 1, so it would arrive as two messages; use another delimiter, or the framing "length"',
     ],
     ['length:1', 'x'.repeat(256), 'a message of 256 bytes does not fit a length field of 1 byte; use a wider one'],
     [

@@ -92,7 +92,7 @@ describe('an address that cannot be listened at', () => {
 
   it.each([
     ['localhost:http', 'the port "http" is not a number'],
-    ['http://localhost', 'there is no scheme "http"'],
+    ['http://localhost', 'unknown scheme "http"'],
     [70_000, 'the port 70000 is above 65535'],
   ])('is refused when it is invalid: %s', async (listen, why) => {
     await expect(serve({ listen, transport: memoryTransport() })).rejects.toMatchObject({

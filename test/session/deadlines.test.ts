@@ -176,7 +176,7 @@ describe('drainTimeout', () => {
     await scene.passes(1);
     expect(peer.error).toMatchObject({ code: 'ECONNRESET' });
     expect(errors).toMatchObject([
-      { code: 'YODEL_DRAIN_TIMEOUT', message: 'the peer read nothing for 1 s, with 31 bytes waiting for it' },
+      { code: 'YODEL_DRAIN_TIMEOUT', message: 'the peer read nothing for 1 s, with 31 bytes pending' },
     ]);
   });
 

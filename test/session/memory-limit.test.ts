@@ -51,7 +51,7 @@ describe('above maxPendingBytes', () => {
     sessions[0]?.send('x'.repeat(limit + 1000));
     await scene.passes(1);
     expect(said[0]).toMatch(
-      /^buffered \d+ bytes, the most of all sessions, when their total passed maxPendingBytes \(100000\)$/,
+      /^buffered \d+ bytes, the most of all sessions, when their total exceeded maxPendingBytes \(100000\)$/,
     );
   });
 

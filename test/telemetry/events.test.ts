@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { YodelError } from '../../src/errors.ts';
 import type { ServeOptions } from '../../src/server/options.ts';
 import type { Handler } from '../../src/session/handler.ts';
-import { allOf, type SessionView, type Subscriber, Telemetry } from '../../src/telemetry/telemetry.ts';
+import { combineSubscribers, type SessionView, type Subscriber, Telemetry } from '../../src/telemetry/telemetry.ts';
 import type { Peer } from '../session/peer.ts';
 import { Scene } from '../session/scene.ts';
 import { settled } from '../support/fake-clock.ts';
@@ -274,7 +274,7 @@ describe('what is sent', () => {
 describe('several subscribers as one', () => {
   it('are all called, and events that none of them has are not emitted', () => {
     const events: string[] = [];
-    const one = allOf([
+    const one = combineSubscribers([
       { draining: (sessions) => void events.push(`first ${sessions}`) },
       { draining: (sessions) => void events.push(`second ${sessions}`), handled: undefined as never },
     ]);

@@ -8,7 +8,7 @@ import { errorText, isFromUpstream } from '../../log/error-text.ts';
 import { type ServerLimits, serveLimits, serverOptions } from '../../options.ts';
 import type { ReloadOptions } from '../../server/options.ts';
 import { type Server, serve } from '../../server/server.ts';
-import { allOf, type Subscriber } from '../../telemetry/telemetry.ts';
+import { combineSubscribers, type Subscriber } from '../../telemetry/telemetry.ts';
 import { escapeStack, escapeText } from '../../terminal/escape.ts';
 import type { Transport } from '../../transport/transport.ts';
 import { exitStatus } from '../fail.ts';
@@ -63,7 +63,7 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
     proxyProtocol: flags.proxyProtocol as string[] | undefined,
     framing,
     encoding,
-    telemetry: allOf([log, failures(say, () => aborted++), ...subscribers, ...recorders]),
+    telemetry: combineSubscribers([log, failures(say, () => aborted++), ...subscribers, ...recorders]),
   });
   const failLate = (thrown: unknown) => {
     // It is not known which message it was about, nor what is broken now. So the server shuts down, but in order.

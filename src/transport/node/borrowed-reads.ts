@@ -2,15 +2,15 @@
  * Makes the sockets of `node:net` read into one buffer that all of them share, instead of into a new one of 64 KiB for
  * each read: a third faster for small messages, twice as fast from 16 KiB on (`npm run bench`).
  *
- * `net.connect` offers this as the option `onread`, for its own sockets. For accepted sockets Node has no public way, so
+ * `net.connect` offers this as the option `onread`, for its own sockets. For accepted sockets Node has no public API, so
  * this sets what that option sets. A minor release may remove these internal names: {@link canBorrowReads} therefore
- * tries them on a real connection before anything relies on them, and where that fails the public `data` event is used.
- * `YODEL_NODE_READS=public` selects the public way.
+ * tries them on a real connection before anything relies on them. If that fails, the public `data` event is used.
+ * `YODEL_NODE_READS=public` selects the `data` event.
  */
 import { once } from 'node:events';
 import * as net from 'node:net';
 
-/** What every socket reads into: valid only until the next read of any of them. As large as Node's own reads. */
+/** The buffer that every socket reads into, valid until the next read of any socket. As large as Node's own reads. */
 export const readBuffer = Buffer.allocUnsafeSlow(65_536);
 
 /** Called with the socket as `this` and the bytes of one read, which are borrowed for the call. */
@@ -27,7 +27,7 @@ interface InnerNames {
   readonly callback: symbol;
 }
 
-/** How a socket calls back: with itself as `this` and the number of bytes read. */
+/** The socket's internal callback, called with the socket as `this` and the number of bytes read. */
 type InnerCallback = (this: net.Socket, length: number) => boolean;
 
 let trial: Promise<boolean> | undefined;
@@ -39,8 +39,8 @@ export function canBorrowReads(): Promise<boolean> {
 }
 
 /**
- * A function that makes a connected socket, of which nothing has been read yet, read into {@link readBuffer} and pass each
- * read to `onRead`. Use it only after {@link canBorrowReads} has resolved to true. Create it once for all sockets: a
+ * Returns a function that makes a connected socket, from which nothing has been read yet, read into {@link readBuffer}
+ * and pass each read to `onRead`. Use it only after {@link canBorrowReads} has resolved to true. Create it once for all sockets: a
  * closure for each would be garbage that every short connection pays for.
  */
 export function readsBorrowedBy(onRead: OnRead): (socket: net.Socket) => void {
@@ -50,7 +50,7 @@ export function readsBorrowedBy(onRead: OnRead): (socket: net.Socket) => void {
 
 let names: InnerNames | undefined;
 
-/** The names under which a socket keeps what the option `onread` gave it. */
+/** Finds the symbols under which a socket stores the option `onread`. */
 function findNames(): InnerNames | undefined {
   const probe = new net.Socket({ onread: { buffer: readBuffer, callback: () => true } });
   const symbols = Object.getOwnPropertySymbols(probe);
@@ -89,7 +89,7 @@ export async function tryBorrowing(inner: InnerNames | undefined): Promise<boole
     sockets.push(accepted);
     return await readsAsExpected(inner, client, accepted);
   } catch {
-    // Any failure means that it cannot be relied on: no loopback, or sockets that are built differently.
+    // Any failure means that the internal names cannot be relied on: no loopback, or a different socket implementation.
     return false;
   } finally {
     server.close();
@@ -101,7 +101,7 @@ async function readsAsExpected(inner: InnerNames, client: net.Socket, accepted: 
   if (typeof (accepted as unknown as InnerSocket)._handle?.useUserBuffer !== 'function') return false;
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const failed = () => resolve(false);
-  // Reached only on a stalled machine; then the public way is right too.
+  // Reached only on a stalled machine; the public API works there too.
   const timer = setTimeout(failed, 1000);
   let text = '';
   const onRead: OnRead = function (chunk) {

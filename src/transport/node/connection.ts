@@ -6,18 +6,19 @@ import type { Connection, Receiver, Security } from '../transport.ts';
 import { canBorrowReads, readBuffer, readsBorrowedBy } from './borrowed-reads.ts';
 
 /**
- * The first write hands at most this much to the operating system; while it takes all of a write at once, the next one may be
- * twice as large. Progress is known only when a whole write has completed, so this is also how finely a slow peer's progress
- * is seen: never more coarsely than by what the kernel has just buffered for it. As large as Node's own read, so that an
- * echoed chunk is one write. A message of 1 MiB is six writes instead of sixteen, and costs a sixth less.
+ * The first write passes at most this many bytes to the operating system. As long as it takes a whole write at once, the
+ * next one may be twice as large. Progress is known only when a whole write has completed, so the size of a write is also
+ * the resolution at which a slow peer's progress is visible, and never exceeds what the kernel has just accepted. As large
+ * as Node's own read, so that an echoed chunk is one write. A message of 1 MiB takes six writes instead of sixteen, and
+ * costs a sixth less.
  */
 const firstWrite = 65_536;
 const largestWrite = 262_144;
 
 /**
  * libuv before 1.52 (Node 22 and the first 24) reports a reset that follows unread bytes as an orderly end
- * (https://github.com/libuv/libuv/pull/4997): half a message would pass for a whole one. An empty write detects it, for it
- * fails on a connection that was reset. It costs a system call for each end, which newer versions do not need.
+ * (https://github.com/libuv/libuv/pull/4997): half a message would pass for a whole one. An empty write detects it, because
+ * it fails on a connection that was reset. It costs a system call for each end, which newer versions do not need.
  */
 const endMayBeReset = Number(process.versions.uv?.split('.')[1] ?? 0) < 52;
 const nothing = Buffer.alloc(0);
@@ -27,10 +28,10 @@ const slabSize = 65_536;
 /** Borrowed bytes are copied here on their way out, because the stream may keep them. */
 let slab = Buffer.alloc(0);
 let slabUsed = 0;
-/** Whether reads can be borrowed: {@link prepareReads} finds out before the first connection. */
+/** Whether reads can be borrowed. {@link prepareReads} determines it before the first connection. */
 let readsAreBorrowed = false;
 
-/** Resolves when it is known how sockets are read; to be awaited before the first connection. */
+/** Determines how sockets are read. Must be awaited before the first connection. */
 export async function prepareReads(): Promise<void> {
   readsAreBorrowed = await canBorrowReads();
 }
@@ -45,7 +46,7 @@ export function connectionOf(
   return new NodeConnection(socket, address, peer, security);
 }
 
-/** The address of the other end. It is unknown when the peer is gone already. */
+/** The address of the other end. Its host is `unknown` if the peer is already gone. */
 export function peerOf({ remoteAddress, remotePort }: net.Socket, address: Address): Address {
   return address.scheme === 'unix' ? address : endOf(address, remoteAddress ?? 'unknown', remotePort ?? 0);
 }
@@ -89,12 +90,12 @@ class NodeConnection implements Connection {
   readonly carriesMessages = false;
   readonly #socket: net.Socket;
   readonly #address: Address;
-  /** Writes that the socket has not been given; created when something first has to wait. */
+  /** Writes not passed to the socket yet. Created for the first write that has to wait. */
   #queue: Queue<Uint8Array> | undefined;
-  /** What is left of the write at the front of the queue. */
+  /** The unsent part of the write at the front of the queue. */
   #rest: Uint8Array | undefined;
   #queued = 0;
-  /** `unsent` as of the last look at it. */
+  /** `unsent` when it was last checked. */
   #lastUnsent = 0;
   #ending = false;
   /** After `release` or `abort`: only `onClose` may still be called. */
@@ -102,18 +103,18 @@ class NodeConnection implements Connection {
   #error: Error | undefined;
   #receiver: Receiver | undefined;
 
-  /** @param address the one that was connected to or listened at */
+  /** @param address the address connected to, or listened on */
   constructor(socket: net.Socket, address: Address, peer: Address, security?: Security) {
     this.#socket = socket;
     this.#address = address;
     this.peer = peer;
     this.security = security;
     (socket as OwnedSocket)[connectionKey] = this;
-    // From here on: without a listener, an error between the accept and `start` would end the process.
+    // Added here already: without a listener, an error between the accept and `start` would end the process.
     socket.on('error', onError);
   }
 
-  /** Looked up on demand: it is a system call that few need. */
+  /** Looked up on demand: it costs a system call, and few callers need it. */
   get local(): Address {
     const address = this.#address;
     if (address.scheme === 'unix') return address;
@@ -122,14 +123,14 @@ class NodeConnection implements Connection {
   }
 
   get unsent(): number {
-    // A stream that breaks forgets what was in flight.
+    // A destroyed stream reports nothing of what was in flight.
     return this.#socket.destroyed ? this.#lastUnsent : this.#queued + this.#socket.writableLength;
   }
 
   start(receiver: Receiver): void {
     this.#receiver = receiver;
     const socket = this.#socket;
-    // What was read before `start`, and a socket that is closed, need the public way.
+    // Bytes read before `start`, and a closed socket, need the public `data` event.
     const isUntouched = socket.readableLength === 0 && !socket.readableEnded && !socket.destroyed;
     this.chunksAreBorrowed = readsAreBorrowed && this.peer.scheme !== 'tls' && isUntouched;
     if (this.chunksAreBorrowed) this.#borrowReads();
@@ -144,7 +145,7 @@ class NodeConnection implements Connection {
   #borrowReads(): void {
     const socket = this.#socket;
     borrowReads(socket);
-    // A socket paused before only did not flow; now its reading has to be stopped.
+    // A socket that was paused earlier only did not flow; now reading from its handle must stop as well.
     if (socket.isPaused()) socket.pause();
     // The stream must flow to report its end.
     else socket.resume();
@@ -154,7 +155,7 @@ class NodeConnection implements Connection {
     if (this.#ending || this.#socket.destroyed || bytes.length === 0) return;
     const isBorrowed = bytes.buffer === readBuffer.buffer;
     if (bytes.length <= firstWrite && this.#queued === 0 && this.#socket.writableLength === 0) {
-      this.#hand(isBorrowed ? copyToSlab(bytes) : bytes);
+      this.#writePiece(isBorrowed ? copyToSlab(bytes) : bytes);
       this.#lastUnsent = this.unsent;
       return;
     }
@@ -198,7 +199,7 @@ class NodeConnection implements Connection {
   }
 
   received(chunk: Buffer): void {
-    // The stream may still emit what it had read ahead after its destroy().
+    // After destroy() the stream may still emit what it had read ahead.
     if (!this.#released) this.#receiver?.onData(chunk);
   }
 
@@ -227,25 +228,25 @@ class NodeConnection implements Connection {
     this.#lastUnsent = 0;
   }
 
-  /** Hands over as much as goes without waiting; the rest follows when that has been written. */
+  /** Passes the socket as much as it takes without waiting. The rest follows once that has been written. */
   #send(): void {
     for (let size = firstWrite; this.#queued > 0 && this.#socket.writableLength === 0; ) {
-      this.#hand(this.#nextPiece(size));
+      this.#writePiece(this.#nextPiece(size));
       size = Math.min(size * 2, largestWrite);
     }
     this.#lastUnsent = this.unsent;
     if (this.#ending && this.#queued === 0 && !this.#socket.writableEnded) this.#socket.end();
   }
 
-  /** Hands one piece to the socket, which usually writes it at once. */
-  #hand(piece: Uint8Array): void {
+  /** Passes one piece to the socket, which usually writes it at once. */
+  #writePiece(piece: Uint8Array): void {
     const socket = this.#socket;
     socket.write(piece);
     if (socket.writableLength === 0) {
-      // It is written: its place in the slab, if it has one, is free again.
+      // It is written, so its part of the slab, if any, is free again.
       if (piece.buffer === slab.buffer) slabUsed = piece.byteOffset;
     } else {
-      // An empty write completes after the one before it. A callback only now costs less than one for each write.
+      // An empty write completes after the one before it. A callback only here costs less than one for each write.
       socket.write(nothing, (error) => this.#written(error));
     }
   }

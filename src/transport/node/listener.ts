@@ -1,4 +1,4 @@
-/** Listening by `node:net`. */
+/** Listening with `node:net`. */
 import * as net from 'node:net';
 import { type Address, addressAt, TcpAddress } from '../../address.ts';
 import { systemError, YodelError } from '../../errors.ts';
@@ -12,9 +12,9 @@ export interface NodeListenOptions extends Pick<ListenOptions, 'backlog' | 'fail
 }
 
 /**
- * Listens by `node:net`.
+ * Listens with `node:net`.
  *
- * @param accept called with each socket whose peer is still there
+ * @param accept called with each socket whose peer is still connected
  * @throws YodelError as `Transport.listen`
  */
 export async function listenBy(
@@ -77,8 +77,8 @@ function boundAddress(address: Address, bound: Bound): Address {
 }
 
 /**
- * Where a descriptor from another process listens. It must be the configured address, or clients would reach what is not
- * meant for them. A Unix socket does not report its path, so there only the kind is checked.
+ * The address at which a descriptor from another process listens. It must be the configured one, or clients would reach
+ * the wrong service. A Unix socket does not report its path, so only its kind is checked.
  *
  * @throws YodelError `YODEL_INVALID_OPTION`
  */

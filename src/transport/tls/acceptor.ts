@@ -35,7 +35,7 @@ export class TlsAcceptor {
     this.renew(options);
   }
 
-  /** Replaces the certificates. @throws YodelError `YODEL_TLS`; the old ones stay then */
+  /** Replaces the certificates. @throws YodelError `YODEL_TLS`; the old ones then stay in use */
   renew({ cert, key, clientCa, sni = {} }: ServerTls): void {
     createContext('', { cert, key }, clientCa);
     const contexts = Object.entries(sni).map(
@@ -67,7 +67,7 @@ export class TlsAcceptor {
     this.#pending.get(keyOf(socket))?.(outcome);
   }
 
-  /** Undefined: the main certificate, which the server has itself. */
+  /** Undefined: use the server's main certificate. */
   #contextFor(name: string): tls.SecureContext | undefined {
     const requested = name.toLowerCase();
     return this.#contexts.get(requested) ?? this.#contexts.get(requested.replace(/^[^.]+/, '*'));
@@ -95,7 +95,7 @@ function distinguishedName(subject: Readonly<Record<string, string | string[]>>)
     .join(',');
 }
 
-/** The same for an encrypted socket and the one below it: both report the same ends. */
+/** A key that an encrypted socket and the socket below it share: both report the same addresses. */
 function keyOf({ remoteAddress, remotePort }: net.Socket): string {
   return `${remoteAddress}|${remotePort}`;
 }

@@ -3,7 +3,7 @@ import * as tls from 'node:tls';
 import { YodelError } from '../../errors.ts';
 import type { CertificateAndKey } from '../transport.ts';
 
-/** Older versions are broken; RFC 8996 forbids them. */
+/** RFC 8996 forbids older versions. */
 export const minTlsVersion = 'TLSv1.2';
 
 /**
@@ -19,7 +19,7 @@ const serverCiphers = [
   ),
 ].join(':');
 
-/** The options that all certificates of a server share. */
+/** The options of a server's TLS context with this certificate. */
 export function contextOptions(pair: CertificateAndKey, clientCa: string | undefined): tls.SecureContextOptions {
   return {
     cert: pair.cert,

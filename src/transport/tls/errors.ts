@@ -1,4 +1,4 @@
-/** What OpenSSL's and BoringSSL's error codes mean, for the person who reads them. */
+/** Explanations of OpenSSL's and BoringSSL's error codes. */
 import { YodelError } from '../../errors.ts';
 
 /** One text for every code about a certificate that no trusted authority signed. */
@@ -39,12 +39,12 @@ const handshakeErrors: Readonly<Record<string, string>> = {
   ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: 'it sent no certificate',
   ERR_SSL_HTTP_REQUEST: 'it speaks HTTP without TLS',
   ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS',
-  ERR_SSL_NO_APPLICATION_PROTOCOL: 'it offers none of the protocols (ALPN)',
+  ERR_SSL_NO_APPLICATION_PROTOCOL: 'it offers none of the configured protocols (ALPN)',
   ERR_SSL_NO_SHARED_CIPHER: 'it offers no cipher that is strong enough',
   ECONNRESET: 'it disconnected',
 };
 
-/** An error of TLS while connecting, as a YodelError that explains it; any other error as it is. */
+/** Converts a TLS error while connecting to a YodelError that explains it. Returns any other error unchanged. */
 export function tlsError(where: string, error: unknown): unknown {
   const cause = error instanceof YodelError ? error.cause : error;
   const { code } = (cause ?? {}) as { code?: unknown };

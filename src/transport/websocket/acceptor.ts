@@ -1,4 +1,4 @@
-/** The server's side of the WebSocket handshake, by `ws` on both runtimes. */
+/** The server's side of the WebSocket handshake. Uses `ws` on both runtimes. */
 import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import { isIP, type Socket } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -9,8 +9,8 @@ import type { Connection, Security, ServerWebSocket } from '../transport.ts';
 import { servedConnection } from './served.ts';
 
 /**
- * The most fragments of a message. Browsers send each message whole, and one sent byte by byte costs much work. The default
- * of `ws` is 16,384. Bun's own `ws` ignores this option: there only the message's length limits them.
+ * The maximum number of fragments per message. Browsers send each message unfragmented, and one sent byte by byte is
+ * expensive. The default of `ws` is 16,384. Bun's own `ws` ignores this option: there only the message's length limits it.
  */
 const maxFragments = 1024;
 /** The longest handshake request, in bytes. As Node's default; a site's cookies fit. */
@@ -46,7 +46,7 @@ export class WebSocketAcceptor {
   }
 
   /**
-   * Resolves when the client has requested the upgrade and was granted it.
+   * Resolves when the client has requested the upgrade and it was granted.
    *
    * @throws YodelError `YODEL_WEBSOCKET_REFUSED`
    */
@@ -56,7 +56,7 @@ export class WebSocketAcceptor {
     return await new Promise((resolve, reject) => {
       this.#pending.set(socket, (outcome) => {
         if (outcome instanceof Error) reject(outcome);
-        // Created at once: its first bytes may already be here.
+        // Created at once: the first bytes may already have arrived.
         else resolve(servedConnection(outcome, socket, { local, peer }, security, this.#options.maxMessageLength));
       });
       socket.once('close', () => reject(refusal('it disconnected')));
@@ -78,8 +78,8 @@ export class WebSocketAcceptor {
   }
 
   /**
-   * A browser reports truthfully from which page it connects, so that other sites' pages cannot use this server in their
-   * visitor's name. The requested host counts as the server's own only where it is an IP address or localhost: the owner
+   * A browser reports truthfully which page it connects from, so that pages of other sites cannot use this server on
+   * behalf of their visitors. The requested host counts as the server's own only where it is an IP address or localhost: the owner
    * of any other name can point it here (DNS rebinding).
    */
   #isAllowed(origin: string, host: string | undefined): boolean {

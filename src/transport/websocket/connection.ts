@@ -1,4 +1,4 @@
-/** A WebSocket as a connection, by `ws` on both runtimes; Bun brings its own under that name. */
+/** A WebSocket as a connection. Uses `ws` on both runtimes; Bun replaces it with its own implementation. */
 import { isUtf8 } from 'node:buffer';
 import type { WebSocket } from 'ws';
 import type { Address } from '../../address.ts';
@@ -22,7 +22,7 @@ export class WebSocketConnection implements Connection {
   #ending = false;
   #closed = false;
   #error: Error | undefined;
-  /** `unsent` as of the last look at it. */
+  /** `unsent` when it was last checked. */
   #lastUnsent = 0;
 
   constructor(socket: WebSocket, local: Address, peer: Address) {
@@ -67,7 +67,7 @@ export class WebSocketConnection implements Connection {
     return message;
   }
 
-  /** An error of `ws` as the one to report. */
+  /** Converts an error of `ws` to the one to report. */
   protected explain(error: Error): Error {
     return error;
   }

@@ -12,7 +12,7 @@ import { FrameProgress } from './frame-progress.ts';
 
 /**
  * A session sees the messages of a WebSocket as frames of this framing, so that its decoder, limits and output work
- * unchanged. Each message is preceded by one byte for its kind; a reply takes over the kind of the message it answers.
+ * unchanged. Each message is preceded by one byte for its kind. A reply has the kind of the message it answers.
  */
 const served: Framing = { ...length({ bytes: 4, offset: 1 }), name: 'websocket' };
 const headerSize = 5;
@@ -31,7 +31,7 @@ class ServedWebSocket extends WebSocketConnection {
     this.#tcp = tcp;
     this.security = security;
     this.#limit = limit;
-    // After the listener of `ws`: it has passed on the messages that a chunk completes by now.
+    // Added after the listener of `ws`, which by then has delivered the messages that a chunk completes.
     tcp.on('data', (chunk: Buffer) => {
       this.#progress.take(chunk);
       this.reportUnfinished();
@@ -42,10 +42,10 @@ class ServedWebSocket extends WebSocketConnection {
     return this.#progress.unfinished;
   }
 
-  /** Takes whole frames: an output never cuts them. */
+  /** Takes whole frames: an output never splits them. */
   override write(bytes: Uint8Array): void {
     const frames = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    // Corked, they leave in one write to the socket.
+    // Corked, so that the socket sends them in one write.
     this.#tcp.cork();
     for (let at = 0; at < frames.length; ) {
       const end = at + headerSize + frames.readUInt32BE(at + 1);

@@ -107,7 +107,7 @@ test.each([
   ['allow = ["bogus"]', /the option "allow" takes IP addresses and networks/],
   ['deny = ["1.2.3.4/99"]', /the option "deny" takes/],
   ['proxyProtocol = ["x"]', /the option "proxyProtocol" takes/],
-  ['listen = "nonsense://x"', /there is no scheme "nonsense"/],
+  ['listen = "nonsense://x"', /unknown scheme "nonsense"/],
   ['handler = "./missing.mjs"', /the handler file \.\/missing\.mjs does not exist/],
   ['metrics = "unix:///x"', /--metrics takes a TCP address/],
   ['listen = "tls://:0"', /needs --cert and --key/],
