@@ -32,7 +32,7 @@ export function manualPage(program: Command): string {
     '.SH DESCRIPTION',
     ...flowing(
       'yodel is a message server, client and workbench for TCP. It keeps messages whole and in order however the network ' +
-        'splits them, and it load-tests servers, checks them against written conversations, and records messages durably.',
+        'splits them, and it load-tests servers, checks them against scripted conversations, and records messages durably.',
     ),
     ...block(before),
     '.SH OPTIONS',

@@ -15,7 +15,7 @@ import { topicText } from '../src/cli/help/topic-text.ts';
 import { topicParts } from '../src/cli/help/topics.ts';
 import { createProgram } from '../src/cli/program.ts';
 import { serveCommand } from '../src/cli/serve/command.ts';
-import { isFollowed } from '../src/cli/serve/reload.ts';
+import { isReloadable } from '../src/cli/serve/reload.ts';
 import { errorCodes } from '../src/errors.ts';
 import {
   clientOptions,
@@ -96,7 +96,7 @@ function settingsTable(): string {
   const others = settingOptions(command).filter(({ name }) => !(name in serveLimits));
   const rows = others.map(({ name, option }) => {
     const spelled = [option.long, option.envVar].filter(Boolean).map((text) => `\`${text}\``);
-    const reload = isFollowed(name) ? 'yes' : '';
+    const reload = isReloadable(name) ? 'yes' : '';
     return `| \`${name}\` | ${spelled.join('<br>')} | ${reload} | ${option.description.replaceAll('|', '\\|')} |`;
   });
   return `| In a file | Flag, variable | Reload | Meaning |\n|---|---|---|---|\n${rows.join('\n')}\n`;

@@ -19,7 +19,7 @@ export async function runCommandLine(words: readonly string[]): Promise<void> {
   }
 }
 
-/** Reports on stderr what went wrong and returns the exit status for it. */
+/** Reports an error on stderr and returns its exit status. */
 function reportFailure(error: unknown, program: Command): number {
   if (!(error instanceof CommanderError)) {
     report(error);

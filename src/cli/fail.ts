@@ -16,12 +16,12 @@ export const exitMeanings: readonly (readonly [status: number, meaning: string])
   [143, 'ended by SIGTERM'],
 ];
 
-/** An error in how the command was used. Its message says what was wrong, and what is right. */
+/** An error in how the command was used. Its message says what is wrong, and what is valid. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** Errors that the user made, as opposed to failures. */
+/** Errors in the user's input, as opposed to failures. */
 const usageCodes: ReadonlySet<string> = new Set([
   'YODEL_INVALID_OPTION',
   'YODEL_INVALID_ADDRESS',
@@ -36,7 +36,7 @@ export function report(error: unknown): void {
   process.stderr.write(`yodel: ${text}\n${excerptOf(error)}`);
 }
 
-/** The line of a file that is not valid, with a mark below the place. */
+/** The invalid line of a file, with a caret below the error. */
 function excerptOf(error: unknown): string {
   const { excerpt } = error as { excerpt?: unknown };
   if (!(error instanceof YodelError) || typeof excerpt !== 'string') return '';
@@ -46,9 +46,9 @@ function excerptOf(error: unknown): string {
     .join('');
 }
 
-/** A listener for `beforeExit`, as long as the command is not done: nothing is left that could finish it. */
-export function neverDone(): void {
-  process.stderr.write('yodel: ended before it was done: it waits for something that can no longer happen\n');
+/** Listens to `beforeExit` until the command is done: the event loop is empty, so the command can never finish. */
+export function reportUnfinished(): void {
+  process.stderr.write('yodel: the command ended early: it awaits a promise that can no longer settle\n');
   process.exitCode = exitStatus.failure;
 }
 

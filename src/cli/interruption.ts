@@ -4,7 +4,7 @@
 export interface Interruption {
   /** Aborted by the first signal; the command can abort it for other reasons too. */
   readonly stopped: AbortController;
-  /** The exit status for the signal that arrived; undefined if none did. */
+  /** The exit status for the received signal; undefined if there was none. */
   readonly status: number | undefined;
   /** Stops handling signals. */
   done(): void;

@@ -1,7 +1,7 @@
 /** Runs the command line of this process. */
 import { programToRun } from '../process/own-program.ts';
 import { runCommandLine } from './command-line.ts';
-import { exitStatus, neverDone } from './fail.ts';
+import { exitStatus, reportUnfinished } from './fail.ts';
 
 const program = programToRun(process.argv[2]);
 if (program) {
@@ -16,12 +16,12 @@ if (program) {
 async function runCommand(): Promise<void> {
   // Without a reader of stderr (`2>&1 | head -1`) the exit status must still be right.
   process.stderr.on('error', () => undefined);
-  // The status until the command is done: a handler file that waits for something that never happens leaves nothing to run.
+  // The status until the command is done: a handler file may await a promise that never settles, which empties the event loop.
   process.exitCode = exitStatus.failure;
-  process.once('beforeExit', neverDone);
+  process.once('beforeExit', reportUnfinished);
   try {
     await runCommandLine(process.argv.slice(2));
   } finally {
-    process.off('beforeExit', neverDone);
+    process.off('beforeExit', reportUnfinished);
   }
 }

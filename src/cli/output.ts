@@ -1,16 +1,16 @@
-/** What a command prints on stdout. Nothing is lost, a reader that has seen enough (`| head`) is no error, a full disk is one. */
+/** Prints on stdout. Nothing is lost. A reader that stops early (`| head`) is not an error; a full disk is. */
 import { systemError } from '../errors.ts';
 import { streamSink } from '../terminal/sink.ts';
 import { Writer } from '../terminal/writer.ts';
 import { exitStatus, report } from './fail.ts';
 
-/** How a command learns what becomes of its output. */
+/** How a command is notified about its output. */
 export interface StdoutOptions {
-  /** For how many milliseconds text is gathered into one write. Default: not at all. */
+  /** How long to gather text into one write, in milliseconds. Default: not at all. */
   readonly gatherMs?: number;
   /** Called whenever stdout took some of the pending bytes. */
   readonly written?: () => void;
-  /** Called once when nothing more can be written, with the exit status that follows. The error is reported already. */
+  /** Called once when nothing more can be written, with the resulting exit status. The error has been reported. */
   readonly failed: (status: number) => void;
 }
 

@@ -11,12 +11,12 @@ const examples = `Examples:
   yodel connect                        talk to it; Ctrl-D ends
   yodel serve ./handler.ts             your own server: export default (message) => message.text
   yodel connect HOST:PORT < questions  send lines, print the replies
-  yodel bench HOST:PORT                measure what a server can take
-  yodel check talk.transcript :7878    does a server answer as the file says?
-  yodel journal cat messages.journal   what \`yodel serve --journal\` has recorded
+  yodel bench HOST:PORT                load-test a server
+  yodel check talk.transcript :7878    test a server against a transcript
+  yodel journal cat messages.journal   print what \`yodel serve --journal\` recorded
   yodel replay messages.journal :7878  replay the recorded clients against a server
   yodel config check yodel.toml        check settings without serving
-  yodel context save prod HOST:PORT    name an address: yodel connect @prod
+  yodel context save prod HOST:PORT    save an address: yodel connect @prod
   yodel help framing                   read about framings
 `;
 

@@ -12,9 +12,9 @@ export function addTlsFlags(command: Command): void {
     .optionsGroup('TLS:')
     .addOption(new Option('--cacert <file>', 'trust only the authorities in this file (PEM)').env(envName('cacert')))
     .addOption(new Option('--servername <name>', "the name in the server's certificate (default: the host)"))
-    .addOption(new Option('--insecure', 'do not verify the certificate: anyone can pose as the server'))
+    .addOption(new Option('--insecure', 'do not verify the certificate: anyone can impersonate the server'))
     .addOption(
-      new Option('--cert <file>', 'the client certificate, for servers that ask for one (PEM)').env(
+      new Option('--cert <file>', 'the client certificate, for servers that request one (PEM)').env(
         envName('client-cert'),
       ),
     )
@@ -43,11 +43,11 @@ export function readTlsFlags(flags: Readonly<Record<string, unknown>>, address: 
   const key = given.key ?? given.sslKey;
   const insecure = flags.insecure === true;
   const isSecure = address.scheme === 'tls' || address.scheme === 'wss';
-  // A connection without TLS must not pass for a protected one.
-  const [asked] = [servername && '--servername', insecure && '--insecure', flags.cert && '--cert'].filter(Boolean);
-  if (asked && !isSecure) throw new UsageError(`${asked} is for tls:// and wss:// addresses, not ${address}`);
+  // A connection without TLS must not be mistaken for a protected one.
+  const [givenFlag] = [servername && '--servername', insecure && '--insecure', flags.cert && '--cert'].filter(Boolean);
+  if (givenFlag && !isSecure) throw new UsageError(`${givenFlag} needs a tls:// or wss:// address, not ${address}`);
   if (!isSecure) return {};
-  if (key !== undefined && cert === undefined) throw new UsageError('--key needs --cert, its certificate');
+  if (key !== undefined && cert === undefined) throw new UsageError('--key needs its certificate: --cert FILE');
   if (insecure) process.stderr.write(`yodel: --insecure: the certificate of ${address} is not verified\n`);
   return {
     ca: cacert === undefined ? undefined : readFile(cacert),
@@ -82,7 +82,7 @@ export function addServerTlsFlags(command: Command): void {
     .addOption(
       new Option(
         '--tls-self-signed',
-        'create a certificate for a test, in memory, and print its fingerprint',
+        'create a certificate for testing, in memory, and print its fingerprint',
       ).conflicts(['cert', 'key', 'sni']),
     )
     // Aliases for netcat users.

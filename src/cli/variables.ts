@@ -7,9 +7,9 @@ import { createProgram } from './program.ts';
 
 /**
  * Warns on stderr about variables that begin with YODEL_ and that no command knows: a misspelt one would silently leave the
- * default in force. It is not an error, because another program may use the prefix too.
+ * default in effect. It is not an error, because another program may use the prefix too.
  *
- * @param program the part of the command line that was loaded; the rest is loaded only when a variable is not one of its own
+ * @param program the part of the command line that was loaded; the rest is loaded only if one of the variables is not known to it
  */
 export async function warnOfUnknownVariables(program: Command, env: NodeJS.ProcessEnv): Promise<void> {
   const set = Object.keys(env).filter((name) => name.startsWith('YODEL_') && env[name] !== undefined);
@@ -18,7 +18,7 @@ export async function warnOfUnknownVariables(program: Command, env: NodeJS.Proce
   const known = variablesOf(await createProgram());
   for (const name of set.filter((one) => !known.includes(one))) {
     const hint = hintFor(name, known).replace(/^Known: .*/s, 'For a list: yodel help environment');
-    process.stderr.write(`yodel: there is no variable ${escapeText(name)}, it is ignored. ${hint}\n`);
+    process.stderr.write(`yodel: unknown environment variable ${escapeText(name)} ignored. ${hint}\n`);
   }
 }
 

@@ -18,9 +18,9 @@ function start(): void {
   if (text === undefined || !printed(text)) void import('./main.js');
 }
 
-/** The text that these words print; undefined if they do more than print the version or a help text. */
+/** The version or the help text, if that is all the command line prints; otherwise undefined. */
 function textToPrint(): string | undefined {
-  // The rest warns about unknown variables.
+  // The rest of the command warns about unknown variables.
   if (Object.keys(process.env).some((name) => name.startsWith('YODEL_'))) return undefined;
   const last = words.at(-1);
   if (words.length === 1 && (last === '-V' || last === '--version')) {
@@ -42,7 +42,7 @@ function isDevice(descriptor: number): boolean {
   return (require('node:fs') as typeof import('node:fs')).fstatSync(descriptor).isCharacterDevice();
 }
 
-/** Prints the text. False if nothing was printed: the rest then tries again, and reports errors. */
+/** Prints the text. Returns false if nothing was printed: the rest of the command then tries again, and reports errors. */
 function printed(text: string): boolean {
   const bytes = Buffer.from(text);
   try {
@@ -50,7 +50,7 @@ function printed(text: string): boolean {
     if (count < bytes.length) process.stdout.write(bytes.subarray(count));
     return true;
   } catch {
-    // The reader is gone, the disk is full, or a non-blocking pipe is.
+    // The reader is gone, or the disk or a non-blocking pipe is full.
     return false;
   }
 }

@@ -20,7 +20,7 @@ testOnLinux(
     const command = [process.execPath, commandPath, 'serve', '--quiet', '--listen', '127.0.0.1:0'];
     const server = start([few[0], few[1], ...command]);
     const [, port] = await server.saw(/listening on tcp:\/\/127\.0\.0\.1:(\d+)/);
-    await server.saw(/serves at most 24 connections at once, not 10000: that is what the limit on open files/);
+    await server.saw(/serves at most 24 connections at once, not 10000: the limit on open files/);
 
     const served = [];
     for (let n = 1; n <= 24; n++) served.push(await dial(Number(port)));

@@ -109,7 +109,7 @@ traced('after a failed fsync nothing more is answered, and the server exits with
   const { status, stderr } = await server.ended;
   expect(status).toBe(1);
   expect(stderr).toMatch(
-    /shutting down, nothing can be recorded any more: the journal \S+ cannot be written: disk I\/O error/,
+    /shutting down, because messages can no longer be recorded: the journal \S+ cannot be written: disk I\/O error/,
   );
   expect(client.answered).toBeGreaterThan(5);
   expect(await missingOf(file, [client])).toEqual([]);

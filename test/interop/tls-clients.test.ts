@@ -133,7 +133,7 @@ openssl('SIGHUP reloads the certificates; invalid ones are reported, and the old
   server.process.kill('SIGHUP');
   await server.saw(/reloaded/);
   copyFileSync(other.key, own.key);
-  await server.saw(/not reloaded, the old settings stay in force: the certificate cannot be used with its key/);
+  await server.saw(/not reloaded, the old settings remain in effect: the certificate cannot be used with its key/);
   expect((await sClient(server.port)).shown).toMatch(/^hello$/m);
 });
 

@@ -24,7 +24,7 @@ export function benchCommand(): Command {
       'Sends messages over many connections, checks every reply, and reports throughput and latency. Warns when the load ' +
         'generator was the bottleneck. Ctrl-C stops the test and prints the results so far.\n' +
         'Closed loop (the default): each connection sends its next message when a reply arrives. Open loop (--rate): ' +
-        'messages are sent when they are due, and latency counts from then, so that a stall of the server shows.',
+        'messages are sent on schedule, and latency counts from the scheduled time, so that server stalls show.',
     )
     .argument(
       '[address]',
@@ -38,13 +38,13 @@ export function benchCommand(): Command {
       `
 Metrics of --assert:
   min mean stdev max p50 p90 p99 p99.9 (any pN) in ms, us or s; rate in messages per second (50k/s);
-  errors, messages (answered ones), unanswered, lost (connections). Operators: < <= > >= == !=
+  errors; messages (answered), unanswered (messages), lost (connections). Operators: < <= > >= == !=
 
 Exit status:
-  0  no errors, and every --assert holds
+  0  no errors, and every assertion passed
   1  the connection failed or broke, or there were other errors
   2  wrong usage
-  3  an --assert does not hold, or there were wrong or unexpected replies
+  3  an assertion failed, or there were wrong or unexpected replies
   4  the only errors were time-outs`,
     )
     .helpOption('-h, --help', 'show this help');
@@ -106,12 +106,12 @@ function addGeneratorFlags(command: Command): void {
     .addOption(
       durationOption(
         '-w, --connect-timeout <time>',
-        'how long connecting may take',
+        'time limit for connecting',
         clientOptions.connectTimeout.default,
       ).env(envName('connect-timeout')),
     )
     .addOption(
-      quantityOption('--timeout <time>', 'how long a reply may take before it counts as an error', 'duration', 10_000),
+      quantityOption('--timeout <time>', 'time limit for a reply; a later one counts as an error', 'duration', 10_000),
     );
 }
 
@@ -119,7 +119,7 @@ function addResultFlags(command: Command): void {
   command
     .optionsGroup('Results:')
     .addOption(new Option('--json', 'print one JSON object instead of the summary'))
-    .addOption(new Option('--html <file>', 'write a page with charts, in one file'))
+    .addOption(new Option('--html <file>', 'write a self-contained page with charts'))
     .addOption(new Option('--hdr <file>', 'write the percentiles in the format of HdrHistogram'))
     .addOption(new Option('--assert <expression...>', "conditions to check, such as 'p99 < 5ms' 'errors == 0'"))
     .addOption(new Option('--compare <file>', 'compare with a result saved by --json'));

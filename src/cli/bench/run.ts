@@ -39,11 +39,11 @@ export async function runBench(
   const comparison = settings.old && compareReports(settings.old, report);
   const filesWritten = writeFiles(settings, report, comparison);
   const { isPrinted, assertionsHold } = await printResults(settings, report, comparison);
-  const status = interrupted() ?? judge(report, settings.assertions, assertionsHold);
+  const status = interrupted() ?? statusOfRun(report, settings.assertions, assertionsHold);
   process.exit(status === exitStatus.good && !(filesWritten && isPrinted) ? exitStatus.failure : status);
 }
 
-/** Ends the process, without waiting for attempts to connect that are still in flight: a slow name server can take minutes. */
+/** Ends the process without waiting for connection attempts in flight: a slow name server can take minutes. */
 async function exitWith(error: unknown): Promise<never> {
   reportError(error);
   await new Promise((resolve) => process.stderr.write('', resolve));
@@ -51,7 +51,7 @@ async function exitWith(error: unknown): Promise<never> {
 }
 
 /** The exit status of a run that was not interrupted. */
-function judge({ errors }: BenchReport, assertions: readonly Assertion[], assertionsHold: boolean): number {
+function statusOfRun({ errors }: BenchReport, assertions: readonly Assertion[], assertionsHold: boolean): number {
   if (!assertionsHold) return exitStatus.unmet;
   if (errors.length === 0 || assertions.some(({ metric }) => metric === 'errors')) return exitStatus.good;
   const codes = errors.map(({ code }) => code);
@@ -60,7 +60,7 @@ function judge({ errors }: BenchReport, assertions: readonly Assertion[], assert
   return codes.every(isTimeout) ? exitStatus.timeout : exitStatus.failure;
 }
 
-/** The first SIGINT or SIGTERM ends the run, the second the process. Returns a function that gives the signal's exit status. */
+/** The first SIGINT or SIGTERM ends the run, the second the process. Returns a function that returns the signal's exit status. */
 function stopOnSignals(stop: () => void): () => number | undefined {
   let status: number | undefined;
   const signalled = (signal: NodeJS.Signals) => {
@@ -110,7 +110,7 @@ async function printResults(
   return { isPrinted, assertionsHold: checks.every(({ holds }) => holds) };
 }
 
-/** Whether the text could be printed, or has no reader; a failure is reported. */
+/** Prints text. Resolves with false, after reporting the error, if that fails; a reader that is gone is not a failure. */
 async function printed(text: string, stream: NodeJS.WriteStream): Promise<boolean> {
   try {
     await print(text, stream);

@@ -72,7 +72,7 @@ function readLoad(
   const max = maxThreadsPerCore * availableParallelism();
   if (threads > max) {
     throw new UsageError(
-      `--threads ${threads} is too many for this machine: at most ${max}, and more than its cores do not help`,
+      `--threads ${threads} is too many: the maximum on this machine is ${max}, and more threads than cores do not help`,
     );
   }
   if (threads > connections) {
@@ -98,10 +98,11 @@ function readLoad(
   };
 }
 
-/** WebSocket has messages of its own. */
+/** The framing of a load test. A WebSocket address has its own. */
 function readFraming(framing: string, address: Address): string {
   if (!carriesMessages({ address: String(address) })) return framing;
-  if (framing !== 'lines') throw new UsageError(`${address} takes no --framing: WebSocket has messages of its own`);
+  if (framing !== 'lines')
+    throw new UsageError(`--framing cannot be used with ${address}: WebSocket has its own messages`);
   return 'websocket';
 }
 

@@ -5,9 +5,9 @@ import { durationOption, envName } from '../flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
 
 const examples = `Examples:
-  yodel check talk.transcript 127.0.0.1:7878        does the server answer as the file says?
+  yodel check talk.transcript 127.0.0.1:7878        test a server against a file
   yodel check tests/*.transcript :7878              several transcripts, one after the other
-  yodel check talk.transcript :7878 --update        replace what the file expects with what came
+  yodel check talk.transcript :7878 --update        update the expected replies in the file
   yodel check talk.transcript :7878 --format junit > report.xml
 `;
 
@@ -32,7 +32,7 @@ Exit status:
   0  every reply was as expected
   1  the connection failed
   2  wrong usage, or a transcript with an error
-  3  something was not as expected`,
+  3  a reply was not as expected, or missing`,
     )
     .helpOption('-h, --help', 'show this help')
     .addOption(
@@ -41,14 +41,14 @@ Exit status:
         .env('YODEL_CHECK_FORMAT')
         .default('text'),
     )
-    .option('--update', 'replace what the files expect with what came')
+    .option('--update', 'replace the expected replies in the files with the received ones')
     .addOption(
-      durationOption('--timeout <time>', 'how long to wait for a message, unless a @timeout says otherwise', 5000).env(
+      durationOption('--timeout <time>', 'time limit for each message, unless the transcript sets @timeout', 5000).env(
         envName('timeout'),
       ),
     )
     .addOption(
-      durationOption('-w, --connect-timeout <time>', 'how long connecting may take', connectTimeout.default).env(
+      durationOption('-w, --connect-timeout <time>', 'time limit for connecting', connectTimeout.default).env(
         envName('connect-timeout'),
       ),
     );

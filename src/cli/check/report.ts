@@ -6,7 +6,7 @@ import type { Paint } from '../../terminal/style.ts';
 import type { CheckResult, Difference } from '../../transcript/check.ts';
 import { formatContent } from '../../transcript/content.ts';
 
-/** What a report needs. */
+/** The options of a report. */
 export interface ReportOptions {
   /** Number of transcripts. */
   readonly count: number;
@@ -14,7 +14,7 @@ export interface ReportOptions {
   readonly write: (text: string) => void;
 }
 
-/** Reports each transcript when it was played, then the totals. */
+/** Reports each transcript after it was played, then the totals. */
 export interface CheckReport {
   add(result: CheckResult): void;
   /** @param updated number of files that were rewritten; undefined without `--update` */
@@ -72,7 +72,7 @@ function describe({ transcript }: CheckResult, difference: Difference, paint: Pa
 
 const plain: Paint = (_style, text) => text;
 
-/** The message that came, as a line of a transcript. */
+/** The received message as a line of a transcript. */
 function actualLine({ client, actual }: Difference): string | undefined {
   return actual && escapeText(`${client}<${formatContent(actual)}`);
 }

@@ -18,7 +18,7 @@ import { checkReport } from './report.ts';
 /** Resolves with the exit status. @throws UsageError, TranscriptError, YodelError */
 export async function runCheck(words: readonly string[], flags: Readonly<Record<string, unknown>>): Promise<number> {
   const { files, address } = filesAndAddress(words);
-  // All are parsed before the first is played, so that a mistake in the last one shows at once.
+  // All are parsed before the first is played, so that an error in the last one is reported at once.
   const transcripts = files.map((file) => parseTranscript(readText(file), file));
   if (flags.update) for (const file of files) checkWritable(file);
   const stdout = openStdout({ failed: (status) => process.exit(status) });
@@ -53,7 +53,7 @@ function notPlayed(transcript: Transcript, { message }: YodelError): CheckResult
   return { transcript, differences: [difference], expected: 0, elapsedMs: 0 };
 }
 
-/** Replaces what the file expects with what came. Returns false when there is nothing to replace, or the result would not parse. */
+/** Replaces the expected replies in the file with the received ones. Returns false if there is nothing to replace, or the result would not parse. */
 function rewrite(result: CheckResult): boolean {
   if (!result.differences.some(isRewritable)) return false;
   const { file } = result.transcript;
@@ -64,7 +64,7 @@ function rewrite(result: CheckResult): boolean {
   } catch (error) {
     if (!(error instanceof TranscriptError)) throw error;
     process.stderr.write(
-      `yodel: ${escapeText(file)} is left as it is, because it could not be played after the update: ${escapeText(error.message)}\n`,
+      `yodel: ${escapeText(file)} was not updated, because it could not be played afterwards: ${escapeText(error.message)}\n`,
     );
     return false;
   }

@@ -1,7 +1,7 @@
 /** The completion script for fish 3.0 and newer. */
-import type { CommandWords, FlagWords, Proposals } from './words.ts';
+import type { Candidates, CommandWords, FlagWords } from './words.ts';
 
-/** The script: functions that find the place of the cursor, and a line for each word that fits there. */
+/** The script: functions that find the position of the cursor, and a line for each candidate there. */
 export function fishScript(commands: readonly CommandWords[]): string {
   const paths = commands.map(({ path }) => path).filter((path) => path !== '');
   const valued = commands.flatMap(({ path, flags }) =>
@@ -38,20 +38,20 @@ function flagLine(path: string, { long, short, summary, value }: FlagWords): str
 }
 
 /** `-r`: the flag takes a value; `-x`: which is not a file. */
-function valueFlags(value: Proposals): string {
-  const text = proposalsText(value);
+function valueFlags(value: Candidates): string {
+  const text = candidateText(value);
   return `${value.found === 'files' ? ' -r -F' : ' -x'}${text === '' ? '' : ` -a ${quote(text)}`}`;
 }
 
-function placeLines(condition: string, place: Proposals): string[] {
-  const text = proposalsText(place);
+function placeLines(condition: string, place: Candidates): string[] {
+  const text = candidateText(place);
   const lines: string[] = [];
   if (place.found === 'files') lines.push(`complete -c yodel -n ${quote(condition)} -F`);
   if (text !== '') lines.push(`complete -c yodel -n ${quote(condition)} -a ${quote(text)}`);
   return lines;
 }
 
-function proposalsText({ words, found }: Proposals): string {
+function candidateText({ words, found }: Candidates): string {
   const commands = { files: [], folders: ['(__fish_complete_directories)'], contexts: ['(__yodel_contexts)'] };
   const finding = found === 'addresses' ? ['(__yodel_contexts @)'] : found ? commands[found] : [];
   return [...words, ...finding].join(' ');

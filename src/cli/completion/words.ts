@@ -1,5 +1,5 @@
 /**
- * The words that fit at each place of the command line, derived from the commander program, for the completion scripts.
+ * The completion candidates for each position of the command line, derived from the commander program, for the completion scripts.
  *
  * The names in the usage decide: an option `--cacert <file>` takes a file because its value is called `file`, and an
  * argument `[address]` takes saved contexts. So a new command or flag is completed without a change here.
@@ -10,10 +10,10 @@ import { handlersByName } from '../../handlers/handlers.ts';
 import { withCommandsBelow } from '../commands.ts';
 import { topicNames } from '../help/topic-names.ts';
 
-/** The proposals for one place. If all is empty, it takes a value that cannot be proposed. */
-export interface Proposals {
+/** The candidates for one position. If both fields are empty, it takes a value that cannot be completed. */
+export interface Candidates {
   readonly words: readonly string[];
-  /** What the shell finds itself; `addresses` are saved contexts with their `@`. */
+  /** Candidates that the shell finds itself; `addresses` are saved contexts with their `@`. */
   readonly found?: 'files' | 'folders' | 'contexts' | 'addresses';
 }
 
@@ -25,7 +25,7 @@ export interface FlagWords {
   readonly short: string | undefined;
   readonly summary: string;
   /** Undefined if it takes no value. */
-  readonly value: Proposals | undefined;
+  readonly value: Candidates | undefined;
 }
 
 /** A command, and the words that can follow it. */
@@ -35,7 +35,7 @@ export interface CommandWords {
   readonly commands: readonly { readonly name: string; readonly summary: string }[];
   readonly flags: readonly FlagWords[];
   /** By position. */
-  readonly arguments: readonly (Proposals & { readonly name: string })[];
+  readonly arguments: readonly (Candidates & { readonly name: string })[];
   /** Whether the last argument can be repeated. */
   readonly isLastRepeated: boolean;
 }
@@ -48,7 +48,7 @@ export function completionWords(program: Command): CommandWords[] {
     flags: flagsOf(command, program),
     arguments: command.registeredArguments.map((argument) => ({
       name: argument.name(),
-      ...argumentProposals(argument, program),
+      ...argumentCandidates(argument, program),
     })),
     isLastRepeated: command.registeredArguments.at(-1)?.variadic === true,
   }));
@@ -66,23 +66,23 @@ function flagsOf(command: Command, program: Command): FlagWords[] {
     long: option.long,
     short: option.short,
     summary: option.description,
-    value: option.required || option.optional ? optionProposals(option, program) : undefined,
+    value: option.required || option.optional ? optionCandidates(option, program) : undefined,
   }));
 }
 
-function optionProposals(option: Option, program: Command): Proposals {
+function optionCandidates(option: Option, program: Command): Candidates {
   const [, name = ''] = /[<[]([^>\]]*)[>\]]/.exec(option.flags) ?? [];
   if (option.argChoices) return { words: option.argChoices };
-  // The address of an option is one to listen on, which a context is not.
-  return name === 'address' ? { words: [] } : proposalsFor(name.replace(/\.\.\.$/, ''), program);
+  // The address of an option is one to listen on, so it cannot be a context.
+  return name === 'address' ? { words: [] } : candidatesFor(name.replace(/\.\.\.$/, ''), program);
 }
 
-function argumentProposals(argument: Argument, program: Command): Proposals {
-  return argument.argChoices ? { words: argument.argChoices } : proposalsFor(argument.name(), program);
+function argumentCandidates(argument: Argument, program: Command): Candidates {
+  return argument.argChoices ? { words: argument.argChoices } : candidatesFor(argument.name(), program);
 }
 
-/** The proposals for a value, by its name in the usage. */
-function proposalsFor(name: string, program: Command): Proposals {
+/** The candidates for a value, by its name in the usage text. */
+function candidatesFor(name: string, program: Command): Candidates {
   switch (name) {
     case 'file':
     case 'files':
@@ -97,7 +97,7 @@ function proposalsFor(name: string, program: Command): Proposals {
     case 'handler':
       return { words: Object.keys(handlersByName), found: 'files' };
     case 'framing':
-      // Only the fixed part: delimiter:BYTES is proposed as `delimiter:`.
+      // Only the fixed part: `delimiter:` for delimiter:BYTES.
       return { words: framingKinds.map(([form]) => form.replace(/[[A-Z].*$/, '')) };
     case 'topic':
       return { words: [...program.commands.map((command) => command.name()), ...topicNames] };

@@ -1,6 +1,6 @@
 /** The completion script for zsh. It uses `_arguments`, which shows what each flag does. */
-import { proposalText, quote } from './quote.ts';
-import type { CommandWords, FlagWords, Proposals } from './words.ts';
+import { candidateText, quote } from './quote.ts';
+import type { Candidates, CommandWords, FlagWords } from './words.ts';
 
 /** The script: a function for each command. It can be sourced, or installed as `_yodel` in a folder of `fpath`. */
 export function zshScript(commands: readonly CommandWords[]): string {
@@ -24,7 +24,7 @@ _yodel_contexts() {
   _wanted contexts expl 'saved context' compadd -a names
 }
 
-# Words, and +files and the like for what zsh finds itself.
+# Completes words, and candidates that zsh finds itself, such as +files.
 _yodel_value() {
   local word expl ret=1
   local -a words open
@@ -99,8 +99,8 @@ function flagSpecs({ long, short, summary, value }: FlagWords): string[] {
 }
 
 /** The action of a value. The leading blank keeps zsh from adding arguments of its own. */
-function action(proposals: Proposals): string {
-  const text = proposalText(proposals);
+function action(candidates: Candidates): string {
+  const text = candidateText(candidates);
   return text === '' ? ' ' : ` _yodel_value ${escapeColons(text)}`;
 }
 

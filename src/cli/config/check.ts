@@ -3,7 +3,7 @@ import { readSettings } from '../serve/check.ts';
 import { handlerFor } from '../serve/handler/handler.ts';
 import type { ServeSettings } from '../serve/settings.ts';
 
-/** Checks settings, and loads the handler. @throws UsageError, YodelError for the first setting that is not valid */
+/** Checks settings, and loads the handler. @throws UsageError, YodelError for the first invalid setting */
 export async function checkServe(settings: ServeSettings): Promise<void> {
   await readSettings(settings);
   await handlerFor(settings, () => undefined);

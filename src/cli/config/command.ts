@@ -8,7 +8,7 @@ import type { Setting } from './config.ts';
 const examples = `Examples:
   yodel config check yodel.toml                  check the settings of the file
   yodel config print                             every setting and its source
-  yodel config print yodel.toml --rate 5/s       the same, with a file and flags of yodel serve
+  yodel config print yodel.toml --rate 5/s       with a file, and flags of yodel serve
 `;
 
 /** `yodel config` with its commands. */

@@ -39,7 +39,7 @@ export interface Entry {
 /**
  * Applies the settings of a file that neither flags nor the environment set.
  *
- * @throws UsageError that names the file, and the line or setting that is not valid
+ * @throws UsageError that names the file, and the invalid line or setting
  */
 export async function applyConfig(command: Command, path: string): Promise<void> {
   applySettings(command, path, await readConfig(path));
@@ -48,7 +48,7 @@ export async function applyConfig(command: Command, path: string): Promise<void>
 /**
  * Applies these settings of a file, except those that flags or the environment set.
  *
- * @throws UsageError that names the file and the setting that is not valid
+ * @throws UsageError that names the file and the invalid setting
  */
 export function applySettings(command: Command, path: string, settings: object): void {
   const known = new Map(settingOptions(command).map((entry) => [entry.name, entry]));
@@ -132,7 +132,7 @@ function parseSetting(path: string, { name, option, spec }: Entry, value: unknow
     return value;
   }
   const isCount = typeof option.defaultValue === 'number' && typeof value === 'number';
-  const right = spec ? 'a number, or text such as "10s"' : 'text, or a list of texts';
+  const right = spec ? 'a number, or a string such as "10s"' : 'a string, or a list of strings';
   const texts = textsOf(isCount ? String(value) : value) ?? refuse(right);
   try {
     let parsed: unknown;
@@ -153,7 +153,7 @@ function parseText(option: Option, text: string, previous: unknown): unknown {
   return parse ? parse(text, previous) : text;
 }
 
-/** A text, a list, or a table of names (`[sni]`) as the values of a flag; undefined for anything else. */
+/** A string, a list, or a table of names (`[sni]`) as the values of a flag; undefined for anything else. */
 function textsOf(value: unknown): string[] | undefined {
   if (typeof value === 'string') return [value];
   const list = Array.isArray(value)

@@ -63,16 +63,16 @@ function addConnectionFlags(command: Command): void {
     )
     .addOption(new Option('--framing <framing>', framingForms).env('YODEL_FRAMING').default('lines'))
     .addOption(new Option('-C, --crlf', 'end the lines that are sent with CRLF').env(envName('crlf')))
-    .addOption(positiveCount('--count <number>', 'send this many messages, then end'))
+    .addOption(positiveCount('--count <number>', 'send this many messages, then end the input'))
     .addOption(
-      durationOption('-w, --connect-timeout <time>', 'how long connecting may take', connectTimeout.default).env(
+      durationOption('-w, --connect-timeout <time>', 'time limit for connecting', connectTimeout.default).env(
         envName('connect-timeout'),
       ),
     )
     .addOption(
       durationOption(
         '--wait <time>',
-        'after the end of input, disconnect when the server sends nothing for this long',
+        'after the end of input, disconnect if the server sends nothing for this long',
         10_000,
       ).env(envName('wait')),
     )
@@ -82,7 +82,7 @@ function addConnectionFlags(command: Command): void {
         'keep the sending side open at the end of input, for servers that would disconnect; ends after --wait',
       ),
     )
-    .addOption(new Option('-z, --probe', 'connect, print how long that took, and end'))
+    .addOption(new Option('-z, --probe', 'connect, print how long that took, and exit'))
     .addOption(new Option('--record <file>', 'write a transcript of the conversation').env(envName('record')));
 }
 
@@ -96,10 +96,10 @@ export function addMessageFlags(command: Command, heading: string): void {
     .addOption(
       new Option(
         '--wait-replies',
-        'wait for a reply to each message; messages without one are listed, with exit status 3',
+        'wait for a reply to each message; list messages without one, and exit with status 3',
       ).env(envName('wait-replies')),
     )
-    .addOption(durationOption('--timeout <time>', 'how long to wait for a reply', 5000).env(envName('timeout')))
+    .addOption(durationOption('--timeout <time>', 'time limit for a reply', 5000).env(envName('timeout')))
     .addOption(new Option('--json', 'print one JSON object per message, in both directions'))
     .addOption(
       new Option('--format <format>', `print each message in this format: ${letters.join('; ')}; \\n, \\t`).env(
@@ -116,7 +116,7 @@ function addTerminalFlags(command: Command): void {
     ['hex', 'show messages as hexdump -C does, including their framing'],
     ['timestamps', 'show when each message was sent or received'],
     ['escapes', 'interpret \\n \\r \\t \\0 \\\\ \\xHH in what is typed or pasted'],
-    ['raw', 'show what the server sends unescaped: it can control the terminal'],
+    ['raw', 'do not escape what the server sends: it can control the terminal'],
   ];
   for (const [name, summary] of flags) command.addOption(new Option(`--${name}`, summary).env(envName(name)));
 }

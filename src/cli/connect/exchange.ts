@@ -46,9 +46,9 @@ export interface ExchangeSettings {
 
 /** When the server ends first: how long to wait for an end of input that may be on its way. */
 const inputGraceMs = 200;
-/** After the last reply: how long the server may be silent, and how long it may keep sending, before it is left. */
-const lastSilenceMs = 1000;
-const lastTalkMs = 60_000;
+/** After the last reply: how long the server may be silent, and how long it may keep sending, before yodel disconnects. */
+const trailingSilenceMs = 1000;
+const maxTrailingMs = 60_000;
 
 const decoderOptions = { maxMessageLength: 16_777_216, onTooLong: 'close', encoding: 'binary' } as const;
 
@@ -97,7 +97,7 @@ class Exchange implements MessageReceiver {
     await this.#sendAll(messages).catch((error: unknown) => this.#fail(error));
     if (this.#status === undefined) await this.#awaitReplies();
     process.stdin.destroy();
-    if (this.#status === undefined) await this.#leave();
+    if (this.#status === undefined) await this.#disconnect();
     this.#printUnfinished();
     await this.#changed.until(() => this.#output.isEmpty);
     this.#connection.release();
@@ -121,7 +121,7 @@ class Exchange implements MessageReceiver {
     if (this.#sent < count && this.#serverEnded && this.#status === undefined) this.#reportEarlyEnd();
   }
 
-  /** The next message of the input, or its end; undefined when the server ended or the output failed before. */
+  /** The next message of the input, or its end; undefined if the server ended or the output failed first. */
   async #next(messages: AsyncIterator<Message>): Promise<IteratorResult<Message> | undefined> {
     const next = messages.next();
     let isSettled = false;
@@ -174,27 +174,27 @@ class Exchange implements MessageReceiver {
     else this.#reportUnanswered(waitMs, exitStatus.timeout);
   }
 
-  /** Everything is answered: ends this side and receives what the server still sends. */
-  async #leave(): Promise<void> {
+  /** Everything is answered: ends this side and receives the rest of what the server sends. */
+  async #disconnect(): Promise<void> {
     this.#endSide();
-    const deadline = performance.now() + lastTalkMs;
-    await this.#untilSilent(() => performance.now() > deadline, lastSilenceMs);
+    const deadline = performance.now() + maxTrailingMs;
+    await this.#untilSilent(() => performance.now() > deadline, trailingSilenceMs);
     if (!this.#isOver && performance.now() > deadline) {
       process.stderr.write(
-        `yodel: ${this.#settings.address} answered every message and kept sending for ${lastTalkMs / 1000} s: closed\n`,
+        `yodel: ${this.#settings.address} answered every message but kept sending for ${maxTrailingMs / 1000} s; disconnected\n`,
       );
     }
   }
 
   /**
-   * Waits until `holds()`, the end of the exchange, or a server that was silent for `ms` milliseconds (0: no limit). While its
+   * Waits until `condition()`, the end of the exchange, or a server that was silent for `ms` milliseconds (0: no limit). While its
    * replies cannot be printed the server is not read, which does not count as silence.
    */
-  async #untilSilent(holds: () => boolean, ms: number): Promise<void> {
+  async #untilSilent(condition: () => boolean, ms: number): Promise<void> {
     for (;;) {
       const before = this.#bytesReceived;
-      await this.#until(() => holds() || this.#bytesReceived > before, ms);
-      if (holds() || this.#isOver) return;
+      await this.#until(() => condition() || this.#bytesReceived > before, ms);
+      if (condition() || this.#isOver) return;
       if (this.#bytesReceived > before) continue;
       if (this.#output.isEmpty) return;
       await this.#until(() => this.#output.isEmpty);
@@ -207,7 +207,7 @@ class Exchange implements MessageReceiver {
   }
 
   #reportUnanswered(withinMs: number | undefined, status: number = exitStatus.unmet): void {
-    // The exchange ended for another reason, which was reported: nothing reads the output any more (`| head -1`), say.
+    // The exchange ended for another reason, which was reported: for example, the reader of the output is gone (`| head -1`).
     if (this.#status !== undefined) return;
     const { count } = this.#unanswered;
     const when = withinMs === undefined ? 'before the server ended' : `within ${withinMs} ms`;
@@ -269,7 +269,7 @@ class Exchange implements MessageReceiver {
     this.#changed.notify();
   }
 
-  /** A message that the server has not finished is printed, and is no reply. */
+  /** Prints a message that the server has not finished. It does not count as a reply. */
   #printUnfinished(): void {
     const { print, address } = this.#settings;
     for (const message of this.#serverEnded ? [] : this.#connection.unfinished()) {
@@ -293,9 +293,9 @@ class Exchange implements MessageReceiver {
     this.#changed.notify();
   }
 
-  /** Waits until `holds()` or the end of the exchange, at most `timeoutMs` (0: no limit). Resolves with whether it holds. */
-  async #until(holds: () => boolean, timeoutMs = 0): Promise<boolean> {
-    await this.#changed.until(() => holds() || this.#isOver, timeoutMs || undefined);
-    return holds();
+  /** Waits until `condition()` or the end of the exchange, at most `timeoutMs` (0: no limit). Resolves with whether it is met. */
+  async #until(condition: () => boolean, timeoutMs = 0): Promise<boolean> {
+    await this.#changed.until(() => condition() || this.#isOver, timeoutMs || undefined);
+    return condition();
   }
 }

@@ -5,7 +5,7 @@ import { formatContent } from '../../transcript/content.ts';
 import { UsageError } from '../fail.ts';
 
 /** A message that was sent or received. */
-export interface PassedMessage {
+export interface ExchangedMessage {
   readonly direction: 'sent' | 'received';
   /** Counted from 1 in each direction. */
   readonly number: number;
@@ -16,7 +16,7 @@ export interface PassedMessage {
 }
 
 /** Formats a message; undefined prints nothing. */
-export type PrintMessage = (passed: PassedMessage) => string | Uint8Array | undefined;
+export type PrintMessage = (passed: ExchangedMessage) => string | Uint8Array | undefined;
 
 /** Received messages, byte for byte. */
 export const printRaw: PrintMessage = ({ direction, message }) =>
@@ -25,7 +25,7 @@ export const printRaw: PrintMessage = ({ direction, message }) =>
 /** One JSON object per line, for messages in both directions. */
 export const printJson: PrintMessage = (passed) => `${jsonOf(passed)}\n`;
 
-function jsonOf({ direction, number, peer, message, rttMs }: PassedMessage): string {
+function jsonOf({ direction, number, peer, message, rttMs }: ExchangedMessage): string {
   const rtt = rttMs === undefined ? {} : { rttMs: Number(rttMs.toFixed(3)) };
   const fields = { direction, time: new Date().toISOString(), peer, number, bytes: message.size };
   return escapeJson(JSON.stringify({ ...fields, ...jsonContent(message.bytes), ...rtt }));
@@ -54,7 +54,7 @@ export const formatLetters: Readonly<Record<string, string>> = {
  * @throws UsageError for an unknown letter or escape
  */
 export function printAs(format: string): PrintMessage {
-  const pieces: ((passed: PassedMessage) => string | Uint8Array)[] = [];
+  const pieces: ((passed: ExchangedMessage) => string | Uint8Array)[] = [];
   for (const [token] of format.matchAll(/%.?|\\.?|[^%\\]+/gsu)) pieces.push(pieceOf(token));
   const showsBoth = /%[dj]/.test(format.replaceAll('%%', ''));
   return (passed) => {
@@ -70,7 +70,7 @@ export function toBytes(value: string | Uint8Array): Uint8Array {
 
 const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', '0': '\0', '\\': '\\' };
 
-function pieceOf(token: string): (passed: PassedMessage) => string | Uint8Array {
+function pieceOf(token: string): (passed: ExchangedMessage) => string | Uint8Array {
   const letter = token.slice(1);
   if (token.startsWith('\\')) {
     const text = escapes[letter];
@@ -83,10 +83,10 @@ function pieceOf(token: string): (passed: PassedMessage) => string | Uint8Array 
     const known = Object.keys(formatLetters).map((one) => `%${one}`);
     throw new UsageError(`unknown "${token}" in --format; known are ${known.join(' ')}`);
   }
-  return fields[letter] as (passed: PassedMessage) => string | Uint8Array;
+  return fields[letter] as (passed: ExchangedMessage) => string | Uint8Array;
 }
 
-const fields: Readonly<Record<string, (passed: PassedMessage) => string | Uint8Array>> = {
+const fields: Readonly<Record<string, (passed: ExchangedMessage) => string | Uint8Array>> = {
   m: ({ message }) => message.bytes,
   e: ({ message }) => formatContent(message.bytes).replace(/^ |^\\ /, ''),
   x: ({ message }) => Buffer.from(message.bytes).toString('hex'),

@@ -1,9 +1,9 @@
 /**
- * `yodel connect` in a pipe: bytes pass unchanged in both directions, and the exit status says whether all was answered. Only
- * when stdout is a terminal are replies escaped.
+ * `yodel connect` in a pipe: bytes pass unchanged in both directions, and the exit status says whether every message was
+ * answered. Replies are escaped only when stdout is a terminal.
  *
- * Messages are counted beside the copying, so that an error can say how many were answered. No byte waits for the end of its
- * message, so this uses the transport's connection itself and not a MessageConnection.
+ * Messages are counted while they pass, so that an error can say how many were answered. No byte waits for the end of its
+ * message, so this uses the transport's connection directly instead of a MessageConnection.
  */
 import { dial } from '../../client/dial.ts';
 import { type ErrorCode, systemError, YodelError } from '../../errors.ts';
@@ -140,18 +140,18 @@ class Pipe implements Receiver {
       report(new YodelError(broken.code, `${broken.message}; ${this.#counts()}`));
       this.#end(exitStatus.failure);
     }
-    if (this.#status === undefined) this.#judge();
+    if (this.#status === undefined) this.#finishByReplies();
     this.#finishWhenPrinted();
   }
 
   /** A server may answer nothing at all, as `discard` does; one that answers only some messages has lost the others. */
-  #judge(): void {
+  #finishByReplies(): void {
     const isShort = this.#replies > 0 && !this.#allAnswered;
     if (isShort) report(this.#error('YODEL_CONNECTION_CLOSED', 'ended the connection'));
     this.#end(isShort ? exitStatus.failure : exitStatus.good);
   }
 
-  /** After the end of input: disconnects when the server is silent for --wait. Called again after each sign of life. */
+  /** After the end of input: disconnects when the server is silent for --wait. Called again whenever something is received. */
   #awaitServer(): void {
     clearTimeout(this.#silenceTimer);
     const { waitMs } = this.#settings;

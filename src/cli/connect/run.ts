@@ -59,12 +59,12 @@ function readSettings(address: Address, flags: Readonly<Record<string, unknown>>
   };
 }
 
-/** A directory as stdin reads as empty on Node, and fails inside of Bun. @throws UsageError */
+/** Refuses a directory as stdin: it reads as empty on Node, and fails inside Bun. @throws UsageError */
 function refuseFolder(): void {
   if (fstatSync(0).isDirectory()) throw new UsageError('the input is a folder; use a file or a pipe');
 }
 
-/** Whether a flag works on messages rather than bytes. */
+/** Whether a flag requires whole messages. */
 function needsMessages(flags: Readonly<Record<string, unknown>>): boolean {
   const { lockstep, waitReplies, json, format, interval } = flags;
   return Boolean(lockstep || waitReplies || json || format !== undefined || (interval as number) > 0);

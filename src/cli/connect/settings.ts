@@ -1,4 +1,4 @@
-/** What `yodel connect` was asked to do. */
+/** The settings of `yodel connect`. */
 import type { Address } from '../../address.ts';
 import type { Framing } from '../../framing/framing.ts';
 import type { TlsOptions } from '../../transport/transport.ts';
@@ -24,13 +24,13 @@ export interface ConnectSettings {
   readonly switches: Readonly<Switches>;
 }
 
-/** What commands switch on and off in a conversation on a terminal. */
+/** What commands of a conversation switch on and off. */
 export interface Switches {
   /** Show messages as a hex dump, with their framing. */
   hex: boolean;
   /** Show the time of day of each message. */
   timestamps: boolean;
-  /** Show what the server sends unescaped. */
+  /** Do not escape what the server sends. */
   raw: boolean;
   /** Interpret escapes in every line. */
   escapes: boolean;

@@ -2,7 +2,7 @@
 import { Queue } from '../../queue.ts';
 import { escapeBytes } from '../../terminal/escape.ts';
 
-/** Beyond this number of messages, further ones are only counted. */
+/** Messages beyond this number are only counted. */
 const maxRemembered = 10_000;
 /** How many messages are named, and how many bytes of each are shown. */
 const maxNamed = 10;
@@ -32,7 +32,7 @@ export class UnansweredMessages {
     }
   }
 
-  /** A reply came. Returns its round-trip time in milliseconds; undefined when that is not known. */
+  /** Counts a reply. Returns its round-trip time in milliseconds; undefined if unknown. */
   answer(): number | undefined {
     const oldest = this.#remembered.shift();
     if (oldest) return performance.now() - oldest.sentAt;

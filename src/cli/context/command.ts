@@ -6,10 +6,10 @@ import { print } from '../output.ts';
 const examples = `Examples:
   yodel context save prod tls://example.org:7000 --cacert ca.pem
   yodel context save meter unix:///run/meter.sock --framing length:2
-  yodel connect @prod              talk to it
+  yodel connect @prod              connect to it
   yodel bench @prod -d 1s          every command that takes an address
   yodel context ls                 list all contexts
-  yodel context show prod          show one, as in its file
+  yodel context show prod          show one, in the format of its file
   yodel context rm meter           remove it
 `;
 
@@ -34,14 +34,14 @@ export function contextCommand(): Command {
 
 function saveCommand(): Command {
   const command = new Command('save')
-    .summary('save an address and flags, replacing a context of that name')
+    .summary('save an address and flags, replacing any context of that name')
     .description(
-      'Saves an address and flags of yodel connect. Secrets are not saved, only paths of files. Other users cannot read ' +
-        'the file.',
+      'Saves an address and flags of yodel connect, in a file that only its owner can read. It contains paths of key ' +
+        'files, but no secrets.',
     )
     .argument('<context>', 'the name: letters, digits and . _ -')
     // Not called "address", because @NAME cannot be saved.
-    .argument('<target>', 'the address, as yodel connect takes it')
+    .argument('<target>', 'the address, in any form that yodel connect accepts')
     .argument('[port]', 'the port, if the address is only a host')
     .addHelpText(
       'before',
@@ -79,7 +79,7 @@ function listCommand(): Command {
 function showCommand(): Command {
   return new Command('show')
     .summary('show a context')
-    .description('Shows a context as in its file, which can also be written by hand.')
+    .description('Shows a context in the format of its file, which can also be written by hand.')
     .argument('<context>', 'its name')
     .addHelpText('before', 'Examples:\n  yodel context show prod\n  yodel context show prod --json\n')
     .helpOption('-h, --help', 'show this help')

@@ -24,7 +24,7 @@ export function contextsFolder(env: NodeJS.ProcessEnv = process.env): string {
 
 /** The file of a context, which need not exist. @throws UsageError if the name is not valid */
 export function contextPath(name: string): string {
-  // It becomes the name of a file, and a word that shells complete.
+  // The name is also a file name, and a word that shells complete.
   if (!/^[a-z0-9][a-z0-9._-]{0,63}$/i.test(name)) {
     throw new UsageError(`"${name}" cannot name a context: use letters, digits and . _ - (at most 64)`);
   }
@@ -60,14 +60,14 @@ export async function readContext(name: string): Promise<SavedContext> {
 export async function writeContext(name: string, context: SavedContext): Promise<string> {
   const path = contextPath(name);
   const { stringify } = await import('smol-toml');
-  const fresh = `${path}.${process.pid}`;
+  const temporary = `${path}.${process.pid}`;
   try {
     mkdirSync(contextsFolder(), { recursive: true, mode: 0o700 });
-    // Written aside and renamed: a command that reads it meanwhile gets the old file or the new one.
-    writeFileSync(fresh, `${stringify(context).trimEnd()}\n`, { mode: 0o600, flag: 'wx' });
-    renameSync(fresh, path);
+    // Written to a temporary file and renamed, so that a command that reads it meanwhile gets the old file or the new one.
+    writeFileSync(temporary, `${stringify(context).trimEnd()}\n`, { mode: 0o600, flag: 'wx' });
+    renameSync(temporary, path);
   } catch (error) {
-    rmSync(fresh, { force: true });
+    rmSync(temporary, { force: true });
     throw systemError(`cannot save ${path}`, error);
   }
   return path;

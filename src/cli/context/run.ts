@@ -21,7 +21,7 @@ export async function saveContext(
   if (flags.framing !== undefined) parseFraming(String(flags.framing));
   readTlsFlags(flags, address);
   const place = address.scheme === 'unix' ? new UnixAddress(resolve(address.path)) : address;
-  const path = await writeContext(name, { address: String(place), ...withWholePaths(flags) });
+  const path = await writeContext(name, { address: String(place), ...withAbsolutePaths(flags) });
   process.stderr.write(`yodel: saved in ${escapeText(path)}; connect with: yodel connect @${name}\n`);
 }
 
@@ -49,8 +49,8 @@ export async function showContext(name: string, json: boolean): Promise<string> 
   return `${stringify(context).trimEnd()}\n`;
 }
 
-/** The flags with absolute paths: the context can be used in any folder. */
-function withWholePaths(flags: Readonly<Record<string, unknown>>): Omit<SavedContext, 'address'> {
+/** The flags with absolute paths, so that the context works in any folder. */
+function withAbsolutePaths(flags: Readonly<Record<string, unknown>>): Omit<SavedContext, 'address'> {
   const options = new Map(connectCommand().options.map((option) => [option.attributeName(), option]));
   return Object.fromEntries(
     Object.entries(flags).map(([name, value]) => {

@@ -7,7 +7,7 @@ import { print } from '../output.ts';
 import { type TopicName, topicNames } from './topic-names.ts';
 
 const examples = `Examples:
-  yodel help connect       the help of a command, as yodel connect --help
+  yodel help connect       the help of a command, same as yodel connect --help
   yodel help config check  the help of a subcommand
   yodel help framing       read about framings
 `;

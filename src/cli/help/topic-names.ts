@@ -3,13 +3,13 @@
 /** Each topic with its summary, in the order of the list. */
 export const topicSummaries = {
   addresses: 'the forms of addresses',
-  framing: 'where a message ends',
+  framing: 'how messages are delimited',
   handlers: 'what a server does with a message',
-  limits: 'what a peer can cost, and how to change that',
+  limits: 'how much a peer can use, and how to change it',
   settings: 'flags, environment and file, and their precedence',
   environment: 'environment variables',
   units: 'sizes, times, rates and counts',
-  files: 'the files that yodel keeps',
+  files: 'files that yodel reads and writes',
   'exit-status': 'what the exit status means',
   errors: 'error codes',
 } as const;

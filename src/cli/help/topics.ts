@@ -46,8 +46,8 @@ const topics: Readonly<Record<TopicName, (program: Command) => readonly TopicPar
   framing: () => [
     {
       text:
-        'TCP delivers a stream of bytes. A framing is the rule for where one message ends and the next begins. ' +
-        'Both sides need the same one. Values of --framing:',
+        'TCP delivers a stream of bytes. A framing is the rule that says where one message ends and the next begins. ' +
+        'Both sides must use the same one. Values of --framing:',
     },
     { rows: framingKinds },
     {
@@ -57,8 +57,8 @@ const topics: Readonly<Record<TopicName, (program: Command) => readonly TopicPar
     },
     {
       text:
-        'The last line or delimited message needs no ending if the input ends after it; an unfinished message with a length ' +
-        'is an error. A server validates lines and delimited messages as UTF-8, unless --encoding binary is given.',
+        'The last line or delimited message may omit its delimiter if the input ends after it; an unfinished length-prefixed ' +
+        'message is an error. A server validates lines and delimited messages as UTF-8, unless --encoding binary is given.',
     },
     { lines: ["yodel serve --framing 'delimiter:\\0'", 'yodel connect --framing length:2,little,offset=1'] },
   ],
@@ -96,7 +96,7 @@ const topics: Readonly<Record<TopicName, (program: Command) => readonly TopicPar
     {
       lines: ['rate = "5/s"', 'maxMessageLength = "1MiB"', 'listen = ["tcp://127.0.0.1:7878", "unix:///run/app.sock"]'],
     },
-    { text: 'To check a file, and to see where each setting comes from:' },
+    { text: 'To check a file, and to show the source of each setting:' },
     { lines: ['yodel config check yodel.toml', 'yodel config print yodel.toml --rate 5/s'] },
   ],
   environment: (program) => [
@@ -113,7 +113,7 @@ const topics: Readonly<Record<TopicName, (program: Command) => readonly TopicPar
     },
   ],
   units: () => [
-    { text: 'Numbers take units. 0 or off switches a limit off where the help says so:' },
+    { text: 'Numbers take units. 0 or off turns a limit off where the help says so:' },
     { rows: Object.entries(unitForms).map(([kind, form]) => [kind, form] as const) },
     {
       text: 'KiB and MiB (or K and M) are powers of 1024, KB and MB are powers of 1000. In counts and rates k is 1000.',
@@ -126,18 +126,18 @@ const topics: Readonly<Record<TopicName, (program: Command) => readonly TopicPar
         ['$XDG_STATE_HOME/yodel/history', 'the input history of yodel connect'],
       ],
     },
-    { text: 'If the variables are not set, the folders are those of yodel help environment.' },
+    { text: 'Defaults of the variables: see yodel help environment.' },
   ],
   'exit-status': () => [
     { rows: exitMeanings.map(([status, meaning]) => [String(status), meaning] as const) },
     {
       text:
-        'Data goes to stdout, everything else to stderr. It is not a failure if the reader of the output is gone ' +
-        '(yodel help | head -1). The help of a command lists what each status means there.',
+        'Data goes to stdout, everything else to stderr. A reader that stops early is not an error (yodel help | head -1). ' +
+        'The help of a command lists the meaning of each status there.',
     },
   ],
   errors: () => [
-    { text: 'The codes are stable, so programs can compare them, in the library (error.code) and in the log.' },
+    { text: 'Codes are stable: programs can compare them, in the library (error.code) and in the log.' },
     { rows: Object.entries(errorCodes) },
   ],
 };

@@ -5,11 +5,11 @@ import { parseMoment } from './moment.ts';
 
 const examples = `Examples:
   yodel serve --journal messages.journal           record each message before it is answered
-  yodel journal ls messages.journal                list the sessions
+  yodel journal ls messages.journal                list sessions
   yodel journal cat messages.journal --since 10m   the messages of the last ten minutes
   yodel journal cat messages.journal --follow --peer 10.0.0.7
   yodel journal export messages.journal talks/     each session as a transcript
-  yodel journal verify messages.journal            is anything missing or damaged?
+  yodel journal verify messages.journal            check for missing or damaged messages
 `;
 
 const lsExamples = `Examples:
@@ -45,10 +45,10 @@ export function journalCommand(): Command {
   addSubcommand(
     journal,
     'verify',
-    'Checks the pages of the file, the checksums, and that no message is missing.',
+    'Checks the pages of the file and the checksums, and that no message is missing.',
     'Examples:\n  yodel journal verify messages.journal\n',
   )
-    .addHelpText('after', '\nExit status: 0 no problem, 1 the file cannot be read, 3 something is missing or damaged')
+    .addHelpText('after', '\nExit status: 0 no problems, 1 the file cannot be read, 3 messages are missing or damaged')
     .action(run('verify'));
   return journal;
 }
@@ -119,7 +119,7 @@ function run(name: 'listSessions' | 'printMessages' | 'printStats' | 'verify') {
 export function addTimes(command: Command): Command {
   return command
     .addOption(
-      new Option('--since <time>', 'only from this time on: 2026-01-31T12:00, or 10m for ten minutes ago').argParser(
+      new Option('--since <time>', 'only from this time: 2026-01-31T12:00, or 10m for ten minutes ago').argParser(
         (text) => parseMoment(text),
       ),
     )

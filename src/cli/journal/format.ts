@@ -8,8 +8,8 @@ import type { Paint } from '../../terminal/style.ts';
 /** The header of `yodel journal ls`. */
 export const sessionsHeader = [
   'session'.padStart(8),
-  'began'.padEnd(23),
-  'took'.padStart(8),
+  'started'.padEnd(23),
+  'duration'.padStart(8),
   ...['in', 'out', 'bytes in', 'bytes out'].map((column) => column.padStart(9)),
   'peer',
 ].join('  ');
@@ -82,7 +82,7 @@ function localTime(time: number): string {
   return formatLocalTime(new Date(time));
 }
 
-/** Null for a number that is no time: anyone may have edited the file. */
+/** Null for a number that is not a valid time: another program may have edited the file. */
 function isoTime(time: number): string | null {
   const date = new Date(time);
   return Number.isNaN(date.getTime()) ? null : date.toISOString();

@@ -21,7 +21,7 @@ import {
   formatStats,
   sessionsHeader,
 } from './format.ts';
-import { PacedOutput } from './paced-output.ts';
+import { StreamedOutput } from './streamed-output.ts';
 
 /** `yodel journal ls` */
 export async function listSessions(file: string, flags: JournalFlags): Promise<number> {
@@ -110,7 +110,7 @@ export async function verify(file: string): Promise<number> {
     if (problems.length > 0) return exitStatus.unmet;
     const range = messages > 0 ? `, ${first} to ${last} without a gap` : '';
     const count = `${formatCountOf(messages, 'message')} in ${formatCountOf(sessions, 'session')}`;
-    await output.write(`all right: ${count}${range}\n`);
+    await output.write(`ok: ${count}${range}\n`);
     return exitStatus.good;
   });
 }
@@ -120,16 +120,16 @@ type Reader = ReturnType<typeof readJournal>;
 /** Opens a journal for `work` and prints. Ctrl-C stops it after a whole line. */
 async function withReader(
   file: string,
-  work: (reader: Reader, output: PacedOutput, signal: AbortSignal) => Promise<number>,
+  work: (reader: Reader, output: StreamedOutput, signal: AbortSignal) => Promise<number>,
 ): Promise<number> {
   const interruption = onInterruption();
-  const output = new PacedOutput(interruption.stopped);
+  const output = new StreamedOutput(interruption.stopped);
   let reader: Reader | undefined;
   try {
     reader = readJournal(file);
     const result = await work(reader, output, interruption.stopped.signal).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code !== 'ERR_STRING_TOO_LONG') throw error;
-      throw new UsageError('a message is too long to be shown as text (over 512 MiB); sqlite3 can write it to a file');
+      throw new UsageError('a message is too long to print as text (over 512 MiB); use sqlite3 to write it to a file');
     });
     await output.end();
     return interruption.status ?? output.status ?? result;
@@ -143,13 +143,13 @@ async function printTranscript(
   reader: Reader,
   number: number,
   query: JournalFlags,
-  output: PacedOutput,
+  output: StreamedOutput,
 ): Promise<number> {
   for await (const session of reader.sessions({ session: number })) {
     for await (const text of transcriptOf(session, reader.read(query))) if (!(await output.write(text))) break;
     return exitStatus.good;
   }
-  throw new UsageError(`there is no session ${number}; yodel journal ls lists them`);
+  throw new UsageError(`there is no session ${number}; to list the sessions: yodel journal ls`);
 }
 
 async function writeTranscript(reader: Reader, session: RecordedSession, path: string): Promise<void> {

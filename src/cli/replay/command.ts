@@ -19,9 +19,9 @@ export function replayCommand(): Command {
   const command = new Command('replay')
     .summary('replay recorded clients against a server, and compare the replies')
     .description(
-      'Replays the clients of a journal or a transcript, as many at a time as there were. Each message is sent after the ' +
-        'replies that came before it. Replies are compared where they were recorded (yodel serve --journal-replies), and ' +
-        'their latencies are reported.',
+      'Replays the clients of a journal or a transcript, with their original concurrency. Each message is sent after the ' +
+        'replies that preceded it. Replies are compared if they were recorded (yodel serve --journal-replies), and their ' +
+        'latencies are reported.',
     )
     .argument('<recording>', 'a journal, or a transcript')
     .argument('<address>', 'the server, or @CONTEXT')
@@ -37,18 +37,18 @@ Exit status:
     )
     .helpOption('-h, --help', 'show this help')
     .addOption(
-      new Option('--speed <factor>', '1 is the recorded speed, 10 is ten times as fast, max waits only for replies')
+      new Option('--speed <factor>', '1: the recorded speed; 10: ten times as fast; max: wait only for replies')
         .argParser(readSpeed)
         .default(1),
     )
-    .addOption(sequenceOption('--session <number>', 'of a journal, only this session'));
+    .addOption(sequenceOption('--session <number>', 'only this session of a journal'));
   addTimes(addPeer(command))
     .option('--json', 'print a JSON object instead of text')
-    .addOption(durationOption('--timeout <time>', 'how long to wait for a reply', 5000).env(envName('timeout')))
+    .addOption(durationOption('--timeout <time>', 'time limit for a reply', 5000).env(envName('timeout')))
     .addOption(
       durationOption(
         '-w, --connect-timeout <time>',
-        'how long connecting may take',
+        'time limit for connecting',
         clientOptions.connectTimeout.default,
       ).env(envName('connect-timeout')),
     );

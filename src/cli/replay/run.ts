@@ -55,14 +55,17 @@ async function openRecording(
   const query = { session, since, until, peer };
   if (!isDatabase(recording)) {
     const [given] = Object.entries(query).find(([, value]) => value !== undefined) ?? [];
-    if (given !== undefined) throw new UsageError(`--${given} is for journals, and ${recording} is a transcript`);
+    if (given !== undefined)
+      throw new UsageError(`--${given} applies to journals only, and ${recording} is a transcript`);
     return { plan: planOfTranscript(parseTranscript(readText(recording), recording)) };
   }
   const reader = (await import('../../journal/reader.ts')).readJournal(recording);
   const plan = await planOf(reader, query);
   if (plan.sends + plan.expects > 0) return { plan, reader };
   await reader.close();
-  throw new UsageError(`${recording} has no such messages; yodel journal ls ${recording} lists its sessions`);
+  throw new UsageError(
+    `no message in ${recording} matches the flags; to list its sessions: yodel journal ls ${recording}`,
+  );
 }
 
 /** Whether a file is an SQLite database. A transcript is text. */

@@ -16,7 +16,7 @@ const examples = `Examples:
 export function sendCommand(): Command {
   const command = new Command('send')
     .summary('send messages, print the replies')
-    .description('Sends each message when the one before it is answered, prints the replies, and ends.')
+    .description('Sends each message after the previous one is answered, prints the replies, and exits.')
     .argument('<address>', 'tcp://HOST:PORT, HOST:PORT, :PORT, tls://HOST:PORT, or unix:///PATH')
     .argument('<message...>', 'one or more messages')
     .addHelpText('before', examples)
@@ -27,14 +27,14 @@ Exit status:
   0  every message was answered
   1  the connection failed or broke
   2  wrong usage
-  3  a message was not answered (it is named on stderr)`,
+  3  a message was not answered; stderr says which`,
     )
     .helpOption('-h, --help', 'show this help')
     .addOption(new Option('--framing <framing>', framingForms).env('YODEL_FRAMING').default('lines'))
     .addOption(
       durationOption(
         '-w, --connect-timeout <time>',
-        'how long connecting may take',
+        'time limit for connecting',
         clientOptions.connectTimeout.default,
       ).env(envName('connect-timeout')),
     );

@@ -4,9 +4,9 @@ import { resolveWire } from '../../session/wire.ts';
 import { AddressList } from '../../transport/address-list.ts';
 import type { ServerTls } from '../../transport/transport.ts';
 import { UsageError } from '../fail.ts';
+import { listenOf, listenOf } from './banner.ts';
 import type { ServeSettings } from './settings.ts';
 import { type Certificates, readServerTls } from './tls/tls.ts';
-import { listenOf } from './welcome.ts';
 
 /** Settings that were read and checked. */
 export interface CheckedSettings {
@@ -26,7 +26,7 @@ export async function readSettings(settings: ServeSettings): Promise<CheckedSett
  * Checks addresses, networks, origins, framing, the address for metrics, and certificates. The handler is not loaded,
  * because that would run it.
  *
- * @throws UsageError, YodelError for the first setting that is not valid
+ * @throws UsageError, YodelError for the first invalid setting
  */
 export async function checkSettings(
   { flags }: ServeSettings,
@@ -46,7 +46,7 @@ export async function checkSettings(
   if (tls) new (await import('../../transport/tls/acceptor.ts')).TlsAcceptor(tls);
 }
 
-/** Checks that origins can be met: one that never matches would only look like protection. */
+/** Checks that origins can match: one that never does would only look like protection. */
 function checkOrigins(origins: readonly string[], addresses: readonly Address[]): void {
   const wrong = origins.find((origin) => origin !== '*' && !/^[a-z][a-z0-9+.-]*:\/\/[^/\s]+$/i.test(origin));
   if (wrong !== undefined) {
@@ -54,7 +54,7 @@ function checkOrigins(origins: readonly string[], addresses: readonly Address[])
   }
   const speaksWeb = addresses.some(({ scheme }) => scheme === 'ws' || scheme === 'wss');
   if (origins.length > 0 && !speaksWeb) {
-    throw new UsageError('--origin is for ws:// and wss:// addresses, and none is given: --listen ws://…');
+    throw new UsageError('--origin needs a ws:// or wss:// address: --listen ws://…');
   }
 }
 

@@ -15,8 +15,8 @@ const examples = `Examples:
   yodel serve --listen :0 --listen unix:///tmp/y   a free port and a Unix socket
   yodel serve --max-message 512 --rate 1/s         short messages, one per second
   yodel serve --framing length:4 --json            binary messages, logged as JSON
-  yodel serve --listen tls://:0 --tls-self-signed  encrypted, with a certificate for a test
-  yodel serve --listen :7878 --listen ws://:8080   browsers too
+  yodel serve --listen tls://:0 --tls-self-signed  TLS, with a self-signed certificate for testing
+  yodel serve --listen :7878 --listen ws://:8080   browsers too, over WebSocket
   yodel serve ./handler.ts --workers auto          one process per processor core
   yodel serve ./handler.ts --watch                 reload the file whenever it is saved
   yodel serve --journal messages.journal           record each message before its reply
@@ -65,7 +65,7 @@ function addServingFlags(command: Command): void {
         envName('config'),
       ),
     )
-    // Hidden: a file names the handler by this setting.
+    // Hidden, because it exists only for settings files.
     .addOption(new Option('--handler <handler>').hideHelp())
     .addOption(
       new Option('--listen <address>', 'where to listen; can be repeated (default: tcp://127.0.0.1:7878)')
@@ -101,7 +101,7 @@ function addServingFlags(command: Command): void {
 function addOutputFlags(command: Command): void {
   command
     .optionsGroup('Output:')
-    .option('--quiet', 'log nothing; print only where it listens, and errors')
+    .option('--quiet', 'log nothing; print only addresses and errors')
     .addOption(
       new Option('--log-format <format>', 'the format of the log; auto: text on a terminal, JSON elsewhere')
         .choices(['auto', 'text', 'json'])
@@ -124,7 +124,7 @@ function addOutputFlags(command: Command): void {
     );
 }
 
-/** Adds the flags that decide who may connect. */
+/** Adds the flags for access control. */
 function addAdmissionFlags(command: Command): void {
   const list = (value: string, previous: string[] | undefined) => [...(previous ?? []), ...splitList(value)];
   const option = (flag: string, form: string, text: string) =>
@@ -137,7 +137,7 @@ function addAdmissionFlags(command: Command): void {
     .addOption(option('origin', 'origins', 'web origins that may connect by WebSocket: https://app.example.org, or *'));
 }
 
-/** More cores than any machine has: a typo should not start ten thousand processes. */
+/** More than enough for any machine: a typo should not start ten thousand processes. */
 const maxWorkers = 256;
 
 function readWorkers(text: string): number {
@@ -191,7 +191,7 @@ function logFormatOf(command: Command): unknown {
   return isJson ? 'json' : command.getOptionValue('logFormat');
 }
 
-/** The variable YODEL_LISTEN has all addresses in one text; if it is empty, it counts as not set. */
+/** YODEL_LISTEN contains all addresses in one string; if it is empty, it counts as not set. */
 function splitAddresses(listen: readonly string[] = []): string[] | undefined {
   const addresses = listen.flatMap(splitList);
   return addresses.length > 0 ? addresses : undefined;

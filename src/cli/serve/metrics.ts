@@ -2,7 +2,7 @@
 import { type Address, formatPeer, isLoopback, parseAddress, TcpAddress } from '../../address.ts';
 import { type Health, serveHealth } from '../../metrics/http.ts';
 import { UsageError } from '../fail.ts';
-import type { Say } from './outputs.ts';
+import type { Notify } from './outputs.ts';
 
 export { createMetrics } from '../../metrics/registry.ts';
 export { metricsOfWorkers } from '../../metrics/workers.ts';
@@ -15,9 +15,9 @@ export function metricsAddress(where: string): TcpAddress {
 }
 
 /** Starts to answer, and prints where. @throws YodelError if it cannot listen */
-export async function answerMetrics(address: TcpAddress, health: Health, say: Say): Promise<{ close(): void }> {
+export async function answerMetrics(address: TcpAddress, health: Health, notify: Notify): Promise<{ close(): void }> {
   const answering = await serveHealth(address, health);
-  say(`metrics at http://${formatPeer(answering.address)}/metrics, also /healthz and /readyz`);
-  if (!isLoopback(address)) say('anyone who can reach this machine can read the metrics');
+  notify(`metrics at http://${formatPeer(answering.address)}/metrics, also /healthz and /readyz`);
+  if (!isLoopback(address)) notify('anyone who can reach this machine can read the metrics');
   return answering;
 }

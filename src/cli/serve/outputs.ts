@@ -8,7 +8,7 @@ import type { Subscriber } from '../../telemetry/telemetry.ts';
 import { paintFor, wantsColor } from '../../terminal/style.ts';
 
 /** Prints a line on stderr without waiting for it. */
-export type Say = (text: string) => void;
+export type Notify = (text: string) => void;
 
 /** How the log is written, as plain data: a worker gets it from its parent, which has the terminal. */
 export interface LogSettings {
@@ -31,20 +31,20 @@ export function logSettingsOf(flags: Readonly<Record<string, unknown>>): LogSett
   };
 }
 
-/** How long the last lines may take to be written. */
+/** How long to wait for the last lines to be written. */
 const lastLinesMs = 1000;
 
 /** Both streams. */
 export interface Outputs {
-  readonly say: Say;
+  readonly notify: Notify;
   /** Writes the log as the server reports events. */
   readonly log: Subscriber;
   /** Writes a complete line of the log. */
   readonly writeLog: (line: string) => void;
   /** Writes a line on stderr as it is. */
   readonly writeError: (line: string) => void;
-  /** Writes what is pending, the log first. Only `lastWords` may still call `say`. */
-  close(lastWords?: () => void): Promise<void>;
+  /** Writes what is pending, the log first. Only `beforeErrorsClose` may still call `notify`. */
+  close(beforeErrorsClose?: () => void): Promise<void>;
 }
 
 /**
@@ -56,28 +56,28 @@ export function openOutputs(settings: LogSettings, worker?: number): Outputs {
   const { isQuiet, format, level, messages, color } = settings;
   const errors = new LineWriter(2, leftOutText, () => {});
   const name = worker === undefined ? 'yodel:' : `yodel: worker ${worker}:`;
-  const say = (text: string) => errors.write(`${name} ${text}`);
+  const notify = (text: string) => errors.write(`${name} ${text}`);
   const lines = new LineWriter(
     1,
     (count) => leftOutLine(format, level, count),
-    (error) => say(outputFailure(error)),
+    (error) => notify(outputFailure(error)),
   );
   const writeLog = (line: string) => lines.write(line);
   const options = { format, level, messages, paint: paintFor(color), worker, write: writeLog };
   return {
-    say,
+    notify,
     log: isQuiet ? {} : sessionLog(options),
     writeLog,
     writeError: (line) => errors.write(line),
-    async close(lastWords) {
+    async close(beforeErrorsClose) {
       await lines.close(lastLinesMs);
-      lastWords?.();
+      beforeErrorsClose?.();
       await errors.close(lastLinesMs);
     },
   };
 }
 
-/** A reader that has seen enough (`| head`) is no failure, but the operator should know that the log ends here. */
+/** A reader that stops early (`| head`) is not a failure, but the operator should know that the log ends here. */
 function outputFailure(error: NodeJS.ErrnoException): string {
   if (error.code === 'EPIPE') return 'the reader of the output is gone; serving continues without it';
   return `cannot write the output: ${error.message}`;

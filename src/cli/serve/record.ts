@@ -8,7 +8,7 @@ import { escapeText } from '../../terminal/escape.ts';
 import { Recording } from '../../transcript/record.ts';
 import { UsageError } from '../fail.ts';
 import { checkWritable } from '../files.ts';
-import type { Say } from './outputs.ts';
+import type { Notify } from './outputs.ts';
 
 /** Text is appended to its file after this time or length, so that no descriptor is kept per connection. */
 const flushAfterMs = 200;
@@ -28,15 +28,15 @@ interface File {
  * @param worker the number of this process among several
  * @throws UsageError if the folder cannot be written
  */
-export function recordInto(folder: string, framing: Framing, worker: number | undefined, say: Say): Subscriber {
+export function recordInto(folder: string, framing: Framing, worker: number | undefined, notify: Notify): Subscriber {
   createFolder(folder);
   const files = new Map<SessionView, File>();
   let timer: NodeJS.Timeout | undefined;
   const flushSoon = (file: File) => {
-    if (file.text.length >= flushAtLength) return flush(file, say);
+    if (file.text.length >= flushAtLength) return flush(file, notify);
     timer ??= setTimeout(() => {
       timer = undefined;
-      for (const one of files.values()) flush(one, say);
+      for (const one of files.values()) flush(one, notify);
     }, flushAfterMs);
     timer.unref();
   };
@@ -59,7 +59,7 @@ export function recordInto(folder: string, framing: Framing, worker: number | un
       const [first, second] = session.endedBy === 'peer' ? (['>', '<'] as const) : (['<', '>'] as const);
       file.recording.end(first);
       file.recording.end(second);
-      flush(file, say);
+      flush(file, notify);
       files.delete(session);
     },
   };
@@ -88,13 +88,13 @@ function openFile(folder: string, { id, peer }: SessionView, framing: Framing, w
   return Object.assign(file, { recording: new Recording({ framing, about, write }) });
 }
 
-function flush(file: File, say: Say): void {
+function flush(file: File, notify: Notify): void {
   const { path, text } = file;
   file.text = '';
   if (text === '') return;
   try {
     appendFileSync(path, text, { mode: 0o600 });
   } catch (error) {
-    say(`cannot record into ${path}: ${(error as Error).message}`);
+    notify(`cannot record into ${path}: ${(error as Error).message}`);
   }
 }

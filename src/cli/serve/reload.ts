@@ -6,7 +6,7 @@ import type { ServerTls } from '../../transport/transport.ts';
 import { flagKey } from '../flags.ts';
 import { checkSettings } from './check.ts';
 import { handlerFlags } from './handler/flags.ts';
-import type { Say } from './outputs.ts';
+import type { Notify } from './outputs.ts';
 import type { ServeSettings } from './settings.ts';
 import { notifySystemd } from './systemd.ts';
 import { type Certificates, readServerTls, watchFiles } from './tls/tls.ts';
@@ -23,33 +23,33 @@ export interface Reloading {
   /** Further files whose changes cause a reload. */
   readonly files: readonly string[];
   readonly reread: Reread;
-  /** Applies new settings. @throws Error if it cannot; the old settings then stay in force */
+  /** Applies new settings. @throws Error if it cannot; the old settings then remain in effect */
   apply(settings: ServeSettings, tls: ServerTls | undefined): Promise<void>;
-  readonly say: Say;
+  readonly notify: Notify;
 }
 
 /** The time-out for applying settings: a handler file that never finishes loading must not block later reloads. */
-const applyWithinMs = 60_000;
+const applyTimeoutMs = 60_000;
 
-/** Reloads on request, and when a file changes. Settings that are not valid are reported, and the old ones stay in force. */
+/** Reloads on request, and when a file changes. Invalid settings are reported, and the old ones remain in effect. */
 export function reloadOnChange(reloading: Reloading): { reload(): void; close(): void } {
-  const { settings: initial, addresses, certificates, files, reread, apply, say } = reloading;
+  const { settings: initial, addresses, certificates, files, reread, apply, notify } = reloading;
   const reload = async () => {
-    notifySystemd('RELOADING=1', say);
+    notifySystemd('RELOADING=1', notify);
     try {
       const settings = await reread();
       const isSelfSigned = certificates?.fingerprint !== undefined;
       const read = certificates && !isSelfSigned ? await readServerTls(settings.flags, addresses) : certificates;
       const tls = read && { ...read.tls, ...keptOf(certificates?.tls) };
       await checkSettings(settings, addresses, tls);
-      await within(applyWithinMs, apply(settings, tls));
+      await withTimeout(applyTimeoutMs, apply(settings, tls));
       const deferred = needRestart(initial, settings);
-      const rest = deferred.length > 0 ? `; only after a restart: ${deferred.join(', ')}` : '';
-      say(`reloaded: new sessions use the new settings${rest}`);
+      const rest = deferred.length > 0 ? `; these changes need a restart: ${deferred.join(', ')}` : '';
+      notify(`reloaded: new sessions use the new settings${rest}`);
     } catch (error) {
-      say(`not reloaded, the old settings stay in force: ${escapeText((error as Error).message)}`);
+      notify(`not reloaded, the old settings remain in effect: ${escapeText((error as Error).message)}`);
     }
-    notifySystemd('READY=1', say);
+    notifySystemd('READY=1', notify);
   };
   // One after another: the last request wins.
   let last = Promise.resolve();
@@ -65,7 +65,7 @@ function keptOf(tls: ServerTls | undefined): Partial<ServerTls> {
   return { alpn: tls?.alpn, ...(isRequired ? {} : { clientCa: undefined }) };
 }
 
-async function within(ms: number, work: Promise<void>): Promise<void> {
+async function withTimeout(ms: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`it took longer than ${ms / 1000} s`)), ms);
@@ -76,25 +76,25 @@ async function within(ms: number, work: Promise<void>): Promise<void> {
 /** Limits that a reload does not apply. */
 const fixedLimits: ReadonlySet<string> = new Set(['backlog', 'handshakeTimeout']);
 
-/** The flags that a reload applies: limits, who may connect, the handler, and the content of certificates. */
-const followed: ReadonlySet<string> = new Set([
+/** The flags that a reload applies: limits, access control, the handler, and the content of certificates. */
+const reloadable: ReadonlySet<string> = new Set([
   ...Object.entries(serveLimits).flatMap(([name, spec]) => (fixedLimits.has(name) ? [] : [flagKey(name, spec)])),
   ...['allow', 'deny', 'handler', 'lenient', 'config', 'cert', 'key', 'sni', 'sslCert', 'sslKey'],
   ...handlerFlags,
 ]);
 
 /** Whether a reload applies a setting; for client authorities only the content of the file. */
-export function isFollowed(name: string): boolean {
-  return followed.has(name) || caFlags.has(name);
+export function isReloadable(name: string): boolean {
+  return reloadable.has(name) || caFlags.has(name);
 }
 
 /** Flags for which a reload applies the content of the file, but not whether one is given. */
 const caFlags: ReadonlySet<string> = new Set(['clientCa', 'sslTrustfile']);
 
-/** The current settings, but with the initial values of all that needs a restart: what new workers start with. */
+/** The settings for new workers: the current ones, but the initial values of those that need a restart. */
 export function reloadedSettings(initial: ServeSettings, now: ServeSettings): ServeSettings {
-  const fresh = Object.entries(now.flags).filter(([name]) => followed.has(name));
-  const kept = Object.entries(initial.flags).filter(([name]) => !followed.has(name));
+  const fresh = Object.entries(now.flags).filter(([name]) => reloadable.has(name));
+  const kept = Object.entries(initial.flags).filter(([name]) => !reloadable.has(name));
   return { handler: now.handler, flags: Object.fromEntries([...kept, ...fresh]) };
 }
 
@@ -105,5 +105,5 @@ function needRestart(initial: ServeSettings, now: ServeSettings): string[] {
     caFlags.has(name)
       ? (initial.flags[name] === undefined) === (now.flags[name] === undefined)
       : JSON.stringify(initial.flags[name]) === JSON.stringify(now.flags[name]);
-  return [...names].filter((name) => !followed.has(name) && !isSame(name));
+  return [...names].filter((name) => !reloadable.has(name) && !isSame(name));
 }

@@ -3,15 +3,15 @@ import type { Journal } from '../../journal/journal.ts';
 import type { Server } from '../../server/server.ts';
 import type { Subscriber } from '../../telemetry/telemetry.ts';
 import type { ServerTls } from '../../transport/transport.ts';
+import { counted, printBanner, warnOfDescriptors } from './banner.ts';
 import { readSettings } from './check.ts';
 import { watchedFiles } from './handler/handler.ts';
-import { type Here, serveHere } from './here.ts';
-import { logSettingsOf, openOutputs, type Say } from './outputs.ts';
+import { type LocalServer, startLocalServer } from './local-server.ts';
+import { logSettingsOf, type Notify, openOutputs } from './outputs.ts';
 import { type Reread, reloadOnChange } from './reload.ts';
 import type { ServeSettings, Serving } from './settings.ts';
 import { handleSignals } from './signals.ts';
 import { notifySystemd, passedDescriptors, systemdNotified } from './systemd.ts';
-import { counted, warnOfDescriptors, welcome } from './welcome.ts';
 
 /** Serves until a signal, then exits the process. */
 export async function runServe(settings: ServeSettings, reread: Reread): Promise<void> {
@@ -25,12 +25,14 @@ async function serveAlone(settings: ServeSettings, reread: Reread): Promise<void
   const files = watchedFiles(settings);
   const { addresses, certificates } = await readSettings(settings);
   const outputs = openOutputs(logSettingsOf(flags));
-  const { say } = outputs;
-  const metrics = await openMetrics(settings, () => here.server, say);
+  const { notify } = outputs;
+  const metrics = await openMetrics(settings, () => local.server, notify);
   const journal =
-    flags.journal === undefined ? undefined : await (await import('./journal.ts')).journalFor(settings, addresses, say);
+    flags.journal === undefined
+      ? undefined
+      : await (await import('./journal.ts')).journalFor(settings, addresses, notify);
   const serving: Serving = { settings, listen: addresses.map(String), tls: certificates?.tls, processes: 1 };
-  const here: Here = await serveHere(serving, {
+  const local: LocalServer = await startLocalServer(serving, {
     outputs,
     subscribers: metrics ? [metrics.subscriber] : [],
     descriptors: passedDescriptors(),
@@ -39,33 +41,34 @@ async function serveAlone(settings: ServeSettings, reread: Reread): Promise<void
     await journal?.close();
     throw error;
   });
-  const { server } = here;
+  const { server } = local;
   const answering = await metrics
     ?.answer(() => isReady(server, journal))
     .catch(async (error: unknown) => {
       await server.close({ timeoutMs: 0 });
       throw error;
     });
-  welcome(server.addresses, settings, certificates, say);
-  warnOfDescriptors(server.maxConnections, flags, 1, say);
-  const apply = (fresh: ServeSettings, tls: ServerTls | undefined) => here.reload({ ...serving, settings: fresh, tls });
-  const reloading = reloadOnChange({ settings, addresses, certificates, files, reread, apply, say });
+  printBanner(server.addresses, settings, certificates, notify);
+  warnOfDescriptors(server.maxConnections, flags, 1, notify);
+  const apply = (fresh: ServeSettings, tls: ServerTls | undefined) =>
+    local.reload({ ...serving, settings: fresh, tls });
+  const reloading = reloadOnChange({ settings, addresses, certificates, files, reread, apply, notify });
   const signals = handleSignals({
     drain: () => {
-      notifySystemd('STOPPING=1', say);
+      notifySystemd('STOPPING=1', notify);
       void server.close();
     },
     reload: reloading.reload,
     inFlight: () => counted(server.sessions.size, 'connection'),
-    say,
+    notify,
     endLine: () => outputs.writeError(''),
   });
-  notifySystemd('READY=1', say);
+  notifySystemd('READY=1', notify);
   await server.closed;
   for (const closing of [signals, reloading, answering]) closing?.close();
   await systemdNotified();
   // The handler may have left timers or sockets open.
-  process.exit(await here.ended);
+  process.exit(await local.ended);
 }
 
 function isReady(server: Server, journal: Journal | undefined): boolean {
@@ -80,13 +83,17 @@ interface Metrics {
 }
 
 /** @throws UsageError if the address is not a TCP address */
-async function openMetrics({ flags }: ServeSettings, server: () => Server, say: Say): Promise<Metrics | undefined> {
+async function openMetrics(
+  { flags }: ServeSettings,
+  server: () => Server,
+  notify: Notify,
+): Promise<Metrics | undefined> {
   if (flags.metrics === undefined) return undefined;
   const { answerMetrics, createMetrics, metricsAddress } = await import('./metrics.ts');
   const address = metricsAddress(String(flags.metrics));
   const metrics = createMetrics(server);
   return {
     subscriber: metrics.subscriber,
-    answer: async (ready) => await answerMetrics(address, { metrics, isReady: ready }, say),
+    answer: async (ready) => await answerMetrics(address, { metrics, isReady: ready }, notify),
   };
 }

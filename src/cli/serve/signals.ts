@@ -1,7 +1,7 @@
 /** The signals that `yodel serve` handles. */
 import { constants } from 'node:os';
 import { isatty } from 'node:tty';
-import type { Say } from './outputs.ts';
+import type { Notify } from './outputs.ts';
 
 /** What signals cause. */
 export interface SignalActions {
@@ -12,7 +12,7 @@ export interface SignalActions {
   reload(): void;
   /** What is left to drain, in words: `3 connections`; undefined for nothing. */
   inFlight(): string | undefined;
-  readonly say: Say;
+  readonly notify: Notify;
   /** Ends the line on which the terminal printed ^C. */
   endLine(): void;
 }
@@ -34,7 +34,7 @@ export function handleSignals(actions: SignalActions): { close(): void } {
     if (signal === 'SIGINT' && isatty(2)) actions.endLine();
     const what = actions.inFlight();
     if (what !== undefined) {
-      actions.say(`draining ${what}; ${signal === 'SIGINT' ? 'Ctrl-C' : signal} again exits at once`);
+      actions.notify(`draining ${what}; ${signal === 'SIGINT' ? 'Ctrl-C' : signal} again exits at once`);
     }
     actions.drain();
   };

@@ -29,22 +29,22 @@ let notified: Promise<void> = Promise.resolve();
  * Notifies systemd, if this process is a service that should (`Type=notify`). It runs `systemd-notify`, because neither
  * runtime can send to the kind of socket that systemd listens on.
  *
- * @param say receives the reason if it fails
+ * @param notify receives the reason if it fails
  */
-export function notifySystemd(state: ServiceState, say: (text: string) => void): void {
+export function notifySystemd(state: ServiceState, notify: (text: string) => void): void {
   if (!process.env.NOTIFY_SOCKET) return;
   notified = notified
     .then(() => runNotify(state))
-    .catch((error: Error) => say(`cannot notify systemd of ${state}: ${escapeText(error.message)}`));
+    .catch((error: Error) => notify(`cannot notify systemd of ${state}: ${escapeText(error.message)}`));
 }
 
-/** Resolves when all notifications are sent, or after `withinMs`. Afterwards the process can exit. */
-export async function systemdNotified(withinMs = 1000): Promise<void> {
+/** Resolves when all notifications are sent, or after `timeoutMs`. Afterwards the process can exit. */
+export async function systemdNotified(timeoutMs = 1000): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, withinMs);
+  const timedOut = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
   });
-  await Promise.race([notified, tooLate]);
+  await Promise.race([notified, timedOut]);
   clearTimeout(timer);
 }
 

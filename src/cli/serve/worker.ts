@@ -6,15 +6,15 @@ import type { Socket } from 'node:net';
 import { firstInherited } from '../../process/program-process.ts';
 import type { WorkerCommand, WorkerReport } from '../../server/worker-messages.ts';
 import { PassedTransport } from '../../transport/passed.ts';
-import { exitStatus, neverDone, report, statusOf } from '../fail.ts';
-import { type Here, serveHere } from './here.ts';
+import { exitStatus, report, reportUnfinished, statusOf } from '../fail.ts';
+import { warnOfDescriptors } from './banner.ts';
+import { type LocalServer, startLocalServer } from './local-server.ts';
 import { openOutputs } from './outputs.ts';
 import type { Work } from './settings.ts';
-import { warnOfDescriptors } from './welcome.ts';
 
 const number = Number(process.argv[2]);
 const transport = new PassedTransport();
-let here: Here | undefined;
+let local: LocalServer | undefined;
 let draining = false;
 let metrics: { text(): Promise<string> } | undefined;
 
@@ -26,25 +26,25 @@ function send(what: WorkerReport): void {
 function drain(): void {
   if (draining) return;
   draining = true;
-  void here?.server.close();
+  void local?.server.close();
 }
 
 /** Shuts down after the parent is gone. */
 function orphaned(): void {
   // A handler file may never finish loading.
-  if (!here) process.exit(exitStatus.failure);
+  if (!local) process.exit(exitStatus.failure);
   drain();
 }
 
 async function start({ serving, log, measures, descriptors }: Work): Promise<void> {
-  // If a handler file waits for something that never happens, this channel must not keep the process alive.
+  // If a handler file awaits a promise that never settles, this channel must not keep the process alive.
   process.channel?.unref();
   const outputs = openOutputs(log, number);
   // The parent logs where all workers listen.
   const { listening: _, ...ownLog } = outputs.log;
-  const measured = measures ? (await import('./metrics.ts')).createMetrics(() => here?.server, number) : undefined;
+  const measured = measures ? (await import('./metrics.ts')).createMetrics(() => local?.server, number) : undefined;
   metrics = measured;
-  here = await serveHere(serving, {
+  local = await startLocalServer(serving, {
     outputs: { ...outputs, log: ownLog },
     subscribers: [{ draining: () => send({ draining: true }) }, ...(measured ? [measured.subscriber] : [])],
     worker: number,
@@ -52,13 +52,13 @@ async function start({ serving, log, measures, descriptors }: Work): Promise<voi
     reusePort: true,
     descriptors: descriptors > 0 ? Array.from({ length: descriptors }, (_, at) => firstInherited + at) : undefined,
   });
-  const { maxConnections } = here.server;
-  if (number === 1) warnOfDescriptors(maxConnections, serving.settings.flags, serving.processes, outputs.say);
-  process.off('beforeExit', neverDone);
+  const { maxConnections } = local.server;
+  if (number === 1) warnOfDescriptors(maxConnections, serving.settings.flags, serving.processes, outputs.notify);
+  process.off('beforeExit', reportUnfinished);
   process.channel?.ref();
   send({ listening: true });
-  if (draining) void here.server.close();
-  process.exit(await here.ended);
+  if (draining) void local.server.close();
+  process.exit(await local.ended);
 }
 
 async function handle(command: WorkerCommand<Work>, socket: Socket | undefined): Promise<void> {
@@ -68,7 +68,7 @@ async function handle(command: WorkerCommand<Work>, socket: Socket | undefined):
       process.exit(statusOf(error));
     });
   } else if ('reload' in command) {
-    const refused = await here?.reload(command.reload.serving).then(
+    const refused = await local?.reload(command.reload.serving).then(
       () => undefined,
       (error: Error) => error.message,
     );
@@ -81,7 +81,7 @@ async function handle(command: WorkerCommand<Work>, socket: Socket | undefined):
   } else drain();
 }
 
-process.on('beforeExit', neverDone);
+process.on('beforeExit', reportUnfinished);
 // A terminal sends these to all of its processes; the parent decides what to do.
 process.on('SIGINT', () => undefined).on('SIGHUP', () => undefined);
 // Sent to this process alone: it drains, and its parent starts another one.

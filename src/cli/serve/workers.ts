@@ -1,5 +1,5 @@
 /**
- * `yodel serve --workers`: this process supervises several that serve. They share the TCP ports. Connections to Unix sockets
+ * `yodel serve --workers`: this process supervises several worker processes. They share the TCP ports. Connections to Unix sockets
  * are accepted here and passed to them in turn. Their output passes through this process, so that lines do not mix.
  */
 import type { Address, UnixAddress } from '../../address.ts';
@@ -14,30 +14,30 @@ import { acceptToPass } from '../../transport/passed.ts';
 import type { Listener, ServerTls } from '../../transport/transport.ts';
 import { exitStatus } from '../fail.ts';
 import { tableValues } from '../flags.ts';
+import { counted, printBanner } from './banner.ts';
 import { readSettings } from './check.ts';
 import { watchedFiles } from './handler/handler.ts';
-import { logSettingsOf, type Outputs, openOutputs, type Say } from './outputs.ts';
+import { logSettingsOf, type Notify, type Outputs, openOutputs } from './outputs.ts';
 import { findPorts } from './ports.ts';
 import { type Reread, reloadedSettings, reloadOnChange } from './reload.ts';
 import type { ServeSettings, Work } from './settings.ts';
 import { handleSignals } from './signals.ts';
 import { notifySystemd, passedDescriptors, systemdNotified } from './systemd.ts';
-import { counted, welcome } from './welcome.ts';
 
-/** How long a worker may take beyond its own shutdown before it is killed. */
+/** How long a worker may exceed its own shutdown time before it is killed. */
 const graceMs = 5000;
 
 /** Serves until a signal, then exits the process. */
 export async function serveWithWorkers(count: number, settings: ServeSettings, reread: Reread): Promise<void> {
   const files = watchedFiles(settings);
-  const { addresses: wanted, certificates } = await readSettings(settings);
+  const { addresses: configured, certificates } = await readSettings(settings);
   const descriptors = passedDescriptors();
-  checkDescriptors(descriptors, wanted.length);
+  checkDescriptors(descriptors, configured.length);
   const log = logSettingsOf(settings.flags);
   const outputs = openOutputs(log);
-  const { say } = outputs;
+  const { notify } = outputs;
   let limits = limitsOf(settings);
-  const addresses = descriptors ? wanted : await findPorts(wanted, limits.backlog);
+  const addresses = descriptors ? configured : await findPorts(configured, limits.backlog);
   const workOf = (now: ServeSettings, tls: ServerTls | undefined): Work => ({
     serving: { settings: reloadedSettings(settings, now), listen: addresses.map(String), tls, processes: count },
     log,
@@ -55,18 +55,18 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
   const isReady = () => !draining && workers.all.some(({ isUp }) => isUp);
   const passing = await startWorkers(workers, descriptors ? [] : addresses, { settings, isReady, outputs });
   for (const address of addresses) outputs.log.listening?.(address);
-  welcome(addresses, settings, certificates, say);
-  say(`${count} workers: process ${workers.all.map(({ pid }) => pid).join(', ')}`);
+  printBanner(addresses, settings, certificates, notify);
+  notify(`${count} workers: process ${workers.all.map(({ pid }) => pid).join(', ')}`);
   const apply = async (fresh: ServeSettings, tls: ServerTls | undefined) => {
     await workers.reload(workOf(fresh, tls));
     limits = limitsOf(fresh);
   };
-  const reloading = reloadOnChange({ settings, addresses: wanted, certificates, files, reread, apply, say });
+  const reloading = reloadOnChange({ settings, addresses: configured, certificates, files, reread, apply, notify });
   const drain = async () => {
     draining = true;
-    notifySystemd('STOPPING=1', say);
+    notifySystemd('STOPPING=1', notify);
     const failed = await drainWorkers(workers, passing, limits);
-    for (const end of failed) say(`a worker failed: ${describeEnd(end)}`);
+    for (const end of failed) notify(`a worker failed: ${describeEnd(end)}`);
     signals.close();
     reloading.close();
     await outputs.close();
@@ -78,10 +78,10 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
     exitAtOnce: () => workers.kill(),
     reload: reloading.reload,
     inFlight: () => counted(workers.all.filter(({ isUp }) => isUp).length, 'worker'),
-    say,
+    notify,
     endLine: () => outputs.writeError(''),
   });
-  notifySystemd('READY=1', say);
+  notifySystemd('READY=1', notify);
 }
 
 function limitsOf({ flags }: ServeSettings): ServerLimits {
@@ -89,14 +89,14 @@ function limitsOf({ flags }: ServeSettings): ServerLimits {
 }
 
 /** Passes on what workers write, and reports each worker that ended. */
-function listenerFor({ writeLog, writeError, say }: Outputs): WorkersListener {
+function listenerFor({ writeLog, writeError, notify }: Outputs): WorkersListener {
   return {
     line: (stream, text) => (stream === 'stdout' ? writeLog(text) : writeError(text)),
     died: ({ number }, end, restartInMs) => {
       const how = end.status === 0 ? 'ended' : `died (${describeEnd(end)})`;
-      say(`worker ${number} ${how}; it restarts in ${restartInMs} ms`);
+      notify(`worker ${number} ${how}; it restarts in ${restartInMs} ms`);
     },
-    replaced: ({ number, pid }) => say(`worker ${number} restarted as process ${pid}`),
+    replaced: ({ number, pid }) => notify(`worker ${number} restarted as process ${pid}`),
   };
 }
 
@@ -116,9 +116,9 @@ async function startWorkers(
   try {
     await workers.start();
     for (const address of addresses) {
-      if (address.scheme === 'unix') passing.push(await passConnections(address, workers, settings, outputs.say));
+      if (address.scheme === 'unix') passing.push(await passConnections(address, workers, settings, outputs.notify));
     }
-    if (settings.flags.metrics !== undefined) await answerFor(workers, settings, isReady, outputs.say);
+    if (settings.flags.metrics !== undefined) await answerFor(workers, settings, isReady, outputs.notify);
   } catch (error) {
     workers.kill();
     await outputs.close();
@@ -150,9 +150,9 @@ async function passConnections(
   address: UnixAddress,
   workers: Workers<Work>,
   settings: ServeSettings,
-  say: Say,
+  notify: Notify,
 ): Promise<Listener> {
-  const failed = (error: Error) => say(systemError(`cannot accept a connection on ${address}`, error).message);
+  const failed = (error: Error) => notify(systemError(`cannot accept a connection on ${address}`, error).message);
   const { backlog } = limitsOf(settings);
   return await acceptToPass(address, { backlog, failed }, (socket) => workers.pass(socket, String(address)));
 }
@@ -162,9 +162,9 @@ async function answerFor(
   workers: Workers<Work>,
   { flags }: ServeSettings,
   isReady: () => boolean,
-  say: Say,
+  notify: Notify,
 ): Promise<{ close(): void }> {
   const { answerMetrics, metricsAddress, metricsOfWorkers } = await import('./metrics.ts');
   const metrics = metricsOfWorkers(workers);
-  return await answerMetrics(metricsAddress(String(flags.metrics)), { metrics, isReady }, say);
+  return await answerMetrics(metricsAddress(String(flags.metrics)), { metrics, isReady }, notify);
 }

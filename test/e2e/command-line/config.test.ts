@@ -81,7 +81,7 @@ test.each([
   [
     'a number instead of text',
     'listen = 7878\n',
-    /the setting "listen" in .* takes text, or a list of texts, not 7878/,
+    /the setting "listen" in .* takes a string, or a list of strings, not 7878/,
   ],
   ['invalid TOML', 'rate = 5\nrate = = 6\n', /cannot read .*yodel\.toml, line 2: /],
   ['a name that would change the prototype of objects', '"__proto__" = 1\n', /has no setting "__proto__"|cannot read/],
@@ -126,7 +126,7 @@ test.each([
 test('an unknown YODEL_ variable is reported, and nothing else changes', async () => {
   const { stderr, stdout } = await runLine(['config', 'print'], { env: { YODEL_MAX_CONECTIONS: '3' } });
   expect(stderr).toBe(
-    'yodel: there is no variable YODEL_MAX_CONECTIONS, it is ignored. Did you mean "YODEL_MAX_CONNECTIONS"?\n',
+    'yodel: unknown environment variable YODEL_MAX_CONECTIONS ignored. Did you mean "YODEL_MAX_CONNECTIONS"?\n',
   );
   expect(stdout.toString()).toMatch(/^maxConnections = 10000 /m);
 });

@@ -130,7 +130,7 @@ const mistakes: readonly [what: string, args: string[], says: RegExp][] = [
   ['an invalid framing', ['context', 'save', 'x', ':1', '--framing', 'foo'], /the framing "foo" is not known/],
   ['an invalid time', ['context', 'save', 'x', ':1', '--wait', 'long'], /a time such as/],
   ['a missing file', ['context', 'save', 'x', 'tls://:1', '--cacert', 'no.pem'], /cannot read no\.pem/],
-  ['a TLS flag for a plain address', ['context', 'save', 'x', ':1', '--insecure'], /is for tls:\/\//],
+  ['a TLS flag for a plain address', ['context', 'save', 'x', ':1', '--insecure'], /needs a tls:\/\//],
   ['a mistyped flag', ['context', 'save', 'x', ':1', '--framin', 'raw'], /Did you mean --framing\?/],
   ['a mistyped command', ['context', 'lst'], /Did you mean .*ls/],
   [

@@ -79,7 +79,7 @@ for (const [what, code] of Object.entries(lateFailures)) {
     expect(await peer.ask('\x1b[31mred')).toBe('answered');
     peer.end();
     const { status, stderr } = await server.ended;
-    expect(stderr).toContain('yodel: an error outside of the handler, shutting down: Error: bad \\x1b[31mred\n');
+    expect(stderr).toContain('yodel: uncaught error outside the handler, shutting down: Error: bad \\x1b[31mred\n');
     expect(stderr).not.toContain('\x1b');
     expect(status).toBe(1);
   });
@@ -88,6 +88,6 @@ for (const [what, code] of Object.entries(lateFailures)) {
 test('a handler file that never finishes loading is an error', async () => {
   const file = handlerFile('await new Promise(() => undefined); export default () => undefined;');
   const { status, stderr } = await yodel(['serve', file, '--listen', '127.0.0.1:0']);
-  expect(stderr).toMatch(/^yodel: ended before it was done: /);
+  expect(stderr).toMatch(/^yodel: the command ended early: /);
   expect(status).not.toBe(0);
 });

@@ -61,13 +61,13 @@ test.each([
     'an unknown setting',
     'nonsense = 1\n',
     undefined,
-    /not reloaded, the old settings stay in force: .*has no setting "nonsense"/,
+    /not reloaded, the old settings remain in effect: .*has no setting "nonsense"/,
   ],
   [
     'a handler that cannot be loaded',
     '',
     'export default (',
-    /not reloaded, the old settings stay in force: the handler file .* cannot be loaded/,
+    /not reloaded, the old settings remain in effect: the handler file .* cannot be loaded/,
   ],
 ] as const)('%s is reported, and nothing changes', async (_, settings, code, says) => {
   const folder = temporaryFolder();

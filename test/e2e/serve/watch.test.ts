@@ -21,7 +21,7 @@ test.each([
     expect(await open.ask('a')).toBe('old a');
 
     writeFileSync(file, 'export default (');
-    await server.saw(/yodel: not reloaded, the old settings stay in force: the handler file .* cannot be loaded: /);
+    await server.saw(/yodel: not reloaded, the old settings remain in effect: the handler file .* cannot be loaded: /);
     expect(await (await dial(server.port)).ask('b')).toBe('old b');
 
     // As editors save: a new file replaces the old one.

@@ -26,7 +26,7 @@ describe('a reload with workers', () => {
     expect(await limits()).toEqual(new Set([tooLong(7)]));
     writeFileSync(file, 'maxMessageLength = "much"\n');
     server.process.kill('SIGHUP');
-    await server.saw(/yodel: not reloaded, the old settings stay in force: .*maxMessageLength/);
+    await server.saw(/yodel: not reloaded, the old settings remain in effect: .*maxMessageLength/);
     process.kill(server.workers[0] as number, 'SIGKILL');
     await server.saw(/worker 1 restarted/);
     expect(await limits()).toEqual(new Set([tooLong(7)]));
@@ -64,13 +64,13 @@ describe('a reload with workers', () => {
     const server = await serveWithWorkers(['--config', file]);
     writeFileSync(file, 'framing = "delimiter:|"\nmaxMessageLength = 5\n');
     server.process.kill('SIGHUP');
-    await server.saw(/yodel: reloaded: .*; only after a restart: framing\n/);
+    await server.saw(/yodel: reloaded: .*; these changes need a restart: framing\n/);
     process.kill(server.workers[0] as number, 'SIGKILL');
     await server.saw(/worker 1 restarted/);
     for (let count = 0; count < 8; count++) expect(await (await dial(server.port)).ask('hello')).toBe('hello');
     writeFileSync(file, 'framing = "bogus"\n');
     server.process.kill('SIGHUP');
-    await server.saw(/not reloaded, the old settings stay in force: the framing "bogus" is not known/);
+    await server.saw(/not reloaded, the old settings remain in effect: the framing "bogus" is not known/);
   });
 
   it('loads a new handler in every worker, and a broken one in none', async () => {
@@ -87,7 +87,7 @@ describe('a reload with workers', () => {
     expect(await answers()).toEqual(['new a']);
     writeFileSync(handler, 'export default (');
     server.process.kill('SIGHUP');
-    await server.saw(/yodel: not reloaded, the old settings stay in force: the handler file/);
+    await server.saw(/yodel: not reloaded, the old settings remain in effect: the handler file/);
     expect(await answers()).toEqual(['new a']);
   });
 });

@@ -50,7 +50,7 @@ describe('--workers', () => {
   it('reports a handler file whose top-level await never resolves', async () => {
     const handler = handlerFile('await new Promise(() => undefined); export default (m) => m;');
     const outcome = await yodel(['serve', handler, '--workers', '2', '--listen', '127.0.0.1:0']);
-    expect(outcome.stderr).toBe('yodel: ended before it was done: it waits for something that can no longer happen\n');
+    expect(outcome.stderr).toBe('yodel: the command ended early: it awaits a promise that can no longer settle\n');
     expect(outcome.status).toBe(1);
   });
 

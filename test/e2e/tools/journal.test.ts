@@ -28,7 +28,7 @@ async function output(...args: string[]): Promise<string> {
 test('ls lists sessions with peers, times and amounts', async () => {
   const { file } = await recorded('--journal-replies');
   const lines = (await output('ls', file)).trimEnd().split('\n');
-  expect(lines[0]).toMatch(/^ session +began +took +in +out +bytes in +bytes out +peer$/);
+  expect(lines[0]).toMatch(/^ session +started +duration +in +out +bytes in +bytes out +peer$/);
   expect(lines).toHaveLength(4);
   expect(lines[1]).toMatch(
     /^ +1 {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} +\S+ \S+ +2 +2 +10 bytes +10 bytes +127\.0\.0\.1:\d+$/,
@@ -160,7 +160,7 @@ test('stats and verify', async () => {
     deleted: 0,
     missed: 0,
   });
-  expect(await output('verify', file)).toBe('all right: 5 messages in 3 sessions, 1 to 5 without a gap\n');
+  expect(await output('verify', file)).toBe('ok: 5 messages in 3 sessions, 1 to 5 without a gap\n');
   await server.stop();
   const database = new DatabaseSync(file);
   database.exec('DELETE FROM messages WHERE sequence = 3');

@@ -177,7 +177,7 @@ test('replays a transcript', async () => {
   expect(text).toMatch(/^1 session, 2 messages sent in .*\n2 of 2 replies as recorded\nlatency .*\n$/);
   expect(status).toBe(0);
   const refused = await replay(file, server.address, '--session', '1');
-  expect(refused.stderr).toMatch(/--session is for journals, and \S+ is a transcript/);
+  expect(refused.stderr).toMatch(/--session applies to journals only, and \S+ is a transcript/);
   expect(refused.status).toBe(2);
 });
 

@@ -1,9 +1,9 @@
-/** What Tab does while a command is typed. */
+/** Tab completion of commands. */
 import { readdirSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { type CommandInfo, commandNames, commands, parseEntered } from './commands.ts';
 
-/** The text to insert at the cursor, and all that fits there. */
+/** The text to insert at the cursor, and all candidates. */
 export interface Completion {
   readonly insert: string;
   readonly choices: readonly string[];
@@ -11,7 +11,7 @@ export interface Completion {
 
 const nothing: Completion = { insert: '', choices: [] };
 
-/** Completes a command. @param before the line up to the cursor; undefined is returned when it is no command */
+/** Completes a command. @param before the line up to the cursor; returns undefined if it is not a command */
 export function complete(before: string): Completion | undefined {
   if (!before.startsWith(':') || before.startsWith('::')) return undefined;
   const [, word = '', space, rest = ''] = /^:(\S*)(\s+)?(.*)$/s.exec(before) ?? [];
@@ -38,7 +38,7 @@ function completeFile(path: string): Completion {
   }
 }
 
-/** The common prefix of all words that begin with `begun`; a single match is followed by `suffix`. */
+/** The common prefix of all words that begin with `begun`; a single match is reloadable by `suffix`. */
 function completeWord(begun: string, words: readonly string[], suffix = ''): Completion {
   const choices = words.filter((word) => word.startsWith(begun));
   const [first = begun, ...others] = choices;

@@ -35,7 +35,7 @@ export class Display {
     this.#screen.print(text);
   }
 
-  /** Prints something that is not a message. */
+  /** Prints a notice. */
   notice(text: string): void {
     this.print(this.#paint('yellow', escapeText(text)));
   }
@@ -78,7 +78,7 @@ function showableBytes(bytes: Uint8Array): string {
   return isUtf8(bytes) ? showableText(Buffer.from(bytes).toString()) : escapeBytes(bytes);
 }
 
-/** Unescaped text. Colours that it switches on end with it. */
+/** Unescaped text, followed by a reset of its colours. */
 function rawText(bytes: Uint8Array): string {
   return `${Buffer.from(bytes).toString()}\x1b[m`;
 }

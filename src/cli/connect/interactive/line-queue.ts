@@ -2,12 +2,12 @@
 import { setImmediate as endOfTurn } from 'node:timers/promises';
 import { Queue } from '../../../queue.ts';
 
-/** Above this many characters no more lines are read. Smaller pastes are read whole, so that a Ctrl-C after them is seen. */
+/** Above this many characters no more lines are read. Smaller pastes are read whole, so that a Ctrl-C after them takes effect. */
 const highWaterMark = 67_108_864;
-/** After this many messages in a row, keys and received messages get their turn. */
+/** After this many messages in a row, the sender yields to keys and received messages. */
 export const messagesPerTurn = 100;
 
-/** What a queue needs, and what it reports. */
+/** The callbacks of a queue. */
 export interface LineQueueEvents {
   /** Resolves when a line can be sent. */
   readonly ready: () => Promise<void>;

@@ -21,7 +21,7 @@ export interface LinkEvents {
 
 /** How a connection was lost. */
 export interface Loss {
-  /** Undefined when the server ended the connection in good order, or when it was closed from this side. */
+  /** Undefined when the server ended the connection cleanly, or if it was closed from this side. */
   readonly error: YodelError | undefined;
   /** Whether it was closed from this side. */
   readonly wasRequested: boolean;
@@ -30,11 +30,11 @@ export interface Loss {
 }
 
 /**
- * The connection of an interactive session. With `keepsTrying` it connects, and reconnects, for as long as it takes; without, it
- * connects once, and again only on {@link reconnect}.
+ * The connection of a conversation. With `keepsTrying` it retries until it is connected, and reconnects; without, it connects
+ * once, and again only on {@link reconnect}.
  *
- * It makes a new client for each connection instead of using the option `reconnect`: so all messages of a connection are
- * shown before its loss is reported, and it may start without a connection.
+ * It creates a client for each connection instead of using the option `reconnect`, so that all messages of a connection are
+ * shown before its loss is reported, and the conversation can start without a connection.
  */
 export class Link {
   readonly #address: Address;

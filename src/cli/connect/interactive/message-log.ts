@@ -3,7 +3,7 @@ import { encode, type Framing } from '../../../framing/framing.ts';
 import { Queue } from '../../../queue.ts';
 import { formatContent } from '../../../transcript/content.ts';
 
-/** Who sent a message. */
+/** The direction of a message. */
 export type Direction = 'sent' | 'received';
 
 interface LoggedMessage {
@@ -13,7 +13,7 @@ interface LoggedMessage {
 
 /** Above this many bytes, the oldest messages are dropped. */
 const maxBytes = 67_108_864;
-/** What a message costs in addition to its bytes. */
+/** Approximate overhead of a message, in bytes. */
 const objectBytes = 64;
 const arrows: Readonly<Record<Direction, string>> = { sent: '>', received: '<' };
 

@@ -11,7 +11,7 @@ export interface RepeatRequest {
   readonly text: string;
 }
 
-/** Parses `N [INTERVAL] TEXT`; undefined when it is something else. */
+/** Parses `N [INTERVAL] TEXT`; undefined for anything else. */
 export function parseRepeat(rest: string): RepeatRequest | undefined {
   const [, count = '', interval = '0', text] =
     /^(\d+k?)\s+(?:(\d+(?:\.\d+)?(?:ms|s|m|min|h))\s+)?(.+)$/s.exec(rest) ?? [];
@@ -21,17 +21,17 @@ export function parseRepeat(rest: string): RepeatRequest | undefined {
   return { times, intervalMs, text };
 }
 
-/** What a repeat needs, and what it reports. */
+/** The callbacks of a repeat. */
 export interface RepeatEvents {
   /** Resolves when a message can be sent. */
   readonly ready: () => Promise<void>;
   /** Sends the text. Returns whether that was possible. */
   readonly send: (text: string) => boolean;
-  /** Called once: all were sent, or it was stopped, or the text cannot be sent. */
+  /** Called once, when all messages were sent, it was stopped, or the text cannot be sent. */
   readonly ended: (sent: number) => void;
 }
 
-/** A repeat that runs until it is done or stopped. */
+/** Sends a text repeatedly until it is done or stopped. */
 export class Repeat {
   readonly #request: RepeatRequest;
   readonly #events: RepeatEvents;
@@ -52,7 +52,7 @@ export class Repeat {
     this.#events.ended(this.#sent);
   }
 
-  /** Resolves when it has ended. */
+  /** Resolves when the repeat has ended. */
   async run(): Promise<void> {
     const { times, intervalMs, text } = this.#request;
     while (this.#sent < times) {

@@ -11,10 +11,10 @@ import { LineQueue } from './line-queue.ts';
 import type { Link } from './link.ts';
 import { Repeat, type RepeatRequest } from './repeat.ts';
 
-/** While more bytes than this are unsent, lines wait. */
+/** Lines are queued while more bytes than this are unsent. */
 const highWaterMark = 262_144;
 
-/** What a sender works with, and what it reports. */
+/** What a sender uses, and its callbacks. */
 export interface SenderOptions {
   readonly framing: Framing;
   readonly switches: Readonly<Switches>;
@@ -23,7 +23,7 @@ export interface SenderOptions {
   readonly display: Display;
   /** A message was handed to the connection, and shown. */
   readonly sent: (bytes: Uint8Array, frame: Uint8Array) => void;
-  /** Nothing is left to be sent. */
+  /** Nothing is left to send. */
   readonly idle: () => void;
 }
 
@@ -87,7 +87,7 @@ export class Sender {
     }
   }
 
-  /** Starts to repeat a text, instead of what is repeated at present. */
+  /** Starts to repeat a text, and stops the current repeat. */
   repeat(request: RepeatRequest): void {
     const { link, display, idle } = this.#options;
     if (!link.client) return display.notice('not connected: nothing was sent');

@@ -36,7 +36,7 @@ export class Traffic {
     return ++this.#connections;
   }
 
-  /** Returns the number of messages that get no reply any more. */
+  /** Returns the number of messages that will get no reply. */
   disconnected(): number {
     this.#connectedAt = undefined;
     return this.#sentAt.takeAll().length;

@@ -11,7 +11,7 @@ interface HandlerFlag {
   readonly flags: string;
   readonly description: string;
   readonly default?: string;
-  /** Throws for a value that is not valid; undefined for a flag without a value. */
+  /** Throws for an invalid value; undefined for a flag without a value. */
   readonly check?: (text: string) => unknown;
   /** Whether the value is a list, and giving the flag again adds to it. */
   readonly isList?: boolean;
@@ -25,13 +25,13 @@ const programFlags: readonly HandlerFlag[] = [
   { flags: '--shell', description: 'exec: run the command with /bin/sh, with pipes and variables' },
   {
     flags: '--exec-timeout <time>',
-    description: 'exec: kill a child that takes longer for a message, or is stuck for this long',
+    description: 'exec: terminate a child that is stuck, or working on one message, for longer than this',
     default: '30s',
     check: quantityOfKind('duration'),
   },
   {
     flags: '--exec-max-output <size>',
-    description: 'exec: the maximum output for one message',
+    description: 'exec: maximum output for one message',
     default: '1MiB',
     check: quantityOfKind('size'),
   },
@@ -41,7 +41,10 @@ const programFlags: readonly HandlerFlag[] = [
     isList: true,
   },
   { flags: '--proxy-cacert <file>', description: 'proxy: trust only these authorities at a tls:// server (PEM)' },
-  { flags: '--proxy-servername <name>', description: "proxy: the name in that server's certificate" },
+  {
+    flags: '--proxy-servername <name>',
+    description: "proxy: the name in that server's certificate (default: the host)",
+  },
   { flags: '--proxy-insecure', description: "proxy: do not verify that server's certificate" },
 ];
 
@@ -52,12 +55,16 @@ const faultFlags: readonly HandlerFlag[] = [
     description: 'delay each reply: 50ms, or 50ms±20ms (also 50ms+-20ms)',
     check: parseDelay,
   },
-  { flags: '--drop <share>', description: 'drop this percentage of replies: 1%', check: parseShare },
-  { flags: '--corrupt <share>', description: 'flip one bit in this percentage of replies: 0.1%', check: parseShare },
+  { flags: '--drop <percentage>', description: 'drop this percentage of replies: 1%', check: parsePercentage },
   {
-    flags: '--reset <share>',
+    flags: '--corrupt <percentage>',
+    description: 'flip one bit in this percentage of replies: 0.1%',
+    check: parsePercentage,
+  },
+  {
+    flags: '--reset <percentage>',
     description: 'reset the connection instead of sending this percentage of replies: 1%',
-    check: parseShare,
+    check: parsePercentage,
   },
   {
     flags: '--close-after <number>',
@@ -110,7 +117,7 @@ export function faultsOf(flags: Readonly<Record<string, unknown>>): Faults | und
   const text = (name: string) => flags[name] as string | undefined;
   const { delay, jitter } = text('delay') === undefined ? {} : parseDelay(text('delay') as string);
   const shares = Object.fromEntries(
-    chanceFlags.flatMap((name) => (text(name) === undefined ? [] : [[name, parseShare(text(name) as string)]])),
+    chanceFlags.flatMap((name) => (text(name) === undefined ? [] : [[name, parsePercentage(text(name) as string)]])),
   );
   const faults: Faults = {
     delay,
@@ -127,7 +134,7 @@ export function withSeed(flags: Readonly<Record<string, unknown>>): Readonly<Rec
   return isRandom(flags) ? { ...flags, seed: String(seedOf(flags)) } : flags;
 }
 
-/** The seed that this run has chosen, to be printed for repeating its faults; undefined if it was given, or none is needed. */
+/** The seed that this run has chosen, which is printed so that its faults can be repeated; undefined if it was given or none is needed. */
 export function chosenSeed(flags: Readonly<Record<string, unknown>>): number | undefined {
   return isRandom(flags) && flags.seed === String(seedOfThisRun) ? seedOfThisRun : undefined;
 }
@@ -155,7 +162,7 @@ function parseDelay(text: string): { readonly delay: number; readonly jitter: nu
 }
 
 /** Parses `0.1%` to 0.001. @throws InvalidArgumentError */
-function parseShare(text: string): number {
+function parsePercentage(text: string): number {
   const percent = Number(/^(\d+(?:\.\d+)?) ?%$/.exec(text)?.[1] ?? Number.NaN);
   if (percent >= 0 && percent <= 100) return percent / 100;
   throw new InvalidArgumentError('It takes a percentage from 0% to 100%, such as 1% or 0.1%.');

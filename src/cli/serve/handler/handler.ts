@@ -9,7 +9,7 @@ import type { HandlerObject } from '../../../session/handler.ts';
 import { escapeText } from '../../../terminal/escape.ts';
 import { UsageError } from '../../fail.ts';
 import { readFile } from '../../files.ts';
-import type { Say } from '../outputs.ts';
+import type { Notify } from '../outputs.ts';
 import type { ServeSettings } from '../settings.ts';
 import { faultsOf, quantityOf } from './flags.ts';
 import { handlerPath, type LoadedHandler, loadHandler } from './load.ts';
@@ -25,13 +25,13 @@ export interface FramedHandler {
 /**
  * Creates or loads the handler.
  *
- * @param say receives what its children print on stderr
+ * @param notify receives what the children of `exec` print on stderr
  * @throws UsageError, YodelError if there is none of that name, or it cannot be used
  */
-export async function handlerFor(settings: ServeSettings, say: Say): Promise<FramedHandler> {
+export async function handlerFor(settings: ServeSettings, notify: Notify): Promise<FramedHandler> {
   const { flags, handler: name } = settings;
   const faults = faultsOf(flags);
-  const { handler, framing, encoding } = await plainHandler(settings, say);
+  const { handler, framing, encoding } = await plainHandler(settings, notify);
   const given = flags.framing as string | undefined;
   if (given !== undefined && framing !== undefined && given !== framing) {
     throw new UsageError(`${name} uses the framing ${framing}, not ${given}; omit --framing`);
@@ -51,17 +51,17 @@ export function watchedFiles({ handler, flags }: ServeSettings): string[] {
   return [path];
 }
 
-async function plainHandler({ handler, flags }: ServeSettings, say: Say): Promise<LoadedHandler> {
+async function plainHandler({ handler, flags }: ServeSettings, notify: Notify): Promise<LoadedHandler> {
   const [, kind, rest = ''] = /^(exec|proxy):(.*)$/s.exec(handler) ?? [];
   if (kind !== 'exec' && (flags.shell === true || flags.execPerMessage === true)) {
     throw new UsageError(`--${flags.shell === true ? 'shell' : 'exec-per-message'} is for exec:COMMAND`);
   }
-  if (kind === 'exec') return { handler: await execHandler(rest, flags, say) };
+  if (kind === 'exec') return { handler: await execHandler(rest, flags, notify) };
   if (kind === 'proxy') return { handler: await proxyHandler(rest, flags) };
-  return await loadHandler(handler, { lenient: flags.lenient === true, say });
+  return await loadHandler(handler, { lenient: flags.lenient === true, notify });
 }
 
-async function execHandler(command: string, flags: ServeSettings['flags'], say: Say): Promise<HandlerObject> {
+async function execHandler(command: string, flags: ServeSettings['flags'], notify: Notify): Promise<HandlerObject> {
   const { exec } = await import('../../../handlers/exec.ts');
   const { commandWords } = await import('../../../handlers/exec/command-words.ts');
   if (flags.shell !== true) checkCommand(commandWords(command)[0]);
@@ -76,7 +76,7 @@ async function execHandler(command: string, flags: ServeSettings['flags'], say: 
         return value === undefined ? [] : [[name, value]];
       }),
     ),
-    tell: (line, { peer, id }) => say(`${formatPeer(peer)}#${id}: ${escapeText(line)}`),
+    tell: (line, { peer, id }) => notify(`${formatPeer(peer)}#${id}: ${escapeText(line)}`),
   };
   return exec(command, options);
 }
@@ -94,7 +94,7 @@ async function proxyHandler(address: string, flags: ServeSettings['flags']): Pro
   });
 }
 
-/** Checks that the program exists, so that a typo shows now and not to the first client. @throws UsageError */
+/** Checks that the program exists, so that a typo is reported at once instead of to the first client. @throws UsageError */
 function checkCommand(file: string): void {
   const folders = file.includes('/') ? [''] : (process.env.PATH ?? '').split(delimiter);
   const isProgram = (path: string) => {
@@ -108,5 +108,5 @@ function checkCommand(file: string): void {
   };
   if (folders.some((folder) => isProgram(folder === '' ? file : join(folder, file)))) return;
   const where = file.includes('/') ? 'not a program' : 'not in PATH';
-  throw new UsageError(`exec: cannot run "${file}": it is ${where}; with --shell a shell reads the command`);
+  throw new UsageError(`exec: cannot run "${file}": it is ${where}; to use shell syntax, add --shell`);
 }

@@ -27,10 +27,10 @@ export interface LoadedHandler {
 }
 
 /** What a handler may need. */
-export interface HandlerSurroundings {
+export interface LoadOptions {
   /** Whether a transcript accepts messages in any order, any number of times. */
   readonly lenient: boolean;
-  readonly say: (text: string) => void;
+  readonly notify: (text: string) => void;
 }
 
 /**
@@ -40,18 +40,18 @@ export interface HandlerSurroundings {
  * @throws UsageError if there is none, it cannot be loaded, or it is not a handler
  * @throws TranscriptError
  */
-export async function loadHandler(nameOrPath: string, surroundings: HandlerSurroundings): Promise<LoadedHandler> {
+export async function loadHandler(nameOrPath: string, options: LoadOptions): Promise<LoadedHandler> {
   const known = handlersByName[nameOrPath];
   if (known) return { handler: known.handler };
-  if (nameOrPath.endsWith('.transcript')) return await loadTranscript(nameOrPath, surroundings);
+  if (nameOrPath.endsWith('.transcript')) return await loadTranscript(nameOrPath, options);
   return { handler: await loadFile(nameOrPath) };
 }
 
-async function loadTranscript(path: string, { lenient, say }: HandlerSurroundings): Promise<LoadedHandler> {
+async function loadTranscript(path: string, { lenient, notify }: LoadOptions): Promise<LoadedHandler> {
   const { mockServer, parseTranscript } = await import('./transcript.ts');
   const transcript = parseTranscript(readText(path), path);
   const unexpected = (session: Session, error: YodelError) =>
-    say(`${formatPeer(session.peer)}#${session.id}: ${escapeText(error.message)}`);
+    notify(`${formatPeer(session.peer)}#${session.id}: ${escapeText(error.message)}`);
   return {
     handler: mockServer(transcript, { lenient, unexpected }),
     framing: transcript.framing?.name,

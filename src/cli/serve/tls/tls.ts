@@ -39,18 +39,17 @@ export async function readServerTls(
 ): Promise<Certificates | undefined> {
   const flags = withAliases(given);
   const secure = addresses.find(({ scheme }) => scheme === 'tls' || scheme === 'wss');
-  const asked = Object.entries(flags).find(([, value]) => value !== undefined)?.[0];
+  const givenFlag = Object.entries(flags).find(([, value]) => value !== undefined)?.[0];
   if (!secure) {
-    // A listener without TLS must not pass for a protected one.
-    if (asked)
-      throw new UsageError(`${spelled(asked)} is for tls:// and wss:// addresses, and none is given: --listen tls://…`);
+    // A listener without TLS must not be mistaken for a protected one.
+    if (givenFlag) throw new UsageError(`${spelled(givenFlag)} needs a tls:// or wss:// address: --listen tls://…`);
     return undefined;
   }
   const { tlsSelfSigned, cert } = flags;
-  if (tlsSelfSigned && cert !== undefined) throw new UsageError('--tls-self-signed and --cert exclude each other');
+  if (tlsSelfSigned && cert !== undefined) throw new UsageError('--tls-self-signed and --cert cannot be used together');
   if (tlsSelfSigned) return await makeCertificates(flags);
   if (cert === undefined) {
-    throw new UsageError(`${secure} needs --cert and --key, or --tls-self-signed for a test`);
+    throw new UsageError(`${secure} needs --cert and --key, or --tls-self-signed for testing`);
   }
   return readCertificates(flags, cert);
 }

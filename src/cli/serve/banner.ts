@@ -1,37 +1,37 @@
-/** What `yodel serve` prints at its start. */
+/** What `yodel serve` prints when it starts. */
 import { isatty } from 'node:tty';
 import { type Address, defaultAddress, isLoopback, parseAddress } from '../../address.ts';
 import { formatPlural } from '../../format/figures.ts';
 import { serveLimits } from '../../options.ts';
 import { version } from '../version.ts';
 import { chosenSeed } from './handler/flags.ts';
-import type { Say } from './outputs.ts';
+import type { Notify } from './outputs.ts';
 import type { ServeSettings } from './settings.ts';
 import type { Certificates } from './tls/tls.ts';
 
 /** Prints where the server listens, a hint for people at a terminal, and warnings. */
-export function welcome(
+export function printBanner(
   addresses: readonly Address[],
   { handler, flags }: ServeSettings,
   certificates: Certificates | undefined,
-  say: Say,
+  notify: Notify,
 ): void {
   const terminal = isatty(2) && flags.quiet !== true && flags.logFormat !== 'json';
   if (terminal)
-    say(`${version}, handler ${handler}, framing ${String(flags.framing ?? 'lines, or that of the handler')}`);
-  for (const address of addresses) say(`listening on ${address}`);
+    notify(`${version}, handler ${handler}, framing ${String(flags.framing ?? 'lines, or that of the handler')}`);
+  for (const address of addresses) notify(`listening on ${address}`);
   const [first] = addresses;
   if (terminal && first) {
     const where = String(first) === String(defaultAddress) ? '' : ` ${first}`;
-    say(`talk to it from another terminal: yodel connect${where}${netcatHint(first)}; Ctrl-C stops it`);
+    notify(`talk to it from another terminal: yodel connect${where}${netcatHint(first)}; Ctrl-C stops it`);
   }
   const seed = chosenSeed(flags);
-  if (seed !== undefined) say(`random faults: --seed ${seed} repeats them`);
+  if (seed !== undefined) notify(`random faults: --seed ${seed} repeats them`);
   if (addresses.some(isPublic)) {
-    say('anyone who can reach this machine can connect, and the traffic is not encrypted');
+    notify('anyone who can reach this machine can connect, and the traffic is not encrypted');
   }
   if (certificates?.fingerprint)
-    say(`created a certificate for a test; its SHA-256 fingerprint: ${certificates.fingerprint}`);
+    notify(`created a self-signed certificate for testing, SHA-256 fingerprint: ${certificates.fingerprint}`);
 }
 
 /** The addresses to listen on. @throws YodelError `YODEL_INVALID_ADDRESS` */
@@ -45,12 +45,17 @@ export function counted(count: number, noun: string): string | undefined {
 }
 
 /** Warns if the process's limit on open files allows fewer connections than are configured. */
-export function warnOfDescriptors(allowed: number, flags: ServeSettings['flags'], processes: number, say: Say): void {
-  const wanted = Math.ceil(Number(flags.maxConnections ?? serveLimits.maxConnections.default) / processes);
-  if (allowed >= wanted) return;
+export function warnOfDescriptors(
+  allowed: number,
+  flags: ServeSettings['flags'],
+  processes: number,
+  notify: Notify,
+): void {
+  const configured = Math.ceil(Number(flags.maxConnections ?? serveLimits.maxConnections.default) / processes);
+  if (allowed >= configured) return;
   const each = processes > 1 ? 'each worker ' : '';
-  const what = `${allowed} connections at once, not ${wanted}`;
-  say(`${each}serves at most ${what}: that is what the limit on open files (ulimit -n) allows`);
+  const what = `${allowed} connections at once, not ${configured}`;
+  notify(`${each}serves at most ${what}: the limit on open files (ulimit -n) allows no more`);
 }
 
 function netcatHint(address: Address): string {

@@ -1,4 +1,4 @@
-/** Output that may be very long: written no faster than it is read. */
+/** Output with back-pressure, because it may be very long. */
 import type { Writer } from '../../terminal/writer.ts';
 import { openStdout } from '../output.ts';
 
@@ -8,8 +8,8 @@ const highWaterMark = 131_072;
 const gatherMs = 1;
 
 /** Writes text to stdout and waits for a slow reader. */
-export class PacedOutput {
-  /** The exit status when writing failed, `good` when only the reader is gone; undefined until then. */
+export class StreamedOutput {
+  /** The exit status after writing failed, `good` if only the reader is gone; undefined until then. */
   status: number | undefined;
   readonly #writer: Writer;
   readonly #stopped: AbortController;
@@ -26,7 +26,7 @@ export class PacedOutput {
     });
   }
 
-  /** Writes whole lines. Resolves with false when no more are needed. */
+  /** Writes whole lines. Resolves with false if no more are needed. */
   async write(text: string): Promise<boolean> {
     const { signal } = this.#stopped;
     this.#writer.write(text);
@@ -40,7 +40,7 @@ export class PacedOutput {
     return !signal.aborted;
   }
 
-  /** Resolves when everything is written, or cannot be. */
+  /** Resolves when everything is written, or writing failed. */
   async end(): Promise<void> {
     await this.#writer.end();
   }

@@ -14,11 +14,11 @@ import type { Transport } from '../../transport/transport.ts';
 import { exitStatus } from '../fail.ts';
 import { tableValues } from '../flags.ts';
 import { handlerFor } from './handler/handler.ts';
-import type { Outputs, Say } from './outputs.ts';
+import type { Notify, Outputs } from './outputs.ts';
 import type { Serving } from './settings.ts';
 
-/** What the server of this process needs besides its settings. */
-export interface Surroundings {
+/** What a server needs besides its settings. */
+export interface LocalServerOptions {
   readonly outputs: Outputs;
   /** Further subscribers to its events. */
   readonly subscribers?: readonly Subscriber[] | undefined;
@@ -31,12 +31,12 @@ export interface Surroundings {
 }
 
 /** The running server of this process. */
-export interface Here {
+export interface LocalServer {
   readonly server: Server;
   /**
    * Applies other settings.
    *
-   * @throws UsageError, YodelError; the old settings then stay in force
+   * @throws UsageError, YodelError; the old settings then remain in effect
    */
   reload(serving: Serving): Promise<void>;
   /** Resolves with the exit status when the server has ended and all output is written. */
@@ -44,14 +44,14 @@ export interface Here {
 }
 
 /** Starts the server. @throws UsageError, YodelError if it cannot start */
-export async function serveHere(serving: Serving, surroundings: Surroundings): Promise<Here> {
-  const { outputs, subscribers = [], worker, ...rest } = surroundings;
-  const { say, log } = outputs;
+export async function startLocalServer(serving: Serving, options: LocalServerOptions): Promise<LocalServer> {
+  const { outputs, subscribers = [], worker, ...rest } = options;
+  const { notify, log } = outputs;
   const { flags } = serving.settings;
   let aborted = 0;
-  let failedLate = false;
-  const { handler, framing, encoding } = await handlerFor(serving.settings, say);
-  const recorders = flags.record === undefined ? [] : [await recorderOf(String(flags.record), framing, worker, say)];
+  let hadUncaughtError = false;
+  const { handler, framing, encoding } = await handlerFor(serving.settings, notify);
+  const recorders = flags.record === undefined ? [] : [await recorderOf(String(flags.record), framing, worker, notify)];
   const { journal } = rest;
   const server = await serve({
     ...reloadableOf(serving),
@@ -63,38 +63,43 @@ export async function serveHere(serving: Serving, surroundings: Surroundings): P
     proxyProtocol: flags.proxyProtocol as string[] | undefined,
     framing,
     encoding,
-    telemetry: combineSubscribers([log, failures(say, () => aborted++), ...subscribers, ...recorders]),
+    telemetry: combineSubscribers([log, failures(notify, () => aborted++), ...subscribers, ...recorders]),
   });
-  const failLate = (thrown: unknown) => {
-    // It is not known which message it was about, nor what is broken now. So the server shuts down, but in order.
-    say(`an error outside of the handler, shutting down: ${escapeStack(thrown)}`);
-    failedLate = true;
+  const shutDownOnError = (thrown: unknown) => {
+    // Neither the message that caused it nor the extent of the damage is known, so the server shuts down, gracefully.
+    notify(`uncaught error outside the handler, shutting down: ${escapeStack(thrown)}`);
+    hadUncaughtError = true;
     void server.close();
   };
-  process.on('uncaughtException', failLate).on('unhandledRejection', failLate);
+  process.on('uncaughtException', shutDownOnError).on('unhandledRejection', shutDownOnError);
   const end = async () => {
     await server.closed;
     await journal?.close();
     await endGroups();
     await outputs.close(() => {
-      if (aborted > 0) say(`aborted with replies pending: ${formatPlural(aborted, 'connection')}`);
+      if (aborted > 0) notify(`aborted with replies pending: ${formatPlural(aborted, 'connection')}`);
     });
-    return aborted > 0 || failedLate || journal?.failure ? exitStatus.failure : exitStatus.good;
+    return aborted > 0 || hadUncaughtError || journal?.failure ? exitStatus.failure : exitStatus.good;
   };
   return {
     server,
-    reload: async (fresh) => {
-      const { handler } = await handlerFor(fresh.settings, say);
-      const options = { ...reloadableOf(fresh), handler };
-      server.reload(fresh.tls ? { ...options, tls: fresh.tls } : options);
+    reload: async (next) => {
+      const { handler } = await handlerFor(next.settings, notify);
+      const options = { ...reloadableOf(next), handler };
+      server.reload(next.tls ? { ...options, tls: next.tls } : options);
     },
     ended: end(),
   };
 }
 
 /** The recorder of `--record`. @throws UsageError if the folder cannot be written */
-async function recorderOf(folder: string, framing: string, worker: number | undefined, say: Say): Promise<Subscriber> {
-  return (await import('./record.ts')).recordInto(folder, parseFraming(framing), worker, say);
+async function recorderOf(
+  folder: string,
+  framing: string,
+  worker: number | undefined,
+  notify: Notify,
+): Promise<Subscriber> {
+  return (await import('./record.ts')).recordInto(folder, parseFraming(framing), worker, notify);
 }
 
 /** Limits for all processes together: each gets an equal share. */
@@ -122,15 +127,15 @@ function givenList(value: unknown): readonly string[] | undefined {
   return list && list.length > 0 ? list : undefined;
 }
 
-/** Prints on stderr, with --quiet too, what a handler threw, with its stack, and the errors of what is behind the server. */
-function failures(say: Say, aborted: () => void): Subscriber {
+/** Reports on stderr, even with --quiet, what a handler threw, with its stack, and errors of upstream servers and commands. */
+function failures(notify: Notify, aborted: () => void): Subscriber {
   return {
     handlerFailed: (session, error) =>
-      say(`the handler failed for ${formatPeer(session.peer)}#${session.id}: ${escapeStack(error.cause)}`),
+      notify(`the handler failed for ${formatPeer(session.peer)}#${session.id}: ${escapeStack(error.cause)}`),
     closed: (session, error) => {
       if (error?.code === 'YODEL_SHUTDOWN_TIMEOUT') aborted();
       if (error && isFromUpstream(error)) {
-        say(`${formatPeer(session.peer)}#${session.id}: ${escapeText(errorText(error))}`);
+        notify(`${formatPeer(session.peer)}#${session.id}: ${escapeText(errorText(error))}`);
       }
     },
   };
