@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: yodel beside its peers. README.md describes what is measured and how.
+ * `npm run bench`: compares yodel with its peers. README.md describes what is measured and how.
  *
  * Progress goes to stderr, the tables to stdout at the end, and the results to bench/results/.
  */
@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { build } from './build.ts';
 import { type Contender, contenders, reference } from './contenders.ts';
 import { addToEarlier } from './earlier.ts';
-import { chooseCores, describeMachine, mostDescriptors } from './machine.ts';
+import { chooseCores, describeMachine, maxDescriptors } from './machine.ts';
 import { capture } from './processes.ts';
 import { type Results, renderTable, writeResults } from './results.ts';
 import { runAll } from './rounds.ts';
@@ -94,8 +94,8 @@ async function main(): Promise<void> {
     slices: Math.ceil(numberOf('slices', quick ? 1 : 3)),
     seconds: numberOf('seconds', quick ? 0.1 : 0.4),
     warmUpSeconds: numberOf('warm-up', quick ? 0.05 : 1.5),
-    idleConnections: Math.min(quick ? 500 : 10_000, mostDescriptors() - 300),
-    mostInCrowd: Math.min(quick ? 500 : 5000, mostDescriptors() - 300),
+    idleConnections: Math.min(quick ? 500 : 10_000, maxDescriptors() - 300),
+    maxBackgroundClients: Math.min(quick ? 500 : 5000, maxDescriptors() - 300),
     starts: quick ? 2 : 5,
   };
   const runs = await runAll({

@@ -48,7 +48,7 @@ export interface Contender {
   /** It starts short-lived processes, so its processor time cannot be measured. */
   readonly forks?: true;
   /** The protocol for subscribing and publishing. Default: lines. */
-  readonly dialect?: 'redis' | 'nats';
+  readonly protocol?: 'redis' | 'nats';
 }
 
 /** The load generator discards this much of each slice: latencies while it connects are not representative. */
@@ -154,10 +154,10 @@ export const contenders: readonly Contender[] = [
     forks: true,
     serves: { echo: ({ port }) => ['ncat', '-lk', '-e', '/bin/cat', '127.0.0.1', `${port}`] },
     except: {
-      huge: 'it stands still once the pipe to cat is full',
-      idle: 'a process for each connection',
-      'slow-drip': 'a process for each connection',
-      'never-reads': 'it takes 100 connections',
+      huge: 'it stalls once the pipe to cat is full',
+      idle: 'one process per connection',
+      'slow-drip': 'one process per connection',
+      'never-reads': 'it accepts at most 100 connections',
     },
   },
   {
@@ -169,7 +169,7 @@ export const contenders: readonly Contender[] = [
     serves: {
       echo: ({ port }) => ['socat', `TCP-LISTEN:${port},bind=127.0.0.1,reuseaddr,backlog=128,nodelay,fork`, 'PIPE'],
     },
-    except: { idle: 'a process for each connection', 'slow-drip': 'a process for each connection' },
+    except: { idle: 'one process per connection', 'slow-drip': 'one process per connection' },
   },
   {
     name: 'node-plain',
@@ -221,7 +221,7 @@ export const contenders: readonly Contender[] = [
         ...['--appendonly', 'yes', '--appendfsync', 'always', '--auto-aof-rewrite-percentage', '0'],
       ],
     },
-    dialect: 'redis',
+    protocol: 'redis',
   },
   {
     name: 'nats',
@@ -233,7 +233,7 @@ export const contenders: readonly Contender[] = [
       // Versions before 2.10 cannot fsync before they acknowledge; they do so every two minutes.
       record: ({ port, folder }) => ['nats-server', '-a', '127.0.0.1', '-p', `${port}`, '-js', '-sd', folder],
     },
-    dialect: 'nats',
+    protocol: 'nats',
   },
 ];
 
@@ -264,7 +264,7 @@ function yodelOn(runtime: 'node' | 'bun', tool: Tool): Contender {
       ...(longestMessage > 65_536
         ? ['--max-message', `${longestMessage}`, '--high-water-mark', `${longestMessage}`]
         : []),
-      // The default has no room for one more, and the first client may still be closing.
+      // The default limit is exactly 10,000, and the first client may still be closing.
       ...(clients >= 10_000 ? ['--max-connections', `${clients + 100}`] : []),
     ];
   return {

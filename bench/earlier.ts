@@ -21,7 +21,7 @@ export function addToEarlier(folder: string, results: Results): Results {
   return {
     ...earlier,
     // An earlier run may not have this setting.
-    settings: { ...earlier.settings, mostInCrowd: results.settings.mostInCrowd },
+    settings: { ...earlier.settings, maxBackgroundClients: results.settings.maxBackgroundClients },
     leftOut: earlier.leftOut.flatMap(found),
     tables: tables.toSorted((a, b) => placeOf(a.workload.name) - placeOf(b.workload.name)),
     runs: [...earlier.runs.filter(({ workload }) => !isNew(workload)), ...results.runs],

@@ -66,7 +66,7 @@ export function residentBytes(pid: number): number {
 }
 
 /** The hard limit on open descriptors. */
-export function mostDescriptors(): number {
+export function maxDescriptors(): number {
   const [, hard = ''] = /^Max open files\s+\S+\s+(\S+)/m.exec(read('/proc/self/limits')) ?? [];
   return hard === 'unlimited' ? Number.POSITIVE_INFINITY : Number(hard);
 }

@@ -5,8 +5,8 @@ import type { LeftOut } from './build.ts';
 import { type Bar, type Group, renderChart } from './chart.ts';
 import { formatQuantity } from './quantity.ts';
 import type { Run } from './rounds.ts';
-import { crowdOf } from './run.ts';
-import type { Beside, Row, Spread, Table } from './summary.ts';
+import { backgroundClientsOf } from './run.ts';
+import type { LoadedLatencies, Row, Spread, Table } from './summary.ts';
 import type { Workload } from './workloads.ts';
 
 /** Everything known after a run. */
@@ -22,7 +22,7 @@ export interface Results {
     readonly seconds: number;
     readonly warmUpSeconds: number;
     readonly idleConnections: number;
-    readonly mostInCrowd: number;
+    readonly maxBackgroundClients: number;
     readonly starts: number;
     readonly quick: boolean;
   };
@@ -35,7 +35,7 @@ const charts: Readonly<Record<string, string>> = {
   echo: 'Echo',
   transform: 'A handler that transforms each message',
   connections: 'Connections',
-  crowds: 'Beside a crowd',
+  background: 'With background clients',
   'fan-out': 'Fan-out',
   journal: 'Recorded before acknowledged',
   start: 'Start',
@@ -69,15 +69,15 @@ function chartOf(name: string, tables: readonly Table[]): string | undefined {
 }
 
 function groupsOf(table: Table): Group[] {
-  const { title, unit, crowd } = table.workload;
-  if (!crowd) {
+  const { title, unit, background } = table.workload;
+  if (!background) {
     const bars = table.rows.flatMap((row) => barOf(row, table));
     return [{ title, unit: showsRatio(table) ? `${unit}, ${ratioHead(table.workload)}` : unit, bars }];
   }
-  const group = (what: string, times: (beside: Beside) => Spread): Group => ({
+  const group = (what: string, times: (loaded: LoadedLatencies) => Spread): Group => ({
     title,
-    unit: `${what} beside the crowd, as a multiple of the same server's without it`,
-    bars: table.rows.flatMap((row) => (row.beside ? [bar(row, times(row.beside), formatShare)] : [])),
+    unit: `${what} with background clients, as a multiple of that without them`,
+    bars: table.rows.flatMap((row) => (row.loaded ? [bar(row, times(row.loaded), formatShare)] : [])),
   });
   return [group('median latency', ({ timesP50 }) => timesP50), group('p99', ({ timesP99 }) => timesP99)];
 }
@@ -139,7 +139,7 @@ function counted(count: number, noun: string): string {
 export function renderTable({ workload, rows, absent, measured }: Table, settings: Results['settings']): string {
   const columns = [
     { head: '', cell: ({ kind, title }: Row) => (kind === 'yodel' ? `**${title}**` : title) },
-    ...(workload.crowd ? besideColumns : columnsOf(workload)),
+    ...(workload.background ? loadedColumns : columnsOf(workload)),
     { head: 'remarks', cell: ({ remarks }: Row) => remarks.join('; ').replaceAll('|', '\\|') },
   ];
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
@@ -156,7 +156,7 @@ export function renderTable({ workload, rows, absent, measured }: Table, setting
     idle: `${settings.idleConnections} connections, each after one echo. `,
     start: `The median of ${settings.starts} starts in each round. `,
     drive: `\`yodel bench\` and [load.c](../load/load.c) in turn, all driving the same C server. ${latencies} `,
-    beside: `${describeCrowd(workload, settings)} The clients' latencies beside it are shown as multiples of those without it, from the same server in the same slice. `,
+    background: `${describeBackground(workload, settings)} Latencies with them are shown as multiples of those without them, from the same server in the same slice. `,
   }[workload.mode as string];
   const missing = absent.map(({ title, reason }) => `${title} (${reason})`).join(', ');
   return `## ${workload.title}
@@ -164,7 +164,7 @@ export function renderTable({ workload, rows, absent, measured }: Table, setting
 ${measured === undefined ? '' : `Added later: ${measured}. `}${how ?? ''}${workload.better === 'more' ? 'More is better.' : 'Less is better.'}
 
 ${table}
-${missing && `\nNot here: ${missing}.\n`}`;
+${missing && `\nNot measured: ${missing}.\n`}`;
 }
 
 interface Column {
@@ -190,20 +190,21 @@ const latencyColumns: readonly Column[] = [
   { head: 'p99 µs', cell: ({ p99 }) => formatOne(p99) },
 ];
 
-const besideColumns: readonly Column[] = [
-  { head: 'p50, times', cell: ({ beside }) => formatRatio(beside?.timesP50 ?? null) },
-  { head: 'p99, times', cell: ({ beside }) => formatRatio(beside?.timesP99 ?? null) },
-  { head: 'p50 µs alone', cell: ({ beside }) => formatOne(beside?.aloneP50) },
-  { head: 'beside', cell: ({ p50 }) => formatOne(p50) },
-  { head: 'p99 µs alone', cell: ({ beside }) => formatOne(beside?.aloneP99) },
-  { head: 'beside', cell: ({ p99 }) => formatOne(p99) },
+const loadedColumns: readonly Column[] = [
+  { head: 'p50, times', cell: ({ loaded }) => formatRatio(loaded?.timesP50 ?? null) },
+  { head: 'p99, times', cell: ({ loaded }) => formatRatio(loaded?.timesP99 ?? null) },
+  { head: 'p50 µs without', cell: ({ loaded }) => formatOne(loaded?.aloneP50) },
+  { head: 'with', cell: ({ p50 }) => formatOne(p50) },
+  { head: 'p99 µs without', cell: ({ loaded }) => formatOne(loaded?.aloneP99) },
+  { head: 'with', cell: ({ p99 }) => formatOne(p99) },
 ];
 
-function describeCrowd(workload: Workload, settings: Results['settings']): string {
-  if (workload.crowd?.does === 'never-read') return 'One client sends as much as is taken of it, and reads nothing.';
-  const [clients, wanted] = [crowdOf(workload, settings), workload.crowd?.clients ?? 0];
-  const fewer = clients < wanted && !settings.quick ? ` (not ${wanted}: there are too few descriptors)` : '';
-  return `${clients} clients${fewer} have each begun a line, and add a byte to it every second.`;
+function describeBackground(workload: Workload, settings: Results['settings']): string {
+  if (workload.background?.does === 'never-read')
+    return 'One background client sends as much as the server accepts, and reads nothing.';
+  const [clients, wanted] = [backgroundClientsOf(workload, settings), workload.background?.clients ?? 0];
+  const fewer = clients < wanted && !settings.quick ? ` (not ${wanted}: too few descriptors)` : '';
+  return `${clients} background clients${fewer} have each begun a line, and add a byte to it every second.`;
 }
 
 function formatOne(value: number | null | undefined): string {

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Contender } from './contenders.ts';
 import { busySeconds } from './machine.ts';
 import { formatQuantity } from './quantity.ts';
-import { hasSlices, type Measurement, openStage, type Settings, type Stage } from './run.ts';
+import { hasSlices, type Measurement, openRunner, type Runner, type Settings } from './run.ts';
 import type { Workload } from './workloads.ts';
 
 /** One measurement of one slice. */
@@ -75,37 +75,37 @@ async function runRound(
 ): Promise<Run[]> {
   const runs: Run[] = [];
   const order = rotated(participants(workload, contenders), round - 1);
-  const stage = openStage(workload, settings);
+  const runner = openRunner(workload, settings);
   try {
-    for (const contender of order) await stage.prepare(contender);
+    for (const contender of order) await runner.prepare(contender);
     for (let slice = 1; slice <= slicesOf(workload, settings); slice++) {
       for (const contender of rotated(order, slice - 1)) {
-        const measurement = await measureQuietly(contender, stage, budget);
+        const measurement = await measureUndisturbed(contender, runner, budget);
         runs.push({ round, slice, workload: workload.name, contender: contender.name, ...measurement });
         progress(` ${contender.name} ${brief(measurement)}`);
       }
       progress(';');
     }
   } finally {
-    await stage.end();
+    await runner.end();
   }
   return runs;
 }
 
 /** Repeats disturbed measurements, and failed ones once. Returns the least disturbed one. */
-async function measureQuietly(
+async function measureUndisturbed(
   contender: Contender,
-  stage: Stage,
+  runner: Runner,
   budget: { left: number },
 ): Promise<Measurement & { disturbed: boolean }> {
-  const first = await stage.measure(contender);
-  const tries = [first.failure === undefined ? first : await stage.measure(contender)];
+  const first = await runner.measure(contender);
+  const tries = [first.failure === undefined ? first : await runner.measure(contender)];
   while (isDisturbed(tries.at(-1)) && tries.length <= repeatsOfOne && budget.left > 0) {
     budget.left--;
-    await quietness();
-    tries.push(await stage.measure(contender));
+    await waitUntilQuiet();
+    tries.push(await runner.measure(contender));
   }
-  const [best = {}] = tries.toSorted((a, b) => badness(a) - badness(b));
+  const [best = {}] = tries.toSorted((a, b) => disturbance(a) - disturbance(b));
   return { ...best, disturbed: isDisturbed(best) };
 }
 
@@ -113,12 +113,12 @@ function isDisturbed({ foreign = 0 }: Measurement = {}): boolean {
   return foreign > tolerated;
 }
 
-function badness({ failure, foreign = 0 }: Measurement): number {
+function disturbance({ failure, foreign = 0 }: Measurement): number {
   return failure === undefined ? foreign : Number.POSITIVE_INFINITY;
 }
 
 /** Resolves when other processes are idle, or after {@link longestWaitMs}. */
-async function quietness(): Promise<void> {
+async function waitUntilQuiet(): Promise<void> {
   const giveUpAt = performance.now() + longestWaitMs;
   while (performance.now() < giveUpAt) {
     const before = busySeconds();

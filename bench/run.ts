@@ -6,7 +6,7 @@ import { buildFolder, loadGenerator } from './build.ts';
 import { type Command, type Contender, contenders, reference, settleSeconds } from './contenders.ts';
 import { busySeconds, type Cores, groupSeconds, ownSeconds, residentBytes } from './machine.ts';
 import { type Child, capture, start } from './processes.ts';
-import { Failure, freePort, patienceMs, pinned, type Server, startServer } from './server.ts';
+import { Failure, freePort, pinned, type Server, startServer, timeoutMs } from './server.ts';
 import type { Workload } from './workloads.ts';
 
 /** How long and how much is measured. */
@@ -20,8 +20,8 @@ export interface Settings {
   readonly warmUpSeconds: number;
   /** Idle connections, instead of the workload's number. */
   readonly idleConnections: number;
-  /** The largest crowd: workloads with a larger one are reduced to this. */
-  readonly mostInCrowd: number;
+  /** The maximum number of background clients: workloads with more are reduced to this. */
+  readonly maxBackgroundClients: number;
   /** The number of starts in one measurement of `start`. */
   readonly starts: number;
 }
@@ -32,7 +32,7 @@ export interface Measurement {
   /** Latencies in microseconds: of a block, or of a message if `yodel bench` measured them. */
   readonly p50?: number;
   readonly p99?: number;
-  /** The same clients' latencies without the crowd. */
+  /** The same clients' latencies without background clients. */
   readonly alone?: Latencies;
   /** The generator's share of its core, 0 to 1. */
   readonly busy?: number;
@@ -50,10 +50,10 @@ export interface Latencies {
   readonly p99: number;
 }
 
-/** The load generator's output in the mode `beside`. */
-interface BesideReport {
+/** The load generator's output in the mode `background`. */
+interface BackgroundReport {
   readonly alone: Latencies;
-  readonly beside: LoadReport & Latencies;
+  readonly loaded: LoadReport & Latencies;
 }
 
 /** The load generator's output; each mode prints some of these fields. */
@@ -76,7 +76,7 @@ interface YodelReport {
 }
 
 /** The contenders of one workload in one round. */
-export interface Stage {
+export interface Runner {
   /** Starts the contender's server and warms it up, if that has not been done. Failures show in the measurement. */
   prepare(contender: Contender): Promise<void>;
   /** Measures once. A failure of the server is reported in the measurement; it does not reject. */
@@ -90,34 +90,34 @@ export function hasSlices({ mode }: Workload): boolean {
   return mode !== 'idle' && mode !== 'start';
 }
 
-/** Opens a stage with long-lived or with new servers, as the workload requires. */
-export function openStage(workload: Workload, settings: Settings): Stage {
-  if (hasSlices(workload)) return stageOfStaying(workload, settings);
-  const measure = (contender: Contender) => failing(() => measureFresh(contender, workload, settings));
+/** Opens a runner with long-lived or with new servers, as the workload requires. */
+export function openRunner(workload: Workload, settings: Settings): Runner {
+  if (hasSlices(workload)) return persistentRunner(workload, settings);
+  const measure = (contender: Contender) => asMeasurement(() => measureFresh(contender, workload, settings));
   return { prepare: async () => undefined, measure, end: async () => undefined };
 }
 
-/** A failed server is not used again: it is replaced by a new one that is warmed up likewise. */
-function stageOfStaying(workload: Workload, settings: Settings): Stage {
+/** A failed server is not used again: it is replaced by a new one, which is warmed up in the same way. */
+function persistentRunner(workload: Workload, settings: Settings): Runner {
   const servers = new Map<string, Server>();
   const ready = async (contender: Contender) => {
-    const served = servedTo(contender, workload);
+    const served = serverFor(contender, workload);
     const running = servers.get(served.name);
     if (running) return running;
     const server = await startFor(served, workload, settings);
     servers.set(served.name, server);
-    await explained(server, () => warmUp(contender, server, workload, settings));
+    await withServerState(server, () => warmUp(contender, server, workload, settings));
     return server;
   };
   const drop = async (contender: Contender) => {
-    const { name } = servedTo(contender, workload);
+    const { name } = serverFor(contender, workload);
     await servers.get(name)?.kill();
     servers.delete(name);
   };
   const attempt = async (contender: Contender, act: (server: Server) => Promise<Measurement>) => {
-    const measurement = await failing(async () => {
+    const measurement = await asMeasurement(async () => {
       const server = await ready(contender);
-      return await explained(server, () => act(server));
+      return await withServerState(server, () => act(server));
     });
     if (measurement.failure !== undefined) await drop(contender);
     return measurement;
@@ -134,7 +134,7 @@ function stageOfStaying(workload: Workload, settings: Settings): Stage {
 }
 
 /** The server of a measurement. If the contenders are load generators, it is the C server for all of them. */
-function servedTo(contender: Contender, { mode }: Workload): Contender {
+function serverFor(contender: Contender, { mode }: Workload): Contender {
   if (mode !== 'drive') return contender;
   return contenders.find(({ name }) => name === reference) as Contender;
 }
@@ -164,16 +164,19 @@ function commandFor(contender: Contender, workload: Workload, port: number, clie
 
 function clientsOf(workload: Workload, settings: Settings): number {
   const { mode, connections } = workload;
-  return mode === 'idle' ? settings.idleConnections : connections + crowdOf(workload, settings);
+  return mode === 'idle' ? settings.idleConnections : connections + backgroundClientsOf(workload, settings);
 }
 
-/** The number of clients in a workload's crowd. */
-export function crowdOf({ crowd }: Workload, { mostInCrowd }: Pick<Settings, 'mostInCrowd'>): number {
-  return crowd ? Math.min(crowd.clients, mostInCrowd) : 0;
+/** The number of background clients of a workload. */
+export function backgroundClientsOf(
+  { background }: Workload,
+  { maxBackgroundClients }: Pick<Settings, 'maxBackgroundClients'>,
+): number {
+  return background ? Math.min(background.clients, maxBackgroundClients) : 0;
 }
 
 /** Turns a {@link Failure} into a measurement without a value. */
-async function failing(act: () => Promise<Measurement>): Promise<Measurement> {
+async function asMeasurement(act: () => Promise<Measurement>): Promise<Measurement> {
   try {
     return await act();
   } catch (error) {
@@ -183,7 +186,7 @@ async function failing(act: () => Promise<Measurement>): Promise<Measurement> {
 }
 
 /** Adds the state of the server to a failure. */
-async function explained<Result>(server: Server, act: () => Promise<Result>): Promise<Result> {
+async function withServerState<Result>(server: Server, act: () => Promise<Result>): Promise<Result> {
   try {
     return await act();
   } catch (error) {
@@ -195,7 +198,7 @@ async function measureFresh(contender: Contender, workload: Workload, settings: 
   if (workload.mode === 'start') return await measureStart(contender, workload, settings);
   const server = await startFor(contender, workload, settings);
   try {
-    return await explained(server, () => measureIdle(server, workload, settings));
+    return await withServerState(server, () => measureIdle(server, workload, settings));
   } finally {
     await server.kill();
   }
@@ -213,7 +216,7 @@ async function measureSlice(
   workload: Workload,
   settings: Settings,
 ): Promise<Measurement> {
-  const watch = contender.forks ? undefined : watchForeign(pid);
+  const watch = contender.forks ? undefined : startForeignTimer(pid);
   const report = await runLoad(loadFor(contender, port, workload, settings, settings.seconds), settings);
   const { perSecond, p50, p99, alone, busy, silent } = report;
   const value = alone && p50 !== undefined ? p50 / alone.p50 : perSecond;
@@ -223,8 +226,8 @@ async function measureSlice(
 /** A generator is a new process each time and is compiled while it runs, so it is measured for this many slices. */
 const driveSlices = 4;
 
-/** The load generator's flags for the size of its crowd. */
-const crowdFlags = { drip: '-d', 'never-read': '-r' } as const;
+/** The load generator's flags for the number of background clients. */
+const backgroundFlags = { drip: '-d', 'never-read': '-r' } as const;
 
 /** The load generator's command, or the contender's own if generators are compared. */
 function loadFor(contender: Contender, port: number, workload: Workload, settings: Settings, seconds: number): Command {
@@ -234,9 +237,11 @@ function loadFor(contender: Contender, port: number, workload: Workload, setting
   }
   return loadCommand(port, [
     ...loadOptions(workload),
-    ...(workload.crowd ? [crowdFlags[workload.crowd.does], `${crowdOf(workload, settings)}`] : []),
+    ...(workload.background
+      ? [backgroundFlags[workload.background.does], `${backgroundClientsOf(workload, settings)}`]
+      : []),
     ...['-t', `${seconds}`, '-w', `${settleSeconds}`],
-    ...(contender.dialect ? ['-f', contender.dialect] : []),
+    ...(contender.protocol ? ['-f', contender.protocol] : []),
   ]);
 }
 
@@ -246,7 +251,7 @@ async function measureStart(contender: Contender, workload: Workload, settings: 
   // A server whose start is measured stores no data.
   const command = commandFor(contender, workload, port, clientsOf(workload, settings), '');
   const options = [...loadOptions(workload), '-n', `${settings.starts}`, ...pin, '--', ...command];
-  const watch = watchForeign(undefined);
+  const watch = startForeignTimer(undefined);
   const { milliseconds } = await runLoad(loadCommand(port, options), settings);
   return defined({ value: milliseconds, foreign: watch() });
 }
@@ -269,11 +274,11 @@ async function connectIdle(port: number, workload: Workload, count: number, sett
   const stderr: string[] = [];
   child.process.stderr?.on('data', (text) => stderr.push(String(text)));
   const connected = new Promise((resolve) => child.process.stdout?.once('data', resolve));
-  const late = delay(patienceMs, 'late', { ref: false });
+  const late = delay(timeoutMs, 'late', { ref: false });
   const what = await Promise.race([connected, child.ended.then(() => 'ended'), late]);
   if (what !== 'ended' && what !== 'late') return child;
   await child.kill();
-  throw new Failure(stderr.join('').trim() || `the clients were not connected within ${patienceMs / 1000} s`);
+  throw new Failure(stderr.join('').trim() || `the clients were not connected within ${timeoutMs / 1000} s`);
 }
 
 function loadOptions({ mode, connections, depth, size, service }: Workload): string[] {
@@ -286,16 +291,16 @@ function loadCommand(port: number, options: readonly string[]): Command {
 }
 
 async function runLoad(command: Command, { cores, seconds, warmUpSeconds }: Settings): Promise<LoadReport> {
-  const withinMs = 1000 * Math.max(seconds, warmUpSeconds) + patienceMs;
+  const withinMs = 1000 * Math.max(seconds, warmUpSeconds) + timeoutMs;
   const outcome = await capture(pinned(cores?.load, command), { withinMs });
   if (outcome.timedOut) throw new Failure(`no result within ${Math.round(withinMs / 1000)} s`);
   if (outcome.status !== 0)
     throw new Failure(outcome.stderr.trim().replace(/^load: /, '') || 'the load generator died');
-  return readReport(JSON.parse(outcome.stdout) as LoadReport | BesideReport | YodelReport);
+  return readReport(JSON.parse(outcome.stdout) as LoadReport | BackgroundReport | YodelReport);
 }
 
-function readReport(report: LoadReport | BesideReport | YodelReport): LoadReport {
-  if ('beside' in report) return { ...report.beside, alone: report.alone };
+function readReport(report: LoadReport | BackgroundReport | YodelReport): LoadReport {
+  if ('loaded' in report) return { ...report.loaded, alone: report.alone };
   if (!('kind' in report)) return report;
   const { rate, latency, generator } = report;
   if (!latency) throw new Failure('no reply arrived while measuring');
@@ -307,7 +312,7 @@ function readReport(report: LoadReport | BesideReport | YodelReport): LoadReport
  * after the generator has exited, and returns their time as a share of one core, or undefined if the time was too short for Linux's
  * clock, which counts in hundredths of a second.
  */
-function watchForeign(server: number | undefined): () => number | undefined {
+function startForeignTimer(server: number | undefined): () => number | undefined {
   const look = () => ({
     at: performance.now() / 1000,
     busy: busySeconds(),

@@ -8,7 +8,7 @@ import type { Command } from './contenders.ts';
 import { start } from './processes.ts';
 
 /** Allowance for starting, connecting and a slow server, on top of the measured time. */
-export const patienceMs = 20_000;
+export const timeoutMs = 20_000;
 
 /** The server or the generator failed, or a reply was wrong. */
 export class Failure extends Error {}
@@ -41,7 +41,7 @@ export async function startServer(
     if (!(error instanceof Failure && child.hasEnded())) return error;
     return new Failure(`the server exited; its last line: ${log.lastLine()} (${error.message})`);
   };
-  const giveUpAt = performance.now() + patienceMs;
+  const giveUpAt = performance.now() + timeoutMs;
   while (!(await listens(port))) {
     if (!child.hasEnded() && performance.now() < giveUpAt) {
       await delay(5);

@@ -11,11 +11,11 @@ export interface Spread {
   readonly high: number;
 }
 
-/** Latencies beside a crowd. */
-export interface Beside {
+/** Latencies with background clients. */
+export interface LoadedLatencies {
   readonly timesP50: Spread;
   readonly timesP99: Spread;
-  /** Medians without the crowd, in microseconds. */
+  /** Medians without background clients, in microseconds. */
   readonly aloneP50: number;
   readonly aloneP99: number;
 }
@@ -32,8 +32,8 @@ export interface Row {
   /** Medians over all slices, in microseconds. */
   readonly p50: number | null;
   readonly p99: number | null;
-  /** Latencies beside a crowd as multiples of the same server's latencies without it in the same slice; null without a crowd. */
-  readonly beside: Beside | null;
+  /** Latencies with background clients as multiples of those without, from the same server in the same slice; null in other workloads. */
+  readonly loaded: LoadedLatencies | null;
   /** Remarks about these values. */
   readonly remarks: readonly string[];
 }
@@ -48,7 +48,7 @@ export interface Table {
   readonly measured?: string;
 }
 
-/** From this share of its core on, the generator may have been the bottleneck. */
+/** Above this share of its core, the generator may have been the bottleneck. */
 const generatorLimit = 0.95;
 
 /** One table for each workload. */
@@ -87,12 +87,12 @@ function rowOf(contender: Contender, workload: Workload, all: readonly Run[]): R
     ratio: workload.ratio ? spread(ratios) : null,
     p50: spread(own.map(({ p50 }) => p50))?.median ?? null,
     p99: spread(own.map(({ p99 }) => p99))?.median ?? null,
-    beside: besideOf(own),
+    loaded: loadedOf(own),
     remarks: remarks(own, workload),
   };
 }
 
-function besideOf(own: readonly Run[]): Beside | null {
+function loadedOf(own: readonly Run[]): LoadedLatencies | null {
   const times = (name: 'p50' | 'p99') =>
     spread(own.map(({ [name]: latency, alone }) => (latency && alone ? latency / alone[name] : undefined)));
   const aloneOf = (name: 'p50' | 'p99') => spread(own.map(({ alone }) => alone?.[name]))?.median;
@@ -112,7 +112,7 @@ function remarks(own: readonly Run[], workload: Workload): string[] {
     ...(failed > 0 ? [`failed in ${times(failed)}: ${[...failures].join('; ')}`] : []),
     ...(disturbed > 0 ? [`disturbed in ${times(disturbed)}`] : []),
     ...(limited > 0 ? [`the generator was at its limit in ${times(limited)}`] : []),
-    ...(silent > 0 ? [`up to ${silent} of ${workload.connections} connections got no turn`] : []),
+    ...(silent > 0 ? [`up to ${silent} of ${workload.connections} connections were not served`] : []),
   ];
 }
 

@@ -8,10 +8,10 @@ export interface Workload {
   readonly title: string;
   readonly service: Service;
   /** A mode of the load generator, or `drive` if the contenders are load generators themselves. */
-  readonly mode: 'echo' | 'connect' | 'idle' | 'fanout' | 'publish' | 'beside' | 'start' | 'drive';
+  readonly mode: 'echo' | 'connect' | 'idle' | 'fanout' | 'publish' | 'background' | 'start' | 'drive';
   readonly connections: number;
-  /** The clients that disturb the second measurement. Only with the mode `beside`. */
-  readonly crowd?: { readonly does: 'drip' | 'never-read'; readonly clients: number };
+  /** The clients that disturb the second measurement. Only in the mode `background`. */
+  readonly background?: { readonly does: 'drip' | 'never-read'; readonly clients: number };
   /** Messages in flight on each connection. */
   readonly depth: number;
   /** Bytes of a message, newline included. */
@@ -43,8 +43,15 @@ const echo = {
 
 const drive = { ...echo, mode: 'drive', chart: 'generators' } as const;
 
-/** The latency beside a crowd as a multiple of the latency without it: each server is compared with itself. */
-const beside = { ...echo, mode: 'beside', unit: 'times', better: 'less', ratio: false, chart: 'crowds' } as const;
+/** Latency with background clients as a multiple of that without: each server is compared with itself. */
+const loaded = {
+  ...echo,
+  mode: 'background',
+  unit: 'times',
+  better: 'less',
+  ratio: false,
+  chart: 'background',
+} as const;
 
 const transform = { ...echo, depth: 100, chart: 'transform' } as const;
 
@@ -61,11 +68,11 @@ export const workloads: readonly Workload[] = [
   { ...echo, name: 'latency', title: '1 connection, 64 B, one at a time: latency', connections: 1 },
   { ...transform, name: 'text', title: 'Each message as text, and back, pipelined by 100', service: 'text' },
   { ...transform, name: 'text-async', title: 'As text with an async handler', service: 'text-async' },
-  { ...transform, name: 'transform', title: 'Each message in capitals, pipelined by 100', service: 'upper' },
+  { ...transform, name: 'transform', title: 'Each message upper-cased, pipelined by 100', service: 'upper' },
   {
     ...transform,
     name: 'transform-async',
-    title: 'In capitals with an async handler',
+    title: 'Upper-cased with an async handler',
     service: 'upper-async',
   },
   {
@@ -100,18 +107,18 @@ export const workloads: readonly Workload[] = [
     chart: 'fan-out',
   },
   {
-    ...beside,
+    ...loaded,
     name: 'slow-drip',
-    title: 'One client beside thousands that drip',
+    title: 'One client, with thousands of slow senders in the background',
     connections: 1,
-    crowd: { does: 'drip', clients: 5000 },
+    background: { does: 'drip', clients: 5000 },
   },
   {
-    ...beside,
+    ...loaded,
     name: 'never-reads',
-    title: '100 clients beside one that never reads',
+    title: '100 clients, with one in the background that never reads',
     connections: 100,
-    crowd: { does: 'never-read', clients: 1 },
+    background: { does: 'never-read', clients: 1 },
   },
   {
     ...echo,

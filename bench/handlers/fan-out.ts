@@ -1,13 +1,13 @@
 // Sends each message to all other clients: `yodel serve ./fan-out.ts`.
 import type { HandlerObject, Session } from 'yodel';
 
-const everybody = new Set<Session>();
+const sessions = new Set<Session>();
 
 const fanOut: HandlerObject = {
-  open: (session) => void everybody.add(session),
+  open: (session) => void sessions.add(session),
   message(message, session) {
-    for (const other of everybody) if (other !== session) other.send(message);
+    for (const other of sessions) if (other !== session) other.send(message);
   },
-  close: (session) => void everybody.delete(session),
+  close: (session) => void sessions.delete(session),
 };
 export default fanOut;

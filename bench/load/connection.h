@@ -22,9 +22,9 @@ struct connection {
   double began;
   unsigned long blocks;  // received while measuring
   int writing;           // the block has not been written completely
-  int deaf;              // ignores what comes back
+  int ignores_replies;              // ignores what comes back
   int number;            // index among the publishers
-  void (*act)(struct connection *c);  // action of a crowd's client, instead of sending blocks
+  void (*act)(struct connection *c);  // handles events instead of sending and receiving blocks
 };
 
 static int queue;
@@ -51,11 +51,11 @@ static int new_socket(int type) {
   return fd;
 }
 
-// Waits until it is connected; later waits are limited to PATIENCE.
+// Waits until it is connected; later waits are limited to TIMEOUT.
 static void connect_waiting(struct connection *c) {
-  struct timeval patience = {.tv_sec = PATIENCE};
-  setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  struct timeval timeout = {.tv_sec = TIMEOUT};
+  setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+  setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
   if (connect(c->fd, (struct sockaddr *)&server, sizeof server) < 0) die("connect");
 }
 
@@ -124,7 +124,7 @@ static void begin_block(struct connection *c, double at) {
 // from the chunk, and returns the remaining length.
 static size_t answer_ping(struct connection *c, size_t got) {
   const char *ping = "PING\r\n", *end = chunk + got - 6;
-  if (strcmp(dialect, "nats") || got < 6) return got;
+  if (strcmp(protocol, "nats") || got < 6) return got;
   int before = c->received % c->expected_size == 0 && !memcmp(chunk, ping, 6);
   int after = c->received + got - 6 == c->expected_size && !memcmp(end, ping, 6);
   if (!before && !after) return got;
@@ -139,7 +139,7 @@ static int receive(struct connection *c) {
   if (got == 0) wrong("the server closed a connection");
   if (got < 0 && errno == EAGAIN) return 0;
   if (got < 0) die("recv");
-  if (c->deaf) return 0;
+  if (c->ignores_replies) return 0;
   size_t count = answer_ping(c, got);
   if (count == 0) return 0;
   if (c->received + count > c->expected_size) wrong("more came back than was sent");
@@ -151,7 +151,7 @@ static int receive(struct connection *c) {
 // Sends a block and waits for it; the connection was opened in blocking mode.
 static void echo_waiting(struct connection *c) {
   if (send(c->fd, c->block, c->block_size, MSG_NOSIGNAL) != (ssize_t)c->block_size) die("send");
-  double give_up_at = now() + PATIENCE;
+  double give_up_at = now() + TIMEOUT;
   while (!receive(c)) {
     if (now() > give_up_at) wrong("no reply for 5 s");
   }

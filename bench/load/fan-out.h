@@ -22,16 +22,16 @@ static void greet(struct connection *c, const char *hello, const char *due) {
 
 static void open_client(struct connection *c) {
   int sends = c == sender;
-  if (!strcmp(dialect, "redis")) {
+  if (!strcmp(protocol, "redis")) {
     if (sends) greet(c, "PING\r\n", "+PONG\r\n");
     else greet(c, "SUBSCRIBE bench\r\n", "*3\r\n$9\r\nsubscribe\r\n$5\r\nbench\r\n:1\r\n");
-  } else if (!strcmp(dialect, "nats")) {
+  } else if (!strcmp(protocol, "nats")) {
     if (sends) greet(c, "CONNECT {\"verbose\":false}\r\nPING\r\n", "PONG\r\n");
     else greet(c, "CONNECT {\"verbose\":false}\r\nSUB bench 1\r\nPING\r\n", "PONG\r\n");
-  } else if (!strcmp(dialect, "lines")) {
+  } else if (!strcmp(protocol, "lines")) {
     open_connection(c);
   } else {
-    wrong("the dialects are lines, redis and nats");
+    wrong("the protocols are lines, redis and nats");
   }
 }
 
@@ -43,10 +43,10 @@ static void fill_publication(struct connection *c) {
   for (int i = 0; i < depth; i++) {
     write_message(message, size - 1, 0, i);
     char *sent = c->block + c->block_size, *due = c->expected + c->expected_size;
-    if (!strcmp(dialect, "redis")) {
+    if (!strcmp(protocol, "redis")) {
       c->block_size += sprintf(sent, "PUBLISH bench %s\r\n", message);
       c->expected_size += sprintf(due, "*3\r\n$7\r\nmessage\r\n$5\r\nbench\r\n$%zu\r\n%s\r\n", size - 1, message);
-    } else if (!strcmp(dialect, "nats")) {
+    } else if (!strcmp(protocol, "nats")) {
       c->block_size += sprintf(sent, "PUB bench %zu\r\n%s\r\n", size - 1, message);
       c->expected_size += sprintf(due, "MSG bench 1 %zu\r\n%s\r\n", size - 1, message);
     } else {
@@ -54,7 +54,7 @@ static void fill_publication(struct connection *c) {
       c->expected_size += sprintf(due, "%s\n", message);
     }
   }
-  c->deaf = 1;
+  c->ignores_replies = 1;
 }
 
 static void publish(double at) {

@@ -9,12 +9,12 @@
 //       idle     connect, one echo each, print a line, keep them open until the end of stdin
 //       fanout   one sends, `connections` receive; -f lines, redis or nats selects the protocol
 //       publish  each message is recorded before it is acknowledged; -f lines, redis or nats as for fanout
-//       beside   as echo, but twice: alone, and beside a crowd of -d clients that drip and -r clients that never read
+//       background  as echo, but twice: alone, and with -d clients that send a byte per second and -r clients that never read
 //       start    start a server (`load … -m start [-n times] [-k core] -- COMMAND`) until its first echoed line
 //   -s  bytes of a message, newline included      -u  expect upper-cased replies (a handler that transforms)
 //
 // Prints one JSON object: messages, seconds, perSecond, and the latency of a block in microseconds (start: milliseconds;
-// beside: two of these objects, `alone` and `beside`).
+// background: two of these objects, `alone` and `loaded`).
 #define _GNU_SOURCE
 #include "settings.h"
 #include "connection.h"
@@ -22,7 +22,7 @@
 #include "measure.h"
 #include "fan-out.h"
 #include "publish.h"
-#include "beside.h"
+#include "background.h"
 #include "start.h"
 
 static void echoed(struct connection *c, double at) {
@@ -90,11 +90,11 @@ static char **read_options(int count, char **options) {
     else if (!strcmp(option, "-t")) seconds = atof(value);
     else if (!strcmp(option, "-w")) warm_up = atof(value);
     else if (!strcmp(option, "-m")) mode = value;
-    else if (!strcmp(option, "-f")) dialect = value;
+    else if (!strcmp(option, "-f")) protocol = value;
     else if (!strcmp(option, "-n")) samples = atoi(value);
     else if (!strcmp(option, "-k")) server_core = atoi(value);
     else if (!strcmp(option, "-d")) drippers = atoi(value);
-    else if (!strcmp(option, "-r")) deaf_clients = atoi(value);
+    else if (!strcmp(option, "-r")) flooders = atoi(value);
     else wrong("unknown option");
     i++;
   }
@@ -116,8 +116,8 @@ int main(int argc, char **argv) {
   server.sin_port = htons(atoi(argv[2]));
   if (inet_pton(AF_INET, argv[1], &server.sin_addr) != 1) wrong("HOST is an IPv4 address");
   char **command = read_options(argc - 3, argv + 3);
-  if (connections < 1 || depth < 1 || size < 2 || samples < 1) wrong("too small: -c 1, -p 1, -s 2, -n 1 at the least");
-  raise_descriptor_limit(connections + drippers + deaf_clients + 64);
+  if (connections < 1 || depth < 1 || size < 2 || samples < 1) wrong("too small: at least -c 1, -p 1, -s 2, -n 1");
+  raise_descriptor_limit(connections + drippers + flooders + 64);
   // A generator that outlives its parent would disturb the next measurement.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   queue = epoll_create1(0);
@@ -126,10 +126,10 @@ int main(int argc, char **argv) {
   else if (!strcmp(mode, "connect")) connects();
   else if (!strcmp(mode, "idle")) idle();
   else if (!strcmp(mode, "fanout")) fan_out();
-  else if (!strcmp(mode, "publish") && !strcmp(dialect, "lines")) echo();
+  else if (!strcmp(mode, "publish") && !strcmp(protocol, "lines")) echo();
   else if (!strcmp(mode, "publish")) publish_all();
-  else if (!strcmp(mode, "beside")) beside(echoed);
+  else if (!strcmp(mode, "background")) with_background(echoed);
   else if (!strcmp(mode, "start")) start(command);
-  else wrong("the modes are echo, connect, idle, fanout, publish, beside and start");
+  else wrong("the modes are echo, connect, idle, fanout, publish, background and start");
   return 0;
 }

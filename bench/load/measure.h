@@ -40,7 +40,7 @@ static void run(struct connection *all, int count, on_block *done) {
   measuring = 0;
   double t = now(), from = t + warm_up, until = from + seconds;
   while (t < until) {
-    int ready = epoll_wait(queue, events, EVENTS, PATIENCE * 1000);
+    int ready = epoll_wait(queue, events, EVENTS, TIMEOUT * 1000);
     if (ready == 0) wrong("nothing came back for 5 s");
     t = now();
     if (!measuring && t >= from) {

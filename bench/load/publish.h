@@ -17,13 +17,13 @@ enum { LINES_OF_ANSWER = 2 };
 
 static void greet_publisher(struct connection *c, int number) {
   char hello[512];
-  if (!strcmp(dialect, "redis")) {
+  if (!strcmp(protocol, "redis")) {
     greet(c, "PING\r\n", "+PONG\r\n");
-  } else if (!strcmp(dialect, "nats")) {
+  } else if (!strcmp(protocol, "nats")) {
     snprintf(hello, sizeof hello, "CONNECT {\"verbose\":false}\r\nSUB _INBOX.%d 1\r\nPING\r\n", number);
     greet(c, hello, "PONG\r\n");
   } else {
-    wrong("the dialects are lines, redis and nats");
+    wrong("the protocols are lines, redis and nats");
   }
 }
 
@@ -47,7 +47,7 @@ static void fill_publications(struct connection *c, int number) {
   for (int i = 0; i < depth; i++) {
     write_message(message, size - 1, number, i);
     char *end = c->block + c->block_size;
-    if (!strcmp(dialect, "redis"))
+    if (!strcmp(protocol, "redis"))
       c->block_size += sprintf(end, "*5\r\n$4\r\nXADD\r\n$5\r\nbench\r\n$1\r\n*\r\n$1\r\nm\r\n$%zu\r\n%s\r\n", size - 1, message);
     else
       c->block_size += sprintf(end, "PUB bench _INBOX.%d %zu\r\n%s\r\n", number, size - 1, message);
@@ -106,7 +106,7 @@ static void acknowledged(struct connection *c, double at) {
 static void publish_all(void) {
   struct connection *all = calloc(connections, sizeof *all);
   answers = calloc(connections, sizeof *answers);
-  if (!strcmp(dialect, "nats")) create_stream();
+  if (!strcmp(protocol, "nats")) create_stream();
   for (int i = 0; i < connections; i++) {
     all[i].number = i;
     all[i].act = publish_on;

@@ -6,13 +6,13 @@
 #include <string.h>
 #include <time.h>
 
-enum { PATIENCE = 5 };  // seconds without any data from the server until the run fails
+enum { TIMEOUT = 5 };  // seconds without any data from the server until the run fails
 
 static int connections = 64, depth = 1, upper = 0, samples = 5, server_core = -1;
-static int drippers = 0, deaf_clients = 0;
+static int drippers = 0, flooders = 0;
 static size_t size = 64;
 static double seconds = 1, warm_up = 0.2;
-static const char *mode = "echo", *dialect = "lines";
+static const char *mode = "echo", *protocol = "lines";
 static struct sockaddr_in server;
 
 static void die(const char *what) {

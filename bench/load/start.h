@@ -54,13 +54,13 @@ static double start_once(char **command, struct connection *c) {
   if (child < 0) die("fork");
   if (child == 0) become_server(command);
   if (server_core >= 0) move_to_core(child, server_core);
-  c->fd = connect_when_listening(child, began + 2 * PATIENCE);
-  struct timeval patience = {.tv_sec = PATIENCE};
-  setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  c->fd = connect_when_listening(child, began + 2 * TIMEOUT);
+  struct timeval timeout = {.tv_sec = TIMEOUT};
+  setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
   c->received = 0;
   if (send(c->fd, c->block, c->block_size, MSG_NOSIGNAL) != (ssize_t)c->block_size) die("send");
   while (!receive(c)) {
-    if (now() - began > 3 * PATIENCE) wrong("no reply from the server that was started");
+    if (now() - began > 3 * TIMEOUT) wrong("no reply from the server that was started");
   }
   double took = now() - began;
   // A reset leaves no TIME-WAIT that would keep the next server from the port.

@@ -1,19 +1,19 @@
-// What yodel's structure costs is measured by this: the least code on Bun.listen that frames, validates and echoes lines, with
-// back-pressure, and the end of either side.
+// Shows what yodel's structure costs: the least code on Bun.listen that frames, validates and echoes lines, with back-pressure
+// and half-close.
 //
 // usage: bun bare-bun.mjs PORT echo LONGEST
 import { Lines } from './bare-lines.mjs';
 
 const [port, , longest] = process.argv.slice(2).map(Number);
 
-/** What is on its way to one client. */
+/** The state of one client. */
 class Client {
   lines = new Lines(longest);
   unsent = [];
   isEnding = false;
 }
 
-/** Whether all of it was taken at once. Bun forgets what was not, so it is kept here, and the client is not read meanwhile. */
+/** Returns whether everything was accepted at once. Bun drops the rest, so it is buffered, and the client is not read meanwhile. */
 function send(socket, bytes) {
   const client = socket.data;
   const taken = client.unsent.length > 0 ? 0 : Math.max(0, socket.write(bytes));

@@ -1,14 +1,14 @@
-// What an echo server of lines cannot leave out, and nothing else: it finds the end of the last whole line, checks UTF-8 and the
-// longest message, and keeps what is unfinished. bare-node.mjs and bare-bun.mjs put it on a socket.
+// The minimum of an echo server for lines: finds the end of the last complete line, checks UTF-8 and the message length, and
+// buffers an unfinished line. bare-node.mjs and bare-bun.mjs connect it to sockets.
 import { isUtf8 } from 'node:buffer';
 
 const newline = 10;
 const none = Buffer.alloc(0);
 
-/** The receiving side of one connection. Whatever is wrong is thrown as an Error, with the good lines before it in `echo`. */
+/** The receiving side of one connection. Errors are thrown, with the valid lines before them in `echo`. */
 export class Lines {
   #longest;
-  /** Grows with what has come, and is used again once the socket has taken what was in it. */
+  /** Buffers an unfinished line. It grows as needed, and is reused once the socket has accepted its contents. */
   #unfinished = none;
   #length = 0;
   #rest;
@@ -31,7 +31,7 @@ export class Lines {
       this.#length = 0;
     }
     if (lines.length > this.#longest || !isUtf8(lines)) this.#check(lines);
-    // Kept only after the lines are sent, for they may be where it goes.
+    // Buffered only after the lines are sent, because they may be in the same buffer.
     if (end < chunk.length) this.#rest = chunk.subarray(end);
     return lines;
   }
@@ -67,7 +67,7 @@ export class Lines {
     this.#length = needed;
   }
 
-  /** Line by line, as seldom as it is needed. */
+  /** Checks line by line, only after an error was found. */
   #check(lines) {
     for (let start = 0; start < lines.length; ) {
       const end = lines.indexOf(newline, start);

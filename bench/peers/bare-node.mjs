@@ -1,5 +1,5 @@
-// What yodel's structure costs is measured by this: the least code on node:net that frames, validates and echoes lines, with
-// the same reads into one buffer that all sockets share, back-pressure, and the end of either side.
+// Shows what yodel's structure costs: the least code on node:net that frames, validates and echoes lines, with reads into one
+// buffer that all sockets share, back-pressure and half-close.
 //
 // usage: node bare-node.mjs PORT echo LONGEST
 import { createServer, Socket } from 'node:net';
@@ -18,7 +18,7 @@ const [kBuffer, kBufferCb] = ['kBuffer', 'kBufferCb'].map((name) =>
 let slab = Buffer.alloc(0);
 let slabUsed = 0;
 
-/** Bytes of the read buffer are copied before they are written, for the stream may keep them. */
+/** Copies bytes of the read buffer before they are written, because the stream may buffer them. */
 function copied(bytes) {
   if (bytes.length > slab.length - slabUsed) {
     slab = Buffer.allocUnsafeSlow(65_536);

@@ -1,5 +1,5 @@
-// Plain Bun.listen. Bytes, no messages, no checks. Bun discards what `write` does not take, so the program
-// keeps it; there is no back-pressure towards a client that sends and does not read.
+// Plain Bun.listen. Bytes, no messages, no checks. Bun discards what `write` does not accept, so the program
+// buffers it; there is no back-pressure towards a client that sends and does not read.
 //
 // usage: bun bun-plain.mjs PORT [echo|fan-out]
 const [port, mode] = process.argv.slice(2);

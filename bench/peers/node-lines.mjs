@@ -1,5 +1,5 @@
 // Plain node:net with framing, as its users write it: text, split at LF, one write per read. Invalid UTF-8
-// is not detected: `setEncoding` replaces it by U+FFFD.
+// is not detected: `setEncoding` replaces it with U+FFFD.
 //
 // usage: node node-lines.mjs PORT [echo|upper|upper-async] [LONGEST LINE]
 import { once } from 'node:events';

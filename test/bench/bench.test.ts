@@ -36,7 +36,7 @@ interface Table {
     readonly ratio: Spread | null;
     readonly p50: number | null;
     readonly p99: number | null;
-    readonly beside: { readonly timesP50: Spread; readonly timesP99: Spread } | null;
+    readonly loaded: { readonly timesP50: Spread; readonly timesP99: Spread } | null;
     readonly remarks: readonly string[];
   }[];
 }
@@ -114,40 +114,40 @@ test('load generators are compared with the C generator, driving the same C serv
   expect(readFileSync(join(folder, 'generators.svg'), 'utf8')).toContain('yodel on Bun');
 }, 60_000);
 
-test('beside a crowd, each server is compared with itself', async () => {
+test('with background clients, each server is compared with itself', async () => {
   const workloads = ['slow-drip', 'never-reads'];
   const { folder, page, tables } = await bench(workloads.join(), 'yodel-node,yodel-bun,bun-plain');
   expect(tables.map(({ workload }) => workload.name)).toEqual(workloads);
   for (const { workload, rows } of tables) {
-    for (const { contender, value, beside, remarks } of rows) {
+    for (const { contender, value, loaded, remarks } of rows) {
       const where = `${contender} in ${workload.name}: ${remarks}`;
       expect(value?.median, where).toBeGreaterThan(0);
-      expect(beside?.timesP50, where).toEqual(value);
-      expect(beside?.timesP99.median, where).toBeGreaterThan(0);
+      expect(loaded?.timesP50, where).toEqual(value);
+      expect(loaded?.timesP99.median, where).toBeGreaterThan(0);
     }
   }
   expect(tables[1]?.rows.map(({ contender }) => contender).toSorted()).toEqual(['c-epoll', 'yodel-bun', 'yodel-node']);
-  expect(page).toContain('|  | p50, times | p99, times | p50 µs alone | beside | p99 µs alone | beside | remarks |');
-  expect(page).toMatch(/^500 clients have each begun a line/m);
-  expect(page).toMatch(/^Not here: plain Bun\.listen \(it has no back-pressure/m);
-  const svg = readFileSync(join(folder, 'crowds.svg'), 'utf8');
-  expect(svg).toContain('p99 beside the crowd');
+  expect(page).toContain('|  | p50, times | p99, times | p50 µs without | with | p99 µs without | with | remarks |');
+  expect(page).toMatch(/^500 background clients have each begun a line/m);
+  expect(page).toMatch(/^Not measured: plain Bun\.listen \(it has no back-pressure/m);
+  const svg = readFileSync(join(folder, 'background.svg'), 'utf8');
+  expect(svg).toContain('p99 with background clients');
   expect(svg).not.toMatch(/NaN|Infinity|undefined/);
 }, 60_000);
 
-test('a server that closes a connection of the crowd has failed', async () => {
+test('a server that closes a background connection has failed', async () => {
   const impatient = temporaryFile(
     'impatient.mjs',
     `import { createServer } from 'node:net';
      createServer((socket) => {
-       // Each client of the crowd has begun a line with one byte.
+       // Each background client has begun a line with one byte.
        socket.on('error', () => {}).on('data', (chunk) => (chunk.length === 1 ? socket.end() : socket.write(chunk)));
      }).listen(process.argv[3], '127.0.0.1');`,
   );
   const { tables } = await bench('slow-drip', 'uvloop', { PYTHON: pythonRunning(impatient) });
   const row = tables[0]?.rows.find(({ contender }) => contender === 'uvloop');
-  expect(row).toMatchObject({ value: null, beside: null });
-  expect(row?.remarks.join()).toContain('the server closed a connection of the crowd');
+  expect(row).toMatchObject({ value: null, loaded: null });
+  expect(row?.remarks.join()).toContain('the server closed a background connection');
 });
 
 test('--add keeps the tables of other workloads, and the new ones say when they were measured', async () => {
@@ -229,7 +229,7 @@ test('a contender whose tools are missing is reported as left out, with the comm
   const { outcome, page } = await bench('latency', 'uvloop', { PYTHON: '/nowhere/python3' });
   expect(outcome.stderr).toContain('left out: uvloop (no python: apt-get install python3)');
   expect(page).toContain('- left out: asyncio, uvloop (no python: apt-get install python3)');
-  expect(page).toContain('Not here: asyncio, uvloop (no python: apt-get install python3)');
+  expect(page).toContain('Not measured: asyncio, uvloop (no python: apt-get install python3)');
 });
 
 test('Ctrl-C ends the benchmark and everything it started', async () => {

@@ -36,7 +36,7 @@ export function readAddress(address: string | undefined, port: string | undefine
   if (!/^\d+$/.test(port)) throw new UsageError(`"${port}" is not a port; use HOST PORT or HOST:PORT`);
   if (/^[^:]+:\d+$|\]:\d+$|:\/\//.test(address)) {
     throw new UsageError(
-      `two ports: "${address}" already has one, and "${port}" is another; use HOST PORT or HOST:PORT`,
+      `"${address}" already has a port, and "${port}" is a second one; use HOST PORT or HOST:PORT`,
     );
   }
   const host = address.includes(':') && !address.startsWith('[') ? `[${address}]` : address;

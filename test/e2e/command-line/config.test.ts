@@ -113,7 +113,7 @@ test.each([
   ['listen = "tls://:0"', /needs --cert and --key/],
   ['listen = "tls://:0"\ncert = "/nonexistent.pem"', /cannot read \/nonexistent\.pem/],
   ['listen = "ws://:0"\norigin = ["app.example.org"]', /"app\.example\.org" is not a web origin/],
-  ['origin = ["https://app.example.org"]', /--origin is for ws:\/\/ and wss:\/\/ addresses/],
+  ['origin = ["https://app.example.org"]', /--origin needs a ws:\/\/ or wss:\/\/ address/],
 ] as const)('%s passes neither the check nor the start', async (text, says) => {
   const file = write(`${text}\n`);
   for (const { stderr, status, stdout } of await checkAndServe(file)) {

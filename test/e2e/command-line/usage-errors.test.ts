@@ -91,7 +91,7 @@ const mistakes: readonly [what: string, args: string[], ...says: (string | RegEx
     '--cert and --key',
     '--tls-self-signed',
   ],
-  ['a certificate without a TLS address', ['serve', '--cert', '/dev/null'], '--cert', 'tls:// and wss://'],
+  ['a certificate without a TLS address', ['serve', '--cert', '/dev/null'], '--cert', 'tls:// or wss://'],
   ['an invalid certificate', ['serve', '--listen', 'tls://:1', '--cert', '/dev/null'], 'no certificate', '/dev/null'],
   ['an invalid network', ['serve', '--allow', '10.0.0.0/33'], '"allow"', '10.0.0.0/33', '2001:db8::/32'],
   [
