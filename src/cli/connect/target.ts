@@ -35,9 +35,7 @@ export function readAddress(address: string | undefined, port: string | undefine
   if (port === undefined) return parseAddress(address);
   if (!/^\d+$/.test(port)) throw new UsageError(`"${port}" is not a port; use HOST PORT or HOST:PORT`);
   if (/^[^:]+:\d+$|\]:\d+$|:\/\//.test(address)) {
-    throw new UsageError(
-      `"${address}" already has a port, and "${port}" is a second one; use HOST PORT or HOST:PORT`,
-    );
+    throw new UsageError(`"${address}" already has a port, and "${port}" is a second one; use HOST PORT or HOST:PORT`);
   }
   const host = address.includes(':') && !address.startsWith('[') ? `[${address}]` : address;
   return parseAddress(`${host}:${port}`);

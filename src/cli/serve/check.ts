@@ -4,7 +4,7 @@ import { resolveWire } from '../../session/wire.ts';
 import { AddressList } from '../../transport/address-list.ts';
 import type { ServerTls } from '../../transport/transport.ts';
 import { UsageError } from '../fail.ts';
-import { listenOf, listenOf } from './banner.ts';
+import { listenOf } from './banner.ts';
 import type { ServeSettings } from './settings.ts';
 import { type Certificates, readServerTls } from './tls/tls.ts';
 
