@@ -1,13 +1,13 @@
 /**
- * Builds dist/ from src/. tsc makes the declarations and the command's first step, `bun build` bundles the rest: a program
- * of two hundred files spends much of its start finding them. Bundled, Node listens in four fifths of the time, Bun in nine
+ * Builds dist/ from src/. tsc compiles the declarations and the command's entry point, `bun build` bundles the rest: a program
+ * of two hundred files spends much of its start-up finding them. Bundled, Node listens in four fifths of the time, Bun in nine
  * tenths (`npm run bench -- --workload start`, fastest of nine starts). The library and the command share their chunks, so
  * that a handler file that imports yodel gets the same classes.
  *
  *     npm run build               build, unless dist/ is current
  *     npm run build -- --check    only check: exit status 1 if dist/ is stale
  *
- * Files are replaced by renaming, so that a program that starts meanwhile finds each of them whole.
+ * Files are replaced by renaming, so that a program that starts during a build finds each of them complete.
  */
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
@@ -48,22 +48,22 @@ async function build(): Promise<void> {
   // First, so that a source that changes during the build leaves it stale.
   const hash = hashOfSources();
   // Beside dist/, so that relative paths in the source maps stay valid.
-  const fresh = mkdtempSync('.build-');
+  const staging = mkdtempSync('.build-');
   try {
-    const [made] = await Promise.all([bundle(fresh), compile(fresh)]);
-    await embedWriter(fresh);
-    await writeHelp(fresh);
-    pruneDeclarations(fresh, 'index.d.ts', filesIn(fresh));
+    const [built] = await Promise.all([bundle(staging), compile(staging)]);
+    await embedWriter(staging);
+    await writeHelp(staging);
+    pruneDeclarations(staging, 'index.d.ts', filesIn(staging));
     // So that `npx yodel` works in a clone.
-    chmodSync(join(fresh, 'cli/yodel.cjs'), 0o755);
-    replaceDist(fresh);
-    writeStamp({ hash, ...made });
+    chmodSync(join(staging, 'cli/yodel.cjs'), 0o755);
+    replaceDist(staging);
+    writeStamp({ hash, ...built });
   } finally {
-    rmSync(fresh, { recursive: true, force: true });
+    rmSync(staging, { recursive: true, force: true });
   }
 }
 
-/** Bundles the entries, and separately the packages that they import. Returns what all of it consists of. */
+/** Bundles the entries, and separately the packages that they import. Returns the contents of both. */
 async function bundle(folder: string): Promise<Contents> {
   const metafile = join(folder, 'metafile.json');
   const form = ['--target=node', '--format=esm', '--splitting', '--sourcemap=linked', '--packages=external'];
@@ -84,7 +84,7 @@ async function bundle(folder: string): Promise<Contents> {
   };
 }
 
-/** Compiles the declarations and the command's first step, which is CommonJS and not bundled. */
+/** Compiles the declarations and the command's entry point, which is CommonJS and not bundled. */
 async function compile(folder: string): Promise<void> {
   const script = ['--ignoreConfig', '--target', 'es2024', '--module', 'nodenext', '--noCheck', '--noResolve'];
   await Promise.all([
@@ -93,27 +93,27 @@ async function compile(folder: string): Promise<void> {
   ]);
 }
 
-/** Puts the program of the journal's thread into journal/writer-text.js, in one piece: see src/journal/writer-text.ts. */
+/** Writes the program of the journal's thread to journal/writer-text.js as one string: see src/journal/writer-text.ts. */
 async function embedWriter(folder: string): Promise<void> {
   const text = await runTool('bun', ['build', 'src/journal/writer.ts', '--target=node', '--format=esm', '--minify']);
   writeFileSync(join(folder, 'journal/writer-text.js'), `export const writerText = ${JSON.stringify(text)};\n`);
   rmSync(join(folder, 'journal/writer-text.js.map'), { force: true });
 }
 
-/** Writes the help beside the command's first step, which prints it. */
+/** Writes the help beside the command's entry point, which prints it. */
 async function writeHelp(folder: string): Promise<void> {
   const { helpTexts } = await import('./help-texts.ts');
   writeFileSync(join(folder, 'cli/help.json'), JSON.stringify(await helpTexts()));
 }
 
-function replaceDist(fresh: string): void {
-  const made = filesIn(fresh);
+function replaceDist(staging: string): void {
+  const built = filesIn(staging);
   removeStamp();
-  for (const file of made) {
+  for (const file of built) {
     mkdirSync(dirname(join('dist', file)), { recursive: true });
-    renameSync(join(fresh, file), join('dist', file));
+    renameSync(join(staging, file), join('dist', file));
   }
-  for (const file of filesIn('dist')) if (!made.includes(file)) rmSync(join('dist', file));
+  for (const file of filesIn('dist')) if (!built.includes(file)) rmSync(join('dist', file));
 }
 
 function scriptsIn(folder: string): string[] {

@@ -1,6 +1,6 @@
 /**
  * The README's figures, taken from `bench/results/results.json`, so that the README shows only what `npm run bench` has
- * measured. `npm run docs` writes them between two marks; a test checks that they are current.
+ * measured. `npm run docs` writes them between two comments; a test checks that they are current.
  */
 
 /** The part of the results that the figures use. */
@@ -35,11 +35,11 @@ const generators = [
 /**
  * Replaces the figures of a page.
  *
- * @throws Error when the page has no marks for them
+ * @throws Error if the page has no comments for them
  */
 export function withFigures(page: string, results: BenchResults): string {
   const [from, to] = [page.indexOf(begin), page.indexOf(end)];
-  if (from === -1 || to < from) throw new Error(`the page has no marks for figures: ${begin} … ${end}`);
+  if (from === -1 || to < from) throw new Error(`the page has no comments for figures: ${begin} … ${end}`);
   return `${page.slice(0, from + begin.length)}\n${figures(results)}${page.slice(to)}`;
 }
 
@@ -85,7 +85,7 @@ function ratio(results: BenchResults, name: string, contender: string): string {
 
 function bytes(results: BenchResults, contender: string): string {
   const row = tableOf(results, 'idle')?.rows.find((one) => one.contender === contender);
-  return row?.value ? `${(row.value.median / 1000).toFixed(1)} KB` : 'an unknown part';
+  return row?.value ? `${(row.value.median / 1000).toFixed(1)} KB` : 'an unknown amount';
 }
 
 function grouped(number: number): string {

@@ -1,4 +1,4 @@
-/** The help of every command as text. The build puts it beside the command's first step, so that `--help` loads nothing else. */
+/** The help of every command as text. The build writes it to a file that `yodel --help` prints without loading anything else. */
 import { fullName, helpParts, withCommandsBelow } from '../src/cli/commands.ts';
 import { createProgram, helpWidth } from '../src/cli/program.ts';
 

@@ -34,7 +34,7 @@ function noticeOf(folder: string): string {
     /^(licen[cs]e|copying|notice|copyrightnotice)(\.|-|$)/i.test(file),
   );
   if (license === undefined || !files.some((file) => /^(licen[cs]e|copying)/i.test(file))) {
-    throw new Error(`${name} ${version} is bundled but has no licence text: use another package`);
+    throw new Error(`${name} ${version} is bundled but has no licence text; use another package`);
   }
   const texts = files.sort().map((file) => readFileSync(join(folder, file), 'utf8').replaceAll('\r\n', '\n').trim());
   return `${name} ${version}\nLicence: ${license}\n\n${texts.join('\n\n')}\n`;

@@ -1,6 +1,6 @@
 /**
  * Shrinks the bundler's source maps. They refer to the files of src/, which ship too, instead of containing them, and map
- * lines, not columns: the bundle is not minified, so a line is enough to find a place.
+ * lines, not columns: the bundle is not minified, so a line is precise enough.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, relative, resolve } from 'node:path';

@@ -5,7 +5,7 @@ import { exitStatus, reportUnfinished } from './fail.ts';
 
 const program = programToRun(process.argv[2]);
 if (program) {
-  // The program expects its arguments at the same positions as in a process of its own.
+  // The program expects its arguments at the same positions as in a separate process.
   process.argv.splice(2, 1);
   if (program === 'serve-worker') await import('./serve/worker.ts');
   else await import('../load/worker.ts');

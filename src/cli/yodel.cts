@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The command's first step. It is CommonJS and imports nothing, so that it runs on a runtime that is too old for the rest,
- * and reports that. It also prints the version and the help, from files, without loading the rest.
+ * The entry point of the command. It is CommonJS and imports nothing, so that it can report a runtime that is too old for the
+ * rest. It also prints the version and the help, from files, without loading the rest.
  */
 const { bun, node } = process.versions;
 const [major = 0, minor = 0] = (bun ?? node).split('.').map(Number);

@@ -1,10 +1,10 @@
 /** Error texts for the operator, who may see more than the peer. */
 import type { ErrorCode, YodelError } from '../errors.ts';
 
-/** Errors of what is behind the server. Their causes are hidden from the peer. */
+/** Errors of upstream servers and commands. Their causes are hidden from the peer. */
 const upstreamCodes: ReadonlySet<ErrorCode> = new Set(['YODEL_UPSTREAM_FAILED', 'YODEL_COMMAND_FAILED']);
 
-/** Whether the error comes from what is behind the server: the upstream server of `proxy`, or the command of `exec`. */
+/** Whether the error comes from the upstream server of `proxy` or the command of `exec`. */
 export function isFromUpstream({ code }: YodelError): boolean {
   return upstreamCodes.has(code);
 }

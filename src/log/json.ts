@@ -33,7 +33,7 @@ export function jsonLog({ messages, worker, write }: LogOptions): Subscriber {
   return log;
 }
 
-/** A line of the log, without its newline. Process and host are left out: whatever collects the logs knows them. */
+/** A line of the log, without its newline. It has no process ID and no host name, because log collectors add them. */
 export function jsonLine(
   level: LogLevel,
   event: string,

@@ -2,7 +2,7 @@
 import type { Subscriber } from '../telemetry/telemetry.ts';
 import { jsonLine, jsonLog } from './json.ts';
 import type { LogFormat, LogLevel, LogOptions } from './options.ts';
-import { leftOutText, textLog } from './text.ts';
+import { droppedText, textLog } from './text.ts';
 
 /** A subscriber that writes the log. */
 export function sessionLog(options: LogOptions): Subscriber {
@@ -11,11 +11,11 @@ export function sessionLog(options: LogOptions): Subscriber {
 }
 
 /**
- * The line that replaces lines which a slow reader made the log leave out. It is a warning; in a log of errors, where only
- * errors can be missing, it is an error.
+ * The line that replaces lines dropped because of a slow reader. It is a warning; in a log of errors, where only errors can be
+ * missing, it is an error.
  */
-export function leftOutLine(format: LogFormat, level: LogLevel, count: number): string {
-  if (format === 'text') return leftOutText(count);
+export function droppedLine(format: LogFormat, level: LogLevel, count: number): string {
+  if (format === 'text') return droppedText(count);
   return jsonLine(level === 'error' ? 'error' : 'warn', 'left-out', {}, { lines: count });
 }
 
@@ -25,7 +25,7 @@ const eventsOfLevel: Readonly<Record<Exclude<LogLevel, 'info'>, readonly string[
   error: ['handlerFailed'],
 };
 
-/** The part of a complete log that a level lets through. */
+/** The part of a complete log that a level includes. */
 function filterByLevel(level: LogLevel, log: Subscriber): Subscriber {
   if (level === 'info') return log;
   const isLogged = ([event]: [string, unknown]) => eventsOfLevel[level].includes(event);

@@ -6,7 +6,7 @@ export type LogFormat = 'text' | 'json';
 
 /**
  * The severity of a line. `error`: a handler failed. `warn`: a connection was refused, a message discarded, a session ended
- * with an error, or lines were left out. `info`: everything else.
+ * with an error, or lines were dropped. `info`: everything else.
  */
 export type LogLevel = 'info' | 'warn' | 'error';
 

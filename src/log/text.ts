@@ -39,9 +39,9 @@ export function textLog({ messages, paint, worker, write }: LogOptions): Subscri
   return log;
 }
 
-/** The line that replaces lines which were left out. */
-export function leftOutText(count: number): string {
-  return `${timeOfDay()} … ${formatPlural(count, 'line')} left out: the output is not read fast enough`;
+/** The line that replaces dropped lines. */
+export function droppedText(count: number): string {
+  return `${timeOfDay()} … ${formatPlural(count, 'line')} dropped: the output is not read fast enough`;
 }
 
 /** How long a session lasted, and what it received and sent. */

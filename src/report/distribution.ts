@@ -6,7 +6,7 @@ import type { BenchReport } from '../load/result/report.ts';
 import type { Layout } from '../terminal/layout.ts';
 import { bar } from './bar.ts';
 
-/** At most this many rows, to leave room for the rest of the summary. */
+/** At most this many rows, to leave available for the rest of the summary. */
 const maxRows = 20;
 
 /** The percentiles that are marked. */
@@ -38,9 +38,9 @@ export function drawDistribution({ histogram, latency }: BenchReport, { width, p
 
   // The width of a row without its bar, with as many columns as fit.
   const least = 2 + to + 2 + 1 + share;
-  const room = width - minBarWidth;
-  const withCount = least + 2 + count <= room;
-  const withFrom = withCount && least + 2 + count + from + 3 <= room;
+  const available = width - minBarWidth;
+  const withCount = least + 2 + count <= available;
+  const withFrom = withCount && least + 2 + count + from + 3 <= available;
   const taken = least + (withCount ? count + 2 : 0) + (withFrom ? from + 3 : 0);
   const withMarks = taken + 2 + marks + 10 <= width;
   const barWidth = Math.max(minBarWidth, Math.min(maxBarWidth, width - taken - (withMarks ? marks + 2 : 0)));

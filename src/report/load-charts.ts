@@ -239,7 +239,7 @@ interface Bin {
   readonly count: number;
 }
 
-/** Bars of equal width on the logarithmic axis; none covers less than 1 %, for the histogram is hardly finer. */
+/** Bars of equal width on the logarithmic axis; none covers less than 1 %, because the histogram is hardly finer. */
 function logBins(buckets: BenchReport['histogram'], lowest: number, highest: number): Bin[] {
   const ratio = highest / lowest;
   const count = Math.max(1, Math.min(56, Math.floor(Math.log(ratio) / Math.log(1.01))));

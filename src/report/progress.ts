@@ -11,7 +11,7 @@ const minBarWidth = 8;
 interface Part {
   readonly text: string;
   readonly style?: 'red' | 'dim';
-  /** Parts of the least weight are omitted first when the line is too long. */
+  /** Parts with the lowest weight are omitted first if the line is too long. */
   readonly weight: number;
 }
 
@@ -21,13 +21,13 @@ interface Part {
  * line after the last column.
  */
 export function formatProgress(progress: BenchProgress, { width, paint }: Layout): string {
-  const room = Math.max(0, width - 1);
+  const available = Math.max(0, width - 1);
   const done = shareDone(progress);
-  const leastBar = done === undefined ? 0 : Math.max(minBarWidth, Math.floor(room * barShare)) + 2;
-  const parts = partsThatFit(partsOf(progress), room - leastBar);
+  const leastBar = done === undefined ? 0 : Math.max(minBarWidth, Math.floor(available * barShare)) + 2;
+  const parts = partsThatFit(partsOf(progress), available - leastBar);
   const text = parts.map((part) => (part.style ? paint(part.style, part.text) : part.text)).join('  ');
   if (done === undefined) return text;
-  const left = room - lengthOf(parts) - (parts.length > 0 ? 2 : 0);
+  const left = available - lengthOf(parts) - (parts.length > 0 ? 2 : 0);
   const filled = bar(done, left);
   const empty = paint('dim', '░'.repeat(left - filled.length));
   return `${paint('cyan', filled)}${empty}${parts.length > 0 ? '  ' : ''}${text}`;
@@ -58,12 +58,12 @@ function partsOf(progress: BenchProgress): Part[] {
   ];
 }
 
-function partsThatFit(parts: readonly Part[], room: number): readonly Part[] {
-  if (parts.length === 0 || lengthOf(parts) <= room) return parts;
+function partsThatFit(parts: readonly Part[], available: number): readonly Part[] {
+  if (parts.length === 0 || lengthOf(parts) <= available) return parts;
   const least = Math.min(...parts.map(({ weight }) => weight));
   return partsThatFit(
     parts.filter(({ weight }) => weight > least),
-    room,
+    available,
   );
 }
 

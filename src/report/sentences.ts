@@ -11,7 +11,7 @@ import { countBeyond, countNeeded, fewBeyond } from '../load/result/percentile.t
 import type { BenchReport } from '../load/result/report.ts';
 import { escapeText } from '../terminal/escape.ts';
 
-/** A sentence that stands out. */
+/** A highlighted sentence. */
 export interface Finding {
   /** `bad`: something failed. `doubt`: the numbers may mislead. */
   readonly weight: 'bad' | 'doubt';
@@ -46,7 +46,7 @@ function whatAndHowLong({ count, durationMs, size }: BenchReport['options']): st
   return time === undefined ? exact : `up to ${exact} for up to ${time}`;
 }
 
-/** Findings beside the numbers, the worst first. */
+/** Findings to report with the numbers, the worst first. */
 export function findingsOf(report: BenchReport): Finding[] {
   return [...ending(report), ...shortcomings(report), ...bottleneck(report)];
 }
@@ -98,7 +98,7 @@ function bottleneck(report: BenchReport): Finding[] {
     const share = formatShare(rate.achieved, rate.target ?? 0);
     found.push(
       bad(
-        `The server did not keep up: it ${did} ${share} of the messages that were due. ` +
+        `The server did not keep up: it ${did} ${share} of the scheduled messages. ` +
           'Latencies count from when a message was due, so they grow with the length of such a run.',
       ),
     );

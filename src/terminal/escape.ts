@@ -24,7 +24,7 @@ export function escapeJson(json: string): string {
   );
 }
 
-/** A thrown value, escaped: its message in one line, for it may contain text from a peer, and the calls of its stack. */
+/** A thrown value, escaped: its message in one line, because it may contain text from a peer, and the calls of its stack. */
 export function escapeStack(thrown: unknown): string {
   return [thrownText(thrown), ...callsOf(thrown)].map(escapeText).join('\n');
 }
@@ -38,7 +38,7 @@ export function thrownText(thrown: unknown): string {
   }
 }
 
-/** The lines of the stack that name calls. Other lines may come from the message, and pass for lines of yodel. */
+/** The lines of the stack that name calls. Other lines may come from the message, and could be mistaken for output of yodel. */
 function callsOf(thrown: unknown): string[] {
   if (!(thrown instanceof Error)) return [];
   const { message, stack } = thrown;
@@ -48,7 +48,7 @@ function callsOf(thrown: unknown): string[] {
   return below.split('\n').filter((line) => /^ +at /.test(line));
 }
 
-/** Bytes as escaped text: decoded when they are UTF-8, else with `\xHH` for each byte that is not printable ASCII. */
+/** Bytes as escaped text: decoded if they are UTF-8, otherwise with `\xHH` for each byte that is not printable ASCII. */
 export function escapeBytes(bytes: Uint8Array): string {
   if (isUtf8(bytes)) return escapeText(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
   return Array.from(bytes, (byte) =>
@@ -56,7 +56,7 @@ export function escapeBytes(bytes: Uint8Array): string {
   ).join('');
 }
 
-/** Bytes as fields of a JSON object: as text where they are UTF-8, else as base64, for JSON has no bytes. */
+/** Bytes as fields of a JSON object: as text where they are UTF-8, otherwise as base64, because JSON has no bytes. */
 export function jsonContent(bytes: Uint8Array): { readonly text: string } | { readonly base64: string } {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return isUtf8(bytes) ? { text: buffer.toString() } : { base64: buffer.toString('base64') };
@@ -84,7 +84,7 @@ function characterStart(bytes: Uint8Array, at: number): number {
 export class EscapingStream {
   // A byte order mark is escaped like other invisible characters, not dropped.
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-  /** A carriage return at the end of a chunk: it is kept if a newline follows, else escaped. */
+  /** A carriage return at the end of a chunk: it is kept if a newline follows, otherwise escaped. */
   #carriageReturn = '';
 
   /** Escapes the next bytes. A character that is not complete yet is returned by a later call. */
@@ -94,7 +94,7 @@ export class EscapingStream {
     return escapeLines(text.slice(0, text.length - this.#carriageReturn.length));
   }
 
-  /** Escapes what is left at the end of the stream. */
+  /** Escapes the rest at the end of the stream. */
   end(): string {
     return escapeLines(this.#carriageReturn + this.#decoder.decode());
   }

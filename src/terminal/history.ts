@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 
 /** The number of lines to keep. */
 const maxLines = 1000;
-/** Longer lines are not kept: they were pasted, and a few thousand of them would slow down every start. */
+/** Longer lines are not stored: they were pasted, and a few thousand of them would slow down every start. */
 const maxLineLength = 4096;
 
 /** The path of the history file, by the XDG base directory specification. */
@@ -47,9 +47,9 @@ export class History {
     });
   }
 
-  #ignoreErrors(act: () => void): void {
+  #ignoreErrors(action: () => void): void {
     try {
-      act();
+      action();
     } catch {
       // A read-only home directory, or a full disk.
     }

@@ -22,14 +22,14 @@ export interface InputEvents {
   readonly complete: (before: string) => string;
 }
 
-/** Makes lines of keys. */
+/** Turns keys into lines. */
 export class LineInput {
   readonly #events: InputEvents;
   readonly #editor: LineEditor;
   #search: ReverseSearch | undefined;
   /** Whether a paste has begun and not ended. */
   #inPaste = false;
-  /** Whether the line was begun by typing before text was pasted into it. */
+  /** Whether something was typed before text was pasted into the line. */
   #isTyped = false;
 
   /** @param lines the history, oldest first */

@@ -1,6 +1,6 @@
 /** Parses what a terminal sends into keys and pastes. Pure: no stream, no clock. */
 
-/** Something the user did. */
+/** A key, or a part of a paste. */
 export type Key =
   /** One or more characters were typed. */
   | { readonly kind: 'text'; readonly text: string }
@@ -40,7 +40,7 @@ export class KeyReader {
   #inPaste = false;
   #afterReturn = false;
 
-  /** Whether input may be the start of an escape sequence. If nothing follows soon, call {@link flush}: it was the Escape key. */
+  /** Whether the input may be the start of an escape sequence. If nothing follows soon, it was the Escape key: call {@link flush}. */
   get isWaiting(): boolean {
     return this.#pending !== '' && !this.#inPaste;
   }

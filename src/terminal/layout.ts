@@ -8,7 +8,7 @@ export interface Layout {
   readonly paint: Paint;
 }
 
-/** Wraps plain text between words into lines of at most `width` characters. A longer word gets a line of its own, uncut. */
+/** Wraps plain text between words into lines of at most `width` characters. A longer word gets its own line, uncut. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = '';

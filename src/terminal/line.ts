@@ -67,11 +67,11 @@ export class LineEditor {
     return this.#lines;
   }
 
-  /** Applies a key. Returns whether it has a meaning here. */
+  /** Applies a key. Returns whether the key is known. */
   press(name: string): boolean {
-    const act = this.#keys[name];
-    act?.();
-    return act !== undefined;
+    const action = this.#keys[name];
+    action?.();
+    return action !== undefined;
   }
 
   /** Inserts text at the cursor. */
@@ -120,11 +120,11 @@ export class LineEditor {
     this.#remove(from, to);
   }
 
-  #show(which: number): void {
-    if (which < 0 || which > this.#lines.length) return;
+  #show(index: number): void {
+    if (index < 0 || index > this.#lines.length) return;
     if (this.#shown === this.#lines.length) this.#draft = this.#text;
-    this.#shown = which;
-    this.replace(this.#lines[which] ?? this.#draft);
+    this.#shown = index;
+    this.replace(this.#lines[index] ?? this.#draft);
   }
 
   #wordStart(): number {

@@ -7,8 +7,8 @@ const updateEveryMs = 100;
 const clearLine = '\r\x1b[K';
 /** The width where the terminal's is not known. */
 const defaultColumns = 80;
-/** Columns left free for the ^C that a terminal prints after Ctrl-C: if it wrapped, a row would be left behind. */
-const roomForInterrupt = 2;
+/** Columns left free for the ^C that a terminal prints after Ctrl-C: if it wrapped, the old row would stay on the screen. */
+const interruptWidth = 2;
 
 /** A line of progress. */
 export class ProgressLine {
@@ -16,12 +16,12 @@ export class ProgressLine {
   readonly #paint = paintFor(wantsColor(process.stderr));
   #lastAt = Number.NEGATIVE_INFINITY;
 
-  /** Replaces the line, at most ten times a second. @param format makes a line of at most `width` columns */
+  /** Replaces the line, at most ten times a second. @param format returns a line of at most `width` columns */
   show(format: (layout: Layout) => string): void {
     const now = performance.now();
     if (!this.#isShown || now - this.#lastAt < updateEveryMs) return;
     this.#lastAt = now;
-    const width = (process.stderr.columns || defaultColumns) - roomForInterrupt;
+    const width = (process.stderr.columns || defaultColumns) - interruptWidth;
     process.stderr.write(`${clearLine}${format({ width, paint: this.#paint })}`);
   }
 

@@ -90,7 +90,7 @@ export class Screen {
     this.changed();
   }
 
-  /** The typed line is no longer where it was drawn: the next one is drawn at the cursor. */
+  /** Forgets where the typed line was drawn: the next one is drawn at the cursor. */
   forget(): void {
     this.#drawn = undefined;
   }
@@ -138,7 +138,7 @@ export class Screen {
   }
 
   #erase(): void {
-    // The first row is erased separately: when everything from the top is erased at once, tmux takes that for a new screen
+    // The first row is erased separately: if everything from the top is erased at once, tmux takes it for a new screen
     // and keeps the old one in its history.
     if (this.#drawn)
       this.#text += `${up(this.#cursorRow)}\x1b[1G\x1b[K${this.#rowCount > 1 ? '\x1b[B\x1b[J\x1b[A' : ''}`;

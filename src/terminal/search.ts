@@ -1,6 +1,6 @@
 /** Incremental search of the history (Ctrl-R). Pure: it draws nothing. */
 
-/** Searches from the newest line to older ones. Lower-case letters also match upper case. */
+/** Searches from the newest line to older ones. Lower-case letters match upper case too. */
 export class ReverseSearch {
   readonly #lines: readonly string[];
   #query = '';
@@ -28,7 +28,7 @@ export class ReverseSearch {
   /** Extends the query. The line found stays if it still matches. */
   type(text: string): void {
     this.#query += text;
-    this.#look(Math.min(this.#at, this.#lines.length - 1));
+    this.#search(Math.min(this.#at, this.#lines.length - 1));
   }
 
   /** Removes the last character of the query, and searches from the newest line again. */
@@ -36,16 +36,16 @@ export class ReverseSearch {
     this.#query = [...this.#query].slice(0, -1).join('');
     this.#at = this.#lines.length;
     if (this.#query === '') this.#failed = false;
-    else this.#look(this.#lines.length - 1);
+    else this.#search(this.#lines.length - 1);
   }
 
-  /** Finds the next older match. */
+  /** Searches for the next older match. */
   older(): void {
-    if (this.#query !== '') this.#look(this.#at - 1);
+    if (this.#query !== '') this.#search(this.#at - 1);
   }
 
   /** Searches from a line to older ones. When none matches, the line found stays. */
-  #look(from: number): void {
+  #search(from: number): void {
     for (let at = from; at >= 0; at--) {
       if (this.#offsetIn(this.#lines[at] ?? '') === -1) continue;
       this.#at = at;

@@ -9,7 +9,7 @@ export interface Sink {
 
 /** What a sink reports. Both may be called from inside {@link Sink.write}. */
 export interface SinkEvents {
-  /** The operating system took this number of bytes. */
+  /** The operating system accepted this number of bytes. */
   readonly written: (bytes: number) => void;
   /** Nothing more can be written. With the code EPIPE, the reader is gone. May be called more than once. */
   readonly failed: (error: NodeJS.ErrnoException) => void;
@@ -18,12 +18,12 @@ export interface SinkEvents {
 /** Opens a sink that reports to `events`. */
 export type OpenSink = (events: SinkEvents) => Sink;
 
-/** How long to wait before a full pipe or terminal is tried again, in milliseconds. */
+/** The delay before writing to a full pipe or terminal is retried, in milliseconds. */
 const retryAfterMs = 4;
 
 /**
  * Writes through `process.stdout` or `process.stderr`. On a terminal such a stream blocks the process until the terminal
- * takes the bytes; elsewhere it buffers without a limit.
+ * accepts the bytes; elsewhere it buffers without a limit.
  */
 export function streamSink(stream: NodeJS.WriteStream): OpenSink {
   return ({ written, failed }) => {
@@ -40,7 +40,7 @@ export function streamSink(stream: NodeJS.WriteStream): OpenSink {
 
 /**
  * Writes without ever blocking, so that a reader that stops reading (a full pipe, a terminal stopped with Ctrl-S) stops
- * nothing else. Bytes that do not fit wait in the sink, and are tried again.
+ * nothing else. Bytes that do not fit are queued in the sink and retried.
  *
  * A write in the thread pool would block only its thread, but Node waits for that thread when it exits.
  *

@@ -15,7 +15,7 @@ export interface TerminalEvents {
   readonly line: () => ShownLine | undefined;
 }
 
-/** A key sequence arrives in one piece, or nearly: after this many milliseconds an ESC was the Escape key. */
+/** A key sequence arrives in one piece, or nearly: an ESC that nothing follows for this many milliseconds was the Escape key. */
 const escapeWaitMs = 50;
 // In bracketed paste mode the terminal marks the start and end of a paste.
 const pasteModeOn = '\x1b[?2004h';
@@ -74,7 +74,7 @@ export class Terminal {
     process.stdin.destroy();
   }
 
-  /** Stops reading keys: what is typed or pasted waits in the terminal. */
+  /** Stops reading keys: what is typed or pasted is buffered by the terminal. */
   pause(): void {
     process.stdin.pause();
   }
@@ -91,7 +91,7 @@ export class Terminal {
     this.#isSuspended = true;
     this.#leaveRawMode();
     writeSync(1, '\r\n');
-    // As the terminal's driver does it: the whole job stops, including npx or a script.
+    // As the terminal driver does: the whole job stops, including npx or a script.
     process.kill(0, 'SIGTSTP');
     // In an orphaned process group the signal is ignored, and no SIGCONT follows. If one did, its handler runs first.
     setTimeout(() => setImmediate(() => this.#isSuspended && this.#continue()), 200);
@@ -119,7 +119,7 @@ export class Terminal {
       process.stdin.setRawMode(false);
       writeSync(1, pasteModeOff);
     } catch {
-      // The terminal is gone, or takes nothing at the moment.
+      // The terminal is gone, or accepts nothing at the moment.
     }
   }
 

@@ -1,9 +1,9 @@
 /**
  * Lays text out in the rows of a terminal.
  *
- * Terminals disagree on how wide a joined emoji or an Indic syllable is, and there is no way to ask them. So a row is filled
- * as if each such character took the most columns it may take, a row that contains one is ended with a line feed, and the
- * cursor is moved to the middle of a row by printing the beginning of the row again.
+ * Terminals disagree on the width of joined emoji and Indic syllables, and cannot be queried for it. So each such character
+ * counts with its maximum width, a row that contains one ends with a line feed, and the cursor is moved to the middle of a row
+ * by printing the beginning of the row again.
  */
 import { eastAsianWidth } from 'get-east-asian-width';
 import { escapeText } from './escape.ts';
@@ -15,7 +15,7 @@ export interface Row {
   readonly wraps: boolean;
 }
 
-/** A prompt and the text after it, in rows, and the place of the cursor. */
+/** A prompt and the text after it, in rows, and the position of the cursor. */
 export interface Rows {
   readonly rows: readonly Row[];
   /** Index of the row that the cursor is in. */
@@ -67,7 +67,7 @@ export function previousCharacter(text: string, at: number): number {
   return found ? aroundStart(at - 1) + found.index : 0;
 }
 
-// Only this many units around the cursor are segmented, for a line may be megabytes long. No real character is longer.
+// Only this many units around the cursor are segmented, because a line may be megabytes long. No real character is longer.
 const neighbourhood = 1000;
 
 function aroundStart(at: number): number {

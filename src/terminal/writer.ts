@@ -1,7 +1,6 @@
 /**
- * Writes to stdout or stderr, knows how much is not written yet, and reports a failure once. Everything that prints uses
- * it; what happens when the reader is slow is the caller's choice: wait ({@link Writer.below}), or leave something out
- * while {@link Writer.pending} is high.
+ * Writes to stdout or stderr, counts pending bytes, and reports a failure once. All output uses it. When the reader is slow,
+ * the caller either waits ({@link Writer.below}), or drops output while {@link Writer.pending} is high.
  */
 import type { OpenSink, Sink } from './sink.ts';
 
@@ -10,11 +9,11 @@ const gatherBytes = 65_536;
 
 /** How a {@link Writer} behaves. */
 export interface WriterOptions {
-  /** For how many milliseconds short pieces of text are gathered into one write. Default: each is written at once. */
+  /** How long to gather short pieces of text into one write, in milliseconds. Default: each is written at once. */
   readonly gatherMs?: number;
-  /** Called whenever the operating system took some of the pending bytes. */
+  /** Called whenever the operating system has accepted some of the pending bytes. */
   readonly written?: () => void;
-  /** Called once, when nothing more can be written; what is pending is discarded. The code EPIPE means: no reader. */
+  /** Called once, when nothing more can be written; pending output is discarded. The code EPIPE means that the reader is gone. */
   readonly failed?: (error: NodeJS.ErrnoException) => void;
 }
 
@@ -39,7 +38,7 @@ export class Writer {
     this.#sink = openSink({ written: (bytes) => this.#written(bytes), failed: (error) => this.#fail(error) });
   }
 
-  /** Bytes that the operating system has not taken; gathered text counts by its length in UTF-16 units. */
+  /** Bytes that the operating system has not accepted; gathered text counts by its length in UTF-16 units. */
   get pending(): number {
     return this.#gathered.length + this.#unwritten;
   }
@@ -78,11 +77,11 @@ export class Writer {
     if (this.pending > limit) await new Promise<void>((resolve) => this.#waiters.push({ limit, resolve }));
   }
 
-  /** Resolves when everything is written or writing failed, or after `withinMs` at the latest. */
-  async end(withinMs?: number): Promise<void> {
+  /** Resolves when everything is written or writing failed, or after at most `timeoutMs`. */
+  async end(timeoutMs?: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
-      if (withinMs !== undefined) timer = setTimeout(resolve, withinMs);
+      if (timeoutMs !== undefined) timer = setTimeout(resolve, timeoutMs);
     });
     await Promise.race([this.below(0), late]);
     clearTimeout(timer);

@@ -1,4 +1,4 @@
-/** The bare servers are the scale for what yodel's structure costs, so they must do what an echo server of lines does. */
+/** The bare servers show what yodel's structure costs, so they must do what an echo server for lines does. */
 import { expect, test } from 'vitest';
 import { start } from '../support/command.ts';
 import { dial } from '../support/peer.ts';
@@ -6,7 +6,7 @@ import { dial } from '../support/peer.ts';
 const runtime = process.versions.bun ? 'bun' : 'node';
 const program = new URL(`../../bench/peers/bare-${runtime}.mjs`, import.meta.url).pathname;
 
-/** The longest line that the server takes. */
+/** The longest line that the server accepts. */
 const longest = 65_536;
 
 async function serve(): Promise<number> {
@@ -51,7 +51,7 @@ test('a bare server waits for a client that does not read, and loses nothing', a
   });
   const other = await dial(port);
   for (let turn = 1; turn <= 300; turn++) expect(await other.ask('x')).toBe('x');
-  // 24 MB is more than both kernels buffer.
+  // 24 MB is more than the kernel buffers on both sides.
   expect(isSent).toBe(false);
   peer.socket.resume();
   expect(lines.equals(await peer.ended)).toBe(true);

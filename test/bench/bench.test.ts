@@ -225,7 +225,7 @@ test('a server that sends back something else is reported as failed, with the re
   expect(page).toMatch(/\| asyncio, uvloop \| – \| – \| – \| – \| failed in 1 of 1 measurements: what came back/);
 });
 
-test('a contender whose tools are missing is reported as left out, with the command that installs them', async () => {
+test('a contender whose tools are missing is reported as missing, with the command that installs them', async () => {
   const { outcome, page } = await bench('latency', 'uvloop', { PYTHON: '/nowhere/python3' });
   expect(outcome.stderr).toContain('left out: uvloop (no python: apt-get install python3)');
   expect(page).toContain('- left out: asyncio, uvloop (no python: apt-get install python3)');

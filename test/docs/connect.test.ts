@@ -1,4 +1,4 @@
-/** Types what docs/connect.md shows, and sees what it shows. */
+/** Types the input of docs/connect.md, and compares the output. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { helpLines } from '../../src/cli/connect/interactive/commands.ts';

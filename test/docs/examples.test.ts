@@ -20,7 +20,7 @@ const programs: Record<string, RegExp> = {
 };
 
 for (const [name, expected] of Object.entries(programs)) {
-  test(`the example ${name} prints what it is meant to`, async () => {
+  test(`the example ${name} prints the expected output`, async () => {
     const outcome = await run([process.execPath, `${root}examples/${name}`]);
     expect(outcome.stderr).toBe('');
     expect(outcome.stdout.toString()).toMatch(expected);
@@ -34,7 +34,7 @@ const conversations: Record<string, { input: string; output: string }> = {
 };
 
 for (const [name, { input, output }] of Object.entries(conversations)) {
-  test(`the example handler ${name} answers as it is meant to`, async () => {
+  test(`the example handler ${name} gives the expected answers`, async () => {
     const server = await serve([`${root}examples/${name}`]);
     const client = await yodel(['connect', server.address], { input });
     expect(client.stdout.toString()).toBe(output);

@@ -6,7 +6,7 @@ import { type OptionSpec, serveLimits } from '../../src/options.ts';
 
 const page = readFileSync(new URL('../../SECURITY.md', import.meta.url), 'utf8');
 
-/** What is no protection from a client: policies of what to do, and settings of the operator. */
+/** Limits that do not protect from a client: policies, and settings of the operator. */
 const notLimits = ['onTooLong', 'ratePolicy', 'backlog', 'drainDelay'];
 
 test('SECURITY.md has every limit of a server with its default', () => {

@@ -27,8 +27,8 @@ testOnLinux(
     for (const client of served) expect(await client.ask('hello')).toBe('hello');
     // In a flood only some get the error; the others are reset, some before they know that they are connected.
     const refused = Array.from({ length: 100 }, async () => (await dial(Number(port))).ended);
-    const told = await Promise.allSettled(refused);
-    const reasons = told.filter((end) => end.status === 'fulfilled').map((end) => String(end.value));
+    const outcomes = await Promise.allSettled(refused);
+    const reasons = outcomes.filter((end) => end.status === 'fulfilled').map((end) => String(end.value));
     expect(reasons.length).toBeGreaterThan(0);
     for (const reason of reasons) expect(reason).toMatch(/^error: the server already has 24 connections/);
     expect(openDescriptors(server.pid)).toBeLessThan(64);

@@ -17,13 +17,13 @@ const groups = 50;
 interface Dripper {
   readonly socket: net.Socket;
   /** Resolves with everything received when the server ends. Rejects when the connection breaks. */
-  readonly told: Promise<string>;
+  readonly ended: Promise<string>;
 }
 
 async function connect(): Promise<Dripper> {
   const socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
   await once(socket, 'connect');
-  const told = new Promise<string>((resolve, reject) => {
+  const ended = new Promise<string>((resolve, reject) => {
     let text = '';
     socket.on('data', (chunk) => {
       text += chunk;
@@ -31,8 +31,8 @@ async function connect(): Promise<Dripper> {
     socket.on('end', () => resolve(text)).on('error', reject);
     socket.on('close', () => reject(new Error('closed without an end')));
   });
-  told.catch(() => undefined);
-  return { socket, told };
+  ended.catch(() => undefined);
+  return { socket, ended };
 }
 
 function drip(members: readonly Dripper[]): void {
@@ -59,8 +59,8 @@ for (let group = 0; group < groups; group++) {
 say({ dripping: all.length });
 
 const endings = new Map<string, number>();
-for (const { told } of all) {
-  const how = await told.catch((error: Error) => `broken: ${error.message}`);
+for (const { ended } of all) {
+  const how = await ended.catch((error: Error) => `broken: ${error.message}`);
   endings.set(how, (endings.get(how) ?? 0) + 1);
 }
 say({ endings: [...endings] });

@@ -29,7 +29,7 @@ async function serveOthersUntil(over: Promise<unknown>, server: RunningServer): 
 }
 
 /** A client that never reads: without a data listener its socket is not read. */
-async function dialDeaf(server: RunningServer): Promise<Peer> {
+async function dialWithoutReading(server: RunningServer): Promise<Peer> {
   const peer = await dial(server.port);
   peer.socket.removeAllListeners('data').pause();
   return peer;
@@ -38,19 +38,19 @@ async function dialDeaf(server: RunningServer): Promise<Peer> {
 test('a client that sends 200 MB and never reads is closed after --drain-timeout, and the memory stays flat', async () => {
   const server = await serve(['--quiet', '--json', '--drain-timeout', '1s']);
   const before = residentBytes(server.pid);
-  const deaf = await dialDeaf(server);
+  const client = await dialWithoutReading(server);
   const lines = Buffer.from(`${'x'.repeat(1023)}\n`.repeat(64));
-  for (let sent = 0; sent < 200_000_000; sent += lines.length) deaf.socket.write(lines);
-  const most = await serveOthersUntil(deaf.closed, server);
+  for (let sent = 0; sent < 200_000_000; sent += lines.length) client.socket.write(lines);
+  const most = await serveOthersUntil(client.closed, server);
   expect(most - before).toBeLessThan(flat);
 });
 
 test('the log has the reason, in one line', async () => {
   const server = await serve(['--no-messages', '--drain-timeout', '200ms']);
-  const deaf = await dialDeaf(server);
+  const client = await dialWithoutReading(server);
   const lines = Buffer.from(`${'x'.repeat(1023)}\n`.repeat(64));
-  for (let sent = 0; sent < 50_000_000; sent += lines.length) deaf.socket.write(lines);
-  await deaf.closed;
+  for (let sent = 0; sent < 50_000_000; sent += lines.length) client.socket.write(lines);
+  await client.closed;
   const [line] = await server.saw(/.* closed after .*\n/);
   expect(line).toMatch(
     closedLine(String.raw`\d+`, String.raw`\d+`, String.raw`the peer read nothing for 200 ms, with \d+ bytes pending`),
@@ -63,9 +63,9 @@ test('a client that requests large replies and reads nothing costs no memory eit
   );
   const server = await serve([large, '--no-messages', '--drain-timeout', '500ms']);
   const before = residentBytes(server.pid);
-  const deaf = await dialDeaf(server);
+  const client = await dialWithoutReading(server);
   // Answered in full, this would be 300 MB.
-  deaf.socket.write('much\n'.repeat(5000));
+  client.socket.write('much\n'.repeat(5000));
   const most = await serveOthersUntil(server.saw(/the peer read nothing for 500 ms/), server);
   expect(most - before).toBeLessThan(flat);
 });

@@ -26,15 +26,15 @@ test(`${clients} clients that drip a message do not delay others, and are all cl
   const server = await serve(['--quiet', ...times, '--metrics', '127.0.0.1:0']);
   const before = openDescriptors(server.pid);
   const file = new URL('./drippers.ts', import.meta.url).pathname;
-  const crowd = start([process.execPath, file, String(server.port), String(clients)]);
-  await crowd.saw(/"connected":\d+/);
+  const clientProcess = start([process.execPath, file, String(server.port), String(clients)]);
+  await clientProcess.saw(/"connected":\d+/);
   // The kernel completes connections before the server accepts them.
   await sessionsBecome(clients, server);
-  crowd.process.stdin?.write('drip\n');
-  await crowd.saw(/"dripping":\d+/);
+  clientProcess.process.stdin?.write('drip\n');
+  await clientProcess.saw(/"dripping":\d+/);
 
   let isOver = false;
-  const over = crowd.saw(/"endings":(.*)\}/).finally(() => {
+  const over = clientProcess.saw(/"endings":(.*)\}/).finally(() => {
     isOver = true;
   });
   let served = 0;

@@ -7,7 +7,7 @@ testWith('hexdump', 'apt-get install bsdextrautils')('a dump equals the output o
   for (const length of [1, 8, 15, 16, 17, 255]) {
     const bytes = Uint8Array.from({ length }, (_, index) => (index * 7 + length) % 256);
     const printed = execFileSync('hexdump', ['-Cv'], { input: bytes, encoding: 'utf8' });
-    // Its last line tells the length.
+    // Its last line contains the length.
     expect(hexDump(bytes)).toBe(printed.replace(/\n[0-9a-f]+\n$/, ''));
   }
 });

@@ -21,7 +21,7 @@ const commands = [
 ].join('\n');
 
 redis(
-  'redis-server passes the recorded transcript, and redis-cli cannot tell the served transcript from the server',
+  'redis-server passes the recorded transcript, and redis-cli cannot distinguish the served transcript from the server',
   async () => {
     const folder = temporaryFolder();
     const port = await freePort();

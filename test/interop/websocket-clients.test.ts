@@ -110,16 +110,16 @@ test('SIGTERM closes the WebSocket after the replies', async () => {
 
 test('a client that never reads is disconnected, and others continue', async () => {
   const server = await serveWeb('--drain-timeout', '1s', '--no-messages');
-  const greedy = await Client.open(`ws://127.0.0.1:${portOf(server)}`);
-  greedy.socket.pause();
-  for (let each = 0; each < 2000; each++) greedy.socket.send('x'.repeat(60_000));
+  const nonReader = await Client.open(`ws://127.0.0.1:${portOf(server)}`);
+  nonReader.socket.pause();
+  for (let each = 0; each < 2000; each++) nonReader.socket.send('x'.repeat(60_000));
   const other = await Client.open(`ws://127.0.0.1:${portOf(server)}`);
   other.socket.send('hello');
   await other.got(1);
   await server.saw(closedLine(String.raw`\d+`, String.raw`\d+`, 'the peer read nothing for 1 s'));
   expect(residentBytes(server.pid)).toBeLessThan(250_000_000);
-  greedy.socket.resume();
-  expect(await greedy.closed).toBe(1006);
+  nonReader.socket.resume();
+  expect(await nonReader.closed).toBe(1006);
   other.socket.send('again');
   await other.got(2);
 });
@@ -208,7 +208,7 @@ openssl('wss:// works the same over TLS', async () => {
 });
 
 browser('a browser page, a ws client and a TCP client talk to each other through one server', async () => {
-  const handler = join(temporaryFolder(), 'everybody.mjs');
+  const handler = join(temporaryFolder(), 'broadcast.mjs');
   writeFileSync(
     handler,
     `const all = new Set();
@@ -218,11 +218,11 @@ export default {
   close: (session) => void all.delete(session),
 };\n`,
   );
-  const told = Promise.withResolvers<string>();
+  const reported = Promise.withResolvers<string>();
   const page = createServer((request, response) => {
     if (request.url === '/done') {
       let body = '';
-      request.on('data', (chunk) => (body += String(chunk))).on('end', () => told.resolve(body));
+      request.on('data', (chunk) => (body += String(chunk))).on('end', () => reported.resolve(body));
       return void response.end();
     }
     response.setHeader('Content-Type', 'text/html; charset=utf-8');
@@ -255,5 +255,5 @@ socket.onmessage = ({ data }) => {
   client.socket.send('from ws');
   await plain.saw(/^from ws$/m);
   client.socket.send('bye');
-  expect(await told.promise).toBe('from the page ✓\nfrom plain TCP\nfrom ws\nbye\n');
+  expect(await reported.promise).toBe('from the page ✓\nfrom plain TCP\nfrom ws\nbye\n');
 });

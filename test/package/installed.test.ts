@@ -139,7 +139,7 @@ await using server = await serve(options);
 await using client = await connect(server.addresses[0]);
 const reply: Message = await client.request('hello');
 const bytes: Uint8Array = reply.bytes;
-// @ts-expect-error A number is no reply.
+// @ts-expect-error A number is not a reply.
 const wrong: Handler = () => 5;
 // @ts-expect-error Internal members are not declared.
 reply.isUnchanged;

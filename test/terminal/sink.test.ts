@@ -1,4 +1,4 @@
-/** The sink that never blocks, with a real FIFO in place of stdout. */
+/** The sink that never blocks, with a real FIFO instead of stdout. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';

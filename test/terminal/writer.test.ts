@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest';
 import type { SinkEvents } from '../../src/terminal/sink.ts';
 import { Writer, type WriterOptions } from '../../src/terminal/writer.ts';
 
-/** A writer whose sink takes bytes only when the test says so. */
+/** A writer whose sink accepts bytes only when the test allows it. */
 function writerOf(options?: WriterOptions) {
   const written: string[] = [];
   let events: SinkEvents | undefined;
@@ -18,7 +18,7 @@ function writerOf(options?: WriterOptions) {
   };
 }
 
-test('text and bytes are written in order, and pending until they are taken', () => {
+test('text and bytes are written in order, and are pending until they are accepted', () => {
   const { writer, written, take } = writerOf();
   writer.write('one');
   writer.write(Buffer.from('two'));
@@ -78,7 +78,7 @@ test('end() writes gathered text and waits for it, but not longer than allowed',
   expect(writer.pending).toBe(11);
 });
 
-test('a failure is reported once, wakes whoever waits, and discards the rest', async () => {
+test('a failure is reported once, wakes all waiters, and discards the rest', async () => {
   const failed = vi.fn();
   const { writer, written, take, fail } = writerOf({ failed });
   writer.write('lost');
@@ -94,7 +94,7 @@ test('a failure is reported once, wakes whoever waits, and discards the rest', a
   expect(writer.error?.message).toBe('EPIPE');
 });
 
-test('a sink may take bytes within the write', async () => {
+test('a sink may accept bytes during the write', async () => {
   const taken: number[] = [];
   const writer: Writer = new Writer(({ written }) => ({ write: (bytes) => written(bytes.length) }), {
     written: () => taken.push(writer.pending),

@@ -98,7 +98,7 @@ function flagSpecs({ long, short, summary, value }: FlagWords): string[] {
   return specs;
 }
 
-/** The action of a value. The leading blank keeps zsh from adding arguments of its own. */
+/** The action of a value. The leading blank keeps zsh from adding arguments. */
 function action(candidates: Candidates): string {
   const text = candidateText(candidates);
   return text === '' ? ' ' : ` _yodel_value ${escapeColons(text)}`;

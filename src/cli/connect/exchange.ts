@@ -44,7 +44,7 @@ export interface ExchangeSettings {
   readonly beginRecording: BeginRecording | undefined;
 }
 
-/** When the server ends first: how long to wait for an end of input that may be on its way. */
+/** When the server ends first: how long to wait for an end of input that may not have been read yet. */
 const inputGraceMs = 200;
 /** After the last reply: how long the server may be silent, and how long it may keep sending, before yodel disconnects. */
 const trailingSilenceMs = 1000;

@@ -31,7 +31,7 @@ function jsonOf({ direction, number, peer, message, rttMs }: ExchangedMessage): 
   return escapeJson(JSON.stringify({ ...fields, ...jsonContent(message.bytes), ...rtt }));
 }
 
-/** The letters of a format and what they stand for. */
+/** The letters of a format and their meanings. */
 export const formatLetters: Readonly<Record<string, string>> = {
   m: 'the message, unchanged',
   e: 'the message, escaped',

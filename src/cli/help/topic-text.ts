@@ -3,7 +3,7 @@ import { wrap } from '../../terminal/layout.ts';
 import type { TopicPart } from './topics.ts';
 
 const indent = '  ';
-/** Longer terms get a line of their own. */
+/** Longer terms are printed on a separate line. */
 const widestTerm = 28;
 
 /** The text of a topic. @param width columns */

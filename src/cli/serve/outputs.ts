@@ -1,9 +1,9 @@
 /** Where `yodel serve` writes: its log to stdout, everything else to stderr. The server never waits for either. */
 import { isatty } from 'node:tty';
 import { LineWriter } from '../../log/line-writer.ts';
-import { leftOutLine, sessionLog } from '../../log/log.ts';
+import { droppedLine, sessionLog } from '../../log/log.ts';
 import type { LogFormat, LogLevel } from '../../log/options.ts';
-import { leftOutText } from '../../log/text.ts';
+import { droppedText } from '../../log/text.ts';
 import type { Subscriber } from '../../telemetry/telemetry.ts';
 import { paintFor, wantsColor } from '../../terminal/style.ts';
 
@@ -54,12 +54,12 @@ export interface Outputs {
  */
 export function openOutputs(settings: LogSettings, worker?: number): Outputs {
   const { isQuiet, format, level, messages, color } = settings;
-  const errors = new LineWriter(2, leftOutText, () => {});
+  const errors = new LineWriter(2, droppedText, () => {});
   const name = worker === undefined ? 'yodel:' : `yodel: worker ${worker}:`;
   const notify = (text: string) => errors.write(`${name} ${text}`);
   const lines = new LineWriter(
     1,
-    (count) => leftOutLine(format, level, count),
+    (count) => droppedLine(format, level, count),
     (error) => notify(outputFailure(error)),
   );
   const writeLog = (line: string) => lines.write(line);

@@ -124,7 +124,7 @@ async function startWorkers(
     await outputs.close();
     if (!(error instanceof WorkerFailed)) throw error;
     const { status } = error.end;
-    // A worker that exits with a status of its own has already reported why.
+    // A worker that exits with a non-zero status has already reported why.
     if (!status) process.stderr.write(`yodel: ${error.message}\n`);
     process.exit(status || exitStatus.failure);
   }

@@ -29,7 +29,7 @@ test('a server that sends nothing causes time-outs, and exit status 4', async ()
   expect({ status, ended: report.ended }).toEqual({ status: 4, ended: 'done' });
 });
 
-test('a silent server does not block --count for ever', async () => {
+test('a silent server does not block --count forever', async () => {
   const { address } = await listen((socket) => socket.resume());
   const { report, status } = await bench([address, '-n', '1m', '-c', '2', '--timeout', '200ms']);
   expect(report.messages.answered).toBe(0);
@@ -68,7 +68,7 @@ test('a greeting is an unexpected reply', async () => {
   expect(status).toBe(3);
 });
 
-test('shows a wrong byte beside the expected one, with exit status 3', async () => {
+test('shows a wrong byte and the expected one, with exit status 3', async () => {
   const { address } = await listen((socket) => {
     let count = 0;
     socket.on('data', (chunk: Buffer) => socket.write(++count === 3 ? chunk.toString().toUpperCase() : chunk));
@@ -184,7 +184,7 @@ test('measures a server at its connection limit with the connections it accepts'
   expect([1, 3]).toContain(status);
 });
 
-test('does not send for ever to a server that reads without answering', async () => {
+test('does not send forever to a server that reads without answering', async () => {
   const { address } = await listen((socket) => socket.resume());
   const { report, status } = await bench([
     address,

@@ -43,7 +43,7 @@ test('Ctrl-C does not wait for pending replies', async () => {
   expect({ stderr, status }).toEqual({ stderr: '', status: 130 });
 });
 
-test('Ctrl-C ends it while it connects', async () => {
+test('Ctrl-C ends the test while it connects', async () => {
   // A stopped server accepts no connection once its backlog is full.
   const server = await serve(['--backlog', '1', '--quiet']);
   process.kill(server.pid, 'SIGSTOP');
@@ -54,7 +54,7 @@ test('Ctrl-C ends it while it connects', async () => {
   expect(status).toBe(130);
 });
 
-test('output that is closed early is no error', async () => {
+test('output that is closed early is not an error', async () => {
   const server = await serve(['--quiet']);
   const running = start([
     'sh',

@@ -15,8 +15,8 @@ async function measureWithStall(...args: string[]): Promise<BenchOutcome> {
   return await measured;
 }
 
-test('a stall of a second is hidden by the closed loop, which sends nothing while it waits', async () => {
-  // Ten messages meet the stall: far fewer than one in a hundred, even on a busy machine.
+test('a closed loop hides a stall of one second, because it sends nothing while it waits', async () => {
+  // Ten messages are sent during the stall: far fewer than one in a hundred, even on a busy machine.
   const { report, status } = await measureWithStall('-n', '60000');
   expect(report.latency?.p99).toBeLessThan(200);
   expect(report.latency?.max).toBeGreaterThan(900);

@@ -1,5 +1,5 @@
 /**
- * What users of similar tools have asked for over the years, mostly in vain. Each test is named after one complaint and its
+ * What users of similar tools have requested over the years, mostly in vain. Each test is named after one complaint and its
  * source, and shows the behaviour of yodel.
  */
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-/** What every command does in a shell: quiet on closed pipes, colours only where wanted, suggestions for typos. */
+/** What every command does in a shell: quiet on closed pipes, colours only on terminals, suggestions for typos. */
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

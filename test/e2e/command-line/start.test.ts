@@ -41,7 +41,7 @@ async function loadedBy(args: readonly string[], until?: RegExp): Promise<Loaded
 }
 
 // Bun has no list of loaded modules; the files are the same.
-describe.runIf(process.versions.bun === undefined)('a start loads only what it needs', () => {
+describe.runIf(process.versions.bun === undefined)('a command loads only what it needs', () => {
   test.each([[['--version']], [['-V']], [['--help']], [['serve', '--help']], [['help', 'config', 'check']]])(
     'yodel %j loads the first step and its text',
     async (args) => {
@@ -62,7 +62,7 @@ describe.runIf(process.versions.bun === undefined)('a start loads only what it n
   });
 });
 
-test('the first step prints the help of the commands', async () => {
+test('the entry point prints the help of the commands', async () => {
   const texts = JSON.parse(readFileSync(new URL('help.json', `file://${commandPath}`), 'utf8')) as Record<
     string,
     string

@@ -149,7 +149,7 @@ tmux('Chinese, combining characters and emoji can be typed, edited and echoed', 
   await terminal.sees(/\n< 你好 👋 {2}\d/);
 });
 
-tmux('Ctrl-D ends it after the pending replies, with exit status 0', async () => {
+tmux('Ctrl-D ends the client after the pending replies, with exit status 0', async () => {
   const slow = handlerFile(`
     import { setTimeout as delay } from 'node:timers/promises';
     export default async (message) => (await delay(300), message);
@@ -161,7 +161,7 @@ tmux('Ctrl-D ends it after the pending replies, with exit status 0', async () =>
   expect(await exitStatusIn(terminal)).toBe(0);
 });
 
-tmux('Ctrl-D in a line does not end it', async () => {
+tmux('Ctrl-D in a line does not end the client', async () => {
   const { terminal, server } = await talk();
   terminal.type('abc');
   terminal.press('C-a', 'C-d', 'End', 'C-d');
@@ -169,7 +169,7 @@ tmux('Ctrl-D in a line does not end it', async () => {
   await server.saw(/2 B bc\n/);
 });
 
-tmux('Ctrl-C clears the typed line; on an empty line it ends with exit status 130', async () => {
+tmux('Ctrl-C clears the typed line; on an empty line it ends the client with exit status 130', async () => {
   const { terminal, server } = await talk();
   terminal.type('do not send this');
   await terminal.sees(/this$/);
@@ -184,7 +184,7 @@ tmux('Ctrl-C clears the typed line; on an empty line it ends with exit status 13
   expect(server.stdout()).not.toContain('do not send this');
 });
 
-tmux('Ctrl-Z suspends it, and fg resumes it with the typed line', async () => {
+tmux('Ctrl-Z suspends the client, and fg resumes it with the typed line', async () => {
   const { terminal } = await talk();
   terminal.type('half');
   await terminal.sees(/> half$/);
@@ -199,7 +199,7 @@ tmux('Ctrl-Z suspends it, and fg resumes it with the typed line', async () => {
   await terminal.sees(/\n< half typed {2}\d/);
 });
 
-tmux('SIGTERM ends it and restores the terminal', async () => {
+tmux('SIGTERM ends the client and restores the terminal', async () => {
   const { terminal } = await talk();
   terminal.type('half');
   await terminal.sees(/> half$/);
@@ -208,7 +208,7 @@ tmux('SIGTERM ends it and restores the terminal', async () => {
   expect(await exitStatusIn(terminal)).toBe(143);
 });
 
-tmux('--count ends it after this number of messages', async () => {
+tmux('--count ends the client after this number of messages', async () => {
   const { terminal } = await talk([], {}, '--count 2');
   terminal.enter('one');
   await terminal.sees(/< one/);
@@ -217,7 +217,7 @@ tmux('--count ends it after this number of messages', async () => {
   expect(await exitStatusIn(terminal)).toBe(0);
 });
 
-tmux('it ends with a notice when the server ends the connection', async () => {
+tmux('the client ends with a notice when the server ends the connection', async () => {
   const { terminal, server } = await talk();
   terminal.enter('hello');
   await terminal.sees(/< hello/);
@@ -225,7 +225,7 @@ tmux('it ends with a notice when the server ends the connection', async () => {
   await terminal.sees(/the server ended the connection\n\$$/);
 });
 
-tmux('it ends with a notice when the server is killed, and restores the terminal', async () => {
+tmux('the client ends with a notice when the server is killed, and restores the terminal', async () => {
   const { terminal, server } = await talk();
   terminal.type('half');
   await terminal.sees(/> half$/);

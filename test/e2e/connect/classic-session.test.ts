@@ -52,7 +52,7 @@ tmux('two clients at once get their own replies', async () => {
   expect(second.screen()).not.toContain('first');
 });
 
-tmux('Ctrl-C on the server drains it, and says how to end at once', async () => {
+tmux('Ctrl-C on the server drains it, and prints how to end it at once', async () => {
   const [server, client] = [new Terminal(), new Terminal()];
   const port = await serveIn(server, '--rate 4/s');
   client.enter(`yodel connect :${port}`);

@@ -172,7 +172,7 @@ tmux(':save writes the conversation, and never overwrites a file it did not writ
   expect(readFileSync(file, 'utf8')).toBe(`${saved}> more\n< more\n`);
 });
 
-tmux('with --reconnect the prompt shows when it is not connected, and a line entered then stays', async () => {
+tmux('with --reconnect the prompt shows when the client is not connected, and a line entered then stays', async () => {
   const port = await freePort();
   const terminal = new Terminal();
   terminal.enter(`clear; yodel connect :${port} --reconnect`);

@@ -70,7 +70,7 @@ describe('--lockstep', () => {
   });
 });
 
-test.each(['--lockstep', '--wait-replies'])('with %s, output without a reader is no error', async (flag) => {
+test.each(['--lockstep', '--wait-replies'])('with %s, output without a reader is not an error', async (flag) => {
   const { address } = await listen((socket) => socket.resume());
   const folder = temporaryFolder();
   const input = '{ until [ -e gone ]; do sleep 0.02; done; echo never answered; }';
@@ -79,7 +79,7 @@ test.each(['--lockstep', '--wait-replies'])('with %s, output without a reader is
   expect({ stderr, status: readFileSync(join(folder, 'status'), 'utf8') }).toEqual({ stderr: '', status: '0\n' });
 });
 
-it('a greeting is no reply: a server that only greets answers nothing, like discard', async () => {
+it('a greeting is not a reply: a server that only greets answers nothing, like discard', async () => {
   const { address } = await listen((socket) => {
     socket.write('welcome\n');
     socket.on('end', () => socket.end()).resume();
@@ -270,7 +270,7 @@ describe('nothing is lost', () => {
   });
 });
 
-it('counts very many unanswered messages, and does not wait for ever', async () => {
+it('counts very many unanswered messages, and does not wait forever', async () => {
   const { address } = await listen((socket) => socket.resume());
   const input = 'a\n'.repeat(10_050);
   const { stderr, status } = await yodel(['connect', address, '--wait-replies', '--timeout', '300ms'], { input });

@@ -21,7 +21,7 @@ test('connect < package-lock.json | cmp - package-lock.json is silent', async ()
   expect(await shell(line)).toMatchObject({ stdout: Buffer.alloc(0), stderr: '', status: 0 });
 });
 
-test('it is silent too when the network delivers single bytes', async () => {
+test('the same is silent when the network delivers single bytes', async () => {
   const server = await serve(['--quiet']);
   const { port } = await relay(server.port, { piece: 1 });
   const line = `yodel connect :${port} < ${lockFile} | cmp - ${lockFile}`;
@@ -145,7 +145,7 @@ test('a broken connection is exit status 1, with the number of answered messages
   await client.saw(/1\n/);
   client.process.stdin?.write('one\ntwo\n');
   const { stderr, status } = await client.ended;
-  // What arrived before anything was sent is no reply.
+  // What arrived before anything was sent is not a reply.
   expect(stderr).toMatch(/^yodel: the connection to tcp:[^\n]* broke: [^\n]*; 0 of 2 messages were answered\n$/);
   expect(status).toBe(1);
 });
@@ -173,7 +173,7 @@ test('unsolicited messages are read until the server ends', async () => {
   expect({ output: stdout.toString(), status }).toEqual({ output: 'welcome\ngoodbye\n', status: 0 });
 });
 
-test('| head -1 ends it quietly', async () => {
+test('| head -1 ends the command quietly', async () => {
   const { address } = await serve(['--quiet', handlerFile('export default () => "x".repeat(60_000);')]);
   const folder = temporaryFolder();
   writeFileSync(join(folder, 'text'), manyLines(5_000_000));
@@ -198,7 +198,7 @@ for (const [signal, expected] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
 ] as const) {
-  test(`${signal} ends it at once, quietly, with exit status ${expected}`, async () => {
+  test(`${signal} ends the command at once, quietly, with exit status ${expected}`, async () => {
     const { address } = await serve();
     const client = connect(address);
     client.process.stdin?.write('hello\n');
@@ -281,7 +281,7 @@ async function hashOf(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-test('a greeting is no reply', async () => {
+test('a greeting is not a reply', async () => {
   const { address } = await listen((socket) => {
     socket.write('welcome\n');
     socket.on('end', () => socket.end('1\n2\n')).resume();

@@ -74,7 +74,7 @@ test('what a peer sends is never part of a command', async () => {
   for (const mark of marks) expect(existsSync(mark)).toBe(false);
 });
 
-test('a child learns the address of its peer, and no secrets of the server', async () => {
+test('a child receives the address of its peer, and no secrets of the server', async () => {
   const env = { SECRET: 'no', PASSED_ON: 'yes' };
   const server = await serve(['exec:env', '--exec-env', 'PASSED_ON'], { env });
   const peer = await served(server);
@@ -158,7 +158,7 @@ test('a child that floods waits for its peer, others are served, and memory stay
   await becomesTrue('no child is left', () => childrenOf(server.pid).length === 0);
 });
 
-test('a child that does not read its input makes its peer wait', async () => {
+test('the peer of a child that does not read its input is not read', async () => {
   const server = await serveShell('echo ready; sleep 1000', '--quiet', '--exec-timeout', '4s');
   const peer = await served(server);
   await peer.saw(/ready/);
@@ -178,7 +178,7 @@ test('a child that does not read its input makes its peer wait', async () => {
   await allGone(child as number);
 });
 
-test('a child that does not take its pending input is ended after the time-out', async () => {
+test('a child that does not read its pending input is terminated after the time-out', async () => {
   const server = await serveShell('exec sleep 1000', '--exec-timeout', '200ms');
   const peer = await served(server);
   void peer.send(`${'x'.repeat(1000)}\n`.repeat(1000)).catch(() => undefined);
@@ -248,7 +248,7 @@ test.each([
   await allGone(Number(child));
 });
 
-test('a second signal ends the server at once, and no child is left', async () => {
+test('a second signal ends the server at once, and no child survives', async () => {
   const server = await serveShell('trap "" TERM; echo $$; while :; do sleep 0.1; done');
   const [, child] = await (await served(server)).saw(/^(\d+)\n/);
   server.process.kill('SIGTERM');

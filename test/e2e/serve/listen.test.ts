@@ -8,7 +8,7 @@ import { dial } from '../../support/peer.ts';
 
 const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
 
-test('without --listen it is 127.0.0.1:7878, the default address', async () => {
+test('without --listen, the server listens on 127.0.0.1:7878, the default address', async () => {
   // If another process has the port, the error names the same address.
   const running = start([process.execPath, commandPath, 'serve']);
   const [, address] = await running.saw(/listen(?:ing)? on (tcp:\/\/[\d.]+:\d+)/);

@@ -31,7 +31,7 @@ function createFifo(): string {
   return path;
 }
 
-test('a pipe that nothing reads does not block the server; once it is read again, the omitted lines are counted', async () => {
+test('a pipe that nothing reads does not block the server; once it is read again, the dropped lines are reported', async () => {
   const fifo = createFifo();
   // Open for reading too, so that there is a reader, which does not read.
   const fd = openSync(fifo, 'r+');
@@ -50,19 +50,20 @@ test('a pipe that nothing reads does not block the server; once it is read again
     }
   };
   const late = await dial(server.port);
-  // The server reports omitted lines before the next line that it can write.
+  // The server reports dropped lines before the next line that it can write.
   let asked = 0;
-  while (!log.includes('left out')) {
+  while (!log.includes(' dropped')) {
     await late.ask(`question ${++asked}`);
     await readTo('\n');
   }
   await late.ask('the last question');
   await readTo('the last question');
   const lines = log.trimEnd().split('\n');
-  const leftOut = lines.map((line) => Number(/… (\d+) lines? left out/.exec(line)?.[1] ?? 0));
-  const told = lines.filter((line) => !line.includes('left out')).length + leftOut.reduce((sum, count) => sum + count);
+  const dropped = lines.map((line) => Number(/… (\d+) lines? dropped/.exec(line)?.[1] ?? 0));
+  const reported =
+    lines.filter((line) => !line.includes(' dropped')).length + dropped.reduce((sum, count) => sum + count);
   // Two clients connected, sent their messages and ended; the third connected and asked.
-  expect(told).toBe(2 * (1 + messageCount + 1) + 1 + asked + 1);
+  expect(reported).toBe(2 * (1 + messageCount + 1) + 1 + asked + 1);
 });
 
 tmux('a terminal stopped with Ctrl-S does not block the server', async () => {
@@ -78,7 +79,7 @@ tmux('a terminal stopped with Ctrl-S does not block the server', async () => {
   terminal.press('C-q');
   // New lines are shown once the old ones are written.
   for (let asked = 1; !terminal.screen().includes('asked again'); asked++) await late.ask(`asked again ${asked}`);
-  expect(terminal.history()).toMatch(/… \d+ lines left out: the output is not read fast enough\n/);
+  expect(terminal.history()).toMatch(/… \d+ lines dropped: the output is not read fast enough\n/);
   terminal.press('C-c');
   await terminal.sees(/\n\$$/);
 });

@@ -136,7 +136,7 @@ test('export follows no symbolic links', async () => {
   expect(readFileSync(other, 'utf8')).toBe('precious');
 });
 
-test('a reader that stops early is no failure', async () => {
+test('a reader that stops early is not an error', async () => {
   const { file } = await recorded();
   const { stdout, stderr } = await run([
     'sh',
@@ -180,7 +180,7 @@ testWith('sqlite3', 'apt-get install sqlite3')('the shell of SQLite reads it whi
   }
 });
 
-test('mistakes are one line, and a second server learns which process has the journal', async () => {
+test('mistakes are one line, and a second server reports which process uses the journal', async () => {
   const { file, server } = await recorded();
   const cases: readonly (readonly [string[], RegExp, number])[] = [
     [

@@ -81,7 +81,7 @@ test('each message waits for the replies the client had before it, at any speed'
   expect(status).toBe(0);
 });
 
-test('replays as many clients at a time as there were, with their pauses', async () => {
+test('replays clients with their original concurrency and pauses', async () => {
   const file = join(temporaryFolder(), 'many.journal');
   const recording = await serve(['--quiet', '--journal', file, '--journal-replies']);
   const clients = await Promise.all(Array.from({ length: 5 }, () => dial(recording.port)));

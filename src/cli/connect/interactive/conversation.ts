@@ -147,7 +147,7 @@ export class Conversation {
       ['SIGHUP', 129],
     ] as const) {
       process.on(signal, () => {
-        // The typed line is ended, so that the shell's prompt starts on a row of its own.
+        // The typed line is ended, so that the shell's prompt starts on a new row.
         this.#leaveInput();
         this.#terminal.close();
         process.exit(status);

@@ -19,7 +19,7 @@ test('a command may be abbreviated while that is unambiguous', () => {
   });
 });
 
-test('a mistyped command is never a message, and the right one is suggested', () => {
+test('a mistyped command is never sent as a message, and the right one is suggested', () => {
   expect(parseEntered(':quti')).toMatchObject({ kind: 'mistake', text: expect.stringContaining('"quit"?') });
   expect(parseEntered(':')).toMatchObject({ kind: 'mistake', text: expect.stringContaining(':help') });
 });

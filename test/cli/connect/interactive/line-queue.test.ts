@@ -30,7 +30,7 @@ test('discarded lines are not sent', async () => {
   expect(events.send).not.toHaveBeenCalled();
 });
 
-test('a full queue reports it once, and when it is low again', async () => {
+test('a queue reports once that it is full, and that it is low again', async () => {
   const { queue, events, open } = queueOf();
   const line = 'x'.repeat(30_000_000);
   for (let count = 0; count < 4; count++) queue.add(line);

@@ -1,5 +1,5 @@
 /**
- * Many clients in a separate process, with its own limit of descriptors: `crowd.ts PORT CLIENTS MESSAGES`.
+ * Many clients in a separate process, with its own limit of descriptors: `many-clients.ts PORT CLIENTS MESSAGES`.
  *
  * All connect and wait. When a line arrives on stdin, each sends its own messages, and compares every byte of the replies.
  * The result is one line of JSON.

@@ -12,17 +12,17 @@ test(`${clients} clients connected at the same time get all of their own replies
   timeout: 60_000,
 }, async () => {
   const server = await serve(['--quiet']);
-  const crowdFile = new URL('./crowd.ts', import.meta.url).pathname;
+  const clientsFile = new URL('./many-clients.ts', import.meta.url).pathname;
   const before = openDescriptors(server.pid);
-  const crowd = start([process.execPath, crowdFile, String(server.port), String(clients), String(messages)]);
-  const [, connected] = await crowd.saw(/"connected":(\d+)/);
+  const clientProcess = start([process.execPath, clientsFile, String(server.port), String(clients), String(messages)]);
+  const [, connected] = await clientProcess.saw(/"connected":(\d+)/);
   expect(Number(connected)).toBe(clients);
   // The kernel completes connections before the server accepts them.
   await becomesTrue('all of them are accepted', () => openDescriptors(server.pid) - before >= clients);
-  crowd.process.stdin?.write('talk\n');
-  const [, satisfied] = await crowd.saw(/"satisfied":(\d+)/);
+  clientProcess.process.stdin?.write('talk\n');
+  const [, satisfied] = await clientProcess.saw(/"satisfied":(\d+)/);
   expect(Number(satisfied)).toBe(clients);
-  expect((await crowd.ended).stderr).toBe('');
+  expect((await clientProcess.ended).stderr).toBe('');
 
   const late = await dial(server.port);
   expect(await late.ask('anybody there')).toBe('anybody there');
