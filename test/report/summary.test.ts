@@ -56,7 +56,7 @@ test('for an open loop, shows the target rate, the share that was reached, and h
   expect(text).toContain('  Target       5,000 per second, of which 20 % was reached\n');
   expect(text).toContain('messages were sent late by');
   expect(text).toContain('Latency: from when a message was due to its reply\n');
-  expect(text).toContain('\nThe server did not keep up: it answered 20 % of the messages that were due.');
+  expect(text).toContain('\nThe server did not keep up: it answered 20 % of the scheduled messages.');
 });
 
 test('does not blame a server that keeps up with the target rate', () => {
@@ -87,7 +87,7 @@ test('blames a server that did not keep up with what was sent, however late some
     plain,
   );
   expect(text).toContain('The load generator may have been the bottleneck.');
-  expect(text).toContain('The server did not keep up: it answered 20 % of the messages that were due.');
+  expect(text).toContain('The server did not keep up: it answered 20 % of the scheduled messages.');
 });
 
 test('when no reply was an echo, suggests --replies count', () => {
