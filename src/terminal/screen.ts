@@ -7,7 +7,7 @@ export interface ShownLine extends InputLine {
   readonly paintPrompt: (text: string) => string;
 }
 
-/** The size of a terminal, such as `process.stdout`; undefined where it is unknown. */
+/** The present size of a terminal; undefined where it is unknown. */
 export interface ScreenSize {
   readonly columns?: number | undefined;
   readonly rows?: number | undefined;
@@ -33,6 +33,9 @@ export class Screen {
   #drawn: ShownLine | undefined;
   #cursorRow = 0;
   #rowCount = 1;
+  /** The size of the terminal when it was drawn. */
+  #drawnColumns = 0;
+  #drawnRows = 0;
   #flushDue = false;
 
   /**
@@ -48,6 +51,10 @@ export class Screen {
 
   get columns(): number {
     return this.#size.columns || 80;
+  }
+
+  get #rows(): number {
+    return this.#size.rows || 24;
   }
 
   /** Prints one or more lines above the typed line. */
@@ -84,12 +91,6 @@ export class Screen {
     this.changed();
   }
 
-  /** The terminal was resized and has reflowed its text. */
-  resized(): void {
-    if (this.#drawn) this.#place(this.#inView(this.#layOut(this.#drawn)));
-    this.changed();
-  }
-
   /** Forgets where the typed line was drawn: the next one is drawn at the cursor. */
   forget(): void {
     this.#drawn = undefined;
@@ -111,7 +112,7 @@ export class Screen {
 
   /** The rows that fit on the screen, down to the cursor: rows that scrolled away cannot be erased. */
   #inView({ rows, cursorRow, beforeCursor }: Rows): Rows {
-    const most = Math.max(1, (this.#size.rows || 24) - 1);
+    const most = Math.max(1, this.#rows - 1);
     if (rows.length <= most) return { rows, cursorRow, beforeCursor };
     const top = Math.max(0, cursorRow - most + 1);
     return { rows: rows.slice(top, top + most), cursorRow: cursorRow - top, beforeCursor };
@@ -129,6 +130,8 @@ export class Screen {
     const toNextRow = rows[last]?.text === '' && rows[last - 1]?.wraps ? '\n' : '';
     this.#text += text + toNextRow + toCursor;
     this.#drawn = line;
+    this.#drawnColumns = this.columns;
+    this.#drawnRows = this.#rows;
     this.#place(view);
   }
 
@@ -138,6 +141,9 @@ export class Screen {
   }
 
   #erase(): void {
+    const isResized = this.columns !== this.#drawnColumns || this.#rows !== this.#drawnRows;
+    // A resized terminal has reflowed what it shows.
+    if (this.#drawn && isResized) this.#place(this.#inView(this.#layOut(this.#drawn)));
     // The first row is erased separately: if everything from the top is erased at once, tmux takes it for a new screen
     // and keeps the old one in its history.
     if (this.#drawn)

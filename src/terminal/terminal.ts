@@ -22,6 +22,19 @@ const pasteModeOn = '\x1b[?2004h';
 const pasteModeOff = '\x1b[?2004l';
 
 /**
+ * The size of the terminal, read when it is needed: `process.stdout.columns` is out of date from the moment of a resize until
+ * its event, and a key may arrive in between.
+ */
+const currentSize = {
+  get columns(): number | undefined {
+    return process.stdout.isTTY ? process.stdout.getWindowSize()[0] : undefined;
+  },
+  get rows(): number | undefined {
+    return process.stdout.isTTY ? process.stdout.getWindowSize()[1] : undefined;
+  },
+};
+
+/**
  * The process's terminal in raw mode: otherwise its driver would cut lines at 4096 bytes, and lose what is typed while
  * nothing is read. A terminal without a movable cursor (TERM=dumb) keeps its own line editing.
  */
@@ -40,7 +53,7 @@ export class Terminal {
     this.#events = events;
     const output = new Writer(streamSink(process.stdout), { failed: () => events.end() });
     const line = () => (this.#isSuspended ? undefined : events.line());
-    this.screen = new Screen(output, process.stdout, line, this.#isPlain);
+    this.screen = new Screen(output, currentSize, line, this.#isPlain);
   }
 
   /** Whether the terminal echoes what is typed. */
@@ -57,7 +70,7 @@ export class Terminal {
       .on('end', () => this.#events.end())
       // The terminal was closed.
       .on('error', () => this.#events.end());
-    process.stdout.on('resize', () => this.screen.resized());
+    process.stdout.on('resize', () => this.screen.changed());
     process.on('SIGCONT', () => this.#continue());
     process.on('exit', this.#restoreAtExit);
     this.screen.changed();

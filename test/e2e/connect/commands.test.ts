@@ -277,8 +277,9 @@ tmux('resizing the window leaves the typed line intact', async () => {
   await terminal.sees(new RegExp(`Ctrl-D ends\\n> ${line}$`));
   for (const width of [30, 20, 45, 70, 24]) {
     await terminal.resize(width, 20);
-    // The client has redrawn the line when it shows what is typed.
+    // Each key is on the screen before the next resize: a client that draws while the terminal reflows cannot be right.
     terminal.type('x');
+    await terminal.sees(new RegExp(`> ${line.slice(0, -3)}x${line.slice(-3)}$`));
     terminal.press('BSpace');
     await terminal.sees(new RegExp(`> ${line}$`));
     expect(terminal.lines().match(/this line/g)).toHaveLength(1);
