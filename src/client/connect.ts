@@ -25,7 +25,7 @@ export async function connect(
   const { signal } = options;
   const to = typeof address === 'object' ? address : parseAddress(address);
   if (to.scheme === 'ws' || to.scheme === 'wss') {
-    const text = `the client speaks TCP, TLS and Unix sockets, not WebSocket as ${to}`;
+    const text = `the client supports tcp://, tls:// and unix:// addresses, not ${to}`;
     throw new YodelError('YODEL_INVALID_ADDRESS', text);
   }
   const connection = await dial(to, dialSettings(settings, signal));

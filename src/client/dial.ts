@@ -35,7 +35,7 @@ export async function dial(address: Address, settings: DialSettings): Promise<Co
   return await transport.connect(address, { signal: either, tls }).finally(() => timer?.cancel());
 }
 
-/** Closes a connection that is not needed after all. */
+/** Closes a connection that is no longer needed, before it was started. */
 export function releaseUnused(connection: Connection): void {
   connection.start({ onData() {}, onEnd() {}, onDrain() {}, onClose() {} });
   connection.release();

@@ -1,4 +1,4 @@
-/** Received messages that the program has not taken yet, as an async iterator. */
+/** A queue of received messages that the program has not taken yet. */
 import type { Message } from '../framing/message.ts';
 import { Queue } from '../queue.ts';
 
@@ -7,7 +7,7 @@ interface Taker {
   readonly reject: (error: unknown) => void;
 }
 
-/** A queue that ends, or fails, only after all its messages were taken. */
+/** The queue ends, or fails, only after all its messages were taken. */
 export class Inbox {
   readonly #onTaken: () => void;
   readonly #messages = new Queue<Message>();
@@ -21,7 +21,7 @@ export class Inbox {
     this.#onTaken = onTaken;
   }
 
-  /** Memory that the queued messages cost, in bytes. */
+  /** The memory that the queued messages take, in bytes. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -36,7 +36,7 @@ export class Inbox {
     this.#bytes += cost(message);
   }
 
-  /** No more messages follow. With an error, the next call of {@link next} after the last message rejects with it, once. */
+  /** No more messages follow. With an error, {@link next} rejects with it once, after the last message. */
   end(error?: unknown): void {
     this.#isOver = true;
     this.#error = error;
@@ -64,7 +64,7 @@ export class Inbox {
   }
 }
 
-/** What a message object costs besides its bytes, about. Without it, empty messages would cost nothing and have no limit. */
+/** The approximate size of a message object besides its bytes. Without it, empty messages would have no limit. */
 const objectSize = 64;
 
 function cost(message: Message): number {

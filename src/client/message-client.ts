@@ -37,7 +37,7 @@ export class MessageClient implements Client, MessageReceiver {
   #connection: MessageConnection | undefined;
   /** close() or abort() was called: messages that are not replies are dropped. */
   #isLeaving = false;
-  /** Why the present connection is being closed. */
+  /** Why the current connection is being closed. */
   #error: YodelError | undefined;
   #closeTimer: Timer | undefined;
 
@@ -141,7 +141,7 @@ export class MessageClient implements Client, MessageReceiver {
   /** @internal */
   onEnd(): void {
     if (this.#state !== 'open') return;
-    // No reply can arrive any more, so nothing more may be sent.
+    // No more replies can arrive, so nothing more may be sent.
     this.#error ??= new YodelError('YODEL_CONNECTION_CLOSED', `${this.address} ended the connection`);
     if (this.#reconnector) this.#setState('reconnecting', this.#error);
     else this.#setState('ending', undefined);
@@ -174,7 +174,7 @@ export class MessageClient implements Client, MessageReceiver {
     );
   }
 
-  /** Receives unless too many messages wait to be taken; a pending reply is always received. */
+  /** Pauses receiving while too many messages are queued, unless a reply is pending. */
   #regulate(): void {
     const isFull = this.#inbox.bytes > this.#settings.limits.highWaterMark;
     if (isFull && this.#replies.due === 0 && !this.#isLeaving) this.#connection?.pause();
@@ -183,7 +183,7 @@ export class MessageClient implements Client, MessageReceiver {
 
   #cannotSend(): YodelError {
     if (this.#state === 'reconnecting') {
-      return new YodelError('YODEL_NOT_CONNECTED', `not connected to ${this.address} at present; reconnecting`);
+      return new YodelError('YODEL_NOT_CONNECTED', `not connected to ${this.address}; reconnecting`);
     }
     return new YodelError('YODEL_CONNECTION_CLOSED', `the connection to ${this.address} is closed`);
   }
@@ -211,7 +211,7 @@ export class MessageClient implements Client, MessageReceiver {
     }
   }
 
-  /** The lost connection may not even have closed yet. */
+  /** Aborts the lost connection too, because it may not have closed yet. */
   #stopReconnecting(error: YodelError | undefined): void {
     this.#connection?.abort();
     this.#finish(error);
@@ -219,7 +219,7 @@ export class MessageClient implements Client, MessageReceiver {
 
   #finish(error: YodelError | undefined): void {
     if (this.#state === 'closed') return;
-    // That the server ended the connection is an error for pending requests only.
+    // If the server ended the connection, that is an error only for pending requests.
     const failure = error && error.code !== 'YODEL_CONNECTION_CLOSED' ? error : undefined;
     this.#setState('closed', failure);
     this.#closeTimer?.cancel();

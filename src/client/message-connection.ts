@@ -1,7 +1,7 @@
 /**
- * The client's side of a connection, in messages: what `connect()`, the transcript player and `yodel send` have in common.
+ * The client's side of a connection, in messages. Used by `connect()`, the transcript player and `yodel send`.
  *
- *     chunk -> decode -> onBatch          send -> gather -> one write
+ *     chunk -> decode -> onBatch          send -> buffer -> one write
  */
 import { type Decoder, type DecoderOptions, decodeChunk, type Framing } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
@@ -9,16 +9,16 @@ import { raw } from '../framing/raw.ts';
 import { Output } from '../session/output.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
 
-/** What a message connection reports, in this order. No call follows `onClose`. */
+/** Receives the events of a message connection, in this order. No call follows `onClose`. */
 export interface MessageReceiver {
   /** Bytes arrived. Called before they are decoded; the chunk is valid during the call only. */
   onChunk?(chunk: Uint8Array): void;
   /**
-   * The messages that a chunk completed, perhaps none: their memory is not borrowed. With `batch.fault`, the peer sent
-   * something that is no message.
+   * The messages that a chunk completed, possibly none. Their memory is not borrowed. With `batch.fault`, the peer sent an
+   * invalid message.
    */
   onBatch(batch: Batch): void;
-  /** The peer ended its side. What it left unfinished was reported by `onBatch` where the framing allows it. */
+  /** The peer ended its side. If the framing allows an unfinished last message, `onBatch` has already reported it. */
   onEnd(): void;
   /** The operating system took some of what was unsent. */
   onDrain?(): void;
@@ -26,7 +26,7 @@ export interface MessageReceiver {
   onClose(error: Error | undefined, unsent: number): void;
 }
 
-/** Messages are gathered up to this size; beyond it they are written without waiting for the end of the turn. */
+/** Messages are buffered up to this size. Above it they are written without waiting for the end of the turn. */
 const flushAt = 65_536;
 
 /** A connection with a framing. It starts to receive when it is created. */
@@ -41,7 +41,7 @@ export class MessageConnection implements Receiver {
   #isClosed = false;
   #whenDrained: (() => void)[] = [];
 
-  /** @param framing ignored where the transport itself keeps messages apart */
+  /** @param framing ignored if the transport itself delimits messages */
   constructor(connection: Connection, framing: Framing, options: DecoderOptions, receiver: MessageReceiver) {
     this.#connection = connection;
     this.#framing = connection.carriesMessages ? raw() : framing;
@@ -50,7 +50,7 @@ export class MessageConnection implements Receiver {
     connection.start(this);
   }
 
-  /** Whether the transport itself keeps messages apart: then a frame is just its message. */
+  /** Whether the transport itself delimits messages, so that a frame is just its message. */
   get carriesMessages(): boolean {
     return this.#connection.carriesMessages;
   }
@@ -60,7 +60,7 @@ export class MessageConnection implements Receiver {
     return this.#connection.unsent + this.#output.size;
   }
 
-  /** Sends a message. Messages sent in the same turn leave in one write. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
+  /** Sends a message. Messages sent in the same turn are sent in one write. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
   send(message: string | Uint8Array): void {
     this.#output.appendMessage(this.#framing.encoder, message, undefined);
     if (this.#output.size >= flushAt) return this.#flush();
@@ -72,7 +72,7 @@ export class MessageConnection implements Receiver {
     });
   }
 
-  /** Sends a frame at once, after all earlier messages. Its bytes must not change any more. */
+  /** Sends a frame at once, after all earlier messages. Its bytes must not change afterwards. */
   sendFrame(frame: Uint8Array): void {
     this.#flush();
     this.#connection.write(frame);
@@ -97,7 +97,7 @@ export class MessageConnection implements Receiver {
     this.#connection.resume();
   }
 
-  /** Sends what was gathered, then FIN. */
+  /** Sends what is buffered, then FIN. */
   end(): void {
     this.#flush();
     this.#connection.end();
@@ -113,7 +113,7 @@ export class MessageConnection implements Receiver {
     this.#connection.abort();
   }
 
-  /** The message that the peer has not finished, where the framing allows one. Nothing must be decoded after this. */
+  /** The unfinished last message, if the framing allows one. Nothing may be decoded after this. */
   unfinished(): Batch {
     return this.#decoder.end();
   }
@@ -150,7 +150,7 @@ export class MessageConnection implements Receiver {
   #flush(): void {
     if (this.#output.size === 0) return;
     this.#output.writeTo(this.#connection);
-    // The transport does not report what never had to wait.
+    // The transport reports only bytes that had to wait.
     this.#wakeIfDrained();
   }
 

@@ -20,13 +20,13 @@ export type ClientState = 'open' | 'reconnecting' | 'ending' | 'closed';
 
 /** Options of {@link connect}. Times are milliseconds, sizes are bytes; the reference lists every limit. */
 export interface ConnectOptions extends WireOptions, OptionalValues<ClientLimits> {
-  /** For addresses over TLS: which certificates to accept. Default: the authorities the runtime trusts, for the address's host name. */
+  /** Which certificates to accept over TLS. Default: those the runtime trusts, for the address's host name. */
   readonly tls?: TlsOptions | undefined;
   /** Aborts the attempt to connect, and later the connection. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Whether to reconnect when an open connection is lost. Default: no. Requests in flight are rejected, unsent messages are
-   * lost; nothing is sent a second time.
+   * Whether to reconnect when an open connection is lost. Default: no. Requests in flight are rejected, and unsent
+   * messages are lost; nothing is sent a second time.
    */
   readonly reconnect?: boolean | OptionalValues<ReconnectLimits> | undefined;
   /** Called on each change of state, with the error that caused it, if any. Must not throw. */

@@ -6,7 +6,7 @@ import type { Clock } from '../session/clock.ts';
  * The reconnect loop: waits, tries to connect, and doubles the delay after each attempt, from `minDelay` up to `maxDelay`.
  *
  * Attempts count until {@link reset}: a server that accepts connections and closes them without a message counts as
- * failing, or it would be tried without any delay.
+ * failing, because it would otherwise be retried without any delay.
  */
 export class Reconnector {
   readonly #limits: ReconnectLimits;
@@ -32,21 +32,20 @@ export class Reconnector {
     this.#attempts = 0;
   }
 
-  /** Skips the present or next delay and aborts the attempt in flight. */
+  /** Skips the current or next delay, and aborts the attempt in flight. */
   retryNow(): void {
     this.#attempts = 0;
     this.#isImmediate = true;
     this.#interrupt?.();
   }
 
-  /** Stops. */
   cancel(): void {
     this.#isCancelled = true;
     this.#interrupt?.();
   }
 
   /**
-   * Tries until it succeeds. Resolves with undefined when it was cancelled or no attempt is left.
+   * Tries until it succeeds. Resolves with undefined if it was cancelled or no attempts are left.
    *
    * @param open connects; must reject when the signal is aborted
    * @param failed receives the error of each failed attempt
@@ -77,7 +76,7 @@ export class Reconnector {
     this.#attempts++;
     if (!this.#isImmediate) {
       await new Promise<void>((resolve) => {
-        // Half of the delay is random, so that a thousand clients do not return at the same moment.
+        // Half of the delay is random, so that a thousand clients do not reconnect at the same moment.
         const timer = this.#clock.after(delay / 2 + (Math.random() * delay) / 2, resolve);
         this.#interrupt = () => {
           timer.cancel();

@@ -9,7 +9,7 @@ interface Pending {
   readonly reject: (error: unknown) => void;
   /** When it times out, on the clock; Infinity for never. */
   readonly deadline: number;
-  /** The request timed out or was aborted. Its reply may still arrive, and must not be taken for the next request's. */
+  /** The request timed out or was aborted. Its reply may still arrive, and must not be matched to the next request. */
   settled: boolean;
 }
 
@@ -20,14 +20,14 @@ interface Pending {
 export class Replies {
   readonly #clock: Clock;
   readonly #pending = new Queue<Pending>();
-  readonly #alarm: DeadlineTimer;
+  readonly #timer: DeadlineTimer;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#alarm = new DeadlineTimer(clock, { onDeadline: () => this.#expire() });
+    this.#timer = new DeadlineTimer(clock, { onDeadline: () => this.#expire() });
   }
 
-  /** Requests whose reply is still to come, including those that timed out or were aborted. */
+  /** Requests whose reply has not arrived, including those that timed out or were aborted. */
   get due(): number {
     return this.#pending.length;
   }
@@ -54,11 +54,11 @@ export class Replies {
     };
     signal?.addEventListener('abort', abort);
     this.#pending.push(pending);
-    this.#alarm.set(deadline);
+    this.#timer.set(deadline);
     return promise;
   }
 
-  /** Passes a message to the oldest request. Returns false when there is none: then the message is not a reply. */
+  /** Passes a message to the oldest request. Returns false if there is none, so the message is not a reply. */
   take(message: Message): boolean {
     const pending = this.#pending.shift();
     if (!pending) return false;
@@ -68,7 +68,7 @@ export class Replies {
 
   /** Rejects all requests. */
   fail(error: YodelError): void {
-    this.#alarm.cancel();
+    this.#timer.cancel();
     for (const pending of this.#pending.takeAll()) if (!pending.settled) pending.reject(error);
   }
 
@@ -81,6 +81,6 @@ export class Replies {
         pending.reject(new YodelError('YODEL_REQUEST_TIMEOUT', 'no reply within the time limit (requestTimeout)'));
       } else next = Math.min(next, pending.deadline);
     }
-    this.#alarm.set(next);
+    this.#timer.set(next);
   }
 }

@@ -1,4 +1,4 @@
-/** Sends an endless pattern, as the Character Generator protocol does (RFC 864): to measure, and to test how clients read. */
+/** Sends an endless pattern, like the Character Generator protocol (RFC 864), to measure and to test how clients read. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Batch } from '../framing/message.ts';
 import type { HandlerObject, Session } from '../session/handler.ts';
@@ -19,7 +19,7 @@ export const chargen: HandlerObject = {
 };
 
 async function generate(session: Session): Promise<void> {
-  // After `open` has returned: the peer may be gone already.
+  // Continues after `open` has returned. The peer may already be gone.
   await null;
   const round = roundOf(session);
   while (!session.ended) {

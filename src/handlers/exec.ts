@@ -1,8 +1,8 @@
 /**
  * Passes messages to a program, and sends back what it prints.
  *
- * With one child per connection, its stdin receives the peer's frames unchanged, and its output is cut into messages by the
- * same framing. With one child per message, its stdin receives the message and ends; all that it prints is the reply.
+ * With one child per connection, its stdin receives the peer's frames unchanged, and the same framing splits its
+ * output into messages. With one child per message, its stdin receives the message and ends; its whole output is the reply.
  *
  * What a peer sends reaches a child only by stdin, never as an argument or in its environment.
  */
@@ -20,7 +20,7 @@ import type { ExecOptions, ExecSettings } from './exec/settings.ts';
  * `options.env`; nothing else.
  *
  * @param command a command line, or its words
- * @throws YodelError `YODEL_INVALID_OPTION` when there is no command in it
+ * @throws YodelError `YODEL_INVALID_OPTION` when it contains no command
  */
 export function exec(command: string | readonly string[], options: ExecOptions = {}): HandlerObject {
   const settings: ExecSettings = {
@@ -38,7 +38,10 @@ function wordsOf(command: string | readonly string[], shell: boolean): readonly 
   const text = typeof command === 'string' ? command : undefined;
   if (shell) {
     if (text !== undefined && text.trim() !== '') return ['/bin/sh', '-c', text];
-    throw new YodelError('YODEL_INVALID_OPTION', 'there is no command for the shell; write it as one text');
+    throw new YodelError(
+      'YODEL_INVALID_OPTION',
+      'the command for the shell is empty or not a string; pass it as one string',
+    );
   }
   if (text !== undefined) return commandWords(text);
   const [file, ...args] = command as readonly string[];

@@ -1,9 +1,9 @@
 /**
  * Delays, drops, corrupts or splits a handler's replies, to test how clients react.
  *
- * Everything that a session sends, greetings and replies alike, passes through one queue and leaves it in order: a fault
- * changes when and how a message is sent, or whether it is sent, but never its position. Which faults a message meets
- * depends only on the seed, the session's number and the message's number, not on time or on other sessions.
+ * Everything that a session sends, greetings and replies alike, passes through one queue in order: a fault changes whether,
+ * when and how a message is sent, but never its position. The faults of a message depend only on the seed, the session's
+ * number and the message's number, not on time or on other sessions.
  */
 import type { Batch, Message } from '../framing/message.ts';
 import { type Handler, type HandlerObject, resolveHandler, type Session } from '../session/handler.ts';
@@ -12,7 +12,7 @@ import { randomSequence } from './faults/random.ts';
 import { FaultySession } from './faults/session.ts';
 
 /**
- * The same handler, with faults.
+ * Wraps a handler, and applies faults to its replies.
  *
  * @throws YodelError `YODEL_INVALID_OPTION`, `YODEL_INVALID_HANDLER`
  */

@@ -1,12 +1,12 @@
-/** How handlers that connect a session to something else forward messages: byte for byte, with their frames unchanged. */
+/** Forwards messages between a session and a program or server, byte for byte, with their frames unchanged. */
 import { type DecoderOptions, encode } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
 import type { Session } from '../session/handler.ts';
 
 /**
- * How to decode the other side's bytes into messages: any bytes are valid, because they are forwarded unchanged.
+ * Options to decode the other side's bytes into messages. Any bytes are valid, because they are forwarded unchanged.
  *
- * @param maxMessageLength the most memory that one message may need, in bytes
+ * @param maxMessageLength the longest message to accept, in bytes
  */
 export function decodeForwarded(maxMessageLength: number): DecoderOptions {
   return { maxMessageLength, onTooLong: 'close', encoding: 'binary' };

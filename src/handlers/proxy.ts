@@ -4,8 +4,8 @@
  *     client  --batch-->  session  --frames-->  upstream  ->  server
  *     client  <--send---  session  <--batch---  upstream  <-  server
  *
- * When one side ends, the end is forwarded, and the other side may continue to send. While one side does not read, the other
- * is not read either.
+ * When one side ends, the end is forwarded, and the other side may continue to send. While one side does not read,
+ * yodel does not read from the other side.
  */
 import { type Address, parseAddress } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
@@ -34,7 +34,7 @@ export interface ProxyObserver {
   received?(batch: Batch): void;
   /** One side has ended. */
   ended?(side: ProxySide): void;
-  /** The session is closed; no call follows. Without an error, both sides ended it in order. */
+  /** The session is closed; no call follows. Without an error, both sides ended normally. */
   closed?(error: YodelError | undefined): void;
 }
 
@@ -65,7 +65,7 @@ const maxUnsent = 65_536;
 export function proxy(address: Address | string | number, options: ProxyOptions = {}): HandlerObject {
   const to = typeof address === 'object' ? address : parseAddress(address);
   if (to.scheme === 'ws' || to.scheme === 'wss') {
-    throw new YodelError('YODEL_INVALID_ADDRESS', `a proxy speaks TCP, TLS and Unix sockets, not WebSocket as ${to}`);
+    throw new YodelError('YODEL_INVALID_ADDRESS', `a proxy supports tcp://, tls:// and unix:// addresses, not ${to}`);
   }
   const upstreams = new WeakMap<Session, Upstream>();
   return {
@@ -104,7 +104,7 @@ class Upstream implements Receiver {
     this.#decoder = session.framing.createDecoder(decodeForwarded(maxMessageLength));
   }
 
-  /** Connects; the session's messages wait meanwhile. */
+  /** Connects. The session's messages wait until the promise resolves. */
   async connect(): Promise<void> {
     const { tls, connectTimeout = 10_000, transport = runtimeTransport } = this.#options;
     const timeout = AbortSignal.timeout(connectTimeout || longestDuration);
@@ -124,7 +124,7 @@ class Upstream implements Receiver {
     }
   }
 
-  /** Forwards messages of the client. The promise, if any, is for when the server has caught up. */
+  /** Forwards messages of the client. The promise, if any, resolves when the server has caught up. */
   send(batch: Batch): Promise<void> | undefined {
     const connection = this.#connection;
     if (!connection || this.#isClosed) return undefined;
@@ -198,8 +198,8 @@ class Upstream implements Receiver {
     this.#resumeClient = undefined;
   }
 
-  #fail(what: string, cause: unknown): void {
-    this.#session.close(failure(what, cause));
+  #fail(problem: string, cause: unknown): void {
+    this.#session.close(failure(problem, cause));
     this.#connection?.abort();
   }
 
@@ -214,8 +214,8 @@ class Upstream implements Receiver {
   }
 }
 
-/** What the client may know. Details about the server are only in the cause. */
-function failure(what: string, cause: unknown): YodelError {
-  const why = systemError('its connection broke', cause);
-  return new YodelError('YODEL_UPSTREAM_FAILED', `the server behind this one ${what}`, { cause: why });
+/** The error that the client receives. Details about the upstream server are only in the cause. */
+function failure(problem: string, cause: unknown): YodelError {
+  const reason = systemError('its connection broke', cause);
+  return new YodelError('YODEL_UPSTREAM_FAILED', `the upstream server ${problem}`, { cause: reason });
 }

@@ -1,4 +1,4 @@
-/** Sends the time to each client that connects, as the Daytime protocol does (RFC 867). */
+/** Sends the time to each client that connects, like the Daytime protocol (RFC 867). */
 import type { HandlerObject } from '../session/handler.ts';
 
 /**

@@ -15,9 +15,9 @@ export const schemaVersion = 1;
 const minSqlite = [3, 51, 3] as const;
 
 /**
- * An index of messages by session would touch a page for each session in every commit: with 256 sessions it takes nine tenths
- * of the time. So messages are only appended, and some thousands of them at a time are summarized as a segment: which sessions
- * have messages in it, and how many. Messages after the last segment are scanned.
+ * An index of messages by session would touch a page for each session in every commit, which takes nine tenths of the time
+ * with 256 sessions. So messages are only appended. Every few thousand of them are summarized as a segment, which records
+ * the sessions with messages in it, and their counts. Messages after the last segment are scanned.
  */
 export const schema = `
 CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -72,10 +72,10 @@ PRAGMA application_id = ${applicationId};
 PRAGMA user_version = ${schemaVersion};
 `;
 
-/** The primary result codes of SQLite that are handled (sqlite.org/rescode.html). */
+/** The primary result codes of SQLite that the journal handles (sqlite.org/rescode.html). */
 export const resultCode = { busy: 5, ioError: 10, corrupt: 11, full: 13, cantOpen: 14, notADatabase: 26 } as const;
 
-/** The result code of an error of SQLite; undefined for other errors. */
+/** The result code of an SQLite error; undefined for other errors. */
 export function resultCodeOf(error: unknown): number | undefined {
   const code = (error as { readonly errcode?: unknown } | null)?.errcode;
   return typeof code === 'number' ? code : undefined;
@@ -153,10 +153,7 @@ function checkForm(file: string, descriptor: number): number {
   const first = Buffer.alloc(header.length);
   const length = readSync(descriptor, first, 0, header.length, 0);
   if (length > 0 && first.toString('latin1') !== header) {
-    throw new YodelError(
-      'YODEL_JOURNAL_UNREADABLE',
-      `${file} is not a journal: it does not start like an SQLite database`,
-    );
+    throw new YodelError('YODEL_JOURNAL_UNREADABLE', `${file} is not a journal: it is not an SQLite database`);
   }
   return stat.size;
 }
@@ -181,7 +178,7 @@ export function checkSchema(database: DatabaseSync, file: string): boolean {
   return true;
 }
 
-/** Turns an error of SQLite into one that says what to do. Other errors are returned as they are. */
+/** Converts an SQLite error to one that explains it. Returns other errors unchanged. */
 export function readingError(error: unknown, file: string): unknown {
   const code = primaryCode(error);
   if (code === resultCode.corrupt || code === resultCode.notADatabase)
@@ -192,9 +189,9 @@ export function readingError(error: unknown, file: string): unknown {
   });
 }
 
-/** The error for a damaged journal, with the command that rescues what is readable. */
+/** The error for a damaged journal, with the command that recovers what is readable. */
 export function damaged(file: string, reason: string, cause?: unknown): YodelError {
   const quoted = /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`;
-  const rescue = `keep a copy of it, then rescue what is readable into a new one with: sqlite3 ${quoted} .recover | sqlite3 rescued.journal`;
+  const rescue = `keep a copy of it, then recover what is readable into a new file with: sqlite3 ${quoted} .recover | sqlite3 rescued.journal`;
   return new YodelError('YODEL_JOURNAL_UNREADABLE', `the journal ${file} is damaged (${reason}); ${rescue}`, { cause });
 }

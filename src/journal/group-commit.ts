@@ -1,30 +1,30 @@
 /**
- * Group commit: messages are gathered in a group. As soon as the writer thread is idle it gets the group, and the next one
- * starts. So the number of commits follows the disk, and the number of messages in a commit follows the load (D. DeWitt
+ * Group commit: messages are collected in a group. As soon as the writer thread is idle it gets the group, and the next
+ * group starts. So the disk determines the number of commits, and the load the number of messages per commit (D. DeWitt
  * et al., Implementation Techniques for Main Memory Database Systems, 1984).
  *
- *     append -> group -> [thread: commit] -> everyone with a message in it continues
+ *     append -> group -> [thread: commit] -> every session with a message in it continues
  *
- * Clients that wait for their replies would form two halves that take turns, each with its own commit. So after a commit a
- * group waits for as many messages as were in flight before, for at most a few turns of the event loop (as PostgreSQL does
- * with `commit_delay` and MySQL with `binlog_group_commit_sync_no_delay_count`, but without a time to configure): 16 clients
- * get 50 % more throughput.
+ * Clients that wait for their replies would split into two halves that take turns, each with its own commit. So after a
+ * commit, a group waits for as many messages as were in flight before, for at most a few turns of the event loop (like
+ * `commit_delay` of PostgreSQL and `binlog_group_commit_sync_no_delay_count` of MySQL, but without a time to configure).
+ * With 16 clients, throughput is 50 % higher.
  */
 import type { YodelError } from '../errors.ts';
 import { Queue } from '../queue.ts';
 import { Group } from './group.ts';
 import type { WriterOrder } from './writer.ts';
 
-/** How often a full disk or a lock is probed. */
+/** The interval at which a full disk or a lock is probed. */
 const probeEveryMs = 500;
-/** Replies are written with the next received message, or after this time. */
+/** Replies are committed with the next received message, or after this time. */
 const repliesWaitMs = 10;
 /** A group of this size gains nothing by waiting for more. */
 const enoughMessages = 256;
 const enoughBytes = 131_072;
 /**
- * A group is complete after this number of turns of the event loop without a new message, though more were expected. One turn
- * is too few even for a client that answers at once; between two and ten there is no difference.
+ * A group is complete after this number of turns of the event loop without a new message, even if more were expected. One
+ * turn is too few even for a client that sends its next message at once; between two and ten there is no difference.
  */
 const maxQuietTurns = 4;
 
@@ -34,7 +34,7 @@ class PendingGroup {
   readonly #settled = Promise.withResolvers<void>();
   /** The number of replies in it. */
   replies = 0;
-  /** Whether it must be sent. Replies alone do not require it, until they have waited long enough. */
+  /** Whether the group must be sent. A group of replies alone is sent only after `repliesWaitMs`. */
   isDue = false;
 
   constructor(maxMessage: number) {
@@ -66,14 +66,14 @@ export class GroupCommit {
   #isSendScheduled = false;
   #repliesTimer: NodeJS.Timeout | undefined;
   #probeTimer: NodeJS.Timeout | undefined;
-  /** The number of messages in flight at the thread's last answer: everyone who gets a reply may send the next message at once. */
+  /** The number of messages in flight at the thread's last answer. Each client that gets a reply may send its next message. */
   #expected = 0;
   #isRefusing = false;
   #hasFailed = false;
 
   /**
    * @param send sends an order to the writer thread
-   * @param maxMessage how many bytes of a message are kept; 0: all
+   * @param maxMessage the number of bytes of a message to record; 0: all
    * @param onRefusing called when messages start to be refused, with the reason, and when they are accepted again
    */
   constructor(
@@ -124,7 +124,7 @@ export class GroupCommit {
     this.#sendNow();
   }
 
-  /** The thread is done with `groups` groups: they are written, or refused with an error that may pass. */
+  /** The thread has handled `groups` groups: they are written, or refused with a temporary error. */
   settle(groups: number, error: YodelError | undefined): void {
     const wasRefusing = this.#isRefusing;
     this.#isRefusing = error !== undefined;
@@ -138,26 +138,26 @@ export class GroupCommit {
       pending.settle(error);
     }
     this.#expected = Math.min(messages + this.#current.group.count, enoughMessages);
-    // What was carried over must not send itself: it would do so again and again as long as the disk is full.
+    // A group of carried-over entries must not be sent by itself, or it would be resent endlessly while the disk is full.
     const acceptsAgain = wasRefusing && !error && !this.#current.group.isEmpty;
     if (this.#current.isDue || acceptsAgain) this.#sendSoon();
     if (this.#isRefusing !== wasRefusing) this.#reportRefusing(error);
   }
 
-  /** Nothing can be written any more. */
+  /** Nothing can be written from now on. */
   fail(error: YodelError): void {
     this.#hasFailed = true;
     for (const pending of [...this.#sent.takeAll(), this.#current]) pending.settle(error);
   }
 
-  /** While messages are refused, the thread is probed even without any: /readyz reports the state. */
+  /** While messages are refused, probes the thread even if there are none, because /readyz reports the state. */
   #reportRefusing(error: YodelError | undefined): void {
     if (error) this.#probeTimer = setInterval(() => this.#send({ probe: true }), probeEveryMs).unref();
     else clearInterval(this.#probeTimer);
     this.#onRefusing?.(error);
   }
 
-  /** What concerns more than the messages of a refused group is written with the next one. */
+  /** Carries the beginnings and ends of sessions and the count of missed replies over from a refused group to the next one. */
   #carryOver({ group, replies }: PendingGroup): void {
     const next = this.#current.group;
     next.begun.unshift(...group.begun);
@@ -165,7 +165,7 @@ export class GroupCommit {
     next.missed += group.missed + replies;
   }
 
-  /** Sends the group at once if nothing more is expected in it, otherwise when it is complete. */
+  /** Sends the group at once if no more messages are expected in it, otherwise when it is complete. */
   #sendSoon(): void {
     if (this.#isSendScheduled) return;
     const isIdle = this.#sent.length === 0;
@@ -174,7 +174,7 @@ export class GroupCommit {
     this.#awaitMore(this.#current.group, 0);
   }
 
-  /** Sends replies after a while, unless they are sent with a message before. */
+  /** Sends replies after `repliesWaitMs`, unless a message is sent first. */
   #sendLater(): void {
     if (this.#repliesTimer) return;
     this.#repliesTimer = setTimeout(() => {
@@ -195,7 +195,8 @@ export class GroupCommit {
       if (isIdle && !isEnough && group.count < this.#expected && quiet < maxQuietTurns)
         return this.#awaitMore(group, quiet);
       this.#isSendScheduled = false;
-      // A busy thread gets a full group next. Otherwise the group waits for its answer, so that what follows that joins it.
+      // A busy thread gets the group now only if it is full. Otherwise the group waits for the thread's answer, so that the
+      // messages that follow the answer join it.
       if ((isIdle || isEnough) && group === this.#current.group) this.#sendNow();
     });
   }

@@ -1,4 +1,4 @@
-/** The messages of one commit, as numbers and bytes in a few long arrays, which are transferred to the writer thread without copying. */
+/** The messages of one commit, as numbers and bytes in a few long arrays that move to the writer thread without copying. */
 import { asBuffer, type Framing } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
 import type { EndedBy } from '../telemetry/telemetry.ts';
@@ -44,7 +44,7 @@ export const runFields = 5;
 /** The length of an entry in `places`. */
 export const placeFields = 4;
 
-/** Gathers the messages of one commit. */
+/** Collects the messages of one commit. */
 export class Group {
   readonly #maxMessage: number;
   #bytes = Buffer.allocUnsafeSlow(16_384);
@@ -59,7 +59,7 @@ export class Group {
   /** Replies that are not recorded. */
   missed = 0;
 
-  /** @param maxMessage how many bytes of a message are kept; 0: all */
+  /** @param maxMessage the number of bytes of a message to record; 0: all */
   constructor(maxMessage: number) {
     this.#maxMessage = maxMessage;
   }
@@ -69,7 +69,7 @@ export class Group {
     return this.#count;
   }
 
-  /** The bytes of their frames. */
+  /** The size of all frames, in bytes. */
   get size(): number {
     return this.#size;
   }
@@ -115,14 +115,14 @@ export class Group {
   #place(start: number, size: number, shape: Uint8Array | undefined): void {
     const at = this.#count++ * placeFields;
     if (this.#places.length < at + placeFields) this.#places = doubled(this.#places, Uint32Array);
-    const isCut = this.#maxMessage > 0 && size > this.#maxMessage;
+    const isTruncated = this.#maxMessage > 0 && size > this.#maxMessage;
     this.#places[at] = start;
-    this.#places[at + 1] = start + (isCut ? this.#maxMessage : size);
+    this.#places[at + 1] = start + (isTruncated ? this.#maxMessage : size);
     this.#places[at + 2] = shape ? this.#indexOf(shape) : 0;
-    this.#places[at + 3] = isCut ? 1 : 0;
+    this.#places[at + 3] = isTruncated ? 1 : 0;
   }
 
-  /** Shapes are few, and mostly the same as the last one. */
+  /** The number of a shape. There are few shapes, and most are the same as the last one. */
   #indexOf(shape: Uint8Array): number {
     const last = this.#shapes.at(-1);
     if (last && Buffer.compare(last, shape) === 0) return this.#shapes.length;

@@ -2,9 +2,9 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type GroupData, placeFields, runFields } from './group.ts';
 import type { Segment } from './segment.ts';
 
-/** Runs of at least this many messages are split by SQLite itself. */
+/** A run of at least this many messages is passed to SQLite as one value, which SQLite splits. */
 const minTogether = 4;
-/** Place and length of a message in one number: both are below this, or the messages are inserted one by one. */
+/** Combines the place and length of a message in one number. If one is not below this, messages are inserted one by one. */
 const placeBase = 16_777_216;
 
 type RunFields = [session: number, direction: 0 | 1, time: number, elapsed: number, count: number];

@@ -11,12 +11,12 @@ import { openSegment, Segment, SegmentTable } from './segment.ts';
 /** How to open a journal for writing. */
 export interface JournalFileSettings extends RetentionLimits {
   readonly file: string;
-  /** The name that another writer gets in its error. */
+  /** The name of this writer in the error that another writer gets. */
   readonly name: string;
   readonly durability: Durability;
 }
 
-/** How long to wait for a program that has locked the file, as `sqlite3` can. All replies wait meanwhile. */
+/** How long to wait for a program that has locked the file, such as `sqlite3`. All replies wait during that time. */
 const busyTimeoutMs = 2000;
 /** Pages of the write-ahead log above which they are copied into the file: SQLite's default. */
 const checkpointPages = 1000;
@@ -43,9 +43,9 @@ export class JournalFile {
   /** Messages committed after the last segment. */
   #segment: Segment;
   readonly #statements: Statements;
-  /** The files it writes to. */
+  /** The inodes of the files that are open. */
   readonly #identity: string;
-  /** About how many bytes were written to the log since its size was read. */
+  /** The approximate number of bytes written to the log since its size was read. */
   #writtenBytes = 0;
 
   /** @throws YodelError `YODEL_JOURNAL_UNREADABLE`, `YODEL_JOURNAL_IN_USE`; errors of SQLite */
@@ -93,7 +93,7 @@ export class JournalFile {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
       throw error;
     }
-    if (this.#readIdentity() !== this.#identity) throw new Error('it was removed or replaced');
+    if (this.#readIdentity() !== this.#identity) throw new Error('the file was removed or replaced');
     if (isFull) this.#segment = next;
     else this.#segment.join(next);
     for (const { bytes } of groups) this.#writtenBytes += bytes.length;
@@ -105,7 +105,7 @@ export class JournalFile {
     this.#database.exec("UPDATE state SET value = value WHERE name = 'missed'");
   }
 
-  /** Copies the write-ahead log into the file when it is long enough. Tries again later when the disk is full or the file locked. */
+  /** Copies the write-ahead log into the file if it is long enough. Retries later if the disk is full or the file locked. */
   checkpoint(): void {
     if (this.#writtenBytes < (checkpointPages * pageSize) / 8) return;
     this.#writtenBytes = 0;
@@ -134,7 +134,7 @@ export class JournalFile {
     if (group.missed > 0) addMissed.run(group.missed);
   }
 
-  /** What is written to a file without a name is lost. */
+  /** The inodes of the file and its log. If they change, commits go to a deleted file and are lost. */
   #readIdentity(): string {
     const inode = (path: string) => statSync(path, { throwIfNoEntry: false })?.ino;
     return `${inode(this.#file)} ${inode(`${this.#file}-wal`)}`;
@@ -147,7 +147,7 @@ function openDatabase(file: string, durability: Durability): DatabaseSync {
   database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
   checkSqlite(database);
   const isNew = !checkSchema(database, file);
-  // Checkpoints are made by `checkpoint`, which handles their failures.
+  // `checkpoint` makes the checkpoints, and handles their failures.
   database.exec(
     `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous[durability]}; PRAGMA wal_autocheckpoint = 0`,
   );

@@ -1,8 +1,8 @@
 /**
  * The contract of a journal: the durable, ordered record of messages.
  *
- * A server passes every message to the journal before the handler receives it, and waits: so a reply means that its message is
- * recorded. `sqlite.ts` implements it in one file.
+ * A server passes every message to the journal, and waits for it, before the handler receives the message. So a reply means
+ * that its message is recorded. `sqlite.ts` implements the journal as one file.
  */
 import type { YodelError } from '../errors.ts';
 import type { Batch } from '../framing/message.ts';
@@ -10,13 +10,13 @@ import type { Journaled, SessionJournal } from '../session/journaling.ts';
 import type { EndedBy, Subscriber } from '../telemetry/telemetry.ts';
 
 /**
- * What a reply means.
+ * What a reply guarantees.
  *
  * | Value    | A message is handled when                        | Answered messages that can be lost                         |
  * |----------|--------------------------------------------------|-----------------------------------------------------------|
  * | `full`   | it is on the disk (fsync)                        | none, unless the disk lies about it                        |
- * | `normal` | the operating system has it                      | the last moments before a power failure or kernel crash; none when only the server is killed |
- * | `off`    | the server is about to write it                  | the last moments, even when only the server is killed      |
+ * | `normal` | the operating system has it                      | the last moments before a power failure or kernel crash; none if only the server is killed |
+ * | `off`    | the server is about to write it                  | the last moments, even if only the server is killed         |
  */
 export type Durability = 'full' | 'normal' | 'off';
 
@@ -60,7 +60,7 @@ export interface Entry {
   readonly framing: string;
   /** The message, without delimiter or length field. */
   readonly bytes: Uint8Array;
-  /** How its frame differs from the usual one: see `unusualShape()` in shape.ts. */
+  /** How its frame differs from the usual one; see `unusualShape()` in shape.ts. */
   readonly shape: Uint8Array | null;
   /** Whether only its first bytes were recorded. */
   readonly isTruncated: boolean;
@@ -72,7 +72,7 @@ export interface RecordedSession {
   readonly peer: string;
   /** Where the server listened. */
   readonly local: string;
-  /** The framing of its connection; `websocket` where the transport keeps messages apart. */
+  /** The framing of its connection; `websocket` if the transport delimits messages. */
   readonly framing: string;
   /** When it started, in milliseconds since 1970. */
   readonly began: number;
@@ -107,7 +107,7 @@ export interface JournalStats {
   readonly used: number;
   /** Messages deleted because of age or size. */
   readonly deleted: number;
-  /** Replies not recorded because the disk was too slow or full: see `journalReplies`. */
+  /** Replies not recorded because the disk was too slow or full. See the option `replies` of `openJournal()`. */
   readonly missed: number;
 }
 
@@ -129,9 +129,9 @@ export interface Journal extends SessionJournal, JournalReader {
   readonly subscriber: Subscriber;
   /** Bytes not written yet. */
   readonly pendingBytes: number;
-  /** Whether messages are refused at present: the last attempt to write found the disk full or the file locked. */
+  /** Whether messages are currently refused, because the last attempt to write found the disk full or the file locked. */
   readonly isRefusing: boolean;
-  /** Why nothing can be recorded any more; undefined while the journal works. */
+  /** The reason why nothing can be recorded any longer; undefined while the journal works. */
   readonly failure: YodelError | undefined;
   /** Writes what is pending, and closes the file. */
   close(): Promise<void>;

@@ -1,6 +1,6 @@
 /**
- * The lock of a journal, which has one writer at a time. It is a lock of SQLite on a small database beside the journal: the
- * operating system releases it when the process ends for whatever reason, and the database names the holder.
+ * The lock of a journal, which has one writer at a time. It is an SQLite lock on a small database beside the journal. The
+ * operating system releases it when the process ends for any reason, and the database names the holder.
  */
 import { DatabaseSync } from 'node:sqlite';
 import { YodelError } from '../errors.ts';
@@ -26,15 +26,15 @@ export function lockJournal(file: string, name: string): DatabaseSync {
     lock.exec('PRAGMA synchronous = OFF; CREATE TABLE IF NOT EXISTS holder (pid INTEGER, since TEXT, name TEXT)');
     lock.exec('BEGIN IMMEDIATE; DELETE FROM holder');
     lock.prepare('INSERT INTO holder VALUES (?, ?, ?)').run(process.pid, new Date().toISOString(), name);
-    // Others can read the holder, and cannot start to write.
+    // From here on, other processes can read the holder but cannot write.
     lock.exec('COMMIT; BEGIN IMMEDIATE');
     return lock;
   } catch (error) {
     const holder = primaryCode(error) === resultCode.busy ? holderOf(lock) : undefined;
     lock.close();
     if (primaryCode(error) !== resultCode.busy) throw error;
-    const who = holder ? `process ${holder.pid} (${holder.name}, since ${holder.since})` : 'another process';
-    const text = `the journal ${file} is in use by ${who}: a journal has one writer; stop that one or use another file`;
+    const user = holder ? `process ${holder.pid} (${holder.name}, since ${holder.since})` : 'another process';
+    const text = `the journal ${file} is in use by ${user}: a journal has one writer; stop that process or use another file`;
     throw new YodelError('YODEL_JOURNAL_IN_USE', text);
   }
 }
@@ -43,7 +43,7 @@ function holderOf(lock: DatabaseSync): Holder | undefined {
   try {
     return lock.prepare('SELECT pid, since, name FROM holder').get() as Holder | undefined;
   } catch {
-    // The holder is just writing its name.
+    // The holder is writing its name right now.
     return undefined;
   }
 }

@@ -1,4 +1,4 @@
-/** Reads a journal, also while a server writes to it. It never writes, and keeps no snapshot between pages. */
+/** Reads a journal, even while a server writes to it. It never writes, and keeps no snapshot between pages. */
 import { existsSync, statSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
@@ -9,11 +9,11 @@ import { YodelError } from '../errors.ts';
 import { checkFile, checkSchema, primaryCode, readingError, resultCode } from './database.ts';
 import type { Entry, JournalQuery, JournalReader, JournalStats, RecordedSession } from './journal.ts';
 
-/** Messages or sessions read in one page. */
+/** The number of messages or sessions per page. */
 const pageSize = 256;
 /** A page of messages ends after this many bytes. */
 const pageBytes = 8_388_608;
-/** How often to look for new messages. */
+/** The interval at which to look for new messages. */
 const followEveryMs = 100;
 /** How long to wait for a lock of another process, such as a recovery after a crash. */
 const busyTimeoutMs = 5000;
@@ -38,11 +38,11 @@ interface Range {
   readonly to: number;
 }
 
-/** What the journal contains at one moment. */
+/** The contents of the journal at one moment. */
 interface Extent {
   readonly first: number;
   readonly last: number;
-  /** The newest segment and its last message; 0 if there is none. */
+  /** The newest segment, and the last message in it; 0 if there is none. */
   readonly segment: number;
   readonly summed: number;
 }
@@ -64,8 +64,8 @@ export function readJournal(file: string): SqliteReader {
   try {
     database = openToRead(path);
     if (!checkSchema(database, file)) {
-      const why = 'it has no tables, like a copy without its -wal file; copy it with: sqlite3 FILE ".backup COPY"';
-      throw new YodelError('YODEL_JOURNAL_UNREADABLE', `cannot read the journal ${file}: ${why}`);
+      const reason = 'it has no tables, like a copy without its -wal file; copy it with: sqlite3 FILE ".backup COPY"';
+      throw new YodelError('YODEL_JOURNAL_UNREADABLE', `cannot read the journal ${file}: ${reason}`);
     }
     return new SqliteReader(path, database);
   } catch (error) {
@@ -85,7 +85,7 @@ export function openToRead(file: string): DatabaseSync {
     const log = statSync(`${file}-wal`, { throwIfNoEntry: false });
     if (primaryCode(error) !== resultCode.cantOpen || (log && log.size > 0)) throw error;
   }
-  // No file can be created beside it, as on a read-only disk: then nothing writes to it either.
+  // No file can be created beside it, as on a read-only disk, so no other process writes to it either.
   const url = pathToFileURL(file);
   url.searchParams.set('immutable', '1');
   return new DatabaseSync(url, { readOnly: true });
@@ -181,7 +181,7 @@ export class SqliteReader implements JournalReader {
     };
   }
 
-  /** The sequence numbers that can be within a time range. After the last segment this is not known. */
+  /** The sequence numbers that can be within a time range. All messages after the last segment can. */
   #timeRange({ since, until }: Pick<JournalQuery, 'since' | 'until'>, { summed, last }: Extent): Range {
     const bound = (sql: string, time: number) => this.#all<{ n: number | null }>(sql, [time])[0]?.n;
     const from = since === undefined ? 1 : bound('SELECT min(first) AS n FROM segments WHERE latest >= ?', since);
@@ -244,7 +244,7 @@ export class SqliteReader implements JournalReader {
     return new Map(rows.map((row) => [row.session, row]));
   }
 
-  /** At most a few megabytes, unless a single message has more. */
+  /** One page of rows: at most a few megabytes, unless a single message is larger. */
   #page(sql: string, values: readonly (number | string | null)[]): Row[] {
     const page: Row[] = [];
     let size = 0;
@@ -293,8 +293,8 @@ function checkQuery(query: JournalQuery): JournalQuery {
   return peer !== undefined && isIPv6(peer) ? { ...query, peer: `[${peer}]` } : query;
 }
 
-function isSelected({ direction, time }: Row, { direction: wanted, since, until }: JournalQuery): boolean {
-  if (wanted !== undefined && (wanted === 'in' ? 0 : 1) !== direction) return false;
+function isSelected({ direction, time }: Row, { direction: selected, since, until }: JournalQuery): boolean {
+  if (selected !== undefined && (selected === 'in' ? 0 : 1) !== direction) return false;
   return (since === undefined || time >= since) && (until === undefined || time < until);
 }
 

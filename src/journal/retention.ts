@@ -1,8 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 
-/** The age is checked in one of this many commits, unless there is more to delete. */
+/** The age is checked in every 16th commit, unless there is more to delete. */
 const checkEvery = 16;
-/** The most segments deleted in one commit, so that it stays short. */
+/** The maximum number of segments to delete in one commit, so that it stays short. */
 const maxAtOnce = 8;
 
 /** Limits in bytes and milliseconds; 0: no limit. */
@@ -32,7 +32,7 @@ export class Retention {
   /** Remembers the highest deleted session, so that no number is used twice. */
   readonly #setSessions: StatementSync;
   #commits = 0;
-  /** The last check found something to delete, so the next one may too. */
+  /** Whether the last check found something to delete, so that the next one may too. */
   #isBehind = true;
 
   /** @param run the number of this run: only its sessions can be open */
@@ -56,7 +56,7 @@ export class Retention {
   }
 
   /**
-   * Deletes segments beyond the limits. To be called within a transaction.
+   * Deletes segments beyond the limits. Call it within a transaction.
    *
    * @param added the number of messages that the transaction adds
    * @param isUsed whether a session has messages after the last segment
@@ -64,7 +64,7 @@ export class Retention {
   trim(added: number, isUsed: (session: number) => boolean): void {
     const { maxSize, maxAge } = this.#limits;
     if (maxSize === 0 && maxAge === 0) return;
-    // The size is checked in each commit, since one commit may add much; the age only now and then.
+    // The size is checked in each commit, because one commit may add a lot. The age is checked only in some commits.
     if (maxSize === 0 && !this.#isBehind && added > 0 && ++this.#commits % checkEvery !== 0) return;
     this.#isBehind = true;
     for (let segments = 0; this.#isBehind && segments < maxAtOnce; segments++) {

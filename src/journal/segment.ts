@@ -1,10 +1,10 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { RetentionLimits } from './retention.ts';
 
-/** A segment is full with this many messages or bytes: scanning it takes milliseconds. */
+/** A segment is full with this many messages or bytes, so that scanning it takes milliseconds. */
 const maxMessages = 8192;
 const maxBytes = 8_388_608;
-/** It is also full with this share of the size or age limit, since only whole segments are deleted. */
+/** A segment is also full with this share of the size or age limit, because only whole segments are deleted. */
 const maxShare = 1 / 8;
 
 /** The messages of one session in a segment. Pairs are by direction: in, out. */
@@ -15,7 +15,7 @@ export interface Activity {
   bytes: [number, number];
 }
 
-/** Consecutive messages, summarized by session. The last segment of a journal is only in memory until it is full. */
+/** Consecutive messages, summarized by session. A journal's last segment is kept in memory until it is full. */
 export class Segment {
   readonly first: number;
   readonly #limits: RetentionLimits;
@@ -111,7 +111,7 @@ export class SegmentTable {
   }
 }
 
-/** Summarizes the messages after the last segment. After a crash, nothing else needs repair. */
+/** Summarizes the messages after the last segment. This is the only recovery that a crash requires. */
 export function openSegment(database: DatabaseSync, limits: RetentionLimits): Segment {
   const number = (sql: string) => Number((database.prepare(sql).get() as { n: number | null }).n ?? 0);
   const summed = Math.max(

@@ -1,4 +1,4 @@
-/** The shape of a recorded frame: what distinguishes it from the frame the framing itself would make. */
+/** The shape of a recorded frame: its difference from the frame that the framing itself would encode. */
 import { encode, encodeLike, type Framing } from '../framing/framing.ts';
 import type { Message } from '../framing/message.ts';
 import { parseFraming } from '../framing/notation.ts';
@@ -7,8 +7,8 @@ import type { Entry } from './journal.ts';
 const none = new Uint8Array();
 
 /**
- * The shape of a frame if it is unusual, else undefined: a line ending other than LF, empty where the end of input ended the
- * message, bytes before a length field that are not 0.
+ * The shape of a frame if it is unusual, else undefined. Unusual are a line ending other than LF, no ending at the end of
+ * the input (an empty shape), and bytes before a length field that are not 0.
  */
 export function unusualShape(framing: Framing, message: Message): Uint8Array | undefined {
   const { encoder } = framing;
@@ -31,7 +31,7 @@ export function isUnfinished({ shape, framing }: Pick<Entry, 'shape' | 'framing'
 
 /** The frame of an entry, as it was on the wire. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` when it is truncated */
 export function frameOf({ framing, bytes, shape }: Pick<Entry, 'framing' | 'bytes' | 'shape'>): Uint8Array {
-  // A WebSocket connection makes frames itself.
+  // A WebSocket connection encodes frames itself.
   if (framing === 'websocket') return bytes;
   const rule = parseFraming(framing);
   if (!shape) return encode(rule, bytes);

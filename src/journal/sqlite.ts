@@ -26,9 +26,12 @@ import type { WriterAnswer, WriterOrder, WriterSettings } from './writer.ts';
 export interface JournalOptions extends OptionalValues<ValuesOf<typeof journalOptions>> {
   /** Whether replies are recorded as well. Default: only received messages. */
   readonly replies?: boolean | undefined;
-  /** The name that another writer of the same file gets in its error, such as the address of this server. Default `yodel`. */
+  /** The name of this writer in the error that another writer gets, such as the server's address. Default `yodel`. */
   readonly name?: string | undefined;
-  /** Called when messages start to be refused (the disk is full, the file is locked), and without an error when they are accepted again. */
+  /**
+   * Called with an error when messages start to be refused (the disk is full, the file is locked), and without one when they
+   * are accepted again.
+   */
   readonly onRefusing?: ((error: YodelError | undefined) => void) | undefined;
 }
 
@@ -53,7 +56,7 @@ export async function openJournal(file: string, options: JournalOptions = {}): P
 }
 
 /**
- * Opens a journal for reading, also while a server writes to it.
+ * Opens a journal for reading, even while a server writes to it.
  *
  * @throws YodelError `YODEL_JOURNAL_UNREADABLE`
  */
@@ -63,11 +66,11 @@ export async function openJournalReader(file: string): Promise<JournalReader> {
 }
 
 /**
- * The program of the thread: a file in src/journal/, or in dist/journal/ where this file is part of a chunk in another folder.
- * Without such a file (a bundler merged yodel into another program or an executable) the thread runs from text.
+ * The program of the thread: a file in src/journal/, or in dist/journal/ if this file is part of a chunk in another folder.
+ * If there is no such file, because a bundler merged yodel into another program or an executable, it is loaded from text.
  */
 async function writerProgram(): Promise<URL> {
-  // Bundlers that produce CommonJS may leave it undefined.
+  // Undefined in some bundles that use CommonJS.
   const here = import.meta.url as string | undefined;
   const file = here && new URL(`../journal/writer.${here.endsWith('.ts') ? 'ts' : 'js'}`, here);
   if (file && existsSync(file)) return file;
@@ -76,8 +79,8 @@ async function writerProgram(): Promise<URL> {
 }
 
 /**
- * Replies do not wait to be recorded. Above this many unwritten bytes they are counted as missed instead: the disk is
- * seconds behind, and the journal must not use up the server's memory.
+ * Replies are sent without waiting to be recorded. Above this many unwritten bytes they are not recorded but counted as
+ * missed: the disk is seconds behind, and the journal must not use up the server's memory.
  */
 const maxUnwritten = 67_108_864;
 /** With durability `off`, messages wait for the disk only above this many unwritten bytes. */
@@ -94,7 +97,7 @@ interface SessionState {
 
 class SqliteJournal implements Journal {
   readonly durability: Durability;
-  /** The longest row of SQLite (SQLITE_MAX_LENGTH), less what a row needs besides the message. */
+  /** The longest row of SQLite (SQLITE_MAX_LENGTH), minus what a row needs besides the message. */
   readonly maxMessageLength = 999_999_000;
   readonly subscriber: Subscriber;
   failure: YodelError | undefined;
@@ -274,7 +277,7 @@ class SqliteJournal implements Journal {
     this.#failed.resolve(error);
   }
 
-  /** The thread has ended, as intended or by an unexpected error. */
+  /** The thread has ended, either normally or because of an unexpected error. */
   #threadEnded(cause: Error | undefined): void {
     const text = `the thread that writes the journal ${this.#file} ended`;
     const error = new YodelError('YODEL_JOURNAL_FAILED', text, { cause });

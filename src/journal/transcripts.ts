@@ -10,7 +10,7 @@ const lineFeedEnding: Ending = 'lf';
 export async function* transcriptOf(session: RecordedSession, entries: AsyncIterable<Entry>): AsyncGenerator<string> {
   yield headOf(session);
   let ending = lineFeedEnding;
-  // The end of input ended a message without an ending.
+  // Whether the client's last message ended with its input, without a line ending.
   let hasClosed = false;
   for await (const entry of entries) {
     const own = endingOf(entry);
@@ -26,7 +26,7 @@ export async function* transcriptOf(session: RecordedSession, entries: AsyncIter
       yield '@close\n';
     }
   }
-  // Without @close the client would only end after the last line.
+  // Without @close the client would end only after the last line.
   if (session.ended !== null && session.messagesOut > 0) {
     const close = hasClosed ? '' : '@close\n';
     yield session.endedBy === 'peer' ? `${close}@closed\n` : `@closed\n${close}`;
@@ -37,7 +37,7 @@ function headOf({ session, peer, local, framing, began, messagesOut }: RecordedS
   const lines = [
     `# session ${session} of a journal: ${isoTime(began)}, client ${oneLine(peer)}, server ${oneLine(local)}`,
     ...(messagesOut > 0 ? [] : ['# replies were not recorded']),
-    // WebSocket needs no framing, and has none that could be named.
+    // WebSocket needs no framing.
     ...(framing === 'websocket' ? [] : [`@framing ${oneLine(framing)}`]),
   ];
   return `${lines.join('\n')}\n`;
@@ -48,7 +48,7 @@ function endingOf({ framing, shape }: Entry): Ending {
   return shape.length === 0 ? 'none' : 'crlf';
 }
 
-/** Without characters that start another line or control a terminal. */
+/** Replaces characters that start another line or control a terminal. */
 function oneLine(text: string): string {
   return text.replace(/\p{C}/gu, '?');
 }

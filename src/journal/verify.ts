@@ -4,9 +4,9 @@ import { setImmediate } from 'node:timers/promises';
 import { readingError } from './database.ts';
 import { openToRead } from './reader.ts';
 
-/** Messages counted in one step. */
+/** The number of messages to count in one step. */
 const stepSize = 50_000;
-/** The most problems that are listed. */
+/** The maximum number of problems to list. */
 const maxProblems = 100;
 
 interface SegmentRow {
@@ -36,10 +36,10 @@ export class Verification {
     this.#database.close();
   }
 
-  /** Checks everything, and yields what it is doing. @throws YodelError `YODEL_JOURNAL_UNREADABLE` */
+  /** Checks everything, and yields a description of each step. @throws YodelError `YODEL_JOURNAL_UNREADABLE` */
   async *run(): AsyncGenerator<string> {
     try {
-      // A snapshot of a file that is being written.
+      // Reads from a snapshot, because a server may be writing the file.
       this.#database.exec('BEGIN');
       yield* this.#checkPages();
       const [bounds] = this.#all<{ first: number | null; last: number | null }>(
@@ -114,7 +114,7 @@ export class Verification {
       if (index % 8 === 0) await setImmediate();
       const before = segments[index - 1];
       if (before && before.last + 1 !== first)
-        this.#add(`segment ${segment} starts at ${first}, but the one before ends at ${before.last}`);
+        this.#add(`segment ${segment} starts at ${first}, but the previous one ends at ${before.last}`);
       const wrong = this.#all<{ session: number }>(wrongActivity, segment, first, last);
       for (const { session } of wrong) this.#add(`segment ${segment} has wrong totals for session ${session}`);
     }

@@ -1,6 +1,6 @@
 /**
- * The thread that writes a journal's file: it takes groups of messages, commits them, reports that, and takes the next. So a
- * slow disk delays replies, but no reading, timers or other sessions.
+ * The thread that writes a journal's file. It receives groups of messages, commits them, and reports the outcome. So a slow
+ * disk delays replies, but not the event loop of the server.
  */
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { type ErrorCode, fileErrorReason, YodelError } from '../errors.ts';
@@ -17,7 +17,7 @@ export interface WriterSettings extends JournalFileSettings {
 /** An order to the thread. */
 export type WriterOrder = { readonly commit: GroupData } | { readonly probe: true } | { readonly close: true };
 
-/** Why a group was not written, and whether the reason may pass. */
+/** The reason why a group was not written: `passing` if a later attempt may succeed, else `fatal`. */
 export interface WriterFault {
   readonly kind: 'passing' | 'fatal';
   readonly code: ErrorCode;
@@ -32,9 +32,9 @@ export type WriterAnswer =
   | { readonly fault: WriterFault; readonly groups: number }
   | { readonly closed: WriterFault | undefined };
 
-/** The most groups in one commit, so that no commit takes long. */
+/** The maximum number of groups in one commit, so that no commit takes long. */
 const maxGroups = 256;
-/** How often an idle journal deletes messages that are too old. */
+/** The interval at which an idle journal deletes messages that are too old. */
 const trimEveryMs = 10_000;
 
 class WriterThread {
@@ -49,11 +49,11 @@ class WriterThread {
     if (maxAge > 0 || maxSize > 0) {
       setInterval(() => this.#trim(), Math.min(trimEveryMs, maxAge || trimEveryMs)).unref();
     }
-    port.on('message', (order: WriterOrder) => this.#obey(order));
+    port.on('message', (order: WriterOrder) => this.#execute(order));
   }
 
-  /** Everything that arrived during the last commit goes into the next one. */
-  #obey(first: WriterOrder): void {
+  /** Executes an order. All groups that arrived during the last commit go into the next one. */
+  #execute(first: WriterOrder): void {
     const groups: GroupData[] = [];
     let isClosing = false;
     let isProbing = false;
@@ -78,7 +78,7 @@ class WriterThread {
     if (fault) answer({ fault, groups: 0 });
   }
 
-  /** Messages beyond the limits are also deleted while no new ones arrive. */
+  /** Deletes messages beyond the limits even if no new ones arrive. */
   #trim(): void {
     const fault = this.#hasFailed ? undefined : this.#try(() => this.#file.commit([]));
     if (fault) answer({ fault, groups: 0 });
@@ -89,7 +89,7 @@ class WriterThread {
     this.#settings.port.close();
   }
 
-  /** Writes, and answers for `groups` groups. Returns whether it succeeded. */
+  /** Writes, and reports the outcome of `groups` groups. Returns whether it succeeded. */
   #attempt(write: () => void, groups: number): boolean {
     if (this.#hasFailed) return false;
     const fault = this.#try(write);

@@ -2,8 +2,8 @@
  * One connection of a load test: sends, checks every reply, and times it.
  *
  * It uses the transport's connection and not the client's MessageConnection, which copies borrowed chunks and delivers
- * messages: 70 ns for each message of 64 bytes. Here a chunk is compared in place with what was sent (`replies.ts`), which
- * takes 2 ns a message, where the whole generator takes 50.
+ * messages. That takes 70 ns for a message of 64 bytes. Comparing a chunk in place with what was sent (`replies.ts`) takes
+ * 2 ns per message, and the whole generator takes 50.
  */
 import { systemError, YodelError } from '../errors.ts';
 import { formatPlural } from '../format/figures.ts';
@@ -30,15 +30,15 @@ export interface Traffic {
   inFlight: number;
   /** When the last reply arrived. */
   lastReplyAt: number;
-  /** Set whenever something happens, to tell work from waiting. */
+  /** Set by every event, to distinguish work from waiting. */
   isActive: boolean;
-  /** Returns how many messages may be sent now for `wanted` answered ones. */
-  claim(wanted: number, now: number): number;
+  /** Claims messages to send after `answered` ones were answered. Returns the number that may be sent now. */
+  claim(answered: number, now: number): number;
   /** Makes the connection send claimed messages soon. */
   sendSoon(connection: LoadConnection, count: number): void;
-  /** Nothing is in flight any more. */
+  /** Nothing is in flight. */
   settled(): void;
-  /** The connection cannot be used any more. */
+  /** The connection can no longer be used. */
   broken(connection: LoadConnection, error: YodelError): void;
 }
 
@@ -58,9 +58,9 @@ export class LoadConnection implements Receiver {
   readonly #traffic: Traffic;
   readonly #payload: Payload;
   readonly #matcher: ReplyMatcher | undefined;
-  /** Whether replies are as long as messages: then more bytes than are in flight are unexpected. */
+  /** Whether replies are as long as messages, so that more bytes than are in flight are unexpected. */
   readonly #countsBytes: boolean;
-  /** Where no replies are expected: how far the operating system has taken the payload. */
+  /** If no replies are expected: the position up to which the operating system has taken the payload. */
   readonly #taken: RingPosition | undefined;
   readonly #times = new SendTimes();
   /** Index of the frame in the ring to send next. */
@@ -103,7 +103,7 @@ export class LoadConnection implements Receiver {
     return this.#times.countUpTo(time);
   }
 
-  /** Sends messages, timed from now. If the connection was lost since they were claimed, they are lost with it. */
+  /** Sends messages, timed from now. They are lost if the connection was lost after they were claimed. */
   send(count: number, now: number): void {
     if (this.#isOver) {
       this.#traffic.tally.sent += count;
@@ -118,7 +118,7 @@ export class LoadConnection implements Receiver {
    *
    * @param first the number of the first message
    * @param step the difference between the numbers of two messages
-   * @param latenessFrom lateness is recorded for messages due from this time on: the generator could not send earlier ones
+   * @param latenessFrom lateness is recorded only for messages due from this time on, because earlier ones had no connection
    */
   sendDue(schedule: Schedule, first: number, step: number, count: number, now: number, latenessFrom: number): void {
     const { lateness } = this.#traffic.tally;
@@ -244,10 +244,10 @@ export class LoadConnection implements Receiver {
     }
   }
 
-  /** How many whole messages the operating system has taken since the last call. */
+  /** Returns the number of whole messages that the operating system has taken since the last call. */
   #takeMessages(): number {
     const taken = this.#taken as RingPosition;
-    // A transport that carries messages adds bytes of its own: only `unsent` of 0 is conclusive.
+    // A transport that delimits messages adds bytes of its own, so only an `unsent` of 0 is conclusive.
     if (this.#connection.carriesMessages) return this.#connection.unsent === 0 ? this.#inFlight : 0;
     let done = 0;
     for (let left = this.#bytesInFlight - this.#connection.unsent; left > 0; ) {
@@ -260,7 +260,7 @@ export class LoadConnection implements Receiver {
   }
 
   #unexpected(): YodelError {
-    const text = `connection ${this.number}: the server sent more than was requested, ${this.#soFar()}`;
+    const text = `connection ${this.number}: the server sent more replies than expected, ${this.#soFar()}`;
     return new YodelError('YODEL_UNEXPECTED_REPLY', text);
   }
 

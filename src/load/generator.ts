@@ -11,16 +11,16 @@ import { Tally } from './tally.ts';
 import { Timers } from './timers.ts';
 
 const intervalMs = 1000;
-/** Where no replies are expected: how long the server may take to read everything and end its side. */
+/** If no replies are expected: the time for the server to read everything and end its side. */
 const finishMs = 1000;
 
 /** How the run of one process ended. */
 export interface GeneratorEnd {
   /** `failed` when no connection was left. */
   readonly ended: 'done' | 'interrupted' | 'failed';
-  /** How long the run took, the wait for the last replies included. */
+  /** The duration of the run, including the wait for the last replies. */
   readonly elapsedMs: number;
-  /** How long messages were sent. */
+  /** The time during which messages were sent. */
   readonly sendingMs: number;
   /** The used share of one core, without the time spent waiting for the next message to be due. */
   readonly cpu: number;
@@ -65,9 +65,9 @@ export class Generator implements Traffic, PoolOwner {
   #isFinishing = false;
   /** Messages left to claim. */
   #left: number;
-  /** Since when there were failures and no reply. */
+  /** The time of the first failure after the last reply. */
   #failingSince = Number.POSITIVE_INFINITY;
-  /** Since when every attempt to connect failed. */
+  /** The time since which every attempt to connect has failed. */
   #unreachableSince = Number.POSITIVE_INFINITY;
   #openLoop: OpenLoop | undefined;
   /** Messages claimed but not sent yet. */
@@ -103,7 +103,7 @@ export class Generator implements Traffic, PoolOwner {
   /** Sends from `startAt` on, on the clock of `performance.now()`. */
   run(startAt: number): void {
     if (this.#state !== 'opening') return;
-    // A timer may be late. An open loop waits out the slack more precisely; a closed loop starts at once.
+    // A timer may be late, so it fires early. An open loop waits out the rest precisely; a closed loop starts at once.
     const delayMs = startAt - performance.now() - timerSlackMs;
     this.#timers.after(delayMs, () => this.#begin(this.#settings.rate === null ? performance.now() : startAt));
   }
@@ -113,18 +113,18 @@ export class Generator implements Traffic, PoolOwner {
     this.#end('interrupted', performance.now());
   }
 
-  claim(wanted: number, now: number): number {
+  claim(answered: number, now: number): number {
     if (this.#openLoop || this.#state !== 'sending' || now >= this.#stopAt) return 0;
-    const claimed = Math.min(wanted, this.#left);
+    const claimed = Math.min(answered, this.#left);
     this.#left -= claimed;
     if (this.#left === 0) this.#settle(now);
     return claimed;
   }
 
   /**
-   * Sends after all sockets that are ready have been read. A write that finds the server asleep has to wake it, which costs
-   * more than the rest of the write; of several writes in a row only the first one does. On Node that gives 40 % more
-   * messages (64 connections).
+   * Sends after all sockets that are ready have been read. A write to a sleeping server has to wake it, which costs more
+   * than the rest of the write; of several writes in a row, only the first one does. On Node this gives 40 % more messages
+   * (64 connections).
    */
   sendSoon(connection: LoadConnection, count: number): void {
     if (this.#share.connections === 1) return connection.send(count, performance.now());
@@ -149,7 +149,7 @@ export class Generator implements Traffic, PoolOwner {
     this.#lose(connection);
   }
 
-  get wantsConnections(): boolean {
+  get needsConnections(): boolean {
     return this.#state === 'opening' || this.#state === 'sending';
   }
 
@@ -198,7 +198,7 @@ export class Generator implements Traffic, PoolOwner {
     if (rate !== null) {
       const options = { start: startAt, rate, every: threads, offset: this.#share.index };
       const { count } = this.#settings;
-      // With a duration the run takes that long; with a count, as long as that many messages take at this rate.
+      // A run with a duration takes that long. A run with a count takes as long as its messages take at this rate.
       this.#openLoop = new OpenLoop(options, this.#left, this, (endsAt) => {
         if (count !== null) this.#settle(Math.min(this.#stopAt, Math.max(endsAt, performance.now())));
       });
@@ -230,7 +230,7 @@ export class Generator implements Traffic, PoolOwner {
     this.#settle(this.#stopAt);
   }
 
-  /** Nothing more is sent. */
+  /** Stops sending; only replies are still received. */
   #settle(now: number): void {
     if (this.#state !== 'sending') return;
     this.#state = 'settling';
@@ -271,8 +271,8 @@ export class Generator implements Traffic, PoolOwner {
   }
 
   /**
-   * Whether no connection is left, and none could be opened for as long as a reply may take. A server that hangs may still
-   * accept connections: then the run continues, unless nothing else would end it.
+   * Whether no connection is left, and none could be opened within the time-out of a reply. A server that hangs may still
+   * accept connections; the run then continues, unless nothing else would end it.
    */
   #isHopeless(now: number): boolean {
     if (this.#state !== 'sending' || this.#pool.up.length > 0) return false;
@@ -283,8 +283,8 @@ export class Generator implements Traffic, PoolOwner {
 
   #timeOut(connection: LoadConnection, sentBefore: number): void {
     const count = connection.countUpTo(sentBefore);
-    const what = this.#settings.replies === 'none' ? 'read no message' : 'sent no reply';
-    const text = `the server ${what} on connection ${connection.number} within ${this.#settings.timeoutMs} ms`;
+    const problem = this.#settings.replies === 'none' ? 'read no message' : 'sent no reply';
+    const text = `the server ${problem} on connection ${connection.number} within ${this.#settings.timeoutMs} ms`;
     this.tally.fail('YODEL_REPLY_TIMEOUT', text, count);
     this.#lose(connection);
   }

@@ -4,14 +4,14 @@ import { Schedule, type ScheduleOptions } from './schedule.ts';
 
 /** Timers of both runtimes are up to two milliseconds late. When the next message is due sooner, the loop spins instead. */
 export const timerSlackMs = 2;
-/** In an idle turn of the loop that took longer, the process did not have the core. */
+/** If an idle turn of the loop took longer, the operating system had given the core to another process. */
 const maxTurnMs = 0.1;
-/** Messages in flight in one process. Each costs memory, and the server has been overloaded for long. */
+/** The limit of messages in flight in one process. Each costs memory, and at this number the server is long overloaded. */
 const maxInFlight = 1_000_000;
-/** Unsent bytes of one connection above which it gets no more messages. */
+/** A connection with more unsent bytes than this gets no more messages. */
 const maxUnsent = 16_777_216;
 
-/** Sends messages when they are due, whatever the server does, over the connections in turn. */
+/** Sends messages when they are due, regardless of replies, over the connections in turn. */
 export class OpenLoop {
   readonly #schedule: Schedule;
   readonly #total: number;
@@ -22,7 +22,7 @@ export class OpenLoop {
   #firstUp = 0;
   /** Number of the next message. */
   #next = 0;
-  /** Messages due earlier had to wait for a connection, so their lateness is not the generator's. */
+  /** Messages due earlier had to wait for a connection, so the generator did not cause their lateness. */
   #latenessFrom = Number.NEGATIVE_INFINITY;
   #isStopped = false;
   #timer: NodeJS.Timeout | undefined;
@@ -32,7 +32,7 @@ export class OpenLoop {
 
   /**
    * @param total the number of messages; Infinity for no limit
-   * @param allSent called when all were sent, with the time at which one more would be due: n messages take n intervals
+   * @param allSent called when all were sent, with the time at which one more would be due, because n messages take n intervals
    */
   constructor(schedule: ScheduleOptions, total: number, traffic: Traffic, allSent: (endsAt: number) => void) {
     this.#schedule = new Schedule(schedule);
@@ -87,7 +87,7 @@ export class OpenLoop {
     if (count === 0) return;
     const text =
       `${formatCount(this.#traffic.inFlight)} messages were unanswered, so messages due then were not sent: ` +
-      'the rate is more than the server or this machine can handle';
+      'the rate is higher than the server or this machine can handle';
     this.#traffic.tally.fail('YODEL_TOO_MANY_UNANSWERED', text, count);
   }
 

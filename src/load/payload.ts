@@ -1,4 +1,4 @@
-/** What is sent: the frames of a connection as a ring, sent over and over. */
+/** The payload of a connection: a ring of frames that is sent over and over. */
 import { YodelError } from '../errors.ts';
 import { encode, type Framing } from '../framing/framing.ts';
 import { carriesMessages, framingOf, type LoadSettings } from './plan.ts';
@@ -10,11 +10,11 @@ export interface Payload {
   readonly ends: Float64Array;
 }
 
-/** A ring has at least this many different frames, where they fit. */
+/** A ring has at least this many different frames, if they fit. */
 const minFrames = 16;
-/** Bytes for the rings of all connections together, unless two frames each take more. */
+/** The memory for the rings of all connections, in bytes, unless two frames each take more. */
 const maxBytes = 134_217_728;
-/** Bytes they must never exceed. */
+/** Above this many bytes for all rings, the settings are rejected. */
 const refusedBytes = 2_147_483_648;
 
 const letters = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
@@ -24,15 +24,15 @@ const printable = Array.from({ length: 94 }, (_, index) => String.fromCharCode(0
 interface PayloadOptions {
   readonly framing: Framing;
   /** Whether an empty message can be sent. */
-  readonly takesEmpty: boolean;
+  readonly allowsEmpty: boolean;
   /** The number of connections in all processes. */
   readonly connections: number;
-  /** How many messages a connection usually sends at once. The length of the ring is a multiple of it. */
+  /** The number of messages that a connection usually sends at once. The length of the ring is a multiple of it. */
   readonly together: number;
 }
 
 /**
- * What each connection sends: the given messages in turn, or generated messages of one size.
+ * Creates the payload of each connection: the given messages in turn, or generated messages of one size.
  *
  * @returns a function from the number of a connection to its payload
  * @throws YodelError `YODEL_INVALID_OPTION` when the framing cannot carry such messages, or they take too much memory
@@ -40,27 +40,27 @@ interface PayloadOptions {
 export function payloadsOf(settings: LoadSettings): (connection: number) => Payload {
   const { messages, connections, pipeline } = settings;
   const framing = framingOf(settings);
-  const takesEmpty = framing.name !== 'raw' || carriesMessages(settings);
-  const options = { framing, takesEmpty, connections, together: pipeline ?? 1 };
-  if ('size' in messages) return remember(numberedPayloads(messages.size, options));
+  const allowsEmpty = framing.name !== 'raw' || carriesMessages(settings);
+  const options = { framing, allowsEmpty, connections, together: pipeline ?? 1 };
+  if ('size' in messages) return cached(numberedPayloads(messages.size, options));
   const bytes = messages.given.map((text) => Buffer.from(text, 'latin1'));
   const payload = givenPayload(bytes, options);
   return () => payload;
 }
 
-/** A connection that is opened again sends the same payload: generating it once more would delay the others. */
-function remember(make: (connection: number) => Payload): (connection: number) => Payload {
-  const made = new Map<number, Payload>();
+/** Caches payloads, because generating one again for a reopened connection would delay the others. */
+function cached(create: (connection: number) => Payload): (connection: number) => Payload {
+  const payloads = new Map<number, Payload>();
   return (connection) => {
-    const payload = made.get(connection) ?? make(connection);
-    made.set(connection, payload);
+    const payload = payloads.get(connection) ?? create(connection);
+    payloads.set(connection, payload);
     return payload;
   };
 }
 
 /**
- * Messages of `size` bytes that are all different: each starts with the number of its connection and its own, so that a reply
- * that was mixed up, omitted or repeated never matches.
+ * Messages of `size` bytes that are all different: each starts with the number of its connection and its own number, so that
+ * a misplaced, missing or repeated reply never matches.
  */
 function numberedPayloads(size: number, options: PayloadOptions): (connection: number) => Payload {
   const { connections, together } = options;
@@ -86,8 +86,8 @@ function givenPayload(messages: readonly Uint8Array[], options: PayloadOptions):
   );
   const size = frames.reduce((sum, frame) => sum + frame.length, 0);
   // A few small messages are repeated, so that messages sent together are one write.
-  const wanted = Math.min(Math.ceil(options.together / frames.length), Math.max(1, Math.floor(65_536 / size)));
-  return ring(Array.from({ length: wanted }, () => frames).flat());
+  const repeats = Math.min(Math.ceil(options.together / frames.length), Math.max(1, Math.floor(65_536 / size)));
+  return ring(Array.from({ length: repeats }, () => frames).flat());
 }
 
 function ring(frames: readonly Uint8Array[]): Payload {
@@ -99,15 +99,15 @@ function ring(frames: readonly Uint8Array[]): Payload {
   return { bytes: Buffer.concat(frames), ends };
 }
 
-/** A multiple of the frames sent together, at least two, so that an old reply never matches a new message; fewer if frames are large. */
+/** At least two frames, so that an old reply never matches a new message. A multiple of the frames sent together, if it fits. */
 function ringLength(frameSize: number, connections: number, together: number): number {
   const fitting = Math.max(2, Math.floor(maxBytes / connections / frameSize));
-  const wanted = Math.max(2, Math.ceil(minFrames / together)) * together;
-  return wanted <= fitting ? wanted : together <= fitting ? together : fitting;
+  const preferred = Math.max(2, Math.ceil(minFrames / together)) * together;
+  return preferred <= fitting ? preferred : together <= fitting ? together : fitting;
 }
 
-function encodeMessage({ framing, takesEmpty }: PayloadOptions, message: Uint8Array, what: string): Uint8Array {
-  if (message.length === 0 && !takesEmpty) {
+function encodeMessage({ framing, allowsEmpty }: PayloadOptions, message: Uint8Array, what: string): Uint8Array {
+  if (message.length === 0 && !allowsEmpty) {
     throw new YodelError('YODEL_INVALID_OPTION', `${what} is empty, which the framing "raw" cannot carry`);
   }
   try {

@@ -21,7 +21,7 @@ export interface LoadSettings {
   readonly pipeline: number | null;
   /** Messages per second over all connections; null in a closed loop. */
   readonly rate: number | null;
-  /** How many messages to send; null for no limit. */
+  /** The number of messages to send; null for no limit. */
   readonly count: number | null;
   /** How long to send; null until `count` messages are sent. */
   readonly durationMs: number | null;
@@ -36,12 +36,12 @@ export interface LoadSettings {
   readonly threads: number;
 }
 
-/** Whether the transport itself keeps messages apart. */
+/** Whether the transport itself delimits messages. */
 export function carriesMessages({ address }: Pick<LoadSettings, 'address'>): boolean {
   return parseAddress(address).scheme.startsWith('ws');
 }
 
-/** The framing of the run; `raw` where the transport keeps messages apart. */
+/** The framing of the run; `raw` if the transport delimits messages. */
 export function framingOf(settings: Pick<LoadSettings, 'address' | 'framing'>): Framing {
   return carriesMessages(settings) ? raw() : parseFraming(settings.framing);
 }
@@ -53,7 +53,7 @@ export interface LoadShare {
   readonly connections: number;
   /** The number of its first connection, from 1. */
   readonly firstConnection: number;
-  /** How many messages it sends; null for no limit. */
+  /** The number of messages it sends; null for no limit. */
   readonly count: number | null;
   /** The number of the process, from 0. */
   readonly index: number;
@@ -78,7 +78,7 @@ export function sharesOf(settings: LoadSettings): LoadShare[] {
   });
 }
 
-/** How many messages a run sends, if that is known in advance. */
+/** The number of messages that a run sends; null if it is not known in advance. */
 function messagesOf({ count, rate, durationMs }: LoadSettings): number | null {
   if (rate === null || durationMs === null) return count;
   const due = Math.ceil((rate * durationMs) / 1000);

@@ -6,18 +6,18 @@ import type { LoadConnection } from './connection.ts';
 import type { LoadShare } from './plan.ts';
 import type { Timers } from './timers.ts';
 
-/** How many connections are opened at the same time. More could overflow the server's backlog and fail. */
+/** The maximum number of connections to open at the same time. More could overflow the server's backlog and fail. */
 const maxConnecting = 100;
 /**
- * The delay before a lost connection is opened again, so that a server that closes each one at once is not flooded. It does not
- * grow, as the client's does: a load test must keep up its load.
+ * The delay before a lost connection is opened again, so that a server that closes each one at once is not flooded. Unlike
+ * the client's, it does not grow: a load test must keep up its load.
  */
 const reconnectAfterMs = 100;
 
 /** The owner of a pool. */
 export interface PoolOwner {
   /** Whether connections are still needed. */
-  readonly wantsConnections: boolean;
+  readonly needsConnections: boolean;
   /** An attempt to connect failed. */
   notConnected(error: YodelError): void;
   /** Creates the load connection on a new connection. */
@@ -53,7 +53,7 @@ export class Pool {
     let next = 0;
     const { connections, firstConnection } = this.#share;
     const openNext = async (): Promise<void> => {
-      while (next < connections && this.#owner.wantsConnections) {
+      while (next < connections && this.#owner.needsConnections) {
         const failure = await this.#open(firstConnection + next++);
         firstFailure ??= failure;
       }
@@ -69,11 +69,11 @@ export class Pool {
   }
 
   #openAgain(number: number): void {
-    if (this.#owner.wantsConnections) this.#timers.after(reconnectAfterMs, () => void this.#open(number));
+    if (this.#owner.needsConnections) this.#timers.after(reconnectAfterMs, () => void this.#open(number));
   }
 
   async #open(number: number): Promise<YodelError | undefined> {
-    if (!this.#owner.wantsConnections) return undefined;
+    if (!this.#owner.needsConnections) return undefined;
     const { connectTimeoutMs, tls } = this.#share.settings;
     try {
       this.#take(number, await dial(this.#address, { timeoutMs: connectTimeoutMs, tls }));
@@ -87,8 +87,8 @@ export class Pool {
   }
 
   #take(number: number, opened: Connection): void {
-    // The run may have ended meanwhile.
-    if (!this.#owner.wantsConnections) return releaseUnused(opened);
+    // The run may have ended in the meantime.
+    if (!this.#owner.needsConnections) return releaseUnused(opened);
     const connection = this.#owner.connected(number, opened);
     this.#up = [...this.#up, connection];
     this.#owner.ready(connection);

@@ -10,7 +10,7 @@ export class ProcessorTime {
   /**
    * The share of one core used since `start`, from 0 to 1.
    *
-   * @param spunMs how long of it the process only spun, waiting until the next message was due
+   * @param spunMs the part of it in which the process only spun, until the next message was due
    */
   share(elapsedMs: number, spunMs: number): number {
     const { user, system } = process.cpuUsage(this.#before);

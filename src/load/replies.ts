@@ -4,16 +4,16 @@ import { asBuffer, type Decoder, decodeChunk, type Framing } from '../framing/fr
 import type { Batch } from '../framing/message.ts';
 import type { Payload } from './payload.ts';
 
-/** A longer reply is counted without being buffered. */
+/** Longer replies are counted without being buffered. */
 const maxBuffered = 16_777_216;
-/** How many bytes of a wrong reply an error shows. */
+/** The number of bytes of a wrong reply that an error shows. */
 const maxShown = 48;
 
 /** Counts the replies in a stream. */
 export interface ReplyMatcher {
-  /** Takes the next bytes and returns how many replies they completed. Sets `fault` when a reply is wrong. */
+  /** Takes the next bytes and returns the number of replies they completed. Sets `fault` when a reply is wrong. */
   match(chunk: Uint8Array): number;
-  /** What was wrong; nothing is matched after it. */
+  /** The error of the first wrong reply. Nothing is matched after it. */
   readonly fault: YodelError | undefined;
 }
 
@@ -29,7 +29,7 @@ export class RingPosition {
     this.payload = payload;
   }
 
-  /** Advances by `count` bytes, at most to the end of the ring. Returns how many frames that completed. */
+  /** Advances by `count` bytes, at most to the end of the ring. Returns the number of frames that this completed. */
   advance(count: number): number {
     const { bytes, ends } = this.payload;
     const before = this.frame;
@@ -44,8 +44,8 @@ export class RingPosition {
 }
 
 /**
- * Expects the bytes that were sent. Compares whole chunks with the ring, without looking for messages in them: which replies
- * are complete follows from where the frames of the ring end.
+ * Expects the bytes that were sent. Compares whole chunks with the ring, without searching them for messages: the ends of
+ * the ring's frames determine which replies are complete.
  */
 export class EchoMatcher implements ReplyMatcher {
   readonly #position: RingPosition;
@@ -77,7 +77,7 @@ export class EchoMatcher implements ReplyMatcher {
     return this.#answered - before;
   }
 
-  /** Counts the replies that are right, and reports the first one that is not. */
+  /** Counts the correct replies, and reports the first wrong one. */
   #findFault(chunk: Buffer, from: number, count: number): void {
     const { payload, at } = this.#position;
     let same = 0;
@@ -148,7 +148,7 @@ export class CountMatcher implements ReplyMatcher {
     return count;
   }
 
-  /** 1 when a long reply has ended: other replies follow it, or nothing is pending any more. */
+  /** Returns 1 if a long reply has ended: other replies follow it, or nothing is pending. */
   #endOfLong(batch?: Batch): number {
     const hasEnded = this.#isLong && (batch ? batch.count > 0 : this.#decoder.pending === 0);
     if (!hasEnded) return 0;
@@ -157,7 +157,7 @@ export class CountMatcher implements ReplyMatcher {
   }
 }
 
-/** An error that shows both around the first byte that differs. */
+/** An error that shows both replies around the first byte that differs. */
 function wrongReply(message: number, connection: number, expected: Buffer, got: Buffer): YodelError {
   const differs = expected.findIndex((byte, index) => byte !== got[index]);
   const around = differs === -1 ? expected.length : differs;

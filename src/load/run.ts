@@ -8,9 +8,9 @@ import { endOfAll, type RunResult } from './result/result.ts';
 import { openWarm } from './warm-up.ts';
 import { startWorkers } from './workers.ts';
 
-/** How far ahead the start is set, so that no process starts late. */
+/** The start is set this far ahead, so that no process starts late. */
 const startAheadMs = 5;
-/** The same with several processes, which have to receive it first. */
+/** As `startAheadMs`, but for several processes, which have to receive the start time first. */
 const startProcessesAheadMs = 50;
 
 /** A running load test. */
@@ -32,7 +32,7 @@ export interface LoadRun {
  * @throws YodelError `YODEL_INVALID_OPTION` when the settings contradict each other
  */
 export function startLoad(settings: LoadSettings, onProgress: (progress: BenchProgress) => void): LoadRun {
-  // Reports contradicting settings here, not in each process.
+  // Check here, so that contradicting settings are reported once and not by each process.
   payloadsOf(settings);
   const shares = sharesOf(settings);
   const collection = new Collection(shares.length);

@@ -1,8 +1,8 @@
 import type { Histogram } from './histogram.ts';
 
 /**
- * When the unanswered messages were sent, as a queue of runs: a hundred messages sent in one write are one entry, and are timed
- * together when their replies arrive together.
+ * The times at which the unanswered messages were sent, as a queue of runs: a hundred messages sent in one write are one
+ * entry, and are timed together if their replies arrive together.
  */
 export class SendTimes {
   #times = new Float64Array(8);
@@ -20,7 +20,7 @@ export class SendTimes {
     this.#length++;
   }
 
-  /** Removes the oldest `count` messages, which must exist, and records how long ago they were sent. */
+  /** Removes the oldest `count` messages, which must exist, and records their latencies. */
   take(count: number, now: number, latencies?: Histogram): void {
     let left = count;
     while (left > 0) {

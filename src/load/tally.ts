@@ -16,7 +16,7 @@ type CountName = (typeof countNames)[number];
 export class Tally {
   /** Messages passed to connections. */
   sent = 0;
-  /** Messages with a reply; where no replies are expected, those the operating system has taken. */
+  /** Messages with a reply. If no replies are expected, those the operating system has taken. */
   answered = 0;
   bytesSent = 0;
   bytesReceived = 0;
@@ -26,7 +26,7 @@ export class Tally {
   lost = 0;
   /** Milliseconds from when a message was sent, or in an open loop was due, to its reply. */
   readonly latency = new Histogram();
-  /** Milliseconds from when a message was due to when it was sent, as far as the generator was the cause. */
+  /** Milliseconds from when a message was due to when it was sent, if the generator caused the delay. */
   readonly lateness = new Histogram();
   readonly errors = new Map<string, { count: number; example: string }>();
 

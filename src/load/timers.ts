@@ -3,7 +3,7 @@ export class Timers {
   readonly #pending = new Set<NodeJS.Timeout>();
   #isOver = false;
 
-  /** Calls `run` once after `delayMs`, unless {@link end} was called before. */
+  /** Calls `run` once after `delayMs`, unless {@link end} is called first. */
   after(delayMs: number, run: () => void): void {
     if (this.#isOver) return;
     const timer = setTimeout(

@@ -9,15 +9,15 @@ import type { Connection, Listener } from '../transport/transport.ts';
 import { Generator } from './generator.ts';
 import { carriesMessages, type LoadSettings } from './plan.ts';
 
-/** Afterwards Bun gets no faster, and Node only a little: measured with 150, 300 and 600 ms. */
+/** After this time Bun gets no faster, and Node only slightly. Measured with 150, 300 and 600 ms. */
 const durationMs = 300;
 const connections = 8;
-/** Messages a second, enough to compile everything even where the real rate is low. */
+/** Messages per second, enough to compile everything even if the real rate is low. */
 const rate = 20_000;
 /** Larger messages run through the same code, only longer. */
 const maxSize = 1024;
 
-/** Warms up, then opens a generator's connections, so that none of them has to wait for its first message. */
+/** Warms up, then opens a generator's connections, so that no connection is idle during the warm-up. */
 export async function openWarm(generator: Generator, settings: LoadSettings): Promise<YodelError | undefined> {
   await warmUp(settings);
   return await generator.open();
@@ -29,7 +29,7 @@ async function warmUp(settings: LoadSettings): Promise<void> {
   try {
     listener = await listenForEcho();
   } catch (error) {
-    // Without permission to listen, the first second is only a little slow.
+    // Without permission to listen, skip the warm-up: only the first second is slower.
     if (error instanceof YodelError) return;
     throw error;
   }

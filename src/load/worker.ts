@@ -1,22 +1,22 @@
-/** A process of a load test that runs in several. Its parent sends it commands and receives its reports; see `workers.ts`. */
+/** One of several processes of a load test. Its parent sends commands and receives reports; see `workers.ts`. */
 import { Generator } from './generator.ts';
 import { openWarm } from './warm-up.ts';
 import type { LoadCommand, LoadReport } from './workers.ts';
 
 let generator: Generator | undefined;
 
-function report(what: LoadReport): void {
-  if (process.connected) process.send?.(what, () => undefined);
+function send(report: LoadReport): void {
+  if (process.connected) process.send?.(report, () => undefined);
 }
 
 async function execute(command: LoadCommand): Promise<void> {
   if ('open' in command) {
     generator = new Generator(command.open, (interval, tally, up, isLast) =>
-      report({ interval, tally: tally.toJSON(), up, isLast }),
+      send({ interval, tally: tally.toJSON(), up, isLast }),
     );
-    void generator.ended.then((end) => report({ end }));
+    void generator.ended.then((end) => send({ end }));
     const failure = await openWarm(generator, command.open.settings);
-    report({ opened: failure ? { code: failure.code, message: failure.message } : null });
+    send({ opened: failure ? { code: failure.code, message: failure.message } : null });
   } else if ('run' in command) {
     generator?.run(command.run - performance.timeOrigin);
   } else {

@@ -1,4 +1,4 @@
-/** The processes of a load test that runs in several, from the view of their parent. */
+/** The parent's view of the processes of a load test. */
 import { type ErrorCode, YodelError } from '../errors.ts';
 import { programArgument } from '../process/own-program.ts';
 import { describeEnd, type ProcessEnd, ProgramProcess } from '../process/program-process.ts';
@@ -22,7 +22,7 @@ export function startWorkers(shares: readonly LoadShare[], listen: (process: num
   return shares.map((share) => new Worker(program, share, listen(share.index)));
 }
 
-/** How long a process may take to end after the command to stop. */
+/** The time for a process to end after the command to stop, before it is killed. */
 const stopTimeoutMs = 1000;
 
 class Worker implements Part {
@@ -33,7 +33,7 @@ class Worker implements Part {
   readonly #ended = Promise.withResolvers<GeneratorEnd>();
   #hasEnded = false;
   #intervals = 0;
-  /** Why it could not be started. */
+  /** The error if the process could not be started. */
   #error: Error | undefined;
 
   constructor(program: string, share: LoadShare, listen: IntervalListener) {
@@ -64,7 +64,7 @@ class Worker implements Part {
 
   stop(): void {
     this.#process.send({ stop: true });
-    // A process that has not even started by then is not waited for.
+    // Kill a process that has not even started by then.
     setTimeout(() => this.#process.kill(), stopTimeoutMs).unref();
   }
 
@@ -83,12 +83,12 @@ class Worker implements Part {
     }
   }
 
-  /** When it dies, what it has measured in its last second is lost. */
+  /** If the process dies, the measurements of its last second are lost. */
   #onEnd(end: ProcessEnd): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     const how = this.#error?.message ?? describeEnd(end);
-    const text = `process ${this.#share.index + 1} of ${this.#share.settings.threads} ended in the middle: ${how}`;
+    const text = `process ${this.#share.index + 1} of ${this.#share.settings.threads} ended during the run: ${how}`;
     const error = new YodelError('YODEL_PROCESS_LOST', text);
     const tally = new Tally();
     tally.fail(error.code, error.message);

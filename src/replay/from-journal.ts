@@ -5,7 +5,7 @@ import type { Entry, JournalQuery, JournalReader, RecordedSession } from '../jou
 import { frameOf, isUnfinished } from '../journal/shape.ts';
 import type { ReplayPlan, ReplayStep } from './step.ts';
 
-/** Plans to play the sessions that match a query, each from start to end. */
+/** Plans a replay of the sessions that match a query, each from start to end. */
 export async function planOf(reader: JournalReader, query: JournalQuery): Promise<ReplayPlan> {
   const sessions = new Map<number, RecordedSession>();
   let [sends, expects] = [0, 0];
@@ -35,14 +35,14 @@ async function* stepsOf(
   for await (const entry of reader.read(query)) {
     // A server that crashed recorded no end for its sessions.
     if (entry.run !== run) {
-      for (const one of open.values()) yield endOf(one, at);
+      for (const left of open.values()) yield endOf(left, at);
       open.clear();
       run = entry.run;
     }
     const session = sessions.get(entry.session);
     if (!session) continue;
     at = clock.at(entry);
-    // Sessions that had ended by then end first, so that as many are open at a time as were recorded.
+    // Sessions that had already ended in the recording end first, so that the replay has as many open at a time.
     if (entry.time >= nextEnd) {
       nextEnd = Number.POSITIVE_INFINITY;
       for (const one of open.values()) {
@@ -91,7 +91,7 @@ class RecordedClock {
   #at = 0;
   #last: Entry | undefined;
 
-  /** By the monotonic clock; between two runs of the server by the time of day, which may have been set back. */
+  /** Uses the monotonic clock, and between two runs of the server the time of day, which may have been set back. */
   at(entry: Entry): number {
     const last = this.#last;
     this.#last = entry;

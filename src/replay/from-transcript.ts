@@ -4,7 +4,7 @@ import { refuseUnplayable } from '../transcript/playable.ts';
 import type { Ending, Transcript } from '../transcript/transcript.ts';
 import type { ReplayPlan, ReplayStep } from './step.ts';
 
-/** Plans to play the clients of a transcript. @throws TranscriptError when they cannot be played */
+/** Plans a replay of the clients of a transcript. @throws TranscriptError when they cannot be played */
 export function planOfTranscript(transcript: Transcript): ReplayPlan {
   refuseUnplayable(transcript, '>');
   const messages = transcript.steps.filter((step) => step.kind === 'message');

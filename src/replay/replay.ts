@@ -1,10 +1,10 @@
 /**
- * Plays recorded clients against a server, as many at a time as were recorded, and compares the server's answers.
+ * Plays recorded clients against a server, with the recorded concurrency, and compares the server's replies.
  *
  *     steps -> (wait until due) -> a queue for each session: one step after another
  *
- * A message waits for the answers that preceded it in its session. So a replay at any speed sends nothing before it has the
- * answers that the recorded client had.
+ * A message waits for the replies that preceded it in its session. So a replay at any speed sends nothing before it has
+ * the replies that the recorded client had.
  */
 import { Condition } from '../client/condition.ts';
 import { type ReplayProgress, type ReplayResult, ReplayTally } from './result.ts';
@@ -13,15 +13,15 @@ import type { ReplayStep } from './step.ts';
 
 /** Options of a replay. Times are milliseconds. */
 export interface ReplayOptions extends SessionOptions {
-  /** 1: with the recorded pauses; 10: ten times as fast; Infinity: without pauses. */
+  /** 1: with the recorded pauses. 10: ten times as fast. Infinity: without pauses. */
   readonly speed: number;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How many steps may be queued for their sessions before no more are read. */
+/** With this many steps queued for their sessions, no more are read. */
 const maxQueued = 10_000;
 
-/** Plays steps, starting when it is created. */
+/** Plays steps. It starts when it is created. */
 export class Replay {
   /** Resolves at the end, or when `signal` is aborted. Rejects with a `YodelError` when the first connection fails. */
   readonly done: Promise<ReplayResult>;
@@ -77,7 +77,7 @@ export class Replay {
     for (let ms = dueAt - performance.now(); ms > 0 && !isOver(); ms = dueAt - performance.now())
       await this.#changed.until(isOver, ms);
     await this.#changed.until(() => this.#queued < maxQueued || isOver());
-    // A session that was recorded after others had ended starts after they have ended.
+    // A session that was recorded after others had ended must not start before they have ended.
     if (step.kind === 'connect') await this.#changed.until(() => this.#ending === 0 || isOver());
   }
 

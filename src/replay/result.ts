@@ -1,4 +1,4 @@
-/** What a replay counts and finds. */
+/** The counts and differences of a replay. */
 import { Histogram } from '../load/histogram.ts';
 import type { Content } from '../transcript/transcript.ts';
 
@@ -16,11 +16,11 @@ export interface ReplayDifference {
 
 /** Numbers of a replay, while it runs or at its end. */
 export interface ReplayProgress {
-  /** Sessions started, and how many of them are open. */
+  /** The number of sessions started, and of those still open. */
   readonly sessions: number;
   readonly open: number;
   readonly sent: number;
-  /** Messages of the server that were compared, and how many of them were as recorded. */
+  /** The number of the server's messages that were compared, and of those that were as recorded. */
   readonly compared: number;
   readonly equal: number;
   /** All messages received from the server. */
@@ -33,12 +33,12 @@ export interface ReplayProgress {
 export interface ReplayResult extends ReplayProgress {
   /** The first {@link maxDifferences} differences. */
   readonly found: readonly ReplayDifference[];
-  /** Milliseconds from sending a message to the first answer after it: in the replay, and when it was recorded. */
+  /** Milliseconds from sending a message to the first reply after it: in the replay, and when it was recorded. */
   readonly latency: Histogram;
   readonly recordedLatency: Histogram;
 }
 
-/** How many differences are kept; all are counted. */
+/** The number of differences to keep. All are counted. */
 export const maxDifferences = 100;
 
 /** Counts for all sessions of a replay. */
@@ -58,7 +58,7 @@ export class ReplayTally {
     this.equal++;
   }
 
-  /** A recorded message was not awaited, because an earlier one is missing. */
+  /** A recorded message was skipped, because an earlier one is missing. */
   countSkipped(): void {
     this.compared++;
     this.differences++;

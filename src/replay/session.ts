@@ -10,7 +10,7 @@ import type { ReplayStep } from './step.ts';
 /** Options of a replayed session. Times are milliseconds. */
 export interface SessionOptions {
   readonly address: Address;
-  /** Whether answers are compared: false when the server's messages were not recorded. */
+  /** Whether replies are compared. False when the server's messages were not recorded. */
   readonly compares: boolean;
   /** Time limit for each message of the server. */
   readonly timeoutMs: number;
@@ -18,7 +18,7 @@ export interface SessionOptions {
   readonly tls: TlsOptions;
 }
 
-/** What a session reports. */
+/** Receives the events of a session. */
 export interface SessionEvents {
   /** A step was queued. */
   queued(): void;
@@ -33,7 +33,7 @@ type StepOf<Kind extends ReplayStep['kind']> = ReplayStep & { readonly kind: Kin
 
 /** Above this many unsent bytes a session waits for the server to read. */
 const maxUnsent = 1_048_576;
-/** After its last step, how long the server may take to end the connection. Messages received meanwhile are unexpected. */
+/** How long the server may take to end the connection after the last step. Messages received until then are unexpected. */
 const lastMessagesMs = 1000;
 
 /** One recorded session, played step by step. */
@@ -48,7 +48,7 @@ export class ReplaySession {
   #player: Player | undefined;
   /** Why the rest of the session is not played. */
   #lost: string | undefined;
-  /** When the message was sent whose answer is pending: in the replay, and in the recording. */
+  /** When the message with the pending reply was sent: in the replay, and in the recording. */
   #request: { readonly sentAt: number; readonly recordedAt: number } | undefined;
 
   constructor(
@@ -141,7 +141,7 @@ export class ReplaySession {
     }
   }
 
-  /** Without comparison, messages received so far are only counted. */
+  /** Counts the messages received so far, when replies are not compared. */
   async #receiveAll(player: Player): Promise<void> {
     for (let next = await player.next(0); 'bytes' in next; next = await player.next(0)) this.#tally.received++;
   }
@@ -159,7 +159,7 @@ export class ReplaySession {
     const reasons = {
       timeout: `no message within ${timeoutMs} ms`,
       ended: 'the server ended the connection',
-      broken: `the connection broke: ${arrived.why}`,
+      broken: `the connection broke: ${arrived.reason}`,
     };
     this.#lose(step, step.content, reasons[arrived.absent]);
   }
@@ -197,7 +197,7 @@ export class ReplaySession {
     if (broken !== undefined) this.#differ(step, undefined, undefined, `the connection broke: ${broken}`);
   }
 
-  /** Closes the connection: without the missing answer the rest would be a different conversation. */
+  /** Closes the connection: without the missing reply, the rest would be a different conversation. */
   #lose(step: ReplayStep, expected: Content | undefined, reason: string): void {
     if (this.#lost === undefined) this.#differ(step, expected, undefined, reason);
     this.#lost ??= reason;

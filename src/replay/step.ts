@@ -1,18 +1,18 @@
-/** The steps of a replay, whatever they were read from. */
+/** The steps of a replay, read from a journal or a transcript. */
 import type { Framing } from '../framing/framing.ts';
 import type { Content } from '../transcript/transcript.ts';
 
-/** One thing that happens in one session. */
+/** One event in one session. */
 export type ReplayStep = {
   /** The name of the session. */
   readonly session: string | number;
-  /** When, in milliseconds since the first step was recorded. */
+  /** When it is due, in milliseconds since the first step was recorded. */
   readonly at: number;
   /** Its place in the recording, for reports: `message 12`, `line 3`. */
   readonly place: string;
 } & (
   | { readonly kind: 'connect'; readonly framing: Framing; readonly isWebSocket?: boolean }
-  /** The client sends. The frame is made when names in the content have their values. */
+  /** The client sends. The frame is encoded once the names in the content have values. */
   | {
       readonly kind: 'send';
       readonly content: Content;
@@ -33,7 +33,7 @@ export type ReplayStep = {
   | { readonly kind: 'reset' }
 );
 
-/** Steps to play, and their numbers. */
+/** Steps to play, and their counts. */
 export interface ReplayPlan {
   readonly sessions: number;
   /** Messages of the clients, and of the server. */

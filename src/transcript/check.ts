@@ -23,9 +23,9 @@ export interface CheckOptions {
   readonly readFile?: ((path: string) => string) | undefined;
 }
 
-/** A place where the server did not do what the transcript says. */
+/** A place where the server differed from the transcript. */
 export interface Difference {
-  /** The line that was not met; for an unexpected message at the end, the last line of its client. */
+  /** The line that differs; for an unexpected message at the end, the last line of its client. */
   readonly line: number;
   readonly client: string;
   /** The expected line; undefined when nothing was expected. */
@@ -48,8 +48,8 @@ export interface CheckResult {
 }
 
 /**
- * Plays the clients of a transcript against a server and compares its answers. It continues after a difference; but once a
- * message is missing or a connection is lost, the remaining messages of that client are skipped.
+ * Plays the clients of a transcript against a server and compares its replies. It continues after a difference, but once a
+ * message is missing or a connection is lost, it skips the remaining messages of that client.
  *
  * @throws TranscriptError when a line cannot be played: a client cannot send a pattern, or a name without a value
  * @throws YodelError when it cannot connect
@@ -59,9 +59,9 @@ export async function check(transcript: Transcript, options: CheckOptions = {}):
   return await new Check(transcript, options).run();
 }
 
-/** After the last line, how long the server may take to end its side. Messages received meanwhile are unexpected. */
+/** How long the server may take to end its side after the last line. Messages received until then are unexpected. */
 const lastMessagesMs = 1000;
-/** How many unexpected messages are reported at one place. */
+/** The maximum number of unexpected messages to report at one place. */
 const maxUnexpected = 100;
 
 class Check {
@@ -146,7 +146,7 @@ class Check {
   async #expect({ client, content, line }: MessageStep): Promise<void> {
     const player = await this.#playerOf(client);
     if (this.#lost.has(client))
-      return this.#differ(line, client, undefined, 'no message: the one before is missing too', true);
+      return this.#differ(line, client, undefined, 'no message: the previous one is missing too', true);
     const arrived = await player.next(this.#timeoutMs);
     if ('bytes' in arrived) {
       if (!matches(content, arrived.bytes, this.#captures))
@@ -157,7 +157,7 @@ class Check {
     const reasons = {
       timeout: `no message within ${this.#timeoutMs} ms`,
       ended: 'the server ended the connection',
-      broken: `the connection broke: ${arrived.why}`,
+      broken: `the connection broke: ${arrived.reason}`,
     };
     this.#differ(line, client, undefined, reasons[arrived.absent]);
   }
@@ -166,7 +166,7 @@ class Check {
     const arrived = await (await this.#playerOf(client)).next(ms);
     if ('bytes' in arrived)
       this.#unexpected(line, client, arrived.bytes, `a message where ${ms} ms of silence was expected`);
-    else if (arrived.absent === 'broken') this.#reportBroken(line, client, arrived.why);
+    else if (arrived.absent === 'broken') this.#reportBroken(line, client, arrived.reason);
   }
 
   async #expectEnd(client: string, line: number): Promise<void> {
@@ -183,17 +183,17 @@ class Check {
           undefined,
           `the server did not end the connection within ${this.#timeoutMs} ms`,
         );
-      else if (arrived.absent === 'broken') return this.#reportBroken(line, client, arrived.why);
+      else if (arrived.absent === 'broken') return this.#reportBroken(line, client, arrived.reason);
       else return;
     }
   }
 
-  #reportBroken(line: number, client: string, why: string | undefined): void {
+  #reportBroken(line: number, client: string, reason: string | undefined): void {
     this.#lost.add(client);
-    this.#unexpected(line, client, undefined, `the connection broke: ${why}`);
+    this.#unexpected(line, client, undefined, `the connection broke: ${reason}`);
   }
 
-  /** After the last line: whatever the server still sends is unexpected. */
+  /** After the last line, everything that the server still sends is unexpected. */
   async #finish(client: string, player: Player): Promise<void> {
     const last = this.#transcript.steps.findLast((step) => 'client' in step && step.client === client);
     const line = last?.line ?? 1;

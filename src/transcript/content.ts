@@ -137,7 +137,7 @@ export function parseHex(text: string): Content {
 // Characters that are invisible in a file that people read, or that control a terminal.
 const invisible = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/u;
 
-/** The shortest form that reads back as these bytes: what follows the arrow of a message line. */
+/** The shortest form that parses as these bytes. It follows the arrow of a message line. */
 export function formatContent(bytes: Uint8Array): string {
   if (bytes.length === 0) return '';
   if (!isUtf8(bytes)) return isMostlyText(bytes) ? `\\ ${escapeBytes(bytes)}` : `x ${hexOf(bytes)}`;
@@ -217,9 +217,9 @@ function groupsOf(pattern: RegExp, bytes: Uint8Array): Found | undefined {
 }
 
 /**
- * What each name captures, as short as possible. Taking the first occurrence of each literal between two names is enough, since
- * whatever fits after a later occurrence also fits after an earlier one. So the time is linear, which a regular expression
- * would not guarantee.
+ * The shortest bytes that each name can capture. It is enough to take the first occurrence of each literal between two
+ * names, because what fits after a later occurrence also fits after an earlier one. So the time is linear, which a regular
+ * expression would not guarantee.
  */
 function placesOf(parts: readonly Part[], bytes: Uint8Array, captures: Captures): Found | undefined {
   const pieces = piecesOf(parts, captures);

@@ -20,7 +20,7 @@ export function frameOf(framing: Framing, bytes: Uint8Array, ending: Ending): Ui
   return ending === 'none' ? bytes : encodeLike(framing.encoder, bytes, shapes[ending]);
 }
 
-/** Why a message cannot be encoded, as far as that is known before names have values; undefined if it can. */
+/** The reason why a message cannot be encoded; undefined if it can, or if names in it have no values yet. */
 export function unencodable({ framing = lines() }: Pick<Transcript, 'framing'>, content: Content): string | undefined {
   const bytes = bytesOf(content, new Map());
   if (!bytes) return undefined;

@@ -1,4 +1,4 @@
-/** What the library exports as `transcript`. */
+/** The library's export `transcript`. */
 export { type CheckOptions, type CheckResult, check, type Difference } from './check.ts';
 export { type MockOptions, mockServer } from './mock.ts';
 export { parseTranscript as parse } from './parse.ts';

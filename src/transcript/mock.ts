@@ -10,7 +10,7 @@ import type { Captures, Content, Ending, MessageStep, Step, Transcript } from '.
 /** Options of {@link mockServer}. */
 export interface MockOptions {
   /**
-   * Accept messages in any order, any number of times: each one is answered with what follows the next line it matches.
+   * Accept messages in any order, any number of times: each one is answered with the lines that follow the next line it matches.
    * Default: no; a message that differs from the transcript is answered with an error, and the session is closed.
    */
   readonly lenient?: boolean | undefined;
@@ -20,8 +20,8 @@ export interface MockOptions {
 
 /**
  * A handler that plays the server of a transcript, for testing clients. It plays the transcript from the start for each session.
- * In a transcript with several clients, sessions take the parts in the order in which they connect; the next one after
- * the last part starts it again.
+ * With several clients, sessions take the clients' parts in the order in which they connect. The session after the last
+ * part starts a new run of the transcript.
  *
  * @throws TranscriptError when a line cannot be played: a server cannot send a pattern, or a name that no client's line captures
  */
@@ -73,13 +73,13 @@ class Play {
   readonly #gone = new Set<string>();
   /** Messages received before their turn. */
   readonly #early = new Map<string, Received[]>();
-  /** Messages that matched. They are done when the play waits for a client again: until then their sessions stay open. */
+  /** Messages that matched. They are done when the play waits for a client again; their sessions stay open until then. */
   #matched: (() => void)[] = [];
   #at = 0;
   #ending: Ending = 'lf';
   /** Lenient: messages received during a pause, answered after it. */
   readonly #afterPause: (() => void)[] = [];
-  /** Lenient: which step gave each name its value. When that step matches again, it replaces the value. */
+  /** Lenient: the step that gave each name its value. If that step matches again, it replaces the value. */
   readonly #namedBy = new Map<string, number>();
   #isPausing = false;
 
@@ -101,7 +101,7 @@ class Play {
           this.#matched.push(done);
           this.#answer(part, message, session);
         };
-        // What follows the pause is sent first.
+        // The lines after the pause are sent first.
         if (this.#isPausing) this.#afterPause.push(answer);
         else answer();
         return;
@@ -113,7 +113,7 @@ class Play {
     });
   }
 
-  /** The client has ended its side. Resolves when everything that follows was played: until then its session stays open. */
+  /** The client has ended its side. Resolves when everything that follows was played; its session stays open until then. */
   ended(part: string): Promise<void> {
     this.#ended.add(part);
     return new Promise((done) => {
@@ -134,18 +134,18 @@ class Play {
 
   /** Plays until it has to wait for a client. */
   #continue(): void {
-    this.#playOn();
+    this.#playUntilBlocked();
     this.#settle();
   }
 
-  #playOn(): void {
+  #playUntilBlocked(): void {
     const { steps } = this.#transcript;
     while (!this.#isPausing && this.#at < steps.length) {
       const step = steps[this.#at] as Step;
       const isOver = 'client' in step && this.#gone.has(step.client);
       if ('client' in step && !isOver && !this.#sessions.has(step.client)) return;
       if (!isOver && step.kind === 'close' && !this.#ended.has(step.client)) return;
-      // A reset is seen when the session is closed.
+      // A reset is noticed when the session is closed.
       if (!isOver && step.kind === 'reset') return;
       if (!isOver && step.kind === 'message' && step.side === '>') {
         const message = this.#early.get(step.client)?.shift();
@@ -159,7 +159,7 @@ class Play {
     for (const [part, [first]] of [...this.#early]) if (first) this.#refuse(part, first.message);
   }
 
-  /** Resolves the messages that matched: nothing more is sent for them. */
+  /** Marks the messages that matched as done: nothing more is sent for them. */
   #settle(): void {
     if (this.#isPausing) return;
     const matched = this.#matched;
@@ -167,7 +167,7 @@ class Play {
     for (const done of matched) done();
   }
 
-  /** Lenient: plays what follows the next line that matches, searching from the present step and around. */
+  /** Lenient: plays the lines after the next line that matches, searching from the current step and wrapping around. */
   #answer(part: string, message: Message, session: Session): void {
     const { steps } = this.#transcript;
     for (let tries = 0; tries < steps.length; tries++) {
@@ -233,9 +233,9 @@ class Play {
     }
   }
 
-  /** A line cannot be sent. The session is closed, because its client would wait for it in vain. */
-  #fail(session: Session, line: number, why: string): void {
-    const text = `${this.#transcript.file}:${line} cannot be sent: ${why}`;
+  /** A line cannot be sent. Closes the session, because its client would wait for the line in vain. */
+  #fail(session: Session, line: number, reason: string): void {
+    const text = `${this.#transcript.file}:${line} cannot be sent: ${reason}`;
     this.#options.unexpected?.(session, new YodelError('YODEL_UNEXPECTED_MESSAGE', text));
     session.close();
   }
@@ -253,7 +253,7 @@ class Play {
     }, ms);
   }
 
-  /** The client departed from the transcript: it receives an error, and the session is closed. */
+  /** The client deviated from the transcript: sends it an error and closes the session. */
   #refuse(expected: MessageStep | string, message: Message): void {
     const part = typeof expected === 'string' ? expected : expected.client;
     const session = this.#sessions.get(part);
@@ -271,7 +271,7 @@ class Play {
   }
 }
 
-/** As a line of a transcript. */
+/** The message as a line of a transcript. */
 function shown(message: Message): string {
   const text = `>${formatContent(message.bytes)}`;
   return text.length > 200 ? `${text.slice(0, 200)} …` : text;

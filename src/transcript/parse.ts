@@ -45,17 +45,17 @@ class Reader {
   readonly #lines: string[];
   readonly #steps: Step[] = [];
   readonly #clients: string[] = [];
-  /** Clients that are connected at the present line. */
+  /** Clients that are connected at the current line. */
   readonly #connected = new Set<string>();
   #framing: Framing | undefined;
   #address: string | undefined;
-  /** Number of the present line, from 1. */
+  /** Number of the current line, from 1. */
   #line = 0;
 
   constructor(text: string, file: string) {
     this.#file = file;
     this.#lines = text.replace(/^\ufeff/, '').split(/\r?\n/);
-    // What follows the last line end is not a line.
+    // The empty text after the last line end is not a line.
     if (this.#lines.at(-1) === '') this.#lines.pop();
   }
 
@@ -95,7 +95,7 @@ class Reader {
     if (!parse) {
       return this.#refuse(
         at,
-        'after the arrow follows a space and text, \\ and text with escapes, or x and hexadecimal digits',
+        'the arrow must be followed by a space and text, by \\ and text with escapes, or by x and hexadecimal digits',
       );
     }
     // One space after \ or x is skipped, for readability.

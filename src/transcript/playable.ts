@@ -1,4 +1,4 @@
-/** Checks, before anything is played, that a side can play its part of a transcript. */
+/** Checks that one side of a transcript can be played, before anything is sent. */
 import { namesIn } from './content.ts';
 import { unencodable } from './frames.ts';
 import { type MessageStep, type Side, type Transcript, TranscriptError } from './transcript.ts';
@@ -16,7 +16,11 @@ const texts: Readonly<Record<Side, { readonly pattern: string; readonly unknown:
   },
 };
 
-/** Refuses a transcript in which the played side would have to send a pattern, an unknown name or an unencodable message. @throws TranscriptError */
+/**
+ * Rejects a transcript in which the played side would have to send a pattern, an unknown name or an unencodable message.
+ *
+ * @throws TranscriptError
+ */
 export function refuseUnplayable(transcript: Transcript, played: Side): void {
   const known = new Set<string>();
   for (const step of transcript.steps) {

@@ -11,10 +11,12 @@ import { longestMessage } from './frames.ts';
 /** Why there is no message. */
 export type Absence = 'timeout' | 'ended' | 'broken';
 
-/** The next message, or why there is none; `why` says what broke. */
-export type Arrived = { readonly bytes: Uint8Array } | { readonly absent: Absence; readonly why?: string | undefined };
+/** The next message, or why there is none; `reason` is the error of a broken connection. */
+export type Arrived =
+  | { readonly bytes: Uint8Array }
+  | { readonly absent: Absence; readonly reason?: string | undefined };
 
-/** What the messages that no line has taken may occupy, in bytes, and what each costs besides its own bytes. */
+/** The memory limit for messages that no line has taken, and the cost of each besides its bytes. In bytes. */
 const maxPending = 134_217_728;
 const messageCost = 100;
 
@@ -26,7 +28,7 @@ export class Player implements MessageReceiver {
   #hasEnded = false;
   #serverEnded = false;
   #isClosed = false;
-  #absence: { readonly absent: Absence; readonly why?: string | undefined } | undefined;
+  #absence: { readonly absent: Absence; readonly reason?: string | undefined } | undefined;
   readonly #changed = new Condition();
 
   private constructor(connection: Connection, framing: Framing) {
@@ -39,7 +41,7 @@ export class Player implements MessageReceiver {
     return new Player(await dial(address, { timeoutMs, tls }), framing);
   }
 
-  /** Whether the transport itself keeps messages apart: then messages are sent without a frame. */
+  /** Whether the transport itself delimits messages, so that messages are sent without a frame. */
   get carriesMessages(): boolean {
     return this.#connection.carriesMessages;
   }
@@ -54,7 +56,7 @@ export class Player implements MessageReceiver {
     return this.#absence !== undefined;
   }
 
-  /** Resolves with true once the server has taken some of what is unsent or is gone; with false after `timeoutMs`. */
+  /** Resolves with true once the server has read some of the unsent bytes or is gone, with false after `timeoutMs`. */
   async drainedSome(timeoutMs: number): Promise<boolean> {
     const before = this.unsent;
     return await this.#changed.until(() => this.isGone || this.unsent < before, timeoutMs);
@@ -85,7 +87,7 @@ export class Player implements MessageReceiver {
 
   /**
    * Ends this side, and waits at most `timeoutMs` for the server to end its side. Resolves with the messages no line has taken,
-   * a last unfinished one included, and with what broke, if anything did.
+   * including a last unfinished one, and with the error if the connection broke.
    */
   async finish(
     timeoutMs: number,
@@ -94,7 +96,7 @@ export class Player implements MessageReceiver {
     await this.#changed.until(() => this.#serverEnded || this.#isClosed, timeoutMs);
     this.#connection.release();
     if (!this.#absence) this.onBatch(this.#connection.unfinished());
-    const broken = this.#absence?.absent === 'broken' ? this.#absence.why : undefined;
+    const broken = this.#absence?.absent === 'broken' ? this.#absence.reason : undefined;
     return { messages: this.#messages.takeAll(), broken };
   }
 
@@ -105,10 +107,10 @@ export class Player implements MessageReceiver {
       this.#pending += bytes.length + messageCost;
     }
     if (this.#pending > maxPending) {
-      this.#over({ absent: 'broken', why: `more than ${maxPending} bytes arrived that no line waited for` });
+      this.#over({ absent: 'broken', reason: `more than ${maxPending} bytes arrived that no line waited for` });
       this.#connection.abort();
     }
-    if (batch.fault) this.#over({ absent: 'broken', why: batch.fault.message });
+    if (batch.fault) this.#over({ absent: 'broken', reason: batch.fault.message });
     this.#changed.notify();
   }
 
@@ -126,11 +128,11 @@ export class Player implements MessageReceiver {
   /** @internal */
   onClose(error?: Error): void {
     this.#isClosed = true;
-    // A server that has seen this side end owes nothing more: it may reset the connection.
-    this.#over(error && !this.#hasEnded ? { absent: 'broken', why: error.message } : { absent: 'ended' });
+    // After this side has ended, a reset by the server is not an error.
+    this.#over(error && !this.#hasEnded ? { absent: 'broken', reason: error.message } : { absent: 'ended' });
   }
 
-  #over(absence: { readonly absent: Absence; readonly why?: string | undefined }): void {
+  #over(absence: { readonly absent: Absence; readonly reason?: string | undefined }): void {
     this.#absence ??= absence;
     this.#changed.notify();
   }

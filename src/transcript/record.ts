@@ -14,8 +14,8 @@ export interface RecordingOptions {
 }
 
 /**
- * Writes a transcript of a conversation while it happens: whole messages, in the order in which they were complete. The
- * transcript reads back as the same bytes in each direction.
+ * Writes a transcript of a conversation while it happens: whole messages, in the order in which they were completed.
+ * The transcript parses as the same bytes in each direction.
  */
 export class Recording {
   readonly #options: RecordingOptions;

@@ -1,5 +1,5 @@
 /**
- * A conversation in a file: what clients send, what the server is expected to answer, and what happens in between.
+ * A conversation in a file: the messages of clients, the expected replies of the server, and events such as pauses.
  * docs/transcripts.md specifies the format.
  */
 import { YodelError } from '../errors.ts';
@@ -20,10 +20,10 @@ export interface Transcript {
   readonly clients: readonly string[];
 }
 
-/** Who sends a message: `>` a client, `<` the server. */
+/** The sender of a message: `>` a client, `<` the server. */
 export type Side = '>' | '<';
 
-/** One line in which something happens. */
+/** One line that is a message or an event. */
 export type Step = { /** Line number, from 1. */ readonly line: number } & (
   | { readonly kind: 'message'; readonly side: Side; readonly client: string; readonly content: Content }
   /** Everything after this line waits `ms`. */
@@ -80,7 +80,7 @@ export class TranscriptError extends YodelError {
   /** The line, and below it a `^` at the column. */
   readonly excerpt: string;
 
-  /** @param problem what is wrong, and how to put it right */
+  /** @param problem what is wrong, and how to fix it */
   constructor(file: string, line: number, column: number, problem: string, text: string) {
     super('YODEL_INVALID_TRANSCRIPT', `${file}:${line}:${column}: ${problem}`);
     this.file = file;

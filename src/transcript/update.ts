@@ -2,9 +2,9 @@ import type { CheckResult, Difference } from './check.ts';
 import { formatContent } from './content.ts';
 
 /**
- * The text of a transcript, updated to what the server sent. Lines that matched stay as they are, patterns and names included. A
- * different message replaces its line; the line of a missing message is removed, but lines after it that were skipped stay. An
- * unexpected message follows the line after which it arrived.
+ * The text of a transcript, updated to what the server sent. Lines that matched stay as they are, including patterns and
+ * names. A different message replaces its line. The line of a missing message is removed, but skipped lines after it stay.
+ * An unexpected message is added after the line at which it arrived.
  */
 export function updatedText({ transcript, differences }: CheckResult): string {
   const lineOf = ({ client, actual }: Difference) => `${client}<${formatContent(actual ?? new Uint8Array(0))}`;

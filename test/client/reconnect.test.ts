@@ -109,7 +109,7 @@ describe('a client that reconnects', () => {
     await peer.aborts();
     const error = {
       code: 'YODEL_NOT_CONNECTED',
-      message: 'not connected to unix:///host at present; reconnecting',
+      message: 'not connected to unix:///host; reconnecting',
     };
     expect(() => client.send('a')).toThrow(expect.objectContaining(error));
     await expect(client.request('a')).rejects.toMatchObject(error);

@@ -45,7 +45,7 @@ test.each(['', '-wal'])('messages are refused once the file%s was removed', asyn
   rmSync(`${file}${end}`);
   await expect(add(session(), 'b\n')).rejects.toMatchObject({
     code: 'YODEL_JOURNAL_FAILED',
-    message: expect.stringMatching(/it was removed/),
+    message: expect.stringMatching(/the file was removed/),
   });
   expect((await journal.failed).code).toBe('YODEL_JOURNAL_FAILED');
 });
@@ -78,7 +78,7 @@ test('a copy without the write-ahead log is refused', async () => {
 
 describe('a file that is not a journal is refused and left unchanged', () => {
   const cases: readonly (readonly [string, (file: string) => void, RegExp])[] = [
-    ['text', (file) => writeFileSync(file, 'hello, this is a text\n'), /is not a journal: it does not start like/],
+    ['text', (file) => writeFileSync(file, 'hello, this is a text\n'), /is not a journal: it is not an SQLite database/],
     [
       'another database',
       (file) => new DatabaseSync(file).exec('CREATE TABLE t (a)'),

@@ -48,9 +48,9 @@ describe('check', () => {
     const { differences, elapsedMs } = await play('> a\n< a\n< b\n< c\n< d\n', () => undefined);
     expect(differences.map(({ line, reason }) => [line, reason])).toEqual([
       [2, 'no message within 500 ms'],
-      [3, 'no message: the one before is missing too'],
-      [4, 'no message: the one before is missing too'],
-      [5, 'no message: the one before is missing too'],
+      [3, 'no message: the previous one is missing too'],
+      [4, 'no message: the previous one is missing too'],
+      [5, 'no message: the previous one is missing too'],
     ]);
     expect(elapsedMs).toBeLessThan(4 * 500);
   });

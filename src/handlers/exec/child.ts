@@ -8,7 +8,7 @@ import { ProcessGroup } from './process-group.ts';
 export interface ChildOptions {
   readonly words: readonly [string, ...string[]];
   readonly env: Readonly<Record<string, string>>;
-  /** How long it may take to end after SIGTERM. */
+  /** The time to end after SIGTERM, before it is killed. */
   readonly graceMs: number;
   /** Receives a line of its stderr, without the newline. */
   readonly stderr: (line: string) => void;
@@ -19,9 +19,9 @@ export type ChildEnd =
   | { readonly error: Error }
   | { readonly status: number | null; readonly signal: NodeJS.Signals | null };
 
-/** A longer line of stderr is split. */
+/** Longer lines of stderr are split. */
 const maxLineLength = 8192;
-/** Much longer than it takes to read what a pipe still contains when its writer is gone. */
+/** Much longer than it takes to read what a pipe still contains after its writer has exited. */
 const lastOutputMs = 200;
 
 /** The constructor starts the process. */
@@ -51,12 +51,12 @@ export class Child {
     this.exited = new Promise((resolve) => {
       child.on('error', (error) => resolve({ error }));
       child.on('exit', (status, signal) => {
-        // What it left behind in its group ends with it.
+        // Processes that it left in its group end with it.
         this.end();
         resolve({ status, signal });
       });
     });
-    // It need not read its input: EPIPE is not an error.
+    // The child need not read its input, so EPIPE is not an error.
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.on('error', () => undefined);
     if (child.stderr) eachLine(child.stderr, stderr, maxLineLength, { keepsPartial: true });
   }
@@ -66,7 +66,7 @@ export class Child {
     return this.#isFull || (this.#process?.stdin?.writableLength ?? 0) > 0;
   }
 
-  /** Writes bytes to it. They must not change. The promise, if any, is for when it has read enough to be given more. */
+  /** Writes bytes to its stdin. They must not change. The promise, if any, resolves when the child can take more. */
   write(bytes: Uint8Array): Promise<void> | undefined {
     const stdin = this.#process?.stdin;
     if (!stdin?.writable || stdin.write(bytes)) return undefined;
@@ -86,7 +86,7 @@ export class Child {
     this.#process?.stdin?.end();
   }
 
-  /** Its output as it arrives. The next chunk is read when the one before has been processed. */
+  /** Its output as it arrives. The next chunk is read once the previous one has been processed. */
   async *output(): AsyncGenerator<Buffer, void> {
     const stdout = this.#process?.stdout;
     if (!stdout || this.#process?.pid === undefined) return;
@@ -103,7 +103,7 @@ export class Child {
     }
   }
 
-  /** Ends it and everything that it started, by SIGTERM, then SIGKILL. What it has printed can still be read. */
+  /** Ends it and everything that it started, with SIGTERM, then SIGKILL. What it has printed can still be read. */
   end(): void {
     this.#ending ??= this.#end();
   }
@@ -118,7 +118,7 @@ export class Child {
     this.#process?.stdin?.destroy();
     await this.#group?.end(this.#graceMs);
     const stdout = this.#process?.stdout;
-    // A process that left the group may keep the pipes open: they are closed when nothing more comes out of them.
+    // A process that left the group may keep the pipes open: close them once they deliver nothing more.
     for (let seen = -1; stdout && !stdout.closed && (this.#isBusy || this.#chunks !== seen); ) {
       seen = this.#chunks;
       await pause(lastOutputMs);

@@ -40,14 +40,14 @@ class Conversation {
     void this.#run();
   }
 
-  /** Writes messages to the child. The promise, if any, is for when it has read enough to be given more. */
+  /** Writes messages to the child. The promise, if any, resolves when the child can take more. */
   pass(batch: Batch): Promise<void> | undefined {
     const more = this.#child.write(framesOf(batch, this.#session));
     this.#startTimer();
     return more?.then(() => this.#restartTimer());
   }
 
-  /** Resolves when the child has ended, and all that it printed was sent. */
+  /** Resolves when the child has ended and all its output was sent. */
   endInput(): Promise<void> {
     this.#child.endInput();
     this.#inputEnded = true;
@@ -105,8 +105,8 @@ class Conversation {
     this.#session.close();
   }
 
-  #fail(what: string): void {
-    this.#failure ??= what;
+  #fail(failure: string): void {
+    this.#failure ??= failure;
     this.#child.drop();
   }
 
@@ -117,7 +117,7 @@ class Conversation {
     this.#startTimer();
   }
 
-  /** The child's time runs while it has something to do and nothing keeps it from doing it. */
+  /** The timer runs while the child has input or a final output to produce, and is not blocked by a slow peer. */
   #startTimer(): void {
     const { timeoutMs } = this.#settings;
     const hasWork = this.#inputEnded || this.#child.hasInput;

@@ -38,7 +38,7 @@ async function replyFrom(child: Child, message: Message, session: Session, setti
   return replyOf(output, session);
 }
 
-/** All that a child prints, and why it was ended before it was done. */
+/** The output of a child, and the reason if it was ended early. */
 async function outputOf(
   child: Child,
   { timeoutMs, maxOutput }: ExecSettings,

@@ -1,14 +1,14 @@
 /**
- * Process groups that this process started: a child, with everything that it started itself. None of them outlives its
- * session or this process, unless this process is killed (SIGKILL) or they leave their group (setsid).
+ * Process groups that this process started: a child and everything that it started itself. No process outlives its session
+ * or this process, unless this process is killed (SIGKILL) or the process leaves its group (setsid).
  */
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** How long a group may take to end, by default. */
+/** The default time for a group to end after SIGTERM. */
 export const defaultGraceMs = 2000;
 /** How often an ending group is checked. */
 const checkIntervalMs = 20;
-/** A killed process is gone in a moment, unless its parent does not reap it; then there is no point in waiting longer. */
+/** A killed process disappears in a moment, unless its parent does not reap it. Waiting longer does not help then. */
 const killedMs = 1000;
 
 /** The groups that may still have members. */
@@ -34,7 +34,7 @@ export class ProcessGroup {
     return this.#ending;
   }
 
-  /** Kills all members. False: there is none. */
+  /** Kills all members. Returns false if there are none. */
   kill(): boolean {
     return this.#signal('SIGKILL');
   }
@@ -55,7 +55,7 @@ export class ProcessGroup {
     groups.delete(this);
   }
 
-  /** False: the group has no members. No other group gets its id while it has any. */
+  /** Returns false if the group has no members. Its id is not reused while it has any. */
   #signal(signal: NodeJS.Signals | 0): boolean {
     try {
       process.kill(-this.#leader, signal);
@@ -67,7 +67,7 @@ export class ProcessGroup {
   }
 }
 
-/** Ends all groups that are left, and resolves when none is left. */
+/** Ends all remaining groups, and resolves when none is left. */
 export async function endGroups(graceMs: number = defaultGraceMs): Promise<void> {
   await Promise.all(Array.from(groups, (group) => group.end(graceMs)));
 }

@@ -15,7 +15,7 @@ export interface ExecOptions {
    * or, after its input has ended, has printed nothing for this long. Default 30 s; 0: no limit.
    */
   readonly timeout?: number | undefined;
-  /** The most that a child may print for one message; for a child per connection, its longest message. Default 1 MiB. */
+  /** The longest output of a child per message, or the longest message of a child per connection. Default 1 MiB. */
   readonly maxOutput?: number | undefined;
   /** How long a child may take to end after SIGTERM, before it is killed with everything that it started. Default 2 s. */
   readonly killGrace?: number | undefined;
@@ -40,7 +40,7 @@ export function startChild({ words, graceMs, env, tell }: ExecSettings, session:
   return new Child({ words, graceMs, env: environmentFor(session, env), stderr: (line) => tell(line, session) });
 }
 
-/** What programs need to find each other and to print in their user's language. The server's secrets are not among it. */
+/** Variables that programs need to find each other and to print in the user's language. None contains a secret. */
 const inherited = ['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'];
 
 function environmentFor(session: Session, more: Readonly<Record<string, string>>): Record<string, string> {
@@ -58,19 +58,19 @@ function environmentFor(session: Session, more: Readonly<Record<string, string>>
   };
 }
 
-/** What went wrong, where a child did not exit by itself. */
+/** The failure of a child that did not exit by itself; undefined if it did. */
 export function failureOf(end: ChildEnd): string | undefined {
   if ('error' in end) return 'cannot be started';
   return end.signal === null ? undefined : `was ended by ${end.signal}`;
 }
 
-/** Reports a status other than 0. It is not an error, since `grep` has one for "not found", but may interest the operator. */
+/** Reports a status other than 0. It is not an error (`grep` exits with 1 for "not found"), but may interest the operator. */
 export function reportStatus(end: ChildEnd, session: Session, { tell }: ExecSettings): void {
   if ('status' in end && end.status !== 0) tell(`the command ended with status ${end.status}`, session);
 }
 
-/** The error for a command that failed as `what` says. */
-export function commandError(what: string, end: ChildEnd): YodelError {
+/** The error for a command that failed. @param failure follows `the command`, such as `cannot be started` */
+export function commandError(failure: string, end: ChildEnd): YodelError {
   const options = 'error' in end ? { cause: end.error } : {};
-  return new YodelError('YODEL_COMMAND_FAILED', `the command ${what}`, options);
+  return new YodelError('YODEL_COMMAND_FAILED', `the command ${failure}`, options);
 }

@@ -4,7 +4,7 @@ import { Message } from '../../framing/message.ts';
 /** A message, or bytes. */
 export type Content = string | Uint8Array | Message;
 
-/** How many bits are tried. */
+/** The maximum number of bits to try. */
 const maxTries = 64;
 
 /**

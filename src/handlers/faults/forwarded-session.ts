@@ -1,8 +1,8 @@
-/** A session that answers every question as another one does. */
+/** A session that forwards its properties to another session. */
 import type { Message } from '../../framing/message.ts';
 import type { Session } from '../../session/handler.ts';
 
-/** Everything of a session that does not change it. */
+/** The read-only part of a session, forwarded to another session. */
 export class ForwardedSession {
   protected readonly inner: Session;
 

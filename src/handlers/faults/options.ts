@@ -12,9 +12,9 @@ export interface Faults {
   readonly drop?: number | undefined;
   /** The share of replies in which one bit of the message is flipped. The frame stays intact, so that its end can still be found. */
   readonly corrupt?: number | undefined;
-  /** The share of replies that are replaced by a reset of the connection. Earlier replies have been sent by then. */
+  /** The share of replies that are replaced by a reset of the connection. Earlier replies are sent first. */
   readonly reset?: number | undefined;
-  /** Ends the connection in order after this number of replies; dropped ones count too. */
+  /** Closes the connection normally after this number of replies, including dropped ones. */
   readonly closeAfter?: number | undefined;
   /** Splits each reply into writes of this number of bytes, a millisecond apart. A WebSocket's messages stay whole. */
   readonly chunk?: number | undefined;

@@ -1,4 +1,4 @@
-/** What a session with faults has to send: delayed, dropped, split, or replaced by a reset, but always in order. */
+/** The output queue of a session with faults. Messages are delayed, dropped, split or replaced by a reset, but in order. */
 import { YodelError } from '../../errors.ts';
 import { Batch, Message } from '../../framing/message.ts';
 import type { Reply, Session } from '../../session/handler.ts';
@@ -8,7 +8,7 @@ import type { RandomSequence } from './random.ts';
 
 /** With more pending bytes than this, the handler's next messages wait. */
 const maxPending = 65_536;
-/** What a message costs besides its bytes. */
+/** The approximate memory cost of a message besides its bytes. */
 const messageOverhead = 64;
 /** Long enough for a waiting peer to receive each piece separately. */
 const chunkIntervalMs = 1;
@@ -16,7 +16,7 @@ const chunkIntervalMs = 1;
 /** A queued message. */
 interface Queued {
   readonly content: Content;
-  /** Of bytes that are written as they are: how many messages end in them. */
+  /** For raw bytes: the number of messages that end in them. Undefined for messages. */
   readonly written: number | undefined;
   /** The message that it answers. */
   readonly to: Message | undefined;
@@ -46,7 +46,7 @@ export class FaultQueue {
   /** Ends the current pause. */
   #wake: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** Called whenever the queue got shorter. */
+  /** Called whenever the queue gets shorter. */
   #waiters: (() => void)[] = [];
 
   /** @param onEmpty called when everything queued has been processed */
@@ -72,7 +72,7 @@ export class FaultQueue {
     this.#push(Buffer.from(bytes), undefined, messages);
   }
 
-  /** Starts to send what is queued. False: more is pending than should be. */
+  /** Starts to send what is queued. Returns false if too much is pending. */
   send(): boolean {
     if (!this.#isSending) {
       this.#isSending = true;
@@ -81,7 +81,7 @@ export class FaultQueue {
     return this.#cost <= maxPending && this.#session.unsent <= maxPending;
   }
 
-  /** Resolves when few enough bytes are pending. */
+  /** Resolves when the pending bytes are below the limit. */
   async drained(): Promise<void> {
     while (this.#cost > maxPending) await this.#shortened();
   }
@@ -110,7 +110,7 @@ export class FaultQueue {
 
   #push(content: Content, to: Message | undefined, written: number | undefined): void {
     const { delay = 0, jitter = 0, drop = 0, corrupt = 0, reset = 0 } = this.#faults;
-    // All are drawn for each message, so that one more fault does not change what the others do.
+    // All numbers are drawn for each message, so that adding a fault does not change the others.
     const [resets, drops, corrupts, jitters, position] = [1, 2, 3, 4, 5].map(() => this.#random()) as Draws;
     const wait = Math.max(0, delay + (2 * jitters - 1) * jitter);
     this.#lastSendAt = Math.max(this.#lastSendAt, wait === 0 ? 0 : performance.now() + wait);
@@ -160,7 +160,7 @@ export class FaultQueue {
     this.#onEmpty();
   }
 
-  /** False: the peer is behind. */
+  /** Returns false if the peer is behind. */
   async #sendOne({ content, to, written }: Queued): Promise<boolean> {
     const { chunk = 0 } = this.#faults;
     const session = this.#session;
@@ -189,7 +189,7 @@ export class FaultQueue {
     this.#session.abort(new YodelError('YODEL_FAULT', 'reset on purpose'));
   }
 
-  /** A reply turned out not to be sendable. */
+  /** A reply could not be sent. */
   #failed(cause: unknown): void {
     this.stop();
     this.#session.close(new YodelError('YODEL_HANDLER_FAILED', 'the handler failed on the server', { cause }));

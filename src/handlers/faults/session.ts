@@ -12,7 +12,7 @@ export class FaultySession extends ForwardedSession implements Session {
   readonly #queue: FaultQueue;
   /** Calls of the handler whose reply is still pending. */
   #pendingCalls = 0;
-  /** To be done when the queue is empty and no reply is pending. */
+  /** Called when the queue is empty and no reply is pending. */
   #whenDone: (() => void)[] = [];
   #outputEnded = false;
   #isClosing = false;
@@ -62,7 +62,7 @@ export class FaultySession extends ForwardedSession implements Session {
   }
 
   /**
-   * Calls the handler and queues its reply. The promise, if any, is for when the next message may be handled. When the
+   * Calls the handler and queues its reply. The promise, if any, resolves when the next message may be handled. If the
    * handler fails, it rejects after the queued replies were sent.
    */
   handle(call: () => Reply | Promise<Reply>, to?: Message): Promise<void> | undefined {

@@ -24,12 +24,12 @@ export interface AssertionResult {
 }
 
 const operators = {
-  '<': (actual: number, wanted: number) => actual < wanted,
-  '<=': (actual: number, wanted: number) => actual <= wanted,
-  '>': (actual: number, wanted: number) => actual > wanted,
-  '>=': (actual: number, wanted: number) => actual >= wanted,
-  '==': (actual: number, wanted: number) => actual === wanted,
-  '!=': (actual: number, wanted: number) => actual !== wanted,
+  '<': (actual: number, limit: number) => actual < limit,
+  '<=': (actual: number, limit: number) => actual <= limit,
+  '>': (actual: number, limit: number) => actual > limit,
+  '>=': (actual: number, limit: number) => actual >= limit,
+  '==': (actual: number, limit: number) => actual === limit,
+  '!=': (actual: number, limit: number) => actual !== limit,
 } as const;
 
 type Kind = 'latency' | 'rate' | 'count';
@@ -87,7 +87,7 @@ const multiples: Readonly<Record<string, number>> = { '': 1, k: 1000, m: 1_000_0
  * Latencies (`min` `mean` `stdev` `max` and every percentile, such as `p99.9`) take a time with a unit: `us`, `µs`, `ms` or
  * `s`. `rate` takes messages per second: `50k/s`. `errors`, `messages` (answered), `unanswered` and `lost` take counts.
  *
- * @throws YodelError `YODEL_INVALID_OPTION`, with the right form
+ * @throws YodelError `YODEL_INVALID_OPTION`, which shows the expected form
  */
 export function parseAssertion(text: string): Assertion {
   const written = text.trim().replace(/\s+/g, ' ');
@@ -97,18 +97,18 @@ export function parseAssertion(text: string): Assertion {
   const found = findMetric(metric);
   if (!found) throw invalid(unknownMetric(written, name));
   if (!isOperator(operator)) {
-    const right = operator === '=' ? 'write == for "equal"' : `use one of ${Object.keys(operators).join(' ')}`;
-    throw invalid(`unknown comparison "${operator}" in the assertion "${written}": ${right}`);
+    const hint = operator === '=' ? 'write == for "equal"' : `use one of ${Object.keys(operators).join(' ')}`;
+    throw invalid(`unknown comparison "${operator}" in the assertion "${written}": ${hint}`);
   }
-  const wanted = readValue(found.kind, value);
-  if (wanted === undefined) {
+  const limit = readValue(found.kind, value);
+  if (limit === undefined) {
     const got = value === '' ? ' and is missing' : `, not "${value}"`;
     throw invalid(`the value in the assertion "${written}" must be ${valueForms[found.kind]}${got}`);
   }
-  return { text: written, metric, operator, value: wanted };
+  return { text: written, metric, operator, value: limit };
 }
 
-/** Checks an assertion. Without replies, no assertion about latencies holds. */
+/** Checks an assertion. Without replies, every assertion about latencies fails. */
 export function checkAssertion(assertion: Assertion, report: BenchReport): AssertionResult {
   const { text, metric, operator, value } = assertion;
   const { kind, read } = findMetric(metric) as Metric;
@@ -183,7 +183,7 @@ function unknownMetric(written: string, name: string): string {
 
 function suggestMetric(name: string): string | undefined {
   if (Object.hasOwn(otherNames, name)) return otherNames[name];
-  // Some write p999 for p99.9, as the fields of the JSON are named.
+  // p999 is a common misspelling of p99.9: the fields in the JSON are named that way.
   const [, nines] = /^p99(9+)$/.exec(name) ?? [];
   if (nines !== undefined) return `p99.${nines}`;
   const candidates = [...Object.keys(metrics), 'p50', 'p75', 'p90', 'p95', 'p99', 'p99.9', 'p99.99', 'p99.999'];
@@ -194,11 +194,11 @@ function withoutLatency({ options }: BenchReport): string {
   return options.replies === 'none' ? 'no replies were expected' : 'no message was answered';
 }
 
-/** Three digits, or all where three would not show on which side of the wanted value the actual one is. */
-function formatActual(kind: Kind, actual: number, wanted: number): string {
+/** Formats with three digits, or with all if three would not show on which side of the limit the value is. */
+function formatActual(kind: Kind, actual: number, limit: number): string {
   if (kind === 'count') return formatCount(actual);
   const format = kind === 'latency' ? formatLatency : formatRate;
-  if (actual === wanted || format(actual) !== format(wanted)) return format(actual);
+  if (actual === limit || format(actual) !== format(limit)) return format(actual);
   return `${Number(actual.toPrecision(12))}${kind === 'latency' ? ' ms' : '/s'}`;
 }
 

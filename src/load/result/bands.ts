@@ -1,4 +1,4 @@
-/** Latencies in a few bands with round edges that widen by a steady factor, for charts. */
+/** Sorts latencies into a few bands with round edges that widen by a constant factor, for charts. */
 import { latencyCount } from './percentile.ts';
 import type { BenchReport } from './report.ts';
 
@@ -11,7 +11,7 @@ export interface LatencyBand {
 
 /**
  * Edges within a decade, from fine to coarse: 40 per decade, then the preferred numbers R20, R10 and R5 of ISO 3, then 1-2-5,
- * then decades. R40 is too coarsely rounded: one band in three would be a fifth wider than its neighbour.
+ * then decades. R40 is rounded too coarsely: one band in three would be a fifth wider than its neighbour.
  */
 const edgeSeries: readonly (readonly number[])[] = [
   Array.from({ length: 40 }, (_, step) => Number((10 ** (step / 40)).toPrecision(3))),
@@ -26,9 +26,9 @@ const edgeSeries: readonly (readonly number[])[] = [
 const minLatency = 1e-6;
 
 /**
- * Merges the buckets of a histogram into at most `maxBands` bands. The bands of the middle 98 % of the latencies are as fine as
- * that allows; the tails, with at most 1 % each, may be coarser. Empty bands between filled ones are included; several in
- * a row are merged. Only a range of more than `maxBands` decades gives more bands.
+ * Merges the buckets of a histogram into at most `maxBands` bands. The bands of the middle 98 % of the latencies are as fine
+ * as possible; the tails, with at most 1 % each, may be coarser. Empty bands between filled ones are included, and several
+ * in a row are merged. Only a range of more than `maxBands` decades results in more bands.
  */
 export function latencyBands(histogram: BenchReport['histogram'], maxBands: number): LatencyBand[] {
   const filled = histogram.filter(([, count]) => count > 0);
@@ -44,11 +44,11 @@ export function latencyBands(histogram: BenchReport['histogram'], maxBands: numb
   return bands;
 }
 
-function valueAt(buckets: BenchReport['histogram'], wanted: number): number {
+function valueAt(buckets: BenchReport['histogram'], rank: number): number {
   let seen = 0;
   for (const [value, count] of buckets) {
     seen += count;
-    if (seen >= wanted) return value;
+    if (seen >= rank) return value;
   }
   return 0;
 }
@@ -61,7 +61,7 @@ interface Fineness {
   readonly high: number;
 }
 
-/** Ascending, from an edge below all values to one at or above all. */
+/** The edges, ascending, from one below all values to one at or above all. */
 function edges(buckets: BenchReport['histogram'], { body, tails, low, high }: Fineness): number[] {
   const first = Math.max(buckets[0]?.[0] ?? 0, minLatency);
   const last = Math.max(buckets.at(-1)?.[0] ?? 0, first);

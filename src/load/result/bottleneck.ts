@@ -2,14 +2,14 @@
 
 /** A process that used this share of a core had no time to spare. */
 const busyShare = 0.9;
-/** An open loop that sends this much too late does not make the requested load … */
+/** An open loop that sends later than this does not produce the requested load, … */
 const maxLatenessMs = 1;
-/** … unless that is only this part of the latencies. */
+/** … unless the lateness is less than this fraction of the latencies. */
 const negligiblePart = 0.1;
-/** An open loop that sends less than this part of the target rate falls short. */
+/** An open loop that sends less than this fraction of the target rate has missed it. */
 const minRatePart = 0.99;
 
-/** In a shorter run most of the processor time is start-up. */
+/** In shorter runs, most of the processor time is start-up. */
 const minSeconds = 0.25;
 
 /** Measurements that show a bottleneck. */
@@ -27,7 +27,7 @@ export interface GeneratorSigns {
   readonly sentRate: number;
 }
 
-/** Why the generator was the bottleneck and what to do about it; null when it was not. */
+/** The reason why the generator was the bottleneck, with advice; null if it was not. */
 export function whyLimited(signs: GeneratorSigns): string | null {
   const { cpu, latenessP99, latencyP99, targetRate, sentRate } = signs;
   const isBusy = cpu >= busyShare && signs.seconds >= minSeconds;

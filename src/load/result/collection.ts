@@ -5,9 +5,9 @@ import type { BenchInterval, BenchProgress } from './report.ts';
 
 /** The measurements of a run. */
 export class Collection {
-  /** Of the whole run. */
+  /** The tally of the whole run. */
   readonly total = new Tally();
-  /** Seconds that not all processes have reported yet, and how many have. */
+  /** Seconds that not all processes have reported yet, with the number of reports so far. */
   readonly #open = new Map<number, { reports: number; tally: Tally }>();
   readonly #processes: number;
   /** The last second of each process that has ended. */

@@ -27,7 +27,7 @@ export interface Comparison {
 /** Shorter intervals, such as the last one of a run, scatter more than the others and are left out. */
 const minSeconds = 0.5;
 
-/** At the start connections are opened, and neither side has compiled its code yet. */
+/** The share of a run to ignore as warm-up: connections are opened, and neither side has compiled its code yet. */
 const warmUpShare = 0.1;
 
 /** With fewer seconds of either run, the rank-sum test cannot get below 1 %. */
@@ -63,7 +63,7 @@ const metrics: readonly Metric[] = [
 
 /**
  * Compares two runs, and judges changes by their seconds ({@link judgeChange}), without the first tenth of them. Errors that
- * appear or vanish count at once. p90 and p99.9 are not known for each second: changes of them are `unknown`.
+ * appear or disappear always count. p90 and p99.9 are not recorded per second, so changes of them are `unknown`.
  */
 export function compareReports(old: BenchReport, now: BenchReport): Comparison {
   return {
@@ -115,7 +115,7 @@ const optionNames: Readonly<Record<keyof BenchReportOptions, string>> = {
   threads: 'generator processes',
 };
 
-/** What differs between the set-ups of the two runs. */
+/** The differences between the settings and machines of the two runs. */
 function differences(old: BenchReport, now: BenchReport): string[] {
   const pairs: [string, unknown, unknown][] = [
     ['address', old.address, now.address],
@@ -140,7 +140,7 @@ function shown(option: keyof BenchReportOptions, value: number | string | null):
   return option === 'rate' ? `${number}/s` : number;
 }
 
-/** Why a run proves little. */
+/** Reasons why a run is not reliable. */
 function doubts({ ended, seconds, generator, intervals }: BenchReport, which: 'old' | 'new'): string[] {
   const found: string[] = [];
   const after = `after ${formatSeconds(seconds)}`;
@@ -148,7 +148,7 @@ function doubts({ ended, seconds, generator, intervals }: BenchReport, which: 'o
   if (ended === 'failed') found.push(`the ${which} run failed ${after}`);
   if (generator.limited !== null) found.push(`the generator was the bottleneck of the ${which} run, not the server`);
   if (intervals.length < minIntervals) {
-    found.push(`the ${which} run is short: it takes ${minIntervals} s to tell changes from noise`);
+    found.push(`the ${which} run is short: at least ${minIntervals} s are needed to tell changes from noise`);
   }
   return found;
 }

@@ -20,7 +20,7 @@ export type Verdict = 'better' | 'worse' | 'same' | 'noise' | 'uneven' | 'unclea
 const significance = 0.01;
 
 /**
- * Smaller changes count as noise whatever the seconds say. The seconds show only the noise within a run. Two runs of the same
+ * Smaller changes always count as noise. The values of single seconds show only the noise within a run. Two runs of the same
  * programs on the same machine differ by more: memory layout, the distribution of connections, the order of compilation (T. Mytkowicz
  * et al., Producing wrong data without doing anything obviously wrong!, 2009; T. Kalibera and R. Jones, Rigorous benchmarking
  * in reasonable time, 2013).
@@ -28,8 +28,8 @@ const significance = 0.01;
 const minChange = 0.05;
 
 /**
- * Judges a change by the seconds of both runs. It counts when the whole runs differ by at least 5 %, and their seconds differ in
- * the same direction by the rank-sum test ({@link rankSumProbability} below 1 %).
+ * Judges a change by the seconds of both runs. It is significant if the whole runs differ by at least 5 %, and their seconds
+ * differ in the same direction by the rank-sum test ({@link rankSumProbability} below 1 %).
  *
  * @param whole the metric of the whole runs
  * @param seconds the same metric in each second
@@ -50,7 +50,7 @@ export function judgeChange(whole: Pair<number>, seconds: Pair<readonly number[]
   return agrees && Math.abs(typicalChange) >= minChange ? 'unclear' : 'uneven';
 }
 
-/** Whether there are enough seconds to show a difference, if all of one run were above all of the other. */
+/** Whether there are enough seconds to show any difference: even one where all values of one run exceed all of the other. */
 function canTell(old: readonly number[], now: readonly number[]): boolean {
   const above = now.map((_, index) => old.length + index);
   return rankSumProbability([...old.keys()], above) < significance;

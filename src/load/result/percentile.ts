@@ -23,12 +23,12 @@ export function percentileOf({ latency, histogram }: BenchReport, percentile: nu
   const known = ladder.find(([shown]) => shown === percentile);
   if (known) return latency[known[1]];
   if (percentile === 100) return latency.max;
-  const wanted = (percentile / 100) * latencyCount(histogram);
+  const rank = (percentile / 100) * latencyCount(histogram);
   let seen = 0;
   for (const [value, count] of histogram) {
     seen += count;
     // A millionth for rounding: 99.3 % of 1000 is 992.9999…
-    if (seen + 1e-6 >= wanted) return Math.min(value, latency.max);
+    if (seen + 1e-6 >= rank) return Math.min(value, latency.max);
   }
   return latency.max;
 }
@@ -41,8 +41,8 @@ export function latencyCount(histogram: BenchReport['histogram']): number {
 }
 
 /**
- * How many of `total` replies are beyond a percentile. With none, the percentile is just the slowest reply; with few, it
- * will differ in the next run.
+ * The number of replies, of `total`, that are beyond a percentile. With none, the percentile is just the slowest reply; with
+ * few, it will differ in the next run.
  */
 export function countBeyond(total: number, percentile: number): number {
   return Math.floor((total * (100 - percentile)) / 100 + 1e-6);

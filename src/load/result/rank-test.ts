@@ -1,5 +1,5 @@
 /**
- * The probability that lists as different as these come from the same distribution: the two-sided p-value of the
+ * The probability that two lists from the same distribution differ at least as much as these: the two-sided p-value of the
  * Wilcoxon-Mann-Whitney rank-sum test. The test assumes nothing about the distribution (latencies are not normal). Ties
  * share their ranks.
  *

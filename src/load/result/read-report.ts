@@ -17,7 +17,7 @@ export function readReport(text: string, name: string): BenchReport {
   const version = field(value, 'version');
   if (typeof version === 'number' && version > knownVersion) {
     const newer = `a report of version ${version}, from a newer yodel; this one reads version ${knownVersion}`;
-    throw invalid(`${name} contains ${newer}. Update yodel, or make the report again with this version`);
+    throw invalid(`${name} contains ${newer}. Update yodel, or create the report again with this version`);
   }
   if (version !== knownVersion) throw notReport(name, `its version is not ${knownVersion}`);
   const fault = isReport(value, '');
@@ -53,14 +53,16 @@ function field(value: unknown, name: string): unknown {
 }
 
 function notReport(name: string, fault: string): YodelError {
-  return invalid(`${name} is not a report of yodel bench: ${fault}. Make one with: yodel bench ADDRESS --json > FILE`);
+  return invalid(
+    `${name} is not a report of yodel bench: ${fault}. Create one with: yodel bench ADDRESS --json > FILE`,
+  );
 }
 
 function invalid(message: string): YodelError {
   return new YodelError('YODEL_INVALID_OPTION', message);
 }
 
-/** Returns what is wrong with the value at `path` of the report, or undefined. */
+/** Returns the problem with the value at `path` of the report, or undefined. */
 type Check = (value: unknown, path: string) => string | undefined;
 
 const text: Check = (value, path) => (typeof value === 'string' ? undefined : `${path} must be a string`);

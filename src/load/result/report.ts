@@ -5,7 +5,7 @@ export interface BenchReport {
   readonly kind: 'yodel-bench';
   /** Incremented when a field changes its meaning. */
   readonly version: 1;
-  /** The version of yodel that measured. */
+  /** The version of yodel that created the report. */
   readonly yodel: string;
   /** Such as `Node 26.10.0`. */
   readonly runtime: string;

@@ -18,7 +18,7 @@ export interface RunResult {
   readonly cpu: number;
 }
 
-/** How the run ended, from how each of its processes ended. */
+/** Combines the ends of all processes into the end of the run. */
 export function endOfAll(ends: readonly GeneratorEnd[]): GeneratorEnd {
   const is = (ended: GeneratorEnd['ended']) => ends.some((one) => one.ended === ended);
   return {
@@ -80,8 +80,8 @@ export function createReport(version: string, result: RunResult): BenchReport {
 }
 
 /**
- * The time over which replies arrived. In an open loop it starts at the first reply, a latency after the first message:
- * otherwise a server that answers every message in time would seem to miss the target rate.
+ * The time over which replies arrived. In an open loop it starts with the first reply, one latency after the first message.
+ * Otherwise a server that answers every message in time would seem to miss the target rate.
  */
 function answeringMs({ settings, collection, elapsedMs, sendingMs }: RunResult): number {
   if (settings.rate === null) return elapsedMs;

@@ -1,8 +1,8 @@
 import type { BenchInterval } from './report.ts';
 
 /**
- * Joins neighbouring intervals of a run that is too long to show each of its seconds, until there are at most `maxIntervals`.
- * Counts are added, p50 becomes the median, p99 and max the largest, so that no stall is lost.
+ * Merges neighbouring intervals of a run that is too long to show every second, until at most `maxIntervals` are left.
+ * Counts are added, p50 is the median, and p99 and max are the largest values, so that no stall is lost.
  */
 export function thinIntervals(intervals: readonly BenchInterval[], maxIntervals: number): BenchInterval[] {
   const size = Math.max(1, Math.ceil(intervals.length / maxIntervals));

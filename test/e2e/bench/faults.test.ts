@@ -46,7 +46,7 @@ test('reports a server that answers too much, with exit status 3', async () => {
       {
         code: 'YODEL_UNEXPECTED_REPLY',
         count: 20,
-        example: expect.stringMatching(/^connection [12]: the server sent more than was requested, after 1 reply$/),
+        example: expect.stringMatching(/^connection [12]: the server sent more replies than expected, after 1 reply$/),
       },
     ]);
     // The first reply was right, and each connection was replaced for the next message.
@@ -229,7 +229,7 @@ test('when one of several processes is killed, the run fails with the results of
     {
       code: 'YODEL_PROCESS_LOST',
       count: 1,
-      example: expect.stringMatching(/^process [12] of 2 ended in the middle: SIGKILL$/),
+      example: expect.stringMatching(/^process [12] of 2 ended during the run: SIGKILL$/),
     },
   ]);
   expect(report.messages.answered).toBeGreaterThan(0);

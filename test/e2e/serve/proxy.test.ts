@@ -81,7 +81,7 @@ test('a reset by the server resets the client', async () => {
   await once(upstream, 'data');
   upstream.resetAndDestroy();
   expect((await peer.closed)?.code).toBe('ECONNRESET');
-  await server.saw(/yodel: \S+#1: the server behind this one disconnected: /);
+  await server.saw(/yodel: \S+#1: the upstream server disconnected: /);
 });
 
 test('a reset by the client resets the server', async () => {
@@ -98,10 +98,8 @@ test('an unreachable server is one error reply and one log line, and later clien
   const path = join(temporaryFolder(), 's');
   const server = await serve([`proxy:unix:${path}`]);
   const peer = await dial(server.port);
-  expect((await peer.ended).toString()).toBe('error: the server behind this one cannot be reached\n');
-  await server.saw(
-    /yodel: \S+#1: the server behind this one cannot be reached: cannot connect to unix:\S+: there is no /,
-  );
+  expect((await peer.ended).toString()).toBe('error: the upstream server cannot be reached\n');
+  await server.saw(/yodel: \S+#1: the upstream server cannot be reached: cannot connect to unix:\S+: there is no /);
   await serve(['--listen', `unix:${path}`]);
   expect(await (await dial(server.port)).ask('now')).toBe('now');
 });
@@ -145,7 +143,7 @@ testWith('openssl', 'apt-get install openssl')('the upstream server may speak TL
   expect(await (await dial(trusting.port)).ask('secret')).toBe('secret');
   const wary = await serve([`proxy:${upstream.address}`]);
   const peer = await dial(wary.port);
-  expect((await peer.ended).toString()).toBe('error: the server behind this one cannot be reached\n');
+  expect((await peer.ended).toString()).toBe('error: the upstream server cannot be reached\n');
 });
 
 test('WebSocket clients can talk to a server with line framing', async () => {
@@ -188,7 +186,7 @@ testWith(['redis-server', 'redis-cli'], 'apt-get install redis')(
 test.each([
   [['proxy:'], /proxy: needs an address/],
   [['proxy:host:port'], /the port "port" is not a number/],
-  [['proxy:ws://127.0.0.1:80'], /a proxy speaks TCP, TLS and Unix sockets, not WebSocket/],
+  [['proxy:ws://127.0.0.1:80'], /a proxy supports tcp:\/\/, tls:\/\/ and unix:\/\/ addresses, not ws:/],
 ])('%s is a usage error', async (args, says) => {
   const { status, stderr } = await yodel(['serve', ...args, '--listen', '127.0.0.1:0']);
   expect(stderr).toMatch(says);

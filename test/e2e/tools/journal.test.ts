@@ -201,7 +201,7 @@ test('mistakes are one line, and a second server reports which process uses the 
     ],
     [['serve', '--listen', ':0', '--journal', '/dev/full'], /\/dev\/full is not a regular file/, 1],
     [['journal', 'cat', 'nothing'], /cannot read the journal nothing: no such file/, 1],
-    [['journal', 'cat', import.meta.filename], /is not a journal: it does not start like an SQLite database/, 1],
+    [['journal', 'cat', import.meta.filename], /is not a journal: it is not an SQLite database/, 1],
     [
       ['journal', 'cat', file, '--since', 'yesterday'],
       /It takes a time such as 2026-01-31T12:00, or how long ago: 10m/,

@@ -71,7 +71,7 @@ test('p90 and p99.9 are not known for each second, so they are not judged', () =
 test('five seconds are too short to tell a change from noise, which is a warning', () => {
   const { metrics, warnings } = compareReports(runAt(1000, 5), runAt(2000, 5));
   expect(metrics[0]?.verdict).toBe('unclear');
-  expect(warnings).toContain('the old run is short: it takes 6 s to tell changes from noise');
+  expect(warnings).toContain('the old run is short: at least 6 s are needed to tell changes from noise');
   expect(metric(runAt(1000, 6), runAt(2000, 6), 'rate').verdict).toBe('better');
 });
 

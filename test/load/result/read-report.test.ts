@@ -14,7 +14,7 @@ test('a byte order mark is skipped', () => {
 });
 
 const good = sampleReport([1, 2]);
-const hint = 'Make one with: yodel bench ADDRESS --json > FILE';
+const hint = 'Create one with: yodel bench ADDRESS --json > FILE';
 
 test.each([
   ['an empty file', '', `old.json is not a report of yodel bench: it is empty. ${hint}`],
@@ -43,7 +43,7 @@ test.each([
   [
     'a report of a newer version',
     '{"kind":"yodel-bench","version":2}',
-    'old.json contains a report of version 2, from a newer yodel; this one reads version 1. Update yodel, or make the report again with this version',
+    'old.json contains a report of version 2, from a newer yodel; this one reads version 1. Update yodel, or create the report again with this version',
   ],
   [
     'a field missing',
