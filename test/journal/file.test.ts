@@ -78,7 +78,11 @@ test('a copy without the write-ahead log is refused', async () => {
 
 describe('a file that is not a journal is refused and left unchanged', () => {
   const cases: readonly (readonly [string, (file: string) => void, RegExp])[] = [
-    ['text', (file) => writeFileSync(file, 'hello, this is a text\n'), /is not a journal: it is not an SQLite database/],
+    [
+      'text',
+      (file) => writeFileSync(file, 'hello, this is a text\n'),
+      /is not a journal: it is not an SQLite database/,
+    ],
     [
       'another database',
       (file) => new DatabaseSync(file).exec('CREATE TABLE t (a)'),
