@@ -1,8 +1,7 @@
 /**
- * Builds dist/ from src/. tsc compiles the declarations and the command's entry point, `bun build` bundles the rest: a program
- * of two hundred files spends much of its start-up finding them. Bundled, Node listens in four fifths of the time, Bun in nine
- * tenths (`npm run bench -- --workload start`, fastest of nine starts). The library and the command share their chunks, so
- * that a handler file that imports yodel gets the same classes.
+ * Builds dist/ from src/. tsc compiles the declarations and the command's entry point, bundlers do the rest: a program of two
+ * hundred files spends much of its start-up finding them. The library and the command share their chunks, so that a handler
+ * file that imports yodel gets the same classes.
  *
  *     npm run build               build, unless dist/ is current
  *     npm run build -- --check    only check: exit status 1 if dist/ is stale
@@ -15,21 +14,12 @@ import { dirname, join, relative } from 'node:path';
 import packageJson from '../package.json' with { type: 'json' };
 import { hashOfSources, isBuildCurrent, removeStamp, writeStamp } from './build-stamp.ts';
 import { rewriteBuiltinImports } from './builtin-modules.ts';
+import { bundleOwnCode } from './bundle.ts';
 import { pruneDeclarations } from './declarations.ts';
-import { type Contents, sorted, takeMetafile } from './metafile.ts';
+import { type Contents, sorted } from './metafile.ts';
 import { runTool } from './run-tool.ts';
 import { rewriteSourceMap } from './source-maps.ts';
 import { bundlePackages, importFromVendor } from './vendor.ts';
-
-/** Files with a fixed path in dist/: the library, the command, and the programs of worker processes and threads. */
-const entries = [
-  'src/index.ts',
-  'src/cli/main.ts',
-  'src/cli/serve/worker.ts',
-  'src/load/worker.ts',
-  'src/journal/writer.ts',
-  'src/journal/writer-text.ts',
-];
 
 /** Packages that are not bundled: ws, because Bun has its own. */
 const { dependencies } = packageJson;
@@ -65,14 +55,10 @@ async function build(): Promise<void> {
 
 /** Bundles the entries, and separately the packages that they import. Returns the contents of both. */
 async function bundle(folder: string): Promise<Contents> {
-  const metafile = join(folder, 'metafile.json');
-  const form = ['--target=node', '--format=esm', '--splitting', '--sourcemap=linked', '--packages=external'];
-  const places = ['--root=src', `--outdir=${folder}`, '--chunk-naming=chunks/[name]-[hash].[ext]'];
-  await runTool('bun', ['build', ...entries, ...form, ...places, `--metafile=${metafile}`]);
-  const own = takeMetafile(metafile);
+  const own = await bundleOwnCode(folder);
   const bundled = own.imports.filter((name) => !isBuiltin(name) && !Object.hasOwn(dependencies, name));
   for (const file of scriptsIn(folder)) {
-    rewriteSourceMap(join(folder, file), folder);
+    rewriteSourceMap(join(folder, file));
     importFromVendor(join(folder, file), folder, bundled);
   }
   const vendor = await bundlePackages(folder, bundled);

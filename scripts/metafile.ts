@@ -27,17 +27,13 @@ export function takeMetafile(path: string): Contents {
   const { inputs, outputs } = JSON.parse(readFileSync(path, 'utf8')) as Metafile;
   rmSync(path);
   const files = sorted(Object.values(outputs).flatMap((output) => Object.keys(output.inputs)));
-  // Bun also calls its own chunks external where they are imported dynamically.
-  const imports = files
-    .flatMap((file) => inputs[file]?.imports ?? [])
-    .filter(({ external, path }) => external && !path.startsWith('.'));
-  return { packages: sorted(files.flatMap(packageOf)), imports: sorted(imports.map(({ path }) => path)) };
+  const imports = files.flatMap((file) => inputs[file]?.imports ?? []).filter(({ external }) => external);
+  return { packages: packagesOf(files), imports: sorted(imports.map(({ path }) => path)) };
 }
 
-/** The package folder of a file, such as `node_modules/@scope/name`, nested or not; none for a file of src/. */
-function packageOf(file: string): string[] {
-  const [folder] = /^.*\bnode_modules\/(?:@[^/]+\/)?[^/]+/.exec(file) ?? [];
-  return folder === undefined ? [] : [folder];
+/** The folders of the packages that files belong to, such as `node_modules/@scope/name`, nested or not, sorted. */
+export function packagesOf(files: readonly string[]): string[] {
+  return sorted(files.flatMap((file) => /^.*\bnode_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []));
 }
 
 /** Sorts names and removes duplicates. */

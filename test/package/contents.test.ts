@@ -85,7 +85,7 @@ describe('THIRD-PARTY-NOTICES.txt', () => {
     const { packages = [] } = readStamp() ?? {};
     const vendored = readdirSync(join(root, 'dist/vendor')).map((file) => `node_modules/${file.replace('.js', '')}`);
     expect(packages).toEqual(expect.arrayContaining(vendored));
-    // Bun puts the path of each file above its code.
+    // The bundler puts the path of each file above its code.
     const merged = built('.js').filter(({ text }) => /^\/\/ node_modules\//m.test(text));
     expect(merged.map(({ path }) => path)).toEqual([]);
   });

@@ -1,0 +1,98 @@
+/**
+ * Bundles yodel's own code. A file costs half a millisecond at the start, however small, so what `yodel serve` needs
+ * before it listens comes in four chunks. Everything else is loaded on demand, in a chunk for each set of files that
+ * are needed together.
+ */
+import { relative } from 'node:path';
+import { type ChunkingContext, type CodeSplittingGroup, type OutputChunk, rolldown } from 'rolldown';
+import { type Contents, packagesOf, sorted } from './metafile.ts';
+
+/** Files with a fixed path in dist/: the library, the command, and the programs of worker processes and threads. */
+const entries = ['index', 'cli/main', 'cli/serve/worker', 'load/worker', 'journal/writer', 'journal/writer-text'];
+
+/** The files that run `yodel serve`: each after the first is imported dynamically by an earlier one. */
+const serve = ['cli/main', 'cli/serve/command', 'cli/serve/run'];
+
+/** The files that run the other commands. */
+const others = [
+  ...['cli/main', 'cli/connect/command', 'cli/connect/run', 'cli/connect/pipe', 'cli/connect/interactive/talk'],
+  ...['cli/bench/run', 'cli/check/run', 'cli/journal/run', 'cli/replay/run', 'cli/send/run'],
+];
+
+/**
+ * Bundles the entries into a folder, with source maps. Packages are not bundled.
+ *
+ * @returns what the bundle consists of
+ */
+export async function bundleOwnCode(folder: string): Promise<Contents> {
+  const bundle = await rolldown({
+    input: Object.fromEntries(entries.map((name) => [name, pathOf(name)])),
+    external: /^[^./]/,
+    platform: 'node',
+    // A command's options are imported lazily by the command line, but at once by `yodel config`.
+    checks: { ineffectiveDynamicImport: false },
+  });
+  const { output } = await bundle.write({
+    dir: folder,
+    sourcemap: true,
+    comments: false,
+    // Stack traces show the names of src/ even where two files of a chunk use the same one.
+    keepNames: true,
+    chunkFileNames: 'chunks/[name]-[hash].js',
+    codeSplitting: { groups: chunks() },
+  });
+  return contentsOf(output.filter((file) => file.type === 'chunk'));
+}
+
+/**
+ * The chunks of what `yodel serve` needs: two of the library and two of the command, of each one for what other commands
+ * need too. Entries keep their own files: `cli/main` waits for the command to end, which would block a chunk that others
+ * import.
+ */
+function chunks(): CodeSplittingGroup[] {
+  const [byServe, byLibrary, byOthers] = [neededBy(serve), neededBy(['index']), neededBy(others)];
+  const chunk = (name: string, ...needs: Need[]): CodeSplittingGroup => ({
+    debugName: name,
+    name: (path, context) => ([isShared, byServe, ...needs].every((isNeeded) => isNeeded(path, context)) ? name : null),
+  });
+  // A module is in the first chunk that fits.
+  return [chunk('shared', byLibrary, byOthers), chunk('server', byLibrary), chunk('command', byOthers), chunk('serve')];
+}
+
+/** Whether something needs the module with this path. */
+type Need = (path: string, context: ChunkingContext) => boolean;
+
+function neededBy(names: readonly string[]): Need {
+  let needed: Set<string> | undefined;
+  return (path, context) => {
+    needed ??= closure(names, context);
+    return needed.has(path);
+  };
+}
+
+function isShared(path: string): boolean {
+  return !entries.some((name) => path === pathOf(name));
+}
+
+/** The files that these import statically, directly and indirectly, and they themselves. */
+function closure(names: readonly string[], context: ChunkingContext): Set<string> {
+  const reached = new Set<string>(names.map(pathOf));
+  // Also visits what is added meanwhile.
+  for (const path of reached) {
+    for (const imported of context.getModuleInfo(path)?.importedIds ?? []) reached.add(imported);
+  }
+  return reached;
+}
+
+function pathOf(name: string): string {
+  return `${process.cwd()}/src/${name}.ts`;
+}
+
+function contentsOf(chunks: readonly OutputChunk[]): Contents {
+  const own = chunks.map(({ fileName }) => fileName);
+  const imports = chunks.flatMap((chunk) => [...chunk.imports, ...chunk.dynamicImports]);
+  return {
+    packages: packagesOf(chunks.flatMap(({ moduleIds }) => moduleIds.map((path) => relative('.', path)))),
+    imports: sorted(imports.filter((name) => !own.includes(name))),
+  };
+}
