@@ -9,7 +9,7 @@ import { Peer } from '../session/peer.ts';
 import { FakeClock, settled } from '../support/fake-clock.ts';
 
 /**
- * A server that the test plays by hand, on the in-memory transport and a fake clock. At the end of the test its clients are
+ * A server that the test controls step by step, on the in-memory transport and a fake clock. At the end of the test its clients are
  * aborted, and no timer may be left.
  */
 export class Host {

@@ -66,13 +66,13 @@ describe('a message connection', () => {
     expect(received).toEqual(['one', 'tw', 'end']);
   });
 
-  it('reports what is not a message', () => {
+  it('reports an invalid message', () => {
     const { received, receiver } = open();
     receiver.onData(Buffer.from('one\nmore than ten bytes\n'));
     expect(received).toEqual(['one', 'YODEL_MESSAGE_TOO_LONG']);
   });
 
-  it('needs no framing where the transport keeps messages apart', async () => {
+  it('needs no framing if the transport delimits messages', async () => {
     const { messages, calls, received, receiver } = open({ carriesMessages: true });
     receiver.onData(Buffer.from('one\ntwo'));
     messages.send('three');
@@ -91,7 +91,7 @@ describe('a message connection', () => {
     expect(calls).toEqual(['pause', 'resume']);
   });
 
-  it('counts gathered messages as unsent, and reports them lost when it closes', () => {
+  it('counts buffered messages as unsent, and reports them lost when it closes', () => {
     const { messages, received, receiver } = open({ unsent: 5 });
     messages.send('one');
     expect(messages.unsent).toBe(9);
@@ -99,7 +99,7 @@ describe('a message connection', () => {
     expect(received).toEqual(['close reset 9']);
   });
 
-  it('is drained when the system has taken all, or when it is closed', async () => {
+  it('is drained when the operating system has taken everything, or when it is closed', async () => {
     const { messages, connection, receiver } = open({ unsent: 5 });
     let drained = 0;
     void messages.drained().then(() => drained++);

@@ -104,7 +104,7 @@ describe('a client that reconnects', () => {
     expect(host.peer.connection.unsent).toBeGreaterThan(500_000);
   });
 
-  it('refuses to send meanwhile', async () => {
+  it('refuses to send until it is connected again', async () => {
     const { client, peer } = await persistent();
     await peer.aborts();
     const error = {

@@ -38,14 +38,14 @@ describe('a reconnector', () => {
     expect(clock.waiting).toBe(0);
   });
 
-  it('throws errors that are not of the network: they are bugs', async () => {
+  it('throws errors other than network errors, because they are bugs', async () => {
     const { clock, attempts, connecting } = reconnector();
     await clock.advance(100);
     attempts[0]?.settle.reject(new TypeError('a bug'));
     await expect(connecting).rejects.toThrow(new TypeError('a bug'));
   });
 
-  it('retries at once when told to, during a delay', async () => {
+  it('retries at once on retryNow(), during a delay', async () => {
     const { clock, one, attempts, fail } = reconnector();
     await settled();
     one.retryNow();
@@ -58,7 +58,7 @@ describe('a reconnector', () => {
     expect(attempts).toHaveLength(2);
   });
 
-  it('aborts the attempt in flight and makes another one when told to', async () => {
+  it('aborts the attempt in flight and makes another one on retryNow()', async () => {
     const { clock, one, attempts, failures } = reconnector(1);
     await clock.advance(100);
     one.retryNow();
@@ -67,7 +67,7 @@ describe('a reconnector', () => {
     expect(failures).toEqual(['connecting was aborted']);
   });
 
-  it('skips the first delay when told to before it starts', async () => {
+  it('skips the first delay if retryNow() is called before it starts', async () => {
     const clock = new FakeClock();
     const one = new Reconnector({ minDelay: 100, maxDelay: 1000, maxAttempts: 0 }, clock);
     one.retryNow();

@@ -163,7 +163,7 @@ describe('a request with a signal', () => {
     expect(peer.text).toBe('');
   });
 
-  it('aborted meanwhile is rejected, and its late reply is dropped', async () => {
+  it('aborted in flight is rejected, and its late reply is dropped', async () => {
     const { client, peer } = await meet();
     const controller = new AbortController();
     const first = fateOf(client.request('a', { signal: controller.signal }));

@@ -58,7 +58,7 @@ describe('on real sockets, a client', () => {
       },
     });
     const client = await clientOf(server, { highWaterMark: 100_000 });
-    // Time enough for much more than the mark to come, if it were let.
+    // Enough time for much more than the mark to arrive, if reading were not paused.
     for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
     expect((await readAll(client)).length).toBe(20_000);
   });

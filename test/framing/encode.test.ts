@@ -45,7 +45,7 @@ describe('the frame of a message', () => {
     ['length:1,inclusive', 254, 255],
     ['length:1,offset=2,inclusive', 252, 253],
     ['length:2', 65_535, 65_536],
-  ])('in %s holds %d bytes and not %d', (notation, most, tooMany) => {
+  ])('in %s may have %d bytes but not %d', (notation, most, tooMany) => {
     const framing = parseFraming(notation);
     const decoder = framing.createDecoder({ maxMessageLength: most, onTooLong: 'close', encoding: 'binary' });
     expect(Array.from(decoder.decode(encode(framing, Buffer.alloc(most))), ({ size }) => size)).toEqual([most]);

@@ -75,7 +75,7 @@ describe('the text form of a framing', () => {
     'length:4,offset',
     'length:4,offset=1.5',
     'length:4 little',
-  ])('%j is refused with the forms that there are', (text) => {
+  ])('%j is refused with a list of the valid forms', (text) => {
     expectRefusal(() => parseFraming(text), `the framing "${text}" is not known. Use one of: ${forms}`);
   });
 
@@ -88,7 +88,7 @@ describe('the text form of a framing', () => {
       'length:4,adjust=9007199254740992',
       'the framing "length" takes a whole number as adjustment, not 9007199254740992',
     ],
-  ])('%j is refused with what would be right', (text, refusal) => {
+  ])('%j is refused with the allowed values', (text, refusal) => {
     expectRefusal(() => parseFraming(text), refusal);
   });
 });

@@ -14,7 +14,7 @@ describe.each(notations)('in %s, a decoder that has stopped', (notation) => {
     ['at a message above the limit', 'close', 'longer than this'],
     ['at a message that is not UTF-8', 'close', Buffer.of(0xff)],
     ['at a message that is not UTF-8, among discarded ones', 'discard', Buffer.of(0xff)],
-  ])('%s holds nothing and gives nothing more', (_reason, onTooLong, last) => {
+  ])('%s buffers nothing and returns nothing more', (_reason, onTooLong, last) => {
     for (const behind of [[], [frames('b'), unfinished], [frames('longer than this'), unfinished]]) {
       const decoder = framing.createDecoder({ maxMessageLength: 8, onTooLong, encoding: 'utf8' });
       const batch = decoder.decode(Buffer.concat([frames('a', last), ...behind]));

@@ -1,4 +1,4 @@
-/** The framings of the property tests, with generators that make awkward inputs likely. */
+/** The framings of the property tests, with generators that favour edge cases. */
 import * as fc from 'fast-check';
 import { YodelError } from '../../src/errors.ts';
 import { delimiter } from '../../src/framing/delimiter.ts';

@@ -28,7 +28,7 @@ describe('faults', () => {
     expect(shouting).toBe('A\nB\r\n\nC\n');
   });
 
-  it('drop: some replies are missing, the others are in order', async () => {
+  it('drop: some replies are missing, and the others are in order', async () => {
     const { lines } = await echoed({ drop: 0.2, seed: 1 });
     expect(lines.length).toBeGreaterThan(120);
     expect(lines.length).toBeLessThan(190);
@@ -57,7 +57,7 @@ describe('faults', () => {
     expect(peer.lines.length).toBeLessThan(numbered.length);
   });
 
-  it('closeAfter: this number of replies, then an orderly end', async () => {
+  it('closeAfter: sends this number of replies, then closes normally', async () => {
     const peer = await echoed({ closeAfter: 3 });
     expect(peer.lines).toEqual(numbered.slice(0, 3));
     expect([peer.ended, peer.error]).toEqual([true, undefined]);
@@ -91,12 +91,12 @@ describe('faults', () => {
     expect((await echoed({ ...faults, seed: 43 })).received).not.toEqual(first);
   });
 
-  it('one more fault does not change what another does', async () => {
+  it('adding a fault does not change the effect of another', async () => {
     const dropped = (await echoed({ drop: 0.2, seed: 5 })).lines;
     expect((await echoed({ drop: 0.2, jitter: 1, chunk: 50, seed: 5 })).lines).toEqual(dropped);
   });
 
-  it('order is kept for every handler, whatever is delayed and split', async () => {
+  it('replies of every handler stay in order, however they are delayed and split', async () => {
     const handlers: Record<string, HandlerObject> = {
       batch: echo,
       message: { message: (message) => message },

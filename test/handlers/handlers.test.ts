@@ -69,7 +69,7 @@ describe('chargen', () => {
 });
 
 describe('the named handlers', () => {
-  it('are these', () => {
+  it('are echo, discard, time and chargen', () => {
     expect(Object.keys(handlersByName)).toEqual(['echo', 'discard', 'time', 'chargen']);
     expect(handlersByName.echo?.handler).toBe(echo);
     expect(handlersByName.discard?.handler).toBe(discard);

@@ -125,7 +125,7 @@ describe('a file that is not a journal is refused and left unchanged', () => {
   });
 });
 
-test('a damaged file is detected, with the command to rescue it', async () => {
+test('a damaged file is detected, with the command to recover it', async () => {
   const { file, journal, add } = await open();
   const one = session();
   for (let index = 0; index < 30; index++) await add(one, `${'x'.repeat(50)}\n`.repeat(1000));

@@ -10,7 +10,7 @@ import { frameOf } from '../../src/journal/shape.ts';
 import { serve } from '../../src/server/server.ts';
 import { all, open, problemsOf, session, textOf, texts } from './open.ts';
 
-test('the next commit contains the messages sent after replies, with those that arrived meanwhile', async () => {
+test('the next commit contains the messages sent after replies, and those that arrived in the meantime', async () => {
   const { journal, add } = await open();
   const [one, two] = [session(), session()];
   const first = add(one, 'a\n');

@@ -1,4 +1,4 @@
-/** A generator of this process against servers of this process. What `yodel bench` makes of it is in test/e2e/bench. */
+/** A generator of this process against servers of this process. The tests of `yodel bench` are in test/e2e/bench. */
 import * as net from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
@@ -74,7 +74,7 @@ test('a rate keeps to its schedule, and takes as long as its messages take', asy
   expect(end.sendingMs).toBeGreaterThanOrEqual(100);
 });
 
-test('what was due before a run ended is sent, however late', async () => {
+test('messages that were due before the run ended are sent, however late', async () => {
   const { address } = await listen(echo);
   const { total } = await run({ address, pipeline: null, rate: 1000, durationMs: 100 }, () => {
     // Busy across the end, after the loop's turn: the timer that ends the run is the next to be called.
@@ -121,7 +121,7 @@ test('a run with a duration ends after it', async () => {
   expect(total.answered).toBe(total.sent);
 });
 
-test('where no replies are expected, the run ends when the server has read everything', async () => {
+test('if no replies are expected, the run ends when the server has read everything', async () => {
   let received = 0;
   let ended = 0;
   const { address } = await listen((socket) => {
@@ -152,7 +152,7 @@ test('every message without a reply in time counts as an error', async () => {
   expect(total.lost).toBe(2);
 });
 
-test('the last interval says so, and has the connections that are left', async () => {
+test('the last interval is marked as the last, and has the number of remaining connections', async () => {
   const { address } = await listen(echo);
   const { intervals } = await run({ address, connections: 3, durationMs: 100 });
   expect(intervals).toEqual([{ up: 3, isLast: true }]);
@@ -165,14 +165,14 @@ test('stop ends a run at once, and leaves messages unanswered', async () => {
   expect(total.answered).toBe(0);
 });
 
-test('a count that no connection gets through fails after the time for a reply', async () => {
+test('a run with a count fails after the reply time-out if no connection gets through', async () => {
   const { address } = await listen(closing);
   const { end, total } = await run({ address, count: 1_000_000, durationMs: null, timeoutMs: 250 });
   expect(end.ended).toBe('failed');
   expect(total.answered).toBe(0);
 });
 
-test('a duration is seen to its end while connections can still be opened', async () => {
+test('a run continues for its duration as long as connections can still be opened', async () => {
   const { address } = await listen(closing);
   const { end } = await run({ address, durationMs: 700, timeoutMs: 250 });
   expect(end.ended).toBe('done');
@@ -201,7 +201,7 @@ async function restartable() {
   return { up, down };
 }
 
-test('a server that goes away for good fails the run', async () => {
+test('a server that does not come back fails the run', async () => {
   const server = await restartable();
   const port = await server.up(0);
   const { end, total } = await run({ address: `127.0.0.1:${port}`, durationMs: 60_000, timeoutMs: 300 }, () => {
@@ -211,7 +211,7 @@ test('a server that goes away for good fails the run', async () => {
   expect(total.errors.has('YODEL_CONNECTION_REFUSED')).toBe(true);
 });
 
-test('outages shorter than the time for a reply do not add up', async () => {
+test('outages shorter than the reply time-out do not add up', async () => {
   const server = await restartable();
   const port = await server.up(0);
   const timeoutMs = 600;
@@ -219,7 +219,7 @@ test('outages shorter than the time for a reply do not add up', async () => {
     const outage = async () => {
       await server.down();
       while (!generator.tally.errors.has('YODEL_CONNECTION_REFUSED')) await pause(5);
-      // Long enough for the generator to look.
+      // Long enough for the generator to check.
       await pause(timeoutMs / 5);
       await server.up(port);
     };

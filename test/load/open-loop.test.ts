@@ -79,7 +79,7 @@ test('every time without a connection is left out of the lateness, and nothing e
   const back = performance.now();
   loop.connectionsChanged([load]);
   spin(20);
-  // Another connection is no reason to excuse the messages that became due meanwhile.
+  // A second connection must not excuse the messages that became due in the meantime.
   loop.connectionsChanged([load, connection(shared, 2).load]);
   const now = performance.now();
   loop.sendDue(now);
@@ -163,7 +163,7 @@ test('after stop nothing is sent', async () => {
   expect(shared.tally.sent).toBe(sent);
 });
 
-test('time spent spinning until the next message is told apart from work', async () => {
+test('time spent spinning until the next message is not counted as work', async () => {
   const idle = traffic();
   const busy = Object.defineProperty(traffic(), 'isActive', { get: () => true, set() {} });
   const [spun, worked] = await Promise.all(

@@ -8,7 +8,7 @@ import { Scene } from '../session/scene.ts';
 import { connectTo, freshSocketPath, serveOnSockets } from './sockets.ts';
 
 describe('a server', () => {
-  it('listens at tcp://127.0.0.1:7878 by default', async () => {
+  it('listens on tcp://127.0.0.1:7878 by default', async () => {
     const { server } = await Scene.open();
     expect(server.addresses.map(String)).toEqual(['tcp://127.0.0.1:7878']);
   });
@@ -19,7 +19,7 @@ describe('a server', () => {
     ['an address', new TcpAddress('::1', 5000), 'tcp://[::1]:5000'],
     ['a Unix socket', 'unix:///run/app.sock', 'unix:///run/app.sock'],
     ['several of them', [5000, 'unix:/a', new UnixAddress('/b')], 'tcp://127.0.0.1:5000,unix:///a,unix:///b'],
-  ])('listens at the configured address: %s', async (_, listen, addresses) => {
+  ])('listens on the configured address: %s', async (_, listen, addresses) => {
     const { server } = await Scene.open({ listen });
     expect(server.addresses.map(String).join()).toBe(addresses);
   });
@@ -53,7 +53,7 @@ describe('a server', () => {
   });
 });
 
-describe('an address that cannot be listened at', () => {
+describe('an address that cannot be listened on', () => {
   it('is refused with the reason', async () => {
     const taken = await serveOnSockets();
     await expect(serve({ listen: taken.addresses })).rejects.toMatchObject({
@@ -74,7 +74,7 @@ describe('an address that cannot be listened at', () => {
     });
   });
 
-  it('makes subscribers see the end of the listeners that were open', async () => {
+  it('reports to subscribers that the listeners already open have closed', async () => {
     const transport = memoryTransport();
     const events: string[] = [];
     const telemetry = {

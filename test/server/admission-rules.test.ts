@@ -1,4 +1,4 @@
-/** Who may connect, by address, number and rate. */
+/** Which peers may connect, by address, number and rate. */
 import { describe, expect, it, test } from 'vitest';
 import { TcpAddress, UnixAddress } from '../../src/address.ts';
 import { Admission, type AdmissionRules } from '../../src/server/admission.ts';
@@ -86,7 +86,7 @@ it('new rules apply from then on, and count the open connections', () => {
   expect(rules.admit(from('192.0.2.7'), 0)?.code).toBe('YODEL_TOO_MANY_CONNECTIONS');
 });
 
-it('a hundred thousand addresses without connections are forgotten', () => {
+it('a hundred thousand addresses without connections are removed', () => {
   const rules = admission({ rate: 1 });
   for (let each = 0; each < 100_000; each++) {
     const address = from(`10.${each & 255}.${(each >> 8) & 255}.${each >> 16}`);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { capacityFor } from '../../src/server/capacity.ts';
 
 describe('the capacity of a server', () => {
-  it('is the configured number, where the limit of open files is unknown or far away', () => {
+  it('is the configured number, if the limit of open files is unknown or high enough', () => {
     expect(capacityFor(10_000, undefined)).toEqual({ connections: 10_000, refusals: 64 });
     expect(capacityFor(10_000, 20_000)).toEqual({ connections: 10_000, refusals: 64 });
   });

@@ -120,7 +120,7 @@ describe('closing a server answers every complete message that has arrived', () 
 });
 
 describe('closing a server', () => {
-  it('accepts no new connections from the first moment', async () => {
+  it('accepts no new connections from the start', async () => {
     const reply = Promise.withResolvers<string>();
     const scene = await Scene.open({ handler: () => reply.promise });
     const peer = await scene.connect();
@@ -132,7 +132,7 @@ describe('closing a server', () => {
     await closing;
   });
 
-  it('ends sessions that have nothing to do', async () => {
+  it('ends idle sessions', async () => {
     const scene = await Scene.open();
     const peer = await scene.connect();
     const closing = scene.server.close();
@@ -154,7 +154,7 @@ describe('closing a server', () => {
     expect(scene.server.counters.errors.size).toBe(0);
   });
 
-  it('does not wait for what arrives after it began', async () => {
+  it('does not wait for messages that arrive after it began', async () => {
     const scene = await Scene.open();
     const peer = await scene.connect();
     const closing = scene.server.close();
@@ -267,7 +267,7 @@ describe('a server that is closed', () => {
     expect(closed).toBe(true);
   });
 
-  it('is closed by `await using`, with its sessions ended in order', async () => {
+  it('is closed by `await using`, which ends its sessions normally', async () => {
     const transport = memoryTransport();
     let peer: Peer;
     {

@@ -1,4 +1,4 @@
-/** Whose PROXY header a server trusts. */
+/** Which peers' PROXY headers a server trusts. */
 import { describe, expect, it } from 'vitest';
 import type { ServeOptions } from '../../src/server/options.ts';
 import { connectTo, serveOnSockets } from './sockets.ts';

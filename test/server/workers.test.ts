@@ -1,4 +1,4 @@
-/** The supervisor, with a program of the test's own. */
+/** The supervisor, running a program of the test. */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { ProcessEnd } from '../../src/process/program-process.ts';
 import { Workers } from '../../src/server/workers.ts';
@@ -57,7 +57,7 @@ describe('workers', () => {
     expect(await all.end(5000)).toEqual([0, 0, 0].map((status) => ({ status, signal: null })));
   });
 
-  it('fail to start together when one of them fails', async () => {
+  it('all fail to start when one of them fails', async () => {
     const { all } = workers({ name: 'none' });
     await expect(all.start()).rejects.toMatchObject({ end: { status: 7, signal: null } });
   });

@@ -16,14 +16,14 @@ const handlers: [string, Handler | undefined][] = [
 ];
 
 describe.each(handlers)('%s', (_, handler) => {
-  it('stops reading a peer that never reads, buffers little for it, and serves others meanwhile', async () => {
+  it('stops reading a peer that never reads, buffers little for it, and and keeps serving others', async () => {
     const scene = await Scene.open({ ...options, handler, drainTimeout: 0 });
     const other = await scene.connect();
     const peer = await scene.connect();
     peer.connection.pause();
     await peer.says(flood);
     const [, served] = scene.served;
-    // Below the mark, replies are gathered up to the mark before they are written: at most twice the mark in all.
+    // Below the mark, replies are buffered up to the mark before they are written: at most twice the mark in all.
     expect(served?.unsent).toBeGreaterThan(mark);
     expect(served?.unsent).toBeLessThanOrEqual(2 * mark + 100);
     expect(scene.session.bytesReceived).toBeLessThanOrEqual(500 + 3 * mark + 200);
@@ -55,7 +55,7 @@ describe('while a reply is pending', () => {
     expect(session.bytesReceived).toBe(flood.length);
   });
 
-  it('what arrives meanwhile is handled afterwards, in order', async () => {
+  it('messages that arrive are handled afterwards, in order', async () => {
     const reply = Promise.withResolvers<void>();
     const { peer } = await converse({
       ...options,
@@ -73,26 +73,26 @@ describe('while a reply is pending', () => {
 });
 
 describe('a handler that answers a few bytes with megabytes', () => {
-  it('is called again only when the peer has read what there is', async () => {
-    let asked = 0;
+  it('is called again only when the peer has read the pending output', async () => {
+    let calls = 0;
     const { peer, scene } = await converse({
       ...options,
       handler() {
-        asked++;
+        calls++;
         return 'x'.repeat(5000);
       },
     });
     peer.connection.pause();
     await peer.says('a\n'.repeat(50));
-    expect(asked).toBe(1);
+    expect(calls).toBe(1);
     expect(scene.served[0]?.unsent).toBeLessThanOrEqual(5001);
     peer.connection.resume();
     await peer.until(() => peer.lines.length === 50);
-    expect(asked).toBe(50);
+    expect(calls).toBe(50);
   });
 });
 
-it('a peer that sends faster than the mark is only slowed down', async () => {
+it('a peer that sends more than the mark is only slowed down', async () => {
   const { peer } = await converse({ ...options, handler: async ({ text }) => text });
   await peer.says(flood);
   await peer.ends();

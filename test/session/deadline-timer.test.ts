@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { DeadlineTimer } from '../../src/session/deadline-timer.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
-/** A deadline timer, and when it rang, in milliseconds since its creation. */
+/** A deadline timer, and when it fired, in milliseconds since its creation. */
 function deadlineTimer() {
   const clock = new FakeClock();
   const start = clock.now();
@@ -12,7 +12,7 @@ function deadlineTimer() {
 }
 
 describe('a deadline timer', () => {
-  it('rings once, at the time it was set to', async () => {
+  it('fires once, at the time it was set to', async () => {
     const { clock, rings, setIn } = deadlineTimer();
     setIn(100);
     await clock.advance(1000);
@@ -20,7 +20,7 @@ describe('a deadline timer', () => {
     expect(clock.waiting).toBe(0);
   });
 
-  it('rings at the earliest of the times it was set to', async () => {
+  it('fires at the earliest of the times it was set to', async () => {
     const { clock, rings, setIn } = deadlineTimer();
     for (const delay of [300, 100, 200]) setIn(delay);
     expect(clock.waiting).toBe(1);
@@ -28,7 +28,7 @@ describe('a deadline timer', () => {
     expect(rings).toEqual([100]);
   });
 
-  it('can be set again after it has rung', async () => {
+  it('can be set again after it has fired', async () => {
     const { clock, rings, setIn } = deadlineTimer();
     setIn(100);
     await clock.advance(100);
@@ -37,14 +37,14 @@ describe('a deadline timer', () => {
     expect(rings).toEqual([100, 200]);
   });
 
-  it('never rings before its time, even if that is a fraction', async () => {
+  it('never fires before its time, even if that is a fraction', async () => {
     const { clock, rings, setIn } = deadlineTimer();
     setIn(100.25);
     await clock.advance(1000);
     expect(rings).toEqual([101]);
   });
 
-  it('rings soon, but not at once, for a time in the past', async () => {
+  it('fires soon, but not at once, for a time in the past', async () => {
     const { clock, rings, setIn } = deadlineTimer();
     setIn(-100);
     expect(rings).toEqual([]);
@@ -58,7 +58,7 @@ describe('a deadline timer', () => {
     expect(clock.waiting).toBe(0);
   });
 
-  it('does not ring once cancelled, and can be set again', async () => {
+  it('does not fire once cancelled, and can be set again', async () => {
     const { clock, rings, timer, setIn } = deadlineTimer();
     setIn(100);
     timer.cancel();

@@ -115,7 +115,7 @@ describe('messageTimeout', () => {
     expect(await peer.says('b\n')).toBe('b\n');
   });
 
-  it('runs also while the rest of a message that is too long is discarded', async () => {
+  it('also runs while the rest of a message that is too long is discarded', async () => {
     const { peer, scene } = await converse({ ...options, maxMessageLength: 5, onTooLong: 'discard' });
     await peer.says('x'.repeat(20));
     await scene.passes(900);
@@ -141,7 +141,7 @@ describe('messageTimeout', () => {
   it.each([
     ['and could not begin a message', 10],
     ['and could not continue one', 41],
-  ])('does not run while the peer is not read %s', async (_, chunkSize) => {
+  ])('does not run while reading is paused %s', async (_, chunkSize) => {
     const reply = Promise.withResolvers<string>();
     const { peer, scene } = await converse({
       ...options,
@@ -216,7 +216,7 @@ describe('drainTimeout', () => {
     expect(peer.closed).toBe(true);
   });
 
-  it('does not count the time in which nothing waited', async () => {
+  it('does not count the time in which nothing was pending', async () => {
     const { peer, scene, session } = await converse(options);
     await peer.says('a\n');
     await scene.passes(5000);
@@ -249,7 +249,7 @@ describe('lingerTimeout', () => {
     expect(scene.server.counters.errors.size).toBe(0);
   });
 
-  it('starts when the last reply has left', async () => {
+  it('starts when the last reply was sent', async () => {
     const { peer, scene, session } = await converse({ ...off, lingerTimeout: 1000, network: { capacity: 10 } });
     peer.connection.pause();
     session.send('x'.repeat(100));

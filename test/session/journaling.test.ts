@@ -6,7 +6,7 @@ import type { SessionJournal } from '../../src/session/journaling.ts';
 import { settled } from '../support/fake-clock.ts';
 import { converse, Scene } from './scene.ts';
 
-/** Keeps what it records, and is as fast as the test wants. */
+/** Keeps what it records. The test controls when each append resolves. */
 class SlowJournal implements SessionJournal {
   readonly texts: string[][] = [];
   readonly #waiting: { resolve(): void; reject(error: unknown): void }[] = [];
@@ -39,7 +39,7 @@ class SlowJournal implements SessionJournal {
 
 const full = new YodelError('YODEL_NOT_RECORDED', 'the disk is full');
 
-test('a reply leaves when its message is recorded, and not before', async () => {
+test('a reply is sent when its message is recorded, and not before', async () => {
   const journal = new SlowJournal();
   const { peer, scene } = await converse({ journal });
   await peer.says('a\nb\n');
@@ -49,7 +49,7 @@ test('a reply leaves when its message is recorded, and not before', async () => 
   expect(scene.writes).toEqual(['a\nb\n']);
 });
 
-test('what arrives meanwhile is recorded without waiting, and answered in order even if it is recorded sooner', async () => {
+test('later messages are passed to the journal at once, and answered in order even if they are recorded first', async () => {
   const journal = new SlowJournal();
   const { peer, scene } = await converse({ journal, handler: ({ text }) => text.toUpperCase() });
   await peer.says('a\n');
@@ -77,7 +77,7 @@ test('a slow journal pauses its peer, and resumes it', async () => {
   expect(scene.writes.join('')).toBe(`${'x'.repeat(20)}\nmore\nand more\n`);
 });
 
-test('when the disk is full, each message is answered with that, is not handled, and the session continues', async () => {
+test('when the disk is full, each message is answered with the error and not handled, and the session continues', async () => {
   const journal = new SlowJournal();
   const handled: string[] = [];
   const { peer, scene } = await converse({ journal, handler: ({ text }) => void handled.push(text) });

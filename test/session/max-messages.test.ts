@@ -22,7 +22,7 @@ describe.each(handlers)('with maxMessages 3 and %s', (_, handler) => {
     expect(peer.error).toBeUndefined();
   });
 
-  it('a peer that sent more in the same chunk learns why they are not answered', async () => {
+  it('a peer that sent more in the same chunk receives the reason why they are not answered', async () => {
     const codes: unknown[] = [];
     const telemetry = { closed: (_session: unknown, error?: { code: string }) => codes.push(error?.code) };
     const { peer, session } = await converse({ maxMessages: 3, handler, telemetry });
@@ -35,7 +35,7 @@ describe.each(handlers)('with maxMessages 3 and %s', (_, handler) => {
   });
 });
 
-it('messages count also for a handler that ignores them', async () => {
+it('messages also count for a handler that ignores them', async () => {
   const { peer } = await converse({ maxMessages: 2, handler: { open: () => 'hello' } });
   await peer.says('a\n');
   expect(peer.ended).toBe(false);

@@ -41,7 +41,7 @@ describe('above maxPendingBytes', () => {
     expect(scene.server.counters.errors.get('YODEL_TOO_MANY_PENDING_BYTES')).toBe(1);
   });
 
-  it('says how much that was', async () => {
+  it('the error states the number of bytes', async () => {
     const said: (string | undefined)[] = [];
     const { scene, peers, sessions } = await openSessions(1, {
       drainTimeout: 0,
@@ -85,7 +85,7 @@ async function fill(peers: readonly Peer[], sessions: readonly Session[]): Promi
   }
 }
 
-describe('above three quarters of it', () => {
+describe('above three quarters of maxPendingBytes', () => {
   it('a session that grows is not read until nothing is pending for it', async () => {
     const { peers, sessions, ends } = await openSessions(12, { highWaterMark: 50_000, ...noTimeouts });
     const large = peers[10];
@@ -101,7 +101,7 @@ describe('above three quarters of it', () => {
     expect(ends).toEqual([]);
   });
 
-  it('or until half of the limit is free again', async () => {
+  it('a throttled session resumes when half of the limit is free again', async () => {
     const { peers, sessions, ends } = await openSessions(11, { highWaterMark: 50_000, ...noTimeouts });
     const large = peers[10];
     await fill(peers.slice(0, 10), sessions);
@@ -124,7 +124,7 @@ describe('above three quarters of it', () => {
   });
 });
 
-it('a reload changes it', async () => {
+it('a reload changes maxPendingBytes', async () => {
   const { scene, peers, sessions, ends } = await openSessions(2, { drainTimeout: 0 });
   for (const peer of peers) peer.connection.pause();
   sessions[0]?.send('x'.repeat(50_000));

@@ -143,14 +143,14 @@ describe('the output', () => {
     first.reuse();
     const two = pieceOf(first, 'two');
     expect(two.byteOffset).toBe(one.byteOffset);
-    // Another output has written after it meanwhile: its memory is not free.
+    // Another output has written after it in the meantime, so its memory is not free.
     const three = pieceOf(second, 'three');
     first.reuse();
     const four = pieceOf(first, 'four');
     expect([two, three, four].map(String)).toEqual(['two\n', 'three\n', 'four\n']);
   });
 
-  it('does not touch again what it has written', () => {
+  it('never modifies what it has written', () => {
     const output = new Output();
     const given: { piece: Buffer; was: string }[] = [];
     for (let round = 0; round < 50; round++) {

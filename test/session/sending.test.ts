@@ -124,7 +124,7 @@ describe('session.drained', () => {
     expect(drained.done).toBe(true);
   });
 
-  it('resolves when the network accepts at once what was too much to gather', async () => {
+  it('resolves when the network accepts at once what was too much to buffer', async () => {
     const { session } = await converse({ network: { capacity: 10_000_000 } });
     expect(session.send('x'.repeat(100_000))).toBe(false);
     const drained = watch(session.drained());
@@ -149,7 +149,7 @@ describe('session.drained', () => {
     expect(drained.done).toBe(true);
   });
 
-  it('makes a stream that never buffers more than the mark and one message', async () => {
+  it('lets a handler stream without buffering more than the mark and one message', async () => {
     let most = 0;
     const { peer, scene } = await converse({
       highWaterMark: 1000,
@@ -223,7 +223,7 @@ describe('session.close', () => {
     expect(peer.ended).toBe(true);
   });
 
-  it('still reads, and drops, what a peer sends that reads only when it has sent all', async () => {
+  it('still reads and drops the input of a peer that reads only after it has sent everything', async () => {
     const { peer, session } = await converse({ highWaterMark: 1000, network: { capacity: 500, chunkSize: 100 } });
     peer.connection.pause();
     await peer.says('some line\n'.repeat(1000));

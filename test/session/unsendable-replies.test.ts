@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Scene } from './scene.ts';
 
-it('a reply that is not one line ends the session, after the replies before it', async () => {
+it('a reply that is not one line ends the session after the earlier replies', async () => {
   const failed: string[] = [];
   const scene = await Scene.open({
     handler: ({ text }) => (text === 'b' ? 'two\nlines' : text),

@@ -4,7 +4,7 @@ import { converse } from './scene.ts';
 
 const many = Array.from({ length: 1000 }, (_, number) => `message ${number}\n`).join('');
 
-describe('all replies to one chunk leave in one write', () => {
+describe('all replies to one chunk are sent in one write', () => {
   it.each([
     ['of a function', ({ text }: { text: string }) => text],
     ['of a function that returns the message', <T>(message: T) => message],
@@ -46,7 +46,7 @@ describe('all replies to one chunk leave in one write', () => {
 });
 
 describe('what is sent from outside the handler', () => {
-  it('leaves in one write at the end of the turn', async () => {
+  it('is sent in one write at the end of the turn', async () => {
     const { session, scene } = await converse();
     for (const word of ['one', 'two', 'three']) session.send(word);
     expect(scene.writes).toEqual([]);
@@ -54,7 +54,7 @@ describe('what is sent from outside the handler', () => {
     expect(scene.writes).toEqual(['one\ntwo\nthree\n']);
   });
 
-  it('leaves while a reply is awaited', async () => {
+  it('is sent while a reply is awaited', async () => {
     const reply = Promise.withResolvers<string>();
     const { peer, session, scene } = await converse({ handler: () => reply.promise });
     await peer.says('a\n');
@@ -67,7 +67,7 @@ describe('what is sent from outside the handler', () => {
   });
 });
 
-it('long output leaves in pieces, so that it is never all in memory', async () => {
+it('long output is sent in pieces, so that it is never entirely in memory', async () => {
   const { peer, scene } = await converse({ handler: () => 'x'.repeat(10_000), network: { capacity: 1_000_000 } });
   await peer.says('a\n'.repeat(50));
   const sizes = scene.writes.map(({ length }) => length);

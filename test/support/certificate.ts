@@ -1,4 +1,4 @@
-/** Certificates for tests, made by openssl. */
+/** Certificates for tests, created with openssl. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

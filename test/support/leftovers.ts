@@ -1,6 +1,6 @@
 /**
- * No process outlives the tests. Each process that a test starts inherits a variable with the id of the run, by which it
- * is found even when its parent is gone. Processes left at the end of a run fail the run. A watchdog kills the processes
+ * Ensures that no process outlives the tests. Each process that a test starts inherits a variable with the id of the run,
+ * which identifies it even when its parent is gone. Processes left at the end of a run fail the run. A watchdog kills the processes
  * of a run that crashed or was interrupted. This file is also the program of that watchdog.
  */
 import { spawn } from 'node:child_process';
@@ -63,7 +63,7 @@ function processesOf(run: string): Leftover[] {
       const test = environment.find((variable) => variable.startsWith(`${testVariable}=`));
       return [{ pid: Number(pid), command, test: test?.slice(testVariable.length + 1) }];
     } catch {
-      // It has exited meanwhile, or belongs to another user.
+      // It has exited in the meantime, or belongs to another user.
       return [];
     }
   });
@@ -73,7 +73,7 @@ function kill({ pid }: Leftover): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It has exited meanwhile.
+    // It has exited in the meantime.
   }
 }
 

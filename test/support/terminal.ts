@@ -1,4 +1,4 @@
-/** A real terminal, by tmux: a test types into it and reads its screen. */
+/** A real terminal, run by tmux. A test types into it and reads its screen. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ export interface TerminalOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** How long to wait for a text on the screen, on a busy machine. */
+/** How long to wait for text on the screen. Generous, for a busy machine. */
 const patienceMs = 15_000;
 const lookAgainMs = 15;
 

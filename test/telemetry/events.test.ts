@@ -151,7 +151,7 @@ describe('a subscriber receives, in order', () => {
     expect(events.slice(4)).toEqual(['received 1 b', 'handled 1 1 0']);
   });
 
-  it('how long handlers take, also those that are awaited', async () => {
+  it('the duration of handlers, including those that are awaited', async () => {
     const { events, telemetry } = recorder();
     const reply = Promise.withResolvers<string>();
     const scene = await Scene.open({ telemetry, handler: ({ text }) => (text === 'wait' ? reply.promise : text) });
@@ -168,7 +168,7 @@ describe('a subscriber receives, in order', () => {
     expect(peer.text).toBe('now\nthere\nthen\n');
   });
 
-  it('but not a greeting as a handled message', async () => {
+  it('no handled message for a greeting', async () => {
     const { events, telemetry } = recorder();
     const handler = { open: async () => 'welcome', message: async ({ text }: { text: string }) => text };
     const scene = await Scene.open({ telemetry, handler });
@@ -232,7 +232,7 @@ it('without subscribers nothing is emitted, and everything is counted', async ()
   emit.mockRestore();
 });
 
-it('telemetry calls all of its subscribers for the events they have', () => {
+it('telemetry calls all subscribers that have a method for an event', () => {
   const telemetry = new Telemetry();
   const events: string[] = [];
   expect(telemetry.watched).toBe(false);
@@ -259,7 +259,7 @@ it('a subscriber may be an object with a state of its own', () => {
 });
 
 describe('what is sent', () => {
-  it('is shown to subscribers that ask for it, byte for byte, errors included', async () => {
+  it('is passed to subscribers with `sent`, byte for byte, including errors', async () => {
     const seen: string[] = [];
     const telemetry: Subscriber = { sent: (_session, bytes) => void seen.push(Buffer.from(bytes).toString()) };
     const scene = await Scene.open({ telemetry, maxMessageLength: 5 });

@@ -66,7 +66,7 @@ describe('check', () => {
     expect(differences).toMatchObject([{ line: 2, reason: 'the server ended the connection' }]);
   });
 
-  it('accepts the end of the server where it is expected, and reports when it does not come', async () => {
+  it('accepts the end of the server where it is expected, and reports a missing end', async () => {
     expect((await play('> a\n< a\n@closed\n', (m) => m, { maxMessages: 1 })).differences).toEqual([]);
     const { differences } = await play('> a\n< a\n@closed\n', (message) => message);
     expect(differences).toMatchObject([{ line: 3, reason: 'the server did not end the connection within 500 ms' }]);
@@ -158,7 +158,7 @@ describe('mockServer', () => {
     expect((await peer.ended).toString()).toBe('A\nB\n');
   });
 
-  it('reports a departure from the transcript to the client and to the caller', async () => {
+  it('reports a deviation from the transcript to the client and to the caller', async () => {
     const reported: string[] = [];
     const server = await mock('> a\n< A\n', { unexpected: (_, error) => void reported.push(error.message) });
     const peer = await dial(portOf(server));

@@ -1,5 +1,5 @@
 /**
- * What every transport must do. The tests are the same for all of them; {@link Place} describes what differs between places.
+ * What every transport must do. The tests are the same for all of them; {@link Place} describes the differences between places.
  */
 import { describe } from 'vitest';
 import type { Transport } from '../../src/transport/transport.ts';

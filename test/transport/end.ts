@@ -29,7 +29,7 @@ export class End implements Receiver {
   #letGo = false;
   #insideCall = 0;
   #written = 0;
-  /** How much had been sent at the last look. */
+  /** The number of bytes that had been sent when last checked. */
   #taken = 0;
   /** More was sent since then, and `onDrain` was not called for it. */
   #drainDue = false;

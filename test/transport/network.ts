@@ -79,8 +79,8 @@ export class Network {
   }
 
   /**
-   * Lets everything happen that is about to happen: bytes go to and fro on a connection of their own, so that every
-   * socket that had something to tell before has had its turn several times.
+   * Waits until all pending events have been delivered: bytes go back and forth on another connection, so that the event
+   * loop has polled every socket several times.
    */
   async passTime(): Promise<void> {
     const { client, server } = await this.open(await this.listen());

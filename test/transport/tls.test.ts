@@ -12,7 +12,7 @@ const test = testWith('openssl', 'apt-get install openssl');
 
 const echo = (socket: NodeJS.ReadWriteStream) => void socket.pipe(socket);
 
-test('a client talks to a TLS server whose authority it trusts, and both sides end in order', async () => {
+test('a client talks to a TLS server whose authority it trusts, and both sides end normally', async () => {
   const certificate = makeCertificate();
   const { address } = await listenTls(certificate, echo);
   const client = await connect(address, { tls: { ca: readFileSync(certificate.certificate, 'utf8') } });

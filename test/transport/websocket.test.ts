@@ -1,4 +1,4 @@
-/** Connecting by WebSocket, to real servers. */
+/** Connecting over WebSocket, to real servers. */
 import { createServer } from 'node:http';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseAddress } from '../../src/address.ts';
@@ -73,7 +73,7 @@ test('what the server sends before start is not lost', async () => {
 });
 
 describe('the end', () => {
-  test('of a server that closes in order is an end, then a close without an error', async () => {
+  test('of a server that closes normally is an end, then a close without an error', async () => {
     const { address } = await listenWebSocket((socket) => socket.on('message', () => socket.close(1000)));
     const [connection, told] = await open(address);
     connection.start(told);

@@ -66,7 +66,7 @@ test.each([
     'the value in the assertion "errors < 1.5" must be a whole number, such as 0, 1000 or 10k, not "1.5"',
   ],
   ['errors > -1', 'the value in the assertion "errors > -1" must be a whole number, such as 0, 1000 or 10k, not "-1"'],
-])('%j is refused with the right form', (text, message) => {
+])('%j is refused with the expected form', (text, message) => {
   let thrown: unknown;
   try {
     parseAssertion(text);
@@ -112,7 +112,7 @@ test('a percentile of too few replies has a remark', () => {
   expect(text).toBe('ok       p99.9 < 5ms: 3.00 ms (the slowest of only 3 replies)');
 });
 
-test('no assertion about latencies holds when nothing was answered', () => {
+test('every assertion about latencies fails when nothing was answered', () => {
   const { holds, text } = checkAssertion(parseAssertion('p99 < 5ms'), nothingAnswered);
   expect([holds, text]).toEqual([false, 'not met  p99 < 5ms: no message was answered']);
   const { options } = nothingAnswered;

@@ -26,7 +26,7 @@ test('without more cores, another machine is advised', () => {
   expect(whyLimited({ ...idle, cpu: 0.97, threads: 4 })).toMatch(/a machine with more cores/);
 });
 
-test('a run of a few milliseconds says nothing of the generator', () => {
+test('a run of a few milliseconds is too short to judge the generator', () => {
   expect(whyLimited({ ...idle, cpu: 1, seconds: 0.05 })).toBeNull();
 });
 
@@ -34,7 +34,7 @@ test('an open loop that sends late is reported with its lateness', () => {
   expect(whyLimited({ ...paced, latenessP99: 3.21 })).toMatch(/1 % of the messages at least 3\.2 ms late/);
 });
 
-test('an open loop that sends late beside far longer latencies is not the bottleneck', () => {
+test('an open loop whose lateness is small compared with the latencies is not the bottleneck', () => {
   expect(whyLimited({ ...paced, latenessP99: 3.21, latencyP99: 553 })).toBeNull();
   expect(whyLimited({ ...paced, latenessP99: 3.21, latencyP99: 5 })).not.toBeNull();
 });

@@ -16,7 +16,7 @@ test('a second is complete when all processes have reported it', () => {
   expect(collection.connectionsUp).toBe(9);
 });
 
-test('a process that has ended is not waited for', () => {
+test('a second is complete without the processes that have ended', () => {
   const collection = new Collection(3);
   collection.add(0, 0, answered(1), 0, true);
   collection.add(1, 0, answered(1), 1, false);

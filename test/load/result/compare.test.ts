@@ -3,7 +3,7 @@ import { type ComparedMetric, compareReports } from '../../../src/load/result/co
 import type { BenchInterval, BenchReport } from '../../../src/load/result/report.ts';
 import { nothingAnswered, openLoop, sampleInterval, sampleReport, usual } from './sample-report.ts';
 
-/** A run of so many seconds at a rate that swings by 2 % from second to second. */
+/** A run of a number of seconds, at a rate that varies by 2 % from second to second. */
 function runAt(
   rate: number,
   seconds = 10,
@@ -27,11 +27,11 @@ test('a run that answers a fifth more is better, and one that answers a fifth le
   expect(metric(runAt(1000), runAt(800), 'rate')).toMatchObject({ verdict: 'worse' });
 });
 
-test('a change of 3 % is noise, even where every second shows it', () => {
+test('a change of 3 % is noise, even if every second shows it', () => {
   expect(metric(runAt(1000), runAt(1030), 'rate').verdict).toBe('noise');
 });
 
-test('a change of 10 % is noise where the seconds vary by more', () => {
+test('a change of 10 % is noise if the seconds vary by more', () => {
   const swinging = (rate: number, phase: number) =>
     runAt(rate, 10, (at) => ({ answered: rate * (1 + 0.4 * Math.sin(at * 2.4 + phase)) }));
   expect(metric(swinging(1000, 0), swinging(1100, 1), 'rate').verdict).toBe('noise');
@@ -75,7 +75,7 @@ test('five seconds are too short to tell a change from noise, which is a warning
   expect(metric(runAt(1000, 6), runAt(2000, 6), 'rate').verdict).toBe('better');
 });
 
-test('errors that appear are worse, errors that vanish are better', () => {
+test('errors that appear are worse, errors that disappear are better', () => {
   const failing = { ...runAt(1000), errors: [{ code: 'YODEL_REPLY_TIMEOUT', count: 3, example: '' }] };
   expect(metric(runAt(1000), failing, 'errors')).toMatchObject({ old: 0, now: 3, change: null, verdict: 'worse' });
   expect(metric(failing, runAt(1000), 'errors')).toMatchObject({ change: -1, verdict: 'better' });
@@ -97,7 +97,7 @@ test('the incomplete last second is ignored', () => {
   expect(metric(withRest(1000, 900), withRest(1000, 0), 'rate').verdict).toBe('same');
 });
 
-test('runs with the same set-up have no warnings', () => {
+test('runs with the same settings have no warnings', () => {
   expect(compareReports(runAt(1000), runAt(1100)).warnings).toEqual([]);
 });
 

@@ -12,7 +12,7 @@ test('any percentile can be read, as precisely as the histogram allows', () => {
   expect(Math.abs(p42 - 0.92) / 0.92).toBeLessThan(0.002);
 });
 
-test('a percentile of nothing is null', () => {
+test('a percentile without replies is null', () => {
   expect(percentileOf(nothingAnswered, 99)).toBeNull();
 });
 

@@ -8,7 +8,7 @@ test.each([
   ['the same values', [1, 2, 3], [1, 2, 3], 1],
   ['interleaved', [1, 3, 5, 7], [2, 4, 6, 8], 0.665006],
   ['with ties', [1, 1, 2, 2, 3], [2, 3, 3, 4, 4], 0.052411],
-] as const)('the rank-sum test of lists that are %s gives what SciPy gives', (_, first, second, probability) => {
+] as const)('the rank-sum test of lists that are %s agrees with SciPy', (_, first, second, probability) => {
   expect(rankSumProbability(first, second)).toBeCloseTo(probability, 4);
 });
 

@@ -64,7 +64,7 @@ test.each([
   ['a histogram of triples', json({ histogram: [[1, 2, 3]] }), 'histogram[0] must have 2 items'],
   ['a histogram of nothing', json({ histogram: 'none' }), 'histogram must be a list'],
   ['an error without a code', json({ errors: [{ count: 1, example: '' }] }), 'errors[0].code must be a string'],
-])('%s is refused with what is wrong', (_, text, message) => {
+])('%s is refused with the reason', (_, text, message) => {
   expect(() => readReport(text, 'old.json')).toThrow(message);
   try {
     readReport(text, 'old.json');

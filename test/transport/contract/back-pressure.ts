@@ -53,7 +53,7 @@ export function describeBackPressure(openNetwork: OpenNetwork, { isEncrypted, si
       expect(client.drains.at(-1)).toBe(0);
     });
 
-    test.runIf(!isEncrypted)('onDrain is not called for what never had to wait', async () => {
+    test.runIf(!isEncrypted)('onDrain is not called for bytes that never had to wait', async () => {
       const network = openNetwork();
       const { client, server } = await network.open();
       for (let round = 1; round <= 20; round++) {
@@ -79,7 +79,7 @@ export function describeBackPressure(openNetwork: OpenNetwork, { isEncrypted, si
       expect(client.sent).toBeGreaterThan(sizes.tooMuch);
     });
 
-    test('a flood to a slow reader arrives whole, and costs no memory', async () => {
+    test('a flood to a slow reader arrives complete, and takes no memory', async () => {
       const { client, server } = await openNetwork().open();
       const highWaterMark = Math.min(1_048_576, sizes.flood / 100);
       const piece = Math.min(100_000, sizes.flood / 1000);

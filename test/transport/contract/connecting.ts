@@ -56,7 +56,7 @@ export function describeConnecting(openNetwork: OpenNetwork, { hasHostNames }: P
       expect(doorman.accepted).toBe(0);
     });
 
-    test('with a signal that is aborted meanwhile rejects with its reason, and leaves no connection behind', async () => {
+    test('with a signal that is aborted during the attempt rejects with its reason, and leaves no connection behind', async () => {
       const network = openNetwork();
       const doorman = await network.listen();
       const reason = new Error('no longer needed');
