@@ -119,8 +119,8 @@ function disturbance({ failure, foreign = 0 }: Measurement): number {
 
 /** Resolves when other processes are idle, or after {@link longestWaitMs}. */
 async function waitUntilQuiet(): Promise<void> {
-  const giveUpAt = performance.now() + longestWaitMs;
-  while (performance.now() < giveUpAt) {
+  const deadline = performance.now() + longestWaitMs;
+  while (performance.now() < deadline) {
     const before = busySeconds();
     await delay(200);
     if ((busySeconds() - before) / 0.2 < tolerated) return;

@@ -41,9 +41,9 @@ export async function startServer(
     if (!(error instanceof Failure && child.hasEnded())) return error;
     return new Failure(`the server exited; its last line: ${log.lastLine()} (${error.message})`);
   };
-  const giveUpAt = performance.now() + timeoutMs;
+  const deadline = performance.now() + timeoutMs;
   while (!(await listens(port))) {
-    if (!child.hasEnded() && performance.now() < giveUpAt) {
+    if (!child.hasEnded() && performance.now() < deadline) {
       await delay(5);
       continue;
     }

@@ -66,7 +66,7 @@ export function summarise(
     return {
       workload,
       rows: rows.toSorted((a, b) => place(a) - place(b)),
-      absent: absentees(workload, contenders, leftOut),
+      absent: missingContenders(workload, contenders, leftOut),
     };
   });
 }
@@ -116,7 +116,7 @@ function remarks(own: readonly Run[], workload: Workload): string[] {
   ];
 }
 
-function absentees(workload: Workload, contenders: readonly Contender[], leftOut: readonly LeftOut[]) {
+function missingContenders(workload: Workload, contenders: readonly Contender[], leftOut: readonly LeftOut[]) {
   const present = participants(workload, contenders);
   const excepted = contenders.flatMap(({ title, except }) => {
     const reason = except?.[workload.name];

@@ -41,7 +41,7 @@ export function manualPage(program: Command): string {
     ...commands.flatMap(commandSection),
     ...topicNames.flatMap((name) => [
       `.SH ${text(name.replaceAll('-', ' ').toUpperCase())}`,
-      `${text(capital(topicSummaries[name]))}.`,
+      `${text(capitalize(topicSummaries[name]))}.`,
       ...topicParts(name, program).flatMap(topicPart),
     ]),
     '',
@@ -112,17 +112,17 @@ function block(part: string): string[] {
     .filter(Boolean);
   return sections.flatMap((section) => {
     const [heading = '', ...lines] = section.split('\n').filter(Boolean);
-    return ['.PP', text(heading), ...(lines.length > 0 ? asTheyAre(lines) : [])];
+    return ['.PP', text(heading), ...(lines.length > 0 ? verbatim(lines) : [])];
   });
 }
 
 function topicPart(part: TopicPart): string[] {
   if ('text' in part) return ['.PP', ...flowing(part.text)];
-  if ('lines' in part) return ['.PP', ...asTheyAre(part.lines.map((line) => `  ${line}`))];
+  if ('lines' in part) return ['.PP', ...verbatim(part.lines.map((line) => `  ${line}`))];
   return part.rows.flatMap(([term, meaning]) => ['.TP', `.B ${text(term)}`, ...flowing(meaning)]);
 }
 
-function capital(sentence: string): string {
+function capitalize(sentence: string): string {
   return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }
 
@@ -131,7 +131,7 @@ function flowing(sentences: string): string[] {
   return wrap(sentences, width).map(text);
 }
 
-function asTheyAre(lines: readonly string[]): string[] {
+function verbatim(lines: readonly string[]): string[] {
   return ['.nf', ...lines.map(text), '.fi'];
 }
 

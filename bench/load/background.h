@@ -18,7 +18,7 @@ static void connect_background_client(struct connection *c, int number) {
 }
 
 static void drip(struct connection *c) {
-  if (send(c->fd, "x", 1, MSG_NOSIGNAL) != 1) wrong("the server closed a background connection");
+  if (send(c->fd, "x", 1, MSG_NOSIGNAL) != 1) fail("the server closed a background connection");
 }
 
 // The timer fires once per byte, independent of messages in flight.
@@ -45,8 +45,8 @@ static void begin_dripping(void) {
 static void send_flood(struct connection *c) {
   ssize_t n;
   while ((n = send(c->fd, c->block, c->block_size, MSG_NOSIGNAL | MSG_DONTWAIT)) > 0) c->sent += n;
-  if (errno != EAGAIN) wrong("the server closed a background connection");
-  if (c->sent > MAX_UNREAD) wrong("the server accepts without limit from a client that reads nothing");
+  if (errno != EAGAIN) fail("the server closed a background connection");
+  if (c->sent > MAX_UNREAD) fail("the server accepts without limit from a client that reads nothing");
 }
 
 // Sends until the server accepts nothing for a while.
@@ -92,7 +92,7 @@ static void connect_background(void) {
 static void check_background(void) {
   for (int i = 0; i < background_count; i++) {
     struct pollfd state = {.fd = background[i].fd, .events = POLLRDHUP};
-    if (poll(&state, 1, 0) != 0) wrong("the server closed a background connection");
+    if (poll(&state, 1, 0) != 0) fail("the server closed a background connection");
   }
 }
 
@@ -118,14 +118,14 @@ static void measure_clients(on_block *done) {
   for (int i = 0; i < connections; i++) begin_block(&all[i], now());
   run(all, connections, done);
   // The drippers' timer keeps the loop running even if the server sends nothing.
-  if (recorded == 0) wrong("nothing came back in the time measured");
+  if (recorded == 0) fail("nothing came back in the time measured");
   for (int i = 0; i < connections; i++) close(all[i].fd);
   report(all, connections);
 }
 
 // Prints two objects, as JSON: {"alone":…,"loaded":…}.
 static void with_background(on_block *done) {
-  if (drippers + flooders < 1) wrong("-m background needs -d or -r");
+  if (drippers + flooders < 1) fail("-m background needs -d or -r");
   double each = seconds;
   printf("{\"alone\":");
   measure_clients(done);

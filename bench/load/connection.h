@@ -136,14 +136,14 @@ static size_t answer_ping(struct connection *c, size_t got) {
 // Returns 1 when the whole block has come back.
 static int receive(struct connection *c) {
   ssize_t got = recv(c->fd, chunk, CHUNK, 0);
-  if (got == 0) wrong("the server closed a connection");
+  if (got == 0) fail("the server closed a connection");
   if (got < 0 && errno == EAGAIN) return 0;
   if (got < 0) die("recv");
   if (c->ignores_replies) return 0;
   size_t count = answer_ping(c, got);
   if (count == 0) return 0;
-  if (c->received + count > c->expected_size) wrong("more came back than was sent");
-  if (memcmp(c->expected + c->received, chunk, count)) wrong("what came back is not what was sent");
+  if (c->received + count > c->expected_size) fail("more came back than was sent");
+  if (memcmp(c->expected + c->received, chunk, count)) fail("what came back is not what was sent");
   c->received += count;
   return c->received == c->expected_size;
 }
@@ -151,8 +151,8 @@ static int receive(struct connection *c) {
 // Sends a block and waits for it; the connection was opened in blocking mode.
 static void echo_waiting(struct connection *c) {
   if (send(c->fd, c->block, c->block_size, MSG_NOSIGNAL) != (ssize_t)c->block_size) die("send");
-  double give_up_at = now() + TIMEOUT;
+  double deadline = now() + TIMEOUT;
   while (!receive(c)) {
-    if (now() > give_up_at) wrong("no reply for 5 s");
+    if (now() > deadline) fail("no reply for 5 s");
   }
 }

@@ -13,7 +13,7 @@ static void greet(struct connection *c, const char *hello, const char *due) {
   if (send(c->fd, hello, strlen(hello), MSG_NOSIGNAL) < 0) die("send");
   while (got < due_length || memcmp(answer + got - due_length, due, due_length)) {
     ssize_t n = recv(c->fd, answer + got, sizeof answer - got, 0);
-    if (n <= 0) wrong("no subscription");
+    if (n <= 0) fail("no subscription");
     got += n;
   }
   fcntl(c->fd, F_SETFL, O_NONBLOCK);
@@ -31,7 +31,7 @@ static void open_client(struct connection *c) {
   } else if (!strcmp(protocol, "lines")) {
     open_connection(c);
   } else {
-    wrong("the protocols are lines, redis and nats");
+    fail("the protocols are lines, redis and nats");
   }
 }
 

@@ -95,7 +95,7 @@ static char **read_options(int count, char **options) {
     else if (!strcmp(option, "-k")) server_core = atoi(value);
     else if (!strcmp(option, "-d")) drippers = atoi(value);
     else if (!strcmp(option, "-r")) flooders = atoi(value);
-    else wrong("unknown option");
+    else fail("unknown option");
     i++;
   }
   return NULL;
@@ -111,12 +111,12 @@ static void raise_descriptor_limit(rlim_t needed) {
 }
 
 int main(int argc, char **argv) {
-  if (argc < 3) wrong("usage: load HOST PORT [-m mode] [-c connections] [-p depth] [-s size] [-t seconds] [-w warm-up] [-u]");
+  if (argc < 3) fail("usage: load HOST PORT [-m mode] [-c connections] [-p depth] [-s size] [-t seconds] [-w warm-up] [-u]");
   server.sin_family = AF_INET;
   server.sin_port = htons(atoi(argv[2]));
-  if (inet_pton(AF_INET, argv[1], &server.sin_addr) != 1) wrong("HOST is an IPv4 address");
+  if (inet_pton(AF_INET, argv[1], &server.sin_addr) != 1) fail("HOST is an IPv4 address");
   char **command = read_options(argc - 3, argv + 3);
-  if (connections < 1 || depth < 1 || size < 2 || samples < 1) wrong("too small: at least -c 1, -p 1, -s 2, -n 1");
+  if (connections < 1 || depth < 1 || size < 2 || samples < 1) fail("too small: at least -c 1, -p 1, -s 2, -n 1");
   raise_descriptor_limit(connections + drippers + flooders + 64);
   // A generator that outlives its parent would disturb the next measurement.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -130,6 +130,6 @@ int main(int argc, char **argv) {
   else if (!strcmp(mode, "publish")) publish_all();
   else if (!strcmp(mode, "background")) with_background(echoed);
   else if (!strcmp(mode, "start")) start(command);
-  else wrong("the modes are echo, connect, idle, fanout, publish, background and start");
+  else fail("the modes are echo, connect, idle, fanout, publish, background and start");
   return 0;
 }

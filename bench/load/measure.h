@@ -41,7 +41,7 @@ static void run(struct connection *all, int count, on_block *done) {
   double t = now(), from = t + warm_up, until = from + seconds;
   while (t < until) {
     int ready = epoll_wait(queue, events, EVENTS, TIMEOUT * 1000);
-    if (ready == 0) wrong("nothing came back for 5 s");
+    if (ready == 0) fail("nothing came back for 5 s");
     t = now();
     if (!measuring && t >= from) {
       begin_measuring(t, all, count);
@@ -50,7 +50,7 @@ static void run(struct connection *all, int count, on_block *done) {
     }
     for (int i = 0; i < ready; i++) handle(events[i].data.ptr, events[i].events, done);
   }
-  if (!measuring) wrong("nothing came back in the time measured");
+  if (!measuring) fail("nothing came back in the time measured");
   seconds = t - measured_from;
   busy = (processor_seconds() - busy) / seconds;
 }

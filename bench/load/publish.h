@@ -23,7 +23,7 @@ static void greet_publisher(struct connection *c, int number) {
     snprintf(hello, sizeof hello, "CONNECT {\"verbose\":false}\r\nSUB _INBOX.%d 1\r\nPING\r\n", number);
     greet(c, hello, "PONG\r\n");
   } else {
-    wrong("the protocols are lines, redis and nats");
+    fail("the protocols are lines, redis and nats");
   }
 }
 
@@ -57,7 +57,7 @@ static void fill_publications(struct connection *c, int number) {
 
 // Handles a complete line. An error fails the run; a PING is answered and not counted.
 static void end_line(struct connection *c, struct answer *answer) {
-  if (answer->head[0] == '-') wrong("the server refused a message");
+  if (answer->head[0] == '-') fail("the server refused a message");
   if (!memcmp(answer->head, "PING", 4)) {
     if (send(c->fd, "PONG\r\n", 6, MSG_NOSIGNAL) != 6) die("send");
   } else {
@@ -70,10 +70,10 @@ static void end_line(struct connection *c, struct answer *answer) {
 static void take_answers(struct connection *c) {
   struct answer *answer = &answers[c->number];
   ssize_t got = recv(c->fd, chunk, CHUNK, 0);
-  if (got == 0) wrong("the server closed a connection");
+  if (got == 0) fail("the server closed a connection");
   if (got < 0 && errno == EAGAIN) return;
   if (got < 0) die("recv");
-  if (memmem(chunk, got, "\"error\"", 7)) wrong("the server refused a message");
+  if (memmem(chunk, got, "\"error\"", 7)) fail("the server refused a message");
   for (char *at = chunk, *end = chunk + got; at < end;) {
     char *found = memchr(at, '\n', end - at), *stop = found ? found : end;
     for (char *p = at; p < stop && answer->column < sizeof answer->head; p++) answer->head[answer->column++] = *p;
@@ -89,7 +89,7 @@ static void publish_on(struct connection *c) {
   if (c->writing) send_block(c);
   take_answers(c);
   if (answer->lines < (size_t)depth * LINES_OF_ANSWER) return;
-  if (answer->lines > (size_t)depth * LINES_OF_ANSWER) wrong("more was answered than was sent");
+  if (answer->lines > (size_t)depth * LINES_OF_ANSWER) fail("more was answered than was sent");
   answer->lines = 0;
   double t = now();
   c->blocks++;

@@ -20,7 +20,7 @@ static void die(const char *what) {
   exit(1);
 }
 
-static void wrong(const char *what) {
+static void fail(const char *what) {
   fprintf(stderr, "load: %s\n", what);
   exit(1);
 }

@@ -21,13 +21,13 @@ static void move_to_core(pid_t child, int core) {
   if (sched_setaffinity(child, sizeof cores, &cores) < 0) die("sched_setaffinity");
 }
 
-static int connect_when_listening(pid_t child, double give_up_at) {
+static int connect_when_listening(pid_t child, double deadline) {
   for (;;) {
     int fd = new_socket(0);
     if (connect(fd, (struct sockaddr *)&server, sizeof server) == 0) return fd;
     close(fd);
-    if (waitpid(child, NULL, WNOHANG) == child) wrong("the server ended before it listened");
-    if (now() > give_up_at) wrong("the server does not listen");
+    if (waitpid(child, NULL, WNOHANG) == child) fail("the server ended before it listened");
+    if (now() > deadline) fail("the server does not listen");
   }
 }
 
@@ -60,7 +60,7 @@ static double start_once(char **command, struct connection *c) {
   c->received = 0;
   if (send(c->fd, c->block, c->block_size, MSG_NOSIGNAL) != (ssize_t)c->block_size) die("send");
   while (!receive(c)) {
-    if (now() - began > 3 * TIMEOUT) wrong("no reply from the server that was started");
+    if (now() - began > 3 * TIMEOUT) fail("no reply from the server that was started");
   }
   double took = now() - began;
   // A reset leaves no TIME-WAIT that would keep the next server from the port.
@@ -77,7 +77,7 @@ static int ascending(const void *a, const void *b) {
 }
 
 static void start(char **command) {
-  if (!command || !command[0]) wrong("-m start needs a command: load HOST PORT -m start -- COMMAND");
+  if (!command || !command[0]) fail("-m start needs a command: load HOST PORT -m start -- COMMAND");
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   struct connection c = {0};
   fill(&c, 0);

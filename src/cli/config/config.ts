@@ -71,7 +71,7 @@ export function settingsOf(command: Command, path: string | undefined): Setting[
     const value = command.getOptionValue(key) ?? spec?.default;
     const origins: Record<string, string | undefined> = { cli: option.long, env: option.envVar, config: path };
     const from = origins[source ?? ''] ?? 'default';
-    return { name, value: spec ? shown(spec, value) : value, source: from };
+    return { name, value: spec ? formatSetting(spec, value) : value, source: from };
   });
 }
 
@@ -86,7 +86,7 @@ export function hasSetting(command: Command, name: string): boolean {
   return settingOptions(command).some((entry) => entry.name === name);
 }
 
-function shown(spec: OptionSpec, value: unknown): unknown {
+function formatSetting(spec: OptionSpec, value: unknown): unknown {
   if (spec.kind === 'choice') return value;
   if (value === 0) return 'off';
   return spec.kind === 'count' ? value : formatQuantity(spec.kind, value as number);
@@ -133,10 +133,10 @@ function parseSetting(path: string, { name, option, spec }: Entry, value: unknow
   }
   const isCount = typeof option.defaultValue === 'number' && typeof value === 'number';
   const right = spec ? 'a number, or a string such as "10s"' : 'a string, or a list of strings';
-  const texts = textsOf(isCount ? String(value) : value) ?? refuse(right);
+  const strings = stringsOf(isCount ? String(value) : value) ?? refuse(right);
   try {
     let parsed: unknown;
-    for (const text of name === 'alpn' ? [texts.join(',')] : texts) parsed = parseText(option, text, parsed);
+    for (const text of name === 'alpn' ? [strings.join(',')] : strings) parsed = parseText(option, text, parsed);
     return parsed;
   } catch (error) {
     if (error instanceof InvalidArgumentError)
@@ -154,7 +154,7 @@ function parseText(option: Option, text: string, previous: unknown): unknown {
 }
 
 /** A string, a list, or a table of names (`[sni]`) as the values of a flag; undefined for anything else. */
-function textsOf(value: unknown): string[] | undefined {
+function stringsOf(value: unknown): string[] | undefined {
   if (typeof value === 'string') return [value];
   const list = Array.isArray(value)
     ? value

@@ -28,7 +28,7 @@ export class MessageCounter {
   }
 
   /** Complete messages, and an unfinished one. */
-  get begun(): number {
+  get started(): number {
     return this.#count + (this.#decoder.pending > 0 ? 1 : 0);
   }
 

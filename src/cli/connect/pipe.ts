@@ -213,6 +213,6 @@ class Pipe implements Receiver {
   #counts(): string {
     const unsent = this.#connection.unsent > 0 ? `, ${this.#connection.unsent} bytes of input were not sent` : '';
     if (this.#isRaw) return `${this.#bytesReceived} bytes were received${unsent}`;
-    return `${this.#replies} of ${this.#sent.begun} messages were answered${unsent}`;
+    return `${this.#replies} of ${this.#sent.started} messages were answered${unsent}`;
   }
 }

@@ -34,7 +34,7 @@ export async function listContexts(json: boolean): Promise<string> {
   const [nameWidth, addressWidth] = [widest(names), widest(contexts.map(({ address }) => address))];
   return contexts
     .map(({ name, address, ...settings }) => {
-      const flags = Object.entries(settings).map(([setting, value]) => `${setting}=${shown(value)}`);
+      const flags = Object.entries(settings).map(([setting, value]) => `${setting}=${formatValue(value)}`);
       const line = `${name.padEnd(nameWidth)}  ${address.padEnd(addressWidth)}  ${flags.join(' ')}`;
       return `${escapeText(line.trimEnd())}\n`;
     })
@@ -60,6 +60,6 @@ function withAbsolutePaths(flags: Readonly<Record<string, unknown>>): Omit<Saved
   );
 }
 
-function shown(value: unknown): string {
+function formatValue(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }

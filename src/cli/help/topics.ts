@@ -63,10 +63,18 @@ const topics: Readonly<Record<TopicName, (program: Command) => readonly TopicPar
     { lines: ["yodel serve --framing 'delimiter:\\0'", 'yodel connect --framing length:2,little,offset=1'] },
   ],
   handlers: () => [
-    { text: 'The handler is what a server does with a message: yodel serve HANDLER. It has one of these names:' },
-    { rows: Object.entries(handlersByName).map(([name, { summary }]) => [name, summary] as const) },
+    { text: 'The handler is what a server does with a message: yodel serve HANDLER. It is one of these:' },
     {
-      text: 'or a TypeScript or JavaScript file that default-exports a function, or an object with open, message and close:',
+      rows: [
+        ...Object.entries(handlersByName).map(([name, { summary }]) => [name, summary] as const),
+        ['exec:COMMAND', 'answers with the output of a program'],
+        ['proxy:ADDRESS', 'answers with the replies of another server'],
+        ['FILE.transcript', 'answers as the transcript does'],
+        ['FILE.ts, FILE.js', 'a file of your own'],
+      ],
+    },
+    {
+      text: 'A handler file default-exports a function, or an object with callbacks such as open, message and close:',
     },
     { lines: ['export default (message) => message.text.toUpperCase();'] },
     {

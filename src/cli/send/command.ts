@@ -17,7 +17,7 @@ export function sendCommand(): Command {
   const command = new Command('send')
     .summary('send messages, print the replies')
     .description('Sends each message after the previous one is answered, prints the replies, and exits.')
-    .argument('<address>', 'tcp://HOST:PORT, HOST:PORT, :PORT, tls://HOST:PORT, or unix:///PATH')
+    .argument('<address>', 'tcp://HOST:PORT, HOST:PORT, :PORT, tls://HOST:PORT, unix:///PATH, or @CONTEXT')
     .argument('<message...>', 'one or more messages')
     .addHelpText('before', examples)
     .addHelpText(

@@ -14,10 +14,10 @@ export function metricsAddress(where: string): TcpAddress {
   throw new UsageError(`--metrics takes a TCP address such as :9100, not ${address}`);
 }
 
-/** Starts to answer, and prints where. @throws YodelError if it cannot listen */
-export async function answerMetrics(address: TcpAddress, health: Health, notify: Notify): Promise<{ close(): void }> {
-  const answering = await serveHealth(address, health);
-  notify(`metrics at http://${formatPeer(answering.address)}/metrics, also /healthz and /readyz`);
+/** Starts the metrics server, and prints its address. @throws YodelError if it cannot listen */
+export async function serveMetrics(address: TcpAddress, health: Health, notify: Notify): Promise<{ close(): void }> {
+  const metricsServer = await serveHealth(address, health);
+  notify(`metrics at http://${formatPeer(metricsServer.address)}/metrics, also /healthz and /readyz`);
   if (!isLoopback(address)) notify('anyone who can reach this machine can read the metrics');
-  return answering;
+  return metricsServer;
 }

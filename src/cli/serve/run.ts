@@ -42,8 +42,8 @@ async function serveAlone(settings: ServeSettings, reread: Reread): Promise<void
     throw error;
   });
   const { server } = local;
-  const answering = await metrics
-    ?.answer(() => isReady(server, journal))
+  const metricsServer = await metrics
+    ?.listen(() => isReady(server, journal))
     .catch(async (error: unknown) => {
       await server.close({ timeoutMs: 0 });
       throw error;
@@ -65,7 +65,7 @@ async function serveAlone(settings: ServeSettings, reread: Reread): Promise<void
   });
   notifySystemd('READY=1', notify);
   await server.closed;
-  for (const closing of [signals, reloading, answering]) closing?.close();
+  for (const closing of [signals, reloading, metricsServer]) closing?.close();
   await systemdNotified();
   // The handler may have left timers or sockets open.
   process.exit(await local.ended);
@@ -78,8 +78,8 @@ function isReady(server: Server, journal: Journal | undefined): boolean {
 /** The metrics of one server. */
 interface Metrics {
   readonly subscriber: Subscriber;
-  /** Starts to answer. @throws YodelError if it cannot listen */
-  answer(isReady: () => boolean): Promise<{ close(): void }>;
+  /** Starts the metrics server. @throws YodelError if it cannot listen */
+  listen(isReady: () => boolean): Promise<{ close(): void }>;
 }
 
 /** @throws UsageError if the address is not a TCP address */
@@ -89,11 +89,11 @@ async function openMetrics(
   notify: Notify,
 ): Promise<Metrics | undefined> {
   if (flags.metrics === undefined) return undefined;
-  const { answerMetrics, createMetrics, metricsAddress } = await import('./metrics.ts');
+  const { serveMetrics, createMetrics, metricsAddress } = await import('./metrics.ts');
   const address = metricsAddress(String(flags.metrics));
   const metrics = createMetrics(server);
   return {
     subscriber: metrics.subscriber,
-    answer: async (ready) => await answerMetrics(address, { metrics, isReady: ready }, notify),
+    listen: async (ready) => await serveMetrics(address, { metrics, isReady: ready }, notify),
   };
 }

@@ -23,7 +23,7 @@ export interface Work {
   readonly serving: Serving;
   readonly log: LogSettings;
   /** Whether it collects metrics. */
-  readonly measures: boolean;
+  readonly collectsMetrics: boolean;
   /** The number of listening sockets that it has inherited. */
   readonly descriptors: number;
 }

@@ -36,17 +36,19 @@ function orphaned(): void {
   drain();
 }
 
-async function start({ serving, log, measures, descriptors }: Work): Promise<void> {
+async function start({ serving, log, collectsMetrics, descriptors }: Work): Promise<void> {
   // If a handler file awaits a promise that never settles, this channel must not keep the process alive.
   process.channel?.unref();
   const outputs = openOutputs(log, number);
   // The parent logs where all workers listen.
   const { listening: _, ...ownLog } = outputs.log;
-  const measured = measures ? (await import('./metrics.ts')).createMetrics(() => local?.server, number) : undefined;
-  metrics = measured;
+  const collected = collectsMetrics
+    ? (await import('./metrics.ts')).createMetrics(() => local?.server, number)
+    : undefined;
+  metrics = collected;
   local = await startLocalServer(serving, {
     outputs: { ...outputs, log: ownLog },
-    subscribers: [{ draining: () => send({ draining: true }) }, ...(measured ? [measured.subscriber] : [])],
+    subscribers: [{ draining: () => send({ draining: true }) }, ...(collected ? [collected.subscriber] : [])],
     worker: number,
     transport,
     reusePort: true,

@@ -41,7 +41,7 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
   const workOf = (now: ServeSettings, tls: ServerTls | undefined): Work => ({
     serving: { settings: reloadedSettings(settings, now), listen: addresses.map(String), tls, processes: count },
     log,
-    measures: settings.flags.metrics !== undefined,
+    collectsMetrics: settings.flags.metrics !== undefined,
     descriptors: descriptors?.length ?? 0,
   });
   const workers = new Workers<Work>({
@@ -53,7 +53,7 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
   });
   let draining = false;
   const isReady = () => !draining && workers.all.some(({ isUp }) => isUp);
-  const passing = await startWorkers(workers, descriptors ? [] : addresses, { settings, isReady, outputs });
+  const forwarding = await startWorkers(workers, descriptors ? [] : addresses, { settings, isReady, outputs });
   for (const address of addresses) outputs.log.listening?.(address);
   printBanner(addresses, settings, certificates, notify);
   notify(`${count} workers: process ${workers.all.map(({ pid }) => pid).join(', ')}`);
@@ -65,7 +65,7 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
   const drain = async () => {
     draining = true;
     notifySystemd('STOPPING=1', notify);
-    const failed = await drainWorkers(workers, passing, limits);
+    const failed = await drainWorkers(workers, forwarding, limits);
     for (const end of failed) notify(`a worker failed: ${describeEnd(end)}`);
     signals.close();
     reloading.close();
@@ -112,13 +112,13 @@ async function startWorkers(
   context: { readonly settings: ServeSettings; readonly isReady: () => boolean; readonly outputs: Outputs },
 ): Promise<Listener[]> {
   const { settings, isReady, outputs } = context;
-  const passing: Listener[] = [];
+  const forwarding: Listener[] = [];
   try {
     await workers.start();
     for (const address of addresses) {
-      if (address.scheme === 'unix') passing.push(await passConnections(address, workers, settings, outputs.notify));
+      if (address.scheme === 'unix') forwarding.push(await passConnections(address, workers, settings, outputs.notify));
     }
-    if (settings.flags.metrics !== undefined) await answerFor(workers, settings, isReady, outputs.notify);
+    if (settings.flags.metrics !== undefined) await serveWorkerMetrics(workers, settings, isReady, outputs.notify);
   } catch (error) {
     workers.kill();
     await outputs.close();
@@ -128,17 +128,17 @@ async function startWorkers(
     if (!status) process.stderr.write(`yodel: ${error.message}\n`);
     process.exit(status || exitStatus.failure);
   }
-  return passing;
+  return forwarding;
 }
 
 /** Drains all workers, and returns the ends of those that failed. */
 async function drainWorkers(
   workers: Workers<Work>,
-  passing: readonly Listener[],
+  forwarding: readonly Listener[],
   { drainDelay, shutdownTimeout }: ServerLimits,
 ): Promise<ProcessEnd[]> {
   const stopPassing = () => {
-    for (const listener of passing) void listener.close();
+    for (const listener of forwarding) void listener.close();
   };
   setTimeout(stopPassing, drainDelay).unref();
   const ends = await workers.end(drainDelay + shutdownTimeout + graceMs);
@@ -158,13 +158,13 @@ async function passConnections(
 }
 
 /** Answers requests for metrics with the sum of all workers. @throws UsageError, YodelError if it cannot listen */
-async function answerFor(
+async function serveWorkerMetrics(
   workers: Workers<Work>,
   { flags }: ServeSettings,
   isReady: () => boolean,
   notify: Notify,
 ): Promise<{ close(): void }> {
-  const { answerMetrics, metricsAddress, metricsOfWorkers } = await import('./metrics.ts');
+  const { serveMetrics, metricsAddress, metricsOfWorkers } = await import('./metrics.ts');
   const metrics = metricsOfWorkers(workers);
-  return await answerMetrics(metricsAddress(String(flags.metrics)), { metrics, isReady }, notify);
+  return await serveMetrics(metricsAddress(String(flags.metrics)), { metrics, isReady }, notify);
 }

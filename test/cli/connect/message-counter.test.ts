@@ -6,7 +6,7 @@ import { lines } from '../../../src/framing/lines.ts';
 test('counts complete messages, and an unfinished one at the end', () => {
   const counter = new MessageCounter(lines());
   counter.add(Buffer.from('one\ntwo\nthr'));
-  expect({ count: counter.count, begun: counter.begun }).toEqual({ count: 2, begun: 3 });
+  expect({ count: counter.count, started: counter.started }).toEqual({ count: 2, started: 3 });
   counter.end();
   expect(counter.count).toBe(3);
 });

@@ -26,24 +26,25 @@ export function complete(before: string): Completion | undefined {
 
 function completeFile(path: string): Completion {
   const folder = path.endsWith('/') ? path : `${dirname(path)}/`;
-  const begun = path.endsWith('/') ? '' : basename(path);
+  const prefix = path.endsWith('/') ? '' : basename(path);
   try {
     const entries = readdirSync(path.includes('/') ? folder : '.', { withFileTypes: true });
-    const visible = entries.filter((entry) => begun.startsWith('.') || !entry.name.startsWith('.'));
+    const visible = entries.filter((entry) => prefix.startsWith('.') || !entry.name.startsWith('.'));
     const names = visible.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name));
-    return completeWord(begun, names);
+    return completeWord(prefix, names);
   } catch {
     // There is no such folder.
     return nothing;
   }
 }
 
-/** The common prefix of all words that begin with `begun`; a single match is reloadable by `suffix`. */
-function completeWord(begun: string, words: readonly string[], suffix = ''): Completion {
-  const choices = words.filter((word) => word.startsWith(begun));
-  const [first = begun, ...others] = choices;
-  if (others.length === 0) return { insert: first.slice(begun.length) + (choices.length === 1 ? suffix : ''), choices };
+/** The common prefix of all words that begin with `prefix`; a single match is reloadable by `suffix`. */
+function completeWord(prefix: string, words: readonly string[], suffix = ''): Completion {
+  const choices = words.filter((word) => word.startsWith(prefix));
+  const [first = prefix, ...others] = choices;
+  if (others.length === 0)
+    return { insert: first.slice(prefix.length) + (choices.length === 1 ? suffix : ''), choices };
   let common = first;
   for (const other of others) while (!other.startsWith(common)) common = common.slice(0, -1);
-  return { insert: common.slice(begun.length), choices };
+  return { insert: common.slice(prefix.length), choices };
 }

@@ -107,7 +107,7 @@ function checked(check: (text: string) => unknown): (text: string) => string {
 }
 
 /** Flags with random effects. */
-const chanceFlags = ['drop', 'corrupt', 'reset'] as const;
+const randomFlags = ['drop', 'corrupt', 'reset'] as const;
 
 /** The seed of this run, for all of its sessions and workers. */
 let seedOfThisRun: number | undefined;
@@ -117,7 +117,7 @@ export function faultsOf(flags: Readonly<Record<string, unknown>>): Faults | und
   const text = (name: string) => flags[name] as string | undefined;
   const { delay, jitter } = text('delay') === undefined ? {} : parseDelay(text('delay') as string);
   const shares = Object.fromEntries(
-    chanceFlags.flatMap((name) => (text(name) === undefined ? [] : [[name, parsePercentage(text(name) as string)]])),
+    randomFlags.flatMap((name) => (text(name) === undefined ? [] : [[name, parsePercentage(text(name) as string)]])),
   );
   const faults: Faults = {
     delay,
@@ -147,7 +147,7 @@ function seedOf(flags: Readonly<Record<string, unknown>>): number {
 
 function isRandom(flags: Readonly<Record<string, unknown>>): boolean {
   const { jitter = 0 } = flags.delay === undefined ? {} : parseDelay(String(flags.delay));
-  return jitter > 0 || chanceFlags.some((name) => flags[name] !== undefined);
+  return jitter > 0 || randomFlags.some((name) => flags[name] !== undefined);
 }
 
 /** Parses `50ms±20ms`. @throws InvalidArgumentError */
