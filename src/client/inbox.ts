@@ -2,7 +2,7 @@
 import type { Message } from '../framing/message.ts';
 import { Queue } from '../queue.ts';
 
-interface Taker {
+interface Waiter {
   readonly resolve: (result: IteratorResult<Message, undefined>) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -11,7 +11,7 @@ interface Taker {
 export class Inbox {
   readonly #onTaken: () => void;
   readonly #messages = new Queue<Message>();
-  #takers: Taker[] = [];
+  #waiters: Waiter[] = [];
   #bytes = 0;
   #isOver = false;
   #error: unknown;
@@ -27,9 +27,9 @@ export class Inbox {
   }
 
   put(message: Message): void {
-    const taker = this.#takers.shift();
-    if (taker) {
-      taker.resolve({ done: false, value: message });
+    const waiter = this.#waiters.shift();
+    if (waiter) {
+      waiter.resolve({ done: false, value: message });
       return;
     }
     this.#messages.push(message);
@@ -40,7 +40,7 @@ export class Inbox {
   end(error?: unknown): void {
     this.#isOver = true;
     this.#error = error;
-    for (const taker of this.#takers.splice(0)) this.#settleEnd(taker);
+    for (const waiter of this.#waiters.splice(0)) this.#settleEnd(waiter);
   }
 
   next(): Promise<IteratorResult<Message, undefined>> {
@@ -52,15 +52,15 @@ export class Inbox {
     }
     return new Promise((resolve, reject) => {
       if (this.#isOver) this.#settleEnd({ resolve, reject });
-      else this.#takers.push({ resolve, reject });
+      else this.#waiters.push({ resolve, reject });
     });
   }
 
-  #settleEnd(taker: Taker): void {
+  #settleEnd(waiter: Waiter): void {
     const error = this.#error;
     this.#error = undefined;
-    if (error) taker.reject(error);
-    else taker.resolve({ done: true, value: undefined });
+    if (error) waiter.reject(error);
+    else waiter.resolve({ done: true, value: undefined });
   }
 }
 

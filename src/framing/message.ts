@@ -1,7 +1,7 @@
 /** What a decoder returns: messages, and the batch of all that one chunk completed. */
 import type { YodelError } from '../errors.ts';
 import { type ByteOutput, type FrameReader, Frames } from './frames.ts';
-import { giveBack } from './tail.ts';
+import { recycle } from './tail.ts';
 
 /**
  * One message: what an application sent as one unit.
@@ -140,7 +140,7 @@ export class Batch implements Iterable<Message> {
    * always safe; to keep the bytes, copy them.
    */
   get slices(): readonly Uint8Array[] {
-    this.#cutTaken();
+    this.#dropTaken();
     const slices: Uint8Array[] = [];
     if (this.#joined) slices.push(this.#joined);
     if (this.#body) slices.push(this.#body);
@@ -154,7 +154,7 @@ export class Batch implements Iterable<Message> {
   }
 
   *[Symbol.iterator](): Iterator<Message> {
-    this.#cutTaken();
+    this.#dropTaken();
     const count = this.#count;
     const joined = this.#joined;
     const body = this.#body;
@@ -212,14 +212,14 @@ export class Batch implements Iterable<Message> {
 
   /** @internal The same messages in bytes of their own. */
   copied(): Batch {
-    this.#cutTaken();
+    this.#dropTaken();
     const [joined, body] = [this.#joined, this.#body].map((bytes) => bytes && Buffer.from(bytes));
     return new Batch(this.#reader, joined, body, this.#count);
   }
 
   /** @internal Appends the frames to an output that copies nothing. */
   place(output: ByteOutput): void {
-    this.#cutTaken();
+    this.#dropTaken();
     if (this.#joined) output.append(this.#joined, 0, this.#joined.length);
     if (this.#body) output.append(this.#body, 0, this.#body.length);
   }
@@ -231,7 +231,7 @@ export class Batch implements Iterable<Message> {
 
   /** @internal The batch's bytes are no longer used: frees the memory of an assembled frame for the next one. */
   release(): void {
-    if (this.#joined) giveBack(this.#joined);
+    if (this.#joined) recycle(this.#joined);
     this.#joined = undefined;
   }
 
@@ -256,7 +256,7 @@ export class Batch implements Iterable<Message> {
   }
 
   /** Drops the messages that were taken out. Only the body can be partly taken: an assembled frame is one message. */
-  #cutTaken(): void {
+  #dropTaken(): void {
     if (this.#next === 0) return;
     this.#body = this.#frames?.bytes.subarray(this.#frames.start(this.#next));
     this.#iterated = undefined;

@@ -46,11 +46,11 @@ export class Tail {
     this.#moveTo(capacityFor(Math.max(needed, Math.min(this.#buffer.length * 4, this.#maxLength)), this.#maxLength));
   }
 
-  /** All buffers are created here: {@link giveBack} relies on none sharing its memory with another, as in Node's pool. */
+  /** All buffers are created here: {@link recycle} relies on none sharing its memory with another, as in Node's pool. */
   #moveTo(capacity: number): void {
     const buffer = spare(capacity);
     this.#buffer.copy(buffer, 0, 0, this.#length);
-    giveBack(this.#buffer);
+    recycle(this.#buffer);
     this.#buffer = buffer;
   }
 }
@@ -85,7 +85,7 @@ function spare(capacity: number): Buffer {
 }
 
 /** Takes back a buffer that is no longer used: what {@link Tail.take} returned, or any part of it. */
-export function giveBack(bytes: Buffer): void {
+export function recycle(bytes: Buffer): void {
   const capacity = bytes.buffer.byteLength;
   if (capacity < smallestCapacity || spareBytes + capacity > maxSpareBytes) return;
   spareBytes += capacity;

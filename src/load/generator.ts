@@ -265,7 +265,7 @@ export class Generator implements Traffic, PoolOwner {
       for (const connection of this.#pool.up) {
         if (connection.oldest <= now - timeoutMs) this.#timeOut(connection, now - timeoutMs);
       }
-      if (this.#isHopeless(now)) return this.#end('failed', now);
+      if (this.#isUnreachable(now)) return this.#end('failed', now);
       if (this.#state !== 'over') this.#checkDeadlines(everyMs);
     });
   }
@@ -274,7 +274,7 @@ export class Generator implements Traffic, PoolOwner {
    * Whether no connection is left, and none could be opened within the time-out of a reply. A server that hangs may still
    * accept connections; the run then continues, unless nothing else would end it.
    */
-  #isHopeless(now: number): boolean {
+  #isUnreachable(now: number): boolean {
     if (this.#state !== 'sending' || this.#pool.up.length > 0) return false;
     const hasEnd = this.#stopAt < Number.POSITIVE_INFINITY;
     const since = hasEnd ? this.#unreachableSince : Math.max(this.#failingSince, this.lastReplyAt);

@@ -5,7 +5,7 @@ import { type LoadSettings, sharesOf } from './plan.ts';
 import { Collection, progressOf } from './result/collection.ts';
 import type { BenchProgress } from './result/report.ts';
 import { endOfAll, type RunResult } from './result/result.ts';
-import { openWarm } from './warm-up.ts';
+import { warmUpAndOpen } from './warm-up.ts';
 import { startWorkers } from './workers.ts';
 
 /** The start is set this far ahead, so that no process starts late. */
@@ -44,7 +44,7 @@ export function startLoad(settings: LoadSettings, onProgress: (progress: BenchPr
     };
   const parts: Part[] =
     shares.length === 1 && shares[0]
-      ? [inThisProcess(new Generator(shares[0], listen(0)), settings)]
+      ? [localPart(new Generator(shares[0], listen(0)), settings)]
       : startWorkers(shares, listen);
   const stopped = Promise.withResolvers<undefined>();
   return {
@@ -75,9 +75,9 @@ async function measure(
   return { settings, collection, started: new Date(startAt), ...end };
 }
 
-function inThisProcess(generator: Generator, settings: LoadSettings): Part {
+function localPart(generator: Generator, settings: LoadSettings): Part {
   return {
-    open: () => openWarm(generator, settings),
+    open: () => warmUpAndOpen(generator, settings),
     run: (startAt) => generator.run(startAt - performance.timeOrigin),
     ended: generator.ended,
     stop: () => generator.stop(),

@@ -18,7 +18,7 @@ const rate = 20_000;
 const maxSize = 1024;
 
 /** Warms up, then opens a generator's connections, so that no connection is idle during the warm-up. */
-export async function openWarm(generator: Generator, settings: LoadSettings): Promise<YodelError | undefined> {
+export async function warmUpAndOpen(generator: Generator, settings: LoadSettings): Promise<YodelError | undefined> {
   await warmUp(settings);
   return await generator.open();
 }

@@ -1,6 +1,6 @@
 /** One of several processes of a load test. Its parent sends commands and receives reports; see `workers.ts`. */
 import { Generator } from './generator.ts';
-import { openWarm } from './warm-up.ts';
+import { warmUpAndOpen } from './warm-up.ts';
 import type { LoadCommand, LoadReport } from './workers.ts';
 
 let generator: Generator | undefined;
@@ -15,7 +15,7 @@ async function execute(command: LoadCommand): Promise<void> {
       send({ interval, tally: tally.toJSON(), up, isLast }),
     );
     void generator.ended.then((end) => send({ end }));
-    const failure = await openWarm(generator, command.open.settings);
+    const failure = await warmUpAndOpen(generator, command.open.settings);
     send({ opened: failure ? { code: failure.code, message: failure.message } : null });
   } else if ('run' in command) {
     generator?.run(command.run - performance.timeOrigin);

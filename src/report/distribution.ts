@@ -1,7 +1,7 @@
 /** The latency distribution of a load test, drawn for a terminal. */
 import { formatCount } from '../format/figures.ts';
 import { latencyBands } from '../load/result/bands.ts';
-import { countBeyond, ladder, latencyCount } from '../load/result/percentile.ts';
+import { countBeyond, latencyCount, summaryPercentiles } from '../load/result/percentile.ts';
 import type { BenchReport } from '../load/result/report.ts';
 import type { Layout } from '../terminal/layout.ts';
 import { bar } from './bar.ts';
@@ -66,7 +66,7 @@ function formatPart(part: number): string {
 
 /** The percentiles in a band, except those with too few replies. */
 function marksIn(latency: BenchReport['latency'], total: number, from: number, to: number): string {
-  return ladder
+  return summaryPercentiles
     .filter(([percentile, field]) => {
       const value = latency?.[field] ?? 0;
       return value > from && value <= to && marked.includes(percentile) && countBeyond(total, percentile) > 0;

@@ -1,6 +1,6 @@
 /** The charts of a load test. */
 import { formatCount, formatCountOf, formatLatency, formatRate, formatShare } from '../format/figures.ts';
-import { countBeyond, ladder, latenciesAt, latencyCount } from '../load/result/percentile.ts';
+import { countBeyond, latenciesAt, latencyCount, summaryPercentiles } from '../load/result/percentile.ts';
 import type { BenchInterval, BenchReport } from '../load/result/report.ts';
 import { thinIntervals } from '../load/result/thin.ts';
 import {
@@ -35,7 +35,7 @@ export function percentileChart(report: BenchReport, old?: BenchReport): Markup 
   const axes: Axes = { x, y, xTitle: 'percentile' };
   const through = (points: typeof now) => points.map(([share, latency]) => pointAt(axes, share, latency));
   const { latency } = report;
-  const rungs = ladder.filter(([percentile]) => latency && countBeyond(total, percentile) > 0);
+  const rungs = summaryPercentiles.filter(([percentile]) => latency && countBeyond(total, percentile) > 0);
   return figure(
     {
       ...axes,

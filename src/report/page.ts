@@ -1,7 +1,7 @@
 /** The result of a load test as a self-contained HTML page: no script, no font, no network. */
 import { formatCount, formatCountOf, formatLatency, formatRate } from '../format/figures.ts';
 import type { Comparison } from '../load/result/compare.ts';
-import { countBeyond, countNeeded, ladder, latencyCount } from '../load/result/percentile.ts';
+import { countBeyond, countNeeded, latencyCount, summaryPercentiles } from '../load/result/percentile.ts';
 import type { BenchReport } from '../load/result/report.ts';
 import { formatChange, formatValue, verdictNote, verdictWords } from './comparison.ts';
 import { type Content, html, type Markup } from './html.ts';
@@ -94,7 +94,7 @@ function latencies({ latency, histogram }: BenchReport): Markup | undefined {
     html`<tr><th scope="row">${name}</th><td class="number">${value}</td><td>${note}</td></tr>\n`;
   return html`<h2>Latency</h2>
 <div class="table"><table><tbody>
-${row('min', formatLatency(latency.min))}${ladder.map(([percentile, field]) => {
+${row('min', formatLatency(latency.min))}${summaryPercentiles.map(([percentile, field]) => {
   const name = `p${percentile}`;
   if (countBeyond(total, percentile) === 0) {
     const needed = formatCountOf(countNeeded(percentile), 'reply', 'replies');

@@ -1,6 +1,6 @@
 /** The summary of a load test: sentences and aligned rows, also for a screen reader. */
 import { formatCount, formatCountOf, formatLatency } from '../format/figures.ts';
-import { countBeyond, countNeeded, ladder, latencyCount } from '../load/result/percentile.ts';
+import { countBeyond, countNeeded, latencyCount, summaryPercentiles } from '../load/result/percentile.ts';
 import type { BenchReport, LatencySummary } from '../load/result/report.ts';
 import { escapeText } from '../terminal/escape.ts';
 import { type Layout, wrap } from '../terminal/layout.ts';
@@ -83,8 +83,8 @@ function formatLatencies(report: BenchReport, layout: Layout): string[] {
 
 /** Percentiles with too few replies are not shown; one line says so for all of them. */
 function formatLadder(latency: LatencySummary, total: number, { width, paint }: Layout): string[] {
-  const supported = ladder.filter(([percentile]) => countBeyond(total, percentile) > 0);
-  const missing = ladder.slice(supported.length).map(([percentile]) => `p${percentile}`);
+  const supported = summaryPercentiles.filter(([percentile]) => countBeyond(total, percentile) > 0);
+  const missing = summaryPercentiles.slice(supported.length).map(([percentile]) => `p${percentile}`);
   const lines = supported.flatMap(([percentile, field]) => {
     const { weak, text } = explainPercentile(percentile, total);
     const shown = row(`p${percentile}`, latency[field]);
@@ -93,7 +93,7 @@ function formatLadder(latency: LatencySummary, total: number, { width, paint }: 
     return weak ? [shown, ...wrap(text, width - 4).map((line) => `    ${paint('yellow', line)}`)] : [shown];
   });
   if (missing.length === 0) return lines;
-  const needs = formatCountOf(countNeeded(ladder[supported.length]?.[0] ?? 0), 'reply', 'replies');
+  const needs = formatCountOf(countNeeded(summaryPercentiles[supported.length]?.[0] ?? 0), 'reply', 'replies');
   const note = `${missing.join(', ')}: unknown, needs at least ${needs}`;
   return [...lines, ...wrap(note, width - 2).map((line) => `  ${paint('yellow', line)}`)];
 }

@@ -107,17 +107,17 @@ export class Player implements MessageReceiver {
       this.#pending += bytes.length + messageCost;
     }
     if (this.#pending > maxPending) {
-      this.#over({ absent: 'broken', reason: `more than ${maxPending} bytes arrived that no line waited for` });
+      this.#setAbsence({ absent: 'broken', reason: `more than ${maxPending} bytes arrived that no line waited for` });
       this.#connection.abort();
     }
-    if (batch.fault) this.#over({ absent: 'broken', reason: batch.fault.message });
+    if (batch.fault) this.#setAbsence({ absent: 'broken', reason: batch.fault.message });
     this.#changed.notify();
   }
 
   /** @internal */
   onEnd(): void {
     this.#serverEnded = true;
-    this.#over({ absent: 'ended' });
+    this.#setAbsence({ absent: 'ended' });
   }
 
   /** @internal */
@@ -129,10 +129,10 @@ export class Player implements MessageReceiver {
   onClose(error?: Error): void {
     this.#isClosed = true;
     // After this side has ended, a reset by the server is not an error.
-    this.#over(error && !this.#hasEnded ? { absent: 'broken', reason: error.message } : { absent: 'ended' });
+    this.#setAbsence(error && !this.#hasEnded ? { absent: 'broken', reason: error.message } : { absent: 'ended' });
   }
 
-  #over(absence: { readonly absent: Absence; readonly reason?: string | undefined }): void {
+  #setAbsence(absence: { readonly absent: Absence; readonly reason?: string | undefined }): void {
     this.#absence ??= absence;
     this.#changed.notify();
   }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { test as anyTest, expect } from 'vitest';
 import { run, start } from '../support/command.ts';
 import { temporaryFile, temporaryFolder } from '../support/files.ts';
-import { becomesTrue } from '../support/process.ts';
+import { waitUntil } from '../support/process.ts';
 import { testWith } from '../support/tools.ts';
 
 /** `npm run bench` runs on Node and starts the servers of both runtimes itself. */
@@ -237,14 +237,14 @@ test('Ctrl-C ends the benchmark and everything it started', async () => {
   const more = ['--seconds', '60', '--output', folder];
   const running = start(command('one-at-a-time', 'c-epoll', ...more), { cwd: root, hasChildren: true });
   // The server, and the load generator that warms it up.
-  await becomesTrue(
+  await waitUntil(
     'both are running',
     () => childrenOf(running.pid).length === 2 && running.stderr().includes('round 1'),
   );
   const children = childrenOf(running.pid);
   const { status } = await running.stop('SIGINT');
   expect(status).toBe(130);
-  await becomesTrue('both have exited', () => !children.some(isAlive));
+  await waitUntil('both have exited', () => !children.some(isAlive));
   expect(existsSync(folder)).toBe(false);
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { connect } from '../../src/client/connect.ts';
-import { Scene } from '../session/scene.ts';
+import { Harness } from '../session/harness.ts';
 import { settled } from '../support/fake-clock.ts';
 import { fateOf, meet, readAll } from './host.ts';
 
@@ -35,8 +35,8 @@ describe('a request', () => {
   });
 
   it.each([1, 7, 1000])('can be one of a thousand in flight, in chunks of %s', async (chunkSize) => {
-    const scene = await Scene.open({ network: { chunkSize } });
-    const client = await connect(scene.address, { transport: scene.transport, clock: scene.clock });
+    const harness = await Harness.open({ network: { chunkSize } });
+    const client = await connect(harness.address, { transport: harness.transport, clock: harness.clock });
     const replies = await Promise.all(numbers.map((number) => client.request(number)));
     expect(replies.map(({ text }) => text)).toEqual(numbers);
     const closing = client.close();

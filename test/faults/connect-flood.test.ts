@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { serve, start } from '../support/command.ts';
 import { dial } from '../support/peer.ts';
-import { becomesTrue, openDescriptors, residentBytes } from '../support/process.ts';
+import { openDescriptors, residentBytes, waitUntil } from '../support/process.ts';
 
 /** Set YODEL_TEST_CONNECTS to 100000 when you change how connections are stored. */
 const times = Number(process.env.YODEL_TEST_CONNECTS ?? 25_000);
@@ -29,7 +29,7 @@ test(`${times.toLocaleString('en')} connects and immediate closes leave no descr
   }
   await over;
 
-  await becomesTrue('all descriptors are closed again', () => openDescriptors(server.pid) === descriptors);
+  await waitUntil('all descriptors are closed again', () => openDescriptors(server.pid) === descriptors);
   expect(residentBytes(server.pid) - memory).toBeLessThan(150 * mebibyte);
   expect(await witness.ask('after')).toBe('after');
   witness.end();

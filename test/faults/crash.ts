@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { readJournal } from '../../src/journal/reader.ts';
 import { commandPath } from '../support/command.ts';
 import { environmentOfTest } from '../support/environment.ts';
-import { becomesTrue } from '../support/process.ts';
+import { waitUntil } from '../support/process.ts';
 
 /** The messages of one client, and how many were answered. */
 export interface Sent {
@@ -105,7 +105,7 @@ export async function crash(file: string, round: number): Promise<Crash> {
   const server = await startServer(file);
   const windows = [1, 1, 1, 1, 4, 16, 64, 256];
   const clients = windows.map((window, index) => startClient(server.port, `r${round}c${index}`, window));
-  await becomesTrue('a client has a reply', () => clients.some(({ answered }) => answered > 0));
+  await waitUntil('a client has a reply', () => clients.some(({ answered }) => answered > 0));
   await delay(Math.random() * 300);
   const gone = new Promise((resolve) => server.process.on('exit', resolve));
   server.process.kill('SIGKILL');

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { run, serve } from '../support/command.ts';
 import { dial } from '../support/peer.ts';
-import { becomesTrue } from '../support/process.ts';
+import { waitUntil } from '../support/process.ts';
 import { testWith } from '../support/tools.ts';
 
 const python = testWith('python3', 'apt-get install python3');
@@ -26,7 +26,7 @@ python.each([
   const peers = 200;
   expect((await run(['python3', '-c', resetting, String(server.port), String(peers)])).status).toBe(0);
   const refused = () => server.stdout().split('"event":"refused"').length - 1;
-  await becomesTrue('most of them are refused', () => refused() >= peers / 2);
+  await waitUntil('most of them are refused', () => refused() >= peers / 2);
   const { stdout } = await server.stop();
   const events = stdout
     .toString()

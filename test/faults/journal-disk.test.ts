@@ -9,7 +9,7 @@ import { commandPath, serve, start, yodel } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { mounted, testWithMounts, unmount } from '../support/mounts.ts';
 import { dial } from '../support/peer.ts';
-import { becomesTrue } from '../support/process.ts';
+import { waitUntil } from '../support/process.ts';
 import { testWith } from '../support/tools.ts';
 import { missingOf, type Sent, startClient, startServer } from './crash.ts';
 
@@ -142,7 +142,7 @@ async function cutPower(image: string, copy: string): Promise<void> {
   const disk = mounted('-o', 'loop', image);
   const server = await startServer(join(disk, 'cut.journal'));
   const clients: Sent[] = [1, 1, 4, 64].map((window, index) => startClient(server.port, `c${index}`, window));
-  await becomesTrue('a client has more than ten replies', () => clients.some(({ answered }) => answered > 10));
+  await waitUntil('a client has more than ten replies', () => clients.some(({ answered }) => answered > 10));
   await delay(Math.random() * 400);
   // Between the stop and the copy no reply is sent; those in flight still arrive.
   server.process.kill('SIGSTOP');

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { serve, start } from '../support/command.ts';
 import { dial } from '../support/peer.ts';
-import { becomesTrue, mostDescriptors, openDescriptors } from '../support/process.ts';
+import { mostDescriptors, openDescriptors, waitUntil } from '../support/process.ts';
 
 const wanted = 10_000;
 const clients = Math.min(wanted, mostDescriptors() - 100);
@@ -18,7 +18,7 @@ test(`${clients} clients connected at the same time get all of their own replies
   const [, connected] = await clientProcess.saw(/"connected":(\d+)/);
   expect(Number(connected)).toBe(clients);
   // The kernel completes connections before the server accepts them.
-  await becomesTrue('all of them are accepted', () => openDescriptors(server.pid) - before >= clients);
+  await waitUntil('all of them are accepted', () => openDescriptors(server.pid) - before >= clients);
   clientProcess.process.stdin?.write('talk\n');
   const [, satisfied] = await clientProcess.saw(/"satisfied":(\d+)/);
   expect(Number(satisfied)).toBe(clients);

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { type RunningServer, serve, start } from '../support/command.ts';
 import { dial } from '../support/peer.ts';
-import { becomesTrue, mostDescriptors, openDescriptors } from '../support/process.ts';
+import { mostDescriptors, openDescriptors, waitUntil } from '../support/process.ts';
 
 const wanted = 5000;
 const clients = Math.min(wanted, mostDescriptors() - 100);
@@ -55,6 +55,6 @@ test(`${clients} clients that drip a message do not delay others, and are all cl
   // Each sent more after its first byte: the time-out is for the message, and further bytes do not restart it.
   expect(await counter(server, 'yodel_bytes_received_total')).toBeGreaterThan(2 * clients);
   // Requests for the metrics use a few.
-  await becomesTrue('their descriptors are closed', () => openDescriptors(server.pid) - before < 10);
+  await waitUntil('their descriptors are closed', () => openDescriptors(server.pid) - before < 10);
   expect((await server.stop()).status).toBe(0);
 });

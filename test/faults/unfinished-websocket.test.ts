@@ -5,10 +5,10 @@ import type { YodelError } from '../../src/errors.ts';
 import type { ServeOptions } from '../../src/server/options.ts';
 import { type Server, serve } from '../../src/server/server.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { becomesTrue } from '../support/process.ts';
+import { waitUntil } from '../support/process.ts';
 import { dialWebSocket, frameBytes, textFrame } from '../support/websocket-frames.ts';
 
-interface Scene {
+interface Harness {
   readonly server: Server;
   readonly port: number;
   readonly clock: FakeClock;
@@ -16,7 +16,7 @@ interface Scene {
   readonly ends: (string | undefined)[];
 }
 
-async function serveWebSocket(options: ServeOptions = {}): Promise<Scene> {
+async function serveWebSocket(options: ServeOptions = {}): Promise<Harness> {
   const ends: (string | undefined)[] = [];
   const closed = (_: unknown, error: YodelError | undefined) => void ends.push(error?.code);
   const clock = new FakeClock();
@@ -26,11 +26,11 @@ async function serveWebSocket(options: ServeOptions = {}): Promise<Scene> {
 }
 
 async function pendingBytesBecome(count: number, server: Server): Promise<void> {
-  await becomesTrue(`${count} bytes of messages are pending`, () => server.pendingBytes === count);
+  await waitUntil(`${count} bytes of messages are pending`, () => server.pendingBytes === count);
 }
 
-async function oneEnds(ends: Scene['ends']): Promise<void> {
-  await becomesTrue('one session ends', () => ends.length === 1);
+async function oneEnds(ends: Harness['ends']): Promise<void> {
+  await waitUntil('one session ends', () => ends.length === 1);
 }
 
 const dripped: [string, Buffer, Buffer][] = [
@@ -48,12 +48,12 @@ describe('a message that is not finished within messageTimeout ends its session'
     const { server, port, clock, ends } = await serveWebSocket({ messageTimeout: 300, idleTimeout: 0 });
     const peer = await dialWebSocket(port);
     await peer.send(first);
-    await becomesTrue('the server has the first bytes', () => server.pendingBytes > 0);
+    await waitUntil('the server has the first bytes', () => server.pendingBytes > 0);
     for (let step = 1; step <= 5; step++) {
       const pending = server.pendingBytes;
       await clock.advance(50);
       await peer.send(next);
-      if (next.length > 0) await becomesTrue('the server has more', () => server.pendingBytes > pending);
+      if (next.length > 0) await waitUntil('the server has more', () => server.pendingBytes > pending);
     }
     await clock.advance(49);
     expect(peer.text).not.toMatch(/not finished/);
@@ -69,7 +69,7 @@ describe('a message that is not finished within messageTimeout ends its session'
     const peer = await dialWebSocket(port);
     await peer.send(Buffer.concat([textFrame(5), textFrame(100).subarray(0, 50)]));
     await peer.saw(/xxxxx/);
-    await becomesTrue('the server has the beginning', () => server.pendingBytes > 0);
+    await waitUntil('the server has the beginning', () => server.pendingBytes > 0);
     await clock.advance(300);
     await peer.saw(/a message was not finished within 300 ms/);
     peer.end();
@@ -80,7 +80,7 @@ describe('a message that is not finished within messageTimeout ends its session'
   test('also when it begins in the chunk of the WebSocket handshake', async () => {
     const { server, port, clock } = await serveWebSocket({ messageTimeout: 300, idleTimeout: 0 });
     const peer = await dialWebSocket(port, textFrame(100).subarray(0, 50));
-    await becomesTrue('the server has the beginning', () => server.pendingBytes > 0);
+    await waitUntil('the server has the beginning', () => server.pendingBytes > 0);
     await clock.advance(300);
     await peer.saw(/a message was not finished within 300 ms/);
   });

@@ -43,9 +43,9 @@ describe('the text form of a framing', () => {
     fc.assert(
       fc.property(anyLayout, (layout) => {
         const framing = length(layout);
-        const readBack = parseFraming(framing.name);
-        expect(readBack.name).toBe(framing.name);
-        expect(show(encode(readBack, 'hello'))).toBe(show(encode(framing, 'hello')));
+        const parsed = parseFraming(framing.name);
+        expect(parsed.name).toBe(framing.name);
+        expect(show(encode(parsed, 'hello'))).toBe(show(encode(framing, 'hello')));
       }),
     );
   });
@@ -53,8 +53,8 @@ describe('the text form of a framing', () => {
   it('has all bytes of a delimiter', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 64 }), (bytes) => {
-        const readBack = parseFraming(delimiter(bytes).name);
-        expect(show(encode(readBack, ''))).toBe(show(bytes));
+        const parsed = parseFraming(delimiter(bytes).name);
+        expect(show(encode(parsed, ''))).toBe(show(bytes));
       }),
     );
   });

@@ -8,7 +8,7 @@ import { anyLimit, anyOptions, carriedBy, carriedOfSize, subjects, tryEncode } f
 // Together they take a few seconds.
 fc.configureGlobal({ numRuns: 300 });
 
-const roomy: DecoderOptions = { maxMessageLength: 65_536, onTooLong: 'close', encoding: 'binary' };
+const generousLimit: DecoderOptions = { maxMessageLength: 65_536, onTooLong: 'close', encoding: 'binary' };
 
 describe.each(subjects)('$name', (subject) => {
   const { framing, reference } = subject;
@@ -18,7 +18,7 @@ describe.each(subjects)('$name', (subject) => {
     const sent = fc.array(carriedBy(subject), { maxLength: 8 });
     fc.assert(
       fc.property(sent, anyChunking, (messages, chunking) => {
-        const outcome = decodeAll(framing, roomy, cut(streamOf(messages), chunking));
+        const outcome = decodeAll(framing, generousLimit, cut(streamOf(messages), chunking));
         expect(outcome).toMatchObject({ events: [...messageEvents(messages), 'end'], pending: 0 });
       }),
     );
@@ -29,7 +29,7 @@ describe.each(subjects)('$name', (subject) => {
     fc.assert(
       fc.property(sent, anyChunking, (messages, chunking) => {
         const ends = messages.map((_, index) => streamOf(messages.slice(0, index + 1)).length);
-        const decoder = framing.createDecoder(roomy);
+        const decoder = framing.createDecoder(generousLimit);
         let fed = 0;
         for (const chunk of cut(streamOf(messages), chunking)) {
           decoder.decode(chunk);
@@ -48,7 +48,7 @@ describe.each(subjects)('$name', (subject) => {
         const messages = messageSizes.map((size) =>
           Buffer.from(Array.from({ length: size }, (_, at) => 0x20 + (at % 64))),
         );
-        const { events } = decodeAll(framing, roomy, cut(streamOf(messages), chunking));
+        const { events } = decodeAll(framing, generousLimit, cut(streamOf(messages), chunking));
         expect(events).toEqual([...messageEvents(messages), 'end']);
       }),
       { numRuns: 50 },
@@ -91,11 +91,11 @@ describe.each(subjects)('$name', (subject) => {
   it('decodes what it encodes, and refuses only what it could not decode', () => {
     fc.assert(
       fc.property(subject.message, (bytes) => {
-        const broughtBack = [...messageEvents([bytes]), 'end'];
-        const eventsOf = (frame: Uint8Array) => decodeAll(framing, roomy, [frame]).events;
+        const expectedEvents = [...messageEvents([bytes]), 'end'];
+        const eventsOf = (frame: Uint8Array) => decodeAll(framing, generousLimit, [frame]).events;
         const frame = tryEncode(framing, bytes);
-        if (frame) expect(eventsOf(frame)).toEqual(broughtBack);
-        else for (const other of subject.framesOf(bytes)) expect(eventsOf(other)).not.toEqual(broughtBack);
+        if (frame) expect(eventsOf(frame)).toEqual(expectedEvents);
+        else for (const other of subject.framesOf(bytes)) expect(eventsOf(other)).not.toEqual(expectedEvents);
       }),
     );
   });

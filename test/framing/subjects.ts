@@ -66,10 +66,10 @@ function joined(pieces: fc.Arbitrary<Uint8Array>, maxLength: number): fc.Arbitra
 }
 
 function delimited(framing: Framing, ...endings: Buffer[]): Subject {
-  const beginnings = endings.flatMap((ending) => Array.from(ending, (_, at) => ending.subarray(0, at + 1)));
+  const prefixes = endings.flatMap((ending) => Array.from(ending, (_, at) => ending.subarray(0, at + 1)));
   const piece = fc.oneof(
     { weight: 4, arbitrary: fc.constantFrom(...text) },
-    { weight: 2, arbitrary: fc.constantFrom(...beginnings) },
+    { weight: 2, arbitrary: fc.constantFrom(...prefixes) },
     { weight: 1, arbitrary: fc.constantFrom(...ends) },
     { weight: 1, arbitrary: fc.nat(14).map((count) => Buffer.alloc(count, 'x')) },
   );

@@ -28,8 +28,8 @@ describe.each(file.vectors as Vector[])(
       const events = Array.isArray(due) ? due : due[onTooLong];
       expect(decodeAll(framing, options, chunks).events).toEqual(events);
       for (const chunking of chunkings) {
-        const recut = cut(Buffer.concat(chunks), chunking);
-        expect(decodeAll(framing, options, recut).events, `in chunks of ${chunking}`).toEqual(events);
+        const rechunked = cut(Buffer.concat(chunks), chunking);
+        expect(decodeAll(framing, options, rechunked).events, `in chunks of ${chunking}`).toEqual(events);
       }
     });
   },

@@ -5,15 +5,15 @@ import type { Faults } from '../../src/handlers/faults/options.ts';
 import { randomSequence } from '../../src/handlers/faults/random.ts';
 import { withFaults } from '../../src/handlers/faults.ts';
 import type { Handler, HandlerObject } from '../../src/session/handler.ts';
+import { Harness, serveOneClient } from '../session/harness.ts';
 import type { Peer as SocketPeer } from '../session/peer.ts';
-import { converse, Scene } from '../session/scene.ts';
 
 const numbered = Array.from({ length: 200 }, (_, index) => `message ${index}`);
 const asLines = (texts: readonly string[]) => texts.map((text) => `${text}\n`).join('');
 
 /** Everything that comes back for these lines. */
 async function echoed(faults: Faults, texts = numbered, handler: Handler = echo): Promise<SocketPeer> {
-  const { peer } = await converse({ handler: withFaults(handler, faults) });
+  const { peer } = await serveOneClient({ handler: withFaults(handler, faults) });
   peer.connection.write(Buffer.from(asLines(texts)));
   peer.connection.end();
   await peer.until(() => peer.ended || peer.closed).catch(() => undefined);
@@ -24,8 +24,8 @@ describe('faults', () => {
   it('are off by default: everything comes back unchanged', async () => {
     const texts = ['a', 'b\r', '', 'c'];
     expect((await echoed({}, texts)).text).toBe(asLines(texts));
-    const shouting = (await echoed({}, texts, (message) => message.text.toUpperCase())).text;
-    expect(shouting).toBe('A\nB\r\n\nC\n');
+    const upperCase = (await echoed({}, texts, (message) => message.text.toUpperCase())).text;
+    expect(upperCase).toBe('A\nB\r\n\nC\n');
   });
 
   it('drop: some replies are missing, and the others are in order', async () => {
@@ -71,19 +71,19 @@ describe('faults', () => {
   });
 
   it('chunk: replies are sent in writes of this number of bytes', async () => {
-    const scene = await Scene.open({ handler: withFaults(echo, { chunk: 3 }) });
-    const peer = await scene.connect();
+    const harness = await Harness.open({ handler: withFaults(echo, { chunk: 3 }) });
+    const peer = await harness.connect();
     peer.connection.write(Buffer.from('abcdefgh\nij\n'));
     peer.connection.end();
     await peer.until(() => peer.ended);
-    expect(scene.writes).toEqual(['abc', 'def', 'gh\n', 'ij\n']);
-    expect(scene.server.counters.messagesSent).toBe(2);
+    expect(harness.writes).toEqual(['abc', 'def', 'gh\n', 'ij\n']);
+    expect(harness.server.counters.messagesSent).toBe(2);
   });
 
   it('the same seed produces the same faults, however the bytes arrive; another one produces others', async () => {
     const faults = { drop: 0.1, corrupt: 0.2, jitter: 2, seed: 42 };
     const first = (await echoed(faults)).received;
-    const { peer } = await converse({ handler: withFaults(echo, faults), network: { chunkSize: 7 } });
+    const { peer } = await serveOneClient({ handler: withFaults(echo, faults), network: { chunkSize: 7 } });
     peer.connection.write(Buffer.from(asLines(numbered)));
     peer.connection.end();
     await peer.until(() => peer.ended);
@@ -132,7 +132,7 @@ describe('faults', () => {
       if (message.text === 'b') throw new Error('on purpose');
       return message;
     };
-    const { peer } = await converse({
+    const { peer } = await serveOneClient({
       handler: withFaults(handler, { delay: 5 }),
       telemetry: { handlerFailed: () => undefined },
     });

@@ -6,25 +6,25 @@ import { echo } from '../../src/handlers/echo.ts';
 import { handlersByName } from '../../src/handlers/handlers.ts';
 import { time } from '../../src/handlers/time.ts';
 import { resolveHandler } from '../../src/session/handler.ts';
-import { converse } from '../session/scene.ts';
+import { serveOneClient } from '../session/harness.ts';
 import { settled } from '../support/fake-clock.ts';
 
 describe('echo', () => {
   it('sends every message back', async () => {
-    const { peer, session } = await converse({ handler: echo });
+    const { peer, session } = await serveOneClient({ handler: echo });
     expect(await peer.says('a\nb\r\n\n')).toBe('a\nb\r\n\n');
     expect(session.messagesSent).toBe(3);
   });
 
   it('is the default', async () => {
-    const { peer } = await converse();
+    const { peer } = await serveOneClient();
     expect(await peer.says('a\n')).toBe('a\n');
   });
 });
 
 describe('discard', () => {
   it('discards every message', async () => {
-    const { peer, session } = await converse({ handler: discard });
+    const { peer, session } = await serveOneClient({ handler: discard });
     expect(await peer.says('a\nb\n'.repeat(1000))).toBe('');
     expect(session.messagesReceived).toBe(2000);
     expect(await peer.ends()).toBe('');
@@ -35,7 +35,7 @@ describe('discard', () => {
 describe('time', () => {
   it('sends the time without a request, and ends (RFC 867)', async () => {
     const before = Date.now();
-    const { peer } = await converse({ handler: time });
+    const { peer } = await serveOneClient({ handler: time });
     expect(peer.text).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\n$/);
     expect(Date.parse(peer.text.trim())).toBeGreaterThanOrEqual(before);
     expect(peer.ended).toBe(true);
@@ -45,7 +45,7 @@ describe('time', () => {
 
 describe('chargen', () => {
   it('sends the pattern of RFC 864 as fast as it is read, and discards what it receives', async () => {
-    const { peer, session } = await converse({ handler: chargen, network: { capacity: 10_000 } });
+    const { peer, session } = await serveOneClient({ handler: chargen, network: { capacity: 10_000 } });
     await peer.until(() => peer.size > 50_000);
     const lines = peer.text.split('\r\n');
     expect(lines[0]).toBe(' !"#$%&\'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefg');
@@ -62,7 +62,11 @@ describe('chargen', () => {
   });
 
   it('sends messages with framings other than lines', async () => {
-    const { peer } = await converse({ handler: chargen, framing: length({ bytes: 1 }), network: { capacity: 1000 } });
+    const { peer } = await serveOneClient({
+      handler: chargen,
+      framing: length({ bytes: 1 }),
+      network: { capacity: 1000 },
+    });
     expect(peer.received.subarray(0, 75).toString()).toBe(`H${peer.received.toString('latin1', 1, 73)}H!`);
     await peer.aborts();
   });

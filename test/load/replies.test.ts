@@ -25,11 +25,11 @@ for (const framing of framings) {
     const given = framing === 'raw' ? ['a', 'bcd', 'xyz'.repeat(40)] : ['a', '', 'bcd', 'xyz'.repeat(40)];
     for (const messages of [{ size: 20 }, { given }]) {
       const payload = payloadsOf(settingsOf({ framing, messages, pipeline: 3 }))(1);
-      const thrice = Buffer.concat([payload.bytes, payload.bytes, payload.bytes]);
+      const threeRings = Buffer.concat([payload.bytes, payload.bytes, payload.bytes]);
       fc.assert(
         fc.property(pieces, (sizes) => {
           const matcher = new EchoMatcher(payload, 1);
-          expect(countIn(matcher, thrice, sizes)).toBe(3 * payload.ends.length);
+          expect(countIn(matcher, threeRings, sizes)).toBe(3 * payload.ends.length);
           expect(matcher.fault).toBeUndefined();
         }),
       );

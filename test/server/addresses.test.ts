@@ -4,12 +4,12 @@ import { type Address, TcpAddress, UnixAddress } from '../../src/address.ts';
 import { serve } from '../../src/server/server.ts';
 import { memoryTransport } from '../../src/transport/memory.ts';
 import { nodeTransport } from '../../src/transport/node.ts';
-import { Scene } from '../session/scene.ts';
+import { Harness } from '../session/harness.ts';
 import { connectTo, freshSocketPath, serveOnSockets } from './sockets.ts';
 
 describe('a server', () => {
   it('listens on tcp://127.0.0.1:7878 by default', async () => {
-    const { server } = await Scene.open();
+    const { server } = await Harness.open();
     expect(server.addresses.map(String)).toEqual(['tcp://127.0.0.1:7878']);
   });
 
@@ -20,7 +20,7 @@ describe('a server', () => {
     ['a Unix socket', 'unix:///run/app.sock', 'unix:///run/app.sock'],
     ['several of them', [5000, 'unix:/a', new UnixAddress('/b')], 'tcp://127.0.0.1:5000,unix:///a,unix:///b'],
   ])('listens on the configured address: %s', async (_, listen, addresses) => {
-    const { server } = await Scene.open({ listen });
+    const { server } = await Harness.open({ listen });
     expect(server.addresses.map(String).join()).toBe(addresses);
   });
 

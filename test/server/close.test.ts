@@ -3,15 +3,15 @@ import type { Address } from '../../src/address.ts';
 import { serve } from '../../src/server/server.ts';
 import type { Handler } from '../../src/session/handler.ts';
 import { memoryTransport } from '../../src/transport/memory.ts';
+import { Harness } from '../session/harness.ts';
 import { Peer } from '../session/peer.ts';
-import { Scene } from '../session/scene.ts';
 import { settled } from '../support/fake-clock.ts';
 import { connectTo, serveOnSockets } from './sockets.ts';
 
 const lines = (count: number) => Array.from({ length: count }, (_, number) => `${number}\n`).join('');
 
 /** Behaves like a client: ends its side when the server does. */
-function endsAsWell(peer: Peer): Promise<void> {
+function endAfterServer(peer: Peer): Promise<void> {
   return peer.until(() => peer.ended).then(() => peer.connection.end());
 }
 
@@ -29,45 +29,45 @@ describe('closing a server answers every complete message that has arrived', () 
   ];
 
   it.each(handlers)('%s', async (_, handler) => {
-    const scene = await Scene.open({ handler, network: { chunkSize: 100 } });
-    const peers = await Promise.all([scene.connect(), scene.connect(), scene.connect()]);
+    const harness = await Harness.open({ handler, network: { chunkSize: 100 } });
+    const peers = await Promise.all([harness.connect(), harness.connect(), harness.connect()]);
     for (const peer of peers) peer.connection.write(Buffer.from(`${lines(500)}unfinished`));
-    const closing = scene.server.close();
-    await Promise.all(peers.map(endsAsWell));
+    const closing = harness.server.close();
+    await Promise.all(peers.map(endAfterServer));
     await closing;
     for (const peer of peers) {
       expect(peer.text).toBe(lines(500));
       await peer.gone();
       expect(peer.error).toBeUndefined();
     }
-    expect(scene.server.sessions.size).toBe(0);
-    expect(scene.clock.waiting).toBe(0);
+    expect(harness.server.sessions.size).toBe(0);
+    expect(harness.clock.waiting).toBe(0);
   });
 
   it('at the configured rate', async () => {
-    const scene = await Scene.open({ rate: 1 });
-    const peer = await scene.connect();
+    const harness = await Harness.open({ rate: 1 });
+    const peer = await harness.connect();
     await peer.says(lines(5));
-    const closing = scene.server.close();
-    const ending = endsAsWell(peer);
-    await scene.passes(3999);
+    const closing = harness.server.close();
+    const ending = endAfterServer(peer);
+    await harness.passes(3999);
     expect(peer.ended).toBe(false);
-    await scene.passes(1);
+    await harness.passes(1);
     await ending;
     await closing;
     expect(peer.text).toBe(lines(5));
   });
 
   it('even if the peer reads slowly', async () => {
-    const scene = await Scene.open({ highWaterMark: 1000, network: { capacity: 100 } });
-    const peer = await scene.connect();
+    const harness = await Harness.open({ highWaterMark: 1000, network: { capacity: 100 } });
+    const peer = await harness.connect();
     peer.connection.pause();
     await peer.says(lines(1000));
-    const closing = scene.server.close();
+    const closing = harness.server.close();
     await settled();
     expect(peer.received.length).toBe(0);
     peer.connection.resume();
-    await endsAsWell(peer);
+    await endAfterServer(peer);
     await closing;
     // What was still in the peer's own send buffer had not arrived.
     expect(lines(1000).startsWith(peer.text)).toBe(true);
@@ -76,18 +76,18 @@ describe('closing a server answers every complete message that has arrived', () 
   });
 
   it('even if the peer keeps sending', { timeout: 60_000 }, async () => {
-    const scene = await Scene.open({ handler: { batch: ({ count }) => `${count}` } });
-    const peer = await scene.connect();
+    const harness = await Harness.open({ handler: { batch: ({ count }) => `${count}` } });
+    const peer = await harness.connect();
     const piece = Buffer.from('x\n'.repeat(30_000));
     let sent = 0;
-    const keepOn = () => {
+    const sendMore = () => {
       if (peer.ended) return peer.connection.end();
       peer.connection.write(piece);
       sent += 30_000;
-      setImmediate(keepOn);
+      setImmediate(sendMore);
     };
-    keepOn();
-    const closing = scene.server.close();
+    sendMore();
+    const closing = harness.server.close();
     await closing;
     const answered = peer.lines.reduce((sum, count) => sum + Number(count), 0);
     // As much as a kernel may have buffered when the close began, and not much more.
@@ -113,7 +113,7 @@ describe('closing a server answers every complete message that has arrived', () 
     expect(peers.map(({ connection }) => connection.unsent)).toEqual([0, 0]);
     const closing = server.close();
     first.resolve();
-    await Promise.all(peers.map(endsAsWell));
+    await Promise.all(peers.map(endAfterServer));
     await closing;
     for (const peer of peers) expect(peer.text).toBe(`welcome\n${lines(5000)}`);
   });
@@ -122,20 +122,20 @@ describe('closing a server answers every complete message that has arrived', () 
 describe('closing a server', () => {
   it('accepts no new connections from the start', async () => {
     const reply = Promise.withResolvers<string>();
-    const scene = await Scene.open({ handler: () => reply.promise });
-    const peer = await scene.connect();
+    const harness = await Harness.open({ handler: () => reply.promise });
+    const peer = await harness.connect();
     await peer.says('a\n');
-    const closing = scene.server.close();
-    await expect(scene.connect()).rejects.toMatchObject({ code: 'YODEL_CONNECTION_REFUSED' });
+    const closing = harness.server.close();
+    await expect(harness.connect()).rejects.toMatchObject({ code: 'YODEL_CONNECTION_REFUSED' });
     reply.resolve('done');
-    await endsAsWell(peer);
+    await endAfterServer(peer);
     await closing;
   });
 
   it('ends idle sessions', async () => {
-    const scene = await Scene.open();
-    const peer = await scene.connect();
-    const closing = scene.server.close();
+    const harness = await Harness.open();
+    const peer = await harness.connect();
+    const closing = harness.server.close();
     await settled();
     expect(peer.ended).toBe(true);
     await peer.ends();
@@ -144,20 +144,20 @@ describe('closing a server', () => {
   });
 
   it('disconnects clients that do not end within lingerTimeout', async () => {
-    const scene = await Scene.open({ lingerTimeout: 1000 });
-    const peer = await scene.connect();
-    const closing = scene.server.close();
+    const harness = await Harness.open({ lingerTimeout: 1000 });
+    const peer = await harness.connect();
+    const closing = harness.server.close();
     await settled();
     expect(peer.ended).toBe(true);
-    await scene.passes(1000);
+    await harness.passes(1000);
     await closing;
-    expect(scene.server.counters.errors.size).toBe(0);
+    expect(harness.server.counters.errors.size).toBe(0);
   });
 
   it('does not wait for messages that arrive after it began', async () => {
-    const scene = await Scene.open();
-    const peer = await scene.connect();
-    const closing = scene.server.close();
+    const harness = await Harness.open();
+    const peer = await harness.connect();
+    const closing = harness.server.close();
     await settled();
     expect(await peer.says('late\n')).toBe('');
     await peer.ends();
@@ -166,18 +166,18 @@ describe('closing a server', () => {
 
   it('aborts sessions that are still open after shutdownTimeout', async () => {
     const errors: unknown[] = [];
-    const scene = await Scene.open({
+    const harness = await Harness.open({
       handler: () => new Promise(() => {}),
       shutdownTimeout: 3000,
       telemetry: { closed: (_, error) => errors.push(error) },
     });
-    const [busy, idle] = [await scene.connect(), await scene.connect()];
+    const [busy, idle] = [await harness.connect(), await harness.connect()];
     await busy.says('a\n');
-    const closing = scene.server.close();
-    await endsAsWell(idle);
-    await scene.passes(2999);
+    const closing = harness.server.close();
+    await endAfterServer(idle);
+    await harness.passes(2999);
     expect(errors).toEqual([undefined]);
-    await scene.passes(1);
+    await harness.passes(1);
     await closing;
     expect(busy.error).toMatchObject({ code: 'ECONNRESET' });
     expect(errors[1]).toMatchObject({
@@ -188,11 +188,11 @@ describe('closing a server', () => {
 
   it('releases sessions that have answered everything, without an error', async () => {
     const errors: unknown[] = [];
-    const scene = await Scene.open({ telemetry: { closed: (_, error) => errors.push(error) } });
-    const peer = await scene.connect();
+    const harness = await Harness.open({ telemetry: { closed: (_, error) => errors.push(error) } });
+    const peer = await harness.connect();
     await peer.says('a\n');
-    const closing = scene.server.close({ timeoutMs: 100 });
-    await scene.passes(100);
+    const closing = harness.server.close({ timeoutMs: 100 });
+    await harness.passes(100);
     await closing;
     expect(peer.text).toBe('a\n');
     expect(peer.ended).toBe(true);
@@ -201,33 +201,33 @@ describe('closing a server', () => {
   });
 
   it('aborts them after timeoutMs instead, if that is set', async () => {
-    const scene = await Scene.open({ handler: () => new Promise(() => {}) });
-    const peer = await scene.connect();
+    const harness = await Harness.open({ handler: () => new Promise(() => {}) });
+    const peer = await harness.connect();
     await peer.says('a\n');
-    const closing = scene.server.close({ timeoutMs: 100 });
-    await scene.passes(99);
+    const closing = harness.server.close({ timeoutMs: 100 });
+    await harness.passes(99);
     expect(peer.closed).toBe(false);
-    await scene.passes(1);
+    await harness.passes(1);
     await closing;
     expect(peer.closed).toBe(true);
   });
 
   it('a second time shortens the timeout, and both calls resolve', async () => {
-    const scene = await Scene.open({ handler: () => new Promise(() => {}) });
-    const peer = await scene.connect();
+    const harness = await Harness.open({ handler: () => new Promise(() => {}) });
+    const peer = await harness.connect();
     await peer.says('a\n');
-    const closing = scene.server.close({ timeoutMs: 60_000 });
-    await scene.passes(1000);
-    const sooner = scene.server.close({ timeoutMs: 500 });
-    await scene.passes(500);
-    await Promise.all([closing, sooner, scene.server.closed]);
-    expect(scene.clock.waiting).toBe(0);
+    const closing = harness.server.close({ timeoutMs: 60_000 });
+    await harness.passes(1000);
+    const sooner = harness.server.close({ timeoutMs: 500 });
+    await harness.passes(500);
+    await Promise.all([closing, sooner, harness.server.closed]);
+    expect(harness.clock.waiting).toBe(0);
   });
 
   it.each([-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31])('refuses %s as its timeout', async (timeoutMs) => {
-    const scene = await Scene.open();
-    const peer = await scene.connect();
-    await expect(scene.server.close({ timeoutMs })).rejects.toMatchObject({
+    const harness = await Harness.open();
+    const peer = await harness.connect();
+    await expect(harness.server.close({ timeoutMs })).rejects.toMatchObject({
       code: 'YODEL_INVALID_OPTION',
       message: expect.stringContaining('"timeoutMs"'),
     });
@@ -247,22 +247,22 @@ describe('closing a server', () => {
   });
 
   it('again after it is closed does nothing', async () => {
-    const scene = await Scene.open();
-    await scene.server.close();
-    await scene.server.close();
-    await scene.server.close({ timeoutMs: 0 });
-    expect(scene.clock.waiting).toBe(0);
+    const harness = await Harness.open();
+    await harness.server.close();
+    await harness.server.close();
+    await harness.server.close({ timeoutMs: 0 });
+    expect(harness.clock.waiting).toBe(0);
   });
 });
 
 describe('a server that is closed', () => {
   it('resolves its promise `closed`', async () => {
-    const scene = await Scene.open();
+    const harness = await Harness.open();
     let closed = false;
-    void scene.server.closed.then(() => (closed = true));
+    void harness.server.closed.then(() => (closed = true));
     await settled();
     expect(closed).toBe(false);
-    await scene.server.close();
+    await harness.server.close();
     await settled();
     expect(closed).toBe(true);
   });
@@ -274,7 +274,7 @@ describe('a server that is closed', () => {
       await using server = await serve({ transport });
       peer = new Peer(await transport.connect(server.addresses[0] as Address));
       expect(await peer.says('hello\n')).toBe('hello\n');
-      void endsAsWell(peer);
+      void endAfterServer(peer);
     }
     await peer.gone();
     expect(peer.error).toBeUndefined();
@@ -283,23 +283,23 @@ describe('a server that is closed', () => {
 });
 
 it('with drainDelay a server still accepts connections for that long after close()', async () => {
-  const scene = await Scene.open({ drainDelay: 500 });
-  const closing = scene.server.close();
-  expect(scene.server.closing).toBe(true);
-  const late = await scene.connect();
+  const harness = await Harness.open({ drainDelay: 500 });
+  const closing = harness.server.close();
+  expect(harness.server.closing).toBe(true);
+  const late = await harness.connect();
   expect(await late.says('hello\n')).toBe('hello\n');
-  await scene.passes(499);
-  const later = await scene.connect();
+  await harness.passes(499);
+  const later = await harness.connect();
   expect(await later.says('again\n')).toBe('again\n');
-  await scene.passes(1);
+  await harness.passes(1);
   expect([late.ended, later.ended]).toEqual([true, true]);
   await Promise.all([late.ends(), later.ends()]);
   await closing;
 });
 
 it('a second call ends the delay', async () => {
-  const scene = await Scene.open({ drainDelay: 500 });
-  const closing = [scene.server.close(), scene.server.close()];
+  const harness = await Harness.open({ drainDelay: 500 });
+  const closing = [harness.server.close(), harness.server.close()];
   await Promise.all(closing);
-  expect(scene.clock.waiting).toBe(0);
+  expect(harness.clock.waiting).toBe(0);
 });

@@ -5,7 +5,7 @@ import { raw } from '../../src/framing/raw.ts';
 import type { ServeOptions } from '../../src/server/options.ts';
 import { serve } from '../../src/server/server.ts';
 import { memoryTransport } from '../../src/transport/memory.ts';
-import { converse } from '../session/scene.ts';
+import { serveOneClient } from '../session/harness.ts';
 
 /** Tries to serve with what a program without types might pass. */
 function trial(options: object): Promise<unknown> {
@@ -76,7 +76,7 @@ describe('an invalid value', () => {
 it('undefined is the same as leaving an option out', async () => {
   const names = ['handler', 'framing', 'encoding', 'maxMessages', 'idleTimeout', 'shutdownTimeout', 'signal'];
   const options: ServeOptions = Object.fromEntries(names.map((name) => [name, undefined]));
-  const { peer } = await converse(options);
+  const { peer } = await serveOneClient(options);
   expect(await peer.says('hello\n')).toBe('hello\n');
 });
 
@@ -88,7 +88,7 @@ describe('framing and encoding', () => {
     ['delimiter:\\n', undefined],
     ['lines', 'utf8'],
   ] as const)('the framing "%s" with encoding %s checks that messages are text', async (framing, encoding) => {
-    const { peer } = await converse({ framing, encoding });
+    const { peer } = await serveOneClient({ framing, encoding });
     expect(await peer.says(invalid)).toContain('error: message 1 is not valid UTF-8');
   });
 
@@ -98,14 +98,14 @@ describe('framing and encoding', () => {
     ['raw', 'raw', 'binary'],
     ['length', length({ bytes: 1 }), undefined],
   ] as const)('the framing "%s" takes any bytes', async (name, framing, encoding) => {
-    const { peer } = await converse({ framing, encoding });
+    const { peer } = await serveOneClient({ framing, encoding });
     const bytes = name === 'length' ? Buffer.from('\x01\xff', 'latin1') : invalid;
     await peer.says(bytes);
     expect(peer.received.toString('hex')).toBe(bytes.toString('hex'));
   });
 
   it('the framing "length" validates text when configured to', async () => {
-    const { peer } = await converse({ framing: 'length:1', encoding: 'utf8' });
+    const { peer } = await serveOneClient({ framing: 'length:1', encoding: 'utf8' });
     expect(await peer.says(Buffer.from('\x01a\x01\xff', 'latin1'))).toContain('error: message 2 is not valid UTF-8');
   });
 

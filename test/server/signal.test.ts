@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { serve } from '../../src/server/server.ts';
 import { memoryTransport } from '../../src/transport/memory.ts';
-import { Scene } from '../session/scene.ts';
+import { Harness } from '../session/harness.ts';
 import { settled } from '../support/fake-clock.ts';
 
 const reason = new Error('enough');
@@ -35,16 +35,16 @@ describe('a signal', () => {
 
   it('that is aborted later closes the server as close() does', async () => {
     const controller = new AbortController();
-    const scene = await Scene.open({ signal: controller.signal });
-    const peer = await scene.connect();
+    const harness = await Harness.open({ signal: controller.signal });
+    const peer = await harness.connect();
     peer.connection.write(Buffer.from('a\nb\n'));
     controller.abort(reason);
     await settled();
     expect(peer.text).toBe('a\nb\n');
     expect(peer.ended).toBe(true);
     await peer.ends();
-    await scene.server.closed;
-    await expect(scene.connect()).rejects.toMatchObject({ code: 'YODEL_CONNECTION_REFUSED' });
+    await harness.server.closed;
+    await expect(harness.connect()).rejects.toMatchObject({ code: 'YODEL_CONNECTION_REFUSED' });
   });
 
   it('that outlives the server has no listeners left', async () => {
@@ -52,9 +52,9 @@ describe('a signal', () => {
     let listeners = 0;
     signal.addEventListener = () => void listeners++;
     signal.removeEventListener = () => void listeners--;
-    const scene = await Scene.open({ signal });
+    const harness = await Harness.open({ signal });
     expect(listeners).toBe(1);
-    await scene.server.close();
+    await harness.server.close();
     await settled();
     expect(listeners).toBe(0);
   });

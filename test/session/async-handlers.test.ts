@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Message } from '../../src/framing/message.ts';
 import type { Reply } from '../../src/session/handler.ts';
 import { settled } from '../support/fake-clock.ts';
-import { converse, Scene } from './scene.ts';
+import { Harness, serveOneClient } from './harness.ts';
 
 /** A handler whose replies the test controls. */
 class Slow {
@@ -25,7 +25,7 @@ class Slow {
 describe('an asynchronous handler', () => {
   it('gets the next message when it has answered the previous one', async () => {
     const handler = new Slow();
-    const { peer } = await converse({ handler });
+    const { peer } = await serveOneClient({ handler });
     await peer.says('a\nb\nc\n');
     expect(handler.seen).toEqual(['a']);
     await handler.replies('a');
@@ -38,7 +38,7 @@ describe('an asynchronous handler', () => {
 
   it('keeps the order of messages that arrive while it is busy', async () => {
     const handler = new Slow();
-    const { peer } = await converse({ handler, network: { chunkSize: 3 } });
+    const { peer } = await serveOneClient({ handler, network: { chunkSize: 3 } });
     await peer.says('a\n');
     await peer.says('b\nc');
     await peer.says('c\ndd\n');
@@ -48,7 +48,7 @@ describe('an asynchronous handler', () => {
 
   it('keeps the order if some replies are ready at once', async () => {
     const slow = Promise.withResolvers<Reply>();
-    const { peer } = await converse({
+    const { peer } = await serveOneClient({
       handler: ({ text }) => (text === 'slow' ? slow.promise : text === 'soon' ? Promise.resolve(text) : text),
     });
     await peer.says('a\nsoon\nslow\nb\nsoon\n');
@@ -60,8 +60,8 @@ describe('an asynchronous handler', () => {
 
   it('does not delay other sessions', async () => {
     const handler = new Slow();
-    const scene = await Scene.open({ handler });
-    const [one, two] = [await scene.connect(), await scene.connect()];
+    const harness = await Harness.open({ handler });
+    const [one, two] = [await harness.connect(), await harness.connect()];
     await one.says('one\n');
     await two.says('two\n');
     await handler.replies('two');
@@ -71,7 +71,7 @@ describe('an asynchronous handler', () => {
   it('gets whole batches one after another', async () => {
     const first = Promise.withResolvers<void>();
     const seen: string[] = [];
-    const { peer } = await converse({
+    const { peer } = await serveOneClient({
       handler: {
         async batch(batch) {
           seen.push([...batch].join());
@@ -92,7 +92,7 @@ describe('an asynchronous handler', () => {
 
   it('may return anything that has a `then`', async () => {
     // Query builders are like this: awaitable, but not promises, and some resolve at once.
-    const { peer } = await converse({
+    const { peer } = await serveOneClient({
       // biome-ignore lint/suspicious/noThenProperty: it is what is tested
       handler: ({ text }) => ({ then: (resolve: (reply: string) => void) => resolve(text) }) as Promise<string>,
     });
@@ -102,11 +102,11 @@ describe('an asynchronous handler', () => {
 
   it('is ignored when its session is over', async () => {
     const handler = new Slow();
-    const { peer, scene } = await converse({ handler });
+    const { peer, harness } = await serveOneClient({ handler });
     await peer.says('a\nb\n');
     await peer.aborts();
     await handler.replies('a');
     expect(handler.seen).toEqual(['a']);
-    expect(scene.writes).toEqual([]);
+    expect(harness.writes).toEqual([]);
   });
 });

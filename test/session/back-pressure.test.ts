@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Handler } from '../../src/session/handler.ts';
 import type { Connection } from '../../src/transport/transport.ts';
 import { settled } from '../support/fake-clock.ts';
-import { converse, Scene } from './scene.ts';
+import { Harness, serveOneClient } from './harness.ts';
 
 const mark = 1000;
 const options = { highWaterMark: mark, network: { capacity: 500, chunkSize: 100 } };
@@ -17,22 +17,22 @@ const handlers: [string, Handler | undefined][] = [
 
 describe.each(handlers)('%s', (_, handler) => {
   it('stops reading a peer that never reads, buffers little for it, and and keeps serving others', async () => {
-    const scene = await Scene.open({ ...options, handler, drainTimeout: 0 });
-    const other = await scene.connect();
-    const peer = await scene.connect();
+    const harness = await Harness.open({ ...options, handler, drainTimeout: 0 });
+    const other = await harness.connect();
+    const peer = await harness.connect();
     peer.connection.pause();
     await peer.says(flood);
-    const [, served] = scene.served;
+    const [, served] = harness.served;
     // Below the mark, replies are buffered up to the mark before they are written: at most twice the mark in all.
     expect(served?.unsent).toBeGreaterThan(mark);
     expect(served?.unsent).toBeLessThanOrEqual(2 * mark + 100);
-    expect(scene.session.bytesReceived).toBeLessThanOrEqual(500 + 3 * mark + 200);
+    expect(harness.session.bytesReceived).toBeLessThanOrEqual(500 + 3 * mark + 200);
     expect(peer.connection.unsent).toBeGreaterThan(flood.length / 2);
     expect(await other.says('hello\n')).toBe('hello\n');
   });
 
   it('continues where it stopped when the peer reads again', async () => {
-    const { peer } = await converse({ ...options, handler });
+    const { peer } = await serveOneClient({ ...options, handler });
     peer.connection.pause();
     await peer.says(flood);
     peer.connection.resume();
@@ -45,7 +45,7 @@ describe.each(handlers)('%s', (_, handler) => {
 describe('while a reply is pending', () => {
   it('reading continues only up to highWaterMark', async () => {
     const reply = Promise.withResolvers<string>();
-    const { peer, session } = await converse({ ...options, handler: () => reply.promise });
+    const { peer, session } = await serveOneClient({ ...options, handler: () => reply.promise });
     await peer.says(flood);
     // The chunk that is being handled, the mark, and the chunk that exceeded it.
     expect(session.bytesReceived).toBeGreaterThan(mark);
@@ -57,7 +57,7 @@ describe('while a reply is pending', () => {
 
   it('messages that arrive are handled afterwards, in order', async () => {
     const reply = Promise.withResolvers<void>();
-    const { peer } = await converse({
+    const { peer } = await serveOneClient({
       ...options,
       async handler({ text }) {
         await reply.promise;
@@ -75,7 +75,7 @@ describe('while a reply is pending', () => {
 describe('a handler that answers a few bytes with megabytes', () => {
   it('is called again only when the peer has read the pending output', async () => {
     let calls = 0;
-    const { peer, scene } = await converse({
+    const { peer, harness } = await serveOneClient({
       ...options,
       handler() {
         calls++;
@@ -85,7 +85,7 @@ describe('a handler that answers a few bytes with megabytes', () => {
     peer.connection.pause();
     await peer.says('a\n'.repeat(50));
     expect(calls).toBe(1);
-    expect(scene.served[0]?.unsent).toBeLessThanOrEqual(5001);
+    expect(harness.served[0]?.unsent).toBeLessThanOrEqual(5001);
     peer.connection.resume();
     await peer.until(() => peer.lines.length === 50);
     expect(calls).toBe(50);
@@ -93,7 +93,7 @@ describe('a handler that answers a few bytes with megabytes', () => {
 });
 
 it('a peer that sends more than the mark is only slowed down', async () => {
-  const { peer } = await converse({ ...options, handler: async ({ text }) => text });
+  const { peer } = await serveOneClient({ ...options, handler: async ({ text }) => text });
   await peer.says(flood);
   await peer.ends();
   await peer.gone();
@@ -101,8 +101,8 @@ it('a peer that sends more than the mark is only slowed down', async () => {
 });
 
 it('a slow peer is paused once per half a mark that it reads, and not for each message', async () => {
-  const { peer, scene } = await converse(options);
-  const [served] = scene.served as [Connection];
+  const { peer, harness } = await serveOneClient(options);
+  const [served] = harness.served as [Connection];
   let pauses = 0;
   const pause = served.pause.bind(served);
   served.pause = () => {
@@ -122,13 +122,13 @@ it('a slow peer is paused once per half a mark that it reads, and not for each m
 });
 
 it('a message longer than the mark is accepted', async () => {
-  const { peer } = await converse(options);
+  const { peer } = await serveOneClient(options);
   const line = `${'x'.repeat(50_000)}\n`;
   expect((await peer.says(line + line)) === line + line).toBe(true);
 });
 
 it('the smallest possible mark still lets everything through', async () => {
-  const { peer } = await converse({ highWaterMark: 1, network: { capacity: 1, chunkSize: 1 } });
+  const { peer } = await serveOneClient({ highWaterMark: 1, network: { capacity: 1, chunkSize: 1 } });
   const input = 'one\ntwo\nthree\n'.repeat(20);
   peer.connection.write(Buffer.from(input));
   await peer.until(() => peer.text === input);

@@ -17,8 +17,8 @@ test('timers of the real clock fire in order, none early, and not once cancelled
       }),
   );
   realClock.after(580, () => fired.push([0, 0])).cancel();
-  const matured = realClock.after(680, () => fired.push([0, 0]));
-  realClock.after(400, () => matured.cancel());
+  const runtimeTimer = realClock.after(680, () => fired.push([0, 0]));
+  realClock.after(400, () => runtimeTimer.cancel());
   await Promise.all(all);
   expect(fired.map(([delay]) => delay)).toEqual([100, 550, 620, 700]);
   // A timer of Node may be up to 1 ms early.

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { settled } from '../support/fake-clock.ts';
-import { converse, Scene } from './scene.ts';
+import { Harness, serveOneClient } from './harness.ts';
 
 const off = { idleTimeout: 0, messageTimeout: 0, drainTimeout: 0 };
 
@@ -10,10 +10,13 @@ describe('idleTimeout', () => {
 
   it('ends a session whose peer sends nothing', async () => {
     const errors: unknown[] = [];
-    const { peer, scene } = await converse({ ...options, telemetry: { closed: (_, why) => errors.push(why?.code) } });
-    await scene.passes(999);
+    const { peer, harness } = await serveOneClient({
+      ...options,
+      telemetry: { closed: (_, why) => errors.push(why?.code) },
+    });
+    await harness.passes(999);
     expect(peer.text).toBe('');
-    await scene.passes(1);
+    await harness.passes(1);
     expect(peer.text).toBe(error);
     expect(peer.ended).toBe(true);
     await peer.ends();
@@ -21,60 +24,60 @@ describe('idleTimeout', () => {
   });
 
   it('restarts with every byte that arrives', async () => {
-    const { peer, scene } = await converse(options);
+    const { peer, harness } = await serveOneClient(options);
     for (const piece of ['a\n', 'b', 'c', '\n']) {
-      await scene.passes(900);
+      await harness.passes(900);
       await peer.says(piece);
     }
-    await scene.passes(999);
+    await harness.passes(999);
     expect(peer.text).toBe('a\nbc\n');
-    await scene.passes(1);
+    await harness.passes(1);
     expect(peer.text).toBe(`a\nbc\n${error}`);
   });
 
   it('does not run while the handler works, and starts when it is done', async () => {
     const reply = Promise.withResolvers<string>();
-    const { peer, scene } = await converse({ ...options, handler: () => reply.promise });
+    const { peer, harness } = await serveOneClient({ ...options, handler: () => reply.promise });
     await peer.says('a\n');
-    await scene.passes(100_000);
+    await harness.passes(100_000);
     expect(peer.ended).toBe(false);
     reply.resolve('done');
     await settled();
-    await scene.passes(999);
+    await harness.passes(999);
     expect(peer.text).toBe('done\n');
-    await scene.passes(1);
+    await harness.passes(1);
     expect(peer.text).toBe(`done\n${error}`);
   });
 
   it('does not run while messages wait for their turn, and starts after the last one', async () => {
-    const { peer, scene } = await converse({ ...options, rate: 0.1 });
+    const { peer, harness } = await serveOneClient({ ...options, rate: 0.1 });
     await peer.says('a\nb\nc\n');
-    await scene.passes(20_000);
+    await harness.passes(20_000);
     expect(peer.text).toBe('a\nb\nc\n');
-    await scene.passes(999);
+    await harness.passes(999);
     expect(peer.text).toBe('a\nb\nc\n');
-    await scene.passes(1);
+    await harness.passes(1);
     expect(peer.text).toBe(`a\nb\nc\n${error}`);
   });
 
   it('does not run while the peer reads its replies, and starts when it has read all', async () => {
-    const { peer, scene, session } = await converse({ ...options, network: { capacity: 10 } });
+    const { peer, harness, session } = await serveOneClient({ ...options, network: { capacity: 10 } });
     peer.connection.pause();
     session.send('x'.repeat(100));
-    await scene.passes(100_000);
+    await harness.passes(100_000);
     peer.connection.resume();
     await settled();
     expect(peer.received.length).toBe(101);
-    await scene.passes(999);
+    await harness.passes(999);
     expect(peer.ended).toBe(false);
-    await scene.passes(1);
+    await harness.passes(1);
     expect(peer.text).toContain(error);
   });
 
   it('0 disables it', async () => {
-    const { peer, scene } = await converse(off);
-    expect(scene.clock.waiting).toBe(0);
-    await scene.passes(1_000_000_000);
+    const { peer, harness } = await serveOneClient(off);
+    expect(harness.clock.waiting).toBe(0);
+    await harness.passes(1_000_000_000);
     expect(await peer.says('hello\n')).toBe('hello\n');
   });
 });
@@ -85,10 +88,13 @@ describe('messageTimeout', () => {
 
   it('ends a session whose peer drips bytes', async () => {
     const errors: unknown[] = [];
-    const { peer, scene } = await converse({ ...options, telemetry: { closed: (_, why) => errors.push(why?.code) } });
+    const { peer, harness } = await serveOneClient({
+      ...options,
+      telemetry: { closed: (_, why) => errors.push(why?.code) },
+    });
     for (let each = 0; each < 10; each++) {
       await peer.says('x');
-      await scene.passes(100);
+      await harness.passes(100);
     }
     expect(peer.text).toBe(error);
     expect(peer.ended).toBe(true);
@@ -97,40 +103,40 @@ describe('messageTimeout', () => {
   });
 
   it('is separate for each message', async () => {
-    const { peer, scene } = await converse(options);
+    const { peer, harness } = await serveOneClient(options);
     await peer.says('a');
-    await scene.passes(900);
+    await harness.passes(900);
     await peer.says('a\nb');
-    await scene.passes(999);
+    await harness.passes(999);
     expect(peer.text).toBe('aa\n');
-    await scene.passes(1);
+    await harness.passes(1);
     expect(peer.text).toBe(`aa\n${error}`);
   });
 
   it('does not run between messages', async () => {
-    const { peer, scene } = await converse(options);
+    const { peer, harness } = await serveOneClient(options);
     await peer.says('a\n');
-    expect(scene.clock.waiting).toBe(0);
-    await scene.passes(100_000);
+    expect(harness.clock.waiting).toBe(0);
+    await harness.passes(100_000);
     expect(await peer.says('b\n')).toBe('b\n');
   });
 
   it('also runs while the rest of a message that is too long is discarded', async () => {
-    const { peer, scene } = await converse({ ...options, maxMessageLength: 5, onTooLong: 'discard' });
+    const { peer, harness } = await serveOneClient({ ...options, maxMessageLength: 5, onTooLong: 'discard' });
     await peer.says('x'.repeat(20));
-    await scene.passes(900);
+    await harness.passes(900);
     await peer.says('x'.repeat(20));
-    await scene.passes(99);
+    await harness.passes(99);
     expect(peer.ended).toBe(false);
-    await scene.passes(1);
+    await harness.passes(1);
     expect(peer.text).toContain(error);
   });
 
   it('answers earlier messages first', async () => {
     const reply = Promise.withResolvers<string>();
-    const { peer, scene } = await converse({ ...options, handler: () => reply.promise });
+    const { peer, harness } = await serveOneClient({ ...options, handler: () => reply.promise });
     await peer.says('a\nb');
-    await scene.passes(5000);
+    await harness.passes(5000);
     expect(peer.text).toBe('');
     reply.resolve('re: a');
     await settled();
@@ -143,7 +149,7 @@ describe('messageTimeout', () => {
     ['and could not continue one', 41],
   ])('does not run while reading is paused %s', async (_, chunkSize) => {
     const reply = Promise.withResolvers<string>();
-    const { peer, scene } = await converse({
+    const { peer, harness } = await serveOneClient({
       ...options,
       handler: () => reply.promise,
       highWaterMark: 10,
@@ -151,13 +157,13 @@ describe('messageTimeout', () => {
     });
     await peer.says('a\n');
     await peer.says(`${'a\n'.repeat(20)}bc`);
-    await scene.passes(5000);
+    await harness.passes(5000);
     reply.resolve('re');
     await settled();
     expect(peer.lines).toHaveLength(21);
-    await scene.passes(999);
+    await harness.passes(999);
     expect(peer.ended).toBe(false);
-    await scene.passes(1);
+    await harness.passes(1);
     expect(peer.text.endsWith(error)).toBe(true);
   });
 });
@@ -167,13 +173,13 @@ describe('drainTimeout', () => {
 
   it('disconnects a peer that reads nothing', async () => {
     const errors: unknown[] = [];
-    const { peer, scene } = await converse({ ...options, telemetry: { closed: (_, why) => errors.push(why) } });
+    const { peer, harness } = await serveOneClient({ ...options, telemetry: { closed: (_, why) => errors.push(why) } });
     peer.connection.pause();
     await peer.says('x'.repeat(40));
     await peer.says('\n');
-    await scene.passes(999);
+    await harness.passes(999);
     expect(peer.closed).toBe(false);
-    await scene.passes(1);
+    await harness.passes(1);
     expect(peer.error).toMatchObject({ code: 'ECONNRESET' });
     expect(errors).toMatchObject([
       { code: 'YODEL_DRAIN_TIMEOUT', message: 'the peer read nothing for 1 s, with 31 bytes pending' },
@@ -181,23 +187,23 @@ describe('drainTimeout', () => {
   });
 
   it('keeps running while more is sent to such a peer', async () => {
-    const { peer, scene, session } = await converse(options);
+    const { peer, harness, session } = await serveOneClient(options);
     peer.connection.pause();
     for (let each = 0; each < 10; each++) {
       expect(peer.closed).toBe(false);
       session.send('one message more');
-      await scene.passes(100);
+      await harness.passes(100);
     }
     expect(peer.closed).toBe(true);
   });
 
   it('spares a peer that reads a little from time to time', async () => {
-    const { peer, scene, session } = await converse(options);
+    const { peer, harness, session } = await serveOneClient(options);
     peer.connection.pause();
     session.send('x'.repeat(100));
     await settled();
     while (peer.received.length < 101) {
-      await scene.passes(900);
+      await harness.passes(900);
       peer.connection.resume();
       await Promise.resolve();
       peer.connection.pause();
@@ -206,108 +212,108 @@ describe('drainTimeout', () => {
   });
 
   it('applies to a session that has ended except for its last replies', async () => {
-    const { peer, scene, session } = await converse(options);
+    const { peer, harness, session } = await serveOneClient(options);
     peer.connection.pause();
     session.send('x'.repeat(100));
     session.close();
-    await scene.passes(999);
+    await harness.passes(999);
     expect(peer.closed).toBe(false);
-    await scene.passes(1);
+    await harness.passes(1);
     expect(peer.closed).toBe(true);
   });
 
   it('does not count the time in which nothing was pending', async () => {
-    const { peer, scene, session } = await converse(options);
+    const { peer, harness, session } = await serveOneClient(options);
     await peer.says('a\n');
-    await scene.passes(5000);
+    await harness.passes(5000);
     peer.connection.pause();
     session.send('x'.repeat(100));
-    await scene.passes(999);
+    await harness.passes(999);
     expect(peer.closed).toBe(false);
   });
 
   it('0 disables it', async () => {
-    const { peer, scene, session } = await converse({ ...options, ...off });
+    const { peer, harness, session } = await serveOneClient({ ...options, ...off });
     peer.connection.pause();
     session.send('x'.repeat(100));
-    await scene.passes(1_000_000_000);
+    await harness.passes(1_000_000_000);
     expect(peer.closed).toBe(false);
   });
 });
 
 describe('lingerTimeout', () => {
   it('releases a peer that does not end its side', async () => {
-    const { peer, scene, session } = await converse({ ...off, lingerTimeout: 1000 });
+    const { peer, harness, session } = await serveOneClient({ ...off, lingerTimeout: 1000 });
     session.send('bye');
     session.close();
     await settled();
     expect(peer.text).toBe('bye\n');
-    await scene.passes(999);
-    expect(scene.server.sessions.size).toBe(1);
-    await scene.passes(1);
-    expect(scene.server.sessions.size).toBe(0);
-    expect(scene.server.counters.errors.size).toBe(0);
+    await harness.passes(999);
+    expect(harness.server.sessions.size).toBe(1);
+    await harness.passes(1);
+    expect(harness.server.sessions.size).toBe(0);
+    expect(harness.server.counters.errors.size).toBe(0);
   });
 
   it('starts when the last reply was sent', async () => {
-    const { peer, scene, session } = await converse({ ...off, lingerTimeout: 1000, network: { capacity: 10 } });
+    const { peer, harness, session } = await serveOneClient({ ...off, lingerTimeout: 1000, network: { capacity: 10 } });
     peer.connection.pause();
     session.send('x'.repeat(100));
     session.close();
-    await scene.passes(5000);
+    await harness.passes(5000);
     peer.connection.resume();
     await settled();
     expect(peer.received.length).toBe(101);
-    await scene.passes(999);
-    expect(scene.server.sessions.size).toBe(1);
-    await scene.passes(1);
-    expect(scene.server.sessions.size).toBe(0);
+    await harness.passes(999);
+    expect(harness.server.sessions.size).toBe(1);
+    await harness.passes(1);
+    expect(harness.server.sessions.size).toBe(0);
   });
 
   it('0 releases at once', async () => {
-    const { scene, session } = await converse({ ...off, lingerTimeout: 0 });
+    const { harness, session } = await serveOneClient({ ...off, lingerTimeout: 0 });
     session.close();
-    await scene.passes(1);
-    expect(scene.server.sessions.size).toBe(0);
+    await harness.passes(1);
+    expect(harness.server.sessions.size).toBe(0);
   });
 });
 
 describe('the timers of a session', () => {
   it('are at most one, whatever happens', async () => {
-    const { peer, scene } = await converse({ rate: 2, network: { capacity: 50 } });
-    expect(scene.clock.waiting).toBe(1);
+    const { peer, harness } = await serveOneClient({ rate: 2, network: { capacity: 50 } });
+    expect(harness.clock.waiting).toBe(1);
     await peer.says('a\n'.repeat(100));
-    expect(scene.clock.waiting).toBe(1);
+    expect(harness.clock.waiting).toBe(1);
     await peer.says('unfinished');
     peer.connection.pause();
-    await scene.passes(1234);
-    expect(scene.clock.waiting).toBe(1);
-    await scene.connect();
-    expect(scene.clock.waiting).toBe(2);
+    await harness.passes(1234);
+    expect(harness.clock.waiting).toBe(1);
+    await harness.connect();
+    expect(harness.clock.waiting).toBe(2);
   });
 
   it('are not set again for each message', async () => {
-    const scene = await Scene.open();
+    const harness = await Harness.open();
     let set = 0;
-    const { after } = scene.clock;
-    scene.clock.after = (...all) => {
+    const { after } = harness.clock;
+    harness.clock.after = (...all) => {
       set++;
-      return after.apply(scene.clock, all);
+      return after.apply(harness.clock, all);
     };
-    const peer = await scene.connect();
+    const peer = await harness.connect();
     for (let each = 0; each < 100; each++) {
       await peer.says('a\n');
-      await scene.passes(100);
+      await harness.passes(100);
     }
     expect(set).toBe(1);
   });
 
   it.each(['ends', 'aborts'] as const)('are gone when the peer %s', async (how) => {
-    const { peer, scene } = await converse({ rate: 1 });
+    const { peer, harness } = await serveOneClient({ rate: 1 });
     await peer.says('a\nb');
     await peer[how]();
-    await scene.passes(2000);
-    expect(scene.server.sessions.size).toBe(0);
-    expect(scene.clock.waiting).toBe(0);
+    await harness.passes(2000);
+    expect(harness.server.sessions.size).toBe(0);
+    expect(harness.clock.waiting).toBe(0);
   });
 });

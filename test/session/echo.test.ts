@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { length } from '../../src/framing/length.ts';
 import { settled } from '../support/fake-clock.ts';
-import { converse } from './scene.ts';
+import { serveOneClient } from './harness.ts';
 
 const inputs = {
   'LF lines': 'one\ntwo\n\nthree\n',
@@ -20,7 +20,7 @@ describe('echo sends back exactly the bytes it received', () => {
   );
 
   it.each(cases)('$name in chunks of $chunkSize', async ({ input, chunkSize }) => {
-    const { peer } = await converse({ network: chunkSize ? { chunkSize } : {} });
+    const { peer } = await serveOneClient({ network: chunkSize ? { chunkSize } : {} });
     await peer.says(input);
     await peer.ends();
     expect(peer.text).toBe(input);
@@ -29,7 +29,7 @@ describe('echo sends back exactly the bytes it received', () => {
   });
 
   it('every possible byte, with the encoding "binary"', async () => {
-    const { peer } = await converse({ encoding: 'binary', network: { chunkSize: 5 } });
+    const { peer } = await serveOneClient({ encoding: 'binary', network: { chunkSize: 5 } });
     const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
     await peer.says(bytes);
     await peer.ends();
@@ -38,20 +38,20 @@ describe('echo sends back exactly the bytes it received', () => {
 
   it('whole frames of the framing "length", with what precedes their length field', async () => {
     const framing = length({ bytes: 2, offset: 2 });
-    const { peer } = await converse({ framing, network: { chunkSize: 3 } });
+    const { peer } = await serveOneClient({ framing, network: { chunkSize: 3 } });
     const frames = Buffer.from('aaaa0002686900010000bbbb0001ff', 'hex');
     await peer.says(frames);
     expect(peer.received.toString('hex')).toBe(frames.toString('hex'));
   });
 
   it('every chunk of the framing "raw", as soon as it arrives', async () => {
-    const { peer } = await converse({ framing: 'raw' });
+    const { peer } = await serveOneClient({ framing: 'raw' });
     expect(await peer.says('no line')).toBe('no line');
     expect(await peer.says(' at all')).toBe(' at all');
   });
 
   it('megabytes, through a connection that buffers little', async () => {
-    const { peer } = await converse({ network: { capacity: 10_000 } });
+    const { peer } = await serveOneClient({ network: { capacity: 10_000 } });
     const input = Array.from({ length: 100_000 }, (_, number) => `line ${number}\n`).join('');
     await peer.says(input);
     expect(peer.text === input).toBe(true);
@@ -64,8 +64,8 @@ describe('echo sends back exactly the bytes it received', () => {
         fc.record({ chunkSize: fc.integer({ min: 1, max: 20 }), capacity: fc.integer({ min: 1, max: 50 }) }),
         fc.boolean(),
         async (parts, network, forMessages) => {
-          const scene = forMessages ? { handler: { message: <T>(message: T) => message } } : {};
-          const { peer, scene: opened } = await converse({ network, ...scene });
+          const harness = forMessages ? { handler: { message: <T>(message: T) => message } } : {};
+          const { peer, harness: opened } = await serveOneClient({ network, ...harness });
           for (const part of parts) peer.connection.write(Buffer.from(part));
           peer.connection.end();
           await settled();

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { YodelError } from '../../src/errors.ts';
 import type { Handler } from '../../src/session/handler.ts';
 import { settled } from '../support/fake-clock.ts';
-import { converse } from './scene.ts';
+import { serveOneClient } from './harness.ts';
 
 /** Keeps the error that a session ended with. */
 function closings() {
@@ -25,7 +25,7 @@ describe('a peer that has ended its side still gets every reply', () => {
 
   it.each(handlers)('%s', async (_, handler) => {
     const { errors, telemetry } = closings();
-    const { peer } = await converse({ handler, telemetry });
+    const { peer } = await serveOneClient({ handler, telemetry });
     peer.connection.write(Buffer.from('a\nb\nc\n'));
     peer.connection.end();
     await peer.gone();
@@ -36,10 +36,10 @@ describe('a peer that has ended its side still gets every reply', () => {
 
   it('however long the handler takes', async () => {
     const reply = Promise.withResolvers<string>();
-    const { peer, scene } = await converse({ handler: () => reply.promise });
+    const { peer, harness } = await serveOneClient({ handler: () => reply.promise });
     await peer.says('a\n');
     await peer.ends();
-    await scene.passes(1_000_000);
+    await harness.passes(1_000_000);
     expect(peer.ended).toBe(false);
     reply.resolve('at last');
     await settled();
@@ -48,7 +48,7 @@ describe('a peer that has ended its side still gets every reply', () => {
   });
 
   it('however slowly it reads', async () => {
-    const { peer } = await converse({ network: { capacity: 10 }, highWaterMark: 100 });
+    const { peer } = await serveOneClient({ network: { capacity: 10 }, highWaterMark: 100 });
     const input = 'some line\n'.repeat(1000);
     peer.connection.pause();
     peer.connection.write(Buffer.from(input));
@@ -63,7 +63,7 @@ describe('a peer that has ended its side still gets every reply', () => {
 
   it('also one that ends without having sent anything', async () => {
     const { errors, telemetry } = closings();
-    const { peer } = await converse({ telemetry });
+    const { peer } = await serveOneClient({ telemetry });
     await peer.ends();
     expect(peer.text).toBe('');
     expect(peer.closed).toBe(true);
@@ -74,7 +74,7 @@ describe('a peer that has ended its side still gets every reply', () => {
 describe('a peer that breaks the connection', () => {
   it('in the middle of a message is reported with how much of it had arrived', async () => {
     const { errors, telemetry } = closings();
-    const { peer, scene } = await converse({ telemetry });
+    const { peer, harness } = await serveOneClient({ telemetry });
     await peer.says('whole\npart');
     await peer.aborts();
     expect(errors).toMatchObject([
@@ -83,12 +83,12 @@ describe('a peer that breaks the connection', () => {
         message: 'connection broken in the middle of a message, after 4 bytes of it: the peer reset the connection',
       },
     ]);
-    expect(scene.server.sessions.size).toBe(0);
+    expect(harness.server.sessions.size).toBe(0);
   });
 
   it('between messages is reported without further detail', async () => {
     const { errors, telemetry } = closings();
-    const { peer } = await converse({ telemetry });
+    const { peer } = await serveOneClient({ telemetry });
     await peer.says('whole\n');
     await peer.aborts();
     expect(errors.map((error) => error?.message)).toEqual(['connection broken: the peer reset the connection']);
@@ -97,7 +97,7 @@ describe('a peer that breaks the connection', () => {
   it('while a reply is pending affects no other', async () => {
     const reply = Promise.withResolvers<string>();
     const { errors, telemetry } = closings();
-    const { peer, session } = await converse({ handler: () => reply.promise, telemetry });
+    const { peer, session } = await serveOneClient({ handler: () => reply.promise, telemetry });
     await peer.says('a\nb\n');
     await peer.aborts();
     expect(session.ended).toBe(true);
@@ -109,7 +109,7 @@ describe('a peer that breaks the connection', () => {
 
   it('after it has received everything is not reported', async () => {
     const { errors, telemetry } = closings();
-    const { peer, session } = await converse({ telemetry });
+    const { peer, session } = await serveOneClient({ telemetry });
     session.close();
     await settled();
     expect(peer.ended).toBe(true);
@@ -119,7 +119,7 @@ describe('a peer that breaks the connection', () => {
 
   it('after it received its fault is reported with that fault', async () => {
     const { errors, telemetry } = closings();
-    const { peer } = await converse({ telemetry, maxMessageLength: 3 });
+    const { peer } = await serveOneClient({ telemetry, maxMessageLength: 3 });
     await peer.says('too long\n');
     await peer.aborts();
     expect(errors).toMatchObject([{ code: 'YODEL_MESSAGE_TOO_LONG' }]);

@@ -3,7 +3,7 @@ import type { YodelError } from '../../src/errors.ts';
 import type { Handler } from '../../src/session/handler.ts';
 import type { SessionView } from '../../src/telemetry/telemetry.ts';
 import { settled } from '../support/fake-clock.ts';
-import { Scene } from './scene.ts';
+import { Harness } from './harness.ts';
 
 const secret = new Error('the password is 1234');
 
@@ -54,8 +54,8 @@ const failures: [string, Handler, string][] = [
 describe.each(failures)('a handler that %s', (_, handler, says) => {
   it('closes its own session with an error that hides its internals', async () => {
     const failed: [SessionView, YodelError][] = [];
-    const scene = await Scene.open({ handler, telemetry: { handlerFailed: (...all) => failed.push(all) } });
-    const [one, two] = [await scene.connect(), await scene.connect()];
+    const harness = await Harness.open({ handler, telemetry: { handlerFailed: (...all) => failed.push(all) } });
+    const [one, two] = [await harness.connect(), await harness.connect()];
     await one.says('good\n');
     await one.says('bad\nnever handled\n');
     expect(one.lines[0]).toBe('good');
@@ -67,9 +67,9 @@ describe.each(failures)('a handler that %s', (_, handler, says) => {
     expect(failed[0]?.[0].id).toBe(1);
     expect(failed[0]?.[1].code).toBe('YODEL_HANDLER_FAILED');
     expect(String(failed[0]?.[1].cause)).toContain(says);
-    expect(scene.server.counters.errors).toEqual(new Map());
+    expect(harness.server.counters.errors).toEqual(new Map());
     await one.ends();
-    expect(scene.server.counters.errors).toEqual(new Map([['YODEL_HANDLER_FAILED', 1]]));
+    expect(harness.server.counters.errors).toEqual(new Map([['YODEL_HANDLER_FAILED', 1]]));
     expect(await two.says('unharmed\n')).toBe('unharmed\n');
   });
 });
@@ -79,8 +79,8 @@ it('replies from before the failure still arrive', async () => {
     if (text === 'c') throw secret;
     return [text, text];
   };
-  const scene = await Scene.open({ handler, telemetry: { handlerFailed() {} } });
-  const peer = await scene.connect();
+  const harness = await Harness.open({ handler, telemetry: { handlerFailed() {} } });
+  const peer = await harness.connect();
   expect(await peer.says('a\nb\nc\nd\n')).toBe('a\na\nb\nb\nerror: the handler failed on the server\n');
 });
 
@@ -92,14 +92,17 @@ describe('a handler that fails after its session is over', () => {
       await turn.promise;
       throw secret;
     };
-    const scene = await Scene.open({ handler, telemetry: { handlerFailed: (_, error) => causes.push(error.cause) } });
-    const peer = await scene.connect();
+    const harness = await Harness.open({
+      handler,
+      telemetry: { handlerFailed: (_, error) => causes.push(error.cause) },
+    });
+    const peer = await harness.connect();
     await peer.says('a\n');
     await peer.aborts();
     turn.resolve();
     await settled();
     expect(causes).toEqual([secret]);
-    expect(scene.server.counters.errors.get('YODEL_HANDLER_FAILED')).toBe(1);
+    expect(harness.server.counters.errors.get('YODEL_HANDLER_FAILED')).toBe(1);
   });
 
   it.each(['the peer', 'this side'])(
@@ -108,13 +111,16 @@ describe('a handler that fails after its session is over', () => {
       const causes: unknown[] = [];
       const handler: Handler = (_message, { signal }) =>
         new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
-      const scene = await Scene.open({ handler, telemetry: { handlerFailed: (_, error) => causes.push(error.cause) } });
-      const peer = await scene.connect();
+      const harness = await Harness.open({
+        handler,
+        telemetry: { handlerFailed: (_, error) => causes.push(error.cause) },
+      });
+      const peer = await harness.connect();
       await peer.says('a\n');
       if (who === 'the peer') await peer.aborts();
-      else scene.session.abort();
+      else harness.session.abort();
       await settled();
-      expect(scene.server.sessions.size).toBe(0);
+      expect(harness.server.sessions.size).toBe(0);
       expect(causes).toEqual([]);
     },
   );
@@ -132,15 +138,15 @@ describe('without a subscriber, a failure is a warning of the process', () => {
     const handler: Handler = () => {
       throw secret;
     };
-    const scene = await Scene.open({ handler, telemetry });
-    const peer = await scene.connect();
+    const harness = await Harness.open({ handler, telemetry });
+    const peer = await harness.connect();
     await peer.says('a\n');
     expect(warn.mock.calls).toEqual([[secret]]);
   });
 
   it('also if something other than an error was thrown', async () => {
-    const scene = await Scene.open({ handler: () => Promise.reject('just text') });
-    const peer = await scene.connect();
+    const harness = await Harness.open({ handler: () => Promise.reject('just text') });
+    const peer = await harness.connect();
     await peer.says('a\n');
     expect(warn.mock.calls).toMatchObject([[{ code: 'YODEL_HANDLER_FAILED', cause: 'just text' }]]);
   });

@@ -3,12 +3,12 @@ import { delimiter } from '../../src/framing/delimiter.ts';
 import { encode } from '../../src/framing/framing.ts';
 import { length } from '../../src/framing/length.ts';
 import { settled } from '../support/fake-clock.ts';
-import { converse, type SceneOptions } from './scene.ts';
+import { type HarnessOptions, serveOneClient } from './harness.ts';
 
 const tooLong = 'error: message 3 is longer than the limit of 10 bytes';
 const invalidUtf8 = 'error: message 3 is not valid UTF-8: byte 0xff at offset 1';
 
-const faults: [string, SceneOptions, string | Buffer, string | Buffer, string][] = [
+const faults: [string, HarnessOptions, string | Buffer, string | Buffer, string][] = [
   ['a line that is too long', {}, 'a\nb\nhello world\n', `a\nb\n${tooLong}\n`, 'MESSAGE_TOO_LONG'],
   ['a line that is too long and has not ended', {}, 'a\nb\nhello world!', `a\nb\n${tooLong}\n`, 'MESSAGE_TOO_LONG'],
   [
@@ -53,7 +53,7 @@ const faults: [string, SceneOptions, string | Buffer, string | Buffer, string][]
 ];
 
 describe.each(faults)('%s', (_, options, input, output, code) => {
-  const handlers: [string, SceneOptions][] = [
+  const handlers: [string, HarnessOptions][] = [
     ['echo', {}],
     ['a handler of messages', { handler: (message) => message }],
     ['an asynchronous handler', { handler: async (message) => message }],
@@ -62,7 +62,7 @@ describe.each(faults)('%s', (_, options, input, output, code) => {
   it.each(handlers)('is reported to the peer after all replies, and ends the session: %s', async (_, handler) => {
     for (const chunkSize of [1, 2, 5, 1000]) {
       const errors: unknown[] = [];
-      const { peer, scene } = await converse({
+      const { peer, harness } = await serveOneClient({
         maxMessageLength: 10,
         network: { chunkSize },
         telemetry: { closed: (_session, error) => errors.push(error?.code) },
@@ -77,14 +77,14 @@ describe.each(faults)('%s', (_, options, input, output, code) => {
       expect(peer.text).toBe(String(output));
       expect(peer.error).toBeUndefined();
       expect(errors).toEqual([`YODEL_${code}`]);
-      expect(scene.server.counters.errors.get(`YODEL_${code}`)).toBe(1);
+      expect(harness.server.counters.errors.get(`YODEL_${code}`)).toBe(1);
     }
   });
 });
 
 it('a frame cut off by the end of input is reported to the peer', async () => {
   const framing = length({ bytes: 1 });
-  const { peer } = await converse({ framing });
+  const { peer } = await serveOneClient({ framing });
   await peer.says('\x02hi\x05hel');
   await peer.ends();
   expect(peer.text).toBe(`\x02hi${encode(framing, 'error: input ended after 4 bytes of a frame, in message 2')}`);
@@ -92,12 +92,12 @@ it('a frame cut off by the end of input is reported to the peer', async () => {
 });
 
 it('a fault in the first message is reported in the default form of the framing', async () => {
-  const { peer } = await converse({ maxMessageLength: 3 });
+  const { peer } = await serveOneClient({ maxMessageLength: 3 });
   expect(await peer.says('long\r\n')).toBe('error: message 1 is longer than the limit of 3 bytes\n');
 });
 
 it('if the framing cannot carry the error, the session just ends', async () => {
-  const { peer } = await converse({ framing: delimiter('e'), maxMessageLength: 3 });
+  const { peer } = await serveOneClient({ framing: delimiter('e'), maxMessageLength: 3 });
   expect(await peer.says('hie')).toBe('hie');
   expect(await peer.says('bye, all')).toBe('bye');
   expect(peer.ended).toBe(true);
@@ -105,7 +105,7 @@ it('if the framing cannot carry the error, the session just ends', async () => {
 
 it('a fault waits for pending replies', async () => {
   const reply = Promise.withResolvers<string>();
-  const { peer } = await converse({ handler: () => reply.promise, maxMessageLength: 3 });
+  const { peer } = await serveOneClient({ handler: () => reply.promise, maxMessageLength: 3 });
   await peer.says('a\nlong\n');
   expect(peer.text).toBe('');
   reply.resolve('re: a');
@@ -115,11 +115,11 @@ it('a fault waits for pending replies', async () => {
 
 describe('a peer that keeps sending after its fault', () => {
   it('still gets the error', async () => {
-    const { peer, scene } = await converse({ maxMessageLength: 3, network: { capacity: 1000 } });
+    const { peer, harness } = await serveOneClient({ maxMessageLength: 3, network: { capacity: 1000 } });
     const flood = Buffer.alloc(100_000, 'x');
     for (let round = 0; round < 5; round++) {
       await peer.says(flood);
-      await scene.passes(100);
+      await harness.passes(100);
     }
     expect(peer.text).toBe('error: message 1 is longer than the limit of 3 bytes\n');
     expect(peer.ended).toBe(true);
@@ -130,13 +130,13 @@ describe('a peer that keeps sending after its fault', () => {
   });
 
   it('is released after lingerTimeout', async () => {
-    const { peer, scene } = await converse({ maxMessageLength: 3, lingerTimeout: 400 });
+    const { peer, harness } = await serveOneClient({ maxMessageLength: 3, lingerTimeout: 400 });
     await peer.says('long\n');
-    await scene.passes(399);
-    expect(scene.server.sessions.size).toBe(1);
+    await harness.passes(399);
+    expect(harness.server.sessions.size).toBe(1);
     await peer.says('more\n');
-    await scene.passes(1);
-    expect(scene.server.sessions.size).toBe(0);
+    await harness.passes(1);
+    expect(harness.server.sessions.size).toBe(0);
   });
 });
 
@@ -145,7 +145,7 @@ describe('with onTooLong "discard"', () => {
     'the session continues after a message that is too long, in chunks of %s',
     async (chunkSize) => {
       const discarded: string[] = [];
-      const { peer, session } = await converse({
+      const { peer, session } = await serveOneClient({
         maxMessageLength: 5,
         onTooLong: 'discard',
         network: { chunkSize },
@@ -163,7 +163,7 @@ describe('with onTooLong "discard"', () => {
   );
 
   it('order is kept with a slow handler, too', async () => {
-    const { peer } = await converse({
+    const { peer } = await serveOneClient({
       maxMessageLength: 5,
       onTooLong: 'discard',
       handler: async ({ text }) => {
@@ -176,7 +176,7 @@ describe('with onTooLong "discard"', () => {
   });
 
   it('what is not text still ends the session', async () => {
-    const { peer } = await converse({ maxMessageLength: 5, onTooLong: 'discard' });
+    const { peer } = await serveOneClient({ maxMessageLength: 5, onTooLong: 'discard' });
     await peer.says(Buffer.from('much too long\n\xff\nok\n', 'latin1'));
     expect(peer.lines).toHaveLength(2);
     expect(peer.ended).toBe(true);
@@ -184,14 +184,14 @@ describe('with onTooLong "discard"', () => {
 
   it('a discarded message counts as an error, but not as one that ended the session', async () => {
     const closedBy: unknown[] = [];
-    const { peer, scene } = await converse({
+    const { peer, harness } = await serveOneClient({
       maxMessageLength: 5,
       onTooLong: 'discard',
       telemetry: { closed: (_, error) => closedBy.push(error) },
     });
     await peer.says('much too long\n');
     await peer.ends();
-    expect(scene.server.counters.errors).toEqual(new Map([['YODEL_MESSAGE_TOO_LONG', 1]]));
+    expect(harness.server.counters.errors).toEqual(new Map([['YODEL_MESSAGE_TOO_LONG', 1]]));
     expect(closedBy).toEqual([undefined]);
   });
 });

@@ -4,10 +4,10 @@ import { YodelError } from '../../src/errors.ts';
 import { length } from '../../src/framing/length.ts';
 import type { HandlerObject, Session } from '../../src/session/handler.ts';
 import { settled } from '../support/fake-clock.ts';
-import { converse } from './scene.ts';
+import { serveOneClient } from './harness.ts';
 
 /** Records the calls. */
-function noting(more: HandlerObject = {}) {
+function recorder(more: HandlerObject = {}) {
   const calls: string[] = [];
   const handler: HandlerObject = {
     message: (message) => void calls.push(message.text),
@@ -19,8 +19,8 @@ function noting(more: HandlerObject = {}) {
 }
 
 test('`end` is called once, after all messages, when the peer has ended, and may still answer', async () => {
-  const { calls, handler } = noting();
-  const { peer } = await converse({ handler: { ...handler, end: () => ['that was', 'all'] } });
+  const { calls, handler } = recorder();
+  const { peer } = await serveOneClient({ handler: { ...handler, end: () => ['that was', 'all'] } });
   await peer.says('a\nb\nc');
   expect(await peer.ends()).toBe('that was\nall\n');
   expect(calls).toEqual(['a', 'b', 'c', 'close well']);
@@ -28,7 +28,7 @@ test('`end` is called once, after all messages, when the peer has ended, and may
 
 test('the session continues until the promise of `end` settles', async () => {
   const over = Promise.withResolvers<string>();
-  const { peer, session } = await converse({ handler: { batch: (batch) => batch, end: () => over.promise } });
+  const { peer, session } = await serveOneClient({ handler: { batch: (batch) => batch, end: () => over.promise } });
   expect(await peer.ends()).toBe('');
   session.send('later');
   await settled();
@@ -39,26 +39,26 @@ test('the session continues until the promise of `end` settles', async () => {
 });
 
 test('a shutdown and maxMessages end the input, too, and `endedBy` says which', async () => {
-  const shutdown = noting();
-  const { scene } = await converse({ handler: shutdown.handler });
-  const closing = scene.server.close();
-  await scene.passes(2000);
+  const shutdown = recorder();
+  const { harness } = await serveOneClient({ handler: shutdown.handler });
+  const closing = harness.server.close();
+  await harness.passes(2000);
   await closing;
   expect(shutdown.calls).toEqual(['end by shutdown', 'close well']);
-  const limit = noting();
-  const { peer } = await converse({ handler: limit.handler, maxMessages: 2 });
+  const limit = recorder();
+  const { peer } = await serveOneClient({ handler: limit.handler, maxMessages: 2 });
   await peer.says('a\nb\n');
   expect(limit.calls).toEqual(['a', 'b', 'end by limit']);
 });
 
 test('`end` is not called when the handler ends the session itself, nor after a fault', async () => {
-  const { calls, handler } = noting({ message: (_, session) => session.close() });
-  const { peer } = await converse({ handler });
+  const { calls, handler } = recorder({ message: (_, session) => session.close() });
+  const { peer } = await serveOneClient({ handler });
   await peer.says('a\n');
   await peer.ends();
   expect(calls).toEqual(['close well']);
-  const broken = noting();
-  const other = await converse({ handler: broken.handler, maxMessageLength: 3 });
+  const broken = recorder();
+  const other = await serveOneClient({ handler: broken.handler, maxMessageLength: 3 });
   expect(await other.peer.says('abcd\n')).toMatch(/^error: /);
   await other.peer.ends();
   expect(broken.calls).toEqual(['close YODEL_MESSAGE_TOO_LONG']);
@@ -68,7 +68,7 @@ test('an `end` that throws is a handler that failed', async () => {
   const end = () => {
     throw new Error('on purpose');
   };
-  const { peer } = await converse({
+  const { peer } = await serveOneClient({
     handler: { message: () => 'x', end },
     telemetry: { handlerFailed: () => undefined },
   });
@@ -77,7 +77,7 @@ test('an `end` that throws is a handler that failed', async () => {
 
 test('a handler may end its side and keep receiving messages, to the last one', async () => {
   const slow: (() => void)[] = [];
-  const { calls, handler } = noting({
+  const { calls, handler } = recorder({
     open: (session) => {
       session.end();
       return 'too late';
@@ -90,7 +90,7 @@ test('a handler may end its side and keep receiving messages, to the last one', 
         }),
       ),
   });
-  const { peer, session } = await converse({ handler });
+  const { peer, session } = await serveOneClient({ handler });
   expect([peer.text, peer.ended, session.ended]).toEqual(['', true, true]);
   expect(session.send('dropped')).toBe(false);
   await peer.says('a\nb\nc\n');
@@ -107,12 +107,12 @@ test('a session may be closed and aborted with a reason', async () => {
   const reason = new YodelError('YODEL_UPSTREAM_FAILED', 'no one is there');
   const codes: (string | undefined)[] = [];
   const options = { telemetry: { closed: (_: unknown, error?: YodelError) => void codes.push(error?.code) } };
-  const { peer, session } = await converse(options);
+  const { peer, session } = await serveOneClient(options);
   session.close(reason);
   await settled();
   expect([peer.text, peer.ended]).toEqual(['error: no one is there\n', true]);
   await peer.ends();
-  const other = await converse(options);
+  const other = await serveOneClient(options);
   other.session.abort(reason);
   await settled();
   expect(other.peer.error).toMatchObject({ code: 'ECONNRESET' });
@@ -120,7 +120,7 @@ test('a session may be closed and aborted with a reason', async () => {
 });
 
 test('bytes are written as they are, and a frame is encoded as it would be sent', async () => {
-  const { peer, session } = await converse();
+  const { peer, session } = await serveOneClient();
   await peer.says('first\r\n');
   expect(Buffer.from(session.encode('a')).toString()).toBe('a\r\n');
   session.write(Buffer.from('half'));
@@ -128,7 +128,7 @@ test('bytes are written as they are, and a frame is encoded as it would be sent'
   await settled();
   expect(peer.text).toBe('first\r\nhalf a line\n');
   expect(session.messagesSent).toBe(2);
-  const binary = await converse({ framing: length({ bytes: 1 }) });
+  const binary = await serveOneClient({ framing: length({ bytes: 1 }) });
   expect([...binary.session.encode('ab')]).toEqual([2, 97, 98]);
   expect([binary.session.framing.name, binary.session.carriesMessages]).toEqual(['length:1', false]);
 });
@@ -139,8 +139,8 @@ test('a batch may be sent to another session, also if it is long and its memory 
     open: (session) => void sessions.push(session),
     batch: (batch) => void sessions[1]?.send(batch),
   };
-  const { scene, peer } = await converse({ handler, network: { chunkSize: 1000, capacity: 4096 } });
-  const other = await scene.connect();
+  const { harness, peer } = await serveOneClient({ handler, network: { chunkSize: 1000, capacity: 4096 } });
+  const other = await harness.connect();
   const lines = Array.from({ length: 50 }, (_, index) => `${String.fromCharCode(65 + (index % 26)).repeat(3000)}\n`);
   for (const line of lines) await peer.says(line);
   await other.until(() => other.size === lines.join('').length);

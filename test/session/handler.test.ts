@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { YodelError } from '../../src/errors.ts';
 import { type HandlerObject, resolveHandler, type Session } from '../../src/session/handler.ts';
 import { settled } from '../support/fake-clock.ts';
-import { converse, Scene } from './scene.ts';
+import { Harness, serveOneClient } from './harness.ts';
 
 /** Records each call. */
 class Recorder implements HandlerObject {
@@ -22,7 +22,7 @@ class Recorder implements HandlerObject {
 describe('the callbacks of a handler', () => {
   it('are called in order: open, message by message, close', async () => {
     const handler = new Recorder();
-    const { peer } = await converse({ handler });
+    const { peer } = await serveOneClient({ handler });
     await peer.says('a\nb\n');
     await peer.says('c\n');
     await peer.ends();
@@ -31,8 +31,8 @@ describe('the callbacks of a handler', () => {
 
   it('are called with the handler as `this`, and each with its own session', async () => {
     const handler = new Recorder();
-    const scene = await Scene.open({ handler });
-    const [one, two] = [await scene.connect(), await scene.connect()];
+    const harness = await Harness.open({ handler });
+    const [one, two] = [await harness.connect(), await harness.connect()];
     await two.says('two\n');
     await one.says('one\n');
     await one.aborts();
@@ -48,7 +48,7 @@ describe('the callbacks of a handler', () => {
   it('receive all messages of a chunk as one batch', async () => {
     const batches: string[][] = [];
     const batch: HandlerObject['batch'] = (all) => void batches.push([...all].map(String));
-    const { peer } = await converse({ handler: { batch } });
+    const { peer } = await serveOneClient({ handler: { batch } });
     await peer.says('a\nb\nc');
     await peer.says('d\ne\n');
     expect(batches).toEqual([
@@ -59,7 +59,7 @@ describe('the callbacks of a handler', () => {
 
   it('are optional, except for one', async () => {
     const closed: number[] = [];
-    const { peer } = await converse({ handler: { close: (session) => void closed.push(session.id) } });
+    const { peer } = await serveOneClient({ handler: { close: (session) => void closed.push(session.id) } });
     expect(await peer.says('a\nb\n')).toBe('');
     await peer.ends();
     expect(closed).toEqual([1]);
@@ -67,7 +67,7 @@ describe('the callbacks of a handler', () => {
 
   it('receive the reason why the session is over: the error that the signal has', async () => {
     const errors: unknown[] = [];
-    const { peer, session } = await converse({ handler: { close: (_, error) => void errors.push(error) } });
+    const { peer, session } = await serveOneClient({ handler: { close: (_, error) => void errors.push(error) } });
     const { signal } = session;
     await peer.aborts();
     expect(errors).toMatchObject([{ code: 'YODEL_CONNECTION_RESET' }]);
@@ -77,13 +77,13 @@ describe('the callbacks of a handler', () => {
 
 describe('open', () => {
   it('may greet', async () => {
-    const { peer } = await converse({ handler: { open: (session) => [`hello ${session.id}`, 'speak'] } });
+    const { peer } = await serveOneClient({ handler: { open: (session) => [`hello ${session.id}`, 'speak'] } });
     expect(peer.text).toBe('hello 1\nspeak\n');
   });
 
   it('is awaited before the first message is handled', async () => {
     const ready = Promise.withResolvers<string>();
-    const { peer } = await converse({ handler: { open: () => ready.promise, message: (message) => message } });
+    const { peer } = await serveOneClient({ handler: { open: () => ready.promise, message: (message) => message } });
     expect(await peer.says('a\nb\n')).toBe('');
     ready.resolve('hello');
     await settled();
@@ -99,8 +99,8 @@ describe('open', () => {
       message: () => void calls.push('message'),
       close: (_, error) => void calls.push(`close ${error?.code}`),
     };
-    const scene = await Scene.open({ handler, telemetry: { handlerFailed: () => calls.push('reported') } });
-    const peer = await scene.connect();
+    const harness = await Harness.open({ handler, telemetry: { handlerFailed: () => calls.push('reported') } });
+    const peer = await harness.connect();
     await peer.says('a\n');
     await peer.ends();
     expect(peer.text).toBe('error: the handler failed on the server\n');
@@ -117,17 +117,20 @@ describe('close', () => {
         throw new Error('in close');
       },
     };
-    const scene = await Scene.open({ handler, telemetry: { handlerFailed: (_, error) => reported.push(error.cause) } });
-    const [one, two] = [await scene.connect(), await scene.connect()];
+    const harness = await Harness.open({
+      handler,
+      telemetry: { handlerFailed: (_, error) => reported.push(error.cause) },
+    });
+    const [one, two] = [await harness.connect(), await harness.connect()];
     await one.ends();
     expect(reported).toEqual([new Error('in close')]);
     expect(await two.says('still here\n')).toBe('still here\n');
-    expect(scene.server.counters.errors.get('YODEL_HANDLER_FAILED')).toBe(1);
+    expect(harness.server.counters.errors.get('YODEL_HANDLER_FAILED')).toBe(1);
   });
 
   it('may be asynchronous, and is reported when it rejects', async () => {
     const reported: unknown[] = [];
-    const { peer } = await converse({
+    const { peer } = await serveOneClient({
       handler: {
         async close() {
           await null;
@@ -142,7 +145,7 @@ describe('close', () => {
 
   it('cannot send', async () => {
     const sent: boolean[] = [];
-    const { peer } = await converse({ handler: { close: (session) => void sent.push(session.send('late')) } });
+    const { peer } = await serveOneClient({ handler: { close: (session) => void sent.push(session.send('late')) } });
     await peer.ends();
     expect(sent).toEqual([false]);
     expect(peer.text).toBe('');

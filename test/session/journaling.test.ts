@@ -4,7 +4,7 @@ import { YodelError } from '../../src/errors.ts';
 import type { Batch } from '../../src/framing/message.ts';
 import type { SessionJournal } from '../../src/session/journaling.ts';
 import { settled } from '../support/fake-clock.ts';
-import { converse, Scene } from './scene.ts';
+import { Harness, serveOneClient } from './harness.ts';
 
 /** Keeps what it records. The test controls when each append resolves. */
 class SlowJournal implements SessionJournal {
@@ -41,29 +41,29 @@ const full = new YodelError('YODEL_NOT_RECORDED', 'the disk is full');
 
 test('a reply is sent when its message is recorded, and not before', async () => {
   const journal = new SlowJournal();
-  const { peer, scene } = await converse({ journal });
+  const { peer, harness } = await serveOneClient({ journal });
   await peer.says('a\nb\n');
   expect(journal.texts).toEqual([['a', 'b']]);
-  expect(scene.writes).toEqual([]);
+  expect(harness.writes).toEqual([]);
   await journal.settle();
-  expect(scene.writes).toEqual(['a\nb\n']);
+  expect(harness.writes).toEqual(['a\nb\n']);
 });
 
 test('later messages are passed to the journal at once, and answered in order even if they are recorded first', async () => {
   const journal = new SlowJournal();
-  const { peer, scene } = await converse({ journal, handler: ({ text }) => text.toUpperCase() });
+  const { peer, harness } = await serveOneClient({ journal, handler: ({ text }) => text.toUpperCase() });
   await peer.says('a\n');
   await peer.says('b\n');
   expect(journal.texts).toEqual([['a'], ['b']]);
   await journal.settle(1);
-  expect(scene.writes).toEqual([]);
+  expect(harness.writes).toEqual([]);
   await journal.settle();
-  expect(scene.writes.join('')).toBe('A\nB\n');
+  expect(harness.writes.join('')).toBe('A\nB\n');
 });
 
 test('a slow journal pauses its peer, and resumes it', async () => {
   const journal = new SlowJournal();
-  const { peer, scene, session } = await converse({ journal, highWaterMark: 10 });
+  const { peer, harness, session } = await serveOneClient({ journal, highWaterMark: 10 });
   await peer.says(`${'x'.repeat(20)}\n`);
   await peer.says('more\n');
   await peer.says('and more\n');
@@ -74,115 +74,115 @@ test('a slow journal pauses its peer, and resumes it', async () => {
   await journal.settle();
   await journal.settle();
   expect(before).toBeLessThan(3);
-  expect(scene.writes.join('')).toBe(`${'x'.repeat(20)}\nmore\nand more\n`);
+  expect(harness.writes.join('')).toBe(`${'x'.repeat(20)}\nmore\nand more\n`);
 });
 
 test('when the disk is full, each message is answered with the error and not handled, and the session continues', async () => {
   const journal = new SlowJournal();
   const handled: string[] = [];
-  const { peer, scene } = await converse({ journal, handler: ({ text }) => void handled.push(text) });
+  const { peer, harness } = await serveOneClient({ journal, handler: ({ text }) => void handled.push(text) });
   await peer.says('a\nb\n');
   await journal.reject(full);
-  expect(scene.writes.join('')).toBe('error: the disk is full\nerror: the disk is full\n');
+  expect(harness.writes.join('')).toBe('error: the disk is full\nerror: the disk is full\n');
   await peer.says('c\n');
   await journal.settle();
   expect(handled).toEqual(['c']);
-  expect(scene.server.counters.errors.get('YODEL_NOT_RECORDED')).toBe(2);
+  expect(harness.server.counters.errors.get('YODEL_NOT_RECORDED')).toBe(2);
 });
 
 test.each([new YodelError('YODEL_JOURNAL_FAILED', 'no disk'), new TypeError('a bug')])(
   'after %s a session is disconnected without a reply',
   async (error) => {
     const journal = new SlowJournal();
-    const { peer, scene } = await converse({ journal });
+    const { peer, harness } = await serveOneClient({ journal });
     await peer.says('a\n');
     await journal.reject(error);
-    expect(scene.writes).toEqual([]);
-    expect(scene.server.sessions.size).toBe(0);
-    expect(scene.server.counters.errors.get('YODEL_JOURNAL_FAILED')).toBe(1);
+    expect(harness.writes).toEqual([]);
+    expect(harness.server.sessions.size).toBe(0);
+    expect(harness.server.counters.errors.get('YODEL_JOURNAL_FAILED')).toBe(1);
   },
 );
 
 test('when the journal fails, the server disconnects all sessions and closes', async () => {
   const journal = new SlowJournal();
-  const scene = await Scene.open({ journal });
-  const [idle, busy] = [await scene.connect(), await scene.connect()];
+  const harness = await Harness.open({ journal });
+  const [idle, busy] = [await harness.connect(), await harness.connect()];
   await busy.says('a\n');
   await journal.fail(new YodelError('YODEL_JOURNAL_FAILED', 'no disk'));
-  await scene.passes(1);
-  await scene.server.closed;
-  expect(scene.writes).toEqual([]);
+  await harness.passes(1);
+  await harness.server.closed;
+  expect(harness.writes).toEqual([]);
   expect(idle.closed && busy.closed).toBe(true);
 });
 
 test('a peer that has ended still gets its replies', async () => {
   const journal = new SlowJournal();
-  const { peer, scene } = await converse({ journal });
+  const { peer, harness } = await serveOneClient({ journal });
   await peer.says('a\nb');
   await peer.ends();
   expect(journal.texts).toEqual([['a'], ['b']]);
   await journal.settle();
   await journal.settle();
-  expect(scene.writes.join('')).toBe('a\nb');
-  expect(scene.server.sessions.size).toBe(0);
+  expect(harness.writes.join('')).toBe('a\nb');
+  expect(harness.server.sessions.size).toBe(0);
 });
 
 test('a shutdown waits for the messages that are being recorded', async () => {
   const journal = new SlowJournal();
-  const { peer, scene } = await converse({ journal });
+  const { peer, harness } = await serveOneClient({ journal });
   await peer.says('a\n');
-  const closing = scene.server.close({ timeoutMs: 1000 });
+  const closing = harness.server.close({ timeoutMs: 1000 });
   await settled();
   await journal.settle();
   await peer.ends();
   await closing;
-  expect(scene.writes).toEqual(['a\n']);
+  expect(harness.writes).toEqual(['a\n']);
 });
 
 test('a fault after recorded messages is reported after their replies', async () => {
   const journal = new SlowJournal();
-  const { peer, scene } = await converse({ journal, maxMessageLength: 4 });
+  const { peer, harness } = await serveOneClient({ journal, maxMessageLength: 4 });
   await peer.says('a\ntoo long\n');
-  expect(scene.writes).toEqual([]);
+  expect(harness.writes).toEqual([]);
   await journal.settle();
-  expect(scene.writes.join('')).toMatch(/^a\nerror: message 2 is longer/);
+  expect(harness.writes.join('')).toMatch(/^a\nerror: message 2 is longer/);
 });
 
 test('messages above maxMessages are not recorded, and refused after the replies', async () => {
   const journal = new SlowJournal();
-  const { peer, scene } = await converse({ journal, maxMessages: 2 });
+  const { peer, harness } = await serveOneClient({ journal, maxMessages: 2 });
   await peer.says('a\nb\nc\n');
   expect(journal.texts).toEqual([['a', 'b']]);
-  expect(scene.writes).toEqual([]);
+  expect(harness.writes).toEqual([]);
   await journal.settle();
-  expect(scene.writes.join('')).toMatch(/^a\nb\nerror: this connection has reached its limit of 2 messages/);
+  expect(harness.writes.join('')).toMatch(/^a\nb\nerror: this connection has reached its limit of 2 messages/);
 });
 
 test('the rate limit applies, and a peer above it is refused after its replies', async () => {
   const journal = new SlowJournal();
-  const { peer, scene } = await converse({ journal, rate: 1, ratePolicy: 'close' });
+  const { peer, harness } = await serveOneClient({ journal, rate: 1, ratePolicy: 'close' });
   await peer.says('a\nb\n');
   expect(journal.texts).toEqual([['a']]);
   await journal.settle();
-  expect(scene.writes.join('')).toMatch(/^a\nerror: more than 1 messages per second/);
+  expect(harness.writes.join('')).toMatch(/^a\nerror: more than 1 messages per second/);
 });
 
 test('a peer that waits for the journal is not idle', async () => {
   const journal = new SlowJournal();
-  const { peer, scene } = await converse({ journal, idleTimeout: 100 });
+  const { peer, harness } = await serveOneClient({ journal, idleTimeout: 100 });
   await peer.says('a\n');
-  await scene.passes(1000);
-  expect(scene.server.sessions.size).toBe(1);
+  await harness.passes(1000);
+  expect(harness.server.sessions.size).toBe(1);
   await journal.settle();
-  expect(scene.writes).toEqual(['a\n']);
+  expect(harness.writes).toEqual(['a\n']);
 });
 
 test('a peer that disconnects while it waits leaves nothing behind', async () => {
   const journal = new SlowJournal();
-  const { peer, scene } = await converse({ journal });
+  const { peer, harness } = await serveOneClient({ journal });
   await peer.says('a\n');
   await peer.aborts();
   await journal.settle();
-  expect(scene.writes).toEqual([]);
-  expect(scene.server.pendingBytes).toBe(0);
+  expect(harness.writes).toEqual([]);
+  expect(harness.server.pendingBytes).toBe(0);
 });

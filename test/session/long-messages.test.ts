@@ -14,7 +14,7 @@ function longLines(connection: number): Buffer {
 }
 
 /** Several clients of an echo server each get their own bytes back, although they all send at once. */
-async function givesEachItsOwn(handler: Handler): Promise<void> {
+async function expectOwnBytesBack(handler: Handler): Promise<void> {
   const server = await serveOnSockets({ handler, maxMessageLength: 1_000_000 });
   const peers = await Promise.all(Array.from({ length: 6 }, () => connectTo(server)));
   const sent = peers.map((_, n) => longLines(n));
@@ -31,15 +31,15 @@ async function givesEachItsOwn(handler: Handler): Promise<void> {
 
 describe('messages longer than a chunk, of many clients at once,', () => {
   it('come back as they were when a batch is sent back', async () => {
-    await givesEachItsOwn({ batch: (batch) => batch });
+    await expectOwnBytesBack({ batch: (batch) => batch });
   });
 
   it('come back as they were when messages of a batch are sent back', async () => {
-    await givesEachItsOwn({ batch: (batch: Batch) => [...batch] });
+    await expectOwnBytesBack({ batch: (batch: Batch) => [...batch] });
   });
 
   it('come back as they were when a batch is sent back later', async () => {
-    await givesEachItsOwn({
+    await expectOwnBytesBack({
       async batch(batch: Batch) {
         await new Promise((resolve) => setImmediate(resolve));
         return batch;
@@ -49,7 +49,7 @@ describe('messages longer than a chunk, of many clients at once,', () => {
 
   it('stay as they were when a handler keeps them', async () => {
     const kept: Message[] = [];
-    await givesEachItsOwn((message: Message) => {
+    await expectOwnBytesBack((message: Message) => {
       kept.push(message);
       return message;
     });

@@ -4,61 +4,61 @@ import type { YodelError } from '../../src/errors.ts';
 import type { Session } from '../../src/session/handler.ts';
 import { MemoryLimit, type MemoryUser } from '../../src/session/memory-limit.ts';
 import { settled } from '../support/fake-clock.ts';
+import { Harness } from './harness.ts';
 import type { Peer } from './peer.ts';
-import { Scene } from './scene.ts';
 
 const limit = 100_000;
 const network = { capacity: 500, chunkSize: 1000 };
 
 /** A server that records how its sessions end. */
-async function openSessions(size: number, options: Parameters<typeof Scene.open>[0] = {}) {
+async function openSessions(size: number, options: Parameters<typeof Harness.open>[0] = {}) {
   const ends: { readonly session: Session; readonly code: string | undefined }[] = [];
   const telemetry = {
     closed: (session: unknown, error: YodelError | undefined) =>
       void ends.push({ session: session as Session, code: error?.code }),
   };
-  const scene = await Scene.open({ network, maxPendingBytes: limit, telemetry, ...options });
+  const harness = await Harness.open({ network, maxPendingBytes: limit, telemetry, ...options });
   const peers: Peer[] = [];
-  for (let count = 0; count < size; count++) peers.push(await scene.connect());
-  return { scene, peers, sessions: [...scene.server.sessions] as Session[], ends };
+  for (let count = 0; count < size; count++) peers.push(await harness.connect());
+  return { harness, peers, sessions: [...harness.server.sessions] as Session[], ends };
 }
 
 describe('above maxPendingBytes', () => {
   it('the largest session is disconnected, and the others continue', async () => {
-    const { scene, peers, sessions, ends } = await openSessions(3, { drainTimeout: 0 });
+    const { harness, peers, sessions, ends } = await openSessions(3, { drainTimeout: 0 });
     for (const peer of peers) peer.connection.pause();
     sessions[0]?.send('a'.repeat(30_000));
     sessions[1]?.send('b'.repeat(40_000));
-    await scene.passes(1);
+    await harness.passes(1);
     expect(ends).toEqual([]);
     sessions[2]?.send('c'.repeat(35_000));
-    await scene.passes(1);
+    await harness.passes(1);
     expect(ends).toEqual([{ session: sessions[1], code: 'YODEL_TOO_MANY_PENDING_BYTES' }]);
-    expect(scene.server.pendingBytes).toBeLessThanOrEqual(limit);
+    expect(harness.server.pendingBytes).toBeLessThanOrEqual(limit);
     for (const peer of peers) peer.connection.resume();
     await peers[0]?.until(() => peers[0]?.text === `${'a'.repeat(30_000)}\n`);
     await peers[2]?.until(() => peers[2]?.text === `${'c'.repeat(35_000)}\n`);
-    expect(scene.server.counters.errors.get('YODEL_TOO_MANY_PENDING_BYTES')).toBe(1);
+    expect(harness.server.counters.errors.get('YODEL_TOO_MANY_PENDING_BYTES')).toBe(1);
   });
 
   it('the error states the number of bytes', async () => {
     const said: (string | undefined)[] = [];
-    const { scene, peers, sessions } = await openSessions(1, {
+    const { harness, peers, sessions } = await openSessions(1, {
       drainTimeout: 0,
       telemetry: { closed: (_, error) => void said.push(error?.message) },
     });
     peers[0]?.connection.pause();
     sessions[0]?.send('x'.repeat(limit + 1000));
-    await scene.passes(1);
+    await harness.passes(1);
     expect(said[0]).toMatch(
       /^buffered \d+ bytes, the most of all sessions, when their total exceeded maxPendingBytes \(100000\)$/,
     );
   });
 
   it('unfinished messages count as well', async () => {
-    const { scene, peers, ends } = await openSessions(12, { maxMessageLength: 10_000, maxPendingBytes: 50_000 });
+    const { harness, peers, ends } = await openSessions(12, { maxMessageLength: 10_000, maxPendingBytes: 50_000 });
     for (const peer of peers) await peer.says('x'.repeat(9_000));
-    expect(scene.server.pendingBytes).toBeLessThanOrEqual(50_000);
+    expect(harness.server.pendingBytes).toBeLessThanOrEqual(50_000);
     expect(new Set(ends.map(({ code }) => code))).toEqual(new Set(['YODEL_TOO_MANY_PENDING_BYTES']));
     const left = peers.filter(({ closed }) => !closed);
     expect(left.length).toBeGreaterThanOrEqual(5);
@@ -67,10 +67,10 @@ describe('above maxPendingBytes', () => {
   });
 
   it('messages that wait for a slow handler count as well', async () => {
-    const { scene, peers, sessions } = await openSessions(1, { handler: () => new Promise(() => undefined) });
+    const { harness, peers, sessions } = await openSessions(1, { handler: () => new Promise(() => undefined) });
     await peers[0]?.says('hello\n'.repeat(100));
     expect(sessions[0]?.queued).toBe(6 * 99);
-    expect(scene.server.pendingBytes).toBe(6 * 99);
+    expect(harness.server.pendingBytes).toBe(6 * 99);
   });
 });
 
@@ -125,13 +125,13 @@ describe('above three quarters of maxPendingBytes', () => {
 });
 
 it('a reload changes maxPendingBytes', async () => {
-  const { scene, peers, sessions, ends } = await openSessions(2, { drainTimeout: 0 });
+  const { harness, peers, sessions, ends } = await openSessions(2, { drainTimeout: 0 });
   for (const peer of peers) peer.connection.pause();
   sessions[0]?.send('x'.repeat(50_000));
-  await scene.passes(1);
-  scene.server.reload({ maxPendingBytes: 40_000 });
+  await harness.passes(1);
+  harness.server.reload({ maxPendingBytes: 40_000 });
   sessions[1]?.send('y'.repeat(1_000));
-  await scene.passes(1);
+  await harness.passes(1);
   expect(ends).toHaveLength(1);
 });
 

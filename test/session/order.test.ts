@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { encode } from '../../src/framing/framing.ts';
 import { parseFraming } from '../../src/framing/notation.ts';
 import { settled } from '../support/fake-clock.ts';
-import { converse } from './scene.ts';
+import { serveOneClient } from './harness.ts';
 
 /** How a handler replies to one message: at once, with a resolved promise, or after a number of milliseconds. */
 const ways = fc.oneof(
@@ -26,7 +26,7 @@ it('replies are in the order of their messages, however these are split and howe
       }),
       async (framing, script, network, limits) => {
         let number = 0;
-        const { peer, scene } = await converse({
+        const { peer, harness } = await serveOneClient({
           framing,
           network,
           ...limits,
@@ -34,18 +34,18 @@ it('replies are in the order of their messages, however these are split and howe
             const way = script[number++]?.[1];
             if (way === 'at once') return message.text;
             if (way === 'promise') return Promise.resolve(message.bytes);
-            return new Promise((resolve) => scene.clock.after(way ?? 0, () => resolve(message)));
+            return new Promise((resolve) => harness.clock.after(way ?? 0, () => resolve(message)));
           },
         });
         const input = Buffer.concat(script.map(([text]) => encode(framing, text)));
         peer.connection.write(input);
         peer.connection.end();
         await settled();
-        await scene.passes(30 * 60);
+        await harness.passes(30 * 60);
         expect(peer.text).toBe(input.toString());
         expect(peer.closed).toBe(true);
         expect(peer.error).toBeUndefined();
-        await scene.close();
+        await harness.close();
       },
     ),
     { numRuns: 100 },

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../support/fake-clock.ts';
-import { converse, type SceneOptions } from './scene.ts';
+import { type HarnessOptions, serveOneClient } from './harness.ts';
 
 /** A session that records when messages went to the handler, in milliseconds since it began. */
-async function timed(options: SceneOptions) {
+async function timed(options: HarnessOptions) {
   const clock = new FakeClock();
   const start = clock.now();
   const times: number[] = [];
@@ -12,7 +12,7 @@ async function timed(options: SceneOptions) {
       for (let each = 0; each < count; each++) times.push(clock.now() - start);
     },
   };
-  return { times, ...(await converse({ clock, telemetry, ...options })) };
+  return { times, ...(await serveOneClient({ clock, telemetry, ...options })) };
 }
 
 const lines = (count: number) => Array.from({ length: count }, (_, number) => `${number}\n`).join('');
@@ -25,29 +25,29 @@ describe('the rate of a session', () => {
     [0.5, [0, 2000, 4000, 6000]],
     [1 / 60, [0, 60_000, 120_000, 180_000]],
   ])('%s a second spaces messages that come at once', async (rate, due) => {
-    const { times, peer, scene } = await timed({ rate, idleTimeout: 0 });
+    const { times, peer, harness } = await timed({ rate, idleTimeout: 0 });
     await peer.says(lines(4));
     expect(peer.text).toBe(lines(1));
-    await scene.passes(200_000);
+    await harness.passes(200_000);
     expect(times).toEqual(due);
     expect(peer.text).toBe(lines(4));
   });
 
   it('applies to messages that arrive one by one, and does not delay slower ones', async () => {
-    const { times, peer, scene } = await timed({ rate: 1 });
+    const { times, peer, harness } = await timed({ rate: 1 });
     for (const wait of [0, 200, 1800, 5000]) {
-      await scene.passes(wait);
+      await harness.passes(wait);
       await peer.says('a\n');
     }
-    await scene.passes(3000);
+    await harness.passes(3000);
     expect(times).toEqual([0, 1000, 2000, 7000]);
   });
 
   it('accumulates no credit: after a pause messages are spaced again', async () => {
-    const { times, peer, scene } = await timed({ rate: 1 });
-    await scene.passes(10_000);
+    const { times, peer, harness } = await timed({ rate: 1 });
+    await harness.passes(10_000);
     await peer.says(lines(3));
-    await scene.passes(10_000);
+    await harness.passes(10_000);
     expect(times).toEqual([10_000, 11_000, 12_000]);
   });
 
@@ -58,11 +58,11 @@ describe('the rate of a session', () => {
     ['an asynchronous handler of batches', { handler: { batch: async <T>(batch: T) => batch } }],
   ])('applies to %s, in chunks of any size', async (_, options) => {
     for (const chunkSize of [1, 3, 100]) {
-      const { times, peer, scene } = await timed({ rate: 1, ...options, network: { chunkSize } });
+      const { times, peer, harness } = await timed({ rate: 1, ...options, network: { chunkSize } });
       await peer.says(lines(4));
-      await scene.passes(1500);
+      await harness.passes(1500);
       await peer.says('more\n');
-      await scene.passes(5000);
+      await harness.passes(5000);
       expect(times).toEqual([0, 1000, 2000, 3000, 4000]);
       expect(peer.text).toBe(`${lines(4)}more\n`);
     }
@@ -71,31 +71,35 @@ describe('the rate of a session', () => {
   it.each([500, 1000, 5000, 100_000])(
     '%s per second is reached over time, although timers are coarse',
     async (rate) => {
-      const { times, peer, scene } = await timed({ rate, highWaterMark: 1_000_000, network: { capacity: 1_000_000 } });
+      const { times, peer, harness } = await timed({
+        rate,
+        highWaterMark: 1_000_000,
+        network: { capacity: 1_000_000 },
+      });
       await peer.says(lines(rate * 0.3));
-      await scene.passes(200);
+      await harness.passes(200);
       expect(times.length).toBeGreaterThanOrEqual(rate * 0.2);
       expect(times.length).toBeLessThanOrEqual(rate * 0.2 + Math.max(1, rate * 0.006));
-      await scene.passes(110);
+      await harness.passes(110);
       expect(times).toHaveLength(rate * 0.3);
       expect(peer.lines).toHaveLength(rate * 0.3);
     },
   );
 
   it('does not delay the end: all replies arrive, then the session is over', async () => {
-    const { peer, scene } = await timed({ rate: 1 });
+    const { peer, harness } = await timed({ rate: 1 });
     await peer.says(lines(3));
     await peer.ends();
-    await scene.passes(1999);
+    await harness.passes(1999);
     expect(peer.ended).toBe(false);
-    await scene.passes(1);
+    await harness.passes(1);
     expect(peer.text).toBe(lines(3));
     expect(peer.closed).toBe(true);
   });
 
   it('is separate for each session', async () => {
-    const { times, peer, scene } = await timed({ rate: 1 });
-    const other = await scene.connect();
+    const { times, peer, harness } = await timed({ rate: 1 });
+    const other = await harness.connect();
     await peer.says('a\n');
     await other.says('b\n');
     expect(times).toEqual([0, 0]);
@@ -141,25 +145,25 @@ describe('with ratePolicy "close"', () => {
   });
 
   it('a peer that respects the rate is never closed', async () => {
-    const { peer, scene } = await timed({ rate: 5, ratePolicy: 'close' });
+    const { peer, harness } = await timed({ rate: 5, ratePolicy: 'close' });
     await peer.says(lines(5));
     for (let second = 0; second < 20; second++) {
-      await scene.passes(200);
+      await harness.passes(200);
       await peer.says('a\n');
     }
     expect(peer.lines).toHaveLength(25);
-    await scene.passes(1000);
+    await harness.passes(1000);
     await peer.says(lines(5));
     expect(peer.lines).toHaveLength(30);
     expect(peer.ended).toBe(false);
   });
 
   it('below one per second, one message may arrive at a time', async () => {
-    const { peer, scene } = await timed({ rate: 0.5, ratePolicy: 'close' });
+    const { peer, harness } = await timed({ rate: 0.5, ratePolicy: 'close' });
     await peer.says('a\n');
-    await scene.passes(2000);
+    await harness.passes(2000);
     await peer.says('b\n');
-    await scene.passes(1999);
+    await harness.passes(1999);
     expect(await peer.says('c\n')).toBe(`${error(0.5)}\n`);
   });
 });

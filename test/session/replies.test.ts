@@ -4,7 +4,7 @@ import { delimiter } from '../../src/framing/delimiter.ts';
 import { length } from '../../src/framing/length.ts';
 import type { Batch, Message } from '../../src/framing/message.ts';
 import type { Reply, Session } from '../../src/session/handler.ts';
-import { converse } from './scene.ts';
+import { serveOneClient } from './harness.ts';
 
 describe('a reply ends as the message did', () => {
   const shout = (message: Message) => message.text.toUpperCase();
@@ -17,24 +17,24 @@ describe('a reply ends as the message did', () => {
     ['as the first message of the peer, if the last one had no ending', 'a\r\nb', 'A\r\nB\r\n'],
     ['CRLF, if the reply itself ends in CR', 'cr\r\r\n', 'CR\r\r\n'],
   ])('%s', async (_, said, answer) => {
-    const { peer } = await converse({ handler: shout });
+    const { peer } = await serveOneClient({ handler: shout });
     await peer.says(said);
     await peer.ends();
     expect(peer.text).toBe(answer);
   });
 
   it('with the delimiter, whichever it is', async () => {
-    const { peer } = await converse({ framing: delimiter('||'), handler: shout });
+    const { peer } = await serveOneClient({ framing: delimiter('||'), handler: shout });
     expect(await peer.says('a||b||')).toBe('A||B||');
   });
 
   it('with the bytes that preceded the length field', async () => {
-    const { peer } = await converse({ framing: length({ bytes: 1, offset: 1 }), handler: shout });
+    const { peer } = await serveOneClient({ framing: length({ bytes: 1, offset: 1 }), handler: shout });
     expect(await peer.says('x\x02aby\x01c')).toBe('x\x02ABy\x01C');
   });
 
   it('also if an asynchronous handler answers a chunk of mixed endings', async () => {
-    const { peer } = await converse({ handler: async (message) => shout(message) });
+    const { peer } = await serveOneClient({ handler: async (message) => shout(message) });
     expect(await peer.says('a\r\nb\n')).toBe('A\r\nB\n');
   });
 });
@@ -56,24 +56,24 @@ describe('a handler may reply with', () => {
   ];
 
   it.each(cases)('%s', async (_, handler, answer) => {
-    const { peer, session } = await converse({ handler });
+    const { peer, session } = await serveOneClient({ handler });
     expect(await peer.says('said\r\n')).toBe(answer.replace(/\r?\n/g, '\r\n'));
     expect(session.ended).toBe(false);
   });
 
   it.each(cases)('%s, later', async (_, handler, answer) => {
-    const { peer } = await converse({ handler: async (message) => handler(message) });
+    const { peer } = await serveOneClient({ handler: async (message) => handler(message) });
     expect(await peer.says('said\r\n')).toBe(answer.replace(/\r?\n/g, '\r\n'));
   });
 
   it('a batch, or a batch and more', async () => {
-    const { peer } = await converse({ handler: { batch: (batch) => ['all of it:', batch, 'done'] } });
+    const { peer } = await serveOneClient({ handler: { batch: (batch) => ['all of it:', batch, 'done'] } });
     expect(await peer.says('a\nb\n')).toBe('all of it:\na\nb\ndone\n');
   });
 
   it('a message that it kept from earlier, as it arrived', async () => {
     const kept: Message[] = [];
-    const { peer } = await converse({
+    const { peer } = await serveOneClient({
       handler: (message) => {
         kept.push(message);
         return kept;
@@ -85,7 +85,7 @@ describe('a handler may reply with', () => {
   });
 
   it('the batch, later', async () => {
-    const { peer } = await converse({
+    const { peer } = await serveOneClient({
       handler: {
         async batch(batch) {
           await new Promise((resolve) => setImmediate(resolve));
@@ -98,7 +98,7 @@ describe('a handler may reply with', () => {
 
   it('megabytes to a message of one byte', async () => {
     const long = 'x'.repeat(1_000_000);
-    const { peer } = await converse({ handler: () => long });
+    const { peer } = await serveOneClient({ handler: () => long });
     await peer.says('a\nb\n');
     expect(peer.text === `${long}\n${long}\n`).toBe(true);
   });
@@ -113,7 +113,7 @@ describe('the text of the message itself, as a reply,', () => {
     ['in any script', 'grüße\n日本\r\n', 'grüße\n日本\r\n'],
   ])('%s', async (_, said, answer) => {
     for (const handler of [same, async (message: Message) => same(message)]) {
-      const { peer } = await converse({ handler });
+      const { peer } = await serveOneClient({ handler });
       await peer.says(said);
       await peer.ends();
       expect(peer.text).toBe(answer);
@@ -121,13 +121,13 @@ describe('the text of the message itself, as a reply,', () => {
   });
 
   it('is text also where the bytes are not', async () => {
-    const { peer } = await converse({ encoding: 'binary', handler: same });
+    const { peer } = await serveOneClient({ encoding: 'binary', handler: same });
     await peer.says(Buffer.from('a\n\xff\nb\n', 'latin1'));
     expect(peer.received).toEqual(Buffer.from('a\n\ufffd\nb\n'));
   });
 
   it('stays the same, although the handler has changed the bytes', async () => {
-    const { peer } = await converse({
+    const { peer } = await serveOneClient({
       handler: (message) => {
         const { text } = message;
         message.bytes.fill(0x21);
@@ -143,16 +143,16 @@ describe('the text of the message itself, as a reply,', () => {
     const said = fc.array(fc.tuple(words, fc.constantFrom(...ways), fc.constantFrom('\n', '\r\n')), { maxLength: 60 });
     await fc.assert(
       fc.asyncProperty(said, fc.integer({ min: 1, max: 400 }), fc.boolean(), async (all, chunkSize, isAsync) => {
-        let asked = 0;
+        let calls = 0;
         const reply = (message: Message, session: Session): Reply => {
-          const way = all[asked++]?.[1];
+          const way = all[calls++]?.[1];
           if (way === 'send' || way === 'both') session.send(`sent ${message.text}`, message);
           if (way === 'message') return message;
           if (way === 'other') return `<${message.text}>`;
           return way === 'text' || way === 'both' ? message.text : undefined;
         };
         const later = async (message: Message, session: Session) => reply(message, session);
-        const { peer } = await converse({ handler: isAsync ? later : reply, network: { chunkSize } });
+        const { peer } = await serveOneClient({ handler: isAsync ? later : reply, network: { chunkSize } });
         await peer.says(all.map(([text, , ending]) => text + ending).join(''));
         await peer.ends();
         const due = all.map(([text, way, ending]) => {
@@ -180,7 +180,7 @@ describe('messages that a handler keeps', () => {
       const keep = (message: Message) => {
         kept.push({ message, seen: looks[kept.length % looks.length]?.(message) });
       };
-      const { peer } = await converse({ handler: isAsync ? async (message) => keep(message) : keep });
+      const { peer } = await serveOneClient({ handler: isAsync ? async (message) => keep(message) : keep });
       const said = ['one', 'two', 'three', 'four', 'five', 'six'];
       for (const each of said) await peer.says(`${each}\n`);
       await peer.says(`${said.join('\r\n')}\r\n`);
@@ -205,7 +205,7 @@ describe('a reply of a wrong kind', () => {
     ['a number in an array', [[42]], 'a handler cannot reply with 42 (number)'],
   ])('fails the handler: %s', async (_, reply, says) => {
     const causes: unknown[] = [];
-    const { peer } = await converse({
+    const { peer } = await serveOneClient({
       handler: () => reply as Reply,
       telemetry: { handlerFailed: (_session, error) => causes.push(error.cause) },
     });
@@ -223,13 +223,16 @@ describe('the messages of a batch', () => {
       for (const message of all) seen.push(message.text);
       return all;
     };
-    const { peer } = await converse({ handler: { batch }, network: { chunkSize: 4 } });
+    const { peer } = await serveOneClient({ handler: { batch }, network: { chunkSize: 4 } });
     expect(await peer.says('a\nb\nc\nlonger\n')).toBe('a\nb\nc\nlonger\n');
     expect(seen).toEqual(['a', 'b', 'c', 'longer']);
   });
 
   it('can be sent back one by one', async () => {
-    const { peer } = await converse({ handler: { batch: (batch) => [...batch].reverse() }, network: { chunkSize: 5 } });
+    const { peer } = await serveOneClient({
+      handler: { batch: (batch) => [...batch].reverse() },
+      network: { chunkSize: 5 },
+    });
     expect(await peer.says('a\nb\nc\nd\ne\n')).toBe('b\na\ne\nd\nc\n');
   });
 });

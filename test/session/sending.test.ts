@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Session } from '../../src/session/handler.ts';
 import { settled } from '../support/fake-clock.ts';
-import { converse, Scene } from './scene.ts';
+import { Harness, serveOneClient } from './harness.ts';
 
 /** Whether a promise is resolved now. */
 function watch(promise: Promise<void>): { done: boolean } {
@@ -12,7 +12,7 @@ function watch(promise: Promise<void>): { done: boolean } {
 
 describe('session.send', () => {
   it('sends without a message to answer', async () => {
-    const { peer, session } = await converse();
+    const { peer, session } = await serveOneClient();
     expect(session.send('news')).toBe(true);
     expect(session.send(Buffer.from('more news'))).toBe(true);
     await settled();
@@ -22,7 +22,7 @@ describe('session.send', () => {
   });
 
   it('ends messages as the peer did in its first one', async () => {
-    const { peer, session } = await converse();
+    const { peer, session } = await serveOneClient();
     await peer.says('a\r\nb\n');
     session.send('news');
     await settled();
@@ -31,38 +31,38 @@ describe('session.send', () => {
 
   it('lets one session talk to another', async () => {
     let other: Session | undefined;
-    const scene = await Scene.open({
+    const harness = await Harness.open({
       handler: (message) => {
         other?.send(message);
       },
     });
-    const one = await scene.connect();
-    other = scene.session;
-    const two = await scene.connect();
+    const one = await harness.connect();
+    other = harness.session;
+    const two = await harness.connect();
     await two.says('hello\n');
     expect([one.text, two.text]).toEqual(['hello\n', '']);
   });
 
   it('sends messages of a batch to other sessions, although their bytes are borrowed for the call only', async () => {
     let other: Session | undefined;
-    const scene = await Scene.open({
+    const harness = await Harness.open({
       handler: {
         batch(batch) {
           for (const message of batch) other?.send(message);
         },
       },
     });
-    const one = await scene.connect();
-    other = scene.session;
-    const two = await scene.connect();
-    const three = await scene.connect();
+    const one = await harness.connect();
+    other = harness.session;
+    const two = await harness.connect();
+    const three = await harness.connect();
     void two.says('hel');
     await Promise.all([two.says('lo\r\nworld\nunfi'), three.says('and another world\n')]);
     expect(one.text).toBe('hello\r\nworld\nand another world\n');
   });
 
   it('replies with messages of a batch that was answered by a promise', async () => {
-    const { scene } = await converse({
+    const { harness } = await serveOneClient({
       handler: {
         async batch(batch) {
           const [first, ...others] = batch;
@@ -71,23 +71,23 @@ describe('session.send', () => {
         },
       },
     });
-    const [one, two] = [await scene.connect(), await scene.connect()];
+    const [one, two] = [await harness.connect(), await harness.connect()];
     await Promise.all([one.says('a\nb\nc\n'), two.says('x\ny\nz\n')]);
     expect([one.text, two.text]).toEqual(['b\nc\na\na\nb\nc\n', 'y\nz\nx\nx\ny\nz\n']);
   });
 
   it('throws if the message cannot be sent, and the session continues', async () => {
-    const { peer, session } = await converse();
+    const { peer, session } = await serveOneClient();
     expect(() => session.send('two\nlines')).toThrow(expect.objectContaining({ code: 'YODEL_UNENCODABLE_MESSAGE' }));
     expect(await peer.says('fine\n')).toBe('fine\n');
   });
 
   it('returns false when the peer is behind, and true again when it has caught up', async () => {
-    const { scene, session } = await converse({ highWaterMark: 100, network: { capacity: 10 } });
-    const peer = await scene.connect();
+    const { harness, session } = await serveOneClient({ highWaterMark: 100, network: { capacity: 10 } });
+    const peer = await harness.connect();
     peer.connection.pause();
     expect(session.send('x'.repeat(50))).toBe(true);
-    const slow = scene.session;
+    const slow = harness.session;
     expect(slow.send('x'.repeat(50))).toBe(true);
     expect(slow.send('x'.repeat(50))).toBe(false);
     peer.connection.resume();
@@ -96,7 +96,7 @@ describe('session.send', () => {
   });
 
   it('returns false when the session is over', async () => {
-    const { peer, session } = await converse();
+    const { peer, session } = await serveOneClient();
     await peer.ends();
     expect(session.ended).toBe(true);
     expect(session.send('late')).toBe(false);
@@ -106,14 +106,14 @@ describe('session.send', () => {
 
 describe('session.drained', () => {
   it('resolves at once when the peer is not behind', async () => {
-    const { session } = await converse();
+    const { session } = await serveOneClient();
     const drained = watch(session.drained());
     await Promise.resolve();
     expect(drained.done).toBe(true);
   });
 
   it('resolves when the peer has caught up', async () => {
-    const { peer, session } = await converse({ highWaterMark: 100, network: { capacity: 10 } });
+    const { peer, session } = await serveOneClient({ highWaterMark: 100, network: { capacity: 10 } });
     peer.connection.pause();
     session.send('x'.repeat(500));
     const drained = watch(session.drained());
@@ -125,7 +125,7 @@ describe('session.drained', () => {
   });
 
   it('resolves when the network accepts at once what was too much to buffer', async () => {
-    const { session } = await converse({ network: { capacity: 10_000_000 } });
+    const { session } = await serveOneClient({ network: { capacity: 10_000_000 } });
     expect(session.send('x'.repeat(100_000))).toBe(false);
     const drained = watch(session.drained());
     await settled();
@@ -137,7 +137,7 @@ describe('session.drained', () => {
     ['the session is closed', 'close'],
     ['the session is aborted', 'abort'],
   ] as const)('resolves when %s', async (_, how) => {
-    const { peer, session } = await converse({ highWaterMark: 100, network: { capacity: 10 } });
+    const { peer, session } = await serveOneClient({ highWaterMark: 100, network: { capacity: 10 } });
     peer.connection.pause();
     session.send('x'.repeat(500));
     const drained = watch(session.drained());
@@ -151,13 +151,13 @@ describe('session.drained', () => {
 
   it('lets a handler stream without buffering more than the mark and one message', async () => {
     let most = 0;
-    const { peer, scene } = await converse({
+    const { peer, harness } = await serveOneClient({
       highWaterMark: 1000,
       network: { capacity: 100 },
       async handler(_message, session) {
         for (let number = 0; number < 500; number++) {
           if (!session.send(`number ${number}`)) await session.drained();
-          most = Math.max(most, scene.served[0]?.unsent ?? 0);
+          most = Math.max(most, harness.served[0]?.unsent ?? 0);
         }
       },
     });
@@ -171,7 +171,7 @@ describe('session.drained', () => {
 describe('session.close', () => {
   it('sends the reply of the same call, and drops the messages after it', async () => {
     const handled: string[] = [];
-    const { peer } = await converse({
+    const { peer } = await serveOneClient({
       handler({ text }, session) {
         handled.push(text);
         if (text === 'bye') session.close();
@@ -190,7 +190,7 @@ describe('session.close', () => {
 
   it('waits for the pending reply', async () => {
     const reply = Promise.withResolvers<string>();
-    const { peer, session } = await converse({ handler: () => reply.promise });
+    const { peer, session } = await serveOneClient({ handler: () => reply.promise });
     await peer.says('a\nb\n');
     session.close();
     await settled();
@@ -202,7 +202,7 @@ describe('session.close', () => {
   });
 
   it('from outside the handler, delivers what was sent before', async () => {
-    const { peer, session } = await converse();
+    const { peer, session } = await serveOneClient();
     session.send('bye');
     session.close();
     await settled();
@@ -212,7 +212,7 @@ describe('session.close', () => {
   });
 
   it('delivers all of it to a slow peer', async () => {
-    const { peer, session } = await converse({ network: { capacity: 10 } });
+    const { peer, session } = await serveOneClient({ network: { capacity: 10 } });
     peer.connection.pause();
     session.send('x'.repeat(100_000));
     session.close();
@@ -224,7 +224,7 @@ describe('session.close', () => {
   });
 
   it('still reads and drops the input of a peer that reads only after it has sent everything', async () => {
-    const { peer, session } = await converse({ highWaterMark: 1000, network: { capacity: 500, chunkSize: 100 } });
+    const { peer, session } = await serveOneClient({ highWaterMark: 1000, network: { capacity: 500, chunkSize: 100 } });
     peer.connection.pause();
     await peer.says('some line\n'.repeat(1000));
     expect(peer.connection.unsent).toBeGreaterThan(5000);
@@ -240,7 +240,7 @@ describe('session.close', () => {
   });
 
   it('in open, greets and ends', async () => {
-    const { peer } = await converse({
+    const { peer } = await serveOneClient({
       handler: {
         open(session) {
           session.close();
@@ -253,7 +253,7 @@ describe('session.close', () => {
   });
 
   it('twice has the effect of once', async () => {
-    const { peer, session } = await converse();
+    const { peer, session } = await serveOneClient();
     session.close();
     session.close();
     await peer.ends();
@@ -264,7 +264,7 @@ describe('session.close', () => {
 
 describe('session.abort', () => {
   it('discards what is unsent, and resets the connection', async () => {
-    const { peer, session } = await converse();
+    const { peer, session } = await serveOneClient();
     session.send('lost');
     session.abort();
     await settled();
@@ -274,7 +274,7 @@ describe('session.abort', () => {
 
   it('ends the session at once: nothing more is handled or sent', async () => {
     const handled: unknown[] = [];
-    const { peer, scene } = await converse({
+    const { peer, harness } = await serveOneClient({
       handler({ text }, session) {
         session.abort();
         handled.push({ text, ended: session.ended, sent: session.send('more') });
@@ -283,12 +283,12 @@ describe('session.abort', () => {
     });
     await peer.says('a\nb\nc\n');
     expect(handled).toEqual([{ text: 'a', ended: true, sent: false }]);
-    expect(scene.writes).toEqual([]);
+    expect(harness.writes).toEqual([]);
   });
 
   it('is not an error of the peer', async () => {
     const errors: unknown[] = [];
-    const { session } = await converse({ telemetry: { closed: (_, error) => errors.push(error) } });
+    const { session } = await serveOneClient({ telemetry: { closed: (_, error) => errors.push(error) } });
     session.abort();
     await settled();
     expect(errors).toEqual([undefined]);
@@ -297,22 +297,22 @@ describe('session.abort', () => {
 
 describe('a session', () => {
   it('knows its number, its peer and its own address', async () => {
-    const { peer, scene, session } = await converse();
+    const { peer, harness, session } = await serveOneClient();
     expect(session.id).toBe(1);
     expect(String(session.peer)).toBe(String(peer.connection.local));
-    expect(String(session.local)).toBe(String(scene.address));
-    await scene.connect();
-    expect(scene.session.id).toBe(2);
+    expect(String(session.local)).toBe(String(harness.address));
+    await harness.connect();
+    expect(harness.session.id).toBe(2);
   });
 
   it("keeps its handler's data, separate for each session", async () => {
-    const scene = await Scene.open({
+    const harness = await Harness.open({
       handler(_message, { data }) {
         data.count = ((data.count as number | undefined) ?? 0) + 1;
         return `message ${data.count}`;
       },
     });
-    const [one, two] = [await scene.connect(), await scene.connect()];
+    const [one, two] = [await harness.connect(), await harness.connect()];
     await one.says('a\nb\n');
     await two.says('a\n');
     expect(await one.says('c\n')).toBe('message 3\n');
@@ -321,7 +321,7 @@ describe('a session', () => {
 
   it('has a signal for handlers that wait', async () => {
     const reasons: unknown[] = [];
-    const { peer } = await converse({
+    const { peer } = await serveOneClient({
       handler: (_message, { signal }) =>
         new Promise<void>((resolve) => {
           signal.addEventListener('abort', () => {
@@ -337,13 +337,13 @@ describe('a session', () => {
   });
 
   it('has an aborted signal when it is over, even if the signal was not used before', async () => {
-    const { peer, session } = await converse();
+    const { peer, session } = await serveOneClient();
     await peer.ends();
     expect(session.signal.aborted).toBe(true);
   });
 
   it('counts what it received and sent', async () => {
-    const { peer, session } = await converse({ handler: ({ text }) => [text, text] });
+    const { peer, session } = await serveOneClient({ handler: ({ text }) => [text, text] });
     await peer.says('ab\ncd\ne');
     const { messagesReceived, messagesSent, bytesReceived, bytesSent } = session;
     expect({ messagesReceived, messagesSent, bytesReceived, bytesSent }).toEqual({

@@ -1,13 +1,13 @@
 import { expect, it } from 'vitest';
-import { Scene } from './scene.ts';
+import { Harness } from './harness.ts';
 
 it('a reply that is not one line ends the session after the earlier replies', async () => {
   const failed: string[] = [];
-  const scene = await Scene.open({
+  const harness = await Harness.open({
     handler: ({ text }) => (text === 'b' ? 'two\nlines' : text),
     telemetry: { handlerFailed: (_session, error) => void failed.push(String(error.cause)) },
   });
-  const peer = await scene.connect();
+  const peer = await harness.connect();
   expect(await peer.says('a\nb\nc\n')).toBe('a\nerror: the handler failed on the server\n');
   await peer.ends();
   expect(failed.join()).toContain('line feed at offset 3');

@@ -21,9 +21,9 @@ export function makeCertificate(days = 2): Certificate {
     string,
   ];
   const name = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
+  const keyOptions = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
   const files = ['-nodes', '-keyout', key, '-out', certificate];
-  execFileSync('openssl', ['req', '-x509', ...curve, ...files, '-days', `${days}`, ...name], { stdio: 'ignore' });
+  execFileSync('openssl', ['req', '-x509', ...keyOptions, ...files, '-days', `${days}`, ...name], { stdio: 'ignore' });
   writeFileSync(both, readFileSync(key, 'utf8') + readFileSync(certificate, 'utf8'));
   return { certificate, key, both };
 }

@@ -1,7 +1,7 @@
 /** Processes started by a server under test. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { onTestFinished } from 'vitest';
-import { becomesTrue } from './process.ts';
+import { waitUntil } from './process.ts';
 
 /** Whether a process runs. A zombie does not. */
 export function isRunning(pid: number): boolean {
@@ -23,7 +23,7 @@ export async function allGone(...pids: number[]): Promise<void> {
   onTestFinished(() => {
     for (const pid of pids) if (isRunning(pid)) process.kill(pid, 'SIGKILL');
   });
-  await becomesTrue(`processes ${pids.join(', ')} are gone`, () => !pids.some(isRunning));
+  await waitUntil(`processes ${pids.join(', ')} are gone`, () => !pids.some(isRunning));
 }
 
 function parentOf(pid: number): number | undefined {

@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 const runVariable = 'TEST_RUN';
 /** The variable with the name of the test that started a process. */
 export const testVariable = 'TEST_NAME';
-const patienceMs = 5000;
+const timeoutMs = 5000;
 
 interface Leftover {
   readonly pid: number;
@@ -35,7 +35,7 @@ export default function setUp(): (() => Promise<void>) | undefined {
   });
   watchdog.unref();
   return async () => {
-    const left = await leftAfterPatience(run);
+    const left = await leftAfterTimeout(run);
     watchdog.kill();
     for (const leftover of left) kill(leftover);
     if (left.length === 0) return;
@@ -44,11 +44,11 @@ export default function setUp(): (() => Promise<void>) | undefined {
   };
 }
 
-async function leftAfterPatience(run: string): Promise<Leftover[]> {
-  for (const giveUpAt = Date.now() + patienceMs; ; await delay(50)) {
+async function leftAfterTimeout(run: string): Promise<Leftover[]> {
+  for (const deadline = Date.now() + timeoutMs; ; await delay(50)) {
     // A process without the name of a test belongs to vitest.
     const left = processesOf(run).filter(({ test }) => test !== undefined);
-    if (left.length === 0 || Date.now() > giveUpAt) return left;
+    if (left.length === 0 || Date.now() > deadline) return left;
   }
 }
 

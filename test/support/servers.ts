@@ -10,12 +10,12 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { Certificate } from './certificate.ts';
 
 /** Listens on a free port of 127.0.0.1 and resolves with the address. */
-export async function listen(converse: (socket: net.Socket) => void): Promise<{ address: string; port: number }> {
+export async function listen(serveOneClient: (socket: net.Socket) => void): Promise<{ address: string; port: number }> {
   const sockets = new Set<net.Socket>();
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
-    converse(socket);
+    serveOneClient(socket);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -30,13 +30,13 @@ export async function listen(converse: (socket: net.Socket) => void): Promise<{ 
 /** The same with TLS. The name in the certificate is `localhost`. */
 export async function listenTls(
   { certificate, key }: Certificate,
-  converse: (socket: net.Socket) => void,
+  serveOneClient: (socket: net.Socket) => void,
   options: tls.TlsOptions = {},
 ): Promise<{ address: string; port: number }> {
   const identity = { cert: readFileSync(certificate), key: readFileSync(key) };
   const server = tls.createServer({ ...identity, allowHalfOpen: true, ...options }, (socket) => {
     socket.on('error', () => undefined);
-    converse(socket);
+    serveOneClient(socket);
   });
   server.on('tlsClientError', () => undefined).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -47,7 +47,7 @@ export async function listenTls(
 
 /** The same with WebSocket: `ws`, or `wss` with a certificate. */
 export async function listenWebSocket(
-  converse: (socket: WebSocket) => void,
+  serveOneClient: (socket: WebSocket) => void,
   identity?: Certificate,
 ): Promise<{ address: string; port: number }> {
   const http = identity
@@ -56,7 +56,7 @@ export async function listenWebSocket(
   const server = new WebSocketServer({ server: http });
   server.on('connection', (socket) => {
     socket.on('error', () => undefined);
-    converse(socket);
+    serveOneClient(socket);
   });
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');

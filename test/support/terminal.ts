@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { environmentOfTest } from './environment.ts';
-import { becomesTrue } from './process.ts';
+import { waitUntil } from './process.ts';
 import { folderWithYodel } from './shell.ts';
 
 export interface TerminalOptions {
@@ -15,8 +15,8 @@ export interface TerminalOptions {
 }
 
 /** How long to wait for text on the screen. Generous, for a busy machine. */
-const patienceMs = 15_000;
-const lookAgainMs = 15;
+const timeoutMs = 15_000;
+const pollIntervalMs = 15;
 
 /** A terminal with a shell in it, and `yodel` in its PATH. */
 export class Terminal {
@@ -80,7 +80,7 @@ export class Terminal {
     this.#tmux('resize-window', '-x', String(width), '-y', String(height));
     const device = this.#tmux('display-message', '-p', '#{pane_tty}').trim();
     const size = () => execFileSync('stty', ['-F', device, 'size'], { encoding: 'utf8' }).trim();
-    await becomesTrue(`the terminal is ${width} columns wide`, () => size() === `${height} ${width}`);
+    await waitUntil(`the terminal is ${width} columns wide`, () => size() === `${height} ${width}`);
   }
 
   /** Types a line and presses Enter. */
@@ -113,13 +113,13 @@ export class Terminal {
 
   /** Resolves with the match when the screen shows the pattern. Wrapped lines are joined. */
   async sees(pattern: RegExp): Promise<RegExpExecArray> {
-    const giveUpAt = Date.now() + patienceMs;
+    const deadline = Date.now() + timeoutMs;
     for (;;) {
       const screen = this.lines();
       const match = pattern.exec(screen);
       if (match) return match;
-      if (Date.now() > giveUpAt) throw new Error(`the terminal does not show ${pattern}; it shows:\n${this.screen()}`);
-      await delay(lookAgainMs);
+      if (Date.now() > deadline) throw new Error(`the terminal does not show ${pattern}; it shows:\n${this.screen()}`);
+      await delay(pollIntervalMs);
     }
   }
 

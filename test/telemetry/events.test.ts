@@ -3,8 +3,8 @@ import type { YodelError } from '../../src/errors.ts';
 import type { ServeOptions } from '../../src/server/options.ts';
 import type { Handler } from '../../src/session/handler.ts';
 import { combineSubscribers, type SessionView, type Subscriber, Telemetry } from '../../src/telemetry/telemetry.ts';
+import { Harness } from '../session/harness.ts';
 import type { Peer } from '../session/peer.ts';
-import { Scene } from '../session/scene.ts';
 import { settled } from '../support/fake-clock.ts';
 
 /** A subscriber to all events, and what it received. */
@@ -29,15 +29,15 @@ function recorder(): { events: string[]; telemetry: Required<Subscriber> } {
 
 describe('a session that ended without an error has its duration, and what ended it first', () => {
   /** The record of the first session that is over. */
-  async function accountOf(options: ServeOptions, end: (scene: Scene, peer: Peer) => Promise<unknown>) {
+  async function accountOf(options: ServeOptions, end: (harness: Harness, peer: Peer) => Promise<unknown>) {
     let account: Partial<SessionView> | undefined;
     const closed = ({ endedBy, durationMs }: SessionView) => {
       account ??= { endedBy, durationMs };
     };
-    const scene = await Scene.open({ ...options, telemetry: { closed } });
-    const peer = await scene.connect();
-    await scene.passes(1500);
-    await end(scene, peer);
+    const harness = await Harness.open({ ...options, telemetry: { closed } });
+    const peer = await harness.connect();
+    await harness.passes(1500);
+    await end(harness, peer);
     await peer.ends();
     await settled();
     return account;
@@ -54,8 +54,8 @@ describe('a session that ended without an error has its duration, and what ended
   });
 
   it('the shutdown of the server', async () => {
-    const account = await accountOf({}, async (scene) => {
-      void scene.server.close();
+    const account = await accountOf({}, async (harness) => {
+      void harness.server.close();
       await settled();
     });
     expect(account).toEqual({ endedBy: 'shutdown', durationMs: 1500 });
@@ -84,12 +84,12 @@ describe('a session that ended without an error has its duration, and what ended
 describe('a subscriber receives, in order', () => {
   it('the events of a session from its beginning to its end', async () => {
     const { events, telemetry } = recorder();
-    const scene = await Scene.open({ telemetry });
-    const peer = await scene.connect();
+    const harness = await Harness.open({ telemetry });
+    const peer = await harness.connect();
     await peer.says('a\nb\nc');
     await peer.says('c\n');
     await peer.ends();
-    await scene.server.close();
+    await harness.server.close();
     expect(events).toEqual([
       'listening tcp://127.0.0.1:7878',
       'opened 1',
@@ -107,7 +107,7 @@ describe('a subscriber receives, in order', () => {
     const handler = ({ text }: { text: string }) => {
       if (text === 'bad') throw new Error('bad indeed');
     };
-    const scene = await Scene.open({
+    const harness = await Harness.open({
       telemetry,
       handler,
       maxConnections: 2,
@@ -115,13 +115,13 @@ describe('a subscriber receives, in order', () => {
       onTooLong: 'discard',
       listen: ['/a', '/b'].map((path) => `unix:${path}`),
     });
-    const first = await scene.connect();
-    const second = await scene.connect();
-    const third = await scene.connect();
+    const first = await harness.connect();
+    const second = await harness.connect();
+    const third = await harness.connect();
     await third.ends();
     await first.says('fine\nmuch too long\nbad\nmore\n');
     await second.aborts();
-    const closing = scene.server.close();
+    const closing = harness.server.close();
     await first.ends();
     await closing;
     expect(events).toEqual([
@@ -143,21 +143,21 @@ describe('a subscriber receives, in order', () => {
 
   it('messages when they go to the handler, and not before', async () => {
     const { events, telemetry } = recorder();
-    const scene = await Scene.open({ telemetry, rate: 1 });
-    const peer = await scene.connect();
+    const harness = await Harness.open({ telemetry, rate: 1 });
+    const peer = await harness.connect();
     await peer.says('a\nb\n');
     expect(events.slice(2)).toEqual(['received 1 a', 'handled 1 1 0']);
-    await scene.passes(1000);
+    await harness.passes(1000);
     expect(events.slice(4)).toEqual(['received 1 b', 'handled 1 1 0']);
   });
 
   it('the duration of handlers, including those that are awaited', async () => {
     const { events, telemetry } = recorder();
     const reply = Promise.withResolvers<string>();
-    const scene = await Scene.open({ telemetry, handler: ({ text }) => (text === 'wait' ? reply.promise : text) });
-    const peer = await scene.connect();
+    const harness = await Harness.open({ telemetry, handler: ({ text }) => (text === 'wait' ? reply.promise : text) });
+    const peer = await harness.connect();
     await peer.says('now\nwait\nthen\n');
-    await scene.passes(250);
+    await harness.passes(250);
     reply.resolve('there');
     await settled();
     expect(events.filter((text) => text.startsWith('handled'))).toEqual([
@@ -171,9 +171,9 @@ describe('a subscriber receives, in order', () => {
   it('no handled message for a greeting', async () => {
     const { events, telemetry } = recorder();
     const handler = { open: async () => 'welcome', message: async ({ text }: { text: string }) => text };
-    const scene = await Scene.open({ telemetry, handler });
-    await scene.passes(1000);
-    const peer = await scene.connect();
+    const harness = await Harness.open({ telemetry, handler });
+    await harness.passes(1000);
+    const peer = await harness.connect();
     await peer.says('a\nb\n');
     expect(peer.text).toBe('welcome\na\nb\n');
     expect(events.filter((text) => text.startsWith('handled'))).toEqual(['handled 1 1 0', 'handled 1 1 0']);
@@ -181,13 +181,13 @@ describe('a subscriber receives, in order', () => {
 
   it('a closed session with its counts', async () => {
     const views: Partial<SessionView>[] = [];
-    const scene = await Scene.open({
+    const harness = await Harness.open({
       telemetry: {
         closed: ({ id, messagesReceived, messagesSent, bytesReceived, bytesSent }) =>
           views.push({ id, messagesReceived, messagesSent, bytesReceived, bytesSent }),
       },
     });
-    const peer = await scene.connect();
+    const peer = await harness.connect();
     await peer.says('one\ntwo\n');
     await peer.ends();
     expect(views).toEqual([{ id: 1, messagesReceived: 2, messagesSent: 2, bytesReceived: 8, bytesSent: 8 }]);
@@ -195,15 +195,15 @@ describe('a subscriber receives, in order', () => {
 });
 
 it('the counters of a server add up all of its sessions', async () => {
-  const scene = await Scene.open({ maxMessageLength: 5, handler: ({ text }) => [text, text] });
-  const peers = [await scene.connect(), await scene.connect(), await scene.connect()];
+  const harness = await Harness.open({ maxMessageLength: 5, handler: ({ text }) => [text, text] });
+  const peers = [await harness.connect(), await harness.connect(), await harness.connect()];
   await peers[0]?.says('a\nb\n');
   await peers[1]?.says('c\nmuch too long\n');
   await peers[2]?.aborts();
   await peers[1]?.ends();
   await settled();
   const tooLong = 'error: message 2 is longer than the limit of 5 bytes\n'.length;
-  expect(scene.server.counters).toEqual({
+  expect(harness.server.counters).toEqual({
     connectionsAccepted: 3,
     connectionsRefused: 0,
     connectionsOpen: 1,
@@ -220,15 +220,15 @@ it('the counters of a server add up all of its sessions', async () => {
 
 it('without subscribers nothing is emitted, and everything is counted', async () => {
   const emit = vi.spyOn(Telemetry.prototype, 'emit');
-  const scene = await Scene.open({ maxMessageLength: 5, onTooLong: 'discard', maxConnections: 1 });
-  const peer = await scene.connect();
-  await (await scene.connect()).ends();
+  const harness = await Harness.open({ maxMessageLength: 5, onTooLong: 'discard', maxConnections: 1 });
+  const peer = await harness.connect();
+  await (await harness.connect()).ends();
   await peer.says('a\nmuch too long\nb\n');
   await peer.aborts();
-  await scene.close();
+  await harness.close();
   expect(emit).not.toHaveBeenCalled();
-  expect(scene.server.counters.messagesReceived).toBe(2);
-  expect([...scene.server.counters.errors.values()]).toEqual([1, 1, 1]);
+  expect(harness.server.counters.messagesReceived).toBe(2);
+  expect([...harness.server.counters.errors.values()]).toEqual([1, 1, 1]);
   emit.mockRestore();
 });
 
@@ -262,8 +262,8 @@ describe('what is sent', () => {
   it('is passed to subscribers with `sent`, byte for byte, including errors', async () => {
     const seen: string[] = [];
     const telemetry: Subscriber = { sent: (_session, bytes) => void seen.push(Buffer.from(bytes).toString()) };
-    const scene = await Scene.open({ telemetry, maxMessageLength: 5 });
-    const peer = await scene.connect();
+    const harness = await Harness.open({ telemetry, maxMessageLength: 5 });
+    const peer = await harness.connect();
     await peer.says('a\nb\r\n');
     await peer.says('too long\n');
     expect(seen.join('')).toBe(peer.text);

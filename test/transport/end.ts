@@ -8,7 +8,7 @@ import { isPattern, patternBytes } from './pattern.ts';
 export class End implements Receiver {
   readonly connection: Connection;
   /** Violations of the contract. */
-  readonly breaches: string[] = [];
+  readonly violations: string[] = [];
   /** `unsent` at each `onDrain`. */
   readonly drains: number[] = [];
   sent = 0;
@@ -26,7 +26,7 @@ export class End implements Receiver {
 
   #started = false;
   #paused = false;
-  #letGo = false;
+  #isReleased = false;
   #insideCall = 0;
   #written = 0;
   /** The number of bytes that had been sent when last checked. */
@@ -54,7 +54,7 @@ export class End implements Receiver {
   }
 
   write(bytes: Uint8Array): void {
-    this.#lookAtTaken();
+    this.#checkProgress();
     this.#call(() => this.connection.write(bytes));
     this.#written += bytes.length;
     // What was sent at once never had to wait.
@@ -77,12 +77,12 @@ export class End implements Receiver {
   }
 
   release(): void {
-    this.#letGo = true;
+    this.#isReleased = true;
     this.#call(() => this.connection.release());
   }
 
   abort(): void {
-    this.#letGo = true;
+    this.#isReleased = true;
     this.#call(() => this.connection.abort());
   }
 
@@ -115,11 +115,11 @@ export class End implements Receiver {
 
   onData(chunk: Uint8Array): void {
     this.#note('onData');
-    if (this.#paused) this.breaches.push(`onData while paused, at byte ${this.received}`);
-    if (this.hasEnded) this.breaches.push('onData after onEnd');
-    if (chunk.length === 0) this.breaches.push('onData without data');
+    if (this.#paused) this.violations.push(`onData while paused, at byte ${this.received}`);
+    if (this.hasEnded) this.violations.push('onData after onEnd');
+    if (chunk.length === 0) this.violations.push('onData without data');
     if (!isPattern(chunk, this.received)) {
-      this.breaches.push(`wrong bytes between ${this.received} and ${this.received + chunk.length}`);
+      this.violations.push(`wrong bytes between ${this.received} and ${this.received + chunk.length}`);
     }
     this.received += chunk.length;
     this.chunks++;
@@ -129,7 +129,7 @@ export class End implements Receiver {
 
   onEnd(): void {
     this.#note('onEnd');
-    if (this.hasEnded) this.breaches.push('onEnd twice');
+    if (this.hasEnded) this.violations.push('onEnd twice');
     this.hasEnded = true;
     this.whenEnded?.();
     this.#wake();
@@ -138,8 +138,8 @@ export class End implements Receiver {
   onDrain(): void {
     this.#note('onDrain');
     const { unsent } = this.connection;
-    this.#lookAtTaken();
-    if (!this.#drainDue) this.breaches.push(`onDrain without progress: ${unsent} bytes are unsent, as before`);
+    this.#checkProgress();
+    if (!this.#drainDue) this.violations.push(`onDrain without progress: ${unsent} bytes are unsent, as before`);
     this.#drainDue = false;
     this.drains.push(unsent);
     this.whenDrained?.();
@@ -155,13 +155,13 @@ export class End implements Receiver {
   }
 
   #note(event: string): void {
-    if (!this.#started) this.breaches.push(`${event} before start`);
-    if (this.isClosed) this.breaches.push(`${event} after onClose`);
-    if (this.#insideCall > 0) this.breaches.push(`${event} from inside a call`);
-    if (this.#letGo && event !== 'onClose') this.breaches.push(`${event} after abort or release`);
+    if (!this.#started) this.violations.push(`${event} before start`);
+    if (this.isClosed) this.violations.push(`${event} after onClose`);
+    if (this.#insideCall > 0) this.violations.push(`${event} from inside a call`);
+    if (this.#isReleased && event !== 'onClose') this.violations.push(`${event} after abort or release`);
   }
 
-  #lookAtTaken(): void {
+  #checkProgress(): void {
     const taken = this.#written - this.connection.unsent;
     if (taken > this.#taken) this.#drainDue = true;
     this.#taken = taken;
@@ -189,12 +189,12 @@ export class End implements Receiver {
     this.#waiters = [];
     for (const waiter of waiters) {
       if (waiter.isMet()) waiter.resolve();
-      else if (this.isClosed) waiter.reject(new Error(this.#story(), { cause: this.closedBy }));
+      else if (this.isClosed) waiter.reject(new Error(this.#describe(), { cause: this.closedBy }));
       else this.#waiters.push(waiter);
     }
   }
 
-  #story(): string {
+  #describe(): string {
     const { unsent } = this.connection;
     return `closed (${this.closedBy?.message ?? 'no error'}) after ${this.received} bytes in, ${this.sent} out, ${unsent} unsent`;
   }

@@ -46,17 +46,17 @@ export class Network {
     onTestFinished(() => this.#close());
   }
 
-  async listen(address: Address = this.place.freshAddress()): Promise<Doorman> {
-    const doorman = new Doorman((connection) => this.#watch(connection));
+  async listen(address: Address = this.place.freshAddress()): Promise<TestListener> {
+    const testListener = new TestListener((connection) => this.#watch(connection));
     const listener = await this.transport.listen(address, {
       backlog: 128,
-      accept: (connection) => doorman.accept(connection),
+      accept: (connection) => testListener.accept(connection),
       failed: (error) => {
         throw error;
       },
     });
     this.#listeners.push(listener);
-    return doorman.at(listener);
+    return testListener.at(listener);
   }
 
   async connect(address: Address, signal?: AbortSignal): Promise<End> {
@@ -64,15 +64,15 @@ export class Network {
   }
 
   /** Both ends of a new connection, before their start. */
-  async openUnstarted(doorman?: Doorman): Promise<{ client: End; server: End; doorman: Doorman }> {
-    const at = doorman ?? (await this.listen());
+  async openUnstarted(testListener?: TestListener): Promise<{ client: End; server: End; testListener: TestListener }> {
+    const at = testListener ?? (await this.listen());
     const [client, server] = await Promise.all([this.connect(at.address), at.next()]);
-    return { client, server, doorman: at };
+    return { client, server, testListener: at };
   }
 
   /** Both ends of a new connection. */
-  async open(doorman?: Doorman): Promise<{ client: End; server: End; doorman: Doorman }> {
-    const opened = await this.openUnstarted(doorman);
+  async open(testListener?: TestListener): Promise<{ client: End; server: End; testListener: TestListener }> {
+    const opened = await this.openUnstarted(testListener);
     opened.client.start();
     opened.server.start();
     return opened;
@@ -99,7 +99,7 @@ export class Network {
   async #close(): Promise<void> {
     for (const end of this.#ends) end.abort();
     await Promise.all(this.#listeners.map((listener) => listener.close()));
-    expect(this.#ends.flatMap((end) => end.breaches)).toEqual([]);
+    expect(this.#ends.flatMap((end) => end.violations)).toEqual([]);
   }
 
   #watch(connection: Connection): End {
@@ -113,7 +113,7 @@ export class Network {
 export type OpenNetwork = () => Network;
 
 /** Returns what one listener accepts, in order. */
-export class Doorman {
+export class TestListener {
   listener!: Listener;
   accepted = 0;
   readonly #watch: (connection: Connection) => End;

@@ -100,10 +100,10 @@ test('an unknown option of tls is refused', async () => {
 
 test('the handshake requests the host name', async () => {
   const certificate = makeCertificate();
-  const asked = Promise.withResolvers<string>();
+  const requested = Promise.withResolvers<string>();
   const { address } = await listenTls(certificate, echo, {
     SNICallback: (name, done) => {
-      asked.resolve(name);
+      requested.resolve(name);
       done(
         null,
         tls.createSecureContext({ cert: readFileSync(certificate.certificate), key: readFileSync(certificate.key) }),
@@ -111,6 +111,6 @@ test('the handshake requests the host name', async () => {
     },
   });
   const client = await connect(address, { tls: { insecure: true } });
-  expect(await asked.promise).toBe('localhost');
+  expect(await requested.promise).toBe('localhost');
   client.abort();
 });

@@ -33,13 +33,13 @@ export function describeUnixSockets(name: string, createTransport: () => Transpo
     test('one where a server listens stays', async () => {
       const path = freshPath();
       const network = openNetwork();
-      const doorman = await network.listen(new UnixAddress(path));
+      const testListener = await network.listen(new UnixAddress(path));
       await expect(network.listen(new UnixAddress(path))).rejects.toMatchObject({
         code: 'YODEL_ADDRESS_IN_USE',
         message: expect.stringContaining(path),
       });
       expect(existsSync(path)).toBe(true);
-      await network.connect(doorman.address);
+      await network.connect(testListener.address);
     });
 
     test('an ordinary file in its place is not deleted', async () => {

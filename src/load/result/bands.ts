@@ -53,7 +53,7 @@ function valueAt(buckets: BenchReport['histogram'], rank: number): number {
   return 0;
 }
 
-interface Fineness {
+interface EdgeOptions {
   /** The series between `low` and `high`, and the one outside. */
   readonly body: readonly number[];
   readonly tails: readonly number[];
@@ -62,7 +62,7 @@ interface Fineness {
 }
 
 /** The edges, ascending, from one below all values to one at or above all. */
-function edges(buckets: BenchReport['histogram'], { body, tails, low, high }: Fineness): number[] {
+function edges(buckets: BenchReport['histogram'], { body, tails, low, high }: EdgeOptions): number[] {
   const first = Math.max(buckets[0]?.[0] ?? 0, minLatency);
   const last = Math.max(buckets.at(-1)?.[0] ?? 0, first);
   const coarse = edgesAround(first, last, tails);

@@ -28,7 +28,7 @@ export interface GeneratorSigns {
 }
 
 /** The reason why the generator was the bottleneck, with advice; null if it was not. */
-export function whyLimited(signs: GeneratorSigns): string | null {
+export function bottleneckReason(signs: GeneratorSigns): string | null {
   const { cpu, latenessP99, latencyP99, targetRate, sentRate } = signs;
   const isBusy = cpu >= busyShare && signs.seconds >= minSeconds;
   const share = `${Math.floor(cpu * 100)} % of a core`;

@@ -70,7 +70,7 @@ export function compareReports(old: BenchReport, now: BenchReport): Comparison {
     old,
     now,
     metrics: metrics.map((metric) => compareMetric(metric, [old, now])),
-    warnings: [...differences(old, now), ...doubts(old, 'old'), ...doubts(now, 'new')],
+    warnings: [...differences(old, now), ...reliabilityWarnings(old, 'old'), ...reliabilityWarnings(now, 'new')],
   };
 }
 
@@ -141,7 +141,7 @@ function shown(option: keyof BenchReportOptions, value: number | string | null):
 }
 
 /** Reasons why a run is not reliable. */
-function doubts({ ended, seconds, generator, intervals }: BenchReport, which: 'old' | 'new'): string[] {
+function reliabilityWarnings({ ended, seconds, generator, intervals }: BenchReport, which: 'old' | 'new'): string[] {
   const found: string[] = [];
   const after = `after ${formatSeconds(seconds)}`;
   if (ended === 'interrupted') found.push(`the ${which} run was interrupted ${after}`);

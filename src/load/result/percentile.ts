@@ -2,7 +2,7 @@
 import type { BenchReport, LatencySummary } from './report.ts';
 
 /** The percentiles that a summary shows, and their fields in a report. */
-export const ladder: readonly (readonly [percentile: number, field: keyof LatencySummary])[] = [
+export const summaryPercentiles: readonly (readonly [percentile: number, field: keyof LatencySummary])[] = [
   [50, 'p50'],
   [75, 'p75'],
   [90, 'p90'],
@@ -20,7 +20,7 @@ export const ladder: readonly (readonly [percentile: number, field: keyof Latenc
  */
 export function percentileOf({ latency, histogram }: BenchReport, percentile: number): number | null {
   if (!latency) return null;
-  const known = ladder.find(([shown]) => shown === percentile);
+  const known = summaryPercentiles.find(([shown]) => shown === percentile);
   if (known) return latency[known[1]];
   if (percentile === 100) return latency.max;
   const rank = (percentile / 100) * latencyCount(histogram);

@@ -2,7 +2,7 @@ import * as os from 'node:os';
 import type { GeneratorEnd } from '../generator.ts';
 import type { Histogram } from '../histogram.ts';
 import type { LoadSettings } from '../plan.ts';
-import { whyLimited } from './bottleneck.ts';
+import { bottleneckReason } from './bottleneck.ts';
 import { type Collection, round } from './collection.ts';
 import type { BenchReport, LatencySummary } from './report.ts';
 
@@ -63,7 +63,7 @@ export function createReport(version: string, result: RunResult): BenchReport {
     generator: {
       cpu: round(cpu),
       lateness: rate === null ? null : latenessSummary(total.lateness),
-      limited: whyLimited({
+      limited: bottleneckReason({
         seconds,
         cpu,
         threads,

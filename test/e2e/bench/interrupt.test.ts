@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { BenchReport } from '../../../src/load/result/report.ts';
 import { commandPath, type Running, serve, start } from '../../support/command.ts';
-import { becomesTrue, openDescriptors } from '../../support/process.ts';
+import { openDescriptors, waitUntil } from '../../support/process.ts';
 import { listen } from '../../support/servers.ts';
 
 function startBench(args: readonly string[]): Running {
@@ -48,7 +48,7 @@ test('Ctrl-C ends the test while it connects', async () => {
   const server = await serve(['--backlog', '1', '--quiet']);
   process.kill(server.pid, 'SIGSTOP');
   const running = startBench([server.address, '-c', '100', '-w', '10m', '--json']);
-  await becomesTrue('its sockets are open', () => openDescriptors(running.pid) > 80);
+  await waitUntil('its sockets are open', () => openDescriptors(running.pid) > 80);
   const { status } = await running.stop('SIGINT');
   process.kill(server.pid, 'SIGCONT');
   expect(status).toBe(130);

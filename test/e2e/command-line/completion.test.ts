@@ -31,7 +31,7 @@ const patienceMs = 90_000;
 type Shell = keyof typeof shells;
 
 /** A folder with two files and three contexts, one of them named like a command that must not run. */
-function scene(): { folder: string; env: NodeJS.ProcessEnv } {
+function harness(): { folder: string; env: NodeJS.ProcessEnv } {
   const folder = temporaryFolder();
   const contexts = join(folder, 'config', 'yodel', 'contexts');
   mkdirSync(contexts, { recursive: true });
@@ -72,7 +72,7 @@ for (const shell of Object.keys(shells) as Shell[]) {
   testWith(['tmux', shell], `apt-get install tmux ${shell}`)(
     `Tab completes in ${shell}`,
     async () => {
-      const { folder, env } = scene();
+      const { folder, env } = harness();
       const terminal = new Terminal({ width: 110, height: 40, env });
       terminal.enter(`cd ${folder}; ${start}`);
       // The screen also shows what was typed; only the output has the sum.
@@ -124,7 +124,7 @@ ${asks}`;
       (line) => `complete -C ${JSON.stringify(line)} | string replace -r '\\t.*' '' | string join ' '; or echo`,
     );
     return wordsOf(
-      await run(['fish', '--no-config', '-c', `${script}\n${asks.join('\n')}`], { env: scene().env }),
+      await run(['fish', '--no-config', '-c', `${script}\n${asks.join('\n')}`], { env: harness().env }),
       ' ',
     );
   },
@@ -144,7 +144,7 @@ testWith(['tmux', 'zsh'], 'apt-get install tmux zsh')(
   async () => {
     const { start, prompt, load } = shells.zsh;
     // Large enough that zsh lists the candidates without asking.
-    const terminal = new Terminal({ width: 150, height: 100, env: scene().env });
+    const terminal = new Terminal({ width: 150, height: 100, env: harness().env });
     terminal.enter(start);
     terminal.enter(`${prompt}; ${load}; echo ready-$(expr 40 + 2)`);
     await terminal.sees(/ready-42/);

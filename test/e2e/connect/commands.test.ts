@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { type RunningServer, serve } from '../../support/command.ts';
 import { handlerFile, temporaryFolder } from '../../support/files.ts';
 import { freePort } from '../../support/ports.ts';
-import { becomesTrue } from '../../support/process.ts';
+import { waitUntil } from '../../support/process.ts';
 import { listen } from '../../support/servers.ts';
 import { connectTo, exitStatusIn } from '../../support/talk.ts';
 import { Terminal, type TerminalOptions } from '../../support/terminal.ts';
@@ -257,7 +257,7 @@ tmux('a line taller than the terminal can be edited, and messages appear above i
   const { terminal, server } = await talk('', { width: 20, height: 6 }, [handlerFile(answerLater)]);
   terminal.enter('x');
   terminal.type('0123456789'.repeat(30));
-  await becomesTrue('a message has come', () => terminal.history().includes('\n< x  '));
+  await waitUntil('a message has come', () => terminal.history().includes('\n< x  '));
   terminal.press('C-a');
   terminal.type('first ');
   await terminal.sees(/> first 0123/);

@@ -1,7 +1,7 @@
 /** Pastes of any size lose nothing, through a real terminal, while replies arrive. */
 import { createHash } from 'node:crypto';
 import { expect } from 'vitest';
-import { becomesTrue } from '../../support/process.ts';
+import { waitUntil } from '../../support/process.ts';
 import { listen } from '../../support/servers.ts';
 import { connectTo, exitStatusIn } from '../../support/talk.ts';
 import { testWith } from '../../support/tools.ts';
@@ -39,7 +39,7 @@ tmux('pasting 10,000 lines of 5 kB loses none', { timeout: 110_000 }, async () =
   const terminal = await connectTo(address);
   const text = linesOf(10_000, 5000);
   terminal.paste(text);
-  await becomesTrue('everything has arrived', () => seen.bytes >= text.length, 90_000);
+  await waitUntil('everything has arrived', () => seen.bytes >= text.length, 90_000);
   expect(seen.bytes).toBe(text.length);
   expect(seen.hash.digest('hex')).toBe(createHash('sha256').update(text).digest('hex'));
   terminal.enter(':stats');
@@ -51,7 +51,7 @@ tmux('lines pasted into a terminal without bracketed paste lose nothing either',
   const terminal = await connectTo(address);
   const text = linesOf(200, 10_000);
   terminal.paste(text, { marks: false });
-  await becomesTrue('everything has arrived', () => seen.bytes >= text.length);
+  await waitUntil('everything has arrived', () => seen.bytes >= text.length);
   expect(seen.hash.digest('hex')).toBe(createHash('sha256').update(text).digest('hex'));
 });
 
@@ -63,7 +63,7 @@ tmux('a server that reads late gets the whole paste', async () => {
   terminal.paste(text);
   await terminal.sees(/^> \d+ [a-z]+$/m);
   late.resolve();
-  await becomesTrue('everything has arrived', () => seen.bytes >= text.length);
+  await waitUntil('everything has arrived', () => seen.bytes >= text.length);
   expect(seen.hash.digest('hex')).toBe(createHash('sha256').update(text).digest('hex'));
 });
 
@@ -84,7 +84,7 @@ tmux('colons, tabs and control characters in a paste are data', async () => {
   const terminal = await connectTo(address);
   const text = ':quit\n\ta\tb\n你好 👨‍👩‍👧\n';
   terminal.paste(text);
-  await becomesTrue('everything has arrived', () => seen.bytes >= Buffer.byteLength(text));
+  await waitUntil('everything has arrived', () => seen.bytes >= Buffer.byteLength(text));
   expect(seen.hash.digest('hex')).toBe(createHash('sha256').update(text).digest('hex'));
   await terminal.sees(/\n> :quit\n[\s\S]*> \\ta\\tb\n/);
 });

@@ -8,7 +8,7 @@ import { type RunningServer, serve } from '../../support/command.ts';
 import { runLine } from '../../support/command-lines.ts';
 import { temporaryFolder } from '../../support/files.ts';
 import { dial, type Peer } from '../../support/peer.ts';
-import { becomesTrue, residentBytes } from '../../support/process.ts';
+import { residentBytes, waitUntil } from '../../support/process.ts';
 
 /** Serves a shell command. */
 async function serveShell(command: string, ...flags: string[]): Promise<RunningServer> {
@@ -155,7 +155,7 @@ test('a child that floods waits for its peer, others are served, and memory stay
   other.reset();
   flooded.reset();
   await allGone(child as number);
-  await becomesTrue('no child is left', () => childrenOf(server.pid).length === 0);
+  await waitUntil('no child is left', () => childrenOf(server.pid).length === 0);
 });
 
 test('the peer of a child that does not read its input is not read', async () => {
@@ -215,7 +215,7 @@ test('a child for one message that hangs, dies, floods or prints nothing affects
   expect(await peer.ask('fail')).toBe('error: the command ended with status 7');
   expect(await peer.ask('nothing')).toBe('');
   expect(await peer.ask('fine')).toBe('fine');
-  await becomesTrue('no child is left', () => childrenOf(server.pid).length === 0);
+  await waitUntil('no child is left', () => childrenOf(server.pid).length === 0);
 });
 
 test('a line without an end is cut at the output limit', async () => {

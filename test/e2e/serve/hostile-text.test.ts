@@ -11,7 +11,7 @@ import { commandPath, type Running, type RunningServer, serve, start, yodel } fr
 import { handlerFile, temporaryFolder } from '../../support/files.ts';
 import { expectEscaped, hostileBytes, newOutput, ownLine } from '../../support/hostile.ts';
 import { dial, type Peer } from '../../support/peer.ts';
-import { becomesTrue } from '../../support/process.ts';
+import { waitUntil } from '../../support/process.ts';
 import { listen, listenTls } from '../../support/servers.ts';
 import { testWith } from '../../support/tools.ts';
 
@@ -57,7 +57,7 @@ const wayAndReading = fc
 /** Resolves when the log has reported this number of closed connections. */
 async function ends(server: Running, count: number): Promise<void> {
   const end = / closed after |refused: |"event":"(?:closed|refused)"/g;
-  await becomesTrue(`${count} connections have ended`, () => (server.stdout().match(end)?.length ?? 0) >= count);
+  await waitUntil(`${count} connections have ended`, () => (server.stdout().match(end)?.length ?? 0) >= count);
 }
 
 /** Runs many conversations with one server, and checks its output after each. */
@@ -65,7 +65,7 @@ async function haveMany<Values extends [unknown, ...unknown[]]>(
   server: RunningServer,
   format: Format,
   arbitraries: { [Index in keyof Values]: fc.Arbitrary<Values[Index]> },
-  converse: (...values: Values) => Promise<void>,
+  serveOneClient: (...values: Values) => Promise<void>,
   runs = 60,
 ): Promise<void> {
   const fresh = newOutput(server);
@@ -76,7 +76,7 @@ async function haveMany<Values extends [unknown, ...unknown[]]>(
     expectEscaped(stderr, ownLine);
   };
   const property = fc.asyncProperty(...(arbitraries as [fc.Arbitrary<unknown>]), async (...values) => {
-    await converse(...(values as unknown as Values));
+    await serveOneClient(...(values as unknown as Values));
     await ends(server, ++count);
     look();
   });
@@ -179,7 +179,7 @@ openssl('names in TLS certificates, SNI and ALPN: the log, and a handler that re
   const server = await serve([handlerFile(telling), '--listen', 'tls://127.0.0.1:0', ...flags]);
   const identity = { cert: readFileSync(client.certificate), key: readFileSync(client.key) };
   const [, port] = await server.saw(/tls:\/\/127\.0\.0\.1:(\d+)/);
-  const converse = async (name: Buffer, protocol: Buffer, isOffered: boolean) => {
+  const serveOneClient = async (name: Buffer, protocol: Buffer, isOffered: boolean) => {
     const socket = tls.connect({
       port: Number(port),
       host: '127.0.0.1',
@@ -195,7 +195,7 @@ openssl('names in TLS certificates, SNI and ALPN: the log, and a handler that re
     socket.on('error', () => undefined).resume();
     await new Promise((resolve) => socket.once('close', resolve));
   };
-  await haveMany(server, 'text', [hostileBytes, hostileBytes, fc.boolean()], converse, 30);
+  await haveMany(server, 'text', [hostileBytes, hostileBytes, fc.boolean()], serveOneClient, 30);
   // The certificate was accepted, and its name was printed.
   expect(server.stderr()).toContain('CN=pwned \\x1b[31m');
 });

@@ -18,7 +18,7 @@ const handler = `export default (message, session) => {
 };`;
 
 /** Sends a message, and waits until the server has logged the end of the session. */
-async function converse(server: RunningServer, message: string): Promise<void> {
+async function serveOneClient(server: RunningServer, message: string): Promise<void> {
   const peer = await dial(server.port);
   await peer.send(message);
   peer.end();
@@ -49,7 +49,7 @@ const formats: [what: string, args: readonly string[], options: RunOptions, expe
 for (const [what, args, options, expected] of formats) {
   test(what, async () => {
     const server = await serve(args, options);
-    await converse(server, 'hello\n');
+    await serveOneClient(server, 'hello\n');
     expect((await server.stop()).stdout.toString()).toMatch(expected);
   });
 }
@@ -61,7 +61,7 @@ test('a settings file can set format and level, and flags override its "json"', 
   await (await dial(quiet.port)).ask('hello');
   expect((await quiet.stop()).stdout.toString()).toBe('');
   const server = await serve(['--config', file, '--log-format', 'text', '--log-level', 'info'], nothing);
-  await converse(server, 'hello\n');
+  await serveOneClient(server, 'hello\n');
   expect((await server.stop()).stdout.toString()).toMatch(text);
 });
 
@@ -115,7 +115,7 @@ for (const [level, events] of Object.entries(wanted)) {
 
 test('the level applies to text too', async () => {
   const server = await serve(['--max-message', '10', '--log-level', 'warn']);
-  await converse(server, 'much too long for it\n');
+  await serveOneClient(server, 'much too long for it\n');
   await (await dial(server.port)).ask('hello');
   const { stdout } = await server.stop();
   expect(stdout.toString()).toMatch(/^\S+ \S+#1 closed after [^\n]*: message 1 is longer than [^\n]*\n$/);
@@ -124,7 +124,7 @@ test('the level applies to text too', async () => {
 test('the line at the end of a session has its duration, its counts and the reason', async () => {
   const server = await serve([handlerFile(handler), '--max-messages', '2'], json);
   for (const message of ['hello\n', 'close\n', 'abort\n', 'a\nb\n', 'fail\n', '\xff']) {
-    await converse(server, message);
+    await serveOneClient(server, message);
   }
   const last = await dial(server.port);
   await last.ask('waiting');

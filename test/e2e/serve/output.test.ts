@@ -9,7 +9,7 @@ const tmux = testWith('tmux', 'apt-get install tmux');
 const time = String.raw`\d\d:\d\d:\d\d\.\d\d\d`;
 
 /** Connects, sends each message and waits for its echo, and ends. */
-async function converse(port: number, ...messages: (string | Uint8Array)[]): Promise<void> {
+async function serveOneClient(port: number, ...messages: (string | Uint8Array)[]): Promise<void> {
   const peer = await dial(port);
   let expected = 0;
   for (const message of messages) {
@@ -23,7 +23,7 @@ async function converse(port: number, ...messages: (string | Uint8Array)[]): Pro
 
 test('serve prints one line for a connection, for each message, and for the end', async () => {
   const server = await serve();
-  await converse(server.port, 'hello\n', 'grüezi\r\n');
+  await serveOneClient(server.port, 'hello\n', 'grüezi\r\n');
   await server.saw(/closed after/);
   const { stdout, stderr, status } = await server.stop();
   const lines = stdout.toString().trimEnd().split('\n');
@@ -43,7 +43,7 @@ test('serve prints one line for a connection, for each message, and for the end'
 
 test('with --json each output line is an object, and bytes that are not text are base64', async () => {
   const server = await serve(['--json', '--encoding', 'binary']);
-  await converse(server.port, 'hello\n', Uint8Array.of(0xff, 0x00, 0xfe, 0x0a));
+  await serveOneClient(server.port, 'hello\n', Uint8Array.of(0xff, 0x00, 0xfe, 0x0a));
   await server.saw(/"event":"closed"/);
   const { stdout, status } = await server.stop();
   const events = stdout
@@ -68,7 +68,7 @@ test('with --json each output line is an object, and bytes that are not text are
 
 test('with --quiet only the address is printed, on stderr', async () => {
   const server = await serve(['--quiet']);
-  await converse(server.port, 'hello\n');
+  await serveOneClient(server.port, 'hello\n');
   const { stdout, stderr } = await server.stop();
   expect(stdout.toString()).toBe('');
   expect(stderr.replace(/^yodel: draining 1 connection.*\n/m, '')).toBe(`yodel: listening on ${server.address}\n`);
@@ -76,7 +76,7 @@ test('with --quiet only the address is printed, on stderr', async () => {
 
 test('with --no-messages connections are printed, and messages are not', async () => {
   const server = await serve(['--no-messages']);
-  await converse(server.port, 'a secret\n');
+  await serveOneClient(server.port, 'a secret\n');
   await server.saw(/closed after/);
   const { stdout } = await server.stop();
   expect(stdout.toString()).toMatch(
@@ -86,7 +86,7 @@ test('with --no-messages connections are printed, and messages are not', async (
 
 test('a long message is printed truncated, with the size of the rest', async () => {
   const server = await serve();
-  await converse(server.port, `${'é'.repeat(1000)}\n`);
+  await serveOneClient(server.port, `${'é'.repeat(1000)}\n`);
   await server.saw(/closed after/);
   expect(server.stdout()).toContain(`2000 B ${'é'.repeat(512)} … 976 B more\n`);
 });
@@ -106,7 +106,7 @@ for (const [what, text] of Object.entries(dangerous)) {
   test(`${what} that a client sends is escaped in the log, as text and as JSON`, async () => {
     for (const flag of ['--no-json', '--json']) {
       const server = await serve(flag === '--json' ? [flag] : []);
-      await converse(server.port, `${text}\n`);
+      await serveOneClient(server.port, `${text}\n`);
       await server.saw(/closed/);
       const { stdout } = await server.stop();
       expect(stdout.toString()).not.toMatch(harmful);
@@ -138,7 +138,7 @@ tmux('the log has colours on a terminal, unless NO_COLOR is set', async () => {
     const terminal = new Terminal();
     terminal.enter(`${noColor && 'NO_COLOR=1 '}yodel serve --listen 127.0.0.1:0`);
     const [, port] = await terminal.sees(/listening on tcp:\/\/127\.0\.0\.1:(\d+)/);
-    await converse(Number(port), 'hello\n');
+    await serveOneClient(Number(port), 'hello\n');
     await terminal.sees(/closed after/);
     const sequence = '\x1b[';
     if (noColor) expect(terminal.screen({ styles: true })).not.toContain(sequence);
@@ -150,7 +150,7 @@ tmux('the log has colours on a terminal, unless NO_COLOR is set', async () => {
 
 test('the log has no colours in a pipe', async () => {
   const server = await serve([], { env: { FORCE_COLOR: '1', TERM: 'xterm-256color' } });
-  await converse(server.port, 'hello\n');
+  await serveOneClient(server.port, 'hello\n');
   await server.saw(/closed after/);
   expect(server.stdout()).not.toContain('\x1b');
 });

@@ -6,7 +6,7 @@ import { childrenOf, isRunning } from '../../support/children.ts';
 import { commandPath, start, yodel } from '../../support/command.ts';
 import { handlerFile, temporaryFolder } from '../../support/files.ts';
 import { dial, type Peer } from '../../support/peer.ts';
-import { becomesTrue, openDescriptors } from '../../support/process.ts';
+import { openDescriptors, waitUntil } from '../../support/process.ts';
 import { dialBoth, serveWithWorkers } from './workers.ts';
 
 describe('a worker that is killed', () => {
@@ -107,7 +107,7 @@ describe('a worker that misbehaves', () => {
     const children = childrenOf(parent.pid);
     expect(children).toHaveLength(1);
     await parent.stop('SIGKILL');
-    await becomesTrue('the worker ends', () => !children.some(isRunning));
+    await waitUntil('the worker ends', () => !children.some(isRunning));
   });
 
   it('by writing output without line endings does not delay the server', async () => {
@@ -134,7 +134,7 @@ describe('a worker that misbehaves', () => {
     });
     for (let death = 1; death <= 2; death++) {
       process.kill(childrenOf(server.pid)[0] as number, 'SIGKILL');
-      await becomesTrue('it is replaced', () => (server.stderr().match(/restarted/g) ?? []).length === death);
+      await waitUntil('it is replaced', () => (server.stderr().match(/restarted/g) ?? []).length === death);
     }
     stopped = true;
     await Promise.all(clients);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { handlerFile, temporaryFolder } from '../../support/files.ts';
 import { dial } from '../../support/peer.ts';
-import { becomesTrue } from '../../support/process.ts';
+import { waitUntil } from '../../support/process.ts';
 import { serveWithWorkers } from './workers.ts';
 
 describe('a reload with workers', () => {
@@ -47,7 +47,7 @@ describe('a reload with workers', () => {
     const server = await serveWithWorkers([handler, '--config', file]);
     writeFileSync(gate, '');
     process.kill(server.workers[1] as number, 'SIGKILL');
-    await becomesTrue('worker 2 loads again', () => (server.stderr().match(/loading/g) ?? []).length === 3);
+    await waitUntil('worker 2 loads again', () => (server.stderr().match(/loading/g) ?? []).length === 3);
     writeFileSync(file, 'maxMessageLength = 7\n');
     server.process.kill('SIGHUP');
     await server.saw(/yodel: reloaded/);

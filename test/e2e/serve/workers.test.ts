@@ -5,7 +5,7 @@ import { childrenOf, isRunning } from '../../support/children.ts';
 import { yodel } from '../../support/command.ts';
 import { handlerFile, temporaryFolder } from '../../support/files.ts';
 import { dial } from '../../support/peer.ts';
-import { becomesTrue } from '../../support/process.ts';
+import { waitUntil } from '../../support/process.ts';
 import { dialBoth, serveWithWorkers } from './workers.ts';
 
 describe('--workers', () => {
@@ -127,7 +127,7 @@ describe('shutdown of a server with workers', () => {
     server.process.kill('SIGTERM');
     await server.saw(/again exits at once/);
     expect((await server.stop()).status).toBe(143);
-    await becomesTrue('the workers end', () => !server.workers.some(isRunning));
+    await waitUntil('the workers end', () => !server.workers.some(isRunning));
   });
 
   it('SIGTERM to every process of the group starts one shutdown, and its drain delay is kept', async () => {
@@ -145,7 +145,7 @@ describe('shutdown of a server with workers', () => {
     await peer.ask('hello');
     server.process.kill('SIGKILL');
     expect((await peer.ended).toString()).toBe('hello\n');
-    await becomesTrue('the workers end', () => !server.workers.some(isRunning));
+    await waitUntil('the workers end', () => !server.workers.some(isRunning));
   });
 
   it('Ctrl-C in a terminal, which signals every process, drains too', async () => {

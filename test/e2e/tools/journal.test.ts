@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { commandPath, run, serve, start, yodel } from '../../support/command.ts';
 import { temporaryFolder } from '../../support/files.ts';
 import { dial } from '../../support/peer.ts';
-import { becomesTrue } from '../../support/process.ts';
+import { waitUntil } from '../../support/process.ts';
 import { testWith } from '../../support/tools.ts';
 import { recorded } from './recorded.ts';
 
@@ -109,7 +109,7 @@ test('Ctrl-C ends a search without matches', async () => {
   await client.ask('something else');
   // It searches once it has opened the file.
   const { pid } = searching.process;
-  await becomesTrue('the file is open', () => readdirSync(`/proc/${pid}/fd`).some((fd) => leadsTo(pid, fd, file)));
+  await waitUntil('the file is open', () => readdirSync(`/proc/${pid}/fd`).some((fd) => leadsTo(pid, fd, file)));
   const { status, stdout } = await searching.stop('SIGINT');
   expect({ status, stdout: stdout.toString() }).toEqual({ status: 130, stdout: '' });
 });

@@ -102,8 +102,8 @@ test.each([
 });
 
 test('a value that three digits cannot tell from the expected one is shown in full', () => {
-  const slightlyLate = sampleReport([5.0004]);
-  const { holds, text } = checkAssertion(parseAssertion('max <= 5ms'), slightlyLate);
+  const justAboveLimit = sampleReport([5.0004]);
+  const { holds, text } = checkAssertion(parseAssertion('max <= 5ms'), justAboveLimit);
   expect([holds, text]).toEqual([false, 'not met  max <= 5ms: 5.0004 ms']);
 });
 

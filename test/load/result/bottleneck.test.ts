@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type GeneratorSigns, whyLimited } from '../../../src/load/result/bottleneck.ts';
+import { bottleneckReason, type GeneratorSigns } from '../../../src/load/result/bottleneck.ts';
 
 const idle: GeneratorSigns = {
   seconds: 10,
@@ -14,35 +14,35 @@ const idle: GeneratorSigns = {
 const paced: GeneratorSigns = { ...idle, latenessP99: 0.1, targetRate: 1000, sentRate: 1000 };
 
 test('a generator that has time to spare is not the bottleneck', () => {
-  expect(whyLimited(idle)).toBeNull();
-  expect(whyLimited(paced)).toBeNull();
+  expect(bottleneckReason(idle)).toBeNull();
+  expect(bottleneckReason(paced)).toBeNull();
 });
 
 test('a closed loop that uses its whole core may be the bottleneck, and more processes are advised', () => {
-  expect(whyLimited({ ...idle, cpu: 0.97 })).toMatch(/used 97 % of a core: .*--threads 2/);
+  expect(bottleneckReason({ ...idle, cpu: 0.97 })).toMatch(/used 97 % of a core: .*--threads 2/);
 });
 
 test('without more cores, another machine is advised', () => {
-  expect(whyLimited({ ...idle, cpu: 0.97, threads: 4 })).toMatch(/a machine with more cores/);
+  expect(bottleneckReason({ ...idle, cpu: 0.97, threads: 4 })).toMatch(/a machine with more cores/);
 });
 
 test('a run of a few milliseconds is too short to judge the generator', () => {
-  expect(whyLimited({ ...idle, cpu: 1, seconds: 0.05 })).toBeNull();
+  expect(bottleneckReason({ ...idle, cpu: 1, seconds: 0.05 })).toBeNull();
 });
 
 test('an open loop that sends late is reported with its lateness', () => {
-  expect(whyLimited({ ...paced, latenessP99: 3.21 })).toMatch(/1 % of the messages at least 3\.2 ms late/);
+  expect(bottleneckReason({ ...paced, latenessP99: 3.21 })).toMatch(/1 % of the messages at least 3\.2 ms late/);
 });
 
 test('an open loop whose lateness is small compared with the latencies is not the bottleneck', () => {
-  expect(whyLimited({ ...paced, latenessP99: 3.21, latencyP99: 553 })).toBeNull();
-  expect(whyLimited({ ...paced, latenessP99: 3.21, latencyP99: 5 })).not.toBeNull();
+  expect(bottleneckReason({ ...paced, latenessP99: 3.21, latencyP99: 553 })).toBeNull();
+  expect(bottleneckReason({ ...paced, latenessP99: 3.21, latencyP99: 5 })).not.toBeNull();
 });
 
 test('an open loop that misses the target rate is reported with the rate it reached', () => {
-  expect(whyLimited({ ...paced, cpu: 0.99, sentRate: 700 })).toMatch(/only 700 of 1000 messages a second/);
+  expect(bottleneckReason({ ...paced, cpu: 0.99, sentRate: 700 })).toMatch(/only 700 of 1000 messages a second/);
 });
 
 test('a server that does not keep up with the rate does not make the generator the bottleneck', () => {
-  expect(whyLimited({ ...paced, sentRate: 1000, cpu: 0.3 })).toBeNull();
+  expect(bottleneckReason({ ...paced, sentRate: 1000, cpu: 0.3 })).toBeNull();
 });

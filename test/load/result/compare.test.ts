@@ -32,9 +32,9 @@ test('a change of 3 % is noise, even if every second shows it', () => {
 });
 
 test('a change of 10 % is noise if the seconds vary by more', () => {
-  const swinging = (rate: number, phase: number) =>
+  const varying = (rate: number, phase: number) =>
     runAt(rate, 10, (at) => ({ answered: rate * (1 + 0.4 * Math.sin(at * 2.4 + phase)) }));
-  expect(metric(swinging(1000, 0), swinging(1100, 1), 'rate').verdict).toBe('noise');
+  expect(metric(varying(1000, 0), varying(1100, 1), 'rate').verdict).toBe('noise');
 });
 
 test('a lower latency is better and a higher one is worse', () => {

@@ -178,8 +178,8 @@ export function describeBreaks(openNetwork: OpenNetwork, { hasResets, isEncrypte
 
     test('does not affect other connections', async () => {
       const network = openNetwork();
-      const { client, server, doorman } = await network.open();
-      const others = await network.open(doorman);
+      const { client, server, testListener } = await network.open();
+      const others = await network.open(testListener);
       client.send(1000);
       client.abort();
       server.send(sizes.large);

@@ -7,12 +7,12 @@ export function describeBytes(openNetwork: OpenNetwork, { sizes }: Place): void 
   describe('bytes', () => {
     test('arrive whole and in order, whatever the sizes of the writes and however the reader pauses', async () => {
       const network = openNetwork();
-      const doorman = await network.listen();
+      const testListener = await network.listen();
       const size = fc.oneof(fc.constantFrom(0, 1, 2, 65_535, 65_536, 65_537), fc.nat(100), fc.nat(200_000));
       const writes = fc.array(fc.record({ size, thenTurn: fc.boolean() }), { minLength: 1, maxLength: 30 });
       await fc.assert(
         fc.asyncProperty(writes, fc.nat(5), async (plan, chunksPerNap) => {
-          const { client, server } = await network.open(doorman);
+          const { client, server } = await network.open(testListener);
           server.whenData = () => {
             if (chunksPerNap === 0 || server.chunks % chunksPerNap !== 0) return;
             server.pause();

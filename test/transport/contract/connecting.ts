@@ -39,35 +39,35 @@ export function describeConnecting(openNetwork: OpenNetwork, { hasHostNames }: P
 
     test.runIf(hasHostNames)('to a host by its name works', async () => {
       const network = openNetwork();
-      const doorman = await network.listen(new TcpAddress('localhost', 0));
-      const { port } = doorman.address as TcpAddress;
+      const testListener = await network.listen(new TcpAddress('localhost', 0));
+      const { port } = testListener.address as TcpAddress;
       const client = await network.connect(new TcpAddress('localhost', port));
-      const server = await doorman.next();
+      const server = await testListener.next();
       client.start().send(1000);
       await server.start().receivedAll(1000);
     });
 
     test('with an aborted signal rejects with its reason, and the listener notices nothing', async () => {
       const network = openNetwork();
-      const doorman = await network.listen();
+      const testListener = await network.listen();
       const reason = new Error('no longer needed');
-      await expect(network.connect(doorman.address, AbortSignal.abort(reason))).rejects.toBe(reason);
+      await expect(network.connect(testListener.address, AbortSignal.abort(reason))).rejects.toBe(reason);
       await network.passTime();
-      expect(doorman.accepted).toBe(0);
+      expect(testListener.accepted).toBe(0);
     });
 
     test('with a signal that is aborted during the attempt rejects with its reason, and leaves no connection behind', async () => {
       const network = openNetwork();
-      const doorman = await network.listen();
+      const testListener = await network.listen();
       const reason = new Error('no longer needed');
       const aborter = new AbortController();
-      const failure = network.connect(doorman.address, aborter.signal);
+      const failure = network.connect(testListener.address, aborter.signal);
       aborter.abort(reason);
       await expect(failure).rejects.toBe(reason);
       await network.passTime();
       // The operating system may have accepted it before.
-      if (doorman.accepted === 0) return;
-      const server = (await doorman.next()).start();
+      if (testListener.accepted === 0) return;
+      const server = (await testListener.next()).start();
       server.whenEnded = () => server.end();
       await server.closed();
     });
@@ -115,10 +115,10 @@ export function describeConnecting(openNetwork: OpenNetwork, { hasHostNames }: P
 
     test('with a signal that is aborted afterwards changes nothing', async () => {
       const network = openNetwork();
-      const doorman = await network.listen();
+      const testListener = await network.listen();
       const aborter = new AbortController();
-      const client = (await network.connect(doorman.address, aborter.signal)).start();
-      const server = (await doorman.next()).start();
+      const client = (await network.connect(testListener.address, aborter.signal)).start();
+      const server = (await testListener.next()).start();
       aborter.abort();
       client.send(1000);
       await server.receivedAll(1000);
@@ -128,12 +128,12 @@ export function describeConnecting(openNetwork: OpenNetwork, { hasHostNames }: P
 
     test('many times at once makes as many connections', async () => {
       const network = openNetwork();
-      const doorman = await network.listen();
-      const clients = await Promise.all(Array.from({ length: 100 }, () => network.connect(doorman.address)));
-      const servers = await Promise.all(clients.map(() => doorman.next()));
+      const testListener = await network.listen();
+      const clients = await Promise.all(Array.from({ length: 100 }, () => network.connect(testListener.address)));
+      const servers = await Promise.all(clients.map(() => testListener.next()));
       for (const client of clients) client.start().send(1000);
       await Promise.all(servers.map((server) => server.start().receivedAll(1000)));
-      expect(doorman.accepted).toBe(100);
+      expect(testListener.accepted).toBe(100);
     });
   });
 }

@@ -27,14 +27,14 @@ export function describeListening(openNetwork: OpenNetwork): void {
 
     test('is not disturbed by another attempt to listen there', async () => {
       const network = openNetwork();
-      const doorman = await network.listen();
-      await expect(network.listen(doorman.address)).rejects.toMatchObject({ code: 'YODEL_ADDRESS_IN_USE' });
-      const client = (await network.connect(doorman.address)).start();
+      const testListener = await network.listen();
+      await expect(network.listen(testListener.address)).rejects.toMatchObject({ code: 'YODEL_ADDRESS_IN_USE' });
+      const client = (await network.connect(testListener.address)).start();
       client.send(1000);
       // The attempt may have connected, to see whether the address is in use.
       const served = new Promise<void>((resolve) => {
         const serve = async () => {
-          const server = (await doorman.next()).start();
+          const server = (await testListener.next()).start();
           server.receivedAll(1000).then(resolve, serve);
           server.whenEnded = () => server.end();
         };
@@ -54,8 +54,8 @@ export function describeListening(openNetwork: OpenNetwork): void {
 
     test('does not affect accepted connections', async () => {
       const network = openNetwork();
-      const { client, server, doorman } = await network.open();
-      await doorman.listener.close();
+      const { client, server, testListener } = await network.open();
+      await testListener.listener.close();
       client.send(100_000);
       await server.receivedAll(100_000);
       server.send(100_000);
@@ -70,24 +70,24 @@ export function describeListening(openNetwork: OpenNetwork): void {
     test('frees its address at once, even if its connections continue', async () => {
       const network = openNetwork();
       const old = await network.open();
-      await old.doorman.listener.close();
-      const fresh = await network.open(await network.listen(old.doorman.address));
+      await old.testListener.listener.close();
+      const fresh = await network.open(await network.listen(old.testListener.address));
       fresh.client.send(1000);
       old.client.send(1000);
       await Promise.all([fresh.server.receivedAll(1000), old.server.receivedAll(1000)]);
-      expect(String(fresh.doorman.address)).toBe(String(old.doorman.address));
-      expect(old.doorman.accepted).toBe(1);
+      expect(String(fresh.testListener.address)).toBe(String(old.testListener.address));
+      expect(old.testListener.accepted).toBe(1);
     });
 
     test('frees its address at once, even if its connections were aborted', async () => {
       const network = openNetwork();
-      const { client, server, doorman } = await network.open();
+      const { client, server, testListener } = await network.open();
       server.end();
       await client.ended();
       client.end();
       await Promise.all([client.closed(), server.closed()]);
-      await doorman.listener.close();
-      await network.open(await network.listen(doorman.address));
+      await testListener.listener.close();
+      await network.open(await network.listen(testListener.address));
     });
 
     test('may be closed twice', async () => {

@@ -97,18 +97,18 @@ export function describeStart(openNetwork: OpenNetwork, { hasHostNames, hasReset
 
   test('each side knows its own address and the other one', async () => {
     const network = openNetwork();
-    const { client, server, doorman } = await network.open();
-    expect(String(client.connection.peer)).toBe(String(doorman.address));
-    expect(String(server.connection.local)).toBe(String(doorman.address));
+    const { client, server, testListener } = await network.open();
+    expect(String(client.connection.peer)).toBe(String(testListener.address));
+    expect(String(server.connection.local)).toBe(String(testListener.address));
     expect(String(client.connection.local)).toBe(String(server.connection.peer));
   });
 
   test.runIf(hasHostNames)('an IPv4 client of a dual-stack listener has an IPv4 address', async () => {
     const network = openNetwork();
-    const doorman = await network.listen(new TcpAddress('::', 0));
-    const { port } = doorman.address as TcpAddress;
+    const testListener = await network.listen(new TcpAddress('::', 0));
+    const { port } = testListener.address as TcpAddress;
     const client = await network.connect(new TcpAddress('127.0.0.1', port));
-    const server = await doorman.next();
+    const server = await testListener.next();
     expect(String(server.connection.peer)).toBe(String(client.connection.local));
     expect(String(server.connection.local)).toBe(`tcp://127.0.0.1:${port}`);
   });

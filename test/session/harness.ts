@@ -9,7 +9,7 @@ import { FakeClock, settled } from '../support/fake-clock.ts';
 import { Peer } from './peer.ts';
 
 /** Options of the server and of its connections. */
-export interface SceneOptions extends ServeOptions {
+export interface HarnessOptions extends ServeOptions {
   readonly network?: MemoryOptions;
 }
 
@@ -17,7 +17,7 @@ export interface SceneOptions extends ServeOptions {
  * A server on the in-memory transport, with time that the test controls. When the test is over the server is closed, and
  * then no timer may be left.
  */
-export class Scene {
+export class Harness {
   readonly clock: FakeClock;
   readonly transport: Transport;
   /** The server's side of each connection, in the order of arrival. */
@@ -44,11 +44,11 @@ export class Scene {
     };
   }
 
-  static async open({ network, ...options }: SceneOptions = {}): Promise<Scene> {
-    const scene = new Scene((options.clock as FakeClock | undefined) ?? new FakeClock(), network);
-    scene.server = await serve({ clock: scene.clock, transport: scene.transport, ...options });
-    onTestFinished(() => scene.close());
-    return scene;
+  static async open({ network, ...options }: HarnessOptions = {}): Promise<Harness> {
+    const harness = new Harness((options.clock as FakeClock | undefined) ?? new FakeClock(), network);
+    harness.server = await serve({ clock: harness.clock, transport: harness.transport, ...options });
+    onTestFinished(() => harness.close());
+    return harness;
   }
 
   get address(): Address {
@@ -112,8 +112,10 @@ export class Scene {
 }
 
 /** A server with one client that talks to it. */
-export async function converse(options: SceneOptions = {}): Promise<{ scene: Scene; peer: Peer; session: Session }> {
-  const scene = await Scene.open(options);
-  const peer = await scene.connect();
-  return { scene, peer, session: scene.session };
+export async function serveOneClient(
+  options: HarnessOptions = {},
+): Promise<{ harness: Harness; peer: Peer; session: Session }> {
+  const harness = await Harness.open(options);
+  const peer = await harness.connect();
+  return { harness, peer, session: harness.session };
 }
