@@ -11,15 +11,15 @@ export function addTlsFlags(command: Command): void {
   command
     .optionsGroup('TLS:')
     .addOption(new Option('--cacert <file>', 'trust only the authorities in this file (PEM)').env(envName('cacert')))
-    .addOption(new Option('--servername <name>', "the name in the server's certificate (default: the host)"))
+    .addOption(new Option('--servername <name>', "the name expected in the server's certificate (default: the host)"))
     .addOption(new Option('--insecure', 'do not verify the certificate: anyone can impersonate the server'))
     .addOption(
-      new Option('--cert <file>', 'the client certificate, for servers that request one (PEM)').env(
-        envName('client-cert'),
-      ),
+      new Option('--cert <file>', 'client certificate, for servers that request one (PEM)').env(envName('client-cert')),
     )
     .addOption(
-      new Option('--key <file>', 'its private key (PEM; default: in the file of --cert)').env(envName('client-key')),
+      new Option('--key <file>', 'private key of --cert (PEM; default: in the file of --cert)').env(
+        envName('client-key'),
+      ),
     )
     // Aliases for netcat users. The certificate is verified with and without --ssl-verify.
     .addOption(new Option('--ssl').hideHelp())
@@ -68,15 +68,16 @@ export function addServerTlsFlags(command: Command): void {
   const alias = (flag: string) => new Option(`--${flag} <file>`).hideHelp();
   command
     .optionsGroup('TLS, for tls:// and wss://:')
-    .addOption(file('cert', 'the certificate and its intermediate certificates (PEM)'))
+    .addOption(file('cert', 'certificate, with its intermediate certificates (PEM)'))
     .addOption(
-      file('key', 'its private key (PEM), in a file that only its owner can read (default: in the file of --cert)'),
+      file(
+        'key',
+        'private key of --cert (PEM), in a file that only its owner can read (default: in the file of --cert)',
+      ),
     )
     .addOption(file('client-ca', 'require a client certificate from one of these authorities (PEM)'))
     .addOption(
-      new Option('--sni <name=cert,key>', 'another certificate for this server name; can be repeated').argParser(
-        collect,
-      ),
+      new Option('--sni <name=cert,key>', 'certificate for another server name; can be repeated').argParser(collect),
     )
     .addOption(new Option('--alpn <protocols>', 'application protocols in order of preference: chat/2,chat/1'))
     .addOption(

@@ -69,7 +69,7 @@ function addLoadFlags(command: Command): void {
     .addOption(
       quantityOption(
         '-d, --duration <time>',
-        'how long to send; with -n, whichever ends first (default: 10s)',
+        'how long to send; with -n, whichever is reached first (default: 10s)',
         'duration',
       ),
     )
@@ -120,7 +120,7 @@ function addResultFlags(command: Command): void {
     .optionsGroup('Results:')
     .addOption(new Option('--json', 'print one JSON object instead of the summary'))
     .addOption(new Option('--html <file>', 'write a self-contained page with charts'))
-    .addOption(new Option('--hdr <file>', 'write the percentiles in the format of HdrHistogram'))
+    .addOption(new Option('--hdr <file>', 'write the percentiles in HdrHistogram format'))
     .addOption(new Option('--assert <expression...>', "conditions to check, such as 'p99 < 5ms' 'errors == 0'"))
     .addOption(new Option('--compare <file>', 'compare with a result saved by --json'));
 }

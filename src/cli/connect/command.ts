@@ -57,12 +57,12 @@ function addConnectionFlags(command: Command): void {
   const { connectTimeout } = clientOptions;
   command
     .addOption(
-      new Option('--context <context>', 'a saved context to use when no address is given, as @CONTEXT does').env(
+      new Option('--context <context>', 'saved context to use if no address is given; same as @CONTEXT').env(
         envName('context'),
       ),
     )
     .addOption(new Option('--framing <framing>', framingForms).env('YODEL_FRAMING').default('lines'))
-    .addOption(new Option('-C, --crlf', 'end the lines that are sent with CRLF').env(envName('crlf')))
+    .addOption(new Option('-C, --crlf', 'end sent lines with CRLF').env(envName('crlf')))
     .addOption(positiveCount('--count <number>', 'send this many messages, then end the input'))
     .addOption(
       durationOption('-w, --connect-timeout <time>', 'time limit for connecting', connectTimeout.default).env(
@@ -79,7 +79,7 @@ function addConnectionFlags(command: Command): void {
     .addOption(
       new Option(
         '--no-shutdown',
-        'keep the sending side open at the end of input, for servers that would disconnect; ends after --wait',
+        'keep the sending side open at the end of input, for servers that would disconnect; exit after --wait',
       ),
     )
     .addOption(new Option('-z, --probe', 'connect, print how long that took, and exit'))

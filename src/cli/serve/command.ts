@@ -61,14 +61,15 @@ export function serveCommand(): Command {
 function addServingFlags(command: Command): void {
   command
     .addOption(
-      new Option('--config <file>', 'settings from a file, TOML or JSON; flags and environment override it').env(
-        envName('config'),
-      ),
+      new Option(
+        '--config <file>',
+        'read settings from this file, TOML or JSON; flags and environment override it',
+      ).env(envName('config')),
     )
     // Hidden, because it exists only for settings files.
     .addOption(new Option('--handler <handler>').hideHelp())
     .addOption(
-      new Option('--listen <address>', 'where to listen; can be repeated (default: tcp://127.0.0.1:7878)')
+      new Option('--listen <address>', 'listen on this address; can be repeated (default: tcp://127.0.0.1:7878)')
         .argParser(collect)
         .env('YODEL_LISTEN'),
     )
@@ -90,7 +91,7 @@ function addServingFlags(command: Command): void {
         .env('YODEL_ENCODING'),
     )
     .addOption(
-      new Option('--workers <number>', 'processes that share the work: a number, or auto for one per processor core')
+      new Option('--workers <number>', 'number of processes that share the work, or auto for one per processor core')
         .argParser(readWorkers)
         .env(envName('workers'))
         .default(1),
@@ -103,12 +104,12 @@ function addOutputFlags(command: Command): void {
     .optionsGroup('Output:')
     .option('--quiet', 'log nothing; print only addresses and errors')
     .addOption(
-      new Option('--log-format <format>', 'the format of the log; auto: text on a terminal, JSON elsewhere')
+      new Option('--log-format <format>', 'format of the log; auto: text on a terminal, JSON elsewhere')
         .choices(['auto', 'text', 'json'])
         .env(envName('log-format'))
         .default('auto'),
     )
-    .option('--json', 'log one JSON object per line, as --log-format json')
+    .option('--json', 'log one JSON object per line; same as --log-format json')
     .addOption(
       new Option('--log-level <level>', 'minimum severity to log')
         .choices(['info', 'warn', 'error'])
@@ -119,7 +120,7 @@ function addOutputFlags(command: Command): void {
     .addOption(
       new Option(
         '--metrics <address>',
-        'serve /metrics (Prometheus), /healthz and /readyz by HTTP at this address: :9100',
+        'serve /metrics (Prometheus), /healthz and /readyz over HTTP at this address: :9100',
       ).env(envName('metrics')),
     );
 }
@@ -130,11 +131,21 @@ function addAdmissionFlags(command: Command): void {
   const option = (flag: string, form: string, text: string) =>
     new Option(`--${flag} <${form}>`, text).argParser(list).env(envName(flag));
   command
-    .optionsGroup('Who may connect:')
-    .addOption(option('allow', 'networks', 'allow only these: 10.0.0.0/8,2001:db8::/32,192.0.2.7 (default: all)'))
-    .addOption(option('deny', 'networks', 'deny these, even if they are allowed (default: none)'))
-    .addOption(option('proxy-protocol', 'networks', 'load balancers that send a PROXY header, version 1 or 2'))
-    .addOption(option('origin', 'origins', 'web origins that may connect by WebSocket: https://app.example.org, or *'));
+    .optionsGroup('Access control:')
+    .addOption(
+      option('allow', 'networks', 'allow only these networks: 10.0.0.0/8,2001:db8::/32,192.0.2.7 (default: all)'),
+    )
+    .addOption(option('deny', 'networks', 'deny these networks, even if they are allowed (default: none)'))
+    .addOption(
+      option(
+        'proxy-protocol',
+        'networks',
+        'require a PROXY header, version 1 or 2, from load balancers in these networks',
+      ),
+    )
+    .addOption(
+      option('origin', 'origins', 'allow WebSocket connections from these web origins: https://app.example.org, or *'),
+    );
 }
 
 /** More than enough for any machine: a typo should not start ten thousand processes. */

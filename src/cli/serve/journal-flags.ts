@@ -13,7 +13,7 @@ export const journalSettings: Readonly<Record<string, OptionSpec>> = Object.from
 
 /** Adds the flags to a command. */
 export function addJournalFlags(command: Command): void {
-  addTable(command, 'The journal:', journalSettings);
+  addTable(command, 'Journal:', journalSettings);
   command
     .addOption(
       new Option('--journal <file>', 'record each message in this file before it is answered').env(envName('journal')),

@@ -22,7 +22,7 @@ const watchFlag: HandlerFlag = { flags: '--watch', description: 'reload a handle
 /** The flags of `exec:` and `proxy:`. */
 const programFlags: readonly HandlerFlag[] = [
   { flags: '--exec-per-message', description: 'exec: start a child per message instead of per connection' },
-  { flags: '--shell', description: 'exec: run the command with /bin/sh, with pipes and variables' },
+  { flags: '--shell', description: 'exec: run the command with /bin/sh, for pipes and variables' },
   {
     flags: '--exec-timeout <time>',
     description: 'exec: terminate a child that is stuck, or working on one message, for longer than this',
@@ -43,7 +43,7 @@ const programFlags: readonly HandlerFlag[] = [
   { flags: '--proxy-cacert <file>', description: 'proxy: trust only these authorities at a tls:// server (PEM)' },
   {
     flags: '--proxy-servername <name>',
-    description: "proxy: the name in that server's certificate (default: the host)",
+    description: "proxy: the name expected in that server's certificate (default: the host)",
   },
   { flags: '--proxy-insecure', description: "proxy: do not verify that server's certificate" },
 ];
@@ -72,7 +72,7 @@ const faultFlags: readonly HandlerFlag[] = [
     check: quantityOfKind('count'),
   },
   { flags: '--chunk <size>', description: 'split replies into writes of this size', check: quantityOfKind('size') },
-  { flags: '--seed <number>', description: 'the seed of random faults; the same seed repeats them', check: parseSeed },
+  { flags: '--seed <number>', description: 'seed for random faults; the same seed repeats them', check: parseSeed },
 ];
 
 /** The flags that the handler is created from, by the names of their values. A reload creates the handler again. */
@@ -82,7 +82,7 @@ export const handlerFlags: readonly string[] = [...programFlags, ...faultFlags].
 
 /** Adds the flags to a command. */
 export function addHandlerFlags(command: Command): void {
-  command.optionsGroup('The handler:');
+  command.optionsGroup('Handler:');
   for (const flag of [watchFlag, ...programFlags]) command.addOption(optionOf(flag));
   command.optionsGroup('Fault injection, to test clients:');
   for (const flag of faultFlags) command.addOption(optionOf(flag));
