@@ -36,6 +36,11 @@ export class LineWriter {
     this.#writer.write(`${line}\n`);
   }
 
+  /** Writes the gathered lines now. */
+  flush(): void {
+    this.#writer.flush();
+  }
+
   /** Writes the rest. Resolves after at most `timeoutMs`, because a stopped terminal may never accept it. */
   async close(timeoutMs: number): Promise<void> {
     this.#reportLeftOut();

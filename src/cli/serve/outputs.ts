@@ -43,6 +43,8 @@ export interface Outputs {
   readonly writeLog: (line: string) => void;
   /** Writes a line on stderr as it is. */
   readonly writeError: (line: string) => void;
+  /** Writes the gathered lines on stderr now. */
+  readonly flushErrors: () => void;
   /** Writes what is pending, the log first. Only `beforeErrorsClose` may still call `notify`. */
   close(beforeErrorsClose?: () => void): Promise<void>;
 }
@@ -69,6 +71,7 @@ export function openOutputs(settings: LogSettings, worker?: number): Outputs {
     log: isQuiet ? {} : sessionLog(options),
     writeLog,
     writeError: (line) => errors.write(line),
+    flushErrors: () => errors.flush(),
     async close(beforeErrorsClose) {
       await lines.close(lastLinesMs);
       beforeErrorsClose?.();

@@ -64,6 +64,8 @@ async function serveAlone(settings: ServeSettings, reread: Reread): Promise<void
     endLine: () => outputs.writeError(''),
   });
   notifySystemd('READY=1', notify);
+  // Only now, because a program that reads that the server listens may send it a signal.
+  outputs.flushErrors();
   await server.closed;
   for (const closing of [signals, reloading, metricsServer]) closing?.close();
   await systemdNotified();

@@ -82,6 +82,7 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
     endLine: () => outputs.writeError(''),
   });
   notifySystemd('READY=1', notify);
+  outputs.flushErrors();
 }
 
 function limitsOf({ flags }: ServeSettings): ServerLimits {
