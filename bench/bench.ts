@@ -71,7 +71,7 @@ function list(): void {
 }
 
 async function main(): Promise<void> {
-  const wanted: readonly Workload[] = chosen('workload', workloads, flags.workload);
+  const selected: readonly Workload[] = chosen('workload', workloads, flags.workload);
   const named = chosen('contender', contenders, flags.contender);
   const competing = contenders.filter((one) => named.includes(one) || one.name === reference);
   const { quick } = flags;
@@ -100,7 +100,7 @@ async function main(): Promise<void> {
   };
   const runs = await runAll({
     rounds,
-    workloads: wanted,
+    workloads: selected,
     contenders: ready,
     settings,
     repeats: quick ? 0 : 0.1,
@@ -113,7 +113,7 @@ async function main(): Promise<void> {
     versions,
     settings: { ...settings, rounds, quick },
     leftOut,
-    tables: summarise(runs, wanted, ready, leftOut),
+    tables: summarise(runs, selected, ready, leftOut),
     runs,
   };
   writeResults(flags.output, flags.add ? addToEarlier(flags.output, results) : results);

@@ -28,7 +28,7 @@ export interface Built {
  *
  * @throws Error when the load generator cannot be built, because nothing can be measured without it
  */
-export async function build(wanted: readonly Contender[]): Promise<Built> {
+export async function build(selected: readonly Contender[]): Promise<Built> {
   mkdirSync(buildFolder, { recursive: true });
   const versions: Record<string, string> = {};
   const noGcc = await missing(gcc, versions);
@@ -38,7 +38,7 @@ export async function build(wanted: readonly Contender[]): Promise<Built> {
 
   const contenders: Contender[] = [];
   const leftOut: LeftOut[] = [];
-  for (const contender of wanted) {
+  for (const contender of selected) {
     const reason = await whyNot(contender, versions);
     if (reason) leftOut.push({ contender, reason });
     else contenders.push(contender);

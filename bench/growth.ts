@@ -13,7 +13,7 @@ import { groupSeconds } from './machine.ts';
 import { capture } from './processes.ts';
 import { freePort, startServer } from './server.ts';
 
-const [wanted = '10000000', runtime = 'node'] = process.argv.slice(2);
+const [messageCount = '10000000', runtime = 'node'] = process.argv.slice(2);
 const command = fileURLToPath(new URL('../dist/cli/yodel.cjs', import.meta.url));
 const slice = 1_000_000;
 
@@ -26,7 +26,7 @@ const server = await startServer([runtime, command, ...serve], port, 64, undefin
 try {
   let total = 0;
   let shown = { total: 0, seconds: groupSeconds(server.pid) };
-  while (total < Number(wanted)) {
+  while (total < Number(messageCount)) {
     const load = [loadGenerator, '127.0.0.1', `${port}`, '-c', '64', '-p', '64', '-s', '64', '-t', '0.5', '-w', '0.01'];
     const outcome = await capture(load as [string, ...string[]], { withinMs: 20_000 });
     if (outcome.status !== 0) throw new Error(outcome.stderr);
@@ -34,10 +34,10 @@ try {
     if (total - shown.total < slice) continue;
     const seconds = groupSeconds(server.pid);
     const each = ((seconds - shown.seconds) / (total - shown.total)) * 1e6;
-    say(`${(total / 1e6).toFixed(1).padStart(6)} million messages: ${each.toFixed(2)} µs of processor time each`);
+    print(`${(total / 1e6).toFixed(1).padStart(6)} million messages: ${each.toFixed(2)} µs of processor time each`);
     shown = { total, seconds };
   }
-  say(`the file has ${(statSync(file).size / total).toFixed(0)} bytes a message`);
+  print(`the file has ${(statSync(file).size / total).toFixed(0)} bytes a message`);
   const { last, to } = stats();
   const since = new Date(to - 100).toISOString();
   for (const args of [
@@ -49,7 +49,7 @@ try {
   ]) {
     const began = performance.now();
     yodel(args[0] as string, ...args.slice(1));
-    say(`yodel journal ${args.join(' ')}: ${Math.round(performance.now() - began)} ms`);
+    print(`yodel journal ${args.join(' ')}: ${Math.round(performance.now() - began)} ms`);
   }
 } finally {
   await server.kill();
@@ -65,6 +65,6 @@ function stats(): { messages: number; last: number; to: number } {
   return JSON.parse(yodel('stats', '--json'));
 }
 
-function say(text: string): void {
+function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }

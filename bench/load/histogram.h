@@ -31,10 +31,10 @@ static void forget_records(void) {
 
 // In microseconds; 0 if nothing was recorded.
 static double percentile(double share) {
-  unsigned long wanted = (unsigned long)(recorded * share), seen = 0;
+  unsigned long rank = (unsigned long)(recorded * share), seen = 0;
   for (int i = 0; i < BUCKETS; i++) {
     seen += buckets[i];
-    if (seen > wanted) return nanoseconds_of(i) / 1e3;
+    if (seen > rank) return nanoseconds_of(i) / 1e3;
   }
   return 0;
 }

@@ -11,7 +11,7 @@ import { testWith } from '../support/tools.ts';
 const page = readFileSync(new URL('../../docs/public.md', import.meta.url), 'utf8');
 const commands = [...page.matchAll(/^\$ yodel serve (.*)$/gm)].map(([, flags = '']) => flags);
 
-testWith('openssl', 'apt-get install openssl')('every command of the page listens as it says', async () => {
+testWith('openssl', 'apt-get install openssl')('every command of the page listens at its address', async () => {
   expect(commands.length).toBeGreaterThan(5);
   const cwd = temporaryFolder();
   const { certificate, key } = makeCertificate();

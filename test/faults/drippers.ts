@@ -39,7 +39,7 @@ function drip(members: readonly Dripper[]): void {
   for (const { socket } of members) if (socket.writable) socket.write('x');
 }
 
-function say(what: object): void {
+function print(what: object): void {
   process.stdout.write(`${JSON.stringify(what)}\n`);
 }
 
@@ -47,7 +47,7 @@ const all: Dripper[] = [];
 for (let from = 0; from < clients; from += atOnce) {
   all.push(...(await Promise.all(Array.from({ length: Math.min(atOnce, clients - from) }, connect))));
 }
-say({ connected: all.length });
+print({ connected: all.length });
 await once(process.stdin, 'data');
 
 for (let group = 0; group < groups; group++) {
@@ -56,12 +56,12 @@ for (let group = 0; group < groups; group++) {
   setInterval(drip, 1000, members);
   await delay(1000 / groups);
 }
-say({ dripping: all.length });
+print({ dripping: all.length });
 
 const endings = new Map<string, number>();
 for (const { ended } of all) {
   const how = await ended.catch((error: Error) => `broken: ${error.message}`);
   endings.set(how, (endings.get(how) ?? 0) + 1);
 }
-say({ endings: [...endings] });
+print({ endings: [...endings] });
 process.exit(0);

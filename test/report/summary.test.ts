@@ -131,7 +131,7 @@ test('a run without any reply has no latencies, and says so', () => {
   expect(text).toContain('\nNo message was answered.\n');
 });
 
-test('a run that ended early says when', () => {
+test('reports when a run ended early', () => {
   const interrupted = sampleReport(usual, { ended: 'interrupted', seconds: 3.2 });
   expect(formatSummary(interrupted, plain)).toContain(
     'The run was interrupted after 3.2 s; these are the results so far.\n',

@@ -45,7 +45,7 @@ export function contextNames(): string[] {
   }
 }
 
-/** Reads a context. @throws UsageError if there is none of that name, or its file is not valid */
+/** Reads a context. @throws UsageError if the context does not exist, or its file is invalid */
 export async function readContext(name: string): Promise<SavedContext> {
   const path = existingPath(name);
   const { readConfig } = await import('../config/config.ts');
@@ -73,7 +73,7 @@ export async function writeContext(name: string, context: SavedContext): Promise
   return path;
 }
 
-/** Removes a context. @throws UsageError if there is none of that name */
+/** Removes a context. @throws UsageError if the context does not exist */
 export function removeContext(name: string): void {
   rmSync(existingPath(name));
 }

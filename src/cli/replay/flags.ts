@@ -1,7 +1,7 @@
 /** The flags of `yodel replay`, as commander parses them. */
 import type { JournalFlags } from '../journal/flags.ts';
 
-/** What `yodel replay` takes. Times are milliseconds. */
+/** The flags by name. Times are milliseconds. */
 export interface ReplayFlags extends Omit<JournalFlags, 'way' | 'grep' | 'follow' | 'transcript' | 'from' | 'to'> {
   /** Infinity for max. */
   readonly speed: number;

@@ -41,7 +41,7 @@ export interface Outputs {
   readonly log: Subscriber;
   /** Writes a complete line of the log. */
   readonly writeLog: (line: string) => void;
-  /** Writes a line on stderr as it is. */
+  /** Writes a line on stderr, unchanged. */
   readonly writeError: (line: string) => void;
   /** Writes the gathered lines on stderr now. */
   readonly flushErrors: () => void;

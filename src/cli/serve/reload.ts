@@ -88,7 +88,7 @@ export function isReloadable(name: string): boolean {
   return reloadable.has(name) || caFlags.has(name);
 }
 
-/** Flags for which a reload applies the content of the file, but not whether one is given. */
+/** Flags for which a reload applies the content of the file, but not adding or removing the flag. */
 const caFlags: ReadonlySet<string> = new Set(['clientCa', 'sslTrustfile']);
 
 /** The settings for new workers: the current ones, but the initial values of those that need a restart. */

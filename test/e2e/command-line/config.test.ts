@@ -85,11 +85,11 @@ test.each([
   ],
   ['invalid TOML', 'rate = 5\nrate = = 6\n', /cannot read .*yodel\.toml, line 2: /],
   ['a name that would change the prototype of objects', '"__proto__" = 1\n', /has no setting "__proto__"|cannot read/],
-] as const)('%s is one clear line and exit status 2', async (_, text, says) => {
+] as const)('%s is one clear line and exit status 2', async (_, text, expected) => {
   const file = write(text);
   for (const { stderr, status } of await checkAndServe(file)) {
     expect(stderr).toMatch(/^yodel: .*\n$/);
-    expect(stderr).toMatch(says);
+    expect(stderr).toMatch(expected);
     expect(stderr).toContain(file);
     expect(status).toBe(2);
   }
@@ -114,10 +114,10 @@ test.each([
   ['listen = "tls://:0"\ncert = "/nonexistent.pem"', /cannot read \/nonexistent\.pem/],
   ['listen = "ws://:0"\norigin = ["app.example.org"]', /"app\.example\.org" is not a web origin/],
   ['origin = ["https://app.example.org"]', /--origin needs a ws:\/\/ or wss:\/\/ address/],
-] as const)('%s passes neither the check nor the start', async (text, says) => {
+] as const)('%s passes neither the check nor the start', async (text, expected) => {
   const file = write(`${text}\n`);
   for (const { stderr, status, stdout } of await checkAndServe(file)) {
-    expect(stderr).toMatch(says);
+    expect(stderr).toMatch(expected);
     expect(stdout.toString()).toBe('');
     expect(status).toBe(2);
   }

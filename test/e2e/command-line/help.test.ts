@@ -148,9 +148,9 @@ test.each([
   [['context', 'sav'], /yodel context has no command "sav"\. Did you mean "save"\?/],
   [['serve', 'echo'], /yodel serve has no subcommands/],
   [['zzzzzz'], /Known: serve, connect/],
-])('yodel help %j suggests what exists', async (words, says) => {
+])('yodel help %j suggests what exists', async (words, expected) => {
   const { stdout, stderr, status } = await runLine(['help', ...words]);
   expect(stderr).toMatch(/^yodel: [^\n]+\n$/);
-  expect(stderr).toMatch(says);
+  expect(stderr).toMatch(expected);
   expect({ stdout: stdout.toString(), status }).toEqual({ stdout: '', status: 2 });
 });

@@ -4,14 +4,14 @@ import { runLine, runLines } from '../../support/command-lines.ts';
 import { handlerFile, temporaryFolder } from '../../support/files.ts';
 
 /** One line on stderr, nothing on stdout, exit status 2. */
-function expectUsageError({ stdout, stderr, status }: Outcome, ...says: (string | RegExp)[]): void {
+function expectUsageError({ stdout, stderr, status }: Outcome, ...expected: (string | RegExp)[]): void {
   expect(stderr).toMatch(/^yodel: [^\n]+\n$/);
-  for (const text of says) expect(stderr).toMatch(text);
+  for (const text of expected) expect(stderr).toMatch(text);
   expect(stdout.toString()).toBe('');
   expect(status).toBe(2);
 }
 
-const mistakes: readonly [what: string, args: string[], ...says: (string | RegExp)[]][] = [
+const mistakes: readonly [what: string, args: string[], ...expected: (string | RegExp)[]][] = [
   ['an unknown command', ['frobnicate'], 'frobnicate', 'yodel --help'],
   ['a mistyped command', ['srve'], 'Did you mean serve?'],
   ['a mistyped option', ['serve', '--lisen', ':0'], "'--lisen'", 'Did you mean --listen?'],
@@ -106,8 +106,8 @@ const mistakes: readonly [what: string, args: string[], ...says: (string | RegEx
 
 describe('a mistake is one clear line and exit status 2:', async () => {
   const outcomes = await runLines(mistakes.map(([, args]) => ({ args })));
-  for (const [index, [what, args, ...says]] of mistakes.entries()) {
-    test(`${what}: yodel ${args.join(' ')}`, () => expectUsageError(outcomes[index] as Outcome, ...says));
+  for (const [index, [what, args, ...expected]] of mistakes.entries()) {
+    test(`${what}: yodel ${args.join(' ')}`, () => expectUsageError(outcomes[index] as Outcome, ...expected));
   }
 });
 
@@ -121,7 +121,7 @@ test('a separate process prints the same, and exits', async () => {
   expect(await Promise.all(some.map((args) => yodel(args)))).toEqual(await runLines(some.map((args) => ({ args }))));
 });
 
-const badHandlers: readonly [what: string, source: string, ...says: (string | RegExp)[]][] = [
+const badHandlers: readonly [what: string, source: string, ...expected: (string | RegExp)[]][] = [
   ['exports nothing', 'const handler = () => undefined;', 'no default export', /export default \(message\) =>/],
   ['has no default export', 'export const handler = () => undefined;', 'no default export'],
   [
@@ -137,10 +137,10 @@ const badHandlers: readonly [what: string, source: string, ...says: (string | Re
   ['throws when it is loaded', '\nthrow new Error("no luck");', 'cannot be loaded: Error: no luck', /handler\.ts:2/],
 ];
 
-for (const [what, source, ...says] of badHandlers) {
+for (const [what, source, ...expected] of badHandlers) {
   test(`a handler file that ${what} is one clear line and exit status 2`, async () => {
     const path = handlerFile(source);
-    expectUsageError(await runLine(['serve', path, '--listen', ':0']), path, ...says);
+    expectUsageError(await runLine(['serve', path, '--listen', ':0']), path, ...expected);
   });
 }
 
@@ -156,8 +156,8 @@ test('a bad value in the environment is one clear line that names the variable, 
     { args: ['serve'], env: { YODEL_LISTEN: '127.0.0.1:99999' } },
     { args: ['connect'], env: { YODEL_WAIT: 'long' } },
   ]);
-  const says = [...Object.entries(bad), ['99999'], ['YODEL_WAIT']];
-  for (const [index, outcome] of outcomes.entries()) expectUsageError(outcome, ...(says[index] ?? []));
+  const expected = [...Object.entries(bad), ['99999'], ['YODEL_WAIT']];
+  for (const [index, outcome] of outcomes.entries()) expectUsageError(outcome, ...(expected[index] ?? []));
 });
 
 test('yodel alone shows its help on stderr, with exit status 2', async () => {

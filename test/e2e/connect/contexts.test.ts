@@ -99,25 +99,25 @@ test('the environment is not saved', async () => {
 
 test('contexts are listed, shown, replaced and removed', async () => {
   const { print } = home();
-  const say = async (...args: string[]) => (await print(['context', ...args])).stdout.toString();
-  expect(await say('ls')).toBe('');
+  const context = async (...args: string[]) => (await print(['context', ...args])).stdout.toString();
+  expect(await context('ls')).toBe('');
   await print(['context', 'save', 'b', 'unix:app.sock']);
   await print(['context', 'save', 'long-name', ':1', '--framing', 'raw']);
   await print(['context', 'save', 'long-name', ':2', '--framing', 'raw']);
-  expect(await say('ls')).toMatch(
+  expect(await context('ls')).toMatch(
     /^b {10}unix:\/\/\/.*\/app\.sock\nlong-name {2}tcp:\/\/127\.0\.0\.1:2 +framing=raw\n$/,
   );
-  expect(JSON.parse((await say('ls', '--json')).split('\n')[1] ?? '')).toEqual({
+  expect(JSON.parse((await context('ls', '--json')).split('\n')[1] ?? '')).toEqual({
     name: 'long-name',
     address: 'tcp://127.0.0.1:2',
     framing: 'raw',
   });
-  expect(await say('show', 'long-name')).toBe('address = "tcp://127.0.0.1:2"\nframing = "raw"\n');
+  expect(await context('show', 'long-name')).toBe('address = "tcp://127.0.0.1:2"\nframing = "raw"\n');
   expect((await print(['context', 'rm', 'b', 'long-name'])).status).toBe(0);
-  expect(await say('ls')).toBe('');
+  expect(await context('ls')).toBe('');
 });
 
-const mistakes: readonly [what: string, args: string[], says: RegExp][] = [
+const mistakes: readonly [what: string, args: string[], expected: RegExp][] = [
   ['an unknown context', ['connect', '@prd'], /there is no context "prd"\. Did you mean "prod"\?/],
   ['an unknown context in the environment', ['connect'], /there is no context "pord"\. Did you mean "prod"\?/],
   ['an unknown context to show', ['context', 'show', 'prodd'], /Did you mean "prod"\?/],
@@ -143,14 +143,14 @@ const mistakes: readonly [what: string, args: string[], says: RegExp][] = [
   ['a context after the assertions', ['bench', '--assert', 'p99 < 1s', '@prod'], /"@prod" must come before the flags/],
 ];
 
-test.each(mistakes)('%s is one clear line and exit status 2: yodel %j', async (_, args, says) => {
+test.each(mistakes)('%s is one clear line and exit status 2: yodel %j', async (_, args, expected) => {
   const { print, write, file } = home();
   write('prod', 'address = "tcp://127.0.0.1:1"\n');
   write('broken', 'address = "tcp://127.0.0.1:1"\nframin = "raw"\n');
   write('empty', '');
   const { stdout, stderr, status } = await print(args, { YODEL_CONTEXT: 'pord' });
   expect(stderr).toMatch(/^yodel: [^\n]+\n$/);
-  expect(stderr).toMatch(says);
+  expect(stderr).toMatch(expected);
   expect({ stdout: stdout.toString(), status }).toEqual({ stdout: '', status: 2 });
   expect(existsSync(file('x'))).toBe(false);
 });

@@ -68,8 +68,8 @@ test.each([
   [['--delay', '5±3'], /It takes a time such as 50ms or 50ms±20ms/],
   [['--chunk', 'many'], /It takes a size such as/],
   [['--seed', '-1'], /It takes a whole number from 0 to 4294967295/],
-])('%j is a usage error', async (args, says) => {
+])('%j is a usage error', async (args, expected) => {
   const { status, stderr } = await runLine(['serve', ...args, '--listen', '127.0.0.1:0']);
-  expect(stderr).toMatch(says);
+  expect(stderr).toMatch(expected);
   expect(status).toBe(2);
 });

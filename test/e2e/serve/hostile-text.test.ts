@@ -92,7 +92,7 @@ function framed(body: Uint8Array): Buffer {
 }
 
 /** Sends, ends, and returns everything received. */
-async function say(peer: Peer, bytes: Uint8Array): Promise<Buffer> {
+async function exchange(peer: Peer, bytes: Uint8Array): Promise<Buffer> {
   await peer.send(bytes);
   const reply = await peer.ended.catch(() => peer.received);
   peer.end();
@@ -156,7 +156,7 @@ for (const format of ['text', 'json'] as const) {
       const [before, between] = ['GET /', ' HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'];
       const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: ';
       const parts = [before, path, between + key, origin, '\r\n\r\n'].map((part) => Buffer.from(part as Buffer));
-      const reply = await say(await dial(Number(port)), Buffer.concat(parts));
+      const reply = await exchange(await dial(Number(port)), Buffer.concat(parts));
       expectEscaped(Buffer.from(reply.toString('latin1').replaceAll('\r\n', '\n'), 'latin1'), /^(?!FORGED)/);
     });
   });

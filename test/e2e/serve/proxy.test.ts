@@ -187,8 +187,8 @@ test.each([
   [['proxy:'], /proxy: needs an address/],
   [['proxy:host:port'], /the port "port" is not a number/],
   [['proxy:ws://127.0.0.1:80'], /a proxy supports tcp:\/\/, tls:\/\/ and unix:\/\/ addresses, not ws:/],
-])('%s is a usage error', async (args, says) => {
+])('%s is a usage error', async (args, expected) => {
   const { status, stderr } = await yodel(['serve', ...args, '--listen', '127.0.0.1:0']);
-  expect(stderr).toMatch(says);
+  expect(stderr).toMatch(expected);
   expect(status).toBe(2);
 });

@@ -72,10 +72,10 @@ child = subprocess.Popen(sys.argv[2:], env=dict(os.environ, NOTIFY_SOCKET=path),
 print('child', child.pid, flush=True)
 while True:
     # A barrier comes with a descriptor and waits until it is closed. Not receiving it closes it.
-    told = inbox.recv(4096).decode()
-    if told != 'BARRIER=1':
-        print('told', told.replace('\\n', ' '), flush=True)
-    if 'STOPPING=1' in told:
+    notified = inbox.recv(4096).decode()
+    if notified != 'BARRIER=1':
+        print('notified', notified.replace('\\n', ' '), flush=True)
+    if 'STOPPING=1' in notified:
         break
 sys.exit(child.wait())
 `;
@@ -90,11 +90,11 @@ notification.each([
   const service = start(['python3', script, socket, ...command], { hasChildren: true });
   const [, child] = await service.saw(/child (\d+)/);
   const main = `MAINPID=${child}`;
-  await service.saw(new RegExp(`told ${main} READY=1`));
+  await service.saw(new RegExp(`notified ${main} READY=1`));
   process.kill(Number(child), 'SIGHUP');
-  await service.saw(new RegExp(`told ${main} MONOTONIC_USEC=\\d+ RELOADING=1\ntold ${main} READY=1`));
+  await service.saw(new RegExp(`notified ${main} MONOTONIC_USEC=\\d+ RELOADING=1\nnotified ${main} READY=1`));
   process.kill(Number(child), 'SIGTERM');
-  await service.saw(new RegExp(`told ${main} STOPPING=1`));
+  await service.saw(new RegExp(`notified ${main} STOPPING=1`));
   expect((await service.ended).status).toBe(0);
 });
 

@@ -5,7 +5,7 @@ import type { Faults } from '../../../handlers/faults/options.ts';
 import { randomSeed } from '../../../handlers/faults.ts';
 import { envName } from '../../flags.ts';
 
-/** A flag and what it takes. */
+/** A flag and its value. */
 interface HandlerFlag {
   /** As in the help: `--delay <time>`. */
   readonly flags: string;

@@ -14,11 +14,11 @@ import type { ServeSettings } from '../settings.ts';
 import { faultsOf, quantityOf } from './flags.ts';
 import { handlerPath, type LoadedHandler, loadHandler } from './load.ts';
 
-/** A handler and its framing: that of the flag, or the handler's own, or lines. */
+/** A handler with the framing to use: from the flag, else from the handler, else lines. */
 export interface FramedHandler {
   readonly handler: HandlerObject;
   readonly framing: string;
-  /** That of the flag, or the handler's own; undefined: that of the framing. */
+  /** From the flag, else from the handler; undefined: the framing's default. */
   readonly encoding: Encoding | undefined;
 }
 
@@ -26,7 +26,7 @@ export interface FramedHandler {
  * Creates or loads the handler.
  *
  * @param notify receives what the children of `exec` print on stderr
- * @throws UsageError, YodelError if there is none of that name, or it cannot be used
+ * @throws UsageError, YodelError if the handler does not exist or cannot be used
  */
 export async function handlerFor(settings: ServeSettings, notify: Notify): Promise<FramedHandler> {
   const { flags, handler: name } = settings;

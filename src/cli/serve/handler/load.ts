@@ -22,7 +22,7 @@ export interface LoadedHandler {
   readonly handler: HandlerObject;
   /** The framing that it needs, in its text form; undefined: any. */
   readonly framing?: string | undefined;
-  /** The encoding that it needs; undefined: that of the framing. */
+  /** The encoding that it needs; undefined: the framing's default. */
   readonly encoding?: Encoding | undefined;
 }
 
@@ -34,10 +34,10 @@ export interface LoadOptions {
 }
 
 /**
- * The handler of that name, the default export of that file as it is now, or the server's part of that transcript. The
+ * Loads a handler by name, the current default export of a file, or the server's part of a transcript. The
  * imports of a handler file are not loaded again.
  *
- * @throws UsageError if there is none, it cannot be loaded, or it is not a handler
+ * @throws UsageError if it does not exist, cannot be loaded, or is not a handler
  * @throws TranscriptError
  */
 export async function loadHandler(nameOrPath: string, options: LoadOptions): Promise<LoadedHandler> {
