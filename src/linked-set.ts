@@ -1,6 +1,6 @@
 /** A set for members that come and go all the time, such as the open connections of a server. */
 
-/** What a member of a {@link LinkedSet} carries. Only the set writes it. */
+/** The fields of a member of a {@link LinkedSet}. Only the set writes them. */
 export interface Linked<Member> {
   /** The set that contains it. A member is in one set at a time. */
   memberOf: object | undefined;
@@ -16,7 +16,7 @@ export interface Linked<Member> {
  * former members: each closed connection then survives until the next full collection. Adding and deleting 300,000 members, 64 at
  * a time, took the garbage collector twelve times as long with a `Set` as with links (Node 26).
  *
- * An iteration visits the members that were in the set when it began, except those deleted meanwhile.
+ * An iteration visits the members that were in the set when it began, except those deleted since.
  */
 export class LinkedSet<Member extends Linked<Member>> implements ReadonlySet<Member> {
   #first: Member | undefined;

@@ -16,7 +16,7 @@ export interface OptionSpec {
   readonly default: number | string;
   /** What the option does, in one sentence. */
   readonly summary: string;
-  /** Why the default is what it is. */
+  /** The reason for the default. */
   readonly reason: string;
   /** What 0 means. If absent, 0 is not allowed. */
   readonly off?: string;

@@ -13,7 +13,7 @@ export interface Client extends AsyncIterable<Message, undefined>, AsyncDisposab
   readonly state: ClientState;
   /** Bytes sent that the operating system has not taken yet. */
   readonly unsent: number;
-  /** Resolves when the client is closed, for whatever reason. Never rejects. */
+  /** Resolves when the client is closed for any reason. Never rejects. */
   readonly closed: Promise<void>;
   /**
    * Sends a message and expects no reply.
@@ -44,7 +44,7 @@ export interface Client extends AsyncIterable<Message, undefined>, AsyncDisposab
   abort(): void;
 }
 
-/** What {@link Client.request} takes. */
+/** Options of {@link Client.request}. */
 export interface RequestOptions {
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -25,7 +25,7 @@ import { type ClientSettings, type ClientState, dialSettings } from './options.t
 import { Reconnector } from './reconnector.ts';
 import { Replies } from './replies.ts';
 
-/** What `connect()` returns. */
+/** The client that `connect()` returns. */
 export class MessageClient implements Client, MessageReceiver {
   readonly address: Address;
   readonly #settings: ClientSettings;
@@ -207,7 +207,7 @@ export class MessageClient implements Client, MessageReceiver {
     try {
       return await dial(this.address, dialSettings(this.#settings, signal));
     } catch (cause) {
-      throw systemError(`cannot connect to ${this.address} again`, cause);
+      throw systemError(`cannot reconnect to ${this.address}`, cause);
     }
   }
 

@@ -15,7 +15,7 @@ import { runtimeTransport } from '../transport/runtime.ts';
 import type { TlsOptions, Transport } from '../transport/transport.ts';
 import type { DialSettings } from './dial.ts';
 
-/** What a client is doing; `message-client.ts` has the table of states. */
+/** The state of a client. `message-client.ts` has the table of states. */
 export type ClientState = 'open' | 'reconnecting' | 'ending' | 'closed';
 
 /** Options of {@link connect}. Times are milliseconds, sizes are bytes; the reference lists every limit. */

@@ -26,7 +26,7 @@ export function parseBytes(text: string): Uint8Array {
     else if (token.startsWith('\\')) {
       throw new YodelError(
         'YODEL_INVALID_OPTION',
-        `the escape "${token}" is not known; use \\0 \\n \\r \\t \\\\ and \\xHH with two hexadecimal digits`,
+        `unknown escape "${token}"; use \\0 \\n \\r \\t \\\\ and \\xHH with two hexadecimal digits`,
       );
     } else parts.push(Buffer.from(token));
   }

@@ -127,7 +127,7 @@ export class Frames {
     return this.#reader.messageEnd(this.bytes, this.start(index), end);
   }
 
-  /** How many bytes follow the message in a frame. */
+  /** The number of bytes that follow the message in a frame. */
   terminatorSize(index: number): number {
     return this.#terminatorSize !== -1 ? this.#terminatorSize : this.end(index) - this.messageEnd(index);
   }

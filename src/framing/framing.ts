@@ -49,7 +49,7 @@ export interface Encoder {
   /**
    * Writes header and trailer around the message in `target` from `at + headerSize` to `end`.
    *
-   * @param shape what the peer's own frames look like, from `shapeOf`. Default: the framing's own
+   * @param shape the shape of the peer's frames, from `shapeOf`. Default: the framing's own
    * @returns where the frame ends
    * @throws YodelError `YODEL_UNENCODABLE_MESSAGE` if a decoder would not return the same message
    */
@@ -57,8 +57,8 @@ export interface Encoder {
   /** Present if a frame of text is the text and an ending, so that many frames can be encoded at once. */
   readonly text?: TextFrames;
   /**
-   * What a reply takes over from a message: its line ending, or the bytes before its length field. Undefined if the
-   * message does not have it.
+   * The part of a message's frame that a reply copies: its line ending, or the bytes before its length field. Undefined if
+   * the message does not have it.
    */
   shapeOf(message: Message): Uint8Array | undefined;
 }
@@ -68,7 +68,7 @@ export interface TextFrames {
   /** What follows the text. `shape` as for {@link Encoder.seal}. */
   ending(shape?: Uint8Array): string;
   /**
-   * Whether the bytes from `start` to `end` are `count` frames with this ending, exactly as `seal` makes them. If not,
+   * Whether the bytes from `start` to `end` are `count` frames with this ending, exactly as `seal` writes them. If not,
    * which is not an error, each of them must be sealed on its own.
    */
   areSealed(bytes: Buffer, start: number, end: number, count: number, ending: string): boolean;
@@ -106,7 +106,7 @@ function* decodeRest(decoder: Decoder, first: Batch): Generator<Batch, void, und
 }
 
 /**
- * The frame of one message, in a buffer of its own.
+ * Encodes one message as a frame, in a new buffer.
  *
  * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`
  * @throws TypeError if the message is neither text nor bytes

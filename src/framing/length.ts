@@ -147,7 +147,7 @@ class LengthDecoder implements Decoder {
   ): Batch {
     const number = this.#number + count + 1;
     if (code === 'negative') {
-      const text = `message ${number} has a length field that means ${length} bytes`;
+      const text = `message ${number} has an invalid length field: it gives a length of ${length} bytes`;
       return this.#batch(joined, body, count, new YodelError('YODEL_INVALID_FRAME', text));
     }
     const fault = tooLong(number, this.#options.maxMessageLength);
@@ -209,7 +209,7 @@ function createEncoder(layout: Layout): Encoder {
       const size = end - at - headerSize;
       const value = size - correction;
       if (value < 0) {
-        const text = `with this adjustment the shortest message has ${correction} bytes, not ${size}`;
+        const text = `a message of ${size} bytes is too short for the adjustment; the shortest has ${correction} bytes`;
         throw new YodelError('YODEL_UNENCODABLE_MESSAGE', text);
       }
       if (value > largest) {

@@ -1,4 +1,4 @@
-/** What a decoder returns: messages, and the batch of all that one chunk completed. */
+/** Messages, and the batch of all messages that one chunk completed, which a decoder returns. */
 import type { YodelError } from '../errors.ts';
 import { type ByteOutput, type FrameReader, Frames } from './frames.ts';
 import { recycle } from './tail.ts';
@@ -71,7 +71,7 @@ export class Message {
     return text === this.#text && this.#frames.isTextInFrame(this.#index);
   }
 
-  /** A copy in memory of its own, for a message that is kept after the batch handler has returned. */
+  /** A copy in its own memory, for a message that is kept after the batch handler has returned. */
   kept(): Message {
     return this.#frames.areBorrowed ? new Message(this.#frames.copyOf(this.#index), 0) : this;
   }
@@ -90,12 +90,12 @@ export class Message {
  * frame. Only such a frame is copied.
  */
 export class Batch implements Iterable<Message> {
-  /** What is wrong with the message after the last one of this batch. */
+  /** The error of the message that follows the last one of this batch. */
   readonly fault: YodelError | undefined;
   /** The rest of the chunk after a discarded message, to be decoded next. */
   readonly rest: Buffer | undefined;
   readonly #reader: FrameReader;
-  /** The frame that began in an earlier chunk, assembled in a buffer of its own. */
+  /** The frame that began in an earlier chunk, assembled in its own buffer. */
   #joined: Buffer | undefined;
   /** The frames after it, as they are in the chunk. */
   #body: Buffer | undefined;
@@ -180,7 +180,7 @@ export class Batch implements Iterable<Message> {
     return new Message(frames, index);
   }
 
-  /** @internal Takes the first `count` messages out of the batch, as a batch of their own that ends with `fault`. */
+  /** @internal Takes the first `count` messages out of the batch, as a separate batch that ends with `fault`. */
   take(count: number, fault?: YodelError): Batch {
     const joined = count > 0 ? this.#joined : undefined;
     const remaining = joined ? count - 1 : count;
@@ -199,7 +199,7 @@ export class Batch implements Iterable<Message> {
     return taken;
   }
 
-  /** @internal The borrowed chunk is about to change: copies what the batch, and the messages taken from it, need of it. */
+  /** @internal The borrowed chunk is about to change: copies the bytes that the batch and the messages taken from it still need. */
   endBorrow(): void {
     if (!this.isBorrowed) return;
     this.isBorrowed = false;
@@ -210,7 +210,7 @@ export class Batch implements Iterable<Message> {
     if (this.#body) this.#iterated?.moveTo(this.#body);
   }
 
-  /** @internal The same messages in bytes of their own. */
+  /** @internal A copy of the batch in its own memory. */
   copied(): Batch {
     this.#dropTaken();
     const [joined, body] = [this.#joined, this.#body].map((bytes) => bytes && Buffer.from(bytes));
@@ -266,7 +266,7 @@ export class Batch implements Iterable<Message> {
   }
 }
 
-/** @internal The chunk from `start` to `end`; the chunk itself if that is all of it, because a new view costs 30 to 45 ns. */
+/** @internal The chunk from `start` to `end`; the chunk itself if it is the whole chunk, because a new view costs 30 to 45 ns. */
 export function part(chunk: Buffer, start: number, end: number): Buffer | undefined {
   if (start === end) return undefined;
   return start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end);

@@ -56,5 +56,5 @@ function parseLength(text: string, argument: string): LengthOptions {
 }
 
 function invalid(text: string): YodelError {
-  return new YodelError('YODEL_INVALID_OPTION', `the framing "${text}" is not known. Use one of: ${framingForms}`);
+  return new YodelError('YODEL_INVALID_OPTION', `unknown framing "${text}"; use one of: ${framingForms}`);
 }

@@ -4,7 +4,7 @@
  * With one child per connection, its stdin receives the peer's frames unchanged, and the same framing splits its
  * output into messages. With one child per message, its stdin receives the message and ends; its whole output is the reply.
  *
- * What a peer sends reaches a child only by stdin, never as an argument or in its environment.
+ * A peer's input reaches a child only through stdin, never as an argument or in its environment.
  */
 import { YodelError } from '../errors.ts';
 import type { HandlerObject } from '../session/handler.ts';

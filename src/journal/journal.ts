@@ -38,7 +38,7 @@ export interface JournalQuery {
   /** The peer of the session: an address with or without a port. */
   readonly peer?: string | undefined;
   readonly direction?: Direction | undefined;
-  /** Whether to continue with messages recorded from now on, until the iteration is left or `signal` is aborted. */
+  /** Whether to continue with messages recorded from now on, until the caller ends the iteration or `signal` is aborted. */
   readonly follow?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }

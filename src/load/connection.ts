@@ -42,7 +42,7 @@ export interface Traffic {
   broken(connection: LoadConnection, error: YodelError): void;
 }
 
-/** What a connection sends, and which replies it expects. */
+/** The payload of a connection, and the replies that it expects. */
 export interface LoadConnectionOptions {
   /** Counted from 1 over all processes. */
   readonly number: number;
@@ -247,7 +247,7 @@ export class LoadConnection implements Receiver {
   /** Returns the number of whole messages that the operating system has taken since the last call. */
   #takeMessages(): number {
     const taken = this.#taken as RingPosition;
-    // A transport that delimits messages adds bytes of its own, so only an `unsent` of 0 is conclusive.
+    // A transport that delimits messages adds its own bytes, so only an `unsent` of 0 is conclusive.
     if (this.#connection.carriesMessages) return this.#connection.unsent === 0 ? this.#inFlight : 0;
     let done = 0;
     for (let left = this.#bytesInFlight - this.#connection.unsent; left > 0; ) {

@@ -122,7 +122,7 @@ export class EchoedMessages implements ReplyMatcher {
 /** Counts each chunk as a reply. */
 export const countedMessages: ReplyMatcher = { fault: undefined, match: () => 1 };
 
-/** Counts each message of the framing as a reply, whatever it contains. */
+/** Counts each message of the framing as a reply, regardless of its content. */
 export class CountMatcher implements ReplyMatcher {
   readonly #decoder: Decoder;
   /** A reply that is too long to be buffered is being received; it counts when it ends. */

@@ -9,7 +9,7 @@ import type { Metrics } from './registry.ts';
 const maxConnections = 64;
 const requestTimeoutMs = 5000;
 
-/** What the endpoints report. */
+/** The data that the endpoints report. */
 export interface Health {
   readonly metrics: Pick<Metrics, 'contentType' | 'text'>;
   /** Whether the server accepts new clients. */

@@ -9,14 +9,14 @@ import { fileURLToPath } from 'node:url';
 /** Where each program is, below src/ and dist/. */
 const files = { 'serve-worker': 'cli/serve/worker', 'load-worker': 'load/worker' } as const;
 
-/** A program that the command runs in a process of its own. */
+/** A program that the command runs in a separate process. */
 export type OwnProgram = keyof typeof files;
 
 const prefix = '--run-program=';
 
 /** The first argument for `process.execPath` to run a program. */
 export function programArgument(name: OwnProgram): string {
-  // In src/ this file is in a folder of its own; in dist/ it is part of a chunk, which is also one folder deep.
+  // In src/ this file is one folder deep; in dist/ it is part of a chunk, which is also one folder deep.
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const path = fileURLToPath(new URL(`../${files[name]}.${extension}`, import.meta.url));
   return existsSync(path) ? path : `${prefix}${name}`;

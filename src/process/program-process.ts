@@ -9,7 +9,7 @@ export interface ProcessEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** What to run, and the receivers of its messages and output. */
+/** The program to run, and the receivers of its messages and output. */
 export interface ProgramOptions<Received> {
   /** The program, as `programArgument` returns it. */
   readonly program: string;

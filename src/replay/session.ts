@@ -46,7 +46,7 @@ export class ReplaySession {
   readonly #steps = new Queue<ReplayStep>();
   #isPlaying = false;
   #player: Player | undefined;
-  /** Why the rest of the session is not played. */
+  /** The reason why the rest of the session is not played. */
   #lost: string | undefined;
   /** When the message with the pending reply was sent: in the replay, and in the recording. */
   #request: { readonly sentAt: number; readonly recordedAt: number } | undefined;

@@ -123,7 +123,7 @@ export class Acceptor {
   }
 
   #fullError(): YodelError {
-    const text = `the server already has ${this.maxConnections} connections, its limit; try again later`;
+    const text = `the server has reached its limit of ${this.maxConnections} connections; try again later`;
     return new YodelError('YODEL_TOO_MANY_CONNECTIONS', text);
   }
 

@@ -56,7 +56,7 @@ export class Admission {
     this.#clients = new Map(connected.map(([address, { open }]) => [address, { open, rateLimit: undefined }]));
   }
 
-  /** Why this peer may not connect now. Undefined: it may, and counts as connected until {@link release}. */
+  /** The reason to refuse this peer now. Undefined: it may connect, and counts as connected until {@link release}. */
   admit(peer: Address, now: number): YodelError | undefined {
     const { allow, deny, perAddress, rate } = this.#rules;
     // For a Unix socket, the permissions of its file decide.
@@ -67,7 +67,7 @@ export class Admission {
     if (perAddress === 0 && rate === 0) return undefined;
     const client = this.#clientOf(keyOf(peer.host), now);
     if (perAddress > 0 && client.open >= perAddress) {
-      const text = `there are already ${perAddress} connections from this address, its limit; try again later`;
+      const text = `this address has reached its limit of ${perAddress} connections; try again later`;
       return new YodelError('YODEL_TOO_MANY_CONNECTIONS', text);
     }
     if (client.rateLimit?.admit(1, now) === 0) {
@@ -110,8 +110,8 @@ function isRemovable({ open, rateLimit }: Client, now: number): boolean {
 }
 
 /**
- * What counts as one address: an IPv4 address, or the first 64 bits of an IPv6 address, because a single customer gets at
- * least that much (RFC 6177).
+ * The key of a client address: an IPv4 address, or the first 64 bits of an IPv6 address, because a single customer gets at
+ * least a /64 network (RFC 6177).
  */
 function keyOf(host: string): string {
   return host.includes(':') ? networkOf(host) : host;

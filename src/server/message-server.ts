@@ -160,7 +160,7 @@ export class MessageServer {
     const { sessions } = this.#acceptor;
     if (this.#telemetry.watched && this.#listeners.length > 0) this.#telemetry.emit('draining', sessions.size);
     const listenersClosed = Promise.all(this.#listeners.map((listener) => listener.close()));
-    // Clients that never stop sending are read for a quarter of the time: most of it is for the replies.
+    // Clients that never stop sending are read for a quarter of the time, because most of it is for the replies.
     for (const session of sessions) session.drain(timeoutMs / 4);
     await this.#acceptor.emptied();
     await listenersClosed;

@@ -29,7 +29,7 @@ export interface WorkerView {
   readonly restarts: number;
 }
 
-/** What a worker runs. */
+/** The options of a worker. */
 export interface WorkerOptions {
   /** The program, as `programArgument` returns it. */
   readonly program: string;

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import type { ProcessEnd } from '../process/program-process.ts';
 import { Worker, type WorkerOptions, type WorkerView } from './worker.ts';
 
-/** What to run, and in how many processes. */
+/** The program to run, and the number of processes. */
 export interface WorkersOptions<Work> extends WorkerOptions {
   readonly count: number;
   readonly work: Work;
@@ -76,7 +76,7 @@ export class Workers<Work> {
     socket.destroy();
   }
 
-  /** Shuts all workers down gracefully, kills those left after `withinMs`, and resolves with the ends of all. */
+  /** Shuts all workers down gracefully, kills those left after `withinMs`, and resolves with how each one ended. */
   async end(withinMs: number): Promise<ProcessEnd[]> {
     const timer = setTimeout(() => this.kill(), withinMs);
     const ends = await Promise.all(this.#workers.map((worker) => worker.drain()));

@@ -1,4 +1,4 @@
-/** What a server does with messages. */
+/** Handlers: the application's code that processes messages. */
 import type { Address } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
@@ -7,7 +7,7 @@ import type { SessionView } from '../telemetry/telemetry.ts';
 import type { Security } from '../transport/transport.ts';
 
 /**
- * What a handler sends back to the same session: text, bytes, a message or a batch (whose frames go back byte for byte),
+ * A handler's reply to the same session: text, bytes, a message or a batch (whose frames are sent back byte for byte),
  * several of these in order, or nothing.
  */
 export type Reply = string | Uint8Array | Message | Batch | readonly Reply[] | null | undefined | void;
@@ -18,7 +18,7 @@ export interface Session extends SessionView {
   readonly id: number;
   readonly peer: Address;
   readonly local: Address;
-  /** What the two sides of an encrypted connection agreed on, including the client's certificate; else undefined. */
+  /** The result of the TLS handshake, including the client's certificate; undefined without TLS. */
   readonly security: Security | undefined;
   /** The server's framing, for handlers that forward messages, such as to another server. */
   readonly framing: Framing;
@@ -31,11 +31,11 @@ export interface Session extends SessionView {
   readonly data: Record<string, unknown>;
   /** Aborted when the session is over: for handlers that await something. */
   readonly signal: AbortSignal;
-  /** Whether nothing can be sent any more. */
+  /** Whether the session can no longer send. */
   readonly ended: boolean;
   /**
-   * Sends a message or all messages of a batch, at any time. They leave with the replies of the current batch, or at the end of
-   * the current turn of the event loop. The frames of a message or batch are sent as they arrived; they may come from another
+   * Sends a message or all messages of a batch, at any time. They are sent with the replies of the current batch, or at the
+   * end of the current turn of the event loop. The frames of a message or batch are sent as they arrived; they may come from another
    * connection of the same framing.
    *
    * @param to the message that this one answers; text and bytes get the same line ending or header
@@ -45,7 +45,7 @@ export interface Session extends SessionView {
   send(message: string | Uint8Array | Message | Batch, to?: Message): boolean;
   /**
    * Sends bytes as they are, for frames that are truncated or invalid on purpose. The caller is responsible for framing.
-   * A WebSocket takes only whole frames, as {@link encode} makes them.
+   * A WebSocket takes only whole frames, as {@link encode} returns them.
    *
    * @param messages the number of messages that end in these bytes, for the counters. Default 0
    * @returns as {@link send}
@@ -103,7 +103,7 @@ export interface HandlerObject {
   /**
    * Called once when all messages have been handled and no more will come: the peer has ended its side, the server shuts
    * down, or maxMessages was reached (`session.endedBy` says which). The connection is open. The return value is sent; a
-   * promise is awaited first, and more can be sent meanwhile; then the session ends. Not called after an error, nor after
+   * promise is awaited first, and more can be sent until it settles; then the session ends. Not called after an error, nor after
    * `session.close()` or `abort()`.
    */
   end?(session: Session): Reply | Promise<Reply>;
@@ -114,7 +114,7 @@ export interface HandlerObject {
   close?(session: Session, error: YodelError | undefined): void | Promise<void>;
 }
 
-/** What a server does with messages: a function that is called for each, or an object. */
+/** A handler: a function that is called for each message, or an object with callbacks. */
 export type Handler = MessageHandler | HandlerObject;
 
 /**

@@ -22,7 +22,7 @@ import type { SessionSettings } from './settings.ts';
 export interface Fault {
   readonly error: YodelError;
   /**
-   * What it does to the session. `discard`: `messages` messages are answered with the error, and the session continues.
+   * The effect on the session. `discard`: `messages` messages are answered with the error, and the session continues.
    * `close`: the peer receives the error, and the session ends. `disconnect`: the session ends at once.
    */
   readonly effect: 'discard' | 'close' | 'disconnect';
@@ -44,7 +44,7 @@ export class Inbound {
   /** A fault that follows everything that is queued. */
   #lastFault: YodelError | undefined;
 
-  /** @param outbox learns from the first message what the peer's frames look like */
+  /** @param outbox learns the shape of the peer's frames from the first message */
   constructor(session: WaitingSession, decoder: Decoder, outbox: Outbox, settings: SessionSettings, now: number) {
     const { limits, journal } = settings;
     this.#session = session;
@@ -159,7 +159,7 @@ export class Inbound {
     return taken;
   }
 
-  /** How many of `count` messages the limits admit now. */
+  /** The number of messages, of `count`, that the limits admit now. */
   #admit(count: number): number {
     const { limits, clock } = this.#settings;
     const { maxMessages, ratePolicy } = limits;

@@ -22,8 +22,8 @@ export interface SessionJournal {
    */
   append(session: Journaled, batch: Batch): Promise<void>;
   /**
-   * Resolves with the reason once nothing can be recorded any more. The server then disconnects all sessions and closes:
-   * what it answered from then on could be lost.
+   * Resolves with the reason once nothing more can be recorded. The server then disconnects all sessions and closes, because
+   * messages that it answered from then on could be lost.
    */
   readonly failed: Promise<YodelError>;
   /** The longest message it can record, in bytes. Default: any. The server accepts no longer ones. */

@@ -130,7 +130,7 @@ export class Lifecycle {
     this.end();
   }
 
-  /** Writes what is left, then FIN. */
+  /** Writes the remaining output, then FIN. */
   end(): void {
     if (this.isOver) return;
     if (this.#isGone) return this.#close(undefined);

@@ -161,7 +161,7 @@ export class Output {
     for (const one of texts) this.#appendSealed(encoder, one, this.#shape);
   }
 
-  /** Appends what was just written into the slab or a buffer of its own. */
+  /** Appends what was just written into the slab or a separate buffer. */
   #appendWritten(target: Buffer, start: number, end: number): void {
     if (target === slab) {
       if (this.#slabFrom === -1 || lastOwner !== this || start === 0) this.#slabFrom = start;

@@ -14,8 +14,8 @@
  * | draining  | reads to the end of what has arrived; created when the server shuts down               |
  *
  * One chunk in, one batch through, one write out: `onData` decodes, `#run` handles, `#settle` writes and decides whether to
- * continue reading. All of it happens within the one call, unless the handler is asynchronous, or the journal, the rate limit
- * or a slow peer makes messages wait. Whatever ends the wait calls `turn`.
+ * continue reading. All of this happens within one call, unless the handler is asynchronous, or the journal, the rate limit
+ * or a slow peer makes messages wait. The component that ends the wait calls `turn`.
  */
 import type { Address } from '../address.ts';
 import type { YodelError } from '../errors.ts';

@@ -1,4 +1,4 @@
-/** What all sessions of a server share. */
+/** The settings that all sessions of a server share. */
 import type { DecoderOptions, Framing } from '../framing/framing.ts';
 import type { SessionLimits } from '../options.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';

@@ -7,7 +7,7 @@ import type { YodelError } from '../errors.ts';
 import type { Batch } from '../framing/message.ts';
 
 /**
- * What ended a session first: the peer, the handler (`session.close()` or `abort()`), the server's shutdown, or the limit
+ * The first cause of a session's end: the peer, the handler (`session.close()` or `abort()`), the server's shutdown, or the limit
  * `maxMessages`.
  */
 export type EndedBy = 'peer' | 'handler' | 'shutdown' | 'limit';
@@ -28,7 +28,7 @@ export interface SessionView {
   readonly unsent: number;
   /** Milliseconds since it began; in `closed`, its whole duration. */
   readonly durationMs: number;
-  /** What ended it. Meaningful only once the session is over, and ended without an error. */
+  /** The first cause of its end. Meaningful only once the session is over, and ended without an error. */
   readonly endedBy: EndedBy;
 }
 

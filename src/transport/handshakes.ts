@@ -128,7 +128,7 @@ class Handshakes implements Linked<Handshakes> {
     const { handshakeTimeout = 0 } = this.#options;
     return new Promise((_, reject) => {
       if (handshakeTimeout === 0) return;
-      const text = `not ready for its first message within ${handshakeTimeout} ms`;
+      const text = `the handshakes took longer than ${handshakeTimeout} ms (handshakeTimeout)`;
       this.#timer = setTimeout(() => reject(new YodelError('YODEL_HANDSHAKE_TIMEOUT', text)), handshakeTimeout);
     });
   }

@@ -49,11 +49,11 @@ export interface Connection {
    */
   readonly carriesMessages: boolean;
   /**
-   * The framing of this connection's bytes, whatever the server's framing is. Set on the server's side of a transport that
+   * The framing of this connection's bytes, which overrides the server's. Set on the server's side of a transport that
    * itself delimits messages.
    */
   readonly framing?: Framing | undefined;
-  /** What the handshake agreed on, when the connection is encrypted. */
+  /** The result of the TLS handshake, if the connection is encrypted. */
   readonly security?: Security | undefined;
   /**
    * Bytes written that the operating system has not accepted yet: they cost this process memory. When the connection is
@@ -80,7 +80,7 @@ export interface Connection {
   abort(): void;
 }
 
-/** What the two sides of an encrypted connection agreed on. */
+/** The result of a TLS handshake. */
 export interface Security {
   /** `TLSv1.2` or `TLSv1.3`. */
   readonly protocol: string;

@@ -5,7 +5,7 @@ import { systemError, YodelError } from '../errors.ts';
 import type { Connection } from './transport.ts';
 
 /**
- * A server that was killed leaves its socket file behind, which keeps others from listening there. This removes the file
+ * A server that was killed leaves its socket file behind, which prevents others from listening there. This removes the file
  * when a connection to it is refused. A socket that is in use stays, and so does any other kind of file.
  */
 export async function removeStaleSocket(

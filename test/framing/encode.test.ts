@@ -76,7 +76,7 @@ describe('a message that cannot be sent', () => {
       'x'.repeat(65_536),
       'a message of 65536 bytes does not fit a length field of 2 bytes; use a wider one',
     ],
-    ['length:4,adjust=2', 'x', 'with this adjustment the shortest message has 2 bytes, not 1'],
+    ['length:4,adjust=2', 'x', 'a message of 1 bytes is too short for the adjustment; the shortest has 2 bytes'],
   ])('in %s is refused with the reason: case %#', (notation, message, text) => {
     const refused = () => encode(parseFraming(notation), message);
     expect(refused).toThrow(expect.objectContaining({ code: 'YODEL_UNENCODABLE_MESSAGE', message: text }));

@@ -76,7 +76,7 @@ describe('the text form of a framing', () => {
     'length:4,offset=1.5',
     'length:4 little',
   ])('%j is refused with a list of the valid forms', (text) => {
-    expectRefusal(() => parseFraming(text), `the framing "${text}" is not known. Use one of: ${forms}`);
+    expectRefusal(() => parseFraming(text), `unknown framing "${text}"; use one of: ${forms}`);
   });
 
   it.each([
@@ -119,7 +119,7 @@ describe('bytes written as text', () => {
   ])('%j is refused, naming the escape', (text, named) => {
     expectRefusal(
       () => parseBytes(text),
-      `the escape "${named}" is not known; use \\0 \\n \\r \\t \\\\ and \\xHH with two hexadecimal digits`,
+      `unknown escape "${named}"; use \\0 \\n \\r \\t \\\\ and \\xHH with two hexadecimal digits`,
     );
   });
 });

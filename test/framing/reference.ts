@@ -41,7 +41,9 @@ export function readLengthPrefixed(layout: LengthOptions): Reference {
       const size = Number(BigInt(`0x${field.toString('hex')}`)) + adjustment - (includesHeader ? headerSize : 0);
       const isWhole = headerSize + size <= rest.length;
       if (size < 0) {
-        account.fault(`YODEL_INVALID_FRAME: message ${number} has a length field that means ${size} bytes`);
+        account.fault(
+          `YODEL_INVALID_FRAME: message ${number} has an invalid length field: it gives a length of ${size} bytes`,
+        );
       } else if (size > options.maxMessageLength) {
         account.tooLong();
         const inside = `fault: YODEL_UNFINISHED_FRAME: input ended inside a discarded message, in message ${number}`;

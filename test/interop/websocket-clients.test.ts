@@ -149,7 +149,8 @@ test.each([
     (error: Error) => Number(/\d{3}/.exec(error.message)?.[0]),
   );
   expect(outcome).toBe(expected);
-  if (expected === 403) await server.saw(/refused: no WebSocket with this client: web pages of .* may not connect/);
+  if (expected === 403)
+    await server.saw(/refused: the WebSocket handshake with the client failed: web pages of .* may not connect/);
 });
 
 test('other HTTP requests get an explanation', async () => {
@@ -162,7 +163,7 @@ test('other HTTP requests get an explanation', async () => {
     for await (const chunk of socket) reply += String(chunk);
     return reply;
   };
-  expect(await said('GET / HTTP/1.1\r\nHost: x\r\n\r\n')).toMatch(/^HTTP\/1\.1 426 [\s\S]*speaks WebSocket only\n$/);
+  expect(await said('GET / HTTP/1.1\r\nHost: x\r\n\r\n')).toMatch(/^HTTP\/1\.1 426 [\s\S]*accepts only WebSocket\n$/);
   expect(await said('hello\n\n')).toMatch(/^HTTP\/1\.1 400 /);
   await expect(Client.open(`ws://127.0.0.1:${port}/other`)).rejects.toThrow('404');
 });
@@ -192,7 +193,7 @@ test('a client that does not answer the close frame does not delay the shutdown'
 test('nothing of a request reaches the log unescaped', async () => {
   const server = await serveWeb();
   await askRaw(portOf(server), 'Host: x', 'Origin: http://\x9b31m\x85evil');
-  await server.saw(/refused: no WebSocket/);
+  await server.saw(/refused: the WebSocket handshake/);
   expect(server.stdout()).not.toMatch(/[\u0080-\u009f]/);
 });
 

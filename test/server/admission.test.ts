@@ -6,7 +6,7 @@ import { Harness } from '../session/harness.ts';
 import { settled } from '../support/fake-clock.ts';
 import { connectTo, serveOnSockets } from './sockets.ts';
 
-const reason = 'error: the server already has 2 connections, its limit; try again later';
+const reason = 'error: the server has reached its limit of 2 connections; try again later';
 
 describe('with maxConnections 2', () => {
   it('the third client receives the reason, and is disconnected', async () => {
@@ -148,7 +148,7 @@ it('a refused client on a real socket receives the reason, even if it has been s
   const second = await connectTo(server);
   second.connection.write(Buffer.alloc(1_000_000, 'x'));
   await second.until(() => second.ended);
-  expect(second.text).toBe('error: the server already has 1 connections, its limit; try again later\n');
+  expect(second.text).toBe('error: the server has reached its limit of 1 connections; try again later\n');
   second.connection.end();
   await second.gone();
   expect(second.error).toBeUndefined();

@@ -44,7 +44,7 @@ const faults: [string, HarnessOptions, string | Buffer, string | Buffer, string]
     { framing: length({ bytes: 1, adjustment: -1 }) },
     Buffer.from('\x02a\x02b\x00', 'latin1'),
     Buffer.concat(
-      ['a', 'b', 'error: message 3 has a length field that means -1 bytes'].map((text) =>
+      ['a', 'b', 'error: message 3 has an invalid length field: it gives a length of -1 bytes'].map((text) =>
         encode(length({ bytes: 1, adjustment: -1 }), text),
       ),
     ),

@@ -1,10 +1,10 @@
-/** A child process with pipes, in a process group of its own, with back-pressure in both directions. */
+/** A child process with pipes, in its own process group, with back-pressure in both directions. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { eachLine } from '../../process/each-line.ts';
 import { ProcessGroup } from './process-group.ts';
 
-/** What to start, and how to end it. */
+/** The command to start, and how to end it. */
 export interface ChildOptions {
   readonly words: readonly [string, ...string[]];
   readonly env: Readonly<Record<string, string>>;

@@ -29,7 +29,7 @@ class Conversation {
   #peerIsBehind = false;
   #isOver = false;
   #timer: NodeJS.Timeout | undefined;
-  /** Why the child was ended. */
+  /** The reason why the child was ended. */
   #failure: string | undefined;
 
   constructor(session: Session, settings: ExecSettings) {

@@ -24,7 +24,7 @@ export interface Comparison {
   readonly warnings: readonly string[];
 }
 
-/** Shorter intervals, such as the last one of a run, scatter more than the others and are left out. */
+/** Shorter intervals, such as the last one of a run, vary more than the others and are ignored. */
 const minSeconds = 0.5;
 
 /** The share of a run to ignore as warm-up: connections are opened, and neither side has compiled its code yet. */

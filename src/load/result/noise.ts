@@ -5,7 +5,7 @@ import { rankSumProbability } from './rank-test.ts';
 export type Pair<Value> = readonly [old: Value, now: Value];
 
 /**
- * What a change means:
+ * The judgement of a change:
  *
  * - `better`, `worse`: more than noise.
  * - `same`: no change.

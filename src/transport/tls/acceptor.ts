@@ -74,7 +74,7 @@ export class TlsAcceptor {
   }
 }
 
-/** What the two sides agreed on. */
+/** The result of the handshake. */
 export function securityOf(socket: tls.TLSSocket): Security {
   const { subject } = (socket.authorized ? socket.getPeerCertificate() : undefined) ?? {};
   const { servername } = socket as { servername?: string | false };

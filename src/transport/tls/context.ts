@@ -7,8 +7,8 @@ import type { CertificateAndKey } from '../transport.ts';
 export const minTlsVersion = 'TLSv1.2';
 
 /**
- * What a server accepts of TLS 1.2: forward secrecy and authenticated encryption only, as in Mozilla's intermediate profile
- * (5.7), without its finite-field key exchanges; and all of TLS 1.3.
+ * The ciphers that a server accepts. Of TLS 1.2 only those with forward secrecy and authenticated encryption, as in
+ * Mozilla's intermediate profile (5.7), without its finite-field key exchanges. Of TLS 1.3, all.
  */
 const serverCiphers = [
   'TLS_AES_128_GCM_SHA256',

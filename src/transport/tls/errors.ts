@@ -30,7 +30,7 @@ const connectErrors: Readonly<Record<string, string>> = {
   EPROTO: notTls,
 };
 
-/** Why a client's certificate is refused. */
+/** The reason why a client's certificate is refused. */
 export const untrustedClient = 'its certificate is not signed by a trusted authority';
 
 /** Where a server's view of its client differs from {@link connectErrors}. */
@@ -56,5 +56,5 @@ export function tlsError(where: string, error: unknown): unknown {
 export function handshakeError(error: Error): YodelError {
   const { code = '' } = error as { code?: string };
   const reason = handshakeErrors[code] ?? connectErrors[code] ?? error.message;
-  return new YodelError('YODEL_TLS', `no TLS with this client: ${reason}`, { cause: error });
+  return new YodelError('YODEL_TLS', `the TLS handshake with the client failed: ${reason}`, { cause: error });
 }

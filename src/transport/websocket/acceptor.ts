@@ -39,7 +39,7 @@ export class WebSocketAcceptor {
       ...{ maxFragments },
     });
     this.#http = createServer({ maxHeaderSize: maxRequestSize }, (request) => {
-      this.#refuse(request.socket, 426, 'this address speaks WebSocket only');
+      this.#refuse(request.socket, 426, 'this address accepts only WebSocket');
     });
     this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket as Socket, head));
     this.#http.on('clientError', (_error, socket) => this.#refuse(socket as Socket, 400, 'not a valid HTTP request'));
@@ -110,5 +110,5 @@ function printable(text = ''): string {
 }
 
 function refusal(reason: string): YodelError {
-  return new YodelError('YODEL_WEBSOCKET_REFUSED', `no WebSocket with this client: ${reason}`);
+  return new YodelError('YODEL_WEBSOCKET_REFUSED', `the WebSocket handshake with the client failed: ${reason}`);
 }

@@ -103,7 +103,7 @@ test('config check accepts a correct file', async () => {
 });
 
 test.each([
-  ['framing = "bogus"', /the framing "bogus" is not known/],
+  ['framing = "bogus"', /unknown framing "bogus"/],
   ['allow = ["bogus"]', /the option "allow" takes IP addresses and networks/],
   ['deny = ["1.2.3.4/99"]', /the option "deny" takes/],
   ['proxyProtocol = ["x"]', /the option "proxyProtocol" takes/],

@@ -110,7 +110,7 @@ tmux(':send sends bytes written as escapes, and :hex shows them as hexdump does,
   await terminal.sees(new RegExp(`\\n> 7 B\\n${row}\\n< 7 B {2}[\\d.]+ ms\\n${row}\\n>$`));
   terminal.enter(':hex off');
   terminal.enter(':send a\\q');
-  await terminal.sees(/\n> a\\q\nthe escape "\\q" is not known; [^\n]*\n>$/);
+  await terminal.sees(/\n> a\\q\nunknown escape "\\q"; [^\n]*\n>$/);
   terminal.enter('a\\x41');
   await server.saw(/5 B a\\x41\n/);
 });

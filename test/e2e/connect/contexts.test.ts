@@ -55,7 +55,7 @@ test('flags and the environment override a context', async () => {
   const { run, write } = home();
   const server = await serve();
   write('other', `address = "${server.address}"\nframing = "nonsense"\n`);
-  expect((await run(['connect', '@other'], 'hello\n')).stderr).toContain('the framing "nonsense" is not known');
+  expect((await run(['connect', '@other'], 'hello\n')).stderr).toContain('unknown framing "nonsense"');
   for (const [flags, env] of [
     [['--framing', 'lines'], {}],
     [[], { YODEL_FRAMING: 'lines' }],
@@ -127,7 +127,7 @@ const mistakes: readonly [what: string, args: string[], expected: RegExp][] = [
   ['a name with a line end', ['context', 'save', 'a\nb', ':1'], /"a\\nb" cannot name a context/],
   ['an invalid address', ['context', 'save', 'x', 'a:b:c'], /invalid address/],
   ['a context instead of an address', ['context', 'save', 'x', '@prod'], /is a context; save its address/],
-  ['an invalid framing', ['context', 'save', 'x', ':1', '--framing', 'foo'], /the framing "foo" is not known/],
+  ['an invalid framing', ['context', 'save', 'x', ':1', '--framing', 'foo'], /unknown framing "foo"/],
   ['an invalid time', ['context', 'save', 'x', ':1', '--wait', 'long'], /a time such as/],
   ['a missing file', ['context', 'save', 'x', 'tls://:1', '--cacert', 'no.pem'], /cannot read no\.pem/],
   ['a TLS flag for a plain address', ['context', 'save', 'x', ':1', '--insecure'], /needs a tls:\/\//],

@@ -62,7 +62,7 @@ test('--max-connections refuses a client above the limit with an error, and serv
   const first = await dial(server.port);
   await first.ask('here');
   const second = await dial(server.port);
-  expect((await second.ended).toString()).toMatch(/^error: the server already has 1 connections, its limit/);
+  expect((await second.ended).toString()).toMatch(/^error: the server has reached its limit of 1 connections/);
   await server.saw(/refused: /);
   expect(await first.ask('still here')).toBe('still here');
   first.end();

@@ -70,7 +70,7 @@ describe('a reload with workers', () => {
     for (let count = 0; count < 8; count++) expect(await (await dial(server.port)).ask('hello')).toBe('hello');
     writeFileSync(file, 'framing = "bogus"\n');
     server.process.kill('SIGHUP');
-    await server.saw(/not reloaded, the old settings remain in effect: the framing "bogus" is not known/);
+    await server.saw(/not reloaded, the old settings remain in effect: unknown framing "bogus"/);
   });
 
   it('loads a new handler in every worker, and a broken one in none', async () => {
