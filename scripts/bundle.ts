@@ -1,7 +1,7 @@
 /**
- * Bundles yodel's own code. A file costs half a millisecond at the start, however small, so what `yodel serve` needs
- * before it listens comes in four chunks. Everything else is loaded on demand, in a chunk for each set of files that
- * are needed together.
+ * Bundles yodel's own code. Loading a file takes half a millisecond at start-up, however small it is, so the code that
+ * `yodel serve` needs before it listens is in four chunks. Everything else is loaded on demand, in one chunk for each set of
+ * files that are needed together.
  */
 import { relative } from 'node:path';
 import { type ChunkingContext, type CodeSplittingGroup, type OutputChunk, rolldown } from 'rolldown';
@@ -45,8 +45,8 @@ export async function bundleOwnCode(folder: string): Promise<Contents> {
 }
 
 /**
- * The chunks of what `yodel serve` needs: two of the library and two of the command, of each one for what other commands
- * need too. Entries keep their own files: `cli/main` waits for the command to end, which would block a chunk that others
+ * The chunks that `yodel serve` needs: two with library code and two with command code, one of each also needed by other
+ * commands. Entries keep their own files: `cli/main` waits for the command to end, which would block a chunk that others
  * import.
  */
 function chunks(): CodeSplittingGroup[] {
@@ -74,10 +74,10 @@ function isShared(path: string): boolean {
   return !entries.some((name) => path === pathOf(name));
 }
 
-/** The files that these import statically, directly and indirectly, and they themselves. */
+/** These files, and all files that they import statically, directly or indirectly. */
 function closure(names: readonly string[], context: ChunkingContext): Set<string> {
   const reached = new Set<string>(names.map(pathOf));
-  // Also visits what is added meanwhile.
+  // The loop also visits paths that are added while it runs.
   for (const path of reached) {
     for (const imported of context.getModuleInfo(path)?.importedIds ?? []) reached.add(imported);
   }

@@ -41,7 +41,7 @@ export function readBenchSettings(
 ): BenchSettings {
   const { expressions, trailing } = splitAssertions((flags.assert as string[] | undefined) ?? []);
   if (trailing.length > 0 && address !== undefined) {
-    throw new UsageError(`two addresses: "${address}" and "${trailing.join(' ')}"`);
+    throw new UsageError(`two addresses: "${address}" and "${trailing.join(' ')}"; give only one`);
   }
   const htmlFile = flags.html as string | undefined;
   const hdrFile = flags.hdr as string | undefined;

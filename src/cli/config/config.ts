@@ -109,7 +109,7 @@ export async function readConfig(path: string): Promise<object> {
   try {
     const parsed: unknown = path.endsWith('.json') ? JSON.parse(text) : (await import('smol-toml')).parse(text);
     if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
-      throw new Error('it contains no settings');
+      throw new Error('it must contain settings by name');
     return parsed;
   } catch (error) {
     const [reason = ''] = (error as Error).message.split('\n');

@@ -36,7 +36,7 @@ function contextName(command: Command, given: string | undefined): string | unde
   const option = command.getOptionValue('context') as string | undefined;
   if (given === undefined) return option?.replace(/^@/, '') || undefined;
   if (option !== undefined && command.getOptionValueSource('context') === 'cli') {
-    throw new UsageError(`there are two addresses: "${given}", and that of --context ${option}`);
+    throw new UsageError(`two addresses: "${given}" and --context ${option}; give only one`);
   }
   return given.startsWith('@') ? given.slice(1) : undefined;
 }

@@ -43,8 +43,8 @@ export function serveCommand(): Command {
       await applyConfigOf(command);
       // A reload reads the environment and the file again.
       const words = command.parent?.args.slice(1) ?? [];
-      const reread = async () => settingsOf(await parseServe(words));
-      await runServe(settingsOf(command), reread);
+      const readAgain = async () => settingsOf(await parseServe(words));
+      await runServe(settingsOf(command), readAgain);
     });
   addServingFlags(command);
   addOutputFlags(command);

@@ -43,7 +43,7 @@ export interface Outputs {
   readonly writeLog: (line: string) => void;
   /** Writes a line on stderr, unchanged. */
   readonly writeError: (line: string) => void;
-  /** Writes the gathered lines on stderr now. */
+  /** Writes the gathered lines to stderr now. */
   readonly flushErrors: () => void;
   /** Writes what is pending, the log first. Only `beforeErrorsClose` may still call `notify`. */
   close(beforeErrorsClose?: () => void): Promise<void>;

@@ -12,7 +12,7 @@ import { notifySystemd } from './systemd.ts';
 import { type Certificates, readServerTls, watchFiles } from './tls/tls.ts';
 
 /** Reads the current settings. */
-export type Reread = () => Promise<ServeSettings>;
+export type ReadSettings = () => Promise<ServeSettings>;
 
 /** What a reload needs. */
 export interface Reloading {
@@ -22,7 +22,7 @@ export interface Reloading {
   readonly certificates: Certificates | undefined;
   /** Further files whose changes cause a reload. */
   readonly files: readonly string[];
-  readonly reread: Reread;
+  readonly readAgain: ReadSettings;
   /** Applies new settings. @throws Error if it cannot; the old settings then remain in effect */
   apply(settings: ServeSettings, tls: ServerTls | undefined): Promise<void>;
   readonly notify: Notify;
@@ -33,11 +33,11 @@ const applyTimeoutMs = 60_000;
 
 /** Reloads on request, and when a file changes. Invalid settings are reported, and the old ones remain in effect. */
 export function reloadOnChange(reloading: Reloading): { reload(): void; close(): void } {
-  const { settings: initial, addresses, certificates, files, reread, apply, notify } = reloading;
+  const { settings: initial, addresses, certificates, files, readAgain, apply, notify } = reloading;
   const reload = async () => {
     notifySystemd('RELOADING=1', notify);
     try {
-      const settings = await reread();
+      const settings = await readAgain();
       const isSelfSigned = certificates?.fingerprint !== undefined;
       const read = certificates && !isSelfSigned ? await readServerTls(settings.flags, addresses) : certificates;
       const tls = read && { ...read.tls, ...keptOf(certificates?.tls) };

@@ -8,19 +8,19 @@ import { readSettings } from './check.ts';
 import { watchedFiles } from './handler/handler.ts';
 import { type LocalServer, startLocalServer } from './local-server.ts';
 import { logSettingsOf, type Notify, openOutputs } from './outputs.ts';
-import { type Reread, reloadOnChange } from './reload.ts';
+import { type ReadSettings, reloadOnChange } from './reload.ts';
 import type { ServeSettings, Serving } from './settings.ts';
 import { handleSignals } from './signals.ts';
 import { notifySystemd, passedDescriptors, systemdNotified } from './systemd.ts';
 
 /** Serves until a signal, then exits the process. */
-export async function runServe(settings: ServeSettings, reread: Reread): Promise<void> {
+export async function runServe(settings: ServeSettings, readAgain: ReadSettings): Promise<void> {
   const workers = Number(settings.flags.workers);
-  if (workers > 1) return await (await import('./workers.ts')).serveWithWorkers(workers, settings, reread);
-  await serveAlone(settings, reread);
+  if (workers > 1) return await (await import('./workers.ts')).serveWithWorkers(workers, settings, readAgain);
+  await serveAlone(settings, readAgain);
 }
 
-async function serveAlone(settings: ServeSettings, reread: Reread): Promise<void> {
+async function serveAlone(settings: ServeSettings, readAgain: ReadSettings): Promise<void> {
   const { flags } = settings;
   const files = watchedFiles(settings);
   const { addresses, certificates } = await readSettings(settings);
@@ -52,7 +52,7 @@ async function serveAlone(settings: ServeSettings, reread: Reread): Promise<void
   warnOfDescriptors(server.maxConnections, flags, 1, notify);
   const apply = (fresh: ServeSettings, tls: ServerTls | undefined) =>
     local.reload({ ...serving, settings: fresh, tls });
-  const reloading = reloadOnChange({ settings, addresses, certificates, files, reread, apply, notify });
+  const reloading = reloadOnChange({ settings, addresses, certificates, files, readAgain, apply, notify });
   const signals = handleSignals({
     drain: () => {
       notifySystemd('STOPPING=1', notify);

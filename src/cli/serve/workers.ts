@@ -19,7 +19,7 @@ import { readSettings } from './check.ts';
 import { watchedFiles } from './handler/handler.ts';
 import { logSettingsOf, type Notify, type Outputs, openOutputs } from './outputs.ts';
 import { findPorts } from './ports.ts';
-import { type Reread, reloadedSettings, reloadOnChange } from './reload.ts';
+import { type ReadSettings, reloadedSettings, reloadOnChange } from './reload.ts';
 import type { ServeSettings, Work } from './settings.ts';
 import { handleSignals } from './signals.ts';
 import { notifySystemd, passedDescriptors, systemdNotified } from './systemd.ts';
@@ -28,7 +28,7 @@ import { notifySystemd, passedDescriptors, systemdNotified } from './systemd.ts'
 const graceMs = 5000;
 
 /** Serves until a signal, then exits the process. */
-export async function serveWithWorkers(count: number, settings: ServeSettings, reread: Reread): Promise<void> {
+export async function serveWithWorkers(count: number, settings: ServeSettings, readAgain: ReadSettings): Promise<void> {
   const files = watchedFiles(settings);
   const { addresses: configured, certificates } = await readSettings(settings);
   const descriptors = passedDescriptors();
@@ -61,7 +61,7 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
     await workers.reload(workOf(fresh, tls));
     limits = limitsOf(fresh);
   };
-  const reloading = reloadOnChange({ settings, addresses: configured, certificates, files, reread, apply, notify });
+  const reloading = reloadOnChange({ settings, addresses: configured, certificates, files, readAgain, apply, notify });
   const drain = async () => {
     draining = true;
     notifySystemd('STOPPING=1', notify);
