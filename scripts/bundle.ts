@@ -74,9 +74,14 @@ function isShared(path: string): boolean {
   return !entries.some((name) => path === pathOf(name));
 }
 
-/** These files, and all files that they import statically, directly or indirectly. */
+/**
+ * These files, and all files that they import statically, directly or indirectly.
+ *
+ * @throws Error if one of these does not exist any more
+ */
 function closure(names: readonly string[], context: ChunkingContext): Set<string> {
   const reached = new Set<string>(names.map(pathOf));
+  for (const path of reached) if (!context.getModuleInfo(path)) throw new Error(`nothing imports ${path}`);
   // The loop also visits paths that are added while it runs.
   for (const path of reached) {
     for (const imported of context.getModuleInfo(path)?.importedIds ?? []) reached.add(imported);
