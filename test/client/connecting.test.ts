@@ -144,7 +144,7 @@ describe('invalid options of connect()', () => {
     [{ idleTimeout: 1 }, 'connect() has no option "idleTimeout"'],
     [{ connectTimeout: -1 }, 'the option "connectTimeout" takes a whole number from 0 (off) to 2147483647, not -1'],
     [{ encoding: 'latin1' }, 'the option "encoding" takes "utf8" or "binary", not "latin1"'],
-    [{ framing: 'frames' }, 'the framing "frames" is not known'],
+    [{ framing: 'frames' }, 'unknown framing "frames"'],
     [{ framing: 'raw', encoding: 'utf8' }, 'the framing "raw" cannot check text'],
     [{ reconnect: { minDelai: 1 } }, 'reconnect has no option "minDelai". Did you mean "minDelay"?'],
     [{ reconnect: { minDelay: 0 } }, 'the option "minDelay" takes a whole number from 1 to 2147483647, not 0'],

@@ -101,7 +101,7 @@ describe('a frame is completed in place', () => {
     },
   );
 
-  it('in lines, whatever precedes an empty message', () => {
+  it('in lines, regardless of the bytes before an empty message', () => {
     const target = Buffer.from('\r..');
     expect(parseFraming('lines').encoder.seal(target, 1, 1)).toBe(2);
     expect(target.toString()).toBe('\r\n.');

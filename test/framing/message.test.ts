@@ -199,7 +199,7 @@ describe('a batch', () => {
     );
   });
 
-  it('and the messages taken out of it outlive its chunk once the borrow ends, whatever was read before', () => {
+  it('and the messages taken out of it stay valid once the borrow ends, whatever was read before', () => {
     const uses = [undefined, 'text', 'bytes', 'frame', 'size', 'kept'] as const;
     const rules = fc.constantFrom(lines(), delimiter('||'), length({ bytes: 2, offset: 1 }), length({ bytes: 1 }));
     const texts = fc.array(fc.constantFrom('', 'x', 'yy', 'z\r', 'å', '日本'), { minLength: 1, maxLength: 8 });
@@ -229,7 +229,7 @@ describe('a batch', () => {
     );
   });
 
-  it('outlives its chunk once the borrow ends', () => {
+  it('stays valid once the borrow of its chunk ends', () => {
     const decoder = lines().createDecoder(options);
     const chunk = Buffer.from('a\nbc\nd\n');
     const batch = decoder.decode(chunk);

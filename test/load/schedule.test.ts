@@ -36,7 +36,7 @@ test('connections and messages are divided among the processes without loss', ()
   ]);
 });
 
-test('a rate and a duration give a count; a smaller count takes precedence', () => {
+test('a rate and a duration determine the count, unless a smaller count is set', () => {
   const counts = (count: number | null, durationMs: number | null) =>
     sharesOf(settingsOf({ rate: 30, count, durationMs, threads: 2 })).map((share) => share.count);
   expect(counts(null, 1500)).toEqual([23, 22]);

@@ -279,7 +279,7 @@ describe('lingerTimeout', () => {
 });
 
 describe('the timers of a session', () => {
-  it('are at most one, whatever happens', async () => {
+  it('never exceed one', async () => {
     const { peer, harness } = await serveOneClient({ rate: 2, network: { capacity: 50 } });
     expect(harness.clock.waiting).toBe(1);
     await peer.says('a\n'.repeat(100));

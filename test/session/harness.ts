@@ -14,8 +14,8 @@ export interface HarnessOptions extends ServeOptions {
 }
 
 /**
- * A server on the in-memory transport, with time that the test controls. When the test is over the server is closed, and
- * then no timer may be left.
+ * A server on the in-memory transport, with a fake clock. At the end of the test the server is closed, and no timer may be
+ * left.
  */
 export class Harness {
   readonly clock: FakeClock;

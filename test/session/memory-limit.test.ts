@@ -135,7 +135,7 @@ it('a reload changes maxPendingBytes', async () => {
   expect(ends).toHaveLength(1);
 });
 
-describe('whatever sessions buffer', () => {
+describe('for any buffered bytes', () => {
   class Model implements MemoryUser {
     buffered = 0;
     hasPending = false;

@@ -21,7 +21,7 @@ function takenFrom(output: Output): Buffer[] {
 }
 
 describe('the output', () => {
-  it('writes what was appended, in order, whatever it was', () => {
+  it('writes everything that was appended, in order', () => {
     const text = fc.stringMatching(/^[a-zé🎉]{0,20}$/u);
     const parts = fc.array(
       fc.oneof(

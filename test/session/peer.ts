@@ -1,7 +1,7 @@
 import type { Connection, Receiver } from '../../src/transport/transport.ts';
 import { settled } from '../support/fake-clock.ts';
 
-/** The other end of a connection, controlled by a test: it sends what the test says, and keeps what arrives. */
+/** The other end of a connection, controlled by a test, which records what it receives. */
 export class Peer implements Receiver {
   readonly connection: Connection;
   /** The other side has sent its FIN. */
@@ -9,7 +9,7 @@ export class Peer implements Receiver {
   closed = false;
   /** Why the connection broke. */
   error: Error | undefined;
-  /** How many bytes have arrived. */
+  /** The number of bytes received. */
   size = 0;
   #chunks: Buffer[] = [];
   #watchers: (() => void)[] = [];
@@ -24,17 +24,17 @@ export class Peer implements Receiver {
     return this.#chunks[0] as Buffer;
   }
 
-  /** All that has arrived, as text. */
+  /** Everything received, as text. */
   get text(): string {
     return this.received.toString();
   }
 
-  /** All that has arrived, line by line. */
+  /** Everything received, as lines. */
   get lines(): string[] {
     return this.text.split('\n').slice(0, -1);
   }
 
-  /** Sends, waits until everything has happened, and returns what arrived. */
+  /** Sends, waits until all events have settled, and returns what arrived. */
   async says(message: string | Uint8Array): Promise<string> {
     const before = this.size;
     this.connection.write(typeof message === 'string' ? Buffer.from(message) : message);
@@ -42,7 +42,7 @@ export class Peer implements Receiver {
     return this.received.subarray(before).toString();
   }
 
-  /** Ends its side, waits until everything has happened, and returns what arrived. */
+  /** Ends its side, waits until all events have settled, and returns what arrived. */
   async ends(): Promise<string> {
     const before = this.size;
     this.connection.end();
@@ -55,7 +55,7 @@ export class Peer implements Receiver {
     await settled();
   }
 
-  /** Resolves once `isTrue`; rejects if the connection closes before. For connections that take time. */
+  /** Resolves once `isTrue()`. Rejects if the connection closes first. For connections with real delays. */
   async until(isTrue: () => boolean): Promise<void> {
     while (!isTrue()) {
       if (this.closed) throw new Error(`closed (${this.error?.message ?? 'no error'}) after receiving: ${this.text}`);

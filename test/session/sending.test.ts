@@ -29,7 +29,7 @@ describe('session.send', () => {
     expect(peer.text).toBe('a\r\nb\nnews\r\n');
   });
 
-  it('lets one session talk to another', async () => {
+  it('can send to another session', async () => {
     let other: Session | undefined;
     const harness = await Harness.open({
       handler: (message) => {

@@ -7,7 +7,7 @@ export interface BenchOutcome extends Outcome {
   readonly report: BenchReport;
 }
 
-/** Runs `yodel bench ARGS --json` to its end. Checks that the counts of the report add up, whatever happened. */
+/** Runs `yodel bench ARGS --json` to its end. Checks that the counts of the report add up in every case. */
 export async function bench(args: readonly string[], options: RunOptions = {}): Promise<BenchOutcome> {
   const outcome = await yodel(['bench', ...args, '--json'], options);
   const text = outcome.stdout.toString();

@@ -29,7 +29,7 @@ export class FakeClock implements Clock {
     setImmediate(run);
   }
 
-  /** Moves the time forward. Timers that expire meanwhile run at their time, in order. */
+  /** Moves the time forward. Timers that expire in that time run at their due time, in order. */
   async advance(milliseconds: number): Promise<void> {
     const end = this.#now + milliseconds;
     await settled();

@@ -2,8 +2,8 @@ import type { Connection, Receiver } from '../../src/transport/transport.ts';
 import { isPattern, patternBytes } from './pattern.ts';
 
 /**
- * One end of a connection, from its owner's view. It sends the pattern, checks that it receives the pattern, lets a test wait
- * for events, and records every violation of the rules that hold for all connections at all times.
+ * One end of a connection, as its owner sees it. It sends the pattern, checks that it receives the pattern, lets a test wait
+ * for events, and records every violation of the rules that apply to all connections at all times.
  */
 export class End implements Receiver {
   readonly connection: Connection;
@@ -18,7 +18,7 @@ export class End implements Receiver {
   hasEnded = false;
   isClosed = false;
   closedBy: Error | undefined;
-  /** What the test does in response. */
+  /** The test's reactions to events. */
   whenData: ((chunk: Uint8Array) => void) | undefined;
   whenDrained: (() => void) | undefined;
   whenEnded: (() => void) | undefined;
@@ -31,15 +31,13 @@ export class End implements Receiver {
   #written = 0;
   /** The number of bytes that had been sent when last checked. */
   #taken = 0;
-  /** More was sent since then, and `onDrain` was not called for it. */
+  /** Whether more was sent since then without a call of `onDrain`. */
   #drainDue = false;
   #waiters: { isMet: () => boolean; resolve: () => void; reject: (error: Error) => void }[] = [];
 
   constructor(connection: Connection) {
     this.connection = connection;
   }
-
-  // What a test does ----------------------------------------------------------------------------------------
 
   start(): this {
     this.#started = true;
@@ -86,8 +84,6 @@ export class End implements Receiver {
     this.#call(() => this.connection.abort());
   }
 
-  // What a test waits for -------------------------------------------------------------------------------------------
-
   receivedAll(bytes: number): Promise<void> {
     return this.#until(() => this.received >= bytes, `${bytes} bytes`);
   }
@@ -110,8 +106,6 @@ export class End implements Receiver {
     await this.#until(() => this.isClosed, 'the close');
     return this.closedBy;
   }
-
-  // What the connection reports ---------------------------------------------------------------------------------------
 
   onData(chunk: Uint8Array): void {
     this.#note('onData');

@@ -18,22 +18,22 @@ export interface Place {
   readonly sizes: Sizes;
 }
 
-/** How many bytes the tests send. */
+/** The numbers of bytes that the tests send. */
 export interface Sizes {
-  /** Fits in the buffers between two ends: nothing of it stays unsent when the peer does not read. */
+  /** Fits in the buffers between two ends, so that nothing stays unsent if the peer does not read. */
   readonly little: number;
   /** A large write. */
   readonly large: number;
-  /** More than the buffers between two ends: some of it stays unsent when the peer does not read. */
+  /** More than the buffers between two ends, so that some of it stays unsent if the peer does not read. */
   readonly tooMuch: number;
-  /** So much that a process which buffered it by mistake would be noticed. */
+  /** So much that a process that buffered it by mistake would be noticed. */
   readonly flood: number;
 }
 
 /** Sizes for sockets: Linux buffers up to 4 MiB on the sending side and 6 MiB on the receiving side. */
 export const socketSizes: Sizes = { little: 10_000, large: 10_000_000, tooMuch: 32_000_000, flood: 200_000_000 };
 
-/** Everything that one test opens. It is closed when the test is over; no violation may have been recorded by then. */
+/** Everything that one test opens. It is closed at the end of the test, which fails if a violation was recorded. */
 export class Network {
   readonly transport: Transport;
   readonly place: Place;
@@ -112,7 +112,7 @@ export class Network {
 /** Opens the network of one test. */
 export type OpenNetwork = () => Network;
 
-/** Returns what one listener accepts, in order. */
+/** A listener whose accepted connections a test takes in order. */
 export class TestListener {
   listener!: Listener;
   accepted = 0;

@@ -18,7 +18,7 @@ test('one stall a thousand times longer than the rest keeps the bands of the res
   expect(bands.at(-2)?.count).toBe(0);
 });
 
-test('no latencies give no bands, one latency gives one', () => {
+test('without latencies there are no bands, and one latency makes one band', () => {
   expect(latencyBands([], most)).toEqual([]);
   expect(latencyBands([[1.3, 1]], most)).toEqual([{ from: 1.26, to: 1.33, count: 1 }]);
   expect(latencyBands([[0, 5]], most)).toHaveLength(1);
