@@ -152,11 +152,11 @@ describe('invalid options of connect()', () => {
     [{ reconnect: 'yes' }, 'the option "reconnect" takes true, false or an object, not yes'],
   ];
 
-  it.each(cases)('are refused before connecting: %o', async (options, says) => {
+  it.each(cases)('are refused before connecting: %o', async (options, expectedMessage) => {
     const host = await Host.open();
     await expect(host.connect(options)).rejects.toMatchObject({
       code: 'YODEL_INVALID_OPTION',
-      message: expect.stringContaining(says),
+      message: expect.stringContaining(expectedMessage),
     });
     expect(host.attempts).toBe(0);
     expect(host.clock.waiting).toBe(0);

@@ -216,14 +216,17 @@ describe('a server that sends an invalid message', () => {
     ],
   ])(
     '%s: the connection is closed, and everything that waits fails with the reason',
-    async (_, options, bytes, code, says) => {
+    async (_, options, bytes, code, expectedMessage) => {
       const { seen, onStateChange } = states();
       const { client, peer } = await meet({ ...options, onStateChange });
       const fates = [client.request('a'), client.request('b'), client.request('c')].map(fateOf);
       const reading = fateOf(readAll(client));
       await peer.says('fine\n');
       await peer.says(bytes);
-      const error = { code, message: expect.stringContaining(`unix:///host sent an invalid message: ${says}`) };
+      const error = {
+        code,
+        message: expect.stringContaining(`unix:///host sent an invalid message: ${expectedMessage}`),
+      };
       expect(fates[0]?.value?.text).toBe('fine');
       expect(fates[1]?.error).toMatchObject(error);
       expect(fates[2]?.error).toMatchObject(error);

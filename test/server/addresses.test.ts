@@ -94,10 +94,10 @@ describe('an address that cannot be listened on', () => {
     ['localhost:http', 'the port "http" is not a number'],
     ['http://localhost', 'unknown scheme "http"'],
     [70_000, 'the port 70000 is above 65535'],
-  ])('is refused when it is invalid: %s', async (listen, why) => {
+  ])('is refused when it is invalid: %s', async (listen, expectedReason) => {
     await expect(serve({ listen, transport: memoryTransport() })).rejects.toMatchObject({
       code: 'YODEL_INVALID_ADDRESS',
-      message: expect.stringContaining(why),
+      message: expect.stringContaining(expectedReason),
     });
   });
 

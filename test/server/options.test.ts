@@ -52,10 +52,10 @@ describe('an invalid value', () => {
     [{ framing: 'line' }, 'unknown framing "line"; use one of: lines, delimiter:BYTES,'],
   ];
 
-  it.each(cases)('is refused: %o', async (options, says) => {
+  it.each(cases)('is refused: %o', async (options, expectedMessage) => {
     await expect(trial(options)).rejects.toMatchObject({
       code: 'YODEL_INVALID_OPTION',
-      message: expect.stringContaining(says),
+      message: expect.stringContaining(expectedMessage),
     });
   });
 

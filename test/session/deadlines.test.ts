@@ -12,7 +12,7 @@ describe('idleTimeout', () => {
     const errors: unknown[] = [];
     const { peer, harness } = await serveOneClient({
       ...options,
-      telemetry: { closed: (_, why) => errors.push(why?.code) },
+      telemetry: { closed: (_, error) => errors.push(error?.code) },
     });
     await harness.passes(999);
     expect(peer.text).toBe('');
@@ -90,7 +90,7 @@ describe('messageTimeout', () => {
     const errors: unknown[] = [];
     const { peer, harness } = await serveOneClient({
       ...options,
-      telemetry: { closed: (_, why) => errors.push(why?.code) },
+      telemetry: { closed: (_, error) => errors.push(error?.code) },
     });
     for (let each = 0; each < 10; each++) {
       await peer.says('x');
@@ -173,7 +173,10 @@ describe('drainTimeout', () => {
 
   it('disconnects a peer that reads nothing', async () => {
     const errors: unknown[] = [];
-    const { peer, harness } = await serveOneClient({ ...options, telemetry: { closed: (_, why) => errors.push(why) } });
+    const { peer, harness } = await serveOneClient({
+      ...options,
+      telemetry: { closed: (_, error) => errors.push(error) },
+    });
     peer.connection.pause();
     await peer.says('x'.repeat(40));
     await peer.says('\n');

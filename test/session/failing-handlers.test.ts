@@ -51,7 +51,7 @@ const failures: [string, Handler, string][] = [
   ],
 ];
 
-describe.each(failures)('a handler that %s', (_, handler, says) => {
+describe.each(failures)('a handler that %s', (_, handler, expectedMessage) => {
   it('closes its own session with an error that hides its internals', async () => {
     const failed: [SessionView, YodelError][] = [];
     const harness = await Harness.open({ handler, telemetry: { handlerFailed: (...all) => failed.push(all) } });
@@ -66,7 +66,7 @@ describe.each(failures)('a handler that %s', (_, handler, says) => {
     expect(failed).toHaveLength(1);
     expect(failed[0]?.[0].id).toBe(1);
     expect(failed[0]?.[1].code).toBe('YODEL_HANDLER_FAILED');
-    expect(String(failed[0]?.[1].cause)).toContain(says);
+    expect(String(failed[0]?.[1].cause)).toContain(expectedMessage);
     expect(harness.server.counters.errors).toEqual(new Map());
     await one.ends();
     expect(harness.server.counters.errors).toEqual(new Map([['YODEL_HANDLER_FAILED', 1]]));

@@ -164,10 +164,12 @@ describe('something that is not a handler is refused', () => {
       { message: () => undefined, batch: () => undefined },
       'the handler has both "message" and "batch"',
     ],
-  ])('%s', (_, handler, why) => {
+  ])('%s', (_, handler, expectedReason) => {
     const refusal = () => resolveHandler(handler);
     expect(refusal).toThrow(YodelError);
-    expect(refusal).toThrow(`${why}. A handler is a function (message, session) => reply, or an object with`);
+    expect(refusal).toThrow(
+      `${expectedReason}. A handler is a function (message, session) => reply, or an object with`,
+    );
     expect(refusal).toThrow(expect.objectContaining({ code: 'YODEL_INVALID_HANDLER' }));
   });
 });

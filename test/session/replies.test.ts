@@ -203,7 +203,7 @@ describe('a reply of a wrong kind', () => {
     ['an object', { text: 'hi' }, 'a handler cannot reply with an object (object)'],
     ['a function', String, 'a handler cannot reply with'],
     ['a number in an array', [[42]], 'a handler cannot reply with 42 (number)'],
-  ])('fails the handler: %s', async (_, reply, says) => {
+  ])('fails the handler: %s', async (_, reply, expectedMessage) => {
     const causes: unknown[] = [];
     const { peer } = await serveOneClient({
       handler: () => reply as Reply,
@@ -211,7 +211,7 @@ describe('a reply of a wrong kind', () => {
     });
     expect(await peer.says('a\n')).toBe('error: the handler failed on the server\n');
     expect(peer.ended).toBe(true);
-    expect(String(causes)).toContain(says);
+    expect(String(causes)).toContain(expectedMessage);
     expect(String(causes)).toContain('it takes text, bytes, a message, a batch, an array of these, or nothing');
   });
 });

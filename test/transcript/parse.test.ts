@@ -119,7 +119,7 @@ const malformed: readonly (readonly [string, number, number, RegExp])[] = [
   ['A> a\n@close', 2, 1, /with several clients every line needs a name/],
 ];
 
-test.each(malformed)('reports %j at line %i, column %i', (text, line, column, says) => {
+test.each(malformed)('reports %j at line %i, column %i', (text, line, column, expectedMessage) => {
   let error: unknown;
   try {
     parseTranscript(text, 'talk.transcript');
@@ -130,7 +130,7 @@ test.each(malformed)('reports %j at line %i, column %i', (text, line, column, sa
   const { message, excerpt, ...place } = error as TranscriptError;
   expect(place).toMatchObject({ file: 'talk.transcript', line, column, code: 'YODEL_INVALID_TRANSCRIPT' });
   expect(message).toMatch(new RegExp(`^talk\\.transcript:${line}:${column}: `));
-  expect(message).toMatch(says);
+  expect(message).toMatch(expectedMessage);
   const [shown, mark] = excerpt.split('\n');
   expect(shown).toBe(`  ${text.split('\n')[line - 1]}`);
   expect(mark).toMatch(/^\s*\^$/);

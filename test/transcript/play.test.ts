@@ -101,11 +101,11 @@ describe('check', () => {
     ['> /a/', 1, 3, /a client cannot send a pattern/],
     ['> {name}', 1, 3, /\{name\} has no value yet/],
     ['> {name}\n< {name}', 1, 3, /\{name\} has no value yet/],
-  ])('%j cannot be played by a client', async (text, line, column, says) => {
+  ])('%j cannot be played by a client', async (text, line, column, expectedMessage) => {
     await expect(check(parseTranscript(text))).rejects.toMatchObject({
       line,
       column,
-      message: expect.stringMatching(says),
+      message: expect.stringMatching(expectedMessage),
     });
   });
 });
@@ -231,8 +231,8 @@ describe('mockServer', () => {
   it.each([
     ['< /a/', /a server cannot send a pattern/],
     ['> a\n< {name}', /\{name\} has no value yet: no earlier line of a client captures it/],
-  ])('%j cannot be played by a server', (text, says) => {
-    expect(() => mockServer(parseTranscript(text))).toThrow(says);
+  ])('%j cannot be played by a server', (text, expectedMessage) => {
+    expect(() => mockServer(parseTranscript(text))).toThrow(expectedMessage);
   });
 });
 

@@ -124,8 +124,8 @@ describe('version 2', () => {
     ['too many bytes', binary(1, 0x11, Buffer.alloc(5000)), 'more than 4096'],
     ['another signature', text('\r\n\r\n\0\r\nQUIT\r'), 'it has no signature of version 1 or 2'],
     ['TLS', Buffer.from([0x16, 0x03, 0x01]), 'it has no signature of version 1 or 2'],
-  ])('%s is refused', (_, header, why) => {
-    expect(() => readProxyHeader(header)).toThrow(why);
+  ])('%s is refused', (_, header, expectedReason) => {
+    expect(() => readProxyHeader(header)).toThrow(expectedReason);
   });
 });
 
