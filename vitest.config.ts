@@ -96,7 +96,7 @@ function projectsOf(all: readonly Part[]): TestProjectConfiguration[] {
       test: {
         name,
         isolate: !isShared,
-        globalSetup: runsBuild ? ['test/support/current-build.ts'] : [],
+        globalSetup: runsBuild ? ['test/support/process/current-build.ts'] : [],
         include: below(files),
         exclude: below(all.slice(0, row).flatMap((earlier) => earlier.files)),
       },
@@ -124,7 +124,7 @@ export default defineConfig({
   test: {
     // vitest's default pool, "forks", talks over child_process IPC in a way that Bun does not have yet.
     pool: isBun ? 'threads' : 'forks',
-    globalSetup: ['test/support/leftovers.ts'],
+    globalSetup: ['test/support/process/leftovers.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     // Most files wait for processes most of the time, so that two for each core keep it busy.

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { run } from './support/command.ts';
+import { run } from './support/process/command.ts';
 
 const root = new URL('../', import.meta.url).pathname;
 

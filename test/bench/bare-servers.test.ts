@@ -1,7 +1,7 @@
 /** The bare servers show what yodel's structure costs, so they must do what an echo server for lines does. */
 import { expect, test } from 'vitest';
-import { start } from '../support/command.ts';
 import { dial } from '../support/peer.ts';
+import { start } from '../support/process/command.ts';
 
 const runtime = process.versions.bun ? 'bun' : 'node';
 const program = new URL(`../../bench/peers/bare-${runtime}.mjs`, import.meta.url).pathname;

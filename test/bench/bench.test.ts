@@ -1,9 +1,9 @@
 import { chmodSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test as anyTest, expect } from 'vitest';
-import { run, start } from '../support/command.ts';
 import { temporaryFile, temporaryFolder } from '../support/files.ts';
-import { waitUntil } from '../support/process.ts';
+import { run, start } from '../support/process/command.ts';
+import { waitUntil } from '../support/process/process.ts';
 import { testWith } from '../support/tools.ts';
 
 /** `npm run bench` runs on Node and starts the servers of both runtimes itself. */

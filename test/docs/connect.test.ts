@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { helpLines } from '../../src/cli/connect/interactive/commands.ts';
-import { serve } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { freePort } from '../support/ports.ts';
+import { serve } from '../support/process/command.ts';
 import { connectTo } from '../support/talk.ts';
 import { Terminal } from '../support/terminal.ts';
 import { testWith } from '../support/tools.ts';

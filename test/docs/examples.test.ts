@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { run, serve, yodel } from '../support/command.ts';
+import { run, serve, yodel } from '../support/process/command.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 const pages = ['README.md', ...readdirSync(`${root}docs`, { recursive: true }).map((name) => `docs/${name}`)].filter(

@@ -2,8 +2,8 @@
 import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { commandPath, start } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
+import { commandPath, start } from '../support/process/command.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 const page = readFileSync(`${root}docs/handlers.md`, 'utf8');

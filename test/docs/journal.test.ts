@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { schema } from '../../src/journal/database.ts';
-import { serve } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
+import { serve } from '../support/process/command.ts';
 import { shell } from '../support/shell.ts';
 
 const page = readFileSync(join(import.meta.dirname, '../../docs/journal.md'), 'utf8');

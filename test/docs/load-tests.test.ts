@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { serve } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
+import { serve } from '../support/process/command.ts';
 import { shell } from '../support/shell.ts';
 
 const page = readFileSync(new URL('../../docs/load-tests.md', import.meta.url), 'utf8');

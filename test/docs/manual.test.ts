@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { withCommandsBelow } from '../../src/cli/commands.ts';
 import { topicNames } from '../../src/cli/help/topic-names.ts';
 import { createProgram } from '../../src/cli/program.ts';
-import { run } from '../support/command.ts';
+import { run } from '../support/process/command.ts';
 import { testWith } from '../support/tools.ts';
 
 const page = new URL('../../man/yodel.1', import.meta.url).pathname;

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { formatLetters } from '../../src/cli/connect/message-format.ts';
-import { serve } from '../support/command.ts';
 import { temporaryFile } from '../support/files.ts';
+import { serve } from '../support/process/command.ts';
 import { shell } from '../support/shell.ts';
 
 const page = readFileSync(join(import.meta.dirname, '../../docs/pipes.md'), 'utf8');

@@ -3,9 +3,9 @@ import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeCertificate } from '../support/certificate.ts';
-import { serve, yodel } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { closedLine } from '../support/log.ts';
+import { serve, yodel } from '../support/process/command.ts';
 import { testWith } from '../support/tools.ts';
 
 const page = readFileSync(new URL('../../docs/public.md', import.meta.url), 'utf8');

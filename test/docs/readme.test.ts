@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { commandPath, type Running, run, serve, start } from '../support/command.ts';
 import { freePort } from '../support/ports.ts';
+import { commandPath, type Running, run, serve, start } from '../support/process/command.ts';
 import { connectTo } from '../support/talk.ts';
 import { Terminal } from '../support/terminal.ts';
 import { testWith } from '../support/tools.ts';

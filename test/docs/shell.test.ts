@@ -3,8 +3,8 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { topicNames } from '../../src/cli/help/topic-names.ts';
-import { serve } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
+import { serve } from '../support/process/command.ts';
 import { shell } from '../support/shell.ts';
 
 const page = readFileSync(new URL('../../docs/shell.md', import.meta.url), 'utf8');

@@ -1,7 +1,7 @@
 /** docs/transcripts.md: its files are the example files, and its commands print what it shows. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { serve, yodel } from '../support/command.ts';
+import { serve, yodel } from '../support/process/command.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 const page = readFileSync(`${root}docs/transcripts.md`, 'utf8');

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { type RunningServer, serve, start } from '../support/command.ts';
 import { handlerFile } from '../support/files.ts';
 import { closedLine } from '../support/log.ts';
 import { dial, type Peer } from '../support/peer.ts';
+import { type RunningServer, serve, start } from '../support/process/command.ts';
 
 interface Fault {
   readonly args?: readonly string[];

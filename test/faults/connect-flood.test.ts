@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { serve, start } from '../support/command.ts';
 import { dial } from '../support/peer.ts';
-import { openDescriptors, residentBytes, waitUntil } from '../support/process.ts';
+import { serve, start } from '../support/process/command.ts';
+import { openDescriptors, residentBytes, waitUntil } from '../support/process/process.ts';
 
 /** Set YODEL_TEST_CONNECTS to 100000 when you change how connections are stored. */
 const times = Number(process.env.YODEL_TEST_CONNECTS ?? 25_000);

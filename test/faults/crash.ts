@@ -6,9 +6,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readJournal } from '../../src/journal/reader.ts';
-import { commandPath } from '../support/command.ts';
-import { environmentOfTest } from '../support/environment.ts';
-import { waitUntil } from '../support/process.ts';
+import { commandPath } from '../support/process/command.ts';
+import { environmentOfTest } from '../support/process/environment.ts';
+import { waitUntil } from '../support/process/process.ts';
 
 /** The messages of one client, and how many were answered. */
 export interface Sent {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
-import { commandPath, start } from '../support/command.ts';
 import { dial } from '../support/peer.ts';
-import { openDescriptors } from '../support/process.ts';
+import { commandPath, start } from '../support/process/command.ts';
+import { openDescriptors } from '../support/process/process.ts';
 import { testWith } from '../support/tools.ts';
 
 /** CPU time of a process, in hundredths of a second. */

@@ -1,8 +1,8 @@
 /** Peers that reset their connection before it is accepted: then their address is unknown. */
 import { expect, test } from 'vitest';
-import { run, serve } from '../support/command.ts';
 import { dial } from '../support/peer.ts';
-import { waitUntil } from '../support/process.ts';
+import { run, serve } from '../support/process/command.ts';
+import { waitUntil } from '../support/process/process.ts';
 import { testWith } from '../support/tools.ts';
 
 const python = testWith('python3', 'apt-get install python3');

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { readJournal } from '../../src/journal/reader.ts';
-import { commandPath, serve, start, yodel } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { mounted, testWithMounts, unmount } from '../support/mounts.ts';
 import { dial } from '../support/peer.ts';
-import { waitUntil } from '../support/process.ts';
+import { commandPath, serve, start, yodel } from '../support/process/command.ts';
+import { waitUntil } from '../support/process/process.ts';
 import { testWith } from '../support/tools.ts';
 import { missingOf, type Sent, startClient, startServer } from './crash.ts';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { serve, start } from '../support/command.ts';
 import { dial } from '../support/peer.ts';
-import { mostDescriptors, openDescriptors, waitUntil } from '../support/process.ts';
+import { serve, start } from '../support/process/command.ts';
+import { mostDescriptors, openDescriptors, waitUntil } from '../support/process/process.ts';
 
 const wanted = 10_000;
 const clients = Math.min(wanted, mostDescriptors() - 100);

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { type RunningServer, serve } from '../support/command.ts';
 import { handlerFile } from '../support/files.ts';
 import { closedLine } from '../support/log.ts';
 import { dial, type Peer } from '../support/peer.ts';
-import { residentBytes } from '../support/process.ts';
+import { type RunningServer, serve } from '../support/process/command.ts';
+import { residentBytes } from '../support/process/process.ts';
 
 const mebibyte = 1024 * 1024;
 /** Allowance for garbage not yet collected. 200 MB of buffered data would be far above it. */

@@ -1,10 +1,10 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type RunningServer, serve } from '../support/command.ts';
 import { handlerFile, temporaryFolder } from '../support/files.ts';
 import { closedLine } from '../support/log.ts';
 import { dial, type Peer } from '../support/peer.ts';
+import { type RunningServer, serve } from '../support/process/command.ts';
 
 const slowly = handlerFile.bind(
   undefined,

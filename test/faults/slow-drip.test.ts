@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { type RunningServer, serve, start } from '../support/command.ts';
 import { dial } from '../support/peer.ts';
-import { mostDescriptors, openDescriptors, waitUntil } from '../support/process.ts';
+import { type RunningServer, serve, start } from '../support/process/command.ts';
+import { mostDescriptors, openDescriptors, waitUntil } from '../support/process/process.ts';
 
 const wanted = 5000;
 const clients = Math.min(wanted, mostDescriptors() - 100);

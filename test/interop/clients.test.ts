@@ -1,9 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { run, serve, start } from '../support/command.ts';
 import { temporaryFile, temporaryFolder } from '../support/files.ts';
 import { closedLine } from '../support/log.ts';
+import { run, serve, start } from '../support/process/command.ts';
 import { relay } from '../support/relay.ts';
 import { Terminal } from '../support/terminal.ts';
 import { testWith } from '../support/tools.ts';

@@ -6,9 +6,9 @@ import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeCertificate } from '../support/certificate.ts';
-import { type RunningServer, serve, start } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { freePort } from '../support/ports.ts';
+import { type RunningServer, serve, start } from '../support/process/command.ts';
 import { testWith } from '../support/tools.ts';
 
 const haproxy = testWith(['haproxy', 'ncat', 'openssl'], 'apt-get install haproxy ncat openssl');

@@ -1,9 +1,9 @@
 /** Recorded traffic with redis behind `yodel serve proxy:`, replayed. */
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { run, serve, start, yodel } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { freePort } from '../support/ports.ts';
+import { run, serve, start, yodel } from '../support/process/command.ts';
 import { testWith } from '../support/tools.ts';
 
 const redis = testWith(['redis-server', 'redis-cli', 'redis-benchmark'], 'apt-get install redis-server');

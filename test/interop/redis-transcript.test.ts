@@ -2,9 +2,9 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { run, serve, start, yodel } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { freePort } from '../support/ports.ts';
+import { run, serve, start, yodel } from '../support/process/command.ts';
 import { testWith } from '../support/tools.ts';
 
 const redis = testWith(['redis-server', 'redis-cli'], 'apt-get install redis-server');

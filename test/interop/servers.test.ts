@@ -1,8 +1,8 @@
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { commandPath, type Running, start, yodel } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
+import { commandPath, type Running, start, yodel } from '../support/process/command.ts';
 import { Terminal } from '../support/terminal.ts';
 import { testWith } from '../support/tools.ts';
 

@@ -5,8 +5,8 @@ import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { type Certificate, makeCertificate } from '../support/certificate.ts';
-import { run, serve, start, yodel } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
+import { run, serve, start, yodel } from '../support/process/command.ts';
 import { testWith } from '../support/tools.ts';
 
 const openssl = testWith('openssl', 'apt-get install openssl');

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { makeCertificate } from '../support/certificate.ts';
-import { type RunningServer, serve, start } from '../support/command.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { closedLine } from '../support/log.ts';
-import { residentBytes } from '../support/process.ts';
+import { type RunningServer, serve, start } from '../support/process/command.ts';
+import { residentBytes } from '../support/process/process.ts';
 import { testWith } from '../support/tools.ts';
 
 const browser = testWith('chromium', 'apt-get install chromium');

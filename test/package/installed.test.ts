@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { run, start } from '../support/command.ts';
+import { run, start } from '../support/process/command.ts';
 import { installOthers, npm, pack, root, sizeOf } from './packed.ts';
 
 const execute = promisify(execFile);

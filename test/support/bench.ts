@@ -1,7 +1,7 @@
 /** Runs `yodel bench` and reads its report. */
 import { expect } from 'vitest';
 import type { BenchReport } from '../../src/load/result/report.ts';
-import { type Outcome, type RunOptions, yodel } from './command.ts';
+import { type Outcome, type RunOptions, yodel } from './process/command.ts';
 
 export interface BenchOutcome extends Outcome {
   readonly report: BenchReport;

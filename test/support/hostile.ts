@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import type { Running } from './command.ts';
+import type { Running } from './process/command.ts';
 
 const sequences = [
   '\x1b[31m',

@@ -1,8 +1,8 @@
 /** Command lines in a shell. */
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { commandPath, type Outcome, type RunOptions, run } from './command.ts';
 import { temporaryFolder } from './files.ts';
+import { commandPath, type Outcome, type RunOptions, run } from './process/command.ts';
 
 /** Creates a folder with the command `yodel`, for PATH. */
 export function folderWithYodel(): string {

@@ -4,8 +4,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
-import { environmentOfTest } from './environment.ts';
-import { waitUntil } from './process.ts';
+import { environmentOfTest } from './process/environment.ts';
+import { waitUntil } from './process/process.ts';
 import { folderWithYodel } from './shell.ts';
 
 export interface TerminalOptions {

@@ -4,7 +4,7 @@ import * as tls from 'node:tls';
 import { expect } from 'vitest';
 import { connect } from '../../src/client/connect.ts';
 import { makeCertificate } from '../support/certificate.ts';
-import { start } from '../support/command.ts';
+import { start } from '../support/process/command.ts';
 import { listen, listenTls } from '../support/servers.ts';
 import { testWith } from '../support/tools.ts';
 

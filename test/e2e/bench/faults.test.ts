@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import type { BenchReport } from '../../../src/load/result/report.ts';
 import { bench, errorCount } from '../../support/bench.ts';
-import { commandPath, serve, start, yodel } from '../../support/command.ts';
+import { commandPath, serve, start, yodel } from '../../support/process/command.ts';
 import { listen } from '../../support/servers.ts';
 
 test('a refused connection is one line and exit status 1, with nothing on stdout', async () => {

@@ -1,8 +1,8 @@
 /** Interrupting `yodel bench`. */
 import { expect, test } from 'vitest';
 import type { BenchReport } from '../../../src/load/result/report.ts';
-import { commandPath, type Running, serve, start } from '../../support/command.ts';
-import { openDescriptors, waitUntil } from '../../support/process.ts';
+import { commandPath, type Running, serve, start } from '../../support/process/command.ts';
+import { openDescriptors, waitUntil } from '../../support/process/process.ts';
 import { listen } from '../../support/servers.ts';
 
 function startBench(args: readonly string[]): Running {

@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bench } from '../../support/bench.ts';
-import { serve, yodel } from '../../support/command.ts';
 import { temporaryFile, temporaryFolder } from '../../support/files.ts';
+import { serve, yodel } from '../../support/process/command.ts';
 import { listen } from '../../support/servers.ts';
 
 /** An echo server that keeps what it received, in order of arrival over all connections. */

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { type BenchOutcome, bench } from '../../support/bench.ts';
-import { serve } from '../../support/command.ts';
+import { serve } from '../../support/process/command.ts';
 
 /** Measures a server that stalls for one second during the run. */
 async function measureWithStall(...args: string[]): Promise<BenchOutcome> {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { bench } from '../../support/bench.ts';
 import { makeCertificate } from '../../support/certificate.ts';
-import { start, yodel } from '../../support/command.ts';
+import { start, yodel } from '../../support/process/command.ts';
 import { listenTls, listenWebSocket } from '../../support/servers.ts';
 import { testWith } from '../../support/tools.ts';
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { fullName, withCommandsBelow } from '../../../src/cli/commands.ts';
 import { createProgram } from '../../../src/cli/program.ts';
-import { run, yodel } from '../../support/command.ts';
 import { temporaryFile, temporaryFolder } from '../../support/files.ts';
+import { run, yodel } from '../../support/process/command.ts';
 import { Terminal } from '../../support/terminal.ts';
 import { testWith } from '../../support/tools.ts';
 

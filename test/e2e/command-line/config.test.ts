@@ -2,9 +2,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type Outcome, serve, yodel } from '../../support/command.ts';
-import { runLine, runLines } from '../../support/command-lines.ts';
 import { temporaryFolder } from '../../support/files.ts';
+import { type Outcome, serve, yodel } from '../../support/process/command.ts';
+import { runLine, runLines } from '../../support/process/command-lines.ts';
 
 function write(text: string, name = 'yodel.toml'): string {
   const file = join(temporaryFolder(), name);

@@ -4,9 +4,9 @@ import { describe, expect, test } from 'vitest';
 import { fullName, withCommandsBelow } from '../../../src/cli/commands.ts';
 import { topicNames } from '../../../src/cli/help/topic-names.ts';
 import { createProgram } from '../../../src/cli/program.ts';
-import { type Outcome, serve, start, yodel } from '../../support/command.ts';
-import { runLine, runLines } from '../../support/command-lines.ts';
 import { temporaryFolder } from '../../support/files.ts';
+import { type Outcome, serve, start, yodel } from '../../support/process/command.ts';
+import { runLine, runLines } from '../../support/process/command-lines.ts';
 import { folderWithYodel, shell } from '../../support/shell.ts';
 
 const program = await createProgram();

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { commandPath, run } from '../../support/command.ts';
 import { temporaryFile } from '../../support/files.ts';
+import { commandPath, run } from '../../support/process/command.ts';
 
 /** An installed Node that is too old, if there is one. */
 const oldNode = ['/usr/bin/node', '/usr/local/bin/node'].find((path) => {

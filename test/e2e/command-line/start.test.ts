@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { commandPath, start, yodel } from '../../support/command.ts';
-import { runLines } from '../../support/command-lines.ts';
 import { temporaryFile } from '../../support/files.ts';
+import { commandPath, start, yodel } from '../../support/process/command.ts';
+import { runLines } from '../../support/process/command-lines.ts';
 
 /** The modules that a process has loaded. */
 interface Loaded {

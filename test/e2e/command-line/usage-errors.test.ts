@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { type Outcome, yodel } from '../../support/command.ts';
-import { runLine, runLines } from '../../support/command-lines.ts';
 import { handlerFile, temporaryFolder } from '../../support/files.ts';
+import { type Outcome, yodel } from '../../support/process/command.ts';
+import { runLine, runLines } from '../../support/process/command-lines.ts';
 
 /** One line on stderr, nothing on stdout, exit status 2. */
 function expectUsageError({ stdout, stderr, status }: Outcome, ...expected: (string | RegExp)[]): void {

@@ -1,10 +1,10 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect } from 'vitest';
-import { type RunningServer, serve } from '../../support/command.ts';
 import { handlerFile } from '../../support/files.ts';
 import { closedLine } from '../../support/log.ts';
 import { dial } from '../../support/peer.ts';
+import { type RunningServer, serve } from '../../support/process/command.ts';
 import { listen } from '../../support/servers.ts';
 import { connectTo, exitStatusIn } from '../../support/talk.ts';
 import { Terminal, type TerminalOptions } from '../../support/terminal.ts';

@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { type RunningServer, serve } from '../../support/command.ts';
 import { handlerFile, temporaryFolder } from '../../support/files.ts';
 import { freePort } from '../../support/ports.ts';
-import { waitUntil } from '../../support/process.ts';
+import { type RunningServer, serve } from '../../support/process/command.ts';
+import { waitUntil } from '../../support/process/process.ts';
 import { listen } from '../../support/servers.ts';
 import { connectTo, exitStatusIn } from '../../support/talk.ts';
 import { Terminal, type TerminalOptions } from '../../support/terminal.ts';

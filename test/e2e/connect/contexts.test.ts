@@ -2,9 +2,9 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type Outcome, serve, yodel } from '../../support/command.ts';
-import { runLine } from '../../support/command-lines.ts';
 import { temporaryFolder } from '../../support/files.ts';
+import { type Outcome, serve, yodel } from '../../support/process/command.ts';
+import { runLine } from '../../support/process/command-lines.ts';
 
 /** Runs yodel with its own folder for contexts. */
 function home() {

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
-import { commandPath, run, serve, start, yodel } from '../../support/command.ts';
 import { temporaryFile, temporaryFolder } from '../../support/files.ts';
+import { commandPath, run, serve, start, yodel } from '../../support/process/command.ts';
 import { listen } from '../../support/servers.ts';
 import { shell } from '../../support/shell.ts';
 import { testWith } from '../../support/tools.ts';

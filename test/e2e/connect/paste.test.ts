@@ -1,7 +1,7 @@
 /** Pastes of any size lose nothing, through a real terminal, while replies arrive. */
 import { createHash } from 'node:crypto';
 import { expect } from 'vitest';
-import { waitUntil } from '../../support/process.ts';
+import { waitUntil } from '../../support/process/process.ts';
 import { listen } from '../../support/servers.ts';
 import { connectTo, exitStatusIn } from '../../support/talk.ts';
 import { testWith } from '../../support/tools.ts';

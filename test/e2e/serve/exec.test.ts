@@ -3,12 +3,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { allGone, childrenOf } from '../../support/children.ts';
-import { type RunningServer, serve } from '../../support/command.ts';
-import { runLine } from '../../support/command-lines.ts';
 import { temporaryFolder } from '../../support/files.ts';
 import { dial, type Peer } from '../../support/peer.ts';
-import { residentBytes, waitUntil } from '../../support/process.ts';
+import { allGone, childrenOf } from '../../support/process/children.ts';
+import { type RunningServer, serve } from '../../support/process/command.ts';
+import { runLine } from '../../support/process/command-lines.ts';
+import { residentBytes, waitUntil } from '../../support/process/process.ts';
 
 /** Serves a shell command. */
 async function serveShell(command: string, ...flags: string[]): Promise<RunningServer> {

@@ -1,9 +1,9 @@
 /** The injected faults of `yodel serve`, as clients see them. */
 import { expect, test } from 'vitest';
-import { serve } from '../../support/command.ts';
-import { runLine } from '../../support/command-lines.ts';
 import { handlerFile } from '../../support/files.ts';
 import { dial } from '../../support/peer.ts';
+import { serve } from '../../support/process/command.ts';
+import { runLine } from '../../support/process/command-lines.ts';
 
 const lines = Array.from({ length: 50 }, (_, index) => `line ${index}\n`).join('');
 

@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { serve, yodel } from '../../support/command.ts';
 import { handlerFile } from '../../support/files.ts';
 import { closedLine } from '../../support/log.ts';
 import { dial, type Peer } from '../../support/peer.ts';
+import { serve, yodel } from '../../support/process/command.ts';
 
 async function dialHandler(source: string, name?: string): Promise<Peer> {
   const server = await serve([handlerFile(source, name)]);

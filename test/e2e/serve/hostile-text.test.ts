@@ -7,11 +7,11 @@ import * as tls from 'node:tls';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { makeCertificate } from '../../support/certificate.ts';
-import { commandPath, type Running, type RunningServer, serve, start, yodel } from '../../support/command.ts';
 import { handlerFile, temporaryFolder } from '../../support/files.ts';
 import { expectEscaped, hostileBytes, newOutput, ownLine } from '../../support/hostile.ts';
 import { dial, type Peer } from '../../support/peer.ts';
-import { waitUntil } from '../../support/process.ts';
+import { commandPath, type Running, type RunningServer, serve, start, yodel } from '../../support/process/command.ts';
+import { waitUntil } from '../../support/process/process.ts';
 import { listen, listenTls } from '../../support/servers.ts';
 import { testWith } from '../../support/tools.ts';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { serve } from '../../support/command.ts';
 import { closedLine } from '../../support/log.ts';
 import { dial } from '../../support/peer.ts';
+import { serve } from '../../support/process/command.ts';
 
 test('--max-message 512 accepts 512 bytes, and refuses 513 with an error instead of truncating', async () => {
   const server = await serve(['--max-message', '512']);

@@ -1,8 +1,8 @@
 /** The log of `yodel serve`: its formats, its levels, and the line at the end of a session. */
 import { expect, test } from 'vitest';
-import { type RunningServer, type RunOptions, serve } from '../../support/command.ts';
 import { handlerFile, temporaryFile } from '../../support/files.ts';
 import { dial } from '../../support/peer.ts';
+import { type RunningServer, type RunOptions, serve } from '../../support/process/command.ts';
 import { Terminal } from '../../support/terminal.ts';
 import { testWith } from '../../support/tools.ts';
 

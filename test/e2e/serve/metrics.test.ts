@@ -5,8 +5,8 @@ import { writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { type RunningServer, serve, yodel } from '../../support/command.ts';
 import { temporaryFolder } from '../../support/files.ts';
+import { type RunningServer, serve, yodel } from '../../support/process/command.ts';
 
 const flags = ['--no-messages', '--metrics', '127.0.0.1:0'];
 

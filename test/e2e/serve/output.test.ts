@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { serve } from '../../support/command.ts';
 import { handlerFile } from '../../support/files.ts';
 import { dial } from '../../support/peer.ts';
+import { serve } from '../../support/process/command.ts';
 import { Terminal } from '../../support/terminal.ts';
 import { testWith } from '../../support/tools.ts';
 

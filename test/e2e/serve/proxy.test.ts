@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { makeCertificate } from '../../support/certificate.ts';
-import { serve, yodel } from '../../support/command.ts';
 import { temporaryFolder } from '../../support/files.ts';
 import { dial } from '../../support/peer.ts';
-import { residentBytes } from '../../support/process.ts';
+import { serve, yodel } from '../../support/process/command.ts';
+import { residentBytes } from '../../support/process/process.ts';
 import { listen, listenTls } from '../../support/servers.ts';
 import { testWith } from '../../support/tools.ts';
 
@@ -171,7 +171,7 @@ test('a shutdown answers what has arrived', async () => {
 testWith(['redis-server', 'redis-cli'], 'apt-get install redis')(
   'redis-cli sees no difference from the server',
   async () => {
-    const { start, run } = await import('../../support/command.ts');
+    const { start, run } = await import('../../support/process/command.ts');
     const path = join(temporaryFolder(), 'r');
     const redis = start(['redis-server', '--port', '0', '--unixsocket', path, '--save', '']);
     await redis.saw(/ready to accept connections/i);

@@ -4,8 +4,8 @@ import { writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { type RunningServer, serve, yodel } from '../../support/command.ts';
 import { temporaryFolder } from '../../support/files.ts';
+import { type RunningServer, serve, yodel } from '../../support/process/command.ts';
 import { Terminal } from '../../support/terminal.ts';
 import { testWith } from '../../support/tools.ts';
 

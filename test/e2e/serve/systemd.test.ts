@@ -3,10 +3,10 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
-import { commandPath, type Running, run, start } from '../../support/command.ts';
 import { temporaryFile, temporaryFolder } from '../../support/files.ts';
 import { dial } from '../../support/peer.ts';
 import { freePort } from '../../support/ports.ts';
+import { commandPath, type Running, run, start } from '../../support/process/command.ts';
 import { testWith } from '../../support/tools.ts';
 
 const activation = testWith('systemd-socket-activate', 'apt-get install systemd');

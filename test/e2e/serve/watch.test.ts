@@ -2,9 +2,9 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { serve, yodel } from '../../support/command.ts';
 import { temporaryFolder } from '../../support/files.ts';
 import { dial } from '../../support/peer.ts';
+import { serve, yodel } from '../../support/process/command.ts';
 
 const answering = (word: string) => `export default (message: { text: string }) => \`${word} \${message.text}\`;\n`;
 

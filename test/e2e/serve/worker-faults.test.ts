@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { childrenOf, isRunning } from '../../support/children.ts';
-import { commandPath, start, yodel } from '../../support/command.ts';
 import { handlerFile, temporaryFolder } from '../../support/files.ts';
 import { dial, type Peer } from '../../support/peer.ts';
-import { openDescriptors, waitUntil } from '../../support/process.ts';
+import { childrenOf, isRunning } from '../../support/process/children.ts';
+import { commandPath, start, yodel } from '../../support/process/command.ts';
+import { openDescriptors, waitUntil } from '../../support/process/process.ts';
 import { dialBoth, serveWithWorkers } from './workers.ts';
 
 describe('a worker that is killed', () => {

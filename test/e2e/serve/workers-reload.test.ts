@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { handlerFile, temporaryFolder } from '../../support/files.ts';
 import { dial } from '../../support/peer.ts';
-import { waitUntil } from '../../support/process.ts';
+import { waitUntil } from '../../support/process/process.ts';
 import { serveWithWorkers } from './workers.ts';
 
 describe('a reload with workers', () => {

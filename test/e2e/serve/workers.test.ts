@@ -1,11 +1,11 @@
 /** Several processes that serve together: starting, sharing the clients, and shutdown. */
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { childrenOf, isRunning } from '../../support/children.ts';
-import { yodel } from '../../support/command.ts';
 import { handlerFile, temporaryFolder } from '../../support/files.ts';
 import { dial } from '../../support/peer.ts';
-import { waitUntil } from '../../support/process.ts';
+import { childrenOf, isRunning } from '../../support/process/children.ts';
+import { yodel } from '../../support/process/command.ts';
+import { waitUntil } from '../../support/process/process.ts';
 import { dialBoth, serveWithWorkers } from './workers.ts';
 
 describe('--workers', () => {

@@ -1,8 +1,8 @@
 /** `yodel serve --workers`, as real processes. */
 import { expect } from 'vitest';
-import { type RunningServer, serve } from '../../support/command.ts';
 import { dial, type Peer } from '../../support/peer.ts';
 import { freePort } from '../../support/ports.ts';
+import { type RunningServer, serve } from '../../support/process/command.ts';
 
 export interface ServerWithWorkers extends RunningServer {
   /** The process ids of the first workers, in order of their numbers. */

@@ -2,9 +2,9 @@
 import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { serve, yodel } from '../../support/command.ts';
 import { temporaryFile, temporaryFolder } from '../../support/files.ts';
 import { dial } from '../../support/peer.ts';
+import { serve, yodel } from '../../support/process/command.ts';
 
 test('a difference is shown with its place, with exit status 3', async () => {
   const server = await serve();

@@ -3,10 +3,10 @@ import { readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFi
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
-import { commandPath, run, serve, start, yodel } from '../../support/command.ts';
 import { temporaryFolder } from '../../support/files.ts';
 import { dial } from '../../support/peer.ts';
-import { waitUntil } from '../../support/process.ts';
+import { commandPath, run, serve, start, yodel } from '../../support/process/command.ts';
+import { waitUntil } from '../../support/process/process.ts';
 import { testWith } from '../../support/tools.ts';
 import { recorded } from './recorded.ts';
 

@@ -1,8 +1,8 @@
 /** A journal with three recorded sessions, for the tests of `yodel journal` and `yodel replay`. */
 import { join } from 'node:path';
-import { type RunningServer, serve } from '../../support/command.ts';
 import { temporaryFolder } from '../../support/files.ts';
 import { dial } from '../../support/peer.ts';
+import { type RunningServer, serve } from '../../support/process/command.ts';
 
 /** Records three clients, one after another. The server still runs and writes to the journal. */
 export async function recorded(...flags: string[]): Promise<{ file: string; server: RunningServer }> {

@@ -4,7 +4,7 @@ import { onTestFinished } from 'vitest';
 import { environmentOfTest } from './environment.ts';
 
 /** The built command. current-build.ts keeps it current. */
-export const commandPath: string = new URL('../../dist/cli/yodel.cjs', import.meta.url).pathname;
+export const commandPath: string = new URL('../../../dist/cli/yodel.cjs', import.meta.url).pathname;
 
 export interface RunOptions {
   /** Written to stdin, which is then closed. Default: nothing. */

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { YodelError } from '../../src/errors.ts';
-import type { Session } from '../../src/session/handler.ts';
-import { MemoryLimit, type MemoryUser } from '../../src/session/memory-limit.ts';
-import { settled } from '../support/fake-clock.ts';
-import { Harness } from './harness.ts';
-import type { Peer } from './peer.ts';
+import type { YodelError } from '../../../src/errors.ts';
+import type { Session } from '../../../src/session/handler.ts';
+import { MemoryLimit, type MemoryUser } from '../../../src/session/memory-limit.ts';
+import { settled } from '../../support/fake-clock.ts';
+import { Harness } from '../harness.ts';
+import type { Peer } from '../peer.ts';
 
 const limit = 100_000;
 const network = { capacity: 500, chunkSize: 1000 };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { settled } from '../support/fake-clock.ts';
-import { Harness, serveOneClient } from './harness.ts';
+import { settled } from '../../support/fake-clock.ts';
+import { Harness, serveOneClient } from '../harness.ts';
 
 const off = { idleTimeout: 0, messageTimeout: 0, drainTimeout: 0 };
 

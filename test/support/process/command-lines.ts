@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { runCommandLine } from '../../src/cli/command-line.ts';
+import { runCommandLine } from '../../../src/cli/command-line.ts';
 import type { Outcome } from './command.ts';
 import { environmentOfTest } from './environment.ts';
 

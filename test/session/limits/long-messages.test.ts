@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { Batch, Message } from '../../src/framing/message.ts';
-import type { Handler } from '../../src/session/handler.ts';
-import { connectTo, serveOnSockets } from '../server/sockets.ts';
+import type { Batch, Message } from '../../../src/framing/message.ts';
+import type { Handler } from '../../../src/session/handler.ts';
+import { connectTo, serveOnSockets } from '../../server/sockets.ts';
 
 /** Messages that are different for each connection, and longer than a chunk: each is assembled in a buffer that is reused. */
 function longLines(connection: number): Buffer {

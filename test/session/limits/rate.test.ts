@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { FakeClock } from '../support/fake-clock.ts';
-import { type HarnessOptions, serveOneClient } from './harness.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { type HarnessOptions, serveOneClient } from '../harness.ts';
 
 /** A session that records when messages went to the handler, in milliseconds since it began. */
 async function timed(options: HarnessOptions) {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { Handler } from '../../src/session/handler.ts';
-import type { Connection } from '../../src/transport/transport.ts';
-import { settled } from '../support/fake-clock.ts';
-import { Harness, serveOneClient } from './harness.ts';
+import type { Handler } from '../../../src/session/handler.ts';
+import type { Connection } from '../../../src/transport/transport.ts';
+import { settled } from '../../support/fake-clock.ts';
+import { Harness, serveOneClient } from '../harness.ts';
 
 const mark = 1000;
 const options = { highWaterMark: mark, network: { capacity: 500, chunkSize: 100 } };
