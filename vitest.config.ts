@@ -125,6 +125,7 @@ export default defineConfig({
     // vitest's default pool, "forks", talks over child_process IPC in a way that Bun does not have yet.
     pool: isBun ? 'threads' : 'forks',
     globalSetup: ['test/support/process/leftovers.ts'],
+    setupFiles: ['test/support/process/name-processes.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     // Most files wait for processes most of the time, so that two for each core keep it busy.

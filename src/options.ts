@@ -300,7 +300,7 @@ export const reconnectOptions = {
     kind: 'duration',
     default: 5_000,
     max: longestDuration,
-    summary: 'The longest pause between two attempts.',
+    summary: 'The longest pause between two attempts to connect.',
     reason: 'The order of magnitude of ioredis and nats.',
   },
   /** The number of failed attempts in a row after which the client closes. */

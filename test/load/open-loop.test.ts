@@ -94,11 +94,11 @@ test('messages go to the connections in turn, each round where the last one ende
   const { start, loop } = loopFrom(0, Number.POSITIVE_INFINITY, shared);
   const connections = [1, 2, 3].map((number) => connection(shared, number));
   loop.connectionsChanged(connections.map(({ load }) => load));
-  loop.sendDue(start + 6);
+  loop.sendDue(start + 6.5);
   expect(connections.map(({ sent }) => sent())).toEqual([3, 2, 2]);
   // Each message is timed from when it was due itself.
   expect(connections.map(({ load }) => load.oldest)).toEqual([start, start + 1, start + 2]);
-  loop.sendDue(start + 8);
+  loop.sendDue(start + 8.5);
   expect(connections.map(({ sent }) => sent())).toEqual([3, 3, 3]);
   loop.sendDue(start + 8.9);
   expect(shared.tally.sent).toBe(9);
@@ -109,7 +109,7 @@ test('the latency of a message counts from when it was due', () => {
   const { start, loop } = loopFrom(0, 2, shared);
   const { load } = connection(shared, 1);
   loop.connectionsChanged([load]);
-  loop.sendDue(start + 30);
+  loop.sendDue(start + 30.5);
   expect(load.oldest).toBe(start);
   expect([start, start + 1].map((time) => load.countUpTo(time))).toEqual([1, 2]);
 });
@@ -119,7 +119,7 @@ test('once all are sent, the end is when one more message would be due', () => {
   const ends: number[] = [];
   const { start, loop } = loopFrom(0, 5, shared, (endsAt) => void ends.push(endsAt));
   loop.connectionsChanged([connection(shared, 1).load]);
-  loop.sendDue(start + 3);
+  loop.sendDue(start + 3.5);
   expect(ends).toEqual([]);
   loop.sendDue(start + 100);
   loop.sendDue(start + 200);
@@ -133,7 +133,7 @@ test('beyond a million messages in flight, further ones are an error and are not
   const { start, loop } = loopFrom(0, Number.POSITIVE_INFINITY, shared);
   const { load, sent } = connection(shared, 1);
   loop.connectionsChanged([load]);
-  loop.sendDue(start + 2);
+  loop.sendDue(start + 2.5);
   expect(sent()).toBe(1);
   expect([...shared.tally.errors].map(([code, { count }]) => [code, count])).toEqual([
     ['YODEL_TOO_MANY_UNANSWERED', 2],
@@ -145,7 +145,7 @@ test('a connection with 16 MiB unsent gets no more messages; the others do', () 
   const { start, loop } = loopFrom(0, Number.POSITIVE_INFINITY, shared);
   const [full, free] = [connection(shared, 1, 16_777_217), connection(shared, 2, 16_777_216)];
   loop.connectionsChanged([full.load, free.load]);
-  loop.sendDue(start + 3);
+  loop.sendDue(start + 3.5);
   expect([full.sent(), free.sent()]).toEqual([0, 2]);
   expect(shared.tally.errors.get('YODEL_TOO_MANY_UNANSWERED')?.count).toBe(2);
 });
