@@ -53,6 +53,28 @@ test('a handler can import other files, and its path may have spaces and umlauts
   expect(await peer.ask('hello')).toBe('hello!');
 });
 
+const isBun = process.versions.bun !== undefined;
+
+// Bun loads such a file.
+test.skipIf(isBun).each([
+  ['handler.ts', 'export default (message: { text: string }) => message.text;'],
+  ['handler.js', "import 'node:fs';\nexport default (message) => message.text;"],
+])('%s in a directory of "type": "commonjs" is an error that says what to change', async (name, source) => {
+  const path = handlerFile(source, name);
+  const settings = join(dirname(path), 'package.json');
+  writeFileSync(settings, '{ "name": "mine", "type": "commonjs" }');
+  const { status, stderr } = await yodel(['serve', path, '--listen', '127.0.0.1:0']);
+  expect(stderr).toContain(`the handler file ${path} cannot be loaded: SyntaxError: `);
+  const renamed = name.replace('.', '.m');
+  expect(stderr).toContain(`; set "type": "module" in ${settings}, or rename the file to ${renamed}\n`);
+  expect(status).toBe(2);
+
+  const module = join(dirname(path), renamed);
+  writeFileSync(module, source);
+  const peer = await dial((await serve([module])).port);
+  expect(await peer.ask('hello')).toBe('hello');
+});
+
 test('the handler discard sends no replies', async () => {
   const server = await serve(['discard']);
   const peer = await dial(server.port);

@@ -1,6 +1,6 @@
 /** Finds the handler of `yodel serve`, by its name or in a file. */
 import { existsSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, join, parse, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { formatPeer } from '../../../address.ts';
 import type { YodelError } from '../../../errors.ts';
@@ -97,7 +97,8 @@ async function load(name: string, path: string): Promise<{ default?: unknown }> 
     // Expected: syntax errors, missing imports, and whatever its own code throws.
     const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
     const place = placeOf(first, path);
-    throw new UsageError(`the handler file ${name} cannot be loaded: ${reasonOf(first)}${place ? ` (${place})` : ''}`);
+    const reason = `${reasonOf(first)}${place ? ` (${place})` : ''}`;
+    throw new UsageError(`the handler file ${name} cannot be loaded: ${reason}${moduleTypeHint(first, path)}`);
   }
 }
 
@@ -122,6 +123,23 @@ function placeOf(error: unknown, path: string): string | undefined {
   if (position) return `${position.file}:${position.line}`;
   const [head = '', ...calls] = stack.split('\n');
   return /^\S+:\d+$/.test(head) ? head : calls.find((call) => call.includes(path))?.trim();
+}
+
+/** What to change if Node read a file with `import` or `export` as CommonJS, because of its package.json; else empty. */
+function moduleTypeHint(error: unknown, path: string): string {
+  const { base, ext } = parse(path);
+  if (!(error instanceof SyntaxError) || !/'export'|import statement/.test(error.message)) return '';
+  if (ext !== '.ts' && ext !== '.js') return '';
+  const settings = nearestPackageJson(path);
+  if (settings === undefined || !/"type"\s*:\s*"commonjs"/.test(readText(settings))) return '';
+  return `; set "type": "module" in ${settings}, or rename the file to ${base.replace(/(ts|js)$/, 'm$1')}`;
+}
+
+function nearestPackageJson(path: string): string | undefined {
+  const directory = dirname(path);
+  if (directory === path) return undefined;
+  const file = join(directory, 'package.json');
+  return existsSync(file) ? file : nearestPackageJson(directory);
 }
 
 function notFound(nameOrPath: string): string {
