@@ -97,7 +97,7 @@ function bar({ title, kind, remarks }: Row, { median, low, high }: Spread, forma
 }
 
 /** The page with all tables. */
-export function renderPage(results: Results): string {
+function renderPage(results: Results): string {
   const { date, yodel, machine, versions, settings, leftOut, tables } = results;
   const shownCharts = new Set<string>();
   const sections = tables.map((table) => {

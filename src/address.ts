@@ -5,9 +5,9 @@
 import { YodelError } from './errors.ts';
 
 /** The host that `yodel serve` listens on and `yodel connect` connects to by default. */
-export const defaultHost = '127.0.0.1';
+const defaultHost = '127.0.0.1';
 /** The default port. */
-export const defaultPort = 7878;
+const defaultPort = 7878;
 
 /** A TCP address. As text: `tcp://127.0.0.1:7878`, `tcp://[::1]:7878`. */
 export class TcpAddress {

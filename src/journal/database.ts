@@ -4,9 +4,9 @@ import type { DatabaseSync } from 'node:sqlite';
 import { fileErrorReason, YodelError } from '../errors.ts';
 
 /** "ydl" and a number in the file's header identify a journal. */
-export const applicationId = 0x79_64_6c_01;
+const applicationId = 0x79_64_6c_01;
 /** The version of the schema below. */
-export const schemaVersion = 1;
+const schemaVersion = 1;
 
 /**
  * In older versions, two connections that write or checkpoint at the same time can damage a database in WAL mode ("WAL-reset
@@ -76,7 +76,7 @@ PRAGMA user_version = ${schemaVersion};
 export const resultCode = { busy: 5, ioError: 10, corrupt: 11, full: 13, cantOpen: 14, notADatabase: 26 } as const;
 
 /** The result code of an SQLite error; undefined for other errors. */
-export function resultCodeOf(error: unknown): number | undefined {
+function resultCodeOf(error: unknown): number | undefined {
   const code = (error as { readonly errcode?: unknown } | null)?.errcode;
   return typeof code === 'number' ? code : undefined;
 }

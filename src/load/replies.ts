@@ -169,7 +169,7 @@ function wrongReply(message: number, connection: number, expected: Buffer, got: 
 }
 
 /** Bytes as escaped text in quotes; of many bytes, those around an index. */
-export function show(bytes: Uint8Array, around: number): string {
+function show(bytes: Uint8Array, around: number): string {
   const start = bytes.length <= maxShown ? 0 : Math.max(0, Math.min(around - 16, bytes.length - maxShown));
   const end = Math.min(bytes.length, start + maxShown);
   const text = Array.from(bytes.subarray(start, end), showByte).join('');

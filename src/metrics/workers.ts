@@ -46,7 +46,7 @@ export function metricsOfWorkers(workers: MeasuredWorkers): { readonly contentTy
 }
 
 /** Merges texts of Prometheus: each metric's HELP and TYPE once, with all its values, as the format requires. */
-export function mergeMetrics(texts: readonly string[]): string {
+function mergeMetrics(texts: readonly string[]): string {
   const families = new Map<string, { readonly head: string[]; readonly values: string[] }>();
   for (const text of texts) {
     let family: { readonly head: string[]; readonly values: string[] } | undefined;

@@ -39,7 +39,7 @@ export interface ReplayResult extends ReplayProgress {
 }
 
 /** The number of differences to keep. All are counted. */
-export const maxDifferences = 100;
+const maxDifferences = 100;
 
 /** Counts for all sessions of a replay. */
 export class ReplayTally {

@@ -70,7 +70,7 @@ export function range(values: readonly number[]): [lowest: number, highest: numb
 }
 
 /** A latency without trailing zeros: `1.5 ms`. */
-export function formatTick(milliseconds: number): string {
+function formatTick(milliseconds: number): string {
   if (milliseconds === 0) return '0';
   return formatLatency(milliseconds)
     .replace(/\.0+ /, ' ')

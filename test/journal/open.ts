@@ -21,7 +21,7 @@ export function session(wire: Framing = lines(), port = ++lastPort): Journaled {
   };
 }
 
-export function batchOf(wire: Framing, bytes: string | Uint8Array) {
+function batchOf(wire: Framing, bytes: string | Uint8Array) {
   const limits = { maxMessageLength: 1e9, onTooLong: 'close', encoding: 'binary' } as const;
   return wire.createDecoder(limits).decode(Buffer.from(bytes));
 }

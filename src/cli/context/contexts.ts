@@ -18,7 +18,7 @@ export interface SavedContext {
 const ending = '.toml';
 
 /** The folder of contexts, as the XDG base directory specification defines it. */
-export function contextsFolder(env: NodeJS.ProcessEnv = process.env): string {
+function contextsFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'yodel', 'contexts');
 }
 
