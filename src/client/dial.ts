@@ -1,4 +1,7 @@
-/** Connects within a time limit. Every client in yodel connects with this. */
+/**
+ * Connects within a time limit. Every client in yodel connects with this, except the proxy handler: `handlers/` is below
+ * `client/`, so `handlers/proxy.ts` connects on its own.
+ */
 import type { Address } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import { type Clock, realClock } from '../session/clock.ts';

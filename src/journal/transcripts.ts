@@ -1,4 +1,5 @@
 /** Recorded sessions as transcripts, for `yodel check` and `yodel serve`. */
+import { isoTime } from '../format/time.ts';
 import { formatContent } from '../transcript/content.ts';
 import type { Ending } from '../transcript/transcript.ts';
 import type { Entry, RecordedSession } from './journal.ts';
@@ -34,8 +35,10 @@ export async function* transcriptOf(session: RecordedSession, entries: AsyncIter
 }
 
 function headOf({ session, peer, local, framing, began, messagesOut }: RecordedSession): string {
+  // Another program may have edited the file.
+  const when = isoTime(began) ?? 'at an unknown time';
   const lines = [
-    `# session ${session} of a journal: ${isoTime(began)}, client ${oneLine(peer)}, server ${oneLine(local)}`,
+    `# session ${session} of a journal: ${when}, client ${oneLine(peer)}, server ${oneLine(local)}`,
     ...(messagesOut > 0 ? [] : ['# replies were not recorded']),
     // WebSocket needs no framing.
     ...(framing === 'websocket' ? [] : [`@framing ${oneLine(framing)}`]),
@@ -51,9 +54,4 @@ function endingOf({ framing, shape }: Entry): Ending {
 /** Replaces characters that start another line or control a terminal. */
 function oneLine(text: string): string {
   return text.replace(/\p{C}/gu, '?');
-}
-
-function isoTime(time: number): string {
-  const date = new Date(time);
-  return Number.isNaN(date.getTime()) ? 'at an unknown time' : date.toISOString();
 }

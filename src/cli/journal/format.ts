@@ -1,6 +1,6 @@
 /** How sessions, messages and statistics of a journal are printed: as text, or as JSON. */
 import { formatBytes, formatCount, formatCountOf, formatSeconds } from '../../format/figures.ts';
-import { formatLocalTime } from '../../format/time.ts';
+import { formatLocalTime, isoTime } from '../../format/time.ts';
 import type { Entry, JournalStats, RecordedSession } from '../../journal/journal.ts';
 import { escapeBeginning, escapeJson, escapeText, jsonContent } from '../../terminal/escape.ts';
 import type { Paint } from '../../terminal/style.ts';
@@ -80,10 +80,4 @@ export function formatStats(stats: JournalStats): string {
 
 function localTime(time: number): string {
   return formatLocalTime(new Date(time));
-}
-
-/** Null for a number that is not a valid time: another program may have edited the file. */
-function isoTime(time: number): string | null {
-  const date = new Date(time);
-  return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }
