@@ -8,18 +8,32 @@ import { run } from './support/process/command.ts';
 const root = new URL('../', import.meta.url).pathname;
 
 const forbidden = [
+  ['.', './cli/fail.ts'],
+  ['.', './framing/framing.ts'],
+  ['.', './index.ts'],
+  ['.', 'node:fs'],
+  ['.', 'ws'],
   ['format', '../framing/framing.ts'],
+  ['format', 'node:fs'],
+  ['format', 'ws'],
   ['framing', '../session/clock.ts'],
   ['framing', '../transport/transport.ts'],
   ['framing', 'node:net'],
+  ['framing', 'bun'],
+  ['framing', 'bun:sqlite'],
+  ['framing', 'ws'],
   ['transport', '../session/clock.ts'],
   ['transport', '../load/run.ts'],
   ['telemetry', '../session/session.ts'],
   ['telemetry', '../log/log.ts'],
+  ['telemetry', 'node:fs/promises'],
+  ['telemetry', 'prom-client'],
   ['session', '../server/server.ts'],
   ['session', '../transport/node.ts'],
   ['session', '../load/run.ts'],
   ['session', 'node:net'],
+  ['session', 'ws'],
+  ['session', '@scope/package'],
   ['process', '../server/server.ts'],
   ['process', '../load/run.ts'],
   ['handlers', '../process/program-process.ts'],
@@ -38,6 +52,7 @@ const forbidden = [
   ['load', '../session/clock.ts'],
   ['load', '../cli/fail.ts'],
   ['load', 'node:fs'],
+  ['load', 'node:fs/promises'],
   ['load/result', '../../server/server.ts'],
   ['load/result', '../../cli/fail.ts'],
   ['journal', '../server/server.ts'],
@@ -52,14 +67,22 @@ const forbidden = [
   ['terminal', '../telemetry/telemetry.ts'],
   ['report', '../cli/fail.ts'],
   ['report', '../load/run.ts'],
+  ['report', 'node:fs'],
+  ['report', 'smol-toml'],
   ['log', '../cli/fail.ts'],
   ['log', '../server/server.ts'],
 ] as const;
 
 const allowed = [
+  ['.', './errors.ts'],
+  ['format', '../errors.ts'],
+  ['format', './figures.ts'],
   ['framing', '../errors.ts'],
+  ['framing', './lines.ts'],
+  ['framing', 'node:buffer'],
   ['session', '../framing/lines.ts'],
   ['session', '../transport/transport.ts'],
+  ['session', './clock.ts'],
   ['process', '../errors.ts'],
   ['process', 'node:child_process'],
   ['handlers', '../process/each-line.ts'],
@@ -70,6 +93,8 @@ const allowed = [
   ['handlers', 'node:child_process'],
   ['server', '../session/session.ts'],
   ['transport', 'node:net'],
+  ['transport', 'ws'],
+  ['load', 'node:os'],
   ['load', '../framing/framing.ts'],
   ['load', '../transport/runtime.ts'],
   ['load/result', '../../errors.ts'],
@@ -83,6 +108,7 @@ const allowed = [
   ['replay', '../load/histogram.ts'],
   ['metrics', '../server/server.ts'],
   ['metrics', 'node:http'],
+  ['metrics', 'prom-client'],
   ['report', '../load/result/report.ts'],
   ['log', '../terminal/escape.ts'],
 ] as const;
@@ -102,6 +128,16 @@ test('each module imports only from the modules below it', async () => {
   const numbers = found.map(([, index]) => Number(index)).sort((a, b) => a - b);
   const refused = numbers.map((index) => all[index]?.join(' ') ?? '');
   expect(refused).toEqual(forbidden.map(([module, imported]) => `${module} ${imported}`));
+});
+
+test('the public API re-exports the library, but nothing of the command', async () => {
+  const folder = copyOfRules();
+  const ofCommand = ['./cli/fail.ts', './terminal/escape.ts', './report/page.ts', './log/log.ts', 'node:fs', 'ws'];
+  const ofLibrary = ['./errors.ts', './framing/lines.ts', './session/handler.ts', './transcript/library.ts'];
+  const lines = [...ofCommand, ...ofLibrary].map((from) => `export * from '${from}';\n`);
+  write(folder, 'src/index.ts', lines.join(''));
+  const found = [...(await lint(folder)).matchAll(/noRestrictedImports.*?index\.ts,line=(\d+)/g)];
+  expect(found.map(([, line]) => Number(line)).sort((a, b) => a - b)).toEqual(ofCommand.map((_, index) => index + 1));
 });
 
 test('no import cycle is allowed, not even of types', async () => {

@@ -69,7 +69,8 @@ function ruleOf(group: readonly string[]): Rule {
   const imports = group.filter((one) => one.startsWith('!**/')).map((one) => one.slice(4).replace(/\*\*$/, ''));
   const exceptions = group.filter((one) => one.startsWith('!node:')).map((one) => one.slice(1));
   const forbidden = group.filter((one) => one.startsWith('node:'));
-  const runtime = forbidden.includes('node:*') ? exceptions : ['node:*', ...forbidden];
+  // `**` forbids everything, packages included; what follows it makes exceptions.
+  const runtime = group.includes('**') ? exceptions : ['node:*', ...forbidden];
   return { imports: imports.sort(), runtime: runtime.sort() };
 }
 
