@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { formatPeer } from '../address.ts';
 import { YodelError } from '../errors.ts';
-import type { Decoder } from '../framing/framing.ts';
+import { type Decoder, decodeChunk } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
 import { journalOptions, type OptionalValues, refuseUnknown, resolveOptions, type ValuesOf } from '../options.ts';
 import type { Journaled } from '../session/journaling.ts';
@@ -227,8 +227,12 @@ class SqliteJournal implements Journal {
     const state = this.#stateOf(session);
     const limits = { maxMessageLength: maxReply, onTooLong: 'discard', encoding: 'binary' } as const;
     state.decoder ??= session.wire.createDecoder(limits);
-    const batch = state.decoder.decode(bytes);
-    if (batch.count === 0) return;
+    for (const batch of decodeChunk(state.decoder, bytes)) {
+      if (batch.count > 0) this.#addReplyBatch(session, batch);
+    }
+  }
+
+  #addReplyBatch(session: Journaled, batch: Batch): void {
     if (this.pendingBytes > maxUnwritten) this.#commits.group.missed += batch.count;
     else {
       this.#add(session, 'out', batch);

@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { length } from '../../src/framing/length.ts';
 import { parseFraming } from '../../src/framing/notation.ts';
 import type { Entry } from '../../src/journal/journal.ts';
 import { readJournal } from '../../src/journal/reader.ts';
@@ -134,6 +135,18 @@ test('replies are recorded if configured', async () => {
     { messagesIn: 1, messagesOut: 2, bytesIn: 1, bytesOut: 3, endedBy: 'peer' },
   ]);
   await reader.close();
+});
+
+test('a reply that is too long for the journal does not hide the replies after it', async () => {
+  const { journal, add } = await open({ replies: true });
+  const one = session(length());
+  const tooLong = 2 ** 30 + 1;
+  const chunk = Buffer.alloc(4 + tooLong + 6);
+  chunk.writeUInt32BE(tooLong);
+  chunk.write('\0\0\0\x02hi', 4 + tooLong);
+  journal.subscriber.sent?.(one, chunk);
+  await add(one, '\0\0\0\x01a');
+  expect(await texts(journal)).toEqual(['hi', 'a']);
 });
 
 test('maxMessage truncates long messages and marks them', async () => {
