@@ -1,5 +1,7 @@
-/** Checks that messages are UTF-8. */
+/** What every decoder checks in a batch: that messages are UTF-8, and whether its fault stops the decoder. */
 import { isAscii } from 'node:buffer';
+import type { YodelError } from '../errors.ts';
+import type { DecoderOptions } from './framing.ts';
 import type { Batch } from './message.ts';
 import { invalidUtf8, isUtf8 } from './utf8.ts';
 
@@ -21,4 +23,9 @@ export function checkUtf8(batch: Batch, framesAreText: boolean, firstNumber: num
     valid++;
   }
   return batch;
+}
+
+/** Whether a decoder stops after this fault. It continues only after a message that it discards as too long. */
+export function stopsDecoder(fault: YodelError, { onTooLong }: DecoderOptions): boolean {
+  return onTooLong === 'close' || fault.code !== 'YODEL_MESSAGE_TOO_LONG';
 }

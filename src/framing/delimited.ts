@@ -1,6 +1,6 @@
 /** The decoder that `lines` and `delimiter` share: frames that end with a delimiter. */
 import type { YodelError } from '../errors.ts';
-import { checkUtf8 } from './checked.ts';
+import { checkUtf8, stopsDecoder } from './checked.ts';
 import type { FrameReader } from './frames.ts';
 import { asBuffer, type Decoder, type DecoderOptions, tooLong } from './framing.ts';
 import { Batch, part } from './message.ts';
@@ -234,7 +234,7 @@ export class DelimitedDecoder implements Decoder {
       batch = checkUtf8(batch, this.#frames.areText, this.#number + 1);
     }
     this.#number += batch.count + (batch.fault ? 1 : 0);
-    if (batch.fault && (batch.fault.code !== 'YODEL_MESSAGE_TOO_LONG' || this.#options.onTooLong === 'close')) {
+    if (batch.fault && stopsDecoder(batch.fault, this.#options)) {
       this.#stopped = true;
       this.#skipping = false;
       this.#tail.take();

@@ -1,6 +1,6 @@
 /** Messages preceded by their length, the framing of most binary protocols. */
 import { YodelError } from '../errors.ts';
-import { checkUtf8 } from './checked.ts';
+import { checkUtf8, stopsDecoder } from './checked.ts';
 import type { FrameReader } from './frames.ts';
 import { asBuffer, type Decoder, type DecoderOptions, type Encoder, type Framing, tooLong } from './framing.ts';
 import { Batch, part } from './message.ts';
@@ -152,10 +152,7 @@ class LengthDecoder implements Decoder {
     }
     const fault = tooLong(number, this.#options.maxMessageLength);
     this.#tail.take();
-    if (this.#options.onTooLong === 'close') {
-      this.#stopped = true;
-      return this.#batch(joined, body, count, fault);
-    }
+    if (this.#options.onTooLong === 'close') return this.#batch(joined, body, count, fault);
     const here = Math.min(length, chunk.length - afterHeader);
     // Not exact above 2^53, but such a message would take centuries to arrive.
     this.#skip = length - here;
@@ -173,8 +170,8 @@ class LengthDecoder implements Decoder {
     let batch = new Batch(this.#frames, joined, body, count, fault, rest);
     if (count > 0 && this.#options.encoding === 'utf8') batch = checkUtf8(batch, false, this.#number + 1);
     this.#number += batch.count + (batch.fault ? 1 : 0);
-    if (batch.fault && batch.fault.code !== 'YODEL_MESSAGE_TOO_LONG') this.#stopped = true;
-    if (this.#stopped) {
+    if (batch.fault && stopsDecoder(batch.fault, this.#options)) {
+      this.#stopped = true;
       this.#tail.take();
       this.#skip = 0;
     }
