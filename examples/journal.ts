@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, openJournal, serve } from 'yodel';
 
-const folder = mkdtempSync(join(tmpdir(), 'journal-'));
-const journal = await openJournal(join(folder, 'messages.journal'), { durability: 'full', replies: true });
+const directory = mkdtempSync(join(tmpdir(), 'journal-'));
+const journal = await openJournal(join(directory, 'messages.journal'), { durability: 'full', replies: true });
 const server = await serve({ listen: 0, journal });
 
 const client = await connect(server.addresses[0]);
@@ -18,4 +18,4 @@ for await (const { sequence, direction, bytes } of journal.read({ direction: 'in
   process.stdout.write(`${sequence} ${direction} ${Buffer.from(bytes).toString()}\n`);
 }
 await journal.close();
-rmSync(folder, { recursive: true });
+rmSync(directory, { recursive: true });

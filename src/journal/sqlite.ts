@@ -66,7 +66,7 @@ export async function openJournalReader(file: string): Promise<JournalReader> {
 }
 
 /**
- * The program of the thread: a file in src/journal/, or in dist/journal/ if this file is part of a chunk in another folder.
+ * The program of the thread: a file in src/journal/, or in dist/journal/ if this file is part of a chunk elsewhere.
  * If there is no such file, because a bundler merged yodel into another program or an executable, it is loaded from text.
  */
 async function writerProgram(): Promise<URL> {

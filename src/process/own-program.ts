@@ -16,7 +16,7 @@ const prefix = '--run-program=';
 
 /** The first argument for `process.execPath` to run a program. */
 export function programArgument(name: OwnProgram): string {
-  // In src/ this file is one folder deep; in dist/ it is part of a chunk, which is also one folder deep.
+  // In src/ this file is one directory deep; in dist/ it is part of a chunk, which is also one directory deep.
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const path = fileURLToPath(new URL(`../${files[name]}.${extension}`, import.meta.url));
   return existsSync(path) ? path : `${prefix}${name}`;

@@ -5,13 +5,16 @@ import type { Address } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
 import { isSocketFile } from './unix-socket.ts';
 
-/** Explains why listening failed. The runtimes' own errors for socket files mislead, above all if the folder is missing. */
+/**
+ * Explains why listening failed. The runtimes' own errors for socket files mislead, above all if the directory is
+ * missing.
+ */
 export function listenError(address: Address, error: unknown): YodelError {
   const where = `cannot listen on ${address}`;
   if (address.scheme !== 'unix') return systemError(where, error);
-  const folder = dirname(address.path);
-  if (!existsSync(folder)) {
-    return systemError(where, Object.assign(new Error(`no folder ${folder}`), { code: 'ENOENT' }));
+  const directory = dirname(address.path);
+  if (!existsSync(directory)) {
+    return systemError(where, Object.assign(new Error(`no directory ${directory}`), { code: 'ENOENT' }));
   }
   const { code } = systemError(where, error);
   if (code === 'YODEL_ADDRESS_IN_USE') {
@@ -19,7 +22,7 @@ export function listenError(address: Address, error: unknown): YodelError {
     return new YodelError(code, `${where}: the address is in use: ${what}; choose another path`, { cause: error });
   }
   if (code !== 'YODEL_PERMISSION_DENIED') return systemError(where, error);
-  return new YodelError(code, `${where}: permission denied in ${folder}`, { cause: error });
+  return new YodelError(code, `${where}: permission denied in ${directory}`, { cause: error });
 }
 
 /**

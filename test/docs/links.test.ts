@@ -46,7 +46,7 @@ function linksOf(page: string): { readonly link: string; readonly target: string
     });
 }
 
-test('every link leads to a file or folder, and to a heading that is there', () => {
+test('every link leads to a file or directory, and to a heading that is there', () => {
   const broken: string[] = [];
   for (const { link, target, anchor } of pages.flatMap(linksOf)) {
     if (!statSync(join(root, target), { throwIfNoEntry: false })) broken.push(link);

@@ -75,7 +75,7 @@ export function describeUnixSockets(name: string, createTransport: () => Transpo
       await expect(failure).rejects.toMatchObject({ code: 'YODEL_CONNECTION_REFUSED' });
     });
 
-    test('listening in a folder that does not exist fails, with the reason', async () => {
+    test('listening in a directory that does not exist fails, with the reason', async () => {
       const path = join(freshPath(), 'app.sock');
       const failure = openNetwork().listen(new UnixAddress(path));
       await expect(failure).rejects.toMatchObject({

@@ -87,7 +87,7 @@ function candidatesFor(name: string, program: Command): Candidates {
     case 'file':
     case 'files':
       return { words: [], found: 'files' };
-    case 'folder':
+    case 'directory':
     case 'dir':
       return { words: [], found: 'folders' };
     case 'context':

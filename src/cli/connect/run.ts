@@ -24,14 +24,14 @@ export async function runConnect(
   if (flags.probe) {
     process.exitCode = await probe(settings);
   } else if (needsMessages(flags) || ((settings.beginRecording || flags.crlf) && !isInteractive)) {
-    refuseFolder();
+    refuseDirectory();
     const { exchange } = await import('./exchange.ts');
     process.exitCode = await exchange(messageSettings(flags, settings), process.stdin);
   } else if (isInteractive) {
     const { talk } = await import('./interactive/talk.ts');
     process.exitCode = await talk(settings);
   } else {
-    refuseFolder();
+    refuseDirectory();
     const { pipe } = await import('./pipe.ts');
     process.exitCode = await pipe(settings);
   }
@@ -60,8 +60,8 @@ function readSettings(address: Address, flags: Readonly<Record<string, unknown>>
 }
 
 /** Refuses a directory as stdin: it reads as empty on Node, and fails inside Bun. @throws UsageError */
-function refuseFolder(): void {
-  if (fstatSync(0).isDirectory()) throw new UsageError('the input is a folder; use a file or a pipe');
+function refuseDirectory(): void {
+  if (fstatSync(0).isDirectory()) throw new UsageError('the input is a directory; use a file or a pipe');
 }
 
 /** Whether a flag requires whole messages. */

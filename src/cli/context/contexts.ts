@@ -17,8 +17,8 @@ export interface SavedContext {
 
 const ending = '.toml';
 
-/** The folder of contexts, as the XDG base directory specification defines it. */
-function contextsFolder(env: NodeJS.ProcessEnv = process.env): string {
+/** The directory of contexts, as the XDG base directory specification defines it. */
+function contextsDirectory(env: NodeJS.ProcessEnv = process.env): string {
   return join(env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'yodel', 'contexts');
 }
 
@@ -28,13 +28,13 @@ export function contextPath(name: string): string {
   if (!/^[a-z0-9][a-z0-9._-]{0,63}$/i.test(name)) {
     throw new UsageError(`"${name}" cannot name a context: use letters, digits and . _ - (at most 64)`);
   }
-  return join(contextsFolder(), `${name}${ending}`);
+  return join(contextsDirectory(), `${name}${ending}`);
 }
 
 /** The names of all contexts, sorted. */
 export function contextNames(): string[] {
   try {
-    const files = readdirSync(contextsFolder());
+    const files = readdirSync(contextsDirectory());
     return files
       .filter((file) => file.endsWith(ending))
       .map((file) => file.slice(0, -ending.length))
@@ -62,7 +62,7 @@ export async function writeContext(name: string, context: SavedContext): Promise
   const { stringify } = await import('smol-toml');
   const temporary = `${path}.${process.pid}`;
   try {
-    mkdirSync(contextsFolder(), { recursive: true, mode: 0o700 });
+    mkdirSync(contextsDirectory(), { recursive: true, mode: 0o700 });
     // Written to a temporary file and renamed, so that a command that reads it meanwhile gets the old file or the new one.
     writeFileSync(temporary, `${stringify(context).trimEnd()}\n`, { mode: 0o600, flag: 'wx' });
     renameSync(temporary, path);

@@ -49,12 +49,12 @@ export async function showContext(name: string, json: boolean): Promise<string> 
   return `${stringify(context).trimEnd()}\n`;
 }
 
-/** The flags with absolute paths, so that the context works in any folder. */
+/** The flags with absolute paths, so that the context works in any directory. */
 function withAbsolutePaths(flags: Readonly<Record<string, unknown>>): Omit<SavedContext, 'address'> {
   const options = new Map(connectCommand().options.map((option) => [option.attributeName(), option]));
   return Object.fromEntries(
     Object.entries(flags).map(([name, value]) => {
-      const isFile = /<(file|folder|dir)>/.test(options.get(name)?.flags ?? '');
+      const isFile = /<(file|directory|dir)>/.test(options.get(name)?.flags ?? '');
       return [name, isFile && typeof value === 'string' ? resolve(value) : value];
     }),
   );

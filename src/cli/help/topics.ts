@@ -115,8 +115,8 @@ const topics: Readonly<Record<TopicName, (program: Command) => readonly TopicPar
       rows: [
         ['NO_COLOR', 'no colours if it is set and not empty, as with --no-color'],
         ['TERM', 'no colours and no progress lines if it is dumb'],
-        ['XDG_CONFIG_HOME', 'the folder of saved contexts (default: ~/.config)'],
-        ['XDG_STATE_HOME', 'the folder of the input history (default: ~/.local/state)'],
+        ['XDG_CONFIG_HOME', 'the directory of saved contexts (default: ~/.config)'],
+        ['XDG_STATE_HOME', 'the directory of the input history (default: ~/.local/state)'],
       ],
     },
   ],

@@ -90,13 +90,13 @@ function addExport(journal: Command): void {
   const command = addSubcommand(
     journal,
     'export',
-    'Writes each session to a transcript, <session>.transcript, in a folder. Creates the folder if needed.',
+    'Writes each session to a transcript, <session>.transcript, in a directory. Creates the directory if needed.',
     'Examples:\n  yodel journal export messages.journal talks/ --since 1d\n',
   );
-  addTimes(addPeer(command.argument('<folder>', 'the folder for the transcripts')))
+  addTimes(addPeer(command.argument('<directory>', 'the directory for the transcripts')))
     .addOption(sequenceOption('--session <number>', 'only this session'))
-    .action(async (file: string, folder: string, flags: JournalFlags) => {
-      process.exitCode = await (await import('./run.ts')).exportSessions(file, folder, flags);
+    .action(async (file: string, directory: string, flags: JournalFlags) => {
+      process.exitCode = await (await import('./run.ts')).exportSessions(file, directory, flags);
     });
 }
 

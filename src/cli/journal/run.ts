@@ -66,25 +66,25 @@ export async function printStats(file: string, { json }: JournalFlags): Promise<
 }
 
 /** `yodel journal export` */
-export async function exportSessions(file: string, folder: string, flags: JournalFlags): Promise<number> {
+export async function exportSessions(file: string, directory: string, flags: JournalFlags): Promise<number> {
   return await withReader(file, async (reader, _output, signal) => {
     try {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
     } catch (error) {
-      throw new UsageError(`cannot create the folder ${folder}: ${(error as Error).message}`);
+      throw new UsageError(`cannot create the directory ${directory}: ${(error as Error).message}`);
     }
-    checkWritable(join(folder, 'test.transcript'));
+    checkWritable(join(directory, 'test.transcript'));
     const progress = new ProgressLine();
     const { sessions: total } = await reader.stats();
     let written = 0;
     for await (const session of reader.sessions(flags)) {
       if (signal.aborted) break;
-      await writeTranscript(reader, session, join(folder, `${session.session}.transcript`));
+      await writeTranscript(reader, session, join(directory, `${session.session}.transcript`));
       written++;
       progress.showText(`${formatCount(written)} of at most ${formatCountOf(total, 'session')}`);
     }
     progress.clear();
-    process.stderr.write(`yodel: ${formatCountOf(written, 'transcript')} in ${escapeText(folder)}\n`);
+    process.stderr.write(`yodel: ${formatCountOf(written, 'transcript')} in ${escapeText(directory)}\n`);
     return exitStatus.good;
   });
 }
@@ -156,7 +156,7 @@ async function writeTranscript(reader: Reader, session: RecordedSession, path: s
   const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
   let descriptor: number;
   try {
-    // O_NOFOLLOW: a symbolic link in the folder could lead anywhere.
+    // O_NOFOLLOW: a symbolic link in the directory could lead anywhere.
     descriptor = openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
   } catch (error) {
     throw new UsageError(`cannot write ${path}: ${(error as Error).message}`);

@@ -80,7 +80,9 @@ function addServingFlags(command: Command): void {
     )
     .option('--lenient', 'transcript: accept messages in any order, any number of times')
     .addOption(
-      new Option('--record <folder>', 'write a transcript of each connection into this folder').env(envName('record')),
+      new Option('--record <directory>', 'write a transcript of each connection into this directory').env(
+        envName('record'),
+      ),
     )
     .addOption(
       new Option(

@@ -92,14 +92,14 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
   };
 }
 
-/** The recorder of `--record`. @throws UsageError if the folder cannot be written */
+/** The recorder of `--record`. @throws UsageError if the directory cannot be written */
 async function recorderOf(
-  folder: string,
+  directory: string,
   framing: string,
   worker: number | undefined,
   notify: Notify,
 ): Promise<Subscriber> {
-  return (await import('./record.ts')).recordInto(folder, parseFraming(framing), worker, notify);
+  return (await import('./record.ts')).recordInto(directory, parseFraming(framing), worker, notify);
 }
 
 /** Limits for all processes together: each gets an equal share. */

@@ -23,13 +23,18 @@ interface File {
 }
 
 /**
- * A subscriber that writes transcripts into a folder, which it creates.
+ * A subscriber that writes transcripts into a directory, which it creates.
  *
  * @param worker the number of this process among several
- * @throws UsageError if the folder cannot be written
+ * @throws UsageError if the directory cannot be written
  */
-export function recordInto(folder: string, framing: Framing, worker: number | undefined, notify: Notify): Subscriber {
-  createFolder(folder);
+export function recordInto(
+  directory: string,
+  framing: Framing,
+  worker: number | undefined,
+  notify: Notify,
+): Subscriber {
+  createDirectory(directory);
   const files = new Map<SessionView, File>();
   let timer: NodeJS.Timeout | undefined;
   const flushSoon = (file: File) => {
@@ -47,7 +52,7 @@ export function recordInto(folder: string, framing: Framing, worker: number | un
     flushSoon(file);
   };
   return {
-    opened: (session) => void files.set(session, openFile(folder, session, framing, worker)),
+    opened: (session) => void files.set(session, openFile(directory, session, framing, worker)),
     received: (session, batch) =>
       record(session, (recording) => {
         for (const slice of batch.slices) recording.add('>', slice);
@@ -66,20 +71,20 @@ export function recordInto(folder: string, framing: Framing, worker: number | un
 }
 
 /** @throws UsageError if it cannot be created or written */
-function createFolder(folder: string): void {
+function createDirectory(directory: string): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    mkdirSync(directory, { recursive: true });
   } catch (error) {
-    throw new UsageError(`cannot create the folder ${folder}: ${(error as Error).message}`);
+    throw new UsageError(`cannot create the directory ${directory}: ${(error as Error).message}`);
   }
-  checkWritable(join(folder, 'test.transcript'));
+  checkWritable(join(directory, 'test.transcript'));
 }
 
 /** Begins the transcript of a session. Its file is named after the time and the session. */
-function openFile(folder: string, { id, peer }: SessionView, framing: Framing, worker: number | undefined): File {
+function openFile(directory: string, { id, peer }: SessionView, framing: Framing, worker: number | undefined): File {
   const now = new Date().toISOString();
   const prefix = worker === undefined ? '' : `${worker}.`;
-  const path = join(folder, `${now.replace(/[:.]/g, '-')}-${prefix}${id}.transcript`);
+  const path = join(directory, `${now.replace(/[:.]/g, '-')}-${prefix}${id}.transcript`);
   const about = [`recorded ${now}, client ${escapeText(formatPeer(peer))}`];
   const file = { path, text: '' };
   const write = (text: string) => {

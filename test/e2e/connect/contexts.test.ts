@@ -123,7 +123,7 @@ const mistakes: readonly [what: string, args: string[], expected: RegExp][] = [
   ['an unknown context to show', ['context', 'show', 'prodd'], /Did you mean "prod"\?/],
   ['an unknown context to remove', ['context', 'rm', 'pro'], /Did you mean "prod"\?/],
   ['no name', ['connect', '@'], /needs the name of a context\. Saved contexts: broken, empty, prod/],
-  ['a name that leaves the folder', ['context', 'save', '../evil', ':1'], /cannot name a context/],
+  ['a name that leaves the directory', ['context', 'save', '../evil', ':1'], /cannot name a context/],
   ['a name with a line end', ['context', 'save', 'a\nb', ':1'], /"a\\nb" cannot name a context/],
   ['an invalid address', ['context', 'save', 'x', 'a:b:c'], /invalid address/],
   ['a context instead of an address', ['context', 'save', 'x', '@prod'], /is a context; save its address/],

@@ -313,9 +313,9 @@ test('--count refuses a message that is too long to find its end', async () => {
   expect(status).toBe(1);
 });
 
-test.each(['', '--lockstep'])('a folder as input is a usage error: %s', async (flag) => {
+test.each(['', '--lockstep'])('a directory as input is a usage error: %s', async (flag) => {
   const { address } = await serve(['--quiet']);
   const { stderr, status } = await shell(`yodel connect ${address} ${flag} < /`);
-  expect(stderr).toBe('yodel: the input is a folder; use a file or a pipe\n');
+  expect(stderr).toBe('yodel: the input is a directory; use a file or a pipe\n');
   expect(status).toBe(2);
 });

@@ -68,7 +68,7 @@ test('an address that this machine does not have is one clear line and exit stat
   expect(status).toBe(1);
 });
 
-test('a Unix socket in a folder that does not exist is one clear line and exit status 1', async () => {
+test('a Unix socket in a directory that does not exist is one clear line and exit status 1', async () => {
   const path = join(temporaryFolder(), 'nowhere', 'socket');
   const { status, stderr } = await yodel(['serve', '--listen', `unix://${path}`]);
   expect(stderr).toBe(`yodel: cannot listen on unix://${path}: there is no such socket file or directory\n`);

@@ -25,15 +25,15 @@ export function complete(before: string): Completion | undefined {
 }
 
 function completeFile(path: string): Completion {
-  const folder = path.endsWith('/') ? path : `${dirname(path)}/`;
+  const directory = path.endsWith('/') ? path : `${dirname(path)}/`;
   const prefix = path.endsWith('/') ? '' : basename(path);
   try {
-    const entries = readdirSync(path.includes('/') ? folder : '.', { withFileTypes: true });
+    const entries = readdirSync(path.includes('/') ? directory : '.', { withFileTypes: true });
     const visible = entries.filter((entry) => prefix.startsWith('.') || !entry.name.startsWith('.'));
     const names = visible.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name));
     return completeWord(prefix, names);
   } catch {
-    // There is no such folder.
+    // There is no such directory.
     return nothing;
   }
 }

@@ -96,7 +96,7 @@ async function proxyHandler(address: string, flags: ServeSettings['flags']): Pro
 
 /** Checks that the program exists, so that a typo is reported at once instead of to the first client. @throws UsageError */
 function checkCommand(file: string): void {
-  const folders = file.includes('/') ? [''] : (process.env.PATH ?? '').split(delimiter);
+  const directories = file.includes('/') ? [''] : (process.env.PATH ?? '').split(delimiter);
   const isProgram = (path: string) => {
     try {
       accessSync(path, constants.X_OK);
@@ -106,7 +106,7 @@ function checkCommand(file: string): void {
       return false;
     }
   };
-  if (folders.some((folder) => isProgram(folder === '' ? file : join(folder, file)))) return;
+  if (directories.some((directory) => isProgram(directory === '' ? file : join(directory, file)))) return;
   const where = file.includes('/') ? 'not a program' : 'not in PATH';
   throw new UsageError(`exec: cannot run "${file}": it is ${where}; to use shell syntax, add --shell`);
 }

@@ -133,22 +133,22 @@ async function makeCertificates(flags: TlsFlags): Promise<Certificates> {
 }
 
 /**
- * Calls `changed` when one of the files is replaced or its content changes. Their folders are watched, because a certificate
- * is replaced by renaming.
+ * Calls `changed` when one of the files is replaced or its content changes. Their directories are watched, because a
+ * certificate is replaced by renaming.
  */
 export function watchFiles(files: readonly string[], changed: () => void): { close(): void } {
   let timer: NodeJS.Timeout | undefined;
   const fileChanged = (name: string | null, names: ReadonlySet<string>) => {
-    // Certificates that are links into a folder of versions (`..data`) change under another name.
+    // Certificates that are links into a directory of versions (`..data`) change under another name.
     if (name !== null && !names.has(name) && !name.startsWith('..')) return;
     clearTimeout(timer);
     timer = setTimeout(changed, quietMs);
   };
   const watchers: FSWatcher[] = [];
-  for (const folder of new Set(files.map((file) => dirname(file)))) {
-    const names = new Set(files.filter((file) => dirname(file) === folder).map((file) => basename(file)));
-    const watcher = watch(folder, (_event, name) => fileChanged(name, names));
-    // The folder was removed: the current certificates stay in use.
+  for (const directory of new Set(files.map((file) => dirname(file)))) {
+    const names = new Set(files.filter((file) => dirname(file) === directory).map((file) => basename(file)));
+    const watcher = watch(directory, (_event, name) => fileChanged(name, names));
+    // The directory was removed: the current certificates stay in use.
     watcher.on('error', () => watcher.close());
     watchers.push(watcher);
   }
