@@ -59,8 +59,6 @@ export async function whenConnected(
 
 async function listen(address: Address, options: ListenOptions): Promise<Listener> {
   if (options.descriptor === undefined) await removeStaleSocket(address, connect);
-  const listener = await listenBy(address, options, (socket) => options.accept(connectionOf(socket, address)));
-  // Not awaited: the trial takes longer than listening. A connection accepted before it ends is read the public way.
-  setImmediate(prepareReads);
-  return listener;
+  await prepareReads();
+  return await listenBy(address, options, (socket) => options.accept(connectionOf(socket, address)));
 }

@@ -28,10 +28,10 @@ const slabSize = 65_536;
 /** Borrowed bytes are copied here on their way out, because the stream may keep them. */
 let slab = Buffer.alloc(0);
 let slabUsed = 0;
-/** Whether the next connections borrow their reads: false until {@link prepareReads} has found out that they can. */
+/** Whether reads can be borrowed. {@link prepareReads} determines it before the first connection. */
 let readsAreBorrowed = false;
 
-/** Determines how sockets are read. Connections that start before it resolves are read by the public `data` event. */
+/** Determines how sockets are read. Must be awaited before the first connection. */
 export async function prepareReads(): Promise<void> {
   readsAreBorrowed = await canBorrowReads();
 }
