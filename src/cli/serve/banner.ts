@@ -17,8 +17,7 @@ export function printBanner(
   notify: Notify,
 ): void {
   const terminal = isatty(2) && flags.quiet !== true && flags.logFormat !== 'json';
-  if (terminal)
-    notify(`${version}, handler ${handler}, framing ${String(flags.framing ?? 'lines, or that of the handler')}`);
+  if (terminal) notify(`${version}, handler ${handler}, framing ${framingText(handler, flags)}`);
   for (const address of addresses) notify(`listening on ${address}`);
   const [first] = addresses;
   if (terminal && first) {
@@ -56,6 +55,12 @@ export function warnOfDescriptors(
   const each = processes > 1 ? 'each worker ' : '';
   const what = `${allowed} connections at once, not ${configured}`;
   notify(`${each}serves at most ${what}: the limit on open files (ulimit -n) allows no more`);
+}
+
+/** Of all handlers only a transcript can set the framing. It is loaded elsewhere, with `--workers` in other processes. */
+function framingText(handler: string, flags: ServeSettings['flags']): string {
+  if (flags.framing !== undefined) return String(flags.framing);
+  return handler.endsWith('.transcript') ? 'lines, or that of the transcript' : 'lines';
 }
 
 function netcatHint(address: Address): string {

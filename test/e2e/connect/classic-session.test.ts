@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { temporaryFile } from '../../support/files.ts';
 import { closedLine } from '../../support/log.ts';
 import { Terminal } from '../../support/terminal.ts';
 import { testWith } from '../../support/tools.ts';
@@ -12,9 +13,19 @@ async function serveIn(terminal: Terminal, args = ''): Promise<number> {
   return Number(port);
 }
 
+tmux('the first line names the framing, which a transcript may set', async () => {
+  const [transcript, raw] = [new Terminal(), new Terminal()];
+  const path = temporaryFile('talk.transcript', '> hello\n< hello\n');
+  await serveIn(transcript, path);
+  await transcript.sees(/talk\.transcript, framing lines, or that of the transcript\n/);
+  await serveIn(raw, '--framing raw');
+  await raw.sees(/handler echo, framing raw\n/);
+});
+
 tmux('the classic session: a server in one window, a client in the other, typed by hand', async () => {
   const [left, right] = [new Terminal(), new Terminal()];
   const port = await serveIn(left);
+  await left.sees(/handler echo, framing lines\n/);
   await left.sees(/talk to it from another terminal: yodel connect/);
 
   right.enter(`yodel connect :${port}`);
