@@ -98,7 +98,7 @@ export function checkSqlite(database: DatabaseSync): void {
       const text = `a journal needs SQLite ${minSqlite.join('.')} or newer; ${runtime} has ${version}, which can damage a file that is read at the same time`;
       throw new YodelError(
         'YODEL_JOURNAL_UNREADABLE',
-        `${text}; upgrade to Node.js 22.23.3, 24.21, 26.10 or newer, or to Bun 1.4`,
+        `${text}; upgrade to Node.js 22.22.3, 24.15, 26.0 or newer, or to Bun 1.4`,
       );
     }
   }

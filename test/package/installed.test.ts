@@ -104,7 +104,7 @@ test('on the oldest Node a journal is refused, and the error names versions to u
   const program = write('library.mjs', library);
   const { status, stderr } = await run([oldestNode(), program, join(project, 'refused.journal')]);
   expect(status).toBe(1);
-  expect(stderr).toMatch(/a journal needs SQLite .* upgrade to Node\.js 22\.23\.3, /);
+  expect(stderr).toMatch(/a journal needs SQLite .* upgrade to Node\.js 22\.22\.3, /);
 });
 
 /** Runs `yodel serve`, sends it a message, and checks the reply and the journal, if there is one. */
