@@ -1,7 +1,7 @@
 /** Flags and environment variables, generated from the option tables. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { formatQuantity, parseQuantity, unitForms } from '../format/units.ts';
-import { longestDuration, type OptionSpec } from '../options.ts';
+import { clientOptions, longestDuration, type OptionSpec } from '../options.ts';
 
 /** The name of an option's flag: `max-connections` for `maxConnections`, unless the table has another. */
 export function flagName(name: string, spec: OptionSpec): string {
@@ -86,6 +86,13 @@ export function durationOption(flags: string, description: string, defaultMs: nu
   return new Option(flags, description)
     .argParser((text) => readValue({ kind: 'duration', default: 0, off: '', summary: '', reason: '' }, text))
     .default(defaultMs, formatQuantity('duration', defaultMs));
+}
+
+/** `--connect-timeout`, which all commands share that connect to a server. */
+export function connectTimeoutOption(): Option {
+  const flags = '-w, --connect-timeout <time>';
+  const { default: defaultMs } = clientOptions.connectTimeout;
+  return durationOption(flags, 'time limit for connecting', defaultMs).env(envName('connect-timeout'));
 }
 
 /** A flag that takes a count of at least 1. */

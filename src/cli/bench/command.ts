@@ -1,8 +1,7 @@
 /** The flags of `yodel bench`. `run.ts` does the work and is loaded only when the command runs. */
 import { Command, Option } from 'commander';
 import { framingForms } from '../../framing/notation.ts';
-import { clientOptions } from '../../options.ts';
-import { durationOption, envName, quantityOption, sizeOption } from '../flags.ts';
+import { connectTimeoutOption, quantityOption, sizeOption } from '../flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
 
 const examples = `Examples:
@@ -103,13 +102,7 @@ function addGeneratorFlags(command: Command): void {
   command
     .optionsGroup('Load generator:')
     .addOption(quantityOption('--threads <number>', 'number of processes that send', 'count', 1))
-    .addOption(
-      durationOption(
-        '-w, --connect-timeout <time>',
-        'time limit for connecting',
-        clientOptions.connectTimeout.default,
-      ).env(envName('connect-timeout')),
-    )
+    .addOption(connectTimeoutOption())
     .addOption(
       quantityOption('--timeout <time>', 'time limit for a reply; a later one counts as an error', 'duration', 10_000),
     );

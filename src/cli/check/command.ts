@@ -1,7 +1,6 @@
 /** The flags of `yodel check`. `run.ts` does the work and is loaded only when the command runs. */
 import { Command, Option } from 'commander';
-import { clientOptions } from '../../options.ts';
-import { durationOption, envName } from '../flags.ts';
+import { connectTimeoutOption, durationOption, envName } from '../flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
 
 const examples = `Examples:
@@ -13,7 +12,6 @@ const examples = `Examples:
 
 /** `yodel check`. */
 export function checkCommand(): Command {
-  const { connectTimeout } = clientOptions;
   const command = new Command('check')
     .summary('test a server against transcripts of conversations')
     .description(
@@ -47,11 +45,7 @@ Exit status:
         envName('timeout'),
       ),
     )
-    .addOption(
-      durationOption('-w, --connect-timeout <time>', 'time limit for connecting', connectTimeout.default).env(
-        envName('connect-timeout'),
-      ),
-    );
+    .addOption(connectTimeoutOption());
   addTlsFlags(command);
   return command.action(async (words: string[]) => {
     const last = words.at(-1) ?? '';

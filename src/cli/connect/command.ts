@@ -1,8 +1,7 @@
 /** The flags of `yodel connect`. `run.ts` does the work and is loaded only when the command runs. */
 import { Command, Option } from 'commander';
 import { framingForms } from '../../framing/notation.ts';
-import { clientOptions } from '../../options.ts';
-import { durationOption, envName, positiveCount } from '../flags.ts';
+import { connectTimeoutOption, durationOption, envName, positiveCount } from '../flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
 import { formatLetters } from './message-format.ts';
 
@@ -54,7 +53,6 @@ Exit status:
 }
 
 function addConnectionFlags(command: Command): void {
-  const { connectTimeout } = clientOptions;
   command
     .addOption(
       new Option('--context <context>', 'saved context to use if no address is given; same as @CONTEXT').env(
@@ -64,11 +62,7 @@ function addConnectionFlags(command: Command): void {
     .addOption(new Option('--framing <framing>', framingForms).env('YODEL_FRAMING').default('lines'))
     .addOption(new Option('-C, --crlf', 'end sent lines with CRLF').env(envName('crlf')))
     .addOption(positiveCount('--count <number>', 'send this many messages, then end the input'))
-    .addOption(
-      durationOption('-w, --connect-timeout <time>', 'time limit for connecting', connectTimeout.default).env(
-        envName('connect-timeout'),
-      ),
-    )
+    .addOption(connectTimeoutOption())
     .addOption(
       durationOption(
         '--wait <time>',

@@ -1,7 +1,6 @@
 /** The flags of `yodel replay`. `run.ts` does the work and is loaded only when the command runs. */
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { clientOptions } from '../../options.ts';
-import { durationOption, envName } from '../flags.ts';
+import { connectTimeoutOption, durationOption, envName } from '../flags.ts';
 import { addPeer, addTimes, sequenceOption } from '../journal/command.ts';
 import { addTlsFlags } from '../tls-flags.ts';
 import type { ReplayFlags } from './flags.ts';
@@ -45,13 +44,7 @@ Exit status:
   addTimes(addPeer(command))
     .option('--json', 'print a JSON object instead of text')
     .addOption(durationOption('--timeout <time>', 'time limit for a reply', 5000).env(envName('timeout')))
-    .addOption(
-      durationOption(
-        '-w, --connect-timeout <time>',
-        'time limit for connecting',
-        clientOptions.connectTimeout.default,
-      ).env(envName('connect-timeout')),
-    );
+    .addOption(connectTimeoutOption());
   addTlsFlags(command);
   return command.action(async (recording: string, address: string, flags: ReplayFlags) => {
     process.exitCode = await (await import('./run.ts')).runReplay(recording, address, flags);

@@ -1,9 +1,8 @@
 /** The flags of `yodel send`. */
 import { Command, Option } from 'commander';
 import { framingForms } from '../../framing/notation.ts';
-import { clientOptions } from '../../options.ts';
 import { addMessageFlags } from '../connect/command.ts';
-import { durationOption, envName } from '../flags.ts';
+import { connectTimeoutOption } from '../flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
 
 const examples = `Examples:
@@ -31,13 +30,7 @@ Exit status:
     )
     .helpOption('-h, --help', 'show this help')
     .addOption(new Option('--framing <framing>', framingForms).env('YODEL_FRAMING').default('lines'))
-    .addOption(
-      durationOption(
-        '-w, --connect-timeout <time>',
-        'time limit for connecting',
-        clientOptions.connectTimeout.default,
-      ).env(envName('connect-timeout')),
-    );
+    .addOption(connectTimeoutOption());
   addMessageFlags(command, 'Messages:');
   addTlsFlags(command);
   return command.action(async (address: string, messages: string[], flags: Record<string, unknown>) => {
