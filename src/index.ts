@@ -17,11 +17,22 @@ export { connect } from './client/connect.ts';
 export type { ClientState, ConnectOptions } from './client/options.ts';
 export { type ErrorCode, errorCodes, YodelError } from './errors.ts';
 export { delimiter } from './framing/delimiter.ts';
-export { type Encoding, encode, type Framing } from './framing/framing.ts';
-export { type LengthOptions, length } from './framing/length.ts';
+export type { FrameReader, FramingId, MessageKind } from './framing/frames.ts';
+export {
+  type Decoder,
+  type DecoderOptions,
+  type Encoder,
+  type Encoding,
+  encode,
+  type Framing,
+  type InPlaceEncoder,
+  type TextFrames,
+} from './framing/framing.ts';
+export { type LengthCounts, type LengthFormat, type LengthOptions, length } from './framing/length.ts';
 export { type LinesOptions, lines } from './framing/lines.ts';
-export { Batch, Message } from './framing/message.ts';
+export { Batch, Message, type MessageParts } from './framing/message.ts';
 export { parseFraming } from './framing/notation.ts';
+export type { Protocol } from './framing/protocol.ts';
 export { raw } from './framing/raw.ts';
 export { chargen } from './handlers/chargen.ts';
 export { discard } from './handlers/discard.ts';

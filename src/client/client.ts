@@ -1,4 +1,5 @@
 import type { Address } from '../address.ts';
+import type { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
 import type { ClientState } from './options.ts';
 
@@ -18,10 +19,14 @@ export interface Client extends AsyncIterable<Message, undefined>, AsyncDisposab
   /**
    * Sends a message and expects no reply.
    *
-   * @returns false when more than highWaterMark bytes are unsent: wait for {@link drained} before you send more
-   * @throws YodelError `YODEL_CONNECTION_CLOSED`, `YODEL_NOT_CONNECTED`, `YODEL_UNENCODABLE_MESSAGE`
+   * A message that came in a frame of the same framing is sent as that frame; any other is encoded again, from its payload and
+   * header.
+   *
+   * @returns true; false when more than highWaterMark bytes are unsent: wait for {@link drained} before you send more; a
+   *   `YodelError` (`YODEL_UNENCODABLE_MESSAGE`) if this framing cannot express the message, which is then not sent
+   * @throws YodelError `YODEL_CONNECTION_CLOSED`, `YODEL_NOT_CONNECTED`
    */
-  send(message: string | Uint8Array): boolean;
+  send(message: string | Uint8Array | Message): boolean | YodelError;
   /** Resolves when the operating system has taken everything, or the connection has ended. */
   drained(): Promise<void>;
   /**
@@ -32,7 +37,7 @@ export interface Client extends AsyncIterable<Message, undefined>, AsyncDisposab
    * @throws YodelError `YODEL_REQUEST_TIMEOUT`, `YODEL_CONNECTION_CLOSED`, `YODEL_CONNECTION_RESET`,
    *   `YODEL_NOT_CONNECTED`, `YODEL_UNENCODABLE_MESSAGE`, `YODEL_INVALID_OPTION`; the signal's reason when it is aborted
    */
-  request(message: string | Uint8Array, options?: RequestOptions): Promise<Message>;
+  request(message: string | Uint8Array | Message, options?: RequestOptions): Promise<Message>;
   /** Ends this side (FIN). Messages are still received until the server ends its side. */
   end(): void;
   /**

@@ -1,5 +1,4 @@
 import { type Address, defaultAddress, parseAddress } from '../address.ts';
-import { YodelError } from '../errors.ts';
 import type { Client } from './client.ts';
 import { dial } from './dial.ts';
 import { MessageClient } from './message-client.ts';
@@ -24,10 +23,6 @@ export async function connect(
   const settings = resolveClientOptions(options);
   const { signal } = options;
   const to = typeof address === 'object' ? address : parseAddress(address);
-  if (to.scheme === 'ws' || to.scheme === 'wss') {
-    const text = `the client supports tcp://, tls:// and unix:// addresses, not ${to}`;
-    throw new YodelError('YODEL_INVALID_ADDRESS', text);
-  }
   const connection = await dial(to, dialSettings(settings, signal));
   // The signal may have been aborted in the turn of the event loop in which the connection was established.
   if (signal?.aborted) {

@@ -61,9 +61,14 @@ export class MessageClient implements Client, MessageReceiver {
     return this.#closed.promise;
   }
 
-  send(message: string | Uint8Array): boolean {
+  send(message: string | Uint8Array | Message): boolean | YodelError {
     if (this.#state !== 'open' || !this.#connection) throw this.#cannotSend();
-    this.#connection.send(message);
+    try {
+      this.#connection.send(message);
+    } catch (thrown) {
+      if (thrown instanceof YodelError) return thrown;
+      throw thrown;
+    }
     return this.unsent <= this.#settings.limits.highWaterMark;
   }
 
@@ -71,11 +76,12 @@ export class MessageClient implements Client, MessageReceiver {
     return this.#connection?.drained() ?? Promise.resolve();
   }
 
-  async request(message: string | Uint8Array, options: RequestOptions = {}): Promise<Message> {
+  async request(message: string | Uint8Array | Message, options: RequestOptions = {}): Promise<Message> {
     const { timeoutMs = this.#settings.limits.requestTimeout, signal } = options;
     checkOption('timeoutMs', clientOptions.requestTimeout, timeoutMs);
     signal?.throwIfAborted();
-    this.send(message);
+    const sent = this.send(message);
+    if (sent instanceof YodelError) throw sent;
     const reply = this.#replies.expect(timeoutMs, signal);
     this.#regulate();
     return reply;
@@ -163,13 +169,13 @@ export class MessageClient implements Client, MessageReceiver {
   }
 
   #attach(connection: Connection): void {
-    const { framing, encoding, limits } = this.#settings;
+    const { protocol, limits } = this.#settings;
     const { maxMessageLength } = limits;
     this.#error = undefined;
     this.#connection = new MessageConnection(
       connection,
-      framing,
-      { maxMessageLength, onTooLong: 'close', encoding },
+      protocol,
+      { maxMessageLength, onTooLong: 'close', encoding: protocol.encoding },
       this,
     );
   }

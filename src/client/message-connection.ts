@@ -3,9 +3,16 @@
  *
  *     chunk -> decode -> onBatch          send -> buffer -> one write
  */
-import { type Decoder, type DecoderOptions, decodeChunk, type Framing } from '../framing/framing.ts';
-import type { Batch } from '../framing/message.ts';
-import { raw } from '../framing/raw.ts';
+import {
+  asBuffer,
+  type Decoder,
+  type DecoderOptions,
+  decodeChunk,
+  encodeLike,
+  type Framing,
+} from '../framing/framing.ts';
+import { type Batch, isMessage, type Message } from '../framing/message.ts';
+import { type Conversation, openConversation, type Protocol } from '../framing/protocol.ts';
 import { Output } from '../session/output.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
 
@@ -32,27 +39,30 @@ const flushAt = 65_536;
 /** A connection with a framing. It starts to receive when it is created. */
 export class MessageConnection implements Receiver {
   readonly #connection: Connection;
-  readonly #framing: Framing;
+  /** The framing of what this end sends. */
+  readonly framing: Framing;
+  /** The framing of what it receives. */
+  readonly replyFraming: Framing;
+  readonly #sent: Conversation['sent'];
   readonly #decoder: Decoder;
   readonly #receiver: MessageReceiver;
   readonly #output = new Output();
+  readonly #target = { write: (bytes: Uint8Array) => this.#write(bytes) };
   #isFlushDue = false;
   #isPaused = false;
   #isClosed = false;
   #whenDrained: (() => void)[] = [];
 
-  /** @param framing ignored if the transport itself delimits messages */
-  constructor(connection: Connection, framing: Framing, options: DecoderOptions, receiver: MessageReceiver) {
+  /** @param protocol its framings are not used if the connection has its own */
+  constructor(connection: Connection, protocol: Protocol, options: DecoderOptions, receiver: MessageReceiver) {
     this.#connection = connection;
-    this.#framing = connection.carriesMessages ? raw() : framing;
-    this.#decoder = this.#framing.createDecoder(options);
+    this.framing = connection.framing ?? protocol.framing;
+    this.replyFraming = connection.framing ?? protocol.replyFraming;
+    const { decoder, sent } = openConversation(protocol, 'client', options, connection.framing);
+    this.#decoder = decoder;
+    this.#sent = sent;
     this.#receiver = receiver;
     connection.start(this);
-  }
-
-  /** Whether the transport itself delimits messages, so that a frame is just its message. */
-  get carriesMessages(): boolean {
-    return this.#connection.carriesMessages;
   }
 
   /** Bytes sent that the operating system has not taken yet. */
@@ -61,8 +71,9 @@ export class MessageConnection implements Receiver {
   }
 
   /** Sends a message. Messages sent in the same turn are sent in one write. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
-  send(message: string | Uint8Array): void {
-    this.#output.appendMessage(this.#framing.encoder, message, undefined);
+  send(message: string | Uint8Array | Message): void {
+    if (isMessage(message)) this.#sendMessage(message);
+    else this.#output.appendMessage(this.framing.encoder, message, undefined);
     if (this.#output.size >= flushAt) return this.#flush();
     if (this.#isFlushDue) return;
     this.#isFlushDue = true;
@@ -75,7 +86,7 @@ export class MessageConnection implements Receiver {
   /** Sends a frame at once, after all earlier messages. Its bytes must not change afterwards. */
   sendFrame(frame: Uint8Array): void {
     this.#flush();
-    this.#connection.write(frame);
+    this.#write(frame);
   }
 
   /** Resolves when the operating system has taken everything, or the connection is closed. */
@@ -149,9 +160,19 @@ export class MessageConnection implements Receiver {
 
   #flush(): void {
     if (this.#output.size === 0) return;
-    this.#output.writeTo(this.#connection);
+    this.#output.writeTo(this.#target);
     // The transport reports only bytes that had to wait.
     this.#wakeIfDrained();
+  }
+
+  #sendMessage(message: Message): void {
+    const frame = asBuffer(encodeLike(this.framing, message, undefined));
+    this.#output.append(frame, 0, frame.length);
+  }
+
+  #write(bytes: Uint8Array): void {
+    this.#sent?.(bytes);
+    this.#connection.write(bytes);
   }
 
   #wakeIfDrained(): void {

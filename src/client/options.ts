@@ -1,5 +1,6 @@
 /** The options of `connect()`: their types, checks and defaults. */
 import { YodelError } from '../errors.ts';
+import type { Protocol } from '../framing/protocol.ts';
 import {
   type ClientLimits,
   clientOptions,
@@ -10,7 +11,7 @@ import {
   resolveOptions,
 } from '../options.ts';
 import { type Clock, realClock } from '../session/clock.ts';
-import { resolveWire, type Wire, type WireOptions } from '../session/wire.ts';
+import { resolveWire, type WireOptions } from '../session/wire.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { TlsOptions, Transport } from '../transport/transport.ts';
 import type { DialSettings } from './dial.ts';
@@ -38,7 +39,8 @@ export interface ConnectOptions extends WireOptions, OptionalValues<ClientLimits
 }
 
 /** @internal The options with their defaults filled in. */
-export interface ClientSettings extends Wire {
+export interface ClientSettings {
+  readonly protocol: Protocol;
   readonly tls: TlsOptions;
   readonly limits: ClientLimits;
   readonly reconnect: ReconnectLimits | undefined;
@@ -54,7 +56,7 @@ export interface ClientSettings extends Wire {
 export function resolveClientOptions(options: ConnectOptions): ClientSettings {
   refuseUnknown(options, knownOptions, 'connect()');
   return {
-    ...resolveWire(options),
+    protocol: resolveWire(options),
     tls: resolveTls(options.tls),
     limits: resolveOptions(clientOptions, options),
     reconnect: resolveReconnect(options.reconnect),
@@ -70,7 +72,18 @@ export function dialSettings({ tls, limits, transport, clock }: ClientSettings, 
 }
 
 const knownOptions = [
-  ...['framing', 'encoding', 'tls', 'signal', 'reconnect', 'onStateChange', 'transport', 'clock'],
+  ...[
+    'framing',
+    'replyFraming',
+    'protocol',
+    'encoding',
+    'tls',
+    'signal',
+    'reconnect',
+    'onStateChange',
+    'transport',
+    'clock',
+  ],
   ...Object.keys(clientOptions),
 ];
 

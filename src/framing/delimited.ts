@@ -1,7 +1,7 @@
 /** The decoder that `lines` and `delimiter` share: frames that end with a delimiter. */
 import type { YodelError } from '../errors.ts';
 import { checkUtf8, stopsDecoder } from './checked.ts';
-import type { FrameReader } from './frames.ts';
+import type { FrameReader, FramingId } from './frames.ts';
 import { asBuffer, type Decoder, type DecoderOptions, tooLong } from './framing.ts';
 import { Batch, part } from './message.ts';
 import { countByte, endsOfByte } from './scan.ts';
@@ -16,13 +16,15 @@ export class DelimitedFrames implements FrameReader {
   readonly carriageReturn: boolean;
   /** Whether frames are valid UTF-8 exactly when their messages are. */
   readonly areText: boolean;
+  readonly framing: FramingId;
   readonly headerSize = 0;
   readonly #width: number;
   /** The delimiter if it is one byte; else -1. */
   readonly #byte: number;
 
   /** @param carriageReturn whether a CR before the delimiter belongs to the delimiter (CRLF) */
-  constructor(delimiter: Buffer, carriageReturn: boolean) {
+  constructor(framing: FramingId, delimiter: Buffer, carriageReturn: boolean) {
+    this.framing = framing;
     this.delimiter = delimiter;
     this.carriageReturn = carriageReturn;
     this.areText = isUtf8(delimiter);
@@ -72,7 +74,11 @@ export class DelimitedFrames implements FrameReader {
     return ends;
   }
 
-  messageEnd(bytes: Buffer, start: number, end: number): number {
+  payloadStart(_bytes: Buffer, start: number): number {
+    return start;
+  }
+
+  payloadEnd(bytes: Buffer, start: number, end: number): number {
     const found = end - this.#width;
     // A frame that ends with the input may lack its delimiter.
     if (this.#byte === -1 ? !this.#endsInDelimiter(bytes, start, end) : bytes[found] !== this.#byte) return end;

@@ -3,7 +3,7 @@ import { isAscii } from 'node:buffer';
 import { YodelError } from '../errors.ts';
 import { DelimitedDecoder, DelimitedFrames } from './delimited.ts';
 import { formatBytes } from './escapes.ts';
-import type { Framing, TextFrames } from './framing.ts';
+import { type Framing, type InPlaceEncoder, inPlace, type TextFrames } from './framing.ts';
 import { countByte } from './scan.ts';
 
 /**
@@ -25,29 +25,37 @@ export function delimiter(delimiter: string | Uint8Array): Framing {
   if (bytes.length < 1 || bytes.length > 64) {
     throw new YodelError('YODEL_INVALID_OPTION', `a delimiter has 1 to 64 bytes, not ${bytes.length}`);
   }
-  const frames = new DelimitedFrames(bytes, false);
+  const name = `delimiter:${formatBytes(bytes)}`;
+  const frames = new DelimitedFrames({ name, id: name }, bytes, false);
   return {
-    name: `delimiter:${formatBytes(bytes)}`,
+    ...frames.framing,
     defaultEncoding: 'utf8',
     encoder: {
-      headerSize: 0,
-      trailerSize: bytes.length,
-      seal(target, at, end) {
-        target.set(bytes, end);
-        // The delimiter must not occur earlier, not even where it overlaps the one at the end.
-        const found = target.subarray(at, end + bytes.length).indexOf(bytes);
-        if (found !== end - at) {
-          throw new YodelError(
-            'YODEL_UNENCODABLE_MESSAGE',
-            `the message contains the delimiter at offset ${found}, so it would arrive as two messages; use another delimiter, or the framing "length"`,
-          );
-        }
-        return end + bytes.length;
-      },
+      ...inPlace(delimitedBy(bytes)),
       shapeOf: () => undefined,
+      suits: ({ terminatorSize }) => terminatorSize > 0,
       ...(bytes.length === 1 && isAscii(bytes) && { text: textFramesOf(bytes) }),
     },
     createDecoder: (options) => new DelimitedDecoder(frames, options),
+  };
+}
+
+function delimitedBy(delimiter: Buffer): InPlaceEncoder {
+  return {
+    headerSize: () => 0,
+    trailerSize: delimiter.length,
+    seal(target, at, _start, end) {
+      target.set(delimiter, end);
+      // The delimiter must not occur earlier, not even where it overlaps the one at the end.
+      const found = target.subarray(at, end + delimiter.length).indexOf(delimiter);
+      if (found !== end - at) {
+        throw new YodelError(
+          'YODEL_UNENCODABLE_MESSAGE',
+          `the message contains the delimiter at offset ${found}, so it would arrive as two messages; use another delimiter, or the framing "length"`,
+        );
+      }
+      return end + delimiter.length;
+    },
   };
 }
 

@@ -26,16 +26,41 @@ export interface ByteOutput {
   append(source: Buffer, start: number, end: number): void;
 }
 
-/** @internal Where the frames of a framing begin and end. All decoders of the framing share one instance. */
+/** What identifies a framing. */
+export interface FramingId {
+  /** The text form: `lines`, `delimiter:\0`, `length:4`, `raw`. */
+  readonly name: string;
+  /** Framings with the same id have the same frames, so that a frame of one may be sent as it is where the other is used. */
+  readonly id: string;
+}
+
+/** What a message is besides its bytes, where the framing says: the text and binary messages of WebSocket. */
+export type MessageKind = 'text' | 'binary';
+
+/**
+ * Reads whole frames. Every frame is the bytes from `start` to `end`; the functions depend on nothing else. All decoders of a
+ * framing share their readers.
+ *
+ * `payloadStart` and `payloadEnd` are also called for a frame whose last bytes have not arrived, to learn how long its
+ * payload will be.
+ */
 export interface FrameReader {
-  /** Bytes before the message in each frame. */
+  /** What the messages remember as their framing. */
+  readonly framing: FramingId;
+  /** Bytes before the payload in every frame; -1 if it may differ: {@link payloadStart} knows. */
   readonly headerSize: number;
-  /** The end offset of each of the `count` frames that fill `bytes`. */
-  ends(bytes: Buffer, count: number): number[];
-  /** Where the message ends in the frame from `start` to `end`. */
-  messageEnd(bytes: Buffer, start: number, end: number): number;
-  /** The number of bytes that follow the message in each of several frames; -1 if it may differ. */
+  payloadStart(bytes: Buffer, start: number, end: number): number;
+  payloadEnd(bytes: Buffer, start: number, end: number): number;
+  /** The number of bytes that follow the payload in each of several frames; -1 if it may differ. */
   terminatorSize(bytes: Buffer): number;
+  /** The payload, where it is not just the bytes from `payloadStart` to `payloadEnd`, such as in a framing that escapes bytes. */
+  payload?(bytes: Buffer, start: number, end: number): Buffer;
+  /** The message's header. Default: none. */
+  header?(bytes: Buffer, start: number, end: number): Uint8Array;
+  /** Default: none. */
+  kind?(bytes: Buffer, start: number, end: number): MessageKind;
+  /** The end offset of each of the `count` frames that fill `bytes`, where the decoder does not pass them to the batch. */
+  ends?(bytes: Buffer, count: number): number[];
 }
 
 /**
@@ -48,17 +73,21 @@ export interface FrameReader {
  */
 export type Memory = 'owned' | 'borrowed' | 'copyOnRead';
 
+/** Text is decoded in pieces of about this many bytes: a text that a program stores keeps no more than its piece in memory. */
+const pieceSize = 4096;
+const none = Buffer.alloc(0);
+
 /**
  * @internal Several frames in the same bytes, where each of them ends, and their text.
  *
- * ASCII bytes become text all at once, which is then cut at the same offsets: decoding a short message on its own costs
- * the runtimes 30 to 60 ns, cutting it out of a string 8.
+ * ASCII bytes become text in large pieces, from which the texts of messages are cut: decoding a short message on its own
+ * costs the runtimes 30 to 60 ns, cutting it out of a string 8.
  */
 export class Frames {
   /** The number of frames. */
   readonly count: number;
-  readonly #reader: FrameReader;
-  /** Undefined if a borrow ended after the text was decoded: the bytes are then encoded from the text again. */
+  readonly reader: FrameReader;
+  /** Undefined if a borrow ended after all text was decoded: the bytes are then encoded from the text again. */
   #bytes: Buffer | undefined;
   readonly #length: number;
   #memory: Memory;
@@ -66,23 +95,29 @@ export class Frames {
   readonly #terminatorSize: number;
   /** Computed on first use. */
   #isAscii: boolean | undefined;
-  #text: string | undefined;
+  /** The piece of text that was decoded last, and where in the bytes it begins. */
+  #piece = '';
+  #pieceStart = 0;
+  /** The pieces before it, if together they are all bytes before it. */
+  #pieces: string[] | undefined;
+  #hasGap = false;
   /** A handler has been given the bytes, and may have changed them. */
   #areExposed = false;
 
-  constructor(reader: FrameReader, bytes: Buffer, count: number, memory: Memory = 'owned') {
+  /** @param ends where each frame ends, if the decoder knows */
+  constructor(reader: FrameReader, bytes: Buffer, count: number, memory: Memory = 'owned', ends?: readonly number[]) {
     this.count = count;
-    this.#reader = reader;
+    this.reader = reader;
     this.#bytes = bytes;
     this.#length = bytes.length;
     this.#memory = memory;
-    this.#ends = count > 1 ? reader.ends(bytes, count) : undefined;
+    this.#ends = count > 1 ? (ends ?? reader.ends?.(bytes, count)) : undefined;
     this.#terminatorSize = count > 1 ? reader.terminatorSize(bytes) : -1;
   }
 
   /** The bytes, valid only during this call. */
   get bytes(): Buffer {
-    this.#bytes ??= Buffer.from(this.#text as string, 'latin1');
+    this.#bytes ??= Buffer.from((this.#pieces?.join('') ?? '') + this.#piece, 'latin1');
     return this.#bytes;
   }
 
@@ -101,7 +136,7 @@ export class Frames {
   /** Whether a frame is its message's ASCII text with header or terminator. False for a last line without delimiter. */
   isTextInFrame(index: number): boolean {
     return (
-      this.#isAscii === true && !this.#areExposed && (this.#reader.headerSize > 0 || this.terminatorSize(index) > 0)
+      this.#isAscii === true && !this.#areExposed && (this.reader.headerSize > 0 || this.terminatorSize(index) > 0)
     );
   }
 
@@ -115,36 +150,69 @@ export class Frames {
     return this.#ends ? (this.#ends[index] as number) : this.#length;
   }
 
-  /** Where the message of a frame begins. */
-  messageStart(index: number): number {
-    return this.start(index) + this.#reader.headerSize;
+  /** Where the frames from `first` to before `last` end, in bytes that begin with the first of them. */
+  endsOf(first: number, last: number): readonly number[] | undefined {
+    const base = this.start(first);
+    return this.reader.ends ? undefined : this.#ends?.slice(first, last).map((end) => end - base);
   }
 
-  /** Where the message of a frame ends. */
-  messageEnd(index: number): number {
+  /** Where the payload of a frame begins. */
+  payloadStart(index: number): number {
+    const { headerSize } = this.reader;
+    const start = this.start(index);
+    return headerSize !== -1 ? start + headerSize : this.reader.payloadStart(this.bytes, start, this.end(index));
+  }
+
+  /** Where the payload of a frame ends. */
+  payloadEnd(index: number): number {
     const end = this.end(index);
     if (this.#terminatorSize !== -1) return end - this.#terminatorSize;
-    return this.#reader.messageEnd(this.bytes, this.start(index), end);
+    return this.reader.payloadEnd(this.bytes, this.start(index), end);
   }
 
-  /** The number of bytes that follow the message in a frame. */
+  /** The number of bytes that follow the payload in a frame. */
   terminatorSize(index: number): number {
-    return this.#terminatorSize !== -1 ? this.#terminatorSize : this.end(index) - this.messageEnd(index);
+    return this.#terminatorSize !== -1 ? this.#terminatorSize : this.end(index) - this.payloadEnd(index);
+  }
+
+  /** The number of bytes of the payload. */
+  size(index: number): number {
+    if (this.reader.payload) return this.payload(index).length;
+    return this.payloadEnd(index) - this.payloadStart(index);
+  }
+
+  /** The payload, for a handler. */
+  payload(index: number): Buffer {
+    const { reader } = this;
+    if (reader.payload) return reader.payload(this.bytes, this.start(index), this.end(index));
+    return this.exposed.subarray(this.payloadStart(index), this.payloadEnd(index));
+  }
+
+  /** The header of the message of a frame, for a handler. */
+  header(index: number): Uint8Array {
+    return this.reader.header?.(this.exposed, this.start(index), this.end(index)) ?? none;
+  }
+
+  kind(index: number): MessageKind | undefined {
+    return this.reader.kind?.(this.bytes, this.start(index), this.end(index));
   }
 
   /** The text of the message of a frame. */
   text(index: number): string {
-    const start = this.messageStart(index);
-    const end = this.messageEnd(index);
+    if (this.reader.payload) return this.payload(index).toString();
+    const start = this.payloadStart(index);
+    const end = this.payloadEnd(index);
     this.#isAscii ??= isAscii(this.bytes);
     if (!this.#isAscii) return this.bytes.toString('utf8', start, end);
-    this.#text ??= this.bytes.toString('latin1');
-    return this.#text.substring(start, end);
+    const from = start - this.#pieceStart;
+    if (from < 0) return this.bytes.toString('latin1', start, end);
+    if (end - this.#pieceStart > this.#piece.length) return this.#decodeText(start, end);
+    return this.#piece.substring(from, end - this.#pieceStart);
   }
 
   /** A copy of one frame. */
   copyOf(index: number): Frames {
-    return new Frames(this.#reader, Buffer.from(this.bytes.subarray(this.start(index), this.end(index))), 1);
+    return new Frames(this.reader, Buffer.from(this.bytes.subarray(this.start(index), this.end(index))), 1);
   }
 
   /** Continues with a copy of the bytes. */
@@ -157,6 +225,23 @@ export class Frames {
   endBorrow(): void {
     if (this.#memory === 'owned') return;
     this.#memory = 'owned';
-    this.#bytes = this.#text === undefined ? Buffer.from(this.bytes) : undefined;
+    const isDecoded = !this.#hasGap && this.#pieceStart + this.#piece.length === this.#length;
+    this.#bytes = isDecoded && this.#length > 0 ? undefined : Buffer.from(this.bytes);
+  }
+
+  /** Decodes the next piece, which contains the text from `start` to `end`. */
+  #decodeText(start: number, end: number): string {
+    const decoded = this.#pieceStart + this.#piece.length;
+    // Usually the next message follows, after a few bytes of frame. Else messages in between were not read as text.
+    const isNext = start - decoded < pieceSize;
+    const from = isNext ? Math.min(start, decoded) : start;
+    if (!isNext) this.#hasGap = true;
+    else if (from > 0 && this.#memory !== 'owned') {
+      this.#pieces ??= [];
+      this.#pieces.push(this.#piece.substring(0, from - this.#pieceStart));
+    }
+    this.#pieceStart = from;
+    this.#piece = this.bytes.toString('latin1', from, Math.min(this.#length, Math.max(end, from + pieceSize)));
+    return this.#piece.substring(start - from, end - from);
   }
 }

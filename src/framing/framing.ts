@@ -5,7 +5,8 @@
  * (except with `raw`). See `lines.ts`, `delimiter.ts`, `length.ts` and `raw.ts`.
  */
 import { YodelError } from '../errors.ts';
-import type { Batch, Message } from './message.ts';
+import type { FramingId } from './frames.ts';
+import { type Batch, isMessage, type Message } from './message.ts';
 
 /** What messages contain: text that is checked to be UTF-8, or any bytes. */
 export type Encoding = 'utf8' | 'binary';
@@ -40,32 +41,51 @@ export interface Decoder {
   readonly pending: number;
 }
 
-/** Message -> frame, in place: the caller writes the message into its buffer, and the encoder adds what encloses it. */
+/** Messages -> frames. One encoder serves all connections. */
 export interface Encoder {
-  /** Bytes before the message. */
-  readonly headerSize: number;
-  /** The most bytes that follow the message. */
-  readonly trailerSize: number;
   /**
-   * Writes header and trailer around the message in `target` from `at + headerSize` to `end`.
+   * The frame of a message, in new bytes.
    *
-   * @param shape the shape of the peer's frames, from `shapeOf`. Default: the framing's own
-   * @returns where the frame ends
+   * @param shape the part of a frame that is not determined by the payload, from {@link shapeOf}. Default: the framing's own
    * @throws YodelError `YODEL_UNENCODABLE_MESSAGE` if a decoder would not return the same message
    */
-  seal(target: Buffer, at: number, end: number, shape?: Uint8Array): number;
+  encode(payload: Uint8Array, shape?: Uint8Array): Uint8Array;
+  /** The same where the payload is written already. Present unless the framing changes the payload, such as by escaping. */
+  readonly inPlace?: InPlaceEncoder;
   /** Present if a frame of text is the text and an ending, so that many frames can be encoded at once. */
   readonly text?: TextFrames;
   /**
-   * The part of a message's frame that a reply copies: its line ending, or the bytes before its length field. Undefined if
-   * the message does not have it.
+   * What a reply copies from the message that it answers, and what a message takes along to this framing: its line ending,
+   * its header, or its kind. Undefined if the message has nothing of it.
+   *
+   * @throws YodelError `YODEL_UNENCODABLE_MESSAGE` if the message's header does not fit
    */
   shapeOf(message: Message): Uint8Array | undefined;
+  /**
+   * Whether a frame of this framing that came from another connection may be sent as it is to a peer whose frames have
+   * `shape`. Absent: always.
+   */
+  suits?(message: Message, shape: Uint8Array | undefined): boolean;
+}
+
+/** Builds a frame around its payload, in the buffer that already contains it. */
+export interface InPlaceEncoder {
+  /** Bytes before a payload of `size` bytes. */
+  headerSize(size: number, shape?: Uint8Array): number;
+  /** The most bytes that follow a payload. */
+  readonly trailerSize: number;
+  /**
+   * Writes what precedes the payload from `at` to `start`, and what follows it from `end` on.
+   *
+   * @returns where the frame ends
+   * @throws as {@link Encoder.encode}
+   */
+  seal(target: Buffer, at: number, start: number, end: number, shape?: Uint8Array): number;
 }
 
 /** Frames that are joined as text. */
 export interface TextFrames {
-  /** What follows the text. `shape` as for {@link Encoder.seal}. */
+  /** What follows the text. `shape` as for {@link Encoder.encode}. */
   ending(shape?: Uint8Array): string;
   /**
    * Whether the bytes from `start` to `end` are `count` frames with this ending, exactly as `seal` writes them. If not,
@@ -74,14 +94,32 @@ export interface TextFrames {
   areSealed(bytes: Buffer, start: number, end: number, count: number, ending: string): boolean;
 }
 
-/** A rule between messages and frames. Immutable; any number of connections share it. */
-export interface Framing {
-  /** The text form: `lines`, `delimiter:\0`, `length:4`, `raw`. */
-  readonly name: string;
+/** A rule between messages and frames, for one direction. Immutable; any number of connections share it. */
+export interface Framing extends FramingId {
   /** What messages of this framing contain by default. */
   readonly defaultEncoding: Encoding;
   readonly encoder: Encoder;
-  createDecoder(options: DecoderOptions): Decoder;
+  /** @param state what the decoders of both directions of a connection share, if their protocol needs it (`Protocol.createState`) */
+  createDecoder(options: DecoderOptions, state?: unknown): Decoder;
+}
+
+/** @internal An encoder that writes its frames in place. */
+export function inPlace(encoder: InPlaceEncoder): Pick<Encoder, 'encode' | 'inPlace'> {
+  return {
+    inPlace: encoder,
+    encode(payload, shape) {
+      const start = encoder.headerSize(payload.length, shape);
+      const end = start + payload.length;
+      const target = Buffer.allocUnsafe(end + encoder.trailerSize);
+      target.set(payload, start);
+      return target.subarray(0, encoder.seal(target, 0, start, end, shape));
+    },
+  };
+}
+
+/** @internal Whether frames of one framing are frames of the other. */
+export function isSameFraming(one: FramingId | undefined, other: FramingId): boolean {
+  return one === other || one?.id === other.id;
 }
 
 /**
@@ -106,33 +144,41 @@ function* decodeRest(decoder: Decoder, first: Batch): Generator<Batch, void, und
 }
 
 /**
- * Encodes one message as a frame, in a new buffer.
+ * Encodes one message as a frame, in a new buffer. A message that came in a frame of this framing keeps it.
  *
  * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`
- * @throws TypeError if the message is neither text nor bytes
+ * @throws TypeError if the message is neither text nor bytes nor a message
  */
-export function encode(framing: Framing, message: string | Uint8Array): Uint8Array {
-  return encodeLike(framing.encoder, message, undefined);
+export function encode(framing: Framing, message: string | Uint8Array | Message): Uint8Array {
+  return encodeLike(framing, message, undefined);
 }
 
 /**
- * @internal The same in a shape that `shapeOf` returned.
+ * @internal The same in a shape that `shapeOf` returned. A message has its own shape, where it has one.
  *
  * @throws as {@link encode}
  */
-export function encodeLike(encoder: Encoder, message: string | Uint8Array, shape: Uint8Array | undefined): Uint8Array {
+export function encodeLike(
+  framing: Framing,
+  message: string | Uint8Array | Message,
+  shape: Uint8Array | undefined,
+): Uint8Array {
+  const { encoder } = framing;
+  if (isMessage(message)) {
+    if (isSameFraming(message.framing, framing) && (encoder.suits?.(message, shape) ?? true))
+      return message.kept().frame;
+    return encoder.encode(message.bytes, encoder.shapeOf(message) ?? shape);
+  }
   checkMessage(message);
-  const { headerSize, trailerSize } = encoder;
-  const bytes = typeof message === 'string' ? Buffer.from(message) : message;
-  const target = Buffer.allocUnsafe(headerSize + bytes.length + trailerSize);
-  target.set(bytes, headerSize);
-  return target.subarray(0, encoder.seal(target, 0, headerSize + bytes.length, shape));
+  return encoder.encode(typeof message === 'string' ? Buffer.from(message) : message, shape);
 }
 
 /** @internal Throws a TypeError unless `message` is text or bytes: a program without types may pass anything. */
 export function checkMessage(message: unknown): void {
   if (typeof message === 'string' || message instanceof Uint8Array) return;
-  throw new TypeError(`a message is a string or a Uint8Array, not ${Object.prototype.toString.call(message)}`);
+  throw new TypeError(
+    `a message is a string, a Uint8Array or a Message, not ${Object.prototype.toString.call(message)}`,
+  );
 }
 
 /** @internal The same bytes as a Buffer, without copying. */

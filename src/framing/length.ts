@@ -1,264 +1,203 @@
 /** Messages preceded by their length, the framing of most binary protocols. */
 import { YodelError } from '../errors.ts';
-import { checkUtf8, stopsDecoder } from './checked.ts';
-import type { FrameReader } from './frames.ts';
-import { asBuffer, type Decoder, type DecoderOptions, type Encoder, type Framing, tooLong } from './framing.ts';
-import { Batch, part } from './message.ts';
-import { Tail } from './tail.ts';
+import type { FrameReader, FramingId } from './frames.ts';
+import { type Encoder, type Framing, type InPlaceEncoder, inPlace } from './framing.ts';
+import { type LengthField, lengthField } from './length-field.ts';
+import type { Message } from './message.ts';
+import { type FrameScanner, invalidFrame, ScanningDecoder } from './scanning.ts';
 
-/** Where the length field is and what it counts. The names are those of Netty and tokio. */
+/** How the length is written. */
+export type LengthFormat = 'binary' | 'digits' | 'bcd' | 'varint';
+
+/** What the length counts. See {@link length}. */
+export type LengthCounts = 'payload' | 'rest' | 'self' | 'frame';
+
+/** Where the length field is, how it is written, and what it counts. */
 export interface LengthOptions {
-  /** The width of the length field in bytes. Default 4. */
-  readonly bytes?: 1 | 2 | 4 | 8;
-  /** The byte order of the length field. Default `big`. */
+  /** The width of the field in bytes, 1 to 8. Default 4. For `varint`, the most bytes that it may have; default 5. */
+  readonly bytes?: number;
+  /**
+   * How the length is written: as a binary number (default), as decimal digits (`0012`), as packed decimal digits, two in a
+   * byte (BCD), or as a varint: 7 bits in a byte, the lowest first, as in MQTT and Protocol Buffers.
+   */
+  readonly format?: LengthFormat;
+  /** The byte order of a binary field. Default `big`. */
   readonly endian?: 'big' | 'little';
-  /** The number of bytes before the length field. A reply copies them from its message; otherwise they are 0. Default 0. */
+  /** The number of bytes before the field. They are the first part of the message's header. Default 0. */
   readonly offset?: number;
-  /** Added to the field's value to get the message's length. Default 0. */
+  /** The number of bytes between the field and the payload. They are the last part of the message's header. Default 0. */
+  readonly after?: number;
+  /** What the length counts. Default `payload`. */
+  readonly counts?: LengthCounts;
+  /** Added to the field's value, for lengths that count something else. Default 0. */
   readonly adjustment?: number;
-  /** Whether the field's value includes the bytes up to its own end. Default false. */
-  readonly includesHeader?: boolean;
 }
 
 /**
  * Messages preceded by their length.
  *
  * ```
- * length()                              00 00 00 02 'h' 'i'         -> "hi"
- * length({ bytes: 2, endian: 'little'}) 02 00 'h' 'i'               -> "hi"
- * length({ includesHeader: true })      00 00 00 06 'h' 'i'         -> "hi"
- * length({ bytes: 1, offset: 2 })       aa bb 02 'h' 'i'            -> "hi"
- * length({ bytes: 1, adjustment: -1 })  03 'h' 'i'                  -> "hi"
+ * offset bytes | length field | after bytes | payload
+ *                             |<- payload ->| no:  |<---->|   counts: 'payload' (default)
+ *                             |<------------------------->|   counts: 'rest', what follows the field
+ *              |<---------------------------------------->|   counts: 'self', the field as well
+ * |<----------------------------------------------------->|   counts: 'frame', everything
+ *
+ * length()                                   00 00 00 02 'h' 'i'           -> "hi"
+ * length({ bytes: 2, endian: 'little'})      02 00 'h' 'i'                 -> "hi"
+ * length({ counts: 'self' })                 00 00 00 06 'h' 'i'           -> "hi"
+ * length({ bytes: 1, offset: 2 })            aa bb 02 'h' 'i'              -> "hi", header aa bb
+ * length({ bytes: 3, endian: 'little', after: 1 })  02 00 00 07 'h' 'i'    -> "hi", header 07
+ * length({ bytes: 4, format: 'digits' })     '0' '0' '0' '2' 'h' 'i'       -> "hi"
+ * length({ bytes: 2, format: 'bcd' })        00 02 'h' 'i'                 -> "hi"
+ * length({ format: 'varint' })               ac 02 and 300 bytes           -> the 300 bytes
+ * length({ bytes: 1, adjustment: -1 })       03 'h' 'i'                    -> "hi"
  * ```
+ *
+ * The bytes before and after the field are the message's header. A message without a header gets zeros, and a reply of text
+ * or bytes the header of the message that it answers.
  *
  * @throws YodelError `YODEL_INVALID_OPTION`
  */
 export function length(options: LengthOptions = {}): Framing {
   const layout = resolveLayout(options);
-  const frames = framesOf(layout);
+  const name = describe(layout);
+  const id = { name, id: name };
+  const scanner = createScanner(id, layout);
   return {
-    name: describe(layout),
+    ...id,
     defaultEncoding: 'binary',
-    encoder: createEncoder(layout),
-    createDecoder: (decoderOptions) => new LengthDecoder(layout, frames, decoderOptions),
+    encoder: createEncoder(id, layout),
+    createDecoder: (decoderOptions) => new ScanningDecoder(scanner, decoderOptions),
   };
 }
 
-type Layout = Required<LengthOptions> & {
-  /** Bytes before the message. */
-  readonly headerSize: number;
-  /** The message's length minus the field's value. */
-  readonly correction: number;
-};
-
-/**
- * The state is in the tail: less than a header, or a header and a part of its message. While a message that is too long is
- * skipped, the tail is empty, and `#skip` counts its bytes that have not arrived yet.
- */
-class LengthDecoder implements Decoder {
-  readonly #layout: Layout;
-  readonly #options: DecoderOptions;
-  readonly #frames: FrameReader;
-  readonly #tail: Tail;
-  #skip = 0;
-  #stopped = false;
-  /** Messages so far, discarded ones included. */
-  #number = 0;
-
-  constructor(layout: Layout, frames: FrameReader, options: DecoderOptions) {
-    this.#layout = layout;
-    this.#frames = frames;
-    this.#options = options;
-    this.#tail = new Tail(layout.headerSize + options.maxMessageLength);
-  }
-
-  get pending(): number {
-    return this.#skip > 0 ? 1 : this.#tail.length;
-  }
-
-  decode(bytes: Uint8Array): Batch {
-    const chunk = asBuffer(bytes);
-    if (this.#stopped || chunk.length === 0) return this.#batch(undefined, undefined, 0);
-    const at = Math.min(this.#skip, chunk.length);
-    this.#skip -= at;
-    return this.#tail.length > 0 ? this.#decodeFirst(chunk) : this.#decodeFrames(undefined, chunk, at);
-  }
-
-  end(): Batch {
-    if (this.#stopped || this.pending === 0) return this.#batch(undefined, undefined, 0);
-    const missing = this.#skip > 0 ? 'inside a discarded message' : `after ${this.#tail.length} bytes of a frame`;
-    // A discarded message was counted with its fault.
-    const number = this.#skip > 0 ? this.#number : this.#number + 1;
-    const fault = new YodelError('YODEL_UNFINISHED_FRAME', `input ended ${missing}, in message ${number}`);
-    return this.#batch(undefined, undefined, 0, fault);
-  }
-
-  /** Continues the frame that began in the tail. */
-  #decodeFirst(chunk: Buffer): Batch {
-    const at = this.#fillHeader(chunk);
-    if (this.#tail.length < this.#layout.headerSize) return this.#batch(undefined, undefined, 0);
-    const length = this.#lengthAt(this.#tail.bytes, 0);
-    if (typeof length !== 'number') return this.#faulty(undefined, undefined, 0, length, chunk, at);
-    const missing = this.#layout.headerSize + length - this.#tail.length;
-    this.#tail.append(chunk.subarray(at, at + missing));
-    if (chunk.length - at < missing) return this.#batch(undefined, undefined, 0);
-    return this.#decodeFrames(this.#tail.take(), chunk, at + missing);
-  }
-
-  #decodeFrames(joined: Buffer | undefined, chunk: Buffer, start: number): Batch {
-    const { headerSize } = this.#layout;
-    let count = joined ? 1 : 0;
-    let at = start;
-    while (at + headerSize <= chunk.length) {
-      const length = this.#lengthAt(chunk, at);
-      if (typeof length !== 'number') {
-        return this.#faulty(joined, part(chunk, start, at), count, length, chunk, at + headerSize);
-      }
-      if (at + headerSize + length > chunk.length) break;
-      at += headerSize + length;
-      count++;
-    }
-    if (at < chunk.length) this.#tail.append(chunk.subarray(at));
-    return this.#batch(joined, part(chunk, start, at), count);
-  }
-
-  /** Completes the header in the tail. Returns the number of bytes taken from the chunk. */
-  #fillHeader(chunk: Buffer): number {
-    const missing = Math.max(0, this.#layout.headerSize - this.#tail.length);
-    this.#tail.append(chunk.subarray(0, missing));
-    return Math.min(missing, chunk.length);
-  }
-
-  /** The length of the message whose header begins at `at`, or why it is not accepted. */
-  #lengthAt(source: Buffer, at: number): number | { code: 'too-long' | 'negative'; length: number } {
-    const length = readLength(this.#layout, source, at);
-    if (length < 0) return { code: 'negative', length };
-    if (length > this.#options.maxMessageLength) return { code: 'too-long', length };
-    return length;
-  }
-
-  #faulty(
-    joined: Buffer | undefined,
-    body: Buffer | undefined,
-    count: number,
-    { code, length }: { code: 'too-long' | 'negative'; length: number },
-    chunk: Buffer,
-    afterHeader: number,
-  ): Batch {
-    const number = this.#number + count + 1;
-    if (code === 'negative') {
-      const text = `message ${number} has an invalid length field: it gives a length of ${length} bytes`;
-      return this.#batch(joined, body, count, new YodelError('YODEL_INVALID_FRAME', text));
-    }
-    const fault = tooLong(number, this.#options.maxMessageLength);
-    this.#tail.take();
-    if (this.#options.onTooLong === 'close') return this.#batch(joined, body, count, fault);
-    const here = Math.min(length, chunk.length - afterHeader);
-    // Not exact above 2^53, but such a message would take centuries to arrive.
-    this.#skip = length - here;
-    const rest = chunk.subarray(afterHeader + here);
-    return this.#batch(joined, body, count, fault, rest.length > 0 ? rest : undefined);
-  }
-
-  #batch(
-    joined: Buffer | undefined,
-    body: Buffer | undefined,
-    count: number,
-    fault?: YodelError,
-    rest?: Buffer,
-  ): Batch {
-    let batch = new Batch(this.#frames, joined, body, count, fault, rest);
-    if (count > 0 && this.#options.encoding === 'utf8') batch = checkUtf8(batch, false, this.#number + 1);
-    this.#number += batch.count + (batch.fault ? 1 : 0);
-    if (batch.fault && stopsDecoder(batch.fault, this.#options)) {
-      this.#stopped = true;
-      this.#tail.take();
-      this.#skip = 0;
-    }
-    return batch;
-  }
+interface Layout extends Required<LengthOptions> {
+  readonly field: LengthField;
+  /** What the length counts besides the payload. */
+  readonly counted: number;
 }
 
-function framesOf(layout: Layout): FrameReader {
-  const { headerSize } = layout;
-  return {
-    headerSize,
-    ends(bytes, count) {
-      const ends = new Array<number>(count);
-      for (let at = 0, found = 0; found < count; found++) {
-        at += headerSize + readLength(layout, bytes, at);
-        ends[found] = at;
-      }
-      return ends;
-    },
-    messageEnd: (_bytes, _start, end) => end,
+function createScanner(framing: FramingId, layout: Layout): FrameScanner {
+  const { field, offset, after, counted, adjustment } = layout;
+  const around = offset + after;
+  const payloadStart = (bytes: Buffer, start: number) => start + around + field.sizeAt(bytes, start + offset);
+  const reader: FrameReader = {
+    framing,
+    headerSize: field.size === undefined ? -1 : around + field.size,
+    payloadStart,
+    payloadEnd: (_bytes, _start, end) => end,
     terminatorSize: () => 0,
+    ...(around > 0 && { header: (bytes, start) => headerOf(bytes, start, payloadStart(bytes, start), layout) }),
+  };
+  return {
+    reader,
+    maxFrameSize: (limit) => around + field.maxSize + limit,
+    scan(bytes, start) {
+      const at = start + offset;
+      const size = field.sizeAt(bytes, at);
+      if (size === 0 || at + size > bytes.length) return 0;
+      const length = field.read(bytes, at, start) + adjustment - counted;
+      if (length < 0) throw invalidFrame(offset, `the length field gives a payload of ${length} bytes`);
+      return at + size + after + length;
+    },
   };
 }
 
-function createEncoder(layout: Layout): Encoder {
-  const { headerSize, bytes, offset, correction } = layout;
-  const largest = bytes === 8 ? Number.MAX_SAFE_INTEGER : 2 ** (8 * bytes) - 1;
-  return {
-    headerSize,
+function headerOf(bytes: Buffer, start: number, payload: number, { offset, after }: Layout): Uint8Array {
+  if (after === 0) return bytes.subarray(start, start + offset);
+  if (offset === 0) return bytes.subarray(payload - after, payload);
+  return Buffer.concat([bytes.subarray(start, start + offset), bytes.subarray(payload - after, payload)]);
+}
+
+function createEncoder(framing: FramingId, layout: Layout): Encoder {
+  const { field, offset, after, counted, adjustment } = layout;
+  const size = offset + after;
+  const sealing: InPlaceEncoder = {
+    headerSize: (payload) => size + (field.size ?? field.sizeFor(payload + counted - adjustment)),
     trailerSize: 0,
-    seal(target, at, end, shape) {
-      const size = end - at - headerSize;
-      const value = size - correction;
+    seal(target, at, start, end, shape) {
+      const payload = end - start;
+      const value = payload + counted - adjustment;
       if (value < 0) {
-        const text = `a message of ${size} bytes is too short for the adjustment; the shortest has ${correction} bytes`;
+        const text = `a message of ${payload} bytes is too short for the adjustment; the shortest has ${adjustment - counted} bytes`;
         throw new YodelError('YODEL_UNENCODABLE_MESSAGE', text);
       }
-      if (value > largest) {
-        throw new YodelError(
-          'YODEL_UNENCODABLE_MESSAGE',
-          `a message of ${size} bytes does not fit a length field of ${bytes} ${bytes === 1 ? 'byte' : 'bytes'}; use a wider one`,
-        );
-      }
-      target.fill(0, at, at + offset);
-      if (shape) target.set(shape.subarray(0, offset), at);
-      writeField(layout, target, at + offset, value);
+      field.write(target, at + offset, start - after, value, payload);
+      if (size > 0) writeHeader(target, at, start, layout, shape);
       return end;
     },
-    shapeOf: (message) => (offset === 0 ? undefined : Uint8Array.from(message.header.subarray(0, offset))),
+  };
+  return {
+    ...inPlace(sealing),
+    shapeOf: (message) => (size === 0 ? undefined : headerFor(message, framing, size)),
   };
 }
 
-function readLength({ bytes, endian, offset, correction }: Layout, source: Buffer, at: number): number {
-  const field = at + offset;
-  if (bytes === 8) {
-    return Number(endian === 'big' ? source.readBigUInt64BE(field) : source.readBigUInt64LE(field)) + correction;
+function writeHeader(target: Buffer, at: number, start: number, { offset, after }: Layout, header?: Uint8Array): void {
+  if (header) {
+    target.set(header.subarray(0, offset), at);
+    target.set(header.subarray(offset), start - after);
+  } else {
+    target.fill(0, at, at + offset);
+    target.fill(0, start - after, start);
   }
-  return (endian === 'big' ? source.readUIntBE(field, bytes) : source.readUIntLE(field, bytes)) + correction;
 }
 
-function writeField({ bytes, endian }: Layout, target: Buffer, at: number, value: number): void {
-  if (bytes === 8) {
-    if (endian === 'big') target.writeBigUInt64BE(BigInt(value), at);
-    else target.writeBigUInt64LE(BigInt(value), at);
-  } else if (endian === 'big') target.writeUIntBE(value, at, bytes);
-  else target.writeUIntLE(value, at, bytes);
+/** A copy of the header, which must have the right size; undefined if the message has none. */
+function headerFor({ header, framing }: Message, { name, id }: FramingId, size: number): Uint8Array | undefined {
+  if (header.length === size) return Uint8Array.from(header);
+  // Headers of other framings mean something else.
+  if (header.length === 0 || (framing && framing.id !== id)) return undefined;
+  throw new YodelError(
+    'YODEL_UNENCODABLE_MESSAGE',
+    `the framing "${name}" has headers of ${size} bytes, and the message's has ${header.length}`,
+  );
 }
+
+const largestPart = 1024;
 
 function resolveLayout(options: LengthOptions): Layout {
-  const { bytes = 4, endian = 'big', offset = 0, adjustment = 0, includesHeader = false } = options;
+  const { format = 'binary', endian = 'big', offset = 0, after = 0, adjustment = 0, counts = 'payload' } = options;
+  const { bytes = format === 'varint' ? 5 : 4 } = options;
   const refuse = (text: string): never => {
     throw new YodelError('YODEL_INVALID_OPTION', `the framing "length" takes ${text}`);
   };
-  if (![1, 2, 4, 8].includes(bytes)) refuse(`a field of 1, 2, 4 or 8 bytes, not ${bytes}`);
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown !== undefined) refuse(`the options ${known.join(', ')}, not "${unknown}"`);
+  if (!formats.includes(format)) refuse(`${list(formats)} as format, not ${JSON.stringify(format)}`);
+  if (!Number.isInteger(bytes) || bytes < 1 || bytes > 8) refuse(`a field of 1 to 8 bytes, not ${bytes}`);
   if (endian !== 'big' && endian !== 'little') refuse(`"big" or "little" as endian, not ${JSON.stringify(endian)}`);
-  if (!Number.isInteger(offset) || offset < 0 || offset > 1024) refuse(`an offset from 0 to 1024, not ${offset}`);
+  for (const [name, value] of Object.entries({ offset, after })) {
+    const isSize = Number.isInteger(value) && value >= 0 && value <= largestPart;
+    if (!isSize) refuse(`"${name}" from 0 to ${largestPart}, not ${value}`);
+  }
   if (!Number.isSafeInteger(adjustment)) refuse(`a whole number as adjustment, not ${adjustment}`);
-  const headerSize = offset + bytes;
-  const correction = adjustment - (includesHeader ? headerSize : 0);
-  return { bytes, endian, offset, adjustment, includesHeader, headerSize, correction };
+  if (!countings.includes(counts)) refuse(`${list(countings)} as counts, not ${JSON.stringify(counts)}`);
+  if (format === 'varint' && (counts === 'self' || counts === 'frame')) {
+    refuse('"payload" or "rest" as counts of a varint, because its own size depends on its value');
+  }
+  const field = lengthField(format, bytes, endian);
+  const counted = { payload: 0, rest: after, self: bytes + after, frame: offset + bytes + after }[counts];
+  return { bytes, format, endian, offset, after, adjustment, counts, field, counted };
 }
 
-function describe({ bytes, endian, offset, adjustment, includesHeader }: Layout): string {
-  const parts = [String(bytes)];
+const known = ['bytes', 'format', 'endian', 'offset', 'after', 'counts', 'adjustment'];
+const formats: readonly string[] = ['binary', 'digits', 'bcd', 'varint'];
+const countings: readonly string[] = ['payload', 'rest', 'self', 'frame'];
+
+function list(values: readonly string[]): string {
+  return values.map((value) => JSON.stringify(value)).join(', ');
+}
+
+function describe({ bytes, format, endian, offset, after, adjustment, counts }: Layout): string {
+  const parts = format === 'varint' && bytes === 5 ? ['varint'] : [String(bytes)];
+  if (format !== 'binary' && parts[0] !== 'varint') parts.push(format);
   if (endian === 'little') parts.push('little');
   if (offset !== 0) parts.push(`offset=${offset}`);
+  if (after !== 0) parts.push(`after=${after}`);
+  if (counts === 'self') parts.push('inclusive');
+  else if (counts !== 'payload') parts.push(`counts=${counts}`);
   if (adjustment !== 0) parts.push(`adjust=${adjustment}`);
-  if (includesHeader) parts.push('inclusive');
   return `length:${parts.join(',')}`;
 }

@@ -2,7 +2,8 @@
 
 import { YodelError } from '../errors.ts';
 import { DelimitedDecoder, DelimitedFrames } from './delimited.ts';
-import type { Encoder, Framing } from './framing.ts';
+import { type Encoder, type Framing, inPlace } from './framing.ts';
+import type { Message } from './message.ts';
 import { countByte, hasByte } from './scan.ts';
 
 const LF = 0x0a;
@@ -37,44 +38,57 @@ export interface LinesOptions {
   readonly crlf?: boolean | undefined;
 }
 
-/** @param usual the ending of a message that is not a reply */
-function encoderWith(usual: Buffer): Encoder {
+/**
+ * @param usual the ending of a message that is not a reply
+ * @param required the ending that a peer needs before it has sent any, if it is known
+ */
+function encoderWith(usual: Buffer, required?: Buffer): Encoder {
   return {
-    headerSize: 0,
-    trailerSize: 2,
-    seal(target, at, end, shape = usual) {
-      // After a trailing CR, LF would be read as CRLF, and the CR would be lost.
-      const ending = shape.length === 2 || (end > at && target[end - 1] === CR) ? crlf : lf;
-      const last = end + ending.length - 1;
-      if (ending === crlf) target[end] = CR;
-      target[last] = LF;
-      // At the latest, the search finds the ending.
-      const found = target.indexOf(LF, at);
-      if (found === last) return last + 1;
-      throw new YodelError(
-        'YODEL_UNENCODABLE_MESSAGE',
-        `the message contains a line feed at offset ${found - at}, so it would arrive as several lines; send one message per line, or use another framing`,
-      );
-    },
+    ...inPlace({
+      headerSize: () => 0,
+      trailerSize: 2,
+      seal(target, at, _start, end, shape = usual) {
+        // After a trailing CR, LF would be read as CRLF, and the CR would be lost.
+        const ending = shape.length === 2 || (end > at && target[end - 1] === CR) ? crlf : lf;
+        const last = end + ending.length - 1;
+        if (ending === crlf) target[end] = CR;
+        target[last] = LF;
+        // At the latest, the search finds the ending.
+        const found = target.indexOf(LF, at);
+        if (found === last) return last + 1;
+        throw new YodelError(
+          'YODEL_UNENCODABLE_MESSAGE',
+          `the message contains a line feed at offset ${found - at}, so it would arrive as several lines; send one message per line, or use another framing`,
+        );
+      },
+    }),
     text: {
       ending: (shape = usual) => (shape.length === 2 ? '\r\n' : '\n'),
       areSealed: (bytes, start, end, count, ending) =>
         countByte(bytes, LF, start, end) === count && (ending === '\r\n' || !hasByte(bytes, CR, start, end)),
     },
-    shapeOf(message) {
-      const { terminatorSize } = message;
-      return terminatorSize === 0 ? undefined : terminatorSize === 1 ? lf : crlf;
+    shapeOf,
+    suits(message, shape: Uint8Array | undefined = required) {
+      const ending = shapeOf(message);
+      return ending !== undefined && (shape === undefined || ending === shape);
     },
   };
 }
 
-const frames = new DelimitedFrames(lf, true);
+/** The ending of a line; undefined of a last one without, and of messages of other framings. */
+function shapeOf(message: Message): Buffer | undefined {
+  if (message.framing?.id !== 'lines') return undefined;
+  const { terminatorSize } = message;
+  return terminatorSize === 0 ? undefined : terminatorSize === 1 ? lf : crlf;
+}
+
+const frames = new DelimitedFrames({ name: 'lines', id: 'lines' }, lf, true);
 
 const framing: Framing = {
-  name: 'lines',
+  ...frames.framing,
   defaultEncoding: 'utf8',
   encoder: encoderWith(lf),
   createDecoder: (options) => new DelimitedDecoder(frames, options),
 };
 
-const crlfFraming: Framing = { ...framing, encoder: encoderWith(crlf) };
+const crlfFraming: Framing = { ...framing, encoder: encoderWith(crlf, crlf) };

@@ -1,14 +1,28 @@
 /** Messages, and the batch of all messages that one chunk completed, which a decoder returns. */
 import type { YodelError } from '../errors.ts';
-import { type ByteOutput, type FrameReader, Frames } from './frames.ts';
+import { type ByteOutput, type FrameReader, Frames, type FramingId, type MessageKind } from './frames.ts';
 import { recycle } from './tail.ts';
 
+/** Marks messages and batches, also those of another copy of yodel in the same process. */
+const messageMark = Symbol.for('yodel.message');
+const batchMark = Symbol.for('yodel.batch');
+
+/** What a message that a program creates has besides its payload. */
+export interface MessageParts {
+  /** Bytes such as a type or an id, for framings with a header. Default: none. */
+  readonly header?: Uint8Array | undefined;
+  /** For WebSocket. Default: `text` if the payload is UTF-8. */
+  readonly kind?: MessageKind | undefined;
+}
+
 /**
- * One message: what an application sent as one unit.
+ * One message: what an application sent as one unit. It has a payload (`bytes`, `text`) and, where its framing has one, a
+ * `header`. It remembers the frame it arrived in: sent to a connection of the same framing, it leaves as that frame;
+ * anywhere else it is encoded again.
  *
  * A message handler may keep its messages as long as it likes. A message is a small view into the bytes that came from the
- * network, and so may its `text` be. To store a few of many small messages for long, store copies: each view keeps its
- * whole chunk in memory.
+ * network, and so are its `bytes`: one kept message keeps its whole chunk in memory, up to 64 KiB. To store a few of many
+ * messages, store {@link copy}. A kept `text` keeps at most 4 KiB more than itself.
  */
 export class Message {
   readonly #frames: Frames;
@@ -16,50 +30,77 @@ export class Message {
   readonly #index: number;
   #text: string | undefined;
 
-  /** @internal Only batches create messages. */
+  /** @internal Batches create messages; programs call {@link Message.of}. */
   constructor(frames: Frames, index: number) {
     this.#frames = frames;
     this.#index = index;
   }
 
-  /** The message's length in bytes, without delimiter or length field. */
+  /** A new message, such as one with a header. Text and bytes without a header can be sent without this. */
+  static of(payload: string | Uint8Array, { header, kind }: MessageParts = {}): Message {
+    const bytes = typeof payload === 'string' ? Buffer.from(payload) : Buffer.from(payload);
+    const kindOf = kind ?? (typeof payload === 'string' ? 'text' : undefined);
+    return new Message(new Frames(unframed(header && Buffer.from(header), kindOf), bytes, 1), 0);
+  }
+
+  /** The payload's length in bytes. */
   get size(): number {
-    return this.#frames.messageEnd(this.#index) - this.#frames.messageStart(this.#index);
+    return this.#frames.size(this.#index);
   }
 
-  /** The message's bytes, without delimiter or length field. */
+  /** The payload: the message's bytes without anything that the framing adds. */
   get bytes(): Uint8Array {
-    const frames = this.#frames;
-    return frames.exposed.subarray(frames.messageStart(this.#index), frames.messageEnd(this.#index));
+    return this.#frames.payload(this.#index);
   }
 
-  /** The message as text. Bytes that are not UTF-8, which only `encoding: 'binary'` admits, become U+FFFD. */
+  /** The payload as text. Bytes that are not UTF-8, which only `encoding: 'binary'` admits, become U+FFFD. */
   get text(): string {
     this.#text ??= this.#frames.text(this.#index);
     return this.#text;
   }
 
-  /** The message as it was on the wire, delimiter or length field included. */
+  /**
+   * Bytes outside the payload that carry meaning, such as a type or an id: what the framing says. Empty for most framings. A
+   * length field or delimiter is not part of it.
+   */
+  get header(): Uint8Array {
+    return this.#frames.header(this.#index);
+  }
+
+  /** Whether it is a text or a binary message, where its framing distinguishes them, as WebSocket does. */
+  get kind(): MessageKind | undefined {
+    return this.#frames.kind(this.#index);
+  }
+
+  /** The framing it arrived in; undefined for a message that a program created. */
+  get framing(): FramingId | undefined {
+    const { framing } = this.#frames.reader;
+    return framing === noFraming ? undefined : framing;
+  }
+
+  /**
+   * The message as it was on the wire, delimiter or length field included. Of a WebSocket message, the frame without mask; of
+   * one that a program created, the payload.
+   */
   get frame(): Uint8Array {
     const frames = this.#frames;
     return frames.exposed.subarray(frames.start(this.#index), frames.end(this.#index));
   }
 
-  /** What follows the message in its frame: the delimiter, or nothing if the input ended without one. */
+  /** What follows the payload in its frame: the delimiter, or nothing if the input ended without one. */
   get terminator(): Uint8Array {
     const frames = this.#frames;
-    return frames.exposed.subarray(frames.messageEnd(this.#index), frames.end(this.#index));
-  }
-
-  /** What precedes the message in its frame: the length field and the bytes before it, or nothing. */
-  get header(): Uint8Array {
-    const frames = this.#frames;
-    return frames.exposed.subarray(frames.start(this.#index), frames.messageStart(this.#index));
+    return frames.exposed.subarray(frames.payloadEnd(this.#index), frames.end(this.#index));
   }
 
   /** @internal The length of {@link terminator}, without making it. */
   get terminatorSize(): number {
     return this.#frames.terminatorSize(this.#index);
+  }
+
+  /** @internal See {@link isMessage}. */
+  get [messageMark](): true {
+    return true;
   }
 
   toString(): string {
@@ -71,9 +112,14 @@ export class Message {
     return text === this.#text && this.#frames.isTextInFrame(this.#index);
   }
 
-  /** A copy in its own memory, for a message that is kept after the batch handler has returned. */
+  /** A copy in its own memory, which keeps nothing else in memory. It is still the same message: same header, frame and framing. */
+  copy(): Message {
+    return new Message(this.#frames.copyOf(this.#index), 0);
+  }
+
+  /** @internal The message itself if it may be kept after the batch handler has returned, else a copy. */
   kept(): Message {
-    return this.#frames.areBorrowed ? new Message(this.#frames.copyOf(this.#index), 0) : this;
+    return this.#frames.areBorrowed ? this.copy() : this;
   }
 
   /** @internal Appends the frame to an output that copies nothing. */
@@ -82,6 +128,36 @@ export class Message {
     output.append(frames.bytes, frames.start(this.#index), frames.end(this.#index));
   }
 }
+
+/** @internal Whether this is a message, also one of another copy of yodel in the same process. */
+export function isMessage(value: unknown): value is Message {
+  return value instanceof Message || hasMark(value, messageMark);
+}
+
+/** @internal Whether this is a batch, also one of another copy of yodel in the same process. */
+export function isBatch(value: unknown): value is Batch {
+  return value instanceof Batch || hasMark(value, batchMark);
+}
+
+function hasMark(value: unknown, mark: symbol): boolean {
+  return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[mark] === true;
+}
+
+const noFraming: FramingId = { name: 'none', id: 'none' };
+
+/** Reads a message that a program created: all bytes are its payload. */
+function unframed(header: Uint8Array | undefined, kind: MessageKind | undefined): FrameReader {
+  if (!header && !kind) return plain;
+  return { ...plain, ...(header && { header: () => header }), ...(kind && { kind: () => kind }) };
+}
+
+const plain: FrameReader = {
+  framing: noFraming,
+  headerSize: 0,
+  payloadStart: (_bytes, start) => start,
+  payloadEnd: (_bytes, _start, end) => end,
+  terminatorSize: () => 0,
+};
 
 /**
  * All messages that one chunk completed, in order, and the `fault` that follows them, if there is one.
@@ -111,6 +187,11 @@ export class Batch implements Iterable<Message> {
   /** @internal Whether the chunk is borrowed. */
   isBorrowed = true;
 
+  /** @internal Whether nothing can be decoded after the fault, because the decoder cannot find the end of the message. */
+  isLast = false;
+  /** Where each frame of the body ends, if the decoder knows. */
+  #ends: readonly number[] | undefined;
+
   /** @internal Only decoders create batches: from an assembled frame, and from frames that are complete in the chunk. */
   constructor(
     reader: FrameReader,
@@ -119,13 +200,25 @@ export class Batch implements Iterable<Message> {
     count: number,
     fault?: YodelError,
     rest?: Buffer,
+    ends?: readonly number[],
   ) {
     this.#reader = reader;
+    this.#ends = ends;
     this.#joined = joined;
     this.#body = body;
     this.#count = count;
     this.fault = fault;
     this.rest = rest;
+  }
+
+  /** The framing that the messages arrived in. */
+  get framing(): FramingId {
+    return this.#reader.framing;
+  }
+
+  /** @internal See {@link isBatch}. */
+  get [batchMark](): true {
+    return true;
   }
 
   /** The number of messages. */
@@ -160,7 +253,7 @@ export class Batch implements Iterable<Message> {
     const body = this.#body;
     if (joined) yield new Message(new Frames(this.#reader, joined, 1, 'borrowed'), 0);
     if (!body) return;
-    this.#iterated ??= new Frames(this.#reader, body, joined ? count - 1 : count, 'borrowed');
+    this.#iterated ??= new Frames(this.#reader, body, joined ? count - 1 : count, 'borrowed', this.#ends);
     const frames = this.#iterated;
     for (let next = 0; next < frames.count; next++) yield new Message(frames, next);
   }
@@ -192,9 +285,10 @@ export class Batch implements Iterable<Message> {
     const next = this.#next;
     const last = frames ? Math.min(next + remaining, frames.count) : next;
     const body = frames?.bytes.subarray(frames.start(next), frames.start(last));
+    const ends = frames?.endsOf(next, last);
     this.#next = last;
     if (frames && last === frames.count) this.#dropFirstSlice();
-    const taken = new Batch(this.#reader, joined, body, last - next + (joined ? 1 : 0), fault);
+    const taken = new Batch(this.#reader, joined, body, last - next + (joined ? 1 : 0), fault, undefined, ends);
     taken.isBorrowed = this.isBorrowed;
     return taken;
   }
@@ -214,7 +308,7 @@ export class Batch implements Iterable<Message> {
   copied(): Batch {
     this.#dropTaken();
     const [joined, body] = [this.#joined, this.#body].map((bytes) => bytes && Buffer.from(bytes));
-    return new Batch(this.#reader, joined, body, this.#count);
+    return new Batch(this.#reader, joined, body, this.#count, undefined, undefined, this.#ends);
   }
 
   /** @internal Appends the frames to an output that copies nothing. */
@@ -240,7 +334,13 @@ export class Batch implements Iterable<Message> {
     if (this.#frames) return this.#frames;
     if (this.#joined) this.#frames = new Frames(this.#reader, this.#joined, 1);
     else if (this.#body)
-      this.#frames = new Frames(this.#reader, this.#body, this.#count, this.isBorrowed ? 'copyOnRead' : 'owned');
+      this.#frames = new Frames(
+        this.#reader,
+        this.#body,
+        this.#count,
+        this.isBorrowed ? 'copyOnRead' : 'owned',
+        this.#ends,
+      );
     return this.#frames;
   }
 
@@ -259,6 +359,7 @@ export class Batch implements Iterable<Message> {
   #dropTaken(): void {
     if (this.#next === 0) return;
     this.#body = this.#frames?.bytes.subarray(this.#frames.start(this.#next));
+    this.#ends = this.#frames?.endsOf(this.#next, this.#frames.count);
     this.#iterated = undefined;
     this.#frames = undefined;
     this.#count -= this.#next;

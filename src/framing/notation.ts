@@ -3,7 +3,7 @@ import { YodelError } from '../errors.ts';
 import { delimiter } from './delimiter.ts';
 import { parseBytes } from './escapes.ts';
 import type { Framing } from './framing.ts';
-import { type LengthOptions, length } from './length.ts';
+import { type LengthCounts, type LengthOptions, length } from './length.ts';
 import { lines } from './lines.ts';
 import { raw } from './raw.ts';
 
@@ -15,8 +15,8 @@ export const framingKinds: readonly (readonly [form: string, meaning: string])[]
     'the bytes before this delimiter of 1 to 64 bytes, written with \\0 \\n \\r \\t \\\\ and \\xHH where needed',
   ],
   [
-    'length[:BYTES][,little][,offset=N][,adjust=N][,inclusive]',
-    'as many bytes as the preceding length field says, which is 1, 2, 4 or 8 bytes wide (default 4)',
+    'length[:BYTES][,digits|bcd|varint][,little][,offset=N][,after=N][,inclusive|counts=rest|frame][,adjust=N]',
+    'as many bytes as the preceding length field says, which is 1 to 8 bytes wide (default 4)',
   ],
   ['raw', 'whatever one read from the socket returned; boundaries are not preserved'],
 ];
@@ -44,11 +44,15 @@ export function parseFraming(text: string): Framing {
 function parseLength(text: string, argument: string): LengthOptions {
   const options: { -readonly [Name in keyof LengthOptions]: LengthOptions[Name] } = {};
   for (const part of argument.split(',')) {
-    const [, name, value] = /^(offset|adjust)=(-?\d+)$/.exec(part) ?? [];
-    if (/^[1248]$/.test(part)) options.bytes = Number(part) as 1 | 2 | 4 | 8;
+    const [, name, value] = /^(offset|after|adjust)=(-?\d+)$/.exec(part) ?? [];
+    const [, counts] = /^counts=(payload|rest|self|frame)$/.exec(part) ?? [];
+    if (/^[1-8]$/.test(part)) options.bytes = Number(part);
     else if (part === 'little' || part === 'big') options.endian = part;
-    else if (part === 'inclusive') options.includesHeader = true;
+    else if (part === 'digits' || part === 'bcd' || part === 'varint') options.format = part;
+    else if (part === 'inclusive') options.counts = 'self';
+    else if (counts !== undefined) options.counts = counts as LengthCounts;
     else if (name === 'offset') options.offset = Number(value);
+    else if (name === 'after') options.after = Number(value);
     else if (name === 'adjust') options.adjustment = Number(value);
     else throw invalid(text);
   }

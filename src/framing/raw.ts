@@ -1,7 +1,7 @@
 /** No framing at all: every chunk is a message. */
 import { YodelError } from '../errors.ts';
 import type { FrameReader } from './frames.ts';
-import { asBuffer, type Decoder, type DecoderOptions, type Framing } from './framing.ts';
+import { asBuffer, type Decoder, type DecoderOptions, type Framing, inPlace } from './framing.ts';
 import { Batch } from './message.ts';
 
 /**
@@ -29,9 +29,11 @@ class RawDecoder implements Decoder {
     const limit = options.maxMessageLength;
     this.#limit = limit;
     this.#frames = {
+      framing: id,
       headerSize: 0,
       ends: (bytes, count) => Array.from({ length: count }, (_, n) => Math.min((n + 1) * limit, bytes.length)),
-      messageEnd: (_bytes, _start, end) => end,
+      payloadStart: (_bytes, start) => start,
+      payloadEnd: (_bytes, _start, end) => end,
       terminatorSize: () => 0,
     };
   }
@@ -47,9 +49,14 @@ class RawDecoder implements Decoder {
   }
 }
 
+const id = { name: 'raw', id: 'raw' };
+
 const framing: Framing = {
-  name: 'raw',
+  ...id,
   defaultEncoding: 'binary',
-  encoder: { headerSize: 0, trailerSize: 0, seal: (_target, _at, end) => end, shapeOf: () => undefined },
+  encoder: {
+    ...inPlace({ headerSize: () => 0, trailerSize: 0, seal: (_target, _at, _start, end) => end }),
+    shapeOf: () => undefined,
+  },
   createDecoder: (options) => new RawDecoder(options),
 };

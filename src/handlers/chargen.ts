@@ -24,7 +24,7 @@ async function generate(session: Session): Promise<void> {
   const round = roundOf(session);
   while (!session.ended) {
     for (const part of round) {
-      if (session.send(part)) continue;
+      if (session.send(part) !== false) continue;
       await session.drained();
       // A peer that reads everything at once must not block the event loop.
       await nextTurn();
@@ -34,8 +34,8 @@ async function generate(session: Session): Promise<void> {
 
 /** All rows once, as one batch where possible. */
 function roundOf(session: Session): readonly (string | Batch)[] {
-  const isText = session.framing.name === 'lines' && !session.carriesMessages;
-  if (!isText) return rows;
+  const { replyFraming } = session;
+  if (replyFraming.name !== 'lines') return rows;
   const text = rows.map((row) => `${row}\r\n`).join('');
-  return [session.framing.createDecoder(decodeForwarded(lineLength)).decode(Buffer.from(text))];
+  return [replyFraming.createDecoder(decodeForwarded(lineLength)).decode(Buffer.from(text))];
 }

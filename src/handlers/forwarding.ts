@@ -1,5 +1,5 @@
 /** Forwards messages between a session and a program or server, byte for byte, with their frames unchanged. */
-import { type DecoderOptions, encode } from '../framing/framing.ts';
+import { type DecoderOptions, encode, isSameFraming } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
 import type { Session } from '../session/handler.ts';
 
@@ -19,14 +19,12 @@ export function decodeForwarded(maxMessageLength: number): DecoderOptions {
  * @throws YodelError `YODEL_UNENCODABLE_MESSAGE` when the server's framing cannot express a message of a WebSocket
  */
 export function framesOf(batch: Batch, session: Session): Buffer {
-  if (!session.carriesMessages) return Buffer.concat(batch.slices);
-  return Buffer.concat(Array.from(batch, (message) => encode(session.framing, message.bytes)));
+  const { framing } = session.protocol;
+  if (isSameFraming(batch.framing, framing)) return Buffer.concat(batch.slices);
+  return Buffer.concat(Array.from(batch, (message) => encode(framing, message)));
 }
 
 /** Sends messages in the server's framing to the session's peer. Returns what `session.send` does. */
 export function forward(batch: Batch, session: Session): boolean {
-  if (!session.carriesMessages) return session.send(batch);
-  let keepsUp = true;
-  for (const message of batch) keepsUp = session.send(message.bytes);
-  return keepsUp;
+  return session.send(batch) !== false;
 }

@@ -101,7 +101,7 @@ class Upstream implements Receiver {
     this.#options = options;
     this.#observer = options.observe?.(session);
     const { maxMessageLength = 16_777_216 } = options;
-    this.#decoder = session.framing.createDecoder(decodeForwarded(maxMessageLength));
+    this.#decoder = session.protocol.replyFraming.createDecoder(decodeForwarded(maxMessageLength));
   }
 
   /** Connects. The session's messages wait until the promise resolves. */

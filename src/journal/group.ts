@@ -89,12 +89,10 @@ export class Group {
     const code = direction === 'in' ? 0 : 1;
     this.#runs.set([session, code, time, Math.round(elapsed * 1000), batch.count], this.#runCount++ * runFields);
     let at = this.#size;
-    const { headerSize } = framing.encoder;
     for (const message of batch) {
-      const start = at + headerSize;
-      const { size } = message;
-      this.#place(start, size, unusualShape(framing, message));
-      at = start + size + message.terminatorSize;
+      const { size, frame, terminatorSize } = message;
+      this.#place(at + frame.length - terminatorSize - size, size, unusualShape(framing, message));
+      at += frame.length;
     }
     for (const slice of batch.slices) this.#append(asBuffer(slice));
   }

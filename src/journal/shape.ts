@@ -12,9 +12,18 @@ const none = new Uint8Array();
  */
 export function unusualShape(framing: Framing, message: Message): Uint8Array | undefined {
   const { encoder } = framing;
-  if (encoder.trailerSize > 0 && message.terminatorSize === 0) return none;
+  if (isLastWithoutEnding(framing, message)) return none;
   const shape = encoder.shapeOf(message);
   return shape && !isUsual(framing.name, shape) ? shape : undefined;
+}
+
+/** Whether messages have an ending that the last one of an input may lack. */
+function hasEnding({ encoder }: Framing): boolean {
+  return (encoder.inPlace?.trailerSize ?? 0) > 0;
+}
+
+function isLastWithoutEnding(framing: Framing, message: Message): boolean {
+  return hasEnding(framing) && message.terminatorSize === 0;
 }
 
 const lineFeed = 0x0a;
@@ -35,5 +44,5 @@ export function frameOf({ framing, bytes, shape }: Pick<Entry, 'framing' | 'byte
   if (framing === 'websocket') return bytes;
   const rule = parseFraming(framing);
   if (!shape) return encode(rule, bytes);
-  return shape.length === 0 && rule.encoder.trailerSize > 0 ? bytes : encodeLike(rule.encoder, bytes, shape);
+  return shape.length === 0 && hasEnding(rule) ? bytes : encodeLike(rule, bytes, shape);
 }

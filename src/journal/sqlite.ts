@@ -204,7 +204,8 @@ class SqliteJournal implements Journal {
 
   #add(session: Journaled, direction: Direction, batch: Batch): void {
     const { number } = this.#stateOf(session);
-    this.#commits.group.add(number, direction, session.wire, batch, Date.now(), performance.now() - this.#started);
+    const framing = direction === 'in' ? session.framing : session.replyFraming;
+    this.#commits.group.add(number, direction, framing, batch, Date.now(), performance.now() - this.#started);
   }
 
   #stateOf(session: Journaled): SessionState {
@@ -216,7 +217,7 @@ class SqliteJournal implements Journal {
       session: state.number,
       peer: formatPeer(session.peer),
       local: String(session.local),
-      framing: session.wire.name,
+      framing: session.framing.name,
       began: Date.now() - Math.round(session.durationMs),
     });
     return state;
@@ -226,7 +227,7 @@ class SqliteJournal implements Journal {
     if (this.failure) return;
     const state = this.#stateOf(session);
     const limits = { maxMessageLength: maxReply, onTooLong: 'discard', encoding: 'binary' } as const;
-    state.decoder ??= session.wire.createDecoder(limits);
+    state.decoder ??= session.replyFraming.createDecoder(limits);
     for (const batch of decodeChunk(state.decoder, bytes)) {
       if (batch.count > 0) this.#addReplyBatch(session, batch);
     }

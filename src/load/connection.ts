@@ -11,14 +11,7 @@ import type { Framing } from '../framing/framing.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
 import type { Payload } from './payload.ts';
 import type { Replies } from './plan.ts';
-import {
-  CountMatcher,
-  countedMessages,
-  EchoedMessages,
-  EchoMatcher,
-  type ReplyMatcher,
-  RingPosition,
-} from './replies.ts';
+import { CountMatcher, EchoMatcher, type ReplyMatcher, RingPosition } from './replies.ts';
 import type { Schedule } from './schedule.ts';
 import { SendTimes } from './send-times.ts';
 import type { Tally } from './tally.ts';
@@ -76,10 +69,9 @@ export class LoadConnection implements Receiver {
     this.#connection = connection;
     this.#traffic = traffic;
     this.#payload = payload;
-    const whole = connection.carriesMessages;
-    this.#countsBytes = replies !== 'count' && !whole;
-    if (replies === 'echo') this.#matcher = new (whole ? EchoedMessages : EchoMatcher)(payload, number);
-    else if (replies === 'count') this.#matcher = whole ? countedMessages : new CountMatcher(framing);
+    this.#countsBytes = replies !== 'count';
+    if (replies === 'echo') this.#matcher = new EchoMatcher(payload, number);
+    else if (replies === 'count') this.#matcher = new CountMatcher(framing);
     else this.#taken = new RingPosition(payload);
   }
 
@@ -153,7 +145,6 @@ export class LoadConnection implements Receiver {
     traffic.tally.bytesReceived += chunk.length;
     const matcher = this.#matcher;
     if (this.#isOver || !matcher) return;
-    if (this.#connection.carriesMessages && this.#inFlight === 0) return traffic.broken(this, this.#unexpected());
     const now = performance.now();
     const isExcess = this.#countsBytes && chunk.length > this.#bytesInFlight;
     const found = matcher.match(isExcess ? chunk.subarray(0, this.#bytesInFlight) : chunk);
@@ -230,25 +221,15 @@ export class LoadConnection implements Receiver {
       traffic.tally.bytesSent += end - start;
       this.#next = last === ends.length ? 0 : last;
       left -= last - first;
-      if (this.#connection.carriesMessages) this.#writeEach(first, last);
-      else this.#connection.write(bytes.subarray(start, end));
+      this.#connection.write(bytes.subarray(start, end));
     }
     // The transport does not report what it could write at once.
     if (this.#taken) setImmediate(this.#countTaken);
   }
 
-  #writeEach(first: number, last: number): void {
-    const { bytes, ends } = this.#payload;
-    for (let frame = first; frame < last; frame++) {
-      this.#connection.write(bytes.subarray(frame === 0 ? 0 : (ends[frame - 1] as number), ends[frame]));
-    }
-  }
-
   /** Returns the number of whole messages that the operating system has taken since the last call. */
   #takeMessages(): number {
     const taken = this.#taken as RingPosition;
-    // A transport that delimits messages adds its own bytes, so only an `unsent` of 0 is conclusive.
-    if (this.#connection.carriesMessages) return this.#connection.unsent === 0 ? this.#inFlight : 0;
     let done = 0;
     for (let left = this.#bytesInFlight - this.#connection.unsent; left > 0; ) {
       const step = Math.min(left, this.#payload.bytes.length - taken.at);

@@ -1,7 +1,7 @@
 /** The payload of a connection: a ring of frames that is sent over and over. */
 import { YodelError } from '../errors.ts';
 import { encode, type Framing } from '../framing/framing.ts';
-import { carriesMessages, framingOf, type LoadSettings } from './plan.ts';
+import { framingOf, type LoadSettings } from './plan.ts';
 
 /** Frames, one after another. */
 export interface Payload {
@@ -40,7 +40,7 @@ interface PayloadOptions {
 export function payloadsOf(settings: LoadSettings): (connection: number) => Payload {
   const { messages, connections, pipeline } = settings;
   const framing = framingOf(settings);
-  const allowsEmpty = framing.name !== 'raw' || carriesMessages(settings);
+  const allowsEmpty = framing.name !== 'raw';
   const options = { framing, allowsEmpty, connections, together: pipeline ?? 1 };
   if ('size' in messages) return cached(numberedPayloads(messages.size, options));
   const bytes = messages.given.map((text) => Buffer.from(text, 'latin1'));
@@ -127,7 +127,8 @@ interface Alphabet {
 
 function alphabetFor(framing: Framing): Alphabet {
   // The frame of an empty message is just the delimiter, in framings that have one.
-  const delimiter = framing.encoder.trailerSize > 0 ? Buffer.from(encode(framing, '')).toString('latin1') : '';
+  const delimiter =
+    (framing.encoder.inPlace?.trailerSize ?? 0) > 0 ? Buffer.from(encode(framing, '')).toString('latin1') : '';
   const free = [...letters].filter((letter) => !delimiter.includes(letter)).join('');
   const other = [...printable].filter((letter) => !delimiter.includes(letter)).join('');
   return { letters: free.length > 1 ? free : other, hasDigits: !/[\d-]/.test(delimiter) };

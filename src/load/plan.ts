@@ -2,7 +2,7 @@
 import { parseAddress } from '../address.ts';
 import type { Framing } from '../framing/framing.ts';
 import { parseFraming } from '../framing/notation.ts';
-import { raw } from '../framing/raw.ts';
+import { websocket } from '../framing/websocket.ts';
 import type { TlsOptions } from '../transport/transport.ts';
 
 /** Expected replies: the same bytes, any message for each message, or none. */
@@ -12,7 +12,7 @@ export type Replies = 'echo' | 'count' | 'none';
 export interface LoadSettings {
   /** As `parseAddress` reads it. */
   readonly address: string;
-  /** As `parseFraming` reads it. Ignored where the transport carries messages, as WebSocket does. */
+  /** As `parseFraming` reads it. Ignored over WebSocket, which has its own. */
   readonly framing: string;
   /** For addresses over TLS. */
   readonly tls: TlsOptions;
@@ -36,14 +36,14 @@ export interface LoadSettings {
   readonly threads: number;
 }
 
-/** Whether the transport itself delimits messages. */
-export function carriesMessages({ address }: Pick<LoadSettings, 'address'>): boolean {
+/** Whether the run connects over WebSocket. */
+export function isWebSocket({ address }: Pick<LoadSettings, 'address'>): boolean {
   return parseAddress(address).scheme.startsWith('ws');
 }
 
-/** The framing of the run; `raw` if the transport delimits messages. */
+/** The framing of the run: the connection's own, as of WebSocket, or the one set. */
 export function framingOf(settings: Pick<LoadSettings, 'address' | 'framing'>): Framing {
-  return carriesMessages(settings) ? raw() : parseFraming(settings.framing);
+  return isWebSocket(settings) ? websocket : parseFraming(settings.framing);
 }
 
 /** One process's share of a run. */

@@ -92,36 +92,6 @@ export class EchoMatcher implements ReplyMatcher {
   }
 }
 
-/** Like {@link EchoMatcher}, where each chunk is one whole message. */
-export class EchoedMessages implements ReplyMatcher {
-  readonly #payload: Payload;
-  readonly #connection: number;
-  #frame = 0;
-  #answered = 0;
-  fault: YodelError | undefined;
-
-  constructor(payload: Payload, connection: number) {
-    this.#payload = payload;
-    this.#connection = connection;
-  }
-
-  match(chunk: Uint8Array): number {
-    const { bytes, ends } = this.#payload;
-    const start = this.#frame === 0 ? 0 : (ends[this.#frame - 1] as number);
-    const expected = bytes.subarray(start, ends[this.#frame]);
-    if (!expected.equals(chunk)) {
-      this.fault = wrongReply(this.#answered + 1, this.#connection, expected, asBuffer(chunk));
-      return 0;
-    }
-    this.#frame = (this.#frame + 1) % ends.length;
-    this.#answered++;
-    return 1;
-  }
-}
-
-/** Counts each chunk as a reply. */
-export const countedMessages: ReplyMatcher = { fault: undefined, match: () => 1 };
-
 /** Counts each message of the framing as a reply, regardless of its content. */
 export class CountMatcher implements ReplyMatcher {
   readonly #decoder: Decoder;

@@ -7,7 +7,7 @@ import { YodelError } from '../errors.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { Connection, Listener } from '../transport/transport.ts';
 import { Generator } from './generator.ts';
-import { carriesMessages, type LoadSettings } from './plan.ts';
+import { isWebSocket, type LoadSettings } from './plan.ts';
 
 /** After this time Bun gets no faster, and Node only slightly. Measured with 150, 300 and 600 ms. */
 const durationMs = 300;
@@ -53,7 +53,7 @@ function forWarmUp(settings: LoadSettings, { address }: Listener): LoadSettings 
   return {
     ...settings,
     address: String(address),
-    framing: carriesMessages(settings) ? 'lines' : settings.framing,
+    framing: isWebSocket(settings) ? 'lines' : settings.framing,
     connections,
     pipeline: pipeline === null ? null : Math.min(pipeline, 1000),
     rate: settings.rate === null ? null : rate,

@@ -1,4 +1,5 @@
 import type { Address } from '../address.ts';
+import { encode } from '../framing/framing.ts';
 import { Queue } from '../queue.ts';
 import { bytesOf, matches } from '../transcript/content.ts';
 import { Player } from '../transcript/player.ts';
@@ -118,9 +119,11 @@ export class ReplaySession {
 
   async #connect(step: StepOf<'connect'>): Promise<void> {
     const { address, connectTimeoutMs, tls } = this.#options;
-    this.#player = await Player.connect(address, step.framing, connectTimeoutMs, tls);
+    const { framing } = step;
+    const protocol = { framing, replyFraming: framing, encoding: 'binary' } as const;
+    this.#player = await Player.connect(address, protocol, connectTimeoutMs, tls);
     this.#events.connected();
-    if (step.isWebSocket && !this.#player.carriesMessages) {
+    if (step.isWebSocket && this.#player.framing.name !== 'websocket') {
       const text = 'it was recorded over WebSocket, and can only be replayed against a ws:// or wss:// address';
       this.#lose(step, undefined, text);
     }
@@ -129,7 +132,7 @@ export class ReplaySession {
   async #send(player: Player, step: StepOf<'send'>): Promise<void> {
     const bytes = bytesOf(step.content, this.#captures);
     if (!bytes) return this.#differ(step, undefined, undefined, 'not sent: a name in it has no value');
-    player.send(player.carriesMessages ? bytes : step.frameOf(bytes));
+    player.send(player.framing.name === 'websocket' ? encode(player.framing, bytes) : step.frameOf(bytes));
     this.#tally.sent++;
     this.#request = { sentAt: performance.now(), recordedAt: step.at };
     if (!this.#options.compares) await this.#receiveAll(player);

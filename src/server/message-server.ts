@@ -191,11 +191,11 @@ export class MessageServer {
       const text = `the option "maxMessageLength" takes at most ${longest} with this journal, not ${limits.maxMessageLength}`;
       throw new YodelError('YODEL_INVALID_OPTION', text);
     }
-    const { framing, encoding } = resolveWire(options);
+    const protocol = resolveWire(options);
     const { maxMessageLength, onTooLong } = limits;
     return {
-      framing,
-      decoderOptions: { maxMessageLength, onTooLong, encoding },
+      protocol,
+      decoderOptions: { maxMessageLength, onTooLong, encoding: protocol.encoding },
       handler: resolveHandler(options.handler ?? echo),
       limits,
       telemetry: this.#telemetry,

@@ -65,7 +65,18 @@ export interface ReloadOptions
     OptionalValues<ServerLimits> {}
 
 const serveOptions = [
-  ...['handler', 'listen', 'framing', 'encoding', 'signal', 'telemetry', 'transport', 'clock'],
+  ...[
+    'handler',
+    'listen',
+    'framing',
+    'replyFraming',
+    'protocol',
+    'encoding',
+    'signal',
+    'telemetry',
+    'transport',
+    'clock',
+  ],
   ...['descriptors', 'reusePort', 'tls', 'origins', 'allow', 'deny', 'proxyProtocol', 'journal'],
   ...Object.keys(serveLimits),
 ];

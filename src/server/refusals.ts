@@ -28,7 +28,7 @@ export class Refusals {
     connection.start(refusal);
     if (this.#open.size >= this.#maxAtOnce) return connection.abort();
     this.#open.add(refusal);
-    sendError(error, (text) => connection.write(encode(connection.framing ?? this.#framing, text)));
+    sendError(error.message, (text) => connection.write(encode(connection.framing ?? this.#framing, text)));
     connection.end();
     refusal.timer = this.#clock.after(this.#lingerMs, () => connection.release());
   }

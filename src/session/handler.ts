@@ -3,6 +3,7 @@ import type { Address } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
 import type { Batch, Message } from '../framing/message.ts';
+import type { Protocol } from '../framing/protocol.ts';
 import type { SessionView } from '../telemetry/telemetry.ts';
 import type { Security } from '../transport/transport.ts';
 
@@ -20,13 +21,12 @@ export interface Session extends SessionView {
   readonly local: Address;
   /** The result of the TLS handshake, including the client's certificate; undefined without TLS. */
   readonly security: Security | undefined;
-  /** The server's framing, for handlers that forward messages, such as to another server. */
+  /** The framing of what this connection receives: the server's, or the connection's own, such as WebSocket. */
   readonly framing: Framing;
-  /**
-   * Whether the connection has message boundaries of its own, as WebSocket has. The frames of its messages are then not
-   * frames of {@link framing}, and mean nothing on other connections.
-   */
-  readonly carriesMessages: boolean;
+  /** The framing of what this connection sends. */
+  readonly replyFraming: Framing;
+  /** The server's framings, for handlers that forward messages, such as to another server. */
+  readonly protocol: Protocol;
   /** For the handler's own data about this session. Initially empty. */
   readonly data: Record<string, unknown>;
   /** Aborted when the session is over: for handlers that await something. */
@@ -35,17 +35,17 @@ export interface Session extends SessionView {
   readonly ended: boolean;
   /**
    * Sends a message or all messages of a batch, at any time. They are sent with the replies of the current batch, or at the
-   * end of the current turn of the event loop. The frames of a message or batch are sent as they arrived; they may come from another
-   * connection of the same framing.
+   * end of the current turn of the event loop. They may come from any connection: frames of the same framing are sent as they
+   * arrived, others are encoded again from payload and header.
    *
-   * @param to the message that this one answers; text and bytes get the same line ending or header
-   * @returns false if more than highWaterMark is pending (await {@link drained}), or the session has ended
-   * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`
+   * @param to the message that this one answers; text and bytes get the same line ending, header or kind
+   * @returns true; false if more than highWaterMark is pending (await {@link drained}), or the session has ended; a
+   *   `YodelError` (`YODEL_UNENCODABLE_MESSAGE`) if this connection's framing cannot express the message, which is then not
+   *   sent. Of a batch, the other messages are sent
    */
-  send(message: string | Uint8Array | Message | Batch, to?: Message): boolean;
+  send(message: string | Uint8Array | Message | Batch, to?: Message): boolean | YodelError;
   /**
    * Sends bytes as they are, for frames that are truncated or invalid on purpose. The caller is responsible for framing.
-   * A WebSocket takes only whole frames, as {@link encode} returns them.
    *
    * @param messages the number of messages that end in these bytes, for the counters. Default 0
    * @returns as {@link send}

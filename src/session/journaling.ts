@@ -7,8 +7,10 @@ import type { SessionView, Subscriber } from '../telemetry/telemetry.ts';
 
 /** A session, as the journal sees it. */
 export interface Journaled extends SessionView {
-  /** The framing of this connection. */
-  readonly wire: Framing;
+  /** The framing of what this connection receives. */
+  readonly framing: Framing;
+  /** The framing of what this connection sends. */
+  readonly replyFraming: Framing;
 }
 
 /** Records messages before they are handled. */

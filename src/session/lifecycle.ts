@@ -193,7 +193,7 @@ export class Lifecycle {
   }
 
   #sendError(error: YodelError): void {
-    if (!this.hasOutputEnded) sendError(error, (text) => this.#outbox.append(text));
+    if (!this.hasOutputEnded) sendError(error.message, (text) => this.#outbox.append(text));
   }
 
   /** Whether all output and the FIN are sent. */

@@ -1,8 +1,15 @@
-/** The output of a session: buffered, and written at once. */
-import { asBuffer, type Encoder, encodeLike } from '../framing/framing.ts';
-import { Batch, Message } from '../framing/message.ts';
+/**
+ * The output of a session: buffered, and written at once.
+ *
+ * A message in a frame of this connection's framing is sent as that frame. Any other is encoded again, from its payload and
+ * header. If it cannot be, such as a line feed in `lines`, it is not sent, and that is the failure of this delivery only.
+ */
+import { YodelError } from '../errors.ts';
+import { asBuffer, type Encoder, encodeLike, type Framing, isSameFraming } from '../framing/framing.ts';
+import { Batch, isBatch, isMessage, Message } from '../framing/message.ts';
 import type { SessionView, Telemetry } from '../telemetry/telemetry.ts';
 import type { Connection } from '../transport/transport.ts';
+import { sendError } from './error-reply.ts';
 import type { Reply } from './handler.ts';
 import { Output } from './output.ts';
 import type { SessionSettings } from './settings.ts';
@@ -15,10 +22,24 @@ interface Target {
   write(bytes: Uint8Array): void;
 }
 
+/** What an outbox knows of its connection's framings. */
+export interface OutboxWire {
+  /** The framing of what is sent. */
+  readonly framing: Framing;
+  /** The framing of what is received. */
+  readonly received: Framing;
+  /** Observes all bytes that are sent; see `Conversation.sent`. */
+  readonly sent: ((bytes: Uint8Array) => void) | undefined;
+}
+
 /** The sending side of a session. */
 export class Outbox {
   readonly #connection: Connection;
+  readonly #framing: Framing;
   readonly #encoder: Encoder;
+  /** Whether replies have the framing of the messages that they answer. */
+  readonly #isSymmetric: boolean;
+  readonly #session: SessionView;
   readonly #settings: SessionSettings;
   readonly #output = new Output();
   /** The connection; if subscribers observe what is sent, a wrapper that notifies them. */
@@ -35,13 +56,17 @@ export class Outbox {
   /** The number of text replies to send before the next one is compared. */
   #uncompared = 0;
 
-  /** @param session passed to the subscribers that observe what is sent */
-  constructor(session: SessionView, connection: Connection, encoder: Encoder, settings: SessionSettings) {
+  constructor(session: SessionView, connection: Connection, wire: OutboxWire, settings: SessionSettings) {
+    const { framing, received, sent } = wire;
+    this.#session = session;
     this.#connection = connection;
-    this.#encoder = encoder;
+    this.#framing = framing;
+    this.#encoder = framing.encoder;
+    this.#isSymmetric = isSameFraming(received, framing);
     this.#settings = settings;
     const { telemetry } = settings;
-    this.#target = telemetry.observesSent ? observedTarget(session, connection, telemetry) : connection;
+    const isObserved = telemetry.observesSent || sent !== undefined;
+    this.#target = isObserved ? observedTarget(session, connection, telemetry, sent) : connection;
   }
 
   /** Messages appended so far. */
@@ -79,7 +104,8 @@ export class Outbox {
     if (this.#isShapeLearned) return;
     this.#isShapeLearned = true;
     const { first } = batch;
-    this.#shape = first && this.#encoder.shapeOf(first);
+    // Only what all frames of a peer have in common: not a header.
+    if (first && this.#encoder.suits) this.#shape = this.#encoder.shapeOf(first);
   }
 
   /**
@@ -93,11 +119,12 @@ export class Outbox {
       this.#replyText(reply, to);
     } else if (reply === undefined || reply === null) {
       return;
-    } else if (reply instanceof Uint8Array || reply instanceof Message) {
+    } else if (reply instanceof Uint8Array) {
       this.append(reply, this.#shapeOf(to));
-    } else if (reply instanceof Batch) {
-      this.#output.appendBatch(reply);
-      this.#messages += reply.count;
+    } else if (isMessage(reply)) {
+      this.#replyMessage(reply);
+    } else if (isBatch(reply)) {
+      this.#replyBatch(reply);
     } else if (Array.isArray(reply)) {
       for (const one of reply as readonly Reply[]) this.reply(one, to);
     } else throw new TypeError(`a handler cannot reply with ${describe(reply)}; ${replyForms}`);
@@ -107,17 +134,22 @@ export class Outbox {
    * Appends a message or batch that a handler sends by itself. It is written later in this turn of the event loop, and may
    * come from another session whose chunk has been overwritten by then, so borrowed bytes are copied.
    *
-   * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`
+   * @returns why a message was not sent, if it cannot be encoded; of a batch, the other messages are sent
    */
-  send(message: string | Uint8Array | Message | Batch, to: Message | undefined): void {
-    if (message instanceof Batch) this.reply(message.copied(), undefined);
-    else this.append(message instanceof Message ? message.kept() : message, this.#shapeOf(to));
+  send(message: string | Uint8Array | Message | Batch, to: Message | undefined): YodelError | undefined {
+    if (isBatch(message)) return this.#sendBatch(message);
+    try {
+      if (isMessage(message)) this.#appendMessage(message, this.#shape, this.#shapeOf(to));
+      else this.append(message, this.#shapeOf(to));
+      return undefined;
+    } catch (thrown) {
+      return this.#undelivered(thrown);
+    }
   }
 
   /** Appends a message. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
-  append(message: string | Uint8Array | Message, shape?: Uint8Array): void {
-    if (message instanceof Message) this.#output.appendFrame(message);
-    else this.#output.appendMessage(this.#encoder, message, shape ?? this.#shape);
+  append(message: string | Uint8Array, shape?: Uint8Array): void {
+    this.#output.appendMessage(this.#encoder, message, shape ?? this.#shape);
     this.#messages++;
   }
 
@@ -127,10 +159,9 @@ export class Outbox {
     this.#messages += messages;
   }
 
-  /** The frame that {@link append} would append. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
+  /** The frame that {@link send} would append. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
   frameOf(message: string | Uint8Array | Message, to: Message | undefined): Uint8Array {
-    if (message instanceof Message) return message.kept().frame;
-    return encodeLike(this.#encoder, message, this.#shapeOf(to) ?? this.#shape);
+    return encodeLike(this.#framing, message, this.#shapeOf(to) ?? this.#shape);
   }
 
   /** Writes what is buffered. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` when a reply turns out not to be a message */
@@ -186,9 +217,60 @@ export class Outbox {
   #replyText(text: string, to: Message | undefined): void {
     this.#messages++;
     if (this.#uncompared > 0) this.#uncompared--;
-    else if (to?.isFrameOf(text)) return to.place(this.#output);
+    else if (this.#isSymmetric && to?.isFrameOf(text)) return to.place(this.#output);
     else this.#uncompared = compareEvery - 1;
     this.#output.appendText(this.#encoder, text, this.#shapeOf(to) ?? this.#shape);
+  }
+
+  /** A reply with a message of this connection is sent as it arrived, even a last line without ending. */
+  #replyMessage(message: Message): void {
+    if (message instanceof Message && isSameFraming(message.framing, this.#framing)) {
+      this.#output.appendFrame(message);
+      this.#messages++;
+    } else this.#replyForeign(message);
+  }
+
+  #replyBatch(batch: Batch): void {
+    if (batch instanceof Batch && isSameFraming(batch.framing, this.#framing)) {
+      this.#output.appendBatch(batch);
+      this.#messages += batch.count;
+    } else for (const message of batch) this.#replyForeign(message);
+  }
+
+  /** Replies with a message of another framing. If it cannot be encoded, the peer receives the reason in its place. */
+  #replyForeign(message: Message): void {
+    const error = this.send(message, undefined);
+    if (error) sendError(`the reply cannot be sent: ${error.message}`, (text) => this.append(text));
+  }
+
+  #sendBatch(batch: Batch): YodelError | undefined {
+    let error: YodelError | undefined;
+    for (const message of batch) error ??= this.send(message, undefined);
+    return error;
+  }
+
+  /**
+   * Appends a message that may have come from anywhere: as its frame if that suits the peer, else encoded again.
+   *
+   * @param peerShape the shape of the peer's frames
+   * @param shape the shape of the message that is answered
+   */
+  #appendMessage(message: Message, peerShape: Uint8Array | undefined, shape: Uint8Array | undefined): void {
+    const encoder = this.#encoder;
+    const isSame = message instanceof Message && isSameFraming(message.framing, this.#framing);
+    if (isSame && (encoder.suits?.(message, peerShape) ?? true)) {
+      this.#output.appendFrame(message.kept());
+      this.#messages++;
+    } else this.append(message.bytes, shape ?? (isSame ? peerShape : encoder.shapeOf(message)));
+  }
+
+  /** Reports a message that cannot be encoded for this peer. Throws everything else. */
+  #undelivered(thrown: unknown): YodelError {
+    if (!(thrown instanceof YodelError) || thrown.code !== 'YODEL_UNENCODABLE_MESSAGE') throw thrown;
+    const { telemetry } = this.#settings;
+    telemetry.countError(thrown);
+    if (telemetry.watched) telemetry.emit('undelivered', this.#session, thrown);
+    return thrown;
   }
 
   #countMessages(): void {
@@ -197,11 +279,17 @@ export class Outbox {
   }
 }
 
-/** Notifies the subscribers of what is written to the connection. */
-function observedTarget(session: SessionView, connection: Connection, telemetry: Telemetry): Target {
+/** Shows what is written to the connection to the subscribers, and to the protocol's state. */
+function observedTarget(
+  session: SessionView,
+  connection: Connection,
+  telemetry: Telemetry,
+  sent: OutboxWire['sent'],
+): Target {
   return {
     write(bytes) {
-      telemetry.emit('sent', session, bytes);
+      if (telemetry.observesSent) telemetry.emit('sent', session, bytes);
+      sent?.(bytes);
       connection.write(bytes);
     },
   };

@@ -1,5 +1,5 @@
 /** Buffers the output of a session or client, so that it is sent in one write. */
-import { checkMessage, type Encoder } from '../framing/framing.ts';
+import { asBuffer, checkMessage, type Encoder } from '../framing/framing.ts';
 import type { Batch, Message } from '../framing/message.ts';
 
 /** Frames are written one after another into a slab of this size, shared by all sessions of the process. */
@@ -122,24 +122,36 @@ export class Output {
     this.#appendRun(source, start, end);
   }
 
-  /** Writes the message and what encloses it into the slab. */
+  /** Writes the payload and what encloses it into the slab. */
   #appendSealed(encoder: Encoder, message: string | Uint8Array, shape: Uint8Array | undefined): void {
+    const { inPlace } = encoder;
     const isText = typeof message === 'string';
-    const { headerSize, trailerSize } = encoder;
-    // A UTF-16 unit takes at most 3 bytes of UTF-8.
-    const around = headerSize + trailerSize;
+    if (!inPlace) {
+      const frame = asBuffer(encoder.encode(isText ? Buffer.from(message) : message, shape));
+      return this.#appendRun(frame, 0, frame.length);
+    }
+    // A UTF-16 unit takes at most 3 bytes of UTF-8. Most text is ASCII, so that its header has the expected size.
+    const atMost = message.length * (isText ? 3 : 1);
+    const headerSize = inPlace.headerSize(message.length, shape);
+    const around = (isText ? inPlace.headerSize(atMost, shape) : headerSize) + inPlace.trailerSize;
     const target =
-      slabFor(message.length * (isText ? 3 : 1) + around) ??
+      slabFor(atMost + around) ??
       Buffer.allocUnsafeSlow((isText ? Buffer.byteLength(message) : message.length) + around);
     const at = target === slab ? slabUsed : 0;
-    const start = at + headerSize;
+    let start = at + headerSize;
     let end = start;
     if (isText) end += target.write(message, start, 'utf8');
     else {
       target.set(message, start);
       end += message.length;
     }
-    this.#appendWritten(target, at, encoder.seal(target, at, end, shape));
+    if (end - start !== message.length) {
+      const moved = at + inPlace.headerSize(end - start, shape);
+      if (moved !== start) target.copyWithin(moved, start, end);
+      end += moved - start;
+      start = moved;
+    }
+    this.#appendWritten(target, at, inPlace.seal(target, at, start, end, shape));
   }
 
   #encodeTexts(): void {

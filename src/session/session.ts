@@ -21,6 +21,7 @@ import type { Address } from '../address.ts';
 import type { YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
 import { Batch, type Message } from '../framing/message.ts';
+import { openConversation, type Protocol } from '../framing/protocol.ts';
 import type { Linked } from '../linked-set.ts';
 import type { EndedBy } from '../telemetry/telemetry.ts';
 import type { Connection, Receiver, Security } from '../transport/transport.ts';
@@ -43,8 +44,8 @@ type PartsOwner = WaitingSession & RunnableSession & FlowingSession & EndingSess
 export class ServerSession implements Session, Receiver, PartsOwner, Linked<ServerSession> {
   readonly id: number;
   readonly peer: Address;
-  /** @internal */
-  readonly wire: Framing;
+  readonly framing: Framing;
+  readonly replyFraming: Framing;
   /** @internal The links of the server's set of sessions. */
   memberOf: object | undefined;
   /** @internal */
@@ -73,17 +74,19 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     settings: SessionSettings,
     whenClosed: (session: ServerSession) => void,
   ) {
-    const framing = connection.framing ?? settings.framing;
-    const decoder = framing.createDecoder(settings.decoderOptions);
+    const { protocol, decoderOptions } = settings;
+    const { decoder, sent } = openConversation(protocol, 'server', decoderOptions, connection.framing);
     const now = settings.clock.now();
     this.id = id;
-    this.wire = framing;
+    this.framing = connection.framing ?? protocol.framing;
+    this.replyFraming = connection.framing ?? protocol.replyFraming;
     this.peer = connection.peer;
     this.#connection = connection;
     this.#settings = settings;
     this.#whenClosed = whenClosed;
     this.#began = now;
-    const outbox = new Outbox(this, connection, framing.encoder, settings);
+    const wire = { framing: this.replyFraming, received: this.framing, sent };
+    const outbox = new Outbox(this, connection, wire, settings);
     const inbound = new Inbound(this, decoder, outbox, settings, now);
     const runner = new Runner(this, outbox, settings);
     const flow = new Flow(this, connection, settings.memoryLimit);
@@ -160,23 +163,19 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     return this.#aborter.signal;
   }
 
-  get framing(): Framing {
-    return this.#settings.framing;
-  }
-
-  get carriesMessages(): boolean {
-    return this.#connection.framing !== undefined;
+  get protocol(): Protocol {
+    return this.#settings.protocol;
   }
 
   get ended(): boolean {
     return this.#lifecycle.hasOutputEnded;
   }
 
-  send(message: string | Uint8Array | Message | Batch, to?: Message): boolean {
+  send(message: string | Uint8Array | Message | Batch, to?: Message): boolean | YodelError {
     if (this.ended) return false;
-    this.#outbox.send(message, to);
+    const error = this.#outbox.send(message, to);
     this.turnSoon();
-    return !this.#outbox.isBehind;
+    return error ?? !this.#outbox.isBehind;
   }
 
   write(bytes: Uint8Array, messages = 0): boolean {

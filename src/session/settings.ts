@@ -1,5 +1,6 @@
 /** The settings that all sessions of a server share. */
-import type { DecoderOptions, Framing } from '../framing/framing.ts';
+import type { DecoderOptions } from '../framing/framing.ts';
+import type { Protocol } from '../framing/protocol.ts';
 import type { SessionLimits } from '../options.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Clock } from './clock.ts';
@@ -9,7 +10,8 @@ import type { MemoryLimit } from './memory-limit.ts';
 
 /** Immutable: a reload creates new settings for new sessions. */
 export interface SessionSettings {
-  readonly framing: Framing;
+  /** The framings, where the connection has none of its own. */
+  readonly protocol: Protocol;
   /** Shared by the decoders of all sessions; a copy for each would cost 130 bytes. */
   readonly decoderOptions: DecoderOptions;
   readonly handler: HandlerObject;

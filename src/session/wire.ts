@@ -1,22 +1,22 @@
-/** The framing and encoding of a server's or client's connections. */
+/** The framings and encoding of a server's or client's connections. */
 import { YodelError } from '../errors.ts';
 import type { Encoding, Framing } from '../framing/framing.ts';
 import { lines } from '../framing/lines.ts';
 import { parseFraming } from '../framing/notation.ts';
+import type { Protocol } from '../framing/protocol.ts';
+import { protocolNamed } from '../framing/protocols.ts';
 import { checkOption } from '../options.ts';
 
-/** Options of the framing and encoding. */
+/** Options of the framings and encoding. */
 export interface WireOptions {
   /** The rule between messages and frames: `lines()`, or its text form. Default `lines`. */
   readonly framing?: Framing | string | undefined;
+  /** The framing of what the server sends. Default: the same as `framing`. */
+  readonly replyFraming?: Framing | string | undefined;
+  /** Both framings, and what else both ends must know: a name such as `smtp`, or a protocol of your own. Excludes the framings. */
+  readonly protocol?: Protocol | string | undefined;
   /** Whether messages are checked to be UTF-8. Default: the framing's (`lines` and `delimiter` check). */
   readonly encoding?: Encoding | undefined;
-}
-
-/** A framing and an encoding that are compatible. */
-export interface Wire {
-  readonly framing: Framing;
-  readonly encoding: Encoding;
 }
 
 /**
@@ -24,15 +24,43 @@ export interface Wire {
  *
  * @throws YodelError `YODEL_INVALID_OPTION`
  */
-export function resolveWire(options: WireOptions): Wire {
-  const framing = typeof options.framing === 'string' ? parseFraming(options.framing) : (options.framing ?? lines());
-  if (typeof framing.createDecoder !== 'function') {
-    const expected = 'a framing such as lines(), or its text form such as "lines"';
-    throw new YodelError('YODEL_INVALID_OPTION', `the option "framing" takes ${expected}`);
+export function resolveWire(options: WireOptions): Protocol {
+  const { encoding } = options;
+  if (encoding !== undefined) checkOption('encoding', { kind: 'choice', choices: ['utf8', 'binary'] }, encoding);
+  const protocol = options.protocol === undefined ? protocolOf(options) : namedProtocol(options);
+  // Create decoders now, so that an incompatible encoding fails here and not with the first peer.
+  const state = protocol.createState?.();
+  const decoderOptions = { maxMessageLength: 1, onTooLong: 'close', encoding: protocol.encoding } as const;
+  protocol.framing.createDecoder(decoderOptions, state);
+  protocol.replyFraming.createDecoder(decoderOptions, state);
+  return protocol;
+}
+
+function protocolOf({ framing = lines(), replyFraming = framing, encoding }: WireOptions): Protocol {
+  const requests = framingOf('framing', framing);
+  const replies = replyFraming === framing ? requests : framingOf('replyFraming', replyFraming);
+  return { framing: requests, replyFraming: replies, encoding: encoding ?? commonEncoding(requests, replies) };
+}
+
+/** Text is checked only where both directions are text. */
+function commonEncoding(framing: Framing, replyFraming: Framing): Encoding {
+  return framing.defaultEncoding === 'utf8' && replyFraming.defaultEncoding === 'utf8' ? 'utf8' : 'binary';
+}
+
+function framingOf(option: string, framing: Framing | string): Framing {
+  const parsed = typeof framing === 'string' ? parseFraming(framing) : framing;
+  if (typeof parsed?.createDecoder === 'function') return parsed;
+  const expected = 'a framing such as lines(), or its text form such as "lines"';
+  throw new YodelError('YODEL_INVALID_OPTION', `the option "${option}" takes ${expected}`);
+}
+
+function namedProtocol({ protocol, framing, replyFraming, encoding }: WireOptions): Protocol {
+  if (framing !== undefined || replyFraming !== undefined) {
+    const text = 'the option "protocol" already says the framings; leave out "framing" and "replyFraming"';
+    throw new YodelError('YODEL_INVALID_OPTION', text);
   }
-  const encoding = options.encoding ?? framing.defaultEncoding;
-  checkOption('encoding', { kind: 'choice', choices: ['utf8', 'binary'] }, encoding);
-  // Create one decoder now, so that an incompatible encoding fails here and not with the first peer.
-  framing.createDecoder({ maxMessageLength: 1, onTooLong: 'close', encoding });
-  return { framing, encoding };
+  const found = typeof protocol === 'string' ? protocolNamed(protocol) : (protocol as Protocol);
+  framingOf('protocol.framing', found?.framing);
+  framingOf('protocol.replyFraming', found?.replyFraming);
+  return encoding === undefined ? found : { ...found, encoding };
 }

@@ -50,6 +50,8 @@ export interface Subscriber {
   handled?(session: SessionView, messages: number, durationMs: number): void;
   /** Messages were discarded (`onTooLong: 'discard'`, or the journal could not record them); the session continues. */
   discarded?(session: SessionView, error: YodelError): void;
+  /** A message was not sent to this peer, because its framing cannot express it; the session continues. */
+  undelivered?(session: SessionView, error: YodelError): void;
   /** The handler threw. `error.cause` is what it threw. */
   handlerFailed?(session: SessionView, error: YodelError): void;
   /** A session is over. Without an error, both sides ended normally. */

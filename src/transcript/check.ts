@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Address, defaultAddress, parseAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import { lines } from '../framing/lines.ts';
+import type { Protocol } from '../framing/protocol.ts';
 import type { TlsOptions } from '../transport/transport.ts';
 import { bytesOf, matches, namesIn } from './content.ts';
 import { frameOf } from './frames.ts';
@@ -134,9 +135,8 @@ class Check {
       const missing = namesIn(content).filter((name) => !this.#captures.has(name));
       return this.#unexpected(line, client, undefined, `not sent: {${missing.join('}, {')}} has no value`);
     }
-    if (player.carriesMessages) return player.send(bytes);
     try {
-      player.send(frameOf(this.#transcript.framing ?? lines(), bytes, this.#ending));
+      player.send(frameOf(player.framing, bytes, this.#ending));
     } catch (error) {
       if (!(error instanceof YodelError)) throw error;
       this.#unexpected(line, client, undefined, `not sent: ${error.message}`);
@@ -215,7 +215,9 @@ class Check {
     if (cacert !== undefined && ca === undefined)
       throw new YodelError('YODEL_INVALID_OPTION', `cannot read cacert=${cacert}`);
     const given = { ...this.#options.tls, ...others, ...(ca === undefined ? {} : { ca }) };
-    const player = await Player.connect(this.#address, this.#transcript.framing ?? lines(), connectTimeoutMs, given);
+    const framing = this.#transcript.framing ?? lines();
+    const protocol: Protocol = { framing, replyFraming: framing, encoding: 'binary' };
+    const player = await Player.connect(this.#address, protocol, connectTimeoutMs, given);
     this.#players.set(client, player);
     return player;
   }

@@ -17,7 +17,7 @@ export const longestMessage = 67_108_864;
 /** The frame of a message; `ending` matters for the framing `lines` only. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
 export function frameOf(framing: Framing, bytes: Uint8Array, ending: Ending): Uint8Array {
   if (framing.name !== 'lines') return encode(framing, bytes);
-  return ending === 'none' ? bytes : encodeLike(framing.encoder, bytes, shapes[ending]);
+  return ending === 'none' ? bytes : encodeLike(framing, bytes, shapes[ending]);
 }
 
 /** The reason why a message cannot be encoded; undefined if it can, or if names in it have no values yet. */

@@ -224,9 +224,10 @@ class Play {
     if (!bytes) return this.#fail(session, line, 'a name in it has no value');
     try {
       // Only `lines` has several endings, and the session's framing may differ from the transcript's.
-      const isLines = session.framing.name === 'lines' && !session.carriesMessages;
+      const isLines = session.replyFraming.name === 'lines';
       const message = isLines ? messageOf(lines(), bytes, this.#ending) : bytes;
-      if (message) session.send(message);
+      const sent = message === undefined || session.send(message);
+      if (sent instanceof YodelError) this.#fail(session, line, sent.message);
     } catch (error) {
       if (!(error instanceof YodelError)) throw error;
       this.#fail(session, line, error.message);

@@ -4,6 +4,7 @@ import { dial } from '../client/dial.ts';
 import { MessageConnection, type MessageReceiver } from '../client/message-connection.ts';
 import type { Framing } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
+import type { Protocol } from '../framing/protocol.ts';
 import { Queue } from '../queue.ts';
 import type { Connection, TlsOptions } from '../transport/transport.ts';
 import { longestMessage } from './frames.ts';
@@ -31,19 +32,19 @@ export class Player implements MessageReceiver {
   #absence: { readonly absent: Absence; readonly reason?: string | undefined } | undefined;
   readonly #changed = new Condition();
 
-  private constructor(connection: Connection, framing: Framing) {
+  private constructor(connection: Connection, protocol: Protocol) {
     const options = { maxMessageLength: longestMessage, onTooLong: 'close', encoding: 'binary' } as const;
-    this.#connection = new MessageConnection(connection, framing, options, this);
+    this.#connection = new MessageConnection(connection, protocol, options, this);
   }
 
   /** @throws YodelError as `Transport.connect`; `YODEL_CONNECT_TIMEOUT` */
-  static async connect(address: Address, framing: Framing, timeoutMs: number, tls: TlsOptions): Promise<Player> {
-    return new Player(await dial(address, { timeoutMs, tls }), framing);
+  static async connect(address: Address, protocol: Protocol, timeoutMs: number, tls: TlsOptions): Promise<Player> {
+    return new Player(await dial(address, { timeoutMs, tls }), protocol);
   }
 
-  /** Whether the transport itself delimits messages, so that messages are sent without a frame. */
-  get carriesMessages(): boolean {
-    return this.#connection.carriesMessages;
+  /** The framing of what this client sends. */
+  get framing(): Framing {
+    return this.#connection.framing;
   }
 
   /** Bytes sent that the operating system has not taken yet. */

@@ -49,7 +49,6 @@ declare const Bun: {
 class BunConnection implements Connection {
   readonly peer: Address;
   readonly chunksAreBorrowed = false;
-  readonly carriesMessages = false;
   readonly #socket: BunSocket;
   readonly #address: Address;
   /** Paused until `start`. */

@@ -60,7 +60,6 @@ export function memoryPair(
 
 class MemoryConnection implements Connection {
   readonly chunksAreBorrowed = true;
-  readonly carriesMessages = false;
   readonly local: Address;
   readonly peer: Address;
   other!: MemoryConnection;

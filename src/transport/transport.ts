@@ -43,15 +43,7 @@ export interface Connection {
    * `start` on.
    */
   readonly chunksAreBorrowed: boolean;
-  /**
-   * Whether the transport itself delimits messages, as WebSocket does. Then each `write` is one message, even an empty one,
-   * each `onData` delivers one complete message, and no framing is needed.
-   */
-  readonly carriesMessages: boolean;
-  /**
-   * The framing of this connection's bytes, which overrides the server's. Set on the server's side of a transport that
-   * itself delimits messages.
-   */
+  /** The framing of this connection's bytes in both directions, where the transport has one of its own, as WebSocket has. */
   readonly framing?: Framing | undefined;
   /** The result of the TLS handshake, if the connection is encrypted. */
   readonly security?: Security | undefined;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { UnixAddress } from '../../src/address.ts';
 import { MessageConnection } from '../../src/client/message-connection.ts';
+import { length } from '../../src/framing/length.ts';
 import { lines } from '../../src/framing/lines.ts';
 import type { Connection, Receiver } from '../../src/transport/transport.ts';
 
@@ -14,7 +15,6 @@ function open(properties: Partial<Connection> = {}) {
     local: address,
     peer: address,
     chunksAreBorrowed: false,
-    carriesMessages: false,
     unsent: 0,
     start: (one: Receiver) => {
       receiver = one;
@@ -28,8 +28,9 @@ function open(properties: Partial<Connection> = {}) {
     ...properties,
   };
   const received: string[] = [];
+  const protocol = { framing: lines(), replyFraming: lines(), encoding: 'binary' } as const;
   const options = { maxMessageLength: 10, onTooLong: 'close', encoding: 'binary' } as const;
-  const messages = new MessageConnection(connection, lines(), options, {
+  const messages = new MessageConnection(connection, protocol, options, {
     onBatch: (batch) => {
       for (const message of batch) received.push(message.text);
       if (batch.fault) received.push(batch.fault.code);
@@ -72,13 +73,13 @@ describe('a message connection', () => {
     expect(received).toEqual(['one', 'YODEL_MESSAGE_TOO_LONG']);
   });
 
-  it('needs no framing if the transport delimits messages', async () => {
-    const { messages, calls, received, receiver } = open({ carriesMessages: true });
-    receiver.onData(Buffer.from('one\ntwo'));
+  it('uses the framing of the connection, if it has one', async () => {
+    const { messages, calls, received, receiver } = open({ framing: length({ bytes: 1 }) });
+    receiver.onData(Buffer.from('\x07one\ntwo'));
     messages.send('three');
     await Promise.resolve();
     expect(received).toEqual(['one\ntwo']);
-    expect(calls).toEqual(['write three']);
+    expect(calls).toEqual(['write \x05three']);
   });
 
   it('pauses and resumes once', () => {

@@ -70,10 +70,10 @@ describe('a message', () => {
     });
   });
 
-  it('with a length has all that precedes it as its header', () => {
+  it('with a length has the bytes around the length field as its header', () => {
     const [message] = batchOf(length({ bytes: 2, offset: 1 }), '\x07\0\x02hi');
     expect(partsOf(message as Message)).toEqual({
-      header: '\\x07\\x00\\x02',
+      header: '\\x07',
       bytes: 'hi',
       terminator: '',
       frame: '\\x07\\x00\\x02hi',

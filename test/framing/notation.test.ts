@@ -5,7 +5,7 @@ import { delimiter } from '../../src/framing/delimiter.ts';
 import { formatBytes, parseBytes } from '../../src/framing/escapes.ts';
 import { encode } from '../../src/framing/framing.ts';
 import { length } from '../../src/framing/length.ts';
-import { parseFraming } from '../../src/framing/notation.ts';
+import { framingForms, parseFraming } from '../../src/framing/notation.ts';
 import { show } from './outcome.ts';
 
 describe('the text form of a framing', () => {
@@ -26,7 +26,15 @@ describe('the text form of a framing', () => {
     ['length:little', 'length:4,little'],
     ['length:big,8', 'length:8'],
     ['length:4,offset=1024', 'length:4,offset=1024'],
-    ['length:inclusive,adjust=-2,offset=3,little,1', 'length:1,little,offset=3,adjust=-2,inclusive'],
+    ['length:inclusive,adjust=-2,offset=3,little,1', 'length:1,little,offset=3,inclusive,adjust=-2'],
+    ['length:3,little,after=1', 'length:3,little,after=1'],
+    ['length:4,digits', 'length:4,digits'],
+    ['length:2,bcd', 'length:2,bcd'],
+    ['length:varint', 'length:varint'],
+    ['length:4,varint', 'length:4,varint'],
+    ['length:2,offset=4,after=1,counts=rest', 'length:2,offset=4,after=1,counts=rest'],
+    ['length:2,offset=2,counts=frame', 'length:2,offset=2,counts=frame'],
+    ['length:4,counts=self', 'length:4,inclusive'],
   ])('%j is the framing named %s', (text, name) => {
     expect(parseFraming(text).name).toBe(name);
     expect(parseFraming(name).name).toBe(name);
@@ -34,11 +42,12 @@ describe('the text form of a framing', () => {
 
   it('has all options of a framing with a length', () => {
     const anyLayout = fc.record({
-      bytes: fc.constantFrom(1 as const, 2 as const, 4 as const, 8 as const),
+      bytes: fc.integer({ min: 1, max: 8 }),
       endian: fc.constantFrom('big' as const, 'little' as const),
       offset: fc.nat(4),
       adjustment: fc.integer({ min: -9, max: 2 }),
-      includesHeader: fc.boolean(),
+      after: fc.nat(3),
+      counts: fc.constantFrom('payload' as const, 'rest' as const, 'self' as const, 'frame' as const),
     });
     fc.assert(
       fc.property(anyLayout, (layout) => {
@@ -59,7 +68,6 @@ describe('the text form of a framing', () => {
     );
   });
 
-  const forms = 'lines, delimiter:BYTES, length[:BYTES][,little][,offset=N][,adjust=N][,inclusive], raw';
   it.each([
     '',
     'line',
@@ -69,21 +77,20 @@ describe('the text form of a framing', () => {
     'delimiter',
     'lines\n',
     'length:',
-    'length:3',
     'length:4,',
     'length:4,middle',
     'length:4,offset',
     'length:4,offset=1.5',
     'length:4 little',
   ])('%j is refused with a list of the valid forms', (text) => {
-    expectRefusal(() => parseFraming(text), `unknown framing "${text}"; use one of: ${forms}`);
+    expectRefusal(() => parseFraming(text), `unknown framing "${text}"; use one of: ${framingForms}`);
   });
 
   it.each([
     ['delimiter:', 'a delimiter has 1 to 64 bytes, not 0'],
     [`delimiter:${'x'.repeat(65)}`, 'a delimiter has 1 to 64 bytes, not 65'],
-    ['length:4,offset=-1', 'the framing "length" takes an offset from 0 to 1024, not -1'],
-    ['length:4,offset=1025', 'the framing "length" takes an offset from 0 to 1024, not 1025'],
+    ['length:4,offset=-1', 'the framing "length" takes "offset" from 0 to 1024, not -1'],
+    ['length:4,offset=1025', 'the framing "length" takes "offset" from 0 to 1024, not 1025'],
     [
       'length:4,adjust=9007199254740992',
       'the framing "length" takes a whole number as adjustment, not 9007199254740992',
@@ -126,10 +133,21 @@ describe('bytes written as text', () => {
 
 describe('the options of the framing "length"', () => {
   it.each([
-    [{ bytes: 3 }, 'a field of 1, 2, 4 or 8 bytes, not 3'],
+    [{ bytes: 9 }, 'a field of 1 to 8 bytes, not 9'],
+    [{ format: 'hex' }, '"binary", "digits", "bcd", "varint" as format, not "hex"'],
+    [{ after: 1025 }, '"after" from 0 to 1024, not 1025'],
+    [{ counts: 'all' }, '"payload", "rest", "self", "frame" as counts, not "all"'],
+    [
+      { includesHeader: true },
+      'the options bytes, format, endian, offset, after, counts, adjustment, not "includesHeader"',
+    ],
+    [
+      { format: 'varint', counts: 'self' },
+      '"payload" or "rest" as counts of a varint, because its own size depends on its value',
+    ],
     [{ endian: 'middle' }, '"big" or "little" as endian, not "middle"'],
-    [{ offset: -1 }, 'an offset from 0 to 1024, not -1'],
-    [{ offset: 0.5 }, 'an offset from 0 to 1024, not 0.5'],
+    [{ offset: -1 }, '"offset" from 0 to 1024, not -1'],
+    [{ offset: 0.5 }, '"offset" from 0 to 1024, not 0.5'],
     [{ adjustment: 0.5 }, 'a whole number as adjustment, not 0.5'],
     [{ adjustment: Number.POSITIVE_INFINITY }, 'a whole number as adjustment, not Infinity'],
   ])('%j are refused: %s', (options, right) => {

@@ -1,6 +1,6 @@
 /** The framings implemented again, as documented: over the whole input at once, without regard to speed. */
 import { type DecoderOptions, tooLong } from '../../src/framing/framing.ts';
-import type { LengthOptions } from '../../src/framing/length.ts';
+import { type LengthOptions, length } from '../../src/framing/length.ts';
 import { invalidUtf8, isUtf8 } from '../../src/framing/utf8.ts';
 import { show } from './outcome.ts';
 
@@ -28,8 +28,9 @@ export function readDelimited(endings: readonly Buffer[]): Reference {
 }
 
 export function readLengthPrefixed(layout: LengthOptions): Reference {
-  const { bytes = 4, endian = 'big', offset = 0, adjustment = 0, includesHeader = false } = layout;
+  const { bytes = 4, endian = 'big', offset = 0, adjustment = 0, counts = 'payload' } = layout;
   const headerSize = offset + bytes;
+  const counted = counts === 'frame' ? headerSize : counts === 'self' ? bytes : 0;
   return (input, options) => {
     const account = new Account(options);
     for (let rest = input; rest.length > 0 && !account.closed; ) {
@@ -38,11 +39,11 @@ export function readLengthPrefixed(layout: LengthOptions): Reference {
       if (rest.length < headerSize) return [...account.end(), `fault: ${unfinished}`];
       const field = Buffer.from(rest.subarray(offset, headerSize));
       if (endian === 'little') field.reverse();
-      const size = Number(BigInt(`0x${field.toString('hex')}`)) + adjustment - (includesHeader ? headerSize : 0);
+      const size = Number(BigInt(`0x${field.toString('hex')}`)) + adjustment - counted;
       const isWhole = headerSize + size <= rest.length;
       if (size < 0) {
         account.fault(
-          `YODEL_INVALID_FRAME: message ${number} has an invalid length field: it gives a length of ${size} bytes`,
+          `YODEL_INVALID_FRAME: message ${number} is not a valid frame of the framing "${length(layout).name}": at byte ${offset + 1}: the length field gives a payload of ${size} bytes`,
         );
       } else if (size > options.maxMessageLength) {
         account.tooLong();

@@ -94,7 +94,7 @@ function delimited(framing: Framing, ...endings: Buffer[]): Subject {
 
 function lengthPrefixed(options: LengthOptions): Subject {
   const framing = length(options);
-  const { bytes = 4, endian = 'big', offset = 0, adjustment = 0, includesHeader = false } = options;
+  const { bytes = 4, endian = 'big', offset = 0, adjustment = 0, counts = 'payload' } = options;
   const message = joined(
     fc.oneof(
       { weight: 6, arbitrary: fc.constantFrom(...text, ...ends) },
@@ -112,7 +112,8 @@ function lengthPrefixed(options: LengthOptions): Subject {
     );
     return Buffer.concat([Buffer.alloc(offset, lead), endian === 'big' ? field : field.reverse()]);
   };
-  const fieldOf = (size: number) => BigInt(size - adjustment + (includesHeader ? offset + bytes : 0));
+  const fieldOf = (size: number) =>
+    BigInt(size - adjustment + (counts === 'frame' ? offset + bytes : counts === 'self' ? bytes : 0));
   const frame = fc
     .tuple(message, fc.nat(255))
     .map(([body, lead]) => Buffer.concat([header(fieldOf(body.length), lead), body]));
@@ -147,12 +148,16 @@ const layouts: LengthOptions[] = [
   { bytes: 2, endian: 'little' },
   { bytes: 4, endian: 'little' },
   { bytes: 8, endian: 'little' },
-  { bytes: 8, adjustment: -1, includesHeader: true },
+  { bytes: 8, adjustment: -1, counts: 'self' },
   { bytes: 2, offset: 3 },
   { bytes: 1, adjustment: 1 },
   { bytes: 4, adjustment: -3 },
-  { bytes: 2, includesHeader: true },
-  { bytes: 1, endian: 'little', offset: 2, adjustment: -1, includesHeader: true },
+  { bytes: 2, counts: 'self' },
+  { bytes: 3 },
+  { bytes: 5, endian: 'little' },
+  { bytes: 7 },
+  { bytes: 4, offset: 1, counts: 'self' },
+  { bytes: 1, endian: 'little', offset: 2, adjustment: -1, counts: 'frame' },
 ];
 
 /** Every framing except `raw`, whose messages depend on chunks. */

@@ -13,23 +13,24 @@ import { temporaryFolder } from '../support/files.ts';
 let lastPort = 1000;
 
 /** A session with the properties that a journal reads. */
-export function session(wire: Framing = lines(), port = ++lastPort): Journaled {
+export function session(framing: Framing = lines(), port = ++lastPort): Journaled {
   const address = new TcpAddress('127.0.0.1', port);
   return {
-    ...{ id: port, peer: address, local: new TcpAddress('127.0.0.1', 7878), wire, endedBy: 'peer', durationMs: 0 },
+    ...{ id: port, peer: address, local: new TcpAddress('127.0.0.1', 7878), framing, replyFraming: framing },
+    ...{ endedBy: 'peer', durationMs: 0 },
     ...{ messagesReceived: 0, messagesSent: 0, bytesReceived: 0, bytesSent: 0, queued: 0, unsent: 0 },
   };
 }
 
-function batchOf(wire: Framing, bytes: string | Uint8Array) {
+function batchOf(framing: Framing, bytes: string | Uint8Array) {
   const limits = { maxMessageLength: 1e9, onTooLong: 'close', encoding: 'binary' } as const;
-  return wire.createDecoder(limits).decode(Buffer.from(bytes));
+  return framing.createDecoder(limits).decode(Buffer.from(bytes));
 }
 
 export async function open(options: JournalOptions = {}, file = join(temporaryFolder(), 'test.journal')) {
   const journal = await openJournal(file, options);
   onTestFinished(() => journal.close());
-  const add = (one: Journaled, text: string) => journal.append(one, batchOf(one.wire, text));
+  const add = (one: Journaled, text: string) => journal.append(one, batchOf(one.framing, text));
   return { file, journal, add };
 }
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseFraming } from '../../src/framing/notation.ts';
 import { payloadsOf } from '../../src/load/payload.ts';
-import { CountMatcher, EchoedMessages, EchoMatcher, type ReplyMatcher } from '../../src/load/replies.ts';
+import { CountMatcher, EchoMatcher, type ReplyMatcher } from '../../src/load/replies.ts';
 import { settingsOf } from './settings.ts';
 
 const framings = ['lines', 'delimiter:||', 'length:2', 'raw'];
@@ -97,19 +97,4 @@ test('a counted reply that is not a frame is a fault', () => {
   const matcher = new CountMatcher(parseFraming('length:1,inclusive'));
   expect(matcher.match(Buffer.from([2, 65, 0]))).toBe(1);
   expect(matcher.fault?.code).toBe('YODEL_INVALID_FRAME');
-});
-
-test('where each chunk is a message, replies must match message by message', () => {
-  const given = ['a', '', 'bcd', 'xyz'.repeat(40)];
-  const payload = payloadsOf(settingsOf({ address: 'ws://127.0.0.1:1/', messages: { given } }))(1);
-  const matcher = new EchoedMessages(payload, 1);
-  for (const message of [...given, ...given]) expect(matcher.match(Buffer.from(message))).toBe(1);
-  expect(matcher.fault).toBeUndefined();
-
-  for (const wrong of ['', 'b', 'ab', 'a\n']) {
-    const strict = new EchoedMessages(payload, 2);
-    expect(strict.match(Buffer.from(wrong))).toBe(0);
-    expect(strict.fault?.code).toBe('YODEL_WRONG_REPLY');
-    expect(strict.fault?.message).toContain('message 1 of connection 2: expected 1 bytes "a", got ');
-  }
 });

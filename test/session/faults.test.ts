@@ -44,9 +44,11 @@ const faults: [string, HarnessOptions, string | Buffer, string | Buffer, string]
     { framing: length({ bytes: 1, adjustment: -1 }) },
     Buffer.from('\x02a\x02b\x00', 'latin1'),
     Buffer.concat(
-      ['a', 'b', 'error: message 3 has an invalid length field: it gives a length of -1 bytes'].map((text) =>
-        encode(length({ bytes: 1, adjustment: -1 }), text),
-      ),
+      [
+        'a',
+        'b',
+        'error: message 3 is not a valid frame of the framing "length:1,adjust=-1": at byte 1: the length field gives a payload of -1 bytes',
+      ].map((text) => encode(length({ bytes: 1, adjustment: -1 }), text)),
     ),
     'INVALID_FRAME',
   ],

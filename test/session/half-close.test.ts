@@ -130,7 +130,7 @@ test('bytes are written as they are, and a frame is encoded as it would be sent'
   expect(session.messagesSent).toBe(2);
   const binary = await serveOneClient({ framing: length({ bytes: 1 }) });
   expect([...binary.session.encode('ab')]).toEqual([2, 97, 98]);
-  expect([binary.session.framing.name, binary.session.carriesMessages]).toEqual(['length:1', false]);
+  expect([binary.session.framing.name, binary.session.replyFraming.name]).toEqual(['length:1', 'length:1']);
 });
 
 test('a batch may be sent to another session, also if it is long and its memory is reused', async () => {

@@ -144,7 +144,7 @@ describe('close', () => {
   });
 
   it('cannot send', async () => {
-    const sent: boolean[] = [];
+    const sent: unknown[] = [];
     const { peer } = await serveOneClient({ handler: { close: (session) => void sent.push(session.send('late')) } });
     await peer.ends();
     expect(sent).toEqual([false]);

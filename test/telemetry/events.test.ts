@@ -21,6 +21,7 @@ function recorder(): { events: string[]; telemetry: Required<Subscriber> } {
     sent: () => undefined,
     handled: ({ id }, messages, durationMs) => events.push(`handled ${id} ${messages} ${durationMs}`),
     discarded: ({ id }, error) => events.push(`discarded ${id} ${code(error)}`),
+    undelivered: ({ id }, error) => events.push(`undelivered ${id} ${code(error)}`),
     handlerFailed: ({ id }, error) => events.push(`handlerFailed ${id} ${error.cause}`),
     closed: ({ id }, error) => events.push(`closed ${id} ${code(error)}`),
   };

@@ -57,7 +57,7 @@ test('each write is one message, text or not, and each received message is one c
   for (const message of messages) connection.write(Buffer.from(message, 'latin1'));
   expect(await told.heard(messages.length)).toEqual(messages);
   expect(kinds).toEqual([false, false, false, true, false]);
-  expect(connection.carriesMessages).toBe(true);
+  expect(connection.framing?.name).toBe('websocket');
   expect(connection.unsent).toBe(0);
 });
 

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import type { Address } from '../../address.ts';
 import { parseFraming } from '../../framing/notation.ts';
-import { carriesMessages, type LoadSettings, type Replies } from '../../load/plan.ts';
+import { isWebSocket, type LoadSettings, type Replies } from '../../load/plan.ts';
 import { type Assertion, parseAssertion } from '../../load/result/assertion.ts';
 import { readReport } from '../../load/result/read-report.ts';
 import type { BenchReport } from '../../load/result/report.ts';
@@ -100,7 +100,7 @@ function readLoad(
 
 /** The framing of a load test. A WebSocket address has its own. */
 function readFraming(framing: string, address: Address): string {
-  if (!carriesMessages({ address: String(address) })) return framing;
+  if (!isWebSocket({ address: String(address) })) return framing;
   if (framing !== 'lines')
     throw new UsageError(`--framing cannot be used with ${address}: WebSocket has its own messages`);
   return 'websocket';

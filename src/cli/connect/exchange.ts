@@ -89,7 +89,9 @@ class Exchange implements MessageReceiver {
   constructor(settings: ExchangeSettings, connection: Connection) {
     this.#settings = settings;
     this.#recording = settings.beginRecording?.((error) => this.#fail(error));
-    this.#connection = new MessageConnection(connection, settings.framing, decoderOptions, this);
+    const { framing } = settings;
+    const protocol = { framing, replyFraming: framing, encoding: 'binary' } as const;
+    this.#connection = new MessageConnection(connection, protocol, decoderOptions, this);
   }
 
   async run(messages: AsyncIterator<Message>): Promise<number> {

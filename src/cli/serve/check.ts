@@ -35,6 +35,8 @@ export async function checkSettings(
 ): Promise<void> {
   resolveWire({
     framing: flags.framing as string | undefined,
+    replyFraming: flags.replyFraming as string | undefined,
+    protocol: flags.protocol as string | undefined,
     encoding: flags.encoding as 'utf8' | 'binary' | undefined,
   });
   for (const name of ['allow', 'deny', 'proxyProtocol'] as const) {

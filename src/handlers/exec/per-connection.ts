@@ -35,7 +35,7 @@ class Conversation {
   constructor(session: Session, settings: ExecSettings) {
     this.#session = session;
     this.#settings = settings;
-    this.#decoder = session.framing.createDecoder(decodeForwarded(settings.maxOutput));
+    this.#decoder = session.protocol.replyFraming.createDecoder(decodeForwarded(settings.maxOutput));
     this.#child = startChild(settings, session);
     void this.#run();
   }

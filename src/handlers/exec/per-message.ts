@@ -66,10 +66,11 @@ async function outputOf(
 
 /** With the framing `lines`, each printed line is a reply; otherwise all bytes are one message. */
 function replyOf(output: Buffer, session: Session): Reply {
-  if (session.framing.name !== 'lines') return output;
-  if (session.carriesMessages) return withoutNewline(output);
+  const { replyFraming } = session.protocol;
+  if (replyFraming.name !== 'lines') return output;
+  if (session.replyFraming !== replyFraming) return withoutNewline(output);
   if (output.length === 0) return '';
-  const decoder = session.framing.createDecoder(decodeForwarded(Math.max(1, output.length)));
+  const decoder = replyFraming.createDecoder(decodeForwarded(Math.max(1, output.length)));
   const batches = [decoder.decode(output), decoder.end()];
   return batches.flatMap((batch) => Array.from(batch, ({ bytes }) => bytes));
 }

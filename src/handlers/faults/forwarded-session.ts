@@ -25,8 +25,11 @@ export class ForwardedSession {
   get framing() {
     return this.inner.framing;
   }
-  get carriesMessages() {
-    return this.inner.carriesMessages;
+  get replyFraming() {
+    return this.inner.replyFraming;
+  }
+  get protocol() {
+    return this.inner.protocol;
   }
   get data() {
     return this.inner.data;

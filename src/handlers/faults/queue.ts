@@ -164,8 +164,10 @@ export class FaultQueue {
   async #sendOne({ content, to, written }: Queued): Promise<boolean> {
     const { chunk = 0 } = this.#faults;
     const session = this.#session;
-    if (chunk === 0 || session.carriesMessages) {
-      return written === undefined ? session.send(content, to) : session.write(content as Uint8Array, written);
+    if (chunk === 0) {
+      return written === undefined
+        ? session.send(content, to) !== false
+        : session.write(content as Uint8Array, written);
     }
     const frame = written === undefined ? session.encode(content, to) : (content as Uint8Array);
     return await this.#sendChunks(frame, chunk, written ?? 1);

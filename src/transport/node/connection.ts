@@ -87,7 +87,6 @@ class NodeConnection implements Connection {
   readonly peer: Address;
   readonly security: Security | undefined;
   chunksAreBorrowed = false;
-  readonly carriesMessages = false;
   readonly #socket: net.Socket;
   readonly #address: Address;
   /** Writes not passed to the socket yet. Created for the first write that has to wait. */

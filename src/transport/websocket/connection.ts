@@ -1,18 +1,21 @@
 /** A WebSocket as a connection. Uses `ws` on both runtimes; Bun replaces it with its own implementation. */
-import { isUtf8 } from 'node:buffer';
 import type { WebSocket } from 'ws';
 import type { Address } from '../../address.ts';
+import { asBuffer } from '../../framing/framing.ts';
+import { websocket } from '../../framing/websocket.ts';
 import type { Connection, Receiver } from '../transport.ts';
+
+const headerSize = 5;
 
 /** Close codes of an orderly end (RFC 6455, section 7.4.1): normal, going away, and no code at all. */
 const orderlyCodes: ReadonlySet<number> = new Set([1000, 1001, 1005]);
 
-/** The client's side: each write and each chunk is one message. */
+/** Each message is a frame of the framing `websocket`. */
 export class WebSocketConnection implements Connection {
   readonly local: Address;
   readonly peer: Address;
   readonly chunksAreBorrowed = false;
-  readonly carriesMessages: boolean = true;
+  readonly framing = websocket;
   readonly #socket: WebSocket;
   #receiver: Receiver | undefined;
   /** Messages received before `start`. */
@@ -51,8 +54,14 @@ export class WebSocketConnection implements Connection {
     });
   }
 
+  /** Takes whole frames: an output never splits them. */
   write(bytes: Uint8Array): void {
-    this.send(bytes, !isUtf8(bytes));
+    const frames = asBuffer(bytes);
+    for (let at = 0; at < frames.length; ) {
+      const end = at + headerSize + frames.readUInt32BE(at + 1);
+      this.send(frames.subarray(at + headerSize, end), frames[at] === 2);
+      at = end;
+    }
   }
 
   /** Sends one message. */
@@ -63,8 +72,12 @@ export class WebSocketConnection implements Connection {
   }
 
   /** A received message as the chunk for `onData`. */
-  protected chunkOf(message: Buffer, _isBinary: boolean): Buffer {
-    return message;
+  protected chunkOf(message: Buffer, isBinary: boolean): Buffer {
+    const frame = Buffer.allocUnsafe(headerSize + message.length);
+    frame[0] = isBinary ? 2 : 1;
+    frame.writeUInt32BE(message.length, 1);
+    frame.set(message, headerSize);
+    return frame;
   }
 
   /** Converts an error of `ws` to the one to report. */

@@ -1,0 +1,62 @@
+/** How the two ends of a connection talk: a framing for each direction. */
+import { type Decoder, type DecoderOptions, decodeChunk, type Encoding, type Framing } from './framing.ts';
+
+/** A framing for each direction, and what else both ends must know. */
+export interface Protocol {
+  /** Its name, such as `smtp`, if it has one. */
+  readonly name?: string | undefined;
+  /** From the client to the server. */
+  readonly framing: Framing;
+  /** From the server to the client. */
+  readonly replyFraming: Framing;
+  readonly encoding: Encoding;
+  /**
+   * Creates what the decoders of both directions of one connection share, where the frames of one depend on the messages of the
+   * other. Absent: nothing.
+   */
+  readonly createState?: (() => unknown) | undefined;
+  /** The number of messages that the server sends before any request. Default 0. */
+  readonly greeting?: number | undefined;
+  /** Recognises a reply that reports an error. Default: replies that begin with `error:`. */
+  readonly errorPattern?: RegExp | undefined;
+}
+
+/** One of the two ends. */
+export type Side = 'client' | 'server';
+
+/** What one end does with the bytes of a connection. */
+export interface Conversation {
+  /** Decodes what this end receives. */
+  readonly decoder: Decoder;
+  /** Must be called with all bytes that this end sends, if the directions share state. */
+  readonly sent: ((bytes: Uint8Array) => void) | undefined;
+}
+
+/**
+ * Creates the decoders of one connection.
+ *
+ * @param side this end
+ * @param own the framing of the connection itself, such as WebSocket, instead of the protocol's framings
+ */
+export function openConversation(
+  { framing, replyFraming, createState }: Protocol,
+  side: Side,
+  options: DecoderOptions,
+  own?: Framing,
+): Conversation {
+  if (own) return { decoder: own.createDecoder(options), sent: undefined };
+  const state = createState?.();
+  const [incoming, outgoing] = side === 'server' ? [framing, replyFraming] : [replyFraming, framing];
+  const decoder = incoming.createDecoder(options, state);
+  if (!createState) return { decoder, sent: undefined };
+  const observer = outgoing.createDecoder(observed, state);
+  return {
+    decoder,
+    sent(bytes) {
+      for (const batch of decodeChunk(observer, bytes)) void batch;
+    },
+  };
+}
+
+/** What this end sends is only observed, so its limits are wide. */
+const observed: DecoderOptions = { maxMessageLength: 67_108_864, onTooLong: 'close', encoding: 'binary' };

@@ -1,0 +1,325 @@
+/**
+ * The decoder of all framings whose frames are found one after another: everything except `lines`, one delimiter, `raw` and
+ * WebSocket, which have faster ones. A framing only says where a frame ends; limits, unfinished frames, discarding and
+ * UTF-8 are handled here.
+ */
+import { YodelError } from '../errors.ts';
+import { checkUtf8, stopsDecoder } from './checked.ts';
+import type { FrameReader } from './frames.ts';
+import { asBuffer, type Decoder, type DecoderOptions, tooLong } from './framing.ts';
+import { Batch, part } from './message.ts';
+import { Tail } from './tail.ts';
+
+/**
+ * Finds the frames of one direction of a connection. Frames are found in order, and never look beyond their own end, unless
+ * `scan` waits for more bytes before it decides.
+ */
+export interface FrameScanner {
+  /** Reads the next frame that `scan` finds. A scanner may replace it in `found`: the rule can change after any frame. */
+  readonly reader: FrameReader;
+  /**
+   * Where the frame at `start` ends.
+   *
+   * @param seen where the bytes begin that the last call for this frame did not have; `start` in the first call
+   * @returns the offset after the frame; more than `bytes.length` if its length is known and the rest has not arrived; 0 if
+   *   more bytes are needed to tell
+   * @throws YodelError from {@link invalidFrame} if this is no frame
+   */
+  scan(bytes: Buffer, start: number, seen: number): number;
+  /** The longest frame of a message of `limit` bytes. A longer one is refused, even if its end has not arrived. */
+  maxFrameSize(limit: number): number;
+  /** Checks a complete frame within the limits, such as its checksum. @throws YodelError from {@link invalidFrame} */
+  check?(bytes: Buffer, start: number, end: number): void;
+  /** A frame is complete and valid; called once for each, in order. */
+  found?(bytes: Buffer, start: number, end: number): void;
+  /** Whether bytes that are left when the input ends are a frame without its ending. Default: they are an unfinished frame. */
+  endsWithInput?(bytes: Buffer): boolean;
+  /** How to find the end of a message that is too long. Absent: the decoder stops after it. */
+  readonly skip?: SkipRule | undefined;
+}
+
+/** Finds the end of a message whose beginning was discarded. */
+export interface SkipRule {
+  /** The number of bytes that end a frame. */
+  readonly endSize: number;
+  /** The offset after the first end at or after `from`; 0 if there is none. */
+  find(bytes: Buffer, from: number): number;
+}
+
+/**
+ * The error of bytes that are not a frame.
+ *
+ * @param offset of the first wrong byte, from the beginning of the frame
+ * @param problem follows `at byte N:`, such as `expected a digit, not 0x41`
+ */
+export function invalidFrame(offset: number, problem: string): YodelError {
+  return new YodelError('YODEL_INVALID_FRAME', `at byte ${offset + 1}: ${problem}`);
+}
+
+/** A byte for errors: `"a" (0x61)`, or `0x00`. */
+export function nameByte(byte: number | undefined): string {
+  if (byte === undefined) return 'nothing';
+  const hex = `0x${byte.toString(16).padStart(2, '0')}`;
+  return byte > 0x20 && byte < 0x7f ? `"${String.fromCharCode(byte)}" (${hex})` : hex;
+}
+
+/** The least that is copied at a time of a frame whose end is not known yet. Each time is one more scan. */
+const firstPiece = 256;
+
+/**
+ * Decodes with a scanner. The unfinished frame is in the tail. While a message that is too long is skipped, `#skip` counts the
+ * bytes of it that have not arrived, or `#isSkipping` says that its end must be found.
+ */
+export class ScanningDecoder implements Decoder {
+  readonly #scanner: FrameScanner;
+  readonly #options: DecoderOptions;
+  readonly #maxFrame: number;
+  readonly #tail: Tail;
+  #skip = 0;
+  #isSkipping = false;
+  #stopped = false;
+  /** Messages so far, discarded ones included. */
+  #number = 0;
+
+  constructor(scanner: FrameScanner, options: DecoderOptions) {
+    this.#scanner = scanner;
+    this.#options = options;
+    this.#maxFrame = scanner.maxFrameSize(options.maxMessageLength);
+    this.#tail = new Tail(this.#maxFrame + 1);
+  }
+
+  get pending(): number {
+    return this.#skip > 0 || this.#isSkipping ? Math.max(1, this.#tail.length) : this.#tail.length;
+  }
+
+  decode(bytes: Uint8Array): Batch {
+    const chunk = asBuffer(bytes);
+    if (this.#stopped || chunk.length === 0) return this.#nothing();
+    if (this.#isSkipping) return this.#findSkippedEnd(chunk);
+    const at = Math.min(this.#skip, chunk.length);
+    this.#skip -= at;
+    if (this.#tail.length > 0) return this.#continueFirst(chunk);
+    return this.#decodeFrames(this.#scanner.reader, undefined, chunk, at);
+  }
+
+  end(): Batch {
+    // The end of a discarded message may be missing where it is a delimiter.
+    if (this.#stopped || this.#isSkipping || this.pending === 0) return this.#nothing();
+    const { reader } = this.#scanner;
+    if (this.#skip === 0 && this.#scanner.endsWithInput?.(this.#tail.bytes)) {
+      const last = this.#tail.take();
+      const isTooLong = sizeIn(reader, last, 0, last.length) > this.#options.maxMessageLength;
+      return isTooLong ? this.#batch({ reader }, this.#tooLong({ reader })) : this.#batch({ reader, joined: last });
+    }
+    const missing = this.#skip > 0 ? 'inside a discarded message' : `after ${this.#tail.length} bytes of a frame`;
+    // A discarded message was counted with its fault.
+    const number = this.#skip > 0 ? this.#number : this.#number + 1;
+    const fault = new YodelError('YODEL_UNFINISHED_FRAME', `input ended ${missing}, in message ${number}`);
+    return this.#batch({ reader }, fault);
+  }
+
+  /** Continues the frame that began in the tail, with no more of the chunk than it may need. */
+  #continueFirst(chunk: Buffer): Batch {
+    const { reader } = this.#scanner;
+    const tail = this.#tail;
+    let announced = 0;
+    for (let taken = 0; taken < chunk.length; ) {
+      const seen = tail.length;
+      const wanted = announced > 0 ? announced - seen : Math.max(seen, firstPiece);
+      const piece = chunk.subarray(taken, taken + Math.min(wanted, this.#maxFrame + 1 - seen));
+      tail.append(piece);
+      taken += piece.length;
+      const { bytes } = tail;
+      const end = this.#tryScan(bytes, 0, seen);
+      if (typeof end !== 'number') return this.#invalid({ reader }, end);
+      if (this.#isTooLong(reader, bytes, 0, end)) {
+        if (end > 0) return this.#discard({ reader }, chunk, end - (bytes.length - taken));
+        return this.#discardUnfinished({ reader }, bytes, chunk.subarray(taken));
+      }
+      if (end > 0 && end <= bytes.length) return this.#complete(reader, chunk, taken, end);
+      announced = end;
+    }
+    return this.#nothing();
+  }
+
+  /** The frame in the tail is complete at `end`. @param taken how much of the chunk is in the tail */
+  #complete(reader: FrameReader, chunk: Buffer, taken: number, end: number): Batch {
+    const { bytes } = this.#tail;
+    const next = taken - (bytes.length - end);
+    // The scanner waited for more bytes before it decided: some of those after the frame are only in the tail.
+    const rest = next < 0 ? Buffer.concat([bytes.subarray(end, end - next), chunk]) : undefined;
+    const joined = this.#tail.take().subarray(0, end);
+    const fault = this.#accept(joined, 0, end);
+    if (fault) return this.#invalid({ reader }, fault);
+    return rest ? this.#batch({ reader, joined }, undefined, rest) : this.#decodeFrames(reader, joined, chunk, next);
+  }
+
+  /** Decodes the complete frames from `start` on, after the assembled one, and buffers the rest. */
+  #decodeFrames(reader: FrameReader, joined: Buffer | undefined, chunk: Buffer, start: number): Batch {
+    const scanner = this.#scanner;
+    const { length } = chunk;
+    const limit = this.#options.maxMessageLength;
+    const ends: number[] = [];
+    let at = start;
+    let fault: { readonly thrown: unknown } | undefined;
+    // When the rule changes, what follows is a batch of its own.
+    while (at < length && scanner.reader === reader) {
+      const end = this.#tryScan(chunk, at, at);
+      if (typeof end !== 'number') fault = end;
+      // Most frames are shorter than the limit of their payload.
+      else if ((end - at > limit || end === 0) && this.#isTooLong(reader, chunk, at, end)) {
+        const found = { reader, joined, body: part(chunk, start, at), ends };
+        if (end > 0) return this.#discard(found, chunk, end);
+        return this.#discardUnfinished(found, none, chunk.subarray(at + this.#overlapStart));
+      } else if (end === 0 || end > length) break;
+      else fault = this.#accept(chunk, at, end);
+      if (fault) return this.#invalid({ reader, joined, body: part(chunk, start, at), ends }, fault);
+      ends.push((end as number) - start);
+      at = end as number;
+    }
+    const body = part(chunk, start, at);
+    if (at === length) return this.#batch({ reader, joined, body, ends });
+    const rest = chunk.subarray(at);
+    if (scanner.reader !== reader) return this.#batch({ reader, joined, body, ends }, undefined, rest);
+    this.#tail.append(rest);
+    return this.#batch({ reader, joined, body, ends });
+  }
+
+  /**
+   * Returns where the frame ends, or the error thrown. The result is the same whether bytes after the longest possible frame
+   * have arrived or not: an error in them does not count.
+   */
+  #tryScan(bytes: Buffer, start: number, seen: number): number | { readonly thrown: unknown } {
+    try {
+      return this.#scanner.scan(bytes, start, seen);
+    } catch (thrown) {
+      if (bytes.length - start <= this.#maxFrame) return { thrown };
+    }
+    try {
+      return this.#scanner.scan(bytes.subarray(0, start + this.#maxFrame), start, start);
+    } catch (thrown) {
+      return { thrown };
+    }
+  }
+
+  /** Checks a complete frame. Returns the error thrown, if any. */
+  #accept(bytes: Buffer, start: number, end: number): { readonly thrown: unknown } | undefined {
+    const scanner = this.#scanner;
+    if (scanner.check) {
+      try {
+        scanner.check(bytes, start, end);
+      } catch (thrown) {
+        return { thrown };
+      }
+    }
+    scanner.found?.(bytes, start, end);
+    return undefined;
+  }
+
+  /** Whether the frame at `start` is too long, as far as is known. @param end as `scan` returned it */
+  #isTooLong(reader: FrameReader, bytes: Buffer, start: number, end: number): boolean {
+    if (end === 0) return bytes.length - start > this.#maxFrame;
+    if (end - start > this.#maxFrame) return true;
+    const limit = this.#options.maxMessageLength;
+    if (end - start <= limit) return false;
+    // An escaped payload is known only once it has arrived; the frame's own limit bounds it until then.
+    if (reader.payload && end > bytes.length) return false;
+    return sizeIn(reader, bytes, start, end) > limit;
+  }
+
+  /** A message is too long, and its frame ends at `end` of the chunk, or behind it. */
+  #discard(found: Found, chunk: Buffer, end: number): Batch {
+    this.#tail.take();
+    const next = Math.min(Math.max(0, end), chunk.length);
+    this.#skip = Math.max(0, end - next);
+    return this.#batch(found, this.#tooLong(found), chunk.subarray(next));
+  }
+
+  /** A message is too long, and its end has not been found: it is in `rest`, or begins in the last bytes of `before`, or is still to come. */
+  #discardUnfinished(found: Found, before: Buffer, rest: Buffer): Batch {
+    const { skip } = this.#scanner;
+    const lastBytes = skip ? Buffer.from(before.subarray(Math.max(0, before.length - (skip.endSize - 1)))) : none;
+    this.#tail.take();
+    this.#tail.append(lastBytes);
+    this.#isSkipping = true;
+    const batch = this.#batch(found, this.#tooLong(found), skip && rest);
+    if (skip) return batch;
+    // Without an end to look for, nothing that follows can be decoded.
+    this.#stop();
+    batch.isLast = true;
+    return batch;
+  }
+
+  /** Where the end of an unfinished frame of the maximum size may begin, from its start. */
+  get #overlapStart(): number {
+    return this.#maxFrame - ((this.#scanner.skip?.endSize ?? 1) - 1);
+  }
+
+  #findSkippedEnd(chunk: Buffer): Batch {
+    const skip = this.#scanner.skip as SkipRule;
+    const kept = this.#tail.take();
+    const bytes = kept.length > 0 ? Buffer.concat([kept, chunk]) : chunk;
+    const end = skip.find(bytes, 0);
+    this.#isSkipping = end === 0;
+    if (end > 0) return this.#decodeFrames(this.#scanner.reader, undefined, bytes, end);
+    this.#tail.append(bytes.subarray(Math.max(0, bytes.length - (skip.endSize - 1))));
+    return this.#nothing();
+  }
+
+  #nothing(): Batch {
+    return new Batch(this.#scanner.reader, undefined, undefined, 0);
+  }
+
+  #tooLong(found: Found): YodelError {
+    return tooLong(this.#number + countOf(found) + 1, this.#options.maxMessageLength);
+  }
+
+  #invalid(found: Found, { thrown }: { readonly thrown: unknown }): Batch {
+    const number = this.#number + countOf(found) + 1;
+    const reason = thrown instanceof Error ? thrown.message : String(thrown);
+    const text = `message ${number} is not a valid frame of the framing "${found.reader.framing.name}": ${reason}`;
+    return this.#batch(found, new YodelError('YODEL_INVALID_FRAME', text, { cause: thrown }));
+  }
+
+  /** @param rest decoded next, unless the fault stops the decoder */
+  #batch(found: Found, fault?: YodelError, rest?: Buffer): Batch {
+    const isStopped = fault !== undefined && stopsDecoder(fault, this.#options);
+    const { reader, joined, body, ends } = found;
+    const count = countOf(found);
+    const next = isStopped || rest?.length === 0 ? undefined : rest;
+    let batch = new Batch(reader, joined, body, count, fault, next, ends);
+    if (count > 0 && this.#options.encoding === 'utf8') batch = checkUtf8(batch, false, this.#number + 1);
+    this.#number += batch.count + (batch.fault ? 1 : 0);
+    if (isStopped || (batch.fault && batch.fault !== fault)) this.#stop();
+    return batch;
+  }
+
+  #stop(): void {
+    this.#stopped = true;
+    this.#isSkipping = false;
+    this.#skip = 0;
+    this.#tail.take();
+  }
+}
+
+/** The frames of a batch. */
+interface Found {
+  readonly reader: FrameReader;
+  /** The frame that began in an earlier chunk. */
+  readonly joined?: Buffer | undefined;
+  readonly body?: Buffer | undefined;
+  /** Where each frame of the body ends. */
+  readonly ends?: readonly number[];
+}
+
+function countOf({ joined, ends }: Found): number {
+  return (joined ? 1 : 0) + (ends?.length ?? 0);
+}
+
+/** The size of the payload of a frame. */
+function sizeIn(reader: FrameReader, bytes: Buffer, start: number, end: number): number {
+  if (reader.payload) return reader.payload(bytes, start, end).length;
+  return reader.payloadEnd(bytes, start, end) - reader.payloadStart(bytes, start, end);
+}
+
+const none = Buffer.alloc(0);
