@@ -1,6 +1,5 @@
 // One connection: sends a block of messages and compares every byte that comes back.
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -15,6 +14,7 @@ enum { CHUNK = 1 << 18 };
 
 struct connection {
   int fd;
+  SSL *tls;        // NULL without TLS
   char *block;     // what is sent
   char *expected;  // what must come back
   size_t block_size, expected_size;
@@ -59,9 +59,39 @@ static void connect_waiting(struct connection *c) {
   if (connect(c->fd, (struct sockaddr *)&server, sizeof server) < 0) die("connect");
 }
 
+static ssize_t put(struct connection *c, const char *bytes, size_t count) {
+  return c->tls ? tls_send(c->tls, bytes, count) : send(c->fd, bytes, count, MSG_NOSIGNAL);
+}
+
+static ssize_t take(struct connection *c, char *bytes, size_t room) {
+  return c->tls ? tls_recv(c->tls, bytes, room) : recv(c->fd, bytes, room, 0);
+}
+
+// Asks for a WebSocket connection and checks the answer. The key and its answer are the example of RFC 6455, 1.3.
+static void upgrade(struct connection *c) {
+  char request[512], answer[4096];
+  int length = snprintf(request, sizeof request,
+                        "GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+                        ntohs(server.sin_port));
+  if (put(c, request, length) != length) die("send");
+  size_t got = 0;
+  // Byte by byte, so that nothing behind the answer is read.
+  while (got < 4 || memcmp(answer + got - 4, "\r\n\r\n", 4)) {
+    if (got == sizeof answer - 1 || take(c, answer + got, 1) != 1) fail("no answer to the WebSocket handshake");
+    got++;
+  }
+  answer[got] = 0;
+  if (strncmp(answer, "HTTP/1.1 101 ", 13)) fail("the server refused the WebSocket handshake");
+  if (!strstr(answer, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")) fail("the answer to the WebSocket handshake is wrong");
+}
+
+// Returns when all handshakes are complete.
 static void open_waiting(struct connection *c) {
   c->fd = new_socket(0);
   connect_waiting(c);
+  if (is_encrypted) c->tls = tls_connect(c->fd);
+  if (speaks_websocket()) upgrade(c);
 }
 
 static void open_connection(struct connection *c) {
@@ -80,21 +110,17 @@ static void begin_to_open(struct connection *c, int number) {
   watch(c, EPOLL_CTL_ADD, EPOLLIN | EPOLLOUT);
 }
 
-// A message is its connection's number, its own number, then letters, so that mixed-up messages are detected.
-static void write_message(char *message, size_t length, int connection, int number) {
-  memset(message, 'a' + (connection + number) % 26, length);
-  char head[32];
-  size_t head_length = snprintf(head, sizeof head, "%x-%x-", connection, number);
-  memcpy(message, head, head_length < length ? head_length : length);
-}
-
-// Lines, and the same lines expected back.
+// A block of messages, and what must come back.
 static void fill(struct connection *c, int number) {
-  c->block_size = c->expected_size = size * depth;
-  c->block = c->expected = malloc(c->block_size);
-  for (int i = 0; i < depth; i++) {
-    write_message(c->block + i * size, size - 1, number, i);
-    c->block[(i + 1) * size - 1] = '\n';
+  const struct wire *wire = wire_named(protocol);
+  c->block = malloc((size + HEAD) * depth);
+  for (int i = 0; i < depth; i++) c->block_size += wire->request(c->block + c->block_size, number, i);
+  c->expected = c->block;
+  c->expected_size = c->block_size;
+  if (wire->reply) {
+    c->expected = malloc((size + HEAD) * depth);
+    c->expected_size = 0;
+    for (int i = 0; i < depth; i++) c->expected_size += wire->reply(c->expected + c->expected_size, number, i);
   }
   if (!upper) return;
   c->expected = malloc(c->expected_size);
@@ -103,7 +129,7 @@ static void fill(struct connection *c, int number) {
 
 static void send_block(struct connection *c) {
   while (c->sent < c->block_size) {
-    ssize_t n = send(c->fd, c->block + c->sent, c->block_size - c->sent, MSG_NOSIGNAL);
+    ssize_t n = put(c, c->block + c->sent, c->block_size - c->sent);
     if (n < 0 && (errno == EAGAIN || errno == ENOTCONN)) break;
     if (n < 0) die("send");
     c->sent += n;
@@ -133,12 +159,8 @@ static size_t answer_ping(struct connection *c, size_t got) {
   return got - 6;
 }
 
-// Returns 1 when the whole block has come back.
-static int receive(struct connection *c) {
-  ssize_t got = recv(c->fd, chunk, CHUNK, 0);
-  if (got == 0) fail("the server closed a connection");
-  if (got < 0 && errno == EAGAIN) return 0;
-  if (got < 0) die("recv");
+// Compares a chunk with what must come back. Returns 1 when the whole block has.
+static int compare(struct connection *c, size_t got) {
   if (c->ignores_replies) return 0;
   size_t count = answer_ping(c, got);
   if (count == 0) return 0;
@@ -148,9 +170,26 @@ static int receive(struct connection *c) {
   return c->received == c->expected_size;
 }
 
+// Returns 1 when the whole block has come back.
+static int receive(struct connection *c) {
+  do {
+    ssize_t got = take(c, chunk, CHUNK);
+    if (got == 0) fail("the server closed a connection");
+    if (got < 0 && errno == EAGAIN) return 0;
+    if (got < 0) die("recv");
+    if (compare(c, got)) return 1;
+    // epoll does not report what TLS has already read from the socket.
+  } while (c->tls && tls_has_more(c->tls));
+  return 0;
+}
+
 // Sends a block and waits for it; the connection was opened in blocking mode.
 static void echo_waiting(struct connection *c) {
-  if (send(c->fd, c->block, c->block_size, MSG_NOSIGNAL) != (ssize_t)c->block_size) die("send");
+  for (size_t sent = 0; sent < c->block_size;) {
+    ssize_t n = put(c, c->block + sent, c->block_size - sent);
+    if (n <= 0) die("send");
+    sent += n;
+  }
   double deadline = now() + TIMEOUT;
   while (!receive(c)) {
     if (now() > deadline) fail("no reply for 5 s");

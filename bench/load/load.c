@@ -1,22 +1,27 @@
 // The load generator for all servers: C, one thread, epoll. Each connection sends a block of `depth` messages, waits until all of
 // it has come back, compares every byte, and continues. `depth` 1 is one message at a time.
 //
-// build: gcc -O2 -o load load.c
-// usage: load HOST PORT [-m mode] [-c connections] [-p depth] [-s size] [-t seconds] [-w warm-up seconds] [-u]
+// build: gcc -O2 -o load load.c [-DWITH_TLS -lssl -lcrypto]
+// usage: load HOST PORT [-m mode] [-f protocol] [-c connections] [-p depth] [-s size] [-t seconds] [-w warm-up seconds] [-u] [-e]
 //
 //   -m  echo     (default) blocks back and forth over long-lived connections
 //       connect  connect, one echo, close, repeat; `connections` at a time
 //       idle     connect, one echo each, print a line, keep them open until the end of stdin
-//       fanout   one sends, `connections` receive; -f lines, redis or nats selects the protocol
+//       fanout   one sends, `connections` receive; -f lines, redis or nats
 //       publish  each message is recorded before it is acknowledged; -f lines, redis or nats as for fanout
 //       background  as echo, but twice: alone, and with -d clients that send a byte per second and -r clients that never read
 //       start    start a server (`load … -m start [-n times] [-k core] -- COMMAND`) until its first echoed line
-//   -s  bytes of a message, newline included      -u  expect upper-cased replies (a handler that transforms)
+//   -f  lines (default), length (4 bytes), resp (commands), until (several lines a message) or websocket (text messages, masked
+//       as a client must; with -m echo or idle)
+//   -e  TLS, with -m echo or idle                 -u  expect upper-cased replies (a handler that transforms lines)
+//   -s  bytes of a message, with the newline or whatever else frames it; with websocket, of its payload
 //
 // Prints one JSON object: messages, seconds, perSecond, and the latency of a block in microseconds (start: milliseconds;
 // background: two of these objects, `alone` and `loaded`).
 #define _GNU_SOURCE
 #include "settings.h"
+#include "wires.h"
+#include "tls.h"
 #include "connection.h"
 #include "histogram.h"
 #include "measure.h"
@@ -84,6 +89,10 @@ static char **read_options(int count, char **options) {
       upper = 1;
       continue;
     }
+    if (!strcmp(option, "-e")) {
+      is_encrypted = 1;
+      continue;
+    }
     if (!strcmp(option, "-c")) connections = atoi(value);
     else if (!strcmp(option, "-p")) depth = atoi(value);
     else if (!strcmp(option, "-s")) size = atol(value);
@@ -111,12 +120,15 @@ static void raise_descriptor_limit(rlim_t needed) {
 }
 
 int main(int argc, char **argv) {
-  if (argc < 3) fail("usage: load HOST PORT [-m mode] [-c connections] [-p depth] [-s size] [-t seconds] [-w warm-up] [-u]");
+  if (argc < 3) fail("usage: load HOST PORT [-m mode] [-c connections] [-p depth] [-s size] [-t seconds] [-w warm-up] [-f protocol] [-u] [-e]");
   server.sin_family = AF_INET;
   server.sin_port = htons(atoi(argv[2]));
   if (inet_pton(AF_INET, argv[1], &server.sin_addr) != 1) fail("HOST is an IPv4 address");
   char **command = read_options(argc - 3, argv + 3);
   if (connections < 1 || depth < 1 || size < 2 || samples < 1) fail("too small: at least -c 1, -p 1, -s 2, -n 1");
+  // The other modes open their connections in ways of their own.
+  if ((is_encrypted || speaks_websocket()) && strcmp(mode, "echo") && strcmp(mode, "idle"))
+    fail("-e and -f websocket go with the modes echo and idle");
   raise_descriptor_limit(connections + drippers + flooders + 64);
   // A generator that outlives its parent would disturb the next measurement.
   prctl(PR_SET_PDEATHSIG, SIGKILL);

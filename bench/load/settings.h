@@ -9,7 +9,7 @@
 enum { TIMEOUT = 5 };  // seconds without any data from the server until the run fails
 
 static int connections = 64, depth = 1, upper = 0, samples = 5, server_core = -1;
-static int drippers = 0, flooders = 0;
+static int drippers = 0, flooders = 0, is_encrypted = 0;
 static size_t size = 64;
 static double seconds = 1, warm_up = 0.2;
 static const char *mode = "echo", *protocol = "lines";
@@ -24,6 +24,8 @@ static void fail(const char *what) {
   fprintf(stderr, "load: %s\n", what);
   exit(1);
 }
+
+static int speaks_websocket(void) { return !strcmp(protocol, "websocket"); }
 
 static double now(void) {
   struct timespec t;

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test as anyTest, expect } from 'vitest';
+import { benchmark, benchmarkCommand, root } from '../support/benchmark.ts';
 import { temporaryFile, temporaryFolder } from '../support/files.ts';
 import { run, start } from '../support/process/command.ts';
 import { waitUntil } from '../support/process/process.ts';
@@ -8,66 +9,10 @@ import { testWith } from '../support/tools.ts';
 
 /** `npm run bench` runs on Node and starts the servers of both runtimes itself. */
 const test = process.versions.bun ? anyTest.skip : testWith('gcc', 'apt-get install gcc libc6-dev');
-const root = new URL('../../', import.meta.url).pathname;
-
-interface Spread {
-  readonly median: number;
-  readonly low: number;
-  readonly high: number;
-}
-
-interface Results {
-  readonly tables: readonly Table[];
-  /** All raw values. */
-  readonly runs: readonly {
-    readonly round: number;
-    readonly slice: number;
-    readonly workload: string;
-    readonly contender: string;
-    readonly value?: number;
-  }[];
-}
-
-interface Table {
-  readonly workload: { readonly name: string; readonly ratio: boolean };
-  readonly rows: readonly {
-    readonly contender: string;
-    readonly value: Spread | null;
-    readonly ratio: Spread | null;
-    readonly p50: number | null;
-    readonly p99: number | null;
-    readonly loaded: { readonly timesP50: Spread; readonly timesP99: Spread } | null;
-    readonly remarks: readonly string[];
-  }[];
-}
-
-/** Runs the benchmark in its quick form, as its script does, and returns what it wrote. */
-async function bench(
-  workloads: string,
-  contenders: string,
-  env: NodeJS.ProcessEnv = {},
-  more: string[] = [],
-  folder = temporaryFolder(),
-) {
-  const outcome = await run(command(workloads, contenders, '--output', folder, ...more), {
-    cwd: root,
-    env,
-    hasChildren: true,
-  });
-  expect(outcome.status, outcome.stderr).toBe(0);
-  const { tables, runs } = JSON.parse(readFileSync(join(folder, 'results.json'), 'utf8')) as Results;
-  return { folder, outcome, tables, runs, page: readFileSync(join(folder, 'README.md'), 'utf8') };
-}
-
-function command(workloads: string, contenders: string, ...more: string[]): [string, ...string[]] {
-  const choice = ['--workload', workloads, '--contender', contenders];
-  return [process.execPath, 'bench/bench.ts', '--quick', ...choice, ...more];
-}
-
 test('the benchmark writes tables, charts and ratios to C', async () => {
   const workloads = ['one-at-a-time', 'transform', 'idle', 'fan-out', 'start'];
   const contenders = ['yodel-node', 'yodel-bun', 'node-plain', 'node-lines'];
-  const { folder, outcome, page, tables } = await bench(workloads.join(), contenders.join());
+  const { folder, outcome, page, tables } = await benchmark(workloads.join(), contenders.join());
 
   expect(tables.map(({ workload }) => workload.name)).toEqual(workloads);
   for (const { workload, rows } of tables) {
@@ -98,7 +43,7 @@ test('the benchmark writes tables, charts and ratios to C', async () => {
 
 test('load generators are compared with the C generator, driving the same C server', async () => {
   const workloads = ['drive-one-at-a-time', 'drive-pipelined', 'drive-large', 'drive-latency'];
-  const { folder, page, tables } = await bench(workloads.join(), 'yodel-node,yodel-bun,node-plain');
+  const { folder, page, tables } = await benchmark(workloads.join(), 'yodel-node,yodel-bun,node-plain');
   expect(tables.map(({ workload }) => workload.name)).toEqual(workloads);
   for (const { workload, rows } of tables) {
     expect(rows.map(({ contender }) => contender).toSorted()).toEqual(['c-epoll', 'yodel-bun', 'yodel-node']);
@@ -116,7 +61,7 @@ test('load generators are compared with the C generator, driving the same C serv
 
 test('with background clients, each server is compared with itself', async () => {
   const workloads = ['slow-drip', 'never-reads'];
-  const { folder, page, tables } = await bench(workloads.join(), 'yodel-node,yodel-bun,bun-plain');
+  const { folder, page, tables } = await benchmark(workloads.join(), 'yodel-node,yodel-bun,bun-plain');
   expect(tables.map(({ workload }) => workload.name)).toEqual(workloads);
   for (const { workload, rows } of tables) {
     for (const { contender, value, loaded, remarks } of rows) {
@@ -144,15 +89,15 @@ test('a server that closes a background connection has failed', async () => {
        socket.on('error', () => {}).on('data', (chunk) => (chunk.length === 1 ? socket.end() : socket.write(chunk)));
      }).listen(process.argv[3], '127.0.0.1');`,
   );
-  const { tables } = await bench('slow-drip', 'uvloop', { PYTHON: pythonRunning(impatient) });
+  const { tables } = await benchmark('slow-drip', 'uvloop', { PYTHON: pythonRunning(impatient) });
   const row = tables[0]?.rows.find(({ contender }) => contender === 'uvloop');
   expect(row).toMatchObject({ value: null, loaded: null });
   expect(row?.remarks.join()).toContain('the server closed a background connection');
 });
 
 test('--add keeps the tables of other workloads, and the new ones say when they were measured', async () => {
-  const { folder } = await bench('latency,start', 'c-epoll');
-  const { page, runs, tables } = await bench('never-reads', 'c-epoll', {}, ['--add'], folder);
+  const { folder } = await benchmark('latency,start', 'c-epoll');
+  const { page, runs, tables } = await benchmark('never-reads', 'c-epoll', {}, ['--add'], folder);
   expect(tables.map(({ workload }) => workload.name)).toEqual(['latency', 'never-reads', 'start']);
   expect(new Set(runs.map(({ workload }) => workload))).toEqual(new Set(['latency', 'start', 'never-reads']));
   expect(page.match(/^Added later: \d{4}-\d\d-\d\d, commit .*, 1 round of 1 slice of 0\.1 s/gm)).toHaveLength(1);
@@ -161,7 +106,7 @@ test('--add keeps the tables of other workloads, and the new ones say when they 
 
 test('contenders are measured in turn, and each slice starts with a different one', async () => {
   const more = ['--rounds', '2', '--slices', '2', '--warm-up', '0.02'];
-  const { page, runs, tables } = await bench('one-at-a-time', 'node-plain', {}, more);
+  const { page, runs, tables } = await benchmark('one-at-a-time', 'node-plain', {}, more);
   expect(runs.map(({ round, slice, contender }) => [round, slice, contender])).toEqual([
     [1, 1, 'c-epoll'],
     [1, 1, 'node-plain'],
@@ -199,7 +144,7 @@ test('a server that exits while it is measured is retried once with a new one', 
        socket.once('data', () => ++clients === 2 && isFirst && process.exit(3));
      }).listen(process.argv[3], '127.0.0.1');`,
   );
-  const { tables, runs } = await bench('latency', 'uvloop', { PYTHON: pythonRunning(mortal) }, ['--slices', '2']);
+  const { tables, runs } = await benchmark('latency', 'uvloop', { PYTHON: pythonRunning(mortal) }, ['--slices', '2']);
   expect(runs.filter(({ contender }) => contender === 'uvloop')).toHaveLength(2);
   const row = tables[0]?.rows.find(({ contender }) => contender === 'uvloop');
   expect(row?.value?.median).toBeGreaterThan(0);
@@ -215,7 +160,7 @@ test('a server that sends back something else is reported as failed, with the re
        socket.on('error', () => {}).on('data', (chunk) => socket.write(String(chunk).toUpperCase()));
      }).listen(process.argv[3], '127.0.0.1');`,
   );
-  const { page, tables } = await bench('latency', 'uvloop', { PYTHON: pythonRunning(wrong) });
+  const { page, tables } = await benchmark('latency', 'uvloop', { PYTHON: pythonRunning(wrong) });
   const row = tables[0]?.rows.find(({ contender }) => contender === 'uvloop');
   expect(row).toMatchObject({
     value: null,
@@ -226,7 +171,7 @@ test('a server that sends back something else is reported as failed, with the re
 });
 
 test('a contender whose tools are missing is reported as missing, with the command that installs them', async () => {
-  const { outcome, page } = await bench('latency', 'uvloop', { PYTHON: '/nowhere/python3' });
+  const { outcome, page } = await benchmark('latency', 'uvloop', { PYTHON: '/nowhere/python3' });
   expect(outcome.stderr).toContain('left out: uvloop (no python: apt-get install python3)');
   expect(page).toContain('- left out: asyncio, uvloop (no python: apt-get install python3)');
   expect(page).toContain('Not measured: asyncio, uvloop (no python: apt-get install python3)');
@@ -235,7 +180,7 @@ test('a contender whose tools are missing is reported as missing, with the comma
 test('Ctrl-C ends the benchmark and everything it started', async () => {
   const folder = join(temporaryFolder(), 'results');
   const more = ['--seconds', '60', '--output', folder];
-  const running = start(command('one-at-a-time', 'c-epoll', ...more), { cwd: root, hasChildren: true });
+  const running = start(benchmarkCommand('one-at-a-time', 'c-epoll', ...more), { cwd: root, hasChildren: true });
   // The server, and the load generator that warms it up.
   await waitUntil(
     'both are running',
@@ -249,7 +194,7 @@ test('Ctrl-C ends the benchmark and everything it started', async () => {
 });
 
 test('an unknown name is refused, with a list of the known ones', async () => {
-  const outcome = await run(command('one-at-a-tim', 'yodel-node'), { cwd: root });
+  const outcome = await run(benchmarkCommand('one-at-a-tim', 'yodel-node'), { cwd: root });
   expect(outcome).toMatchObject({ status: 2 });
   expect(outcome.stderr).toContain('no workload "one-at-a-tim"; there are one-at-a-time, pipelined, ');
 });
@@ -289,7 +234,7 @@ withRedis('recorded messages are compared with Redis, and with the same server w
   const contenders = ['yodel-node', 'yodel-bun', 'yodel-node-unrecorded', 'redis'];
   const folders = () => readdirSync(join(root, 'bench/build')).filter((name) => name.startsWith('data-'));
   const before = existsSync(join(root, 'bench/build')) ? folders() : [];
-  const { page, tables } = await bench(workloads.join(), contenders.join());
+  const { page, tables } = await benchmark(workloads.join(), contenders.join());
   expect(tables.map(({ workload }) => workload.name)).toEqual(workloads);
   for (const { rows } of tables) {
     expect(rows.map(({ contender }) => contender).toSorted()).toEqual(contenders.toSorted());
