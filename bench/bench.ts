@@ -7,7 +7,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from './build.ts';
-import { type Contender, contenders, reference } from './contenders.ts';
+import { type Contender, contenders, reference, referenceFor } from './contenders.ts';
 import { addToEarlier } from './earlier.ts';
 import { chooseCores, describeMachine, maxDescriptors } from './machine.ts';
 import { capture } from './processes.ts';
@@ -24,7 +24,7 @@ Builds and measures yodel and its peers, and writes tables and charts.
 
 Options:
   --workload NAME     run only this workload; repeatable, or as NAME,NAME
-  --contender NAME    run only this contender, likewise; ${reference} always takes part, because all ratios are to it
+  --contender NAME    run only this contender, likewise; ${reference} and whatever else the ratios are to always take part
   --rounds NUMBER     rounds in which everything is measured (default: 2)
   --slices NUMBER     measurements of each contender per round, in turn (default: 3)
   --seconds NUMBER    length of a slice (default: 0.4)
@@ -73,7 +73,8 @@ function list(): void {
 async function main(): Promise<void> {
   const selected: readonly Workload[] = chosen('workload', workloads, flags.workload);
   const named = chosen('contender', contenders, flags.contender);
-  const competing = contenders.filter((one) => named.includes(one) || one.name === reference);
+  const references = selected.flatMap((workload) => named.map((contender) => referenceFor(contender, workload)));
+  const competing = contenders.filter((one) => named.includes(one) || [reference, ...references].includes(one.name));
   const { quick } = flags;
   const rounds = Math.ceil(numberOf('rounds', quick ? 1 : 2));
   if (process.platform !== 'linux') refuse('the load generator and the process measurements require Linux');
@@ -82,9 +83,17 @@ async function main(): Promise<void> {
 
   const progress = (text: string) => void process.stderr.write(text);
   progress('building');
-  const { contenders: ready, leftOut, versions } = await build(competing);
+  const {
+    contenders: ready,
+    workloads: measured,
+    leftOut,
+    leftOutWorkloads,
+    versions,
+  } = await build(competing, selected);
   progress(`: ${ready.map(({ name }) => name).join(', ')}\n`);
   for (const { contender, reason } of leftOut) progress(`left out: ${contender.name} (${reason})\n`);
+  for (const { workload, reason } of leftOutWorkloads) progress(`left out: ${workload.name} (${reason})\n`);
+  if (measured.length === 0) refuse('nothing is left to measure');
   if (!ready.some(({ name }) => name === reference)) refuse(`${reference} cannot be built, and all ratios are to it`);
 
   const cores = await chooseCores();
@@ -100,7 +109,7 @@ async function main(): Promise<void> {
   };
   const runs = await runAll({
     rounds,
-    workloads: selected,
+    workloads: measured,
     contenders: ready,
     settings,
     repeats: quick ? 0 : 0.1,
@@ -113,7 +122,8 @@ async function main(): Promise<void> {
     versions,
     settings: { ...settings, rounds, quick },
     leftOut,
-    tables: summarise(runs, selected, ready, leftOut),
+    leftOutWorkloads,
+    tables: summarise(runs, measured, ready, leftOut),
     runs,
   };
   writeResults(flags.output, flags.add ? addToEarlier(flags.output, results) : results);

@@ -2,8 +2,10 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Command, type Contender, gcc, type Tool } from './contenders.ts';
+import { type Command, type Contender, certificate } from './contenders.ts';
 import { capture } from './processes.ts';
+import { gcc, libssl, type Tool } from './tools.ts';
+import type { Workload } from './workloads.ts';
 
 /** All build products; ignored by git. */
 export const buildFolder: string = fileURLToPath(new URL('build', import.meta.url));
@@ -16,25 +18,40 @@ export interface LeftOut {
   readonly reason: string;
 }
 
+export interface LeftOutWorkload {
+  readonly workload: Workload;
+  readonly reason: string;
+}
+
 export interface Built {
   readonly contenders: readonly Contender[];
+  readonly workloads: readonly Workload[];
   readonly leftOut: readonly LeftOut[];
+  readonly leftOutWorkloads: readonly LeftOutWorkload[];
   /** Maps a tool or crate to its version. */
   readonly versions: Readonly<Record<string, string>>;
 }
 
 /**
- * Builds the load generator and the given contenders. A contender that cannot be built is left out, with the reason.
+ * Builds the load generator and the given contenders, and what the workloads need. A contender or workload for which
+ * something is missing is left out, with the reason.
  *
  * @throws Error when the load generator cannot be built, because nothing can be measured without it
  */
-export async function build(selected: readonly Contender[]): Promise<Built> {
+export async function build(selected: readonly Contender[], planned: readonly Workload[] = []): Promise<Built> {
   mkdirSync(buildFolder, { recursive: true });
   const versions: Record<string, string> = {};
-  const noGcc = await missing(gcc, versions);
-  if (noGcc) throw new Error(`the load generator needs a C compiler: ${noGcc}`);
-  const failure = await compile(['gcc', '-O2', '-o', fresh(loadGenerator), `${here}load/load.c`], loadGenerator);
-  if (failure) throw new Error(`the load generator cannot be built: ${failure}`);
+  await buildLoadGenerator(versions);
+
+  const workloads: Workload[] = [];
+  const leftOutWorkloads: LeftOutWorkload[] = [];
+  for (const workload of planned) {
+    const reason = await whyNotMeasured(workload, versions);
+    if (reason) leftOutWorkloads.push({ workload, reason });
+    else workloads.push(workload);
+  }
+  const failure = workloads.some(({ service }) => service === 'tls') && (await makeCertificate());
+  if (failure) throw new Error(`the certificate cannot be made: ${failure}`);
 
   const contenders: Contender[] = [];
   const leftOut: LeftOut[] = [];
@@ -43,7 +60,37 @@ export async function build(selected: readonly Contender[]): Promise<Built> {
     if (reason) leftOut.push({ contender, reason });
     else contenders.push(contender);
   }
-  return { contenders, leftOut, versions };
+  return { contenders, workloads, leftOut, leftOutWorkloads, versions };
+}
+
+/** Without the library for TLS it is built without TLS. */
+async function buildLoadGenerator(versions: Record<string, string>): Promise<void> {
+  const noGcc = await missing(gcc, versions);
+  if (noGcc) throw new Error(`the load generator needs a C compiler: ${noGcc}`);
+  const [flags, libraries] = (await missing(libssl, versions)) ? [[], []] : [['-DWITH_TLS'], ['-lssl', '-lcrypto']];
+  const failure = await compile(
+    ['gcc', '-O2', ...flags, '-o', fresh(loadGenerator), `${here}load/load.c`, ...libraries],
+    loadGenerator,
+  );
+  if (failure) throw new Error(`the load generator cannot be built: ${failure}`);
+}
+
+async function whyNotMeasured({ needs = [] }: Workload, versions: Record<string, string>): Promise<string | undefined> {
+  for (const tool of needs) {
+    const reason = await missing(tool, versions);
+    if (reason) return reason;
+  }
+  return undefined;
+}
+
+/** Makes the self-signed certificate of all TLS servers, and its key, in one file. Returns what went wrong, if anything did. */
+async function makeCertificate(): Promise<string | undefined> {
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  const files = ['-keyout', fresh(certificate), '-out', fresh(certificate)];
+  return await compile(
+    ['openssl', 'req', '-x509', ...key, '-days', '2', '-subj', '/CN=localhost', ...files],
+    certificate,
+  );
 }
 
 /** Finds the tools of a contender and builds it. Returns the reason if it cannot take part. */
@@ -79,7 +126,7 @@ async function missing(tool: Tool, versions: Record<string, string>): Promise<st
 /** A product is written here first and renamed into place, so that a running copy is not disturbed. */
 const fresh = (product: string) => `${product}.${process.pid}`;
 
-/** Runs a compiler. Returns what went wrong, if anything did. */
+/** Runs a program that writes a product. Returns what went wrong, if anything did. */
 async function compile(command: Command, product: string): Promise<string | undefined> {
   const reason = await fails(command);
   if (!reason) renameSync(fresh(product), product);

@@ -1,14 +1,27 @@
 /** The contenders as plain data. README.md describes each one and why it is written that way. */
 import { fileURLToPath } from 'node:url';
-import type { Service } from './workloads.ts';
-
-/** A program that a contender needs. */
-export interface Tool {
-  readonly name: string;
-  /** Prints its version and exits with status 0 if it is installed. */
-  readonly version: readonly [string, ...string[]];
-  readonly install: string;
-}
+import {
+  builtCommand,
+  bun,
+  cargo,
+  command,
+  gcc,
+  go,
+  nats,
+  ncat,
+  nginx,
+  nginxStarter,
+  node,
+  python,
+  pythonTool,
+  redis,
+  rustc,
+  socat,
+  type Tool,
+  uvloop,
+  ws,
+} from './tools.ts';
+import type { Service, Workload } from './workloads.ts';
 
 /** The parameters of a server's command line. */
 export interface Given {
@@ -47,8 +60,10 @@ export interface Contender {
   readonly except?: { readonly [workload: string]: string };
   /** It starts short-lived processes, so its processor time cannot be measured. */
   readonly forks?: true;
-  /** The protocol for subscribing and publishing. Default: lines. */
-  readonly protocol?: 'redis' | 'nats';
+  /** The protocol in which the load generator speaks to it. Default: that of the workload, and lines. */
+  readonly protocol?: 'redis' | 'nats' | 'length' | 'resp' | 'until';
+  /** It runs on Bun, and a workload may compare it with another one there. */
+  readonly onBun?: true;
 }
 
 /** The load generator discards this much of each slice: latencies while it connects are not representative. */
@@ -58,34 +73,26 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const peer = (file: string) => `${here}peers/${file}`;
 const handler = (file: string) => `${here}handlers/${file}`;
 const built = (name: string) => `${here}build/${name}`;
-const command = fileURLToPath(new URL('../dist/cli/yodel.cjs', import.meta.url));
-const python = process.env.PYTHON ?? '/usr/bin/python3';
 
-export const gcc: Tool = { name: 'gcc', version: ['gcc', '--version'], install: 'apt-get install gcc libc6-dev' };
-const rustc: Tool = { name: 'rustc', version: ['rustc', '--version'], install: 'https://rustup.rs' };
-const cargo: Tool = {
-  name: 'cargo',
-  version: ['cargo', '--version'],
-  install:
-    'https://rustup.rs; without crates.io: apt-get install librust-tokio-dev librust-tokio-util-dev librust-futures-dev',
-};
-const go: Tool = { name: 'go', version: ['go', 'version'], install: 'apt-get install golang-go' };
-const node: Tool = { name: 'node', version: ['node', '--version'], install: 'npm install' };
-const bun: Tool = { name: 'bun', version: ['bun', '--version'], install: 'npm install' };
-const builtCommand: Tool = { name: 'yodel', version: ['node', command, '--version'], install: 'npm run build' };
-const pythonTool: Tool = { name: 'python', version: [python, '--version'], install: 'apt-get install python3' };
-const uvloop: Tool = {
-  name: 'uvloop',
-  version: [python, '-c', 'import uvloop; print(uvloop.__version__)'],
-  install: 'apt-get install python3-uvloop (PYTHON=… names another interpreter)',
-};
-const ncat: Tool = { name: 'ncat', version: ['ncat', '--version'], install: 'apt-get install ncat' };
-const socat: Tool = { name: 'socat', version: ['socat', '-V'], install: 'apt-get install socat' };
-const redis: Tool = { name: 'redis', version: ['redis-server', '--version'], install: 'apt-get install redis-server' };
-const nats: Tool = { name: 'nats', version: ['nats-server', '--version'], install: 'apt-get install nats-server' };
+/** A key and its certificate in one file, which `build.ts` makes. */
+export const certificate: string = built('tls.pem');
 
-/** The contender with which all others are compared. */
+/** The contender with which the others are compared, unless the workload names another one. */
 export const reference = 'c-epoll';
+
+/** The contender with which this one is compared in a workload. */
+export function referenceFor(contender: Contender, workload: Workload): string {
+  const { reference: own = reference, bunReference = own } = workload;
+  return contender.onBun ? bunReference : own;
+}
+
+/**
+ * The framings that are compared with lines: the load generator's name of each, and the notation of yodel. Each is measured on
+ * both runtimes.
+ */
+const framings: readonly { readonly protocol: 'length' | 'resp' | 'until'; readonly notation: string }[] = [
+  { protocol: 'length', notation: 'length:4' },
+];
 
 /** In order of presentation; each round starts with a different one. */
 export const contenders: readonly Contender[] = [
@@ -114,6 +121,10 @@ export const contenders: readonly Contender[] = [
   yodelOn('bun', bun),
   withoutJournal('node', node),
   withoutJournal('bun', bun),
+  ...framings.flatMap(({ protocol, notation }) => [
+    withFraming('node', node, protocol, notation),
+    withFraming('bun', bun, protocol, notation),
+  ]),
   {
     name: 'rust-threads',
     title: 'Rust, threads',
@@ -235,6 +246,57 @@ export const contenders: readonly Contender[] = [
     },
     protocol: 'nats',
   },
+  {
+    name: 'ws',
+    title: 'plain ws',
+    kind: 'plain',
+    tools: [node, ws],
+    serves: { websocket: ({ port }) => ['node', peer('ws-echo.mjs'), `${port}`] },
+  },
+  {
+    name: 'bun-serve',
+    title: 'plain Bun.serve',
+    kind: 'plain',
+    tools: [bun],
+    serves: { websocket: ({ port }) => ['bun', peer('bun-serve-ws.mjs'), `${port}`] },
+    onBun: true,
+  },
+  {
+    name: 'node-tls',
+    title: 'plain node:tls',
+    kind: 'plain',
+    tools: [node],
+    serves: { tls: ({ port }) => ['node', peer('node-tls.mjs'), `${port}`, certificate] },
+  },
+  {
+    name: 'bun-tls',
+    title: 'node:tls on Bun',
+    kind: 'plain',
+    tools: [bun],
+    serves: { tls: ({ port }) => ['bun', peer('node-tls.mjs'), `${port}`, certificate] },
+    onBun: true,
+  },
+  {
+    name: 'bun-listen-tls',
+    title: 'plain Bun.listen',
+    kind: 'plain',
+    tools: [bun],
+    serves: {
+      tls: ({ port, longestMessage }) => [
+        ...(['bun', peer('bun-plain.mjs')] as const),
+        ...[`${port}`, 'echo', `${longestMessage}`, certificate],
+      ],
+    },
+    onBun: true,
+  },
+  {
+    name: 'nginx',
+    title: 'nginx stream',
+    kind: 'peer',
+    tools: [nginx],
+    // The server in C, to which nginx passes the bytes, is built first.
+    serves: { tls: ({ port, folder }) => ['sh', nginxStarter, `${port}`, certificate, folder, built('c-epoll')] },
+  },
 ];
 
 /** The same server without a journal, to show what the journal costs. */
@@ -249,27 +311,56 @@ function withoutJournal(runtime: 'node' | 'bun', tool: Tool): Contender {
   };
 }
 
+/** The same server with another framing, to show what the framing costs. */
+function withFraming(
+  runtime: 'node' | 'bun',
+  tool: Tool,
+  protocol: 'length' | 'resp' | 'until',
+  notation: string,
+): Contender {
+  return {
+    name: `yodel-${runtime}-${protocol}`,
+    title: `${titleOn(runtime)}, ${protocol}`,
+    kind: 'yodel',
+    tools: [tool, builtCommand],
+    serves: { framing: (given) => serveOn(runtime, 'echo', given, { more: ['--framing', notation] }) },
+    protocol,
+    ...(runtime === 'bun' ? { onBun: true } : {}),
+  };
+}
+
+function titleOn(runtime: 'node' | 'bun'): string {
+  return `yodel on ${runtime === 'node' ? 'Node' : 'Bun'}`;
+}
+
 /** The built command, as a user runs it. Limits are raised only where a workload exceeds them. */
+function serveOn(
+  runtime: 'node' | 'bun',
+  what: string,
+  { port, longestMessage, clients }: Given,
+  { scheme = 'tcp', more = [] }: { readonly scheme?: string; readonly more?: readonly string[] } = {},
+): Command {
+  return [
+    runtime,
+    command,
+    'serve',
+    what,
+    '--quiet',
+    ...['--listen', `${scheme}://127.0.0.1:${port}`],
+    ...more,
+    ...(longestMessage > 65_536
+      ? ['--max-message', `${longestMessage}`, '--high-water-mark', `${longestMessage}`]
+      : []),
+    // The default limit is exactly 10,000, and the first client may still be closing.
+    ...(clients >= 10_000 ? ['--max-connections', `${clients + 100}`] : []),
+  ];
+}
+
 function yodelOn(runtime: 'node' | 'bun', tool: Tool): Contender {
-  const serve =
-    (what: string, isRecorded = false) =>
-    ({ port, longestMessage, clients, folder }: Given): Command => [
-      runtime,
-      command,
-      'serve',
-      what,
-      '--quiet',
-      ...['--listen', `127.0.0.1:${port}`],
-      ...(isRecorded ? ['--journal', `${folder}/bench.journal`] : []),
-      ...(longestMessage > 65_536
-        ? ['--max-message', `${longestMessage}`, '--high-water-mark', `${longestMessage}`]
-        : []),
-      // The default limit is exactly 10,000, and the first client may still be closing.
-      ...(clients >= 10_000 ? ['--max-connections', `${clients + 100}`] : []),
-    ];
+  const serve = (what: string) => (given: Given) => serveOn(runtime, what, given);
   return {
     name: `yodel-${runtime}`,
-    title: `yodel on ${runtime === 'node' ? 'Node' : 'Bun'}`,
+    title: titleOn(runtime),
     kind: 'yodel',
     tools: [tool, builtCommand],
     serves: {
@@ -279,7 +370,10 @@ function yodelOn(runtime: 'node' | 'bun', tool: Tool): Contender {
       upper: serve(handler('upper.ts')),
       'upper-async': serve(handler('upper-async.ts')),
       'fan-out': serve(handler('fan-out.ts')),
-      record: serve('echo', true),
+      record: (given) => serveOn(runtime, 'echo', given, { more: ['--journal', `${given.folder}/bench.journal`] }),
+      websocket: (given) => serveOn(runtime, 'echo', given, { scheme: 'ws' }),
+      tls: (given) => serveOn(runtime, 'echo', given, { scheme: 'tls', more: ['--cert', certificate] }),
+      framing: serve('echo'),
     },
     drives: ({ port, connections, depth, size, seconds }) => [
       runtime,
@@ -288,6 +382,7 @@ function yodelOn(runtime: 'node' | 'bun', tool: Tool): Contender {
       ...['-c', `${connections}`, '-P', `${depth}`, '--size', `${size - 1}`],
       ...['-d', `${seconds}s`],
     ],
+    ...(runtime === 'bun' ? { onBun: true } : {}),
   };
 }
 

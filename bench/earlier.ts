@@ -1,13 +1,17 @@
 /** Merges the results of some workloads into those of an earlier run. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { LeftOut } from './build.ts';
+import type { LeftOut, LeftOutWorkload } from './build.ts';
 import { contenders } from './contenders.ts';
 import { described, type Results } from './results.ts';
 import { workloads } from './workloads.ts';
 
-/** The shape of `results.json`, where contenders that were left out are stored by name. */
-type Written = Omit<Results, 'leftOut'> & { readonly leftOut: readonly { contender: string; reason: string }[] };
+/** The shape of `results.json`, where contenders and workloads that were left out are stored by name. */
+type Written = Omit<Results, 'leftOut' | 'leftOutWorkloads'> & {
+  readonly leftOut: readonly { contender: string; reason: string }[];
+  /** An earlier run may not have this. */
+  readonly leftOutWorkloads?: readonly { workload: string; reason: string }[];
+};
 
 /**
  * Returns the earlier results in the folder, with the tables of this run replaced or added. The page's head
@@ -23,6 +27,9 @@ export function addToEarlier(folder: string, results: Results): Results {
     // An earlier run may not have this setting.
     settings: { ...earlier.settings, maxBackgroundClients: results.settings.maxBackgroundClients },
     leftOut: earlier.leftOut.flatMap(found),
+    leftOutWorkloads: (earlier.leftOutWorkloads ?? [])
+      .filter(({ workload }) => !isNew(workload))
+      .flatMap(foundWorkload),
     tables: tables.toSorted((a, b) => placeOf(a.workload.name) - placeOf(b.workload.name)),
     runs: [...earlier.runs.filter(({ workload }) => !isNew(workload)), ...results.runs],
   };
@@ -35,4 +42,9 @@ function placeOf(name: string): number {
 function found({ contender: name, reason }: Written['leftOut'][number]): LeftOut[] {
   const contender = contenders.find((one) => one.name === name);
   return contender ? [{ contender, reason }] : [];
+}
+
+function foundWorkload({ workload: name, reason }: { workload: string; reason: string }): LeftOutWorkload[] {
+  const workload = workloads.find((one) => one.name === name);
+  return workload ? [{ workload, reason }] : [];
 }

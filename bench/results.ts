@@ -1,8 +1,9 @@
 /** Writes the results: a page of tables, charts, and all values as JSON. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { LeftOut } from './build.ts';
+import type { LeftOut, LeftOutWorkload } from './build.ts';
 import { type Bar, type Group, renderChart } from './chart.ts';
+import { contenders } from './contenders.ts';
 import { formatQuantity } from './quantity.ts';
 import type { Run } from './rounds.ts';
 import { backgroundClientsOf } from './run.ts';
@@ -27,6 +28,7 @@ export interface Results {
     readonly quick: boolean;
   };
   readonly leftOut: readonly LeftOut[];
+  readonly leftOutWorkloads: readonly LeftOutWorkload[];
   readonly tables: readonly Table[];
   readonly runs: readonly Run[];
 }
@@ -38,6 +40,9 @@ const charts: Readonly<Record<string, string>> = {
   background: 'With background clients',
   'fan-out': 'Fan-out',
   journal: 'Recorded before acknowledged',
+  websocket: 'WebSocket echo',
+  tls: 'TLS echo',
+  framing: 'Other framings beside lines',
   start: 'Start',
   generators: 'Load generators, driving the C server',
 };
@@ -45,9 +50,12 @@ const charts: Readonly<Record<string, string>> = {
 /** Writes `README.md`, `results.json` and a chart for each kind of workload into the folder. */
 export function writeResults(folder: string, results: Results): void {
   mkdirSync(folder, { recursive: true });
-  const { leftOut, ...rest } = results;
-  const names = leftOut.map(({ contender, reason }) => ({ contender: contender.name, reason }));
-  const json = { kind: 'yodel-bench-results', version: 1, ...rest, leftOut: names };
+  const { leftOut, leftOutWorkloads, ...rest } = results;
+  const names = {
+    leftOut: leftOut.map(({ contender, reason }) => ({ contender: contender.name, reason })),
+    leftOutWorkloads: leftOutWorkloads.map(({ workload, reason }) => ({ workload: workload.name, reason })),
+  };
+  const json = { kind: 'yodel-bench-results', version: 1, ...rest, ...names };
   writeFileSync(join(folder, 'results.json'), `${JSON.stringify(json, null, 1)}\n`);
   writeFileSync(join(folder, 'README.md'), renderPage(results));
   for (const name of Object.keys(charts)) {
@@ -63,8 +71,8 @@ function chartOf(name: string, tables: readonly Table[]): string | undefined {
     .filter(({ workload }) => workload.chart === name)
     .flatMap(groupsOf)
     .filter(({ bars }) => bars.length > 0);
-  const note =
-    'Median of all slices; the thin line is their range. C has no framing and no checks. ~ disturbed, see the remarks.';
+  const hasC = groups.some(({ bars }) => bars.some(({ kind }) => kind === 'reference'));
+  const note = `Median of all slices; the thin line is their range.${hasC ? ' C has no framing and no checks.' : ''} ~ disturbed, see the remarks.`;
   return groups.length > 0 ? renderChart(charts[name] ?? name, note, groups) : undefined;
 }
 
@@ -98,7 +106,7 @@ function bar({ title, kind, remarks }: Row, { median, low, high }: Spread, forma
 
 /** The page with all tables. */
 function renderPage(results: Results): string {
-  const { date, yodel, machine, versions, settings, leftOut, tables } = results;
+  const { date, yodel, machine, versions, settings, leftOut, leftOutWorkloads, tables } = results;
   const shownCharts = new Set<string>();
   const sections = tables.map((table) => {
     const { chart } = table.workload;
@@ -116,8 +124,11 @@ ${settings.quick ? '\n**A quick run: it shows that everything works; its figures
     .map(([tool, version]) => `${tool} ${version}`)
     .join(', ')}
 - ${describeRounds(settings)}
-${leftOut.map(({ contender, reason }) => `- left out: ${contender.title} (${reason})\n`).join('')}
-Each number is the median of all slices of all rounds. Ratios are to C in the same slice, with their range in brackets.
+${leftOut.map(({ contender, reason }) => `- left out: ${contender.title} (${reason})\n`).join('')}${leftOutWorkloads
+  .map(({ workload, reason }) => `- left out: ${workload.title} (${reason})\n`)
+  .join('')}
+Each number is the median of all slices of all rounds. Ratios are to the server that the table names, in the same slice, with
+their range in brackets.
 
 ${sections.join('\n')}`;
 }
@@ -172,8 +183,11 @@ interface Column {
   readonly cell: (row: Row) => string;
 }
 
-function ratioHead({ reference }: Workload): string {
-  return reference === 'redis' ? 'ratio to Redis' : 'ratio to C';
+function ratioHead({ reference, bunReference }: Workload): string {
+  if (reference === undefined) return 'ratio to C';
+  const titleOf = (name: string) => contenders.find((one) => one.name === name)?.title ?? name;
+  const head = `ratio to ${titleOf(reference)}`;
+  return bunReference === undefined ? head : `${head}; on Bun, to ${titleOf(bunReference)}`;
 }
 
 function columnsOf(workload: Workload): Column[] {

@@ -7,7 +7,7 @@ import { type Command, type Contender, contenders, reference, settleSeconds } fr
 import { busySeconds, type Cores, groupSeconds, ownSeconds, residentBytes } from './machine.ts';
 import { type Child, capture, start } from './processes.ts';
 import { Failure, freePort, pinned, type Server, startServer, timeoutMs } from './server.ts';
-import type { Workload } from './workloads.ts';
+import type { Service, Workload } from './workloads.ts';
 
 /** How long and how much is measured. */
 export interface Settings {
@@ -281,9 +281,16 @@ async function connectIdle(port: number, workload: Workload, count: number, sett
   throw new Failure(stderr.join('').trim() || `the clients were not connected within ${timeoutMs / 1000} s`);
 }
 
+/** The load generator's flags for services that are not lines in plain TCP, sent back as they are. */
+const serviceFlags: { readonly [service in Service]?: readonly string[] } = {
+  upper: ['-u'],
+  'upper-async': ['-u'],
+  websocket: ['-f', 'websocket'],
+  tls: ['-e'],
+};
+
 function loadOptions({ mode, connections, depth, size, service }: Workload): string[] {
-  const options = ['-m', mode, '-c', `${connections}`, '-p', `${depth}`, '-s', `${size}`];
-  return service.startsWith('upper') ? [...options, '-u'] : options;
+  return [...['-m', mode, '-c', `${connections}`, '-p', `${depth}`, '-s', `${size}`], ...(serviceFlags[service] ?? [])];
 }
 
 function loadCommand(port: number, options: readonly string[]): Command {

@@ -1,6 +1,6 @@
 /** Computes medians and ratios of the runs. */
 import type { LeftOut } from './build.ts';
-import { type Contender, reference } from './contenders.ts';
+import { type Contender, referenceFor } from './contenders.ts';
 import { participants, type Run } from './rounds.ts';
 import type { Workload } from './workloads.ts';
 
@@ -27,7 +27,7 @@ export interface Row {
   readonly kind: Contender['kind'];
   /** In the workload's unit; null if every measurement failed. */
   readonly value: Spread | null;
-  /** Ratio to C in the same slice of the same round; null if either failed or the workload has no ratio. */
+  /** Ratio to the workload's reference in the same slice of the same round; null if either failed or the workload has no ratio. */
   readonly ratio: Spread | null;
   /** Medians over all slices, in microseconds. */
   readonly p50: number | null;
@@ -73,11 +73,10 @@ export function summarise(
 
 function rowOf(contender: Contender, workload: Workload, all: readonly Run[]): Row {
   const own = all.filter((run) => run.contender === contender.name);
+  const reference = referenceFor(contender, workload);
   const ratios = own.map(({ round, slice, value }) => {
-    const c = all.find(
-      (run) => run.contender === (workload.reference ?? reference) && run.round === round && run.slice === slice,
-    )?.value;
-    return value !== undefined && c ? value / c : undefined;
+    const scale = all.find((run) => run.contender === reference && run.round === round && run.slice === slice)?.value;
+    return value !== undefined && scale ? value / scale : undefined;
   });
   return {
     contender: contender.name,

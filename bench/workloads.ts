@@ -1,7 +1,18 @@
 /** The workloads as plain data. `run.ts` runs them. */
+import { libssl, openssl, type Tool } from './tools.ts';
 
 /** What a server must do in a workload. Each contender lists the services it offers. */
-export type Service = 'echo' | 'text' | 'text-async' | 'upper' | 'upper-async' | 'fan-out' | 'record';
+export type Service =
+  | 'echo'
+  | 'text'
+  | 'text-async'
+  | 'upper'
+  | 'upper-async'
+  | 'fan-out'
+  | 'record'
+  | 'websocket'
+  | 'tls'
+  | 'framing';
 
 export interface Workload {
   readonly name: string;
@@ -14,14 +25,18 @@ export interface Workload {
   readonly background?: { readonly does: 'drip' | 'never-read'; readonly clients: number };
   /** Messages in flight on each connection. */
   readonly depth: number;
-  /** Bytes of a message, newline included. */
+  /** Bytes of a message with all that frames it, such as the newline; with WebSocket, of its payload. */
   readonly size: number;
   readonly unit: string;
   readonly better: 'more' | 'less';
   /** Whether a ratio to the reference is meaningful. */
   readonly ratio: boolean;
-  /** The reference. Default: C. */
-  readonly reference?: 'redis';
+  /** The contender to which the others are compared. Default: C. */
+  readonly reference?: string;
+  /** The one to which contenders on Bun are compared. Default: the same. */
+  readonly bunReference?: string;
+  /** What the load generator needs. Without it, the workload is left out. */
+  readonly needs?: readonly Tool[];
   /** Whether latencies are shown. */
   readonly latency: boolean;
   /** The chart it appears in. */
@@ -59,11 +74,35 @@ const transform = { ...echo, depth: 100, chart: 'transform' } as const;
 const record = { ...echo, service: 'record', mode: 'publish', reference: 'redis', chart: 'journal' } as const;
 const pipelined = 64;
 
+/** The plain servers of the two runtimes are the reference: the aim is to be as fast as the runtime. */
+const webSocket = {
+  ...echo,
+  service: 'websocket',
+  reference: 'ws',
+  bunReference: 'bun-serve',
+  chart: 'websocket',
+} as const;
+const tls = {
+  ...echo,
+  service: 'tls',
+  reference: 'node-tls',
+  bunReference: 'bun-tls',
+  needs: [libssl, openssl],
+  chart: 'tls',
+} as const;
+
+/** Other framings beside lines. */
+const framing = {
+  ...echo,
+  service: 'framing',
+  reference: 'yodel-node',
+  bunReference: 'yodel-bun',
+  chart: 'framing',
+} as const;
+
 /** In the order in which they run and appear in the results. */
 export const workloads: readonly Workload[] = [
-  { ...echo, name: 'one-at-a-time', title: '64 connections, 64 B, one message at a time' },
-  { ...echo, name: 'pipelined', title: '64 connections, 64 B, pipelined by 100', depth: 100 },
-  { ...echo, name: 'large', title: '64 connections, 16 KiB, one at a time', size: 16_384 },
+  ...threeLoads(echo),
   { ...echo, name: 'huge', title: '1 connection, 1 MiB, one at a time', connections: 1, size: 1_048_576 },
   { ...echo, name: 'latency', title: '1 connection, 64 B, one at a time: latency', connections: 1 },
   { ...transform, name: 'text', title: 'Each message as text, and back, pipelined by 100', service: 'text' },
@@ -146,16 +185,22 @@ export const workloads: readonly Workload[] = [
       depth: pipelined,
     },
   ]),
-  { ...drive, name: 'drive-one-at-a-time', title: 'Load generators: 64 connections, 64 B, one message at a time' },
-  {
-    ...drive,
-    name: 'drive-pipelined',
-    title: 'Load generators: 64 connections, 64 B, pipelined by 100',
-    depth: 100,
-  },
-  { ...drive, name: 'drive-large', title: 'Load generators: 64 connections, 16 KiB, one at a time', size: 16_384 },
+  ...threeLoads(webSocket, 'websocket-', 'WebSocket: '),
+  ...threeLoads(tls, 'tls-', 'TLS: '),
+  ...threeLoads(framing, 'framing-', 'Framings beside lines: '),
+  ...threeLoads(drive, 'drive-', 'Load generators: '),
   { ...drive, name: 'drive-latency', title: 'Load generators: 1 connection, 64 B, one at a time', connections: 1 },
 ];
+
+/** Small messages one at a time and pipelined, and large ones. */
+function threeLoads(base: Omit<Workload, 'name' | 'title'>, prefix = '', what = ''): Workload[] {
+  const named = (name: string, title: string) => ({ name: prefix + name, title: what + title });
+  return [
+    { ...base, ...named('one-at-a-time', '64 connections, 64 B, one message at a time') },
+    { ...base, ...named('pipelined', '64 connections, 64 B, pipelined by 100'), depth: 100 },
+    { ...base, ...named('large', '64 connections, 16 KiB, one at a time'), size: 16_384 },
+  ];
+}
 
 function clients(count: number): string {
   return count === 1 ? '1 client' : `${count} clients`;

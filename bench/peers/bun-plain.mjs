@@ -1,8 +1,9 @@
 // Plain Bun.listen. Bytes, no messages, no checks. Bun discards what `write` does not accept, so the program
 // buffers it; there is no back-pressure towards a client that sends and does not read.
 //
-// usage: bun bun-plain.mjs PORT [echo|fan-out]
-const [port, mode] = process.argv.slice(2);
+// usage: bun bun-plain.mjs PORT [echo|fan-out] [LONGEST] [PEM]     (LONGEST is ignored; PEM: TLS, with key and certificate in one file)
+const [port, mode, , file] = process.argv.slice(2);
+const pem = file && Bun.file(file);
 const clients = new Set();
 
 function send(socket, bytes) {
@@ -24,6 +25,7 @@ function fanOut(socket, chunk) {
 Bun.listen({
   hostname: '127.0.0.1',
   port: Number(port),
+  ...(pem ? { tls: { key: pem, cert: pem } } : {}),
   socket: {
     open(socket) {
       socket.data = { unsent: undefined };

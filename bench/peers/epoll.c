@@ -1,6 +1,7 @@
 // The physical limit: an epoll server in C, one thread, no framing, no checks. All other contenders are compared with it.
 //
-// usage: epoll PORT [echo|upper|fanout]     (0 takes a free port; prints "listening on 127.0.0.1:PORT")
+// usage: epoll PORT|PATH [echo|upper|fanout]     (0 takes a free port; prints "listening on 127.0.0.1:PORT"; a path, which begins
+//        with a slash, is a Unix socket)
 //
 //   echo    (default) sends back what it receives     upper   the same in upper case, a to z only
 //   fanout  sends what it receives to all other clients
@@ -14,6 +15,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { CHUNK = 65536, EVENTS = 512 };
@@ -143,6 +145,19 @@ static int listen_at(int port) {
   return listener;
 }
 
+static int listen_at_path(const char *path) {
+  int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  if (strlen(path) >= sizeof address.sun_path) {
+    fprintf(stderr, "epoll: the path is too long\n");
+    exit(1);
+  }
+  strcpy(address.sun_path, path);
+  if (bind(listener, (struct sockaddr *)&address, sizeof address) < 0) fail("bind");
+  if (listen(listener, 4096) < 0) fail("listen");
+  return listener;
+}
+
 static on_chunk *handler_named(const char *name) {
   if (!strcmp(name, "upper")) return upper;
   if (!strcmp(name, "fanout")) return fanout;
@@ -159,7 +174,8 @@ int main(int argc, char **argv) {
 
   on_chunk *handle = handler_named(argc > 2 ? argv[2] : "echo");
   reads_while_unsent = handle == fanout;
-  int listener = listen_at(argc > 1 ? atoi(argv[1]) : 0);
+  const char *where = argc > 1 ? argv[1] : "0";
+  int listener = where[0] == '/' ? listen_at_path(where) : listen_at(atoi(where));
   queue = epoll_create1(0);
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
   epoll_ctl(queue, EPOLL_CTL_ADD, listener, &event);
