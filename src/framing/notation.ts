@@ -1,5 +1,6 @@
 /** Framings written as text: `lines`, `delimiter:\0`, `length:4,little`, `raw`. */
 import { YodelError } from '../errors.ts';
+import { hintFor } from '../suggestion.ts';
 import { delimiter } from './delimiter.ts';
 import { parseBytes } from './escapes.ts';
 import type { Framing } from './framing.ts';
@@ -7,41 +8,102 @@ import { type LengthCounts, type LengthOptions, length } from './length.ts';
 import { lines } from './lines.ts';
 import { raw } from './raw.ts';
 
-/** The values of `--framing`, and what a message is with each. */
-export const framingKinds: readonly (readonly [form: string, meaning: string])[] = [
-  ['lines', 'the bytes before LF or CRLF; a lone CR is data'],
-  [
-    'delimiter:BYTES',
-    'the bytes before this delimiter of 1 to 64 bytes, written with \\0 \\n \\r \\t \\\\ and \\xHH where needed',
-  ],
-  [
-    'length[:BYTES][,digits|bcd|varint][,little][,offset=N][,after=N][,inclusive|counts=rest|frame][,adjust=N]',
-    'as many bytes as the preceding length field says, which is 1 to 8 bytes wide (default 4)',
-  ],
-  ['raw', 'whatever one read from the socket returned; boundaries are not preserved'],
+/** A framing that can be written as text: a row of the table, from which help and completion are made. */
+export interface FramingKind {
+  readonly name: string;
+  /** How it is written: `delimiter:BYTES`. Names of kinds are followed by nothing, by `:`, or by parentheses. */
+  readonly form: string;
+  /** What a message is. */
+  readonly meaning: string;
+  /** The options that the form only hints at. */
+  readonly options?: readonly (readonly [option: string, meaning: string])[];
+  /**
+   * @param argument what follows the colon, or is in the parentheses; undefined if there is neither
+   * @param inner parses a framing inside this one
+   * @returns undefined if the argument is not of this form
+   * @throws YodelError `YODEL_INVALID_OPTION`
+   */
+  parse(argument: string | undefined, inner: (text: string) => Framing): Framing | undefined;
+}
+
+/** All kinds of framings, in the order of the help. */
+export const framingKinds: readonly FramingKind[] = [
+  {
+    name: 'lines',
+    form: 'lines',
+    meaning: 'the bytes before LF or CRLF; a lone CR is data',
+    parse: (argument) => (argument === undefined ? lines() : undefined),
+  },
+  {
+    name: 'delimiter',
+    form: 'delimiter:BYTES',
+    meaning: 'the bytes before this delimiter of 1 to 64 bytes',
+    parse: (argument) => (argument === undefined ? undefined : delimiter(parseBytes(argument))),
+  },
+  {
+    name: 'length',
+    form: 'length[:BYTES][,OPTION...]',
+    meaning: 'as many bytes as the preceding length field says, which is 1 to 8 bytes wide (default 4)',
+    options: [
+      ['digits', 'the length is written in decimal digits with leading zeros: 0012'],
+      ['bcd', 'two decimal digits in each byte'],
+      ['varint', 'seven bits in each byte, the lowest first; BYTES is the most that there may be (default 5)'],
+      ['little', 'the lowest byte of the length comes first (default: the highest)'],
+      ['offset=N', 'N bytes precede the length; they are in the header of the message'],
+      ['after=N', 'N bytes follow the length before the payload; they are in the header too'],
+      ['counts=rest', 'the length counts all that follows it (default: the payload)'],
+      ['inclusive', 'the length also counts itself; the same as counts=self'],
+      ['counts=frame', 'the length counts everything'],
+      ['adjust=N', 'N is added to the length, where it counts something else'],
+    ],
+    parse: (argument) => parseLength(argument ?? '4'),
+  },
+  {
+    name: 'raw',
+    form: 'raw',
+    meaning: 'whatever one read from the socket returned; boundaries are not preserved',
+    parse: (argument) => (argument === undefined ? raw() : undefined),
+  },
 ];
 
-/** The values alone, for help and errors. */
-export const framingForms: string = framingKinds.map(([form]) => form).join(', ');
+/** The names of all kinds, for the help of flags. */
+export const framingNames: string = `${framingKinds.map(({ name }) => name).join(', ')}; see yodel help framing`;
 
 /**
- * Parses the text form of a framing.
- *
- * `delimiter:` is followed by the delimiter, in which `\0 \n \r \t \\ \xHH` are escapes. `length:` is followed by the width of
- * the length field (1, 2, 4 or 8; default 4) and the options of {@link length}.
+ * Parses the text form of a framing: a row of {@link framingKinds}. Bytes are written with the escapes
+ * `\0 \n \r \t \\ \xHH` where needed.
  *
  * @throws YodelError `YODEL_INVALID_OPTION`
  */
 export function parseFraming(text: string): Framing {
-  const [, kind, argument] = /^([a-z]+)(?:[:](.*))?$/s.exec(text) ?? [];
-  if (kind === 'lines' && argument === undefined) return lines();
-  if (kind === 'raw' && argument === undefined) return raw();
-  if (kind === 'delimiter' && argument !== undefined) return delimiter(parseBytes(argument));
-  if (kind === 'length') return length(parseLength(text, argument ?? '4'));
-  throw invalid(text);
+  return parseWith(text, undefined);
 }
 
-function parseLength(text: string, argument: string): LengthOptions {
+/**
+ * @internal The same where a framing, or one inside it, may be the path of a file.
+ *
+ * @param framingOf returns the framing of a file, which was loaded before
+ */
+export function parseWith(text: string, framingOf: ((file: string) => Framing) | undefined): Framing {
+  if (framingOf && isFramingFile(text)) return framingOf(text);
+  const [, name = text, colon, group] = /^([\w-]+)(?::(.*)|\((.*)\))?$/s.exec(text) ?? [];
+  const kind = framingKinds.find((one) => one.name === name);
+  if (!kind) {
+    const names = framingKinds.map((one) => one.name);
+    throw invalid(`unknown framing "${text}". ${hintFor(name, names)}`);
+  }
+  const isMisplaced = (kind.form.includes('(') ? colon : group) !== undefined;
+  const framing = isMisplaced ? undefined : kind.parse(colon ?? group, (inner) => parseWith(inner, framingOf));
+  if (framing) return framing;
+  throw invalid(`invalid framing "${text}": it is written ${kind.form}; see yodel help framing`);
+}
+
+/** Whether this is the path of a file, such as `./mine.ts`, and not a framing's text form. */
+export function isFramingFile(text: string): boolean {
+  return /^\.{0,2}\/|^[^:()]*\.[cm]?[jt]s$/.test(text);
+}
+
+function parseLength(argument: string): Framing | undefined {
   const options: { -readonly [Name in keyof LengthOptions]: LengthOptions[Name] } = {};
   for (const part of argument.split(',')) {
     const [, name, value] = /^(offset|after|adjust)=(-?\d+)$/.exec(part) ?? [];
@@ -54,11 +116,11 @@ function parseLength(text: string, argument: string): LengthOptions {
     else if (name === 'offset') options.offset = Number(value);
     else if (name === 'after') options.after = Number(value);
     else if (name === 'adjust') options.adjustment = Number(value);
-    else throw invalid(text);
+    else return undefined;
   }
-  return options;
+  return length(options);
 }
 
-function invalid(text: string): YodelError {
-  return new YodelError('YODEL_INVALID_OPTION', `unknown framing "${text}"; use one of: ${framingForms}`);
+function invalid(message: string): YodelError {
+  return new YodelError('YODEL_INVALID_OPTION', message);
 }

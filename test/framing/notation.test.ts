@@ -5,7 +5,8 @@ import { delimiter } from '../../src/framing/delimiter.ts';
 import { formatBytes, parseBytes } from '../../src/framing/escapes.ts';
 import { encode } from '../../src/framing/framing.ts';
 import { length } from '../../src/framing/length.ts';
-import { framingForms, parseFraming } from '../../src/framing/notation.ts';
+import { lines } from '../../src/framing/lines.ts';
+import { framingKinds, isFramingFile, parseFraming, parseWith } from '../../src/framing/notation.ts';
 import { show } from './outcome.ts';
 
 describe('the text form of a framing', () => {
@@ -69,21 +70,55 @@ describe('the text form of a framing', () => {
   });
 
   it.each([
-    '',
-    'line',
-    'Lines',
+    ['', 'Known: lines, '],
+    ['line', 'Did you mean "lines"?'],
+    ['Lines', 'Did you mean "lines"?'],
+    ['delimeter:\\0', 'Did you mean "delimiter"?'],
+    ['length:4 little:', ''],
+    ['length 4', ''],
+    ['lines\n', ''],
+    ['websocket', 'Known: lines, '],
+  ])('%j is unknown, with a hint: %s', (text, hint) => {
+    const refused = () => parseFraming(text);
+    if (hint) expectRefusal(refused, expect.stringContaining(`unknown framing "${text}". ${hint}`));
+    else expect(refused).toThrow(YodelError);
+  });
+
+  it.each([
     'lines:',
+    'lines(x)',
     'raw:8',
     'delimiter',
-    'lines\n',
+    'delimiter(x)',
     'length:',
     'length:4,',
     'length:4,middle',
     'length:4,offset',
     'length:4,offset=1.5',
     'length:4 little',
-  ])('%j is refused with a list of the valid forms', (text) => {
-    expectRefusal(() => parseFraming(text), `unknown framing "${text}"; use one of: ${framingForms}`);
+  ])('%j is refused with the right form', (text) => {
+    const kind = framingKinds.find(({ name }) => text.startsWith(name));
+    expectRefusal(
+      () => parseFraming(text),
+      `invalid framing "${text}": it is written ${kind?.form}; see yodel help framing`,
+    );
+  });
+
+  it.each([
+    ['./mine.ts', true],
+    ['../mine.js', true],
+    ['/srv/mine', true],
+    ['mine.mts', true],
+    ['lines', false],
+    ['delimiter:.js', false],
+    ['delimiter:/', false],
+  ])('%j may be a file: %s', (text, isFile) => {
+    expect(isFramingFile(text)).toBe(isFile);
+  });
+
+  it('may be a file that was loaded', () => {
+    const own = delimiter('own');
+    expect(parseWith('./mine.ts', (file) => (file === './mine.ts' ? own : lines()))).toBe(own);
   });
 
   it.each([
@@ -155,6 +190,7 @@ describe('the options of the framing "length"', () => {
   });
 });
 
+/** @param text the error's message, or what vitest matches with it */
 function expectRefusal(call: () => unknown, text: string): void {
   try {
     call();

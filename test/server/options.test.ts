@@ -49,7 +49,7 @@ describe('an invalid value', () => {
     [{ encoding: 'utf-8' }, 'the option "encoding" takes "utf8" or "binary", not "utf-8"'],
     [{ maxMessages: 10n ** 30n }, 'not 1000000000000000000000000000000'],
     [{ framing: lines }, 'the option "framing" takes a framing such as lines(), or its text form such as "lines"'],
-    [{ framing: 'line' }, 'unknown framing "line"; use one of: lines, delimiter:BYTES,'],
+    [{ framing: 'line' }, 'unknown framing "line". Did you mean "lines"?'],
   ];
 
   it.each(cases)('is refused: %o', async (options, expectedMessage) => {

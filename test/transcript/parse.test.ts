@@ -99,7 +99,7 @@ const malformed: readonly (readonly [string, number, number, RegExp])[] = [
   ['@wait 5s 6s', 1, 10, /unexpected "6s"/],
   ['@timeout -1s', 1, 10, /expected a time/],
   ['@framing', 1, 9, /expected a framing such as lines/],
-  ['@framing words', 1, 10, /unknown framing "words"; use one of: lines/],
+  ['@framing words', 1, 10, /unknown framing "words"\. Known: lines/],
   ['> a\n@framing lines', 2, 1, /@framing must come before the first message/],
   ['@framing lines\n@framing raw', 2, 1, /@framing is given twice/],
   ['@address', 1, 9, /expected an address/],

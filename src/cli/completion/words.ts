@@ -98,7 +98,7 @@ function candidatesFor(name: string, program: Command): Candidates {
       return { words: Object.keys(handlersByName), found: 'files' };
     case 'framing':
       // Only the fixed part: `delimiter:` for delimiter:BYTES.
-      return { words: framingKinds.map(([form]) => form.replace(/[[A-Z].*$/, '')) };
+      return { words: framingKinds.map(({ form }) => form.replace(/[[(A-Z].*$/, '')) };
     case 'topic':
       return { words: [...program.commands.map((command) => command.name()), ...topicNames] };
     default:

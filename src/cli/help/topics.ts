@@ -49,16 +49,16 @@ const topics: Readonly<Record<TopicName, (program: Command) => readonly TopicPar
         'TCP delivers a stream of bytes. A framing is the rule that says where one message ends and the next begins. ' +
         'Both sides must use the same one. Values of --framing:',
     },
-    { rows: framingKinds },
+    { rows: framingKinds.map(({ form, meaning }) => [form, meaning] as const) },
+    { text: 'BYTES are text, with \\0 \\n \\r \\t \\\\ and \\xHH where needed.' },
+    ...framingKinds.flatMap(({ name, options }) =>
+      options ? [{ text: `Options of ${name}, separated by commas:` }, { rows: options }] : [],
+    ),
     {
       text:
-        'For length: little is the byte order of the field; offset=N is the number of bytes before it; adjust=N is added to ' +
-        'its value; inclusive means that its value includes the field itself.',
-    },
-    {
-      text:
-        'The last line or delimited message may omit its delimiter if the input ends after it; an unfinished length-prefixed ' +
-        'message is an error. A server validates lines and delimited messages as UTF-8, unless --encoding binary is given.',
+        'The last line or delimited message may omit its delimiter if the input ends after it; an unfinished message of ' +
+        'another framing is an error. A server validates lines and delimited messages as UTF-8, unless --encoding binary ' +
+        'is given.',
     },
     { lines: ["yodel serve --framing 'delimiter:\\0'", 'yodel connect --framing length:2,little,offset=1'] },
   ],
