@@ -33,6 +33,7 @@ export { type LinesOptions, lines } from './framing/lines.ts';
 export { Batch, Message, type MessageParts } from './framing/message.ts';
 export { parseFraming } from './framing/notation.ts';
 export type { Protocol } from './framing/protocol.ts';
+export { protocolNamed } from './framing/protocols/protocols.ts';
 export { raw } from './framing/raw.ts';
 export { chargen } from './handlers/chargen.ts';
 export { discard } from './handlers/discard.ts';

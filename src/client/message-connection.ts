@@ -44,6 +44,7 @@ export class MessageConnection implements Receiver {
   /** The framing of what it receives. */
   readonly replyFraming: Framing;
   readonly #sent: Conversation['sent'];
+  readonly #encoder: Conversation['encoder'];
   readonly #decoder: Decoder;
   readonly #receiver: MessageReceiver;
   readonly #output = new Output();
@@ -58,8 +59,9 @@ export class MessageConnection implements Receiver {
     this.#connection = connection;
     this.framing = connection.framing ?? protocol.framing;
     this.replyFraming = connection.framing ?? protocol.replyFraming;
-    const { decoder, sent } = openConversation(protocol, 'client', options, connection.framing);
+    const { decoder, encoder, sent } = openConversation(protocol, 'client', options, connection.framing);
     this.#decoder = decoder;
+    this.#encoder = encoder;
     this.#sent = sent;
     this.#receiver = receiver;
     connection.start(this);
@@ -73,7 +75,7 @@ export class MessageConnection implements Receiver {
   /** Sends a message. Messages sent in the same turn are sent in one write. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
   send(message: string | Uint8Array | Message): void {
     if (isMessage(message)) this.#sendMessage(message);
-    else this.#output.appendMessage(this.framing.encoder, message, undefined);
+    else this.#output.appendMessage(this.#encoder, message, undefined);
     if (this.#output.size >= flushAt) return this.#flush();
     if (this.#isFlushDue) return;
     this.#isFlushDue = true;

@@ -99,6 +99,8 @@ export interface Framing extends FramingId {
   /** What messages of this framing contain by default. */
   readonly defaultEncoding: Encoding;
   readonly encoder: Encoder;
+  /** The encoder of one connection, where frames depend on what was said before. Default: {@link encoder}. */
+  createEncoder?(state: unknown): Encoder;
   /** @param state what the decoders of both directions of a connection share, if their protocol needs it (`Protocol.createState`) */
   createDecoder(options: DecoderOptions, state?: unknown): Decoder;
 }

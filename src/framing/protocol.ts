@@ -1,5 +1,12 @@
 /** How the two ends of a connection talk: a framing for each direction. */
-import { type Decoder, type DecoderOptions, decodeChunk, type Encoding, type Framing } from './framing.ts';
+import {
+  type Decoder,
+  type DecoderOptions,
+  decodeChunk,
+  type Encoder,
+  type Encoding,
+  type Framing,
+} from './framing.ts';
 
 /** A framing for each direction, and what else both ends must know. */
 export interface Protocol {
@@ -28,6 +35,8 @@ export type Side = 'client' | 'server';
 export interface Conversation {
   /** Decodes what this end receives. */
   readonly decoder: Decoder;
+  /** Encodes what this end sends. */
+  readonly encoder: Encoder;
   /** Must be called with all bytes that this end sends, if the directions share state. */
   readonly sent: ((bytes: Uint8Array) => void) | undefined;
 }
@@ -44,14 +53,16 @@ export function openConversation(
   options: DecoderOptions,
   own?: Framing,
 ): Conversation {
-  if (own) return { decoder: own.createDecoder(options), sent: undefined };
+  if (own) return { decoder: own.createDecoder(options), encoder: own.encoder, sent: undefined };
   const state = createState?.();
   const [incoming, outgoing] = side === 'server' ? [framing, replyFraming] : [replyFraming, framing];
   const decoder = incoming.createDecoder(options, state);
-  if (!createState) return { decoder, sent: undefined };
+  const encoder = outgoing.createEncoder?.(state) ?? outgoing.encoder;
+  if (!createState) return { decoder, encoder, sent: undefined };
   const observer = outgoing.createDecoder(observed, state);
   return {
     decoder,
+    encoder,
     sent(bytes) {
       for (const batch of decodeChunk(observer, bytes)) void batch;
     },

@@ -26,6 +26,7 @@ interface Target {
 export interface OutboxWire {
   /** The framing of what is sent. */
   readonly framing: Framing;
+  readonly encoder: Encoder;
   /** The framing of what is received. */
   readonly received: Framing;
   /** Observes all bytes that are sent; see `Conversation.sent`. */
@@ -57,11 +58,11 @@ export class Outbox {
   #uncompared = 0;
 
   constructor(session: SessionView, connection: Connection, wire: OutboxWire, settings: SessionSettings) {
-    const { framing, received, sent } = wire;
+    const { framing, encoder, received, sent } = wire;
     this.#session = session;
     this.#connection = connection;
     this.#framing = framing;
-    this.#encoder = framing.encoder;
+    this.#encoder = encoder;
     this.#isSymmetric = isSameFraming(received, framing);
     this.#settings = settings;
     const { telemetry } = settings;

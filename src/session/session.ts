@@ -75,7 +75,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     whenClosed: (session: ServerSession) => void,
   ) {
     const { protocol, decoderOptions } = settings;
-    const { decoder, sent } = openConversation(protocol, 'server', decoderOptions, connection.framing);
+    const { decoder, encoder, sent } = openConversation(protocol, 'server', decoderOptions, connection.framing);
     const now = settings.clock.now();
     this.id = id;
     this.framing = connection.framing ?? protocol.framing;
@@ -85,7 +85,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     this.#settings = settings;
     this.#whenClosed = whenClosed;
     this.#began = now;
-    const wire = { framing: this.replyFraming, received: this.framing, sent };
+    const wire = { framing: this.replyFraming, encoder, received: this.framing, sent };
     const outbox = new Outbox(this, connection, wire, settings);
     const inbound = new Inbound(this, decoder, outbox, settings, now);
     const runner = new Runner(this, outbox, settings);

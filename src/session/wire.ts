@@ -4,7 +4,7 @@ import type { Encoding, Framing } from '../framing/framing.ts';
 import { lines } from '../framing/lines.ts';
 import { parseFraming } from '../framing/notation.ts';
 import type { Protocol } from '../framing/protocol.ts';
-import { protocolNamed } from '../framing/protocols.ts';
+import { protocolNamed } from '../framing/protocols/protocols.ts';
 import { checkOption } from '../options.ts';
 
 /** Options of the framings and encoding. */

@@ -1,0 +1,299 @@
+/**
+ * SMTP (RFC 5321), FTP (RFC 959), NNTP (RFC 3977) and POP3 (RFC 1939). Requests are lines. A reply is one message of all its
+ * lines. After a granted DATA, POST or IHAVE, the next request is a text: everything up to a line with only a dot.
+ *
+ * ```
+ * 250-mail.example.org\r\n250 SIZE\r\n           one reply: "250-mail.example.org\r\n250 SIZE"
+ * DATA\r\n                                       "DATA", which the server grants with 354
+ * Subject: x\r\n\r\n..hi\r\n.\r\n                one request: "Subject: x\r\n\r\n.hi", without the dot that hides a dot
+ * ```
+ *
+ * Which replies have several lines depends on the requests in NNTP and POP3, so that both directions share state. After a
+ * granted STARTTLS (STLS, AUTH TLS) the connection is encrypted, and its bytes are passed on as they arrive.
+ */
+import type { FrameReader, FramingId } from '../frames.ts';
+import type { Encoder, Framing } from '../framing.ts';
+import type { Protocol } from '../protocol.ts';
+import type { FrameScanner } from '../scanning.ts';
+import { ScanningDecoder } from '../scanning.ts';
+import { idOf, reader } from './fixed.ts';
+import { LineGroups, type LineRule, last, lineEncoder, lineReader, more } from './line-groups.ts';
+
+/** What a request means for what follows it: a text after it was granted, or at once; a reply that may be a list; encryption. */
+type Request = 'plain' | 'text' | 'textAtOnce' | 'list' | 'tls';
+
+/** What both directions of a connection know of each other. */
+interface State {
+  /** Requests whose replies have not been seen, in order. */
+  readonly pending: Request[];
+  hasGreeted: boolean;
+  /** The next request is a text. */
+  isTextDue: boolean;
+  isEncrypted: boolean;
+}
+
+/** How one of the protocols differs from the others. */
+interface Rules {
+  readonly name: string;
+  /** What kind of request a line is. */
+  requestOf(line: string): Request;
+  /** Whether the first line of a reply has others after it, up to a line with only a dot. */
+  isList(line: string, request: Request | undefined): boolean;
+  /** The first line of a reply that grants a text. */
+  readonly granted: RegExp;
+  /** The first line of a reply that grants encryption. */
+  readonly secured: RegExp;
+  readonly errorPattern: RegExp;
+  /** Whether a reply's lines repeat its code: `250-a`, `250 b`. */
+  readonly repeatsCode: boolean;
+}
+
+const untilDot: LineRule = (line) => (line === '.' ? last : more);
+const single: LineRule = () => last;
+
+function repliesRule(rules: Rules, request: Request | undefined): LineRule {
+  let code: string | undefined;
+  let isList = false;
+  return (line, index) => {
+    if (index === 0) {
+      isList = rules.isList(line, request);
+      [, code] = rules.repeatsCode ? (/^(\d{3})-/.exec(line) ?? []) : [];
+      return isList || code !== undefined ? more : last;
+    }
+    if (isList) return untilDot(line, index);
+    return line === code || line.startsWith(`${code} `) ? last : more;
+  };
+}
+
+class Requests implements FrameScanner {
+  readonly #state: State;
+  readonly #rules: Rules;
+  readonly #lines: LineGroups;
+  readonly #text: LineGroups;
+  readonly #encrypted: FrameReader;
+
+  constructor(state: State, rules: Rules, id: FramingId) {
+    this.#state = state;
+    this.#rules = rules;
+    this.#lines = new LineGroups(lineReader(id), () => single);
+    this.#text = new LineGroups(textReader(id), () => untilDot);
+    this.#encrypted = reader(id, 0, 0);
+  }
+
+  get reader(): FrameReader {
+    const { isEncrypted, isTextDue } = this.#state;
+    return isEncrypted ? this.#encrypted : (isTextDue ? this.#text : this.#lines).reader;
+  }
+
+  maxFrameSize(limit: number): number {
+    // Each line of a text may begin with a dot that is not part of it, and the last two lines are not.
+    return limit + Math.ceil(limit / 2) + 7;
+  }
+
+  scan(bytes: Buffer, start: number, seen: number): number {
+    const { isEncrypted, isTextDue } = this.#state;
+    if (isEncrypted) return Math.min(bytes.length, start + largestPiece);
+    return (isTextDue ? this.#text : this.#lines).scan(bytes, start, seen);
+  }
+
+  found(bytes: Buffer, start: number, end: number): void {
+    const state = this.#state;
+    if (state.isEncrypted) return;
+    const request = state.isTextDue ? 'plain' : this.#rules.requestOf(bytes.toString('latin1', start, end).trimEnd());
+    state.isTextDue = request === 'textAtOnce';
+    if (!state.isTextDue) state.pending.push(request);
+  }
+
+  endsWithInput(): boolean {
+    return !this.#state.isTextDue;
+  }
+}
+
+class Replies implements FrameScanner {
+  readonly #state: State;
+  readonly #rules: Rules;
+  readonly #lines: LineGroups;
+  readonly #encrypted: FrameReader;
+
+  constructor(state: State, rules: Rules, id: FramingId) {
+    this.#state = state;
+    this.#rules = rules;
+    this.#lines = new LineGroups(lineReader(id), () => repliesRule(rules, this.#request));
+    this.#encrypted = reader(id, 0, 0);
+  }
+
+  get reader(): FrameReader {
+    return this.#state.isEncrypted ? this.#encrypted : this.#lines.reader;
+  }
+
+  /** The request that the next reply answers. */
+  get #request(): Request | undefined {
+    return this.#state.hasGreeted ? this.#state.pending[0] : undefined;
+  }
+
+  maxFrameSize(limit: number): number {
+    return limit + 2;
+  }
+
+  scan(bytes: Buffer, start: number, seen: number): number {
+    return this.#state.isEncrypted
+      ? Math.min(bytes.length, start + largestPiece)
+      : this.#lines.scan(bytes, start, seen);
+  }
+
+  found(bytes: Buffer, start: number, end: number): void {
+    const state = this.#state;
+    if (state.isEncrypted) return;
+    const line = bytes.toString('latin1', start, Math.min(end, start + 64));
+    // A preliminary reply of FTP (1yz) is followed by the final one.
+    if (this.#rules.repeatsCode && line.startsWith('1')) return;
+    if (!state.hasGreeted) {
+      state.hasGreeted = true;
+      return;
+    }
+    const request = state.pending.shift();
+    if (request === 'text' && this.#rules.granted.test(line)) state.isTextDue = true;
+    if (request === 'tls' && this.#rules.secured.test(line)) state.isEncrypted = true;
+  }
+
+  endsWithInput(): boolean {
+    return this.#lines.endsWithInput();
+  }
+}
+
+/** The size of a TLS record. */
+const largestPiece = 16_384;
+const LF = 0x0a;
+const dot = 0x2e;
+
+/** Reads a text up to the line with a dot, without the dots that hide dots at the beginnings of lines. */
+function textReader(framing: FramingId): FrameReader {
+  return lineReader(framing, {
+    payload(bytes, start, end) {
+      const body = bytes.toString('latin1', start, end).replace(/(?:^|\r?\n)\.\r?\n$/, '');
+      return Buffer.from(body.replace(/^\./gm, ''), 'latin1');
+    },
+  });
+}
+
+/** Hides a dot at the beginning of a line behind another, and ends with a line that is a dot. */
+function encodeText(payload: Uint8Array): Uint8Array {
+  const parts: Uint8Array[] = [];
+  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.length);
+  let from = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    const beginsLine = at === 0 || bytes[at - 1] === LF;
+    if (!beginsLine || bytes[at] !== dot) continue;
+    parts.push(bytes.subarray(from, at), hidden);
+    from = at;
+  }
+  return Buffer.concat([...parts, bytes.subarray(from), payload.length === 0 ? onlyDot : lastDot]);
+}
+
+const hidden = Buffer.from('.');
+const onlyDot = Buffer.from('.\r\n');
+const lastDot = Buffer.from('\r\n.\r\n');
+
+/** A protocol of this family. */
+function protocolOf(rules: Rules): Protocol {
+  const requests = idOf(rules.name, 'requests');
+  const replies = idOf(rules.name, 'replies');
+  const createState = (): State => ({ pending: [], hasGreeted: false, isTextDue: false, isEncrypted: false });
+  const line = lineEncoder(lineReader(requests), () => single);
+  const framing: Framing = {
+    ...requests,
+    defaultEncoding: 'binary',
+    encoder: line,
+    createEncoder: (state): Encoder => ({
+      ...line,
+      encode: (payload) => ((state as State).isTextDue ? encodeText(payload) : line.encode(payload)),
+      suits: (message) => message.terminatorSize > 0,
+    }),
+    createDecoder: (options, state = createState()) =>
+      new ScanningDecoder(new Requests(state as State, rules, requests), options),
+  };
+  const replyFraming: Framing = {
+    ...replies,
+    defaultEncoding: 'binary',
+    encoder: lineEncoder(lineReader(replies), rules.repeatsCode ? () => repliesRule(rules, undefined) : undefined),
+    createDecoder: (options, state = createState()) =>
+      new ScanningDecoder(new Replies(state as State, rules, replies), options),
+  };
+  const { name, errorPattern } = rules;
+  return { name, framing, replyFraming, encoding: 'binary', createState, greeting: 1, errorPattern };
+}
+
+function commandOf(line: string): string {
+  return line.split(/\s/, 1)[0]?.toUpperCase() ?? '';
+}
+
+const errorCode = /^[45]\d\d/;
+
+export const smtp: Protocol = protocolOf({
+  name: 'smtp',
+  requestOf(line) {
+    const command = commandOf(line);
+    return command === 'DATA' ? 'text' : command === 'STARTTLS' ? 'tls' : 'plain';
+  },
+  isList: () => false,
+  granted: /^354/,
+  secured: /^220/,
+  errorPattern: errorCode,
+  repeatsCode: true,
+});
+
+export const ftp: Protocol = protocolOf({
+  name: 'ftp',
+  requestOf: (line) => (/^AUTH\s+(?:TLS|SSL)/i.test(line) ? 'tls' : 'plain'),
+  isList: () => false,
+  granted: /^$/,
+  secured: /^234/,
+  errorPattern: errorCode,
+  repeatsCode: true,
+});
+
+/** Replies with lines after the first, whatever the request (RFC 3977, appendix C, and RFC 4643, 2980). */
+const newsLists: readonly string[] = [
+  '100',
+  '101',
+  '215',
+  '220',
+  '221',
+  '222',
+  '224',
+  '225',
+  '230',
+  '231',
+  '282',
+  '288',
+];
+
+export const nntp: Protocol = protocolOf({
+  name: 'nntp',
+  requestOf(line) {
+    const command = commandOf(line);
+    if (command === 'POST' || command === 'IHAVE') return 'text';
+    if (command === 'TAKETHIS') return 'textAtOnce';
+    return command === 'STARTTLS' ? 'tls' : command === 'LISTGROUP' ? 'list' : 'plain';
+  },
+  isList: (line, request) => newsLists.includes(line.slice(0, 3)) || (line.startsWith('211') && request === 'list'),
+  granted: /^3(?:35|40)/,
+  secured: /^382/,
+  errorPattern: errorCode,
+  repeatsCode: false,
+});
+
+export const pop3: Protocol = protocolOf({
+  name: 'pop3',
+  requestOf(line) {
+    const [command = '', argument] = line.toUpperCase().split(/\s+/);
+    if (command === 'RETR' || command === 'TOP' || command === 'CAPA') return 'list';
+    if ((command === 'LIST' || command === 'UIDL') && !argument) return 'list';
+    return command === 'STLS' ? 'tls' : 'plain';
+  },
+  isList: (line, request) => request === 'list' && line.startsWith('+OK'),
+  granted: /^$/,
+  secured: /^\+OK/,
+  errorPattern: /^-ERR/,
+  repeatsCode: false,
+});

@@ -1,0 +1,158 @@
+/**
+ * PostgreSQL's protocol 3 (https://www.postgresql.org/docs/current/protocol-message-formats.html). The client begins with
+ * messages that have no type; all others have one. The length counts itself, not the type.
+ *
+ * ```
+ * start        00 00 00 08 04 d2 16 2f          an SSLRequest: no header, payload 04 d2 16 2f
+ * its reply    'N' or 'S'                       one byte: no header, payload "N"
+ * start        00 00 00 .. 00 03 00 00 ..       the startup message
+ * afterwards   'Q' 00 00 00 0d 'select 1' 00    header "Q", payload "select 1\0"
+ * ```
+ *
+ * After `S` the connection is encrypted, so that its messages cannot be seen: its bytes are passed on as they arrive.
+ */
+import type { FrameReader } from '../frames.ts';
+import type { Encoder } from '../framing.ts';
+import type { Protocol } from '../protocol.ts';
+import { type FrameScanner, invalidFrame, nameByte } from '../scanning.ts';
+import { binaryFraming, encoderWithHeader, idOf, reader, unencodable } from './fixed.ts';
+
+/** What both directions of a connection know of each other. */
+interface State {
+  phase: 'start' | 'typed' | 'encrypted';
+  /** The number of requests for encryption whose reply, one byte, has not been sent. */
+  awaitedBytes: number;
+}
+
+/** Codes in place of a version (Protocol Message Formats: CancelRequest, SSLRequest, GSSENCRequest). */
+const cancelCode = 80_877_102;
+const encryptionCodes: readonly number[] = [80_877_103, 80_877_104];
+
+const lengthSize = 4;
+const requests = idOf('postgres', 'requests');
+const replies = idOf('postgres', 'replies');
+
+class Requests implements FrameScanner {
+  readonly #state: State;
+  readonly #untyped = reader(requests, lengthSize, 0);
+  readonly #typed = typedReader(requests);
+  readonly #encrypted = reader(requests, 0, 0);
+
+  constructor(state: State) {
+    this.#state = state;
+  }
+
+  get reader(): FrameReader {
+    const { phase } = this.#state;
+    return phase === 'start' ? this.#untyped : phase === 'typed' ? this.#typed : this.#encrypted;
+  }
+
+  maxFrameSize(limit: number): number {
+    return limit + 1 + lengthSize;
+  }
+
+  scan(bytes: Buffer, start: number): number {
+    const { phase } = this.#state;
+    if (phase === 'encrypted') return endOfPiece(bytes, start);
+    return endOfCounted(bytes, start, phase === 'start' ? 0 : 1);
+  }
+
+  found(bytes: Buffer, start: number, end: number): void {
+    const state = this.#state;
+    if (state.phase !== 'start') return;
+    const code = end - start >= 2 * lengthSize ? bytes.readUInt32BE(start + lengthSize) : 0;
+    if (encryptionCodes.includes(code)) state.awaitedBytes++;
+    else if (code !== cancelCode) state.phase = 'typed';
+  }
+}
+
+class Replies implements FrameScanner {
+  readonly #state: State;
+  readonly #typed = typedReader(replies);
+  readonly #plain = reader(replies, 0, 0);
+
+  constructor(state: State) {
+    this.#state = state;
+  }
+
+  get reader(): FrameReader {
+    const { phase, awaitedBytes } = this.#state;
+    return phase === 'encrypted' || awaitedBytes > 0 ? this.#plain : this.#typed;
+  }
+
+  maxFrameSize(limit: number): number {
+    return limit + 1 + lengthSize;
+  }
+
+  scan(bytes: Buffer, start: number): number {
+    const { phase, awaitedBytes } = this.#state;
+    if (phase === 'encrypted') return endOfPiece(bytes, start);
+    return awaitedBytes > 0 ? start + 1 : endOfCounted(bytes, start, 1);
+  }
+
+  check(bytes: Buffer, start: number): void {
+    const { phase, awaitedBytes } = this.#state;
+    if (phase === 'encrypted' || awaitedBytes === 0) return;
+    if (!answers.includes(bytes[start] as number))
+      throw invalidFrame(
+        0,
+        `expected "S", "G" or "N", the reply to a request for encryption, not ${nameByte(bytes[start])}`,
+      );
+  }
+
+  found(bytes: Buffer, start: number): void {
+    const state = this.#state;
+    if (state.awaitedBytes === 0) return;
+    state.awaitedBytes--;
+    if (bytes[start] !== refused) state.phase = 'encrypted';
+  }
+}
+
+const refused = 0x4e;
+/** `S` for TLS, `G` for GSSAPI, `N` for neither. */
+const answers: readonly number[] = [0x53, 0x47, refused];
+
+function typedReader(framing: typeof requests): FrameReader {
+  return reader(framing, 1 + lengthSize, 0, { header: (bytes, start) => bytes.subarray(start, start + 1) });
+}
+
+/** Encrypted bytes have no boundaries: all that has arrived is one piece, up to the size of a TLS record. */
+function endOfPiece(bytes: Buffer, start: number): number {
+  return Math.min(bytes.length, start + 16_384);
+}
+
+function endOfCounted(bytes: Buffer, start: number, typeSize: number): number {
+  const at = start + typeSize;
+  if (at + lengthSize > bytes.length) return 0;
+  const length = bytes.readUInt32BE(at);
+  if (length < lengthSize) throw invalidFrame(typeSize, `the length field counts itself, and cannot be ${length}`);
+  return at + length;
+}
+
+function encoderFor(framing: typeof requests): Encoder {
+  const isRequest = framing === requests;
+  return encoderWithHeader(framing, [1], {
+    headerSize: (size, header) => (header ? 1 + lengthSize : isRequest || size !== 1 ? lengthSize : 0),
+    trailerSize: 0,
+    seal(target, at, start, end, header) {
+      if (!header && !isRequest && end - start !== 1)
+        unencodable('a PostgreSQL server\'s message needs its type as a header, such as "Z"');
+      if (header) target.set(header, at);
+      if (start - at >= lengthSize) target.writeUInt32BE(end - start + lengthSize, start - lengthSize);
+      return end;
+    },
+  });
+}
+
+function createState(): State {
+  return { phase: 'start', awaitedBytes: 0 };
+}
+
+/** See the top of this file. */
+export const postgres: Protocol = {
+  name: 'postgres',
+  framing: binaryFraming(requests, (state: State = createState()) => new Requests(state), encoderFor(requests)),
+  replyFraming: binaryFraming(replies, (state: State = createState()) => new Replies(state), encoderFor(replies)),
+  encoding: 'binary',
+  createState,
+};

@@ -1,0 +1,102 @@
+/** The protocols that are known by name. Most are data: a framing for each direction. */
+import { YodelError } from '../../errors.ts';
+import { hintFor } from '../../suggestion.ts';
+import { delimiter } from '../delimiter.ts';
+import type { Framing } from '../framing.ts';
+import { length } from '../length.ts';
+import { lines } from '../lines.ts';
+import type { Protocol } from '../protocol.ts';
+import { amqp } from './amqp.ts';
+import { memcachedReplies, memcachedRequests, natsReplies, natsRequests } from './counted-data.ts';
+import { fix } from './fix.ts';
+import { gt06 } from './gt06.ts';
+import { ftp, nntp, pop3, smtp } from './mail.ts';
+import { postgres } from './postgres.ts';
+import { stomp } from './stomp.ts';
+
+/** A protocol with a name, and what it is, for lists. */
+export interface NamedProtocol extends Protocol {
+  readonly name: string;
+  /** What it is, and what a message of it is. */
+  readonly about: string;
+}
+
+/** A protocol that has the same framing in both directions. */
+function same(name: string, framing: Framing, about: string): NamedProtocol {
+  return { name, framing, replyFraming: framing, encoding: 'binary', about };
+}
+
+function known(protocol: Protocol, about: string): NamedProtocol {
+  return { ...protocol, name: protocol.name as string, about };
+}
+
+/** In alphabetical order. */
+export const protocols: readonly NamedProtocol[] = [
+  same('amqp', amqp, 'AMQP 0-9-1: frames with type and channel as header'),
+  same(
+    'bgp',
+    length({ bytes: 2, offset: 16, after: 1, counts: 'frame' }),
+    'BGP-4: messages with marker and type as header',
+  ),
+  same('cassandra', length({ offset: 5 }), 'CQL of Cassandra: frames with version, flags, stream and opcode as header'),
+  same('diameter', length({ bytes: 3, offset: 1, counts: 'frame' }), 'Diameter: messages with the version as header'),
+  same('dns', length({ bytes: 2 }), 'DNS over TCP'),
+  same('fix', fix, 'FIX: messages with BeginString as header; length and checksum are checked'),
+  known(ftp, 'FTP, the control connection: lines; a reply is all its lines'),
+  same('gelf', delimiter('\0'), 'GELF over TCP: JSON that ends with NUL'),
+  same('gt06', gt06, 'GT06 trackers: messages with the start bytes as header'),
+  same('iso8583', length({ bytes: 2 }), 'ISO 8583 after a length of two bytes'),
+  same('kafka', length(), 'Kafka'),
+  {
+    ...{ name: 'memcached', framing: memcachedRequests, replyFraming: memcachedReplies, encoding: 'binary' },
+    errorPattern: /^(?:ERROR|CLIENT_ERROR|SERVER_ERROR)/,
+    about: 'memcached, the text protocol: commands with their data; a reply is everything up to END',
+  },
+  same(
+    'memcached-binary',
+    length({ offset: 8, after: 12 }),
+    'memcached, the binary protocol: messages with the fields around the length as header',
+  ),
+  same(
+    'modbus',
+    length({ bytes: 2, offset: 4, after: 1, counts: 'rest' }),
+    'Modbus/TCP: messages with transaction, protocol and unit as header',
+  ),
+  same('mongodb', length({ endian: 'little', counts: 'self' }), 'MongoDB'),
+  same(
+    'mqtt',
+    length({ format: 'varint', bytes: 4, offset: 1 }),
+    'MQTT 3 and 5: packets with type and flags as header',
+  ),
+  {
+    ...same(
+      'mysql',
+      length({ bytes: 3, endian: 'little', after: 1 }),
+      'MySQL: packets with the sequence number as header',
+    ),
+    greeting: 1,
+  },
+  {
+    ...{ name: 'nats', framing: natsRequests, replyFraming: natsReplies, encoding: 'binary', greeting: 1 },
+    errorPattern: /^-ERR/,
+    about: 'NATS: lines; PUB and MSG are one message with their payload',
+  },
+  same('nmea', lines({ crlf: true }), 'NMEA 0183 and AIS: lines'),
+  known(nntp, 'NNTP: lines; a reply is all its lines, an article one message'),
+  known(pop3, 'POP3: lines; a reply is all its lines'),
+  known(postgres, 'PostgreSQL: messages with their type as header'),
+  same('protobuf', length({ format: 'varint' }), 'delimited Protocol Buffers'),
+  same('smpp', length({ counts: 'self' }), 'SMPP'),
+  known(smtp, 'SMTP: lines; a reply is all its lines, a mail one message'),
+  same('stomp', stomp, 'STOMP: frames with command and headers as header'),
+  same('thrift', length(), 'Thrift, framed'),
+  same('tpkt', length({ bytes: 2, offset: 2, counts: 'frame' }), 'TPKT (RFC 1006): packets with the version as header'),
+];
+
+/** @throws YodelError `YODEL_INVALID_OPTION` for a name that is not known */
+export function protocolNamed(name: string): Protocol {
+  const found = protocols.find((one) => one.name === name);
+  if (found) return found;
+  const names = protocols.map((one) => one.name);
+  throw new YodelError('YODEL_INVALID_OPTION', `unknown protocol "${name}". ${hintFor(name, names)}`);
+}
