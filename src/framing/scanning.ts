@@ -22,11 +22,14 @@ export interface FrameScanner {
    *
    * @param seen where the bytes begin that the last call for this frame did not have; `start` in the first call
    * @returns the offset after the frame; more than `bytes.length` if its length is known and the rest has not arrived; 0 if
-   *   more bytes are needed to tell
+   *   more bytes are needed to tell; below 0 if the bytes up to this offset, negated, are not part of any frame
    * @throws YodelError from {@link invalidFrame} if this is no frame
    */
   scan(bytes: Buffer, start: number, seen: number): number;
-  /** The longest frame of a message of `limit` bytes. A longer one is refused, even if its end has not arrived. */
+  /**
+   * The longest frame of a message of `limit` bytes, under every rule that may apply. A longer one is refused, even if its end
+   * has not arrived.
+   */
   maxFrameSize(limit: number): number;
   /** Checks a complete frame within the limits, such as its checksum. @throws YodelError from {@link invalidFrame} */
   check?(bytes: Buffer, start: number, end: number): void;
@@ -40,9 +43,16 @@ export interface FrameScanner {
 
 /** Finds the end of a message whose beginning was discarded. */
 export interface SkipRule {
-  /** The number of bytes that end a frame. */
+  /**
+   * The number of bytes that end a frame. One less are kept when the end was not found, and are given to `find` again before
+   * those that follow them. It may be different each time.
+   */
   readonly endSize: number;
-  /** The offset after the first end at or after `from`; 0 if there is none. */
+  /**
+   * The offset after the first end at or after `from`; 0 if there is none.
+   *
+   * @throws YodelError from {@link invalidFrame} if there can be none
+   */
   find(bytes: Buffer, from: number): number;
 }
 
@@ -71,18 +81,20 @@ const firstPiece = 256;
  * bytes of it that have not arrived, or `#isSkipping` says that its end must be found.
  */
 export class ScanningDecoder implements Decoder {
-  readonly #scanner: FrameScanner;
+  readonly scanner: FrameScanner;
   readonly #options: DecoderOptions;
   readonly #maxFrame: number;
   readonly #tail: Tail;
   #skip = 0;
   #isSkipping = false;
   #stopped = false;
+  /** How many bytes of the frame `scan` was given last. */
+  #scanned = 0;
   /** Messages so far, discarded ones included. */
   #number = 0;
 
   constructor(scanner: FrameScanner, options: DecoderOptions) {
-    this.#scanner = scanner;
+    this.scanner = scanner;
     this.#options = options;
     this.#maxFrame = scanner.maxFrameSize(options.maxMessageLength);
     this.#tail = new Tail(this.#maxFrame + 1);
@@ -99,17 +111,19 @@ export class ScanningDecoder implements Decoder {
     const at = Math.min(this.#skip, chunk.length);
     this.#skip -= at;
     if (this.#tail.length > 0) return this.#continueFirst(chunk);
-    return this.#decodeFrames(this.#scanner.reader, undefined, chunk, at);
+    return this.#decodeFrames(this.scanner.reader, undefined, chunk, at);
   }
 
   end(): Batch {
     // The end of a discarded message may be missing where it is a delimiter.
     if (this.#stopped || this.#isSkipping || this.pending === 0) return this.#nothing();
-    const { reader } = this.#scanner;
-    if (this.#skip === 0 && this.#scanner.endsWithInput?.(this.#tail.bytes)) {
+    const { reader } = this.scanner;
+    if (this.#skip === 0 && this.scanner.endsWithInput?.(this.#tail.bytes)) {
       const last = this.#tail.take();
       const isTooLong = sizeIn(reader, last, 0, last.length) > this.#options.maxMessageLength;
-      return isTooLong ? this.#batch({ reader }, this.#tooLong({ reader })) : this.#batch({ reader, joined: last });
+      if (isTooLong) return this.#batch({ reader }, this.#tooLong({ reader }));
+      const fault = this.#accept(last, 0, last.length);
+      return fault ? this.#invalid({ reader }, fault) : this.#batch({ reader, joined: last });
     }
     const missing = this.#skip > 0 ? 'inside a discarded message' : `after ${this.#tail.length} bytes of a frame`;
     // A discarded message was counted with its fault.
@@ -120,7 +134,7 @@ export class ScanningDecoder implements Decoder {
 
   /** Continues the frame that began in the tail, with no more of the chunk than it may need. */
   #continueFirst(chunk: Buffer): Batch {
-    const { reader } = this.#scanner;
+    const { reader } = this.scanner;
     const tail = this.#tail;
     let announced = 0;
     for (let taken = 0; taken < chunk.length; ) {
@@ -132,8 +146,14 @@ export class ScanningDecoder implements Decoder {
       const { bytes } = tail;
       const end = this.#tryScan(bytes, 0, seen);
       if (typeof end !== 'number') return this.#invalid({ reader }, end);
+      if (end < 0) {
+        const rest = this.#restAfter(-end, chunk, taken);
+        this.#tail.take();
+        return this.#decodeFrames(reader, undefined, rest, 0);
+      }
       if (this.#isTooLong(reader, bytes, 0, end)) {
-        if (end > 0) return this.#discard({ reader }, chunk, end - (bytes.length - taken));
+        const known = Math.min(end, bytes.length);
+        if (end > 0) return this.#discard({ reader }, this.#restAfter(known, chunk, taken), end - known);
         return this.#discardUnfinished({ reader }, bytes, chunk.subarray(taken));
       }
       if (end > 0 && end <= bytes.length) return this.#complete(reader, chunk, taken, end);
@@ -144,22 +164,29 @@ export class ScanningDecoder implements Decoder {
 
   /** The frame in the tail is complete at `end`. @param taken how much of the chunk is in the tail */
   #complete(reader: FrameReader, chunk: Buffer, taken: number, end: number): Batch {
-    const { bytes } = this.#tail;
-    const next = taken - (bytes.length - end);
-    // The scanner waited for more bytes before it decided: some of those after the frame are only in the tail.
-    const rest = next < 0 ? Buffer.concat([bytes.subarray(end, end - next), chunk]) : undefined;
+    const next = taken - (this.#tail.length - end);
+    const rest = next < 0 ? this.#restAfter(end, chunk, taken) : undefined;
     const joined = this.#tail.take().subarray(0, end);
     const fault = this.#accept(joined, 0, end);
     if (fault) return this.#invalid({ reader }, fault);
     return rest ? this.#batch({ reader, joined }, undefined, rest) : this.#decodeFrames(reader, joined, chunk, next);
   }
 
-  /** Decodes the complete frames from `start` on, after the assembled one, and buffers the rest. */
-  #decodeFrames(reader: FrameReader, joined: Buffer | undefined, chunk: Buffer, start: number): Batch {
-    const scanner = this.#scanner;
+  /** The bytes that follow the first `end` of the tail, which ends with the first `taken` of the chunk. */
+  #restAfter(end: number, chunk: Buffer, taken: number): Buffer {
+    const { bytes } = this.#tail;
+    const next = taken - (bytes.length - end);
+    // The scanner waited for more bytes before it decided: some of those after the frame are only in the tail.
+    return next < 0 ? Buffer.concat([bytes.subarray(end, end - next), chunk]) : chunk.subarray(next);
+  }
+
+  /** Decodes the complete frames from `first` on, after the assembled one, and buffers the rest. */
+  #decodeFrames(reader: FrameReader, joined: Buffer | undefined, chunk: Buffer, first: number): Batch {
+    const scanner = this.scanner;
     const { length } = chunk;
     const limit = this.#options.maxMessageLength;
     const ends: number[] = [];
+    let start = first;
     let at = start;
     let fault: { readonly thrown: unknown } | undefined;
     // When the rule changes, what follows is a batch of its own.
@@ -169,10 +196,21 @@ export class ScanningDecoder implements Decoder {
       // Most frames are shorter than the limit of their payload.
       else if ((end - at > limit || end === 0) && this.#isTooLong(reader, chunk, at, end)) {
         const found = { reader, joined, body: part(chunk, start, at), ends };
-        if (end > 0) return this.#discard(found, chunk, end);
-        return this.#discardUnfinished(found, none, chunk.subarray(at + this.#overlapStart));
+        if (end > 0) return this.#discard(found, chunk.subarray(end), Math.max(0, end - length));
+        return this.#discardUnfinished(
+          found,
+          chunk.subarray(at, at + this.#scanned),
+          chunk.subarray(at + this.#scanned),
+        );
       } else if (end === 0 || end > length) break;
-      else fault = this.#accept(chunk, at, end);
+      else if (end < 0) {
+        // The frames of a batch are adjacent: what follows these bytes is a batch of its own.
+        const found = { reader, joined, body: part(chunk, start, at), ends };
+        if (countOf(found) > 0) return this.#batch(found, undefined, chunk.subarray(-end));
+        start = -end;
+        at = start;
+        continue;
+      } else fault = this.#accept(chunk, at, end);
       if (fault) return this.#invalid({ reader, joined, body: part(chunk, start, at), ends }, fault);
       ends.push((end as number) - start);
       at = end as number;
@@ -190,13 +228,15 @@ export class ScanningDecoder implements Decoder {
    * have arrived or not: an error in them does not count.
    */
   #tryScan(bytes: Buffer, start: number, seen: number): number | { readonly thrown: unknown } {
+    this.#scanned = bytes.length - start;
     try {
-      return this.#scanner.scan(bytes, start, seen);
+      return this.scanner.scan(bytes, start, seen);
     } catch (thrown) {
       if (bytes.length - start <= this.#maxFrame) return { thrown };
     }
+    this.#scanned = this.#maxFrame;
     try {
-      return this.#scanner.scan(bytes.subarray(0, start + this.#maxFrame), start, start);
+      return this.scanner.scan(bytes.subarray(0, start + this.#maxFrame), start, start);
     } catch (thrown) {
       return { thrown };
     }
@@ -204,7 +244,7 @@ export class ScanningDecoder implements Decoder {
 
   /** Checks a complete frame. Returns the error thrown, if any. */
   #accept(bytes: Buffer, start: number, end: number): { readonly thrown: unknown } | undefined {
-    const scanner = this.#scanner;
+    const scanner = this.scanner;
     if (scanner.check) {
       try {
         scanner.check(bytes, start, end);
@@ -227,18 +267,17 @@ export class ScanningDecoder implements Decoder {
     return sizeIn(reader, bytes, start, end) > limit;
   }
 
-  /** A message is too long, and its frame ends at `end` of the chunk, or behind it. */
-  #discard(found: Found, chunk: Buffer, end: number): Batch {
+  /** A message is too long, and the end of its frame is known: `missing` bytes of it have not arrived, and `rest` follows it. */
+  #discard(found: Found, rest: Buffer, missing: number): Batch {
     this.#tail.take();
-    const next = Math.min(Math.max(0, end), chunk.length);
-    this.#skip = Math.max(0, end - next);
-    return this.#batch(found, this.#tooLong(found), chunk.subarray(next));
+    this.#skip = missing;
+    return this.#batch(found, this.#tooLong(found), rest);
   }
 
-  /** A message is too long, and its end has not been found: it is in `rest`, or begins in the last bytes of `before`, or is still to come. */
-  #discardUnfinished(found: Found, before: Buffer, rest: Buffer): Batch {
-    const { skip } = this.#scanner;
-    const lastBytes = skip ? Buffer.from(before.subarray(Math.max(0, before.length - (skip.endSize - 1)))) : none;
+  /** A message is too long, and its end was not found in `scanned`: it is in `rest`, or begins in the last bytes of `scanned`, or is still to come. */
+  #discardUnfinished(found: Found, scanned: Buffer, rest: Buffer): Batch {
+    const { skip } = this.scanner;
+    const lastBytes = skip ? Buffer.from(lastOf(scanned, skip.endSize - 1)) : none;
     this.#tail.take();
     this.#tail.append(lastBytes);
     this.#isSkipping = true;
@@ -250,24 +289,35 @@ export class ScanningDecoder implements Decoder {
     return batch;
   }
 
-  /** Where the end of an unfinished frame of the maximum size may begin, from its start. */
-  get #overlapStart(): number {
-    return this.#maxFrame - ((this.#scanner.skip?.endSize ?? 1) - 1);
-  }
-
   #findSkippedEnd(chunk: Buffer): Batch {
-    const skip = this.#scanner.skip as SkipRule;
-    const kept = this.#tail.take();
-    const bytes = kept.length > 0 ? Buffer.concat([kept, chunk]) : chunk;
-    const end = skip.find(bytes, 0);
-    this.#isSkipping = end === 0;
-    if (end > 0) return this.#decodeFrames(this.#scanner.reader, undefined, bytes, end);
-    this.#tail.append(bytes.subarray(Math.max(0, bytes.length - (skip.endSize - 1))));
+    const { reader } = this.scanner;
+    const skip = this.scanner.skip as SkipRule;
+    const tail = this.#tail;
+    const kept = tail.length;
+    if (kept > 0) tail.append(chunk);
+    const bytes = kept > 0 ? tail.bytes : chunk;
+    let end: number;
+    try {
+      end = skip.find(bytes, 0);
+    } catch (thrown) {
+      // The discarded message was counted with its first fault.
+      this.#number--;
+      return this.#invalid({ reader }, { thrown });
+    }
+    if (end > 0) {
+      this.#isSkipping = false;
+      // The end may have begun in an earlier chunk, but is found only together with bytes of this one.
+      const rest = end < kept ? Buffer.from(bytes.subarray(end)) : chunk.subarray(end - kept);
+      tail.take();
+      return this.#decodeFrames(reader, undefined, rest, 0);
+    }
+    if (kept > 0) tail.keepLast(skip.endSize - 1);
+    else tail.append(lastOf(chunk, skip.endSize - 1));
     return this.#nothing();
   }
 
   #nothing(): Batch {
-    return new Batch(this.#scanner.reader, undefined, undefined, 0);
+    return new Batch(this.scanner.reader, undefined, undefined, 0);
   }
 
   #tooLong(found: Found): YodelError {
@@ -320,6 +370,10 @@ function countOf({ joined, ends }: Found): number {
 function sizeIn(reader: FrameReader, bytes: Buffer, start: number, end: number): number {
   if (reader.payload) return reader.payload(bytes, start, end).length;
   return reader.payloadEnd(bytes, start, end) - reader.payloadStart(bytes, start, end);
+}
+
+function lastOf(bytes: Buffer, count: number): Buffer {
+  return bytes.subarray(Math.max(0, bytes.length - count));
 }
 
 const none = Buffer.alloc(0);
