@@ -28,6 +28,7 @@ export {
   type InPlaceEncoder,
   type TextFrames,
 } from './framing/framing.ts';
+export { type HeadersOptions, headers } from './framing/headers.ts';
 export { type LengthCounts, type LengthFormat, type LengthOptions, length } from './framing/length.ts';
 export { type LinesOptions, lines } from './framing/lines.ts';
 export { Batch, Message, type MessageParts } from './framing/message.ts';

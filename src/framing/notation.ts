@@ -4,6 +4,7 @@ import { hintFor } from '../suggestion.ts';
 import { delimiter } from './delimiter.ts';
 import { parseBytes } from './escapes.ts';
 import type { Framing } from './framing.ts';
+import { headers } from './headers.ts';
 import { type LengthCounts, type LengthOptions, length } from './length.ts';
 import { lines } from './lines.ts';
 import { raw } from './raw.ts';
@@ -57,6 +58,17 @@ export const framingKinds: readonly FramingKind[] = [
       ['adjust=N', 'N is added to the length, where it counts something else'],
     ],
     parse: (argument) => parseLength(argument ?? '4'),
+  },
+  {
+    name: 'headers',
+    form: 'headers[:max=BYTES]',
+    meaning:
+      'the payload after header lines with a Content-Length, as language servers send; the other lines are the header of ' +
+      'the message; they may have 8192 bytes, or max=BYTES',
+    parse(argument) {
+      const [, max] = /^max=(\d+)$/.exec(argument ?? '') ?? [];
+      return argument !== undefined && !max ? undefined : headers(max ? { maxHeaderSize: Number(max) } : {});
+    },
   },
   {
     name: 'raw',

@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { delimiter } from '../../src/framing/delimiter.ts';
-import { encode, type Framing, type InPlaceEncoder } from '../../src/framing/framing.ts';
+import { encode, type InPlaceEncoder } from '../../src/framing/framing.ts';
 import { lines } from '../../src/framing/lines.ts';
-import type { Message } from '../../src/framing/message.ts';
 import { parseFraming } from '../../src/framing/notation.ts';
+import { firstMessage } from './first-message.ts';
 import { show } from './outcome.ts';
 
 describe('the frame of a message', () => {
@@ -150,9 +150,3 @@ describe('a delimiter', () => {
     expect(firstMessage(framing, 'b||c').text).toBe('b');
   });
 });
-
-function firstMessage(framing: Framing, input: string): Message {
-  const decoder = framing.createDecoder({ maxMessageLength: 65_536, onTooLong: 'close', encoding: 'binary' });
-  const [message] = [...decoder.decode(Buffer.from(input, 'latin1')), ...decoder.end()];
-  return message as Message;
-}

@@ -7,6 +7,8 @@ export interface Outcome {
   readonly events: readonly string[];
   /** The frames of all messages, end to end. */
   readonly frames: string;
+  /** The header of each message. */
+  readonly headers: readonly string[];
   /** How many bytes the decoder had buffered when the input ended. */
   readonly pending: number;
 }
@@ -19,9 +21,13 @@ export function decodeAll(framing: Framing, options: DecoderOptions, chunks: rea
   const decoder = framing.createDecoder(options);
   const socketBuffer = Buffer.alloc(Math.max(0, ...chunks.map((chunk) => chunk.length)));
   const events: string[] = [];
+  const headers: string[] = [];
   let frames = '';
   const write = (batch: Batch) => {
-    for (const message of batch) events.push(`message: ${show(message.bytes)}`);
+    for (const message of batch) {
+      events.push(`message: ${show(message.bytes)}`);
+      headers.push(show(message.header));
+    }
     for (const slice of batch.slices) frames += show(slice);
     if (batch.fault) events.push(`fault: ${batch.fault.code}: ${batch.fault.message}`);
   };
@@ -35,7 +41,7 @@ export function decodeAll(framing: Framing, options: DecoderOptions, chunks: rea
   const { pending } = decoder;
   events.push('end');
   write(decoder.end());
-  return { events, frames, pending };
+  return { events, frames, headers, pending };
 }
 
 /** The events of valid messages. */
@@ -48,4 +54,9 @@ export function show(bytes: Uint8Array): string {
   return Buffer.from(bytes)
     .toString('latin1')
     .replace(/[^ -[\]-~]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+/** The events with faults without what follows the number of the wrong byte. */
+export function withoutReasons(events: readonly string[]): string[] {
+  return events.map((event) => event.replace(/( at byte \d+): .*$/s, '$1'));
 }

@@ -58,7 +58,7 @@ export function readLengthPrefixed(layout: LengthOptions): Reference {
 }
 
 /** What all framings have in common: message numbers, the limit and the encoding. */
-class Account {
+export class Account {
   readonly events: string[] = [];
   readonly #options: DecoderOptions;
   number = 0;

@@ -5,25 +5,10 @@ import { delimiter } from '../../src/framing/delimiter.ts';
 import { type DecoderOptions, encode, type Framing } from '../../src/framing/framing.ts';
 import { type LengthOptions, length } from '../../src/framing/length.ts';
 import { lines } from '../../src/framing/lines.ts';
-import { type Reference, readDelimited, readLengthPrefixed } from './reference.ts';
-
-export interface Subject {
-  readonly name: string;
-  readonly framing: Framing;
-  /** What the framing decodes a whole input to, as documented. */
-  readonly reference: Reference;
-  /** Messages, some of which the framing cannot carry. */
-  readonly message: fc.Arbitrary<Uint8Array>;
-  /** Every frame that could encode these bytes, valid or not; none if there are too many. */
-  readonly framesOf: (bytes: Uint8Array) => Uint8Array[];
-  /** Input that need not be well-formed. */
-  readonly input: fc.Arbitrary<Uint8Array>;
-}
-
-const text = ['x', 'xy', 'é', '烫', '😀'].map((piece) => Buffer.from(piece));
-const ends = ['\r', '\n', '\r\n', '\0'].map((piece) => Buffer.from(piece));
-// Halves of "é" and of "烫", a byte that never occurs in UTF-8, an encoded surrogate.
-const notText = ['c3', 'a9', 'e783', 'ff', 'eda080'].map((hex) => Buffer.from(hex, 'hex'));
+import { headersSubject } from './models/headers.ts';
+import { ends, joined, notText, text } from './models/pieces.ts';
+import type { Subject } from './models/subject.ts';
+import { readDelimited, readLengthPrefixed } from './reference.ts';
 
 /** The limits in the properties are small, so that messages are often near them. */
 export const anyLimit = fc.integer({ min: 1, max: 12 });
@@ -59,10 +44,6 @@ export function carriedOfSize(subject: Subject, size: number): fc.Arbitrary<Uint
       return Buffer.concat([Buffer.alloc(size - end.length, 'x'), end]);
     })
     .filter((bytes) => tryEncode(subject.framing, bytes) !== undefined);
-}
-
-function joined(pieces: fc.Arbitrary<Uint8Array>, maxLength: number): fc.Arbitrary<Uint8Array> {
-  return fc.array(pieces, { maxLength }).map((parts) => Buffer.concat(parts));
 }
 
 function delimited(framing: Framing, ...endings: Buffer[]): Subject {
@@ -165,4 +146,6 @@ export const subjects: Subject[] = [
   delimited(lines(), Buffer.from('\n'), Buffer.from('\r\n')),
   ...delimiters.map((hex) => Buffer.from(hex, 'hex')).map((bytes) => delimited(delimiter(bytes), bytes)),
   ...layouts.map(lengthPrefixed),
+  headersSubject({}),
+  headersSubject({ maxHeaderSize: 64 }),
 ];

@@ -1,0 +1,17 @@
+/** A framing of the property tests. */
+import type * as fc from 'fast-check';
+import type { Framing } from '../../../src/framing/framing.ts';
+import type { Reference } from '../reference.ts';
+
+export interface Subject {
+  readonly name: string;
+  readonly framing: Framing;
+  /** What the framing decodes a whole input to, as documented. */
+  readonly reference: Reference;
+  /** Messages, some of which the framing cannot carry. */
+  readonly message: fc.Arbitrary<Uint8Array>;
+  /** Every frame that could encode these bytes, valid or not; none if there are too many. */
+  readonly framesOf: (bytes: Uint8Array) => Uint8Array[];
+  /** Input that need not be well-formed. */
+  readonly input: fc.Arbitrary<Uint8Array>;
+}
