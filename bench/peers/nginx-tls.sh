@@ -36,6 +36,8 @@ stream {
 }
 END
 
-"$echo" "$folder/echo.sock" &
+# It ends when nginx does, however that ends.
+if command -v setpriv >/dev/null; then guard='setpriv --pdeathsig KILL'; else guard=; fi
+$guard "$echo" "$folder/echo.sock" &
 until [ -S "$folder/echo.sock" ]; do sleep 0.01; done
 exec nginx -p "$folder" -c "$folder/nginx.conf"
