@@ -1,0 +1,68 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { temporaryFile, temporaryFolder } from '../../../support/files.ts';
+import { testWith } from '../../../support/tools.ts';
+import { type ProtocolProgram, printed, startServer } from './server.ts';
+
+/** How rsyslogd delimits what it forwards: by a count, by LF, or by NUL. */
+export type SyslogFraming = 'octet-counted' | 'LF' | 'NUL';
+
+/**
+ * Starts rsyslogd. It writes what it receives into `file`, one line for each message.
+ * @param forward where it also sends each message
+ */
+export async function startRsyslog(forward?: {
+  readonly port: number;
+  readonly framing: SyslogFraming;
+}): Promise<{ readonly port: number; readonly file: string }> {
+  const folder = temporaryFolder();
+  const file = join(folder, 'messages');
+  const { port } = await startServer((free) => {
+    const framing = forward?.framing === 'octet-counted' ? 'octet-counted' : 'traditional';
+    const delimiter = forward?.framing === 'NUL' ? 'TCP_FrameDelimiter="0"' : '';
+    const action = `action(type="omfwd" target="127.0.0.1" port="${forward?.port}" protocol="tcp" TCP_Framing="${framing}" ${delimiter} template="plain")`;
+    const configuration = `global(workDirectory="${folder}")
+module(load="imtcp")
+input(type="imtcp" port="${free}" address="127.0.0.1")
+template(name="plain" type="string" string="<%PRI%>1 - - %APP-NAME% - - - %msg%")
+template(name="line" type="string" string="%APP-NAME%: %msg%\\n")
+action(type="omfile" file="${file}" template="line" fileCreateMode="0644")
+${forward ? action : ''}
+`;
+    return ['/usr/sbin/rsyslogd', '-n', '-f', temporaryFile('rsyslog.conf', configuration), '-i', join(folder, 'pid')];
+  });
+  return { port, file };
+}
+
+/** Resolves with the file's text as soon as it ends with `last`. */
+export async function untilWritten(file: string, last: string): Promise<string> {
+  for (;;) {
+    const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+    if (text.endsWith(last)) return text;
+    await delay(10);
+  }
+}
+
+const files = new Map<number, string>();
+
+/** rsyslogd, and logger of util-linux. */
+export const rsyslog: ProtocolProgram & {
+  /** What the server at this port has written, as soon as it ends with `last`. */
+  written(port: number, last: string): Promise<string>;
+} = {
+  name: 'rsyslogd and logger',
+  test: testWith(['/usr/sbin/rsyslogd', 'logger'], 'apt-get install rsyslog bsdutils'),
+  async start() {
+    const { port, file } = await startRsyslog();
+    files.set(port, file);
+    return port;
+  },
+  async ask(port) {
+    const logger = ['logger', '--tcp', '-n', '127.0.0.1', '-P', String(port), '-t', 'app'] as const;
+    const counted = await printed([...logger, '--octet-count', '--rfc5424'], 'first, grüße\nsecond\n');
+    return counted + (await printed([...logger, '--rfc5424', 'by line']));
+  },
+  answer: /^$/,
+  written: (port, last) => untilWritten(files.get(port) ?? '', last),
+};
