@@ -1,6 +1,7 @@
 /** The options of `connect()`: their types, checks and defaults. */
 import { YodelError } from '../errors.ts';
 import type { Protocol } from '../framing/protocol.ts';
+import { resolveWire, type WireOptions } from '../framing/wire.ts';
 import {
   type ClientLimits,
   clientOptions,
@@ -11,7 +12,6 @@ import {
   resolveOptions,
 } from '../options.ts';
 import { type Clock, realClock } from '../session/clock.ts';
-import { resolveWire, type WireOptions } from '../session/wire.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { TlsOptions, Transport } from '../transport/transport.ts';
 import type { DialSettings } from './dial.ts';

@@ -2,7 +2,7 @@
  * Passes messages to a program, and sends back what it prints.
  *
  * With one child per connection, its stdin receives the peer's frames unchanged, and the same framing splits its
- * output into messages. With one child per message, its stdin receives the message and ends; its whole output is the reply.
+ * output into messages; a child may have a framing of its own. With one child per message, its stdin receives the message and ends; its whole output is the reply.
  *
  * A peer's input reaches a child only through stdin, never as an argument or in its environment.
  */
@@ -13,6 +13,7 @@ import { execPerConnection } from './exec/per-connection.ts';
 import { execPerMessage } from './exec/per-message.ts';
 import { defaultGraceMs } from './exec/process-group.ts';
 import type { ExecOptions, ExecSettings } from './exec/settings.ts';
+import { otherProtocol } from './forwarding.ts';
 
 /**
  * A handler that runs a command. The command's environment has `PATH`, `HOME`, `USER`, `LOGNAME`, `SHELL`, `LANG`, `LC_ALL`,
@@ -24,6 +25,7 @@ import type { ExecOptions, ExecSettings } from './exec/settings.ts';
  */
 export function exec(command: string | readonly string[], options: ExecOptions = {}): HandlerObject {
   const settings: ExecSettings = {
+    protocol: otherProtocol(options),
     words: wordsOf(command, options.shell === true),
     timeoutMs: options.timeout ?? 30_000,
     maxOutput: options.maxOutput ?? 1_048_576,

@@ -23,6 +23,7 @@ export function withFaults(handler: Handler, faults: Faults): HandlerObject {
   const sessions = new WeakMap<Session, FaultySession>();
   const of = (session: Session) => sessions.get(session) as FaultySession;
   return {
+    ...(inner.forwarding && { forwarding: inner.forwarding }),
     open(session) {
       const faulty = new FaultySession(session, faults, randomSequence(seed, session.id));
       sessions.set(session, faulty);

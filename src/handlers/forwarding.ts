@@ -1,6 +1,10 @@
-/** Forwards messages between a session and a program or server, byte for byte, with their frames unchanged. */
-import { type DecoderOptions, encode, isSameFraming } from '../framing/framing.ts';
+/** Passes messages between a session and a program or server. Their framings may differ. */
+import { YodelError } from '../errors.ts';
+import { asBuffer, type DecoderOptions, encodeLike, type Framing, isSameFraming } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
+import type { Conversation, Protocol } from '../framing/protocol.ts';
+import type { WireOptions } from '../framing/wire.ts';
+import { resolveWire } from '../framing/wire.ts';
 import type { Session } from '../session/handler.ts';
 
 /**
@@ -12,19 +16,37 @@ export function decodeForwarded(maxMessageLength: number): DecoderOptions {
   return { maxMessageLength, onTooLong: 'close', encoding: 'binary' };
 }
 
-/**
- * A copy of the frames of a session's batch, in the server's framing: unchanged, unless the connection (WebSocket) does not
- * use that framing.
- *
- * @throws YodelError `YODEL_UNENCODABLE_MESSAGE` when the server's framing cannot express a message of a WebSocket
- */
-export function framesOf(batch: Batch, session: Session): Buffer {
-  const { framing } = session.protocol;
-  if (isSameFraming(batch.framing, framing)) return Buffer.concat(batch.slices);
-  return Buffer.concat(Array.from(batch, (message) => encode(framing, message)));
+/** The other side's framings, if the options have any. @throws YodelError `YODEL_INVALID_OPTION` */
+export function otherProtocol({ framing, replyFraming, protocol }: WireOptions): Protocol | undefined {
+  if (framing === undefined && replyFraming === undefined && protocol === undefined) return undefined;
+  return resolveWire({ framing, replyFraming, protocol, encoding: 'binary' });
 }
 
-/** Sends messages in the server's framing to the session's peer. Returns what `session.send` does. */
+/** How messages reach the other side. */
+export interface Target {
+  readonly framing: Framing;
+  readonly encoder: Conversation['encoder'];
+}
+
+/**
+ * The frames of a session's messages for the other side, in bytes of their own: unchanged where the framing is the same, else
+ * encoded again. What cannot be expressed there is reported as undelivered, and left out.
+ */
+export function framesFor(batch: Batch, session: Session, { framing, encoder }: Target): Buffer {
+  if (isSameFraming(batch.framing, framing)) return Buffer.concat(batch.slices);
+  const frames: Uint8Array[] = [];
+  for (const message of batch) {
+    try {
+      frames.push(encodeLike({ ...framing, encoder }, message, undefined));
+    } catch (error) {
+      if (!(error instanceof YodelError)) throw error;
+      session.undelivered(error);
+    }
+  }
+  return asBuffer(Buffer.concat(frames));
+}
+
+/** Sends messages of the other side to the session's peer. Returns false if the peer is behind. */
 export function forward(batch: Batch, session: Session): boolean {
   return session.send(batch) !== false;
 }

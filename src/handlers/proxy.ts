@@ -1,5 +1,7 @@
 /**
- * Connects each session to another server, and forwards messages in both directions, byte for byte.
+ * Connects each session to another server, and forwards messages in both directions: byte for byte where both sides have the
+ * same framing, else encoded again. A proxy says nothing itself: whatever goes wrong, the client's connection is closed or
+ * reset, and only the log and `telemetry` have the reason.
  *
  *     client  --batch-->  session  --frames-->  upstream  ->  server
  *     client  <--send---  session  <--batch---  upstream  <-  server
@@ -9,13 +11,15 @@
  */
 import { type Address, parseAddress } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
-import { type Decoder, decodeChunk } from '../framing/framing.ts';
+import { decodeChunk } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
+import { type Conversation, openConversation, type Protocol } from '../framing/protocol.ts';
+import type { WireOptions } from '../framing/wire.ts';
 import { longestDuration } from '../options.ts';
 import type { HandlerObject, Session } from '../session/handler.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { Connection, Receiver, TlsOptions, Transport } from '../transport/transport.ts';
-import { decodeForwarded, forward, framesOf } from './forwarding.ts';
+import { decodeForwarded, forward, framesFor, otherProtocol, type Target } from './forwarding.ts';
 
 /** The two sides of a proxied conversation. */
 export type ProxySide = 'client' | 'server';
@@ -38,8 +42,11 @@ export interface ProxyObserver {
   closed?(error: YodelError | undefined): void;
 }
 
-/** Options of {@link proxy}. Times are milliseconds, sizes are bytes. */
-export interface ProxyOptions {
+/**
+ * Options of {@link proxy}. Times are milliseconds, sizes are bytes. `framing`, `replyFraming` and `protocol` are those of the
+ * server behind the proxy; default: as in front of it.
+ */
+export interface ProxyOptions extends Omit<WireOptions, 'encoding'> {
   /** Which certificates to trust at a `tls://` address. Default: those that the runtime trusts, for the address's host. */
   readonly tls?: TlsOptions | undefined;
   /** How long connecting may take. Default 10 s. */
@@ -58,19 +65,18 @@ export interface ProxyOptions {
 const maxUnsent = 65_536;
 
 /**
- * A handler that forwards messages between its clients and the server at `address` (`tcp://`, `tls://`, `unix://`).
+ * A handler that forwards messages between its clients and the server at `address`, which may be of any scheme.
  *
- * @throws YodelError `YODEL_INVALID_ADDRESS`
+ * @throws YodelError `YODEL_INVALID_ADDRESS`, `YODEL_INVALID_OPTION`
  */
 export function proxy(address: Address | string | number, options: ProxyOptions = {}): HandlerObject {
   const to = typeof address === 'object' ? address : parseAddress(address);
-  if (to.scheme === 'ws' || to.scheme === 'wss') {
-    throw new YodelError('YODEL_INVALID_ADDRESS', `a proxy supports tcp://, tls:// and unix:// addresses, not ${to}`);
-  }
+  const protocol = otherProtocol(options);
   const upstreams = new WeakMap<Session, Upstream>();
   return {
+    forwarding: 'transparent',
     open(session) {
-      const upstream = new Upstream(session, to, options);
+      const upstream = new Upstream(session, to, protocol ?? session.protocol, options);
       upstreams.set(session, upstream);
       return upstream.connect();
     },
@@ -86,8 +92,11 @@ class Upstream implements Receiver {
   readonly #address: Address;
   readonly #options: ProxyOptions;
   readonly #observer: ProxyObserver | undefined;
-  readonly #decoder: Decoder;
+  readonly #protocol: Protocol;
   #connection: Connection | undefined;
+  /** Set with the connection. */
+  #conversation: Conversation | undefined;
+  #target: Target | undefined;
   #isClosed = false;
   #serverEnded = false;
   #timer: NodeJS.Timeout | undefined;
@@ -95,13 +104,12 @@ class Upstream implements Receiver {
   /** Resumes the client's messages when the server has caught up. */
   #resumeClient: (() => void) | undefined;
 
-  constructor(session: Session, address: Address, options: ProxyOptions) {
+  constructor(session: Session, address: Address, protocol: Protocol, options: ProxyOptions) {
     this.#session = session;
     this.#address = address;
     this.#options = options;
+    this.#protocol = protocol;
     this.#observer = options.observe?.(session);
-    const { maxMessageLength = 16_777_216 } = options;
-    this.#decoder = session.protocol.replyFraming.createDecoder(decodeForwarded(maxMessageLength));
   }
 
   /** Connects. The session's messages wait until the promise resolves. */
@@ -112,24 +120,34 @@ class Upstream implements Receiver {
     try {
       const connection = await transport.connect(this.#address, { signal, tls });
       if (this.#session.ended) return connection.abort();
-      this.#connection = connection;
-      this.#observer?.connected?.();
-      connection.start(this);
+      this.#begin(connection);
     } catch (cause) {
       const timeoutError = new YodelError(
         'YODEL_CONNECT_TIMEOUT',
         `cannot connect to ${this.#address}: no answer within ${connectTimeout} ms`,
       );
-      this.#session.close(failure('cannot be reached', timeout.aborted ? timeoutError : cause));
+      this.#session.abort(failure('cannot be reached', timeout.aborted ? timeoutError : cause));
     }
+  }
+
+  #begin(connection: Connection): void {
+    const { maxMessageLength = 16_777_216 } = this.#options;
+    const protocol = this.#protocol;
+    const options = decodeForwarded(maxMessageLength);
+    this.#conversation = openConversation(protocol, 'client', options, connection.framing);
+    this.#target = { framing: connection.framing ?? protocol.framing, encoder: this.#conversation.encoder };
+    this.#connection = connection;
+    this.#observer?.connected?.();
+    connection.start(this);
   }
 
   /** Forwards messages of the client. The promise, if any, resolves when the server has caught up. */
   send(batch: Batch): Promise<void> | undefined {
     const connection = this.#connection;
-    if (!connection || this.#isClosed) return undefined;
-    const frames = framesOf(batch, this.#session);
+    if (!connection || !this.#target || this.#isClosed) return undefined;
+    const frames = framesFor(batch, this.#session, this.#target);
     this.#observer?.sent?.(batch);
+    this.#conversation?.sent?.(frames);
     connection.write(frames);
     if (connection.unsent <= maxUnsent) return undefined;
     return new Promise((resolve) => {
@@ -157,14 +175,15 @@ class Upstream implements Receiver {
 
   onData(chunk: Uint8Array): void {
     if (this.#timer) this.#startEndTimer();
-    for (const batch of decodeChunk(this.#decoder, chunk)) {
+    const { decoder } = this.#conversation as Conversation;
+    for (const batch of decodeChunk(decoder, chunk)) {
       this.#forward(batch);
       if (batch.fault) return this.#fail('sent a message that cannot be forwarded', batch.fault);
     }
   }
 
   onEnd(): void {
-    const last = this.#decoder.end();
+    const last = (this.#conversation as Conversation).decoder.end();
     this.#forward(last);
     if (last.fault) return this.#fail('ended in the middle of a message', last.fault);
     this.#serverEnded = true;
@@ -199,7 +218,7 @@ class Upstream implements Receiver {
   }
 
   #fail(problem: string, cause: unknown): void {
-    this.#session.close(failure(problem, cause));
+    this.#session.abort(failure(problem, cause));
     this.#connection?.abort();
   }
 
@@ -214,7 +233,7 @@ class Upstream implements Receiver {
   }
 }
 
-/** The error that the client receives. Details about the upstream server are only in the cause. */
+/** The reason for the log. */
 function failure(problem: string, cause: unknown): YodelError {
   const reason = systemError('its connection broke', cause);
   return new YodelError('YODEL_UPSTREAM_FAILED', `the upstream server ${problem}`, { cause: reason });

@@ -39,8 +39,13 @@ export class Acceptor {
     this.#session = session;
     this.#capacity = capacityFor(limits.maxConnections, descriptorLimit());
     this.#admission = new Admission(rules);
-    const { clock, protocol, limits: sessionLimits } = session;
-    this.#refusals = new Refusals(clock, protocol.replyFraming, sessionLimits.lingerTimeout, this.#capacity.refusals);
+    const { clock, protocol, handler, limits: sessionLimits } = session;
+    this.#refusals = new Refusals(
+      clock,
+      handler.forwarding === 'transparent' ? undefined : protocol.replyFraming,
+      sessionLimits.lingerTimeout,
+      this.#capacity.refusals,
+    );
   }
 
   /** The maximum number of concurrent sessions. */

@@ -1,13 +1,13 @@
 /** The server itself. The interface in `server.ts` documents its public methods. */
 import type { Address } from '../address.ts';
 import { YodelError } from '../errors.ts';
+import { resolveWire } from '../framing/wire.ts';
 import { echo } from '../handlers/echo.ts';
 import { checkOption, resolveOptions, type ServerLimits, serverOptions, sessionOptions } from '../options.ts';
 import { type Clock, realClock } from '../session/clock.ts';
 import { resolveHandler, type Session } from '../session/handler.ts';
 import { MemoryLimit } from '../session/memory-limit.ts';
 import type { SessionSettings } from '../session/settings.ts';
-import { resolveWire } from '../session/wire.ts';
 import { type Counters, Telemetry } from '../telemetry/telemetry.ts';
 import type { Listener, ListenOptions, Transport } from '../transport/transport.ts';
 import { Acceptor, type AcceptorSettings } from './acceptor.ts';
@@ -191,12 +191,15 @@ export class MessageServer {
       const text = `the option "maxMessageLength" takes at most ${longest} with this journal, not ${limits.maxMessageLength}`;
       throw new YodelError('YODEL_INVALID_OPTION', text);
     }
-    const protocol = resolveWire(options);
+    const handler = resolveHandler(options.handler ?? echo);
+    // What is passed on to another server need not be text.
+    const encoding = options.encoding ?? (handler.forwarding && 'binary');
+    const protocol = resolveWire({ ...options, encoding });
     const { maxMessageLength, onTooLong } = limits;
     return {
       protocol,
       decoderOptions: { maxMessageLength, onTooLong, encoding: protocol.encoding },
-      handler: resolveHandler(options.handler ?? echo),
+      handler,
       limits,
       telemetry: this.#telemetry,
       clock: this.#clock,

@@ -1,11 +1,11 @@
 /** The options of `serve()` and `reload()`, and the checks before the server listens. */
 import { type Address, defaultAddress, parseAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
+import type { WireOptions } from '../framing/wire.ts';
 import { type OptionalValues, refuseUnknown, type ServerLimits, type SessionLimits, serveLimits } from '../options.ts';
 import type { Clock } from '../session/clock.ts';
 import type { Handler } from '../session/handler.ts';
 import type { SessionJournal } from '../session/journaling.ts';
-import type { WireOptions } from '../session/wire.ts';
 import type { Subscriber } from '../telemetry/telemetry.ts';
 import { AddressList } from '../transport/address-list.ts';
 import type { ServerTls, Transport } from '../transport/transport.ts';

@@ -9,13 +9,16 @@ import type { Connection, Receiver } from '../transport/transport.ts';
 /** Sends refused clients the reason, and closes their connections. */
 export class Refusals {
   readonly #clock: Clock;
-  readonly #framing: Framing;
+  readonly #framing: Framing | undefined;
   readonly #lingerMs: number;
   readonly #maxAtOnce: number;
   readonly #open = new LinkedSet<Refusal>();
 
-  /** @param maxAtOnce above this number, connections are aborted without a reason */
-  constructor(clock: Clock, framing: Framing, lingerMs: number, maxAtOnce: number) {
+  /**
+   * @param framing undefined: the clients receive no reason
+   * @param maxAtOnce above this number, connections are aborted without a reason
+   */
+  constructor(clock: Clock, framing: Framing | undefined, lingerMs: number, maxAtOnce: number) {
     this.#clock = clock;
     this.#framing = framing;
     this.#lingerMs = lingerMs;
@@ -26,9 +29,10 @@ export class Refusals {
   refuse(connection: Connection, error: YodelError): void {
     const refusal = new Refusal(connection, (closed) => this.#open.delete(closed));
     connection.start(refusal);
-    if (this.#open.size >= this.#maxAtOnce) return connection.abort();
+    const framing = this.#framing && (connection.framing ?? this.#framing);
+    if (!framing || this.#open.size >= this.#maxAtOnce) return connection.abort();
     this.#open.add(refusal);
-    sendError(error.message, (text) => connection.write(encode(connection.framing ?? this.#framing, text)));
+    sendError(error.message, (text) => connection.write(encode(framing, text)));
     connection.end();
     refusal.timer = this.#clock.after(this.#lingerMs, () => connection.release());
   }

@@ -57,6 +57,11 @@ export interface Session extends SessionView {
    * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`
    */
   encode(message: string | Uint8Array | Message, to?: Message): Uint8Array;
+  /**
+   * Reports a message of this session that the handler could not pass on, because its target cannot express it. It is counted,
+   * logged as undelivered, and changes nothing else.
+   */
+  undelivered(error: YodelError): void;
   /** Resolves when the peer has caught up or the session has ended. */
   drained(): Promise<void>;
   /**
@@ -86,6 +91,13 @@ export type MessageHandler = (message: Message, session: Session) => Reply | Pro
 
 /** A handler with several callbacks. All are optional; `message` and `batch` exclude each other. */
 export interface HandlerObject {
+  /**
+   * For handlers that pass messages on, such as to another server: their messages are binary unless the server's options say
+   * otherwise, and frames of the connection's framing are sent exactly as they are, even with a line ending that the peer does
+   * not use. With `transparent` the peer receives nothing but what the handler sends: instead of an error reply, its connection
+   * is closed. Default: neither.
+   */
+  readonly forwarding?: 'frames' | 'transparent' | undefined;
   /**
    * Called once when the session begins, before any message. The connection is open. The return value is sent as a greeting;
    * a promise is awaited first, and messages wait for it.
@@ -127,6 +139,9 @@ export function resolveHandler(handler: unknown): HandlerObject {
   const invalid = (reason: string) => new YodelError('YODEL_INVALID_HANDLER', `${reason}. ${expectedForm}`);
   if (typeof handler !== 'object' || handler === null) throw invalid('this is not a handler');
   const callbacks = handler as Record<string, unknown>;
+  const { forwarding } = callbacks;
+  if (forwarding !== undefined && forwarding !== 'frames' && forwarding !== 'transparent')
+    throw invalid('the handler\'s "forwarding" is neither "frames" nor "transparent"');
   const given = callbackNames.filter((name) => callbacks[name] !== undefined);
   if (given.length === 0) throw invalid('the handler has no callback');
   const wrong = given.find((name) => typeof callbacks[name] !== 'function');

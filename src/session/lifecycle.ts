@@ -193,7 +193,8 @@ export class Lifecycle {
   }
 
   #sendError(error: YodelError): void {
-    if (!this.hasOutputEnded) sendError(error.message, (text) => this.#outbox.append(text));
+    const isTransparent = this.#settings.handler.forwarding === 'transparent';
+    if (!this.hasOutputEnded && !isTransparent) sendError(error.message, (text) => this.#outbox.append(text));
   }
 
   /** Whether all output and the FIN are sent. */

@@ -40,6 +40,8 @@ export class Outbox {
   readonly #encoder: Encoder;
   /** Whether replies have the framing of the messages that they answer. */
   readonly #isSymmetric: boolean;
+  /** Whether frames are sent as they are, whatever the peer's own look like. */
+  readonly #isExact: boolean;
   readonly #session: SessionView;
   readonly #settings: SessionSettings;
   readonly #output = new Output();
@@ -64,6 +66,7 @@ export class Outbox {
     this.#framing = framing;
     this.#encoder = encoder;
     this.#isSymmetric = isSameFraming(received, framing);
+    this.#isExact = settings.handler.forwarding !== undefined;
     this.#settings = settings;
     const { telemetry } = settings;
     const isObserved = telemetry.observesSent || sent !== undefined;
@@ -245,9 +248,16 @@ export class Outbox {
   }
 
   #sendBatch(batch: Batch): YodelError | undefined {
-    let error: YodelError | undefined;
-    for (const message of batch) error ??= this.send(message, undefined);
-    return error;
+    if (this.#isExact && batch instanceof Batch && isSameFraming(batch.framing, this.#framing)) {
+      this.#replyBatch(batch.copied());
+      return undefined;
+    }
+    let first: YodelError | undefined;
+    for (const message of batch) {
+      const error = this.send(message, undefined);
+      first ??= error;
+    }
+    return first;
   }
 
   /**
@@ -259,7 +269,8 @@ export class Outbox {
   #appendMessage(message: Message, peerShape: Uint8Array | undefined, shape: Uint8Array | undefined): void {
     const encoder = this.#encoder;
     const isSame = message instanceof Message && isSameFraming(message.framing, this.#framing);
-    if (isSame && (encoder.suits?.(message, peerShape) ?? true)) {
+    const suits = isSame && (this.#isExact || (encoder.suits?.(message, peerShape) ?? true));
+    if (suits) {
       this.#output.appendFrame(message.kept());
       this.#messages++;
     } else this.append(message.bytes, shape ?? (isSame ? peerShape : encoder.shapeOf(message)));
@@ -268,9 +279,7 @@ export class Outbox {
   /** Reports a message that cannot be encoded for this peer. Throws everything else. */
   #undelivered(thrown: unknown): YodelError {
     if (!(thrown instanceof YodelError) || thrown.code !== 'YODEL_UNENCODABLE_MESSAGE') throw thrown;
-    const { telemetry } = this.#settings;
-    telemetry.countError(thrown);
-    if (telemetry.watched) telemetry.emit('undelivered', this.#session, thrown);
+    this.#settings.telemetry.undelivered(this.#session, thrown);
     return thrown;
   }
 

@@ -1,7 +1,5 @@
 /**
- * The server's side of one connection: receive -> decode -> handle -> encode -> send.
- *
- * A session consists of these parts, in the order in which a message passes through them:
+ * The server's side of one connection, and its parts in the order in which a message passes through them:
  *
  * | Part      | Responsibility                                                                         |
  * |-----------|----------------------------------------------------------------------------------------|
@@ -187,6 +185,10 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
 
   encode(message: string | Uint8Array | Message, to?: Message): Uint8Array {
     return this.#outbox.frameOf(message, to);
+  }
+
+  undelivered(error: YodelError): void {
+    this.#settings.telemetry.undelivered(this, error);
   }
 
   drained(): Promise<void> {

@@ -117,6 +117,12 @@ export class Telemetry {
     else process.emitWarning(error.cause instanceof Error ? error.cause : error);
   }
 
+  /** Counts and reports a message that could not be sent to a peer. */
+  undelivered(session: SessionView, error: YodelError): void {
+    this.countError(error);
+    if (this.watched) this.emit('undelivered', session, error);
+  }
+
   countError(error: YodelError): void {
     const { errors } = this.counters;
     errors.set(error.code, (errors.get(error.code) ?? 0) + 1);

@@ -1,6 +1,6 @@
 /** Checks the settings of `yodel serve` without listening. */
 import type { Address } from '../../address.ts';
-import { resolveWire } from '../../session/wire.ts';
+import { resolveWire } from '../../framing/wire.ts';
 import { AddressList } from '../../transport/address-list.ts';
 import type { ServerTls } from '../../transport/transport.ts';
 import { UsageError } from '../fail.ts';

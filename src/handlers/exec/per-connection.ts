@@ -1,9 +1,10 @@
 /** One child for each connection. */
 import { formatDuration } from '../../format/figures.ts';
-import { type Decoder, decodeChunk } from '../../framing/framing.ts';
+import { decodeChunk } from '../../framing/framing.ts';
 import type { Batch } from '../../framing/message.ts';
+import { type Conversation as Exchange, openConversation } from '../../framing/protocol.ts';
 import type { HandlerObject, Session } from '../../session/handler.ts';
-import { decodeForwarded, forward, framesOf } from '../forwarding.ts';
+import { decodeForwarded, forward, framesFor, type Target } from '../forwarding.ts';
 import type { Child, ChildEnd } from './child.ts';
 import { commandError, type ExecSettings, failureOf, reportStatus, startChild } from './settings.ts';
 
@@ -11,6 +12,7 @@ import { commandError, type ExecSettings, failureOf, reportStatus, startChild } 
 export function execPerConnection(settings: ExecSettings): HandlerObject {
   const conversations = new WeakMap<Session, Conversation>();
   return {
+    forwarding: 'frames',
     open: (session) => void conversations.set(session, new Conversation(session, settings)),
     batch: (batch, session) => conversations.get(session)?.pass(batch),
     end: (session) => conversations.get(session)?.endInput(),
@@ -23,7 +25,9 @@ class Conversation {
   readonly #session: Session;
   readonly #settings: ExecSettings;
   readonly #child: Child;
-  readonly #decoder: Decoder;
+  /** What goes to the child, and what it prints. */
+  readonly #exchange: Exchange;
+  readonly #target: Target;
   readonly #done = Promise.withResolvers<void>();
   #inputEnded = false;
   #peerIsBehind = false;
@@ -35,14 +39,18 @@ class Conversation {
   constructor(session: Session, settings: ExecSettings) {
     this.#session = session;
     this.#settings = settings;
-    this.#decoder = session.protocol.replyFraming.createDecoder(decodeForwarded(settings.maxOutput));
+    const protocol = settings.protocol ?? session.protocol;
+    this.#exchange = openConversation(protocol, 'client', decodeForwarded(settings.maxOutput));
+    this.#target = { framing: protocol.framing, encoder: this.#exchange.encoder };
     this.#child = startChild(settings, session);
     void this.#run();
   }
 
   /** Writes messages to the child. The promise, if any, resolves when the child can take more. */
   pass(batch: Batch): Promise<void> | undefined {
-    const more = this.#child.write(framesOf(batch, this.#session));
+    const frames = framesFor(batch, this.#session, this.#target);
+    this.#exchange.sent?.(frames);
+    const more = this.#child.write(frames);
     this.#startTimer();
     return more?.then(() => this.#restartTimer());
   }
@@ -78,7 +86,7 @@ class Conversation {
   }
 
   async #forward(chunk: Buffer): Promise<void> {
-    for (const batch of decodeChunk(this.#decoder, chunk)) {
+    for (const batch of decodeChunk(this.#exchange.decoder, chunk)) {
       if (batch.count > 0 && !forward(batch, this.#session)) await this.#waitForPeer();
       if (batch.fault) return this.#fail(`printed a message of more than ${this.#settings.maxOutput} bytes`);
     }
@@ -93,7 +101,7 @@ class Conversation {
   }
 
   #forwardRest(): void {
-    const last = this.#decoder.end();
+    const last = this.#exchange.decoder.end();
     if (last.count > 0) forward(last, this.#session);
     if (last.fault) this.#fail('ended in the middle of a message');
   }

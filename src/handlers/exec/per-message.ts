@@ -11,6 +11,7 @@ import { commandError, type ExecSettings, failureOf, reportStatus, startChild } 
 export function execPerMessage(settings: ExecSettings): HandlerObject {
   const running = new WeakMap<Session, Child>();
   return {
+    forwarding: 'frames',
     async message(message, session) {
       const child = startChild(settings, session);
       running.set(session, child);

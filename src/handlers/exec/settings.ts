@@ -1,11 +1,16 @@
 /** How children are run: options, environment, and the errors of a child. */
 import { formatPeer } from '../../address.ts';
 import { YodelError } from '../../errors.ts';
+import type { Protocol } from '../../framing/protocol.ts';
+import type { WireOptions } from '../../framing/wire.ts';
 import type { Session } from '../../session/handler.ts';
 import { Child, type ChildEnd } from './child.ts';
 
-/** Options of {@link exec}. Times are milliseconds, sizes are bytes. */
-export interface ExecOptions {
+/**
+ * Options of {@link exec}. Times are milliseconds, sizes are bytes. `framing`, `replyFraming` and `protocol` are those of the
+ * command's standard input and output, with one child per connection; default: the server's.
+ */
+export interface ExecOptions extends Omit<WireOptions, 'encoding'> {
   /** Runs a child per message instead of one per connection. Default: no. */
   readonly perMessage?: boolean | undefined;
   /** Passes the command to `/bin/sh -c`. Default: no; it is split into words, and nothing in it is expanded. */
@@ -27,6 +32,8 @@ export interface ExecOptions {
 
 /** The options with their defaults. */
 export interface ExecSettings {
+  /** The child's framings; undefined: the server's. */
+  readonly protocol: Protocol | undefined;
   readonly words: readonly [string, ...string[]];
   readonly timeoutMs: number;
   readonly maxOutput: number;

@@ -1,4 +1,5 @@
 /** A session that forwards its properties to another session. */
+import type { YodelError } from '../../errors.ts';
 import type { Message } from '../../framing/message.ts';
 import type { Session } from '../../session/handler.ts';
 
@@ -60,6 +61,10 @@ export class ForwardedSession {
   }
   get endedBy() {
     return this.inner.endedBy;
+  }
+
+  undelivered(error: YodelError): void {
+    this.inner.undelivered(error);
   }
 
   encode(message: string | Uint8Array | Message, to?: Message): Uint8Array {

@@ -40,6 +40,12 @@ const programFlags: readonly HandlerFlag[] = [
     description: 'exec: environment variables to pass to children: DB_URL,API_KEY',
     isList: true,
   },
+  {
+    flags: '--upstream-framing <framing>',
+    description: 'exec, proxy: framing of the command or server behind, if it differs',
+  },
+  { flags: '--upstream-reply-framing <framing>', description: 'exec, proxy: framing of what it sends, if it differs' },
+  { flags: '--upstream-protocol <name>', description: 'exec, proxy: its protocol, instead of framings' },
   { flags: '--proxy-cacert <file>', description: 'proxy: trust only these authorities at a tls:// server (PEM)' },
   {
     flags: '--proxy-servername <name>',

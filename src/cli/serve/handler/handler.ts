@@ -66,6 +66,7 @@ async function execHandler(command: string, flags: ServeSettings['flags'], notif
   const { commandWords } = await import('../../../handlers/exec/command-words.ts');
   if (flags.shell !== true) checkCommand(commandWords(command)[0]);
   const options: ExecOptions = {
+    ...upstreamWire(flags),
     perMessage: flags.execPerMessage === true,
     shell: flags.shell === true,
     timeout: quantityOf(flags, 'duration', 'execTimeout'),
@@ -86,12 +87,23 @@ async function proxyHandler(address: string, flags: ServeSettings['flags']): Pro
   const { proxy } = await import('../../../handlers/proxy.ts');
   const file = flags.proxyCacert as string | undefined;
   return proxy(address, {
+    ...upstreamWire(flags),
     tls: {
       ca: file === undefined ? undefined : readFile(file),
       servername: flags.proxyServername as string | undefined,
       insecure: flags.proxyInsecure === true,
     },
   });
+}
+
+/** The framings of the command or server behind the handler. */
+function upstreamWire(flags: ServeSettings['flags']): Pick<ExecOptions, 'framing' | 'replyFraming' | 'protocol'> {
+  const text = (name: string) => flags[name] as string | undefined;
+  return {
+    framing: text('upstreamFraming'),
+    replyFraming: text('upstreamReplyFraming'),
+    protocol: text('upstreamProtocol'),
+  };
 }
 
 /** Checks that the program exists, so that a typo is reported at once instead of to the first client. @throws UsageError */

@@ -1,11 +1,11 @@
 /** The framings and encoding of a server's or client's connections. */
 import { YodelError } from '../errors.ts';
-import type { Encoding, Framing } from '../framing/framing.ts';
-import { lines } from '../framing/lines.ts';
-import { parseFraming } from '../framing/notation.ts';
-import type { Protocol } from '../framing/protocol.ts';
-import { protocolNamed } from '../framing/protocols/protocols.ts';
 import { checkOption } from '../options.ts';
+import type { Encoding, Framing } from './framing.ts';
+import { lines } from './lines.ts';
+import { parseFraming } from './notation.ts';
+import type { Protocol } from './protocol.ts';
+import { protocolNamed } from './protocols/protocols.ts';
 
 /** Options of the framings and encoding. */
 export interface WireOptions {
