@@ -43,7 +43,7 @@ async function build(): Promise<void> {
     const [built] = await Promise.all([bundle(staging), compile(staging)]);
     await embedWriter(staging);
     await writeHelp(staging);
-    pruneDeclarations(staging, 'index.d.ts', filesIn(staging));
+    pruneDeclarations(staging, ['index.d.ts', 'testing/testing.d.ts'], filesIn(staging));
     // So that `npx yodel` works in a clone.
     chmodSync(join(staging, 'cli/yodel.cjs'), 0o755);
     replaceDist(staging);

@@ -7,8 +7,11 @@ import { relative } from 'node:path';
 import { type ChunkingContext, type CodeSplittingGroup, type OutputChunk, rolldown } from 'rolldown';
 import { type Contents, packagesOf, sorted } from './metafile.ts';
 
-/** Files with a fixed path in dist/: the library, the command, and the programs of worker processes and threads. */
-const entries = ['index', 'cli/main', 'cli/serve/worker', 'load/worker', 'journal/writer', 'journal/writer-text'];
+/** Files with a fixed path in dist/: the library, its testing module, the command, and the programs of worker processes and threads. */
+const entries = [
+  ...['index', 'testing/testing', 'cli/main', 'cli/serve/worker', 'load/worker'],
+  ...['journal/writer', 'journal/writer-text'],
+];
 
 /** The files that run `yodel serve`: each after the first is imported dynamically by an earlier one. */
 const serve = ['cli/main', 'cli/serve/command', 'cli/serve/run'];

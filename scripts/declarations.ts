@@ -1,4 +1,4 @@
-/** Reduces the declarations to those that index.d.ts reaches, with import paths that any TypeScript resolves. */
+/** Reduces the declarations to those that index.d.ts and testing.d.ts reach, with import paths that any TypeScript resolves. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
@@ -6,15 +6,15 @@ import { dirname, join } from 'node:path';
 const specifier = /((?:\bfrom|\bimport)\s*\(?\s*)'(\.[^']+)\.ts'/g;
 
 /**
- * Removes the declarations that `entry` does not reach, and their maps.
+ * Removes the declarations that no entry reaches, and their maps.
  *
  * @param folder the folder of the files
- * @param entry relative to the folder, such as `index.d.ts`
+ * @param entries relative to the folder, such as `index.d.ts`
  * @param files all files of the folder, relative to it
  */
-export function pruneDeclarations(folder: string, entry: string, files: readonly string[]): void {
+export function pruneDeclarations(folder: string, entries: readonly string[], files: readonly string[]): void {
   const reached = new Set<string>();
-  follow(folder, entry, reached);
+  for (const entry of entries) follow(folder, entry, reached);
   for (const file of files) {
     if (/\.d\.ts(\.map)?$/.test(file) && !reached.has(file.replace(/\.map$/, ''))) rmSync(join(folder, file));
   }

@@ -33,9 +33,12 @@ export { type LengthCounts, type LengthFormat, type LengthOptions, length } from
 export { type LinesOptions, lines } from './framing/lines.ts';
 export { Batch, Message, type MessageParts } from './framing/message.ts';
 export { parseFraming } from './framing/notation.ts';
+export { defineFraming } from './framing/own/define.ts';
+export type { FramingDefinition, FramingRule, SizeInFrame } from './framing/own/definition.ts';
 export type { Protocol } from './framing/protocol.ts';
 export { protocolNamed } from './framing/protocols/protocols.ts';
 export { raw } from './framing/raw.ts';
+export { invalidFrame } from './framing/scanning.ts';
 export type { WireOptions } from './framing/wire.ts';
 export { chargen } from './handlers/chargen.ts';
 export { discard } from './handlers/discard.ts';

@@ -7,6 +7,7 @@ import type { Framing } from './framing.ts';
 import { headers } from './headers.ts';
 import { type LengthCounts, type LengthOptions, length } from './length.ts';
 import { lines } from './lines.ts';
+import { ownFraming } from './own/known.ts';
 import { raw } from './raw.ts';
 
 /** A framing that can be written as text: a row of the table, from which help and completion are made. */
@@ -98,6 +99,9 @@ export function parseFraming(text: string): Framing {
  */
 export function parseWith(text: string, framingOf: ((file: string) => Framing) | undefined): Framing {
   if (framingOf && isFramingFile(text)) return framingOf(text);
+  const own = ownFraming(text);
+  if (own) return own;
+  if (isFramingFile(text)) throw invalid(`the framing file "${text}" is not loaded; import it and pass its framing`);
   const [, name = text, colon, group] = /^([\w-]+)(?::(.*)|\((.*)\))?$/s.exec(text) ?? [];
   const kind = framingKinds.find((one) => one.name === name);
   if (!kind) {

@@ -27,8 +27,8 @@ export interface FrameScanner {
    */
   scan(bytes: Buffer, start: number, seen: number): number;
   /**
-   * The longest frame of a message of `limit` bytes, under every rule that may apply. A longer one is refused, even if its end
-   * has not arrived.
+   * The longest frame of a message of `limit` bytes, under every rule that may apply until the next frame is found. A longer one
+   * is refused, even if its end has not arrived. Asked again when `found` has replaced the reader.
    */
   maxFrameSize(limit: number): number;
   /** Checks a complete frame within the limits, such as its checksum. @throws YodelError from {@link invalidFrame} */
@@ -83,8 +83,8 @@ const firstPiece = 256;
 export class ScanningDecoder implements Decoder {
   readonly scanner: FrameScanner;
   readonly #options: DecoderOptions;
-  readonly #maxFrame: number;
-  readonly #tail: Tail;
+  #maxFrame: number;
+  #tail: Tail;
   #skip = 0;
   #isSkipping = false;
   #stopped = false;
@@ -225,18 +225,23 @@ export class ScanningDecoder implements Decoder {
 
   /**
    * Returns where the frame ends, or the error thrown. The result is the same whether bytes after the longest possible frame
-   * have arrived or not: an error in them does not count.
+   * have arrived or not: an error in them does not count, and neither does an end that was found by searching them.
    */
   #tryScan(bytes: Buffer, start: number, seen: number): number | { readonly thrown: unknown } {
+    const { scanner } = this;
+    let most = start + this.#maxFrame;
     this.#scanned = bytes.length - start;
     try {
-      return this.scanner.scan(bytes, start, seen);
+      const end = scanner.scan(bytes, start, seen);
+      if (end <= most || end > bytes.length || scanner.skip) return end;
+      // One more byte than the longest frame, which is as many as a frame that arrives in pieces can have.
+      most++;
     } catch (thrown) {
-      if (bytes.length - start <= this.#maxFrame) return { thrown };
+      if (bytes.length <= most) return { thrown };
     }
-    this.#scanned = this.#maxFrame;
+    this.#scanned = most - start;
     try {
-      return this.scanner.scan(bytes.subarray(0, start + this.#maxFrame), start, start);
+      return scanner.scan(bytes.subarray(0, most), start, start);
     } catch (thrown) {
       return { thrown };
     }
@@ -244,16 +249,25 @@ export class ScanningDecoder implements Decoder {
 
   /** Checks a complete frame. Returns the error thrown, if any. */
   #accept(bytes: Buffer, start: number, end: number): { readonly thrown: unknown } | undefined {
-    const scanner = this.scanner;
-    if (scanner.check) {
-      try {
-        scanner.check(bytes, start, end);
-      } catch (thrown) {
-        return { thrown };
-      }
+    const { scanner } = this;
+    if (!scanner.check && !scanner.found) return undefined;
+    const { reader } = scanner;
+    try {
+      scanner.check?.(bytes, start, end);
+      scanner.found?.(bytes, start, end);
+    } catch (thrown) {
+      return { thrown };
     }
-    scanner.found?.(bytes, start, end);
+    if (scanner.reader !== reader) this.#changeLimits();
     return undefined;
+  }
+
+  /** The frames that follow are those of another reader. The tail is empty: it is the end of a frame. */
+  #changeLimits(): void {
+    const maxFrame = this.scanner.maxFrameSize(this.#options.maxMessageLength);
+    if (maxFrame === this.#maxFrame) return;
+    this.#maxFrame = maxFrame;
+    this.#tail = new Tail(maxFrame + 1);
   }
 
   /** Whether the frame at `start` is too long, as far as is known. @param end as `scan` returned it */
@@ -264,7 +278,12 @@ export class ScanningDecoder implements Decoder {
     if (end - start <= limit) return false;
     // An escaped payload is known only once it has arrived; the frame's own limit bounds it until then.
     if (reader.payload && end > bytes.length) return false;
-    return sizeIn(reader, bytes, start, end) > limit;
+    try {
+      return sizeIn(reader, bytes, start, end) > limit;
+    } catch {
+      // Only the functions of an own framing throw, and again when the complete frame is checked.
+      return false;
+    }
   }
 
   /** A message is too long, and the end of its frame is known: `missing` bytes of it have not arrived, and `rest` follows it. */

@@ -32,7 +32,15 @@ test('the package is small', () => {
 });
 
 test('ships what package.json names, and nothing internal', () => {
-  const named = [manifest.bin.yodel, ...manifest.man, 'dist/index.js', 'dist/index.d.ts', 'LICENSE', 'README.md'];
+  const named = [
+    manifest.bin.yodel,
+    ...manifest.man,
+    'dist/index.js',
+    'dist/index.d.ts',
+    'dist/testing/testing.js',
+    'LICENSE',
+    'README.md',
+  ];
   for (const path of named) expect(shipped).toContain(path.replace(/^\.\//, ''));
   for (const path of manifest.files.filter((path: string) => !path.startsWith('!')))
     expect([...shipped].some((file) => file === path || file.startsWith(`${path}/`))).toBe(true);
@@ -61,12 +69,16 @@ test('a file in dist/ refers to its source map if it has one', () => {
   }
 });
 
-test('ships the declarations that index.d.ts reaches, without internal members', () => {
+test('ships the declarations that its entries reach, without internal members', () => {
   const declarations = built('.d.ts');
   const named = declarations.flatMap(({ path, text }) =>
     [...text.matchAll(/(?:from|import)\s*\(?'(\.[^']+)'/g)].map(([, name = '']) => join(dirname(path), name)),
   );
-  const reached = new Set(['dist/index.d.ts', ...named.map((path) => path.replace(/\.js$/, '.d.ts'))]);
+  const reached = new Set([
+    'dist/index.d.ts',
+    'dist/testing/testing.d.ts',
+    ...named.map((path) => path.replace(/\.js$/, '.d.ts')),
+  ]);
   expect(new Set(declarations.map(({ path }) => path))).toEqual(reached);
   for (const { text } of declarations) expect(text).not.toContain('@internal');
 });

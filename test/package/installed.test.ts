@@ -131,7 +131,11 @@ test.each(['the oldest Node', 'Node'] as const)('on %s stack traces refer to shi
 
 describe('types', () => {
   const program = `
-import { connect, type Handler, lines, type Message, openJournal, type ServeOptions, serve, transcript, YodelError } from 'yodel';
+import {
+  connect, type Decoder, defineFraming, type Encoder, type Framing, type FramingDefinition, type FramingRule, type Handler,
+  type InPlaceEncoder, invalidFrame, lines, Message, openJournal, type Protocol, type ServeOptions, serve, transcript, YodelError,
+} from 'yodel';
+import { checkFraming, decodeAll, type CheckFramingOptions, type Decoded } from 'yodel/testing';
 
 const handler: Handler = (message, session) => \`\${session.peer}: \${message.text.toUpperCase()}\`;
 const options: ServeOptions = { listen: 'tcp://127.0.0.1:0', framing: lines(), handler };
@@ -143,7 +147,33 @@ const bytes: Uint8Array = reply.bytes;
 const wrong: Handler = () => 5;
 // @ts-expect-error Internal members are not declared.
 reply.isUnchanged;
-export { bytes, openJournal, transcript, wrong, YodelError };
+
+const counted: Framing = defineFraming({
+  name: 'counted',
+  headerSize: 2,
+  createState: () => ({ frames: 0 }),
+  decode(bytes, start, state) {
+    if (state.frames > 10) throw invalidFrame(0, 'that is enough');
+    return bytes.length < start + 2 ? undefined : start + 2 + bytes.readUInt16BE(start);
+  },
+  next(bytes, start, end, state) {
+    state.frames += end - start;
+    return undefined;
+  },
+  encode: (payload, header) => Buffer.concat([Uint8Array.of(header.length, payload.length), payload]),
+});
+// @ts-expect-error A misspelt member.
+defineFraming({ name: 'misspelt', hederSize: 2, decode: () => 0, encode: (payload) => payload });
+const rule: FramingRule = { decode: (_bytes, start) => start + 1 };
+const definition: FramingDefinition = { ...rule, name: 'bytes', encode: (payload) => payload };
+const seal: InPlaceEncoder['seal'] = (target, at, start, end) => (target[at] = end - start, end);
+const decoder: Decoder = counted.createDecoder({ maxMessageLength: 9, onTooLong: 'close', encoding: 'binary' });
+const encoder: Encoder = counted.encoder;
+const protocol: Protocol = { framing: lines(), replyFraming: counted, encoding: 'binary' };
+const tried: CheckFramingOptions = { messages: ['a', Message.of('b', { header: Uint8Array.of(1) })], runs: 9, seed: 1 };
+const { seed }: { seed: number } = checkFraming(counted, tried);
+const decoded: Decoded = decodeAll(counted, Buffer.from('x'), { maxMessageLength: 3 });
+export { bytes, decoded, decoder, definition, encoder, openJournal, protocol, seal, seed, transcript, wrong, YodelError };
 `;
   const compilers = {
     'the oldest TypeScript': () => join(others, 'typescript-oldest/bin/tsc'),
