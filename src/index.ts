@@ -16,6 +16,7 @@ export type { Client, RequestOptions } from './client/client.ts';
 export { connect } from './client/connect.ts';
 export type { ClientState, ConnectOptions } from './client/options.ts';
 export { type ErrorCode, errorCodes, YodelError } from './errors.ts';
+export { type BetweenOptions, between } from './framing/between.ts';
 export { delimiter } from './framing/delimiter.ts';
 export type { FrameReader, FramingId, MessageKind } from './framing/frames.ts';
 export {

@@ -1,16 +1,22 @@
 /** Bytes written as text: `\0`, `\r\n`, `\xff`. */
 import { YodelError } from '../errors.ts';
 
-/** Formats bytes as text with escapes, which {@link parseBytes} reads. */
-export function formatBytes(bytes: Uint8Array): string {
-  return Array.from(bytes, formatByte).join('');
+/**
+ * Formats bytes as text with escapes, which {@link parseBytes} reads.
+ *
+ * @param special characters that are escaped too, such as those that separate several texts
+ */
+export function formatBytes(bytes: Uint8Array, special = ''): string {
+  return Array.from(bytes, (byte) => formatByte(byte, special)).join('');
 }
 
 const escapes: Record<string, number> = { '0': 0, n: 10, r: 13, t: 9, '\\': 92 };
 
-function formatByte(byte: number): string {
+function formatByte(byte: number, special: string): string {
   for (const [letter, value] of Object.entries(escapes)) if (value === byte) return `\\${letter}`;
-  return byte > 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`;
+  const character = String.fromCharCode(byte);
+  const isPlain = byte > 0x20 && byte < 0x7f && !special.includes(character);
+  return isPlain ? character : `\\x${byte.toString(16).padStart(2, '0')}`;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Framings written as text: `lines`, `delimiter:\0`, `length:4,little`, `raw`. */
 import { YodelError } from '../errors.ts';
 import { hintFor } from '../suggestion.ts';
+import { type BetweenOptions, between } from './between.ts';
 import { delimiter } from './delimiter.ts';
 import { parseBytes } from './escapes.ts';
 import type { Framing } from './framing.ts';
@@ -41,6 +42,16 @@ export const framingKinds: readonly FramingKind[] = [
     form: 'delimiter:BYTES',
     meaning: 'the bytes before this delimiter of 1 to 64 bytes',
     parse: (argument) => (argument === undefined ? undefined : delimiter(parseBytes(argument))),
+  },
+  {
+    name: 'between',
+    form: 'between:START,END[,gap=BYTES][,escape=BYTE]',
+    meaning: 'the bytes between these bytes; a comma among them is written \\x2c',
+    options: [
+      ['gap=BYTES', 'these bytes may occur between messages, and are dropped (default: an error)'],
+      ['escape=BYTE', 'the byte before a byte of the message that is not the start or end that it looks like'],
+    ],
+    parse: parseBetween,
   },
   {
     name: 'length',
@@ -117,6 +128,18 @@ export function parseWith(text: string, framingOf: ((file: string) => Framing) |
 /** Whether this is the path of a file, such as `./mine.ts`, and not a framing's text form. */
 export function isFramingFile(text: string): boolean {
   return /^\.{0,2}\/|^[^:()]*\.[cm]?[jt]s$/.test(text);
+}
+
+function parseBetween(argument: string | undefined): Framing | undefined {
+  const [start, end, ...rest] = argument?.split(',') ?? [];
+  if (start === undefined || end === undefined) return undefined;
+  const options: { -readonly [Name in keyof BetweenOptions]: BetweenOptions[Name] } = {};
+  for (const part of rest) {
+    const [, name, value] = /^(gap|escape)=(.+)$/s.exec(part) ?? [];
+    if (value === undefined) return undefined;
+    options[name as keyof BetweenOptions] = parseBytes(value);
+  }
+  return between(parseBytes(start), parseBytes(end), options);
 }
 
 function parseLength(argument: string): Framing | undefined {

@@ -5,6 +5,7 @@ import { delimiter } from '../../src/framing/delimiter.ts';
 import { type DecoderOptions, encode, type Framing } from '../../src/framing/framing.ts';
 import { type LengthOptions, length } from '../../src/framing/length.ts';
 import { lines } from '../../src/framing/lines.ts';
+import { betweenSubject } from './models/between.ts';
 import { headersSubject } from './models/headers.ts';
 import { ends, joined, notText, text } from './models/pieces.ts';
 import type { Subject } from './models/subject.ts';
@@ -146,6 +147,13 @@ export const subjects: Subject[] = [
   delimited(lines(), Buffer.from('\n'), Buffer.from('\r\n')),
   ...delimiters.map((hex) => Buffer.from(hex, 'hex')).map((bytes) => delimited(delimiter(bytes), bytes)),
   ...layouts.map(lengthPrefixed),
+  betweenSubject('\x02', '\x03'),
+  betweenSubject('\x0b', '\x1c\r', { gap: '\r\n' }),
+  betweenSubject('ab', 'aba'),
+  betweenSubject('\x10\x02', '\x10\x03', { escape: '\x10' }),
+  betweenSubject('\x02', '\x10\x03\r', { escape: '\x10', gap: '\r\n\0' }),
+  betweenSubject('\x02', '\x03', { escape: '\x1b', gap: ' ' }),
+  betweenSubject('x', '\r\n', { escape: '\\' }),
   headersSubject({}),
   headersSubject({ maxHeaderSize: 64 }),
 ];

@@ -7,6 +7,8 @@ export type Parsed =
   | { readonly start: number; readonly size: number; readonly end: number; readonly payload?: Uint8Array }
   /** The first wrong byte, from 1, which need not be wrong for a message that is too long. */
   | { readonly errorAt: number }
+  /** Bytes that belong to no frame. */
+  | { readonly skip: number }
   /** Too little has arrived. */
   | undefined;
 
@@ -23,6 +25,10 @@ export function readFrameByFrame(name: string, parse: (rest: Buffer, limit: numb
           `YODEL_INVALID_FRAME: message ${number} is not a valid frame of the framing "${name}": at byte ${frame.errorAt}`,
         );
         break;
+      }
+      if (frame && 'skip' in frame) {
+        rest = rest.subarray(frame.skip);
+        continue;
       }
       const isWhole = frame !== undefined && frame.end <= rest.length;
       if (frame && frame.size > limit) {
