@@ -1,16 +1,170 @@
-/** The wire vectors themselves: their bytes are what their messages make, by the rules of each protocol. */
+/** Real protocols: their bytes in any chunks become messages, and the messages become their bytes again. */
 import { describe, expect, it } from 'vitest';
-import { assemble } from './wire-vectors/assemble.ts';
-import { bytesOf, wireConversations, wireVectors } from './wire-vectors/read.ts';
+import { type DecoderOptions, decodeChunk, type Framing } from '../../src/framing/framing.ts';
+import { Message } from '../../src/framing/message.ts';
+import { parseFraming } from '../../src/framing/notation.ts';
+import { openConversation, type Protocol } from '../../src/framing/protocol.ts';
+import { protocolNamed } from '../../src/framing/protocols/protocols.ts';
+import { type Chunking, cut, inOneChunk } from './chunking.ts';
+import { show } from './outcome.ts';
+import { assemble, frameOf } from './wire-vectors/assemble.ts';
+import {
+  bytesOf,
+  type WireConversation,
+  type WireMessage,
+  wireConversations,
+  wireVectors,
+} from './wire-vectors/read.ts';
 
 describe.each(wireVectors())('$protocol $direction: $source', (vector) => {
-  it('has the bytes that its headers and payloads make', () => {
+  it('has the bytes that its headers and payloads make, by the rules of the protocol', () => {
     const made = assemble(vector);
     const differs = made.findIndex((byte, index) => byte !== vector.bytes[index]);
     expect({ length: made.length, differs }).toEqual({ length: vector.bytes.length, differs: -1 });
     expect(vector.messages.length).toBeGreaterThan(0);
   });
 });
+
+/** How each protocol of the vectors is named or framed here. */
+const wires: Readonly<Record<string, string | { readonly framing: string }>> = {
+  amqp: 'amqp',
+  bgp: 'bgp',
+  dap: { framing: 'headers' },
+  dns: 'dns',
+  fix: 'fix',
+  ftp: 'ftp',
+  gt06: 'gt06',
+  'iso8583-bcd': { framing: 'length:2,bcd' },
+  'iso8583-binary': 'iso8583',
+  'iso8583-digits': { framing: 'length:4,digits' },
+  kafka: 'kafka',
+  lines: { framing: 'lines' },
+  lsp: { framing: 'headers' },
+  mcp: { framing: 'headers' },
+  memcached: 'memcached',
+  'memcached-binary': 'memcached-binary',
+  modbus: 'modbus',
+  mongodb: 'mongodb',
+  mqtt: 'mqtt',
+  mysql: 'mysql',
+  nmea: 'nmea',
+  nntp: 'nntp',
+  pop3: 'pop3',
+  postgres: 'postgres',
+  'protobuf-delimited': 'protobuf',
+  smpp: 'smpp',
+  smtp: 'smtp',
+  stomp: 'stomp',
+  'syslog-lf': { framing: 'lines' },
+  'syslog-nul': { framing: 'delimiter:\\0' },
+  tpkt: 'tpkt',
+};
+
+/** Their frames leave no choice, so that an encoder must write the same ones. */
+const hasChoice = new Set(['dap', 'lines', 'lsp', 'mcp', 'nmea', 'stomp', 'syslog-lf']);
+
+function protocolOf(name: string): Protocol | undefined {
+  const wire = wires[name];
+  if (wire === undefined || typeof wire === 'string') return wire === undefined ? undefined : protocolNamed(wire);
+  const framing: Framing = parseFraming(wire.framing);
+  return { framing, replyFraming: framing, encoding: 'binary' };
+}
+
+const options: DecoderOptions = { maxMessageLength: 4_194_304, onTooLong: 'close', encoding: 'binary' };
+const sizes: readonly Chunking[] = [[1], [2], [3], [5], [7], [64, 1, 2], [1, Number.POSITIVE_INFINITY], inOneChunk];
+/** For streams of megabytes. */
+const largeSizes: readonly Chunking[] = [[1, 2, 3, 65_536], [16_384], inOneChunk];
+
+interface Turn {
+  readonly from: 'requests' | 'replies';
+  readonly message: WireMessage;
+}
+
+/** What both ends receive when they send their frames in turn, cut into chunks, and the frames of the messages. */
+function converse(protocol: Protocol, turns: readonly (Turn & { readonly frame: Uint8Array })[], chunking: Chunking) {
+  const ends = {
+    requests: openConversation(protocol, 'client', options),
+    replies: openConversation(protocol, 'server', options),
+  };
+  const messages: string[] = [];
+  const frames: Uint8Array[] = [];
+  for (const [from, bytes] of runsOf(turns)) {
+    const [sender, receiver] = from === 'requests' ? [ends.requests, ends.replies] : [ends.replies, ends.requests];
+    for (const chunk of cut(bytes, chunking)) {
+      sender.sent?.(chunk);
+      for (const batch of decodeChunk(receiver.decoder, chunk)) {
+        if (batch.fault) throw batch.fault;
+        for (const message of batch) messages.push(`${show(message.header)} | ${show(message.bytes)}`);
+        frames.push(...Array.from(batch.slices, (slice) => Buffer.from(slice)));
+      }
+    }
+  }
+  for (const { decoder } of Object.values(ends)) {
+    expect(decoder.pending).toBe(0);
+    const { fault } = decoder.end();
+    if (fault) throw fault;
+  }
+  return { messages, frames: Buffer.concat(frames) };
+}
+
+/** What each end sends before the other one speaks. */
+function runsOf(turns: readonly (Turn & { readonly frame: Uint8Array })[]): [Turn['from'], Buffer][] {
+  const runs: { from: Turn['from']; frames: Uint8Array[] }[] = [];
+  for (const { from, frame } of turns) {
+    if (runs.at(-1)?.from === from) runs.at(-1)?.frames.push(frame);
+    else runs.push({ from, frames: [frame] });
+  }
+  return runs.map(({ from, frames }) => [from, Buffer.concat(frames)]);
+}
+
+const conversations: WireConversation[] = [
+  ...wireConversations(),
+  ...wireVectors()
+    .filter(({ conversation }) => conversation === undefined)
+    .map((vector) => ({
+      protocol: vector.protocol,
+      name: `${vector.direction} of ${vector.source}`,
+      requests: vector.direction === 'requests' ? vector : undefined,
+      replies: vector.direction === 'replies' ? vector : undefined,
+      turns: vector.messages.map((message) => ({ from: vector.direction, message })),
+    })),
+];
+
+describe.each(conversations.filter(({ protocol }) => wires[protocol] !== undefined))(
+  '$protocol, $name',
+  ({ protocol: name, turns }) => {
+    const protocol = protocolOf(name) as Protocol;
+    const due = turns.map(({ message }) => `${show(message.header ?? Buffer.alloc(0))} | ${show(message.payload)}`);
+    const sent = turns.map((turn) => ({ ...turn, frame: frameOf(name, turn.message) }));
+    const bytes = Buffer.concat(sent.map(({ frame }) => frame));
+
+    it('gives the same messages in any chunks, in frames that are the bytes', () => {
+      for (const chunking of bytes.length < 200_000 ? sizes : largeSizes) {
+        const { messages, frames } = converse(protocol, sent, chunking);
+        expect(messages, `in chunks of ${chunking}`).toEqual(due);
+        expect(frames.equals(bytes), `frames in chunks of ${chunking}`).toBe(true);
+      }
+    });
+
+    it('is encoded again to frames that give the same messages', () => {
+      const ends = {
+        requests: openConversation(protocol, 'client', options),
+        replies: openConversation(protocol, 'server', options),
+      };
+      const encoded = turns.map(({ from, message }) => {
+        const [sender, receiver] = from === 'requests' ? [ends.requests, ends.replies] : [ends.replies, ends.requests];
+        const parts = Message.of(message.payload, message.header && { header: message.header });
+        const frame = sender.encoder.encode(message.payload, sender.encoder.shapeOf(parts));
+        sender.sent?.(frame);
+        for (const batch of decodeChunk(receiver.decoder, frame)) void batch;
+        return { from, message, frame };
+      });
+      expect(converse(protocol, encoded, inOneChunk).messages).toEqual(due);
+      if (hasChoice.has(name)) return;
+      for (const [index, { frame }] of encoded.entries()) expect(show(frame)).toBe(show(sent[index]?.frame as Buffer));
+    });
+  },
+);
 
 describe('the notation of bytes', () => {
   it('has hex, quoted text and repetitions', () => {

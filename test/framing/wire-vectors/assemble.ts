@@ -89,9 +89,17 @@ const headers: Writer = (message) => {
 };
 
 const stomp: Writer = (message) => {
+  if (message.end) return message.end;
   const lineEnd = message.header?.includes('\r\n') ? '\r\n' : '\n';
   const lines = withLength(message, (length) => `content-length:${length}${lineEnd}`);
   return Buffer.concat([lines, Buffer.from(lineEnd), message.payload, Buffer.alloc(1)]);
+};
+
+/** A line, a reply of several, or a text with its dots hidden behind dots. */
+const lineOrMail: Writer = (message) => {
+  if (message.kind !== 'mail') return ended(message);
+  const text = message.payload.toString('latin1').replace(/^\./gm, '..');
+  return Buffer.from(text === '' ? '.\r\n' : `${text}\r\n.\r\n`, 'latin1');
 };
 
 const fix: Writer = ({ header = nothing, payload }) => {
@@ -209,10 +217,10 @@ const writers: Readonly<Record<string, Writer>> = {
   resp2: whole,
   'resp2-inline': whole,
   resp3: whole,
-  smtp: ended,
+  smtp: lineOrMail,
   ftp: ended,
   pop3: ended,
-  nntp: ended,
+  nntp: lineOrMail,
   memcached: ended,
   websocket,
 };

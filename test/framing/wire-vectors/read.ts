@@ -10,7 +10,7 @@ export interface WireMessage {
   readonly header: Buffer | undefined;
   /** What the application sees. */
   readonly payload: Buffer;
-  /** Bytes before the frame that belong to no message: heart-beats, empty frames. */
+  /** Bytes before the frame that belong to no message: empty frames. */
   readonly before: Buffer;
   /** The delimiter, where the protocol has several. */
   readonly end: Buffer | undefined;
@@ -18,7 +18,8 @@ export interface WireMessage {
   readonly lengthAt: number | undefined;
   /** That line's name, if it is not written as usual. */
   readonly lengthName: string | undefined;
-  readonly kind: 'text' | 'binary' | 'ping' | 'pong' | 'close' | undefined;
+  /** Of a WebSocket message; or `mail`, a text that ends with a line of only a dot. */
+  readonly kind: 'text' | 'binary' | 'ping' | 'pong' | 'close' | 'mail' | undefined;
   /** The frames of a WebSocket message. */
   readonly frames: readonly WireFragment[] | undefined;
   readonly note: string | undefined;
