@@ -124,7 +124,7 @@ export class DelimitedFrames implements FrameReader {
  * just enough bytes to recognise a delimiter that is split across two chunks.
  */
 export class DelimitedDecoder implements Decoder {
-  readonly #frames: DelimitedFrames;
+  readonly frames: DelimitedFrames;
   readonly #options: DecoderOptions;
   readonly #tail: Tail;
   #skipping = false;
@@ -133,7 +133,7 @@ export class DelimitedDecoder implements Decoder {
   #number = 0;
 
   constructor(frames: DelimitedFrames, options: DecoderOptions) {
-    this.#frames = frames;
+    this.frames = frames;
     this.#options = options;
     this.#tail = new Tail(options.maxMessageLength + frames.delimiter.length + 1);
   }
@@ -174,20 +174,20 @@ export class DelimitedDecoder implements Decoder {
   /** Decodes the complete frames from `start` on, after the assembled one, and buffers the rest. */
   #decodeFrames(joined: Buffer | undefined, chunk: Buffer, start: number): Batch {
     const limit = this.#options.maxMessageLength;
-    const complete = this.#frames.findComplete(chunk, start, limit);
+    const complete = this.frames.findComplete(chunk, start, limit);
     const { end } = complete;
     const count = joined ? complete.count + 1 : complete.count;
     const body = part(chunk, start, end);
     if (end === chunk.length) return this.#batch(joined, body, count);
     // An unfinished frame follows, or one that is too long.
-    const found = chunk.length - end > limit ? this.#frames.indexOf(chunk, end) : -1;
-    if (found !== -1) return this.#tooLong(joined, body, count, chunk, found + this.#frames.delimiter.length);
+    const found = chunk.length - end > limit ? this.frames.indexOf(chunk, end) : -1;
+    if (found !== -1) return this.#tooLong(joined, body, count, chunk, found + this.frames.delimiter.length);
     return this.#keepUnfinished(joined, body, count, chunk.subarray(end));
   }
 
   /** Buffers the unfinished last frame, unless it is already too long. */
   #keepUnfinished(joined: Buffer | undefined, body: Buffer | undefined, count: number, rest: Buffer): Batch {
-    const width = this.#frames.delimiter.length;
+    const width = this.frames.delimiter.length;
     if (this.#skipping) {
       this.#rememberEnd(rest);
       return this.#batch(joined, body, count);
@@ -195,7 +195,7 @@ export class DelimitedDecoder implements Decoder {
     const total = this.#tail.length + rest.length;
     const limit = this.#options.maxMessageLength;
     // The last bytes may be part of a delimiter, which does not count towards the limit.
-    const mostOfDelimiter = this.#frames.carriageReturn ? width : width - 1;
+    const mostOfDelimiter = this.frames.carriageReturn ? width : width - 1;
     if (total > limit + mostOfDelimiter) return this.#tooLong(joined, body, count, rest, -1);
     this.#tail.append(rest);
     if (total > limit && !this.#mayBeDelimiter(this.#tail.bytes)) {
@@ -235,9 +235,9 @@ export class DelimitedDecoder implements Decoder {
     fault?: YodelError,
     rest?: Buffer,
   ): Batch {
-    let batch = new Batch(this.#frames, joined, body, count, fault, rest);
+    let batch = new Batch(this.frames, joined, body, count, fault, rest);
     if (count > 0 && this.#options.encoding === 'utf8') {
-      batch = checkUtf8(batch, this.#frames.areText, this.#number + 1);
+      batch = checkUtf8(batch, this.frames.areText, this.#number + 1);
     }
     this.#number += batch.count + (batch.fault ? 1 : 0);
     if (batch.fault && stopsDecoder(batch.fault, this.#options)) {
@@ -250,28 +250,28 @@ export class DelimitedDecoder implements Decoder {
 
   /** Where the frame that began in the tail ends in the chunk, delimiter included (it may be split); -1 if it does not. */
   #endOfFirstFrame(chunk: Buffer): number {
-    const width = this.#frames.delimiter.length;
+    const width = this.frames.delimiter.length;
     if (width > 1 && this.#tail.length > 0) {
       const kept = this.#tail.bytes.subarray(-(width - 1));
       const joint = Buffer.concat([kept, chunk.subarray(0, width - 1)]);
-      const found = joint.indexOf(this.#frames.delimiter);
+      const found = joint.indexOf(this.frames.delimiter);
       if (found !== -1) return found + width - kept.length;
     }
-    const found = this.#frames.indexOf(chunk, 0);
+    const found = this.frames.indexOf(chunk, 0);
     return found === -1 ? -1 : found + width;
   }
 
   /** The length of the message whose frame began in the tail and ends at `end` in the chunk. */
   #lengthOfFirst(chunk: Buffer, end: number): number {
-    const length = this.#tail.length + end - this.#frames.delimiter.length;
-    if (!this.#frames.carriageReturn || length === 0) return length;
+    const length = this.#tail.length + end - this.frames.delimiter.length;
+    if (!this.frames.carriageReturn || length === 0) return length;
     const last = end - 2 >= 0 ? chunk[end - 2] : this.#tail.bytes[this.#tail.length - 1];
     return last === CR ? length - 1 : length;
   }
 
   /** While skipping, only the last bytes are needed: a delimiter may begin in them. */
   #rememberEnd(bytes: Buffer): void {
-    const width = this.#frames.delimiter.length;
+    const width = this.frames.delimiter.length;
     this.#tail.keepLast(width - 1);
     this.#tail.append(bytes.subarray(Math.max(0, bytes.length - (width - 1))));
     this.#tail.keepLast(width - 1);
@@ -280,10 +280,10 @@ export class DelimitedDecoder implements Decoder {
   /** Whether a delimiter may have begun within the limit, so that the message may still fit. */
   #mayBeDelimiter(kept: Buffer): boolean {
     const limit = this.#options.maxMessageLength;
-    if (this.#frames.carriageReturn) return kept.length === limit + 1 && kept[limit] === CR;
-    for (let at = Math.max(0, kept.length - this.#frames.delimiter.length + 1); at <= limit; at++) {
+    if (this.frames.carriageReturn) return kept.length === limit + 1 && kept[limit] === CR;
+    for (let at = Math.max(0, kept.length - this.frames.delimiter.length + 1); at <= limit; at++) {
       const begun = kept.subarray(at);
-      if (begun.equals(this.#frames.delimiter.subarray(0, begun.length))) return true;
+      if (begun.equals(this.frames.delimiter.subarray(0, begun.length))) return true;
     }
     return false;
   }

@@ -10,6 +10,7 @@ import { type LengthCounts, type LengthOptions, length } from './length.ts';
 import { lines } from './lines.ts';
 import { ownFraming } from './own/known.ts';
 import { raw } from './raw.ts';
+import { until } from './until.ts';
 
 /** A framing that can be written as text: a row of the table, from which help and completion are made. */
 export interface FramingKind {
@@ -81,6 +82,12 @@ export const framingKinds: readonly FramingKind[] = [
       const [, max] = /^max=(\d+)$/.exec(argument ?? '') ?? [];
       return argument !== undefined && !max ? undefined : headers(max ? { maxHeaderSize: Number(max) } : {});
     },
+  },
+  {
+    name: 'until',
+    form: 'until(FRAMING,/PATTERN/)',
+    meaning: 'all messages of another framing up to one that matches: until(lines,/^\\d{3} /) for replies of SMTP',
+    parse: parseUntil,
   },
   {
     name: 'raw',
@@ -158,6 +165,31 @@ function parseLength(argument: string): Framing | undefined {
     else return undefined;
   }
   return length(options);
+}
+
+/** A comma and a slash may also be in the inner framing or in the pattern: the first place where both sides can be read counts. */
+function parseUntil(argument = '', inner: (text: string) => Framing): Framing | undefined {
+  let failure: unknown;
+  for (let at = argument.indexOf(',/'); at !== -1; at = argument.indexOf(',/', at + 1)) {
+    const [, pattern, flags] = /^,\/(.*)\/([a-z]*)$/s.exec(argument.slice(at)) ?? [];
+    if (pattern === undefined) break;
+    try {
+      return until(inner(argument.slice(0, at)), regularExpression(pattern, flags));
+    } catch (error) {
+      failure = error;
+    }
+  }
+  if (failure !== undefined) throw failure;
+  return undefined;
+}
+
+function regularExpression(pattern: string, flags: string | undefined): RegExp {
+  try {
+    return new RegExp(pattern, flags);
+  } catch (error) {
+    // Only a SyntaxError: the text is from a user.
+    throw invalid(`invalid pattern of the framing "until": ${(error as Error).message}`);
+  }
 }
 
 function invalid(message: string): YodelError {

@@ -43,6 +43,10 @@ describe('the text form of a framing', () => {
     ['length:2,offset=4,after=1,counts=rest', 'length:2,offset=4,after=1,counts=rest'],
     ['length:2,offset=2,counts=frame', 'length:2,offset=2,counts=frame'],
     ['length:4,counts=self', 'length:4,inclusive'],
+    ['until(lines,/^\\d{3}( |$)/)', 'until(lines,/^\\d{3}( |$)/)'],
+    ['until(delimiter:,/,/a,/i)', 'until(delimiter:,/,/a,/i)'],
+    ['until(lines,/a,/b/)', 'until(lines,/a,\\/b/)'],
+    ['until(until(length:2,digits,/x/),/y/)', 'until(until(length:2,digits,/x/),/y/)'],
   ])('%j is the framing named %s', (text, name) => {
     expect(parseFraming(text).name).toBe(name);
     expect(parseFraming(name).name).toBe(name);
@@ -108,6 +112,9 @@ describe('the text form of a framing', () => {
     'length:4,offset',
     'length:4,offset=1.5',
     'length:4 little',
+    'until:lines,/x/',
+    'until(lines)',
+    'until(lines,x)',
   ])('%j is refused with the right form', (text) => {
     const kind = framingKinds.find(({ name }) => text.startsWith(name));
     expectRefusal(
@@ -136,6 +143,8 @@ describe('the text form of a framing', () => {
   it.each([
     ['delimiter:', 'a delimiter has 1 to 64 bytes, not 0'],
     [`delimiter:${'x'.repeat(65)}`, 'a delimiter has 1 to 64 bytes, not 65'],
+    ['until(lines,/(/)', 'invalid pattern of the framing "until": Invalid regular expression: /(/: Unterminated group'],
+    ['until(raw,/x/)', 'the framing "until" cannot group messages of "raw"'],
     ['length:4,offset=-1', 'the framing "length" takes "offset" from 0 to 1024, not -1'],
     ['length:4,offset=1025', 'the framing "length" takes "offset" from 0 to 1024, not 1025'],
     [

@@ -89,6 +89,11 @@ export class Account {
     this.closed = this.#options.onTooLong === 'close';
   }
 
+  /** After the end of the input. */
+  unfinished(size: number): void {
+    this.fault(`YODEL_UNFINISHED_FRAME: input ended after ${size} bytes of a frame, in message ${this.number + 1}`);
+  }
+
   fault(text: string): void {
     this.events.push(`fault: ${text}`);
     this.closed = true;

@@ -9,6 +9,7 @@ import { betweenSubject } from './models/between.ts';
 import { headersSubject } from './models/headers.ts';
 import { ends, joined, notText, text } from './models/pieces.ts';
 import type { Subject } from './models/subject.ts';
+import { untilSubjects } from './models/until.ts';
 import { readDelimited, readLengthPrefixed } from './reference.ts';
 
 /** The limits in the properties are small, so that messages are often near them. */
@@ -37,6 +38,7 @@ export function carriedBy({ framing, message }: Subject): fc.Arbitrary<Uint8Arra
 
 /** Messages of exactly `size` bytes that the framing can carry. */
 export function carriedOfSize(subject: Subject, size: number): fc.Arbitrary<Uint8Array> {
+  if (subject.sized) return fc.constant(subject.sized(size));
   return fc
     .tuple(carriedBy(subject), fc.nat(size))
     .map(([bytes, keep]) => {
@@ -156,4 +158,5 @@ export const subjects: Subject[] = [
   betweenSubject('x', '\r\n', { escape: '\\' }),
   headersSubject({}),
   headersSubject({ maxHeaderSize: 64 }),
+  ...untilSubjects,
 ];

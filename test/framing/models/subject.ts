@@ -14,4 +14,8 @@ export interface Subject {
   readonly framesOf: (bytes: Uint8Array) => Uint8Array[];
   /** Input that need not be well-formed. */
   readonly input: fc.Arbitrary<Uint8Array>;
+  /** The smallest message that the framing can carry. Default: no bytes. */
+  readonly smallest?: number;
+  /** Messages of exactly this size. Default: a message, filled up at the front. */
+  readonly sized?: (size: number) => Uint8Array;
 }
