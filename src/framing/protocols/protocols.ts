@@ -1,8 +1,10 @@
 /** The protocols that are known by name. Most are data: a framing for each direction. */
 import { YodelError } from '../../errors.ts';
 import { hintFor } from '../../suggestion.ts';
+import { between } from '../between.ts';
 import { delimiter } from '../delimiter.ts';
 import type { Framing } from '../framing.ts';
+import { headers } from '../headers.ts';
 import { length } from '../length.ts';
 import { lines } from '../lines.ts';
 import type { Protocol } from '../protocol.ts';
@@ -26,6 +28,11 @@ function same(name: string, framing: Framing, about: string): NamedProtocol {
   return { name, framing, replyFraming: framing, encoding: 'binary', about };
 }
 
+/** The same, for text that is checked to be UTF-8. */
+function text(name: string, framing: Framing, about: string): NamedProtocol {
+  return { ...same(name, framing, about), encoding: 'utf8' };
+}
+
 function known(protocol: Protocol, about: string): NamedProtocol {
   return { ...protocol, name: protocol.name as string, about };
 }
@@ -39,6 +46,7 @@ export const protocols: readonly NamedProtocol[] = [
     'BGP-4: messages with marker and type as header',
   ),
   same('cassandra', length({ offset: 5 }), 'CQL of Cassandra: frames with version, flags, stream and opcode as header'),
+  text('dap', headers(), 'the Debug Adapter Protocol: JSON after header lines'),
   same('diameter', length({ bytes: 3, offset: 1, counts: 'frame' }), 'Diameter: messages with the version as header'),
   same('dns', length({ bytes: 2 }), 'DNS over TCP'),
   same('fix', fix, 'FIX: messages with BeginString as header; length and checksum are checked'),
@@ -47,6 +55,8 @@ export const protocols: readonly NamedProtocol[] = [
   same('gt06', gt06, 'GT06 trackers: messages with the start bytes as header'),
   same('iso8583', length({ bytes: 2 }), 'ISO 8583 after a length of two bytes'),
   same('kafka', length(), 'Kafka'),
+  text('lsp', headers(), 'the Language Server Protocol: JSON after header lines'),
+  text('mcp', headers(), 'the Model Context Protocol over streams with header lines'),
   {
     ...{ name: 'memcached', framing: memcachedRequests, replyFraming: memcachedReplies, encoding: 'binary' },
     errorPattern: /^(?:ERROR|CLIENT_ERROR|SERVER_ERROR)/,
@@ -57,6 +67,7 @@ export const protocols: readonly NamedProtocol[] = [
     length({ offset: 8, after: 12 }),
     'memcached, the binary protocol: messages with the fields around the length as header',
   ),
+  same('mllp', between('\x0b', '\x1c\r', { gap: '\r\n' }), 'HL7 in MLLP: messages between 0x0b and 0x1c 0x0d'),
   same(
     'modbus',
     length({ bytes: 2, offset: 4, after: 1, counts: 'rest' }),
