@@ -1,17 +1,27 @@
 /** TCP and Unix sockets over `Bun.listen` and `Bun.connect`, which are faster than Bun's `node:net`. */
-import { type Address, TcpAddress } from '../address.ts';
+import { type Address, addressAt } from '../address.ts';
 import { systemError } from '../errors.ts';
 import { Queue } from '../queue.ts';
 import { listenError, resetBeforeAccept } from './listen-errors.ts';
-import type { Connection, Listener, ListenOptions, Receiver, Transport } from './transport.ts';
+import { endOf } from './node/connection.ts';
+import type { Connection, Listener, ListenOptions, Receiver, Security, Transport } from './transport.ts';
 import { removeStaleSocket } from './unix-socket.ts';
 
 /** `Bun.listen` and `Bun.connect`, with half-open connections allowed. Bun turns Nagle's algorithm off itself. */
 export const bunTransport: Transport = { connect, listen };
 
+/** Receives the events of a socket that has it as `data`. */
+export interface SocketEvents {
+  received(chunk: Uint8Array): void;
+  /** The socket accepts more. Bun also calls this when nothing had to wait. */
+  writable(): void;
+  ended(): void;
+  closed(error: Error | undefined): void;
+}
+
 /** The part of Bun's sockets that is used here. */
-interface BunSocket {
-  data: BunConnection;
+export interface BunSocket {
+  data: SocketEvents;
   /** The addresses are undefined when the peer is already gone. */
   readonly remoteAddress: string | undefined;
   readonly remotePort: number | undefined;
@@ -27,7 +37,8 @@ interface BunSocket {
   resume(): void;
 }
 
-interface BunHandlers {
+/** What Bun calls with a socket and an event. */
+export interface BunHandlers {
   open(socket: BunSocket): void;
   data(socket: BunSocket, chunk: Uint8Array): void;
   drain(socket: BunSocket): void;
@@ -39,16 +50,18 @@ interface BunHandlers {
 type BunAddress = { readonly unix: string } | { readonly hostname: string; readonly port: number };
 
 declare const Bun: {
-  listen(options: BunAddress & { reusePort: boolean; allowHalfOpen: true; socket: BunHandlers }): {
+  listen(options: BunAddress & { reusePort: boolean; allowHalfOpen: true; socket: Partial<BunHandlers> }): {
     port: number;
     stop(): void;
   };
   connect(options: BunAddress & { allowHalfOpen: true; socket: BunHandlers }): Promise<BunSocket>;
 };
 
-class BunConnection implements Connection {
+/** A connection over a socket of Bun, which may be an encrypted one. */
+export class BunConnection implements Connection, SocketEvents {
   readonly peer: Address;
   readonly chunksAreBorrowed = false;
+  readonly security: Security | undefined = undefined;
   readonly #socket: BunSocket;
   readonly #address: Address;
   /** Paused until `start`. */
@@ -80,7 +93,7 @@ class BunConnection implements Connection {
     const address = this.#address;
     if (address.scheme === 'unix') return address;
     const { localAddress, localPort } = this.#socket;
-    return TcpAddress.of(localAddress ?? address.host, localPort ?? address.port);
+    return endOf(address, localAddress ?? address.host, localPort ?? address.port);
   }
 
   /** Reads nothing before `start`. Usually `start` was called already, and there is nothing to do. */
@@ -146,7 +159,6 @@ class BunConnection implements Connection {
     this.#receiver?.onEnd();
   }
 
-  /** The socket accepts more. Bun also calls this when nothing was queued. */
   writable(): void {
     const before = this.#queued;
     while (this.#queued > 0) {
@@ -209,7 +221,7 @@ function brokenConnection(): Error {
 }
 
 /** Shared by all sockets. */
-const events: Omit<BunHandlers, 'open'> = {
+export const events: Omit<BunHandlers, 'open'> = {
   data: (socket, chunk) => socket.data.received(chunk),
   drain: (socket) => socket.data.writable(),
   end: (socket) => socket.data.ended(),
@@ -228,7 +240,7 @@ async function connect(address: Address, { signal }: { signal?: AbortSignal | un
   const aborted = () => opened.reject(signal?.reason);
   signal?.addEventListener('abort', aborted);
   const open = (socket: BunSocket) => {
-    const connection = connectionOf(socket, address);
+    const connection = new BunConnection(socket, address, peerOf(socket, address));
     connection.awaitStart();
     if (signal?.aborted) connection.abort();
     opened.resolve(connection);
@@ -239,26 +251,43 @@ async function connect(address: Address, { signal }: { signal?: AbortSignal | un
   return await opened.promise.finally(() => signal?.removeEventListener('abort', aborted));
 }
 
-async function listen(address: Address, { accept, failed, reusePort = false }: ListenOptions): Promise<Listener> {
+async function listen(address: Address, options: ListenOptions): Promise<Listener> {
   await removeStaleSocket(address, connect);
-  const open = (socket: BunSocket) => {
-    const connection = connectionOf(socket, address);
-    if (address.scheme !== 'unix' && socket.remoteAddress === undefined) {
-      connection.abort();
-      return failed(resetBeforeAccept(address));
-    }
-    accept(connection);
+  return listenBy(address, options, events, (socket, peer) => {
+    const connection = new BunConnection(socket, address, peer);
+    options.accept(connection);
     connection.awaitStart();
+  });
+}
+
+/**
+ * Listens with `Bun.listen`.
+ *
+ * @param handlers for all accepted sockets
+ * @param opened called with each socket whose peer is still connected
+ * @throws YodelError as `Transport.listen`
+ */
+export function listenBy(
+  address: Address,
+  { failed, reusePort = false }: Pick<ListenOptions, 'failed' | 'reusePort'>,
+  handlers: Partial<BunHandlers>,
+  opened: (socket: BunSocket, peer: Address) => void,
+): Listener {
+  const open = (socket: BunSocket) => {
+    if (address.scheme === 'unix' || socket.remoteAddress !== undefined) return opened(socket, peerOf(socket, address));
+    // The connection takes the events of a socket that is already gone.
+    new BunConnection(socket, address, peerOf(socket, address)).abort();
+    failed(resetBeforeAccept(address));
   };
   try {
     const listener = Bun.listen({
       ...endpointOf(address),
       reusePort,
       allowHalfOpen: true,
-      socket: { ...events, open },
+      socket: { ...handlers, open },
     });
     return {
-      address: address.scheme === 'unix' ? address : new TcpAddress(address.host, listener.port),
+      address: address.scheme === 'unix' ? address : addressAt(address, address.host, listener.port),
       close: async () => listener.stop(),
     };
   } catch (error) {
@@ -270,8 +299,6 @@ function endpointOf(address: Address): BunAddress {
   return address.scheme === 'unix' ? { unix: address.path } : { hostname: address.host, port: address.port };
 }
 
-function connectionOf(socket: BunSocket, address: Address): BunConnection {
-  if (address.scheme === 'unix') return new BunConnection(socket, address, address);
-  const { remoteAddress, remotePort } = socket;
-  return new BunConnection(socket, address, TcpAddress.of(remoteAddress ?? 'unknown', remotePort ?? 0));
+function peerOf({ remoteAddress, remotePort }: BunSocket, address: Address): Address {
+  return address.scheme === 'unix' ? address : endOf(address, remoteAddress ?? 'unknown', remotePort ?? 0);
 }

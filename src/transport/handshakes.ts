@@ -3,7 +3,8 @@
  *
  *     socket -> [PROXY header] -> [TLS handshake] -> [WebSocket upgrade] -> connection
  *
- * Uses `node:net` on both runtimes. All steps together share one timeout, `handshakeTimeout`. A client that is stuck in
+ * Uses `node:net` on both runtimes, except that a TLS listener without PROXY headers uses Bun's own sockets on Bun
+ * (`tls/bun-listener.ts`). All steps together share one timeout, `handshakeTimeout`. A client that is stuck in
  * one of them does not delay others: it costs a descriptor and a timer.
  *
  * TLS and WebSocket are loaded only by the listeners that need them.
@@ -13,7 +14,8 @@ import type { TLSSocket } from 'node:tls';
 import { type Address, hostOf } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import { type Linked, LinkedSet } from '../linked-set.ts';
-import { connectionOf, endOf, peerOf } from './node/connection.ts';
+import { certificateMissing, handshakeTimedOut } from './listen-errors.ts';
+import { connectionOf, endOf, peerOf, prepareReads } from './node/connection.ts';
 import { listenBy } from './node/listener.ts';
 import { nodeTransport } from './node.ts';
 import { readProxyHeader } from './proxy-header.ts';
@@ -35,11 +37,13 @@ export async function listenWithHandshakes(address: Address, options: ListenOpti
       const secured = tls ? await tls.acceptor.accept(socket) : socket;
       const security = tls?.securityOf(secured as TLSSocket);
       if (upgrade) return await upgrade.accept(secured, client, security);
-      return connectionOf(secured, address, client, security);
+      if (tls) return tls.connectionOf(secured as TLSSocket, address, client, security);
+      return connectionOf(secured, address, client);
     };
     pending.add(handshakes);
     void handshakes.run(steps).finally(() => pending.delete(handshakes));
   };
+  await prepareReads();
   const listener = await listenBy(address, options, accept);
   const close = async () => {
     for (const { socket } of pending) socket.destroy();
@@ -53,9 +57,10 @@ function isSecure({ scheme }: Address): boolean {
 }
 
 async function createTls(address: Address, options: ServerTls | undefined) {
-  if (!options) throw new YodelError('YODEL_TLS', `cannot listen on ${address}: TLS needs a certificate and its key`);
+  if (!options) throw certificateMissing(address);
   const { securityOf, TlsAcceptor } = await import('./tls/acceptor.ts');
-  return { acceptor: new TlsAcceptor(options), securityOf };
+  const { tlsConnectionOf: connectionOf } = await import('./node/tls-connection.ts');
+  return { acceptor: new TlsAcceptor(options), securityOf, connectionOf };
 }
 
 async function createUpgrade(address: Address, { webSocket }: ListenOptions) {
@@ -128,8 +133,7 @@ class Handshakes implements Linked<Handshakes> {
     const { handshakeTimeout = 0 } = this.#options;
     return new Promise((_, reject) => {
       if (handshakeTimeout === 0) return;
-      const text = `the handshakes took longer than ${handshakeTimeout} ms (handshakeTimeout)`;
-      this.#timer = setTimeout(() => reject(new YodelError('YODEL_HANDSHAKE_TIMEOUT', text)), handshakeTimeout);
+      this.#timer = setTimeout(() => reject(handshakeTimedOut(handshakeTimeout)), handshakeTimeout);
     });
   }
 }

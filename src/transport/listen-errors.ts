@@ -32,3 +32,13 @@ export function listenError(address: Address, error: unknown): YodelError {
 export function resetBeforeAccept(address: Address): YodelError {
   return new YodelError('YODEL_CONNECTION_RESET', `a peer reset its connection before it was accepted on ${address}`);
 }
+
+/** The error for a client that did not complete its handshakes in time. @param timeout in milliseconds */
+export function handshakeTimedOut(timeout: number): YodelError {
+  return new YodelError('YODEL_HANDSHAKE_TIMEOUT', `the handshakes took longer than ${timeout} ms (handshakeTimeout)`);
+}
+
+/** The error of a TLS listener without a certificate. */
+export function certificateMissing(address: Address): YodelError {
+  return new YodelError('YODEL_TLS', `cannot listen on ${address}: TLS needs a certificate and its key`);
+}

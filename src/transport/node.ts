@@ -12,25 +12,19 @@ export const nodeTransport: Transport = { connect, listen };
 
 async function connect(address: Address, { signal }: DialOptions = {}): Promise<Connection> {
   signal?.throwIfAborted();
-  const prepared = prepareReads();
   const socket = net.connect({
     ...(address.scheme === 'unix' ? { path: address.path } : { host: address.host, port: address.port }),
     allowHalfOpen: true,
     noDelay: true,
   });
-  const connection = await whenConnected(socket, 'connect', address, signal);
-  await prepared;
-  if (signal?.aborted) {
-    connection.abort();
-    throw signal.reason;
-  }
-  return connection;
+  return await whenConnected(socket, 'connect', address, signal);
 }
 
 /**
  * Waits until a socket is connected.
  *
  * @param event the event that the socket emits when it is connected
+ * @param connectionFor called then
  * @throws YodelError, or the signal's reason when it is aborted
  */
 export async function whenConnected(
@@ -38,14 +32,16 @@ export async function whenConnected(
   event: 'connect' | 'secureConnect',
   address: Address,
   signal: AbortSignal | undefined,
+  connectionFor: () => Connection = () => connectionOf(socket, address),
 ): Promise<Connection> {
-  return await new Promise<Connection>((resolve, reject) => {
+  const prepared = prepareReads();
+  const connection = await new Promise<Connection>((resolve, reject) => {
     const settle = (finish: () => void) => {
       signal?.removeEventListener('abort', aborted);
       socket.off('error', failed).off(event, opened);
       finish();
     };
-    const opened = () => settle(() => resolve(connectionOf(socket, address)));
+    const opened = () => settle(() => resolve(connectionFor()));
     const failed = (error: Error) => settle(() => reject(systemError(`cannot connect to ${address}`, error)));
     const aborted = () =>
       settle(() => {
@@ -55,6 +51,10 @@ export async function whenConnected(
     socket.on(event, opened).on('error', failed);
     signal?.addEventListener('abort', aborted);
   });
+  await prepared;
+  if (!signal?.aborted) return connection;
+  connection.abort();
+  throw signal.reason;
 }
 
 async function listen(address: Address, options: ListenOptions): Promise<Listener> {

@@ -27,5 +27,10 @@ async function listen(address: Address, options: ListenOptions): Promise<Listene
   // Bun.listen does not accept a descriptor.
   const transport = options.descriptor === undefined ? socketTransport : nodeTransport;
   if (isPlain && !options.proxies) return await transport.listen(address, options);
+  const isTlsOnBun = process.versions.bun && address.scheme === 'tls' && !options.proxies && transport === bunTransport;
+  if (isTlsOnBun && options.tls) {
+    const { canUpgrade, listenTls } = await import('./tls/bun-listener.ts');
+    if (await canUpgrade(options.tls)) return listenTls(address, options);
+  }
   return await (await import('./handshakes.ts')).listenWithHandshakes(address, options);
 }

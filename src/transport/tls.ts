@@ -1,9 +1,8 @@
-/**
- * Connects over TLS. Uses `node:tls` on both runtimes: TLS itself costs far more than Bun's own sockets would save.
- */
+/** Connects over TLS. Uses `node:tls` on both runtimes. `tls/bun-listener.ts` and `handshakes.ts` listen. */
 import * as net from 'node:net';
 import * as tls from 'node:tls';
 import type { TlsAddress } from '../address.ts';
+import { tlsConnectionOf } from './node/tls-connection.ts';
 import { whenConnected } from './node.ts';
 import { createContext, minTlsVersion } from './tls/context.ts';
 import { tlsError } from './tls/errors.ts';
@@ -22,7 +21,7 @@ export async function connectTls(address: TlsAddress, { signal, tls: trust = {} 
   const socket = tls.connect({ ...options, minVersion: minTlsVersion, ...trustFor(host, trust) });
   socket.setNoDelay(true);
   try {
-    return await whenConnected(socket, 'secureConnect', address, signal);
+    return await whenConnected(socket, 'secureConnect', address, signal, () => tlsConnectionOf(socket, address));
   } catch (error) {
     throw tlsError(`cannot connect to ${address}`, error);
   }

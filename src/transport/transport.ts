@@ -2,7 +2,8 @@
  * The contract of a transport: connections that carry bytes, and listeners that accept them.
  *
  * Sessions and clients depend only on this contract. `node.ts` and `bun.ts` are for TCP and Unix sockets, `memory.ts` for
- * tests; all pass the same contract tests. `tls.ts` and `websocket.ts` connect; `handshakes.ts` listens for both.
+ * tests; all pass the same contract tests. `tls.ts` and `websocket.ts` connect; `handshakes.ts` listens for both,
+ * and on Bun `tls/bun-listener.ts` for TLS.
  */
 import type { Address } from '../address.ts';
 import type { Framing } from '../framing/framing.ts';

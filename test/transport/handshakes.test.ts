@@ -22,6 +22,7 @@ describeTransport('a TLS listener', () => tlsTransport, [
     freshAddress: () => new TlsAddress('127.0.0.1', 0),
     hasResets: false,
     isEncrypted: true,
+    isDelayed: process.versions.bun !== undefined,
     hasHostNames: false,
     sizes,
   },

@@ -11,8 +11,10 @@ export interface Place {
   readonly freshAddress: () => Address;
   /** Whether an aborted connection is a reset for the other end. */
   readonly hasResets: boolean;
-  /** Whether bytes are encrypted, and so sent a moment later; an abort may be an end or a reset for the other end. */
+  /** Whether bytes are encrypted: an abort may be an end or a reset for the other end. */
   readonly isEncrypted?: boolean;
+  /** Whether bytes are sent a moment later even if nothing is in their way. */
+  readonly isDelayed?: boolean;
   /** Whether host names are resolved. */
   readonly hasHostNames: boolean;
   readonly sizes: Sizes;

@@ -3,22 +3,22 @@ import type * as net from 'node:net';
 import * as tls from 'node:tls';
 import { longestDuration } from '../../options.ts';
 import type { Security, ServerTls } from '../transport.ts';
-import { contextOptions, createContext } from './context.ts';
+import { Certificates } from './certificates.ts';
+import { contextOptions } from './context.ts';
 import { handshakeError, untrustedClient } from './errors.ts';
 
 /** Does the handshake on accepted sockets. Its certificates can be replaced at any time. */
 export class TlsAcceptor {
   readonly #server: tls.Server;
   readonly #requestsCertificate: boolean;
-  /** Certificates for certain server names. */
-  #contexts = new Map<string, tls.SecureContext>();
+  readonly #certificates: Certificates;
   /** Handshakes in progress, by the addresses of their sockets. */
   readonly #pending = new Map<string, (outcome: tls.TLSSocket | Error) => void>();
 
   /** @throws YodelError `YODEL_TLS` when a certificate does not fit its key */
   constructor(options: ServerTls) {
     const { alpn, clientCa } = options;
-    createContext('', options, clientCa);
+    this.#certificates = new Certificates(options);
     this.#requestsCertificate = clientCa !== undefined;
     this.#server = tls.createServer({
       allowHalfOpen: true,
@@ -28,21 +28,16 @@ export class TlsAcceptor {
       requestCert: this.#requestsCertificate,
       rejectUnauthorized: this.#requestsCertificate,
       ...(alpn ? { ALPNProtocols: [...alpn] } : {}),
-      SNICallback: (name, done) => done(null, this.#contextFor(name)),
+      SNICallback: (name, done) => done(null, this.#certificates.for(name)),
     });
     this.#server.on('secureConnection', (socket) => this.#settle(socket, socket));
     this.#server.on('tlsClientError', (error, socket) => this.#settle(socket, error));
-    this.renew(options);
   }
 
   /** Replaces the certificates. @throws YodelError `YODEL_TLS`; the old ones then stay in use */
-  renew({ cert, key, clientCa, sni = {} }: ServerTls): void {
-    createContext('', { cert, key }, clientCa);
-    const contexts = Object.entries(sni).map(
-      ([name, pair]) => [name.toLowerCase(), createContext(` for ${name}`, pair, clientCa)] as const,
-    );
-    this.#server.setSecureContext(contextOptions({ cert, key }, clientCa));
-    this.#contexts = new Map(contexts);
+  renew(options: ServerTls): void {
+    this.#certificates.renew(options);
+    this.#server.setSecureContext(contextOptions(options, options.clientCa));
   }
 
   /**
@@ -66,24 +61,23 @@ export class TlsAcceptor {
   #settle(socket: tls.TLSSocket, outcome: tls.TLSSocket | Error): void {
     this.#pending.get(keyOf(socket))?.(outcome);
   }
-
-  /** Undefined: use the server's main certificate. */
-  #contextFor(name: string): tls.SecureContext | undefined {
-    const requested = name.toLowerCase();
-    return this.#contexts.get(requested) ?? this.#contexts.get(requested.replace(/^[^.]+/, '*'));
-  }
 }
 
 /** The result of the handshake. */
 export function securityOf(socket: tls.TLSSocket): Security {
-  const { subject } = (socket.authorized ? socket.getPeerCertificate() : undefined) ?? {};
   const { servername } = socket as { servername?: string | false };
   return {
     protocol: socket.getProtocol() ?? 'unknown',
     servername: servername || undefined,
     alpn: socket.alpnProtocol || undefined,
-    subject: subject && distinguishedName(subject as unknown as Record<string, string | string[]>),
+    subject: subjectOf(socket),
   };
+}
+
+/** The subject of the client's certificate, if it is valid. */
+export function subjectOf(socket: Pick<tls.TLSSocket, 'authorized' | 'getPeerCertificate'>): string | undefined {
+  const { subject } = (socket.authorized ? socket.getPeerCertificate() : undefined) ?? {};
+  return subject && distinguishedName(subject as unknown as Record<string, string | string[]>);
 }
 
 /** `CN=ada,O=Example`, escaped as in RFC 4514, the most specific part first. */

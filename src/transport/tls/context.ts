@@ -26,6 +26,7 @@ export function contextOptions(pair: CertificateAndKey, clientCa: string | undef
     key: pair.key,
     minVersion: minTlsVersion,
     ciphers: serverCiphers,
+    honorCipherOrder: true,
     ...(clientCa === undefined ? {} : { ca: clientCa }),
   };
 }

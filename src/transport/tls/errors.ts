@@ -54,7 +54,13 @@ export function tlsError(where: string, error: unknown): unknown {
 
 /** The error of a server whose handshake with a client failed. */
 export function handshakeError(error: Error): YodelError {
-  const { code = '' } = error as { code?: string };
+  const code = codeOf(error);
   const reason = handshakeErrors[code] ?? connectErrors[code] ?? error.message;
   return new YodelError('YODEL_TLS', `the TLS handshake with the client failed: ${reason}`, { cause: error });
+}
+
+/** Bun's own sockets name BoringSSL's reason only in the text: `…:OPENSSL_internal:NO_SHARED_CIPHER`. */
+function codeOf(error: Error): string {
+  const [, reason] = /:OPENSSL_internal:(\w+)/.exec(error.message) ?? [];
+  return reason === undefined ? ((error as { code?: string }).code ?? '') : `ERR_SSL_${reason}`;
 }

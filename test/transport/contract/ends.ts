@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { OpenNetwork, Place } from '../network.ts';
 
-export function describeEnds(openNetwork: OpenNetwork, { isEncrypted, sizes }: Place): void {
+export function describeEnds(openNetwork: OpenNetwork, { isDelayed, sizes }: Place): void {
   describe('ends', () => {
     for (const first of ['client', 'server'] as const) {
       test(`when the ${first} ends first, a late and large reply still arrives whole`, async () => {
@@ -134,7 +134,7 @@ export function describeEnds(openNetwork: OpenNetwork, { isEncrypted, sizes }: P
       client.pause();
       server.send(sizes.little);
       server.end();
-      if (isEncrypted) await server.drained();
+      if (isDelayed) await server.drained();
       expect(server.connection.unsent).toBe(0);
       server.release();
       expect(await server.closed()).toBeUndefined();

@@ -1,0 +1,123 @@
+/**
+ * A connection over a socket of `node:tls`. Two things differ from a plain one:
+ *
+ * - A write is never complete when it returns: Node reports that in a later phase of the event loop, even if the kernel
+ *   has the bytes.
+ * - Pausing does not stop the bytes that are decrypted already, if reads are borrowed. A {@link PausableReceiver} keeps them.
+ */
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Address } from '../../address.ts';
+import { PausableReceiver } from '../pausable-receiver.ts';
+import type { Connection, Receiver, Security } from '../transport.ts';
+import { NodeConnection, peerOf } from './connection.ts';
+import { type Slab, slabFor } from './slabs.ts';
+
+/** The connection of an encrypted socket that was accepted at `address`, or is connected to it. */
+export function tlsConnectionOf(
+  socket: TLSSocket,
+  address: Address,
+  peer: Address = peerOf(socket, address),
+  security?: Security,
+): Connection {
+  return new TlsConnection(socket, address, peer, security);
+}
+
+/** The parts of an encrypted socket that are not public: below its handle is the one of the TCP connection. */
+interface InnerSocket {
+  readonly _handle?: { readonly _parent?: { readonly writeQueueSize?: number } } | null;
+}
+
+class TlsConnection extends NodeConnection {
+  /** Whether the socket's writes were seen to complete later. On Bun they usually do not. */
+  #writesWait = false;
+  /** Whether the kernel has the bytes of the write that is not complete. */
+  #isTaken = false;
+  /** The memory of the write that is not complete, if it was borrowed. */
+  #slab: Slab | undefined;
+  /** One for all writes. */
+  #whenWritten: ((error?: Error | null) => void) | undefined;
+  #isPaused = false;
+  /** What the stream had buffered before `start`. */
+  #early: Uint8Array[] | undefined;
+  #events: PausableReceiver | undefined;
+
+  override get unsent(): number {
+    return this.#isTaken ? this.queued : super.unsent;
+  }
+
+  override start(receiver: Receiver): void {
+    super.start(receiver);
+    if (!this.chunksAreBorrowed) return;
+    this.#writesWait = true;
+    this.#events = new PausableReceiver(receiver, () => super.resume(), this.#isPaused, true, this.#early);
+    this.receiver = this.#events;
+  }
+
+  /** The first bytes usually arrive together with the end of the handshake. */
+  protected override canBorrow(): boolean {
+    const { socket } = this;
+    if (socket.readableEnded || socket.destroyed) return false;
+    for (let chunk = read(socket); chunk; chunk = read(socket)) {
+      this.#early ??= [];
+      this.#early.push(chunk);
+    }
+    return true;
+  }
+
+  override pause(): void {
+    this.#isPaused = true;
+    this.#events?.pause();
+    super.pause();
+  }
+
+  override resume(): void {
+    this.#isPaused = false;
+    if (this.#events) this.#events.resume();
+    else super.resume();
+  }
+
+  override release(): void {
+    this.#events?.drop();
+    super.release();
+  }
+
+  override abort(): void {
+    this.#events?.drop();
+    super.abort();
+  }
+
+  protected override close(): void {
+    // The end may still wait behind a write that the kernel has, but that is not complete.
+    if (this.#isTaken) this.socket.destroySoon();
+    else super.close();
+  }
+
+  protected override writePiece(bytes: Uint8Array, isBorrowed: boolean): void {
+    const socket = this.socket;
+    if (!this.#writesWait) {
+      super.writePiece(bytes, isBorrowed);
+      this.#writesWait = socket.writableLength > 0;
+      return;
+    }
+    this.#slab = isBorrowed ? slabFor(bytes.length) : undefined;
+    const piece = this.#slab?.copy(bytes) ?? bytes;
+    this.#whenWritten ??= (error) => this.written(error);
+    socket.write(piece, this.#whenWritten);
+    // Node encrypts within the call, and passes the records of up to 160 KiB to the TCP connection at once. If nothing
+    // waits there, the kernel has them. Without this, every write would seem to wait, and cost a turn of its session.
+    this.#isTaken = this.chunksAreBorrowed && (socket as InnerSocket)._handle?._parent?.writeQueueSize === 0;
+  }
+
+  protected override written(error?: Error | null): void {
+    this.#isTaken = false;
+    this.#slab?.release();
+    this.#slab = undefined;
+    super.written(error);
+  }
+}
+
+/** Takes the next bytes that the stream has buffered. */
+function read(socket: Socket): Buffer | null {
+  return socket.readableLength === 0 ? null : (socket.read() as Buffer | null);
+}

@@ -1,0 +1,88 @@
+/** Makes `pause` exact for TLS: what is decrypted already arrives even after the socket has been paused. */
+import type { Receiver } from './transport.ts';
+
+/** Passes a connection's events on to its receiver, and keeps those that arrive while the connection is paused. */
+export class PausableReceiver implements Receiver {
+  readonly #receiver: Receiver;
+  readonly #resumeSocket: () => void;
+  readonly #chunksAreBorrowed: boolean;
+  #isPaused: boolean;
+  /** Chunks that arrived too early. At most what one read of the socket can hold. */
+  #early: Uint8Array[] | undefined;
+  #hasEnded = false;
+  #hasClosed = false;
+
+  /**
+   * @param resumeSocket called when reading continues
+   * @param early chunks that arrived before `start`
+   */
+  constructor(
+    receiver: Receiver,
+    resumeSocket: () => void,
+    isPaused: boolean,
+    chunksAreBorrowed = false,
+    early?: Uint8Array[],
+  ) {
+    this.#receiver = receiver;
+    this.#resumeSocket = resumeSocket;
+    this.#isPaused = isPaused;
+    this.#chunksAreBorrowed = chunksAreBorrowed;
+    this.#early = early;
+    if (early) queueMicrotask(() => this.#deliverEarly());
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  /** Events that were kept are delivered after this call, and only then more is read. */
+  resume(): void {
+    this.#isPaused = false;
+    if (this.#early || this.#hasEnded) queueMicrotask(() => this.#deliverEarly());
+    else this.#resumeSocket();
+  }
+
+  /** Delivers nothing more, except the close. */
+  drop(): void {
+    this.#early = undefined;
+    this.#hasEnded = false;
+  }
+
+  onData(chunk: Uint8Array): void {
+    if (!this.#isPaused && !this.#early) return this.#receiver.onData(chunk);
+    this.#early ??= [];
+    this.#early.push(this.#chunksAreBorrowed ? Buffer.from(chunk) : chunk);
+  }
+
+  onEnd(): void {
+    if (this.#isPaused || this.#early) this.#hasEnded = true;
+    else this.#receiver.onEnd();
+  }
+
+  onDrain(): void {
+    this.#receiver.onDrain();
+  }
+
+  onClose(error?: Error): void {
+    if (this.#hasEnded && !error) {
+      this.#hasClosed = true;
+      return;
+    }
+    this.drop();
+    this.#receiver.onClose(error);
+  }
+
+  #deliverEarly(): void {
+    while (this.#early && !this.#isPaused) {
+      const chunk = this.#early.shift();
+      if (chunk) this.#receiver.onData(chunk);
+      else this.#early = undefined;
+    }
+    if (this.#isPaused) return;
+    if (!this.#hasClosed) this.#resumeSocket();
+    if (!this.#hasEnded) return;
+    this.#hasEnded = false;
+    this.#receiver.onEnd();
+    if (this.#hasClosed) this.#receiver.onClose();
+  }
+}

@@ -1,0 +1,44 @@
+/** An encrypted connection over a socket of Bun. */
+import type { Address } from '../../address.ts';
+import { BunConnection, type BunSocket } from '../bun.ts';
+import { PausableReceiver } from '../pausable-receiver.ts';
+import type { Receiver, Security } from '../transport.ts';
+
+/** Bun, too, delivers what is decrypted already after the socket has been paused. */
+export class BunTlsConnection extends BunConnection {
+  override readonly security: Security;
+  #isPaused = false;
+  #events: PausableReceiver | undefined;
+
+  constructor(socket: BunSocket, address: Address, peer: Address, security: Security) {
+    super(socket, address, peer);
+    this.security = security;
+  }
+
+  override start(receiver: Receiver): void {
+    this.#events = new PausableReceiver(receiver, () => super.resume(), this.#isPaused);
+    super.start(this.#events);
+  }
+
+  override pause(): void {
+    this.#isPaused = true;
+    this.#events?.pause();
+    super.pause();
+  }
+
+  override resume(): void {
+    this.#isPaused = false;
+    if (this.#events) this.#events.resume();
+    else super.resume();
+  }
+
+  override release(): void {
+    this.#events?.drop();
+    super.release();
+  }
+
+  override abort(): void {
+    this.#events?.drop();
+    super.abort();
+  }
+}
