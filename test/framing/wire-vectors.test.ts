@@ -30,6 +30,7 @@ const wires: Readonly<Record<string, string | { readonly framing: string }>> = {
   amqp: 'amqp',
   bgp: 'bgp',
   dap: { framing: 'headers' },
+  'dle-stx': { framing: 'between:\\x10\\x02,\\x10\\x03,escape=\\x10' },
   dns: 'dns',
   fix: 'fix',
   ftp: 'ftp',
@@ -43,6 +44,7 @@ const wires: Readonly<Record<string, string | { readonly framing: string }>> = {
   mcp: { framing: 'headers' },
   memcached: 'memcached',
   'memcached-binary': 'memcached-binary',
+  mllp: { framing: 'between:\\x0b,\\x1c\\r' },
   modbus: 'modbus',
   mongodb: 'mongodb',
   mqtt: 'mqtt',
@@ -55,9 +57,11 @@ const wires: Readonly<Record<string, string | { readonly framing: string }>> = {
   smpp: 'smpp',
   smtp: 'smtp',
   stomp: 'stomp',
+  'stx-etx': { framing: 'between:\\x02,\\x03' },
   'syslog-lf': { framing: 'lines' },
   'syslog-nul': { framing: 'delimiter:\\0' },
   tpkt: 'tpkt',
+  tsip: { framing: 'between:\\x10,\\x10\\x03,escape=\\x10' },
 };
 
 /** Their frames leave no choice, so that an encoder must write the same ones. */

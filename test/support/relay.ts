@@ -10,12 +10,22 @@ export interface Relay {
   sent(): Buffer;
   /** The bytes sent by the server. */
   replied(): Buffer;
+  /** The same for each connection, in the order of their opening. */
+  connections(): { readonly sent: Buffer; readonly replied: Buffer }[];
 }
 
-/** Relays to a port of 127.0.0.1, in separate writes of at most `piece` bytes. */
-export async function relay(to: number, { piece = Number.POSITIVE_INFINITY } = {}): Promise<Relay> {
+/**
+ * Relays to a port of 127.0.0.1, in separate writes of at most `piece` bytes; `sentPiece` and `repliedPiece` set that for one
+ * direction.
+ */
+export async function relay(
+  to: number,
+  options: { readonly piece?: number; readonly sentPiece?: number; readonly repliedPiece?: number } = {},
+): Promise<Relay> {
+  const { piece = Number.POSITIVE_INFINITY, sentPiece = piece, repliedPiece = piece } = options;
   const sent: Buffer[] = [];
   const replied: Buffer[] = [];
+  const connections: { sent: Buffer[]; replied: Buffer[] }[] = [];
   const sockets = new Set<net.Socket>();
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
     const upstream = net.connect({ host: '127.0.0.1', port: to, allowHalfOpen: true, noDelay: true });
@@ -23,8 +33,10 @@ export async function relay(to: number, { piece = Number.POSITIVE_INFINITY } = {
       sockets.add(socket);
       socket.on('error', () => socket.destroy()).on('close', () => sockets.delete(socket));
     }
-    forward(client, upstream, piece, sent);
-    forward(upstream, client, piece, replied);
+    const own = { sent: [], replied: [] };
+    connections.push(own);
+    forward(client, upstream, sentPiece, [sent, own.sent]);
+    forward(upstream, client, repliedPiece, [replied, own.replied]);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -36,13 +48,15 @@ export async function relay(to: number, { piece = Number.POSITIVE_INFINITY } = {
     port: (server.address() as net.AddressInfo).port,
     sent: () => Buffer.concat(sent),
     replied: () => Buffer.concat(replied),
+    connections: () =>
+      connections.map((own) => ({ sent: Buffer.concat(own.sent), replied: Buffer.concat(own.replied) })),
   };
 }
 
-function forward(from: net.Socket, to: net.Socket, piece: number, passed: Buffer[]): void {
+function forward(from: net.Socket, to: net.Socket, piece: number, records: readonly Buffer[][]): void {
   let last = Promise.resolve();
   from.on('data', (chunk: Buffer) => {
-    passed.push(chunk);
+    for (const record of records) record.push(chunk);
     from.pause();
     last = writeInPieces(to, chunk, piece).then(() => void from.resume());
   });

@@ -60,7 +60,8 @@ async function accepts(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1');
   try {
     await once(socket, 'connect');
-    return true;
+    // Where nobody listens, TCP connects a socket to itself if its own port happens to be the same.
+    return socket.localPort !== port;
   } catch {
     // Nobody listens there yet.
     return false;
