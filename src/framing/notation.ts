@@ -45,6 +45,15 @@ export const framingKinds: readonly FramingKind[] = [
     parse: (argument) => (argument === undefined ? undefined : delimiter(parseBytes(argument))),
   },
   {
+    name: 'delimiters',
+    form: 'delimiters:BYTES,BYTES...',
+    meaning: 'the bytes before the first of these delimiters; a comma among them is written \\x2c',
+    parse(argument) {
+      const [first, ...others] = argument?.split(',').map(parseBytes) ?? [];
+      return first && delimiter(first, ...others);
+    },
+  },
+  {
     name: 'between',
     form: 'between:START,END[,gap=BYTES][,escape=BYTE]',
     meaning: 'the bytes between these bytes; a comma among them is written \\x2c',
@@ -97,8 +106,8 @@ export const framingKinds: readonly FramingKind[] = [
   },
 ];
 
-/** The names of all kinds, for the help of flags. */
-export const framingNames: string = `${framingKinds.map(({ name }) => name).join(', ')}; see yodel help framing`;
+/** The help of flags that take a framing. */
+export const framingHelp = 'where messages end, such as lines, length:4 or headers; see yodel help framing';
 
 /**
  * Parses the text form of a framing: a row of {@link framingKinds}. Bytes are written with the escapes

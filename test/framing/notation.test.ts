@@ -22,6 +22,10 @@ describe('the text form of a framing', () => {
     ['delimiter::', 'delimiter::'],
     ['delimiter:é', 'delimiter:\\xc3\\xa9'],
     ['delimiter:\n', 'delimiter:\\n'],
+    ['delimiter:a,b', 'delimiter:a,b'],
+    ['delimiters:\\n,\\0', 'delimiters:\\n,\\0'],
+    ['delimiters:\\x2c,||', 'delimiters:\\x2c,||'],
+    ['delimiters:\\n', 'delimiter:\\n'],
     ['between:\\x0b,\\x1c\\x0d', 'between:\\x0b,\\x1c\\r'],
     ['between:\\x2c,\\x2c\\x2c', 'between:\\x2c,\\x2c\\x2c'],
     ['between:$,#,gap=\\n', 'between:$,#,gap=\\n'],
@@ -142,6 +146,7 @@ describe('the text form of a framing', () => {
 
   it.each([
     ['delimiter:', 'a delimiter has 1 to 64 bytes, not 0'],
+    ['delimiters:a,', 'a delimiter has 1 to 64 bytes, not 0'],
     [`delimiter:${'x'.repeat(65)}`, 'a delimiter has 1 to 64 bytes, not 65'],
     ['until(lines,/(/)', 'invalid pattern of the framing "until": Invalid regular expression: /(/: Unterminated group'],
     ['until(raw,/x/)', 'the framing "until" cannot group messages of "raw"'],

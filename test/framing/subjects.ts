@@ -6,6 +6,7 @@ import { type DecoderOptions, encode, type Framing } from '../../src/framing/fra
 import { type LengthOptions, length } from '../../src/framing/length.ts';
 import { lines } from '../../src/framing/lines.ts';
 import { betweenSubject } from './models/between.ts';
+import { delimitersSubject } from './models/delimiters.ts';
 import { headersSubject } from './models/headers.ts';
 import { ends, joined, notText, text } from './models/pieces.ts';
 import type { Subject } from './models/subject.ts';
@@ -149,6 +150,11 @@ export const subjects: Subject[] = [
   delimited(lines(), Buffer.from('\n'), Buffer.from('\r\n')),
   ...delimiters.map((hex) => Buffer.from(hex, 'hex')).map((bytes) => delimited(delimiter(bytes), bytes)),
   ...layouts.map(lengthPrefixed),
+  delimitersSubject('\n', '\0'),
+  delimitersSubject('\n', '\r\n', '||'),
+  delimitersSubject('\n', '\r', '\r\n'),
+  delimitersSubject('ab', 'bcc', 'ca'),
+  delimitersSubject('\x01', 'ÿþ', '\x02', '\x02\x03', '\x02\x03\x02'),
   betweenSubject('\x02', '\x03'),
   betweenSubject('\x0b', '\x1c\r', { gap: '\r\n' }),
   betweenSubject('ab', 'aba'),

@@ -1,6 +1,6 @@
 /** The flags of `yodel bench`. `run.ts` does the work and is loaded only when the command runs. */
 import { Command, Option } from 'commander';
-import { framingNames } from '../../framing/notation.ts';
+import { framingHelp } from '../../framing/notation.ts';
 import { connectTimeoutOption, quantityOption, sizeOption } from '../flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
 
@@ -87,7 +87,7 @@ function addBenchMessageFlags(command: Command): void {
     .addOption(
       new Option('--message-file <file>', 'send the lines of this file in turn').conflicts(['size', 'message']),
     )
-    .addOption(new Option('--framing <framing>', framingNames).env('YODEL_FRAMING').default('lines'))
+    .addOption(new Option('--framing <framing>', framingHelp).env('YODEL_FRAMING').default('lines'))
     .addOption(
       new Option(
         '--replies <kind>',

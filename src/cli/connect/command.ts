@@ -1,6 +1,6 @@
 /** The flags of `yodel connect`. `run.ts` does the work and is loaded only when the command runs. */
 import { Command, Option } from 'commander';
-import { framingNames } from '../../framing/notation.ts';
+import { framingHelp } from '../../framing/notation.ts';
 import { connectTimeoutOption, durationOption, envName, positiveCount } from '../flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
 import { formatLetters } from './message-format.ts';
@@ -59,7 +59,7 @@ function addConnectionFlags(command: Command): void {
         envName('context'),
       ),
     )
-    .addOption(new Option('--framing <framing>', framingNames).env('YODEL_FRAMING').default('lines'))
+    .addOption(new Option('--framing <framing>', framingHelp).env('YODEL_FRAMING').default('lines'))
     .addOption(new Option('-C, --crlf', 'end sent lines with CRLF').env(envName('crlf')))
     .addOption(positiveCount('--count <number>', 'send this many messages, then end the input'))
     .addOption(connectTimeoutOption())

@@ -1,6 +1,6 @@
 /** The flags of `yodel send`. */
 import { Command, Option } from 'commander';
-import { framingNames } from '../../framing/notation.ts';
+import { framingHelp } from '../../framing/notation.ts';
 import { addMessageFlags } from '../connect/command.ts';
 import { connectTimeoutOption } from '../flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
@@ -29,7 +29,7 @@ Exit status:
   3  a message was not answered; stderr says which`,
     )
     .helpOption('-h, --help', 'show this help')
-    .addOption(new Option('--framing <framing>', framingNames).env('YODEL_FRAMING').default('lines'))
+    .addOption(new Option('--framing <framing>', framingHelp).env('YODEL_FRAMING').default('lines'))
     .addOption(connectTimeoutOption());
   addMessageFlags(command, 'Messages:');
   addTlsFlags(command);

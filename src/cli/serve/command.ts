@@ -1,7 +1,7 @@
 /** The flags of `yodel serve`. `run.ts` does the work and is loaded only when the command runs. */
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { framingNames } from '../../framing/notation.ts';
+import { framingHelp } from '../../framing/notation.ts';
 import { serverOptions, sessionOptions } from '../../options.ts';
 import { addTable, collect, envName } from '../flags.ts';
 import { addServerTlsFlags } from '../tls-flags.ts';
@@ -74,7 +74,7 @@ function addServingFlags(command: Command): void {
         .env('YODEL_LISTEN'),
     )
     .addOption(
-      new Option('--framing <framing>', `${framingNames} (default: lines, or that of a transcript)`).env(
+      new Option('--framing <framing>', `${framingHelp} (default: lines, or that of a transcript)`).env(
         'YODEL_FRAMING',
       ),
     )
