@@ -177,9 +177,10 @@ export class Inbound {
     const { limits } = this.#settings;
     if (!first) return this.#lastFault && closing(this.#lastFault);
     if (first.count > 0) return this.#refusal();
-    const error = this.#intake.takeFault();
+    const { fault: error, isLast } = this.#intake.takeFault() as Batch;
     if (!error) return undefined;
-    const isDiscarded = error.code === 'YODEL_MESSAGE_TOO_LONG' && limits.onTooLong === 'discard';
+    // Where the end of the message cannot be found, nothing that follows can be decoded.
+    const isDiscarded = error.code === 'YODEL_MESSAGE_TOO_LONG' && limits.onTooLong === 'discard' && !isLast;
     return isDiscarded ? { error, effect: 'discard', messages: 1 } : closing(error);
   }
 

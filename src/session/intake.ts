@@ -1,5 +1,4 @@
 /** Decodes what a session receives, and queues the messages. */
-import type { YodelError } from '../errors.ts';
 import { type Decoder, decodeChunk } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
 
@@ -75,9 +74,9 @@ export class Intake {
     return taken;
   }
 
-  /** Removes the first batch, all of whose messages have been taken, and returns its fault. */
-  takeFault(): YodelError | undefined {
-    return this.#shift()?.fault;
+  /** Removes the first batch, all of whose messages have been taken: only its fault is left. */
+  takeFault(): Batch | undefined {
+    return this.#shift();
   }
 
   /** Copies what is queued out of the borrowed chunk, which is about to change. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { delimiter } from '../../src/framing/delimiter.ts';
 import { encode } from '../../src/framing/framing.ts';
 import { length } from '../../src/framing/length.ts';
+import { protocolNamed } from '../../src/framing/protocols/protocols.ts';
 import { settled } from '../support/fake-clock.ts';
 import { type HarnessOptions, serveOneClient } from './harness.ts';
 
@@ -143,6 +144,14 @@ describe('a peer that keeps sending after its fault', () => {
 });
 
 describe('with onTooLong "discard"', () => {
+  it('ends the session where the end of the message cannot be found', async () => {
+    const { framing, replyFraming } = protocolNamed('memcached');
+    const { peer } = await serveOneClient({ framing, replyFraming, maxMessageLength: 10, onTooLong: 'discard' });
+    await peer.says('get a\r\nget much too long');
+    expect(peer.text).toBe('get a\r\nerror: message 2 is longer than the limit of 10 bytes\r\n');
+    expect(peer.ended).toBe(true);
+  });
+
   it.each([1, 3, 1000])(
     'the session continues after a message that is too long, in chunks of %s',
     async (chunkSize) => {
