@@ -26,6 +26,8 @@ export const errorCodes = {
   YODEL_NETWORK: "Any other network failure; `cause` is the operating system's error.",
   YODEL_TLS: 'The peer does not speak TLS, or its certificate is missing or not trusted.',
   YODEL_WEBSOCKET_REFUSED: 'The server does not speak WebSocket at that address.',
+  YODEL_WEBSOCKET_CLOSED: 'The peer closed a WebSocket with a code that reports a problem.',
+  YODEL_PING_TIMEOUT: 'The peer of a WebSocket answered no ping within pingInterval.',
   YODEL_CONNECT_TIMEOUT: 'No connection within connectTimeout.',
   YODEL_REQUEST_TIMEOUT: 'No reply within requestTimeout.',
   YODEL_IDLE_TIMEOUT: 'The peer sent nothing for idleTimeout.',

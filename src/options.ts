@@ -167,6 +167,17 @@ export const serverOptions = {
     summary: 'The time-out for everything before the first message: TLS, WebSocket, a PROXY header.',
     reason: 'As in ranch and Thousand Island; NATS has 2 s.',
   },
+  /** Ping the peer of a WebSocket that sends nothing for this long, and disconnect it if it sends nothing for that long again. */
+  pingInterval: {
+    kind: 'duration',
+    default: 25_000,
+    max: longestDuration,
+    off: 'never',
+    summary:
+      'Ping the peer of a WebSocket that sends nothing for this long, and disconnect it if it sends nothing for that long again.',
+    reason:
+      'That of Socket.IO. Load balancers often cut a connection after a minute of silence. Pings and pongs do not count for idleTimeout.',
+  },
   /** The length of the operating system's queue of connections that are not accepted yet. */
   backlog: {
     kind: 'count',
@@ -274,6 +285,16 @@ export const clientOptions = {
     off: 'not at all',
     summary: 'How long `close()` waits for the peer to end its side.',
     reason: 'Replies in flight arrive within a few round trips.',
+  },
+  /** Ping the peer of a WebSocket that sends nothing for this long, and disconnect it if it sends nothing for that long again. */
+  pingInterval: {
+    kind: 'duration',
+    default: 25_000,
+    max: longestDuration,
+    off: 'never',
+    summary:
+      'Ping the peer of a WebSocket that sends nothing for this long, and disconnect it if it sends nothing for that long again.',
+    reason: 'As for a server.',
   },
   /** Stop reading the peer while more than this many bytes of messages have not been consumed. */
   highWaterMark: {

@@ -13,6 +13,8 @@ export interface DialSettings {
   /** Time limit in milliseconds; 0 leaves it to the operating system. */
   readonly timeoutMs: number;
   readonly tls: TlsOptions;
+  /** For WebSocket, in milliseconds; see the option of `connect()`, whose default it has. */
+  readonly pingInterval?: number | undefined;
   /** Aborts the attempt. */
   readonly signal?: AbortSignal | undefined;
   /** Default: TCP, TLS, Unix sockets and WebSocket of this runtime. */
@@ -27,7 +29,7 @@ export interface DialSettings {
  * @throws YodelError `YODEL_CONNECT_TIMEOUT`; others as `Transport.connect`; the signal's reason when it is aborted
  */
 export async function dial(address: Address, settings: DialSettings): Promise<Connection> {
-  const { timeoutMs, tls, signal, transport = runtimeTransport, clock = realClock } = settings;
+  const { timeoutMs, tls, pingInterval, signal, transport = runtimeTransport, clock = realClock } = settings;
   const timeout = new AbortController();
   const expire = () => {
     const text = `cannot connect to ${address}: no answer within ${timeoutMs} ms (connectTimeout)`;
@@ -35,7 +37,7 @@ export async function dial(address: Address, settings: DialSettings): Promise<Co
   };
   const timer = timeoutMs === 0 ? undefined : clock.after(timeoutMs, expire);
   const either = signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal;
-  return await transport.connect(address, { signal: either, tls }).finally(() => timer?.cancel());
+  return await transport.connect(address, { signal: either, tls, pingInterval }).finally(() => timer?.cancel());
 }
 
 /** Closes a connection that is no longer needed, before it was started. */

@@ -139,7 +139,7 @@ export class MessageClient implements Client, MessageReceiver {
       const { code, message } = batch.fault;
       const text = `${this.address} sent an invalid message: ${message}`;
       this.#error ??= new YodelError(code, text, { cause: batch.fault });
-      this.#connection?.abort();
+      this.#connection?.abort(batch.fault);
     }
     this.#regulate();
   }

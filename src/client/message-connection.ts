@@ -3,6 +3,7 @@
  *
  *     chunk -> decode -> onBatch          send -> buffer -> one write
  */
+import type { YodelError } from '../errors.ts';
 import {
   asBuffer,
   type Decoder,
@@ -122,8 +123,8 @@ export class MessageConnection implements Receiver {
   }
 
   /** As `Connection.abort`. */
-  abort(): void {
-    this.#connection.abort();
+  abort(why?: YodelError): void {
+    this.#connection.abort(why);
   }
 
   /** The unfinished last message, if the framing allows one. Nothing may be decoded after this. */

@@ -68,7 +68,8 @@ export function resolveClientOptions(options: ConnectOptions): ClientSettings {
 
 /** @internal How a client with these settings connects. */
 export function dialSettings({ tls, limits, transport, clock }: ClientSettings, signal?: AbortSignal): DialSettings {
-  return { timeoutMs: limits.connectTimeout, tls, transport, clock, signal };
+  const { connectTimeout: timeoutMs, pingInterval } = limits;
+  return { timeoutMs, tls, pingInterval, transport, clock, signal };
 }
 
 const knownOptions = [

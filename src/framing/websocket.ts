@@ -1,56 +1,111 @@
-/** The messages of a WebSocket, as frames that the sessions and clients on both sides decode and encode. */
+/**
+ * The framing of WebSocket connections: the data frames of RFC 6455.
+ *
+ * ```
+ * 81 02 68 69              -> text "hi"
+ * 82 03 00 ff 0a           -> binary, three bytes
+ * 01 01 61 | 80 01 62      -> text "ab", in two fragments
+ * ```
+ *
+ * The frame of a message is the one that a server sends: unmasked and not fragmented. Only to a client may it be sent as it
+ * is: what a client sends must be masked. Text is always checked to be UTF-8, binary messages never.
+ */
 import { isUtf8 } from 'node:buffer';
 import type { FrameReader, MessageKind } from './frames.ts';
-import { type Encoder, type Framing, inPlace } from './framing.ts';
+import { type DecoderOptions, type Encoder, type Framing, type InPlaceEncoder, inPlace } from './framing.ts';
 import type { Message } from './message.ts';
-import { type FrameScanner, ScanningDecoder } from './scanning.ts';
+import { type ControlFrames, type Masking, WebSocketDecoder } from './websocket/decoder.ts';
+import { headerSizeFor, headerSizeOf, keySize, maskBit, opcodes, writeHeader } from './websocket/header.ts';
+import { applyMask, keyAt } from './websocket/mask.ts';
 
 const id = { name: 'websocket', id: 'websocket' };
-const headerSize = 5;
-const text = Buffer.from([1]);
-const binary = Buffer.from([2]);
-
-function kindAt(bytes: Uint8Array, at: number): MessageKind {
-  return bytes[at] === binary[0] ? 'binary' : 'text';
-}
+/** The shapes of frames: their opcodes. */
+const text = Buffer.from([opcodes.text]);
+const binary = Buffer.from([opcodes.binary]);
 
 const reader: FrameReader = {
   framing: id,
-  headerSize,
-  payloadStart: (_bytes, start) => start + headerSize,
+  headerSize: -1,
+  payloadStart: (bytes, start) => start + headerSizeOf(bytes[start + 1] as number),
   payloadEnd: (_bytes, _start, end) => end,
   terminatorSize: () => 0,
-  kind: kindAt,
-};
-
-const scanner: FrameScanner = {
-  reader,
-  maxFrameSize: (limit) => limit + headerSize,
-  scan: (bytes, start) => (start + headerSize > bytes.length ? 0 : start + headerSize + bytes.readUInt32BE(start + 1)),
+  kind: (bytes, start): MessageKind => (((bytes[start] as number) & 0x0f) === opcodes.binary ? 'binary' : 'text'),
 };
 
 /** A text frame must be UTF-8: other bytes are sent as a binary one. */
-function kindOf(payload: Uint8Array, shape: Uint8Array | undefined): number {
-  return (shape === binary || !isUtf8(payload) ? binary : text)[0] as number;
+function opcodeOf(payload: Buffer, shape: Uint8Array | undefined): number {
+  return shape === binary || !isUtf8(payload) ? opcodes.binary : opcodes.text;
 }
 
-const encoder: Encoder = {
-  ...inPlace({
-    headerSize: () => headerSize,
-    trailerSize: 0,
-    seal(target, at, start, end, shape) {
-      target[at] = kindOf(target.subarray(start, end), shape);
-      target.writeUInt32BE(end - start, at + 1);
-      return end;
-    },
-  }),
-  shapeOf: ({ kind }: Message) => (kind === undefined ? undefined : kind === 'binary' ? binary : text),
+const unmasked: InPlaceEncoder = {
+  headerSize: headerSizeFor,
+  trailerSize: 0,
+  seal(target, _at, start, end, shape) {
+    writeHeader(target, start, opcodeOf(target.subarray(start, end), shape), end - start);
+    return end;
+  },
 };
 
-/** The framing of every WebSocket connection. */
+const masked: InPlaceEncoder = {
+  headerSize: (size) => headerSizeFor(size) + keySize,
+  trailerSize: 0,
+  seal(target, _at, start, end, shape) {
+    const opcode = opcodeOf(target.subarray(start, end), shape);
+    mask(target, start, end, opcode);
+    return end;
+  },
+};
+
+/** Writes the header of a client's frame, and masks its payload. */
+function mask(target: Buffer, start: number, end: number, opcode: number): void {
+  writeHeader(target, start - keySize, opcode, end - start, maskBit);
+  writeKey(target, start - keySize);
+  applyMask(target, start, end, keyAt(target, start - keySize), start);
+}
+
+/** Random bytes are fetched many at a time: each call costs the runtimes a microsecond. */
+const keys = Buffer.alloc(4096);
+let keysUsed = keys.length;
+
+/** Keys must not be predictable (RFC 6455, section 5.3). */
+function writeKey(target: Buffer, at: number): void {
+  if (keysUsed === keys.length) {
+    crypto.getRandomValues(keys);
+    keysUsed = 0;
+  }
+  keys.copy(target, at, keysUsed, keysUsed + keySize);
+  keysUsed += keySize;
+}
+
+function shapeOf({ kind }: Message): Uint8Array | undefined {
+  return kind === undefined ? undefined : kind === 'binary' ? binary : text;
+}
+
+const serverEncoder: Encoder = { ...inPlace(unmasked), shapeOf };
+const clientEncoder: Encoder = { ...inPlace(masked), shapeOf, suits: () => false };
+
+/** What a server sends. It decodes what either side sends. */
 export const websocket: Framing = {
   ...id,
   defaultEncoding: 'binary',
-  encoder,
-  createDecoder: (options) => new ScanningDecoder(scanner, options),
+  encoder: serverEncoder,
+  createDecoder: (options) => websocketDecoder('either', options),
 };
+
+/** What a client sends: every frame is masked, with a new key. It decodes what either side sends. */
+export const websocketClient: Framing = { ...websocket, encoder: clientEncoder };
+
+/** Decodes what one side sends, and passes on its control frames. */
+export function websocketDecoder(masking: Masking, options: DecoderOptions, control?: ControlFrames): WebSocketDecoder {
+  return new WebSocketDecoder(reader, masking, options, control);
+}
+
+/** A control frame. @param isClient whether a client sends it */
+export function controlFrame(opcode: number, payload: Uint8Array, isClient: boolean): Buffer {
+  const start = 2 + (isClient ? keySize : 0);
+  const frame = Buffer.alloc(start + payload.length);
+  frame.set(payload, start);
+  if (isClient) mask(frame, start, frame.length, opcode);
+  else writeHeader(frame, start, opcode, payload.length);
+  return frame;
+}

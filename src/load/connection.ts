@@ -11,7 +11,7 @@ import type { Framing } from '../framing/framing.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
 import type { Payload } from './payload.ts';
 import type { Replies } from './plan.ts';
-import { CountMatcher, EchoMatcher, type ReplyMatcher, RingPosition } from './replies.ts';
+import { CountMatcher, EchoMatcher, FrameMatcher, type ReplyMatcher, RingPosition } from './replies.ts';
 import type { Schedule } from './schedule.ts';
 import { SendTimes } from './send-times.ts';
 import type { Tally } from './tally.ts';
@@ -69,9 +69,11 @@ export class LoadConnection implements Receiver {
     this.#connection = connection;
     this.#traffic = traffic;
     this.#payload = payload;
-    this.#countsBytes = replies !== 'count';
-    if (replies === 'echo') this.#matcher = new EchoMatcher(payload, number);
-    else if (replies === 'count') this.#matcher = new CountMatcher(framing);
+    const own = connection.framing;
+    this.#countsBytes = replies !== 'count' && !(own && replies === 'echo');
+    const echo = new EchoMatcher(payload.echo, number);
+    if (replies === 'echo') this.#matcher = own ? new FrameMatcher(own, echo) : echo;
+    else if (replies === 'count') this.#matcher = new CountMatcher(own ?? framing);
     else this.#taken = new RingPosition(payload);
   }
 

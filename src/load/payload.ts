@@ -1,13 +1,20 @@
 /** The payload of a connection: a ring of frames that is sent over and over. */
 import { YodelError } from '../errors.ts';
 import { encode, type Framing } from '../framing/framing.ts';
+import { websocket, websocketClient } from '../framing/websocket.ts';
 import { framingOf, type LoadSettings } from './plan.ts';
 
 /** Frames, one after another. */
-export interface Payload {
+export interface Ring {
   readonly bytes: Buffer;
   /** Where each frame ends in `bytes`. */
   readonly ends: Float64Array;
+}
+
+/** What a connection sends. */
+export interface Payload extends Ring {
+  /** What an echo of it is: the same, unless the server's frames differ from the client's, as with WebSocket. */
+  readonly echo: Ring;
 }
 
 /** A ring has at least this many different frames, if they fit. */
@@ -75,22 +82,28 @@ function numberedPayloads(size: number, options: PayloadOptions): (connection: n
   const count = ringLength(frameSize, connections, together);
   return (connection) => {
     const messages = Array.from({ length: count }, (_, index) => message(size, connection, index + 1, alphabet));
-    return ring(messages.map((one) => encodeMessage(options, one, 'a message')));
+    return payloadFor(options, messages, 'a message');
   };
 }
 
 /** One payload for all connections: the given messages in turn. */
 function givenPayload(messages: readonly Uint8Array[], options: PayloadOptions): Payload {
-  const frames = messages.map((one, index) =>
-    encodeMessage(options, one, messages.length === 1 ? 'the message' : `message ${index + 1}`),
-  );
-  const size = frames.reduce((sum, frame) => sum + frame.length, 0);
+  const size = messages.reduce((sum, one, index) => {
+    const what = messages.length === 1 ? 'the message' : `message ${index + 1}`;
+    return sum + encodeMessage(options, one, what).length;
+  }, 0);
   // A few small messages are repeated, so that messages sent together are one write.
-  const repeats = Math.min(Math.ceil(options.together / frames.length), Math.max(1, Math.floor(65_536 / size)));
-  return ring(Array.from({ length: repeats }, () => frames).flat());
+  const repeats = Math.min(Math.ceil(options.together / messages.length), Math.max(1, Math.floor(65_536 / size)));
+  return payloadFor(options, Array.from({ length: repeats }, () => messages).flat(), 'a message');
 }
 
-function ring(frames: readonly Uint8Array[]): Payload {
+function payloadFor(options: PayloadOptions, messages: readonly Uint8Array[], what: string): Payload {
+  const sent = ringOf(messages.map((one) => encodeMessage(options, one, what)));
+  if (options.framing !== websocketClient) return { ...sent, echo: sent };
+  return { ...sent, echo: ringOf(messages.map((one) => encode(websocket, one))) };
+}
+
+function ringOf(frames: readonly Uint8Array[]): Ring {
   let end = 0;
   const ends = Float64Array.from(frames, (frame) => {
     end += frame.length;

@@ -2,7 +2,7 @@
 import { parseAddress } from '../address.ts';
 import type { Framing } from '../framing/framing.ts';
 import { parseFraming } from '../framing/notation.ts';
-import { websocket } from '../framing/websocket.ts';
+import { websocketClient } from '../framing/websocket.ts';
 import type { TlsOptions } from '../transport/transport.ts';
 
 /** Expected replies: the same bytes, any message for each message, or none. */
@@ -41,9 +41,9 @@ export function isWebSocket({ address }: Pick<LoadSettings, 'address'>): boolean
   return parseAddress(address).scheme.startsWith('ws');
 }
 
-/** The framing of the run: the connection's own, as of WebSocket, or the one set. */
+/** The framing of what a run sends: the connection's own, as of WebSocket, or the one set. */
 export function framingOf(settings: Pick<LoadSettings, 'address' | 'framing'>): Framing {
-  return isWebSocket(settings) ? websocket : parseFraming(settings.framing);
+  return isWebSocket(settings) ? websocketClient : parseFraming(settings.framing);
 }
 
 /** One process's share of a run. */

@@ -2,10 +2,12 @@
 import { YodelError } from '../errors.ts';
 import { asBuffer, type Decoder, decodeChunk, type Framing } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
-import type { Payload } from './payload.ts';
+import type { Ring } from './payload.ts';
 
 /** Longer replies are counted without being buffered. */
 const maxBuffered = 16_777_216;
+/** The longest echo, in bytes. */
+const longest = 1_073_741_824;
 /** The number of bytes of a wrong reply that an error shows. */
 const maxShown = 48;
 
@@ -19,13 +21,13 @@ export interface ReplyMatcher {
 
 /** A position in a ring of frames. */
 export class RingPosition {
-  readonly payload: Payload;
+  readonly payload: Ring;
   /** Index of the next byte of the ring. */
   at = 0;
   /** Index of the frame it belongs to. */
   frame = 0;
 
-  constructor(payload: Payload) {
+  constructor(payload: Ring) {
     this.payload = payload;
   }
 
@@ -44,7 +46,7 @@ export class RingPosition {
 }
 
 /**
- * Expects the bytes that were sent. Compares whole chunks with the ring, without searching them for messages: the ends of
+ * Expects the bytes of an echo. Compares whole chunks with the ring, without searching them for messages: the ends of
  * the ring's frames determine which replies are complete.
  */
 export class EchoMatcher implements ReplyMatcher {
@@ -54,7 +56,7 @@ export class EchoMatcher implements ReplyMatcher {
   #answered = 0;
 
   /** @param connection its number, for errors */
-  constructor(payload: Payload, connection: number) {
+  constructor(payload: Ring, connection: number) {
     this.#position = new RingPosition(payload);
     this.#connection = connection;
   }
@@ -89,6 +91,31 @@ export class EchoMatcher implements ReplyMatcher {
     const matched = payload.bytes.subarray(start, at + same);
     const got = Buffer.concat([matched, chunk.subarray(from + same, from + same + expected.length - matched.length)]);
     this.fault = wrongReply(this.#answered + 1, this.#connection, expected, got);
+  }
+}
+
+/** Leaves the frames of an echo to another matcher, without what may be between them, such as the pings of WebSocket. */
+export class FrameMatcher implements ReplyMatcher {
+  readonly #decoder: Decoder;
+  readonly #matcher: ReplyMatcher;
+  #fault: YodelError | undefined;
+
+  constructor(framing: Framing, matcher: ReplyMatcher) {
+    this.#decoder = framing.createDecoder({ maxMessageLength: longest, onTooLong: 'close', encoding: 'binary' });
+    this.#matcher = matcher;
+  }
+
+  get fault(): YodelError | undefined {
+    return this.#matcher.fault ?? this.#fault;
+  }
+
+  match(chunk: Uint8Array): number {
+    let count = 0;
+    for (const batch of decodeChunk(this.#decoder, chunk)) {
+      for (const slice of batch.slices) if (!this.fault) count += this.#matcher.match(slice);
+      this.#fault ??= batch.fault;
+    }
+    return count;
   }
 }
 

@@ -51,7 +51,7 @@ export class MessageServer {
       tls: options.tls,
       reusePort: options.reusePort,
       webSocket: {
-        maxMessageLength: settings.session.limits.maxMessageLength,
+        pingInterval: limits.pingInterval,
         origins: options.origins ?? [],
       },
       proxies: addressListOf('proxyProtocol', options.proxyProtocol),

@@ -30,10 +30,10 @@ export class Refusals {
     const refusal = new Refusal(connection, (closed) => this.#open.delete(closed));
     connection.start(refusal);
     const framing = this.#framing && (connection.framing ?? this.#framing);
-    if (!framing || this.#open.size >= this.#maxAtOnce) return connection.abort();
+    if (!framing || this.#open.size >= this.#maxAtOnce) return connection.abort(error);
     this.#open.add(refusal);
     sendError(error.message, (text) => connection.write(encode(framing, text)));
-    connection.end();
+    connection.end(error);
     refusal.timer = this.#clock.after(this.#lingerMs, () => connection.release());
   }
 

@@ -99,11 +99,6 @@ export class Inbound {
     this.#intake.endBorrow();
   }
 
-  /** The transport has `bytes` of a message that it will deliver as a whole. */
-  unfinishedInTransport(bytes: number, now: number): void {
-    this.#intake.unfinishedInTransport(bytes, now);
-  }
-
   /** The peer has ended. */
   end(): void {
     this.#intake.end();

@@ -10,8 +10,6 @@ export class Intake {
   #others: Batch[] | undefined;
   #bytes = 0;
   #messageBegan = 0;
-  /** Bytes of an unfinished message that the transport buffers. */
-  #pendingInTransport = 0;
 
   constructor(decoder: Decoder) {
     this.#decoder = decoder;
@@ -28,7 +26,7 @@ export class Intake {
 
   /** Bytes of the unfinished message. */
   get pending(): number {
-    return this.#decoder.pending + this.#pendingInTransport;
+    return this.#decoder.pending;
   }
 
   /** When the first byte of the unfinished message arrived, by the clock; 0 if there is none. */
@@ -43,7 +41,6 @@ export class Intake {
 
   /** Decodes a chunk that arrived at `now`. If it is borrowed, {@link endBorrow} must follow before its memory is reused. */
   decode(chunk: Uint8Array, now: number, isBorrowed: boolean): void {
-    this.#pendingInTransport = 0;
     const batch = this.#decoder.decode(chunk);
     let completed = this.#add(batch, isBorrowed);
     // Nearly every chunk is one batch: iterating over it would cost 6 ns on Node and 12 on Bun.
@@ -51,12 +48,6 @@ export class Intake {
       for (const more of decodeChunk(this.#decoder, batch.rest)) completed = this.#add(more, isBorrowed) || completed;
     if (this.#decoder.pending === 0) this.#messageBegan = 0;
     else if (this.#messageBegan === 0 || completed) this.#messageBegan = now;
-  }
-
-  /** The transport has `bytes` of a message that it will deliver as a whole. */
-  unfinishedInTransport(bytes: number, now: number): void {
-    this.#pendingInTransport = bytes;
-    if (this.#messageBegan === 0) this.#messageBegan = now;
   }
 
   /** The peer has ended: with some framings an unfinished message is complete now. */

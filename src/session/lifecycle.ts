@@ -137,7 +137,7 @@ export class Lifecycle {
     this.state = 'ending';
     this.#dropInput();
     this.#session.flush();
-    this.#connection.end();
+    this.#connection.end(this.#reason);
     this.#outbox.wakeWaiters();
     this.endedAt = this.#settings.clock.now();
   }
@@ -150,7 +150,7 @@ export class Lifecycle {
     this.state = 'ending';
     this.#dropInput();
     this.#outbox.clear();
-    this.#connection.abort();
+    this.#connection.abort(this.#error);
     this.#flow.account(0);
     if (this.#isGone) this.#close(undefined);
   }
@@ -185,6 +185,11 @@ export class Lifecycle {
       this.#sendError(error);
     }
     if (telemetry.watched) telemetry.emit('discarded', this.#session, error);
+  }
+
+  /** What the peer is told. */
+  get #reason(): YodelError | undefined {
+    return this.#error ?? (this.endedBy === 'shutdown' ? shuttingDown() : undefined);
   }
 
   #dropInput(): void {
@@ -226,4 +231,8 @@ export class Lifecycle {
     const error = systemError(`connection broken${inside}`, cause);
     return new YodelError(error.code, `${error.message}${lost}`, { cause });
   }
+}
+
+function shuttingDown(): YodelError {
+  return new YodelError('YODEL_SHUTTING_DOWN', 'the server is shutting down');
 }

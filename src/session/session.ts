@@ -237,12 +237,6 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
   }
 
   /** @internal */
-  onUnfinished(bytes: number): void {
-    this.#inbound.unfinishedInTransport(bytes, this.#deadlines.active());
-    this.#settle();
-  }
-
-  /** @internal */
   onEnd(): void {
     if (this.#lifecycle.state !== 'open') return;
     this.#inbound.end();

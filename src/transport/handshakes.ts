@@ -3,8 +3,9 @@
  *
  *     socket -> [PROXY header] -> [TLS handshake] -> [WebSocket upgrade] -> connection
  *
- * Uses `node:net` on both runtimes, except that a TLS listener without PROXY headers uses Bun's own sockets on Bun
- * (`tls/bun-listener.ts`). All steps together share one timeout, `handshakeTimeout`. A client that is stuck in
+ * Uses `node:net` on both runtimes, except that without PROXY headers TLS uses Bun's own sockets on Bun
+ * (`tls/bun-listener.ts`), and plain WebSocket the runtime's (`websocket/listener.ts`). All steps together share one
+ * timeout, `handshakeTimeout`. A client that is stuck in
  * one of them does not delay others: it costs a descriptor and a timer.
  *
  * TLS and WebSocket are loaded only by the listeners that need them.
@@ -36,9 +37,10 @@ export async function listenWithHandshakes(address: Address, options: ListenOpti
       if (!handshakes.admit(client)) return undefined;
       const secured = tls ? await tls.acceptor.accept(socket) : socket;
       const security = tls?.securityOf(secured as TLSSocket);
-      if (upgrade) return await upgrade.accept(secured, client, security);
-      if (tls) return tls.connectionOf(secured as TLSSocket, address, client, security);
-      return connectionOf(secured, address, client);
+      const connection = tls
+        ? tls.connectionOf(secured as TLSSocket, address, client, security)
+        : connectionOf(secured, address, client);
+      return upgrade ? await upgrade(connection) : connection;
     };
     pending.add(handshakes);
     void handshakes.run(steps).finally(() => pending.delete(handshakes));
@@ -65,8 +67,8 @@ async function createTls(address: Address, options: ServerTls | undefined) {
 
 async function createUpgrade(address: Address, { webSocket }: ListenOptions) {
   if (!webSocket || (address.scheme !== 'ws' && address.scheme !== 'wss')) return undefined;
-  const { WebSocketAcceptor } = await import('./websocket/acceptor.ts');
-  return new WebSocketAcceptor(address, webSocket);
+  const { upgrade } = await import('./websocket/upgrade.ts');
+  return (connection: Connection) => upgrade(connection, address, webSocket);
 }
 
 /** The handshakes of one socket. */

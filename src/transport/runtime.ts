@@ -16,17 +16,22 @@ async function connect(address: Address, options: DialOptions = {}): Promise<Con
       return await (await import('./tls.ts')).connectTls(address, options);
     case 'ws':
     case 'wss':
-      return await (await import('./websocket.ts')).connectWebSocket(address, options);
+      return await (await import('./websocket.ts')).connectWebSocket(address, options, connect);
     default:
       return await socketTransport.connect(address, options);
   }
 }
 
 async function listen(address: Address, options: ListenOptions): Promise<Listener> {
-  const isPlain = address.scheme === 'tcp' || address.scheme === 'unix';
   // Bun.listen does not accept a descriptor.
   const transport = options.descriptor === undefined ? socketTransport : nodeTransport;
+  const isPlain = address.scheme === 'tcp' || address.scheme === 'unix';
   if (isPlain && !options.proxies) return await transport.listen(address, options);
+  const { webSocket } = options;
+  if (address.scheme === 'ws' && webSocket && !options.proxies) {
+    const { listenWebSocket } = await import('./websocket/listener.ts');
+    return await listenWebSocket(address, { ...options, webSocket }, transport);
+  }
   const isTlsOnBun = process.versions.bun && address.scheme === 'tls' && !options.proxies && transport === bunTransport;
   if (isTlsOnBun && options.tls) {
     const { canUpgrade, listenTls } = await import('./tls/bun-listener.ts');

@@ -6,6 +6,7 @@
  * and on Bun `tls/bun-listener.ts` for TLS.
  */
 import type { Address } from '../address.ts';
+import type { YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
 import type { AddressList } from './address-list.ts';
 
@@ -16,11 +17,6 @@ import type { AddressList } from './address-list.ts';
 export interface Receiver {
   /** The peer's next bytes. See {@link Connection.chunksAreBorrowed} for how long they may be used. */
   onData(chunk: Uint8Array): void;
-  /**
-   * A transport that carries messages itself buffers `bytes` of an incomplete message. Called whenever more of it has
-   * arrived; `onData` delivers it whole, and then nothing is buffered.
-   */
-  onUnfinished?(bytes: number): void;
   /** The peer has ended its side (FIN): no more bytes will arrive. This side may continue to write. */
   onEnd(): void;
   /** Some of the pending bytes were sent; `unsent` is what remains. Not called for bytes that were sent at once. */
@@ -41,7 +37,7 @@ export interface Connection {
   /**
    * Whether the chunks passed to `onData` are borrowed: valid during the call only, because the transport reuses their
    * memory. `write` copies what it cannot send at once of a borrowed chunk, so a chunk may be written back. Known from
-   * `start` on.
+   * `start` on. In both cases the receiver may change the chunk.
    */
   readonly chunksAreBorrowed: boolean;
   /** The framing of this connection's bytes in both directions, where the transport has one of its own, as WebSocket has. */
@@ -65,12 +61,20 @@ export interface Connection {
   /** Stops `onData` until `resume`; the network's flow control then slows the peer down. */
   pause(): void;
   resume(): void;
-  /** Sends FIN after everything that was written. The peer may continue to send. */
-  end(): void;
+  /**
+   * Sends FIN after everything that was written. The peer may continue to send.
+   *
+   * @param why the error that ends the connection, for transports that tell the peer: the close code of WebSocket
+   */
+  end(why?: YodelError): void;
   /** Stops reading and closes, without a reset where possible: for a connection that has ended and sent everything. */
   release(): void;
-  /** Closes the connection at once; unsent bytes are lost, and the peer sees a reset where the transport has one. */
-  abort(): void;
+  /**
+   * Closes the connection at once; unsent bytes are lost, and the peer sees a reset where the transport has one.
+   *
+   * @param why as for `end`
+   */
+  abort(why?: YodelError): void;
 }
 
 /** The result of a TLS handshake. */
@@ -148,8 +152,8 @@ export interface ServerTls extends CertificateAndKey {
 
 /** How a listener speaks WebSocket. */
 export interface ServerWebSocket {
-  /** The longest message, in bytes. */
-  readonly maxMessageLength: number;
+  /** Pings a client that sends nothing for this long, in milliseconds. 0: never. */
+  readonly pingInterval: number;
   /**
    * Web pages of these origins may connect, besides the server's own: `https://app.example.org`, or `*` for all. Clients
    * other than browsers send no origin and may always connect.
@@ -177,6 +181,8 @@ export interface DialOptions {
   readonly signal?: AbortSignal | undefined;
   /** For addresses over TLS. */
   readonly tls?: TlsOptions | undefined;
+  /** For WebSocket: pings a server that sends nothing for this long, in milliseconds. 0: never. Default: that of `connect()`. */
+  readonly pingInterval?: number | undefined;
 }
 
 /** Connects and listens. */

@@ -1,65 +1,105 @@
-/** Connects over WebSocket. Uses `ws` on both runtimes; Bun replaces it with its own implementation. */
-import { WebSocket } from 'ws';
-import type { WebSocketAddress } from '../address.ts';
+/** Connects over WebSocket: the client's side of the handshake (RFC 6455, section 4.1), on a connection of TCP or TLS. */
+import { randomBytes } from 'node:crypto';
+import { TcpAddress, TlsAddress, type WebSocketAddress } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
-import { minTlsVersion } from './tls/context.ts';
-import { tlsError } from './tls/errors.ts';
-import { trustFor } from './tls.ts';
-import type { Connection, DialOptions } from './transport.ts';
+import { clientOptions } from '../options.ts';
+import type { Connection, DialOptions, Transport } from './transport.ts';
 import { WebSocketConnection } from './websocket/connection.ts';
-
-/** The longest message that a client accepts, in bytes, so that a server cannot fill its memory. */
-const maxMessageLength = 16_777_216;
+import { InvalidHead, readHead } from './websocket/head-reader.ts';
+import { type HttpHead, lists } from './websocket/http-head.ts';
+import { acceptFor } from './websocket/upgrade.ts';
 
 /**
  * Resolves when the server has granted the upgrade.
  *
+ * @param connect connects over TCP and TLS
  * @throws YodelError as `Transport.connect`; `YODEL_WEBSOCKET_REFUSED` when the server answers, but not with WebSocket
  */
 export async function connectWebSocket(
   address: WebSocketAddress,
-  { signal, tls = {} }: DialOptions,
+  options: DialOptions,
+  connect: Transport['connect'],
 ): Promise<Connection> {
-  signal?.throwIfAborted();
-  const socket = new WebSocket(String(address), {
-    perMessageDeflate: false,
-    maxPayload: maxMessageLength,
-    ...(address.scheme === 'wss' ? { minVersion: minTlsVersion, ...trustFor(address.host, tls) } : {}),
+  const { scheme, host, port } = address;
+  const below = scheme === 'wss' ? new TlsAddress(host, port) : new TcpAddress(host, port);
+  const connection = await connect(below, options).catch((error: unknown) => {
+    throw renamed(error, below, address);
   });
-  socket.binaryType = 'nodebuffer';
+  return await requestUpgrade(connection, address, options);
+}
+
+async function requestUpgrade(
+  connection: Connection,
+  address: WebSocketAddress,
+  { signal, pingInterval = clientOptions.pingInterval.default }: DialOptions,
+): Promise<Connection> {
+  const key = randomBytes(16).toString('base64');
   const opened = Promise.withResolvers<Connection>();
-  const where = `cannot connect to ${address}`;
+  const refuse = (reason: string, cause?: Error) => {
+    const text = `cannot connect to ${address}: the server does not speak WebSocket at this address: ${reason}`;
+    opened.reject(new YodelError('YODEL_WEBSOCKET_REFUSED', text, { cause }));
+  };
   const aborted = () => opened.reject(signal?.reason);
-  const failed = (error: Error) => opened.reject(upgradeError(where, error));
-  // Created at once: the first message may arrive together with the server's response. A WebSocket does not expose the
-  // socket below it, so both ends have the server's address.
-  const connection = new WebSocketConnection(socket, address, address);
-  socket.on('open', () => opened.resolve(connection)).on('error', failed);
-  socket.on('close', () => failed(new Error('it closed the connection')));
   signal?.addEventListener('abort', aborted);
+  readHead(connection, {
+    mayBegin: (start) => start.startsWith('HTTP/') || 'HTTP/'.startsWith(start),
+    head(head, rest) {
+      const upgraded = new WebSocketConnection(connection, rest, { isClient: true, peer: address, pingInterval });
+      const problem = problemOf(head, key);
+      if (problem === undefined) opened.resolve(upgraded);
+      else refuse(problem);
+      return upgraded;
+    },
+    failed(error) {
+      if (error instanceof InvalidHead) refuse(error.message, error);
+      else if (error instanceof YodelError) refuse('it closed the connection', error);
+      else opened.reject(systemError(`cannot connect to ${address}`, error));
+      return undefined;
+    },
+  });
+  connection.write(Buffer.from(request(address, key)));
   try {
+    signal?.throwIfAborted();
     return await opened.promise;
   } catch (error) {
-    socket.terminate();
+    connection.abort();
     throw error;
   } finally {
     signal?.removeEventListener('abort', aborted);
-    socket.off('error', failed);
   }
 }
 
-function upgradeError(where: string, error: Error): unknown {
-  const explained = tlsError(where, error);
-  if (explained !== error) return explained;
-  const known = systemError(where, error);
-  if (known.code !== 'YODEL_NETWORK') return known;
-  const [, status] = /(?:response|status code):? (\d{3})/.exec(error.message) ?? [];
-  const reason = status === undefined ? error.message : `it answered with HTTP status ${status}`;
-  return new YodelError(
-    'YODEL_WEBSOCKET_REFUSED',
-    `${where}: the server does not speak WebSocket at this address: ${reason}`,
-    {
-      cause: error,
-    },
-  );
+function request({ scheme, host, port, path }: WebSocketAddress, key: string): string {
+  const name = host.includes(':') ? `[${host}]` : host;
+  const isUsualPort = port === (scheme === 'wss' ? 443 : 80);
+  const lines = [
+    `GET ${encodeURI(path).replaceAll('%25', '%')} HTTP/1.1`,
+    `Host: ${name}${isUsualPort ? '' : `:${port}`}`,
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    `Sec-WebSocket-Key: ${key}`,
+    'Sec-WebSocket-Version: 13',
+  ];
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
+/** What is wrong with the server's answer, if anything. */
+function problemOf(head: HttpHead, key: string): string | undefined {
+  const { firstLine, headers } = head;
+  const [, status] = /^HTTP\/1\.\d (\d{3})(?: |$)/.exec(firstLine) ?? [];
+  if (status === undefined) return 'it does not answer with HTTP';
+  if (status !== '101') return `it answered with HTTP status ${status}`;
+  if (!lists(head, 'upgrade', 'websocket') || !lists(head, 'connection', 'upgrade')) {
+    return 'it switched to another protocol';
+  }
+  if (headers.get('sec-websocket-accept') !== acceptFor(key)) return 'its answer does not belong to the request';
+  const unasked = ['sec-websocket-extensions', 'sec-websocket-protocol'].find((name) => headers.has(name));
+  return unasked && `it chose something that was not offered, in ${unasked}`;
+}
+
+/** The error with the address that the caller knows. */
+function renamed(error: unknown, below: TcpAddress | TlsAddress, address: WebSocketAddress): unknown {
+  if (!(error instanceof YodelError)) return error;
+  const { code, message, cause } = error;
+  return new YodelError(code, message.replace(String(below), String(address)), { cause });
 }

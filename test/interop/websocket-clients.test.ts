@@ -59,7 +59,7 @@ class Client {
 }
 
 test('one WebSocket message is one message, and its reply has the same type, text or binary', async () => {
-  const server = await serveWeb('--encoding', 'binary');
+  const server = await serveWeb();
   const client = await Client.open(`ws://127.0.0.1:${portOf(server)}/any/path`);
   const sent = ['a', '', 'two\nlines', 'x'.repeat(60_000)];
   for (const text of sent) client.socket.send(text);
@@ -86,16 +86,18 @@ test('a message above the limit closes the connection with code 1009', async () 
   await client.got(1);
   client.socket.send('x'.repeat(1001));
   expect(await client.closed).toBe(1009);
-  await server.saw(closedLine(1, 1, '.*longer than the limit of 1000 bytes'));
+  await server.saw(closedLine(1, 2, '.*longer than the limit of 1000 bytes'));
 });
 
-test('invalid UTF-8 gets an error reply where the encoding is checked', async () => {
+test('text that is not UTF-8 gets an error reply and code 1007, binary messages may contain any bytes', async () => {
   const server = await serveWeb();
   const client = await Client.open(`ws://127.0.0.1:${portOf(server)}`);
   client.socket.send(Buffer.from([0x61, 0xff]), { binary: true });
-  const [reply] = await client.got(1);
-  expect(reply?.data).toBe('error: message 1 is not valid UTF-8: byte 0xff at offset 1');
-  expect(await client.closed).toBe(1000);
+  client.socket.send(Buffer.from([0x61, 0xff]), { binary: false });
+  const [echo, reply] = await client.got(2);
+  expect(echo).toEqual({ data: 'a\xff', isBinary: true });
+  expect(reply?.data).toBe('error: message 2 is not valid UTF-8: byte 0xff at offset 1');
+  expect(await client.closed).toBe(1007);
 });
 
 test('SIGTERM closes the WebSocket after the replies', async () => {
@@ -104,7 +106,7 @@ test('SIGTERM closes the WebSocket after the replies', async () => {
   for (let each = 0; each < 100; each++) client.socket.send(`message ${each}`);
   await client.got(100);
   server.process.kill('SIGTERM');
-  expect(await client.closed).toBe(1000);
+  expect(await client.closed).toBe(1001);
   expect((await server.ended).status).toBe(0);
 });
 

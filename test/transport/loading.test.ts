@@ -36,13 +36,13 @@ function loadedBy(options: object): string[] {
 
 const handshakes = /^transport\/handshakes/;
 const tlsModules = /^transport\/tls|^node:tls$/;
-const webSocketModules = /^transport\/websocket|^ws$|^node:http$/;
+const webSocketModules = /^transport\/websocket|^node:http$/;
 
 test.skipIf(process.versions.bun).each([
   ['tcp://', { listen: 'tcp://127.0.0.1:0' }, []],
   ['tcp:// with the PROXY protocol', { listen: 'tcp://127.0.0.1:0', proxyProtocol: ['127.0.0.1'] }, [handshakes]],
   ['tls://', { listen: 'tls://127.0.0.1:0', tls }, [handshakes, tlsModules]],
-  ['ws://', { listen: 'ws://127.0.0.1:0' }, [handshakes, webSocketModules]],
+  ['ws://', { listen: 'ws://127.0.0.1:0' }, [webSocketModules]],
   ['wss://', { listen: 'wss://127.0.0.1:0', tls }, [handshakes, tlsModules, webSocketModules]],
 ])('a %s listener loads only what it needs', (_, options, expected) => {
   const loaded = loadedBy(options);

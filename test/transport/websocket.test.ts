@@ -2,6 +2,7 @@
 import { createServer } from 'node:http';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseAddress } from '../../src/address.ts';
+import { type Decoder, decodeChunk, encode } from '../../src/framing/framing.ts';
 import { runtimeTransport } from '../../src/transport/runtime.ts';
 import type { Connection, Receiver } from '../../src/transport/transport.ts';
 import { listen, listenWebSocket } from '../support/servers.ts';
@@ -12,14 +13,26 @@ class Told implements Receiver {
   readonly events: string[] = [];
   readonly closed = Promise.withResolvers<Error | undefined>();
   #waiting: [count: number, resolve: () => void][] = [];
+  readonly #decoder: Decoder;
+
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    const { framing } = connection;
+    this.#connection = connection;
+    if (!framing) throw new Error('a WebSocket connection has a framing');
+    this.#decoder = framing.createDecoder({ maxMessageLength: 1_000_000, onTooLong: 'close', encoding: 'binary' });
+  }
 
   onData(chunk: Uint8Array): void {
-    this.messages.push(Buffer.from(chunk).toString('latin1'));
+    for (const batch of decodeChunk(this.#decoder, chunk))
+      for (const message of batch) this.messages.push(Buffer.from(message.bytes).toString('latin1'));
     for (const [count, resolve] of this.#waiting) if (this.messages.length >= count) resolve();
   }
 
   onEnd(): void {
     this.events.push('end');
+    this.#connection.end();
   }
 
   onDrain(): void {
@@ -40,10 +53,15 @@ class Told implements Receiver {
 async function open(address: string, options = {}): Promise<[Connection, Told]> {
   const connection = await runtimeTransport.connect(parseAddress(address), options);
   onTestFinished(() => connection.abort());
-  return [connection, new Told()];
+  return [connection, new Told(connection)];
 }
 
-test('each write is one message, text or not, and each received message is one chunk', async () => {
+/** Sends a message in the connection's framing. */
+function send(connection: Connection, message: string): void {
+  if (connection.framing) connection.write(encode(connection.framing, Buffer.from(message, 'latin1')));
+}
+
+test('messages of any kind and length are sent and received', async () => {
   const kinds: boolean[] = [];
   const { address } = await listenWebSocket((socket) => {
     socket.on('message', (data, isBinary) => {
@@ -54,7 +72,7 @@ test('each write is one message, text or not, and each received message is one c
   const [connection, told] = await open(address);
   connection.start(told);
   const messages = ['a', '', 'two\nlines', '\xff\xfe', 'x'.repeat(100_000)];
-  for (const message of messages) connection.write(Buffer.from(message, 'latin1'));
+  for (const message of messages) send(connection, message);
   expect(await told.heard(messages.length)).toEqual(messages);
   expect(kinds).toEqual([false, false, false, true, false]);
   expect(connection.framing?.name).toBe('websocket');
@@ -77,7 +95,7 @@ describe('the end', () => {
     const { address } = await listenWebSocket((socket) => socket.on('message', () => socket.close(1000)));
     const [connection, told] = await open(address);
     connection.start(told);
-    connection.write(Buffer.from('bye'));
+    send(connection, 'bye');
     expect(await told.closed.promise).toBeUndefined();
     expect(told.events.filter((event) => event !== 'drain')).toEqual(['end', 'close']);
   });
@@ -86,7 +104,7 @@ describe('the end', () => {
     const { address } = await listenWebSocket((socket) => socket.on('message', () => socket.terminate()));
     const [connection, told] = await open(address);
     connection.start(told);
-    connection.write(Buffer.from('bye'));
+    send(connection, 'bye');
     expect(await told.closed.promise).toBeInstanceOf(Error);
   });
 

@@ -1,146 +1,275 @@
-/** A WebSocket as a connection. Uses `ws` on both runtimes; Bun replaces it with its own implementation. */
-import type { WebSocket } from 'ws';
+/**
+ * A WebSocket as a connection: its bytes are those of the connection below, with control frames among them. The decoder of
+ * {@link WebSocketConnection.framing} passes the control frames on to here.
+ *
+ * | This side          | The peer                | What happens                                                         |
+ * |--------------------|-------------------------|----------------------------------------------------------------------|
+ * | open               | sends a close frame     | `onEnd`; with a code that reports a problem, `onClose`               |
+ * | `end`              |                         | a close frame is sent; what the peer still sends is delivered        |
+ * | both have sent one |                         | FIN is sent; `onClose` when the peer has sent one, too               |
+ * | open               | FIN, but no close frame | `onClose` with an error                                              |
+ */
 import type { Address } from '../../address.ts';
-import { asBuffer } from '../../framing/framing.ts';
-import { websocket } from '../../framing/websocket.ts';
-import type { Connection, Receiver } from '../transport.ts';
+import { YodelError } from '../../errors.ts';
+import { asBuffer, decodeChunk, type Framing } from '../../framing/framing.ts';
+import { type CloseReason, closePayload } from '../../framing/websocket/close.ts';
+import type { ControlFrames, WebSocketDecoder } from '../../framing/websocket/decoder.ts';
+import { controlBit, opcodes } from '../../framing/websocket/header.ts';
+import { controlFrame, websocket, websocketClient, websocketDecoder } from '../../framing/websocket.ts';
+import type { Connection, Receiver, Security } from '../transport.ts';
+import { closeCodeFor, describeClose, isOrderly, normalCode } from './close-codes.ts';
 
-const headerSize = 5;
-
-/** Close codes of an orderly end (RFC 6455, section 7.4.1): normal, going away, and no code at all. */
-const orderlyCodes: ReadonlySet<number> = new Set([1000, 1001, 1005]);
-
-/** Each message is a frame of the framing `websocket`. */
-export class WebSocketConnection implements Connection {
-  readonly local: Address;
+/** What distinguishes one WebSocket connection from another. */
+export interface WebSocketOptions {
+  /** Whether this is the client's end. */
+  readonly isClient: boolean;
+  /** The other side's address. */
   readonly peer: Address;
-  readonly chunksAreBorrowed = false;
-  readonly framing = websocket;
-  readonly #socket: WebSocket;
-  #receiver: Receiver | undefined;
-  /** Messages received before `start`. */
-  #early: Buffer[] = [];
-  /** After `release` or `abort`: only `onClose` may still be called. */
-  #released = false;
-  #ending = false;
-  #closed = false;
-  #error: Error | undefined;
-  /** `unsent` when it was last checked. */
-  #lastUnsent = 0;
+  /** See `webSocketOptions.pingInterval` in options.ts. 0: never. */
+  readonly pingInterval: number;
+}
 
-  constructor(socket: WebSocket, local: Address, peer: Address) {
-    this.#socket = socket;
-    this.local = local;
+/** One end of a WebSocket, after its handshake. It is the receiver of the connection below. */
+export class WebSocketConnection implements Connection, Receiver, ControlFrames {
+  readonly peer: Address;
+  readonly framing: Framing;
+  readonly #inner: Connection;
+  readonly #isClient: boolean;
+  readonly #pingInterval: number;
+  #decoder: WebSocketDecoder | undefined;
+  #receiver: Receiver | undefined;
+  /** Received before `start`. The connection below is paused until then. */
+  #early: Buffer | undefined;
+  #hasEndedEarly = false;
+  #closedEarly: { readonly error: Error | undefined } | undefined;
+  #isPaused = false;
+  #hasSentClose = false;
+  /** The peer's close frame. Nothing is received after it. */
+  #peersClose: CloseReason | undefined;
+  /** After `release` or `abort`: only `onClose` may still be called. */
+  #isReleased = false;
+  #isClosed = false;
+  /** The data of the newest ping that is not answered. */
+  #ping: Buffer | undefined;
+  #pingTimer: NodeJS.Timeout | undefined;
+  /** Whether something arrived since the timer last fired. */
+  #isHeard = true;
+  #isPinged = false;
+
+  /** @param early what arrived after the handshake */
+  constructor(inner: Connection, early: Buffer, { isClient, peer, pingInterval }: WebSocketOptions) {
+    this.#inner = inner;
+    this.#early = early;
+    this.#isClient = isClient;
+    this.#pingInterval = pingInterval;
     this.peer = peer;
-    socket.on('message', (data: Buffer, isBinary: boolean) => this.#received(this.chunkOf(data, isBinary)));
-    socket.on('error', (error: Error) => {
-      this.#error ??= this.explain(error);
-    });
-    socket.on('close', (code: number) => this.#ended(code));
+    const framing = isClient ? websocketClient : websocket;
+    // The first decoder is the one of this connection; others only read recorded bytes.
+    this.framing = {
+      ...framing,
+      createDecoder: (options) => {
+        if (this.#decoder) return framing.createDecoder(options);
+        this.#decoder = websocketDecoder(isClient ? 'unmasked' : 'masked', options, this);
+        return this.#decoder;
+      },
+    };
+    inner.pause();
+  }
+
+  get local(): Address {
+    return this.#inner.local;
+  }
+
+  get security(): Security | undefined {
+    return this.#inner.security;
+  }
+
+  get chunksAreBorrowed(): boolean {
+    return this.#inner.chunksAreBorrowed;
   }
 
   get unsent(): number {
-    return this.#released || this.#closed ? 0 : this.#socket.bufferedAmount;
+    return this.#inner.unsent;
   }
 
   start(receiver: Receiver): void {
     this.#receiver = receiver;
+    queueMicrotask(this.#begin);
+    if (this.#pingInterval === 0) return;
+    this.#pingTimer = setInterval(() => this.#checkPeer(), this.#pingInterval);
+    this.#pingTimer.unref();
+  }
+
+  /** Delivers what arrived early, unless it is paused. */
+  readonly #begin = (): void => {
+    if (this.#isReleased && this.#closedEarly) return this.#closed(undefined);
+    if (this.#isPaused || this.#early === undefined || this.#isReleased) return;
     const early = this.#early;
-    this.#early = [];
-    queueMicrotask(() => {
-      for (const message of early) this.#received(message);
-      this.reportUnfinished();
-      if (this.#closed) this.#reportClosed();
-    });
-  }
+    this.#early = undefined;
+    if (early.length > 0) this.onData(early);
+    if (!this.#isPaused) this.#inner.resume();
+    if (this.#hasEndedEarly) this.onEnd();
+    if (this.#closedEarly) this.onClose(this.#closedEarly.error);
+  };
 
-  /** Takes whole frames: an output never splits them. */
   write(bytes: Uint8Array): void {
-    const frames = asBuffer(bytes);
-    for (let at = 0; at < frames.length; ) {
-      const end = at + headerSize + frames.readUInt32BE(at + 1);
-      this.send(frames.subarray(at + headerSize, end), frames[at] === 2);
-      at = end;
-    }
-  }
-
-  /** Sends one message. */
-  protected send(message: Uint8Array, isBinary: boolean): void {
-    if (this.#ending || this.#closed) return;
-    this.#socket.send(message, { binary: isBinary }, () => this.#sent());
-    this.#lastUnsent = this.unsent;
-  }
-
-  /** A received message as the chunk for `onData`. */
-  protected chunkOf(message: Buffer, isBinary: boolean): Buffer {
-    const frame = Buffer.allocUnsafe(headerSize + message.length);
-    frame[0] = isBinary ? 2 : 1;
-    frame.writeUInt32BE(message.length, 1);
-    frame.set(message, headerSize);
-    return frame;
-  }
-
-  /** Converts an error of `ws` to the one to report. */
-  protected explain(error: Error): Error {
-    return error;
-  }
-
-  /** Bytes received of a message that is not complete, where that is known. */
-  protected get unfinished(): number {
-    return 0;
-  }
-
-  protected reportUnfinished(): void {
-    if (this.unfinished > 0 && !this.#released && !this.#closed) this.#receiver?.onUnfinished?.(this.unfinished);
+    if (!this.#hasSentClose) this.#inner.write(bytes);
   }
 
   pause(): void {
-    this.#socket.pause();
+    this.#isPaused = true;
+    this.#inner.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#isPaused = false;
+    if (this.#early === undefined) this.#inner.resume();
+    else if (this.#receiver) queueMicrotask(this.#begin);
   }
 
-  end(): void {
-    if (this.#ending) return;
-    this.#ending = true;
-    this.#socket.close(1000);
+  end(why?: YodelError): void {
+    if (this.#hasSentClose) return;
+    this.#sendClose(why);
+    // What follows an invalid frame cannot be read, not even a close frame.
+    if (this.#peersClose || this.#decoder?.isStopped) this.#inner.end();
   }
 
   release(): void {
-    this.#released = true;
-    // After `end`, this would wait for a peer that does not answer the close frame.
-    if (this.#ending) this.#socket.terminate();
-    else this.end();
+    this.#isReleased = true;
+    this.#sendClose(undefined);
+    this.#inner.release();
   }
 
-  abort(): void {
-    this.#released = true;
-    this.#ending = true;
-    this.#socket.terminate();
+  abort(why?: YodelError): void {
+    this.#isReleased = true;
+    // A reset could overtake the close frame.
+    if (!why || this.#inner.unsent > 0) return this.#inner.abort();
+    this.#sendClose(why);
+    this.#inner.release();
   }
 
-  #received(message: Buffer): void {
-    if (this.#released) return;
-    if (this.#receiver) this.#receiver.onData(message);
-    else this.#early.push(message);
+  /** @internal */
+  onData(chunk: Uint8Array): void {
+    const receiver = this.#receiver;
+    if (!receiver || this.#early) {
+      this.#early = Buffer.concat([this.#early ?? none, chunk]);
+      return;
+    }
+    if (this.#isReleased || this.#peersClose || this.#isClosed) return;
+    this.#isHeard = true;
+    this.#decoder ??= websocketDecoder(this.#isClient ? 'unmasked' : 'masked', discarded, this);
+    const decoder = this.#decoder;
+    let bytes = asBuffer(chunk);
+    // Control frames alone are not passed on, because they must not count as activity.
+    if ((bytes[0] as number) & controlBit) bytes = bytes.subarray(decoder.takeControlFrames(bytes));
+    if (bytes.length > 0 && !this.#peersClose) {
+      const { calls } = decoder;
+      receiver.onData(bytes);
+      // A receiver that discards its input, such as one that is ending, does not decode it.
+      if (decoder.calls === calls) for (const batch of decodeChunk(decoder, bytes)) void batch;
+    }
+    if (this.#ping && this.#inner.unsent === 0) this.#answerPing();
+    if (this.#peersClose) this.#peerClosed(this.#peersClose);
   }
 
-  #sent(): void {
-    if (this.#released || this.#closed || this.unsent >= this.#lastUnsent) return;
-    this.#lastUnsent = this.unsent;
-    this.#receiver?.onDrain();
+  /** @internal */
+  onEnd(): void {
+    if (!this.#receiver || this.#early) {
+      this.#hasEndedEarly = true;
+      return;
+    }
+    if (this.#isReleased || this.#peersClose || this.#isClosed) return;
+    if (this.#hasSentClose) {
+      this.#receiver.onEnd();
+      this.#inner.end();
+      return;
+    }
+    this.#fail(new Error('the peer ended the connection without a close frame'));
   }
 
-  #ended(code: number): void {
-    if (!orderlyCodes.has(code)) this.#error ??= new Error(`closed with code ${code}`);
-    this.#closed = true;
-    if (this.#receiver) this.#reportClosed();
+  /** @internal */
+  onDrain(): void {
+    // Between two pongs the peer reads something, so that they cannot accumulate.
+    if (this.#ping) this.#answerPing();
+    if (!this.#isReleased && !this.#isClosed) this.#receiver?.onDrain();
   }
 
-  #reportClosed(): void {
-    if (!this.#error && !this.#released) this.#receiver?.onEnd();
-    this.#receiver?.onClose(this.#released ? undefined : this.#error);
+  /** @internal */
+  onClose(error?: Error): void {
+    if (!this.#receiver || (this.#early && !this.#isReleased)) this.#closedEarly = { error };
+    else this.#closed(this.#isReleased ? undefined : error);
+  }
+
+  /** @internal */
+  pinged(data: Buffer): void {
+    this.#ping = Buffer.from(data);
+  }
+
+  /** @internal */
+  closed(code: number, text: string): void {
+    this.#peersClose = { code, text };
+  }
+
+  #peerClosed({ code, text }: CloseReason): void {
+    if (this.#hasSentClose) {
+      this.#inner.end();
+      this.#receiver?.onEnd();
+    } else if (isOrderly(code)) this.#receiver?.onEnd();
+    else {
+      const reason = `${this.peer} closed the WebSocket with ${describeClose(code, text)}`;
+      this.#fail(new YodelError('YODEL_WEBSOCKET_CLOSED', reason));
+    }
+  }
+
+  /** Closes the connection because of an error of the peer. */
+  #fail(error: Error): void {
+    this.#isReleased = true;
+    this.#sendClose(undefined);
+    this.#inner.release();
+    this.#closed(error);
+  }
+
+  #closed(error: Error | undefined): void {
+    clearInterval(this.#pingTimer);
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#receiver?.onClose(error);
+  }
+
+  /** Sends a close frame: with the code of the error, the one that the peer sent, or none of a problem. */
+  #sendClose(why: YodelError | undefined): void {
+    if (this.#hasSentClose) return;
+    const code = why ? closeCodeFor(why) : (this.#peersClose?.code ?? normalCode);
+    this.#inner.write(controlFrame(opcodes.close, closePayload(code, why?.message ?? ''), this.#isClient));
+    this.#hasSentClose = true;
+  }
+
+  /** Answers the newest ping. RFC 6455 allows to leave out the others. */
+  #answerPing(): void {
+    const data = this.#ping as Buffer;
+    this.#ping = undefined;
+    this.write(controlFrame(opcodes.pong, data, this.#isClient));
+  }
+
+  /** Sends a ping to a peer that sent nothing for an interval, and gives it up after another one. */
+  #checkPeer(): void {
+    // A peer that is not read, or does not read, cannot answer.
+    const isWaiting = this.#isPaused || this.#inner.unsent > 0;
+    if (this.#isHeard || isWaiting || this.#hasSentClose) {
+      this.#isHeard = false;
+      this.#isPinged = false;
+    } else if (!this.#isPinged) {
+      this.#isPinged = true;
+      this.write(controlFrame(opcodes.ping, none, this.#isClient));
+    } else {
+      const text = `${this.peer} did not answer a ping within ${this.#pingInterval} ms (pingInterval)`;
+      this.#inner.abort();
+      this.#isReleased = true;
+      this.#closed(new YodelError('YODEL_PING_TIMEOUT', text));
+    }
   }
 }
+
+/** For a receiver that decodes nothing. */
+const discarded = { maxMessageLength: 65_536, onTooLong: 'discard', encoding: 'binary' } as const;
+const none = Buffer.alloc(0);

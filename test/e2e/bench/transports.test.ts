@@ -61,7 +61,7 @@ test('reports a WebSocket server that splits messages or sends unexpected ones, 
   });
   const cut = await bench([cutting, '-n', '5', '-c', '1']);
   expect(cut.report.errors).toEqual([
-    { code: 'YODEL_WRONG_REPLY', count: 5, example: expect.stringContaining('expected 64 bytes "1-1-') },
+    { code: 'YODEL_WRONG_REPLY', count: 5, example: expect.stringContaining('expected 66 bytes "\\x81@1-1-') },
   ]);
   expect(cut.status).toBe(3);
 
