@@ -23,17 +23,19 @@ async function connect(address: Address, options: DialOptions = {}): Promise<Con
 }
 
 async function listen(address: Address, options: ListenOptions): Promise<Listener> {
+  const isWebSocket = address.scheme === 'ws' || address.scheme === 'wss';
+  if (options.proxies) return await (await import('./handshakes.ts')).listenWithHandshakes(address, options);
+  const { webSocket } = options;
+  if (!isWebSocket || !webSocket) return await listenWithoutUpgrade(address, options);
+  const { listenWebSocket } = await import('./websocket/listener.ts');
+  return await listenWebSocket(address, { ...options, webSocket }, listenWithoutUpgrade);
+}
+
+async function listenWithoutUpgrade(address: Address, options: ListenOptions): Promise<Listener> {
   // Bun.listen does not accept a descriptor.
   const transport = options.descriptor === undefined ? socketTransport : nodeTransport;
-  const isPlain = address.scheme === 'tcp' || address.scheme === 'unix';
-  if (isPlain && !options.proxies) return await transport.listen(address, options);
-  const { webSocket } = options;
-  if (address.scheme === 'ws' && webSocket && !options.proxies) {
-    const { listenWebSocket } = await import('./websocket/listener.ts');
-    return await listenWebSocket(address, { ...options, webSocket }, transport);
-  }
-  const isTlsOnBun = process.versions.bun && address.scheme === 'tls' && !options.proxies && transport === bunTransport;
-  if (isTlsOnBun && options.tls) {
+  if (address.scheme === 'tcp' || address.scheme === 'unix') return await transport.listen(address, options);
+  if (transport === bunTransport && address.scheme === 'tls' && options.tls) {
     const { canUpgrade, listenTls } = await import('./tls/bun-listener.ts');
     if (await canUpgrade(options.tls)) return listenTls(address, options);
   }

@@ -1,23 +1,48 @@
-/** Listens for WebSocket on the runtime's own sockets. With TLS or a PROXY header, `handshakes.ts` does it. */
-import { addressAt, TcpAddress, type WebSocketAddress } from '../../address.ts';
-import { YodelError } from '../../errors.ts';
-import type { Connection, Listener, ListenOptions, ServerWebSocket, Transport } from '../transport.ts';
+/** Listens for WebSocket on the runtime's own sockets, plain or with TLS. With a PROXY header, `handshakes.ts` does it. */
+import { addressAt, TcpAddress, TlsAddress, type WebSocketAddress } from '../../address.ts';
+import { handshakeTimedOut } from '../listen-errors.ts';
+import type { Connection, Listener, ListenOptions, PendingConnection, ServerWebSocket } from '../transport.ts';
 import { upgrade } from './upgrade.ts';
 
-/** @throws YodelError as `Transport.listen` */
+type WebSocketListenOptions = ListenOptions & { readonly webSocket: ServerWebSocket };
+
+/**
+ * @param listen listens over TCP or TLS
+ * @throws YodelError as `Transport.listen`
+ */
 export async function listenWebSocket(
   address: WebSocketAddress,
-  options: ListenOptions & { readonly webSocket: ServerWebSocket },
-  { listen }: Transport,
+  options: WebSocketListenOptions,
+  listen: (address: TcpAddress | TlsAddress, options: ListenOptions) => Promise<Listener>,
 ): Promise<Listener> {
+  const { scheme, host, port } = address;
   const pending = new Set<Connection>();
-  const accept = (connection: Connection) => {
+  const upgradeOn = (connection: Connection, client: PendingConnection | undefined, began: number) => {
     pending.add(connection);
-    void serve(connection, address, options).finally(() => pending.delete(connection));
+    void serve(connection, client, began, address, options).finally(() => pending.delete(connection));
   };
-  const inner = await listen(new TcpAddress(address.host, address.port), { ...options, accept });
-  const bound = inner.address as TcpAddress;
+  const { admit } = options;
+  const inner = await listen(scheme === 'wss' ? new TlsAddress(host, port) : new TcpAddress(host, port), {
+    ...options,
+    // Called by listeners without a handshake of their own.
+    accept(connection) {
+      const client = admit?.(connection.peer);
+      if (admit && !client) discard(connection);
+      else upgradeOn(connection, client, performance.now());
+    },
+    admit(peer) {
+      const began = performance.now();
+      const client = admit?.(peer);
+      if (admit && !client) return undefined;
+      return {
+        accepted: (connection) => upgradeOn(connection, client, began),
+        failed: (error) => (client ?? options).failed(error),
+      };
+    },
+  });
+  const bound = inner.address as TcpAddress | TlsAddress;
   return {
+    ...inner,
     address: addressAt(address, bound.host, bound.port),
     async close() {
       for (const connection of pending) connection.abort();
@@ -26,37 +51,32 @@ export async function listenWebSocket(
   };
 }
 
-/** Applies the server's rules to the peer, and does the handshake. */
+/** Does the handshake of WebSocket. @param began when the first handshake began: all share one time limit */
 async function serve(
   connection: Connection,
+  client: PendingConnection | undefined,
+  began: number,
   address: WebSocketAddress,
-  options: ListenOptions & { readonly webSocket: ServerWebSocket },
+  options: WebSocketListenOptions,
 ): Promise<void> {
-  const client = options.admit?.(connection.peer);
-  if (options.admit && !client) return discard(connection);
-  const limit = timeLimit(options.handshakeTimeout ?? 0);
+  const { handshakeTimeout = 0, webSocket } = options;
+  const limit = Promise.withResolvers<never>();
+  const expire = () => limit.reject(handshakeTimedOut(handshakeTimeout));
+  const left = Math.max(1, handshakeTimeout - (performance.now() - began));
+  const timer = handshakeTimeout > 0 ? setTimeout(expire, left) : undefined;
   try {
-    const upgraded = await Promise.race([upgrade(connection, address, options.webSocket), limit.expired]);
+    const upgraded = await Promise.race([upgrade(connection, address, webSocket), limit.promise]);
     if (client) client.accepted(upgraded);
     else options.accept(upgraded);
   } catch (error) {
     connection.release();
-    if (client) client.failed(error as Error);
-    else options.failed(error as Error);
+    (client ?? options).failed(error as Error);
   } finally {
-    limit.cancel();
+    clearTimeout(timer);
   }
 }
 
 function discard(connection: Connection): void {
   connection.start({ onData() {}, onEnd() {}, onDrain() {}, onClose() {} });
   connection.release();
-}
-
-/** Rejects after the handshakes' time limit. 0: never. */
-function timeLimit(ms: number): { readonly expired: Promise<never>; cancel(): void } {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const text = `the handshakes took longer than ${ms} ms (handshakeTimeout)`;
-  const timer = ms > 0 ? setTimeout(() => reject(new YodelError('YODEL_HANDSHAKE_TIMEOUT', text)), ms) : undefined;
-  return { expired: promise, cancel: () => clearTimeout(timer) };
 }
