@@ -31,7 +31,7 @@ export function severalDelimiters(alternatives: readonly Buffer[]): Framing {
 }
 
 /** Delimiters of which the earliest counts, and of those that begin at the same place the longest. */
-class Alternatives {
+export class Alternatives {
   /** As they were given. */
   readonly all: readonly Buffer[];
   /** First those with which a message is complete at once. */

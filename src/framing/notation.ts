@@ -8,6 +8,8 @@ import type { Framing } from './framing.ts';
 import { headers } from './headers.ts';
 import { type LengthCounts, type LengthOptions, length } from './length.ts';
 import { lines } from './lines.ts';
+import { netstring } from './netstring.ts';
+import { octetCounted } from './octet-counted.ts';
 import { ownFraming } from './own/known.ts';
 import { raw } from './raw.ts';
 import { until } from './until.ts';
@@ -80,6 +82,23 @@ export const framingKinds: readonly FramingKind[] = [
       ['adjust=N', 'N is added to the length, where it counts something else'],
     ],
     parse: (argument) => parseLength(argument ?? '4'),
+  },
+  {
+    name: 'netstring',
+    form: 'netstring',
+    meaning: 'as many bytes as the digits before the colon say, with a comma after them: 5:hello,',
+    parse: (argument) => (argument === undefined ? netstring() : undefined),
+  },
+  {
+    name: 'octet-counted',
+    form: 'octet-counted[:mixed[,nul]]',
+    meaning:
+      'as many bytes as the digits before the space say, as syslog senders count; mixed: what does not begin with a digit ' +
+      'from 1 to 9 ends with LF; nul: or with NUL',
+    parse(argument) {
+      if (argument !== undefined && argument !== 'mixed' && argument !== 'mixed,nul') return undefined;
+      return octetCounted({ mixed: argument !== undefined, nul: argument === 'mixed,nul' });
+    },
   },
   {
     name: 'headers',

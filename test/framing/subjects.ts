@@ -6,6 +6,7 @@ import { type DecoderOptions, encode, type Framing } from '../../src/framing/fra
 import { type LengthOptions, length } from '../../src/framing/length.ts';
 import { lines } from '../../src/framing/lines.ts';
 import { betweenSubject } from './models/between.ts';
+import { netstringSubject, octetCountedSubject } from './models/counted.ts';
 import { delimitersSubject } from './models/delimiters.ts';
 import { headersSubject } from './models/headers.ts';
 import { ends, joined, notText, text } from './models/pieces.ts';
@@ -162,6 +163,10 @@ export const subjects: Subject[] = [
   betweenSubject('\x02', '\x10\x03\r', { escape: '\x10', gap: '\r\n\0' }),
   betweenSubject('\x02', '\x03', { escape: '\x1b', gap: ' ' }),
   betweenSubject('x', '\r\n', { escape: '\\' }),
+  netstringSubject(),
+  octetCountedSubject({}),
+  octetCountedSubject({ mixed: true }),
+  octetCountedSubject({ mixed: true, nul: true }),
   headersSubject({}),
   headersSubject({ maxHeaderSize: 64 }),
   ...untilSubjects,
