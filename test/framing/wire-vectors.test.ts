@@ -60,12 +60,24 @@ const wires: Readonly<Record<string, string | { readonly framing: string }>> = {
   'stx-etx': { framing: 'between:\\x02,\\x03' },
   'syslog-lf': { framing: 'lines' },
   'syslog-nul': { framing: 'delimiter:\\0' },
+  'syslog-nul-or-lf': { framing: 'delimiters:\\0,\\n' },
   tpkt: 'tpkt',
+  'tracker-text': { framing: 'delimiters:#,\\r\\n' },
   tsip: { framing: 'between:\\x10,\\x10\\x03,escape=\\x10' },
 };
 
 /** Their frames leave no choice, so that an encoder must write the same ones. */
-const hasChoice = new Set(['dap', 'lines', 'lsp', 'mcp', 'nmea', 'stomp', 'syslog-lf']);
+const hasChoice = new Set([
+  'dap',
+  'lines',
+  'lsp',
+  'mcp',
+  'nmea',
+  'stomp',
+  'syslog-lf',
+  'syslog-nul-or-lf',
+  'tracker-text',
+]);
 
 function protocolOf(name: string): Protocol | undefined {
   const wire = wires[name];

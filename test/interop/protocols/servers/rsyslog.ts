@@ -44,6 +44,14 @@ export async function untilWritten(file: string, last: string): Promise<string> 
   }
 }
 
+/** Runs logger, which sends each line as a message, on one connection: in lines, or counted with `--octet-count`. */
+export async function log(port: number, lines: string, ...flags: string[]): Promise<string> {
+  return await printed(
+    ['logger', '--tcp', '-n', '127.0.0.1', '-P', String(port), '-t', 'app', '--rfc5424', ...flags],
+    lines,
+  );
+}
+
 const files = new Map<number, string>();
 
 /** rsyslogd, and logger of util-linux. */
@@ -59,9 +67,8 @@ export const rsyslog: ProtocolProgram & {
     return port;
   },
   async ask(port) {
-    const logger = ['logger', '--tcp', '-n', '127.0.0.1', '-P', String(port), '-t', 'app'] as const;
-    const counted = await printed([...logger, '--octet-count', '--rfc5424'], 'first, grüße\nsecond\n');
-    return counted + (await printed([...logger, '--rfc5424', 'by line']));
+    const counted = await log(port, 'first, grüße\nsecond\n', '--octet-count');
+    return counted + (await log(port, 'by line\n'));
   },
   answer: /^$/,
   written: (port, last) => untilWritten(files.get(port) ?? '', last),
