@@ -41,6 +41,7 @@ export type { FramingDefinition, FramingRule, SizeInFrame } from './framing/own/
 export type { Protocol } from './framing/protocol.ts';
 export { protocolNamed } from './framing/protocols/protocols.ts';
 export { raw } from './framing/raw.ts';
+export { type RespOptions, resp } from './framing/resp.ts';
 export { invalidFrame } from './framing/scanning.ts';
 export { until } from './framing/until.ts';
 export type { WireOptions } from './framing/wire.ts';

@@ -12,6 +12,7 @@ import { netstring } from './netstring.ts';
 import { octetCounted } from './octet-counted.ts';
 import { ownFraming } from './own/known.ts';
 import { raw } from './raw.ts';
+import { resp } from './resp.ts';
 import { until } from './until.ts';
 
 /** A framing that can be written as text: a row of the table, from which help and completion are made. */
@@ -110,6 +111,14 @@ export const framingKinds: readonly FramingKind[] = [
       const [, max] = /^max=(\d+)$/.exec(argument ?? '') ?? [];
       return argument !== undefined && !max ? undefined : headers(max ? { maxHeaderSize: Number(max) } : {});
     },
+  },
+  {
+    name: 'resp',
+    form: 'resp[:inline]',
+    meaning: 'a value of RESP2 or RESP3, the protocol of Redis, as it is on the wire',
+    options: [['inline', 'a line that begins with no type of a value is a message too: GET key']],
+    parse: (argument) =>
+      argument === undefined || argument === 'inline' ? resp({ inline: argument === 'inline' }) : undefined,
   },
   {
     name: 'until',

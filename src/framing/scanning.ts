@@ -154,7 +154,8 @@ export class ScanningDecoder implements Decoder {
       if (this.#isTooLong(reader, bytes, 0, end)) {
         const known = Math.min(end, bytes.length);
         if (end > 0) return this.#discard({ reader }, this.#restAfter(known, chunk, taken), end - known);
-        return this.#discardUnfinished({ reader }, bytes, chunk.subarray(taken));
+        const scanned = bytes.subarray(0, this.#scanned);
+        return this.#discardUnfinished({ reader }, scanned, this.#restAfter(scanned.length, chunk, taken));
       }
       if (end > 0 && end <= bytes.length) return this.#complete(reader, chunk, taken, end);
       announced = end;

@@ -10,6 +10,7 @@ import { netstringSubject, octetCountedSubject } from './models/counted.ts';
 import { delimitersSubject } from './models/delimiters.ts';
 import { headersSubject } from './models/headers.ts';
 import { ends, joined, notText, text } from './models/pieces.ts';
+import { respSubjects } from './models/resp.ts';
 import type { Subject } from './models/subject.ts';
 import { untilSubjects } from './models/until.ts';
 import { readDelimited, readLengthPrefixed } from './reference.ts';
@@ -170,4 +171,5 @@ export const subjects: Subject[] = [
   headersSubject({}),
   headersSubject({ maxHeaderSize: 64 }),
   ...untilSubjects,
+  ...respSubjects,
 ];
