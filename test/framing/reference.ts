@@ -1,6 +1,5 @@
 /** The framings implemented again, as documented: over the whole input at once, without regard to speed. */
 import { type DecoderOptions, tooLong } from '../../src/framing/framing.ts';
-import { type LengthOptions, length } from '../../src/framing/length.ts';
 import { invalidUtf8, isUtf8 } from '../../src/framing/utf8.ts';
 import { show } from './outcome.ts';
 
@@ -24,36 +23,6 @@ export function readDelimited(endings: readonly Buffer[]): Reference {
     if (mayFit) account.end();
     account.message(rest);
     return mayFit ? account.events : account.end();
-  };
-}
-
-export function readLengthPrefixed(layout: LengthOptions): Reference {
-  const { bytes = 4, endian = 'big', offset = 0, adjustment = 0, counts = 'payload' } = layout;
-  const headerSize = offset + bytes;
-  const counted = counts === 'frame' ? headerSize : counts === 'self' ? bytes : 0;
-  return (input, options) => {
-    const account = new Account(options);
-    for (let rest = input; rest.length > 0 && !account.closed; ) {
-      const number = account.number + 1;
-      const unfinished = `YODEL_UNFINISHED_FRAME: input ended after ${rest.length} bytes of a frame, in message ${number}`;
-      if (rest.length < headerSize) return [...account.end(), `fault: ${unfinished}`];
-      const field = Buffer.from(rest.subarray(offset, headerSize));
-      if (endian === 'little') field.reverse();
-      const size = Number(BigInt(`0x${field.toString('hex')}`)) + adjustment - counted;
-      const isWhole = headerSize + size <= rest.length;
-      if (size < 0) {
-        account.fault(
-          `YODEL_INVALID_FRAME: message ${number} is not a valid frame of the framing "${length(layout).name}": at byte ${offset + 1}: the length field gives a payload of ${size} bytes`,
-        );
-      } else if (size > options.maxMessageLength) {
-        account.tooLong();
-        const inside = `fault: YODEL_UNFINISHED_FRAME: input ended inside a discarded message, in message ${number}`;
-        if (!account.closed && !isWhole) return [...account.end(), inside];
-      } else if (isWhole) account.message(rest.subarray(headerSize, headerSize + size));
-      else return [...account.end(), `fault: ${unfinished}`];
-      rest = rest.subarray(headerSize + size);
-    }
-    return account.end();
   };
 }
 

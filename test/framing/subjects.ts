@@ -3,17 +3,18 @@ import * as fc from 'fast-check';
 import { YodelError } from '../../src/errors.ts';
 import { delimiter } from '../../src/framing/delimiter.ts';
 import { type DecoderOptions, encode, type Framing } from '../../src/framing/framing.ts';
-import { type LengthOptions, length } from '../../src/framing/length.ts';
+import type { LengthOptions } from '../../src/framing/length.ts';
 import { lines } from '../../src/framing/lines.ts';
 import { betweenSubject } from './models/between.ts';
 import { netstringSubject, octetCountedSubject } from './models/counted.ts';
 import { delimitersSubject } from './models/delimiters.ts';
 import { headersSubject } from './models/headers.ts';
+import { lengthSubject } from './models/length.ts';
 import { ends, joined, notText, text } from './models/pieces.ts';
 import { respSubjects } from './models/resp.ts';
 import type { Subject } from './models/subject.ts';
 import { untilSubjects } from './models/until.ts';
-import { readDelimited, readLengthPrefixed } from './reference.ts';
+import { readDelimited } from './reference.ts';
 
 /** The limits in the properties are small, so that messages are often near them. */
 export const anyLimit = fc.integer({ min: 1, max: 12 });
@@ -79,52 +80,6 @@ function delimited(framing: Framing, ...endings: Buffer[]): Subject {
   };
 }
 
-function lengthPrefixed(options: LengthOptions): Subject {
-  const framing = length(options);
-  const { bytes = 4, endian = 'big', offset = 0, adjustment = 0, counts = 'payload' } = options;
-  const message = joined(
-    fc.oneof(
-      { weight: 6, arbitrary: fc.constantFrom(...text, ...ends) },
-      { weight: 1, arbitrary: fc.constantFrom(...notText) },
-    ),
-    5,
-  );
-  /** A length field of any value, with bytes of any kind before it. */
-  const header = (value: bigint, lead: number) => {
-    const field = Buffer.from(
-      BigInt.asUintN(8 * bytes, value)
-        .toString(16)
-        .padStart(2 * bytes, '0'),
-      'hex',
-    );
-    return Buffer.concat([Buffer.alloc(offset, lead), endian === 'big' ? field : field.reverse()]);
-  };
-  const fieldOf = (size: number) =>
-    BigInt(size - adjustment + (counts === 'frame' ? offset + bytes : counts === 'self' ? bytes : 0));
-  const frame = fc
-    .tuple(message, fc.nat(255))
-    .map(([body, lead]) => Buffer.concat([header(fieldOf(body.length), lead), body]));
-  // Lengths around the limits, below 0, and near the capacity of the field: -1 is its highest value.
-  const value = fc.oneof(fc.integer({ min: -4, max: 24 }).map(fieldOf), fc.integer({ min: -3, max: 3 }).map(BigInt));
-  return {
-    name: framing.name,
-    framing,
-    reference: readLengthPrefixed(options),
-    framesOf: (body) => (bytes > 1 ? [] : allBytes.map((value) => Buffer.concat([header(value, 0), body]))),
-    message,
-    input: joined(
-      fc.oneof(
-        { weight: 6, arbitrary: frame },
-        { weight: 1, arbitrary: fc.tuple(value, fc.nat(255)).map(([size, lead]) => header(size, lead)) },
-        { weight: 1, arbitrary: fc.uint8Array({ maxLength: 9 }) },
-      ),
-      10,
-    ),
-  };
-}
-
-const allBytes = Array.from({ length: 256 }, (_, value) => BigInt(value));
-
 const delimiters = ['0a', '00', '7c7c', '616161', '61626162', '0d0a', 'c3a9', 'fffe', 'ff', '0d0a2e0d0a'];
 
 const layouts: LengthOptions[] = [
@@ -145,13 +100,26 @@ const layouts: LengthOptions[] = [
   { bytes: 7 },
   { bytes: 4, offset: 1, counts: 'self' },
   { bytes: 1, endian: 'little', offset: 2, adjustment: -1, counts: 'frame' },
+  { format: 'digits' },
+  { format: 'digits', bytes: 3, counts: 'self', offset: 1 },
+  { format: 'bcd', bytes: 2 },
+  { format: 'bcd', bytes: 8, after: 2, counts: 'rest' },
+  { format: 'varint' },
+  { format: 'varint', bytes: 2, after: 1, counts: 'rest' },
+  { format: 'varint', bytes: 8, adjustment: 1 },
+  // MQTT, MySQL, Modbus, TPKT, BGP.
+  { format: 'varint', bytes: 4, offset: 1 },
+  { bytes: 3, endian: 'little', after: 1 },
+  { bytes: 2, offset: 4, after: 1, counts: 'rest' },
+  { bytes: 2, offset: 2, counts: 'frame' },
+  { bytes: 2, offset: 16, after: 1, counts: 'frame' },
 ];
 
 /** Every framing except `raw`, whose messages depend on chunks. */
 export const subjects: Subject[] = [
   delimited(lines(), Buffer.from('\n'), Buffer.from('\r\n')),
   ...delimiters.map((hex) => Buffer.from(hex, 'hex')).map((bytes) => delimited(delimiter(bytes), bytes)),
-  ...layouts.map(lengthPrefixed),
+  ...layouts.map(lengthSubject),
   delimitersSubject('\n', '\0'),
   delimitersSubject('\n', '\r\n', '||'),
   delimitersSubject('\n', '\r', '\r\n'),
