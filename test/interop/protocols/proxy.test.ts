@@ -14,6 +14,7 @@ import { mysql } from './servers/mysql.ts';
 import { nsd } from './servers/nsd.ts';
 import { pop3 } from './servers/pop3.ts';
 import { postgres } from './servers/postgres.ts';
+import { rsyslog } from './servers/rsyslog.ts';
 import type { ProtocolProgram } from './servers/server.ts';
 import { smtp } from './servers/smtp.ts';
 
@@ -128,6 +129,15 @@ interface Stream {
 function digest(streams: readonly Stream[]): string[] {
   return streams.map(({ sent, replied }) => [sent, replied].map((it) => `${it.length}: ${hash('sha256', it)}`).join());
 }
+
+rsyslog.test('logger through a proxy to rsyslogd: lines and counted messages', async () => {
+  const port = await rsyslog.start();
+  const { before, behind, seen } = await proxied(port, { framing: 'octet-counted:mixed' });
+  expect(await rsyslog.ask(before.port)).toMatch(rsyslog.answer);
+  expect(await rsyslog.written(port, 'by line\n')).toBe('app: first, grüße\napp: second\napp: by line\n');
+  expect(digest(behind.connections())).toEqual(digest(before.connections()));
+  expect(seen.map(({ sent }) => sent.messages.length)).toEqual([2, 1]);
+});
 
 for (const { program, wire, request, reply } of cases) {
   program.test(`${program.name} through a proxy: the same bytes, as messages`, async () => {
