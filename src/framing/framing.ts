@@ -66,6 +66,8 @@ export interface Encoder {
    * `shape`. Absent: always.
    */
   suits?(message: Message, shape: Uint8Array | undefined): boolean;
+  /** Whether no received frame may be sent as it is: each frame of a WebSocket client is masked anew. Default: no. */
+  readonly alwaysEncodes?: boolean | undefined;
 }
 
 /** Builds a frame around its payload, in the buffer that already contains it. */
@@ -167,8 +169,8 @@ export function encodeLike(
 ): Uint8Array {
   const { encoder } = framing;
   if (isMessage(message)) {
-    if (isSameFraming(message.framing, framing) && (encoder.suits?.(message, shape) ?? true))
-      return message.kept().frame;
+    const isFrame = isSameFraming(message.framing, framing) && !encoder.alwaysEncodes;
+    if (isFrame && (encoder.suits?.(message, shape) ?? true)) return message.kept().frame;
     return encoder.encode(message.bytes, encoder.shapeOf(message) ?? shape);
   }
   checkMessage(message);

@@ -82,7 +82,7 @@ function shapeOf({ kind }: Message): Uint8Array | undefined {
 }
 
 const serverEncoder: Encoder = { ...inPlace(unmasked), shapeOf };
-const clientEncoder: Encoder = { ...inPlace(masked), shapeOf, suits: () => false };
+const clientEncoder: Encoder = { ...inPlace(masked), shapeOf, alwaysEncodes: true };
 
 /** What a server sends. It decodes what either side sends. */
 export const websocket: Framing = {

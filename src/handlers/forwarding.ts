@@ -33,7 +33,7 @@ export interface Target {
  * encoded again. What cannot be expressed there is reported as undelivered, and left out.
  */
 export function framesFor(batch: Batch, session: Session, { framing, encoder }: Target): Buffer {
-  if (isSameFraming(batch.framing, framing)) return Buffer.concat(batch.slices);
+  if (isSameFraming(batch.framing, framing) && !encoder.alwaysEncodes) return Buffer.concat(batch.slices);
   const frames: Uint8Array[] = [];
   for (const message of batch) {
     try {

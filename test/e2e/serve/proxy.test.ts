@@ -207,6 +207,23 @@ test('a server with another framing: lines in front, a length behind', async () 
   await peer.saw(/^yes\nend\n$/);
 });
 
+test('a server that speaks WebSocket, behind WebSocket: text and binary messages keep their kind', async () => {
+  const echo = await serve(['--listen', 'ws://127.0.0.1:0']);
+  const server = await serve([`proxy:${echo.address.replace(/^tcp/, 'ws')}`, '--listen', 'ws://127.0.0.1:0']);
+  const socket = new WebSocket(server.address.replace(/^tcp/, 'ws'));
+  socket.binaryType = 'arraybuffer';
+  await once(socket, 'open');
+  const ask = async (message: string | Uint8Array<ArrayBuffer>) => {
+    socket.send(message);
+    const [{ data }] = (await once(socket, 'message')) as [{ data: string | ArrayBuffer }];
+    return typeof data === 'string' ? data : new Uint8Array(data);
+  };
+  expect(await ask('two\nlines')).toBe('two\nlines');
+  expect(await ask(Uint8Array.of(0x61, 0x0a))).toEqual(Uint8Array.of(0x61, 0x0a));
+  expect(await ask(Uint8Array.of(0xff))).toEqual(Uint8Array.of(0xff));
+  socket.close();
+});
+
 test('a server that speaks WebSocket, behind lines', async () => {
   const echo = await serve(['--listen', 'ws://127.0.0.1:0']);
   const server = await serve([`proxy:${echo.address.replace(/^tcp/, 'ws')}`]);
