@@ -7,7 +7,9 @@ import type { Framing } from '../framing.ts';
 import { headers } from '../headers.ts';
 import { length } from '../length.ts';
 import { lines } from '../lines.ts';
+import { octetCounted } from '../octet-counted.ts';
 import type { Protocol } from '../protocol.ts';
+import { resp } from '../resp.ts';
 import { amqp } from './amqp.ts';
 import { memcachedReplies, memcachedRequests, natsReplies, natsRequests } from './counted-data.ts';
 import { fix } from './fix.ts';
@@ -97,9 +99,15 @@ export const protocols: readonly NamedProtocol[] = [
   known(pop3, 'POP3: lines; a reply is all its lines'),
   known(postgres, 'PostgreSQL: messages with their type as header'),
   same('protobuf', length({ format: 'varint' }), 'delimited Protocol Buffers'),
+  {
+    ...{ name: 'redis', framing: resp({ inline: true }), replyFraming: resp(), encoding: 'binary' },
+    errorPattern: /^[-!]/,
+    about: 'Redis (RESP2 and RESP3): a value is a message; commands may be typed as a line',
+  },
   same('smpp', length({ counts: 'self' }), 'SMPP'),
   known(smtp, 'SMTP: lines; a reply is all its lines, a mail one message'),
   same('stomp', stomp, 'STOMP: frames with command and headers as header'),
+  same('syslog', octetCounted({ mixed: true }), 'syslog over TCP: counted messages and lines, also mixed'),
   same('thrift', length(), 'Thrift, framed'),
   same('tpkt', length({ bytes: 2, offset: 2, counts: 'frame' }), 'TPKT (RFC 1006): packets with the version as header'),
 ];
