@@ -30,6 +30,8 @@ export interface OptionSpec {
 
 /** Timers of both runtimes take 32-bit milliseconds; a longer delay would fire at once. */
 export const longestDuration = 2_147_483_647;
+// TCP counts whole seconds, up to 32,767 of them on Linux.
+const longestKeepAlive = 32_767_000;
 // One message must fit one buffer.
 const longestMessage = 1_073_741_824;
 
@@ -178,6 +180,17 @@ export const serverOptions = {
     reason:
       'That of Socket.IO. Load balancers often cut a connection after a minute of silence. Pings and pongs do not count for idleTimeout.',
   },
+  /** Probe the peer of a connection that is silent for this long, over TCP, and close it if the peer no longer exists. */
+  keepAlive: {
+    kind: 'duration',
+    default: 60_000,
+    max: longestKeepAlive,
+    off: 'never',
+    summary:
+      'Probe the peer of a connection that is silent for this long, over TCP, and close it if the peer no longer exists.',
+    reason:
+      'Between Go (15 s) and Redis (300 s): peers that vanished are found in minutes, and firewalls and NATs, which forget silent connections after minutes, keep them. Linux waits two hours. Probes do not count for idleTimeout.',
+  },
   /** The length of the operating system's queue of connections that are not accepted yet. */
   backlog: {
     kind: 'count',
@@ -294,6 +307,16 @@ export const clientOptions = {
     off: 'never',
     summary:
       'Ping the peer of a WebSocket that sends nothing for this long, and disconnect it if it sends nothing for that long again.',
+    reason: 'As for a server.',
+  },
+  /** Probe the peer of a connection that is silent for this long, over TCP, and close it if the peer no longer exists. */
+  keepAlive: {
+    kind: 'duration',
+    default: 60_000,
+    max: longestKeepAlive,
+    off: 'never',
+    summary:
+      'Probe the peer of a connection that is silent for this long, over TCP, and close it if the peer no longer exists.',
     reason: 'As for a server.',
   },
   /** Stop reading the peer while more than this many bytes of messages have not been consumed. */

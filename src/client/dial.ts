@@ -13,6 +13,8 @@ export interface DialSettings {
   /** Time limit in milliseconds; 0 leaves it to the operating system. */
   readonly timeoutMs: number;
   readonly tls: TlsOptions;
+  /** In milliseconds; see the option of `connect()`, whose default it has. */
+  readonly keepAlive?: number | undefined;
   /** For WebSocket, in milliseconds; see the option of `connect()`, whose default it has. */
   readonly pingInterval?: number | undefined;
   /** Aborts the attempt. */
@@ -29,7 +31,7 @@ export interface DialSettings {
  * @throws YodelError `YODEL_CONNECT_TIMEOUT`; others as `Transport.connect`; the signal's reason when it is aborted
  */
 export async function dial(address: Address, settings: DialSettings): Promise<Connection> {
-  const { timeoutMs, tls, pingInterval, signal, transport = runtimeTransport, clock = realClock } = settings;
+  const { timeoutMs, tls, keepAlive, pingInterval, signal, transport = runtimeTransport, clock = realClock } = settings;
   const timeout = new AbortController();
   const expire = () => {
     const text = `cannot connect to ${address}: no answer within ${timeoutMs} ms (connectTimeout)`;
@@ -37,7 +39,9 @@ export async function dial(address: Address, settings: DialSettings): Promise<Co
   };
   const timer = timeoutMs === 0 ? undefined : clock.after(timeoutMs, expire);
   const either = signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal;
-  return await transport.connect(address, { signal: either, tls, pingInterval }).finally(() => timer?.cancel());
+  return await transport
+    .connect(address, { signal: either, tls, keepAlive, pingInterval })
+    .finally(() => timer?.cancel());
 }
 
 /** Closes a connection that is no longer needed, before it was started. */

@@ -68,8 +68,8 @@ export function resolveClientOptions(options: ConnectOptions): ClientSettings {
 
 /** @internal How a client with these settings connects. */
 export function dialSettings({ tls, limits, transport, clock }: ClientSettings, signal?: AbortSignal): DialSettings {
-  const { connectTimeout: timeoutMs, pingInterval } = limits;
-  return { timeoutMs, tls, pingInterval, transport, clock, signal };
+  const { connectTimeout: timeoutMs, keepAlive, pingInterval } = limits;
+  return { timeoutMs, tls, keepAlive, pingInterval, transport, clock, signal };
 }
 
 const knownOptions = [

@@ -98,6 +98,7 @@ export class MessageServer {
           descriptor: this.#options.descriptors?.[index],
           backlog: this.#limits.backlog,
           handshakeTimeout: this.#limits.handshakeTimeout,
+          keepAlive: this.#limits.keepAlive,
           admit: (peer) => this.#acceptor.admit(peer),
           accept: (connection) => this.#acceptor.accept(connection),
           failed: (cause) => this.#acceptor.failed(cause),

@@ -40,7 +40,7 @@ export interface Server extends AsyncDisposable {
   /**
    * Changes the given options; others stay as they are. Open sessions keep the handler and the limits that they started
    * with. Of `tls`, the certificates and the trusted authorities change. Some settings cannot change: whether client
-   * certificates are requested, `alpn`, `backlog`, `handshakeTimeout` and the longest message of WebSocket.
+   * certificates are requested, `alpn`, `backlog`, `handshakeTimeout`, `keepAlive`, `pingInterval` and the longest message of WebSocket.
    *
    * @throws YodelError `YODEL_INVALID_OPTION`, `YODEL_INVALID_HANDLER`, `YODEL_TLS`; then nothing has changed
    */

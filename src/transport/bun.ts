@@ -2,9 +2,10 @@
 import { type Address, addressAt } from '../address.ts';
 import { systemError } from '../errors.ts';
 import { Queue } from '../queue.ts';
+import { keepAliveDelay } from './keep-alive.ts';
 import { listenError, resetBeforeAccept } from './listen-errors.ts';
 import { endOf } from './node/connection.ts';
-import type { Connection, Listener, ListenOptions, Receiver, Security, Transport } from './transport.ts';
+import type { Connection, DialOptions, Listener, ListenOptions, Receiver, Security, Transport } from './transport.ts';
 import { removeStaleSocket } from './unix-socket.ts';
 
 /** `Bun.listen` and `Bun.connect`, with half-open connections allowed. Bun turns Nagle's algorithm off itself. */
@@ -35,6 +36,8 @@ export interface BunSocket {
   terminate(): void;
   pause(): void;
   resume(): void;
+  /** @param delay in milliseconds, at least a second */
+  setKeepAlive(enable: boolean, delay: number): boolean;
 }
 
 /** What Bun calls with a socket and an event. */
@@ -234,14 +237,16 @@ export const events: Omit<BunHandlers, 'open'> = {
   },
 };
 
-async function connect(address: Address, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Connection> {
+async function connect(address: Address, { signal, keepAlive }: DialOptions = {}): Promise<Connection> {
   signal?.throwIfAborted();
+  const delay = keepAliveDelay(address, keepAlive);
   const opened = Promise.withResolvers<Connection>();
   const aborted = () => opened.reject(signal?.reason);
   signal?.addEventListener('abort', aborted);
   const open = (socket: BunSocket) => {
     const connection = new BunConnection(socket, address, peerOf(socket, address));
     connection.awaitStart();
+    if (delay > 0) socket.setKeepAlive(true, delay);
     if (signal?.aborted) connection.abort();
     opened.resolve(connection);
   };
@@ -269,11 +274,13 @@ async function listen(address: Address, options: ListenOptions): Promise<Listene
  */
 export function listenBy(
   address: Address,
-  { failed, reusePort = false }: Pick<ListenOptions, 'failed' | 'reusePort'>,
+  { failed, keepAlive, reusePort = false }: Pick<ListenOptions, 'failed' | 'keepAlive' | 'reusePort'>,
   handlers: Partial<BunHandlers>,
   opened: (socket: BunSocket, peer: Address) => void,
 ): Listener {
+  const delay = keepAliveDelay(address, keepAlive);
   const open = (socket: BunSocket) => {
+    if (delay > 0) socket.setKeepAlive(true, delay);
     if (address.scheme === 'unix' || socket.remoteAddress !== undefined) return opened(socket, peerOf(socket, address));
     // The connection takes the events of a socket that is already gone.
     new BunConnection(socket, address, peerOf(socket, address)).abort();

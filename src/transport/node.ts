@@ -2,6 +2,7 @@
 import * as net from 'node:net';
 import type { Address } from '../address.ts';
 import { systemError } from '../errors.ts';
+import { keepAliveDelay } from './keep-alive.ts';
 import { connectionOf, prepareReads } from './node/connection.ts';
 import { listenBy } from './node/listener.ts';
 import type { Connection, DialOptions, Listener, ListenOptions, Transport } from './transport.ts';
@@ -10,12 +11,15 @@ import { removeStaleSocket } from './unix-socket.ts';
 /** `node:net`, with half-open connections allowed and Nagle's algorithm off. */
 export const nodeTransport: Transport = { connect, listen };
 
-async function connect(address: Address, { signal }: DialOptions = {}): Promise<Connection> {
+async function connect(address: Address, { signal, keepAlive }: DialOptions = {}): Promise<Connection> {
   signal?.throwIfAborted();
+  const keepAliveInitialDelay = keepAliveDelay(address, keepAlive);
   const socket = net.connect({
     ...(address.scheme === 'unix' ? { path: address.path } : { host: address.host, port: address.port }),
     allowHalfOpen: true,
     noDelay: true,
+    keepAlive: keepAliveInitialDelay > 0,
+    keepAliveInitialDelay,
   });
   return await whenConnected(socket, 'connect', address, signal);
 }

@@ -2,6 +2,7 @@
 import * as net from 'node:net';
 import * as tls from 'node:tls';
 import type { TlsAddress } from '../address.ts';
+import { keepAliveDelay } from './keep-alive.ts';
 import { tlsConnectionOf } from './node/tls-connection.ts';
 import { whenConnected } from './node.ts';
 import { createContext, minTlsVersion } from './tls/context.ts';
@@ -13,13 +14,18 @@ import type { Connection, DialOptions, TlsOptions } from './transport.ts';
  *
  * @throws YodelError `YODEL_TLS` when it is not trusted, or the server does not speak TLS; others as {@link Transport.connect}
  */
-export async function connectTls(address: TlsAddress, { signal, tls: trust = {} }: DialOptions): Promise<Connection> {
+export async function connectTls(
+  address: TlsAddress,
+  { signal, keepAlive, tls: trust = {} }: DialOptions,
+): Promise<Connection> {
   signal?.throwIfAborted();
   const { host, port } = address;
   // Node documents `allowHalfOpen` here; its types lack it.
   const options: tls.ConnectionOptions & { allowHalfOpen: boolean } = { host, port, allowHalfOpen: true };
   const socket = tls.connect({ ...options, minVersion: minTlsVersion, ...trustFor(host, trust) });
   socket.setNoDelay(true);
+  const delay = keepAliveDelay(address, keepAlive);
+  socket.setKeepAlive(delay > 0, delay);
   try {
     return await whenConnected(socket, 'secureConnect', address, signal, () => tlsConnectionOf(socket, address));
   } catch (error) {

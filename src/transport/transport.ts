@@ -118,6 +118,8 @@ export interface ListenOptions {
   readonly admit?: ((peer: Address) => PendingConnection | undefined) | undefined;
   /** How long all handshakes of a connection may take, in milliseconds. 0: no limit. */
   readonly handshakeTimeout?: number | undefined;
+  /** See the option of `serve()`. Default: that of `connect()`, which is the same. */
+  readonly keepAlive?: number | undefined;
   /** Required for `tls://` and `wss://`. */
   readonly tls?: ServerTls | undefined;
   /** Required for `ws://` and `wss://`. */
@@ -181,6 +183,8 @@ export interface DialOptions {
   readonly signal?: AbortSignal | undefined;
   /** For addresses over TLS. */
   readonly tls?: TlsOptions | undefined;
+  /** Probes a silent peer after this time over TCP, in milliseconds. 0: never. Default: that of `connect()`. */
+  readonly keepAlive?: number | undefined;
   /** For WebSocket: pings a server that sends nothing for this long, in milliseconds. 0: never. Default: that of `connect()`. */
   readonly pingInterval?: number | undefined;
 }

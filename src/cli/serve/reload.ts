@@ -74,7 +74,7 @@ async function withTimeout(ms: number, work: Promise<void>): Promise<void> {
 }
 
 /** Limits that a reload does not apply. */
-const fixedLimits: ReadonlySet<string> = new Set(['backlog', 'handshakeTimeout']);
+const fixedLimits: ReadonlySet<string> = new Set(['backlog', 'handshakeTimeout', 'keepAlive', 'pingInterval']);
 
 /** The flags that a reload applies: limits, access control, the handler, and the content of certificates. */
 const reloadable: ReadonlySet<string> = new Set([

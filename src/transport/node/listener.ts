@@ -2,11 +2,13 @@
 import * as net from 'node:net';
 import { type Address, addressAt, TcpAddress } from '../../address.ts';
 import { systemError, YodelError } from '../../errors.ts';
+import { keepAliveDelay } from '../keep-alive.ts';
 import { listenError, resetBeforeAccept } from '../listen-errors.ts';
 import type { Listener, ListenOptions } from '../transport.ts';
 
 /** How to listen; see {@link ListenOptions}. */
-export interface NodeListenOptions extends Pick<ListenOptions, 'backlog' | 'failed' | 'descriptor' | 'reusePort'> {
+export interface NodeListenOptions
+  extends Pick<ListenOptions, 'backlog' | 'failed' | 'descriptor' | 'reusePort' | 'keepAlive'> {
   /** Whether nothing is read from accepted sockets, so that they can be passed to another process. Default: no. */
   readonly pauseOnConnect?: boolean;
 }
@@ -28,7 +30,12 @@ export async function listenBy(
     socket.on('error', ignore).destroy();
     failed(resetBeforeAccept(address));
   };
-  const server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect }, acceptLive);
+  const keepAliveInitialDelay = keepAliveDelay(address, options.keepAlive);
+  const keepAlive = keepAliveInitialDelay > 0;
+  const server = net.createServer(
+    { allowHalfOpen: true, noDelay: true, pauseOnConnect, keepAlive, keepAliveInitialDelay },
+    acceptLive,
+  );
   await startListening(server, address, options);
   try {
     const bound = server.address();
