@@ -17,6 +17,7 @@ export { connect } from './client/connect.ts';
 export type { ClientState, ConnectOptions } from './client/options.ts';
 export { type ErrorCode, errorCodes, YodelError } from './errors.ts';
 export { type BetweenOptions, between } from './framing/between.ts';
+export { cobs } from './framing/cobs.ts';
 export { delimiter } from './framing/delimiter.ts';
 export type { FrameReader, FramingId, MessageKind } from './framing/frames.ts';
 export {
@@ -43,6 +44,7 @@ export { protocolNamed } from './framing/protocols/protocols.ts';
 export { raw } from './framing/raw.ts';
 export { type RespOptions, resp } from './framing/resp.ts';
 export { invalidFrame } from './framing/scanning.ts';
+export { slip } from './framing/slip.ts';
 export { until } from './framing/until.ts';
 export type { WireOptions } from './framing/wire.ts';
 export { chargen } from './handlers/chargen.ts';

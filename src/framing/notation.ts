@@ -2,6 +2,7 @@
 import { YodelError } from '../errors.ts';
 import { hintFor } from '../suggestion.ts';
 import { type BetweenOptions, between } from './between.ts';
+import { cobs } from './cobs.ts';
 import { delimiter } from './delimiter.ts';
 import { parseBytes } from './escapes.ts';
 import type { Framing } from './framing.ts';
@@ -13,6 +14,7 @@ import { octetCounted } from './octet-counted.ts';
 import { ownFraming } from './own/known.ts';
 import { raw } from './raw.ts';
 import { resp } from './resp.ts';
+import { slip } from './slip.ts';
 import { until } from './until.ts';
 
 /** A framing that can be written as text: a row of the table, from which help and completion are made. */
@@ -111,6 +113,18 @@ export const framingKinds: readonly FramingKind[] = [
       const [, max] = /^max=(\d+)$/.exec(argument ?? '') ?? [];
       return argument !== undefined && !max ? undefined : headers(max ? { maxHeaderSize: Number(max) } : {});
     },
+  },
+  {
+    name: 'slip',
+    form: 'slip',
+    meaning: 'the bytes before 0xc0, escaped with 0xdb (RFC 1055)',
+    parse: (argument) => (argument === undefined ? slip() : undefined),
+  },
+  {
+    name: 'cobs',
+    form: 'cobs',
+    meaning: 'the bytes before 0x00, with consistent overhead byte stuffing (COBS)',
+    parse: (argument) => (argument === undefined ? cobs() : undefined),
   },
   {
     name: 'resp',

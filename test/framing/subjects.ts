@@ -12,6 +12,7 @@ import { headersSubject } from './models/headers.ts';
 import { lengthSubject } from './models/length.ts';
 import { ends, joined, notText, text } from './models/pieces.ts';
 import { respSubjects } from './models/resp.ts';
+import { stuffedSubjects } from './models/stuffed.ts';
 import type { Subject } from './models/subject.ts';
 import { untilSubjects } from './models/until.ts';
 import { readDelimited } from './reference.ts';
@@ -140,4 +141,5 @@ export const subjects: Subject[] = [
   headersSubject({ maxHeaderSize: 64 }),
   ...untilSubjects,
   ...respSubjects,
+  ...stuffedSubjects,
 ];
