@@ -35,11 +35,11 @@ ${forward ? action : ''}
   return { port, file };
 }
 
-/** Resolves with the file's text as soon as it ends with `last`. */
-export async function untilWritten(file: string, last: string): Promise<string> {
+/** Resolves with the lines of the file, sorted, as soon as there are `count` of them: connections are not read in their order. */
+export async function untilWritten(file: string, count: number): Promise<string[]> {
   for (;;) {
-    const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
-    if (text.endsWith(last)) return text;
+    const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : [];
+    if (lines.length >= count) return lines.sort();
     await delay(10);
   }
 }
@@ -56,8 +56,8 @@ const files = new Map<number, string>();
 
 /** rsyslogd, and logger of util-linux. */
 export const rsyslog: ProtocolProgram & {
-  /** What the server at this port has written, as soon as it ends with `last`. */
-  written(port: number, last: string): Promise<string>;
+  /** What the server at this port has written, sorted, as soon as it is `count` lines. */
+  written(port: number, count: number): Promise<string[]>;
 } = {
   name: 'rsyslogd and logger',
   test: testWith(['/usr/sbin/rsyslogd', 'logger'], 'apt-get install rsyslog bsdutils'),
@@ -71,5 +71,5 @@ export const rsyslog: ProtocolProgram & {
     return counted + (await log(port, 'by line\n'));
   },
   answer: /^$/,
-  written: (port, last) => untilWritten(files.get(port) ?? '', last),
+  written: (port, count) => untilWritten(files.get(port) ?? '', count),
 };
