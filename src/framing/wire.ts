@@ -64,3 +64,10 @@ function namedProtocol({ protocol, framing, replyFraming, encoding }: WireOption
   framingOf('protocol.replyFraming', found?.replyFraming);
   return encoding === undefined ? found : { ...found, encoding };
 }
+
+/** Names the framings of a protocol in a sentence: `protocol smtp`, `framing lines`, `framing lines, replies length:4`. */
+export function wireText({ name, framing, replyFraming }: Protocol): string {
+  if (name !== undefined) return `protocol ${name}`;
+  const replies = replyFraming.id === framing.id ? '' : `, replies ${replyFraming.name}`;
+  return `framing ${framing.name}${replies}`;
+}

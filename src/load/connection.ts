@@ -7,7 +7,7 @@
  */
 import { systemError, YodelError } from '../errors.ts';
 import { formatPlural } from '../format/figures.ts';
-import type { Framing } from '../framing/framing.ts';
+import type { Protocol } from '../framing/protocol.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
 import type { Payload } from './payload.ts';
 import type { Replies } from './plan.ts';
@@ -40,7 +40,7 @@ export interface LoadConnectionOptions {
   /** Counted from 1 over all processes. */
   readonly number: number;
   readonly payload: Payload;
-  readonly framing: Framing;
+  readonly protocol: Protocol;
   readonly replies: Replies;
 }
 
@@ -51,6 +51,8 @@ export class LoadConnection implements Receiver {
   readonly #traffic: Traffic;
   readonly #payload: Payload;
   readonly #matcher: ReplyMatcher | undefined;
+  /** Observes what is sent, where replies depend on it. */
+  readonly #sent: ((bytes: Uint8Array) => void) | undefined;
   /** Whether replies are as long as messages, so that more bytes than are in flight are unexpected. */
   readonly #countsBytes: boolean;
   /** If no replies are expected: the position up to which the operating system has taken the payload. */
@@ -64,17 +66,21 @@ export class LoadConnection implements Receiver {
   #isOver = false;
   readonly #serverEnded = Promise.withResolvers<void>();
 
-  constructor({ number, payload, framing, replies }: LoadConnectionOptions, connection: Connection, traffic: Traffic) {
+  constructor({ number, payload, protocol, replies }: LoadConnectionOptions, connection: Connection, traffic: Traffic) {
     this.number = number;
     this.#connection = connection;
     this.#traffic = traffic;
     this.#payload = payload;
     const own = connection.framing;
     this.#countsBytes = replies !== 'count' && !(own && replies === 'echo');
-    const echo = new EchoMatcher(payload.echo, number);
-    if (replies === 'echo') this.#matcher = own ? new FrameMatcher(own, echo) : echo;
-    else if (replies === 'count') this.#matcher = new CountMatcher(own ?? framing);
-    else this.#taken = new RingPosition(payload);
+    if (replies === 'echo') {
+      const echo = new EchoMatcher(payload.echo, number);
+      this.#matcher = own ? new FrameMatcher(own, echo) : echo;
+    } else if (replies === 'count') {
+      const matcher = new CountMatcher(protocol, own);
+      this.#matcher = matcher;
+      this.#sent = matcher.sent;
+    } else this.#taken = new RingPosition(payload);
   }
 
   /** Starts receiving. */
@@ -223,7 +229,9 @@ export class LoadConnection implements Receiver {
       traffic.tally.bytesSent += end - start;
       this.#next = last === ends.length ? 0 : last;
       left -= last - first;
-      this.#connection.write(bytes.subarray(start, end));
+      const part = bytes.subarray(start, end);
+      this.#sent?.(part);
+      this.#connection.write(part);
     }
     // The transport does not report what it could write at once.
     if (this.#taken) setImmediate(this.#countTaken);

@@ -1,10 +1,10 @@
 import type { YodelError } from '../errors.ts';
-import type { Framing } from '../framing/framing.ts';
+import type { Protocol } from '../framing/protocol.ts';
 import type { Connection } from '../transport/transport.ts';
 import { LoadConnection, type Traffic } from './connection.ts';
 import { OpenLoop, timerSlackMs } from './open-loop.ts';
 import { type Payload, payloadsOf } from './payload.ts';
-import { framingOf, type LoadSettings, type LoadShare } from './plan.ts';
+import { type LoadSettings, type LoadShare, protocolOf } from './plan.ts';
 import { Pool, type PoolOwner } from './pool.ts';
 import { ProcessorTime } from './processor-time.ts';
 import { Tally } from './tally.ts';
@@ -54,7 +54,7 @@ export class Generator implements Traffic, PoolOwner {
   readonly #settings: LoadSettings;
   readonly #share: LoadShare;
   readonly #pool: Pool;
-  readonly #framing: Framing;
+  readonly #protocol: Protocol;
   readonly #payloadOf: (connection: number) => Payload;
   readonly #onInterval: IntervalListener;
   #state: 'opening' | 'sending' | 'settling' | 'over' = 'opening';
@@ -85,7 +85,7 @@ export class Generator implements Traffic, PoolOwner {
     this.#share = share;
     this.#onInterval = onInterval;
     this.#pool = new Pool(share, this, this.#timers);
-    this.#framing = framingOf(settings);
+    this.#protocol = protocolOf(settings);
     this.#left = share.count ?? Number.POSITIVE_INFINITY;
     this.#payloadOf = payloadsOf(settings);
   }
@@ -162,7 +162,7 @@ export class Generator implements Traffic, PoolOwner {
     this.tally.opened++;
     this.#unreachableSince = Number.POSITIVE_INFINITY;
     const { replies } = this.#settings;
-    const options = { number, payload: this.#payloadOf(number), framing: this.#framing, replies };
+    const options = { number, payload: this.#payloadOf(number), protocol: this.#protocol, replies };
     const connection = new LoadConnection(options, opened, this);
     connection.start();
     return connection;

@@ -2,7 +2,7 @@
 import { YodelError } from '../errors.ts';
 import { encode, type Framing } from '../framing/framing.ts';
 import { websocket, websocketClient } from '../framing/websocket.ts';
-import { framingOf, type LoadSettings } from './plan.ts';
+import { type LoadSettings, protocolOf } from './plan.ts';
 
 /** Frames, one after another. */
 export interface Ring {
@@ -46,7 +46,7 @@ interface PayloadOptions {
  */
 export function payloadsOf(settings: LoadSettings): (connection: number) => Payload {
   const { messages, connections, pipeline } = settings;
-  const framing = framingOf(settings);
+  const { framing } = protocolOf(settings);
   const allowsEmpty = framing.name !== 'raw';
   const options = { framing, allowsEmpty, connections, together: pipeline ?? 1 };
   if ('size' in messages) return cached(numberedPayloads(messages.size, options));

@@ -1,8 +1,8 @@
 /** The settings of a load test, as plain data that is passed to other processes as JSON. */
 import { parseAddress } from '../address.ts';
-import type { Framing } from '../framing/framing.ts';
-import { parseFraming } from '../framing/notation.ts';
+import type { Protocol } from '../framing/protocol.ts';
 import { websocketClient } from '../framing/websocket.ts';
+import { resolveWire } from '../framing/wire.ts';
 import type { TlsOptions } from '../transport/transport.ts';
 
 /** Expected replies: the same bytes, any message for each message, or none. */
@@ -12,8 +12,14 @@ export type Replies = 'echo' | 'count' | 'none';
 export interface LoadSettings {
   /** As `parseAddress` reads it. */
   readonly address: string;
-  /** As `parseFraming` reads it. Ignored over WebSocket, which has its own. */
+  /** The framing of messages, as `parseFraming` reads it. Ignored over WebSocket, which has its own. */
   readonly framing: string;
+  /** The framing of replies. Default: the same. */
+  readonly replyFraming?: string | undefined;
+  /** The name of a protocol, which says both framings. */
+  readonly protocol?: string | undefined;
+  /** Files that define own framings or protocols, which each process loads first. Absolute paths. */
+  readonly files?: readonly string[] | undefined;
   /** For addresses over TLS. */
   readonly tls: TlsOptions;
   readonly connections: number;
@@ -41,10 +47,16 @@ export function isWebSocket({ address }: Pick<LoadSettings, 'address'>): boolean
   return parseAddress(address).scheme.startsWith('ws');
 }
 
-/** The framing of what a run sends: the connection's own, as of WebSocket, or the one set. */
-export function framingOf(settings: Pick<LoadSettings, 'address' | 'framing'>): Framing {
-  return isWebSocket(settings) ? websocketClient : parseFraming(settings.framing);
+/** How messages are written in a run: as the connection says, as of WebSocket, or the settings. Any bytes are accepted. */
+export function protocolOf(settings: LoadWire): Protocol {
+  if (isWebSocket(settings)) return { framing: websocketClient, replyFraming: websocketClient, encoding: 'binary' };
+  const { framing, replyFraming, protocol } = settings;
+  const wire = resolveWire(protocol === undefined ? { framing, replyFraming } : { protocol });
+  return { ...wire, encoding: 'binary' };
 }
+
+/** What says how messages are written. */
+export type LoadWire = Pick<LoadSettings, 'address' | 'framing' | 'replyFraming' | 'protocol'>;
 
 /** One process's share of a run. */
 export interface LoadShare {

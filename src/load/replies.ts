@@ -2,6 +2,7 @@
 import { YodelError } from '../errors.ts';
 import { asBuffer, type Decoder, decodeChunk, type Framing } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
+import { openConversation, type Protocol } from '../framing/protocol.ts';
 import type { Ring } from './payload.ts';
 
 /** Longer replies are counted without being buffered. */
@@ -119,19 +120,24 @@ export class FrameMatcher implements ReplyMatcher {
   }
 }
 
-/** Counts each message of the framing as a reply, regardless of its content. */
+/** Counts each message of the server as a reply, regardless of its content; those that it sends first are none. */
 export class CountMatcher implements ReplyMatcher {
   readonly #decoder: Decoder;
+  /** Must be called with everything that is sent, if it is there. */
+  readonly sent: ((bytes: Uint8Array) => void) | undefined;
+  /** The number of messages still to come that are no replies. */
+  #greetings: number;
   /** A reply that is too long to be buffered is being received; it counts when it ends. */
   #isLong = false;
   fault: YodelError | undefined;
 
-  constructor(framing: Framing) {
-    this.#decoder = framing.createDecoder({
-      maxMessageLength: maxBuffered,
-      onTooLong: 'discard',
-      encoding: 'binary',
-    });
+  /** @param own the framing of the connection itself, if it has one */
+  constructor(protocol: Protocol, own?: Framing) {
+    const options = { maxMessageLength: maxBuffered, onTooLong: 'discard', encoding: 'binary' } as const;
+    const { decoder, sent } = openConversation(protocol, 'client', options, own);
+    this.#decoder = decoder;
+    this.sent = sent;
+    this.#greetings = own ? 0 : (protocol.greeting ?? 0);
   }
 
   match(chunk: Uint8Array): number {
@@ -142,7 +148,10 @@ export class CountMatcher implements ReplyMatcher {
       else if (batch.fault) this.fault = batch.fault;
     }
     count += this.#endOfLong();
-    return count;
+    if (this.#greetings === 0) return count;
+    const greetings = Math.min(this.#greetings, count);
+    this.#greetings -= greetings;
+    return count - greetings;
   }
 
   /** Returns 1 if a long reply has ended: other replies follow it, or nothing is pending. */

@@ -7,7 +7,7 @@ import { YodelError } from '../errors.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { Connection, Listener } from '../transport/transport.ts';
 import { Generator } from './generator.ts';
-import { isWebSocket, type LoadSettings } from './plan.ts';
+import { isWebSocket, type LoadSettings, protocolOf } from './plan.ts';
 
 /** After this time Bun gets no faster, and Node only slightly. Measured with 150, 300 and 600 ms. */
 const durationMs = 300;
@@ -54,6 +54,8 @@ function forWarmUp(settings: LoadSettings, { address }: Listener): LoadSettings 
     ...settings,
     address: String(address),
     framing: isWebSocket(settings) ? 'lines' : settings.framing,
+    // The echo server sends no greeting, and repeats what it receives.
+    ...(protocolOf(settings).createState && { framing: 'lines', protocol: undefined }),
     connections,
     pipeline: pipeline === null ? null : Math.min(pipeline, 1000),
     rate: settings.rate === null ? null : rate,

@@ -1,4 +1,6 @@
 /** One of several processes of a load test. Its parent sends commands and receives reports; see `workers.ts`. */
+import { pathToFileURL } from 'node:url';
+import { wireExport } from '../framing/own/exported.ts';
 import { Generator } from './generator.ts';
 import { warmUpAndOpen } from './warm-up.ts';
 import type { LoadCommand, LoadReport } from './workers.ts';
@@ -11,6 +13,10 @@ function send(report: LoadReport): void {
 
 async function execute(command: LoadCommand): Promise<void> {
   if ('open' in command) {
+    for (const file of command.open.settings.files ?? []) {
+      const module = (await import(pathToFileURL(file).href)) as { readonly default: unknown };
+      wireExport(module.default, file);
+    }
     generator = new Generator(command.open, (interval, tally, up, isLast) =>
       send({ interval, tally: tally.toJSON(), up, isLast }),
     );

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { lines } from '../../src/framing/lines.ts';
+import { resolveWire } from '../../src/framing/wire.ts';
 import { LoadConnection, type Traffic } from '../../src/load/connection.ts';
 import { OpenLoop } from '../../src/load/open-loop.ts';
 import { payloadsOf } from '../../src/load/payload.ts';
@@ -34,7 +34,7 @@ function connection(shared: Traffic, number: number, unsent = 0): { load: LoadCo
     },
   } as unknown as Connection;
   const payload = payloadsOf(settingsOf())(number);
-  const load = new LoadConnection({ number, payload, framing: lines(), replies: 'echo' }, nowhere, shared);
+  const load = new LoadConnection({ number, payload, protocol: resolveWire({}), replies: 'echo' }, nowhere, shared);
   return { load, sent: () => sent };
 }
 

@@ -1,8 +1,8 @@
 /** The flags of `yodel bench`. `run.ts` does the work and is loaded only when the command runs. */
 import { Command, Option } from 'commander';
-import { framingHelp } from '../../framing/notation.ts';
 import { connectTimeoutOption, quantityOption, sizeOption } from '../flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
+import { addWireFlags } from '../wire-flags.ts';
 
 const examples = `Examples:
   yodel bench                                 50 connections for 10 s, to 127.0.0.1:7878
@@ -87,15 +87,13 @@ function addBenchMessageFlags(command: Command): void {
     .addOption(
       new Option('--message-file <file>', 'send the lines of this file in turn').conflicts(['size', 'message']),
     )
-    .addOption(new Option('--framing <framing>', framingHelp).env('YODEL_FRAMING').default('lines'))
     .addOption(
       new Option(
         '--replies <kind>',
-        'echo: each reply equals its message; count: one reply per message; none: do not wait for replies',
-      )
-        .choices(['echo', 'count', 'none'])
-        .default('echo'),
+        'echo: each reply equals its message; count: one reply per message; none: do not wait for replies (default: echo, or count if replies have another framing)',
+      ).choices(['echo', 'count', 'none']),
     );
+  addWireFlags(command);
 }
 
 function addGeneratorFlags(command: Command): void {

@@ -29,7 +29,7 @@ export async function runBench(
   port: string | undefined,
   flags: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  const settings = readBenchSettings(address, port, flags);
+  const settings = await readBenchSettings(address, port, flags);
   const progress = new ProgressLine();
   progress.showText(`connecting to ${settings.load.address}`);
   const interrupted = stopOnSignals(() => run.stop());

@@ -1,8 +1,9 @@
 /** Reads the flags of `yodel bench`. Every mistake in them is reported before anything is sent. */
 import { availableParallelism } from 'node:os';
 import type { Address } from '../../address.ts';
-import { parseFraming } from '../../framing/notation.ts';
-import { isWebSocket, type LoadSettings, type Replies } from '../../load/plan.ts';
+import { isSameFraming } from '../../framing/framing.ts';
+import type { Protocol } from '../../framing/protocol.ts';
+import { isWebSocket, type LoadSettings, type LoadWire, type Replies } from '../../load/plan.ts';
 import { type Assertion, parseAssertion } from '../../load/result/assertion.ts';
 import { readReport } from '../../load/result/read-report.ts';
 import type { BenchReport } from '../../load/result/report.ts';
@@ -10,6 +11,8 @@ import { readAddress } from '../connect/target.ts';
 import { UsageError } from '../fail.ts';
 import { checkWritable, readFile } from '../files.ts';
 import { readTlsFlags, withSsl } from '../tls-flags.ts';
+import { readWire } from '../wire.ts';
+import { hasWireFlags } from '../wire-flags.ts';
 
 /** The duration when neither --duration nor --count is given. */
 const defaultDurationMs = 10_000;
@@ -34,11 +37,11 @@ export interface BenchSettings {
  * @throws UsageError
  * @throws YodelError `YODEL_INVALID_OPTION`, `YODEL_INVALID_ADDRESS`
  */
-export function readBenchSettings(
+export async function readBenchSettings(
   address: string | undefined,
   port: string | undefined,
   flags: Readonly<Record<string, unknown>>,
-): BenchSettings {
+): Promise<BenchSettings> {
   const { expressions, trailing } = splitAssertions((flags.assert as string[] | undefined) ?? []);
   if (trailing.length > 0 && address !== undefined) {
     throw new UsageError(`two addresses: "${address}" and "${trailing.join(' ')}"; give only one`);
@@ -46,7 +49,7 @@ export function readBenchSettings(
   const htmlFile = flags.html as string | undefined;
   const hdrFile = flags.hdr as string | undefined;
   const settings = {
-    load: readLoad(address ?? trailing[0], port ?? trailing[1], flags),
+    load: await readLoad(address ?? trailing[0], port ?? trailing[1], flags),
     assertions: expressions.map(parseAssertion),
     old: flags.compare === undefined ? undefined : readReport(readFile(String(flags.compare)), String(flags.compare)),
     json: flags.json === true,
@@ -57,18 +60,18 @@ export function readBenchSettings(
   return settings;
 }
 
-function readLoad(
+async function readLoad(
   host: string | undefined,
   port: string | undefined,
   flags: Readonly<Record<string, unknown>>,
-): LoadSettings {
+): Promise<LoadSettings> {
   const rate = (flags.rate as number | undefined) ?? null;
   const count = (flags.count as number | undefined) ?? null;
   const connections = flags.connections as number;
   const threads = flags.threads as number;
   const address = withSsl(readAddress(host, port), flags);
-  const framing = readFraming(parseFraming(String(flags.framing)).name, address);
-  const replies = flags.replies as Replies;
+  const { wire, protocol } = await readLoadWire(flags, address);
+  const replies = readReplies(flags.replies as Replies | undefined, protocol);
   const max = maxThreadsPerCore * availableParallelism();
   if (threads > max) {
     throw new UsageError(
@@ -78,12 +81,11 @@ function readLoad(
   if (threads > connections) {
     throw new UsageError(`--threads ${threads} needs at least ${threads} connections, not ${connections}`);
   }
-  if (framing === 'raw' && replies === 'count') {
+  if (protocol.replyFraming.name === 'raw' && replies === 'count') {
     throw new UsageError('the framing "raw" has no messages to count; use --replies echo or none');
   }
   return {
-    address: String(address),
-    framing,
+    ...wire,
     tls: readTlsFlags(flags, address),
     connections,
     pipeline: rate === null ? ((flags.pipeline as number | undefined) ?? 1) : null,
@@ -98,12 +100,35 @@ function readLoad(
   };
 }
 
-/** The framing of a load test. A WebSocket address has its own. */
-function readFraming(framing: string, address: Address): string {
-  if (!isWebSocket({ address: String(address) })) return framing;
-  if (framing !== 'lines')
-    throw new UsageError(`--framing cannot be used with ${address}: WebSocket has its own messages`);
-  return 'websocket';
+/** How messages are written in a load test, as text that other processes read too. A WebSocket address has its own. */
+async function readLoadWire(
+  flags: Readonly<Record<string, unknown>>,
+  place: Address,
+): Promise<{ readonly wire: LoadWire & Pick<LoadSettings, 'files'>; readonly protocol: Protocol }> {
+  const address = String(place);
+  const { protocol, files } = await readWire(flags);
+  const { name, framing, replyFraming } = protocol;
+  if (isWebSocket({ address })) {
+    if (hasWireFlags(flags) && framing.name !== 'lines') {
+      const flag = flags.protocol === undefined ? '--framing' : '--protocol';
+      throw new UsageError(`${flag} cannot be used with ${address}: WebSocket has its own messages`);
+    }
+    return { wire: { address, framing: 'websocket' }, protocol };
+  }
+  // An own protocol without a name is known by its file.
+  const named = name ?? (flags.protocol === undefined ? undefined : files[0]);
+  const isSymmetric = isSameFraming(replyFraming, framing);
+  const texts = { framing: framing.name, replyFraming: isSymmetric ? undefined : replyFraming.name };
+  return { wire: { address, ...(named === undefined ? texts : { framing: named, protocol: named }), files }, protocol };
+}
+
+/** What is expected of replies: by default the message itself, or any message if they have another framing. */
+function readReplies(given: Replies | undefined, { framing, replyFraming, greeting = 0 }: Protocol): Replies {
+  const isEchoable = isSameFraming(framing, replyFraming) && greeting === 0;
+  if (given === 'echo' && !isEchoable) {
+    throw new UsageError('--replies echo needs the same framing in both directions; use count or none');
+  }
+  return given ?? (isEchoable ? 'echo' : 'count');
 }
 
 function readMessages(flags: Readonly<Record<string, unknown>>): LoadSettings['messages'] {

@@ -6,6 +6,7 @@
  */
 import type { Argument, Command, Option } from 'commander';
 import { framingKinds } from '../../framing/notation.ts';
+import { protocols } from '../../framing/protocols/protocols.ts';
 import { handlersByName } from '../../handlers/handlers.ts';
 import { withCommandsBelow } from '../commands.ts';
 import { topicNames } from '../help/topic-names.ts';
@@ -99,6 +100,8 @@ function candidatesFor(name: string, program: Command): Candidates {
     case 'framing':
       // Only the fixed part: `delimiter:` for delimiter:BYTES.
       return { words: framingKinds.map(({ form }) => form.replace(/[[(A-Z].*$/, '')) };
+    case 'protocol':
+      return { found: 'files', words: protocols.map((one) => one.name) };
     case 'topic':
       return { words: [...program.commands.map((command) => command.name()), ...topicNames] };
     default:

@@ -1,8 +1,8 @@
 /** The flags of `yodel connect`. `run.ts` does the work and is loaded only when the command runs. */
 import { Command, Option } from 'commander';
-import { framingHelp } from '../../framing/notation.ts';
 import { connectTimeoutOption, durationOption, envName, positiveCount } from '../flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
+import { addWireFlags } from '../wire-flags.ts';
 import { formatLetters } from './message-format.ts';
 
 const examples = `Examples:
@@ -53,13 +53,13 @@ Exit status:
 }
 
 function addConnectionFlags(command: Command): void {
+  command.addOption(
+    new Option('--context <context>', 'saved context to use if no address is given; same as @CONTEXT').env(
+      envName('context'),
+    ),
+  );
+  addWireFlags(command);
   command
-    .addOption(
-      new Option('--context <context>', 'saved context to use if no address is given; same as @CONTEXT').env(
-        envName('context'),
-      ),
-    )
-    .addOption(new Option('--framing <framing>', framingHelp).env('YODEL_FRAMING').default('lines'))
     .addOption(new Option('-C, --crlf', 'end sent lines with CRLF').env(envName('crlf')))
     .addOption(positiveCount('--count <number>', 'send this many messages, then end the input'))
     .addOption(connectTimeoutOption())

@@ -8,8 +8,9 @@ import { Condition } from '../../client/condition.ts';
 import { dial } from '../../client/dial.ts';
 import { MessageConnection, type MessageReceiver } from '../../client/message-connection.ts';
 import { systemError } from '../../errors.ts';
-import { decodeChunk, encode, type Framing } from '../../framing/framing.ts';
+import { type Decoder, decodeChunk, encode } from '../../framing/framing.ts';
 import type { Batch, Message } from '../../framing/message.ts';
+import { type Conversation, openConversation, type Protocol } from '../../framing/protocol.ts';
 import type { Recording } from '../../transcript/record.ts';
 import type { Connection, TlsOptions } from '../../transport/transport.ts';
 import { exitStatus, report } from '../fail.ts';
@@ -22,7 +23,7 @@ import { UnansweredMessages } from './unanswered.ts';
 export interface ExchangeSettings {
   readonly address: Address;
   readonly tls: TlsOptions;
-  readonly framing: Framing;
+  readonly protocol: Protocol;
   readonly connectTimeoutMs: number;
   /** How many messages to send; Infinity for all. */
   readonly count: number;
@@ -56,11 +57,12 @@ const decoderOptions = { maxMessageLength: 16_777_216, onTooLong: 'close', encod
 export async function exchange(settings: ExchangeSettings, input: AsyncIterable<Uint8Array>): Promise<number> {
   const { address, connectTimeoutMs, tls } = settings;
   const connection = await dial(address, { timeoutMs: connectTimeoutMs, tls });
-  return await new Exchange(settings, connection).run(messagesOf(settings.framing, input));
+  // The input is what a server would receive.
+  const { decoder, sent } = openConversation(settings.protocol, 'server', decoderOptions);
+  return await new Exchange(settings, connection, sent).run(messagesOf(decoder, input));
 }
 
-async function* messagesOf(framing: Framing, input: AsyncIterable<Uint8Array>): AsyncGenerator<Message> {
-  const decoder = framing.createDecoder(decoderOptions);
+async function* messagesOf(decoder: Decoder, input: AsyncIterable<Uint8Array>): AsyncGenerator<Message> {
   for await (const chunk of input) {
     for (const batch of decodeChunk(decoder, chunk)) {
       yield* batch;
@@ -83,15 +85,19 @@ class Exchange implements MessageReceiver {
   #received = 0;
   #bytesReceived = 0;
   #serverEnded = false;
+  readonly #replied: Conversation['sent'];
+  /** The number of messages that the server still has to send before any reply. */
+  #greetingsDue: number;
   /** The exit status, once it is known. */
   #status: number | undefined;
 
-  constructor(settings: ExchangeSettings, connection: Connection) {
+  /** @param replied observes what the server sends, for the decoder of the input */
+  constructor(settings: ExchangeSettings, connection: Connection, replied: Conversation['sent']) {
     this.#settings = settings;
+    this.#replied = replied;
+    this.#greetingsDue = settings.protocol.greeting ?? 0;
     this.#recording = settings.beginRecording?.((error) => this.#fail(error));
-    const { framing } = settings;
-    const protocol = { framing, replyFraming: framing, encoding: 'binary' } as const;
-    this.#connection = new MessageConnection(connection, protocol, decoderOptions, this);
+    this.#connection = new MessageConnection(connection, settings.protocol, decoderOptions, this);
   }
 
   async run(messages: AsyncIterator<Message>): Promise<number> {
@@ -108,6 +114,7 @@ class Exchange implements MessageReceiver {
 
   async #sendAll(messages: AsyncIterator<Message>): Promise<void> {
     const { count, lockstep, intervalMs, timeoutMs } = this.#settings;
+    if (lockstep) await this.#until(() => this.#greetingsDue === 0, timeoutMs);
     while (this.#sent < count && this.#status === undefined) {
       const next = await this.#next(messages);
       if (next?.done) return;
@@ -148,7 +155,8 @@ class Exchange implements MessageReceiver {
   }
 
   #send(message: Message): void {
-    const { framing, reframes, print, address } = this.#settings;
+    const { reframes, print, address } = this.#settings;
+    const { framing } = this.#connection;
     // A last line without an ending gets one: the server would wait for it.
     const isWhole = !reframes && (message.terminator.length > 0 || message.header.length > 0 || framing.name === 'raw');
     const frame = isWhole ? message.frame : encode(framing, message.bytes);
@@ -229,6 +237,7 @@ class Exchange implements MessageReceiver {
 
   onChunk(chunk: Uint8Array): void {
     this.#bytesReceived += chunk.length;
+    this.#replied?.(chunk);
     this.#recording?.add('<', chunk);
   }
 
@@ -244,7 +253,9 @@ class Exchange implements MessageReceiver {
   /** Returns how the message is printed. */
   #receive(message: Message): string | Uint8Array | undefined {
     const { print, address } = this.#settings;
-    const rttMs = this.#unanswered.answer();
+    const isGreeting = this.#greetingsDue > 0;
+    if (isGreeting) this.#greetingsDue--;
+    const rttMs = isGreeting ? undefined : this.#unanswered.answer();
     return print({ direction: 'received', number: ++this.#received, peer: formatPeer(address), message, rttMs });
   }
 

@@ -1,5 +1,5 @@
 /** Counts the messages in a stream of bytes without keeping them. */
-import { type Decoder, decodeChunk, type Framing } from '../../framing/framing.ts';
+import { type Decoder, type DecoderOptions, decodeChunk, type Framing } from '../../framing/framing.ts';
 
 /** A longer message is counted without buffering it … */
 const maxCounted = 16_777_216;
@@ -12,14 +12,18 @@ export class MessageCounter {
   readonly #limit: number;
   #count = 0;
 
-  /** @param limit number of messages to count */
-  constructor(framing: Framing, limit = Number.POSITIVE_INFINITY) {
+  /**
+   * @param limit number of messages to count
+   * @param state what both directions of the connection share (`Protocol.createState`)
+   */
+  constructor(framing: Framing, limit = Number.POSITIVE_INFINITY, state?: unknown) {
     this.#limit = limit;
-    this.#decoder = framing.createDecoder({
+    const options: DecoderOptions = {
       maxMessageLength: Number.isFinite(limit) ? maxBuffered : maxCounted,
       onTooLong: 'discard',
       encoding: 'binary',
-    });
+    };
+    this.#decoder = framing.createDecoder(options, state);
   }
 
   /** Complete messages. */

@@ -47,8 +47,10 @@ class Pipe implements Receiver {
   constructor(settings: ConnectSettings, connection: Connection) {
     this.#settings = settings;
     this.#connection = connection;
-    this.#sent = new MessageCounter(settings.framing, settings.count);
-    this.#received = new MessageCounter(settings.framing);
+    const { framing, replyFraming, createState } = settings.protocol;
+    const state = createState?.();
+    this.#sent = new MessageCounter(framing, settings.count, state);
+    this.#received = new MessageCounter(replyFraming, undefined, state);
   }
 
   run(): Promise<number> {
@@ -198,7 +200,8 @@ class Pipe implements Receiver {
   }
 
   get #replies(): number {
-    return this.#received.count - this.#greetings;
+    const greetings = Math.max(this.#greetings, this.#settings.protocol.greeting ?? 0);
+    return Math.max(0, this.#received.count - greetings);
   }
 
   /** With the framing `raw`, chunks are not messages: any reply answers everything. */
@@ -207,7 +210,7 @@ class Pipe implements Receiver {
   }
 
   get #isRaw(): boolean {
-    return this.#settings.framing.name === 'raw';
+    return this.#settings.protocol.replyFraming.name === 'raw';
   }
 
   #counts(): string {

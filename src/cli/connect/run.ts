@@ -2,11 +2,11 @@
 import { fstatSync } from 'node:fs';
 import type { Address } from '../../address.ts';
 import { dial, releaseUnused } from '../../client/dial.ts';
-import type { Framing } from '../../framing/framing.ts';
 import { lines } from '../../framing/lines.ts';
-import { parseFraming } from '../../framing/notation.ts';
+import type { Protocol } from '../../framing/protocol.ts';
 import { exitStatus, UsageError } from '../fail.ts';
 import { readTlsFlags } from '../tls-flags.ts';
+import { readWire } from '../wire.ts';
 import type { ExchangeSettings } from './exchange.ts';
 import { printAs, printJson, printRaw } from './message-format.ts';
 import { recordInto } from './record.ts';
@@ -19,7 +19,7 @@ export async function runConnect(
   port: string | undefined,
   flags: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  const settings = readSettings(readTarget('connect', address, port, flags), flags);
+  const settings = await readSettings(readTarget('connect', address, port, flags), flags);
   const isInteractive = process.stdin.isTTY && process.stdout.isTTY;
   if (flags.probe) {
     process.exitCode = await probe(settings);
@@ -37,19 +37,20 @@ export async function runConnect(
   }
 }
 
-function readSettings(address: Address, flags: Readonly<Record<string, unknown>>): ConnectSettings {
-  const framing = readFraming(flags);
+async function readSettings(address: Address, flags: Readonly<Record<string, unknown>>): Promise<ConnectSettings> {
+  const protocol = await readProtocol(flags);
   checkFormat(flags);
   return {
     address,
     tls: readTlsFlags(flags, address),
-    framing,
+    protocol,
     count: (flags.count as number | undefined) ?? Number.POSITIVE_INFINITY,
     connectTimeoutMs: flags.connectTimeout as number,
     waitMs: flags.wait as number,
     shutdown: flags.shutdown !== false,
     reconnect: flags.reconnect === true,
-    beginRecording: flags.record === undefined ? undefined : recordInto(String(flags.record), framing, address),
+    beginRecording:
+      flags.record === undefined ? undefined : recordInto(String(flags.record), protocol.framing, address),
     switches: {
       hex: flags.hex === true,
       timestamps: flags.timestamps === true,
@@ -102,9 +103,12 @@ async function probe({ address, connectTimeoutMs, tls }: ConnectSettings): Promi
   return exitStatus.good;
 }
 
-function readFraming(flags: Readonly<Record<string, unknown>>): Framing {
-  const framing = parseFraming(String(flags.framing));
-  if (flags.crlf !== true) return framing;
+/** The protocol of the flags, `--crlf` included. Any bytes are accepted: what a server sends is shown, not judged. */
+async function readProtocol(flags: Readonly<Record<string, unknown>>): Promise<Protocol> {
+  const { protocol } = await readWire(flags);
+  if (flags.crlf !== true) return { ...protocol, encoding: 'binary' };
+  const { framing, replyFraming } = protocol;
   if (framing.name !== 'lines') throw new UsageError(`--crlf needs the framing "lines", not "${framing.name}"`);
-  return lines({ crlf: true });
+  const crlf = lines({ crlf: true });
+  return { framing: crlf, replyFraming: replyFraming === framing ? crlf : replyFraming, encoding: 'binary' };
 }

@@ -1,6 +1,6 @@
 /** The settings of `yodel connect`. */
 import type { Address } from '../../address.ts';
-import type { Framing } from '../../framing/framing.ts';
+import type { Protocol } from '../../framing/protocol.ts';
 import type { TlsOptions } from '../../transport/transport.ts';
 import type { BeginRecording } from './record.ts';
 
@@ -8,7 +8,8 @@ import type { BeginRecording } from './record.ts';
 export interface ConnectSettings {
   readonly address: Address;
   readonly tls: TlsOptions;
-  readonly framing: Framing;
+  /** The framings of both directions, if the connection has none of its own. */
+  readonly protocol: Protocol;
   /** Number of messages to send before ending; Infinity for no limit. */
   readonly count: number;
   readonly connectTimeoutMs: number;

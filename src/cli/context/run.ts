@@ -1,12 +1,14 @@
 /** The subcommands of `yodel context`. Loaded only when one runs. */
 import { resolve } from 'node:path';
 import { UnixAddress } from '../../address.ts';
-import { parseFraming } from '../../framing/notation.ts';
+import { isFramingFile } from '../../framing/notation.ts';
 import { escapeJson, escapeText } from '../../terminal/escape.ts';
 import { connectCommand } from '../connect/command.ts';
 import { readAddress } from '../connect/target.ts';
 import { UsageError } from '../fail.ts';
 import { readTlsFlags } from '../tls-flags.ts';
+import { readWire } from '../wire.ts';
+import { wireFlagNames } from '../wire-flags.ts';
 import { contextNames, readContext, type SavedContext, writeContext } from './contexts.ts';
 
 /** Checks an address and flags and saves them. @throws UsageError, YodelError */
@@ -18,7 +20,7 @@ export async function saveContext(
 ): Promise<void> {
   if (target.startsWith('@')) throw new UsageError(`"${target}" is a context; save its address instead`);
   const address = readAddress(target, port);
-  if (flags.framing !== undefined) parseFraming(String(flags.framing));
+  await readWire(flags);
   readTlsFlags(flags, address);
   const place = address.scheme === 'unix' ? new UnixAddress(resolve(address.path)) : address;
   const path = await writeContext(name, { address: String(place), ...withAbsolutePaths(flags) });
@@ -54,8 +56,10 @@ function withAbsolutePaths(flags: Readonly<Record<string, unknown>>): Omit<Saved
   const options = new Map(connectCommand().options.map((option) => [option.attributeName(), option]));
   return Object.fromEntries(
     Object.entries(flags).map(([name, value]) => {
-      const isFile = /<(file|directory|dir)>/.test(options.get(name)?.flags ?? '');
-      return [name, isFile && typeof value === 'string' ? resolve(value) : value];
+      if (typeof value !== 'string') return [name, value];
+      const isWire = (wireFlagNames as readonly string[]).includes(name);
+      const isFile = isWire ? isFramingFile(value) : /<(file|directory|dir)>/.test(options.get(name)?.flags ?? '');
+      return [name, isFile ? resolve(value) : value];
     }),
   );
 }

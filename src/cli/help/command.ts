@@ -28,7 +28,8 @@ export function helpCommand(): Command {
 
 async function showHelp(program: Command, words: readonly string[]): Promise<void> {
   const [word = ''] = words;
-  if (words.length === 1 && isTopic(word)) return await print(await textOf(word, program));
+  const topic = aliases[word] ?? word;
+  if (words.length === 1 && isTopic(topic)) return await print(await textOf(topic, program));
   const command = commandAt(program, words);
   const depth = depthOf(command);
   if (depth === words.length) return command.outputHelp();
@@ -49,6 +50,9 @@ async function textOf(topic: TopicName, program: Command): Promise<string> {
   const [{ topicParts }, { topicText }] = await Promise.all([import('./topics.ts'), import('./topic-text.ts')]);
   return topicText(topicParts(topic, program), Math.min(process.stdout.columns || 100, 100));
 }
+
+/** Other names of topics, which a user of the flag may try. */
+const aliases: Readonly<Record<string, TopicName>> = { framings: 'framing', protocol: 'protocols' };
 
 function isTopic(word: string): word is TopicName {
   return (topicNames as readonly string[]).includes(word);

@@ -4,6 +4,7 @@
 export const topicSummaries = {
   addresses: 'the forms of addresses',
   framing: 'how messages are delimited',
+  protocols: 'protocols that yodel knows by name',
   handlers: 'what a server does with a message',
   limits: 'how much a peer can use, and how to change it',
   settings: 'flags, environment and file, and their precedence',

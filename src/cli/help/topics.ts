@@ -7,6 +7,7 @@ import { addressForms, defaultAddress } from '../../address.ts';
 import { errorCodes } from '../../errors.ts';
 import { unitForms } from '../../format/units.ts';
 import { framingKinds } from '../../framing/notation.ts';
+import { protocols } from '../../framing/protocols/protocols.ts';
 import { handlersByName } from '../../handlers/handlers.ts';
 import { type OptionSpec, serverOptions, sessionOptions } from '../../options.ts';
 import { fullName, withCommandsBelow } from '../commands.ts';
@@ -60,7 +61,40 @@ const topics: Readonly<Record<TopicName, (program: Command) => readonly TopicPar
         'another framing is an error. A server validates lines and delimited messages as UTF-8, unless --encoding binary ' +
         'is given.',
     },
-    { lines: ["yodel serve --framing 'delimiter:\\0'", 'yodel connect --framing length:2,little,offset=1'] },
+    {
+      text:
+        'Where the server sends messages of another framing than its clients, --reply-framing names it. For protocols that ' +
+        'yodel knows, --protocol says both. A framing can also be a file that default-exports one of your own: ' +
+        'see docs/own-framings.md.',
+    },
+    {
+      lines: [
+        "yodel serve --framing 'delimiter:\\0'",
+        'yodel connect --framing length:2,little,offset=1',
+        'yodel connect :7000 --framing lines --reply-framing length:4',
+        'yodel serve --framing ./mine.ts',
+      ],
+    },
+  ],
+  protocols: () => [
+    {
+      text:
+        'A protocol says the framings of both directions, and what else both ends must know: how many messages the server ' +
+        'sends first, and which replies are errors. Values of --protocol, which takes the place of --framing:',
+    },
+    { rows: protocols.map(({ name, about }) => [name, about] as const) },
+    {
+      text:
+        'A file is a protocol of your own. It default-exports an object with framing and replyFraming, each of them a ' +
+        'framing or its text form:',
+    },
+    { lines: ["export default { framing: 'lines', replyFraming: 'length:4', greeting: 1 };"] },
+    {
+      lines: [
+        'yodel connect mail.example.org:25 --protocol smtp',
+        'yodel serve proxy:127.0.0.1:6379 --protocol ./mine.ts',
+      ],
+    },
   ],
   handlers: () => [
     { text: 'The handler is what a server does with a message: yodel serve HANDLER. It is one of these:' },

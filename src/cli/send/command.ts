@@ -1,9 +1,9 @@
 /** The flags of `yodel send`. */
-import { Command, Option } from 'commander';
-import { framingHelp } from '../../framing/notation.ts';
+import { Command } from 'commander';
 import { addMessageFlags } from '../connect/command.ts';
 import { connectTimeoutOption } from '../flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
+import { addWireFlags } from '../wire-flags.ts';
 
 const examples = `Examples:
   yodel send :7878 hello                    send a message, print its reply
@@ -29,8 +29,8 @@ Exit status:
   3  a message was not answered; stderr says which`,
     )
     .helpOption('-h, --help', 'show this help')
-    .addOption(new Option('--framing <framing>', framingHelp).env('YODEL_FRAMING').default('lines'))
     .addOption(connectTimeoutOption());
+  addWireFlags(command);
   addMessageFlags(command, 'Messages:');
   addTlsFlags(command);
   return command.action(async (address: string, messages: string[], flags: Record<string, unknown>) => {

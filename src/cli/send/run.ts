@@ -1,11 +1,11 @@
 /** Runs `yodel send`. */
 import { encode } from '../../framing/framing.ts';
-import { parseFraming } from '../../framing/notation.ts';
 import { exchange } from '../connect/exchange.ts';
 import { messageSettings } from '../connect/run.ts';
 import { readTarget } from '../connect/target.ts';
 import { UsageError } from '../fail.ts';
 import { readTlsFlags } from '../tls-flags.ts';
+import { readWire } from '../wire.ts';
 
 /** Resolves with the exit status. @throws UsageError, YodelError */
 export async function runSend(
@@ -14,12 +14,13 @@ export async function runSend(
   flags: Readonly<Record<string, unknown>>,
 ): Promise<number> {
   const address = readTarget('send', to, undefined, flags);
-  const framing = parseFraming(String(flags.framing));
+  const { protocol } = await readWire(flags);
+  const { framing } = protocol;
   const settings = messageSettings(
     { ...flags, lockstep: true },
     {
       address,
-      framing,
+      protocol: { ...protocol, encoding: 'binary' },
       tls: readTlsFlags(flags, address),
       count: messages.length,
       connectTimeoutMs: flags.connectTimeout as number,

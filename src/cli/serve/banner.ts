@@ -17,7 +17,7 @@ export function printBanner(
   notify: Notify,
 ): void {
   const terminal = isatty(2) && flags.quiet !== true && flags.logFormat !== 'json';
-  if (terminal) notify(`${version}, handler ${handler}, framing ${framingText(handler, flags)}`);
+  if (terminal) notify(`${version}, handler ${handler}, ${framingText(handler, flags)}`);
   for (const address of addresses) notify(`listening on ${address}`);
   const [first] = addresses;
   if (terminal && first) {
@@ -59,8 +59,10 @@ export function warnOfDescriptors(
 
 /** Of all handlers only a transcript can set the framing. It is loaded elsewhere, with `--workers` in other processes. */
 function framingText(handler: string, flags: ServeSettings['flags']): string {
-  if (flags.framing !== undefined) return String(flags.framing);
-  return handler.endsWith('.transcript') ? 'lines, or that of the transcript' : 'lines';
+  if (flags.protocol !== undefined) return `protocol ${flags.protocol}`;
+  const replies = flags.replyFraming === undefined ? '' : `, replies ${flags.replyFraming}`;
+  if (flags.framing !== undefined || replies !== '') return `framing ${flags.framing ?? 'lines'}${replies}`;
+  return handler.endsWith('.transcript') ? 'framing lines, or that of the transcript' : 'framing lines';
 }
 
 function netcatHint(address: Address): string {

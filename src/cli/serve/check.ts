@@ -1,9 +1,9 @@
 /** Checks the settings of `yodel serve` without listening. */
 import type { Address } from '../../address.ts';
-import { resolveWire } from '../../framing/wire.ts';
 import { AddressList } from '../../transport/address-list.ts';
 import type { ServerTls } from '../../transport/transport.ts';
 import { UsageError } from '../fail.ts';
+import { namesFiles, readWire } from '../wire.ts';
 import { listenOf } from './banner.ts';
 import type { ServeSettings } from './settings.ts';
 import { type Certificates, readServerTls } from './tls/tls.ts';
@@ -33,12 +33,8 @@ export async function checkSettings(
   addresses: readonly Address[],
   tls: ServerTls | undefined,
 ): Promise<void> {
-  resolveWire({
-    framing: flags.framing as string | undefined,
-    replyFraming: flags.replyFraming as string | undefined,
-    protocol: flags.protocol as string | undefined,
-    encoding: flags.encoding as 'utf8' | 'binary' | undefined,
-  });
+  // Files are loaded with the handler, because that runs their code.
+  if (!namesFiles(flags)) await readWire(flags);
   for (const name of ['allow', 'deny', 'proxyProtocol'] as const) {
     new AddressList(name, (flags[name] as readonly string[] | undefined) ?? []);
   }

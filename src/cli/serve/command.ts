@@ -1,10 +1,10 @@
 /** The flags of `yodel serve`. `run.ts` does the work and is loaded only when the command runs. */
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { framingHelp } from '../../framing/notation.ts';
 import { serverOptions, sessionOptions } from '../../options.ts';
 import { addTable, collect, envName } from '../flags.ts';
 import { addServerTlsFlags } from '../tls-flags.ts';
+import { addWireFlags, applyPrecedence } from '../wire-flags.ts';
 import { addHandlerFlags, withSeed } from './handler/flags.ts';
 import { addJournalFlags } from './journal-flags.ts';
 import type { ServeSettings } from './settings.ts';
@@ -72,12 +72,9 @@ function addServingFlags(command: Command): void {
       new Option('--listen <address>', 'listen on this address; can be repeated (default: tcp://127.0.0.1:7878)')
         .argParser(collect)
         .env('YODEL_LISTEN'),
-    )
-    .addOption(
-      new Option('--framing <framing>', `${framingHelp} (default: lines, or that of a transcript)`).env(
-        'YODEL_FRAMING',
-      ),
-    )
+    );
+  addWireFlags(command, 'lines, or that of a transcript');
+  command
     .option('--lenient', 'transcript: accept messages in any order, any number of times')
     .addOption(
       new Option('--record <directory>', 'write a transcript of each connection into this directory').env(
@@ -184,6 +181,7 @@ export async function parseServe(words: readonly string[], file?: string): Promi
 async function applyConfigOf(command: Command): Promise<void> {
   const file = command.getOptionValue('config') as string | undefined;
   if (file !== undefined) await (await import('../config/config.ts')).applyConfig(command, file);
+  applyPrecedence(command);
 }
 
 /** The settings of a parsed command. */

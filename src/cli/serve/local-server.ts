@@ -1,7 +1,7 @@
 /** The server in this process, which serves alone or is one of several workers. */
 import { formatPeer, parseAddress } from '../../address.ts';
 import { formatPlural } from '../../format/figures.ts';
-import { parseFraming } from '../../framing/notation.ts';
+import type { Protocol } from '../../framing/protocol.ts';
 import { endGroups } from '../../handlers/exec/process-group.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { errorText, isFromUpstream } from '../../log/error-text.ts';
@@ -50,8 +50,9 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
   const { flags } = serving.settings;
   let aborted = 0;
   let hadUncaughtError = false;
-  const { handler, framing, encoding } = await handlerFor(serving.settings, notify);
-  const recorders = flags.record === undefined ? [] : [await recorderOf(String(flags.record), framing, worker, notify)];
+  const { handler, protocol } = await handlerFor(serving.settings, notify);
+  const recorders =
+    flags.record === undefined ? [] : [await recorderOf(String(flags.record), protocol, worker, notify)];
   const { journal } = rest;
   const server = await serve({
     ...reloadableOf(serving),
@@ -61,8 +62,7 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
     tls: serving.tls,
     origins: flags.origin as string[] | undefined,
     proxyProtocol: flags.proxyProtocol as string[] | undefined,
-    framing,
-    encoding,
+    protocol,
     telemetry: combineSubscribers([log, failures(notify, () => aborted++), ...subscribers, ...recorders]),
   });
   const shutDownOnError = (thrown: unknown) => {
@@ -95,11 +95,11 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
 /** The recorder of `--record`. @throws UsageError if the directory cannot be written */
 async function recorderOf(
   directory: string,
-  framing: string,
+  { framing }: Protocol,
   worker: number | undefined,
   notify: Notify,
 ): Promise<Subscriber> {
-  return (await import('./record.ts')).recordInto(directory, parseFraming(framing), worker, notify);
+  return (await import('./record.ts')).recordInto(directory, framing, worker, notify);
 }
 
 /** Limits for all processes together: each gets an equal share. */

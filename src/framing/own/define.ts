@@ -2,6 +2,7 @@
 import { YodelError } from '../../errors.ts';
 import type { FrameReader, FramingId } from '../frames.ts';
 import { asBuffer, type Encoder, type Framing, type InPlaceEncoder, inPlace } from '../framing.ts';
+import { rememberFraming } from '../known.ts';
 import type { Message } from '../message.ts';
 import { framingKinds } from '../notation.ts';
 import { type FrameScanner, invalidFrame, ScanningDecoder, type SkipRule } from '../scanning.ts';
@@ -12,7 +13,6 @@ import {
   type FramingRule,
   type SizeInFrame,
 } from './definition.ts';
-import { rememberFraming } from './known.ts';
 
 /**
  * Defines a framing of your own. Length limits, time-outs, back-pressure and discarding need nothing of it, and it is used like

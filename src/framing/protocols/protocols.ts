@@ -5,6 +5,7 @@ import { between } from '../between.ts';
 import { delimiter } from '../delimiter.ts';
 import type { Framing } from '../framing.ts';
 import { headers } from '../headers.ts';
+import { ownProtocol } from '../known.ts';
 import { length } from '../length.ts';
 import { lines } from '../lines.ts';
 import { octetCounted } from '../octet-counted.ts';
@@ -114,7 +115,7 @@ export const protocols: readonly NamedProtocol[] = [
 
 /** @throws YodelError `YODEL_INVALID_OPTION` for a name that is not known */
 export function protocolNamed(name: string): Protocol {
-  const found = protocols.find((one) => one.name === name);
+  const found = protocols.find((one) => one.name === name) ?? ownProtocol(name);
   if (found) return found;
   const names = protocols.map((one) => one.name);
   throw new YodelError('YODEL_INVALID_OPTION', `unknown protocol "${name}". ${hintFor(name, names)}`);

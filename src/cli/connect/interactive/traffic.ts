@@ -1,7 +1,8 @@
 /** Counts the messages of a conversation and measures round-trip times. */
 import type { Address } from '../../../address.ts';
 import { formatPlural } from '../../../format/figures.ts';
-import type { Framing } from '../../../framing/framing.ts';
+import type { Protocol } from '../../../framing/protocol.ts';
+import { wireText } from '../../../framing/wire.ts';
 import { Histogram } from '../../../load/histogram.ts';
 import { Queue } from '../../../queue.ts';
 import { formatMilliseconds } from './display.ts';
@@ -60,13 +61,13 @@ export class Traffic {
   }
 
   /** The lines of `:stats`, not escaped. @param pendingLines lines that were entered but not sent */
-  format(address: Address, framing: Framing, pendingLines: number): string[] {
+  format(address: Address, protocol: Protocol, pendingLines: number): string[] {
     const since = this.#connectedAt;
     const state =
       since === undefined ? 'not connected' : `connected for ${((performance.now() - since) / 1000).toFixed(1)} s`;
     const unanswered = this.unanswered > 0 ? `, ${this.unanswered} without a reply` : '';
     return [
-      `${address}, framing ${framing.name}: ${state}, ${formatPlural(this.#connections, 'connection')} so far`,
+      `${address}, ${wireText(protocol)}: ${state}, ${formatPlural(this.#connections, 'connection')} so far`,
       `sent      ${formatCounts(this.#sent)}${unanswered}`,
       `received  ${formatCounts(this.#received)}`,
       ...(this.#roundTrips.count > 0 ? [`replies   ${formatSpread(this.#roundTrips)}`] : []),

@@ -3,23 +3,25 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { formatPeer } from '../../../address.ts';
 import type { Encoding } from '../../../framing/framing.ts';
+import type { Protocol } from '../../../framing/protocol.ts';
+import { resolveWire, wireText } from '../../../framing/wire.ts';
 import type { ExecOptions } from '../../../handlers/exec/settings.ts';
 import { withFaults } from '../../../handlers/faults.ts';
 import type { HandlerObject } from '../../../session/handler.ts';
 import { escapeText } from '../../../terminal/escape.ts';
 import { UsageError } from '../../fail.ts';
 import { readFile } from '../../files.ts';
+import { readWire } from '../../wire.ts';
+import { hasWireFlags } from '../../wire-flags.ts';
 import type { Notify } from '../outputs.ts';
 import type { ServeSettings } from '../settings.ts';
 import { faultsOf, quantityOf } from './flags.ts';
 import { handlerPath, type LoadedHandler, loadHandler } from './load.ts';
 
-/** A handler with the framing to use: from the flag, else from the handler, else lines. */
+/** A handler with the framings and encoding to use: from flags, else from the handler, else lines. */
 export interface FramedHandler {
   readonly handler: HandlerObject;
-  readonly framing: string;
-  /** From the flag, else from the handler; undefined: the framing's default. */
-  readonly encoding: Encoding | undefined;
+  readonly protocol: Protocol;
 }
 
 /**
@@ -31,16 +33,27 @@ export interface FramedHandler {
 export async function handlerFor(settings: ServeSettings, notify: Notify): Promise<FramedHandler> {
   const { flags, handler: name } = settings;
   const faults = faultsOf(flags);
-  const { handler, framing, encoding } = await plainHandler(settings, notify);
-  const given = flags.framing as string | undefined;
-  if (given !== undefined && framing !== undefined && given !== framing) {
-    throw new UsageError(`${name} uses the framing ${framing}, not ${given}; omit --framing`);
-  }
+  const { handler, protocol: needed, encoding } = await plainHandler(settings, notify);
+  const wire = await readWire({ ...flags, encoding: flags.encoding ?? encoding });
+  if (needed && hasWireFlags(flags)) checkSame(name, needed, wire.protocol);
   return {
     handler: faults ? withFaults(handler, faults) : handler,
-    framing: given ?? framing ?? 'lines',
-    encoding: (flags.encoding as Encoding | undefined) ?? encoding,
+    protocol:
+      needed && !hasWireFlags(flags)
+        ? resolveWire({ protocol: needed, encoding: givenEncoding(flags) })
+        : wire.protocol,
   };
+}
+
+function givenEncoding(flags: ServeSettings['flags']): Encoding | undefined {
+  return flags.encoding as Encoding | undefined;
+}
+
+/** @throws UsageError if the flags say other framings than the handler needs */
+function checkSame(name: string, needed: Protocol, given: Protocol): void {
+  const isSame = needed.framing.name === given.framing.name && needed.replyFraming.name === given.replyFraming.name;
+  if (isSame) return;
+  throw new UsageError(`${name} uses the ${wireText(needed)}, not ${wireText(given)}; omit the flag`);
 }
 
 /** The files whose changes cause a reload. @throws UsageError if `--watch` is given without a handler file */
