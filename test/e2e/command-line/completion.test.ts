@@ -46,7 +46,7 @@ function harness(): { folder: string; env: NodeJS.ProcessEnv } {
 const lines: readonly [typed: string, shows: RegExp][] = [
   ['yodel ser', /^% yodel serve$/m],
   ['yodel serve --fram', /^% yodel serve --framing=?$/m],
-  ['yodel serve --framing d', /^% yodel serve --framing delimiter:$/m],
+  ['yodel serve --framing b', /^% yodel serve --framing between:$/m],
   ['yodel serve --encoding ', /^binary.*utf8|^binary(.|\n)*^utf8/m],
   ['yodel serve --encoding=b', /^% yodel serve --encoding=binary$/m],
   ['yodel serve --on-too-long d', /^% yodel serve --on-too-long discard$/m],
