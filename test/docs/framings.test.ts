@@ -46,5 +46,8 @@ it.each(examples)('in %s, %s is %s', (notation, input, due) => {
 });
 
 it('names every kind of framing', () => {
-  for (const { name } of framingKinds) expect(page).toContain(`| ${name} |`);
+  for (const { name } of framingKinds) {
+    expect(page).toContain(`| ${name} |`);
+    expect(page).toContain(`\n## ${name}\n`);
+  }
 });
