@@ -215,7 +215,7 @@ const writers: Readonly<Record<string, Writer>> = {
   slip,
   cobs,
   resp2: whole,
-  'resp2-inline': whole,
+  'resp2-inline': (message) => (message.end ? ended : whole)(message),
   resp3: whole,
   smtp: lineOrMail,
   ftp: ended,

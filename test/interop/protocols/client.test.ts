@@ -11,6 +11,7 @@ import { mysql } from './servers/mysql.ts';
 import { nsd } from './servers/nsd.ts';
 import { pop3 } from './servers/pop3.ts';
 import { postgres } from './servers/postgres.ts';
+import { redis } from './servers/redis.ts';
 import { startServer } from './servers/server.ts';
 import { smtp } from './servers/smtp.ts';
 
@@ -100,7 +101,6 @@ mysql.test('MariaDB numbers its packets', async () => {
   const greeting = await next(messages);
   expect(hex(greeting?.header)).toBe('00');
   expect(greeting?.text).toContain('-MariaDB');
-  // The anonymous user needs no password.
   const login = `85a2080000000001210000000000000000000000000000000000000000000000${hex(Buffer.from('nobody'))}0000`;
   expect(both(await client.request(packet('01', login)))).toEqual(['02', '00000002000000']);
   client.send(Message.of("\x03select repeat('x', 300)", { header: Buffer.of(0) }));
@@ -165,8 +165,29 @@ memcached.test('memcached stores and returns values that look like replies', asy
   ]);
 });
 
+redis.test('Redis answers with whole values, however deep', async () => {
+  const client = await connectTo(await redis.start(), { protocol: 'redis' });
+  const requests = [
+    'HELLO 3',
+    'SET k "a\\r\\nb"',
+    'GET k',
+    'EVAL "return {1,{2,{3,{}}},false}" 0',
+    'HGETALL nothing',
+    'NOSUCH',
+  ];
+  const replies = await Promise.all(requests.map((request) => textOf(client.request(request))));
+  expect(replies[0]).toMatch(/^%7\r\n\$6\r\nserver\r\n\$5\r\nredis\r\n.*\*0\r\n$/s);
+  expect(replies.slice(1)).toEqual([
+    '+OK\r\n',
+    '$4\r\na\r\nb\r\n',
+    '*3\r\n:1\r\n*2\r\n:2\r\n*2\r\n:3\r\n*0\r\n_\r\n',
+    '%0\r\n',
+    expect.stringMatching(/^-ERR unknown command/),
+  ]);
+});
+
 lsp.test('a language server answers, with its own header lines', async () => {
-  const client = await connectTo(await lsp.start(), { framing: 'headers' });
+  const client = await connectTo(await lsp.start(), { protocol: 'lsp' });
   const params = { processId: null, rootUri: null, capabilities: {} };
   const reply = await client.request(JSON.stringify({ jsonrpc: '2.0', id: 'größer', method: 'initialize', params }));
   expect(Buffer.from(reply.header).toString()).toBe('Content-Type: application/vscode-jsonrpc; charset=utf8\r\n');

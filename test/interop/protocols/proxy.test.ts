@@ -14,13 +14,14 @@ import { mysql } from './servers/mysql.ts';
 import { nsd } from './servers/nsd.ts';
 import { pop3 } from './servers/pop3.ts';
 import { postgres } from './servers/postgres.ts';
+import { redis } from './servers/redis.ts';
 import { rsyslog } from './servers/rsyslog.ts';
 import type { ProtocolProgram } from './servers/server.ts';
 import { smtp } from './servers/smtp.ts';
 
 interface Case {
   readonly program: ProtocolProgram;
-  readonly wire: { readonly protocol: string } | { readonly framing: string };
+  readonly wire: { readonly protocol: string };
   /** Messages that pass, in each direction: header, a bar, payload, with escapes. */
   readonly request: RegExp;
   readonly reply: RegExp;
@@ -72,14 +73,20 @@ const cases: readonly Case[] = [
     reply: /\\0\\0\\x11\|\\x03\\x06\\0d\\0e\\0f$/,
   },
   {
+    program: redis,
+    wire: { protocol: 'redis' },
+    request: /^\|\*3\\r\\n\$3\\r\\nSET\\r\\n\$8\\r\\ngreeting\\r\\n\$14\\r\\nhello\\0\\xff\\r\\nworld\\r\\n$/,
+    reply: /^\|\*3\\r\\n:1\\r\\n\*2\\r\\n:2\\r\\n\*2\\r\\n:3\\r\\n\*0\\r\\n_\\r\\n$/,
+  },
+  {
     program: lsp,
-    wire: { framing: 'headers' },
+    wire: { protocol: 'lsp' },
     request: /^Content-Type: application\/vscode-jsonrpc; charset=utf8\\r\\n\|\{.*"textDocument.*didOpen"/,
     reply: /^Content-Type: application\/vscode-jsonrpc; charset=utf8\\r\\n\|\{"jsonrpc":"2.0","id":2,/,
   },
   {
     program: mllp,
-    wire: { framing: 'between:\\x0b,\\x1c\\r' },
+    wire: { protocol: 'mllp' },
     request: /^\|MSH.*\|C2\|.*\\r$/,
     reply: /^\|MSH.*MSA\|AA\|C2\\r$/,
   },
@@ -132,7 +139,7 @@ function digest(streams: readonly Stream[]): string[] {
 
 rsyslog.test('logger through a proxy to rsyslogd: lines and counted messages', async () => {
   const port = await rsyslog.start();
-  const { before, behind, seen } = await proxied(port, { framing: 'octet-counted:mixed' });
+  const { before, behind, seen } = await proxied(port, { protocol: 'syslog' });
   expect(await rsyslog.ask(before.port)).toMatch(rsyslog.answer);
   expect(await rsyslog.written(port, 3)).toEqual(['app: by line', 'app: first, grüße', 'app: second']);
   expect(digest(behind.connections())).toEqual(digest(before.connections()));
