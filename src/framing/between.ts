@@ -95,8 +95,10 @@ function readerOf(framing: FramingId, { start, end }: Marks): FrameReader {
 function createScanner(marks: Marks, reader: FrameReader): FrameScanner {
   const { start, end } = marks;
   const around = start.length + end.length;
+  // Searching for one byte is a memchr; for several bytes it is the slower general search.
+  const searched = end.length === 1 ? (end[0] as number) : end;
   const endAfter = (bytes: Buffer, from: number) => {
-    const found = bytes.indexOf(end, from);
+    const found = bytes.indexOf(searched, from);
     return found === -1 ? 0 : found + end.length;
   };
   return {
@@ -117,9 +119,11 @@ function createScanner(marks: Marks, reader: FrameReader): FrameScanner {
  * @throws YodelError from `invalidFrame`
  */
 function findStart(bytes: Buffer, from: number, { start, gap }: Marks): number {
-  let at = from;
-  while (at < bytes.length && gap.includes(bytes[at] as number)) at++;
-  if (at > from) return -at;
+  if (bytes[from] !== start[0] && gap.length > 0) {
+    let at = from;
+    while (at < bytes.length && gap.includes(bytes[at] as number)) at++;
+    if (at > from) return -at;
+  }
   for (let index = 0; index < start.length; index++) {
     const byte = bytes[from + index];
     if (byte === undefined) return 0;

@@ -93,15 +93,25 @@ export class Alternatives {
    * are short; in long ones a search for each byte in turn is faster, in windows, because one of them may be far away.
    */
   #candidate(bytes: Buffer, from: number): number {
-    const near = Math.min(from + 64, bytes.length);
+    const isFirst = this.#isFirst;
+    const near = Math.min(from + 128, bytes.length);
     let at = from;
-    for (; at < near; at++) if (this.#isFirst[bytes[at] as number] === 1) return at;
+    for (; at < near; at++) if (isFirst[bytes[at] as number] === 1) return at;
     for (let size = 256; at < bytes.length; at += size, size *= 2) {
-      const window = bytes.subarray(at, at + size);
-      const found = this.#firstBytes.map((byte) => window.indexOf(byte)).filter((index) => index !== -1);
-      if (found.length > 0) return at + Math.min(...found);
+      const found = this.#firstIn(bytes.subarray(at, at + size));
+      if (found !== -1) return at + found;
     }
     return bytes.length;
+  }
+
+  /** Where the first byte in a window is that begins a delimiter; -1 if there is none. */
+  #firstIn(window: Buffer): number {
+    let first = -1;
+    for (const byte of this.#firstBytes) {
+      const found = window.indexOf(byte);
+      if (found !== -1 && (first === -1 || found < first)) first = found;
+    }
+    return first;
   }
 }
 

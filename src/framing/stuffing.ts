@@ -62,8 +62,8 @@ export class EscapedScanner implements FrameScanner {
   #findEnd(bytes: Buffer, from: number, frameStart: number | undefined): number {
     const { escapeByte, end } = this.#stuffing;
     const first = end[0] as number;
-    let at = from;
-    for (; at < bytes.length; at++) {
+    let at = nextSpecial(bytes, from, first, escapeByte);
+    for (; at < bytes.length; at = nextSpecial(bytes, at + 1, first, escapeByte)) {
       const byte = bytes[at];
       if (byte === first) {
         const matched = matchedBytes(bytes, at, end);
@@ -85,6 +85,19 @@ export class EscapedScanner implements FrameScanner {
     if (frameStart !== undefined) this.#next = at - frameStart;
     return 0;
   }
+}
+
+/** The offset of the first of two bytes at or after `from`; the end of the bytes if there is neither. */
+function nextSpecial(bytes: Buffer, from: number, first: number, escapeByte: number): number {
+  const near = Math.min(from + 32, bytes.length);
+  for (let at = from; at < near; at++) if (bytes[at] === first || bytes[at] === escapeByte) return at;
+  if (near === bytes.length) return near;
+  // Not the other way round: the escape byte may be far away, or nowhere, in each of many frames.
+  const found = bytes.indexOf(first, near);
+  const end = found === -1 ? bytes.length : found;
+  if (escapeByte === first) return end;
+  const escaped = bytes.subarray(near, end).indexOf(escapeByte);
+  return escaped === -1 ? end : near + escaped;
 }
 
 /** How many bytes at `at` are those of the end. */
