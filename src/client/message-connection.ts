@@ -40,7 +40,7 @@ const flushAt = 65_536;
 /** A connection with a framing. It starts to receive when it is created. */
 export class MessageConnection implements Receiver {
   readonly #connection: Connection;
-  /** The framing of what this end sends. */
+  /** The framing of what this end sends, with the encoder of this connection. */
   readonly framing: Framing;
   /** The framing of what it receives. */
   readonly replyFraming: Framing;
@@ -58,9 +58,10 @@ export class MessageConnection implements Receiver {
   /** @param protocol its framings are not used if the connection has its own */
   constructor(connection: Connection, protocol: Protocol, options: DecoderOptions, receiver: MessageReceiver) {
     this.#connection = connection;
-    this.framing = connection.framing ?? protocol.framing;
-    this.replyFraming = connection.framing ?? protocol.replyFraming;
     const { decoder, encoder, sent } = openConversation(protocol, 'client', options, connection.framing);
+    const framing = connection.framing ?? protocol.framing;
+    this.framing = encoder === framing.encoder ? framing : { ...framing, encoder };
+    this.replyFraming = connection.framing ?? protocol.replyFraming;
     this.#decoder = decoder;
     this.#encoder = encoder;
     this.#sent = sent;

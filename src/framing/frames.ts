@@ -21,7 +21,7 @@
  */
 import { isAscii } from 'node:buffer';
 
-/** @internal Takes bytes without copying them. */
+/** @internal Takes bytes. */
 export interface ByteOutput {
   append(source: Buffer, start: number, end: number): void;
 }
@@ -186,6 +186,14 @@ export class Frames {
     const { reader } = this;
     if (reader.payload) return reader.payload(this.bytes, this.start(index), this.end(index));
     return this.exposed.subarray(this.payloadStart(index), this.payloadEnd(index));
+  }
+
+  /** Appends the payload to an output. */
+  placePayload(index: number, output: ByteOutput): void {
+    const { reader } = this;
+    if (!reader.payload) return output.append(this.bytes, this.payloadStart(index), this.payloadEnd(index));
+    const payload = reader.payload(this.bytes, this.start(index), this.end(index));
+    output.append(payload, 0, payload.length);
   }
 
   /** The header of the message of a frame, for a handler. */

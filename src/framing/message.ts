@@ -122,6 +122,11 @@ export class Message {
     return this.#frames.areBorrowed ? this.copy() : this;
   }
 
+  /** @internal Appends the payload to an output, without a view of its own. */
+  placePayload(output: ByteOutput): void {
+    this.#frames.placePayload(this.#index, output);
+  }
+
   /** @internal Appends the frame to an output that copies nothing. */
   place(output: ByteOutput): void {
     const frames = this.#frames;

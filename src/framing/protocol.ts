@@ -69,5 +69,33 @@ export function openConversation(
   };
 }
 
+/** The decoders of one who only watches a connection, such as a recording. */
+export interface Observation {
+  /** Decodes what the client sends. */
+  readonly requests: Decoder;
+  /** Decodes what the server sends. */
+  readonly replies: Decoder;
+}
+
+/**
+ * Creates the decoders that observe both directions of one connection. Where the directions share state, both must be given
+ * everything, in the order in which it passed.
+ */
+export function observe({ framing, replyFraming, createState }: Protocol, options: DecoderOptions): Observation {
+  const state = createState?.();
+  return { requests: framing.createDecoder(options, state), replies: replyFraming.createDecoder(options, state) };
+}
+
+/** The protocol of one connection: the server's or client's, unless the connection has its own framing, such as WebSocket. */
+export function protocolOf(connection: {
+  readonly framing: Framing;
+  readonly replyFraming: Framing;
+  readonly protocol: Protocol;
+}): Protocol {
+  const { framing, replyFraming, protocol } = connection;
+  if (framing === protocol.framing) return protocol;
+  return { framing, replyFraming, encoding: framing.defaultEncoding };
+}
+
 /** What this end sends is only observed, so its limits are wide. */
 const observed: DecoderOptions = { maxMessageLength: 67_108_864, onTooLong: 'close', encoding: 'binary' };

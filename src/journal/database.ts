@@ -5,14 +5,30 @@ import { fileErrorReason, YodelError } from '../errors.ts';
 
 /** "ydl" and a number in the file's header identify a journal. */
 const applicationId = 0x79_64_6c_01;
-/** The version of the schema below. */
-const schemaVersion = 1;
+/** The version of the schema below. Version 1 had no headers, kinds, reply framings and protocols. */
+const schemaVersion = 2;
 
 /**
  * In older versions, two connections that write or checkpoint at the same time can damage a database in WAL mode ("WAL-reset
  * bug", sqlite.org/wal.html). A journal has one writing connection, but `sqlite3` can be a second one at any time.
  */
 const minSqlite = [3, 51, 3] as const;
+
+const view = `CREATE VIEW conversations AS
+  SELECT sequence, strftime('%Y-%m-%dT%H:%M:%fZ', time / 1000.0, 'unixepoch') AS at, session, peer,
+    iif(direction = 0, 'in', 'out') AS way, CAST(bytes AS TEXT) AS text, hex(header) AS header
+  FROM messages JOIN sessions USING (session);`;
+
+/** Changes a file of version 1 to the schema below. Takes no time: old rows stay as they are (see version-1.ts). */
+export const migration = `
+ALTER TABLE messages ADD COLUMN header BLOB;
+ALTER TABLE messages ADD COLUMN kind INTEGER;
+ALTER TABLE sessions ADD COLUMN reply_framing TEXT;
+ALTER TABLE sessions ADD COLUMN protocol TEXT;
+DROP VIEW conversations;
+${view}
+PRAGMA user_version = ${schemaVersion};
+`;
 
 /**
  * An index of messages by session would touch a page for each session in every commit, which takes nine tenths of the time
@@ -31,7 +47,9 @@ CREATE TABLE sessions (
   began INTEGER NOT NULL,
   ended INTEGER,
   ended_by TEXT,
-  error TEXT
+  error TEXT,
+  reply_framing TEXT,
+  protocol TEXT
 ) STRICT;
 CREATE INDEX sessions_by_peer ON sessions (peer);
 CREATE TABLE messages (
@@ -42,7 +60,9 @@ CREATE TABLE messages (
   elapsed INTEGER NOT NULL,
   bytes BLOB NOT NULL,
   shape BLOB,
-  truncated INTEGER NOT NULL
+  truncated INTEGER NOT NULL,
+  header BLOB,
+  kind INTEGER
 ) STRICT;
 CREATE TABLE segments (
   segment INTEGER PRIMARY KEY,
@@ -63,10 +83,7 @@ CREATE TABLE activity (
   PRIMARY KEY (segment, session)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX activity_by_session ON activity (session);
-CREATE VIEW conversations AS
-  SELECT sequence, strftime('%Y-%m-%dT%H:%M:%fZ', time / 1000.0, 'unixepoch') AS at, session, peer,
-    iif(direction = 0, 'in', 'out') AS way, CAST(bytes AS TEXT) AS text
-  FROM messages JOIN sessions USING (session);
+${view}
 INSERT INTO state VALUES ('deleted', 0), ('missed', 0), ('sessions', 0);
 PRAGMA application_id = ${applicationId};
 PRAGMA user_version = ${schemaVersion};
@@ -159,23 +176,23 @@ function checkForm(file: string, descriptor: number): number {
 }
 
 /**
- * Checks that an open database is a journal that this version can read. Returns false when it is empty.
+ * Checks that an open database is a journal that this yodel can read. Returns the version of its schema, 0 when it is empty.
  *
  * @throws YodelError `YODEL_JOURNAL_UNREADABLE`
  */
-export function checkSchema(database: DatabaseSync, file: string): boolean {
+export function checkSchema(database: DatabaseSync, file: string): number {
   const pragma = (name: string) => Number(Object.values(database.prepare(`PRAGMA ${name}`).get() ?? { value: 0 })[0]);
   const id = pragma('application_id');
   const version = pragma('user_version');
-  if (id === 0 && version === 0 && pragma('page_count') <= 1) return false;
+  if (id === 0 && version === 0 && pragma('page_count') <= 1) return 0;
   if (id !== applicationId) {
     throw new YodelError('YODEL_JOURNAL_UNREADABLE', `${file} is an SQLite database, but not a journal of yodel`);
   }
-  if (version !== schemaVersion) {
-    const text = `${file} is a journal of version ${version}; this yodel reads version ${schemaVersion}`;
+  if (version < 1 || version > schemaVersion) {
+    const text = `${file} is a journal of version ${version}; this yodel reads versions 1 to ${schemaVersion}`;
     throw new YodelError('YODEL_JOURNAL_UNREADABLE', `${text}: use the version of yodel that created it`);
   }
-  return true;
+  return version;
 }
 
 /** Converts an SQLite error to one that explains it. Returns other errors unchanged. */

@@ -1,9 +1,10 @@
 /** The messages of one commit, as numbers and bytes in a few long arrays that move to the writer thread without copying. */
-import { asBuffer, type Framing } from '../framing/framing.ts';
-import type { Batch } from '../framing/message.ts';
+import type { ByteOutput, MessageKind } from '../framing/frames.ts';
+import type { Framing } from '../framing/framing.ts';
+import type { Batch, Message } from '../framing/message.ts';
 import type { EndedBy } from '../telemetry/telemetry.ts';
+import { isSameEnding, unusualEnding } from '../transcript/ending.ts';
 import type { Direction } from './journal.ts';
-import { unusualShape } from './shape.ts';
 
 /** A session whose first message is in this group. */
 export interface SessionBegun {
@@ -11,6 +12,9 @@ export interface SessionBegun {
   readonly peer: string;
   readonly local: string;
   readonly framing: string;
+  readonly replyFraming: string;
+  /** The name of both framings, if they have one. */
+  readonly protocol: string | null;
   /** Milliseconds since 1970. */
   readonly began: number;
 }
@@ -23,16 +27,27 @@ export interface SessionEnded {
   readonly error: string | null;
 }
 
+/** What is unusual about a message besides its header. */
+export interface MessageForm {
+  /** 0 for none. */
+  readonly kind: number;
+  /** How it ended, if not as the framing itself ends it. Empty: with the input. */
+  readonly ending: Uint8Array | null;
+}
+
+/** The kinds of messages as numbers, which are the opcodes of RFC 6455. */
+export const kindCodes: Readonly<Record<MessageKind, number>> = { text: 1, binary: 2 };
+
 /** A group as the writer thread receives it. */
 export interface GroupData {
-  /** Frames, one after another. */
+  /** The header and payload of each message, one after another. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** {@link runFields} numbers for each batch: session, direction (0 in, 1 out), time, elapsed µs, number of messages. */
   readonly runs: Float64Array<ArrayBuffer>;
-  /** {@link placeFields} numbers for each message: start and end in `bytes`, shape, whether it is truncated. */
+  /** {@link placeFields} numbers for each message: size of its header and of its payload, form, whether it is truncated. */
   readonly places: Uint32Array<ArrayBuffer>;
-  /** Unusual shapes. The third number of a place is 0 for the usual shape, n for shape n - 1. */
-  readonly shapes: readonly Uint8Array[];
+  /** The third number of a place is 0 for a message with nothing unusual, n for form n - 1. */
+  readonly forms: readonly MessageForm[];
   readonly begun: readonly SessionBegun[];
   readonly ended: readonly SessionEnded[];
   /** Replies not recorded since the last group. */
@@ -45,7 +60,7 @@ export const runFields = 5;
 export const placeFields = 4;
 
 /** Collects the messages of one commit. */
-export class Group {
+export class Group implements ByteOutput {
   readonly #maxMessage: number;
   #bytes = Buffer.allocUnsafeSlow(16_384);
   #size = 0;
@@ -53,7 +68,7 @@ export class Group {
   #runCount = 0;
   #places = new Uint32Array(256 * placeFields);
   #count = 0;
-  readonly #shapes: Uint8Array[] = [];
+  readonly #forms: MessageForm[] = [];
   readonly begun: SessionBegun[] = [];
   readonly ended: SessionEnded[] = [];
   /** Replies that are not recorded. */
@@ -69,7 +84,7 @@ export class Group {
     return this.#count;
   }
 
-  /** The size of all frames, in bytes. */
+  /** The size of all headers and payloads, in bytes. */
   get size(): number {
     return this.#size;
   }
@@ -81,6 +96,7 @@ export class Group {
   /**
    * Adds the messages of a batch.
    *
+   * @param framing as the name of the recorded session gives it
    * @param time in milliseconds since 1970
    * @param elapsed in milliseconds since the server started
    */
@@ -88,13 +104,7 @@ export class Group {
     if (this.#runs.length < (this.#runCount + 1) * runFields) this.#runs = doubled(this.#runs, Float64Array);
     const code = direction === 'in' ? 0 : 1;
     this.#runs.set([session, code, time, Math.round(elapsed * 1000), batch.count], this.#runCount++ * runFields);
-    let at = this.#size;
-    for (const message of batch) {
-      const { size, frame, terminatorSize } = message;
-      this.#place(at + frame.length - terminatorSize - size, size, unusualShape(framing, message));
-      at += frame.length;
-    }
-    for (const slice of batch.slices) this.#append(asBuffer(slice));
+    for (const message of batch) this.#addMessage(framing, message);
   }
 
   /** The data for the writer thread. The group must not be used afterwards. */
@@ -103,41 +113,58 @@ export class Group {
       bytes: this.#bytes,
       runs: this.#runs.subarray(0, this.#runCount * runFields),
       places: this.#places.subarray(0, this.#count * placeFields),
-      shapes: this.#shapes,
+      forms: this.#forms,
       begun: this.begun,
       ended: this.ended,
       missed: this.missed,
     };
   }
 
-  #place(start: number, size: number, shape: Uint8Array | undefined): void {
+  #addMessage(framing: Framing, message: Message): void {
     const at = this.#count++ * placeFields;
     if (this.#places.length < at + placeFields) this.#places = doubled(this.#places, Uint32Array);
-    const isTruncated = this.#maxMessage > 0 && size > this.#maxMessage;
-    this.#places[at] = start;
-    this.#places[at + 1] = start + (isTruncated ? this.#maxMessage : size);
-    this.#places[at + 2] = shape ? this.#indexOf(shape) : 0;
+    const { header } = message;
+    if (header.length > 0) this.append(header, 0, header.length);
+    const start = this.#size;
+    message.placePayload(this);
+    const isTruncated = this.#maxMessage > 0 && this.#size - start > this.#maxMessage;
+    if (isTruncated) this.#size = start + this.#maxMessage;
+    this.#places[at] = header.length;
+    this.#places[at + 1] = this.#size - start;
+    this.#places[at + 2] = this.#formOf(message.kind, unusualEnding(framing, message));
     this.#places[at + 3] = isTruncated ? 1 : 0;
   }
 
-  /** The number of a shape. There are few shapes, and most are the same as the last one. */
-  #indexOf(shape: Uint8Array): number {
-    const last = this.#shapes.at(-1);
-    if (last && Buffer.compare(last, shape) === 0) return this.#shapes.length;
-    return this.#shapes.push(Uint8Array.from(shape));
+  /** The number of a form. There are few forms, and most are the same as the last one. */
+  #formOf(messageKind: MessageKind | undefined, ending: Uint8Array | undefined): number {
+    if (messageKind === undefined && ending === undefined) return 0;
+    const kind = messageKind ? kindCodes[messageKind] : 0;
+    const last = this.#forms.at(-1);
+    if (last?.kind === kind && isSameEnding(last.ending ?? undefined, ending)) return this.#forms.length;
+    return this.#forms.push({ kind, ending: ending ? Uint8Array.from(ending) : null });
   }
 
-  #append(slice: Buffer): void {
-    const end = this.#size + slice.length;
-    if (end > this.#bytes.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(end, this.#bytes.length * 2));
-      this.#bytes.copy(larger, 0, 0, this.#size);
-      this.#bytes = larger;
-    }
-    slice.copy(this.#bytes, this.#size);
-    this.#size = end;
+  /** @internal Copies bytes behind those of the messages so far. */
+  append(source: Uint8Array, start: number, end: number): void {
+    const size = end - start;
+    const at = this.#size;
+    if (at + size > this.#bytes.length) this.#grow(at + size);
+    const target = this.#bytes;
+    this.#size = at + size;
+    // A call to copy a few bytes costs more than the loop.
+    if (size > maxLooped) target.set(source.subarray(start, end), at);
+    else for (let index = 0; index < size; index++) target[at + index] = source[start + index] as number;
+  }
+
+  #grow(needed: number): void {
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
+    this.#bytes.copy(larger, 0, 0, this.#size);
+    this.#bytes = larger;
   }
 }
+
+/** Up to this many bytes are copied one by one. */
+const maxLooped = 64;
 
 function doubled<Numbers extends Float64Array<ArrayBuffer> | Uint32Array<ArrayBuffer>>(
   numbers: Numbers,

@@ -1,6 +1,6 @@
 import { realpathSync, statSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { checkSchema, checkSqlite, prepareFile, primaryCode, resultCode, schema } from './database.ts';
+import { checkSchema, checkSqlite, migration, prepareFile, primaryCode, resultCode, schema } from './database.ts';
 import type { GroupData } from './group.ts';
 import { Insertion } from './insertion.ts';
 import type { Durability } from './journal.ts';
@@ -126,8 +126,8 @@ export class JournalFile {
 
   #write(group: GroupData, segment: Segment): void {
     const { beginSession, endSession, addMissed } = this.#statements;
-    for (const { session, peer, local, framing, began } of group.begun) {
-      beginSession.run(session, this.#run, peer, local, framing, began);
+    for (const { session, peer, local, framing, replyFraming, protocol, began } of group.begun) {
+      beginSession.run(session, this.#run, peer, local, framing, began, replyFraming, protocol);
     }
     this.#insertion.insert(group, segment);
     for (const { session, ended, endedBy, error } of group.ended) endSession.run(ended, endedBy, error, session);
@@ -141,17 +141,17 @@ export class JournalFile {
   }
 }
 
-/** Opens the database, and creates its tables in a new file. */
+/** Opens the database, and creates its tables in a new file, or changes those of an old one. */
 function openDatabase(file: string, durability: Durability): DatabaseSync {
   const database = new DatabaseSync(file);
   database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
   checkSqlite(database);
-  const isNew = !checkSchema(database, file);
+  const version = checkSchema(database, file);
   // `checkpoint` makes the checkpoints, and handles their failures.
   database.exec(
     `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous[durability]}; PRAGMA wal_autocheckpoint = 0`,
   );
-  if (isNew) database.exec(`BEGIN; ${schema}; COMMIT`);
+  if (version < 2) database.exec(`BEGIN; ${version === 0 ? schema : migration}; COMMIT`);
   return database;
 }
 
@@ -173,7 +173,7 @@ function prepareStatements(database: DatabaseSync) {
     beginTransaction: statement('BEGIN IMMEDIATE'),
     commitTransaction: statement('COMMIT'),
     beginSession: statement(
-      'INSERT INTO sessions (session, run, peer, local, framing, began) VALUES (?, ?, ?, ?, ?, ?)',
+      'INSERT INTO sessions (session, run, peer, local, framing, began, reply_framing, protocol) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
     ),
     endSession: statement('UPDATE sessions SET ended = ?, ended_by = ?, error = ? WHERE session = ?'),
     addMissed: statement("UPDATE state SET value = value + ? WHERE name = 'missed'"),

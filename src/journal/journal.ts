@@ -5,6 +5,7 @@
  * that its message is recorded. `sqlite.ts` implements the journal as one file.
  */
 import type { YodelError } from '../errors.ts';
+import type { MessageKind } from '../framing/frames.ts';
 import type { Batch } from '../framing/message.ts';
 import type { Journaled, SessionJournal } from '../session/journaling.ts';
 import type { EndedBy, Subscriber } from '../telemetry/telemetry.ts';
@@ -56,12 +57,16 @@ export interface Entry {
   readonly run: number;
   readonly peer: string;
   readonly direction: Direction;
-  /** As in {@link RecordedSession}. */
+  /** The framing of its direction, as in {@link RecordedSession}. */
   readonly framing: string;
-  /** The message, without delimiter or length field. */
+  /** The payload: the message without header, delimiter or length field. */
   readonly bytes: Uint8Array;
-  /** How its frame differs from the usual one; see `unusualShape()` in shape.ts. */
-  readonly shape: Uint8Array | null;
+  /** Bytes outside the payload that carry meaning, such as a type or an id. Empty for most framings. */
+  readonly header: Uint8Array;
+  /** Of a WebSocket. Null for other messages. */
+  readonly kind: MessageKind | null;
+  /** The bytes that ended it, if not those that the framing itself writes; empty if the end of the input ended it. */
+  readonly ending: Uint8Array | null;
   /** Whether only its first bytes were recorded. */
   readonly isTruncated: boolean;
 }
@@ -72,8 +77,12 @@ export interface RecordedSession {
   readonly peer: string;
   /** Where the server listened. */
   readonly local: string;
-  /** The framing of its connection; `websocket` if the transport delimits messages. */
+  /** The framing of what it received; `websocket` for a WebSocket. */
   readonly framing: string;
+  /** The framing of what it sent. */
+  readonly replyFraming: string;
+  /** The name of both framings, such as `smtp`; null if they have none. */
+  readonly protocol: string | null;
   /** When it started, in milliseconds since 1970. */
   readonly began: number;
   /** When it ended; null while it is open, or if the server was killed first. */

@@ -6,8 +6,11 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { YodelError } from '../errors.ts';
+import type { MessageKind } from '../framing/frames.ts';
 import { checkFile, checkSchema, primaryCode, readingError, resultCode } from './database.ts';
+import { kindCodes } from './group.ts';
 import type { Entry, JournalQuery, JournalReader, JournalStats, RecordedSession } from './journal.ts';
+import { framingOfVersion1, partsOfVersion1 } from './version-1.ts';
 
 /** The number of messages or sessions per page. */
 const pageSize = 256;
@@ -25,12 +28,28 @@ interface Row {
   readonly time: number;
   readonly elapsed: number;
   readonly bytes: Uint8Array;
+  readonly header: Uint8Array | null;
+  readonly kind: number | null;
   readonly shape: Uint8Array | null;
   readonly truncated: number;
   readonly run: number;
   readonly peer: string;
   readonly framing: string;
+  /** Null in sessions of version 1. */
+  readonly replyFraming: string | null;
 }
+
+interface SessionRow extends Omit<RecordedSession, 'replyFraming'> {
+  readonly replyFraming: string | null;
+}
+
+/** What the tables of each version have, in SQL. */
+const messageColumns = ['', 'NULL AS header, NULL AS kind', 'header, kind'] as const;
+const sessionColumns = [
+  '',
+  'NULL AS replyFraming, NULL AS protocol',
+  'reply_framing AS replyFraming, protocol',
+] as const;
 
 /** Sequence numbers, both inclusive. */
 interface Range {
@@ -63,11 +82,12 @@ export function readJournal(file: string): SqliteReader {
   let database: DatabaseSync | undefined;
   try {
     database = openToRead(path);
-    if (!checkSchema(database, file)) {
+    const version = checkSchema(database, file);
+    if (version === 0) {
       const reason = 'it has no tables, like a copy without its -wal file; copy it with: sqlite3 FILE ".backup COPY"';
       throw new YodelError('YODEL_JOURNAL_UNREADABLE', `cannot read the journal ${file}: ${reason}`);
     }
-    return new SqliteReader(path, database);
+    return new SqliteReader(path, database, version);
   } catch (error) {
     database?.close();
     throw readingError(error, file);
@@ -95,11 +115,14 @@ export function openToRead(file: string): DatabaseSync {
 export class SqliteReader implements JournalReader {
   readonly #file: string;
   readonly #database: DatabaseSync;
+  /** Of the schema. */
+  readonly #version: number;
   readonly #statements = new Map<string, StatementSync>();
 
-  constructor(file: string, database: DatabaseSync) {
+  constructor(file: string, database: DatabaseSync, version: number) {
     this.#file = file;
     this.#database = database;
+    this.#version = version;
   }
 
   async *read(given: JournalQuery = {}): AsyncGenerator<Entry> {
@@ -126,14 +149,14 @@ export class SqliteReader implements JournalReader {
     const tail = this.#tailOf(extent);
     const { from, to } = this.#timeRange(query, extent);
     for (let after = 0; ; ) {
-      const page = this.#all<RecordedSession>(sessionsSql, [
+      const page = this.#all<SessionRow>(sessionsSql(sessionColumns[this.#version] ?? ''), [
         query.session ?? null,
         query.peer ?? null,
         after,
         extent.segment,
       ]);
       for (const row of page) {
-        const session = withTail(row, tail.get(row.session));
+        const session = withTail(sessionOf(row), tail.get(row.session));
         if (session.last >= from && session.first <= to && this.#isWithin(session, query)) yield session;
       }
       const last = page.at(-1);
@@ -211,7 +234,8 @@ export class SqliteReader implements JournalReader {
 
   async *#rows({ session, peer }: JournalQuery, { from, to }: Range): AsyncGenerator<Row> {
     // CROSS JOIN makes SQLite scan messages first.
-    const sql = `SELECT sequence, messages.session, direction, time, elapsed, bytes, shape, truncated, run, peer, framing
+    const sql = `SELECT sequence, messages.session, direction, time, elapsed, bytes, shape, truncated, run, peer, framing,
+        ${messageColumns[this.#version]}, ${sessionColumns[this.#version]}
       FROM messages CROSS JOIN sessions ON sessions.session = messages.session
       WHERE sequence BETWEEN ?3 AND ?4 AND ${bySession} ORDER BY sequence LIMIT ${pageSize}`;
     for (let next = from; next <= to; ) {
@@ -298,20 +322,43 @@ function isSelected({ direction, time }: Row, { direction: selected, since, unti
   return (since === undefined || time >= since) && (until === undefined || time < until);
 }
 
-function entryOf({ direction, elapsed, truncated, ...row }: Row): Entry {
+function entryOf({ direction, elapsed, truncated, header, kind, shape, framing, replyFraming, ...row }: Row): Entry {
+  const isOld = replyFraming === null;
+  const parts = isOld ? partsOfVersion1(framing, shape) : { header, kind: kindOf(kind), ending: shape };
+  const own = isOld ? framingOfVersion1(framing) : direction === 0 ? framing : replyFraming;
   return {
-    ...row,
-    direction: direction === 0 ? 'in' : 'out',
+    sequence: row.sequence,
+    time: row.time,
     elapsed: elapsed / 1000,
+    session: row.session,
+    run: row.run,
+    peer: row.peer,
+    direction: direction === 0 ? 'in' : 'out',
+    framing: own,
+    bytes: row.bytes,
+    ...parts,
+    header: parts.header ?? none,
     isTruncated: truncated === 1,
   };
+}
+
+const none = new Uint8Array();
+
+function kindOf(code: number | null): MessageKind | null {
+  return code === kindCodes.text ? 'text' : code === kindCodes.binary ? 'binary' : null;
+}
+
+function sessionOf({ framing, replyFraming, ...row }: SessionRow): RecordedSession {
+  if (replyFraming !== null) return { ...row, framing, replyFraming };
+  const own = framingOfVersion1(framing);
+  return { ...row, framing: own, replyFraming: own };
 }
 
 type SessionQuery = Pick<JournalQuery, 'since' | 'until' | 'peer' | 'session'>;
 type Tail = Pick<RecordedSession, 'first' | 'last' | 'messagesIn' | 'messagesOut' | 'bytesIn' | 'bytesOut'>;
 
-const sessionsSql = `
-  SELECT sessions.session, peer, local, framing, began, ended, ended_by AS endedBy, error,
+const sessionsSql = (columns: string) => `
+  SELECT sessions.session, peer, local, framing, ${columns}, began, ended, ended_by AS endedBy, error,
     coalesce(sum(messages_in), 0) AS messagesIn, coalesce(sum(messages_out), 0) AS messagesOut,
     coalesce(sum(bytes_in), 0) AS bytesIn, coalesce(sum(bytes_out), 0) AS bytesOut,
     coalesce(min(first), 0) AS first, coalesce(max(last), 0) AS last

@@ -6,9 +6,11 @@ import { formatPeer } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import { type Decoder, decodeChunk } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
+import { type Observation, observe, type Protocol, protocolOf } from '../framing/protocol.ts';
 import { journalOptions, type OptionalValues, refuseUnknown, resolveOptions, type ValuesOf } from '../options.ts';
 import type { Journaled } from '../session/journaling.ts';
 import type { SessionView, Subscriber } from '../telemetry/telemetry.ts';
+import { asRead, namesOf, recordedAddress } from '../transcript/wire.ts';
 import { GroupCommit } from './group-commit.ts';
 import type {
   Direction,
@@ -85,14 +87,17 @@ async function writerProgram(): Promise<URL> {
 const maxUnwritten = 67_108_864;
 /** With durability `off`, messages wait for the disk only above this many unwritten bytes. */
 const maxAhead = 16_777_216;
-/** A decoder of replies must accept any message that a server may send. */
-const maxReply = 1_073_741_824;
+/** Replies may be any messages that a server may send. */
+const observed = { maxMessageLength: 1_073_741_824, onTooLong: 'discard', encoding: 'binary' } as const;
 
 /** A session with messages in the journal. */
 interface SessionState {
   readonly number: number;
-  /** Decodes its replies. */
-  decoder: Decoder | undefined;
+  /** Its framings, as their recorded names give them. */
+  readonly protocol: Protocol;
+  /** Decodes its replies, and its requests too where they determine how replies are framed. Undefined if replies are not recorded. */
+  readonly observation: Observation | undefined;
+  readonly observesRequests: boolean;
 }
 
 class SqliteJournal implements Journal {
@@ -102,6 +107,7 @@ class SqliteJournal implements Journal {
   readonly subscriber: Subscriber;
   failure: YodelError | undefined;
   readonly #file: string;
+  readonly #recordsReplies: boolean;
   readonly #commits: GroupCommit;
   readonly #port: MessagePort;
   readonly #opened = Promise.withResolvers<void>();
@@ -119,6 +125,7 @@ class SqliteJournal implements Journal {
     const { durability, maxSize, maxAge, maxMessage } = resolveOptions(journalOptions, limits);
     this.#file = resolve(file);
     this.durability = durability;
+    this.#recordsReplies = replies;
     this.subscriber = {
       closed: (session, error) => this.#endSession(session, error),
       ...(replies && { sent: (session, bytes) => this.#addReplies(session as Journaled, bytes) }),
@@ -153,7 +160,9 @@ class SqliteJournal implements Journal {
     if (this.failure) return Promise.reject(this.failure);
     if (this.#isClosing)
       return Promise.reject(new YodelError('YODEL_JOURNAL_FAILED', `the journal ${this.#file} is closed`));
-    this.#add(session, 'in', batch);
+    const state = this.#stateOf(session);
+    this.#add(state, 'in', batch);
+    if (state.observesRequests) for (const slice of batch.slices) readAll(state.observation?.requests, slice);
     const done = this.#commits.commit();
     const waits = this.durability !== 'off' || this.isRefusing || this.pendingBytes > maxAhead;
     return waits ? done : Promise.resolve();
@@ -202,22 +211,30 @@ class SqliteJournal implements Journal {
     return this.close();
   }
 
-  #add(session: Journaled, direction: Direction, batch: Batch): void {
-    const { number } = this.#stateOf(session);
-    const framing = direction === 'in' ? session.framing : session.replyFraming;
+  #add({ number, protocol }: SessionState, direction: Direction, batch: Batch): void {
+    const framing = direction === 'in' ? protocol.framing : protocol.replyFraming;
     this.#commits.group.add(number, direction, framing, batch, Date.now(), performance.now() - this.#started);
   }
 
   #stateOf(session: Journaled): SessionState {
     const known = this.#sessions.get(session);
     if (known) return known;
-    const state: SessionState = { number: this.#nextSession++, decoder: undefined };
+    const protocol = protocolOf(session);
+    const names = namesOf(protocol);
+    const state: SessionState = {
+      number: this.#nextSession++,
+      protocol: asRead(protocol),
+      observation: this.#recordsReplies ? observe(protocol, observed) : undefined,
+      observesRequests: this.#recordsReplies && protocol.createState !== undefined,
+    };
     this.#sessions.set(session, state);
     this.#commits.group.begun.push({
       session: state.number,
       peer: formatPeer(session.peer),
-      local: String(session.local),
-      framing: session.framing.name,
+      local: recordedAddress(session),
+      framing: protocol.framing.name,
+      replyFraming: protocol.replyFraming.name,
+      protocol: names.protocol ?? null,
       began: Date.now() - Math.round(session.durationMs),
     });
     return state;
@@ -226,17 +243,16 @@ class SqliteJournal implements Journal {
   #addReplies(session: Journaled, bytes: Uint8Array): void {
     if (this.failure) return;
     const state = this.#stateOf(session);
-    const limits = { maxMessageLength: maxReply, onTooLong: 'discard', encoding: 'binary' } as const;
-    state.decoder ??= session.replyFraming.createDecoder(limits);
-    for (const batch of decodeChunk(state.decoder, bytes)) {
-      if (batch.count > 0) this.#addReplyBatch(session, batch);
+    if (!state.observation) return;
+    for (const batch of decodeChunk(state.observation.replies, bytes)) {
+      if (batch.count > 0) this.#addReplyBatch(state, batch);
     }
   }
 
-  #addReplyBatch(session: Journaled, batch: Batch): void {
+  #addReplyBatch(state: SessionState, batch: Batch): void {
     if (this.pendingBytes > maxUnwritten) this.#commits.group.missed += batch.count;
     else {
-      this.#add(session, 'out', batch);
+      this.#add(state, 'out', batch);
       this.#commits.commitReplies(batch.count);
     }
   }
@@ -244,8 +260,8 @@ class SqliteJournal implements Journal {
   #endSession(session: SessionView, error: YodelError | undefined): void {
     const state = this.#sessions.get(session);
     if (!state || this.failure) return;
-    const last = state.decoder?.end();
-    if (last && last.count > 0) this.#add(session as Journaled, 'out', last);
+    const last = state.observation?.replies.end();
+    if (last && last.count > 0) this.#add(state, 'out', last);
     this.#sessions.delete(session);
     this.#commits.group.ended.push({
       session: state.number,
@@ -290,4 +306,9 @@ class SqliteJournal implements Journal {
     if (!this.#isClosing) this.#fail(error);
     this.#closed.resolve();
   }
+}
+
+/** Decodes bytes only to know what they mean for the other direction. */
+function readAll(decoder: Decoder | undefined, bytes: Uint8Array): void {
+  if (decoder) for (const batch of decodeChunk(decoder, bytes)) void batch;
 }

@@ -1,28 +1,26 @@
 /** Recorded sessions as transcripts, for `yodel check` and `yodel serve`. */
 import { isoTime } from '../format/time.ts';
-import { formatContent } from '../transcript/content.ts';
-import type { Ending } from '../transcript/transcript.ts';
+import { EndingLines } from '../transcript/ending.ts';
+import { framingOf } from '../transcript/frames.ts';
+import { formatMessage } from '../transcript/message-line.ts';
+import { wireLines } from '../transcript/wire.ts';
 import type { Entry, RecordedSession } from './journal.ts';
-import { isUnfinished } from './shape.ts';
-
-const lineFeedEnding: Ending = 'lf';
+import { isUnfinished, protocolOf } from './recorded.ts';
 
 /** The transcript of a session, in pieces of whole lines. */
 export async function* transcriptOf(session: RecordedSession, entries: AsyncIterable<Entry>): AsyncGenerator<string> {
   yield headOf(session);
-  let ending = lineFeedEnding;
+  const protocol = protocolOf(session);
+  const endings = new EndingLines();
   // Whether the client's last message ended with its input, without a line ending.
   let hasClosed = false;
   for await (const entry of entries) {
-    const own = endingOf(entry);
-    if (own !== ending) yield `@ending ${own}\n`;
-    ending = own;
-    if (entry.isTruncated) yield '# the journal has only the beginning of the next message\n';
-    if (entry.shape && entry.shape.length > 0 && own === 'lf') {
-      yield `# bytes before its length field: ${Buffer.from(entry.shape).toString('hex')}\n`;
-    }
-    yield `${entry.direction === 'in' ? '>' : '<'}${formatContent(entry.bytes)}\n`;
-    if (entry.direction === 'in' && isUnfinished(entry)) {
+    const { direction, bytes, header, kind, ending, isTruncated } = entry;
+    const side = direction === 'in' ? '>' : '<';
+    if (protocol) yield endings.before(framingOf(protocol, side), ending ?? undefined);
+    if (isTruncated) yield '# the journal has only the beginning of the next message\n';
+    yield `${side}${formatMessage({ bytes, header, kind: kind ?? undefined })}\n`;
+    if (direction === 'in' && isUnfinished(entry)) {
       hasClosed = true;
       yield '@close\n';
     }
@@ -34,21 +32,15 @@ export async function* transcriptOf(session: RecordedSession, entries: AsyncIter
   }
 }
 
-function headOf({ session, peer, local, framing, began, messagesOut }: RecordedSession): string {
+function headOf({ session, peer, local, began, messagesOut, ...names }: RecordedSession): string {
   // Another program may have edited the file.
   const when = isoTime(began) ?? 'at an unknown time';
   const lines = [
     `# session ${session} of a journal: ${when}, client ${oneLine(peer)}, server ${oneLine(local)}`,
     ...(messagesOut > 0 ? [] : ['# replies were not recorded']),
-    // WebSocket needs no framing.
-    ...(framing === 'websocket' ? [] : [`@framing ${oneLine(framing)}`]),
+    ...wireLines(names).map(oneLine),
   ];
   return `${lines.join('\n')}\n`;
-}
-
-function endingOf({ framing, shape }: Entry): Ending {
-  if (framing !== 'lines' || !shape) return 'lf';
-  return shape.length === 0 ? 'none' : 'crlf';
 }
 
 /** Replaces characters that start another line or control a terminal. */

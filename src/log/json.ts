@@ -3,6 +3,7 @@ import { formatPeer } from '../address.ts';
 import type { YodelError } from '../errors.ts';
 import type { SessionView, Subscriber } from '../telemetry/telemetry.ts';
 import { escapeJson, jsonContent, thrownText } from '../terminal/escape.ts';
+import { jsonParts } from '../terminal/message-parts.ts';
 import { errorText } from './error-text.ts';
 import type { LogLevel, LogOptions } from './options.ts';
 
@@ -15,6 +16,7 @@ export function jsonLog({ messages, worker, write }: LogOptions): Subscriber {
     refused: (peer, error) => line('warn', 'refused', { peer: peer && formatPeer(peer), ...errorFields(error) }),
     opened: (session) => line('info', 'connected', nameOf(session)),
     discarded: (session, error) => line('warn', 'discarded', { ...nameOf(session), ...errorFields(error) }),
+    undelivered: (session, error) => line('warn', 'undelivered', { ...nameOf(session), ...errorFields(error) }),
     handlerFailed: (session, error) =>
       line('error', 'handler-failed', { ...nameOf(session), error: thrownText(error.cause) }),
     closed: (session, error) => {
@@ -27,7 +29,7 @@ export function jsonLog({ messages, worker, write }: LogOptions): Subscriber {
     log.received = (session, batch) => {
       const name = nameOf(session);
       for (const message of batch)
-        line('info', 'message', { ...name, bytes: message.size, ...jsonContent(message.bytes) });
+        line('info', 'message', { ...name, ...jsonParts(message), bytes: message.size, ...jsonContent(message.bytes) });
     };
   }
   return log;

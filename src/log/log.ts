@@ -21,7 +21,7 @@ export function droppedLine(format: LogFormat, level: LogLevel, count: number): 
 
 /** The events that each level logs; `closed` only if the session ended with an error. */
 const eventsOfLevel: Readonly<Record<Exclude<LogLevel, 'info'>, readonly string[]>> = {
-  warn: ['handlerFailed', 'refused', 'discarded', 'closed'],
+  warn: ['handlerFailed', 'refused', 'discarded', 'undelivered', 'closed'],
   error: ['handlerFailed'],
 };
 

@@ -5,7 +5,7 @@ import type { Paint } from '../terminal/style.ts';
 export type LogFormat = 'text' | 'json';
 
 /**
- * The severity of a line. `error`: a handler failed. `warn`: a connection was refused, a message discarded, a session ended
+ * The severity of a line. `error`: a handler failed. `warn`: a connection was refused, a message discarded or not expressible for its receiver, a session ended
  * with an error, or lines were dropped. `info`: everything else.
  */
 export type LogLevel = 'info' | 'warn' | 'error';

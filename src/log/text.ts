@@ -4,6 +4,7 @@ import { formatPlural, formatSeconds } from '../format/figures.ts';
 import { formatTimeOfDay } from '../format/time.ts';
 import type { EndedBy, SessionView, Subscriber } from '../telemetry/telemetry.ts';
 import { escapeBeginning, escapeText } from '../terminal/escape.ts';
+import { beforePayload } from '../terminal/message-parts.ts';
 import { errorText } from './error-text.ts';
 import type { LogOptions } from './options.ts';
 
@@ -24,6 +25,7 @@ export function textLog({ messages, paint, worker, write }: LogOptions): Subscri
     refused: (peer, error) => line(peer ? formatPeer(peer) : '-', warning(`refused: ${error.message}`)),
     opened: (session) => line(peerOf(session), paint('green', 'connected')),
     discarded: (session, error) => line(peerOf(session), warning(`discarded: ${error.message}`)),
+    undelivered: (session, error) => line(peerOf(session), warning(`not delivered: ${error.message}`)),
     closed: (session, error) => {
       const totals = totalsText(session);
       if (error) line(peerOf(session), warning(`${totals}: ${errorText(error)}`));
@@ -33,7 +35,10 @@ export function textLog({ messages, paint, worker, write }: LogOptions): Subscri
   if (messages) {
     log.received = (session, batch) => {
       const peer = peerOf(session);
-      for (const message of batch) line(peer, `${paint('dim', `${message.size} B`)} ${escapeBeginning(message.bytes)}`);
+      for (const message of batch) {
+        const parts = paint('dim', `${message.size} B ${beforePayload(message)}`.trimEnd());
+        line(peer, `${parts} ${escapeBeginning(message.bytes)}`);
+      }
     };
   }
   return log;

@@ -1,12 +1,16 @@
-import type { Framing } from '../framing/framing.ts';
-import { parseFraming } from '../framing/notation.ts';
-import { raw } from '../framing/raw.ts';
+import { YodelError } from '../errors.ts';
+import type { Protocol } from '../framing/protocol.ts';
 import type { Entry, JournalQuery, JournalReader, RecordedSession } from '../journal/journal.ts';
-import { frameOf, isUnfinished } from '../journal/shape.ts';
+import { isUnfinished, protocolOf } from '../journal/recorded.ts';
+import type { MessageContent } from '../transcript/transcript.ts';
 import type { ReplayPlan, ReplayStep } from './step.ts';
 
-/** Plans a replay of the sessions that match a query, each from start to end. */
-export async function planOf(reader: JournalReader, query: JournalQuery): Promise<ReplayPlan> {
+/**
+ * Plans a replay of the sessions that match a query, each from start to end.
+ *
+ * @param protocol framings to use instead of those that were recorded, such as your own
+ */
+export async function planOf(reader: JournalReader, query: JournalQuery, protocol?: Protocol): Promise<ReplayPlan> {
   const sessions = new Map<number, RecordedSession>();
   let [sends, expects] = [0, 0];
   let [from, to] = [Number.POSITIVE_INFINITY, 0];
@@ -19,13 +23,14 @@ export async function planOf(reader: JournalReader, query: JournalQuery): Promis
   }
   // Whole sessions: a part of one would be a different conversation.
   const whole = { from: Math.min(from, to), to, session: query.session, peer: query.peer };
-  return { sessions: sessions.size, sends, expects, steps: () => stepsOf(reader, whole, sessions) };
+  return { sessions: sessions.size, sends, expects, steps: () => stepsOf(reader, whole, sessions, protocol) };
 }
 
 async function* stepsOf(
   reader: JournalReader,
   query: JournalQuery,
   sessions: ReadonlyMap<number, RecordedSession>,
+  given: Protocol | undefined,
 ): AsyncGenerator<ReplayStep> {
   const clock = new RecordedClock();
   const open = new Map<number, RecordedSession>();
@@ -53,7 +58,13 @@ async function* stepsOf(
     if (!open.has(session.session)) {
       open.set(session.session, session);
       nextEnd = Math.min(nextEnd, endTime(session));
-      yield { kind: 'connect', session: entry.session, at, place: placeOf(entry), ...framingOf(session) };
+      yield {
+        kind: 'connect',
+        session: entry.session,
+        at,
+        place: placeOf(entry),
+        protocol: given ?? protocolFor(session),
+      };
     }
     yield stepOf(entry, at);
     // Only the end of input could complete that message.
@@ -67,10 +78,18 @@ function endTime({ ended }: RecordedSession): number {
 }
 
 function stepOf(entry: Entry, at: number): ReplayStep {
-  const common = { session: entry.session, at, place: placeOf(entry) };
-  const content = { kind: 'parts', parts: [entry.bytes] } as const;
-  if (entry.direction === 'out') return { ...common, kind: 'expect', content };
-  return { ...common, kind: 'send', content, frameOf: () => frameOf(entry), isTruncated: entry.isTruncated };
+  const { session, direction, ending, isTruncated } = entry;
+  const common = { session, at, place: placeOf(entry), message: contentOf(entry) };
+  if (direction === 'out') return { ...common, kind: 'expect' };
+  return { ...common, kind: 'send', ending: ending ?? undefined, isTruncated };
+}
+
+function contentOf({ bytes, header, kind }: Entry): MessageContent {
+  return {
+    content: { kind: 'parts', parts: [bytes] },
+    header: header.length > 0 ? { kind: 'parts', parts: [header] } : undefined,
+    isBinary: kind === 'binary',
+  };
 }
 
 function endOf({ session, last }: RecordedSession, at: number): ReplayStep {
@@ -81,9 +100,14 @@ function placeOf({ sequence }: Entry): string {
   return `message ${sequence}`;
 }
 
-function framingOf({ framing }: RecordedSession): { readonly framing: Framing; readonly isWebSocket: boolean } {
-  const isWebSocket = framing === 'websocket';
-  return { framing: isWebSocket ? raw() : parseFraming(framing), isWebSocket };
+/** @throws YodelError `YODEL_INVALID_OPTION` for a framing that this program does not have */
+function protocolFor(session: RecordedSession): Protocol {
+  const found = protocolOf(session);
+  if (found) return found;
+  const { session: number, protocol, framing, replyFraming } = session;
+  const names = protocol ?? (framing === replyFraming ? framing : `${framing} and ${replyFraming}`);
+  const text = `session ${number} was recorded with framings that yodel does not have: ${names}`;
+  throw new YodelError('YODEL_INVALID_OPTION', text);
 }
 
 /** Time in the recording, in milliseconds since its first entry. */

@@ -1,5 +1,3 @@
-import { lines } from '../framing/lines.ts';
-import { frameOf } from '../transcript/frames.ts';
 import { refuseUnplayable } from '../transcript/playable.ts';
 import type { Ending, Transcript } from '../transcript/transcript.ts';
 import type { ReplayPlan, ReplayStep } from './step.ts';
@@ -18,11 +16,11 @@ export function planOfTranscript(transcript: Transcript): ReplayPlan {
   };
 }
 
-function* stepsOf({ steps, framing = lines() }: Transcript): Generator<ReplayStep> {
+function* stepsOf({ steps, protocol }: Transcript): Generator<ReplayStep> {
   const connected = new Set<string>();
   const ended = new Set<string>();
   let at = 0;
-  let ending: Ending = 'lf';
+  let ending: Ending;
   let timeoutMs: number | undefined;
   for (const step of steps) {
     if (step.kind === 'wait') at += step.ms;
@@ -30,7 +28,7 @@ function* stepsOf({ steps, framing = lines() }: Transcript): Generator<ReplaySte
     if (step.kind === 'ending') ending = step.ending;
     if (!('client' in step)) continue;
     const common = { session: step.client, at, place: `line ${step.line}` };
-    if (!connected.has(step.client)) yield { ...common, kind: 'connect', framing };
+    if (!connected.has(step.client)) yield { ...common, kind: 'connect', protocol };
     connected.add(step.client);
     if (step.kind === 'close' || step.kind === 'reset') {
       if (step.kind === 'reset') ended.add(step.client);
@@ -38,10 +36,9 @@ function* stepsOf({ steps, framing = lines() }: Transcript): Generator<ReplaySte
     } else if (step.kind === 'silence') yield { ...common, kind: 'silence', ms: step.ms };
     else if (step.kind === 'closed') yield { ...common, kind: 'closed', timeoutMs };
     else if (step.kind === 'message' && step.side === '<') {
-      yield { ...common, kind: 'expect', content: step.content, timeoutMs };
+      yield { ...common, kind: 'expect', message: step, timeoutMs };
     } else if (step.kind === 'message') {
-      const own = ending;
-      yield { ...common, kind: 'send', content: step.content, frameOf: (bytes) => frameOf(framing, bytes, own) };
+      yield { ...common, kind: 'send', message: step, ending };
     }
   }
   for (const client of connected) {

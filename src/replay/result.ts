@@ -1,6 +1,8 @@
 /** The counts and differences of a replay. */
+
+import type { Message } from '../framing/message.ts';
 import { Histogram } from '../load/histogram.ts';
-import type { Content } from '../transcript/transcript.ts';
+import type { MessageContent } from '../transcript/transcript.ts';
 
 /** A place where the replay was not as recorded. */
 export interface ReplayDifference {
@@ -8,9 +10,9 @@ export interface ReplayDifference {
   /** As {@link ReplayStep.place}. */
   readonly place: string;
   /** The recorded message; undefined when none was expected. */
-  readonly expected: Content | undefined;
+  readonly expected: MessageContent | undefined;
   /** The message received instead; undefined when there was none. */
-  readonly actual: Uint8Array | undefined;
+  readonly actual: Message | undefined;
   readonly reason: string;
 }
 

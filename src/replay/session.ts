@@ -1,9 +1,9 @@
 import type { Address } from '../address.ts';
-import { encode } from '../framing/framing.ts';
+import type { Message } from '../framing/message.ts';
 import { Queue } from '../queue.ts';
-import { bytesOf, matches } from '../transcript/content.ts';
+import { differenceOf, partsOf } from '../transcript/message-line.ts';
 import { Player } from '../transcript/player.ts';
-import type { Captures, Content } from '../transcript/transcript.ts';
+import type { Captures, MessageContent } from '../transcript/transcript.ts';
 import type { TlsOptions } from '../transport/transport.ts';
 import type { ReplayTally } from './result.ts';
 import type { ReplayStep } from './step.ts';
@@ -119,20 +119,14 @@ export class ReplaySession {
 
   async #connect(step: StepOf<'connect'>): Promise<void> {
     const { address, connectTimeoutMs, tls } = this.#options;
-    const { framing } = step;
-    const protocol = { framing, replyFraming: framing, encoding: 'binary' } as const;
-    this.#player = await Player.connect(address, protocol, connectTimeoutMs, tls);
+    this.#player = await Player.connect(address, step.protocol, connectTimeoutMs, tls);
     this.#events.connected();
-    if (step.isWebSocket && this.#player.framing.name !== 'websocket') {
-      const text = 'it was recorded over WebSocket, and can only be replayed against a ws:// or wss:// address';
-      this.#lose(step, undefined, text);
-    }
   }
 
   async #send(player: Player, step: StepOf<'send'>): Promise<void> {
-    const bytes = bytesOf(step.content, this.#captures);
-    if (!bytes) return this.#differ(step, undefined, undefined, 'not sent: a name in it has no value');
-    player.send(player.framing.name === 'websocket' ? encode(player.framing, bytes) : step.frameOf(bytes));
+    const parts = partsOf(step.message, this.#captures);
+    if (!parts) return this.#differ(step, undefined, undefined, 'not sent: a name in it has no value');
+    player.send({ ...parts, ending: step.ending });
     this.#tally.sent++;
     this.#request = { sentAt: performance.now(), recordedAt: step.at };
     if (!this.#options.compares) await this.#receiveAll(player);
@@ -146,17 +140,18 @@ export class ReplaySession {
 
   /** Counts the messages received so far, when replies are not compared. */
   async #receiveAll(player: Player): Promise<void> {
-    for (let next = await player.next(0); 'bytes' in next; next = await player.next(0)) this.#tally.received++;
+    for (let next = await player.next(0); 'message' in next; next = await player.next(0)) this.#tally.received++;
   }
 
   async #expect(player: Player, step: StepOf<'expect'>): Promise<void> {
     const timeoutMs = step.timeoutMs ?? this.#options.timeoutMs;
     const arrived = await player.next(timeoutMs);
-    if ('bytes' in arrived) {
+    if ('message' in arrived) {
       this.#tally.received++;
       this.#recordLatency(step);
-      if (matches(step.content, arrived.bytes, this.#captures)) this.#tally.countEqual();
-      else this.#differ(step, step.content, arrived.bytes, 'a different message');
+      const difference = differenceOf(step.message, arrived.message, this.#captures);
+      if (difference === undefined) this.#tally.countEqual();
+      else this.#differ(step, step.message, arrived.message, difference);
       return;
     }
     const reasons = {
@@ -164,7 +159,7 @@ export class ReplaySession {
       ended: 'the server ended the connection',
       broken: `the connection broke: ${arrived.reason}`,
     };
-    this.#lose(step, step.content, reasons[arrived.absent]);
+    this.#lose(step, step.message, reasons[arrived.absent]);
   }
 
   #recordLatency(step: StepOf<'expect'>): void {
@@ -177,15 +172,15 @@ export class ReplaySession {
   async #expectSilence(player: Player, step: StepOf<'silence'>): Promise<void> {
     const arrived = await player.next(step.ms);
     const text = `a message where ${step.ms} ms of silence was expected`;
-    if ('bytes' in arrived) this.#differ(step, undefined, arrived.bytes, text);
+    if ('message' in arrived) this.#differ(step, undefined, arrived.message, text);
   }
 
   async #expectEnd(player: Player, step: StepOf<'closed'>): Promise<void> {
     const timeoutMs = step.timeoutMs ?? this.#options.timeoutMs;
     const arrived = await player.next(timeoutMs);
-    if ('bytes' in arrived) {
+    if ('message' in arrived) {
       const text = 'a message where the server was expected to end the connection';
-      this.#differ(step, undefined, arrived.bytes, text);
+      this.#differ(step, undefined, arrived.message, text);
     } else if (arrived.absent === 'timeout')
       this.#lose(step, undefined, `the server did not end the connection within ${timeoutMs} ms`);
   }
@@ -193,21 +188,21 @@ export class ReplaySession {
   async #end(player: Player, step: StepOf<'end'>): Promise<void> {
     const { compares, timeoutMs } = this.#options;
     const { messages, broken } = await player.finish(compares ? lastMessagesMs : timeoutMs);
-    for (const bytes of messages) {
+    for (const message of messages) {
       this.#tally.received++;
-      if (compares) this.#differ(step, undefined, bytes, 'a message that was not recorded');
+      if (compares) this.#differ(step, undefined, message, 'a message that was not recorded');
     }
     if (broken !== undefined) this.#differ(step, undefined, undefined, `the connection broke: ${broken}`);
   }
 
   /** Closes the connection: without the missing reply, the rest would be a different conversation. */
-  #lose(step: ReplayStep, expected: Content | undefined, reason: string): void {
+  #lose(step: ReplayStep, expected: MessageContent | undefined, reason: string): void {
     if (this.#lost === undefined) this.#differ(step, expected, undefined, reason);
     this.#lost ??= reason;
     this.#player?.abort();
   }
 
-  #differ(step: ReplayStep, expected: Content | undefined, actual: Uint8Array | undefined, reason: string): void {
+  #differ(step: ReplayStep, expected: MessageContent | undefined, actual: Message | undefined, reason: string): void {
     const difference = { session: this.#name, place: step.place, expected, actual, reason };
     this.#tally.add(difference, expected !== undefined);
   }

@@ -1,6 +1,6 @@
 /** The steps of a replay, read from a journal or a transcript. */
-import type { Framing } from '../framing/framing.ts';
-import type { Content } from '../transcript/transcript.ts';
+import type { Protocol } from '../framing/protocol.ts';
+import type { Ending, MessageContent } from '../transcript/transcript.ts';
 
 /** One event in one session. */
 export type ReplayStep = {
@@ -11,16 +11,16 @@ export type ReplayStep = {
   /** Its place in the recording, for reports: `message 12`, `line 3`. */
   readonly place: string;
 } & (
-  | { readonly kind: 'connect'; readonly framing: Framing; readonly isWebSocket?: boolean }
-  /** The client sends. The frame is encoded once the names in the content have values. */
+  | { readonly kind: 'connect'; readonly protocol: Protocol }
+  /** The client sends. The frame is encoded once the names in the message have values. */
   | {
       readonly kind: 'send';
-      readonly content: Content;
-      readonly frameOf: (bytes: Uint8Array) => Uint8Array;
+      readonly message: MessageContent;
+      readonly ending: Ending;
       readonly isTruncated?: boolean;
     }
   /** The server is expected to send. */
-  | { readonly kind: 'expect'; readonly content: Content; readonly timeoutMs?: number | undefined }
+  | { readonly kind: 'expect'; readonly message: MessageContent; readonly timeoutMs?: number | undefined }
   /** The client ends its side and still receives. */
   | { readonly kind: 'close' }
   /** The session is over: both sides end. */

@@ -1,9 +1,7 @@
 /** Handlers: the application's code that processes messages. */
 import type { Address } from '../address.ts';
 import { YodelError } from '../errors.ts';
-import type { Framing } from '../framing/framing.ts';
 import type { Batch, Message } from '../framing/message.ts';
-import type { Protocol } from '../framing/protocol.ts';
 import type { SessionView } from '../telemetry/telemetry.ts';
 import type { Security } from '../transport/transport.ts';
 
@@ -21,12 +19,6 @@ export interface Session extends SessionView {
   readonly local: Address;
   /** The result of the TLS handshake, including the client's certificate; undefined without TLS. */
   readonly security: Security | undefined;
-  /** The framing of what this connection receives: the server's, or the connection's own, such as WebSocket. */
-  readonly framing: Framing;
-  /** The framing of what this connection sends. */
-  readonly replyFraming: Framing;
-  /** The server's framings, for handlers that forward messages, such as to another server. */
-  readonly protocol: Protocol;
   /** For the handler's own data about this session. Initially empty. */
   readonly data: Record<string, unknown>;
   /** Aborted when the session is over: for handlers that await something. */

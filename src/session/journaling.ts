@@ -1,17 +1,11 @@
 /** The journal stage of a session: between its messages and its handler, where there is a journal. */
 import { YodelError } from '../errors.ts';
-import type { Framing } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
 import { Queue } from '../queue.ts';
 import type { SessionView, Subscriber } from '../telemetry/telemetry.ts';
 
 /** A session, as the journal sees it. */
-export interface Journaled extends SessionView {
-  /** The framing of what this connection receives. */
-  readonly framing: Framing;
-  /** The framing of what this connection sends. */
-  readonly replyFraming: Framing;
-}
+export type Journaled = SessionView;
 
 /** Records messages before they are handled. */
 export interface SessionJournal {

@@ -4,7 +4,9 @@
  */
 import type { Address } from '../address.ts';
 import type { YodelError } from '../errors.ts';
+import type { Framing } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
+import type { Protocol } from '../framing/protocol.ts';
 
 /**
  * The first cause of a session's end: the peer, the handler (`session.close()` or `abort()`), the server's shutdown, or the limit
@@ -18,6 +20,12 @@ export interface SessionView {
   readonly id: number;
   readonly peer: Address;
   readonly local: Address;
+  /** The framing of what this connection receives: the server's, or the connection's own, such as WebSocket. */
+  readonly framing: Framing;
+  /** The framing of what this connection sends. */
+  readonly replyFraming: Framing;
+  /** The server's framings, which this connection uses unless it has its own. */
+  readonly protocol: Protocol;
   readonly messagesReceived: number;
   readonly messagesSent: number;
   readonly bytesReceived: number;

@@ -1,11 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Address, defaultAddress, parseAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
-import { lines } from '../framing/lines.ts';
-import type { Protocol } from '../framing/protocol.ts';
+import type { Message } from '../framing/message.ts';
 import type { TlsOptions } from '../transport/transport.ts';
-import { bytesOf, matches, namesIn } from './content.ts';
-import { frameOf } from './frames.ts';
+import { differenceOf, namesInMessage, partsOf } from './message-line.ts';
 import { refuseUnplayable } from './playable.ts';
 import { Player } from './player.ts';
 import type { Captures, ConnectTls, Ending, MessageStep, Step, Transcript } from './transcript.ts';
@@ -31,8 +29,10 @@ export interface Difference {
   readonly client: string;
   /** The expected line; undefined when nothing was expected. */
   readonly expected: string | undefined;
-  /** The message received instead; undefined when there was none. */
+  /** The payload of the message received instead; undefined when there was none. */
   readonly actual: Uint8Array | undefined;
+  /** The whole message, with its header. */
+  readonly received?: Message | undefined;
   /** In words, such as `no message within 5000 ms`. */
   readonly reason: string;
   /** The line was skipped because an earlier one failed. */
@@ -75,7 +75,7 @@ class Check {
   readonly #differences: Difference[] = [];
   readonly #address: Address;
   #timeoutMs: number;
-  #ending: Ending = 'lf';
+  #ending: Ending;
 
   constructor(transcript: Transcript, options: CheckOptions) {
     this.#transcript = transcript;
@@ -128,29 +128,31 @@ class Check {
     }
   }
 
-  async #send({ client, content, line }: MessageStep): Promise<void> {
+  async #send(step: MessageStep): Promise<void> {
+    const { client, line } = step;
     const player = await this.#playerOf(client);
-    const bytes = bytesOf(content, this.#captures);
-    if (!bytes) {
-      const missing = namesIn(content).filter((name) => !this.#captures.has(name));
+    const parts = partsOf(step, this.#captures);
+    if (!parts) {
+      const missing = namesInMessage(step).filter((name) => !this.#captures.has(name));
       return this.#unexpected(line, client, undefined, `not sent: {${missing.join('}, {')}} has no value`);
     }
     try {
-      player.send(frameOf(player.framing, bytes, this.#ending));
+      player.send({ ...parts, ending: this.#ending });
     } catch (error) {
       if (!(error instanceof YodelError)) throw error;
       this.#unexpected(line, client, undefined, `not sent: ${error.message}`);
     }
   }
 
-  async #expect({ client, content, line }: MessageStep): Promise<void> {
+  async #expect(step: MessageStep): Promise<void> {
+    const { client, line } = step;
     const player = await this.#playerOf(client);
     if (this.#lost.has(client))
       return this.#differ(line, client, undefined, 'no message: the previous one is missing too', true);
     const arrived = await player.next(this.#timeoutMs);
-    if ('bytes' in arrived) {
-      if (!matches(content, arrived.bytes, this.#captures))
-        this.#differ(line, client, arrived.bytes, 'a different message');
+    if ('message' in arrived) {
+      const difference = differenceOf(step, arrived.message, this.#captures);
+      if (difference !== undefined) this.#differ(line, client, arrived.message, difference);
       return;
     }
     this.#lost.add(client);
@@ -164,8 +166,8 @@ class Check {
 
   async #expectSilence(client: string, ms: number, line: number): Promise<void> {
     const arrived = await (await this.#playerOf(client)).next(ms);
-    if ('bytes' in arrived)
-      this.#unexpected(line, client, arrived.bytes, `a message where ${ms} ms of silence was expected`);
+    if ('message' in arrived)
+      this.#unexpected(line, client, arrived.message, `a message where ${ms} ms of silence was expected`);
     else if (arrived.absent === 'broken') this.#reportBroken(line, client, arrived.reason);
   }
 
@@ -174,9 +176,14 @@ class Check {
     const until = performance.now() + this.#timeoutMs;
     for (let count = 0; ; count++) {
       const arrived = await player.next(until - performance.now());
-      if ('bytes' in arrived && count < maxUnexpected && performance.now() < until)
-        this.#unexpected(line, client, arrived.bytes, 'a message where the server was expected to end the connection');
-      else if ('bytes' in arrived || arrived.absent === 'timeout')
+      if ('message' in arrived && count < maxUnexpected && performance.now() < until)
+        this.#unexpected(
+          line,
+          client,
+          arrived.message,
+          'a message where the server was expected to end the connection',
+        );
+      else if ('message' in arrived || arrived.absent === 'timeout')
         return this.#unexpected(
           line,
           client,
@@ -198,8 +205,8 @@ class Check {
     const last = this.#transcript.steps.findLast((step) => 'client' in step && step.client === client);
     const line = last?.line ?? 1;
     const { messages, broken } = await player.finish(lastMessagesMs);
-    for (const bytes of messages.slice(0, maxUnexpected)) {
-      this.#unexpected(line, client, bytes, 'an unexpected message');
+    for (const message of messages.slice(0, maxUnexpected)) {
+      this.#unexpected(line, client, message, 'an unexpected message');
     }
     if (messages.length > maxUnexpected)
       this.#unexpected(line, client, undefined, `${messages.length - maxUnexpected} more unexpected messages`);
@@ -215,25 +222,24 @@ class Check {
     if (cacert !== undefined && ca === undefined)
       throw new YodelError('YODEL_INVALID_OPTION', `cannot read cacert=${cacert}`);
     const given = { ...this.#options.tls, ...others, ...(ca === undefined ? {} : { ca }) };
-    const framing = this.#transcript.framing ?? lines();
-    const protocol: Protocol = { framing, replyFraming: framing, encoding: 'binary' };
-    const player = await Player.connect(this.#address, protocol, connectTimeoutMs, given);
+    const player = await Player.connect(this.#address, this.#transcript.protocol, connectTimeoutMs, given);
     this.#players.set(client, player);
     return player;
   }
 
-  #differ(line: number, client: string, actual: Uint8Array | undefined, reason: string, skipped = false): void {
+  #differ(line: number, client: string, received: Message | undefined, reason: string, skipped = false): void {
     this.#differences.push({
       line,
       client,
       expected: this.#transcript.lines[line - 1],
-      actual,
+      actual: received?.bytes,
+      received,
       reason,
       ...(skipped ? { skipped } : {}),
     });
   }
 
-  #unexpected(line: number, client: string, actual: Uint8Array | undefined, reason: string): void {
-    this.#differences.push({ line, client, expected: undefined, actual, reason });
+  #unexpected(line: number, client: string, received: Message | undefined, reason: string): void {
+    this.#differences.push({ line, client, expected: undefined, actual: received?.bytes, received, reason });
   }
 }

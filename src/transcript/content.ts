@@ -1,5 +1,5 @@
 /**
- * The content of a message line, in one of three forms:
+ * The content of a payload or a header, in one of three forms:
  *
  *     > hello {name}          literal text, with names in braces; for an expected message also /pattern/flags
  *     >\ \x02hello\x03\r      text with escapes
@@ -67,6 +67,7 @@ const escapes: Readonly<Record<string, string>> = {
   '\\': '\\',
   '{': '{',
   '/': '/',
+  '|': '|',
   ' ': ' ',
 };
 
@@ -111,7 +112,7 @@ function lookUp(letter: string, at: number): string {
   if (letter === 'u') throw new ContentError(at, '\\u takes a number in braces, such as \\u{1f600}');
   throw new ContentError(
     at,
-    `unknown escape \\${letter}; known escapes are \\n \\r \\t \\0 \\\\ \\{ \\/ \\xHH and \\u{H…}`,
+    `unknown escape \\${letter}; known escapes are \\n \\r \\t \\0 \\\\ \\{ \\/ \\| \\xHH and \\u{H…}`,
   );
 }
 
@@ -140,20 +141,30 @@ const invisible = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/u;
 /** The shortest form that parses as these bytes. It follows the arrow of a message line. */
 export function formatContent(bytes: Uint8Array): string {
   if (bytes.length === 0) return '';
-  if (!isUtf8(bytes)) return isMostlyText(bytes) ? `\\ ${escapeBytes(bytes)}` : `x ${hexOf(bytes)}`;
+  if (!isUtf8(bytes)) return isMostlyText(bytes) ? `\\ ${escapeBytes(bytes)}` : `x ${formatHex(bytes)}`;
   const text = Buffer.from(bytes).toString();
   const isPlain = !invisible.test(text) && !patternForm.test(text) && text.search(name) === -1 && !/ $/.test(text);
-  return isPlain ? ` ${text}` : `\\ ${escapeText(text)}`;
+  return isPlain ? ` ${text}` : `\\ ${formatEscaped(text)}`;
 }
 
 function isMostlyText(bytes: Uint8Array): boolean {
+  return countPrintable(bytes) >= bytes.length * 0.75;
+}
+
+/** Whether bytes are nothing but printable ASCII characters, tabs and line ends. */
+export function isPrintable(bytes: Uint8Array): boolean {
+  return countPrintable(bytes) === bytes.length;
+}
+
+function countPrintable(bytes: Uint8Array): number {
   let printable = 0;
   for (const byte of bytes)
     if ((byte >= 0x20 && byte < 0x7f) || byte === 0x0a || byte === 0x0d || byte === 0x09) printable++;
-  return printable >= bytes.length * 0.75;
+  return printable;
 }
 
-function escapeText(text: string): string {
+/** Text with escapes, as {@link parseEscaped} reads it. */
+export function formatEscaped(text: string): string {
   const escaped = text.replace(/[\\]/g, '\\\\').replace(name, '\\$&').replace(/^\//, '\\/').replace(/ $/, '\\ ');
   return Array.from(escaped, (character) => (invisible.test(character) ? escapeCharacter(character) : character)).join(
     '',
@@ -179,7 +190,8 @@ function escapeBytes(bytes: Uint8Array): string {
   }).join('');
 }
 
-function hexOf(bytes: Uint8Array): string {
+/** Bytes in hexadecimal digits, as {@link parseHex} reads them. */
+export function formatHex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
 }
 

@@ -1,11 +1,11 @@
 import { YodelError } from '../errors.ts';
-import { lines } from '../framing/lines.ts';
-import type { Message } from '../framing/message.ts';
+import { Message } from '../framing/message.ts';
 import type { HandlerObject, Session } from '../session/handler.ts';
-import { bytesOf, formatContent, matches, namesIn } from './content.ts';
-import { messageOf } from './frames.ts';
+import { applicableEnding } from './ending.ts';
+import { frameOf } from './frames.ts';
+import { differenceOf, formatMessage, namesInMessage, partsOf } from './message-line.ts';
 import { refuseUnplayable } from './playable.ts';
-import type { Captures, Content, Ending, MessageStep, Step, Transcript } from './transcript.ts';
+import type { Captures, Ending, MessageContent, MessageStep, Step, Transcript } from './transcript.ts';
 
 /** Options of {@link mockServer}. */
 export interface MockOptions {
@@ -76,7 +76,9 @@ class Play {
   /** Messages that matched. They are done when the play waits for a client again; their sessions stay open until then. */
   #matched: (() => void)[] = [];
   #at = 0;
-  #ending: Ending = 'lf';
+  #ending: Ending;
+  /** The last message of each client that matched a line. */
+  readonly #answered = new Map<string, Message>();
   /** Lenient: messages received during a pause, answered after it. */
   readonly #afterPause: (() => void)[] = [];
   /** Lenient: the step that gave each name its value. If that step matches again, it replaces the value. */
@@ -148,10 +150,12 @@ class Play {
       // A reset is noticed when the session is closed.
       if (!isOver && step.kind === 'reset') return;
       if (!isOver && step.kind === 'message' && step.side === '>') {
-        const message = this.#early.get(step.client)?.shift();
-        if (!message) return;
-        this.#matched.push(message.done);
-        if (!matches(step.content, message.message.bytes, this.#captures)) return this.#refuse(step, message.message);
+        const received = this.#early.get(step.client)?.shift();
+        if (!received) return;
+        const { message, done } = received;
+        this.#matched.push(done);
+        if (differenceOf(step, message, this.#captures) !== undefined) return this.#refuse(step, message);
+        this.#answered.set(step.client, message);
       } else if (!isOver) this.#perform(step);
       this.#at++;
     }
@@ -174,7 +178,8 @@ class Play {
       const index = (this.#at + tries) % steps.length;
       const step = steps[index] as Step;
       const isCandidate = step.kind === 'message' && step.side === '>' && step.client === part;
-      if (!isCandidate || !this.#matchesAgain(index, step.content, message.bytes)) continue;
+      if (!isCandidate || !this.#matchesAgain(index, step, message)) continue;
+      this.#answered.set(part, message);
       this.#at = index + 1;
       this.#performUntilNext();
       return this.#settle();
@@ -186,11 +191,11 @@ class Play {
     );
   }
 
-  #matchesAgain(index: number, content: Content, bytes: Uint8Array): boolean {
-    const names = namesIn(content);
+  #matchesAgain(index: number, expected: MessageContent, message: Message): boolean {
+    const names = namesInMessage(expected);
     const captures = new Map(this.#captures);
     for (const name of names) if (this.#namedBy.get(name) === index) captures.delete(name);
-    if (!matches(content, bytes, captures)) return false;
+    if (differenceOf(expected, message, captures) !== undefined) return false;
     for (const name of names) {
       const value = captures.get(name);
       if (value) this.#captures.set(name, value);
@@ -218,15 +223,23 @@ class Play {
     else if (step.kind === 'message') this.#send(step, session);
   }
 
-  #send({ content, line }: MessageStep, session: Session | undefined): void {
+  #send(step: MessageStep, session: Session | undefined): void {
     if (!session) return;
-    const bytes = bytesOf(content, this.#captures);
-    if (!bytes) return this.#fail(session, line, 'a name in it has no value');
+    const { client, line } = step;
+    const parts = partsOf(step, this.#captures);
+    if (!parts) return this.#fail(session, line, 'a name in it has no value');
+    const { payload, header, kind } = parts;
+    // Also where the session's framing is not the transcript's.
+    const ending = applicableEnding(session.replyFraming, this.#ending);
     try {
-      // Only `lines` has several endings, and the session's framing may differ from the transcript's.
-      const isLines = session.replyFraming.name === 'lines';
-      const message = isLines ? messageOf(lines(), bytes, this.#ending) : bytes;
-      const sent = message === undefined || session.send(message);
+      if (ending) {
+        session.write(frameOf(session.replyFraming, { ...parts, ending }), 1);
+        return;
+      }
+      // Without a header, a reply gets that of the message it answers. Without a mark, it is text, if it can be.
+      const answered = header || session.framing.name === 'websocket' ? undefined : this.#answered.get(client);
+      const message = header || kind ? Message.of(payload, { header, kind }) : payload;
+      const sent = session.send(message, answered);
       if (sent instanceof YodelError) this.#fail(session, line, sent.message);
     } catch (error) {
       if (!(error instanceof YodelError)) throw error;
@@ -274,6 +287,6 @@ class Play {
 
 /** The message as a line of a transcript. */
 function shown(message: Message): string {
-  const text = `>${formatContent(message.bytes)}`;
+  const text = `>${formatMessage(message)}`;
   return text.length > 200 ? `${text.slice(0, 200)} …` : text;
 }

@@ -2,20 +2,33 @@ import { parseAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import { parseQuantity } from '../format/units.ts';
 import type { Framing } from '../framing/framing.ts';
-import { parseFraming } from '../framing/notation.ts';
+import { lines } from '../framing/lines.ts';
+import type { Protocol } from '../framing/protocol.ts';
+import { protocolNamed } from '../framing/protocols/protocols.ts';
 import { longestDuration } from '../options.ts';
 import { hintFor } from '../suggestion.ts';
-import { ContentError, parseEscaped, parseHex, parsePlain } from './content.ts';
-import { type ConnectTls, type Content, type Side, type Step, type Transcript, TranscriptError } from './transcript.ts';
+import { ContentError } from './content.ts';
+import { parseEnding } from './ending.ts';
+import { parseMessage } from './message-line.ts';
+import {
+  type ConnectTls,
+  type MessageContent,
+  type Side,
+  type Step,
+  type Transcript,
+  TranscriptError,
+} from './transcript.ts';
+import { protocolFrom, readFraming } from './wire.ts';
 
 /**
  * Reads a transcript.
  *
  * @param file its name, for error messages
+ * @param protocol framings to use instead of those that the file names, such as your own
  * @throws TranscriptError for the first invalid line
  */
-export function parseTranscript(text: string, file = 'transcript'): Transcript {
-  return new Reader(text, file).read();
+export function parseTranscript(text: string, file = 'transcript', protocol?: Protocol): Transcript {
+  return new Reader(text, file, protocol).read();
 }
 
 /** An argument of a directive, and its index in the line. */
@@ -27,6 +40,8 @@ interface Word {
 const directives = [
   'address',
   'framing',
+  'reply-framing',
+  'protocol',
   'timeout',
   'wait',
   'silence',
@@ -47,13 +62,17 @@ class Reader {
   readonly #clients: string[] = [];
   /** Clients that are connected at the current line. */
   readonly #connected = new Set<string>();
+  readonly #given: Protocol | undefined;
   #framing: Framing | undefined;
+  #replyFraming: Framing | undefined;
+  #protocol: Protocol | undefined;
   #address: string | undefined;
   /** Number of the current line, from 1. */
   #line = 0;
 
-  constructor(text: string, file: string) {
+  constructor(text: string, file: string, given: Protocol | undefined) {
     this.#file = file;
+    this.#given = given;
     this.#lines = text.replace(/^\ufeff/, '').split(/\r?\n/);
     // The empty text after the last line end is not a line.
     if (this.#lines.at(-1) === '') this.#lines.pop();
@@ -66,10 +85,15 @@ class Reader {
       if (line.startsWith('@')) this.#readDirective(line);
       else this.#readMessage(line);
     }
+    const named = this.#given ?? this.#protocol;
+    const framing = named?.framing ?? this.#framing;
+    const replyFraming = named?.replyFraming ?? this.#replyFraming;
     return {
       file: this.#file,
       lines: this.#lines,
-      framing: this.#framing,
+      framing,
+      replyFraming,
+      protocol: named ?? protocolFrom(framing ?? lines(), replyFraming),
       address: this.#address,
       steps: this.#steps,
       clients: this.#clients,
@@ -85,25 +109,14 @@ class Reader {
     }
     const content = this.#readContent(line, head.length);
     this.#addClient(client ?? '', 0);
-    this.#add({ kind: 'message', side: side as Side, client: client ?? '', content, line: this.#line });
+    this.#add({ kind: 'message', side: side as Side, client: client ?? '', ...content, line: this.#line });
   }
 
-  #readContent(line: string, at: number): Content {
-    const form = line[at];
-    if (form === undefined) return { kind: 'parts', parts: [] };
-    const parse = form === ' ' ? parsePlain : form === '\\' ? parseEscaped : form === 'x' ? parseHex : undefined;
-    if (!parse) {
-      return this.#refuse(
-        at,
-        'the arrow must be followed by a space and text, by \\ and text with escapes, or by x and hexadecimal digits',
-      );
-    }
-    // One space after \ or x is skipped, for readability.
-    const from = at + (form !== ' ' && line[at + 1] === ' ' ? 2 : 1);
+  #readContent(line: string, at: number): MessageContent {
     try {
-      return parse(line.slice(from));
+      return parseMessage(line.slice(at));
     } catch (error) {
-      if (error instanceof ContentError) return this.#refuse(from + error.at, error.message);
+      if (error instanceof ContentError) return this.#refuse(at + error.at, error.message);
       throw error;
     }
   }
@@ -134,10 +147,19 @@ class Reader {
         );
         return;
       case 'framing':
-        this.#once(this.#framing, name);
-        if (this.#steps.some(({ kind }) => kind === 'message'))
-          this.#refuse(0, '@framing must come before the first message');
-        this.#framing = this.#readArgument(words[0], end, 'a framing such as lines', () => parseFraming(rest));
+        this.#framing = this.#readWire(name, this.#framing, words[0], end, 'a framing such as lines', () =>
+          readFraming(rest),
+        );
+        return;
+      case 'reply-framing':
+        this.#replyFraming = this.#readWire(name, this.#replyFraming, words[0], end, 'a framing such as lines', () =>
+          readFraming(rest),
+        );
+        return;
+      case 'protocol':
+        this.#protocol = this.#readWire(name, this.#protocol, words[0], end, 'a protocol such as smtp', () =>
+          protocolNamed(rest),
+        );
         return;
       case 'timeout':
       case 'wait': {
@@ -147,10 +169,11 @@ class Reader {
       }
       case 'ending': {
         const [ending] = words;
-        const isKnown = ending?.text === 'lf' || ending?.text === 'crlf' || ending?.text === 'none';
-        if (!ending || !isKnown) return this.#refuse(ending?.at ?? end, '@ending takes lf, crlf or none');
+        const read = ending && parseEnding(ending.text);
+        if (!read)
+          return this.#refuse(ending?.at ?? end, '@ending takes lf, crlf, none, default, or bytes such as \\0');
         this.#expectNoMore(words[1]);
-        return this.#add({ kind: name, ending: ending.text as 'lf' | 'crlf' | 'none', line });
+        return this.#add({ kind: name, ending: read.ending, line });
       }
       case 'silence': {
         const ms = this.#readDuration(words[0], end);
@@ -210,6 +233,23 @@ class Reader {
       );
     }
     this.#clients.push(name);
+  }
+
+  /** Reads framings, unless others are given in place of them. */
+  #readWire<Value>(
+    name: Directive,
+    known: Value | undefined,
+    word: Word | undefined,
+    end: number,
+    expected: string,
+    read: () => Value,
+  ): Value | undefined {
+    this.#once(known, name);
+    if (this.#steps.some(({ kind }) => kind === 'message'))
+      this.#refuse(0, `@${name} must come before the first message`);
+    if (name === 'protocol' ? (this.#framing ?? this.#replyFraming) : this.#protocol)
+      this.#refuse(0, '@protocol says both framings; leave out @framing and @reply-framing');
+    return this.#given && word ? undefined : this.#readArgument(word, end, expected, read);
   }
 
   #readDuration(word: Word | undefined, end: number): number {

@@ -1,6 +1,8 @@
 /** Checks that one side of a transcript can be played, before anything is sent. */
-import { namesIn } from './content.ts';
-import { unencodable } from './frames.ts';
+import { YodelError } from '../errors.ts';
+import { Message } from '../framing/message.ts';
+import { frameOf, framingOf } from './frames.ts';
+import { namesInMessage, partsOf } from './message-line.ts';
 import { type MessageStep, type Side, type Transcript, TranscriptError } from './transcript.ts';
 
 /** Error texts for each side. */
@@ -25,7 +27,7 @@ export function refuseUnplayable(transcript: Transcript, played: Side): void {
   const known = new Set<string>();
   for (const step of transcript.steps) {
     if (step.kind !== 'message') continue;
-    if (step.side !== played) for (const name of namesIn(step.content)) known.add(name);
+    if (step.side !== played) for (const name of namesInMessage(step)) known.add(name);
     else {
       const problem = problemOf(transcript, step, known);
       if (problem === undefined) continue;
@@ -38,6 +40,25 @@ export function refuseUnplayable(transcript: Transcript, played: Side): void {
 function problemOf(transcript: Transcript, step: MessageStep, known: ReadonlySet<string>): string | undefined {
   const { content, side } = step;
   if (content.kind === 'pattern') return texts[side].pattern;
-  const unknown = namesIn(content).find((name) => !known.has(name));
-  return unknown === undefined ? unencodable(transcript, content) : texts[side].unknown(unknown);
+  const unknown = namesInMessage(step).find((name) => !known.has(name));
+  return unknown === undefined ? unencodable(transcript, step) : texts[side].unknown(unknown);
+}
+
+/** The reason why a message cannot be encoded; undefined if it can, or if names in it have no values yet. */
+function unencodable({ protocol }: Transcript, step: MessageStep): string | undefined {
+  const parts = partsOf(step, new Map());
+  if (!parts) return undefined;
+  const framing = framingOf(protocol, step.side);
+  // Then the frame depends on the conversation, which has not taken place.
+  if (framing.createEncoder) return undefined;
+  const { payload, header, kind } = parts;
+  try {
+    frameOf(framing, parts);
+    if (header && !framing.encoder.shapeOf(Message.of(payload, { header, kind })))
+      return `the framing "${framing.name}" has no header`;
+    return undefined;
+  } catch (error) {
+    if (error instanceof YodelError) return error.message;
+    throw error;
+  }
 }

@@ -2,19 +2,20 @@ import type { Address } from '../address.ts';
 import { Condition } from '../client/condition.ts';
 import { dial } from '../client/dial.ts';
 import { MessageConnection, type MessageReceiver } from '../client/message-connection.ts';
-import type { Framing } from '../framing/framing.ts';
-import type { Batch } from '../framing/message.ts';
+import { YodelError } from '../errors.ts';
+import type { Batch, Message } from '../framing/message.ts';
 import type { Protocol } from '../framing/protocol.ts';
+import { websocket } from '../framing/websocket.ts';
 import { Queue } from '../queue.ts';
 import type { Connection, TlsOptions } from '../transport/transport.ts';
-import { longestMessage } from './frames.ts';
+import { frameOf, longestMessage, type RecordedMessage } from './frames.ts';
 
 /** Why there is no message. */
 export type Absence = 'timeout' | 'ended' | 'broken';
 
 /** The next message, or why there is none; `reason` is the error of a broken connection. */
 export type Arrived =
-  | { readonly bytes: Uint8Array }
+  | { readonly message: Message }
   | { readonly absent: Absence; readonly reason?: string | undefined };
 
 /** The memory limit for messages that no line has taken, and the cost of each besides its bytes. In bytes. */
@@ -24,7 +25,7 @@ const messageCost = 100;
 /** One client of a transcript: a connection, and the messages received from it that no line has taken yet. */
 export class Player implements MessageReceiver {
   readonly #connection: MessageConnection;
-  readonly #messages = new Queue<Uint8Array>();
+  readonly #messages = new Queue<Message>();
   #pending = 0;
   #hasEnded = false;
   #serverEnded = false;
@@ -37,14 +38,13 @@ export class Player implements MessageReceiver {
     this.#connection = new MessageConnection(connection, protocol, options, this);
   }
 
-  /** @throws YodelError as `Transport.connect`; `YODEL_CONNECT_TIMEOUT` */
+  /** @throws YodelError as `Transport.connect`; `YODEL_CONNECT_TIMEOUT`; `YODEL_INVALID_ADDRESS` for messages of a WebSocket */
   static async connect(address: Address, protocol: Protocol, timeoutMs: number, tls: TlsOptions): Promise<Player> {
+    if (protocol.framing === websocket && address.scheme !== 'ws' && address.scheme !== 'wss') {
+      const text = 'it was recorded over WebSocket, and can only be played against a ws:// or wss:// address';
+      throw new YodelError('YODEL_INVALID_ADDRESS', `${text}, not ${address}`);
+    }
     return new Player(await dial(address, { timeoutMs, tls }), protocol);
-  }
-
-  /** The framing of what this client sends. */
-  get framing(): Framing {
-    return this.#connection.framing;
   }
 
   /** Bytes sent that the operating system has not taken yet. */
@@ -63,8 +63,9 @@ export class Player implements MessageReceiver {
     return await this.#changed.until(() => this.isGone || this.unsent < before, timeoutMs);
   }
 
-  send(frame: Uint8Array): void {
-    this.#connection.sendFrame(frame);
+  /** @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
+  send(message: RecordedMessage): void {
+    this.#connection.sendFrame(frameOf(this.#connection.framing, message));
   }
 
   /** Ends this side. */
@@ -81,9 +82,9 @@ export class Player implements MessageReceiver {
   /** The next message, or why there is none within `timeoutMs`. */
   async next(timeoutMs: number): Promise<Arrived> {
     await this.#changed.until(() => this.#messages.length > 0 || this.isGone, timeoutMs);
-    const bytes = this.#messages.shift();
-    if (bytes) this.#pending -= bytes.length + messageCost;
-    return bytes ? { bytes } : (this.#absence ?? { absent: 'timeout' });
+    const message = this.#messages.shift();
+    if (message) this.#pending -= message.size + messageCost;
+    return message ? { message } : (this.#absence ?? { absent: 'timeout' });
   }
 
   /**
@@ -92,7 +93,7 @@ export class Player implements MessageReceiver {
    */
   async finish(
     timeoutMs: number,
-  ): Promise<{ readonly messages: readonly Uint8Array[]; readonly broken?: string | undefined }> {
+  ): Promise<{ readonly messages: readonly Message[]; readonly broken?: string | undefined }> {
     this.end();
     await this.#changed.until(() => this.#serverEnded || this.#isClosed, timeoutMs);
     this.#connection.release();
@@ -103,9 +104,9 @@ export class Player implements MessageReceiver {
 
   /** @internal */
   onBatch(batch: Batch): void {
-    for (const { bytes } of batch) {
-      this.#messages.push(bytes);
-      this.#pending += bytes.length + messageCost;
+    for (const message of batch) {
+      this.#messages.push(message);
+      this.#pending += message.size + messageCost;
     }
     if (this.#pending > maxPending) {
       this.#setAbsence({ absent: 'broken', reason: `more than ${maxPending} bytes arrived that no line waited for` });

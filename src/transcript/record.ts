@@ -1,12 +1,15 @@
-import { type Decoder, decodeChunk, type Framing } from '../framing/framing.ts';
-import type { Batch } from '../framing/message.ts';
-import { formatContent } from './content.ts';
-import { endingOf, longestMessage } from './frames.ts';
-import type { Ending, Side } from './transcript.ts';
+import { type Decoder, decodeChunk } from '../framing/framing.ts';
+import type { Batch, Message } from '../framing/message.ts';
+import { observe, type Protocol } from '../framing/protocol.ts';
+import { resolveWire, type WireOptions } from '../framing/wire.ts';
+import { EndingLines, unusualEnding } from './ending.ts';
+import { framingOf, longestMessage } from './frames.ts';
+import { formatMessage } from './message-line.ts';
+import type { Side } from './transcript.ts';
+import { asRead, namesOf, wireLines } from './wire.ts';
 
-/** Options of a {@link Recording}. */
-export interface RecordingOptions {
-  readonly framing: Framing;
+/** Options of a {@link Recording}: the framings of the connection, and where the text goes. */
+export interface RecordingOptions extends WireOptions {
   /** Comment lines at the top, such as when and what was recorded. */
   readonly about?: readonly string[] | undefined;
   /** Receives text to append to the file: whole lines with their line ends. */
@@ -14,50 +17,60 @@ export interface RecordingOptions {
 }
 
 /**
- * Writes a transcript of a conversation while it happens: whole messages, in the order in which they were completed.
- * The transcript parses as the same bytes in each direction.
+ * Writes a transcript of a conversation while it happens: whole messages with their headers, in the order in which they were
+ * completed. The transcript parses as the same messages in each direction.
  */
 export class Recording {
-  readonly #options: RecordingOptions;
+  readonly #write: (text: string) => void;
   readonly #decoders: Readonly<Record<Side, Decoder>>;
-  #ending: Ending = 'lf';
+  readonly #lines: MessageLines;
   #hasEnded: Record<Side, boolean> = { '>': false, '<': false };
 
-  constructor(options: RecordingOptions) {
-    this.#options = options;
-    const { framing, about = [], write } = options;
+  /** @throws YodelError `YODEL_INVALID_OPTION` */
+  constructor({ about = [], write, ...wire }: RecordingOptions) {
+    const protocol = resolveWire(wire);
+    this.#write = write;
     const limits = { maxMessageLength: longestMessage, onTooLong: 'discard', encoding: 'binary' } as const;
-    this.#decoders = { '>': framing.createDecoder(limits), '<': framing.createDecoder(limits) };
-    write([...about.map((line) => `# ${line}`), `@framing ${framing.name}`, ''].join('\n'));
+    const { requests, replies } = observe(protocol, limits);
+    this.#decoders = { '>': requests, '<': replies };
+    this.#lines = new MessageLines(protocol);
+    write([...about.map((line) => `# ${line}`), ...wireLines(namesOf(protocol)), ''].join('\n'));
   }
 
   /** Adds bytes, in any chunks: `>` from the client, `<` from the server. */
   add(side: Side, bytes: Uint8Array): void {
-    const decoder = this.#decoders[side];
-    for (const batch of decodeChunk(decoder, bytes)) {
-      this.#write(side, batch);
-    }
+    for (const batch of decodeChunk(this.#decoders[side], bytes)) this.#add(side, batch);
   }
 
   /** A side has ended. An unfinished message is recorded where the framing allows one. */
   end(side: Side): void {
     if (this.#hasEnded[side]) return;
     this.#hasEnded[side] = true;
-    this.#write(side, this.#decoders[side].end());
-    this.#options.write(side === '>' ? '@close\n' : '@closed\n');
+    this.#add(side, this.#decoders[side].end());
+    this.#write(side === '>' ? '@close\n' : '@closed\n');
   }
 
-  #write(side: Side, batch: Batch): void {
+  #add(side: Side, batch: Batch): void {
     let text = '';
-    for (const message of batch) {
-      const ending = endingOf(this.#options.framing, message);
-      if (ending !== undefined && ending !== this.#ending) {
-        this.#ending = ending;
-        text += `@ending ${ending}\n`;
-      }
-      text += `${side}${formatContent(message.bytes)}\n`;
-    }
+    for (const message of batch) text += this.#lines.format(side, message);
     if (batch.fault) text += `# ${batch.fault.message}\n`;
-    if (text !== '') this.#options.write(text);
+    if (text !== '') this.#write(text);
+  }
+}
+
+/** Writes messages as lines of a transcript, each after an `@ending` if it ended in another way than those before it. */
+export class MessageLines {
+  readonly #protocol: Protocol;
+  readonly #endings = new EndingLines();
+
+  /** @param protocol of the connection */
+  constructor(protocol: Protocol) {
+    this.#protocol = asRead(protocol);
+  }
+
+  /** The lines of a message. */
+  format(side: Side, message: Message): string {
+    const framing = framingOf(this.#protocol, side);
+    return `${this.#endings.before(framing, unusualEnding(framing, message))}${side}${formatMessage(message)}\n`;
   }
 }

@@ -4,6 +4,7 @@
  */
 import { YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
+import type { Protocol } from '../framing/protocol.ts';
 
 /** A whole conversation. */
 export interface Transcript {
@@ -11,8 +12,12 @@ export interface Transcript {
   readonly file: string;
   /** Its lines, without line ends. */
   readonly lines: readonly string[];
-  /** From `@framing`. */
+  /** From `@framing` or `@protocol`. */
   readonly framing: Framing | undefined;
+  /** From `@reply-framing` or `@protocol`. */
+  readonly replyFraming: Framing | undefined;
+  /** The framings of both directions. Default: lines. */
+  readonly protocol: Protocol;
   /** From `@address`: what the clients connect to. */
   readonly address: string | undefined;
   readonly steps: readonly Step[];
@@ -25,12 +30,12 @@ export type Side = '>' | '<';
 
 /** One line that is a message or an event. */
 export type Step = { /** Line number, from 1. */ readonly line: number } & (
-  | { readonly kind: 'message'; readonly side: Side; readonly client: string; readonly content: Content }
+  | ({ readonly kind: 'message'; readonly side: Side; readonly client: string } & MessageContent)
   /** Everything after this line waits `ms`. */
   | { readonly kind: 'wait'; readonly ms: number }
   /** The time limit for expected messages from here on. */
   | { readonly kind: 'timeout'; readonly ms: number }
-  /** The line ending of messages from here on, with the framing `lines`. */
+  /** How messages end from here on, with framings that have several endings, such as `lines`. */
   | { readonly kind: 'ending'; readonly ending: Ending }
   /** The server must send nothing to the client for `ms`. */
   | { readonly kind: 'silence'; readonly client: string; readonly ms: number }
@@ -47,8 +52,18 @@ export type Step = { /** Line number, from 1. */ readonly line: number } & (
 /** A step that is a message. */
 export type MessageStep = Extract<Step, { readonly kind: 'message' }>;
 
-/** The line ending of a message in the framing `lines`; `none` for a last one without. */
-export type Ending = 'lf' | 'crlf' | 'none';
+/** A message, sent or expected, as its line says. */
+export interface MessageContent {
+  /** The payload. */
+  readonly content: Content;
+  /** Undefined: when sent, what the framing writes without one; when expected, any. */
+  readonly header: Content | undefined;
+  /** Whether it is a binary message of a WebSocket. */
+  readonly isBinary: boolean;
+}
+
+/** The bytes that end a message; empty for a last one that only the end of the input ends. Undefined: the framing's own. */
+export type Ending = Uint8Array | undefined;
 
 /** How a client connects over TLS. Paths are as written in the file. */
 export interface ConnectTls {
@@ -57,7 +72,7 @@ export interface ConnectTls {
   readonly insecure?: boolean | undefined;
 }
 
-/** The content of a message, sent or expected. */
+/** The content of a payload or header, sent or expected. */
 export type Content =
   /** Bytes and names: a name without a value captures any bytes. */
   | { readonly kind: 'parts'; readonly parts: readonly Part[] }

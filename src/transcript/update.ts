@@ -1,5 +1,5 @@
 import type { CheckResult, Difference } from './check.ts';
-import { formatContent } from './content.ts';
+import { formatMessage } from './message-line.ts';
 
 /**
  * The text of a transcript, updated to what the server sent. Lines that matched stay as they are, including patterns and
@@ -7,7 +7,7 @@ import { formatContent } from './content.ts';
  * An unexpected message is added after the line at which it arrived.
  */
 export function updatedText({ transcript, differences }: CheckResult): string {
-  const lineOf = ({ client, actual }: Difference) => `${client}<${formatContent(actual ?? new Uint8Array(0))}`;
+  const lineOf = ({ client, received }: Difference) => `${client}<${received ? formatMessage(received) : ''}`;
   const lines = transcript.lines.flatMap((line, index) => {
     const here = differences.filter((difference) => difference.line === index + 1);
     const instead = here.filter(({ expected }) => expected !== undefined);

@@ -4,19 +4,25 @@ import { onTestFinished } from 'vitest';
 import { TcpAddress } from '../../src/address.ts';
 import type { Framing } from '../../src/framing/framing.ts';
 import { lines } from '../../src/framing/lines.ts';
+import type { Protocol } from '../../src/framing/protocol.ts';
 import type { Entry, JournalQuery, JournalReader } from '../../src/journal/journal.ts';
 import { type JournalOptions, openJournal } from '../../src/journal/sqlite.ts';
 import { Verification } from '../../src/journal/verify.ts';
 import type { Journaled } from '../../src/session/journaling.ts';
+import { frameOf } from '../../src/transcript/frames.ts';
+import { protocolFrom, readFraming } from '../../src/transcript/wire.ts';
 import { temporaryFolder } from '../support/files.ts';
 
 let lastPort = 1000;
 
 /** A session with the properties that a journal reads. */
-export function session(framing: Framing = lines(), port = ++lastPort): Journaled {
+export function session(wire: Framing | Protocol = lines(), port = ++lastPort): Journaled {
+  const protocol = 'replyFraming' in wire ? wire : protocolFrom(wire);
+  const { framing, replyFraming } = protocol;
   const address = new TcpAddress('127.0.0.1', port);
   return {
-    ...{ id: port, peer: address, local: new TcpAddress('127.0.0.1', 7878), framing, replyFraming: framing },
+    ...{ id: port, peer: address, local: new TcpAddress('127.0.0.1', 7878), framing },
+    ...{ replyFraming, protocol },
     ...{ endedBy: 'peer', durationMs: 0 },
     ...{ messagesReceived: 0, messagesSent: 0, bytesReceived: 0, bytesSent: 0, queued: 0, unsent: 0 },
   };
@@ -51,4 +57,10 @@ export async function problemsOf(file: string): Promise<readonly string[]> {
   await all(verification.run());
   verification.close();
   return verification.problems;
+}
+
+/** The frame of a recorded message. */
+export function frameOfEntry({ framing, bytes: payload, header, kind, ending }: Entry): Buffer {
+  const parts = { payload, header: header.length > 0 ? header : undefined, kind: kind ?? undefined };
+  return Buffer.from(frameOf(readFraming(framing), { ...parts, ending: ending ?? undefined }));
 }

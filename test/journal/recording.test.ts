@@ -4,12 +4,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { length } from '../../src/framing/length.ts';
-import { parseFraming } from '../../src/framing/notation.ts';
 import type { Entry } from '../../src/journal/journal.ts';
 import { readJournal } from '../../src/journal/reader.ts';
-import { frameOf } from '../../src/journal/shape.ts';
 import { serve } from '../../src/server/server.ts';
-import { all, open, problemsOf, session, textOf, texts } from './open.ts';
+import { readFraming } from '../../src/transcript/wire.ts';
+import { all, frameOfEntry, open, problemsOf, session, textOf, texts } from './open.ts';
 
 test('the next commit contains the messages sent after replies, and those that arrived in the meantime', async () => {
   const { journal, add } = await open();
@@ -65,7 +64,8 @@ test('messages are read as they were written, with session and time', async () =
   const { time, elapsed, ...rest } = entries[0] as Entry;
   expect(rest).toEqual({
     ...{ sequence: 1, session: 1, run: 1, peer: `127.0.0.1:${one.peer.scheme === 'tcp' ? one.peer.port : 0}` },
-    ...{ direction: 'in', framing: 'lines', bytes: new Uint8Array([97]), shape: null, isTruncated: false },
+    ...{ direction: 'in', framing: 'lines', bytes: new Uint8Array([97]), isTruncated: false },
+    ...{ header: new Uint8Array(), kind: null, ending: null },
   });
   expect(time).toBeGreaterThanOrEqual(before);
   expect(elapsed).toBeGreaterThan(0);
@@ -90,10 +90,18 @@ test('messages of many sessions are recorded in the order in which they arrived'
 });
 
 describe('frames', () => {
-  const kinds = ['lines', 'delimiter:\\0', 'delimiter:END', 'length:4', 'length:2,little,offset=3', 'raw'];
+  const kinds = [
+    'lines',
+    'delimiter:\\0',
+    'delimiter:END',
+    'length:4',
+    'length:2,little,offset=3',
+    'length:varint,offset=1',
+    'raw',
+  ];
 
   test.each(kinds)('%s: frames are read back byte for byte, unusual ones included', async (name) => {
-    const wire = parseFraming(name);
+    const wire = readFraming(name);
     const { journal } = await open();
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 200 }), async (bytes) => {
@@ -109,7 +117,7 @@ describe('frames', () => {
         if (frames.length === 0) return;
         const peer = `127.0.0.1:${one.peer.scheme === 'tcp' ? one.peer.port : 0}`;
         const entries = await all(journal.read({ peer }));
-        expect(entries.map((entry) => Uint8Array.from(frameOf(entry)))).toEqual(frames);
+        expect(entries.map((entry) => Uint8Array.from(frameOfEntry(entry)))).toEqual(frames);
       }),
       { numRuns: 40 },
     );
@@ -126,7 +134,7 @@ test('replies are recorded if configured', async () => {
   await journal.close();
   const reader = readJournal(file);
   const entries = await all(reader.read());
-  expect(entries.map((entry) => [entry.direction, Buffer.from(frameOf(entry)).toString()])).toEqual([
+  expect(entries.map((entry) => [entry.direction, frameOfEntry(entry).toString()])).toEqual([
     ['in', 'a\n'],
     ['out', 'AA\n'],
     ['out', 'B'],

@@ -1,12 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { length } from '../../src/framing/length.ts';
-import { lines } from '../../src/framing/lines.ts';
 import { bytesOf, formatContent, matches, parsePlain } from '../../src/transcript/content.ts';
-import { frameOf } from '../../src/transcript/frames.ts';
 import { parseTranscript } from '../../src/transcript/parse.ts';
-import { Recording } from '../../src/transcript/record.ts';
-import type { Captures, Ending } from '../../src/transcript/transcript.ts';
+import type { Captures } from '../../src/transcript/transcript.ts';
 
 /** Texts close to the syntax of the format, and arbitrary bytes. */
 const messages = fc.oneof(
@@ -99,45 +95,4 @@ it('names capture what lazy groups of a regular expression would', () => {
 it('matching many names in a long message takes linear time', () => {
   const content = parsePlain('{a} {b} {c} {d} {e} end');
   expect(matches(content, Buffer.alloc(1_000_000, ' '), new Map())).toBe(false);
-});
-
-const streams = fc.array(
-  fc.record({
-    side: fc.constantFrom('>' as const, '<' as const),
-    bytes: messages,
-    ending: fc.constantFrom<Ending>('lf', 'crlf'),
-  }),
-  { maxLength: 12 },
-);
-
-it.each([
-  ['lines', lines()],
-  ['length:2', length({ bytes: 2 })],
-] as const)('%s: a recording reads back as the bytes sent in each direction, whatever the chunks', (_, framing) => {
-  const isSendable = (bytes: Uint8Array) => framing.name !== 'lines' || !bytes.includes(10);
-  fc.assert(
-    fc.property(streams, fc.integer({ min: 1, max: 9 }), (conversation, cut) => {
-      const written: string[] = [];
-      const recording = new Recording({ framing, write: (more) => void written.push(more) });
-      const sent = { '>': '', '<': '' };
-      for (const { side, bytes, ending } of conversation) {
-        if (!isSendable(bytes)) continue;
-        const frame = Buffer.from(frameOf(framing, bytes, ending));
-        sent[side] += frame.toString('hex');
-        for (let at = 0; at < frame.length; at += cut) recording.add(side, frame.subarray(at, at + cut));
-      }
-      recording.end('>');
-      recording.end('<');
-      const played = { '>': '', '<': '' };
-      const transcript = parseTranscript(written.join(''));
-      let ending: Ending = 'lf';
-      for (const step of transcript.steps) {
-        if (step.kind === 'ending') ending = step.ending;
-        if (step.kind !== 'message') continue;
-        const bytes = bytesOf(step.content, new Map()) ?? Buffer.alloc(0);
-        played[step.side] += Buffer.from(frameOf(framing, bytes, ending)).toString('hex');
-      }
-      expect(played).toEqual(sent);
-    }),
-  );
 });

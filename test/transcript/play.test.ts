@@ -40,7 +40,14 @@ describe('check', () => {
   it('reports a different message and continues', async () => {
     const { differences } = await play('> a\n< b\n> c\n< c\n', (message) => message);
     expect(differences).toEqual([
-      { line: 2, client: '', expected: '< b', actual: Buffer.from('a'), reason: 'a different message' },
+      {
+        line: 2,
+        client: '',
+        expected: '< b',
+        actual: Buffer.from('a'),
+        received: expect.anything(),
+        reason: 'a different message',
+      },
     ]);
   });
 

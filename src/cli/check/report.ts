@@ -4,7 +4,7 @@ import { escapeMarkup } from '../../report/html.ts';
 import { escapeText } from '../../terminal/escape.ts';
 import type { Paint } from '../../terminal/style.ts';
 import type { CheckResult, Difference } from '../../transcript/check.ts';
-import { formatContent } from '../../transcript/content.ts';
+import { formatMessage } from '../../transcript/message-line.ts';
 
 /** The options of a report. */
 export interface ReportOptions {
@@ -73,8 +73,8 @@ function describe({ transcript }: CheckResult, difference: Difference, paint: Pa
 const plain: Paint = (_style, text) => text;
 
 /** The received message as a line of a transcript. */
-function actualLine({ client, actual }: Difference): string | undefined {
-  return actual && escapeText(`${client}<${formatContent(actual)}`);
+function actualLine({ client, received }: Difference): string | undefined {
+  return received && escapeText(`${client}<${formatMessage(received)}`);
 }
 
 function tapReport({ count, write }: ReportOptions): CheckReport {

@@ -3,6 +3,7 @@ import { formatBytes, formatCount, formatCountOf, formatSeconds } from '../../fo
 import { formatLocalTime, isoTime } from '../../format/time.ts';
 import type { Entry, JournalStats, RecordedSession } from '../../journal/journal.ts';
 import { escapeBeginning, escapeJson, escapeText, jsonContent } from '../../terminal/escape.ts';
+import { beforePayload, jsonParts } from '../../terminal/message-parts.ts';
 import type { Paint } from '../../terminal/style.ts';
 
 /** The header of `yodel journal ls`. */
@@ -36,30 +37,21 @@ export function formatSessionJson({ began, ended, ...session }: RecordedSession)
 }
 
 /** A message as a line of `yodel journal cat`. */
-export function formatEntry(
-  { sequence, time, session, peer, direction, bytes, isTruncated }: Entry,
-  paint: Paint,
-): string {
+export function formatEntry(entry: Entry, paint: Paint): string {
+  const { sequence, time, session, peer, direction, bytes, isTruncated } = entry;
   const when = paint('dim', `${sequence} ${localTime(time)}`);
   const who = paint('cyan', `${escapeText(peer)}#${session}`);
   const arrow = direction === 'in' ? '>' : '<';
-  return `${when} ${who} ${arrow} ${escapeBeginning(bytes)}${isTruncated ? ' (truncated)' : ''}`;
+  const parts = paint('dim', beforePayload(entry));
+  return `${when} ${who} ${arrow} ${parts}${escapeBeginning(bytes)}${isTruncated ? ' (truncated)' : ''}`;
 }
 
 /** A message as a line of JSON. */
-export function formatEntryJson({
-  sequence,
-  time,
-  elapsed,
-  session,
-  peer,
-  direction,
-  framing,
-  bytes,
-  isTruncated,
-}: Entry): string {
+export function formatEntryJson(entry: Entry): string {
+  const { sequence, time, elapsed, session, peer, direction, framing, bytes, isTruncated } = entry;
   const when = { time: isoTime(time), elapsedMs: elapsed };
-  const fields = { sequence, ...when, session, peer, direction, framing, bytes: bytes.length, ...jsonContent(bytes) };
+  const parts = { ...jsonParts(entry), bytes: bytes.length, ...jsonContent(bytes) };
+  const fields = { sequence, ...when, session, peer, direction, framing, ...parts };
   return escapeJson(JSON.stringify(isTruncated ? { ...fields, truncated: true } : fields));
 }
 

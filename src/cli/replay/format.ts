@@ -1,10 +1,12 @@
 /** How progress and result of a replay are printed: as text, or as JSON. */
 import { formatCount, formatCountOf, formatLatency, formatSeconds } from '../../format/figures.ts';
+import type { Message } from '../../framing/message.ts';
 import type { Histogram } from '../../load/histogram.ts';
 import type { ReplayDifference, ReplayProgress, ReplayResult } from '../../replay/result.ts';
 import type { ReplayPlan } from '../../replay/step.ts';
 import { escapeBeginning, escapeJson, escapeText } from '../../terminal/escape.ts';
-import type { Content } from '../../transcript/transcript.ts';
+import { beforePayload, spacedHex } from '../../terminal/message-parts.ts';
+import type { Content, MessageContent } from '../../transcript/transcript.ts';
 
 /** A line of progress. */
 export function formatProgress({ sent, differences, open, elapsedMs }: ReplayProgress, { sends }: ReplayPlan): string {
@@ -64,7 +66,7 @@ function formatDifference({ session, place, expected, actual, reason }: ReplayDi
   const where = session === '' ? place : `session ${session}, ${place}`;
   const lines = [`${where}: ${escapeText(reason)}`];
   if (expected) lines.push(`  - ${formatExpected(expected)}`);
-  if (actual) lines.push(`  + ${escapeBeginning(actual)}`);
+  if (actual) lines.push(`  + ${formatActual(actual)}`);
   return lines.join('\n');
 }
 
@@ -74,11 +76,25 @@ function differenceFields({ session, place, expected, actual, reason }: ReplayDi
     place,
     reason,
     expected: expected ? formatExpected(expected) : null,
-    actual: actual ? escapeBeginning(actual) : null,
+    actual: actual ? formatActual(actual) : null,
   };
 }
 
-function formatExpected(content: Content): string {
+function formatExpected({ content, header, isBinary }: MessageContent): string {
+  const mark = isBinary ? 'binary ' : '';
+  const before = header?.kind === 'parts' ? `${header.parts.map(formatHeaderPart).join('')} | ` : '';
+  return `${mark}${before}${formatContent(content)}`;
+}
+
+function formatHeaderPart(part: Uint8Array | { readonly name: string }): string {
+  return part instanceof Uint8Array ? spacedHex(part) : `{${part.name}}`;
+}
+
+function formatContent(content: Content): string {
   if (content.kind === 'pattern') return escapeText(String(content.pattern));
   return content.parts.map((part) => (part instanceof Uint8Array ? escapeBeginning(part) : `{${part.name}}`)).join('');
+}
+
+function formatActual(message: Message): string {
+  return `${beforePayload(message)}${escapeBeginning(message.bytes)}`;
 }

@@ -1,7 +1,6 @@
 /** The server in this process, which serves alone or is one of several workers. */
 import { formatPeer, parseAddress } from '../../address.ts';
 import { formatPlural } from '../../format/figures.ts';
-import type { Protocol } from '../../framing/protocol.ts';
 import { endGroups } from '../../handlers/exec/process-group.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { errorText, isFromUpstream } from '../../log/error-text.ts';
@@ -51,8 +50,7 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
   let aborted = 0;
   let hadUncaughtError = false;
   const { handler, protocol } = await handlerFor(serving.settings, notify);
-  const recorders =
-    flags.record === undefined ? [] : [await recorderOf(String(flags.record), protocol, worker, notify)];
+  const recorders = flags.record === undefined ? [] : [await recorderOf(String(flags.record), worker, notify)];
   const { journal } = rest;
   const server = await serve({
     ...reloadableOf(serving),
@@ -93,13 +91,8 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
 }
 
 /** The recorder of `--record`. @throws UsageError if the directory cannot be written */
-async function recorderOf(
-  directory: string,
-  { framing }: Protocol,
-  worker: number | undefined,
-  notify: Notify,
-): Promise<Subscriber> {
-  return (await import('./record.ts')).recordInto(directory, framing, worker, notify);
+async function recorderOf(directory: string, worker: number | undefined, notify: Notify): Promise<Subscriber> {
+  return (await import('./record.ts')).recordInto(directory, worker, notify);
 }
 
 /** Limits for all processes together: each gets an equal share. */

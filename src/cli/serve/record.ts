@@ -2,10 +2,11 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatPeer } from '../../address.ts';
-import type { Framing } from '../../framing/framing.ts';
+import { protocolOf } from '../../framing/protocol.ts';
 import type { SessionView, Subscriber } from '../../telemetry/telemetry.ts';
 import { escapeText } from '../../terminal/escape.ts';
 import { Recording } from '../../transcript/record.ts';
+import { recordedAddress } from '../../transcript/wire.ts';
 import { UsageError } from '../fail.ts';
 import { checkWritable } from '../files.ts';
 import type { Notify } from './outputs.ts';
@@ -28,12 +29,7 @@ interface File {
  * @param worker the number of this process among several
  * @throws UsageError if the directory cannot be written
  */
-export function recordInto(
-  directory: string,
-  framing: Framing,
-  worker: number | undefined,
-  notify: Notify,
-): Subscriber {
+export function recordInto(directory: string, worker: number | undefined, notify: Notify): Subscriber {
   createDirectory(directory);
   const files = new Map<SessionView, File>();
   let timer: NodeJS.Timeout | undefined;
@@ -52,7 +48,7 @@ export function recordInto(
     flushSoon(file);
   };
   return {
-    opened: (session) => void files.set(session, openFile(directory, session, framing, worker)),
+    opened: (session) => void files.set(session, openFile(directory, session, worker)),
     received: (session, batch) =>
       record(session, (recording) => {
         for (const slice of batch.slices) recording.add('>', slice);
@@ -81,16 +77,17 @@ function createDirectory(directory: string): void {
 }
 
 /** Begins the transcript of a session. Its file is named after the time and the session. */
-function openFile(directory: string, { id, peer }: SessionView, framing: Framing, worker: number | undefined): File {
+function openFile(directory: string, session: SessionView, worker: number | undefined): File {
+  const { id, peer } = session;
   const now = new Date().toISOString();
   const prefix = worker === undefined ? '' : `${worker}.`;
   const path = join(directory, `${now.replace(/[:.]/g, '-')}-${prefix}${id}.transcript`);
-  const about = [`recorded ${now}, client ${escapeText(formatPeer(peer))}`];
+  const about = [`recorded ${now}, client ${escapeText(formatPeer(peer))}, server ${recordedAddress(session)}`];
   const file = { path, text: '' };
   const write = (text: string) => {
     file.text += text;
   };
-  return Object.assign(file, { recording: new Recording({ framing, about, write }) });
+  return Object.assign(file, { recording: new Recording({ protocol: protocolOf(session), about, write }) });
 }
 
 function flush(file: File, notify: Notify): void {

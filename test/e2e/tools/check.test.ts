@@ -88,7 +88,7 @@ test('a served transcript sets the framing, and another one is refused', async (
   });
   expect([...stdout]).toEqual([0, 1, 0x62]);
   const other = await yodel(['serve', file, '--framing', 'raw', '--listen', '127.0.0.1:0']);
-  expect(other.stderr).toContain('uses the framing length:2, not raw; omit --framing');
+  expect(other.stderr).toContain('uses the framing length:2, not framing raw; omit the flag');
 });
 
 test('--lenient accepts messages in any order', async () => {

@@ -160,8 +160,8 @@ test('refuses to send messages of a WebSocket to a TCP server, and reports trunc
   socket.close();
   await recording.stop();
   const tcp = await serve(['--quiet']);
-  expect((await replay(file, tcp.address, '--speed', 'max')).text).toMatch(
-    /can only be replayed against a ws:\/\/ or wss:\/\/ address/,
+  expect((await replay(file, tcp.address, '--speed', 'max')).stderr).toMatch(
+    /can only be played against a ws:\/\/ or wss:\/\/ address, not tcp:/,
   );
   const web = await serve(['--quiet', '--listen', 'ws://127.0.0.1:0']);
   const { text, status } = await replay(file, web.address, '--speed', 'max');

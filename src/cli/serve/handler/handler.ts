@@ -33,15 +33,14 @@ export interface FramedHandler {
 export async function handlerFor(settings: ServeSettings, notify: Notify): Promise<FramedHandler> {
   const { flags, handler: name } = settings;
   const faults = faultsOf(flags);
+  // First, because a transcript may name a framing that the flags load.
+  const given = (await readWire(flags)).protocol;
   const { handler, protocol: needed, encoding } = await plainHandler(settings, notify);
-  const wire = await readWire({ ...flags, encoding: flags.encoding ?? encoding });
-  if (needed && hasWireFlags(flags)) checkSame(name, needed, wire.protocol);
+  if (needed && hasWireFlags(flags)) checkSame(name, needed, given);
+  const protocol = needed && !hasWireFlags(flags) ? needed : given;
   return {
     handler: faults ? withFaults(handler, faults) : handler,
-    protocol:
-      needed && !hasWireFlags(flags)
-        ? resolveWire({ protocol: needed, encoding: givenEncoding(flags) })
-        : wire.protocol,
+    protocol: resolveWire({ protocol, encoding: givenEncoding(flags) ?? (needed ? undefined : encoding) }),
   };
 }
 

@@ -51,9 +51,12 @@ async function loadTranscript(path: string, { lenient, notify }: LoadOptions): P
   const transcript = parseTranscript(readText(path), path);
   const unexpected = (session: Session, error: YodelError) =>
     notify(`${formatPeer(session.peer)}#${session.id}: ${escapeText(error.message)}`);
+  const { framing, replyFraming, protocol } = transcript;
+  // WebSocket is the framing of its connections, whatever that of the server is.
+  const isNamed = (framing ?? replyFraming) !== undefined && framing?.name !== 'websocket';
   return {
     handler: mockServer(transcript, { lenient, unexpected }),
-    protocol: transcript.framing && resolveWire({ framing: transcript.framing, encoding: 'binary' }),
+    protocol: isNamed ? resolveWire({ protocol, encoding: 'binary' }) : undefined,
     encoding: 'binary',
   };
 }

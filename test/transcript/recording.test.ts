@@ -1,0 +1,130 @@
+/** Recordings: every message with its header, kind and ending, whatever the chunks. */
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import type { MessageKind } from '../../src/framing/frames.ts';
+import { lines } from '../../src/framing/lines.ts';
+import { frameOf, framingOf } from '../../src/transcript/frames.ts';
+import { partsOf } from '../../src/transcript/message-line.ts';
+import { parseTranscript } from '../../src/transcript/parse.ts';
+import { Recording, type RecordingOptions } from '../../src/transcript/record.ts';
+import type { Ending, Side } from '../../src/transcript/transcript.ts';
+import { protocolFrom, readFraming } from '../../src/transcript/wire.ts';
+
+interface Spoken {
+  readonly side: Side;
+  readonly payload: Uint8Array;
+  readonly header?: Uint8Array | undefined;
+  readonly kind?: MessageKind | undefined;
+  readonly ending?: Ending;
+}
+
+/** Records frames in pieces of `cut` bytes. */
+function record(wire: Omit<RecordingOptions, 'write'>, passed: readonly { side: Side; frame: Uint8Array }[], cut = 5) {
+  const written: string[] = [];
+  const recording = new Recording({ ...wire, write: (more) => void written.push(more) });
+  for (const { side, frame } of passed) {
+    for (let at = 0; at < frame.length; at += cut) recording.add(side, frame.subarray(at, at + cut));
+  }
+  recording.end('>');
+  recording.end('<');
+  return written.join('');
+}
+
+/** The bytes that a transcript stands for, in each direction. */
+function played(text: string): Record<Side, string> {
+  const { steps, protocol } = parseTranscript(text);
+  const bytes = { '>': '', '<': '' };
+  let ending: Ending;
+  for (const step of steps) {
+    if (step.kind === 'ending') ending = step.ending;
+    if (step.kind !== 'message') continue;
+    const parts = partsOf(step, new Map());
+    if (!parts) throw new Error('the line has no bytes');
+    bytes[step.side] += Buffer.from(frameOf(framingOf(protocol, step.side), { ...parts, ending })).toString('hex');
+  }
+  return bytes;
+}
+
+const payloads = fc.oneof(
+  fc.uint8Array({ maxLength: 40 }),
+  fc.string({ maxLength: 40 }).map((text) => new Uint8Array(Buffer.from(text))),
+);
+
+const sides = fc.constantFrom<Side>('>', '<');
+const endings = fc.constantFrom<Ending>(undefined, Buffer.from('\n'), Buffer.from('\r\n'));
+
+function spoken(header: number, kinds: readonly (MessageKind | undefined)[]): fc.Arbitrary<Spoken[]> {
+  const parts = {
+    side: sides,
+    payload: payloads,
+    header: header === 0 ? fc.constant(undefined) : fc.uint8Array({ minLength: header, maxLength: header }),
+    kind: fc.constantFrom(...kinds),
+    ending: endings,
+  };
+  return fc.array(fc.record(parts), { maxLength: 12 });
+}
+
+const neither = [undefined];
+
+it.each([
+  ['lines', 'lines', 0, neither],
+  ['length:2', 'length:2', 0, neither],
+  ['length:2,offset=4', 'length:2,offset=4', 4, neither],
+  ['length:1,after=12', 'length:1,after=12', 12, neither],
+  ['delimiter:\\0', 'lines', 0, neither],
+  ['lines', 'length:4', 0, neither],
+  ['websocket', 'websocket', 0, ['binary', 'text', undefined]],
+] as const)(
+  '%s and %s: a recording reads back as the same bytes in each direction',
+  (framing, replies, header, kinds) => {
+    const protocol = protocolFrom(readFraming(framing), readFraming(replies));
+    fc.assert(
+      fc.property(spoken(header, kinds), fc.integer({ min: 1, max: 9 }), (conversation, cut) => {
+        const sent = { '>': '', '<': '' };
+        const passed: { side: Side; frame: Uint8Array }[] = [];
+        for (const { side, ...message } of conversation) {
+          const own = framingOf(protocol, side);
+          if (own.name === 'lines' && message.payload.includes(10)) continue;
+          if (own.name.startsWith('delimiter') && message.payload.includes(0)) continue;
+          const frame = Buffer.from(frameOf(own, message));
+          sent[side] += frame.toString('hex');
+          passed.push({ side, frame });
+        }
+        expect(played(record({ protocol }, passed, cut))).toEqual(sent);
+      }),
+    );
+  },
+);
+
+it('headers are shown in hexadecimal digits, or as text if they are text', () => {
+  const frames = [
+    { side: '>' as const, frame: Buffer.from('1000000004004d51ff', 'hex') },
+    { side: '<' as const, frame: Buffer.concat([Buffer.from('1100000005', 'hex'), Buffer.from('hello')]) },
+    { side: '<' as const, frame: Buffer.from('1200000000', 'hex') },
+  ];
+  expect(record({ framing: 'length:4,offset=1' }, frames)).toBe(
+    '@framing length:4,offset=1\n>x 10 | 00 4d 51 ff\n<h 11 | hello\n<h 12 |\n@close\n@closed\n',
+  );
+});
+
+it('a direction with a framing of its own is named, and so is a protocol', () => {
+  const passed = [
+    { side: '>' as const, frame: Buffer.from('a\r\n') },
+    { side: '<' as const, frame: Buffer.from('\0\x01b') },
+  ];
+  expect(record({ framing: 'lines', replyFraming: 'length:2' }, passed)).toBe(
+    '@framing lines\n@reply-framing length:2\n@ending crlf\n> a\n< b\n@close\n@closed\n',
+  );
+  expect(record({ protocol: 'smtp' }, [])).toBe('@protocol smtp\n@close\n@closed\n');
+});
+
+it('lines that end with CRLF say so, also where that is the ending that the recorded end writes', () => {
+  const text = record({ framing: lines({ crlf: true }) }, [{ side: '>', frame: Buffer.from('a\r\n') }]);
+  expect(text).toContain('@ending crlf\n> a\n');
+});
+
+it('a last line that only the end of the input ended is marked', () => {
+  const text = record({ framing: 'lines' }, [{ side: '>', frame: Buffer.from('a\nb') }]);
+  expect(text).toContain('> a\n@ending none\n> b\n@close\n');
+  expect(played(text)['>']).toBe(Buffer.from('a\nb').toString('hex'));
+});
