@@ -170,11 +170,10 @@ function nameOf(message: TriedMessage): string {
 }
 
 function describe(framing: Framing, { messages, bytes, chunks }: Trial, failure: Failure, seed: number): string {
-  const sizes = chunks.map((size) => (size === Number.MAX_SAFE_INTEGER ? 'the rest' : String(size))).join(', ');
   const rows: (readonly [string, string])[] = [
     ...(bytes ? [] : messages.map((message) => ['message', nameOf(message)] as const)),
     ['bytes', hex(failure.bytes)],
-    ['chunks', `of ${sizes} bytes${chunks.length > 1 ? ', in turn' : ''}`],
+    ['chunks', chunksText(chunks)],
     ...(failure.limit === undefined ? [] : [['limit', `${failure.limit} bytes`] as const]),
     ...listed('expected', failure.expected),
     ...listed('actual', failure.actual),
@@ -182,6 +181,13 @@ function describe(framing: Framing, { messages, bytes, chunks }: Trial, failure:
   ];
   const lines = rows.map(([name, text]) => `  ${`${name}:`.padEnd(10)}${text}`);
   return [`the framing "${framing.name}": ${failure.rule}`, ...lines].join('\n');
+}
+
+function chunksText(chunks: readonly number[]): string {
+  if (chunks[0] === Number.MAX_SAFE_INTEGER) return 'all in one';
+  if (chunks.length === 1) return `of ${chunks[0]} ${chunks[0] === 1 ? 'byte' : 'bytes'}`;
+  const sizes = chunks.map((size) => (size === Number.MAX_SAFE_INTEGER ? 'the rest' : String(size)));
+  return `of ${sizes.join(', ')} bytes, in turn`;
 }
 
 function listed(name: string, events: readonly string[]): (readonly [string, string])[] {

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { temporaryFile } from '../support/files.ts';
 import { run, serve, yodel } from '../support/process/command.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
@@ -42,9 +43,56 @@ for (const [name, { input, output }] of Object.entries(conversations)) {
   });
 }
 
+/** Framings: what is sent, and the frame of the reply. */
+const framings: Record<string, { message: string; frame: string }> = {
+  'checksum.ts': { message: 'GPTXT,hi', frame: '$GPTXT,hi*62\r\n' },
+  'escaping.ts': { message: 'a~b}', frame: 'a}^b}]~' },
+  'changing-rule.ts': { message: 'hello', frame: 'hello\n' },
+};
+
+for (const [name, { message, frame }] of Object.entries(framings)) {
+  test(`the example framing ${name} works in every command`, async () => {
+    const flags = ['--framing', `${root}examples/${name}`];
+    const server = await serve(flags);
+    const { stdout, status } = await yodel(['send', server.address, message, ...flags]);
+    expect(stdout.toString('latin1')).toBe(frame);
+    expect(status).toBe(0);
+  });
+}
+
+test('the rule of the example framing changes in the middle of a conversation', async () => {
+  const server = await serve(['--framing', `${root}examples/changing-rule.ts`]);
+  const conversation = Buffer.from('hello\nbinary\n\x07\0\x03a\nb\x08\0\0', 'latin1');
+  const { stdout, status } = await yodel(['connect', server.address], { input: conversation });
+  expect(stdout).toEqual(conversation);
+  expect(status).toBe(0);
+});
+
+const isBun = process.versions.bun !== undefined;
+
+test.skipIf(isBun)('the example tests with the test runner of Node.js pass', async () => {
+  const { stdout, status } = await run([process.execPath, '--test', `${root}examples/check-with-node.ts`]);
+  expect(stdout.toString()).toMatch(/^. pass 3$/m);
+  expect(status).toBe(0);
+});
+
+test('the example tests with vitest pass', async () => {
+  // Forks need an IPC that Bun does not have yet.
+  const settings = { test: { include: ['examples/check-with-vitest.ts'], pool: 'threads' } };
+  const config = temporaryFile('vitest.config.mjs', `export default ${JSON.stringify(settings)};`);
+  const runtime = isBun ? ['--bun'] : [];
+  const vitest = [process.execPath, ...runtime, `${root}node_modules/vitest/vitest.mjs`] as const;
+  const { stdout, status } = await run([...vitest, 'run', '--root', root, '--config', config], { hasChildren: true });
+  expect(stdout.toString()).toMatch(/2 passed/);
+  expect(status).toBe(0);
+});
+
+const checks = ['check-with-node.ts', 'check-with-vitest.ts'];
+
 test('every example program is run here', () => {
   const examples = readdirSync(`${root}examples`).filter((name) => !name.endsWith('.transcript'));
-  expect(examples.sort()).toEqual([...Object.keys(programs), ...Object.keys(conversations)].sort());
+  const run = [programs, conversations, framings].flatMap((files) => Object.keys(files));
+  expect(examples.sort()).toEqual([...run, ...checks].sort());
 });
 
 test('every program in the documents is an example file, word for word', () => {

@@ -109,7 +109,7 @@ describe('a failure of checkFraming', () => {
       '  message:  (empty)',
       '  message:  (empty)',
       '  bytes:    00 00 00 00 00 00 00 00',
-      '  chunks:   of the rest bytes',
+      '  chunks:   all in one',
       '  expected: (empty)',
       '  expected: (empty)',
       '  actual:   (empty)',

@@ -46,10 +46,12 @@ export function defineFraming<State = undefined>(definition: FramingDefinition<S
   const first = rules.get(definition);
   // Without a state, all connections share a scanner, as those of the built-in framings do.
   const shared = definition.next || definition.createState ? undefined : scannerOf(first);
+  const encoder = createEncoder(id, definition);
   const framing: Framing = {
     ...id,
     defaultEncoding,
-    encoder: createEncoder(id, definition as FramingDefinition<never>),
+    encoder,
+    createEncoder: (state) => (state === undefined ? encoder : createEncoder(id, definition, state as State)),
     createDecoder(options, state) {
       if (shared && state === undefined) return new ScanningDecoder(shared, options);
       const own = (state ?? definition.createState?.()) as State;
@@ -265,10 +267,11 @@ function describe(value: unknown): string {
 
 const none = new Uint8Array(0);
 
-function createEncoder(framing: FramingId, definition: FramingDefinition<never>): Encoder {
+/** @param state that of the protocol, if it has one */
+function createEncoder<State>(framing: FramingId, definition: FramingDefinition<State>, state?: State): Encoder {
   const shapeOf = (message: Message) => (definition.header ? headerFor(message, framing) : undefined);
   const { inPlace: own } = definition;
-  if (!own) return { encode: (payload, header) => encodeWith(definition, payload, header), shapeOf };
+  if (!own) return { encode: (payload, header) => encodeWith(definition, payload, header, state), shapeOf };
   const guarded: InPlaceEncoder = {
     headerSize: (size, header) => own.headerSize(size, header),
     trailerSize: own.trailerSize,
@@ -283,10 +286,15 @@ function createEncoder(framing: FramingId, definition: FramingDefinition<never>)
   return { ...inPlace(guarded), shapeOf };
 }
 
-function encodeWith(definition: FramingDefinition<never>, payload: Uint8Array, header: Uint8Array = none): Uint8Array {
+function encodeWith<State>(
+  definition: FramingDefinition<State>,
+  payload: Uint8Array,
+  header: Uint8Array = none,
+  state?: State,
+): Uint8Array {
   let frame: unknown;
   try {
-    frame = definition.encode?.(payload, header);
+    frame = definition.encode?.(payload, header, state as State);
   } catch (error) {
     throw unencodable(definition.name, error);
   }

@@ -70,13 +70,15 @@ export interface FramingDefinition<State = undefined> extends FramingRule<State>
   /** Whether messages are checked to be UTF-8 by default. Default `binary`: they are not. */
   readonly defaultEncoding?: Encoding | undefined;
   /**
-   * The frame of a message, in new bytes. What it does must follow from payload and header alone: a message may be sent at any
-   * time, on any connection.
+   * The frame of a message, in new bytes. It should follow from payload and header alone: a message may be sent at any time, on
+   * any connection.
    *
    * @param header the message's header; empty if it has none. A reply without one has that of the message that it answers
+   * @param state that of the protocol (`Protocol.createState`); undefined if it has none. Not that of `createState` below, which
+   *   belongs to what is received
    * @throws any Error if the message has no frame
    */
-  encode?(payload: Uint8Array, header: Uint8Array): Uint8Array;
+  encode?(payload: Uint8Array, header: Uint8Array, state: State): Uint8Array;
   /** The same, faster: writes the frame around the payload, where that is already in a buffer. `shape` is the header, if there is one. */
   readonly inPlace?: InPlaceEncoder | undefined;
   /** Creates what `decode` and `next` of one connection and direction remember. Default: undefined, or the state of the protocol. */
