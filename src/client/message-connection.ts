@@ -49,7 +49,6 @@ export class MessageConnection implements Receiver {
   readonly #decoder: Decoder;
   readonly #receiver: MessageReceiver;
   readonly #output = new Output();
-  readonly #target = { write: (bytes: Uint8Array) => this.#write(bytes) };
   #isFlushDue = false;
   #isPaused = false;
   #isClosed = false;
@@ -76,7 +75,7 @@ export class MessageConnection implements Receiver {
 
   /** Sends a message. Messages sent in the same turn are sent in one write. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
   send(message: string | Uint8Array | Message): void {
-    if (isMessage(message)) this.#sendMessage(message);
+    if (this.#sent || isMessage(message)) this.#sendEncoded(message);
     else this.#output.appendMessage(this.#encoder, message, undefined);
     if (this.#output.size >= flushAt) return this.#flush();
     if (this.#isFlushDue) return;
@@ -90,7 +89,8 @@ export class MessageConnection implements Receiver {
   /** Sends a frame at once, after all earlier messages. Its bytes must not change afterwards. */
   sendFrame(frame: Uint8Array): void {
     this.#flush();
-    this.#write(frame);
+    this.#sent?.(frame);
+    this.#connection.write(frame);
   }
 
   /** Resolves when the operating system has taken everything, or the connection is closed. */
@@ -164,19 +164,15 @@ export class MessageConnection implements Receiver {
 
   #flush(): void {
     if (this.#output.size === 0) return;
-    this.#output.writeTo(this.#target);
+    this.#output.writeTo(this.#connection);
     // The transport reports only bytes that had to wait.
     this.#wakeIfDrained();
   }
 
-  #sendMessage(message: Message): void {
-    const frame = asBuffer(encodeLike(this.framing, message, undefined));
+  #sendEncoded(message: string | Uint8Array | Message): void {
+    const frame = asBuffer(encodeLike(this.framing, message, undefined, this.#encoder));
+    this.#sent?.(frame);
     this.#output.append(frame, 0, frame.length);
-  }
-
-  #write(bytes: Uint8Array): void {
-    this.#sent?.(bytes);
-    this.#connection.write(bytes);
   }
 
   #wakeIfDrained(): void {

@@ -154,6 +154,7 @@ function createEncoder({ id }: FramingId, delimiters: Alternatives): Encoder {
     ...inPlace(sealerOf(delimiters)),
     ...(all.every((bytes) => bytes.length === 1 && isAscii(bytes)) && { text: textFramesOf(all) }),
     shapeOf,
+    sharesShape: true,
     suits(message, shape) {
       const own = shapeOf(message);
       const isExtending = extending.size > 0 && extending.has(message.frame[0] as number);

@@ -66,8 +66,8 @@ export interface Encoder {
    * `shape`. Absent: always.
    */
   suits?(message: Message, shape: Uint8Array | undefined): boolean;
-  /** Whether no received frame may be sent as it is: each frame of a WebSocket client is masked anew. Default: no. */
-  readonly alwaysEncodes?: boolean | undefined;
+  /** Whether all frames of a peer have the shape of its first one, such as the same line ending. Default: no, it is a header. */
+  readonly sharesShape?: boolean;
 }
 
 /** Builds a frame around its payload, in the buffer that already contains it. */
@@ -101,7 +101,10 @@ export interface Framing extends FramingId {
   /** What messages of this framing contain by default. */
   readonly defaultEncoding: Encoding;
   readonly encoder: Encoder;
-  /** The encoder of one connection, where frames depend on what was said before. Default: {@link encoder}. */
+  /**
+   * The encoder of one connection, where frames depend on what was said before. It is asked for one frame after another: the
+   * state has seen each before the next. Default: {@link encoder}.
+   */
   createEncoder?(state: unknown): Encoder;
   /** @param state what the decoders of both directions of a connection share, if their protocol needs it (`Protocol.createState`) */
   createDecoder(options: DecoderOptions, state?: unknown): Decoder;
@@ -160,17 +163,18 @@ export function encode(framing: Framing, message: string | Uint8Array | Message)
 /**
  * @internal The same in a shape that `shapeOf` returned. A message has its own shape, where it has one.
  *
+ * @param encoder of the connection, if it has its own
  * @throws as {@link encode}
  */
 export function encodeLike(
   framing: Framing,
   message: string | Uint8Array | Message,
   shape: Uint8Array | undefined,
+  encoder: Encoder = framing.encoder,
 ): Uint8Array {
-  const { encoder } = framing;
   if (isMessage(message)) {
-    const isFrame = isSameFraming(message.framing, framing) && !encoder.alwaysEncodes;
-    if (isFrame && (encoder.suits?.(message, shape) ?? true)) return message.kept().frame;
+    if (isSameFraming(message.framing, framing) && (encoder.suits?.(message, shape) ?? true))
+      return message.kept().frame;
     return encoder.encode(message.bytes, encoder.shapeOf(message) ?? shape);
   }
   checkMessage(message);

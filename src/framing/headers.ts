@@ -44,12 +44,12 @@ export function headers({ maxHeaderSize = usualHeaderSize }: HeadersOptions = {}
     throw new YodelError('YODEL_INVALID_OPTION', text);
   }
   const name = maxHeaderSize === usualHeaderSize ? 'headers' : `headers:max=${maxHeaderSize}`;
-  const id: FramingId = { name, id: 'headers' };
+  const id: FramingId = { name, id: name };
   const scanner = createScanner(id, maxHeaderSize);
   return {
     ...id,
     defaultEncoding: 'utf8',
-    encoder: createEncoder(maxHeaderSize),
+    encoder: createEncoder(id, maxHeaderSize),
     createDecoder: (options) => new ScanningDecoder(scanner, options),
   };
 }
@@ -100,7 +100,7 @@ function otherLines(bytes: Buffer, start: number, { lineStart, lineEnd, end }: B
   return Buffer.concat([bytes.subarray(start, lineStart), bytes.subarray(lineEnd, last)]);
 }
 
-function createEncoder(maxHeaderSize: number): Encoder {
+function createEncoder(id: FramingId, maxHeaderSize: number): Encoder {
   return {
     ...inPlace({
       headerSize: (size, shape) => lengthName.length + String(size).length + 2 * crlf.length + (shape?.length ?? 0),
@@ -112,17 +112,17 @@ function createEncoder(maxHeaderSize: number): Encoder {
         return end;
       },
     }),
-    shapeOf: (message) => headerFor(message, maxHeaderSize),
+    shapeOf: (message) => headerFor(message, id, maxHeaderSize),
   };
 }
 
 /** A copy of the message's header, if it is one of this framing or of none. */
-function headerFor(message: Message, maxHeaderSize: number): Uint8Array | undefined {
+function headerFor(message: Message, { id }: FramingId, maxHeaderSize: number): Uint8Array | undefined {
   const { header, framing } = message;
-  if (header.length === 0 || (framing && framing.id !== 'headers')) return undefined;
+  if (header.length === 0 || (framing && !/^headers\b/.test(framing.id))) return undefined;
   const copy = Uint8Array.from(header);
-  // A header that arrived has been checked.
-  if (!framing) checkHeader(Buffer.from(copy.buffer), maxHeaderSize);
+  // A header that arrived has been checked, by the same limit.
+  if (framing?.id !== id) checkHeader(Buffer.from(copy.buffer), maxHeaderSize);
   return copy;
 }
 

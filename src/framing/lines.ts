@@ -68,6 +68,7 @@ function encoderWith(usual: Buffer, required?: Buffer): Encoder {
         countByte(bytes, LF, start, end) === count && (ending === '\r\n' || !hasByte(bytes, CR, start, end)),
     },
     shapeOf,
+    sharesShape: true,
     suits(message, shape: Uint8Array | undefined = required) {
       const ending = shapeOf(message);
       return ending !== undefined && (shape === undefined || ending === shape);

@@ -263,6 +263,11 @@ export class Batch implements Iterable<Message> {
     for (let next = 0; next < frames.count; next++) yield new Message(frames, next);
   }
 
+  /** @internal Whether it is one message that did not arrive in one chunk, or as a last one without its ending. */
+  get isAssembled(): boolean {
+    return this.#joined !== undefined && this.#body === undefined;
+  }
+
   /** @internal The first message, which stays in the batch. */
   get first(): Message | undefined {
     const frames = this.#firstFrames();

@@ -134,6 +134,7 @@ function createEncoder({ id }: FramingId, mixed: boolean, nul: boolean): Encoder
       },
     }),
     shapeOf,
+    sharesShape: true,
     suits(message, shape) {
       const own = shapeOf(message);
       return !mixed || (own !== undefined && (shape === undefined || own === shape));

@@ -37,7 +37,7 @@ export interface Conversation {
   readonly decoder: Decoder;
   /** Encodes what this end sends. */
   readonly encoder: Encoder;
-  /** Must be called with all bytes that this end sends, if the directions share state. */
+  /** Must be called with every frame that this end sends, before the next one is encoded, if the directions share state. */
   readonly sent: ((bytes: Uint8Array) => void) | undefined;
 }
 

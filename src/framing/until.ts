@@ -96,12 +96,13 @@ function startOfLast(scanner: FrameScanner, bytes: Buffer, start: number, end: n
 
 function createEncoder(id: FramingId, inner: Framing, scanner: GroupScanner, pattern: RegExp): Encoder {
   const asInner = (message: Message) => (isSameFraming(message.framing, id) ? new InnerView(message, inner) : message);
-  const { suits } = inner.encoder;
+  const { suits, sharesShape } = inner.encoder;
   const innerScanner = scannerOf(inner, Number.MAX_SAFE_INTEGER, undefined);
   return {
     ...encodeWith(inner, innerScanner, scanner, pattern),
     shapeOf: (message) => inner.encoder.shapeOf(asInner(message) as Message),
     ...(suits && { suits: (message, shape) => suits(asInner(message) as Message, shape) }),
+    ...(sharesShape !== undefined && { sharesShape }),
   };
 }
 

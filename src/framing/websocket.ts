@@ -82,7 +82,7 @@ function shapeOf({ kind }: Message): Uint8Array | undefined {
 }
 
 const serverEncoder: Encoder = { ...inPlace(unmasked), shapeOf };
-const clientEncoder: Encoder = { ...inPlace(masked), shapeOf, alwaysEncodes: true };
+const clientEncoder: Encoder = { ...inPlace(masked), shapeOf };
 
 /** What a server sends. It decodes what either side sends. */
 export const websocket: Framing = {
@@ -92,8 +92,11 @@ export const websocket: Framing = {
   createDecoder: (options) => websocketDecoder('either', options),
 };
 
-/** What a client sends: every frame is masked, with a new key. It decodes what either side sends. */
-export const websocketClient: Framing = { ...websocket, encoder: clientEncoder };
+/**
+ * What a client sends: every frame is masked, with a new key. It decodes what either side sends. Its own id, because no frame that
+ * arrived is one that it may send.
+ */
+export const websocketClient: Framing = { ...websocket, id: 'websocket-client', encoder: clientEncoder };
 
 /** Decodes what one side sends, and passes on its control frames. */
 export function websocketDecoder(masking: Masking, options: DecoderOptions, control?: ControlFrames): WebSocketDecoder {

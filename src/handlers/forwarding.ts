@@ -26,18 +26,25 @@ export function otherProtocol({ framing, replyFraming, protocol }: WireOptions):
 export interface Target {
   readonly framing: Framing;
   readonly encoder: Conversation['encoder'];
+  readonly sent: Conversation['sent'];
 }
 
 /**
  * The frames of a session's messages for the other side, in bytes of their own: unchanged where the framing is the same, else
  * encoded again. What cannot be expressed there is reported as undelivered, and left out.
  */
-export function framesFor(batch: Batch, session: Session, { framing, encoder }: Target): Buffer {
-  if (isSameFraming(batch.framing, framing) && !encoder.alwaysEncodes) return Buffer.concat(batch.slices);
+export function framesFor(batch: Batch, session: Session, { framing, encoder, sent }: Target): Buffer {
+  if (isSameFraming(batch.framing, framing)) {
+    const bytes = Buffer.concat(batch.slices);
+    sent?.(bytes);
+    return bytes;
+  }
   const frames: Uint8Array[] = [];
   for (const message of batch) {
     try {
-      frames.push(encodeLike({ ...framing, encoder }, message, undefined));
+      const frame = encodeLike(framing, message, undefined, encoder);
+      sent?.(frame);
+      frames.push(frame);
     } catch (error) {
       if (!(error instanceof YodelError)) throw error;
       session.undelivered(error);

@@ -135,7 +135,8 @@ class Upstream implements Receiver {
     const protocol = this.#protocol;
     const options = decodeForwarded(maxMessageLength);
     this.#conversation = openConversation(protocol, 'client', options, connection.framing);
-    this.#target = { framing: connection.framing ?? protocol.framing, encoder: this.#conversation.encoder };
+    const { encoder, sent } = this.#conversation;
+    this.#target = { framing: connection.framing ?? protocol.framing, encoder, sent };
     this.#connection = connection;
     this.#observer?.connected?.();
     connection.start(this);
@@ -147,7 +148,6 @@ class Upstream implements Receiver {
     if (!connection || !this.#target || this.#isClosed) return undefined;
     const frames = framesFor(batch, this.#session, this.#target);
     this.#observer?.sent?.(batch);
-    this.#conversation?.sent?.(frames);
     connection.write(frames);
     if (connection.unsent <= maxUnsent) return undefined;
     return new Promise((resolve) => {

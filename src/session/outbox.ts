@@ -5,6 +5,7 @@
  * header. If it cannot be, such as a line feed in `lines`, it is not sent, and that is the failure of this delivery only.
  */
 import { YodelError } from '../errors.ts';
+import type { ByteOutput } from '../framing/frames.ts';
 import { asBuffer, type Encoder, encodeLike, type Framing, isSameFraming } from '../framing/framing.ts';
 import { Batch, isBatch, isMessage, Message } from '../framing/message.ts';
 import type { SessionView, Telemetry } from '../telemetry/telemetry.ts';
@@ -29,7 +30,7 @@ export interface OutboxWire {
   readonly encoder: Encoder;
   /** The framing of what is received. */
   readonly received: Framing;
-  /** Observes all bytes that are sent; see `Conversation.sent`. */
+  /** Observes every frame that is sent; see `Conversation.sent`. */
   readonly sent: ((bytes: Uint8Array) => void) | undefined;
 }
 
@@ -45,6 +46,9 @@ export class Outbox {
   readonly #session: SessionView;
   readonly #settings: SessionSettings;
   readonly #output = new Output();
+  readonly #sent: OutboxWire['sent'];
+  /** Where frames are appended as they are. */
+  readonly #frames: ByteOutput;
   /** The connection; if subscribers observe what is sent, a wrapper that notifies them. */
   readonly #target: Target;
   #messages = 0;
@@ -55,6 +59,8 @@ export class Outbox {
   /** The shape of the peer's frames, learned from the first one. For messages that are not replies. */
   #shape: Uint8Array | undefined;
   #isShapeLearned = false;
+  /** The peer's last batch, if its message lacks an ending: it may be sent back as it is. */
+  #last: Batch | undefined;
   #waiters: (() => void)[] | undefined;
   /** The number of text replies to send before the next one is compared. */
   #uncompared = 0;
@@ -69,8 +75,9 @@ export class Outbox {
     this.#isExact = settings.handler.forwarding !== undefined;
     this.#settings = settings;
     const { telemetry } = settings;
-    const isObserved = telemetry.observesSent || sent !== undefined;
-    this.#target = isObserved ? observedTarget(session, connection, telemetry, sent) : connection;
+    this.#target = telemetry.observesSent ? observedTarget(session, connection, telemetry) : connection;
+    this.#sent = sent;
+    this.#frames = sent ? observedOutput(this.#output, sent) : this.#output;
   }
 
   /** Messages appended so far. */
@@ -105,11 +112,11 @@ export class Outbox {
 
   /** Learns from the first batch how the peer's frames begin or end. */
   learnFrom(batch: Batch): void {
+    if (this.#lacksEnding(batch)) this.#last = batch;
     if (this.#isShapeLearned) return;
     this.#isShapeLearned = true;
     const { first } = batch;
-    // Only what all frames of a peer have in common: not a header.
-    if (first && this.#encoder.suits) this.#shape = this.#encoder.shapeOf(first);
+    if (first && this.#encoder.sharesShape) this.#shape = this.#encoder.shapeOf(first);
   }
 
   /**
@@ -126,9 +133,9 @@ export class Outbox {
     } else if (reply instanceof Uint8Array) {
       this.append(reply, this.#shapeOf(to));
     } else if (isMessage(reply)) {
-      this.#replyMessage(reply);
+      this.#replyMessage(reply, to);
     } else if (isBatch(reply)) {
-      this.#replyBatch(reply);
+      this.#replyBatch(reply, to);
     } else if (Array.isArray(reply)) {
       for (const one of reply as readonly Reply[]) this.reply(one, to);
     } else throw new TypeError(`a handler cannot reply with ${describe(reply)}; ${replyForms}`);
@@ -141,9 +148,11 @@ export class Outbox {
    * @returns why a message was not sent, if it cannot be encoded; of a batch, the other messages are sent
    */
   send(message: string | Uint8Array | Message | Batch, to: Message | undefined): YodelError | undefined {
-    if (isBatch(message)) return this.#sendBatch(message);
+    // An earlier reply that cannot be encoded is not this message's failure.
+    this.#output.encodeTexts();
+    if (isBatch(message)) return this.#sendBatch(message, to);
     try {
-      if (isMessage(message)) this.#appendMessage(message, this.#shape, this.#shapeOf(to));
+      if (isMessage(message)) this.#appendMessage(message, this.#shapeOf(to));
       else this.append(message, this.#shapeOf(to));
       return undefined;
     } catch (thrown) {
@@ -153,19 +162,23 @@ export class Outbox {
 
   /** Appends a message. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
   append(message: string | Uint8Array, shape?: Uint8Array): void {
-    this.#output.appendMessage(this.#encoder, message, shape ?? this.#shape);
-    this.#messages++;
+    const usual = shape ?? this.#shape;
+    if (this.#sent) this.appendBytes(encodeLike(this.#framing, message, usual, this.#encoder), 1);
+    else {
+      this.#output.appendMessage(this.#encoder, message, usual);
+      this.#messages++;
+    }
   }
 
   /** Appends bytes as they are. They must not change. @param messages the number of messages that end in them */
   appendBytes(bytes: Uint8Array, messages: number): void {
-    this.#output.append(asBuffer(bytes), 0, bytes.length);
+    this.#frames.append(asBuffer(bytes), 0, bytes.length);
     this.#messages += messages;
   }
 
   /** The frame that {@link send} would append. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
   frameOf(message: string | Uint8Array | Message, to: Message | undefined): Uint8Array {
-    return encodeLike(this.#framing, message, this.#shapeOf(to) ?? this.#shape);
+    return encodeLike(this.#framing, message, this.#shapeOf(to) ?? this.#shape, this.#encoder);
   }
 
   /** Writes what is buffered. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` when a reply turns out not to be a message */
@@ -219,6 +232,7 @@ export class Outbox {
 
   /** Appends a text in the shape of the message it answers, or that message's own frame if the text is the same. */
   #replyText(text: string, to: Message | undefined): void {
+    if (this.#sent) return this.append(text, this.#shapeOf(to));
     this.#messages++;
     if (this.#uncompared > 0) this.#uncompared--;
     else if (this.#isSymmetric && to?.isFrameOf(text)) return to.place(this.#output);
@@ -226,54 +240,68 @@ export class Outbox {
     this.#output.appendText(this.#encoder, text, this.#shapeOf(to) ?? this.#shape);
   }
 
-  /** A reply with a message of this connection is sent as it arrived, even a last line without ending. */
-  #replyMessage(message: Message): void {
-    if (message instanceof Message && isSameFraming(message.framing, this.#framing)) {
-      this.#output.appendFrame(message);
+  /** A reply with the message that it answers is sent as that arrived, even a last line without ending. */
+  #replyMessage(message: Message, to: Message | undefined): void {
+    if (message instanceof Message && this.#isFrame(message) && (message === to || this.#suits(message))) {
+      message.place(this.#frames);
       this.#messages++;
-    } else this.#replyForeign(message);
+    } else this.#replyForeign(message, to);
   }
 
-  #replyBatch(batch: Batch): void {
-    if (batch instanceof Batch && isSameFraming(batch.framing, this.#framing)) {
-      this.#output.appendBatch(batch);
+  #replyBatch(batch: Batch, to: Message | undefined): void {
+    const canPlace = !this.#sent && (batch === this.#last || !this.#lacksEnding(batch));
+    if (batch instanceof Batch && this.#isFrame(batch) && canPlace) {
+      batch.place(this.#frames);
       this.#messages += batch.count;
-    } else for (const message of batch) this.#replyForeign(message);
+    } else for (const message of batch) this.#replyMessage(message, to);
   }
 
-  /** Replies with a message of another framing. If it cannot be encoded, the peer receives the reason in its place. */
-  #replyForeign(message: Message): void {
-    const error = this.send(message, undefined);
+  /** Replies with a message that is encoded again. If it cannot be, the peer receives the reason in its place. */
+  #replyForeign(message: Message, to: Message | undefined): void {
+    const error = this.send(message, to);
     if (error) sendError(`the reply cannot be sent: ${error.message}`, (text) => this.append(text));
   }
 
-  #sendBatch(batch: Batch): YodelError | undefined {
-    if (this.#isExact && batch instanceof Batch && isSameFraming(batch.framing, this.#framing)) {
-      this.#replyBatch(batch.copied());
+  #sendBatch(batch: Batch, to: Message | undefined): YodelError | undefined {
+    if (this.#isExact && batch instanceof Batch && this.#isFrame(batch)) {
+      batch.copied().place(this.#frames);
+      this.#messages += batch.count;
       return undefined;
     }
     let first: YodelError | undefined;
     for (const message of batch) {
-      const error = this.send(message, undefined);
+      const error = this.send(message, to);
       first ??= error;
     }
     return first;
   }
 
-  /**
-   * Appends a message that may have come from anywhere: as its frame if that suits the peer, else encoded again.
-   *
-   * @param peerShape the shape of the peer's frames
-   * @param shape the shape of the message that is answered
-   */
-  #appendMessage(message: Message, peerShape: Uint8Array | undefined, shape: Uint8Array | undefined): void {
-    const encoder = this.#encoder;
-    const isSame = message instanceof Message && isSameFraming(message.framing, this.#framing);
-    const suits = isSame && (this.#isExact || (encoder.suits?.(message, peerShape) ?? true));
-    if (suits) {
-      this.#output.appendFrame(message.kept());
+  /** Appends a message that may have come from anywhere. @param shape of the message that it answers */
+  #appendMessage(message: Message, shape: Uint8Array | undefined): void {
+    if (message instanceof Message && this.#isFrame(message) && (this.#isExact || this.#suits(message))) {
+      message.kept().place(this.#frames);
       this.#messages++;
-    } else this.append(message.bytes, shape ?? (isSame ? peerShape : encoder.shapeOf(message)));
+    } else {
+      const encoder = this.#encoder;
+      // Line endings are the peer's, headers the message's.
+      const peerShape = shape ?? this.#shape;
+      this.append(message.bytes, encoder.sharesShape ? peerShape : (encoder.shapeOf(message) ?? peerShape));
+    }
+  }
+
+  /** Whether it is a last message without the ending that others have. */
+  #lacksEnding(batch: Batch): boolean {
+    return batch.isAssembled && this.#encoder.suits !== undefined && batch.first?.terminatorSize === 0;
+  }
+
+  /** Whether it arrived in frames of the framing that is sent here. */
+  #isFrame({ framing }: Message | Batch): boolean {
+    return isSameFraming(framing, this.#framing);
+  }
+
+  /** Whether the frame may be sent as it is. */
+  #suits(message: Message): boolean {
+    return this.#encoder.suits?.(message, this.#shape) ?? true;
   }
 
   /** Reports a message that cannot be encoded for this peer. Throws everything else. */
@@ -289,18 +317,22 @@ export class Outbox {
   }
 }
 
-/** Shows what is written to the connection to the subscribers, and to the protocol's state. */
-function observedTarget(
-  session: SessionView,
-  connection: Connection,
-  telemetry: Telemetry,
-  sent: OutboxWire['sent'],
-): Target {
+/** Shows what is written to the connection to the subscribers. */
+function observedTarget(session: SessionView, connection: Connection, telemetry: Telemetry): Target {
   return {
     write(bytes) {
-      if (telemetry.observesSent) telemetry.emit('sent', session, bytes);
-      sent?.(bytes);
+      telemetry.emit('sent', session, bytes);
       connection.write(bytes);
+    },
+  };
+}
+
+/** Shows frames to the protocol's state. */
+function observedOutput(output: Output, sent: (bytes: Uint8Array) => void): ByteOutput {
+  return {
+    append(source, start, end) {
+      sent(source.subarray(start, end));
+      output.append(source, start, end);
     },
   };
 }

@@ -1,6 +1,5 @@
 /** Buffers the output of a session or client, so that it is sent in one write. */
 import { asBuffer, checkMessage, type Encoder } from '../framing/framing.ts';
-import type { Batch, Message } from '../framing/message.ts';
 
 /** Frames are written one after another into a slab of this size, shared by all sessions of the process. */
 const slabSize = 65_536;
@@ -71,14 +70,9 @@ export class Output {
     if (this.#textSize > maxTextSize) this.#encodeTexts();
   }
 
-  /** Appends a message's frame as it arrived. */
-  appendFrame(message: Message): void {
-    message.place(this);
-  }
-
-  /** Appends a batch's frames as they arrived. */
-  appendBatch(batch: Batch): void {
-    batch.place(this);
+  /** Encodes the texts that were appended. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` for one that is not a message */
+  encodeTexts(): void {
+    if (this.#texts) this.#encodeTexts();
   }
 
   /**

@@ -48,7 +48,7 @@ describe('the output', () => {
           // After a CR, LF would be read as CRLF.
           due += value.endsWith('\r') ? `${value}\r\n` : `${value}\n`;
           if (kind === 'reply') output.appendText(encoder, value, undefined);
-          else if (kind === 'frame') for (const message of decode(`${value}\n`).messages) output.appendFrame(message);
+          else if (kind === 'frame') for (const message of decode(`${value}\n`).messages) message.place(output);
           else output.appendMessage(encoder, kind === 'text' ? value : Buffer.from(value), undefined);
         }
         const before = taken.reduce((sum, piece) => sum + piece.length, 0);
@@ -64,7 +64,7 @@ describe('the output', () => {
   it('does not copy adjacent frames', () => {
     const { chunk, messages } = decode('one\ntwo\nthree\n');
     const output = new Output();
-    for (const message of messages) output.appendFrame(message);
+    for (const message of messages) message.place(output);
     const [piece, ...more] = takenFrom(output);
     expect(more).toEqual([]);
     expect(piece?.buffer).toBe(chunk.buffer);
@@ -80,11 +80,11 @@ describe('the output', () => {
 
   it('joins small pieces, and leaves large ones as they are', () => {
     const small = new Output();
-    small.appendFrame(decode('frame\n').messages[0] as Message);
+    (decode('frame\n').messages[0] as Message).place(small);
     small.appendMessage(encoder, 'text', undefined);
     expect(takenFrom(small).map(String)).toEqual(['frame\ntext\n']);
     const large = new Output();
-    large.appendFrame(decode('frame\n').messages[0] as Message);
+    (decode('frame\n').messages[0] as Message).place(large);
     large.appendMessage(encoder, 'x'.repeat(100_000), undefined);
     expect(takenFrom(large).map(({ length }) => length)).toEqual([6, 100_001]);
   });

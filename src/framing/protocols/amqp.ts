@@ -53,6 +53,7 @@ const encoder: Encoder = {
           end - start === protocolHeaderSize && target.toString('latin1', start, start + 4) === 'AMQP';
         return isProtocolHeader ? end : unencodable('an AMQP frame needs its type and channel as a header of 3 bytes');
       }
+      if (header[0] === letterA) unencodable('no AMQP frame has the type 0x41, with which a protocol header begins');
       target.set(header, at);
       target.writeUInt32BE(end - start, at + headerSize);
       target[end] = frameEnd;

@@ -9,6 +9,7 @@
  * The payload is what the length counts: protocol number, content, serial number and checksum.
  */
 import { type Encoder, type Framing, inPlace } from '../framing.ts';
+import type { Message } from '../message.ts';
 import { type FrameScanner, invalidFrame, nameByte } from '../scanning.ts';
 import { binaryFraming, headerOf, idOf, reader, unencodable } from './fixed.ts';
 
@@ -63,8 +64,17 @@ const encoder: Encoder = {
       return end + ending.length;
     },
   }),
-  shapeOf: (message) => headerOf(message, framing, [2]),
+  shapeOf,
 };
+
+/** The start bytes; undefined of messages of other framings, whose headers mean something else. */
+function shapeOf(message: Message): Uint8Array | undefined {
+  if (message.framing && message.framing.id !== framing.id) return undefined;
+  const header = headerOf(message, framing, [2]);
+  if (header && ((header[0] !== short && header[0] !== long) || header[1] !== header[0]))
+    unencodable('the header of a GT06 message is 0x78 0x78 or 0x79 0x79');
+  return header;
+}
 
 /** See the top of this file. */
 export const gt06: Framing = binaryFraming(framing, () => scanner, encoder);

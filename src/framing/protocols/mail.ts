@@ -171,7 +171,7 @@ function textReader(framing: FramingId): FrameReader {
   return lineReader(framing, {
     payload(bytes, start, end) {
       const body = bytes.toString('latin1', start, end).replace(/(?:^|\r?\n)\.\r?\n$/, '');
-      return Buffer.from(body.replace(/^\./gm, ''), 'latin1');
+      return Buffer.from(body.replace(/(^|\n)\./g, '$1'), 'latin1');
     },
   });
 }
@@ -194,6 +194,36 @@ const hidden = Buffer.from('.');
 const onlyDot = Buffer.from('.\r\n');
 const lastDot = Buffer.from('\r\n.\r\n');
 
+/** Encodes what the server expects now: a line, a text, or encrypted bytes. */
+function requestEncoder(state: State, line: Encoder): Encoder {
+  return {
+    encode(payload) {
+      if (state.isEncrypted) return Uint8Array.from(payload);
+      return state.isTextDue ? encodeText(payload) : line.encode(payload);
+    },
+    shapeOf: line.shapeOf,
+    suits({ frame, size, terminatorSize }) {
+      // More than the ending is not in the payload of a text.
+      const isText = frame.length - size > terminatorSize;
+      return !state.isEncrypted && terminatorSize > 0 && isText === state.isTextDue;
+    },
+  };
+}
+
+/** Encodes the reply to the oldest request, or encrypted bytes. */
+function replyEncoder(state: State, lines: FrameReader, rules: Rules): Encoder {
+  const ruleNow = () => repliesRule(rules, state.hasGreeted ? state.pending[0] : undefined);
+  const line = lineEncoder(lines, ruleNow);
+  return {
+    encode: (payload) => (state.isEncrypted ? Uint8Array.from(payload) : line.encode(payload)),
+    shapeOf: line.shapeOf,
+    suits({ frame, terminatorSize }) {
+      const isReply = () => new LineGroups(lines, ruleNow).scan(Buffer.from(frame), 0, 0) === frame.length;
+      return !state.isEncrypted && terminatorSize > 0 && isReply();
+    },
+  };
+}
+
 /** A protocol of this family. */
 function protocolOf(rules: Rules): Protocol {
   const requests = idOf(rules.name, 'requests');
@@ -204,11 +234,7 @@ function protocolOf(rules: Rules): Protocol {
     ...requests,
     defaultEncoding: 'binary',
     encoder: line,
-    createEncoder: (state): Encoder => ({
-      ...line,
-      encode: (payload) => ((state as State).isTextDue ? encodeText(payload) : line.encode(payload)),
-      suits: (message) => message.terminatorSize > 0,
-    }),
+    createEncoder: (state) => requestEncoder(state as State, line),
     createDecoder: (options, state = createState()) =>
       new ScanningDecoder(new Requests(state as State, rules, requests), options),
   };
@@ -216,6 +242,7 @@ function protocolOf(rules: Rules): Protocol {
     ...replies,
     defaultEncoding: 'binary',
     encoder: lineEncoder(lineReader(replies), rules.repeatsCode ? () => repliesRule(rules, undefined) : undefined),
+    createEncoder: (state) => replyEncoder(state as State, lineReader(replies), rules),
     createDecoder: (options, state = createState()) =>
       new ScanningDecoder(new Replies(state as State, rules, replies), options),
   };

@@ -129,6 +129,34 @@ function endOfCounted(bytes: Buffer, start: number, typeSize: number): number {
   return at + length;
 }
 
+/** The bytes of a frame besides its payload. */
+type Overhead = 0 | 4 | 5;
+
+/** An encoder for one connection: it encodes only what its phase allows. */
+function encoderIn(framing: typeof requests, overheadNow: () => Overhead): Encoder {
+  const any = encoderFor(framing);
+  return {
+    shapeOf: any.shapeOf,
+    suits: (message) => message.frame.length - message.size === overheadNow(),
+    encode(payload, header) {
+      const overhead = overheadNow();
+      if (overhead === 0)
+        return header ? unencodable('no message with a type can be sent now') : Uint8Array.from(payload);
+      if (overhead === lengthSize && header) unencodable('a PostgreSQL client begins with messages without a type');
+      if (overhead > lengthSize && !header) unencodable('a PostgreSQL message needs its type as a header, such as "Q"');
+      return any.encode(payload, header);
+    },
+  };
+}
+
+function requestOverhead({ phase }: State): Overhead {
+  return phase === 'encrypted' ? 0 : phase === 'start' ? 4 : 5;
+}
+
+function replyOverhead({ phase, awaitedBytes }: State): Overhead {
+  return phase === 'encrypted' || awaitedBytes > 0 ? 0 : 5;
+}
+
 function encoderFor(framing: typeof requests): Encoder {
   const isRequest = framing === requests;
   return encoderWithHeader(framing, [1], {
@@ -151,8 +179,14 @@ function createState(): State {
 /** See the top of this file. */
 export const postgres: Protocol = {
   name: 'postgres',
-  framing: binaryFraming(requests, (state: State = createState()) => new Requests(state), encoderFor(requests)),
-  replyFraming: binaryFraming(replies, (state: State = createState()) => new Replies(state), encoderFor(replies)),
+  framing: {
+    ...binaryFraming(requests, (state: State = createState()) => new Requests(state), encoderFor(requests)),
+    createEncoder: (state) => encoderIn(requests, () => requestOverhead(state as State)),
+  },
+  replyFraming: {
+    ...binaryFraming(replies, (state: State = createState()) => new Replies(state), encoderFor(replies)),
+    createEncoder: (state) => encoderIn(replies, () => replyOverhead(state as State)),
+  },
   encoding: 'binary',
   createState,
 };

@@ -41,7 +41,8 @@ class Conversation {
     this.#settings = settings;
     const protocol = settings.protocol ?? session.protocol;
     this.#exchange = openConversation(protocol, 'client', decodeForwarded(settings.maxOutput));
-    this.#target = { framing: protocol.framing, encoder: this.#exchange.encoder };
+    const { encoder, sent } = this.#exchange;
+    this.#target = { framing: protocol.framing, encoder, sent };
     this.#child = startChild(settings, session);
     void this.#run();
   }
@@ -49,7 +50,6 @@ class Conversation {
   /** Writes messages to the child. The promise, if any, resolves when the child can take more. */
   pass(batch: Batch): Promise<void> | undefined {
     const frames = framesFor(batch, this.#session, this.#target);
-    this.#exchange.sent?.(frames);
     const more = this.#child.write(frames);
     this.#startTimer();
     return more?.then(() => this.#restartTimer());
