@@ -104,13 +104,24 @@ export class Frames {
   /** A handler has been given the bytes, and may have changed them. */
   #areExposed = false;
 
-  /** @param ends where each frame ends, if the decoder knows */
-  constructor(reader: FrameReader, bytes: Buffer, count: number, memory: Memory = 'owned', ends?: readonly number[]) {
+  /**
+   * @param ends where each frame ends, if the decoder knows
+   * @param isAscii whether all payloads are known to be ASCII
+   */
+  constructor(
+    reader: FrameReader,
+    bytes: Buffer,
+    count: number,
+    memory: Memory = 'owned',
+    ends?: readonly number[],
+    isAscii = false,
+  ) {
     this.count = count;
     this.reader = reader;
     this.#bytes = bytes;
     this.#length = bytes.length;
     this.#memory = memory;
+    if (isAscii) this.#isAscii = true;
     this.#ends = count > 1 ? (ends ?? reader.ends?.(bytes, count)) : undefined;
     this.#terminatorSize = count > 1 ? reader.terminatorSize(bytes) : -1;
   }

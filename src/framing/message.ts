@@ -194,6 +194,8 @@ export class Batch implements Iterable<Message> {
 
   /** @internal Whether nothing can be decoded after the fault, because the decoder cannot find the end of the message. */
   isLast = false;
+  /** @internal Whether all payloads of the body are known to be ASCII. */
+  isAscii = false;
   /** Where each frame of the body ends, if the decoder knows. */
   #ends: readonly number[] | undefined;
 
@@ -258,7 +260,7 @@ export class Batch implements Iterable<Message> {
     const body = this.#body;
     if (joined) yield new Message(new Frames(this.#reader, joined, 1, 'borrowed'), 0);
     if (!body) return;
-    this.#iterated ??= new Frames(this.#reader, body, joined ? count - 1 : count, 'borrowed', this.#ends);
+    this.#iterated ??= new Frames(this.#reader, body, joined ? count - 1 : count, 'borrowed', this.#ends, this.isAscii);
     const frames = this.#iterated;
     for (let next = 0; next < frames.count; next++) yield new Message(frames, next);
   }
@@ -300,6 +302,7 @@ export class Batch implements Iterable<Message> {
     if (frames && last === frames.count) this.#dropFirstSlice();
     const taken = new Batch(this.#reader, joined, body, last - next + (joined ? 1 : 0), fault, undefined, ends);
     taken.isBorrowed = this.isBorrowed;
+    taken.isAscii = this.isAscii;
     return taken;
   }
 
@@ -350,6 +353,7 @@ export class Batch implements Iterable<Message> {
         this.#count,
         this.isBorrowed ? 'copyOnRead' : 'owned',
         this.#ends,
+        this.isAscii,
       );
     return this.#frames;
   }

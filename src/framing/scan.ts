@@ -4,18 +4,13 @@
  * `indexOf` costs 15 to 25. Where they are far apart, `indexOf` is faster, because it needs no copy of the bytes.
  */
 import { scanModule } from './scan-module.ts';
+import { instantiate } from './wasm.ts';
 
 interface ScanExports {
   readonly memory: { readonly buffer: ArrayBuffer };
   count(length: number, byte: number): number;
   ends(length: number, byte: number, base: number): number;
 }
-
-/** The part of WebAssembly used here. Both runtimes declare it only together with the types of a browser. */
-declare const WebAssembly: {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: unknown };
-};
 
 interface Scanner {
   readonly exports: ScanExports;
@@ -91,13 +86,8 @@ function scannerIfAny(): Scanner | null {
 }
 
 function createScanner(): Scanner | null {
-  try {
-    const module = new WebAssembly.Module(Buffer.from(scanModule, 'base64'));
-    const exports = new WebAssembly.Instance(module).exports as ScanExports;
-    const { buffer } = exports.memory;
-    return { exports, bytes: new Uint8Array(buffer, 0, pieceSize), ends: new Int32Array(buffer, endsAt, pieceSize) };
-  } catch {
-    // Expected only where the runtime lacks WebAssembly (node --jitless) or its SIMD: the module is always the same.
-    return null;
-  }
+  const exports = instantiate(scanModule) as ScanExports | null;
+  if (!exports) return null;
+  const { buffer } = exports.memory;
+  return { exports, bytes: new Uint8Array(buffer, 0, pieceSize), ends: new Int32Array(buffer, endsAt, pieceSize) };
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { scanModuleFile } from '../../scripts/wasm.ts';
+import { framingFile, wasmModuleFile, wasmModules } from '../../scripts/wasm.ts';
 
 /** The slow way. */
 function endsIn(bytes: Buffer, byte: number): number[] {
@@ -56,7 +56,6 @@ describe.each([
   });
 });
 
-it('the module is what its source compiles to', async () => {
-  const made = readFileSync(new URL('../../src/framing/scan-module.ts', import.meta.url), 'utf8');
-  expect(made).toBe(await scanModuleFile());
+it.each(wasmModules)('$target is what $source compiles to', async (module) => {
+  expect(readFileSync(framingFile(module.target), 'utf8')).toBe(await wasmModuleFile(module));
 });

@@ -20,6 +20,7 @@ import { asBuffer, type Decoder, type DecoderOptions, tooLong } from '../framing
 import { Batch, part } from '../message.ts';
 import { Tail } from '../tail.ts';
 import { invalidUtf8 } from '../utf8.ts';
+import { type Body, manyBytes, takeMany, takeMasked, takeUnmasked } from './body.ts';
 import { closeReason } from './close.ts';
 import {
   controlBit,
@@ -129,61 +130,43 @@ export class WebSocketDecoder implements Decoder {
 
   /** Decodes the frames from `from` on that are complete messages, after an assembled one. */
   #decodeFrames(joined: Buffer | undefined, chunk: Buffer, from: number): Batch {
-    const limit = this.#options.maxMessageLength;
-    const { length } = chunk;
-    const ends: number[] = [];
-    let start = from;
+    const found: Body = { bytes: chunk, start: from, out: from, ends: [], isAscii: true, invalid: undefined };
     let at = from;
-    let out = from;
-    while (at + 2 <= length) {
-      const opcode = (chunk[at] as number) ^ finalBit;
-      if (opcode !== opcodes.text && opcode !== opcodes.binary) {
-        const end = this.#controlFrame(chunk, at);
-        if (end === 0) break;
-        at = end;
-        if (this.#stopped) break;
-        continue;
-      }
-      const second = chunk[at + 1] as number;
-      const isMasked = second >= maskBit;
-      const headerSize = headerSizeOf(second);
-      const payload = at + headerSize + (isMasked ? keySize : 0);
-      if (payload > length || !this.#accepts(isMasked)) break;
-      const size = payloadSize(chunk, at);
-      const end = payload + size;
-      if (end > length || size > limit || headerSize !== headerSizeFor(size)) break;
-      if (ends.length === 0) {
-        start = payload - headerSize;
-        out = start;
-      }
-      const target = out + headerSize;
-      const isAscii = this.#place(chunk, at, payload, end, target, isMasked);
-      if (opcode === opcodes.text && !isAscii) {
-        const text = chunk.subarray(target, target + size);
-        if (!isUtf8(text)) {
-          const fault = invalidUtf8(this.#number + (joined ? 1 : 0) + ends.length + 1, text);
-          return this.#batch({ joined, body: part(chunk, start, out), ends }, fault);
-        }
-      }
-      out = target + size;
-      ends.push(out - start);
-      at = end;
+    while (at < chunk.length && !this.#stopped && !found.invalid) {
+      const next = this.#takeFrames(chunk, at, found);
+      if (next === at) break;
+      at = next;
     }
-    const found = { joined, body: part(chunk, start, out), ends };
-    if (at === length || this.#stopped) return this.#batch(found);
-    if (joined || ends.length > 0) return this.#batch(found, undefined, chunk.subarray(at));
+    const { bytes, start, out, ends, isAscii, invalid } = found;
+    const frames = { joined, body: part(bytes, start, out), ends, isAscii };
+    if (invalid) {
+      const number = this.#number + (joined ? 1 : 0) + ends.length + 1;
+      return this.#batch(frames, invalidUtf8(number, invalid));
+    }
+    if (at === chunk.length || this.#stopped) return this.#batch(frames);
+    if (joined || ends.length > 0) return this.#batch(frames, undefined, chunk.subarray(at));
     return this.#assemble(chunk, at);
   }
 
-  /** Makes a frame one of a server that ends its header at `target`. Returns whether its payload is ASCII. */
-  #place(chunk: Buffer, at: number, payload: number, end: number, target: number, isMasked: boolean): boolean {
-    if (isMasked) {
-      const key = keyAt(chunk, payload - keySize);
-      writeHeader(chunk, target, (chunk[at] as number) & 0x0f, end - payload);
-      return (applyMask(chunk, payload, end, key, target) & nonAscii) === 0;
+  /** Takes the frame at `at`, and perhaps those after it. Returns the offset after them; `at` if it is no whole message. */
+  #takeFrames(chunk: Buffer, at: number, found: Body): number {
+    const opcode = (chunk[at] as number) ^ finalBit;
+    if (opcode !== opcodes.text && opcode !== opcodes.binary) return this.#controlFrame(chunk, at) || at;
+    const second = chunk[at + 1] ?? 0;
+    const isMasked = second >= maskBit;
+    const headerSize = headerSizeOf(second);
+    const payload = at + headerSize + (isMasked ? keySize : 0);
+    if (payload > chunk.length || !this.#accepts(isMasked)) return at;
+    const size = payloadSize(chunk, at);
+    const end = payload + size;
+    const limit = this.#options.maxMessageLength;
+    if (end > chunk.length || size > limit || headerSize !== headerSizeFor(size)) return at;
+    if (!isMasked) return takeUnmasked(chunk, at, end, found);
+    if (chunk.length - at >= manyBytes && headerSize < maxHeaderSize && found.bytes === chunk) {
+      const next = takeMany(chunk, at, limit, found);
+      if (next > at) return next;
     }
-    if (target !== payload) chunk.copyWithin(target - (payload - at), at, end);
-    return false;
+    return takeMasked(chunk, at, payload, end, found);
   }
 
   /** Passes on the control frame at `at`, if it is one, complete and valid. Returns where it ends, else 0. */
@@ -359,13 +342,15 @@ export class WebSocketDecoder implements Decoder {
   }
 
   /** @param rest decoded next, unless the fault stops the decoder */
-  #batch({ joined, body, ends = [] }: Found, fault?: YodelError, rest?: Buffer): Batch {
+  #batch({ joined, body, ends = [], isAscii = false }: Found, fault?: YodelError, rest?: Buffer): Batch {
     const count = (joined ? 1 : 0) + ends.length;
     const isStopped = fault !== undefined && stopsDecoder(fault, this.#options);
     if (isStopped) this.#stop();
     this.#number += count + (fault ? 1 : 0);
     const next = isStopped || rest?.length === 0 ? undefined : rest;
-    return new Batch(this.#reader, joined, body, count, fault, next, ends);
+    const batch = new Batch(this.#reader, joined, body, count, fault, next, ends);
+    batch.isAscii = isAscii && count > 0;
+    return batch;
   }
 
   #stop(): void {
@@ -383,9 +368,9 @@ interface Found {
   readonly body?: Buffer | undefined;
   /** Where each frame of the body ends. */
   readonly ends?: readonly number[];
+  /** Whether all payloads of the body are known to be ASCII. */
+  readonly isAscii?: boolean;
 }
 
-/** The highest bit of each byte of a word. */
-const nonAscii = 0x8080_8080 | 0;
 const none = Buffer.alloc(0);
 const emptyHeader = Buffer.alloc(maxHeaderSize);

@@ -16,12 +16,29 @@ export function rotatedKey(key: number, offset: number): number {
   return bits === 0 ? key : (key >>> bits) | (key << (32 - bits));
 }
 
-/** Shorter payloads are unmasked byte by byte: looking up the words costs more. */
-const fewBytes = 32;
+/** Shorter payloads are unmasked byte by byte, 0.6 ns each: the words of a buffer cost Bun 300 ns, unless it has just been used. */
+const fewBytes = 256;
 
 /** The words of the buffer that was used last. On Node all sockets read into the same one. */
 let words: Int32Array = new Int32Array(0);
 let wordsOf: ArrayBufferLike | undefined;
+
+/**
+ * XORs the bytes from `start` to `end` with the key, and writes them to other bytes.
+ *
+ * @returns as {@link applyMask}
+ */
+export function maskInto(bytes: Buffer, start: number, end: number, key: number, target: Buffer, at: number): number {
+  let found = 0;
+  let rest = key;
+  for (let from = start, to = at; from < end; from++, to++) {
+    const byte = (bytes[from] as number) ^ (rest & 0xff);
+    target[to] = byte;
+    found |= byte;
+    rest = (rest >>> 8) | (rest << 24);
+  }
+  return found;
+}
 
 /**
  * XORs the bytes from `start` to `end` with the key, and moves them to `target`, at or before `start`.
@@ -29,34 +46,22 @@ let wordsOf: ArrayBufferLike | undefined;
  * @returns the results joined by OR: without the bit 0x80 in any of its four bytes, all of them are ASCII
  */
 export function applyMask(bytes: Buffer, start: number, end: number, key: number, target: number): number {
-  if (end - start < fewBytes) return maskBytes(bytes, start, end, key, target);
+  if (end - start < fewBytes) return maskInto(bytes, start, end, key, bytes, target);
   const before = -(bytes.byteOffset + start) & 3;
   const at = start + before;
-  let found = maskBytes(bytes, start, at, key, target);
+  let found = maskInto(bytes, start, at, key, bytes, target);
   const rotated = rotatedKey(key, before);
   const shift = start - target;
   const count = (end - at) >> 2;
   const rest = at + count * 4;
   if (shift & 3) {
     // Words cannot be moved by an odd distance.
-    found |= maskWords(bytes, at, count, rotated, 0) | maskBytes(bytes, rest, end, rotated, rest);
+    found |= maskWords(bytes, at, count, rotated, 0) | maskInto(bytes, rest, end, rotated, bytes, rest);
     bytes.copyWithin(at - shift, at, end);
     return found;
   }
   found |= maskWords(bytes, at, count, rotated, shift >> 2);
-  return found | maskBytes(bytes, rest, end, rotated, rest - shift);
-}
-
-function maskBytes(bytes: Buffer, start: number, end: number, key: number, target: number): number {
-  let found = 0;
-  let rest = key;
-  for (let at = start, to = target; at < end; at++, to++) {
-    const byte = (bytes[at] as number) ^ (rest & 0xff);
-    bytes[to] = byte;
-    found |= byte;
-    rest = (rest >>> 8) | (rest << 24);
-  }
-  return found;
+  return found | maskInto(bytes, rest, end, rotated, bytes, rest - shift);
 }
 
 /** @param shift how many words before its place each word is written */
