@@ -82,26 +82,32 @@ function createScanner(framing: FramingId, layout: Layout): FrameScanner {
   const { field, offset, after, counted, adjustment } = layout;
   const around = offset + after;
   const payloadStart = (bytes: Buffer, start: number) => start + around + field.sizeAt(bytes, start + offset);
+  const scan = (bytes: Buffer, start: number) => {
+    const at = start + offset;
+    const size = field.sizeAt(bytes, at);
+    if (size === 0 || at + size > bytes.length) return 0;
+    const length = field.read(bytes, at, start) + adjustment - counted;
+    if (length < 0) throw invalidFrame(offset, `the length field gives a payload of ${length} bytes`);
+    return at + size + after + length;
+  };
   const reader: FrameReader = {
     framing,
     headerSize: field.size === undefined ? -1 : around + field.size,
     payloadStart,
     payloadEnd: (_bytes, _start, end) => end,
     terminatorSize: () => 0,
+    // Found again only if the messages are taken one by one: echo passes on the whole batch.
+    ends(bytes, count) {
+      const ends = new Array<number>(count);
+      for (let at = 0, found = 0; found < count; found++) {
+        at = scan(bytes, at);
+        ends[found] = at;
+      }
+      return ends;
+    },
     ...(around > 0 && { header: (bytes, start) => headerOf(bytes, start, payloadStart(bytes, start), layout) }),
   };
-  return {
-    reader,
-    maxFrameSize: (limit) => around + field.maxSize + limit,
-    scan(bytes, start) {
-      const at = start + offset;
-      const size = field.sizeAt(bytes, at);
-      if (size === 0 || at + size > bytes.length) return 0;
-      const length = field.read(bytes, at, start) + adjustment - counted;
-      if (length < 0) throw invalidFrame(offset, `the length field gives a payload of ${length} bytes`);
-      return at + size + after + length;
-    },
-  };
+  return { reader, maxFrameSize: (limit) => around + field.maxSize + limit, scan };
 }
 
 function headerOf(bytes: Buffer, start: number, payload: number, { offset, after }: Layout): Uint8Array {

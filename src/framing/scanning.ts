@@ -8,70 +8,10 @@ import { checkUtf8, stopsDecoder } from './checked.ts';
 import type { FrameReader } from './frames.ts';
 import { asBuffer, type Decoder, type DecoderOptions, tooLong } from './framing.ts';
 import { Batch, part } from './message.ts';
+import type { FrameScanner, SkipRule } from './scanner.ts';
 import { Tail } from './tail.ts';
 
-/**
- * Finds the frames of one direction of a connection. Frames are found in order, and never look beyond their own end, unless
- * `scan` waits for more bytes before it decides.
- */
-export interface FrameScanner {
-  /** Reads the next frame that `scan` finds. A scanner may replace it in `found`: the rule can change after any frame. */
-  readonly reader: FrameReader;
-  /**
-   * Where the frame at `start` ends.
-   *
-   * @param seen where the bytes begin that the last call for this frame did not have; `start` in the first call
-   * @returns the offset after the frame; more than `bytes.length` if its length is known and the rest has not arrived; 0 if
-   *   more bytes are needed to tell; below 0 if the bytes up to this offset, negated, are not part of any frame
-   * @throws YodelError from {@link invalidFrame} if this is no frame
-   */
-  scan(bytes: Buffer, start: number, seen: number): number;
-  /**
-   * The longest frame of a message of `limit` bytes, under every rule that may apply until the next frame is found. A longer one
-   * is refused, even if its end has not arrived. Asked again when `found` has replaced the reader.
-   */
-  maxFrameSize(limit: number): number;
-  /** Checks a complete frame within the limits, such as its checksum. @throws YodelError from {@link invalidFrame} */
-  check?(bytes: Buffer, start: number, end: number): void;
-  /** A frame is complete and valid; called once for each, in order. */
-  found?(bytes: Buffer, start: number, end: number): void;
-  /** Whether bytes that are left when the input ends are a frame without its ending. Default: they are an unfinished frame. */
-  endsWithInput?(bytes: Buffer): boolean;
-  /** How to find the end of a message that is too long. Absent: the decoder stops after it. */
-  readonly skip?: SkipRule | undefined;
-}
-
-/** Finds the end of a message whose beginning was discarded. */
-export interface SkipRule {
-  /**
-   * The number of bytes that end a frame. One less are kept when the end was not found, and are given to `find` again before
-   * those that follow them. It may be different each time.
-   */
-  readonly endSize: number;
-  /**
-   * The offset after the first end at or after `from`; 0 if there is none.
-   *
-   * @throws YodelError from {@link invalidFrame} if there can be none
-   */
-  find(bytes: Buffer, from: number): number;
-}
-
-/**
- * The error of bytes that are not a frame.
- *
- * @param offset of the first wrong byte, from the beginning of the frame
- * @param problem follows `at byte N:`, such as `expected a digit, not 0x41`
- */
-export function invalidFrame(offset: number, problem: string): YodelError {
-  return new YodelError('YODEL_INVALID_FRAME', `at byte ${offset + 1}: ${problem}`);
-}
-
-/** A byte for errors: `"a" (0x61)`, or `0x00`. */
-export function nameByte(byte: number | undefined): string {
-  if (byte === undefined) return 'nothing';
-  const hex = `0x${byte.toString(16).padStart(2, '0')}`;
-  return byte > 0x20 && byte < 0x7f ? `"${String.fromCharCode(byte)}" (${hex})` : hex;
-}
+export { type FrameScanner, invalidFrame, nameByte, type SkipRule } from './scanner.ts';
 
 /** The least that is copied at a time of a frame whose end is not known yet. Each time is one more scan. */
 const firstPiece = 256;
@@ -88,8 +28,8 @@ export class ScanningDecoder implements Decoder {
   #skip = 0;
   #isSkipping = false;
   #stopped = false;
-  /** How many bytes of the frame `scan` was given last. */
-  #scanned = 0;
+  /** How many bytes of the frame the last scan was given, if not all that have arrived; else 0. */
+  #cutAt = 0;
   /** Messages so far, discarded ones included. */
   #number = 0;
 
@@ -121,15 +61,15 @@ export class ScanningDecoder implements Decoder {
     if (this.#skip === 0 && this.scanner.endsWithInput?.(this.#tail.bytes)) {
       const last = this.#tail.take();
       const isTooLong = sizeIn(reader, last, 0, last.length) > this.#options.maxMessageLength;
-      if (isTooLong) return this.#batch({ reader }, this.#tooLong({ reader }));
+      if (isTooLong) return this.#batch({ reader, count: 0 }, this.#tooLong({ reader, count: 0 }));
       const fault = this.#accept(last, 0, last.length);
-      return fault ? this.#invalid({ reader }, fault) : this.#batch({ reader, joined: last });
+      return fault ? this.#invalid({ reader, count: 0 }, fault) : this.#batch({ reader, joined: last, count: 1 });
     }
     const missing = this.#skip > 0 ? 'inside a discarded message' : `after ${this.#tail.length} bytes of a frame`;
     // A discarded message was counted with its fault.
     const number = this.#skip > 0 ? this.#number : this.#number + 1;
     const fault = new YodelError('YODEL_UNFINISHED_FRAME', `input ended ${missing}, in message ${number}`);
-    return this.#batch({ reader }, fault);
+    return this.#batch({ reader, count: 0 }, fault);
   }
 
   /** Continues the frame that began in the tail, with no more of the chunk than it may need. */
@@ -145,7 +85,7 @@ export class ScanningDecoder implements Decoder {
       taken += piece.length;
       const { bytes } = tail;
       const end = this.#tryScan(bytes, 0, seen);
-      if (typeof end !== 'number') return this.#invalid({ reader }, end);
+      if (typeof end !== 'number') return this.#invalid({ reader, count: 0 }, end);
       if (end < 0) {
         const rest = this.#restAfter(-end, chunk, taken);
         this.#tail.take();
@@ -153,9 +93,9 @@ export class ScanningDecoder implements Decoder {
       }
       if (this.#isTooLong(reader, bytes, 0, end)) {
         const known = Math.min(end, bytes.length);
-        if (end > 0) return this.#discard({ reader }, this.#restAfter(known, chunk, taken), end - known);
-        const scanned = bytes.subarray(0, this.#scanned);
-        return this.#discardUnfinished({ reader }, scanned, this.#restAfter(scanned.length, chunk, taken));
+        if (end > 0) return this.#discard({ reader, count: 0 }, this.#restAfter(known, chunk, taken), end - known);
+        const scanned = bytes.subarray(0, this.#scannedOf(bytes.length));
+        return this.#discardUnfinished({ reader, count: 0 }, scanned, this.#restAfter(scanned.length, chunk, taken));
       }
       if (end > 0 && end <= bytes.length) return this.#complete(reader, chunk, taken, end);
       announced = end;
@@ -169,8 +109,10 @@ export class ScanningDecoder implements Decoder {
     const rest = next < 0 ? this.#restAfter(end, chunk, taken) : undefined;
     const joined = this.#tail.take().subarray(0, end);
     const fault = this.#accept(joined, 0, end);
-    if (fault) return this.#invalid({ reader }, fault);
-    return rest ? this.#batch({ reader, joined }, undefined, rest) : this.#decodeFrames(reader, joined, chunk, next);
+    if (fault) return this.#invalid({ reader, count: 0 }, fault);
+    return rest
+      ? this.#batch({ reader, joined, count: 1 }, undefined, rest)
+      : this.#decodeFrames(reader, joined, chunk, next);
   }
 
   /** The bytes that follow the first `end` of the tail, which ends with the first `taken` of the chunk. */
@@ -186,42 +128,55 @@ export class ScanningDecoder implements Decoder {
     const scanner = this.scanner;
     const { length } = chunk;
     const limit = this.#options.maxMessageLength;
-    const ends: number[] = [];
+    let count = joined ? 1 : 0;
+    // Most chunks are one frame: an array costs more than the rest of this function.
+    let ends: number[] | undefined;
     let start = first;
     let at = start;
-    let fault: { readonly thrown: unknown } | undefined;
     // When the rule changes, what follows is a batch of its own.
     while (at < length && scanner.reader === reader) {
       const end = this.#tryScan(chunk, at, at);
-      if (typeof end !== 'number') fault = end;
       // Most frames are shorter than the limit of their payload.
-      else if ((end - at > limit || end === 0) && this.#isTooLong(reader, chunk, at, end)) {
-        const found = { reader, joined, body: part(chunk, start, at), ends };
-        if (end > 0) return this.#discard(found, chunk.subarray(end), Math.max(0, end - length));
-        return this.#discardUnfinished(
-          found,
-          chunk.subarray(at, at + this.#scanned),
-          chunk.subarray(at + this.#scanned),
-        );
-      } else if (end === 0 || end > length) break;
-      else if (end < 0) {
-        // The frames of a batch are adjacent: what follows these bytes is a batch of its own.
-        const found = { reader, joined, body: part(chunk, start, at), ends };
-        if (countOf(found) > 0) return this.#batch(found, undefined, chunk.subarray(-end));
-        start = -end;
+      const isUnusual = typeof end !== 'number' || end <= 0 || end - at > limit;
+      const next = isUnusual
+        ? this.#unusual({ reader, joined, body: part(chunk, start, at), count, ends }, chunk, at, end)
+        : end;
+      if (typeof next !== 'number') return next;
+      if (next === 0 || next > length) break;
+      if (next < 0) {
+        start = -next;
         at = start;
         continue;
-      } else fault = this.#accept(chunk, at, end);
-      if (fault) return this.#invalid({ reader, joined, body: part(chunk, start, at), ends }, fault);
-      ends.push((end as number) - start);
-      at = end as number;
+      }
+      const fault = this.#accept(chunk, at, next);
+      if (fault) return this.#invalid({ reader, joined, body: part(chunk, start, at), count, ends }, fault);
+      if (ends) ends.push(next - start);
+      else if (at > start && !reader.ends) ends = [at - start, next - start];
+      at = next;
+      count++;
     }
     const body = part(chunk, start, at);
-    if (at === length) return this.#batch({ reader, joined, body, ends });
+    if (at === length) return this.#whole(reader, joined, body, count, ends);
     const rest = chunk.subarray(at);
-    if (scanner.reader !== reader) return this.#batch({ reader, joined, body, ends }, undefined, rest);
+    if (scanner.reader !== reader) return this.#batch({ reader, joined, body, count, ends }, undefined, rest);
     this.#tail.append(rest);
-    return this.#batch({ reader, joined, body, ends });
+    return this.#whole(reader, joined, body, count, ends);
+  }
+
+  /**
+   * The frame at `at` is invalid, too long, not complete, or none.
+   *
+   * @param end as `scan` returned it
+   * @returns the batch before it, if it ends there; else `end`
+   */
+  #unusual(found: Found, chunk: Buffer, at: number, end: number | { readonly thrown: unknown }): number | Batch {
+    if (typeof end !== 'number') return this.#invalid(found, end);
+    // The frames of a batch are adjacent: what follows bytes that are no frame is a batch of its own.
+    if (end < 0) return found.count > 0 ? this.#batch(found, undefined, chunk.subarray(-end)) : end;
+    if (!this.#isTooLong(found.reader, chunk, at, end)) return end;
+    if (end > 0) return this.#discard(found, chunk.subarray(end), Math.max(0, end - chunk.length));
+    const scanned = this.#scannedOf(chunk.length - at);
+    return this.#discardUnfinished(found, chunk.subarray(at, at + scanned), chunk.subarray(at + scanned));
   }
 
   /**
@@ -231,7 +186,6 @@ export class ScanningDecoder implements Decoder {
   #tryScan(bytes: Buffer, start: number, seen: number): number | { readonly thrown: unknown } {
     const { scanner } = this;
     let most = start + this.#maxFrame;
-    this.#scanned = bytes.length - start;
     try {
       const end = scanner.scan(bytes, start, seen);
       if (end <= most || end > bytes.length || scanner.skip) return end;
@@ -240,12 +194,20 @@ export class ScanningDecoder implements Decoder {
     } catch (thrown) {
       if (bytes.length <= most) return { thrown };
     }
-    this.#scanned = most - start;
     try {
-      return scanner.scan(bytes.subarray(0, most), start, start);
+      const end = scanner.scan(bytes.subarray(0, most), start, start);
+      if (end === 0) this.#cutAt = most - start;
+      return end;
     } catch (thrown) {
       return { thrown };
     }
+  }
+
+  /** How many of these bytes of a frame the last scan was given. */
+  #scannedOf(length: number): number {
+    const scanned = this.#cutAt || length;
+    this.#cutAt = 0;
+    return scanned;
   }
 
   /** Checks a complete frame. Returns the error thrown, if any. */
@@ -322,7 +284,7 @@ export class ScanningDecoder implements Decoder {
     } catch (thrown) {
       // The discarded message was counted with its first fault.
       this.#number--;
-      return this.#invalid({ reader }, { thrown });
+      return this.#invalid({ reader, count: 0 }, { thrown });
     }
     if (end > 0) {
       this.#isSkipping = false;
@@ -340,12 +302,25 @@ export class ScanningDecoder implements Decoder {
     return new Batch(this.scanner.reader, undefined, undefined, 0);
   }
 
+  /** A batch without a fault, and nothing after it. */
+  #whole(
+    reader: FrameReader,
+    joined: Buffer | undefined,
+    body: Buffer | undefined,
+    count: number,
+    ends?: number[],
+  ): Batch {
+    if (count > 0 && this.#options.encoding === 'utf8') return this.#batch({ reader, joined, body, count, ends });
+    this.#number += count;
+    return new Batch(reader, joined, body, count, undefined, undefined, ends);
+  }
+
   #tooLong(found: Found): YodelError {
-    return tooLong(this.#number + countOf(found) + 1, this.#options.maxMessageLength);
+    return tooLong(this.#number + found.count + 1, this.#options.maxMessageLength);
   }
 
   #invalid(found: Found, { thrown }: { readonly thrown: unknown }): Batch {
-    const number = this.#number + countOf(found) + 1;
+    const number = this.#number + found.count + 1;
     const reason = thrown instanceof Error ? thrown.message : String(thrown);
     const text = `message ${number} is not a valid frame of the framing "${found.reader.framing.name}": ${reason}`;
     return this.#batch(found, new YodelError('YODEL_INVALID_FRAME', text, { cause: thrown }));
@@ -354,8 +329,7 @@ export class ScanningDecoder implements Decoder {
   /** @param rest decoded next, unless the fault stops the decoder */
   #batch(found: Found, fault?: YodelError, rest?: Buffer): Batch {
     const isStopped = fault !== undefined && stopsDecoder(fault, this.#options);
-    const { reader, joined, body, ends } = found;
-    const count = countOf(found);
+    const { reader, joined, body, count, ends } = found;
     const next = isStopped || rest?.length === 0 ? undefined : rest;
     let batch = new Batch(reader, joined, body, count, fault, next, ends);
     if (count > 0 && this.#options.encoding === 'utf8') batch = checkUtf8(batch, false, this.#number + 1);
@@ -378,12 +352,10 @@ interface Found {
   /** The frame that began in an earlier chunk. */
   readonly joined?: Buffer | undefined;
   readonly body?: Buffer | undefined;
-  /** Where each frame of the body ends. */
-  readonly ends?: readonly number[];
-}
-
-function countOf({ joined, ends }: Found): number {
-  return (joined ? 1 : 0) + (ends?.length ?? 0);
+  /** The number of frames. */
+  readonly count: number;
+  /** Where each frame of the body ends, if there are several. */
+  readonly ends?: readonly number[] | undefined;
 }
 
 /** The size of the payload of a frame. */
