@@ -17,22 +17,30 @@ export interface WireFlags {
 /** Their names in commander. */
 export const wireFlagNames = ['framing', 'replyFraming', 'protocol'] as const;
 
+/** Adds the flags to a command that reads recordings, which say their own framings: the environment does not replace them. */
+export function addRecordedWireFlags(command: Command): void {
+  for (const option of wireOptions('those of the recording')) {
+    delete option.envVar;
+    command.addOption(option);
+  }
+}
+
 /** Adds the flags to a command. @param defaultText what is used without them */
 export function addWireFlags(command: Command, defaultText = 'lines'): void {
-  command
-    .hook('preAction', (_command, action) => applyPrecedence(action))
-    .addOption(new Option('--framing <framing>', `${framingHelp} (default: ${defaultText})`).env(envName('framing')))
-    .addOption(
-      new Option('--reply-framing <framing>', 'the framing of what the server sends (default: the same)').env(
-        envName('reply-framing'),
-      ),
-    )
-    .addOption(
-      new Option(
-        '--protocol <protocol>',
-        'the framings of a protocol such as smtp, in place of --framing; see yodel help protocols; or a file',
-      ).env(envName('protocol')),
-    );
+  command.hook('preAction', (_command, action) => applyPrecedence(action));
+  for (const option of wireOptions(defaultText)) command.addOption(option);
+}
+
+function wireOptions(defaultText: string): Option[] {
+  const about = {
+    framing: `${framingHelp} (default: ${defaultText})`,
+    'reply-framing': 'the framing of what the server sends (default: the same)',
+    protocol: 'the framings of a protocol such as smtp, in place of --framing; see yodel help protocols; or a file',
+  };
+  return Object.entries(about).map(([name, text]) => {
+    const value = name === 'protocol' ? 'protocol' : 'framing';
+    return new Option(`--${name} <${value}>`, text).env(envName(name));
+  });
 }
 
 /** The sources of values, the weakest first. */

@@ -8,7 +8,7 @@ import type { Protocol } from '../framing/protocol.ts';
 import { resolveWire } from '../framing/wire.ts';
 import { UsageError } from './fail.ts';
 import { loadDefaultExport } from './module-file.ts';
-import { type WireFlags, wireFlagNames } from './wire-flags.ts';
+import { hasWireFlags, type WireFlags, wireFlagNames } from './wire-flags.ts';
 
 /** What the flags say. */
 export interface Wire {
@@ -32,10 +32,15 @@ export async function readWire(flags: WireFlags): Promise<Wire> {
   const wire = resolveWire({
     framing: await readFraming(framing, files),
     replyFraming: await readFraming(replyFraming, files),
-    protocol: protocol !== undefined && isFramingFile(protocol) ? await loadProtocol(protocol, files) : protocol,
+    protocol: await readProtocol(protocol, files),
     encoding: encoding as Encoding | undefined,
   });
   return { protocol: wire, files: [...files.keys()] };
+}
+
+/** The protocol of the flags, if there are any: recordings say their own. @throws as {@link readWire} */
+export async function readGivenWire(flags: WireFlags): Promise<Protocol | undefined> {
+  return hasWireFlags(flags) ? { ...(await readWire(flags)).protocol, encoding: 'binary' } : undefined;
 }
 
 /** Whether the flags name files, whose code runs when they are loaded. */
@@ -68,17 +73,26 @@ async function readFraming(
   }
 }
 
+async function readProtocol(
+  text: string | undefined,
+  files: Map<string, Framing | Protocol>,
+): Promise<Protocol | string | undefined> {
+  if (text === undefined || !isFramingFile(text)) return text;
+  const protocol = await loadProtocol(text);
+  files.set(resolve(text), protocol);
+  return protocol;
+}
+
 /** Loads a file that exports a framing. @throws UsageError */
 export async function loadFraming(file: string): Promise<Framing> {
   const exported = await loadDefaultExport(file, { what: 'framing', example: framingExample });
   return inFile(file, () => framingExport(exported, resolve(file)));
 }
 
-async function loadProtocol(file: string, files: Map<string, Framing | Protocol>): Promise<Protocol> {
+/** Loads a file that exports a protocol. @throws UsageError */
+export async function loadProtocol(file: string): Promise<Protocol> {
   const exported = await loadDefaultExport(file, { what: 'protocol', example: protocolExample });
-  const protocol = inFile(file, () => protocolExport(exported, resolve(file)));
-  files.set(resolve(file), protocol);
-  return protocol;
+  return inFile(file, () => protocolExport(exported, resolve(file)));
 }
 
 const framingExample = 'example: export default { name, decode, encode }; see docs/own-framings.md';

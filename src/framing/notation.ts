@@ -166,16 +166,16 @@ export function parseFraming(text: string): Framing {
  *
  * @param framingOf returns the framing of a file, which was loaded before
  */
-export function parseWith(text: string, framingOf: ((file: string) => Framing) | undefined): Framing {
-  if (framingOf && isFramingFile(text)) return framingOf(text);
-  const own = ownFraming(text);
+export function parseWith(text: string, framingOf: ((file: string) => Framing | undefined) | undefined): Framing {
+  const own = (isFramingFile(text) && framingOf?.(text)) || ownFraming(text);
   if (own) return own;
   if (isFramingFile(text)) throw invalid(`the framing file "${text}" is not loaded; import it and pass its framing`);
   const [, name = text, colon, group] = /^([\w-]+)(?::(.*)|\((.*)\))?$/s.exec(text) ?? [];
   const kind = framingKinds.find((one) => one.name === name);
   if (!kind) {
     const names = framingKinds.map((one) => one.name);
-    throw invalid(`unknown framing "${text}". ${hintFor(name, names)}`);
+    const hint = hintFor(name, names).replace(/^Known: .*/s, '$&; your own is in a file: ./mine.ts');
+    throw invalid(`unknown framing "${text}". ${hint}`);
   }
   const isMisplaced = (kind.form.includes('(') ? colon : group) !== undefined;
   const framing = isMisplaced ? undefined : kind.parse(colon ?? group, (inner) => parseWith(inner, framingOf));

@@ -106,7 +106,7 @@ function protocolFor(session: RecordedSession): Protocol {
   if (found) return found;
   const { session: number, protocol, framing, replyFraming } = session;
   const names = protocol ?? (framing === replyFraming ? framing : `${framing} and ${replyFraming}`);
-  const text = `session ${number} was recorded with framings that yodel does not have: ${names}`;
+  const text = `session ${number} was recorded with framings that yodel does not have: ${names}; name their file: --framing ./FILE.ts`;
   throw new YodelError('YODEL_INVALID_OPTION', text);
 }
 

@@ -1,10 +1,10 @@
+import { dirname } from 'node:path';
 import { parseAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import { parseQuantity } from '../format/units.ts';
 import type { Framing } from '../framing/framing.ts';
 import { lines } from '../framing/lines.ts';
 import type { Protocol } from '../framing/protocol.ts';
-import { protocolNamed } from '../framing/protocols/protocols.ts';
 import { longestDuration } from '../options.ts';
 import { hintFor } from '../suggestion.ts';
 import { ContentError } from './content.ts';
@@ -18,7 +18,7 @@ import {
   type Transcript,
   TranscriptError,
 } from './transcript.ts';
-import { protocolFrom, readFraming } from './wire.ts';
+import { protocolFrom, readFraming, readProtocol } from './wire.ts';
 
 /**
  * Reads a transcript.
@@ -148,17 +148,17 @@ class Reader {
         return;
       case 'framing':
         this.#framing = this.#readWire(name, this.#framing, words[0], end, 'a framing such as lines', () =>
-          readFraming(rest),
+          readFraming(rest, dirname(this.#file)),
         );
         return;
       case 'reply-framing':
         this.#replyFraming = this.#readWire(name, this.#replyFraming, words[0], end, 'a framing such as lines', () =>
-          readFraming(rest),
+          readFraming(rest, dirname(this.#file)),
         );
         return;
       case 'protocol':
         this.#protocol = this.#readWire(name, this.#protocol, words[0], end, 'a protocol such as smtp', () =>
-          protocolNamed(rest),
+          readProtocol(rest, dirname(this.#file)),
         );
         return;
       case 'timeout':

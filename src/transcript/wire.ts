@@ -1,9 +1,11 @@
 /** The framings of a recording, as text. */
 
+import { resolve } from 'node:path';
 import type { Address } from '../address.ts';
 import type { Framing } from '../framing/framing.ts';
+import { ownFraming } from '../framing/known.ts';
 import { lines } from '../framing/lines.ts';
-import { parseFraming } from '../framing/notation.ts';
+import { isFramingFile, parseWith } from '../framing/notation.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import { protocolNamed } from '../framing/protocols/protocols.ts';
 import { websocket } from '../framing/websocket.ts';
@@ -17,9 +19,19 @@ export interface WireNames {
   readonly replyFraming?: string | null | undefined;
 }
 
-/** The framing with this name, also that of WebSocket connections. @throws YodelError `YODEL_INVALID_OPTION` */
-export function readFraming(name: string): Framing {
-  return name === websocket.name ? websocket : parseFraming(name);
+/**
+ * The framing with this name, also that of WebSocket connections.
+ *
+ * @param folder what the paths of files in it are relative to; the files must have been loaded before
+ * @throws YodelError `YODEL_INVALID_OPTION`
+ */
+export function readFraming(name: string, folder = '.'): Framing {
+  return name === websocket.name ? websocket : parseWith(name, (file) => ownFraming(resolve(folder, file)));
+}
+
+/** The protocol with this name, or in this file. @param folder as for {@link readFraming} @throws YodelError `YODEL_INVALID_OPTION` */
+export function readProtocol(name: string, folder: string): Protocol {
+  return protocolNamed(isFramingFile(name) ? resolve(folder, name) : name);
 }
 
 /** The framings with these names. @throws YodelError `YODEL_INVALID_OPTION` */

@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import { connectTimeoutOption, durationOption, envName } from '../flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
+import { addRecordedWireFlags } from '../wire-flags.ts';
 
 const examples = `Examples:
   yodel check talk.transcript 127.0.0.1:7878        test a server against a file
@@ -46,6 +47,7 @@ Exit status:
       ),
     )
     .addOption(connectTimeoutOption());
+  addRecordedWireFlags(command);
   addTlsFlags(command);
   return command.action(async (words: string[]) => {
     const last = words.at(-1) ?? '';

@@ -2,6 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { type Address, defaultAddress, parseAddress } from '../../address.ts';
 import { YodelError } from '../../errors.ts';
+import type { Protocol } from '../../framing/protocol.ts';
 import { escapeText } from '../../terminal/escape.ts';
 import { paintFor, wantsColor } from '../../terminal/style.ts';
 import { type CheckResult, check } from '../../transcript/check.ts';
@@ -13,13 +14,17 @@ import { exitStatus, report, statusOf, UsageError } from '../fail.ts';
 import { checkWritable, readFile, readText } from '../files.ts';
 import { openStdout } from '../output.ts';
 import { readTlsFlags } from '../tls-flags.ts';
+import { readTranscript } from '../transcript-file.ts';
+import { readGivenWire } from '../wire.ts';
 import { checkReport } from './report.ts';
 
 /** Resolves with the exit status. @throws UsageError, TranscriptError, YodelError */
 export async function runCheck(words: readonly string[], flags: Readonly<Record<string, unknown>>): Promise<number> {
   const { files, address } = filesAndAddress(words);
   // All are parsed before the first is played, so that an error in the last one is reported at once.
-  const transcripts = files.map((file) => parseTranscript(readText(file), file));
+  const protocol = await readGivenWire(flags);
+  const transcripts: Transcript[] = [];
+  for (const file of files) transcripts.push(await readTranscript(file, protocol));
   if (flags.update) for (const file of files) checkWritable(file);
   const stdout = openStdout({ failed: (status) => process.exit(status) });
   const output = checkReport(String(flags.format), {
@@ -36,7 +41,7 @@ export async function runCheck(words: readonly string[], flags: Readonly<Record<
       status = statusOf(error);
       return notPlayed(transcript, error);
     });
-    const isRewritten = flags.update === true && rewrite(result);
+    const isRewritten = flags.update === true && rewrite(result, protocol);
     if (isRewritten) rewritten++;
     if (result.differences.some((difference) => !isRewritten || !isRewritable(difference))) unmet++;
     output.add(result);
@@ -54,13 +59,13 @@ function notPlayed(transcript: Transcript, { message }: YodelError): CheckResult
 }
 
 /** Replaces the expected replies in the file with the received ones. Returns false if there is nothing to replace, or the result would not parse. */
-function rewrite(result: CheckResult): boolean {
+function rewrite(result: CheckResult, protocol: Protocol | undefined): boolean {
   if (!result.differences.some(isRewritable)) return false;
   const { file } = result.transcript;
   const old = readText(file);
   const text = updatedText(result);
   try {
-    refuseUnplayable(parseTranscript(text, file), '>');
+    refuseUnplayable(parseTranscript(text, file, protocol), '>');
   } catch (error) {
     if (!(error instanceof TranscriptError)) throw error;
     process.stderr.write(

@@ -1,8 +1,11 @@
 /** The flags of `yodel replay`, as commander parses them. */
 import type { JournalFlags } from '../journal/flags.ts';
+import type { WireFlags } from '../wire-flags.ts';
 
 /** The flags by name. Times are milliseconds. */
-export interface ReplayFlags extends Omit<JournalFlags, 'way' | 'grep' | 'follow' | 'transcript' | 'from' | 'to'> {
+export interface ReplayFlags
+  extends Omit<JournalFlags, 'way' | 'grep' | 'follow' | 'transcript' | 'from' | 'to'>,
+    WireFlags {
   /** Infinity for max. */
   readonly speed: number;
   readonly timeout: number;

@@ -7,12 +7,12 @@ import { planOfTranscript } from '../../replay/from-transcript.ts';
 import { Replay } from '../../replay/replay.ts';
 import type { ReplayPlan } from '../../replay/step.ts';
 import { ProgressLine } from '../../terminal/progress-line.ts';
-import { parseTranscript } from '../../transcript/parse.ts';
 import { exitStatus, UsageError } from '../fail.ts';
-import { readText } from '../files.ts';
 import { onInterruption } from '../interruption.ts';
 import { print } from '../output.ts';
 import { readTlsFlags } from '../tls-flags.ts';
+import { readTranscript } from '../transcript-file.ts';
+import { readGivenWire } from '../wire.ts';
 import type { ReplayFlags } from './flags.ts';
 import { formatProgress, formatResult, formatResultJson } from './format.ts';
 
@@ -50,17 +50,18 @@ export async function runReplay(recording: string, where: string, flags: ReplayF
 
 async function openRecording(
   recording: string,
-  { session, since, until, peer }: ReplayFlags,
+  { session, since, until, peer, ...flags }: ReplayFlags,
 ): Promise<{ readonly plan: ReplayPlan; readonly reader?: JournalReader }> {
   const query = { session, since, until, peer };
+  const protocol = await readGivenWire(flags);
   if (!isDatabase(recording)) {
     const [given] = Object.entries(query).find(([, value]) => value !== undefined) ?? [];
     if (given !== undefined)
       throw new UsageError(`--${given} applies to journals only, and ${recording} is a transcript`);
-    return { plan: planOfTranscript(parseTranscript(readText(recording), recording)) };
+    return { plan: planOfTranscript(await readTranscript(recording, protocol)) };
   }
   const reader = (await import('../../journal/reader.ts')).readJournal(recording);
-  const plan = await planOf(reader, query);
+  const plan = await planOf(reader, query, protocol);
   if (plan.sends + plan.expects > 0) return { plan, reader };
   await reader.close();
   throw new UsageError(

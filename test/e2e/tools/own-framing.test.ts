@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -83,6 +83,60 @@ describe('a framing in a file', () => {
     expect(stderr).toMatch(/^yodel: [^\n]+\n$/);
     expect(stderr).toMatch(problem);
     expect(status).toBe(2);
+  });
+});
+
+describe('a recording', () => {
+  const talk = '> hello\n< hello\n';
+  const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+
+  test('names the file of its framing, relative to itself', async () => {
+    const server = await serve(['--framing', join(folder, 'typed.ts')]);
+    write('file.transcript', `@framing ./typed.ts\n${talk}`);
+    write('protocol.transcript', `@protocol ./both.ts\n${talk}`);
+    const transcript = join(folder, 'file.transcript');
+    expect(await yodel(['check', transcript, server.address])).toMatchObject({ status: 0 });
+    expect(await yodel(['replay', transcript, server.address])).toMatchObject({ status: 0 });
+    const mock = await serve([transcript]);
+    const sent = await yodel(['send', mock.address, 'hello', '--framing', './typed.ts'], inFolder());
+    expect(sent.stdout.toString('latin1')).toBe('\x09\0\x05hello');
+    const both = await serve([join(folder, 'protocol.transcript')]);
+    expect(
+      (await yodel(['send', both.address, 'hello', '--reply-framing', './typed.ts'], inFolder())).stdout.toString(
+        'latin1',
+      ),
+    ).toBe('\x09\0\x05hello');
+  });
+
+  test('names its framing, whose file a flag gives', async () => {
+    const journal = join(folder, 'typed.journal');
+    const records = ['--journal', journal, '--journal-replies', '--record', join(folder, 'talks')];
+    const server = await serve(['--framing', join(folder, 'typed.ts'), ...records]);
+    await yodel(['send', server.address, 'hello', '--framing', './typed.ts'], inFolder());
+    await server.stop();
+    const again = await serve(['--framing', join(folder, 'typed.ts')]);
+    const flags = ['--framing', './typed.ts'];
+    const [talked = ''] = readdirSync(join(folder, 'talks'));
+    const transcript = join(folder, 'talks', talked);
+    expect(readFileSync(transcript, 'utf8')).toMatch(/^@framing typed$/m);
+    for (const recording of [journal, transcript]) {
+      expect(await yodel(['replay', recording, again.address, ...flags], inFolder())).toMatchObject({ status: 0 });
+      const { status, stderr } = await yodel(['replay', recording, again.address]);
+      expect(stderr).toMatch(/typed.*\.\/(FILE|mine)\.ts/);
+      expect(status).toBe(2);
+    }
+    expect(await yodel(['check', transcript, again.address, ...flags], inFolder())).toMatchObject({ status: 0 });
+    const mock = await serve([transcript, '--framing', join(folder, 'typed.ts')]);
+    expect(await yodel(['send', mock.address, 'hello', ...flags], inFolder())).toMatchObject({ status: 0 });
+  });
+
+  test('is not read with a framing of the environment', async () => {
+    const server = await serve();
+    write('lines.transcript', talk);
+    const transcript = join(folder, 'lines.transcript');
+    const env = { YODEL_FRAMING: 'length:4', YODEL_PROTOCOL: 'smtp' };
+    expect(await yodel(['check', transcript, server.address], { env })).toMatchObject({ status: 0 });
+    expect(await yodel(['replay', transcript, server.address], { env })).toMatchObject({ status: 0 });
   });
 });
 

@@ -11,7 +11,6 @@ import { type HandlerObject, resolveHandler, type Session } from '../../../sessi
 import { nearestWord } from '../../../suggestion.ts';
 import { escapeText } from '../../../terminal/escape.ts';
 import { UsageError } from '../../fail.ts';
-import { readText } from '../../files.ts';
 import { loadDefaultExport } from '../../module-file.ts';
 
 const example = 'example: export default (message) => message.text.toUpperCase()';
@@ -47,8 +46,8 @@ export async function loadHandler(nameOrPath: string, options: LoadOptions): Pro
 }
 
 async function loadTranscript(path: string, { lenient, notify }: LoadOptions): Promise<LoadedHandler> {
-  const { mockServer, parseTranscript } = await import('./transcript.ts');
-  const transcript = parseTranscript(readText(path), path);
+  const { mockServer, readTranscript } = await import('./transcript.ts');
+  const transcript = await readTranscript(path);
   const unexpected = (session: Session, error: YodelError) =>
     notify(`${formatPeer(session.peer)}#${session.id}: ${escapeText(error.message)}`);
   const { framing, replyFraming, protocol } = transcript;
