@@ -27,6 +27,12 @@ export interface Client extends AsyncIterable<Message, undefined>, AsyncDisposab
    * @throws YodelError `YODEL_CONNECTION_CLOSED`, `YODEL_NOT_CONNECTED`
    */
   send(message: string | Uint8Array | Message): boolean | YodelError;
+  /**
+   * The frame that {@link send} would send.
+   *
+   * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`, `YODEL_NOT_CONNECTED`
+   */
+  encode(message: string | Uint8Array | Message): Uint8Array;
   /** Resolves when the operating system has taken everything, or the connection has ended. */
   drained(): Promise<void>;
   /**

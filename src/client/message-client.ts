@@ -13,6 +13,7 @@
  */
 import type { Address } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
+import { encode } from '../framing/framing.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import { checkOption, clientOptions } from '../options.ts';
 import type { Timer } from '../session/clock.ts';
@@ -70,6 +71,11 @@ export class MessageClient implements Client, MessageReceiver {
       throw thrown;
     }
     return this.unsent <= this.#settings.limits.highWaterMark;
+  }
+
+  encode(message: string | Uint8Array | Message): Uint8Array {
+    if (this.#state !== 'open' || !this.#connection) throw this.#cannotSend();
+    return encode(this.#connection.framing, message);
   }
 
   drained(): Promise<void> {

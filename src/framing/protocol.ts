@@ -86,15 +86,15 @@ export function observe({ framing, replyFraming, createState }: Protocol, option
   return { requests: framing.createDecoder(options, state), replies: replyFraming.createDecoder(options, state) };
 }
 
-/** The protocol of one connection: the server's or client's, unless the connection has its own framing, such as WebSocket. */
-export function protocolOf(connection: {
-  readonly framing: Framing;
-  readonly replyFraming: Framing;
-  readonly protocol: Protocol;
-}): Protocol {
-  const { framing, replyFraming, protocol } = connection;
-  if (framing === protocol.framing) return protocol;
-  return { framing, replyFraming, encoding: framing.defaultEncoding };
+/** The protocol of one connection: the given one, unless the connection has its own framing, such as WebSocket. */
+export function protocolOver(protocol: Protocol, own: Framing | undefined): Protocol {
+  return own ? { framing: own, replyFraming: own, encoding: own.defaultEncoding } : protocol;
+}
+
+/** The protocol of a session's connection. */
+export function protocolOf(session: { readonly framing: Framing; readonly protocol: Protocol }): Protocol {
+  const { framing, protocol } = session;
+  return protocolOver(protocol, framing === protocol.framing ? undefined : framing);
 }
 
 /** What this end sends is only observed, so its limits are wide. */

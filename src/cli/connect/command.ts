@@ -4,6 +4,7 @@ import { connectTimeoutOption, durationOption, envName, positiveCount } from '..
 import { addTlsFlags } from '../tls-flags.ts';
 import { addWireFlags } from '../wire-flags.ts';
 import { formatLetters } from './message-format.ts';
+import { addPartsFlags } from './message-parts.ts';
 
 const examples = `Examples:
   yodel connect                            talk to 127.0.0.1:7878
@@ -24,8 +25,8 @@ export function connectCommand(): Command {
     )
     .argument(
       '[address]',
-      'tcp://HOST:PORT, HOST:PORT, :PORT, HOST PORT, tls://HOST:PORT, unix:///PATH, or @CONTEXT (default: ' +
-        'tcp://127.0.0.1:7878)',
+      'tcp://HOST:PORT, HOST:PORT, :PORT, HOST PORT, tls://HOST:PORT, ws://HOST:PORT/PATH, unix:///PATH, or ' +
+        '@CONTEXT (default: tcp://127.0.0.1:7878)',
     )
     .argument('[port]', 'the port, when the address is only a host')
     .addHelpText('before', examples)
@@ -41,6 +42,7 @@ Exit status:
     )
     .helpOption('-h, --help', 'show this help');
   addConnectionFlags(command);
+  addPartsFlags(command);
   addMessageFlags(command, 'In a pipe, message by message:');
   addTerminalFlags(command);
   addTlsFlags(command);

@@ -9,12 +9,13 @@ import { dial } from '../../client/dial.ts';
 import { MessageConnection, type MessageReceiver } from '../../client/message-connection.ts';
 import { systemError } from '../../errors.ts';
 import { type Decoder, decodeChunk, encode } from '../../framing/framing.ts';
-import type { Batch, Message } from '../../framing/message.ts';
-import { type Conversation, openConversation, type Protocol } from '../../framing/protocol.ts';
+import type { Batch, Message, MessageParts } from '../../framing/message.ts';
+import { type Conversation, openConversation, type Protocol, protocolOver } from '../../framing/protocol.ts';
 import type { Recording } from '../../transcript/record.ts';
 import type { Connection, TlsOptions } from '../../transport/transport.ts';
 import { exitStatus, report } from '../fail.ts';
 import { type PrintMessage, toBytes } from './message-format.ts';
+import { withParts } from './message-parts.ts';
 import type { BeginRecording } from './record.ts';
 import { highWaterMark, ReplyOutput } from './reply-output.ts';
 import { UnansweredMessages } from './unanswered.ts';
@@ -29,6 +30,8 @@ export interface ExchangeSettings {
   readonly count: number;
   /** Whether messages are sent with the framing's own ending instead of the one they were read with. */
   readonly reframes: boolean;
+  /** What sent messages have besides their payload. */
+  readonly parts: MessageParts | undefined;
   /** Whether each message waits for the reply to the one before. */
   readonly lockstep: boolean;
   /** The pause between two messages. */
@@ -55,11 +58,23 @@ const decoderOptions = { maxMessageLength: 16_777_216, onTooLong: 'close', encod
 
 /** Connects, sends the messages of the input, and resolves with the exit status. @throws YodelError when it cannot connect */
 export async function exchange(settings: ExchangeSettings, input: AsyncIterable<Uint8Array>): Promise<number> {
-  const { address, connectTimeoutMs, tls } = settings;
-  const connection = await dial(address, { timeoutMs: connectTimeoutMs, tls });
+  const connection = await connect(settings);
   // The input is what a server would receive.
   const { decoder, sent } = openConversation(settings.protocol, 'server', decoderOptions);
   return await new Exchange(settings, connection, sent).run(messagesOf(decoder, input));
+}
+
+/** The same with messages that are given. */
+export async function exchangeMessages(settings: ExchangeSettings, messages: readonly Message[]): Promise<number> {
+  return await new Exchange(settings, await connect(settings), undefined).run(each(messages));
+}
+
+async function connect({ address, connectTimeoutMs, tls }: ExchangeSettings): Promise<Connection> {
+  return await dial(address, { timeoutMs: connectTimeoutMs, tls });
+}
+
+async function* each(messages: readonly Message[]): AsyncGenerator<Message> {
+  yield* messages;
 }
 
 async function* messagesOf(decoder: Decoder, input: AsyncIterable<Uint8Array>): AsyncGenerator<Message> {
@@ -86,6 +101,8 @@ class Exchange implements MessageReceiver {
   #bytesReceived = 0;
   #serverEnded = false;
   readonly #replied: Conversation['sent'];
+  /** Whether the server may reply after this side has ended. A WebSocket closes both. */
+  readonly #hasFin: boolean;
   /** The number of messages that the server still has to send before any reply. */
   #greetingsDue: number;
   /** The exit status, once it is known. */
@@ -96,7 +113,9 @@ class Exchange implements MessageReceiver {
     this.#settings = settings;
     this.#replied = replied;
     this.#greetingsDue = settings.protocol.greeting ?? 0;
-    this.#recording = settings.beginRecording?.((error) => this.#fail(error));
+    const protocol = protocolOver(settings.protocol, connection.framing);
+    this.#hasFin = connection.framing === undefined;
+    this.#recording = settings.beginRecording?.(protocol, (error) => this.#fail(error));
     this.#connection = new MessageConnection(connection, settings.protocol, decoderOptions, this);
   }
 
@@ -154,12 +173,12 @@ class Exchange implements MessageReceiver {
     return this.#serverEnded || this.#status !== undefined;
   }
 
-  #send(message: Message): void {
-    const { reframes, print, address } = this.#settings;
+  #send(read: Message): void {
+    const { reframes, parts, print, address } = this.#settings;
     const { framing } = this.#connection;
-    // A last line without an ending gets one: the server would wait for it.
-    const isWhole = !reframes && (message.terminator.length > 0 || message.header.length > 0 || framing.name === 'raw');
-    const frame = isWhole ? message.frame : encode(framing, message.bytes);
+    const message = withParts(read, parts);
+    // Read in the same framing, it is sent as it was read. A last line without an ending gets one: the server would wait for it.
+    const frame = encode(framing, reframes ? message.bytes : message);
     this.#sent++;
     this.#unanswered.add(this.#sent, message.bytes);
     this.#connection.sendFrame(Buffer.from(frame));
@@ -175,8 +194,8 @@ class Exchange implements MessageReceiver {
       if (this.#unanswered.count > 0) this.#reportUnanswered(this.#isOver ? undefined : timeoutMs);
       return;
     }
-    if (shutdown) this.#endSide();
-    await this.#untilSilent(() => false, waitMs);
+    if (shutdown && this.#hasFin) this.#endSide();
+    await this.#untilSilent(() => !this.#hasFin && this.#unanswered.count === 0, waitMs);
     // A server may answer nothing at all, as `discard` does.
     const isShort = this.#unanswered.count > 0 && (this.#answered > 0 || !this.#isOver);
     if (!isShort) return;

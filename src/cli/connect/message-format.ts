@@ -1,6 +1,10 @@
 /** How `yodel connect` and `yodel send` print messages: byte for byte, as JSON, or in the format of --format. */
-import type { Message } from '../../framing/message.ts';
+import { YodelError } from '../../errors.ts';
+import { encode } from '../../framing/framing.ts';
+import { Message } from '../../framing/message.ts';
+import type { Protocol } from '../../framing/protocol.ts';
 import { escapeJson, jsonContent } from '../../terminal/escape.ts';
+import { jsonParts, spacedHex } from '../../terminal/message-parts.ts';
 import { formatContent } from '../../transcript/content.ts';
 import { UsageError } from '../fail.ts';
 
@@ -18,16 +22,33 @@ export interface ExchangedMessage {
 /** Formats a message; undefined prints nothing. */
 export type PrintMessage = (passed: ExchangedMessage) => string | Uint8Array | undefined;
 
-/** Received messages, byte for byte. */
-export const printRaw: PrintMessage = ({ direction, message }) =>
-  direction === 'received' ? Buffer.from(message.frame) : undefined;
+/** Received messages, byte for byte. Those of a WebSocket are printed in the framing of replies, as far as it can express them. */
+export function printRaw({ replyFraming }: Protocol): PrintMessage {
+  return ({ direction, message }) => {
+    if (direction === 'sent') return undefined;
+    if (message.framing?.id !== 'websocket') return Buffer.from(message.frame);
+    try {
+      return encode(replyFraming, Message.of(message.bytes));
+    } catch (error) {
+      if (error instanceof YodelError) return Buffer.concat([message.bytes, Buffer.from('\n')]);
+      throw error;
+    }
+  };
+}
 
 /** One JSON object per line, for messages in both directions. */
 export const printJson: PrintMessage = (passed) => `${jsonOf(passed)}\n`;
 
 function jsonOf({ direction, number, peer, message, rttMs }: ExchangedMessage): string {
   const rtt = rttMs === undefined ? {} : { rttMs: Number(rttMs.toFixed(3)) };
-  const fields = { direction, time: new Date().toISOString(), peer, number, bytes: message.size };
+  const fields = {
+    direction,
+    time: new Date().toISOString(),
+    peer,
+    number,
+    ...jsonParts(message),
+    bytes: message.size,
+  };
   return escapeJson(JSON.stringify({ ...fields, ...jsonContent(message.bytes), ...rtt }));
 }
 
@@ -38,6 +59,9 @@ export const formatLetters: Readonly<Record<string, string>> = {
   x: 'the message in hexadecimal',
   b: 'the message in base64',
   l: 'its length in bytes',
+  h: 'its header, unchanged',
+  H: 'its header in hexadecimal, with spaces',
+  k: 'over WebSocket: text or binary, else -',
   n: 'its number, counted from 1 in each direction',
   d: '> if sent, < if received',
   a: 'the address of the server',
@@ -92,6 +116,9 @@ const fields: Readonly<Record<string, (passed: ExchangedMessage) => string | Uin
   x: ({ message }) => Buffer.from(message.bytes).toString('hex'),
   b: ({ message }) => Buffer.from(message.bytes).toString('base64'),
   l: ({ message }) => String(message.size),
+  h: ({ message }) => message.header,
+  H: ({ message }) => spacedHex(message.header),
+  k: ({ message }) => message.kind ?? '-',
   n: ({ number }) => String(number),
   d: ({ direction }) => (direction === 'sent' ? '>' : '<'),
   a: ({ peer }) => peer,

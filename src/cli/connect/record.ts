@@ -2,21 +2,22 @@
 import { writeFileSync } from 'node:fs';
 import type { Address } from '../../address.ts';
 import { systemError, type YodelError } from '../../errors.ts';
-import type { Framing } from '../../framing/framing.ts';
+import type { Protocol } from '../../framing/protocol.ts';
 import { Recording } from '../../transcript/record.ts';
 import { checkWritable } from '../files.ts';
 
 /**
  * Starts the transcript. Called after connecting, so that a failure to connect leaves an existing file alone.
  *
+ * @param protocol of the connection
  * @param failed called once when the file cannot be written, as on a full disk; nothing more is written then
  */
-export type BeginRecording = (failed: (error: YodelError) => void) => Recording;
+export type BeginRecording = (protocol: Protocol, failed: (error: YodelError) => void) => Recording;
 
 /** Prepares a transcript in `file`. @throws UsageError when the file cannot be written */
-export function recordInto(file: string, framing: Framing, address: Address): BeginRecording {
+export function recordInto(file: string, address: Address): BeginRecording {
   checkWritable(file);
-  return (failed) => {
+  return (protocol, failed) => {
     let flag: 'w' | 'a' = 'w';
     let hasFailed = false;
     const write = (text: string): void => {
@@ -30,6 +31,6 @@ export function recordInto(file: string, framing: Framing, address: Address): Be
       }
     };
     const about = [`recorded ${new Date().toISOString()}, server ${address}`];
-    return new Recording({ framing, about, write });
+    return new Recording({ protocol, about, write });
   };
 }

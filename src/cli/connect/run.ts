@@ -9,9 +9,10 @@ import { readTlsFlags } from '../tls-flags.ts';
 import { readWire } from '../wire.ts';
 import type { ExchangeSettings } from './exchange.ts';
 import { printAs, printJson, printRaw } from './message-format.ts';
+import { readParts } from './message-parts.ts';
 import { recordInto } from './record.ts';
 import type { ConnectSettings } from './settings.ts';
-import { readTarget } from './target.ts';
+import { isWebSocket, readTarget } from './target.ts';
 
 /** Connects, and resolves when the conversation has ended. Sets the exit status. */
 export async function runConnect(
@@ -19,11 +20,11 @@ export async function runConnect(
   port: string | undefined,
   flags: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  const settings = await readSettings(readTarget('connect', address, port, flags), flags);
+  const settings = await readSettings(readTarget(address, port, flags), flags);
   const isInteractive = process.stdin.isTTY && process.stdout.isTTY;
   if (flags.probe) {
     process.exitCode = await probe(settings);
-  } else if (needsMessages(flags) || ((settings.beginRecording || flags.crlf) && !isInteractive)) {
+  } else if (needsMessages(flags) || (!isInteractive && needsMessagesInPipe(settings, flags))) {
     refuseDirectory();
     const { exchange } = await import('./exchange.ts');
     process.exitCode = await exchange(messageSettings(flags, settings), process.stdin);
@@ -49,13 +50,14 @@ async function readSettings(address: Address, flags: Readonly<Record<string, unk
     waitMs: flags.wait as number,
     shutdown: flags.shutdown !== false,
     reconnect: flags.reconnect === true,
-    beginRecording:
-      flags.record === undefined ? undefined : recordInto(String(flags.record), protocol.framing, address),
+    beginRecording: flags.record === undefined ? undefined : recordInto(String(flags.record), address),
+    parts: readParts(flags),
     switches: {
       hex: flags.hex === true,
       timestamps: flags.timestamps === true,
       raw: flags.raw === true,
       escapes: flags.escapes === true,
+      binary: flags.binary === true,
     },
   };
 }
@@ -69,6 +71,14 @@ function refuseDirectory(): void {
 function needsMessages(flags: Readonly<Record<string, unknown>>): boolean {
   const { lockstep, waitReplies, json, format, interval } = flags;
   return Boolean(lockstep || waitReplies || json || format !== undefined || (interval as number) > 0);
+}
+
+/** Whether a pipe must know where messages begin and end: to record or change them, or because bytes have no place in a WebSocket. */
+function needsMessagesInPipe(
+  { address, beginRecording, parts }: ConnectSettings,
+  { crlf }: Readonly<Record<string, unknown>>,
+): boolean {
+  return Boolean(beginRecording || crlf || parts || isWebSocket(address));
 }
 
 /** @throws UsageError when both --json and --format are given */
@@ -90,7 +100,7 @@ export function messageSettings(
     reframes: flags.crlf === true,
     intervalMs: flags.interval as number,
     timeoutMs: flags.timeout as number,
-    print: json ? printJson : format === undefined ? printRaw : printAs(String(format)),
+    print: json ? printJson : format === undefined ? printRaw(settings.protocol) : printAs(String(format)),
   };
 }
 

@@ -1,5 +1,6 @@
 /** The settings of `yodel connect`. */
 import type { Address } from '../../address.ts';
+import type { MessageParts } from '../../framing/message.ts';
 import type { Protocol } from '../../framing/protocol.ts';
 import type { TlsOptions } from '../../transport/transport.ts';
 import type { BeginRecording } from './record.ts';
@@ -19,6 +20,8 @@ export interface ConnectSettings {
   readonly shutdown: boolean;
   /** Whether to connect again when the connection is lost. On a terminal only. */
   readonly reconnect: boolean;
+  /** What sent messages have besides their payload. */
+  readonly parts: MessageParts | undefined;
   /** Starts the transcript of `--record`. */
   readonly beginRecording: BeginRecording | undefined;
   /** The initial switches of a conversation on a terminal. */
@@ -35,4 +38,6 @@ export interface Switches {
   raw: boolean;
   /** Interpret escapes in every line. */
   escapes: boolean;
+  /** Send binary messages over WebSocket. */
+  binary: boolean;
 }

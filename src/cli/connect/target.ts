@@ -6,20 +6,20 @@ import { withSsl } from '../tls-flags.ts';
 /**
  * Reads the address of `yodel connect` or `yodel send`.
  *
- * @throws UsageError as {@link readAddress}, and for WebSocket, which these commands do not speak
+ * @throws UsageError as {@link readAddress}
  * @throws YodelError `YODEL_INVALID_ADDRESS`
  */
 export function readTarget(
-  command: 'connect' | 'send',
   address: string | undefined,
   port: string | undefined,
   flags: Readonly<Record<string, unknown>>,
 ): Address {
-  const target = withSsl(readAddress(address, port), flags);
-  if (target.scheme === 'ws' || target.scheme === 'wss') {
-    throw new UsageError(`yodel ${command} speaks TCP, TLS and Unix sockets, but ${target} is WebSocket`);
-  }
-  return target;
+  return withSsl(readAddress(address, port), flags);
+}
+
+/** Whether an address is one of WebSocket, whose connections have messages and no bytes in between. */
+export function isWebSocket({ scheme }: Address): boolean {
+  return scheme === 'ws' || scheme === 'wss';
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The flags of `yodel send`. */
 import { Command } from 'commander';
 import { addMessageFlags } from '../connect/command.ts';
+import { addPartsFlags } from '../connect/message-parts.ts';
 import { connectTimeoutOption } from '../flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
 import { addWireFlags } from '../wire-flags.ts';
@@ -16,7 +17,10 @@ export function sendCommand(): Command {
   const command = new Command('send')
     .summary('send messages, print the replies')
     .description('Sends each message after the previous one is answered, prints the replies, and exits.')
-    .argument('<address>', 'tcp://HOST:PORT, HOST:PORT, :PORT, tls://HOST:PORT, unix:///PATH, or @CONTEXT')
+    .argument(
+      '<address>',
+      'tcp://HOST:PORT, HOST:PORT, :PORT, tls://HOST:PORT, ws://HOST:PORT/PATH, unix:///PATH, or @CONTEXT',
+    )
     .argument('<message...>', 'one or more messages')
     .addHelpText('before', examples)
     .addHelpText(
@@ -31,6 +35,7 @@ Exit status:
     .helpOption('-h, --help', 'show this help')
     .addOption(connectTimeoutOption());
   addWireFlags(command);
+  addPartsFlags(command);
   addMessageFlags(command, 'Messages:');
   addTlsFlags(command);
   return command.action(async (address: string, messages: string[], flags: Record<string, unknown>) => {

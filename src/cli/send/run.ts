@@ -1,8 +1,11 @@
 /** Runs `yodel send`. */
-import { encode } from '../../framing/framing.ts';
-import { exchange } from '../connect/exchange.ts';
+import { encode, type Framing } from '../../framing/framing.ts';
+import { Message } from '../../framing/message.ts';
+import { websocketClient } from '../../framing/websocket.ts';
+import { exchangeMessages } from '../connect/exchange.ts';
+import { hasHeader, readParts } from '../connect/message-parts.ts';
 import { messageSettings } from '../connect/run.ts';
-import { readTarget } from '../connect/target.ts';
+import { isWebSocket, readTarget } from '../connect/target.ts';
 import { UsageError } from '../fail.ts';
 import { readTlsFlags } from '../tls-flags.ts';
 import { readWire } from '../wire.ts';
@@ -13,9 +16,9 @@ export async function runSend(
   messages: readonly string[],
   flags: Readonly<Record<string, unknown>>,
 ): Promise<number> {
-  const address = readTarget('send', to, undefined, flags);
+  const address = readTarget(to, undefined, flags);
   const { protocol } = await readWire(flags);
-  const { framing } = protocol;
+  const parts = readParts(flags);
   const settings = messageSettings(
     { ...flags, lockstep: true },
     {
@@ -27,18 +30,29 @@ export async function runSend(
       waitMs: flags.timeout as number,
       shutdown: true,
       beginRecording: undefined,
+      parts: undefined,
     },
   );
-  // Encoded before connecting, so that a message that cannot be sent is reported without a server.
-  const frames = messages.map((message) => encode(framing, message));
-  if (frames.some(({ length }) => length === 0)) {
-    throw new UsageError(
-      `an empty message cannot be sent with the framing "${framing.name}": it has no bytes on the wire`,
-    );
-  }
-  return await exchange(settings, chunks(frames));
+  const sent = messages.map((text) => Message.of(Buffer.from(text), parts));
+  checkSendable(isWebSocket(address) ? websocketClient : protocol.framing, sent);
+  return await exchangeMessages(settings, sent);
 }
 
-async function* chunks(frames: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
-  yield* frames;
+/**
+ * Encodes the messages before connecting, so that one that cannot be sent is reported without a server.
+ *
+ * @throws UsageError, YodelError
+ */
+function checkSendable(framing: Framing, messages: readonly Message[]): void {
+  // Then the frames depend on the replies.
+  if (framing.createEncoder) return;
+  for (const message of messages) {
+    const { length } = encode(framing, message);
+    if (length === 0) {
+      const text = `an empty message cannot be sent with the framing "${framing.name}": it has no bytes on the wire`;
+      throw new UsageError(text);
+    }
+    if (message.header.length > 0 && !hasHeader(framing, message.header))
+      throw new UsageError(`the framing "${framing.name}" has no header; omit --header`);
+  }
 }

@@ -30,6 +30,11 @@ export const commands = {
     summary: 'send TEXT N times, INTERVAL (500ms, 1s) apart',
     more: 'Without INTERVAL it sends as fast as the server accepts. Ctrl-C stops it. Example: :repeat 10 1s ping',
   },
+  header: {
+    takes: '[HEADER]',
+    summary: 'header of the messages that follow; alone: none',
+    more: 'HEADER is hexadecimal digits, such as 00 04, or text: and text with the escapes of :send.',
+  },
   hex: {
     takes: '[on|off]',
     summary: 'show messages as hexdump -C does, with their framing',
@@ -48,6 +53,11 @@ export const commands = {
   raw: {
     takes: '[on|off]',
     summary: 'do not escape messages: they can control the terminal',
+    completes: 'switch',
+  },
+  binary: {
+    takes: '[on|off]',
+    summary: 'send binary messages over WebSocket',
     completes: 'switch',
   },
   reconnect: {

@@ -6,19 +6,24 @@
  * yet are queued; when the queue is full, no more keys are read. A message is shown when it is handed to the connection: what
  * is not on the screen was not sent.
  */
-import type { YodelError } from '../../../errors.ts';
+import { YodelError } from '../../../errors.ts';
 import { formatPlural } from '../../../format/figures.ts';
 import type { Message } from '../../../framing/message.ts';
+import { type Protocol, protocolOver } from '../../../framing/protocol.ts';
+import { websocketClient } from '../../../framing/websocket.ts';
 import { escapeText } from '../../../terminal/escape.ts';
 import { History, historyPath } from '../../../terminal/history.ts';
 import { LineInput } from '../../../terminal/input.ts';
 import type { Key } from '../../../terminal/keys.ts';
+import { spacedHex } from '../../../terminal/message-parts.ts';
 import type { ShownLine } from '../../../terminal/screen.ts';
 import { paintFor, wantsColor } from '../../../terminal/style.ts';
 import { Terminal } from '../../../terminal/terminal.ts';
 import type { Recording } from '../../../transcript/record.ts';
 import { exitStatus } from '../../fail.ts';
+import { hasHeader, parseHeader } from '../message-parts.ts';
 import type { ConnectSettings, Switches } from '../settings.ts';
+import { isWebSocket } from '../target.ts';
 import { parseEntered } from './commands.ts';
 import { complete } from './completion.ts';
 import { Display } from './display.ts';
@@ -52,6 +57,8 @@ export class Conversation {
   readonly #sender: Sender;
   readonly #traffic = new Traffic();
   readonly #log = new MessageLog();
+  /** Of the connection. */
+  readonly #protocol: Protocol;
   #recording: Recording | undefined;
   /** The last notice about a lost connection, so that it is not repeated for every attempt to reconnect. */
   #lossNotice: string | undefined;
@@ -63,6 +70,7 @@ export class Conversation {
 
   constructor(settings: ConnectSettings) {
     this.#settings = settings;
+    this.#protocol = protocolOver(settings.protocol, isWebSocket(settings.address) ? websocketClient : undefined);
     this.#switches = { ...settings.switches };
     this.#input = this.#createInput();
     this.#terminal = new Terminal({
@@ -74,12 +82,12 @@ export class Conversation {
     this.#commands = this.#createCommands();
     this.#link = this.#createLink();
     this.#sender = new Sender({
-      framing: settings.protocol.framing,
       switches: this.#switches,
+      header: settings.parts?.header,
       link: this.#link,
       terminal: this.#terminal,
       display: this.#display,
-      sent: (bytes, frame) => this.#sent(bytes, frame),
+      sent: (message, frame) => this.#sent(message, frame),
       idle: () => this.#closeWhenSent(),
     });
   }
@@ -122,10 +130,11 @@ export class Conversation {
       display: this.#display,
       switches: this.#switches,
       sendEscaped: (text) => void this.#sender.send(text, true),
+      header: (text) => this.#setHeader(text),
       repeat: (request) => this.#sender.repeat(request),
       reconnect: () => this.#link.reconnect(),
       stats: () => this.#traffic.format(address, protocol, this.#sender.queued),
-      transcript: () => ({ text: this.#log.toTranscript(protocol.framing), messages: this.#log.count }),
+      transcript: () => ({ text: this.#log.toTranscript(this.#protocol), messages: this.#log.count }),
       clear: () => this.#terminal.screen.clear(),
       quit: () => this.#end(exitStatus.good),
     });
@@ -189,6 +198,21 @@ export class Conversation {
     return '';
   }
 
+  /** `:header`. */
+  #setHeader(text: string): void {
+    const { framing } = this.#protocol;
+    try {
+      const header = text === '' ? undefined : parseHeader(text);
+      if (header && !hasHeader(framing, header))
+        return this.#display.notice(`the framing "${framing.name}" has no header`);
+      this.#sender.header = header;
+      this.#display.notice(header ? `header ${spacedHex(header)}` : 'no header');
+    } catch (error) {
+      if (!(error instanceof YodelError)) throw error;
+      this.#display.notice(error.message);
+    }
+  }
+
   #enqueue(line: string): void {
     if (!this.#isEnding) this.#sender.enqueue(line);
   }
@@ -205,16 +229,16 @@ export class Conversation {
   #opened(): void {
     const { address, beginRecording } = this.#settings;
     this.#lossNotice = undefined;
-    this.#recording ??= beginRecording?.((error) => this.#recordingFailed(error));
+    this.#recording ??= beginRecording?.(this.#protocol, (error) => this.#recordingFailed(error));
     const isFirst = this.#traffic.connected() === 1;
     if (isFirst) this.#display.print(`connected to ${address}: Enter sends, :help lists commands, Ctrl-D ends`);
     else this.#display.notice(`reconnected to ${address}`);
     this.#sender.connected();
   }
 
-  #sent(bytes: Uint8Array, frame: Uint8Array): void {
-    this.#traffic.messageSent(bytes.length);
-    this.#log.add('sent', bytes);
+  #sent(message: Message, frame: Uint8Array): void {
+    this.#traffic.messageSent(message.size);
+    this.#log.add('sent', frame);
     this.#recording?.add('>', frame);
     if (this.#traffic.messagesSent < this.#settings.count) return;
     if (this.#sender.queued > 0) this.#sender.discardQueue();
@@ -222,11 +246,11 @@ export class Conversation {
   }
 
   #received(message: Message): Promise<void> | undefined {
-    const { bytes, frame } = message;
+    const { frame } = message;
     const roundTrip = this.#traffic.messageReceived(message.size);
-    this.#log.add('received', bytes);
+    this.#log.add('received', frame);
     this.#recording?.add('<', frame);
-    this.#display.received({ bytes, frame, roundTrip });
+    this.#display.received({ message, frame, roundTrip });
     const { screen } = this.#terminal;
     return screen.isBehind ? screen.caughtUp() : undefined;
   }

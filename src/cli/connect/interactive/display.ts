@@ -2,7 +2,9 @@
 import { isUtf8 } from 'node:buffer';
 import { hexDump } from '../../../format/hex-dump.ts';
 import { formatTimeOfDay } from '../../../format/time.ts';
+import type { Message } from '../../../framing/message.ts';
 import { escapeBytes, escapeText } from '../../../terminal/escape.ts';
+import { beforePayload } from '../../../terminal/message-parts.ts';
 import type { Screen } from '../../../terminal/screen.ts';
 import type { Paint } from '../../../terminal/style.ts';
 import { showableText } from '../../../terminal/text.ts';
@@ -10,7 +12,7 @@ import type { Switches } from '../settings.ts';
 
 /** A message to show. */
 export interface ShownMessage {
-  readonly bytes: Uint8Array;
+  readonly message: Message;
   /** The message as it is on the wire. */
   readonly frame: Uint8Array;
   /** Of a reply, the round-trip time in milliseconds. */
@@ -50,19 +52,20 @@ export class Display {
     this.print(`> ${escapeText(line)}`);
   }
 
-  sent(message: ShownMessage): void {
-    this.#message(this.#paint('cyan', '>'), message, showableBytes);
+  sent(shown: ShownMessage): void {
+    this.#message(this.#paint('cyan', '>'), shown, showableBytes);
   }
 
-  received(message: ShownMessage): void {
-    this.#message(this.#paint('green', '<'), message, this.#switches.raw ? rawText : showableBytes);
+  received(shown: ShownMessage): void {
+    this.#message(this.#paint('green', '<'), shown, this.#switches.raw ? rawText : showableBytes);
   }
 
-  #message(mark: string, { bytes, frame, roundTrip }: ShownMessage, textOf: (bytes: Uint8Array) => string): void {
+  #message(mark: string, { message, frame, roundTrip }: ShownMessage, textOf: (bytes: Uint8Array) => string): void {
     const { hex, timestamps } = this.#switches;
     const time = timestamps ? `${this.#paint('dim', formatTimeOfDay(new Date()))} ` : '';
     const took = roundTrip === undefined ? '' : this.#paint('dim', `  ${formatMilliseconds(roundTrip)}`);
-    if (!hex) return this.print(`${time}${mark} ${textOf(bytes)}${took}`);
+    const parts = this.#paint('dim', beforePayload(message));
+    if (!hex) return this.print(`${time}${mark} ${parts}${textOf(message.bytes)}${took}`);
     const size = this.#paint('dim', `${frame.length} B`);
     this.print(`${time}${mark} ${size}${took}\n${hexDump(frame, this.#screen.columns)}`);
   }

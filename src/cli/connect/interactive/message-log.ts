@@ -1,21 +1,20 @@
 /** The messages of a conversation, kept in memory for `:save`. */
-import { encode, type Framing } from '../../../framing/framing.ts';
+import type { Protocol } from '../../../framing/protocol.ts';
 import { Queue } from '../../../queue.ts';
-import { formatContent } from '../../../transcript/content.ts';
+import { Recording } from '../../../transcript/record.ts';
 
 /** The direction of a message. */
 export type Direction = 'sent' | 'received';
 
 interface LoggedMessage {
   readonly direction: Direction;
-  readonly bytes: Uint8Array;
+  readonly frame: Uint8Array;
 }
 
 /** Above this many bytes, the oldest messages are dropped. */
 const maxBytes = 67_108_864;
 /** Approximate overhead of a message, in bytes. */
 const objectBytes = 64;
-const arrows: Readonly<Record<Direction, string>> = { sent: '>', received: '<' };
 
 /** Messages in the order they were sent and received. */
 export class MessageLog {
@@ -33,22 +32,24 @@ export class MessageLog {
     return this.#dropped;
   }
 
-  add(direction: Direction, bytes: Uint8Array): void {
-    this.#messages.push({ direction, bytes });
-    this.#bytes += bytes.length + objectBytes;
+  /** @param frame the message as it is on the wire */
+  add(direction: Direction, frame: Uint8Array): void {
+    // A copy: a view would keep the chunk it came in.
+    this.#messages.push({ direction, frame: Uint8Array.from(frame) });
+    this.#bytes += frame.length + objectBytes;
     while (this.#bytes > maxBytes) {
       const oldest = this.#messages.shift();
-      this.#bytes -= (oldest?.bytes.length ?? 0) + objectBytes;
+      this.#bytes -= (oldest?.frame.length ?? 0) + objectBytes;
       this.#dropped++;
     }
   }
 
-  /** The log as a transcript for `yodel check`. */
-  toTranscript(framing: Framing): string {
-    const head = [`@framing ${framing.name}`];
-    if (framing.name === 'lines' && encode(framing, '').length === 2) head.push('@ending crlf');
-    if (this.#dropped > 0) head.push(`# the first ${this.#dropped} messages were dropped`);
-    const lines = Array.from(this.#messages, ({ direction, bytes }) => `${arrows[direction]}${formatContent(bytes)}`);
-    return `${[...head, ...lines].join('\n')}\n`;
+  /** The log as a transcript for `yodel check`. @param protocol of the connection */
+  toTranscript(protocol: Protocol): string {
+    const pieces: string[] = [];
+    const recording = new Recording({ protocol, write: (text) => void pieces.push(text) });
+    if (this.#dropped > 0) pieces.push(`# the first ${this.#dropped} messages were dropped\n`);
+    for (const { direction, frame } of this.#messages) recording.add(direction === 'sent' ? '>' : '<', frame);
+    return pieces.join('');
   }
 }

@@ -14,6 +14,8 @@ export interface CommandTarget {
   readonly switches: Switches;
   /** Sends text that may contain escapes. */
   readonly sendEscaped: (text: string) => void;
+  /** Sets the header of messages from now on; an empty text: none. */
+  readonly header: (text: string) => void;
   readonly repeat: (request: RepeatRequest) => void;
   readonly reconnect: () => void;
   /** The lines of `:stats`. */
@@ -42,12 +44,15 @@ export class CommandRunner {
         return this.#print(helpLines(rest));
       case 'send':
         return target.sendEscaped(rest);
+      case 'header':
+        return target.header(rest.trim());
       case 'repeat':
         return this.#repeat(rest);
       case 'hex':
       case 'timestamps':
       case 'raw':
       case 'escapes':
+      case 'binary':
         return this.#switch(name, rest.trim());
       case 'reconnect':
         return target.reconnect();

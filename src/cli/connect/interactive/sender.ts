@@ -3,7 +3,7 @@ import { Condition } from '../../../client/condition.ts';
 import { YodelError } from '../../../errors.ts';
 import { formatPlural } from '../../../format/figures.ts';
 import { parseBytes } from '../../../framing/escapes.ts';
-import { encode, type Framing } from '../../../framing/framing.ts';
+import { Message } from '../../../framing/message.ts';
 import type { Terminal } from '../../../terminal/terminal.ts';
 import type { Switches } from '../settings.ts';
 import type { Display } from './display.ts';
@@ -16,13 +16,14 @@ const highWaterMark = 262_144;
 
 /** What a sender uses, and its callbacks. */
 export interface SenderOptions {
-  readonly framing: Framing;
   readonly switches: Readonly<Switches>;
+  /** The header of the first messages. */
+  readonly header: Uint8Array | undefined;
   readonly link: Link;
   readonly terminal: Terminal;
   readonly display: Display;
   /** A message was handed to the connection, and shown. */
-  readonly sent: (bytes: Uint8Array, frame: Uint8Array) => void;
+  readonly sent: (message: Message, frame: Uint8Array) => void;
   /** Nothing is left to send. */
   readonly idle: () => void;
 }
@@ -33,10 +34,13 @@ export class Sender {
   readonly #queue: LineQueue;
   readonly #connected = new Condition();
   #repeat: Repeat | undefined;
+  /** The header of messages from now on. */
+  header: Uint8Array | undefined;
 
   constructor(options: SenderOptions) {
-    const { terminal, idle } = options;
+    const { terminal, idle, header } = options;
     this.#options = options;
+    this.header = header;
     this.#queue = new LineQueue({
       ready: () => this.#ready(),
       send: (line) => this.send(line),
@@ -69,15 +73,16 @@ export class Sender {
 
   /** Sends text at once. Returns whether that was possible; a notice says why it was not. */
   send(text: string, hasEscapes: boolean = this.#options.switches.escapes): boolean {
-    const { framing, switches, link, terminal, display, sent } = this.#options;
+    const { switches, link, terminal, display, sent } = this.#options;
     try {
       if (!link.client) throw new YodelError('YODEL_NOT_CONNECTED', 'not connected: nothing was sent');
       const bytes = hasEscapes ? parseBytes(text) : Buffer.from(text);
+      const message = Message.of(bytes, { header: this.header, kind: switches.binary ? 'binary' : undefined });
       // Encoded first, because this fails for a message that the framing cannot express.
-      const frame = encode(framing, bytes);
-      link.client.send(bytes);
-      if (!terminal.echoes || switches.hex) display.sent({ bytes, frame });
-      sent(bytes, frame);
+      const frame = link.client.encode(message);
+      link.client.send(message);
+      if (!terminal.echoes || switches.hex) display.sent({ message, frame });
+      sent(message, frame);
       return true;
     } catch (error) {
       if (!(error instanceof YodelError)) throw error;

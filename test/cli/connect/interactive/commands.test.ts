@@ -35,7 +35,7 @@ test(':help explains every command, in lines that fit 80 columns', () => {
 
 test('Tab completes commands, their arguments, and files', () => {
   expect(complete(':qu')).toEqual({ insert: 'it ', choices: ['quit'] });
-  expect(complete(':h')).toEqual({ insert: 'e', choices: ['help', 'hex'] });
+  expect(complete(':h')).toEqual({ insert: 'e', choices: ['help', 'header', 'hex'] });
   expect(complete(':')?.choices).toEqual(commandNames);
   expect(complete(':help rec')).toEqual({ insert: 'onnect', choices: ['reconnect'] });
   expect(complete(':hex o')).toEqual({ insert: '', choices: ['on', 'off'] });
