@@ -106,9 +106,9 @@ export interface HandlerObject {
   batch?(batch: Batch, session: Session): Reply | Promise<Reply>;
   /**
    * Called once when all messages have been handled and no more will come: the peer has ended its side, the server shuts
-   * down, or maxMessages was reached (`session.endedBy` says which). The connection is open. The return value is sent; a
-   * promise is awaited first, and more can be sent until it settles; then the session ends. Not called after an error, nor after
-   * `session.close()` or `abort()`.
+   * down, or maxMessages was reached. `session.endedBy` says which, or `handler` if `session.end()` came first. The connection
+   * is open. The return value is sent; a promise is awaited first, and more can be sent until it settles; then the session
+   * ends. Not called after an error, nor after `session.close()` or `abort()`.
    */
   end?(session: Session): Reply | Promise<Reply>;
   /**

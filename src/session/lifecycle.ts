@@ -43,8 +43,10 @@ export interface LifecycleParts {
 /** The state of one session, and how it ends. */
 export class Lifecycle {
   state: SessionState = 'open';
-  /** Who ended the session; undefined while it is open. */
+  /** Who ended the session first; undefined while neither side has. */
   endedBy: EndedBy | undefined;
+  /** Whether the handler has closed the session: it needs no call of its `end`. */
+  isClosedByHandler = false;
   /** When the session ended its side, by the clock. */
   endedAt = 0;
   readonly #session: EndingSession;
@@ -97,6 +99,7 @@ export class Lifecycle {
   /** Ends the output. {@link writeOutputEnd} sends the FIN once everything before it has been written. */
   endOutput(): void {
     if (this.hasOutputEnded) return;
+    this.endedBy ??= 'handler';
     this.#outputEnd = 'due';
     this.#session.turnSoon();
   }
@@ -112,6 +115,7 @@ export class Lifecycle {
   /** The handler ends the session. What was sent still arrives; queued messages are dropped. */
   close(error: YodelError | undefined): void {
     if (this.isOver) return;
+    this.isClosedByHandler = this.endedBy === undefined || this.endedBy === 'handler';
     this.endedBy ??= 'handler';
     if (error) this.fail(error);
     else {

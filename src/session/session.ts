@@ -331,7 +331,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
       }
     }
     if (lifecycle.state !== 'finishing' || runner.isWaiting || this.#hasMessages()) return;
-    const isEndPending = lifecycle.endedBy !== 'handler' && runner.end();
+    const isEndPending = !lifecycle.isClosedByHandler && runner.end();
     if (!isEndPending) lifecycle.end();
   }
 

@@ -9,8 +9,8 @@ import type { Batch } from '../framing/message.ts';
 import type { Protocol } from '../framing/protocol.ts';
 
 /**
- * The first cause of a session's end: the peer, the handler (`session.close()` or `abort()`), the server's shutdown, or the limit
- * `maxMessages`.
+ * The first cause of a session's end: the peer, the handler (`session.end()`, `close()` or `abort()`), the server's shutdown,
+ * or the limit `maxMessages`.
  */
 export type EndedBy = 'peer' | 'handler' | 'shutdown' | 'limit';
 

@@ -100,7 +100,7 @@ test('a handler may end its side and keep receiving messages, to the last one', 
     next();
     await settled();
   }
-  expect(calls).toEqual(['a', 'b', 'c', 'end by peer', 'close well']);
+  expect(calls).toEqual(['a', 'b', 'c', 'end by handler', 'close well']);
 });
 
 test('a session may be closed and aborted with a reason', async () => {

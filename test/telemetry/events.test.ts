@@ -43,13 +43,13 @@ describe('a session that ended without an error has its duration, and what ended
     await settled();
     return account;
   }
-  const handler: Handler = ({ text }, session) => (text === 'abort' ? session.abort() : session.close());
+  const handler: Handler = ({ text }, session) => session[text as 'abort' | 'close' | 'end']();
 
   it('the peer', async () => {
     expect(await accountOf({}, (_scene, peer) => peer.says('a\n'))).toEqual({ endedBy: 'peer', durationMs: 1500 });
   });
 
-  it.each(['close', 'abort'])('the handler, by %s()', async (text) => {
+  it.each(['close', 'abort', 'end'])('the handler, by %s()', async (text) => {
     const account = await accountOf({ handler }, (_scene, peer) => peer.says(`${text}\n`));
     expect(account).toEqual({ endedBy: 'handler', durationMs: 1500 });
   });
