@@ -89,10 +89,11 @@ export function takeUnmasked(chunk: Buffer, at: number, end: number, found: Body
     found.start = at;
     found.out = at;
   }
-  const begin = found.out;
-  if (begin !== at) chunk.copyWithin(begin, at, end);
+  const { bytes, out: begin } = found;
   const frameEnd = begin + (end - at);
-  if (!acceptPayload(chunk, begin, frameEnd, found)) return end;
+  if (bytes !== chunk || begin !== at) chunk.copy(bytes, begin, at, end);
+  if (bytes === slab) slabUsed = frameEnd;
+  if (!acceptPayload(bytes, begin, frameEnd, found)) return end;
   found.out = frameEnd;
   found.ends.push(frameEnd - found.start);
   return end;

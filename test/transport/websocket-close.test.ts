@@ -1,0 +1,278 @@
+/** How WebSocket connections end, and what each side is told: close codes, pings, and refused handshakes. */
+import { once } from 'node:events';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { WebSocket } from 'ws';
+import type { TcpAddress } from '../../src/address.ts';
+import { connect } from '../../src/client/connect.ts';
+import type { ErrorCode, YodelError } from '../../src/errors.ts';
+import type { ServeOptions } from '../../src/server/options.ts';
+import { type Server, serve } from '../../src/server/server.ts';
+import { dial } from '../support/peer.ts';
+import { listenWebSocket } from '../support/servers.ts';
+import { dialWebSocket, frameBytes, textFrame } from '../support/websocket-frames.ts';
+
+interface Served {
+  readonly server: Server;
+  readonly port: number;
+  readonly url: string;
+  /** Resolves with the error with which the first session ends. */
+  readonly closed: Promise<YodelError | undefined>;
+}
+
+async function serveWebSocket(options: ServeOptions = {}): Promise<Served> {
+  const { promise, resolve } = Promise.withResolvers<YodelError | undefined>();
+  const server = await serve({
+    listen: 'ws://127.0.0.1:0',
+    telemetry: { closed: (_, error) => resolve(error) },
+    ...options,
+  });
+  onTestFinished(() => server.close({ timeoutMs: 0 }));
+  const { port } = server.addresses[0] as unknown as TcpAddress;
+  return { server, port, url: `ws://127.0.0.1:${port}/`, closed: promise };
+}
+
+/** A client by `ws`, and how it is closed. */
+async function open(url: string): Promise<{ socket: WebSocket; closed: Promise<[number, string]> }> {
+  const socket = new WebSocket(url, { perMessageDeflate: false });
+  onTestFinished(() => socket.terminate());
+  const closed = once(socket, 'close').then(([code, reason]) => [code, String(reason)] as [number, string]);
+  await once(socket, 'open');
+  return { socket, closed };
+}
+
+describe('a server closes with a code that says why', () => {
+  const failing = () => {
+    throw new Error('secret');
+  };
+  test.each<[string, ServeOptions, number, string]>([
+    ['the handler closes', { handler: (_, session) => session.close() }, 1000, ''],
+    ['the handler throws', { handler: failing }, 1011, 'the handler failed on the server'],
+    ['a message is too long', { maxMessageLength: 3 }, 1009, 'message 1 is longer than the limit of 3 bytes'],
+    ['there are too many messages', { maxMessages: 1 }, 1008, 'this connection has reached its limit of 1 messages'],
+    ['messages come too fast', { rate: 1, ratePolicy: 'close' }, 1008, 'more than 1 messages per second'],
+    ['nothing is received', { idleTimeout: 50 }, 1008, 'nothing was received for 50 ms'],
+  ])('when %s', async (_, options, code, reason) => {
+    const { url } = await serveWebSocket(options);
+    const { socket, closed } = await open(url);
+    if (options.idleTimeout === undefined) {
+      socket.send('hello');
+      socket.send('again');
+    }
+    expect(await closed).toEqual([code, reason]);
+  });
+
+  test('when it shuts down', async () => {
+    const { server, url } = await serveWebSocket();
+    const { closed } = await open(url);
+    void server.close();
+    expect(await closed).toEqual([1001, 'the server is shutting down']);
+  });
+
+  test('when it is full', async () => {
+    const { url } = await serveWebSocket({ maxConnections: 1 });
+    await open(url);
+    const { closed } = await open(url);
+    expect(await closed).toEqual([1013, expect.stringContaining('limit of 1 connections')]);
+  });
+
+  test.each([
+    ['a frame is not allowed', frameBytes({ opcode: 3, isFinal: true, length: 1 }), 1002],
+    ['text is not UTF-8', Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0xff]), 1007],
+  ])('when %s, and ends the connection at once', async (_, frame, code) => {
+    const { port, closed } = await serveWebSocket();
+    const peer = await dialWebSocket(port, frame);
+    const bytes = await peer.ended;
+    const at = bytes.lastIndexOf(0x88);
+    expect(bytes.readUInt16BE(at + 2)).toBe(code);
+    peer.end();
+    expect((await closed)?.code).toBe(code === 1002 ? 'YODEL_INVALID_FRAME' : 'YODEL_INVALID_UTF8');
+  });
+});
+
+describe('a client that closes', () => {
+  test.each<[number | undefined, ErrorCode | undefined]>([
+    [undefined, undefined],
+    [1000, undefined],
+    [1011, 'YODEL_WEBSOCKET_CLOSED'],
+    [4001, 'YODEL_WEBSOCKET_CLOSED'],
+  ])('with code %s gets it back, after the replies', async (code, expected) => {
+    const { url, closed } = await serveWebSocket();
+    const client = await open(url);
+    const replies: string[] = [];
+    client.socket.on('message', (data) => void replies.push(String(data)));
+    client.socket.send('last words');
+    client.socket.close(code, code === undefined ? '' : 'because');
+    const [answer] = await client.closed;
+    expect(answer).toBe(code ?? 1005);
+    expect(replies).toEqual(['last words']);
+    const error = await closed;
+    expect(error?.code).toBe(expected);
+    if (expected) expect(error?.message).toMatch(new RegExp(`closed the WebSocket with code ${code}.*: because$`));
+  });
+
+  test('gets the replies of an asynchronous handler before the answer', async () => {
+    const { url } = await serveWebSocket({
+      handler: async (message) => {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        return message;
+      },
+    });
+    const client = await open(url);
+    const replies: string[] = [];
+    client.socket.on('message', (data) => void replies.push(String(data)));
+    for (const text of ['a', 'b', 'c']) client.socket.send(text);
+    client.socket.close(1000);
+    await client.closed;
+    expect(replies).toEqual(['a', 'b', 'c']);
+  });
+
+  test('without a close frame has broken the connection', async () => {
+    const { port, closed } = await serveWebSocket();
+    const peer = await dialWebSocket(port);
+    peer.end();
+    expect((await closed)?.message).toMatch(/the peer ended the connection without a close frame/);
+  });
+});
+
+describe('connect()', () => {
+  test.each([
+    [1000, 'YODEL_CONNECTION_CLOSED', 'ended the connection'],
+    [1001, 'YODEL_CONNECTION_CLOSED', 'ended the connection'],
+    [1011, 'YODEL_WEBSOCKET_CLOSED', 'closed the WebSocket with code 1011 (internal error): why'],
+    [1008, 'YODEL_WEBSOCKET_CLOSED', 'closed the WebSocket with code 1008 (policy violation): why'],
+  ] as const)('rejects pending requests when the server closes with code %i', async (code, expected, text) => {
+    const { address } = await listenWebSocket((socket) => socket.on('message', () => socket.close(code, 'why')));
+    const client = await connect(address);
+    await expect(client.request('hello')).rejects.toMatchObject({
+      code: expected,
+      message: expect.stringContaining(`${address} ${text}`),
+    });
+    await client.closed;
+  });
+
+  test.each([
+    ['a message that is too long', 'x'.repeat(11), 1009],
+    ['text that is not UTF-8', Buffer.from([0xff]), 1007],
+  ])('tells the server why it refuses %s', async (_, message, expected) => {
+    const code = Promise.withResolvers<number>();
+    const { address } = await listenWebSocket((socket) => {
+      socket.on('close', code.resolve);
+      socket.send(message, { binary: false });
+    });
+    const client = await connect(address, { maxMessageLength: 10 });
+    await client.closed;
+    expect(await code.promise).toBe(expected);
+  });
+
+  test('talks to a server of yodel in text and binary messages, and closes', async () => {
+    const { url, closed } = await serveWebSocket();
+    const client = await connect(url);
+    const replies = await Promise.all(['hällo', '', 'x'.repeat(60_000)].map((text) => client.request(text)));
+    expect(replies.map(({ text, kind }) => [text.length, kind])).toEqual([
+      [5, 'text'],
+      [0, 'text'],
+      [60_000, 'text'],
+    ]);
+    const binary = await client.request(Buffer.from([0xff, 0]));
+    expect([binary.kind, ...binary.bytes]).toEqual(['binary', 0xff, 0]);
+    await client.close();
+    expect(await closed).toBeUndefined();
+  });
+});
+
+describe('pings', () => {
+  test('between the fragments of a message are answered with their data', async () => {
+    const { port } = await serveWebSocket();
+    const peer = await dialWebSocket(port, frameBytes({ opcode: 1, isFinal: false, length: 3 }));
+    await peer.send(frameBytes({ opcode: 9, isFinal: true, length: 4 }));
+    await peer.saw(/xxxx$/);
+    expect(peer.received.subarray(-6)).toEqual(Buffer.from([0x8a, 4, 0x78, 0x78, 0x78, 0x78]));
+    await peer.send(frameBytes({ opcode: 0, isFinal: true, length: 2 }));
+    await peer.saw(/xxxxx$/);
+    expect(peer.received.subarray(-7)).toEqual(Buffer.from([0x81, 5, ...Buffer.from('xxxxx')]));
+  });
+
+  test('that arrive together are answered once', async () => {
+    const { port } = await serveWebSocket();
+    const ping = frameBytes({ opcode: 9, isFinal: true, length: 1 });
+    const peer = await dialWebSocket(port, Buffer.concat([...Array<Buffer>(1000).fill(ping), textFrame(5)]));
+    await peer.saw(/xxxxx/);
+    await peer.send(frameBytes({ opcode: 8, isFinal: true, length: 0 }));
+    const bytes = await peer.ended;
+    expect(bytes.filter((byte) => byte === 0x8a).length).toBeLessThan(10);
+  });
+
+  test('are sent to a client that sends nothing, and one that does not answer is disconnected', async () => {
+    const { port, closed } = await serveWebSocket({ pingInterval: 30 });
+    const peer = await dialWebSocket(port);
+    const error = await closed;
+    expect(error).toMatchObject({
+      code: 'YODEL_PING_TIMEOUT',
+      message: expect.stringMatching(/did not answer a ping within 30 ms \(pingInterval\)$/),
+    });
+    expect(peer.received.subarray(-2)).toEqual(Buffer.from([0x89, 0]));
+  });
+
+  test('keep a client that answers them, but do not count for idleTimeout', async () => {
+    const { url } = await serveWebSocket({ pingInterval: 20, idleTimeout: 500 });
+    const { socket, closed } = await open(url);
+    let pings = 0;
+    socket.on('ping', () => pings++);
+    expect(await closed).toEqual([1008, 'nothing was received for 500 ms']);
+    expect(pings).toBeGreaterThan(1);
+  });
+
+  test('of a client do not count for idleTimeout either', async () => {
+    const { url } = await serveWebSocket({ idleTimeout: 200 });
+    const { socket, closed } = await open(url);
+    const pings = setInterval(() => socket.ping('here'), 20);
+    onTestFinished(() => clearInterval(pings));
+    expect(await closed).toEqual([1008, 'nothing was received for 200 ms']);
+  });
+
+  test('are sent by a client, which notices a server that is gone', async () => {
+    const { address } = await listenWebSocket((socket) => socket.pause());
+    const client = await connect(address, { pingInterval: 30 });
+    await expect(client.request('hello')).rejects.toMatchObject({ code: 'YODEL_PING_TIMEOUT' });
+  });
+});
+
+describe('a handshake is refused', () => {
+  const valid: Readonly<Record<string, string>> = {
+    Host: 'x',
+    Upgrade: 'websocket',
+    Connection: 'keep-alive, Upgrade',
+    'Sec-WebSocket-Key': btoa('x'.repeat(16)),
+    'Sec-WebSocket-Version': '13',
+  };
+  const head = (change: Readonly<Record<string, string | undefined>>, line = 'GET / HTTP/1.1') => {
+    const headers = Object.entries({ ...valid, ...change }).filter(([, value]) => value !== undefined);
+    return `${[line, ...headers.map(([name, value]) => `${name}: ${value}`)].join('\r\n')}\r\n\r\n`;
+  };
+
+  test.each([
+    ['nothing: it is granted', head({}), '101'],
+    ['with other spellings: it is granted', head({ Upgrade: 'h2c, WebSocket', 'X-Empty': '' }), '101'],
+    ['no upgrade', head({ Upgrade: undefined }), '426'],
+    ['no connection header', head({ Connection: 'close' }), '426'],
+    ['another version', head({ 'Sec-WebSocket-Version': '8' }), '426'],
+    ['no key', head({ 'Sec-WebSocket-Key': undefined }), '400'],
+    ['a short key', head({ 'Sec-WebSocket-Key': btoa('x') }), '400'],
+    ['no host', head({ Host: undefined }), '400'],
+    ['two hosts', head({ 'Host ': 'y' }).replace('Host :', 'host:'), '400'],
+    ['a space before a colon', head({ 'X ': 'y' }), '400'],
+    ['a folded header', head({}).replace('\r\n\r\n', '\r\n folded: yes\r\n\r\n'), '400'],
+    ['a body', head({ 'Content-Length': '5' }), '400'],
+    ['another method', head({}, 'POST / HTTP/1.1'), '405'],
+    ['HTTP/1.0', head({}, 'GET / HTTP/1.0'), '400'],
+    ['lines that end with LF', head({}).replaceAll('\r\n', '\n'), '400'],
+    ['bytes that are not HTTP', '\x16\x03\x01\x02\x00\x01\x00\x01', '400'],
+    ['too long a head', head({ 'X-Long': 'x'.repeat(20_000) }), '431'],
+  ])('for %s', async (_, request, status) => {
+    const { port } = await serveWebSocket();
+    const peer = await dial(port);
+    await peer.send(Buffer.from(request, 'latin1'));
+    await peer.saw(/\r\n\r\n/);
+    expect(peer.text).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  });
+});
