@@ -4,6 +4,7 @@ import { type Address, TcpAddress, TlsAddress } from '../../address.ts';
 import { Queue } from '../../queue.ts';
 import type { Connection, Receiver, Security } from '../transport.ts';
 import { canBorrowReads, readBuffer, readsBorrowedBy } from './borrowed-reads.ts';
+import { copyToSlab, freeLatest } from './slab.ts';
 
 /**
  * The first write passes at most this many bytes to the operating system. As long as it takes a whole write at once, the
@@ -22,12 +23,6 @@ const largestWrite = 262_144;
  */
 const endMayBeReset = Number(process.versions.uv?.split('.')[1] ?? 0) < 52;
 const nothing = Buffer.alloc(0);
-/** Large enough for one whole read. */
-const slabSize = 65_536;
-
-/** Borrowed bytes are copied here on their way out, because the stream may keep them. */
-let slab = Buffer.alloc(0);
-let slabUsed = 0;
 /** Whether reads can be borrowed. {@link prepareReads} determines it before the first connection. */
 let readsAreBorrowed = false;
 /** Small writes that had to wait are joined up to this size: copying them costs less than a system call for each. */
@@ -260,8 +255,7 @@ export class NodeConnection implements Connection {
     const piece = isBorrowed ? copyToSlab(bytes) : bytes;
     socket.write(piece);
     if (socket.writableLength === 0) {
-      // It is written, so its part of the slab is free again.
-      if (isBorrowed) slabUsed = piece.byteOffset;
+      if (isBorrowed) freeLatest(piece);
     } else {
       // An empty write completes after the one before it. A callback only here costs less than one for each write.
       socket.write(nothing, (error) => this.written(error));
@@ -297,16 +291,4 @@ export class NodeConnection implements Connection {
     }
     return pieces.length === 1 ? first : Buffer.concat(pieces, size);
   }
-}
-
-/** A copy that the stream may keep. */
-function copyToSlab(bytes: Uint8Array): Uint8Array {
-  if (bytes.length > slab.length - slabUsed) {
-    slab = Buffer.allocUnsafeSlow(slabSize);
-    slabUsed = 0;
-  }
-  const start = slabUsed;
-  slabUsed += bytes.length;
-  slab.set(bytes, start);
-  return slab.subarray(start, slabUsed);
 }

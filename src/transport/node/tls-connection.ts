@@ -11,7 +11,7 @@ import type { Address } from '../../address.ts';
 import { PausableReceiver } from '../pausable-receiver.ts';
 import type { Connection, Receiver, Security } from '../transport.ts';
 import { NodeConnection, peerOf } from './connection.ts';
-import { type Slab, slabFor } from './slabs.ts';
+import { copyToSlab, freeLatest } from './slab.ts';
 
 /** The connection of an encrypted socket that was accepted at `address`, or is connected to it. */
 export function tlsConnectionOf(
@@ -31,10 +31,8 @@ interface InnerSocket {
 class TlsConnection extends NodeConnection {
   /** Whether the socket's writes were seen to complete later. On Bun they usually do not. */
   #writesWait = false;
-  /** Whether the kernel has the bytes of the write that is not complete. */
+  /** Whether the kernel is known to have everything that was passed to the socket. */
   #isTaken = false;
-  /** The memory of the write that is not complete, if it was borrowed. */
-  #slab: Slab | undefined;
   /** One for all writes. */
   #whenWritten: ((error?: Error | null) => void) | undefined;
   #isPaused = false;
@@ -50,6 +48,7 @@ class TlsConnection extends NodeConnection {
     super.start(receiver);
     if (!this.chunksAreBorrowed) return;
     this.#writesWait = true;
+    this.#isTaken = true;
     this.#events = new PausableReceiver(receiver, () => super.resume(), this.#isPaused, true, this.#early);
     this.receiver = this.#events;
   }
@@ -89,7 +88,7 @@ class TlsConnection extends NodeConnection {
 
   protected override close(): void {
     // The end may still wait behind a write that the kernel has, but that is not complete.
-    if (this.#isTaken) this.socket.destroySoon();
+    if (this.#isTaken && this.socket.writableLength > 0) this.socket.destroySoon();
     else super.close();
   }
 
@@ -100,19 +99,18 @@ class TlsConnection extends NodeConnection {
       this.#writesWait = socket.writableLength > 0;
       return;
     }
-    this.#slab = isBorrowed ? slabFor(bytes.length) : undefined;
-    const piece = this.#slab?.copy(bytes) ?? bytes;
+    const piece = isBorrowed ? copyToSlab(bytes) : bytes;
     this.#whenWritten ??= (error) => this.written(error);
     socket.write(piece, this.#whenWritten);
     // Node encrypts within the call, and passes the records of up to 160 KiB to the TCP connection at once. If nothing
     // waits there, the kernel has them. Without this, every write would seem to wait, and cost a turn of its session.
     this.#isTaken = this.chunksAreBorrowed && (socket as InnerSocket)._handle?._parent?.writeQueueSize === 0;
+    if (isBorrowed && this.#isTaken) freeLatest(piece);
   }
 
   protected override written(error?: Error | null): void {
-    this.#isTaken = false;
-    this.#slab?.release();
-    this.#slab = undefined;
+    if (this.#isTaken && this.queued === 0) return;
+    this.#isTaken = this.chunksAreBorrowed && !error;
     super.written(error);
   }
 }
