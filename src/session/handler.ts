@@ -78,6 +78,9 @@ export interface Session extends SessionView {
 /**
  * Called for each message, in order, while the connection is open. The return value is sent as the reply; a promise is
  * awaited first, and the session's next message waits for it. If it throws, the session is closed with an error reply.
+ *
+ * A handler may keep the message, but a stored message, or its `bytes`, keeps its whole chunk of up to 64 KiB in memory: store
+ * `message.copy()` or `message.text`.
  */
 export type MessageHandler = (message: Message, session: Session) => Reply | Promise<Reply>;
 
