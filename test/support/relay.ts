@@ -1,8 +1,15 @@
 /** A TCP relay that splits and records the bytes. */
+import { hash } from 'node:crypto';
 import { once } from 'node:events';
 import * as net from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
+
+/** The bytes of one connection. */
+export interface Stream {
+  readonly sent: Buffer;
+  readonly replied: Buffer;
+}
 
 export interface Relay {
   readonly port: number;
@@ -11,7 +18,7 @@ export interface Relay {
   /** The bytes sent by the server. */
   replied(): Buffer;
   /** The same for each connection, in the order of their opening. */
-  connections(): { readonly sent: Buffer; readonly replied: Buffer }[];
+  connections(): Stream[];
 }
 
 /**
@@ -51,6 +58,11 @@ export async function relay(
     connections: () =>
       connections.map((own) => ({ sent: Buffer.concat(own.sent), replied: Buffer.concat(own.replied) })),
   };
+}
+
+/** The length and hash of the bytes of each connection, which are short where they differ. */
+export function digest(streams: readonly Stream[]): string[] {
+  return streams.map(({ sent, replied }) => [sent, replied].map((it) => `${it.length}: ${hash('sha256', it)}`).join());
 }
 
 function forward(from: net.Socket, to: net.Socket, piece: number, records: readonly Buffer[][]): void {

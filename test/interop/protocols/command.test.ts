@@ -1,54 +1,11 @@
-/** The command between real clients and servers, and in place of a client, with --protocol. */
-import { hash } from 'node:crypto';
+/** The command in place of a client of real servers, with --protocol. */
 import { expect } from 'vitest';
-import { serve, yodel } from '../../support/process/command.ts';
-import { type Relay, relay } from '../../support/relay.ts';
+import { yodel } from '../../support/process/command.ts';
 import { ftp } from './servers/ftp.ts';
-import { lsp } from './servers/lsp.ts';
 import { memcached } from './servers/memcached.ts';
-import { mllp } from './servers/mllp.ts';
-import { modbus } from './servers/modbus.ts';
-import { mosquitto } from './servers/mosquitto.ts';
-import { mysql } from './servers/mysql.ts';
-import { nsd } from './servers/nsd.ts';
 import { pop3 } from './servers/pop3.ts';
-import { postgres } from './servers/postgres.ts';
 import { redis } from './servers/redis.ts';
 import { smtp } from './servers/smtp.ts';
-
-const proxied = [
-  ['smtp', smtp],
-  ['ftp', ftp],
-  ['pop3', pop3],
-  ['memcached', memcached],
-  ['redis', redis],
-  ['postgres', postgres],
-  ['mysql', mysql],
-  ['mqtt', mosquitto],
-  ['dns', nsd],
-  ['modbus', modbus],
-  ['lsp', lsp],
-  ['mllp', mllp],
-] as const;
-
-/** What passed on each connection, short enough to be printed. */
-function digest(relayed: Relay): string[] {
-  const short = (bytes: Buffer) => `${bytes.length}: ${hash('sha256', bytes)}`;
-  return relayed.connections().map(({ sent, replied }) => `${short(sent)}, ${short(replied)}`);
-}
-
-for (const [protocol, program] of proxied) {
-  program.test(`yodel serve proxy: --protocol ${protocol}: the client gets the server's bytes`, async () => {
-    const behind = await relay(await program.start(), { repliedPiece: 3 });
-    const proxy = await serve([`proxy:127.0.0.1:${behind.port}`, '--protocol', protocol, '--quiet']);
-    const before = await relay(proxy.port, { sentPiece: 3 });
-    expect(await program.ask(before.port)).toMatch(program.answer);
-    await expect.poll(() => digest(behind)).toEqual(digest(before));
-    const { stdout, stderr } = await proxy.stop();
-    expect(stdout.toString()).toBe('');
-    expect(stderr).not.toMatch(/error|warn/i);
-  });
-}
 
 /** Runs `yodel connect` or `send` and returns what it prints on stdout, with LF for CRLF. */
 async function printed(args: string[], input = ''): Promise<string> {

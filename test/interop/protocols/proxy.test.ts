@@ -1,9 +1,8 @@
 /** Real clients talk to real servers through a proxy that knows their protocol. */
-import { hash } from 'node:crypto';
 import { expect, onTestFinished } from 'vitest';
 import { formatBytes } from '../../../src/framing/escapes.ts';
 import { type Address, type Batch, proxy, serve } from '../../../src/index.ts';
-import { relay } from '../../support/relay.ts';
+import { digest, relay } from '../../support/relay.ts';
 import { ftp } from './servers/ftp.ts';
 import { lsp } from './servers/lsp.ts';
 import { memcached } from './servers/memcached.ts';
@@ -125,16 +124,6 @@ async function proxied(port: number, wire: Case['wire']) {
 
 function portOf(address: Address | undefined): number {
   return address && 'port' in address ? address.port : 0;
-}
-
-interface Stream {
-  readonly sent: Buffer;
-  readonly replied: Buffer;
-}
-
-/** What passed on each connection, short enough to be printed. */
-function digest(streams: readonly Stream[]): string[] {
-  return streams.map(({ sent, replied }) => [sent, replied].map((it) => `${it.length}: ${hash('sha256', it)}`).join());
 }
 
 rsyslog.test('logger through a proxy to rsyslogd: lines and counted messages', async () => {

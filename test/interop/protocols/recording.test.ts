@@ -1,12 +1,13 @@
 /**
- * Conversations of real clients and servers, recorded by a proxy that knows their protocol: checked and replayed against the
- * server, and served to the client.
+ * Conversations of real clients and servers, recorded by `yodel serve proxy: --protocol`, through which the same bytes pass:
+ * checked and replayed against the server, and served to the client.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { temporaryFolder } from '../../support/files.ts';
 import { serve, yodel } from '../../support/process/command.ts';
+import { digest, relay } from '../../support/relay.ts';
 import { ftp } from './servers/ftp.ts';
 import { lsp } from './servers/lsp.ts';
 import { memcached } from './servers/memcached.ts';
@@ -88,13 +89,15 @@ for (const { protocol, program, line, isRepeatable, isPlayable } of cases) {
     const folder = temporaryFolder();
     const records = join(folder, 'records');
     const journal = join(folder, 'journal');
-    const server = await program.start();
+    const behind = await relay(await program.start(), { repliedPiece: 3 });
     const proxy = await serve([
-      ...[`proxy:127.0.0.1:${server}`, '--protocol', protocol, '--quiet'],
+      ...[`proxy:127.0.0.1:${behind.port}`, '--protocol', protocol, '--quiet'],
       ...['--record', records, '--journal', journal, '--journal-replies'],
     ]);
-    const answer = await program.ask(proxy.port);
+    const before = await relay(proxy.port, { sentPiece: 3 });
+    const answer = await program.ask(before.port);
     expect(answer).toMatch(program.answer);
+    await expect.poll(() => digest(behind.connections())).toEqual(digest(before.connections()));
     await proxy.stop();
     const files = readdirSync(records)
       .sort()
