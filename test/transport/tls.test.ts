@@ -2,7 +2,9 @@
 import { readFileSync } from 'node:fs';
 import * as tls from 'node:tls';
 import { expect } from 'vitest';
+import { parseAddress } from '../../src/address.ts';
 import { connect } from '../../src/client/connect.ts';
+import { runtimeTransport } from '../../src/transport/runtime.ts';
 import { makeCertificate } from '../support/certificate.ts';
 import { start } from '../support/process/command.ts';
 import { listen, listenTls } from '../support/servers.ts';
@@ -113,4 +115,26 @@ test('the handshake requests the host name', async () => {
   const client = await connect(address, { tls: { insecure: true } });
   expect(await requested.promise).toBe('localhost');
   client.abort();
+});
+
+// Bun's sockets encrypt each write at once.
+const testOnNode = process.versions.bun ? test.skip : test;
+
+testOnNode('small writes that have to wait are sent together', async () => {
+  let records = 0;
+  let received = 0;
+  const all = Promise.withResolvers<void>();
+  const { address } = await listenTls(makeCertificate(), (socket) => {
+    socket.on('data', (chunk: Buffer) => {
+      records++;
+      received += chunk.length;
+      if (received === 10_000) all.resolve();
+    });
+  });
+  const connection = await runtimeTransport.connect(parseAddress(address), { tls: { insecure: true } });
+  connection.start({ onData() {}, onEnd() {}, onDrain() {}, onClose() {} });
+  for (let i = 0; i < 1000; i++) connection.write(Buffer.alloc(10, 'y'));
+  await all.promise;
+  expect(records).toBeLessThan(10);
+  connection.abort();
 });

@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest';
+import { PausableReceiver } from '../../src/transport/pausable-receiver.ts';
+
+/** A receiver that records its events, and the connection's side of it. */
+function pausable(isPaused = false, early?: Uint8Array[]) {
+  const events: string[] = [];
+  const inner = {
+    onData: (chunk: Uint8Array) => void events.push(Buffer.from(chunk).toString()),
+    onEnd: () => void events.push('end'),
+    onDrain: () => void events.push('drain'),
+    onClose: (error?: Error) => void events.push(error ? `close: ${error.message}` : 'close'),
+  };
+  const receiver = new PausableReceiver(inner, () => void events.push('resumed'), isPaused, true, early);
+  return { receiver, events, inner };
+}
+
+const soon = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+test('events pass through', () => {
+  const { receiver, events } = pausable();
+  receiver.onData(Buffer.from('a'));
+  receiver.onDrain();
+  receiver.onEnd();
+  receiver.onClose();
+  expect(events).toEqual(['a', 'drain', 'end', 'close']);
+});
+
+test('what arrives while paused is copied, and delivered in order after the call to resume', async () => {
+  const { receiver, events } = pausable();
+  const borrowed = Buffer.from('a');
+  receiver.pause();
+  receiver.onData(borrowed);
+  borrowed.write('x');
+  receiver.onData(Buffer.from('b'));
+  receiver.onEnd();
+  receiver.onClose();
+  receiver.resume();
+  expect(events).toEqual([]);
+  await soon();
+  expect(events).toEqual(['a', 'b', 'end', 'close']);
+});
+
+test('pausing again while chunks are delivered keeps the rest', async () => {
+  const { receiver, events, inner } = pausable(false, [Buffer.from('a'), Buffer.from('b')]);
+  inner.onData = (chunk) => {
+    events.push(Buffer.from(chunk).toString());
+    receiver.pause();
+  };
+  await soon();
+  expect(events).toEqual(['a']);
+  receiver.resume();
+  await soon();
+  expect(events).toEqual(['a', 'b']);
+  receiver.resume();
+  await soon();
+  expect(events).toEqual(['a', 'b', 'resumed']);
+});
+
+test('a broken connection is reported at once, and nothing after it', async () => {
+  const { receiver, events } = pausable(true);
+  receiver.onData(Buffer.from('a'));
+  receiver.onEnd();
+  receiver.onClose(new Error('reset'));
+  receiver.resume();
+  await soon();
+  expect(events.filter((event) => event !== 'resumed')).toEqual(['close: reset']);
+});
+
+test('after drop only the close is reported', async () => {
+  const { receiver, events } = pausable(true);
+  receiver.onData(Buffer.from('a'));
+  receiver.drop();
+  receiver.onClose();
+  await soon();
+  expect(events).toEqual(['close']);
+});
