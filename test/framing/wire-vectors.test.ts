@@ -175,6 +175,13 @@ describe.each(conversations.filter(({ protocol }) => protocol !== 'websocket'))(
       }
     });
 
+    it.runIf(bytes.length < 3000)('gives the same messages when what an end sends is cut in two at any byte', () => {
+      const longest = Math.max(...runsOf(streamed).map(([, run]) => run.length));
+      for (let at = 1; at < longest; at++) {
+        expect(converse(protocol, streamed, [at, Number.POSITIVE_INFINITY]).messages, `cut at ${at}`).toEqual(due);
+      }
+    });
+
     it('is encoded again to frames that give the same messages', () => {
       const ends = {
         requests: openConversation(protocol, 'client', options),
