@@ -12,6 +12,7 @@ import {
   isEncodable,
   keepsLimits,
   type Property,
+  refusalOf,
   streamOf,
   type Trial,
   type TriedMessage,
@@ -72,9 +73,13 @@ export function checkFraming(
   const usable = (message: TriedMessage) => isEncodable(framing, message);
   const conversation = options.conversation;
   const given = conversation ?? options.messages ?? [];
-  const refused = given.find((message) => !usable(message));
-  if (refused !== undefined) {
-    throw new FramingCheckError(`the framing "${framing.name}" refuses the given message ${nameOf(refused)}`, seed);
+  for (const message of given) {
+    const refusal = refusalOf(framing, message);
+    if (refusal === undefined) continue;
+    throw new FramingCheckError(
+      `the framing "${framing.name}" refuses the given message ${nameOf(message)}: ${refusal}`,
+      seed,
+    );
   }
   let tried = 0;
   for (let run = 0; run < runs; run++) {

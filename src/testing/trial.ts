@@ -95,11 +95,16 @@ export function streamOf(framing: Framing, messages: readonly TriedMessage[]): B
 
 /** Whether the framing has a frame for the message. */
 export function isEncodable(framing: Framing, message: TriedMessage): boolean {
+  return refusalOf(framing, message) === undefined;
+}
+
+/** Why the framing has no frame for the message; undefined if it has one. */
+export function refusalOf(framing: Framing, message: TriedMessage): string | undefined {
   try {
     encode(framing, message);
-    return true;
+    return undefined;
   } catch (error) {
-    if (error instanceof YodelError && error.code === 'YODEL_UNENCODABLE_MESSAGE') return false;
+    if (error instanceof YodelError && error.code === 'YODEL_UNENCODABLE_MESSAGE') return error.message;
     throw error;
   }
 }

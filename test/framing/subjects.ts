@@ -10,6 +10,7 @@ import { netstringSubject, octetCountedSubject } from './models/counted.ts';
 import { delimitersSubject } from './models/delimiters.ts';
 import { headersSubject } from './models/headers.ts';
 import { lengthSubject } from './models/length.ts';
+import { ownSubjects } from './models/own.ts';
 import { ends, joined, notText, text } from './models/pieces.ts';
 import { respSubjects } from './models/resp.ts';
 import { stuffedSubjects } from './models/stuffed.ts';
@@ -120,7 +121,7 @@ const layouts: LengthOptions[] = [
 export const subjects: Subject[] = [
   delimited(lines(), Buffer.from('\n'), Buffer.from('\r\n')),
   ...delimiters.map((hex) => Buffer.from(hex, 'hex')).map((bytes) => delimited(delimiter(bytes), bytes)),
-  ...layouts.map(lengthSubject),
+  ...layouts.map((layout) => lengthSubject(layout)),
   delimitersSubject('\n', '\0'),
   delimitersSubject('\n', '\r\n', '||'),
   delimitersSubject('\n', '\r', '\r\n'),
@@ -142,4 +143,5 @@ export const subjects: Subject[] = [
   ...untilSubjects,
   ...respSubjects,
   ...stuffedSubjects,
+  ...ownSubjects,
 ];

@@ -91,7 +91,9 @@ describe('checkFraming finds', () => {
     expect(failureOf(strict).message).toBe(
       'the framing "prefixed" refuses all generated messages; give it some: checkFraming(framing, { messages: [...] })',
     );
-    expect(failureOf(strict, { messages: ['a'] }).message).toBe('the framing "prefixed" refuses the given message 61');
+    expect(failureOf(strict, { messages: ['a'] }).message).toBe(
+      'the framing "prefixed" refuses the given message 61: the framing "prefixed" cannot send it: no',
+    );
   });
 });
 

@@ -124,11 +124,10 @@ function fixedSize(size: SizeInFrame): number {
 
 function readerOf<State>(framing: FramingId, rule: FramingRule<State>): FrameReader {
   const { headerSize = 0, trailerSize = 0 } = rule;
-  // The size of a payload between parts of any size is known when all of the frame has arrived.
+  // A trailer of any size is known when all of the frame has arrived; a header before that, because `decode` has read it.
   const read = (size: SizeInFrame, bytes: Buffer, start: number, end: number) =>
     typeof size === 'number' ? size : size.call(rule, bytes, start, end);
-  const isKnown = (bytes: Buffer, end: number) =>
-    end <= bytes.length || (typeof headerSize === 'number' && typeof trailerSize === 'number');
+  const isKnown = (bytes: Buffer, end: number) => end <= bytes.length || typeof trailerSize === 'number';
   return {
     framing,
     headerSize: typeof headerSize === 'number' ? headerSize : -1,

@@ -29,7 +29,7 @@ export interface FramingRule<State = undefined> {
    * @throws any Error if this cannot be a frame; `invalidFrame` names the byte
    */
   decode(bytes: Buffer, start: number, state: State): number | undefined;
-  /** The bytes of a frame before its payload. Default 0. */
+  /** The bytes of a frame before its payload. A function is also called when `decode` has said where the frame ends, and the rest has not arrived. Default 0. */
   readonly headerSize?: SizeInFrame | undefined;
   /** The bytes of a frame after its payload. Default 0. */
   readonly trailerSize?: SizeInFrame | undefined;

@@ -1,5 +1,6 @@
 /** The framing `length` again: every format by arithmetic on whole fields. */
 import * as fc from 'fast-check';
+import type { Framing } from '../../../src/framing/framing.ts';
 import { type LengthOptions, length } from '../../../src/framing/length.ts';
 import { type Parsed, readFrameByFrame } from './frame-by-frame.ts';
 import { inputOf, messageOf } from './pieces.ts';
@@ -71,9 +72,8 @@ function parse(rest: Buffer, width: number, options: LengthOptions): Parsed {
   return { start, size, end: start + size };
 }
 
-/** The property tests of `length`. */
-export function lengthSubject(options: LengthOptions): Subject {
-  const framing = length(options);
+/** The property tests of `length`, or of a framing that does the same. */
+export function lengthSubject(options: LengthOptions, framing: Framing = length(options)): Subject {
   const { bytes: width = options.format === 'varint' ? 5 : 4, offset = 0, after = 0, adjustment = 0 } = options;
   const message = messageOf();
   /** A length field of any value, with bytes of any kind around it. */

@@ -123,7 +123,7 @@ describe('what a definition refuses of a peer', () => {
     faults(decodeAll(defineFraming(definition), Buffer.from(input, 'latin1'), { maxMessageLength }));
 
   it('names the byte of a wrong checksum and a wrong escape', () => {
-    expect(refusal(summed, 'hid2*')).toEqual([
+    expect(refusal(summed, 'hid2|')).toEqual([
       'YODEL_INVALID_FRAME: message 1 is not a valid frame of the framing "summed": at byte 3: the checksum is d2, and should be d1',
     ]);
     expect(refusal(stuffed, 'ab}~')).toEqual([
@@ -134,7 +134,7 @@ describe('what a definition refuses of a peer', () => {
   });
 
   it('refuses a frame that is too short for its parts', () => {
-    expect(refusal(summed, 'x*')[0]).toMatch(/a frame of 2 bytes is shorter than its header and trailer, which have 3/);
+    expect(refusal(summed, 'x|')[0]).toMatch(/a frame of 2 bytes is shorter than its header and trailer, which have 3/);
     const trailing: FramingDefinition = { ...varied, trailerSize: () => 4 };
     expect(refusal(trailing, '\x00\x02hi')[0]).toMatch(/a header of 2 and a trailer of 4 bytes do not fit its 4 bytes/);
   });
@@ -183,10 +183,10 @@ describe('what a definition refuses of a peer', () => {
 
 describe('what a definition refuses to send', () => {
   it('reports any error of encode as that of the message', () => {
-    expect(() => encode(defineFraming(summed), 'a*b')).toThrow(
+    expect(() => encode(defineFraming(summed), 'a|b')).toThrow(
       expect.objectContaining({
         code: 'YODEL_UNENCODABLE_MESSAGE',
-        message: 'the framing "summed" cannot send it: it contains a star',
+        message: 'the framing "summed" cannot send it: it contains a bar',
       }),
     );
     const inPlace = {

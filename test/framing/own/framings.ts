@@ -14,20 +14,20 @@ export const prefixed: FramingDefinition = {
   },
 };
 
-/** Text up to `*`, with a checksum of two digits before it. */
+/** Text up to `|`, with a checksum of two digits before it. */
 export const summed: FramingDefinition = {
   name: 'summed',
   trailerSize: 3,
-  ending: '*',
-  decode: (bytes, start) => bytes.indexOf('*', start) + 1,
+  ending: '|',
+  decode: (bytes, start) => bytes.indexOf('|', start) + 1,
   check(bytes, start, end) {
     const sum = sumOf(bytes.subarray(start, end - 3));
     const found = bytes.toString('latin1', end - 3, end - 1);
     if (sum !== found) throw invalidFrame(end - 3 - start, `the checksum is ${found}, and should be ${sum}`);
   },
   encode(payload) {
-    if (payload.includes(0x2a)) throw new Error('it contains a star');
-    return Buffer.concat([payload, Buffer.from(`${sumOf(payload)}*`)]);
+    if (payload.includes(0x7c)) throw new Error('it contains a bar');
+    return Buffer.concat([payload, Buffer.from(`${sumOf(payload)}|`)]);
   },
 };
 
