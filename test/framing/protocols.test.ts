@@ -101,6 +101,13 @@ const conversations: readonly Conversation[] = [
     ],
   },
   {
+    protocol: 'postgres',
+    says: [
+      ['>', '\0\0\0\x08\x04\xd2\x16\x2f', '|\x04\xd2\x16\x2f'],
+      ['<', 'E\0\0\0\x0dSFATAL\0\0\0', 'E|SFATAL\0\0\0'],
+    ],
+  },
+  {
     protocol: 'amqp',
     says: [
       ['>', 'AMQP\0\0\x09\x01', '|AMQP\0\0\x09\x01'],

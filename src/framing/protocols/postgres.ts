@@ -68,16 +68,15 @@ class Requests implements FrameScanner {
 
 class Replies implements FrameScanner {
   readonly #state: State;
-  readonly #typed = typedReader(replies);
-  readonly #plain = reader(replies, 0, 0);
+  readonly #readable = replyReader();
+  readonly #encrypted = reader(replies, 0, 0);
 
   constructor(state: State) {
     this.#state = state;
   }
 
   get reader(): FrameReader {
-    const { phase, awaitedBytes } = this.#state;
-    return phase === 'encrypted' || awaitedBytes > 0 ? this.#plain : this.#typed;
+    return this.#state.phase === 'encrypted' ? this.#encrypted : this.#readable;
   }
 
   maxFrameSize(limit: number): number {
@@ -87,12 +86,13 @@ class Replies implements FrameScanner {
   scan(bytes: Buffer, start: number): number {
     const { phase, awaitedBytes } = this.#state;
     if (phase === 'encrypted') return endOfPiece(bytes, start);
-    return awaitedBytes > 0 ? start + 1 : endOfCounted(bytes, start, 1);
+    // A server that knows no encryption at all answers with an error.
+    return awaitedBytes > 0 && bytes[start] !== failed ? start + 1 : endOfCounted(bytes, start, 1);
   }
 
   check(bytes: Buffer, start: number): void {
     const { phase, awaitedBytes } = this.#state;
-    if (phase === 'encrypted' || awaitedBytes === 0) return;
+    if (phase === 'encrypted' || awaitedBytes === 0 || bytes[start] === failed) return;
     if (!answers.includes(bytes[start] as number))
       throw invalidFrame(
         0,
@@ -104,16 +104,27 @@ class Replies implements FrameScanner {
     const state = this.#state;
     if (state.awaitedBytes === 0) return;
     state.awaitedBytes--;
-    if (bytes[start] !== refused) state.phase = 'encrypted';
+    if (bytes[start] !== refused && bytes[start] !== failed) state.phase = 'encrypted';
   }
 }
 
 const refused = 0x4e;
+/** The type of an ErrorResponse. */
+const failed = 0x45;
 /** `S` for TLS, `G` for GSSAPI, `N` for neither. */
 const answers: readonly number[] = [0x53, 0x47, refused];
 
 function typedReader(framing: typeof requests): FrameReader {
   return reader(framing, 1 + lengthSize, 0, { header: (bytes, start) => bytes.subarray(start, start + 1) });
+}
+
+/** Of what a server sends: a frame of one byte, the answer to a request for encryption, has no type. */
+function replyReader(): FrameReader {
+  const typed = 1 + lengthSize;
+  return reader(replies, -1, 0, {
+    payloadStart: (_bytes, start, end) => (end - start === 1 ? start : start + typed),
+    header: (bytes, start, end) => bytes.subarray(start, end - start === 1 ? start : start + 1),
+  });
 }
 
 /** Encrypted bytes have no boundaries: all that has arrived is one piece, up to the size of a TLS record. */
@@ -140,7 +151,7 @@ function encoderIn(framing: typeof requests, overheadNow: () => Overhead): Encod
     suits: (message) => message.frame.length - message.size === overheadNow(),
     encode(payload, header) {
       const overhead = overheadNow();
-      if (overhead === 0)
+      if (overhead === 0 && header?.[0] !== failed)
         return header ? unencodable('no message with a type can be sent now') : Uint8Array.from(payload);
       if (overhead === lengthSize && header) unencodable('a PostgreSQL client begins with messages without a type');
       if (overhead > lengthSize && !header) unencodable('a PostgreSQL message needs its type as a header, such as "Q"');
