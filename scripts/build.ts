@@ -11,7 +11,6 @@
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, join, relative } from 'node:path';
-import packageJson from '../package.json' with { type: 'json' };
 import { hashOfSources, isBuildCurrent, removeStamp, writeStamp } from './build-stamp.ts';
 import { rewriteBuiltinImports } from './builtin-modules.ts';
 import { bundleOwnCode } from './bundle.ts';
@@ -20,9 +19,6 @@ import { type Contents, sorted } from './metafile.ts';
 import { runTool } from './run-tool.ts';
 import { rewriteSourceMap } from './source-maps.ts';
 import { bundlePackages, importFromVendor } from './vendor.ts';
-
-/** Packages that are not bundled: ws, because Bun has its own. */
-const { dependencies } = packageJson;
 
 process.chdir(join(import.meta.dirname, '..'));
 if (process.argv.includes('--check')) {
@@ -56,7 +52,7 @@ async function build(): Promise<void> {
 /** Bundles the entries, and separately the packages that they import. Returns the contents of both. */
 async function bundle(folder: string): Promise<Contents> {
   const own = await bundleOwnCode(folder);
-  const bundled = own.imports.filter((name) => !isBuiltin(name) && !Object.hasOwn(dependencies, name));
+  const bundled = own.imports.filter((name) => !isBuiltin(name));
   for (const file of scriptsIn(folder)) {
     rewriteSourceMap(join(folder, file));
     importFromVendor(join(folder, file), folder, bundled);
