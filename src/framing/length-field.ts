@@ -48,6 +48,9 @@ function binary(bytes: number, endian: 'big' | 'little'): LengthField {
   // Node reads and writes up to six bytes at once. The upper bytes of longer fields are beyond any limit, if not 0.
   const low = Math.min(bytes, 6);
   const high = bytes - low;
+  // The widths that nearly all protocols have are read without a loop.
+  if (bytes === 4 && isBig) return fixed(bytes, largest, { read: readUInt32BE, write: writeUIntBE(4) });
+  if (bytes === 2 && isBig) return fixed(bytes, largest, { read: readUInt16BE, write: writeUIntBE(2) });
   return fixed(bytes, largest, {
     read(source, at) {
       if (high === 0) return isBig ? source.readUIntBE(at, low) : source.readUIntLE(at, low);
@@ -64,6 +67,12 @@ function binary(bytes: number, endian: 'big' | 'little'): LengthField {
     },
   });
 }
+
+const readUInt32BE = (source: Buffer, at: number) => source.readUInt32BE(at);
+const readUInt16BE = (source: Buffer, at: number) => source.readUInt16BE(at);
+const writeUIntBE = (bytes: number) => (target: Buffer, at: number, _end: number, value: number) => {
+  target.writeUIntBE(value, at, bytes);
+};
 
 /** Decimal digits with leading zeros: `0012`. */
 function digits(bytes: number): LengthField {

@@ -82,9 +82,10 @@ function createScanner(framing: FramingId, layout: Layout): FrameScanner {
   const { field, offset, after, counted, adjustment } = layout;
   const around = offset + after;
   const payloadStart = (bytes: Buffer, start: number) => start + around + field.sizeAt(bytes, start + offset);
+  const fixedSize = field.size;
   const scan = (bytes: Buffer, start: number) => {
     const at = start + offset;
-    const size = field.sizeAt(bytes, at);
+    const size = fixedSize ?? field.sizeAt(bytes, at);
     if (size === 0 || at + size > bytes.length) return 0;
     const length = field.read(bytes, at, start) + adjustment - counted;
     if (length < 0) throw invalidFrame(offset, `the length field gives a payload of ${length} bytes`);

@@ -128,6 +128,7 @@ export class ScanningDecoder implements Decoder {
     const scanner = this.scanner;
     const { length } = chunk;
     const limit = this.#options.maxMessageLength;
+    const isChecked = scanner.check !== undefined || scanner.found !== undefined;
     let count = joined ? 1 : 0;
     // Most chunks are one frame: an array costs more than the rest of this function.
     let ends: number[] | undefined;
@@ -148,7 +149,7 @@ export class ScanningDecoder implements Decoder {
         at = start;
         continue;
       }
-      const fault = this.#accept(chunk, at, next);
+      const fault = isChecked ? this.#accept(chunk, at, next) : undefined;
       if (fault) return this.#invalid({ reader, joined, body: part(chunk, start, at), count, ends }, fault);
       if (ends) ends.push(next - start);
       else if (at > start && !reader.ends) ends = [at - start, next - start];
