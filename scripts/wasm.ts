@@ -4,7 +4,7 @@ import wabt from 'wabt';
 
 /** Each module, by the name of its source. */
 export const wasmModules = [
-  { source: 'scan.wat', target: 'scan-module.ts', name: 'scanModule' },
+  { source: 'delimited/scan.wat', target: 'delimited/scan-module.ts', name: 'scanModule' },
   { source: 'websocket/frames.wat', target: 'websocket/frames-module.ts', name: 'framesModule' },
 ] as const;
 

@@ -16,9 +16,15 @@ export type { Client, RequestOptions } from './client/client.ts';
 export { connect } from './client/connect.ts';
 export type { ClientState, ConnectOptions } from './client/options.ts';
 export { type ErrorCode, errorCodes, YodelError } from './errors.ts';
-export { type BetweenOptions, between } from './framing/between.ts';
-export { cobs } from './framing/cobs.ts';
-export { delimiter } from './framing/delimiter.ts';
+export { type HeadersOptions, headers } from './framing/counted/headers.ts';
+export { type LengthCounts, type LengthFormat, type LengthOptions, length } from './framing/counted/length.ts';
+export { netstring } from './framing/counted/netstring.ts';
+export { type OctetCountedOptions, octetCounted } from './framing/counted/octet-counted.ts';
+export { type BetweenOptions, between } from './framing/delimited/between.ts';
+export { cobs } from './framing/delimited/cobs.ts';
+export { delimiter } from './framing/delimited/delimiter.ts';
+export { type LinesOptions, lines } from './framing/delimited/lines.ts';
+export { slip } from './framing/delimited/slip.ts';
 export type { FrameReader, FramingId, MessageKind } from './framing/frames.ts';
 export {
   type Decoder,
@@ -30,22 +36,16 @@ export {
   type InPlaceEncoder,
   type TextFrames,
 } from './framing/framing.ts';
-export { type HeadersOptions, headers } from './framing/headers.ts';
-export { type LengthCounts, type LengthFormat, type LengthOptions, length } from './framing/length.ts';
-export { type LinesOptions, lines } from './framing/lines.ts';
+export { type RespOptions, resp } from './framing/grouped/resp.ts';
+export { until } from './framing/grouped/until.ts';
 export { Batch, Message, type MessageParts } from './framing/message.ts';
-export { netstring } from './framing/netstring.ts';
 export { parseFraming } from './framing/notation.ts';
-export { type OctetCountedOptions, octetCounted } from './framing/octet-counted.ts';
 export { defineFraming } from './framing/own/define.ts';
 export type { FramingDefinition, FramingRule, SizeInFrame } from './framing/own/definition.ts';
 export type { Protocol } from './framing/protocol.ts';
 export { protocolNamed } from './framing/protocols/protocols.ts';
 export { raw } from './framing/raw.ts';
-export { type RespOptions, resp } from './framing/resp.ts';
 export { invalidFrame } from './framing/scanning.ts';
-export { slip } from './framing/slip.ts';
-export { until } from './framing/until.ts';
 export type { WireOptions } from './framing/wire.ts';
 export { chargen } from './handlers/chargen.ts';
 export { discard } from './handlers/discard.ts';

@@ -1,21 +1,21 @@
 /** Framings written as text: `lines`, `delimiter:\0`, `length:4,little`, `raw`. */
 import { YodelError } from '../errors.ts';
 import { hintFor } from '../suggestion.ts';
-import { type BetweenOptions, between } from './between.ts';
-import { cobs } from './cobs.ts';
-import { delimiter } from './delimiter.ts';
+import { headers } from './counted/headers.ts';
+import { type LengthCounts, type LengthOptions, length } from './counted/length.ts';
+import { netstring } from './counted/netstring.ts';
+import { octetCounted } from './counted/octet-counted.ts';
+import { type BetweenOptions, between } from './delimited/between.ts';
+import { cobs } from './delimited/cobs.ts';
+import { delimiter } from './delimited/delimiter.ts';
+import { lines } from './delimited/lines.ts';
+import { slip } from './delimited/slip.ts';
 import { parseBytes } from './escapes.ts';
 import type { Framing } from './framing.ts';
-import { headers } from './headers.ts';
+import { resp } from './grouped/resp.ts';
+import { until } from './grouped/until.ts';
 import { ownFraming } from './known.ts';
-import { type LengthCounts, type LengthOptions, length } from './length.ts';
-import { lines } from './lines.ts';
-import { netstring } from './netstring.ts';
-import { octetCounted } from './octet-counted.ts';
 import { raw } from './raw.ts';
-import { resp } from './resp.ts';
-import { slip } from './slip.ts';
-import { until } from './until.ts';
 
 /** A framing that can be written as text: a row of the table, from which help and completion are made. */
 export interface FramingKind {

@@ -1,8 +1,8 @@
 /** The framings and encoding of a server's or client's connections. */
 import { YodelError } from '../errors.ts';
 import { checkOption } from '../options.ts';
+import { lines } from './delimited/lines.ts';
 import type { Encoding, Framing } from './framing.ts';
-import { lines } from './lines.ts';
 import { parseFraming } from './notation.ts';
 import type { Protocol } from './protocol.ts';
 import { protocolNamed } from './protocols/protocols.ts';

@@ -2,9 +2,9 @@
 
 import { resolve } from 'node:path';
 import type { Address } from '../address.ts';
+import { lines } from '../framing/delimited/lines.ts';
 import type { Framing } from '../framing/framing.ts';
 import { ownFraming } from '../framing/known.ts';
-import { lines } from '../framing/lines.ts';
 import { isFramingFile, parseWith } from '../framing/notation.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import { protocolNamed } from '../framing/protocols/protocols.ts';

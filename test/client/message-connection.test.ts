@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { UnixAddress } from '../../src/address.ts';
 import { MessageConnection } from '../../src/client/message-connection.ts';
-import { length } from '../../src/framing/length.ts';
-import { lines } from '../../src/framing/lines.ts';
+import { length } from '../../src/framing/counted/length.ts';
+import { lines } from '../../src/framing/delimited/lines.ts';
 import type { Connection, Receiver } from '../../src/transport/transport.ts';
 
 const address = new UnixAddress('/server');

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { delimiter } from '../../src/framing/delimiter.ts';
+import { delimiter } from '../../src/framing/delimited/delimiter.ts';
+import { lines } from '../../src/framing/delimited/lines.ts';
 import { encode, type InPlaceEncoder } from '../../src/framing/framing.ts';
-import { lines } from '../../src/framing/lines.ts';
 import { parseFraming } from '../../src/framing/notation.ts';
 import { firstMessage } from './first-message.ts';
 import { show } from './outcome.ts';

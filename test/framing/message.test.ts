@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { delimiter } from '../../src/framing/delimiter.ts';
+import { length } from '../../src/framing/counted/length.ts';
+import { delimiter } from '../../src/framing/delimited/delimiter.ts';
+import { lines } from '../../src/framing/delimited/lines.ts';
 import { type DecoderOptions, encode, type Framing } from '../../src/framing/framing.ts';
-import { length } from '../../src/framing/length.ts';
-import { lines } from '../../src/framing/lines.ts';
 import type { Batch, Message } from '../../src/framing/message.ts';
 import { show } from './outcome.ts';
 

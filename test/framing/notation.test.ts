@@ -1,11 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { YodelError } from '../../src/errors.ts';
-import { delimiter } from '../../src/framing/delimiter.ts';
+import { length } from '../../src/framing/counted/length.ts';
+import { delimiter } from '../../src/framing/delimited/delimiter.ts';
+import { lines } from '../../src/framing/delimited/lines.ts';
 import { formatBytes, parseBytes } from '../../src/framing/escapes.ts';
 import { encode } from '../../src/framing/framing.ts';
-import { length } from '../../src/framing/length.ts';
-import { lines } from '../../src/framing/lines.ts';
 import { framingKinds, isFramingFile, parseFraming, parseWith } from '../../src/framing/notation.ts';
 import { show } from './outcome.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { length } from '../../src/framing/length.ts';
+import { length } from '../../src/framing/counted/length.ts';
 import { chargen } from '../../src/handlers/chargen.ts';
 import { discard } from '../../src/handlers/discard.ts';
 import { echo } from '../../src/handlers/echo.ts';

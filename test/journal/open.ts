@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { TcpAddress } from '../../src/address.ts';
+import { lines } from '../../src/framing/delimited/lines.ts';
 import type { Framing } from '../../src/framing/framing.ts';
-import { lines } from '../../src/framing/lines.ts';
 import type { Protocol } from '../../src/framing/protocol.ts';
 import type { Entry, JournalQuery, JournalReader } from '../../src/journal/journal.ts';
 import { type JournalOptions, openJournal } from '../../src/journal/sqlite.ts';

@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { length } from '../../src/framing/length.ts';
+import { length } from '../../src/framing/counted/length.ts';
 import type { Entry } from '../../src/journal/journal.ts';
 import { readJournal } from '../../src/journal/reader.ts';
 import { serve } from '../../src/server/server.ts';

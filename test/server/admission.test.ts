@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { delimiter } from '../../src/framing/delimiter.ts';
+import { length } from '../../src/framing/counted/length.ts';
+import { delimiter } from '../../src/framing/delimited/delimiter.ts';
 import { encode } from '../../src/framing/framing.ts';
-import { length } from '../../src/framing/length.ts';
 import { Harness } from '../session/harness.ts';
 import { settled } from '../support/fake-clock.ts';
 import { connectTo, serveOnSockets } from './sockets.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { length } from '../../src/framing/length.ts';
-import { lines } from '../../src/framing/lines.ts';
+import { length } from '../../src/framing/counted/length.ts';
+import { lines } from '../../src/framing/delimited/lines.ts';
 import { raw } from '../../src/framing/raw.ts';
 import type { ServeOptions } from '../../src/server/options.ts';
 import { serve } from '../../src/server/server.ts';

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { length } from '../../src/framing/length.ts';
+import { length } from '../../src/framing/counted/length.ts';
 import { settled } from '../support/fake-clock.ts';
 import { serveOneClient } from './harness.ts';
 

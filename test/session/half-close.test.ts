@@ -1,7 +1,7 @@
 /** How a handler learns that its peer has ended, and how it ends its own side. */
 import { expect, test } from 'vitest';
 import { YodelError } from '../../src/errors.ts';
-import { length } from '../../src/framing/length.ts';
+import { length } from '../../src/framing/counted/length.ts';
 import type { HandlerObject, Session } from '../../src/session/handler.ts';
 import { settled } from '../support/fake-clock.ts';
 import { serveOneClient } from './harness.ts';

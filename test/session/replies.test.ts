@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { delimiter } from '../../src/framing/delimiter.ts';
-import { length } from '../../src/framing/length.ts';
+import { length } from '../../src/framing/counted/length.ts';
+import { delimiter } from '../../src/framing/delimited/delimiter.ts';
 import type { Batch, Message } from '../../src/framing/message.ts';
 import type { Reply, Session } from '../../src/session/handler.ts';
 import { serveOneClient } from './harness.ts';

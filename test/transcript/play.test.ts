@@ -1,7 +1,7 @@
 /** Playing the clients of a transcript against a server, and its server to clients. */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { connect } from '../../src/client/connect.ts';
-import { length } from '../../src/framing/length.ts';
+import { length } from '../../src/framing/counted/length.ts';
 import type { ServeOptions } from '../../src/server/options.ts';
 import { type Server, serve } from '../../src/server/server.ts';
 import type { Handler } from '../../src/session/handler.ts';

@@ -1,8 +1,8 @@
 /** Recordings: every message with its header, kind and ending, whatever the chunks. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { lines } from '../../src/framing/delimited/lines.ts';
 import type { MessageKind } from '../../src/framing/frames.ts';
-import { lines } from '../../src/framing/lines.ts';
 import { frameOf, framingOf } from '../../src/transcript/frames.ts';
 import { partsOf } from '../../src/transcript/message-line.ts';
 import { parseTranscript } from '../../src/transcript/parse.ts';

@@ -2,7 +2,7 @@
 import { fstatSync } from 'node:fs';
 import type { Address } from '../../address.ts';
 import { dial, releaseUnused } from '../../client/dial.ts';
-import { lines } from '../../framing/lines.ts';
+import { lines } from '../../framing/delimited/lines.ts';
 import type { Protocol } from '../../framing/protocol.ts';
 import { exitStatus, UsageError } from '../fail.ts';
 import { readTlsFlags } from '../tls-flags.ts';

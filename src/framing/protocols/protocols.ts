@@ -1,16 +1,16 @@
 /** The protocols that are known by name. Most are data: a framing for each direction. */
 import { YodelError } from '../../errors.ts';
 import { hintFor } from '../../suggestion.ts';
-import { between } from '../between.ts';
-import { delimiter } from '../delimiter.ts';
+import { headers } from '../counted/headers.ts';
+import { length } from '../counted/length.ts';
+import { octetCounted } from '../counted/octet-counted.ts';
+import { between } from '../delimited/between.ts';
+import { delimiter } from '../delimited/delimiter.ts';
+import { lines } from '../delimited/lines.ts';
 import type { Framing } from '../framing.ts';
-import { headers } from '../headers.ts';
+import { resp } from '../grouped/resp.ts';
 import { ownProtocol } from '../known.ts';
-import { length } from '../length.ts';
-import { lines } from '../lines.ts';
-import { octetCounted } from '../octet-counted.ts';
 import type { Protocol } from '../protocol.ts';
-import { resp } from '../resp.ts';
 import { amqp } from './amqp.ts';
 import { memcachedReplies, memcachedRequests, natsReplies, natsRequests } from './counted-data.ts';
 import { fix } from './fix.ts';

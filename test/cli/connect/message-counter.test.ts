@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { MessageCounter } from '../../../src/cli/connect/message-counter.ts';
-import { length } from '../../../src/framing/length.ts';
-import { lines } from '../../../src/framing/lines.ts';
+import { length } from '../../../src/framing/counted/length.ts';
+import { lines } from '../../../src/framing/delimited/lines.ts';
 
 test('counts complete messages, and an unfinished one at the end', () => {
   const counter = new MessageCounter(lines());

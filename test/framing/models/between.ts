@@ -1,6 +1,6 @@
 /** The framing `between` again: with regular expressions. */
 import * as fc from 'fast-check';
-import { type BetweenOptions, between } from '../../../src/framing/between.ts';
+import { type BetweenOptions, between } from '../../../src/framing/delimited/between.ts';
 import { type Parsed, readFrameByFrame } from './frame-by-frame.ts';
 import { inputOf, messageOf } from './pieces.ts';
 import type { Subject } from './subject.ts';

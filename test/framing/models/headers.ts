@@ -1,6 +1,6 @@
 /** The framing `headers` again: as text, line by line. */
 import * as fc from 'fast-check';
-import { type HeadersOptions, headers } from '../../../src/framing/headers.ts';
+import { type HeadersOptions, headers } from '../../../src/framing/counted/headers.ts';
 import { type Parsed, readFrameByFrame } from './frame-by-frame.ts';
 import { inputOf, messageOf } from './pieces.ts';
 import type { Subject } from './subject.ts';

@@ -1,6 +1,6 @@
 /** The framing `resp` again: recursive, over the whole input. */
 import * as fc from 'fast-check';
-import { resp } from '../../../src/framing/resp.ts';
+import { resp } from '../../../src/framing/grouped/resp.ts';
 import { Account, type Reference } from '../reference.ts';
 import { inputOf, messageOf } from './pieces.ts';
 import type { Subject } from './subject.ts';

@@ -1,10 +1,10 @@
 /** `until` implemented again, as documented: the whole input is cut into inner frames first, then grouped. */
 import * as fc from 'fast-check';
-import { delimiter } from '../../../src/framing/delimiter.ts';
+import { length } from '../../../src/framing/counted/length.ts';
+import { delimiter } from '../../../src/framing/delimited/delimiter.ts';
+import { lines } from '../../../src/framing/delimited/lines.ts';
 import type { DecoderOptions, Framing } from '../../../src/framing/framing.ts';
-import { length } from '../../../src/framing/length.ts';
-import { lines } from '../../../src/framing/lines.ts';
-import { until } from '../../../src/framing/until.ts';
+import { until } from '../../../src/framing/grouped/until.ts';
 import { Account, type Reference } from '../reference.ts';
 import { inputOf, joined, messageOf } from './pieces.ts';
 import type { Subject } from './subject.ts';

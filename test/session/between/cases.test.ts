@@ -1,13 +1,13 @@
 /** What could reach a peer as something else than was sent, case by case. */
 import { describe, expect, it } from 'vitest';
 import { YodelError } from '../../../src/errors.ts';
-import { delimiter } from '../../../src/framing/delimiter.ts';
+import { headers } from '../../../src/framing/counted/headers.ts';
+import { length } from '../../../src/framing/counted/length.ts';
+import { octetCounted } from '../../../src/framing/counted/octet-counted.ts';
+import { delimiter } from '../../../src/framing/delimited/delimiter.ts';
+import { lines } from '../../../src/framing/delimited/lines.ts';
 import { encode, type Framing } from '../../../src/framing/framing.ts';
-import { headers } from '../../../src/framing/headers.ts';
-import { length } from '../../../src/framing/length.ts';
-import { lines } from '../../../src/framing/lines.ts';
 import { Message } from '../../../src/framing/message.ts';
-import { octetCounted } from '../../../src/framing/octet-counted.ts';
 import { meet } from '../../client/host.ts';
 import { settled } from '../../support/fake-clock.ts';
 import { Harness, serveOneClient } from '../harness.ts';
