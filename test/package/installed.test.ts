@@ -78,6 +78,19 @@ describe.each(Object.entries(runtimes))('on %s', (_name, runtime) => {
     await echoes([runtime(), command]);
   });
 
+  test('yodel/testing checks a framing of the library, without a test framework', async () => {
+    const program = write(
+      'testing.mjs',
+      `import { defineFraming } from 'yodel';
+       import { checkFraming } from 'yodel/testing';
+       const decode = (bytes, start) => (bytes.length > start ? start + 1 + bytes[start] : 0);
+       const encode = (payload) => Buffer.concat([Uint8Array.of(payload.length), payload]);
+       const framing = defineFraming({ name: 'short', headerSize: 1, decode, encode });
+       console.log(checkFraming(framing, { messages: ['hi'], generate: () => 'x', runs: 5, seed: 1 }).runs);`,
+    );
+    expect(await run([runtime(), program])).toMatchObject({ status: 0, stdout: Buffer.from('5\n'), stderr: '' });
+  });
+
   test('require() loads the library', async () => {
     const program = write('library.cjs', `console.log(String(require('yodel').parseAddress('127.0.0.1:1')));`);
     expect((await run([runtime(), program])).stdout.toString()).toBe('tcp://127.0.0.1:1\n');

@@ -6,8 +6,10 @@ import type { Address, TcpAddress } from '../../src/address.ts';
 import { length } from '../../src/framing/counted/length.ts';
 import { lines } from '../../src/framing/delimited/lines.ts';
 import { decodeChunk, encode, type Framing } from '../../src/framing/framing.ts';
+import { defineFraming } from '../../src/framing/own/define.ts';
 import { type Server, serve } from '../../src/server/server.ts';
 import type { Session } from '../../src/session/handler.ts';
+import { stuffed } from '../framing/own/framings.ts';
 import { dial } from '../support/peer.ts';
 import { waitUntil } from '../support/process/process.ts';
 
@@ -79,13 +81,16 @@ async function openRoom(): Promise<Room> {
   };
   const mixed = await serve({ listen: ['tcp://127.0.0.1:0', 'ws://127.0.0.1:0'], handler, telemetry });
   const prefixed = await serve({ listen: 'tcp://127.0.0.1:0', framing: 'length:2', handler, telemetry });
-  const servers = [mixed, prefixed];
+  const escaping = defineFraming(stuffed);
+  const own = await serve({ listen: 'tcp://127.0.0.1:0', framing: escaping, handler, telemetry });
+  const servers = [mixed, prefixed, own];
   onTestFinished(async () => void (await Promise.all(servers.map((server) => server.close({ timeoutMs: 0 })))));
   const [plain, web] = mixed.addresses.map((address) => (address as TcpAddress).port) as [number, number];
   const members = await Promise.all([
     tcpMember('LF', plain, lines(), '\n'),
     tcpMember('CRLF', plain, lines(), '\r\n'),
     tcpMember('length', (prefixed.addresses[0] as TcpAddress).port, length({ bytes: 2 })),
+    tcpMember('own framing', (own.addresses[0] as TcpAddress).port, escaping),
     webMember('WebSocket text', web, false),
     webMember('WebSocket binary', web, true),
   ]);
@@ -126,6 +131,10 @@ test('what some clients cannot receive is counted for them, delivered to the oth
     expect(member.isOpen()).toBe(true);
   }
   expect(undelivered).toHaveLength(2);
-  expect(servers.map((server) => server.sessions.size)).toEqual([4, 1]);
-  expect(servers.map(({ counters }) => counters.errors.get('YODEL_UNENCODABLE_MESSAGE'))).toEqual([2, undefined]);
+  expect(servers.map((server) => server.sessions.size)).toEqual([4, 1, 1]);
+  expect(servers.map(({ counters }) => counters.errors.get('YODEL_UNENCODABLE_MESSAGE'))).toEqual([
+    2,
+    undefined,
+    undefined,
+  ]);
 });
