@@ -1,6 +1,6 @@
 /** The messages of one commit, as numbers and bytes in a few long arrays that move to the writer thread without copying. */
 import type { ByteOutput, MessageKind } from '../framing/frames.ts';
-import type { Framing } from '../framing/framing.ts';
+import { asBuffer, type Framing } from '../framing/framing.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import type { EndedBy } from '../telemetry/telemetry.ts';
 import { isSameEnding, unusualEnding } from '../transcript/ending.ts';
@@ -152,7 +152,7 @@ export class Group implements ByteOutput {
     const target = this.#bytes;
     this.#size = at + size;
     // A call to copy a few bytes costs more than the loop.
-    if (size > maxLooped) target.set(source.subarray(start, end), at);
+    if (size > maxLooped) asBuffer(source).copy(target, at, start, end);
     else for (let index = 0; index < size; index++) target[at + index] = source[start + index] as number;
   }
 

@@ -15,6 +15,10 @@ const totals = {
   ],
   yodel_messages_received_total: ['messagesReceived', 'Messages passed to the handler.'],
   yodel_messages_sent_total: ['messagesSent', 'Messages sent.'],
+  yodel_messages_undelivered_total: [
+    'messagesUndelivered',
+    'Messages not sent to a peer, because its framing cannot express them.',
+  ],
   yodel_bytes_received_total: ['bytesReceived', 'Bytes received.'],
   yodel_bytes_sent_total: ['bytesSent', 'Bytes sent.'],
 } as const satisfies Record<string, [keyof Counters, string]>;

@@ -73,6 +73,8 @@ export interface Counters {
   connectionsOpen: number;
   messagesReceived: number;
   messagesSent: number;
+  /** Messages that were not sent to a peer, because its framing cannot express them. */
+  messagesUndelivered: number;
   bytesReceived: number;
   bytesSent: number;
   /** The number of errors per code. */
@@ -87,6 +89,7 @@ export class Telemetry {
     connectionsOpen: 0,
     messagesReceived: 0,
     messagesSent: 0,
+    messagesUndelivered: 0,
     bytesReceived: 0,
     bytesSent: 0,
     errors: new Map(),
@@ -127,6 +130,7 @@ export class Telemetry {
 
   /** Counts and reports a message that could not be sent to a peer. */
   undelivered(session: SessionView, error: YodelError): void {
+    this.counters.messagesUndelivered++;
     this.countError(error);
     if (this.watched) this.emit('undelivered', session, error);
   }

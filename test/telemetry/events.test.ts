@@ -210,6 +210,7 @@ it('the counters of a server add up all of its sessions', async () => {
     connectionsOpen: 1,
     messagesReceived: 3,
     messagesSent: 7,
+    messagesUndelivered: 0,
     bytesReceived: 20,
     bytesSent: 12 + tooLong,
     errors: new Map([

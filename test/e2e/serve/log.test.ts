@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { handlerFile, temporaryFile } from '../../support/files.ts';
 import { dial } from '../../support/peer.ts';
-import { type RunningServer, type RunOptions, serve } from '../../support/process/command.ts';
+import { type RunningServer, type RunOptions, serve, yodel } from '../../support/process/command.ts';
 import { Terminal } from '../../support/terminal.ts';
 import { testWith } from '../../support/tools.ts';
 
@@ -143,4 +143,22 @@ test('the line at the end of a session has its duration, its counts and the reas
   expect(durationMs).toBeGreaterThanOrEqual(0);
   expect(durationMs).toBeLessThan(60_000);
   expect(first).toMatchObject({ messagesReceived: 1, messagesSent: 1, bytesReceived: 6, bytesSent: 6 });
+});
+
+test('a message that its receiver cannot express is logged and counted, and changes nothing else', async () => {
+  const file = handlerFile('export default (message, session) => { session.send("two\\nlines"); return message; };');
+  const problem = 'the message contains a line feed at offset 3';
+  for (const format of ['text', 'json']) {
+    const server = await serve([file, '--log-format', format, '--log-level', 'warn', '--metrics', '127.0.0.1:0']);
+    const { stdout } = await yodel(['connect', server.address], { input: 'a\n' });
+    expect(stdout.toString()).toBe('a\n');
+    if (format === 'text') await server.saw(new RegExp(`#1 not delivered: ${problem}`));
+    else {
+      const fields = `"event":"undelivered","session":1,"peer":"[^"]+","code":"YODEL_UNENCODABLE_MESSAGE","error":"${problem}`;
+      await server.saw(new RegExp(`^\\{"level":"warn",.*${fields}`, 'm'));
+    }
+    const [, url = ''] = await server.saw(/metrics at (\S+\/metrics)/);
+    const metrics = await (await fetch(url)).text();
+    expect(metrics).toMatch(/^yodel_messages_undelivered_total 1$/m);
+  }
 });
