@@ -92,6 +92,8 @@ export function referenceFor(contender: Contender, workload: Workload): string {
  */
 const framings: readonly { readonly protocol: 'length' | 'resp' | 'until'; readonly notation: string }[] = [
   { protocol: 'length', notation: 'length:4' },
+  { protocol: 'resp', notation: 'resp' },
+  { protocol: 'until', notation: 'until(lines,/^\\d{3} /)' },
 ];
 
 /** In order of presentation; each round starts with a different one. */
