@@ -14,7 +14,6 @@ export default defineFraming({
   decode: (bytes, start) => bytes.indexOf('\n', start) + 1,
   // Called once for each message: from here on the other rule applies.
   next: (bytes, start, end) => (bytes.toString('latin1', start, end) === 'binary\n' ? packets : undefined),
-  header: () => new Uint8Array(0),
   // A message with a type is a packet, one without is a line.
   encode(payload, header) {
     const [type] = header;

@@ -268,7 +268,9 @@ const none = new Uint8Array(0);
 
 /** @param state that of the protocol, if it has one */
 function createEncoder<State>(framing: FramingId, definition: FramingDefinition<State>, state?: State): Encoder {
-  const shapeOf = (message: Message) => (definition.header ? headerFor(message, framing) : undefined);
+  // A rule that follows may have headers where the first one has none.
+  const hasHeaders = definition.header !== undefined || definition.next !== undefined;
+  const shapeOf = (message: Message) => (hasHeaders ? headerFor(message, framing) : undefined);
   const { inPlace: own } = definition;
   if (!own) return { encode: (payload, header) => encodeWith(definition, payload, header, state), shapeOf };
   const guarded: InPlaceEncoder = {

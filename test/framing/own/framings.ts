@@ -97,7 +97,6 @@ const block = (size: number): FramingRule => ({
 export const changing: FramingDefinition = {
   name: 'changing',
   trailerSize: 1,
-  header: () => new Uint8Array(0),
   decode: (bytes, start) => bytes.indexOf('\n', start) + 1,
   next(bytes, start, end) {
     const [, size] = /^block (\d+)\n$/.exec(bytes.toString('latin1', start, end)) ?? [];
