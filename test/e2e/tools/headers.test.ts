@@ -149,3 +149,20 @@ test('a WebSocket is recorded as messages with their kinds, and reads back', asy
   const mock = await serve([file, '--quiet', ...web]);
   expect(await outcome('check', file, mock.address)).toMatchObject({ status: 0 });
 });
+
+test('a protocol whose directions share state is played, recorded and replayed', async () => {
+  const talk = ['< 220 ready', '> EHLO me', '<\\ 250-hello\\r\\n250 SIZE', '> DATA', '< 354 go'];
+  const body = ['>\\ Subject: x\\r\\n\\r\\n.hi', '< 250 kept', '> QUIT', '< 221 bye', '@closed', '@close', ''];
+  const lines = ['@protocol smtp', ...talk, ...body];
+  const file = temporaryFile('smtp.transcript', lines.join('\n'));
+  const { server, journal, transcript, exported } = await recorder(file);
+  expect(await outcome('check', file, server.address)).toMatchObject({ status: 0, stderr: '' });
+  const recorded = await transcript();
+  expect(readFileSync(recorded, 'utf8').split('\n').slice(1)).toEqual(lines);
+  expect((await outcome('journal', 'export', journal, exported)).status).toBe(0);
+  const copy = join(exported, '1.transcript');
+  expect(readFileSync(copy, 'utf8').split('\n').slice(1)).toEqual(lines);
+  const again = await serve([copy, '--quiet']);
+  expect(await outcome('replay', journal, again.address, '--speed', 'max')).toMatchObject({ status: 0 });
+  expect((await outcome('journal', 'ls', journal, '--json')).text).toContain('"protocol":"smtp"');
+});
