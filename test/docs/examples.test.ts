@@ -17,6 +17,7 @@ const programs: Record<string, RegExp> = {
   'news.ts': /^first\nyou are 1\nlast\n$/,
   'check.ts': /^hello yourself, Ada\nline 2: a different message\n$/,
   'journal.ts': /^1 in one\n3 in two\n$/,
+  'room.ts': /^not sent to a client with lines: YODEL_UNENCODABLE_MESSAGE\nhello\n$/,
   'watch.ts': /^1 received\nerror: message 2 is longer than the limit of 5 bytes\n1 YODEL_MESSAGE_TOO_LONG\n/,
 };
 
