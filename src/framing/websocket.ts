@@ -32,16 +32,25 @@ const reader: FrameReader = {
   kind: (bytes, start): MessageKind => (((bytes[start] as number) & 0x0f) === opcodes.binary ? 'binary' : 'text'),
 };
 
+/** Up to this length a loop is faster than a call of `isUtf8`, which needs a view of the payload. */
+const shortText = 128;
+
 /** A text frame must be UTF-8: other bytes are sent as a binary one. */
-function opcodeOf(payload: Buffer, shape: Uint8Array | undefined): number {
-  return shape === binary || !isUtf8(payload) ? opcodes.binary : opcodes.text;
+function opcodeOf(bytes: Buffer, start: number, end: number, shape: Uint8Array | undefined): number {
+  if (shape === binary) return opcodes.binary;
+  if (end - start <= shortText) {
+    let seen = 0;
+    for (let at = start; at < end; at++) seen |= bytes[at] as number;
+    if (seen < 0x80) return opcodes.text;
+  }
+  return isUtf8(bytes.subarray(start, end)) ? opcodes.text : opcodes.binary;
 }
 
 const unmasked: InPlaceEncoder = {
   headerSize: headerSizeFor,
   trailerSize: 0,
   seal(target, _at, start, end, shape) {
-    writeHeader(target, start, opcodeOf(target.subarray(start, end), shape), end - start);
+    writeHeader(target, start, opcodeOf(target, start, end, shape), end - start);
     return end;
   },
 };
@@ -50,8 +59,7 @@ const masked: InPlaceEncoder = {
   headerSize: (size) => headerSizeFor(size) + keySize,
   trailerSize: 0,
   seal(target, _at, start, end, shape) {
-    const opcode = opcodeOf(target.subarray(start, end), shape);
-    mask(target, start, end, opcode);
+    mask(target, start, end, opcodeOf(target, start, end, shape));
     return end;
   },
 };

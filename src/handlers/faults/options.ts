@@ -16,7 +16,7 @@ export interface Faults {
   readonly reset?: number | undefined;
   /** Closes the connection normally after this number of replies, including dropped ones. */
   readonly closeAfter?: number | undefined;
-  /** Splits each reply into writes of this number of bytes, a millisecond apart. A WebSocket's messages stay whole. */
+  /** Splits each reply into writes of this number of bytes, a millisecond apart. */
   readonly chunk?: number | undefined;
   /** From 0 to 4294967295. The same seed produces the same faults. Default: a random one. */
   readonly seed?: number | undefined;
