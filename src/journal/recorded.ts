@@ -5,7 +5,7 @@ import { readWire } from '../transcript/wire.ts';
 import type { Entry, RecordedSession } from './journal.ts';
 
 /** The framings of a session; undefined if this program does not have them, because they are your own. */
-export function protocolOf(
+export function recordedProtocol(
   session: Pick<RecordedSession, 'protocol' | 'framing' | 'replyFraming'>,
 ): Protocol | undefined {
   try {

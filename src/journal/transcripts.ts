@@ -5,12 +5,12 @@ import { framingOf } from '../transcript/frames.ts';
 import { formatMessage } from '../transcript/message-line.ts';
 import { wireLines } from '../transcript/wire.ts';
 import type { Entry, RecordedSession } from './journal.ts';
-import { isUnfinished, protocolOf } from './recorded.ts';
+import { isUnfinished, recordedProtocol } from './recorded.ts';
 
 /** The transcript of a session, in pieces of whole lines. */
 export async function* transcriptOf(session: RecordedSession, entries: AsyncIterable<Entry>): AsyncGenerator<string> {
   yield headOf(session);
-  const protocol = protocolOf(session);
+  const protocol = recordedProtocol(session);
   const endings = new EndingLines();
   // Whether the client's last message ended with its input, without a line ending.
   let hasClosed = false;

@@ -1,7 +1,7 @@
 import { YodelError } from '../errors.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import type { Entry, JournalQuery, JournalReader, RecordedSession } from '../journal/journal.ts';
-import { isUnfinished, protocolOf } from '../journal/recorded.ts';
+import { isUnfinished, recordedProtocol } from '../journal/recorded.ts';
 import type { MessageContent } from '../transcript/transcript.ts';
 import type { ReplayPlan, ReplayStep } from './step.ts';
 
@@ -102,7 +102,7 @@ function placeOf({ sequence }: Entry): string {
 
 /** @throws YodelError `YODEL_INVALID_OPTION` for a framing that this program does not have */
 function protocolFor(session: RecordedSession): Protocol {
-  const found = protocolOf(session);
+  const found = recordedProtocol(session);
   if (found) return found;
   const { session: number, protocol, framing, replyFraming } = session;
   const names = protocol ?? (framing === replyFraming ? framing : `${framing} and ${replyFraming}`);

@@ -1,4 +1,6 @@
-/** How output shows what a message has besides its payload: its header in hexadecimal digits, and whether it is binary. */
+/** How output shows what a message has besides its payload: its header, and whether it is binary. */
+import { isTextHeader, spacedHex } from '../format/hex.ts';
+import { escapeBeginning } from './escape.ts';
 
 /** What a message has besides its payload. */
 interface Parts {
@@ -7,15 +9,11 @@ interface Parts {
   readonly kind?: 'text' | 'binary' | null | undefined;
 }
 
-/** Bytes in hexadecimal digits, two and a space for each. */
-export function spacedHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
-}
-
-/** What stands before the payload in a line for people: `00 01 | `, `binary `, or nothing. */
+/** What stands before the payload in a line for people: `00 01 | `, `Content-Type: text/plain\r\n | `, `binary `, or nothing. */
 export function beforePayload({ header, kind }: Parts): string {
   const mark = kind === 'binary' ? 'binary ' : '';
-  return header.length > 0 ? `${mark}${spacedHex(header)} | ` : mark;
+  if (header.length === 0) return mark;
+  return `${mark}${isTextHeader(header) ? escapeBeginning(header) : spacedHex(header)} | `;
 }
 
 /** The same as fields of a JSON object: `header`, in hexadecimal digits, and `kind`. */

@@ -6,6 +6,7 @@
  *     >x 02 68 65 6c 6c 6f 03 bytes in hexadecimal digits
  */
 import { isUtf8 } from 'node:buffer';
+import { countPrintable, spacedHex } from '../format/hex.ts';
 import { asBuffer } from '../framing/framing.ts';
 import type { Captures, Content, Part } from './transcript.ts';
 
@@ -141,7 +142,7 @@ const invisible = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/u;
 /** The shortest form that parses as these bytes. It follows the arrow of a message line. */
 export function formatContent(bytes: Uint8Array): string {
   if (bytes.length === 0) return '';
-  if (!isUtf8(bytes)) return isMostlyText(bytes) ? `\\ ${escapeBytes(bytes)}` : `x ${formatHex(bytes)}`;
+  if (!isUtf8(bytes)) return isMostlyText(bytes) ? `\\ ${escapeBytes(bytes)}` : `x ${spacedHex(bytes)}`;
   const text = Buffer.from(bytes).toString();
   const isPlain = !invisible.test(text) && !patternForm.test(text) && text.search(name) === -1 && !/ $/.test(text);
   return isPlain ? ` ${text}` : `\\ ${formatEscaped(text)}`;
@@ -149,18 +150,6 @@ export function formatContent(bytes: Uint8Array): string {
 
 function isMostlyText(bytes: Uint8Array): boolean {
   return countPrintable(bytes) >= bytes.length * 0.75;
-}
-
-/** Whether bytes are nothing but printable ASCII characters, tabs and line ends. */
-export function isPrintable(bytes: Uint8Array): boolean {
-  return countPrintable(bytes) === bytes.length;
-}
-
-function countPrintable(bytes: Uint8Array): number {
-  let printable = 0;
-  for (const byte of bytes)
-    if ((byte >= 0x20 && byte < 0x7f) || byte === 0x0a || byte === 0x0d || byte === 0x09) printable++;
-  return printable;
 }
 
 /** Text with escapes, as {@link parseEscaped} reads it. */
@@ -188,11 +177,6 @@ function escapeBytes(bytes: Uint8Array): string {
     if (character === ' ' && index === bytes.length - 1) return '\\ ';
     return invisible.test(character) ? escapeCharacter(character) : character;
   }).join('');
-}
-
-/** Bytes in hexadecimal digits, as {@link parseHex} reads them. */
-export function formatHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
 }
 
 /** The bytes of a message to send. Undefined for a pattern, and when a name has no value yet. */

@@ -7,6 +7,7 @@
  *     >x 10 | 00 04                       both in hexadecimal digits
  *     >b hello                            a binary message of a WebSocket
  */
+import { isTextHeader, spacedHex } from '../format/hex.ts';
 import type { MessageKind } from '../framing/frames.ts';
 import type { Message } from '../framing/message.ts';
 import {
@@ -14,8 +15,6 @@ import {
   ContentError,
   formatContent,
   formatEscaped,
-  formatHex,
-  isPrintable,
   matches,
   namesIn,
   parseEscaped,
@@ -84,13 +83,10 @@ export function formatMessage({ bytes, header, kind }: ShownMessage): string {
   const mark = kind === 'binary' ? 'b' : '';
   const payload = formatContent(bytes);
   if (header.length === 0) return mark + payload;
-  if (isPrintable(header) && header.length > longestCode) return `${mark}h\\ ${formatHeader(header)} |${payload}`;
+  if (isTextHeader(header)) return `${mark}h\\ ${formatHeader(header)} |${payload}`;
   const isHex = payload.startsWith('x');
-  return `${mark}${isHex ? 'x' : 'h'} ${formatHex(header)} |${isHex ? payload.slice(1) : payload}`;
+  return `${mark}${isHex ? 'x' : 'h'} ${spacedHex(header)} |${isHex ? payload.slice(1) : payload}`;
 }
-
-/** A shorter header is a type, a number or an id, and not text, even if its bytes are those of letters. */
-const longestCode = 8;
 
 function formatHeader(header: Uint8Array): string {
   return formatEscaped(Buffer.from(header).toString()).replaceAll('|', '\\|');

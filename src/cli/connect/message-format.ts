@@ -1,10 +1,11 @@
 /** How `yodel connect` and `yodel send` print messages: byte for byte, as JSON, or in the format of --format. */
 import { YodelError } from '../../errors.ts';
+import { spacedHex } from '../../format/hex.ts';
 import { encode } from '../../framing/framing.ts';
 import { Message } from '../../framing/message.ts';
 import type { Protocol } from '../../framing/protocol.ts';
 import { escapeJson, jsonContent } from '../../terminal/escape.ts';
-import { jsonParts, spacedHex } from '../../terminal/message-parts.ts';
+import { jsonParts } from '../../terminal/message-parts.ts';
 import { formatContent } from '../../transcript/content.ts';
 import { UsageError } from '../fail.ts';
 

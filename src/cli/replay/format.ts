@@ -1,11 +1,12 @@
 /** How progress and result of a replay are printed: as text, or as JSON. */
 import { formatCount, formatCountOf, formatLatency, formatSeconds } from '../../format/figures.ts';
+import { spacedHex } from '../../format/hex.ts';
 import type { Message } from '../../framing/message.ts';
 import type { Histogram } from '../../load/histogram.ts';
 import type { ReplayDifference, ReplayProgress, ReplayResult } from '../../replay/result.ts';
 import type { ReplayPlan } from '../../replay/step.ts';
 import { escapeBeginning, escapeJson, escapeText } from '../../terminal/escape.ts';
-import { beforePayload, spacedHex } from '../../terminal/message-parts.ts';
+import { beforePayload } from '../../terminal/message-parts.ts';
 import type { Content, MessageContent } from '../../transcript/transcript.ts';
 
 /** A line of progress. */

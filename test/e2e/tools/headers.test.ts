@@ -88,6 +88,20 @@ test('a transcript without headers compares none, and a mock replies with that o
   expect(await outcome('check', file, again.address)).toMatchObject({ status: 0 });
 });
 
+test('header lines are shown as text', async () => {
+  const lines = ['--framing', 'headers'];
+  const { server, transcript } = await recorder(...lines, '--log-format', 'text');
+  const request = 'Content-Length: 7\r\nContent-Type: application/json\r\n\r\n{"a":1}';
+  const sent = await yodel(['connect', server.address, ...lines], { input: request });
+  expect(sent.stdout.toString()).toBe(request);
+  const file = await transcript();
+  const shown = 'h\\ Content-Type: application/json\\r\\n | {"a":1}';
+  expect(readFileSync(file, 'utf8').split('\n').slice(1, 4)).toEqual(['@framing headers', `>${shown}`, `<${shown}`]);
+  const logging = await serve([...lines, '--log-format', 'text']);
+  expect(await outcome('check', file, logging.address)).toMatchObject({ status: 0 });
+  await logging.saw(/ 7 B Content-Type: application\/json\\r\\n \| \{"a":1\}\n/);
+});
+
 /** Sends messages one after another, each after the reply to the one before. */
 async function converse(server: RunningServer, messages: readonly (string | Uint8Array<ArrayBuffer>)[]): Promise<void> {
   const socket = new WebSocket(server.address);

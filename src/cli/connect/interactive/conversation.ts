@@ -8,6 +8,7 @@
  */
 import { YodelError } from '../../../errors.ts';
 import { formatPlural } from '../../../format/figures.ts';
+import { spacedHex } from '../../../format/hex.ts';
 import type { Message } from '../../../framing/message.ts';
 import { type Protocol, protocolOver } from '../../../framing/protocol.ts';
 import { websocketClient } from '../../../framing/websocket.ts';
@@ -15,7 +16,6 @@ import { escapeText } from '../../../terminal/escape.ts';
 import { History, historyPath } from '../../../terminal/history.ts';
 import { LineInput } from '../../../terminal/input.ts';
 import type { Key } from '../../../terminal/keys.ts';
-import { spacedHex } from '../../../terminal/message-parts.ts';
 import type { ShownLine } from '../../../terminal/screen.ts';
 import { paintFor, wantsColor } from '../../../terminal/style.ts';
 import { Terminal } from '../../../terminal/terminal.ts';
