@@ -68,7 +68,7 @@ function unescaped(escaped: Buffer): Buffer {
     size += escaped.copy(payload, size, from, at);
     const byte = escaped[at + 1];
     if (byte !== undefined) payload[size++] = byte === escapedEnd ? END : byte === escapedEsc ? ESC : byte;
-    from = at + 2;
+    from = Math.min(at + 2, escaped.length);
   }
   size += escaped.copy(payload, size, from);
   return payload.subarray(0, size);
