@@ -10,8 +10,8 @@ export default defineFraming({
   ending: Uint8Array.of(END),
   // At worst every byte is escaped.
   maxFrameSize: (limit) => 2 * limit + 1,
-  // 0, which means that more bytes are needed, if there is no end yet.
-  decode: (bytes, start) => bytes.indexOf(END, start) + 1,
+  // 0, which means that more bytes are needed, if there is no end yet. Bytes that were searched before are not searched again.
+  decode: (bytes, _start, _state, seen) => bytes.indexOf(END, seen) + 1,
   payload(bytes, start, end) {
     const payload = Buffer.alloc(end - start);
     let size = 0;

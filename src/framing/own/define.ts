@@ -184,7 +184,7 @@ function scannerOf<State>({ rule, reader, least, maxFrameSize, check, skip }: Re
   return {
     reader,
     maxFrameSize,
-    scan: (bytes, start) => endOf(rule, least, bytes, start, undefined as State),
+    scan: (bytes, start, seen) => endOf(rule, least, bytes, start, undefined as State, seen),
     ...(check && { check }),
     ...(skip && { skip }),
   };
@@ -214,9 +214,9 @@ class ChangingScanner<State> implements FrameScanner {
     return this.#current.maxFrameSize(limit);
   }
 
-  scan(bytes: Buffer, start: number): number {
+  scan(bytes: Buffer, start: number, seen: number): number {
     const { rule, least } = this.#current;
-    return endOf(rule, least, bytes, start, this.#state);
+    return endOf(rule, least, bytes, start, this.#state, seen);
   }
 
   check(bytes: Buffer, start: number, end: number): void {
@@ -230,10 +230,17 @@ class ChangingScanner<State> implements FrameScanner {
 }
 
 /** Where the frame at `start` ends, as {@link FrameScanner.scan}. */
-function endOf<State>(rule: FramingRule<State>, least: number, bytes: Buffer, start: number, state: State): number {
+function endOf<State>(
+  rule: FramingRule<State>,
+  least: number,
+  bytes: Buffer,
+  start: number,
+  state: State,
+  seen: number,
+): number {
   let end: number | undefined;
   try {
-    end = rule.decode(bytes, start, state);
+    end = rule.decode(bytes, start, state, seen);
   } catch (error) {
     throw explained(error);
   }

@@ -24,11 +24,13 @@ export interface FramingRule<State = undefined> {
    * Finds the end of the frame at `start`. Called again with more bytes until the frame is complete, so it must not change the
    * state, and more bytes must not change the result.
    *
+   * @param seen where the bytes begin that the last call for this frame did not have; `start` in the first call. A search may
+   *   begin there, so that a long frame that arrives in small pieces is searched once
    * @returns the offset after the frame; more than `bytes.length` if the length is known and the rest has not arrived; 0 or
    *   undefined if more bytes are needed to tell
    * @throws any Error if this cannot be a frame; `invalidFrame` names the byte
    */
-  decode(bytes: Buffer, start: number, state: State): number | undefined;
+  decode(bytes: Buffer, start: number, state: State, seen: number): number | undefined;
   /** The bytes of a frame before its payload. A function is also called when `decode` has said where the frame ends, and the rest has not arrived. Default 0. */
   readonly headerSize?: SizeInFrame | undefined;
   /** The bytes of a frame after its payload. Default 0. */

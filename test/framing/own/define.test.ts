@@ -106,6 +106,24 @@ describe('defineFraming', () => {
     expect([first.count, first.fault, second.fault?.code]).toEqual([1, undefined, 'YODEL_MESSAGE_TOO_LONG']);
   });
 
+  it('lets a search continue where it stopped, so that small pieces of a long frame cost no more than one', () => {
+    let searched = 0;
+    const framing = defineFraming({
+      ...stuffed,
+      decode(bytes, start, _state, seen) {
+        searched += bytes.length - seen;
+        return bytes.indexOf(0x7e, Math.max(start, seen)) + 1;
+      },
+    });
+    const frame = encode(framing, 'x'.repeat(5000));
+    const { messages } = decodeAll(
+      framing,
+      Array.from(frame, (byte) => Uint8Array.of(byte)),
+    );
+    expect([messages.length, searched]).toEqual([1, frame.length]);
+    checkFraming(framing);
+  });
+
   it('never gives a program bytes of a chunk that the next one overwrites', () => {
     const framing = defineFraming(stuffed);
     const chunk = Buffer.from('plain~');
