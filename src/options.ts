@@ -37,13 +37,14 @@ const longestMessage = 1_073_741_824;
 
 /** Limits of one session. They apply to each connection of a server separately. */
 export const sessionOptions = {
-  /** The longest message accepted, in bytes, without its delimiter or length field. */
+  /** The longest message accepted, in bytes: its payload, without header, delimiter, length field or escape bytes. */
   maxMessageLength: {
     kind: 'size',
     flag: 'max-message',
     default: 65_536,
     max: longestMessage,
-    summary: 'The longest message accepted, in bytes, without its delimiter or length field.',
+    summary:
+      'The longest message accepted, in bytes: its payload, without header, delimiter, length field or escape bytes.',
     reason: "Redis's limit for inline commands, and that of most line protocols. The classic echo server has 512.",
   },
   /** Whether a message that is too long closes the connection, or is discarded with an error reply. */
@@ -264,12 +265,13 @@ export const serveLimits = { ...sessionOptions, ...serverOptions } as const;
 
 /** Limits of a client. */
 export const clientOptions = {
-  /** The longest message accepted, in bytes, without its delimiter or length field. */
+  /** The longest message accepted, in bytes: its payload, without header, delimiter, length field or escape bytes. */
   maxMessageLength: {
     kind: 'size',
     default: 16_777_216,
     max: longestMessage,
-    summary: 'The longest message accepted, in bytes, without its delimiter or length field.',
+    summary:
+      'The longest message accepted, in bytes: its payload, without header, delimiter, length field or escape bytes.',
     reason: 'A client has chosen its server. The limit only keeps a faulty one from filling the memory.',
   },
   /** The time-out for connecting. */

@@ -2,7 +2,7 @@
  * The contract of a framing: the rule between messages and frames.
  *
  * A framing is pure: no socket, no clock. What a decoder returns never depends on how the bytes were split into chunks
- * (except with `raw`). See `lines.ts`, `delimiter.ts`, `length.ts` and `raw.ts`.
+ * (except with `raw`). `counted/netstring.ts` is a short example.
  */
 import { YodelError } from '../errors.ts';
 import type { FramingId } from './frames.ts';
@@ -13,7 +13,7 @@ export type Encoding = 'utf8' | 'binary';
 
 /** Options of a decoder. */
 export interface DecoderOptions {
-  /** The longest message accepted, in bytes, without its delimiter or length field. */
+  /** The longest payload accepted, in bytes. */
   readonly maxMessageLength: number;
   /**
    * What to do with a longer one. `close`: the decoder stops after the fault. `discard`: it skips that message, reports
@@ -50,13 +50,13 @@ export interface Encoder {
    * @throws YodelError `YODEL_UNENCODABLE_MESSAGE` if a decoder would not return the same message
    */
   encode(payload: Uint8Array, shape?: Uint8Array): Uint8Array;
-  /** The same where the payload is written already. Present unless the framing changes the payload, such as by escaping. */
+  /** The same, around a payload that is in its buffer already. Present unless the framing changes the payload, such as by escaping. */
   readonly inPlace?: InPlaceEncoder;
   /** Present if a frame of text is the text and an ending, so that many frames can be encoded at once. */
   readonly text?: TextFrames;
   /**
-   * What a reply copies from the message that it answers, and what a message takes along to this framing: its line ending,
-   * its header, or its kind. Undefined if the message has nothing of it.
+   * What a reply copies from the message that it answers, and what a message keeps when it is encoded in this framing: its line
+   * ending, its header, or its kind. Undefined if it has none.
    *
    * @throws YodelError `YODEL_UNENCODABLE_MESSAGE` if the message's header does not fit
    */
@@ -102,8 +102,8 @@ export interface Framing extends FramingId {
   readonly defaultEncoding: Encoding;
   readonly encoder: Encoder;
   /**
-   * The encoder of one connection, where frames depend on what was said before. It is asked for one frame after another: the
-   * state has seen each before the next. Default: {@link encoder}.
+   * The encoder of one connection, where frames depend on what was said before. The state sees each frame before the next
+   * one is encoded. Default: {@link encoder}.
    */
   createEncoder?(state: unknown): Encoder;
   /** @param state what the decoders of both directions of a connection share, if their protocol needs it (`Protocol.createState`) */

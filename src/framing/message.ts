@@ -60,8 +60,8 @@ export class Message {
   }
 
   /**
-   * Bytes outside the payload that carry meaning, such as a type or an id: what the framing says. Empty for most framings. A
-   * length field or delimiter is not part of it.
+   * Bytes outside the payload that carry meaning, such as a type or an id. Which bytes those are depends on the
+   * framing; most have none. A length field or delimiter is not part of it.
    */
   get header(): Uint8Array {
     return this.#frames.header(this.#index);
@@ -112,7 +112,7 @@ export class Message {
     return text === this.#text && this.#frames.isTextInFrame(this.#index);
   }
 
-  /** A copy in its own memory, which keeps nothing else in memory. It is still the same message: same header, frame and framing. */
+  /** A copy in memory of its own. It is still the same message, with the same header, frame and framing. */
   copy(): Message {
     return new Message(this.#frames.copyOf(this.#index), 0);
   }
@@ -265,7 +265,7 @@ export class Batch implements Iterable<Message> {
     for (let next = 0; next < frames.count; next++) yield new Message(frames, next);
   }
 
-  /** @internal Whether it is one message that did not arrive in one chunk, or as a last one without its ending. */
+  /** @internal Whether it is a single message that was assembled: it arrived in several chunks, or at the end of the input. */
   get isAssembled(): boolean {
     return this.#joined !== undefined && this.#body === undefined;
   }

@@ -69,7 +69,7 @@ export function openConversation(
   };
 }
 
-/** The decoders of one who only watches a connection, such as a recording. */
+/** The decoders of an observer of a connection, such as a recording. */
 export interface Observation {
   /** Decodes what the client sends. */
   readonly requests: Decoder;

@@ -13,9 +13,9 @@ export interface WireOptions {
   readonly framing?: Framing | string | undefined;
   /** The framing of what the server sends. Default: the same as `framing`. */
   readonly replyFraming?: Framing | string | undefined;
-  /** Both framings, and what else both ends must know: a name such as `smtp`, or a protocol of your own. Excludes the framings. */
+  /** Both framings, and what else both ends must know: a name such as `smtp`, or a protocol of your own. Not together with the framings. */
   readonly protocol?: Protocol | string | undefined;
-  /** Whether messages are checked to be UTF-8. Default: the framing's (`lines` and `delimiter` check). */
+  /** Whether messages are checked to be UTF-8. Default: what the framings say (`lines` and other text framings check). */
   readonly encoding?: Encoding | undefined;
 }
 

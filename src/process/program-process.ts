@@ -29,7 +29,7 @@ export const firstInherited = 4;
 
 /** Longer lines are split, because the program may print anything. */
 const maxLineLength = 1_048_576;
-/** The last lines may arrive after the process exited. A child of the process that keeps stdout open would delay the end for ever. */
+/** The last lines may arrive after the process exited. A child of the process that keeps stdout open would delay the end forever. */
 const lastLinesMs = 500;
 
 /** Started by the constructor. `Sent` and `Received` are plain data: they are sent as JSON. */

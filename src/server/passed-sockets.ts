@@ -6,7 +6,7 @@ const maxPending = 16;
 
 /**
  * Keeps this process's ends of the sockets open until the worker acknowledges them. A socket in flight to a worker that
- * dies would otherwise stay open for ever, without an owner.
+ * dies would otherwise stay open forever, without an owner.
  */
 export class PassedSockets {
   readonly #pending = new Map<number, Socket>();

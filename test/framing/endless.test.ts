@@ -25,7 +25,7 @@ const inputs: [notation: string, beginning: string, endless: string, problem: st
   ['headers', '', 'A: b\r\n', 'at byte 8193: the header lines have not ended after 8192 bytes'],
   ['headers', 'Content-Length: ', '0', 'at byte 32: the Content-Length has more than 15 digits'],
   ['headers', 'Content-Length: 99999999\r\n\r\n', 'x', tooLong],
-  ['length:varint', '', '\xff', 'at byte 5: the length goes on after 5 bytes'],
+  ['length:varint', '', '\xff', 'at byte 5: the length has not ended after 5 bytes'],
   ['length:4,digits', '', 'x', 'at byte 1: expected a digit of the length'],
   ['length:8,bcd', '\x99', '\x99', tooLong],
 ];

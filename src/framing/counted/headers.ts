@@ -30,7 +30,7 @@ const crlf = Buffer.from('\r\n');
  * ```
  *
  * Every line ends with CRLF, as those protocols demand: an LF alone is an error, as otherwise a peer that is strict would
- * wait for ever for the end of the lines. Names are not case-sensitive. Content-Length occurs exactly once and is a decimal
+ * wait forever for the end of the lines. Names are not case-sensitive. Content-Length occurs exactly once and is a decimal
  * number; it counts bytes, not characters. All other lines, with their CRLFs and in their order, are the message's header.
  *
  * An encoder writes Content-Length first, then the header. A reply of text or bytes has the header of the message that it

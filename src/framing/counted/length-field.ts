@@ -143,7 +143,10 @@ function varint(maxBytes: number): LengthField {
         if (byte < 0x80) return value;
       }
       const last = at + maxBytes - 1;
-      throw invalidFrame(last - frameStart, `the length goes on after ${maxBytes} bytes, the most that it may have`);
+      throw invalidFrame(
+        last - frameStart,
+        `the length has not ended after ${maxBytes} bytes, the most that it may have`,
+      );
     },
     write(target, at, end, value, payload) {
       if (end - at > maxBytes || value > Number.MAX_SAFE_INTEGER) throw tooLarge(payload, maxBytes);

@@ -24,7 +24,7 @@ interface State {
   awaitedBytes: number;
 }
 
-/** Codes in place of a version (Protocol Message Formats: CancelRequest, SSLRequest, GSSENCRequest). */
+/** Codes instead of a version (Protocol Message Formats: CancelRequest, SSLRequest, GSSENCRequest). */
 const cancelCode = 80_877_102;
 const encryptionCodes: readonly number[] = [80_877_103, 80_877_104];
 
