@@ -37,7 +37,8 @@ function findTraits(framing: Framing): Traits {
   if (!sample) return { hasEndings: true, usualEnding: undefined, mayBeUnended: false };
   const isPlain = sample.header.length === 0 && sample.kind === undefined;
   const usualEnding = isPlain ? endingIn(framing, sample) : undefined;
-  return { hasEndings: usualEnding !== undefined, usualEnding, mayBeUnended: isPlain && sample.terminatorSize > 0 };
+  const hasEndings = usualEnding !== undefined;
+  return { hasEndings, usualEnding, mayBeUnended: isPlain && (hasEndings || sample.terminatorSize > 0) };
 }
 
 function sampleOf(framing: Framing): Message | undefined {
@@ -62,7 +63,7 @@ function endingIn({ encoder }: Framing, message: Message): Ending {
  */
 export function unusualEnding(framing: Framing, message: Message): Ending {
   const { hasEndings, usualEnding, mayBeUnended } = traits(framing);
-  if (mayBeUnended && message.terminatorSize === 0) return noEnding;
+  if (mayBeUnended && message.terminatorSize === 0 && message.frame.length === message.size) return noEnding;
   if (!hasEndings || message.header.length > 0 || message.kind !== undefined) return undefined;
   const ending = endingIn(framing, message);
   return ending === usualEnding || isSameEnding(ending, usualEnding) ? undefined : ending;

@@ -16,6 +16,7 @@ import { readJournal } from '../../src/journal/reader.ts';
 import { transcriptOf } from '../../src/journal/transcripts.ts';
 import { protocolFrom, readFraming } from '../../src/transcript/wire.ts';
 import { temporaryFolder } from '../support/files.ts';
+import { unusualFrames } from '../transcript/framings.ts';
 import { all, frameOfEntry, open, problemsOf, session, textOf } from './open.ts';
 import { writeVersion1 } from './version-1.ts';
 
@@ -118,6 +119,15 @@ describe('many messages in one chunk', () => {
     await journal.close();
     expect(await problemsOf(file)).toEqual([]);
   });
+});
+
+test.each(unusualFrames)('%s: every frame reads back', async (name, frames) => {
+  const { journal } = await open();
+  const framing = readFraming(name);
+  const bytes = frames.map((frame) => Buffer.from(frame, 'latin1'));
+  await journal.append(session(framing), batchOf(framing, ...bytes));
+  const entries = await all(journal.read());
+  expect(entries.map((entry) => frameOfEntry(entry).toString('latin1'))).toEqual(frames);
 });
 
 test('long payloads are cut, and headers are not', async () => {

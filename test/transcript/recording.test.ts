@@ -9,6 +9,7 @@ import { parseTranscript } from '../../src/transcript/parse.ts';
 import { Recording, type RecordingOptions } from '../../src/transcript/record.ts';
 import type { Ending, Side } from '../../src/transcript/transcript.ts';
 import { protocolFrom, readFraming } from '../../src/transcript/wire.ts';
+import { unusualFrames } from './framings.ts';
 
 interface Spoken {
   readonly side: Side;
@@ -127,4 +128,27 @@ it('a last line that only the end of the input ended is marked', () => {
   const text = record({ framing: 'lines' }, [{ side: '>', frame: Buffer.from('a\nb') }]);
   expect(text).toContain('> a\n@ending none\n> b\n@close\n');
   expect(played(text)['>']).toBe(Buffer.from('a\nb').toString('hex'));
+});
+
+it.each(unusualFrames)('%s: every frame reads back', (name, frames) => {
+  const passed = frames.map((frame, index) => ({
+    side: index % 2 === 0 ? ('>' as const) : ('<' as const),
+    frame: Buffer.from(frame, 'latin1'),
+  }));
+  const sent = { '>': '', '<': '' };
+  for (const { side, frame } of passed) sent[side] += frame.toString('hex');
+  const text = record({ framing: name }, passed, 2);
+  expect(text).not.toContain('# ');
+  expect(played(text)).toEqual(sent);
+});
+
+it.each([
+  ['lines', 'a\nb'],
+  ['delimiter:\\0', 'a\0b'],
+  ['delimiters:\\0,\\n', 'a\0b'],
+  ['octet-counted:mixed', '1 a<34>b'],
+])('%s: a last message that only the end of the input ended reads back', (framing, bytes) => {
+  const text = record({ framing }, [{ side: '>', frame: Buffer.from(bytes) }]);
+  expect(text).toContain('@ending none\n');
+  expect(played(text)['>']).toBe(Buffer.from(bytes).toString('hex'));
 });
