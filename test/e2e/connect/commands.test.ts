@@ -85,7 +85,7 @@ tmux('Tab completes a command, and lists several matches', async () => {
   terminal.press('C-u');
   terminal.type(':h');
   terminal.press('Tab', 'Tab');
-  await terminal.sees(/\nhelp {2}hex\n> :he$/);
+  await terminal.sees(/\nhelp {2}header {2}hex\n> :he$/);
 });
 
 tmux(':help lists the commands, a mistyped one is not sent, and :: sends a colon', async () => {
