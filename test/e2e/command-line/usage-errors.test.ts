@@ -81,8 +81,6 @@ const mistakes: readonly [what: string, args: string[], ...expected: (string | R
     '/nowhere/at/all',
   ],
   ['a framing for a WebSocket address', ['bench', 'ws://:1/', '--framing', 'raw'], '--framing', 'ws://127.0.0.1:1/'],
-  ['connecting to a WebSocket address', ['connect', 'ws://:1/'], 'ws://127.0.0.1:1/', 'TLS'],
-  ['sending to a WebSocket address', ['send', 'wss://:1/', 'x'], 'yodel send', 'wss://127.0.0.1:1/', 'TLS'],
   ['sending nothing', ['send', ':1', '', '--framing', 'raw'], 'an empty message', '"raw"'],
   [
     'TLS without a certificate',
