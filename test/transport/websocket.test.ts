@@ -5,6 +5,7 @@ import { parseAddress } from '../../src/address.ts';
 import { type Decoder, decodeChunk, encode } from '../../src/framing/framing.ts';
 import { runtimeTransport } from '../../src/transport/runtime.ts';
 import type { Connection, Receiver } from '../../src/transport/transport.ts';
+import { waitUntil } from '../support/process/process.ts';
 import { listen, listenWebSocket } from '../support/servers.ts';
 
 /** The events of a connection, in order. */
@@ -88,6 +89,48 @@ test('what the server sends before start is not lost', async () => {
   await new Promise((resolve) => setImmediate(resolve));
   connection.start(told);
   expect(await told.heard(2)).toEqual(['welcome', 'to you']);
+});
+
+test('nothing is delivered while a connection is paused, even before its start, and everything afterwards', async () => {
+  const count = 300;
+  const { address } = await listenWebSocket((socket) => {
+    for (let index = 0; index < count; index++) socket.send(`${index} ${'x'.repeat(50_000)}`);
+  });
+  const [connection, told] = await open(address);
+  connection.pause();
+  connection.start(told);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(told.messages).toEqual([]);
+  connection.resume();
+  await told.heard(1);
+  connection.pause();
+  const before = told.messages.length;
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(told.messages.length).toBe(before);
+  connection.resume();
+  const messages = await told.heard(count);
+  expect(messages.map((message) => Number.parseInt(message, 10))).toEqual(Array.from({ length: count }, (_, at) => at));
+});
+
+test('what the server does not read stays unsent, and a pong waits behind it', async () => {
+  const server = Promise.withResolvers<{ resume(): void; pongs: string[] }>();
+  const { address } = await listenWebSocket((socket) => {
+    const pongs: string[] = [];
+    socket.on('pong', (data) => void pongs.push(String(data)));
+    socket.pause();
+    for (let index = 0; index < 100; index++) socket.ping(`${index}`);
+    server.resolve({ resume: () => socket.resume(), pongs });
+  });
+  const [connection, told] = await open(address);
+  connection.start(told);
+  const message = 'x'.repeat(900_000);
+  for (let index = 0; index < 30; index++) send(connection, message);
+  expect(connection.unsent).toBeGreaterThan(1_000_000);
+  const { resume, pongs } = await server.promise;
+  resume();
+  await waitUntil('everything is sent and a ping is answered', () => connection.unsent === 0 && pongs.length > 0);
+  expect(pongs.at(-1)).toBe('99');
+  expect(pongs.length).toBeLessThan(100);
 });
 
 describe('the end', () => {
