@@ -61,7 +61,8 @@ export async function exchange(settings: ExchangeSettings, input: AsyncIterable<
   const connection = await connect(settings);
   // The input is what a server would receive.
   const { decoder, sent } = openConversation(settings.protocol, 'server', decoderOptions);
-  return await new Exchange(settings, connection, sent).run(messagesOf(decoder, input));
+  const pieces = settings.protocol.createState ? linesIn(input) : input;
+  return await new Exchange(settings, connection, sent).run(messagesOf(decoder, pieces));
 }
 
 /** The same with messages that are given. */
@@ -75,6 +76,20 @@ async function connect({ address, connectTimeoutMs, tls }: ExchangeSettings): Pr
 
 async function* each(messages: readonly Message[]): AsyncGenerator<Message> {
   yield* messages;
+}
+
+/**
+ * The input in pieces of at most a line: where the replies determine how the input is framed, such as a text after a granted DATA,
+ * it is decoded no further than it is sent.
+ */
+async function* linesIn(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of input) {
+    for (let at = 0; at < chunk.length; ) {
+      const end = chunk.indexOf(0x0a, at) + 1 || chunk.length;
+      yield chunk.subarray(at, end);
+      at = end;
+    }
+  }
 }
 
 async function* messagesOf(decoder: Decoder, input: AsyncIterable<Uint8Array>): AsyncGenerator<Message> {

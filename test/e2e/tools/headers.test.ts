@@ -178,5 +178,14 @@ test('a protocol whose directions share state is played, recorded and replayed',
   expect(readFileSync(copy, 'utf8').split('\n').slice(1)).toEqual(lines);
   const again = await serve([copy, '--quiet']);
   expect(await outcome('replay', journal, again.address, '--speed', 'max')).toMatchObject({ status: 0 });
+  const mail = ['--protocol', 'smtp', '--format', '%d %e\\n'];
+  const expected = [...talk, ...body]
+    .filter((line) => /^[<>]/.test(line))
+    .map((line) => line.replace(/^(.)\\ /, '$1 '));
+  const sent = await outcome('send', again.address, 'EHLO me', 'DATA', 'Subject: x\r\n\r\n.hi', 'QUIT', ...mail);
+  expect(sent).toEqual({ text: `${expected.join('\n')}\n`, stderr: '', status: 0 });
+  const input = 'EHLO me\r\nDATA\r\nSubject: x\r\n\r\n..hi\r\n.\r\nQUIT\r\n';
+  const piped = await yodel(['connect', again.address, '--lockstep', ...mail], { input });
+  expect(piped.stdout.toString()).toBe(`${expected.join('\n')}\n`);
   expect((await outcome('journal', 'ls', journal, '--json')).text).toContain('"protocol":"smtp"');
 });
