@@ -61,6 +61,8 @@ export class Outbox {
   #isShapeLearned = false;
   /** The peer's last batch, if its message lacks an ending: it may be sent back as it is. */
   #last: Batch | undefined;
+  /** The ending that what was appended last lacks: whatever follows needs it. */
+  #ending: Uint8Array | undefined;
   #waiters: (() => void)[] | undefined;
   /** The number of text replies to send before the next one is compared. */
   #uncompared = 0;
@@ -163,6 +165,7 @@ export class Outbox {
   /** Appends a message. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
   append(message: string | Uint8Array, shape?: Uint8Array): void {
     const usual = shape ?? this.#shape;
+    if (this.#ending) this.#appendEnding();
     if (this.#sent) this.appendBytes(encodeLike(this.#framing, message, usual, this.#encoder), 1);
     else {
       this.#output.appendMessage(this.#encoder, message, usual);
@@ -233,6 +236,7 @@ export class Outbox {
   /** Appends a text in the shape of the message it answers, or that message's own frame if the text is the same. */
   #replyText(text: string, to: Message | undefined): void {
     if (this.#sent) return this.append(text, this.#shapeOf(to));
+    if (this.#ending) this.#appendEnding();
     this.#messages++;
     if (this.#uncompared > 0) this.#uncompared--;
     else if (this.#isSymmetric && to?.isFrameOf(text)) return to.place(this.#output);
@@ -243,16 +247,18 @@ export class Outbox {
   /** A reply with the message that it answers is sent as that arrived, even a last line without ending. */
   #replyMessage(message: Message, to: Message | undefined): void {
     if (message instanceof Message && this.#isFrame(message) && (message === to || this.#suits(message))) {
-      message.place(this.#frames);
-      this.#messages++;
+      this.#place(message);
+      if (this.#last && message.terminatorSize === 0) this.#ending = this.#endingOf(message);
     } else this.#replyForeign(message, to);
   }
 
   #replyBatch(batch: Batch, to: Message | undefined): void {
     const canPlace = !this.#sent && (batch === this.#last || !this.#lacksEnding(batch));
     if (batch instanceof Batch && this.#isFrame(batch) && canPlace) {
+      if (this.#ending) this.#appendEnding();
       batch.place(this.#frames);
       this.#messages += batch.count;
+      if (batch === this.#last) this.#ending = this.#endingOf(batch.first as Message);
     } else for (const message of batch) this.#replyMessage(message, to);
   }
 
@@ -279,14 +285,31 @@ export class Outbox {
   /** Appends a message that may have come from anywhere. @param shape of the message that it answers */
   #appendMessage(message: Message, shape: Uint8Array | undefined): void {
     if (message instanceof Message && this.#isFrame(message) && (this.#isExact || this.#suits(message))) {
-      message.kept().place(this.#frames);
-      this.#messages++;
+      this.#place(message.kept());
     } else {
       const encoder = this.#encoder;
       // Line endings are the peer's, headers the message's.
       const peerShape = shape ?? this.#shape;
       this.append(message.bytes, encoder.sharesShape ? peerShape : (encoder.shapeOf(message) ?? peerShape));
     }
+  }
+
+  /** Appends a message's frame as it is. */
+  #place(message: Message): void {
+    if (this.#ending) this.#appendEnding();
+    message.place(this.#frames);
+    this.#messages++;
+  }
+
+  /** What a message lacks that arrived without its ending. */
+  #endingOf({ bytes, frame }: Message): Uint8Array {
+    return this.#encoder.encode(bytes, this.#shape).subarray(frame.length);
+  }
+
+  #appendEnding(): void {
+    const ending = asBuffer(this.#ending as Uint8Array);
+    this.#ending = undefined;
+    this.#frames.append(ending, 0, ending.length);
   }
 
   /** Whether it is a last message without the ending that others have. */

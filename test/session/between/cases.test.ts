@@ -7,7 +7,9 @@ import { octetCounted } from '../../../src/framing/counted/octet-counted.ts';
 import { delimiter } from '../../../src/framing/delimited/delimiter.ts';
 import { lines } from '../../../src/framing/delimited/lines.ts';
 import { encode, type Framing } from '../../../src/framing/framing.ts';
+import { until } from '../../../src/framing/grouped/until.ts';
 import { Message } from '../../../src/framing/message.ts';
+import type { Handler } from '../../../src/session/handler.ts';
 import { meet } from '../../client/host.ts';
 import { settled } from '../../support/fake-clock.ts';
 import { Harness, serveOneClient } from '../harness.ts';
@@ -78,6 +80,37 @@ describe('a last line without its ending', () => {
       await peer.says('a\nlast');
       await peer.ends();
       expect(peer.text).toBe('a\nlast');
+    }
+  });
+
+  it('is completed when something follows it after all', async () => {
+    const handlers: Handler[] = [
+      { message: (message) => message, end: () => ['b', 'c'] },
+      { batch: (batch) => batch, end: () => 'b\nc'.split('\n') },
+    ];
+    for (const handler of handlers) {
+      const { peer, session } = await serveOneClient({ handler });
+      await peer.says('a\r\nlast');
+      await peer.ends();
+      expect(peer.text).toBe('a\r\nlast\r\nb\r\nc\r\n');
+      expect(session.messagesSent).toBe(4);
+    }
+  });
+
+  it('is completed so that it stays what it is', async () => {
+    for (const [framing, input] of [
+      [lines(), 'a\r'],
+      [until(lines(), /^END$/), 'a\nEND'],
+    ] as const) {
+      const received = await messagesIn({ framing }, input);
+      const { peer } = await serveOneClient({
+        framing,
+        handler: { message: (message) => message, end: () => received },
+      });
+      peer.connection.write(Buffer.from(input));
+      await peer.ends();
+      const twice = await messagesIn({ framing }, peer.text);
+      expect(twice.map(({ text }) => text)).toEqual([input, input]);
     }
   });
 
