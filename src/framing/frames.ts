@@ -20,6 +20,7 @@
  * (session/output.ts) and the buffers of assembled frames (`Batch.release`).
  */
 import { isAscii } from 'node:buffer';
+import { pieceSize, TextPieces } from './text-pieces.ts';
 
 /** @internal Takes bytes. */
 export interface ByteOutput {
@@ -73,8 +74,6 @@ export interface FrameReader {
  */
 export type Memory = 'owned' | 'borrowed' | 'copyOnRead';
 
-/** Text is decoded in pieces of about this many bytes: a text that a program stores keeps no more than its piece in memory. */
-const pieceSize = 4096;
 const none = Buffer.alloc(0);
 
 /**
@@ -95,12 +94,10 @@ export class Frames {
   readonly #terminatorSize: number;
   /** Computed on first use. */
   #isAscii: boolean | undefined;
-  /** The piece of text that was decoded last, and where in the bytes it begins. */
-  #piece = '';
-  #pieceStart = 0;
-  /** The pieces before it, if together they are all bytes before it. */
-  #pieces: string[] | undefined;
-  #hasGap = false;
+  /** The text of all bytes, if they are few. */
+  #text: string | undefined;
+  /** Their text, if they are many. */
+  #pieces: TextPieces | undefined;
   /** A handler has been given the bytes, and may have changed them. */
   #areExposed = false;
 
@@ -128,7 +125,7 @@ export class Frames {
 
   /** The bytes, valid only during this call. */
   get bytes(): Buffer {
-    this.#bytes ??= Buffer.from((this.#pieces?.join('') ?? '') + this.#piece, 'latin1');
+    this.#bytes ??= Buffer.from((this.#text ?? this.#pieces?.whole) as string, 'latin1');
     return this.#bytes;
   }
 
@@ -223,10 +220,15 @@ export class Frames {
     const end = this.payloadEnd(index);
     this.#isAscii ??= isAscii(this.bytes);
     if (!this.#isAscii) return this.bytes.toString('utf8', start, end);
-    const from = start - this.#pieceStart;
-    if (from < 0) return this.bytes.toString('latin1', start, end);
-    if (end - this.#pieceStart > this.#piece.length) return this.#decodeText(start, end);
-    return this.#piece.substring(from, end - this.#pieceStart);
+    if (this.#length <= pieceSize) {
+      this.#text ??= this.bytes.toString('latin1');
+      return this.#text.substring(start, end);
+    }
+    this.#pieces ??= new TextPieces(this.#length, this.#memory !== 'owned');
+    const pieces = this.#pieces;
+    if (start >= pieces.start && end <= pieces.end)
+      return pieces.piece.substring(start - pieces.start, end - pieces.start);
+    return pieces.read(this.bytes, start, end);
   }
 
   /** A copy of one frame. */
@@ -244,23 +246,7 @@ export class Frames {
   endBorrow(): void {
     if (this.#memory === 'owned') return;
     this.#memory = 'owned';
-    const isDecoded = !this.#hasGap && this.#pieceStart + this.#piece.length === this.#length;
-    this.#bytes = isDecoded && this.#length > 0 ? undefined : Buffer.from(this.bytes);
-  }
-
-  /** Decodes the next piece, which contains the text from `start` to `end`. */
-  #decodeText(start: number, end: number): string {
-    const decoded = this.#pieceStart + this.#piece.length;
-    // Usually the next message follows, after a few bytes of frame. Else messages in between were not read as text.
-    const isNext = start - decoded < pieceSize;
-    const from = isNext ? Math.min(start, decoded) : start;
-    if (!isNext) this.#hasGap = true;
-    else if (from > 0 && this.#memory !== 'owned') {
-      this.#pieces ??= [];
-      this.#pieces.push(this.#piece.substring(0, from - this.#pieceStart));
-    }
-    this.#pieceStart = from;
-    this.#piece = this.bytes.toString('latin1', from, Math.min(this.#length, Math.max(end, from + pieceSize)));
-    return this.#piece.substring(start - from, end - from);
+    const isDecoded = this.#length > 0 && (this.#text !== undefined || this.#pieces?.isWhole === true);
+    this.#bytes = isDecoded ? undefined : Buffer.from(this.bytes);
   }
 }
