@@ -143,7 +143,7 @@ async function startFor(contender: Contender, workload: Workload, settings: Sett
   const port = await freePort();
   const clients = clientsOf(workload, settings);
   // All on the same disk, and not in memory as /tmp may be.
-  const folder = mkdtempSync(join(buildFolder, 'data-'));
+  const folder = mkdtempSync(join(buildFolder, `data-${workload.name}-`));
   const server = await startServer(
     commandFor(contender, workload, port, clients, folder),
     port,

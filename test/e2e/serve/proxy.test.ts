@@ -71,7 +71,7 @@ test('a server that ends first still gets what the client sends', async () => {
   await peer.send(lines);
   peer.end();
   expect(await received).toBe(lines);
-  await server.saw(/closed after [^\n]*100000 messages [^\n]*the peer ended it/);
+  await server.saw(/closed after [^\n]*100000 messages [^\n]*the handler ended it/);
 });
 
 test('a reset by the server resets the client', async () => {
