@@ -246,9 +246,11 @@ export class Outbox {
 
   /** A reply with the message that it answers is sent as that arrived, even a last line without ending. */
   #replyMessage(message: Message, to: Message | undefined): void {
-    if (message instanceof Message && this.#isFrame(message) && (message === to || this.#suits(message))) {
+    // Where frames depend on what was said before, even its own may not suit it any more.
+    const isOwn = message === to && !this.#sent;
+    if (message instanceof Message && this.#isFrame(message) && (isOwn || this.#suits(message))) {
       this.#place(message);
-      if (this.#last && message.terminatorSize === 0) this.#ending = this.#endingOf(message);
+      if (this.#last && !this.#hasEnding(message)) this.#ending = this.#endingOf(message);
     } else this.#replyForeign(message, to);
   }
 
@@ -314,7 +316,15 @@ export class Outbox {
 
   /** Whether it is a last message without the ending that others have. */
   #lacksEnding(batch: Batch): boolean {
-    return batch.isAssembled && this.#encoder.suits !== undefined && batch.first?.terminatorSize === 0;
+    if (!batch.isAssembled || this.#sent) return false;
+    const { first } = batch;
+    return first !== undefined && this.#isFrame(first) && !this.#hasEnding(first);
+  }
+
+  /** Whether its frame is complete: at least a peer with frames like this one can read it. */
+  #hasEnding(message: Message): boolean {
+    const encoder = this.#encoder;
+    return encoder.suits?.(message, encoder.shapeOf(message)) ?? true;
   }
 
   /** Whether it arrived in frames of the framing that is sent here. */

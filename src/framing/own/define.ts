@@ -279,7 +279,10 @@ function createEncoder<State>(framing: FramingId, definition: FramingDefinition<
   const hasHeaders = definition.header !== undefined || definition.next !== undefined;
   const shapeOf = (message: Message) => (hasHeaders ? headerFor(message, framing) : undefined);
   const { inPlace: own } = definition;
-  if (!own) return { encode: (payload, header) => encodeWith(definition, payload, header, state), shapeOf };
+  // What a frame means may depend on the state, so that only `encode` knows whether another connection can read it.
+  const suits = state === undefined ? undefined : () => false;
+  const parts = { shapeOf, ...(suits && { suits }) };
+  if (!own) return { encode: (payload, header) => encodeWith(definition, payload, header, state), ...parts };
   const guarded: InPlaceEncoder = {
     headerSize: (size, header) => own.headerSize(size, header),
     trailerSize: own.trailerSize,
@@ -291,7 +294,7 @@ function createEncoder<State>(framing: FramingId, definition: FramingDefinition<
       }
     },
   };
-  return { ...inPlace(guarded), shapeOf };
+  return { ...inPlace(guarded), ...parts };
 }
 
 function encodeWith<State>(

@@ -8,7 +8,9 @@ import { delimiter } from '../../../src/framing/delimited/delimiter.ts';
 import { lines } from '../../../src/framing/delimited/lines.ts';
 import { encode, type Framing } from '../../../src/framing/framing.ts';
 import { until } from '../../../src/framing/grouped/until.ts';
-import { Message } from '../../../src/framing/message.ts';
+import { type Batch, Message } from '../../../src/framing/message.ts';
+import { defineFraming } from '../../../src/framing/own/define.ts';
+import type { Protocol } from '../../../src/framing/protocol.ts';
 import type { Handler } from '../../../src/session/handler.ts';
 import { meet } from '../../client/host.ts';
 import { settled } from '../../support/fake-clock.ts';
@@ -243,6 +245,36 @@ describe('a frame that depends on what was said before', () => {
     await peer.ends();
   });
 
+  it('is encoded again in a framing of a program whose frames depend on the state', async () => {
+    interface Turns {
+      count: number;
+    }
+    const numbered = defineFraming<Turns>({
+      name: 'numbered',
+      headerSize: 2,
+      trailerSize: 1,
+      decode: (bytes, start) => bytes.indexOf('\n', start) + 1,
+      check(bytes, start) {
+        if (bytes[start + 1] !== 0x3a) throw new Error('no number');
+      },
+      next(_bytes, _start, _end, turns) {
+        turns.count++;
+        return undefined;
+      },
+      encode: (payload, _header, turns) => Buffer.concat([Buffer.from(`${turns.count}:`), payload, Buffer.from('\n')]),
+    });
+    const protocol: Protocol = {
+      framing: numbered,
+      replyFraming: numbered,
+      encoding: 'binary',
+      createState: (): Turns => ({ count: 0 }),
+    };
+    for (const handler of [(message: Message) => [message, message], { batch: (batch: Batch) => [batch, batch] }]) {
+      const { peer } = await serveOneClient({ protocol, handler });
+      expect(await peer.says('0:a\n')).toBe('1:a\n2:a\n');
+    }
+  });
+
   it('is a startup message of PostgreSQL once', async () => {
     const startup = '\0\0\0\x09\0\x03\0\0\0';
     const [first, second] = await messagesIn({ protocol: 'postgres' }, startup, 'Q\0\0\0\x05\0');
@@ -264,6 +296,17 @@ describe('the peer', () => {
     session.send('<1>b');
     await settled();
     expect(peer.text.slice(5)).toBe('<1>b\n');
+  });
+
+  it('gets its counted message back, also after a line, and split by the network', async () => {
+    const framing = octetCounted({ mixed: true });
+    for (const handler of [(message: Message) => message, { batch: (batch: Batch) => batch }]) {
+      const { peer } = await serveOneClient({ framing, handler });
+      await peer.says('<1>a\n5 <');
+      await peer.says('1>\nb');
+      await peer.says('<1>c\n');
+      expect(peer.text).toBe('<1>a\n5 <1>\nb<1>c\n');
+    }
   });
 
   it('is told of its own reply that cannot be sent, and not of the message that follows it', async () => {
