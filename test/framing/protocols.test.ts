@@ -36,6 +36,46 @@ const conversations: readonly Conversation[] = [
     ],
   },
   {
+    // Against RFC 2920, the client does not wait for the grant of DATA.
+    protocol: 'smtp',
+    says: [
+      ['<', '220 mx\r\n', '|220 mx'],
+      ['>', 'DATA\r\nDATA\r\nhi\r\n.\r\nNOOP\r\n', '|DATA', '|DATA', '|hi', '|.', '|NOOP'],
+      ['<', '354 go\r\n250 queued\r\n250 ok\r\n', '|354 go', '|250 queued', '|250 ok'],
+      ['>', 'DATA\r\n', '|DATA'],
+      ['<', '354 go\r\n', '|354 go'],
+      ['>', 'QUIT\r\n.\r\nQUIT\r\n', '|QUIT', '|QUIT'],
+      ['<', '250 queued\r\n221 bye\r\n', '|250 queued', '|221 bye'],
+    ],
+  },
+  {
+    // The first bytes of a text arrive before its grant has been seen, after a text that was longer.
+    protocol: 'smtp',
+    says: [
+      ['<', '220 mx\r\n', '|220 mx'],
+      ['>', 'DATA\r\n', '|DATA'],
+      ['<', '354 go\r\n', '|354 go'],
+      ['>', 'a long text\r\nof two lines\r\n.\r\n', '|a long text\r\nof two lines'],
+      ['<', '250 ok\r\n', '|250 ok'],
+      ['>', 'DATA\r\nSub', '|DATA'],
+      ['<', '354 go\r\n', '|354 go'],
+      [
+        '>',
+        'ject: x\r\n\r\nshorter, of several lines\r\n\r\n\r\n\r\nx\r\n.\r\nQUIT\r\n',
+        '|Subject: x\r\n\r\nshorter, of several lines\r\n\r\n\r\n\r\nx',
+        '|QUIT',
+      ],
+    ],
+  },
+  {
+    protocol: 'smtp',
+    says: [
+      ['<', '220 mx\r\n', '|220 mx'],
+      ['>', 'BDAT 5\r\na\n.\nbBDAT 0 LAST\r\nQUIT\r\n', '|BDAT 5\r\na\n.\nb', '|BDAT 0 LAST', '|QUIT'],
+      ['<', '250 ok\r\n250 queued\r\n221 bye\r\n', '|250 ok', '|250 queued', '|221 bye'],
+    ],
+  },
+  {
     protocol: 'ftp',
     says: [
       ['<', '220 hi\r\n', '|220 hi'],
@@ -143,18 +183,18 @@ const conversations: readonly Conversation[] = [
 const options = { maxMessageLength: 100, onTooLong: 'close', encoding: 'binary' } as const;
 const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1');
 
-/** Both ends talk, in chunks of these sizes. Returns what arrives at each side, and the frames. */
+/** Both ends talk, in chunks of these sizes. Returns what arrives at each side, and the frames of each. */
 function talk(
   protocol: Protocol,
   { says }: Conversation,
   sizes: readonly number[],
-): { events: string[]; frames: string } {
+): { events: string[]; frames: Readonly<Record<'>' | '<', string>> } {
   const ends = {
     '>': openConversation(protocol, 'client', options),
     '<': openConversation(protocol, 'server', options),
   };
   const events: string[] = [];
-  let frames = '';
+  const frames = { '>': '', '<': '' };
   let turn = 0;
   for (const [sender, text] of says) {
     const bytes = Buffer.from(text, 'latin1');
@@ -165,13 +205,19 @@ function talk(
       for (const batch of decodeChunk(ends[sender === '>' ? '<' : '>'].decoder, chunk)) {
         for (const message of batch) {
           events.push(`${sender}${latin1(message.header)}|${latin1(message.bytes)}`);
-          frames += latin1(message.frame);
+          frames[sender] += latin1(message.frame);
         }
         if (batch.fault) events.push(batch.fault.message);
       }
     }
   }
   return { events, frames };
+}
+
+/** What each side sends. */
+function sentBy({ says }: Conversation): Readonly<Record<'>' | '<', string>> {
+  const by = (side: string) => says.map(([sender, text]) => (sender === side ? text : '')).join('');
+  return { '>': by('>'), '<': by('<') };
 }
 
 describe.each(conversations)('$protocol', (conversation) => {
@@ -183,7 +229,7 @@ describe.each(conversations)('$protocol', (conversation) => {
       fc.property(fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 9 }), (sizes) => {
         const { events, frames } = talk(protocol, conversation, sizes);
         expect(events).toEqual(expected);
-        expect(frames).toBe(conversation.says.map(([, text]) => text).join(''));
+        expect(frames).toEqual(sentBy(conversation));
       }),
     );
   });
@@ -211,6 +257,7 @@ describe('a message encoded again is the same message', () => {
     ['modbus', '\0\x01\0\0\x07', '\x03\0\0\0\x01'],
     ['memcached', '', 'set k 0 0 2\r\nhi'],
     ['nats', '', 'PUB a 2\r\nhi'],
+    ['smtp', '', 'BDAT 5 LAST\r\na\nb\0c'],
   ])('in %s: %j, %j', (name, header, payload) => {
     const { framing } = protocolNamed(name);
     const message = Message.of(Buffer.from(payload, 'latin1'), { header: Buffer.from(header, 'latin1') });
@@ -275,4 +322,62 @@ it('a protocol that is not known is refused, with a suggestion', () => {
 it('all protocols have a name of their own, in alphabetical order', () => {
   const names = protocols.map(({ name }) => name);
   expect(names).toEqual([...new Set(names)].sort());
+});
+
+describe('a connection that is encrypted in the middle', () => {
+  const hello = `\x16\x03\x01${'x'.repeat(40_000)}`;
+  const requests: readonly { name: string; says: Conversation['says'] }[] = [
+    {
+      name: 'smtp',
+      says: [
+        ['<', '220 mx\r\n'],
+        ['>', 'STARTTLS\r\n'],
+        ['<', '220 go\r\n'],
+      ],
+    },
+    {
+      name: 'ftp',
+      says: [
+        ['<', '220 mx\r\n'],
+        ['>', 'AUTH TLS\r\n'],
+        ['<', '234 go\r\n'],
+      ],
+    },
+    {
+      name: 'nntp',
+      says: [
+        ['<', '200 hi\r\n'],
+        ['>', 'COMPRESS DEFLATE\r\n'],
+        ['<', '206 go\r\n'],
+      ],
+    },
+    {
+      name: 'postgres',
+      says: [
+        ['>', '\0\0\0\x08\x04\xd2\x16\x2f'],
+        ['<', 'S'],
+      ],
+    },
+    { name: 'postgres', says: [] },
+  ];
+
+  it.each(requests)('is passed on in pieces as long as a message may be: $name', ({ name, says }) => {
+    const conversation: Conversation = { protocol: name, says: [...says, ['>', hello], ['<', hello]] };
+    const { events, frames } = talk(protocolNamed(name), conversation, [65_536]);
+    const pieces = events.slice(-802);
+    expect(Math.max(...pieces.map((piece) => piece.length))).toBe('<|'.length + options.maxMessageLength);
+    expect(frames).toEqual(sentBy(conversation));
+  });
+});
+
+it('keeps no more of requests that nobody answers, however many arrive', () => {
+  const decoder = protocolNamed('smtp').framing.createDecoder(options);
+  const decode = (text: string) => {
+    let batch = decoder.decode(Buffer.from(text));
+    while (batch.rest && !batch.fault) batch = decoder.decode(batch.rest);
+    return batch.fault?.message;
+  };
+  expect(decode('NOOP\r\n'.repeat(200_000))).toBeUndefined();
+  expect(decode('DATA\r\n'.repeat(200_000))).toBeUndefined();
+  expect(decode('DATA\r\nNOOP\r\n'.repeat(200_000))).toContain('more requests are without a reply');
 });

@@ -31,18 +31,20 @@ export function reader(
 /**
  * A framing of binary messages.
  *
- * @param createScanner returns the scanner of a decoder; the same for all, unless it keeps something about the connection
+ * @param createScanner returns the scanner of a decoder; the same for all, unless it keeps something about the connection. `limit`
+ *   is that of a message
  */
 export function binaryFraming<State>(
   framing: FramingId,
-  createScanner: (state: State) => FrameScanner,
+  createScanner: (state: State, limit: number) => FrameScanner,
   encoder: Encoder,
 ): Framing {
   return {
     ...framing,
     defaultEncoding: 'binary',
     encoder,
-    createDecoder: (options, state) => new ScanningDecoder(createScanner(state as State), options),
+    createDecoder: (options, state) =>
+      new ScanningDecoder(createScanner(state as State, options.maxMessageLength), options),
   };
 }
 

@@ -105,6 +105,8 @@ export function lineEncoder(reader: FrameReader, ruleFor: (() => LineRule) | und
       if (!ruleFor) return frame;
       const end = new LineGroups(reader, ruleFor).scan(frame, 0, 0);
       if (end === frame.length) return frame;
+      // Counted bytes after a line need no ending.
+      if (end === payload.length && end > 0 && payload[end - 1] !== LF) return Uint8Array.from(payload);
       const { name } = reader.framing;
       if (end === 0 || end > frame.length)
         return unencodable(`the message is not complete: more of it would have to follow in ${name}`);

@@ -9,23 +9,31 @@
  * ```
  *
  * Which replies have several lines depends on the requests in NNTP and POP3, so that both directions share state. After a
- * granted STARTTLS (STLS, AUTH TLS) the connection is encrypted, and its bytes are passed on as they arrive.
+ * granted STARTTLS (STLS, AUTH TLS) the connection is encrypted, and its bytes are passed on as they arrive. So they are when
+ * NNTP compresses them.
+ *
+ * A client that sends a text without waiting for the grant is not refused: its lines are requests, and what follows them is
+ * framed as it should be.
  */
 import type { FrameReader, FramingId } from '../frames.ts';
 import type { Encoder, Framing } from '../framing.ts';
 import type { Protocol } from '../protocol.ts';
 import type { FrameScanner } from '../scanning.ts';
 import { ScanningDecoder } from '../scanning.ts';
-import { idOf, reader } from './fixed.ts';
+import { encryptedReader, endOfPiece } from './encrypted.ts';
+import { idOf } from './fixed.ts';
 import { LineGroups, type LineRule, last, lineEncoder, lineReader, more } from './line-groups.ts';
+import { PendingRequests } from './pending.ts';
 
 /** What a request means for what follows it: a text after it was granted, or at once; a reply that may be a list; encryption. */
 type Request = 'plain' | 'text' | 'textAtOnce' | 'list' | 'tls';
+/** Besides these: a dot, which ends a text that was sent before it was granted. */
+type Pending = Request | 'dot';
 
 /** What both directions of a connection know of each other. */
 interface State {
   /** Requests whose replies have not been seen, in order. */
-  readonly pending: Request[];
+  readonly pending: PendingRequests<Pending>;
   hasGreeted: boolean;
   /** The next request is a text. */
   isTextDue: boolean;
@@ -37,8 +45,10 @@ interface Rules {
   readonly name: string;
   /** What kind of request a line is. */
   requestOf(line: string): Request;
+  /** What belongs to a request besides its line. Default: nothing. */
+  readonly requestRule?: LineRule;
   /** Whether the first line of a reply has others after it, up to a line with only a dot. */
-  isList(line: string, request: Request | undefined): boolean;
+  isList(line: string, request: Pending | undefined): boolean;
   /** The first line of a reply that grants a text. */
   readonly granted: RegExp;
   /** The first line of a reply that grants encryption. */
@@ -51,7 +61,7 @@ interface Rules {
 const untilDot: LineRule = (line) => (line === '.' ? last : more);
 const single: LineRule = () => last;
 
-function repliesRule(rules: Rules, request: Request | undefined): LineRule {
+function repliesRule(rules: Rules, request: Pending | undefined): LineRule {
   let code: string | undefined;
   let isList = false;
   return (line, index) => {
@@ -71,13 +81,17 @@ class Requests implements FrameScanner {
   readonly #lines: LineGroups;
   readonly #text: LineGroups;
   readonly #encrypted: FrameReader;
+  readonly #limit: number;
+  /** Which of them scanned last. */
+  #last: LineGroups | undefined;
 
-  constructor(state: State, rules: Rules, id: FramingId) {
+  constructor(state: State, rules: Rules, id: FramingId, limit: number) {
     this.#state = state;
     this.#rules = rules;
-    this.#lines = new LineGroups(lineReader(id), () => single);
+    this.#lines = new LineGroups(lineReader(id), () => rules.requestRule ?? single);
     this.#text = new LineGroups(textReader(id), () => untilDot);
-    this.#encrypted = reader(id, 0, 0);
+    this.#encrypted = encryptedReader(id);
+    this.#limit = limit;
   }
 
   get reader(): FrameReader {
@@ -92,16 +106,24 @@ class Requests implements FrameScanner {
 
   scan(bytes: Buffer, start: number, seen: number): number {
     const { isEncrypted, isTextDue } = this.#state;
-    if (isEncrypted) return Math.min(bytes.length, start + largestPiece);
-    return (isTextDue ? this.#text : this.#lines).scan(bytes, start, seen);
+    if (isEncrypted) return endOfPiece(bytes, start, this.#limit);
+    const groups = isTextDue ? this.#text : this.#lines;
+    // The rule may have changed when a part of the frame had arrived, which the other one has seen.
+    const from = groups === this.#last ? seen : start;
+    this.#last = groups;
+    return groups.scan(bytes, start, from);
   }
 
   found(bytes: Buffer, start: number, end: number): void {
     const state = this.#state;
     if (state.isEncrypted) return;
-    const request = state.isTextDue ? 'plain' : this.#rules.requestOf(bytes.toString('latin1', start, end).trimEnd());
+    const request = state.isTextDue ? 'plain' : this.#requestOf(bytes.toString('latin1', start, end).trimEnd());
     state.isTextDue = request === 'textAtOnce';
-    if (!state.isTextDue) state.pending.push(request);
+    if (!state.isTextDue) state.pending.add(request);
+  }
+
+  #requestOf(line: string): Pending {
+    return line === '.' ? 'dot' : this.#rules.requestOf(line);
   }
 
   endsWithInput(): boolean {
@@ -114,12 +136,14 @@ class Replies implements FrameScanner {
   readonly #rules: Rules;
   readonly #lines: LineGroups;
   readonly #encrypted: FrameReader;
+  readonly #limit: number;
 
-  constructor(state: State, rules: Rules, id: FramingId) {
+  constructor(state: State, rules: Rules, id: FramingId, limit: number) {
     this.#state = state;
     this.#rules = rules;
     this.#lines = new LineGroups(lineReader(id), () => repliesRule(rules, this.#request));
-    this.#encrypted = reader(id, 0, 0);
+    this.#encrypted = encryptedReader(id);
+    this.#limit = limit;
   }
 
   get reader(): FrameReader {
@@ -127,8 +151,8 @@ class Replies implements FrameScanner {
   }
 
   /** The request that the next reply answers. */
-  get #request(): Request | undefined {
-    return this.#state.hasGreeted ? this.#state.pending[0] : undefined;
+  get #request(): Pending | undefined {
+    return this.#state.hasGreeted ? this.#state.pending.oldest : undefined;
   }
 
   maxFrameSize(limit: number): number {
@@ -136,9 +160,7 @@ class Replies implements FrameScanner {
   }
 
   scan(bytes: Buffer, start: number, seen: number): number {
-    return this.#state.isEncrypted
-      ? Math.min(bytes.length, start + largestPiece)
-      : this.#lines.scan(bytes, start, seen);
+    return this.#state.isEncrypted ? endOfPiece(bytes, start, this.#limit) : this.#lines.scan(bytes, start, seen);
   }
 
   found(bytes: Buffer, start: number, end: number): void {
@@ -151,9 +173,16 @@ class Replies implements FrameScanner {
       state.hasGreeted = true;
       return;
     }
-    const request = state.pending.shift();
-    if (request === 'text' && this.#rules.granted.test(line)) state.isTextDue = true;
+    const request = state.pending.take();
+    if (request === 'text' && this.#rules.granted.test(line)) this.#beginText();
     if (request === 'tls' && this.#rules.secured.test(line)) state.isEncrypted = true;
+  }
+
+  /** What the client has already sent is the beginning of the text, or all of it, although it was framed as requests. */
+  #beginText(): void {
+    const { pending } = this.#state;
+    if (pending.dropThrough('dot')) pending.addOldest('plain');
+    else this.#state.isTextDue = true;
   }
 
   endsWithInput(): boolean {
@@ -161,8 +190,6 @@ class Replies implements FrameScanner {
   }
 }
 
-/** The size of a TLS record. */
-const largestPiece = 16_384;
 const LF = 0x0a;
 const dot = 0x2e;
 
@@ -212,7 +239,7 @@ function requestEncoder(state: State, line: Encoder): Encoder {
 
 /** Encodes the reply to the oldest request, or encrypted bytes. */
 function replyEncoder(state: State, lines: FrameReader, rules: Rules): Encoder {
-  const ruleNow = () => repliesRule(rules, state.hasGreeted ? state.pending[0] : undefined);
+  const ruleNow = () => repliesRule(rules, state.hasGreeted ? state.pending.oldest : undefined);
   const line = lineEncoder(lines, ruleNow);
   return {
     encode: (payload) => (state.isEncrypted ? Uint8Array.from(payload) : line.encode(payload)),
@@ -228,15 +255,20 @@ function replyEncoder(state: State, lines: FrameReader, rules: Rules): Encoder {
 function protocolOf(rules: Rules): Protocol {
   const requests = idOf(rules.name, 'requests');
   const replies = idOf(rules.name, 'replies');
-  const createState = (): State => ({ pending: [], hasGreeted: false, isTextDue: false, isEncrypted: false });
-  const line = lineEncoder(lineReader(requests), () => single);
+  const createState = (): State => ({
+    pending: new PendingRequests(),
+    hasGreeted: false,
+    isTextDue: false,
+    isEncrypted: false,
+  });
+  const line = lineEncoder(lineReader(requests), () => rules.requestRule ?? single);
   const framing: Framing = {
     ...requests,
     defaultEncoding: 'binary',
     encoder: line,
     createEncoder: (state) => requestEncoder(state as State, line),
     createDecoder: (options, state = createState()) =>
-      new ScanningDecoder(new Requests(state as State, rules, requests), options),
+      new ScanningDecoder(new Requests(state as State, rules, requests, options.maxMessageLength), options),
   };
   const replyFraming: Framing = {
     ...replies,
@@ -244,7 +276,7 @@ function protocolOf(rules: Rules): Protocol {
     encoder: lineEncoder(lineReader(replies), rules.repeatsCode ? () => repliesRule(rules, undefined) : undefined),
     createEncoder: (state) => replyEncoder(state as State, lineReader(replies), rules),
     createDecoder: (options, state = createState()) =>
-      new ScanningDecoder(new Replies(state as State, rules, replies), options),
+      new ScanningDecoder(new Replies(state as State, rules, replies, options.maxMessageLength), options),
   };
   const { name, errorPattern } = rules;
   return { name, framing, replyFraming, encoding: 'binary', createState, greeting: 1, errorPattern };
@@ -261,6 +293,11 @@ export const smtp: Protocol = protocolOf({
   requestOf(line) {
     const command = commandOf(line);
     return command === 'DATA' ? 'text' : command === 'STARTTLS' ? 'tls' : 'plain';
+  },
+  // RFC 3030: the bytes of a chunk follow its command at once.
+  requestRule(line) {
+    const [, size] = /^BDAT\s+(\d{1,15})(?:\s|$)/i.exec(line) ?? [];
+    return size === undefined ? last : { isLast: true, data: Number(size) };
   },
   isList: () => false,
   granted: /^354/,
@@ -301,11 +338,13 @@ export const nntp: Protocol = protocolOf({
     const command = commandOf(line);
     if (command === 'POST' || command === 'IHAVE') return 'text';
     if (command === 'TAKETHIS') return 'textAtOnce';
-    return command === 'STARTTLS' ? 'tls' : command === 'LISTGROUP' ? 'list' : 'plain';
+    if (command === 'STARTTLS' || command === 'COMPRESS') return 'tls';
+    return command === 'LISTGROUP' ? 'list' : 'plain';
   },
   isList: (line, request) => newsLists.includes(line.slice(0, 3)) || (line.startsWith('211') && request === 'list'),
   granted: /^3(?:35|40)/,
-  secured: /^382/,
+  // RFC 4642, and RFC 8054 for compression.
+  secured: /^(?:382|206)/,
   errorPattern: errorCode,
   repeatsCode: false,
 });
@@ -315,7 +354,7 @@ export const pop3: Protocol = protocolOf({
   requestOf(line) {
     const [command = '', argument] = line.toUpperCase().split(/\s+/);
     if (command === 'RETR' || command === 'TOP' || command === 'CAPA') return 'list';
-    if ((command === 'LIST' || command === 'UIDL') && !argument) return 'list';
+    if ((command === 'LIST' || command === 'UIDL' || command === 'LANG') && !argument) return 'list';
     return command === 'STLS' ? 'tls' : 'plain';
   },
   isList: (line, request) => request === 'list' && line.startsWith('+OK'),

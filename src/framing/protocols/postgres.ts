@@ -9,12 +9,14 @@
  * afterwards   'Q' 00 00 00 0d 'select 1' 00    header "Q", payload "select 1\0"
  * ```
  *
- * After `S` the connection is encrypted, so that its messages cannot be seen: its bytes are passed on as they arrive.
+ * After `S` the connection is encrypted, so that its messages cannot be seen: its bytes are passed on as they arrive. A client may
+ * also begin with TLS at once (sslnegotiation=direct).
  */
 import type { FrameReader } from '../frames.ts';
 import type { Encoder } from '../framing.ts';
 import type { Protocol } from '../protocol.ts';
 import { type FrameScanner, invalidFrame, nameByte } from '../scanning.ts';
+import { encryptedReader, endOfPiece } from './encrypted.ts';
 import { binaryFraming, encoderWithHeader, idOf, reader, unencodable } from './fixed.ts';
 
 /** What both directions of a connection know of each other. */
@@ -34,12 +36,14 @@ const replies = idOf('postgres', 'replies');
 
 class Requests implements FrameScanner {
   readonly #state: State;
-  readonly #untyped = reader(requests, lengthSize, 0);
+  readonly #untyped = untypedReader();
   readonly #typed = typedReader(requests);
-  readonly #encrypted = reader(requests, 0, 0);
+  readonly #encrypted = encryptedReader(requests);
+  readonly #limit: number;
 
-  constructor(state: State) {
+  constructor(state: State, limit: number) {
     this.#state = state;
+    this.#limit = limit;
   }
 
   get reader(): FrameReader {
@@ -53,13 +57,18 @@ class Requests implements FrameScanner {
 
   scan(bytes: Buffer, start: number): number {
     const { phase } = this.#state;
-    if (phase === 'encrypted') return endOfPiece(bytes, start);
+    const isEncrypted = phase === 'encrypted' || (phase === 'start' && bytes[start] === handshake);
+    if (isEncrypted) return endOfPiece(bytes, start, this.#limit);
     return endOfCounted(bytes, start, phase === 'start' ? 0 : 1);
   }
 
   found(bytes: Buffer, start: number, end: number): void {
     const state = this.#state;
     if (state.phase !== 'start') return;
+    if (bytes[start] === handshake) {
+      state.phase = 'encrypted';
+      return;
+    }
     const code = end - start >= 2 * lengthSize ? bytes.readUInt32BE(start + lengthSize) : 0;
     if (encryptionCodes.includes(code)) state.awaitedBytes++;
     else if (code !== cancelCode) state.phase = 'typed';
@@ -69,10 +78,12 @@ class Requests implements FrameScanner {
 class Replies implements FrameScanner {
   readonly #state: State;
   readonly #readable = replyReader();
-  readonly #encrypted = reader(replies, 0, 0);
+  readonly #encrypted = encryptedReader(replies);
+  readonly #limit: number;
 
-  constructor(state: State) {
+  constructor(state: State, limit: number) {
     this.#state = state;
+    this.#limit = limit;
   }
 
   get reader(): FrameReader {
@@ -85,7 +96,7 @@ class Replies implements FrameScanner {
 
   scan(bytes: Buffer, start: number): number {
     const { phase, awaitedBytes } = this.#state;
-    if (phase === 'encrypted') return endOfPiece(bytes, start);
+    if (phase === 'encrypted') return endOfPiece(bytes, start, this.#limit);
     // A server that knows no encryption at all answers with an error.
     return awaitedBytes > 0 && bytes[start] !== failed ? start + 1 : endOfCounted(bytes, start, 1);
   }
@@ -114,6 +125,16 @@ const failed = 0x45;
 /** `S` for TLS, `G` for GSSAPI, `N` for neither. */
 const answers: readonly number[] = [0x53, 0x47, refused];
 
+/** The first byte of TLS. No untyped message is so long that its length begins with it. */
+const handshake = 0x16;
+
+/** Of a client's first messages. */
+function untypedReader(): FrameReader {
+  return reader(requests, -1, 0, {
+    payloadStart: (bytes, start) => (bytes[start] === handshake ? start : start + lengthSize),
+  });
+}
+
 function typedReader(framing: typeof requests): FrameReader {
   return reader(framing, 1 + lengthSize, 0, { header: (bytes, start) => bytes.subarray(start, start + 1) });
 }
@@ -125,11 +146,6 @@ function replyReader(): FrameReader {
     payloadStart: (_bytes, start, end) => (end - start === 1 ? start : start + typed),
     header: (bytes, start, end) => bytes.subarray(start, end - start === 1 ? start : start + 1),
   });
-}
-
-/** Encrypted bytes have no boundaries: all that has arrived is one piece, up to the size of a TLS record. */
-function endOfPiece(bytes: Buffer, start: number): number {
-  return Math.min(bytes.length, start + 16_384);
 }
 
 function endOfCounted(bytes: Buffer, start: number, typeSize: number): number {
@@ -191,11 +207,15 @@ function createState(): State {
 export const postgres: Protocol = {
   name: 'postgres',
   framing: {
-    ...binaryFraming(requests, (state: State = createState()) => new Requests(state), encoderFor(requests)),
+    ...binaryFraming(
+      requests,
+      (state: State = createState(), limit) => new Requests(state, limit),
+      encoderFor(requests),
+    ),
     createEncoder: (state) => encoderIn(requests, () => requestOverhead(state as State)),
   },
   replyFraming: {
-    ...binaryFraming(replies, (state: State = createState()) => new Replies(state), encoderFor(replies)),
+    ...binaryFraming(replies, (state: State = createState(), limit) => new Replies(state, limit), encoderFor(replies)),
     createEncoder: (state) => encoderIn(replies, () => replyOverhead(state as State)),
   },
   encoding: 'binary',
