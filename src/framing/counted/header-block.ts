@@ -34,20 +34,15 @@ export function endOfBlock(bytes: Buffer, start: number): number {
 /**
  * Checks the lines of a block as far as they have arrived, in order, so that a wrong byte is reported at once.
  *
- * @param seen the bytes before it were checked by an earlier call
+ * @param seen the bytes before it were checked by an earlier call, which returned 0
  * @returns the offset after the empty line; 0 if it has not arrived
  * @throws YodelError from `invalidFrame`, also if the block is longer than `maxSize`
  */
 export function checkBlock(bytes: Buffer, start: number, seen: number, maxSize: number): number {
   const all = bytes.length > start + maxSize ? bytes.subarray(0, start + maxSize) : bytes;
-  let line = start;
-  if (seen > start) {
-    const end = endOfBlock(all, start);
-    if (end > 0 && end <= seen) return end;
-    line = Math.max(start, all.lastIndexOf(LF, seen - 1) + 1);
-  }
+  let line = seen > start ? Math.max(start, all.lastIndexOf(LF, seen - 1) + 1) : start;
   for (;;) {
-    const end = checkLine(all, start, line);
+    const end = checkLine(all, start, line, seen);
     if (end === 0) return all.length - start < maxSize ? 0 : refuse(maxSize, tooLarge(maxSize));
     if (end === line + 2) return line > start ? end : refuse(0, emptyBlock);
     line = end;
@@ -64,9 +59,9 @@ function refuse(offset: number, problem: string): never {
   throw invalidFrame(offset, problem);
 }
 
-/** Checks the line at `at`. @returns the offset after its CRLF; 0 if its end has not arrived */
-function checkLine(bytes: Buffer, start: number, at: number): number {
-  let index = at;
+/** Checks the line at `at`, except for what has been seen. @returns the offset after its CRLF; 0 if its end has not arrived */
+function checkLine(bytes: Buffer, start: number, at: number, seen: number): number {
+  let index = endOfSeenName(bytes, at, seen);
   while (index < bytes.length && isNameByte[bytes[index] as number] === 1) index++;
   if (index === bytes.length) return 0;
   const byte = bytes[index] as number;
@@ -75,12 +70,20 @@ function checkLine(bytes: Buffer, start: number, at: number): number {
     const expected = index === at ? 'the name of a header' : 'a colon after the name of a header';
     throw invalidFrame(index - start, `expected ${expected}, not ${nameByte(byte)}`);
   }
-  const end = endOfValue(bytes, index + 1);
+  // The last byte that was seen may be the CR.
+  const end = endOfValue(bytes, Math.max(index + 1, seen - 1));
   if (isLengthName(bytes, at, index)) checkDigits(bytes, start, index + 1, end);
   if (end === bytes.length) return 0;
   if (bytes[end] === CR) return endOfLine(bytes, start, end);
   if (bytes[end] === LF) throw invalidFrame(end - start, 'header lines end with CRLF, not with LF alone');
   throw invalidFrame(end - start, `expected a character of a header, not ${nameByte(bytes[end])}`);
+}
+
+/** Where the name of a header ends, as far as it has been seen. */
+function endOfSeenName(bytes: Buffer, at: number, seen: number): number {
+  if (seen <= at || bytes[at] === CR) return at;
+  const colon = bytes.indexOf(0x3a, at);
+  return colon === -1 ? seen : Math.min(colon, seen);
 }
 
 /** The offset of the first control character other than the tab; the end of the bytes if there is none. */

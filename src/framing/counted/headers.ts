@@ -45,17 +45,17 @@ export function headers({ maxHeaderSize = usualHeaderSize }: HeadersOptions = {}
   }
   const name = maxHeaderSize === usualHeaderSize ? 'headers' : `headers:max=${maxHeaderSize}`;
   const id: FramingId = { name, id: name };
-  const scanner = createScanner(id, maxHeaderSize);
+  const reader = createReader(id);
   return {
     ...id,
     defaultEncoding: 'utf8',
     encoder: createEncoder(id, maxHeaderSize),
-    createDecoder: (options) => new ScanningDecoder(scanner, options),
+    createDecoder: (options) => new ScanningDecoder(createScanner(reader, maxHeaderSize), options),
   };
 }
 
-function createScanner(framing: FramingId, maxHeaderSize: number): FrameScanner {
-  const reader: FrameReader = {
+function createReader(framing: FramingId): FrameReader {
+  return {
     framing,
     headerSize: -1,
     payloadStart: endOfBlock,
@@ -63,14 +63,25 @@ function createScanner(framing: FramingId, maxHeaderSize: number): FrameScanner 
     terminatorSize: () => 0,
     header: (bytes, start) => otherLines(bytes, start, readBlock(bytes, start, endOfBlock(bytes, start))),
   };
+}
+
+/** The scanner of one connection. It reads each line once, however it arrives. */
+function createScanner(reader: FrameReader, maxHeaderSize: number): FrameScanner {
+  /** The size of the frame that is being received; 0 while its lines have not ended. */
+  let size = 0;
   return {
     reader,
     maxFrameSize: (limit) => maxHeaderSize + limit,
     scan(bytes, start, seen) {
+      if (seen > start && size > 0) return start + size;
+      size = 0;
       const usual = scanUsual(bytes, start);
-      if (usual > 0) return usual;
-      const end = checkBlock(bytes, start, seen, maxHeaderSize);
-      return end === 0 ? 0 : end + readBlock(bytes, start, end).length;
+      if (usual > 0) size = usual - start;
+      else {
+        const end = checkBlock(bytes, start, seen, maxHeaderSize);
+        if (end > 0) size = end - start + readBlock(bytes, start, end).length;
+      }
+      return size === 0 ? 0 : start + size;
     },
   };
 }
