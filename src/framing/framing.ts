@@ -175,10 +175,19 @@ export function encodeLike(
   if (isMessage(message)) {
     if (isSameFraming(message.framing, framing) && (encoder.suits?.(message, shape) ?? true))
       return message.kept().frame;
-    return encoder.encode(message.bytes, encoder.shapeOf(message) ?? shape);
+    return encoder.encode(message.bytes, shapeFor(encoder, message, shape));
   }
   checkMessage(message);
   return encoder.encode(typeof message === 'string' ? Buffer.from(message) : message, shape);
+}
+
+/**
+ * @internal The shape of a message that is encoded again. A line ending is the peer's, a header the message's.
+ *
+ * @param shape of the peer's frames, or of the message that it answers
+ */
+export function shapeFor(encoder: Encoder, message: Message, shape: Uint8Array | undefined): Uint8Array | undefined {
+  return encoder.sharesShape ? (shape ?? encoder.shapeOf(message)) : (encoder.shapeOf(message) ?? shape);
 }
 
 /** @internal Throws a TypeError unless `message` is text or bytes: a program without types may pass anything. */

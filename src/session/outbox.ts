@@ -6,7 +6,7 @@
  */
 import { YodelError } from '../errors.ts';
 import type { ByteOutput } from '../framing/frames.ts';
-import { asBuffer, type Encoder, encodeLike, type Framing, isSameFraming } from '../framing/framing.ts';
+import { asBuffer, type Encoder, encodeLike, type Framing, isSameFraming, shapeFor } from '../framing/framing.ts';
 import { Batch, isBatch, isMessage, Message } from '../framing/message.ts';
 import type { SessionView, Telemetry } from '../telemetry/telemetry.ts';
 import type { Connection } from '../transport/transport.ts';
@@ -288,12 +288,7 @@ export class Outbox {
   #appendMessage(message: Message, shape: Uint8Array | undefined): void {
     if (message instanceof Message && this.#isFrame(message) && (this.#isExact || this.#suits(message))) {
       this.#place(message.kept());
-    } else {
-      const encoder = this.#encoder;
-      // Line endings are the peer's, headers the message's.
-      const peerShape = shape ?? this.#shape;
-      this.append(message.bytes, encoder.sharesShape ? peerShape : (encoder.shapeOf(message) ?? peerShape));
-    }
+    } else this.append(message.bytes, shapeFor(this.#encoder, message, shape ?? this.#shape));
   }
 
   /** Appends a message's frame as it is. */

@@ -135,6 +135,7 @@ describe('between any two framings', () => {
             expect(outcome.received.map((one) => one.payload).join('')).toBe(joinedPayloads);
             return;
           }
+          if (way === 'send') expect(outcome.bytes).toBe(outcome.frames);
           const found = arrived(all, outcome, way.startsWith('reply'));
           expect(found.at(-1)?.payload).toBe(fine.payload);
           const failures = all.length - found.length;

@@ -289,6 +289,16 @@ describe('a frame that depends on what was said before', () => {
 });
 
 describe('the peer', () => {
+  it('gets a line of another peer with its own line ending, as session.encode says', async () => {
+    const line = await lastLine('b\r\n');
+    const { peer, session } = await serveOneClient();
+    await peer.says('a\n');
+    expect(Buffer.from(session.encode(line)).toString()).toBe('b\n');
+    session.send(line);
+    await settled();
+    expect(peer.text).toBe('a\nb\n');
+  });
+
   it('gets lines and counted messages as it sends them itself', async () => {
     const framing = octetCounted({ mixed: true });
     const { peer, session } = await serveOneClient({ framing });

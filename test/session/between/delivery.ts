@@ -1,9 +1,9 @@
 /** Passes messages from a connection of one wire to a connection of another, in every way that a program can. */
 import { TcpAddress } from '../../../src/address.ts';
 import { connect } from '../../../src/client/connect.ts';
-import type { YodelError } from '../../../src/errors.ts';
+import { YodelError } from '../../../src/errors.ts';
 import { type DecoderOptions, decodeChunk, encode } from '../../../src/framing/framing.ts';
-import type { Batch, Message } from '../../../src/framing/message.ts';
+import { type Batch, isBatch, type Message } from '../../../src/framing/message.ts';
 import { openConversation, type Side } from '../../../src/framing/protocol.ts';
 import { type Server, serve } from '../../../src/server/server.ts';
 import type { HandlerObject, Session } from '../../../src/session/handler.ts';
@@ -33,6 +33,9 @@ export interface Outcome {
   readonly results: readonly (boolean | YodelError)[];
   /** The deliveries that failed, as the server counted them. */
   readonly undelivered: readonly YodelError[];
+  /** The frames that `session.encode` returned for what was sent with `session.send`, and all bytes that arrived. */
+  readonly frames: string;
+  readonly bytes: string;
   /** Whether all connections are still open. */
   readonly areOpen: boolean;
 }
@@ -104,6 +107,7 @@ class Room implements AsyncDisposable {
   readonly #servers: Server[] = [];
   readonly #results: (boolean | YodelError)[] = [];
   readonly #undelivered: YodelError[] = [];
+  readonly #frames: Uint8Array[] = [];
   readonly #kept: (Message | Batch)[] = [];
   #source!: Transport;
   #target!: Peer;
@@ -163,13 +167,27 @@ class Room implements AsyncDisposable {
     if (to.opening) this.#target.connection.write(encode(to.protocol.framing, to.opening));
     await settled();
     const [session] = server.sessions as Iterable<Session>;
-    const send: Pass = (message) => void this.#results.push((session as Session).send(message));
+    const send: Pass = (message) => {
+      this.#expect(session as Session, message);
+      this.#results.push((session as Session).send(message));
+    };
     const keep: Pass = (message) => void replies.push(message);
     this.#pass = isReply || way === 'send later' ? keep : send;
     this.#isTargetOpen = () => !this.#target.closed && !this.#target.ended;
     this.#sendFine = () => {
       send(to.fine[1]);
     };
+  }
+
+  /** Notes the frames that a session says it would send. */
+  #expect(session: Session, sent: Message | Batch): void {
+    for (const message of isBatch(sent) ? sent : [sent]) {
+      try {
+        this.#frames.push(session.encode(message));
+      } catch (error) {
+        if (!(error instanceof YodelError)) throw error;
+      }
+    }
   }
 
   /** The messages are sent by a client to another server. */
@@ -227,6 +245,8 @@ class Room implements AsyncDisposable {
       fault,
       results: this.#results.slice(0, -1),
       undelivered: this.#undelivered,
+      frames: Buffer.concat(this.#frames).toString('latin1'),
+      bytes: this.#target.received.toString('latin1'),
       areOpen: isSourceOpen && this.#isTargetOpen(),
     };
   }
