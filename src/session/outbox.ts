@@ -132,6 +132,8 @@ export class Outbox {
       this.#replyText(reply, to);
     } else if (reply === undefined || reply === null) {
       return;
+    } else if (reply instanceof Batch) {
+      this.#replyBatch(reply, to);
     } else if (reply instanceof Uint8Array) {
       this.append(reply, this.#shapeOf(to));
     } else if (isMessage(reply)) {

@@ -48,9 +48,9 @@ function binary(bytes: number, endian: 'big' | 'little'): LengthField {
   // Node reads and writes up to six bytes at once. The upper bytes of longer fields are beyond any limit, if not 0.
   const low = Math.min(bytes, 6);
   const high = bytes - low;
-  // The widths that nearly all protocols have are read without a loop.
-  if (bytes === 4 && isBig) return fixed(bytes, largest, { read: readUInt32BE, write: writeUIntBE(4) });
-  if (bytes === 2 && isBig) return fixed(bytes, largest, { read: readUInt16BE, write: writeUIntBE(2) });
+  // The widths that nearly all protocols have are read and written without a call that checks everything again.
+  if (bytes === 4 && isBig) return fixed(bytes, largest, { read: readUInt32BE, write: writeUInt32BE });
+  if (bytes === 2 && isBig) return fixed(bytes, largest, { read: readUInt16BE, write: writeUInt16BE });
   return fixed(bytes, largest, {
     read(source, at) {
       if (high === 0) return isBig ? source.readUIntBE(at, low) : source.readUIntLE(at, low);
@@ -70,9 +70,18 @@ function binary(bytes: number, endian: 'big' | 'little'): LengthField {
 
 const readUInt32BE = (source: Buffer, at: number) => source.readUInt32BE(at);
 const readUInt16BE = (source: Buffer, at: number) => source.readUInt16BE(at);
-const writeUIntBE = (bytes: number) => (target: Buffer, at: number, _end: number, value: number) => {
-  target.writeUIntBE(value, at, bytes);
-};
+
+function writeUInt32BE(target: Buffer, at: number, _end: number, value: number): void {
+  target[at] = value >>> 24;
+  target[at + 1] = value >>> 16;
+  target[at + 2] = value >>> 8;
+  target[at + 3] = value;
+}
+
+function writeUInt16BE(target: Buffer, at: number, _end: number, value: number): void {
+  target[at] = value >>> 8;
+  target[at + 1] = value;
+}
 
 /** Decimal digits with leading zeros: `0012`. */
 function digits(bytes: number): LengthField {

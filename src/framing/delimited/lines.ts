@@ -78,7 +78,8 @@ function encoderWith(usual: Buffer, required?: Buffer): Encoder {
 
 /** The ending of a line; undefined of a last one without, and of messages of other framings. */
 function shapeOf(message: Message): Buffer | undefined {
-  if (message.framing?.id !== 'lines') return undefined;
+  const { framing } = message;
+  if (framing !== frames.framing && framing?.id !== 'lines') return undefined;
   const { terminatorSize } = message;
   return terminatorSize === 0 ? undefined : terminatorSize === 1 ? lf : crlf;
 }
