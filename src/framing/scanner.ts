@@ -58,6 +58,15 @@ export function invalidFrame(offset: number, problem: string): YodelError {
   return new YodelError('YODEL_INVALID_FRAME', `at byte ${offset + 1}: ${problem}`);
 }
 
+/** The text of whatever a framing threw. */
+export function reasonOf(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? `${thrown.message}` : String(thrown);
+  } catch {
+    return 'an error without a text';
+  }
+}
+
 /** A byte for errors: `"a" (0x61)`, or `0x00`. */
 export function nameByte(byte: number | undefined): string {
   if (byte === undefined) return 'nothing';

@@ -8,10 +8,10 @@ import { checkUtf8, stopsDecoder } from './checked.ts';
 import type { FrameReader } from './frames.ts';
 import { asBuffer, type Decoder, type DecoderOptions, tooLong } from './framing.ts';
 import { Batch, part } from './message.ts';
-import type { FrameScanner, SkipRule } from './scanner.ts';
+import { type FrameScanner, reasonOf, type SkipRule } from './scanner.ts';
 import { Tail } from './tail.ts';
 
-export { type FrameScanner, invalidFrame, nameByte, type SkipRule } from './scanner.ts';
+export { type FrameScanner, invalidFrame, nameByte, reasonOf, type SkipRule } from './scanner.ts';
 
 /** The least that is copied at a time of a frame whose end is not known yet. Each time is one more scan. */
 const firstPiece = 256;
@@ -322,8 +322,7 @@ export class ScanningDecoder implements Decoder {
 
   #invalid(found: Found, { thrown }: { readonly thrown: unknown }): Batch {
     const number = this.#number + found.count + 1;
-    const reason = thrown instanceof Error ? thrown.message : String(thrown);
-    const text = `message ${number} is not a valid frame of the framing "${found.reader.framing.name}": ${reason}`;
+    const text = `message ${number} is not a valid frame of the framing "${found.reader.framing.name}": ${reasonOf(thrown)}`;
     return this.#batch(found, new YodelError('YODEL_INVALID_FRAME', text, { cause: thrown }));
   }
 

@@ -5,7 +5,7 @@ import { asBuffer, type Encoder, type Framing, type InPlaceEncoder, inPlace } fr
 import { rememberFraming } from '../known.ts';
 import type { Message } from '../message.ts';
 import { framingKinds } from '../notation.ts';
-import { type FrameScanner, invalidFrame, ScanningDecoder, type SkipRule } from '../scanning.ts';
+import { type FrameScanner, invalidFrame, reasonOf, ScanningDecoder, type SkipRule } from '../scanning.ts';
 import {
   checkDefinition,
   checkNextRule,
@@ -54,12 +54,24 @@ export function defineFraming<State = undefined>(definition: FramingDefinition<S
     createEncoder: (state) => (state === undefined ? encoder : createEncoder(id, definition, state as State)),
     createDecoder(options, state) {
       if (shared && state === undefined) return new ScanningDecoder(shared, options);
-      const own = (state ?? definition.createState?.()) as State;
-      return new ScanningDecoder(new ChangingScanner(rules, first, own), options);
+      const own = state === undefined ? createdState(definition) : { state: state as State };
+      const scanner = 'state' in own ? new ChangingScanner(rules, first, own.state) : failingScanner(first, own.thrown);
+      return new ScanningDecoder(scanner, options);
     },
   };
   rememberFraming(framing);
   return framing;
+}
+
+/** The state of a new connection; what was thrown, if it cannot be created. */
+function createdState<State>(
+  definition: FramingDefinition<State>,
+): { readonly state: State } | { readonly thrown: unknown } {
+  try {
+    return { state: definition.createState?.() as State };
+  } catch (thrown) {
+    return { thrown };
+  }
 }
 
 let definitions = 0;
@@ -190,6 +202,14 @@ function scannerOf<State>({ rule, reader, least, maxFrameSize, check, skip }: Re
   };
 }
 
+/** The scanner of a connection without a state: none of its bytes are a frame. */
+function failingScanner<State>({ reader, maxFrameSize }: ReadyRule<State>, thrown: unknown): FrameScanner {
+  const scan = () => {
+    throw new Error(`its "createState" failed: ${reasonOf(thrown)}`, { cause: thrown });
+  };
+  return { reader, maxFrameSize, scan };
+}
+
 /** The scanner of one connection, whose rule may change after any frame. */
 class ChangingScanner<State> implements FrameScanner {
   readonly #rules: Rules<State>;
@@ -284,11 +304,21 @@ function createEncoder<State>(framing: FramingId, definition: FramingDefinition<
   const parts = { shapeOf, ...(suits && { suits }) };
   if (!own) return { encode: (payload, header) => encodeWith(definition, payload, header, state), ...parts };
   const guarded: InPlaceEncoder = {
-    headerSize: (size, header) => own.headerSize(size, header),
+    headerSize(size, header) {
+      try {
+        const before = own.headerSize(size, header);
+        if (Number.isSafeInteger(before) && before >= 0) return before;
+        throw new TypeError(`its "headerSize" returned ${describe(before)}, not a number of bytes`);
+      } catch (error) {
+        throw unencodable(framing.name, error);
+      }
+    },
     trailerSize: own.trailerSize,
     seal(target, at, start, end, header) {
       try {
-        return own.seal(target, at, start, end, header);
+        const frameEnd = own.seal(target, at, start, end, header);
+        if (Number.isInteger(frameEnd) && frameEnd >= end && frameEnd <= end + own.trailerSize) return frameEnd;
+        throw new TypeError(`its "seal" returned ${describe(frameEnd)}, which is no end of a frame after ${end}`);
       } catch (error) {
         throw unencodable(framing.name, error);
       }
@@ -303,20 +333,18 @@ function encodeWith<State>(
   header: Uint8Array = none,
   state?: State,
 ): Uint8Array {
-  let frame: unknown;
   try {
-    frame = definition.encode?.(payload, header, state as State);
+    const frame: unknown = definition.encode?.(payload, header, state as State);
+    if (frame instanceof Uint8Array) return frame;
+    throw new TypeError(`its "encode" returned ${describe(frame)}, not bytes`);
   } catch (error) {
     throw unencodable(definition.name, error);
   }
-  if (frame instanceof Uint8Array) return frame;
-  throw new TypeError(`"encode" of the framing "${definition.name}" returned ${describe(frame)}, not bytes`);
 }
 
 function unencodable(name: string, error: unknown): YodelError {
   if (error instanceof YodelError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  return new YodelError('YODEL_UNENCODABLE_MESSAGE', `the framing "${name}" cannot send it: ${reason}`, {
+  return new YodelError('YODEL_UNENCODABLE_MESSAGE', `the framing "${name}" cannot send it: ${reasonOf(error)}`, {
     cause: error,
   });
 }

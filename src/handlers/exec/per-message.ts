@@ -1,7 +1,7 @@
 /** One child for each message. */
 import type { YodelError } from '../../errors.ts';
 import { formatDuration } from '../../format/figures.ts';
-import type { Message } from '../../framing/message.ts';
+import { Message } from '../../framing/message.ts';
 import type { HandlerObject, Reply, Session } from '../../session/handler.ts';
 import { decodeForwarded } from '../forwarding.ts';
 import type { Child } from './child.ts';
@@ -65,11 +65,14 @@ async function outputOf(
   return { output: Buffer.concat(chunks, failure === undefined ? size : 0), failure };
 }
 
-/** With the framing `lines`, each printed line is a reply; otherwise all bytes are one message. */
+/**
+ * With the framing `lines`, each printed line is a reply; otherwise all bytes are one message. What a program prints is no
+ * fault of the handler: as messages, replies that the client's framing cannot express are answered by an error reply.
+ */
 function replyOf(output: Buffer, session: Session): Reply {
   const { replyFraming } = session.protocol;
-  if (replyFraming.name !== 'lines') return output;
-  if (session.replyFraming !== replyFraming) return withoutNewline(output);
+  if (replyFraming.name !== 'lines') return Message.of(output);
+  if (session.replyFraming !== replyFraming) return Message.of(withoutNewline(output));
   if (output.length === 0) return '';
   const decoder = replyFraming.createDecoder(decodeForwarded(Math.max(1, output.length)));
   const batches = [decoder.decode(output), decoder.end()];

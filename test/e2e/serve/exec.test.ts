@@ -63,6 +63,20 @@ test('with other framings the reply is the output, byte for byte', async () => {
   expect(await exchange(server, '\x01x')).toBe('\x03hi\n');
 });
 
+test('output that the framing cannot express is answered by an error reply, and the session continues', async () => {
+  const server = await serve([
+    'exec:cat',
+    '--exec-per-message',
+    '--framing',
+    'length:2',
+    '--reply-framing',
+    'delimiter:|',
+  ]);
+  const replies = await exchange(server, '\0\x03a|b\0\x01c');
+  expect(replies).toMatch(/^error: the reply cannot be sent: [^|]* contains [^|]*[|]c[|]$/);
+  expect(server.stderr).not.toContain('the handler failed');
+});
+
 test('what a peer sends is never part of a command', async () => {
   const folder = temporaryFolder();
   const marks = ['a', 'b', 'c'].map((name) => join(folder, name));

@@ -9,6 +9,7 @@ import {
   parseFraming,
 } from '../../../src/index.ts';
 import { checkFraming, decodeAll } from '../../../src/testing/testing.ts';
+import { Harness } from '../../session/harness.ts';
 import { changing, changingConversation, prefixed, stuffed, summed, varied } from './framings.ts';
 
 const texts = (decoded: ReturnType<typeof decodeAll>) => decoded.messages.map(({ text }) => text);
@@ -219,11 +220,65 @@ describe('what a definition refuses to send', () => {
     );
   });
 
-  it('throws a TypeError if encode returns no bytes', () => {
-    const framing = defineFraming({ ...prefixed, encode: () => 'frame' as never });
+  it.each([
+    ['encode returns no bytes', { encode: () => 'frame' as never }, 'its "encode" returned frame, not bytes'],
+    ['headerSize is no size', { inPlace: { ...sealing, headerSize: () => Number.NaN } }, '"headerSize" returned NaN'],
+    ['headerSize throws', { inPlace: { ...sealing, headerSize: () => refuse('no') } }, 'cannot send it: no'],
+    ['seal returns no end', { inPlace: { ...sealing, seal: () => 1000 } }, 'its "seal" returned 1000'],
+    [
+      'what is thrown has no text',
+      { encode: () => refuse({ toString: () => refuse('x') }) },
+      'an error without a text',
+    ],
+  ])('is the failure of the message if %s', (_what, parts, problem) => {
+    const framing = defineFraming({ ...prefixed, ...parts } as FramingDefinition);
     expect(() => encode(framing, 'a')).toThrow(
-      new TypeError('"encode" of the framing "prefixed" returned frame, not bytes'),
+      expect.objectContaining({ code: 'YODEL_UNENCODABLE_MESSAGE', message: expect.stringContaining(problem) }),
     );
+  });
+});
+
+const sealing = {
+  headerSize: () => 0,
+  trailerSize: 0,
+  seal: (_target: Buffer, _at: number, _start: number, end: number) => end,
+};
+
+function refuse(thrown: unknown): never {
+  throw thrown;
+}
+
+describe('a definition that fails when it is used', () => {
+  it.each([
+    [
+      'decode throws what has no text',
+      { decode: () => refuse({ toString: () => refuse('x') }) },
+      'an error without a text',
+    ],
+    ['createState throws', { createState: () => refuse(new Error('no state')) }, 'its "createState" failed: no state'],
+  ])('is the fault of a message: %s', (_what, parts, problem) => {
+    const framing = defineFraming({ ...prefixed, ...parts } as FramingDefinition);
+    expect(faults(decodeAll(framing, Buffer.from([0, 1, 65]))).join()).toContain(problem);
+  });
+
+  it('closes its own session only, even if no error reply can be encoded', async () => {
+    const failed: string[] = [];
+    const harness = await Harness.open({
+      framing: defineFraming({
+        name: 'unsendable',
+        trailerSize: 1,
+        decode: (bytes, start) => bytes.indexOf(10, start) + 1,
+        encode: () => 'no bytes' as never,
+      }),
+      handler: ({ text }) => `${text}!`,
+      telemetry: { handlerFailed: (_session, error) => void failed.push(String(error.cause)) },
+    });
+    for (const _ of [1, 2]) {
+      const peer = await harness.connect();
+      expect(await peer.says('a\n')).toBe('');
+      await peer.ends();
+    }
+    expect(failed.join()).toMatch(/returned no bytes, not bytes.*returned no bytes, not bytes/);
   });
 });
 
