@@ -148,6 +148,18 @@ const conversations: readonly Conversation[] = [
     ],
   },
   {
+    protocol: 'mysql',
+    says: [
+      ['<', '\x02\0\0\0\x0ax', '\0|\x0ax'],
+      ['>', mysqlLogin(0x0200, 32), `\x01|${mysqlLogin(0x0200, 32).slice(4)}`],
+      ['<', '\x01\0\0\x02\0', '\x02|\0'],
+      ['>', '\x02\0\0\0\x03x', '\0|\x03x'],
+      // The rest of a long command looks like a login that asks for TLS.
+      ['>', mysqlLogin(0xffff, 32), `\x01|${mysqlLogin(0xffff, 32).slice(4)}`],
+      ['<', '\x01\0\0\x02\0\x01\0\0\0\0', '\x02|\0', '\0|\0'],
+    ],
+  },
+  {
     protocol: 'amqp',
     says: [
       ['>', 'AMQP\0\0\x09\x01', '|AMQP\0\0\x09\x01'],
@@ -212,6 +224,15 @@ function talk(
     }
   }
   return { events, frames };
+}
+
+/** The first packet of a client of MySQL. */
+function mysqlLogin(flags: number, size: number): string {
+  const packet = Buffer.alloc(4 + size);
+  packet.writeUIntLE(size, 0, 3);
+  packet[3] = 1;
+  packet.writeUInt16LE(flags, 4);
+  return packet.toString('latin1');
 }
 
 /** What each side sends. */
@@ -359,6 +380,22 @@ describe('a connection that is encrypted in the middle', () => {
       ],
     },
     { name: 'postgres', says: [] },
+    { name: 'nats', says: [['<', 'INFO {}\r\n']] },
+    {
+      name: 'mysql',
+      says: [
+        ['<', '\x02\0\0\0\x0ax'],
+        ['>', mysqlLogin(0x0800, 32)],
+      ],
+    },
+    {
+      name: 'mysql',
+      says: [
+        ['<', '\x02\0\0\0\x0ax'],
+        ['>', mysqlLogin(0x0020, 40)],
+        ['<', '\x01\0\0\x02\0'],
+      ],
+    },
   ];
 
   it.each(requests)('is passed on in pieces as long as a message may be: $name', ({ name, says }) => {

@@ -1,5 +1,7 @@
 /** Text protocols whose lines say how many bytes follow them: memcached and NATS. */
 import type { Framing } from '../framing.ts';
+import type { Protocol } from '../protocol.ts';
+import { EncryptableScanner, type Encryption, encryptableEncoder, handshake } from './encrypted.ts';
 import { binaryFraming, idOf } from './fixed.ts';
 import { LineGroups, type LineRule, last, lineEncoder, lineReader, more } from './line-groups.ts';
 
@@ -48,13 +50,41 @@ export const memcachedReplies: Framing = framingOf(idOf('memcached', 'replies'),
  * ```
  * PUB greet 5\r\nhello\r\n                       one message
  * ```
+ *
+ * A client begins TLS without a request for it. From then on, the bytes are passed on as they arrive.
  */
-export const natsRequests: Framing = framingOf(idOf('nats', 'requests'), (line) => {
-  const [, size] = /^H?PUB[ \t].*[ \t](\d{1,10})[ \t]*$/i.exec(line) ?? [];
-  return size === undefined ? last : dataOf(size);
-});
+export const nats: Protocol = {
+  name: 'nats',
+  framing: encryptable(idOf('nats', 'requests'), (line) => {
+    const [, size] = /^H?PUB[ \t].*[ \t](\d{1,10})[ \t]*$/i.exec(line) ?? [];
+    return size === undefined ? last : dataOf(size);
+  }),
+  replyFraming: encryptable(idOf('nats', 'replies'), (line) => {
+    const [, size] = /^H?MSG[ \t].*[ \t](\d{1,10})[ \t]*$/i.exec(line) ?? [];
+    return size === undefined ? last : dataOf(size);
+  }),
+  encoding: 'binary',
+  createState: (): Encryption => ({ isEncrypted: false }),
+  greeting: 1,
+  errorPattern: /^-ERR/,
+};
 
-export const natsReplies: Framing = framingOf(idOf('nats', 'replies'), (line) => {
-  const [, size] = /^H?MSG[ \t].*[ \t](\d{1,10})[ \t]*$/i.exec(line) ?? [];
-  return size === undefined ? last : dataOf(size);
-});
+/** The same as {@link framingOf}, for a connection on which a line may begin with TLS instead. */
+function encryptable(id: ReturnType<typeof idOf>, rule: LineRule): Framing {
+  const lines = lineReader(id);
+  const isEncrypted = (bytes: Buffer, start: number) => bytes[start] === handshake;
+  const reader = {
+    ...lines,
+    payloadEnd: (bytes: Buffer, start: number, end: number) =>
+      isEncrypted(bytes, start) ? end : lines.payloadEnd(bytes, start, end),
+  };
+  const encoder = lineEncoder(reader, () => rule);
+  const createScanner = (state: Encryption = { isEncrypted: false }, limit: number) => {
+    const scanner = new LineGroups(reader, () => rule);
+    return new EncryptableScanner({ scanner, isEncrypted, endsWith: () => false }, id, state, limit);
+  };
+  return {
+    ...binaryFraming(id, createScanner, encoder),
+    createEncoder: (state) => encryptableEncoder(encoder, state as Encryption),
+  };
+}

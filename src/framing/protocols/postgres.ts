@@ -16,7 +16,7 @@ import type { FrameReader } from '../frames.ts';
 import type { Encoder } from '../framing.ts';
 import type { Protocol } from '../protocol.ts';
 import { type FrameScanner, invalidFrame, nameByte } from '../scanning.ts';
-import { encryptedReader, endOfPiece } from './encrypted.ts';
+import { encryptedReader, endOfPiece, handshake } from './encrypted.ts';
 import { binaryFraming, encoderWithHeader, idOf, reader, unencodable } from './fixed.ts';
 
 /** What both directions of a connection know of each other. */
@@ -125,10 +125,7 @@ const failed = 0x45;
 /** `S` for TLS, `G` for GSSAPI, `N` for neither. */
 const answers: readonly number[] = [0x53, 0x47, refused];
 
-/** The first byte of TLS. No untyped message is so long that its length begins with it. */
-const handshake = 0x16;
-
-/** Of a client's first messages. */
+/** Of a client's first messages. None of them is so long that its length begins with the first byte of TLS. */
 function untypedReader(): FrameReader {
   return reader(requests, -1, 0, {
     payloadStart: (bytes, start) => (bytes[start] === handshake ? start : start + lengthSize),

@@ -12,10 +12,11 @@ import { resp } from '../grouped/resp.ts';
 import { ownProtocol } from '../known.ts';
 import type { Protocol } from '../protocol.ts';
 import { amqp } from './amqp.ts';
-import { memcachedReplies, memcachedRequests, natsReplies, natsRequests } from './counted-data.ts';
+import { memcachedReplies, memcachedRequests, nats } from './counted-data.ts';
 import { fix } from './fix.ts';
 import { gt06 } from './gt06.ts';
 import { ftp, nntp, pop3, smtp } from './mail.ts';
+import { mysql } from './mysql.ts';
 import { postgres } from './postgres.ts';
 import { stomp } from './stomp.ts';
 
@@ -82,19 +83,8 @@ export const protocols: readonly NamedProtocol[] = [
     length({ format: 'varint', bytes: 4, offset: 1 }),
     'MQTT 3 and 5: packets with type and flags as header',
   ),
-  {
-    ...same(
-      'mysql',
-      length({ bytes: 3, endian: 'little', after: 1 }),
-      'MySQL: packets with the sequence number as header',
-    ),
-    greeting: 1,
-  },
-  {
-    ...{ name: 'nats', framing: natsRequests, replyFraming: natsReplies, encoding: 'binary', greeting: 1 },
-    errorPattern: /^-ERR/,
-    about: 'NATS: lines; PUB and MSG are one message with their payload',
-  },
+  known(mysql, 'MySQL: packets with the sequence number as header'),
+  known(nats, 'NATS: lines; PUB and MSG are one message with their payload'),
   same('nmea', lines({ crlf: true }), 'NMEA 0183 and AIS: lines'),
   known(nntp, 'NNTP: lines; a reply is all its lines, an article one message'),
   known(pop3, 'POP3: lines; a reply is all its lines'),

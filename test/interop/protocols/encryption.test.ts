@@ -3,6 +3,7 @@ import { expect, onTestFinished } from 'vitest';
 import { formatBytes } from '../../../src/framing/escapes.ts';
 import { proxy, serve } from '../../../src/index.ts';
 import { makeCertificate } from '../../support/certificate.ts';
+import { mysql, startMariadb } from './servers/mysql.ts';
 import { pop3, startDovecot } from './servers/pop3.ts';
 import { postgres, startPostgres } from './servers/postgres.ts';
 import { printed, python } from './servers/server.ts';
@@ -49,6 +50,21 @@ with smtplib.SMTP('localhost', int(sys.argv[1]), local_hostname='client.example'
   expect(await python(client, between.port)).toBe('{}\n');
   expect(between.sent.slice(0, 2)).toEqual(['ehlo\\x20', 'START']);
   expect(between.sent[2]).toEqual(handshake);
+});
+
+mysql.test('mariadb with TLS, and with compression', async () => {
+  const between = await proxied(await startMariadb(makeCertificate()), 'mysql');
+  const ask = (...flags: string[]) =>
+    printed([
+      ...(['mariadb', '--no-defaults', '-h127.0.0.1', `-P${between.port}`, '-uroot', '-N', ...flags] as const),
+      ...[
+        '-e',
+        "select length(repeat('x', 100000)); select variable_value <> '' from information_schema.session_status where variable_name = 'Ssl_cipher'",
+      ],
+    ]);
+  expect(await ask('--ssl', '--skip-ssl-verify-server-cert')).toBe('100000\n1\n');
+  expect(between.sent[1]).toEqual(handshake);
+  expect(await ask('--skip-ssl', '--compress')).toBe('100000\n0\n');
 });
 
 pop3.test('poplib with STLS', async () => {
