@@ -7,7 +7,7 @@ import type { Connection, DialOptions, Transport } from './transport.ts';
 import { WebSocketConnection } from './websocket/connection.ts';
 import { InvalidHead, readHead } from './websocket/head-reader.ts';
 import { type HttpHead, lists } from './websocket/http-head.ts';
-import { acceptFor } from './websocket/upgrade.ts';
+import { acceptFor, encodedPath } from './websocket/upgrade.ts';
 
 /**
  * Resolves when the server has granted the upgrade.
@@ -73,7 +73,7 @@ function request({ scheme, host, port, path }: WebSocketAddress, key: string): s
   const name = host.includes(':') ? `[${host}]` : host;
   const isUsualPort = port === (scheme === 'wss' ? 443 : 80);
   const lines = [
-    `GET ${encodeURI(path).replaceAll('%25', '%')} HTTP/1.1`,
+    `GET ${encodedPath(path)} HTTP/1.1`,
     `Host: ${name}${isUsualPort ? '' : `:${port}`}`,
     'Upgrade: websocket',
     'Connection: Upgrade',

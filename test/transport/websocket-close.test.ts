@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
-import type { TcpAddress } from '../../src/address.ts';
+import type { TcpAddress, WebSocketAddress } from '../../src/address.ts';
 import { connect } from '../../src/client/connect.ts';
 import type { ErrorCode, YodelError } from '../../src/errors.ts';
 import type { ServeOptions } from '../../src/server/options.ts';
@@ -259,6 +259,11 @@ describe('a handshake is refused', () => {
     ['no key', head({ 'Sec-WebSocket-Key': undefined }), '400'],
     ['a short key', head({ 'Sec-WebSocket-Key': btoa('x') }), '400'],
     ['no host', head({ Host: undefined }), '400'],
+    ['a host that is none', head({ Host: 'a b' }), '400'],
+    ['a path in the host', head({ Host: 'a/b' }), '400'],
+    ['no host, but an empty header', head({ Host: '' }), '101'],
+    ['a target that is no path', head({}, 'GET chat HTTP/1.1'), '400'],
+    ['a target for the whole server', head({}, 'GET * HTTP/1.1'), '400'],
     ['two hosts', head({ 'Host ': 'y' }).replace('Host :', 'host:'), '400'],
     ['a space before a colon', head({ 'X ': 'y' }), '400'],
     ['a folded header', head({}).replace('\r\n\r\n', '\r\n folded: yes\r\n\r\n'), '400'],
@@ -274,5 +279,47 @@ describe('a handshake is refused', () => {
     await peer.send(Buffer.from(request, 'latin1'));
     await peer.saw(/\r\n\r\n/);
     expect(peer.text).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  });
+
+  const statusOf = async (port: number, target: string, change = {}): Promise<string> => {
+    const peer = await dial(port);
+    await peer.send(Buffer.from(head(change, `GET ${target} HTTP/1.1`)));
+    await peer.saw(/\r\n\r\n/);
+    return peer.text.slice(9, 12);
+  };
+
+  test.each([
+    ['/chat', { '/chat': '101', '/chat?room=1': '101', '/': '404', '/chat/': '404' }],
+    // As proxies request it; servers must accept it.
+    ['/chat', { 'http://x/chat': '101', 'ws://x:1/chat?a': '101', 'http://x/': '404', 'ftp://x/chat': '400' }],
+    ['/caf\u00e9', { '/caf%C3%A9': '101', '/caf%c3%a9': '101', '/caf\u00e9': '101', '/caf': '404' }],
+    ['/caf%c3%a9', { '/caf%C3%A9': '101', '/caf%c3%a9': '101' }],
+    ['/chat?room=1', { '/chat?room=1': '101', '/chat?room=2': '404', '/chat': '404' }],
+  ])('except at %s', async (path, statuses) => {
+    const server = await serve({ listen: `ws://127.0.0.1:0${path}` });
+    onTestFinished(() => server.close({ timeoutMs: 0 }));
+    const { port } = server.addresses[0] as unknown as WebSocketAddress;
+    for (const [target, status] of Object.entries(statuses))
+      expect([target, await statusOf(port, target)]).toEqual([target, status]);
+    const client = await connect(`ws://127.0.0.1:${port}${path}`);
+    expect((await client.request('hello')).text).toBe('hello');
+    await client.close();
+  });
+
+  test('to web pages of another host than that of the target', async () => {
+    const { port } = await serveWebSocket();
+    const of = (origin: string) => statusOf(port, 'http://127.0.0.1:80/', { Host: 'localhost', Origin: origin });
+    expect(await of('http://localhost')).toBe('403');
+  });
+
+  test('and a subprotocol is chosen only if its name is valid', async () => {
+    const { port } = await serveWebSocket();
+    const chosen = async (offered: string) => {
+      const peer = await dial(port);
+      await peer.send(Buffer.from(head({ 'Sec-WebSocket-Protocol': offered })));
+      await peer.saw(/\r\n\r\n/);
+      return /Sec-WebSocket-Protocol: (.*)\r/.exec(peer.text)?.[1];
+    };
+    expect(await Promise.all(['a, b', 'a"b', 'a b'].map(chosen))).toEqual(['a', undefined, undefined]);
   });
 });

@@ -254,7 +254,8 @@ export class WebSocketDecoder implements Decoder {
     const opcode = first & 0x0f;
     const size = payloadSize(header, 0);
     const isMasked = ((header[1] as number) & maskBit) !== 0;
-    const problem = this.#problemOf(first, isMasked, size);
+    const headerSize = this.#headerLength - (isMasked ? keySize : 0);
+    const problem = this.#problemOf(first, isMasked, size) ?? lengthProblem(header, headerSize, size);
     if (problem !== undefined) return this.#invalid(problem);
     this.#isInPayload = true;
     this.#remaining = size;
@@ -370,6 +371,13 @@ interface Found {
   readonly ends?: readonly number[];
   /** Whether all payloads of the body are known to be ASCII. */
   readonly isAscii?: boolean;
+}
+
+/** What is wrong with how a header writes the length, if anything (RFC 6455, section 5.2). */
+function lengthProblem(header: Buffer, headerSize: number, size: number): string | undefined {
+  if (headerSize !== headerSizeFor(size)) return `the length ${size} is not written in as few bytes as it needs`;
+  const isTooLarge = headerSize === maxHeaderSize && (header[2] as number) > 0x7f;
+  return isTooLarge ? 'the highest bit of a length of eight bytes is set' : undefined;
 }
 
 const none = Buffer.alloc(0);

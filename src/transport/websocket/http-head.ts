@@ -17,7 +17,8 @@ export interface HttpHead {
 export const maxHeadSize = 16_384;
 
 const lineFeed = 0x0a;
-const token = /^[!#$%&'*+.^_`|~\w-]+$/;
+/** A name in HTTP, such as that of a header. */
+export const token = /^[!#$%&'*+.^_`|~\w-]+$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what a value must not contain
 const notAllowed = /[\0-\x08\x0a-\x1f\x7f]/;
 

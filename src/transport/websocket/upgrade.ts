@@ -7,10 +7,14 @@ import { YodelError } from '../../errors.ts';
 import type { Connection, Receiver, ServerWebSocket } from '../transport.ts';
 import { WebSocketConnection } from './connection.ts';
 import { InvalidHead, readHead } from './head-reader.ts';
-import { type HttpHead, lists } from './http-head.ts';
+import { type HttpHead, lists, token } from './http-head.ts';
 
 /** How long a refused client may take to close the connection, in milliseconds, so that it receives the reason. */
 const lingerMs = 1000;
+/** Method, host and target. Only a request to a proxy names the host here, but servers must accept it (RFC 9112, section 3.2.2). */
+const requestLine = /^(\S+) (?:(?:http|ws)s?:\/\/([^\s/?#]+))?(\/\S*) HTTP\/1\.[1-9]$/;
+/** A name or an address, in brackets if it is one of IPv6, and perhaps a port. */
+const hostForm = /^(?:\[[\da-f:.]+\]|[\w!$&'()*+,;=.~%-]*)(?::\d*)?$/i;
 const keyForm = /^[A-Za-z\d+/]{22}==$/;
 /** Headers that must not occur twice: each program might read another one. */
 const single = ['host', 'origin', 'sec-websocket-key', 'sec-websocket-version'];
@@ -69,12 +73,13 @@ export async function upgrade(
 
 function refusalOf(head: HttpHead, address: WebSocketAddress, options: ServerWebSocket): Refusal | undefined {
   const { headers, repeated } = head;
-  const [, method, target] = /^(\S+) (\S+) HTTP\/1\.[1-9]$/.exec(head.firstLine) ?? [];
+  const [, method, authority, target] = requestLine.exec(head.firstLine) ?? [];
   if (method === undefined || target === undefined) return { status: 400, reason: 'not a valid HTTP/1.1 request' };
   const twice = single.find((name) => repeated.has(name));
   if (twice !== undefined) return { status: 400, reason: `two headers "${twice}"` };
   const host = headers.get('host');
   if (host === undefined) return { status: 400, reason: 'no header "host"' };
+  if (!hostForm.test(host)) return { status: 400, reason: 'the header "host" is not a host' };
   const hasBody = headers.has('transfer-encoding') || (headers.get('content-length') ?? '0') !== '0';
   if (hasBody) return { status: 400, reason: 'the request has a body' };
   if (!lists(head, 'upgrade', 'websocket') || !lists(head, 'connection', 'upgrade')) {
@@ -88,14 +93,21 @@ function refusalOf(head: HttpHead, address: WebSocketAddress, options: ServerWeb
   if (!keyForm.test(headers.get('sec-websocket-key') ?? '')) {
     return { status: 400, reason: 'the header "sec-websocket-key" is missing, or is not 16 bytes in base64' };
   }
-  return placeRefusal(target, address) ?? originRefusal(headers.get('origin'), host, options);
+  return placeRefusal(target, address) ?? originRefusal(headers.get('origin'), authority ?? host, options);
 }
 
-/** An address without a path accepts all of them. */
+/** An address without a path accepts all of them, and one without a query accepts every query. */
 function placeRefusal(target: string, { path: own }: WebSocketAddress): Refusal | undefined {
-  const [path] = target.split('?');
-  if (own === '/' || path === own) return undefined;
-  return { status: 404, reason: `there is no WebSocket at ${printable(path)}, only at ${own}` };
+  const requested = encodedPath(Buffer.from(target, 'latin1').toString());
+  const [path] = requested.split('?');
+  if (own === '/' || (own.includes('?') ? requested : path) === encodedPath(own)) return undefined;
+  return { status: 404, reason: `there is no WebSocket at ${path}, only at ${encodedPath(own)}` };
+}
+
+/** Path and query as they are requested: in ASCII, with `%C3%A9` for "é". */
+export function encodedPath(path: string): string {
+  const encoded = encodeURI(path.toWellFormed()).replaceAll('%25', '%');
+  return encoded.replace(/%[\da-f]{2}/g, (byte) => byte.toUpperCase());
 }
 
 function originRefusal(origin: string | undefined, host: string, options: ServerWebSocket): Refusal | undefined {
@@ -123,7 +135,7 @@ function grant({ headers }: HttpHead): string {
     'Upgrade: websocket',
     'Connection: Upgrade',
     `Sec-WebSocket-Accept: ${acceptFor(headers.get('sec-websocket-key') ?? '')}`,
-    ...(/^[!-~]+$/.test(chosen) ? [`Sec-WebSocket-Protocol: ${chosen}`] : []),
+    ...(token.test(chosen) ? [`Sec-WebSocket-Protocol: ${chosen}`] : []),
   ]);
 }
 

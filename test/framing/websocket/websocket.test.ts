@@ -16,16 +16,14 @@ interface Frame {
   readonly isFinal: boolean;
   readonly payload: Buffer;
   readonly key?: number | undefined;
-  /** Uses a longer header than needed. */
-  readonly isLong?: boolean;
 }
 
 /** The frame's bytes, built in the plainest way. */
-function bytesOf({ opcode, isFinal, payload, key, isLong = false }: Frame): Buffer {
+function bytesOf({ opcode, isFinal, payload, key }: Frame): Buffer {
   const { length } = payload;
   const header = [(isFinal ? 0x80 : 0) | opcode];
   const mask = key === undefined ? 0 : 0x80;
-  if (length < 126 && !isLong) header.push(mask | length);
+  if (length < 126) header.push(mask | length);
   else if (length < 65_536) header.push(mask | 126, length >> 8, length & 255);
   else header.push(mask | 127, 0, 0, 0, 0, length >>> 24, (length >> 16) & 255, (length >> 8) & 255, length & 255);
   if (key === undefined) return Buffer.concat([Buffer.from(header), payload]);
@@ -126,7 +124,6 @@ const anyMessage = fc.record({
     { weight: 1, arbitrary: fc.array(fc.nat(40), { maxLength: 3 }) },
   ),
   pings: fc.array(fc.uint8Array({ maxLength: 5 }), { maxLength: 2 }),
-  isLong: fc.boolean(),
 });
 const anyStream = fc.record({
   messages: fc.array(anyMessage, { maxLength: 8 }),
@@ -145,7 +142,6 @@ interface Stream {
     readonly isText: boolean;
     readonly cuts: readonly number[];
     readonly pings: readonly Uint8Array[];
-    readonly isLong: boolean;
   }[];
   readonly closes: boolean;
   readonly keys: readonly number[];
@@ -154,11 +150,11 @@ interface Stream {
 function framesOf({ messages, closes, keys }: Stream, isMasked: boolean): Frame[] {
   const frames: Frame[] = [];
   const add = (frame: Frame) => frames.push(isMasked ? { ...frame, key: keys[frames.length % keys.length] } : frame);
-  for (const { payload, isText, cuts, pings, isLong } of messages) {
+  for (const { payload, isText, cuts, pings } of messages) {
     const ends = [...cuts.map((at) => Math.min(at, payload.length)).sort((a, b) => a - b), payload.length];
     ends.forEach((end, index) => {
       const part = payload.subarray(ends[index - 1] ?? 0, end);
-      add({ opcode: index === 0 ? (isText ? 1 : 2) : 0, isFinal: index === ends.length - 1, payload: part, isLong });
+      add({ opcode: index === 0 ? (isText ? 1 : 2) : 0, isFinal: index === ends.length - 1, payload: part });
       const ping = pings[index];
       if (ping) add({ opcode: 9, isFinal: true, payload: Buffer.from(ping) });
     });
@@ -259,6 +255,12 @@ describe('a frame that is not allowed', () => {
   const client = (opcode: number, isFinal: boolean, size = 1) =>
     bytesOf({ opcode, isFinal, payload: Buffer.alloc(size, 'x'), key: 1 });
   const fragment = client(1, false);
+  const eightBytes = (high: number, low: number) => {
+    const header = Buffer.from('82ff0000000000000000c0ffee00', 'hex');
+    header.writeUInt32BE(high, 2);
+    header.writeUInt32BE(low, 6);
+    return header;
+  };
   const close = (...payload: number[]) => bytesOf({ opcode: 8, isFinal: true, payload: Buffer.from(payload), key: 1 });
 
   test.each<[string, Buffer, RegExp]>([
@@ -266,6 +268,18 @@ describe('a frame that is not allowed', () => {
     ['an unknown opcode', client(3, true), /opcode 3 is not defined/],
     ['an unknown control opcode', client(11, true), /opcode 11 is not defined/],
     ['no mask', bytesOf({ opcode: 1, isFinal: true, payload: Buffer.from('x') }), /is not masked/],
+    [
+      'a length of two bytes that fits one',
+      Buffer.from([0x82, 0xfe, 0, 125, 0, 0, 0, 0]),
+      /length 125 is not written in as few/,
+    ],
+    ['a length of eight bytes that fits two', eightBytes(0, 65_535), /length 65535 is not written in as few/],
+    ['a length whose highest bit is set', eightBytes(0x8000_0000, 70_000), /the highest bit of a length/],
+    [
+      'a long length in a control frame',
+      Buffer.from([0x89, 0xfe, 0, 1, 0, 0, 0, 0, 1]),
+      /length 1 is not written in as few/,
+    ],
     ['a fragmented ping', client(9, false), /a control frame is fragmented/],
     ['a long ping', client(9, true, 126), /a control frame has 126 bytes/],
     ['a continuation of nothing', client(0, true), /continues no message/],
