@@ -46,7 +46,7 @@ export type { Protocol } from './framing/protocol.ts';
 export { protocolNamed } from './framing/protocols/protocols.ts';
 export { raw } from './framing/raw.ts';
 export { invalidFrame } from './framing/scanning.ts';
-export type { WireOptions } from './framing/wire.ts';
+export type { ProtocolDefinition, WireOptions } from './framing/wire.ts';
 export { chargen } from './handlers/chargen.ts';
 export { discard } from './handlers/discard.ts';
 export { echo } from './handlers/echo.ts';

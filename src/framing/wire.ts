@@ -1,11 +1,21 @@
 /** The framings and encoding of a server's or client's connections. */
 import { YodelError } from '../errors.ts';
-import { checkOption } from '../options.ts';
+import { checkOption, refuseUnknown } from '../options.ts';
 import { lines } from './delimited/lines.ts';
 import type { Encoding, Framing } from './framing.ts';
 import { parseFraming } from './notation.ts';
 import type { Protocol } from './protocol.ts';
 import { protocolNamed } from './protocols/protocols.ts';
+
+/** A protocol as a program writes it. What is left out has the defaults of the options of the same names. */
+export interface ProtocolDefinition extends Omit<Protocol, 'framing' | 'replyFraming' | 'encoding'> {
+  /** From the client to the server: a framing, or its text form. */
+  readonly framing: Framing | string;
+  /** From the server to the client. Default: the same as `framing`. */
+  readonly replyFraming?: Framing | string | undefined;
+  /** Default: what the framings say. */
+  readonly encoding?: Encoding | undefined;
+}
 
 /** Options of the framings and encoding. */
 export interface WireOptions {
@@ -14,7 +24,7 @@ export interface WireOptions {
   /** The framing of what the server sends. Default: the same as `framing`. */
   readonly replyFraming?: Framing | string | undefined;
   /** Both framings, and what else both ends must know: a name such as `smtp`, or a protocol of your own. Not together with the framings. */
-  readonly protocol?: Protocol | string | undefined;
+  readonly protocol?: ProtocolDefinition | string | undefined;
   /** Whether messages are checked to be UTF-8. Default: what the framings say (`lines` and other text framings check). */
   readonly encoding?: Encoding | undefined;
 }
@@ -36,9 +46,12 @@ export function resolveWire(options: WireOptions): Protocol {
   return protocol;
 }
 
-function protocolOf({ framing = lines(), replyFraming = framing, encoding }: WireOptions): Protocol {
-  const requests = framingOf('framing', framing);
-  const replies = replyFraming === framing ? requests : framingOf('replyFraming', replyFraming);
+function protocolOf(
+  { framing = lines(), replyFraming = framing, encoding }: Omit<WireOptions, 'protocol'>,
+  where = '',
+): Protocol {
+  const requests = framingOf(`${where}framing`, framing);
+  const replies = replyFraming === framing ? requests : framingOf(`${where}replyFraming`, replyFraming);
   return { framing: requests, replyFraming: replies, encoding: encoding ?? commonEncoding(requests, replies) };
 }
 
@@ -50,7 +63,7 @@ function commonEncoding(framing: Framing, replyFraming: Framing): Encoding {
 function framingOf(option: string, framing: Framing | string): Framing {
   const parsed = typeof framing === 'string' ? parseFraming(framing) : framing;
   if (typeof parsed?.createDecoder === 'function') return parsed;
-  const expected = 'a framing such as lines(), or its text form such as "lines"';
+  const expected = 'a framing such as lines(), its text form such as "lines", or what defineFraming() returns';
   throw new YodelError('YODEL_INVALID_OPTION', `the option "${option}" takes ${expected}`);
 }
 
@@ -59,10 +72,31 @@ function namedProtocol({ protocol, framing, replyFraming, encoding }: WireOption
     const text = 'the option "protocol" already says the framings; leave out "framing" and "replyFraming"';
     throw new YodelError('YODEL_INVALID_OPTION', text);
   }
-  const found = typeof protocol === 'string' ? protocolNamed(protocol) : (protocol as Protocol);
-  framingOf('protocol.framing', found?.framing);
-  framingOf('protocol.replyFraming', found?.replyFraming);
+  const found = typeof protocol === 'string' ? protocolNamed(protocol) : ownProtocol(protocol);
   return encoding === undefined ? found : { ...found, encoding };
+}
+
+/** Of what programs write, everything is checked: a misspelt member would have no effect. */
+function ownProtocol(definition: ProtocolDefinition | undefined): Protocol {
+  if (typeof definition !== 'object' || definition === null || definition.framing === undefined) {
+    const text = 'the option "protocol" takes a name such as "smtp", or an object with "framing" and "replyFraming"';
+    throw new YodelError('YODEL_INVALID_OPTION', text);
+  }
+  refuseUnknown(definition, protocolMembers, 'the option "protocol"');
+  const { greeting, errorPattern, createState } = definition;
+  if (greeting !== undefined) checkOption('protocol.greeting', { kind: 'count', off: 'none' }, greeting);
+  if (errorPattern !== undefined && !(errorPattern instanceof RegExp)) refuse('errorPattern', 'a regular expression');
+  if (createState !== undefined && typeof createState !== 'function') refuse('createState', 'a function');
+  return { ...definition, ...protocolOf(definition, 'protocol.') };
+}
+
+/** `about` is the description of the protocols that yodel knows, whose objects programs may pass on. */
+const protocolMembers: readonly string[] = [
+  ...['name', 'framing', 'replyFraming', 'encoding', 'createState', 'greeting', 'errorPattern', 'about'],
+];
+
+function refuse(member: string, expected: string): never {
+  throw new YodelError('YODEL_INVALID_OPTION', `the option "protocol.${member}" takes ${expected}`);
 }
 
 /** Names the framings of a protocol in a sentence: `protocol smtp`, `framing lines`, `framing lines, replies length:4`. */

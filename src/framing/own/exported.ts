@@ -1,6 +1,6 @@
 /** What files that define framings and protocols export. */
 import { YodelError } from '../../errors.ts';
-import type { Encoding, Framing } from '../framing.ts';
+import type { Framing } from '../framing.ts';
 import { rememberFraming, rememberProtocol } from '../known.ts';
 import type { Protocol } from '../protocol.ts';
 import { resolveWire } from '../wire.ts';
@@ -44,13 +44,12 @@ export function protocolExport(exported: unknown, file: string): Protocol {
   }
   const framing = textOrFraming(exported.framing);
   const replyFraming = exported.replyFraming === undefined ? framing : textOrFraming(exported.replyFraming);
-  const wire = resolveWire({ framing, replyFraming, encoding: exported.encoding as Encoding | undefined });
-  const protocol: Protocol = { ...(exported as object), ...wire };
+  const protocol = resolveWire({ protocol: { ...(exported as object), framing, replyFraming } });
   rememberProtocol(protocol, file);
   return protocol;
 }
 
-function isProtocol(value: unknown): value is { framing: unknown; replyFraming?: unknown; encoding?: unknown } {
+function isProtocol(value: unknown): value is { framing: unknown; replyFraming?: unknown } {
   return typeof value === 'object' && value !== null && 'framing' in value;
 }
 
