@@ -36,6 +36,8 @@ export class MessageClient implements Client, MessageReceiver {
   readonly #reconnector: Reconnector | undefined;
   #state: ClientState = 'open';
   #connection: MessageConnection | undefined;
+  /** Messages that the server still sends before any reply, as the protocol says. */
+  #greetingsDue = 0;
   /** close() or abort() was called: messages that are not replies are dropped. */
   #isLeaving = false;
   /** Why the current connection is being closed. */
@@ -139,7 +141,9 @@ export class MessageClient implements Client, MessageReceiver {
   /** @internal */
   onBatch(batch: Batch): void {
     for (const message of batch) {
-      if (!this.#replies.take(message) && !this.#isLeaving) this.#inbox.put(message);
+      if (this.#greetingsDue > 0) this.#greetingsDue--;
+      else if (this.#replies.take(message)) continue;
+      if (!this.#isLeaving) this.#inbox.put(message);
     }
     if (batch.fault) {
       const { code, message } = batch.fault;
@@ -178,6 +182,8 @@ export class MessageClient implements Client, MessageReceiver {
     const { protocol, limits } = this.#settings;
     const { maxMessageLength } = limits;
     this.#error = undefined;
+    // A WebSocket has its own framing, and none of the protocol's customs.
+    this.#greetingsDue = connection.framing ? 0 : (protocol.greeting ?? 0);
     this.#connection = new MessageConnection(
       connection,
       protocol,

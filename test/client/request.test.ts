@@ -16,6 +16,16 @@ describe('a request', () => {
     expect((await reply).text).toBe('hello yourself');
   });
 
+  it('is not answered by a greeting that its protocol announces', async () => {
+    const { client, peer } = await meet({ protocol: { framing: 'lines', greeting: 2 } });
+    const reply = client.request('hello');
+    await peer.says('welcome\nto this server\nhello yourself\n');
+    expect((await reply).text).toBe('hello yourself');
+    const messages = client[Symbol.asyncIterator]();
+    expect((await messages.next()).value?.text).toBe('welcome');
+    expect((await messages.next()).value?.text).toBe('to this server');
+  });
+
   it('may be bytes, as may its reply', async () => {
     const { client, peer } = await meet({ framing: 'length:1' });
     const reply = client.request(Uint8Array.of(0, 255));
