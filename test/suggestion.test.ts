@@ -14,6 +14,11 @@ describe('the nearest word', () => {
     );
   });
 
+  it('is found for letters in the wrong order', () => {
+    expect(nearestWord('smpt', ['smpp', 'smtp'])).toBe('smtp');
+    expect(nearestWord('netstirng', ['lines', 'netstring'])).toBe('netstring');
+  });
+
   it('is undefined if no word is similar', () => {
     expect(nearestWord('banana', ['maxMessages', 'rate'])).toBeUndefined();
     expect(nearestWord('banana', [])).toBeUndefined();

@@ -5,6 +5,7 @@ import type { Encoding, Framing } from '../framing/framing.ts';
 import { isFramingFile, parseWith } from '../framing/notation.ts';
 import { framingExport, protocolExport } from '../framing/own/exported.ts';
 import type { Protocol } from '../framing/protocol.ts';
+import { protocols } from '../framing/protocols/protocols.ts';
 import { resolveWire } from '../framing/wire.ts';
 import { UsageError } from './fail.ts';
 import { loadDefaultExport } from './module-file.ts';
@@ -57,6 +58,9 @@ async function readFraming(
   files: Map<string, Framing | Protocol>,
 ): Promise<Framing | undefined> {
   if (text === undefined) return undefined;
+  if (protocols.some(({ name }) => name === text)) {
+    throw new UsageError(`"${text}" is a protocol, not a framing; use --protocol ${text}`);
+  }
   for (;;) {
     let missing: string | undefined;
     try {

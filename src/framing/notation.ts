@@ -194,7 +194,8 @@ function parseBetween(argument: string | undefined): Framing | undefined {
   const options: { -readonly [Name in keyof BetweenOptions]: BetweenOptions[Name] } = {};
   for (const part of rest) {
     const [, name, value] = /^(gap|escape)=(.+)$/s.exec(part) ?? [];
-    if (value === undefined) return undefined;
+    if (part === '') return undefined;
+    if (value === undefined) throw invalidPart('between', part);
     options[name as keyof BetweenOptions] = parseBytes(value);
   }
   return between(parseBytes(start), parseBytes(end), options);
@@ -213,7 +214,8 @@ function parseLength(argument: string): Framing | undefined {
     else if (name === 'offset') options.offset = Number(value);
     else if (name === 'after') options.after = Number(value);
     else if (name === 'adjust') options.adjustment = Number(value);
-    else return undefined;
+    else if (part === '') return undefined;
+    else throw invalidPart('length', part);
   }
   return length(options);
 }
@@ -241,6 +243,19 @@ function regularExpression(pattern: string, flags: string | undefined): RegExp {
     // Only a SyntaxError: the text is from a user.
     throw invalid(`invalid pattern of the framing "until": ${(error as Error).message}`);
   }
+}
+
+/** The error of a part of a framing's text form that is no option, or whose value is not allowed. */
+function invalidPart(framing: string, part: string): YodelError {
+  const forms = framingKinds.find(({ name }) => name === framing)?.options?.map(([form]) => form) ?? [];
+  const [name = ''] = part.split('=');
+  const own = forms.filter((form) => form.split('=')[0] === name);
+  if (own.length > 0) return invalid(`the framing "${framing}" takes ${own.join(' or ')}, not "${part}"`);
+  if (framing === 'length' && /^\d+$/.test(part)) {
+    return invalid(`the framing "length" takes a width of 1 to 8 bytes, not ${part}`);
+  }
+  const names = [...new Set(forms.map((form) => form.replace(/=.*/, '')))];
+  return invalid(`the framing "${framing}" has no option "${part}". ${hintFor(name, names)}`);
 }
 
 function invalid(message: string): YodelError {

@@ -114,8 +114,6 @@ describe('the text form of a framing', () => {
     'delimiter',
     'delimiter(x)',
     'between:x',
-    'between:x,y,z',
-    'between:x,y,gap=',
     'netstring:5',
     'octet-counted:',
     'octet-counted:nul',
@@ -123,10 +121,7 @@ describe('the text form of a framing', () => {
     'headers:',
     'length:',
     'length:4,',
-    'length:4,middle',
-    'length:4,offset',
-    'length:4,offset=1.5',
-    'length:4 little',
+    'between:x,y,',
     'resp:',
     'slip:',
     'cobs:1',
@@ -139,6 +134,25 @@ describe('the text form of a framing', () => {
       () => parseFraming(text),
       `invalid framing "${text}": it is written ${kind?.form}; see yodel help framing`,
     );
+  });
+
+  it.each([
+    ['length:2,littel', 'the framing "length" has no option "littel". Did you mean "little"?'],
+    ['length:4,offest=2', 'the framing "length" has no option "offest=2". Did you mean "offset"?'],
+    ['length:4 little', 'the framing "length" has no option "4 little". Did you mean "little"?'],
+    [
+      'length:4,middle',
+      'the framing "length" has no option "middle". Known: digits, bcd, varint, little, offset, after, counts, inclusive, adjust',
+    ],
+    ['length:4,offset', 'the framing "length" takes offset=N, not "offset"'],
+    ['length:4,offset=1.5', 'the framing "length" takes offset=N, not "offset=1.5"'],
+    ['length:2,counts=self2', 'the framing "length" takes counts=rest or counts=frame, not "counts=self2"'],
+    ['length:9', 'the framing "length" takes a width of 1 to 8 bytes, not 9'],
+    ['between:x,y,z', 'the framing "between" has no option "z". Known: gap, escape'],
+    ['between:x,y,escap=z', 'the framing "between" has no option "escap=z". Did you mean "escape"?'],
+    ['between:x,y,gap=', 'the framing "between" takes gap=BYTES, not "gap="'],
+  ])('%j is refused, and the error names the option', (text, error) => {
+    expectRefusal(() => parseFraming(text), error);
   });
 
   it.each([
