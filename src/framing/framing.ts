@@ -203,6 +203,11 @@ export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+/** `1 byte`, `2 bytes`. */
+export function byteCount(count: number): string {
+  return count === 1 ? '1 byte' : `${count} bytes`;
+}
+
 /** @internal The fault of a message above the limit. Without the real length, which would depend on the chunks. */
 export function tooLong(messageNumber: number, limit: number): YodelError {
   return new YodelError(

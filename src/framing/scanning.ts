@@ -6,7 +6,7 @@
 import { YodelError } from '../errors.ts';
 import { checkUtf8, stopsDecoder } from './checked.ts';
 import type { FrameReader } from './frames.ts';
-import { asBuffer, type Decoder, type DecoderOptions, tooLong } from './framing.ts';
+import { asBuffer, byteCount, type Decoder, type DecoderOptions, tooLong } from './framing.ts';
 import { Batch, part } from './message.ts';
 import { type FrameScanner, reasonOf, type SkipRule } from './scanner.ts';
 import { Tail } from './tail.ts';
@@ -65,7 +65,7 @@ export class ScanningDecoder implements Decoder {
       const fault = this.#accept(last, 0, last.length);
       return fault ? this.#invalid({ reader, count: 0 }, fault) : this.#batch({ reader, joined: last, count: 1 });
     }
-    const missing = this.#skip > 0 ? 'inside a discarded message' : `after ${this.#tail.length} bytes of a frame`;
+    const missing = this.#skip > 0 ? 'inside a discarded message' : `after ${byteCount(this.#tail.length)} of a frame`;
     // A discarded message was counted with its fault.
     const number = this.#skip > 0 ? this.#number : this.#number + 1;
     const fault = new YodelError('YODEL_UNFINISHED_FRAME', `input ended ${missing}, in message ${number}`);

@@ -1,7 +1,7 @@
 /** Messages preceded by their length, the framing of most binary protocols. */
 import { YodelError } from '../../errors.ts';
 import type { FrameReader, FramingId } from '../frames.ts';
-import { type Encoder, type Framing, type InPlaceEncoder, inPlace } from '../framing.ts';
+import { byteCount, type Encoder, type Framing, type InPlaceEncoder, inPlace } from '../framing.ts';
 import type { Message } from '../message.ts';
 import { type FrameScanner, invalidFrame, ScanningDecoder } from '../scanning.ts';
 import { type LengthField, lengthField } from './length-field.ts';
@@ -158,7 +158,7 @@ function headerFor({ header, framing }: Message, { name, id }: FramingId, size: 
   if (header.length === 0 || (framing && framing.id !== id)) return undefined;
   throw new YodelError(
     'YODEL_UNENCODABLE_MESSAGE',
-    `the framing "${name}" has headers of ${size} bytes, and the message's has ${header.length}`,
+    `the framing "${name}" takes a header of ${byteCount(size)}, not of ${header.length}`,
   );
 }
 

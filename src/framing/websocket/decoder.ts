@@ -16,7 +16,7 @@ import { isUtf8 } from 'node:buffer';
 import { YodelError } from '../../errors.ts';
 import { stopsDecoder } from '../checked.ts';
 import type { FrameReader } from '../frames.ts';
-import { asBuffer, type Decoder, type DecoderOptions, tooLong } from '../framing.ts';
+import { asBuffer, byteCount, type Decoder, type DecoderOptions, tooLong } from '../framing.ts';
 import { Batch, part } from '../message.ts';
 import { Tail } from '../tail.ts';
 import { invalidUtf8 } from '../utf8.ts';
@@ -112,7 +112,7 @@ export class WebSocketDecoder implements Decoder {
 
   end(): Batch {
     if (this.#stopped || this.#isBetweenMessages) return this.#batch({});
-    const text = `input ended after ${this.pending} bytes of a frame, in message ${this.#number + 1}`;
+    const text = `input ended after ${byteCount(this.pending)} of a frame, in message ${this.#number + 1}`;
     return this.#batch({}, new YodelError('YODEL_UNFINISHED_FRAME', text));
   }
 
