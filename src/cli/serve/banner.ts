@@ -22,7 +22,9 @@ export function printBanner(
   const [first] = addresses;
   if (terminal && first) {
     const where = String(first) === String(defaultAddress) ? '' : ` ${first}`;
-    notify(`talk to it from another terminal: yodel connect${where}${netcatHint(first)}; Ctrl-C stops it`);
+    const wire = wireFlagsText(flags, first);
+    const netcat = wire === '' ? netcatHint(first) : '';
+    notify(`talk to it from another terminal: yodel connect${where}${wire}${netcat}; Ctrl-C stops it`);
   }
   const seed = chosenSeed(flags);
   if (seed !== undefined) notify(`random faults: --seed ${seed} repeats them`);
@@ -63,6 +65,20 @@ function framingText(handler: string, flags: ServeSettings['flags']): string {
   const replies = flags.replyFraming === undefined ? '' : `, replies ${flags.replyFraming}`;
   if (flags.framing !== undefined || replies !== '') return `framing ${flags.framing ?? 'lines'}${replies}`;
   return handler.endsWith('.transcript') ? 'framing lines, or that of the transcript' : 'framing lines';
+}
+
+/** The flags that a client needs to speak as the server does. A WebSocket needs none. */
+function wireFlagsText(flags: ServeSettings['flags'], { scheme }: Address): string {
+  if (scheme === 'ws' || scheme === 'wss') return '';
+  return Object.entries({ framing: 'framing', replyFraming: 'reply-framing', protocol: 'protocol' })
+    .filter(([name]) => flags[name] !== undefined && flags[name] !== 'lines')
+    .map(([name, flag]) => ` --${flag} ${quoted(String(flags[name]))}`)
+    .join('');
+}
+
+/** As a shell reads it. */
+function quoted(text: string): string {
+  return /^[\w./:,=+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function netcatHint(address: Address): string {
