@@ -101,8 +101,11 @@ _yodel() {
   while IFS= read -r word; do
     [[ $word == "$typed"* ]] && COMPREPLY+=("\${word#"$kept"}")
   done < <(_yodel_candidates "$typed")
-  case " $reply " in *' +files '* | *' +folders '*) compopt -o filenames 2>/dev/null ;; esac
-  case \${#COMPREPLY[@]}\${COMPREPLY[0]} in 1*[:=]) compopt -o nospace 2>/dev/null ;; esac
+  # bash would escape the colon of a file name.
+  case \${#COMPREPLY[@]}\${COMPREPLY[0]} in
+    1*[:=]) compopt -o nospace 2>/dev/null ;;
+    *) case " $reply " in *' +files '* | *' +folders '*) compopt -o filenames 2>/dev/null ;; esac ;;
+  esac
 }
 
 complete -F _yodel yodel

@@ -99,7 +99,7 @@ function candidatesFor(name: string, program: Command): Candidates {
       return { words: Object.keys(handlersByName), found: 'files' };
     case 'framing':
       // Only the fixed part: `delimiter:` for delimiter:BYTES.
-      return { words: framingKinds.map(({ form }) => form.replace(/[[(A-Z].*$/, '')) };
+      return { found: 'files', words: framingKinds.map(({ form }) => form.replace(/[[(A-Z].*$/, '')) };
     case 'protocol':
       return { found: 'files', words: protocols.map((one) => one.name) };
     case 'topic':

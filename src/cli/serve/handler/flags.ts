@@ -45,7 +45,7 @@ const programFlags: readonly HandlerFlag[] = [
     description: 'exec, proxy: framing of the command or server behind, if it differs',
   },
   { flags: '--upstream-reply-framing <framing>', description: 'exec, proxy: framing of what it sends, if it differs' },
-  { flags: '--upstream-protocol <name>', description: 'exec, proxy: its protocol, instead of framings' },
+  { flags: '--upstream-protocol <protocol>', description: 'exec, proxy: its protocol, instead of framings' },
   { flags: '--proxy-cacert <file>', description: 'proxy: trust only these authorities at a tls:// server (PEM)' },
   {
     flags: '--proxy-servername <name>',
