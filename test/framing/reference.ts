@@ -60,7 +60,9 @@ export class Account {
 
   /** After the end of the input. */
   unfinished(size: number): void {
-    this.fault(`YODEL_UNFINISHED_FRAME: input ended after ${size} bytes of a frame, in message ${this.number + 1}`);
+    this.fault(
+      `YODEL_UNFINISHED_FRAME: input ended after ${size} ${size === 1 ? 'byte' : 'bytes'} of a frame, in message ${this.number + 1}`,
+    );
   }
 
   fault(text: string): void {

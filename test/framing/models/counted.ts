@@ -62,7 +62,7 @@ function readMixed(name: string, nul: boolean): Reference {
     };
     const events = readFrameByFrame(name, parse)(input, options);
     // A line may be unfinished when the input ends.
-    const [, size, number] = /ended after (\d+) bytes of a frame, in message (\d+)$/.exec(events.at(-1) ?? '') ?? [];
+    const [, size, number] = /ended after (\d+) bytes? of a frame, in message (\d+)$/.exec(events.at(-1) ?? '') ?? [];
     const rest = input.subarray(input.length - Number(size ?? 0));
     if (!size || !isLine(rest)) return events;
     const account = new Account(options);

@@ -38,7 +38,7 @@ export function readFrameByFrame(name: string, parse: (rest: Buffer, limit: numb
       } else if (frame && isWhole) {
         account.message(frame.payload ?? rest.subarray(frame.start, frame.start + frame.size));
       } else {
-        const unfinished = `YODEL_UNFINISHED_FRAME: input ended after ${rest.length} bytes of a frame, in message ${number}`;
+        const unfinished = `YODEL_UNFINISHED_FRAME: input ended after ${rest.length} ${rest.length === 1 ? 'byte' : 'bytes'} of a frame, in message ${number}`;
         return [...account.end(), `fault: ${unfinished}`];
       }
       rest = rest.subarray(frame.end);
