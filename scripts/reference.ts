@@ -17,10 +17,10 @@ import { createProgram } from '../src/cli/program.ts';
 import { serveCommand } from '../src/cli/serve/command.ts';
 import { isReloadable } from '../src/cli/serve/reload.ts';
 import { errorCodes } from '../src/errors.ts';
+import type { OptionSpec } from '../src/option-values.ts';
 import {
   clientOptions,
   journalOptions,
-  type OptionSpec,
   reconnectOptions,
   serveLimits,
   serverOptions,

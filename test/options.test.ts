@@ -1,15 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import {
-  checkOption,
-  clientOptions,
-  type OptionSpec,
-  reconnectOptions,
-  refuseUnknown,
-  resolveOptions,
-  serverOptions,
-  sessionOptions,
-} from '../src/options.ts';
+import { checkOption, type OptionSpec, refuseUnknown, resolveOptions } from '../src/option-values.ts';
+import { clientOptions, reconnectOptions, serverOptions, sessionOptions } from '../src/options.ts';
 
 const tables: Record<string, Record<string, OptionSpec>> = {
   sessionOptions,

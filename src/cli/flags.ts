@@ -1,7 +1,8 @@
 /** Flags and environment variables, generated from the option tables. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { formatQuantity, parseQuantity, unitForms } from '../format/units.ts';
-import { clientOptions, longestDuration, type OptionSpec } from '../options.ts';
+import type { OptionSpec } from '../option-values.ts';
+import { clientOptions, longestDuration } from '../options.ts';
 
 /** The name of an option's flag: `max-connections` for `maxConnections`, unless the table has another. */
 export function flagName(name: string, spec: OptionSpec): string {

@@ -2,15 +2,8 @@
 import { YodelError } from '../errors.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import { resolveWire, type WireOptions } from '../framing/wire.ts';
-import {
-  type ClientLimits,
-  clientOptions,
-  type OptionalValues,
-  type ReconnectLimits,
-  reconnectOptions,
-  refuseUnknown,
-  resolveOptions,
-} from '../options.ts';
+import { type OptionalValues, refuseUnknown, resolveOptions } from '../option-values.ts';
+import { type ClientLimits, clientOptions, type ReconnectLimits, reconnectOptions } from '../options.ts';
 import { type Clock, realClock } from '../session/clock.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { TlsOptions, Transport } from '../transport/transport.ts';

@@ -1,5 +1,5 @@
 /** Numbers with units on the command line: `10s`, `64KiB`, `100/s`. */
-import type { OptionKind } from '../options.ts';
+import type { OptionKind } from '../option-values.ts';
 
 /** What an option of each kind takes, for errors and help. */
 export const unitForms: Record<Exclude<OptionKind, 'choice'>, string> = {

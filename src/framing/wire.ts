@@ -1,6 +1,6 @@
 /** The framings and encoding of a server's or client's connections. */
 import { YodelError } from '../errors.ts';
-import { checkOption, refuseUnknown } from '../options.ts';
+import { checkOption, refuseUnknown } from '../option-values.ts';
 import { lines } from './delimited/lines.ts';
 import type { Encoding, Framing } from './framing.ts';
 import { parseFraming } from './notation.ts';

@@ -2,7 +2,8 @@
 import { type Address, defaultAddress, parseAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import type { WireOptions } from '../framing/wire.ts';
-import { type OptionalValues, refuseUnknown, type ServerLimits, type SessionLimits, serveLimits } from '../options.ts';
+import { type OptionalValues, refuseUnknown } from '../option-values.ts';
+import { type ServerLimits, type SessionLimits, serveLimits } from '../options.ts';
 import type { Clock } from '../session/clock.ts';
 import type { Handler } from '../session/handler.ts';
 import type { SessionJournal } from '../session/journaling.ts';

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { shownDefault } from '../../src/cli/flags.ts';
-import { type OptionSpec, serveLimits } from '../../src/options.ts';
+import type { OptionSpec } from '../../src/option-values.ts';
+import { serveLimits } from '../../src/options.ts';
 
 const page = readFileSync(new URL('../../SECURITY.md', import.meta.url), 'utf8');
 

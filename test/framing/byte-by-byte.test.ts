@@ -44,11 +44,19 @@ const frames: [notation: string, what: string, frame: (size: number) => string][
   ['between:<,>,escape=\\\\', 'escapes', (size) => `<${'\\>'.repeat(size / 2)}>`],
 ];
 
+/** How many times as much a frame costs that is eight times as long. */
+function growth(framing: Framing, frame: (size: number) => string): number {
+  const [short, long] = [16_384, 131_072].map((size) => cost(framing, Buffer.from(frame(size))));
+  return (long as number) / (short as number);
+}
+
 describe.each(frames)('%s, %s', (notation, _what, frame) => {
   it('costs eight times as much when it is eight times as long, not sixty-four times', () => {
     const framing = parseFraming(notation);
-    const [short, long] = [16_384, 131_072].map((size) => cost(framing, Buffer.from(frame(size))));
-    expect((long as number) / (short as number)).toBeLessThan(32);
+    // Compilation and garbage collection disturb single measurements; what is quadratic is so in all of them.
+    let lowest = growth(framing, frame);
+    for (let attempt = 1; attempt < 8 && lowest >= 32; attempt++) lowest = Math.min(lowest, growth(framing, frame));
+    expect(lowest).toBeLessThan(32);
   });
 });
 

@@ -1,7 +1,8 @@
 /** Settings from a file, which override the defaults, and the source of each setting. */
 import { type Command, InvalidArgumentError, type Option } from 'commander';
 import { formatQuantity } from '../../format/units.ts';
-import { checkOption, type OptionSpec, serveLimits } from '../../options.ts';
+import { checkOption, type OptionSpec } from '../../option-values.ts';
+import { serveLimits } from '../../options.ts';
 import { hintFor } from '../../suggestion.ts';
 import { UsageError } from '../fail.ts';
 import { readFile } from '../files.ts';

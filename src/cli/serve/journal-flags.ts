@@ -1,6 +1,7 @@
 /** The flags of `yodel serve` about its journal. */
 import { type Command, Option } from 'commander';
-import { journalOptions, type OptionSpec } from '../../options.ts';
+import type { OptionSpec } from '../../option-values.ts';
+import { journalOptions } from '../../options.ts';
 import { addTable, envName, tableValues } from '../flags.ts';
 
 /** The journal's limits by their names among the settings of a server: `maxSize` is `journalMaxSize`. */

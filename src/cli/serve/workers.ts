@@ -4,7 +4,8 @@
  */
 import type { Address, UnixAddress } from '../../address.ts';
 import { systemError } from '../../errors.ts';
-import { resolveOptions, type ServerLimits, serverOptions } from '../../options.ts';
+import { resolveOptions } from '../../option-values.ts';
+import { type ServerLimits, serverOptions } from '../../options.ts';
 import { programArgument } from '../../process/own-program.ts';
 import { describeEnd, type ProcessEnd } from '../../process/program-process.ts';
 import { checkDescriptors } from '../../server/options.ts';

@@ -1,6 +1,7 @@
 /** The faults that can be configured. */
 import { YodelError } from '../../errors.ts';
-import { checkOption, longestDuration } from '../../options.ts';
+import { checkOption } from '../../option-values.ts';
+import { longestDuration } from '../../options.ts';
 
 /** Options of {@link withFaults}. Times are milliseconds, shares are numbers from 0 to 1. All are off by default. */
 export interface Faults {
