@@ -19,7 +19,9 @@
  * The process reuses its own buffers only once the operating system has taken their contents: the slab of replies
  * (session/output.ts) and the buffers of assembled frames (`Batch.release`).
  */
+
 import { isAscii } from 'node:buffer';
+import { YodelError } from '../errors.ts';
 import { pieceSize, TextPieces } from './text-pieces.ts';
 
 /** @internal Takes bytes. */
@@ -37,6 +39,13 @@ export interface FramingId {
 
 /** What a message is besides its bytes, where the framing says: the text and binary messages of WebSocket. */
 export type MessageKind = 'text' | 'binary';
+
+/** @internal @throws YodelError `YODEL_INVALID_OPTION` for any other kind */
+export function checkKind(kind: MessageKind | undefined): void {
+  if (kind === undefined || kind === 'text' || kind === 'binary') return;
+  const text = `the kind of a message is "text" or "binary", not ${JSON.stringify(kind)}`;
+  throw new YodelError('YODEL_INVALID_OPTION', text);
+}
 
 /**
  * Reads whole frames. Every frame is the bytes from `start` to `end`; the functions depend on nothing else. All decoders of a

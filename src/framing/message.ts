@@ -1,6 +1,7 @@
 /** Messages, and the batch of all messages that one chunk completed, which a decoder returns. */
 import type { YodelError } from '../errors.ts';
-import { type ByteOutput, type FrameReader, Frames, type FramingId, type MessageKind } from './frames.ts';
+import { type ByteOutput, checkKind, type FrameReader, Frames, type FramingId, type MessageKind } from './frames.ts';
+import { inspect, inspectionOf } from './inspection.ts';
 import { recycle } from './tail.ts';
 
 /** Marks messages and batches, also those of another copy of yodel in the same process. */
@@ -36,8 +37,13 @@ export class Message {
     this.#index = index;
   }
 
-  /** A new message, such as one with a header. Text and bytes without a header can be sent without this. */
+  /**
+   * A new message, such as one with a header. Text and bytes without a header can be sent without this.
+   *
+   * @throws YodelError `YODEL_INVALID_OPTION` if the kind is another
+   */
   static of(payload: string | Uint8Array, { header, kind }: MessageParts = {}): Message {
+    checkKind(kind);
     const bytes = typeof payload === 'string' ? Buffer.from(payload) : Buffer.from(payload);
     const kindOf = kind ?? (typeof payload === 'string' ? 'text' : undefined);
     return new Message(new Frames(unframed(header && Buffer.from(header), kindOf), bytes, 1), 0);
@@ -105,6 +111,11 @@ export class Message {
 
   toString(): string {
     return this.text;
+  }
+
+  /** @internal What `console.log` prints. */
+  [inspect](): string {
+    return inspectionOf(this);
   }
 
   /** @internal Whether encoding `text` would give the frame this message came in, so that the frame can be sent instead. */

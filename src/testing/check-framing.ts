@@ -1,6 +1,7 @@
 /** Checks a framing with messages and bytes that it generates. */
 import type { Framing } from '../framing/framing.ts';
 import { Message } from '../framing/message.ts';
+import { checkIsFraming } from './decode-all.ts';
 import { between, oneOf, randomFrom } from './random.ts';
 import { smallest } from './smaller.ts';
 import {
@@ -62,12 +63,14 @@ export class FramingCheckError extends Error {
  * Messages that `encode` refuses are not tried.
  *
  * @returns the number of trials and the seed
- * @throws FramingCheckError for the first failure, with the smallest case that was found
+ * @throws FramingCheckError for the first failure, with the smallest case that was found; YodelError `YODEL_INVALID_OPTION` if this
+ *   is no framing
  */
 export function checkFraming(
   framing: Framing,
   options: CheckFramingOptions = {},
 ): { readonly runs: number; readonly seed: number } {
+  checkIsFraming(framing);
   const { runs = 300, seed = Math.floor(Math.random() * 4_294_967_296), createState = () => undefined } = options;
   const random = randomFrom(seed);
   const usable = (message: TriedMessage) => isEncodable(framing, message);

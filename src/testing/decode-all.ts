@@ -1,5 +1,5 @@
 /** Decodes a whole input, as a session would. */
-import type { YodelError } from '../errors.ts';
+import { YodelError } from '../errors.ts';
 import { type DecoderOptions, decodeChunk, type Framing } from '../framing/framing.ts';
 import type { Message } from '../framing/message.ts';
 
@@ -30,6 +30,7 @@ export function decodeAll(
   input: Uint8Array | readonly Uint8Array[],
   options: DecodeAllOptions = {},
 ): Decoded {
+  checkIsFraming(framing);
   const { maxMessageLength = 65_536, onTooLong = 'close', encoding = 'binary', state } = options;
   const decoder = framing.createDecoder({ maxMessageLength, onTooLong, encoding }, state);
   const messages: Message[] = [];
@@ -46,4 +47,11 @@ export function decodeAll(
   const { pending } = decoder;
   take(decoder.end());
   return { messages, faults, pending };
+}
+
+/** @internal @throws YodelError `YODEL_INVALID_OPTION` for anything but a framing, such as a definition */
+export function checkIsFraming(framing: Framing): void {
+  if (typeof (framing as Partial<Framing> | undefined)?.createDecoder === 'function') return;
+  const text = 'this is no framing; a definition becomes one by defineFraming()';
+  throw new YodelError('YODEL_INVALID_OPTION', text);
 }

@@ -1,10 +1,11 @@
+import { inspect } from 'node:util';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { length } from '../../src/framing/counted/length.ts';
 import { delimiter } from '../../src/framing/delimited/delimiter.ts';
 import { lines } from '../../src/framing/delimited/lines.ts';
 import { type DecoderOptions, encode, type Framing } from '../../src/framing/framing.ts';
-import type { Batch, Message } from '../../src/framing/message.ts';
+import { type Batch, Message } from '../../src/framing/message.ts';
 import { show } from './outcome.ts';
 
 const options: DecoderOptions = { maxMessageLength: 65_536, onTooLong: 'close', encoding: 'binary' };
@@ -245,3 +246,19 @@ describe('a batch', () => {
 function bytesShown(text: string): number {
   return text.replace(/\\x../g, '.').length;
 }
+
+describe('a message of a program', () => {
+  it('has no other kind than text and binary', () => {
+    const kind = 'txt' as 'text';
+    expect(() => Message.of('x', { kind })).toThrow('the kind of a message is "text" or "binary", not "txt"');
+  });
+
+  it('is readable when it is printed', () => {
+    expect(inspect(Message.of('a\nb'))).toBe('Message text, "a\\nb"');
+    expect(inspect({ message: Message.of(Buffer.from('b'), { header: Uint8Array.of(0, 4), kind: 'binary' }) })).toBe(
+      '{ message: Message header 00 04, binary, "b" }',
+    );
+    expect(inspect([...batchOf(lines(), 'hello\n')][0])).toBe('Message "hello"');
+    expect(inspect(Message.of(Buffer.alloc(300, 'x')))).toBe(`Message "${'x'.repeat(200)}"...`);
+  });
+});

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { defineFraming, encode, type FramingDefinition, length, Message } from '../../src/index.ts';
+import { defineFraming, encode, type Framing, type FramingDefinition, length, Message } from '../../src/index.ts';
 import { type CheckFramingOptions, checkFraming, decodeAll, FramingCheckError } from '../../src/testing/testing.ts';
 import { changing, changingConversation, prefixed, stuffed, varied } from '../framing/own/framings.ts';
 
@@ -151,4 +151,11 @@ describe('decodeAll', () => {
     expect(faults.map(({ code }) => code)).toEqual(['YODEL_UNFINISHED_FRAME']);
     expect(pending).toBe(2);
   });
+});
+
+it('needs a framing, not only its definition', () => {
+  const definition = prefixed as unknown as Framing;
+  const message = 'this is no framing; a definition becomes one by defineFraming()';
+  expect(() => checkFraming(definition)).toThrow(message);
+  expect(() => decodeAll(definition, Uint8Array.of())).toThrow(message);
 });
