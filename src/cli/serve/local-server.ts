@@ -1,5 +1,6 @@
 /** The server in this process, which serves alone or is one of several workers. */
 import { formatPeer, parseAddress } from '../../address.ts';
+import type { ErrorCode } from '../../errors.ts';
 import { formatPlural } from '../../format/figures.ts';
 import { endGroups } from '../../handlers/exec/process-group.ts';
 import type { Journal } from '../../journal/journal.ts';
@@ -50,6 +51,7 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
   let aborted = 0;
   let hadUncaughtError = false;
   const { handler, protocol } = await handlerFor(serving.settings, notify);
+  let isSilent = isTransparent(handler);
   const recorders = flags.record === undefined ? [] : [await recorderOf(String(flags.record), worker, notify)];
   const { journal } = rest;
   const server = await serve({
@@ -61,7 +63,12 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
     origins: flags.origin as string[] | undefined,
     proxyProtocol: flags.proxyProtocol as string[] | undefined,
     protocol,
-    telemetry: combineSubscribers([log, failures(notify, () => aborted++), ...subscribers, ...recorders]),
+    telemetry: combineSubscribers([
+      log,
+      failures(notify, { aborted: () => aborted++, isSilent: () => isSilent }),
+      ...subscribers,
+      ...recorders,
+    ]),
   });
   const shutDownOnError = (thrown: unknown) => {
     // Neither the message that caused it nor the extent of the damage is known, so the server shuts down, gracefully.
@@ -85,6 +92,7 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
       const { handler } = await handlerFor(next.settings, notify);
       const options = { ...reloadableOf(next), handler };
       server.reload(next.tls ? { ...options, tls: next.tls } : options);
+      isSilent = isTransparent(handler);
     },
     ended: end(),
   };
@@ -120,14 +128,33 @@ function givenList(value: unknown): readonly string[] | undefined {
   return list && list.length > 0 ? list : undefined;
 }
 
-/** Reports on stderr, even with --quiet, what a handler threw, with its stack, and errors of upstream servers and commands. */
-function failures(notify: Notify, aborted: () => void): Subscriber {
+/** Whether the handler is one that tells its clients nothing, such as a proxy. */
+function isTransparent(handler: unknown): boolean {
+  return (handler as { readonly forwarding?: unknown } | undefined)?.forwarding === 'transparent';
+}
+
+/** Ends of sessions that are reported elsewhere, or are no fault of anybody's. */
+const usualEnds: readonly ErrorCode[] = [
+  'YODEL_HANDLER_FAILED',
+  'YODEL_CONNECTION_RESET',
+  'YODEL_SHUTDOWN_TIMEOUT',
+  'YODEL_FAULT',
+];
+
+/**
+ * Reports on stderr, even with --quiet, what a handler threw, with its stack, and errors of upstream servers and commands. If the
+ * handler is silent, also why clients were closed, because they are not told either.
+ */
+function failures(
+  notify: Notify,
+  { aborted, isSilent }: { readonly aborted: () => void; readonly isSilent: () => boolean },
+): Subscriber {
   return {
     handlerFailed: (session, error) =>
       notify(`the handler failed for ${formatPeer(session.peer)}#${session.id}: ${escapeStack(error.cause)}`),
     closed: (session, error) => {
       if (error?.code === 'YODEL_SHUTDOWN_TIMEOUT') aborted();
-      if (error && isFromUpstream(error)) {
+      if (error && (isFromUpstream(error) || (isSilent() && !usualEnds.includes(error.code)))) {
         notify(`${formatPeer(session.peer)}#${session.id}: ${escapeText(errorText(error))}`);
       }
     },

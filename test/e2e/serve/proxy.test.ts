@@ -166,13 +166,16 @@ test('WebSocket clients can talk to a server with line framing', async () => {
   socket.close();
 });
 
-test('a client at fault gets no reply of the proxy, and its connection ends', async () => {
-  const { server, peer } = await behindProxy('--max-message', '8');
-  peer.ended.catch(() => undefined);
-  await peer.send('longer than that\n');
-  expect((await peer.ended).toString()).toBe('');
-  await server.saw(/message 1 is longer than the limit of 8 bytes/);
-});
+test.each([[], ['--quiet']])(
+  'a client at fault gets no reply of the proxy, and its connection ends (%s)',
+  async (...flags) => {
+    const { server, peer } = await behindProxy('--max-message', '8', ...flags);
+    peer.ended.catch(() => undefined);
+    await peer.send('longer than that\n');
+    expect((await peer.ended).toString()).toBe('');
+    await server.saw(/yodel: \S+#1: message 1 is longer than the limit of 8 bytes/);
+  },
+);
 
 test('a client that is refused gets no reply of the proxy', async () => {
   const { server } = await behindProxy('--max-connections', '1');
