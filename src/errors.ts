@@ -8,10 +8,10 @@
 export const errorCodes = {
   YODEL_MESSAGE_TOO_LONG: 'A message is longer than maxMessageLength.',
   YODEL_INVALID_UTF8: 'A text message is not valid UTF-8.',
-  YODEL_INVALID_FRAME: 'A length field has a value that is not allowed.',
-  YODEL_UNFINISHED_FRAME: 'The peer ended its output in the middle of a length-prefixed frame.',
+  YODEL_INVALID_FRAME: 'Bytes are not a frame of the framing: the error names the first wrong byte.',
+  YODEL_UNFINISHED_FRAME: 'The peer ended its output in the middle of a frame.',
   YODEL_UNENCODABLE_MESSAGE:
-    'A message cannot be sent in this framing: it contains the delimiter, or its length does not fit the length field.',
+    'A framing cannot express a message: it contains the delimiter, is too long for the length field, or lacks a header.',
   YODEL_INVALID_OPTION: 'An option is unknown, or its value is not allowed.',
   YODEL_INVALID_ADDRESS: 'An address is not valid.',
   YODEL_INVALID_HANDLER: 'A handler is neither a function nor an object with open, message, batch, end or close.',
