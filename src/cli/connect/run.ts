@@ -3,6 +3,7 @@ import { fstatSync } from 'node:fs';
 import type { Address } from '../../address.ts';
 import { dial, releaseUnused } from '../../client/dial.ts';
 import { lines } from '../../framing/delimited/lines.ts';
+import { encode, type Framing } from '../../framing/framing.ts';
 import type { Protocol } from '../../framing/protocol.ts';
 import { exitStatus, UsageError } from '../fail.ts';
 import { readTlsFlags } from '../tls-flags.ts';
@@ -118,7 +119,14 @@ async function readProtocol(flags: Readonly<Record<string, unknown>>): Promise<P
   const { protocol } = await readWire(flags);
   if (flags.crlf !== true) return { ...protocol, encoding: 'binary' };
   const { framing, replyFraming } = protocol;
-  if (framing.name !== 'lines') throw new UsageError(`--crlf needs the framing "lines", not "${framing.name}"`);
+  // Such as SMTP: what is encoded again ends as it should.
+  if (endsWithCrlf(framing)) return { ...protocol, encoding: 'binary' };
+  if (framing.name !== 'lines') throw new UsageError(`--crlf needs a framing of lines, not "${framing.name}"`);
   const crlf = lines({ crlf: true });
   return { framing: crlf, replyFraming: replyFraming === framing ? crlf : replyFraming, encoding: 'binary' };
+}
+
+/** Whether messages end with CRLF unless they arrived with another ending. */
+function endsWithCrlf(framing: Framing): boolean {
+  return Buffer.from(encode(framing, 'x')).equals(Buffer.from('x\r\n'));
 }

@@ -61,7 +61,7 @@ const mistakes: readonly [what: string, args: string[], ...expected: (string | R
   ],
   ['more processes than connections', ['bench', '--threads', '3', '-c', '2'], '--threads 3', 'not 2'],
   ['far too many processes', ['bench', '--threads', '1000', '-c', '1000'], '--threads 1000', 'too many'],
-  ['CRLF with another framing than lines', ['connect', '--crlf', '--framing', 'raw'], '--crlf', '"lines"', '"raw"'],
+  ['CRLF with another framing than lines', ['connect', '--crlf', '--framing', 'raw'], '--crlf', 'lines', '"raw"'],
   ['two ports', ['bench', '127.0.0.1:1', '2'], '"127.0.0.1:1"', 'already has a port'],
   ['counting replies without a framing', ['bench', '--framing', 'raw', '--replies', 'count'], 'raw', 'echo or none'],
   ['an empty message without a framing', ['bench', '--framing', 'raw', '--size', '0'], 'empty', 'raw'],

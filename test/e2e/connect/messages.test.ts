@@ -91,6 +91,21 @@ it('a greeting is not a reply: a server that only greets answers nothing, like d
   expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
 });
 
+test('--crlf ends the lines of a protocol with CRLF', async () => {
+  let received = '';
+  const { address } = await listen((socket) => {
+    socket.write('220 ready\r\n');
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk.toString();
+    });
+    socket.on('end', () => socket.end());
+  });
+  await yodel(['connect', address, '--protocol', 'smtp', '-C', '--wait', '100ms'], {
+    input: 'EHLO a\nDATA\r\nhi\n.\nQUIT\n',
+  });
+  expect(received).toBe('EHLO a\r\nDATA\r\nhi\r\n.\r\nQUIT\r\n');
+});
+
 test('--crlf ends lines with CRLF, whatever their ending was', async () => {
   const { address } = await listen((socket) => {
     let text = '';
