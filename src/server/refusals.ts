@@ -32,7 +32,7 @@ export class Refusals {
     const framing = this.#framing && (connection.framing ?? this.#framing);
     if (!framing || this.#open.size >= this.#maxAtOnce) return connection.abort(error);
     this.#open.add(refusal);
-    sendError(error.message, (text) => connection.write(encode(framing, text)));
+    sendError(framing.encoder, error.message, (text) => connection.write(encode(framing, text)));
     connection.end(error);
     refusal.timer = this.#clock.after(this.#lingerMs, () => connection.release());
   }

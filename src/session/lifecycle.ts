@@ -13,7 +13,6 @@
 import { systemError, YodelError } from '../errors.ts';
 import type { EndedBy, SessionView } from '../telemetry/telemetry.ts';
 import type { Connection } from '../transport/transport.ts';
-import { sendError } from './error-reply.ts';
 import type { Flow } from './flow.ts';
 import type { Inbound } from './inbound.ts';
 import type { Outbox } from './outbox.ts';
@@ -203,7 +202,7 @@ export class Lifecycle {
 
   #sendError(error: YodelError): void {
     const isTransparent = this.#settings.handler.forwarding === 'transparent';
-    if (!this.hasOutputEnded && !isTransparent) sendError(error.message, (text) => this.#outbox.append(text));
+    if (!this.hasOutputEnded && !isTransparent) this.#outbox.sendError(error.message);
   }
 
   /** Whether all output and the FIN are sent. */

@@ -175,6 +175,11 @@ export class Outbox {
     }
   }
 
+  /** Appends an error reply, if the framing can express one. */
+  sendError(reason: string): void {
+    sendError(this.#encoder, reason, (text) => this.append(text));
+  }
+
   /** Appends bytes as they are. They must not change. @param messages the number of messages that end in them */
   appendBytes(bytes: Uint8Array, messages: number): void {
     this.#frames.append(asBuffer(bytes), 0, bytes.length);
@@ -269,7 +274,7 @@ export class Outbox {
   /** Replies with a message that is encoded again. If it cannot be, the peer receives the reason in its place. */
   #replyForeign(message: Message, to: Message | undefined): void {
     const error = this.send(message, to);
-    if (error) sendError(`the reply cannot be sent: ${error.message}`, (text) => this.append(text));
+    if (error) this.sendError(`the reply cannot be sent: ${error.message}`);
   }
 
   #sendBatch(batch: Batch, to: Message | undefined): YodelError | undefined {

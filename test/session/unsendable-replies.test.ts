@@ -12,3 +12,13 @@ it('a reply that is not one line ends the session after the earlier replies', as
   await peer.ends();
   expect(failed.join()).toContain('line feed at offset 3');
 });
+
+it('an error reply in RESP is an error of RESP', async () => {
+  const harness = await Harness.open({ protocol: 'redis', handler: (message) => message });
+  const peer = await harness.connect();
+  const text = await peer.says('+OK\r\nGET a\n*1\r\n?x\r\n');
+  expect(text).toMatch(
+    /^\+OK\r\n-ERR the reply cannot be sent: [^\r\n]*\r\n-ERR message 3 is not a valid frame [^\r\n]*\r\n$/,
+  );
+  await peer.ends();
+});

@@ -38,7 +38,7 @@ export interface RespOptions {
  *
  * With `inline`, the payload of an inline command is its line without LF or CRLF. Empty lines are no messages.
  *
- * Sent is what is exactly one value. With `inline`, any other line that does not begin with a type byte is sent as an inline command, so that
+ * Sent is what is exactly one value. yodel's own error replies are errors of RESP: `-ERR message 1 is …`. With `inline`, any other line that does not begin with a type byte is sent as an inline command, so that
  * `yodel connect` can be used like a telnet session to Redis, which reads quotes in such a line as its own client does.
  */
 export function resp({ inline = false }: RespOptions = {}): Framing {
@@ -142,6 +142,7 @@ function createEncoder(isInlineAllowed: boolean): Encoder {
       },
     }),
     shapeOf: () => undefined,
+    errorPayload: (reason) => `-ERR ${reason.replace(/[\r\n]+/g, ' ')}\r\n`,
   };
 }
 

@@ -31,12 +31,17 @@ async function replyFrom(child: Child, message: Message, session: Session, setti
   if (failure !== undefined) {
     const error = commandError(failure, end);
     settings.tell(detailOf(error), session);
-    return `error: ${error.message}`;
+    return errorReply(error.message);
   }
   reportStatus(end, session, settings);
   const { status } = end as { status: number | null };
-  if (output.length === 0 && status !== 0) return `error: the command ended with status ${status}`;
+  if (output.length === 0 && status !== 0) return errorReply(`the command ended with status ${status}`);
   return replyOf(output, session);
+}
+
+/** As a message: where the client's framing cannot express it, that is no fault of the handler. */
+function errorReply(reason: string): Message {
+  return Message.of(Buffer.from(`error: ${reason}`));
 }
 
 /** The output of a child, and the reason if it was ended early. */
