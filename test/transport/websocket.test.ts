@@ -171,6 +171,31 @@ describe('the end', () => {
   });
 });
 
+test.each([
+  ['end', [0xc1, 1, 0x78], 1002],
+  ['release', [0x81, 1, 0xff], 1007],
+  ['abort', [0x82, 127, 0, 0, 1, 0, 0, 0, 0, 0], 1009],
+] as const)('%s after a frame that is invalid tells the server what is wrong with it', async (way, frame, expected) => {
+  const code = Promise.withResolvers<number>();
+  const { address } = await listenWebSocket((socket) => {
+    socket.on('close', (received) => code.resolve(received));
+    // A byte sequence that the library itself would not send.
+    (socket as unknown as { _socket: { write(bytes: Uint8Array): void } })._socket.write(Buffer.from(frame));
+  });
+  const connection = await runtimeTransport.connect(parseAddress(address), {});
+  onTestFinished(() => connection.abort());
+  const decoder = connection.framing?.createDecoder({ maxMessageLength: 100, onTooLong: 'close', encoding: 'binary' });
+  connection.start({
+    onData(chunk) {
+      for (const { fault } of decodeChunk(decoder as Decoder, chunk)) if (fault) connection[way]();
+    },
+    onEnd() {},
+    onDrain() {},
+    onClose() {},
+  });
+  expect(await code.promise).toBe(expected);
+});
+
 test('a server that answers with HTTP is recognised, with its status', async () => {
   const http = createServer((_request, response) => response.writeHead(404).end());
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));

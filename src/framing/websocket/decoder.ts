@@ -82,6 +82,7 @@ export class WebSocketDecoder implements Decoder {
   /** The payload of a control frame that is not complete in one chunk. */
   #controlData = none;
   #stopped = false;
+  #fault: YodelError | undefined;
   /** Messages so far, discarded ones included. */
   #number = 0;
 
@@ -101,6 +102,11 @@ export class WebSocketDecoder implements Decoder {
   /** Whether nothing more can be decoded: after a fault or a close frame. */
   get isStopped(): boolean {
     return this.#stopped;
+  }
+
+  /** The fault after which nothing more can be decoded. */
+  get fault(): YodelError | undefined {
+    return this.#fault;
   }
 
   decode(bytes: Uint8Array): Batch {
@@ -346,7 +352,10 @@ export class WebSocketDecoder implements Decoder {
   #batch({ joined, body, ends = [], isAscii = false }: Found, fault?: YodelError, rest?: Buffer): Batch {
     const count = (joined ? 1 : 0) + ends.length;
     const isStopped = fault !== undefined && stopsDecoder(fault, this.#options);
-    if (isStopped) this.#stop();
+    if (isStopped) {
+      this.#fault = fault;
+      this.#stop();
+    }
     this.#number += count + (fault ? 1 : 0);
     const next = isStopped || rest?.length === 0 ? undefined : rest;
     const batch = new Batch(this.#reader, joined, body, count, fault, next, ends);

@@ -140,7 +140,7 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
     this.#inner.release();
   }
 
-  abort(why?: YodelError): void {
+  abort(why: YodelError | undefined = this.#decoder?.fault): void {
     this.#isReleased = true;
     // A reset could overtake the close frame.
     if (!why || this.#inner.unsent > 0) return this.#inner.abort();
@@ -237,8 +237,9 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
   }
 
   /** Sends a close frame: with the code of the error, the one that the peer sent, or none of a problem. */
-  #sendClose(why: YodelError | undefined): void {
+  #sendClose(cause: YodelError | undefined): void {
     if (this.#hasSentClose) return;
+    const why = cause ?? this.#decoder?.fault;
     const code = why ? closeCodeFor(why) : (this.#peersClose?.code ?? normalCode);
     this.#inner.write(controlFrame(opcodes.close, closePayload(code, why?.message ?? ''), this.#isClient));
     this.#hasSentClose = true;
