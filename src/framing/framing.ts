@@ -52,8 +52,11 @@ export interface Encoder {
   encode(payload: Uint8Array, shape?: Uint8Array): Uint8Array;
   /** The same, around a payload that is in its buffer already. Present unless the framing changes the payload, such as by escaping. */
   readonly inPlace?: InPlaceEncoder;
-  /** The payload of a reply that reports an error, where only some payloads are messages. Default: `error: REASON`. */
-  errorPayload?(reason: string): string;
+  /**
+   * The payload of a reply that reports an error, where the protocol has one of its own; undefined: none is sent. Default:
+   * `error: REASON`.
+   */
+  errorPayload?(reason: string): string | undefined;
   /** Present if a frame of text is the text and an ending, so that many frames can be encoded at once. */
   readonly text?: TextFrames;
   /**

@@ -1,11 +1,13 @@
-/** The error reply: one message in the peer's framing, `error: …`. */
+/** The error reply: one message in the peer's framing, `error: …`, or as its protocol reports errors. */
 import { YodelError } from '../errors.ts';
 import type { Encoder } from '../framing/framing.ts';
 
 /** Passes the text to `send`, which sends it with this encoder. Sends nothing if the framing cannot carry the text because it contains the delimiter. */
 export function sendError(encoder: Encoder, reason: string, send: (text: string) => void): void {
+  const text = encoder.errorPayload ? encoder.errorPayload(reason) : `error: ${reason}`;
+  if (text === undefined) return;
   try {
-    send(encoder.errorPayload?.(reason) ?? `error: ${reason}`);
+    send(text);
   } catch (thrown) {
     if (!(thrown instanceof YodelError) || thrown.code !== 'YODEL_UNENCODABLE_MESSAGE') throw thrown;
   }

@@ -48,7 +48,10 @@ describe('an invalid value', () => {
     [{ ratePolicy: null }, 'the option "ratePolicy" takes "delay" or "close", not null'],
     [{ encoding: 'utf-8' }, 'the option "encoding" takes "utf8" or "binary", not "utf-8"'],
     [{ maxMessages: 10n ** 30n }, 'not 1000000000000000000000000000000'],
-    [{ framing: lines }, 'the option "framing" takes a framing such as lines(), or its text form such as "lines"'],
+    [
+      { framing: lines },
+      'the option "framing" takes a framing such as lines(), its text form such as "lines", or what',
+    ],
     [{ framing: 'line' }, 'unknown framing "line". Did you mean "lines"?'],
   ];
 

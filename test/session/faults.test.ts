@@ -148,7 +148,7 @@ describe('with onTooLong "discard"', () => {
     const { framing, replyFraming } = protocolNamed('memcached');
     const { peer } = await serveOneClient({ framing, replyFraming, maxMessageLength: 10, onTooLong: 'discard' });
     await peer.says('get a\r\nget much too long');
-    expect(peer.text).toBe('get a\r\nerror: message 2 is longer than the limit of 10 bytes\r\n');
+    expect(peer.text).toBe('get a\r\nCLIENT_ERROR message 2 is longer than the limit of 10 bytes\r\n');
     expect(peer.ended).toBe(true);
   });
 
@@ -204,5 +204,23 @@ describe('with onTooLong "discard"', () => {
     await peer.ends();
     expect(harness.server.counters.errors).toEqual(new Map([['YODEL_MESSAGE_TOO_LONG', 1]]));
     expect(closedBy).toEqual([undefined]);
+  });
+});
+
+describe('an error reply of a protocol', () => {
+  it.each([
+    ['redis', 'get much too long\r\n', '-ERR message 1 is longer than the limit of 5 bytes\r\n'],
+    ['smtp', 'HELO much too long\r\n', '500 message 1 is longer than the limit of 5 bytes\r\n'],
+    ['pop3', 'USER much too long\r\n', '-ERR message 1 is longer than the limit of 5 bytes\r\n'],
+    ['memcached', 'get much too long\r\n', 'CLIENT_ERROR message 1 is longer than the limit of 5 bytes\r\n'],
+    ['nats', 'SUB much too long\r\n', "-ERR 'message 1 is longer than the limit of 5 bytes'\r\n"],
+    ['dns', '\0\x06abcdef', ''],
+    ['mqtt', '\x30\x06abcdef', ''],
+    ['postgres', '\0\0\0\x20', ''],
+  ])('in %s is as the protocol reports errors', async (protocol, input, reply) => {
+    const { peer } = await serveOneClient({ protocol, maxMessageLength: 5 });
+    await peer.says(Buffer.from(input, 'latin1'));
+    expect(peer.text).toBe(reply);
+    expect(peer.ended).toBe(true);
   });
 });

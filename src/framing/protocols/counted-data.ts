@@ -2,7 +2,7 @@
 import type { Framing } from '../framing.ts';
 import type { Protocol } from '../protocol.ts';
 import { EncryptableScanner, type Encryption, encryptableEncoder, handshake } from './encrypted.ts';
-import { binaryFraming, idOf } from './fixed.ts';
+import { binaryFraming, idOf, withErrors } from './fixed.ts';
 import { LineGroups, type LineRule, last, lineEncoder, lineReader, more } from './line-groups.ts';
 
 function framingOf(id: ReturnType<typeof idOf>, rule: LineRule): Framing {
@@ -59,15 +59,17 @@ export const nats: Protocol = {
     const [, size] = /^H?PUB[ \t].*[ \t](\d{1,10})[ \t]*$/i.exec(line) ?? [];
     return size === undefined ? last : dataOf(size);
   }),
-  replyFraming: encryptable(idOf('nats', 'replies'), (line) => {
-    const [, size] = /^H?MSG[ \t].*[ \t](\d{1,10})[ \t]*$/i.exec(line) ?? [];
-    return size === undefined ? last : dataOf(size);
-  }),
+  replyFraming: withErrors(encryptable(idOf('nats', 'replies'), messageRule), (reason) => `-ERR '${reason}'`),
   encoding: 'binary',
   createState: (): Encryption => ({ isEncrypted: false }),
   greeting: 1,
   errorPattern: /^-ERR/,
 };
+
+function messageRule(line: string) {
+  const [, size] = /^H?MSG[ \t].*[ \t](\d{1,10})[ \t]*$/i.exec(line) ?? [];
+  return size === undefined ? last : dataOf(size);
+}
 
 /** The same as {@link framingOf}, for a connection on which a line may begin with TLS instead. */
 function encryptable(id: ReturnType<typeof idOf>, rule: LineRule): Framing {

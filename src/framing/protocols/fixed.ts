@@ -70,6 +70,16 @@ export function headerOf(
   throw new YodelError('YODEL_UNENCODABLE_MESSAGE', text);
 }
 
+/** The framing of what a server sends, with the protocol's own message for errors; undefined: none. */
+export function withErrors(framing: Framing, errorPayload: (reason: string) => string | undefined): Framing {
+  const { createEncoder } = framing;
+  return {
+    ...framing,
+    encoder: { ...framing.encoder, errorPayload },
+    ...(createEncoder && { createEncoder: (state: unknown) => ({ ...createEncoder(state), errorPayload }) }),
+  };
+}
+
 /** @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
 export function unencodable(text: string): never {
   throw new YodelError('YODEL_UNENCODABLE_MESSAGE', text);

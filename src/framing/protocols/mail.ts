@@ -21,7 +21,7 @@ import type { Protocol } from '../protocol.ts';
 import type { FrameScanner } from '../scanning.ts';
 import { ScanningDecoder } from '../scanning.ts';
 import { encryptedReader, endOfPiece } from './encrypted.ts';
-import { idOf } from './fixed.ts';
+import { idOf, withErrors } from './fixed.ts';
 import { LineGroups, type LineRule, last, lineEncoder, lineReader, more } from './line-groups.ts';
 import { PendingRequests } from './pending.ts';
 
@@ -54,6 +54,7 @@ interface Rules {
   /** The first line of a reply that grants encryption. */
   readonly secured: RegExp;
   readonly errorPattern: RegExp;
+  readonly errorReply: (reason: string) => string;
   /** Whether a reply's lines repeat its code: `250-a`, `250 b`. */
   readonly repeatsCode: boolean;
 }
@@ -270,14 +271,17 @@ function protocolOf(rules: Rules): Protocol {
     createDecoder: (options, state = createState()) =>
       new ScanningDecoder(new Requests(state as State, rules, requests, options.maxMessageLength), options),
   };
-  const replyFraming: Framing = {
-    ...replies,
-    defaultEncoding: 'binary',
-    encoder: lineEncoder(lineReader(replies), rules.repeatsCode ? () => repliesRule(rules, undefined) : undefined),
-    createEncoder: (state) => replyEncoder(state as State, lineReader(replies), rules),
-    createDecoder: (options, state = createState()) =>
-      new ScanningDecoder(new Replies(state as State, rules, replies, options.maxMessageLength), options),
-  };
+  const replyFraming = withErrors(
+    {
+      ...replies,
+      defaultEncoding: 'binary',
+      encoder: lineEncoder(lineReader(replies), rules.repeatsCode ? () => repliesRule(rules, undefined) : undefined),
+      createEncoder: (state) => replyEncoder(state as State, lineReader(replies), rules),
+      createDecoder: (options, state = createState()) =>
+        new ScanningDecoder(new Replies(state as State, rules, replies, options.maxMessageLength), options),
+    },
+    rules.errorReply,
+  );
   const { name, errorPattern } = rules;
   return { name, framing, replyFraming, encoding: 'binary', createState, greeting: 1, errorPattern };
 }
@@ -303,6 +307,7 @@ export const smtp: Protocol = protocolOf({
   granted: /^354/,
   secured: /^220/,
   errorPattern: errorCode,
+  errorReply: (reason) => `500 ${reason}`,
   repeatsCode: true,
 });
 
@@ -313,6 +318,7 @@ export const ftp: Protocol = protocolOf({
   granted: /^$/,
   secured: /^234/,
   errorPattern: errorCode,
+  errorReply: (reason) => `500 ${reason}`,
   repeatsCode: true,
 });
 
@@ -346,6 +352,7 @@ export const nntp: Protocol = protocolOf({
   // RFC 4642, and RFC 8054 for compression.
   secured: /^(?:382|206)/,
   errorPattern: errorCode,
+  errorReply: (reason) => `500 ${reason}`,
   repeatsCode: false,
 });
 
@@ -361,5 +368,6 @@ export const pop3: Protocol = protocolOf({
   granted: /^$/,
   secured: /^\+OK/,
   errorPattern: /^-ERR/,
+  errorReply: (reason) => `-ERR ${reason}`,
   repeatsCode: false,
 });

@@ -14,6 +14,7 @@ import type { Protocol } from '../protocol.ts';
 import { amqp } from './amqp.ts';
 import { memcachedReplies, memcachedRequests, nats } from './counted-data.ts';
 import { fix } from './fix.ts';
+import { withErrors } from './fixed.ts';
 import { gt06 } from './gt06.ts';
 import { ftp, nntp, pop3, smtp } from './mail.ts';
 import { mysql } from './mysql.ts';
@@ -27,9 +28,10 @@ export interface NamedProtocol extends Protocol {
   readonly about: string;
 }
 
-/** A protocol that has the same framing in both directions. */
+/** A protocol that has the same framing in both directions, and no message for errors of its own. */
 function same(name: string, framing: Framing, about: string): NamedProtocol {
-  return { name, framing, replyFraming: framing, encoding: 'binary', about };
+  const replyFraming = withErrors(framing, () => undefined);
+  return { name, framing, replyFraming, encoding: 'binary', about };
 }
 
 /** The same, for text that is checked to be UTF-8. */
@@ -62,7 +64,12 @@ export const protocols: readonly NamedProtocol[] = [
   text('lsp', headers(), 'the Language Server Protocol: JSON after header lines'),
   text('mcp', headers(), 'the Model Context Protocol over streams with header lines'),
   {
-    ...{ name: 'memcached', framing: memcachedRequests, replyFraming: memcachedReplies, encoding: 'binary' },
+    ...{
+      name: 'memcached',
+      framing: memcachedRequests,
+      replyFraming: withErrors(memcachedReplies, (reason) => `CLIENT_ERROR ${reason}`),
+      encoding: 'binary',
+    },
     errorPattern: /^(?:ERROR|CLIENT_ERROR|SERVER_ERROR)/,
     about: 'memcached, the text protocol: commands with their data; a reply is everything up to END',
   },

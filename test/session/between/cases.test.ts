@@ -240,7 +240,7 @@ describe('a frame that depends on what was said before', () => {
       telemetry: { handlerFailed: (_, error) => void failures.push(String(error.cause)) },
     });
     await peer.says('LIST\r\nNOOP\r\nLIST\r\n');
-    expect(peer.text).toBe(`+OK\r\n${list}\r\nerror: the handler failed on the server\r\n`);
+    expect(peer.text).toBe(`+OK\r\n${list}\r\n-ERR the handler failed on the server\r\n`);
     expect(failures.join()).toContain('the message would arrive as several in pop3-replies');
     await peer.ends();
   });
