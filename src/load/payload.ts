@@ -78,7 +78,7 @@ function numberedPayloads(size: number, options: PayloadOptions): (connection: n
     );
   }
   const alphabet = alphabetFor(options.framing);
-  const frameSize = encodeMessage(options, message(size, 1, 1, alphabet), 'a message').length;
+  const frameSize = encodeMessage(options, message(size, 1, 1, alphabet), 'a generated message').length;
   const count = ringLength(frameSize, connections, together);
   return (connection) => {
     const messages = Array.from({ length: count }, (_, index) => message(size, connection, index + 1, alphabet));
@@ -127,7 +127,8 @@ function encodeMessage({ framing, allowsEmpty }: PayloadOptions, message: Uint8A
     return encode(framing, message);
   } catch (error) {
     if (!(error instanceof YodelError)) throw error;
-    throw new YodelError('YODEL_INVALID_OPTION', `${what} cannot be sent: ${error.message}`, { cause: error });
+    const hint = what === 'a generated message' ? '; give one with --message' : '';
+    throw new YodelError('YODEL_INVALID_OPTION', `${what} cannot be sent: ${error.message}${hint}`, { cause: error });
   }
 }
 
@@ -140,11 +141,21 @@ interface Alphabet {
 
 function alphabetFor(framing: Framing): Alphabet {
   // The frame of an empty message is just the delimiter, in framings that have one.
-  const delimiter =
-    (framing.encoder.inPlace?.trailerSize ?? 0) > 0 ? Buffer.from(encode(framing, '')).toString('latin1') : '';
+  const hasDelimiter = (framing.encoder.inPlace?.trailerSize ?? 0) > 0;
+  const delimiter = hasDelimiter ? emptyFrame(framing).toString('latin1') : '';
   const free = [...letters].filter((letter) => !delimiter.includes(letter)).join('');
   const other = [...printable].filter((letter) => !delimiter.includes(letter)).join('');
   return { letters: free.length > 1 ? free : other, hasDigits: !/[\d-]/.test(delimiter) };
+}
+
+function emptyFrame(framing: Framing): Buffer {
+  try {
+    return Buffer.from(encode(framing, ''));
+  } catch (error) {
+    if (!(error instanceof YodelError)) throw error;
+    // It has no empty messages.
+    return Buffer.alloc(0);
+  }
 }
 
 function message(size: number, connection: number, number: number, alphabet: Alphabet): Buffer {

@@ -101,3 +101,11 @@ test('a message that the framing cannot carry is refused with its number', () =>
   expect(refused('length:1', ['x'.repeat(256)])).toMatch(/does not fit a length field of 1 byte/);
   expect(refused('raw', [''])).toMatch(/empty.*raw/);
 });
+
+test('are generated for a framing that has no empty messages, or the error says what to do', () => {
+  const messages = { size: 16 } as const;
+  expect(framesOf(payloadsOf(settingsOf({ framing: 'resp:inline', messages }))(1))[0]).toMatch(/^1-1-\w{12}\r\n$/);
+  expect(() => payloadsOf(settingsOf({ framing: 'resp', messages }))).toThrow(
+    /^a generated message cannot be sent: .*; give one with --message$/,
+  );
+});

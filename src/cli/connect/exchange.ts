@@ -7,7 +7,7 @@ import { type Address, formatPeer } from '../../address.ts';
 import { Condition } from '../../client/condition.ts';
 import { dial } from '../../client/dial.ts';
 import { MessageConnection, type MessageReceiver } from '../../client/message-connection.ts';
-import { systemError } from '../../errors.ts';
+import { systemError, YodelError } from '../../errors.ts';
 import { type Decoder, decodeChunk, encode } from '../../framing/framing.ts';
 import type { Batch, Message, MessageParts } from '../../framing/message.ts';
 import { type Conversation, openConversation, type Protocol, protocolOver } from '../../framing/protocol.ts';
@@ -96,12 +96,17 @@ async function* messagesOf(decoder: Decoder, input: AsyncIterable<Uint8Array>): 
   for await (const chunk of input) {
     for (const batch of decodeChunk(decoder, chunk)) {
       yield* batch;
-      if (batch.fault) throw batch.fault;
+      if (batch.fault) throw ofInput(batch.fault);
     }
   }
   const last = decoder.end();
   yield* last;
-  if (last.fault) throw last.fault;
+  if (last.fault) throw ofInput(last.fault);
+}
+
+/** Says that the fault is in the input, not in what the server sent. */
+function ofInput({ code, message }: YodelError): YodelError {
+  return new YodelError(code, `stdin: ${message}`);
 }
 
 class Exchange implements MessageReceiver {

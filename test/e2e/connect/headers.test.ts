@@ -40,7 +40,7 @@ test('the log has the header in JSON', async () => {
 });
 
 test.each([
-  [[...framing, '--header', '00'], /the framing "length:2,offset=2" has headers of 2 bytes, and the message's has 1/],
+  [[...framing, '--header', '00'], /the framing "length:2,offset=2" takes a header of 2 bytes, not of 1/],
   [['--header', '00'], /the framing "lines" has no header; omit --header/],
   [
     [...framing, '--header', 'x'],

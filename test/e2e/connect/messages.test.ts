@@ -91,6 +91,14 @@ it('a greeting is not a reply: a server that only greets answers nothing, like d
   expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
 });
 
+test('an input that is not in the framing is an error of stdin', async () => {
+  const { address } = await listen((socket) => socket.on('end', () => socket.end()).resume());
+  const flags = ['--framing', 'length:2', '--wait-replies'];
+  const { stderr, status } = await yodel(['connect', address, ...flags], { input: '\0\x05hi' });
+  expect(stderr).toBe('yodel: stdin: input ended after 4 bytes of a frame, in message 1\n');
+  expect(status).toBe(1);
+});
+
 test('--crlf ends the lines of a protocol with CRLF', async () => {
   let received = '';
   const { address } = await listen((socket) => {
