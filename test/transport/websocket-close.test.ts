@@ -230,6 +230,17 @@ describe('pings', () => {
     expect(await closed).toEqual([1008, 'nothing was received for 200 ms']);
   });
 
+  test('that arrive byte by byte do not count either, and are answered', async () => {
+    const { port, closed } = await serveWebSocket({ idleTimeout: 300 });
+    const peer = await dialWebSocket(port);
+    const ping = frameBytes({ opcode: 9, isFinal: true, length: 3 });
+    let sent = 0;
+    const bytes = setInterval(() => void peer.send(Buffer.of(ping[sent++ % ping.length] as number)), 10);
+    onTestFinished(() => clearInterval(bytes));
+    expect(await closed).toMatchObject({ code: 'YODEL_IDLE_TIMEOUT' });
+    expect(peer.received.includes(Buffer.from('\x8a\x03xxx', 'latin1'))).toBe(true);
+  });
+
   test('are sent by a client, which notices a server that is gone', async () => {
     const { address } = await listenWebSocket((socket) => socket.pause());
     const client = await connect(address, { pingInterval: 30 });

@@ -28,6 +28,7 @@ import {
   headerSizeFor,
   headerSizeOf,
   keySize,
+  lengthProblem,
   maskBit,
   maxControlSize,
   maxHeaderSize,
@@ -128,6 +129,19 @@ export class WebSocketDecoder implements Decoder {
     let at = 0;
     for (let end = this.#controlFrame(chunk, at); end > 0; end = this.#controlFrame(chunk, at)) at = end;
     return at;
+  }
+
+  /** Whether the chunk's bytes from `at` on are the beginning of a control frame that may yet prove valid. */
+  isControlFrameBegun(chunk: Buffer, at: number): boolean {
+    if (this.#stopped || this.#headerLength > 0 || this.#isInPayload || at === chunk.length) return false;
+    const first = chunk[at] as number;
+    const second = chunk[at + 1] ?? 0;
+    const opcode = first ^ finalBit;
+    if (opcode < opcodes.close || opcode > opcodes.pong || (second & 0x7f) > maxControlSize) return false;
+    if (at + 1 === chunk.length) return true;
+    const isMasked = second >= maskBit;
+    const size = 2 + (isMasked ? keySize : 0) + (second & 0x7f);
+    return this.#accepts(isMasked) && chunk.length - at < size;
   }
 
   get #isBetweenMessages(): boolean {
@@ -380,13 +394,6 @@ interface Found {
   readonly ends?: readonly number[];
   /** Whether all payloads of the body are known to be ASCII. */
   readonly isAscii?: boolean;
-}
-
-/** What is wrong with how a header writes the length, if anything (RFC 6455, section 5.2). */
-function lengthProblem(header: Buffer, headerSize: number, size: number): string | undefined {
-  if (headerSize !== headerSizeFor(size)) return `the length ${size} is not written in as few bytes as it needs`;
-  const isTooLarge = headerSize === maxHeaderSize && (header[2] as number) > 0x7f;
-  return isTooLarge ? 'the highest bit of a length of eight bytes is set' : undefined;
 }
 
 const none = Buffer.alloc(0);

@@ -41,6 +41,17 @@ export function payloadSize(bytes: Buffer, at: number): number {
   return bytes.readUInt32BE(at + 2) * twoTo32 + bytes.readUInt32BE(at + 6);
 }
 
+/**
+ * What is wrong with how a header writes the length, if anything.
+ *
+ * @param headerSize without the masking key
+ */
+export function lengthProblem(header: Buffer, headerSize: number, size: number): string | undefined {
+  if (headerSize !== headerSizeFor(size)) return `the length ${size} is not written in as few bytes as it needs`;
+  const isTooLarge = headerSize === maxHeaderSize && (header[2] as number) > 0x7f;
+  return isTooLarge ? 'the highest bit of a length of eight bytes is set' : undefined;
+}
+
 /** Writes a header that ends at `end`. @param mask {@link maskBit} or 0 */
 export function writeHeader(target: Buffer, end: number, opcode: number, size: number, mask = 0): void {
   const headerSize = headerSizeFor(size);

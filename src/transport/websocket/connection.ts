@@ -49,6 +49,8 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
   /** After `release` or `abort`: only `onClose` may still be called. */
   #isReleased = false;
   #isClosed = false;
+  /** The beginning of a control frame whose rest has not arrived. */
+  #begun: Buffer | undefined;
   /** The data of the newest ping that is not answered. */
   #ping: Buffer | undefined;
   #pingTimer: NodeJS.Timeout | undefined;
@@ -159,9 +161,7 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
     this.#isHeard = true;
     this.#decoder ??= websocketDecoder(this.#isClient ? 'unmasked' : 'masked', discarded, this);
     const decoder = this.#decoder;
-    let bytes = asBuffer(chunk);
-    // Control frames alone are not passed on, because they must not count as activity.
-    if ((bytes[0] as number) & controlBit) bytes = bytes.subarray(decoder.takeControlFrames(bytes));
+    const bytes = this.#withoutControlFrames(decoder, asBuffer(chunk));
     if (bytes.length > 0 && !this.#peersClose) {
       const { calls } = decoder;
       receiver.onData(bytes);
@@ -170,6 +170,17 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
     }
     if (this.#ping && this.#inner.unsent === 0) this.#answerPing();
     if (this.#peersClose) this.#peerClosed(this.#peersClose);
+  }
+
+  /** Takes the control frames at the beginning of a chunk. They are not passed on, because they must not count as activity. */
+  #withoutControlFrames(decoder: WebSocketDecoder, chunk: Buffer): Buffer {
+    const bytes = this.#begun ? Buffer.concat([this.#begun, chunk]) : chunk;
+    this.#begun = undefined;
+    if (((bytes[0] as number) & controlBit) === 0) return bytes;
+    const end = decoder.takeControlFrames(bytes);
+    if (!decoder.isControlFrameBegun(bytes, end)) return bytes.subarray(end);
+    this.#begun = Buffer.from(bytes.subarray(end));
+    return none;
   }
 
   /** @internal */
