@@ -35,7 +35,7 @@ function wireOptions(defaultText: string): Option[] {
   const about = {
     framing: `${framingHelp} (default: ${defaultText})`,
     'reply-framing': 'the framing of what the server sends (default: the same)',
-    protocol: 'the framings of a protocol such as smtp, in place of --framing; see yodel help protocols; or a file',
+    protocol: 'the framings of a protocol such as smtp, instead of --framing; see yodel help protocols; or a file',
   };
   return Object.entries(about).map(([name, text]) => {
     const value = name === 'protocol' ? 'protocol' : 'framing';

@@ -190,7 +190,7 @@ export class Lifecycle {
     if (telemetry.watched) telemetry.emit('discarded', this.#session, error);
   }
 
-  /** What the peer is told. */
+  /** What the peer receives. */
   get #reason(): YodelError | undefined {
     return this.#error ?? (this.endedBy === 'shutdown' ? shuttingDown() : undefined);
   }

@@ -235,7 +235,7 @@ class Reader {
     this.#clients.push(name);
   }
 
-  /** Reads framings, unless others are given in place of them. */
+  /** Reads framings, unless others are given instead. */
   #readWire<Value>(
     name: Directive,
     known: Value | undefined,

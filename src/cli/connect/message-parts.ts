@@ -54,7 +54,7 @@ export function hasHeader({ encoder }: Framing, header: Uint8Array): boolean {
   return encoder.shapeOf(Message.of(new Uint8Array(), { header })) !== undefined;
 }
 
-/** A message with these parts in place of its own. */
+/** A message with these parts instead of its own. */
 export function withParts(message: Message, parts: MessageParts | undefined): Message {
   if (!parts) return message;
   const { header = message.header, kind = message.kind } = parts;
