@@ -203,6 +203,8 @@ export class Batch implements Iterable<Message> {
   /** @internal Whether the chunk is borrowed. */
   isBorrowed = true;
 
+  /** @internal Bytes before the first frame that belong to no message, for handlers that pass on everything. */
+  before: Buffer | undefined;
   /** @internal Whether nothing can be decoded after the fault, because the decoder cannot find the end of the message. */
   isLast = false;
   /** @internal Whether all payloads of the body are known to be ASCII. */
@@ -332,7 +334,9 @@ export class Batch implements Iterable<Message> {
   copied(): Batch {
     this.#dropTaken();
     const [joined, body] = [this.#joined, this.#body].map((bytes) => bytes && Buffer.from(bytes));
-    return new Batch(this.#reader, joined, body, this.#count, undefined, undefined, this.#ends);
+    const copy = new Batch(this.#reader, joined, body, this.#count, undefined, undefined, this.#ends);
+    copy.before = this.before;
+    return copy;
   }
 
   /** @internal Appends the frames to an output that copies nothing. */

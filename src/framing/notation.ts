@@ -63,7 +63,7 @@ export const framingKinds: readonly FramingKind[] = [
     form: 'between:START,END[,gap=BYTES][,escape=BYTE]',
     meaning: 'the bytes between these bytes; a comma among them is written \\x2c',
     options: [
-      ['gap=BYTES', 'these bytes may occur between messages, and are dropped (default: an error)'],
+      ['gap=BYTES', 'these bytes may occur between messages, and belong to none (default: an error)'],
       ['escape=BYTE', 'the byte before a byte of the message that is not the start or end that it looks like'],
     ],
     parse: parseBetween,

@@ -30,6 +30,8 @@ export class ScanningDecoder implements Decoder {
   #stopped = false;
   /** How many bytes of the frame the last scan was given, if not all that have arrived; else 0. */
   #cutAt = 0;
+  /** Bytes before the frames of the next batch that belong to no message. */
+  #between: Buffer | undefined;
   /** Messages so far, discarded ones included. */
   #number = 0;
 
@@ -45,6 +47,15 @@ export class ScanningDecoder implements Decoder {
   }
 
   decode(bytes: Uint8Array): Batch {
+    const batch = this.#decode(bytes);
+    if (this.#between) {
+      batch.before = this.#between;
+      this.#between = undefined;
+    }
+    return batch;
+  }
+
+  #decode(bytes: Uint8Array): Batch {
     const chunk = asBuffer(bytes);
     if (this.#stopped || chunk.length === 0) return this.#nothing();
     if (this.#isSkipping) return this.#findSkippedEnd(chunk);
@@ -88,6 +99,7 @@ export class ScanningDecoder implements Decoder {
       if (typeof end !== 'number') return this.#invalid({ reader, count: 0 }, end);
       if (end < 0) {
         const rest = this.#restAfter(-end, chunk, taken);
+        this.#passOver(bytes.subarray(0, -end));
         this.#tail.take();
         return this.#decodeFrames(reader, undefined, rest, 0);
       }
@@ -145,6 +157,7 @@ export class ScanningDecoder implements Decoder {
       if (typeof next !== 'number') return next;
       if (next === 0 || next > length) break;
       if (next < 0) {
+        this.#passOver(chunk.subarray(at, -next));
         start = -next;
         at = start;
         continue;
@@ -173,7 +186,7 @@ export class ScanningDecoder implements Decoder {
   #unusual(found: Found, chunk: Buffer, at: number, end: number | { readonly thrown: unknown }): number | Batch {
     if (typeof end !== 'number') return this.#invalid(found, end);
     // The frames of a batch are adjacent: what follows bytes that are no frame is a batch of its own.
-    if (end < 0) return found.count > 0 ? this.#batch(found, undefined, chunk.subarray(-end)) : end;
+    if (end < 0) return found.count > 0 ? this.#batch(found, undefined, chunk.subarray(at)) : end;
     if (!this.#isTooLong(found.reader, chunk, at, end)) return end;
     if (end > 0) return this.#discard(found, chunk.subarray(end), Math.max(0, end - chunk.length));
     const scanned = this.#scannedOf(chunk.length - at);
@@ -297,6 +310,11 @@ export class ScanningDecoder implements Decoder {
     if (kept > 0) tail.keepLast(skip.endSize - 1);
     else tail.append(lastOf(chunk, skip.endSize - 1));
     return this.#nothing();
+  }
+
+  /** Keeps bytes that belong to no message, for those who pass on everything. */
+  #passOver(bytes: Buffer): void {
+    this.#between = this.#between ? Buffer.concat([this.#between, bytes]) : Buffer.from(bytes);
   }
 
   #nothing(): Batch {

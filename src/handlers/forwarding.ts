@@ -30,12 +30,12 @@ export interface Target {
 }
 
 /**
- * The frames of a session's messages for the other side, in bytes of their own: unchanged where the framing is the same, else
- * encoded again. What cannot be expressed there is reported as undelivered, and left out.
+ * The frames of a session's messages for the other side, in bytes of their own: unchanged where the framing is the same,
+ * with the bytes between them that belong to no message; else encoded again. What cannot be expressed there is reported as undelivered, and left out.
  */
 export function framesFor(batch: Batch, session: Session, { framing, encoder, sent }: Target): Buffer {
   if (isSameFraming(batch.framing, framing)) {
-    const bytes = Buffer.concat(batch.slices);
+    const bytes = Buffer.concat(batch.before ? [batch.before, ...batch.slices] : batch.slices);
     sent?.(bytes);
     return bytes;
   }

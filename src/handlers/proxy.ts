@@ -147,7 +147,7 @@ class Upstream implements Receiver {
     const connection = this.#connection;
     if (!connection || !this.#target || this.#isClosed) return undefined;
     const frames = framesFor(batch, this.#session, this.#target);
-    this.#observer?.sent?.(batch);
+    if (batch.count > 0) this.#observer?.sent?.(batch);
     connection.write(frames);
     if (connection.unsent <= maxUnsent) return undefined;
     return new Promise((resolve) => {
@@ -205,8 +205,8 @@ class Upstream implements Receiver {
   }
 
   #forward(batch: Batch): void {
-    if (batch.count === 0) return;
-    this.#observer?.received?.(batch);
+    if (batch.count === 0 && !batch.before) return;
+    if (batch.count > 0) this.#observer?.received?.(batch);
     if (forward(batch, this.#session)) return;
     this.#connection?.pause();
     void this.#session.drained().then(() => this.#connection?.resume());

@@ -167,16 +167,23 @@ export class Inbound {
   }
 
   /** The fault at the front of the queue, where no message is admitted; undefined if the message only has to wait. */
-  #takeFault(): Fault | undefined {
+  #takeFault(): Fault | Batch | undefined {
     const { first } = this.#intake;
     const { limits } = this.#settings;
     if (!first) return this.#lastFault && closing(this.#lastFault);
     if (first.count > 0) return this.#refusal();
-    const { fault: error, isLast } = this.#intake.takeFault() as Batch;
-    if (!error) return undefined;
+    const batch = this.#intake.takeFault() as Batch;
+    const { fault: error, isLast } = batch;
+    if (!error) return this.#passesEverything ? batch : undefined;
     // Where the end of the message cannot be found, nothing that follows can be decoded.
     const isDiscarded = error.code === 'YODEL_MESSAGE_TOO_LONG' && limits.onTooLong === 'discard' && !isLast;
     return isDiscarded ? { error, effect: 'discard', messages: 1 } : closing(error);
+  }
+
+  /** Whether the handler is interested in bytes that belong to no message. */
+  get #passesEverything(): boolean {
+    const { forwarding, batch } = this.#settings.handler;
+    return forwarding !== undefined && batch !== undefined;
   }
 
   #refusal(): Fault | undefined {

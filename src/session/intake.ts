@@ -95,7 +95,7 @@ export class Intake {
 
   /** Returns whether the batch contains a message or a fault. */
   #add(batch: Batch, isBorrowed: boolean): boolean {
-    if (batch.count === 0 && !batch.fault) return false;
+    if (batch.count === 0 && !batch.fault && !batch.before) return false;
     batch.isBorrowed = isBorrowed;
     this.#bytes += batch.byteLength;
     if (!this.#first) this.#first = batch;

@@ -279,6 +279,7 @@ export class Outbox {
 
   #sendBatch(batch: Batch, to: Message | undefined): YodelError | undefined {
     if (this.#isExact && batch instanceof Batch && this.#isFrame(batch)) {
+      if (batch.before) this.#frames.append(batch.before, 0, batch.before.length);
       batch.copied().place(this.#frames);
       this.#messages += batch.count;
       return undefined;

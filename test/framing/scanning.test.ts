@@ -104,8 +104,10 @@ describe('ScanningDecoder', () => {
     ]);
     const decoder = framingOf(() => spaced).createDecoder(discard);
     const batch = decoder.decode(Buffer.from(' a;b;  c;'));
-    expect(batch.slices.map(String)).toEqual(['a;b;']);
-    expect(`${batch.rest}`).toBe('c;');
+    expect([`${batch.before}`, ...batch.slices.map(String)]).toEqual([' ', 'a;b;']);
+    const next = decoder.decode(batch.rest as Buffer);
+    expect([`${next.before}`, ...next.slices.map(String)]).toEqual(['  ', 'c;']);
+    expect(`${decoder.decode(Buffer.from('  ')).before}`).toBe('  ');
   });
 
   it('skips the rest of a message whose length is known, and says so if the input ends in it', () => {

@@ -39,7 +39,7 @@ export interface BetweenOptions {
  * that contains the end can be sent only with an escape byte; the encoder writes it before every byte of the payload that
  * needs it: itself, and, unless the end begins with it, the first byte of the start and of the end.
  *
- * Gap bytes are dropped: they are not in the frame of any message, so a message that is passed on leaves without them. Without
+ * Gap bytes are in the frame of no message: only `proxy:` and `exec:` pass them on. Without
  * an escape byte messages are checked to be UTF-8 by default, with one they are binary.
  *
  * @param start 1 to 64 bytes

@@ -87,7 +87,7 @@ class Conversation {
 
   async #forward(chunk: Buffer): Promise<void> {
     for (const batch of decodeChunk(this.#exchange.decoder, chunk)) {
-      if (batch.count > 0 && !forward(batch, this.#session)) await this.#waitForPeer();
+      if ((batch.count > 0 || batch.before) && !forward(batch, this.#session)) await this.#waitForPeer();
       if (batch.fault) return this.#fail(`printed a message of more than ${this.#settings.maxOutput} bytes`);
     }
   }

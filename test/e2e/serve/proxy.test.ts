@@ -34,6 +34,9 @@ test.each([
   ['lines', [], 'one\r\ntwo\n\nthree\r\nno ending'],
   ['lines of any bytes', [], 'a\xff\x00\r\nb\xfe\n'],
   ['raw', ['--framing', 'raw'], 'a prompt without an end: \x00\xff'],
+  ['slip, with ends between frames', ['--framing', 'slip'], '\xc0\xc0a\xc0\xc0b\xc0\xc0'],
+  ['cobs, with empty frames', ['--framing', 'cobs'], '\x00\x02a\x00\x00'],
+  ['mllp, with line ends between messages', ['--protocol', 'mllp'], '\r\n\x0ba\x1c\r\n\x0bb\x1c\r\r\n'],
   ['length', ['--framing', 'length:2'], '\0\x03abc\0\0\0\x02\n\r'],
 ])('%s pass unchanged in both directions', async (_, flags, text) => {
   const echo = await listen((socket) => socket.pipe(socket));
