@@ -150,6 +150,6 @@ function checkHeader(header: Buffer, maxHeaderSize: number): void {
   } catch (error) {
     reason = (error as Error).message.replace(/^at byte (\d+)/, (_, at) => `at byte ${Number(at) - first.length}`);
   }
-  const text = `the message's header is not lines that end with CRLF, without Content-Length: ${reason}`;
+  const text = `the header must be lines that end with CRLF, without Content-Length: ${reason}`;
   throw new YodelError('YODEL_UNENCODABLE_MESSAGE', text);
 }

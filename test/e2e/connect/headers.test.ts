@@ -98,6 +98,15 @@ tmux('by hand, :header sets the header of what follows, and replies show theirs'
   expect(readFileSync(file, 'utf8')).toContain('>h 00 04 | hello\n<h 00 04 | hello\n>h 00 00 | again\n');
 });
 
+tmux('by hand, a header of text is shown as text', async () => {
+  const server = await serve(['--framing', 'headers', '--quiet']);
+  const terminal = await connectTo(server.address, new Terminal(), '--framing headers');
+  terminal.enter(':header text:Content-Type: x\\r\\n');
+  await terminal.sees(/\nheader Content-Type: x\\r\\n\n/);
+  terminal.enter(':header text:Content-Type: x');
+  await terminal.sees(/the header must be lines that end with CRLF.*its last line does not end with CRLF/s);
+});
+
 tmux('by hand over WebSocket, :binary sends binary messages', async () => {
   const server = await serve([...web, '--quiet']);
   const terminal = await connectTo(server.address, new Terminal(), '');
@@ -106,6 +115,12 @@ tmux('by hand over WebSocket, :binary sends binary messages', async () => {
   terminal.enter(':binary');
   terminal.enter('bytes');
   await terminal.sees(/\n< binary bytes {2}/);
+  terminal.enter(':hex');
+  terminal.enter('hi');
+  // Not the frame: it is masked.
+  await terminal.sees(/\n> binary 2 B\n0{8} {2}68 69 .*\|hi\|\n< binary 2 B .*\n0{8} {2}68 69 .*\|hi\|/);
+  terminal.enter(':stats');
+  await terminal.sees(/\nws:.*, framing websocket: connected/);
   terminal.enter(':header 00');
   await terminal.sees(/the framing "websocket" has no header/);
 });

@@ -8,7 +8,6 @@
  */
 import { YodelError } from '../../../errors.ts';
 import { formatPlural } from '../../../format/figures.ts';
-import { spacedHex } from '../../../format/hex.ts';
 import type { Message } from '../../../framing/message.ts';
 import { type Protocol, protocolOver } from '../../../framing/protocol.ts';
 import { websocketClient } from '../../../framing/websocket.ts';
@@ -16,6 +15,7 @@ import { escapeText } from '../../../terminal/escape.ts';
 import { History, historyPath } from '../../../terminal/history.ts';
 import { LineInput } from '../../../terminal/input.ts';
 import type { Key } from '../../../terminal/keys.ts';
+import { beforePayload } from '../../../terminal/message-parts.ts';
 import type { ShownLine } from '../../../terminal/screen.ts';
 import { paintFor, wantsColor } from '../../../terminal/style.ts';
 import { Terminal } from '../../../terminal/terminal.ts';
@@ -78,7 +78,9 @@ export class Conversation {
       end: () => this.#end(exitStatus.good),
       line: () => this.#shownLine(),
     });
-    this.#display = new Display(this.#terminal.screen, this.#paint, this.#switches);
+    // The frames that a WebSocket client sends are masked.
+    const hexOfPayload = isWebSocket(settings.address);
+    this.#display = new Display(this.#terminal.screen, this.#paint, this.#switches, hexOfPayload);
     this.#commands = this.#createCommands();
     this.#link = this.#createLink();
     this.#sender = new Sender({
@@ -125,7 +127,7 @@ export class Conversation {
   }
 
   #createCommands(): CommandRunner {
-    const { address, protocol } = this.#settings;
+    const { address } = this.#settings;
     return new CommandRunner({
       display: this.#display,
       switches: this.#switches,
@@ -133,7 +135,7 @@ export class Conversation {
       header: (text) => this.#setHeader(text),
       repeat: (request) => this.#sender.repeat(request),
       reconnect: () => this.#link.reconnect(),
-      stats: () => this.#traffic.format(address, protocol, this.#sender.queued),
+      stats: () => this.#traffic.format(address, this.#protocol, this.#sender.queued),
       transcript: () => ({ text: this.#log.toTranscript(this.#protocol), messages: this.#log.count }),
       clear: () => this.#terminal.screen.clear(),
       quit: () => this.#end(exitStatus.good),
@@ -206,7 +208,7 @@ export class Conversation {
       if (header && !hasHeader(framing, header))
         return this.#display.notice(`the framing "${framing.name}" has no header`);
       this.#sender.header = header;
-      this.#display.notice(header ? `header ${spacedHex(header)}` : 'no header');
+      this.#display.notice(header ? `header ${beforePayload({ header }).replace(/ \| $/, '')}` : 'no header');
     } catch (error) {
       if (!(error instanceof YodelError)) throw error;
       this.#display.notice(error.message);

@@ -24,12 +24,17 @@ export class Display {
   readonly #screen: Screen;
   readonly #paint: Paint;
   readonly #switches: Readonly<Switches>;
+  readonly #hexOfPayload: boolean;
 
-  /** @param switches may change at any time */
-  constructor(screen: Screen, paint: Paint, switches: Readonly<Switches>) {
+  /**
+   * @param switches may change at any time
+   * @param hexOfPayload whether the hex view shows payloads instead of frames
+   */
+  constructor(screen: Screen, paint: Paint, switches: Readonly<Switches>, hexOfPayload: boolean) {
     this.#screen = screen;
     this.#paint = paint;
     this.#switches = switches;
+    this.#hexOfPayload = hexOfPayload;
   }
 
   /** Prints text that needs no escaping. */
@@ -66,8 +71,9 @@ export class Display {
     const took = roundTrip === undefined ? '' : this.#paint('dim', `  ${formatMilliseconds(roundTrip)}`);
     const parts = this.#paint('dim', beforePayload(message));
     if (!hex) return this.print(`${time}${mark} ${parts}${textOf(message.bytes)}${took}`);
-    const size = this.#paint('dim', `${frame.length} B`);
-    this.print(`${time}${mark} ${size}${took}\n${hexDump(frame, this.#screen.columns)}`);
+    const bytes = this.#hexOfPayload ? message.bytes : frame;
+    const size = this.#paint('dim', `${message.kind === 'binary' ? 'binary ' : ''}${bytes.length} B`);
+    this.print(`${time}${mark} ${size}${took}\n${hexDump(bytes, this.#screen.columns)}`);
   }
 }
 
