@@ -34,6 +34,8 @@ export class BunTlsConnection extends BunConnection {
 
   override release(): void {
     this.#events?.drop();
+    // Without this, Bun waits for the peer to end its side, too.
+    this.end();
     super.release();
   }
 

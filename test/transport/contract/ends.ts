@@ -145,6 +145,16 @@ export function describeEnds(openNetwork: OpenNetwork, { isDelayed, sizes }: Pla
       expect(await client.closed()).toBeUndefined();
     });
 
+    test('closes a connection that has not ended, and whose peer does not read', async () => {
+      const { client, server } = await openNetwork().open();
+      client.pause();
+      server.release();
+      expect(await server.closed()).toBeUndefined();
+      client.abort();
+      await client.closed();
+      // Bun closes it by itself after 12 seconds.
+    }, 10_000);
+
     test('drops what is unsent', async () => {
       const { client, server } = await openNetwork().open();
       server.pause();
