@@ -11,9 +11,11 @@ import {
   decodeChunk,
   encodeLike,
   type Framing,
+  isSameFraming,
 } from '../framing/framing.ts';
 import { type Batch, isMessage, type Message } from '../framing/message.ts';
 import { type Conversation, openConversation, type Protocol } from '../framing/protocol.ts';
+import { refuseBinary } from '../framing/utf8.ts';
 import { Output } from '../session/output.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
 
@@ -49,6 +51,8 @@ export class MessageConnection implements Receiver {
   readonly #decoder: Decoder;
   readonly #receiver: MessageReceiver;
   readonly #output = new Output();
+  /** Whether the server may expect messages to be UTF-8. */
+  readonly #isText: boolean;
   #isFlushDue = false;
   #isPaused = false;
   #isClosed = false;
@@ -64,6 +68,7 @@ export class MessageConnection implements Receiver {
     this.#decoder = decoder;
     this.#encoder = encoder;
     this.#sent = sent;
+    this.#isText = options.encoding === 'utf8' && !connection.framing;
     this.#receiver = receiver;
     connection.start(this);
   }
@@ -170,6 +175,8 @@ export class MessageConnection implements Receiver {
   }
 
   #sendEncoded(message: string | Uint8Array | Message): void {
+    const isForeign = isMessage(message) && !isSameFraming(message.framing, this.framing);
+    if (this.#isText && isForeign && message.kind !== 'text') refuseBinary(message.bytes);
     const frame = asBuffer(encodeLike(this.framing, message, undefined, this.#encoder));
     this.#sent?.(frame);
     this.#output.append(frame, 0, frame.length);

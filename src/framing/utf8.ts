@@ -16,6 +16,18 @@ export function invalidUtf8(messageNumber: number, bytes: Uint8Array): YodelErro
 }
 
 /**
+ * @internal Refuses bytes for a connection that carries text: its peer would refuse them, and end.
+ *
+ * @throws YodelError `YODEL_UNENCODABLE_MESSAGE`
+ */
+export function refuseBinary(bytes: Uint8Array): void {
+  if (isUtf8(bytes)) return;
+  const at = firstInvalidByte(bytes);
+  const text = `the message is not valid UTF-8 at offset ${at}, and this connection carries text; use the encoding "binary"`;
+  throw new YodelError('YODEL_UNENCODABLE_MESSAGE', text);
+}
+
+/**
  * Where the first sequence that is not UTF-8 begins, by the table of well-formed byte sequences in the Unicode standard
  * (table 3-7). The length if the last sequence is incomplete; -1 if all are valid.
  */

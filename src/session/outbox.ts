@@ -8,6 +8,7 @@ import { YodelError } from '../errors.ts';
 import type { ByteOutput } from '../framing/frames.ts';
 import { asBuffer, type Encoder, encodeLike, type Framing, isSameFraming, shapeFor } from '../framing/framing.ts';
 import { Batch, isBatch, isMessage, Message } from '../framing/message.ts';
+import { refuseBinary } from '../framing/utf8.ts';
 import type { SessionView, Telemetry } from '../telemetry/telemetry.ts';
 import type { Connection } from '../transport/transport.ts';
 import { sendError } from './error-reply.ts';
@@ -43,6 +44,8 @@ export class Outbox {
   readonly #isSymmetric: boolean;
   /** Whether frames are sent as they are, whatever the peer's own look like. */
   readonly #isExact: boolean;
+  /** Whether the peer may expect messages to be UTF-8. */
+  readonly #isText: boolean;
   readonly #session: SessionView;
   readonly #settings: SessionSettings;
   readonly #output = new Output();
@@ -75,6 +78,7 @@ export class Outbox {
     this.#encoder = encoder;
     this.#isSymmetric = isSameFraming(received, framing);
     this.#isExact = settings.handler.forwarding !== undefined;
+    this.#isText = settings.decoderOptions.encoding === 'utf8' && !connection.framing;
     this.#settings = settings;
     const { telemetry } = settings;
     this.#target = telemetry.observesSent ? observedTarget(session, connection, telemetry) : connection;
@@ -296,7 +300,11 @@ export class Outbox {
   #appendMessage(message: Message, shape: Uint8Array | undefined): void {
     if (message instanceof Message && this.#isFrame(message) && (this.#isExact || this.#suits(message))) {
       this.#place(message.kept());
-    } else this.append(message.bytes, shapeFor(this.#encoder, message, shape ?? this.#shape));
+    } else {
+      const { bytes } = message;
+      if (this.#isText && message.kind !== 'text') refuseBinary(bytes);
+      this.append(bytes, shapeFor(this.#encoder, message, shape ?? this.#shape));
+    }
   }
 
   /** Appends a message's frame as it is. */

@@ -62,7 +62,6 @@ export const protocols: readonly NamedProtocol[] = [
   same('iso8583', length({ bytes: 2 }), 'ISO 8583 after a length of two bytes'),
   same('kafka', length(), 'Kafka'),
   text('lsp', headers(), 'the Language Server Protocol: JSON after header lines'),
-  text('mcp', headers(), 'the Model Context Protocol over streams with header lines'),
   {
     ...{
       name: 'memcached',

@@ -382,3 +382,33 @@ describe('a message of another copy of yodel', () => {
 async function otherCopy(): Promise<typeof import('../../../src/framing/message.ts')> {
   return import('../../../src/framing/message.ts?copy' as string);
 }
+
+describe('bytes that are not text', () => {
+  it('are not delivered to a peer that expects text, and the next message is', async () => {
+    const [binary] = await messagesIn({ framing: length({ bytes: 1 }) }, '\x02\xff\xfe');
+    const { peer, session, harness } = await serveOneClient();
+    await peer.says('hi\n');
+    expect(session.send(binary as Message)).toMatchObject({ code: 'YODEL_UNENCODABLE_MESSAGE' });
+    expect(session.send('fine')).toBe(true);
+    await settled();
+    expect(peer.text).toBe('hi\nfine\n');
+    expect(harness.server.counters.errors.get('YODEL_UNENCODABLE_MESSAGE')).toBe(1);
+  });
+
+  it('are delivered where messages are binary', async () => {
+    const [binary] = await messagesIn({ framing: length({ bytes: 1 }) }, '\x02\xff\xfe');
+    const { peer, session } = await serveOneClient({ encoding: 'binary' });
+    expect(session.send(binary as Message)).toBe(true);
+    await settled();
+    expect(peer.received.toString('latin1')).toBe('\xff\xfe\n');
+  });
+
+  it('are not sent by a client of text', async () => {
+    const [binary] = await messagesIn({ framing: length({ bytes: 1 }) }, '\x02\xff\xfe');
+    const { client, peer } = await meet();
+    expect(client.send(binary as Message)).toMatchObject({ code: 'YODEL_UNENCODABLE_MESSAGE' });
+    expect(client.send('fine')).toBe(true);
+    await settled();
+    expect(peer.text).toBe('fine\n');
+  });
+});
