@@ -43,6 +43,7 @@ async function requestUpgrade(
   signal?.addEventListener('abort', aborted);
   readHead(connection, {
     mayBegin: (start) => start.startsWith('HTTP/') || 'HTTP/'.startsWith(start),
+    isInterim: ({ firstLine }) => /^HTTP\/1\.1 1(?!01)\d\d(?: |$)/.test(firstLine),
     head(head, rest) {
       const upgraded = new WebSocketConnection(connection, rest, { isClient: true, peer: address, pingInterval });
       const problem = problemOf(head, key);

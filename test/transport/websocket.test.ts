@@ -196,6 +196,17 @@ test.each([
   expect(await code.promise).toBe(expected);
 });
 
+test('a status of 1xx before the answer is skipped', async () => {
+  const early = 'HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n';
+  const { port } = await listen((socket) => {
+    socket.write(early);
+    socket.once('data', () => socket.end('HTTP/1.1 404 Not Found\r\n\r\n'));
+  });
+  await expect(open(`ws://127.0.0.1:${port}/`)).rejects.toThrow('it answered with HTTP status 404');
+  const endless = await listen((socket) => void socket.write(early.repeat(1000)));
+  await expect(open(`ws://${endless.address}/`)).rejects.toThrow('it answered with HTTP status 103');
+});
+
 test('a server that answers with HTTP is recognised, with its status', async () => {
   const http = createServer((_request, response) => response.writeHead(404).end());
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));

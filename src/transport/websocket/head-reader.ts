@@ -18,6 +18,8 @@ export class InvalidHead extends Error {
 export interface HeadReceiver {
   /** Whether a head may begin with this text: its first bytes, as many as have arrived. Others are not waited for. */
   mayBegin(start: string): boolean;
+  /** Whether a head only announces another one, as a status of 1xx does. */
+  isInterim?(head: HttpHead): boolean;
   /** Returns who receives the rest. @param rest what arrived after the head; belongs to the receiver */
   head(head: HttpHead, rest: Buffer): Receiver;
   /** There is no head ({@link InvalidHead}), or the connection is lost. Returns who receives the rest, if anybody does. */
@@ -31,10 +33,13 @@ export function readHead(connection: Connection, receiver: HeadReceiver): void {
 
 /** How many bytes are enough to tell that something is not HTTP. */
 const startSize = 8;
+/** More interim heads than any server sends. */
+const maxInterim = 16;
 
 class HeadReader implements Receiver {
   readonly #receiver: HeadReceiver;
   #bytes: Buffer = Buffer.alloc(0);
+  #interim = 0;
   #isOver = false;
   #next: Receiver | undefined;
 
@@ -72,6 +77,10 @@ class HeadReader implements Receiver {
     const head = parseHead(this.#bytes.toString('latin1', 0, end - 4));
     if (!head) return this.#fail(new InvalidHead(400, 'not valid HTTP'));
     const rest = this.#bytes.subarray(end);
+    if (this.#receiver.isInterim?.(head) && this.#interim++ < maxInterim) {
+      this.#bytes = Buffer.alloc(0);
+      return this.onData(rest);
+    }
     this.#bytes = rest;
     this.#isOver = true;
     this.#next = this.#receiver.head(head, rest);
