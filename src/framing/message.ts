@@ -23,7 +23,7 @@ export interface MessageParts {
  *
  * A message handler may keep its messages as long as it likes. A message is a small view into the bytes that came from the
  * network, and so are its `bytes`: one kept message keeps its whole chunk in memory, up to 64 KiB. To store a few of many
- * messages, store {@link copy}. A kept `text` keeps at most 4 KiB more than itself.
+ * messages, store {@link copy}. A kept `text` keeps at most 8 KiB more than itself.
  */
 export class Message {
   readonly #frames: Frames;

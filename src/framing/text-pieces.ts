@@ -1,7 +1,7 @@
 /** The text of many frames, decoded in pieces. */
 
 /** A text that a program stores keeps no more in memory than its piece, of about this many bytes. */
-export const pieceSize = 4096;
+export const pieceSize = 8192;
 
 /** Decodes ASCII bytes piece by piece, in the order in which their parts are read. */
 export class TextPieces {
