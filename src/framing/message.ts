@@ -2,6 +2,7 @@
 import type { YodelError } from '../errors.ts';
 import { type ByteOutput, checkKind, type FrameReader, Frames, type FramingId, type MessageKind } from './frames.ts';
 import { inspect, inspectionOf } from './inspection.ts';
+import { reader } from './reader.ts';
 import { recycle } from './tail.ts';
 
 /** Marks messages and batches, also those of another copy of yodel in the same process. */
@@ -167,13 +168,7 @@ function unframed(header: Uint8Array | undefined, kind: MessageKind | undefined)
   return { ...plain, ...(header && { header: () => header }), ...(kind && { kind: () => kind }) };
 }
 
-const plain: FrameReader = {
-  framing: noFraming,
-  headerSize: 0,
-  payloadStart: (_bytes, start) => start,
-  payloadEnd: (_bytes, _start, end) => end,
-  terminatorSize: () => 0,
-};
+const plain = reader(noFraming, 0, 0);
 
 /**
  * All messages that one chunk completed, in order, and the `fault` that follows them, if there is one.

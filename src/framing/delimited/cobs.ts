@@ -1,6 +1,6 @@
 /** COBS: packets that end with a zero byte, and contain no other. */
-import type { FrameReader } from '../frames.ts';
 import type { Framing } from '../framing.ts';
+import { reader } from '../reader.ts';
 import { type FrameScanner, invalidFrame, ScanningDecoder } from '../scanning.ts';
 
 /** The code of a block of 254 bytes that no zero follows. */
@@ -30,17 +30,10 @@ export function cobs(): Framing {
 
 const id = { name: 'cobs', id: 'cobs' };
 
-const reader: FrameReader = {
-  framing: id,
-  headerSize: 0,
-  payloadStart: (_bytes, start) => start,
-  payloadEnd: (_bytes, _start, end) => end - 1,
-  terminatorSize: () => 1,
-  payload: (bytes, start, end) => unstuff(bytes, start, end - 1),
-};
+const frames = reader(id, 0, 1, { payload: (bytes, start, end) => unstuff(bytes, start, end - 1) });
 
 const scanner: FrameScanner = {
-  reader,
+  reader: frames,
   maxFrameSize: (limit) => limit + Math.floor(limit / (fullBlock - 1)) + 2,
   scan(bytes, start, seen) {
     if (bytes[start] !== 0) return bytes.indexOf(0, Math.max(start, seen)) + 1;

@@ -1,7 +1,7 @@
 /** SLIP: packets that end with a byte, which is escaped inside. */
 import { YodelError } from '../../errors.ts';
-import type { FrameReader } from '../frames.ts';
 import type { Framing } from '../framing.ts';
+import { reader } from '../reader.ts';
 import { type FrameScanner, invalidFrame, nameByte, ScanningDecoder } from '../scanning.ts';
 
 const END = 0xc0;
@@ -31,17 +31,10 @@ export function slip(): Framing {
 
 const id = { name: 'slip', id: 'slip' };
 
-const reader: FrameReader = {
-  framing: id,
-  headerSize: 0,
-  payloadStart: (_bytes, start) => start,
-  payloadEnd: (_bytes, _start, end) => end - 1,
-  terminatorSize: () => 1,
-  payload: (bytes, start, end) => unescaped(bytes.subarray(start, end - 1)),
-};
+const frames = reader(id, 0, 1, { payload: (bytes, start, end) => unescaped(bytes.subarray(start, end - 1)) });
 
 const scanner: FrameScanner = {
-  reader,
+  reader: frames,
   maxFrameSize: (limit) => 2 * limit + 1,
   scan(bytes, start, seen) {
     if (bytes[start] !== END) return bytes.indexOf(END, Math.max(start, seen)) + 1;

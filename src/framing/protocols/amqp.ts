@@ -7,8 +7,9 @@
  * ```
  */
 import { type Encoder, type Framing, inPlace } from '../framing.ts';
+import { reader } from '../reader.ts';
 import { type FrameScanner, invalidFrame, nameByte } from '../scanning.ts';
-import { binaryFraming, headerOf, idOf, reader, unencodable } from './fixed.ts';
+import { binaryFraming, headerOf, idOf, unencodable } from './fixed.ts';
 
 const framing = idOf('amqp');
 const protocolHeaderSize = 8;

@@ -1,8 +1,8 @@
 /** Connections that are encrypted after a request: from then on their bytes have no boundaries that could be seen. */
 import type { FrameReader, FramingId } from '../frames.ts';
 import type { Encoder } from '../framing.ts';
+import { reader } from '../reader.ts';
 import type { FrameScanner } from '../scanning.ts';
-import { reader } from './fixed.ts';
 
 /** The first byte of TLS. */
 export const handshake = 0x16;

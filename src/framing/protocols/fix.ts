@@ -9,8 +9,9 @@
 import type { FrameReader } from '../frames.ts';
 import type { Encoder, Framing } from '../framing.ts';
 import type { Message } from '../message.ts';
+import { reader } from '../reader.ts';
 import { type FrameScanner, invalidFrame, nameByte } from '../scanning.ts';
-import { binaryFraming, idOf, reader, unencodable } from './fixed.ts';
+import { binaryFraming, idOf, unencodable } from './fixed.ts';
 
 const framing = idOf('fix');
 const SOH = 0x01;

@@ -1,6 +1,6 @@
 /** What the framings of protocols share: their names, and headers of a fixed size. */
 import { YodelError } from '../../errors.ts';
-import type { FrameReader, FramingId } from '../frames.ts';
+import type { FramingId } from '../frames.ts';
 import { type Encoder, type Framing, type InPlaceEncoder, inPlace } from '../framing.ts';
 import type { Message } from '../message.ts';
 import { type FrameScanner, ScanningDecoder } from '../scanning.ts';
@@ -9,23 +9,6 @@ import { type FrameScanner, ScanningDecoder } from '../scanning.ts';
 export function idOf(protocol: string, direction?: 'requests' | 'replies'): FramingId {
   const name = direction === undefined ? protocol : `${protocol}-${direction}`;
   return { name, id: name };
-}
-
-/** The parts of a {@link FrameReader} whose payload ends with the frame, except for `trailerSize` bytes. */
-export function reader(
-  framing: FramingId,
-  headerSize: number,
-  trailerSize: number,
-  others: Partial<FrameReader> = {},
-): FrameReader {
-  return {
-    framing,
-    headerSize,
-    payloadStart: (_bytes, start) => start + Math.max(0, headerSize),
-    payloadEnd: (_bytes, _start, end) => end - trailerSize,
-    terminatorSize: () => trailerSize,
-    ...others,
-  };
 }
 
 /**

@@ -10,8 +10,9 @@
  */
 import { type Encoder, type Framing, inPlace } from '../framing.ts';
 import type { Message } from '../message.ts';
+import { reader } from '../reader.ts';
 import { type FrameScanner, invalidFrame, nameByte } from '../scanning.ts';
-import { binaryFraming, headerOf, idOf, reader, unencodable } from './fixed.ts';
+import { binaryFraming, headerOf, idOf, unencodable } from './fixed.ts';
 
 const framing = idOf('gt06');
 const short = 0x78;

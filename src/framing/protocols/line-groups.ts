@@ -2,8 +2,9 @@
 import type { FrameReader, FramingId } from '../frames.ts';
 import type { Encoder } from '../framing.ts';
 import type { Message } from '../message.ts';
+import { reader } from '../reader.ts';
 import type { FrameScanner } from '../scanning.ts';
-import { reader, unencodable } from './fixed.ts';
+import { unencodable } from './fixed.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;

@@ -15,9 +15,10 @@
 import type { FrameReader } from '../frames.ts';
 import type { Encoder } from '../framing.ts';
 import type { Protocol } from '../protocol.ts';
+import { reader } from '../reader.ts';
 import { type FrameScanner, invalidFrame, nameByte } from '../scanning.ts';
 import { encryptedReader, endOfPiece, handshake } from './encrypted.ts';
-import { binaryFraming, encoderWithHeader, idOf, reader, unencodable } from './fixed.ts';
+import { binaryFraming, encoderWithHeader, idOf, unencodable } from './fixed.ts';
 
 /** What both directions of a connection know of each other. */
 interface State {
