@@ -18,7 +18,7 @@ async function measureWithStall(...args: string[]): Promise<BenchOutcome> {
 test('a closed loop hides a stall of one second, because it sends nothing while it waits', async () => {
   // Ten messages are sent during the stall: far fewer than one in a hundred, even on a busy machine.
   const { report, status } = await measureWithStall('-n', '60000');
-  expect(report.latency?.p99).toBeLessThan(200);
+  expect(report.latency?.p99).toBeLessThan((report.latency?.max ?? 0) / 2);
   expect(report.latency?.max).toBeGreaterThan(900);
   expect({ status, errors: report.errors }).toEqual({ status: 0, errors: [] });
 });

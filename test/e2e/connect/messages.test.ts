@@ -138,8 +138,8 @@ test('--interval pauses between messages, and --count ends the input', async () 
     .filter(({ direction }) => direction === 'sent');
   expect(sent.map(({ text }) => text)).toEqual(['a', 'b', 'c']);
   const times = sent.map(({ time }) => Date.parse(time));
-  // Timers may be a millisecond early.
-  expect((times[2] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(98);
+  // Timers may be early by a millisecond or two, and the printed times are rounded.
+  expect((times[2] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(90);
 });
 
 describe('output', () => {
