@@ -32,7 +32,7 @@ const parts: readonly Part[] = [
       'report/**/*.test.ts',
       'telemetry/**/*.test.ts',
       'terminal/{escape,input,keys,layout}.test.ts',
-      'transcript/{content,parse}.test.ts',
+      'transcript/{align,content,parse}.test.ts',
     ],
   },
   {
