@@ -74,4 +74,13 @@ export type { Handler, HandlerObject, MessageHandler, Reply, Session } from './s
 export type { Journaled, SessionJournal } from './session/journaling.ts';
 export type { Counters, EndedBy, SessionView, Subscriber } from './telemetry/telemetry.ts';
 export * as transcript from './transcript/library.ts';
-export type { CertificateAndKey, Security, ServerTls, TlsOptions } from './transport/transport.ts';
+export type {
+  Certificate,
+  CertificateAndKey,
+  Handshake,
+  Security,
+  ServerTls,
+  TlsHandshake,
+  TlsOptions,
+  WebSocketUpgrade,
+} from './transport/transport.ts';

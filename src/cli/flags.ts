@@ -96,6 +96,12 @@ export function connectTimeoutOption(): Option {
   return durationOption(flags, 'time limit for connecting', defaultMs).env(envName('connect-timeout'));
 }
 
+/** `--verbose`, for commands that are about one connection. */
+export function verboseOption(): Option {
+  const text = 'show how the connection came about: addresses, TLS, certificate, times (on stderr)';
+  return new Option('-v, --verbose', text).env(envName('verbose'));
+}
+
 /** A flag that takes a count of at least 1. */
 export function positiveCount(flags: string, description: string): Option {
   return new Option(flags, description).argParser((text) =>

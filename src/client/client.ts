@@ -1,6 +1,7 @@
 import type { Address } from '../address.ts';
 import type { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
+import type { Handshake } from '../transport/transport.ts';
 import type { ClientState } from './options.ts';
 
 /**
@@ -12,6 +13,8 @@ export interface Client extends AsyncIterable<Message, undefined>, AsyncDisposab
   /** The server's address. */
   readonly address: Address;
   readonly state: ClientState;
+  /** How the current connection was established: addresses, times, TLS, certificate. Undefined while there is none. */
+  readonly handshake: Handshake | undefined;
   /** Bytes sent that the operating system has not taken yet. */
   readonly unsent: number;
   /** Resolves when the client is closed for any reason. Never rejects. */

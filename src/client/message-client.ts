@@ -18,7 +18,7 @@ import type { Batch, Message } from '../framing/message.ts';
 import { checkOption } from '../option-values.ts';
 import { clientOptions } from '../options.ts';
 import type { Timer } from '../session/clock.ts';
-import type { Connection } from '../transport/transport.ts';
+import type { Connection, Handshake } from '../transport/transport.ts';
 import type { Client, RequestOptions } from './client.ts';
 import { dial } from './dial.ts';
 import { Inbox } from './inbox.ts';
@@ -55,6 +55,10 @@ export class MessageClient implements Client, MessageReceiver {
 
   get state(): ClientState {
     return this.#state;
+  }
+
+  get handshake(): Handshake | undefined {
+    return this.#connection?.handshake;
   }
 
   get unsent(): number {

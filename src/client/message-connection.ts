@@ -17,7 +17,7 @@ import { type Batch, isMessage, type Message } from '../framing/message.ts';
 import { type Conversation, openConversation, type Protocol } from '../framing/protocol.ts';
 import { refuseBinary } from '../framing/utf8.ts';
 import { Output } from '../session/output.ts';
-import type { Connection, Receiver } from '../transport/transport.ts';
+import type { Connection, Handshake, Receiver } from '../transport/transport.ts';
 
 /** Receives the events of a message connection, in this order. No call follows `onClose`. */
 export interface MessageReceiver {
@@ -71,6 +71,11 @@ export class MessageConnection implements Receiver {
     this.#isText = options.encoding === 'utf8' && !connection.framing;
     this.#receiver = receiver;
     connection.start(this);
+  }
+
+  /** How the connection was established. */
+  get handshake(): Handshake | undefined {
+    return this.#connection.handshake;
   }
 
   /** Bytes sent that the operating system has not taken yet. */

@@ -5,7 +5,16 @@ import { Queue } from '../queue.ts';
 import { keepAliveDelay } from './keep-alive.ts';
 import { listenError, resetBeforeAccept } from './listen-errors.ts';
 import { endOf } from './node/connection.ts';
-import type { Connection, DialOptions, Listener, ListenOptions, Receiver, Security, Transport } from './transport.ts';
+import type {
+  Connection,
+  DialOptions,
+  Handshake,
+  Listener,
+  ListenOptions,
+  Receiver,
+  Security,
+  Transport,
+} from './transport.ts';
 import { removeStaleSocket } from './unix-socket.ts';
 
 /** `Bun.listen` and `Bun.connect`, with half-open connections allowed. Bun turns Nagle's algorithm off itself. */
@@ -65,6 +74,8 @@ export class BunConnection implements Connection, SocketEvents {
   readonly peer: Address;
   readonly chunksAreBorrowed = false;
   readonly security: Security | undefined = undefined;
+  /** Of a connection to a server: how long connecting took, in milliseconds. */
+  connectMs: number | undefined;
   readonly #socket: BunSocket;
   readonly #address: Address;
   /** Paused until `start`. */
@@ -97,6 +108,14 @@ export class BunConnection implements Connection, SocketEvents {
     if (address.scheme === 'unix') return address;
     const { localAddress, localPort } = this.#socket;
     return endOf(address, localAddress ?? address.host, localPort ?? address.port);
+  }
+
+  /** Bun does not tell what a name stands for, nor when it knew. */
+  get handshake(): Handshake | undefined {
+    const { connectMs, local, peer } = this;
+    return connectMs === undefined
+      ? undefined
+      : { local, remote: peer, resolved: undefined, lookupMs: undefined, connectMs };
   }
 
   /** Reads nothing before `start`. Usually `start` was called already, and there is nothing to do. */
@@ -240,11 +259,13 @@ export const events: Omit<BunHandlers, 'open'> = {
 async function connect(address: Address, { signal, keepAlive }: DialOptions = {}): Promise<Connection> {
   signal?.throwIfAborted();
   const delay = keepAliveDelay(address, keepAlive);
+  const startedAt = performance.now();
   const opened = Promise.withResolvers<Connection>();
   const aborted = () => opened.reject(signal?.reason);
   signal?.addEventListener('abort', aborted);
   const open = (socket: BunSocket) => {
     const connection = new BunConnection(socket, address, peerOf(socket, address));
+    connection.connectMs = performance.now() - startedAt;
     connection.awaitStart();
     if (delay > 0) socket.setKeepAlive(true, delay);
     if (signal?.aborted) connection.abort();

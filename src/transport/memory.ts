@@ -4,7 +4,7 @@
  */
 import { type Address, TcpAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
-import type { Connection, Listener, ListenOptions, Receiver, Transport } from './transport.ts';
+import type { Connection, Handshake, Listener, ListenOptions, Receiver, Transport } from './transport.ts';
 
 /** How adverse the connections are. */
 export interface MemoryOptions {
@@ -29,6 +29,8 @@ export function memoryTransport(options: MemoryOptions = {}): Transport {
         throw new YodelError('YODEL_CONNECTION_REFUSED', `cannot connect to ${address}: nothing listens there`);
       }
       const [client, server] = memoryPair(options, address, new TcpAddress('127.0.0.1', ++lastPort));
+      const { local, peer: remote } = client;
+      client.handshake = { local, remote, resolved: undefined, lookupMs: undefined, connectMs: 0 };
       listener.accept(server);
       return client;
     },
@@ -50,7 +52,7 @@ export function memoryPair(
   options: MemoryOptions = {},
   server: Address = new TcpAddress('127.0.0.1', 7878),
   client: Address = new TcpAddress('127.0.0.1', 50_000),
-): [Connection, Connection] {
+): [MemoryConnection, MemoryConnection] {
   const a = new MemoryConnection(client, server, options);
   const b = new MemoryConnection(server, client, options);
   a.other = b;
@@ -62,6 +64,7 @@ class MemoryConnection implements Connection {
   readonly chunksAreBorrowed = true;
   readonly local: Address;
   readonly peer: Address;
+  handshake: Handshake | undefined;
   other!: MemoryConnection;
   readonly #chunkSize: number;
   readonly #capacity: number;

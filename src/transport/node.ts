@@ -3,7 +3,8 @@ import * as net from 'node:net';
 import type { Address } from '../address.ts';
 import { systemError } from '../errors.ts';
 import { keepAliveDelay } from './keep-alive.ts';
-import { connectionOf, prepareReads } from './node/connection.ts';
+import { Connecting, type ReadTls } from './node/connecting.ts';
+import { connectionOf, type NodeConnection, prepareReads } from './node/connection.ts';
 import { listenBy } from './node/listener.ts';
 import type { Connection, DialOptions, Listener, ListenOptions, Transport } from './transport.ts';
 import { removeStaleSocket } from './unix-socket.ts';
@@ -21,7 +22,7 @@ async function connect(address: Address, { signal, keepAlive }: DialOptions = {}
     keepAlive: keepAliveInitialDelay > 0,
     keepAliveInitialDelay,
   });
-  return await whenConnected(socket, 'connect', address, signal);
+  return await whenConnected(socket, 'connect', address, signal, () => connectionOf(socket, address));
 }
 
 /**
@@ -29,6 +30,7 @@ async function connect(address: Address, { signal, keepAlive }: DialOptions = {}
  *
  * @param event the event that the socket emits when it is connected
  * @param connectionFor called then
+ * @param readTls for an encrypted socket
  * @throws YodelError, or the signal's reason when it is aborted
  */
 export async function whenConnected(
@@ -36,10 +38,12 @@ export async function whenConnected(
   event: 'connect' | 'secureConnect',
   address: Address,
   signal: AbortSignal | undefined,
-  connectionFor: () => Connection = () => connectionOf(socket, address),
+  connectionFor: () => NodeConnection,
+  readTls?: ReadTls,
 ): Promise<Connection> {
+  const connecting = new Connecting(socket, readTls);
   const prepared = prepareReads();
-  const connection = await new Promise<Connection>((resolve, reject) => {
+  const connection = await new Promise<NodeConnection>((resolve, reject) => {
     const settle = (finish: () => void) => {
       signal?.removeEventListener('abort', aborted);
       socket.off('error', failed).off(event, opened);
@@ -55,6 +59,8 @@ export async function whenConnected(
     socket.on(event, opened).on('error', failed);
     signal?.addEventListener('abort', aborted);
   });
+  connecting.ready();
+  connection.connecting = connecting;
   await prepared;
   if (!signal?.aborted) return connection;
   connection.abort();

@@ -7,6 +7,7 @@ import { tlsConnectionOf } from './node/tls-connection.ts';
 import { whenConnected } from './node.ts';
 import { createContext, minTlsVersion } from './tls/context.ts';
 import { tlsError } from './tls/errors.ts';
+import { tlsHandshakeOf } from './tls/handshake.ts';
 import type { Connection, DialOptions, TlsOptions } from './transport.ts';
 
 /**
@@ -27,7 +28,8 @@ export async function connectTls(
   const delay = keepAliveDelay(address, keepAlive);
   socket.setKeepAlive(delay > 0, delay);
   try {
-    return await whenConnected(socket, 'secureConnect', address, signal, () => tlsConnectionOf(socket, address));
+    const connectionFor = () => tlsConnectionOf(socket, address);
+    return await whenConnected(socket, 'secureConnect', address, signal, connectionFor, tlsHandshakeOf);
   } catch (error) {
     throw tlsError(`cannot connect to ${address}`, error);
   }

@@ -44,6 +44,8 @@ export interface Connection {
   readonly framing?: Framing | undefined;
   /** The result of the TLS handshake, if the connection is encrypted. */
   readonly security?: Security | undefined;
+  /** How this connection was established, if this is the client's end. Read it while the connection is open. */
+  readonly handshake?: Handshake | undefined;
   /**
    * Bytes written that the operating system has not accepted yet: they cost this process memory. When the connection is
    * broken, the bytes that were lost; after `abort` and `release`, 0.
@@ -87,6 +89,69 @@ export interface Security {
   readonly alpn: string | undefined;
   /** The subject of the client's certificate, such as `CN=ada,O=Example`, when one was requested and is valid. */
   readonly subject: string | undefined;
+}
+
+/** How a client's connection was established, step by step. Times are milliseconds. */
+export interface Handshake {
+  /** This side's address. */
+  readonly local: Address;
+  /** The server's address, with an IP address instead of a name. */
+  readonly remote: Address;
+  /**
+   * The IP addresses that the host's name stands for. Undefined if the host is not a name, or the runtime does not tell: Bun
+   * does so only for connections over TLS.
+   */
+  readonly resolved: readonly string[] | undefined;
+  /** How long it took to look up the name. Undefined as for `resolved`. */
+  readonly lookupMs: number | undefined;
+  /** How long it took to connect after that. If the runtime does not tell the time for the lookup, it is included. */
+  readonly connectMs: number;
+  /** The TLS handshake, if the connection is encrypted. */
+  readonly tls?: TlsHandshake | undefined;
+  /** The upgrade of a WebSocket. */
+  readonly upgrade?: WebSocketUpgrade | undefined;
+}
+
+/** A TLS handshake, from the client's side. */
+export interface TlsHandshake {
+  /** `TLSv1.2` or `TLSv1.3`. */
+  readonly protocol: string;
+  /** The cipher suite: `TLS_AES_256_GCM_SHA384`. */
+  readonly cipher: string;
+  /** The name that was requested (SNI), if any: an IP address is none. */
+  readonly servername: string | undefined;
+  /** The protocol that both agreed on (ALPN), if any. */
+  readonly alpn: string | undefined;
+  /** Why the certificate is not trusted, which only the option `insecure` accepts: `DEPTH_ZERO_SELF_SIGNED_CERT`. */
+  readonly untrusted: string | undefined;
+  /** The server's certificate, if it has one. */
+  readonly certificate: Certificate | undefined;
+  /** How long the handshake took, in milliseconds. */
+  readonly tookMs: number;
+}
+
+/** What an X.509 certificate says. The text is the server's: escape it before you print it. */
+export interface Certificate {
+  /** `CN=example.org,O=Example`, the most specific part first. */
+  readonly subject: string;
+  /** The authority that signed it, in the same form. */
+  readonly issuer: string;
+  /** The host names and IP addresses that it is valid for. */
+  readonly names: readonly string[];
+  readonly validFrom: Date;
+  readonly validTo: Date;
+  /** The SHA-256 of the certificate: 32 bytes in hexadecimal, separated by colons. */
+  readonly fingerprint: string;
+}
+
+/** A server's answer to the request for a WebSocket. The text is the server's: escape it before you print it. */
+export interface WebSocketUpgrade {
+  /** `HTTP/1.1 101 Switching Protocols`. */
+  readonly status: string;
+  /** The headers by lower-case name. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** How long the server took to answer, in milliseconds. */
+  readonly tookMs: number;
 }
 
 /** Accepts connections at one address. */

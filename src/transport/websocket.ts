@@ -33,6 +33,7 @@ async function requestUpgrade(
   address: WebSocketAddress,
   { signal, pingInterval = clientOptions.pingInterval.default }: DialOptions,
 ): Promise<Connection> {
+  const startedAt = performance.now();
   const key = randomBytes(16).toString('base64');
   const opened = Promise.withResolvers<Connection>();
   const refuse = (reason: string, cause?: Error) => {
@@ -45,7 +46,12 @@ async function requestUpgrade(
     mayBegin: (start) => start.startsWith('HTTP/') || 'HTTP/'.startsWith(start),
     isInterim: ({ firstLine }) => /^HTTP\/1\.1 1(?!01)\d\d(?: |$)/.test(firstLine),
     head(head, rest) {
-      const upgraded = new WebSocketConnection(connection, rest, { isClient: true, peer: address, pingInterval });
+      const upgraded = new WebSocketConnection(connection, rest, {
+        isClient: true,
+        peer: address,
+        pingInterval,
+        upgrade: { status: head.firstLine, headers: head.headers, tookMs: performance.now() - startedAt },
+      });
       const problem = problemOf(head, key);
       if (problem === undefined) opened.resolve(upgraded);
       else refuse(problem);

@@ -8,6 +8,7 @@ import { describeBreaks } from './contract/breaks.ts';
 import { describeBytes } from './contract/bytes.ts';
 import { describeConnecting } from './contract/connecting.ts';
 import { describeEnds } from './contract/ends.ts';
+import { describeHandshake } from './contract/handshake.ts';
 import { describeListening } from './contract/listening.ts';
 import { describeStart } from './contract/start.ts';
 import { Network, type Place } from './network.ts';
@@ -23,6 +24,7 @@ export function describeTransport(name: string, createTransport: () => Transport
       describeEnds(openNetwork, place);
       describeBreaks(openNetwork, place);
       describeConnecting(openNetwork, place);
+      describeHandshake(openNetwork, place);
       describeListening(openNetwork);
     });
   }

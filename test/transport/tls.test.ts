@@ -1,4 +1,5 @@
 /** Connecting over TLS, to real servers. */
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import * as tls from 'node:tls';
 import { expect } from 'vitest';
@@ -137,4 +138,37 @@ testOnNode('small writes that have to wait are sent together', async () => {
   await all.promise;
   expect(records).toBeLessThan(10);
   connection.abort();
+});
+
+test('the handshake tells version, cipher, names and the certificate of the server', async () => {
+  const certificate = makeCertificate();
+  const { address } = await listenTls(certificate, echo, { ALPNProtocols: ['chat/1'] });
+  const client = await connect(address, { tls: { insecure: true } });
+  const { tls: secured, resolved, lookupMs } = client.handshake ?? {};
+  expect(secured).toMatchObject({
+    protocol: 'TLSv1.3',
+    cipher: expect.stringMatching(/^TLS_\w+$/),
+    servername: 'localhost',
+    alpn: undefined,
+    untrusted: 'DEPTH_ZERO_SELF_SIGNED_CERT',
+    certificate: { subject: 'CN=localhost', issuer: 'CN=localhost', names: ['localhost'] },
+  });
+  const file = new X509Certificate(readFileSync(certificate.certificate));
+  expect(secured?.certificate).toMatchObject({
+    fingerprint: file.fingerprint256,
+    validFrom: new Date(file.validFrom),
+    validTo: new Date(file.validTo),
+  });
+  expect(secured?.tookMs).toBeGreaterThanOrEqual(0);
+  expect(resolved).toContain('127.0.0.1');
+  expect(lookupMs).toBeGreaterThanOrEqual(0);
+  client.abort();
+});
+
+test('a trusted certificate is one without a reason not to trust it', async () => {
+  const certificate = makeCertificate();
+  const { address } = await listenTls(certificate, echo);
+  const client = await connect(address, { tls: { ca: readFileSync(certificate.certificate, 'utf8') } });
+  expect(client.handshake?.tls?.untrusted).toBeUndefined();
+  client.abort();
 });

@@ -229,3 +229,15 @@ test('the signal ends an attempt that the server never answers', async () => {
   const signal = AbortSignal.timeout(100);
   await expect(open(`ws://127.0.0.1:${port}/`, { signal })).rejects.toMatchObject({ name: 'TimeoutError' });
 });
+
+test('the handshake tells how the upgrade was answered', async () => {
+  const { address } = await listenWebSocket((socket) => socket.on('message', () => undefined));
+  const connection = await runtimeTransport.connect(parseAddress(address));
+  const { upgrade, remote } = connection.handshake ?? {};
+  expect(upgrade).toMatchObject({ status: 'HTTP/1.1 101 Switching Protocols' });
+  expect(upgrade?.headers.get('upgrade')).toBe('websocket');
+  expect(upgrade?.tookMs).toBeGreaterThanOrEqual(0);
+  expect(remote).toMatchObject({ host: '127.0.0.1' });
+  connection.start({ onData() {}, onEnd() {}, onDrain() {}, onClose() {} });
+  connection.abort();
+});

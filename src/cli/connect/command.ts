@@ -1,6 +1,6 @@
 /** The flags of `yodel connect`. `run.ts` does the work and is loaded only when the command runs. */
 import { Command, Option } from 'commander';
-import { connectTimeoutOption, durationOption, envName, positiveCount } from '../flags.ts';
+import { connectTimeoutOption, durationOption, envName, positiveCount, verboseOption } from '../flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
 import { addWireFlags } from '../wire-flags.ts';
 import { formatLetters } from './message-format.ts';
@@ -79,6 +79,7 @@ function addConnectionFlags(command: Command): void {
       ),
     )
     .addOption(new Option('-z, --probe', 'connect, print how long that took, and exit'))
+    .addOption(verboseOption())
     .addOption(new Option('--record <file>', 'write a transcript of the conversation').env(envName('record')));
 }
 

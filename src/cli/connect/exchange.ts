@@ -5,7 +5,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Address, formatPeer } from '../../address.ts';
 import { Condition } from '../../client/condition.ts';
-import { dial } from '../../client/dial.ts';
 import { MessageConnection, type MessageReceiver } from '../../client/message-connection.ts';
 import { systemError, YodelError } from '../../errors.ts';
 import { type Decoder, decodeChunk, encode } from '../../framing/framing.ts';
@@ -14,6 +13,7 @@ import { type Conversation, openConversation, type Protocol, protocolOver } from
 import type { Recording } from '../../transcript/record.ts';
 import type { Connection, TlsOptions } from '../../transport/transport.ts';
 import { exitStatus, report } from '../fail.ts';
+import { dialFor } from './handshake.ts';
 import { type PrintMessage, toBytes } from './message-format.ts';
 import { withParts } from './message-parts.ts';
 import type { BeginRecording } from './record.ts';
@@ -26,6 +26,8 @@ export interface ExchangeSettings {
   readonly tls: TlsOptions;
   readonly protocol: Protocol;
   readonly connectTimeoutMs: number;
+  /** Whether to tell how the connection came about. */
+  readonly verbose: boolean;
   /** How many messages to send; Infinity for all. */
   readonly count: number;
   /** Whether messages are sent with the framing's own ending instead of the one they were read with. */
@@ -58,7 +60,7 @@ const decoderOptions = { maxMessageLength: 16_777_216, onTooLong: 'close', encod
 
 /** Connects, sends the messages of the input, and resolves with the exit status. @throws YodelError when it cannot connect */
 export async function exchange(settings: ExchangeSettings, input: AsyncIterable<Uint8Array>): Promise<number> {
-  const connection = await connect(settings);
+  const connection = await dialFor(settings);
   // The input is what a server would receive.
   const { decoder, sent } = openConversation(settings.protocol, 'server', decoderOptions);
   const pieces = settings.protocol.createState ? linesIn(input) : input;
@@ -67,11 +69,7 @@ export async function exchange(settings: ExchangeSettings, input: AsyncIterable<
 
 /** The same with messages that are given. */
 export async function exchangeMessages(settings: ExchangeSettings, messages: readonly Message[]): Promise<number> {
-  return await new Exchange(settings, await connect(settings), undefined).run(each(messages));
-}
-
-async function connect({ address, connectTimeoutMs, tls }: ExchangeSettings): Promise<Connection> {
-  return await dial(address, { timeoutMs: connectTimeoutMs, tls });
+  return await new Exchange(settings, await dialFor(settings), undefined).run(each(messages));
 }
 
 async function* each(messages: readonly Message[]): AsyncGenerator<Message> {

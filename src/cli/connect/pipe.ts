@@ -5,10 +5,10 @@
  * Messages are counted while they pass, so that an error can say how many were answered. No byte waits for the end of its
  * message, so this uses the transport's connection directly instead of a MessageConnection.
  */
-import { dial } from '../../client/dial.ts';
 import { type ErrorCode, systemError, YodelError } from '../../errors.ts';
 import type { Connection, Receiver } from '../../transport/transport.ts';
 import { exitStatus, report } from '../fail.ts';
+import { dialFor } from './handshake.ts';
 import { MessageCounter } from './message-counter.ts';
 import { highWaterMark, ReplyOutput } from './reply-output.ts';
 import type { ConnectSettings } from './settings.ts';
@@ -18,9 +18,7 @@ const inputGraceMs = 200;
 
 /** Connects stdin and stdout to a server. Resolves with the exit status. */
 export async function pipe(settings: ConnectSettings): Promise<number> {
-  const { address, connectTimeoutMs, tls } = settings;
-  const connection = await dial(address, { timeoutMs: connectTimeoutMs, tls });
-  return await new Pipe(settings, connection).run();
+  return await new Pipe(settings, await dialFor(settings)).run();
 }
 
 class Pipe implements Receiver {

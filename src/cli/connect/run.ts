@@ -1,7 +1,7 @@
 /** Runs `yodel connect`: as a conversation on a terminal, or in a pipe. */
 import { fstatSync } from 'node:fs';
 import type { Address } from '../../address.ts';
-import { dial, releaseUnused } from '../../client/dial.ts';
+import { releaseUnused } from '../../client/dial.ts';
 import { lines } from '../../framing/delimited/lines.ts';
 import { encode, type Framing } from '../../framing/framing.ts';
 import type { Protocol } from '../../framing/protocol.ts';
@@ -9,6 +9,7 @@ import { exitStatus, UsageError } from '../fail.ts';
 import { readTlsFlags } from '../tls-flags.ts';
 import { readWire } from '../wire.ts';
 import type { ExchangeSettings } from './exchange.ts';
+import { dialFor } from './handshake.ts';
 import { printAs, printJson, printRaw } from './message-format.ts';
 import { readParts } from './message-parts.ts';
 import { recordInto } from './record.ts';
@@ -48,6 +49,7 @@ async function readSettings(address: Address, flags: Readonly<Record<string, unk
     protocol,
     count: (flags.count as number | undefined) ?? Number.POSITIVE_INFINITY,
     connectTimeoutMs: flags.connectTimeout as number,
+    verbose: flags.verbose === true,
     waitMs: flags.wait as number,
     shutdown: flags.shutdown !== false,
     reconnect: flags.reconnect === true,
@@ -106,10 +108,12 @@ export function messageSettings(
 }
 
 /** Connects and disconnects. @throws YodelError when it cannot connect */
-async function probe({ address, connectTimeoutMs, tls }: ConnectSettings): Promise<number> {
+async function probe(settings: ConnectSettings): Promise<number> {
   const startedAt = performance.now();
-  const connection = await dial(address, { timeoutMs: connectTimeoutMs, tls });
-  process.stderr.write(`yodel: ${address} accepts connections (${(performance.now() - startedAt).toFixed(2)} ms)\n`);
+  const connection = await dialFor(settings);
+  process.stderr.write(
+    `yodel: ${settings.address} accepts connections (${(performance.now() - startedAt).toFixed(2)} ms)\n`,
+  );
   releaseUnused(connection);
   return exitStatus.good;
 }

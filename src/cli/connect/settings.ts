@@ -14,6 +14,8 @@ export interface ConnectSettings {
   /** Number of messages to send before ending; Infinity for no limit. */
   readonly count: number;
   readonly connectTimeoutMs: number;
+  /** Whether to tell how the connection came about. */
+  readonly verbose: boolean;
   /** After the end of input: how long the server may be silent. 0: no limit. */
   readonly waitMs: number;
   /** Whether to end this side (FIN) at the end of input. */

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { addMessageFlags } from '../connect/command.ts';
 import { addPartsFlags } from '../connect/message-parts.ts';
-import { connectTimeoutOption } from '../flags.ts';
+import { connectTimeoutOption, verboseOption } from '../flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
 import { addWireFlags } from '../wire-flags.ts';
 
@@ -33,7 +33,8 @@ Exit status:
   3  a message was not answered; stderr says which`,
     )
     .helpOption('-h, --help', 'show this help')
-    .addOption(connectTimeoutOption());
+    .addOption(connectTimeoutOption())
+    .addOption(verboseOption());
   addWireFlags(command);
   addPartsFlags(command);
   addMessageFlags(command, 'Messages:');

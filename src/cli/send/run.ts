@@ -27,6 +27,7 @@ export async function runSend(
       tls: readTlsFlags(flags, address),
       count: messages.length,
       connectTimeoutMs: flags.connectTimeout as number,
+      verbose: flags.verbose === true,
       waitMs: flags.timeout as number,
       shutdown: true,
       beginRecording: undefined,

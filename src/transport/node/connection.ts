@@ -2,8 +2,9 @@
 import type * as net from 'node:net';
 import { type Address, TcpAddress, TlsAddress } from '../../address.ts';
 import { Queue } from '../../queue.ts';
-import type { Connection, Receiver, Security } from '../transport.ts';
+import type { Connection, Handshake, Receiver, Security } from '../transport.ts';
 import { canBorrowReads, readBuffer, readsBorrowedBy } from './borrowed-reads.ts';
+import type { Connecting } from './connecting.ts';
 import { copyToSlab, freeLatest } from './slab.ts';
 
 /**
@@ -39,7 +40,7 @@ export function connectionOf(
   address: Address,
   peer: Address = peerOf(socket, address),
   security?: Security,
-): Connection {
+): NodeConnection {
   return new NodeConnection(socket, address, peer, security);
 }
 
@@ -85,6 +86,8 @@ export class NodeConnection implements Connection {
   readonly peer: Address;
   readonly security: Security | undefined;
   chunksAreBorrowed = false;
+  /** Of a connection to a server: how it came about. */
+  connecting: Connecting | undefined;
   protected readonly socket: net.Socket;
   readonly #address: Address;
   /** Writes not passed to the socket yet. Created for the first write that has to wait. */
@@ -118,6 +121,10 @@ export class NodeConnection implements Connection {
     if (address.scheme === 'unix') return address;
     const { localAddress, localPort } = this.socket;
     return endOf(address, localAddress ?? address.host, localPort ?? address.port);
+  }
+
+  get handshake(): Handshake | undefined {
+    return this.connecting?.handshakeOf(this.local, this.peer);
   }
 
   get unsent(): number {

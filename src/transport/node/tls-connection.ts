@@ -9,7 +9,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Address } from '../../address.ts';
 import { PausableReceiver } from '../pausable-receiver.ts';
-import type { Connection, Receiver, Security } from '../transport.ts';
+import type { Receiver, Security } from '../transport.ts';
 import { NodeConnection, peerOf } from './connection.ts';
 import { copyToSlab, freeLatest } from './slab.ts';
 
@@ -19,7 +19,7 @@ export function tlsConnectionOf(
   address: Address,
   peer: Address = peerOf(socket, address),
   security?: Security,
-): Connection {
+): NodeConnection {
   return new TlsConnection(socket, address, peer, security);
 }
 

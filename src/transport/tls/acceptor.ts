@@ -6,6 +6,7 @@ import type { Security, ServerTls } from '../transport.ts';
 import { Certificates } from './certificates.ts';
 import { contextOptions } from './context.ts';
 import { handshakeError, untrustedClient } from './errors.ts';
+import { distinguishedName } from './names.ts';
 
 /** Does the handshake on accepted sockets. Its certificates can be replaced at any time. */
 export class TlsAcceptor {
@@ -77,16 +78,7 @@ export function securityOf(socket: tls.TLSSocket): Security {
 /** The subject of the client's certificate, if it is valid. */
 export function subjectOf(socket: Pick<tls.TLSSocket, 'authorized' | 'getPeerCertificate'>): string | undefined {
   const { subject } = (socket.authorized ? socket.getPeerCertificate() : undefined) ?? {};
-  return subject && distinguishedName(subject as unknown as Record<string, string | string[]>);
-}
-
-/** `CN=ada,O=Example`, escaped as in RFC 4514, the most specific part first. */
-function distinguishedName(subject: Readonly<Record<string, string | string[]>>): string {
-  const escaped = (value: string) => value.replace(/[\\,+"<>;=]|^[ #]| $/g, '\\$&');
-  return Object.entries(subject)
-    .reverse()
-    .flatMap(([name, values]) => [values].flat().map((value) => `${name}=${escaped(value)}`))
-    .join(',');
+  return subject && distinguishedName(subject);
 }
 
 /** A key that an encrypted socket and the socket below it share: both report the same addresses. */

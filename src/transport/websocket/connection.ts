@@ -16,7 +16,7 @@ import { type CloseReason, closePayload } from '../../framing/websocket/close.ts
 import type { ControlFrames, WebSocketDecoder } from '../../framing/websocket/decoder.ts';
 import { controlBit, opcodes } from '../../framing/websocket/header.ts';
 import { controlFrame, websocket, websocketClient, websocketDecoder } from '../../framing/websocket.ts';
-import type { Connection, Receiver, Security } from '../transport.ts';
+import type { Connection, Handshake, Receiver, Security, WebSocketUpgrade } from '../transport.ts';
 import { closeCodeFor, describeClose, isOrderly, normalCode } from './close-codes.ts';
 
 /** What distinguishes one WebSocket connection from another. */
@@ -27,6 +27,8 @@ export interface WebSocketOptions {
   readonly peer: Address;
   /** See `webSocketOptions.pingInterval` in options.ts. 0: never. */
   readonly pingInterval: number;
+  /** The server's answer, at the client's end. */
+  readonly upgrade?: WebSocketUpgrade | undefined;
 }
 
 /** One end of a WebSocket, after its handshake. It is the receiver of the connection below. */
@@ -36,6 +38,7 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
   readonly #inner: Connection;
   readonly #isClient: boolean;
   readonly #pingInterval: number;
+  readonly #upgrade: WebSocketUpgrade | undefined;
   #decoder: WebSocketDecoder | undefined;
   #receiver: Receiver | undefined;
   /** Received before `start`. The connection below is paused until then. */
@@ -59,11 +62,12 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
   #isPinged = false;
 
   /** @param early what arrived after the handshake */
-  constructor(inner: Connection, early: Buffer, { isClient, peer, pingInterval }: WebSocketOptions) {
+  constructor(inner: Connection, early: Buffer, { isClient, peer, pingInterval, upgrade }: WebSocketOptions) {
     this.#inner = inner;
     this.#early = early;
     this.#isClient = isClient;
     this.#pingInterval = pingInterval;
+    this.#upgrade = upgrade;
     this.peer = peer;
     const framing = isClient ? websocketClient : websocket;
     // The first decoder is the one of this connection; others only read recorded bytes.
@@ -84,6 +88,11 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
 
   get security(): Security | undefined {
     return this.#inner.security;
+  }
+
+  get handshake(): Handshake | undefined {
+    const below = this.#inner.handshake;
+    return below && { ...below, upgrade: this.#upgrade };
   }
 
   get chunksAreBorrowed(): boolean {

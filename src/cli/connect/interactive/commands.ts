@@ -64,6 +64,11 @@ export const commands = {
     takes: '',
     summary: 'close the connection and connect again',
   },
+  wire: {
+    takes: '',
+    summary: 'show addresses, TLS, certificate and connect times',
+    more: 'As --verbose does when it connects.',
+  },
   stats: {
     takes: '',
     summary: 'show message counts, bytes and round-trip times',

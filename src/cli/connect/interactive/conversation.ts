@@ -11,6 +11,7 @@ import { formatPlural } from '../../../format/figures.ts';
 import type { Message } from '../../../framing/message.ts';
 import { type Protocol, protocolOver } from '../../../framing/protocol.ts';
 import { websocketClient } from '../../../framing/websocket.ts';
+import { wireText } from '../../../framing/wire.ts';
 import { escapeText } from '../../../terminal/escape.ts';
 import { History, historyPath } from '../../../terminal/history.ts';
 import { LineInput } from '../../../terminal/input.ts';
@@ -21,6 +22,7 @@ import { paintFor, wantsColor } from '../../../terminal/style.ts';
 import { Terminal } from '../../../terminal/terminal.ts';
 import type { Recording } from '../../../transcript/record.ts';
 import { exitStatus } from '../../fail.ts';
+import { formatHandshake } from '../handshake.ts';
 import { hasHeader, parseHeader } from '../message-parts.ts';
 import type { ConnectSettings, Switches } from '../settings.ts';
 import { isWebSocket } from '../target.ts';
@@ -135,11 +137,20 @@ export class Conversation {
       header: (text) => this.#setHeader(text),
       repeat: (request) => this.#sender.repeat(request),
       reconnect: () => this.#link.reconnect(),
+      wire: () => this.#wireLines(),
       stats: () => this.#traffic.format(address, this.#protocol, this.#sender.queued),
       transcript: () => ({ text: this.#log.toTranscript(this.#protocol), messages: this.#log.count }),
       clear: () => this.#terminal.screen.clear(),
       quit: () => this.#end(exitStatus.good),
     });
+  }
+
+  /** The lines of `:wire`, not escaped. */
+  #wireLines(): string[] {
+    const { address } = this.#settings;
+    const handshake = this.#link.client?.handshake;
+    const lines = handshake ? formatHandshake(address, handshake, Date.now()) : ['not connected'];
+    return [`${address}, ${wireText(this.#protocol)}`, ...lines];
   }
 
   #createLink(): Link {
@@ -235,6 +246,7 @@ export class Conversation {
     const isFirst = this.#traffic.connected() === 1;
     if (isFirst) this.#display.print(`connected to ${address}: Enter sends, :help lists commands, Ctrl-D ends`);
     else this.#display.notice(`reconnected to ${address}`);
+    if (this.#settings.verbose) for (const line of this.#wireLines()) this.#display.print(escapeText(line));
     this.#sender.connected();
   }
 

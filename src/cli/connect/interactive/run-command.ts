@@ -18,6 +18,8 @@ export interface CommandTarget {
   readonly header: (text: string) => void;
   readonly repeat: (request: RepeatRequest) => void;
   readonly reconnect: () => void;
+  /** The lines of `:wire`. */
+  readonly wire: () => readonly string[];
   /** The lines of `:stats`. */
   readonly stats: () => readonly string[];
   /** The conversation so far. */
@@ -56,6 +58,8 @@ export class CommandRunner {
         return this.#switch(name, rest.trim());
       case 'reconnect':
         return target.reconnect();
+      case 'wire':
+        return this.#print(target.wire());
       case 'stats':
         return this.#print(target.stats());
       case 'save':

@@ -1,0 +1,97 @@
+/** How a connection came about, as text: for `:wire`, and for `--verbose`, which prints it on stderr. */
+import { type Address, formatPeer, hostOf } from '../../address.ts';
+import { type DialSettings, dial } from '../../client/dial.ts';
+import { formatPlural } from '../../format/figures.ts';
+import { escapeText } from '../../terminal/escape.ts';
+import type { Certificate, Connection, Handshake, TlsHandshake, TlsOptions } from '../../transport/transport.ts';
+
+/** How a command connects. */
+export interface Dialing {
+  readonly address: Address;
+  readonly tls: TlsOptions;
+  readonly connectTimeoutMs: number;
+  /** Whether to print on stderr how the connection came about. */
+  readonly verbose: boolean;
+}
+
+/** Connects, and prints on stderr how that went if `verbose` is set. @throws as {@link dial} */
+export async function dialFor({ address, tls, connectTimeoutMs, verbose }: Dialing): Promise<Connection> {
+  const settings: DialSettings = { timeoutMs: connectTimeoutMs, tls };
+  const connection = await dial(address, settings);
+  if (verbose) printHandshake(address, connection.handshake);
+  return connection;
+}
+
+function printHandshake(address: Address, handshake: Handshake | undefined): void {
+  for (const line of handshake ? formatHandshake(address, handshake, Date.now()) : []) {
+    process.stderr.write(`* ${escapeText(line)}\n`);
+  }
+}
+
+/** The lines about a connection, not escaped. @param now the time in milliseconds since 1970 */
+export function formatHandshake(address: Address, handshake: Handshake, now: number): string[] {
+  const { local, remote, resolved, lookupMs, connectMs, tls, upgrade } = handshake;
+  const ends = address.scheme === 'unix' ? formatPeer(remote) : `${formatPeer(local)} -> ${formatPeer(remote)}`;
+  const time = includesLookup(address, handshake) ? `${took(connectMs)}, with the lookup of the name` : took(connectMs);
+  return [
+    ...(resolved && lookupMs !== undefined
+      ? [row('resolved', `${hostOf(address)}: ${resolved.join(', ')}${took(lookupMs)}`)]
+      : []),
+    row('connected', `${ends}${time}`),
+    ...(tls ? tlsLines(tls, now) : []),
+    ...(upgrade ? [row('WebSocket', `${upgrade.status}${took(upgrade.tookMs)}`)] : []),
+    ...headerLines(upgrade?.headers),
+  ];
+}
+
+/** A host that is a name was resolved, but when is not known. */
+function includesLookup(address: Address, { resolved, remote }: Handshake): boolean {
+  return resolved === undefined && hostOf(address) !== hostOf(remote);
+}
+
+function tlsLines(tls: TlsHandshake, now: number): string[] {
+  const { protocol, cipher, servername, alpn, untrusted, certificate, tookMs } = tls;
+  const names = [`SNI ${servername ?? 'none'}`, `ALPN ${alpn ?? 'none'}`];
+  return [
+    row('TLS', `${[protocol, cipher, ...names].join(', ')}${took(tookMs)}`),
+    ...(certificate ? certificateLines(certificate, untrusted, now) : [row('certificate', 'none')]),
+  ];
+}
+
+function certificateLines(certificate: Certificate, untrusted: string | undefined, now: number): string[] {
+  const { subject, issuer, names, validFrom, validTo, fingerprint } = certificate;
+  return [
+    row('certificate', subject || '(no subject)'),
+    row('  issuer', issuer === subject ? 'itself (self-signed)' : issuer),
+    row('  names', names.join(', ') || 'none'),
+    row('  valid', `${day(validFrom)} to ${day(validTo)}, ${validity(validFrom, validTo, now)}`),
+    row('  SHA-256', fingerprint),
+    row('  trusted', untrusted === undefined ? 'yes' : `no: ${untrusted} (accepted with --insecure)`),
+  ];
+}
+
+/** The headers that every upgrade has say nothing. */
+function headerLines(headers: ReadonlyMap<string, string> = new Map()): string[] {
+  const usual = new Set(['upgrade', 'connection', 'sec-websocket-accept']);
+  return [...headers].filter(([name]) => !usual.has(name)).map(([name, value]) => row(`  ${name}`, value));
+}
+
+function row(name: string, text: string): string {
+  return `${name.padEnd(11)}  ${text}`;
+}
+
+function took(ms: number): string {
+  return `  ${ms < 10 ? ms.toFixed(2) : ms.toFixed(0)} ms`;
+}
+
+function day(date: Date): string {
+  return Number.isNaN(date.getTime()) ? 'unknown' : date.toISOString().slice(0, 10);
+}
+
+const dayMs = 86_400_000;
+
+function validity(from: Date, to: Date, now: number): string {
+  if (now < from.getTime()) return 'not valid yet';
+  const days = Math.floor((to.getTime() - now) / dayMs);
+  return days < 0 ? 'expired' : `${formatPlural(days, 'day')} left`;
+}
