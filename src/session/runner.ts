@@ -89,8 +89,16 @@ export class Runner {
   end(): boolean {
     if (this.#hasEnded) return false;
     this.#hasEnded = true;
+    if (this.#settings.telemetry.watched && this.#session.endedBy === 'peer') this.#reportInputEnd();
     this.#call(this.#settings.handler.end);
     return this.#isWaiting;
+  }
+
+  #reportInputEnd(): void {
+    const { telemetry } = this.#settings;
+    // Replies to the last messages precede the end.
+    if (telemetry.observesSent) this.#session.flush();
+    telemetry.emit('inputEnded', this.#session);
   }
 
   /** Calls `close`: the session is over. */

@@ -54,6 +54,8 @@ export interface Subscriber {
   received?(session: SessionView, batch: Batch): void;
   /** Whole frames are written to the peer. The bytes are borrowed for the call. Subscribing costs a call per write. */
   sent?(session: SessionView, bytes: Uint8Array): void;
+  /** The peer has ended its side, and all of its messages went to the handler. Replies to them may follow. */
+  inputEnded?(session: SessionView): void;
   /** The handler took `durationMs` to answer `messages` messages. Subscribing costs two clock readings per call. */
   handled?(session: SessionView, messages: number, durationMs: number): void;
   /** Messages were discarded (`onTooLong: 'discard'`, or the journal could not record them); the session continues. */

@@ -19,6 +19,7 @@ function recorder(): { events: string[]; telemetry: Required<Subscriber> } {
     received: ({ id }, batch) => events.push(`received ${id} ${[...batch].join()}`),
     // Tested separately below: the number of writes is not specified.
     sent: () => undefined,
+    inputEnded: ({ id }) => events.push(`inputEnded ${id}`),
     handled: ({ id }, messages, durationMs) => events.push(`handled ${id} ${messages} ${durationMs}`),
     discarded: ({ id }, error) => events.push(`discarded ${id} ${code(error)}`),
     undelivered: ({ id }, error) => events.push(`undelivered ${id} ${code(error)}`),
@@ -98,6 +99,7 @@ describe('a subscriber receives, in order', () => {
       'handled 1 2 0',
       'received 1 cc',
       'handled 1 1 0',
+      'inputEnded 1',
       'closed 1 well',
       'draining 0',
     ]);

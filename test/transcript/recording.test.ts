@@ -1,12 +1,13 @@
 /** Recordings: every message with its header, kind and ending, whatever the chunks. */
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { lines } from '../../src/framing/delimited/lines.ts';
 import type { MessageKind } from '../../src/framing/frames.ts';
 import { frameOf, framingOf } from '../../src/transcript/frames.ts';
 import { partsOf } from '../../src/transcript/message-line.ts';
 import { parseTranscript } from '../../src/transcript/parse.ts';
-import { Recording, type RecordingOptions } from '../../src/transcript/record.ts';
+import { Recording, type RecordingOptions } from '../../src/transcript/record/recording.ts';
+import { type RecordedTimes, shortestTimeMs } from '../../src/transcript/record/times.ts';
 import type { Ending, Side } from '../../src/transcript/transcript.ts';
 import { protocolFrom, readFraming } from '../../src/transcript/wire.ts';
 import { unusualFrames } from './framings.ts';
@@ -31,14 +32,14 @@ function record(wire: Omit<RecordingOptions, 'write'>, passed: readonly { side: 
   return written.join('');
 }
 
-/** The bytes that a transcript stands for, in each direction. */
-function played(text: string): Record<Side, string> {
+/** The bytes that a transcript stands for, in each direction of a client. */
+function played(text: string, client = ''): Record<Side, string> {
   const { steps, protocol } = parseTranscript(text);
   const bytes = { '>': '', '<': '' };
   let ending: Ending;
   for (const step of steps) {
     if (step.kind === 'ending') ending = step.ending;
-    if (step.kind !== 'message') continue;
+    if (step.kind !== 'message' || step.client !== client) continue;
     const parts = partsOf(step, new Map());
     if (!parts) throw new Error('the line has no bytes');
     bytes[step.side] += Buffer.from(frameOf(framingOf(protocol, step.side), { ...parts, ending })).toString('hex');
@@ -151,4 +152,84 @@ it.each([
   const text = record({ framing }, [{ side: '>', frame: Buffer.from(bytes) }]);
   expect(text).toContain('@ending none\n');
   expect(played(text)['>']).toBe(Buffer.from(bytes).toString('hex'));
+});
+
+it('several clients in one transcript: each reads back as the same bytes in each direction', () => {
+  const said = fc.record({
+    client: fc.constantFrom('c1', 'c2', 'c3'),
+    side: sides,
+    payload: payloads,
+    ending: endings,
+  });
+  fc.assert(
+    fc.property(fc.array(said, { maxLength: 20 }), fc.constantFrom('lines', 'length:2'), (conversation, framing) => {
+      const written: string[] = [];
+      const recording = new Recording({ framing, write: (more) => void written.push(more) });
+      const clients = new Map(['c1', 'c2', 'c3'].map((name) => [name, recording.client(name)]));
+      const sent = new Map([...clients.keys()].map((name) => [name, { '>': '', '<': '' }]));
+      for (const { client, side, ...message } of conversation) {
+        if (framing === 'lines' && message.payload.includes(10)) continue;
+        const frame = Buffer.from(frameOf(readFraming(framing), message));
+        (sent.get(client) as Record<Side, string>)[side] += frame.toString('hex');
+        clients.get(client)?.add(side, frame);
+      }
+      for (const client of clients.values()) client.end('>');
+      const text = written.join('');
+      for (const [name, bytes] of sent) expect(played(text, name)).toEqual(bytes);
+      expect(parseTranscript(text).clients).toEqual([...clients.keys()]);
+    }),
+  );
+});
+
+it('several clients are named, connect where they connected, and end where they ended', () => {
+  const written: string[] = [];
+  const recording = new Recording({ framing: 'lines', write: (more) => void written.push(more) });
+  const [one, two] = [recording.client('c1', 'client 127.0.0.1:1'), recording.client('c2')];
+  one.add('>', Buffer.from('a\n'));
+  two.add('<', Buffer.from('b\r\n'));
+  one.add('<', Buffer.from('c\nunfinished'));
+  two.note('a\nproblem');
+  one.reset();
+  two.end('>');
+  two.end('<');
+  one.end('>');
+  expect(written.join('')).toBe(
+    '@framing lines\n# client 127.0.0.1:1\n@connect c1\n@connect c2\nc1> a\n@ending crlf\nc2< b\n@ending lf\nc1< c\n' +
+      '# c2: a?problem\n@ending none\nc1< unfinished\n@reset c1\n@close c2\n@closed c2\n',
+  );
+  parseTranscript(written.join(''));
+});
+
+describe('times', () => {
+  /** Records a line at each of these times. */
+  function at(times: readonly number[], form?: RecordedTimes): string {
+    let now = 0;
+    const written: string[] = [];
+    const recording = new Recording({
+      ...{ framing: 'lines', times: form, now: () => now },
+      write: (more) => void written.push(more),
+    });
+    for (const time of times) {
+      now = time;
+      recording.add('>', Buffer.from('a\nb\n'));
+    }
+    return written.join('').replaceAll('> a\n> b\n', '-\n').replace('@framing lines\n', '');
+  }
+
+  it('stand before what came later, as comments', () => {
+    expect(at([0.4, 12.7, 2012.7])).toBe('-\n#+ 12ms\n-\n#+ 2s\n-\n');
+  });
+
+  it('are pauses on request, or left out', () => {
+    expect(at([12, 13, 1030.5], 'wait')).toBe('@wait 12ms\n-\n-\n@wait 1018ms\n-\n');
+    expect(at([12, 1030], 'none')).toBe('-\n-\n');
+  });
+
+  it('add up to the time of the whole conversation, however short each pause is', () => {
+    const text = at(Array.from({ length: 1000 }, (_, index) => index * 1.3));
+    const sum = [...text.matchAll(/^#\+ (\d+)ms$/gm)].reduce((total, [, ms]) => total + Number(ms), 0);
+    expect(sum).toBeGreaterThan(1298 - shortestTimeMs);
+    expect(sum).toBeLessThanOrEqual(1299);
+    expect(text).toContain('-\n-\n-\n#+ 5ms\n-\n');
+  });
 });

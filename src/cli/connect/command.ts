@@ -1,6 +1,7 @@
 /** The flags of `yodel connect`. `run.ts` does the work and is loaded only when the command runs. */
 import { Command, Option } from 'commander';
 import { connectTimeoutOption, durationOption, envName, positiveCount, verboseOption } from '../flags.ts';
+import { addRecordFlags } from '../record-flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
 import { addWireFlags } from '../wire-flags.ts';
 import { formatLetters } from './message-format.ts';
@@ -79,8 +80,8 @@ function addConnectionFlags(command: Command): void {
       ),
     )
     .addOption(new Option('-z, --probe', 'connect, print how long that took, and exit'))
-    .addOption(verboseOption())
-    .addOption(new Option('--record <file>', 'write a transcript of the conversation').env(envName('record')));
+    .addOption(verboseOption());
+  addRecordFlags(command, 'file', 'write a transcript of the conversation');
 }
 
 /** Adds the flags that make a pipe work message by message. */

@@ -10,7 +10,7 @@ import { systemError, YodelError } from '../../errors.ts';
 import { type Decoder, decodeChunk, encode } from '../../framing/framing.ts';
 import type { Batch, Message, MessageParts } from '../../framing/message.ts';
 import { type Conversation, openConversation, type Protocol, protocolOver } from '../../framing/protocol.ts';
-import type { Recording } from '../../transcript/record.ts';
+import type { Recording } from '../../transcript/record/recording.ts';
 import type { Connection, TlsOptions } from '../../transport/transport.ts';
 import { exitStatus, report } from '../fail.ts';
 import { dialFor } from './handshake.ts';

@@ -1,10 +1,10 @@
-/** `yodel connect --record`: writes a transcript of the conversation. */
+/** `--record` of `yodel connect` and `yodel send`: writes a transcript of the conversation. */
 import { writeFileSync } from 'node:fs';
 import type { Address } from '../../address.ts';
 import { systemError, type YodelError } from '../../errors.ts';
 import type { Protocol } from '../../framing/protocol.ts';
-import { Recording } from '../../transcript/record.ts';
-import { checkWritable } from '../files.ts';
+import { Recording } from '../../transcript/record/recording.ts';
+import { checkRecordable, recordSettings } from '../record-flags.ts';
 
 /**
  * Starts the transcript. Called after connecting, so that a failure to connect leaves an existing file alone.
@@ -14,9 +14,15 @@ import { checkWritable } from '../files.ts';
  */
 export type BeginRecording = (protocol: Protocol, failed: (error: YodelError) => void) => Recording;
 
-/** Prepares a transcript in `file`. @throws UsageError when the file cannot be written */
-export function recordInto(file: string, address: Address): BeginRecording {
-  checkWritable(file);
+/** What `--record` asks for; undefined without it. @throws UsageError when the file exists or cannot be written */
+export function readRecordFlags(
+  flags: Readonly<Record<string, unknown>>,
+  address: Address,
+): BeginRecording | undefined {
+  if (flags.record === undefined) return undefined;
+  const file = String(flags.record);
+  const settings = recordSettings(flags);
+  checkRecordable(file, settings);
   return (protocol, failed) => {
     let flag: 'w' | 'a' = 'w';
     let hasFailed = false;
@@ -31,6 +37,7 @@ export function recordInto(file: string, address: Address): BeginRecording {
       }
     };
     const about = [`recorded ${new Date().toISOString()}, server ${address}`];
-    return new Recording({ protocol, about, write });
+    const { times } = settings;
+    return new Recording({ protocol, about, write, times, now: () => performance.now() });
   };
 }

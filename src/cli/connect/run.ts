@@ -12,7 +12,7 @@ import type { ExchangeSettings } from './exchange.ts';
 import { dialFor } from './handshake.ts';
 import { printAs, printJson, printRaw } from './message-format.ts';
 import { readParts } from './message-parts.ts';
-import { recordInto } from './record.ts';
+import { readRecordFlags } from './record.ts';
 import type { ConnectSettings } from './settings.ts';
 import { isWebSocket, readTarget } from './target.ts';
 
@@ -53,7 +53,7 @@ async function readSettings(address: Address, flags: Readonly<Record<string, unk
     waitMs: flags.wait as number,
     shutdown: flags.shutdown !== false,
     reconnect: flags.reconnect === true,
-    beginRecording: flags.record === undefined ? undefined : recordInto(String(flags.record), address),
+    beginRecording: readRecordFlags(flags, address),
     parts: readParts(flags),
     switches: {
       hex: flags.hex === true,

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { addMessageFlags } from '../connect/command.ts';
 import { addPartsFlags } from '../connect/message-parts.ts';
 import { connectTimeoutOption, verboseOption } from '../flags.ts';
+import { addRecordFlags } from '../record-flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
 import { addWireFlags } from '../wire-flags.ts';
 
@@ -38,6 +39,7 @@ Exit status:
   addWireFlags(command);
   addPartsFlags(command);
   addMessageFlags(command, 'Messages:');
+  addRecordFlags(command, 'file', 'write a transcript of the conversation');
   addTlsFlags(command);
   return command.action(async (address: string, messages: string[], flags: Record<string, unknown>) => {
     const { runSend } = await import('./run.ts');

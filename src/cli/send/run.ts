@@ -4,6 +4,7 @@ import { Message } from '../../framing/message.ts';
 import { websocketClient } from '../../framing/websocket.ts';
 import { exchangeMessages } from '../connect/exchange.ts';
 import { hasHeader, readParts } from '../connect/message-parts.ts';
+import { readRecordFlags } from '../connect/record.ts';
 import { messageSettings } from '../connect/run.ts';
 import { isWebSocket, readTarget } from '../connect/target.ts';
 import { UsageError } from '../fail.ts';
@@ -30,7 +31,7 @@ export async function runSend(
       verbose: flags.verbose === true,
       waitMs: flags.timeout as number,
       shutdown: true,
-      beginRecording: undefined,
+      beginRecording: readRecordFlags(flags, address),
       parts: undefined,
     },
   );

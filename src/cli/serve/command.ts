@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { serverOptions, sessionOptions } from '../../options.ts';
 import { addTable, collect, envName } from '../flags.ts';
+import { addRecordFlags } from '../record-flags.ts';
 import { addServerTlsFlags } from '../tls-flags.ts';
 import { addWireFlags, applyPrecedence } from '../wire-flags.ts';
 import { addHandlerFlags, withSeed } from './handler/flags.ts';
@@ -74,13 +75,13 @@ function addServingFlags(command: Command): void {
         .env('YODEL_LISTEN'),
     );
   addWireFlags(command, 'lines, or that of a transcript');
+  command.option('--lenient', 'transcript: accept messages in any order, any number of times');
+  addRecordFlags(
+    command,
+    'path',
+    'write a transcript of each connection into this directory, or of all into this file, if its name ends with .transcript',
+  );
   command
-    .option('--lenient', 'transcript: accept messages in any order, any number of times')
-    .addOption(
-      new Option('--record <directory>', 'write a transcript of each connection into this directory').env(
-        envName('record'),
-      ),
-    )
     .addOption(
       new Option(
         '--encoding <encoding>',

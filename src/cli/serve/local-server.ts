@@ -13,6 +13,7 @@ import { escapeStack, escapeText } from '../../terminal/escape.ts';
 import type { Transport } from '../../transport/transport.ts';
 import { exitStatus } from '../fail.ts';
 import { tableValues } from '../flags.ts';
+import { recordSettings } from '../record-flags.ts';
 import { handlerFor } from './handler/handler.ts';
 import type { Notify, Outputs } from './outputs.ts';
 import type { Serving } from './settings.ts';
@@ -52,7 +53,7 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
   let hadUncaughtError = false;
   const { handler, protocol } = await handlerFor(serving.settings, notify);
   let isSilent = isTransparent(handler);
-  const recorders = flags.record === undefined ? [] : [await recorderOf(String(flags.record), worker, notify)];
+  const recorders = flags.record === undefined ? [] : [await recorderOf(flags, worker, notify)];
   const { journal } = rest;
   const server = await serve({
     ...reloadableOf(serving),
@@ -98,9 +99,14 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
   };
 }
 
-/** The recorder of `--record`. @throws UsageError if the directory cannot be written */
-async function recorderOf(directory: string, worker: number | undefined, notify: Notify): Promise<Subscriber> {
-  return (await import('./record.ts')).recordInto(directory, worker, notify);
+/** The recorder of `--record`. @throws UsageError if the file or directory cannot be written */
+async function recorderOf(
+  flags: Readonly<Record<string, unknown>>,
+  worker: number | undefined,
+  notify: Notify,
+): Promise<Subscriber> {
+  const { recordInto } = await import('./record/record.ts');
+  return recordInto(String(flags.record), { worker, notify, ...recordSettings(flags) });
 }
 
 /** Limits for all processes together: each gets an equal share. */

@@ -3,7 +3,7 @@
  * source, and shows the behaviour of yodel.
  */
 import { once } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -15,6 +15,7 @@ import { commandPath, serve, start, yodel } from '../../support/process/command.
 import { listen } from '../../support/servers.ts';
 import { connectTo } from '../../support/talk.ts';
 import { testWith } from '../../support/tools.ts';
+import { recordedText } from '../../support/transcripts.ts';
 
 const tmux = testWith('tmux', 'apt-get install tmux');
 const openssl = testWith('openssl', 'apt-get install openssl');
@@ -130,7 +131,7 @@ describe('serves', () => {
     expect((await connect(server.address, 'hello\n')).stdout).toBe('HELLO\n');
     await server.stop();
     const [file = ''] = readdirSync(folder);
-    expect(readFileSync(join(folder, file), 'utf8')).toMatch(/^> hello\n< HELLO$/m);
+    expect(recordedText(join(folder, file))).toMatch(/^> hello\n(?:@close\n)?< HELLO$/m);
   });
 });
 

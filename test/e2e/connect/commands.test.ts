@@ -10,6 +10,7 @@ import { listen } from '../../support/servers.ts';
 import { connectTo, exitStatusIn } from '../../support/talk.ts';
 import { Terminal, type TerminalOptions } from '../../support/terminal.ts';
 import { testWith } from '../../support/tools.ts';
+import { recordedText } from '../../support/transcripts.ts';
 
 const tmux = testWith('tmux', 'apt-get install tmux');
 
@@ -63,7 +64,7 @@ tmux('--record writes the conversation as a transcript', async () => {
   await terminal.sees(/< \/no pattern\//);
   terminal.press('C-d');
   expect(await exitStatusIn(terminal)).toBe(0);
-  const [about, ...lines] = readFileSync(file, 'utf8').split('\n');
+  const [about, ...lines] = recordedText(file).split('\n');
   expect(about).toMatch(/^# recorded .*, server tcp:\/\/127\.0\.0\.1:\d+$/);
   const said = ['> hello', '< hello', '>\\ \\/no pattern/', '<\\ \\/no pattern/'];
   expect(lines.sort()).toEqual(['', ...said, '@framing lines', '@close'].sort());

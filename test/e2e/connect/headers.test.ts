@@ -7,6 +7,7 @@ import { serve, yodel } from '../../support/process/command.ts';
 import { connectTo } from '../../support/talk.ts';
 import { Terminal } from '../../support/terminal.ts';
 import { testWith } from '../../support/tools.ts';
+import { recordedText } from '../../support/transcripts.ts';
 
 const framing = ['--framing', 'length:2,offset=2'];
 const web = ['--listen', 'ws://127.0.0.1:0'];
@@ -58,7 +59,7 @@ test('connect in a pipe keeps headers, or sets them, and records them', async ()
   const input = Buffer.from('00070002' + '6869', 'hex');
   const kept = await outcome(['connect', server.address, ...framing, '--record', file], input);
   expect(kept.text).toBe(input.toString('latin1'));
-  expect(readFileSync(file, 'utf8')).toContain('@framing length:2,offset=2\n>h 00 07 | hi\n@close\n<h 00 07 | hi\n');
+  expect(recordedText(file)).toContain('@framing length:2,offset=2\n>h 00 07 | hi\n@close\n<h 00 07 | hi\n');
   const set = await outcome(['connect', server.address, ...framing, '--header', '09 09'], input);
   expect(set.text).toBe('\t\t\0\x02hi');
 });
@@ -75,7 +76,7 @@ test('send and connect speak WebSocket, in lines or any other framing, with text
   const file = join(temporaryFolder(), 'talk.transcript');
   const piped = await outcome(['connect', server.address, '--record', file], 'a\nb\n');
   expect(piped).toEqual({ text: 'a\nb\n', stderr: '', status: 0 });
-  expect(readFileSync(file, 'utf8')).toMatch(/, server ws:\/\/127\.0\.0\.1:\d+\/\n@framing websocket\n> a\n/);
+  expect(recordedText(file)).toMatch(/, server ws:\/\/127\.0\.0\.1:\d+\/\n@framing websocket\n> a\n/);
   expect((await outcome(['check', file, server.address])).status).toBe(0);
   const counted = await outcome(['connect', server.address, '--framing', 'length:1'], Buffer.from([1, 10, 2, 255, 0]));
   expect(counted).toEqual({ text: '\x01\n\x02\xff\0', stderr: '', status: 0 });

@@ -7,6 +7,7 @@ import { commandPath, run, serve, start, yodel } from '../../support/process/com
 import { listen } from '../../support/servers.ts';
 import { shell } from '../../support/shell.ts';
 import { testWith } from '../../support/tools.ts';
+import { recordedText } from '../../support/transcripts.ts';
 
 /** A server that answers at most this number of lines per connection. */
 function answering(most: number) {
@@ -226,7 +227,7 @@ test('what connect --record writes passes yodel check', async () => {
   const file = join(temporaryFolder(), 'talk.transcript');
   const flags = ['--record', file, '--lockstep'];
   await yodel(['connect', server.address, ...flags], { input: 'hello\nwörld \x1b\r\n' });
-  expect(readFileSync(file, 'utf8')).toMatch(
+  expect(recordedText(file)).toMatch(
     /^# recorded .*, server tcp:.*\n@framing lines\n> hello\n< hello\n@ending crlf\n>\\ wörld \\x1b\n<\\ wörld \\x1b\n/,
   );
   const { status, stderr } = await yodel(['check', file, server.address]);
@@ -243,7 +244,9 @@ test('a transcript that cannot be written is one line and exit status 1', async 
 
 test.each(['--lockstep', '-z'])('an existing transcript is kept when connecting fails: %s', async (flag) => {
   const file = temporaryFile('talk.transcript', '> hello\n');
-  const { status } = await yodel(['connect', '127.0.0.1:1', '--record', file, flag], { input: 'hello\n' });
+  const { status } = await yodel(['connect', '127.0.0.1:1', '--record', file, '--record-overwrite', flag], {
+    input: 'hello\n',
+  });
   expect({ status, kept: readFileSync(file, 'utf8') }).toEqual({ status: 1, kept: '> hello\n' });
 });
 

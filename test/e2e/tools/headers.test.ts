@@ -5,6 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { handlerFile, temporaryFile, temporaryFolder } from '../../support/files.ts';
 import { dial } from '../../support/peer.ts';
 import { type RunningServer, serve, yodel } from '../../support/process/command.ts';
+import { recordedText } from '../../support/transcripts.ts';
 
 const framing = ['--framing', 'length:2,offset=2'];
 
@@ -47,7 +48,7 @@ test('headers are in recordings, and compared by check and replay', async () => 
     '<h 00 01 | hi',
     '<x 00 ff | ff 01',
   ];
-  expect(readFileSync(file, 'utf8').split('\n').slice(1)).toEqual([...lines, '@close', '@closed', '']);
+  expect(recordedText(file).split('\n').slice(1)).toEqual([...lines, '@close', '@closed', '']);
   expect((await outcome('journal', 'export', journal, exported)).status).toBe(0);
   expect(readFileSync(join(exported, '1.transcript'), 'utf8')).toContain(`${lines.slice(1).join('\n')}\n`);
   const same = await serve(['--quiet', ...framing]);
@@ -96,7 +97,7 @@ test('header lines are shown as text', async () => {
   expect(sent.stdout.toString()).toBe(request);
   const file = await transcript();
   const shown = 'h\\ Content-Type: application/json\\r\\n | {"a":1}';
-  expect(readFileSync(file, 'utf8').split('\n').slice(1, 4)).toEqual(['@framing headers', `>${shown}`, `<${shown}`]);
+  expect(recordedText(file).split('\n').slice(1, 4)).toEqual(['@framing headers', `>${shown}`, `<${shown}`]);
   const logging = await serve([...lines, '--log-format', 'text']);
   expect(await outcome('check', file, logging.address)).toMatchObject({ status: 0 });
   await logging.saw(/ 7 B Content-Type: application\/json\\r\\n \| \{"a":1\}\n/);
@@ -132,11 +133,11 @@ test('a WebSocket is recorded as messages with their kinds, and reads back', asy
     '<b A',
   ];
   const expected = ['@framing websocket', ...lines, '@close', '@closed', ''];
-  expect(readFileSync(file, 'utf8').split('\n').slice(1)).toEqual(expected);
+  expect(recordedText(file).split('\n').slice(1)).toEqual(expected);
   expect((await outcome('journal', 'export', journal, exported)).status).toBe(0);
   const copy = join(exported, '1.transcript');
   expect(readFileSync(copy, 'utf8')).toMatch(/, server ws:\/\/127\.0\.0\.1:\d+\n@framing websocket\n/);
-  expect(readFileSync(copy, 'utf8').split('\n').slice(1)).toEqual(expected);
+  expect(recordedText(copy).split('\n').slice(1)).toEqual(expected);
   expect((await outcome('journal', 'cat', journal, '--json')).text).toContain(
     '"kind":"binary","bytes":3,"base64":"AQL/"',
   );
@@ -147,7 +148,7 @@ test('a WebSocket is recorded as messages with their kinds, and reads back', asy
   for (const recording of [file, journal]) {
     expect(await outcome('replay', recording, same.address, '--speed', 'max')).toMatchObject({ status: 0 });
   }
-  const edited = temporaryFile('talk.transcript', readFileSync(file, 'utf8').replace('<b A', '< A'));
+  const edited = temporaryFile('talk.transcript', recordedText(file).replace('<b A', '< A'));
   const checked = await outcome('check', edited, same.address);
   expect(checked.text).toContain(': a binary message instead of a text one\n');
   expect(checked.text).toContain('  - < A\n  + <b A\n');
@@ -172,10 +173,10 @@ test('a protocol whose directions share state is played, recorded and replayed',
   const { server, journal, transcript, exported } = await recorder(file);
   expect(await outcome('check', file, server.address)).toMatchObject({ status: 0, stderr: '' });
   const recorded = await transcript();
-  expect(readFileSync(recorded, 'utf8').split('\n').slice(1)).toEqual(lines);
+  expect(recordedText(recorded).split('\n').slice(1)).toEqual(lines);
   expect((await outcome('journal', 'export', journal, exported)).status).toBe(0);
   const copy = join(exported, '1.transcript');
-  expect(readFileSync(copy, 'utf8').split('\n').slice(1)).toEqual(lines);
+  expect(recordedText(copy).split('\n').slice(1)).toEqual(lines);
   const again = await serve([copy, '--quiet']);
   expect(await outcome('replay', journal, again.address, '--speed', 'max')).toMatchObject({ status: 0 });
   const mail = ['--protocol', 'smtp', '--format', '%d %e\\n'];

@@ -20,7 +20,7 @@ import { beforePayload } from '../../../terminal/message-parts.ts';
 import type { ShownLine } from '../../../terminal/screen.ts';
 import { paintFor, wantsColor } from '../../../terminal/style.ts';
 import { Terminal } from '../../../terminal/terminal.ts';
-import type { Recording } from '../../../transcript/record.ts';
+import type { Recording } from '../../../transcript/record/recording.ts';
 import { exitStatus } from '../../fail.ts';
 import { formatHandshake } from '../handshake.ts';
 import { hasHeader, parseHeader } from '../message-parts.ts';

@@ -1,7 +1,7 @@
 /** The messages of a conversation, kept in memory for `:save`. */
 import type { Protocol } from '../../../framing/protocol.ts';
 import { Queue } from '../../../queue.ts';
-import { Recording } from '../../../transcript/record.ts';
+import { Recording } from '../../../transcript/record/recording.ts';
 
 /** The direction of a message. */
 export type Direction = 'sent' | 'received';
