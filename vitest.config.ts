@@ -30,6 +30,7 @@ const parts: readonly Part[] = [
       '{address,error-codes,errors,linked-set,options,queue,suggestion}.test.ts',
       'load/{histogram,open-loop,payload,replies,schedule,send-times,result/*}.test.ts',
       'report/**/*.test.ts',
+      'process/command-words.test.ts',
       'telemetry/**/*.test.ts',
       'terminal/{escape,input,keys,layout}.test.ts',
       'transcript/{align,content,parse}.test.ts',

@@ -1,6 +1,6 @@
 /**
  * Addresses and their text form, which is the same everywhere: `tcp://HOST:PORT`, `tls://HOST:PORT`, `ws://HOST:PORT/PATH`,
- * `wss://HOST:PORT/PATH` and `unix:///PATH`; plain `HOST:PORT`, `:PORT` and `PORT` mean TCP.
+ * `wss://HOST:PORT/PATH`, `unix:///PATH` and `exec:COMMAND`; plain `HOST:PORT`, `:PORT` and `PORT` mean TCP.
  */
 import { YodelError } from './errors.ts';
 
@@ -106,8 +106,36 @@ export class UnixAddress {
   }
 }
 
-/** An address to listen on or to connect to. `String(address)` is the text that {@link parseAddress} reads. */
-export type Address = TcpAddress | TlsAddress | WebSocketAddress | UnixAddress;
+/**
+ * A program to connect to: its stdin and stdout are the connection, and each connection starts it anew. As text:
+ * `exec:sort -n`. Servers cannot listen on it.
+ */
+export class ExecAddress {
+  readonly scheme = 'exec';
+  /** The command line. It is split into words as by a shell, but nothing in it is expanded. */
+  readonly command: string;
+
+  constructor(command: string) {
+    this.command = command;
+  }
+
+  toString(): string {
+    return `exec:${this.command}`;
+  }
+
+  toJSON(): string {
+    return this.toString();
+  }
+}
+
+/** An address of a socket, to listen on or to connect to. */
+export type SocketAddress = TcpAddress | TlsAddress | WebSocketAddress | UnixAddress;
+
+/**
+ * An address to listen on or to connect to; {@link ExecAddress} only to connect to. `String(address)` is the text that
+ * {@link parseAddress} reads.
+ */
+export type Address = SocketAddress | ExecAddress;
 
 /** `tcp://127.0.0.1:7878`. */
 export const defaultAddress: TcpAddress = new TcpAddress(defaultHost, defaultPort);
@@ -117,7 +145,7 @@ export const defaultAddress: TcpAddress = new TcpAddress(defaultHost, defaultPor
  *
  * Takes `tcp://HOST:PORT`, `tls://HOST:PORT`, `unix:///PATH` (or `unix:PATH`), `HOST:PORT`, `[::1]:PORT`, `:PORT`, `PORT`
  * and `HOST`; the defaults are 127.0.0.1 and 7878. `ws://HOST:PORT/PATH` and `wss://…` too: without a port they mean
- * 80 and 443, as in a browser.
+ * 80 and 443, as in a browser. `exec:COMMAND` is a program.
  *
  * @throws YodelError `YODEL_INVALID_ADDRESS`, which says what is wrong and shows a valid address
  */
@@ -126,6 +154,8 @@ export function parseAddress(text: string | number): Address {
   if (typeof text === 'number') return new TcpAddress(defaultHost, parsePort(whole, whole));
   const unix = /^unix:(?:\/\/)?(.*)$/is.exec(whole);
   if (unix) return parseUnix(whole, unix[1] ?? '');
+  const exec = /^exec:(.*)$/is.exec(whole);
+  if (exec) return parseExec(whole, (exec[1] ?? '').trim());
   const [, written, rest = whole] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(whole) ?? [];
   const scheme = written?.toLowerCase() ?? 'tcp';
   switch (scheme) {
@@ -144,17 +174,18 @@ export function parseAddress(text: string | number): Address {
 
 /** A peer's address in the log: `127.0.0.1:51234`, `[::1]:51234`, or the socket's path. */
 export function formatPeer(address: Address): string {
+  if (address.scheme === 'exec') return String(address);
   return address.scheme === 'unix' ? `unix:${address.path}` : hostAndPort(address.host, address.port);
 }
 
 /** @internal Whether only this machine can connect to the address. */
 export function isLoopback(address: Address): boolean {
-  return address.scheme === 'unix' || /^(127\.|::1$|::ffff:127\.|localhost$)/.test(address.host);
+  return !('host' in address) || /^(127\.|::1$|::ffff:127\.|localhost$)/.test(address.host);
 }
 
-/** @internal The host of an address; undefined for a Unix socket. */
+/** @internal The host of an address; undefined for a Unix socket and a program. */
 export function hostOf(address: Address): string | undefined {
-  return address.scheme === 'unix' ? undefined : address.host;
+  return 'host' in address ? address.host : undefined;
 }
 
 /** @internal The forms of an address, with their meaning, for the help. */
@@ -168,6 +199,7 @@ export const addressForms: readonly (readonly [form: string, meaning: string])[]
   ['ws://HOST:PORT/PATH', 'WebSocket; default port 80, default path /'],
   ['wss://HOST:PORT/PATH', 'WebSocket over TLS; default port 443'],
   ['unix:///PATH', 'a Unix socket'],
+  ["exec:'COMMAND'", 'a program, by its stdin and stdout; only to connect to'],
 ];
 
 const knownForms = 'tcp://127.0.0.1:7878, tls://example.org:7878, ws://127.0.0.1:8080/chat or unix:///run/app.sock';
@@ -178,6 +210,11 @@ function parseUnix(whole: string, path: string): UnixAddress {
   if (Buffer.byteLength(path) > 107)
     throw invalid(whole, 'a socket path has at most 107 bytes', 'unix:///run/app.sock');
   return new UnixAddress(path);
+}
+
+function parseExec(whole: string, command: string): ExecAddress {
+  if (command === '') throw invalid(whole, 'the command is missing', "exec:'sort -n'");
+  return new ExecAddress(command);
 }
 
 function parseWebSocket(whole: string, scheme: 'ws' | 'wss', rest: string): WebSocketAddress {
@@ -213,7 +250,7 @@ function invalid(text: string, reason: string, example: string): YodelError {
 }
 
 /** An address with the scheme and path of `like`, but another host and port. */
-export function addressAt(like: Exclude<Address, UnixAddress>, host: string, port: number): Address {
+export function addressAt(like: Exclude<SocketAddress, UnixAddress>, host: string, port: number): SocketAddress {
   if (like.scheme === 'tcp') return new TcpAddress(host, port);
   if (like.scheme === 'tls') return new TlsAddress(host, port);
   return new WebSocketAddress(like.scheme, host, port, like.path);

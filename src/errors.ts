@@ -56,7 +56,7 @@ export const errorCodes = {
   YODEL_UPSTREAM_FAILED:
     'The upstream of the handler `proxy` cannot be reached, disconnected, or sent something invalid; see `cause`.',
   YODEL_COMMAND_FAILED:
-    'The command of the handler `exec` cannot be started, took too long, printed too much, or was killed by a signal.',
+    'The command of the handler `exec` cannot be started, took too long, printed too much, or was killed by a signal; or the program of an `exec:` address cannot be started, failed, or did not read its input.',
   YODEL_NOT_RECORDED:
     "The message was not recorded and not handled: the journal's disk is full, or another program has locked the file.",
   YODEL_JOURNAL_FAILED: 'The journal can no longer be written, so the server sends no more replies; see `cause`.',

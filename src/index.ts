@@ -6,7 +6,9 @@
 export {
   type Address,
   defaultAddress,
+  ExecAddress,
   parseAddress,
+  type SocketAddress,
   TcpAddress,
   TlsAddress,
   UnixAddress,

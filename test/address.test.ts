@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   defaultAddress,
+  ExecAddress,
   formatPeer,
   parseAddress,
   TcpAddress,
@@ -44,6 +45,9 @@ describe('an address', () => {
     ['ws://:8080/chat?room=1', 'ws://127.0.0.1:8080/chat?room=1'],
     ['ws://[::1]:8080?x', 'ws://[::1]:8080/?x'],
     ['WSS://Example.org:1/Path', 'wss://Example.org:1/Path'],
+    ['exec:sort', 'exec:sort'],
+    ["exec:  sh -c 'a: b://c' ", "exec:sh -c 'a: b://c'"],
+    ['EXEC:./Server --port 1', 'exec:./Server --port 1'],
   ])('can be written as "%s"', (text, address) => {
     expect(String(parseAddress(text))).toBe(address);
   });
@@ -72,7 +76,13 @@ describe('an address', () => {
     expect(formatPeer(new TcpAddress('127.0.0.1', 51_234))).toBe('127.0.0.1:51234');
     expect(formatPeer(new TcpAddress('::1', 51_234))).toBe('[::1]:51234');
     expect(formatPeer(new UnixAddress('/run/app.sock'))).toBe('unix:/run/app.sock');
+    expect(formatPeer(new ExecAddress('sort -n'))).toBe('exec:sort -n');
   });
+});
+
+test('a program has a command', () => {
+  expect(parseAddress('exec:sort -n')).toEqual(new ExecAddress('sort -n'));
+  expect(() => parseAddress('exec: ')).toThrow('invalid address "exec:": the command is missing');
 });
 
 describe('a text that is not an address is refused', () => {

@@ -6,7 +6,7 @@ import type { Address } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import { type Clock, realClock } from '../session/clock.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
-import type { Connection, TlsOptions, Transport } from '../transport/transport.ts';
+import type { Connection, DialOptions, TlsOptions, Transport } from '../transport/transport.ts';
 
 /** How to connect. */
 export interface DialSettings {
@@ -17,6 +17,8 @@ export interface DialSettings {
   readonly keepAlive?: number | undefined;
   /** For WebSocket, in milliseconds; see the option of `connect()`, whose default it has. */
   readonly pingInterval?: number | undefined;
+  /** For `exec:`; see `DialOptions.stderr`. */
+  readonly stderr?: DialOptions['stderr'];
   /** Aborts the attempt. */
   readonly signal?: AbortSignal | undefined;
   /** Default: TCP, TLS, Unix sockets and WebSocket of this runtime. */
@@ -31,7 +33,7 @@ export interface DialSettings {
  * @throws YodelError `YODEL_CONNECT_TIMEOUT`; others as `Transport.connect`; the signal's reason when it is aborted
  */
 export async function dial(address: Address, settings: DialSettings): Promise<Connection> {
-  const { timeoutMs, tls, keepAlive, pingInterval, signal, transport = runtimeTransport, clock = realClock } = settings;
+  const { timeoutMs, signal, transport = runtimeTransport, clock = realClock, ...options } = settings;
   const timeout = new AbortController();
   const expire = () => {
     const text = `cannot connect to ${address}: no answer within ${timeoutMs} ms (connectTimeout)`;
@@ -39,9 +41,7 @@ export async function dial(address: Address, settings: DialSettings): Promise<Co
   };
   const timer = timeoutMs === 0 ? undefined : clock.after(timeoutMs, expire);
   const either = signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal;
-  return await transport
-    .connect(address, { signal: either, tls, keepAlive, pingInterval })
-    .finally(() => timer?.cancel());
+  return await transport.connect(address, { ...options, signal: either }).finally(() => timer?.cancel());
 }
 
 /** Closes a connection that is no longer needed, before it was started. */

@@ -23,6 +23,11 @@ export interface ConnectOptions extends WireOptions, OptionalValues<ClientLimits
    * messages are lost; nothing is sent a second time.
    */
   readonly reconnect?: boolean | OptionalValues<ReconnectLimits> | undefined;
+  /**
+   * For `exec:` addresses: receives what the program prints on stderr, line by line, without the newline and not escaped.
+   * Default: its last lines are in the error if it fails.
+   */
+  readonly stderr?: ((line: string) => void) | undefined;
   /** Called on each change of state, with the error that caused it, if any. Must not throw. */
   readonly onStateChange?: ((state: ClientState, error: YodelError | undefined) => void) | undefined;
   /** @internal For tests. */
@@ -37,6 +42,7 @@ export interface ClientSettings {
   readonly tls: TlsOptions;
   readonly limits: ClientLimits;
   readonly reconnect: ReconnectLimits | undefined;
+  readonly stderr: ((line: string) => void) | undefined;
   readonly onStateChange: ((state: ClientState, error: YodelError | undefined) => void) | undefined;
   readonly transport: Transport;
   readonly clock: Clock;
@@ -53,6 +59,7 @@ export function resolveClientOptions(options: ConnectOptions): ClientSettings {
     tls: resolveTls(options.tls),
     limits: resolveOptions(clientOptions, options),
     reconnect: resolveReconnect(options.reconnect),
+    stderr: options.stderr,
     onStateChange: options.onStateChange,
     transport: options.transport ?? runtimeTransport,
     clock: options.clock ?? realClock,
@@ -60,9 +67,12 @@ export function resolveClientOptions(options: ConnectOptions): ClientSettings {
 }
 
 /** @internal How a client with these settings connects. */
-export function dialSettings({ tls, limits, transport, clock }: ClientSettings, signal?: AbortSignal): DialSettings {
+export function dialSettings(
+  { tls, limits, stderr, transport, clock }: ClientSettings,
+  signal?: AbortSignal,
+): DialSettings {
   const { connectTimeout: timeoutMs, keepAlive, pingInterval } = limits;
-  return { timeoutMs, tls, keepAlive, pingInterval, transport, clock, signal };
+  return { timeoutMs, tls, keepAlive, pingInterval, stderr, transport, clock, signal };
 }
 
 const knownOptions = [
@@ -74,6 +84,7 @@ const knownOptions = [
     'tls',
     'signal',
     'reconnect',
+    'stderr',
     'onStateChange',
     'transport',
     'clock',

@@ -7,11 +7,11 @@
  * A peer's input reaches a child only through stdin, never as an argument or in its environment.
  */
 import { YodelError } from '../errors.ts';
+import { commandWords } from '../process/command-words.ts';
+import { defaultGraceMs } from '../process/process-group.ts';
 import type { HandlerObject } from '../session/handler.ts';
-import { commandWords } from './exec/command-words.ts';
 import { execPerConnection } from './exec/per-connection.ts';
 import { execPerMessage } from './exec/per-message.ts';
-import { defaultGraceMs } from './exec/process-group.ts';
 import type { ExecOptions, ExecSettings } from './exec/settings.ts';
 import { otherProtocol } from './forwarding.ts';
 

@@ -60,7 +60,7 @@ export class Admission {
   admit(peer: Address, now: number): YodelError | undefined {
     const { allow, deny, perAddress, rate } = this.#rules;
     // For a Unix socket, the permissions of its file decide.
-    if (peer.scheme === 'unix') return undefined;
+    if (!('host' in peer)) return undefined;
     if ((allow && !allow.has(peer)) || deny?.has(peer)) {
       return new YodelError('YODEL_ADDRESS_DENIED', `connections from ${peer.host} are not allowed`);
     }
@@ -79,7 +79,7 @@ export class Admission {
 
   /** An admitted connection was closed. */
   release(peer: Address, now: number): void {
-    if (peer.scheme === 'unix' || this.#clients.size === 0) return;
+    if (!('host' in peer) || this.#clients.size === 0) return;
     const key = keyOf(peer.host);
     const client = this.#clients.get(key);
     if (!client) return;

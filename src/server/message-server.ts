@@ -1,5 +1,5 @@
 /** The server itself. The interface in `server.ts` documents its public methods. */
-import type { Address } from '../address.ts';
+import type { SocketAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import { resolveWire } from '../framing/wire.ts';
 import { echo } from '../handlers/echo.ts';
@@ -62,7 +62,7 @@ export class MessageServer {
     void options.journal?.failed.then((error) => this.#abort(error));
   }
 
-  get addresses(): readonly Address[] {
+  get addresses(): readonly SocketAddress[] {
     return this.#listeners.map(({ address }) => address);
   }
 
@@ -91,7 +91,7 @@ export class MessageServer {
   }
 
   /** Listens on all addresses, or on none. @throws YodelError as `Transport.listen` */
-  async listen(addresses: readonly Address[], transport: Transport): Promise<void> {
+  async listen(addresses: readonly SocketAddress[], transport: Transport): Promise<void> {
     try {
       for (const [index, address] of addresses.entries()) {
         const listener = await transport.listen(address, {

@@ -1,5 +1,5 @@
 /** The options of `serve()` and `reload()`, and the checks before the server listens. */
-import { type Address, defaultAddress, parseAddress } from '../address.ts';
+import { type Address, defaultAddress, parseAddress, type SocketAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import type { WireOptions } from '../framing/wire.ts';
 import { type OptionalValues, refuseUnknown } from '../option-values.ts';
@@ -124,13 +124,22 @@ export function addressListOf(option: string, entries: readonly string[] | undef
 }
 
 /** The addresses to listen on. @throws YodelError `YODEL_INVALID_OPTION`, `YODEL_INVALID_ADDRESS` */
-export function listenAddressesOf({ listen, descriptors }: ServeOptions): Address[] {
+export function listenAddressesOf({ listen, descriptors }: ServeOptions): SocketAddress[] {
   const all = Array.isArray(listen) ? (listen as readonly (Address | string | number)[]) : [listen ?? defaultAddress];
   if (all.length === 0) {
     throw new YodelError('YODEL_INVALID_OPTION', 'the option "listen" is empty; leave it out for the default');
   }
   checkDescriptors(descriptors, all.length);
-  return all.map((one) => (typeof one === 'object' ? (one as Address) : parseAddress(one as string | number)));
+  return all.map((one) =>
+    listenable(typeof one === 'object' ? (one as Address) : parseAddress(one as string | number)),
+  );
+}
+
+/** @throws YodelError `YODEL_INVALID_ADDRESS` for a program, which nobody could connect to */
+function listenable(address: Address): SocketAddress {
+  if (address.scheme !== 'exec') return address;
+  const text = `cannot listen on ${address}: it is an address to connect to; to give each client a program, use the handler exec`;
+  throw new YodelError('YODEL_INVALID_ADDRESS', text);
 }
 
 /** @throws YodelError `YODEL_INVALID_OPTION` when the number of passed sockets is not the number of addresses */

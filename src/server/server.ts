@@ -1,5 +1,5 @@
 /** The public API of a server: `serve()` and the `Server` it returns. */
-import type { Address } from '../address.ts';
+import type { SocketAddress } from '../address.ts';
 import type { Session } from '../session/handler.ts';
 import type { Counters } from '../telemetry/telemetry.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
@@ -9,7 +9,7 @@ import { checkServeOptions, listenAddressesOf, type ReloadOptions, type ServeOpt
 /** A running server. */
 export interface Server extends AsyncDisposable {
   /** The addresses it listens on, in the order of the option `listen`; port 0 is replaced by the real one. */
-  readonly addresses: readonly Address[];
+  readonly addresses: readonly SocketAddress[];
   /** The open sessions. */
   readonly sessions: ReadonlySet<Session>;
   /**

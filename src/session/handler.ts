@@ -1,5 +1,5 @@
 /** Handlers: the application's code that processes messages. */
-import type { Address } from '../address.ts';
+import type { SocketAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import type { SessionView } from '../telemetry/telemetry.ts';
@@ -15,8 +15,8 @@ export type Reply = string | Uint8Array | Message | Batch | readonly Reply[] | n
 export interface Session extends SessionView {
   /** Counted from 1 over the life of the server. */
   readonly id: number;
-  readonly peer: Address;
-  readonly local: Address;
+  readonly peer: SocketAddress;
+  readonly local: SocketAddress;
   /** The result of the TLS handshake, including the client's certificate; undefined without TLS. */
   readonly security: Security | undefined;
   /** For the handler's own data about this session. Initially empty. */

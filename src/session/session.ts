@@ -15,7 +15,7 @@
  * continue reading. All of this happens within one call, unless the handler is asynchronous, or the journal, the rate limit
  * or a slow peer makes messages wait. The component that ends the wait calls `turn`.
  */
-import type { Address } from '../address.ts';
+import type { SocketAddress } from '../address.ts';
 import type { YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
 import { Batch, type Message } from '../framing/message.ts';
@@ -41,7 +41,7 @@ type PartsOwner = WaitingSession & RunnableSession & FlowingSession & EndingSess
 /** One session of a server. */
 export class ServerSession implements Session, Receiver, PartsOwner, Linked<ServerSession> {
   readonly id: number;
-  readonly peer: Address;
+  readonly peer: SocketAddress;
   readonly framing: Framing;
   readonly replyFraming: Framing;
   /** @internal The links of the server's set of sessions. */
@@ -78,7 +78,8 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     this.id = id;
     this.framing = connection.framing ?? protocol.framing;
     this.replyFraming = connection.framing ?? protocol.replyFraming;
-    this.peer = connection.peer;
+    // A listener accepts only sockets.
+    this.peer = connection.peer as SocketAddress;
     this.#connection = connection;
     this.#settings = settings;
     this.#whenClosed = whenClosed;
@@ -108,8 +109,8 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     this.#settle();
   }
 
-  get local(): Address {
-    return this.#connection.local;
+  get local(): SocketAddress {
+    return this.#connection.local as SocketAddress;
   }
 
   get security(): Security | undefined {

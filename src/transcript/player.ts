@@ -30,11 +30,14 @@ export class Player implements MessageReceiver {
   #hasEnded = false;
   #serverEnded = false;
   #isClosed = false;
+  /** Whether the server is a program, whose exit status follows its output. */
+  readonly #isProgram: boolean;
   #absence: { readonly absent: Absence; readonly reason?: string | undefined } | undefined;
   readonly #changed = new Condition();
 
   private constructor(connection: Connection, protocol: Protocol) {
     const options = { maxMessageLength: longestMessage, onTooLong: 'close', encoding: 'binary' } as const;
+    this.#isProgram = connection.peer.scheme === 'exec';
     this.#connection = new MessageConnection(connection, protocol, options, this);
   }
 
@@ -95,7 +98,7 @@ export class Player implements MessageReceiver {
     timeoutMs: number,
   ): Promise<{ readonly messages: readonly Message[]; readonly broken?: string | undefined }> {
     this.end();
-    await this.#changed.until(() => this.#serverEnded || this.#isClosed, timeoutMs);
+    await this.#changed.until(() => (this.#serverEnded && !this.#isProgram) || this.#isClosed, timeoutMs);
     this.#connection.release();
     if (!this.#absence) this.onBatch(this.#connection.unfinished());
     const broken = this.#absence?.absent === 'broken' ? this.#absence.reason : undefined;
@@ -130,8 +133,11 @@ export class Player implements MessageReceiver {
   /** @internal */
   onClose(error?: Error): void {
     this.#isClosed = true;
+    // How a program ended is known only after its output.
+    if (error instanceof YodelError && error.code === 'YODEL_COMMAND_FAILED') this.#absence = undefined;
     // After this side has ended, a reset by the server is not an error.
-    this.#setAbsence(error && !this.#hasEnded ? { absent: 'broken', reason: error.message } : { absent: 'ended' });
+    else if (this.#hasEnded) error = undefined;
+    this.#setAbsence(error ? { absent: 'broken', reason: error.message } : { absent: 'ended' });
   }
 
   #setAbsence(absence: { readonly absent: Absence; readonly reason?: string | undefined }): void {

@@ -1,5 +1,5 @@
 /** TCP and Unix sockets over `Bun.listen` and `Bun.connect`, which are faster than Bun's `node:net`. */
-import { type Address, addressAt } from '../address.ts';
+import { type Address, addressAt, type SocketAddress } from '../address.ts';
 import { systemError } from '../errors.ts';
 import { Queue } from '../queue.ts';
 import { keepAliveDelay } from './keep-alive.ts';
@@ -77,7 +77,7 @@ export class BunConnection implements Connection, SocketEvents {
   /** Of a connection to a server: how long connecting took, in milliseconds. */
   connectMs: number | undefined;
   readonly #socket: BunSocket;
-  readonly #address: Address;
+  readonly #address: SocketAddress;
   /** Paused until `start`. */
   #awaitsStart = false;
   /** Writes that the operating system has not accepted, which Bun does not buffer. Created for the first such write. */
@@ -95,7 +95,7 @@ export class BunConnection implements Connection, SocketEvents {
   #error: Error | undefined;
 
   /** @param address the address connected to, or listened on */
-  constructor(socket: BunSocket, address: Address, peer: Address) {
+  constructor(socket: BunSocket, address: SocketAddress, peer: Address) {
     this.#socket = socket;
     this.#address = address;
     this.peer = peer;
@@ -256,7 +256,7 @@ export const events: Omit<BunHandlers, 'open'> = {
   },
 };
 
-async function connect(address: Address, { signal, keepAlive }: DialOptions = {}): Promise<Connection> {
+async function connect(address: SocketAddress, { signal, keepAlive }: DialOptions = {}): Promise<Connection> {
   signal?.throwIfAborted();
   const delay = keepAliveDelay(address, keepAlive);
   const startedAt = performance.now();
@@ -277,7 +277,7 @@ async function connect(address: Address, { signal, keepAlive }: DialOptions = {}
   return await opened.promise.finally(() => signal?.removeEventListener('abort', aborted));
 }
 
-async function listen(address: Address, options: ListenOptions): Promise<Listener> {
+async function listen(address: SocketAddress, options: ListenOptions): Promise<Listener> {
   await removeStaleSocket(address, connect);
   return listenBy(address, options, events, (socket, peer) => {
     const connection = new BunConnection(socket, address, peer);
@@ -294,7 +294,7 @@ async function listen(address: Address, options: ListenOptions): Promise<Listene
  * @throws YodelError as `Transport.listen`
  */
 export function listenBy(
-  address: Address,
+  address: SocketAddress,
   { failed, keepAlive, reusePort = false }: Pick<ListenOptions, 'failed' | 'keepAlive' | 'reusePort'>,
   handlers: Partial<BunHandlers>,
   opened: (socket: BunSocket, peer: Address) => void,
@@ -323,10 +323,10 @@ export function listenBy(
   }
 }
 
-function endpointOf(address: Address): BunAddress {
+function endpointOf(address: SocketAddress): BunAddress {
   return address.scheme === 'unix' ? { unix: address.path } : { hostname: address.host, port: address.port };
 }
 
-function peerOf({ remoteAddress, remotePort }: BunSocket, address: Address): Address {
+function peerOf({ remoteAddress, remotePort }: BunSocket, address: SocketAddress): Address {
   return address.scheme === 'unix' ? address : endOf(address, remoteAddress ?? 'unknown', remotePort ?? 0);
 }

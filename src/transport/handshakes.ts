@@ -12,7 +12,7 @@
  */
 import type * as net from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { type Address, hostOf } from '../address.ts';
+import { type Address, hostOf, type SocketAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import { type Linked, LinkedSet } from '../linked-set.ts';
 import { certificateMissing, handshakeTimedOut } from './listen-errors.ts';
@@ -24,7 +24,7 @@ import type { Connection, Listener, ListenOptions, PendingConnection, ServerTls 
 import { removeStaleSocket } from './unix-socket.ts';
 
 /** @throws YodelError as `Transport.listen`; `YODEL_TLS` when a certificate cannot be used */
-export async function listenWithHandshakes(address: Address, options: ListenOptions): Promise<Listener> {
+export async function listenWithHandshakes(address: SocketAddress, options: ListenOptions): Promise<Listener> {
   const tls = isSecure(address) ? await createTls(address, options.tls) : undefined;
   const upgrade = await createUpgrade(address, options);
   if (options.descriptor === undefined) await removeStaleSocket(address, nodeTransport.connect);

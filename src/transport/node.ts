@@ -1,6 +1,6 @@
 /** TCP and Unix sockets over `node:net`. */
 import * as net from 'node:net';
-import type { Address } from '../address.ts';
+import type { SocketAddress } from '../address.ts';
 import { systemError } from '../errors.ts';
 import { keepAliveDelay } from './keep-alive.ts';
 import { Connecting, type ReadTls } from './node/connecting.ts';
@@ -12,7 +12,7 @@ import { removeStaleSocket } from './unix-socket.ts';
 /** `node:net`, with half-open connections allowed and Nagle's algorithm off. */
 export const nodeTransport: Transport = { connect, listen };
 
-async function connect(address: Address, { signal, keepAlive }: DialOptions = {}): Promise<Connection> {
+async function connect(address: SocketAddress, { signal, keepAlive }: DialOptions = {}): Promise<Connection> {
   signal?.throwIfAborted();
   const keepAliveInitialDelay = keepAliveDelay(address, keepAlive);
   const socket = net.connect({
@@ -36,7 +36,7 @@ async function connect(address: Address, { signal, keepAlive }: DialOptions = {}
 export async function whenConnected(
   socket: net.Socket,
   event: 'connect' | 'secureConnect',
-  address: Address,
+  address: SocketAddress,
   signal: AbortSignal | undefined,
   connectionFor: () => NodeConnection,
   readTls?: ReadTls,
@@ -67,7 +67,7 @@ export async function whenConnected(
   throw signal.reason;
 }
 
-async function listen(address: Address, options: ListenOptions): Promise<Listener> {
+async function listen(address: SocketAddress, options: ListenOptions): Promise<Listener> {
   if (options.descriptor === undefined) await removeStaleSocket(address, connect);
   await prepareReads();
   return await listenBy(address, options, (socket) => options.accept(connectionOf(socket, address)));

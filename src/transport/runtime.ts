@@ -1,5 +1,5 @@
 /** Selects the transport. The only module that checks which runtime this is. */
-import type { Address } from '../address.ts';
+import type { Address, SocketAddress } from '../address.ts';
 import { bunTransport } from './bun.ts';
 import { nodeTransport } from './node.ts';
 import type { Connection, DialOptions, Listener, ListenOptions, Transport } from './transport.ts';
@@ -17,12 +17,14 @@ async function connect(address: Address, options: DialOptions = {}): Promise<Con
     case 'ws':
     case 'wss':
       return await (await import('./websocket.ts')).connectWebSocket(address, options, connect);
+    case 'exec':
+      return await (await import('./exec.ts')).connectExec(address, options);
     default:
       return await socketTransport.connect(address, options);
   }
 }
 
-async function listen(address: Address, options: ListenOptions): Promise<Listener> {
+async function listen(address: SocketAddress, options: ListenOptions): Promise<Listener> {
   const isWebSocket = address.scheme === 'ws' || address.scheme === 'wss';
   if (options.proxies) return await (await import('./handshakes.ts')).listenWithHandshakes(address, options);
   const { webSocket } = options;
@@ -31,7 +33,7 @@ async function listen(address: Address, options: ListenOptions): Promise<Listene
   return await listenWebSocket(address, { ...options, webSocket }, listenWithoutUpgrade);
 }
 
-async function listenWithoutUpgrade(address: Address, options: ListenOptions): Promise<Listener> {
+async function listenWithoutUpgrade(address: SocketAddress, options: ListenOptions): Promise<Listener> {
   // Bun.listen does not accept a descriptor.
   const transport = options.descriptor === undefined ? socketTransport : nodeTransport;
   if (address.scheme === 'tcp' || address.scheme === 'unix') return await transport.listen(address, options);

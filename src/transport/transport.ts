@@ -5,7 +5,7 @@
  * tests; all pass the same contract tests. `tls.ts` and `websocket.ts` connect; `handshakes.ts` listens for both,
  * and on Bun `tls/bun-listener.ts` for TLS.
  */
-import type { Address } from '../address.ts';
+import type { Address, SocketAddress } from '../address.ts';
 import type { YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
 import type { AddressList } from './address-list.ts';
@@ -157,7 +157,7 @@ export interface WebSocketUpgrade {
 /** Accepts connections at one address. */
 export interface Listener {
   /** The address that it listens on. Port 0 is replaced by the real one. */
-  readonly address: Address;
+  readonly address: SocketAddress;
   /** Replaces the certificates for new connections. Present only with TLS. */
   readonly renew?: ((tls: ServerTls) => void) | undefined;
   /** Stops accepting, and resolves when the address is free again. Accepted connections continue. */
@@ -252,6 +252,11 @@ export interface DialOptions {
   readonly keepAlive?: number | undefined;
   /** For WebSocket: pings a server that sends nothing for this long, in milliseconds. 0: never. Default: that of `connect()`. */
   readonly pingInterval?: number | undefined;
+  /**
+   * For `exec:`: receives what the program prints on stderr, line by line and not escaped. Default: the last lines are in the
+   * error if the program fails.
+   */
+  readonly stderr?: ((line: string) => void) | undefined;
 }
 
 /** Connects and listens. */
@@ -268,5 +273,5 @@ export interface Transport {
    *
    * @throws YodelError `YODEL_ADDRESS_IN_USE`, `YODEL_PERMISSION_DENIED`, …
    */
-  listen(address: Address, options: ListenOptions): Promise<Listener>;
+  listen(address: SocketAddress, options: ListenOptions): Promise<Listener>;
 }

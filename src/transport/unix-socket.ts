@@ -1,6 +1,6 @@
 /** Removes the socket files of servers that no longer run. */
 import { lstatSync, rmSync } from 'node:fs';
-import type { Address, UnixAddress } from '../address.ts';
+import type { SocketAddress, UnixAddress } from '../address.ts';
 import { systemError, YodelError } from '../errors.ts';
 import type { Connection } from './transport.ts';
 
@@ -9,8 +9,8 @@ import type { Connection } from './transport.ts';
  * when a connection to it is refused. A socket that is in use stays, and so does any other kind of file.
  */
 export async function removeStaleSocket(
-  address: Address,
-  connect: (address: Address) => Promise<Connection>,
+  address: SocketAddress,
+  connect: (address: SocketAddress) => Promise<Connection>,
 ): Promise<void> {
   if (address.scheme !== 'unix' || !isSocketFile(address.path)) return;
   try {

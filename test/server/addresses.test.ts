@@ -54,6 +54,13 @@ describe('a server', () => {
 });
 
 describe('an address that cannot be listened on', () => {
+  it('is a program', async () => {
+    await expect(serve({ listen: ['127.0.0.1:0', 'exec:cat'] })).rejects.toMatchObject({
+      code: 'YODEL_INVALID_ADDRESS',
+      message: expect.stringMatching(/^cannot listen on exec:cat: .*use the handler exec$/),
+    });
+  });
+
   it('is refused with the reason', async () => {
     const taken = await serveOnSockets();
     await expect(serve({ listen: taken.addresses })).rejects.toMatchObject({

@@ -1,5 +1,5 @@
 import { expect, onTestFinished } from 'vitest';
-import type { Address } from '../../src/address.ts';
+import type { Address, SocketAddress } from '../../src/address.ts';
 import type { Connection, Listener, Transport } from '../../src/transport/transport.ts';
 import { End } from './end.ts';
 
@@ -8,7 +8,7 @@ export interface Place {
   /** Its name in the tests' names. */
   readonly name: string;
   /** An unused address to listen on. Port 0 is one. */
-  readonly freshAddress: () => Address;
+  readonly freshAddress: () => SocketAddress;
   /** Whether an aborted connection is a reset for the other end. */
   readonly hasResets: boolean;
   /** Whether bytes are encrypted: an abort may be an end or a reset for the other end. */
@@ -48,7 +48,7 @@ export class Network {
     onTestFinished(() => this.#close());
   }
 
-  async listen(address: Address = this.place.freshAddress()): Promise<TestListener> {
+  async listen(address: SocketAddress = this.place.freshAddress()): Promise<TestListener> {
     const testListener = new TestListener((connection) => this.#watch(connection));
     const listener = await this.transport.listen(address, {
       backlog: 128,
@@ -126,7 +126,7 @@ export class TestListener {
     this.#watch = watch;
   }
 
-  get address(): Address {
+  get address(): SocketAddress {
     return this.listener.address;
   }
 

@@ -26,7 +26,7 @@ export function connectCommand(): Command {
     )
     .argument(
       '[address]',
-      'tcp://HOST:PORT, HOST:PORT, :PORT, HOST PORT, tls://HOST:PORT, ws://HOST:PORT/PATH, unix:///PATH, or ' +
+      'tcp://HOST:PORT, HOST:PORT, :PORT, HOST PORT, tls://HOST:PORT, ws://HOST:PORT/PATH, unix:///PATH, exec:COMMAND, or ' +
         '@CONTEXT (default: tcp://127.0.0.1:7878)',
     )
     .argument('[port]', 'the port, when the address is only a host')

@@ -16,10 +16,15 @@ export interface Dialing {
 
 /** Connects, and prints on stderr how that went if `verbose` is set. @throws as {@link dial} */
 export async function dialFor({ address, tls, connectTimeoutMs, verbose }: Dialing): Promise<Connection> {
-  const settings: DialSettings = { timeoutMs: connectTimeoutMs, tls };
+  const settings: DialSettings = { timeoutMs: connectTimeoutMs, tls, stderr: printStderr };
   const connection = await dial(address, settings);
   if (verbose) printHandshake(address, connection.handshake);
   return connection;
+}
+
+/** Prints what a program that is connected to (`exec:`) prints on stderr. */
+function printStderr(line: string): void {
+  process.stderr.write(`${escapeText(line)}\n`);
 }
 
 function printHandshake(address: Address, handshake: Handshake | undefined): void {

@@ -20,7 +20,7 @@ export function sendCommand(): Command {
     .description('Sends each message after the previous one is answered, prints the replies, and exits.')
     .argument(
       '<address>',
-      'tcp://HOST:PORT, HOST:PORT, :PORT, tls://HOST:PORT, ws://HOST:PORT/PATH, unix:///PATH, or @CONTEXT',
+      'tcp://HOST:PORT, HOST:PORT, :PORT, tls://HOST:PORT, ws://HOST:PORT/PATH, unix:///PATH, exec:COMMAND, or @CONTEXT',
     )
     .argument('<message...>', 'one or more messages')
     .addHelpText('before', examples)

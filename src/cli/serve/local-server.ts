@@ -2,10 +2,10 @@
 import { formatPeer, parseAddress } from '../../address.ts';
 import type { ErrorCode } from '../../errors.ts';
 import { formatPlural } from '../../format/figures.ts';
-import { endGroups } from '../../handlers/exec/process-group.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { errorText, isFromUpstream } from '../../log/error-text.ts';
 import { type ServerLimits, serveLimits, serverOptions } from '../../options.ts';
+import { endGroups } from '../../process/process-group.ts';
 import type { ReloadOptions } from '../../server/options.ts';
 import { type Server, serve } from '../../server/server.ts';
 import { combineSubscribers, type Subscriber } from '../../telemetry/telemetry.ts';

@@ -14,7 +14,7 @@ export async function findPorts(addresses: readonly Address[], backlog: number):
   const probes: Listener[] = [];
   try {
     for (const address of addresses) {
-      if (address.scheme === 'unix') {
+      if (!('host' in address)) {
         found.push(address);
         continue;
       }

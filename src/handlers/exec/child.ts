@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { eachLine } from '../../process/each-line.ts';
-import { ProcessGroup } from './process-group.ts';
+import { ProcessGroup } from '../../process/process-group.ts';
 
 /** The command to start, and how to end it. */
 export interface ChildOptions {

@@ -1,6 +1,6 @@
 /** A connection over a socket of `node:net`. `tls-connection.ts` adds what differs for encrypted ones. */
 import type * as net from 'node:net';
-import { type Address, TcpAddress, TlsAddress } from '../../address.ts';
+import { type Address, type SocketAddress, TcpAddress, TlsAddress } from '../../address.ts';
 import { Queue } from '../../queue.ts';
 import type { Connection, Handshake, Receiver, Security } from '../transport.ts';
 import { canBorrowReads, readBuffer, readsBorrowedBy } from './borrowed-reads.ts';
@@ -37,7 +37,7 @@ export async function prepareReads(): Promise<void> {
 /** The connection of a socket that was accepted at `address`, or is connected to it. */
 export function connectionOf(
   socket: net.Socket,
-  address: Address,
+  address: SocketAddress,
   peer: Address = peerOf(socket, address),
   security?: Security,
 ): NodeConnection {
@@ -45,7 +45,7 @@ export function connectionOf(
 }
 
 /** The address of the other end. Its host is `unknown` if the peer is already gone. */
-export function peerOf({ remoteAddress, remotePort }: net.Socket, address: Address): Address {
+export function peerOf({ remoteAddress, remotePort }: net.Socket, address: SocketAddress): Address {
   return address.scheme === 'unix' ? address : endOf(address, remoteAddress ?? 'unknown', remotePort ?? 0);
 }
 
@@ -89,7 +89,7 @@ export class NodeConnection implements Connection {
   /** Of a connection to a server: how it came about. */
   connecting: Connecting | undefined;
   protected readonly socket: net.Socket;
-  readonly #address: Address;
+  readonly #address: SocketAddress;
   /** Writes not passed to the socket yet. Created for the first write that has to wait. */
   #queue: Queue<Uint8Array> | undefined;
   /** The unsent part of the write at the front of the queue. */
@@ -105,7 +105,7 @@ export class NodeConnection implements Connection {
   protected receiver: Receiver | undefined;
 
   /** @param address the address connected to, or listened on */
-  constructor(socket: net.Socket, address: Address, peer: Address, security?: Security) {
+  constructor(socket: net.Socket, address: SocketAddress, peer: Address, security?: Security) {
     this.socket = socket;
     this.#address = address;
     this.peer = peer;

@@ -1,6 +1,6 @@
 /** Listening with `node:net`. */
 import * as net from 'node:net';
-import { type Address, addressAt, TcpAddress } from '../../address.ts';
+import { addressAt, type SocketAddress, TcpAddress } from '../../address.ts';
 import { systemError, YodelError } from '../../errors.ts';
 import { keepAliveDelay } from '../keep-alive.ts';
 import { listenError, resetBeforeAccept } from '../listen-errors.ts';
@@ -20,7 +20,7 @@ export interface NodeListenOptions
  * @throws YodelError as `Transport.listen`
  */
 export async function listenBy(
-  address: Address,
+  address: SocketAddress,
   options: NodeListenOptions,
   accept: (socket: net.Socket) => void,
 ): Promise<Listener> {
@@ -51,7 +51,7 @@ export async function listenBy(
 
 async function startListening(
   server: net.Server,
-  address: Address,
+  address: SocketAddress,
   { backlog, failed, descriptor, reusePort }: NodeListenOptions,
 ): Promise<void> {
   const target =
@@ -77,7 +77,7 @@ function closeServer(server: net.Server): Promise<void> {
 
 type Bound = ReturnType<net.Server['address']>;
 
-function boundAddress(address: Address, bound: Bound): Address {
+function boundAddress(address: SocketAddress, bound: Bound): SocketAddress {
   if (address.scheme === 'unix') return address;
   const { address: host, port } = bound as net.AddressInfo;
   return addressAt(address, host, port);
@@ -89,7 +89,7 @@ function boundAddress(address: Address, bound: Bound): Address {
  *
  * @throws YodelError `YODEL_INVALID_OPTION`
  */
-function passedAddress(address: Address, bound: Bound, descriptor: number): Address {
+function passedAddress(address: SocketAddress, bound: Bound, descriptor: number): SocketAddress {
   const port = (bound as net.AddressInfo | null)?.port;
   const isAsConfigured =
     address.scheme === 'unix'

@@ -7,7 +7,7 @@
  */
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { Address } from '../../address.ts';
+import type { Address, SocketAddress } from '../../address.ts';
 import { PausableReceiver } from '../pausable-receiver.ts';
 import type { Receiver, Security } from '../transport.ts';
 import { NodeConnection, peerOf } from './connection.ts';
@@ -16,7 +16,7 @@ import { copyToSlab, freeLatest } from './slab.ts';
 /** The connection of an encrypted socket that was accepted at `address`, or is connected to it. */
 export function tlsConnectionOf(
   socket: TLSSocket,
-  address: Address,
+  address: SocketAddress,
   peer: Address = peerOf(socket, address),
   security?: Security,
 ): NodeConnection {

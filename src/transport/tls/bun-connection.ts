@@ -1,5 +1,5 @@
 /** An encrypted connection over a socket of Bun. */
-import type { Address } from '../../address.ts';
+import type { Address, SocketAddress } from '../../address.ts';
 import { BunConnection, type BunSocket } from '../bun.ts';
 import { PausableReceiver } from '../pausable-receiver.ts';
 import type { Receiver, Security } from '../transport.ts';
@@ -10,7 +10,7 @@ export class BunTlsConnection extends BunConnection {
   #isPaused = false;
   #events: PausableReceiver | undefined;
 
-  constructor(socket: BunSocket, address: Address, peer: Address, security: Security) {
+  constructor(socket: BunSocket, address: SocketAddress, peer: Address, security: Security) {
     super(socket, address, peer);
     this.security = security;
   }

@@ -6,7 +6,7 @@
  * connection before anything relies on it. If that fails, `node:tls` is used.
  */
 import * as tls from 'node:tls';
-import { type Address, TlsAddress } from '../../address.ts';
+import { type Address, type SocketAddress, TlsAddress } from '../../address.ts';
 import { type Linked, LinkedSet } from '../../linked-set.ts';
 import { type BunHandlers, type BunSocket, events, listenBy, type SocketEvents } from '../bun.ts';
 import { certificateMissing, handshakeTimedOut } from '../listen-errors.ts';
@@ -50,7 +50,7 @@ export function canUpgrade({ cert, key }: ServerTls): Promise<boolean> {
 }
 
 /** @throws YodelError as `Transport.listen`; `YODEL_TLS` when a certificate cannot be used */
-export function listenTls(address: Address, options: ListenOptions): Listener {
+export function listenTls(address: SocketAddress, options: ListenOptions): Listener {
   const { tls: serverTls } = options;
   if (!serverTls) throw certificateMissing(address);
   const certificates = new Certificates(serverTls);
@@ -101,7 +101,7 @@ class Handshake implements SocketEvents, Linked<Handshake> {
   memberOf: object | undefined;
   previousMember: Handshake | undefined;
   nextMember: Handshake | undefined;
-  readonly #address: Address;
+  readonly #address: SocketAddress;
   readonly #peer: Address;
   readonly #options: ListenOptions;
   readonly #all: LinkedSet<Handshake>;
@@ -110,7 +110,7 @@ class Handshake implements SocketEvents, Linked<Handshake> {
   #timer: NodeJS.Timeout | undefined;
 
   /** @param all the handshakes of the listener */
-  constructor(address: Address, peer: Address, options: ListenOptions, all: LinkedSet<Handshake>) {
+  constructor(address: SocketAddress, peer: Address, options: ListenOptions, all: LinkedSet<Handshake>) {
     this.#address = address;
     this.#peer = peer;
     this.#options = options;

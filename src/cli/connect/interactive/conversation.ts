@@ -155,7 +155,8 @@ export class Conversation {
 
   #createLink(): Link {
     const { address, tls, protocol, connectTimeoutMs, reconnect } = this.#settings;
-    const options = { tls, protocol, connectTimeout: connectTimeoutMs };
+    const stderr = (line: string) => this.#display.notice(line);
+    const options = { tls, protocol, connectTimeout: connectTimeoutMs, stderr };
     return new Link(address, options, reconnect, {
       open: () => this.#opened(),
       message: (message) => this.#received(message),

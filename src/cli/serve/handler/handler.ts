@@ -75,7 +75,7 @@ async function plainHandler({ handler, flags }: ServeSettings, notify: Notify): 
 
 async function execHandler(command: string, flags: ServeSettings['flags'], notify: Notify): Promise<HandlerObject> {
   const { exec } = await import('../../../handlers/exec.ts');
-  const { commandWords } = await import('../../../handlers/exec/command-words.ts');
+  const { commandWords } = await import('../../../process/command-words.ts');
   if (flags.shell !== true) checkCommand(commandWords(command)[0]);
   const options: ExecOptions = {
     ...upstreamWire(flags),

@@ -1,5 +1,5 @@
 /** Splits a command line into words, as a shell does, but without any expansion. */
-import { YodelError } from '../../errors.ts';
+import { YodelError } from '../errors.ts';
 
 /**
  * The words of a command line, separated by spaces. '…' and "…" keep spaces within a word, and a backslash keeps the next
@@ -27,6 +27,21 @@ export function commandWords(command: string): [string, ...string[]] {
   const [file, ...args] = words;
   if (file === undefined || file === '') throw invalid('there is no command; write for example exec:cat');
   return [file, ...args];
+}
+
+/**
+ * Whether a command line has something outside quotes that only a shell understands: a pipe, a redirection, a variable, a
+ * pattern, several commands. Make, Perl and Ruby decide by this rule whether a command needs a shell, too.
+ */
+export function needsShell(command: string): boolean {
+  if (/^\s*\w+=/.test(command)) return true;
+  let rest = command;
+  for (;;) {
+    const [whole = '', , , double, , plain] = token.exec(rest) ?? [];
+    if (whole === '') return false;
+    if (/[$`]/.test(double ?? '') || /[|&;<>()$`*?[~]/.test(plain ?? '')) return true;
+    rest = rest.slice(whole.length);
+  }
 }
 
 /** The next token: spaces, '…', "…", an escaped character, or plain characters. */
