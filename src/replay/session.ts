@@ -188,7 +188,7 @@ export class ReplaySession {
   async #end(player: Player, step: StepOf<'end'>): Promise<void> {
     const { compares, timeoutMs } = this.#options;
     const { messages, broken } = await player.finish(compares ? lastMessagesMs : timeoutMs);
-    for (const message of messages) {
+    for (const { message } of messages) {
       this.#tally.received++;
       if (compares) this.#differ(step, undefined, message, 'a message that was not recorded');
     }

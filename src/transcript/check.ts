@@ -205,7 +205,7 @@ class Check {
     const last = this.#transcript.steps.findLast((step) => 'client' in step && step.client === client);
     const line = last?.line ?? 1;
     const { messages, broken } = await player.finish(lastMessagesMs);
-    for (const message of messages.slice(0, maxUnexpected)) {
+    for (const { message } of messages.slice(0, maxUnexpected)) {
       this.#unexpected(line, client, message, 'an unexpected message');
     }
     if (messages.length > maxUnexpected)

@@ -3,6 +3,7 @@ import { Condition } from '../client/condition.ts';
 import { dial } from '../client/dial.ts';
 import { MessageConnection, type MessageReceiver } from '../client/message-connection.ts';
 import { YodelError } from '../errors.ts';
+import type { Framing } from '../framing/framing.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import { websocket } from '../framing/websocket.ts';
@@ -13,10 +14,20 @@ import { frameOf, longestMessage, type RecordedMessage } from './frames.ts';
 /** Why there is no message. */
 export type Absence = 'timeout' | 'ended' | 'broken';
 
-/** The next message, or why there is none; `reason` is the error of a broken connection. */
-export type Arrived =
-  | { readonly message: Message }
-  | { readonly absent: Absence; readonly reason?: string | undefined };
+/** A received message, and when it arrived, on the clock of `performance.now()`. */
+export interface Arrival {
+  readonly message: Message;
+  readonly at: number;
+}
+
+/** Why there are no more messages; `reason` is the error of a broken connection. */
+export interface Absent {
+  readonly absent: Absence;
+  readonly reason?: string | undefined;
+}
+
+/** The next message, or why there is none. */
+export type Arrived = Arrival | Absent;
 
 /** The memory limit for messages that no line has taken, and the cost of each besides its bytes. In bytes. */
 const maxPending = 134_217_728;
@@ -25,14 +36,14 @@ const messageCost = 100;
 /** One client of a transcript: a connection, and the messages received from it that no line has taken yet. */
 export class Player implements MessageReceiver {
   readonly #connection: MessageConnection;
-  readonly #messages = new Queue<Message>();
+  readonly #messages = new Queue<Arrival>();
   #pending = 0;
   #hasEnded = false;
   #serverEnded = false;
   #isClosed = false;
   /** Whether the server is a program, whose exit status follows its output. */
   readonly #isProgram: boolean;
-  #absence: { readonly absent: Absence; readonly reason?: string | undefined } | undefined;
+  #absence: Absent | undefined;
   readonly #changed = new Condition();
 
   private constructor(connection: Connection, protocol: Protocol) {
@@ -53,6 +64,16 @@ export class Player implements MessageReceiver {
   /** Bytes sent that the operating system has not taken yet. */
   get unsent(): number {
     return this.#connection.unsent;
+  }
+
+  /** Whether nothing more can be sent. */
+  get isClosed(): boolean {
+    return this.#isClosed || this.#hasEnded;
+  }
+
+  /** The framing of what it receives. */
+  get replyFraming(): Framing {
+    return this.#connection.replyFraming;
   }
 
   /** Whether nothing more can be received. */
@@ -85,9 +106,9 @@ export class Player implements MessageReceiver {
   /** The next message, or why there is none within `timeoutMs`. */
   async next(timeoutMs: number): Promise<Arrived> {
     await this.#changed.until(() => this.#messages.length > 0 || this.isGone, timeoutMs);
-    const message = this.#messages.shift();
-    if (message) this.#pending -= message.size + messageCost;
-    return message ? { message } : (this.#absence ?? { absent: 'timeout' });
+    const arrival = this.#messages.shift();
+    if (arrival) this.#pending -= arrival.message.size + messageCost;
+    return arrival ?? this.#absence ?? { absent: 'timeout' };
   }
 
   /**
@@ -96,7 +117,7 @@ export class Player implements MessageReceiver {
    */
   async finish(
     timeoutMs: number,
-  ): Promise<{ readonly messages: readonly Message[]; readonly broken?: string | undefined }> {
+  ): Promise<{ readonly messages: readonly Arrival[]; readonly broken?: string | undefined }> {
     this.end();
     await this.#changed.until(() => (this.#serverEnded && !this.#isProgram) || this.#isClosed, timeoutMs);
     this.#connection.release();
@@ -107,8 +128,9 @@ export class Player implements MessageReceiver {
 
   /** @internal */
   onBatch(batch: Batch): void {
+    const at = performance.now();
     for (const message of batch) {
-      this.#messages.push(message);
+      this.#messages.push({ message, at });
       this.#pending += message.size + messageCost;
     }
     if (this.#pending > maxPending) {
@@ -140,7 +162,7 @@ export class Player implements MessageReceiver {
     this.#setAbsence(error ? { absent: 'broken', reason: error.message } : { absent: 'ended' });
   }
 
-  #setAbsence(absence: { readonly absent: Absence; readonly reason?: string | undefined }): void {
+  #setAbsence(absence: Absent): void {
     this.#absence ??= absence;
     this.#changed.notify();
   }
