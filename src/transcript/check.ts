@@ -1,25 +1,16 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Address, defaultAddress, parseAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
-import type { TlsOptions } from '../transport/transport.ts';
+import { type ConnectionOptions, Connections } from './connections.ts';
 import { differenceOf, namesInMessage, partsOf } from './message-line.ts';
 import { refuseUnplayable } from './playable.ts';
-import { Player } from './player.ts';
-import type { Captures, ConnectTls, Ending, MessageStep, Step, Transcript } from './transcript.ts';
+import type { Player } from './player.ts';
+import type { Captures, Ending, MessageStep, Step, Transcript } from './transcript.ts';
 
 /** Options of {@link check}. Times are milliseconds. */
-export interface CheckOptions {
-  /** Default: the transcript's `@address`, else `tcp://127.0.0.1:7878`. */
-  readonly address?: Address | string | undefined;
+export interface CheckOptions extends ConnectionOptions {
   /** Time limit for each expected message, until a `@timeout` changes it. Default 5000. */
   readonly timeoutMs?: number | undefined;
-  /** Time limit for connecting. Default 10000. */
-  readonly connectTimeoutMs?: number | undefined;
-  /** For addresses over TLS; options of `@connect` override it. */
-  readonly tls?: TlsOptions | undefined;
-  /** Reads a file that `@connect cacert=` names. Default: `cacert=` is an error. */
-  readonly readFile?: ((path: string) => string) | undefined;
 }
 
 /** A place where the server differed from the transcript. */
@@ -67,21 +58,17 @@ const maxUnexpected = 100;
 
 class Check {
   readonly #transcript: Transcript;
-  readonly #options: CheckOptions;
   readonly #captures: Captures = new Map();
-  readonly #players = new Map<string, Player>();
+  readonly #connections: Connections;
   /** Clients whose remaining messages are skipped. */
   readonly #lost = new Set<string>();
   readonly #differences: Difference[] = [];
-  readonly #address: Address;
   #timeoutMs: number;
   #ending: Ending;
 
   constructor(transcript: Transcript, options: CheckOptions) {
     this.#transcript = transcript;
-    this.#options = options;
-    const address = options.address ?? transcript.address ?? defaultAddress;
-    this.#address = typeof address === 'string' ? parseAddress(address) : address;
+    this.#connections = new Connections(transcript, options);
     this.#timeoutMs = options.timeoutMs ?? 5000;
   }
 
@@ -90,9 +77,9 @@ class Check {
     const transcript = this.#transcript;
     try {
       for (const step of transcript.steps) await this.#play(step);
-      for (const [client, player] of this.#players) await this.#finish(client, player);
+      for (const [client, player] of this.#connections) await this.#finish(client, player);
     } finally {
-      for (const player of this.#players.values()) player.abort();
+      this.#connections.abort();
     }
     const expected = transcript.steps.filter((step) => step.kind === 'message' && step.side === '<').length;
     const elapsedMs = performance.now() - began;
@@ -112,13 +99,13 @@ class Check {
         this.#ending = step.ending;
         return;
       case 'connect':
-        await this.#playerOf(step.client, step.tls);
+        await this.#connections.of(step.client, step.tls);
         return;
       case 'close':
-        (await this.#playerOf(step.client)).end();
+        (await this.#connections.of(step.client)).end();
         return;
       case 'reset':
-        (await this.#playerOf(step.client)).abort();
+        (await this.#connections.of(step.client)).abort();
         this.#lost.add(step.client);
         return;
       case 'silence':
@@ -130,7 +117,7 @@ class Check {
 
   async #send(step: MessageStep): Promise<void> {
     const { client, line } = step;
-    const player = await this.#playerOf(client);
+    const player = await this.#connections.of(client);
     const parts = partsOf(step, this.#captures);
     if (!parts) {
       const missing = namesInMessage(step).filter((name) => !this.#captures.has(name));
@@ -146,7 +133,7 @@ class Check {
 
   async #expect(step: MessageStep): Promise<void> {
     const { client, line } = step;
-    const player = await this.#playerOf(client);
+    const player = await this.#connections.of(client);
     if (this.#lost.has(client))
       return this.#differ(line, client, undefined, 'no message: the previous one is missing too', true);
     const arrived = await player.next(this.#timeoutMs);
@@ -165,14 +152,14 @@ class Check {
   }
 
   async #expectSilence(client: string, ms: number, line: number): Promise<void> {
-    const arrived = await (await this.#playerOf(client)).next(ms);
+    const arrived = await (await this.#connections.of(client)).next(ms);
     if ('message' in arrived)
       this.#unexpected(line, client, arrived.message, `a message where ${ms} ms of silence was expected`);
     else if (arrived.absent === 'broken') this.#reportBroken(line, client, arrived.reason);
   }
 
   async #expectEnd(client: string, line: number): Promise<void> {
-    const player = await this.#playerOf(client);
+    const player = await this.#connections.of(client);
     const until = performance.now() + this.#timeoutMs;
     for (let count = 0; ; count++) {
       const arrived = await player.next(until - performance.now());
@@ -211,20 +198,6 @@ class Check {
     if (messages.length > maxUnexpected)
       this.#unexpected(line, client, undefined, `${messages.length - maxUnexpected} more unexpected messages`);
     if (broken !== undefined && !this.#lost.has(client)) this.#reportBroken(line, client, broken);
-  }
-
-  async #playerOf(client: string, tls: ConnectTls = {}): Promise<Player> {
-    const known = this.#players.get(client);
-    if (known) return known;
-    const { connectTimeoutMs = 10_000, readFile } = this.#options;
-    const { cacert, ...others } = tls;
-    const ca = cacert === undefined ? undefined : readFile?.(cacert);
-    if (cacert !== undefined && ca === undefined)
-      throw new YodelError('YODEL_INVALID_OPTION', `cannot read cacert=${cacert}`);
-    const given = { ...this.#options.tls, ...others, ...(ca === undefined ? {} : { ca }) };
-    const player = await Player.connect(this.#address, this.#transcript.protocol, connectTimeoutMs, given);
-    this.#players.set(client, player);
-    return player;
   }
 
   #differ(line: number, client: string, received: Message | undefined, reason: string, skipped = false): void {
