@@ -21,16 +21,21 @@ export interface FileKind {
  *
  * @throws UsageError if it does not exist, cannot be loaded, or has no default export
  */
-export async function loadDefaultExport(name: string, { what, example }: FileKind): Promise<unknown> {
+export async function loadDefaultExport(name: string, kind: FileKind): Promise<unknown> {
+  const module = await loadExports(name, kind);
+  // For Node a file without import and export is CommonJS, and its default export an empty object.
+  if (module.default === undefined || isEmptyObject(module.default)) {
+    throw new UsageError(`the ${kind.what} file ${name} has no default export, or an empty one; ${kind.example}`);
+  }
+  return module.default;
+}
+
+/** Returns what a file exports now. @throws UsageError if it does not exist or cannot be loaded */
+export async function loadExports(name: string, { what }: FileKind): Promise<Readonly<Record<string, unknown>>> {
   const path = resolve(name);
   if (!existsSync(path)) throw new UsageError(`the ${what} file ${name} does not exist`);
   if (!statSync(path).isFile()) throw new UsageError(`the ${what} "${name}" is not a file; name a .ts or .js file`);
-  const module = await load(name, path, what);
-  // For Node a file without import and export is CommonJS, and its default export an empty object.
-  if (module.default === undefined || isEmptyObject(module.default)) {
-    throw new UsageError(`the ${what} file ${name} has no default export, or an empty one; ${example}`);
-  }
-  return module.default;
+  return await load(name, path, what);
 }
 
 function isEmptyObject(value: unknown): boolean {
@@ -42,7 +47,7 @@ function isEmptyObject(value: unknown): boolean {
   );
 }
 
-async function load(name: string, path: string, what: string): Promise<{ default?: unknown }> {
+async function load(name: string, path: string, what: string): Promise<Readonly<Record<string, unknown>>> {
   try {
     return await import(specifierOf(path));
   } catch (error) {

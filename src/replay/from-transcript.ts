@@ -1,10 +1,11 @@
-import { refuseUnplayable } from '../transcript/playable.ts';
+import { refuseSteps, refuseUnplayable } from '../transcript/playable.ts';
 import type { Ending, Transcript } from '../transcript/transcript.ts';
 import type { ReplayPlan, ReplayStep } from './step.ts';
 
 /** Plans a replay of the clients of a transcript. @throws TranscriptError when they cannot be played */
 export function planOfTranscript(transcript: Transcript): ReplayPlan {
   refuseUnplayable(transcript, '>');
+  refuseSteps(transcript, ['any', 'unordered', 'repeat', 'set', 'ignore', 'expect-ending', 'starttls']);
   const messages = transcript.steps.filter((step) => step.kind === 'message');
   return {
     sessions: transcript.clients.length,

@@ -7,6 +7,7 @@
  * the replies that the recorded client had.
  */
 import { Condition } from '../client/condition.ts';
+import { Values } from '../transcript/values.ts';
 import { type ReplayProgress, type ReplayResult, ReplayTally } from './result.ts';
 import { ReplaySession, type SessionOptions } from './session.ts';
 import type { ReplayStep } from './step.ts';
@@ -29,7 +30,7 @@ export class Replay {
   readonly #startedAt = performance.now();
   readonly #open = new Map<string | number, ReplaySession>();
   readonly #tally = new ReplayTally();
-  readonly #captures = new Map<string, Uint8Array>();
+  readonly #values = new Values();
   readonly #changed = new Condition();
   #sessions = 0;
   #queued = 0;
@@ -85,7 +86,7 @@ export class Replay {
     const known = this.#open.get(name);
     if (known) return known;
     this.#sessions++;
-    const session = new ReplaySession(name, this.#options, this.#tally, this.#captures, {
+    const session = new ReplaySession(name, this.#options, this.#tally, this.#values, {
       queued: () => {
         this.#queued++;
       },

@@ -3,7 +3,8 @@ import type { Message } from '../framing/message.ts';
 import { Queue } from '../queue.ts';
 import { differenceOf, partsOf } from '../transcript/message-line.ts';
 import { Player } from '../transcript/player.ts';
-import type { Captures, MessageContent } from '../transcript/transcript.ts';
+import type { MessageContent } from '../transcript/transcript.ts';
+import type { Values } from '../transcript/values.ts';
 import type { TlsOptions } from '../transport/transport.ts';
 import type { ReplayTally } from './result.ts';
 import type { ReplayStep } from './step.ts';
@@ -42,7 +43,7 @@ export class ReplaySession {
   readonly #name: string | number;
   readonly #options: SessionOptions;
   readonly #tally: ReplayTally;
-  readonly #captures: Captures;
+  readonly #values: Values;
   readonly #events: SessionEvents;
   readonly #steps = new Queue<ReplayStep>();
   #isPlaying = false;
@@ -56,13 +57,13 @@ export class ReplaySession {
     name: string | number,
     options: SessionOptions,
     tally: ReplayTally,
-    captures: Captures,
+    values: Values,
     events: SessionEvents,
   ) {
     this.#name = name;
     this.#options = options;
     this.#tally = tally;
-    this.#captures = captures;
+    this.#values = values;
     this.#events = events;
   }
 
@@ -124,7 +125,7 @@ export class ReplaySession {
   }
 
   async #send(player: Player, step: StepOf<'send'>): Promise<void> {
-    const parts = partsOf(step.message, this.#captures);
+    const parts = partsOf(step.message, this.#values);
     if (!parts) return this.#differ(step, undefined, undefined, 'not sent: a name in it has no value');
     player.send({ ...parts, ending: step.ending });
     this.#tally.sent++;
@@ -149,7 +150,7 @@ export class ReplaySession {
     if ('message' in arrived) {
       this.#tally.received++;
       this.#recordLatency(step);
-      const difference = differenceOf(step.message, arrived.message, this.#captures);
+      const difference = differenceOf(step.message, arrived.message, this.#values);
       if (difference === undefined) this.#tally.countEqual();
       else this.#differ(step, step.message, arrived.message, difference);
       return;

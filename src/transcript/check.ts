@@ -3,9 +3,11 @@ import { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
 import { type ConnectionOptions, Connections } from './connections.ts';
 import { differenceOf, namesInMessage, partsOf } from './message-line.ts';
-import { refuseUnplayable } from './playable.ts';
+import { refuseSteps, refuseUnplayable } from './playable.ts';
 import type { Player } from './player.ts';
-import type { Captures, Ending, MessageStep, Step, Transcript } from './transcript.ts';
+import type { Ending, MessageStep, Transcript } from './transcript.ts';
+import { Values } from './values.ts';
+import { changeValues, stepsIn, type WalkedStep, walked } from './walk.ts';
 
 /** Options of {@link check}. Times are milliseconds. */
 export interface CheckOptions extends ConnectionOptions {
@@ -48,6 +50,7 @@ export interface CheckResult {
  */
 export async function check(transcript: Transcript, options: CheckOptions = {}): Promise<CheckResult> {
   refuseUnplayable(transcript, '>');
+  refuseSteps(transcript, ['any', 'unordered', 'expect-ending', 'starttls']);
   return await new Check(transcript, options).run();
 }
 
@@ -58,7 +61,7 @@ const maxUnexpected = 100;
 
 class Check {
   readonly #transcript: Transcript;
-  readonly #captures: Captures = new Map();
+  readonly #values = new Values();
   readonly #connections: Connections;
   /** Clients whose remaining messages are skipped. */
   readonly #lost = new Set<string>();
@@ -76,17 +79,17 @@ class Check {
     const began = performance.now();
     const transcript = this.#transcript;
     try {
-      for (const step of transcript.steps) await this.#play(step);
+      for (const step of walked(transcript.steps)) if (!changeValues(step, this.#values)) await this.#play(step);
       for (const [client, player] of this.#connections) await this.#finish(client, player);
     } finally {
       this.#connections.abort();
     }
-    const expected = transcript.steps.filter((step) => step.kind === 'message' && step.side === '<').length;
+    const expected = [...stepsIn(transcript)].filter((step) => step.kind === 'message' && step.side === '<').length;
     const elapsedMs = performance.now() - began;
     return { transcript, differences: this.#differences, expected, elapsedMs };
   }
 
-  async #play(step: Step): Promise<void> {
+  async #play(step: WalkedStep): Promise<void> {
     switch (step.kind) {
       case 'message':
         return step.side === '>' ? await this.#send(step) : await this.#expect(step);
@@ -118,9 +121,9 @@ class Check {
   async #send(step: MessageStep): Promise<void> {
     const { client, line } = step;
     const player = await this.#connections.of(client);
-    const parts = partsOf(step, this.#captures);
+    const parts = partsOf(step, this.#values);
     if (!parts) {
-      const missing = namesInMessage(step).filter((name) => !this.#captures.has(name));
+      const missing = namesInMessage(step).filter((name) => !this.#values.has(name));
       return this.#unexpected(line, client, undefined, `not sent: {${missing.join('}, {')}} has no value`);
     }
     try {
@@ -138,7 +141,7 @@ class Check {
       return this.#differ(line, client, undefined, 'no message: the previous one is missing too', true);
     const arrived = await player.next(this.#timeoutMs);
     if ('message' in arrived) {
-      const difference = differenceOf(step, arrived.message, this.#captures);
+      const difference = differenceOf(step, arrived.message, this.#values);
       if (difference !== undefined) this.#differ(line, client, arrived.message, difference);
       return;
     }
@@ -189,7 +192,7 @@ class Check {
 
   /** After the last line, everything that the server still sends is unexpected. */
   async #finish(client: string, player: Player): Promise<void> {
-    const last = this.#transcript.steps.findLast((step) => 'client' in step && step.client === client);
+    const last = [...stepsIn(this.#transcript)].findLast((step) => 'client' in step && step.client === client);
     const line = last?.line ?? 1;
     const { messages, broken } = await player.finish(lastMessagesMs);
     for (const { message } of messages.slice(0, maxUnexpected)) {

@@ -4,8 +4,9 @@ import type { HandlerObject, Session } from '../session/handler.ts';
 import { applicableEnding } from './ending.ts';
 import { frameOf } from './frames.ts';
 import { differenceOf, formatMessage, namesInMessage, partsOf } from './message-line.ts';
-import { refuseUnplayable } from './playable.ts';
-import type { Captures, Ending, MessageContent, MessageStep, Step, Transcript } from './transcript.ts';
+import { refuseSteps, refuseUnplayable } from './playable.ts';
+import type { Ending, MessageContent, MessageStep, Step, Transcript } from './transcript.ts';
+import { Values } from './values.ts';
 
 /** Options of {@link mockServer}. */
 export interface MockOptions {
@@ -27,6 +28,7 @@ export interface MockOptions {
  */
 export function mockServer(transcript: Transcript, options: MockOptions = {}): HandlerObject {
   refuseUnplayable(transcript, '<');
+  refuseSteps(transcript, ['any', 'unordered', 'repeat', 'set', 'expect-ending', 'starttls']);
   const parts = transcript.clients.length > 0 ? transcript.clients : [''];
   const plays = new WeakMap<Session, { readonly play: Play; readonly part: string }>();
   let open: { readonly play: Play; readonly free: string[] } | undefined;
@@ -65,7 +67,7 @@ interface Received {
 class Play {
   readonly #transcript: Transcript;
   readonly #options: MockOptions;
-  readonly #captures: Captures = new Map();
+  readonly #values = new Values();
   readonly #sessions = new Map<string, Session>();
   /** Clients that have ended their side. */
   readonly #ended = new Set<string>();
@@ -154,7 +156,7 @@ class Play {
         if (!received) return;
         const { message, done } = received;
         this.#matched.push(done);
-        if (differenceOf(step, message, this.#captures) !== undefined) return this.#refuse(step, message);
+        if (differenceOf(step, message, this.#values) !== undefined) return this.#refuse(step, message);
         this.#answered.set(step.client, message);
       } else if (!isOver) this.#perform(step);
       this.#at++;
@@ -193,12 +195,12 @@ class Play {
 
   #matchesAgain(index: number, expected: MessageContent, message: Message): boolean {
     const names = namesInMessage(expected);
-    const captures = new Map(this.#captures);
-    for (const name of names) if (this.#namedBy.get(name) === index) captures.delete(name);
-    if (differenceOf(expected, message, captures) !== undefined) return false;
+    const values = this.#values.fork();
+    for (const name of names) if (this.#namedBy.get(name) === index) values.delete(name);
+    if (differenceOf(expected, message, values) !== undefined) return false;
     for (const name of names) {
-      const value = captures.get(name);
-      if (value) this.#captures.set(name, value);
+      const value = values.get(name);
+      if (value) this.#values.set(name, value);
       if (!this.#namedBy.has(name)) this.#namedBy.set(name, index);
     }
     return true;
@@ -226,7 +228,7 @@ class Play {
   #send(step: MessageStep, session: Session | undefined): void {
     if (!session) return;
     const { client, line } = step;
-    const parts = partsOf(step, this.#captures);
+    const parts = partsOf(step, this.#values);
     if (!parts) return this.#fail(session, line, 'a name in it has no value');
     const { payload, header, kind } = parts;
     // Also where the session's framing is not the transcript's.

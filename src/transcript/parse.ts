@@ -1,289 +1,260 @@
-import { dirname } from 'node:path';
-import { parseAddress } from '../address.ts';
-import { YodelError } from '../errors.ts';
+import { dirname, isAbsolute, join } from 'node:path';
 import { parseQuantity } from '../format/units.ts';
-import { lines } from '../framing/delimited/lines.ts';
-import type { Framing } from '../framing/framing.ts';
 import type { Protocol } from '../framing/protocol.ts';
-import { longestDuration } from '../options.ts';
 import { hintFor } from '../suggestion.ts';
-import { ContentError } from './content.ts';
+import { parseJsonPath } from './content/json-path.ts';
+import { parseLiteral } from './content.ts';
 import { parseEnding } from './ending.ts';
 import { parseMessage } from './message-line.ts';
-import {
-  type ConnectTls,
-  type MessageContent,
-  type Side,
-  type Step,
-  type Transcript,
-  TranscriptError,
-} from './transcript.ts';
-import { protocolFrom, readFraming, readProtocol } from './wire.ts';
+import { Blocks } from './parse/blocks.ts';
+import { Clients } from './parse/clients.ts';
+import { readConnect, readStarttls } from './parse/connect.ts';
+import { ownFunctions } from './parse/functions.ts';
+import { Head, headDirectives } from './parse/head.ts';
+import { DirectiveLine, Source } from './parse/source.ts';
+import type { OwnFunction, Side, Step, Transcript } from './transcript.ts';
+
+/** What {@link parseTranscript} needs for directives that name files, and framings of your own. */
+export interface ParseOptions {
+  /** Framings to use instead of those that the file names, such as your own. */
+  readonly protocol?: Protocol | undefined;
+  /** Reads a file that `@include` names; its errors become those of the line. Default: `@include` is an error. */
+  readonly readFile?: ((path: string) => string) | undefined;
+  /** The exports of a module that `@use` names. Default: `@use` is an error. */
+  readonly readModule?: ((path: string) => Readonly<Record<string, unknown>>) | undefined;
+}
 
 /**
  * Reads a transcript.
  *
- * @param file its name, for error messages
- * @param protocol framings to use instead of those that the file names, such as your own
+ * @param file its name, for error messages; what it includes is relative to it
  * @throws TranscriptError for the first invalid line
  */
-export function parseTranscript(text: string, file = 'transcript', protocol?: Protocol): Transcript {
-  return new Reader(text, file, protocol).read();
+export function parseTranscript(text: string, file = 'transcript', options: ParseOptions = {}): Transcript {
+  return new Reader(options).read(text, file);
 }
 
-/** An argument of a directive, and its index in the line. */
-interface Word {
-  readonly text: string;
-  readonly at: number;
-}
-
-const directives = [
-  'address',
-  'framing',
-  'reply-framing',
-  'protocol',
+const blockDirectives = ['repeat', 'unordered', 'end'] as const;
+const fileDirectives = ['include', 'use'] as const;
+const stepDirectives = [
   'timeout',
   'wait',
   'silence',
   'ending',
+  'expect-ending',
   'connect',
+  'starttls',
   'close',
   'closed',
   'reset',
+  'set',
+  'ignore',
 ] as const;
-type Directive = (typeof directives)[number];
-
-const clientName = /^[A-Za-z][A-Za-z0-9_-]*$/;
+const directives = [...headDirectives, ...stepDirectives, ...blockDirectives, ...fileDirectives] as const;
+type StepDirective = (typeof stepDirectives)[number];
 
 class Reader {
-  readonly #file: string;
-  readonly #lines: string[];
-  readonly #steps: Step[] = [];
-  readonly #clients: string[] = [];
-  /** Clients that are connected at the current line. */
-  readonly #connected = new Set<string>();
-  readonly #given: Protocol | undefined;
-  #framing: Framing | undefined;
-  #replyFraming: Framing | undefined;
-  #protocol: Protocol | undefined;
-  #address: string | undefined;
-  /** Number of the current line, from 1. */
-  #line = 0;
+  readonly #options: ParseOptions;
+  readonly #head: Head;
+  readonly #clients = new Clients();
+  readonly #blocks = new Blocks();
+  readonly #functions = new Map<string, OwnFunction>();
+  readonly #included = new Map<string, readonly string[]>();
+  /** The files that are being read, from the outermost to the innermost. */
+  readonly #files: string[] = [];
+  #hasMessages = false;
 
-  constructor(text: string, file: string, given: Protocol | undefined) {
-    this.#file = file;
-    this.#given = given;
-    this.#lines = text.replace(/^\ufeff/, '').split(/\r?\n/);
-    // The empty text after the last line end is not a line.
-    if (this.#lines.at(-1) === '') this.#lines.pop();
+  constructor(options: ParseOptions) {
+    this.#options = options;
+    this.#head = new Head(options.protocol);
   }
 
-  read(): Transcript {
-    for (const line of this.#lines) {
-      this.#line++;
-      if (/^\s*$/.test(line) || line.startsWith('#')) continue;
-      if (line.startsWith('@')) this.#readDirective(line);
-      else this.#readMessage(line);
-    }
-    const named = this.#given ?? this.#protocol;
-    const framing = named?.framing ?? this.#framing;
-    const replyFraming = named?.replyFraming ?? this.#replyFraming;
+  read(text: string, file: string): Transcript {
+    const source = new Source(file, text, false);
+    this.#readAll(source);
     return {
-      file: this.#file,
-      lines: this.#lines,
-      framing,
-      replyFraming,
-      protocol: named ?? protocolFrom(framing ?? lines(), replyFraming),
-      address: this.#address,
-      steps: this.#steps,
-      clients: this.#clients,
+      file,
+      lines: source.lines,
+      included: this.#included,
+      ...this.#head.wire,
+      address: this.#head.address,
+      steps: this.#blocks.steps,
+      clients: this.#clients.names,
     };
   }
 
-  #readMessage(line: string): void {
-    const [head, client, side] = /^([A-Za-z][A-Za-z0-9_-]*)?([<>])/.exec(line) ?? [];
+  #readAll(source: Source): void {
+    this.#files.push(source.file);
+    for (const text of source.lines) {
+      source.line++;
+      if (text.startsWith('#')) this.#readComment(source, text);
+      else if (text.startsWith('@')) this.#readDirective(source, text);
+      else if (!/^\s*$/.test(text)) this.#readMessage(source, text);
+    }
+    this.#blocks.expectNone(source);
+    this.#files.pop();
+  }
+
+  /** Only `#+ 12ms` means something. */
+  #readComment(source: Source, text: string): void {
+    const [, time] = /^#\+ (\S+)\s*$/.exec(text) ?? [];
+    const ms = time === undefined ? undefined : parseQuantity('duration', time);
+    if (ms !== undefined && !this.#blocks.isUnordered) this.#add(source, { ...source.place, kind: 'pace', ms });
+  }
+
+  #readMessage(source: Source, text: string): void {
+    const [head, client = '', side, mark] = /^([A-Za-z][A-Za-z0-9_-]*)?([<>])(\?|\*(?=\s*$))?/.exec(text) ?? [];
     if (head === undefined) {
-      const [, indent = ''] = /^(\s+)\S/.exec(line) ?? [];
+      const [, indent = ''] = /^(\s+)\S/.exec(text) ?? [];
       const where = indent === '' ? '' : 'indentation is not allowed; ';
-      return this.#refuse(indent.length, `${where}a line starts with > or < (also A> for a client named A), # or @`);
+      source.refuse(indent.length, `${where}a line starts with > or < (also A> for a client named A), # or @`);
     }
-    const content = this.#readContent(line, head.length);
-    this.#addClient(client ?? '', 0);
-    this.#add({ kind: 'message', side: side as Side, client: client ?? '', ...content, line: this.#line });
+    const sent = { ...source.place, side: side as Side, client };
+    const step: Step =
+      mark === '*'
+        ? { ...sent, kind: 'any' }
+        : { ...sent, kind: 'message', isOptional: mark === '?', ...this.#readContent(source, head.length) };
+    this.#hasMessages = true;
+    this.#clients.add(source, client, 0);
+    this.#add(source, step);
   }
 
-  #readContent(line: string, at: number): MessageContent {
-    try {
-      return parseMessage(line.slice(at));
-    } catch (error) {
-      if (error instanceof ContentError) return this.#refuse(at + error.at, error.message);
-      throw error;
-    }
+  #readContent(source: Source, at: number) {
+    return source.parse(at, (rest) => parseMessage(rest, this.#functions));
   }
 
-  #readDirective(line: string): void {
-    const [word, name = ''] = /^@([^\s]*)/.exec(line) ?? [];
-    if (!(directives as readonly string[]).includes(name)) {
-      this.#refuse(
+  #readDirective(source: Source, text: string): void {
+    const [, name = ''] = /^@([^\s]*)/.exec(text) ?? [];
+    const known = directives.find((directive) => directive === name);
+    if (known === undefined) {
+      source.refuse(
         0,
         name === ''
           ? `@ must be followed by one of: ${directives.join(', ')}`
           : `unknown directive @${name}. ${hintFor(name, directives)}`,
       );
     }
-    const from = word?.length ?? 1;
-    const words = [...line.slice(from).matchAll(/\S+/g)].map(({ 0: text, index }) => ({ text, at: from + index }));
-    const rest = line.slice(from).trim();
-    this.#readKnown(name as Directive, words, rest, from);
+    const line = new DirectiveLine(source, known);
+    switch (known) {
+      case 'address':
+      case 'framing':
+      case 'reply-framing':
+      case 'protocol':
+        return this.#head.read(known, line, this.#hasMessages);
+      case 'repeat':
+        return this.#blocks.beginRepeat(line);
+      case 'unordered':
+        return this.#blocks.beginUnordered(line);
+      case 'end':
+        return this.#blocks.end(line);
+      case 'include':
+        return this.#include(line);
+      case 'use':
+        return this.#use(line);
+      default:
+        return this.#add(source, this.#readStep(known, line));
+    }
   }
 
-  #readKnown(name: Directive, words: readonly Word[], rest: string, end: number): void {
-    const line = this.#line;
+  #readStep(name: StepDirective, line: DirectiveLine): Step {
+    const { place } = line.source;
     switch (name) {
-      case 'address':
-        this.#once(this.#address, name);
-        this.#address = this.#readArgument(words[0], end, 'an address such as 127.0.0.1:7878', () =>
-          String(parseAddress(rest)),
-        );
-        return;
-      case 'framing':
-        this.#framing = this.#readWire(name, this.#framing, words[0], end, 'a framing such as lines', () =>
-          readFraming(rest, dirname(this.#file)),
-        );
-        return;
-      case 'reply-framing':
-        this.#replyFraming = this.#readWire(name, this.#replyFraming, words[0], end, 'a framing such as lines', () =>
-          readFraming(rest, dirname(this.#file)),
-        );
-        return;
-      case 'protocol':
-        this.#protocol = this.#readWire(name, this.#protocol, words[0], end, 'a protocol such as smtp', () =>
-          readProtocol(rest, dirname(this.#file)),
-        );
-        return;
       case 'timeout':
       case 'wait': {
-        const ms = this.#readDuration(words[0], end);
-        this.#expectNoMore(words[1]);
-        return this.#add({ kind: name, ms, line });
+        const ms = line.duration(0);
+        line.expectOnly(1);
+        return { ...place, kind: name, ms };
       }
-      case 'ending': {
-        const [ending] = words;
-        const read = ending && parseEnding(ending.text);
-        if (!read)
-          return this.#refuse(ending?.at ?? end, '@ending takes lf, crlf, none, default, or bytes such as \\0');
-        this.#expectNoMore(words[1]);
-        return this.#add({ kind: name, ending: read.ending, line });
-      }
+      case 'ending':
+      case 'expect-ending':
+        return { ...place, kind: name, ending: readEnding(name, line) };
       case 'silence': {
-        const ms = this.#readDuration(words[0], end);
-        const client = this.#readClient(words[1]);
-        this.#expectNoMore(words[2]);
-        return this.#add({ kind: name, ms, client, line });
+        const ms = line.duration(0);
+        const client = this.#clients.read(line, line.words[1]);
+        line.expectOnly(2);
+        return { ...place, kind: name, ms, client };
       }
       case 'connect':
-        return this.#readConnect(words);
+        return readConnect(line, this.#clients, this.#functions);
+      case 'starttls':
+        return readStarttls(line, this.#clients);
+      case 'set':
+        return this.#readSet(line);
+      case 'ignore':
+        line.word(0, 'JSON paths such as $.time or $.items[*].id');
+        return {
+          ...place,
+          kind: name,
+          paths: line.words.map(({ text, at }) => line.source.parse(at, () => parseJsonPath(text))),
+        };
       default: {
-        const client = this.#readClient(words[0]);
-        this.#expectNoMore(words[1]);
-        return this.#add({ kind: name, client, line });
+        const client = this.#clients.read(line, line.words[0]);
+        line.expectOnly(1);
+        return { ...place, kind: name, client };
       }
     }
   }
 
-  #readConnect(words: readonly Word[]): void {
-    const isOption = ({ text }: Word) => text === 'insecure' || text.includes('=');
-    const named = words[0] && !isOption(words[0]) ? words[0] : undefined;
-    const client = this.#readClient(named);
-    if (this.#connected.has(client)) {
-      this.#refuse(named?.at ?? 0, `${client || 'the client'} is already connected: its first line connects it`);
-    }
-    const tls: Record<string, string | boolean> = {};
-    for (const word of named ? words.slice(1) : words) {
-      const [, key = '', value = ''] = /^([^=]*)=(.*)$/.exec(word.text) ?? [];
-      if (word.text === 'insecure') tls.insecure = true;
-      else if ((key === 'cacert' || key === 'servername') && value !== '') tls[key] = value;
-      else this.#refuse(word.at, '@connect takes a client name, and cacert=FILE, servername=NAME or insecure');
-    }
-    this.#add({ kind: 'connect', client, tls: tls as ConnectTls, line: this.#line });
+  #readSet(line: DirectiveLine): Step {
+    const { source } = line;
+    const [head, name] = /^@set\s+([A-Za-z_]\w*)=/.exec(source.text) ?? [];
+    if (head === undefined || name === undefined)
+      line.refuse(line.words[0]?.at ?? line.end, 'expected a name and its value: @set user=Ada');
+    const value = source.parse(head.length, (text) => parseLiteral(text, this.#functions));
+    return { ...source.place, kind: 'set', name, value };
   }
 
-  #readClient(word: Word | undefined): string {
-    const name = word?.text ?? '';
-    if (word && !clientName.test(name)) {
-      this.#refuse(
-        word.at,
-        `"${name}" is not a client name; it takes letters, digits, _ and -, and starts with a letter`,
-      );
-    }
-    this.#addClient(name, word?.at ?? 0);
-    return name;
+  #include(line: DirectiveLine): void {
+    const { at } = line.word(0, 'a file, such as login.transcript');
+    const { readFile } = this.#options;
+    if (!readFile) line.refuse(at, '@include needs the option readFile, which reads files');
+    const path = pathFrom(line.source.file, line.rest);
+    if (this.#files.includes(path)) line.refuse(at, `${path} includes itself: ${[...this.#files, path].join(' > ')}`);
+    const source = new Source(
+      path,
+      readAt(line, at, () => readFile(path)),
+      true,
+    );
+    this.#included.set(path, source.lines);
+    this.#readAll(source);
   }
 
-  /** A single client needs no name. With several, every line needs one. */
-  #addClient(name: string, at: number): void {
-    if (this.#clients.includes(name)) return;
-    const [first] = this.#clients;
-    if (first !== undefined && (first === '') !== (name === '')) {
-      this.#refuse(
-        at,
-        name === ''
-          ? `with several clients every line needs a name, such as ${first}>`
-          : `earlier lines have no name, but this one belongs to ${name}: name all clients, or none`,
-      );
-    }
-    this.#clients.push(name);
+  #use(line: DirectiveLine): void {
+    const { at } = line.word(0, 'a module, such as ./checksums.ts');
+    const { readModule } = this.#options;
+    if (!readModule) line.refuse(at, '@use needs the option readModule, which returns what a module exports');
+    const path = pathFrom(line.source.file, line.rest);
+    for (const [name, own] of readAt(line, at, () => ownFunctions(readModule(path), path)))
+      this.#functions.set(name, own);
   }
 
-  /** Reads framings, unless others are given instead. */
-  #readWire<Value>(
-    name: Directive,
-    known: Value | undefined,
-    word: Word | undefined,
-    end: number,
-    expected: string,
-    read: () => Value,
-  ): Value | undefined {
-    this.#once(known, name);
-    if (this.#steps.some(({ kind }) => kind === 'message'))
-      this.#refuse(0, `@${name} must come before the first message`);
-    if (name === 'protocol' ? (this.#framing ?? this.#replyFraming) : this.#protocol)
-      this.#refuse(0, '@protocol says both framings; leave out @framing and @reply-framing');
-    return this.#given && word ? undefined : this.#readArgument(word, end, expected, read);
+  #add(source: Source, step: Step): void {
+    this.#clients.note(step);
+    this.#blocks.add(source, step);
   }
+}
 
-  #readDuration(word: Word | undefined, end: number): number {
-    const ms = word && parseQuantity('duration', word.text);
-    if (ms === undefined || ms > longestDuration)
-      return this.#refuse(word?.at ?? end, 'expected a time such as 500ms, 10s or 5m');
-    return ms;
-  }
+/** A path that is written in a file. */
+function pathFrom(file: string, path: string): string {
+  return isAbsolute(path) ? path : join(dirname(file), path);
+}
 
-  #readArgument<Value>(word: Word | undefined, end: number, expected: string, read: () => Value): Value {
-    if (!word) return this.#refuse(end, `expected ${expected}`);
-    try {
-      return read();
-    } catch (error) {
-      if (error instanceof YodelError) return this.#refuse(word.at, error.message);
-      throw error;
-    }
+/** Errors of reading a file are errors of the line that names it. */
+function readAt<Result>(line: DirectiveLine, at: number, read: () => Result): Result {
+  try {
+    return read();
+  } catch (error) {
+    return line.refuse(at, error instanceof Error ? error.message : String(error));
   }
+}
 
-  #once(value: unknown, name: string): void {
-    if (value !== undefined) this.#refuse(0, `@${name} is given twice`);
-  }
-
-  #expectNoMore(word: Word | undefined): void {
-    if (word) this.#refuse(word.at, `unexpected "${word.text}"`);
-  }
-
-  #add(step: Step): void {
-    if (step.kind === 'close' || step.kind === 'closed' || step.kind === 'reset') this.#connected.delete(step.client);
-    else if ('client' in step) this.#connected.add(step.client);
-    this.#steps.push(step);
-  }
-
-  #refuse(at: number, problem: string): never {
-    throw new TranscriptError(this.#file, this.#line, at + 1, problem, this.#lines[this.#line - 1] ?? '');
-  }
+function readEnding(name: 'ending' | 'expect-ending', line: DirectiveLine): Uint8Array | undefined {
+  const [word] = line.words;
+  const read =
+    word && (name === 'expect-ending' && word.text === 'any' ? { ending: undefined } : parseEnding(word.text));
+  const usual = name === 'ending' ? 'default' : 'any';
+  if (!read || (name === 'expect-ending' && word.text === 'default'))
+    return line.refuse(word?.at ?? line.end, `@${name} takes lf, crlf, none, ${usual}, or bytes such as \\0`);
+  line.expectOnly(1);
+  return read.ending;
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { bytesOf, formatContent, matches, parsePlain } from '../../src/transcript/content.ts';
 import { parseTranscript } from '../../src/transcript/parse.ts';
-import type { Captures } from '../../src/transcript/transcript.ts';
+import { Values } from '../../src/transcript/values.ts';
 
 /** Texts close to the syntax of the format, and arbitrary bytes. */
 const messages = fc.oneof(
@@ -48,14 +48,14 @@ it('any message is formatted as one line without invisible characters, and reads
       const [step] = parseTranscript(line).steps;
       expect(step?.kind).toBe('message');
       if (step?.kind !== 'message') return;
-      expect(bytesOf(step.content, new Map())?.equals(bytes)).toBe(true);
-      expect(matches(step.content, bytes, new Map())).toBe(true);
+      expect(bytesOf(step.content, new Values())?.equals(bytes)).toBe(true);
+      expect(matches(step.content, bytes, new Values())).toBe(true);
     }),
   );
 });
 
 it('a name captures text, and must match the same text when it occurs again', () => {
-  const captures: Captures = new Map();
+  const captures = new Values();
   expect(matches(parsePlain('token={t};'), Buffer.from('token=grüezi;'), captures)).toBe(true);
   expect(Buffer.from(captures.get('t') ?? []).toString()).toBe('grüezi');
   expect(bytesOf(parsePlain('use {t}'), captures)?.toString()).toBe('use grüezi');
@@ -66,7 +66,7 @@ it('a name captures text, and must match the same text when it occurs again', ()
 });
 
 it('a name captures any bytes', () => {
-  const captures: Captures = new Map();
+  const captures = new Values();
   expect(matches(parsePlain('{x}'), Uint8Array.of(0xff), captures)).toBe(true);
   expect(matches(parsePlain('{x}'), Uint8Array.of(0xff), captures)).toBe(true);
   expect(bytesOf(parsePlain('{x}'), captures)).toEqual(Buffer.of(0xff));
@@ -83,9 +83,11 @@ it('names capture what lazy groups of a regular expression would', () => {
     fc.property(line, text, (pieces, received) => {
       const source = pieces.map((one) => one.replace(/\{(.)\}/, '(?<$1>.*?)')).join('');
       const expected = new RegExp(`^${source}$`).exec(received);
-      const captures: Captures = new Map();
+      const captures = new Values();
       expect(matches(parsePlain(pieces.join('')), Buffer.from(received), captures)).toBe(expected !== null);
-      const found = Object.fromEntries([...captures].map(([name, value]) => [name, Buffer.from(value).toString()]));
+      const found = Object.fromEntries(
+        [...captures.captured].map(([name, value]) => [name, Buffer.from(value).toString()]),
+      );
       expect(found).toEqual({ ...expected?.groups });
     }),
     { numRuns: 2000 },
@@ -94,5 +96,5 @@ it('names capture what lazy groups of a regular expression would', () => {
 
 it('matching many names in a long message takes linear time', () => {
   const content = parsePlain('{a} {b} {c} {d} {e} end');
-  expect(matches(content, Buffer.alloc(1_000_000, ' '), new Map())).toBe(false);
+  expect(matches(content, Buffer.alloc(1_000_000, ' '), new Values())).toBe(false);
 });

@@ -3,11 +3,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Message } from '../../src/framing/message.ts';
 import { differenceOf, formatMessage, parseMessage, partsOf } from '../../src/transcript/message-line.ts';
-import type { Captures } from '../../src/transcript/transcript.ts';
+import { Values } from '../../src/transcript/values.ts';
 
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');
 const parts = (line: string) => {
-  const { payload = new Uint8Array(), header, kind } = partsOf(parseMessage(line), new Map()) ?? {};
+  const { payload = new Uint8Array(), header, kind } = partsOf(parseMessage(line), new Values()) ?? {};
   return [header && Buffer.from(header).toString('latin1'), Buffer.from(payload).toString('latin1'), kind];
 };
 
@@ -65,12 +65,12 @@ it('any message is formatted as one line that reads back as the same message', (
       const kind = isBinary ? ('binary' as const) : undefined;
       const line = formatMessage({ bytes: payload, header, kind });
       expect(line).not.toMatch(/[\r\n]/);
-      const read = partsOf(parseMessage(line), new Map());
+      const read = partsOf(parseMessage(line), new Values());
       expect(read?.kind).toBe(kind);
       expect(Buffer.compare(read?.payload ?? Buffer.of(1), payload)).toBe(0);
       expect(Buffer.compare(read?.header ?? new Uint8Array(), header)).toBe(0);
       const message = Message.of(payload, { header, kind });
-      expect(differenceOf(parseMessage(line), message, new Map())).toBeUndefined();
+      expect(differenceOf(parseMessage(line), message, new Values())).toBeUndefined();
     }),
     { numRuns: 2000 },
   );
@@ -86,13 +86,13 @@ describe('comparing', () => {
     ['h 00 01 | ho', 'a different message'],
     ['h\\ {id} | /^h/', undefined],
   ])('%j with header 00 01 and "hi"', (line, expected) => {
-    expect(differenceOf(parseMessage(line), received, new Map())).toBe(expected);
+    expect(differenceOf(parseMessage(line), received, new Values())).toBe(expected);
   });
 
   it('remembers names in a header, unless the payload differs', () => {
-    const captures: Captures = new Map();
+    const captures = new Values();
     expect(differenceOf(parseMessage('h\\ {id} | ho'), received, captures)).toBe('a different message');
-    expect(captures.size).toBe(0);
+    expect(captures.captured.size).toBe(0);
     expect(differenceOf(parseMessage('h\\ \\0{id} | hi'), received, captures)).toBeUndefined();
     expect(Buffer.from(captures.get('id') ?? []).toString('hex')).toBe('01');
     expect(Buffer.from(partsOf(parseMessage('h\\ {id} | x'), captures)?.header ?? []).toString('hex')).toBe('01');
@@ -104,6 +104,6 @@ describe('comparing', () => {
     [' hi', 'binary', 'a binary message instead of a text one'],
     ['b hi', 'text', 'a text message instead of a binary one'],
   ] as const)('%j with a %s message', (line, kind, expected) => {
-    expect(differenceOf(parseMessage(line), Message.of('hi', { kind }), new Map())).toBe(expected);
+    expect(differenceOf(parseMessage(line), Message.of('hi', { kind }), new Values())).toBe(expected);
   });
 });

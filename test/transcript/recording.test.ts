@@ -9,6 +9,7 @@ import { parseTranscript } from '../../src/transcript/parse.ts';
 import { Recording, type RecordingOptions } from '../../src/transcript/record/recording.ts';
 import { type RecordedTimes, shortestTimeMs } from '../../src/transcript/record/times.ts';
 import type { Ending, Side } from '../../src/transcript/transcript.ts';
+import { Values } from '../../src/transcript/values.ts';
 import { protocolFrom, readFraming } from '../../src/transcript/wire.ts';
 import { unusualFrames } from './framings.ts';
 
@@ -40,7 +41,7 @@ function played(text: string, client = ''): Record<Side, string> {
   for (const step of steps) {
     if (step.kind === 'ending') ending = step.ending;
     if (step.kind !== 'message' || step.client !== client) continue;
-    const parts = partsOf(step, new Map());
+    const parts = partsOf(step, new Values());
     if (!parts) throw new Error('the line has no bytes');
     bytes[step.side] += Buffer.from(frameOf(framingOf(protocol, step.side), { ...parts, ending })).toString('hex');
   }

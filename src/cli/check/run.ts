@@ -14,7 +14,7 @@ import { exitStatus, report, statusOf, UsageError } from '../fail.ts';
 import { checkWritable, readFile, readText } from '../files.ts';
 import { openStdout } from '../output.ts';
 import { readTlsFlags } from '../tls-flags.ts';
-import { readTranscript } from '../transcript-file.ts';
+import { parseOptions, readTranscript } from '../transcript-file.ts';
 import { readGivenWire } from '../wire.ts';
 import { checkReport } from './report.ts';
 
@@ -65,7 +65,7 @@ function rewrite(result: CheckResult, protocol: Protocol | undefined): boolean {
   const old = readText(file);
   const text = updatedText(result);
   try {
-    refuseUnplayable(parseTranscript(text, file, protocol), '>');
+    refuseUnplayable(parseTranscript(text, file, parseOptions(protocol)), '>');
   } catch (error) {
     if (!(error instanceof TranscriptError)) throw error;
     process.stderr.write(

@@ -7,6 +7,7 @@ import type { ReplayDifference, ReplayProgress, ReplayResult } from '../../repla
 import type { ReplayPlan } from '../../replay/step.ts';
 import { escapeBeginning, escapeJson, escapeText } from '../../terminal/escape.ts';
 import { beforePayload } from '../../terminal/message-parts.ts';
+import { showContent } from '../../transcript/content/show.ts';
 import type { Content, MessageContent } from '../../transcript/transcript.ts';
 
 /** A line of progress. */
@@ -83,17 +84,12 @@ function differenceFields({ session, place, expected, actual, reason }: ReplayDi
 
 function formatExpected({ content, header, isBinary }: MessageContent): string {
   const mark = isBinary ? 'binary ' : '';
-  const before = header?.kind === 'parts' ? `${header.parts.map(formatHeaderPart).join('')} | ` : '';
+  const before = header ? `${escapeText(showContent(header, spacedHex))} | ` : '';
   return `${mark}${before}${formatContent(content)}`;
 }
 
-function formatHeaderPart(part: Uint8Array | { readonly name: string }): string {
-  return part instanceof Uint8Array ? spacedHex(part) : `{${part.name}}`;
-}
-
 function formatContent(content: Content): string {
-  if (content.kind === 'pattern') return escapeText(String(content.pattern));
-  return content.parts.map((part) => (part instanceof Uint8Array ? escapeBeginning(part) : `{${part.name}}`)).join('');
+  return content.kind === 'parts' ? showContent(content, escapeBeginning) : escapeText(showContent(content, String));
 }
 
 function formatActual(message: Message): string {

@@ -1,0 +1,47 @@
+/** The addresses of second connections: `@connect NAME ADDRESS`. */
+import { type Address, parseAddress, TcpAddress } from '../address.ts';
+import { YodelError } from '../errors.ts';
+import { allNamesIn, bytesOf } from './content.ts';
+import type { Content } from './transcript.ts';
+import type { Values } from './values.ts';
+
+/** Reads an address, also as FTP writes it: `127,0,0,1,195,80`. @throws YodelError `YODEL_INVALID_ADDRESS` */
+export function parseDestination(text: string): Address {
+  return ftpAddress(text) ?? parseAddress(text);
+}
+
+/** Six numbers: those of an IPv4 address, and the high and the low byte of the port (RFC 959, PORT). */
+function ftpAddress(text: string): Address | undefined {
+  const numbers = /^\d{1,3}(?:,\d{1,3}){5}$/.test(text) ? text.split(',').map(Number) : [];
+  if (numbers.length === 0) return undefined;
+  const [port1 = 0, port2 = 0] = numbers.slice(4);
+  if (numbers.some((number) => number > 255))
+    throw new YodelError('YODEL_INVALID_ADDRESS', `${text} has a number above 255`);
+  return new TcpAddress(numbers.slice(0, 4).join('.'), port1 * 256 + port2);
+}
+
+/** The notation of FTP for an address. @throws YodelError `YODEL_INVALID_ADDRESS` if it has none */
+export function formatFtpAddress(address: Address): string {
+  if (address.scheme !== 'tcp' || !/^\d+(?:\.\d+){3}$/.test(address.host))
+    throw new YodelError('YODEL_INVALID_ADDRESS', `${address} has no notation in FTP, which needs an IPv4 address`);
+  return [...address.host.split('.'), address.port >> 8, address.port & 0xff].join(',');
+}
+
+/**
+ * Where a second connection goes. Names in its address must have values.
+ *
+ * @throws YodelError `YODEL_INVALID_ADDRESS`
+ */
+export function destinationOf(address: Content, values: Values): Address {
+  const bytes = bytesOf(address, values);
+  if (bytes) return parseDestination(bytes.toString());
+  const missing = allNamesIn(address).filter((name) => !values.has(name));
+  throw new YodelError('YODEL_INVALID_ADDRESS', `the address is not known: {${missing.join('}, {')}} has no value`);
+}
+
+/** Whether an address in a transcript has no names, so that it can be read before the play. */
+export function literalAddress(address: Content): string | undefined {
+  if (address.kind !== 'parts') return undefined;
+  const parts = address.parts.filter((part) => part instanceof Uint8Array);
+  return parts.length === address.parts.length ? Buffer.concat(parts).toString() : undefined;
+}
