@@ -16,6 +16,7 @@ export {
 } from './address.ts';
 export type { Client, RequestOptions } from './client/client.ts';
 export { connect } from './client/connect.ts';
+export type { UnfinishedMessage } from './client/message-connection.ts';
 export type { ClientState, ConnectOptions } from './client/options.ts';
 export { type ErrorCode, errorCodes, YodelError } from './errors.ts';
 export { type HeadersOptions, headers } from './framing/counted/headers.ts';

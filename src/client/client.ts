@@ -2,6 +2,7 @@ import type { Address } from '../address.ts';
 import type { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
 import type { Handshake } from '../transport/transport.ts';
+import type { UnfinishedMessage } from './message-connection.ts';
 import type { ClientState } from './options.ts';
 
 /**
@@ -15,6 +16,8 @@ export interface Client extends AsyncIterable<Message, undefined>, AsyncDisposab
   readonly state: ClientState;
   /** How the current connection was established: addresses, times, TLS, certificate. Undefined while there is none. */
   readonly handshake: Handshake | undefined;
+  /** The message whose rest has not arrived, such as a prompt without its line end. Undefined: there is none. */
+  readonly unfinished: UnfinishedMessage | undefined;
   /** Bytes sent that the operating system has not taken yet. */
   readonly unsent: number;
   /** Resolves when the client is closed for any reason. Never rejects. */

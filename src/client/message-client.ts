@@ -22,7 +22,7 @@ import type { Connection, Handshake } from '../transport/transport.ts';
 import type { Client, RequestOptions } from './client.ts';
 import { dial } from './dial.ts';
 import { Inbox } from './inbox.ts';
-import { MessageConnection, type MessageReceiver } from './message-connection.ts';
+import { MessageConnection, type MessageReceiver, type UnfinishedMessage } from './message-connection.ts';
 import { type ClientSettings, type ClientState, dialSettings } from './options.ts';
 import { Reconnector } from './reconnector.ts';
 import { Replies } from './replies.ts';
@@ -59,6 +59,10 @@ export class MessageClient implements Client, MessageReceiver {
 
   get handshake(): Handshake | undefined {
     return this.#connection?.handshake;
+  }
+
+  get unfinished(): UnfinishedMessage | undefined {
+    return this.#connection?.unfinishedMessage;
   }
 
   get unsent(): number {
@@ -157,6 +161,7 @@ export class MessageClient implements Client, MessageReceiver {
       this.#connection?.abort(batch.fault);
     }
     this.#regulate();
+    this.#settings.onReceived?.();
   }
 
   /** @internal */

@@ -36,6 +36,17 @@ export interface MessageReceiver {
   onClose(error: Error | undefined, unsent: number): void;
 }
 
+/** A message whose rest has not arrived. */
+export interface UnfinishedMessage {
+  /** Bytes of its frame that have arrived. */
+  readonly size: number;
+  /**
+   * The beginning of its payload. A view, valid until more arrives. Undefined where it cannot be read before the end, as with
+   * escapes or a length of variable size.
+   */
+  readonly bytes: Uint8Array | undefined;
+}
+
 /** Messages are buffered up to this size. Above it they are written without waiting for the end of the turn. */
 const flushAt = 65_536;
 
@@ -81,6 +92,12 @@ export class MessageConnection implements Receiver {
   /** Bytes sent that the operating system has not taken yet. */
   get unsent(): number {
     return this.#connection.unsent + this.#output.size;
+  }
+
+  /** The message whose rest has not arrived, if there is one. */
+  get unfinishedMessage(): UnfinishedMessage | undefined {
+    const { pending: size, unfinished: bytes } = this.#decoder;
+    return size > 0 ? { size, bytes } : undefined;
   }
 
   /** Sends a message. Messages sent in the same turn are sent in one write. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */

@@ -30,6 +30,8 @@ export interface ConnectOptions extends WireOptions, OptionalValues<ClientLimits
   readonly stderr?: ((line: string) => void) | undefined;
   /** Called on each change of state, with the error that caused it, if any. Must not throw. */
   readonly onStateChange?: ((state: ClientState, error: YodelError | undefined) => void) | undefined;
+  /** @internal Called when bytes have arrived, after their messages. */
+  readonly onReceived?: (() => void) | undefined;
   /** @internal For tests. */
   readonly transport?: Transport | undefined;
   /** @internal For tests. */
@@ -44,6 +46,7 @@ export interface ClientSettings {
   readonly reconnect: ReconnectLimits | undefined;
   readonly stderr: ((line: string) => void) | undefined;
   readonly onStateChange: ((state: ClientState, error: YodelError | undefined) => void) | undefined;
+  readonly onReceived: (() => void) | undefined;
   readonly transport: Transport;
   readonly clock: Clock;
 }
@@ -61,6 +64,7 @@ export function resolveClientOptions(options: ConnectOptions): ClientSettings {
     reconnect: resolveReconnect(options.reconnect),
     stderr: options.stderr,
     onStateChange: options.onStateChange,
+    onReceived: options.onReceived,
     transport: options.transport ?? runtimeTransport,
     clock: options.clock ?? realClock,
   };
@@ -86,6 +90,7 @@ const knownOptions = [
     'reconnect',
     'stderr',
     'onStateChange',
+    'onReceived',
     'transport',
     'clock',
   ],

@@ -46,6 +46,12 @@ export class ScanningDecoder implements Decoder {
     return this.#skip > 0 || this.#isSkipping ? Math.max(1, this.#tail.length) : this.#tail.length;
   }
 
+  get unfinished(): Uint8Array | undefined {
+    const { headerSize, payload } = this.scanner.reader;
+    const isReadable = headerSize !== -1 && !payload && this.#skip === 0 && !this.#isSkipping;
+    return isReadable && this.#tail.length > headerSize ? this.#tail.bytes.subarray(headerSize) : undefined;
+  }
+
   decode(bytes: Uint8Array): Batch {
     const batch = this.#decode(bytes);
     if (this.#between) {

@@ -1,9 +1,18 @@
 /** What a terminal shows: printed lines, and below them the line that is being typed. */
-import { type InputLine, layOut, type Rows } from './text.ts';
+import { type InputLine, layOut, layOutText, type Rows } from './text.ts';
 import type { Writer } from './writer.ts';
 
 /** The line that is being typed, and how its prompt is coloured. */
 export interface ShownLine extends InputLine {
+  readonly paintPrompt: (text: string) => string;
+  /** A line above it that is not finished: it is erased with the typed line, and replaced by what is printed next. */
+  readonly above?: UnfinishedLine | undefined;
+}
+
+/** A line whose text will still change. */
+export interface UnfinishedLine {
+  readonly prompt: string;
+  readonly text: string;
   readonly paintPrompt: (text: string) => string;
 }
 
@@ -107,7 +116,11 @@ export class Screen {
   }
 
   #layOut(line: ShownLine): Rows {
-    return layOut(line, this.columns, line.paintPrompt);
+    const typed = layOut(line, this.columns, line.paintPrompt);
+    const { above } = line;
+    if (!above) return typed;
+    const rows = layOutText(above, this.columns, above.paintPrompt);
+    return { ...typed, rows: [...rows, ...typed.rows], cursorRow: rows.length + typed.cursorRow };
   }
 
   /** The rows that fit on the screen, down to the cursor: rows that scrolled away cannot be erased. */

@@ -47,6 +47,18 @@ export function layOut(
   return builder.finish();
 }
 
+/** Lays out text without a cursor. */
+export function layOutText(
+  { prompt, text }: Pick<InputLine, 'prompt' | 'text'>,
+  width: number,
+  paintPrompt: (text: string) => string,
+): readonly Row[] {
+  const builder = new RowBuilder(Math.max(2, width));
+  builder.putText(prompt, paintPrompt);
+  builder.putText(text);
+  return builder.finish().rows;
+}
+
 /** Escapes text from outside, as {@link escapeText} does, but keeps joined emoji (ZWJ sequences) whole. */
 export function showableText(text: string): string {
   if (!text.includes('\u200d')) return escapeText(text);

@@ -142,6 +142,13 @@ export class DelimitedDecoder implements Decoder {
     return this.#skipping ? Math.max(1, this.#tail.length) : this.#tail.length;
   }
 
+  get unfinished(): Uint8Array | undefined {
+    const { bytes, length } = this.#tail;
+    if (this.#skipping) return undefined;
+    const end = this.frames.endsInCr(bytes, 0, length) ? length - 1 : length;
+    return end > 0 ? bytes.subarray(0, end) : undefined;
+  }
+
   decode(bytes: Uint8Array): Batch {
     const chunk = asBuffer(bytes);
     if (this.#stopped || chunk.length === 0) return this.#batch(undefined, undefined, 0);

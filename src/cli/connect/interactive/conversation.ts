@@ -26,6 +26,7 @@ import { formatHandshake } from '../handshake.ts';
 import { hasHeader, parseHeader } from '../message-parts.ts';
 import type { ConnectSettings, Switches } from '../settings.ts';
 import { isWebSocket } from '../target.ts';
+import { Closing } from './closing.ts';
 import { parseEntered } from './commands.ts';
 import { complete } from './completion.ts';
 import { Display } from './display.ts';
@@ -34,9 +35,7 @@ import { MessageLog } from './message-log.ts';
 import { CommandRunner } from './run-command.ts';
 import { Sender } from './sender.ts';
 import { Traffic } from './traffic.ts';
-
-/** When no reply is pending: how long the server may take to end its side, in milliseconds. */
-const closeTimeoutMs = 1000;
+import { UnfinishedReply } from './unfinished.ts';
 
 /** How a conversation ended. */
 export interface Outcome {
@@ -59,6 +58,7 @@ export class Conversation {
   readonly #sender: Sender;
   readonly #traffic = new Traffic();
   readonly #log = new MessageLog();
+  readonly #unfinished: UnfinishedReply;
   /** Of the connection. */
   readonly #protocol: Protocol;
   #recording: Recording | undefined;
@@ -66,7 +66,7 @@ export class Conversation {
   #lossNotice: string | undefined;
   /** Nothing more can be typed. */
   #isEnding = false;
-  #closeTimer: NodeJS.Timeout | undefined;
+  #closing: Closing | undefined;
   #status: number = exitStatus.good;
   #error: YodelError | undefined;
 
@@ -85,12 +85,16 @@ export class Conversation {
     this.#display = new Display(this.#terminal.screen, this.#paint, this.#switches, hexOfPayload);
     this.#commands = this.#createCommands();
     this.#link = this.#createLink();
+    this.#unfinished = this.#createUnfinished();
     this.#sender = new Sender({
       switches: this.#switches,
       header: settings.parts?.header,
       link: this.#link,
       terminal: this.#terminal,
       display: this.#display,
+      showing: () => {
+        if (this.#unfinished.settle()) this.#traffic.prompted();
+      },
       sent: (message, frame) => this.#sent(message, frame),
       idle: () => this.#closeWhenSent(),
     });
@@ -106,7 +110,7 @@ export class Conversation {
     if (reconnect) await this.#link.connect();
     await this.#link.run();
     this.#recording?.end(this.#isEnding ? '>' : '<');
-    clearTimeout(this.#closeTimer);
+    this.#closing?.stop();
     this.#sender.stopRepeat();
     if (this.#sender.queued > 0) {
       this.#sender.reportQueue();
@@ -153,6 +157,17 @@ export class Conversation {
     return [`${address}, ${wireText(this.#protocol)}`, ...lines];
   }
 
+  #createUnfinished(): UnfinishedReply {
+    const { screen } = this.#terminal;
+    return new UnfinishedReply({
+      display: this.#display,
+      message: () => this.#link.unfinished,
+      isBehind: () => screen.isBehind,
+      hasRow: () => !this.#isEnding && !this.#terminal.echoes,
+      changed: () => screen.changed(),
+    });
+  }
+
   #createLink(): Link {
     const { address, tls, protocol, connectTimeoutMs, reconnect } = this.#settings;
     const stderr = (line: string) => this.#display.notice(line);
@@ -160,6 +175,7 @@ export class Conversation {
     return new Link(address, options, reconnect, {
       open: () => this.#opened(),
       message: (message) => this.#received(message),
+      arrived: () => this.#unfinished.arrived(),
       lost: (loss) => this.#lost(loss),
     });
   }
@@ -193,7 +209,8 @@ export class Conversation {
     const prompt = isConnected ? '> ' : 'not connected> ';
     const line = this.#input.shown(prompt);
     const isWarning = !isConnected && line.prompt === prompt;
-    return { ...line, paintPrompt: (part) => (isWarning ? this.#paint('yellow', part) : part) };
+    const paintPrompt = (part: string) => (isWarning ? this.#paint('yellow', part) : part);
+    return { ...line, paintPrompt, above: this.#unfinished.row };
   }
 
   /** Enter was pressed. Returns what stays in the line. */
@@ -265,7 +282,9 @@ export class Conversation {
     const roundTrip = this.#traffic.messageReceived(message.size);
     this.#log.add('received', frame);
     this.#recording?.add('<', frame);
-    this.#display.received({ message, frame, roundTrip });
+    const shown = this.#unfinished.complete();
+    if (shown === 0 || message.size > shown) this.#display.received({ message, frame, roundTrip, shown });
+    this.#closing?.received();
     const { screen } = this.#terminal;
     return screen.isBehind ? screen.caughtUp() : undefined;
   }
@@ -274,11 +293,14 @@ export class Conversation {
     const { error, wasRequested, isFinal } = loss;
     const wasConnected = this.#traffic.isConnected;
     const unanswered = this.#traffic.disconnected();
+    this.#unfinished.lost();
     this.#sender.stopRepeat();
     if (isFinal) {
       this.#leaveInput();
       this.#error ??= error;
     }
+    const status = error ? exitStatus.good : this.#closing?.ended(unanswered);
+    if (this.#status === exitStatus.good && status !== undefined) this.#status = status;
     // A final error is reported when the terminal is restored.
     if (isFinal && (wasRequested || error)) return;
     const notice = lossNotice(loss, wasConnected, unanswered);
@@ -303,6 +325,7 @@ export class Conversation {
   }
 
   #exitAtOnce(): never {
+    this.#unfinished.settle();
     this.#terminal.close();
     process.exit(130);
   }
@@ -311,6 +334,7 @@ export class Conversation {
   #end(status: number): void {
     if (this.#isEnding) return;
     this.#sender.stopRepeat();
+    this.#unfinished.settle();
     this.#status = status;
     // A line entered just before is sent at the end of this turn.
     if (this.#sender.queued > 0) setImmediate(() => this.#showEnd());
@@ -328,16 +352,20 @@ export class Conversation {
   }
 
   #closeWhenSent(): void {
-    if (!this.#isEnding || this.#sender.queued > 0 || this.#closeTimer) return;
+    if (!this.#isEnding || this.#sender.queued > 0 || this.#closing) return;
     this.#link.end();
-    const timeoutMs = this.#traffic.unanswered > 0 ? this.#settings.waitMs : closeTimeoutMs;
-    // --wait 0 waits without a limit.
-    if (timeoutMs > 0) this.#closeTimer = setTimeout(() => this.#link.abort(), timeoutMs);
+    this.#closing = new Closing({
+      waitMs: this.#settings.waitMs,
+      due: () => this.#traffic.unanswered,
+      notice: (text) => this.#display.notice(text),
+      abort: () => this.#link.abort(),
+    });
   }
 
   /** Ends the input and keeps the typed line on the screen. */
   #leaveInput(): void {
     if (this.#isEnding) return;
+    this.#unfinished.settle();
     this.#isEnding = true;
     if (this.#input.text !== '') this.#display.typed(this.#input.text);
   }

@@ -1,14 +1,21 @@
 /** What a conversation shows on the screen: messages, and notices about the connection and commands. */
 import { isUtf8 } from 'node:buffer';
+import type { UnfinishedMessage } from '../../../client/message-connection.ts';
+import { formatPlural } from '../../../format/figures.ts';
 import { hexDump } from '../../../format/hex-dump.ts';
 import { formatTimeOfDay } from '../../../format/time.ts';
 import type { Message } from '../../../framing/message.ts';
 import { escapeBytes, escapeText } from '../../../terminal/escape.ts';
 import { beforePayload } from '../../../terminal/message-parts.ts';
-import type { Screen } from '../../../terminal/screen.ts';
+import type { Screen, UnfinishedLine } from '../../../terminal/screen.ts';
 import type { Paint } from '../../../terminal/style.ts';
 import { showableText } from '../../../terminal/text.ts';
 import type { Switches } from '../settings.ts';
+
+/** Precedes the rest of a message whose beginning was printed before something else. */
+const continued = '… ';
+/** More bytes of an unfinished message are only counted. */
+const mostShown = 2048;
 
 /** A message to show. */
 export interface ShownMessage {
@@ -17,6 +24,8 @@ export interface ShownMessage {
   readonly frame: Uint8Array;
   /** Of a reply, the round-trip time in milliseconds. */
   readonly roundTrip?: number | undefined;
+  /** Bytes at the beginning of the payload that are on the screen already. */
+  readonly shown?: number | undefined;
 }
 
 /** Prints above the line that is being typed. */
@@ -65,12 +74,42 @@ export class Display {
     this.#message(this.#paint('green', '<'), shown, this.#switches.raw ? rawText : showableBytes);
   }
 
-  #message(mark: string, { message, frame, roundTrip }: ShownMessage, textOf: (bytes: Uint8Array) => string): void {
-    const { hex, timestamps } = this.#switches;
-    const time = timestamps ? `${this.#paint('dim', formatTimeOfDay(new Date()))} ` : '';
+  /** Prints the beginning of a received message whose rest has not arrived. */
+  beginning(bytes: Uint8Array, shown: number): void {
+    const text = this.#switches.raw ? rawText(bytes) : showableBytes(bytes);
+    this.print(`${this.#time()}${this.#paint('green', '<')} ${this.#continued(shown)}${text}`);
+  }
+
+  /** The row of such a message while it may still grow. */
+  unfinished({ size, bytes }: UnfinishedMessage, shown: number): UnfinishedLine {
+    const hasText = bytes !== undefined && !this.#switches.hex && bytes.length - shown <= mostShown;
+    const note = `${formatPlural(size, 'byte')} of an unfinished message`;
+    return {
+      prompt: hasText ? `< ${shown > 0 ? continued : ''}` : '< ',
+      text: hasText ? showableBytes(bytes.subarray(shown)) : `(${note})`,
+      paintPrompt: (part) => this.#paint('green', part),
+    };
+  }
+
+  #continued(shown: number): string {
+    return shown > 0 ? this.#paint('dim', continued) : '';
+  }
+
+  #time(): string {
+    return this.#switches.timestamps ? `${this.#paint('dim', formatTimeOfDay(new Date()))} ` : '';
+  }
+
+  #message(
+    mark: string,
+    { message, frame, roundTrip, shown = 0 }: ShownMessage,
+    textOf: (bytes: Uint8Array) => string,
+  ): void {
+    const time = this.#time();
     const took = roundTrip === undefined ? '' : this.#paint('dim', `  ${formatMilliseconds(roundTrip)}`);
-    const parts = this.#paint('dim', beforePayload(message));
-    if (!hex) return this.print(`${time}${mark} ${parts}${textOf(message.bytes)}${took}`);
+    if (!this.#switches.hex) {
+      const parts = shown > 0 ? this.#continued(shown) : this.#paint('dim', beforePayload(message));
+      return this.print(`${time}${mark} ${parts}${textOf(message.bytes.subarray(shown))}${took}`);
+    }
     const bytes = this.#hexOfPayload ? message.bytes : frame;
     const size = this.#paint('dim', `${message.kind === 'binary' ? 'binary ' : ''}${bytes.length} B`);
     this.print(`${time}${mark} ${size}${took}\n${hexDump(bytes, this.#screen.columns)}`);

@@ -2,6 +2,7 @@
 import type { Address } from '../../../address.ts';
 import type { Client } from '../../../client/client.ts';
 import { connect } from '../../../client/connect.ts';
+import type { UnfinishedMessage } from '../../../client/message-connection.ts';
 import type { ConnectOptions } from '../../../client/options.ts';
 import { Reconnector } from '../../../client/reconnector.ts';
 import { YodelError } from '../../../errors.ts';
@@ -15,6 +16,8 @@ export interface LinkEvents {
   readonly open: () => void;
   /** A message was received. When this returns a promise, the next message waits for it. */
   readonly message: (message: Message) => Promise<void> | undefined;
+  /** Bytes were received, of messages or of the beginning of one. */
+  readonly arrived: () => void;
   /** The connection was lost, or an attempt to connect failed. */
   readonly lost: (loss: Loss) => void;
 }
@@ -49,7 +52,7 @@ export class Link {
 
   constructor(address: Address, options: ConnectOptions, keepsTrying: boolean, events: LinkEvents) {
     this.#address = address;
-    this.#options = options;
+    this.#options = { ...options, onReceived: () => events.arrived() };
     this.#keepsTrying = keepsTrying;
     this.#events = events;
     const { minDelay, maxDelay } = reconnectOptions;
@@ -80,6 +83,11 @@ export class Link {
   /** The client, while it is connected and may send. */
   get client(): Client | undefined {
     return this.#client?.state === 'open' ? this.#client : undefined;
+  }
+
+  /** The message of which only the beginning has been received. */
+  get unfinished(): UnfinishedMessage | undefined {
+    return this.#client?.unfinished;
   }
 
   /** Closes the connection, if there is one, and connects again at once. */

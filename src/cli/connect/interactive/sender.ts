@@ -22,6 +22,8 @@ export interface SenderOptions {
   readonly link: Link;
   readonly terminal: Terminal;
   readonly display: Display;
+  /** A message is about to be shown as sent. */
+  readonly showing: () => void;
   /** A message was handed to the connection, and shown. */
   readonly sent: (message: Message, frame: Uint8Array) => void;
   /** Nothing is left to send. */
@@ -73,7 +75,7 @@ export class Sender {
 
   /** Sends text at once. Returns whether that was possible; a notice says why it was not. */
   send(text: string, hasEscapes: boolean = this.#options.switches.escapes): boolean {
-    const { switches, link, terminal, display, sent } = this.#options;
+    const { switches, link, terminal, display, showing, sent } = this.#options;
     try {
       if (!link.client) throw new YodelError('YODEL_NOT_CONNECTED', 'not connected: nothing was sent');
       const bytes = hasEscapes ? parseBytes(text) : Buffer.from(text);
@@ -81,6 +83,7 @@ export class Sender {
       // Encoded first, because this fails for a message that the framing cannot express.
       const frame = link.client.encode(message);
       link.client.send(message);
+      showing();
       if (!terminal.echoes || switches.hex) display.sent({ message, frame });
       sent(message, frame);
       return true;

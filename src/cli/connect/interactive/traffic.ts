@@ -49,6 +49,11 @@ export class Traffic {
     this.#sentAt.push(performance.now());
   }
 
+  /** What was sent so far was answered by a prompt, after which the next message is sent: an unfinished message is no reply. */
+  prompted(): void {
+    this.#sentAt.takeAll();
+  }
+
   /** Returns the round-trip time in milliseconds; undefined when no message was unanswered. */
   messageReceived(bytes: number): number | undefined {
     this.#received.messages++;
