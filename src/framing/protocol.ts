@@ -24,8 +24,13 @@ export interface Protocol {
   readonly createState?: (() => unknown) | undefined;
   /** The number of messages that the server sends before any request. Default 0. */
   readonly greeting?: number | undefined;
-  /** Recognises a reply that reports an error. Default: replies that begin with `error:`. */
+  /**
+   * Recognises a reply that reports an error; each byte is one character. Default: replies that begin with `error:`, if the
+   * protocol has no name.
+   */
   readonly errorPattern?: RegExp | undefined;
+  /** What the pattern is matched with: the payload, or the header and the payload after it (`message`). Default: `payload`. */
+  readonly errorSubject?: 'payload' | 'message' | undefined;
 }
 
 /** One of the two ends. */

@@ -83,16 +83,28 @@ function ownProtocol(definition: ProtocolDefinition | undefined): Protocol {
     throw new YodelError('YODEL_INVALID_OPTION', text);
   }
   refuseUnknown(definition, protocolMembers, 'the option "protocol"');
-  const { greeting, errorPattern, createState } = definition;
+  const { greeting, errorPattern, errorSubject, createState } = definition;
   if (greeting !== undefined) checkOption('protocol.greeting', { kind: 'count', off: 'none' }, greeting);
   if (errorPattern !== undefined && !(errorPattern instanceof RegExp)) refuse('errorPattern', 'a regular expression');
+  const subjects: readonly unknown[] = [undefined, 'payload', 'message'];
+  if (!subjects.includes(errorSubject)) refuse('errorSubject', '"payload" or "message"');
   if (createState !== undefined && typeof createState !== 'function') refuse('createState', 'a function');
   return { ...definition, ...protocolOf(definition, 'protocol.') };
 }
 
 /** `about` is the description of the protocols that yodel knows, whose objects programs may pass on. */
 const protocolMembers: readonly string[] = [
-  ...['name', 'framing', 'replyFraming', 'encoding', 'createState', 'greeting', 'errorPattern', 'about'],
+  ...[
+    'name',
+    'framing',
+    'replyFraming',
+    'encoding',
+    'createState',
+    'greeting',
+    'errorPattern',
+    'errorSubject',
+    'about',
+  ],
 ];
 
 function refuse(member: string, expected: string): never {

@@ -64,6 +64,11 @@ export interface Connection {
   pause(): void;
   resume(): void;
   /**
+   * Closes the connection with an error if the peer has reset it since it ended. Once the peer has ended nothing is read, so
+   * that its reset shows only when something is written. Absent: resets are noticed at once, or never.
+   */
+  probe?(): void;
+  /**
    * Sends FIN after everything that was written. The peer may continue to send.
    *
    * @param why the error that ends the connection, for transports that tell the peer: the close code of WebSocket

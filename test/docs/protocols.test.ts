@@ -71,9 +71,9 @@ for (const [, name = '', session = ''] of sessions) {
             .toString('latin1')
             .replaceAll('\r\n', '\n')
             .replace(/^#\+ .*\n/gm, '');
-          return { stderr, stdout: printed };
+          return printed + stderr;
         };
-        const due = { stderr: '', stdout: expect.stringMatching(patternOf(shown)) as string };
+        const due = expect.stringMatching(patternOf(shown)) as string;
         // A recording is complete a moment after the client has ended.
         if (/^(?:cat|grep) /.test(command)) await expect.poll(print, { timeout: 20_000 }).toEqual(due);
         else expect(await print(), command).toEqual(due);

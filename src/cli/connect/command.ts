@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import { connectTimeoutOption, durationOption, envName, positiveCount, verboseOption } from '../flags.ts';
 import { addRecordFlags } from '../record-flags.ts';
+import { addReplyFlags } from '../reply-flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
 import { addWireFlags } from '../wire-flags.ts';
 import { formatLetters } from './message-format.ts';
@@ -22,7 +23,7 @@ export function connectCommand(): Command {
     .description(
       'On a terminal: type a message and press Enter. Replies show their round-trip time. :help lists commands, Ctrl-D ends.\n' +
         'In a pipe: input is sent as it arrives, and replies are printed byte for byte. At the end of input, yodel closes ' +
-        'the sending side and waits for the remaining replies.',
+        'the sending side and waits until the server ends, too.',
     )
     .argument(
       '[address]',
@@ -35,11 +36,11 @@ export function connectCommand(): Command {
       'after',
       `
 Exit status:
-  0  everything was sent, and the server ended the connection (or answered every message)
-  1  the connection failed or broke, or the server ended it early or answered only some messages
+  0  the connection took all of the input, and the server ended it
+  1  the connection failed or broke, or did not take all of the input; stderr says how much was left
   2  wrong usage
-  3  with --wait-replies or --lockstep: a message was not answered
-  4  no connection, or missing replies, within the time limit`,
+  3  with --wait-replies, --lockstep or --count-replies: a reply is missing or reports an error
+  4  no connection within the time limit, or the server did not end it within --wait`,
     )
     .helpOption('-h, --help', 'show this help');
   addConnectionFlags(command);
@@ -97,7 +98,10 @@ export function addMessageFlags(command: Command, heading: string): void {
         'wait for a reply to each message; list messages without one, and exit with status 3',
       ).env(envName('wait-replies')),
     )
-    .addOption(durationOption('--timeout <time>', 'time limit for a reply', 5000).env(envName('timeout')))
+    .addOption(positiveCount('--count-replies <number>', 'end after this many replies; fewer are exit status 3'))
+    .addOption(durationOption('--timeout <time>', 'time limit for a reply', 5000).env(envName('timeout')));
+  addReplyFlags(command);
+  command
     .addOption(new Option('--json', 'print one JSON object per message, in both directions'))
     .addOption(
       new Option('--format <format>', `print each message in this format: ${letters.join('; ')}; \\n, \\t`).env(

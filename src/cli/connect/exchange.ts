@@ -1,24 +1,26 @@
 /**
  * `yodel connect` in a pipe, and `yodel send`, message by message: for options that depend on which message a reply belongs to,
- * when each message is sent, or how messages are printed. Replies belong to messages in order: the first to the first.
+ * when each message is sent, or how messages are printed. Replies are counted only where an option asks for it.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Address, formatPeer } from '../../address.ts';
 import { Condition } from '../../client/condition.ts';
 import { MessageConnection, type MessageReceiver } from '../../client/message-connection.ts';
-import { systemError, YodelError } from '../../errors.ts';
-import { type Decoder, decodeChunk, encode } from '../../framing/framing.ts';
+import { systemError } from '../../errors.ts';
+import { encode } from '../../framing/framing.ts';
 import type { Batch, Message, MessageParts } from '../../framing/message.ts';
 import { type Conversation, openConversation, type Protocol, protocolOver } from '../../framing/protocol.ts';
 import type { Recording } from '../../transcript/record/recording.ts';
 import type { Connection, TlsOptions } from '../../transport/transport.ts';
 import { exitStatus, report } from '../fail.ts';
 import { dialFor } from './handshake.ts';
+import { Beginnings } from './hints.ts';
+import { inputGrace, linesIn, messagesOf } from './input.ts';
 import { type PrintMessage, toBytes } from './message-format.ts';
 import { withParts } from './message-parts.ts';
 import type { BeginRecording } from './record.ts';
+import { Replies } from './replies.ts';
 import { highWaterMark, ReplyOutput } from './reply-output.ts';
-import { UnansweredMessages } from './unanswered.ts';
 
 /** How messages are exchanged. Times are milliseconds. */
 export interface ExchangeSettings {
@@ -40,18 +42,18 @@ export interface ExchangeSettings {
   readonly intervalMs: number;
   /** Whether fewer replies than messages are a failure. */
   readonly waitReplies: boolean;
+  /** How many replies end the exchange; fewer are a failure. Undefined: any number. */
+  readonly countReplies: number | undefined;
   /** How long to wait for a reply. 0: no limit. */
   readonly timeoutMs: number;
-  /** Without `waitReplies`: how long the server may be silent after the end of input. 0: no limit. */
+  /** Where replies are not counted: how long the server may be silent after the end of input. 0: no limit. */
   readonly waitMs: number;
-  /** Whether to end this side (FIN) after the end of input; with `waitReplies` and `lockstep`, after the last reply. */
+  /** Whether to end this side (FIN) after the end of input; where replies are counted, after the last one. */
   readonly shutdown: boolean;
   readonly print: PrintMessage;
   readonly beginRecording: BeginRecording | undefined;
 }
 
-/** When the server ends first: how long to wait for an end of input that may not have been read yet. */
-const inputGraceMs = 200;
 /** After the last reply: how long the server may be silent, and how long it may keep sending, before yodel disconnects. */
 const trailingSilenceMs = 1000;
 const maxTrailingMs = 60_000;
@@ -76,53 +78,21 @@ async function* each(messages: readonly Message[]): AsyncGenerator<Message> {
   yield* messages;
 }
 
-/**
- * The input in pieces of at most a line: where the replies determine how the input is framed, such as a text after a granted DATA,
- * it is decoded no further than it is sent.
- */
-async function* linesIn(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  for await (const chunk of input) {
-    for (let at = 0; at < chunk.length; ) {
-      const end = chunk.indexOf(0x0a, at) + 1 || chunk.length;
-      yield chunk.subarray(at, end);
-      at = end;
-    }
-  }
-}
-
-async function* messagesOf(decoder: Decoder, input: AsyncIterable<Uint8Array>): AsyncGenerator<Message> {
-  for await (const chunk of input) {
-    for (const batch of decodeChunk(decoder, chunk)) {
-      yield* batch;
-      if (batch.fault) throw ofInput(batch.fault);
-    }
-  }
-  const last = decoder.end();
-  yield* last;
-  if (last.fault) throw ofInput(last.fault);
-}
-
-/** Says that the fault is in the input, not in what the server sent. */
-function ofInput({ code, message }: YodelError): YodelError {
-  return new YodelError(code, `stdin: ${message}`);
-}
-
 class Exchange implements MessageReceiver {
   readonly #settings: ExchangeSettings;
   readonly #connection: MessageConnection;
   readonly #recording: Recording | undefined;
   readonly #output = new ReplyOutput({ written: () => this.#printed(), failed: (status) => this.#finish(status) });
   readonly #changed = new Condition();
-  readonly #unanswered = new UnansweredMessages();
-  #sent = 0;
+  readonly #replies: Replies;
+  readonly #beginnings: Beginnings;
   #received = 0;
-  #bytesReceived = 0;
   #serverEnded = false;
+  /** What the connection had not sent when it was closed. */
+  #lost = 0;
   readonly #replied: Conversation['sent'];
   /** Whether the server may reply after this side has ended. A WebSocket closes both. */
   readonly #hasFin: boolean;
-  /** The number of messages that the server still has to send before any reply. */
-  #greetingsDue: number;
   /** The exit status, once it is known. */
   #status: number | undefined;
 
@@ -130,7 +100,8 @@ class Exchange implements MessageReceiver {
   constructor(settings: ExchangeSettings, connection: Connection, replied: Conversation['sent']) {
     this.#settings = settings;
     this.#replied = replied;
-    this.#greetingsDue = settings.protocol.greeting ?? 0;
+    this.#replies = new Replies(settings.protocol);
+    this.#beginnings = new Beginnings(settings.address);
     const protocol = protocolOver(settings.protocol, connection.framing);
     this.#hasFin = connection.framing === undefined;
     this.#recording = settings.beginRecording?.(protocol, (error) => this.#fail(error));
@@ -144,27 +115,48 @@ class Exchange implements MessageReceiver {
     process.stdin.destroy();
     if (this.#status === undefined) await this.#disconnect();
     this.#printUnfinished();
+    this.#judge();
     await this.#changed.until(() => this.#output.isEmpty);
     this.#connection.release();
     return this.#status ?? exitStatus.good;
   }
 
+  /** Whether anything is expected of replies. */
+  get #countsReplies(): boolean {
+    const { waitReplies, lockstep, countReplies } = this.#settings;
+    return waitReplies || lockstep || countReplies !== undefined;
+  }
+
+  /** Whether there are as many replies as `countReplies` says. */
+  get #isEnough(): boolean {
+    return this.#replies.count >= (this.#settings.countReplies ?? Number.POSITIVE_INFINITY);
+  }
+
   async #sendAll(messages: AsyncIterator<Message>): Promise<void> {
     const { count, lockstep, intervalMs, timeoutMs } = this.#settings;
-    if (lockstep) await this.#until(() => this.#greetingsDue === 0, timeoutMs);
-    while (this.#sent < count && this.#status === undefined) {
+    const { unanswered } = this.#replies;
+    if (lockstep && !(await this.#awaitGreetings())) return;
+    while (this.#replies.sent < count && this.#status === undefined && !this.#isEnough) {
       const next = await this.#next(messages);
-      if (next?.done) return;
+      if (next?.done || this.#isEnough) return;
       if (!next) break;
-      if (this.#sent > 0 && intervalMs > 0) await this.#until(() => false, intervalMs);
+      if (this.#replies.sent > 0 && intervalMs > 0) await this.#until(() => this.#isEnough, intervalMs);
       await this.#until(() => this.#connection.unsent <= highWaterMark && !this.#output.isFull);
       if (this.#isOver) break;
       this.#send(next.value);
       if (!lockstep) continue;
-      const isAnswered = await this.#until(() => this.#unanswered.count === 0, timeoutMs);
+      const isAnswered = await this.#until(() => unanswered.count === 0 || this.#isEnough, timeoutMs);
       if (!isAnswered) return this.#reportUnanswered(this.#serverEnded ? undefined : timeoutMs);
     }
-    if (this.#sent < count && this.#serverEnded && this.#status === undefined) this.#reportEarlyEnd();
+    if (this.#serverEnded && this.#replies.sent < count && !this.#isEnough) this.#reportEarlyEnd();
+  }
+
+  /** Waits for the greetings that the protocol or a flag announces. Resolves with whether they have arrived. */
+  async #awaitGreetings(): Promise<boolean> {
+    const { timeoutMs } = this.#settings;
+    if (await this.#until(() => this.#replies.greetingsDue === 0, timeoutMs)) return true;
+    this.#reportUnanswered(this.#serverEnded ? undefined : timeoutMs);
+    return false;
   }
 
   /** The next message of the input, or its end; undefined if the server ended or the output failed first. */
@@ -176,15 +168,12 @@ class Exchange implements MessageReceiver {
       this.#changed.notify();
     };
     next.then(settled, settled);
-    await this.#until(() => isSettled);
+    await this.#until(() => isSettled || this.#isEnough);
+    if (isSettled) return await next;
+    if (this.#isEnough || process.stdin.isTTY) return { done: true, value: undefined };
     // The end of input may have arrived without having been read yet.
-    if (!isSettled && this.#serverEnded) await Promise.race([next, pause(inputGraceMs)]);
+    if (this.#serverEnded) await Promise.race([next, pause(inputGrace(this.#settings.waitMs))]);
     return isSettled ? await next : undefined;
-  }
-
-  /** Messages with a reply. A message received while no reply is pending is not a reply. */
-  get #answered(): number {
-    return this.#sent - this.#unanswered.count;
   }
 
   get #isOver(): boolean {
@@ -197,28 +186,55 @@ class Exchange implements MessageReceiver {
     const message = withParts(read, parts);
     // Read in the same framing, it is sent as it was read. A last line without an ending gets one: the server would wait for it.
     const frame = encode(framing, reframes ? message.bytes : message);
-    this.#sent++;
-    this.#unanswered.add(this.#sent, message.bytes);
+    const number = this.#replies.send(message);
+    this.#beginnings.sent(frame);
     this.#connection.sendFrame(Buffer.from(frame));
     this.#recording?.add('>', frame);
-    this.#print(print({ direction: 'sent', number: this.#sent, peer: formatPeer(address), message }));
+    this.#print(print({ direction: 'sent', number, peer: formatPeer(address), message }));
   }
 
   /** After the end of input. */
   async #awaitReplies(): Promise<void> {
-    const { waitReplies, lockstep, shutdown, timeoutMs, waitMs } = this.#settings;
-    if (waitReplies || lockstep) {
-      await this.#untilSilent(() => this.#unanswered.count === 0, timeoutMs);
-      if (this.#unanswered.count > 0) this.#reportUnanswered(this.#isOver ? undefined : timeoutMs);
-      return;
-    }
+    const { countReplies, timeoutMs } = this.#settings;
+    if (!this.#countsReplies) return await this.#awaitEnd();
+    const isComplete = () => (countReplies === undefined ? this.#isAnswered : this.#isEnough);
+    await this.#untilSilent(isComplete, timeoutMs);
+    if (!isComplete()) return this.#reportUnanswered(this.#isOver ? undefined : timeoutMs);
+    await this.#awaitSent();
+  }
+
+  get #isAnswered(): boolean {
+    return this.#replies.unanswered.count === 0 && this.#replies.greetingsDue === 0;
+  }
+
+  /** Where nothing is expected of replies: everything must be sent, and the server must end. */
+  async #awaitEnd(): Promise<void> {
+    const { shutdown, waitMs, address } = this.#settings;
     if (shutdown && this.#hasFin) this.#endSide();
-    await this.#untilSilent(() => !this.#hasFin && this.#unanswered.count === 0, waitMs);
-    // A server may answer nothing at all, as `discard` does.
-    const isShort = this.#unanswered.count > 0 && (this.#answered > 0 || !this.#isOver);
-    if (!isShort) return;
-    if (this.#isOver) this.#reportUnanswered(undefined, exitStatus.failure);
-    else this.#reportUnanswered(waitMs, exitStatus.timeout);
+    // A WebSocket has no end of one side: there, a message for each that was sent ends the wait.
+    const isOver = () => !this.#hasFin && this.#replies.unanswered.count === 0;
+    await this.#untilSilent(isOver, waitMs);
+    await this.#awaitSent();
+    // Without a FIN, silence is the only end.
+    if (this.#isOver || isOver() || !shutdown) return;
+    const what = `was silent for ${waitMs} ms after the end of input, and did not end the connection (see --wait)`;
+    this.#report(
+      `${address} ${what}; ${this.#received} ${this.#received === 1 ? 'message was' : 'messages were'} received`,
+    );
+    this.#finish(exitStatus.timeout);
+  }
+
+  /** Waits until the connection has taken everything, as long as it takes something. */
+  async #awaitSent(): Promise<void> {
+    const { unsent } = this.#connection;
+    if (unsent === 0 || this.#status !== undefined) return;
+    await this.#changed.until(
+      () => this.#connection.unsent < unsent || this.#lost > 0,
+      inputGrace(this.#settings.waitMs),
+    );
+    if (this.#connection.unsent < unsent && this.#lost === 0) return await this.#awaitSent();
+    this.#report(`${this.#settings.address} did not take the last ${unsent} bytes of the input`);
+    this.#finish(exitStatus.failure);
   }
 
   /** Everything is answered: ends this side and receives the rest of what the server sends. */
@@ -239,10 +255,10 @@ class Exchange implements MessageReceiver {
    */
   async #untilSilent(condition: () => boolean, ms: number): Promise<void> {
     for (;;) {
-      const before = this.#bytesReceived;
-      await this.#until(() => condition() || this.#bytesReceived > before, ms);
+      const before = this.#beginnings.receivedBytes;
+      await this.#until(() => condition() || this.#beginnings.receivedBytes > before, ms);
       if (condition() || this.#isOver) return;
-      if (this.#bytesReceived > before) continue;
+      if (this.#beginnings.receivedBytes > before) continue;
       if (this.#output.isEmpty) return;
       await this.#until(() => this.#output.isEmpty);
     }
@@ -253,27 +269,56 @@ class Exchange implements MessageReceiver {
     this.#recording?.end('>');
   }
 
-  #reportUnanswered(withinMs: number | undefined, status: number = exitStatus.unmet): void {
+  /** @param withinMs the time limit that has passed; undefined if the server has ended */
+  #reportUnanswered(withinMs: number | undefined): void {
     // The exchange ended for another reason, which was reported: for example, the reader of the output is gone (`| head -1`).
     if (this.#status !== undefined) return;
-    const { count } = this.#unanswered;
     const when = withinMs === undefined ? 'before the server ended' : `within ${withinMs} ms`;
-    const what = `${count} of ${this.#sent} messages ${count === 1 ? 'was' : 'were'} not answered ${when}`;
-    process.stderr.write(`yodel: ${what}: ${this.#unanswered.format()}\n`);
-    this.#finish(status);
+    this.#report(this.#missing(when));
+    this.#finish(exitStatus.unmet);
+  }
+
+  #missing(when: string): string {
+    const { countReplies } = this.#settings;
+    const { greetingsDue, unanswered, sent, count } = this.#replies;
+    if (greetingsDue > 0) return `the greeting of the server did not arrive ${when} (see --greeting)`;
+    if (countReplies !== undefined && count < countReplies)
+      return `${count} of ${countReplies} replies arrived ${when}`;
+    return `${unanswered.count} of ${sent} messages ${unanswered.count === 1 ? 'was' : 'were'} not answered ${when}: ${unanswered.format()}`;
   }
 
   #reportEarlyEnd(): void {
-    const { waitReplies, lockstep, address } = this.#settings;
-    if (this.#unanswered.count > 0 && (waitReplies || lockstep)) return this.#reportUnanswered(undefined);
-    process.stderr.write(
-      `yodel: ${address} ended the connection before the end of input; ${this.#answered} of ${this.#sent} messages were answered\n`,
-    );
+    if (this.#status !== undefined) return;
+    const { answered, sent, unanswered } = this.#replies;
+    if (this.#countsReplies && unanswered.count > 0) return this.#reportUnanswered(undefined);
+    const counts = this.#countsReplies
+      ? `${answered} of ${sent} messages were answered`
+      : `${sent} ${sent === 1 ? 'message was' : 'messages were'} sent`;
+    this.#report(`${this.#settings.address} ended the connection before the end of input; ${counts}`);
     this.#finish(exitStatus.failure);
   }
 
+  #report(text: string): void {
+    process.stderr.write(`yodel: ${text}\n`);
+  }
+
+  /** What else has to be said in the end: replies that report errors, and why nothing was received. */
+  #judge(): void {
+    const isQuiet = this.#status === exitStatus.good;
+    if (this.#beginnings.isRefusedByTls) {
+      this.#report(this.#beginnings.tlsHint);
+      this.#finish(exitStatus.failure);
+    }
+    const { shutdown } = this.#settings;
+    const hint = this.#serverEnded ? this.#beginnings.hint(shutdown && !this.#countsReplies) : undefined;
+    if (hint !== undefined && !isQuiet) this.#report(`${this.#settings.address} ended the connection; ${hint}`);
+    if (!this.#countsReplies || this.#replies.errors === 0 || isQuiet) return;
+    this.#report(this.#replies.formatErrors());
+    this.#finish(exitStatus.unmet);
+  }
+
   onChunk(chunk: Uint8Array): void {
-    this.#bytesReceived += chunk.length;
+    this.#beginnings.received(chunk);
     this.#replied?.(chunk);
     this.#recording?.add('<', chunk);
   }
@@ -290,9 +335,7 @@ class Exchange implements MessageReceiver {
   /** Returns how the message is printed. */
   #receive(message: Message): string | Uint8Array | undefined {
     const { print, address } = this.#settings;
-    const isGreeting = this.#greetingsDue > 0;
-    if (isGreeting) this.#greetingsDue--;
-    const rttMs = isGreeting ? undefined : this.#unanswered.answer();
+    const rttMs = this.#replies.receive(message);
     return print({ direction: 'received', number: ++this.#received, peer: formatPeer(address), message, rttMs });
   }
 
@@ -305,7 +348,8 @@ class Exchange implements MessageReceiver {
     this.#endOfServer();
   }
 
-  onClose(error?: Error): void {
+  onClose(error: Error | undefined, unsent: number): void {
+    this.#lost = unsent;
     if (error && !this.#isOver) this.#fail(systemError(`the connection to ${this.#settings.address} broke`, error));
     this.#endOfServer();
   }

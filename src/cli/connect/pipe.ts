@@ -1,20 +1,26 @@
 /**
- * `yodel connect` in a pipe: bytes pass unchanged in both directions, and the exit status says whether every message was
- * answered. Replies are escaped only when stdout is a terminal.
+ * `yodel connect` in a pipe: bytes pass unchanged in both directions, and nothing is counted but bytes. The exit status says
+ * whether the connection took all of the input and ended in order. Replies are escaped only when stdout is a terminal.
  *
- * Messages are counted while they pass, so that an error can say how many were answered. No byte waits for the end of its
- * message, so this uses the transport's connection directly instead of a MessageConnection.
+ * | Event | Then |
+ * |---|---|
+ * | the input ends | FIN, after everything is sent; the server has `--wait` for each next byte |
+ * | the server ends, everything is sent | done, once no reset has shown that it did not read it |
+ * | the server ends, the input has not ended | a moment for the end of input |
+ * | … and more input arrives | failure, unless the server has sent nothing: such a server only receives |
  */
 import { type ErrorCode, systemError, YodelError } from '../../errors.ts';
 import type { Connection, Receiver } from '../../transport/transport.ts';
 import { exitStatus, report } from '../fail.ts';
+import { FirstMessages } from './first-messages.ts';
 import { dialFor } from './handshake.ts';
-import { MessageCounter } from './message-counter.ts';
+import { Beginnings } from './hints.ts';
+import { inputGrace } from './input.ts';
 import { highWaterMark, ReplyOutput } from './reply-output.ts';
 import type { ConnectSettings } from './settings.ts';
 
-/** When the server ends first: how long to wait for more input, or its end, in milliseconds. */
-const inputGraceMs = 200;
+/** How long the reset of a server that closed without reading what was sent may need to arrive, in milliseconds. */
+const resetGraceMs = 250;
 
 /** Connects stdin and stdout to a server. Resolves with the exit status. */
 export async function pipe(settings: ConnectSettings): Promise<number> {
@@ -28,16 +34,15 @@ class Pipe implements Receiver {
     written: () => this.#printed(),
     failed: (status) => this.#abort(status),
   });
-  readonly #sent: MessageCounter;
-  readonly #received: MessageCounter;
-  /** Messages received before anything was sent: they are not replies. */
-  #greetings = 0;
-  /** Bytes of input passed to the connection. */
-  #bytesWritten = 0;
-  #bytesReceived = 0;
+  /** What is left of `--count`. */
+  readonly #first: FirstMessages | undefined;
+  readonly #beginnings: Beginnings;
   #inputEnded = false;
   #serverEnded = false;
-  #silenceTimer: NodeJS.Timeout | undefined;
+  /** Whether everything was sent, and this side ended, before the server did. */
+  #wasComplete = false;
+  /** For the silence of the server after the end of input, or of the input after the end of the server. */
+  #timer: NodeJS.Timeout | undefined;
   /** The exit status, once it is known. */
   #status: number | undefined;
   readonly #done = Promise.withResolvers<number>();
@@ -45,10 +50,9 @@ class Pipe implements Receiver {
   constructor(settings: ConnectSettings, connection: Connection) {
     this.#settings = settings;
     this.#connection = connection;
-    const { framing, replyFraming, createState } = settings.protocol;
-    const state = createState?.();
-    this.#sent = new MessageCounter(framing, settings.count, state);
-    this.#received = new MessageCounter(replyFraming, undefined, state);
+    this.#beginnings = new Beginnings(settings.address);
+    const { count, protocol } = settings;
+    this.#first = Number.isFinite(count) ? new FirstMessages(protocol.framing, count) : undefined;
   }
 
   run(): Promise<number> {
@@ -63,19 +67,20 @@ class Pipe implements Receiver {
   }
 
   #send(chunk: Buffer): void {
-    if (this.#inputEnded) return;
-    if (this.#bytesWritten === 0) this.#greetings = this.#received.count;
+    if (this.#inputEnded || this.#status !== undefined) return;
+    if (this.#serverEnded && this.#beginnings.receivedBytes > 0) return this.#refuse(chunk.length);
     const bytes = this.#upToCount(chunk);
-    this.#bytesWritten += bytes.length;
+    this.#beginnings.sent(bytes);
     this.#connection.write(bytes);
-    if (this.#sent.count >= this.#settings.count) this.#endInput();
+    if (this.#first?.areComplete) this.#endInput();
     else if (this.#connection.unsent > highWaterMark) process.stdin.pause();
+    if (this.#serverEnded) this.#awaitInput();
   }
 
   /** The bytes up to message number --count; none when its end cannot be found. */
   #upToCount(chunk: Uint8Array): Uint8Array {
     try {
-      return this.#sent.add(chunk);
+      return this.#first?.take(chunk) ?? chunk;
     } catch (error) {
       this.#fail(error);
       return chunk.subarray(0, 0);
@@ -85,16 +90,15 @@ class Pipe implements Receiver {
   #endInput(): void {
     if (this.#inputEnded) return;
     this.#inputEnded = true;
-    this.#sent.end();
     // A terminal, or a pipe that stays open, would keep the process alive.
     process.stdin.destroy();
+    if (this.#serverEnded) return this.#finishInput();
     if (this.#settings.shutdown) this.#connection.end();
     this.#awaitServer();
   }
 
   onData(chunk: Uint8Array): void {
-    this.#bytesReceived += chunk.length;
-    this.#received.add(chunk);
+    this.#beginnings.received(chunk);
     // A borrowed chunk is copied, because stdout may take it later.
     this.#output.write(this.#connection.chunksAreBorrowed ? Buffer.from(chunk) : chunk);
     if (this.#output.isFull) this.#connection.pause();
@@ -108,64 +112,98 @@ class Pipe implements Receiver {
 
   onDrain(): void {
     if (this.#connection.unsent <= highWaterMark / 2 && !this.#inputEnded) process.stdin.resume();
-    if (this.#inputEnded) this.#awaitServer();
+    if (this.#serverEnded) this.#finishInput();
+    else if (this.#inputEnded) this.#awaitServer();
   }
 
   onEnd(): void {
     this.#serverEnded = true;
-    this.#received.end();
-    if (this.#inputEnded && this.#connection.unsent === 0) return this.#connection.end();
-    // The server may still accept input, and the end of input may have arrived without having been read.
+    clearTimeout(this.#timer);
+    this.#wasComplete = this.#inputEnded && this.#connection.unsent === 0;
+    if (this.#wasComplete) return this.#connection.end();
+    // What the server has sent, it sent without having seen the rest of the input, and it will send no more.
+    if (this.#connection.unsent > 0 && this.#beginnings.receivedBytes > 0) return this.#refuse(0);
+    // The end of input may have arrived without having been read.
     process.stdin.resume();
-    this.#awaitInput(-1);
+    if (process.stdin.isTTY) this.#endInput();
+    else this.#finishInput();
   }
 
-  /** After the server's end: input is sent while the server accepts it, but yodel does not wait for more of it. */
-  #awaitInput(acceptedBefore: number): void {
-    const accepted = this.#bytesWritten - this.#connection.unsent;
-    if (accepted > acceptedBefore) {
-      setTimeout(() => this.#awaitInput(accepted), inputGraceMs);
-    } else if (this.#status === undefined && (!this.#inputEnded || this.#connection.unsent > 0)) {
-      this.#fail(this.#error('YODEL_CONNECTION_CLOSED', 'ended the connection before the end of input'));
-    }
+  /** After the server's end. Its reset, if it has not read everything, shows only when something is sent. */
+  #finishInput(): void {
+    if (!this.#inputEnded || this.#connection.unsent > 0) return this.#awaitInput();
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#connection.probe?.();
+      this.#connection.end();
+    }, resetGraceMs);
+  }
+
+  /** After the server's end: gives the input a moment to end, and the server to take it. */
+  #awaitInput(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#refuse(0), inputGrace(this.#settings.waitMs));
+  }
+
+  /** The server has ended, and does not take the rest of the input. */
+  #refuse(unreadBytes: number): void {
+    if (this.#status !== undefined) return;
+    this.#fail(this.#error('YODEL_CONNECTION_CLOSED', 'ended the connection before the end of input', unreadBytes));
   }
 
   onClose(error?: Error): void {
-    clearTimeout(this.#silenceTimer);
+    clearTimeout(this.#timer);
+    if (this.#status === undefined) this.#conclude(error);
     process.stdin.destroy();
     this.#output.end();
-    const allAnswered = this.#serverEnded && this.#allAnswered;
-    if (this.#status === undefined && error && !allAnswered) {
-      const broken = systemError(`the connection to ${this.#settings.address} broke`, error);
-      report(new YodelError(broken.code, `${broken.message}; ${this.#counts()}`));
-      this.#end(exitStatus.failure);
-    }
-    if (this.#status === undefined) this.#finishByReplies();
     this.#finishWhenPrinted();
   }
 
-  /** A server may answer nothing at all, as `discard` does; one that answers only some messages has lost the others. */
-  #finishByReplies(): void {
-    const isShort = this.#replies > 0 && !this.#allAnswered;
-    if (isShort) report(this.#error('YODEL_CONNECTION_CLOSED', 'ended the connection'));
-    this.#end(isShort ? exitStatus.failure : exitStatus.good);
+  #conclude(error?: Error): void {
+    const { address, shutdown } = this.#settings;
+    // An encrypted server may close without reading the notice that this side closes, which resets the connection.
+    const isOrderly = !error || (this.#wasComplete && this.#connection.security !== undefined);
+    const isComplete = this.#inputEnded && this.#connection.unsent === 0;
+    if (!isOrderly) {
+      const { code, message } = systemError(`the connection to ${address} broke`, error);
+      report(new YodelError(code, `${message}; ${this.#left()}${this.#hint()}`));
+    } else if (!isComplete) {
+      report(this.#error('YODEL_CONNECTION_CLOSED', 'ended the connection before the end of input'));
+    } else if (this.#beginnings.isRefusedByTls) {
+      report(new YodelError('YODEL_TLS', this.#beginnings.tlsHint));
+    } else {
+      const hint = this.#beginnings.hint(shutdown);
+      if (hint !== undefined) process.stderr.write(`yodel: ${address} ended the connection; ${hint}\n`);
+      return this.#end(exitStatus.good);
+    }
+    this.#end(exitStatus.failure);
   }
 
-  /** After the end of input: disconnects when the server is silent for --wait. Called again whenever something is received. */
+  /** After the end of input: disconnects when the server is silent for --wait. Called again whenever something happens. */
   #awaitServer(): void {
-    clearTimeout(this.#silenceTimer);
+    clearTimeout(this.#timer);
     const { waitMs } = this.#settings;
     if (waitMs === 0) return;
-    this.#silenceTimer = setTimeout(() => {
+    this.#timer = setTimeout(() => {
       // While its replies cannot be printed the server is not read, which does not count as silence.
       if (!this.#output.isEmpty) return this.#awaitServer();
-      if (!this.#allAnswered) {
-        report(this.#error('YODEL_REQUEST_TIMEOUT', `was silent for ${waitMs} ms`, ' (see --wait)'));
-      }
-      this.#end(this.#allAnswered ? exitStatus.good : exitStatus.timeout);
+      this.#endSilence();
       this.#connection.end();
       this.#connection.release();
     }, waitMs);
+  }
+
+  #endSilence(): void {
+    const { waitMs, shutdown } = this.#settings;
+    if (this.#connection.unsent > 0) {
+      report(this.#error('YODEL_REQUEST_TIMEOUT', `took no input for ${waitMs} ms`));
+      return this.#end(exitStatus.failure);
+    }
+    // Without a FIN, there is no other end.
+    if (!shutdown) return this.#end(exitStatus.good);
+    const what = `was silent for ${waitMs} ms after the end of input, and did not end the connection (see --wait)`;
+    report(this.#error('YODEL_REQUEST_TIMEOUT', what));
+    this.#end(exitStatus.timeout);
   }
 
   #interrupted(status: number): void {
@@ -185,35 +223,34 @@ class Pipe implements Receiver {
 
   #end(status: number): void {
     this.#status ??= status;
-    clearTimeout(this.#silenceTimer);
+    clearTimeout(this.#timer);
   }
 
   #finishWhenPrinted(): void {
     if (this.#status !== undefined && this.#output.isEmpty) this.#done.resolve(this.#status);
   }
 
-  /** An error that names the server and says how much was answered. */
-  #error(code: ErrorCode, what: string, hint = ''): YodelError {
-    return new YodelError(code, `${this.#settings.address} ${what}; ${this.#counts()}${hint}`);
+  /** An error that names the server, and says how much was sent. @param unreadBytes of input that were read and not sent */
+  #error(code: ErrorCode, what: string, unreadBytes = 0): YodelError {
+    return new YodelError(code, `${this.#settings.address} ${what}; ${this.#left(unreadBytes)}${this.#hint()}`);
   }
 
-  get #replies(): number {
-    const greetings = Math.max(this.#greetings, this.#settings.protocol.greeting ?? 0);
-    return Math.max(0, this.#received.count - greetings);
+  #left(unreadBytes = 0): string {
+    const { sentBytes } = this.#beginnings;
+    const { unsent } = this.#connection;
+    const left = unsent + unreadBytes + (this.#inputEnded ? 0 : process.stdin.readableLength);
+    if (left > 0)
+      return `${this.#inputEnded ? '' : 'at least '}${bytesOf(left)} of input ${left === 1 ? 'was' : 'were'} not sent`;
+    if (this.#inputEnded) return `all ${bytesOf(sentBytes)} of input were sent`;
+    return `${bytesOf(sentBytes)} of input were sent`;
   }
 
-  /** With the framing `raw`, chunks are not messages: any reply answers everything. */
-  get #allAnswered(): boolean {
-    return this.#isRaw ? this.#replies > 0 || this.#sent.count === 0 : this.#replies >= this.#sent.count;
+  #hint(): string {
+    const hint = this.#beginnings.hint(this.#settings.shutdown);
+    return hint === undefined ? '' : `; ${hint}`;
   }
+}
 
-  get #isRaw(): boolean {
-    return this.#settings.protocol.replyFraming.name === 'raw';
-  }
-
-  #counts(): string {
-    const unsent = this.#connection.unsent > 0 ? `, ${this.#connection.unsent} bytes of input were not sent` : '';
-    if (this.#isRaw) return `${this.#bytesReceived} bytes were received${unsent}`;
-    return `${this.#replies} of ${this.#sent.started} messages were answered${unsent}`;
-  }
+function bytesOf(count: number): string {
+  return count === 1 ? '1 byte' : `${count} bytes`;
 }

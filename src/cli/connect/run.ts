@@ -6,6 +6,7 @@ import { lines } from '../../framing/delimited/lines.ts';
 import { encode, type Framing } from '../../framing/framing.ts';
 import type { Protocol } from '../../framing/protocol.ts';
 import { exitStatus, UsageError } from '../fail.ts';
+import { withReplyFlags } from '../reply-flags.ts';
 import { readTlsFlags } from '../tls-flags.ts';
 import { readWire } from '../wire.ts';
 import type { ExchangeSettings } from './exchange.ts';
@@ -41,7 +42,7 @@ export async function runConnect(
 }
 
 async function readSettings(address: Address, flags: Readonly<Record<string, unknown>>): Promise<ConnectSettings> {
-  const protocol = await readProtocol(flags);
+  const protocol = withReplyFlags(await readProtocol(flags), flags);
   checkFormat(flags);
   return {
     address,
@@ -72,20 +73,26 @@ function refuseDirectory(): void {
 
 /** Whether a flag requires whole messages. */
 function needsMessages(flags: Readonly<Record<string, unknown>>): boolean {
-  const { lockstep, waitReplies, json, format, interval } = flags;
-  return Boolean(lockstep || waitReplies || json || format !== undefined || (interval as number) > 0);
+  const { lockstep, waitReplies, countReplies, json, format, interval } = flags;
+  return Boolean(lockstep || waitReplies || countReplies || json || format !== undefined || (interval as number) > 0);
 }
 
-/** Whether a pipe must know where messages begin and end: to record or change them, or because bytes have no place in a WebSocket. */
+/**
+ * Whether a pipe must know where messages begin and end: to record or change them, because bytes have no place in a WebSocket, or
+ * to count messages whose ends depend on the replies.
+ */
 function needsMessagesInPipe(
-  { address, beginRecording, parts }: ConnectSettings,
+  { address, beginRecording, parts, count, protocol }: ConnectSettings,
   { crlf }: Readonly<Record<string, unknown>>,
 ): boolean {
-  return Boolean(beginRecording || crlf || parts || isWebSocket(address));
+  const countsByState = Number.isFinite(count) && protocol.createState !== undefined;
+  return Boolean(beginRecording || crlf || parts || countsByState || isWebSocket(address));
 }
 
-/** @throws UsageError when both --json and --format are given */
-function checkFormat({ json, format }: Readonly<Record<string, unknown>>): void {
+/** @throws UsageError for flags that exclude each other */
+function checkFormat({ json, format, waitReplies, countReplies }: Readonly<Record<string, unknown>>): void {
+  if (waitReplies && countReplies !== undefined)
+    throw new UsageError('--wait-replies and --count-replies cannot be used together');
   if (json && format !== undefined) throw new UsageError('--json and --format cannot be used together');
 }
 
@@ -100,6 +107,7 @@ export function messageSettings(
     ...settings,
     lockstep: flags.lockstep === true,
     waitReplies: flags.waitReplies === true,
+    countReplies: flags.countReplies as number | undefined,
     reframes: flags.crlf === true,
     intervalMs: flags.interval as number,
     timeoutMs: flags.timeout as number,

@@ -87,4 +87,5 @@ export const mysql: Protocol = {
   encoding: 'binary',
   createState,
   greeting: 1,
+  errorPattern: /^\xff/,
 };

@@ -218,4 +218,7 @@ export const postgres: Protocol = {
   },
   encoding: 'binary',
   createState,
+  // An ErrorResponse, whose first field is the severity.
+  errorPattern: /^ES[^\0]*\0/,
+  errorSubject: 'message',
 };

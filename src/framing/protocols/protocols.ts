@@ -13,6 +13,7 @@ import { ownProtocol } from '../known.ts';
 import type { Protocol } from '../protocol.ts';
 import { amqp } from './amqp.ts';
 import { memcachedReplies, memcachedRequests, nats } from './counted-data.ts';
+import { errorRules } from './error-rules.ts';
 import { fix } from './fix.ts';
 import { withErrors } from './fixed.ts';
 import { gt06 } from './gt06.ts';
@@ -31,7 +32,7 @@ export interface NamedProtocol extends Protocol {
 /** A protocol that has the same framing in both directions, and no message for errors of its own. */
 function same(name: string, framing: Framing, about: string): NamedProtocol {
   const replyFraming = withErrors(framing, () => undefined);
-  return { name, framing, replyFraming, encoding: 'binary', about };
+  return { name, framing, replyFraming, encoding: 'binary', ...errorRules[name], about };
 }
 
 /** The same, for text that is checked to be UTF-8. */

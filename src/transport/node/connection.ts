@@ -183,6 +183,12 @@ export class NodeConnection implements Connection {
     this.socket.resume();
   }
 
+  probe(): void {
+    const { destroyed, writableEnded } = this.socket;
+    // An empty write fails on a connection that was reset.
+    if (this.peer.scheme === 'tcp' && !destroyed && !writableEnded) this.socket.write(nothing);
+  }
+
   end(): void {
     if (this.#ending) return;
     this.#ending = true;

@@ -1,0 +1,81 @@
+/** Counts what a server sends: greetings, replies to messages, and replies that report errors. */
+import { type ErrorRules, isErrorReply } from '../../framing/error-pattern.ts';
+import type { Message } from '../../framing/message.ts';
+import { escapeBytes } from '../../terminal/escape.ts';
+import { UnansweredMessages } from './unanswered.ts';
+
+/** How many errors are named, and how many bytes of each are shown. */
+const maxNamed = 10;
+const maxShown = 120;
+
+/** The replies of one connection. They belong to messages in order: the first to the first. */
+export class Replies {
+  readonly unanswered = new UnansweredMessages();
+  readonly #rules: ErrorRules;
+  #greetingsDue: number;
+  #sent = 0;
+  #count = 0;
+  #errors = 0;
+  readonly #named: string[] = [];
+
+  /** @param greeting the number of messages that the server sends before any reply */
+  constructor({ greeting = 0, ...rules }: ErrorRules & { readonly greeting?: number | undefined }) {
+    this.#rules = rules;
+    this.#greetingsDue = greeting;
+  }
+
+  /** The number of messages that the server still has to send before any reply. */
+  get greetingsDue(): number {
+    return this.#greetingsDue;
+  }
+
+  /** Messages sent. */
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** Messages with a reply. A message received while no reply is pending is not a reply. */
+  get answered(): number {
+    return this.#sent - this.unanswered.count;
+  }
+
+  /** Messages received after the greetings. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Greetings and replies that report errors. */
+  get errors(): number {
+    return this.#errors;
+  }
+
+  /** A message is sent. @returns its number, counted from 1 */
+  send({ bytes }: Message): number {
+    this.unanswered.add(++this.#sent, bytes);
+    return this.#sent;
+  }
+
+  /** A message is received. @returns the round-trip time in milliseconds, if it is the reply to a message */
+  receive(message: Message): number | undefined {
+    const isGreeting = this.#greetingsDue > 0;
+    if (isGreeting) this.#greetingsDue--;
+    else this.#count++;
+    if (isErrorReply(this.#rules, message)) this.#addError(message, isGreeting);
+    return isGreeting ? undefined : this.unanswered.answer();
+  }
+
+  #addError({ bytes }: Message, isGreeting: boolean): void {
+    this.#errors++;
+    if (this.#named.length >= maxNamed) return;
+    const excerpt = `${escapeBytes(bytes.subarray(0, maxShown))}${bytes.length > maxShown ? '…' : ''}`;
+    this.#named.push(`${isGreeting ? 'the greeting' : this.#count}: ${excerpt}`);
+  }
+
+  /** `2 of 5 replies report errors: 1: -ERR no such command, 3: -ERR syntax` */
+  formatErrors(): string {
+    const replies = `${this.#count} ${this.#count === 1 ? 'reply' : 'replies'}`;
+    const what = `${this.#errors} of ${replies} ${this.#errors === 1 ? 'reports an error' : 'report errors'}`;
+    const others = this.#errors > this.#named.length ? `, and ${this.#errors - this.#named.length} more` : '';
+    return `${what}: ${this.#named.join(', ')}${others}`;
+  }
+}
