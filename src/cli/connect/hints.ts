@@ -68,7 +68,7 @@ export class Beginnings {
    * @param endsSide whether this side ended (FIN) after the input
    */
   hint(endsSide: boolean): string | undefined {
-    if (this.#received > 0 || this.#sent === 0) return undefined;
+    if (this.#received > 0 || this.#sent === 0 || this.#address.scheme === 'exec') return undefined;
     const causes = [
       ...causesFor(this.#address),
       ...(endsSide ? ['more time after the end of input (--no-shutdown)'] : []),
@@ -84,7 +84,7 @@ export class Beginnings {
 
 function causesFor(address: Address): string[] {
   const another = 'another protocol';
-  if (address.scheme === 'unix') return [another];
+  if (address.scheme === 'unix' || address.scheme === 'exec') return [another];
   if (isEncrypted(address)) return [another, 'a client certificate (--cert, --key)'];
   const known = tlsPorts[address.port];
   if (known !== undefined) return [`TLS, because port ${address.port} is for ${known}${useTls(address)}`];
