@@ -1,7 +1,6 @@
 /** Reads transcripts, with the files that they name: others to include, framings and functions of your own. */
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { isFramingFile } from '../framing/notation.ts';
-import type { Protocol } from '../framing/protocol.ts';
 import { type ParseOptions, parseTranscript } from '../transcript/parse.ts';
 import type { Transcript } from '../transcript/transcript.ts';
 import { UsageError } from './fail.ts';
@@ -13,18 +12,21 @@ const modules = new Map<string, Readonly<Record<string, unknown>>>();
 /**
  * Reads a transcript. Files that it names are relative to it. Those with code are loaded: `@framing ./mine.ts`, `@use ./mine.ts`.
  *
- * @param protocol framings to use instead of those that the file names
+ * @param given framings to use instead of those that the file names, and values of names
  * @throws UsageError, TranscriptError
  */
-export async function readTranscript(file: string, protocol?: Protocol): Promise<Transcript> {
+export async function readTranscript(file: string, given: GivenToTranscript = {}): Promise<Transcript> {
   const text = readText(file);
-  await loadNamedFiles(text, file, protocol !== undefined, new Set());
-  return parseTranscript(text, file, parseOptions(protocol));
+  await loadNamedFiles(text, file, given.protocol !== undefined, new Set());
+  return parseTranscript(text, file, parseOptions(given));
 }
 
+/** What the command line says about a transcript. */
+export type GivenToTranscript = Pick<ParseOptions, 'protocol' | 'variables'>;
+
 /** Options to parse a text again that {@link readTranscript} has read. */
-export function parseOptions(protocol: Protocol | undefined): ParseOptions {
-  return { protocol, readFile: readText, readModule: loadedModule };
+export function parseOptions({ protocol, variables }: GivenToTranscript): ParseOptions {
+  return { protocol, variables, readFile: readText, readModule: loadedModule };
 }
 
 function loadedModule(path: string): Readonly<Record<string, unknown>> {

@@ -61,7 +61,7 @@ const maxUnexpected = 100;
 
 class Check {
   readonly #transcript: Transcript;
-  readonly #values = new Values();
+  readonly #values: Values;
   readonly #connections: Connections;
   /** Clients whose remaining messages are skipped. */
   readonly #lost = new Set<string>();
@@ -71,6 +71,7 @@ class Check {
 
   constructor(transcript: Transcript, options: CheckOptions) {
     this.#transcript = transcript;
+    this.#values = new Values(transcript);
     this.#connections = new Connections(transcript, options);
     this.#timeoutMs = options.timeoutMs ?? 5000;
   }

@@ -10,7 +10,7 @@
  * How they are read and compared is in the folder content/.
  */
 import { asBuffer } from '../framing/framing.ts';
-import { missingIn, partsInJson, sentBytes } from './content/evaluate.ts';
+import { missingIn, partListsInJson, sentBytes } from './content/evaluate.ts';
 import { parseJsonTemplate } from './content/json.ts';
 import { jsonDifference, sentJson } from './content/json-compare.ts';
 import { groupNames, groupsOf, parsePattern, patternForm } from './content/pattern.ts';
@@ -89,7 +89,7 @@ export function matches(content: Content, bytes: Uint8Array, values: Values): bo
 /** The parts of content that is not a pattern, in the order in which they are written. */
 export function partsOfContent(content: Content): readonly Part[] {
   if (content.kind === 'pattern') return [];
-  return content.kind === 'json' ? [...partsInJson(content.value)] : content.parts;
+  return content.kind === 'json' ? [...partListsInJson(content.value)].flat() : content.parts;
 }
 
 /** The names that get values when the content is received. */
@@ -135,4 +135,34 @@ function mentionedIn(parts: readonly Part[]): string[] {
  */
 export function unknownIn(content: Content, has: (name: string) => boolean, values: Values = new Values()): string[] {
   return missingIn(partsOfContent(content), has, values);
+}
+
+/** What a function in expected content needs and nothing can give it, as within braces. @param has whether a name has a value */
+export function unresolvedIn(content: Content, has: (name: string) => boolean, values: Values): string[] {
+  const parts = partsOfContent(content).filter((part) => part instanceof Uint8Array || !('name' in part));
+  return missingIn(parts, has, values);
+}
+
+/**
+ * Two names next to each other that nothing separates, if there are any: where one ends and the other begins cannot be known.
+ *
+ * @param has whether a name has a value
+ */
+export function adjacentNames(content: Content, has: (name: string) => boolean): [string, string] | undefined {
+  const seen = new Set<string>();
+  for (const parts of content.kind === 'parts' ? [content.parts] : stringsIn(content)) {
+    let open: string | undefined;
+    for (const part of parts) {
+      const isNew = !(part instanceof Uint8Array) && 'name' in part && !has(part.name) && !seen.has(part.name);
+      const next = isNew && part.width === undefined ? part.name : undefined;
+      if (open !== undefined && next !== undefined) return [open, next];
+      if (isNew) seen.add(part.name);
+      open = next;
+    }
+  }
+  return undefined;
+}
+
+function stringsIn(content: Content): Iterable<readonly Part[]> {
+  return content.kind === 'json' ? partListsInJson(content.value) : [];
 }

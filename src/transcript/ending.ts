@@ -81,6 +81,29 @@ export function applicableEnding(framing: Framing, ending: Ending): Ending {
   return applies ? ending : usualEnding;
 }
 
+/**
+ * What is wrong with the ending of a received message, if anything.
+ *
+ * @param expected as `@expect-ending` says; undefined: any
+ */
+export function endingDifference({ terminator }: Message, expected: Ending): string | undefined {
+  if (expected === undefined || isSameEnding(terminator, expected)) return undefined;
+  return `it ends with ${endingName(terminator)}, and not with ${endingName(expected)}`;
+}
+
+function endingName(ending: Uint8Array): string {
+  const name = formatEnding(ending);
+  return name === 'none' ? 'the end of the input' : name.toUpperCase().replaceAll('\\X', '\\x');
+}
+
+/** Why messages of a framing cannot end like this, if they cannot. */
+export function endingProblem(framing: Framing, expected: Ending): string | undefined {
+  if (expected === undefined) return undefined;
+  const { hasEndings, mayBeUnended } = traits(framing);
+  if (expected.length === 0 ? mayBeUnended : hasEndings) return undefined;
+  return `messages of the framing ${framing.name} have no ${expected.length === 0 ? 'last one without an ending' : 'endings to choose from'}`;
+}
+
 export function isSameEnding(one: Ending, other: Ending): boolean {
   return one === other || (one !== undefined && other !== undefined && Buffer.compare(one, other) === 0);
 }

@@ -67,7 +67,7 @@ interface Received {
 class Play {
   readonly #transcript: Transcript;
   readonly #options: MockOptions;
-  readonly #values = new Values();
+  readonly #values: Values;
   readonly #sessions = new Map<string, Session>();
   /** Clients that have ended their side. */
   readonly #ended = new Set<string>();
@@ -89,6 +89,7 @@ class Play {
 
   constructor(transcript: Transcript, options: MockOptions) {
     this.#transcript = transcript;
+    this.#values = new Values(transcript);
     this.#options = options;
   }
 

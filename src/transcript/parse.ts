@@ -18,6 +18,8 @@ import type { OwnFunction, Side, Step, Transcript } from './transcript.ts';
 export interface ParseOptions {
   /** Framings to use instead of those that the file names, such as your own. */
   readonly protocol?: Protocol | undefined;
+  /** Values of names, which win over `@set` and defaults. */
+  readonly variables?: Readonly<Record<string, string | Uint8Array>> | undefined;
   /** Reads a file that `@include` names; its errors become those of the line. Default: `@include` is an error. */
   readonly readFile?: ((path: string) => string) | undefined;
   /** The exports of a module that `@use` names. Default: `@use` is an error. */
@@ -79,6 +81,7 @@ class Reader {
       ...this.#head.wire,
       address: this.#head.address,
       steps: this.#blocks.steps,
+      given: this.#options.variables ?? {},
       clients: this.#clients.names,
     };
   }

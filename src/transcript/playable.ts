@@ -1,10 +1,20 @@
 /** Checks that one side of a transcript can be played, before anything is sent. */
 import { YodelError } from '../errors.ts';
 import { Message } from '../framing/message.ts';
-import { unknownIn } from './content.ts';
+import { adjacentNames, namesWithDefaultIn, unknownIn, unresolvedIn } from './content.ts';
+import { endingProblem } from './ending.ts';
 import { frameOf, framingOf } from './frames.ts';
 import { namesInMessage, partsOf } from './message-line.ts';
-import { type MessageStep, type Side, type Step, type Transcript, TranscriptError } from './transcript.ts';
+import { contentsOf } from './names.ts';
+import {
+  type Content,
+  type MessageStep,
+  type Side,
+  type Step,
+  type StepOf,
+  type Transcript,
+  TranscriptError,
+} from './transcript.ts';
 import { Values } from './values.ts';
 import { lineOf, stepsIn } from './walk.ts';
 
@@ -13,39 +23,160 @@ const texts: Readonly<Record<Side, { readonly pattern: string; readonly unknown:
   '>': {
     pattern: 'a client cannot send a pattern; text that starts and ends with / is written with escapes: >\\ \\/…',
     unknown: (name) =>
-      `{${name}} has no value yet: no earlier line captures it; literal text is written with escapes: >\\ \\{${name}}`,
+      `{${name}} has no value yet: no earlier line captures it; give it one with @set or --var ${name}=…, or a default: {${name}=…}; literal text is written with escapes: >\\ \\{${name}}`,
   },
   '<': {
     pattern: 'a server cannot send a pattern; write the message to send',
-    unknown: (name) => `{${name}} has no value yet: no earlier line of a client captures it`,
+    unknown: (name) =>
+      `{${name}} has no value yet: no earlier line of a client captures it; give it one with @set or --var ${name}=…, or a default: {${name}=…}`,
   },
 };
 
 /**
- * Rejects a transcript in which the played side would have to send a pattern, an unknown name or an unencodable message.
+ * Rejects a transcript in which the played side would have to send a pattern, an unknown name or an unencodable message, and
+ * one whose expected messages cannot be compared.
  *
  * @throws TranscriptError
  */
 export function refuseUnplayable(transcript: Transcript, played: Side): void {
-  const known = new Set<string>();
+  const known = new Known(transcript);
   for (const step of stepsIn(transcript)) {
-    if (step.kind === 'set') known.add(step.name);
-    if (step.kind === 'repeat' && step.name !== undefined) known.add(step.name);
-    if (step.kind !== 'message') continue;
-    if (step.side !== played) for (const name of namesInMessage(step)) known.add(name);
-    else {
-      const problem = problemOf(transcript, step, known);
-      if (problem === undefined) continue;
-      refuseStep(transcript, step, problem);
+    const problem = problemOf(transcript, step, played, known);
+    if (problem) refuse(transcript, step, problem);
+    known.note(step, played);
+  }
+}
+
+/** What is wrong with a step, and the text in its line that it is about. */
+interface Problem {
+  readonly text: string;
+  readonly about?: string;
+}
+
+/** The names that have values at a step, as far as that can be known before the play. */
+class Known {
+  readonly values: Values;
+  readonly #names: Set<string>;
+
+  constructor({ given }: Transcript) {
+    this.values = new Values({ given });
+    this.#names = new Set(Object.keys(given));
+  }
+
+  has(name: string): boolean {
+    return this.#names.has(name);
+  }
+
+  /** Takes over the names that have values after a step. */
+  note(step: Step, played: Side): void {
+    if (step.kind === 'message' && step.side !== played) this.#add(namesInMessage(step));
+    else for (const content of contentsOf(step)) this.#add(namesWithDefaultIn(content));
+    if ((step.kind === 'set' || step.kind === 'repeat') && step.name !== undefined) this.#names.add(step.name);
+    // A mock opens a listener, whose address is the value.
+    if (step.kind === 'connect' && played === '<') for (const name of this.unknown(step.address)) this.#names.add(name);
+  }
+
+  /** What has no value, as within braces. */
+  unknown(content: Content | undefined): string[] {
+    return content ? unknownIn(content, (name) => this.has(name), this.values) : [];
+  }
+
+  #add(names: readonly string[]): void {
+    for (const name of names) this.#names.add(name);
+  }
+}
+
+function problemOf(transcript: Transcript, step: Step, played: Side, known: Known): Problem | undefined {
+  switch (step.kind) {
+    case 'message':
+      return step.side === played ? problemOfSent(transcript, step, known) : problemOfExpected(step, known);
+    case 'set':
+      return unknownProblem(known.unknown(step.value), texts[played].unknown);
+    case 'connect':
+      return played === '>' ? unknownProblem(known.unknown(step.address), texts['>'].unknown) : undefined;
+    case 'expect-ending':
+      return problemOfEnding(transcript, step, played);
+    default:
+      return undefined;
+  }
+}
+
+function unknownProblem(unknown: readonly string[], textOf: (name: string) => string): Problem | undefined {
+  const [name] = unknown;
+  if (name === undefined) return undefined;
+  const [, variable] = /^env:(.*)$/.exec(name) ?? [];
+  const text =
+    variable === undefined
+      ? textOf(name)
+      : `the environment variable ${variable} is not set; a default is written {env:${variable}=…}`;
+  return { text, about: `{${name}` };
+}
+
+function problemOfSent(transcript: Transcript, step: MessageStep, known: Known): Problem | undefined {
+  const contents = contentsOf(step);
+  // The optional messages of a server are left out when they cannot be sent.
+  if (step.isOptional && step.side === '<') return undefined;
+  if (contents.some(({ kind }) => kind === 'pattern')) return { text: texts[step.side].pattern };
+  const unknown = contents.flatMap((content) => known.unknown(content));
+  const problem = unknownProblem(unknown, texts[step.side].unknown);
+  if (problem) return problem;
+  const text = unencodable(transcript, step, known.values);
+  return text === undefined ? undefined : { text };
+}
+
+function problemOfExpected(step: MessageStep, known: Known): Problem | undefined {
+  for (const content of contentsOf(step)) {
+    const adjacent = adjacentNames(content, (name) => known.has(name));
+    if (adjacent) {
+      const [one, next] = adjacent;
+      const text = `where {${one}} ends and {${next}} begins cannot be known; write the number of bytes, such as {${one}:2}, or text between them`;
+      return { text, about: `{${one}` };
     }
+  }
+  const names = new Set(namesInMessage(step));
+  const unresolved = contentsOf(step).flatMap((content) =>
+    unresolvedIn(content, (name) => names.has(name) || known.has(name), known.values),
+  );
+  return unknownProblem(
+    unresolved,
+    (name) => `{${name}} has no value: neither this line nor an earlier one captures it`,
+  );
+}
+
+function problemOfEnding(
+  transcript: Transcript,
+  { ending }: StepOf<'expect-ending'>,
+  played: Side,
+): Problem | undefined {
+  const text = endingProblem(framingOf(transcript.protocol, played === '>' ? '<' : '>'), ending);
+  return text === undefined ? undefined : { text };
+}
+
+/** The reason why a message cannot be encoded; undefined if it can, or if names in it have no values yet. */
+function unencodable({ protocol }: Transcript, step: MessageStep, values: Values): string | undefined {
+  const framing = framingOf(protocol, step.side);
+  // Then the frame depends on the conversation, which has not taken place.
+  if (framing.createEncoder) return undefined;
+  try {
+    const parts = partsOf(step, values.fork());
+    if (!parts) return undefined;
+    const { payload, header, kind } = parts;
+    frameOf(framing, parts);
+    if (header && !framing.encoder.shapeOf(Message.of(payload, { header, kind })))
+      return `the framing "${framing.name}" has no header`;
+    return undefined;
+  } catch (error) {
+    if (error instanceof YodelError) return error.message;
+    throw error;
   }
 }
 
 /** @throws TranscriptError about a step */
-function refuseStep(transcript: Transcript, step: Step, problem: string): never {
-  const text = lineOf(transcript, step);
-  const column = text.startsWith('@') ? 1 : text.search(/[<>]/) + 3;
-  throw new TranscriptError(step.file ?? transcript.file, step.line, column, problem, text);
+function refuse(transcript: Transcript, step: Step, { text, about }: Problem): never {
+  const line = lineOf(transcript, step);
+  const found = about === undefined ? -1 : line.indexOf(about);
+  const start = line.startsWith('@') ? 1 : line.search(/[<>]/) + 3;
+  throw new TranscriptError(step.file ?? transcript.file, step.line, found === -1 ? start : found + 1, text, line);
 }
 
 /**
@@ -55,37 +186,9 @@ function refuseStep(transcript: Transcript, step: Step, problem: string): never 
  */
 export function refuseSteps(transcript: Transcript, kinds: readonly Step['kind'][]): void {
   for (const step of stepsIn(transcript)) {
-    if (kinds.includes(step.kind)) refuseStep(transcript, step, `this cannot be played here (${step.kind})`);
-    if (kinds.includes('starttls') && step.kind === 'connect' && step.address)
-      refuseStep(transcript, step, 'this cannot be played here (a second connection)');
-    if (kinds.includes('any') && step.kind === 'message' && step.isOptional)
-      refuseStep(transcript, step, 'this cannot be played here (an optional message)');
-  }
-}
-
-function problemOf(transcript: Transcript, step: MessageStep, known: ReadonlySet<string>): string | undefined {
-  const { content, header, side } = step;
-  if (content.kind === 'pattern' || header?.kind === 'pattern') return texts[side].pattern;
-  const has = (name: string) => known.has(name);
-  const [unknown] = [...(header ? unknownIn(header, has) : []), ...unknownIn(content, has)];
-  return unknown === undefined ? unencodable(transcript, step) : texts[side].unknown(unknown);
-}
-
-/** The reason why a message cannot be encoded; undefined if it can, or if names in it have no values yet. */
-function unencodable({ protocol }: Transcript, step: MessageStep): string | undefined {
-  const parts = partsOf(step, new Values());
-  if (!parts) return undefined;
-  const framing = framingOf(protocol, step.side);
-  // Then the frame depends on the conversation, which has not taken place.
-  if (framing.createEncoder) return undefined;
-  const { payload, header, kind } = parts;
-  try {
-    frameOf(framing, parts);
-    if (header && !framing.encoder.shapeOf(Message.of(payload, { header, kind })))
-      return `the framing "${framing.name}" has no header`;
-    return undefined;
-  } catch (error) {
-    if (error instanceof YodelError) return error.message;
-    throw error;
+    const isSecond = kinds.includes('starttls') && step.kind === 'connect' && step.address !== undefined;
+    const isOptional = kinds.includes('any') && step.kind === 'message' && step.isOptional;
+    if (kinds.includes(step.kind) || isSecond || isOptional)
+      refuse(transcript, step, { text: 'this line cannot be played here yet' });
   }
 }

@@ -23,6 +23,8 @@ export interface Transcript {
   /** From `@address`: what the clients connect to. */
   readonly address: string | undefined;
   readonly steps: readonly Step[];
+  /** Values of names that are given from outside, such as by `--var`. A play begins with `new Values(transcript)`. */
+  readonly given: Readonly<Record<string, string | Uint8Array>>;
   /** Client names, in the order in which they first appear. A client without a name is ''. */
   readonly clients: readonly string[];
 }

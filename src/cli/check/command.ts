@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import { connectTimeoutOption, durationOption, envName } from '../flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
+import { variableOption } from '../transcript-variables.ts';
 import { addRecordedWireFlags } from '../wire-flags.ts';
 
 const examples = `Examples:
@@ -47,6 +48,7 @@ Exit status:
       ),
     )
     .addOption(connectTimeoutOption());
+  command.addOption(variableOption());
   addRecordedWireFlags(command);
   addTlsFlags(command);
   return command.action(async (words: string[]) => {

@@ -2,7 +2,6 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { type Address, defaultAddress, parseAddress } from '../../address.ts';
 import { YodelError } from '../../errors.ts';
-import type { Protocol } from '../../framing/protocol.ts';
 import { escapeText } from '../../terminal/escape.ts';
 import { paintFor, wantsColor } from '../../terminal/style.ts';
 import { type CheckResult, check } from '../../transcript/check.ts';
@@ -14,7 +13,8 @@ import { exitStatus, report, statusOf, UsageError } from '../fail.ts';
 import { checkWritable, readFile, readText } from '../files.ts';
 import { openStdout } from '../output.ts';
 import { readTlsFlags } from '../tls-flags.ts';
-import { parseOptions, readTranscript } from '../transcript-file.ts';
+import { type GivenToTranscript, parseOptions, readTranscript } from '../transcript-file.ts';
+import { checkVariables, readVariables } from '../transcript-variables.ts';
 import { readGivenWire } from '../wire.ts';
 import { checkReport } from './report.ts';
 
@@ -22,9 +22,10 @@ import { checkReport } from './report.ts';
 export async function runCheck(words: readonly string[], flags: Readonly<Record<string, unknown>>): Promise<number> {
   const { files, address } = filesAndAddress(words);
   // All are parsed before the first is played, so that an error in the last one is reported at once.
-  const protocol = await readGivenWire(flags);
+  const given = { protocol: await readGivenWire(flags), variables: readVariables(flags.var) };
   const transcripts: Transcript[] = [];
-  for (const file of files) transcripts.push(await readTranscript(file, protocol));
+  for (const file of files) transcripts.push(await readTranscript(file, given));
+  checkVariables(given.variables, transcripts);
   if (flags.update) for (const file of files) checkWritable(file);
   const stdout = openStdout({ failed: (status) => process.exit(status) });
   const output = checkReport(String(flags.format), {
@@ -41,7 +42,7 @@ export async function runCheck(words: readonly string[], flags: Readonly<Record<
       status = statusOf(error);
       return notPlayed(transcript, error);
     });
-    const isRewritten = flags.update === true && rewrite(result, protocol);
+    const isRewritten = flags.update === true && rewrite(result, given);
     if (isRewritten) rewritten++;
     if (result.differences.some((difference) => !isRewritten || !isRewritable(difference))) unmet++;
     output.add(result);
@@ -59,13 +60,13 @@ function notPlayed(transcript: Transcript, { message }: YodelError): CheckResult
 }
 
 /** Replaces the expected replies in the file with the received ones. Returns false if there is nothing to replace, or the result would not parse. */
-function rewrite(result: CheckResult, protocol: Protocol | undefined): boolean {
+function rewrite(result: CheckResult, given: GivenToTranscript): boolean {
   if (!result.differences.some(isRewritable)) return false;
   const { file } = result.transcript;
   const old = readText(file);
   const text = updatedText(result);
   try {
-    refuseUnplayable(parseTranscript(text, file, parseOptions(protocol)), '>');
+    refuseUnplayable(parseTranscript(text, file, parseOptions(given)), '>');
   } catch (error) {
     if (!(error instanceof TranscriptError)) throw error;
     process.stderr.write(

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { connectTimeoutOption, durationOption, envName } from '../flags.ts';
 import { addPeer, addTimes, sequenceOption } from '../journal/command.ts';
 import { addTlsFlags } from '../tls-flags.ts';
+import { variableOption } from '../transcript-variables.ts';
 import { addRecordedWireFlags } from '../wire-flags.ts';
 import type { ReplayFlags } from './flags.ts';
 
@@ -46,6 +47,7 @@ Exit status:
     .option('--json', 'print a JSON object instead of text')
     .addOption(durationOption('--timeout <time>', 'time limit for a reply', 5000).env(envName('timeout')))
     .addOption(connectTimeoutOption());
+  command.addOption(variableOption('transcript'));
   addRecordedWireFlags(command);
   addTlsFlags(command);
   return command.action(async (recording: string, address: string, flags: ReplayFlags) => {

@@ -10,4 +10,6 @@ export interface ReplayFlags
   readonly speed: number;
   readonly timeout: number;
   readonly connectTimeout: number;
+  /** NAME=VALUE. */
+  readonly var?: readonly string[] | undefined;
 }

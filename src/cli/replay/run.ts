@@ -7,11 +7,13 @@ import { planOfTranscript } from '../../replay/from-transcript.ts';
 import { Replay } from '../../replay/replay.ts';
 import type { ReplayPlan } from '../../replay/step.ts';
 import { ProgressLine } from '../../terminal/progress-line.ts';
+import type { Transcript } from '../../transcript/transcript.ts';
 import { exitStatus, UsageError } from '../fail.ts';
 import { onInterruption } from '../interruption.ts';
 import { print } from '../output.ts';
 import { readTlsFlags } from '../tls-flags.ts';
-import { readTranscript } from '../transcript-file.ts';
+import { type GivenToTranscript, readTranscript } from '../transcript-file.ts';
+import { checkVariables, readVariables } from '../transcript-variables.ts';
 import { readGivenWire } from '../wire.ts';
 import type { ReplayFlags } from './flags.ts';
 import { formatProgress, formatResult, formatResultJson } from './format.ts';
@@ -50,23 +52,31 @@ export async function runReplay(recording: string, where: string, flags: ReplayF
 
 async function openRecording(
   recording: string,
-  { session, since, until, peer, ...flags }: ReplayFlags,
+  { session, since, until, peer, var: variables, ...flags }: ReplayFlags,
 ): Promise<{ readonly plan: ReplayPlan; readonly reader?: JournalReader }> {
   const query = { session, since, until, peer };
+
   const protocol = await readGivenWire(flags);
   if (!isDatabase(recording)) {
     const [given] = Object.entries(query).find(([, value]) => value !== undefined) ?? [];
     if (given !== undefined)
       throw new UsageError(`--${given} applies to journals only, and ${recording} is a transcript`);
-    return { plan: planOfTranscript(await readTranscript(recording, protocol)) };
+    return { plan: planOfTranscript(await readOne(recording, { protocol, variables: readVariables(variables) })) };
   }
   const reader = (await import('../../journal/reader.ts')).readJournal(recording);
+  if (variables) throw new UsageError(`--var applies to transcripts only, and ${recording} is a journal`);
   const plan = await planOf(reader, query, protocol);
   if (plan.sends + plan.expects > 0) return { plan, reader };
   await reader.close();
   throw new UsageError(
     `no message in ${recording} matches the flags; to list its sessions: yodel journal ls ${recording}`,
   );
+}
+
+async function readOne(file: string, given: GivenToTranscript): Promise<Transcript> {
+  const transcript = await readTranscript(file, given);
+  checkVariables(given.variables ?? {}, [transcript]);
+  return transcript;
 }
 
 /** Whether a file is an SQLite database. A transcript is text. */

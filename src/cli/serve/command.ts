@@ -5,6 +5,7 @@ import { serverOptions, sessionOptions } from '../../options.ts';
 import { addTable, collect, envName } from '../flags.ts';
 import { addRecordFlags } from '../record-flags.ts';
 import { addServerTlsFlags } from '../tls-flags.ts';
+import { variableOption } from '../transcript-variables.ts';
 import { addWireFlags, applyPrecedence } from '../wire-flags.ts';
 import { addHandlerFlags, withSeed } from './handler/flags.ts';
 import { addJournalFlags } from './journal-flags.ts';
@@ -76,6 +77,7 @@ function addServingFlags(command: Command): void {
     );
   addWireFlags(command, 'lines, or that of a transcript');
   command.option('--lenient', 'transcript: accept messages in any order, any number of times');
+  command.addOption(variableOption('transcript'));
   addRecordFlags(
     command,
     'path',

@@ -79,7 +79,7 @@ const fixedLimits: ReadonlySet<string> = new Set(['backlog', 'handshakeTimeout',
 /** The flags that a reload applies: limits, access control, the handler, and the content of certificates. */
 const reloadable: ReadonlySet<string> = new Set([
   ...Object.entries(serveLimits).flatMap(([name, spec]) => (fixedLimits.has(name) ? [] : [flagKey(name, spec)])),
-  ...['allow', 'deny', 'handler', 'lenient', 'config', 'cert', 'key', 'sni', 'sslCert', 'sslKey'],
+  ...['allow', 'deny', 'handler', 'lenient', 'var', 'config', 'cert', 'key', 'sni', 'sslCert', 'sslKey'],
   ...handlerFlags,
 ]);
 

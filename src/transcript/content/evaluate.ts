@@ -87,10 +87,10 @@ export function missingIn(parts: readonly Part[], has: (name: string) => boolean
   });
 }
 
-/** All parts of a JSON template, in the order in which they are written. */
-export function* partsInJson(template: JsonTemplate): Generator<Part> {
-  if (template.kind === 'string') yield* template.parts;
-  else if (template.kind === 'part') yield template.part;
-  else if (template.kind === 'array') for (const item of template.items) yield* partsInJson(item);
-  else if (template.kind === 'object') for (const member of template.members.values()) yield* partsInJson(member);
+/** The parts of each string and of each value in braces, in the order in which they are written. */
+export function* partListsInJson(template: JsonTemplate): Generator<readonly Part[]> {
+  if (template.kind === 'string') yield template.parts;
+  else if (template.kind === 'part') yield [template.part];
+  else if (template.kind === 'array') for (const item of template.items) yield* partListsInJson(item);
+  else if (template.kind === 'object') for (const member of template.members.values()) yield* partListsInJson(member);
 }

@@ -11,6 +11,7 @@ import type { HandlerObject } from '../../../session/handler.ts';
 import { escapeText } from '../../../terminal/escape.ts';
 import { UsageError } from '../../fail.ts';
 import { readFile } from '../../files.ts';
+import { readVariables } from '../../transcript-variables.ts';
 import { readWire } from '../../wire.ts';
 import { hasWireFlags } from '../../wire-flags.ts';
 import type { Notify } from '../outputs.ts';
@@ -70,7 +71,10 @@ async function plainHandler({ handler, flags }: ServeSettings, notify: Notify): 
   }
   if (kind === 'exec') return { handler: await execHandler(rest, flags, notify) };
   if (kind === 'proxy') return { handler: await proxyHandler(rest, flags) };
-  return await loadHandler(handler, { lenient: flags.lenient === true, notify });
+  const variables = readVariables(flags.var);
+  if (Object.keys(variables).length > 0 && !handler.endsWith('.transcript'))
+    throw new UsageError(`--var gives the names of a transcript values, and "${handler}" is not one`);
+  return await loadHandler(handler, { lenient: flags.lenient === true, variables, notify });
 }
 
 async function execHandler(command: string, flags: ServeSettings['flags'], notify: Notify): Promise<HandlerObject> {

@@ -28,6 +28,8 @@ export interface LoadedHandler {
 export interface LoadOptions {
   /** Whether a transcript accepts messages in any order, any number of times. */
   readonly lenient: boolean;
+  /** Values of names in a transcript. */
+  readonly variables: Readonly<Record<string, string>>;
   readonly notify: (text: string) => void;
 }
 
@@ -45,9 +47,10 @@ export async function loadHandler(nameOrPath: string, options: LoadOptions): Pro
   return { handler: await loadFile(nameOrPath) };
 }
 
-async function loadTranscript(path: string, { lenient, notify }: LoadOptions): Promise<LoadedHandler> {
-  const { mockServer, readTranscript } = await import('./transcript.ts');
-  const transcript = await readTranscript(path);
+async function loadTranscript(path: string, { lenient, variables, notify }: LoadOptions): Promise<LoadedHandler> {
+  const { checkVariables, mockServer, readTranscript } = await import('./transcript.ts');
+  const transcript = await readTranscript(path, { variables });
+  checkVariables(variables, [transcript]);
   const unexpected = (session: Session, error: YodelError) =>
     notify(`${formatPeer(session.peer)}#${session.id}: ${escapeText(error.message)}`);
   const { framing, replyFraming, protocol } = transcript;
