@@ -15,20 +15,37 @@ export async function runCommandLine(words: readonly string[]): Promise<void> {
   try {
     await program.parseAsync(words, { from: 'user' });
   } catch (error) {
-    process.exitCode = reportFailure(error, program);
+    process.exitCode = await reportFailure(error, program, words);
   }
 }
 
 /** Reports an error on stderr and returns its exit status. */
-function reportFailure(error: unknown, program: Command): number {
+async function reportFailure(error: unknown, program: Command, words: readonly string[]): Promise<number> {
   if (!(error instanceof CommanderError)) {
     report(error);
     return statusOf(error);
   }
   if (error.exitCode === 0) return exitStatus.good;
   if (error.code === 'commander.help') return exitStatus.usage;
-  const text = escapeText(error.message.replace(/^error: /, '').replaceAll('\n', ' '));
-  const help = `${fullName(commandAt(program, program.args))} --help`;
+  const command = commandAt(program, program.args);
+  const advice = await adviceFor(error, words, command === program ? undefined : command.name());
+  const text = escapeText(advice ?? error.message.replace(/^error: /, '').replaceAll('\n', ' '));
+  const help = `${fullName(command)} --help`;
   process.stderr.write(`yodel: ${text}${text.endsWith(')') || text.endsWith('.') ? '' : '.'} See: ${help}\n`);
   return exitStatus.usage;
+}
+
+/** What to write instead of a command line of netcat. */
+async function adviceFor(
+  { code, message }: CommanderError,
+  words: readonly string[],
+  command: string | undefined,
+): Promise<string | undefined> {
+  const [, unknown = ''] = /^error: unknown (?:option|command) '([^']*)'/.exec(message) ?? [];
+  if (code !== 'commander.unknownOption' && code !== 'commander.unknownCommand') return undefined;
+  const { addressAdvice, netcatAdvice } = await import('./netcat.ts');
+  const isOption = code === 'commander.unknownOption';
+  const advice = isOption ? netcatAdvice(unknown, words, command) : addressAdvice(words);
+  const what = isOption ? `unknown option '${unknown}'` : `"${unknown}" is not a command. To connect, write`;
+  return advice && `${what}: ${advice}`;
 }

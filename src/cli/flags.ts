@@ -85,15 +85,22 @@ export function collect(value: string, previous: readonly string[] = []): string
 /** A flag that takes a time, 0 included. */
 export function durationOption(flags: string, description: string, defaultMs: number): Option {
   return new Option(flags, description)
-    .argParser((text) => readValue({ kind: 'duration', default: 0, off: '', summary: '', reason: '' }, text))
+    .argParser(readDuration)
     .default(defaultMs, formatQuantity('duration', defaultMs));
+}
+
+function readDuration(text: string): number | string {
+  return readValue({ kind: 'duration', default: 0, off: '', summary: '', reason: '' }, text);
 }
 
 /** `--connect-timeout`, which all commands share that connect to a server. */
 export function connectTimeoutOption(): Option {
   const flags = '-w, --connect-timeout <time>';
   const { default: defaultMs } = clientOptions.connectTimeout;
-  return durationOption(flags, 'time limit for connecting', defaultMs).env(envName('connect-timeout'));
+  // As in netcat, a number alone is seconds.
+  return durationOption(flags, 'time limit for connecting', defaultMs)
+    .argParser((text) => readDuration(/^\d+$/.test(text) ? `${text}s` : text))
+    .env(envName('connect-timeout'));
 }
 
 /** `--verbose`, for commands that are about one connection. */

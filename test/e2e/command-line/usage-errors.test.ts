@@ -13,6 +13,10 @@ function expectUsageError({ stdout, stderr, status }: Outcome, ...expected: (str
 
 const mistakes: readonly [what: string, args: string[], ...expected: (string | RegExp)[]][] = [
   ['an unknown command', ['frobnicate'], 'frobnicate', 'yodel --help'],
+  ['a flag of netcat', ['-lk', '7878'], 'yodel serve --listen :7878', 'yodel --help'],
+  ['a flag of netcat to connect', ['connect', '-q', '1', 'host', '80'], 'yodel connect host 80 --wait 1s'],
+  ['a flag of netcat to serve', ['serve', '-e', 'cat'], 'yodel serve exec:cat'],
+  ['a host instead of a command', ['example.org', '80'], 'yodel connect example.org 80'],
   ['a mistyped command', ['srve'], 'Did you mean serve?'],
   ['a mistyped option', ['serve', '--lisen', ':0'], "'--lisen'", 'Did you mean --listen?'],
   ['a mistyped option of connect', ['connect', '--cuont', '1'], 'Did you mean --count?'],
