@@ -1,78 +1,97 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { YodelError } from '../errors.ts';
-import type { Message } from '../framing/message.ts';
+import type { Expected } from './align.ts';
+import { CheckedClient, type Outcome } from './check/client.ts';
+import type { Difference } from './check/difference.ts';
+import type { ExpectedLine } from './check/expected-line.ts';
+import { Findings } from './check/findings.ts';
+import type { Patience } from './check/group.ts';
+import { mergeOutcomes } from './check/outcomes.ts';
+import { Pace } from './check/pace.ts';
 import { type ConnectionOptions, Connections } from './connections.ts';
-import { differenceOf, namesInMessage, partsOf } from './message-line.ts';
+import { partsOf, unknownInMessage } from './message-line.ts';
 import { refuseSteps, refuseUnplayable } from './playable.ts';
-import type { Player } from './player.ts';
-import type { Ending, MessageStep, Transcript } from './transcript.ts';
-import { Values } from './values.ts';
-import { changeValues, stepsIn, type WalkedStep, walked } from './walk.ts';
+import type { Absent, Arrival } from './player.ts';
+import type { Ending, MessageStep, Place, StepOf, Transcript } from './transcript.ts';
+import { type ValueSources, Values } from './values.ts';
+import { changeValues, type WalkedStep, walked } from './walk.ts';
+
+export type { Difference, DifferenceKind } from './check/difference.ts';
 
 /** Options of {@link check}. Times are milliseconds. */
 export interface CheckOptions extends ConnectionOptions {
   /** Time limit for each expected message, until a `@timeout` changes it. Default 5000. */
   readonly timeoutMs?: number | undefined;
-}
-
-/** A place where the server differed from the transcript. */
-export interface Difference {
-  /** The line that differs; for an unexpected message at the end, the last line of its client. */
-  readonly line: number;
-  readonly client: string;
-  /** The expected line; undefined when nothing was expected. */
-  readonly expected: string | undefined;
-  /** The payload of the message received instead; undefined when there was none. */
-  readonly actual: Uint8Array | undefined;
-  /** The whole message, with its header. */
-  readonly received?: Message | undefined;
-  /** In words, such as `no message within 5000 ms`. */
-  readonly reason: string;
-  /** The line was skipped because an earlier one failed. */
-  readonly skipped?: boolean | undefined;
+  /**
+   * After a message that is not as expected: how long the server must be quiet before the rest is taken as missing, if that can
+   * be known earlier than by the time limit. Default: twice its longest answer so far, from 200 to 1000.
+   */
+  readonly quietMs?: number | undefined;
+  /**
+   * Before the client sends again: how long to wait for messages that no line expects. With it, such a message is found where
+   * it came, and not after the next request. For {@link updatedText}. Default 0.
+   */
+  readonly settleMs?: number | undefined;
 }
 
 /** The result of {@link check}. */
 export interface CheckResult {
   readonly transcript: Transcript;
   readonly differences: readonly Difference[];
-  /** The number of expected messages. */
+  /** The number of expected messages that were played; of optional ones, those that came are not counted either. */
   readonly expected: number;
   readonly elapsedMs: number;
 }
 
 /**
- * Plays the clients of a transcript against a server and compares its replies. It continues after a difference, but once a
- * message is missing or a connection is lost, it skips the remaining messages of that client.
+ * Plays the clients of a transcript against a server and compares its replies. The messages between two actions of the clients
+ * are aligned with the lines that expect them, so that a message more or less is one difference. The conversation goes on
+ * after a difference. Once a connection is over, or the server has said nothing where two groups of messages were expected,
+ * the rest is not waited for.
  *
  * @throws TranscriptError when a line cannot be played: a client cannot send a pattern, or a name without a value
  * @throws YodelError when it cannot connect
  */
 export async function check(transcript: Transcript, options: CheckOptions = {}): Promise<CheckResult> {
   refuseUnplayable(transcript, '>');
-  refuseSteps(transcript, ['any', 'unordered', 'expect-ending', 'starttls']);
+  refuseSteps(transcript, ['starttls']);
   return await new Check(transcript, options).run();
 }
 
 /** How long the server may take to end its side after the last line. Messages received until then are unexpected. */
 const lastMessagesMs = 1000;
-/** The maximum number of unexpected messages to report at one place. */
-const maxUnexpected = 100;
+
+/** A step that changes values while lines are expected: it counts for the lines after it. */
+interface Change {
+  readonly sequence: number;
+  readonly step: WalkedStep;
+}
 
 class Check {
   readonly #transcript: Transcript;
+  readonly #options: CheckOptions;
   readonly #values: Values;
   readonly #connections: Connections;
-  /** Clients whose remaining messages are skipped. */
-  readonly #lost = new Set<string>();
-  readonly #differences: Difference[] = [];
+  readonly #clients = new Map<string, CheckedClient>();
+  readonly #findings: Findings;
+  readonly #pace: Pace;
   #timeoutMs: number;
   #ending: Ending;
+  #expectedEnding: Ending;
+  #sequence = 0;
+  #expected = 0;
+  /** Changes since the first line that is expected and not settled yet. */
+  #changes: Change[] = [];
+  /** The values with these changes. */
+  #outlook: Values | undefined;
 
   constructor(transcript: Transcript, options: CheckOptions) {
     this.#transcript = transcript;
+    this.#options = options;
     this.#values = new Values(transcript);
     this.#connections = new Connections(transcript, options);
+    this.#findings = new Findings(transcript);
+    this.#pace = new Pace(options.quietMs);
     this.#timeoutMs = options.timeoutMs ?? 5000;
   }
 
@@ -80,143 +99,250 @@ class Check {
     const began = performance.now();
     const transcript = this.#transcript;
     try {
-      for (const step of walked(transcript.steps)) if (!changeValues(step, this.#values)) await this.#play(step);
-      for (const [client, player] of this.#connections) await this.#finish(client, player);
+      for (const step of walked(transcript.steps)) {
+        this.#sequence++;
+        if (!this.#change(step)) await this.#play(step);
+      }
+      await this.#settle(undefined);
+      for (const client of this.#clients.values()) await this.#finish(client);
     } finally {
       this.#connections.abort();
     }
-    const expected = [...stepsIn(transcript)].filter((step) => step.kind === 'message' && step.side === '<').length;
     const elapsedMs = performance.now() - began;
-    return { transcript, differences: this.#differences, expected, elapsedMs };
+    return { transcript, differences: this.#findings.differences, expected: this.#expected, elapsedMs };
+  }
+
+  /** Performs a step that only changes values. Returns whether it was one. */
+  #change(step: WalkedStep): boolean {
+    if (![...this.#clients.values()].some(({ isExpecting }) => isExpecting)) return changeValues(step, this.#values);
+    const outlook = (this.#outlook ?? this.#values).fork();
+    if (!changeValues(step, outlook)) return false;
+    this.#outlook = outlook;
+    this.#changes.push({ sequence: this.#sequence, step });
+    return true;
   }
 
   async #play(step: WalkedStep): Promise<void> {
     switch (step.kind) {
       case 'message':
         return step.side === '>' ? await this.#send(step) : await this.#expect(step);
+      case 'any':
+        return step.side === '>' ? undefined : await this.#expect(step);
+      case 'unordered':
+        return await this.#playUnordered(step);
+      case 'ending':
+        this.#ending = step.ending;
+        return;
+      case 'expect-ending':
+        this.#expectedEnding = step.ending;
+        return;
+      case 'pace':
+        return;
+      default:
+        await this.#settle(step);
+        return await this.#act(step);
+    }
+  }
+
+  /** Steps before which everything that is expected must have come. */
+  async #act(step: WalkedStep): Promise<void> {
+    switch (step.kind) {
       case 'wait':
+        this.#findings.happened(step);
         return await pause(step.ms);
       case 'timeout':
         this.#timeoutMs = step.ms;
         return;
-      case 'ending':
-        this.#ending = step.ending;
-        return;
       case 'connect':
-        await this.#connections.of(step.client, step.tls);
+        await this.#connect(step);
         return;
-      case 'close':
-        (await this.#connections.of(step.client)).end();
-        return;
-      case 'reset':
-        (await this.#connections.of(step.client)).abort();
-        this.#lost.add(step.client);
-        return;
+      case 'close': {
+        const client = await this.#clientOf(step.client, step);
+        this.#findings.happened(step);
+        return client.player.end();
+      }
+      case 'reset': {
+        const client = await this.#clientOf(step.client, step);
+        this.#findings.happened(step);
+        client.end();
+        return client.player.abort();
+      }
       case 'silence':
-        return await this.#expectSilence(step.client, step.ms, step.line);
+        return await this.#expectSilence(await this.#clientOf(step.client, step), step);
       case 'closed':
-        return await this.#expectEnd(step.client, step.line);
+        return await this.#expectEnd(await this.#clientOf(step.client, step), step);
     }
   }
 
   async #send(step: MessageStep): Promise<void> {
-    const { client, line } = step;
-    const player = await this.#connections.of(client);
-    const parts = partsOf(step, this.#values);
-    if (!parts) {
-      const missing = namesInMessage(step).filter((name) => !this.#values.has(name));
-      return this.#unexpected(line, client, undefined, `not sent: {${missing.join('}, {')}} has no value`);
-    }
+    await this.#settle(step);
+    const client = await this.#clientOf(step.client, step);
+    const reason = this.#sendLine(step, client);
+    if (reason !== undefined) this.#findings.addFailure(step, step.client, `not sent: ${reason}`, client.isLost);
+  }
+
+  /** Returns why a line was not sent. */
+  #sendLine(step: MessageStep, { player }: CheckedClient): string | undefined {
+    if (player.isClosed) return 'the connection is closed';
     try {
+      const parts = partsOf(step, this.#values);
+      if (!parts) {
+        const unknown = unknownInMessage(step, this.#values);
+        return `{${unknown.join('}, {')}} has no value`;
+      }
       player.send({ ...parts, ending: this.#ending });
+      this.#findings.happened(step);
+      return undefined;
     } catch (error) {
-      if (!(error instanceof YodelError)) throw error;
-      this.#unexpected(line, client, undefined, `not sent: ${error.message}`);
+      if (error instanceof YodelError) return error.message;
+      throw error;
     }
   }
 
-  async #expect(step: MessageStep): Promise<void> {
-    const { client, line } = step;
-    const player = await this.#connections.of(client);
-    if (this.#lost.has(client))
-      return this.#differ(line, client, undefined, 'no message: the previous one is missing too', true);
-    const arrived = await player.next(this.#timeoutMs);
-    if ('message' in arrived) {
-      const difference = differenceOf(step, arrived.message, this.#values);
-      if (difference !== undefined) this.#differ(line, client, arrived.message, difference);
-      return;
+  async #expect(step: MessageStep | StepOf<'any'>): Promise<void> {
+    const client = await this.#clientOf(step.client, step);
+    const item = this.#line(step);
+    client.expect(step.kind === 'any' ? { kind: 'any', item } : { kind: 'message', item, isOptional: step.isOptional });
+  }
+
+  #line(step: MessageStep | StepOf<'any'>): ExpectedLine {
+    if (step.kind === 'message' && !step.isOptional) this.#expected++;
+    this.#outlook ??= this.#values.fork();
+    return { step, sequence: this.#sequence, values: this.#outlook, ending: this.#expectedEnding };
+  }
+
+  async #playUnordered({ steps }: StepOf<'unordered'>): Promise<void> {
+    const expected = steps.filter(({ side }) => side === '<');
+    for (const name of new Set(expected.map(({ client }) => client))) {
+      const own = expected.filter(({ client }) => client === name);
+      const client = await this.#clientOf(name, own[0] as MessageStep);
+      const items = own.map((step) => ({ item: this.#line(step), isOptional: step.isOptional }));
+      client.expect({ kind: 'unordered', items } satisfies Expected<ExpectedLine>);
     }
-    this.#lost.add(client);
-    const reasons = {
-      timeout: `no message within ${this.#timeoutMs} ms`,
-      ended: 'the server ended the connection',
-      broken: `the connection broke: ${arrived.reason}`,
-    };
-    this.#differ(line, client, undefined, reasons[arrived.absent]);
+    for (const step of steps) if (step.side === '>') await this.#send(step);
   }
 
-  async #expectSilence(client: string, ms: number, line: number): Promise<void> {
-    const arrived = await (await this.#connections.of(client)).next(ms);
-    if ('message' in arrived)
-      this.#unexpected(line, client, arrived.message, `a message where ${ms} ms of silence was expected`);
-    else if (arrived.absent === 'broken') this.#reportBroken(line, client, arrived.reason);
+  /**
+   * Waits until everything that is expected has come, as far as can be known, and compares it.
+   *
+   * @param next the step that is played next
+   */
+  async #settle(next: WalkedStep | undefined): Promise<void> {
+    const settleMs = next === undefined || isAction(next) ? (this.#options.settleMs ?? 0) : 0;
+    const clients = [...this.#clients.values()].filter((client) => client.isExpecting || settleMs > 0);
+    if (clients.length === 0) return;
+    const patience = { timeoutMs: this.#timeoutMs, settleMs, pace: this.#pace };
+    const outcomes = await Promise.all(clients.map((client) => client.settle(patience, this.#values)));
+    this.#compare(outcomes, patience, next);
+    this.#changes = [];
+    this.#outlook = undefined;
   }
 
-  async #expectEnd(client: string, line: number): Promise<void> {
-    const player = await this.#connections.of(client);
+  #compare(outcomes: readonly Outcome[], { timeoutMs }: Patience, next: Place | undefined): void {
+    const changes = [...this.#changes];
+    const findings = this.#findings;
+    for (const entry of mergeOutcomes(outcomes, timeoutMs)) {
+      while (changes[0] && changes[0].sequence < entry.sequence)
+        changeValues((changes.shift() as Change).step, this.#values);
+      const { client, missing } = entry;
+      if ('stream' in entry)
+        for (const step of entry.stream(this.#values)) findings.addStreamStep(step, client, missing);
+      else if (entry.step.kind === 'unexpected') findings.addUnexpected(entry.step.message, client.name, { next });
+      else findings.addStep(entry.step, client, this.#values, missing);
+    }
+    for (const { step } of changes) changeValues(step, this.#values);
+  }
+
+  async #expectSilence(client: CheckedClient, step: StepOf<'silence'>): Promise<void> {
+    const until = performance.now() + step.ms;
+    const limit = performance.now() + Math.max(this.#timeoutMs, step.ms);
+    const messages: Arrival[] = [];
+    let absent: Absent | undefined;
+    while (!absent) {
+      // Where any messages are allowed, the silence begins after the last of them.
+      const left = client.takesAny ? Math.min(step.ms, limit - performance.now()) : until - performance.now();
+      const arrived = await client.next(left);
+      if ('message' in arrived) messages.push(arrived);
+      else absent = arrived;
+      if (left <= 0) break;
+    }
+    const text = `a message where ${step.ms} ms of silence was expected`;
+    this.#takeAt(client, messages, step, text);
+    if (client.takesAny && performance.now() > limit && messages.length > 0)
+      this.#findings.addFailure(step, client.name, `the server was not silent for ${step.ms} ms`);
+    if (absent?.absent === 'broken') this.#reportBroken(client, step, absent.reason);
+  }
+
+  async #expectEnd(client: CheckedClient, step: StepOf<'closed'>): Promise<void> {
     const until = performance.now() + this.#timeoutMs;
-    for (let count = 0; ; count++) {
-      const arrived = await player.next(until - performance.now());
-      if ('message' in arrived && count < maxUnexpected && performance.now() < until)
-        this.#unexpected(
-          line,
-          client,
-          arrived.message,
-          'a message where the server was expected to end the connection',
-        );
-      else if ('message' in arrived || arrived.absent === 'timeout')
-        return this.#unexpected(
-          line,
-          client,
-          undefined,
-          `the server did not end the connection within ${this.#timeoutMs} ms`,
-        );
-      else if (arrived.absent === 'broken') return this.#reportBroken(line, client, arrived.reason);
-      else return;
+    const messages: Arrival[] = [];
+    let absent: Absent | undefined;
+    while (!absent && messages.length < maxBeforeEnd) {
+      const left = until - performance.now();
+      const arrived = await client.next(left);
+      if (!('message' in arrived)) absent = arrived;
+      else messages.push(arrived);
+      if (left <= 0) break;
     }
+    this.#takeAt(client, messages, step, 'a message where the server was expected to end the connection');
+    client.end();
+    if (absent?.absent === 'broken') this.#reportBroken(client, step, absent.reason);
+    else if (absent?.absent !== 'ended')
+      this.#findings.addFailure(
+        step,
+        client.name,
+        `the server did not end the connection within ${this.#timeoutMs} ms`,
+      );
   }
 
-  #reportBroken(line: number, client: string, reason: string | undefined): void {
-    this.#lost.add(client);
-    this.#unexpected(line, client, undefined, `the connection broke: ${reason}`);
+  /** Messages at a line that expects none: only lines before it that are still open may take them. */
+  #takeAt(client: CheckedClient, messages: readonly Arrival[], place: Place, reason: string): void {
+    for (const step of client.take(messages))
+      if (step.kind === 'unexpected') this.#findings.addUnexpected(step.message, client.name, { place, reason });
+      else this.#findings.addStep(step, client, this.#values, () => ({ reason, isSkipped: false }));
+  }
+
+  #reportBroken(client: CheckedClient, place: Place, reason: string | undefined): void {
+    client.end();
+    this.#findings.addFailure(place, client.name, `the connection broke: ${reason}`);
   }
 
   /** After the last line, everything that the server still sends is unexpected. */
-  async #finish(client: string, player: Player): Promise<void> {
-    const last = [...stepsIn(this.#transcript)].findLast((step) => 'client' in step && step.client === client);
-    const line = last?.line ?? 1;
-    const { messages, broken } = await player.finish(lastMessagesMs);
-    for (const { message } of messages.slice(0, maxUnexpected)) {
-      this.#unexpected(line, client, message, 'an unexpected message');
+  async #finish(client: CheckedClient): Promise<void> {
+    const place = client.lastPlace ?? { line: 1 };
+    const endedAt = client.player.isClosed ? undefined : performance.now();
+    const { messages, broken } = await client.player.finish(lastMessagesMs);
+    for (const step of client.take(messages)) {
+      if (step.kind === 'unexpected') this.#findings.addUnexpected(step.message, client.name, { next: place, endedAt });
+      else this.#findings.addStep(step, client, this.#values, () => ({ reason: '', isSkipped: false }));
     }
-    if (messages.length > maxUnexpected)
-      this.#unexpected(line, client, undefined, `${messages.length - maxUnexpected} more unexpected messages`);
-    if (broken !== undefined && !this.#lost.has(client)) this.#reportBroken(line, client, broken);
+    if (broken !== undefined && !client.isLost) this.#reportBroken(client, place, broken);
   }
 
-  #differ(line: number, client: string, received: Message | undefined, reason: string, skipped = false): void {
-    this.#differences.push({
-      line,
-      client,
-      expected: this.#transcript.lines[line - 1],
-      actual: received?.bytes,
-      received,
-      reason,
-      ...(skipped ? { skipped } : {}),
-    });
+  async #connect(step: StepOf<'connect'>): Promise<void> {
+    await this.#connections.of(step.client, step.tls);
+    await this.#clientOf(step.client, step);
   }
 
-  #unexpected(line: number, client: string, received: Message | undefined, reason: string): void {
-    this.#differences.push({ line, client, expected: undefined, actual: received?.bytes, received, reason });
+  async #clientOf(name: string, step: WalkedStep & Place): Promise<CheckedClient> {
+    const known = this.#clients.get(name);
+    if (known) {
+      known.lastPlace = step;
+      return known;
+    }
+    // Whatever precedes its first line must have come before it connects.
+    await this.#settle(step);
+    const client = new CheckedClient(name, await this.#connections.of(name));
+    client.lastPlace = step;
+    this.#clients.set(name, client);
+    return client;
   }
+}
+
+/** More messages than this where the server is expected to end are not waited for. */
+const maxBeforeEnd = 100;
+
+/** Whether the server may answer a step. */
+function isAction({ kind }: WalkedStep): boolean {
+  return kind === 'message' || kind === 'unordered' || kind === 'close' || kind === 'closed' || kind === 'reset';
 }

@@ -43,6 +43,11 @@ export class Progress<Item, Received> {
     return this.#places.every((place) => this.#expectsNothing(place)) ? 'complete' : 'sufficient';
   }
 
+  /** How many of the expected lines are behind, also within a set. It grows with every message that a line expects. */
+  get position(): number {
+    return Math.max(-1, ...this.#places.map(({ at, set }) => at + (set ? set.length / (set.length + 1) : 0)));
+  }
+
   /** The next message. */
   accept(message: Received): void {
     this.#places = this.#withSkipped(this.#places.flatMap((place) => this.#after(place, message)));

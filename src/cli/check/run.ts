@@ -55,7 +55,14 @@ export async function runCheck(words: readonly string[], flags: Readonly<Record<
 
 /** The result of a transcript that could not be played. */
 function notPlayed(transcript: Transcript, { message }: YodelError): CheckResult {
-  const difference = { line: 1, client: '', expected: undefined, actual: undefined, reason: message };
+  const difference = {
+    kind: 'failed',
+    line: 1,
+    client: '',
+    expected: undefined,
+    actual: undefined,
+    reason: message,
+  } as const;
   return { transcript, differences: [difference], expected: 0, elapsedMs: 0 };
 }
 

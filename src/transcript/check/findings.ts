@@ -1,0 +1,172 @@
+/** What a check has found: the differences, each with the line it belongs to. */
+import type { Message } from '../../framing/message.ts';
+import type { Aligned } from '../align.ts';
+import type { Absent, Arrival } from '../player.ts';
+import type { Place, Transcript } from '../transcript.ts';
+import type { Values } from '../values.ts';
+import type { CheckedClient } from './client.ts';
+import type { Difference } from './difference.ts';
+import { type ExpectedLine, endingDifference, lineDifference } from './expected-line.ts';
+
+/** Something that happened, in the order of the play. */
+interface Event {
+  readonly place: Place;
+  /** The client that received a message; undefined for what clients did. */
+  readonly receivedBy: string | undefined;
+  readonly at: number;
+}
+
+/** The maximum number of unexpected messages to report at one place. */
+const maxUnexpected = 100;
+
+/** Where an unexpected message belongs, and what to say about it. */
+export interface Unexpected {
+  /** The line to name. Default: the one after which the message arrived. */
+  readonly place?: Place | undefined;
+  /** The line that is played next: for a message that nothing precedes. */
+  readonly next?: Place | undefined;
+  readonly reason?: string | undefined;
+  /** Messages that arrived later came after the end of the client. */
+  readonly endedAt?: number | undefined;
+}
+
+/** Collects differences. */
+export class Findings {
+  readonly differences: Difference[] = [];
+  readonly #transcript: Transcript;
+  readonly #events: Event[] = [];
+  readonly #unexpected = new Map<string, number>();
+
+  constructor(transcript: Transcript) {
+    this.#transcript = transcript;
+  }
+
+  /** A client did something, such as sending a line. */
+  happened(place: Place): void {
+    this.#events.push({ place, receivedBy: undefined, at: performance.now() });
+  }
+
+  /** A step of an alignment that the line's own values confirm, or a difference. */
+  addStep(step: Aligned<ExpectedLine, Arrival>, client: CheckedClient, values: Values, missing: () => Missing): void {
+    const { name } = client;
+    if (step.kind === 'absorbed') return this.#received(step.item.step, name, step.message.at);
+    if (step.kind === 'absent') return;
+    if (step.kind === 'missing') {
+      return this.#addMissing(step.item, name, missing());
+    }
+    if (step.kind === 'unexpected') return this.addUnexpected(step.message, name, {});
+    this.#received(step.item.step, name, step.message.at);
+    // The alignment did not know names that lines of the same group capture.
+    const { message } = step.message;
+    const reason = lineDifference(step.item, message, values);
+    if (reason !== undefined) return this.#addLine(step.item, name, message, reason);
+    const ending = endingDifference(step.item.ending, message);
+    if (ending !== undefined) this.addFailure(step.item.step, name, ending);
+  }
+
+  /** A line of a stream: it was compared before. */
+  addStreamStep(step: Aligned<ExpectedLine, Arrival>, client: CheckedClient, missing: () => Missing): void {
+    if (step.kind === 'matched') this.#received(step.item.step, client.name, step.message.at);
+    else if (step.kind === 'replaced') {
+      this.#received(step.item.step, client.name, step.message.at);
+      this.#addLine(step.item, client.name, step.message.message, 'different bytes');
+    } else if (step.kind === 'missing') this.#addMissing(step.item, client.name, missing());
+    else if (step.kind === 'unexpected') this.addUnexpected(step.message, client.name, {});
+  }
+
+  /** A message that no line expects. */
+  addUnexpected({ message, at }: Arrival, client: string, { place, next, reason, endedAt }: Unexpected): void {
+    const after = place ?? this.#placeBefore(client, at);
+    const found = after ?? next ?? { line: 1 };
+    const key = `${client} ${found.file ?? ''} ${found.line}`;
+    const count = (this.#unexpected.get(key) ?? 0) + 1;
+    this.#unexpected.set(key, count);
+    if (count > maxUnexpected) {
+      if (count === maxUnexpected + 1) this.addFailure(found, client, `more than ${maxUnexpected} unexpected messages`);
+      return;
+    }
+    this.differences.push({
+      kind: 'unexpected',
+      ...placed(found),
+      client,
+      expected: undefined,
+      actual: message.bytes,
+      received: message,
+      reason: reason ?? 'an unexpected message',
+      ...(after === undefined ? { isBefore: true } : {}),
+      ...(endedAt !== undefined && at > endedAt ? { isAfterEnd: true } : {}),
+    });
+  }
+
+  /** Something failed that is not about a message. */
+  addFailure(place: Place, client: string, reason: string, skipped = false): void {
+    const none = { expected: undefined, actual: undefined };
+    this.differences.push({
+      kind: 'failed',
+      ...placed(place),
+      client,
+      ...none,
+      reason,
+      ...(skipped ? { skipped } : {}),
+    });
+  }
+
+  #addMissing(line: ExpectedLine, client: string, { reason, isSkipped, isLast, isAfterWildcard }: Missing): void {
+    this.#addLine(line, client, undefined, reason, {
+      ...(isSkipped ? { skipped: true } : {}),
+      ...(isLast ? { isLast } : {}),
+      ...(isAfterWildcard ? { isAfterWildcard } : {}),
+    });
+  }
+
+  #addLine(
+    { step }: ExpectedLine,
+    client: string,
+    received: Message | undefined,
+    reason: string,
+    facts: Partial<Difference> = {},
+  ): void {
+    const { lines, included } = this.#transcript;
+    const source = step.file === undefined ? lines : included.get(step.file);
+    this.differences.push({
+      kind: received ? 'replaced' : 'missing',
+      ...placed(step),
+      client,
+      expected: source?.[step.line - 1] ?? '',
+      actual: received?.bytes,
+      received,
+      reason,
+      ...facts,
+    });
+  }
+
+  #received(place: Place, client: string, at: number): void {
+    this.#events.push({ place, receivedBy: client, at });
+  }
+
+  /** The last line before a message arrived: one that its client received, or something that a client did. */
+  #placeBefore(client: string, at: number): Place | undefined {
+    const isBefore = (event: Event) =>
+      event.at <= at && (event.receivedBy === undefined || event.receivedBy === client);
+    return this.#events.findLast(isBefore)?.place;
+  }
+}
+
+/** Why a line has no message. */
+export interface Missing {
+  readonly reason: string;
+  readonly isSkipped: boolean;
+  /** Whether nothing came after it although it was waited for. */
+  readonly isLast?: boolean | undefined;
+  readonly isAfterWildcard?: boolean | undefined;
+}
+
+/** Why there are no more messages, in words. */
+export function absenceText({ absent, reason }: Absent, timeoutMs: number): string {
+  if (absent === 'timeout') return `no message within ${timeoutMs} ms`;
+  return absent === 'ended' ? 'the server ended the connection' : `the connection broke: ${reason}`;
+}
+
+function placed({ line, file }: Place): Place {
+  return file === undefined ? { line } : { line, file };
+}
