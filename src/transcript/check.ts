@@ -13,7 +13,7 @@ import { partsOf, unknownInMessage } from './message-line.ts';
 import { refuseSteps, refuseUnplayable } from './playable.ts';
 import type { Absent, Arrival } from './player.ts';
 import type { Ending, MessageStep, Place, StepOf, Transcript } from './transcript.ts';
-import { type ValueSources, Values } from './values.ts';
+import { Values } from './values.ts';
 import { changeValues, type WalkedStep, walked } from './walk.ts';
 
 export type { Difference, DifferenceKind } from './check/difference.ts';

@@ -200,7 +200,7 @@ it('the end of messages is compared where the file says so', async () => {
   const crlf: Handler = { message: (_, session) => void session.write(Buffer.from('a\r\nb\n')) };
   expect(await found('@expect-ending crlf\n> x\n< a\n@expect-ending lf\n< b\n', crlf)).toEqual([]);
   const { differences } = await play('@expect-ending crlf\n> x\n< a\n< b\n', crlf);
-  expect(differences).toMatchObject([{ line: 4, reason: 'ends with lf instead of crlf' }]);
+  expect(differences).toMatchObject([{ line: 4, reason: 'it ends with LF, and not with CRLF' }]);
 });
 
 it('a wildcard before silence waits until the server is silent', async () => {

@@ -1,5 +1,4 @@
 import type { Message } from '../../framing/message.ts';
-import { formatEnding } from '../ending.ts';
 import { differenceOf } from '../message-line.ts';
 import type { Arrival } from '../player.ts';
 import type { Ending, MessageStep, StepOf } from '../transcript.ts';
@@ -27,12 +26,6 @@ export function mayMatch({ step, values }: ExpectedLine, { message }: Arrival): 
 /** What differs, if anything. If the message is as expected, its names get their values. */
 export function lineDifference({ step }: ExpectedLine, message: Message, values: Values): string | undefined {
   return step.kind === 'any' ? undefined : differenceOf(step, message, values);
-}
-
-/** How the end of a message differs from that of `@expect-ending`, if it does. */
-export function endingDifference(expected: Ending, { terminator }: Message): string | undefined {
-  if (expected === undefined || Buffer.compare(expected, terminator) === 0) return undefined;
-  return `ends with ${formatEnding(terminator)} instead of ${formatEnding(expected)}`;
 }
 
 /**

@@ -1,12 +1,13 @@
 /** What a check has found: the differences, each with the line it belongs to. */
 import type { Message } from '../../framing/message.ts';
 import type { Aligned } from '../align.ts';
+import { endingDifference } from '../ending.ts';
 import type { Absent, Arrival } from '../player.ts';
 import type { Place, Transcript } from '../transcript.ts';
 import type { Values } from '../values.ts';
 import type { CheckedClient } from './client.ts';
 import type { Difference } from './difference.ts';
-import { type ExpectedLine, endingDifference, lineDifference } from './expected-line.ts';
+import { type ExpectedLine, lineDifference } from './expected-line.ts';
 
 /** Something that happened, in the order of the play. */
 interface Event {
@@ -60,7 +61,7 @@ export class Findings {
     const { message } = step.message;
     const reason = lineDifference(step.item, message, values);
     if (reason !== undefined) return this.#addLine(step.item, name, message, reason);
-    const ending = endingDifference(step.item.ending, message);
+    const ending = endingDifference(message, step.item.ending);
     if (ending !== undefined) this.addFailure(step.item.step, name, ending);
   }
 
