@@ -47,6 +47,7 @@ export const errorCodes = {
   YODEL_SHUTTING_DOWN: 'The server is shutting down and takes no new connections.',
   YODEL_WRONG_REPLY: 'In a load test, a reply differed from its message.',
   YODEL_UNEXPECTED_REPLY: 'In a load test, the server sent more than the expected replies.',
+  YODEL_ERROR_REPLY: 'In a load test, a reply reported an error, or the server greeted with one.',
   YODEL_REPLY_TIMEOUT: 'In a load test, a reply did not arrive within the time-out.',
   YODEL_TOO_MANY_UNANSWERED:
     'In a load test at a fixed rate, too many messages were unanswered, so the next ones were not sent.',

@@ -57,5 +57,6 @@ export function statusOf(error: unknown): number {
   if (error instanceof UsageError) return exitStatus.usage;
   if (!(error instanceof YodelError)) return exitStatus.failure;
   if (usageCodes.has(error.code)) return exitStatus.usage;
-  return error.code === 'YODEL_CONNECT_TIMEOUT' ? exitStatus.timeout : exitStatus.failure;
+  const isTimeout = error.code === 'YODEL_CONNECT_TIMEOUT' || error.code === 'YODEL_REPLY_TIMEOUT';
+  return isTimeout ? exitStatus.timeout : exitStatus.failure;
 }

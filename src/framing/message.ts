@@ -231,6 +231,11 @@ export class Batch implements Iterable<Message> {
     return this.#reader.framing;
   }
 
+  /** @internal Whether each payload is in its frame as it is: without escapes, and not made by a program. */
+  get hasPlainPayloads(): boolean {
+    return this.#reader.payload === undefined;
+  }
+
   /** @internal See {@link isBatch}. */
   get [batchMark](): true {
     return true;

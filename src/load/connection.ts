@@ -2,16 +2,22 @@
  * One connection of a load test: sends, checks every reply, and times it.
  *
  * It uses the transport's connection and not the client's MessageConnection, which copies borrowed chunks and delivers
- * messages. That takes 70 ns for a message of 64 bytes. Comparing a chunk in place with what was sent (`replies.ts`) takes
+ * messages. That takes 70 ns for a message of 64 bytes. Comparing a chunk in place with what was sent (`replies/echo.ts`) takes
  * 2 ns per message, and the whole generator takes 50.
  */
 import { systemError, YodelError } from '../errors.ts';
 import { formatPlural } from '../format/figures.ts';
+import type { Framing } from '../framing/framing.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
+import type { LatencyLog } from './latency-log.ts';
 import type { Payload } from './payload.ts';
 import type { Replies } from './plan.ts';
-import { CountMatcher, EchoMatcher, FrameMatcher, type ReplyMatcher, RingPosition } from './replies.ts';
+import { CountMatcher } from './replies/count.ts';
+import { EchoMatcher, FrameMatcher, RingPosition } from './replies/echo.ts';
+import type { ErrorPattern } from './replies/error-pattern.ts';
+import { AfterGreeting } from './replies/greeting.ts';
+import type { ReplyMatcher } from './replies/matcher.ts';
 import type { Schedule } from './schedule.ts';
 import { SendTimes } from './send-times.ts';
 import type { Tally } from './tally.ts';
@@ -31,8 +37,8 @@ export interface Traffic {
   sendSoon(connection: LoadConnection, count: number): void;
   /** Nothing is in flight. */
   settled(): void;
-  /** The connection can no longer be used. */
-  broken(connection: LoadConnection, error: YodelError): void;
+  /** The connection can no longer be used. @param count the number of errors */
+  broken(connection: LoadConnection, error: YodelError, count?: number): void;
 }
 
 /** The payload of a connection, and the replies that it expects. */
@@ -42,6 +48,14 @@ export interface LoadConnectionOptions {
   readonly payload: Payload;
   readonly protocol: Protocol;
   readonly replies: Replies;
+  /** The number of messages to wait for before the first one is sent. */
+  readonly greeting: number;
+  /** Whether messages that arrive before the first one is sent are allowed, as a greeting of which nothing is known yet. */
+  readonly learnsGreeting: boolean;
+  /** Recognises replies that report an error. */
+  readonly errors: ErrorPattern | undefined;
+  /** Where a reply does not say which message it answers. */
+  readonly log: LatencyLog | undefined;
 }
 
 /** Lives as long as its transport's connection. */
@@ -50,7 +64,10 @@ export class LoadConnection implements Receiver {
   readonly #connection: Connection;
   readonly #traffic: Traffic;
   readonly #payload: Payload;
-  readonly #matcher: ReplyMatcher | undefined;
+  #matcher: ReplyMatcher | undefined;
+  readonly #log: LatencyLog | undefined;
+  readonly #learnsGreeting: boolean;
+  readonly #greeted: PromiseWithResolvers<YodelError | undefined> | undefined;
   /** Observes what is sent, where replies depend on it. */
   readonly #sent: ((bytes: Uint8Array) => void) | undefined;
   /** Whether replies are as long as messages, so that more bytes than are in flight are unexpected. */
@@ -63,29 +80,57 @@ export class LoadConnection implements Receiver {
   #inFlight = 0;
   #bytesInFlight = 0;
   #answered = 0;
+  #unasked = 0;
+  #hasSent = false;
   #isOver = false;
   readonly #serverEnded = Promise.withResolvers<void>();
 
-  constructor({ number, payload, protocol, replies }: LoadConnectionOptions, connection: Connection, traffic: Traffic) {
+  constructor(options: LoadConnectionOptions, connection: Connection, traffic: Traffic) {
+    const { number, payload, replies } = options;
     this.number = number;
     this.#connection = connection;
     this.#traffic = traffic;
     this.#payload = payload;
-    const own = connection.framing;
-    this.#countsBytes = replies !== 'count' && !(own && replies === 'echo');
-    if (replies === 'echo') {
-      const echo = new EchoMatcher(payload.echo, number);
-      this.#matcher = own ? new FrameMatcher(own, echo) : echo;
-    } else if (replies === 'count') {
-      const matcher = new CountMatcher(protocol, own);
-      this.#matcher = matcher;
-      this.#sent = matcher.sent;
-    } else this.#taken = new RingPosition(payload);
+    this.#log = options.log;
+    this.#learnsGreeting = options.learnsGreeting;
+    this.#countsBytes = replies !== 'count' && !(connection.framing && replies === 'echo');
+    this.#matcher = matcherFor(options, connection.framing);
+    if (this.#matcher instanceof CountMatcher) this.#sent = this.#matcher.sent;
+    if (replies === 'none') this.#taken = new RingPosition(payload);
+    if (options.greeting > 0) this.#greeted = Promise.withResolvers();
   }
 
   /** Starts receiving. */
   start(): void {
     this.#connection.start(this);
+  }
+
+  /**
+   * Resolves when the greeting has arrived, or with the reason why it will not; the connection must be closed then. Undefined
+   * if none is expected.
+   */
+  get greeted(): Promise<YodelError | undefined> | undefined {
+    return this.#greeted?.promise;
+  }
+
+  /** Ends the wait for the greeting. */
+  notGreeted(error: YodelError): void {
+    this.#greeted?.resolve(error);
+  }
+
+  /** The number of messages that arrived before anything was sent. */
+  get unasked(): number {
+    return this.#unasked;
+  }
+
+  /** The greeting has been learned from other connections: what is missing of it will be no reply. */
+  expectGreeting(count: number): void {
+    if (this.#matcher instanceof CountMatcher) this.#matcher.greetingLeft = Math.max(0, count - this.#unasked);
+  }
+
+  /** The largest latency, where it is remembered. */
+  get slowest(): number {
+    return this.#log?.slowest ?? 0;
   }
 
   /** When the oldest unanswered message was sent; Infinity when there is none. */
@@ -137,6 +182,12 @@ export class LoadConnection implements Receiver {
     return this.#serverEnded.promise;
   }
 
+  /** Closes a connection that was lost. If replies are missing, they may have been missing for some time. */
+  lose(): void {
+    if (this.#inFlight > 0) this.#traffic.tally.retract(this.#log?.retractUnsettled());
+    this.close();
+  }
+
   /** Closes the connection; unanswered messages stay unanswered. */
   close(): void {
     this.#isOver = true;
@@ -153,15 +204,32 @@ export class LoadConnection implements Receiver {
     traffic.tally.bytesReceived += chunk.length;
     const matcher = this.#matcher;
     if (this.#isOver || !matcher) return;
+    if (!this.#hasSent) return this.#receiveUnasked(chunk, matcher);
     const now = performance.now();
     const isExcess = this.#countsBytes && chunk.length > this.#bytesInFlight;
     const found = matcher.match(isExcess ? chunk.subarray(0, this.#bytesInFlight) : chunk);
     const done = Math.min(found, this.#inFlight);
     if (this.#countsBytes) this.#bytesInFlight -= chunk.length;
-    this.#answer(done, now);
+    this.#answer(done, now, matcher.failed);
     if (matcher.fault) return traffic.broken(this, matcher.fault);
-    if (isExcess || found > done) return traffic.broken(this, this.#unexpected());
+    if (isExcess || found > done) return this.#receivedTooMany(Math.max(1, found - done));
     this.#sendMore(done, now);
+  }
+
+  /** Nothing has been sent, so that nothing that arrives is a reply. */
+  #receiveUnasked(chunk: Uint8Array, matcher: ReplyMatcher): void {
+    const isGreeting = matcher.greetingLeft > 0;
+    const found = matcher.match(isGreeting || !this.#countsBytes ? chunk : chunk.subarray(0, 0));
+    if (matcher.fault) return this.#fail(matcher.fault);
+    if (isGreeting && matcher.greetingLeft === 0) {
+      this.#greeted?.resolve(undefined);
+      if (this.#taken) this.#matcher = undefined;
+    }
+    if (this.#learnsGreeting && matcher.failed.length > 0) return this.#fail(this.#refused());
+    if (this.#learnsGreeting) {
+      this.#unasked += found;
+      this.#traffic.tally.unasked += found;
+    } else if (found > 0 || (!isGreeting && this.#countsBytes)) this.#fail(this.#unexpected());
   }
 
   onDrain(): void {
@@ -172,8 +240,7 @@ export class LoadConnection implements Receiver {
   onEnd(): void {
     this.#serverEnded.resolve();
     if (this.#isOver) return;
-    this.#traffic.broken(
-      this,
+    this.#fail(
       new YodelError('YODEL_CONNECTION_CLOSED', `the server closed connection ${this.number} ${this.#soFar()}`),
     );
   }
@@ -182,18 +249,62 @@ export class LoadConnection implements Receiver {
     this.#serverEnded.resolve();
     if (this.#isOver) return;
     const broken = systemError(`connection ${this.number} broke ${this.#soFar()}`, error ?? new Error('it was closed'));
-    this.#traffic.broken(this, broken);
+    this.#fail(broken);
   }
 
-  #answer(done: number, now: number): void {
+  /** The connection cannot be used, or not even greeted. */
+  #fail(error: YodelError): void {
+    if (this.#greeted && !this.#hasSent) this.#greeted.resolve(error);
+    this.#traffic.broken(this, error);
+  }
+
+  /** Any message since the last one that was certain may have been credited with the reply to another one. */
+  #receivedTooMany(count: number): void {
+    const error = this.#unexpected();
+    this.#traffic.tally.retract(this.#log?.retractAll());
+    this.#traffic.broken(this, error, count);
+  }
+
+  /** @param failed which of the replies report an error */
+  #answer(done: number, now: number, failed: readonly number[] = []): void {
     if (done === 0) return;
     const traffic = this.#traffic;
-    this.#times.take(done, now, this.#taken ? undefined : traffic.tally.latency);
+    const latencies = this.#taken ? undefined : (this.#log ?? traffic.tally.latency);
+    let next = 0;
+    for (const index of failed) {
+      if (index >= done) break;
+      this.#times.take(index - next, now, latencies);
+      this.#times.take(1, now);
+      next = index + 1;
+    }
+    this.#times.take(done - next, now, latencies);
+    if (failed.length > 0) this.#countErrors(failed.filter((index) => index < done).length);
     this.#inFlight -= done;
+    if (this.#inFlight === 0) this.#log?.settle();
     this.#answered += done;
     traffic.inFlight -= done;
     traffic.tally.answered += done;
     traffic.lastReplyAt = now;
+  }
+
+  #countErrors(count: number): void {
+    const { tally } = this.#traffic;
+    tally.failed += count;
+    tally.fail(
+      'YODEL_ERROR_REPLY',
+      `connection ${this.number}: the reply reports an error: ${this.#failedText}`,
+      count,
+    );
+  }
+
+  #refused(): YodelError {
+    const text = `connection ${this.number}: the server reported an error before any request: ${this.#failedText}`;
+    return new YodelError('YODEL_ERROR_REPLY', text);
+  }
+
+  /** The first reply that reported an error. */
+  get #failedText(): string {
+    return (this.#matcher instanceof CountMatcher && this.#matcher.failedText) || '';
   }
 
   readonly #countTaken = (): void => {
@@ -217,6 +328,7 @@ export class LoadConnection implements Receiver {
   #write(count: number): void {
     const { bytes, ends } = this.#payload;
     const traffic = this.#traffic;
+    this.#hasSent = true;
     this.#inFlight += count;
     traffic.inFlight += count;
     traffic.tally.sent += count;
@@ -251,7 +363,8 @@ export class LoadConnection implements Receiver {
   }
 
   #unexpected(): YodelError {
-    const text = `connection ${this.number}: the server sent more replies than expected, ${this.#soFar()}`;
+    const problem = this.#hasSent ? 'sent more replies than expected' : 'sent something before any request';
+    const text = `connection ${this.number}: the server ${problem}, ${this.#soFar()}`;
     return new YodelError('YODEL_UNEXPECTED_REPLY', text);
   }
 
@@ -259,4 +372,12 @@ export class LoadConnection implements Receiver {
     const unanswered = this.#inFlight === 0 ? '' : `, with ${formatPlural(this.#inFlight, 'message')} unanswered`;
     return `after ${formatPlural(this.#answered, 'reply', 'replies')}${unanswered}`;
   }
+}
+
+function matcherFor(options: LoadConnectionOptions, own: Framing | undefined): ReplyMatcher | undefined {
+  const { number, payload, protocol, replies, greeting, errors } = options;
+  if (replies === 'count') return new CountMatcher({ protocol, own, greeting, errors });
+  const echo = replies === 'echo' ? new EchoMatcher(payload.echo, number) : undefined;
+  const matcher = own && echo ? new FrameMatcher(own, echo) : echo;
+  return greeting === 0 ? matcher : new AfterGreeting(own ?? protocol.replyFraming, greeting, matcher);
 }

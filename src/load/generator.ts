@@ -2,17 +2,22 @@ import type { YodelError } from '../errors.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import type { Connection } from '../transport/transport.ts';
 import { LoadConnection, type Traffic } from './connection.ts';
+import { LatencyLog } from './latency-log.ts';
 import { OpenLoop, timerSlackMs } from './open-loop.ts';
 import { type Payload, payloadsOf } from './payload.ts';
-import { type LoadSettings, type LoadShare, protocolOf } from './plan.ts';
+import { isAnonymous, type LoadSettings, type LoadShare, protocolOf } from './plan.ts';
 import { Pool, type PoolOwner } from './pool.ts';
 import { ProcessorTime } from './processor-time.ts';
+import { ErrorPattern } from './replies/error-pattern.ts';
 import { Tally } from './tally.ts';
 import { Timers } from './timers.ts';
 
 const intervalMs = 1000;
 /** If no replies are expected: the time for the server to read everything and end its side. */
 const finishMs = 1000;
+/** How long replies that are too many are waited for after the last reply: twice the largest latency, within these limits. */
+const minListenMs = 250;
+const maxListenMs = 2000;
 
 /** How the run of one process ended. */
 export interface GeneratorEnd {
@@ -55,6 +60,10 @@ export class Generator implements Traffic, PoolOwner {
   readonly #share: LoadShare;
   readonly #pool: Pool;
   readonly #protocol: Protocol;
+  readonly #errors: ErrorPattern | undefined;
+  /** Whether the number of messages that the server sends before any request is not known yet. */
+  learnsGreeting: boolean;
+  #greeting: number;
   readonly #payloadOf: (connection: number) => Payload;
   readonly #onInterval: IntervalListener;
   #state: 'opening' | 'sending' | 'settling' | 'over' = 'opening';
@@ -86,6 +95,12 @@ export class Generator implements Traffic, PoolOwner {
     this.#onInterval = onInterval;
     this.#pool = new Pool(share, this, this.#timers);
     this.#protocol = protocolOf(settings);
+    const { replies, greeting = this.#protocol.greeting, errorPattern } = settings;
+    this.learnsGreeting = replies === 'count' && greeting === undefined;
+    this.#greeting = greeting ?? 0;
+    this.#errors = ErrorPattern.of(
+      errorPattern === undefined ? this.#protocol : { errorPattern: new RegExp(errorPattern) },
+    );
     this.#left = share.count ?? Number.POSITIVE_INFINITY;
     this.#payloadOf = payloadsOf(settings);
   }
@@ -93,6 +108,17 @@ export class Generator implements Traffic, PoolOwner {
   /** Tries to open each connection once. Resolves with the first error when every attempt failed. */
   open(): Promise<YodelError | undefined> {
     return this.#pool.openAll();
+  }
+
+  /**
+   * What most connections have received so far, without having sent anything, is the greeting. Connections that are opened
+   * later wait for as many messages.
+   */
+  learnGreeting(): void {
+    const counts = this.#pool.up.map(({ unasked }) => unasked).sort((a, b) => a - b);
+    this.#greeting = counts[Math.floor(counts.length / 2)] ?? 0;
+    this.learnsGreeting = false;
+    for (const connection of this.#pool.up) connection.expectGreeting(this.#greeting);
   }
 
   /** Resolves at the end of the run. */
@@ -137,6 +163,7 @@ export class Generator implements Traffic, PoolOwner {
     if (this.#state !== 'settling' || isWaiting || this.#isFinishing) return;
     this.#isFinishing = true;
     const endedAt = Math.max(this.#sentAllAt, this.lastReplyAt);
+    if (isAnonymous(this.#settings)) return this.#listen(endedAt);
     if (this.#settings.replies !== 'none') return this.#end('done', endedAt);
     // Closing a connection with unread replies would reset it, and discard what the server has not read yet.
     const finished = this.#pool.up.map((connection) => connection.finish());
@@ -144,8 +171,17 @@ export class Generator implements Traffic, PoolOwner {
     this.#timers.after(finishMs, () => this.#end('done', endedAt));
   }
 
-  broken(connection: LoadConnection, error: YodelError): void {
-    this.tally.fail(error.code, error.message);
+  /** Waits for replies that are too many: the run would else end before it turns out that the latencies are wrong. */
+  #listen(endedAt: number): void {
+    const slowest = this.#pool.up.reduce((most, connection) => Math.max(most, connection.slowest), 0);
+    const waitMs = Math.min(maxListenMs, Math.max(minListenMs, 2 * slowest));
+    this.#timers.after(waitMs, () => this.#end('done', endedAt));
+  }
+
+  broken(connection: LoadConnection, error: YodelError, count = 1): void {
+    // While it waits for its greeting, it counts as not connected.
+    if (!this.#pool.up.includes(connection)) return;
+    this.tally.fail(error.code, error.message, count);
     this.#lose(connection);
   }
 
@@ -159,22 +195,29 @@ export class Generator implements Traffic, PoolOwner {
   }
 
   connected(number: number, opened: Connection): LoadConnection {
-    this.tally.opened++;
-    this.#unreachableSince = Number.POSITIVE_INFINITY;
     const { replies } = this.#settings;
-    const options = { number, payload: this.#payloadOf(number), protocol: this.#protocol, replies };
+    const { latency } = this.tally;
+    const options = {
+      ...{ number, payload: this.#payloadOf(number), protocol: this.#protocol, replies, errors: this.#errors },
+      ...{ greeting: this.#greeting, learnsGreeting: this.learnsGreeting },
+      log: isAnonymous(this.#settings)
+        ? new LatencyLog(latency, () => this.#interval, this.#share.connections)
+        : undefined,
+    };
     const connection = new LoadConnection(options, opened, this);
     connection.start();
     return connection;
   }
 
   ready(connection: LoadConnection): void {
+    this.tally.opened++;
+    this.#unreachableSince = Number.POSITIVE_INFINITY;
     if (this.#state === 'sending') this.#use(connection);
   }
 
   #lose(connection: LoadConnection): void {
     this.tally.lost++;
-    connection.close();
+    connection.lose();
     this.#pool.replace(connection);
     const now = performance.now();
     if (this.#failingSince === Number.POSITIVE_INFINITY || this.lastReplyAt > this.#failingSince)
@@ -296,7 +339,7 @@ export class Generator implements Traffic, PoolOwner {
     this.#state = 'over';
     this.#openLoop?.stop();
     this.#timers.end();
-    for (const connection of this.#pool.up) connection.close();
+    this.#pool.close();
     this.#reportInterval();
     const since = (time: number) => (hasBegun ? Math.max(0, time - this.#startAt) : 0);
     const sentAllAt = Number.isNaN(this.#sentAllAt) ? now : this.#sentAllAt;

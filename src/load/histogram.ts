@@ -67,9 +67,26 @@ export class Histogram {
     this.#max = Math.max(this.#max, other.#max);
   }
 
+  /**
+   * Removes values that were recorded: index of the bucket, count, index, count, … The smallest and the largest value are
+   * from then on those of their buckets.
+   */
+  remove(buckets: readonly number[]): void {
+    for (let at = 0; at < buckets.length; at += 2) {
+      this.#addTo(buckets[at] as number, -(buckets[at + 1] as number));
+    }
+    if (this.#count === 0) return this.clear();
+    let first = bucketOf(this.#min);
+    let last = bucketOf(this.#max);
+    while (this.#buckets[first] === 0) first++;
+    while (this.#buckets[last] === 0) last--;
+    if (first !== bucketOf(this.#min)) this.#min = upperEndOf(first - 1);
+    if (last !== bucketOf(this.#max)) this.#max = previous(upperEndOf(last));
+  }
+
   /** Removes all values. */
   clear(): void {
-    if (this.#count > 0) this.#buckets.fill(0, bucketOf(this.#min), bucketOf(this.#max) + 1);
+    if (this.#max >= this.#min) this.#buckets.fill(0, bucketOf(this.#min), bucketOf(this.#max) + 1);
     this.#count = 0;
     this.#min = Number.POSITIVE_INFINITY;
     this.#max = Number.NEGATIVE_INFINITY;
@@ -144,12 +161,18 @@ export class Histogram {
   }
 }
 
-function bucketOf(value: number): number {
+/** The index of the bucket of a value. */
+export function bucketOf(value: number): number {
   double[0] = value;
   const bucket = ((words[upperWord] as number) >>> (20 - bucketBits)) - firstBucket;
   // The sign bit makes the upper half of a negative number larger than any other.
   if (bucket < 0 || value < 0) return 0;
   return bucket < bucketCount ? bucket : bucketCount - 1;
+}
+
+/** The largest time in the bucket that ends here. */
+function previous(end: number): number {
+  return end * (1 - Number.EPSILON);
 }
 
 function upperEndOf(bucket: number): number {

@@ -1,6 +1,7 @@
 /** The payload of a connection: a ring of frames that is sent over and over. */
 import { YodelError } from '../errors.ts';
 import { encode, type Framing } from '../framing/framing.ts';
+import { Message, type MessageParts } from '../framing/message.ts';
 import { websocket, websocketClient } from '../framing/websocket.ts';
 import { type LoadSettings, protocolOf } from './plan.ts';
 
@@ -36,6 +37,8 @@ interface PayloadOptions {
   readonly connections: number;
   /** The number of messages that a connection usually sends at once. The length of the ring is a multiple of it. */
   readonly together: number;
+  /** What each message has besides its payload. */
+  readonly parts: MessageParts | undefined;
 }
 
 /**
@@ -48,7 +51,9 @@ export function payloadsOf(settings: LoadSettings): (connection: number) => Payl
   const { messages, connections, pipeline } = settings;
   const { framing } = protocolOf(settings);
   const allowsEmpty = framing.name !== 'raw';
-  const options = { framing, allowsEmpty, connections, together: pipeline ?? 1 };
+  const { header, kind } = settings.parts ?? {};
+  const parts = settings.parts && { header: header === undefined ? undefined : Buffer.from(header, 'latin1'), kind };
+  const options = { framing, allowsEmpty, connections, together: pipeline ?? 1, parts };
   if ('size' in messages) return cached(numberedPayloads(messages.size, options));
   const bytes = messages.given.map((text) => Buffer.from(text, 'latin1'));
   const payload = givenPayload(bytes, options);
@@ -100,7 +105,7 @@ function givenPayload(messages: readonly Uint8Array[], options: PayloadOptions):
 function payloadFor(options: PayloadOptions, messages: readonly Uint8Array[], what: string): Payload {
   const sent = ringOf(messages.map((one) => encodeMessage(options, one, what)));
   if (options.framing !== websocketClient) return { ...sent, echo: sent };
-  return { ...sent, echo: ringOf(messages.map((one) => encode(websocket, one))) };
+  return { ...sent, echo: ringOf(messages.map((one) => encode(websocket, withParts(one, options)))) };
 }
 
 function ringOf(frames: readonly Uint8Array[]): Ring {
@@ -119,12 +124,16 @@ function ringLength(frameSize: number, connections: number, together: number): n
   return preferred <= fitting ? preferred : together <= fitting ? together : fitting;
 }
 
-function encodeMessage({ framing, allowsEmpty }: PayloadOptions, message: Uint8Array, what: string): Uint8Array {
+function withParts(message: Uint8Array, { parts }: Pick<PayloadOptions, 'parts'>): Uint8Array | Message {
+  return parts ? Message.of(message, parts) : message;
+}
+
+function encodeMessage({ framing, allowsEmpty, parts }: PayloadOptions, message: Uint8Array, what: string): Uint8Array {
   if (message.length === 0 && !allowsEmpty) {
     throw new YodelError('YODEL_INVALID_OPTION', `${what} is empty, which the framing "raw" cannot carry`);
   }
   try {
-    return encode(framing, message);
+    return encode(framing, withParts(message, { parts }));
   } catch (error) {
     if (!(error instanceof YodelError)) throw error;
     const hint = what === 'a generated message' ? '; give one with --message' : '';

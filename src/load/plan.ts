@@ -1,5 +1,8 @@
 /** The settings of a load test, as plain data that is passed to other processes as JSON. */
 import { parseAddress } from '../address.ts';
+import { lines } from '../framing/delimited/lines.ts';
+import type { MessageKind } from '../framing/frames.ts';
+import { isSameFraming } from '../framing/framing.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import { websocketClient } from '../framing/websocket.ts';
 import { resolveWire } from '../framing/wire.ts';
@@ -16,6 +19,8 @@ export interface LoadSettings {
   readonly framing: string;
   /** The framing of replies. Default: the same. */
   readonly replyFraming?: string | undefined;
+  /** Whether messages of lines end with CRLF. */
+  readonly crlf?: boolean | undefined;
   /** The name of a protocol, which says both framings. */
   readonly protocol?: string | undefined;
   /** Files that define own framings or protocols, which each process loads first. Absolute paths. */
@@ -33,7 +38,16 @@ export interface LoadSettings {
   readonly durationMs: number | null;
   /** The size of generated messages, or given messages as Latin-1, one character per byte. */
   readonly messages: { readonly size: number } | { readonly given: readonly string[] };
+  /** What each message has besides: a header as Latin-1, a kind for WebSocket. */
+  readonly parts?: { readonly header?: string | undefined; readonly kind?: MessageKind | undefined } | undefined;
   readonly replies: Replies;
+  /**
+   * The number of messages that the server sends before any request. Default: as the protocol says; if it says nothing and
+   * replies are counted, what arrives before the first message is sent.
+   */
+  readonly greeting?: number | undefined;
+  /** The source of a pattern for replies that report an error, where replies are counted. Default: as the protocol says. */
+  readonly errorPattern?: string | undefined;
   /** Time limit for connecting; 0 leaves it to the operating system. */
   readonly connectTimeoutMs: number;
   /** Time limit for a reply. */
@@ -52,11 +66,25 @@ export function protocolOf(settings: LoadWire): Protocol {
   if (isWebSocket(settings)) return { framing: websocketClient, replyFraming: websocketClient, encoding: 'binary' };
   const { framing, replyFraming, protocol } = settings;
   const wire = resolveWire(protocol === undefined ? { framing, replyFraming } : { protocol });
-  return { ...wire, encoding: 'binary' };
+  return { ...(settings.crlf ? withCrlf(wire) : wire), encoding: 'binary' };
+}
+
+function withCrlf(wire: Protocol): Protocol {
+  const crlf = lines({ crlf: true });
+  return {
+    ...wire,
+    framing: crlf,
+    replyFraming: isSameFraming(wire.replyFraming, wire.framing) ? crlf : wire.replyFraming,
+  };
+}
+
+/** Whether a reply says nothing about which message it answers: it is taken for that of the oldest unanswered one. */
+export function isAnonymous({ replies, messages }: Pick<LoadSettings, 'replies' | 'messages'>): boolean {
+  return replies === 'count' || (replies === 'echo' && 'given' in messages);
 }
 
 /** What says how messages are written. */
-export type LoadWire = Pick<LoadSettings, 'address' | 'framing' | 'replyFraming' | 'protocol'>;
+export type LoadWire = Pick<LoadSettings, 'address' | 'framing' | 'replyFraming' | 'crlf' | 'protocol'>;
 
 /** One process's share of a run. */
 export interface LoadShare {

@@ -20,7 +20,7 @@ export interface PoolOwner {
   readonly needsConnections: boolean;
   /** An attempt to connect failed. */
   notConnected(error: YodelError): void;
-  /** Creates the load connection on a new connection. */
+  /** Creates the load connection on a new connection, which starts to receive. */
   connected(number: number, opened: Connection): LoadConnection;
   /** The connection is in the pool. */
   ready(connection: LoadConnection): void;
@@ -33,6 +33,8 @@ export class Pool {
   readonly #owner: PoolOwner;
   readonly #timers: Timers;
   #up: readonly LoadConnection[] = [];
+  /** Connections that wait for their greeting. */
+  readonly #greeting = new Set<LoadConnection>();
 
   /** @throws YodelError `YODEL_INVALID_ADDRESS` */
   constructor(share: LoadShare, owner: PoolOwner, timers: Timers) {
@@ -62,8 +64,14 @@ export class Pool {
     return this.#up.length === 0 ? firstFailure : undefined;
   }
 
-  /** Removes a lost connection, and opens it again after a delay. */
+  /** Closes all connections. */
+  close(): void {
+    for (const connection of [...this.#up, ...this.#greeting]) connection.close();
+  }
+
+  /** Removes a lost connection, and opens it again after a delay. Of those that wait for a greeting, {@link #greet} does so. */
   replace(connection: LoadConnection): void {
+    if (this.#greeting.has(connection)) return;
     this.#up = this.#up.filter((one) => one !== connection);
     this.#openAgain(connection.number);
   }
@@ -76,7 +84,7 @@ export class Pool {
     if (!this.#owner.needsConnections) return undefined;
     const { connectTimeoutMs, tls } = this.#share.settings;
     try {
-      this.#take(number, await dial(this.#address, { timeoutMs: connectTimeoutMs, tls }));
+      await this.#take(number, await dial(this.#address, { timeoutMs: connectTimeoutMs, tls }));
       return undefined;
     } catch (error) {
       if (!(error instanceof YodelError)) throw error;
@@ -86,11 +94,32 @@ export class Pool {
     }
   }
 
-  #take(number: number, opened: Connection): void {
+  async #take(number: number, opened: Connection): Promise<void> {
     // The run may have ended in the meantime.
     if (!this.#owner.needsConnections) return releaseUnused(opened);
     const connection = this.#owner.connected(number, opened);
+    if (connection.greeted) await this.#greet(connection, connection.greeted);
+    if (!this.#owner.needsConnections) return connection.close();
     this.#up = [...this.#up, connection];
     this.#owner.ready(connection);
   }
+
+  /** Waits for the greeting. @throws YodelError */
+  async #greet(connection: LoadConnection, greeted: Promise<YodelError | undefined>): Promise<void> {
+    const { timeoutMs } = this.#share.settings;
+    this.#greeting.add(connection);
+    this.#timers.after(timeoutMs, () => connection.notGreeted(noGreeting(connection.number, timeoutMs)));
+    const failure = await greeted;
+    this.#greeting.delete(connection);
+    if (!failure) return;
+    connection.close();
+    throw failure;
+  }
+}
+
+function noGreeting(number: number, timeoutMs: number): YodelError {
+  const text =
+    `the server did not send its whole greeting on connection ${number} within ${timeoutMs} ms; ` +
+    'if it sends less before any request, give its number of messages with --greeting';
+  return new YodelError('YODEL_REPLY_TIMEOUT', text);
 }

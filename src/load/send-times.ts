@@ -1,4 +1,4 @@
-import type { Histogram } from './histogram.ts';
+import type { LatencyRecorder } from './latency-log.ts';
 
 /**
  * The times at which the unanswered messages were sent, as a queue of runs: a hundred messages sent in one write are one
@@ -21,7 +21,7 @@ export class SendTimes {
   }
 
   /** Removes the oldest `count` messages, which must exist, and records their latencies. */
-  take(count: number, now: number, latencies?: Histogram): void {
+  take(count: number, now: number, latencies?: LatencyRecorder): void {
     let left = count;
     while (left > 0) {
       const waiting = this.#counts[this.#first] as number;

@@ -17,10 +17,20 @@ const rate = 20_000;
 /** Larger messages run through the same code, only longer. */
 const maxSize = 1024;
 
-/** Warms up, then opens a generator's connections, so that no connection is idle during the warm-up. */
+/**
+ * Warms up, then opens a generator's connections, so that no connection is idle during the warm-up. If the server may greet,
+ * and it is not known how, the connections are opened first: what arrives on them meanwhile is the greeting.
+ */
 export async function warmUpAndOpen(generator: Generator, settings: LoadSettings): Promise<YodelError | undefined> {
+  if (!generator.learnsGreeting) {
+    await warmUp(settings);
+    return await generator.open();
+  }
+  const failure = await generator.open();
+  if (failure) return failure;
   await warmUp(settings);
-  return await generator.open();
+  generator.learnGreeting();
+  return undefined;
 }
 
 /** Runs a load test against an echo server in this process, and drops the result. */
@@ -55,6 +65,7 @@ function forWarmUp(settings: LoadSettings, { address }: Listener): LoadSettings 
     address: String(address),
     framing: isWebSocket(settings) ? 'lines' : settings.framing,
     // The echo server sends no greeting, and repeats what it receives.
+    greeting: 0,
     ...(protocolOf(settings).createState && { framing: 'lines', protocol: undefined }),
     connections,
     pipeline: pipeline === null ? null : Math.min(pipeline, 1000),

@@ -48,7 +48,7 @@ function whatAndHowLong({ count, durationMs, size }: BenchReport['options']): st
 
 /** Findings to report with the numbers, the worst first. */
 export function findingsOf(report: BenchReport): Finding[] {
-  return [...ending(report), ...shortcomings(report), ...bottleneck(report)];
+  return [...ending(report), ...shortcomings(report), ...doubtfulReplies(report), ...bottleneck(report)];
 }
 
 function ending({ ended, seconds, messages, options, errors }: BenchReport): Finding[] {
@@ -67,7 +67,8 @@ function ending({ ended, seconds, messages, options, errors }: BenchReport): Fin
 function noAnswer(errors: BenchReport['errors']): string {
   const [first] = errors;
   const isNoEcho = first?.code === 'YODEL_WRONG_REPLY' || first?.code === 'YODEL_UNEXPECTED_REPLY';
-  const advice = 'For a server whose replies are not echoes, use --replies count.';
+  const advice =
+    'For a server whose replies are not echoes, use --replies count; for one that sends something first, --greeting.';
   return `No message was answered${isNoEcho ? ` with the same bytes. ${advice}` : '.'}`;
 }
 
@@ -82,6 +83,35 @@ function shortcomings({ messages, connections, ended }: BenchReport): Finding[] 
   if (messages.unanswered > 0 && messages.answered > 0 && ended !== 'interrupted') {
     const unanswered = formatCountOf(messages.unanswered, 'message was', 'messages were');
     found.push(bad(`${unanswered} not answered; the latencies do not include them.`));
+  }
+  return found;
+}
+
+/** Replies that report an error, and messages that are no replies. */
+function doubtfulReplies({ messages, replies: { failed, unasked, untimed }, options }: BenchReport): Finding[] {
+  const found: Finding[] = [];
+  if (failed > 0) {
+    const share = formatShare(failed, messages.answered);
+    const replies = formatCountOf(failed, 'reply reports an error', 'replies report an error');
+    found.push(bad(`${replies}, ${share} of all; the latencies are those of the others.`));
+  }
+  if (untimed > 0) {
+    found.push(
+      bad(
+        `The latencies of ${formatCountOf(untimed, 'message')} are unknown and left out: on their connections the server ` +
+          'sent more or fewer messages than requests, so it cannot be said which reply belongs to which request. ' +
+          'If it sends something first, use --greeting; if a reply is several messages, another --reply-framing.',
+      ),
+    );
+  }
+  if (unasked > 0) {
+    const each = Math.max(1, Math.round(unasked / options.connections));
+    const arrived = formatCountOf(unasked, 'message');
+    found.push(
+      doubt(
+        `The server sent ${arrived} before any request. They are not counted as replies; --greeting ${each} says so.`,
+      ),
+    );
   }
   return found;
 }
@@ -117,10 +147,11 @@ function hasSentAll({ rate: { target }, messages: { sent }, options: { durationM
 }
 
 /** The rate and its origin: `482,013 messages answered in 10 s: 48,200 per second`. */
-export function describeRate({ messages, options, rate, seconds }: BenchReport): string {
+export function describeRate({ messages, replies, options, rate, seconds }: BenchReport): string {
   const [count, done] = options.replies === 'none' ? [messages.sent, 'sent'] : [messages.answered, 'answered'];
   const perSecond = formatCount(Number(rate.achieved.toPrecision(3)));
-  return `${formatCountOf(count, 'message')} ${done} in ${formatSeconds(seconds)}: ${perSecond} per second`;
+  const failed = replies.failed > 0 ? `, ${formatCount(replies.failed)} of them with an error` : '';
+  return `${formatCountOf(count, 'message')} ${done} in ${formatSeconds(seconds)}: ${perSecond} per second${failed}`;
 }
 
 /** The target rate and the share that was reached; undefined in a closed loop. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Histogram } from '../../src/load/histogram.ts';
+import { bucketOf, Histogram } from '../../src/load/histogram.ts';
 
 /** Times from a nanosecond to an hour, in milliseconds. */
 const times = fc.double({ min: 1e-6, max: 3_600_000, noNaN: true });
@@ -106,4 +106,29 @@ test('an empty histogram has no statistics', () => {
   for (const nothing of [histogram.min, histogram.max, histogram.mean, histogram.stdev, histogram.percentile(50)]) {
     expect(nothing).toBeNaN();
   }
+});
+
+test('removing values leaves what the others would have given', () => {
+  fc.assert(
+    fc.property(manyTimes, manyTimes, (kept, removed) => {
+      const histogram = histogramOf([...kept, ...removed]);
+      histogram.remove(removed.flatMap((value) => [bucketOf(value), 1]));
+      const expected = histogramOf(kept);
+      expect(histogram.count).toBe(kept.length);
+      for (const percent of [0, 50, 99, 100]) {
+        const exact = expected.percentile(percent);
+        expect(Math.abs(histogram.percentile(percent) - exact)).toBeLessThanOrEqual(exact * 0.001);
+      }
+      expect(Math.abs(histogram.min - expected.min)).toBeLessThanOrEqual(expected.min * 0.001);
+      expect(Math.abs(histogram.max - expected.max)).toBeLessThanOrEqual(expected.max * 0.001);
+    }),
+  );
+});
+
+test('removing all values empties it', () => {
+  const histogram = histogramOf([1, 5]);
+  histogram.remove([bucketOf(1), 1, bucketOf(5), 1]);
+  expect([histogram.count, histogram.min, [...histogram.entries()]]).toEqual([0, Number.NaN, []]);
+  histogram.record(3);
+  expect([...histogram.entries()]).toEqual([[3, 1]]);
 });

@@ -34,7 +34,15 @@ function connection(shared: Traffic, number: number, unsent = 0): { load: LoadCo
     },
   } as unknown as Connection;
   const payload = payloadsOf(settingsOf())(number);
-  const load = new LoadConnection({ number, payload, protocol: resolveWire({}), replies: 'echo' }, nowhere, shared);
+  const options = {
+    number,
+    payload,
+    protocol: resolveWire({}),
+    replies: 'echo',
+    greeting: 0,
+    learnsGreeting: false,
+  } as const;
+  const load = new LoadConnection({ ...options, errors: undefined, log: undefined }, nowhere, shared);
   return { load, sent: () => sent };
 }
 

@@ -213,3 +213,13 @@ test('colours change nothing else', () => {
 function distribution(summary: string): string {
   return /Distribution: .*\n((?: {2}.*\n)+)/.exec(summary)?.[1]?.trimEnd() ?? '';
 }
+
+test('says which replies are not in the latencies, and what was no reply', () => {
+  const report = sampleReport(usual, { replies: { failed: 20, untimed: 7, unasked: 100 } });
+  const summary = formatSummary(report, { paint: paintFor(false), width: 1000 }).replaceAll(/\s+/g, ' ');
+  expect(summary).toContain('20 replies report an error, 0.2 % of all; the latencies are those of the others.');
+  expect(summary).toContain('The latencies of 7 messages are unknown and left out');
+  expect(summary).toContain(
+    'sent 100 messages before any request. They are not counted as replies; --greeting 2 says so.',
+  );
+});

@@ -1,6 +1,8 @@
 /** The flags of `yodel bench`. `run.ts` does the work and is loaded only when the command runs. */
 import { Command, Option } from 'commander';
-import { connectTimeoutOption, quantityOption, sizeOption } from '../flags.ts';
+import { addPartsFlags } from '../connect/message-parts.ts';
+import { collect, connectTimeoutOption, envName, quantityOption, sizeOption } from '../flags.ts';
+import { addReplyFlags } from '../reply-flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
 import { addWireFlags } from '../wire-flags.ts';
 
@@ -9,6 +11,7 @@ const examples = `Examples:
   yodel bench example.org 7000 -c 200 -P 16   more connections, 16 messages in flight on each
   yodel bench :7878 --rate 50k/s -d 30s       a fixed rate, whether the server keeps up or not
   yodel bench :7878 -n 100k --message PING    this message, 100,000 times
+  yodel bench :6379 --protocol redis --message 'GET key'
   yodel bench wss://example.org/chat          WebSocket; for TLS, tls://HOST:PORT
   yodel bench :7878 --json > old.json         save the result
   yodel bench :7878 --compare old.json        compare with a saved result
@@ -43,7 +46,7 @@ Exit status:
   0  no errors, and every assertion passed
   1  the connection failed or broke, or there were other errors
   2  wrong usage
-  3  an assertion failed, or there were wrong or unexpected replies
+  3  an assertion failed, or there were wrong or unexpected replies, or some that report an error
   4  the only errors were time-outs`,
     )
     .helpOption('-h, --help', 'show this help');
@@ -83,16 +86,25 @@ function addBenchMessageFlags(command: Command): void {
   command
     .optionsGroup('Messages:')
     .addOption(sizeOption('--size <size>', 'bytes per message, without delimiter or length field (default: 64)'))
-    .addOption(new Option('--message <text>', 'send this message').conflicts('size'))
+    .addOption(
+      new Option('--message <text>', 'send this message; several are sent in turn')
+        .argParser(collect)
+        .conflicts('size'),
+    )
     .addOption(
       new Option('--message-file <file>', 'send the lines of this file in turn').conflicts(['size', 'message']),
     )
+    .addOption(new Option('-e, --escapes', 'interpret \\n \\r \\t \\0 \\\\ \\xHH in messages').conflicts('hex'))
+    .addOption(new Option('--hex', 'messages are hexadecimal digits: "00 ff"'))
+    .addOption(new Option('-C, --crlf', 'end messages of lines with CRLF').env(envName('crlf')))
     .addOption(
       new Option(
         '--replies <kind>',
         'echo: each reply equals its message; count: one reply per message; none: do not wait for replies (default: echo, or count if replies have another framing)',
       ).choices(['echo', 'count', 'none']),
     );
+  addPartsFlags(command);
+  addReplyFlags(command);
   addWireFlags(command);
 }
 

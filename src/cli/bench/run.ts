@@ -50,12 +50,15 @@ async function exitWith(error: unknown): Promise<never> {
   process.exit(statusOf(error));
 }
 
+/** Errors of replies that arrived, but are not what was expected. */
+const replyCodes: ReadonlySet<string> = new Set(['YODEL_WRONG_REPLY', 'YODEL_UNEXPECTED_REPLY', 'YODEL_ERROR_REPLY']);
+
 /** The exit status of a run that was not interrupted. */
 function statusOfRun({ errors }: BenchReport, assertions: readonly Assertion[], assertionsHold: boolean): number {
   if (!assertionsHold) return exitStatus.unmet;
   if (errors.length === 0 || assertions.some(({ metric }) => metric === 'errors')) return exitStatus.good;
   const codes = errors.map(({ code }) => code);
-  if (codes.some((code) => code === 'YODEL_WRONG_REPLY' || code === 'YODEL_UNEXPECTED_REPLY')) return exitStatus.unmet;
+  if (codes.some((code) => replyCodes.has(code))) return exitStatus.unmet;
   const isTimeout = (code: string) => code === 'YODEL_REPLY_TIMEOUT' || code === 'YODEL_CONNECT_TIMEOUT';
   return codes.every(isTimeout) ? exitStatus.timeout : exitStatus.failure;
 }

@@ -3,20 +3,28 @@ import { availableParallelism } from 'node:os';
 import type { Address } from '../../address.ts';
 import { isSameFraming } from '../../framing/framing.ts';
 import type { Protocol } from '../../framing/protocol.ts';
-import { isWebSocket, type LoadSettings, type LoadWire, type Replies } from '../../load/plan.ts';
+import {
+  isWebSocket,
+  type LoadSettings,
+  type LoadWire,
+  protocolOf as loadProtocolOf,
+  type Replies,
+} from '../../load/plan.ts';
 import { type Assertion, parseAssertion } from '../../load/result/assertion.ts';
 import { readReport } from '../../load/result/read-report.ts';
 import type { BenchReport } from '../../load/result/report.ts';
+import { endsWithCrlf } from '../connect/run.ts';
 import { readAddress } from '../connect/target.ts';
 import { UsageError } from '../fail.ts';
 import { checkWritable, readFile } from '../files.ts';
+import { withReplyFlags } from '../reply-flags.ts';
 import { readTlsFlags, withSsl } from '../tls-flags.ts';
 import { readWire } from '../wire.ts';
 import { hasWireFlags } from '../wire-flags.ts';
+import { readMessages } from './messages.ts';
 
 /** The duration when neither --duration nor --count is given. */
 const defaultDurationMs = 10_000;
-const defaultSize = 64;
 /** Each process costs about 50 MB, and time to start. */
 const maxThreadsPerCore = 8;
 
@@ -71,7 +79,7 @@ async function readLoad(
   const threads = flags.threads as number;
   const address = withSsl(readAddress(host, port), flags);
   const { wire, protocol } = await readLoadWire(flags, address);
-  const replies = readReplies(flags.replies as Replies | undefined, protocol);
+  const replies = readReplies(flags, protocol);
   const max = maxThreadsPerCore * availableParallelism();
   if (threads > max) {
     throw new UsageError(
@@ -92,8 +100,10 @@ async function readLoad(
     rate,
     count,
     durationMs: (flags.duration as number | undefined) ?? (count === null ? defaultDurationMs : null),
-    messages: readMessages(flags),
+    ...readMessages(flags, protocol.framing),
     replies,
+    greeting: flags.greeting as number | undefined,
+    errorPattern: replacedPattern(flags),
     connectTimeoutMs: flags.connectTimeout as number,
     timeoutMs: flags.timeout as number,
     threads,
@@ -113,33 +123,47 @@ async function readLoadWire(
       const flag = flags.protocol === undefined ? '--framing' : '--protocol';
       throw new UsageError(`${flag} cannot be used with ${address}: WebSocket has its own messages`);
     }
-    return { wire: { address, framing: 'websocket' }, protocol };
+    if (flags.crlf === true)
+      throw new UsageError(`--crlf cannot be used with ${address}: WebSocket has its own messages`);
+    const wire = { address, framing: 'websocket' };
+    return { wire, protocol: loadProtocolOf(wire) };
   }
   // An own protocol without a name is known by its file.
   const named = name ?? (flags.protocol === undefined ? undefined : files[0]);
   const isSymmetric = isSameFraming(replyFraming, framing);
   const texts = { framing: framing.name, replyFraming: isSymmetric ? undefined : replyFraming.name };
-  return { wire: { address, ...(named === undefined ? texts : { framing: named, protocol: named }), files }, protocol };
+  const crlf = (flags.crlf === true && !endsWithCrlf(framing)) || undefined;
+  if (crlf && framing.name !== 'lines') {
+    throw new UsageError(`--crlf needs a framing of lines, not "${framing.name}"`);
+  }
+  return {
+    wire: { address, crlf, ...(named === undefined ? texts : { framing: named, protocol: named }), files },
+    protocol,
+  };
 }
 
-/** What is expected of replies: by default the message itself, or any message if they have another framing. */
-function readReplies(given: Replies | undefined, { framing, replyFraming, greeting = 0 }: Protocol): Replies {
+/**
+ * What is expected of replies: by default the message itself, or any message if they have another framing, or if it is said
+ * how errors look.
+ */
+function readReplies(flags: Readonly<Record<string, unknown>>, protocol: Protocol): Replies {
+  const { framing, replyFraming, greeting = 0 } = protocol;
+  const given = flags.replies as Replies | undefined;
+  const hasPattern = flags.errorPattern !== undefined && flags.errorPattern !== true;
   const isEchoable = isSameFraming(framing, replyFraming) && greeting === 0;
   if (given === 'echo' && !isEchoable) {
     throw new UsageError('--replies echo needs the same framing in both directions; use count or none');
   }
-  return given ?? (isEchoable ? 'echo' : 'count');
+  if (given !== undefined && given !== 'count' && hasPattern) {
+    throw new UsageError(`--error-pattern is for counted replies: omit --replies ${given}`);
+  }
+  return given ?? (isEchoable && !hasPattern ? 'echo' : 'count');
 }
 
-function readMessages(flags: Readonly<Record<string, unknown>>): LoadSettings['messages'] {
-  if (flags.message !== undefined) return { given: [Buffer.from(String(flags.message)).toString('latin1')] };
-  if (flags.messageFile === undefined) return { size: (flags.size as number | undefined) ?? defaultSize };
-  const file = String(flags.messageFile);
-  const lines = readFile(file, 'latin1').split(/\r?\n/);
-  // The last line may have no ending; nothing follows the last ending.
-  if (lines.at(-1) === '') lines.pop();
-  if (lines.length === 0) throw new UsageError(`${file} is empty; it needs one message per line`);
-  return { given: lines };
+/** The pattern of the flags, as text for other processes. */
+function replacedPattern(flags: Readonly<Record<string, unknown>>): string | undefined {
+  const { errorPattern } = withReplyFlags({} as Protocol, flags);
+  return errorPattern?.source;
 }
 
 /** `--assert` takes all words that follow it, also the address when that comes last. */

@@ -139,6 +139,6 @@ async function readProtocol(flags: Readonly<Record<string, unknown>>): Promise<P
 }
 
 /** Whether messages end with CRLF unless they arrived with another ending. */
-function endsWithCrlf(framing: Framing): boolean {
+export function endsWithCrlf(framing: Framing): boolean {
   return Buffer.from(encode(framing, 'x')).equals(Buffer.from('x\r\n'));
 }

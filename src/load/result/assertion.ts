@@ -112,12 +112,12 @@ export function parseAssertion(text: string): Assertion {
 export function checkAssertion(assertion: Assertion, report: BenchReport): AssertionResult {
   const { text, metric, operator, value } = assertion;
   const { kind, read } = findMetric(metric) as Metric;
-  const actual = isUnanswered(metric, report) ? Number.POSITIVE_INFINITY : read(report);
+  const actual = isUnknown(metric, report) ? Number.POSITIVE_INFINITY : read(report);
   const known = actual !== undefined && actual !== null;
   const holds = known && operators[operator](actual, value);
   const shown =
     actual === Number.POSITIVE_INFINITY
-      ? `${formatCountOf(report.messages.unanswered, 'message was', 'messages were')} never answered`
+      ? describeUnknown(report)
       : known
         ? formatActual(kind, actual, value)
         : withoutLatency(report);
@@ -125,15 +125,24 @@ export function checkAssertion(assertion: Assertion, report: BenchReport): Asser
 }
 
 /**
- * Whether the value of a latency metric is that of an unanswered message. Such messages count as slower than any reply:
- * otherwise a stall longer than the time-out would make latencies look better than a shorter one.
+ * Whether the value of a latency metric is that of an unanswered message, or of one whose latency is not known. Such messages
+ * count as slower than any reply: otherwise a stall longer than the time-out would make latencies look better than a shorter one.
  */
-function isUnanswered(metric: string, { messages, histogram }: BenchReport): boolean {
-  const answered = latencyCount(histogram);
-  if (messages.unanswered === 0 || answered === 0) return false;
+function isUnknown(metric: string, { messages, replies, histogram }: BenchReport): boolean {
+  const timed = latencyCount(histogram);
+  const unknown = messages.unanswered + replies.untimed;
+  if (unknown === 0 || timed === 0) return false;
   if (metric === 'max' || metric === 'mean' || metric === 'stdev') return true;
   const percentile = percentileIn(metric);
-  return percentile !== undefined && answered < (percentile / 100) * (answered + messages.unanswered) - 1e-6;
+  return percentile !== undefined && timed < (percentile / 100) * (timed + unknown) - 1e-6;
+}
+
+function describeUnknown({ messages: { unanswered }, replies: { untimed } }: BenchReport): string {
+  const parts = [
+    ...(unanswered > 0 ? [`${formatCountOf(unanswered, 'message was', 'messages were')} never answered`] : []),
+    ...(untimed > 0 ? [`the latencies of ${formatCountOf(untimed, 'message')} are unknown`] : []),
+  ];
+  return parts.join(', ');
 }
 
 function findMetric(name: string): Metric | undefined {
@@ -190,7 +199,8 @@ function suggestMetric(name: string): string | undefined {
   return nearestWord(name, candidates);
 }
 
-function withoutLatency({ options }: BenchReport): string {
+function withoutLatency({ options, replies }: BenchReport): string {
+  if (replies.untimed > 0) return 'the latencies are unknown';
   return options.replies === 'none' ? 'no replies were expected' : 'no message was answered';
 }
 

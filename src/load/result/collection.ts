@@ -14,6 +14,8 @@ export class Collection {
   readonly #ends: number[] = [];
   readonly #up: number[];
   readonly #intervals: BenchInterval[] = [];
+  /** Latencies were taken back from this second to that one. */
+  readonly #doubtful: { readonly from: number; readonly to: number }[] = [];
 
   constructor(processes: number) {
     this.#processes = processes;
@@ -35,6 +37,11 @@ export class Collection {
     this.#up[process] = up;
     if (isLast) this.#ends.push(index);
     this.total.add(tally);
+    for (const { from, buckets } of tally.retractions) {
+      this.total.latency.remove(buckets);
+      this.#doubtful.push({ from, to: index });
+    }
+    this.total.retractions.length = 0;
     // With one process there is nothing to wait for, and nothing to copy.
     if (this.#processes === 1) return this.#close(index, tally);
     const open = this.#open.get(index) ?? { reports: 0, tally: new Tally() };
@@ -55,7 +62,12 @@ export class Collection {
     return this.#intervals
       .sort((a, b) => a.at - b.at)
       .filter(({ at, answered, errors }) => at < end || answered > 0 || errors > 0)
+      .map((interval) => (this.#isDoubtful(interval) ? { ...interval, p50: null, p99: null, max: null } : interval))
       .map((interval) => ({ ...interval, seconds: round(Math.max(0, Math.min(1, end - interval.at))) }));
+  }
+
+  #isDoubtful({ at }: BenchInterval): boolean {
+    return this.#doubtful.some(({ from, to }) => at >= from && at <= to);
   }
 
   #close(index: number, tally: Tally): BenchInterval {

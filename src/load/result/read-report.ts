@@ -2,6 +2,9 @@
 import { YodelError } from '../../errors.ts';
 import type { BenchReport } from './report.ts';
 
+/** Earlier versions of yodel did not count these. */
+const noReplies = { failed: 0, untimed: 0, unasked: 0 };
+
 /** The version of the report format that this yodel writes and reads. */
 const knownVersion = 1;
 
@@ -22,7 +25,8 @@ export function readReport(text: string, name: string): BenchReport {
   if (version !== knownVersion) throw notReport(name, `its version is not ${knownVersion}`);
   const fault = isReport(value, '');
   if (fault !== undefined) throw notReport(name, fault);
-  return value as BenchReport;
+  const report = value as BenchReport;
+  return { ...report, replies: { ...noReplies, ...report.replies } };
 }
 
 function parse(text: string, name: string): unknown {

@@ -19,6 +19,7 @@ export interface BenchReport {
   /** `interrupted` by a signal; `failed` when no connection was left. */
   readonly ended: 'done' | 'interrupted' | 'failed';
   readonly messages: { readonly sent: number; readonly answered: number; readonly unanswered: number };
+  readonly replies: BenchReplies;
   readonly bytes: { readonly sent: number; readonly received: number };
   /** Messages answered per second, or sent where no replies are expected. `target` is null in a closed loop. */
   readonly rate: { readonly target: number | null; readonly achieved: number };
@@ -39,6 +40,16 @@ export interface BenchReport {
   readonly intervals: readonly BenchInterval[];
   /** The filled buckets of the latencies, ascending. */
   readonly histogram: readonly (readonly [latency: number, count: number])[];
+}
+
+/** Counts of replies that are not in the latencies, and of messages that are no replies. */
+export interface BenchReplies {
+  /** Messages answered with an error. Their latencies are not recorded. */
+  readonly failed: number;
+  /** Messages answered, whose latencies are not known, because more or fewer replies than messages arrived. */
+  readonly untimed: number;
+  /** Messages of the server that arrived before anything was sent, where none were expected. They are no replies. */
+  readonly unasked: number;
 }
 
 /** The options of a run, with defaults filled in. */

@@ -34,6 +34,7 @@ export function createReport(version: string, result: RunResult): BenchReport {
   const { settings, collection, started, ended, elapsedMs, cpu } = result;
   const answering = answeringMs(result) / 1000;
   const { total } = collection;
+  const { failed, unasked, untimed } = total;
   const { connections, pipeline, count, durationMs, rate, framing, replies, threads } = settings;
   const seconds = elapsedMs / 1000;
   const perSecond = (messages: number, time = seconds) => (time > 0 ? round(messages / time) : 0);
@@ -53,6 +54,7 @@ export function createReport(version: string, result: RunResult): BenchReport {
     messages: expectsReplies
       ? { sent: total.sent, answered: total.answered, unanswered: total.sent - total.answered }
       : { sent: total.answered, answered: 0, unanswered: 0 },
+    replies: { failed, untimed, unasked },
     bytes: { sent: total.bytesSent, received: total.bytesReceived },
     rate: { target: rate, achieved: perSecond(total.answered, answering) },
     latency: latencySummary(total.latency),

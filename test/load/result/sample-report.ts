@@ -29,6 +29,7 @@ export function sampleReport(latencies: readonly number[] = usual, changes: Part
     seconds: 10,
     ended: 'done',
     messages: { sent: answered, answered, unanswered: 0 },
+    replies: { failed: 0, untimed: 0, unasked: 0 },
     bytes: { sent: answered * 65, received: answered * 65 },
     rate: { target: null, achieved: answered / 10 },
     latency: answered === 0 ? null : summary(histogram),

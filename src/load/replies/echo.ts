@@ -1,24 +1,12 @@
-/** Checks and counts replies. */
-import { YodelError } from '../errors.ts';
-import { asBuffer, type Decoder, decodeChunk, type Framing } from '../framing/framing.ts';
-import type { Batch } from '../framing/message.ts';
-import { openConversation, type Protocol } from '../framing/protocol.ts';
-import type { Ring } from './payload.ts';
+/** Compares replies with what was sent. */
+import { YodelError } from '../../errors.ts';
+import { asBuffer, type Decoder, decodeChunk, type Framing } from '../../framing/framing.ts';
+import type { Ring } from '../payload.ts';
+import { noReplies, type ReplyMatcher } from './matcher.ts';
+import { show } from './show.ts';
 
-/** Longer replies are counted without being buffered. */
-const maxBuffered = 16_777_216;
 /** The longest echo, in bytes. */
 const longest = 1_073_741_824;
-/** The number of bytes of a wrong reply that an error shows. */
-const maxShown = 48;
-
-/** Counts the replies in a stream. */
-export interface ReplyMatcher {
-  /** Takes the next bytes and returns the number of replies they completed. Sets `fault` when a reply is wrong. */
-  match(chunk: Uint8Array): number;
-  /** The error of the first wrong reply. Nothing is matched after it. */
-  readonly fault: YodelError | undefined;
-}
 
 /** A position in a ring of frames. */
 export class RingPosition {
@@ -53,6 +41,8 @@ export class RingPosition {
 export class EchoMatcher implements ReplyMatcher {
   readonly #position: RingPosition;
   readonly #connection: number;
+  readonly greetingLeft = 0;
+  readonly failed = noReplies;
   fault: YodelError | undefined;
   #answered = 0;
 
@@ -97,6 +87,8 @@ export class EchoMatcher implements ReplyMatcher {
 
 /** Leaves the frames of an echo to another matcher, without what may be between them, such as the pings of WebSocket. */
 export class FrameMatcher implements ReplyMatcher {
+  readonly greetingLeft = 0;
+  readonly failed = noReplies;
   readonly #decoder: Decoder;
   readonly #matcher: ReplyMatcher;
   #fault: YodelError | undefined;
@@ -120,49 +112,6 @@ export class FrameMatcher implements ReplyMatcher {
   }
 }
 
-/** Counts each message of the server as a reply, regardless of its content; those that it sends first are none. */
-export class CountMatcher implements ReplyMatcher {
-  readonly #decoder: Decoder;
-  /** Must be called with everything that is sent, if it is there. */
-  readonly sent: ((bytes: Uint8Array) => void) | undefined;
-  /** The number of messages still to come that are no replies. */
-  #greetings: number;
-  /** A reply that is too long to be buffered is being received; it counts when it ends. */
-  #isLong = false;
-  fault: YodelError | undefined;
-
-  /** @param own the framing of the connection itself, if it has one */
-  constructor(protocol: Protocol, own?: Framing) {
-    const options = { maxMessageLength: maxBuffered, onTooLong: 'discard', encoding: 'binary' } as const;
-    const { decoder, sent } = openConversation(protocol, 'client', options, own);
-    this.#decoder = decoder;
-    this.sent = sent;
-    this.#greetings = own ? 0 : (protocol.greeting ?? 0);
-  }
-
-  match(chunk: Uint8Array): number {
-    let count = 0;
-    for (const batch of decodeChunk(this.#decoder, chunk)) {
-      count += batch.count + this.#endOfLong(batch);
-      if (batch.fault?.code === 'YODEL_MESSAGE_TOO_LONG') this.#isLong = true;
-      else if (batch.fault) this.fault = batch.fault;
-    }
-    count += this.#endOfLong();
-    if (this.#greetings === 0) return count;
-    const greetings = Math.min(this.#greetings, count);
-    this.#greetings -= greetings;
-    return count - greetings;
-  }
-
-  /** Returns 1 if a long reply has ended: other replies follow it, or nothing is pending. */
-  #endOfLong(batch?: Batch): number {
-    const hasEnded = this.#isLong && (batch ? batch.count > 0 : this.#decoder.pending === 0);
-    if (!hasEnded) return 0;
-    this.#isLong = false;
-    return 1;
-  }
-}
-
 /** An error that shows both replies around the first byte that differs. */
 function wrongReply(message: number, connection: number, expected: Buffer, got: Buffer): YodelError {
   const differs = expected.findIndex((byte, index) => byte !== got[index]);
@@ -172,20 +121,4 @@ function wrongReply(message: number, connection: number, expected: Buffer, got: 
     `message ${message} of connection ${connection}: expected ${expected.length} bytes ${show(expected, around)}, ` +
       `got ${show(got, around)}`,
   );
-}
-
-/** Bytes as escaped text in quotes; of many bytes, those around an index. */
-function show(bytes: Uint8Array, around: number): string {
-  const start = bytes.length <= maxShown ? 0 : Math.max(0, Math.min(around - 16, bytes.length - maxShown));
-  const end = Math.min(bytes.length, start + maxShown);
-  const text = Array.from(bytes.subarray(start, end), showByte).join('');
-  return `${start > 0 ? '…' : ''}"${text}"${end < bytes.length ? '…' : ''}`;
-}
-
-const shortForms: Record<number, string> = { 0: '\\0', 9: '\\t', 10: '\\n', 13: '\\r', 34: '\\"', 92: '\\\\' };
-
-function showByte(byte: number): string {
-  const short = shortForms[byte];
-  if (short !== undefined) return short;
-  return byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`;
 }

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { resolveWire } from '../../src/framing/wire.ts';
-import { payloadsOf } from '../../src/load/payload.ts';
-import { CountMatcher, EchoMatcher, type ReplyMatcher } from '../../src/load/replies.ts';
-import { settingsOf } from './settings.ts';
+import { resolveWire } from '../../../src/framing/wire.ts';
+import { payloadsOf } from '../../../src/load/payload.ts';
+import { CountMatcher } from '../../../src/load/replies/count.ts';
+import { EchoMatcher } from '../../../src/load/replies/echo.ts';
+import type { ReplyMatcher } from '../../../src/load/replies/matcher.ts';
+import { settingsOf } from '../settings.ts';
 
 const framings = ['lines', 'delimiter:||', 'length:2', 'raw'];
 
@@ -76,7 +78,7 @@ test('the reply to another connection or another message is wrong', () => {
 test('counted replies are messages of the framing, whatever their content', () => {
   fc.assert(
     fc.property(pieces, (sizes) => {
-      const matcher = new CountMatcher(resolveWire({ framing: 'lines' }));
+      const matcher = new CountMatcher({ protocol: resolveWire({ framing: 'lines' }) });
       expect(countIn(matcher, Buffer.from('one\r\n\n\xff\xfethree\nunfinished', 'latin1'), sizes)).toBe(3);
       expect(matcher.fault).toBeUndefined();
     }),
@@ -84,7 +86,7 @@ test('counted replies are messages of the framing, whatever their content', () =
 });
 
 test('counted replies may be of any length', () => {
-  const matcher = new CountMatcher(resolveWire({ framing: 'lines' }));
+  const matcher = new CountMatcher({ protocol: resolveWire({ framing: 'lines' }) });
   const piece = Buffer.alloc(1_000_000, 'x');
   let count = 0;
   for (let sent = 0; sent < 20; sent++) count += matcher.match(piece);
@@ -94,7 +96,7 @@ test('counted replies may be of any length', () => {
 });
 
 test('a counted reply that is not a frame is a fault', () => {
-  const matcher = new CountMatcher(resolveWire({ framing: 'length:1,inclusive' }));
+  const matcher = new CountMatcher({ protocol: resolveWire({ framing: 'length:1,inclusive' }) });
   expect(matcher.match(Buffer.from([2, 65, 0]))).toBe(1);
   expect(matcher.fault?.code).toBe('YODEL_INVALID_FRAME');
 });
