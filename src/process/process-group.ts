@@ -2,12 +2,15 @@
  * Process groups that this process started: a child and everything that it started itself. No process outlives its session
  * or this process, unless this process is killed (SIGKILL) or the process leaves its group (setsid).
  */
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 
 /** The default time for a group to end after SIGTERM. */
 export const defaultGraceMs = 2000;
 /** How often an ending group is checked. */
 const checkIntervalMs = 20;
+/** From then on members that have ended, but were not reaped by their parent, are told from others. That takes milliseconds. */
+const zombiesAfterMs = 100;
 /** A killed process disappears in a moment, unless its parent does not reap it. Waiting longer does not help then. */
 const killedMs = 1000;
 
@@ -45,7 +48,7 @@ export class ProcessGroup {
     let isLeft = this.#signal('SIGTERM');
     while (isLeft && hasTime(graceMs)) {
       await pause(checkIntervalMs);
-      isLeft = this.#signal(0);
+      isLeft = this.#signal(0) && (hasTime(zombiesAfterMs) || hasRunningMember(this.#leader));
     }
     if (isLeft) isLeft = this.kill();
     while (isLeft && hasTime(graceMs + killedMs)) {
@@ -65,6 +68,32 @@ export class ProcessGroup {
       return (error as NodeJS.ErrnoException).code === 'EPERM';
     }
   }
+}
+
+/**
+ * Whether a group has members that have not ended. Where nothing reaps orphans, as in a container without an init process,
+ * ended ones stay members. Without `/proc` they cannot be told.
+ */
+function hasRunningMember(leader: number): boolean {
+  let ids: string[];
+  try {
+    ids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  } catch {
+    // Not Linux.
+    return true;
+  }
+  return ids.some((id) => {
+    try {
+      // After the name in parentheses: state, parent, process group.
+      const [state, , group] = readFileSync(`/proc/${id}/stat`, 'latin1')
+        .replace(/^.*\) /s, '')
+        .split(' ');
+      return Number(group) === leader && state !== 'Z';
+    } catch {
+      // It has ended in the meantime.
+      return false;
+    }
+  });
 }
 
 /** Ends all remaining groups, and resolves when none is left. */

@@ -164,6 +164,13 @@ class RowBuilder {
   }
 }
 
+/** How many columns a text takes on a terminal. Its control characters must be escaped. */
+export function widthOf(text: string): number {
+  let columns = 0;
+  for (const point of text) columns += columnsOf(point);
+  return columns;
+}
+
 /** How many columns one code point takes. */
 function columnsOf(point: string): number {
   if (point < '\u0300') return 1;

@@ -23,9 +23,9 @@ test('an echo server passes examples/echo.transcript, and the page shows the out
 });
 
 test('a syntax error is reported as the page shows it', async () => {
-  const { stderr, status } = await yodel(['check', 'examples/broken.transcript', '127.0.0.1:7878'], { cwd: root });
+  const { stdout, status } = await yodel(['check', 'examples/broken.transcript', '127.0.0.1:7878'], { cwd: root });
   expect(status).toBe(2);
-  expect(page).toContain(`$ yodel check examples/broken.transcript 127.0.0.1:7878\n${stderr}`);
+  expect(page).toContain(`$ yodel check examples/broken.transcript 127.0.0.1:7878\n${stdout}`);
 });
 
 test('a transcript is served as the page shows it', async () => {

@@ -1,9 +1,9 @@
 /** Connections to programs. */
-import { readFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { ExecAddress } from '../../src/address.ts';
 import { runtimeTransport } from '../../src/transport/runtime.ts';
 import type { Connection, DialOptions } from '../../src/transport/transport.ts';
+import { allGone } from '../support/process/children.ts';
 
 /** A connection to a shell command, and everything that it reported. */
 class Talk {
@@ -47,19 +47,6 @@ class Talk {
 
 async function start(script: string, options?: DialOptions): Promise<Talk> {
   return new Talk(await runtimeTransport.connect(new ExecAddress(`sh -c '${script}'`), options));
-}
-
-/** Resolves when no process has the id. A zombie counts as gone. */
-async function isGone(pid: number): Promise<void> {
-  for (;;) {
-    try {
-      if (/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))) return;
-    } catch {
-      // It has no entry any more.
-      return;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 test('carries bytes in both directions, and closes when both sides have ended', async () => {
@@ -144,14 +131,14 @@ test('everything that the program started ends with it', async () => {
   await talk.until('\n');
   talk.connection.abort();
   await talk.closed.promise;
-  await isGone(Number(talk.text));
+  await allGone(Number(talk.text));
 });
 
 test('what it leaves behind when it exits is ended, and does not delay the end', async () => {
   const talk = await start('sleep 1000 & echo $!; exit 0');
   talk.connection.end();
   await talk.closed.promise;
-  await isGone(Number(talk.text));
+  await allGone(Number(talk.text));
   expect(talk.error).toBeUndefined();
 });
 
@@ -162,7 +149,7 @@ test('releasing ends a program that ignores the end of its input', async () => {
   talk.connection.release();
   await talk.closed.promise;
   expect(talk.error).toBeUndefined();
-  await isGone(Number(talk.text));
+  await allGone(Number(talk.text));
 });
 
 test('a released program may still finish what it has received', async () => {
@@ -172,7 +159,7 @@ test('a released program may still finish what it has received', async () => {
   talk.connection.release();
   await talk.closed.promise;
   expect(talk.events).toEqual(['close']);
-  await isGone(Number(talk.text));
+  await allGone(Number(talk.text));
 });
 
 test('a program that cannot be started is an error that names it', async () => {

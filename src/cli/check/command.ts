@@ -1,6 +1,6 @@
 /** The flags of `yodel check`. `run.ts` does the work and is loaded only when the command runs. */
 import { Command, Option } from 'commander';
-import { connectTimeoutOption, durationOption, envName } from '../flags.ts';
+import { connectTimeoutOption, durationOption, envName, positiveCount } from '../flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
 import { variableOption } from '../transcript-variables.ts';
 import { addRecordedWireFlags } from '../wire-flags.ts';
@@ -10,6 +10,8 @@ const examples = `Examples:
   yodel check tests/*.transcript :7878              several transcripts, one after the other
   yodel check talk.transcript :7878 --update        update the expected replies in the file
   yodel check talk.transcript :7878 --format junit > report.xml
+  yodel check talk.transcript :0 --start './server --port {port}'   start and stop the server
+  yodel check talk.transcript exec:./server         test a program on its stdin and stdout
 `;
 
 /** `yodel check`. */
@@ -30,9 +32,11 @@ export function checkCommand(): Command {
       `
 Exit status:
   0  every reply was as expected
-  1  the connection failed
-  2  wrong usage, or a transcript with an error
-  3  a reply was not as expected, or missing`,
+  1  a server could not be reached or started, or failed
+  2  wrong usage, or a file that cannot be read, has an error or expects nothing
+  3  a reply was not as expected, or missing
+  4  a time-out while connecting or starting
+An error has precedence over differences. Files are checked whatever came of the others.`,
     )
     .helpOption('-h, --help', 'show this help')
     .addOption(
@@ -47,8 +51,22 @@ Exit status:
         envName('timeout'),
       ),
     )
-    .addOption(connectTimeoutOption());
-  command.addOption(variableOption());
+    .addOption(connectTimeoutOption())
+    .addOption(variableOption())
+    .addOption(positiveCount('--repeat <n>', 'play each file n times: one that differs now and then is flaky'))
+    .addOption(positiveCount('--jobs <n>', 'play n files at once').env(envName('check-jobs')))
+    .optionsGroup('The server under test:')
+    .addOption(
+      new Option(
+        '--start <command>',
+        'start the server before the files, wait until it listens, and end it with all that it started after them; ' +
+          '{port} is the port of ADDRESS, or a free one, which is in PORT too',
+      ),
+    )
+    .addOption(new Option('--restart', 'with --start: a new server for each file, and for each run with --repeat'))
+    .addOption(
+      durationOption('--start-timeout <time>', 'with --start: how long the server may take to listen', 30_000),
+    );
   addRecordedWireFlags(command);
   addTlsFlags(command);
   return command.action(async (words: string[]) => {

@@ -1,115 +1,122 @@
 /** Runs `yodel check`: plays transcripts and reports what differs. */
-import { existsSync, writeFileSync } from 'node:fs';
-import { type Address, defaultAddress, parseAddress } from '../../address.ts';
-import { YodelError } from '../../errors.ts';
-import { escapeText } from '../../terminal/escape.ts';
+import { endGroups } from '../../process/process-group.ts';
 import { paintFor, wantsColor } from '../../terminal/style.ts';
-import { type CheckResult, check } from '../../transcript/check.ts';
-import { parseTranscript } from '../../transcript/parse.ts';
-import { refuseUnplayable } from '../../transcript/playable.ts';
-import { type Transcript, TranscriptError } from '../../transcript/transcript.ts';
-import { isRewritable, updatedText } from '../../transcript/update.ts';
-import { exitStatus, report, statusOf, UsageError } from '../fail.ts';
-import { checkWritable, readFile, readText } from '../files.ts';
+import type { Transcript } from '../../transcript/transcript.ts';
+import { report, UsageError } from '../fail.ts';
 import { openStdout } from '../output.ts';
-import { readTlsFlags } from '../tls-flags.ts';
-import { type GivenToTranscript, parseOptions, readTranscript } from '../transcript-file.ts';
 import { checkVariables, readVariables } from '../transcript-variables.ts';
 import { readGivenWire } from '../wire.ts';
-import { checkReport } from './report.ts';
+import { type CheckedFile, filesAndAddress, loadFile } from './load.ts';
+import { type Outcome, statusFor, withError } from './outcome.ts';
+import { playFile } from './play.ts';
+import { reportFormats } from './report/formats.ts';
+import type { CheckReport } from './report/report.ts';
+import { addressToStart, runningServer, type Servers, serverPerRun, sharedServer } from './servers.ts';
 
-/** Resolves with the exit status. @throws UsageError, TranscriptError, YodelError */
-export async function runCheck(words: readonly string[], flags: Readonly<Record<string, unknown>>): Promise<number> {
-  const { files, address } = filesAndAddress(words);
-  // All are parsed before the first is played, so that an error in the last one is reported at once.
+type Flags = Readonly<Record<string, unknown>>;
+
+/** Resolves with the exit status. @throws UsageError, YodelError */
+export async function runCheck(words: readonly string[], flags: Flags): Promise<number> {
+  const { start, update, repeat = 1, jobs = 1 } = flags;
+  if (update && Number(repeat) > 1) throw new UsageError('--update and --repeat cannot be used together');
+  endOnSignals();
+  const { files: names, address } = filesAndAddress(words, start !== undefined);
   const given = { protocol: await readGivenWire(flags), variables: readVariables(flags.var) };
-  const transcripts: Transcript[] = [];
-  for (const file of files) transcripts.push(await readTranscript(file, given));
-  checkVariables(given.variables, transcripts);
-  if (flags.update) for (const file of files) checkWritable(file);
+  const files: CheckedFile[] = [];
+  for (const name of names) files.push(await loadFile(name, given, { isUpdated: update === true }));
+  const transcripts = transcriptsOf(files);
+  // A name may be in a file that cannot be read.
+  if (transcripts.length === files.length) checkVariables(given.variables, transcripts);
+  const servers = serversFor(flags, address, transcripts);
   const stdout = openStdout({ failed: (status) => process.exit(status) });
-  const output = checkReport(String(flags.format), {
+  const output = reportFormats[flags.format as keyof typeof reportFormats]({
     count: files.length,
     paint: paintFor(wantsColor(process.stdout)),
     write: (text) => stdout.write(text),
   });
-  let [rewritten, unmet, status] = [0, 0, exitStatus.good as number];
-  for (const transcript of transcripts) {
-    const result = await play(transcript, address, flags).catch((error: unknown) => {
-      // A transcript that cannot be played must not hide the results of the others.
-      if (!(error instanceof YodelError) || error instanceof TranscriptError) throw error;
-      report(error);
-      status = statusOf(error);
-      return notPlayed(transcript, error);
-    });
-    const isRewritten = flags.update === true && rewrite(result, given);
-    if (isRewritten) rewritten++;
-    if (result.differences.some((difference) => !isRewritten || !isRewritable(difference))) unmet++;
-    output.add(result);
-  }
-  output.end(flags.update ? rewritten : undefined);
+  const settings = { flags, servers, repeat: Number(repeat), given };
+  const outcomes = await reported(files, Number(jobs), output, servers, (file) => playFile(file, settings), flags);
+  output.end(update ? outcomes.filter(({ isRewritten }) => isRewritten).length : undefined);
   await stdout.end();
-  if (status !== exitStatus.good) return status;
-  return unmet > 0 ? exitStatus.unmet : exitStatus.good;
+  return statusFor(outcomes);
 }
 
-/** The result of a transcript that could not be played. */
-function notPlayed(transcript: Transcript, { message }: YodelError): CheckResult {
-  const difference = {
-    kind: 'failed',
-    line: 1,
-    client: '',
-    expected: undefined,
-    actual: undefined,
-    reason: message,
-  } as const;
-  return { transcript, differences: [difference], expected: 0, elapsedMs: 0 };
-}
-
-/** Replaces the expected replies in the file with the received ones. Returns false if there is nothing to replace, or the result would not parse. */
-function rewrite(result: CheckResult, given: GivenToTranscript): boolean {
-  if (!result.differences.some(isRewritable)) return false;
-  const { file } = result.transcript;
-  const old = readText(file);
-  const text = updatedText(result);
-  try {
-    refuseUnplayable(parseTranscript(text, file, parseOptions(given)), '>');
-  } catch (error) {
-    if (!(error instanceof TranscriptError)) throw error;
-    process.stderr.write(
-      `yodel: ${escapeText(file)} was not updated, because it could not be played afterwards: ${escapeText(error.message)}\n`,
-    );
-    return false;
+/** @throws UsageError */
+function serversFor(
+  flags: Flags,
+  address: ReturnType<typeof filesAndAddress>['address'],
+  transcripts: readonly Transcript[],
+): Servers {
+  const { start, restart, jobs = 1 } = flags;
+  if (start === undefined) {
+    if (restart) throw new UsageError('--restart needs a server to start: --start COMMAND');
+    if (address && 'port' in address && address.port === 0) {
+      throw new UsageError(`nothing listens on port 0; it stands for a free port with --start COMMAND`);
+    }
+    return runningServer(address);
   }
-  const mark = old.startsWith('\ufeff') ? '\ufeff' : '';
-  writeFileSync(file, mark + (/^[^\n]*\r\n/.test(old) ? text.replaceAll('\n', '\r\n') : text));
-  return true;
+  const command = String(start);
+  const at = addressToStart(address, transcripts, command);
+  const settings = { command, address: at, timeoutMs: Number(flags.startTimeout) };
+  if (!restart) return sharedServer(settings);
+  if (Number(jobs) > 1 && !('port' in at && at.port === 0)) {
+    throw new UsageError(
+      `--restart with --jobs needs a free port for each server: address :0, and {port} in the command`,
+    );
+  }
+  return serverPerRun(settings);
 }
 
-async function play(
-  transcript: Transcript,
-  given: Address | undefined,
-  flags: Readonly<Record<string, unknown>>,
-): Promise<CheckResult> {
-  const address = given ?? (transcript.address === undefined ? defaultAddress : parseAddress(transcript.address));
-  return await check(transcript, {
-    address,
-    timeoutMs: flags.timeout as number,
-    connectTimeoutMs: flags.connectTimeout as number,
-    tls: readTlsFlags(flags, address),
-    readFile,
+function transcriptsOf(files: readonly CheckedFile[]): Transcript[] {
+  return files.map(({ content }) => content).filter((content): content is Transcript => !(content instanceof Error));
+}
+
+/** Plays the files, at most `jobs` at once, and reports them in their order. The last one is reported when the servers have ended. */
+async function reported(
+  files: readonly CheckedFile[],
+  jobs: number,
+  output: CheckReport,
+  servers: Servers,
+  play: (file: CheckedFile) => Promise<Outcome>,
+  { format }: Flags,
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  const add = (outcome: Outcome) => {
+    // The other formats are read by programs.
+    if (outcome.error && format !== 'text') report(outcome.error);
+    output.add(outcome);
+  };
+  let next = 0;
+  let done = 0;
+  const work = async () => {
+    while (next < files.length) {
+      const index = next++;
+      outcomes[index] = await play(files[index] as CheckedFile);
+      for (; done < files.length - 1 && outcomes[done]; done++) add(outcomes[done] as Outcome);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(jobs, files.length) }, work)).finally(async () => {
+    const failure = await servers.close();
+    const last = outcomes.length - 1;
+    if (failure && outcomes[last]) outcomes[last] = withError(outcomes[last] as Outcome, failure);
   });
+  for (; done < files.length; done++) add(outcomes[done] as Outcome);
+  return outcomes;
 }
 
-/** The last word is the address, unless it is a file. */
-function filesAndAddress(words: readonly string[]): { files: readonly string[]; address: Address | undefined } {
-  const last = words.at(-1) ?? '';
-  if (existsSync(last)) return { files: words, address: undefined };
-  const files = words.slice(0, -1);
-  if (files.length === 0) throw new UsageError(`there is no file ${last}; usage: yodel check FILE ADDRESS`);
-  try {
-    return { files, address: parseAddress(last) };
-  } catch (error) {
-    throw new UsageError(`"${last}" is neither a file nor an address: ${(error as Error).message}`);
+/** What was started must not outlive the command: it has process groups of its own, which Ctrl-C does not reach. */
+function endOnSignals(): void {
+  for (const [signal, status] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const) {
+    let isSecond = false;
+    process.on(signal, () => {
+      // All that is left is killed at the exit.
+      if (isSecond) process.exit(status);
+      isSecond = true;
+      void endGroups().then(() => process.exit(status));
+    });
   }
 }

@@ -1,0 +1,79 @@
+/** Plays one file, several times if that is wanted, and says what came of it. */
+import { type Address, defaultAddress, parseAddress } from '../../address.ts';
+import { YodelError } from '../../errors.ts';
+import { type CheckResult, check } from '../../transcript/check.ts';
+import type { Transcript } from '../../transcript/transcript.ts';
+import { isRewritable } from '../../transcript/update.ts';
+import { UsageError } from '../fail.ts';
+import { readFile } from '../files.ts';
+import { readTlsFlags } from '../tls-flags.ts';
+import type { GivenToTranscript } from '../transcript-file.ts';
+import type { CheckedFile } from './load.ts';
+import { failed, type Outcome, withError } from './outcome.ts';
+import type { Servers } from './servers.ts';
+import { updateFile } from './update-file.ts';
+
+/** How files are played. */
+export interface PlaySettings {
+  readonly flags: Readonly<Record<string, unknown>>;
+  readonly servers: Servers;
+  /** How often each file is played. */
+  readonly repeat: number;
+  /** The framings to use instead of those of the files, and values of names. */
+  readonly given: GivenToTranscript;
+}
+
+/** Plays a file. Whatever keeps it from being checked is in the outcome. */
+export async function playFile({ file, content }: CheckedFile, settings: PlaySettings): Promise<Outcome> {
+  if (content instanceof Error) return failed(file, content);
+  let outcome: Outcome = { ...failed(file, new Error()), verdict: 'ok', error: undefined };
+  for (let run = 0; run < settings.repeat && outcome.verdict !== 'error'; run++) {
+    outcome = await playOnce(content, outcome, settings);
+  }
+  return outcome;
+}
+
+async function playOnce(transcript: Transcript, before: Outcome, settings: PlaySettings): Promise<Outcome> {
+  const { flags, servers, given } = settings;
+  const startedAt = performance.now();
+  try {
+    const { result, failure } = await servers.use(
+      (address) => checkAt(transcript, address, flags),
+      ({ differences }) => differences.length > 0,
+    );
+    const outcome = added(before, result, flags.update === true && updateFile(result, given));
+    return failure ? withError(outcome, failure) : outcome;
+  } catch (error) {
+    if (!(error instanceof YodelError || error instanceof UsageError)) throw error;
+    return withError({ ...before, elapsedMs: before.elapsedMs + performance.now() - startedAt }, error);
+  }
+}
+
+/** The outcome with one more run. */
+function added(before: Outcome, result: CheckResult, isRewritten: boolean): Outcome {
+  const differs = result.differences.some((difference) => !isRewritten || !isRewritable(difference));
+  return {
+    ...before,
+    verdict: before.verdict === 'differs' || differs ? 'differs' : 'ok',
+    runs: before.runs + 1,
+    differing: before.differing + (differs ? 1 : 0),
+    result: before.differing > 0 ? before.result : result,
+    elapsedMs: before.elapsedMs + result.elapsedMs,
+    isRewritten,
+  };
+}
+
+async function checkAt(
+  transcript: Transcript,
+  given: Address | undefined,
+  flags: PlaySettings['flags'],
+): Promise<CheckResult> {
+  const address = given ?? (transcript.address === undefined ? defaultAddress : parseAddress(transcript.address));
+  return await check(transcript, {
+    address,
+    timeoutMs: flags.timeout as number,
+    connectTimeoutMs: flags.connectTimeout as number,
+    tls: readTlsFlags(flags, address),
+    readFile,
+  });
+}
