@@ -1,7 +1,7 @@
 // A server that drops about a third of its replies, the same ones on every run.
 import { connect, echo, serve, withFaults } from 'yodel';
 
-const server = await serve({ listen: 0, handler: withFaults(echo, { drop: 0.3, seed: 2 }) });
+const server = await serve({ listen: 0, handler: withFaults(echo, ['30% drop'], { seed: 2 }) });
 const client = await connect(server.addresses[0]);
 
 for (const text of ['one', 'two', 'three', 'four', 'five', 'six']) client.send(text);

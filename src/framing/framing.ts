@@ -22,6 +22,8 @@ export interface DecoderOptions {
   readonly onTooLong: 'close' | 'discard';
   /** With `utf8`, a message that is not UTF-8 is a fault that stops the decoder. */
   readonly encoding: Encoding;
+  /** @internal Whether the beginning of a message is a message as soon as it arrives. Only `lines` does so; others ignore it. */
+  readonly atOnce?: boolean | undefined;
 }
 
 /** Bytes -> messages, for one connection. Synchronous; copies only an unfinished tail. */

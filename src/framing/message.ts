@@ -134,6 +134,13 @@ export class Message {
     return this.#frames.areBorrowed ? this.copy() : this;
   }
 
+  /** @internal A batch of one message like this one, in another frame of the same framing, which must be one. */
+  reframed(frame: Buffer): Batch {
+    const batch = new Batch(this.#frames.reader, undefined, frame, 1);
+    batch.isBorrowed = false;
+    return batch;
+  }
+
   /** @internal Appends the payload to an output, without a view of its own. */
   placePayload(output: ByteOutput): void {
     this.#frames.placePayload(this.#index, output);
@@ -337,6 +344,22 @@ export class Batch implements Iterable<Message> {
     const copy = new Batch(this.#reader, joined, body, this.#count, undefined, undefined, this.#ends);
     copy.before = this.before;
     return copy;
+  }
+
+  /** @internal Each message as a batch in memory of its own; the bytes before the first one belong to it, or to an empty batch. */
+  *singles(): Generator<Batch, void, undefined> {
+    let before = this.before && Buffer.from(this.before);
+    if (this.count === 0 && before) {
+      const empty = this.copied();
+      empty.before = before;
+      yield empty;
+    }
+    for (const message of this) {
+      const single = message.reframed(Buffer.from(message.frame));
+      single.before = before;
+      before = undefined;
+      yield single;
+    }
   }
 
   /** @internal Appends the frames to an output that copies nothing. */

@@ -31,6 +31,8 @@ export interface Protocol {
   readonly errorPattern?: RegExp | undefined;
   /** What the pattern is matched with: the payload, or the header and the payload after it (`message`). Default: `payload`. */
   readonly errorSubject?: 'payload' | 'message' | undefined;
+  /** @internal Whether connections are decoded {@link DecoderOptions.atOnce}: for proxies that know nothing of their protocol. */
+  readonly atOnce?: boolean | undefined;
 }
 
 /** One of the two ends. */
@@ -53,12 +55,13 @@ export interface Conversation {
  * @param own the framing of the connection itself, such as WebSocket, instead of the protocol's framings
  */
 export function openConversation(
-  { framing, replyFraming, createState }: Protocol,
+  { framing, replyFraming, createState, atOnce }: Protocol,
   side: Side,
-  options: DecoderOptions,
+  given: DecoderOptions,
   own?: Framing,
 ): Conversation {
-  if (own) return { decoder: own.createDecoder(options), encoder: own.encoder, sent: undefined };
+  if (own) return { decoder: own.createDecoder(given), encoder: own.encoder, sent: undefined };
+  const options = atOnce ? { ...given, atOnce } : given;
   const state = createState?.();
   const [incoming, outgoing] = side === 'server' ? [framing, replyFraming] : [replyFraming, framing];
   const decoder = incoming.createDecoder(options, state);

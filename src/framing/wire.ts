@@ -103,6 +103,7 @@ const protocolMembers: readonly string[] = [
     'greeting',
     'errorPattern',
     'errorSubject',
+    'atOnce',
     'about',
   ],
 ];

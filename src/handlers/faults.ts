@@ -1,53 +1,73 @@
 /**
- * Delays, drops, corrupts or splits a handler's replies, to test how clients react.
+ * Faults between a handler and its clients, in both directions, to test how clients and servers cope.
  *
- * Everything that a session sends, greetings and replies alike, passes through one queue in order: a fault changes whether,
- * when and how a message is sent, but never its position. The faults of a message depend only on the seed, the session's
- * number and the message's number, not on time or on other sessions.
+ * Everything that a session sends passes through one link, in order, and everything that it receives through another. Which
+ * faults a message has depends only on the seed, the session's number and the message's number, not on chunks or on other
+ * sessions; the only exceptions are conditions of time.
  */
 import type { Batch, Message } from '../framing/message.ts';
-import { type Handler, type HandlerObject, resolveHandler, type Session } from '../session/handler.ts';
-import { checkFaults, type Faults } from './faults/options.ts';
-import { randomSequence } from './faults/random.ts';
+import { type Clock, realClock } from '../session/clock.ts';
+import { type Handler, type HandlerObject, type Reply, resolveHandler, type Session } from '../session/handler.ts';
+import type { Fault } from './faults/fault.ts';
+import { Faults, type FaultsOptions } from './faults/fault-set.ts';
 import { FaultySession } from './faults/session.ts';
+import { writesShapes } from './faults/shape.ts';
+
+/** @internal For tests. */
+interface Internals {
+  readonly clock?: Clock | undefined;
+}
 
 /**
- * Wraps a handler, and applies faults to its replies.
+ * Wraps a handler, and applies faults to what it receives and sends.
  *
+ * ```ts
+ * withFaults(proxy(6379), ['request /QUIT/ reset', '10% latency 50ms±20ms'], { seed: 7 });
+ * ```
+ *
+ * @param faults in the notation or as objects; or a {@link Faults}, to change them while the handler runs
+ * @param options of the faults, unless they are a `Faults`
  * @throws YodelError `YODEL_INVALID_OPTION`, `YODEL_INVALID_HANDLER`
  */
-export function withFaults(handler: Handler, faults: Faults): HandlerObject {
+export function withFaults(
+  handler: Handler,
+  faults: Faults | readonly (Fault | string)[],
+  options: FaultsOptions & Internals = {},
+): HandlerObject {
   const inner = resolveHandler(handler);
-  checkFaults(faults);
-  const seed = faults.seed ?? randomSeed();
+  const { clock = realClock, ...rest } = options;
+  const set = faults instanceof Faults ? faults : new Faults(faults, rest);
+  const take = (content: Message | Batch, session: FaultySession): Reply | Promise<Reply> =>
+    inner.message ? inner.message(content as Message, session) : inner.batch?.(content as Batch, session);
+  const settings = {
+    clock,
+    take,
+    isExact: inner.forwarding !== undefined,
+    writesShapes: (inner as { [writesShapes]?: boolean })[writesShapes] === true,
+  };
   const sessions = new WeakMap<Session, FaultySession>();
   const of = (session: Session) => sessions.get(session) as FaultySession;
   return {
     ...(inner.forwarding && { forwarding: inner.forwarding }),
     open(session) {
-      const faulty = new FaultySession(session, faults, randomSequence(seed, session.id));
+      const faulty = new FaultySession(session, set, settings);
       sessions.set(session, faulty);
       return faulty.handle(() => inner.open?.(faulty));
     },
-    ...(inner.message && {
-      message: (message: Message, session: Session) =>
-        of(session).handle(() => inner.message?.(message, of(session)), message),
-    }),
-    ...(inner.batch && {
-      batch: (batch: Batch, session: Session) => of(session).handle(() => inner.batch?.(batch, of(session))),
-    }),
+    ...(inner.message && { message: (message: Message, session: Session) => of(session).receive(message) }),
+    ...(inner.batch && { batch: (batch: Batch, session: Session) => of(session).receive(batch) }),
     async end(session) {
-      await of(session).handle(() => inner.end?.(of(session)));
-      await of(session).emptied();
+      const faulty = of(session);
+      await faulty.requests.ended();
+      await faulty.handle(() => inner.end?.(faulty));
+      await faulty.repliesEnded();
     },
-    close(session, error) {
-      of(session).stop();
-      return inner.close?.(of(session), error);
+    async close(session, error) {
+      const faulty = of(session);
+      faulty.stop();
+      const closed = inner.close?.(faulty, error);
+      if (faulty.thrown) throw faulty.thrown.error;
+      await closed;
     },
   };
-}
-
-/** A random seed. */
-export function randomSeed(): number {
-  return Math.floor(Math.random() * 2 ** 32);
 }

@@ -19,6 +19,7 @@ import { longestDuration } from '../options.ts';
 import type { HandlerObject, Session } from '../session/handler.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { Connection, Receiver, TlsOptions, Transport } from '../transport/transport.ts';
+import { takeShape, writesShapes } from './faults/shape.ts';
 import { decodeForwarded, forward, framesFor, otherProtocol, type Target } from './forwarding.ts';
 
 /** The two sides of a proxied conversation. */
@@ -73,7 +74,8 @@ export function proxy(address: Address | string | number, options: ProxyOptions 
   const to = typeof address === 'object' ? address : parseAddress(address);
   const protocol = otherProtocol(options);
   const upstreams = new WeakMap<Session, Upstream>();
-  return {
+  const handler: HandlerObject & { readonly [writesShapes]: true } = {
+    [writesShapes]: true,
     forwarding: 'transparent',
     open(session) {
       const upstream = new Upstream(session, to, protocol ?? session.protocol, options);
@@ -84,6 +86,7 @@ export function proxy(address: Address | string | number, options: ProxyOptions 
     end: (session) => upstreams.get(session)?.clientEnded(),
     close: (session, error) => upstreams.get(session)?.close(error),
   };
+  return handler;
 }
 
 /** One session and its connection to the server. */
@@ -148,7 +151,14 @@ class Upstream implements Receiver {
     if (!connection || !this.#target || this.#isClosed) return undefined;
     const frames = framesFor(batch, this.#session, this.#target);
     if (batch.count > 0) this.#observer?.sent?.(batch);
-    connection.write(frames);
+    const shape = takeShape(this.#session);
+    return shape ? shape.write(frames, (piece) => this.#write(piece)) : this.#write(frames);
+  }
+
+  #write(bytes: Uint8Array): Promise<void> | undefined {
+    const connection = this.#connection;
+    if (!connection || this.#isClosed) return undefined;
+    connection.write(bytes);
     if (connection.unsent <= maxUnsent) return undefined;
     return new Promise((resolve) => {
       this.#resumeClient = resolve;
@@ -206,7 +216,10 @@ class Upstream implements Receiver {
 
   #forward(batch: Batch): void {
     if (batch.count === 0 && !batch.before) return;
-    if (batch.count > 0) this.#observer?.received?.(batch);
+    if (batch.count > 0) {
+      this.#observer?.received?.(batch);
+      this.#session.relayed(batch);
+    }
     if (forward(batch, this.#session)) return;
     this.#connection?.pause();
     void this.#session.drained().then(() => this.#connection?.resume());

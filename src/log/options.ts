@@ -17,6 +17,8 @@ export interface LogOptions {
   readonly level: LogLevel;
   /** Whether messages are logged, or connections only. */
   readonly messages: boolean;
+  /** Whether the handler passes messages on, such as a proxy: each message is then logged with its direction. */
+  readonly relays?: boolean | undefined;
   readonly paint: Paint;
   /** The number of this process among several, each of which counts its own sessions. */
   readonly worker?: number | undefined;

@@ -2,6 +2,7 @@
 import { formatPeer } from '../address.ts';
 import { formatPlural, formatSeconds } from '../format/figures.ts';
 import { formatTimeOfDay } from '../format/time.ts';
+import type { Batch } from '../framing/message.ts';
 import type { EndedBy, SessionView, Subscriber } from '../telemetry/telemetry.ts';
 import { escapeBeginning, escapeText } from '../terminal/escape.ts';
 import { beforePayload } from '../terminal/message-parts.ts';
@@ -16,7 +17,7 @@ const endText: Readonly<Record<EndedBy, string>> = {
 };
 
 /** A subscriber that writes the log as text. What a handler throws is not logged here: it goes to stderr, with its stack. */
-export function textLog({ messages, paint, worker, write }: LogOptions): Subscriber {
+export function textLog({ messages, relays = false, paint, worker, write }: LogOptions): Subscriber {
   const line = (peer: string, text: string) => write(`${paint('dim', timeOfDay())} ${paint('cyan', peer)} ${text}`);
   const prefix = worker === undefined ? '' : `${worker}.`;
   const peerOf = (session: SessionView) => `${formatPeer(session.peer)}#${prefix}${session.id}`;
@@ -26,23 +27,32 @@ export function textLog({ messages, paint, worker, write }: LogOptions): Subscri
     opened: (session) => line(peerOf(session), paint('green', 'connected')),
     discarded: (session, error) => line(peerOf(session), warning(`discarded: ${error.message}`)),
     undelivered: (session, error) => line(peerOf(session), warning(`not delivered: ${error.message}`)),
+    faulted: (session, { name, kind, direction, message }) => {
+      const which = message === undefined ? '' : `, message ${message}`;
+      line(peerOf(session), `${arrows[direction]} ${warning(`fault ${name}: ${kind}${which}`)}`);
+    },
     closed: (session, error) => {
       const totals = totalsText(session);
       if (error) line(peerOf(session), warning(`${totals}: ${errorText(error)}`));
       else line(peerOf(session), `${totals}: ${endText[session.endedBy]}`);
     },
   };
+  const lines = (session: SessionView, batch: Batch, arrow: string) => {
+    const peer = peerOf(session);
+    for (const message of batch) {
+      const parts = paint('dim', `${message.size} B ${beforePayload(message)}`.trimEnd());
+      line(peer, `${arrow}${parts} ${escapeBeginning(message.bytes)}`);
+    }
+  };
   if (messages) {
-    log.received = (session, batch) => {
-      const peer = peerOf(session);
-      for (const message of batch) {
-        const parts = paint('dim', `${message.size} B ${beforePayload(message)}`.trimEnd());
-        line(peer, `${parts} ${escapeBeginning(message.bytes)}`);
-      }
-    };
+    log.received = (session, batch) => lines(session, batch, relays ? `${arrows.request} ` : '');
+    log.relayed = (session, batch) => lines(session, batch, `${arrows.reply} `);
   }
   return log;
 }
+
+/** As in transcripts: what the client sends, and what it receives. */
+const arrows = { request: '>', reply: '<' } as const;
 
 /** The line that replaces dropped lines. */
 export function droppedText(count: number): string {

@@ -54,6 +54,11 @@ export interface Session extends SessionView {
    * logged as undelivered, and changes nothing else.
    */
   undelivered(error: YodelError): void;
+  /**
+   * Reports messages that the handler received for this session from a server or program behind it, before it passes them on:
+   * the log shows them. Without a subscriber it costs nothing.
+   */
+  relayed(batch: Batch): void;
   /** Resolves when the peer has caught up or the session has ended. */
   drained(): Promise<void>;
   /**

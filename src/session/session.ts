@@ -192,6 +192,11 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     this.#settings.telemetry.undelivered(this, error);
   }
 
+  relayed(batch: Batch): void {
+    const { telemetry } = this.#settings;
+    if (telemetry.watched) telemetry.emit('relayed', this, batch);
+  }
+
   drained(): Promise<void> {
     return this.ended ? Promise.resolve() : this.#outbox.drained();
   }

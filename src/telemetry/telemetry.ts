@@ -40,6 +40,17 @@ export interface SessionView {
   readonly endedBy: EndedBy;
 }
 
+/** A fault that was applied on purpose. */
+export interface FaultReport {
+  /** The name of the fault. */
+  readonly name: string;
+  /** What it does, such as `drop`. */
+  readonly kind: string;
+  readonly direction: 'request' | 'reply';
+  /** The number of the message in its direction, from 1; undefined if it was not caused by a message. */
+  readonly message: number | undefined;
+}
+
 /** The events. Every method is optional. It is called synchronously and must be fast; if it throws, the process emits a warning. */
 export interface Subscriber {
   /** The server listens at an address. */
@@ -52,6 +63,10 @@ export interface Subscriber {
   opened?(session: SessionView): void;
   /** Messages were admitted and go to the handler. The batch's bytes are borrowed for the call. */
   received?(session: SessionView, batch: Batch): void;
+  /** The handler received messages from a server or program behind it, for this session. The bytes are borrowed for the call. */
+  relayed?(session: SessionView, batch: Batch): void;
+  /** A fault was applied on purpose, to one of the session's messages or to the session. */
+  faulted?(session: SessionView, applied: FaultReport): void;
   /** Whole frames are written to the peer. The bytes are borrowed for the call. Subscribing costs a call per write. */
   sent?(session: SessionView, bytes: Uint8Array): void;
   /** The peer has ended its side, and all of its messages went to the handler. Replies to them may follow. */

@@ -17,6 +17,8 @@ function recorder(): { events: string[]; telemetry: Required<Subscriber> } {
     refused: (_peer, error) => events.push(`refused ${code(error)}`),
     opened: ({ id }) => events.push(`opened ${id}`),
     received: ({ id }, batch) => events.push(`received ${id} ${[...batch].join()}`),
+    relayed: ({ id }, batch) => events.push(`relayed ${id} ${[...batch].join()}`),
+    faulted: ({ id }, { name }) => events.push(`faulted ${id} ${name}`),
     // Tested separately below: the number of writes is not specified.
     sent: () => undefined,
     inputEnded: ({ id }) => events.push(`inputEnded ${id}`),

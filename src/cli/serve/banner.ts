@@ -2,9 +2,12 @@
 import { isatty } from 'node:tty';
 import { type Address, defaultAddress, isLoopback, parseAddress } from '../../address.ts';
 import { formatPlural } from '../../format/figures.ts';
+import { needsMessages } from '../../handlers/faults/fault.ts';
 import { serveLimits } from '../../options.ts';
 import { version } from '../version.ts';
-import { chosenSeed } from './handler/flags.ts';
+import { hasWireFlags } from '../wire-flags.ts';
+import { chosenSeed, faultsIn } from './handler/fault-flags.ts';
+import { isProxy, passesBytes } from './handler/transparent.ts';
 import type { Notify } from './outputs.ts';
 import type { ServeSettings } from './settings.ts';
 import type { Certificates } from './tls/tls.ts';
@@ -12,12 +15,13 @@ import type { Certificates } from './tls/tls.ts';
 /** Prints where the server listens, a hint for people at a terminal, and warnings. */
 export function printBanner(
   addresses: readonly Address[],
-  { handler, flags }: ServeSettings,
+  settings: ServeSettings,
   certificates: Certificates | undefined,
   notify: Notify,
 ): void {
+  const { handler, flags } = settings;
   const terminal = isatty(2) && flags.quiet !== true && flags.logFormat !== 'json';
-  if (terminal) notify(`${version}, handler ${handler}, ${framingText(handler, flags)}`);
+  if (terminal) notify(`${version}, handler ${handler}, ${framingText(settings)}`);
   for (const address of addresses) notify(`listening on ${address}`);
   const [first] = addresses;
   if (terminal && first) {
@@ -27,7 +31,10 @@ export function printBanner(
     notify(`talk to it from another terminal: yodel connect${where}${wire}${netcat}; Ctrl-C stops it`);
   }
   const seed = chosenSeed(flags);
-  if (seed !== undefined) notify(`random faults: --seed ${seed} repeats them`);
+  if (seed !== undefined) notify(`random faults: --fault-seed ${seed} repeats them`);
+  if (isProxy(settings) && !passesBytes(settings) && !hasWireFlags(flags) && faultsIn(flags).some(needsMessages)) {
+    notify('some faults are about messages, and no --framing or --protocol is given: a message is a line');
+  }
   if (addresses.some(isPublic)) {
     notify('anyone who can reach this machine can connect, and the traffic is not encrypted');
   }
@@ -60,7 +67,9 @@ export function warnOfDescriptors(
 }
 
 /** Of all handlers only a transcript can set the framing. It is loaded elsewhere, with `--workers` in other processes. */
-function framingText(handler: string, flags: ServeSettings['flags']): string {
+function framingText(settings: ServeSettings): string {
+  const { handler, flags } = settings;
+  if (passesBytes(settings)) return 'bytes pass as they arrive';
   if (flags.protocol !== undefined) return `protocol ${flags.protocol}`;
   const replies = flags.replyFraming === undefined ? '' : `, replies ${flags.replyFraming}`;
   if (flags.framing !== undefined || replies !== '') return `framing ${flags.framing ?? 'lines'}${replies}`;

@@ -7,7 +7,8 @@ import { addRecordFlags } from '../record-flags.ts';
 import { addServerTlsFlags } from '../tls-flags.ts';
 import { variableOption } from '../transcript-variables.ts';
 import { addWireFlags, applyPrecedence } from '../wire-flags.ts';
-import { addHandlerFlags, withSeed } from './handler/flags.ts';
+import { withSeed } from './handler/fault-flags.ts';
+import { addHandlerFlags } from './handler/flags.ts';
 import { addJournalFlags } from './journal-flags.ts';
 import type { ServeSettings } from './settings.ts';
 

@@ -14,7 +14,9 @@ import type { Transport } from '../../transport/transport.ts';
 import { exitStatus } from '../fail.ts';
 import { tableValues } from '../flags.ts';
 import { recordSettings } from '../record-flags.ts';
+import { ServedFaults } from './handler/fault-flags.ts';
 import { handlerFor } from './handler/handler.ts';
+import { isProxy, proxyLimits } from './handler/transparent.ts';
 import type { Notify, Outputs } from './outputs.ts';
 import type { Serving } from './settings.ts';
 
@@ -51,7 +53,8 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
   const { flags } = serving.settings;
   let aborted = 0;
   let hadUncaughtError = false;
-  const { handler, protocol } = await handlerFor(serving.settings, notify);
+  const faults = new ServedFaults(false, (session, applied) => log.faulted?.(session, applied));
+  const { handler, protocol } = await handlerFor(serving.settings, notify, faults.for(flags));
   let isSilent = isTransparent(handler);
   const recorders = flags.record === undefined ? [] : [await recorderOf(flags, worker, notify)];
   const { journal } = rest;
@@ -90,7 +93,7 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
   return {
     server,
     reload: async (next) => {
-      const { handler } = await handlerFor(next.settings, notify);
+      const { handler } = await handlerFor(next.settings, notify, faults.for(next.settings.flags));
       const options = { ...reloadableOf(next), handler };
       server.reload(next.tls ? { ...options, tls: next.tls } : options);
       isSilent = isTransparent(handler);
@@ -113,8 +116,9 @@ async function recorderOf(
 const shared = ['maxConnections', 'maxPendingBytes'] as const satisfies readonly (keyof ServerLimits)[];
 
 /** The settings that can change while the server runs, with every name: undefined is the default. */
-function reloadableOf({ settings: { flags }, processes }: Serving): ReloadOptions {
-  const limits = tableValues(serveLimits, flags);
+function reloadableOf({ settings, processes }: Serving): ReloadOptions {
+  const { flags } = settings;
+  const limits = { ...(isProxy(settings) && proxyLimits), ...tableValues(serveLimits, flags) };
   if (processes > 1) {
     for (const name of shared) {
       limits[name] = Math.ceil(((limits[name] as number | undefined) ?? serverOptions[name].default) / processes);

@@ -16,17 +16,26 @@ export interface LogSettings {
   readonly format: LogFormat;
   readonly level: LogLevel;
   readonly messages: boolean;
+  /** Whether the handler passes messages on. */
+  readonly relays: boolean;
   readonly color: boolean;
 }
 
-/** The settings of the log for these flags and this stdout. */
-export function logSettingsOf(flags: Readonly<Record<string, unknown>>): LogSettings {
+/** The settings of the log for this handler, these flags and this stdout. */
+export function logSettingsOf({
+  handler,
+  flags,
+}: {
+  readonly handler: string;
+  readonly flags: Readonly<Record<string, unknown>>;
+}): LogSettings {
   const auto = isatty(1) ? 'text' : 'json';
   return {
     isQuiet: flags.quiet === true,
     format: flags.logFormat === 'auto' ? auto : (flags.logFormat as LogFormat),
     level: flags.logLevel as LogLevel,
     messages: flags.messages !== false,
+    relays: /^(exec|proxy):/.test(handler),
     color: wantsColor({ isTTY: isatty(1) }),
   };
 }
@@ -55,7 +64,7 @@ export interface Outputs {
  * @param worker the number of this process among several
  */
 export function openOutputs(settings: LogSettings, worker?: number): Outputs {
-  const { isQuiet, format, level, messages, color } = settings;
+  const { isQuiet, format, level, messages, relays, color } = settings;
   const errors = new LineWriter(2, droppedText, () => {});
   const name = worker === undefined ? 'yodel:' : `yodel: worker ${worker}:`;
   const notify = (text: string) => errors.write(`${name} ${text}`);
@@ -65,7 +74,7 @@ export function openOutputs(settings: LogSettings, worker?: number): Outputs {
     (error) => notify(outputFailure(error)),
   );
   const writeLog = (line: string) => lines.write(line);
-  const options = { format, level, messages, paint: paintFor(color), worker, write: writeLog };
+  const options = { format, level, messages, relays, paint: paintFor(color), worker, write: writeLog };
   return {
     notify,
     log: isQuiet ? {} : sessionLog(options),

@@ -24,7 +24,7 @@ async function serveAlone(settings: ServeSettings, readAgain: ReadSettings): Pro
   const { flags } = settings;
   const files = watchedFiles(settings);
   const { addresses, certificates } = await readSettings(settings);
-  const outputs = openOutputs(logSettingsOf(flags));
+  const outputs = openOutputs(logSettingsOf(settings));
   const { notify } = outputs;
   const metrics = await openMetrics(settings, () => local.server, notify);
   const journal =

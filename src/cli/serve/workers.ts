@@ -34,7 +34,7 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
   const { addresses: configured, certificates } = await readSettings(settings);
   const descriptors = passedDescriptors();
   checkDescriptors(descriptors, configured.length);
-  const log = logSettingsOf(settings.flags);
+  const log = logSettingsOf(settings);
   const outputs = openOutputs(log);
   const { notify } = outputs;
   let limits = limitsOf(settings);

@@ -3,6 +3,7 @@
 import { YodelError } from '../../errors.ts';
 import { type Encoder, type Framing, inPlace } from '../framing.ts';
 import type { Message } from '../message.ts';
+import { AtOnceDecoder } from './at-once.ts';
 import { DelimitedDecoder, DelimitedFrames } from './delimited.ts';
 import { countByte, hasByte } from './scan.ts';
 
@@ -90,7 +91,7 @@ const framing: Framing = {
   ...frames.framing,
   defaultEncoding: 'utf8',
   encoder: encoderWith(lf),
-  createDecoder: (options) => new DelimitedDecoder(frames, options),
+  createDecoder: (options) => (options.atOnce ? new AtOnceDecoder(frames) : new DelimitedDecoder(frames, options)),
 };
 
 const crlfFraming: Framing = { ...framing, encoder: encoderWith(crlf, crlf) };

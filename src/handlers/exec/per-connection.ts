@@ -87,6 +87,7 @@ class Conversation {
 
   async #forward(chunk: Buffer): Promise<void> {
     for (const batch of decodeChunk(this.#exchange.decoder, chunk)) {
+      if (batch.count > 0) this.#session.relayed(batch);
       if ((batch.count > 0 || batch.before) && !forward(batch, this.#session)) await this.#waitForPeer();
       if (batch.fault) return this.#fail(`printed a message of more than ${this.#settings.maxOutput} bytes`);
     }
@@ -102,7 +103,10 @@ class Conversation {
 
   #forwardRest(): void {
     const last = this.#exchange.decoder.end();
-    if (last.count > 0) forward(last, this.#session);
+    if (last.count > 0) {
+      this.#session.relayed(last);
+      forward(last, this.#session);
+    }
     if (last.fault) this.#fail('ended in the middle of a message');
   }
 

@@ -1,6 +1,6 @@
 /** A session that forwards its properties to another session. */
 import type { YodelError } from '../../errors.ts';
-import type { Message } from '../../framing/message.ts';
+import type { Batch, Message } from '../../framing/message.ts';
 import type { Session } from '../../session/handler.ts';
 
 /** The read-only part of a session, forwarded to another session. */
@@ -65,6 +65,10 @@ export class ForwardedSession {
 
   undelivered(error: YodelError): void {
     this.inner.undelivered(error);
+  }
+
+  relayed(batch: Batch): void {
+    this.inner.relayed(batch);
   }
 
   encode(message: string | Uint8Array | Message, to?: Message): Uint8Array {

@@ -1,24 +1,35 @@
-/** Reproducible random numbers. */
-
-/** Returns the next number, from 0 to below 1. */
-export type RandomSequence = () => number;
+/** Random numbers that can be repeated. */
 
 /**
- * A sequence of numbers that depends only on the seed and on the number of the sequence. The generator is xorshift32
- * (G. Marsaglia, "Xorshift RNGs", 2003); its start is mixed by the finalizer of MurmurHash3 (A. Appleby), so that
- * neighbouring seeds and sequences are unrelated.
+ * A number from 0 to below 1 that depends only on the seed and the keys, not on the numbers drawn before: so no fault changes
+ * what another does, and faults can come and go. It is MurmurHash3 (A. Appleby) of the keys, with its finalizer after each.
  *
  * @param seed from 0 to 4294967295
+ * @param keys whole numbers, such as those of a session and a message
  */
-export function randomSequence(seed: number, sequence: number): RandomSequence {
-  // Zero is the one state that xorshift never leaves.
-  let state = mixed(mixed(seed) ^ sequence) || 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
+export function randomNumber(seed: number, ...keys: readonly number[]): number {
+  let state = mixed(seed);
+  for (const key of keys) {
+    const scrambled = Math.imul(rotated(Math.imul(key, 0xcc9e2d51), 15), 0x1b873593);
+    state = mixed(Math.imul(rotated(state ^ scrambled, 13), 5) + 0xe6546b64);
+  }
+  return (state >>> 0) / 2 ** 32;
+}
+
+/** A key for a text, by FNV-1a (G. Fowler, L. Noll, K.-P. Vo). */
+export function keyOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}
+
+/** A seed by chance. */
+export function randomSeed(): number {
+  return Math.floor(Math.random() * 2 ** 32);
+}
+
+function rotated(bits: number, by: number): number {
+  return (bits << by) | (bits >>> (32 - by));
 }
 
 function mixed(bits: number): number {

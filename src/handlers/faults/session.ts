@@ -1,59 +1,104 @@
-/** The session that a handler with faults sees: what it sends passes through a queue. */
-import type { YodelError } from '../../errors.ts';
-import type { Batch, Message } from '../../framing/message.ts';
+/** The session that a handler with faults sees: what it sends and what it receives passes through a link each. */
+import { YodelError } from '../../errors.ts';
+import { encodeLike, isSameFraming } from '../../framing/framing.ts';
+import { Batch, isBatch, isMessage, type Message } from '../../framing/message.ts';
+import type { Clock } from '../../session/clock.ts';
 import { isPromise, type Reply, type Session } from '../../session/handler.ts';
+import { bytesOf, type Content, payloadOf } from './content.ts';
+import { flipBits } from './corruption.ts';
+import type { CountedFault, Faults } from './fault-set.ts';
 import { ForwardedSession } from './forwarded-session.ts';
-import type { Faults } from './options.ts';
-import { FaultQueue } from './queue.ts';
-import type { RandomSequence } from './random.ts';
+import { Link, type LinkEnds, plainSize, type Unit } from './link.ts';
+import { type Shape, shapeOfRequest } from './shape.ts';
 
-/** A session whose output has faults. */
+/** With more unsent bytes than this, the peer is behind. */
+const maxUnsent = 65_536;
+
+/** Faults that change no message: they are counted, but would only repeat every message in a log. */
+const unreported: readonly string[] = ['latency', 'bandwidth', 'chunk'];
+
+/** Takes a request that has passed its faults. */
+export type TakeRequest = (content: Message | Batch, session: FaultySession) => Reply | Promise<Reply>;
+
+/** What a session with faults knows of its handler. */
+export interface FaultySessionOptions {
+  readonly clock: Clock;
+  readonly take: TakeRequest;
+  /** Whether the handler's frames are sent exactly as they are, with the bytes between them. */
+  readonly isExact: boolean;
+  /** Whether the handler writes requests in their shape. */
+  readonly writesShapes: boolean;
+}
+
+/** A session whose input and output have faults. */
 export class FaultySession extends ForwardedSession implements Session {
-  readonly #queue: FaultQueue;
+  /** The shape of the request that the handler is being called with. See {@link shapeOfRequest}. */
+  [shapeOfRequest]: Shape | undefined;
+  /** What the handler threw for a request that it received late, when the session's own call had ended. */
+  thrown: { readonly error: unknown } | undefined;
+  readonly requests: Link;
+  readonly #replies: Link;
+  readonly #faults: Faults;
+  readonly #take: TakeRequest;
+  readonly #isExact: boolean;
+  readonly #writesShapes: boolean;
   /** Calls of the handler whose reply is still pending. */
   #pendingCalls = 0;
-  /** Called when the queue is empty and no reply is pending. */
+  /** Called when all replies have been passed on and none is pending. */
   #whenDone: (() => void)[] = [];
   #outputEnded = false;
   #isClosing = false;
 
-  constructor(session: Session, faults: Faults, random: RandomSequence) {
+  constructor(session: Session, faults: Faults, { clock, take, isExact, writesShapes }: FaultySessionOptions) {
     super(session);
-    this.#queue = new FaultQueue(session, faults, random, () => this.#finishIfDone());
+    this.#faults = faults;
+    this.#take = take;
+    this.#isExact = isExact;
+    this.#writesShapes = writesShapes;
+    const stream = { session: session.id, seed: faults.seed };
+    this.requests = new Link({ ...stream, direction: 'request' }, faults, clock, this.#endsOfRequests());
+    this.#replies = new Link({ ...stream, direction: 'reply' }, faults, clock, this.#endsOfReplies());
   }
 
   get ended(): boolean {
-    return this.inner.ended || this.#outputEnded || this.#isClosing || this.#queue.isStopped;
+    return this.inner.ended || this.#outputEnded || this.#isClosing || this.#replies.isStopped;
   }
 
-  send(message: string | Uint8Array | Message | Batch, to?: Message): boolean {
+  send(message: string | Uint8Array | Message | Batch, to?: Message): boolean | YodelError {
     if (this.ended) return false;
-    this.#queue.add(message, to);
-    return this.#queue.send();
+    if (this.#replies.isPassive) {
+      this.#skip(message);
+      return this.inner.send(message, to);
+    }
+    this.#queue(message, to);
+    return this.#sendReplies();
   }
 
   write(bytes: Uint8Array, messages = 0): boolean {
     if (this.ended) return false;
-    this.#queue.addBytes(bytes, messages);
-    return this.#queue.send();
+    if (this.#replies.isPassive) {
+      this.#replies.skip(1, bytes.length);
+      return this.inner.write(bytes, messages);
+    }
+    this.#replies.add({ content: Buffer.from(bytes), to: undefined, written: messages });
+    return this.#sendReplies();
   }
 
   async drained(): Promise<void> {
-    await this.#queue.drained();
+    await this.#replies.room();
     await this.inner.drained();
   }
 
   end(): void {
+    if (this.#outputEnded) return;
     this.#outputEnded = true;
-    this.#whenDone.push(() => this.inner.end());
-    this.#queue.send();
+    this.#finishWhenDone(() => this.inner.end());
   }
 
   close(error?: YodelError): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    this.#whenDone.push(() => this.inner.close(error));
-    this.#queue.send();
+    this.#finishWhenDone(() => this.inner.close(error));
   }
 
   abort(error?: YodelError): void {
@@ -62,17 +107,20 @@ export class FaultySession extends ForwardedSession implements Session {
   }
 
   /**
-   * Calls the handler and queues its reply. The promise, if any, resolves when the next message may be handled. If the
-   * handler fails, it rejects after the queued replies were sent.
+   * Calls the handler and passes on its reply. Returns what the session itself should send: the reply, if replies have no
+   * faults now. The promise, if any, resolves when the next message may be handled. If the handler fails, it rejects after the
+   * earlier replies were passed on.
+   *
+   * @param isLate whether the session does not wait for this call, so that nothing may be left to it
    */
-  handle(call: () => Reply | Promise<Reply>, to?: Message): Promise<void> | undefined {
-    if (this.#isClosing || this.#queue.isStopped) return undefined;
+  handle(call: () => Reply | Promise<Reply>, to?: Message, isLate = false): Reply | Promise<Reply> {
+    if (this.#isClosing || this.#replies.isStopped) return undefined;
     this.#pendingCalls++;
     try {
       const reply = call();
-      if (!isPromise(reply)) return this.#reply(reply, to);
+      if (!isPromise(reply)) return this.#reply(reply, to, isLate);
       return reply.then(
-        (settled) => this.#reply(settled, to),
+        (settled) => this.#reply(settled, to, isLate),
         (thrown: unknown) => this.#failed(thrown),
       );
     } catch (thrown) {
@@ -80,30 +128,263 @@ export class FaultySession extends ForwardedSession implements Session {
     }
   }
 
-  /** Resolves when everything queued has been sent. */
-  emptied(): Promise<void> {
-    return this.#queue.emptied();
+  /** Takes messages of the peer. The promise, if any, resolves when more may come. */
+  receive(received: Message | Batch): Reply | Promise<Reply> {
+    if (this.#isClosing || this.#replies.isStopped) return undefined;
+    const { requests } = this;
+    if (requests.isPassive) {
+      requests.skip(isBatch(received) ? received.count : 1, sizeOf(received));
+      return this.#handleRequest(received, false);
+    }
+    if (received instanceof Batch) for (const content of received.singles()) requests.add(unitOf(content));
+    else requests.add(unitOf((received as Message).kept()));
+    requests.send();
+    return requests.isFull ? requests.room() : undefined;
   }
 
-  /** Sends nothing more. */
+  /** Resolves when all replies have been passed on. */
+  repliesEmptied(): Promise<void> {
+    return this.#replies.emptied();
+  }
+
+  /** Resolves when the end of the replies may be passed on. */
+  repliesEnded(): Promise<void> {
+    return this.#replies.ended();
+  }
+
+  /** Passes on nothing more. */
   stop(): void {
-    this.#queue.stop();
+    this.requests.stop();
+    this.#replies.stop();
   }
 
-  #reply(reply: Reply, to: Message | undefined): Promise<void> | undefined {
-    this.#pendingCalls--;
-    if (this.inner.ended || this.#outputEnded || this.#queue.isStopped) return undefined;
-    this.#queue.add(reply, to);
-    return this.#queue.send() ? undefined : this.#queue.drained();
+  #handleRequest(content: Message | Batch, isLate: boolean): Reply | Promise<Reply> {
+    return this.handle(() => this.#take(content, this), isMessage(content) ? content : undefined, isLate);
   }
 
-  async #failed(thrown: unknown): Promise<void> {
+  #endsOfRequests(): LinkEnds {
+    return {
+      ...this.#commonEnds('request'),
+      sizeOf: plainSize,
+      corrupted: (unit, positions) => this.#corruptedRequest(unit, positions),
+      split: this.framing.name === 'raw' ? (unit, at) => splitBatch(unit, at) : undefined,
+      deliver: (unit, shape) => this.#deliverRequest(unit.content as Message | Batch, shape),
+      emptied: () => undefined,
+    };
+  }
+
+  #endsOfReplies(): LinkEnds {
+    return {
+      ...this.#commonEnds('reply'),
+      sizeOf: (unit) => this.#sizeOfReply(unit),
+      corrupted: (unit, positions) => this.#corruptedReply(unit, positions),
+      split: this.replyFraming.name === 'raw' ? splitBytes : undefined,
+      deliver: (unit, shape) => (shape ? this.#writeShaped(unit, shape) : this.#sendReply(unit)),
+      emptied: () => this.#finishIfDone(),
+    };
+  }
+
+  #commonEnds(direction: 'request' | 'reply'): Pick<LinkEnds, 'finish' | 'report' | 'failed' | 'changed'> {
+    return {
+      finish: (how, by) => this.#finish(how, by),
+      report: (fault, message) => {
+        fault.applied++;
+        const { name } = fault;
+        const { kind } = fault.fault.action;
+        if (unreported.includes(kind)) return;
+        this.#faults.observe?.(this.inner, { name, kind, direction, message });
+      },
+      failed: (error) => {
+        this.thrown = { error };
+        this.stop();
+        const text = 'the handler failed on the server';
+        this.inner.close(new YodelError('YODEL_HANDLER_FAILED', text, { cause: error }));
+      },
+      changed: () => undefined,
+    };
+  }
+
+  #finish(how: 'reset' | 'close', { name }: CountedFault): void {
+    this.stop();
+    if (how === 'close') this.inner.close();
+    else this.inner.abort(new YodelError('YODEL_FAULT', `reset on purpose by the fault ${name}`));
+  }
+
+  // Requests.
+
+  async #deliverRequest(content: Message | Batch, shape: Shape | undefined): Promise<void> {
+    if (!shape || this.#writesShapes) {
+      this[shapeOfRequest] = shape;
+      await this.#handleRequest(content, true);
+      this[shapeOfRequest] = undefined;
+      return;
+    }
+    // The handler takes whole messages: it gets each when its last byte has arrived, if that is not beyond the limit.
+    const frame = content instanceof Batch ? Buffer.concat(content.slices) : content.frame;
+    let isWhole = frame.length === 0;
+    await shape.write(frame, (_piece, isLast) => {
+      isWhole = isLast;
+      return undefined;
+    });
+    if (isWhole && !this.requests.isStopped) await this.#handleRequest(content, true);
+  }
+
+  #corruptedRequest(unit: Unit, positions: readonly number[]): Unit {
+    const { content } = unit;
+    const message = content instanceof Batch ? content.first : (content as Message);
+    if (!message) return unit;
+    const frame = this.#reframed(message, positions);
+    if (!frame) return unit;
+    const changed = message.reframed(frame);
+    if (content instanceof Batch) changed.before = content.before;
+    return { ...unit, content: content instanceof Batch ? changed : (changed.first as Message) };
+  }
+
+  /** The frame of the message with bits of its payload flipped; undefined if it has no such frame. */
+  #reframed(message: Message, positions: readonly number[]): Buffer | undefined {
+    const { framing } = this;
+    const { encoder } = framing;
+    let frame: Uint8Array | undefined;
+    flipBits(message.bytes, positions, (bytes) => {
+      const fresh = encodable(() => encodeLike(framing, bytes, encoder.shapeOf(message)));
+      frame = fresh ?? frame;
+      return fresh !== undefined;
+    });
+    return frame && Buffer.from(frame);
+  }
+
+  // Replies.
+
+  /** Adds a reply to its link. */
+  #queue(reply: Reply, to: Message | undefined): void {
+    if (reply === undefined || reply === null) return;
+    const add = (content: Content, answered = to?.kept()) =>
+      this.#replies.add({ content, to: answered, written: undefined });
+    if (Array.isArray(reply)) for (const one of reply as readonly Reply[]) this.#queue(one, to);
+    else if (reply instanceof Batch && this.#isExact) for (const single of reply.singles()) add(single);
+    else if (isBatch(reply)) for (const message of reply) add(message.copy(), message.copy());
+    else if (isMessage(reply)) add(reply.kept(), reply === to ? reply.kept() : to?.kept());
+    // The session itself rejects what is not a reply.
+    else add(reply as string | Uint8Array);
+  }
+
+  #sendReplies(): boolean {
+    this.#replies.send();
+    return !this.#replies.isFull && this.inner.unsent <= maxUnsent;
+  }
+
+  #sendReply({ content, to, written }: Unit): Promise<void> | undefined {
+    const isTaken =
+      written === undefined ? this.inner.send(content, to) !== false : this.inner.write(content as Uint8Array, written);
+    return isTaken || this.inner.ended ? undefined : this.inner.drained();
+  }
+
+  #writeShaped(unit: Unit, shape: Shape): Promise<void> {
+    const messages = unit.written ?? (unit.content instanceof Batch ? unit.content.count : 1);
+    return shape.write(this.#frameOf(unit), (piece, isLast) => {
+      const isTaken = this.inner.write(piece, isLast ? messages : 0);
+      return isTaken || this.inner.ended ? undefined : this.inner.drained();
+    });
+  }
+
+  #frameOf({ content, to, written }: Unit): Uint8Array {
+    if (written !== undefined) return content as Uint8Array;
+    if (!(content instanceof Batch)) return this.encode(content, to);
+    if (isSameFraming(content.framing, this.replyFraming)) return bytesOf(content);
+    return content.first ? this.encode(content.first, to) : new Uint8Array(0);
+  }
+
+  #sizeOfReply(unit: Unit): number {
+    return encodable(() => this.#frameOf(unit))?.length ?? plainSize(unit);
+  }
+
+  #corruptedReply(unit: Unit, positions: readonly number[]): Unit {
+    const { content, written } = unit;
+    if (written !== undefined) return { ...unit, content: flipBits(content as Uint8Array, positions) };
+    const message = content instanceof Batch ? content.first : isMessage(content) ? content : undefined;
+    const to = message ?? unit.to;
+    const bytes = flipBits(
+      payloadOf(content),
+      positions,
+      (flipped) => encodable(() => this.encode(flipped, to)) !== undefined,
+    );
+    return { content: bytes, to, written };
+  }
+
+  #reply(reply: Reply, to: Message | undefined, isLate: boolean): Reply | Promise<void> {
     this.#pendingCalls--;
-    await this.emptied();
+    if (this.inner.ended || this.#outputEnded || this.#replies.isStopped) return undefined;
+    if (!isLate && !this.#isClosing && this.#replies.isPassive) {
+      this.#skip(reply);
+      return reply;
+    }
+    this.#queue(reply, to);
+    return this.#sendReplies() ? undefined : this.drained();
+  }
+
+  /** Counts replies that do not stop in the link. */
+  #skip(reply: Reply): void {
+    if (reply === undefined || reply === null) return;
+    if (Array.isArray(reply)) for (const one of reply as readonly Reply[]) this.#skip(one);
+    else {
+      const content = reply as string | Uint8Array | Message | Batch;
+      this.#replies.skip(isBatch(content) ? content.count : 1, sizeOf(content));
+    }
+  }
+
+  async #failed(thrown: unknown): Promise<never> {
+    this.#pendingCalls--;
+    await this.repliesEmptied();
     throw thrown;
   }
 
-  #finishIfDone(): void {
-    if (this.#pendingCalls === 0) for (const finish of this.#whenDone.splice(0)) finish();
+  #finishWhenDone(finish: () => void): void {
+    this.#whenDone.push(finish);
+    this.#replies.send();
   }
+
+  #finishIfDone(): void {
+    if (this.#pendingCalls > 0 || this.#whenDone.length === 0) return;
+    const finishing = this.#whenDone.splice(0);
+    void this.#replies.ended().then(() => {
+      for (const finish of finishing) finish();
+    });
+  }
+}
+
+function unitOf(content: Message | Batch): Unit {
+  return { content, to: undefined, written: undefined };
+}
+
+/** Bytes that pass a link without stopping there, as far as they have a frame. */
+function sizeOf(content: string | Uint8Array | Message | Batch): number {
+  if (typeof content === 'string') return Buffer.byteLength(content);
+  if (isBatch(content)) return content.byteLength + (content.before?.length ?? 0);
+  return isMessage(content) ? content.size : content.length;
+}
+
+/** What `encode` returns; undefined if that cannot be a message. */
+function encodable<Value>(encode: () => Value): Value | undefined {
+  try {
+    return encode();
+  } catch (error) {
+    if (error instanceof YodelError && error.code === 'YODEL_UNENCODABLE_MESSAGE') return undefined;
+    throw error;
+  }
+}
+
+/** Cuts a chunk without frames in two. */
+function splitBatch(unit: Unit, at: number): [Unit, Unit] {
+  const message = (unit.content as Batch).first as Message;
+  const bytes = Buffer.from(message.frame);
+  return [unitOf(message.reframed(bytes.subarray(0, at))), unitOf(message.reframed(bytes.subarray(at)))];
+}
+
+function splitBytes(unit: Unit, at: number): [Unit, Unit] {
+  const bytes = Buffer.from(payloadOf(unit.content));
+  const { to, written } = unit;
+  return [
+    { content: bytes.subarray(0, at), to, written: written === undefined ? undefined : 0 },
+    { content: bytes.subarray(at), to, written },
+  ];
 }

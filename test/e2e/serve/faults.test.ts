@@ -47,12 +47,12 @@ test('--close-after: the connection ends after that number of replies', async ()
 test('the seed is printed, and repeats the same faults, even with several processes', async () => {
   const faults = ['--drop', '30%', '--corrupt', '30%', '--encoding', 'binary'];
   const first = await serve(faults);
-  const [, seed = ''] = await first.saw(/yodel: random faults: --seed (\d+) repeats them/);
+  const [, seed = ''] = await first.saw(/yodel: random faults: --fault-seed (\d+) repeats them/);
   const received = await exchange(first.port);
   expect(received).not.toBe(lines);
-  const again = await serve([...faults, '--seed', seed, '--workers', '2']);
+  const again = await serve([...faults, '--fault-seed', seed, '--workers', '2']);
   expect(await exchange(again.port)).toBe(received);
-  expect(again.stderr()).not.toContain('faults by chance');
+  expect(again.stderr()).not.toContain('random faults');
 });
 
 test('faults apply to the replies of programs and proxied servers', async () => {
@@ -67,7 +67,7 @@ test.each([
   [['--drop', '101%'], /It takes a percentage from 0% to 100%/],
   [['--delay', '5±3'], /It takes a time such as 50ms or 50ms±20ms/],
   [['--chunk', 'many'], /It takes a size such as/],
-  [['--seed', '-1'], /It takes a whole number from 0 to 4294967295/],
+  [['--fault-seed', '-1'], /It takes a whole number from 0 to 4294967295/],
 ])('%j is a usage error', async (args, expected) => {
   const { status, stderr } = await runLine(['serve', ...args, '--listen', '127.0.0.1:0']);
   expect(stderr).toMatch(expected);

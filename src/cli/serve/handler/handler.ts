@@ -6,6 +6,7 @@ import type { Encoding } from '../../../framing/framing.ts';
 import type { Protocol } from '../../../framing/protocol.ts';
 import { resolveWire, wireText } from '../../../framing/wire.ts';
 import type { ExecOptions } from '../../../handlers/exec/settings.ts';
+import type { Faults } from '../../../handlers/faults/fault-set.ts';
 import { withFaults } from '../../../handlers/faults.ts';
 import type { HandlerObject } from '../../../session/handler.ts';
 import { escapeText } from '../../../terminal/escape.ts';
@@ -16,8 +17,9 @@ import { readWire } from '../../wire.ts';
 import { hasWireFlags } from '../../wire-flags.ts';
 import type { Notify } from '../outputs.ts';
 import type { ServeSettings } from '../settings.ts';
-import { faultsOf, quantityOf } from './flags.ts';
+import { quantityOf } from './handler-flag.ts';
 import { handlerPath, type LoadedHandler, loadHandler } from './load.ts';
+import { passesBytes } from './transparent.ts';
 
 /** A handler with the framings and encoding to use: from flags, else from the handler, else lines. */
 export interface FramedHandler {
@@ -29,19 +31,24 @@ export interface FramedHandler {
  * Creates or loads the handler.
  *
  * @param notify receives what the children of `exec` print on stderr
+ * @param faults between the handler and its clients
  * @throws UsageError, YodelError if the handler does not exist or cannot be used
  */
-export async function handlerFor(settings: ServeSettings, notify: Notify): Promise<FramedHandler> {
+export async function handlerFor(
+  settings: ServeSettings,
+  notify: Notify,
+  faults?: Faults | undefined,
+): Promise<FramedHandler> {
   const { flags, handler: name } = settings;
-  const faults = faultsOf(flags);
   // First, because a transcript may name a framing that the flags load.
   const given = (await readWire(flags)).protocol;
   const { handler, protocol: needed, encoding } = await plainHandler(settings, notify);
   if (needed && hasWireFlags(flags)) checkSame(name, needed, given);
   const protocol = needed && !hasWireFlags(flags) ? needed : given;
+  const resolved = resolveWire({ protocol, encoding: givenEncoding(flags) ?? (needed ? undefined : encoding) });
   return {
     handler: faults ? withFaults(handler, faults) : handler,
-    protocol: resolveWire({ protocol, encoding: givenEncoding(flags) ?? (needed ? undefined : encoding) }),
+    protocol: passesBytes(settings) ? { ...resolved, encoding: 'binary', atOnce: true } : resolved,
   };
 }
 

@@ -1,0 +1,32 @@
+/** What a session sends or receives, as faults see it. */
+import { Batch, Message } from '../../framing/message.ts';
+
+/** A message as a handler sends it, or a batch of at most one message, with the bytes before it that belong to none. */
+export type Content = string | Uint8Array | Message | Batch;
+
+const none = new Uint8Array(0);
+
+/** The payload of the message; raw bytes as they are. */
+export function payloadOf(content: Content): Uint8Array {
+  if (typeof content === 'string') return Buffer.from(content);
+  if (content instanceof Batch) return content.first?.bytes ?? none;
+  return content instanceof Message ? content.bytes : content;
+}
+
+/** Its header, if it has one. */
+export function headerOf(content: Content): Uint8Array {
+  if (content instanceof Batch) return content.first?.header ?? none;
+  return content instanceof Message ? content.header : none;
+}
+
+/** Bytes of the frame, as far as it has one already. */
+export function frameSizeOf(content: Content): number {
+  if (typeof content === 'string') return Buffer.byteLength(content);
+  if (content instanceof Batch) return content.byteLength + (content.before?.length ?? 0);
+  return content instanceof Message ? content.frame.length : content.length;
+}
+
+/** The frame of a batch, with the bytes before it. */
+export function bytesOf(batch: Batch): Buffer {
+  return Buffer.concat(batch.before ? [batch.before, ...batch.slices] : batch.slices);
+}
