@@ -1,11 +1,21 @@
-// A server that drops about a third of its replies, the same ones on every run.
-import { connect, echo, serve, withFaults } from 'yodel';
+// A server that drops about a third of its replies, the same ones on every run, and later has another fault.
+import { connect, echo, Faults, serve, withFaults } from 'yodel';
 
-const server = await serve({ listen: 0, handler: withFaults(echo, ['30% drop'], { seed: 2 }) });
-const client = await connect(server.addresses[0]);
+const faults = new Faults(['30% drop'], { seed: 3 });
+const server = await serve({ listen: 0, handler: withFaults(echo, faults) });
 
-for (const text of ['one', 'two', 'three', 'four', 'five', 'six']) client.send(text);
-client.end();
-for await (const message of client) console.log(message.text);
+async function talk(...texts: string[]) {
+  const client = await connect(server.addresses[0]);
+  for (const text of texts) client.send(text);
+  client.end();
+  for await (const message of client) console.log(message.text);
+}
+
+await talk('one', 'two', 'three', 'four', 'five', 'six');
+console.log(`dropped: ${faults.get('drop_reply')?.applied}`);
+
+faults.clear();
+faults.add('request /seven/ duplicate');
+await talk('seven');
 
 await server.close();

@@ -59,8 +59,9 @@ export function withFaults(
     async end(session) {
       const faulty = of(session);
       await faulty.requests.ended();
-      await faulty.handle(() => inner.end?.(faulty));
+      const last = await faulty.handle(() => inner.end?.(faulty));
       await faulty.repliesEnded();
+      return last;
     },
     async close(session, error) {
       const faulty = of(session);

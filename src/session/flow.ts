@@ -5,10 +5,8 @@ import type { MemoryLimit, MemoryUser } from './memory-limit.ts';
 
 /** The session, as its flow control sees it. */
 export interface FlowingSession {
-  /** Bytes of messages that wait for the handler. */
-  readonly queued: number;
-  /** Bytes of replies that wait for the peer. */
-  readonly unsent: number;
+  /** Whether bytes wait for the handler, in the handler, or for the peer. */
+  readonly isPending: boolean;
   turnSoon(): void;
   disconnect(error: YodelError): void;
 }
@@ -34,7 +32,7 @@ export class Flow implements MemoryUser {
   }
 
   get hasPending(): boolean {
-    return this.#session.queued + this.#session.unsent > 0;
+    return this.#session.isPending;
   }
 
   /**

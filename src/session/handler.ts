@@ -59,6 +59,11 @@ export interface Session extends SessionView {
    * the log shows them. Without a subscriber it costs nothing.
    */
   relayed(batch: Batch): void;
+  /**
+   * Says how many bytes the handler itself buffers for this session now, such as in a queue of its own: they count against
+   * maxPendingBytes. Nothing buffered: 0.
+   */
+  reportBuffered(bytes: number): void;
   /** Resolves when the peer has caught up or the session has ended. */
   drained(): Promise<void>;
   /**

@@ -63,6 +63,8 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
   /** When it began, by the clock. */
   readonly #began: number;
   #isTurnDue = false;
+  /** Bytes that the handler buffers. */
+  #handlerBytes = 0;
   #data: Record<string, unknown> | undefined;
   #aborter: AbortController | undefined;
 
@@ -123,6 +125,11 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
 
   get queued(): number {
     return this.#inbound.bytes + this.#runner.bytes;
+  }
+
+  /** @internal */
+  get isPending(): boolean {
+    return this.queued + this.unsent + this.#handlerBytes > 0;
   }
 
   get messagesReceived(): number {
@@ -190,6 +197,11 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
 
   undelivered(error: YodelError): void {
     this.#settings.telemetry.undelivered(this, error);
+  }
+
+  reportBuffered(bytes: number): void {
+    this.#handlerBytes = bytes;
+    if (this.#lifecycle.state !== 'closed') this.#account(this.#inbound.bytes, this.unsent);
   }
 
   relayed(batch: Batch): void {
@@ -372,7 +384,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
 
   /** Accounts for everything that the session buffers, including `queued` bytes inbound and `unsent` bytes outbound. */
   #account(queued: number, unsent: number): void {
-    this.#flow.account(this.#inbound.pending + queued + this.#runner.bytes + unsent);
+    this.#flow.account(this.#inbound.pending + queued + this.#runner.bytes + this.#handlerBytes + unsent);
   }
 
   /** @internal */

@@ -13,7 +13,7 @@ const programs: Record<string, RegExp> = {
   'binary.ts': /03 02 01/,
   'reconnect.ts': /^reconnecting\nYODEL_NOT_CONNECTED\nopen\nhello again\nending\nclosed\n$/,
   'observe.ts': /^1 > hello\n1 < HELLO\n$/,
-  'faults.ts': /^one\ntwo\nthree\nfive\n$/,
+  'faults.ts': /^one\ntwo\nfour\nsix\ndropped: 2\nseven\nseven\n$/,
   'news.ts': /^first\nyou are 1\nlast\n$/,
   'check.ts': /^hello yourself, Ada\nline 2: a different message\n$/,
   'journal.ts': /^1 in one\n3 in two\n$/,

@@ -213,6 +213,8 @@ export class Link implements ShapedStream {
       dueAt: wait === 0 ? 0 : this.#clock.now() + wait,
     };
     this.#account(entry.cost);
+    // All sessions together may have buffered too much.
+    if (this.isStopped) return;
     if (effects.reorder && effects.fate === undefined) return this.#displaced.add(entry, effects.reorder);
     this.#enqueue(entry);
     if (effects.fate === undefined) this.#displaced.passed();

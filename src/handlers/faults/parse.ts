@@ -107,7 +107,7 @@ function patternOf(word: Word, words: Words): RegExp {
 }
 
 function shareOf(word: Word, words: Words): Conditions {
-  const share = /^\d+(\.\d+)?%$/.test(word.text) ? Number(word.text.slice(0, -1)) / 100 : Number.NaN;
+  const share = /^\d+(\.\d+)?%$/.test(word.text) ? Number(`${word.text.slice(0, -1)}e-2`) : Number.NaN;
   if (!(share >= 0 && share <= 1)) throw words.error(word, `it takes a percentage from 0% to 100%, not "${word.text}"`);
   if (words.peek()?.text !== 'of') return { probability: share };
   words.next();

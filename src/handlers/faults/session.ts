@@ -42,6 +42,8 @@ export class FaultySession extends ForwardedSession implements Session {
   readonly #take: TakeRequest;
   readonly #isExact: boolean;
   readonly #writesShapes: boolean;
+  /** Bytes that the handler buffers itself. */
+  #handlerBytes = 0;
   /** Calls of the handler whose reply is still pending. */
   #pendingCalls = 0;
   /** Called when all replies have been passed on and none is pending. */
@@ -82,6 +84,11 @@ export class FaultySession extends ForwardedSession implements Session {
     }
     this.#replies.add({ content: Buffer.from(bytes), to: undefined, written: messages });
     return this.#sendReplies();
+  }
+
+  reportBuffered(bytes: number): void {
+    this.#handlerBytes = bytes;
+    this.#reportBuffered();
   }
 
   async drained(): Promise<void> {
@@ -200,8 +207,12 @@ export class FaultySession extends ForwardedSession implements Session {
         const text = 'the handler failed on the server';
         this.inner.close(new YodelError('YODEL_HANDLER_FAILED', text, { cause: error }));
       },
-      changed: () => undefined,
+      changed: () => this.#reportBuffered(),
     };
+  }
+
+  #reportBuffered(): void {
+    this.inner.reportBuffered(this.#handlerBytes + this.requests.pending + this.#replies.pending);
   }
 
   #finish(how: 'reset' | 'close', { name }: CountedFault): void {

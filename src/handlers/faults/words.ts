@@ -16,7 +16,7 @@ export class Words {
 
   constructor(text: string) {
     this.#text = text;
-    const found = text.matchAll(/\/(?:\\.|[^\\/])*\/\S*|\S+/gs);
+    const found = text.matchAll(/\/(?:\\.|\[(?:\\.|[^\\\]])*\]|[^\\/])*\/\S*|\S+/gs);
     this.#words = [...found].map(({ 0: word, index }) => ({ text: word, at: index }));
   }
 
