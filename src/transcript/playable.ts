@@ -1,6 +1,7 @@
 /** Checks that one side of a transcript can be played, before anything is sent. */
 import { YodelError } from '../errors.ts';
 import { Message } from '../framing/message.ts';
+import type { Protocol } from '../framing/protocol.ts';
 import { adjacentNames, namesWithDefaultIn, unknownIn, unresolvedIn } from './content.ts';
 import { endingProblem } from './ending.ts';
 import { frameOf, framingOf } from './frames.ts';
@@ -57,9 +58,13 @@ interface Problem {
 class Known {
   readonly values: Values;
   readonly #names: Set<string>;
+  readonly #protocol: Protocol;
+  /** The framings of second connections, by client. */
+  readonly #wires = new Map<string, Protocol>();
 
-  constructor({ given }: Transcript) {
+  constructor({ given, protocol }: Transcript) {
     this.values = new Values({ given });
+    this.#protocol = protocol;
     this.#names = new Set(Object.keys(given));
   }
 
@@ -67,11 +72,17 @@ class Known {
     return this.#names.has(name);
   }
 
+  /** The framings of a client's connection. */
+  protocolOf(client: string): Protocol {
+    return this.#wires.get(client) ?? this.#protocol;
+  }
+
   /** Takes over the names that have values after a step. */
   note(step: Step, played: Side): void {
     if (step.kind === 'message' && step.side !== played) this.#add(namesInMessage(step));
     else for (const content of contentsOf(step)) this.#add(namesWithDefaultIn(content));
     if ((step.kind === 'set' || step.kind === 'repeat') && step.name !== undefined) this.#names.add(step.name);
+    if (step.kind === 'connect' && step.wire) this.#wires.set(step.client, step.wire);
     // A mock opens a listener, whose address is the value.
     if (step.kind === 'connect' && played === '<') for (const name of this.unknown(step.address)) this.#names.add(name);
   }
@@ -89,7 +100,7 @@ class Known {
 function problemOf(transcript: Transcript, step: Step, played: Side, known: Known): Problem | undefined {
   switch (step.kind) {
     case 'message':
-      return step.side === played ? problemOfSent(transcript, step, known) : problemOfExpected(step, known);
+      return step.side === played ? problemOfSent(step, known) : problemOfExpected(step, known);
     case 'set':
       return unknownProblem(known.unknown(step.value), texts[played].unknown);
     case 'connect':
@@ -112,7 +123,7 @@ function unknownProblem(unknown: readonly string[], textOf: (name: string) => st
   return { text, about: `{${name}` };
 }
 
-function problemOfSent(transcript: Transcript, step: MessageStep, known: Known): Problem | undefined {
+function problemOfSent(step: MessageStep, known: Known): Problem | undefined {
   const contents = contentsOf(step);
   // The optional messages of a server are left out when they cannot be sent.
   if (step.isOptional && step.side === '<') return undefined;
@@ -120,7 +131,7 @@ function problemOfSent(transcript: Transcript, step: MessageStep, known: Known):
   const unknown = contents.flatMap((content) => known.unknown(content));
   const problem = unknownProblem(unknown, texts[step.side].unknown);
   if (problem) return problem;
-  const text = unencodable(transcript, step, known.values);
+  const text = unencodable(known.protocolOf(step.client), step, known.values);
   return text === undefined ? undefined : { text };
 }
 
@@ -153,7 +164,7 @@ function problemOfEnding(
 }
 
 /** The reason why a message cannot be encoded; undefined if it can, or if names in it have no values yet. */
-function unencodable({ protocol }: Transcript, step: MessageStep, values: Values): string | undefined {
+function unencodable(protocol: Protocol, step: MessageStep, values: Values): string | undefined {
   const framing = framingOf(protocol, step.side);
   // Then the frame depends on the conversation, which has not taken place.
   if (framing.createEncoder) return undefined;

@@ -19,12 +19,11 @@ export class Values {
   readonly now: () => Date;
   readonly random: (size: number) => Uint8Array;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly #given: ReadonlyMap<string, Uint8Array>;
+  #given: ReadonlyMap<string, Uint8Array>;
   readonly #captured: Map<string, Uint8Array>;
-  /** The parts of JSON that are not compared. */
   #ignored: readonly JsonPath[] = [];
   /** For each loop that has begun: the names that had values before its first round. */
-  readonly #before: Map<object, ReadonlySet<string>>;
+  #before = new Map<object, ReadonlySet<string>>();
 
   constructor(sources: ValueSources = {}, captured: Iterable<readonly [string, Uint8Array]> = []) {
     const { given = {}, now = () => new Date(), random = randomBytes, environment = process.env } = sources;
@@ -33,7 +32,6 @@ export class Values {
     this.environment = environment;
     this.#given = new Map(Object.entries(given).map(([name, value]) => [name, Buffer.from(value)]));
     this.#captured = new Map(captured);
-    this.#before = new Map();
   }
 
   get(name: string): Uint8Array | undefined {
@@ -68,16 +66,21 @@ export class Values {
   }
 
   ignore(paths: readonly JsonPath[]): void {
-    this.#ignored = [...this.#ignored, ...paths];
+    // In a loop the same line comes again.
+    this.#ignored = [...new Set([...this.#ignored, ...paths])];
   }
 
   /** A copy, to try a comparison that may fail. */
   fork(): Values {
-    const { now, random, environment } = this;
-    const copy = new Values({ given: Object.fromEntries(this.#given), now, random, environment }, this.#captured);
+    const copy = new Values(this.#sources, this.#captured);
+    copy.#given = this.#given;
     copy.#ignored = this.#ignored;
-    for (const [loop, names] of this.#before) copy.#before.set(loop, names);
+    copy.#before = new Map(this.#before);
     return copy;
+  }
+
+  get #sources(): ValueSources {
+    return { now: this.now, random: this.random, environment: this.environment };
   }
 
   /** Takes over the values of a copy. */

@@ -86,7 +86,7 @@ function simplePlacesOf(pieces: readonly Piece[], bytes: Uint8Array): Found | un
 }
 
 /** The number of attempts after which a search gives up. */
-const maxAttempts = 2_000_000;
+const maxAttempts = 1_000_000;
 
 /** A function in the place of these bytes, to be compared when the names in it have values. */
 interface Claim {
@@ -103,8 +103,11 @@ class Search {
   readonly #text: string;
   /** Whether what follows a place depends on what was found before it. */
   readonly #depends: boolean;
-  /** Places from which the rest is known not to match. */
-  readonly #failed = new Set<number>();
+  /**
+   * Of each name without a width: the first place from which it and the rest do not match, if nothing depends on what precedes
+   * it. Then they match from no later place either, because it could have taken the bytes between.
+   */
+  readonly #failedFrom: number[] = [];
   readonly #claims: Claim[] = [];
   #attempts = 0;
 
@@ -120,7 +123,8 @@ class Search {
   run(): Found | undefined {
     const before = new Set(this.#values.captured.keys());
     if (!this.#match(0, 0)) return undefined;
-    return new Map([...this.#values.captured].filter(([name]) => !before.has(name)));
+    const found = [...this.#values.captured].filter(([name]) => !before.has(name));
+    return new Map(found.map(([name, bytes]) => [name, Uint8Array.from(bytes)]));
   }
 
   /** Whether the pieces from an index match the bytes from a place. If so, names have values. */
@@ -128,10 +132,9 @@ class Search {
     if (++this.#attempts > maxAttempts) return false;
     const piece = this.#pieces[index];
     if (piece === undefined) return at === this.#whole.length && this.#claims.every((claim) => this.#isTrue(claim));
-    const key = index * (this.#whole.length + 1) + at;
-    if (this.#failed.has(key)) return false;
+    if (at >= (this.#failedFrom[index] ?? Number.POSITIVE_INFINITY)) return false;
     const isMatch = this.#matchPiece(piece, index, at);
-    if (!isMatch && !this.#depends) this.#failed.add(key);
+    if (!isMatch && !this.#depends && 'name' in piece && piece.width === undefined) this.#failedFrom[index] = at;
     return isMatch;
   }
 
@@ -171,7 +174,7 @@ class Search {
       if (width === undefined && next === undefined) end = length;
       else if (width === undefined && next && 'bytes' in next) end = this.#whole.indexOf(next.bytes, end);
       if (end === -1 || end > length) return false;
-      const undo = take(Uint8Array.from(this.#whole.subarray(at, end)));
+      const undo = take(this.#whole.subarray(at, end));
       if (this.#match(index + 1, end)) return true;
       undo();
     }
