@@ -200,7 +200,7 @@ class Exchange implements MessageReceiver {
     const isComplete = () => (countReplies === undefined ? this.#isAnswered : this.#isEnough);
     await this.#untilSilent(isComplete, timeoutMs);
     if (!isComplete()) return this.#reportUnanswered(this.#isOver ? undefined : timeoutMs);
-    await this.#awaitSent();
+    if (countReplies === undefined) await this.#awaitSent();
   }
 
   get #isAnswered(): boolean {
@@ -237,9 +237,10 @@ class Exchange implements MessageReceiver {
     this.#finish(exitStatus.failure);
   }
 
-  /** Everything is answered: ends this side and receives the rest of what the server sends. */
+  /** Ends this side and receives the rest of what the server sends, unless there were as many replies as requested. */
   async #disconnect(): Promise<void> {
     this.#endSide();
+    if (this.#isEnough) return;
     const deadline = performance.now() + maxTrailingMs;
     await this.#untilSilent(() => performance.now() > deadline, trailingSilenceMs);
     if (!this.#isOver && performance.now() > deadline) {
@@ -335,6 +336,7 @@ class Exchange implements MessageReceiver {
   /** Returns how the message is printed. */
   #receive(message: Message): string | Uint8Array | undefined {
     const { print, address } = this.#settings;
+    if (this.#isEnough) return undefined;
     const rttMs = this.#replies.receive(message);
     return print({ direction: 'received', number: ++this.#received, peer: formatPeer(address), message, rttMs });
   }
@@ -366,7 +368,7 @@ class Exchange implements MessageReceiver {
   /** Prints a message that the server has not finished. It does not count as a reply. */
   #printUnfinished(): void {
     const { print, address } = this.#settings;
-    for (const message of this.#serverEnded ? [] : this.#connection.unfinished()) {
+    for (const message of this.#serverEnded || this.#isEnough ? [] : this.#connection.unfinished()) {
       this.#print(print({ direction: 'received', number: this.#received + 1, peer: formatPeer(address), message }));
     }
     this.#output.end();

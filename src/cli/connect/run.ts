@@ -42,7 +42,7 @@ export async function runConnect(
 }
 
 async function readSettings(address: Address, flags: Readonly<Record<string, unknown>>): Promise<ConnectSettings> {
-  const protocol = withReplyFlags(await readProtocol(flags), flags);
+  const protocol = await readProtocol(flags);
   checkFormat(flags);
   return {
     address,
@@ -126,16 +126,24 @@ async function probe(settings: ConnectSettings): Promise<number> {
   return exitStatus.good;
 }
 
-/** The protocol of the flags, `--crlf` included. Any bytes are accepted: what a server sends is shown, not judged. */
-async function readProtocol(flags: Readonly<Record<string, unknown>>): Promise<Protocol> {
+/**
+ * The protocol of the flags, with `--crlf` and what they say about replies. Any bytes are accepted: what a server sends is shown,
+ * not judged.
+ *
+ * @throws UsageError
+ */
+export async function readProtocol(flags: Readonly<Record<string, unknown>>): Promise<Protocol> {
   const { protocol } = await readWire(flags);
-  if (flags.crlf !== true) return { ...protocol, encoding: 'binary' };
+  return withReplyFlags({ ...(flags.crlf === true ? withCrlf(protocol) : protocol), encoding: 'binary' }, flags);
+}
+
+function withCrlf(protocol: Protocol): Protocol {
   const { framing, replyFraming } = protocol;
   // Such as SMTP: what is encoded again ends as it should.
-  if (endsWithCrlf(framing)) return { ...protocol, encoding: 'binary' };
+  if (endsWithCrlf(framing)) return protocol;
   if (framing.name !== 'lines') throw new UsageError(`--crlf needs a framing of lines, not "${framing.name}"`);
   const crlf = lines({ crlf: true });
-  return { framing: crlf, replyFraming: replyFraming === framing ? crlf : replyFraming, encoding: 'binary' };
+  return { ...protocol, framing: crlf, replyFraming: replyFraming === framing ? crlf : replyFraming };
 }
 
 /** Whether messages end with CRLF unless they arrived with another ending. */

@@ -1,8 +1,9 @@
 /** The flags of `yodel send`. */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { addMessageFlags } from '../connect/command.ts';
 import { addPartsFlags } from '../connect/message-parts.ts';
-import { connectTimeoutOption, verboseOption } from '../flags.ts';
+import { connectTimeoutOption, envName, verboseOption } from '../flags.ts';
+import { addInputFlags } from '../message-input.ts';
 import { addRecordFlags } from '../record-flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
 import { addWireFlags } from '../wire-flags.ts';
@@ -11,6 +12,7 @@ const examples = `Examples:
   yodel send :7878 hello                    send a message, print its reply
   yodel send example.org:6379 PING --json   the same, with time, size and round-trip time
   yodel send :7878 one two three            several messages, one after the other
+  yodel send :11211 --protocol memcached -e 'set k 0 0 5\\r\\nhello'
 `;
 
 /** `yodel send`. */
@@ -28,15 +30,17 @@ export function sendCommand(): Command {
       'after',
       `
 Exit status:
-  0  every message was answered
+  0  every message was answered, and no reply reports an error
   1  the connection failed or broke
   2  wrong usage
-  3  a message was not answered; stderr says which`,
+  3  a message was not answered, or a reply reports an error; stderr says which`,
     )
     .helpOption('-h, --help', 'show this help')
     .addOption(connectTimeoutOption())
     .addOption(verboseOption());
   addWireFlags(command);
+  command.addOption(new Option('-C, --crlf', 'end lines with CRLF').env(envName('crlf')));
+  addInputFlags(command);
   addPartsFlags(command);
   addMessageFlags(command, 'Messages:');
   addRecordFlags(command, 'file', 'write a transcript of the conversation');

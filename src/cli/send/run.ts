@@ -5,11 +5,11 @@ import { websocketClient } from '../../framing/websocket.ts';
 import { exchangeMessages } from '../connect/exchange.ts';
 import { hasHeader, readParts } from '../connect/message-parts.ts';
 import { readRecordFlags } from '../connect/record.ts';
-import { messageSettings } from '../connect/run.ts';
+import { messageSettings, readProtocol } from '../connect/run.ts';
 import { isWebSocket, readTarget } from '../connect/target.ts';
 import { UsageError } from '../fail.ts';
+import { readMessage } from '../message-input.ts';
 import { readTlsFlags } from '../tls-flags.ts';
-import { readWire } from '../wire.ts';
 
 /** Resolves with the exit status. @throws UsageError, YodelError */
 export async function runSend(
@@ -18,13 +18,13 @@ export async function runSend(
   flags: Readonly<Record<string, unknown>>,
 ): Promise<number> {
   const address = readTarget(to, undefined, flags);
-  const { protocol } = await readWire(flags);
+  const protocol = await readProtocol(flags);
   const parts = readParts(flags);
   const settings = messageSettings(
     { ...flags, lockstep: true },
     {
       address,
-      protocol: { ...protocol, encoding: 'binary' },
+      protocol,
       tls: readTlsFlags(flags, address),
       count: messages.length,
       connectTimeoutMs: flags.connectTimeout as number,
@@ -35,7 +35,7 @@ export async function runSend(
       parts: undefined,
     },
   );
-  const sent = messages.map((text) => Message.of(Buffer.from(text), parts));
+  const sent = messages.map((text, index) => Message.of(readMessage(text, flags, index + 1), parts));
   checkSendable(isWebSocket(address) ? websocketClient : protocol.framing, sent);
   return await exchangeMessages(settings, sent);
 }
