@@ -120,7 +120,10 @@ class Pipe implements Receiver {
     this.#serverEnded = true;
     clearTimeout(this.#timer);
     this.#wasComplete = this.#inputEnded && this.#connection.unsent === 0;
-    if (this.#wasComplete) return this.#connection.end();
+    if (this.#wasComplete) {
+      this.#connection.probe?.();
+      return this.#connection.end();
+    }
     // What the server has sent, it sent without having seen the rest of the input, and it will send no more.
     if (this.#connection.unsent > 0 && this.#beginnings.receivedBytes > 0) return this.#refuse(0);
     // The end of input may have arrived without having been read.

@@ -1,4 +1,5 @@
 /** A connection over a socket of `node:net`. `tls-connection.ts` adds what differs for encrypted ones. */
+import { writeSync } from 'node:fs';
 import type * as net from 'node:net';
 import { type Address, type SocketAddress, TcpAddress, TlsAddress } from '../../address.ts';
 import { Queue } from '../../queue.ts';
@@ -80,6 +81,18 @@ function onClose(this: net.Socket): void {
 }
 
 const borrowReads = readsBorrowedBy(onData);
+
+/** Whether the peer has reset a connection whose both ends have ended: an empty write fails in any case, but not alike. */
+function wasReset(socket: net.Socket): boolean {
+  const { fd = -1 } = (socket as unknown as { readonly _handle?: { readonly fd?: number } | null })._handle ?? {};
+  if (fd < 0) return false;
+  try {
+    writeSync(fd, nothing);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ECONNRESET';
+  }
+  return false;
+}
 
 /** A connection over a socket, which may be an encrypted one. */
 export class NodeConnection implements Connection {
@@ -185,8 +198,11 @@ export class NodeConnection implements Connection {
 
   probe(): void {
     const { destroyed, writableEnded } = this.socket;
+    if (this.peer.scheme !== 'tcp' || destroyed) return;
     // An empty write fails on a connection that was reset.
-    if (this.peer.scheme === 'tcp' && !destroyed && !writableEnded) this.socket.write(nothing);
+    if (!writableEnded) this.socket.write(nothing);
+    else if (wasReset(this.socket))
+      this.socket.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
   }
 
   end(): void {
