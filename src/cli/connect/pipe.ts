@@ -145,7 +145,12 @@ class Pipe implements Receiver {
   /** After the server's end: gives the input a moment to end, and the server to take it. */
   #awaitInput(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#refuse(0), inputGrace(this.#settings.waitMs));
+    // What has arrived meanwhile is read before the judgement, also on a busy machine.
+    this.#timer = setTimeout(() => setImmediate(() => this.#refuseOpenInput()), inputGrace(this.#settings.waitMs));
+  }
+
+  #refuseOpenInput(): void {
+    if (!this.#inputEnded || this.#connection.unsent > 0) this.#refuse(0);
   }
 
   /** The server has ended, and does not take the rest of the input. */
