@@ -7,16 +7,12 @@
  */
 import { systemError, YodelError } from '../errors.ts';
 import { formatPlural } from '../format/figures.ts';
-import type { Framing } from '../framing/framing.ts';
-import type { Protocol } from '../framing/protocol.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
 import type { LatencyLog } from './latency-log.ts';
 import type { Payload } from './payload.ts';
-import type { Replies } from './plan.ts';
 import { CountMatcher } from './replies/count.ts';
-import { EchoMatcher, FrameMatcher, RingPosition } from './replies/echo.ts';
-import type { ErrorPattern } from './replies/error-pattern.ts';
-import { AfterGreeting } from './replies/greeting.ts';
+import { RingPosition } from './replies/echo.ts';
+import { matcherFor, type ReplyOptions } from './replies/for-connection.ts';
 import type { ReplyMatcher } from './replies/matcher.ts';
 import type { Schedule } from './schedule.ts';
 import { SendTimes } from './send-times.ts';
@@ -31,8 +27,8 @@ export interface Traffic {
   lastReplyAt: number;
   /** Set by every event, to distinguish work from waiting. */
   isActive: boolean;
-  /** Claims messages to send after `answered` ones were answered. Returns the number that may be sent now. */
-  claim(answered: number, now: number): number;
+  /** Claims messages to send after `answered` ones of the connection were. Returns the number that may be sent now. */
+  claim(answered: number, now: number, connection: LoadConnection): number;
   /** Makes the connection send claimed messages soon. */
   sendSoon(connection: LoadConnection, count: number): void;
   /** Nothing is in flight. */
@@ -41,19 +37,10 @@ export interface Traffic {
   broken(connection: LoadConnection, error: YodelError, count?: number): void;
 }
 
-/** The payload of a connection, and the replies that it expects. */
-export interface LoadConnectionOptions {
-  /** Counted from 1 over all processes. */
-  readonly number: number;
-  readonly payload: Payload;
-  readonly protocol: Protocol;
-  readonly replies: Replies;
-  /** The number of messages to wait for before the first one is sent. */
-  readonly greeting: number;
+/** What a connection sends, and the replies that it expects. */
+export interface LoadConnectionOptions extends ReplyOptions {
   /** Whether messages that arrive before the first one is sent are allowed, as a greeting of which nothing is known yet. */
   readonly learnsGreeting: boolean;
-  /** Recognises replies that report an error. */
-  readonly errors: ErrorPattern | undefined;
   /** Where a reply does not say which message it answers. */
   readonly log: LatencyLog | undefined;
 }
@@ -83,6 +70,7 @@ export class LoadConnection implements Receiver {
   #unasked = 0;
   #hasSent = false;
   #isOver = false;
+  #isRetired = false;
   readonly #serverEnded = Promise.withResolvers<void>();
 
   constructor(options: LoadConnectionOptions, connection: Connection, traffic: Traffic) {
@@ -131,6 +119,11 @@ export class LoadConnection implements Receiver {
   /** The largest latency, where it is remembered. */
   get slowest(): number {
     return this.#log?.slowest ?? 0;
+  }
+
+  /** Whether nothing was sent over it. */
+  get isFresh(): boolean {
+    return !this.#hasSent;
   }
 
   /** When the oldest unanswered message was sent; Infinity when there is none. */
@@ -182,6 +175,16 @@ export class LoadConnection implements Receiver {
     return this.#serverEnded.promise;
   }
 
+  /**
+   * Ends this side: the connection has served its purpose. If a reply does not say which message it answers, the connection
+   * remains until the server ends its side, because another reply may show that the first one was none.
+   */
+  retire(): void {
+    if (!this.#log) return this.close();
+    this.#isRetired = true;
+    this.#connection.end();
+  }
+
   /** Closes a connection that was lost. If replies are missing, they may have been missing for some time. */
   lose(): void {
     if (this.#inFlight > 0) this.#traffic.tally.retract(this.#log?.retractUnsettled());
@@ -204,6 +207,7 @@ export class LoadConnection implements Receiver {
     traffic.tally.bytesReceived += chunk.length;
     const matcher = this.#matcher;
     if (this.#isOver || !matcher) return;
+    if (this.#isRetired) return this.#receiveRetired(chunk, matcher);
     if (!this.#hasSent) return this.#receiveUnasked(chunk, matcher);
     const now = performance.now();
     const isExcess = this.#countsBytes && chunk.length > this.#bytesInFlight;
@@ -232,6 +236,15 @@ export class LoadConnection implements Receiver {
     } else if (found > 0 || (!isGreeting && this.#countsBytes)) this.#fail(this.#unexpected());
   }
 
+  /** Nothing more was expected. */
+  #receiveRetired(chunk: Uint8Array, matcher: ReplyMatcher): void {
+    if (!this.#countsBytes && matcher.match(chunk) === 0) return;
+    const error = this.#unexpected();
+    this.#traffic.tally.retract(this.#log?.retractAll());
+    this.#traffic.tally.fail(error.code, error.message);
+    this.close();
+  }
+
   onDrain(): void {
     this.#traffic.isActive = true;
     if (this.#taken) this.#countTaken();
@@ -240,6 +253,7 @@ export class LoadConnection implements Receiver {
   onEnd(): void {
     this.#serverEnded.resolve();
     if (this.#isOver) return;
+    if (this.#isRetired) return this.close();
     this.#fail(
       new YodelError('YODEL_CONNECTION_CLOSED', `the server closed connection ${this.number} ${this.#soFar()}`),
     );
@@ -247,7 +261,7 @@ export class LoadConnection implements Receiver {
 
   onClose(error?: Error): void {
     this.#serverEnded.resolve();
-    if (this.#isOver) return;
+    if (this.#isOver || this.#isRetired) return;
     const broken = systemError(`connection ${this.number} broke ${this.#soFar()}`, error ?? new Error('it was closed'));
     this.#fail(broken);
   }
@@ -319,7 +333,7 @@ export class LoadConnection implements Receiver {
   #sendMore(done: number, now: number): void {
     const traffic = this.#traffic;
     if (done > 0) {
-      const next = traffic.claim(done, now);
+      const next = traffic.claim(done, now, this);
       if (next > 0) traffic.sendSoon(this, next);
     }
     if (traffic.inFlight === 0) traffic.settled();
@@ -372,12 +386,4 @@ export class LoadConnection implements Receiver {
     const unanswered = this.#inFlight === 0 ? '' : `, with ${formatPlural(this.#inFlight, 'message')} unanswered`;
     return `after ${formatPlural(this.#answered, 'reply', 'replies')}${unanswered}`;
   }
-}
-
-function matcherFor(options: LoadConnectionOptions, own: Framing | undefined): ReplyMatcher | undefined {
-  const { number, payload, protocol, replies, greeting, errors } = options;
-  if (replies === 'count') return new CountMatcher({ protocol, own, greeting, errors });
-  const echo = replies === 'echo' ? new EchoMatcher(payload.echo, number) : undefined;
-  const matcher = own && echo ? new FrameMatcher(own, echo) : echo;
-  return greeting === 0 ? matcher : new AfterGreeting(own ?? protocol.replyFraming, greeting, matcher);
 }

@@ -107,7 +107,12 @@ export class Generator implements Traffic, PoolOwner {
 
   /** Tries to open each connection once. Resolves with the first error when every attempt failed. */
   open(): Promise<YodelError | undefined> {
-    return this.#pool.openAll();
+    return this.#pool.openAll(this.#opensOnDemand ? 1 : undefined);
+  }
+
+  /** Whether a connection is opened only when there is a message to send over it, which is then its only one. */
+  get #opensOnDemand(): boolean {
+    return this.#settings.reconnectEach === true && this.#settings.rate === null;
   }
 
   /**
@@ -139,7 +144,12 @@ export class Generator implements Traffic, PoolOwner {
     this.#end('interrupted', performance.now());
   }
 
-  claim(answered: number, now: number): number {
+  claim(answered: number, now: number, connection?: LoadConnection): number {
+    if (this.#settings.reconnectEach && connection) {
+      this.#pool.renew(connection);
+      this.#openLoop?.connectionsChanged(this.#pool.up);
+      return 0;
+    }
     if (this.#openLoop || this.#state !== 'sending' || now >= this.#stopAt) return 0;
     const claimed = Math.min(answered, this.#left);
     this.#left -= claimed;
@@ -189,6 +199,10 @@ export class Generator implements Traffic, PoolOwner {
     return this.#state === 'opening' || this.#state === 'sending';
   }
 
+  needsAnother(opening: number): boolean {
+    return this.needsConnections && (!this.#opensOnDemand || this.#left > opening);
+  }
+
   notConnected(error: YodelError): void {
     this.#unreachableSince = Math.min(this.#unreachableSince, performance.now());
     this.tally.fail(error.code, error.message);
@@ -209,7 +223,8 @@ export class Generator implements Traffic, PoolOwner {
     return connection;
   }
 
-  ready(connection: LoadConnection): void {
+  ready(connection: LoadConnection, tookMs: number): void {
+    if (this.#settings.reconnectEach) this.tally.connect.record(tookMs);
     this.tally.opened++;
     this.#unreachableSince = Number.POSITIVE_INFINITY;
     if (this.#state === 'sending') this.#use(connection);
@@ -229,9 +244,9 @@ export class Generator implements Traffic, PoolOwner {
   #begin(startAt: number): void {
     this.#state = 'sending';
     this.#startAt = startAt;
-    if (this.#pool.up.length < this.#share.connections) this.#failingSince = startAt;
+    if (this.#pool.up.length < this.#share.connections && !this.#opensOnDemand) this.#failingSince = startAt;
     this.#processor.start();
-    const { durationMs, rate, threads, timeoutMs } = this.#settings;
+    const { durationMs, rate, threads, timeoutMs, reconnectEach } = this.#settings;
     if (durationMs !== null) {
       this.#stopAt = startAt + durationMs;
       this.#timers.after(this.#stopAt - performance.now(), () => this.#timeIsUp());
@@ -242,13 +257,14 @@ export class Generator implements Traffic, PoolOwner {
       const options = { start: startAt, rate, every: threads, offset: this.#share.index };
       const { count } = this.#settings;
       // A run with a duration takes that long. A run with a count takes as long as its messages take at this rate.
-      this.#openLoop = new OpenLoop(options, this.#left, this, (endsAt) => {
+      this.#openLoop = new OpenLoop({ ...options, isOneEach: reconnectEach === true }, this.#left, this, (endsAt) => {
         if (count !== null) this.#settle(Math.min(this.#stopAt, Math.max(endsAt, performance.now())));
       });
       this.#openLoop.connectionsChanged(this.#pool.up);
     }
     if (this.#left === 0) this.#settle(startAt);
     for (const connection of this.#pool.up) this.#use(connection);
+    if (this.#opensOnDemand) this.#pool.openOthers();
     this.#openLoop?.start();
   }
 
@@ -270,6 +286,7 @@ export class Generator implements Traffic, PoolOwner {
 
   #timeIsUp(): void {
     this.#openLoop?.sendDue(this.#stopAt);
+    this.#openLoop?.dropWaiting(this.#stopAt);
     this.#settle(this.#stopAt);
   }
 

@@ -28,6 +28,8 @@ export interface LoadSettings {
   /** For addresses over TLS. */
   readonly tls: TlsOptions;
   readonly connections: number;
+  /** Whether each message has a connection of its own. */
+  readonly reconnectEach?: boolean | undefined;
   /** Messages in flight on each connection; null in an open loop. */
   readonly pipeline: number | null;
   /** Messages per second over all connections; null in a closed loop. */

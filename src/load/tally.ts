@@ -8,6 +8,7 @@ export interface TallyData {
   readonly errors: readonly (readonly [code: string, count: number, example: string])[];
   readonly latency: HistogramData;
   readonly lateness: HistogramData;
+  readonly connect: HistogramData;
   readonly retractions: readonly Retraction[];
 }
 
@@ -39,6 +40,8 @@ export class Tally {
   readonly latency = new Histogram();
   /** Milliseconds from when a message was due to when it was sent, if the generator caused the delay. */
   readonly lateness = new Histogram();
+  /** Milliseconds from the beginning of a connection until it could send, if each message has its own. */
+  readonly connect = new Histogram();
   readonly errors = new Map<string, { count: number; example: string }>();
   /** Latencies of this interval or earlier ones that are taken back. They are not removed from `latency` here. */
   readonly retractions: Retraction[] = [];
@@ -69,6 +72,7 @@ export class Tally {
     for (const name of countNames) this[name] += other[name];
     this.latency.add(other.latency);
     this.lateness.add(other.lateness);
+    this.connect.add(other.connect);
     for (const [code, { count, example }] of other.errors) this.fail(code, example, count);
     this.retractions.push(...other.retractions);
   }
@@ -78,6 +82,7 @@ export class Tally {
     for (const name of countNames) this[name] = 0;
     this.latency.clear();
     this.lateness.clear();
+    this.connect.clear();
     this.errors.clear();
     this.retractions.length = 0;
   }
@@ -89,16 +94,18 @@ export class Tally {
       errors: Array.from(this.errors, ([code, { count, example }]) => [code, count, example] as const),
       latency: this.latency.toJSON(),
       lateness: this.lateness.toJSON(),
+      connect: this.connect.toJSON(),
       retractions: [...this.retractions],
     };
   }
 
   /** Adds the tally of another process. */
-  addData({ counts, errors, latency, lateness, retractions }: TallyData): void {
+  addData({ counts, errors, latency, lateness, connect, retractions }: TallyData): void {
     for (const name of countNames) this[name] += counts[name];
     for (const [code, count, example] of errors) this.fail(code, example, count);
     this.latency.addData(latency);
     this.lateness.addData(lateness);
+    this.connect.addData(connect);
     this.retractions.push(...retractions);
   }
 }

@@ -23,19 +23,23 @@ const reachedShare = 0.99;
 
 /** What the run did: which messages it sent, over how many connections, where, how and for how long. */
 export function describeRun({ address, options, rate }: BenchReport): string {
-  const { connections, pipeline, framing, threads, replies } = options;
+  const { connections, pipeline, framing, threads, replies, reconnectEach } = options;
   const from = threads > 1 ? ` of ${formatCount(threads)} processes` : '';
-  const who = `${formatCountOf(connections, 'connection')}${from} to ${escapeText(address)}`;
-  const load =
-    pipeline === null
-      ? `at ${formatCount(rate.target ?? 0)} per second in total, whether or not replies had arrived`
-      : `${formatCount(pipeline)} in flight on each`;
+  const atATime = reconnectEach ? ' at a time' : '';
+  const who = `${formatCountOf(connections, 'connection')}${atATime}${from} to ${escapeText(address)}`;
+  const load = reconnectEach && pipeline !== null ? 'one over each, then a new connection' : loadOf(options, rate);
   const checked = {
     echo: 'Every reply was compared with its message.',
     count: 'Replies were counted, not compared.',
     none: 'No replies were expected.',
   }[replies];
   return `${who} sent ${whatAndHowLong(options)}, ${load}. Framing: ${escapeText(framing)}. ${checked}`;
+}
+
+function loadOf({ pipeline, reconnectEach }: BenchReport['options'], { target }: BenchReport['rate']): string {
+  if (pipeline !== null) return `${formatCount(pipeline)} in flight on each`;
+  const own = reconnectEach ? ', each over a connection of its own' : '';
+  return `at ${formatCount(target ?? 0)} per second in total, whether or not replies had arrived${own}`;
 }
 
 function whatAndHowLong({ count, durationMs, size }: BenchReport['options']): string {
@@ -72,10 +76,10 @@ function noAnswer(errors: BenchReport['errors']): string {
   return `No message was answered${isNoEcho ? ` with the same bytes. ${advice}` : '.'}`;
 }
 
-function shortcomings({ messages, connections, ended }: BenchReport): Finding[] {
+function shortcomings({ messages, connections, ended, options }: BenchReport): Finding[] {
   const found: Finding[] = [];
   const { wanted, opened, lost } = connections;
-  if (opened < wanted) {
+  if (opened < wanted && !options.reconnectEach) {
     found.push(bad(`Only ${formatCount(opened)} of ${formatCountOf(wanted, 'connection')} could be opened.`));
   }
   if (lost > 0) found.push(bad(`${formatCountOf(lost, 'connection was', 'connections were')} lost.`));
@@ -105,7 +109,8 @@ function doubtfulReplies({ messages, replies: { failed, unasked, untimed }, opti
     );
   }
   if (unasked > 0) {
-    const each = Math.max(1, Math.round(unasked / options.connections));
+    // With a connection for each message, each process learned it from one.
+    const each = Math.max(1, Math.round(unasked / (options.reconnectEach ? options.threads : options.connections)));
     const arrived = formatCountOf(unasked, 'message');
     found.push(
       doubt(
@@ -161,7 +166,9 @@ export function describeTarget({ rate: { target, achieved } }: BenchReport): str
 }
 
 /** The number of connections, and how many were lost. */
-export function describeConnections({ connections: { wanted, opened, lost } }: BenchReport): string {
+export function describeConnections({ connections: { wanted, opened, lost }, options }: BenchReport): string {
+  const atATime = `${formatCount(opened)}, ${formatCount(wanted)} at a time`;
+  if (options.reconnectEach) return `${atATime}, ${lost === 0 ? 'none' : formatCount(lost)} lost`;
   const how = opened < wanted ? `${formatCount(opened)} of ${formatCount(wanted)} opened` : formatCount(wanted);
   return `${how}, ${lost === 0 ? 'none' : formatCount(lost)} lost`;
 }

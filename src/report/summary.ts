@@ -30,6 +30,7 @@ export function formatSummary(report: BenchReport, layout: Layout): string {
   const parts = [
     wrap(describeRun(report), fitted.width),
     formatTotals(report, fitted),
+    formatConnects(report),
     formatLatencies(report, fitted),
     formatErrors(report, fitted),
     formatFindings(report, fitted),
@@ -60,6 +61,12 @@ function formatTotals(report: BenchReport, layout: Layout): string[] {
       return `  ${(index === 0 ? name : '').padEnd(13)}${shown}`;
     });
   });
+}
+
+function formatConnects({ connect }: BenchReport): string[] {
+  if (!connect) return [];
+  const times = [connect.min, connect.p50, connect.p99, connect.max].map(formatLatency);
+  return [`  Connecting   ${times[0]} (min), ${times[1]} (p50), ${times[2]} (p99), ${times[3]} (max)`];
 }
 
 function formatLatencies(report: BenchReport, layout: Layout): string[] {

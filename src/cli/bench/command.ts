@@ -79,6 +79,11 @@ function addLoadFlags(command: Command): void {
       quantityOption('--rate <n/s>', 'open loop: messages per second over all connections', 'rate').conflicts(
         'pipeline',
       ),
+    )
+    .addOption(
+      new Option('--reconnect-each', 'a new connection for each message; -c is then how many at a time').conflicts(
+        'pipeline',
+      ),
     );
 }
 

@@ -1,5 +1,4 @@
 /** Reads the flags of `yodel bench`. Every mistake in them is reported before anything is sent. */
-import { availableParallelism } from 'node:os';
 import type { Address } from '../../address.ts';
 import { isSameFraming } from '../../framing/framing.ts';
 import type { Protocol } from '../../framing/protocol.ts';
@@ -21,12 +20,11 @@ import { withReplyFlags } from '../reply-flags.ts';
 import { readTlsFlags, withSsl } from '../tls-flags.ts';
 import { readWire } from '../wire.ts';
 import { hasWireFlags } from '../wire-flags.ts';
+import { checkLimits, maxThreads } from './limits.ts';
 import { readMessages } from './messages.ts';
 
 /** The duration when neither --duration nor --count is given. */
 const defaultDurationMs = 10_000;
-/** Each process costs about 50 MB, and time to start. */
-const maxThreadsPerCore = 8;
 
 /** What to measure, and what to do with the result. */
 export interface BenchSettings {
@@ -80,7 +78,7 @@ async function readLoad(
   const address = withSsl(readAddress(host, port), flags);
   const { wire, protocol } = await readLoadWire(flags, address);
   const replies = readReplies(flags, protocol);
-  const max = maxThreadsPerCore * availableParallelism();
+  const max = maxThreads();
   if (threads > max) {
     throw new UsageError(
       `--threads ${threads} is too many: the maximum on this machine is ${max}, and more threads than cores do not help`,
@@ -92,8 +90,11 @@ async function readLoad(
   if (protocol.replyFraming.name === 'raw' && replies === 'count') {
     throw new UsageError('the framing "raw" has no messages to count; use --replies echo or none');
   }
+  const reconnectEach = flags.reconnectEach === true;
+  checkLimits({ address: String(address), connections, threads, reconnectEach });
   return {
     ...wire,
+    reconnectEach,
     tls: readTlsFlags(flags, address),
     connections,
     pipeline: rate === null ? ((flags.pipeline as number | undefined) ?? 1) : null,

@@ -111,6 +111,7 @@ const optionNames: Readonly<Record<keyof BenchReportOptions, string>> = {
   rate: 'target rate',
   size: 'message size',
   framing: 'framing',
+  reconnectEach: 'a connection for each message',
   replies: 'replies',
   threads: 'generator processes',
 };
@@ -132,7 +133,8 @@ function differences(old: BenchReport, now: BenchReport): string[] {
   return pairs.filter(([, before, after]) => before !== after).map(([name, a, b]) => `${name}: ${a} before, ${b} now`);
 }
 
-function shown(option: keyof BenchReportOptions, value: number | string | null): string {
+function shown(option: keyof BenchReportOptions, value: number | string | boolean | null): string {
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (value === null) return option === 'size' ? 'several' : option === 'pipeline' ? 'open loop' : 'none';
   if (option === 'durationMs') return formatSeconds(Number(value) / 1000);
   if (option === 'size') return formatCountOf(Number(value), 'byte');

@@ -2,7 +2,7 @@
 import { YodelError } from '../../errors.ts';
 import type { BenchReport } from './report.ts';
 
-/** Earlier versions of yodel did not count these. */
+/** Reports of earlier versions of yodel do not have these, nor `connect` and `reconnectEach`. */
 const noReplies = { failed: 0, untimed: 0, unasked: 0 };
 
 /** The version of the report format that this yodel writes and reads. */
@@ -26,7 +26,12 @@ export function readReport(text: string, name: string): BenchReport {
   const fault = isReport(value, '');
   if (fault !== undefined) throw notReport(name, fault);
   const report = value as BenchReport;
-  return { ...report, replies: { ...noReplies, ...report.replies } };
+  return {
+    ...report,
+    options: { ...report.options, reconnectEach: report.options.reconnectEach ?? false },
+    replies: { ...noReplies, ...report.replies },
+    connect: report.connect ?? null,
+  };
 }
 
 function parse(text: string, name: string): unknown {

@@ -25,6 +25,8 @@ export interface BenchReport {
   readonly rate: { readonly target: number | null; readonly achieved: number };
   /** Null when nothing was answered. */
   readonly latency: LatencySummary | null;
+  /** From the beginning of a connection until it could send. Null unless each message had a connection of its own. */
+  readonly connect: LatencySummary | null;
   readonly errors: readonly BenchError[];
   /** `lost` counts every loss of a connection; a lost connection is opened again. */
   readonly connections: { readonly wanted: number; readonly opened: number; readonly lost: number };
@@ -63,6 +65,8 @@ export interface BenchReportOptions {
   /** Bytes of a message; null when the messages differ in size. */
   readonly size: number | null;
   readonly framing: string;
+  /** Whether each message had a connection of its own. */
+  readonly reconnectEach: boolean;
   readonly replies: 'echo' | 'count' | 'none';
   /** The number of processes that generated the load. */
   readonly threads: number;

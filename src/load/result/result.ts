@@ -35,7 +35,7 @@ export function createReport(version: string, result: RunResult): BenchReport {
   const answering = answeringMs(result) / 1000;
   const { total } = collection;
   const { failed, unasked, untimed } = total;
-  const { connections, pipeline, count, durationMs, rate, framing, replies, threads } = settings;
+  const { reconnectEach = false, connections, pipeline, count, durationMs, rate, framing, replies, threads } = settings;
   const seconds = elapsedMs / 1000;
   const perSecond = (messages: number, time = seconds) => (time > 0 ? round(messages / time) : 0);
   const expectsReplies = replies !== 'none';
@@ -48,7 +48,18 @@ export function createReport(version: string, result: RunResult): BenchReport {
     machine: { cpu: os.cpus()[0]?.model ?? 'unknown', cores, os: `${os.type()} ${os.release()}` },
     started: started.toISOString(),
     address: settings.address,
-    options: { connections, pipeline, count, durationMs, rate, size: sizeOf(settings), framing, replies, threads },
+    options: {
+      reconnectEach,
+      connections,
+      pipeline,
+      count,
+      durationMs,
+      rate,
+      size: sizeOf(settings),
+      framing,
+      replies,
+      threads,
+    },
     seconds: round(seconds),
     ended,
     messages: expectsReplies
@@ -58,6 +69,7 @@ export function createReport(version: string, result: RunResult): BenchReport {
     bytes: { sent: total.bytesSent, received: total.bytesReceived },
     rate: { target: rate, achieved: perSecond(total.answered, answering) },
     latency: latencySummary(total.latency),
+    connect: latencySummary(total.connect),
     errors: Array.from(total.errors, ([code, { count, example }]) => ({ code, count, example })).sort(
       (a, b) => b.count - a.count,
     ),

@@ -235,3 +235,12 @@ test('when one of several processes is killed, the run fails with the results of
   expect(report.messages.answered).toBeGreaterThan(0);
   expect({ status, ended: report.ended }).toEqual({ status: 1, ended: 'failed' });
 });
+
+test('more connections than the process may have descriptors are refused at once', async () => {
+  const command = [process.execPath, commandPath, 'bench', '127.0.0.1:1', '-c', '100000'].map((word) => `'${word}'`);
+  const { stderr, status } = await start(['sh', '-c', `ulimit -n 500; exec ${command.join(' ')}`]).ended;
+  expect(stderr).toMatch(
+    /^yodel: 100,000 connections need 100,048 open files \(descriptors\), and a process may have 500:/,
+  );
+  expect(status).toBe(2);
+});

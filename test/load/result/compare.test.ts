@@ -117,6 +117,7 @@ test('every difference between the two runs is named', () => {
       rate: 5000,
       size: null,
       framing: 'raw',
+      reconnectEach: false,
       replies: 'count',
       threads: 2,
     },
