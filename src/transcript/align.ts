@@ -59,7 +59,7 @@ export function align<Item, Received>(
     const last = expected[expected.length - rest] as Expected<Item> & { readonly kind: 'message' };
     steps.push({ kind: 'matched', item: last.item, message: received[received.length - rest] as Received });
   }
-  return similarity ? pairedByLikeness(steps, similarity) : steps;
+  return pairedByLikeness(steps, similarity ?? (() => 0));
 }
 
 /** The number of differences in an alignment. */
@@ -122,7 +122,6 @@ const minStates = 10_000;
 interface Move {
   readonly from: number;
   readonly to: number;
-  readonly cost: number;
 }
 
 /** A search over states: the position in `expected`, and that in `received`, as one number. */
@@ -133,8 +132,8 @@ class Search<Item, Received> {
   readonly #width: number;
   readonly #matches: (item: Item, message: Received) => boolean;
   readonly #next = new Map<number, readonly Item[]>();
-  /** Moves that are not made yet, by their cost so far. */
-  #levels: Move[][] = [];
+  /** Moves that are not made yet: by their differences so far, and among those by how many lines have another message. */
+  #levels: (Move[] | undefined)[][] = [];
   /** For each state that was reached, the one before it. */
   #reached = new Map<number, number>();
   #left = maxStates;
@@ -168,24 +167,26 @@ class Search<Item, Received> {
   /** Resolves with the goal, or with the state that got furthest when the search becomes too expensive. */
   #searchFrom(start: number, goal: number): number {
     const limit = Math.max(minStates, Math.floor(this.#left / 2));
-    this.#levels = [[{ from: start, to: start, cost: 0 }]];
+    this.#levels = [[[{ from: start, to: start }]]];
     this.#reached = new Map();
     let furthest = start;
     for (let cost = 0; cost < this.#levels.length; cost++) {
       const level = this.#levels[cost] ?? [];
-      // The level grows while it is read: some moves cost nothing.
-      for (const { from, to } of level) {
-        if (this.#reached.has(to)) continue;
-        this.#reached.set(to, from);
-        if (to === goal || (this.#reached.size > limit && furthest !== start)) {
-          this.#left -= this.#reached.size;
-          return to === goal ? goal : furthest;
+      for (let pairs = 0; pairs < level.length; pairs++) {
+        // It grows while it is read: some moves cost nothing.
+        for (const { from, to } of level[pairs] ?? []) {
+          if (this.#reached.has(to)) continue;
+          this.#reached.set(to, from);
+          if (to === goal || (this.#reached.size > limit && furthest !== start)) {
+            this.#left -= this.#reached.size;
+            return to === goal ? goal : furthest;
+          }
+          if (this.#progress(to) > this.#progress(furthest)) furthest = to;
+          this.#expand(to, cost, pairs);
         }
-        if (this.#progress(to) > this.#progress(furthest)) furthest = to;
-        this.#expand(to, cost);
+        // Its memory is no longer needed.
+        level[pairs] = undefined;
       }
-      // Its memory is no longer needed.
-      this.#levels[cost] = [];
     }
     return goal;
   }
@@ -194,31 +195,34 @@ class Search<Item, Received> {
     return Math.floor(state / this.#width) + (state % this.#width);
   }
 
-  /** Adds the moves from a state. Their order decides among alignments of the same cost: pairs go first, and in order. */
-  #expand(state: number, cost: number): void {
+  /**
+   * Adds the moves from a state. Among alignments with as many differences, those with the most matches are best, then those
+   * whose pairs come first.
+   */
+  #expand(state: number, cost: number, pairs: number): void {
     const at = Math.floor(state / this.#width);
     const next = state % this.#width;
     const hasMessage = next < this.#width - 1;
-    const move = (skipped: number, taken: number, more: number) => {
-      const level = cost + more;
-      this.#levels[level] ??= [];
-      for (let index = cost; index < level; index++) this.#levels[index] ??= [];
-      this.#levels[level].push({ from: state, to: (at + skipped) * this.#width + next + taken, cost: level });
+    const move = (skipped: number, taken: number, more = 0, morePairs = 0) => {
+      this.#levels[cost + more] ??= [];
+      const level = this.#levels[cost + more] as Move[][];
+      level[pairs + morePairs] ??= [];
+      level[pairs + morePairs]?.push({ from: state, to: (at + skipped) * this.#width + next + taken });
     };
     const one = at < this.#ends ? this.#expected[at] : undefined;
     if (one?.kind === 'unordered') this.#expandSet(one.items, next, move);
     else if (one?.kind === 'any') {
       const leaves = hasMessage && this.#itemsAfter(at).some((item) => this.#matchesAt(item, next));
-      if (hasMessage && !leaves) move(0, 1, 0);
-      move(1, 0, 0);
+      if (hasMessage && !leaves) move(0, 1);
+      move(1, 0);
     } else if (one) {
       const isMatch = hasMessage && this.#matchesAt(one.item, next);
-      if (isMatch) move(1, 1, 0);
-      // No alignment without this match has fewer differences: whatever else has one of the two could be exchanged for it.
+      if (isMatch) move(1, 1);
+      // No alignment without this match is better: whatever else has one of the two could be exchanged for it.
       if (isMatch && !one.isOptional) return;
       // After a wildcard a message is not instead of the line: the wildcard takes it, and the line is missing.
-      if (hasMessage && !one.isOptional && this.#expected[at - 1]?.kind !== 'any') move(1, 1, 1);
-      if (one.isOptional) move(1, 0, 0);
+      if (hasMessage && !one.isOptional && this.#expected[at - 1]?.kind !== 'any') move(1, 1, 1, 1);
+      if (one.isOptional) move(1, 0);
     }
     if (hasMessage) move(0, 1, 1);
     if (one?.kind === 'message' && !one.isOptional) move(1, 0, 1);
@@ -227,13 +231,14 @@ class Search<Item, Received> {
   #expandSet(
     items: readonly UnorderedItem<Item>[],
     next: number,
-    move: (skipped: number, taken: number, more: number) => void,
+    move: (skipped: number, taken: number, more: number, morePairs: number) => void,
   ): void {
     const matching = new UnorderedMatching<Item, Received>(items, this.#matches);
     const room = items.length + Math.min(items.length + 8, Math.ceil(50_000 / items.length));
     const most = Math.min(room, this.#width - 1 - next);
     for (let taken = 0; ; taken++) {
-      move(1, taken, Math.max(matching.missing, matching.unexpected));
+      const { missing, unexpected } = matching;
+      move(1, taken, Math.max(missing, unexpected), Math.min(missing, unexpected));
       if (taken === most) return;
       matching.add(this.#received[next + taken] as Received);
     }

@@ -14,7 +14,7 @@ import { refuseSteps, refuseUnplayable } from './playable.ts';
 import type { Absent, Arrival } from './player.ts';
 import type { Ending, MessageStep, Place, StepOf, Transcript } from './transcript.ts';
 import { Values } from './values.ts';
-import { changeValues, type WalkedStep, walked } from './walk.ts';
+import { changeValues, stepsIn, type WalkedStep, walked } from './walk.ts';
 
 export type { Difference, DifferenceKind } from './check/difference.ts';
 
@@ -56,6 +56,16 @@ export async function check(transcript: Transcript, options: CheckOptions = {}):
   refuseUnplayable(transcript, '>');
   refuseSteps(transcript, ['starttls']);
   return await new Check(transcript, options).run();
+}
+
+/** Whether a transcript expects anything of the server. A check of one that does not says nothing about the server. */
+export function expectsSomething(transcript: Transcript): boolean {
+  return [...stepsIn(transcript)].some(
+    (step) =>
+      (step.kind === 'message' && step.side === '<' && !step.isOptional) ||
+      step.kind === 'closed' ||
+      step.kind === 'silence',
+  );
 }
 
 /** How long the server may take to end its side after the last line. Messages received until then are unexpected. */
@@ -178,6 +188,7 @@ class Check {
     await this.#settle(step);
     const client = await this.#clientOf(step.client, step);
     const reason = this.#sendLine(step, client);
+    client.isUnsent = reason !== undefined;
     if (reason !== undefined) this.#findings.addFailure(step, step.client, `not sent: ${reason}`, client.isLost);
   }
 
@@ -335,6 +346,7 @@ class Check {
     const client = new CheckedClient(name, await this.#connections.of(name));
     client.lastPlace = step;
     this.#clients.set(name, client);
+    if (isAction(step)) await this.#settle(step);
     return client;
   }
 }
@@ -342,7 +354,9 @@ class Check {
 /** More messages than this where the server is expected to end are not waited for. */
 const maxBeforeEnd = 100;
 
-/** Whether the server may answer a step. */
-function isAction({ kind }: WalkedStep): boolean {
-  return kind === 'message' || kind === 'unordered' || kind === 'close' || kind === 'closed' || kind === 'reset';
+/** Whether a step may make the server send something. */
+function isAction(step: WalkedStep): boolean {
+  if (step.kind === 'message') return step.side === '>';
+  if (step.kind === 'unordered') return step.steps.some(isAction);
+  return step.kind === 'close' || step.kind === 'closed' || step.kind === 'reset';
 }

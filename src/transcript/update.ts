@@ -1,26 +1,159 @@
-import type { CheckResult, Difference } from './check.ts';
-import { formatMessage } from './message-line.ts';
+import { type CheckResult, type Difference, expectsSomething } from './check.ts';
+import { literalLine, type Replacement, reworded } from './reword.ts';
+import type { MessageStep, Step } from './transcript.ts';
+import { Masks } from './update/masks.ts';
+import { stepsIn } from './walk.ts';
+
+/** Options of {@link updateOf}. */
+export interface UpdateOptions {
+  /**
+   * Replace what is different by names, with the recorded text as their default, and make lines optional that are only in the
+   * file or only received. Default: replace it by what was received.
+   */
+  readonly mask?: boolean | undefined;
+}
+
+/** A transcript rewritten with what a server sent. */
+export interface Update {
+  readonly text: string;
+  /** Differences that the text does not settle. */
+  readonly left: readonly Difference[];
+  /** Whether the text is another one than before. */
+  readonly isChanged: boolean;
+}
 
 /**
- * The text of a transcript, updated to what the server sent. Lines that matched stay as they are, including patterns and
- * names. A different message replaces its line. The line of a missing message is removed, but skipped lines after it stay.
- * An unexpected message is added after the line at which it arrived.
+ * Rewrites a transcript with what the server sent, in the order in which it was seen:
+ * - a line that matched stays as it is; so do lines that were not waited for
+ * - a line with another message gets its text; names in it stay where their places can be found
+ * - the line of a missing message is removed
+ * - an unexpected message becomes a line after the one after which it came
+ *
+ * Some differences are left: something that is not about a message, lines of included files, lines of loops, which stand for
+ * several messages, and what is missing where the server said nothing more at all.
+ *
+ * @param result of a check with `settleMs`, so that every message is found where it came
  */
-export function updatedText({ transcript, differences }: CheckResult): string {
-  const lineOf = ({ client, received }: Difference) => `${client}<${received ? formatMessage(received) : ''}`;
-  const lines = transcript.lines.flatMap((line, index) => {
-    const here = differences.filter((difference) => difference.line === index + 1);
-    const instead = here.filter(({ expected }) => expected !== undefined);
-    const more = here.filter(({ expected, actual }) => expected === undefined && actual).map(lineOf);
-    const isKept = instead.length === 0 || instead.some(({ skipped }) => skipped);
-    const own = isKept ? [line] : instead.filter(({ actual }) => actual).map(lineOf);
-    // A message that arrived instead of the expected end or silence precedes that line.
-    return /^@(closed|silence)\b/.test(line) ? [...more, ...own] : [...own, ...more];
-  });
-  return lines.map((line) => `${line}\n`).join('');
+export function updateOf(result: CheckResult, { mask = false }: UpdateOptions = {}): Update {
+  return new Rewriting(result, mask).run();
 }
 
-/** Whether an update can express a difference: not a skipped line, nor a failure without a message. */
-export function isRewritable({ expected, actual, skipped }: Difference): boolean {
-  return !skipped && (expected !== undefined || actual !== undefined);
+/** The text of {@link updateOf}. */
+export function updatedText(result: CheckResult): string {
+  return updateOf(result).text;
 }
+
+/** Whether an update can express a difference, as far as it shows; {@link updateOf} knows exactly. */
+export function isRewritable({ kind, skipped, file, isAfterWildcard }: Difference): boolean {
+  return kind !== 'failed' && !skipped && file === undefined && !isAfterWildcard;
+}
+
+/** What becomes of a line. */
+interface Edit {
+  readonly before: string[];
+  /** The line itself; undefined: as it is. Empty: removed. */
+  instead: string[] | undefined;
+  readonly after: string[];
+}
+
+class Rewriting {
+  readonly #result: CheckResult;
+  readonly #mask: boolean;
+  readonly #masks: Masks;
+  readonly #edits = new Map<number, Edit>();
+  readonly #left: Difference[] = [];
+  /** Lines that are played more than once. */
+  readonly #loops = new Set<number>();
+  readonly #steps = new Map<number, Step>();
+  /** Lines to add at the end, after the client has ended its side. */
+  readonly #end: string[] = [];
+
+  constructor(result: CheckResult, mask: boolean) {
+    this.#result = result;
+    this.#mask = mask;
+    this.#masks = new Masks(result.transcript);
+    for (const step of stepsIn(result.transcript)) {
+      if (step.file === undefined) this.#steps.set(step.line, step);
+      if (step.kind === 'repeat') for (const inner of stepsIn(step)) this.#loops.add(inner.line);
+    }
+  }
+
+  run(): Update {
+    const { transcript, differences } = this.#result;
+    for (const difference of differences) if (!this.#rewrite(difference)) this.#left.push(difference);
+    const old = transcript.lines;
+    const lines = [...old.flatMap((line, index) => this.#edited(line, index + 1)), ...this.#end];
+    const text = lines.map((line) => `${line}\n`).join('');
+    const isChanged = lines.length !== old.length || lines.some((line, index) => line !== old[index]);
+    // A file without any expectation would be green for the wrong reason.
+    if (isChanged && expectsSomething(transcript) && !lines.some((line) => expectation.test(line)))
+      return { text: old.map((line) => `${line}\n`).join(''), left: differences, isChanged: false };
+    return { text, left: this.#left, isChanged };
+  }
+
+  #edited(line: string, number: number): string[] {
+    const edit = this.#edits.get(number);
+    return edit ? [...edit.before, ...(edit.instead ?? [line]), ...edit.after] : [line];
+  }
+
+  /** Returns whether the text settles a difference. */
+  #rewrite(difference: Difference): boolean {
+    const { kind, line } = difference;
+    if (!isRewritable(difference) || this.#loops.has(line)) return false;
+    if (kind === 'unexpected') return this.#insert(difference);
+    if (kind === 'missing') return this.#remove(difference);
+    const { received, client } = difference;
+    const step = this.#steps.get(line);
+    if (!received || step?.kind !== 'message') return false;
+    const text = reworded(step, received, this.#replacement);
+    if (text === undefined && this.#mask) return this.#maskWhole(difference, step);
+    this.#at(line).instead = [`${client}<${step.isOptional ? '?' : ''}${text ?? literalLine(received)}`];
+    return true;
+  }
+
+  readonly #replacement: Replacement = (recorded, received) =>
+    this.#mask ? this.#masks.maskFor(recorded, received) : received;
+
+  /** A message that has nothing in common with its line, such as bytes: any message may come there. */
+  #maskWhole({ line, client }: Difference, { isOptional }: MessageStep): boolean {
+    const { name } = this.#masks.maskFor(String(line), '');
+    this.#at(line).instead = [`${client}<${isOptional ? '?' : ''} {${name}}`];
+    return true;
+  }
+
+  #insert({ line, client, received, isBefore, isAfterEnd }: Difference): boolean {
+    if (!received) return false;
+    const text = `${client}<${this.#mask ? '?' : ''}${literalLine(received)}`;
+    if (isAfterEnd) {
+      const close = `@close${client === '' ? '' : ` ${client}`}`;
+      if (!this.#end.includes(close)) this.#end.push(close);
+      this.#end.push(text);
+      return true;
+    }
+    // A message that arrived instead of the expected end or silence precedes that line.
+    const kind = this.#steps.get(line)?.kind;
+    const { before, after } = this.#at(line);
+    (isBefore || kind === 'closed' || kind === 'silence' ? before : after).push(text);
+    return true;
+  }
+
+  #remove(difference: Difference): boolean {
+    const { line, client, expected = '' } = difference;
+    // The server may be late or gone: the next run would remove more.
+    if (difference.isLast && this.#result.differences.some((other) => other.client === client && other.skipped))
+      return false;
+    this.#at(line).instead = this.#mask ? [expected.replace('<', '<?')] : [];
+    return true;
+  }
+
+  #at(line: number): Edit {
+    const known = this.#edits.get(line);
+    if (known) return known;
+    const edit: Edit = { before: [], instead: undefined, after: [] };
+    this.#edits.set(line, edit);
+    return edit;
+  }
+}
+
+/** A line that expects something of the server. */
+const expectation = /^(?:[A-Za-z][\w-]*)?<(?![*?])|^@(?:closed|silence|include)\b/;

@@ -35,6 +35,8 @@ export class CheckedClient {
   #early: Arrival | undefined;
   #silentGroups = 0;
   #isOver = false;
+  /** Whether its last message could not be sent, so that no reply can come. */
+  isUnsent = false;
   /** The last line that was played for it. */
   lastPlace: Place | undefined;
 
@@ -65,7 +67,7 @@ export class CheckedClient {
 
   /** Receives the messages of the lines expected so far, and aligns them. */
   async settle(patience: Patience, values: Values): Promise<Outcome> {
-    const isSkipped = this.isLost;
+    const isSkipped = this.isLost || this.isUnsent;
     const limits = isSkipped ? { ...patience, timeoutMs: 0, settleMs: 0 } : patience;
     const expected = [...this.#open, ...this.#pending];
     const sequence = this.#pending.flatMap(linesOf)[0]?.sequence ?? 0;

@@ -3,6 +3,7 @@ import type { Message } from '../../framing/message.ts';
 import type { Aligned } from '../align.ts';
 import { endingDifference } from '../ending.ts';
 import type { Absent, Arrival } from '../player.ts';
+import { namesFoundIn } from '../reword.ts';
 import type { Place, Transcript } from '../transcript.ts';
 import type { Values } from '../values.ts';
 import type { CheckedClient } from './client.ts';
@@ -60,7 +61,12 @@ export class Findings {
     // The alignment did not know names that lines of the same group capture.
     const { message } = step.message;
     const reason = lineDifference(step.item, message, values);
-    if (reason !== undefined) return this.#addLine(step.item, name, message, reason);
+    if (reason !== undefined) {
+      this.#addLine(step.item, name, message, reason);
+      if (step.item.step.kind === 'message')
+        for (const [found, value] of namesFoundIn(step.item.step, message, values)) values.set(found, value);
+      return;
+    }
     const ending = endingDifference(message, step.item.ending);
     if (ending !== undefined) this.addFailure(step.item.step, name, ending);
   }

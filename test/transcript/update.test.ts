@@ -1,0 +1,181 @@
+/** Transcripts rewritten with what a server sent: right, stable, and green for the right reason. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { serve } from '../../src/server/server.ts';
+import type { Handler } from '../../src/session/handler.ts';
+import { type CheckOptions, check } from '../../src/transcript/check.ts';
+import { parseTranscript } from '../../src/transcript/parse.ts';
+import { type UpdateOptions, updateOf } from '../../src/transcript/update.ts';
+
+/** Replies to each request, in the order in which they are sent. */
+type Replies = Readonly<Record<string, readonly string[]>>;
+
+function handlerOf(replies: Replies, { greeting = [], bye = [] }: Extras = {}): Handler {
+  return {
+    open: () => [...greeting],
+    message: ({ text }) => [...(replies[text] ?? [])],
+    end: (session) => {
+      for (const line of bye) session.send(line);
+    },
+  };
+}
+
+interface Extras {
+  readonly greeting?: readonly string[];
+  readonly bye?: readonly string[];
+}
+
+async function play(text: string, handler: Handler, options: CheckOptions = {}) {
+  const server = await serve({ listen: '127.0.0.1:0', lingerTimeout: 100, handler, encoding: 'binary' });
+  try {
+    return await check(parseTranscript(text, 'talk'), {
+      address: server.addresses[0],
+      timeoutMs: 300,
+      quietMs: 50,
+      ...options,
+    });
+  } finally {
+    await server.close({ timeoutMs: 0 });
+  }
+}
+
+/** Updates a transcript. The result must be as it is after another update, and what is left must be the same. */
+async function update(text: string, handler: Handler, options: UpdateOptions = {}) {
+  const once = updateOf(await play(text, handler, { settleMs: 50 }), options);
+  const again = updateOf(await play(once.text, handler, { settleMs: 50 }), options);
+  expect(again.text).toBe(once.text);
+  expect(again.left.length).toBe(once.left.length);
+  const { differences } = await play(once.text, handler);
+  expect(differences.length).toBe(once.left.length);
+  return once;
+}
+
+const old = '> a\n< a1\n< a2\n< a3\n\n# then b\n> b\n< b1\n< b2\n> c\n< c1\n';
+const good: Replies = { a: ['a1', 'a2', 'a3'], b: ['b1', 'b2'], c: ['c1'] };
+
+describe.concurrent('an update after the server has', () => {
+  it.each([
+    ['not changed', good, {}, old],
+    ['changed a line', { ...good, a: ['a1', 'x', 'a3'] }, {}, old.replace('< a2', '< x')],
+    ['lost a line', { ...good, a: ['a1', 'a3'] }, {}, old.replace('< a2\n', '')],
+    ['lost the last line of a reply', { ...good, a: ['a1', 'a2'] }, {}, old.replace('< a3\n', '')],
+    ['lost a whole reply', { ...good, b: [] }, {}, old.replace('< b1\n< b2\n', '')],
+    ['gained a line', { ...good, a: ['a1', 'x', 'a2', 'a3'] }, {}, old.replace('< a1', '< a1\n< x')],
+    ['gained a first line', { ...good, b: ['x', 'b1', 'b2'] }, {}, old.replace('< b1', '< x\n< b1')],
+    ['gained a last line', { ...good, a: ['a1', 'a2', 'a3', 'x'] }, {}, old.replace('< a3', '< a3\n< x')],
+    ['gained lines at the end', { ...good, c: ['c1', 'x', 'y'] }, {}, `${old}< x\n< y\n`],
+    ['gained a greeting', good, { greeting: ['hello'] }, `< hello\n${old}`],
+    ['gained a farewell', good, { bye: ['bye'] }, `${old}@close\n< bye\n`],
+    ['exchanged lines', { ...good, a: ['a2', 'a1', 'a3'] }, {}, old.replace('< a1\n< a2', '< a2\n< a1')],
+    [
+      'changed, lost and gained',
+      { a: ['a2', 'x', 'a3'], b: ['b1', 'B2', 'b3'], c: [] },
+      {},
+      '> a\n< a2\n< x\n< a3\n\n# then b\n> b\n< b1\n< B2\n< b3\n> c\n',
+    ],
+  ])('%s', async (_, replies: Replies, extras, text) => {
+    const { text: updated, left } = await update(old, handlerOf(replies, extras));
+    expect(updated.replaceAll('\n\n', '\n')).toBe(text.replaceAll('\n\n', '\n'));
+    expect(left).toEqual([]);
+  });
+});
+
+describe.concurrent('an update keeps', () => {
+  it('names and patterns that still match', async () => {
+    const text = '> a\n< /a\\d/\n< {x}\n< a3\n> b {x}\n< ok {x}\n';
+    const replies = { a: ['a1', 'id', 'new'], 'b id': ['ok id'] };
+    expect((await update(text, handlerOf(replies))).text).toBe(text.replace('a3', 'new'));
+  });
+
+  it('names in a line whose other text has changed', async () => {
+    const text = '> login\n< welcome, token={t} for user {u} v1\n> use {t}\n< ok {t}\n';
+    const replies = { login: ['hello, token=abc for user bob v2'], 'use abc': ['ok abc'] };
+    const { text: updated, left } = await update(text, handlerOf(replies));
+    expect(updated).toBe(text.replace('welcome', 'hello').replace('v1', 'v2'));
+    expect(left).toEqual([]);
+  });
+
+  it('lines of a loop, which it cannot rewrite', async () => {
+    const text = '@repeat 2\n> a\n< a1\n@end\n> c\n< c0\n';
+    const { text: updated, left } = await update(text, handlerOf({ a: ['x'], c: ['c1'] }));
+    expect(updated).toBe(text.replace('c0', 'c1'));
+    expect(left).toMatchObject([{ line: 3 }, { line: 3 }]);
+  });
+
+  it('what was not waited for, and what is missing before it', async () => {
+    const text = '> a\n< a1\n> b\n< b1\n> c\n< c1\n> d\n< d1\n';
+    const { text: updated, left } = await update(text, handlerOf({ a: ['x'] }));
+    expect(updated).toBe(text.replace('a1', 'x'));
+    expect(left.map(({ line }) => line)).toEqual([4, 6, 8]);
+  });
+
+  it('everything if nothing would be expected any more', async () => {
+    const { text, left } = await update('> a\n< a1\n', handlerOf({}));
+    expect(text).toBe('> a\n< a1\n');
+    expect(left).toHaveLength(1);
+  });
+
+  it('a line after a wildcard that may have taken its message', async () => {
+    const { text, left } = await update('> a\n<*\n< done\n', handlerOf({ a: ['x', 'finished'] }));
+    expect(text).toBe('> a\n<*\n< done\n');
+    expect(left).toHaveLength(1);
+  });
+});
+
+it('unordered lines are replaced, removed and added within their block', async () => {
+  const text = '> a\n@unordered\n< one\n< two\n< three\n@end\n> c\n< c1\n';
+  const replies = { a: ['three', 'four', 'one', 'five'], c: ['c1'] };
+  const { text: updated, left } = await update(text, handlerOf(replies));
+  expect(left).toEqual([]);
+  expect(updated.split('\n').toSorted()).toEqual(
+    '> a\n@unordered\n< one\n< four\n< three\n< five\n@end\n> c\n< c1\n'.split('\n').toSorted(),
+  );
+});
+
+describe.concurrent('masks', () => {
+  it('stand for the smallest part that is different, with the recorded text as default', async () => {
+    const text = '> a\n< session 4711 started at 10:20:31\n< a2\n> b\n< bye 4711\n';
+    const replies = { a: ['session 8765 started at 11:21:33', 'a2'], b: ['bye 8765'] };
+    const { text: masked, left } = await update(text, handlerOf(replies), { mask: true });
+    expect(left).toEqual([]);
+    expect(masked).toBe('> a\n< session {value1=4711} started at {value2=10:20:31}\n< a2\n> b\n< bye {value1}\n');
+    // Against the recording itself it is green too.
+    const recorded = { a: ['session 4711 started at 10:20:31', 'a2'], b: ['bye 4711'] };
+    expect((await play(masked, handlerOf(recorded))).differences).toEqual([]);
+  });
+
+  it('make lines optional that only one of the recordings has', async () => {
+    const { text } = await update(old, handlerOf({ ...good, a: ['a1', 'a3', 'x'] }), { mask: true });
+    expect(text).toBe(old.replace('< a2', '<? a2').replace('< a3', '< a3\n<? x'));
+    expect((await play(text, handlerOf(good))).differences).toEqual([]);
+  });
+});
+
+it('for any replies, before and after, the text is that of a new recording', async () => {
+  const line = fc.constantFrom('ok', 'error', 'one', 'two', 'three', '{x}', '250-A b', '');
+  const reply = fc.array(line, { maxLength: 4 });
+  const conversation = fc.array(fc.tuple(reply, reply), { minLength: 1, maxLength: 4 });
+  const textOf = (replies: readonly (readonly string[])[]) =>
+    replies
+      .map((lines, index) =>
+        [
+          `> ${index}`,
+          ...lines.map((text) => (text === '{x}' ? '<\\ \\{x}' : text === '' ? '<' : `< ${text}`)),
+          '',
+        ].join('\n'),
+      )
+      .join('');
+  const cases = fc.sample(conversation, { numRuns: 40, seed: 7 });
+  await Promise.all(
+    cases.map(async (pairs) => {
+      const before = textOf(pairs.map(([first]) => first));
+      const replies = pairs.map(([, second]) => second);
+      if (replies.flat().length === 0) return;
+      const handler = handlerOf(Object.fromEntries(replies.map((lines, index) => [String(index), lines])));
+      const result = await play(before, handler, { settleMs: 150, timeoutMs: 600, quietMs: 150 });
+      const { text, left } = updateOf(result);
+      if (result.differences.some(({ skipped }) => skipped)) return;
+      expect({ text, left }).toEqual({ text: textOf(replies), left: [] });
+    }),
+  );
+});
