@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Address } from '../address.ts';
 import { Condition } from '../client/condition.ts';
 import { dial } from '../client/dial.ts';
@@ -105,7 +106,9 @@ export class Player implements MessageReceiver {
 
   /** The next message, or why there is none within `timeoutMs`. */
   async next(timeoutMs: number): Promise<Arrived> {
-    await this.#changed.until(() => this.#messages.length > 0 || this.isGone, timeoutMs);
+    const isMet = () => this.#messages.length > 0 || this.isGone;
+    // After a stall of this process the timer is first, although a message has long been in the socket.
+    if (!(await this.#changed.until(isMet, timeoutMs)) && timeoutMs > 0) await nextTurn();
     const arrival = this.#messages.shift();
     if (arrival) this.#pending -= arrival.message.size + messageCost;
     return arrival ?? this.#absence ?? { absent: 'timeout' };

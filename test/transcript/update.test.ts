@@ -31,7 +31,7 @@ async function play(text: string, handler: Handler, options: CheckOptions = {}) 
     return await check(parseTranscript(text, 'talk'), {
       address: server.addresses[0],
       timeoutMs: 300,
-      quietMs: 50,
+      quietMs: 100,
       ...options,
     });
   } finally {
@@ -41,8 +41,8 @@ async function play(text: string, handler: Handler, options: CheckOptions = {}) 
 
 /** Updates a transcript. The result must be as it is after another update, and what is left must be the same. */
 async function update(text: string, handler: Handler, options: UpdateOptions = {}) {
-  const once = updateOf(await play(text, handler, { settleMs: 50 }), options);
-  const again = updateOf(await play(once.text, handler, { settleMs: 50 }), options);
+  const once = updateOf(await play(text, handler, { settleMs: 100 }), options);
+  const again = updateOf(await play(once.text, handler, { settleMs: 100 }), options);
   expect(again.text).toBe(once.text);
   expect(again.left.length).toBe(once.left.length);
   const { differences } = await play(once.text, handler);
