@@ -31,7 +31,9 @@ export function reworded(expected: MessageContent, message: Message, replace: Re
   if (content.kind !== 'parts' || header || !isUtf8(message.bytes) || message.size > longest) return undefined;
   const tokens = tokensOf(content.parts);
   if (!tokens) return undefined;
-  const pieces = join(replaced(tokens, wordsOf(message.text), replace));
+  const steps = alignWords(tokens, wordsOf(message.text));
+  if (!isAlike(tokens, steps)) return undefined;
+  const pieces = join(replaced(tokens, steps, replace));
   const text = formatPieces(pieces);
   return text === undefined || !fits(text, message) ? undefined : `${message.kind === 'binary' ? 'b' : ''}${text}`;
 }
@@ -50,7 +52,9 @@ export function namesFoundIn({ content }: MessageContent, message: Message, valu
   const tokens = content.kind === 'parts' ? tokensOf(content.parts) : undefined;
   if (!tokens?.some(({ name }) => name && !values.has(name.name)) || !isUtf8(message.bytes) || message.size > longest)
     return new Map();
-  for (const step of alignWords(tokens, wordsOf(message.text))) {
+  const steps = alignWords(tokens, wordsOf(message.text));
+  if (!isAlike(tokens, steps)) return new Map();
+  for (const step of steps) {
     if (step.kind !== 'absorbed' || !step.item.name) continue;
     const { name } = step.item.name;
     if (!values.has(name)) found.set(name, (found.get(name) ?? '') + step.message);
@@ -63,6 +67,18 @@ function alignWords(tokens: readonly Token[], words: readonly string[]): Aligned
     (item): Expected<Token> => (item.name ? { kind: 'any', item } : { kind: 'message', item, isOptional: false }),
   );
   return align(expected, words, { matches: (token, word) => token.text === word });
+}
+
+/**
+ * Whether the places of all names are certain: each has some text, and a word or mark of the line is still there. In an
+ * entirely different message they are not.
+ */
+function isAlike(tokens: readonly Token[], steps: readonly Aligned<Token, string>[]): boolean {
+  const names = tokens.filter(({ name }) => name);
+  if (names.length === 0) return true;
+  const found = new Set(steps.flatMap((step) => (step.kind === 'absorbed' ? [step.item] : [])));
+  const isAnchored = steps.some((step) => step.kind === 'matched' && /\S/.test(step.message));
+  return isAnchored && names.every((token) => found.has(token));
 }
 
 /** Words, spaces and marks. */
@@ -97,7 +113,7 @@ function sourceOf(part: Part): string | undefined {
 }
 
 /** The new pieces: expected words that are still there, names, and replacements. */
-function replaced(tokens: readonly Token[], words: readonly string[], replace: Replacement): Piece[] {
+function replaced(tokens: readonly Token[], steps: readonly Aligned<Token, string>[], replace: Replacement): Piece[] {
   const pieces: Piece[] = [];
   let next = 0;
   let change: { recorded: string; received: string } | undefined;
@@ -114,7 +130,6 @@ function replaced(tokens: readonly Token[], words: readonly string[], replace: R
       pieces.push(name);
     }
   };
-  const steps = alignWords(tokens, words);
   for (const [index, step] of steps.entries()) {
     if (step.kind === 'absorbed') {
       namesBefore(tokens.indexOf(step.item) + 1);

@@ -13,11 +13,17 @@ export interface UpdateOptions {
   readonly mask?: boolean | undefined;
 }
 
+/** A difference that an update does not settle. */
+export interface LeftDifference extends Difference {
+  /** In words. */
+  readonly why: string;
+}
+
 /** A transcript rewritten with what a server sent. */
 export interface Update {
   readonly text: string;
   /** Differences that the text does not settle. */
-  readonly left: readonly Difference[];
+  readonly left: readonly LeftDifference[];
   /** Whether the text is another one than before. */
   readonly isChanged: boolean;
 }
@@ -43,11 +49,6 @@ export function updatedText(result: CheckResult): string {
   return updateOf(result).text;
 }
 
-/** Whether an update can express a difference, as far as it shows; {@link updateOf} knows exactly. */
-export function isRewritable({ kind, skipped, file, isAfterWildcard }: Difference): boolean {
-  return kind !== 'failed' && !skipped && file === undefined && !isAfterWildcard;
-}
-
 /** What becomes of a line. */
 interface Edit {
   readonly before: string[];
@@ -61,7 +62,7 @@ class Rewriting {
   readonly #mask: boolean;
   readonly #masks: Masks;
   readonly #edits = new Map<number, Edit>();
-  readonly #left: Difference[] = [];
+  readonly #left: LeftDifference[] = [];
   /** Lines that are played more than once. */
   readonly #loops = new Set<number>();
   readonly #steps = new Map<number, Step>();
@@ -80,14 +81,21 @@ class Rewriting {
 
   run(): Update {
     const { transcript, differences } = this.#result;
-    for (const difference of differences) if (!this.#rewrite(difference)) this.#left.push(difference);
+    for (const difference of differences) {
+      const why = this.#rewrite(difference);
+      if (why !== undefined) this.#left.push({ ...difference, why });
+    }
     const old = transcript.lines;
     const lines = [...old.flatMap((line, index) => this.#edited(line, index + 1)), ...this.#end];
     const text = lines.map((line) => `${line}\n`).join('');
     const isChanged = lines.length !== old.length || lines.some((line, index) => line !== old[index]);
     // A file without any expectation would be green for the wrong reason.
     if (isChanged && expectsSomething(transcript) && !lines.some((line) => expectation.test(line)))
-      return { text: old.map((line) => `${line}\n`).join(''), left: differences, isChanged: false };
+      return {
+        text: old.map((line) => `${line}\n`).join(''),
+        left: differences.map((difference) => ({ ...difference, why: 'without it the file would expect nothing' })),
+        isChanged: false,
+      };
     return { text, left: this.#left, isChanged };
   }
 
@@ -96,54 +104,56 @@ class Rewriting {
     return edit ? [...edit.before, ...(edit.instead ?? [line]), ...edit.after] : [line];
   }
 
-  /** Returns whether the text settles a difference. */
-  #rewrite(difference: Difference): boolean {
-    const { kind, line } = difference;
-    if (!isRewritable(difference) || this.#loops.has(line)) return false;
+  /** Returns why the text does not settle a difference, if it does not. */
+  #rewrite(difference: Difference): string | undefined {
+    const { kind, line, file, client, received, skipped, isAfterWildcard } = difference;
+    if (kind === 'failed') return 'it is not about a message';
+    if (skipped) return 'it was not waited for';
+    if (file !== undefined) return 'it is in an included file';
+    if (this.#loops.has(line)) return 'it is in a loop, where a line stands for several messages';
+    if (isAfterWildcard) return 'a wildcard may have taken its message';
     if (kind === 'unexpected') return this.#insert(difference);
     if (kind === 'missing') return this.#remove(difference);
-    const { received, client } = difference;
     const step = this.#steps.get(line);
-    if (!received || step?.kind !== 'message') return false;
+    if (!received || step?.kind !== 'message') return 'it is not a message';
     const text = reworded(step, received, this.#replacement);
     if (text === undefined && this.#mask) return this.#maskWhole(difference, step);
     this.#at(line).instead = [`${client}<${step.isOptional ? '?' : ''}${text ?? literalLine(received)}`];
-    return true;
+    return undefined;
   }
 
   readonly #replacement: Replacement = (recorded, received) =>
     this.#mask ? this.#masks.maskFor(recorded, received) : received;
 
   /** A message that has nothing in common with its line, such as bytes: any message may come there. */
-  #maskWhole({ line, client }: Difference, { isOptional }: MessageStep): boolean {
+  #maskWhole({ line, client }: Difference, { isOptional }: MessageStep): undefined {
     const { name } = this.#masks.maskFor(String(line), '');
     this.#at(line).instead = [`${client}<${isOptional ? '?' : ''} {${name}}`];
-    return true;
   }
 
-  #insert({ line, client, received, isBefore, isAfterEnd }: Difference): boolean {
-    if (!received) return false;
+  #insert({ line, client, received, isBefore, isAfterEnd }: Difference): string | undefined {
+    if (!received) return 'it is not a message';
     const text = `${client}<${this.#mask ? '?' : ''}${literalLine(received)}`;
     if (isAfterEnd) {
       const close = `@close${client === '' ? '' : ` ${client}`}`;
       if (!this.#end.includes(close)) this.#end.push(close);
       this.#end.push(text);
-      return true;
+      return undefined;
     }
     // A message that arrived instead of the expected end or silence precedes that line.
     const kind = this.#steps.get(line)?.kind;
     const { before, after } = this.#at(line);
     (isBefore || kind === 'closed' || kind === 'silence' ? before : after).push(text);
-    return true;
+    return undefined;
   }
 
-  #remove(difference: Difference): boolean {
+  #remove(difference: Difference): string | undefined {
     const { line, client, expected = '' } = difference;
     // The server may be late or gone: the next run would remove more.
     if (difference.isLast && this.#result.differences.some((other) => other.client === client && other.skipped))
-      return false;
+      return 'the server may be late or gone';
     this.#at(line).instead = this.#mask ? [expected.replace('<', '<?')] : [];
-    return true;
+    return undefined;
   }
 
   #at(line: number): Edit {

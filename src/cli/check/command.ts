@@ -45,7 +45,10 @@ An error has precedence over differences. Files are checked whatever came of the
         .env('YODEL_CHECK_FORMAT')
         .default('text'),
     )
-    .option('--update', 'replace the expected replies in the files with the received ones')
+    .addOption(
+      new Option('--update', 'replace the expected replies in the files with the received ones').conflicts('mask'),
+    )
+    .option('--mask', 'replace what differs in the files with names, whose defaults are the recorded text')
     .addOption(
       durationOption('--timeout <time>', 'time limit for each message, unless the transcript sets @timeout', 5000).env(
         envName('timeout'),

@@ -3,7 +3,6 @@ import { type Address, defaultAddress, parseAddress } from '../../address.ts';
 import { YodelError } from '../../errors.ts';
 import { type CheckResult, check } from '../../transcript/check.ts';
 import type { Transcript } from '../../transcript/transcript.ts';
-import { isRewritable } from '../../transcript/update.ts';
 import { UsageError } from '../fail.ts';
 import { readFile } from '../files.ts';
 import { readTlsFlags } from '../tls-flags.ts';
@@ -11,7 +10,7 @@ import type { GivenToTranscript } from '../transcript-file.ts';
 import type { CheckedFile } from './load.ts';
 import { failed, type Outcome, withError } from './outcome.ts';
 import type { Servers } from './servers.ts';
-import { updateFile } from './update-file.ts';
+import { type FileUpdate, updateFile } from './update-file.ts';
 
 /** How files are played. */
 export interface PlaySettings {
@@ -41,7 +40,8 @@ async function playOnce(transcript: Transcript, before: Outcome, settings: PlayS
       (address) => checkAt(transcript, address, flags),
       ({ differences }) => differences.length > 0,
     );
-    const outcome = added(before, result, flags.update === true && updateFile(result, given));
+    const update = isUpdate(flags) ? updateFile(result, given, { mask: flags.mask === true }) : undefined;
+    const outcome = added(before, result, update);
     return failure ? withError(outcome, failure) : outcome;
   } catch (error) {
     if (!(error instanceof YodelError || error instanceof UsageError)) throw error;
@@ -50,8 +50,8 @@ async function playOnce(transcript: Transcript, before: Outcome, settings: PlayS
 }
 
 /** The outcome with one more run. */
-function added(before: Outcome, result: CheckResult, isRewritten: boolean): Outcome {
-  const differs = result.differences.some((difference) => !isRewritten || !isRewritable(difference));
+function added(before: Outcome, result: CheckResult, update: FileUpdate | undefined): Outcome {
+  const differs = update ? !update.isSettled : result.differences.length > 0;
   return {
     ...before,
     verdict: before.verdict === 'differs' || differs ? 'differs' : 'ok',
@@ -59,8 +59,15 @@ function added(before: Outcome, result: CheckResult, isRewritten: boolean): Outc
     differing: before.differing + (differs ? 1 : 0),
     result: before.differing > 0 ? before.result : result,
     elapsedMs: before.elapsedMs + result.elapsedMs,
-    isRewritten,
+    isRewritten: update?.isRewritten ?? false,
   };
+}
+
+/** How long a server must be quiet before a client goes on, so that what came is written where it came. In milliseconds. */
+const updateQuietMs = 200;
+
+function isUpdate({ update, mask }: PlaySettings['flags']): boolean {
+  return update === true || mask === true;
 }
 
 async function checkAt(
@@ -75,5 +82,6 @@ async function checkAt(
     connectTimeoutMs: flags.connectTimeout as number,
     tls: readTlsFlags(flags, address),
     readFile,
+    settleMs: isUpdate(flags) ? updateQuietMs : 0,
   });
 }

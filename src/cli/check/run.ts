@@ -17,13 +17,15 @@ type Flags = Readonly<Record<string, unknown>>;
 
 /** Resolves with the exit status. @throws UsageError, YodelError */
 export async function runCheck(words: readonly string[], flags: Flags): Promise<number> {
-  const { start, update, repeat = 1, jobs = 1 } = flags;
-  if (update && Number(repeat) > 1) throw new UsageError('--update and --repeat cannot be used together');
+  const { start, repeat = 1, jobs = 1 } = flags;
+  const update = flags.update === true || flags.mask === true;
+  if (update && Number(repeat) > 1)
+    throw new UsageError(`--${flags.mask ? 'mask' : 'update'} and --repeat cannot be used together`);
   endOnSignals();
   const { files: names, address } = filesAndAddress(words, start !== undefined);
   const given = { protocol: await readGivenWire(flags), variables: readVariables(flags.var) };
   const files: CheckedFile[] = [];
-  for (const name of names) files.push(await loadFile(name, given, { isUpdated: update === true }));
+  for (const name of names) files.push(await loadFile(name, given, { isUpdated: update }));
   const transcripts = transcriptsOf(files);
   // A name may be in a file that cannot be read.
   if (transcripts.length === files.length) checkVariables(given.variables, transcripts);
