@@ -41,7 +41,7 @@ export function hexByte(text: string, at: number): Uint8Array {
   if (pair !== undefined) return Buffer.from(pair, 'hex');
   const wrong = /[^0-9a-fA-F ]/u.exec(text.slice(at, at + 2));
   throw wrong
-    ? new ContentError(at + wrong.index, `"${wrong[0]}" is not a hexadecimal digit`)
+    ? new ContentError(at + wrong.index, `"${wrong[0]}" is not a hexadecimal digit (0 to 9, a to f)`)
     : new ContentError(at, 'a byte is two hexadecimal digits, such as 0a');
 }
 
