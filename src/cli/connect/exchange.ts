@@ -15,7 +15,7 @@ import type { Connection, TlsOptions } from '../../transport/transport.ts';
 import { exitStatus, report } from '../fail.ts';
 import { dialFor } from './handshake.ts';
 import { Beginnings } from './hints.ts';
-import { inputGrace, linesIn, messagesOf } from './input.ts';
+import { each, inputGrace, linesIn, messagesOf } from './input.ts';
 import { type PrintMessage, toBytes } from './message-format.ts';
 import { withParts } from './message-parts.ts';
 import type { BeginRecording } from './record.ts';
@@ -66,16 +66,16 @@ export async function exchange(settings: ExchangeSettings, input: AsyncIterable<
   // The input is what a server would receive.
   const { decoder, sent } = openConversation(settings.protocol, 'server', decoderOptions);
   const pieces = settings.protocol.createState ? linesIn(input) : input;
-  return await new Exchange(settings, connection, sent).run(messagesOf(decoder, pieces));
+  const source = process.stdin.isTTY ? 'typed' : 'piped';
+  return await new Exchange(settings, connection, sent).run(messagesOf(decoder, pieces), source);
 }
 
 /** The same with messages that are given. */
-export async function exchangeMessages(settings: ExchangeSettings, messages: readonly Message[]): Promise<number> {
+export async function exchangeMessages(
+  settings: ExchangeSettings,
+  messages: readonly Message[] | AsyncIterable<Message>,
+): Promise<number> {
   return await new Exchange(settings, await dialFor(settings), undefined).run(each(messages));
-}
-
-async function* each(messages: readonly Message[]): AsyncGenerator<Message> {
-  yield* messages;
 }
 
 class Exchange implements MessageReceiver {
@@ -87,6 +87,7 @@ class Exchange implements MessageReceiver {
   readonly #replies: Replies;
   readonly #beginnings: Beginnings;
   #received = 0;
+  #source = 'given';
   #serverEnded = false;
   /** What the connection had not sent when it was closed. */
   #lost = 0;
@@ -108,7 +109,9 @@ class Exchange implements MessageReceiver {
     this.#connection = new MessageConnection(connection, settings.protocol, decoderOptions, this);
   }
 
-  async run(messages: AsyncIterator<Message>): Promise<number> {
+  /** @param source of typed messages, the server's end is the end; of piped ones, the end may have arrived unread */
+  async run(messages: AsyncIterator<Message>, source: 'given' | 'typed' | 'piped' = 'given'): Promise<number> {
+    this.#source = source;
     process.on('SIGINT', () => process.exit(130)).on('SIGTERM', () => process.exit(143));
     await this.#sendAll(messages).catch((error: unknown) => this.#fail(error));
     if (this.#status === undefined) await this.#awaitReplies();
@@ -170,9 +173,9 @@ class Exchange implements MessageReceiver {
     next.then(settled, settled);
     await this.#until(() => isSettled || this.#isEnough);
     if (isSettled) return await next;
-    if (this.#isEnough || process.stdin.isTTY) return { done: true, value: undefined };
-    // The end of input may have arrived without having been read yet.
-    if (this.#serverEnded) await Promise.race([next, pause(inputGrace(this.#settings.waitMs))]);
+    if (this.#isEnough || this.#source === 'typed') return { done: true, value: undefined };
+    const { waitMs } = this.#settings;
+    if (this.#serverEnded && this.#source === 'piped') await Promise.race([next, pause(inputGrace(waitMs))]);
     return isSettled ? await next : undefined;
   }
 

@@ -42,3 +42,8 @@ export async function* messagesOf(decoder: Decoder, input: AsyncIterable<Uint8Ar
 function ofInput({ code, message }: YodelError): YodelError {
   return new YodelError(code, `stdin: ${message}`);
 }
+
+/** Messages that are given, as those of an input. */
+export async function* each(messages: readonly Message[] | AsyncIterable<Message>): AsyncGenerator<Message> {
+  yield* messages;
+}

@@ -7,12 +7,15 @@ import { addInputFlags } from '../message-input.ts';
 import { addRecordFlags } from '../record-flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
 import { addWireFlags } from '../wire-flags.ts';
+import { addRepeatFlags } from './repeat-flags.ts';
 
 const examples = `Examples:
   yodel send :7878 hello                    send a message, print its reply
   yodel send example.org:6379 PING --json   the same, with time, size and round-trip time
   yodel send :7878 one two three            several messages, one after the other
   yodel send :11211 --protocol memcached -e 'set k 0 0 5\\r\\nhello'
+  yodel send :6379 PING --repeat 10 --interval 1s
+  yodel send :6379 PING --latency           min, avg and max of the round-trip time, until Ctrl-C
 `;
 
 /** `yodel send`. */
@@ -44,6 +47,7 @@ Exit status:
   addPartsFlags(command);
   addMessageFlags(command, 'Messages:');
   addRecordFlags(command, 'file', 'write a transcript of the conversation');
+  addRepeatFlags(command);
   addTlsFlags(command);
   return command.action(async (address: string, messages: string[], flags: Record<string, unknown>) => {
     const { runSend } = await import('./run.ts');

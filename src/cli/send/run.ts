@@ -10,6 +10,7 @@ import { isWebSocket, readTarget } from '../connect/target.ts';
 import { UsageError } from '../fail.ts';
 import { readMessage } from '../message-input.ts';
 import { readTlsFlags } from '../tls-flags.ts';
+import { readRounds } from './repeat-flags.ts';
 
 /** Resolves with the exit status. @throws UsageError, YodelError */
 export async function runSend(
@@ -37,7 +38,10 @@ export async function runSend(
   );
   const sent = messages.map((text, index) => Message.of(readMessage(text, flags, index + 1), parts));
   checkSendable(isWebSocket(address) ? websocketClient : protocol.framing, sent);
-  return await exchangeMessages(settings, sent);
+  const rounds = readRounds(flags, !process.stdout.isTTY);
+  if (!rounds) return await exchangeMessages(settings, sent);
+  const { sendRounds } = await import('./rounds.ts');
+  return await sendRounds(rounds, settings, sent, { texts: messages, json: flags.json === true });
 }
 
 /**
