@@ -2,7 +2,7 @@
 import { YodelError } from '../errors.ts';
 import { Message } from '../framing/message.ts';
 import type { Protocol } from '../framing/protocol.ts';
-import { adjacentNames, namesWithDefaultIn, unknownIn, unresolvedIn } from './content.ts';
+import { adjacentNames, allNamesIn, namesWithDefaultIn, unknownIn, unresolvedIn } from './content.ts';
 import { endingProblem } from './ending.ts';
 import { frameOf, framingOf } from './frames.ts';
 import { namesInMessage, partsOf } from './message-line.ts';
@@ -40,7 +40,7 @@ const texts: Readonly<Record<Side, { readonly pattern: string; readonly unknown:
  * @throws TranscriptError
  */
 export function refuseUnplayable(transcript: Transcript, played: Side): void {
-  const known = new Known(transcript);
+  const known = new Known(transcript, played);
   for (const step of stepsIn(transcript)) {
     const problem = problemOf(transcript, step, played, known);
     if (problem) refuse(transcript, step, problem);
@@ -62,10 +62,12 @@ class Known {
   /** The framings of second connections, by client. */
   readonly #wires = new Map<string, Protocol>();
 
-  constructor({ given, protocol }: Transcript) {
-    this.values = new Values({ given });
-    this.#protocol = protocol;
-    this.#names = new Set(Object.keys(given));
+  constructor(transcript: Transcript, played: Side) {
+    this.values = new Values(transcript);
+    this.#protocol = transcript.protocol;
+    this.#names = new Set(Object.keys(transcript.given));
+    // A mock listens at the addresses of second connections from the beginning.
+    if (played === '<') this.#add(namesOfAddresses(transcript));
   }
 
   has(name: string): boolean {
@@ -83,8 +85,6 @@ class Known {
     else for (const content of contentsOf(step)) this.#add(namesWithDefaultIn(content));
     if ((step.kind === 'set' || step.kind === 'repeat') && step.name !== undefined) this.#names.add(step.name);
     if (step.kind === 'connect' && step.wire) this.#wires.set(step.client, step.wire);
-    // A mock opens a listener, whose address is the value.
-    if (step.kind === 'connect' && played === '<') for (const name of this.unknown(step.address)) this.#names.add(name);
   }
 
   /** What has no value, as within braces. */
@@ -95,6 +95,13 @@ class Known {
   #add(names: readonly string[]): void {
     for (const name of names) this.#names.add(name);
   }
+}
+
+/** The names in addresses of second connections. */
+function namesOfAddresses(transcript: Transcript): string[] {
+  return [...stepsIn(transcript)].flatMap((step) =>
+    step.kind === 'connect' && step.address ? allNamesIn(step.address) : [],
+  );
 }
 
 function problemOf(transcript: Transcript, step: Step, played: Side, known: Known): Problem | undefined {

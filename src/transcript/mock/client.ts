@@ -1,0 +1,79 @@
+import type { Message } from '../../framing/message.ts';
+import { Queue } from '../../queue.ts';
+import type { Session } from '../../session/handler.ts';
+import type { MessageStep } from '../transcript.ts';
+
+/** The number of waiting messages from which on a client is not read. */
+const fullAt = 1000;
+
+/** One connection of a client of the transcript: what it has sent, and what it may still send. */
+export class MockClient {
+  readonly name: string;
+  readonly session: Session;
+  /** Messages that no line has taken yet. */
+  readonly inbox = new Queue<Message>();
+  /** It has ended its side, after what is in the inbox. */
+  hasEnded = false;
+  /** Its session is closed. */
+  isGone = false;
+  /** It deviated, or left too early: its lines are skipped. */
+  isLost = false;
+  /** The server has nothing more to send to it. */
+  isServed = false;
+  /** The last message that matched a line. Replies get its header. */
+  answered: Message | undefined;
+  /** Optional lines that have been passed without a message. Until the next line matches, one of them may still come. */
+  optional: MessageStep[] = [];
+  /** Whether a `>*` was passed: until the next line matches, anything may come. */
+  mayBeAny = false;
+  /** Whether the last optional line was passed without a message. Optional replies to it are left out. */
+  isUnasked = false;
+  /** Resolves when the inbox is no longer full. */
+  #room: PromiseWithResolvers<void> | undefined;
+  /** Called when everything that the client's end leads to has been played. */
+  #settle: (() => void)[] = [];
+
+  constructor(name: string, session: Session) {
+    this.name = name;
+    this.session = session;
+  }
+
+  /** Takes a message. Returns a promise to wait for before the next one, if lines of others must come first. */
+  accept(message: Message): Promise<void> | undefined {
+    this.inbox.push(message);
+    if (this.inbox.length < fullAt) return undefined;
+    this.#room ??= Promise.withResolvers();
+    return this.#room.promise;
+  }
+
+  /** Accepts messages again if lines have taken some. */
+  makeRoom(): void {
+    if (this.inbox.length >= fullAt && !this.isLost) return;
+    this.#room?.resolve();
+    this.#room = undefined;
+  }
+
+  /** Whether nothing more can come. */
+  get isDone(): boolean {
+    return this.inbox.length === 0 && (this.hasEnded || this.isGone);
+  }
+
+  /** A line was met: what was optional before it is over. */
+  met(message: Message): void {
+    this.answered = message;
+    this.optional = [];
+    this.mayBeAny = false;
+    this.isUnasked = false;
+  }
+
+  /** Resolves when {@link settle} is called. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => this.#settle.push(resolve));
+  }
+
+  settle(): void {
+    const waiting = this.#settle;
+    this.#settle = [];
+    for (const one of waiting) one();
+  }
+}

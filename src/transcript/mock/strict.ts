@@ -1,0 +1,379 @@
+/**
+ * Plays the server of a transcript line by line.
+ *
+ * | At                         | the play waits until                               | and then                                 |
+ * |----------------------------|----------------------------------------------------|------------------------------------------|
+ * | a connection's first line  | the client has connected                           | plays the line                           |
+ * | `>` a client's line        | the client has sent something, or ended            | goes on; if it differs, it is lost       |
+ * | `>?` an optional line      | the same, unless the server must send next         | goes on; without it, `<?` lines are left out |
+ * | `>*` any                   |                                                    | ignores what fits no line, up to the next one |
+ * | `<` the server's line      | a recorded time has passed, if times are played    | sends it                                 |
+ * | `@unordered`               | the clients have sent their lines                  | goes on                                  |
+ * | `@repeat` without a count  | the client has sent something, or ended            | plays a round if it fits the first line  |
+ * | `@close`                   | the client has ended its side                      | goes on                                  |
+ * | `@reset`                   | the connection is closed                           | goes on                                  |
+ * | `@closed`                  |                                                    | ends the connection                      |
+ * | `@wait`, `@silence`        | the time has passed                                | goes on                                  |
+ * | the end                    |                                                    | whatever a client sends is a problem     |
+ *
+ * The lines of a client that is lost are skipped; the others go on.
+ */
+import type { Message } from '../../framing/message.ts';
+import { Queue } from '../../queue.ts';
+import type { Session } from '../../session/handler.ts';
+import { unknownInMessage } from '../message-line.ts';
+import type { Ending, MessageStep, StepOf } from '../transcript.ts';
+import { changeValues, lineOf, Walk, type WalkedStep } from '../walk.ts';
+import type { MockClient } from './client.ts';
+import { addToStream, type Comparison, differenceFrom, isStream, take } from './fit.ts';
+import { Lookahead } from './lookahead.ts';
+import { Loops } from './loops.ts';
+import type { Play } from './play.ts';
+import type { Stage } from './stage.ts';
+import { type ClientStep, ConnectionStarts, isClientStep } from './starts.ts';
+import { UnorderedLines } from './unordered-lines.ts';
+import { type MockProblem, problemOf } from './verdict.ts';
+
+/** Whether the play goes on, or waits for a client or a time at the current step. */
+type Progress = 'on' | 'waits';
+
+export class StrictPlay implements Play {
+  readonly #stage: Stage;
+  readonly #walk: Walk;
+  readonly #ahead: Lookahead;
+  readonly #loops: Loops;
+  readonly #starts = new ConnectionStarts();
+  /** Whether the current step was given to `#starts`, by its steps: a block has several. */
+  readonly #begun = new Set<ClientStep>();
+  /** Connections whose first line is still to come. */
+  readonly #waiting = new Map<string, Queue<MockClient>>();
+  /** The current connection of each client. */
+  readonly #clients = new Map<string, MockClient>();
+  /** The lines of the current block. */
+  #block: UnorderedLines[] | undefined;
+  /** How received messages must end, from the last `@expect-ending`. */
+  #expectedEnding: Ending;
+  /** Recorded time to pass before the server's next line, in milliseconds. */
+  #dueMs = 0;
+
+  constructor(stage: Stage) {
+    const { transcript } = stage;
+    this.#stage = stage;
+    this.#walk = new Walk(transcript.steps, { asks: true });
+    this.#ahead = new Lookahead(transcript);
+    this.#loops = new Loops((name) => this.#clients.get(name) ?? this.#waiting.get(name)?.first);
+  }
+
+  get problems(): readonly MockProblem[] {
+    return this.#stage.problems;
+  }
+
+  get isFinished(): boolean {
+    const { step } = this.#walk;
+    return !step || this.#ahead.isOptionalFrom(step);
+  }
+
+  joined(name: string, session: Session): MockClient {
+    const client = this.#stage.join(name, session);
+    const waiting = this.#waiting.get(name) ?? new Queue<MockClient>();
+    this.#waiting.set(name, waiting);
+    waiting.push(client);
+    this.#continue();
+    return client;
+  }
+
+  received(client: MockClient, message: Message): Promise<void> | undefined {
+    if (client.isLost) return undefined;
+    const room = isStream(client) ? addToStream(client, message) : client.accept(message);
+    this.#continue();
+    return room;
+  }
+
+  ended(client: MockClient): Promise<void> {
+    client.hasEnded = true;
+    const settled = client.settled();
+    this.#continue();
+    return settled;
+  }
+
+  left(client: MockClient): void {
+    client.isGone = true;
+    client.settle();
+    this.#continue();
+  }
+
+  pending(): MockProblem | undefined {
+    const { step } = this.#walk;
+    if (!step || this.isFinished) return undefined;
+    const { transcript } = this.#stage;
+    const due = this.#ahead.nextDue(step);
+    if (!due) return problemOf(transcript, { client: '', step, reason: `not played: ${lineOf(transcript, step)}` });
+    const who = due.client || 'the client';
+    const isHere = this.#clients.has(due.client) || this.#waiting.has(due.client);
+    const line = lineOf(transcript, due);
+    const reason = isHere ? `${who} has not come to: ${line}` : `${who} has not connected, and not come to: ${line}`;
+    return problemOf(transcript, { client: due.client, step: due, reason });
+  }
+
+  stop(): void {
+    this.#stage.stop();
+  }
+
+  /** Plays until it has to wait for a client or a time. */
+  #continue(): void {
+    const stage = this.#stage;
+    while (!stage.isPausing) {
+      const { step } = this.#walk;
+      if (!step || this.#play(step) === 'waits') break;
+    }
+    if (stage.isPausing) return;
+    if (!this.#walk.step) this.#refuseMore();
+    const { step } = this.#walk;
+    stage.settle((client) => !step || !this.#ahead.hasMore(client.name, step));
+  }
+
+  #play(step: WalkedStep): Progress {
+    if (step.kind === 'repeat') {
+      const choice = this.#loops.choose(step, this.#comparison);
+      if (choice === 'waits') return 'waits';
+      if (choice === 'enter') this.#walk.enter();
+      else this.#walk.leave();
+    } else {
+      if (this.#perform(step) === 'waits') return 'waits';
+      this.#walk.next();
+    }
+    this.#begun.clear();
+    this.#block = undefined;
+    return 'on';
+  }
+
+  #perform(step: Exclude<WalkedStep, StepOf<'repeat'>>): Progress {
+    const stage = this.#stage;
+    if (isClientStep(step)) return this.#performFor(step);
+    switch (step.kind) {
+      case 'ending':
+        stage.ending = step.ending;
+        return 'on';
+      case 'expect-ending':
+        this.#expectedEnding = step.ending;
+        return 'on';
+      case 'pace':
+        this.#dueMs += step.ms / (stage.options.pace ?? Number.POSITIVE_INFINITY);
+        return 'on';
+      case 'wait':
+        this.#pause(step.ms);
+        return 'on';
+      case 'unordered':
+        return this.#unordered(step);
+      case 'timeout':
+        return 'on';
+      default:
+        changeValues(step, stage.values);
+        return 'on';
+    }
+  }
+
+  /** The client's connection; undefined while it has not connected. */
+  #clientOf(step: ClientStep): MockClient | undefined {
+    const { client: name } = step;
+    if (!this.#begun.has(step)) {
+      this.#begun.add(step);
+      if (this.#starts.begins(step)) this.#endConnection(name);
+    }
+    const client = this.#clients.get(name) ?? this.#waiting.get(name)?.shift();
+    if (client) this.#clients.set(name, client);
+    return client;
+  }
+
+  /** Another connection of a client follows. */
+  #endConnection(name: string): void {
+    const client = this.#clients.get(name);
+    if (client) client.isServed = true;
+    this.#clients.delete(name);
+  }
+
+  #performFor(step: ClientStep): Progress {
+    const client = this.#clientOf(step);
+    if (!client) return 'waits';
+    switch (step.kind) {
+      case 'connect':
+        return 'on';
+      case 'any':
+        if (step.side === '>') client.mayBeAny = true;
+        return 'on';
+      case 'message':
+        return step.side === '<' ? this.#reply(step, client) : this.#expect(step, client);
+      case 'silence':
+        this.#pause(step.ms);
+        return 'on';
+      case 'closed':
+        if (this.#isDelayed()) return 'waits';
+        client.session.close();
+        client.isServed = true;
+        return 'on';
+      case 'close':
+        return this.#expectEnd(step, client);
+      case 'reset':
+        return client.isGone || client.isLost ? 'on' : 'waits';
+      case 'starttls':
+        return 'on';
+    }
+  }
+
+  #reply(step: MessageStep, client: MockClient): Progress {
+    if (client.isLost) return 'on';
+    if (step.isOptional && (client.isGone || client.isUnasked || !this.#isDetermined(step))) return 'on';
+    if (this.#isDelayed()) return 'waits';
+    if (!step.isOptional) client.isUnasked = false;
+    this.#stage.send(step, client);
+    return 'on';
+  }
+
+  /** Whether a recorded time must pass first. */
+  #isDelayed(): boolean {
+    const ms = Math.round(this.#dueMs);
+    this.#dueMs = 0;
+    return this.#pause(ms);
+  }
+
+  #isDetermined(step: MessageStep): boolean {
+    const isPattern = step.content.kind === 'pattern' || step.header?.kind === 'pattern';
+    return !isPattern && unknownInMessage(step, this.#stage.values).length === 0;
+  }
+
+  #expect(step: MessageStep, client: MockClient): Progress {
+    // A client takes its own time.
+    this.#dueMs = 0;
+    if (client.isLost) return 'on';
+    if (step.isOptional) return this.#expectOptional(step, client);
+    for (;;) {
+      if (client.inbox.length === 0) return this.#lacks(step, client);
+      if (this.#takeOptional(client)) continue;
+      const fit = take(step, client, this.#comparison);
+      if (fit === 'met') return 'on';
+      if (fit === 'more' && !client.hasEnded && !client.isGone) return 'waits';
+      if (this.#ignore(client)) continue;
+      this.#refuse(step, client, client.inbox.first as Message);
+      return 'on';
+    }
+  }
+
+  #refuse(step: MessageStep, client: MockClient, message: Message): void {
+    const { values } = this.#stage;
+    const difference = differenceFrom(step, message, { ...this.#comparison, values: values.fork() });
+    const isPlain = difference === undefined || difference === 'a different message';
+    this.#stage.refuse(client, step, message, isPlain ? undefined : difference.replace('a different message: ', ''));
+  }
+
+  /** A required line has not come. */
+  #lacks(step: MessageStep | StepOf<'close'>, client: MockClient): Progress {
+    if (!client.hasEnded && !client.isGone) return 'waits';
+    const how = client.hasEnded ? 'ended its side' : 'left';
+    this.#stage.missed(
+      client,
+      step,
+      `${client.name || 'the client'} ${how} without: ${lineOf(this.#stage.transcript, step)}`,
+    );
+    return 'on';
+  }
+
+  #expectOptional(step: MessageStep, client: MockClient): Progress {
+    const fit = take(step, client, this.#comparison);
+    if (fit === 'met') return 'on';
+    const mayFollow = fit === 'more' || (fit === undefined && this.#ahead.waitsAt(step));
+    if (mayFollow && !client.hasEnded && !client.isGone) return 'waits';
+    client.optional.push(step);
+    client.isUnasked = true;
+    return 'on';
+  }
+
+  /** Takes the client's next message if it is an optional line that was passed. Returns whether it was. */
+  #takeOptional(client: MockClient): boolean {
+    const { optional, mayBeAny } = client;
+    const index = optional.findIndex((one) => take(one, client, this.#comparison) === 'met');
+    if (index === -1) return false;
+    client.optional = optional.slice(index + 1);
+    client.mayBeAny = mayBeAny;
+    return true;
+  }
+
+  /** Takes the client's next message if anything may come. Returns whether it may. */
+  #ignore(client: MockClient): boolean {
+    if (!client.mayBeAny) return false;
+    client.answered = client.inbox.shift();
+    return true;
+  }
+
+  #expectEnd(step: StepOf<'close'>, client: MockClient): Progress {
+    this.#dueMs = 0;
+    while (!client.isLost && client.inbox.length > 0) {
+      if (this.#takeOptional(client) || this.#ignore(client)) continue;
+      this.#stage.refuse(client, step, client.inbox.first as Message);
+    }
+    return client.isLost || client.hasEnded || client.isGone ? 'on' : 'waits';
+  }
+
+  #unordered({ steps }: StepOf<'unordered'>): Progress {
+    const clients = steps.map((step) => this.#clientOf(step));
+    if (clients.includes(undefined)) return 'waits';
+    const [first] = steps;
+    if (first?.side === '<') {
+      // Sent at once: nothing can come between them.
+      if (this.#isDelayed()) return 'waits';
+      for (const [index, step] of steps.entries()) this.#reply(step, clients[index] as MockClient);
+      return 'on';
+    }
+    this.#dueMs = 0;
+    this.#block ??= [...new Set(clients as MockClient[])].map(
+      (client) =>
+        new UnorderedLines(
+          client,
+          steps.filter((step) => step.client === client.name),
+          this.#comparison,
+        ),
+    );
+    const progress = this.#block.map((lines) => this.#takeUnordered(lines));
+    return progress.includes('waits') ? 'waits' : 'on';
+  }
+
+  #takeUnordered(lines: UnorderedLines): Progress {
+    const { client } = lines;
+    for (;;) {
+      const { missing } = lines;
+      if (client.isLost) return 'on';
+      if (!missing) break;
+      const message = client.inbox.first;
+      if (!message) return this.#lacks(missing, client);
+      if (lines.add(message)) {
+        client.inbox.shift();
+        client.answered = message;
+      } else if (!this.#takeOptional(client) && !this.#ignore(client)) this.#refuse(missing, client, message);
+    }
+    lines.capture(this.#comparison);
+    client.optional = lines.absent;
+    client.mayBeAny = false;
+    client.isUnasked = false;
+    return 'on';
+  }
+
+  /** Returns whether there is anything to wait for. */
+  #pause(ms: number): boolean {
+    if (ms > 0) this.#stage.pause(ms, () => this.#continue());
+    return ms > 0;
+  }
+
+  get #comparison(): Comparison {
+    return { values: this.#stage.values, ending: this.#expectedEnding };
+  }
+
+  /** After the end: nothing is expected. */
+  #refuseMore(): void {
+    const all = [...this.#clients.values(), ...[...this.#waiting.values()].flatMap((queue) => queue.takeAll())];
+    for (const client of all) {
+      while (client.inbox.length > 0 && !client.isLost) {
+        if (this.#takeOptional(client) || this.#ignore(client)) continue;
+        this.#stage.refuse(client, undefined, client.inbox.first as Message);
+      }
+    }
+  }
+}
