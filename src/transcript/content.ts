@@ -166,3 +166,15 @@ export function adjacentNames(content: Content, has: (name: string) => boolean):
 function stringsIn(content: Content): Iterable<readonly Part[]> {
   return content.kind === 'json' ? partListsInJson(content.value) : [];
 }
+
+/** Whether what is sent differs each time, whatever the time is: `{uuid}` and `{random:8}`. */
+export function hasRandom(content: Content, values: Values): boolean {
+  const isRandom = (part: Part): boolean => {
+    if (part instanceof Uint8Array) return false;
+    if ('call' in part) return part.argument.some(isRandom);
+    if ('name' in part && values.has(part.name)) return false;
+    if ('generator' in part && part.generator) return part.generator.kind !== 'now';
+    return 'default' in part && part.default !== undefined && part.default.some(isRandom);
+  };
+  return partsOfContent(content).some(isRandom);
+}

@@ -154,7 +154,7 @@ export function namesInMessage({ content, header }: MessageContent): string[] {
 
 /** What must have a value before a message can be sent, as within braces. */
 export function unknownInMessage({ content, header }: MessageContent, values: Values): string[] {
-  const has = (name: string) => values.has(name);
+  const has = (name: string) => values.isSendable(name);
   return [...(header ? unknownIn(header, has, values) : []), ...unknownIn(content, has, values)];
 }
 

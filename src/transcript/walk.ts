@@ -6,7 +6,7 @@
  *     for (let step = walk.step; step; step = walk.next())
  *       if (!changeValues(step, values)) await play(step);
  */
-import { bytesOf } from './content.ts';
+import { allNamesIn, bytesOf, hasRandom } from './content.ts';
 import type { Place, Step, StepOf, Transcript } from './transcript.ts';
 import type { Values } from './values.ts';
 
@@ -132,14 +132,9 @@ export function* walked(steps: readonly Step[]): Generator<WalkedStep> {
  */
 export function changeValues(step: WalkedStep, values: Values): boolean {
   switch (step.kind) {
-    case 'set': {
-      if (values.isGiven(step.name)) return true;
-      const value = bytesOf(step.value, values);
-      // Then a message that uses the name says what is missing.
-      if (value) values.set(step.name, value);
-      else values.delete(step.name);
+    case 'set':
+      if (!values.isGiven(step.name)) setValue(step, values);
       return true;
-    }
     case 'ignore':
       values.ignore(step.paths);
       return true;
@@ -150,6 +145,17 @@ export function changeValues(step: WalkedStep, values: Values): boolean {
     default:
       return false;
   }
+}
+
+function setValue({ name, value: content }: StepOf<'set'>, values: Values): void {
+  const from = allNamesIn(content).filter((one) => values.hasOffer(one));
+  const isRandom = from.length > 0 || hasRandom(content, values);
+  // A copy keeps the offers that the value is made from.
+  const value = bytesOf(content, isRandom ? values.fork() : values);
+  // Then a message that uses the name says what is missing.
+  if (!value) values.delete(name);
+  else if (isRandom) values.offer(name, value, from);
+  else values.set(name, value);
 }
 
 /** The line of a step, or of another place. */

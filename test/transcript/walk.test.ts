@@ -1,5 +1,6 @@
 /** The order in which steps are played: loops, values, and the decision about a loop without a count. */
 import { describe, expect, it } from 'vitest';
+import { bytesOf, matches, parsePlain } from '../../src/transcript/content.ts';
 import { parseTranscript } from '../../src/transcript/parse.ts';
 import { Values } from '../../src/transcript/values.ts';
 import { changeValues, stepsIn, Walk, type WalkedStep, walked } from '../../src/transcript/walk.ts';
@@ -95,8 +96,36 @@ describe('the values of names', () => {
     const steps = stepsOf('@set id={random:2}', '@set id={random:2}');
     let random = 0;
     const values = new Values({ random: (size) => new Uint8Array(size).fill(random++) });
-    const seen = steps.map((step) => changeValues(step, values) && text(values, 'id'));
+    const seen = steps.map((step) => changeValues(step, values) && bytesOf(parsePlain('{id}'), values)?.toString());
     expect(seen).toEqual(['00', '11']);
+  });
+
+  it('what is random in @set is the choice of the side that sends it first', () => {
+    const steps = stepsOf('@set id={random:4}', '@set key=key:{id}', '@set year={now:%Y}');
+    const valuesAfter = () => {
+      const values = new Values({ now: () => new Date(0) });
+      for (const step of steps) changeValues(step, values);
+      return values;
+    };
+    const sender = valuesAfter();
+    const sent = bytesOf(parsePlain('SET {key} {year}'), sender) ?? Buffer.alloc(0);
+    expect(sent.toString()).toMatch(/^SET key:[0-9a-z]{4} 1970$/);
+    // What the value was made from has its value too.
+    expect(sent.toString()).toContain(`:${text(sender, 'id')} `);
+    const receiver = valuesAfter();
+    expect(matches(parsePlain('SET {key} {year}'), sent, receiver)).toBe(true);
+    expect(text(receiver, 'key')).toBe(text(sender, 'key'));
+    expect(matches(parsePlain('SET {key} {year}'), Buffer.from('SET key:0000 1970'), receiver)).toBe(false);
+    // The time is the same on both sides.
+    expect(matches(parsePlain('SET {key} {year}'), Buffer.from('SET key:0000 1971'), valuesAfter())).toBe(false);
+  });
+
+  it('an offer that is made before a loop stays for all rounds', () => {
+    const values = new Values();
+    for (const step of walked(stepsOf('@set id={random:4}', '@repeat 3', '> {id}', '@end'))) {
+      if (changeValues(step, values) || step.kind !== 'message') continue;
+      expect(bytesOf(step.content, values)).toHaveLength(4);
+    }
   });
 
   it('are independent of those of a copy, until it is taken over', () => {

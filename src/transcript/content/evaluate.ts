@@ -21,7 +21,7 @@ export function sentBytes(parts: readonly Part[], values: Values): Buffer | unde
 
 function sentPart(part: Part, values: Values): Uint8Array | undefined {
   if (part instanceof Uint8Array) return part;
-  if ('name' in part) return values.get(part.name) ?? newValue(part, values);
+  if ('name' in part) return values.valueToSend(part.name) ?? newValue(part, values);
   if ('generator' in part) return generate(part.generator, values);
   if ('variable' in part) return variableOf(part.variable, values) ?? (part.default && sentBytes(part.default, values));
   const argument = sentBytes(part.argument, values);
