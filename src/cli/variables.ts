@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { hintFor } from '../suggestion.ts';
 import { escapeText } from '../terminal/escape.ts';
 import { withCommandsBelow } from './commands.ts';
+import { otherVariables } from './other-variables.ts';
 import { createProgram } from './program.ts';
 
 /**
@@ -13,9 +14,10 @@ import { createProgram } from './program.ts';
  */
 export async function warnOfUnknownVariables(program: Command, env: NodeJS.ProcessEnv): Promise<void> {
   const set = Object.keys(env).filter((name) => name.startsWith('YODEL_') && env[name] !== undefined);
-  const own = variablesOf(program);
+  const others = otherVariables.map(([name]) => name);
+  const own = [...others, ...variablesOf(program)];
   if (set.every((name) => own.includes(name))) return;
-  const known = variablesOf(await createProgram());
+  const known = [...others, ...variablesOf(await createProgram())];
   for (const name of set.filter((one) => !known.includes(one))) {
     const hint = hintFor(name, known).replace(/^Known: .*/s, 'For a list: yodel help environment');
     process.stderr.write(`yodel: unknown environment variable ${escapeText(name)} ignored. ${hint}\n`);

@@ -1,13 +1,8 @@
 /** The HTTP endpoints for Prometheus and process managers: `/metrics`, `/healthz`, `/readyz`. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { formatPeer, TcpAddress } from '../address.ts';
-import { systemError } from '../errors.ts';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TcpAddress } from '../address.ts';
+import { type HttpServer, listenHttp } from './http-server.ts';
 import type { Metrics } from './registry.ts';
-
-/** More connections than a scraper and a process manager need. */
-const maxConnections = 64;
-const requestTimeoutMs = 5000;
 
 /** The data that the endpoints report. */
 export interface Health {
@@ -21,26 +16,8 @@ export interface Health {
  *
  * @throws YodelError `YODEL_ADDRESS_IN_USE`, …
  */
-export async function serveHealth(
-  address: TcpAddress,
-  health: Health,
-): Promise<{ readonly address: TcpAddress; close(): void }> {
-  const server = createServer({ requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs });
-  server.maxConnections = maxConnections;
-  server.on('request', (request, response) => void answer(request, response, health));
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(address.port, address.host, () => resolve(void server.off('error', reject)));
-  }).catch((error: unknown) => {
-    throw systemError(`cannot listen on http://${formatPeer(address)} for metrics`, error);
-  });
-  const { port } = server.address() as AddressInfo;
-  return {
-    address: new TcpAddress(address.host, port),
-    close() {
-      server.close();
-      server.closeAllConnections();
-    },
-  };
+export async function serveHealth(address: TcpAddress, health: Health): Promise<HttpServer> {
+  return await listenHttp(address, 'metrics', (request, response) => answer(request, response, health));
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, { metrics, isReady }: Health): Promise<void> {

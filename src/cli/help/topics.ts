@@ -15,6 +15,7 @@ import { fullName, withCommandsBelow } from '../commands.ts';
 import { settingNames } from '../config/config.ts';
 import { exitMeanings } from '../fail.ts';
 import { flagName, shownDefault } from '../flags.ts';
+import { otherVariables } from '../other-variables.ts';
 import type { TopicName } from './topic-names.ts';
 
 /** A paragraph, a table of terms and their meanings, or lines that can be copied. */
@@ -150,6 +151,7 @@ const topics: Readonly<Record<TopicName, (program: Command) => readonly TopicPar
       rows: [
         ['NO_COLOR', 'no colours if it is set and not empty, as with --no-color'],
         ['TERM', 'no colours and no progress lines if it is dumb'],
+        ...otherVariables,
         ['XDG_CONFIG_HOME', 'the directory of saved contexts (default: ~/.config)'],
         ['XDG_STATE_HOME', 'the directory of the input history (default: ~/.local/state)'],
       ],

@@ -40,6 +40,14 @@ export async function checkSettings(
   }
   checkOrigins((flags.origin as readonly string[] | undefined) ?? [], addresses);
   checkJournal(flags);
+  if (flags.control !== undefined) {
+    (await import('./control/control.ts')).controlAddress(String(flags.control));
+    if (Number(flags.workers) > 1) {
+      throw new UsageError(
+        '--control has the faults of one process and cannot be combined with --workers; omit one of them',
+      );
+    }
+  }
   if (flags.metrics !== undefined) (await import('./metrics.ts')).metricsAddress(String(flags.metrics));
   if (tls) new (await import('../../transport/tls/acceptor.ts')).TlsAcceptor(tls);
 }

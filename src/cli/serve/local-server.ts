@@ -36,6 +36,8 @@ export interface LocalServerOptions {
 /** The running server of this process. */
 export interface LocalServer {
   readonly server: Server;
+  /** Its faults, which a reload may replace. */
+  readonly faults: ServedFaults;
   /**
    * Applies other settings.
    *
@@ -53,7 +55,7 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
   const { flags } = serving.settings;
   let aborted = 0;
   let hadUncaughtError = false;
-  const faults = new ServedFaults(false, (session, applied) => log.faulted?.(session, applied));
+  const faults = new ServedFaults(flags.control !== undefined, (session, applied) => log.faulted?.(session, applied));
   const { handler, protocol } = await handlerFor(serving.settings, notify, faults.for(flags));
   let isSilent = isTransparent(handler);
   const recorders = flags.record === undefined ? [] : [await recorderOf(flags, worker, notify)];
@@ -92,6 +94,7 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
   };
   return {
     server,
+    faults,
     reload: async (next) => {
       const { handler } = await handlerFor(next.settings, notify, faults.for(next.settings.flags));
       const options = { ...reloadableOf(next), handler };

@@ -80,7 +80,7 @@ const fixedLimits: ReadonlySet<string> = new Set(['backlog', 'handshakeTimeout',
 const reloadable: ReadonlySet<string> = new Set([
   ...Object.entries(serveLimits).flatMap(([name, spec]) => (fixedLimits.has(name) ? [] : [flagKey(name, spec)])),
   ...['allow', 'deny', 'handler', 'lenient', 'var', 'config', 'cert', 'key', 'sni', 'sslCert', 'sslKey'],
-  ...handlerFlags,
+  ...handlerFlags.filter((name) => name !== 'control'),
 ]);
 
 /** Whether a reload applies a setting; for client authorities only the content of the file. */

@@ -1,4 +1,6 @@
 /** Runs `yodel serve`: one server in this process, or workers that share the work. */
+import { parseAddress } from '../../address.ts';
+import type { Faults } from '../../handlers/faults/fault-set.ts';
 import type { Journal } from '../../journal/journal.ts';
 import type { Server } from '../../server/server.ts';
 import type { Subscriber } from '../../telemetry/telemetry.ts';
@@ -6,6 +8,7 @@ import type { ServerTls } from '../../transport/transport.ts';
 import { counted, printBanner, warnOfDescriptors } from './banner.ts';
 import { readSettings } from './check.ts';
 import { watchedFiles } from './handler/handler.ts';
+import { isProxy, passesBytes } from './handler/transparent.ts';
 import { type LocalServer, startLocalServer } from './local-server.ts';
 import { logSettingsOf, type Notify, openOutputs } from './outputs.ts';
 import { type ReadSettings, reloadOnChange } from './reload.ts';
@@ -48,6 +51,11 @@ async function serveAlone(settings: ServeSettings, readAgain: ReadSettings): Pro
       await server.close({ timeoutMs: 0 });
       throw error;
     });
+  const controlServer = await openControl(settings, local, notify).catch(async (error: unknown) => {
+    metricsServer?.close();
+    await server.close({ timeoutMs: 0 });
+    throw error;
+  });
   printBanner(server.addresses, settings, certificates, notify);
   warnOfDescriptors(server.maxConnections, flags, 1, notify);
   const apply = (fresh: ServeSettings, tls: ServerTls | undefined) =>
@@ -67,7 +75,7 @@ async function serveAlone(settings: ServeSettings, readAgain: ReadSettings): Pro
   // Only now, because a program that reads that the server listens may send it a signal.
   outputs.flushErrors();
   await server.closed;
-  for (const closing of [signals, reloading, metricsServer]) closing?.close();
+  for (const closing of [signals, reloading, metricsServer, controlServer]) closing?.close();
   await systemdNotified();
   // The handler may have left timers or sockets open.
   process.exit(await local.ended);
@@ -75,6 +83,24 @@ async function serveAlone(settings: ServeSettings, readAgain: ReadSettings): Pro
 
 function isReady(server: Server, journal: Journal | undefined): boolean {
   return !server.closing && !journal?.isRefusing;
+}
+
+/** Starts the control API, if the flags say so. @throws UsageError, YodelError if it cannot listen */
+async function openControl(
+  settings: ServeSettings,
+  local: LocalServer,
+  notify: Notify,
+): Promise<{ close(): void } | undefined> {
+  const { handler, flags } = settings;
+  if (flags.control === undefined) return undefined;
+  const { serveControl, controlAddress } = await import('./control/control.ts');
+  const controlled = {
+    faults: () => local.faults.current as Faults,
+    sessions: () => local.server.sessions,
+    upstream: isProxy(settings) ? String(parseAddress(handler.slice('proxy:'.length))) : undefined,
+    passesBytes: passesBytes(settings),
+  };
+  return await serveControl(controlAddress(String(flags.control)), controlled, notify);
 }
 
 /** The metrics of one server. */

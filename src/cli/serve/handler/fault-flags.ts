@@ -43,6 +43,11 @@ export const faultFlags: readonly HandlerFlag[] = [
     description: 'seed for random faults; the same seed repeats them',
     check: parseSeed,
   },
+  {
+    flags: '--control <address>',
+    description:
+      'change faults and end sessions over HTTP at this address of loopback: 127.0.0.1:8474; the token is printed, or that of YODEL_CONTROL_TOKEN',
+  },
 ];
 
 type Flags = Readonly<Record<string, unknown>>;

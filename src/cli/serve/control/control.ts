@@ -1,0 +1,101 @@
+/** The control API of `yodel serve --control`: HTTP on loopback, with a token. Loaded only when the flag is given. */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { formatPeer, isLoopback, parseAddress, TcpAddress } from '../../../address.ts';
+import { listenHttp } from '../../../metrics/http-server.ts';
+import { escapeStack } from '../../../terminal/escape.ts';
+import { UsageError } from '../../fail.ts';
+import { controlTokenVariable } from '../../other-variables.ts';
+import type { Notify } from '../outputs.ts';
+import { answerControl, type Controlled, type ControlResponse, failure } from './routes.ts';
+
+/** A thousand times the longest fault that makes sense. */
+const maxBody = 65_536;
+
+/** Parses the address of --control. @throws UsageError if it is not a TCP address of loopback */
+export function controlAddress(where: string): TcpAddress {
+  const address = parseAddress(where);
+  if (!(address instanceof TcpAddress)) {
+    throw new UsageError(`--control takes a TCP address such as 127.0.0.1:8474, not ${address}`);
+  }
+  if (!isLoopback(address)) {
+    throw new UsageError(`--control listens on loopback only; write 127.0.0.1:${address.port} instead of ${where}`);
+  }
+  tokenOf();
+  return address;
+}
+
+/** Starts the control API, and prints its address and its token, unless that was given. @throws YodelError if it cannot listen */
+export async function serveControl(
+  address: TcpAddress,
+  controlled: Controlled,
+  notify: Notify,
+): Promise<{ close(): void }> {
+  const { token, isGenerated } = tokenOf();
+  const server = await listenHttp(address, 'control', async (request, response) => {
+    const answer = await answerHttp(request, token, controlled).catch((error: unknown) => {
+      notify(`the control API failed: ${escapeStack(error)}`);
+      return failure(500, 'an internal error', 'stderr of yodel has it');
+    });
+    respond(response, answer);
+  });
+  notify(`control at http://${formatPeer(server.address)}/faults, also /sessions, /reset and /version`);
+  notify(isGenerated ? `control token: ${token}` : `control token: that of ${controlTokenVariable}`);
+  return server;
+}
+
+/** @throws UsageError if the token of the environment cannot be sent in a header */
+function tokenOf(): { readonly token: string; readonly isGenerated: boolean } {
+  const given = process.env[controlTokenVariable];
+  if (!given) return { token: randomBytes(16).toString('hex'), isGenerated: true };
+  if (/^[\x21-\x7e]+$/.test(given)) return { token: given, isGenerated: false };
+  throw new UsageError(`${controlTokenVariable} takes printable ASCII characters without spaces`);
+}
+
+async function answerHttp(request: IncomingMessage, token: string, controlled: Controlled): Promise<ControlResponse> {
+  const { host, authorization = '' } = request.headers;
+  // A web page whose name resolves to this machine has another Host.
+  if (!isLoopbackHost(host)) {
+    return failure(403, `the host "${host ?? ''}" is not this machine`, 'use 127.0.0.1, [::1] or localhost');
+  }
+  const [, given = ''] = /^Bearer +(\S+)$/i.exec(authorization) ?? [];
+  if (!isSame(given, token)) {
+    return failure(401, 'the token is missing or wrong', 'send the header: Authorization: Bearer TOKEN');
+  }
+  const body = await bodyOf(request);
+  if (body === undefined) return failure(413, `the body is longer than ${maxBody} bytes`, 'send one fault at a time');
+  const [path = '/'] = (request.url ?? '/').split('?');
+  return answerControl(controlled, { method: request.method ?? 'GET', path, body });
+}
+
+function isLoopbackHost(host: string | undefined): boolean {
+  return /^(127(\.\d{1,3}){3}|localhost|\[::1\])(:\d{1,5})?$/i.test(host ?? '');
+}
+
+/** Compares without telling by its duration where the difference is. */
+function isSame(given: string, token: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(given), digest(token));
+}
+
+/** The body; undefined if it is too long. */
+async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxBody) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function respond(response: ServerResponse, { status, body }: ControlResponse): void {
+  response.writeHead(status, {
+    'Cache-Control': 'no-store',
+    ...(status === 401 && { 'WWW-Authenticate': 'Bearer' }),
+    ...(status === 413 && { Connection: 'close' }),
+    ...(body && { 'Content-Type': 'application/json' }),
+  });
+  response.end(body && `${JSON.stringify(body)}\n`);
+}
