@@ -22,7 +22,7 @@ import { commandWords, needsShell } from '../process/command-words.ts';
 import { eachLine } from '../process/each-line.ts';
 import { defaultGraceMs, ProcessGroup } from '../process/process-group.ts';
 import { Queue } from '../queue.ts';
-import type { Connection, DialOptions, Receiver } from './transport.ts';
+import type { Connection, DialOptions, Handshake, Receiver } from './transport.ts';
 
 /** How long a child may take to exit by itself after its input and output have ended. */
 const exitMs = 500;
@@ -45,6 +45,7 @@ export async function connectExec(address: ExecAddress, { signal, stderr }: Dial
   const { command } = address;
   const [file, ...args] = needsShell(command) ? ['/bin/sh', '-c', command] : commandWords(command);
   signal?.throwIfAborted();
+  const startedAt = performance.now();
   const child = spawn(file, args, { stdio: 'pipe', detached: true });
   const connection = new ExecConnection(child, address, stderr);
   await new Promise<void>((resolve, reject) => {
@@ -54,6 +55,8 @@ export async function connectExec(address: ExecAddress, { signal, stderr }: Dial
       reject(new YodelError('YODEL_COMMAND_FAILED', `cannot start the command ${file}: ${reason}`, { cause }));
     });
   });
+  const connectMs = performance.now() - startedAt;
+  connection.handshake = { local: address, remote: address, resolved: undefined, lookupMs: undefined, connectMs };
   if (!signal?.aborted) return connection;
   connection.abort();
   throw signal.reason;
@@ -69,6 +72,7 @@ class ExecConnection implements Connection {
   readonly local: Address;
   readonly peer: Address;
   readonly chunksAreBorrowed = false;
+  handshake: Handshake | undefined;
   readonly #address: ExecAddress;
   readonly #child: ChildProcess;
   readonly #group: ProcessGroup | undefined;

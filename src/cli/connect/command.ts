@@ -39,7 +39,8 @@ Exit status:
   0  the connection took all of the input, and the server ended it
   1  the connection failed or broke, or did not take all of the input; stderr says how much was left
   2  wrong usage
-  3  with --wait-replies, --lockstep or --count-replies: a reply is missing or reports an error
+  3  with --wait-replies, --lockstep or --count-replies: a reply is missing or reports an error;
+     on a terminal: after Ctrl-D the server ended, and messages got no reply
   4  no connection within the time limit, or the server did not end it within --wait`,
     )
     .helpOption('-h, --help', 'show this help');

@@ -36,7 +36,8 @@ function printHandshake(address: Address, handshake: Handshake | undefined): voi
 /** The lines about a connection, not escaped. @param now the time in milliseconds since 1970 */
 export function formatHandshake(address: Address, handshake: Handshake, now: number): string[] {
   const { local, remote, resolved, lookupMs, connectMs, tls, upgrade } = handshake;
-  const ends = address.scheme === 'unix' ? formatPeer(remote) : `${formatPeer(local)} -> ${formatPeer(remote)}`;
+  const hasPorts = address.scheme !== 'unix' && address.scheme !== 'exec';
+  const ends = hasPorts ? `${formatPeer(local)} -> ${formatPeer(remote)}` : formatPeer(remote);
   const time = includesLookup(address, handshake) ? `${took(connectMs)}, with the lookup of the name` : took(connectMs);
   return [
     ...(resolved && lookupMs !== undefined
