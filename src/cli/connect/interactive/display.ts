@@ -80,9 +80,14 @@ export class Display {
     this.print(`${this.#time()}${this.#paint('green', '<')} ${this.#continued(shown)}${text}`);
   }
 
+  /** Whether the beginning of a message is shown as text; otherwise its bytes are counted. @param shown how much is shown already */
+  canShow(bytes: Uint8Array | undefined, shown: number): bytes is Uint8Array {
+    return bytes !== undefined && !this.#switches.hex && bytes.length - shown <= mostShown;
+  }
+
   /** The row of such a message while it may still grow. */
   unfinished({ size, bytes }: UnfinishedMessage, shown: number): UnfinishedLine {
-    const hasText = bytes !== undefined && !this.#switches.hex && bytes.length - shown <= mostShown;
+    const hasText = this.canShow(bytes, shown);
     const note = `${formatPlural(size, 'byte')} of an unfinished message`;
     return {
       prompt: hasText ? `< ${shown > 0 ? continued : ''}` : '< ',

@@ -50,9 +50,10 @@ export class UnfinishedReply {
   /** The row to draw above the typed line. */
   get row(): UnfinishedLine | undefined {
     const message = this.#isShown ? this.#options.message() : undefined;
-    this.#drawn = message?.bytes && Buffer.from(message.bytes);
+    const { display } = this.#options;
+    this.#drawn = display.canShow(message?.bytes, this.#printed) ? Buffer.from(message.bytes) : undefined;
     if (!message || (message.bytes && message.bytes.length <= this.#printed)) return undefined;
-    return this.#options.display.unfinished(message, this.#printed);
+    return display.unfinished(message, this.#printed);
   }
 
   /** A message has arrived whole. Returns how many bytes of it are on the screen already. */
@@ -67,7 +68,7 @@ export class UnfinishedReply {
   /** Makes the row stay where it is, because something is printed below it. Returns whether some of the message is on the screen. */
   settle(): boolean {
     const bytes = this.#isShown ? (this.#options.message()?.bytes ?? this.#drawn) : undefined;
-    if (!bytes) return this.#printed > 0;
+    if (!this.#options.display.canShow(bytes, this.#printed)) return this.#printed > 0;
     const end = endOfWholeCharacters(bytes);
     if (end > this.#printed) {
       const row = bytes.subarray(this.#printed, end);
@@ -86,8 +87,9 @@ export class UnfinishedReply {
   }
 
   #show(): void {
-    const { isBehind, hasRow, changed } = this.#options;
+    const { message, isBehind, hasRow, changed } = this.#options;
     if (isBehind()) return this.arrived();
+    if (!message()) return;
     this.#isShown = true;
     if (hasRow()) changed();
     else this.settle();
