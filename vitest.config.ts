@@ -28,7 +28,7 @@ const parts: readonly Part[] = [
     runsBuild: false,
     files: [
       '{address,error-codes,errors,linked-set,options,queue,suggestion}.test.ts',
-      'load/{attribution,histogram,open-loop,payload,schedule,send-times,replies/*,result/*}.test.ts',
+      'load/{attribution,histogram,open-loop,payload,schedule,send-times,stages,replies/*,result/*}.test.ts',
       'report/**/*.test.ts',
       'process/command-words.test.ts',
       'telemetry/**/*.test.ts',

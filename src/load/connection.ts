@@ -8,19 +8,23 @@
 import { systemError, YodelError } from '../errors.ts';
 import { formatPlural } from '../format/figures.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
-import type { LatencyLog } from './latency-log.ts';
+import type { LatencyLog, LatencyRecorder } from './latency-log.ts';
 import type { Payload } from './payload.ts';
 import { CountMatcher } from './replies/count.ts';
 import { RingPosition } from './replies/echo.ts';
 import { matcherFor, type ReplyOptions } from './replies/for-connection.ts';
 import type { ReplyMatcher } from './replies/matcher.ts';
-import type { Schedule } from './schedule.ts';
+import type { DueTimes } from './schedule.ts';
 import { SendTimes } from './send-times.ts';
 import type { Tally } from './tally.ts';
 
 /** State that all connections of a process share, and events they report. */
 export interface Traffic {
   readonly tally: Tally;
+  /** Where latencies are recorded. */
+  readonly latencies: LatencyRecorder;
+  /** In a run with stages: the stage of a time. */
+  readonly stageAt?: ((time: number) => number) | undefined;
   /** Unanswered messages of all connections. */
   inFlight: number;
   /** When the last reply arrived. */
@@ -158,11 +162,13 @@ export class LoadConnection implements Receiver {
    * @param step the difference between the numbers of two messages
    * @param latenessFrom lateness is recorded only for messages due from this time on, because earlier ones had no connection
    */
-  sendDue(schedule: Schedule, first: number, step: number, count: number, now: number, latenessFrom: number): void {
-    const { lateness } = this.#traffic.tally;
+  sendDue(schedule: DueTimes, first: number, step: number, count: number, now: number, latenessFrom: number): void {
+    const { tally, stageAt } = this.#traffic;
+    const { lateness } = tally;
     for (let index = 0; index < count; index++) {
       const due = schedule.dueAt(first + index * step);
       this.#times.push(due, 1);
+      if (stageAt) tally.stage(stageAt(due)).sent++;
       if (due >= latenessFrom) lateness.record(now - due);
     }
     this.#write(count);
@@ -283,7 +289,7 @@ export class LoadConnection implements Receiver {
   #answer(done: number, now: number, failed: readonly number[] = []): void {
     if (done === 0) return;
     const traffic = this.#traffic;
-    const latencies = this.#taken ? undefined : (this.#log ?? traffic.tally.latency);
+    const latencies = this.#taken ? undefined : (this.#log ?? traffic.latencies);
     let next = 0;
     for (const index of failed) {
       if (index >= done) break;

@@ -2,13 +2,14 @@ import type { YodelError } from '../errors.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import type { Connection } from '../transport/transport.ts';
 import { LoadConnection, type Traffic } from './connection.ts';
-import { LatencyLog } from './latency-log.ts';
+import { LatencyLog, type LatencyRecorder } from './latency-log.ts';
 import { OpenLoop, timerSlackMs } from './open-loop.ts';
 import { type Payload, payloadsOf } from './payload.ts';
 import { isAnonymous, type LoadSettings, type LoadShare, protocolOf } from './plan.ts';
 import { Pool, type PoolOwner } from './pool.ts';
 import { ProcessorTime } from './processor-time.ts';
 import { ErrorPattern } from './replies/error-pattern.ts';
+import { type Stage, StageRecorder } from './stages.ts';
 import { Tally } from './tally.ts';
 import { Timers } from './timers.ts';
 
@@ -53,6 +54,8 @@ export type IntervalListener = (index: number, tally: Tally, up: number, isLast:
  */
 export class Generator implements Traffic, PoolOwner {
   readonly tally = new Tally();
+  stageAt: ((time: number) => number) | undefined;
+  #recorder: LatencyRecorder = this.tally.latency;
   inFlight = 0;
   lastReplyAt = Number.NEGATIVE_INFINITY;
   isActive = false;
@@ -210,12 +213,15 @@ export class Generator implements Traffic, PoolOwner {
 
   connected(number: number, opened: Connection): LoadConnection {
     const { replies } = this.#settings;
-    const { latency } = this.tally;
     const options = {
       ...{ number, payload: this.#payloadOf(number), protocol: this.#protocol, replies, errors: this.#errors },
       ...{ greeting: this.#greeting, learnsGreeting: this.learnsGreeting },
       log: isAnonymous(this.#settings)
-        ? new LatencyLog(latency, () => this.#interval, this.#share.connections)
+        ? new LatencyLog(
+            { record: (value, count) => this.#recorder.record(value, count) },
+            () => this.#interval,
+            this.#share.connections,
+          )
         : undefined,
     };
     const connection = new LoadConnection(options, opened, this);
@@ -246,7 +252,8 @@ export class Generator implements Traffic, PoolOwner {
     this.#startAt = startAt;
     if (this.#pool.up.length < this.#share.connections && !this.#opensOnDemand) this.#failingSince = startAt;
     this.#processor.start();
-    const { durationMs, rate, threads, timeoutMs, reconnectEach } = this.#settings;
+    const { durationMs, rate, threads, timeoutMs, reconnectEach, stages } = this.#settings;
+    if (stages) this.#beginStages(stages, startAt);
     if (durationMs !== null) {
       this.#stopAt = startAt + durationMs;
       this.#timers.after(this.#stopAt - performance.now(), () => this.#timeIsUp());
@@ -257,15 +264,31 @@ export class Generator implements Traffic, PoolOwner {
       const options = { start: startAt, rate, every: threads, offset: this.#share.index };
       const { count } = this.#settings;
       // A run with a duration takes that long. A run with a count takes as long as its messages take at this rate.
-      this.#openLoop = new OpenLoop({ ...options, isOneEach: reconnectEach === true }, this.#left, this, (endsAt) => {
-        if (count !== null) this.#settle(Math.min(this.#stopAt, Math.max(endsAt, performance.now())));
-      });
+      this.#openLoop = new OpenLoop(
+        { ...options, isOneEach: reconnectEach === true, stages },
+        this.#left,
+        this,
+        (endsAt) => {
+          if (count !== null) this.#settle(Math.min(this.#stopAt, Math.max(endsAt, performance.now())));
+        },
+      );
       this.#openLoop.connectionsChanged(this.#pool.up);
     }
     if (this.#left === 0) this.#settle(startAt);
     for (const connection of this.#pool.up) this.#use(connection);
     if (this.#opensOnDemand) this.#pool.openOthers();
     this.#openLoop?.start();
+  }
+
+  #beginStages(stages: readonly Stage[], startAt: number): void {
+    const recorder = new StageRecorder(stages, this.tally, startAt);
+    this.#recorder = recorder;
+    this.stageAt = (time) => recorder.at(time);
+    this.tally.stageNow = () => recorder.at(performance.now());
+  }
+
+  get latencies(): LatencyRecorder {
+    return this.#recorder;
   }
 
   readonly #sendClaimed = (): void => {

@@ -1,4 +1,4 @@
-import { bucketOf, type Histogram } from './histogram.ts';
+import { bucketOf } from './histogram.ts';
 
 /** Records latencies. */
 export interface LatencyRecorder {
@@ -25,7 +25,7 @@ const maxEntries = 4_194_304;
  * latest ones are remembered, those of hours ago are not.
  */
 export class LatencyLog implements LatencyRecorder {
-  readonly #latency: Histogram;
+  readonly #latency: LatencyRecorder;
   readonly #second: () => number;
   readonly #max: number;
   #buckets = new Uint16Array(64);
@@ -43,7 +43,7 @@ export class LatencyLog implements LatencyRecorder {
    * @param second returns the second of the run
    * @param connections the number of connections in this process
    */
-  constructor(latency: Histogram, second: () => number, connections: number) {
+  constructor(latency: LatencyRecorder, second: () => number, connections: number) {
     this.#latency = latency;
     this.#second = second;
     this.#max = Math.max(minEntries, Math.floor(maxEntries / connections));

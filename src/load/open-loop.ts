@@ -1,6 +1,7 @@
 import { formatCount } from '../format/figures.ts';
 import type { LoadConnection, Traffic } from './connection.ts';
-import { Schedule, type ScheduleOptions } from './schedule.ts';
+import { type DueTimes, Schedule, type ScheduleOptions } from './schedule.ts';
+import { type Stage, StagedSchedule } from './stages.ts';
 
 /** Timers of both runtimes are up to two milliseconds late. When the next message is due sooner, the loop spins instead. */
 export const timerSlackMs = 2;
@@ -15,11 +16,13 @@ const maxUnsent = 16_777_216;
 export interface OpenLoopOptions extends ScheduleOptions {
   /** Whether each connection carries one message and is then replaced: messages wait for a connection. */
   readonly isOneEach?: boolean | undefined;
+  /** Instead of the rate. */
+  readonly stages?: readonly Stage[] | undefined;
 }
 
 /** Sends messages when they are due, regardless of replies, over the connections in turn. */
 export class OpenLoop {
-  readonly #schedule: Schedule;
+  readonly #schedule: DueTimes;
   readonly #total: number;
   readonly #isOneEach: boolean;
   readonly #traffic: Traffic;
@@ -43,7 +46,7 @@ export class OpenLoop {
    * @param allSent called when all were sent, with the time at which one more would be due, because n messages take n intervals
    */
   constructor(schedule: OpenLoopOptions, total: number, traffic: Traffic, allSent: (endsAt: number) => void) {
-    this.#schedule = new Schedule(schedule);
+    this.#schedule = schedule.stages ? new StagedSchedule(schedule.stages, schedule) : new Schedule(schedule);
     this.#isOneEach = schedule.isOneEach === true;
     this.#total = total;
     this.#traffic = traffic;

@@ -7,6 +7,7 @@ import type { Protocol } from '../framing/protocol.ts';
 import { websocketClient } from '../framing/websocket.ts';
 import { resolveWire } from '../framing/wire.ts';
 import type { TlsOptions } from '../transport/transport.ts';
+import { messagesIn, type Stage } from './stages.ts';
 
 /** Expected replies: the same bytes, any message for each message, or none. */
 export type Replies = 'echo' | 'count' | 'none';
@@ -34,6 +35,8 @@ export interface LoadSettings {
   readonly pipeline: number | null;
   /** Messages per second over all connections; null in a closed loop. */
   readonly rate: number | null;
+  /** Rates that change: `rate` is then their mean, and `durationMs` all of their time. */
+  readonly stages?: readonly Stage[] | undefined;
   /** The number of messages to send; null for no limit. */
   readonly count: number | null;
   /** How long to send; null until `count` messages are sent. */
@@ -121,7 +124,8 @@ export function sharesOf(settings: LoadSettings): LoadShare[] {
 }
 
 /** The number of messages that a run sends; null if it is not known in advance. */
-function messagesOf({ count, rate, durationMs }: LoadSettings): number | null {
+function messagesOf({ count, rate, durationMs, stages }: LoadSettings): number | null {
+  if (stages) return Math.ceil(messagesIn(stages) - 1e-6);
   if (rate === null || durationMs === null) return count;
   const due = Math.ceil((rate * durationMs) / 1000);
   return count === null ? due : Math.min(due, count);

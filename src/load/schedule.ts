@@ -8,8 +8,16 @@ export interface ScheduleOptions {
   readonly offset: number;
 }
 
+/** When the messages of a process are due. They are numbered from 0. */
+export interface DueTimes {
+  /** When a message is due, in milliseconds. */
+  dueAt(number: number): number;
+  /** The number of messages due at `now` or earlier. */
+  countUpTo(now: number): number;
+}
+
 /** When messages are due: at even intervals. They are numbered from 0. */
-export class Schedule {
+export class Schedule implements DueTimes {
   readonly #first: number;
   readonly #interval: number;
 
@@ -18,12 +26,10 @@ export class Schedule {
     this.#interval = (every * 1000) / rate;
   }
 
-  /** When a message is due, in milliseconds. */
   dueAt(number: number): number {
     return this.#first + number * this.#interval;
   }
 
-  /** The number of messages due at `now` or earlier. */
   countUpTo(now: number): number {
     return Math.max(0, Math.floor((now - this.#first) / this.#interval) + 1);
   }

@@ -10,6 +10,7 @@ export interface TallyData {
   readonly lateness: HistogramData;
   readonly connect: HistogramData;
   readonly retractions: readonly Retraction[];
+  readonly stages: readonly { readonly sent: number; readonly errors: number; readonly latency: HistogramData }[];
 }
 
 const countNames = [
@@ -18,7 +19,29 @@ const countNames = [
 ] as const;
 type CountName = (typeof countNames)[number];
 
-/** Counts, errors by their code, and two histograms. */
+/** What happened in one stage of a run. */
+export class StageTally {
+  /** Messages due in it and sent. */
+  sent = 0;
+  /** Errors that occurred in it. */
+  errors = 0;
+  /** Of the messages due in it. */
+  readonly latency = new Histogram();
+
+  add({ sent, errors, latency }: StageTally): void {
+    this.sent += sent;
+    this.errors += errors;
+    this.latency.add(latency);
+  }
+
+  clear(): void {
+    this.sent = 0;
+    this.errors = 0;
+    this.latency.clear();
+  }
+}
+
+/** Counts, errors by their code, and histograms. */
 export class Tally {
   /** Messages passed to connections. */
   sent = 0;
@@ -45,6 +68,10 @@ export class Tally {
   readonly errors = new Map<string, { count: number; example: string }>();
   /** Latencies of this interval or earlier ones that are taken back. They are not removed from `latency` here. */
   readonly retractions: Retraction[] = [];
+  /** Of a run with stages. */
+  readonly stages: StageTally[] = [];
+  /** The current stage of a run with stages. */
+  stageNow: (() => number) | undefined;
 
   /** The number of errors of all codes. */
   get errorCount(): number {
@@ -55,6 +82,17 @@ export class Tally {
 
   /** Counts an error. The first text of each code is kept as its example. */
   fail(code: string, example: string, count = 1): void {
+    if (this.stageNow) this.stage(this.stageNow()).errors += count;
+    this.#fail(code, example, count);
+  }
+
+  /** The tally of a stage. */
+  stage(index: number): StageTally {
+    while (this.stages.length <= index) this.stages.push(new StageTally());
+    return this.stages[index] as StageTally;
+  }
+
+  #fail(code: string, example: string, count: number): void {
     const known = this.errors.get(code);
     if (known) known.count += count;
     else this.errors.set(code, { count, example });
@@ -73,8 +111,9 @@ export class Tally {
     this.latency.add(other.latency);
     this.lateness.add(other.lateness);
     this.connect.add(other.connect);
-    for (const [code, { count, example }] of other.errors) this.fail(code, example, count);
+    for (const [code, { count, example }] of other.errors) this.#fail(code, example, count);
     this.retractions.push(...other.retractions);
+    for (const [index, stage] of other.stages.entries()) this.stage(index).add(stage);
   }
 
   /** Resets everything to zero. */
@@ -85,6 +124,7 @@ export class Tally {
     this.connect.clear();
     this.errors.clear();
     this.retractions.length = 0;
+    for (const stage of this.stages) stage.clear();
   }
 
   /** As plain data. */
@@ -96,16 +136,23 @@ export class Tally {
       lateness: this.lateness.toJSON(),
       connect: this.connect.toJSON(),
       retractions: [...this.retractions],
+      stages: this.stages.map(({ sent, errors, latency }) => ({ sent, errors, latency: latency.toJSON() })),
     };
   }
 
   /** Adds the tally of another process. */
-  addData({ counts, errors, latency, lateness, connect, retractions }: TallyData): void {
+  addData({ counts, errors, latency, lateness, connect, retractions, stages }: TallyData): void {
     for (const name of countNames) this[name] += counts[name];
-    for (const [code, count, example] of errors) this.fail(code, example, count);
+    for (const [code, count, example] of errors) this.#fail(code, example, count);
     this.latency.addData(latency);
     this.lateness.addData(lateness);
     this.connect.addData(connect);
     this.retractions.push(...retractions);
+    for (const [index, data] of stages.entries()) {
+      const stage = this.stage(index);
+      stage.sent += data.sent;
+      stage.errors += data.errors;
+      stage.latency.addData(data.latency);
+    }
   }
 }

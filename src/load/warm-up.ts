@@ -66,6 +66,7 @@ function forWarmUp(settings: LoadSettings, { address }: Listener): LoadSettings 
     framing: isWebSocket(settings) ? 'lines' : settings.framing,
     // The echo server sends no greeting, and repeats what it receives.
     greeting: 0,
+    stages: undefined,
     ...(protocolOf(settings).createState && { framing: 'lines', protocol: undefined }),
     connections,
     pipeline: pipeline === null ? null : Math.min(pipeline, 1000),

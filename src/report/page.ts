@@ -8,16 +8,20 @@ import { type Content, html, type Markup } from './html.ts';
 import { histogramChart, latencyChart, percentileChart, rateChart } from './load-charts.ts';
 import { pageStyle } from './page-style.ts';
 import {
+  describeConnecting,
   describeConnections,
   describeData,
   describeGenerator,
   describeMachine,
   describeRate,
   describeRun,
+  describeStage,
   describeTarget,
   explainPercentile,
   findingsOf,
   formatStart,
+  stageColumns,
+  stageFigures,
 } from './sentences.ts';
 
 /**
@@ -51,6 +55,7 @@ ${charts(report, comparison?.old)}
 <div>${latencies(report)}</div>
 <div>${totals(report)}</div>
 </div>
+${stages(report)}
 ${errors(report)}
 <footer>${howToRead(report)}</footer>
 </main>
@@ -105,6 +110,13 @@ ${row('min', formatLatency(latency.min))}${summaryPercentiles.map(([percentile, 
 })}${row('max', formatLatency(latency.max))}${row('mean', formatLatency(latency.mean))}${row('stdev', formatLatency(latency.stdev), html`<span class="quiet">standard deviation</span>`)}</tbody></table></div>`;
 }
 
+function stages({ stages }: BenchReport): Markup | undefined {
+  if (!stages) return undefined;
+  return html`<h2>Stages</h2>
+<div class="table"><table><thead><tr><th scope="col">of the messages due in each</th>${stageColumns.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead><tbody>
+${stages.map((stage) => html`<tr><th scope="row">${describeStage(stage)}</th>${stageFigures(stage).map((text) => html`<td class="number">${text}</td>`)}</tr>\n`)}</tbody></table></div>`;
+}
+
 function totals(report: BenchReport): Markup {
   const { options } = report;
   const rows: [name: string, value: string | undefined][] = [
@@ -112,6 +124,7 @@ function totals(report: BenchReport): Markup {
     ['Target', describeTarget(report)],
     ['Data', describeData(report)],
     ['Connections', describeConnections(report)],
+    ['Connecting', describeConnecting(report)],
     ['Generator', describeGenerator(report)],
     ['Processes', formatCount(options.threads)],
     [

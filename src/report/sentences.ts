@@ -4,11 +4,12 @@ import {
   formatCount,
   formatCountOf,
   formatLatency,
+  formatRate,
   formatSeconds,
   formatShare,
 } from '../format/figures.ts';
 import { countBeyond, countNeeded, fewBeyond } from '../load/result/percentile.ts';
-import type { BenchReport } from '../load/result/report.ts';
+import type { BenchReport, BenchStage } from '../load/result/report.ts';
 import { escapeText } from '../terminal/escape.ts';
 
 /** A highlighted sentence. */
@@ -36,10 +37,11 @@ export function describeRun({ address, options, rate }: BenchReport): string {
   return `${who} sent ${whatAndHowLong(options)}, ${load}. Framing: ${escapeText(framing)}. ${checked}`;
 }
 
-function loadOf({ pipeline, reconnectEach }: BenchReport['options'], { target }: BenchReport['rate']): string {
+function loadOf({ pipeline, reconnectEach, stages }: BenchReport['options'], { target }: BenchReport['rate']): string {
   if (pipeline !== null) return `${formatCount(pipeline)} in flight on each`;
   const own = reconnectEach ? ', each over a connection of its own' : '';
-  return `at ${formatCount(target ?? 0)} per second in total, whether or not replies had arrived${own}`;
+  const rate = stages === null ? `${formatCount(target ?? 0)} per second in total` : `rates in stages (${stages})`;
+  return `at ${rate}, whether or not replies had arrived${own}`;
 }
 
 function whatAndHowLong({ count, durationMs, size }: BenchReport['options']): string {
@@ -163,6 +165,30 @@ export function describeRate({ messages, replies, options, rate, seconds }: Benc
 export function describeTarget({ rate: { target, achieved } }: BenchReport): string | undefined {
   if (target === null) return undefined;
   return `${formatCount(target)} per second, of which ${formatShare(achieved, target)} was reached`;
+}
+
+/** How long connecting took, if each message had a connection of its own. */
+export function describeConnecting({ connect }: BenchReport): string | undefined {
+  if (!connect) return undefined;
+  const [min, p50, p99, max] = [connect.min, connect.p50, connect.p99, connect.max].map(formatLatency);
+  return `${min} (min), ${p50} (p50), ${p99} (p99), ${max} (max)`;
+}
+
+/** What was scheduled in a stage: `10 s at 100/s`, `30 s from 100/s to 1,000/s`. */
+export function describeStage({ seconds, from, to }: BenchStage): string {
+  const rates = from === to ? `at ${formatRate(from)}` : `from ${formatRate(from)} to ${formatRate(to)}`;
+  return `${formatSeconds(seconds)} ${rates}`;
+}
+
+/** The names of {@link stageFigures}. */
+export const stageColumns: readonly string[] = ['sent', 'answered', 'per second', 'p50', 'p99', 'max', 'errors'];
+
+/** What came of a stage. */
+export function stageFigures({ sent, answered, rate, latency, errors }: BenchStage): string[] {
+  const latencies = [latency?.p50, latency?.p99, latency?.max].map((ms) =>
+    ms === undefined ? '-' : formatLatency(ms),
+  );
+  return [formatCount(sent), formatCount(answered), formatRate(rate), ...latencies, formatCount(errors)];
 }
 
 /** The number of connections, and how many were lost. */

@@ -6,15 +6,19 @@ import { escapeText } from '../terminal/escape.ts';
 import { type Layout, wrap } from '../terminal/layout.ts';
 import { drawDistribution } from './distribution.ts';
 import {
+  describeConnecting,
   describeConnections,
   describeData,
   describeGenerator,
   describeMachine,
   describeRate,
   describeRun,
+  describeStage,
   describeTarget,
   explainPercentile,
   findingsOf,
+  stageColumns,
+  stageFigures,
 } from './sentences.ts';
 
 /** Longer lines are hard to read. */
@@ -30,8 +34,8 @@ export function formatSummary(report: BenchReport, layout: Layout): string {
   const parts = [
     wrap(describeRun(report), fitted.width),
     formatTotals(report, fitted),
-    formatConnects(report),
     formatLatencies(report, fitted),
+    formatStages(report, fitted),
     formatErrors(report, fitted),
     formatFindings(report, fitted),
   ];
@@ -45,11 +49,13 @@ export function formatSummary(report: BenchReport, layout: Layout): string {
 function formatTotals(report: BenchReport, layout: Layout): string[] {
   const errorCount = report.errors.reduce((sum, { count }) => sum + count, 0);
   const target = describeTarget(report);
+  const connecting = describeConnecting(report);
   const rows: [name: string, text: string, style?: 'bold' | 'red' | 'green' | 'dim'][] = [
     ['Messages', describeRate(report), 'bold'],
     ...(target === undefined ? [] : [['Target', target] as [string, string]]),
     ['Data', describeData(report)],
     ['Connections', describeConnections(report)],
+    ...(connecting === undefined ? [] : [['Connecting', connecting] as [string, string]]),
     ['Errors', errorCount === 0 ? 'none' : formatCount(errorCount), errorCount === 0 ? 'green' : 'red'],
     ['Generator', describeGenerator(report)],
     ['Machine', describeMachine(report), 'dim'],
@@ -61,12 +67,6 @@ function formatTotals(report: BenchReport, layout: Layout): string[] {
       return `  ${(index === 0 ? name : '').padEnd(13)}${shown}`;
     });
   });
-}
-
-function formatConnects({ connect }: BenchReport): string[] {
-  if (!connect) return [];
-  const times = [connect.min, connect.p50, connect.p99, connect.max].map(formatLatency);
-  return [`  Connecting   ${times[0]} (min), ${times[1]} (p50), ${times[2]} (p99), ${times[3]} (max)`];
 }
 
 function formatLatencies(report: BenchReport, layout: Layout): string[] {
@@ -107,6 +107,23 @@ function formatLadder(latency: LatencySummary, total: number, { width, paint }: 
 
 function row(name: string, milliseconds: number): string {
   return `  ${name.padEnd(9)}${formatLatency(milliseconds).padStart(9)}`;
+}
+
+/** A row for each stage: what was scheduled, what came of it. */
+function formatStages({ stages }: BenchReport, layout: Layout): string[] {
+  if (!stages) return [];
+  const rows = stages.map((stage) => [describeStage(stage), ...stageFigures(stage)]);
+  const table = [['', ...stageColumns], ...rows];
+  const widths = ['', ...stageColumns].map((_, column) => Math.max(...table.map((row) => (row[column] ?? '').length)));
+  const lines = table.map((row) =>
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join('  ')
+      .trimEnd(),
+  );
+  const [head = '', ...others] = lines;
+  const shown = [layout.paint('dim', `  ${head}`), ...others.map((line) => `  ${line}`)];
+  return [...heading('Stages', 'of the messages due in each', layout), ...shown];
 }
 
 function formatErrors({ errors }: BenchReport, layout: Layout): string[] {

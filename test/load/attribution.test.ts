@@ -116,6 +116,7 @@ class Conversation {
     } as unknown as Connection;
     const traffic: Traffic = {
       tally: this.tally,
+      latencies: this.tally.latency,
       inFlight: 0,
       lastReplyAt: 0,
       isActive: false,

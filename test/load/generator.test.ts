@@ -231,3 +231,16 @@ test('outages shorter than the reply time-out do not add up', async () => {
   });
   expect(end.ended).toBe('done');
 });
+
+test('stages follow one another, each with its own messages', async () => {
+  const { address } = await listen(echo);
+  const stages = [
+    { durationMs: 100, from: 100, to: 100 },
+    { durationMs: 100, from: 100, to: 500 },
+  ];
+  const { end, total } = await run({ address, pipeline: null, rate: 200, stages, durationMs: 200 });
+  expect(end.ended).toBe('done');
+  expect([0, 1].map((index) => total.stage(index).sent)).toEqual([10, 30]);
+  expect([0, 1].map((index) => total.stage(index).latency.count)).toEqual([10, 30]);
+  expect(total.latency.count).toBe(40);
+});

@@ -11,8 +11,10 @@ import { settingsOf } from './settings.ts';
 const perSecond = 1000;
 
 function traffic(): Traffic {
+  const tally = new Tally();
   return {
-    tally: new Tally(),
+    tally,
+    latencies: tally.latency,
     inFlight: 0,
     lastReplyAt: 0,
     isActive: false,

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { BenchReport } from '../../src/load/result/report.ts';
+import { renderPage } from '../../src/report/page.ts';
 import { formatSummary } from '../../src/report/summary.ts';
 import { paintFor } from '../../src/terminal/style.ts';
 import { nothingAnswered, openLoop, sampleReport, usual } from '../load/result/sample-report.ts';
@@ -222,4 +223,42 @@ test('says which replies are not in the latencies, and what was no reply', () =>
   expect(summary).toContain(
     'sent 100 messages before any request. They are not counted as replies; --greeting 2 says so.',
   );
+});
+
+const staged = sampleReport(usual, {
+  ...openLoop,
+  options: { ...sampleReport([]).options, pipeline: null, rate: 550, stages: '1s:100,1s:100..1000' },
+  stages: [
+    {
+      seconds: 1,
+      from: 100,
+      to: 100,
+      sent: 100,
+      answered: 100,
+      rate: 100,
+      errors: 0,
+      latency: sampleReport(usual).latency,
+    },
+    { seconds: 1, from: 100, to: 1000, sent: 550, answered: 0, rate: 0, errors: 3, latency: null },
+  ],
+});
+
+test('shows what came of each stage', () => {
+  const lines = formatSummary(staged, plain).split('\n');
+  const first = lines.findIndex((line) => line.startsWith('Stages:'));
+  expect(lines.slice(first, first + 4)).toEqual([
+    'Stages: of the messages due in each',
+    '                             sent  answered  per second      p50      p99      max  errors',
+    '  1 s at 100/s                100       100       100/s  1.00 ms  1.49 ms  1.50 ms       0',
+    '  1 s from 100/s to 1,000/s   550         0         0/s        -        -        -       3',
+  ]);
+  const page = renderPage(staged);
+  expect(page).toContain('<th scope="row">1 s from 100/s to 1,000/s</th><td class="number">550</td>');
+});
+
+test('shows how long connecting took, if each message had a connection', () => {
+  const report = sampleReport(usual, { connect: sampleReport(usual).latency });
+  const text = 'Connecting   500 µs (min), 1.00 ms (p50), 1.49 ms (p99), 1.50 ms (max)';
+  expect(formatSummary(report, plain)).toContain(text);
+  expect(formatSummary(sampleReport(usual), plain)).not.toContain('Connecting');
 });

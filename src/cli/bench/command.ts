@@ -1,5 +1,6 @@
 /** The flags of `yodel bench`. `run.ts` does the work and is loaded only when the command runs. */
 import { Command, Option } from 'commander';
+import { parseStages } from '../../load/stages.ts';
 import { addPartsFlags } from '../connect/message-parts.ts';
 import { collect, connectTimeoutOption, envName, quantityOption, sizeOption } from '../flags.ts';
 import { addReplyFlags } from '../reply-flags.ts';
@@ -10,6 +11,7 @@ const examples = `Examples:
   yodel bench                                 50 connections for 10 s, to 127.0.0.1:7878
   yodel bench example.org 7000 -c 200 -P 16   more connections, 16 messages in flight on each
   yodel bench :7878 --rate 50k/s -d 30s       a fixed rate, whether the server keeps up or not
+  yodel bench :7878 --stages 10s:100,60s:1k   rates one after another
   yodel bench :7878 -n 100k --message PING    this message, 100,000 times
   yodel bench :6379 --protocol redis --message 'GET key'
   yodel bench wss://example.org/chat          WebSocket; for TLS, tls://HOST:PORT
@@ -79,6 +81,14 @@ function addLoadFlags(command: Command): void {
       quantityOption('--rate <n/s>', 'open loop: messages per second over all connections', 'rate').conflicts(
         'pipeline',
       ),
+    )
+    .addOption(
+      new Option(
+        '--stages <stages>',
+        'open loop: rates one after another, 10s:100,60s:1000; evenly from one to another, 30s:100..1000',
+      )
+        .argParser(parseStages)
+        .conflicts(['rate', 'duration', 'count', 'pipeline']),
     )
     .addOption(
       new Option('--reconnect-each', 'a new connection for each message; -c is then how many at a time').conflicts(

@@ -12,6 +12,7 @@ import {
 import { type Assertion, parseAssertion } from '../../load/result/assertion.ts';
 import { readReport } from '../../load/result/read-report.ts';
 import type { BenchReport } from '../../load/result/report.ts';
+import { durationOf, messagesIn, type Stage } from '../../load/stages.ts';
 import { endsWithCrlf } from '../connect/run.ts';
 import { readAddress } from '../connect/target.ts';
 import { UsageError } from '../fail.ts';
@@ -71,7 +72,8 @@ async function readLoad(
   port: string | undefined,
   flags: Readonly<Record<string, unknown>>,
 ): Promise<LoadSettings> {
-  const rate = (flags.rate as number | undefined) ?? null;
+  const stages = flags.stages as readonly Stage[] | undefined;
+  const rate = stages ? (messagesIn(stages) / durationOf(stages)) * 1000 : ((flags.rate as number | undefined) ?? null);
   const count = (flags.count as number | undefined) ?? null;
   const connections = flags.connections as number;
   const threads = flags.threads as number;
@@ -99,8 +101,11 @@ async function readLoad(
     connections,
     pipeline: rate === null ? ((flags.pipeline as number | undefined) ?? 1) : null,
     rate,
+    stages,
     count,
-    durationMs: (flags.duration as number | undefined) ?? (count === null ? defaultDurationMs : null),
+    durationMs: stages
+      ? durationOf(stages)
+      : ((flags.duration as number | undefined) ?? (count === null ? defaultDurationMs : null)),
     ...readMessages(flags, protocol.framing),
     replies,
     greeting: flags.greeting as number | undefined,

@@ -62,12 +62,15 @@ export class Collection {
     return this.#intervals
       .sort((a, b) => a.at - b.at)
       .filter(({ at, answered, errors }) => at < end || answered > 0 || errors > 0)
-      .map((interval) => (this.#isDoubtful(interval) ? { ...interval, p50: null, p99: null, max: null } : interval))
+      .map((interval) =>
+        this.isDoubtful(interval.at, interval.at + 1) ? { ...interval, p50: null, p99: null, max: null } : interval,
+      )
       .map((interval) => ({ ...interval, seconds: round(Math.max(0, Math.min(1, end - interval.at))) }));
   }
 
-  #isDoubtful({ at }: BenchInterval): boolean {
-    return this.#doubtful.some(({ from, to }) => at >= from && at <= to);
+  /** Whether latencies were taken back between these seconds. */
+  isDoubtful(since: number, until: number): boolean {
+    return this.#doubtful.some(({ from, to }) => until > from && since < to + 1);
   }
 
   #close(index: number, tally: Tally): BenchInterval {

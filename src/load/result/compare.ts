@@ -109,6 +109,7 @@ const optionNames: Readonly<Record<keyof BenchReportOptions, string>> = {
   count: 'count',
   durationMs: 'duration',
   rate: 'target rate',
+  stages: 'stages',
   size: 'message size',
   framing: 'framing',
   reconnectEach: 'a connection for each message',

@@ -28,7 +28,12 @@ export function readReport(text: string, name: string): BenchReport {
   const report = value as BenchReport;
   return {
     ...report,
-    options: { ...report.options, reconnectEach: report.options.reconnectEach ?? false },
+    options: {
+      ...report.options,
+      reconnectEach: report.options.reconnectEach ?? false,
+      stages: report.options.stages ?? null,
+    },
+    stages: report.stages ?? null,
     replies: { ...noReplies, ...report.replies },
     connect: report.connect ?? null,
   };

@@ -38,6 +38,8 @@ export interface BenchReport {
     /** Why the generator, not the server, was the bottleneck; null when it was not. */
     readonly limited: string | null;
   };
+  /** Null in a run without stages. */
+  readonly stages: readonly BenchStage[] | null;
   /** One per second. */
   readonly intervals: readonly BenchInterval[];
   /** The filled buckets of the latencies, ascending. */
@@ -62,6 +64,8 @@ export interface BenchReportOptions {
   readonly count: number | null;
   readonly durationMs: number | null;
   readonly rate: number | null;
+  /** `10s:100,60s:1000`; null in a run without. */
+  readonly stages: string | null;
   /** Bytes of a message; null when the messages differ in size. */
   readonly size: number | null;
   readonly framing: string;
@@ -86,6 +90,23 @@ export interface LatencySummary {
   readonly p999: number;
   readonly p9999: number;
   readonly p99999: number;
+}
+
+/** One stage of a run. */
+export interface BenchStage {
+  readonly seconds: number;
+  /** Messages per second, scheduled at its beginning and at its end. */
+  readonly from: number;
+  readonly to: number;
+  /** Messages due in it: those sent, and those of them whose latencies are known. */
+  readonly sent: number;
+  readonly answered: number;
+  /** Of those, per second. */
+  readonly rate: number;
+  /** Errors that occurred in it. */
+  readonly errors: number;
+  /** Null when nothing was answered, or when latencies were taken back. */
+  readonly latency: LatencySummary | null;
 }
 
 /** Errors with one code. */

@@ -2,9 +2,10 @@ import * as os from 'node:os';
 import type { GeneratorEnd } from '../generator.ts';
 import type { Histogram } from '../histogram.ts';
 import type { LoadSettings } from '../plan.ts';
+import { durationOf, formatStages, type Stage } from '../stages.ts';
 import { bottleneckReason } from './bottleneck.ts';
 import { type Collection, round } from './collection.ts';
-import type { BenchReport, LatencySummary } from './report.ts';
+import type { BenchReport, BenchStage, LatencySummary } from './report.ts';
 
 /** A completed run. */
 export interface RunResult {
@@ -35,7 +36,18 @@ export function createReport(version: string, result: RunResult): BenchReport {
   const answering = answeringMs(result) / 1000;
   const { total } = collection;
   const { failed, unasked, untimed } = total;
-  const { reconnectEach = false, connections, pipeline, count, durationMs, rate, framing, replies, threads } = settings;
+  const {
+    stages,
+    reconnectEach = false,
+    connections,
+    pipeline,
+    count,
+    durationMs,
+    rate,
+    framing,
+    replies,
+    threads,
+  } = settings;
   const seconds = elapsedMs / 1000;
   const perSecond = (messages: number, time = seconds) => (time > 0 ? round(messages / time) : 0);
   const expectsReplies = replies !== 'none';
@@ -49,16 +61,8 @@ export function createReport(version: string, result: RunResult): BenchReport {
     started: started.toISOString(),
     address: settings.address,
     options: {
-      reconnectEach,
-      connections,
-      pipeline,
-      count,
-      durationMs,
-      rate,
-      size: sizeOf(settings),
-      framing,
-      replies,
-      threads,
+      ...{ connections, pipeline, count, durationMs, rate, size: sizeOf(settings), framing, replies, threads },
+      ...{ reconnectEach, stages: stages ? formatStages(stages) : null },
     },
     seconds: round(seconds),
     ended,
@@ -88,9 +92,24 @@ export function createReport(version: string, result: RunResult): BenchReport {
         sentRate: perSecond(total.sent, result.sendingMs / 1000),
       }),
     },
+    stages: settings.stages ? stagesOf(settings.stages, collection, elapsedMs) : null,
     intervals: collection.intervals(elapsedMs),
     histogram: Array.from(total.latency.entries(), ([value, count]) => [round(value), count] as const),
   };
+}
+
+function stagesOf(stages: readonly Stage[], collection: Collection, elapsedMs: number): BenchStage[] {
+  return stages.map(({ durationMs, from, to }, index) => {
+    const { sent, errors, latency } = collection.total.stage(index);
+    const at = durationOf(stages.slice(0, index));
+    const seconds = Math.max(0, Math.min(durationMs, elapsedMs - at)) / 1000;
+    const isKnown = !collection.isDoubtful(at / 1000, (at + durationMs) / 1000);
+    return {
+      ...{ seconds: round(seconds), from, to, sent, answered: latency.count, errors },
+      rate: seconds > 0 ? round(latency.count / seconds) : 0,
+      latency: isKnown ? latencySummary(latency) : null,
+    };
+  });
 }
 
 /**

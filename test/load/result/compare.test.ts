@@ -118,6 +118,7 @@ test('every difference between the two runs is named', () => {
       size: null,
       framing: 'raw',
       reconnectEach: false,
+      stages: null,
       replies: 'count',
       threads: 2,
     },
