@@ -92,6 +92,8 @@ export class BunConnection implements Connection, SocketEvents {
   #released = false;
   #endReported = false;
   #closed = false;
+  /** A write has failed. */
+  #isBroken = false;
   #error: Error | undefined;
 
   /** @param address the address connected to, or listened on */
@@ -210,9 +212,19 @@ export class BunConnection implements Connection, SocketEvents {
     return Math.max(0, accepted);
   }
 
-  /** A write failed on a reset. Bun would report it only when the socket is read, and it may be paused. */
+  /**
+   * A write failed on a reset. Bun would report it only when the socket is read, and it may be paused. If it is not, what was
+   * received before the reset is delivered first.
+   */
   #broken(): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#isBroken) return;
+    this.#isBroken = true;
+    if (this.#paused || !this.#receiver) this.#breakNow();
+    else setImmediate(() => setImmediate(() => this.#breakNow()));
+  }
+
+  #breakNow(): void {
+    if (this.#closed || this.#released) return;
     this.closed(brokenConnection());
     this.#socket.terminate();
   }

@@ -60,6 +60,8 @@ const tls = async () => (await listenTls(makeCertificate(), (socket) => socket.p
 const refused = async () => 1;
 const yodelServe = async (...args: string[]) => (await serve([...args, '--quiet'])).port;
 
+const errors = () => yodelServe(handlerFile('export default () => "error: no"'));
+
 const get = "printf 'GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n'";
 const lines = "printf 'one\\ntwo\\nthree\\n'";
 const mail =
@@ -243,13 +245,13 @@ export const rows: readonly Row[] = [
   {
     what: 'an `error:` in a reply',
     input: lines,
-    port: () => yodelServe(handlerFile('export default () => "error: no"')),
+    port: errors,
     output: 'error: no\nerror: no\nerror: no\n',
   },
   {
     what: 'the same with `--wait-replies`',
     input: lines,
-    port: () => yodelServe(handlerFile('export default () => "error: no"')),
+    port: errors,
     output: 'error: no\nerror: no\nerror: no\n',
     flags: { yodel: '--wait-replies', ...others },
   },

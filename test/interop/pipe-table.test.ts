@@ -61,12 +61,22 @@ function commandOf(program: Program, flags: string, port: number): string {
 
 const usualFlags: Readonly<Record<Program, string>> = { yodel: '', nc: '-N', ncat: '', socat: '-t 10' };
 
+const ports = new Map<() => Promise<number>, Promise<number>>();
+
+/** The port of a row's server, which serves all programs. */
+function portOf({ port: begin }: Row): Promise<number> {
+  const port = ports.get(begin) ?? begin();
+  ports.set(begin, port);
+  return port;
+}
+
 /** Runs a pipe. Resolves with its exit status, and whether the reply was lost. */
-async function outcomeOf({ input, port, output, to = '', flags }: Row, program: Program, isHanging: boolean) {
+async function outcomeOf(row: Row, program: Program, isHanging: boolean): Promise<string> {
+  const { input, output, to = '', flags } = row;
   const given = flags?.[program];
   if (given === null) return '-';
   const folder = temporaryFolder();
-  const command = commandOf(program, given ?? usualFlags[program], await port());
+  const command = commandOf(program, given ?? usualFlags[program], await portOf(row));
   const timed = `timeout -s KILL ${isHanging ? hangs : limit} ${command}`;
   const line = `{ ${input}; } | { ${timed}; echo $? > status; } ${to}`;
   const { stdout } = await shell(line, { cwd: folder });

@@ -174,7 +174,7 @@ class Pipe implements Receiver {
     const isComplete = this.#inputEnded && this.#connection.unsent === 0;
     if (!isOrderly) {
       const { code, message } = systemError(`the connection to ${address} broke`, error);
-      report(new YodelError(code, `${message}; ${this.#left()}${this.#hint()}`));
+      report(new YodelError(code, `${message}; ${this.#left(0, true)}${this.#hint()}`));
     } else if (!isComplete) {
       report(this.#error('YODEL_CONNECTION_CLOSED', 'ended the connection before the end of input'));
     } else if (this.#beginnings.isRefusedByTls) {
@@ -243,14 +243,17 @@ class Pipe implements Receiver {
     return new YodelError(code, `${this.#settings.address} ${what}; ${this.#left(unreadBytes)}${this.#hint()}`);
   }
 
-  #left(unreadBytes = 0): string {
+  /** How much of the input was not sent. @param isBroken what was sent may not have arrived */
+  #left(unreadBytes = 0, isBroken = false): string {
     const { sentBytes } = this.#beginnings;
     const { unsent } = this.#connection;
     const left = unsent + unreadBytes + (this.#inputEnded ? 0 : process.stdin.readableLength);
-    if (left > 0)
-      return `${this.#inputEnded ? '' : 'at least '}${bytesOf(left)} of input ${left === 1 ? 'was' : 'were'} not sent`;
-    if (this.#inputEnded) return `all ${bytesOf(sentBytes)} of input were sent`;
-    return `${bytesOf(sentBytes)} of input were sent`;
+    const atLeast = this.#inputEnded ? '' : 'at least ';
+    if (left > 0) return `${atLeast}${bytesOf(left)} of input ${left === 1 ? 'was' : 'were'} not sent`;
+    if (isBroken && this.#inputEnded) return `the server may not have read all ${bytesOf(sentBytes)} of input`;
+    return this.#inputEnded
+      ? `all ${bytesOf(sentBytes)} of input were sent`
+      : `${bytesOf(sentBytes)} of input were sent, and it had not ended`;
   }
 
   #hint(): string {

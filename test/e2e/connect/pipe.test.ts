@@ -124,7 +124,7 @@ test('a server that ends before the input is exit status 1, with the number of b
   const { stdout, stderr, status } = await client.ended;
   expect(stdout.toString()).toBe('1\n2\n');
   expect(stderr).toBe(
-    `yodel: tcp://${address} ended the connection before the end of input; 14 bytes of input were sent\n`,
+    `yodel: tcp://${address} ended the connection before the end of input; 14 bytes of input were sent, and it had not ended\n`,
   );
   expect(status).toBe(1);
 });
@@ -187,6 +187,18 @@ test('a server that stops reading and ends is exit status 1, with the number of 
   expect(status).toBe(1);
 });
 
+test.each([300_000, 3_000_000])(
+  'the reply of a server that closes with the rest unread is printed: %i bytes',
+  async (size) => {
+    const { address } = await listen((socket) => {
+      socket.once('data', () => socket.pause().write('sorry\n', () => socket.destroy()));
+    });
+    const { stdout, stderr, status } = await yodel(['connect', address], { input: Buffer.alloc(size) });
+    expect({ output: stdout.toString(), status }).toEqual({ output: 'sorry\n', status: 1 });
+    expect(stderr).toMatch(/^yodel: [^\n]+\n$/);
+  },
+);
+
 test('a server that does not read is exit status 1 after --wait, with the number of unsent bytes', async () => {
   const path = join(temporaryFolder(), 'socket');
   const server = createServer({ pauseOnConnect: true }).listen(path);
@@ -208,7 +220,9 @@ test('a broken connection is exit status 1, with the number of bytes sent', asyn
   await client.saw(/1\n/);
   client.process.stdin?.write('one\ntwo\n');
   const { stderr, status } = await client.ended;
-  expect(stderr).toMatch(/^yodel: the connection to tcp:[^\n]* broke: [^\n]*; 8 bytes of input were sent\n$/);
+  expect(stderr).toMatch(
+    /^yodel: the connection to tcp:[^\n]* broke: [^\n]*; 8 bytes of input were sent, and it had not ended\n$/,
+  );
   expect(status).toBe(1);
 });
 
