@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { Replies } from '../../../src/cli/connect/replies.ts';
+import { Message } from '../../../src/framing/message.ts';
+
+function receive(replies: Replies, ...texts: string[]): (number | undefined)[] {
+  return texts.map((text) => replies.receive(Message.of(text)));
+}
+
+describe('Replies', () => {
+  it('assigns the first reply to the first message', () => {
+    const replies = new Replies({});
+    expect(replies.send(Message.of('a'))).toBe(1);
+    expect(replies.send(Message.of('b'))).toBe(2);
+    expect(receive(replies, 'A')[0]).toBeTypeOf('number');
+    expect({ answered: replies.answered, count: replies.count }).toEqual({ answered: 1, count: 1 });
+    expect(replies.unanswered.format()).toBe('2: b');
+  });
+
+  it('takes the announced greetings for no replies', () => {
+    const replies = new Replies({ greeting: 2 });
+    replies.send(Message.of('a'));
+    expect(receive(replies, 'hello', 'welcome')).toEqual([undefined, undefined]);
+    expect({ due: replies.greetingsDue, answered: replies.answered, count: replies.count }).toEqual({
+      due: 0,
+      answered: 0,
+      count: 0,
+    });
+    receive(replies, 'A');
+    expect(replies.answered).toBe(1);
+  });
+
+  it('names the replies that report errors, and the greeting', () => {
+    const replies = new Replies({ name: 'smtp', errorPattern: /^[45]/, greeting: 1 });
+    receive(replies, '421 \x1b busy', '250 ok', '550 no');
+    expect(replies.formatErrors()).toBe('2 of 2 replies report errors: the greeting: 421 \\x1b busy, 2: 550 no');
+  });
+
+  it('names only the first ten errors', () => {
+    const replies = new Replies({});
+    receive(replies, ...Array.from({ length: 12 }, (_, index) => `error: ${index}`));
+    expect(replies.errors).toBe(12);
+    expect(replies.formatErrors()).toMatch(/^12 of 12 replies report errors: 1: error: 0, .*10: error: 9, and 2 more$/);
+  });
+});
