@@ -88,6 +88,7 @@ export function netcatAdvice(flag: string, words: readonly string[], command: st
   if (letter === undefined && !isKept) return undefined;
   const line = readNetcat(command === undefined ? words : words.slice(words.indexOf(command) + 1), command);
   const listens = line.flags.has('l') || command === 'serve';
+  if (command === 'send' && letter === 'r') return 'to send messages several times, write --repeat N --interval TIME';
   const note = notes[letter ?? ''] ?? 'it belongs to yodel connect';
   const text = typeof note === 'string' ? note : note(listens);
   const instead = command === 'send' ? undefined : translate(line, listens);

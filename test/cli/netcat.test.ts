@@ -36,6 +36,7 @@ test('what yodel cannot do is said without a command line that would do somethin
   expect(adviceFor('-u', 'connect -u host 53')).toBe('yodel speaks TCP, not UDP');
   expect(adviceFor('--udp', '--udp host 53')).toBe('yodel speaks TCP, not UDP');
   expect(adviceFor('-e', 'connect -e /bin/sh host 80')).toMatch(/runs no program.*: yodel serve exec:COMMAND$/);
+  expect(adviceFor('-r', 'send -r 3 :80 PING')).toContain('--repeat N');
   expect(adviceFor('-q', 'send -q 1 :80 hello')).not.toContain('Write:');
   // Its other flags are not netcat's, so it cannot be translated.
   expect(adviceFor('-N', 'connect --framing lines -N host 80')).not.toContain('Write:');

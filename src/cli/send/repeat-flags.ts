@@ -28,9 +28,10 @@ export function addRepeatFlags(command: Command): void {
   command
     .optionsGroup('Again and again, over one connection:')
     .addOption(
-      new Option('--repeat [times]', 'send the messages this often, --interval apart; without a number until Ctrl-C')
-        .argParser(readTimes)
-        .preset('0'),
+      new Option(
+        '--repeat [times]',
+        'send the messages this often, --interval apart; without a number until Ctrl-C',
+      ).argParser(readTimes),
     )
     .addOption(
       new Option(
@@ -45,9 +46,9 @@ export function addRepeatFlags(command: Command): void {
       ),
     )
     .addOption(
-      new Option('--latency-history [time]', 'the same, with a line for each period (default: 15s)')
-        .argParser(readWindow)
-        .preset('15s'),
+      new Option('--latency-history [time]', 'the same, with a line for each period (default: 15s)').argParser(
+        readWindow,
+      ),
     );
 }
 
@@ -82,9 +83,15 @@ export function readRounds(flags: Readonly<Record<string, unknown>>, isInPipe: b
   const isShort = isInPipe && mode === 'latency' && latencyHistory === undefined && repeat === undefined;
   return {
     mode,
-    times: (repeat as number | undefined) ?? Number.POSITIVE_INFINITY,
+    times: typeof repeat === 'number' ? repeat : Number.POSITIVE_INFINITY,
     intervalMs: (flags.interval as number) || usual,
     forMs: isShort ? measuredInPipeMs : Number.POSITIVE_INFINITY,
-    windowMs: latencyHistory === undefined ? Number.POSITIVE_INFINITY : ((latencyHistory as number) ?? defaultWindowMs),
+    windowMs: windowOf(latencyHistory),
   };
+}
+
+/** A flag without its value is `true`. */
+function windowOf(latencyHistory: unknown): number {
+  if (latencyHistory === undefined) return Number.POSITIVE_INFINITY;
+  return typeof latencyHistory === 'number' ? latencyHistory : defaultWindowMs;
 }

@@ -1,5 +1,6 @@
 /** Ctrl-D while replies are due, on a terminal. */
 import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { listen } from '../../support/servers.ts';
 import { connectTo, exitStatusIn } from '../../support/talk.ts';
@@ -51,4 +52,16 @@ tmux('a server that ends without the replies makes it exit status 3', async () =
   socket.end('1\n');
   await terminal.sees(/\n< 1 {2}\d+ ms\n1 message got no reply before the server ended the connection\n\$$/);
   expect(await exitStatusIn(terminal)).toBe(3);
+});
+
+tmux('what a server still sends after its replies is shown to its end', async () => {
+  const { terminal, socket } = await endTooEarly();
+  socket.write('1\n2\n');
+  for (let line = 3; line <= 7; line++) {
+    socket.write(`${line}\n`);
+    await delay(300);
+  }
+  socket.end('last\n');
+  await terminal.sees(/\n< 3\n[\s\S]*\n< last\n\$$/);
+  expect(await exitStatusIn(terminal)).toBe(0);
 });

@@ -6,10 +6,12 @@ import { formatPlural } from '../../../format/figures.ts';
 import { formatQuantity } from '../../../format/units.ts';
 import { exitStatus } from '../../fail.ts';
 
-/** When no reply is due: how long the server may take to end its side, in milliseconds. */
+/** When no reply is due: how long the server may be silent before it is disconnected, in milliseconds. */
 const trailingMs = 1000;
 /** Replies that arrive this soon need no notice that they are waited for, in milliseconds. */
 const noticeAfterMs = 250;
+/** A server that ends this soon needs no notice that it is waited for, although no reply is due, in milliseconds. */
+const trailingNoticeAfterMs = 2500;
 
 /** What is ended, and how that is shown. */
 export interface ClosingOptions {
@@ -25,22 +27,22 @@ export interface ClosingOptions {
 /** Waits for the server to end. */
 export class Closing {
   readonly #options: ClosingOptions;
-  #noticeTimer: NodeJS.Timeout | undefined;
+  readonly #noticeTimer: NodeJS.Timeout;
+  readonly #trailingTimer: NodeJS.Timeout;
   #timer: NodeJS.Timeout | undefined;
-  /** No reply is due any longer: the time for the rest has begun. */
-  #isTrailing = false;
   /** Set when it gave up waiting. */
   #hasGivenUp = false;
 
   constructor(options: ClosingOptions) {
     this.#options = options;
     this.#noticeTimer = setTimeout(() => this.#tell(), noticeAfterMs);
+    this.#trailingTimer = setTimeout(() => this.#tellOfRest(), trailingNoticeAfterMs);
     this.#wait();
   }
 
-  /** A message was received: the server is not silent. */
+  /** Something was received: the server is not silent. */
   received(): void {
-    if (!this.#isTrailing) this.#wait();
+    this.#wait();
   }
 
   /** The connection has ended. Returns the exit status. @param missing the number of messages that got no reply */
@@ -61,12 +63,12 @@ export class Closing {
   stop(): void {
     clearTimeout(this.#timer);
     clearTimeout(this.#noticeTimer);
+    clearTimeout(this.#trailingTimer);
   }
 
   #wait(): void {
     clearTimeout(this.#timer);
-    this.#isTrailing = this.#options.due() === 0;
-    const ms = this.#isTrailing ? trailingMs : this.#options.waitMs;
+    const ms = this.#options.due() === 0 ? trailingMs : this.#options.waitMs;
     if (ms > 0) this.#timer = setTimeout(() => this.#giveUp(), ms);
   }
 
@@ -78,5 +80,9 @@ export class Closing {
   #tell(): void {
     const due = this.#options.due();
     if (due > 0) this.#options.notice(`waiting for ${formatPlural(due, 'reply', 'replies')}; Ctrl-C stops`);
+  }
+
+  #tellOfRest(): void {
+    if (this.#options.due() === 0) this.#options.notice('the server is still sending; Ctrl-C stops');
   }
 }

@@ -175,7 +175,10 @@ export class Conversation {
     return new Link(address, options, reconnect, {
       open: () => this.#opened(),
       message: (message) => this.#received(message),
-      arrived: () => this.#unfinished.arrived(),
+      arrived: () => {
+        this.#unfinished.arrived();
+        this.#closing?.received();
+      },
       lost: (loss) => this.#lost(loss),
     });
   }
