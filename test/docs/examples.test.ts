@@ -15,6 +15,7 @@ const programs: Record<string, RegExp> = {
   'observe.ts': /^1 > hello\n1 < HELLO\n$/,
   'faults.ts': /^one\ntwo\nfour\nsix\ndropped: 2\nseven\nseven\n$/,
   'news.ts': /^first\nyou are 1\nlast\n$/,
+  'mock.ts': /^false\ntalk\.transcript:3: the client ended its side without: > bye\n$/,
   'check.ts': /^hello yourself, Ada\nline 2: a different message\n$/,
   'journal.ts': /^1 in one\n3 in two\n$/,
   'room.ts': /^not sent to a client with lines: YODEL_UNENCODABLE_MESSAGE\nhello\n$/,

@@ -1,8 +1,10 @@
 /** docs/transcripts.md: its files are the example files, and its commands print what it shows. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { serve, yodel } from '../support/process/command.ts';
+import { run, serve, yodel } from '../support/process/command.ts';
+import { testWith } from '../support/tools.ts';
 
+const curl = testWith('curl', 'apt-get install curl');
 const root = new URL('../../', import.meta.url).pathname;
 const page = readFileSync(`${root}docs/transcripts.md`, 'utf8');
 
@@ -26,6 +28,29 @@ test('a syntax error is reported as the page shows it', async () => {
   const { stdout, status } = await yodel(['check', 'examples/broken.transcript', '127.0.0.1:7878'], { cwd: root });
   expect(status).toBe(2);
   expect(page).toContain(`$ yodel check examples/broken.transcript 127.0.0.1:7878\n${stdout}`);
+});
+
+test('a client that says something else gets the verdict that the page shows', async () => {
+  const server = await serve(['examples/greeting.transcript', '--once', '--quiet'], { cwd: root });
+  const { stdout } = await yodel(['connect', server.address], { input: 'hello Ada\nsee you\n' });
+  const { stderr, status } = await server.ended;
+  expect(status).toBe(3);
+  const verdict = stderr
+    .split('\n')
+    .slice(1)
+    .join('\n')
+    .replace(/127\.0\.0\.1:\d+/, '127.0.0.1:40712');
+  expect(page).toContain(`| yodel connect\n${stdout}${verdict}`);
+});
+
+curl('curl downloads from the mock of examples/download.transcript as the page shows it', async () => {
+  const server = await serve(['examples/download.transcript', '--once', '--quiet'], { cwd: root });
+  const flags = ['-s', '--disable-epsv'];
+  const { stdout } = await run(['curl', ...flags, `ftp://127.0.0.1:${server.port}/hello.txt`]);
+  const { stderr, status } = await server.ended;
+  expect(status).toBe(0);
+  const verdict = stderr.split('\n').slice(1).join('\n');
+  expect(page).toContain(`curl ${flags.join(' ')} ftp://127.0.0.1:7878/hello.txt\n${stdout}${verdict}`);
 });
 
 test('a transcript is served as the page shows it', async () => {

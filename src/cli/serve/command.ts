@@ -5,10 +5,10 @@ import { serverOptions, sessionOptions } from '../../options.ts';
 import { addTable, collect, envName } from '../flags.ts';
 import { addRecordFlags } from '../record-flags.ts';
 import { addServerTlsFlags } from '../tls-flags.ts';
-import { variableOption } from '../transcript-variables.ts';
 import { addWireFlags, applyPrecedence } from '../wire-flags.ts';
 import { withSeed } from './handler/fault-flags.ts';
 import { addHandlerFlags } from './handler/flags.ts';
+import { addMockFlags } from './handler/mock-flags.ts';
 import { addJournalFlags } from './journal-flags.ts';
 import type { ServeSettings } from './settings.ts';
 
@@ -23,6 +23,7 @@ const examples = `Examples:
   yodel serve ./handler.ts --workers auto          one process per processor core
   yodel serve ./handler.ts --watch                 reload the file whenever it is saved
   yodel serve --journal messages.journal           record each message before its reply
+  yodel serve talk.transcript --once               play a server to the client under test
   yodel serve exec:'sed -u s/a/b/'                 let a program answer
   yodel serve proxy:127.0.0.1:6379 --delay 50ms    let another server answer, with a delay
 `;
@@ -52,6 +53,7 @@ export function serveCommand(): Command {
   addServingFlags(command);
   addOutputFlags(command);
   addHandlerFlags(command);
+  addMockFlags(command);
   addServerTlsFlags(command);
   addAdmissionFlags(command);
   addJournalFlags(command);
@@ -77,8 +79,6 @@ function addServingFlags(command: Command): void {
         .env('YODEL_LISTEN'),
     );
   addWireFlags(command, 'lines, or that of a transcript');
-  command.option('--lenient', 'transcript: accept messages in any order, any number of times');
-  command.addOption(variableOption('transcript'));
   addRecordFlags(
     command,
     'path',

@@ -56,7 +56,8 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
   let aborted = 0;
   let hadUncaughtError = false;
   const faults = new ServedFaults(flags.control !== undefined, (session, applied) => log.faulted?.(session, applied));
-  const { handler, protocol } = await handlerFor(serving.settings, notify, faults.for(flags));
+  const { handler, protocol, judged } = await handlerFor(serving.settings, notify, faults.for(flags));
+  const judge = judged && new (await import('./verdict.ts')).Judge(judged, outputs);
   let isSilent = isTransparent(handler);
   const recorders = flags.record === undefined ? [] : [await recorderOf(flags, worker, notify)];
   const { journal } = rest;
@@ -74,8 +75,10 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
       failures(notify, { aborted: () => aborted++, isSilent: () => isSilent }),
       ...subscribers,
       ...recorders,
+      ...(judge ? [judge.subscriber] : []),
     ]),
   });
+  judge?.start(server);
   const shutDownOnError = (thrown: unknown) => {
     // Neither the message that caused it nor the extent of the damage is known, so the server shuts down, gracefully.
     notify(`uncaught error outside the handler, shutting down: ${escapeStack(thrown)}`);
@@ -87,19 +90,21 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
     await server.closed;
     await journal?.close();
     await endGroups();
+    const verdict = judge?.end() ?? exitStatus.good;
     await outputs.close(() => {
       if (aborted > 0) notify(`aborted with replies pending: ${formatPlural(aborted, 'connection')}`);
     });
-    return aborted > 0 || hadUncaughtError || journal?.failure ? exitStatus.failure : exitStatus.good;
+    return aborted > 0 || hadUncaughtError || journal?.failure ? exitStatus.failure : verdict;
   };
   return {
     server,
     faults,
     reload: async (next) => {
-      const { handler } = await handlerFor(next.settings, notify, faults.for(next.settings.flags));
-      const options = { ...reloadableOf(next), handler };
+      const loaded = await handlerFor(next.settings, notify, faults.for(next.settings.flags));
+      // A verdict is on one mock.
+      const options = { ...reloadableOf(next), handler: judge ? handler : loaded.handler };
       server.reload(next.tls ? { ...options, tls: next.tls } : options);
-      isSilent = isTransparent(handler);
+      isSilent = isTransparent(options.handler);
     },
     ended: end(),
   };

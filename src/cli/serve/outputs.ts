@@ -48,6 +48,8 @@ export interface Outputs {
   readonly notify: Notify;
   /** Writes the log as the server reports events. */
   readonly log: Subscriber;
+  /** Whether the log is JSON, and is written. */
+  readonly isJson: boolean;
   /** Writes a complete line of the log. */
   readonly writeLog: (line: string) => void;
   /** Writes a line on stderr, unchanged. */
@@ -77,6 +79,7 @@ export function openOutputs(settings: LogSettings, worker?: number): Outputs {
   const options = { format, level, messages, relays, paint: paintFor(color), worker, write: writeLog };
   return {
     notify,
+    isJson: format === 'json' && !isQuiet,
     log: isQuiet ? {} : sessionLog(options),
     writeLog,
     writeError: (line) => errors.write(line),

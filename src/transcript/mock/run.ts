@@ -101,6 +101,8 @@ export class Run {
   left(session: Session): void {
     const client = this.#clients.get(session);
     if (!client) return void this.#closed.add(session);
+    // A server that shuts down leaves its clients, and not they it: what is due then is still due.
+    if (session.endedBy === 'shutdown' && !client.hasEnded) return client.settle();
     this.play.left(client);
   }
 

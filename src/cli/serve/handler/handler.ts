@@ -12,19 +12,21 @@ import type { HandlerObject } from '../../../session/handler.ts';
 import { escapeText } from '../../../terminal/escape.ts';
 import { UsageError } from '../../fail.ts';
 import { readFile } from '../../files.ts';
-import { readVariables } from '../../transcript-variables.ts';
 import { readWire } from '../../wire.ts';
 import { hasWireFlags } from '../../wire-flags.ts';
 import type { Notify } from '../outputs.ts';
 import type { ServeSettings } from '../settings.ts';
 import { quantityOf } from './handler-flag.ts';
-import { handlerPath, type LoadedHandler, loadHandler } from './load.ts';
+import { handlerPath, type JudgedMock, type LoadedHandler, loadHandler } from './load.ts';
+import { readMockFlags } from './mock-flags.ts';
 import { passesBytes } from './transparent.ts';
 
 /** A handler with the framings and encoding to use: from flags, else from the handler, else lines. */
 export interface FramedHandler {
   readonly handler: HandlerObject;
   readonly protocol: Protocol;
+  /** A transcript's server whose clients get a verdict. */
+  readonly judged: JudgedMock | undefined;
 }
 
 /**
@@ -42,12 +44,13 @@ export async function handlerFor(
   const { flags, handler: name } = settings;
   // First, because a transcript may name a framing that the flags load.
   const given = (await readWire(flags)).protocol;
-  const { handler, protocol: needed, encoding } = await plainHandler(settings, notify);
+  const { handler, protocol: needed, encoding, judged } = await plainHandler(settings, notify);
   if (needed && hasWireFlags(flags)) checkSame(name, needed, given);
   const protocol = needed && !hasWireFlags(flags) ? needed : given;
   const resolved = resolveWire({ protocol, encoding: givenEncoding(flags) ?? (needed ? undefined : encoding) });
   return {
     handler: faults ? withFaults(handler, faults) : handler,
+    judged,
     protocol: passesBytes(settings) ? { ...resolved, encoding: 'binary', atOnce: true } : resolved,
   };
 }
@@ -72,16 +75,14 @@ export function watchedFiles({ handler, flags }: ServeSettings): string[] {
 }
 
 async function plainHandler({ handler, flags }: ServeSettings, notify: Notify): Promise<LoadedHandler> {
+  const mock = readMockFlags(handler, flags);
   const [, kind, rest = ''] = /^(exec|proxy):(.*)$/s.exec(handler) ?? [];
   if (kind !== 'exec' && (flags.shell === true || flags.execPerMessage === true)) {
     throw new UsageError(`--${flags.shell === true ? 'shell' : 'exec-per-message'} is for exec:COMMAND`);
   }
   if (kind === 'exec') return { handler: await execHandler(rest, flags, notify) };
   if (kind === 'proxy') return { handler: await proxyHandler(rest, flags) };
-  const variables = readVariables(flags.var);
-  if (Object.keys(variables).length > 0 && !handler.endsWith('.transcript'))
-    throw new UsageError(`--var gives the names of a transcript values, and "${handler}" is not one`);
-  return await loadHandler(handler, { lenient: flags.lenient === true, variables, notify });
+  return await loadHandler(handler, mock, notify);
 }
 
 async function execHandler(command: string, flags: ServeSettings['flags'], notify: Notify): Promise<HandlerObject> {

@@ -10,8 +10,11 @@ import { handlersByName } from '../../../handlers/handlers.ts';
 import { type HandlerObject, resolveHandler, type Session } from '../../../session/handler.ts';
 import { nearestWord } from '../../../suggestion.ts';
 import { escapeText } from '../../../terminal/escape.ts';
+import type { MockServer } from '../../../transcript/mock/mock.ts';
 import { UsageError } from '../../fail.ts';
 import { loadDefaultExport } from '../../module-file.ts';
+import type { Notify } from '../outputs.ts';
+import type { MockSettings } from './mock-flags.ts';
 
 const example = 'example: export default (message) => message.text.toUpperCase()';
 
@@ -22,15 +25,17 @@ export interface LoadedHandler {
   readonly protocol?: Protocol | undefined;
   /** The encoding that it needs; undefined: the framing's default. */
   readonly encoding?: Encoding | undefined;
+  readonly judged?: JudgedMock | undefined;
 }
 
-/** What a handler may need. */
-export interface LoadOptions {
-  /** Whether a transcript accepts messages in any order, any number of times. */
-  readonly lenient: boolean;
-  /** Values of names in a transcript. */
-  readonly variables: Readonly<Record<string, string>>;
-  readonly notify: (text: string) => void;
+/** A transcript's server whose clients get a verdict. */
+export interface JudgedMock {
+  readonly mock: MockServer;
+  readonly settings: MockSettings;
+  /** The transcript. */
+  readonly file: string;
+  /** The problems that were printed when they occurred. */
+  readonly reported: ReadonlySet<string>;
 }
 
 /**
@@ -40,24 +45,30 @@ export interface LoadOptions {
  * @throws UsageError if it does not exist, cannot be loaded, or is not a handler
  * @throws TranscriptError
  */
-export async function loadHandler(nameOrPath: string, options: LoadOptions): Promise<LoadedHandler> {
+export async function loadHandler(nameOrPath: string, settings: MockSettings, notify: Notify): Promise<LoadedHandler> {
   const known = handlersByName[nameOrPath];
   if (known) return { handler: known.handler };
-  if (nameOrPath.endsWith('.transcript')) return await loadTranscript(nameOrPath, options);
+  if (nameOrPath.endsWith('.transcript')) return await loadTranscript(nameOrPath, settings, notify);
   return { handler: await loadFile(nameOrPath) };
 }
 
-async function loadTranscript(path: string, { lenient, variables, notify }: LoadOptions): Promise<LoadedHandler> {
+async function loadTranscript(path: string, settings: MockSettings, notify: Notify): Promise<LoadedHandler> {
+  const { lenient, once, verify, pace, variables } = settings;
   const { checkVariables, mockServer, readTranscript } = await import('./transcript.ts');
   const transcript = await readTranscript(path, { variables });
   checkVariables(variables, [transcript]);
-  const unexpected = (session: Session, error: YodelError) =>
+  const reported = new Set<string>();
+  const unexpected = (session: Session, error: YodelError) => {
+    reported.add(error.message);
     notify(`${formatPeer(session.peer)}#${session.id}: ${escapeText(error.message)}`);
+  };
+  const mock = mockServer(transcript, { lenient, once, pace, unexpected });
   const { framing, replyFraming, protocol } = transcript;
   // WebSocket is the framing of its connections, whatever that of the server is.
   const isNamed = (framing ?? replyFraming) !== undefined && framing?.name !== 'websocket';
   return {
-    handler: mockServer(transcript, { lenient, unexpected }),
+    handler: mock,
+    judged: once || verify ? { mock, settings, file: path, reported } : undefined,
     protocol: isNamed ? resolveWire({ protocol, encoding: 'binary' }) : undefined,
     encoding: 'binary',
   };
