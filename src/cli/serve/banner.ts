@@ -2,12 +2,10 @@
 import { isatty } from 'node:tty';
 import { type Address, defaultAddress, isLoopback, parseAddress } from '../../address.ts';
 import { formatPlural } from '../../format/figures.ts';
-import { needsMessages } from '../../handlers/faults/fault.ts';
 import { serveLimits } from '../../options.ts';
 import { version } from '../version.ts';
-import { hasWireFlags } from '../wire-flags.ts';
-import { chosenSeed, faultsIn } from './handler/fault-flags.ts';
-import { isProxy, passesBytes } from './handler/transparent.ts';
+import { chosenSeed } from './handler/fault-flags.ts';
+import { assumesLines, passesBytes } from './handler/transparent.ts';
 import type { Notify } from './outputs.ts';
 import type { ServeSettings } from './settings.ts';
 import type { Certificates } from './tls/tls.ts';
@@ -32,7 +30,7 @@ export function printBanner(
   }
   const seed = chosenSeed(flags);
   if (seed !== undefined) notify(`random faults: --fault-seed ${seed} repeats them`);
-  if (isProxy(settings) && !passesBytes(settings) && !hasWireFlags(flags) && faultsIn(flags).some(needsMessages)) {
+  if (assumesLines(settings)) {
     notify('some faults are about messages, and no --framing or --protocol is given: a message is a line');
   }
   if (addresses.some(isPublic)) {

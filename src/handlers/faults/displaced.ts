@@ -20,6 +20,10 @@ export class Displaced<Entry> {
     this.#release = release;
   }
 
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0;
+  }
+
   /** Keeps a message until `distance` others have passed, or `within` milliseconds. */
   add(entry: Entry, { distance, within }: { readonly distance: number; readonly within: number }): void {
     const timer = this.#clock.after(within, () => this.#releaseThose((one) => one.entry === entry));

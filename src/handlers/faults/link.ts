@@ -202,7 +202,11 @@ export class Link implements ShapedStream {
       this.#faults.counted,
       this.#stream,
     );
-    for (const fault of effects.applied) this.#ends.report(fault, number);
+    // One waits at a time: if all waited for the next, none would pass another.
+    const reorder = this.#displaced.isEmpty && effects.fate === undefined ? effects.reorder : undefined;
+    for (const fault of effects.applied) {
+      if (fault.fault.action.kind !== 'reorder' || reorder) this.#ends.report(fault, number);
+    }
     if (effects.fate === 'blackhole') return this.#triggers.openHole(effects.by as CountedFault);
     const { payloadFlips, wait } = effects;
     const entry = {
@@ -215,7 +219,7 @@ export class Link implements ShapedStream {
     this.#account(entry.cost);
     // All sessions together may have buffered too much.
     if (this.isStopped) return;
-    if (effects.reorder && effects.fate === undefined) return this.#displaced.add(entry, effects.reorder);
+    if (reorder) return this.#displaced.add(entry, reorder);
     this.#enqueue(entry);
     if (effects.fate === undefined) this.#displaced.passed();
   }

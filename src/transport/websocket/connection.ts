@@ -154,7 +154,8 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
   abort(why: YodelError | undefined = this.#decoder?.fault): void {
     this.#isReleased = true;
     // A reset could overtake the close frame.
-    if (!why || this.#inner.unsent > 0) return this.#inner.abort();
+    // A reset on purpose has no close code: it is what a broken network does.
+    if (!why || why.code === 'YODEL_FAULT' || this.#inner.unsent > 0) return this.#inner.abort();
     this.#sendClose(why);
     this.#inner.release();
   }

@@ -95,6 +95,12 @@ describe('reorder', () => {
     expect(peer.lines).toEqual(['line 2', 'line 1', 'line 3', 'line 5', 'line 4']);
   });
 
+  it('of all messages swaps pairs', async () => {
+    const { peer, applied } = await open(['reorder']);
+    expect(await peer.says(lines(4).join(''))).toBe('line 2\nline 1\nline 4\nline 3\n');
+    expect(applied.map(({ message }) => message)).toEqual([1, 3]);
+  });
+
   it('the end does not overtake a message', async () => {
     const { peer } = await open(['reorder 5 1h']);
     await peer.says('a\n');

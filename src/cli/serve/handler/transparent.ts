@@ -16,11 +16,22 @@ export function isProxy({ handler }: ServeSettings): boolean {
  * Faults about messages need complete ones, and WebSocket has its own.
  */
 export function passesBytes(settings: ServeSettings): boolean {
-  const { handler, flags } = settings;
+  const { flags } = settings;
   if (!isProxy(settings) || hasWireFlags(flags) || flags.encoding === 'utf8') return false;
   if (aboutMessages.some((name) => flags[name] !== undefined)) return false;
+  return !speaksWebSocket(settings) && !faultsIn(flags).some(needsMessages);
+}
+
+/** Whether messages of a proxy are lines only because its faults are about messages, and no flag says what a message is. */
+export function assumesLines(settings: ServeSettings): boolean {
+  const { flags } = settings;
+  const isOpen = isProxy(settings) && !hasWireFlags(flags) && !speaksWebSocket(settings);
+  return isOpen && !aboutMessages.some((name) => flags[name] !== undefined) && faultsIn(flags).some(needsMessages);
+}
+
+function speaksWebSocket({ handler, flags }: ServeSettings): boolean {
   const addresses = [handler.slice('proxy:'.length), ...((flags.listen as readonly string[] | undefined) ?? [])];
-  return !addresses.some(isWebSocket) && !faultsIn(flags).some(needsMessages);
+  return addresses.some(isWebSocket);
 }
 
 /** Flags that say what a message is, or what it may be. */
