@@ -62,10 +62,44 @@ test('faults apply to the replies of programs and proxied servers', async () => 
   expect(await exchange(proxy.port, 'a\r\nbcdef\n')).toBe('a\r\n');
 });
 
+test('--fault: both directions, by pattern and number, each logged', async () => {
+  const upstream = await serve([]);
+  const flags = [
+    '--fault',
+    'request /^drop/ drop',
+    '--fault',
+    'twice=reply #2 duplicate',
+    '--fault',
+    'request /^QUIT/i reset',
+  ];
+  const server = await serve([`proxy:${upstream.address}`, ...flags]);
+  await server.saw(
+    /yodel: some faults are about messages, and no --framing or --protocol is given: a message is a line/,
+  );
+  const peer = await dial(server.port);
+  peer.ended.catch(() => undefined);
+  await peer.send('a\ndrop this\nb\n');
+  await peer.saw(/^a\nb\nb\n$/);
+  await peer.send('quit\n');
+  expect((await peer.closed)?.code).toBe('ECONNRESET');
+  await server.saw(/closed after [^\n]*: reset on purpose by the fault reset_request/);
+  expect(upstream.stdout()).not.toMatch(/drop|quit/);
+  const log = server
+    .stdout()
+    .replace(/^\S+ (\S+#1)/gm, '-')
+    .split('\n');
+  expect(log).toContain('- > 9 B drop this');
+  expect(log).toContain('- > fault drop_request: drop, message 2');
+  expect(log).toContain('- < fault twice: duplicate, message 2');
+  expect(log).toContain('- > fault reset_request: reset, message 4');
+});
+
 test.each([
   [['--drop', '5'], /It takes a percentage from 0% to 100%/],
   [['--drop', '101%'], /It takes a percentage from 0% to 100%/],
   [['--delay', '5±3'], /It takes a time such as 50ms or 50ms±20ms/],
+  [['--fault', 'request /QUIT/ rest'], /invalid at column 16: "rest" is neither.*Did you mean "reset"\?/],
+  [['--fault', 'a=drop', '--fault', 'a=close'], /there is a fault "a" already/],
   [['--chunk', 'many'], /It takes a size such as/],
   [['--fault-seed', '-1'], /It takes a whole number from 0 to 4294967295/],
 ])('%j is a usage error', async (args, expected) => {

@@ -194,6 +194,50 @@ test('a client that is refused gets no reply of the proxy', async () => {
   expect((await closedAtOnce(server.port)).text).toBe('');
 });
 
+test('the log has both directions, attributed; with --quiet there is none', async () => {
+  const echo = await listen((socket) => socket.once('data', () => socket.end('login: ')));
+  const talk = async (...flags: string[]) => {
+    const server = await serve([`proxy:${echo.address}`, ...flags]);
+    const peer = await dial(server.port);
+    await peer.send('hello\r\n');
+    // A prompt without an end arrives, too.
+    await peer.saw(/login: /);
+    peer.end();
+    await peer.ended;
+    return { server, lines: async () => (await server.stop()).stdout.toString().split('\n').filter(Boolean) };
+  };
+  const text = await talk('--log-format', 'text');
+  await text.server.saw(/closed/);
+  const line = String.raw`^\S+ 127\.0\.0\.1:\d+#1 `;
+  expect(await text.lines()).toEqual([
+    expect.stringMatching(`${line}connected$`),
+    expect.stringMatching(`${line}> 5 B hello$`),
+    expect.stringMatching(`${line}< 7 B login: $`),
+    expect.stringMatching(`${line}closed after`),
+  ]);
+  const json = await talk('--json');
+  await json.server.saw(/"event":"closed"/);
+  const messages = (await json.lines()).map((one) => JSON.parse(one)).filter(({ event }) => event === 'message');
+  expect(messages).toMatchObject([
+    { session: 1, direction: 'request', bytes: 5, text: 'hello' },
+    { session: 1, direction: 'reply', bytes: 7, text: 'login: ' },
+  ]);
+  expect(await (await talk('--quiet')).lines()).toEqual([]);
+});
+
+test('without a framing, bytes pass at once and there is no limit on a message', async () => {
+  const { peer, upstream } = await behindProxy('--quiet');
+  await peer.send('no end');
+  expect((await once(upstream, 'data')).toString()).toBe('no end');
+  upstream.write('password: ');
+  await peer.saw(/^password: $/);
+  const large = 'x'.repeat(20_000_000);
+  const received = all(upstream);
+  await peer.send(large);
+  peer.end();
+  expect((await received).length).toBe(large.length);
+});
+
 test('line endings pass unchanged, whatever the client uses itself', async () => {
   const { peer, upstream } = await behindProxy();
   await peer.send('crlf\r\n');
