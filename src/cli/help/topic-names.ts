@@ -6,6 +6,7 @@ export const topicSummaries = {
   framing: 'how messages are delimited',
   protocols: 'protocols that yodel knows by name',
   handlers: 'what a server does with a message',
+  faults: 'what can go wrong on purpose, and when',
   limits: 'how much a peer can use, and how to change it',
   settings: 'flags, environment and file, and their precedence',
   environment: 'environment variables',

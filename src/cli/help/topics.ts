@@ -8,6 +8,7 @@ import { errorCodes } from '../../errors.ts';
 import { unitForms } from '../../format/units.ts';
 import { framingKinds } from '../../framing/notation.ts';
 import { protocols } from '../../framing/protocols/protocols.ts';
+import { actionForms } from '../../handlers/faults/fault.ts';
 import { handlersByName } from '../../handlers/handlers.ts';
 import type { OptionSpec } from '../../option-values.ts';
 import { serverOptions, sessionOptions } from '../../options.ts';
@@ -117,6 +118,32 @@ const topics: Readonly<Record<TopicName, (program: Command) => readonly TopicPar
       text:
         'Its result is the reply: text, bytes, an array of several replies, or nothing. It can be async; replies keep their ' +
         'order. If it throws, only its own session is closed.',
+    },
+  ],
+  faults: () => [
+    {
+      text: 'A fault between a handler and its clients is written like this, with --fault or to the API of --control:',
+    },
+    { lines: ['[request|reply|both] [WHEN] ACTION [ARGUMENTS]'] },
+    { text: 'Requests are what clients send, replies (the default) what they receive. The actions:' },
+    { rows: Object.entries(actionForms).map(([kind, { form, about }]) => [`${kind} ${form}`.trimEnd(), about]) },
+    { text: 'WHEN is nothing, or conditions that must all hold:' },
+    {
+      rows: [
+        ['10%', 'for this share of messages, by chance; --fault-seed repeats it'],
+        ['#5, #5-9', 'for these messages, counted from 1 for each session and direction'],
+        ['from 5, to 9, every 10', 'the same with one end, and for every tenth'],
+        ['/QUIT/i', 'for messages whose payload, or header and payload, matches'],
+        ['after 5s, after 10KiB', 'after this time of the session, or this number of bytes of the direction'],
+        ['10% of sessions', 'for this share of the sessions'],
+      ],
+    },
+    {
+      lines: [
+        "yodel serve proxy:127.0.0.1:6379 --fault 'both latency 50ms±20ms'",
+        "yodel serve proxy:127.0.0.1:6379 --protocol redis --fault 'request /FLUSHALL/i reset'",
+        "yodel serve proxy:127.0.0.1:5432 --fault '10% of sessions after 5s blackhole'",
+      ],
     },
   ],
   limits: () => [
