@@ -125,9 +125,9 @@ export function sharesOf(settings: LoadSettings): LoadShare[] {
 
 /** The number of messages that a run sends; null if it is not known in advance. */
 function messagesOf({ count, rate, durationMs, stages }: LoadSettings): number | null {
-  if (stages) return Math.ceil(messagesIn(stages) - 1e-6);
   if (rate === null || durationMs === null) return count;
-  const due = Math.ceil((rate * durationMs) / 1000);
+  // Without the rounding errors of sums.
+  const due = Math.ceil(stages ? messagesIn(stages, durationMs) - 1e-6 : (rate * durationMs) / 1000);
   return count === null ? due : Math.min(due, count);
 }
 

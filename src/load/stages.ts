@@ -55,9 +55,15 @@ export function durationOf(stages: readonly Stage[]): number {
   return stages.reduce((sum, { durationMs }) => sum + durationMs, 0);
 }
 
-/** The number of messages of all stages, which need not be whole. */
-export function messagesIn(stages: readonly Stage[]): number {
-  return stages.reduce((sum, { durationMs, from, to }) => sum + ((from + to) / 2) * (durationMs / 1000), 0);
+/** The number of messages of all stages, or of their first milliseconds, which need not be whole. */
+export function messagesIn(stages: readonly Stage[], ms = durationOf(stages)): number {
+  let left = ms;
+  let sum = 0;
+  for (const stage of stages) {
+    sum += messagesUpTo(stage, Math.min(left, stage.durationMs));
+    left = Math.max(0, left - stage.durationMs);
+  }
+  return sum;
 }
 
 /** A stage with what precedes it. */

@@ -114,6 +114,9 @@ test('the processes of a run share its messages', () => {
   const stages = parseStages('1s:10,1s:21');
   const counts = sharesOf(settingsOf({ stages, rate: 15.5, durationMs: 2000, threads: 2 })).map(({ count }) => count);
   expect(counts).toEqual([16, 15]);
+  const cut = (changes: object) => sharesOf(settingsOf({ stages, rate: 15.5, ...changes })).map(({ count }) => count);
+  expect(cut({ durationMs: 1500 })).toEqual([21]);
+  expect(cut({ durationMs: 2000, count: 5 })).toEqual([5]);
 });
 
 test('a latency belongs to the stage in which its message was due', () => {

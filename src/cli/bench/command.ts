@@ -88,7 +88,7 @@ function addLoadFlags(command: Command): void {
         'open loop: rates one after another, 10s:100,60s:1000; evenly from one to another, 30s:100..1000',
       )
         .argParser(parseStages)
-        .conflicts(['rate', 'duration', 'count', 'pipeline']),
+        .conflicts(['rate', 'pipeline']),
     )
     .addOption(
       new Option('--reconnect-each', 'a new connection for each message; -c is then how many at a time').conflicts(

@@ -73,7 +73,9 @@ async function readLoad(
   flags: Readonly<Record<string, unknown>>,
 ): Promise<LoadSettings> {
   const stages = flags.stages as readonly Stage[] | undefined;
-  const rate = stages ? (messagesIn(stages) / durationOf(stages)) * 1000 : ((flags.rate as number | undefined) ?? null);
+  const rate = stages
+    ? meanRate(stages, flags.duration as number | undefined)
+    : ((flags.rate as number | undefined) ?? null);
   const count = (flags.count as number | undefined) ?? null;
   const connections = flags.connections as number;
   const threads = flags.threads as number;
@@ -103,9 +105,7 @@ async function readLoad(
     rate,
     stages,
     count,
-    durationMs: stages
-      ? durationOf(stages)
-      : ((flags.duration as number | undefined) ?? (count === null ? defaultDurationMs : null)),
+    durationMs: readDuration(flags, stages, count),
     ...readMessages(flags, protocol.framing),
     replies,
     greeting: flags.greeting as number | undefined,
@@ -114,6 +114,23 @@ async function readLoad(
     timeoutMs: flags.timeout as number,
     threads,
   };
+}
+
+/** The mean rate of stages, or of the beginning of them. */
+function meanRate(stages: readonly Stage[], durationMs = durationOf(stages)): number {
+  const ms = Math.min(durationMs, durationOf(stages));
+  return (messagesIn(stages, ms) / ms) * 1000;
+}
+
+/** How long to send; null until `count` messages are sent. Stages have an end of their own. */
+function readDuration(
+  flags: Readonly<Record<string, unknown>>,
+  stages: readonly Stage[] | undefined,
+  count: number | null,
+): number | null {
+  const given = flags.duration as number | undefined;
+  if (stages) return Math.min(given ?? Number.POSITIVE_INFINITY, durationOf(stages));
+  return given ?? (count === null ? defaultDurationMs : null);
 }
 
 /** How messages are written in a load test, as text that other processes read too. A WebSocket address has its own. */
