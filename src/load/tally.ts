@@ -10,25 +10,30 @@ export interface TallyData {
   readonly lateness: HistogramData;
   readonly connect: HistogramData;
   readonly retractions: readonly Retraction[];
-  readonly stages: readonly { readonly sent: number; readonly errors: number; readonly latency: HistogramData }[];
+  readonly stages: readonly PartData[];
+  readonly requests: readonly PartData[];
+}
+
+interface PartData {
+  readonly sent: number;
+  readonly errors: number;
+  readonly latency: HistogramData;
 }
 
 const countNames = [
-  ...(['sent', 'answered', 'failed', 'unasked', 'untimed'] as const),
+  ...(['sent', 'answered', 'failed', 'unasked', 'untimed', 'rounds'] as const),
   ...(['bytesSent', 'bytesReceived', 'opened', 'lost'] as const),
 ] as const;
 type CountName = (typeof countNames)[number];
 
-/** What happened in one stage of a run. */
-export class StageTally {
-  /** Messages due in it and sent. */
+/** What came of a part of a run's messages: those of a stage, or of a line of a transcript. */
+export class PartTally {
+  /** Messages sent. */
   sent = 0;
-  /** Errors that occurred in it. */
   errors = 0;
-  /** Of the messages due in it. */
   readonly latency = new Histogram();
 
-  add({ sent, errors, latency }: StageTally): void {
+  add({ sent, errors, latency }: PartTally): void {
     this.sent += sent;
     this.errors += errors;
     this.latency.add(latency);
@@ -51,6 +56,8 @@ export class Tally {
   failed = 0;
   /** Messages of the server that were no replies, because nothing had been sent before. */
   unasked = 0;
+  /** Rounds of a transcript that were played to their end. */
+  rounds = 0;
   /** Answered messages whose latencies were taken back, because they may belong to other messages. */
   untimed = 0;
   bytesSent = 0;
@@ -69,7 +76,9 @@ export class Tally {
   /** Latencies of this interval or earlier ones that are taken back. They are not removed from `latency` here. */
   readonly retractions: Retraction[] = [];
   /** Of a run with stages. */
-  readonly stages: StageTally[] = [];
+  readonly stages: PartTally[] = [];
+  /** Of a run with a transcript: its requests. */
+  readonly requests: PartTally[] = [];
   /** The current stage of a run with stages. */
   stageNow: (() => number) | undefined;
 
@@ -87,9 +96,13 @@ export class Tally {
   }
 
   /** The tally of a stage. */
-  stage(index: number): StageTally {
-    while (this.stages.length <= index) this.stages.push(new StageTally());
-    return this.stages[index] as StageTally;
+  stage(index: number): PartTally {
+    return partOf(this.stages, index);
+  }
+
+  /** The tally of a request of a transcript. */
+  request(index: number): PartTally {
+    return partOf(this.requests, index);
   }
 
   #fail(code: string, example: string, count: number): void {
@@ -114,6 +127,7 @@ export class Tally {
     for (const [code, { count, example }] of other.errors) this.#fail(code, example, count);
     this.retractions.push(...other.retractions);
     for (const [index, stage] of other.stages.entries()) this.stage(index).add(stage);
+    for (const [index, request] of other.requests.entries()) this.request(index).add(request);
   }
 
   /** Resets everything to zero. */
@@ -124,7 +138,7 @@ export class Tally {
     this.connect.clear();
     this.errors.clear();
     this.retractions.length = 0;
-    for (const stage of this.stages) stage.clear();
+    for (const part of [...this.stages, ...this.requests]) part.clear();
   }
 
   /** As plain data. */
@@ -136,23 +150,35 @@ export class Tally {
       lateness: this.lateness.toJSON(),
       connect: this.connect.toJSON(),
       retractions: [...this.retractions],
-      stages: this.stages.map(({ sent, errors, latency }) => ({ sent, errors, latency: latency.toJSON() })),
+      stages: this.stages.map(dataOf),
+      requests: this.requests.map(dataOf),
     };
   }
 
   /** Adds the tally of another process. */
-  addData({ counts, errors, latency, lateness, connect, retractions, stages }: TallyData): void {
+  addData({ counts, errors, latency, lateness, connect, retractions, stages, requests }: TallyData): void {
     for (const name of countNames) this[name] += counts[name];
     for (const [code, count, example] of errors) this.#fail(code, example, count);
     this.latency.addData(latency);
     this.lateness.addData(lateness);
     this.connect.addData(connect);
     this.retractions.push(...retractions);
-    for (const [index, data] of stages.entries()) {
-      const stage = this.stage(index);
-      stage.sent += data.sent;
-      stage.errors += data.errors;
-      stage.latency.addData(data.latency);
-    }
+    for (const [index, data] of stages.entries()) addPart(this.stage(index), data);
+    for (const [index, data] of requests.entries()) addPart(this.request(index), data);
   }
+}
+
+function partOf(parts: PartTally[], index: number): PartTally {
+  while (parts.length <= index) parts.push(new PartTally());
+  return parts[index] as PartTally;
+}
+
+function dataOf({ sent, errors, latency }: PartTally): PartData {
+  return { sent, errors, latency: latency.toJSON() };
+}
+
+function addPart(part: PartTally, { sent, errors, latency }: PartData): void {
+  part.sent += sent;
+  part.errors += errors;
+  part.latency.addData(latency);
 }

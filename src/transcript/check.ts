@@ -77,13 +77,14 @@ interface Change {
   readonly step: WalkedStep;
 }
 
-class Check {
+/** @internal A play of the clients of a transcript, step by step. For load tests; others call {@link check}. */
+export class Check {
   readonly #transcript: Transcript;
   readonly #options: CheckOptions;
   readonly #values: Values;
   readonly #connections: Connections;
   readonly #clients = new Map<string, CheckedClient>();
-  readonly #findings: Findings;
+  #findings: Findings;
   readonly #pace: Pace;
   #timeoutMs: number;
   #ending: Ending;
@@ -109,17 +110,49 @@ class Check {
     const began = performance.now();
     const transcript = this.#transcript;
     try {
-      for (const step of walked(transcript.steps)) {
-        this.#sequence++;
-        if (!this.#change(step)) await this.#play(step);
-      }
-      await this.#settle(undefined);
-      for (const client of this.#clients.values()) await this.#finish(client);
+      for (const step of walked(transcript.steps)) await this.play(step);
+      await this.settle(undefined);
+      await this.finish();
     } finally {
-      this.#connections.abort();
+      this.abort();
     }
     const elapsedMs = performance.now() - began;
     return { transcript, differences: this.#findings.differences, expected: this.#expected, elapsedMs };
+  }
+
+  /** Plays the next step. */
+  async play(step: WalkedStep): Promise<void> {
+    this.#sequence++;
+    if (!this.#change(step)) await this.#play(step);
+  }
+
+  /** Opens the connection of a step's client. Resolves with whether it was not open yet. */
+  async open(step: MessageStep): Promise<boolean> {
+    if (this.#clients.has(step.client)) return false;
+    await this.#clientOf(step.client, step);
+    return true;
+  }
+
+  /** Whether a connection is over. */
+  get isOver(): boolean {
+    return [...this.#clients.values()].some(({ isLost, player }) => isLost || player.isGone);
+  }
+
+  /** The differences since the last call, and when the last expected message arrived, if one did. */
+  takeFindings(): { readonly differences: readonly Difference[]; readonly arrivedAt: number | undefined } {
+    const { differences, arrivedAt } = this.#findings;
+    this.#findings = new Findings(this.#transcript);
+    return { differences, arrivedAt };
+  }
+
+  /** After the last step: ends all connections, and finds what the server still sends. */
+  async finish(): Promise<void> {
+    for (const client of this.#clients.values()) await this.#finish(client);
+  }
+
+  /** Closes all connections at once. */
+  abort(): void {
+    this.#connections.abort();
   }
 
   /** Performs a step that only changes values. Returns whether it was one. */
@@ -149,7 +182,7 @@ class Check {
       case 'pace':
         return;
       default:
-        await this.#settle(step);
+        await this.settle(step);
         return await this.#act(step);
     }
   }
@@ -185,7 +218,7 @@ class Check {
   }
 
   async #send(step: MessageStep): Promise<void> {
-    await this.#settle(step);
+    await this.settle(step);
     const client = await this.#clientOf(step.client, step);
     const reason = this.#sendLine(step, client);
     client.isUnsent = reason !== undefined;
@@ -238,7 +271,7 @@ class Check {
    *
    * @param next the step that is played next
    */
-  async #settle(next: WalkedStep | undefined): Promise<void> {
+  async settle(next: WalkedStep | undefined): Promise<void> {
     const settleMs = next === undefined || isAction(next) ? (this.#options.settleMs ?? 0) : 0;
     const clients = [...this.#clients.values()].filter((client) => client.isExpecting || settleMs > 0);
     if (clients.length === 0) return;
@@ -342,11 +375,11 @@ class Check {
       return known;
     }
     // Whatever precedes its first line must have come before it connects.
-    await this.#settle(step);
+    await this.settle(step);
     const client = new CheckedClient(name, await this.#connections.of(name));
     client.lastPlace = step;
     this.#clients.set(name, client);
-    if (isAction(step)) await this.#settle(step);
+    if (isAction(step)) await this.settle(step);
     return client;
   }
 }

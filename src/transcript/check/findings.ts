@@ -43,6 +43,12 @@ export class Findings {
     this.#transcript = transcript;
   }
 
+  /** When the last message arrived that a line expects; undefined if none did. */
+  get arrivedAt(): number | undefined {
+    const times = this.#events.flatMap(({ receivedBy, at }) => (receivedBy === undefined ? [] : [at]));
+    return times.length === 0 ? undefined : Math.max(...times);
+  }
+
   /** A client did something, such as sending a line. */
   happened(place: Place): void {
     this.#events.push({ place, receivedBy: undefined, at: performance.now() });
