@@ -1,0 +1,247 @@
+/**
+ * Connections that go on over TLS after they have carried plain text: STARTTLS of SMTP, IMAP and POP3, `AUTH TLS` of FTP,
+ * the SSLRequest of PostgreSQL.
+ *
+ * | State     | Received bytes go to   | Written bytes go          | Next state                                        |
+ * |-----------|------------------------|---------------------------|---------------------------------------------------|
+ * | plain     | the receiver           | to the connection         | upgrading: `startTls` or `acceptTls`              |
+ * | upgrading | the TLS handshake      | nowhere: they wait        | secure, or closed: the handshake failed           |
+ * | secure    | TLS, then the receiver | through TLS               | closed                                            |
+ *
+ * The receiver stays the same. Uses `node:tls` on both runtimes, over any connection.
+ */
+import * as tls from 'node:tls';
+import { type Address, hostOf, TlsAddress } from '../address.ts';
+import { YodelError } from '../errors.ts';
+import { NodeConnection } from './node/connection.ts';
+import { subjectOf } from './tls/acceptor.ts';
+import { Certificates } from './tls/certificates.ts';
+import { ConnectionStream } from './tls/connection-stream.ts';
+import { contextOptions, minTlsVersion } from './tls/context.ts';
+import { handshakeError, tlsError } from './tls/errors.ts';
+import { trustFor } from './tls.ts';
+import type { Connection, Receiver, Security, ServerTls, TlsOptions } from './transport.ts';
+
+/** Much longer than received bytes take through a stream. */
+const lastBytesMs = 100;
+
+/** A connection that can be upgraded to TLS, once. Wrap a connection before its `start`. */
+export class UpgradableConnection implements Connection {
+  /** The connection that carries the bytes, plain or encrypted. */
+  readonly #carrier: Connection;
+  #receiver: Receiver | undefined;
+  #stream: ConnectionStream | undefined;
+  #socket: tls.TLSSocket | undefined;
+  #secure: Connection | undefined;
+  #security: Security | undefined;
+  /** Ends the handshake with an error, if it has not ended. */
+  #leftEarly: () => void = () => undefined;
+  /** Writes that wait for the end of the handshake. */
+  #waiting: Uint8Array[] = [];
+  #isPaused = false;
+  #isEnding = false;
+  #isClosed = false;
+
+  constructor(carrier: Connection) {
+    this.#carrier = carrier;
+  }
+
+  get local(): Address {
+    return this.#carrier.local;
+  }
+
+  get peer(): Address {
+    return this.#carrier.peer;
+  }
+
+  get chunksAreBorrowed(): boolean {
+    return (this.#secure ?? this.#carrier).chunksAreBorrowed;
+  }
+
+  get framing(): Connection['framing'] {
+    return this.#carrier.framing;
+  }
+
+  get handshake(): Connection['handshake'] {
+    return this.#carrier.handshake;
+  }
+
+  /** Of the upgrade, or of a connection that was encrypted from the beginning. */
+  get security(): Security | undefined {
+    return this.#security ?? this.#carrier.security;
+  }
+
+  get unsent(): number {
+    const waiting = this.#waiting.reduce((sum, bytes) => sum + bytes.length, 0);
+    return waiting + (this.#secure ?? this.#carrier).unsent;
+  }
+
+  start(receiver: Receiver): void {
+    this.#receiver = receiver;
+    this.#carrier.start({
+      onData: (chunk) => (this.#stream ?? receiver).onData(chunk),
+      onEnd: () => {
+        (this.#stream ?? receiver).onEnd();
+        // The end of its handshake may still be on its way through the stream.
+        if (this.#isUpgrading) setTimeout(() => this.#leftEarly(), lastBytesMs);
+      },
+      onDrain: () => (this.#stream ?? receiver).onDrain(),
+      onClose: (error) => {
+        this.#stream?.onClose(error);
+        // An encrypted stream does not notice that the one below it broke.
+        if (error) this.#socket?.destroy(error);
+        if (!this.#secure) this.#closed(error);
+      },
+    });
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#isUpgrading) this.#waiting.push(Buffer.from(bytes));
+    else (this.#secure ?? this.#carrier).write(bytes);
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    if (!this.#isUpgrading) (this.#secure ?? this.#carrier).pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    if (!this.#isUpgrading) (this.#secure ?? this.#carrier).resume();
+  }
+
+  probe(): void {
+    this.#carrier.probe?.();
+  }
+
+  end(why?: YodelError): void {
+    this.#isEnding = true;
+    if (!this.#isUpgrading) (this.#secure ?? this.#carrier).end(why);
+  }
+
+  release(): void {
+    if (this.#secure) this.#secure.release();
+    else this.#carrier.release();
+  }
+
+  abort(why?: YodelError): void {
+    this.#secure?.abort(why);
+    this.#carrier.abort(why);
+  }
+
+  /**
+   * Goes on over TLS as its client, and resolves when the handshake is complete. All bytes that arrive from now on belong to it.
+   *
+   * @throws YodelError `YODEL_TLS` when the certificate is not trusted, or the server does not speak TLS; the connection is
+   *   closed then
+   */
+  async startTls(options: TlsOptions): Promise<void> {
+    const host = hostOf(this.peer) ?? 'localhost';
+    const trust = trustFor(host, options);
+    const stream = this.#begin();
+    const socket = tls.connect({ socket: stream, host, minVersion: minTlsVersion, ...trust });
+    try {
+      await this.#handshake(socket, 'secureConnect');
+    } catch (error) {
+      throw this.#failed(tlsError(`cannot go on over TLS with ${this.peer}`, error));
+    }
+    this.#complete(socket);
+  }
+
+  /**
+   * Goes on over TLS as its server, and resolves when the handshake is complete. All bytes that arrive from now on belong to it.
+   *
+   * @throws YodelError `YODEL_TLS` when the handshake fails, or a certificate does not fit its key; the connection is closed then
+   */
+  async acceptTls(options: ServerTls): Promise<void> {
+    const { clientCa, alpn } = options;
+    const certificates = new Certificates(options);
+    const requestCert = clientCa !== undefined;
+    const stream = this.#begin();
+    const socket = new tls.TLSSocket(stream, {
+      isServer: true,
+      secureContext: tls.createSecureContext(contextOptions(options, clientCa)),
+      requestCert,
+      rejectUnauthorized: requestCert,
+      ...(alpn ? { ALPNProtocols: [...alpn] } : {}),
+      SNICallback: (name, done) => done(null, certificates.for(name)),
+    });
+    try {
+      await this.#handshake(socket, 'secure');
+      // Without a server object around it, the socket itself does not refuse a client.
+      if (requestCert && !socket.authorized) throw socket.authorizationError ?? new Error('it sent no certificate');
+    } catch (error) {
+      throw this.#failed(handshakeError(error as Error));
+    }
+    this.#complete(socket);
+  }
+
+  get #isUpgrading(): boolean {
+    return this.#stream !== undefined && this.#secure === undefined && !this.#isClosed;
+  }
+
+  #begin(): ConnectionStream {
+    if (this.#stream || this.#carrier.security)
+      throw new YodelError('YODEL_TLS', 'the connection is encrypted already');
+    const stream = new ConnectionStream(this.#carrier);
+    this.#stream = stream;
+    // The handshake needs what its receiver may not want now.
+    this.#carrier.resume();
+    return stream;
+  }
+
+  async #handshake(socket: tls.TLSSocket, event: 'secure' | 'secureConnect'): Promise<void> {
+    this.#socket = socket;
+    await new Promise<void>((resolve, reject) => {
+      this.#leftEarly = () => reject(new Error('the peer ended the connection during the TLS handshake'));
+      socket.once(event, resolve).once('error', reject).once('close', this.#leftEarly);
+    });
+  }
+
+  #failed(error: unknown): unknown {
+    this.#carrier.abort();
+    this.#closed(error as Error);
+    return error;
+  }
+
+  #complete(socket: tls.TLSSocket): void {
+    const { servername } = socket as { servername?: string | false };
+    this.#security = {
+      protocol: socket.getProtocol() ?? 'unknown',
+      servername: servername || undefined,
+      alpn: socket.alpnProtocol || undefined,
+      subject: subjectOf(socket),
+    };
+    // An address of TLS, because such a stream cannot be reset.
+    const address = new TlsAddress('localhost', 0);
+    const secure = new OverStream(socket, address, address);
+    this.#secure = secure;
+    const receiver = this.#receiver as Receiver;
+    secure.start({
+      onData: (chunk) => receiver.onData(chunk),
+      onEnd: () => receiver.onEnd(),
+      onDrain: () => receiver.onDrain(),
+      onClose: (error) => {
+        this.#carrier.release();
+        this.#closed(error);
+      },
+    });
+    if (this.#isPaused) secure.pause();
+    for (const bytes of this.#waiting.splice(0)) secure.write(bytes);
+    if (this.#isEnding) secure.end();
+  }
+
+  #closed(error: Error | undefined): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const receiver = this.#receiver;
+    queueMicrotask(() => receiver?.onClose(error));
+  }
+}
+
+/** A connection over an encrypted stream that is no socket, whose reads cannot be borrowed. */
+class OverStream extends NodeConnection {
+  protected override canBorrow(): boolean {
+    return false;
+  }
+}

@@ -1,0 +1,164 @@
+/** STARTTLS: a connection goes on over TLS. */
+import { expect, onTestFinished, test } from 'vitest';
+import { TcpAddress } from '../../src/address.ts';
+import { selfSignedCertificate } from '../../src/cli/serve/tls/self-signed.ts';
+import { memoryPair } from '../../src/transport/memory.ts';
+import { runtimeTransport } from '../../src/transport/runtime.ts';
+import type { Connection } from '../../src/transport/transport.ts';
+import { UpgradableConnection } from '../../src/transport/upgradable.ts';
+
+const tls = selfSignedCertificate(['localhost'], 86_400_000);
+
+/** One end, with what it received. */
+class Side {
+  readonly connection: UpgradableConnection;
+  bytes = Buffer.alloc(0);
+  events: string[] = [];
+  error: Error | undefined;
+  #wake: () => void = () => undefined;
+
+  constructor(connection: Connection) {
+    this.connection = new UpgradableConnection(connection);
+    onTestFinished(() => this.connection.abort());
+    const note = (event: string) => {
+      this.events.push(event);
+      this.#wake();
+    };
+    this.connection.start({
+      onData: (chunk) => {
+        this.bytes = Buffer.concat([this.bytes, chunk]);
+        this.#wake();
+      },
+      onEnd: () => note('end'),
+      onDrain: () => this.#wake(),
+      onClose: (error) => {
+        this.error = error;
+        note('close');
+      },
+    });
+  }
+
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  send(text: string): void {
+    this.connection.write(Buffer.from(text));
+  }
+}
+
+async function sockets(): Promise<[Side, Side]> {
+  const accepted = Promise.withResolvers<Connection>();
+  const options = { backlog: 1, accept: accepted.resolve, failed: accepted.reject };
+  const listener = await runtimeTransport.listen(new TcpAddress('127.0.0.1', 0), options);
+  onTestFinished(() => listener.close());
+  const client = new Side(await runtimeTransport.connect(listener.address));
+  return [client, new Side(await accepted.promise)];
+}
+
+const inMemory = async (): Promise<[Side, Side]> => {
+  const [client, server] = memoryPair({ chunkSize: 100, capacity: 5000 });
+  return [new Side(client), new Side(server)];
+};
+
+/** Does what a client and a server do that agree on STARTTLS. */
+async function upgrade([client, server]: readonly [Side, Side], insecure = true): Promise<void> {
+  client.send('STARTTLS\n');
+  await server.until(() => server.bytes.toString() === 'STARTTLS\n');
+  server.send('go\n');
+  const accepted = server.connection.acceptTls(tls);
+  await client.until(() => client.bytes.toString() === 'go\n');
+  await Promise.all([
+    client.connection.startTls(insecure ? { insecure } : { ca: tls.cert, servername: 'localhost' }),
+    accepted,
+  ]);
+}
+
+test.each([
+  ['sockets', sockets],
+  ['a connection that splits everything', inMemory],
+] as const)('goes on over TLS: %s', async (_, open) => {
+  const [client, server] = await open();
+  await upgrade([client, server], false);
+  expect(client.connection.security).toMatchObject({ protocol: 'TLSv1.3' });
+  expect(server.connection.security).toMatchObject({ protocol: 'TLSv1.3', servername: 'localhost' });
+  const large = 'x'.repeat(300_000);
+  client.send(large);
+  server.send(`${large}y`);
+  await server.until(() => server.bytes.length >= 300_009);
+  await client.until(() => client.bytes.length >= 300_004);
+  expect(server.bytes.toString()).toBe(`STARTTLS\n${large}`);
+  expect(client.bytes.toString()).toBe(`go\n${large}y`);
+  server.send('bye\n');
+  server.connection.end();
+  await client.until(() => client.events.includes('end'));
+  expect(client.bytes.toString()).toMatch(/ybye\n$/);
+  client.connection.end();
+  await client.until(() => client.events.includes('close'));
+  await server.until(() => server.events.includes('close'));
+  expect([client.error, server.error]).toEqual([undefined, undefined]);
+});
+
+test('what is written during the handshake follows it, encrypted', async () => {
+  const [client, server] = await sockets();
+  const accepted = server.connection.acceptTls(tls);
+  server.send('secret\n');
+  server.connection.end();
+  await client.connection.startTls({ insecure: true });
+  await accepted;
+  await client.until(() => client.events.includes('end'));
+  expect(client.bytes.toString()).toBe('secret\n');
+});
+
+test('a paused connection stays paused after the handshake', async () => {
+  const [client, server] = await sockets();
+  client.connection.pause();
+  const accepted = server.connection.acceptTls(tls);
+  await client.connection.startTls({ insecure: true });
+  await accepted;
+  server.send('later\n');
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(client.bytes.length).toBe(0);
+  client.connection.resume();
+  await client.until(() => client.bytes.length > 0);
+});
+
+test('a certificate that is not trusted ends both sides with errors that say so', async () => {
+  const [client, server] = await sockets();
+  const accepted = server.connection.acceptTls(tls).catch((error: Error) => error);
+  await expect(client.connection.startTls({})).rejects.toMatchObject({
+    code: 'YODEL_TLS',
+    message: expect.stringMatching(/^cannot go on over TLS with tcp:\S+: its certificate is not signed by a trusted/),
+  });
+  await client.until(() => client.events.includes('close'));
+  await accepted;
+  await server.until(() => server.events.includes('close'));
+});
+
+test('a server that does not speak TLS is an error', async () => {
+  const [client, server] = await sockets();
+  const upgrading = client.connection.startTls({ insecure: true });
+  server.send('502 not implemented\r\n');
+  await expect(upgrading).rejects.toMatchObject({ code: 'YODEL_TLS' });
+});
+
+test('a peer that leaves during the handshake is an error', async () => {
+  const [client, server] = await sockets();
+  const upgrading = client.connection.startTls({ insecure: true });
+  server.connection.end();
+  await expect(upgrading).rejects.toThrow(/TLS/);
+  const [other, client2] = await sockets();
+  const accepting = other.connection.acceptTls(tls);
+  client2.connection.abort();
+  await expect(accepting).rejects.toThrow(/TLS/);
+});
+
+test('is upgraded once', async () => {
+  const [client, server] = await sockets();
+  await upgrade([client, server]);
+  await expect(client.connection.startTls({ insecure: true })).rejects.toThrow('the connection is encrypted already');
+});
