@@ -33,16 +33,22 @@ export function addTlsFlags(command: Command): void {
 /**
  * The TLS options for connecting to `address`.
  *
+ * @param options.mayUpgrade whether the connection, or a second one, may be encrypted later
+ *
  * @throws UsageError if a file cannot be read, or TLS flags are given for an address without TLS
  */
-export function readTlsFlags(flags: Readonly<Record<string, unknown>>, address: Address): TlsOptions {
+export function readTlsFlags(
+  flags: Readonly<Record<string, unknown>>,
+  address: Address,
+  { mayUpgrade = false }: { readonly mayUpgrade?: boolean } = {},
+): TlsOptions {
   const given = flags as Readonly<Record<string, string | undefined>>;
   const cacert = given.cacert ?? given.sslTrustfile;
   const servername = given.servername ?? given.sslServername;
   const cert = given.cert ?? given.sslCert;
   const key = given.key ?? given.sslKey;
   const insecure = flags.insecure === true;
-  const isSecure = address.scheme === 'tls' || address.scheme === 'wss';
+  const isSecure = mayUpgrade || address.scheme === 'tls' || address.scheme === 'wss';
   // A connection without TLS must not be mistaken for a protected one.
   const [givenFlag] = [servername && '--servername', insecure && '--insecure', flags.cert && '--cert'].filter(Boolean);
   if (givenFlag && !isSecure) throw new UsageError(`${givenFlag} needs a tls:// or wss:// address, not ${address}`);

@@ -6,7 +6,6 @@
 import type { YodelError } from '../errors.ts';
 import {
   asBuffer,
-  type Decoder,
   type DecoderOptions,
   decodeChunk,
   encodeLike,
@@ -53,13 +52,10 @@ const flushAt = 65_536;
 /** A connection with a framing. It starts to receive when it is created. */
 export class MessageConnection implements Receiver {
   readonly #connection: Connection;
-  /** The framing of what this end sends, with the encoder of this connection. */
-  readonly framing: Framing;
-  /** The framing of what it receives. */
-  readonly replyFraming: Framing;
-  readonly #sent: Conversation['sent'];
-  readonly #encoder: Conversation['encoder'];
-  readonly #decoder: Decoder;
+  readonly #protocol: Protocol;
+  readonly #options: DecoderOptions;
+  #framing: Framing;
+  #conversation: Conversation;
   readonly #receiver: MessageReceiver;
   readonly #output = new Output();
   /** Whether the server may expect messages to be UTF-8. */
@@ -72,13 +68,10 @@ export class MessageConnection implements Receiver {
   /** @param protocol its framings are not used if the connection has its own */
   constructor(connection: Connection, protocol: Protocol, options: DecoderOptions, receiver: MessageReceiver) {
     this.#connection = connection;
-    const { decoder, encoder, sent } = openConversation(protocol, 'client', options, connection.framing);
-    const framing = connection.framing ?? protocol.framing;
-    this.framing = encoder === framing.encoder ? framing : { ...framing, encoder };
-    this.replyFraming = connection.framing ?? protocol.replyFraming;
-    this.#decoder = decoder;
-    this.#encoder = encoder;
-    this.#sent = sent;
+    this.#protocol = protocol;
+    this.#options = options;
+    this.#conversation = openConversation(protocol, 'client', options, connection.framing);
+    this.#framing = this.#framingOf(this.#conversation);
     this.#isText = options.encoding === 'utf8' && !connection.framing;
     this.#receiver = receiver;
     connection.start(this);
@@ -89,6 +82,27 @@ export class MessageConnection implements Receiver {
     return this.#connection.handshake;
   }
 
+  /** The framing of what this end sends, with the encoder of this connection. */
+  get framing(): Framing {
+    return this.#framing;
+  }
+
+  /** The framing of what it receives. */
+  get replyFraming(): Framing {
+    return this.#connection.framing ?? this.#protocol.replyFraming;
+  }
+
+  /** The connection goes on over TLS: the conversation begins anew, without a greeting. What was unfinished is dropped. */
+  secured(): void {
+    this.#conversation = openConversation(this.#protocol, 'client', this.#options, this.#connection.framing, true);
+    this.#framing = this.#framingOf(this.#conversation);
+  }
+
+  #framingOf({ encoder }: Conversation): Framing {
+    const framing = this.#connection.framing ?? this.#protocol.framing;
+    return encoder === framing.encoder ? framing : { ...framing, encoder };
+  }
+
   /** Bytes sent that the operating system has not taken yet. */
   get unsent(): number {
     return this.#connection.unsent + this.#output.size;
@@ -96,14 +110,14 @@ export class MessageConnection implements Receiver {
 
   /** The message whose rest has not arrived, if there is one. */
   get unfinishedMessage(): UnfinishedMessage | undefined {
-    const { pending: size, unfinished: bytes } = this.#decoder;
+    const { pending: size, unfinished: bytes } = this.#conversation.decoder;
     return size > 0 ? { size, bytes } : undefined;
   }
 
   /** Sends a message. Messages sent in the same turn are sent in one write. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
   send(message: string | Uint8Array | Message): void {
-    if (this.#sent || isMessage(message)) this.#sendEncoded(message);
-    else this.#output.appendMessage(this.#encoder, message, undefined);
+    if (this.#conversation.sent || isMessage(message)) this.#sendEncoded(message);
+    else this.#output.appendMessage(this.#conversation.encoder, message, undefined);
     if (this.#output.size >= flushAt) return this.#flush();
     if (this.#isFlushDue) return;
     this.#isFlushDue = true;
@@ -116,7 +130,7 @@ export class MessageConnection implements Receiver {
   /** Sends a frame at once, after all earlier messages. Its bytes must not change afterwards. */
   sendFrame(frame: Uint8Array): void {
     this.#flush();
-    this.#sent?.(frame);
+    this.#conversation.sent?.(frame);
     this.#connection.write(frame);
   }
 
@@ -157,7 +171,7 @@ export class MessageConnection implements Receiver {
 
   /** The unfinished last message, if the framing allows one. Nothing may be decoded after this. */
   unfinished(): Batch {
-    return this.#decoder.end();
+    return this.#conversation.decoder.end();
   }
 
   /** @internal */
@@ -165,12 +179,12 @@ export class MessageConnection implements Receiver {
     this.#receiver.onChunk?.(chunk);
     // Receivers keep messages beyond this call.
     const owned = this.#connection.chunksAreBorrowed ? Buffer.from(chunk) : chunk;
-    for (const batch of decodeChunk(this.#decoder, owned)) this.#receiver.onBatch(batch);
+    for (const batch of decodeChunk(this.#conversation.decoder, owned)) this.#receiver.onBatch(batch);
   }
 
   /** @internal */
   onEnd(): void {
-    this.#receiver.onBatch(this.#decoder.end());
+    this.#receiver.onBatch(this.#conversation.decoder.end());
     this.#receiver.onEnd();
   }
 
@@ -199,8 +213,8 @@ export class MessageConnection implements Receiver {
   #sendEncoded(message: string | Uint8Array | Message): void {
     const isForeign = isMessage(message) && !isSameFraming(message.framing, this.framing);
     if (this.#isText && isForeign && message.kind !== 'text') refuseBinary(message.bytes);
-    const frame = asBuffer(encodeLike(this.framing, message, undefined, this.#encoder));
-    this.#sent?.(frame);
+    const frame = asBuffer(encodeLike(this.framing, message, undefined, this.#conversation.encoder));
+    this.#conversation.sent?.(frame);
     this.#output.append(frame, 0, frame.length);
   }
 

@@ -19,9 +19,10 @@ export interface Protocol {
   readonly encoding: Encoding;
   /**
    * Creates what the decoders of both directions of one connection share, where the frames of one depend on the messages of the
-   * other. Absent: nothing.
+   * other. Absent: nothing. `isSecured`: the connection goes on over TLS after STARTTLS, so that the conversation begins anew,
+   * but without a greeting.
    */
-  readonly createState?: (() => unknown) | undefined;
+  readonly createState?: ((isSecured?: boolean) => unknown) | undefined;
   /** The number of messages that the server sends before any request. Default 0. */
   readonly greeting?: number | undefined;
   /**
@@ -53,16 +54,18 @@ export interface Conversation {
  *
  * @param side this end
  * @param own the framing of the connection itself, such as WebSocket, instead of the protocol's framings
+ * @param isSecured whether the connection goes on over TLS after STARTTLS
  */
 export function openConversation(
   { framing, replyFraming, createState, atOnce }: Protocol,
   side: Side,
   given: DecoderOptions,
   own?: Framing,
+  isSecured = false,
 ): Conversation {
   if (own) return { decoder: own.createDecoder(given), encoder: own.encoder, sent: undefined };
   const options = atOnce ? { ...given, atOnce } : given;
-  const state = createState?.();
+  const state = createState?.(isSecured);
   const [incoming, outgoing] = side === 'server' ? [framing, replyFraming] : [replyFraming, framing];
   const decoder = incoming.createDecoder(options, state);
   const encoder = outgoing.createEncoder?.(state) ?? outgoing.encoder;

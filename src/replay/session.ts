@@ -120,7 +120,11 @@ export class ReplaySession {
 
   async #connect(step: StepOf<'connect'>): Promise<void> {
     const { address, connectTimeoutMs, tls } = this.#options;
-    this.#player = await Player.connect(address, step.protocol, connectTimeoutMs, tls);
+    this.#player = await Player.connect(address, step.protocol, {
+      timeoutMs: connectTimeoutMs,
+      tls: tls,
+      isUpgradable: false,
+    });
     this.#events.connected();
   }
 

@@ -10,7 +10,7 @@ import { mergeOutcomes } from './check/outcomes.ts';
 import { Pace } from './check/pace.ts';
 import { type ConnectionOptions, Connections } from './connections.ts';
 import { partsOf, unknownInMessage } from './message-line.ts';
-import { refuseSteps, refuseUnplayable } from './playable.ts';
+import { refuseUnplayable } from './playable.ts';
 import type { Absent, Arrival } from './player.ts';
 import type { Ending, MessageStep, Place, StepOf, Transcript } from './transcript.ts';
 import { Values } from './values.ts';
@@ -54,7 +54,6 @@ export interface CheckResult {
  */
 export async function check(transcript: Transcript, options: CheckOptions = {}): Promise<CheckResult> {
   refuseUnplayable(transcript, '>');
-  refuseSteps(transcript, ['starttls']);
   return await new Check(transcript, options).run();
 }
 
@@ -197,8 +196,9 @@ export class Check {
         this.#timeoutMs = step.ms;
         return;
       case 'connect':
-        await this.#connect(step);
-        return;
+        return await this.#connect(step);
+      case 'starttls':
+        return await this.#startTls(step);
       case 'close': {
         const client = await this.#clientOf(step.client, step);
         this.#findings.happened(step);
@@ -364,8 +364,25 @@ export class Check {
   }
 
   async #connect(step: StepOf<'connect'>): Promise<void> {
-    await this.#connections.of(step.client, step.tls);
+    const known = this.#clients.get(step.client);
+    if (known) await this.#finish(known);
+    this.#clients.delete(step.client);
+    await this.#connections.connect(step, this.#values);
     await this.#clientOf(step.client, step);
+  }
+
+  async #startTls(step: StepOf<'starttls'>): Promise<void> {
+    const client = await this.#clientOf(step.client, step);
+    // Otherwise what anyone has injected in plain text would count as said over TLS.
+    this.#takeAt(client, client.player.takeAll(), step, 'a message in plain text where TLS was expected to begin');
+    try {
+      await this.#connections.startTls(step);
+      this.#findings.happened(step);
+    } catch (error) {
+      if (!(error instanceof YodelError)) throw error;
+      client.end();
+      this.#findings.addFailure(step, client.name, error.message);
+    }
   }
 
   async #clientOf(name: string, step: WalkedStep & Place): Promise<CheckedClient> {

@@ -1,17 +1,21 @@
 /** The connections of a play: one for each client, opened by its first step. */
 import { type Address, defaultAddress, parseAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
+import type { Protocol } from '../framing/protocol.ts';
 import type { TlsOptions } from '../transport/transport.ts';
+import { destinationOf } from './destination.ts';
 import { Player } from './player.ts';
-import type { ConnectTls, Transcript } from './transcript.ts';
+import type { ConnectTls, StepOf, Transcript } from './transcript.ts';
+import type { Values } from './values.ts';
+import { stepsIn } from './walk.ts';
 
 /** Where and how clients connect. Times are milliseconds. */
 export interface ConnectionOptions {
   /** Default: the transcript's `@address`, else `tcp://127.0.0.1:7878`. */
   readonly address?: Address | string | undefined;
-  /** Time limit for connecting. Default 10000. */
+  /** Time limit for connecting, and for the handshake of `@starttls`. Default 10000. */
   readonly connectTimeoutMs?: number | undefined;
-  /** For addresses over TLS; options of `@connect` override it. */
+  /** For addresses over TLS, and `@starttls`; options of `@connect` and `@starttls` override it. */
   readonly tls?: TlsOptions | undefined;
   /** Reads a file that `@connect cacert=` names. Default: `cacert=` is an error. */
   readonly readFile?: ((path: string) => string) | undefined;
@@ -23,20 +27,51 @@ export class Connections {
   readonly #options: ConnectionOptions;
   readonly #address: Address;
   readonly #players = new Map<string, Player>();
+  readonly #timeoutMs: number;
+  /** Whether a connection goes on over TLS later. */
+  readonly #isUpgradable: boolean;
 
   constructor(transcript: Transcript, options: ConnectionOptions) {
     this.#transcript = transcript;
     this.#options = options;
+    this.#timeoutMs = options.connectTimeoutMs ?? 10_000;
+    this.#isUpgradable = [...stepsIn(transcript)].some(({ kind }) => kind === 'starttls');
     const address = options.address ?? transcript.address ?? defaultAddress;
     this.#address = typeof address === 'string' ? parseAddress(address) : address;
   }
 
   /** The connection of a client, which is opened if it has none. @throws YodelError as `Player.connect` */
-  async of(client: string, tls: ConnectTls = {}): Promise<Player> {
-    const known = this.#players.get(client);
-    if (known) return known;
-    const { connectTimeoutMs = 10_000 } = this.#options;
-    const player = await Player.connect(this.#address, this.#transcript.protocol, connectTimeoutMs, this.#tlsFor(tls));
+  async of(client: string): Promise<Player> {
+    return this.#players.get(client) ?? (await this.#open(client, this.#address, this.#transcript.protocol, {}));
+  }
+
+  /**
+   * Opens the connection of a client as `@connect` says, in place of one that it has.
+   *
+   * @throws YodelError as `Player.connect`, with the place of the step
+   */
+  async connect(step: StepOf<'connect'>, values: Values): Promise<Player> {
+    const { client, address, wire, tls } = step;
+    try {
+      const to = address ? destinationOf(address, values) : this.#address;
+      return await this.#open(client, to, wire ?? this.#transcript.protocol, tls);
+    } catch (error) {
+      if (!(error instanceof YodelError)) throw error;
+      const place = `${step.file ?? this.#transcript.file}:${step.line}`;
+      throw new YodelError(error.code, `${place}: ${error.message}`, { cause: error.cause });
+    }
+  }
+
+  /** Goes on over TLS with the connection of a client. @throws YodelError `YODEL_TLS`; the connection is closed then */
+  async startTls({ client, tls }: StepOf<'starttls'>): Promise<void> {
+    const player = await this.of(client);
+    await player.startTls(this.#tlsFor(tls), this.#timeoutMs);
+  }
+
+  async #open(client: string, address: Address, protocol: Protocol, tls: ConnectTls): Promise<Player> {
+    const settings = { timeoutMs: this.#timeoutMs, tls: this.#tlsFor(tls), isUpgradable: this.#isUpgradable };
+    const player = await Player.connect(address, protocol, settings);
+    this.#players.get(client)?.abort();
     this.#players.set(client, player);
     return player;
   }

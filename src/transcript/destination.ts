@@ -36,7 +36,12 @@ export function formatFtpAddress(address: Address): string {
  */
 export function destinationOf(address: Content, values: Values): Address {
   const bytes = bytesOf(address, values);
-  if (bytes) return parseDestination(bytes.toString());
+  if (bytes) {
+    const destination = parseDestination(bytes.toString());
+    if (destination.scheme !== 'exec' || literalAddress(address) !== undefined) return destination;
+    // What a server sends must never become a command.
+    throw new YodelError('YODEL_INVALID_ADDRESS', 'the address of a program cannot contain names');
+  }
   const missing = allNamesIn(address).filter((name) => !values.has(name));
   throw new YodelError('YODEL_INVALID_ADDRESS', `the address is not known: {${missing.join('}, {')}} has no value`);
 }

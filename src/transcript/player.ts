@@ -10,6 +10,7 @@ import type { Protocol } from '../framing/protocol.ts';
 import { websocket } from '../framing/websocket.ts';
 import { Queue } from '../queue.ts';
 import type { Connection, TlsOptions } from '../transport/transport.ts';
+import type { UpgradableConnection } from '../transport/upgradable.ts';
 import { frameOf, longestMessage, type RecordedMessage } from './frames.ts';
 
 /** Why there is no message. */
@@ -37,9 +38,19 @@ const messageCost = 100;
 /** Turns of the event loop after a time-out in which a message still counts. */
 const lateTurns = 4;
 
+/** How a player connects. */
+export interface PlayerSettings {
+  /** Time limit in milliseconds. */
+  readonly timeoutMs: number;
+  readonly tls: TlsOptions;
+  /** Whether it may go on over TLS later. */
+  readonly isUpgradable: boolean;
+}
+
 /** One client of a transcript: a connection, and the messages received from it that no line has taken yet. */
 export class Player implements MessageReceiver {
   readonly #connection: MessageConnection;
+  readonly #upgradable: UpgradableConnection | undefined;
   readonly #messages = new Queue<Arrival>();
   #pending = 0;
   #hasEnded = false;
@@ -50,19 +61,45 @@ export class Player implements MessageReceiver {
   #absence: Absent | undefined;
   readonly #changed = new Condition();
 
-  private constructor(connection: Connection, protocol: Protocol) {
+  private constructor(connection: Connection, protocol: Protocol, upgradable: UpgradableConnection | undefined) {
+    this.#upgradable = upgradable;
     const options = { maxMessageLength: longestMessage, onTooLong: 'close', encoding: 'binary' } as const;
     this.#isProgram = connection.peer.scheme === 'exec';
     this.#connection = new MessageConnection(connection, protocol, options, this);
   }
 
   /** @throws YodelError as `Transport.connect`; `YODEL_CONNECT_TIMEOUT`; `YODEL_INVALID_ADDRESS` for messages of a WebSocket */
-  static async connect(address: Address, protocol: Protocol, timeoutMs: number, tls: TlsOptions): Promise<Player> {
+  static async connect(address: Address, protocol: Protocol, settings: PlayerSettings): Promise<Player> {
     if (protocol.framing === websocket && address.scheme !== 'ws' && address.scheme !== 'wss') {
       const text = 'it was recorded over WebSocket, and can only be played against a ws:// or wss:// address';
       throw new YodelError('YODEL_INVALID_ADDRESS', `${text}, not ${address}`);
     }
-    return new Player(await dial(address, { timeoutMs, tls }), protocol);
+    const { timeoutMs, tls, isUpgradable } = settings;
+    const connection = await dial(address, { timeoutMs, tls });
+    if (!isUpgradable) return new Player(connection, protocol, undefined);
+    const { UpgradableConnection } = await import('../transport/upgradable.ts');
+    const upgradable = new UpgradableConnection(connection);
+    return new Player(upgradable, protocol, upgradable);
+  }
+
+  /**
+   * Goes on over TLS. What the server sent before in plain text must have been taken.
+   *
+   * @throws YodelError `YODEL_TLS`; the connection is closed then
+   */
+  async startTls(tls: TlsOptions, timeoutMs: number): Promise<void> {
+    if (this.isGone)
+      throw new YodelError('YODEL_TLS', `no TLS: ${this.#absence?.reason ?? 'the server ended the connection'}`);
+    const upgradable = this.#upgradable as UpgradableConnection;
+    const late = setTimeout(() => upgradable.abort(), timeoutMs);
+    await upgradable.startTls(tls).finally(() => clearTimeout(late));
+    this.#connection.secured();
+  }
+
+  /** Takes the messages that have arrived. */
+  takeAll(): readonly Arrival[] {
+    this.#pending = 0;
+    return this.#messages.takeAll();
   }
 
   /** Bytes sent that the operating system has not taken yet. */

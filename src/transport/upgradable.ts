@@ -90,7 +90,9 @@ export class UpgradableConnection implements Connection {
         this.#stream?.onClose(error);
         // An encrypted stream does not notice that the one below it broke.
         if (error) this.#socket?.destroy(error);
-        if (!this.#secure) this.#closed(error);
+        // A handshake that is cut off reports its own error.
+        if (this.#isUpgrading) setTimeout(() => this.#leftEarly(), lastBytesMs);
+        else if (!this.#secure) this.#closed(error);
       },
     });
   }

@@ -3,6 +3,7 @@ import { type Address, defaultAddress, parseAddress } from '../../address.ts';
 import { YodelError } from '../../errors.ts';
 import { type CheckResult, check } from '../../transcript/check.ts';
 import type { Transcript } from '../../transcript/transcript.ts';
+import { stepsIn } from '../../transcript/walk.ts';
 import { UsageError } from '../fail.ts';
 import { readFile } from '../files.ts';
 import { readTlsFlags } from '../tls-flags.ts';
@@ -80,8 +81,13 @@ async function checkAt(
     address,
     timeoutMs: flags.timeout as number,
     connectTimeoutMs: flags.connectTimeout as number,
-    tls: readTlsFlags(flags, address),
+    tls: readTlsFlags(flags, address, { mayUpgrade: mayUseTls(transcript) }),
     readFile,
     settleMs: isUpdate(flags) ? updateQuietMs : 0,
   });
+}
+
+/** Whether a connection is encrypted that the address does not tell about. */
+function mayUseTls(transcript: Transcript): boolean {
+  return [...stepsIn(transcript)].some((step) => step.kind === 'starttls' || (step.kind === 'connect' && step.address));
 }

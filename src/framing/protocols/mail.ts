@@ -256,9 +256,9 @@ function replyEncoder(state: State, lines: FrameReader, rules: Rules): Encoder {
 function protocolOf(rules: Rules): Protocol {
   const requests = idOf(rules.name, 'requests');
   const replies = idOf(rules.name, 'replies');
-  const createState = (): State => ({
+  const createState = (isSecured = false): State => ({
     pending: new PendingRequests(),
-    hasGreeted: false,
+    hasGreeted: isSecured,
     isTextDue: false,
     isEncrypted: false,
   });
