@@ -33,7 +33,7 @@ const parts: readonly Part[] = [
       'process/command-words.test.ts',
       'telemetry/**/*.test.ts',
       'terminal/{escape,input,keys,layout}.test.ts',
-      'transcript/{align,content,json,parse,walk}.test.ts',
+      'transcript/{align,content,grammar,json,parse,walk}.test.ts',
     ],
   },
   {

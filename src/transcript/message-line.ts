@@ -62,7 +62,7 @@ function barAfterHex(text: string): number {
 
 /** Reads `h /PATTERN/ | …`. */
 function parseAfterPattern(text: string, functions: Functions | undefined): Parts {
-  const [before, source, flags] = /^h [/](.+?)[/]([a-z]*) ?(?=[|])/u.exec(text) ?? [];
+  const [before, source, flags] = /^h [/]((?:\\.|[^\\/])+)[/]([a-z]*) ?(?=[|])/su.exec(text) ?? [];
   if (before === undefined || source === undefined)
     throw new ContentError(text.length, 'the pattern of a header must be followed by / and | and the payload');
   const pattern = within(text, 2, () => parsePattern(source, flags ?? ''));
@@ -81,7 +81,7 @@ function parseAfterHeader(text: string, functions: Functions | undefined): Parts
   const content = within(text, bar + 1, (rest) => parsePayload(rest, functions));
   if (!isText) return { header: within(before, 1, (hex) => parseHex(hex, functions)), content };
   // One space before the bar is skipped, as is one after the backslash.
-  const tokens = before.match(/\\.|[^\\]/gsu) ?? [];
+  const tokens = before.slice(2).match(/\\.|[^\\]/gsu) ?? [];
   const end = tokens.at(-1) === ' ' && bar > 3 ? bar - 1 : bar;
   const from = text[2] === ' ' ? 3 : 2;
   return { header: within(text.slice(0, end), from, (rest) => parseEscaped(rest, functions)), content };

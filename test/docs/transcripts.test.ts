@@ -1,6 +1,10 @@
 /** docs/transcripts.md: its files are the example files, and its commands print what it shows. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { serve as serveHere } from '../../src/server/server.ts';
+import { check } from '../../src/transcript/check.ts';
+import { mockServer } from '../../src/transcript/mock/mock.ts';
+import { parseTranscript } from '../../src/transcript/parse.ts';
 import { run, serve, yodel } from '../support/process/command.ts';
 import { testWith } from '../support/tools.ts';
 
@@ -58,4 +62,36 @@ test('a transcript is served as the page shows it', async () => {
   const { stdout, status } = await yodel(['connect', server.address], { input: 'hello Ada\nBye!\n' });
   expect(status).toBe(0);
   expect(page).toContain(`| yodel connect 127.0.0.1:7879\n${stdout}`);
+});
+
+/** Plays a transcript against an echo server, or its own mock. */
+async function differences(text: string, server: 'echo' | 'mock') {
+  const readFile = (path: string) => readFileSync(`${root}${path}`, 'utf8');
+  const transcript = parseTranscript(text, 'docs/page.transcript', { readFile });
+  const listening = await serveHere({
+    listen: '127.0.0.1:0',
+    handler: server === 'mock' ? mockServer(transcript) : (message) => message,
+    protocol: { ...transcript.protocol, encoding: 'binary' },
+    lingerTimeout: 100,
+  });
+  onTestFinished(() => listening.close({ timeoutMs: 0 }));
+  return (await check(transcript, { address: listening.addresses[0], timeoutMs: 2000 })).differences;
+}
+
+describe('the forms of the format', () => {
+  const blocks = [...page.matchAll(/(<!-- echo -->\n)?```transcript\n(.*?)```/gs)].map(
+    ([, echo, text]) => [echo === undefined ? 'mock' : 'echo', String(text)] as const,
+  );
+
+  test('there are several', () => {
+    expect(blocks.length).toBeGreaterThan(7);
+  });
+
+  test.each(blocks)('as the page shows them, against a server (%s): %s', async (server, text) => {
+    expect(await differences(text, server)).toEqual([]);
+  });
+});
+
+test.each(['mail', 'redis'])('examples/%s.transcript is a check and a mock of the same server', async (name) => {
+  expect(await differences(readFileSync(`${root}examples/${name}.transcript`, 'utf8'), 'mock')).toEqual([]);
 });

@@ -41,6 +41,8 @@ const words: Readonly<Record<string, string>> = {
 /** The format that a word stands for. @throws ContentError if it is not a format, at the index in `format` */
 export function checkTimeFormat(format: string): void {
   if (format in words) return;
+  const brace = format.indexOf('{');
+  if (brace !== -1) throw new ContentError(brace, 'a time cannot contain names and functions');
   if (!format.includes('%')) {
     const text = 'a time takes iso, unix, ms, http, or codes such as %Y-%m-%d %H:%M:%S';
     throw new ContentError(0, text);
