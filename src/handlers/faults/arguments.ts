@@ -89,7 +89,8 @@ function corrupt(args: Arguments): FaultAction {
 function limit(args: Arguments): FaultAction {
   const time = args.optional((text) => (/^\d+(\.\d+)?(ms|s|min|h|d)$/i.test(text) ? timeOf(text) : undefined));
   if (time !== undefined) return { kind: 'limit', time };
-  const size = args.required(sizeOf);
+  // Minutes or mebibytes: neither is guessed.
+  const size = args.required((text) => (/^\d+m$/i.test(text) ? undefined : sizeOf(text)));
   const isCount = args.optional((text) => (/^messages?$/.test(text) ? true : undefined));
   return isCount ? { kind: 'limit', messages: size } : { kind: 'limit', bytes: size };
 }

@@ -1,7 +1,8 @@
 /** `yodel serve --control`: faults and sessions change while the server runs. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { expect, test } from 'vitest';
+import { temporaryFile } from '../../support/files.ts';
 import { dial } from '../../support/peer.ts';
 import { type RunningServer, type RunOptions, run, serve, yodel } from '../../support/process/command.ts';
 import { testWith } from '../../support/tools.ts';
@@ -92,6 +93,24 @@ test('a new fault can end what is open: the server is down, and up again', async
   await call('POST', '/faults', { name: 'down', fault: 'after 0ms reset' });
   expect((await peer.closed)?.code).toBe('ECONNRESET');
   await call('DELETE', '/faults/down');
+  expect(await exchange(server, 'b\n')).toBe('b\n');
+});
+
+test('after a reload that changes --fault, the API changes the new faults', async () => {
+  const file = temporaryFile('yodel.toml', 'fault = ["/a/ drop"]\n');
+  const { server, call } = await controlled(['--config', file]);
+  await call('POST', '/faults', { name: 'mine', fault: 'drop' });
+  server.process.kill('SIGHUP');
+  await server.saw(/reloaded/);
+  // Nothing has changed, so what was added is still there.
+  expect((await call('GET', '/faults')).body).toMatchObject({
+    faults: [{ fault: 'reply /a/ drop' }, { name: 'mine' }],
+  });
+  writeFileSync(file, 'fault = ["/b/ drop"]\n');
+  server.process.kill('SIGHUP');
+  await server.saw(/reloaded[\s\S]*reloaded/);
+  expect((await call('GET', '/faults')).body).toMatchObject({ faults: [{ fault: 'reply /b/ drop' }] });
+  await call('POST', '/reset');
   expect(await exchange(server, 'b\n')).toBe('b\n');
 });
 

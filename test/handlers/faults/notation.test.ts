@@ -65,6 +65,7 @@ describe('the notation of faults', () => {
     ['chunk 5±5', 'it takes chunk SIZE[±SIZE] [TIME]'],
     ['bandwidth 0', 'it takes bandwidth SIZE/s, not "0"'],
     ['limit', 'it takes limit SIZE, N messages, or TIME'],
+    ['limit 5m', 'it takes limit SIZE, N messages, or TIME, not "5m"'],
     ['101% drop', 'a percentage from 0% to 100%, not "101%"'],
     ['5% 6% drop', 'column 4: "6%" repeats a condition'],
     ['5% of clients drop', '"of" is followed by "sessions"'],
