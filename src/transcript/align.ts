@@ -35,6 +35,8 @@ export type Aligned<Item, Received> =
 export interface Comparison<Item, Received> {
   /** Whether a message is as expected. It must not depend on what was compared before. */
   readonly matches: (item: Item, message: Received) => boolean;
+  /** Whether a message may be instead of the expected one. Default: always. */
+  readonly mayReplace?: ((item: Item, message: Received) => boolean) | undefined;
   /**
    * How alike a message and the expected one are, from 0 to 1. Where a line more or less leaves it open which messages came
    * instead of which lines, those that are most alike are paired. Default: in order.
@@ -51,15 +53,15 @@ export function align<Item, Received>(
   received: readonly Received[],
   comparison: Comparison<Item, Received>,
 ): Aligned<Item, Received>[] {
-  const { matches, similarity } = comparison;
+  const { matches } = comparison;
   const kept = tailLength(expected, received, matches);
-  const search = new Search(expected, expected.length - kept, received, received.length - kept, matches);
+  const search = new Search(expected, expected.length - kept, received, received.length - kept, comparison);
   const steps = search.run();
   for (let rest = kept; rest > 0; rest--) {
     const last = expected[expected.length - rest] as Expected<Item> & { readonly kind: 'message' };
     steps.push({ kind: 'matched', item: last.item, message: received[received.length - rest] as Received });
   }
-  return pairedByLikeness(steps, similarity ?? (() => 0));
+  return pairedByLikeness(steps, comparison);
 }
 
 /** The number of differences in an alignment. */
@@ -131,6 +133,7 @@ class Search<Item, Received> {
   readonly #received: readonly Received[];
   readonly #width: number;
   readonly #matches: (item: Item, message: Received) => boolean;
+  readonly #mayReplace: (item: Item, message: Received) => boolean;
   readonly #next = new Map<number, readonly Item[]>();
   /** Moves that are not made yet: by their differences so far, and among those by how many lines have another message. */
   #levels: (Move[] | undefined)[][] = [];
@@ -143,13 +146,14 @@ class Search<Item, Received> {
     ends: number,
     received: readonly Received[],
     length: number,
-    matches: (item: Item, message: Received) => boolean,
+    { matches, mayReplace = () => true }: Comparison<Item, Received>,
   ) {
     this.#expected = expected;
     this.#ends = ends;
     this.#received = received;
     this.#width = length + 1;
     this.#matches = matches;
+    this.#mayReplace = mayReplace;
   }
 
   run(): Aligned<Item, Received>[] {
@@ -221,7 +225,8 @@ class Search<Item, Received> {
       // No alignment without this match is better: whatever else has one of the two could be exchanged for it.
       if (isMatch && !one.isOptional) return;
       // After a wildcard a message is not instead of the line: the wildcard takes it, and the line is missing.
-      if (hasMessage && !one.isOptional && this.#expected[at - 1]?.kind !== 'any') move(1, 1, 1, 1);
+      if (hasMessage && !one.isOptional && this.#expected[at - 1]?.kind !== 'any' && this.#mayReplaceAt(one.item, next))
+        move(1, 1, 1, 1);
       if (one.isOptional) move(1, 0);
     }
     if (hasMessage) move(0, 1, 1);
@@ -246,6 +251,10 @@ class Search<Item, Received> {
 
   #matchesAt(item: Item, index: number): boolean {
     return this.#matches(item, this.#received[index] as Received);
+  }
+
+  #mayReplaceAt(item: Item, index: number): boolean {
+    return this.#mayReplace(item, this.#received[index] as Received);
   }
 
   #itemsAfter(at: number): readonly Item[] {
@@ -315,7 +324,7 @@ const maxLikeness = 10_000;
 /** Pairs anew where, between two matches, there are not as many messages as lines. */
 function pairedByLikeness<Item, Received>(
   steps: readonly Aligned<Item, Received>[],
-  similarity: (item: Item, message: Received) => number,
+  comparison: Comparison<Item, Received>,
 ): Aligned<Item, Received>[] {
   const result: Aligned<Item, Received>[] = [];
   for (let at = 0; at < steps.length; ) {
@@ -325,7 +334,7 @@ function pairedByLikeness<Item, Received>(
     const items = run.flatMap((step) => ('item' in step ? [step.item] : []));
     const messages = run.flatMap((step) => ('message' in step ? [step.message] : []));
     const isOpen = items.length !== messages.length && items.length > 0 && messages.length > 0;
-    if (isOpen && items.length * messages.length <= maxLikeness) result.push(...mostAlike(items, messages, similarity));
+    if (isOpen && items.length * messages.length <= maxLikeness) result.push(...mostAlike(items, messages, comparison));
     else result.push(...run);
     const following = steps[end];
     if (following) result.push(following);
@@ -338,13 +347,15 @@ function pairedByLikeness<Item, Received>(
 function mostAlike<Item, Received>(
   items: readonly Item[],
   messages: readonly Received[],
-  similarity: (item: Item, message: Received) => number,
+  { similarity = () => 0, mayReplace = () => true }: Comparison<Item, Received>,
 ): Aligned<Item, Received>[] {
   // best[i][j]: of the items from i and the messages from j. A pair counts more than any likeness.
   const best = Array.from({ length: items.length + 1 }, () => new Float64Array(messages.length + 1));
   const at = (i: number, j: number) => best[i]?.[j] ?? 0;
   const worth = items.map((item) =>
-    messages.map((message) => items.length + messages.length + similarity(item, message)),
+    messages.map((message) =>
+      mayReplace(item, message) ? items.length + messages.length + similarity(item, message) : -1,
+    ),
   );
   const pair = (i: number, j: number) => (worth[i]?.[j] ?? 0) + at(i + 1, j + 1);
   for (let i = items.length - 1; i >= 0; i--)
@@ -355,7 +366,7 @@ function mostAlike<Item, Received>(
   while (i < items.length || j < messages.length) {
     const item = items[i] as Item;
     const message = messages[j] as Received;
-    if (i < items.length && j < messages.length && at(i, j) === pair(i, j)) {
+    if (i < items.length && j < messages.length && at(i, j) === pair(i, j) && mayReplace(item, message)) {
       steps.push({ kind: 'replaced', item, message });
       i++;
       j++;

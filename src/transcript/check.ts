@@ -226,16 +226,18 @@ export class Check {
   }
 
   /** Returns why a line was not sent. */
-  #sendLine(step: MessageStep, { player }: CheckedClient): string | undefined {
+  #sendLine(step: MessageStep, { player, hasSeenEnd }: CheckedClient): string | undefined {
     if (player.isClosed) return 'the connection is closed';
+    if (player.isGone && !hasSeenEnd) return 'the server had ended the connection';
     try {
       const parts = partsOf(step, this.#values);
       if (!parts) {
         const unknown = unknownInMessage(step, this.#values);
         return `{${unknown.join('}, {')}} has no value`;
       }
+      const at = performance.now();
       player.send({ ...parts, ending: this.#ending });
-      this.#findings.happened(step);
+      this.#findings.happened(step, at);
       return undefined;
     } catch (error) {
       if (error instanceof YodelError) return error.message;
@@ -252,7 +254,8 @@ export class Check {
   #line(step: MessageStep | StepOf<'any'>): ExpectedLine {
     if (step.kind === 'message' && !step.isOptional) this.#expected++;
     this.#outlook ??= this.#values.fork();
-    return { step, sequence: this.#sequence, values: this.#outlook, ending: this.#expectedEnding };
+    const { lastActionAt: sentAt } = this.#findings;
+    return { step, sequence: this.#sequence, values: this.#outlook, sentAt, ending: this.#expectedEnding };
   }
 
   async #playUnordered({ steps }: StepOf<'unordered'>): Promise<void> {
@@ -328,8 +331,9 @@ export class Check {
       else messages.push(arrived);
       if (left <= 0) break;
     }
-    this.#takeAt(client, messages, step, 'a message where the server was expected to end the connection');
+    this.#takeAt(client, messages, undefined, 'a message where the server was expected to end the connection');
     client.end();
+    client.hasSeenEnd = absent?.absent === 'ended';
     if (absent?.absent === 'broken') this.#reportBroken(client, step, absent.reason);
     else if (absent?.absent !== 'ended')
       this.#findings.addFailure(
@@ -339,8 +343,12 @@ export class Check {
       );
   }
 
-  /** Messages at a line that expects none: only lines before it that are still open may take them. */
-  #takeAt(client: CheckedClient, messages: readonly Arrival[], place: Place, reason: string): void {
+  /**
+   * Messages at a line that expects none: only lines before it that are still open may take them.
+   *
+   * @param place the line to name; undefined: those after which they came
+   */
+  #takeAt(client: CheckedClient, messages: readonly Arrival[], place: Place | undefined, reason: string): void {
     for (const step of client.take(messages))
       if (step.kind === 'unexpected') this.#findings.addUnexpected(step.message, client.name, { place, reason });
       else this.#findings.addStep(step, client, this.#values, () => ({ reason, isSkipped: false }));

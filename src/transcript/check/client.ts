@@ -3,7 +3,7 @@ import type { Absent, Arrival, Player } from '../player.ts';
 import type { Place } from '../transcript.ts';
 import type { Values } from '../values.ts';
 import type { ExpectedLine } from './expected-line.ts';
-import { type Patience, settled, settleGroup } from './group.ts';
+import { linesOf, type Patience, settled, settleGroup } from './group.ts';
 import { Stream } from './stream.ts';
 
 /** What became of the expected lines of a client. */
@@ -37,6 +37,8 @@ export class CheckedClient {
   #isOver = false;
   /** Whether its last message could not be sent, so that no reply can come. */
   isUnsent = false;
+  /** Whether the server ended its side where the file says so. */
+  hasSeenEnd = false;
   /** The last line that was played for it. */
   lastPlace: Place | undefined;
 
@@ -146,8 +148,4 @@ export class CheckedClient {
     this.#early = undefined;
     return early ?? (await this.player.next(timeoutMs));
   }
-}
-
-function linesOf(one: Expected<ExpectedLine>): ExpectedLine[] {
-  return one.kind === 'unordered' ? one.items.map(({ item }) => item) : [one.item];
 }

@@ -11,6 +11,8 @@ export interface ExpectedLine {
   readonly sequence: number;
   /** The values when the play came to it. Names that lines before it are still to capture have none. */
   readonly values: Values;
+  /** When a client had last sent something, on the clock of `performance.now()`. */
+  readonly sentAt: number;
   /** From `@expect-ending`. */
   readonly ending: Ending;
 }
@@ -21,6 +23,11 @@ export interface ExpectedLine {
  */
 export function mayMatch({ step, values }: ExpectedLine, { message }: Arrival): boolean {
   return step.kind === 'any' || differenceOf(step, message, values.fork()) === undefined;
+}
+
+/** Whether a message may be instead of that of a line. One that came before the last request does not answer it. */
+export function mayReplace({ sentAt }: ExpectedLine, { at }: Arrival): boolean {
+  return at >= sentAt;
 }
 
 /** What differs, if anything. If the message is as expected, its names get their values. */

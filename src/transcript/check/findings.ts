@@ -49,9 +49,13 @@ export class Findings {
     return times.length === 0 ? undefined : Math.max(...times);
   }
 
+  /** When a client last did something, on the clock of `performance.now()`. */
+  lastActionAt = 0;
+
   /** A client did something, such as sending a line. */
-  happened(place: Place): void {
-    this.#events.push({ place, receivedBy: undefined, at: performance.now() });
+  happened(place: Place, at = performance.now()): void {
+    this.lastActionAt = at;
+    this.#events.push({ place, receivedBy: undefined, at });
   }
 
   /** A step of an alignment that the line's own values confirm, or a difference. */

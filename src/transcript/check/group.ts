@@ -5,7 +5,7 @@
 import { type Aligned, align, costOf, type Expected } from '../align.ts';
 import type { Absent, Arrival, Player } from '../player.ts';
 import { Progress } from '../progress.ts';
-import { type ExpectedLine, likeness, mayMatch } from './expected-line.ts';
+import { type ExpectedLine, likeness, mayMatch, mayReplace } from './expected-line.ts';
 import type { Pace } from './pace.ts';
 
 /** How long to wait. In milliseconds. */
@@ -25,6 +25,8 @@ export interface Settled {
   /** Lines at the end that stay open for later messages: wildcards, and optional lines that had none. */
   readonly open: readonly Expected<ExpectedLine>[];
 }
+
+const comparison = { matches: mayMatch, mayReplace, similarity: likeness };
 
 /** More messages than this that are not as expected end a group: the server may never be quiet. */
 const maxAstray = 10_000;
@@ -49,7 +51,7 @@ export function settled(
   received: readonly Arrival[],
   absent?: Absent,
 ): Settled {
-  const steps = align(expected, received, { matches: mayMatch, similarity: likeness });
+  const steps = align(expected, received, comparison);
   return { steps, absent, open: openOf(expected, steps) };
 }
 
@@ -132,16 +134,22 @@ class Group {
 
   /**
    * Whether, after a quiet time, nothing more is likely to come: the last line has its message, or there are as many messages
-   * as lines.
+   * as lines since the last request.
    */
   #isWhole(): boolean {
-    if (this.received.length >= this.#required) return true;
-    const steps = align(this.#expected, this.received, { matches: mayMatch });
+    const last = this.#expected.flatMap(linesOf).at(-1);
+    if (last && this.received.filter((arrival) => mayReplace(last, arrival)).length >= this.#required) return true;
+    const steps = align(this.#expected, this.received, comparison);
     const cost = costOf(steps);
     if (cost < this.#fewest) this.#deadline = performance.now() + this.#patience.timeoutMs;
     this.#fewest = Math.min(this.#fewest, cost);
     return steps.findLast(({ kind }) => kind === 'matched' || kind === 'missing')?.kind === 'matched';
   }
+}
+
+/** The lines of an expected item. */
+export function linesOf(one: Expected<ExpectedLine>): ExpectedLine[] {
+  return one.kind === 'unordered' ? one.items.map(({ item }) => item) : [one.item];
 }
 
 function requiredIn(one: Expected<ExpectedLine>): number {
