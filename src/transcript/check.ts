@@ -6,9 +6,10 @@ import type { Difference } from './check/difference.ts';
 import type { ExpectedLine } from './check/expected-line.ts';
 import { Findings } from './check/findings.ts';
 import type { Patience } from './check/group.ts';
+import type { CheckOptions, CheckResult } from './check/options.ts';
 import { mergeOutcomes } from './check/outcomes.ts';
 import { Pace } from './check/pace.ts';
-import { type ConnectionOptions, Connections } from './connections.ts';
+import { Connections } from './connections.ts';
 import { partsOf, unknownInMessage } from './message-line.ts';
 import { refuseUnplayable } from './playable.ts';
 import type { Absent, Arrival } from './player.ts';
@@ -17,31 +18,7 @@ import { Values } from './values.ts';
 import { changeValues, stepsIn, type WalkedStep, walked } from './walk.ts';
 
 export type { Difference, DifferenceKind } from './check/difference.ts';
-
-/** Options of {@link check}. Times are milliseconds. */
-export interface CheckOptions extends ConnectionOptions {
-  /** Time limit for each expected message, until a `@timeout` changes it. Default 5000. */
-  readonly timeoutMs?: number | undefined;
-  /**
-   * After a message that is not as expected: how long the server must be quiet before the rest is taken as missing, if that can
-   * be known earlier than by the time limit. Default: twice its longest answer so far, from 200 to 1000.
-   */
-  readonly quietMs?: number | undefined;
-  /**
-   * Before the client sends again: how long to wait for messages that no line expects. With it, such a message is found where
-   * it came, and not after the next request. For {@link updatedText}. Default 0.
-   */
-  readonly settleMs?: number | undefined;
-}
-
-/** The result of {@link check}. */
-export interface CheckResult {
-  readonly transcript: Transcript;
-  readonly differences: readonly Difference[];
-  /** The number of expected messages that were played; of optional ones, those that came are not counted either. */
-  readonly expected: number;
-  readonly elapsedMs: number;
-}
+export type { CheckOptions, CheckResult } from './check/options.ts';
 
 /**
  * Plays the clients of a transcript against a server and compares its replies. The messages between two actions of the clients

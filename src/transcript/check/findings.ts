@@ -44,11 +44,7 @@ export class Findings {
   }
 
   /** When the last message arrived that a line expects; undefined if none did. */
-  get arrivedAt(): number | undefined {
-    const times = this.#events.flatMap(({ receivedBy, at }) => (receivedBy === undefined ? [] : [at]));
-    return times.length === 0 ? undefined : Math.max(...times);
-  }
-
+  arrivedAt: number | undefined;
   /** When a client last did something, on the clock of `performance.now()`. */
   lastActionAt = 0;
 
@@ -158,6 +154,7 @@ export class Findings {
   }
 
   #received(place: Place, client: string, at: number): void {
+    this.arrivedAt = Math.max(this.arrivedAt ?? at, at);
     this.#events.push({ place, receivedBy: client, at });
   }
 

@@ -1,0 +1,28 @@
+import type { ConnectionOptions } from '../connections.ts';
+import type { Transcript } from '../transcript.ts';
+import type { Difference } from './difference.ts';
+
+/** Options of a check. Times are milliseconds. */
+export interface CheckOptions extends ConnectionOptions {
+  /** Time limit for each expected message, until a `@timeout` changes it. Default 5000. */
+  readonly timeoutMs?: number | undefined;
+  /**
+   * After a message that is not as expected: how long the server must be quiet before the rest is taken as missing, if that can
+   * be known earlier than by the time limit. Default: twice its longest answer so far, from 200 to 1000.
+   */
+  readonly quietMs?: number | undefined;
+  /**
+   * Before the client sends again: how long to wait for messages that no line expects. With it, such a message is found where
+   * it came, and not after the next request. For an update. Default 0.
+   */
+  readonly settleMs?: number | undefined;
+}
+
+/** The result of a check. */
+export interface CheckResult {
+  readonly transcript: Transcript;
+  readonly differences: readonly Difference[];
+  /** The number of expected messages that were played; of optional ones, those that came are not counted either. */
+  readonly expected: number;
+  readonly elapsedMs: number;
+}
