@@ -49,6 +49,7 @@ export function withFaults(
   const of = (session: Session) => sessions.get(session) as FaultySession;
   return {
     ...(inner.forwarding && { forwarding: inner.forwarding }),
+    ...(inner.startsTls && { startsTls: true }),
     open(session) {
       const faulty = new FaultySession(session, set, settings);
       sessions.set(session, faulty);

@@ -8,6 +8,7 @@ import type { SessionSettings } from '../session/settings.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { descriptorLimit } from '../transport/descriptors.ts';
 import type { Connection, PendingConnection } from '../transport/transport.ts';
+import { UpgradableConnection } from '../transport/upgradable.ts';
 import { Admission, type AdmissionRules } from './admission.ts';
 import { type Capacity, capacityFor } from './capacity.ts';
 import { Refusals } from './refusals.ts';
@@ -111,9 +112,15 @@ export class Acceptor {
       this.#release(connection.peer);
       return this.#refuse(connection, refusal);
     }
-    const session = new ServerSession(++this.#lastId, connection, this.#session, this.#sessionClosed);
+    const session = new ServerSession(++this.#lastId, this.#prepared(connection), this.#session, this.#sessionClosed);
     this.sessions.add(session);
     session.start();
+  }
+
+  /** The connection, which can go on over TLS later if the handler wants that. */
+  #prepared(connection: Connection): Connection {
+    const isPlain = !connection.security && !connection.framing;
+    return isPlain && this.#session.handler.startsTls ? new UpgradableConnection(connection) : connection;
   }
 
   readonly #sessionClosed = (session: ServerSession): void => {

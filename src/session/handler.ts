@@ -3,7 +3,7 @@ import type { SocketAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import type { SessionView } from '../telemetry/telemetry.ts';
-import type { Security } from '../transport/transport.ts';
+import type { Security, ServerTls } from '../transport/transport.ts';
 
 /**
  * A handler's reply to the same session: text, bytes, a message or a batch (whose frames are sent back byte for byte),
@@ -67,6 +67,16 @@ export interface Session extends SessionView {
   /** Resolves when the peer has caught up or the session has ended. */
   drained(): Promise<void>;
   /**
+   * Goes on over TLS: STARTTLS. What was sent before leaves in plain text, such as the reply that grants it; what is sent while
+   * the promise is pending follows the handshake. Call it in `message`, and await it there, so that no other message is
+   * handled meanwhile. The protocol begins anew, without a greeting. Needs `startsTls` in the handler, and a connection without
+   * TLS or WebSocket.
+   *
+   * @throws YodelError `YODEL_TLS` when the handshake fails, or the client has sent more in plain text after its request, which
+   *   anyone may have injected; `YODEL_INVALID_OPTION` when this connection cannot
+   */
+  startTls(tls: ServerTls): Promise<void>;
+  /**
    * Ends the output: FIN follows what was sent. Messages are still received and handled until the peer ends as well.
    * {@link ended} is true from now on.
    */
@@ -103,6 +113,8 @@ export interface HandlerObject {
    * is closed. Default: neither.
    */
   readonly forwarding?: 'frames' | 'transparent' | undefined;
+  /** Whether sessions may go on over TLS later, with {@link Session.startTls}. Default: no. */
+  readonly startsTls?: boolean | undefined;
   /**
    * Called once when the session begins, before any message. The connection is open. The return value is sent as a greeting;
    * a promise is awaited first, and messages wait for it.

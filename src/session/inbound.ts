@@ -99,6 +99,11 @@ export class Inbound {
     this.#intake.endBorrow();
   }
 
+  /** Decodes with another decoder from now on. Nothing may be unfinished. */
+  restart(decoder: Decoder): void {
+    this.#intake.restart(decoder);
+  }
+
   /** The peer has ended. */
   end(): void {
     this.#intake.end();

@@ -4,7 +4,7 @@ import type { Batch } from '../framing/message.ts';
 
 /** A queue of batches in the order of arrival. The fault of a batch follows its messages. */
 export class Intake {
-  readonly #decoder: Decoder;
+  #decoder: Decoder;
   /** Usually the only batch. An array would cost an idle session space for sixteen more. */
   #first: Batch | undefined;
   #others: Batch[] | undefined;
@@ -32,6 +32,11 @@ export class Intake {
   /** When the first byte of the unfinished message arrived, by the clock; 0 if there is none. */
   get messageBegan(): number {
     return this.#messageBegan;
+  }
+
+  /** Decodes with another decoder from now on. Nothing may be unfinished. */
+  restart(decoder: Decoder): void {
+    this.#decoder = decoder;
   }
 
   /** The first batch of the queue. */

@@ -39,7 +39,7 @@ export interface OutboxWire {
 export class Outbox {
   readonly #connection: Connection;
   readonly #framing: Framing;
-  readonly #encoder: Encoder;
+  #encoder: Encoder;
   /** Whether replies have the framing of the messages that they answer. */
   readonly #isSymmetric: boolean;
   /** Whether frames are sent as they are, whatever the peer's own look like. */
@@ -49,9 +49,9 @@ export class Outbox {
   readonly #session: SessionView;
   readonly #settings: SessionSettings;
   readonly #output = new Output();
-  readonly #sent: OutboxWire['sent'];
+  #sent: OutboxWire['sent'];
   /** Where frames are appended as they are. */
-  readonly #frames: ByteOutput;
+  #frames: ByteOutput;
   /** The connection; if subscribers observe what is sent, a wrapper that notifies them. */
   readonly #target: Target;
   #messages = 0;
@@ -82,6 +82,13 @@ export class Outbox {
     this.#settings = settings;
     const { telemetry } = settings;
     this.#target = telemetry.observesSent ? observedTarget(session, connection, telemetry) : connection;
+    this.#sent = sent;
+    this.#frames = sent ? observedOutput(this.#output, sent) : this.#output;
+  }
+
+  /** Encodes with another encoder from now on. */
+  restart({ encoder, sent }: Pick<OutboxWire, 'encoder' | 'sent'>): void {
+    this.#encoder = encoder;
     this.#sent = sent;
     this.#frames = sent ? observedOutput(this.#output, sent) : this.#output;
   }

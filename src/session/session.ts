@@ -22,7 +22,7 @@ import { Batch, type Message } from '../framing/message.ts';
 import { openConversation, type Protocol } from '../framing/protocol.ts';
 import type { Linked } from '../linked-set.ts';
 import type { EndedBy } from '../telemetry/telemetry.ts';
-import type { Connection, Receiver, Security } from '../transport/transport.ts';
+import type { Connection, Receiver, Security, ServerTls } from '../transport/transport.ts';
 import type { DeadlineOwner } from './deadline-timer.ts';
 import { Deadlines, deadlineError } from './deadlines.ts';
 import { Draining } from './draining.ts';
@@ -34,6 +34,7 @@ import { type EndingSession, Lifecycle } from './lifecycle.ts';
 import { Outbox } from './outbox.ts';
 import { type RunnableSession, Runner } from './runner.ts';
 import type { SessionSettings } from './settings.ts';
+import { startTls } from './start-tls.ts';
 
 /** The session, as its parts see it. */
 type PartsOwner = WaitingSession & RunnableSession & FlowingSession & EndingSession & DeadlineOwner;
@@ -113,6 +114,11 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
 
   get local(): SocketAddress {
     return this.#connection.local as SocketAddress;
+  }
+
+  async startTls(tls: ServerTls): Promise<void> {
+    const [inbound, outbox, runner] = [this.#inbound, this.#outbox, this.#runner];
+    await startTls({ connection: this.#connection, inbound, outbox, runner, settings: this.#settings }, tls);
   }
 
   get security(): Security | undefined {

@@ -3,23 +3,12 @@ import { type Address, defaultAddress, parseAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import type { TlsOptions } from '../transport/transport.ts';
+import type { ConnectionOptions } from './connection-options.ts';
 import { destinationOf } from './destination.ts';
 import { Player } from './player.ts';
 import type { ConnectTls, StepOf, Transcript } from './transcript.ts';
 import type { Values } from './values.ts';
 import { stepsIn } from './walk.ts';
-
-/** Where and how clients connect. Times are milliseconds. */
-export interface ConnectionOptions {
-  /** Default: the transcript's `@address`, else `tcp://127.0.0.1:7878`. */
-  readonly address?: Address | string | undefined;
-  /** Time limit for connecting, and for the handshake of `@starttls`. Default 10000. */
-  readonly connectTimeoutMs?: number | undefined;
-  /** For addresses over TLS, and `@starttls`; options of `@connect` and `@starttls` override it. */
-  readonly tls?: TlsOptions | undefined;
-  /** Reads a file that `@connect cacert=` names. Default: `cacert=` is an error. */
-  readonly readFile?: ((path: string) => string) | undefined;
-}
 
 /** The connections of one play. */
 export class Connections {

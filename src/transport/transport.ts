@@ -52,6 +52,13 @@ export interface Connection {
    */
   readonly unsent: number;
 
+  /**
+   * Goes on over TLS as its server: STARTTLS. Resolves when the handshake is complete; what is written meanwhile follows it.
+   * Absent: the connection was not prepared for that (see upgradable.ts).
+   *
+   * @throws YodelError `YODEL_TLS`; the connection is closed then
+   */
+  acceptTls?(tls: ServerTls): Promise<void>;
   /** Begins to receive. Call it once. */
   start(receiver: Receiver): void;
   /**

@@ -8,18 +8,12 @@
  * | upgrading | the TLS handshake      | nowhere: they wait        | secure, or closed: the handshake failed           |
  * | secure    | TLS, then the receiver | through TLS               | closed                                            |
  *
- * The receiver stays the same. Uses `node:tls` on both runtimes, over any connection.
+ * The receiver stays the same. Uses `node:tls` on both runtimes, over any connection; it is loaded by the first upgrade.
  */
-import * as tls from 'node:tls';
-import { type Address, hostOf, TlsAddress } from '../address.ts';
+import type { TLSSocket } from 'node:tls';
+import { type Address, hostOf } from '../address.ts';
 import { YodelError } from '../errors.ts';
-import { NodeConnection } from './node/connection.ts';
-import { subjectOf } from './tls/acceptor.ts';
-import { Certificates } from './tls/certificates.ts';
-import { ConnectionStream } from './tls/connection-stream.ts';
-import { contextOptions, minTlsVersion } from './tls/context.ts';
-import { handshakeError, tlsError } from './tls/errors.ts';
-import { trustFor } from './tls.ts';
+import { ConnectionStream } from './connection-stream.ts';
 import type { Connection, Receiver, Security, ServerTls, TlsOptions } from './transport.ts';
 
 /** Much longer than received bytes take through a stream. */
@@ -31,7 +25,7 @@ export class UpgradableConnection implements Connection {
   readonly #carrier: Connection;
   #receiver: Receiver | undefined;
   #stream: ConnectionStream | undefined;
-  #socket: tls.TLSSocket | undefined;
+  #socket: TLSSocket | undefined;
   #secure: Connection | undefined;
   #security: Security | undefined;
   /** Ends the handshake with an error, if it has not ended. */
@@ -138,16 +132,15 @@ export class UpgradableConnection implements Connection {
    *   closed then
    */
   async startTls(options: TlsOptions): Promise<void> {
-    const host = hostOf(this.peer) ?? 'localhost';
-    const trust = trustFor(host, options);
     const stream = this.#begin();
-    const socket = tls.connect({ socket: stream, host, minVersion: minTlsVersion, ...trust });
+    const { clientSocket, clientError } = await import('./tls/upgrade.ts');
     try {
+      const socket = clientSocket(stream, hostOf(this.peer) ?? 'localhost', options);
       await this.#handshake(socket, 'secureConnect');
+      await this.#complete(socket);
     } catch (error) {
-      throw this.#failed(tlsError(`cannot go on over TLS with ${this.peer}`, error));
+      throw this.#failed(clientError(error, this.peer));
     }
-    this.#complete(socket);
   }
 
   /**
@@ -156,26 +149,16 @@ export class UpgradableConnection implements Connection {
    * @throws YodelError `YODEL_TLS` when the handshake fails, or a certificate does not fit its key; the connection is closed then
    */
   async acceptTls(options: ServerTls): Promise<void> {
-    const { clientCa, alpn } = options;
-    const certificates = new Certificates(options);
-    const requestCert = clientCa !== undefined;
     const stream = this.#begin();
-    const socket = new tls.TLSSocket(stream, {
-      isServer: true,
-      secureContext: tls.createSecureContext(contextOptions(options, clientCa)),
-      requestCert,
-      rejectUnauthorized: requestCert,
-      ...(alpn ? { ALPNProtocols: [...alpn] } : {}),
-      SNICallback: (name, done) => done(null, certificates.for(name)),
-    });
+    const { serverSocket, refuseUntrusted, serverError } = await import('./tls/upgrade.ts');
     try {
+      const socket = serverSocket(stream, options);
       await this.#handshake(socket, 'secure');
-      // Without a server object around it, the socket itself does not refuse a client.
-      if (requestCert && !socket.authorized) throw socket.authorizationError ?? new Error('it sent no certificate');
+      refuseUntrusted(socket, options);
+      await this.#complete(socket);
     } catch (error) {
-      throw this.#failed(handshakeError(error as Error));
+      throw this.#failed(serverError(error));
     }
-    this.#complete(socket);
   }
 
   get #isUpgrading(): boolean {
@@ -192,7 +175,7 @@ export class UpgradableConnection implements Connection {
     return stream;
   }
 
-  async #handshake(socket: tls.TLSSocket, event: 'secure' | 'secureConnect'): Promise<void> {
+  async #handshake(socket: TLSSocket, event: 'secure' | 'secureConnect'): Promise<void> {
     this.#socket = socket;
     await new Promise<void>((resolve, reject) => {
       this.#leftEarly = () => reject(new Error('the peer ended the connection during the TLS handshake'));
@@ -206,17 +189,10 @@ export class UpgradableConnection implements Connection {
     return error;
   }
 
-  #complete(socket: tls.TLSSocket): void {
-    const { servername } = socket as { servername?: string | false };
-    this.#security = {
-      protocol: socket.getProtocol() ?? 'unknown',
-      servername: servername || undefined,
-      alpn: socket.alpnProtocol || undefined,
-      subject: subjectOf(socket),
-    };
-    // An address of TLS, because such a stream cannot be reset.
-    const address = new TlsAddress('localhost', 0);
-    const secure = new OverStream(socket, address, address);
+  async #complete(socket: TLSSocket): Promise<void> {
+    const { encryptedConnection, securityOf } = await import('./tls/upgrade.ts');
+    this.#security = securityOf(socket);
+    const secure = encryptedConnection(socket);
     this.#secure = secure;
     const receiver = this.#receiver as Receiver;
     secure.start({
@@ -238,12 +214,5 @@ export class UpgradableConnection implements Connection {
     this.#isClosed = true;
     const receiver = this.#receiver;
     queueMicrotask(() => receiver?.onClose(error));
-  }
-}
-
-/** A connection over an encrypted stream that is no socket, whose reads cannot be borrowed. */
-class OverStream extends NodeConnection {
-  protected override canBorrow(): boolean {
-    return false;
   }
 }

@@ -2,6 +2,7 @@
 import type { YodelError } from '../../errors.ts';
 import type { Batch, Message } from '../../framing/message.ts';
 import type { Session } from '../../session/handler.ts';
+import type { ServerTls } from '../../transport/transport.ts';
 
 /** The read-only part of a session, forwarded to another session. */
 export class ForwardedSession {
@@ -69,6 +70,10 @@ export class ForwardedSession {
 
   relayed(batch: Batch): void {
     this.inner.relayed(batch);
+  }
+
+  startTls(tls: ServerTls): Promise<void> {
+    return this.inner.startTls(tls);
   }
 
   encode(message: string | Uint8Array | Message, to?: Message): Uint8Array {

@@ -1,4 +1,4 @@
-import type { ConnectionOptions } from '../connections.ts';
+import type { ConnectionOptions } from '../connection-options.ts';
 import type { Transcript } from '../transcript.ts';
 import type { Difference } from './difference.ts';
 

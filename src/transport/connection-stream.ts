@@ -1,6 +1,6 @@
 /** A connection as a stream, for `node:tls`, which encrypts over any stream on both runtimes. */
 import { Duplex } from 'node:stream';
-import type { Connection, Receiver } from '../transport.ts';
+import type { Connection, Receiver } from './transport.ts';
 
 /** Passes what is read to `push`, and what is written to the connection, with back-pressure in both directions. */
 export class ConnectionStream extends Duplex implements Receiver {
