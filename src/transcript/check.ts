@@ -10,6 +10,7 @@ import type { CheckOptions, CheckResult } from './check/options.ts';
 import { mergeOutcomes } from './check/outcomes.ts';
 import { Pace } from './check/pace.ts';
 import { Connections } from './connections.ts';
+import { refuseWithoutExpectations } from './expectations.ts';
 import { partsOf, unknownInMessage } from './message-line.ts';
 import { refuseUnplayable } from './playable.ts';
 import type { Absent, Arrival } from './player.ts';
@@ -27,10 +28,11 @@ export type { CheckOptions, CheckResult } from './check/options.ts';
  * the rest is not waited for.
  *
  * @throws TranscriptError when a line cannot be played: a client cannot send a pattern, or a name without a value
- * @throws YodelError when it cannot connect
+ * @throws YodelError when it cannot connect; `YODEL_INVALID_TRANSCRIPT` when no line expects anything, unless `settleMs` is set
  */
 export async function check(transcript: Transcript, options: CheckOptions = {}): Promise<CheckResult> {
   refuseUnplayable(transcript, '>');
+  if (!options.settleMs) refuseWithoutExpectations(transcript);
   return await new Check(transcript, options).run();
 }
 

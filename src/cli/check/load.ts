@@ -2,8 +2,9 @@
 import { existsSync } from 'node:fs';
 import { type Address, parseAddress } from '../../address.ts';
 import { YodelError } from '../../errors.ts';
+import { refuseWithoutExpectations } from '../../transcript/expectations.ts';
 import { refuseUnplayable } from '../../transcript/playable.ts';
-import type { Step, Transcript } from '../../transcript/transcript.ts';
+import type { Transcript } from '../../transcript/transcript.ts';
 import { UsageError } from '../fail.ts';
 import { checkWritable } from '../files.ts';
 import { type GivenToTranscript, readTranscript } from '../transcript-file.ts';
@@ -47,23 +48,10 @@ export async function loadFile(
     const transcript = await readTranscript(file, given);
     refuseUnplayable(transcript, '>');
     if (isUpdated) checkWritable(file);
-    else if (!transcript.steps.some(expects)) throw expectsNothing(file);
+    else refuseWithoutExpectations(transcript);
     return { file, content: transcript };
   } catch (error) {
     if (!(error instanceof YodelError || error instanceof UsageError)) throw error;
     return { file, content: error };
   }
-}
-
-/** Whether a server can fail to do what the step says. */
-function expects(step: Step): boolean {
-  if (step.kind === 'repeat' || step.kind === 'unordered') return step.steps.some(expects);
-  if (step.kind === 'message') return step.side === '<' && !step.isOptional;
-  return step.kind === 'closed' || step.kind === 'silence' || step.kind === 'starttls';
-}
-
-/** A check that no server can fail is a mistake. */
-function expectsNothing(file: string): YodelError {
-  const text = `${file} expects nothing, so every server would pass: write what it must send on lines that begin with "< "`;
-  return new YodelError('YODEL_INVALID_TRANSCRIPT', `${text}; --update writes what it sends now`);
 }

@@ -50,7 +50,7 @@ function shown(
   paint: Paint,
 ): { readonly line: string; readonly mark: string } {
   const [from, to] = marked ?? [0, 0];
-  const isLong = text.length > longLine;
+  const isLong = marked !== undefined && text.length > longLine;
   const start = isLong ? Math.max(0, from - around) : 0;
   const markEnd = isLong ? Math.min(to, from + longestMark) : to;
   const end = isLong ? Math.min(text.length, Math.max(markEnd + around, start + longLine / 2)) : text.length;
@@ -69,18 +69,35 @@ function shown(
  */
 export function differingPart(expected: string, actual: string): Span | undefined {
   const body = expected.replace(/^[\w-]*[<>]\??/, '');
-  if (/^(?:j| ?\/)/.test(body) || /\| ?(?:j|\/)/.test(body)) return undefined;
+  if (/^(?:j|h? ?\/)/.test(body) || /\| ?(?:j|\/)/.test(body)) return undefined;
   // What a name stands for is not known here: only the texts between names are compared.
-  const literals = [...expected.matchAll(/(?:[^{\\]|\\.)+|\{[^{}]*\}|[{\\]/g)].filter(
-    ([text]) => !/^\{.*\}$/.test(text),
-  );
-  if (literals.length === 1 && literals[0]?.[0] === expected) return between(expected, 0, expected.length, actual, 0);
+  const literals = literalsOf(expected);
+  if (literals[0]?.text === expected) return between(expected, 0, expected.length, actual, 0);
   return differingLiteral(expected, literals, actual);
 }
 
-function differingLiteral(expected: string, literals: readonly RegExpExecArray[], actual: string): Span | undefined {
+/** A text between names, and where it is. */
+interface Literal {
+  readonly text: string;
+  readonly index: number;
+}
+
+/** `{name}`, `{name:2}`, `{name=default}`, and functions. */
+const nameForm = /(?<!\\)\{[A-Za-z_]\w*(?:[:=][^{}]*)?\}/g;
+
+function literalsOf(line: string): Literal[] {
+  let from = 0;
+  const literals: Literal[] = [];
+  for (const { 0: name, index } of [...line.matchAll(nameForm), { 0: '', index: line.length }]) {
+    if (index > from) literals.push({ text: line.slice(from, index), index: from });
+    from = index + name.length;
+  }
+  return literals;
+}
+
+function differingLiteral(expected: string, literals: readonly Literal[], actual: string): Span | undefined {
   let at = 0;
-  for (const { 0: literal, index } of literals) {
+  for (const { text: literal, index } of literals) {
     const end = index + literal.length;
     const isLast = end === expected.length;
     const found = index === 0 ? (actual.startsWith(literal) ? 0 : -1) : actual.indexOf(literal, at);
