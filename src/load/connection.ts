@@ -71,6 +71,7 @@ export class LoadConnection implements Receiver {
   #inFlight = 0;
   #bytesInFlight = 0;
   #answered = 0;
+  #isGreeted = false;
   #unasked = 0;
   #hasSent = false;
   #isOver = false;
@@ -105,12 +106,16 @@ export class LoadConnection implements Receiver {
     return this.#greeted?.promise;
   }
 
+  /** Whether it can no longer be used. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   /** Ends the wait for the greeting. */
   notGreeted(error: YodelError): void {
     this.#greeted?.resolve(error);
   }
 
-  /** The number of messages that arrived before anything was sent. */
   get unasked(): number {
     return this.#unasked;
   }
@@ -232,10 +237,11 @@ export class LoadConnection implements Receiver {
     const found = matcher.match(isGreeting || !this.#countsBytes ? chunk : chunk.subarray(0, 0));
     if (matcher.fault) return this.#fail(matcher.fault);
     if (isGreeting && matcher.greetingLeft === 0) {
+      this.#isGreeted = true;
       this.#greeted?.resolve(undefined);
       if (this.#taken) this.#matcher = undefined;
     }
-    if (this.#learnsGreeting && matcher.failed.length > 0) return this.#fail(this.#refused());
+    if (this.#learnsGreeting && matcher.failed.length > 0) return this.#fail(this.#errorBefore());
     if (this.#learnsGreeting) {
       this.#unasked += found;
       this.#traffic.tally.unasked += found;
@@ -274,11 +280,10 @@ export class LoadConnection implements Receiver {
 
   /** The connection cannot be used, or not even greeted. */
   #fail(error: YodelError): void {
-    if (this.#greeted && !this.#hasSent) this.#greeted.resolve(error);
-    this.#traffic.broken(this, error);
+    if (this.#greeted && !this.#isGreeted) this.#greeted.resolve(error);
+    else this.#traffic.broken(this, error);
   }
 
-  /** Any message since the last one that was certain may have been credited with the reply to another one. */
   #receivedTooMany(count: number): void {
     const error = this.#unexpected();
     this.#traffic.tally.retract(this.#log?.retractAll());
@@ -317,12 +322,6 @@ export class LoadConnection implements Receiver {
     );
   }
 
-  #refused(): YodelError {
-    const text = `connection ${this.number}: the server reported an error before any request: ${this.#failedText}`;
-    return new YodelError('YODEL_ERROR_REPLY', text);
-  }
-
-  /** The first reply that reported an error. */
   get #failedText(): string {
     return (this.#matcher instanceof CountMatcher && this.#matcher.failedText) || '';
   }
@@ -386,6 +385,11 @@ export class LoadConnection implements Receiver {
     const problem = this.#hasSent ? 'sent more replies than expected' : 'sent something before any request';
     const text = `connection ${this.number}: the server ${problem}, ${this.#soFar()}`;
     return new YodelError('YODEL_UNEXPECTED_REPLY', text);
+  }
+
+  #errorBefore(): YodelError {
+    const text = `connection ${this.number}: the server reported an error before any request: ${this.#failedText}`;
+    return new YodelError('YODEL_ERROR_REPLY', text);
   }
 
   #soFar(): string {

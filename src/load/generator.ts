@@ -192,8 +192,6 @@ export class Generator implements Traffic, PoolOwner {
   }
 
   broken(connection: LoadConnection, error: YodelError, count = 1): void {
-    // While it waits for its greeting, it counts as not connected.
-    if (!this.#pool.up.includes(connection)) return;
     this.tally.fail(error.code, error.message, count);
     this.#lose(connection);
   }

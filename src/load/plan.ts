@@ -7,6 +7,7 @@ import type { Protocol } from '../framing/protocol.ts';
 import { websocketClient } from '../framing/websocket.ts';
 import { resolveWire } from '../framing/wire.ts';
 import type { TlsOptions } from '../transport/transport.ts';
+import type { ScriptText } from './scenario/text.ts';
 import { messagesIn, type Stage } from './stages.ts';
 
 /** Expected replies: the same bytes, any message for each message, or none. */
@@ -43,6 +44,8 @@ export interface LoadSettings {
   readonly durationMs: number | null;
   /** The size of generated messages, or given messages as Latin-1, one character per byte. */
   readonly messages: { readonly size: number } | { readonly given: readonly string[] };
+  /** A transcript to play instead of the messages. `count` and `rate` are then of its rounds. */
+  readonly transcript?: ScriptText | undefined;
   /** What each message has besides: a header as Latin-1, a kind for WebSocket. */
   readonly parts?: { readonly header?: string | undefined; readonly kind?: MessageKind | undefined } | undefined;
   readonly replies: Replies;

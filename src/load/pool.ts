@@ -91,9 +91,8 @@ export class Pool {
     for (const connection of [...this.#up, ...this.#greeting, ...this.#retired]) connection.close();
   }
 
-  /** Removes a lost connection, and opens it again after a delay. Of those that wait for a greeting, {@link #greet} does so. */
+  /** Removes a lost connection, and opens it again after a delay. */
   replace(connection: LoadConnection): void {
-    if (this.#greeting.has(connection)) return;
     this.#up = this.#up.filter((one) => one !== connection);
     this.#openAgain(connection.number);
   }
@@ -135,6 +134,7 @@ export class Pool {
   }
 
   #add(connection: LoadConnection, tookMs: number): void {
+    if (connection.isOver) return;
     if (!this.#owner.needsConnections) return connection.close();
     this.#up = [...this.#up, connection];
     this.#owner.ready(connection, tookMs);

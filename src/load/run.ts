@@ -1,11 +1,11 @@
-import { Generator } from './generator.ts';
+import type { IntervalListener } from './generator.ts';
+import { localPart } from './local-part.ts';
 import type { Part } from './part.ts';
 import { payloadsOf } from './payload.ts';
-import { type LoadSettings, sharesOf } from './plan.ts';
+import { type LoadSettings, type LoadShare, sharesOf } from './plan.ts';
 import { Collection, progressOf } from './result/collection.ts';
 import type { BenchProgress } from './result/report.ts';
 import { endOfAll, type RunResult } from './result/result.ts';
-import { warmUpAndOpen } from './warm-up.ts';
 import { startWorkers } from './workers.ts';
 
 /** The start is set this far ahead, so that no process starts late. */
@@ -33,19 +33,17 @@ export interface LoadRun {
  */
 export function startLoad(settings: LoadSettings, onProgress: (progress: BenchProgress) => void): LoadRun {
   // Check here, so that contradicting settings are reported once and not by each process.
-  payloadsOf(settings);
+  if (!settings.transcript) payloadsOf(settings);
   const shares = sharesOf(settings);
   const collection = new Collection(shares.length);
   const listen =
-    (process: number): ConstructorParameters<typeof Generator>[1] =>
+    (process: number): IntervalListener =>
     (index, tally, up, isLast) => {
       const interval = collection.add(process, index, tally, up, isLast);
       if (interval) onProgress(progressOf(interval, collection, settings));
     };
   const parts: Part[] =
-    shares.length === 1 && shares[0]
-      ? [localPart(new Generator(shares[0], listen(0)), settings)]
-      : startWorkers(shares, listen);
+    shares.length === 1 && shares[0] ? [partHere(shares[0], listen(0))] : startWorkers(shares, listen);
   const stopped = Promise.withResolvers<undefined>();
   return {
     done: measure(settings, parts, collection, stopped.promise),
@@ -75,11 +73,12 @@ async function measure(
   return { settings, collection, started: new Date(startAt), ...end };
 }
 
-function localPart(generator: Generator, settings: LoadSettings): Part {
+function partHere(share: LoadShare, listen: IntervalListener): Part {
+  const part = localPart(share, listen);
   return {
-    open: () => warmUpAndOpen(generator, settings),
-    run: (startAt) => generator.run(startAt - performance.timeOrigin),
-    ended: generator.ended,
-    stop: () => generator.stop(),
+    open: () => part.open(),
+    run: (startAt) => part.run(startAt - performance.timeOrigin),
+    ended: part.ended,
+    stop: () => part.stop(),
   };
 }

@@ -72,6 +72,7 @@ export class Tally {
   readonly lateness = new Histogram();
   /** Milliseconds from the beginning of a connection until it could send, if each message has its own. */
   readonly connect = new Histogram();
+  /** By their code, or by code, space and place. */
   readonly errors = new Map<string, { count: number; example: string }>();
   /** Latencies of this interval or earlier ones that are taken back. They are not removed from `latency` here. */
   readonly retractions: Retraction[] = [];
@@ -89,10 +90,10 @@ export class Tally {
     return sum;
   }
 
-  /** Counts an error. The first text of each code is kept as its example. */
-  fail(code: string, example: string, count = 1): void {
+  /** Counts an error. The first text of each code, and of each place if one is given, is kept as its example. */
+  fail(code: string, example: string, count = 1, place?: string): void {
     if (this.stageNow) this.stage(this.stageNow()).errors += count;
-    this.#fail(code, example, count);
+    this.#fail(place === undefined ? code : `${code} ${place}`, example, count);
   }
 
   /** The tally of a stage. */

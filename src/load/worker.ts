@@ -1,11 +1,10 @@
 /** One of several processes of a load test. Its parent sends commands and receives reports; see `workers.ts`. */
 import { pathToFileURL } from 'node:url';
 import { wireExport } from '../framing/own/exported.ts';
-import { Generator } from './generator.ts';
-import { warmUpAndOpen } from './warm-up.ts';
+import { type LocalPart, localPart } from './local-part.ts';
 import type { LoadCommand, LoadReport } from './workers.ts';
 
-let generator: Generator | undefined;
+let generator: LocalPart | undefined;
 
 function send(report: LoadReport): void {
   if (process.connected) process.send?.(report, () => undefined);
@@ -17,11 +16,11 @@ async function execute(command: LoadCommand): Promise<void> {
       const module = (await import(pathToFileURL(file).href)) as { readonly default: unknown };
       wireExport(module.default, file);
     }
-    generator = new Generator(command.open, (interval, tally, up, isLast) =>
+    generator = localPart(command.open, (interval, tally, up, isLast) =>
       send({ interval, tally: tally.toJSON(), up, isLast }),
     );
     void generator.ended.then((end) => send({ end }));
-    const failure = await warmUpAndOpen(generator, command.open.settings);
+    const failure = await generator.open();
     send({ opened: failure ? { code: failure.code, message: failure.message } : null });
   } else if ('run' in command) {
     generator?.run(command.run - performance.timeOrigin);

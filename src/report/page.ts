@@ -14,12 +14,15 @@ import {
   describeGenerator,
   describeMachine,
   describeRate,
+  describeRequest,
   describeRun,
   describeStage,
   describeTarget,
   explainPercentile,
   findingsOf,
   formatStart,
+  requestColumns,
+  requestFigures,
   stageColumns,
   stageFigures,
 } from './sentences.ts';
@@ -55,6 +58,7 @@ ${charts(report, comparison?.old)}
 <div>${latencies(report)}</div>
 <div>${totals(report)}</div>
 </div>
+${requests(report)}
 ${stages(report)}
 ${errors(report)}
 <footer>${howToRead(report)}</footer>
@@ -112,9 +116,20 @@ ${row('min', formatLatency(latency.min))}${summaryPercentiles.map(([percentile, 
 
 function stages({ stages }: BenchReport): Markup | undefined {
   if (!stages) return undefined;
-  return html`<h2>Stages</h2>
-<div class="table"><table><thead><tr><th scope="col">of the messages due in each</th>${stageColumns.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead><tbody>
-${stages.map((stage) => html`<tr><th scope="row">${describeStage(stage)}</th>${stageFigures(stage).map((text) => html`<td class="number">${text}</td>`)}</tr>\n`)}</tbody></table></div>`;
+  const rows = stages.map((stage) => [describeStage(stage), ...stageFigures(stage)]);
+  return rowsOf('Stages', 'of the messages due in each', stageColumns, rows);
+}
+
+function requests({ transcript }: BenchReport): Markup | undefined {
+  if (!transcript) return undefined;
+  const rows = transcript.requests.map((request) => [describeRequest(request), ...requestFigures(request)]);
+  return rowsOf('Requests', `of ${transcript.file}`, requestColumns, rows);
+}
+
+function rowsOf(name: string, about: string, columns: readonly string[], rows: readonly (readonly string[])[]): Markup {
+  return html`<h2>${name}</h2>
+<div class="table"><table><thead><tr><th scope="col">${about}</th>${columns.map((column) => html`<th scope="col">${column}</th>`)}</tr></thead><tbody>
+${rows.map(([first, ...others]) => html`<tr><th scope="row">${first}</th>${others.map((text) => html`<td class="number">${text}</td>`)}</tr>\n`)}</tbody></table></div>`;
 }
 
 function totals(report: BenchReport): Markup {

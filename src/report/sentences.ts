@@ -9,7 +9,7 @@ import {
   formatShare,
 } from '../format/figures.ts';
 import { countBeyond, countNeeded, fewBeyond } from '../load/result/percentile.ts';
-import type { BenchReport, BenchStage } from '../load/result/report.ts';
+import type { BenchReport, BenchRequest, BenchStage, BenchTranscript, LatencySummary } from '../load/result/report.ts';
 import { escapeText } from '../terminal/escape.ts';
 
 /** A highlighted sentence. */
@@ -23,7 +23,8 @@ export interface Finding {
 const reachedShare = 0.99;
 
 /** What the run did: which messages it sent, over how many connections, where, how and for how long. */
-export function describeRun({ address, options, rate }: BenchReport): string {
+export function describeRun(report: BenchReport): string {
+  const { address, options, rate, transcript } = report;
   const { connections, pipeline, framing, threads, replies, reconnectEach } = options;
   const from = threads > 1 ? ` of ${formatCount(threads)} processes` : '';
   const atATime = reconnectEach ? ' at a time' : '';
@@ -34,7 +35,20 @@ export function describeRun({ address, options, rate }: BenchReport): string {
     count: 'Replies were counted, not compared.',
     none: 'No replies were expected.',
   }[replies];
+  if (transcript) return `${who} played ${escapeText(transcript.file)}${roundsOf(options, rate)}.`;
   return `${who} sent ${whatAndHowLong(options)}, ${load}. Framing: ${escapeText(framing)}. ${checked}`;
+}
+
+function roundsOf(
+  { count, durationMs, pipeline, stages }: BenchReport['options'],
+  { target }: BenchReport['rate'],
+): string {
+  const limits = [
+    ...(count === null ? [] : [` ${formatCountOf(count, 'time')}`]),
+    ...(durationMs === null ? [] : [` for ${formatSeconds(durationMs / 1000)}`]),
+  ];
+  if (pipeline !== null) return limits.join('');
+  return `${limits.join('')} at ${stages === null ? `${formatCount(target ?? 0)} rounds per second` : `rates in stages (${stages})`}`;
 }
 
 function loadOf({ pipeline, reconnectEach, stages }: BenchReport['options'], { target }: BenchReport['rate']): string {
@@ -130,12 +144,14 @@ function bottleneck(report: BenchReport): Finding[] {
     found.push(doubt(`The load generator may have been the bottleneck. ${sentence(escapeText(limited))}`));
   }
   if (hasMissed(report) && (limited === null || hasSentAll(report))) {
-    const { options, rate } = report;
-    const did = options.replies === 'none' ? 'accepted' : 'answered';
-    const share = formatShare(rate.achieved, rate.target ?? 0);
+    const { options, rate, transcript } = report;
+    const share = formatShare(achievedOf(report), rate.target ?? 0);
+    const verb = options.replies === 'none' ? 'accepted' : 'answered';
+    const did = transcript ? `only ${share}` : `it ${verb} ${share}`;
+    const what = transcript ? 'rounds could be played, because no connection was free' : 'messages';
     found.push(
       bad(
-        `The server did not keep up: it ${did} ${share} of the scheduled messages. ` +
+        `The server did not keep up: ${did} of the scheduled ${what}. ` +
           'Latencies count from when a message was due, so they grow with the length of such a run.',
       ),
     );
@@ -143,12 +159,20 @@ function bottleneck(report: BenchReport): Finding[] {
   return found;
 }
 
-function hasMissed({ rate: { target, achieved }, ended }: BenchReport): boolean {
-  return target !== null && ended !== 'failed' && achieved < target * reachedShare;
+function hasMissed(report: BenchReport): boolean {
+  const { target } = report.rate;
+  return target !== null && report.ended !== 'failed' && achievedOf(report) < target * reachedShare;
 }
 
 /** Whether the generator sent the messages that were due: what it did not send could not be answered. */
-function hasSentAll({ rate: { target }, messages: { sent }, options: { durationMs }, seconds }: BenchReport): boolean {
+function hasSentAll({
+  rate: { target },
+  messages,
+  transcript,
+  options: { durationMs },
+  seconds,
+}: BenchReport): boolean {
+  const sent = transcript ? transcript.rounds : messages.sent;
   const sending = Math.min(seconds, durationMs === null ? seconds : durationMs / 1000);
   return sent >= (target ?? 0) * sending * reachedShare;
 }
@@ -162,9 +186,16 @@ export function describeRate({ messages, replies, options, rate, seconds }: Benc
 }
 
 /** The target rate and the share that was reached; undefined in a closed loop. */
-export function describeTarget({ rate: { target, achieved } }: BenchReport): string | undefined {
+export function describeTarget(report: BenchReport): string | undefined {
+  const { target } = report.rate;
   if (target === null) return undefined;
-  return `${formatCount(target)} per second, of which ${formatShare(achieved, target)} was reached`;
+  const what = report.transcript ? ' rounds' : '';
+  return `${formatCount(target)}${what} per second, of which ${formatShare(achievedOf(report), target)} was reached`;
+}
+
+/** What a target rate is about: the messages, or the rounds of a transcript. */
+function achievedOf({ rate, transcript }: BenchReport): number {
+  return transcript ? transcript.rate : rate.achieved;
 }
 
 /** How long connecting took, if each message had a connection of its own. */
@@ -178,6 +209,30 @@ export function describeConnecting({ connect }: BenchReport): string | undefined
 export function describeStage({ seconds, from, to }: BenchStage): string {
   const rates = from === to ? `at ${formatRate(from)}` : `from ${formatRate(from)} to ${formatRate(to)}`;
   return `${formatSeconds(seconds)} ${rates}`;
+}
+
+/** How often a transcript was played: `1,200 in 10 s: 120 per second`. */
+export function describeRounds({ rounds, rate }: BenchTranscript): string {
+  return `${formatCountOf(rounds, 'round')} of the transcript: ${formatRate(rate)}`;
+}
+
+/** A request of a transcript: its line number, and the line. @param maxLength of the line */
+export function describeRequest({ line, file, text }: BenchRequest, maxLength = Number.POSITIVE_INFINITY): string {
+  const place = file === undefined ? `${line}` : `${file}:${line}`;
+  const shown = text.length > maxLength ? `${text.slice(0, maxLength - 1)}…` : text;
+  return escapeText(`${place}  ${shown}`);
+}
+
+/** The names of {@link requestFigures}. */
+export const requestColumns: readonly string[] = ['sent', 'answered', 'p50', 'p99', 'max', 'errors'];
+
+/** What came of a request. */
+export function requestFigures({ sent, answered, latency, errors }: BenchRequest): string[] {
+  return [formatCount(sent), formatCount(answered), ...latencyFigures(latency), formatCount(errors)];
+}
+
+function latencyFigures(latency: LatencySummary | null): string[] {
+  return [latency?.p50, latency?.p99, latency?.max].map((ms) => (ms === undefined ? '-' : formatLatency(ms)));
 }
 
 /** The names of {@link stageFigures}. */

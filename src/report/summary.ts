@@ -12,11 +12,15 @@ import {
   describeGenerator,
   describeMachine,
   describeRate,
+  describeRequest,
+  describeRounds,
   describeRun,
   describeStage,
   describeTarget,
   explainPercentile,
   findingsOf,
+  requestColumns,
+  requestFigures,
   stageColumns,
   stageFigures,
 } from './sentences.ts';
@@ -24,6 +28,8 @@ import {
 /** Longer lines are hard to read. */
 const maxWidth = 100;
 const minWidth = 30;
+/** Longer lines of a transcript are cut. */
+const maxRequest = 30;
 
 /** Longer examples of errors are cut. */
 const maxExampleLength = 400;
@@ -35,6 +41,7 @@ export function formatSummary(report: BenchReport, layout: Layout): string {
     wrap(describeRun(report), fitted.width),
     formatTotals(report, fitted),
     formatLatencies(report, fitted),
+    formatRequests(report, fitted),
     formatStages(report, fitted),
     formatErrors(report, fitted),
     formatFindings(report, fitted),
@@ -53,7 +60,8 @@ function formatTotals(report: BenchReport, layout: Layout): string[] {
   const rows: [name: string, text: string, style?: 'bold' | 'red' | 'green' | 'dim'][] = [
     ['Messages', describeRate(report), 'bold'],
     ...(target === undefined ? [] : [['Target', target] as [string, string]]),
-    ['Data', describeData(report)],
+    ...(report.transcript ? [['Rounds', describeRounds(report.transcript)] as [string, string]] : []),
+    ...(report.transcript ? [] : [['Data', describeData(report)] as [string, string]]),
     ['Connections', describeConnections(report)],
     ...(connecting === undefined ? [] : [['Connecting', connecting] as [string, string]]),
     ['Errors', errorCount === 0 ? 'none' : formatCount(errorCount), errorCount === 0 ? 'green' : 'red'],
@@ -113,17 +121,30 @@ function row(name: string, milliseconds: number): string {
 function formatStages({ stages }: BenchReport, layout: Layout): string[] {
   if (!stages) return [];
   const rows = stages.map((stage) => [describeStage(stage), ...stageFigures(stage)]);
-  const table = [['', ...stageColumns], ...rows];
-  const widths = ['', ...stageColumns].map((_, column) => Math.max(...table.map((row) => (row[column] ?? '').length)));
-  const lines = table.map((row) =>
+  return [
+    ...heading('Stages', 'of the messages due in each', layout),
+    ...table([['', ...stageColumns], ...rows], layout),
+  ];
+}
+
+/** A row for each request of a transcript. */
+function formatRequests({ transcript }: BenchReport, layout: Layout): string[] {
+  if (!transcript) return [];
+  const rows = transcript.requests.map((request) => [describeRequest(request, maxRequest), ...requestFigures(request)]);
+  const about = 'from sending each to the last line of its replies';
+  return [...heading('Requests', about, layout), ...table([['', ...requestColumns], ...rows], layout)];
+}
+
+/** Aligned columns: the first one on the left, the others, which are numbers, on the right. */
+function table(rows: readonly (readonly string[])[], { paint }: Layout): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
+  const lines = rows.map((row) =>
     row
       .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
       .join('  ')
       .trimEnd(),
   );
-  const [head = '', ...others] = lines;
-  const shown = [layout.paint('dim', `  ${head}`), ...others.map((line) => `  ${line}`)];
-  return [...heading('Stages', 'of the messages due in each', layout), ...shown];
+  return lines.map((line, index) => (index === 0 ? paint('dim', `  ${line}`) : `  ${line}`));
 }
 
 function formatErrors({ errors }: BenchReport, layout: Layout): string[] {

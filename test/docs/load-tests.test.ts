@@ -1,5 +1,5 @@
 /** Runs the commands of docs/load-tests.md, in order and in one folder, against a server on a free port. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../support/files.ts';
@@ -12,6 +12,8 @@ const commands = [...page.matchAll(/^\$ (yodel bench .*)$/gm)].map(([, command =
 test('every command of the page measures a server without an error', async () => {
   expect(commands.length).toBeGreaterThan(8);
   const folder = temporaryFolder();
+  const [, session] = /^```\n(> login [\s\S]*?)^```$/m.exec(page) ?? [];
+  writeFileSync(join(folder, 'session.transcript'), session ?? '');
   const lines = await serve(['--quiet']);
   const lengths = await serve(['--quiet', '--framing', 'length:4']);
   for (const command of commands) {

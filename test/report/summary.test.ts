@@ -262,3 +262,30 @@ test('shows how long connecting took, if each message had a connection', () => {
   expect(formatSummary(report, plain)).toContain(text);
   expect(formatSummary(sampleReport(usual), plain)).not.toContain('Connecting');
 });
+
+test('shows what came of each request of a transcript', () => {
+  const { latency } = sampleReport(usual);
+  const requests = [
+    { line: 4, text: '> get {random:6}', sent: 5000, answered: 4990, errors: 10, latency },
+    {
+      line: 7,
+      file: 'more\x1b.transcript',
+      text: `> ${'x'.repeat(60)}`,
+      sent: 1,
+      answered: 0,
+      errors: 0,
+      latency: null,
+    },
+  ];
+  const transcript = { file: 'session.transcript', rounds: 5000, rate: 500, requests };
+  const text = formatSummary(
+    sampleReport(usual, { transcript, connections: { wanted: 50, opened: 50, lost: 0 } }),
+    plain,
+  );
+  expect(text).toMatch(/^50 connections to tcp:\/\/127\.0\.0\.1:7878 played session\.transcript for 10 s\.\n/);
+  expect(text).toContain('  Rounds       5,000 rounds of the transcript: 500/s\n');
+  expect(text).toContain('4  > get {random:6}');
+  expect(text).toMatch(/7 {2}> x{27}… +1 +0 +- +- +- +0\n/);
+  expect(text).not.toContain('\x1b');
+  expect(renderPage(sampleReport(usual, { transcript }))).toContain('<td class="number">4,990</td>');
+});

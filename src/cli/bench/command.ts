@@ -5,6 +5,7 @@ import { addPartsFlags } from '../connect/message-parts.ts';
 import { collect, connectTimeoutOption, envName, quantityOption, sizeOption } from '../flags.ts';
 import { addReplyFlags } from '../reply-flags.ts';
 import { addTlsFlags } from '../tls-flags.ts';
+import { variableOption } from '../transcript-variables.ts';
 import { addWireFlags } from '../wire-flags.ts';
 
 const examples = `Examples:
@@ -14,6 +15,7 @@ const examples = `Examples:
   yodel bench :7878 --stages 10s:100,60s:1k   rates one after another
   yodel bench :7878 -n 100k --message PING    this message, 100,000 times
   yodel bench :6379 --protocol redis --message 'GET key'
+  yodel bench :6379 --transcript cart.transcript --rate 100/s
   yodel bench wss://example.org/chat          WebSocket; for TLS, tls://HOST:PORT
   yodel bench :7878 --json > old.json         save the result
   yodel bench :7878 --compare old.json        compare with a saved result
@@ -109,6 +111,13 @@ function addBenchMessageFlags(command: Command): void {
     .addOption(
       new Option('--message-file <file>', 'send the lines of this file in turn').conflicts(['size', 'message']),
     )
+    .addOption(
+      new Option(
+        '--transcript <file>',
+        'play this transcript: what is between @repeat and @end over and over, the rest once for each connection',
+      ).conflicts(['size', 'message', 'messageFile', 'replies', 'header', 'binary', 'pipeline', 'crlf', 'greeting']),
+    )
+    .addOption(variableOption('with --transcript'))
     .addOption(new Option('-e, --escapes', 'interpret \\n \\r \\t \\0 \\\\ \\xHH in messages').conflicts('hex'))
     .addOption(new Option('--hex', 'messages are hexadecimal digits: "00 ff"'))
     .addOption(new Option('-C, --crlf', 'end messages of lines with CRLF').env(envName('crlf')))

@@ -1,7 +1,7 @@
 /** Runs `yodel bench`: measures, prints the results, and sets the exit status. */
 import { writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { systemError } from '../../errors.ts';
+import { systemError, YodelError } from '../../errors.ts';
 import { type Assertion, checkAssertion } from '../../load/result/assertion.ts';
 import { type Comparison, compareReports } from '../../load/result/compare.ts';
 import { formatHdr } from '../../load/result/hdr.ts';
@@ -19,6 +19,11 @@ import { exitStatus, report as reportError, statusOf } from '../fail.ts';
 import { print } from '../output.ts';
 import { version } from '../version.ts';
 import { type BenchSettings, readBenchSettings } from './settings.ts';
+
+/** Errors of replies that arrived, but are not what was expected. */
+const replyCodes: ReadonlySet<string> = new Set([
+  ...['YODEL_WRONG_REPLY', 'YODEL_UNEXPECTED_REPLY', 'YODEL_ERROR_REPLY', 'YODEL_UNEXPECTED_MESSAGE'],
+]);
 
 /** Width of the summary where the terminal's is not known. */
 const defaultWidth = 100;
@@ -47,11 +52,9 @@ export async function runBench(
 async function exitWith(error: unknown): Promise<never> {
   reportError(error);
   await new Promise((resolve) => process.stderr.write('', resolve));
-  process.exit(statusOf(error));
+  const isReply = error instanceof YodelError && replyCodes.has(error.code);
+  process.exit(isReply ? exitStatus.unmet : statusOf(error));
 }
-
-/** Errors of replies that arrived, but are not what was expected. */
-const replyCodes: ReadonlySet<string> = new Set(['YODEL_WRONG_REPLY', 'YODEL_UNEXPECTED_REPLY', 'YODEL_ERROR_REPLY']);
 
 /** The exit status of a run that was not interrupted. */
 function statusOfRun({ errors }: BenchReport, assertions: readonly Assertion[], assertionsHold: boolean): number {

@@ -23,6 +23,7 @@ import { readWire } from '../wire.ts';
 import { hasWireFlags } from '../wire-flags.ts';
 import { checkLimits, maxThreads } from './limits.ts';
 import { readMessages } from './messages.ts';
+import { readScriptText } from './transcript.ts';
 
 /** The duration when neither --duration nor --count is given. */
 const defaultDurationMs = 10_000;
@@ -81,7 +82,8 @@ async function readLoad(
   const threads = flags.threads as number;
   const address = withSsl(readAddress(host, port), flags);
   const { wire, protocol } = await readLoadWire(flags, address);
-  const replies = readReplies(flags, protocol);
+  const transcript = await readScriptText(flags);
+  const replies = transcript ? 'count' : readReplies(flags, protocol);
   const max = maxThreads();
   if (threads > max) {
     throw new UsageError(
@@ -91,7 +93,7 @@ async function readLoad(
   if (threads > connections) {
     throw new UsageError(`--threads ${threads} needs at least ${threads} connections, not ${connections}`);
   }
-  if (protocol.replyFraming.name === 'raw' && replies === 'count') {
+  if (protocol.replyFraming.name === 'raw' && replies === 'count' && !transcript) {
     throw new UsageError('the framing "raw" has no messages to count; use --replies echo or none');
   }
   const reconnectEach = flags.reconnectEach === true;
@@ -106,7 +108,8 @@ async function readLoad(
     stages,
     count,
     durationMs: readDuration(flags, stages, count),
-    ...readMessages(flags, protocol.framing),
+    ...(transcript ? { messages: { given: [] } } : readMessages(flags, protocol.framing)),
+    transcript,
     replies,
     greeting: flags.greeting as number | undefined,
     errorPattern: replacedPattern(flags),

@@ -34,6 +34,7 @@ export function readReport(text: string, name: string): BenchReport {
       stages: report.options.stages ?? null,
     },
     stages: report.stages ?? null,
+    transcript: report.transcript ?? null,
     replies: { ...noReplies, ...report.replies },
     connect: report.connect ?? null,
   };

@@ -38,6 +38,8 @@ export interface BenchReport {
     /** Why the generator, not the server, was the bottleneck; null when it was not. */
     readonly limited: string | null;
   };
+  /** Of a run with a transcript: its requests, in the order of the file. Null in others. */
+  readonly transcript: BenchTranscript | null;
   /** Null in a run without stages. */
   readonly stages: readonly BenchStage[] | null;
   /** One per second. */
@@ -106,6 +108,30 @@ export interface BenchStage {
   /** Errors that occurred in it. */
   readonly errors: number;
   /** Null when nothing was answered, or when latencies were taken back. */
+  readonly latency: LatencySummary | null;
+}
+
+/** What came of a transcript. */
+export interface BenchTranscript {
+  readonly file: string;
+  /** How often it was played. */
+  readonly rounds: number;
+  /** Per second. */
+  readonly rate: number;
+  readonly requests: readonly BenchRequest[];
+}
+
+/** One request of a transcript. */
+export interface BenchRequest {
+  /** The line number, and the file if it was included. */
+  readonly line: number;
+  readonly file?: string | undefined;
+  /** The line as written. */
+  readonly text: string;
+  readonly sent: number;
+  readonly answered: number;
+  readonly errors: number;
+  /** From sending it until the last line of its replies. */
   readonly latency: LatencySummary | null;
 }
 

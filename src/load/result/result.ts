@@ -2,10 +2,11 @@ import * as os from 'node:os';
 import type { GeneratorEnd } from '../generator.ts';
 import type { Histogram } from '../histogram.ts';
 import type { LoadSettings } from '../plan.ts';
+import type { ScriptText } from '../scenario/text.ts';
 import { durationOf, formatStages, type Stage } from '../stages.ts';
 import { bottleneckReason } from './bottleneck.ts';
 import { type Collection, round } from './collection.ts';
-import type { BenchReport, BenchStage, LatencySummary } from './report.ts';
+import type { BenchReport, BenchStage, BenchTranscript, LatencySummary } from './report.ts';
 
 /** A completed run. */
 export interface RunResult {
@@ -74,9 +75,11 @@ export function createReport(version: string, result: RunResult): BenchReport {
     rate: { target: rate, achieved: perSecond(total.answered, answering) },
     latency: latencySummary(total.latency),
     connect: latencySummary(total.connect),
-    errors: Array.from(total.errors, ([code, { count, example }]) => ({ code, count, example })).sort(
-      (a, b) => b.count - a.count,
-    ),
+    errors: Array.from(total.errors, ([key, { count, example }]) => ({
+      code: key.split(' ', 1)[0] ?? key,
+      count,
+      example,
+    })).sort((a, b) => b.count - a.count),
     connections: { wanted: connections, opened: total.opened, lost: total.lost },
     generator: {
       cpu: round(cpu),
@@ -89,12 +92,26 @@ export function createReport(version: string, result: RunResult): BenchReport {
         latenessP99: total.lateness.count === 0 ? null : total.lateness.percentile(99),
         latencyP99: total.latency.count === 0 ? null : total.latency.percentile(99),
         targetRate: rate,
-        sentRate: perSecond(total.sent, result.sendingMs / 1000),
+        sentRate: perSecond(settings.transcript ? total.rounds : total.sent, result.sendingMs / 1000),
       }),
     },
+    transcript: settings.transcript ? transcriptOf(settings.transcript, collection, seconds) : null,
     stages: settings.stages ? stagesOf(settings.stages, collection, elapsedMs) : null,
     intervals: collection.intervals(elapsedMs),
     histogram: Array.from(total.latency.entries(), ([value, count]) => [round(value), count] as const),
+  };
+}
+
+function transcriptOf({ file, requests }: ScriptText, { total }: Collection, seconds: number): BenchTranscript {
+  return {
+    file,
+    rounds: total.rounds,
+    rate: seconds > 0 ? round(total.rounds / seconds) : 0,
+    requests: requests.map(({ line, file, text }, index) => {
+      const { sent, errors, latency } = total.request(index);
+      const place = file === undefined ? { line } : { line, file };
+      return { ...place, text, sent, answered: latency.count, errors, latency: latencySummary(latency) };
+    }),
   };
 }
 

@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bench } from '../../support/bench.ts';
-import { temporaryFolder } from '../../support/files.ts';
+import { temporaryFile, temporaryFolder } from '../../support/files.ts';
 import { serve, yodel } from '../../support/process/command.ts';
 import { listen } from '../../support/servers.ts';
 import { Terminal } from '../../support/terminal.ts';
@@ -112,4 +112,36 @@ test('a server that answers everything late still reaches the rate', async () =>
   expect(report.messages).toEqual({ sent: 50, answered: 50, unanswered: 0 });
   expect(report.rate.achieved).toBeGreaterThan(45);
   expect(stdout.toString()).not.toContain('keep up');
+});
+
+test('a transcript is played by several processes, with results for each request; a difference is shown with its line', async () => {
+  const { address } = await listen((socket) => void socket.pipe(socket));
+  const lines = [
+    '> login {connection=0}',
+    '< login {user}',
+    '@repeat',
+    '> get {random:4}',
+    '< get {key}',
+    '> put {key}',
+    '< put {key}',
+    '@end',
+  ];
+  const file = temporaryFile('session.transcript', `${lines.join('\n')}\n`);
+  const { report, status } = await bench([address, '--transcript', file, '-c', '4', '-n', '20', '--threads', '2']);
+  expect({ status, errors: report.errors }).toEqual({ status: 0, errors: [] });
+  expect(report.transcript).toMatchObject({
+    rounds: 20,
+    requests: [
+      { line: 4, sent: 20 },
+      { line: 6, answered: 20 },
+    ],
+  });
+  expect(report.messages).toEqual({ sent: 40, answered: 40, unanswered: 0 });
+
+  const wrong = temporaryFile('wrong.transcript', '@repeat\n> ask\n< told\n@end\n');
+  const { stdout, status: failed } = await yodel(['bench', address, '--transcript', wrong, '-c', '1', '-n', '2']);
+  expect(stdout.toString().replaceAll(/\s+/g, ' ')).toMatch(
+    /2 YODEL_UNEXPECTED_MESSAGE \S*wrong\.transcript:3: .*expected < told, got < ask/,
+  );
+  expect(failed).toBe(3);
 });

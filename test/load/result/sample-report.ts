@@ -36,6 +36,7 @@ export function sampleReport(latencies: readonly number[] = usual, changes: Part
     rate: { target: null, achieved: answered / 10 },
     latency: answered === 0 ? null : summary(histogram),
     connect: null,
+    transcript: null,
     stages: null,
     errors: [],
     connections: { wanted: 50, opened: 50, lost: 0 },
