@@ -2,6 +2,7 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { scriptOf } from '../../load/scenario/script.ts';
 import type { ScriptText } from '../../load/scenario/text.ts';
+import { expectsSomething } from '../../transcript/check.ts';
 import { refuseUnplayable } from '../../transcript/playable.ts';
 import type { Transcript } from '../../transcript/transcript.ts';
 import { UsageError } from '../fail.ts';
@@ -30,6 +31,11 @@ export async function readScriptText(flags: Readonly<Record<string, unknown>>): 
   if (script.requests.length === 0) {
     const where = script.loop ? 'between @repeat and @end' : 'in the transcript';
     throw new UsageError(`${file}: no line of a client ${where}, so there is nothing to measure`);
+  }
+  if (!expectsSomething(script.loop ? { ...transcript, steps: script.loop.steps } : transcript)) {
+    throw new UsageError(
+      `${file}: no reply is expected, so there is nothing to measure; expected replies begin with <`,
+    );
   }
   return {
     file,

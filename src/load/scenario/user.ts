@@ -1,7 +1,7 @@
 import { YodelError } from '../../errors.ts';
 import type { Difference } from '../../transcript/check/difference.ts';
 import { Check } from '../../transcript/check.ts';
-import type { ConnectionOptions } from '../../transcript/connections.ts';
+import type { ConnectionOptions } from '../../transcript/connection-options.ts';
 import { formatMessage } from '../../transcript/message-line.ts';
 import type { MessageStep, Step } from '../../transcript/transcript.ts';
 import { type WalkedStep, walked } from '../../transcript/walk.ts';
