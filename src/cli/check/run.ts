@@ -58,6 +58,7 @@ function serversFor(
     return runningServer(address);
   }
   const command = String(start);
+  if (command.trim() === '') throw new UsageError('--start needs the command that starts the server');
   const at = addressToStart(address, transcripts, command);
   const settings = { command, address: at, timeoutMs: Number(flags.startTimeout) };
   if (!restart) return sharedServer(settings);

@@ -59,6 +59,8 @@ export class ServerUnderTest {
   /** Resolves when its process has ended. */
   readonly ended: Promise<void>;
   readonly #lines: string[] = [];
+  /** Whether the command names its port. */
+  readonly #hasPort: boolean;
   #how: string | undefined;
   #isGood = false;
   #isStopped = false;
@@ -88,6 +90,7 @@ export class ServerUnderTest {
   private constructor(command: string, address: SocketAddress) {
     this.address = address;
     const port = 'port' in address ? String(address.port) : '';
+    this.#hasPort = port === '' || command.includes('{port}') || command.includes(port);
     this.#command = command.replaceAll('{port}', port).replaceAll('{host}', hostOf(address) ?? '');
     const [file, ...args] = needsShell(this.#command) ? ['/bin/sh', '-c', this.#command] : commandWords(this.#command);
     const env = port === '' ? process.env : { ...process.env, PORT: port };
@@ -149,9 +152,14 @@ export class ServerUnderTest {
     throw new ServerFailed('YODEL_COMMAND_FAILED', text + hint, this.#lines);
   }
 
+  /** A chosen port is known to the server only by the command or the environment. */
+  get #hint(): string {
+    return this.#hasPort ? '' : '; tell it the port: {port} in the command, or the environment variable PORT';
+  }
+
   #late(timeoutMs: number): ServerFailed {
     const within = `within ${formatDuration(timeoutMs)} (--start-timeout)`;
-    const text = `the server of --start does not listen on ${this.address} ${within}`;
+    const text = `the server of --start does not listen on ${this.address} ${within}${this.#hint}`;
     return new ServerFailed('YODEL_CONNECT_TIMEOUT', text, this.#lines);
   }
 }
