@@ -174,7 +174,8 @@ class Pipe implements Receiver {
     const isComplete = this.#inputEnded && this.#connection.unsent === 0;
     if (!isOrderly) {
       const { code, message } = systemError(`the connection to ${address} broke`, error);
-      report(new YodelError(code, `${message}; ${this.#left(0, true)}${this.#hint()}`));
+      const details = address.scheme === 'exec' ? '' : `; ${this.#left(0, true)}${this.#hint()}`;
+      report(new YodelError(code, `${message}${details}`));
     } else if (!isComplete) {
       report(this.#error('YODEL_CONNECTION_CLOSED', 'ended the connection before the end of input'));
     } else if (this.#beginnings.isRefusedByTls) {

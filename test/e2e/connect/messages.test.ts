@@ -1,4 +1,4 @@
-/** `yodel connect` in a pipe, message by message, and `yodel send`. */
+/** `yodel connect` in a pipe, message by message. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
@@ -189,28 +189,6 @@ describe('output', () => {
     await client.saw(/^second$/m);
     client.process.stdin?.end();
     expect((await client.ended).status).toBe(0);
-  });
-});
-
-describe('yodel send', () => {
-  it('sends messages and prints their replies', async () => {
-    const server = await serve();
-    const { stdout, status } = await yodel(['send', server.address, 'one', 'two words']);
-    expect(stdout.toString()).toBe('one\ntwo words\n');
-    expect(status).toBe(0);
-  });
-
-  it('names the message that was not answered', async () => {
-    const { address } = await answering(1);
-    const { stderr, status } = await yodel(['send', address, 'a', 'b', '--timeout', '300ms']);
-    expect(stderr).toBe('yodel: 1 of 2 messages was not answered within 300 ms: 2: b\n');
-    expect(status).toBe(3);
-  });
-
-  it('refuses a message that cannot be sent before connecting', async () => {
-    const { stderr, status } = await yodel(['send', ':1', 'two\nlines']);
-    expect(stderr).toContain('the message contains a line feed at offset 3');
-    expect(status).not.toBe(0);
   });
 });
 
