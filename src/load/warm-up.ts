@@ -35,34 +35,39 @@ export async function warmUpAndOpen(generator: Generator, settings: LoadSettings
 
 /** Runs a load test against an echo server in this process, and drops the result. */
 async function warmUp(settings: LoadSettings): Promise<void> {
+  await withEcho(async (address) => {
+    const share = { settings: forWarmUp(settings, address), connections, firstConnection: 1, count: null, index: 0 };
+    const generator = new Generator(share, () => undefined);
+    if ((await generator.open()) === undefined) {
+      generator.run(performance.now());
+      await generator.ended;
+    } else {
+      generator.stop();
+    }
+  });
+}
+
+/** Runs something while an echo server listens in this process. Without permission to listen, does nothing. */
+export async function withEcho(run: (address: string) => Promise<void>): Promise<void> {
   let listener: Listener;
   try {
     listener = await listenForEcho();
   } catch (error) {
-    // Without permission to listen, skip the warm-up: only the first second is slower.
+    // Only the first second is slower then.
     if (error instanceof YodelError) return;
     throw error;
   }
-  const generator = new Generator(
-    { settings: forWarmUp(settings, listener), connections, firstConnection: 1, count: null, index: 0 },
-    () => undefined,
-  );
-  if ((await generator.open()) === undefined) {
-    generator.run(performance.now());
-    await generator.ended;
-  } else {
-    generator.stop();
-  }
+  await run(String(listener.address));
   await listener.close();
 }
 
-function forWarmUp(settings: LoadSettings, { address }: Listener): LoadSettings {
+function forWarmUp(settings: LoadSettings, address: string): LoadSettings {
   const { messages, pipeline } = settings;
   const [first] = 'given' in messages ? messages.given : [];
   const isShort = first !== undefined && first.length <= maxSize;
   return {
     ...settings,
-    address: String(address),
+    address,
     framing: isWebSocket(settings) ? 'lines' : settings.framing,
     // The echo server sends no greeting, and repeats what it receives.
     greeting: 0,
