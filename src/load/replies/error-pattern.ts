@@ -1,5 +1,4 @@
 import { type ErrorRules, isErrorReply, noErrors } from '../../framing/error-pattern.ts';
-import { asBuffer } from '../../framing/framing.ts';
 import type { Batch, Message } from '../../framing/message.ts';
 
 /**
@@ -10,11 +9,14 @@ import type { Batch, Message } from '../../framing/message.ts';
  */
 export class ErrorPattern {
   readonly #rules: ErrorRules;
-  readonly #beginnings: readonly string[] | undefined;
+  /** Whether bytes have none of the beginnings; undefined if those are not known. */
+  readonly #hasNone: ((bytes: Buffer) => boolean) | undefined;
 
   constructor(rules: ErrorRules) {
     this.#rules = rules;
-    this.#beginnings = rules.errorSubject === 'message' ? undefined : beginningsOf(rules.errorPattern ?? /^error:/);
+    const beginnings =
+      rules.errorSubject === 'message' ? undefined : beginningsOf(rules.errorPattern ?? /^error:/)?.map(toBytes);
+    if (beginnings) this.#hasNone = (bytes) => !beginnings.some((beginning) => bytes.includes(beginning));
   }
 
   /** The pattern of a protocol; undefined if no reply of it is an error. */
@@ -26,12 +28,7 @@ export class ErrorPattern {
 
   /** Whether a message of the batch may match. */
   mayBeIn(batch: Batch): boolean {
-    const beginnings = this.#beginnings;
-    if (!beginnings || !batch.hasPlainPayloads) return true;
-    return batch.slices.some((slice) => {
-      const bytes = asBuffer(slice);
-      return beginnings.some((beginning) => bytes.includes(beginning, 0, 'latin1'));
-    });
+    return !this.#hasNone || !batch.hasPlainPayloads || !batch.passes(this.#hasNone);
   }
 
   /** Whether the message reports an error. */
@@ -61,4 +58,8 @@ function required(source: string, text: string): string {
 
 function withoutGroups(source: string): string {
   return source.replaceAll(/\\.|\[[^\]]*\]|\([^)]*\)/g, '');
+}
+
+function toBytes(text: string): Buffer {
+  return Buffer.from(text, 'latin1');
 }
