@@ -15,7 +15,7 @@ const examples = `Examples:
   yodel bench :7878 --stages 10s:100,60s:1k   rates one after another
   yodel bench :7878 -n 100k --message PING    this message, 100,000 times
   yodel bench :6379 --protocol redis --message 'GET key'
-  yodel bench :6379 --transcript cart.transcript --rate 100/s
+  yodel bench :7878 --transcript talk.transcript --rate 100/s
   yodel bench wss://example.org/chat          WebSocket; for TLS, tls://HOST:PORT
   yodel bench :7878 --json > old.json         save the result
   yodel bench :7878 --compare old.json        compare with a saved result
