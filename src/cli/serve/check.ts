@@ -5,6 +5,7 @@ import type { ServerTls } from '../../transport/transport.ts';
 import { UsageError } from '../fail.ts';
 import { namesFiles, readWire } from '../wire.ts';
 import { listenOf } from './banner.ts';
+import { readMockFlags } from './handler/mock-flags.ts';
 import type { ServeSettings } from './settings.ts';
 import { type Certificates, readServerTls } from './tls/tls.ts';
 
@@ -29,7 +30,7 @@ export async function readSettings(settings: ServeSettings): Promise<CheckedSett
  * @throws UsageError, YodelError for the first invalid setting
  */
 export async function checkSettings(
-  { flags }: ServeSettings,
+  { handler, flags }: ServeSettings,
   addresses: readonly Address[],
   tls: ServerTls | undefined,
 ): Promise<void> {
@@ -40,6 +41,7 @@ export async function checkSettings(
   }
   checkOrigins((flags.origin as readonly string[] | undefined) ?? [], addresses);
   checkJournal(flags);
+  readMockFlags(handler, flags);
   if (flags.control !== undefined) {
     (await import('./control/control.ts')).controlAddress(String(flags.control));
     if (Number(flags.workers) > 1) {

@@ -91,7 +91,12 @@ test.each([
   [['FILE', '--pace', 'slowly'], 'It takes recorded, or a factor such as 10x or 0.5x.'],
 ])('%j is refused', async (args, text) => {
   const file = temporaryFile('talk.transcript', talk);
-  const { status, stderr } = await yodel(['serve', ...args.map((word) => (word === 'FILE' ? file : word))]);
+  const { status, stderr } = await yodel([
+    'serve',
+    '--listen',
+    '127.0.0.1:0',
+    ...args.map((word) => (word === 'FILE' ? file : word)),
+  ]);
   expect(stderr).toContain(text);
   expect(status).toBe(2);
 });
