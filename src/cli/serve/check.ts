@@ -18,7 +18,9 @@ export interface CheckedSettings {
 /** Reads the files that the settings name, and checks all settings but the handler. @throws as {@link checkSettings} */
 export async function readSettings(settings: ServeSettings): Promise<CheckedSettings> {
   const addresses = listenOf(settings);
-  const certificates = await readServerTls(settings.flags, addresses);
+  const certificates = await readServerTls(settings.flags, addresses, {
+    isTranscript: settings.handler.endsWith('.transcript'),
+  });
   await checkSettings(settings, addresses, certificates?.tls);
   return { addresses, certificates };
 }

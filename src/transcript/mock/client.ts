@@ -18,6 +18,10 @@ export class MockClient {
   isGone = false;
   /** It deviated, or left too early: its lines are skipped. */
   isLost = false;
+  /** Whether it has gone on over TLS. */
+  isSecure = false;
+  /** Its TLS handshake, while that lasts. */
+  handshake: Promise<void> | undefined;
   /** The server has nothing more to send to it. */
   isServed = false;
   /** The last message that matched a line. Replies get its header. */

@@ -1,9 +1,12 @@
+import { TcpAddress } from '../../address.ts';
 import type { HandlerObject, Session } from '../../session/handler.ts';
 import { refuseUnplayable } from '../playable.ts';
-import { type Transcript, TranscriptError } from '../transcript.ts';
+import { type Step, type Transcript, TranscriptError } from '../transcript.ts';
+import { Values } from '../values.ts';
 import { lineOf, stepsIn } from '../walk.ts';
 import type { MockOptions } from './options.ts';
 import { Run } from './run.ts';
+import { givenAddress, isEncrypted, isSecondConnect, nameAddress } from './second-address.ts';
 import type { MockProblem, MockVerdict } from './verdict.ts';
 
 /** A handler that plays a server, and says whether its clients did as the transcript says. */
@@ -31,9 +34,12 @@ export interface MockServer extends HandlerObject {
  */
 export function mockServer(transcript: Transcript, options: MockOptions = {}): MockServer {
   refuseUnplayable(transcript, '<');
-  refuseStartTls(transcript);
+  checkSecondAddresses(transcript);
+  const [secured] = stepsOverTls(transcript);
+  if (secured && !options.tls) refuse(transcript, secured, 'a server needs a certificate for this: the option tls');
   const runs = new Runs(transcript, options);
   return {
+    ...(secured && { startsTls: true }),
     open: (session) => runs.join(session),
     message: (message, session) => runs.of(session)?.received(session, message),
     end: (session) => runs.of(session)?.ended(session),
@@ -43,13 +49,28 @@ export function mockServer(transcript: Transcript, options: MockOptions = {}): M
   };
 }
 
-/** @throws TranscriptError */
-function refuseStartTls(transcript: Transcript): void {
+/** Whether a mock of a transcript needs the option `tls`: for `@starttls`, or a second address over TLS. */
+export function needsCertificate(transcript: Transcript): boolean {
+  return stepsOverTls(transcript).length > 0;
+}
+
+function stepsOverTls(transcript: Transcript): Step[] {
+  const isSecond = (step: Step) => step.kind === 'connect' && isSecondConnect(step) && isEncrypted(step);
+  return [...stepsIn(transcript)].filter((step) => step.kind === 'starttls' || isSecond(step));
+}
+
+/** @throws TranscriptError if a mock could not say where it listens */
+function checkSecondAddresses(transcript: Transcript): void {
   for (const step of stepsIn(transcript)) {
-    if (step.kind !== 'starttls') continue;
-    const text = lineOf(transcript, step);
-    throw new TranscriptError(step.file ?? transcript.file, step.line, 1, 'a mock cannot play this yet', text);
+    if (step.kind !== 'connect' || !isSecondConnect(step)) continue;
+    const values = new Values(transcript);
+    if (!givenAddress(step, values)) nameAddress(transcript, step, new TcpAddress('127.0.0.1', 1), values);
   }
+}
+
+/** @throws TranscriptError */
+function refuse(transcript: Transcript, step: Step, problem: string): never {
+  throw new TranscriptError(step.file ?? transcript.file, step.line, 1, problem, lineOf(transcript, step));
 }
 
 /** The most problems that a verdict lists. */

@@ -50,9 +50,9 @@ export class Stage {
     this.#progressed();
   }
 
-  /** Whether the connections so far are closed. */
+  /** Whether the connections so far are closed, and nothing of them is left to report. */
   get areAllGone(): boolean {
-    return this.#all.every(({ isGone }) => isGone);
+    return this.#all.every(({ isGone, handshake }) => isGone && !handshake);
   }
 
   /** Pauses the play. @param then called after the pause */
@@ -94,6 +94,26 @@ export class Stage {
       if (!(error instanceof YodelError)) throw error;
       this.fail(client, step, error.message);
     }
+  }
+
+  /** Goes on over TLS. @param then called when the handshake is complete, or has failed */
+  secure(client: MockClient, step: Place, then: () => void): void {
+    const { tls } = this.options;
+    if (!tls || client.handshake) return;
+    const { session } = client;
+    const completed = session.startTls(tls).then(
+      () => {
+        client.isSecure = true;
+      },
+      (error: Error) => {
+        this.missed(client, step, `no TLS: ${error.message}`);
+        session.abort();
+      },
+    );
+    client.handshake = completed.then(() => {
+      client.handshake = undefined;
+      then();
+    });
   }
 
   /** A line cannot be sent. Closes the session, because its client would wait for the line in vain. */

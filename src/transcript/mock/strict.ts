@@ -32,7 +32,7 @@ import type { Play } from './play.ts';
 import type { Stage } from './stage.ts';
 import { type ClientStep, ConnectionStarts, isClientStep } from './starts.ts';
 import { UnorderedLines } from './unordered-lines.ts';
-import { type MockProblem, problemOf } from './verdict.ts';
+import { type MockProblem, problemOf, shown } from './verdict.ts';
 
 /** Whether the play goes on, or waits for a client or a time at the current step. */
 type Progress = 'on' | 'waits';
@@ -84,9 +84,21 @@ export class StrictPlay implements Play {
 
   received(client: MockClient, message: Message): Promise<void> | undefined {
     if (client.isLost) return undefined;
+    // Anyone may have put it there: it is not what the client says over TLS.
+    if (client.handshake && !client.session.security) return this.#refuseInjected(client, message);
     const room = isStream(client) ? addToStream(client, message) : client.accept(message);
     this.#continue();
-    return room;
+    // What follows the request in plain text is not handled.
+    return client.handshake ?? room;
+  }
+
+  #refuseInjected(client: MockClient, message: Message): undefined {
+    const { step } = this.#walk;
+    const text = `in plain text, before the TLS handshake: ${shown(message)}`;
+    this.#stage.report(client, { step, received: message, reason: text });
+    client.isLost = true;
+    client.session.abort();
+    this.#continue();
   }
 
   ended(client: MockClient): Promise<void> {
@@ -216,8 +228,20 @@ export class StrictPlay implements Play {
       case 'reset':
         return client.isGone || client.isLost ? 'on' : 'waits';
       case 'starttls':
-        return 'on';
+        return this.#startTls(step, client);
     }
+  }
+
+  /** What the client has sent before in plain text must have been taken: anyone may have put it there. */
+  #startTls(step: StepOf<'starttls'>, client: MockClient): Progress {
+    if (client.isLost || client.isSecure) return 'on';
+    // The end of the handshake is reported, also if it fails.
+    if (client.handshake) return 'waits';
+    const early = client.inbox.first;
+    if (early) this.#refuseInjected(client, early);
+    else if (client.isGone) this.#stage.missed(client, step, 'the client left before TLS');
+    else this.#stage.secure(client, step, () => this.#continue());
+    return client.isLost ? 'on' : 'waits';
   }
 
   #reply(step: MessageStep, client: MockClient): Progress {

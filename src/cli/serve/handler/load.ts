@@ -54,7 +54,7 @@ export async function loadHandler(nameOrPath: string, settings: MockSettings, no
 
 async function loadTranscript(path: string, settings: MockSettings, notify: Notify): Promise<LoadedHandler> {
   const { lenient, once, verify, pace, variables } = settings;
-  const { checkVariables, mockServer, readTranscript } = await import('./transcript.ts');
+  const { checkVariables, mockServer, needsCertificate, readTranscript } = await import('./transcript.ts');
   const transcript = await readTranscript(path, { variables });
   checkVariables(variables, [transcript]);
   const reported = new Set<string>();
@@ -62,7 +62,8 @@ async function loadTranscript(path: string, settings: MockSettings, notify: Noti
     reported.add(error.message);
     notify(`${formatPeer(session.peer)}#${session.id}: ${escapeText(error.message)}`);
   };
-  const mock = mockServer(transcript, { lenient, once, pace, unexpected });
+  const tls = needsCertificate(transcript) ? await settings.certificates() : undefined;
+  const mock = mockServer(transcript, { lenient, once, pace, tls, unexpected });
   const { framing, replyFraming, protocol } = transcript;
   // WebSocket is the framing of its connections, whatever that of the server is.
   const isNamed = (framing ?? replyFraming) !== undefined && framing?.name !== 'websocket';

@@ -1,5 +1,6 @@
 /** The flags of `yodel serve FILE.transcript`. */
 import { type Command, InvalidArgumentError } from 'commander';
+import type { ServerTls } from '../../../transport/transport.ts';
 import { UsageError } from '../../fail.ts';
 import { readVariables, variableOption } from '../../transcript-variables.ts';
 import { optionOf, quantityOf, quantityOfKind } from './handler-flag.ts';
@@ -16,6 +17,8 @@ export interface MockSettings {
   readonly pace: number | undefined;
   /** How long clients may do nothing before the server gives up, in milliseconds. 0: no limit. */
   readonly timeoutMs: number;
+  /** Reads or makes a certificate for `@starttls`. @throws UsageError */
+  readonly certificates: () => Promise<ServerTls>;
   /** Values of names. */
   readonly variables: Readonly<Record<string, string>>;
 }
@@ -74,6 +77,7 @@ export function readMockFlags(handler: string, flags: Readonly<Record<string, un
     verify: verify === true,
     pace: flags.pace === undefined ? undefined : parsePace(String(flags.pace)),
     timeoutMs: quantityOf(flags, 'duration', 'timeout') ?? 0,
+    certificates: async () => await (await import('../tls/tls.ts')).mockCertificates(flags),
     variables,
   };
 }

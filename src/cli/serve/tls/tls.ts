@@ -31,18 +31,21 @@ export interface Certificates {
 /**
  * Reads the files that the flags name. Undefined if no address needs TLS.
  *
+ * @param options whether a transcript is served, whose `@starttls` may need the certificate
  * @throws UsageError if a file cannot be read, others can read a key, or flags and addresses contradict each other
  */
 export async function readServerTls(
   given: Readonly<Record<string, unknown>>,
   addresses: readonly Address[],
+  { isTranscript = false }: { readonly isTranscript?: boolean } = {},
 ): Promise<Certificates | undefined> {
   const flags = withAliases(given);
   const secure = addresses.find(({ scheme }) => scheme === 'tls' || scheme === 'wss');
   const givenFlag = Object.entries(flags).find(([, value]) => value !== undefined)?.[0];
   if (!secure) {
     // A listener without TLS must not be mistaken for a protected one.
-    if (givenFlag) throw new UsageError(`${spelled(givenFlag)} needs a tls:// or wss:// address: --listen tls://…`);
+    if (givenFlag && !isTranscript)
+      throw new UsageError(`${spelled(givenFlag)} needs a tls:// or wss:// address: --listen tls://…`);
     return undefined;
   }
   const { tlsSelfSigned, cert } = flags;
@@ -52,6 +55,13 @@ export async function readServerTls(
     throw new UsageError(`${secure} needs --cert and --key, or --tls-self-signed for testing`);
   }
   return readCertificates(flags, cert);
+}
+
+/** The certificate for `@starttls` of a transcript: that of the flags, else a self-signed one. @throws UsageError */
+export async function mockCertificates(given: Readonly<Record<string, unknown>>): Promise<ServerTls> {
+  const flags = withAliases(given);
+  const { tls } = flags.cert === undefined ? await makeCertificates(flags) : readCertificates(flags, flags.cert);
+  return tls;
 }
 
 function withAliases(given: Readonly<Record<string, unknown>>): TlsFlags {
