@@ -72,3 +72,39 @@ curl('curl, SMTP', async () => {
   const other = await send('eve@example.org');
   expect(other.status).toBe(3);
 });
+
+const securedMail = mail.replace(
+  String.raw`<\ 250-mock\r\n250 8BITMIME`,
+  String.raw`<\ 250-mock\r\n250 STARTTLS
+> STARTTLS
+< 220 go ahead
+@starttls
+> EHLO {host}
+< 250 mock`,
+);
+
+curl('curl, SMTP over STARTTLS', async () => {
+  const message = temporaryFile('mail.txt', 'Subject: hi\n\nHello Bob\n');
+  const send = (...flags: string[]) =>
+    play(securedMail, (port) =>
+      run([
+        ...(['curl', '-s', `smtp://127.0.0.1:${port}`, '--mail-from', 'ada@example.org', ...flags] as const),
+        ...['--mail-rcpt', 'bob@example.org', '--crlf', '--upload-file', message],
+      ]),
+    );
+  expect(await send('--ssl-reqd', '--insecure')).toEqual({ printed: '', ...completed });
+  expect(await send()).toMatchObject({ status: 3 });
+});
+
+testWith('openssl', 'apt-get install openssl')('openssl s_client, over STARTTLS', async () => {
+  const answer = await play(securedMail.replace(/^> \/\^MAIL[\s\S]*/m, '> QUIT\n< 221 bye\n'), (port) =>
+    run(
+      ['openssl', 's_client', '-starttls', 'smtp', '-quiet', '-crlf', '-name', 'here', '-connect', `127.0.0.1:${port}`],
+      {
+        input: 'EHLO here\nQUIT\n',
+      },
+    ),
+  );
+  expect(answer.status).toBe(0);
+  expect(answer.printed).toContain('221 bye');
+});

@@ -156,7 +156,7 @@ test('a WebSocket is recorded as messages with their kinds, and reads back', asy
 
   const tcp = await serve(['--quiet']);
   const refused = await outcome('check', file, tcp.address);
-  expect(refused.stderr).toMatch(
+  expect(refused.text + refused.stderr).toMatch(
     /it was recorded over WebSocket, and can only be played against a ws:\/\/ or wss:\/\/ address/,
   );
   expect(refused.status).not.toBe(0);
