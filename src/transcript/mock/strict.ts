@@ -22,10 +22,11 @@ import type { Message } from '../../framing/message.ts';
 import { Queue } from '../../queue.ts';
 import type { Session } from '../../session/handler.ts';
 import { unknownInMessage } from '../message-line.ts';
-import type { Ending, MessageStep, StepOf } from '../transcript.ts';
+import type { MessageStep, StepOf } from '../transcript.ts';
 import { changeValues, lineOf, Walk, type WalkedStep } from '../walk.ts';
 import type { MockClient } from './client.ts';
-import { addToStream, type Comparison, differenceFrom, isStream, take } from './fit.ts';
+import { ClientLines, type Progress } from './client-lines.ts';
+import { addToStream, isStream } from './fit.ts';
 import { Lookahead } from './lookahead.ts';
 import { Loops } from './loops.ts';
 import type { Play } from './play.ts';
@@ -34,13 +35,11 @@ import { type ClientStep, ConnectionStarts, isClientStep } from './starts.ts';
 import { UnorderedLines } from './unordered-lines.ts';
 import { type MockProblem, problemOf, shown } from './verdict.ts';
 
-/** Whether the play goes on, or waits for a client or a time at the current step. */
-type Progress = 'on' | 'waits';
-
 export class StrictPlay implements Play {
   readonly #stage: Stage;
   readonly #walk: Walk;
   readonly #ahead: Lookahead;
+  readonly #lines: ClientLines;
   readonly #loops: Loops;
   readonly #starts = new ConnectionStarts();
   /** Whether the current step was given to `#starts`, by its steps: a block has several. */
@@ -51,8 +50,6 @@ export class StrictPlay implements Play {
   readonly #clients = new Map<string, MockClient>();
   /** The lines of the current block. */
   #block: UnorderedLines[] | undefined;
-  /** How received messages must end, from the last `@expect-ending`. */
-  #expectedEnding: Ending;
   /** Recorded time to pass before the server's next line, in milliseconds. */
   #dueMs = 0;
 
@@ -61,6 +58,7 @@ export class StrictPlay implements Play {
     this.#stage = stage;
     this.#walk = new Walk(transcript.steps, { asks: true });
     this.#ahead = new Lookahead(transcript);
+    this.#lines = new ClientLines(stage, this.#ahead);
     this.#loops = new Loops((name) => this.#clients.get(name) ?? this.#waiting.get(name)?.first);
   }
 
@@ -146,7 +144,7 @@ export class StrictPlay implements Play {
 
   #play(step: WalkedStep): Progress {
     if (step.kind === 'repeat') {
-      const choice = this.#loops.choose(step, this.#comparison);
+      const choice = this.#loops.choose(step, this.#lines.comparison);
       if (choice === 'waits') return 'waits';
       if (choice === 'enter') this.#walk.enter();
       else this.#walk.leave();
@@ -167,7 +165,7 @@ export class StrictPlay implements Play {
         stage.ending = step.ending;
         return 'on';
       case 'expect-ending':
-        this.#expectedEnding = step.ending;
+        this.#lines.ending = step.ending;
         return 'on';
       case 'pace':
         this.#dueMs += step.ms / (stage.options.pace ?? Number.POSITIVE_INFINITY);
@@ -224,7 +222,7 @@ export class StrictPlay implements Play {
         client.isServed = true;
         return 'on';
       case 'close':
-        return this.#expectEnd(step, client);
+        return this.#expect(step, client);
       case 'reset':
         return client.isGone || client.isLost ? 'on' : 'waits';
       case 'starttls':
@@ -265,76 +263,10 @@ export class StrictPlay implements Play {
     return !isPattern && unknownInMessage(step, this.#stage.values).length === 0;
   }
 
-  #expect(step: MessageStep, client: MockClient): Progress {
+  #expect(step: MessageStep | StepOf<'close'>, client: MockClient): Progress {
     // A client takes its own time.
     this.#dueMs = 0;
-    if (client.isLost) return 'on';
-    if (step.isOptional) return this.#expectOptional(step, client);
-    for (;;) {
-      if (client.inbox.length === 0) return this.#lacks(step, client);
-      if (this.#takeOptional(client)) continue;
-      const fit = take(step, client, this.#comparison);
-      if (fit === 'met') return 'on';
-      if (fit === 'more' && !client.hasEnded && !client.isGone) return 'waits';
-      if (this.#ignore(client)) continue;
-      this.#refuse(step, client, client.inbox.first as Message);
-      return 'on';
-    }
-  }
-
-  #refuse(step: MessageStep, client: MockClient, message: Message): void {
-    const { values } = this.#stage;
-    const difference = differenceFrom(step, message, { ...this.#comparison, values: values.fork() });
-    const isPlain = difference === undefined || difference === 'a different message';
-    this.#stage.refuse(client, step, message, isPlain ? undefined : difference.replace('a different message: ', ''));
-  }
-
-  /** A required line has not come. */
-  #lacks(step: MessageStep | StepOf<'close'>, client: MockClient): Progress {
-    if (!client.hasEnded && !client.isGone) return 'waits';
-    const how = client.hasEnded ? 'ended its side' : 'left';
-    this.#stage.missed(
-      client,
-      step,
-      `${client.name || 'the client'} ${how} without: ${lineOf(this.#stage.transcript, step)}`,
-    );
-    return 'on';
-  }
-
-  #expectOptional(step: MessageStep, client: MockClient): Progress {
-    const fit = take(step, client, this.#comparison);
-    if (fit === 'met') return 'on';
-    const mayFollow = fit === 'more' || (fit === undefined && this.#ahead.waitsAt(step));
-    if (mayFollow && !client.hasEnded && !client.isGone) return 'waits';
-    client.optional.push(step);
-    client.isUnasked = true;
-    return 'on';
-  }
-
-  /** Takes the client's next message if it is an optional line that was passed. Returns whether it was. */
-  #takeOptional(client: MockClient): boolean {
-    const { optional, mayBeAny } = client;
-    const index = optional.findIndex((one) => take(one, client, this.#comparison) === 'met');
-    if (index === -1) return false;
-    client.optional = optional.slice(index + 1);
-    client.mayBeAny = mayBeAny;
-    return true;
-  }
-
-  /** Takes the client's next message if anything may come. Returns whether it may. */
-  #ignore(client: MockClient): boolean {
-    if (!client.mayBeAny) return false;
-    client.answered = client.inbox.shift();
-    return true;
-  }
-
-  #expectEnd(step: StepOf<'close'>, client: MockClient): Progress {
-    this.#dueMs = 0;
-    while (!client.isLost && client.inbox.length > 0) {
-      if (this.#takeOptional(client) || this.#ignore(client)) continue;
-      this.#stage.refuse(client, step, client.inbox.first as Message);
-    }
-    return client.isLost || client.hasEnded || client.isGone ? 'on' : 'waits';
+    return step.kind === 'close' ? this.#lines.expectEnd(step, client) : this.#lines.expect(step, client);
   }
 
   #unordered({ steps }: StepOf<'unordered'>): Progress {
@@ -353,31 +285,11 @@ export class StrictPlay implements Play {
         new UnorderedLines(
           client,
           steps.filter((step) => step.client === client.name),
-          this.#comparison,
+          this.#lines.comparison,
         ),
     );
-    const progress = this.#block.map((lines) => this.#takeUnordered(lines));
+    const progress = this.#block.map((lines) => this.#lines.expectUnordered(lines));
     return progress.includes('waits') ? 'waits' : 'on';
-  }
-
-  #takeUnordered(lines: UnorderedLines): Progress {
-    const { client } = lines;
-    for (;;) {
-      const { missing } = lines;
-      if (client.isLost) return 'on';
-      if (!missing) break;
-      const message = client.inbox.first;
-      if (!message) return this.#lacks(missing, client);
-      if (lines.add(message)) {
-        client.inbox.shift();
-        client.answered = message;
-      } else if (!this.#takeOptional(client) && !this.#ignore(client)) this.#refuse(missing, client, message);
-    }
-    lines.capture(this.#comparison);
-    client.optional = lines.absent;
-    client.mayBeAny = false;
-    client.isUnasked = false;
-    return 'on';
   }
 
   /** Returns whether there is anything to wait for. */
@@ -386,18 +298,9 @@ export class StrictPlay implements Play {
     return ms > 0;
   }
 
-  get #comparison(): Comparison {
-    return { values: this.#stage.values, ending: this.#expectedEnding };
-  }
-
   /** After the end: nothing is expected. */
   #refuseMore(): void {
     const all = [...this.#clients.values(), ...[...this.#waiting.values()].flatMap((queue) => queue.takeAll())];
-    for (const client of all) {
-      while (client.inbox.length > 0 && !client.isLost) {
-        if (this.#takeOptional(client) || this.#ignore(client)) continue;
-        this.#stage.refuse(client, undefined, client.inbox.first as Message);
-      }
-    }
+    for (const client of all) this.#lines.expectNothing(client, undefined);
   }
 }

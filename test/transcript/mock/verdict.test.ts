@@ -187,3 +187,31 @@ describe('times', () => {
     expect(performance.now() - started).toBeLessThan(15_000);
   });
 });
+
+describe('no client that deviates is completed', () => {
+  const text =
+    '< welcome\n> hello {name}\n< hi {name}\n>? noop\n<? ok\n@unordered\n> a\n> b\n@end\n@repeat 2\n> item {x}\n< {x}\n@end\n> middle\n' +
+    '@repeat\n> more\n< yes\n@end\n> go\n>*\n> stop\n< stopped\n> bye\n';
+  const said = ['hello Ada', 'b', 'a', 'item 1', 'item 2', 'middle', 'more', 'more', 'go', 'stop', 'bye'];
+  const play = async (lines: readonly string[]) => {
+    const one = await mocked(text);
+    await one.say(lines.map((line) => `${line}\n`).join(''));
+    return (await one.mock.done).isCompleted;
+  };
+
+  it('the right one is', async () => {
+    expect(await play(said)).toBe(true);
+  });
+
+  // Its loop may have any number of rounds.
+  const free = ['more'];
+  it.each(said.flatMap((line, index) => (free.includes(line) ? [] : [[line, index] as const])))(
+    '%s left out, changed or doubled',
+    async (line, index) => {
+      expect(await play(said.toSpliced(index, 1))).toBe(false);
+      expect(await play(said.toSpliced(index, 1, `x${line}`))).toBe(false);
+      // What follows "go" may be anything, also another "go".
+      expect(await play(said.toSpliced(index, 0, line))).toBe(line === 'go');
+    },
+  );
+});
