@@ -60,6 +60,17 @@ function barAfterHex(text: string): number {
   return -1;
 }
 
+/** The index of the bar after a header with escapes, that of a last backslash or the end if there is none. */
+function barAfterEscaped(text: string): number {
+  const special = /[\\|]/g;
+  special.lastIndex = 2;
+  for (let found = special.exec(text); found; found = special.exec(text)) {
+    if (found[0] === '|' || found.index === text.length - 1) return found.index;
+    special.lastIndex = found.index + 2;
+  }
+  return text.length;
+}
+
 /** Reads `h /PATTERN/ | …`. */
 function parseAfterPattern(text: string, functions: Functions | undefined): Parts {
   const [before, source, flags] = /^h [/]((?:\\.|[^\\/])+)[/]([a-z]*) ?(?=[|])/su.exec(text) ?? [];
@@ -73,16 +84,15 @@ function parseAfterPattern(text: string, functions: Functions | undefined): Part
 /** Reads `h HEX | …` or `h\ TEXT | …`. */
 function parseAfterHeader(text: string, functions: Functions | undefined): Parts {
   const isText = text[1] === '\\';
-  const [escaped = ''] = (isText && /^h\\(?:\\.|[^\\|])*/su.exec(text)) || [];
-  const bar = isText ? escaped.length : barAfterHex(text);
+  const bar = isText ? barAfterEscaped(text) : barAfterHex(text);
   if (text[bar] !== '|')
     throw new ContentError(bar === -1 ? text.length : bar, 'the header must be followed by | and the payload');
   const before = text.slice(0, bar);
   const content = within(text, bar + 1, (rest) => parsePayload(rest, functions));
   if (!isText) return { header: within(before, 1, (hex) => parseHex(hex, functions)), content };
   // One space before the bar is skipped, as is one after the backslash.
-  const tokens = before.slice(2).match(/\\.|[^\\]/gsu) ?? [];
-  const end = tokens.at(-1) === ' ' && bar > 3 ? bar - 1 : bar;
+  const [backslashes = ''] = /\\*(?= $)/.exec(before.slice(2)) ?? [];
+  const end = before.endsWith(' ') && backslashes.length % 2 === 0 && bar > 3 ? bar - 1 : bar;
   const from = text[2] === ' ' ? 3 : 2;
   return { header: within(text.slice(0, end), from, (rest) => parseEscaped(rest, functions)), content };
 }

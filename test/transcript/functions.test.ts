@@ -3,7 +3,16 @@ import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bytesOf, matches, parseEscaped, parseHex, parsePlain } from '../../src/transcript/content.ts';
+import {
+  bytesOf,
+  contentDifference,
+  matches,
+  parseEscaped,
+  parseHex,
+  parseJsonContent,
+  parsePlain,
+} from '../../src/transcript/content.ts';
+import { parseMessage, partsOf } from '../../src/transcript/message-line.ts';
 import { type ValueSources, Values } from '../../src/transcript/values.ts';
 
 const clock: ValueSources = {
@@ -234,6 +243,28 @@ describe('an expected message', () => {
     const bytes = Buffer.alloc(100_000, ' ');
     expect(matches(parsePlain('{a} {b:3} {c} {d:2} {e} end'), bytes, new Values())).toBe(false);
     expect(matches(parsePlain('{a} {b} {a} {c} {b} end'), Buffer.alloc(2000, ' '), new Values())).toBe(false);
+  });
+});
+
+describe('a long line', () => {
+  const size = 2_000_000;
+  it.each([
+    ['text', 'a'.repeat(size)],
+    ['braces that begin nothing', '{'.repeat(size / 10)],
+    ['names with a default that are not closed', '{a= '.repeat(size / 100)],
+    ['the same before a closed one', `${'{a= '.repeat(40)}{b}`],
+    ['JSON', `{"a":"${'a'.repeat(size)}"}`],
+  ])('is read as it is: %s', (_, text) => {
+    expect(bytesOf(parsePlain(text), valuesOf({ b: '{b}' }))?.toString() === text).toBe(true);
+  });
+
+  it('is read with escapes, in hexadecimal digits, as a header and as JSON', () => {
+    const long = 'a'.repeat(size);
+    expect(bytesOf(parseEscaped('\\n'.repeat(size / 100)), new Values())?.length).toBe(size / 100);
+    expect(bytesOf(parseHex('00 '.repeat(size / 4)), new Values())?.length).toBe(size / 4);
+    expect(partsOf(parseMessage(`h\\ ${long}\\| | x`), new Values())?.header?.length).toBe(size + 1);
+    const json = contentDifference(parseJsonContent('{"a":"{x}"}'), Buffer.from(`{"a":"${long}\\n"}`), new Values());
+    expect(json).toBeUndefined();
   });
 });
 

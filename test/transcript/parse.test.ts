@@ -168,6 +168,7 @@ const malformed: readonly (readonly [string, number, number, RegExp])[] = [
   ['@connect data framing=raw', 1, 15, /@connect takes a client name, and cacert=FILE/],
   ['> a\n@connect data :1\n@connect data :1', 3, 10, /data is already connected/],
   ['Ada> a\n@connect Ada :1', 2, 10, /Ada belongs to the server of this transcript/],
+  [`> ${'{a='.repeat(60)}}`, 1, 156, /more than 50 braces in each other/],
   ['@starttls A B', 1, 13, /@starttls takes a client name, and cacert=FILE/],
 ];
 

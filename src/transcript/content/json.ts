@@ -94,14 +94,26 @@ class JsonReader {
 
   /** The text of a string without names. */
   #readKey(): string {
-    const [token] = this.#match(/"(?:[^"\\]|\\.)*"/y) ?? [];
-    if (token !== undefined)
-      try {
-        return JSON.parse(token) as string;
-      } catch {
-        // Reported below: a control character, or an unknown escape.
-      }
-    return this.#refuse('not a JSON string');
+    const end = this.#endOfString();
+    try {
+      const text = JSON.parse(this.#text.slice(this.#at, end)) as string;
+      this.#at = end;
+      return text;
+    } catch {
+      // Expected: a missing quote, a control character, or an unknown escape.
+      return this.#refuse('not a JSON string');
+    }
+  }
+
+  /** The index after the string that begins here. A regular expression would overflow in a long string. */
+  #endOfString(): number {
+    const special = /["\\]/g;
+    special.lastIndex = this.#at + 1;
+    for (let found = special.exec(this.#text); found; found = special.exec(this.#text)) {
+      if (found[0] === '"') return found.index + 1;
+      special.lastIndex = found.index + 2;
+    }
+    return this.#text.length;
   }
 
   #readString(): readonly Part[] {

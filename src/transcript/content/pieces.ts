@@ -68,13 +68,22 @@ class Parts {
   }
 }
 
+/** How deep braces may be nested. */
+const maxDepth = 50;
+
 class PieceReader {
   readonly #text: string;
+  /** The last closing brace: no brace after it is closed. */
+  readonly #lastClose: number;
+  #depth = 0;
+  /** Whether the last brace that turned out to be literal has no closing brace: then none around it has one either. */
+  #isUnclosed = false;
   readonly #form: Form;
   readonly #functions: Functions;
 
   constructor(text: string, form: Form, functions: Functions) {
     this.#text = text;
+    this.#lastClose = text.lastIndexOf('}');
     this.#form = form;
     this.#functions = functions;
   }
@@ -101,11 +110,24 @@ class PieceReader {
           at = brace.end;
           continue;
         }
+        if (until === '}' && this.#isUnclosed) return undefined;
+        this.#isUnclosed = false;
         depth++;
       } else if (character === '}' && depth > 0) depth--;
       at = this.#readLiteral(at, parts);
     }
-    return until === undefined ? { parts: parts.seal(), end: at } : undefined;
+    if (until === undefined) return { parts: parts.seal(), end: at };
+    this.#isUnclosed = true;
+    return undefined;
+  }
+
+  /** Reads an argument or a default up to its closing brace. */
+  #readInside(at: number): Pieces | undefined {
+    if (this.#depth === maxDepth) throw new ContentError(at, `more than ${maxDepth} braces in each other`);
+    this.#depth++;
+    const inside = this.#readPieces(at, '}');
+    this.#depth--;
+    return inside;
   }
 
   /** Adds the bytes that begin at an index, and returns the index after them. */
@@ -140,6 +162,7 @@ class PieceReader {
 
   /** What stands in braces. Undefined: the brace is literal. */
   readBrace(at: number): { readonly part: Exclude<Part, Uint8Array>; readonly end: number } | undefined {
+    if (at > this.#lastClose) return undefined;
     const rest = this.#text.slice(at);
     const [called, call] = /^\{([A-Za-z_]\w*):/.exec(rest) ?? [];
     if (called !== undefined && call !== undefined && this.#isCall(call, rest.slice(called.length))) {
@@ -154,7 +177,7 @@ class PieceReader {
       throw new ContentError(at, `{${name}:0} captures nothing; a width is 1 to 999 bytes`);
     const widthOf = width === undefined ? {} : { width: Number(width) };
     if (next === '}') return { part: { name, ...widthOf, ...generatorOf(name, width) } as NamePart, end };
-    const inside = this.#readPieces(end, '}');
+    const inside = this.#readInside(end);
     return inside && { part: { name, ...widthOf, default: inside.parts } as NamePart, end: inside.end + 1 };
   }
 
@@ -169,7 +192,7 @@ class PieceReader {
     const isHex = this.#form === 'hex';
     const own = this.#functions.get(call);
     const [sized, size] = (isHex && call === 'length' && /^([1-6]):/.exec(this.#text.slice(at))) || [''];
-    const inside = this.#readPieces(at + sized.length, '}');
+    const inside = this.#readInside(at + sized.length);
     if (!inside) return undefined;
     const part = {
       call,
@@ -209,7 +232,7 @@ class PieceReader {
       throw new ContentError(at, '{env:…} takes the name of an environment variable, such as {env:USER}');
     const end = at + named.length;
     if (next === '}') return { part: { variable }, end };
-    const inside = this.#readPieces(end, '}');
+    const inside = this.#readInside(end);
     return inside && { part: { variable, default: inside.parts }, end: inside.end + 1 };
   }
 }
