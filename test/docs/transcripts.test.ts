@@ -92,6 +92,6 @@ describe('the forms of the format', () => {
   });
 });
 
-test.each(['mail', 'redis'])('examples/%s.transcript is a check and a mock of the same server', async (name) => {
+test.each(['mail', 'redis', 'ftp'])('examples/%s.transcript is a check and a mock of the same server', async (name) => {
   expect(await differences(readFileSync(`${root}examples/${name}.transcript`, 'utf8'), 'mock')).toEqual([]);
 });
