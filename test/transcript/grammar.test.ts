@@ -152,10 +152,8 @@ function isIn(rule: string, text: string): boolean {
   };
   const endsOfWord = (name: string, at: number): Iterable<number> => {
     const form = new RegExp(`^(?:${words[name]?.form.source})$`, 'su');
-    const isCharacter = !/[+*]/.test(words[name]?.form.source.replace(/\[[^\]]*\]/g, '') ?? '');
-    const last = isCharacter ? Math.min(text.length, at + 2) : text.length;
     const found = new Set<number>();
-    for (let end = at + 1; end <= last; end++) if (form.test(text.slice(at, end))) found.add(end);
+    for (let end = at + 1; end <= text.length; end++) if (form.test(text.slice(at, end))) found.add(end);
     return found;
   };
   return new Set(ends(grammar.get(rule) as Node, 0)).has(text.length);

@@ -168,7 +168,9 @@ it.each([
   ['id', 0, /starts with \$/],
   ['$', 0, /name a part of it/],
   ['$.', 1, /cannot read "\."/],
-  ['$..', 1, /cannot read|followed by a key/],
+  ['$..', 1, /cannot read "\.\."/],
+  ['$...b', 1, /cannot read "\.\.\.b"/],
+  ['$.a*', 3, /cannot read "\*"/],
   ['$.a[', 3, /cannot read "\["/],
   ['$a', 1, /cannot read "a"/],
 ])('%s is no JSON path', (path, at, problem) => {

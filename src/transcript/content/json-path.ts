@@ -8,14 +8,12 @@ export function parseJsonPath(text: string): JsonPath {
   const segments: JsonPathSegment[] = [];
   for (let at = 1; at < text.length; ) {
     const rest = text.slice(at);
-    const [token, many, key, index] = /^(?:(\.\.)|\.?(\*|[^.[\]]+)|\[(\*|\d+|'[^']*'|"[^"]*")\])/.exec(rest) ?? [];
-    const isLoose = key !== undefined && !rest.startsWith('.') && !text.slice(0, at).endsWith('..');
-    if (token === undefined || isLoose)
+    const [token, deep, key, index] =
+      /^(?:\.\.([^.[\]*]+)|\.(\*|[^.[\]*]+)|\[(\*|\d+|'[^']*'|"[^"]*")\])/.exec(rest) ?? [];
+    if (token === undefined)
       throw new ContentError(at, `cannot read "${rest}"; a JSON path has parts such as .key [0] [*] and ..key`);
-    if (many) {
-      if (at + 2 === text.length) throw new ContentError(at, '.. is followed by a key, such as $..id');
-      segments.push({ any: 'many' });
-    } else segments.push(segmentOf(key ?? index ?? ''));
+    if (deep !== undefined) segments.push({ any: 'many' });
+    segments.push(segmentOf(deep ?? key ?? index ?? ''));
     at += token.length;
   }
   if (segments.length === 0) throw new ContentError(0, '$ is the whole message; name a part of it, such as $.id');
