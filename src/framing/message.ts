@@ -2,8 +2,8 @@
 import type { YodelError } from '../errors.ts';
 import { type ByteOutput, checkKind, type FrameReader, Frames, type FramingId, type MessageKind } from './frames.ts';
 import { inspect, inspectionOf } from './inspection.ts';
-import { reader } from './reader.ts';
 import { recycle } from './tail.ts';
+import { noFraming, unframed } from './unframed.ts';
 
 /** Marks messages and batches, also those of another copy of yodel in the same process. */
 const messageMark = Symbol.for('yodel.message');
@@ -134,11 +134,9 @@ export class Message {
     return this.#frames.areBorrowed ? this.copy() : this;
   }
 
-  /** @internal A batch of one message like this one, in another frame of the same framing, which must be one. */
-  reframed(frame: Buffer): Batch {
-    const batch = new Batch(this.#frames.reader, undefined, frame, 1);
-    batch.isBorrowed = false;
-    return batch;
+  /** @internal How its frame is read. */
+  get reader(): FrameReader {
+    return this.#frames.reader;
   }
 
   /** @internal Appends the payload to an output, without a view of its own. */
@@ -166,16 +164,6 @@ export function isBatch(value: unknown): value is Batch {
 function hasMark(value: unknown, mark: symbol): boolean {
   return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[mark] === true;
 }
-
-const noFraming: FramingId = { name: 'none', id: 'none' };
-
-/** Reads a message that a program created: all bytes are its payload. */
-function unframed(header: Uint8Array | undefined, kind: MessageKind | undefined): FrameReader {
-  if (!header && !kind) return plain;
-  return { ...plain, ...(header && { header: () => header }), ...(kind && { kind: () => kind }) };
-}
-
-const plain = reader(noFraming, 0, 0);
 
 /**
  * All messages that one chunk completed, in order, and the `fault` that follows them, if there is one.
@@ -344,22 +332,6 @@ export class Batch implements Iterable<Message> {
     const copy = new Batch(this.#reader, joined, body, this.#count, undefined, undefined, this.#ends);
     copy.before = this.before;
     return copy;
-  }
-
-  /** @internal Each message as a batch in memory of its own; the bytes before the first one belong to it, or to an empty batch. */
-  *singles(): Generator<Batch, void, undefined> {
-    let before = this.before && Buffer.from(this.before);
-    if (this.count === 0 && before) {
-      const empty = this.copied();
-      empty.before = before;
-      yield empty;
-    }
-    for (const message of this) {
-      const single = message.reframed(Buffer.from(message.frame));
-      single.before = before;
-      before = undefined;
-      yield single;
-    }
   }
 
   /** @internal Appends the frames to an output that copies nothing. */

@@ -5,8 +5,10 @@ import type { MemoryLimit, MemoryUser } from './memory-limit.ts';
 
 /** The session, as its flow control sees it. */
 export interface FlowingSession {
-  /** Whether bytes wait for the handler, in the handler, or for the peer. */
-  readonly isPending: boolean;
+  /** Bytes of messages that wait for the handler. */
+  readonly queued: number;
+  /** Bytes of replies that wait for the peer. */
+  readonly unsent: number;
   turnSoon(): void;
   disconnect(error: YodelError): void;
 }
@@ -14,6 +16,8 @@ export interface FlowingSession {
 /** Pauses and resumes the connection of one session. */
 export class Flow implements MemoryUser {
   buffered = 0;
+  /** Bytes that the handler buffers itself. {@link account} adds them. */
+  handlerBytes = 0;
   readonly #session: FlowingSession;
   readonly #connection: Connection;
   readonly #memoryLimit: MemoryLimit;
@@ -32,7 +36,7 @@ export class Flow implements MemoryUser {
   }
 
   get hasPending(): boolean {
-    return this.#session.isPending;
+    return this.#session.queued + this.#session.unsent + this.handlerBytes > 0;
   }
 
   /**
@@ -54,8 +58,9 @@ export class Flow implements MemoryUser {
   /** Reports to the memory limit how many bytes the session buffers. */
   account(bytes: number): void {
     const before = this.buffered;
-    if (bytes === before) return;
-    this.buffered = bytes;
+    const total = bytes + this.handlerBytes;
+    if (total === before) return;
+    this.buffered = total;
     this.#memoryLimit.changed(this, before);
   }
 

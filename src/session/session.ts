@@ -64,8 +64,6 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
   /** When it began, by the clock. */
   readonly #began: number;
   #isTurnDue = false;
-  /** Bytes that the handler buffers. */
-  #handlerBytes = 0;
   #data: Record<string, unknown> | undefined;
   #aborter: AbortController | undefined;
 
@@ -73,7 +71,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     id: number,
     connection: Connection,
     settings: SessionSettings,
-    whenClosed: (session: ServerSession) => void,
+    onClosed: (session: ServerSession) => void,
   ) {
     const { protocol, decoderOptions } = settings;
     const { decoder, encoder, sent } = openConversation(protocol, 'server', decoderOptions, connection.framing);
@@ -85,7 +83,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     this.peer = connection.peer as SocketAddress;
     this.#connection = connection;
     this.#settings = settings;
-    this.#whenClosed = whenClosed;
+    this.#whenClosed = onClosed;
     this.#began = now;
     const wire = { framing: this.replyFraming, encoder, received: this.framing, sent };
     const outbox = new Outbox(this, connection, wire, settings);
@@ -131,11 +129,6 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
 
   get queued(): number {
     return this.#inbound.bytes + this.#runner.bytes;
-  }
-
-  /** @internal */
-  get isPending(): boolean {
-    return this.queued + this.unsent + this.#handlerBytes > 0;
   }
 
   get messagesReceived(): number {
@@ -206,13 +199,12 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
   }
 
   reportBuffered(bytes: number): void {
-    this.#handlerBytes = bytes;
+    this.#flow.handlerBytes = bytes;
     if (this.#lifecycle.state !== 'closed') this.#account(this.#inbound.bytes, this.unsent);
   }
 
   relayed(batch: Batch): void {
-    const { telemetry } = this.#settings;
-    if (telemetry.watched) telemetry.emit('relayed', this, batch);
+    this.#settings.telemetry.emit('relayed', this, batch);
   }
 
   drained(): Promise<void> {
@@ -390,7 +382,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
 
   /** Accounts for everything that the session buffers, including `queued` bytes inbound and `unsent` bytes outbound. */
   #account(queued: number, unsent: number): void {
-    this.#flow.account(this.#inbound.pending + queued + this.#runner.bytes + this.#handlerBytes + unsent);
+    this.#flow.account(this.#inbound.pending + queued + this.#runner.bytes + unsent);
   }
 
   /** @internal */

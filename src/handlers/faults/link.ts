@@ -4,14 +4,13 @@
  *
  *     add  ->  effects  ->  [reorder]  ->  queue  ->  latency  ->  copies  ->  pieces  ->  deliver
  */
-import type { Message } from '../../framing/message.ts';
 import type { Clock } from '../../session/clock.ts';
-import { type Content, frameSizeOf } from './content.ts';
 import { Displaced } from './displaced.ts';
 import { type Effects, effectsOn, firstBoundary, type Stream } from './effects.ts';
 import type { CountedFault, Faults } from './fault-set.ts';
 import { Shape, type ShapedStream } from './shape.ts';
 import { Triggers } from './triggers.ts';
+import type { Unit } from './unit.ts';
 
 /** With more pending bytes than this, no more is read: enough for half a second at 2 MB/s, and little for thousands of sessions. */
 const maxPending = 1_048_576;
@@ -19,15 +18,6 @@ const maxPending = 1_048_576;
 const messageOverhead = 64;
 /** Long enough for a session to write what it was given, before it is reset. */
 const beforeResetMs = 1;
-
-/** What is passed on at once. */
-export interface Unit {
-  readonly content: Content;
-  /** For raw bytes: the number of messages that end in them. Undefined for messages. */
-  readonly written: number | undefined;
-  /** The message that it answers. */
-  readonly to: Message | undefined;
-}
 
 /** What a link connects. */
 export interface LinkEnds {
@@ -292,9 +282,4 @@ export class Link implements ShapedStream {
   #notifyWaiters(): void {
     for (const resolve of this.#waiters.splice(0)) resolve();
   }
-}
-
-/** The size of what has a frame already. */
-export function plainSize({ content }: Unit): number {
-  return frameSizeOf(content);
 }

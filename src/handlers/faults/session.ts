@@ -1,15 +1,17 @@
 /** The session that a handler with faults sees: what it sends and what it receives passes through a link each. */
 import { YodelError } from '../../errors.ts';
-import { encodeLike, isSameFraming } from '../../framing/framing.ts';
+import { isSameFraming } from '../../framing/framing.ts';
 import { Batch, isBatch, isMessage, type Message } from '../../framing/message.ts';
+import { singles } from '../../framing/singles.ts';
 import type { Clock } from '../../session/clock.ts';
 import { isPromise, type Reply, type Session } from '../../session/handler.ts';
 import { bytesOf, type Content, payloadOf } from './content.ts';
 import { flipBits } from './corruption.ts';
 import type { CountedFault, Faults } from './fault-set.ts';
 import { ForwardedSession } from './forwarded-session.ts';
-import { Link, type LinkEnds, plainSize, type Unit } from './link.ts';
+import { Link, type LinkEnds } from './link.ts';
 import { type Shape, shapeOfRequest } from './shape.ts';
+import { corruptedRequest, encodable, plainSize, sizeOf, splitBatch, splitBytes, type Unit, unitOf } from './unit.ts';
 
 /** With more unsent bytes than this, the peer is behind. */
 const maxUnsent = 65_536;
@@ -143,7 +145,7 @@ export class FaultySession extends ForwardedSession implements Session {
       requests.skip(isBatch(received) ? received.count : 1, sizeOf(received));
       return this.#handleRequest(received, false);
     }
-    if (received instanceof Batch) for (const content of received.singles()) requests.add(unitOf(content));
+    if (received instanceof Batch) for (const content of singles(received)) requests.add(unitOf(content));
     else requests.add(unitOf((received as Message).kept()));
     requests.send();
     return requests.isFull ? requests.room() : undefined;
@@ -173,8 +175,8 @@ export class FaultySession extends ForwardedSession implements Session {
     return {
       ...this.#commonEnds('request'),
       sizeOf: plainSize,
-      corrupted: (unit, positions) => this.#corruptedRequest(unit, positions),
-      split: this.framing.name === 'raw' ? (unit, at) => splitBatch(unit, at) : undefined,
+      corrupted: (unit, positions) => corruptedRequest(unit, positions, this.framing),
+      split: this.framing.name === 'raw' ? splitBatch : undefined,
       deliver: (unit, shape) => this.#deliverRequest(unit.content as Message | Batch, shape),
       emptied: () => undefined,
     };
@@ -240,30 +242,6 @@ export class FaultySession extends ForwardedSession implements Session {
     if (isWhole && !this.requests.isStopped) await this.#handleRequest(content, true);
   }
 
-  #corruptedRequest(unit: Unit, positions: readonly number[]): Unit {
-    const { content } = unit;
-    const message = content instanceof Batch ? content.first : (content as Message);
-    if (!message) return unit;
-    const frame = this.#reframed(message, positions);
-    if (!frame) return unit;
-    const changed = message.reframed(frame);
-    if (content instanceof Batch) changed.before = content.before;
-    return { ...unit, content: content instanceof Batch ? changed : (changed.first as Message) };
-  }
-
-  /** The frame of the message with bits of its payload flipped; undefined if it has no such frame. */
-  #reframed(message: Message, positions: readonly number[]): Buffer | undefined {
-    const { framing } = this;
-    const { encoder } = framing;
-    let frame: Uint8Array | undefined;
-    flipBits(message.bytes, positions, (bytes) => {
-      const fresh = encodable(() => encodeLike(framing, bytes, encoder.shapeOf(message)));
-      frame = fresh ?? frame;
-      return fresh !== undefined;
-    });
-    return frame && Buffer.from(frame);
-  }
-
   // Replies.
 
   /** Adds a reply to its link. */
@@ -272,7 +250,7 @@ export class FaultySession extends ForwardedSession implements Session {
     const add = (content: Content, answered = to?.kept()) =>
       this.#replies.add({ content, to: answered, written: undefined });
     if (Array.isArray(reply)) for (const one of reply as readonly Reply[]) this.#queue(one, to);
-    else if (reply instanceof Batch && this.#isExact) for (const single of reply.singles()) add(single);
+    else if (reply instanceof Batch && this.#isExact) for (const single of singles(reply)) add(single);
     else if (isBatch(reply)) for (const message of reply) add(message.copy(), message.copy());
     else if (isMessage(reply)) add(reply.kept(), reply === to ? reply.kept() : to?.kept());
     // The session itself rejects what is not a reply.
@@ -361,41 +339,4 @@ export class FaultySession extends ForwardedSession implements Session {
       for (const finish of finishing) finish();
     });
   }
-}
-
-function unitOf(content: Message | Batch): Unit {
-  return { content, to: undefined, written: undefined };
-}
-
-/** Bytes that pass a link without stopping there, as far as they have a frame. */
-function sizeOf(content: string | Uint8Array | Message | Batch): number {
-  if (typeof content === 'string') return Buffer.byteLength(content);
-  if (isBatch(content)) return content.byteLength + (content.before?.length ?? 0);
-  return isMessage(content) ? content.size : content.length;
-}
-
-/** What `encode` returns; undefined if that cannot be a message. */
-function encodable<Value>(encode: () => Value): Value | undefined {
-  try {
-    return encode();
-  } catch (error) {
-    if (error instanceof YodelError && error.code === 'YODEL_UNENCODABLE_MESSAGE') return undefined;
-    throw error;
-  }
-}
-
-/** Cuts a chunk without frames in two. */
-function splitBatch(unit: Unit, at: number): [Unit, Unit] {
-  const message = (unit.content as Batch).first as Message;
-  const bytes = Buffer.from(message.frame);
-  return [unitOf(message.reframed(bytes.subarray(0, at))), unitOf(message.reframed(bytes.subarray(at)))];
-}
-
-function splitBytes(unit: Unit, at: number): [Unit, Unit] {
-  const bytes = Buffer.from(payloadOf(unit.content));
-  const { to, written } = unit;
-  return [
-    { content: bytes.subarray(0, at), to, written: written === undefined ? undefined : 0 },
-    { content: bytes.subarray(at), to, written },
-  ];
 }
