@@ -72,6 +72,12 @@ export class Flow implements MemoryUser {
 
   disconnect(error: YodelError): void {
     this.#session.disconnect(error);
+    this.release();
+  }
+
+  /** The session buffers nothing any more, and neither does its handler. */
+  release(): void {
+    this.handlerBytes = 0;
     this.account(0);
   }
 }

@@ -154,7 +154,7 @@ export class Lifecycle {
     this.#dropInput();
     this.#outbox.clear();
     this.#connection.abort(this.#error);
-    this.#flow.account(0);
+    this.#flow.release();
     if (this.#isGone) this.#close(undefined);
   }
 
@@ -218,7 +218,7 @@ export class Lifecycle {
     this.#dropInput();
     this.#outbox.clear();
     this.#outbox.wakeWaiters();
-    this.#flow.account(0);
+    this.#flow.release();
     telemetry.counters.connectionsOpen--;
     if (error) telemetry.countError(error);
     if (telemetry.watched) telemetry.emit('closed', this.#session, error);

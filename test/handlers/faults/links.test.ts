@@ -192,6 +192,15 @@ describe('what waits in a fault', () => {
     expect(peer.size).toBe(1001);
   });
 
+  it.each(['aborts', 'closed by the server'])('no longer counts when the session is over: %s', async (how) => {
+    const { harness, peer } = await open(['both latency 1h']);
+    await peer.says('x'.repeat(1000).concat('\n'));
+    if (how === 'aborts') await peer.aborts();
+    else harness.session.abort();
+    await settled();
+    expect([harness.server.sessions.size, harness.server.pendingBytes]).toEqual([0, 0]);
+  });
+
   it('above maxPendingBytes the session is disconnected', async () => {
     const clock = new FakeClock();
     const errors: string[] = [];
