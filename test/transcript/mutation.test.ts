@@ -66,8 +66,10 @@ function linesToName(lines: readonly string[], at: number, side: string, text: s
     numbers.find((index) => index >= from && is(lines[index] ?? '')) ?? lines.length;
   const before = numbers.findLast((index) => index < at && messageLine.test(lines[index] ?? '')) ?? 0;
   // With several clients, the server of the original waits for each in turn, and what one receives is late for the others.
-  if (lines.filter((line) => line.startsWith('@connect')).length > 1)
-    return numbers.filter((index) => index >= before).map((index) => index + 1);
+  if (lines.filter((line) => line.startsWith('@connect')).length > 1) {
+    const request = numbers.findLast((index) => index < at && /^\w*>/.test(lines[index] ?? '')) ?? 0;
+    return numbers.filter((index) => index >= request).map((index) => index + 1);
+  }
   const isRequest = (line: string) => /^\w*>/.test(line);
   const isReply = (line: string) => /^\w*</.test(line);
   const isOtherReply = (line: string) => isReply(line) && line !== text;
