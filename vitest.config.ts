@@ -42,7 +42,7 @@ const parts: readonly Part[] = [
     runtimes: 'Node and Bun',
     isShared: true,
     runsBuild: false,
-    files: ['{cli,client,format,framing,handlers,server,session,terminal,testing,transcript}/**/*.test.ts'],
+    files: ['{cli,client,format,framing,handlers,replay,server,session,terminal,testing,transcript}/**/*.test.ts'],
   },
   {
     name: 'sockets',

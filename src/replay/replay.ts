@@ -10,7 +10,7 @@ import { Condition } from '../client/condition.ts';
 import { Values } from '../transcript/values.ts';
 import { type ReplayProgress, type ReplayResult, ReplayTally } from './result.ts';
 import { ReplaySession, type SessionOptions } from './session.ts';
-import type { ReplayStep } from './step.ts';
+import type { ReplayRun, ReplayStep } from './step.ts';
 
 /** Options of a replay. Times are milliseconds. */
 export interface ReplayOptions extends SessionOptions {
@@ -23,7 +23,7 @@ export interface ReplayOptions extends SessionOptions {
 const maxQueued = 10_000;
 
 /** Plays steps. It starts when it is created. */
-export class Replay {
+export class Replay implements ReplayRun {
   /** Resolves at the end, or when `signal` is aborted. Rejects with a `YodelError` when the first connection fails. */
   readonly done: Promise<ReplayResult>;
   readonly #options: ReplayOptions;
@@ -112,5 +112,5 @@ export class Replay {
 }
 
 function endsSession({ kind }: ReplayStep): boolean {
-  return kind === 'end' || kind === 'reset';
+  return kind === 'end';
 }

@@ -1,8 +1,13 @@
 import type { Address } from '../address.ts';
 import type { Message } from '../framing/message.ts';
 import { Queue } from '../queue.ts';
+import type { Aligned } from '../transcript/align.ts';
+import type { ExpectedLine } from '../transcript/check/expected-line.ts';
+import { absenceText } from '../transcript/check/findings.ts';
+import { settleGroup } from '../transcript/check/group.ts';
+import { Pace } from '../transcript/check/pace.ts';
 import { differenceOf, partsOf } from '../transcript/message-line.ts';
-import { Player } from '../transcript/player.ts';
+import { type Absent, type Arrival, Player } from '../transcript/player.ts';
 import type { MessageContent } from '../transcript/transcript.ts';
 import type { Values } from '../transcript/values.ts';
 import type { TlsOptions } from '../transport/transport.ts';
@@ -37,8 +42,21 @@ type StepOf<Kind extends ReplayStep['kind']> = ReplayStep & { readonly kind: Kin
 const maxUnsent = 1_048_576;
 /** How long the server may take to end the connection after the last step. Messages received until then are unexpected. */
 const lastMessagesMs = 1000;
+/** More replies than this without a message of the client are compared in several groups, to bound the memory. */
+const maxGroup = 10_000;
+/** After this many groups of replies without any message, a server is not waited for until it says something. */
+const maxSilentGroups = 2;
 
-/** One recorded session, played step by step. */
+/** A recorded message of the server, and when it became due, on the clock of `performance.now()`. */
+interface Awaited {
+  readonly step: StepOf<'expect'>;
+  readonly line: ExpectedLine;
+}
+
+/**
+ * One recorded session, played step by step. The replies between two messages of the client are received together and aligned
+ * with the recorded ones, so that a reply more or less is one difference, and the next request gets its own replies.
+ */
 export class ReplaySession {
   readonly #name: string | number;
   readonly #options: SessionOptions;
@@ -46,12 +64,17 @@ export class ReplaySession {
   readonly #values: Values;
   readonly #events: SessionEvents;
   readonly #steps = new Queue<ReplayStep>();
+  readonly #pace = new Pace();
   #isPlaying = false;
   #player: Player | undefined;
   /** The reason why the rest of the session is not played. */
   #lost: string | undefined;
-  /** When the message with the pending reply was sent: in the replay, and in the recording. */
-  #request: { readonly sentAt: number; readonly recordedAt: number } | undefined;
+  /** Recorded replies since the last message of the client. */
+  #awaited: Awaited[] = [];
+  #awaitedSince = 0;
+  #silentGroups = 0;
+  /** The last message sent: when, in the replay and in the recording, and whether it is the only one since the last reply. */
+  #request: { readonly sentAt: number; readonly recordedAt: number; readonly isOnly: boolean } | undefined;
 
   constructor(
     name: string | number,
@@ -84,7 +107,7 @@ export class ReplaySession {
       try {
         await this.#play(step);
       } catch (error) {
-        this.#lose(step, undefined, (error as Error).message);
+        this.#lose(step, (error as Error).message);
         this.#events.failed(error);
       }
       this.#events.done(step);
@@ -100,46 +123,37 @@ export class ReplaySession {
       if (step.kind === 'expect') this.#tally.countSkipped();
       return;
     }
-    switch (step.kind) {
-      case 'send':
-        return await this.#send(player, step);
-      case 'expect':
-        return await this.#expect(player, step);
-      case 'silence':
-        return await this.#expectSilence(player, step);
-      case 'closed':
-        return await this.#expectEnd(player, step);
-      case 'close':
-        return player.end();
-      case 'reset':
-        return player.abort();
-      case 'end':
-        return await this.#end(player, step);
-    }
+    if (step.kind === 'expect') return await this.#expect(player, step);
+    await this.#settle(player);
+    if (this.#lost !== undefined) return;
+    if (step.kind === 'send') await this.#send(player, step);
+    else if (step.kind === 'close') player.end();
+    else await this.#end(player, step);
   }
 
   async #connect(step: StepOf<'connect'>): Promise<void> {
     const { address, connectTimeoutMs, tls } = this.#options;
     this.#player = await Player.connect(address, step.protocol, {
       timeoutMs: connectTimeoutMs,
-      tls: tls,
+      tls,
       isUpgradable: false,
     });
     this.#events.connected();
   }
 
   async #send(player: Player, step: StepOf<'send'>): Promise<void> {
+    if (player.isGone) return this.#lose(step, 'not sent: the server had ended the connection');
     const parts = partsOf(step.message, this.#values);
     if (!parts) return this.#differ(step, undefined, undefined, 'not sent: a name in it has no value');
+    const sentAt = performance.now();
     player.send({ ...parts, ending: step.ending });
     this.#tally.sent++;
-    this.#request = { sentAt: performance.now(), recordedAt: step.at };
+    this.#request = { sentAt, recordedAt: step.at, isOnly: this.#request === undefined };
     if (!this.#options.compares) await this.#receiveAll(player);
     if (step.isTruncated) this.#differ(step, undefined, undefined, 'only its beginning was recorded and sent');
     while (player.unsent > maxUnsent && !player.isGone && this.#lost === undefined) {
       const { timeoutMs } = this.#options;
-      if (!(await player.drainedSome(timeoutMs)))
-        this.#lose(step, undefined, `the server read nothing for ${timeoutMs} ms`);
+      if (!(await player.drainedSome(timeoutMs))) this.#lose(step, `the server read nothing for ${timeoutMs} ms`);
     }
   }
 
@@ -149,45 +163,83 @@ export class ReplaySession {
   }
 
   async #expect(player: Player, step: StepOf<'expect'>): Promise<void> {
-    const timeoutMs = step.timeoutMs ?? this.#options.timeoutMs;
-    const arrived = await player.next(timeoutMs);
-    if ('message' in arrived) {
-      this.#tally.received++;
-      this.#recordLatency(step);
-      const difference = differenceOf(step.message, arrived.message, this.#values);
-      if (difference === undefined) this.#tally.countEqual();
-      else this.#differ(step, step.message, arrived.message, difference);
-      return;
-    }
-    const reasons = {
-      timeout: `no message within ${timeoutMs} ms`,
-      ended: 'the server ended the connection',
-      broken: `the connection broke: ${arrived.reason}`,
+    const place = { side: '<', client: '', line: this.#awaited.length, isOptional: false } as const;
+    const line: ExpectedLine = {
+      step: { kind: 'message', ...place, ...step.message },
+      sequence: this.#awaited.length,
+      values: this.#values,
+      sentAt: this.#request?.sentAt ?? 0,
+      ending: undefined,
     };
-    this.#lose(step, step.message, reasons[arrived.absent]);
+    this.#awaited.push({ step, line });
+    this.#awaitedSince = performance.now();
+    if (this.#awaited.length >= maxGroup) await this.#settle(player);
   }
 
-  #recordLatency(step: StepOf<'expect'>): void {
-    if (!this.#request) return;
-    this.#tally.latency.record(performance.now() - this.#request.sentAt);
-    this.#tally.recordedLatency.record(step.at - this.#request.recordedAt);
+  /** Waits for the replies that are due, and compares them. */
+  async #settle(player: Player): Promise<void> {
+    const awaited = this.#awaited;
+    if (awaited.length === 0) return;
+    this.#awaited = [];
+    const { timeoutMs } = this.#options;
+    const isSkipped = this.#silentGroups >= maxSilentGroups;
+    // They have been due for a while if the client paused.
+    const left = Math.max(0, timeoutMs - (performance.now() - this.#awaitedSince));
+    const patience = { timeoutMs: isSkipped ? 0 : left, settleMs: 0, pace: this.#pace };
+    const expected = awaited.map(({ line }) => ({ kind: 'message', item: line, isOptional: false }) as const);
+    const { steps, absent } = await settleGroup(expected, player, patience);
+    const received = steps.filter((step) => 'message' in step).length;
+    this.#silentGroups = received > 0 ? 0 : this.#silentGroups + 1;
+    this.#tally.received += received;
+    const stepOf = new Map(awaited.map(({ step, line }) => [line, step]));
+    this.#compare(steps, stepOf, absent, isSkipped);
+    if (absent && absent.absent !== 'timeout') {
+      this.#lost = absenceText(absent, timeoutMs);
+      player.abort();
+    }
+  }
+
+  #compare(
+    steps: readonly Aligned<ExpectedLine, Arrival>[],
+    stepOf: ReadonlyMap<ExpectedLine, StepOf<'expect'>>,
+    absent: Absent | undefined,
+    isSkipped: boolean,
+  ): void {
+    const lastReceived = steps.findLastIndex((step) => 'message' in step);
+    let last: StepOf<'expect'> | undefined = stepOf.values().next().value;
+    let isGone = false;
+    for (const [index, aligned] of steps.entries()) {
+      const step = 'item' in aligned ? stepOf.get(aligned.item) : undefined;
+      last = step ?? last;
+      if (!last) continue;
+      if (aligned.kind === 'unexpected')
+        this.#differ(last, undefined, aligned.message.message, 'a message that was not recorded');
+      else if ('message' in aligned) this.#compareOne(last, aligned.message);
+      else if (isSkipped || isGone) this.#tally.countSkipped();
+      else {
+        isGone = index > lastReceived && absent !== undefined;
+        const reason = isGone && absent ? absenceText(absent, this.#options.timeoutMs) : 'this message is missing';
+        this.#differ(last, last.message, undefined, reason);
+      }
+    }
+  }
+
+  #compareOne(step: StepOf<'expect'>, { message, at }: Arrival): void {
+    const difference = differenceOf(step.message, message, this.#values);
+    if (difference === undefined) {
+      this.#tally.countEqual();
+      this.#recordLatency(step, at);
+    } else this.#differ(step, step.message, message, difference);
+  }
+
+  /** Only of a reply that came after its request, and if there was one request that it may answer. */
+  #recordLatency(step: StepOf<'expect'>, at: number): void {
+    const request = this.#request;
+    if (!request || at < request.sentAt) return;
     this.#request = undefined;
-  }
-
-  async #expectSilence(player: Player, step: StepOf<'silence'>): Promise<void> {
-    const arrived = await player.next(step.ms);
-    const text = `a message where ${step.ms} ms of silence was expected`;
-    if ('message' in arrived) this.#differ(step, undefined, arrived.message, text);
-  }
-
-  async #expectEnd(player: Player, step: StepOf<'closed'>): Promise<void> {
-    const timeoutMs = step.timeoutMs ?? this.#options.timeoutMs;
-    const arrived = await player.next(timeoutMs);
-    if ('message' in arrived) {
-      const text = 'a message where the server was expected to end the connection';
-      this.#differ(step, undefined, arrived.message, text);
-    } else if (arrived.absent === 'timeout')
-      this.#lose(step, undefined, `the server did not end the connection within ${timeoutMs} ms`);
+    if (!request.isOnly) return;
+    this.#tally.latency.record(at - request.sentAt);
+    this.#tally.recordedLatency.record(step.at - request.recordedAt);
   }
 
   async #end(player: Player, step: StepOf<'end'>): Promise<void> {
@@ -200,9 +252,9 @@ export class ReplaySession {
     if (broken !== undefined) this.#differ(step, undefined, undefined, `the connection broke: ${broken}`);
   }
 
-  /** Closes the connection: without the missing reply, the rest would be a different conversation. */
-  #lose(step: ReplayStep, expected: MessageContent | undefined, reason: string): void {
-    if (this.#lost === undefined) this.#differ(step, expected, undefined, reason);
+  /** Closes the connection: the rest would be a different conversation. */
+  #lose(step: ReplayStep, reason: string): void {
+    if (this.#lost === undefined) this.#differ(step, undefined, undefined, reason);
     this.#lost ??= reason;
     this.#player?.abort();
   }

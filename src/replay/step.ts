@@ -1,6 +1,7 @@
-/** The steps of a replay, read from a journal or a transcript. */
+/** The steps of a replay of a journal. */
 import type { Protocol } from '../framing/protocol.ts';
 import type { Ending, MessageContent } from '../transcript/transcript.ts';
+import type { ReplayProgress, ReplayResult } from './result.ts';
 
 /** One event in one session. */
 export type ReplayStep = {
@@ -8,7 +9,7 @@ export type ReplayStep = {
   readonly session: string | number;
   /** When it is due, in milliseconds since the first step was recorded. */
   readonly at: number;
-  /** Its place in the recording, for reports: `message 12`, `line 3`. */
+  /** Its place in the recording, for reports: `message 12`. */
   readonly place: string;
 } & (
   | { readonly kind: 'connect'; readonly protocol: Protocol }
@@ -20,24 +21,29 @@ export type ReplayStep = {
       readonly isTruncated?: boolean;
     }
   /** The server is expected to send. */
-  | { readonly kind: 'expect'; readonly message: MessageContent; readonly timeoutMs?: number | undefined }
+  | { readonly kind: 'expect'; readonly message: MessageContent }
   /** The client ends its side and still receives. */
   | { readonly kind: 'close' }
   /** The session is over: both sides end. */
   | { readonly kind: 'end' }
-  /** The server is expected to send nothing for `ms`. */
-  | { readonly kind: 'silence'; readonly ms: number }
-  /** The server is expected to end its side, without further messages. */
-  | { readonly kind: 'closed'; readonly timeoutMs?: number | undefined }
-  /** The client resets the connection. */
-  | { readonly kind: 'reset' }
 );
 
-/** Steps to play, and their counts. */
-export interface ReplayPlan {
+/** How much is to be played. */
+export interface ReplaySize {
   readonly sessions: number;
   /** Messages of the clients, and of the server. */
   readonly sends: number;
   readonly expects: number;
+}
+
+/** Something that is being replayed. */
+export interface ReplayRun {
+  /** Resolves at the end, or when it is stopped. Rejects with a `YodelError` when the first connection fails. */
+  readonly done: Promise<ReplayResult>;
+  readonly progress: ReplayProgress;
+}
+
+/** Steps to play, and their counts. */
+export interface ReplayPlan extends ReplaySize {
   steps(): AsyncGenerator<ReplayStep>;
 }

@@ -4,7 +4,7 @@ import type { Expected } from './align.ts';
 import { CheckedClient, type Outcome } from './check/client.ts';
 import type { Difference } from './check/difference.ts';
 import type { ExpectedLine } from './check/expected-line.ts';
-import { Findings } from './check/findings.ts';
+import { Findings, type LatencyObserver } from './check/findings.ts';
 import type { Patience } from './check/group.ts';
 import type { CheckOptions, CheckResult } from './check/options.ts';
 import { mergeOutcomes } from './check/outcomes.ts';
@@ -16,7 +16,7 @@ import { refuseUnplayable } from './playable.ts';
 import type { Absent, Arrival } from './player.ts';
 import type { Ending, MessageStep, Place, StepOf, Transcript } from './transcript.ts';
 import { Values } from './values.ts';
-import { changeValues, stepsIn, type WalkedStep, walked } from './walk.ts';
+import { changeValues, type WalkedStep, walked } from './walk.ts';
 
 export type { Difference, DifferenceKind } from './check/difference.ts';
 export type { CheckOptions, CheckResult } from './check/options.ts';
@@ -34,16 +34,6 @@ export async function check(transcript: Transcript, options: CheckOptions = {}):
   refuseUnplayable(transcript, '>');
   if (!options.settleMs) refuseWithoutExpectations(transcript);
   return await new Check(transcript, options).run();
-}
-
-/** Whether a transcript expects anything of the server. A check of one that does not says nothing about the server. */
-export function expectsSomething(transcript: Transcript): boolean {
-  return [...stepsIn(transcript)].some(
-    (step) =>
-      (step.kind === 'message' && step.side === '<' && !step.isOptional) ||
-      step.kind === 'closed' ||
-      step.kind === 'silence',
-  );
 }
 
 /** How long the server may take to end its side after the last line. Messages received until then are unexpected. */
@@ -74,12 +64,13 @@ export class Check {
   /** The values with these changes. */
   #outlook: Values | undefined;
 
-  constructor(transcript: Transcript, options: CheckOptions) {
+  /** @param observe for latencies, until {@link takeFindings} is called */
+  constructor(transcript: Transcript, options: CheckOptions, observe?: LatencyObserver) {
     this.#transcript = transcript;
     this.#options = options;
     this.#values = new Values(transcript);
     this.#connections = new Connections(transcript, options);
-    this.#findings = new Findings(transcript);
+    this.#findings = new Findings(transcript, observe);
     this.#pace = new Pace(options.quietMs);
     this.#timeoutMs = options.timeoutMs ?? 5000;
   }
@@ -114,6 +105,12 @@ export class Check {
   /** Whether a connection is over. */
   get isOver(): boolean {
     return [...this.#clients.values()].some(({ isLost, player }) => isLost || player.isGone);
+  }
+
+  /** The counts so far, with the number of expected messages. */
+  get counts(): Pick<Findings, 'sent' | 'received' | 'differences'> & { readonly expected: number } {
+    const { sent, received, differences } = this.#findings;
+    return { sent, received, differences, expected: this.#expected };
   }
 
   /** The differences since the last call, and when the last expected message arrived, if one did. */
@@ -216,7 +213,7 @@ export class Check {
       }
       const at = performance.now();
       player.send({ ...parts, ending: this.#ending });
-      this.#findings.happened(step, at);
+      this.#findings.sentBy(step.client, step, at);
       return undefined;
     } catch (error) {
       if (error instanceof YodelError) return error.message;

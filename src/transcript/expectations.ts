@@ -7,9 +7,14 @@ import type { Step, Transcript } from './transcript.ts';
  * @throws YodelError `YODEL_INVALID_TRANSCRIPT`
  */
 export function refuseWithoutExpectations({ file, steps }: Transcript): void {
-  if (steps.some(expects)) return;
+  if (expectsSomething({ steps })) return;
   const text = `${file} expects nothing, so every server would pass: write what it must send on lines that begin with "< "`;
   throw new YodelError('YODEL_INVALID_TRANSCRIPT', `${text}; check --update writes what it sends now`);
+}
+
+/** Whether a transcript expects anything of the server. */
+export function expectsSomething({ steps }: Pick<Transcript, 'steps'>): boolean {
+  return steps.some(expects);
 }
 
 /** Whether a server can fail to do what the step says. */

@@ -1,4 +1,5 @@
-import { type CheckResult, type Difference, expectsSomething } from './check.ts';
+import type { CheckResult, Difference } from './check.ts';
+import { expectsSomething } from './expectations.ts';
 import { literalLine, type Replacement, reworded } from './reword.ts';
 import type { MessageStep, Step } from './transcript.ts';
 import { Masks } from './update/masks.ts';

@@ -2,7 +2,7 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { scriptOf } from '../../load/scenario/script.ts';
 import type { ScriptText } from '../../load/scenario/text.ts';
-import { expectsSomething } from '../../transcript/check.ts';
+import { expectsSomething } from '../../transcript/expectations.ts';
 import { refuseUnplayable } from '../../transcript/playable.ts';
 import type { Transcript } from '../../transcript/transcript.ts';
 import { UsageError } from '../fail.ts';

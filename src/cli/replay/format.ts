@@ -4,20 +4,20 @@ import { spacedHex } from '../../format/hex.ts';
 import type { Message } from '../../framing/message.ts';
 import type { Histogram } from '../../load/histogram.ts';
 import type { ReplayDifference, ReplayProgress, ReplayResult } from '../../replay/result.ts';
-import type { ReplayPlan } from '../../replay/step.ts';
+import type { ReplaySize } from '../../replay/step.ts';
 import { escapeBeginning, escapeJson, escapeText } from '../../terminal/escape.ts';
 import { beforePayload } from '../../terminal/message-parts.ts';
 import { showContent } from '../../transcript/content/show.ts';
 import type { Content, MessageContent } from '../../transcript/transcript.ts';
 
 /** A line of progress. */
-export function formatProgress({ sent, differences, open, elapsedMs }: ReplayProgress, { sends }: ReplayPlan): string {
+export function formatProgress({ sent, differences, open, elapsedMs }: ReplayProgress, { sends }: ReplaySize): string {
   const done = `${formatCount(sent)} of ${formatCountOf(sends, 'message')}`;
   return `${formatSeconds(elapsedMs / 1000)}  ${done}  ${formatCountOf(open, 'connection')}  ${formatCountOf(differences, 'difference')}`;
 }
 
 /** The result as text: the first differences, the totals, and the latencies. */
-export function formatResult(result: ReplayResult, plan: ReplayPlan): string {
+export function formatResult(result: ReplayResult, plan: ReplaySize): string {
   const { sessions, sent, received, compared, equal, differences, elapsedMs, found } = result;
   const lines = found.map(formatDifference);
   if (differences > found.length) lines.push(`and ${formatCountOf(differences - found.length, 'more difference')}`);
@@ -39,7 +39,7 @@ export function formatResult(result: ReplayResult, plan: ReplayPlan): string {
 /** The result as one JSON object. */
 export function formatResultJson(
   { found, latency, recordedLatency, ...counts }: ReplayResult,
-  plan: ReplayPlan,
+  plan: ReplaySize,
 ): string {
   const latencies = { latencyMs: percentilesOf(latency), recordedLatencyMs: percentilesOf(recordedLatency) };
   return escapeJson(

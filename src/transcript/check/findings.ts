@@ -32,15 +32,25 @@ export interface Unexpected {
   readonly endedAt?: number | undefined;
 }
 
+/** Receives the time from a request to the first expected message after it, in milliseconds. */
+export type LatencyObserver = (request: Place, reply: Place, ms: number) => void;
+
 /** Collects differences. */
 export class Findings {
   readonly differences: Difference[] = [];
+  /** The number of messages sent, and of those received. */
+  sent = 0;
+  received = 0;
   readonly #transcript: Transcript;
+  readonly #observe: LatencyObserver | undefined;
+  /** For each client, its requests since the last reply: the last one, and whether it is the only one. */
+  readonly #unanswered = new Map<string, { readonly place: Place; readonly at: number; readonly isOnly: boolean }>();
   readonly #events: Event[] = [];
   readonly #unexpected = new Map<string, number>();
 
-  constructor(transcript: Transcript) {
+  constructor(transcript: Transcript, observe?: LatencyObserver) {
     this.#transcript = transcript;
+    this.#observe = observe;
   }
 
   /** When the last message arrived that a line expects; undefined if none did. */
@@ -52,6 +62,13 @@ export class Findings {
   happened(place: Place, at = performance.now()): void {
     this.lastActionAt = at;
     this.#events.push({ place, receivedBy: undefined, at });
+  }
+
+  /** A client sent a message. @param at when it began to, on the clock of `performance.now()` */
+  sentBy(client: string, place: Place, at: number): void {
+    this.sent++;
+    this.happened(place, at);
+    this.#unanswered.set(client, { place, at, isOnly: !this.#unanswered.has(client) });
   }
 
   /** A step of an alignment that the line's own values confirm, or a difference. */
@@ -89,6 +106,7 @@ export class Findings {
 
   /** A message that no line expects. */
   addUnexpected({ message, at }: Arrival, client: string, { place, next, reason, endedAt }: Unexpected): void {
+    this.received++;
     const after = place ?? this.#placeBefore(client, at);
     const found = after ?? next ?? { line: 1 };
     const key = `${client} ${found.file ?? ''} ${found.line}`;
@@ -154,7 +172,14 @@ export class Findings {
   }
 
   #received(place: Place, client: string, at: number): void {
+    this.received++;
     this.arrivedAt = Math.max(this.arrivedAt ?? at, at);
+    const request = this.#unanswered.get(client);
+    // What came before the request does not answer it, and of several requests it is not known which one was answered.
+    if (request && at >= request.at) {
+      this.#unanswered.delete(client);
+      if (request.isOnly) this.#observe?.(request.place, place, at - request.at);
+    }
     this.#events.push({ place, receivedBy: client, at });
   }
 

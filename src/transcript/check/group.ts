@@ -116,7 +116,7 @@ class Group {
         if (this.#progress.position > position) {
           pace.waited(performance.now() - began);
           this.#deadline = performance.now() + this.#patience.timeoutMs;
-        } else if (left <= 0) return { absent: 'timeout' };
+        }
         continue;
       }
       if (state === 'sufficient') return undefined;
