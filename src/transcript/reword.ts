@@ -25,14 +25,21 @@ const longest = 20_000;
 /**
  * What follows the arrow of a line for a message that came instead: names whose places can be found stay, and only the text
  * that is different is replaced. Undefined if that is not possible.
+ *
+ * @param options `needsWord`: also undefined if no word of the line is in the message
  */
-export function reworded(expected: MessageContent, message: Message, replace: Replacement): string | undefined {
+export function reworded(
+  expected: MessageContent,
+  message: Message,
+  replace: Replacement,
+  { needsWord = false }: { readonly needsWord?: boolean } = {},
+): string | undefined {
   const { content, header } = expected;
   if (content.kind !== 'parts' || header || !isUtf8(message.bytes) || message.size > longest) return undefined;
   const tokens = tokensOf(content.parts);
   if (!tokens) return undefined;
   const steps = alignWords(tokens, wordsOf(message.text));
-  if (!isAlike(tokens, steps)) return undefined;
+  if (!isAlike(tokens, steps) || (needsWord && !sharesWord(steps))) return undefined;
   const pieces = join(replaced(tokens, steps, replace));
   const text = formatPieces(pieces);
   return text === undefined || !fits(text, message) ? undefined : `${message.kind === 'binary' ? 'b' : ''}${text}`;
@@ -79,6 +86,10 @@ function isAlike(tokens: readonly Token[], steps: readonly Aligned<Token, string
   const found = new Set(steps.flatMap((step) => (step.kind === 'absorbed' ? [step.item] : [])));
   const isAnchored = steps.some((step) => step.kind === 'matched' && /\S/.test(step.message));
   return isAnchored && names.every((token) => found.has(token));
+}
+
+function sharesWord(steps: readonly Aligned<Token, string>[]): boolean {
+  return steps.some((step) => step.kind === 'matched' && /[\p{L}\p{N}]/u.test(step.message));
 }
 
 /** Words, spaces and marks. */

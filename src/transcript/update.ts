@@ -1,7 +1,7 @@
 import type { CheckResult, Difference } from './check.ts';
 import { expectsSomething } from './expectations.ts';
 import { literalLine, type Replacement, reworded } from './reword.ts';
-import type { MessageStep, Step } from './transcript.ts';
+import type { Step } from './transcript.ts';
 import { Masks } from './update/masks.ts';
 import { stepsIn } from './walk.ts';
 
@@ -117,20 +117,15 @@ class Rewriting {
     if (kind === 'missing') return this.#remove(difference);
     const step = this.#steps.get(line);
     if (!received || step?.kind !== 'message') return 'it is not a message';
-    const text = reworded(step, received, this.#replacement);
-    if (text === undefined && this.#mask) return this.#maskWhole(difference, step);
+    const text = reworded(step, received, this.#replacement, { needsWord: this.#mask });
+    // A mask for all of a line would accept any message.
+    if (text === undefined && this.#mask) return 'its message has nothing in common with it';
     this.#at(line).instead = [`${client}<${step.isOptional ? '?' : ''}${text ?? literalLine(received)}`];
     return undefined;
   }
 
   readonly #replacement: Replacement = (recorded, received) =>
     this.#mask ? this.#masks.maskFor(recorded, received) : received;
-
-  /** A message that has nothing in common with its line, such as bytes: any message may come there. */
-  #maskWhole({ line, client }: Difference, { isOptional }: MessageStep): undefined {
-    const { name } = this.#masks.maskFor(String(line), '');
-    this.#at(line).instead = [`${client}<${isOptional ? '?' : ''} {${name}}`];
-  }
 
   #insert({ line, client, received, isBefore, isAfterEnd }: Difference): string | undefined {
     if (!received) return 'it is not a message';

@@ -144,6 +144,13 @@ describe.concurrent('masks', () => {
     expect((await play(masked, handlerOf(recorded))).differences).toEqual([]);
   });
 
+  it('are never all of a line, which would accept any message', async () => {
+    const text = '> a\n< ok\n> b\n< b1 one\n';
+    const { text: masked, left } = await update(text, handlerOf({ a: ['denied'], b: ['b1 two'] }), { mask: true });
+    expect(masked).toMatch(/^> a\n< ok\n> b\n< b1 \{value\d=one\}\n$/);
+    expect(left).toMatchObject([{ line: 2 }]);
+  });
+
   it('make lines optional that only one of the recordings has', async () => {
     const { text } = await update(old, handlerOf({ ...good, a: ['a1', 'a3', 'x'] }), { mask: true });
     expect(text).toBe(old.replace('< a2', '<? a2').replace('< a3', '< a3\n<? x'));
