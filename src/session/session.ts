@@ -19,25 +19,21 @@ import type { SocketAddress } from '../address.ts';
 import type { YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
 import { Batch, type Message } from '../framing/message.ts';
-import { openConversation, type Protocol } from '../framing/protocol.ts';
+import type { Protocol } from '../framing/protocol.ts';
 import type { Linked } from '../linked-set.ts';
 import type { EndedBy } from '../telemetry/telemetry.ts';
 import type { Connection, Receiver, Security, ServerTls } from '../transport/transport.ts';
-import type { DeadlineOwner } from './deadline-timer.ts';
-import { Deadlines, deadlineError } from './deadlines.ts';
+import { type Deadlines, deadlineError } from './deadlines.ts';
 import { Draining } from './draining.ts';
-import { Flow, type FlowingSession } from './flow.ts';
+import type { Flow } from './flow.ts';
 import type { Session } from './handler.ts';
-import { type Fault, Inbound } from './inbound.ts';
-import type { WaitingSession } from './journaling.ts';
-import { type EndingSession, Lifecycle } from './lifecycle.ts';
-import { Outbox } from './outbox.ts';
-import { type RunnableSession, Runner } from './runner.ts';
+import type { Fault, Inbound } from './inbound.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import type { Outbox } from './outbox.ts';
+import { createParts, type PartsOwner } from './parts.ts';
+import type { Runner } from './runner.ts';
 import type { SessionSettings } from './settings.ts';
 import { startTls } from './start-tls.ts';
-
-/** The session, as its parts see it. */
-type PartsOwner = WaitingSession & RunnableSession & FlowingSession & EndingSession & DeadlineOwner;
 
 /** One session of a server. */
 export class ServerSession implements Session, Receiver, PartsOwner, Linked<ServerSession> {
@@ -73,30 +69,22 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     settings: SessionSettings,
     onClosed: (session: ServerSession) => void,
   ) {
-    const { protocol, decoderOptions } = settings;
-    const { decoder, encoder, sent } = openConversation(protocol, 'server', decoderOptions, connection.framing);
-    const now = settings.clock.now();
     this.id = id;
-    this.framing = connection.framing ?? protocol.framing;
-    this.replyFraming = connection.framing ?? protocol.replyFraming;
+    this.framing = connection.framing ?? settings.protocol.framing;
+    this.replyFraming = connection.framing ?? settings.protocol.replyFraming;
     // A listener accepts only sockets.
     this.peer = connection.peer as SocketAddress;
     this.#connection = connection;
     this.#settings = settings;
     this.#whenClosed = onClosed;
-    this.#began = now;
-    const wire = { framing: this.replyFraming, encoder, received: this.framing, sent };
-    const outbox = new Outbox(this, connection, wire, settings);
-    const inbound = new Inbound(this, decoder, outbox, settings, now);
-    const runner = new Runner(this, outbox, settings);
-    const flow = new Flow(this, connection, settings.memoryLimit);
-    const lifecycle = new Lifecycle(this, connection, settings, { outbox, inbound, runner, flow });
-    this.#outbox = outbox;
-    this.#inbound = inbound;
-    this.#runner = runner;
-    this.#flow = flow;
-    this.#lifecycle = lifecycle;
-    this.#deadlines = new Deadlines(this, settings, { inbound, runner, flow, lifecycle }, now);
+    this.#began = settings.clock.now();
+    const parts = createParts(this, connection, settings, this.#began);
+    this.#outbox = parts.outbox;
+    this.#inbound = parts.inbound;
+    this.#runner = parts.runner;
+    this.#flow = parts.flow;
+    this.#lifecycle = parts.lifecycle;
+    this.#deadlines = parts.deadlines;
   }
 
   /** Begins the session. */
