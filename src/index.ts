@@ -16,8 +16,8 @@ export {
 } from './address.ts';
 export type { Client, RequestOptions } from './client/client.ts';
 export { connect } from './client/connect.ts';
-export type { UnfinishedMessage } from './client/message-connection.ts';
 export type { ClientState, ConnectOptions } from './client/options.ts';
+export type { UnfinishedMessage } from './client/unfinished-message.ts';
 export { type ErrorCode, errorCodes, YodelError } from './errors.ts';
 export { type HeadersOptions, headers } from './framing/counted/headers.ts';
 export { type LengthCounts, type LengthFormat, type LengthOptions, length } from './framing/counted/length.ts';

@@ -2,8 +2,8 @@ import type { Address } from '../address.ts';
 import type { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
 import type { Handshake } from '../transport/transport.ts';
-import type { UnfinishedMessage } from './message-connection.ts';
 import type { ClientState } from './options.ts';
+import type { UnfinishedMessage } from './unfinished-message.ts';
 
 /**
  * A connection to a server. Iterate over it to receive the messages that are not replies to a request:

@@ -22,10 +22,11 @@ import type { Connection, Handshake } from '../transport/transport.ts';
 import type { Client, RequestOptions } from './client.ts';
 import { dial } from './dial.ts';
 import { Inbox } from './inbox.ts';
-import { MessageConnection, type MessageReceiver, type UnfinishedMessage } from './message-connection.ts';
+import { MessageConnection, type MessageReceiver } from './message-connection.ts';
 import { type ClientSettings, type ClientState, dialSettings } from './options.ts';
 import { Reconnector } from './reconnector.ts';
 import { Replies } from './replies.ts';
+import type { UnfinishedMessage } from './unfinished-message.ts';
 
 /** The client that `connect()` returns. */
 export class MessageClient implements Client, MessageReceiver {

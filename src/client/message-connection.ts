@@ -17,6 +17,7 @@ import { type Conversation, openConversation, type Protocol } from '../framing/p
 import { refuseBinary } from '../framing/utf8.ts';
 import { Output } from '../session/output.ts';
 import type { Connection, Handshake, Receiver } from '../transport/transport.ts';
+import type { UnfinishedMessage } from './unfinished-message.ts';
 
 /** Receives the events of a message connection, in this order. No call follows `onClose`. */
 export interface MessageReceiver {
@@ -33,17 +34,6 @@ export interface MessageReceiver {
   onDrain?(): void;
   /** As `Receiver.onClose`; `unsent` bytes were lost. */
   onClose(error: Error | undefined, unsent: number): void;
-}
-
-/** A message whose rest has not arrived. */
-export interface UnfinishedMessage {
-  /** Bytes of its frame that have arrived. */
-  readonly size: number;
-  /**
-   * The beginning of its payload. A view, valid until more arrives. Undefined where it cannot be read before the end, as with
-   * escapes or a length of variable size.
-   */
-  readonly bytes: Uint8Array | undefined;
 }
 
 /** Messages are buffered up to this size. Above it they are written without waiting for the end of the turn. */

@@ -57,13 +57,14 @@ export interface Conversation {
  * @param isSecured whether the connection goes on over TLS after STARTTLS
  */
 export function openConversation(
-  { framing, replyFraming, createState, atOnce }: Protocol,
+  protocol: Protocol,
   side: Side,
   given: DecoderOptions,
   own?: Framing,
   isSecured = false,
 ): Conversation {
   if (own) return { decoder: own.createDecoder(given), encoder: own.encoder, sent: undefined };
+  const { framing, replyFraming, createState, atOnce } = protocol;
   const options = atOnce ? { ...given, atOnce } : given;
   const state = createState?.(isSecured);
   const [incoming, outgoing] = side === 'server' ? [framing, replyFraming] : [replyFraming, framing];

@@ -6,17 +6,12 @@
  * sessions; the only exceptions are conditions of time.
  */
 import type { Batch, Message } from '../framing/message.ts';
-import { type Clock, realClock } from '../session/clock.ts';
+import { realClock } from '../session/clock.ts';
 import { type Handler, type HandlerObject, type Reply, resolveHandler, type Session } from '../session/handler.ts';
 import type { Fault } from './faults/fault.ts';
 import { Faults, type FaultsOptions } from './faults/fault-set.ts';
 import { FaultySession } from './faults/session.ts';
 import { writesShapes } from './faults/shape.ts';
-
-/** @internal For tests. */
-interface Internals {
-  readonly clock?: Clock | undefined;
-}
 
 /**
  * Wraps a handler, and applies faults to what it receives and sends.
@@ -32,7 +27,7 @@ interface Internals {
 export function withFaults(
   handler: Handler,
   faults: Faults | readonly (Fault | string)[],
-  options: FaultsOptions & Internals = {},
+  options: FaultsOptions = {},
 ): HandlerObject {
   const inner = resolveHandler(handler);
   const { clock = realClock, ...rest } = options;

@@ -1,6 +1,7 @@
 /** The faults of a handler, which can change while it runs. */
 import { YodelError } from '../../errors.ts';
 import { checkOption, refuseUnknown } from '../../option-values.ts';
+import type { Clock } from '../../session/clock.ts';
 import type { Session } from '../../session/handler.ts';
 import { nearestWord } from '../../suggestion.ts';
 import { checkFault } from './check.ts';
@@ -15,6 +16,8 @@ export interface FaultsOptions {
   readonly seed?: number | undefined;
   /** Called whenever a fault is applied, except `latency`, `bandwidth` and `chunk`, which change no message. Must not throw. */
   readonly observe?: ((session: Session, applied: AppliedFault) => void) | undefined;
+  /** @internal For tests. Default: the real clock. */
+  readonly clock?: Clock | undefined;
 }
 
 /** A fault that was applied. */

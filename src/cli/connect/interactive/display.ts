@@ -1,6 +1,6 @@
 /** What a conversation shows on the screen: messages, and notices about the connection and commands. */
 import { isUtf8 } from 'node:buffer';
-import type { UnfinishedMessage } from '../../../client/message-connection.ts';
+import type { UnfinishedMessage } from '../../../client/unfinished-message.ts';
 import { formatPlural } from '../../../format/figures.ts';
 import { hexDump } from '../../../format/hex-dump.ts';
 import { formatTimeOfDay } from '../../../format/time.ts';

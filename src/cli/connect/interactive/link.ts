@@ -2,9 +2,9 @@
 import type { Address } from '../../../address.ts';
 import type { Client } from '../../../client/client.ts';
 import { connect } from '../../../client/connect.ts';
-import type { UnfinishedMessage } from '../../../client/message-connection.ts';
 import type { ConnectOptions } from '../../../client/options.ts';
 import { Reconnector } from '../../../client/reconnector.ts';
+import type { UnfinishedMessage } from '../../../client/unfinished-message.ts';
 import { YodelError } from '../../../errors.ts';
 import type { Message } from '../../../framing/message.ts';
 import { reconnectOptions } from '../../../options.ts';

@@ -6,7 +6,7 @@
  *     the rest arrives       the message takes the place of the row
  *     something is sent      the row stays where it is, and the rest of its message gets a row of its own: "< … ok"
  */
-import type { UnfinishedMessage } from '../../../client/message-connection.ts';
+import type { UnfinishedMessage } from '../../../client/unfinished-message.ts';
 import type { UnfinishedLine } from '../../../terminal/screen.ts';
 import type { Display } from './display.ts';
 
