@@ -1,8 +1,5 @@
 /** `--var NAME=VALUE`, which gives the names of transcripts values. */
 import { InvalidArgumentError, Option } from 'commander';
-import { hintFor } from '../suggestion.ts';
-import { namesOfTranscript } from '../transcript/names.ts';
-import type { Transcript } from '../transcript/transcript.ts';
 import { UsageError } from './fail.ts';
 
 /** The flag. Its value is a list of texts, which {@link readVariables} reads. @param what what takes it: `transcript` */
@@ -29,19 +26,4 @@ export function readVariables(texts: unknown): Readonly<Record<string, string>> 
       return [name, value];
     }),
   );
-}
-
-/** Refuses values that no transcript has a name for. @throws UsageError */
-export function checkVariables(
-  variables: Readonly<Record<string, unknown>>,
-  transcripts: readonly Pick<Transcript, 'file' | 'steps'>[],
-): void {
-  const names = [...new Set(transcripts.flatMap(namesOfTranscript))];
-  const unknown = Object.keys(variables).find((name) => !names.includes(name));
-  if (unknown === undefined) return;
-  const [first] = transcripts;
-  const where = transcripts.length === 1 ? first?.file : 'no transcript';
-  const what = transcripts.length === 1 ? `${where} has no name {${unknown}}` : `${where} has a name {${unknown}}`;
-  const hint = names.length === 0 ? 'It has no names at all' : hintFor(unknown, names);
-  throw new UsageError(`--var ${unknown}: ${what}. ${hint}`);
 }

@@ -7,7 +7,8 @@ import { refuseUnplayable } from '../../transcript/playable.ts';
 import type { Transcript } from '../../transcript/transcript.ts';
 import { UsageError } from '../fail.ts';
 import { readTranscript } from '../transcript-file.ts';
-import { checkVariables, readVariables } from '../transcript-variables.ts';
+import { readVariables } from '../transcript-variables.ts';
+import { checkVariables } from '../unknown-variables.ts';
 import { readGivenWire } from '../wire.ts';
 
 /** @throws UsageError, TranscriptError */

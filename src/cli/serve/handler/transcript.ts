@@ -1,4 +1,4 @@
 /** What `yodel serve` needs for transcripts. Loaded only when it serves one. */
 export { mockServer, needsCertificate } from '../../../transcript/mock/mock.ts';
 export { readTranscript } from '../../transcript-file.ts';
-export { checkVariables } from '../../transcript-variables.ts';
+export { checkVariables } from '../../unknown-variables.ts';
