@@ -152,7 +152,13 @@ export const rows: readonly Row[] = [
     port: startAiosmtpd,
     flags: { yodel: '--protocol smtp --lockstep', ...others },
   },
-  { what: 'plain text to a TLS port, which closes', input: lines, port: tls },
+  {
+    what: 'plain text to a TLS port, which closes',
+    input: lines,
+    port: plain((socket) => {
+      socket.once('data', () => socket.end());
+    }),
+  },
   {
     what: 'plain text to a TLS port, which answers with an alert',
     input: lines,

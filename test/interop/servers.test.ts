@@ -109,7 +109,8 @@ nc('nc -l that receives a file gets it byte for byte', async () => {
   );
   server.process.stdin?.end();
   const { stderr, status } = await yodel(['connect', `:${port}`], { input: file });
-  expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+  expect(stderr).toMatch(/^yodel: .* ended the connection; nothing was received; if a reply was due, .*\n$/);
+  expect(status).toBe(0);
   expect((await server.ended).stdout.toString()).toBe(file);
 });
 

@@ -8,9 +8,9 @@ import { redis } from './servers/redis.ts';
 import { smtp } from './servers/smtp.ts';
 
 /** Runs `yodel connect` or `send` and returns what it prints on stdout, with LF for CRLF. */
-async function printed(args: string[], input = ''): Promise<string> {
+async function printed(args: string[], input = '', error = ''): Promise<string> {
   const { stdout, stderr, status } = await yodel(args, { input });
-  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  expect({ status, stderr }).toEqual({ status: error === '' ? 0 : 3, stderr: error });
   return stdout.toString('latin1').replaceAll('\r\n', '\n');
 }
 
@@ -31,7 +31,8 @@ redis.test('yodel connect --protocol redis prints whole values', async () => {
 memcached.test('yodel send --protocol memcached waits for whole replies', async () => {
   const port = await memcached.start();
   const commands = ['set k 0 0 5\r\nEND\r\n', 'get k', 'get nothing', 'nosuch'];
-  const output = await printed(['send', `:${port}`, '--protocol', 'memcached', ...commands]);
+  const error = 'yodel: 1 of 4 replies reports an error: 4: ERROR\n';
+  const output = await printed(['send', `:${port}`, '--protocol', 'memcached', ...commands], '', error);
   expect(output).toBe('STORED\nVALUE k 0 5\nEND\n\nEND\nEND\nERROR\n');
 });
 
@@ -44,7 +45,8 @@ ftp.test('yodel send --protocol ftp --wait-replies gets a reply to each request'
 pop3.test('yodel connect --protocol pop3 --lockstep reads a mail', async () => {
   const port = await pop3.start();
   const commands = 'USER me\nPASS secret\nSTAT\nLIST\nRETR 1\nRETR 9\nQUIT\n';
-  const output = await printed(['connect', `:${port}`, '--protocol', 'pop3', '--lockstep'], commands);
+  const error = "yodel: 1 of 7 replies reports an error: 6: -ERR There's no message 9.\n";
+  const output = await printed(['connect', `:${port}`, '--protocol', 'pop3', '--lockstep'], commands, error);
   expect(output).toMatch(
     /^\+OK .*\n\+OK\n\+OK Logged in\.\n\+OK 1 \d+\n\+OK 1 messages:\n1 \d+\n\.\n\+OK \d+ octets\n/,
   );

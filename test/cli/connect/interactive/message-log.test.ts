@@ -43,7 +43,7 @@ test('every saved conversation with an echo server passes a check, and no line c
   );
   const address = parseAddress((await listen((socket) => socket.pipe(socket))).address);
   await fc.assert(
-    fc.asyncProperty(fc.array(bytes, { maxLength: 4 }), async (messages) => {
+    fc.asyncProperty(fc.array(bytes, { minLength: 1, maxLength: 4 }), async (messages) => {
       const text = saved(length({ bytes: 2 }), ...messages);
       for (const line of text.split('\n')) expect(escapeText(line)).toBe(line);
       const { differences } = await check(parseTranscript(text, 'saved'), { address });
