@@ -63,10 +63,22 @@ function endingIn({ encoder }: Framing, message: Message): Ending {
  */
 export function unusualEnding(framing: Framing, message: Message): Ending {
   const { hasEndings, usualEnding, mayBeUnended } = traits(framing);
-  if (mayBeUnended && message.terminatorSize === 0 && message.frame.length === message.size) return noEnding;
+  if (mayBeUnended && isUnended(framing, message)) return noEnding;
   if (!hasEndings || message.header.length > 0 || message.kind !== undefined) return undefined;
   const ending = endingIn(framing, message);
   return ending === usualEnding || isSameEnding(ending, usualEnding) ? undefined : ending;
+}
+
+/** Whether the end of the input ended a message: it has no ending, and the framing would write one. */
+function isUnended({ encoder }: Framing, { terminatorSize, frame, size, bytes }: Message): boolean {
+  if (terminatorSize > 0 || frame.length !== size) return false;
+  try {
+    // Where only some messages have an ending, such as the inline commands among the values of Redis, others are complete.
+    return encoder.encode(bytes).length !== size;
+  } catch {
+    // What cannot be sent as it is may still have been received, at the end of the input.
+    return true;
+  }
 }
 
 /** The ending of messages where a recording names none. */

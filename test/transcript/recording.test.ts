@@ -126,6 +126,12 @@ it('lines that end with CRLF say so, also where that is the ending that the reco
   expect(text).toContain('@ending crlf\n> a\n');
 });
 
+it('what has no ending is complete, where only some messages have one', () => {
+  const passed = (...sent: string[]) => sent.map((text) => ({ side: '>' as const, frame: Buffer.from(text) }));
+  const text = record({ protocol: 'redis' }, passed('*1\r\n$4\r\nPING\r\n', 'PING\r\n', '*1\r\n$4\r\nPING\r\n'));
+  expect(text).not.toContain('@ending');
+});
+
 it('a last line that only the end of the input ended is marked', () => {
   const text = record({ framing: 'lines' }, [{ side: '>', frame: Buffer.from('a\nb') }]);
   expect(text).toContain('> a\n@ending none\n> b\n@close\n');
