@@ -9,6 +9,7 @@ import { postgres } from '../interop/protocols/servers/postgres.ts';
 import { redis } from '../interop/protocols/servers/redis.ts';
 import type { ProtocolProgram } from '../interop/protocols/servers/server.ts';
 import { smtp } from '../interop/protocols/servers/smtp.ts';
+import { commandsIn, shownPattern } from '../support/console-sessions.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { freePort } from '../support/ports.ts';
 import { start } from '../support/process/command.ts';
@@ -27,38 +28,18 @@ const servers: Readonly<Record<string, readonly [ProtocolProgram, port: string]>
 };
 
 const files = [...page.matchAll(/<!-- (\S+\.transcript) -->\n```\n([\s\S]*?)```/g)];
-const sessions = [...page.matchAll(/<!-- server: (\w+) -->\n```console\n\$ ([\s\S]*?)```/g)];
-
-/** A command and what it prints. */
-interface Step {
-  readonly command: string;
-  readonly shown: string;
-}
-
-function stepsIn(session: string): Step[] {
-  return session.split(/^\$ /m).map((part) => {
-    const [, command = '', shown = ''] = /^((?:[^\n]*\\\n)*[^\n]*\n)([\s\S]*)$/.exec(part) ?? [];
-    // The shell's own prompt for a line that continues.
-    return { command: command.replaceAll(/\\\n> */g, ' ').trim(), shown };
-  });
-}
-
-/** What the page shows: `…` stands for any characters, on a line of its own for any lines. */
-function patternOf(shown: string): RegExp {
-  const escaped = shown.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&');
-  return new RegExp(`^${escaped.replaceAll(/^…\n/gm, '(?:.*\\n)*?').replaceAll('…', '.*')}$`);
-}
+const sessions = [...page.matchAll(/<!-- server: (\w+) -->\n```console\n([\s\S]*?)```/g)];
 
 for (const [, name = '', session = ''] of sessions) {
   const [program, port] = servers[name] ?? [];
-  program?.test(`${name}: ${session.split('\n', 1)}`, { timeout: 60_000 }, async () => {
+  program?.test(`${name}: ${session.slice(2).split('\n', 1)}`, { timeout: 60_000 }, async () => {
     const [actual, own] = [String(await program.start()), String(await freePort())];
     const cwd = temporaryFolder();
     for (const [, file = '', text = ''] of files) writeFileSync(join(cwd, file), text);
     const here = (command: string) => command.replaceAll(`:${port}`, `:${actual}`).replaceAll('7000', own);
     // A variable that one command sets is for all that follow.
     let variables = '';
-    for (const { command, shown } of stepsIn(session)) {
+    for (const { command, shown } of commandsIn(session)) {
       if (command.endsWith(' &')) {
         const line = here(command.slice(0, -2).replace('yodel', `exec '${join(folderWithYodel(), 'yodel')}'`));
         await start(['bash', '-c', line], { cwd }).saw(/listening on \S+/);
@@ -73,7 +54,7 @@ for (const [, name = '', session = ''] of sessions) {
             .replace(/^#\+ .*\n/gm, '');
           return printed + stderr;
         };
-        const due = expect.stringMatching(patternOf(shown)) as string;
+        const due = expect.stringMatching(shownPattern(shown)) as string;
         // A recording is complete a moment after the client has ended.
         if (/^(?:cat|grep) /.test(command)) await expect.poll(print, { timeout: 20_000 }).toEqual(due);
         else expect(await print(), command).toEqual(due);
