@@ -16,7 +16,10 @@ export interface Client extends AsyncIterable<Message, undefined>, AsyncDisposab
   readonly state: ClientState;
   /** How the current connection was established: addresses, times, TLS, certificate. Undefined while there is none. */
   readonly handshake: Handshake | undefined;
-  /** The message whose rest has not arrived, such as a prompt without its line end. Undefined: there is none. */
+  /**
+   * The message whose rest has not arrived, such as a prompt without its line end. Undefined: there is none. What a broken
+   * connection left remains until the next one.
+   */
   readonly unfinished: UnfinishedMessage | undefined;
   /** Bytes sent that the operating system has not taken yet. */
   readonly unsent: number;

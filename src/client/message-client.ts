@@ -38,6 +38,8 @@ export class MessageClient implements Client, MessageReceiver {
   readonly #reconnector: Reconnector | undefined;
   #state: ClientState = 'open';
   #connection: MessageConnection | undefined;
+  /** What the last connection left unfinished. */
+  #leftUnfinished: UnfinishedMessage | undefined;
   /** Messages that the server still sends before any reply, as the protocol says. */
   #greetingsDue = 0;
   /** close() or abort() was called: messages that are not replies are dropped. */
@@ -63,7 +65,7 @@ export class MessageClient implements Client, MessageReceiver {
   }
 
   get unfinished(): UnfinishedMessage | undefined {
-    return this.#connection?.unfinishedMessage;
+    return this.#connection ? this.#connection.unfinishedMessage : this.#leftUnfinished;
   }
 
   get unsent(): number {
@@ -179,6 +181,7 @@ export class MessageClient implements Client, MessageReceiver {
   onClose(cause: Error | undefined, unsent: number): void {
     if (cause) this.#error ??= this.#brokenBy(cause, unsent);
     const error = this.#error;
+    this.#leftUnfinished = this.#connection?.unfinishedMessage;
     this.#connection = undefined;
     this.#replies.fail(
       error ?? new YodelError('YODEL_CONNECTION_CLOSED', `${this.address} ended the connection before it replied`),
@@ -193,6 +196,7 @@ export class MessageClient implements Client, MessageReceiver {
     const { protocol, limits } = this.#settings;
     const { maxMessageLength } = limits;
     this.#error = undefined;
+    this.#leftUnfinished = undefined;
     // A WebSocket has its own framing, and none of the protocol's customs.
     this.#greetingsDue = connection.framing ? 0 : (protocol.greeting ?? 0);
     this.#connection = new MessageConnection(

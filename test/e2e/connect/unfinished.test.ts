@@ -1,7 +1,8 @@
 /** Prompts and other lines whose end has not arrived, on a terminal. */
 import type { Socket } from 'node:net';
+import { expect } from 'vitest';
 import { listen } from '../../support/servers.ts';
-import { connectTo } from '../../support/talk.ts';
+import { connectTo, exitStatusIn } from '../../support/talk.ts';
 import { Terminal } from '../../support/terminal.ts';
 import { testWith } from '../../support/tools.ts';
 
@@ -70,4 +71,51 @@ tmux('a terminal without a movable cursor gets the rest of a prompt in a line of
   await terminal.sees(/\n< login:$/);
   socket.write('denied\n');
   await terminal.sees(/\n< login:\n< … denied$/);
+});
+
+tmux('a character that has not arrived whole is not shown before, unless nothing follows', async () => {
+  const { terminal, socket } = await talk();
+  const name = Buffer.from('größe');
+  socket.write(name.subarray(0, 3));
+  await terminal.sees(/Ctrl-D ends\n< gr\n>$/);
+  socket.write(name.subarray(3));
+  await terminal.sees(/Ctrl-D ends\n< größe\n>$/);
+  terminal.enter('x');
+  socket.write(Buffer.from('日').subarray(0, 2));
+  await terminal.sees(/\n> x\n>$/);
+  socket.resetAndDestroy();
+  await terminal.sees(/\n< größe\n> x\n< … \\xe6\\x97\n[^\n]*broke: the peer reset the connection\n\$$/);
+});
+
+tmux('what a server sent just before the connection broke is shown', async () => {
+  const { terminal, socket } = await talk();
+  socket.write('error: overload', () => setTimeout(() => socket.resetAndDestroy(), 50));
+  await terminal.sees(/Ctrl-D ends\n< error: overload\n[^\n]*broke/);
+});
+
+tmux('a prompt is the reply to what precedes it, and not to what follows', async () => {
+  const { terminal, socket } = await talk();
+  terminal.enter('ada');
+  await terminal.sees(/\n> ada\n>$/);
+  socket.write('cmd> ');
+  await terminal.sees(/\n< cmd>\n>$/);
+  terminal.enter('one');
+  terminal.enter('two');
+  await terminal.sees(/\n> one\n> two\n>$/);
+  terminal.press('C-d');
+  await terminal.sees(/\nwaiting for 2 replies; Ctrl-C stops$/);
+  socket.end();
+  await terminal.sees(/\n2 messages got no reply before the server ended the connection\n\$$/);
+  expect(await exitStatusIn(terminal)).toBe(3);
+});
+
+tmux('a prompt that arrives after Ctrl-D is the reply that was waited for', async () => {
+  const { terminal, socket } = await talk();
+  terminal.enter('ada');
+  await terminal.sees(/\n> ada\n>$/);
+  terminal.press('C-d');
+  await terminal.sees(/\nwaiting for 1 reply; Ctrl-C stops$/);
+  socket.write('Password: ');
+  await terminal.sees(/\n< Password:\n\$$/);
+  expect(await exitStatusIn(terminal)).toBe(0);
 });

@@ -92,9 +92,7 @@ export class Conversation {
       link: this.#link,
       terminal: this.#terminal,
       display: this.#display,
-      showing: () => {
-        if (this.#unfinished.settle()) this.#traffic.prompted();
-      },
+      showing: () => this.#unfinished.settle(),
       sent: (message, frame) => this.#sent(message, frame),
       idle: () => this.#closeWhenSent(),
     });
@@ -165,6 +163,10 @@ export class Conversation {
       isBehind: () => screen.isBehind,
       hasRow: () => !this.#isEnding && !this.#terminal.echoes,
       changed: () => screen.changed(),
+      prompted: () => {
+        this.#traffic.prompted();
+        this.#closing?.received();
+      },
     });
   }
 
@@ -282,10 +284,10 @@ export class Conversation {
 
   #received(message: Message): Promise<void> | undefined {
     const { frame } = message;
-    const roundTrip = this.#traffic.messageReceived(message.size);
+    const { shown, wasPrompt } = this.#unfinished.complete(message.size);
+    const roundTrip = this.#traffic.messageReceived(message.size, !wasPrompt);
     this.#log.add('received', frame);
     this.#recording?.add('<', frame);
-    const shown = this.#unfinished.complete();
     if (shown === 0 || message.size > shown) this.#display.received({ message, frame, roundTrip, shown });
     this.#closing?.received();
     const { screen } = this.#terminal;

@@ -85,7 +85,7 @@ export class Link {
     return this.#client?.state === 'open' ? this.#client : undefined;
   }
 
-  /** The message of which only the beginning has been received. */
+  /** The message of which only the beginning has been received; also while its loss is reported. */
   get unfinished(): UnfinishedMessage | undefined {
     return this.#client?.unfinished;
   }
@@ -135,8 +135,8 @@ export class Link {
       if (!(error instanceof YodelError)) throw error;
       failure = error;
     }
-    this.#client = undefined;
     this.#reportLoss(failure);
+    this.#client = undefined;
     await client.closed;
   }
 

@@ -49,15 +49,20 @@ export class Traffic {
     this.#sentAt.push(performance.now());
   }
 
-  /** What was sent so far was answered by a prompt, after which the next message is sent: an unfinished message is no reply. */
+  /** What was sent so far was answered by a prompt. */
   prompted(): void {
     this.#sentAt.takeAll();
   }
 
-  /** Returns the round-trip time in milliseconds; undefined when no message was unanswered. */
-  messageReceived(bytes: number): number | undefined {
+  /**
+   * Returns the round-trip time in milliseconds; undefined when no message was unanswered.
+   *
+   * @param isReply false for a prompt that precedes the unanswered messages
+   */
+  messageReceived(bytes: number, isReply: boolean): number | undefined {
     this.#received.messages++;
     this.#received.bytes += bytes;
+    if (!isReply) return undefined;
     const sentAt = this.#sentAt.shift();
     if (sentAt === undefined) return undefined;
     const roundTrip = performance.now() - sentAt;

@@ -24,6 +24,16 @@ export interface UnfinishedOptions {
   readonly hasRow: () => boolean;
   /** The row has changed. */
   readonly changed: () => void;
+  /** It is a prompt: the reply to what was sent before it. */
+  readonly prompted: () => void;
+}
+
+/** How a message that has arrived whole was shown before. */
+export interface Completed {
+  /** Bytes of its payload that are on the screen already. */
+  readonly shown: number;
+  /** Whether all of it was a prompt, which preceded what was sent last: it is not the reply to that. */
+  readonly wasPrompt: boolean;
 }
 
 /** The unfinished message of a connection. */
@@ -31,10 +41,10 @@ export class UnfinishedReply {
   readonly #options: UnfinishedOptions;
   #timer: NodeJS.Timeout | undefined;
   #isShown = false;
-  /** The bytes of the row when it was last drawn: the connection may be gone when it has to stay on the screen. */
-  #drawn: Uint8Array | undefined;
   /** Bytes of its payload that were printed and stay on the screen. */
   #printed = 0;
+  /** Bytes of its payload that were a prompt: they were shown before something else was. */
+  #prompt = 0;
 
   constructor(options: UnfinishedOptions) {
     this.#options = options;
@@ -50,40 +60,53 @@ export class UnfinishedReply {
   /** The row to draw above the typed line. */
   get row(): UnfinishedLine | undefined {
     const message = this.#isShown ? this.#options.message() : undefined;
-    const { display } = this.#options;
-    this.#drawn = display.canShow(message?.bytes, this.#printed) ? Buffer.from(message.bytes) : undefined;
-    if (!message || (message.bytes && message.bytes.length <= this.#printed)) return undefined;
-    return display.unfinished(message, this.#printed);
+    if (!message) return undefined;
+    const { size, bytes } = message;
+    const whole = bytes?.subarray(0, endOfWholeCharacters(bytes));
+    if (whole && whole.length <= this.#printed) return undefined;
+    return this.#options.display.unfinished({ size, bytes: whole }, this.#printed);
   }
 
-  /** A message has arrived whole. Returns how many bytes of it are on the screen already. */
-  complete(): number {
-    const printed = this.#printed;
-    this.#printed = 0;
-    this.#isShown = false;
-    this.#drawn = undefined;
-    return printed;
+  /** A message has arrived whole. @param size of its payload */
+  complete(size: number): Completed {
+    const shown = this.#printed;
+    const wasPrompt = this.#prompt > 0 && size <= this.#prompt;
+    this.#forget();
+    return { shown, wasPrompt };
   }
 
-  /** Makes the row stay where it is, because something is printed below it. Returns whether some of the message is on the screen. */
-  settle(): boolean {
-    const bytes = this.#isShown ? (this.#options.message()?.bytes ?? this.#drawn) : undefined;
-    if (!this.#options.display.canShow(bytes, this.#printed)) return this.#printed > 0;
-    const end = endOfWholeCharacters(bytes);
-    if (end > this.#printed) {
-      const row = bytes.subarray(this.#printed, end);
-      this.#options.display.beginning(row, this.#printed);
-      this.#printed = end;
+  /** Something is printed below the row, which therefore stays where it is. */
+  settle(): void {
+    const bytes = this.#isShown ? this.#options.message()?.bytes : undefined;
+    if (!bytes) return;
+    if (this.#options.display.canShow(bytes, this.#printed)) {
+      this.#print(bytes, endOfWholeCharacters(bytes));
+      this.#isShown = false;
     }
-    this.#isShown = false;
-    return this.#printed > 0;
+    if (bytes.length > this.#prompt) this.#options.prompted();
+    this.#prompt = bytes.length;
   }
 
-  /** The connection is lost: its unfinished message remains what it is. */
+  /** The connection is lost: what has arrived of its unfinished message is all there is. */
   lost(): void {
     clearTimeout(this.#timer);
-    this.settle();
-    this.complete();
+    const { message, display } = this.#options;
+    const left = message();
+    if (left && display.canShow(left.bytes, this.#printed)) this.#print(left.bytes, left.bytes.length);
+    else if (left) display.notice(display.unfinished(left, this.#printed).text);
+    this.#forget();
+  }
+
+  #print(bytes: Uint8Array, end: number): void {
+    if (end <= this.#printed) return;
+    this.#options.display.beginning(bytes.subarray(this.#printed, end), this.#printed);
+    this.#printed = end;
+  }
+
+  #forget(): void {
+    this.#printed = 0;
+    this.#prompt = 0;
+    this.#isShown = false;
   }
 
   #show(): void {
@@ -101,7 +124,8 @@ function endOfWholeCharacters(bytes: Uint8Array): number {
   const { length } = bytes;
   for (let back = 1; back <= Math.min(3, length); back++) {
     const byte = bytes[length - back] as number;
-    if (byte >= 0xc0) return back < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? length - back : length;
+    const width = byte >= 0xf5 ? 1 : byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc2 ? 2 : 0;
+    if (width > 0) return back < width ? length - back : length;
     if (byte < 0x80) break;
   }
   return length;
