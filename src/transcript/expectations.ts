@@ -23,3 +23,24 @@ function expects(step: Step): boolean {
   if (step.kind === 'message') return step.side === '<' && !step.isOptional;
   return step.kind === 'closed' || step.kind === 'silence' || step.kind === 'starttls';
 }
+
+/**
+ * Rejects a transcript that asks nothing of its clients: a mock of it would be satisfied with any client.
+ *
+ * @throws YodelError `YODEL_INVALID_TRANSCRIPT`
+ */
+export function refuseWithoutConversation({ file, steps }: Transcript): void {
+  if (steps.some(isRequired)) return;
+  const text = `${file} has no message that must be sent or received, so every client would pass`;
+  throw new YodelError(
+    'YODEL_INVALID_TRANSCRIPT',
+    `${text}; write what clients must send on lines that begin with "> "`,
+  );
+}
+
+/** Whether a client takes part in the step, and must. */
+function isRequired(step: Step): boolean {
+  if (step.kind === 'repeat' || step.kind === 'unordered') return step.steps.some(isRequired);
+  if (step.kind === 'message') return !step.isOptional;
+  return step.kind !== 'any' && 'client' in step;
+}

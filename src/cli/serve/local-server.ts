@@ -56,9 +56,10 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
   let aborted = 0;
   let hadUncaughtError = false;
   const faults = new ServedFaults(flags.control !== undefined, (session, applied) => log.faulted?.(session, applied));
-  const { handler, protocol, judged } = await handlerFor(serving.settings, notify, faults.for(flags));
+  const { handler, protocol, judged, ...loaded } = await handlerFor(serving.settings, notify, faults.for(flags));
   const judge = judged && new (await import('./verdict.ts')).Judge(judged, outputs);
   let isSilent = isTransparent(handler);
+  let { stop } = loaded;
   const recorders = flags.record === undefined ? [] : [await recorderOf(flags, worker, notify)];
   const { journal } = rest;
   const server = await serve({
@@ -73,6 +74,7 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
     telemetry: combineSubscribers([
       log,
       failures(notify, { aborted: () => aborted++, isSilent: () => isSilent }),
+      { draining: () => stop?.() },
       ...subscribers,
       ...recorders,
       ...(judge ? [judge.subscriber] : []),
@@ -104,6 +106,7 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
       // A verdict is on one mock.
       const options = { ...reloadableOf(next), handler: judge ? handler : loaded.handler };
       server.reload(next.tls ? { ...options, tls: next.tls } : options);
+      if (!judge) stop = loaded.stop;
       isSilent = isTransparent(options.handler);
     },
     ended: end(),

@@ -6,6 +6,9 @@ import type { MessageStep } from '../transcript.ts';
 /** The number of waiting messages from which on a client is not read. */
 const fullAt = 1000;
 
+/** How long a client may keep its side of a connection that is over, in milliseconds. */
+const closingMs = 1000;
+
 /** One connection of a client of the transcript: what it has sent, and what it may still send. */
 export class MockClient {
   readonly name: string;
@@ -34,6 +37,7 @@ export class MockClient {
   isUnasked = false;
   /** Resolves when the inbox is no longer full. */
   #room: PromiseWithResolvers<void> | undefined;
+  #closing: NodeJS.Timeout | undefined;
   /** Called when everything that the client's end leads to has been played. */
   #settle: (() => void)[] = [];
 
@@ -57,6 +61,12 @@ export class MockClient {
     this.#room = undefined;
   }
 
+  /** The server has ended its side, and no line follows: closes the connection if the client does not. */
+  closeSoon(): void {
+    if (!this.session.ended || this.isGone) return;
+    this.#closing ??= setTimeout(() => this.session.close(), closingMs).unref();
+  }
+
   /** Whether nothing more can come. */
   get isDone(): boolean {
     return this.inbox.length === 0 && (this.hasEnded || this.isGone);
@@ -76,6 +86,7 @@ export class MockClient {
   }
 
   settle(): void {
+    this.#room?.resolve();
     const waiting = this.#settle;
     this.#settle = [];
     for (const one of waiting) one();

@@ -18,6 +18,11 @@ export interface MockServer extends HandlerObject {
    * second. It does not resolve while a client is missing.
    */
   readonly done: Promise<MockVerdict>;
+  /**
+   * Waits for nothing any more: call it when the server shuts down. Otherwise a client that has ended its side keeps its session
+   * while the transcript waits for another one.
+   */
+  stop(): void;
 }
 
 /**
@@ -46,6 +51,7 @@ export function mockServer(transcript: Transcript, options: MockOptions = {}): M
     close: (session) => runs.of(session)?.left(session),
     verdict: () => runs.verdict(),
     done: runs.done,
+    stop: () => runs.stop(),
   };
 }
 
@@ -112,6 +118,10 @@ class Runs {
     }
     this.#bySession.set(session, run);
     return run.join(session);
+  }
+
+  stop(): void {
+    for (const run of this.#open) run.release();
   }
 
   verdict(): MockVerdict {

@@ -44,6 +44,7 @@ export class Run {
   readonly #listener: RunListener;
   hasReceived = false;
   isOver = false;
+  #isReleased = false;
 
   constructor(transcript: Transcript, options: MockOptions, listener: RunListener) {
     const connections = connectionsIn(transcript);
@@ -94,8 +95,10 @@ export class Run {
   async ended(session: Session): Promise<void> {
     const client = this.#clients.get(session);
     // A server that shuts down is no end of its clients.
-    if (!client || session.endedBy !== 'peer') return;
-    await this.play.ended(client);
+    if (!client || session.endedBy === 'shutdown' || session.endedBy === 'limit') return;
+    const ended = this.play.ended(client);
+    if (this.#isReleased) client.settle();
+    await ended;
   }
 
   left(session: Session): void {
@@ -104,6 +107,13 @@ export class Run {
     // A server that shuts down leaves its clients, and not they it: what is due then is still due.
     if (session.endedBy === 'shutdown' && !client.hasEnded) return client.settle();
     this.play.left(client);
+  }
+
+  /** The server shuts down: sessions of clients that have ended are not kept for what others would cause. */
+  release(): void {
+    this.#isReleased = true;
+    for (const client of this.#clients.values()) client.settle();
+    for (const server of this.#servers) void server.close({ timeoutMs: 0 });
   }
 
   /** Ends it. */

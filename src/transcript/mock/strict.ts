@@ -12,7 +12,7 @@
  * | `@repeat` without a count  | the client has sent something, or ended            | plays a round if it fits the first line  |
  * | `@close`                   | the client has ended its side                      | goes on                                  |
  * | `@reset`                   | the connection is closed                           | goes on                                  |
- * | `@closed`                  |                                                    | ends the connection                      |
+ * | `@closed`                  |                                                    | ends its side of the connection          |
  * | `@wait`, `@silence`        | the time has passed                                | goes on                                  |
  * | the end                    |                                                    | whatever a client sends is a problem     |
  *
@@ -48,6 +48,8 @@ export class StrictPlay implements Play {
   readonly #waiting = new Map<string, Queue<MockClient>>();
   /** The current connection of each client. */
   readonly #clients = new Map<string, MockClient>();
+  /** Connections that another one of the same client has followed. */
+  readonly #former: MockClient[] = [];
   /** The lines of the current block. */
   #block: UnorderedLines[] | undefined;
   /** Recorded time to pass before the server's next line, in milliseconds. */
@@ -137,7 +139,7 @@ export class StrictPlay implements Play {
       if (!step || this.#play(step) === 'waits') break;
     }
     if (stage.isPausing) return;
-    if (!this.#walk.step) this.#refuseMore();
+    this.#refuseMore();
     const { step } = this.#walk;
     stage.settle((client) => !step || !this.#ahead.hasMore(client.name, step));
   }
@@ -198,7 +200,9 @@ export class StrictPlay implements Play {
   /** Another connection of a client follows. */
   #endConnection(name: string): void {
     const client = this.#clients.get(name);
-    if (client) client.isServed = true;
+    if (!client) return;
+    client.isServed = true;
+    this.#former.push(client);
     this.#clients.delete(name);
   }
 
@@ -218,7 +222,8 @@ export class StrictPlay implements Play {
         return 'on';
       case 'closed':
         if (this.#isDelayed()) return 'waits';
-        client.session.close();
+        // What the client still sends is compared.
+        client.session.end();
         client.isServed = true;
         return 'on';
       case 'close':
@@ -298,9 +303,18 @@ export class StrictPlay implements Play {
     return ms > 0;
   }
 
-  /** After the end: nothing is expected. */
+  /** After the last line of a connection nothing is expected. */
   #refuseMore(): void {
-    const all = [...this.#clients.values(), ...[...this.#waiting.values()].flatMap((queue) => queue.takeAll())];
-    for (const client of all) this.#lines.expectNothing(client, undefined);
+    const over = this.#walk.step
+      ? this.#former
+      : [
+          ...this.#former,
+          ...this.#clients.values(),
+          ...[...this.#waiting.values()].flatMap((queue) => queue.takeAll()),
+        ];
+    for (const client of over) {
+      this.#lines.expectNothing(client, undefined);
+      if (client.isServed) client.closeSoon();
+    }
   }
 }

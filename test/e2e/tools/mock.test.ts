@@ -76,6 +76,17 @@ test('--timeout ends a server whose clients do nothing', async () => {
   expect(stderr).toContain('talk.transcript: no client has connected\n');
 });
 
+test('--timeout also ends it while a client that has ended its side waits for another one', async () => {
+  const text = 'Ada> hello\nBob> hi\nAda< Bob says hi\n';
+  const server = await serve([temporaryFile('two.transcript', text), '--once', '--quiet', '--timeout', '300ms']);
+  const ada = await dial(server.port);
+  await ada.send('hello\n');
+  ada.end();
+  const { status, stderr } = await server.ended;
+  expect(status).toBe(3);
+  expect(stderr).toContain('two.transcript:2: Bob has not connected, and not come to: Bob> hi\n');
+});
+
 test('--lenient has a verdict, too', async () => {
   const server = await serve([temporaryFile('talk.transcript', talk), '--once', '--quiet', '--lenient']);
   const client = await dial(server.port);
@@ -86,16 +97,17 @@ test('--lenient has a verdict, too', async () => {
 
 test.each([
   [['--once'], '--once is for a transcript, and "echo" is not one'],
+  [['EMPTY', '--once'], 'every client would pass'],
   [['FILE', '--timeout', '1s'], '--timeout needs --once or --verify'],
   [['FILE', '--verify', '--workers', '2'], '--verify needs one process; omit --workers'],
   [['FILE', '--pace', 'slowly'], 'It takes recorded, or a factor such as 10x or 0.5x.'],
 ])('%j is refused', async (args, text) => {
-  const file = temporaryFile('talk.transcript', talk);
+  const file = temporaryFile('talk.transcript', args[0] === 'EMPTY' ? '# nothing\n>*\n' : talk);
   const { status, stderr } = await yodel([
     'serve',
     '--listen',
     '127.0.0.1:0',
-    ...args.map((word) => (word === 'FILE' ? file : word)),
+    ...args.map((word) => (word === 'FILE' || word === 'EMPTY' ? file : word)),
   ]);
   expect(stderr).toContain(text);
   expect(status).toBe(2);

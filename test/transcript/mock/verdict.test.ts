@@ -1,5 +1,5 @@
 /** What a mock says about its clients. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { mocked, problemsOf } from './mocked.ts';
 
 const talk = '> hello\n< hi\n> bye\n< see you\n';
@@ -149,6 +149,50 @@ describe('connections', () => {
     expect(await one.say('hello\n')).toBe('hi\n');
     expect(await one.say('again\n')).toBe('yes\n');
     expect(await problemsOf(one)).toEqual([]);
+  });
+
+  it('what a client sends in the same packet after the end of the server is more than it should', async () => {
+    const one = await mocked('> quit\n< bye\n@closed\n');
+    expect(await one.say('quit\nmore\n')).toBe('bye\n');
+    expect(await problemsOf(one)).toEqual(['talk.transcript: expected no more messages, received > more']);
+  });
+
+  it('so is what it sends on a connection that another one follows', async () => {
+    const one = await mocked('> a\n< b\n@closed\n@connect\n> c\n< d\n');
+    await one.say('a\nmore\n');
+    await one.say('c\n');
+    expect(await problemsOf(one)).toEqual(['talk.transcript: expected no more messages, received > more']);
+  });
+
+  it('a client may go on when the server has ended its side', async () => {
+    const one = await mocked('> a\n< b\n@closed\n> c\n@close\n');
+    const peer = await one.connect();
+    await peer.send('a\n');
+    await peer.ended;
+    await peer.send('c\n');
+    peer.end();
+    expect(await problemsOf(one)).toEqual([]);
+  });
+
+  it('a client that keeps its side open after the last line is disconnected', async () => {
+    const one = await mocked('< bye\n@closed\n');
+    const peer = await one.connect();
+    await peer.ended;
+    expect(await problemsOf(one)).toEqual([]);
+    await vi.waitFor(() => expect(one.server.sessions.size).toBe(0), 10_000);
+  });
+
+  it('do not keep a server that shuts down, though a client is missing', async () => {
+    const one = await mocked('Ada> hello\nBob> hi\nAda< Bob says hi\n');
+    const ada = await one.connect();
+    await ada.send('hello\n');
+    ada.end();
+    await vi.waitFor(() => expect(one.mock.verdict().problems[0]?.line).toBe(2));
+    one.mock.stop();
+    await one.server.close();
+    expect(one.mock.verdict().problems.map(({ message }) => message)).toEqual([
+      'talk.transcript:2: Bob has not connected, and not come to: Bob> hi',
+    ]);
   });
 
   it('a client that has ended its side gets what others cause later', async () => {

@@ -27,6 +27,8 @@ export interface FramedHandler {
   readonly protocol: Protocol;
   /** A transcript's server whose clients get a verdict. */
   readonly judged: JudgedMock | undefined;
+  /** Called when the server begins to shut down. */
+  readonly stop: (() => void) | undefined;
 }
 
 /**
@@ -44,13 +46,14 @@ export async function handlerFor(
   const { flags, handler: name } = settings;
   // First, because a transcript may name a framing that the flags load.
   const given = (await readWire(flags)).protocol;
-  const { handler, protocol: needed, encoding, judged } = await plainHandler(settings, notify);
+  const { handler, protocol: needed, encoding, judged, stop } = await plainHandler(settings, notify);
   if (needed && hasWireFlags(flags)) checkSame(name, needed, given);
   const protocol = needed && !hasWireFlags(flags) ? needed : given;
   const resolved = resolveWire({ protocol, encoding: givenEncoding(flags) ?? (needed ? undefined : encoding) });
   return {
     handler: faults ? withFaults(handler, faults) : handler,
     judged,
+    stop,
     protocol: passesBytes(settings) ? { ...resolved, encoding: 'binary', atOnce: true } : resolved,
   };
 }

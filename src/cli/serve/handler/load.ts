@@ -26,6 +26,8 @@ export interface LoadedHandler {
   /** The encoding that it needs; undefined: the framing's default. */
   readonly encoding?: Encoding | undefined;
   readonly judged?: JudgedMock | undefined;
+  /** Called when the server begins to shut down. */
+  readonly stop?: (() => void) | undefined;
 }
 
 /** A transcript's server whose clients get a verdict. */
@@ -54,9 +56,12 @@ export async function loadHandler(nameOrPath: string, settings: MockSettings, no
 
 async function loadTranscript(path: string, settings: MockSettings, notify: Notify): Promise<LoadedHandler> {
   const { lenient, once, verify, pace, variables } = settings;
-  const { checkVariables, mockServer, needsCertificate, readTranscript } = await import('./transcript.ts');
+  const { checkVariables, mockServer, needsCertificate, readTranscript, refuseWithoutConversation } = await import(
+    './transcript.ts'
+  );
   const transcript = await readTranscript(path, { variables });
   checkVariables(variables, [transcript]);
+  if (once || verify) refuseWithoutConversation(transcript);
   const reported = new Set<string>();
   const unexpected = (session: Session, error: YodelError) => {
     reported.add(error.message);
@@ -70,6 +75,7 @@ async function loadTranscript(path: string, settings: MockSettings, notify: Noti
   return {
     handler: mock,
     judged: once || verify ? { mock, settings, file: path, reported } : undefined,
+    stop: mock.stop,
     protocol: isNamed ? resolveWire({ protocol, encoding: 'binary' }) : undefined,
     encoding: 'binary',
   };
