@@ -17,6 +17,12 @@ export function portsInTimeWait(): number | undefined {
   return count === undefined ? undefined : Number(count);
 }
 
+/** Whether this machine may have forgotten connections before their minute in TIME_WAIT is over. */
+export function timeWaitIsFull(): boolean {
+  const most = Number(read('/proc/sys/net/ipv4/tcp_max_tw_buckets') ?? 0);
+  return (portsInTimeWait() ?? most) >= most / 2;
+}
+
 function read(path: string): string | undefined {
   try {
     return readFileSync(path, 'latin1');

@@ -12,6 +12,7 @@
 import { type ErrorCode, systemError, YodelError } from '../../errors.ts';
 import type { Connection, Receiver } from '../../transport/transport.ts';
 import { exitStatus, report } from '../fail.ts';
+import { type Delivered, Delivery } from './delivery.ts';
 import { FirstMessages } from './first-messages.ts';
 import { dialFor } from './handshake.ts';
 import { Beginnings } from './hints.ts';
@@ -19,7 +20,10 @@ import { inputGrace } from './input.ts';
 import { highWaterMark, ReplyOutput } from './reply-output.ts';
 import type { ConnectSettings } from './settings.ts';
 
-/** How long the reset of a server that closed without reading what was sent may need to arrive, in milliseconds. */
+/**
+ * How long the reset of a server that closed without reading what was sent may need to arrive, in milliseconds, where the operating
+ * system does not tell whether something is still to arrive there.
+ */
 const resetGraceMs = 250;
 
 /** Connects stdin and stdout to a server. Resolves with the exit status. */
@@ -37,8 +41,10 @@ class Pipe implements Receiver {
   /** What is left of `--count`. */
   readonly #first: FirstMessages | undefined;
   readonly #beginnings: Beginnings;
+  readonly #delivery: Delivery;
   #inputEnded = false;
   #serverEnded = false;
+  #isClosed = false;
   /** Whether everything was sent, and this side ended, before the server did. */
   #wasComplete = false;
   /** For the silence of the server after the end of input, or of the input after the end of the server. */
@@ -51,6 +57,7 @@ class Pipe implements Receiver {
     this.#settings = settings;
     this.#connection = connection;
     this.#beginnings = new Beginnings(settings.address);
+    this.#delivery = new Delivery(connection);
     const { count, protocol } = settings;
     this.#first = Number.isFinite(count) ? new FirstMessages(protocol.framing, count) : undefined;
   }
@@ -93,8 +100,15 @@ class Pipe implements Receiver {
     // A terminal, or a pipe that stays open, would keep the process alive.
     process.stdin.destroy();
     if (this.#serverEnded) return this.#finishInput();
-    if (this.#settings.shutdown) this.#connection.end();
+    if (this.#settings.shutdown) this.#endSide();
     this.#awaitServer();
+  }
+
+  /** A server that has ended may have reset the connection meanwhile. Bun does not say so once this side has ended, too. */
+  #endSide(): void {
+    if (this.#connection.unsent === 0 && this.#delivery.peerHasEnded) return;
+    this.#connection.end();
+    this.#delivery.ended();
   }
 
   onData(chunk: Uint8Array): void {
@@ -120,10 +134,7 @@ class Pipe implements Receiver {
     this.#serverEnded = true;
     clearTimeout(this.#timer);
     this.#wasComplete = this.#inputEnded && this.#connection.unsent === 0;
-    if (this.#wasComplete) {
-      this.#connection.probe?.();
-      return this.#connection.end();
-    }
+    if (this.#wasComplete) return void this.#endWhenDelivered();
     // What the server has sent, it sent without having seen the rest of the input, and it will send no more.
     if (this.#connection.unsent > 0 && this.#beginnings.receivedBytes > 0) return this.#refuse(0);
     // The end of input may have arrived without having been read.
@@ -136,10 +147,22 @@ class Pipe implements Receiver {
   #finishInput(): void {
     if (!this.#inputEnded || this.#connection.unsent > 0) return this.#awaitInput();
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#connection.probe?.();
-      this.#connection.end();
-    }, resetGraceMs);
+    this.#timer = setTimeout(() => void this.#endWhenDelivered(), resetGraceMs);
+  }
+
+  /** After the server's end, when everything was sent: ends this side, too, unless the server refuses the rest. */
+  async #endWhenDelivered(): Promise<void> {
+    this.#connection.probe?.();
+    const delivered = await this.#delivery.settled(inputGrace(this.#settings.waitMs));
+    if (this.#isClosed || this.#status !== undefined) return;
+    if (delivered.isReset && !this.#mayReset) this.#broke(reset());
+    else if (delivered.pending > 0) this.#notTaken(delivered);
+    else this.#connection.end();
+  }
+
+  /** An encrypted server may close without reading the notice that this side closes, which resets the connection. */
+  get #mayReset(): boolean {
+    return this.#wasComplete && this.#connection.security !== undefined;
   }
 
   /** After the server's end: gives the input a moment to end, and the server to take it. */
@@ -160,32 +183,50 @@ class Pipe implements Receiver {
   }
 
   onClose(error?: Error): void {
+    this.#isClosed = true;
     clearTimeout(this.#timer);
-    if (this.#status === undefined) this.#conclude(error);
     process.stdin.destroy();
     this.#output.end();
-    this.#finishWhenPrinted();
+    void this.#conclude(error).then(() => this.#finishWhenPrinted());
   }
 
-  #conclude(error?: Error): void {
-    const { address, shutdown } = this.#settings;
-    // An encrypted server may close without reading the notice that this side closes, which resets the connection.
-    const isOrderly = !error || (this.#wasComplete && this.#connection.security !== undefined);
-    const isComplete = this.#inputEnded && this.#connection.unsent === 0;
-    if (!isOrderly) {
-      const { code, message } = systemError(`the connection to ${address} broke`, error);
-      const details = address.scheme === 'exec' ? '' : `; ${this.#left(0, true)}${this.#hint()}`;
-      report(new YodelError(code, `${message}${details}`));
-    } else if (!isComplete) {
+  async #conclude(error?: Error): Promise<void> {
+    if (this.#status !== undefined) return;
+    if (error && !this.#mayReset) return this.#broke(error);
+    if (!this.#inputEnded || this.#connection.unsent > 0) {
       report(this.#error('YODEL_CONNECTION_CLOSED', 'ended the connection before the end of input'));
-    } else if (this.#beginnings.isRefusedByTls) {
-      report(new YodelError('YODEL_TLS', this.#beginnings.tlsHint));
-    } else {
-      const hint = this.#beginnings.hint(shutdown);
-      if (hint !== undefined) process.stderr.write(`yodel: ${address} ended the connection; ${hint}\n`);
-      return this.#end(exitStatus.good);
+      return this.#end(exitStatus.failure);
     }
-    this.#end(exitStatus.failure);
+    this.#delivery.closed();
+    // Of what was sent, the system goes on to send what the server has not taken.
+    const delivered = await this.#delivery.settled(inputGrace(this.#settings.waitMs));
+    if (delivered.isReset && !this.#mayReset) this.#broke(reset());
+    else if (delivered.pending > 0) this.#notTaken(delivered);
+    else this.#concludeOrderly();
+  }
+
+  #concludeOrderly(): void {
+    const { address, shutdown } = this.#settings;
+    if (this.#beginnings.isRefusedByTls) {
+      report(new YodelError('YODEL_TLS', this.#beginnings.tlsHint));
+      return this.#end(exitStatus.failure);
+    }
+    const hint = this.#beginnings.hint(shutdown);
+    if (hint !== undefined) process.stderr.write(`yodel: ${address} ended the connection; ${hint}\n`);
+    this.#end(exitStatus.good);
+  }
+
+  #broke(error: Error): void {
+    const { address } = this.#settings;
+    const { code, message } = systemError(`the connection to ${address} broke`, error);
+    const details = address.scheme === 'exec' ? '' : `; ${this.#left(0, true)}${this.#hint()}`;
+    this.#fail(new YodelError(code, `${message}${details}`));
+  }
+
+  /** The server has ended, but its operating system does not take the rest. */
+  #notTaken({ pending }: Delivered): void {
+    const what = `ended the connection and did not take all of the input: the last ${bytesOf(pending)} did not arrive there`;
+    this.#fail(new YodelError('YODEL_CONNECTION_CLOSED', `${this.#settings.address} ${what}${this.#hint()}`));
   }
 
   /** After the end of input: disconnects when the server is silent for --wait. Called again whenever something happens. */
@@ -195,7 +236,7 @@ class Pipe implements Receiver {
     if (waitMs === 0) return;
     this.#timer = setTimeout(() => {
       // While its replies cannot be printed the server is not read, which does not count as silence.
-      if (!this.#output.isEmpty) return this.#awaitServer();
+      if (!this.#output.isEmpty || this.#delivery.hasProgressed()) return this.#awaitServer();
       this.#endSilence();
       this.#connection.end();
       this.#connection.release();
@@ -206,6 +247,12 @@ class Pipe implements Receiver {
     const { waitMs, shutdown } = this.#settings;
     if (this.#connection.unsent > 0) {
       report(this.#error('YODEL_REQUEST_TIMEOUT', `took no input for ${waitMs} ms`));
+      return this.#end(exitStatus.failure);
+    }
+    const { pending } = this.#delivery.now;
+    if (pending > 0) {
+      const what = `took no input for ${waitMs} ms: the last ${bytesOf(pending)} did not arrive there`;
+      report(new YodelError('YODEL_REQUEST_TIMEOUT', `${this.#settings.address} ${what}${this.#hint()}`));
       return this.#end(exitStatus.failure);
     }
     // Without a FIN, there is no other end.
@@ -261,6 +308,11 @@ class Pipe implements Receiver {
     const hint = this.#beginnings.hint(this.#settings.shutdown);
     return hint === undefined ? '' : `; ${hint}`;
   }
+}
+
+/** What the runtime did not report. */
+function reset(): Error {
+  return Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
 }
 
 function bytesOf(count: number): string {
