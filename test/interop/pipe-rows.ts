@@ -62,6 +62,14 @@ const yodelServe = async (...args: string[]) => (await serve([...args, '--quiet'
 
 const errors = () => yodelServe(handlerFile('export default () => "error: no"'));
 
+/** Answers when the request's connection has ended, which aborts it. */
+const late: RequestListener = (request, response) => {
+  request.socket.once('end', () => setTimeout(() => response.end('hi\n'), 50));
+};
+
+/** More input, a while after `bye` was printed. */
+const afterBye = 'until grep -q bye output; do sleep 0.02; done 2> /dev/null; sleep 0.6';
+
 const get = "printf 'GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n'";
 const lines = "printf 'one\\ntwo\\nthree\\n'";
 const mail =
@@ -134,7 +142,7 @@ export const rows: readonly Row[] = [
   {
     what: 'HTTP, a reply a moment later from Node.js, which gives up at the end of input',
     input: get,
-    port: http((_, response) => void setTimeout(() => response.end('hi\n'), 200)),
+    port: http(late),
     output: /^HTTP.*hi\n/s,
   },
   {
@@ -206,7 +214,8 @@ export const rows: readonly Row[] = [
   },
   {
     what: 'a server that says goodbye before the input ends',
-    input: 'echo QUIT; sleep 0.6',
+    input: `echo QUIT; ${afterBye}`,
+    to: '| tee output',
     port: plain((socket) => {
       socket.once('data', () => socket.end('bye\n'));
     }),
@@ -214,7 +223,8 @@ export const rows: readonly Row[] = [
   },
   {
     what: 'the same, and more input follows',
-    input: 'echo QUIT; sleep 0.6; echo more',
+    input: `echo QUIT; ${afterBye}; echo more`,
+    to: '| tee output',
     port: plain((socket) => {
       socket.once('data', () => socket.end('bye\n'));
     }),

@@ -1,5 +1,7 @@
 /** Whether the server's operating system has taken what was sent, where this one tells (Linux). */
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Address } from '../../address.ts';
+import { systemError, type YodelError } from '../../errors.ts';
 import { timeWaitIsFull } from '../../transport/ports.ts';
 import { type ConnectionEnds, type TcpState, tcpStateOf } from '../../transport/tcp-state.ts';
 import type { Connection } from '../../transport/transport.ts';
@@ -21,7 +23,7 @@ export class Delivery {
   readonly #isListed: boolean;
   /** Whether this side ended before the peer: its system then remembers the connection for a minute (TIME_WAIT). */
   #endedFirst = false;
-  #isClosed = false;
+  #hasEnded = false;
   #lastPending = Number.POSITIVE_INFINITY;
 
   constructor({ local, peer }: Connection) {
@@ -33,7 +35,8 @@ export class Delivery {
   get now(): Delivered {
     const state = this.#state();
     if (typeof state === 'object') return { pending: state.unacknowledged, isReset: false };
-    const isReset = state === 'gone' && (!this.#isClosed || (this.#endedFirst && !timeWaitIsFull()));
+    // Where the peer ended first, the end of this side is the end of the connection.
+    const isReset = state === 'gone' && (!this.#hasEnded || (this.#endedFirst && !timeWaitIsFull()));
     return { pending: 0, isReset };
   }
 
@@ -51,14 +54,10 @@ export class Delivery {
     return isLess;
   }
 
-  /** This side has ended. */
+  /** This side has ended, or the connection was closed. */
   ended(): void {
+    this.#hasEnded = true;
     this.#state();
-  }
-
-  /** Both sides have ended, and the runtime has closed the connection. */
-  closed(): void {
-    this.#isClosed = true;
   }
 
   /** Resolves when everything was taken, when the connection was reset, or when nothing was taken for `stillMs` milliseconds. */
@@ -79,4 +78,10 @@ export class Delivery {
     if (typeof state === 'object' && state.endedFirst) this.#endedFirst = true;
     return state;
   }
+}
+
+/** The error of a connection that was reset, where the runtime did not report it. */
+export function wasReset(address: Address): YodelError {
+  const error = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+  return systemError(`the connection to ${address} broke`, error);
 }

@@ -13,6 +13,7 @@ import { type Conversation, openConversation, type Protocol, protocolOver } from
 import type { Recording } from '../../transcript/record/recording.ts';
 import type { Connection, TlsOptions } from '../../transport/transport.ts';
 import { exitStatus, report } from '../fail.ts';
+import { Delivery, wasReset } from './delivery.ts';
 import { dialFor } from './handshake.ts';
 import { Beginnings } from './hints.ts';
 import { each, inputGrace, linesIn, messagesOf } from './input.ts';
@@ -86,6 +87,7 @@ class Exchange implements MessageReceiver {
   readonly #changed = new Condition();
   readonly #replies: Replies;
   readonly #beginnings: Beginnings;
+  readonly #delivery: Delivery;
   #received = 0;
   #source = 'given';
   #serverEnded = false;
@@ -94,6 +96,7 @@ class Exchange implements MessageReceiver {
   readonly #replied: Conversation['sent'];
   /** Whether the server may reply after this side has ended. A WebSocket closes both. */
   readonly #hasFin: boolean;
+  readonly #isEncrypted: boolean;
   /** The exit status, once it is known. */
   #status: number | undefined;
 
@@ -103,8 +106,10 @@ class Exchange implements MessageReceiver {
     this.#replied = replied;
     this.#replies = new Replies(settings.protocol);
     this.#beginnings = new Beginnings(settings.address);
+    this.#delivery = new Delivery(connection);
     const protocol = protocolOver(settings.protocol, connection.framing);
     this.#hasFin = connection.framing === undefined;
+    this.#isEncrypted = connection.security !== undefined;
     this.#recording = settings.beginRecording?.(protocol, (error) => this.#fail(error));
     this.#connection = new MessageConnection(connection, settings.protocol, decoderOptions, this);
   }
@@ -189,8 +194,8 @@ class Exchange implements MessageReceiver {
     const message = withParts(read, parts);
     // Read in the same framing, it is sent as it was read. A last line without an ending gets one: the server would wait for it.
     const frame = encode(framing, reframes ? message.bytes : message);
-    const number = this.#replies.send(message);
     this.#beginnings.sent(frame);
+    const number = this.#replies.send(message);
     this.#connection.sendFrame(Buffer.from(frame));
     this.#recording?.add('>', frame);
     this.#print(print({ direction: 'sent', number, peer: formatPeer(address), message }));
@@ -227,16 +232,19 @@ class Exchange implements MessageReceiver {
     this.#finish(exitStatus.timeout);
   }
 
-  /** Waits until the connection has taken everything, as long as it takes something. */
+  /** Waits until the connection and the server's system have taken everything, as long as they take something. */
   async #awaitSent(): Promise<void> {
+    if (this.#status !== undefined) return;
     const { unsent } = this.#connection;
-    if (unsent === 0 || this.#status !== undefined) return;
-    await this.#changed.until(
-      () => this.#connection.unsent < unsent || this.#lost > 0,
-      inputGrace(this.#settings.waitMs),
-    );
+    const { address, waitMs } = this.#settings;
+    const graceMs = inputGrace(waitMs);
+    if (unsent > 0) await this.#changed.until(() => this.#connection.unsent < unsent || this.#lost > 0, graceMs);
     if (this.#connection.unsent < unsent && this.#lost === 0) return await this.#awaitSent();
-    this.#report(`${this.#settings.address} did not take the last ${unsent} bytes of the input`);
+    const { pending, isReset } = await this.#delivery.settled(graceMs);
+    if (unsent + pending > 0) this.#report(`${address} did not take the last ${unsent + pending} bytes of the input`);
+    // See pipe.ts for encrypted servers. Where replies are counted, they tell.
+    else if (isReset && !this.#isEncrypted && !this.#countsReplies) report(wasReset(address));
+    else return;
     this.#finish(exitStatus.failure);
   }
 
@@ -263,13 +271,14 @@ class Exchange implements MessageReceiver {
       await this.#until(() => condition() || this.#beginnings.receivedBytes > before, ms);
       if (condition() || this.#isOver) return;
       if (this.#beginnings.receivedBytes > before) continue;
-      if (this.#output.isEmpty) return;
+      if (this.#output.isEmpty && !this.#delivery.hasProgressed()) return;
       await this.#until(() => this.#output.isEmpty);
     }
   }
 
   #endSide(): void {
     this.#connection.end();
+    this.#delivery.ended();
     this.#recording?.end('>');
   }
 
@@ -278,26 +287,16 @@ class Exchange implements MessageReceiver {
     // The exchange ended for another reason, which was reported: for example, the reader of the output is gone (`| head -1`).
     if (this.#status !== undefined) return;
     const when = withinMs === undefined ? 'before the server ended' : `within ${withinMs} ms`;
-    this.#report(this.#missing(when));
+    this.#report(this.#replies.formatMissing(when, this.#settings.countReplies));
     this.#finish(exitStatus.unmet);
-  }
-
-  #missing(when: string): string {
-    const { countReplies } = this.#settings;
-    const { greetingsDue, unanswered, sent, count } = this.#replies;
-    if (greetingsDue > 0) return `the greeting of the server did not arrive ${when} (see --greeting)`;
-    if (countReplies !== undefined && count < countReplies)
-      return `${count} of ${countReplies} replies arrived ${when}`;
-    return `${unanswered.count} of ${sent} messages ${unanswered.count === 1 ? 'was' : 'were'} not answered ${when}: ${unanswered.format()}`;
   }
 
   #reportEarlyEnd(): void {
     if (this.#status !== undefined) return;
     const { answered, sent, unanswered } = this.#replies;
     if (this.#countsReplies && unanswered.count > 0) return this.#reportUnanswered(undefined);
-    const counts = this.#countsReplies
-      ? `${answered} of ${sent} messages were answered`
-      : `${sent} ${sent === 1 ? 'message was' : 'messages were'} sent`;
+    const were = `${sent} ${sent === 1 ? 'message was' : 'messages were'} sent`;
+    const counts = this.#countsReplies ? `${answered} of ${sent} messages were answered` : were;
     this.#report(`${this.#settings.address} ended the connection before the end of input; ${counts}`);
     this.#finish(exitStatus.failure);
   }
@@ -355,6 +354,7 @@ class Exchange implements MessageReceiver {
 
   onClose(error: Error | undefined, unsent: number): void {
     this.#lost = unsent;
+    this.#delivery.ended();
     if (error && !this.#isOver) this.#fail(systemError(`the connection to ${this.#settings.address} broke`, error));
     this.#endOfServer();
   }

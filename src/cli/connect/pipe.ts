@@ -12,7 +12,7 @@
 import { type ErrorCode, systemError, YodelError } from '../../errors.ts';
 import type { Connection, Receiver } from '../../transport/transport.ts';
 import { exitStatus, report } from '../fail.ts';
-import { type Delivered, Delivery } from './delivery.ts';
+import { type Delivered, Delivery, wasReset } from './delivery.ts';
 import { FirstMessages } from './first-messages.ts';
 import { dialFor } from './handshake.ts';
 import { Beginnings } from './hints.ts';
@@ -155,7 +155,7 @@ class Pipe implements Receiver {
     this.#connection.probe?.();
     const delivered = await this.#delivery.settled(inputGrace(this.#settings.waitMs));
     if (this.#isClosed || this.#status !== undefined) return;
-    if (delivered.isReset && !this.#mayReset) this.#broke(reset());
+    if (delivered.isReset && !this.#mayReset) this.#broke(wasReset(this.#settings.address));
     else if (delivered.pending > 0) this.#notTaken(delivered);
     else this.#connection.end();
   }
@@ -197,10 +197,10 @@ class Pipe implements Receiver {
       report(this.#error('YODEL_CONNECTION_CLOSED', 'ended the connection before the end of input'));
       return this.#end(exitStatus.failure);
     }
-    this.#delivery.closed();
+    this.#delivery.ended();
     // Of what was sent, the system goes on to send what the server has not taken.
     const delivered = await this.#delivery.settled(inputGrace(this.#settings.waitMs));
-    if (delivered.isReset && !this.#mayReset) this.#broke(reset());
+    if (delivered.isReset && !this.#mayReset) this.#broke(wasReset(this.#settings.address));
     else if (delivered.pending > 0) this.#notTaken(delivered);
     else this.#concludeOrderly();
   }
@@ -218,7 +218,8 @@ class Pipe implements Receiver {
 
   #broke(error: Error): void {
     const { address } = this.#settings;
-    const { code, message } = systemError(`the connection to ${address} broke`, error);
+    const { code, message } =
+      error instanceof YodelError ? error : systemError(`the connection to ${address} broke`, error);
     const details = address.scheme === 'exec' ? '' : `; ${this.#left(0, true)}${this.#hint()}`;
     this.#fail(new YodelError(code, `${message}${details}`));
   }
@@ -308,11 +309,6 @@ class Pipe implements Receiver {
     const hint = this.#beginnings.hint(this.#settings.shutdown);
     return hint === undefined ? '' : `; ${hint}`;
   }
-}
-
-/** What the runtime did not report. */
-function reset(): Error {
-  return Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
 }
 
 function bytesOf(count: number): string {

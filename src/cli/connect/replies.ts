@@ -78,4 +78,12 @@ export class Replies {
     const others = this.#errors > this.#named.length ? `, and ${this.#errors - this.#named.length} more` : '';
     return `${what}: ${this.#named.join(', ')}${others}`;
   }
+
+  /** What is missing. @param when `within 5000 ms` @param due the number of replies that were requested, if it was */
+  formatMissing(when: string, due: number | undefined): string {
+    const { count } = this.unanswered;
+    if (this.#greetingsDue > 0) return `the greeting of the server did not arrive ${when} (see --greeting)`;
+    if (due !== undefined && this.#count < due) return `${this.#count} of ${due} replies arrived ${when}`;
+    return `${count} of ${this.#sent} messages ${count === 1 ? 'was' : 'were'} not answered ${when}: ${this.unanswered.format()}`;
+  }
 }
