@@ -41,10 +41,12 @@ async function adviceFor(
   words: readonly string[],
   command: string | undefined,
 ): Promise<string | undefined> {
-  const [, unknown = ''] = /^error: unknown (?:option|command) '([^']*)'/.exec(message) ?? [];
-  if (code !== 'commander.unknownOption' && code !== 'commander.unknownCommand') return undefined;
+  // -4 and -6 are taken for numbers, which are arguments.
+  const digit = code === 'commander.excessArguments' ? words.find((word) => /^-[46]$/.test(word)) : undefined;
+  const isOption = code === 'commander.unknownOption' || digit !== undefined;
+  if (!isOption && code !== 'commander.unknownCommand') return undefined;
+  const unknown = digit ?? /^error: unknown (?:option|command) '([^']*)'/.exec(message)?.[1] ?? '';
   const { addressAdvice, netcatAdvice } = await import('./netcat.ts');
-  const isOption = code === 'commander.unknownOption';
   const advice = isOption ? netcatAdvice(unknown, words, command) : addressAdvice(words);
   const what = isOption ? `unknown option '${unknown}'` : `"${unknown}" is not a command. To connect, write`;
   return advice && `${what}: ${advice}`;

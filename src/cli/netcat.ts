@@ -33,6 +33,7 @@ const longFlags: Readonly<Record<string, string>> = {
   'hex-dump': 'x',
   delay: 'i',
   'recv-only': 'd',
+  'send-only': '>',
   telnet: 't',
   unixsock: 'U',
 };
@@ -54,6 +55,7 @@ const notes: Readonly<Record<string, string | ((listens: boolean) => string)>> =
     listens ? 'the address to listen on is that of --listen' : 'the address of this side cannot be chosen',
   n: 'an IP address is never looked up',
   d: 'to send nothing, read from /dev/null',
+  '>': 'to ignore what the server sends, discard the output',
   o: '--record writes a transcript',
   x: '--hex shows bytes on a terminal, and --record writes a transcript',
   X: 'yodel uses no proxies',
@@ -183,6 +185,7 @@ function connectFlags(flags: NetcatLine['flags']): string[] {
     ...given('i', (value) => `--interval ${seconds(value)}`),
     ...given('o', (value) => `--record ${quoted(value)}`),
     ...given('d', () => '< /dev/null'),
+    ...given('>', () => '> /dev/null'),
   ];
 }
 

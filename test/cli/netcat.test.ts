@@ -23,6 +23,8 @@ describe('a flag of netcat is answered with what to write instead', () => {
     ['-q', 'connect -q -1 host 80', 'yodel connect host 80 --wait 0'],
     ['-N', 'connect -N host 80', 'yodel connect host 80'],
     ['-d', 'connect -d host 80', 'yodel connect host 80 < /dev/null'],
+    ['--send-only', 'connect --send-only host 80', 'yodel connect host 80 > /dev/null'],
+    ['-4', 'connect -4 host 80', 'yodel connect host 80'],
     ['-zvn', '-zvn -w3 host 80', 'yodel connect host 80 -z -v -w 3'],
     ['-C', '-C host 25', 'yodel connect host 25 -C'],
     ['-U', 'connect -U /tmp/x.sock', 'yodel connect unix:///tmp/x.sock'],

@@ -1,6 +1,7 @@
 /** How a connection came about, as text: for `:wire`, and for `--verbose`, which prints it on stderr. */
-import { type Address, formatPeer, hostOf } from '../../address.ts';
-import { type DialSettings, dial } from '../../client/dial.ts';
+import { type Address, formatPeer, hostOf, TlsAddress } from '../../address.ts';
+import { type DialSettings, dial, releaseUnused } from '../../client/dial.ts';
+import { YodelError } from '../../errors.ts';
 import { formatPlural } from '../../format/figures.ts';
 import { escapeText } from '../../terminal/escape.ts';
 import type { Certificate, Connection, Handshake, TlsHandshake, TlsOptions } from '../../transport/transport.ts';
@@ -17,9 +18,36 @@ export interface Dialing {
 /** Connects, and prints on stderr how that went if `verbose` is set. @throws as {@link dial} */
 export async function dialFor({ address, tls, connectTimeoutMs, verbose }: Dialing): Promise<Connection> {
   const settings: DialSettings = { timeoutMs: connectTimeoutMs, tls, stderr: printStderr };
-  const connection = await dial(address, settings);
-  if (verbose) printHandshake(address, connection.handshake);
-  return connection;
+  try {
+    const connection = await dial(address, settings);
+    if (verbose) printLines(handshakeLines(address, connection.handshake));
+    return connection;
+  } catch (error) {
+    if (verbose) printLines(await refusedLines(error, { address, tls, connectTimeoutMs }));
+    throw error;
+  }
+}
+
+/**
+ * After a failed TLS handshake: what the server presents, which a second connection finds out that verifies nothing, sends nothing,
+ * and is closed at once. No lines if that is not the reason.
+ */
+export async function refusedLines(error: unknown, failed: Omit<Dialing, 'verbose'>): Promise<string[]> {
+  const { address, tls, connectTimeoutMs: timeoutMs } = failed;
+  if (!(error instanceof YodelError) || error.code !== 'YODEL_TLS' || tls.insecure) return [];
+  if (address.scheme !== 'tls' && address.scheme !== 'wss') return [];
+  const { ca, servername } = tls;
+  // Without the request of a WebSocket, and without a certificate of this side: nobody knows who the server is.
+  const server = new TlsAddress(address.host, address.port);
+  try {
+    const connection = await dial(server, { timeoutMs, tls: { ca, servername, insecure: true } });
+    const lines = handshakeLines(server, connection.handshake);
+    releaseUnused(connection);
+    return lines.map((line) => line.replace(' (accepted with --insecure)', ''));
+  } catch (anotherError) {
+    if (!(anotherError instanceof YodelError)) throw anotherError;
+    return [];
+  }
 }
 
 /** Prints what a program that is connected to (`exec:`) prints on stderr. */
@@ -27,10 +55,13 @@ function printStderr(line: string): void {
   process.stderr.write(`${escapeText(line)}\n`);
 }
 
-function printHandshake(address: Address, handshake: Handshake | undefined): void {
-  for (const line of handshake ? formatHandshake(address, handshake, Date.now()) : []) {
-    process.stderr.write(`* ${escapeText(line)}\n`);
-  }
+/** Prints lines of `--verbose`. */
+export function printLines(lines: readonly string[]): void {
+  for (const line of lines) process.stderr.write(`* ${escapeText(line)}\n`);
+}
+
+function handshakeLines(address: Address, handshake: Handshake | undefined): string[] {
+  return handshake ? formatHandshake(address, handshake, Date.now()) : [];
 }
 
 /** The lines about a connection, not escaped. @param now the time in milliseconds since 1970 */

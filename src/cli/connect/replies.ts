@@ -16,7 +16,10 @@ export class Replies {
   #sent = 0;
   #count = 0;
   #errors = 0;
-  readonly #named: string[] = [];
+  /** The numbers of the replies with each text, in the order of their texts. */
+  readonly #named = new Map<string, string[]>();
+  /** How many of them there are. */
+  #labels = 0;
 
   /** @param greeting the number of messages that the server sends before any reply */
   constructor({ greeting = 0, ...rules }: ErrorRules & { readonly greeting?: number | undefined }) {
@@ -66,17 +69,23 @@ export class Replies {
 
   #addError({ bytes }: Message, isGreeting: boolean): void {
     this.#errors++;
-    if (this.#named.length >= maxNamed) return;
-    const excerpt = `${escapeBytes(bytes.subarray(0, maxShown))}${bytes.length > maxShown ? '…' : ''}`;
-    this.#named.push(`${isGreeting ? 'the greeting' : this.#count}: ${excerpt}`);
+    if (this.#labels >= maxNamed) return;
+    const text = withoutLineEnd(bytes);
+    const excerpt = `${escapeBytes(text.subarray(0, maxShown))}${text.length > maxShown ? '…' : ''}`;
+    const label = isGreeting ? 'the greeting' : String(this.#count);
+    this.#labels++;
+    const labels = this.#named.get(excerpt);
+    if (labels) labels.push(label);
+    else this.#named.set(excerpt, [label]);
   }
 
-  /** `2 of 5 replies report errors: 1: -ERR no such command, 3: -ERR syntax` */
+  /** `3 of 5 replies report errors: 1, 2: -ERR no such command, 4: -ERR syntax` */
   formatErrors(): string {
     const replies = `${this.#count} ${this.#count === 1 ? 'reply' : 'replies'}`;
     const what = `${this.#errors} of ${replies} ${this.#errors === 1 ? 'reports an error' : 'report errors'}`;
-    const others = this.#errors > this.#named.length ? `, and ${this.#errors - this.#named.length} more` : '';
-    return `${what}: ${this.#named.join(', ')}${others}`;
+    const named = [...this.#named].map(([excerpt, labels]) => `${labels.join(', ')}: ${excerpt}`);
+    const others = this.#errors > this.#labels ? `, and ${this.#errors - this.#labels} more` : '';
+    return `${what}: ${named.join(', ')}${others}`;
   }
 
   /** What is missing. @param when `within 5000 ms` @param due the number of replies that were requested, if it was */
@@ -86,4 +95,10 @@ export class Replies {
     if (due !== undefined && this.#count < due) return `${this.#count} of ${due} replies arrived ${when}`;
     return `${count} of ${this.#sent} messages ${count === 1 ? 'was' : 'were'} not answered ${when}: ${this.unanswered.format()}`;
   }
+}
+
+/** Some framings keep the line end in the payload. */
+function withoutLineEnd(bytes: Uint8Array): Uint8Array {
+  if (bytes.at(-1) !== 0x0a) return bytes;
+  return bytes.subarray(0, bytes.at(-2) === 0x0d ? -2 : -1);
 }

@@ -35,6 +35,12 @@ describe('Replies', () => {
     expect(replies.formatErrors()).toBe('2 of 2 replies report errors: the greeting: 421 \\x1b busy, 2: 550 no');
   });
 
+  it('names a text once, without its line end', () => {
+    const replies = new Replies({});
+    receive(replies, 'error: a\r\n', 'fine', 'error: b', 'error: a\n');
+    expect(replies.formatErrors()).toBe('3 of 4 replies report errors: 1, 4: error: a, 3: error: b');
+  });
+
   it('names only the first ten errors', () => {
     const replies = new Replies({});
     receive(replies, ...Array.from({ length: 12 }, (_, index) => `error: ${index}`));
