@@ -54,7 +54,7 @@ export function withFaults(
     ...(inner.batch && { batch: (batch: Batch, session: Session) => of(session).receive(batch) }),
     async end(session) {
       const faulty = of(session);
-      await faulty.requests.ended();
+      await faulty.requestsEnded();
       const last = await faulty.handle(() => inner.end?.(faulty));
       await faulty.repliesEnded();
       return last;

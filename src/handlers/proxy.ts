@@ -64,6 +64,12 @@ export interface ProxyOptions extends Omit<WireOptions, 'encoding'> {
 
 /** With more unsent bytes than this to one side, the other is not read. */
 const maxUnsent = 65_536;
+/**
+ * A server whose client has been closed still gets what was sent to it before the end, unless it reads nothing for this long; and
+ * what it sends itself is read and dropped for this long after its last byte was taken, because closing at once would reset the
+ * connection, which may destroy what it has not read yet. In milliseconds.
+ */
+const closing = { unreadMs: 10_000, lingerMs: 1000 };
 
 /**
  * A handler that forwards messages between its clients and the server at `address`, which may be of any scheme.
@@ -101,6 +107,8 @@ class Upstream implements Receiver {
   #conversation: Conversation | undefined;
   #target: Target | undefined;
   #isClosed = false;
+  /** The session is over: what the server still sends is dropped. */
+  #isOver = false;
   #serverEnded = false;
   #timer: NodeJS.Timeout | undefined;
   readonly #closed = Promise.withResolvers<void>();
@@ -176,14 +184,16 @@ class Upstream implements Receiver {
 
   close(error: YodelError | undefined): void {
     clearTimeout(this.#timer);
-    if (!this.#isClosed) {
-      if (error) this.#connection?.abort();
-      else this.#connection?.release();
+    this.#isOver = true;
+    if (this.#connection && !this.#isClosed) {
+      if (error) this.#connection.abort();
+      else this.#endInOrder(this.#connection);
     }
     this.#observer?.closed?.(error);
   }
 
   onData(chunk: Uint8Array): void {
+    if (this.#isOver) return;
     if (this.#timer) this.#startEndTimer();
     const { decoder } = this.#conversation as Conversation;
     for (const batch of decodeChunk(decoder, chunk)) {
@@ -193,6 +203,7 @@ class Upstream implements Receiver {
   }
 
   onEnd(): void {
+    if (this.#isOver) return;
     const last = (this.#conversation as Conversation).decoder.end();
     this.#forward(last);
     if (last.fault) return this.#fail('ended in the middle of a message', last.fault);
@@ -202,12 +213,14 @@ class Upstream implements Receiver {
   }
 
   onDrain(): void {
+    if (this.#isOver) this.#startClosingTimer();
     if ((this.#connection?.unsent ?? 0) <= maxUnsent / 2) this.#serverCaughtUp();
   }
 
   onClose(cause?: Error): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    if (this.#isOver) return;
     if (cause) this.#session.abort(failure('disconnected', cause));
     else if (!this.#serverEnded) this.#session.close();
     this.#serverCaughtUp();
@@ -233,6 +246,19 @@ class Upstream implements Receiver {
   #fail(problem: string, cause: unknown): void {
     this.#session.abort(failure(problem, cause));
     this.#connection?.abort();
+  }
+
+  /** The client is gone, and the server gets the rest and the end. */
+  #endInOrder(connection: Connection): void {
+    connection.end();
+    connection.resume();
+    this.#startClosingTimer();
+  }
+
+  #startClosingTimer(): void {
+    clearTimeout(this.#timer);
+    const isUnread = (this.#connection?.unsent ?? 0) > 0;
+    this.#timer = setTimeout(() => this.#connection?.release(), isUnread ? closing.unreadMs : closing.lingerMs);
   }
 
   #startEndTimer(): void {

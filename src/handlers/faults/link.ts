@@ -145,14 +145,18 @@ export class Link implements ShapedStream {
     while (this.#pending > 0 || this.#isSending) await this.#shortened();
   }
 
-  /** Resolves when the end of this direction may be passed on, after everything else. */
-  async ended(): Promise<void> {
+  /**
+   * Resolves when the end of this direction may be passed on, after everything else.
+   *
+   * @param isLast whether the server shuts down: then a black hole is over, because nothing waits in it
+   */
+  async ended(isLast: boolean): Promise<void> {
     this.#displaced.releaseAll();
     this.send();
     await this.emptied();
     const wait = this.#triggers.endDelay();
     if (wait > 0 && !this.isStopped) await this.pause(wait);
-    await this.#triggers.holeClosed();
+    if (!isLast) await this.#triggers.holeClosed();
   }
 
   /** Passes on nothing more. */

@@ -156,9 +156,18 @@ export class FaultySession extends ForwardedSession implements Session {
     return this.#replies.emptied();
   }
 
+  /** Resolves when the end of the requests may be passed on. */
+  requestsEnded(): Promise<void> {
+    return this.requests.ended(this.#isShuttingDown);
+  }
+
   /** Resolves when the end of the replies may be passed on. */
   repliesEnded(): Promise<void> {
-    return this.#replies.ended();
+    return this.#replies.ended(this.#isShuttingDown);
+  }
+
+  get #isShuttingDown(): boolean {
+    return this.inner.endedBy === 'shutdown';
   }
 
   /** Passes on nothing more. */
@@ -335,7 +344,7 @@ export class FaultySession extends ForwardedSession implements Session {
   #finishIfDone(): void {
     if (this.#pendingCalls > 0 || this.#whenDone.length === 0) return;
     const finishing = this.#whenDone.splice(0);
-    void this.#replies.ended().then(() => {
+    void this.repliesEnded().then(() => {
       for (const finish of finishing) finish();
     });
   }

@@ -69,6 +69,25 @@ test('the upstream server may speak first, and each session has its own connecti
   for (const number of [1, 2]) await (await dial(server.port)).saw(new RegExp(`^220 you are ${number}\r\n$`));
 });
 
+test.each([
+  ['limit 20MB', 20_000_000],
+  ['limit 9B', 9],
+])('a slow server gets everything before "%s", and the end instead of a reset', async (fault, size) => {
+  const { peer, upstream } = await behindProxy('--framing', 'raw', '--fault', `request ${fault}`, '--quiet');
+  peer.ended.catch(() => undefined);
+  peer.socket.end(Buffer.alloc(size + 100_000));
+  let received = 0;
+  upstream.on('data', (chunk: Buffer) => {
+    received += chunk.length;
+    // It answers each chunk, also after the proxy has ended.
+    upstream.write('ok\n'.repeat(100));
+    upstream.pause();
+    setTimeout(() => upstream.resume(), 1);
+  });
+  await once(upstream, 'end');
+  expect(received).toBe(size);
+});
+
 test('a client that ends first still gets what the server sends', async () => {
   const { peer, upstream } = await behindProxy();
   await peer.send('a\n');

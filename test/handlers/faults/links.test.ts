@@ -182,6 +182,33 @@ describe('blackhole', () => {
   });
 });
 
+describe('a shutdown', () => {
+  it.each(['request', 'reply', 'both'])(
+    'does not wait for a black hole of %s, in which nothing is',
+    async (direction) => {
+      const { peer, harness } = await open([`${direction} blackhole`]);
+      await peer.says('a\n');
+      const closed = harness.server.close({ timeoutMs: 10_000 });
+      await settled();
+      expect([peer.text, peer.ended]).toEqual(['', true]);
+      await peer.ends();
+      await closed;
+    },
+  );
+
+  it('waits for what is delayed', async () => {
+    const { peer, harness } = await open(['both latency 2s']);
+    await peer.says('a\n');
+    const closed = harness.server.close({ timeoutMs: 10_000 });
+    await harness.passes(2000);
+    expect(peer.ended).toBe(false);
+    await harness.passes(2000);
+    expect([peer.text, peer.ended]).toEqual(['a\n', true]);
+    await peer.ends();
+    await closed;
+  });
+});
+
 describe('what waits in a fault', () => {
   it('counts against maxPendingBytes, until it has been passed on', async () => {
     const { harness, peer } = await open(['request latency 1s']);
