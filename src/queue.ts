@@ -33,6 +33,11 @@ export class Queue<Item> {
     return item;
   }
 
+  /** Puts items before all others, in their order. */
+  putBack(items: readonly Item[]): void {
+    this.#items = [...items, ...this.takeAll()];
+  }
+
   /** Removes all items and returns them. */
   takeAll(): Item[] {
     const all = this.#items.slice(this.#front) as Item[];

@@ -7,6 +7,7 @@ import type { ExpectedLine } from './check/expected-line.ts';
 import { Findings, type LatencyObserver } from './check/findings.ts';
 import type { Patience } from './check/group.ts';
 import type { CheckOptions, CheckResult } from './check/options.ts';
+import { isAction, messagesFrom } from './check/order.ts';
 import { mergeOutcomes } from './check/outcomes.ts';
 import { Pace } from './check/pace.ts';
 import { Connections } from './connections.ts';
@@ -229,6 +230,10 @@ export class Check {
 
   #line(step: MessageStep | StepOf<'any'>): ExpectedLine {
     if (step.kind === 'message' && !step.isOptional) this.#expected++;
+    return this.#lineOf(step);
+  }
+
+  #lineOf(step: ExpectedLine['step']): ExpectedLine {
     this.#outlook ??= this.#values.fork();
     const { lastActionAt: sentAt } = this.#findings;
     return { step, sequence: this.#sequence, values: this.#outlook, sentAt, ending: this.#expectedEnding };
@@ -255,7 +260,10 @@ export class Check {
     const clients = [...this.#clients.values()].filter((client) => client.isExpecting || settleMs > 0);
     if (clients.length === 0) return;
     const patience = { timeoutMs: this.#timeoutMs, settleMs, pace: this.#pace };
-    const outcomes = await Promise.all(clients.map((client) => client.settle(patience, this.#values)));
+    const following = (name: string) =>
+      messagesFrom(next, name, this.#transcript).map((step) => ({ item: this.#lineOf(step), isOptional: true }));
+    const settle = (client: CheckedClient) => client.settle(patience, this.#values, () => following(client.name));
+    const outcomes = await Promise.all(clients.map(settle));
     this.#compare(outcomes, patience, next);
     this.#changes = [];
     this.#outlook = undefined;
@@ -387,10 +395,3 @@ export class Check {
 
 /** More messages than this where the server is expected to end are not waited for. */
 const maxBeforeEnd = 100;
-
-/** Whether a step may make the server send something. */
-function isAction(step: WalkedStep): boolean {
-  if (step.kind === 'message') return step.side === '>';
-  if (step.kind === 'unordered') return step.steps.some(isAction);
-  return step.kind === 'close' || step.kind === 'closed' || step.kind === 'reset';
-}

@@ -102,6 +102,12 @@ export class Player implements MessageReceiver {
     return this.#messages.takeAll();
   }
 
+  /** Takes back messages that no line has taken, in their order: they are the next ones. */
+  putBack(arrivals: readonly Arrival[]): void {
+    this.#messages.putBack(arrivals);
+    for (const { message } of arrivals) this.#pending += message.size + messageCost;
+  }
+
   /** Bytes sent that the operating system has not taken yet. */
   get unsent(): number {
     return this.#connection.unsent;

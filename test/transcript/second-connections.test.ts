@@ -1,10 +1,11 @@
 /** `@connect NAME ADDRESS` and `@starttls`, as `check` plays them. */
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { TcpAddress } from '../../src/address.ts';
 import { selfSignedCertificate } from '../../src/cli/serve/tls/self-signed.ts';
 import { check } from '../../src/transcript/check.ts';
 import { formatFtpAddress } from '../../src/transcript/destination.ts';
 import { parseTranscript } from '../../src/transcript/parse.ts';
+import { updatedText } from '../../src/transcript/update.ts';
 import { runtimeTransport } from '../../src/transport/runtime.ts';
 import type { Connection } from '../../src/transport/transport.ts';
 import { UpgradableConnection } from '../../src/transport/upgradable.ts';
@@ -133,4 +134,59 @@ data< {round}
 @end
 `;
   expect(await differences(text, control)).toEqual([]);
+});
+
+describe.concurrent('of a transfer over a second connection, a line that is', () => {
+  const talk = `@timeout 30s
+main> PASV
+main< at {data}
+@connect data {data}
+main> RETR
+main< 150 open
+data< hello
+@closed data
+main< 226 done
+main> QUIT
+main< 221 bye
+`;
+  /** Sends its data, and ends the connection a little later than its reply about it. */
+  async function transfer(replies: readonly string[]): Promise<TcpAddress> {
+    const waiting: Connection[] = [];
+    const data = await serveLines(
+      () => undefined,
+      (connection) => waiting.push(connection),
+    );
+    return await serveLines((line, say) => {
+      if (line === 'PASV') say(`at ${data}\n`);
+      else if (line === 'QUIT') say('221 bye\n');
+      else {
+        for (const connection of waiting) connection.write(Buffer.from('hello\n'));
+        say(replies.map((reply) => `${reply}\n`).join(''));
+        setTimeout(() => {
+          for (const connection of waiting) connection.end();
+        }, 50);
+      }
+    });
+  }
+
+  test.each([
+    ['as before', ['150 open', '226 done'], []],
+    ['another one', ['125 open', '226 done'], ['6 a different message']],
+    ['lost', ['226 done'], ['6 this message is missing']],
+    ['gained', ['150 open', '151 more', '226 done'], ['6 an unexpected message']],
+    [
+      'another one and gained',
+      ['125 open', '151 more', '226 done'],
+      ['6 a different message', '6 an unexpected message'],
+    ],
+  ])('%s does not put the rest out of step', async (_, replies, wanted) => {
+    const found = await differences(talk, await transfer(replies));
+    expect(found).toEqual(wanted);
+  });
+
+  test('as before stays where it is in an update', async () => {
+    const transcript = parseTranscript(talk, 'a.transcript');
+    const result = await check(transcript, { address: await transfer(['150 open', '226 done']), settleMs: 100 });
+    expect(updatedText(result)).toBe(talk);
+  });
 });

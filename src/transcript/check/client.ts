@@ -3,7 +3,7 @@ import type { Absent, Arrival, Player } from '../player.ts';
 import type { Place } from '../transcript.ts';
 import type { Values } from '../values.ts';
 import type { ExpectedLine } from './expected-line.ts';
-import { linesOf, type Patience, settled, settleGroup } from './group.ts';
+import { type Following, linesOf, type Patience, settled, settleGroup } from './group.ts';
 import { Stream } from './stream.ts';
 
 /** What became of the expected lines of a client. */
@@ -68,7 +68,7 @@ export class CheckedClient {
   }
 
   /** Receives the messages of the lines expected so far, and aligns them. */
-  async settle(patience: Patience, values: Values): Promise<Outcome> {
+  async settle(patience: Patience, values: Values, following: Following): Promise<Outcome> {
     const isSkipped = this.isLost || this.isUnsent;
     const limits = isSkipped ? { ...patience, timeoutMs: 0, settleMs: 0 } : patience;
     const expected = [...this.#open, ...this.#pending];
@@ -83,13 +83,11 @@ export class CheckedClient {
       const stream = await this.#settleStream(expected, limits, values);
       return { client: this, sequence, steps: [], isSkipped, ...stream };
     }
-    const { steps, absent, open } = await settleGroup(expected, this.player, limits);
+    const { steps, absent, open, early } = await settleGroup(expected, this.player, limits, following);
     this.#open = open;
+    this.player.putBack(early);
     const openLines = new Set(open.flatMap(linesOf));
-    this.#note(
-      absent,
-      steps.some((step) => 'message' in step),
-    );
+    this.#note(absent, early.length > 0 || steps.some((step) => 'message' in step));
     return {
       client: this,
       sequence,

@@ -5,6 +5,7 @@
 import { type Aligned, align, costOf, type Expected } from '../align.ts';
 import type { Absent, Arrival, Player } from '../player.ts';
 import { Progress } from '../progress.ts';
+import type { UnorderedItem } from '../unordered.ts';
 import { type ExpectedLine, likeness, mayMatch, mayReplace } from './expected-line.ts';
 import type { Pace } from './pace.ts';
 
@@ -24,7 +25,12 @@ export interface Settled {
   readonly absent: Absent | undefined;
   /** Lines at the end that stay open for later messages: wildcards, and optional lines that had none. */
   readonly open: readonly Expected<ExpectedLine>[];
+  /** The messages from the first one on that a line after the group expects. */
+  readonly early: readonly Arrival[];
 }
+
+/** The lines after a group that the client receives before it does anything else. */
+export type Following = () => readonly UnorderedItem<ExpectedLine>[];
 
 const comparison = { matches: mayMatch, mayReplace, similarity: likeness };
 
@@ -39,10 +45,34 @@ export async function settleGroup(
   expected: readonly Expected<ExpectedLine>[],
   player: Player,
   patience: Patience,
+  following: Following = () => [],
 ): Promise<Settled> {
   const group = new Group(expected, player, patience);
   const absent = await group.receive();
-  return settled(expected, group.received, absent);
+  const found = settled(expected, group.received, absent);
+  return costOf(found.steps) === 0 ? found : withoutEarly(found, expected, group.received, following());
+}
+
+/**
+ * Leaves the messages of the lines that follow: one that came with those of the group is neither instead of one of its lines
+ * nor unexpected. As long as all messages are as expected, none is received too early.
+ */
+function withoutEarly(
+  found: Settled,
+  expected: readonly Expected<ExpectedLine>[],
+  received: readonly Arrival[],
+  following: readonly UnorderedItem<ExpectedLine>[],
+): Settled {
+  const later = new Set(following.map(({ item }) => item));
+  const steps = align(
+    [...expected, ...following.map((line) => ({ kind: 'message', ...line }) as const)],
+    received,
+    comparison,
+  );
+  const first = steps.find((step) => step.kind === 'matched' && later.has(step.item));
+  if (!first || !('message' in first)) return found;
+  const at = received.indexOf(first.message);
+  return { ...settled(expected, received.slice(0, at), found.absent), early: received.slice(at) };
 }
 
 /** Aligns messages without waiting for more. */
@@ -52,7 +82,7 @@ export function settled(
   absent?: Absent,
 ): Settled {
   const steps = align(expected, received, comparison);
-  return { steps, absent, open: openOf(expected, steps) };
+  return { steps, absent, open: openOf(expected, steps), early: [] };
 }
 
 function openOf(
