@@ -7,6 +7,8 @@ import { mllp } from './servers/mllp.ts';
 import { modbus } from './servers/modbus.ts';
 import { mosquitto } from './servers/mosquitto.ts';
 import { mysql } from './servers/mysql.ts';
+import { nats } from './servers/nats.ts';
+import { ngircd } from './servers/ngircd.ts';
 import { nsd } from './servers/nsd.ts';
 import { pop3 } from './servers/pop3.ts';
 import { postgres } from './servers/postgres.ts';
@@ -14,7 +16,7 @@ import { redis } from './servers/redis.ts';
 import { rsyslog, startRsyslog, untilWritten } from './servers/rsyslog.ts';
 import { smtp } from './servers/smtp.ts';
 
-const all = [ftp, lsp, memcached, mllp, modbus, mosquitto, mysql, nsd, pop3, postgres, redis, smtp];
+const all = [ftp, lsp, memcached, mllp, modbus, mosquitto, mysql, nats, ngircd, nsd, pop3, postgres, redis, smtp];
 
 for (const { name, test, start, ask, answer } of all) {
   test(`${name}: the client gets its answers`, async () => expect(await ask(await start())).toMatch(answer));
