@@ -6,6 +6,6 @@ testWorkbench({
   test: ngircd.test,
   start: ngircd.start,
   port: '6667',
-  wrongReply: ['PRIVMSG #talk :hello, Ada', 'PRIVMSG #talk :hello, Eve'],
+  wrongReply: ['127.0.0.1 PRIVMSG #talk :hello, Ada', '127.0.0.1 PRIVMSG #talk :hello, Eve'],
   wrongRequest: ['> PRIVMSG #talk :hello, Ada', '> PRIVMSG #talk :hello, Eve'],
 });

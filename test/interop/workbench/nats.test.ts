@@ -6,6 +6,6 @@ testWorkbench({
   test: nats.test,
   start: nats.start,
   port: '4222',
-  wrongReply: ['\\r\\nhello 2', '\\r\\nhello 3'],
+  wrongReply: ['MSG news 1 7\\r\\nhello 2', 'MSG news 1 7\\r\\nhello 3'],
   wrongRequest: ['> SUB news', '> SUB old'],
 });

@@ -61,7 +61,7 @@ export function testWorkbench(workbench: Workbench): void {
     const all = jobsOf(text);
     expect(all.size, 'jobs on the page').toBeGreaterThan(0);
     for (const [job, commands] of all) {
-      if (job === 'Check' || job === 'Replay') await desk.restart();
+      if (job === 'Record' || job === 'Check' || job === 'Replay') desk.restart();
       await desk.play(job, commands);
       if (job === 'Check') await desk.checkWrong(commands, wrongReply);
       if (job === 'Mock') await desk.mockWrong(commands, wrongRequest);
@@ -81,9 +81,9 @@ class Desk {
     this.#workbench = workbench;
   }
 
-  /** The next command has a fresh server. */
-  async restart(): Promise<void> {
-    this.#port = await this.#workbench.start();
+  /** The next command that names the port has a fresh server. */
+  restart(): void {
+    this.#port = undefined;
   }
 
   async play(job: Job, commands: readonly ShownCommand[]): Promise<void> {
@@ -100,7 +100,7 @@ class Desk {
   async checkWrong(commands: readonly ShownCommand[], change: Workbench['wrongReply']): Promise<void> {
     const { command, file } = commandWith(commands, /^yodel check (\S+\.transcript)/);
     const line = this.#write(file, change);
-    await this.restart();
+    this.restart();
     const { status, stdout } = await this.#shell(command.replace(file, 'wrong.transcript'));
     const differences = stdout.toString().match(/^\S*wrong\.transcript:\d+/gm);
     expect(differences, `one wrong line: ${stdout}`).toEqual([`wrong.transcript:${line}`]);
@@ -151,12 +151,11 @@ class Desk {
 
   /** The command with the ports that are in use here. */
   async #here(command: string): Promise<string> {
-    if (this.#port === undefined && /\b(?:--start|exec:)/.test(command)) return command;
+    const port = new RegExp(`(?<![\\w.])${this.#workbench.port}\\b`, 'g');
+    const own = command.replaceAll(/\b7000\b/g, this.#background?.port ?? '7000');
+    if (!port.test(command)) return own;
     this.#port ??= await this.#workbench.start();
-    const own = this.#background?.port ?? '7000';
-    return command
-      .replaceAll(new RegExp(`(?<![\\w.])${this.#workbench.port}\\b`, 'g'), String(this.#port))
-      .replaceAll(/\b7000\b/g, own);
+    return own.replaceAll(port, String(this.#port));
   }
 
   async #startBackground(command: string): Promise<void> {
@@ -177,9 +176,9 @@ class Desk {
   }
 }
 
-/** The command of a job that matches, and the file that the pattern has found in it. */
+/** The last command of a job that matches, and the file that the pattern has found in it. */
 function commandWith(commands: readonly ShownCommand[], pattern: RegExp): { command: string; file: string } {
-  for (const { command } of commands) {
+  for (const { command } of commands.toReversed()) {
     const file = pattern.exec(command)?.[1];
     if (file !== undefined) return { command, file };
   }

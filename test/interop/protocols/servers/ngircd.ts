@@ -24,7 +24,7 @@ function configuration(port: number): string {
 
 const client = `
 import irc.client, sys
-reactor = irc.client.Reactor()
+reactor = getattr(irc.client, 'Reactor', getattr(irc.client, 'IRC', None))()
 ada = reactor.server().connect('127.0.0.1', int(sys.argv[1]), 'ada')
 reactor.add_global_handler('welcome', lambda connection, event: connection.join('#talk'))
 reactor.add_global_handler('join', lambda connection, event: (print(event.source, event.target), connection.quit()))
@@ -37,12 +37,11 @@ export const ngircd: ProtocolProgram = {
   name: 'ngircd and python3-irc',
   test: testWithPython(['irc.client'], ['/usr/sbin/ngircd'], 'apt-get install ngircd python3-irc'),
   async start() {
-    const { port } = await startServer((free) => [
-      '/usr/sbin/ngircd',
-      '-n',
-      '-f',
-      temporaryFile('ngircd.conf', configuration(free)),
-    ]);
+    // It tells its clients how many connections it has had, so that none is made to try whether it listens.
+    const { port } = await startServer(
+      (free) => ['/usr/sbin/ngircd', '-n', '-f', temporaryFile('ngircd.conf', configuration(free))],
+      { ready: /Now listening on/ },
+    );
     return port;
   },
   ask: (port) => python(client, port),
