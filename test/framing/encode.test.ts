@@ -58,7 +58,7 @@ describe('a message that cannot be sent', () => {
     [
       'lines',
       'hi\nthere',
-      'the message contains a line feed at offset 2, so it would arrive as several lines; send one message per line, or use another framing',
+      'the message contains a line feed at offset 2, so it would arrive as several lines; send one message per line, or use another framing, such as raw',
     ],
     [
       'delimiter:||',

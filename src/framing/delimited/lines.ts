@@ -59,7 +59,7 @@ function encoderWith(usual: Buffer, required?: Buffer): Encoder {
         if (found === last) return last + 1;
         throw new YodelError(
           'YODEL_UNENCODABLE_MESSAGE',
-          `the message contains a line feed at offset ${found - at}, so it would arrive as several lines; send one message per line, or use another framing`,
+          `the message contains a line feed at offset ${found - at}, so it would arrive as several lines; send one message per line, or use another framing, such as raw`,
         );
       },
     }),
