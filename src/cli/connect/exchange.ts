@@ -293,11 +293,11 @@ class Exchange implements MessageReceiver {
 
   #reportEarlyEnd(): void {
     if (this.#status !== undefined) return;
-    const { answered, sent, unanswered } = this.#replies;
+    const { sent, unanswered } = this.#replies;
     if (this.#countsReplies && unanswered.count > 0) return this.#reportUnanswered(undefined);
-    const were = `${sent} ${sent === 1 ? 'message was' : 'messages were'} sent`;
-    const counts = this.#countsReplies ? `${answered} of ${sent} messages were answered` : were;
-    this.#report(`${this.#settings.address} ended the connection before the end of input; ${counts}`);
+    const before = this.#source === 'given' ? `message ${sent + 1} was sent` : 'the end of input';
+    const progress = this.#replies.formatProgress(this.#countsReplies);
+    this.#report(`${this.#settings.address} ended the connection before ${before}; ${progress}`);
     this.#finish(exitStatus.failure);
   }
 

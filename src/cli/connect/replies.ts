@@ -1,4 +1,5 @@
 /** Counts what a server sends: greetings, replies to messages, and replies that report errors. */
+import { formatPlural } from '../../format/figures.ts';
 import { type ErrorRules, isErrorReply } from '../../framing/error-pattern.ts';
 import type { Message } from '../../framing/message.ts';
 import { escapeBytes } from '../../terminal/escape.ts';
@@ -77,6 +78,13 @@ export class Replies {
     const labels = this.#named.get(excerpt);
     if (labels) labels.push(label);
     else this.#named.set(excerpt, [label]);
+  }
+
+  /** `2 of 3 messages were answered`, or `1 message was sent`. @param countsReplies whether replies are expected */
+  formatProgress(countsReplies: boolean): string {
+    const sent = this.#sent === 0 ? 'no message' : formatPlural(this.#sent, 'message');
+    if (!countsReplies || this.#sent === 0) return `${sent} ${this.#sent > 1 ? 'were' : 'was'} sent`;
+    return `${this.answered} of ${sent} ${this.#sent > 1 ? 'were' : 'was'} answered`;
   }
 
   /** `3 of 5 replies report errors: 1, 2: -ERR no such command, 4: -ERR syntax` */

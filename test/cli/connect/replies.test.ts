@@ -35,6 +35,18 @@ describe('Replies', () => {
     expect(replies.formatErrors()).toBe('2 of 2 replies report errors: the greeting: 421 \\x1b busy, 2: 550 no');
   });
 
+  it('says how far a conversation came', () => {
+    const replies = new Replies({});
+    expect([false, true].map((counts) => replies.formatProgress(counts))).toEqual(Array(2).fill('no message was sent'));
+    replies.send(Message.of('a'));
+    expect(replies.formatProgress(false)).toBe('1 message was sent');
+    expect(replies.formatProgress(true)).toBe('0 of 1 message was answered');
+    replies.send(Message.of('b'));
+    receive(replies, 'A', 'B');
+    expect(replies.formatProgress(false)).toBe('2 messages were sent');
+    expect(replies.formatProgress(true)).toBe('2 of 2 messages were answered');
+  });
+
   it('names a text once, without its line end', () => {
     const replies = new Replies({});
     receive(replies, 'error: a\r\n', 'fine', 'error: b', 'error: a\n');

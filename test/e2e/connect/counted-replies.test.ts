@@ -89,7 +89,7 @@ describe('a reply that reports an error', () => {
     const { address } = await failing();
     const { stdout, stderr, status } = await yodel(['send', address, 'a', 'b']);
     expect(stdout.toString()).toBe('error: no\nerror: no\n');
-    expect(stderr).toBe('yodel: 2 of 2 replies report errors: 1: error: no, 2: error: no\n');
+    expect(stderr).toBe('yodel: 2 of 2 replies report errors: 1, 2: error: no\n');
     expect(status).toBe(3);
   });
 });
