@@ -4,7 +4,9 @@
  *
  *     add  ->  effects  ->  [reorder]  ->  queue  ->  latency  ->  copies  ->  pieces  ->  deliver
  */
+import { Queue } from '../../queue.ts';
 import type { Clock } from '../../session/clock.ts';
+import { isPromise } from '../../session/handler.ts';
 import { Displaced } from './displaced.ts';
 import { type Effects, effectsOn, firstBoundary, type Stream } from './effects.ts';
 import type { CountedFault, Faults } from './fault-set.ts';
@@ -62,7 +64,7 @@ export class Link implements ShapedStream {
   readonly #ends: LinkEnds;
   readonly #triggers: Triggers;
   readonly #displaced: Displaced<Queued>;
-  #queue: Queued[] = [];
+  #queue = new Queue<Queued>();
   #pending = 0;
   #number = 0;
   #arrivedBytes = 0;
@@ -162,7 +164,7 @@ export class Link implements ShapedStream {
   /** Passes on nothing more. */
   stop(): void {
     this.isStopped = true;
-    this.#queue = [];
+    this.#queue = new Queue();
     this.#displaced.drop();
     this.#triggers.stop();
     this.#account(-this.#pending);
@@ -224,11 +226,13 @@ export class Link implements ShapedStream {
   }
 
   async #sendAll(): Promise<void> {
-    for (let next = this.#queue[0]; next && !this.isStopped; next = this.#queue[0]) {
+    for (let next = this.#queue.first; next && !this.isStopped; next = this.#queue.first) {
       const wait = next.dueAt - this.#clock.now();
       if (wait > 0) await this.pause(wait);
       if (this.isStopped) break;
-      const isOver = await this.#process(next);
+      const processed = this.#process(next);
+      // Most are passed on at once: a promise for each would cost more than all the rest.
+      const isOver = isPromise(processed) ? await processed : processed;
       if (isOver || this.isStopped) break;
       this.#queue.shift();
       this.#account(-next.cost);
@@ -240,32 +244,42 @@ export class Link implements ShapedStream {
   }
 
   /** Returns whether the session is over. */
-  async #process(next: Queued): Promise<boolean> {
-    const { fate, by, maxMessages = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } = next.effects;
-    if (fate === 'reset' || fate === 'close') {
-      if (fate === 'reset') await this.pause(beforeResetMs);
-      this.#finish(fate, by as CountedFault);
-      return true;
-    }
-    const copies = fate === 'drop' ? 0 : 1 + next.effects.copies;
-    for (let copy = 0; copy < copies && !this.isStopped; copy++) await this.#deliver(next);
+  #process(next: Queued): boolean | Promise<boolean> {
+    const { fate, copies } = next.effects;
+    if (fate === 'reset' || fate === 'close') return this.#end(fate, next);
+    if (fate === 'drop') return this.#passed(next);
+    const taken = copies > 0 ? this.#deliverAll(next) : this.#deliver(next);
+    return taken ? taken.then(() => this.#passed(next)) : this.#passed(next);
+  }
+
+  async #end(fate: 'reset' | 'close', { effects }: Queued): Promise<boolean> {
+    if (fate === 'reset') await this.pause(beforeResetMs);
+    this.#finish(fate, effects.by as CountedFault);
+    return true;
+  }
+
+  #passed({ effects }: Queued): boolean {
+    const { maxMessages = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } = effects;
     this.#processed++;
     const isOver = this.#processed >= maxMessages || this.passedBytes >= maxBytes;
     if (!isOver) return false;
-    const limitedBy = next.effects.limitedBy as CountedFault;
+    const limitedBy = effects.limitedBy as CountedFault;
     this.#ends.report(limitedBy, this.#processed);
     this.#finish('close', limitedBy);
     return true;
   }
 
-  async #deliver({ unit, effects, size }: Queued): Promise<void> {
+  async #deliverAll(next: Queued): Promise<void> {
+    for (let copy = 0; copy <= next.effects.copies && !this.isStopped; copy++) await this.#deliver(next);
+  }
+
+  #deliver({ unit, effects, size }: Queued): Promise<void> | undefined {
     const { shape, frameFlips, maxBytes } = effects;
     const isFirst = this.#processed === 0;
     const isShaped = shape !== undefined || frameFlips.length > 0 || maxBytes !== undefined;
     if (!isShaped) this.passedBytes += size;
     const shaped = isShaped ? new Shape(this, { shaping: shape, flips: frameFlips, maxBytes, isFirst }) : undefined;
-    const taken = this.#ends.deliver(unit, shaped);
-    if (taken) await taken;
+    return this.#ends.deliver(unit, shaped);
   }
 
   #finish(how: 'reset' | 'close', by: CountedFault): void {

@@ -234,8 +234,14 @@ export class FaultySession extends ForwardedSession implements Session {
 
   // Requests.
 
-  async #deliverRequest(content: Message | Batch, shape: Shape | undefined): Promise<void> {
-    if (!shape || this.#writesShapes) {
+  #deliverRequest(content: Message | Batch, shape: Shape | undefined): Promise<void> | undefined {
+    if (shape) return this.#deliverShaped(content, shape);
+    const taken = this.#handleRequest(content, true);
+    return isPromise(taken) ? taken.then(() => undefined) : undefined;
+  }
+
+  async #deliverShaped(content: Message | Batch, shape: Shape): Promise<void> {
+    if (this.#writesShapes) {
       this[shapeOfRequest] = shape;
       await this.#handleRequest(content, true);
       this[shapeOfRequest] = undefined;

@@ -129,11 +129,28 @@ test('errors are JSON with a hint', async () => {
   expect(await failure('POST', '/faults', 'x'.repeat(70_000))).toMatch(/^413 /);
   await call('POST', '/faults', { name: 'slow', fault: 'latency 1ms' });
   expect(await failure('POST', '/faults', { name: 'slow', fault: 'drop' })).toMatch(/^409 there is a fault "slow"/);
+  expect(await failure('POST', '/faults/slow', { name: 'fast', fault: 'drop' })).toMatch(/^400 the name .* "fast"/);
   expect(await failure('GET', '/faults/slwo')).toBe('404 there is no fault "slwo". Did you mean "slow"?');
   expect(await failure('DELETE', '/faults/%')).toMatch(/^400 the path is invalid/);
   expect(await failure('GET', '/toxics')).toMatch(/^404 there is no \/toxics/);
   expect(await failure('PUT', '/faults')).toMatch(/^405 PUT is not allowed/);
   expect(await failure('GET', '/sessions/9')).toMatch(/^404 there is no session 9/);
+});
+
+test('a client that leaves in the middle of its request is no failure of the API', async () => {
+  const { server, url, call } = await controlled();
+  const peer = await dial(Number(new URL(url).port));
+  peer.ended.catch(() => undefined);
+  const head = ['POST /faults HTTP/1.1', 'Host: localhost', 'Authorization: Bearer secret', 'Content-Length: 100'];
+  await peer.send(`${head.join('\r\n')}\r\n\r\n{"fault":`);
+  // Until the API waits for the body.
+  expect((await call('GET', '/version')).status).toBe(200);
+  peer.socket.resetAndDestroy();
+  await peer.closed;
+  for (let round = 0; round < 3; round++) await call('GET', '/version');
+  server.process.kill('SIGTERM');
+  const { status, stderr } = await server.ended;
+  expect([status, stderr.includes('failed')]).toEqual([0, false]);
 });
 
 test('a request needs the token and a host of loopback', async () => {

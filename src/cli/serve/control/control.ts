@@ -34,10 +34,12 @@ export async function serveControl(
   const { token, isGenerated } = tokenOf();
   const server = await listenHttp(address, 'control', async (request, response) => {
     const answer = await answerHttp(request, token, controlled).catch((error: unknown) => {
+      // A client that is gone before the end of its body is no failure of the API, and hears no answer.
+      if (request.socket.destroyed) return undefined;
       notify(`the control API failed: ${escapeStack(error)}`);
       return failure(500, 'an internal error', 'stderr of yodel has it');
     });
-    respond(response, answer);
+    if (answer) respond(response, answer);
   });
   notify(`control at http://${formatPeer(server.address)}/faults, also /sessions, /reset and /version`);
   notify(isGenerated ? `control token: ${token}` : `control token: that of ${controlTokenVariable}`);

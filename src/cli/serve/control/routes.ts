@@ -113,7 +113,12 @@ function getFault(controlled: Controlled, name: string): ControlResponse {
 function changeFault(controlled: Controlled, name: string, body: string): ControlResponse {
   const faults = controlled.faults();
   if (!faults.get(name)) return noFault(controlled, name);
-  return ok(withNote(controlled, faults.change(name, bodyOf(body).fault)));
+  const given = bodyOf(body);
+  if (given.name !== undefined && given.name !== name) {
+    const hint = `DELETE /faults/${name}, and POST /faults with the new name`;
+    return failure(400, `the name of a fault does not change: "${name}" cannot become "${given.name}"`, hint);
+  }
+  return ok(withNote(controlled, faults.change(name, given.fault)));
 }
 
 function removeFault(controlled: Controlled, name: string): ControlResponse {
