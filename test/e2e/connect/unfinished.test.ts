@@ -61,6 +61,14 @@ tmux('of a message that cannot be read yet, the number of bytes is shown', async
   await terminal.sees(/Ctrl-D ends\n< hello\n>$/);
 });
 
+tmux('the hex view shows a prompt as text, and its bytes when it is whole', async () => {
+  const { terminal, socket } = await talk('--hex');
+  socket.write('login: ');
+  await terminal.sees(/Ctrl-D ends\n< \(7 bytes of an unfinished message: login: \)\n>$/);
+  socket.write('\n');
+  await terminal.sees(/Ctrl-D ends\n< 8 B\n00000000 {2}6c 6f 67 69 6e 3a 20 0a[^\n]*\n>$/);
+});
+
 tmux('a terminal without a movable cursor gets the rest of a prompt in a line of its own', async () => {
   const accepted = Promise.withResolvers<Socket>();
   const { address } = await listen((socket) => accepted.resolve(socket));

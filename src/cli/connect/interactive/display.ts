@@ -85,13 +85,14 @@ export class Display {
     return bytes !== undefined && !this.#switches.hex && bytes.length - shown <= mostShown;
   }
 
-  /** The row of such a message while it may still grow. */
+  /** The row of such a message while it may still grow. In the hex view it is text, too: a dump of it is shown when it is whole. */
   unfinished({ size, bytes }: UnfinishedMessage, shown: number): UnfinishedLine {
     const hasText = this.canShow(bytes, shown);
+    const text = bytes && bytes.length - shown <= mostShown ? showableBytes(bytes.subarray(shown)) : undefined;
     const note = `${formatPlural(size, 'byte')} of an unfinished message`;
     return {
       prompt: hasText ? `< ${shown > 0 ? continued : ''}` : '< ',
-      text: hasText ? showableBytes(bytes.subarray(shown)) : `(${note})`,
+      text: hasText ? (text ?? '') : `(${note}${text ? `: ${text}` : ''})`,
       paintPrompt: (part) => this.#paint('green', part),
     };
   }
