@@ -42,6 +42,8 @@ export interface Comparison<Item, Received> {
    * instead of which lines, those that are most alike are paired. Default: in order.
    */
   readonly similarity?: ((item: Item, message: Received) => number) | undefined;
+  /** Whether a wildcard ends at the first message that matches what follows, also where that costs more. Default false. */
+  readonly endsWildcards?: boolean | undefined;
 }
 
 /**
@@ -134,6 +136,7 @@ class Search<Item, Received> {
   readonly #width: number;
   readonly #matches: (item: Item, message: Received) => boolean;
   readonly #mayReplace: (item: Item, message: Received) => boolean;
+  readonly #endsWildcards: boolean;
   readonly #next = new Map<number, readonly Item[]>();
   /** Moves that are not made yet: by their differences so far, and among those by how many lines have another message. */
   #levels: (Move[] | undefined)[][] = [];
@@ -146,7 +149,7 @@ class Search<Item, Received> {
     ends: number,
     received: readonly Received[],
     length: number,
-    { matches, mayReplace = () => true }: Comparison<Item, Received>,
+    { matches, mayReplace = () => true, endsWildcards = false }: Comparison<Item, Received>,
   ) {
     this.#expected = expected;
     this.#ends = ends;
@@ -154,6 +157,7 @@ class Search<Item, Received> {
     this.#width = length + 1;
     this.#matches = matches;
     this.#mayReplace = mayReplace;
+    this.#endsWildcards = endsWildcards;
   }
 
   run(): Aligned<Item, Received>[] {
@@ -219,6 +223,7 @@ class Search<Item, Received> {
       const leaves = hasMessage && this.#itemsAfter(at).some((item) => this.#matchesAt(item, next));
       if (hasMessage && !leaves) move(0, 1);
       move(1, 0);
+      if (leaves && this.#endsWildcards) return;
     } else if (one) {
       const isMatch = hasMessage && this.#matchesAt(one.item, next);
       if (isMatch) move(1, 1);

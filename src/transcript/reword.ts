@@ -73,7 +73,8 @@ function alignWords(tokens: readonly Token[], words: readonly string[]): Aligned
   const expected = tokens.map(
     (item): Expected<Token> => (item.name ? { kind: 'any', item } : { kind: 'message', item, isOptional: false }),
   );
-  return align(expected, words, { matches: (token, word) => token.text === word });
+  // The place of a name is one piece of the text.
+  return align(expected, words, { matches: (token, word) => token.text === word, endsWildcards: true });
 }
 
 /**

@@ -1,10 +1,13 @@
 /** Transcripts rewritten with what a server sent: right, stable, and green for the right reason. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Message } from '../../src/framing/message.ts';
 import { serve } from '../../src/server/server.ts';
 import type { Handler } from '../../src/session/handler.ts';
 import { type CheckOptions, check } from '../../src/transcript/check.ts';
 import { parseTranscript } from '../../src/transcript/parse.ts';
+import { reworded } from '../../src/transcript/reword.ts';
+import type { MessageStep } from '../../src/transcript/transcript.ts';
 import { type UpdateOptions, updateOf } from '../../src/transcript/update.ts';
 
 /** Replies to each request, in the order in which they are sent. */
@@ -129,6 +132,14 @@ it('unordered lines are replaced, removed and added within their block', async (
   expect(left).toEqual([]);
   expect(updated.split('\n').toSorted()).toEqual(
     '> a\n@unordered\n< one\n< four\n< three\n< five\n@end\n> c\n< c1\n'.split('\n').toSorted(),
+  );
+});
+
+it('a name stays in its line of a reply that has gained others', () => {
+  const [step] = parseTranscript('<\\ 250-{host}\\r\\n250-8BITMIME\\r\\n250 HELP\n', 'mail').steps;
+  const message = Message.of(Buffer.from('250-localhost\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250 HELP'));
+  expect(reworded(step as MessageStep, message, (_, received) => received)).toBe(
+    '\\ 250-{host}\\r\\n250-SIZE 1000\\r\\n250-8BITMIME\\r\\n250 HELP',
   );
 });
 
