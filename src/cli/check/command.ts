@@ -11,6 +11,7 @@ const examples = `Examples:
   yodel check talk.transcript :7878 --update        update the expected replies in the file
   yodel check talk.transcript :7878 --format junit > report.xml
   yodel check talk.transcript :0 --start './server --port {port}'   start and stop the server
+  yodel check talk.transcript --against other.transcript    propose masks for what differs in two recordings
   yodel check talk.transcript exec:./server         test a program on its stdin and stdout
 `;
 
@@ -49,6 +50,12 @@ An error has precedence over differences. Files are checked whatever came of the
       new Option('--update', 'replace the expected replies in the files with the received ones').conflicts('mask'),
     )
     .option('--mask', 'replace what differs in the files with names, whose defaults are the recorded text')
+    .addOption(
+      new Option(
+        '--against <file>',
+        'propose names for what differs between two recordings, without a server; --mask writes them',
+      ).conflicts(['update', 'start', 'restart', 'repeat', 'jobs']),
+    )
     .addOption(
       durationOption('--timeout <time>', 'time limit for each message, unless the transcript sets @timeout', 5000).env(
         envName('timeout'),

@@ -22,6 +22,11 @@ export async function runCheck(words: readonly string[], flags: Flags): Promise<
   const update = flags.update === true || flags.mask === true;
   if (update && Number(repeat) > 1)
     throw new UsageError(`--${flags.mask ? 'mask' : 'update'} and --repeat cannot be used together`);
+  if (flags.against !== undefined) {
+    const given = { protocol: await readGivenWire(flags), variables: readVariables(flags.var) };
+    const { compareFiles } = await import('./against.ts');
+    return await compareFiles(words, String(flags.against), given, { isWritten: flags.mask === true });
+  }
   endOnSignals();
   const { files: names, address } = filesAndAddress(words, start !== undefined);
   const given = { protocol: await readGivenWire(flags), variables: readVariables(flags.var) };

@@ -72,7 +72,12 @@ export class Findings {
   }
 
   /** A step of an alignment that the line's own values confirm, or a difference. */
-  addStep(step: Aligned<ExpectedLine, Arrival>, client: CheckedClient, values: Values, missing: () => Missing): void {
+  addStep(
+    step: Aligned<ExpectedLine, Arrival>,
+    client: Pick<CheckedClient, 'name'>,
+    values: Values,
+    missing: () => Missing,
+  ): void {
     const { name } = client;
     if (step.kind === 'absorbed') return this.#received(step.item.step, name, step.message.at);
     if (step.kind === 'absent') return;

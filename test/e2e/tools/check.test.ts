@@ -150,3 +150,16 @@ test('a report that cannot be written is an error, with exit status 1', async ()
   expect(stderr).toMatch(/^yodel: cannot write the output: .*\n$/);
   expect(status).toBe(1);
 });
+
+test('--against proposes masks for what differs between two recordings, and --mask writes them', async () => {
+  const first = temporaryFile('first.transcript', '> a\n< id 1\n');
+  const second = temporaryFile('second.transcript', '> a\n< id 2\n');
+  const proposed = await yodel(['check', first, '--against', second]);
+  expect(proposed).toMatchObject({ status: 3, stderr: '' });
+  expect(proposed.stdout.toString()).toBe(`- < id 1\n+ < id {value1=1}\n--mask writes this to ${first}\n`);
+  expect(readFileSync(first, 'utf8')).toBe('> a\n< id 1\n');
+  expect(await yodel(['check', first, '--against', second, '--mask'])).toMatchObject({ status: 0 });
+  expect(readFileSync(first, 'utf8')).toBe('> a\n< id {value1=1}\n');
+  expect(await yodel(['check', first, '--against', second])).toMatchObject({ status: 0 });
+  expect(await yodel(['check', first, second, '--against', second])).toMatchObject({ status: 2 });
+});
