@@ -13,7 +13,7 @@ export interface Retraction {
   readonly buckets: readonly number[];
 }
 
-/** A connection remembers this many entries at least, all connections of a process together this many. */
+/** A connection has this many entries at least, all connections of a process together this many. */
 const minEntries = 1024;
 const maxEntries = 4_194_304;
 
@@ -21,8 +21,8 @@ const maxEntries = 4_194_304;
  * The latencies that a connection has recorded, where replies have nothing that says which message they answer.
  *
  * The first reply is then taken for that of the oldest unanswered message. If it turns out later that the server sent more
- * messages than requests, or fewer, every latency since then may belong to another message: they are taken back. Only the
- * latest ones are remembered, those of hours ago are not.
+ * messages than requests, or fewer, every latency since then may belong to another message: they are taken back. Of very many,
+ * the older ones are only counted by bucket.
  */
 export class LatencyLog implements LatencyRecorder {
   readonly #latency: LatencyRecorder;
@@ -35,6 +35,9 @@ export class LatencyLog implements LatencyRecorder {
   #length = 0;
   /** The number of entries up to which nothing was unanswered: a reply that is missing was missing after them. */
   #settled = 0;
+  /** What there was no room for, up to when nothing was unanswered, and since then. */
+  #oldSettled = new OldLatencies();
+  #oldUnsettled = new OldLatencies();
   /** The largest latency. */
   slowest = 0;
 
@@ -69,31 +72,47 @@ export class LatencyLog implements LatencyRecorder {
   /** Every message so far has been answered. */
   settle(): void {
     this.#settled = this.#length;
+    if (this.#oldUnsettled.from !== undefined) this.#settleOld();
+  }
+
+  #settleOld(): void {
+    this.#oldSettled.addAll(this.#oldUnsettled);
+    this.#oldUnsettled = new OldLatencies();
   }
 
   /** Takes back all latencies: the server sent more messages than requests. Undefined if there are none. */
   retractAll(): Retraction | undefined {
-    return this.#retractFrom(0);
+    this.#settleOld();
+    const old = this.#oldSettled;
+    this.#oldSettled = new OldLatencies();
+    return this.#retractFrom(0, old);
   }
 
   /** Takes back the latencies since all messages were answered: a reply is missing, perhaps not the last one. */
   retractUnsettled(): Retraction | undefined {
-    return this.#retractFrom(this.#settled);
+    const old = this.#oldUnsettled;
+    this.#oldUnsettled = new OldLatencies();
+    return this.#retractFrom(this.#settled, old);
   }
 
-  #retractFrom(first: number): Retraction | undefined {
-    if (first >= this.#length) return undefined;
-    const buckets: number[] = [];
+  /** @param old what precedes the entries and is taken back, too */
+  #retractFrom(first: number, old: OldLatencies): Retraction | undefined {
+    const from = old.from ?? (first < this.#length ? this.#seconds[first] : undefined);
+    if (from === undefined) return undefined;
+    const buckets = old.toBuckets();
     for (let at = first; at < this.#length; at++) buckets.push(this.#buckets[at] as number, this.#counts[at] as number);
-    const from = this.#seconds[first] as number;
     this.#length = first;
     return { from, buckets };
   }
 
-  /** Doubles the memory, or forgets the older half. */
+  /** Doubles the memory, or joins the older half by bucket. */
   #makeRoom(): void {
     const size = this.#length;
     const [from, newSize] = size * 2 <= this.#max ? [0, size * 2] : [size / 2, size];
+    for (let at = 0; at < from; at++) {
+      const old = at < this.#settled ? this.#oldSettled : this.#oldUnsettled;
+      old.add(this.#buckets[at] as number, this.#counts[at] as number, this.#seconds[at] as number);
+    }
     const moved = <List extends Uint16Array | Uint32Array>(old: List, list: List): List => {
       list.set(old.subarray(from));
       return list;
@@ -103,5 +122,28 @@ export class LatencyLog implements LatencyRecorder {
     this.#seconds = moved(this.#seconds, new Uint32Array(newSize));
     this.#length = size - from;
     this.#settled = Math.max(0, this.#settled - from);
+  }
+}
+
+/** Latencies by bucket. */
+class OldLatencies {
+  /** The second of the run of the first one. */
+  from: number | undefined;
+  readonly #counts = new Map<number, number>();
+
+  add(bucket: number, count: number, second: number): void {
+    this.from ??= second;
+    this.#counts.set(bucket, (this.#counts.get(bucket) ?? 0) + count);
+  }
+
+  addAll(later: OldLatencies): void {
+    if (later.from === undefined) return;
+    this.from ??= later.from;
+    for (const [bucket, count] of later.#counts) this.#counts.set(bucket, (this.#counts.get(bucket) ?? 0) + count);
+  }
+
+  /** As in a {@link Retraction}. */
+  toBuckets(): number[] {
+    return [...this.#counts].flat();
   }
 }
