@@ -8,11 +8,11 @@
 import { systemError, YodelError } from '../errors.ts';
 import { formatPlural } from '../format/figures.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
-import type { LatencyLog, LatencyRecorder } from './latency-log.ts';
+import type { LatencyLog, LatencyRecorder, Retraction } from './latency-log.ts';
 import type { Payload } from './payload.ts';
 import { CountMatcher } from './replies/count.ts';
 import { RingPosition } from './replies/echo.ts';
-import { matcherFor, type ReplyOptions } from './replies/for-connection.ts';
+import { type LoadConnectionOptions, matcherFor } from './replies/for-connection.ts';
 import type { ReplyMatcher } from './replies/matcher.ts';
 import type { DueTimes } from './schedule.ts';
 import { SendTimes } from './send-times.ts';
@@ -37,16 +37,10 @@ export interface Traffic {
   sendSoon(connection: LoadConnection, count: number): void;
   /** Nothing is in flight. */
   settled(): void;
+  /** The server has sent more messages than requests: these latencies may be those of others. */
+  doubted(latencies: Retraction | undefined): void;
   /** The connection can no longer be used. @param count the number of errors */
   broken(connection: LoadConnection, error: YodelError, count?: number): void;
-}
-
-/** What a connection sends, and the replies that it expects. */
-export interface LoadConnectionOptions extends ReplyOptions {
-  /** Whether messages that arrive before the first one is sent are allowed, as a greeting of which nothing is known yet. */
-  readonly learnsGreeting: boolean;
-  /** Where a reply does not say which message it answers. */
-  readonly log: LatencyLog | undefined;
 }
 
 /** Lives as long as its transport's connection. */
@@ -120,7 +114,7 @@ export class LoadConnection implements Receiver {
     return this.#unasked;
   }
 
-  /** The greeting has been learned from other connections: what is missing of it will be no reply. */
+  /** The greeting was learned from other connections: what is missing of it will be no reply. */
   expectGreeting(count: number): void {
     if (this.#matcher instanceof CountMatcher) this.#matcher.greetingLeft = Math.max(0, count - this.#unasked);
   }
@@ -140,7 +134,7 @@ export class LoadConnection implements Receiver {
     return this.#times.oldest;
   }
 
-  /** Bytes that the operating system has not taken. */
+  /** Bytes that the system has not taken. */
   get unsent(): number {
     return this.#connection.unsent;
   }
@@ -189,11 +183,18 @@ export class LoadConnection implements Receiver {
   /**
    * Ends this side: the connection has served its purpose. If a reply does not say which message it answers, the connection
    * remains until the server ends its side, because another reply may show that the first one was none.
+   *
+   * @param listens to leave this side open for now, because many servers reply no more once it has ended
    */
-  retire(): void {
+  retire(listens: boolean): void {
     if (!this.#log) return this.close();
     this.#isRetired = true;
-    this.#connection.end();
+    if (!listens) this.#connection.end();
+  }
+
+  /** Its latencies, which are then forgotten here. */
+  takeLatencies(): Retraction | undefined {
+    return this.#log?.retractAll();
   }
 
   /** Closes a connection that was lost. If replies are missing, they may have been missing for some time. */
@@ -252,7 +253,7 @@ export class LoadConnection implements Receiver {
   #receiveRetired(chunk: Uint8Array, matcher: ReplyMatcher): void {
     if (!this.#countsBytes && matcher.match(chunk) === 0) return;
     const error = this.#unexpected();
-    this.#traffic.tally.retract(this.#log?.retractAll());
+    this.#traffic.doubted(this.takeLatencies());
     this.#traffic.tally.fail(error.code, error.message);
     this.close();
   }
@@ -266,16 +267,14 @@ export class LoadConnection implements Receiver {
     this.#serverEnded.resolve();
     if (this.#isOver) return;
     if (this.#isRetired) return this.close();
-    this.#fail(
-      new YodelError('YODEL_CONNECTION_CLOSED', `the server closed connection ${this.number} ${this.#soFar()}`),
-    );
+    const text = `the server closed connection ${this.number} ${this.#soFar()}`;
+    this.#fail(new YodelError('YODEL_CONNECTION_CLOSED', text));
   }
 
   onClose(error?: Error): void {
     this.#serverEnded.resolve();
     if (this.#isOver || this.#isRetired) return;
-    const broken = systemError(`connection ${this.number} broke ${this.#soFar()}`, error ?? new Error('it was closed'));
-    this.#fail(broken);
+    this.#fail(systemError(`connection ${this.number} broke ${this.#soFar()}`, error ?? new Error('it was closed')));
   }
 
   /** The connection cannot be used, or not even greeted. */
@@ -286,7 +285,7 @@ export class LoadConnection implements Receiver {
 
   #receivedTooMany(count: number): void {
     const error = this.#unexpected();
-    this.#traffic.tally.retract(this.#log?.retractAll());
+    this.#traffic.doubted(this.takeLatencies());
     this.#traffic.broken(this, error, count);
   }
 
@@ -315,11 +314,8 @@ export class LoadConnection implements Receiver {
   #countErrors(count: number): void {
     const { tally } = this.#traffic;
     tally.failed += count;
-    tally.fail(
-      'YODEL_ERROR_REPLY',
-      `connection ${this.number}: the reply reports an error: ${this.#failedText}`,
-      count,
-    );
+    const text = `connection ${this.number}: the reply reports an error: ${this.#failedText}`;
+    tally.fail('YODEL_ERROR_REPLY', text, count);
   }
 
   get #failedText(): string {
@@ -383,8 +379,10 @@ export class LoadConnection implements Receiver {
 
   #unexpected(): YodelError {
     const problem = this.#hasSent ? 'sent more replies than expected' : 'sent something before any request';
-    const text = `connection ${this.number}: the server ${problem}, ${this.#soFar()}`;
-    return new YodelError('YODEL_UNEXPECTED_REPLY', text);
+    return new YodelError(
+      'YODEL_UNEXPECTED_REPLY',
+      `connection ${this.number}: the server ${problem}, ${this.#soFar()}`,
+    );
   }
 
   #errorBefore(): YodelError {

@@ -2,7 +2,7 @@ import type { YodelError } from '../errors.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import type { Connection } from '../transport/transport.ts';
 import { LoadConnection, type Traffic } from './connection.ts';
-import { LatencyLog, type LatencyRecorder } from './latency-log.ts';
+import { LatencyLog, type LatencyRecorder, listenMs, type Retraction } from './latency-log.ts';
 import { OpenLoop, timerSlackMs } from './open-loop.ts';
 import { type Payload, payloadsOf } from './payload.ts';
 import { isAnonymous, type LoadSettings, type LoadShare, protocolOf } from './plan.ts';
@@ -12,13 +12,11 @@ import { ErrorPattern } from './replies/error-pattern.ts';
 import { type Stage, StageRecorder } from './stages.ts';
 import { Tally } from './tally.ts';
 import { Timers } from './timers.ts';
+import { Unheard } from './unheard.ts';
 
 const intervalMs = 1000;
 /** If no replies are expected: the time for the server to read everything and end its side. */
 const finishMs = 1000;
-/** How long replies that are too many are waited for after the last reply: twice the largest latency, within these limits. */
-const minListenMs = 250;
-const maxListenMs = 2000;
 
 /** How the run of one process ended. */
 export interface GeneratorEnd {
@@ -56,6 +54,7 @@ export class Generator implements Traffic, PoolOwner {
   readonly tally = new Tally();
   stageAt: ((time: number) => number) | undefined;
   #recorder: LatencyRecorder = this.tally.latency;
+  readonly #unheard = new Unheard(this.tally);
   inFlight = 0;
   lastReplyAt = Number.NEGATIVE_INFINITY;
   isActive = false;
@@ -186,9 +185,15 @@ export class Generator implements Traffic, PoolOwner {
 
   /** Waits for replies that are too many: the run would else end before it turns out that the latencies are wrong. */
   #listen(endedAt: number): void {
-    const slowest = this.#pool.up.reduce((most, connection) => Math.max(most, connection.slowest), 0);
-    const waitMs = Math.min(maxListenMs, Math.max(minListenMs, 2 * slowest));
-    this.#timers.after(waitMs, () => this.#end('done', endedAt));
+    this.#timers.after(listenMs(this.#pool.slowest), () => this.#end('done', endedAt));
+  }
+
+  doubted(latencies: Retraction | undefined): void {
+    this.#unheard.doubt(latencies);
+  }
+
+  unheard(connection: LoadConnection): void {
+    this.#unheard.add(connection.takeLatencies());
   }
 
   broken(connection: LoadConnection, error: YodelError, count = 1): void {

@@ -11,11 +11,25 @@ export interface Retraction {
   readonly from: number;
   /** How many there are in which buckets of the histogram: index, count, index, count, … */
   readonly buckets: readonly number[];
+  /** Of a run with a transcript: the request to which they belong. */
+  readonly request?: number | undefined;
 }
 
 /** A connection has this many entries at least, all connections of a process together this many. */
 const minEntries = 1024;
 const maxEntries = 4_194_304;
+
+/** The shortest and the longest time to listen for replies that are too many, at the end of a run. */
+const minListenMs = 250;
+const maxListenMs = 2000;
+
+/**
+ * How long to listen for replies that are too many, after the last one, in milliseconds: if the server answers one request after
+ * the other, and one of its messages was none, that is how late the real last reply may be.
+ */
+export function listenMs(slowest: number): number {
+  return Math.min(maxListenMs, Math.max(minListenMs, 2 * slowest));
+}
 
 /**
  * The latencies that a connection has recorded, where replies have nothing that says which message they answer.

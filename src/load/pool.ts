@@ -5,6 +5,7 @@ import { formatCount } from '../format/figures.ts';
 import { portsForConnections, portsInTimeWait } from '../transport/ports.ts';
 import type { Connection } from '../transport/transport.ts';
 import type { LoadConnection } from './connection.ts';
+import { listenMs } from './latency-log.ts';
 import type { LoadShare } from './plan.ts';
 import type { Timers } from './timers.ts';
 
@@ -26,6 +27,8 @@ export interface PoolOwner {
   notConnected(error: YodelError): void;
   /** Creates the load connection on a new connection, which starts to receive. */
   connected(number: number, opened: Connection): LoadConnection;
+  /** The connection ends, and is not listened to after its last reply. */
+  unheard(connection: LoadConnection): void;
   /** The connection is in the pool. @param tookMs how long that took */
   ready(connection: LoadConnection, tookMs: number): void;
 }
@@ -41,6 +44,8 @@ export class Pool {
   readonly #greeting = new Set<LoadConnection>();
   /** Connections that have served their purpose and that the server has not ended yet, the oldest first. */
   readonly #retired: LoadConnection[] = [];
+  /** One that has served its purpose, too, and is listened to: at most one, because the server may have no room for more. */
+  #listened: LoadConnection | undefined;
   /** The number of connections being opened. */
   #opening = 0;
 
@@ -81,14 +86,36 @@ export class Pool {
   /** Ends a connection that has served its purpose, and opens a new one. Some may wait for the server to end them. */
   renew(connection: LoadConnection): void {
     this.#up = this.#up.filter((one) => one !== connection);
-    connection.retire();
-    if (this.#retired.push(connection) > this.#share.connections) this.#retired.shift()?.close();
+    if (this.#listened) this.#retire(connection);
+    else this.#listenTo(connection);
     void this.#open(connection.number);
+  }
+
+  #listenTo(connection: LoadConnection): void {
+    this.#listened = connection;
+    connection.retire(true);
+    this.#timers.after(listenMs(connection.slowest), () => {
+      this.#listened = undefined;
+      this.#retire(connection);
+    });
+  }
+
+  #retire(connection: LoadConnection): void {
+    this.#owner.unheard(connection);
+    connection.retire(false);
+    if (this.#retired.push(connection) > this.#share.connections) this.#retired.shift()?.close();
+  }
+
+  /** The largest latency of connections that may still receive something. */
+  get slowest(): number {
+    const all = [...this.#up, ...this.#retired, ...(this.#listened ? [this.#listened] : [])];
+    return all.reduce((most, { slowest }) => Math.max(most, slowest), 0);
   }
 
   /** Closes all connections. */
   close(): void {
     for (const connection of [...this.#up, ...this.#greeting, ...this.#retired]) connection.close();
+    this.#listened?.close();
   }
 
   /** Removes a lost connection, and opens it again after a delay. */

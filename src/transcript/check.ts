@@ -254,9 +254,10 @@ export class Check {
    * Waits until everything that is expected has come, as far as can be known, and compares it.
    *
    * @param next the step that is played next
+   * @param extraMs how long to wait for messages that no line expects. Default: as the options say, before an action
    */
-  async settle(next: WalkedStep | undefined): Promise<void> {
-    const settleMs = next === undefined || isAction(next) ? (this.#options.settleMs ?? 0) : 0;
+  async settle(next: WalkedStep | undefined, extraMs?: number): Promise<void> {
+    const settleMs = extraMs ?? (next === undefined || isAction(next) ? (this.#options.settleMs ?? 0) : 0);
     const clients = [...this.#clients.values()].filter((client) => client.isExpecting || settleMs > 0);
     if (clients.length === 0) return;
     const patience = { timeoutMs: this.#timeoutMs, settleMs, pace: this.#pace };

@@ -123,6 +123,7 @@ class Conversation {
       claim: (answered) => this.#claim(answered),
       sendSoon: (connection, count) => connection.send(count, this.now),
       settled() {},
+      doubted: (latencies) => this.tally.retract(latencies),
       broken: (connection, error, count = 1) => {
         this.tally.fail(error.code, error.message, count);
         this.isBroken = true;

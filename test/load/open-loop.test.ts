@@ -21,6 +21,7 @@ function traffic(): Traffic {
     claim: () => 0,
     sendSoon() {},
     settled() {},
+    doubted() {},
     broken() {},
   };
 }

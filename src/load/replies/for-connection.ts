@@ -1,5 +1,6 @@
 import type { Framing } from '../../framing/framing.ts';
 import type { Protocol } from '../../framing/protocol.ts';
+import type { LatencyLog } from '../latency-log.ts';
 import type { Payload } from '../payload.ts';
 import type { Replies } from '../plan.ts';
 import { CountMatcher } from './count.ts';
@@ -19,6 +20,14 @@ export interface ReplyOptions {
   readonly greeting: number;
   /** Recognises replies that report an error. */
   readonly errors: ErrorPattern | undefined;
+}
+
+/** What a connection sends, and the replies that it expects. */
+export interface LoadConnectionOptions extends ReplyOptions {
+  /** Whether messages that arrive before the first one is sent are allowed, as a greeting of which nothing is known yet. */
+  readonly learnsGreeting: boolean;
+  /** Where a reply does not say which message it answers. */
+  readonly log: LatencyLog | undefined;
 }
 
 /**

@@ -37,8 +37,9 @@ export class Collection {
     this.#up[process] = up;
     if (isLast) this.#ends.push(index);
     this.total.add(tally);
-    for (const { from, buckets } of tally.retractions) {
+    for (const { from, buckets, request } of tally.retractions) {
       this.total.latency.remove(buckets);
+      if (request !== undefined) this.total.request(request).latency.remove(buckets);
       this.#doubtful.push({ from, to: index });
     }
     this.total.retractions.length = 0;

@@ -4,12 +4,13 @@
  */
 import { YodelError } from '../../errors.ts';
 import type { GeneratorEnd, IntervalListener } from '../generator.ts';
-import type { LatencyRecorder } from '../latency-log.ts';
+import { LatencyLog, type LatencyRecorder, type Retraction } from '../latency-log.ts';
 import type { LoadSettings, LoadShare } from '../plan.ts';
 import { ProcessorTime } from '../processor-time.ts';
 import { StageRecorder } from '../stages.ts';
 import { Tally } from '../tally.ts';
 import { Timers } from '../timers.ts';
+import { Unheard } from '../unheard.ts';
 import { Rounds } from './rounds.ts';
 import { readScript, type Script } from './script.ts';
 import { failureOf, User, type UserEvents, type UserOptions } from './user.ts';
@@ -32,6 +33,9 @@ export class ScenarioGenerator implements UserEvents {
   readonly #users = new Map<number, User>();
   /** Plays that are ending while their user begins another one. */
   readonly #ending = new Set<Promise<void>>();
+  /** Whether a play that has ended is listened to: with a connection for each round, one at a time. */
+  #isListening = false;
+  readonly #unheard = new Unheard(this.tally);
   #script: Script | undefined;
   #rounds: Rounds | undefined;
   #recorder: LatencyRecorder = this.tally.latency;
@@ -85,12 +89,22 @@ export class ScenarioGenerator implements UserEvents {
     if (this.#recorder instanceof StageRecorder) this.tally.stage(this.#recorder.at(at)).sent++;
   }
 
-  answered(index: number, at: number, arrivedAt: number): void {
+  answered(arrivedAt: number): void {
     this.tally.answered++;
     this.#lastReplyAt = Math.max(this.#lastReplyAt, arrivedAt);
     this.#failingSince = Number.POSITIVE_INFINITY;
-    this.#recorder.record(arrivedAt - at);
-    this.tally.request(index).latency.record(arrivedAt - at);
+  }
+
+  logOf(index: number): LatencyLog {
+    const record = (value: number) => {
+      this.#recorder.record(value);
+      this.tally.request(index).latency.record(value);
+    };
+    return new LatencyLog({ record }, () => this.#interval, this.#share.connections);
+  }
+
+  doubted(latencies: Retraction): void {
+    if (this.#state !== 'over') this.#unheard.doubt(latencies);
   }
 
   differed(text: string, place: string, index: number | undefined): void {
@@ -186,9 +200,16 @@ export class ScenarioGenerator implements UserEvents {
     const user = this.#users.get(number);
     this.#users.delete(number);
     if (!user) return Promise.resolve();
-    const left = user.end().catch((error: unknown) => this.#failed(failureOf(error)));
+    const isLast = this.#script?.loop !== undefined && !this.#settings.reconnectEach;
+    const listens = isLast || !this.#isListening;
+    this.#isListening = true;
+    if (!listens) for (const latencies of user.takeLatencies()) this.#unheard.add(latencies);
+    const left = user.end(listens).catch((error: unknown) => this.#failed(failureOf(error)));
     this.#ending.add(left);
-    return left.finally(() => this.#ending.delete(left));
+    return left.finally(() => {
+      if (listens) this.#isListening = false;
+      this.#ending.delete(left);
+    });
   }
 
   #lose(number: number, user: User): void {

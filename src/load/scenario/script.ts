@@ -1,8 +1,11 @@
 /** A transcript as a load test plays it: what is done once, and what is done over and over. */
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { Message } from '../../framing/message.ts';
+import { differenceOf } from '../../transcript/message-line.ts';
 import { parseTranscript } from '../../transcript/parse.ts';
 import type { Step, StepOf, Transcript } from '../../transcript/transcript.ts';
+import { Values } from '../../transcript/values.ts';
 import { lineOf, stepsIn, type WalkedStep, walked } from '../../transcript/walk.ts';
 import type { LoadSettings } from '../plan.ts';
 import { protocolOf } from '../plan.ts';
@@ -68,4 +71,15 @@ function parseScript(
     readFile: (path) => (included[path] ?? []).join('\n'),
     readModule: (path) => modules.get(resolve(path)) ?? {},
   });
+}
+
+/** Whether a message may be taken for one that a line expects. */
+export function mayBeReply({ transcript }: Script, message: Message): boolean {
+  const values = new Values(transcript);
+  for (const step of stepsIn(transcript)) {
+    if (step.kind !== 'message' || step.side !== '<') continue;
+    if (differenceOf(step, message, values.fork()) === undefined) return true;
+  }
+  // Of a stream of bytes, a message is any part.
+  return message.framing?.name === 'raw';
 }

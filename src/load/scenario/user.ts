@@ -3,16 +3,21 @@ import type { Difference } from '../../transcript/check/difference.ts';
 import { Check } from '../../transcript/check.ts';
 import type { ConnectionOptions } from '../../transcript/connection-options.ts';
 import { formatMessage } from '../../transcript/message-line.ts';
-import type { MessageStep, Step } from '../../transcript/transcript.ts';
+import type { MessageStep, Place, Step } from '../../transcript/transcript.ts';
 import { type WalkedStep, walked } from '../../transcript/walk.ts';
-import { roundOf, type Script } from './script.ts';
+import { type LatencyLog, listenMs, type Retraction } from '../latency-log.ts';
+import { mayBeReply, roundOf, type Script } from './script.ts';
 
 /** What a user reports. */
 export interface UserEvents {
   /** A request was sent. @param index of {@link Script.requests} @param at when it was sent, or was due */
   sent(index: number, at: number): void;
   /** The last reply to it arrived. */
-  answered(index: number, at: number, arrivedAt: number): void;
+  answered(arrivedAt: number): void;
+  /** Creates the log of a request's latencies over the connections of one user. */
+  logOf(index: number): LatencyLog;
+  /** Latencies may be those of other requests. */
+  doubted(retraction: Retraction): void;
   /** A difference from the transcript. @param index of the request, if it belongs to one */
   differed(text: string, place: string, index: number | undefined): void;
   /** A connection was opened, which took so long. */
@@ -21,8 +26,11 @@ export interface UserEvents {
 
 /** A request whose replies are awaited. */
 interface Pending {
+  readonly step: MessageStep;
   readonly index: number;
+  /** Since when it counts: when it was sent, or was due. */
   readonly at: number;
+  readonly sentAt: number;
   /** Whether replies to it have been expected. */
   isAnswered: boolean;
 }
@@ -36,6 +44,9 @@ export class User {
   #pending: Pending | undefined;
   /** Since when the next request counts, if it had to wait. */
   #dueAt: number | undefined;
+  readonly #logs = new Map<number, LatencyLog>();
+  /** Whether it cannot be known any more which reply belongs to which request. */
+  #isOutOfStep = false;
 
   /** @param connection its number, from 1: the value of `{connection}` */
   constructor(script: Script, connection: number, options: UserOptions, events: UserEvents) {
@@ -46,9 +57,9 @@ export class User {
     this.#check = new Check({ ...transcript, given }, options);
   }
 
-  /** Whether a connection is over, so that no further round can be played. */
+  /** Whether a connection is over or out of step, so that no further round can be played. */
   get isOver(): boolean {
-    return this.#check.isOver;
+    return this.#isOutOfStep || this.#check.isOver;
   }
 
   /** Plays what precedes the marked block. Resolves with the first difference. @throws YodelError if it cannot connect */
@@ -65,6 +76,7 @@ export class User {
   async playRound(dueAt: number | undefined): Promise<void> {
     this.#dueAt = dueAt;
     for (const step of roundOf(this.#script, ++this.#round)) {
+      if (this.#isOutOfStep) return;
       if (step.kind === 'message' && step.side === '>') await this.#send(step);
       else if (isExpected(step)) {
         if (this.#pending) this.#pending.isAnswered ||= step.kind !== 'any';
@@ -77,12 +89,23 @@ export class User {
     await this.#settle(undefined);
   }
 
-  /** Plays what follows the marked block, and ends the connections. */
-  async end(): Promise<void> {
+  /**
+   * Plays what follows the marked block, and ends the connections.
+   *
+   * @param listens whether to wait for replies that are too many, which show that the latencies are wrong
+   */
+  async end(listens: boolean): Promise<void> {
+    if (listens && !this.isOver) await this.#listen();
     if (!this.isOver) await this.#playUnmeasured(this.#script.after);
     await this.#check.finish();
     this.#takeDifferences(undefined);
     this.abort();
+  }
+
+  async #listen(): Promise<void> {
+    const slowest = Math.max(0, ...Array.from(this.#logs.values(), (log) => log.slowest));
+    await this.#check.settle(undefined, listenMs(slowest));
+    this.#takeDifferences(undefined);
   }
 
   /** Closes all connections at once. */
@@ -100,9 +123,9 @@ export class User {
       await this.#settle(step);
       await this.#open(step);
       const index = this.#script.requests.findIndex(({ line, file }) => line === step.line && file === step.file);
-      const at = this.#dueAt ?? performance.now();
+      const sentAt = performance.now();
+      this.#pending = { step, index, at: this.#dueAt ?? sentAt, sentAt, isAnswered: false };
       this.#dueAt = undefined;
-      this.#pending = { index, at, isAnswered: false };
     }
     await this.#check.play(step);
   }
@@ -121,14 +144,51 @@ export class User {
     const { arrivedAt, first } = this.#takeDifferences(pending?.index);
     if (!pending?.isAnswered) return;
     this.#events.sent(pending.index, pending.at);
-    if (first === undefined && arrivedAt !== undefined) this.#events.answered(pending.index, pending.at, arrivedAt);
+    if (first !== undefined || arrivedAt === undefined) return;
+    if (arrivedAt <= pending.sentAt) return this.#foundEarly(pending);
+    this.#events.answered(arrivedAt);
+    this.#logOf(pending.index).record(arrivedAt - pending.at);
+  }
+
+  /** What answered a request had arrived before it was sent: it belongs to an earlier one, or to none. */
+  #foundEarly({ step, index }: Pending): void {
+    const place = placeOf(step);
+    const text = `${step.file ?? this.#script.transcript.file}:${step.line}: the reply had arrived before the request`;
+    this.#events.differed(text, place, index);
+    this.#doubt();
   }
 
   #takeDifferences(index: number | undefined) {
     const { differences, arrivedAt } = this.#check.takeFindings();
     const texts = differences.map((difference) => textOf(difference, this.#script.transcript.file));
     for (const [at, text] of texts.entries()) this.#events.differed(text, placeOf(differences[at]), index);
+    // A reply that is late may come later, and be taken for that of another request.
+    if (differences.some(({ kind, isLast }) => kind === 'missing' && isLast)) this.#isOutOfStep = true;
+    if (differences.some((difference) => this.#isExtra(difference))) this.#doubt();
     return { arrivedAt, first: texts[0] };
+  }
+
+  /** Whether a message is too many, and may have been taken for the reply to a request, or such a reply for it. */
+  #isExtra({ kind, received }: Difference): boolean {
+    return kind === 'unexpected' && received !== undefined && mayBeReply(this.#script, received);
+  }
+
+  /** Takes back all latencies. */
+  #doubt(): void {
+    this.#isOutOfStep = true;
+    for (const latencies of this.takeLatencies()) this.#events.doubted(latencies);
+  }
+
+  /** All latencies, which are then forgotten here. */
+  takeLatencies(): Retraction[] {
+    const all = Array.from(this.#logs, ([request, log]) => ({ latencies: log.retractAll(), request }));
+    return all.flatMap(({ latencies, request }) => (latencies ? [{ ...latencies, request }] : []));
+  }
+
+  #logOf(index: number): LatencyLog {
+    const log = this.#logs.get(index) ?? this.#events.logOf(index);
+    this.#logs.set(index, log);
+    return log;
   }
 }
 
@@ -147,8 +207,8 @@ function mayTakeTime(step: WalkedStep): boolean {
   return ['wait', 'silence', 'connect', 'starttls', 'close', 'closed', 'reset', 'unordered'].includes(step.kind);
 }
 
-function placeOf(difference: Difference | undefined): string {
-  return `${difference?.file ?? ''}:${difference?.line}`;
+function placeOf(place: Place | undefined): string {
+  return `${place?.file ?? ''}:${place?.line}`;
 }
 
 /** `login.transcript:7: different text: expected "< ok", got "< no"`. */

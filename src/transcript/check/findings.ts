@@ -53,7 +53,7 @@ export class Findings {
     this.#observe = observe;
   }
 
-  /** When the last message arrived that a line expects; undefined if none did. */
+  /** When the last message arrived that a line expects, wildcards aside; undefined if none did. */
   arrivedAt: number | undefined;
   /** When a client last did something, on the clock of `performance.now()`. */
   lastActionAt = 0;
@@ -79,7 +79,7 @@ export class Findings {
     missing: () => Missing,
   ): void {
     const { name } = client;
-    if (step.kind === 'absorbed') return this.#received(step.item.step, name, step.message.at);
+    if (step.kind === 'absorbed') return this.#arrived(step.item.step, name, step.message.at);
     if (step.kind === 'absent') return;
     if (step.kind === 'missing') {
       return this.#addMissing(step.item, name, missing());
@@ -177,8 +177,12 @@ export class Findings {
   }
 
   #received(place: Place, client: string, at: number): void {
-    this.received++;
     this.arrivedAt = Math.max(this.arrivedAt ?? at, at);
+    this.#arrived(place, client, at);
+  }
+
+  #arrived(place: Place, client: string, at: number): void {
+    this.received++;
     const request = this.#unanswered.get(client);
     // What came before the request does not answer it, and of several requests it is not known which one was answered.
     if (request && at >= request.at) {

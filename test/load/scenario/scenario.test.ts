@@ -28,11 +28,15 @@ async function run(lines: readonly string[], settings: Partial<LoadSettings>) {
 }
 
 /** A server that answers line by line, and keeps what each connection sent. */
-async function answering(reply: (line: string, socket: net.Socket, connection: number) => string | undefined) {
+async function answering(
+  reply: (line: string, socket: net.Socket, connection: number) => string | undefined,
+  greeting = '',
+) {
   const sent: string[][] = [];
   const { address } = await listen((socket) => {
     const connection = sent.push([]);
     let rest = '';
+    socket.write(greeting);
     socket.on('end', () => socket.end());
     socket.on('data', (chunk: Buffer) => {
       const lines = (rest + chunk).split('\n');
@@ -222,3 +226,41 @@ test('several clients of a transcript are connections of one user', async () => 
   expect([...total.errors]).toEqual([]);
   expect({ rounds: total.rounds, answered: total.answered }).toEqual({ rounds: 5, answered: 5 });
 });
+
+for (const [what, marks] of [
+  ['a marked block', ['@repeat', '@end']],
+  ['a connection for each round', []],
+] as const) {
+  const [begin = [], end = []] = marks.map((mark) => [mark]);
+  const asking = [...begin, '> hi', '< ok', ...end];
+
+  test(`a reply too many: all latencies are taken back, with ${what}`, async () => {
+    const { address } = await answering(() => 'ok\nok\n');
+    const { end: ended, total } = await run(asking, { address, connections: 1, count: 4 });
+    expect(ended?.ended).toBe('done');
+    expect(recordedIn(total)).toBe(0);
+    expect(total.errors.size).toBeGreaterThan(0);
+  });
+
+  test(`a greeting that looks like a reply: no latency is that of another message, with ${what}`, async () => {
+    const { address } = await answering((_, socket) => {
+      setTimeout(() => socket.writable && socket.write('ok\n'), 150);
+      return undefined;
+    }, 'ok\n');
+    const { total } = await run(asking, { address, connections: 1, count: 3 });
+    expect(recordedIn(total)).toBe(0);
+    expect(total.errors.size).toBeGreaterThan(0);
+  });
+}
+
+test('an unexpected message that is no reply casts no doubt on latencies', async () => {
+  const { address } = await answering(() => 'ok\nnews\n');
+  const { total } = await run(['@repeat', '> hi', '< ok', '@end'], { address, connections: 1, count: 3 });
+  expect(total.untimed).toBe(0);
+  expect(total.errors.size).toBeGreaterThan(0);
+});
+
+/** The latencies that were not taken back. */
+function recordedIn(total: Tally): number {
+  return total.latency.count - total.untimed;
+}
