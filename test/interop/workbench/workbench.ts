@@ -22,12 +22,20 @@ export interface Workbench {
   readonly section: string;
   /** `test` for tests that need the server and the client. */
   readonly test: typeof test.skip;
-  /** Starts a fresh server on a free port of 127.0.0.1, which it resolves with. The server ends with the test. */
-  start(): Promise<number>;
+  /**
+   * Starts a fresh server on a free port of 127.0.0.1, which it resolves with. The server ends with the test. Not needed for
+   * one that the commands start.
+   *
+   * @param folder where the commands run
+   */
+  start?(folder: string): Promise<number>;
   /** The port at which the page expects the server. */
-  readonly port: string;
-  /** A change to an expected line of the transcript that is checked: exactly this line must then differ. */
-  readonly wrongReply: readonly [from: string, to: string];
+  readonly port?: string;
+  /**
+   * A change to an expected line of the transcript that is checked: exactly this line must then differ. Not needed where
+   * nothing can be checked.
+   */
+  readonly wrongReply?: readonly [from: string, to: string];
   /** A change to a line of the client, after which the mock must say that its real client said something else. */
   readonly wrongRequest: readonly [from: string, to: string];
 }
@@ -63,7 +71,7 @@ export function testWorkbench(workbench: Workbench): void {
     for (const [job, commands] of all) {
       if (job === 'Record' || job === 'Check' || job === 'Replay') desk.restart();
       await desk.play(job, commands);
-      if (job === 'Check') await desk.checkWrong(commands, wrongReply);
+      if (job === 'Check' && wrongReply) await desk.checkWrong(commands, wrongReply);
       if (job === 'Mock') await desk.mockWrong(commands, wrongRequest);
     }
   });
@@ -97,7 +105,7 @@ class Desk {
   }
 
   /** Checks the transcript with a wrong line. */
-  async checkWrong(commands: readonly ShownCommand[], change: Workbench['wrongReply']): Promise<void> {
+  async checkWrong(commands: readonly ShownCommand[], change: NonNullable<Workbench['wrongReply']>): Promise<void> {
     const { command, file } = commandWith(commands, /^yodel check (\S+\.transcript)/);
     const line = this.#write(file, change);
     this.restart();
@@ -151,11 +159,12 @@ class Desk {
 
   /** The command with the ports that are in use here. */
   async #here(command: string): Promise<string> {
-    const port = new RegExp(`(?<![\\w.])${this.#workbench.port}\\b`, 'g');
     const own = command.replaceAll(/\b7000\b/g, this.#background?.port ?? '7000');
-    if (!port.test(command)) return own;
-    this.#port ??= await this.#workbench.start();
-    return own.replaceAll(port, String(this.#port));
+    const { port, start: startServer } = this.#workbench;
+    const named = new RegExp(`(?<![\\w.])${port}\\b`, 'g');
+    if (!startServer || !named.test(own)) return own;
+    this.#port ??= await startServer(this.folder);
+    return own.replaceAll(named, String(this.#port));
   }
 
   async #startBackground(command: string): Promise<void> {

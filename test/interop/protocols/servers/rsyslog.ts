@@ -11,13 +11,14 @@ export type SyslogFraming = 'octet-counted' | 'LF' | 'NUL';
 /**
  * Starts rsyslogd. It writes what it receives into `file`, one line for each message.
  * @param forward where it also sends each message
+ * @param written the folder of `file`, by default a new one
  */
-export async function startRsyslog(forward?: {
-  readonly port: number;
-  readonly framing: SyslogFraming;
-}): Promise<{ readonly port: number; readonly file: string }> {
+export async function startRsyslog(
+  forward?: { readonly port: number; readonly framing: SyslogFraming },
+  written?: string,
+): Promise<{ readonly port: number; readonly file: string }> {
   const folder = temporaryFolder();
-  const file = join(folder, 'messages');
+  const file = join(written ?? folder, 'messages');
   const { port } = await startServer((free) => {
     const framing = forward?.framing === 'octet-counted' ? 'octet-counted' : 'traditional';
     const delimiter = forward?.framing === 'NUL' ? 'TCP_FrameDelimiter="0"' : '';

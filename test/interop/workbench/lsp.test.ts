@@ -1,0 +1,9 @@
+import { lsp } from '../protocols/servers/lsp.ts';
+import { testWorkbench } from './workbench.ts';
+
+testWorkbench({
+  section: 'A language server',
+  test: lsp.test,
+  wrongReply: ['```python\\nf(x)', '```python\\nf(y)'],
+  wrongRequest: ['"character": 4', '"character": 5'],
+});
