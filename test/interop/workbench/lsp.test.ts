@@ -4,6 +4,6 @@ import { testWorkbench } from './workbench.ts';
 testWorkbench({
   section: 'A language server',
   test: lsp.test,
-  wrongReply: ['```python\\nf(x)', '```python\\nf(y)'],
+  wrongReply: ['"f(x)', '"f(y)'],
   wrongRequest: ['"character": 4', '"character": 5'],
 });
