@@ -31,7 +31,7 @@ async function reportFailure(error: unknown, program: Command, words: readonly s
   const advice = await adviceFor(error, words, command === program ? undefined : command.name());
   const text = escapeText(advice ?? error.message.replace(/^error: /, '').replaceAll('\n', ' '));
   const help = `${fullName(command)} --help`;
-  process.stderr.write(`yodel: ${text}${text.endsWith(')') || text.endsWith('.') ? '' : '.'} See: ${help}\n`);
+  process.stderr.write(`yodel: ${text}${/[).?]$/.test(text) ? '' : '.'} See: ${help}\n`);
   return exitStatus.usage;
 }
 

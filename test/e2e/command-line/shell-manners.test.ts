@@ -94,6 +94,8 @@ test('a missing letter in any command or flag gets a suggestion', async () => {
 test('an error below a command names the help of that command', async () => {
   expect((await runLine(['context', 'ls', '--jsn'])).stderr).toContain('See: yodel context ls --help');
   expect((await runLine(['--no-color', 'serve', '--lisen', ':0'])).stderr).toContain('See: yodel serve --help');
+  const { stderr } = await runLine(['serve', '--fault', 'request lateny 5ms']);
+  expect(stderr).toContain('Did you mean "latency"? See: yodel serve --help');
 });
 
 testWith('tmux', 'apt-get install tmux')(
