@@ -51,8 +51,13 @@ const percentiles = [50, 90, 99, 100] as const;
 
 function formatLatencies(histogram: Histogram): string {
   return percentiles
-    .map((percentile) => `${nameOf(percentile)} ${formatLatency(histogram.percentile(percentile)).padStart(7)}`)
+    .map((percentile) => `${nameOf(percentile)} ${formatOneLatency(histogram.percentile(percentile)).padStart(7)}`)
     .join('  ');
+}
+
+/** A recording has no times as short as this: nothing was noted between the two messages. */
+function formatOneLatency(ms: number): string {
+  return ms < 0.001 ? '~0 ms' : formatLatency(ms);
 }
 
 function percentilesOf(histogram: Histogram): Readonly<Record<string, number>> | null {

@@ -195,3 +195,12 @@ testWith('tmux', 'apt-get install tmux')('on a terminal a line shows how far it 
   await terminal.sees(/1 of 2 messages {2}1 connection {2}0 differences/);
   await terminal.sees(/1 session, 2 messages sent in/);
 });
+
+test('a latency too short to be in a recording is shown as about zero', async () => {
+  const file = join(temporaryFolder(), 'talk.transcript');
+  writeFileSync(file, '> a\n< a\n> b\n#+ 6ms\n< b\n');
+  const server = await serve(['--quiet']);
+  const { text, status } = await replay(file, server.address);
+  expect(text).toMatch(/\n +recorded +p50 +~0 ms .* max 6\.00 ms\n$/);
+  expect(status).toBe(0);
+});
