@@ -28,12 +28,33 @@ export function formatResult(result: ReplayResult, plan: ReplaySize): string {
       ? `${formatCountOf(received, 'reply', 'replies')} received; none was recorded, so there is nothing to compare`
       : `${formatCount(equal)} of ${formatCountOf(Math.max(compared, plan.expects), 'reply', 'replies')} as recorded`,
   );
-  if (result.latency.count > 0) {
-    lines.push(`latency   now       ${formatLatencies(result.latency)}`);
-    // A transcript has no times.
-    if (result.recordedLatency.max > 0) lines.push(`          recorded  ${formatLatencies(result.recordedLatency)}`);
-  }
+  lines.push(...formatLatencyLines(result, plan));
   return `${lines.join('\n')}\n`;
+}
+
+/** The latencies, and of how many replies they are; or why there are none. */
+function formatLatencyLines(result: ReplayResult, plan: ReplaySize): string[] {
+  const { latency, recordedLatency, sent } = result;
+  const unmeasured = whyUnmeasured(result, plan);
+  if (unmeasured !== undefined) return [`latency   not measured, because ${unmeasured}`];
+  const lines = [`latency   now       ${formatLatencies(latency)}`];
+  // A transcript may have no times.
+  if (recordedLatency.max > 0) lines.push(`          recorded  ${formatLatencies(recordedLatency)}`);
+  if (latency.count < sent) {
+    const counts = `${formatCount(latency.count)} of ${formatCountOf(sent, 'message')}`;
+    lines.push(`          for ${counts}; the others got no reply as recorded, or were sent several at a time`);
+  }
+  return lines;
+}
+
+/** Why no latency was measured; undefined if any was. */
+function whyUnmeasured({ latency, sent, received, equal }: ReplayResult, plan: ReplaySize): string | undefined {
+  if (latency.count > 0) return undefined;
+  if (sent === 0) return 'nothing was sent';
+  if (received === 0) return 'nothing was received';
+  if (plan.expects === 0) return 'no reply was recorded';
+  if (equal === 0) return 'no reply was as recorded';
+  return 'no reply followed a single message: which one it answers is not certain';
 }
 
 /** The result as one JSON object. */
@@ -41,7 +62,12 @@ export function formatResultJson(
   { found, latency, recordedLatency, ...counts }: ReplayResult,
   plan: ReplaySize,
 ): string {
-  const latencies = { latencyMs: percentilesOf(latency), recordedLatencyMs: percentilesOf(recordedLatency) };
+  const latencies = {
+    measured: latency.count,
+    latencyMs: percentilesOf(latency),
+    recordedLatencyMs: percentilesOf(recordedLatency),
+    unmeasured: whyUnmeasured({ found, latency, recordedLatency, ...counts }, plan),
+  };
   return escapeJson(
     JSON.stringify({ ...counts, expected: plan.expects, ...latencies, found: found.map(differenceFields) }),
   );
