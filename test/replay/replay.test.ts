@@ -134,6 +134,23 @@ it('a latency belongs to a reply that came after its request', async () => {
   expect(latency.max).toBeGreaterThan(100);
 });
 
+it.each([
+  ['another message than the expected one', '> ask\n< answer\n', 0],
+  ['any message, but the expected one after it', '> ask\n<*\n< late\n', 1],
+])('a latency of a transcript is not that of %s', async (_, text, count) => {
+  const handler: Handler = {
+    async message(_message, session) {
+      session.send('push');
+      await delay(120);
+      return 'late';
+    },
+  };
+  const transcript = parseTranscript(text, 'talk');
+  const { latency } = await new TranscriptReplay(transcript, await listen(handler)).done;
+  expect(latency.count).toBe(count);
+  if (count > 0) expect(latency.max).toBeGreaterThan(100);
+});
+
 it('a transcript is replayed with everything that a check plays, and with its pauses', async () => {
   const text = '#+ 10ms\n> a\n@unordered\n< a2\n< a1\n@end\n#+ 120ms\n@repeat 2 n\n> n{n}\n<*\n< last\n@end\n';
   const transcript = parseTranscript(text, 'talk');

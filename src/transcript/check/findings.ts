@@ -35,6 +35,17 @@ export interface Unexpected {
 /** Receives the time from a request to the first expected message after it, in milliseconds. */
 export type LatencyObserver = (request: Place, reply: Place, ms: number) => void;
 
+/** The requests of a client since its last reply. */
+interface Unanswered {
+  /** The last one, and when it was sent. */
+  readonly place: Place;
+  readonly at: number;
+  /** Whether it is the only one that the next reply can answer. */
+  readonly isOnly: boolean;
+  /** Whether a line that takes any messages took one since, which may have been the reply. */
+  isAbsorbed: boolean;
+}
+
 /** Collects differences. */
 export class Findings {
   readonly differences: Difference[] = [];
@@ -43,8 +54,8 @@ export class Findings {
   received = 0;
   readonly #transcript: Transcript;
   readonly #observe: LatencyObserver | undefined;
-  /** For each client, its requests since the last reply: the last one, and whether it is the only one. */
-  readonly #unanswered = new Map<string, { readonly place: Place; readonly at: number; readonly isOnly: boolean }>();
+  /** For each client, its requests since the last reply. */
+  readonly #unanswered = new Map<string, Unanswered>();
   readonly #events: Event[] = [];
   readonly #unexpected = new Map<string, number>();
 
@@ -68,7 +79,8 @@ export class Findings {
   sentBy(client: string, place: Place, at: number): void {
     this.sent++;
     this.happened(place, at);
-    this.#unanswered.set(client, { place, at, isOnly: !this.#unanswered.has(client) });
+    const before = this.#unanswered.get(client);
+    this.#unanswered.set(client, { place, at, isOnly: before === undefined || before.isAbsorbed, isAbsorbed: false });
   }
 
   /** A step of an alignment that the line's own values confirm, or a difference. */
@@ -79,7 +91,12 @@ export class Findings {
     missing: () => Missing,
   ): void {
     const { name } = client;
-    if (step.kind === 'absorbed') return this.#arrived(step.item.step, name, step.message.at);
+    if (step.kind === 'absorbed') {
+      const request = this.#unanswered.get(name);
+      // It may be the reply, or anything else.
+      if (request) request.isAbsorbed = true;
+      return this.#arrived(step.item.step, name, step.message.at);
+    }
     if (step.kind === 'absent') return;
     if (step.kind === 'missing') {
       return this.#addMissing(step.item, name, missing());
@@ -89,6 +106,7 @@ export class Findings {
     // The alignment did not know names that lines of the same group capture.
     const { message } = step.message;
     const reason = lineDifference(step.item, message, values);
+    this.#answered(step.item.step, name, step.message.at, reason === undefined);
     if (reason !== undefined) {
       this.#addLine(step.item, name, message, reason);
       if (step.item.step.kind === 'message')
@@ -101,9 +119,11 @@ export class Findings {
 
   /** A line of a stream: it was compared before. */
   addStreamStep(step: Aligned<ExpectedLine, Arrival>, client: CheckedClient, missing: () => Missing): void {
-    if (step.kind === 'matched') this.#received(step.item.step, client.name, step.message.at);
-    else if (step.kind === 'replaced') {
+    if (step.kind === 'matched' || step.kind === 'replaced') {
       this.#received(step.item.step, client.name, step.message.at);
+      this.#answered(step.item.step, client.name, step.message.at, step.kind === 'matched');
+    }
+    if (step.kind === 'replaced') {
       this.#addLine(step.item, client.name, step.message.message, 'different bytes');
     } else if (step.kind === 'missing') this.#addMissing(step.item, client.name, missing());
     else if (step.kind === 'unexpected') this.addUnexpected(step.message, client.name, {});
@@ -183,13 +203,18 @@ export class Findings {
 
   #arrived(place: Place, client: string, at: number): void {
     this.received++;
-    const request = this.#unanswered.get(client);
-    // What came before the request does not answer it, and of several requests it is not known which one was answered.
-    if (request && at >= request.at) {
-      this.#unanswered.delete(client);
-      if (request.isOnly) this.#observe?.(request.place, place, at - request.at);
-    }
     this.#events.push({ place, receivedBy: client, at });
+  }
+
+  /**
+   * A line that expects a message got one. What came before the request does not answer it, of several requests it is not known
+   * which one was answered, and another message than the expected one may answer none.
+   */
+  #answered(place: Place, client: string, at: number, isAsExpected: boolean): void {
+    const request = this.#unanswered.get(client);
+    if (!request || at < request.at) return;
+    this.#unanswered.delete(client);
+    if (request.isOnly && isAsExpected) this.#observe?.(request.place, place, at - request.at);
   }
 
   /** The last line before a message arrived: one that its client received, or something that a client did. */
