@@ -35,14 +35,14 @@ test.skipIf(!isLinux).each([
   const { client, peer, ends } = await pair(host, listenOn);
   expect(tcpStateOf(ends)).toEqual({ unacknowledged: 0, endedFirst: false, peerHasEnded: false });
   // More than the peer's system accepts while it reads nothing.
-  client.write(Buffer.alloc(20_000_000));
+  client.write(Buffer.alloc(8_000_000));
   await vi.waitFor(() =>
     expect(tcpStateOf(ends)).toMatchObject({ unacknowledged: expect.toSatisfy((count: number) => count > 0) }),
   );
   peer.end();
   await vi.waitFor(() => expect(tcpStateOf(ends)).toMatchObject({ peerHasEnded: true, endedFirst: false }));
   peer.resume();
-  await vi.waitFor(() => expect(tcpStateOf(ends)).toMatchObject({ unacknowledged: 0 }), 10_000);
+  await vi.waitFor(() => expect(tcpStateOf(ends)).toMatchObject({ unacknowledged: 0 }), 20_000);
   peer.resetAndDestroy();
   await vi.waitFor(() => expect(tcpStateOf(ends)).toBe('gone'));
 });

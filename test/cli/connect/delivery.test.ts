@@ -23,7 +23,7 @@ async function stalled() {
   await vi.waitFor(() => expect(client.localPort).toBeDefined());
   const local = new TcpAddress('127.0.0.1', client.localPort as number);
   const delivery = new Delivery({ local, peer: new TcpAddress('127.0.0.1', port) } as Connection);
-  client.write(Buffer.alloc(20_000_000));
+  client.write(Buffer.alloc(8_000_000));
   return { client, peer, delivery };
 }
 
