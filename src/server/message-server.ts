@@ -6,7 +6,7 @@ import { echo } from '../handlers/echo.ts';
 import { checkOption, resolveOptions } from '../option-values.ts';
 import { type ServerLimits, serverOptions, sessionOptions } from '../options.ts';
 import { type Clock, realClock } from '../session/clock.ts';
-import { resolveHandler, type Session } from '../session/handler.ts';
+import { type HandlerObject, resolveHandler, type Session } from '../session/handler.ts';
 import { MemoryLimit } from '../session/memory-limit.ts';
 import type { SessionSettings } from '../session/settings.ts';
 import { type Counters, Telemetry } from '../telemetry/telemetry.ts';
@@ -187,13 +187,13 @@ export class MessageServer {
   }
 
   #sessionSettingsOf(options: ServeOptions): SessionSettings {
-    const limits = resolveOptions(sessionOptions, options);
+    const handler = resolveHandler(options.handler ?? echo);
+    const limits = resolveOptions(sessionOptions, { ...options, maxMessageLength: longestMessageOf(options, handler) });
     const longest = options.journal?.maxMessageLength ?? limits.maxMessageLength;
     if (limits.maxMessageLength > longest) {
       const text = `the option "maxMessageLength" takes at most ${longest} with this journal, not ${limits.maxMessageLength}`;
       throw new YodelError('YODEL_INVALID_OPTION', text);
     }
-    const handler = resolveHandler(options.handler ?? echo);
     // What is passed on to another server need not be text.
     const encoding = options.encoding ?? (handler.forwarding && 'binary');
     const protocol = resolveWire({ ...options, encoding });
@@ -210,6 +210,18 @@ export class MessageServer {
     };
   }
 }
+
+/** What is passed on to a server is limited by that server: here only as far as memory needs it. */
+function longestMessageOf(
+  { maxMessageLength, journal }: ServeOptions,
+  { forwarding }: HandlerObject,
+): number | undefined {
+  if (maxMessageLength !== undefined || forwarding !== 'transparent') return maxMessageLength;
+  return Math.min(longestForwarded, journal?.maxMessageLength ?? longestForwarded);
+}
+
+/** As for what the server behind a proxy sends. In bytes. */
+const longestForwarded = 16_777_216;
 
 /** A wait that can be cut short. */
 interface Delay {

@@ -72,8 +72,10 @@ async function openRecording(
     if (given !== undefined)
       throw new UsageError(`--${given} applies to journals only, and ${recording} is a transcript`);
     const transcript = await readOne(recording, { protocol, variables: readVariables(variables) });
+    const size = sizeOfTranscript(transcript);
+    if (size.sends + size.expects === 0) throw new UsageError(`${recording} has no message to replay`);
     return {
-      size: sizeOfTranscript(transcript),
+      size,
       start: (options) => new TranscriptReplay(transcript, { ...options, readFile }),
     };
   }

@@ -176,6 +176,9 @@ test('replays a transcript', async () => {
   const { text, status } = await replay(file, server.address);
   expect(text).toMatch(/^1 session, 2 messages sent in .*\n2 of 2 replies as recorded\nlatency .*\n$/);
   expect(status).toBe(0);
+  const empty = join(temporaryFolder(), 'empty.transcript');
+  writeFileSync(empty, '# nothing yet\n');
+  expect(await replay(empty, server.address)).toMatchObject({ text: '', status: 2 });
   const refused = await replay(file, server.address, '--session', '1');
   expect(refused.stderr).toMatch(/--session applies to journals only, and \S+ is a transcript/);
   expect(refused.status).toBe(2);

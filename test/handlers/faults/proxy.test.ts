@@ -140,6 +140,12 @@ describe('a proxy', () => {
     await close();
   });
 
+  it('passes on messages that are longer than other handlers take', async () => {
+    const input = Buffer.from(`${'x'.repeat(300_000)}\n`);
+    const { server, client } = await exchanged([], input);
+    expect([server.equals(input), client.equals(input)]).toEqual([true, true]);
+  });
+
   it('a reset reaches both sides', async () => {
     const { peer, upstream, close } = await proxied(['request /^QUIT/ reset']);
     expect(await peer.says('a\n')).toBe('a\n');
