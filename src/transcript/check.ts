@@ -117,7 +117,7 @@ export class Check {
   /** The differences since the last call, and when the last expected message arrived, if one did. */
   takeFindings(): { readonly differences: readonly Difference[]; readonly arrivedAt: number | undefined } {
     const { differences, arrivedAt } = this.#findings;
-    this.#findings = new Findings(this.#transcript);
+    this.#findings = this.#findings.next();
     return { differences, arrivedAt };
   }
 
@@ -258,7 +258,9 @@ export class Check {
    */
   async settle(next: WalkedStep | undefined, extraMs?: number): Promise<void> {
     const settleMs = extraMs ?? (next === undefined || isAction(next) ? (this.#options.settleMs ?? 0) : 0);
-    const clients = [...this.#clients.values()].filter((client) => client.isExpecting || settleMs > 0);
+    const isForAll =
+      settleMs > 0 && (next === undefined || extraMs !== undefined || !this.#options.settlesExpectedOnly);
+    const clients = [...this.#clients.values()].filter((client) => client.isExpecting || isForAll);
     if (clients.length === 0) return;
     const patience = { timeoutMs: this.#timeoutMs, settleMs, pace: this.#pace };
     const following = (name: string) =>

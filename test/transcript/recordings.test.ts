@@ -47,3 +47,18 @@ it('each of several clients is compared with its own messages', () => {
   const text = 'c1> a\nc2> b\nc1< id {value1=1}\nc2< id {value2=2}\n';
   expect(masked(own, 'c2> b\nc2< id 4\nc1> a\nc1< id 3\n')).toEqual({ text, left: [] });
 });
+
+it('requests that one file has in a row may have their replies between them in the other one', () => {
+  const row = '> a\n> b\n> c\n< hello 4711\n< a 1\n< b 4711\n';
+  const turns = '< hello 99\n> a\n< a 1\n> b\n< b 99\n> c\n';
+  const text = row.replace('4711', '{value1=4711}').replace('b 4711', 'b {value1}');
+  expect(masked(row, turns)).toEqual({ text, left: [] });
+  const mask = turns.replace('99', '{value1=99}').replace('b 99', 'b {value1}');
+  expect(masked(turns, row)).toEqual({ text: mask, left: [] });
+  expect(masked('> a\n< a 1\n> b\n< b 1\n', '> a\n> b\n< more\n< a 1\n< b 1\n').text).toBe(
+    '> a\n<? more\n< a 1\n> b\n< b 1\n',
+  );
+  expect(masked(row, turns.replace('> b', '> x')).left).toEqual([
+    '2 the other file sends something else, in its line 4',
+  ]);
+});

@@ -167,6 +167,13 @@ describe.concurrent('masks', () => {
     expect(text).toBe(old.replace('< a2', '<? a2').replace('< a3', '< a3\n<? x'));
     expect((await play(text, handlerOf(good))).differences).toEqual([]);
   });
+
+  it('leave requests in a row where they are, with their replies after them', async () => {
+    const text = '> a\n> b\n> c\n< a 1\n< b 4711\n< c 3\n';
+    const replies = { a: ['a 1'], b: ['b 99'], c: ['c 3'] };
+    const result = await play(text, handlerOf(replies), { settleMs: 100, settlesExpectedOnly: true });
+    expect(updateOf(result, { mask: true })).toMatchObject({ text: text.replace('4711', '{value1=4711}'), left: [] });
+  });
 });
 
 it('for any replies, before and after, the text is that of a new recording', async () => {

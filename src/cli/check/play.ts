@@ -84,6 +84,8 @@ async function checkAt(
     tls: readTlsFlags(flags, address, { mayUpgrade: mayUseTls(transcript) }),
     readFile,
     settleMs: isUpdate(flags) ? updateQuietMs : 0,
+    // An update also finds the replies to requests that had none. What is masked has all its replies already.
+    settlesExpectedOnly: flags.mask === true,
   });
 }
 

@@ -21,6 +21,9 @@ interface Event {
 /** The maximum number of unexpected messages to report at one place. */
 const maxUnexpected = 100;
 
+/** The number of events that {@link Findings.next} still knows. */
+const keptEvents = 10;
+
 /** Where an unexpected message belongs, and what to say about it. */
 export interface Unexpected {
   /** The line to name. Default: the one after which the message arrived. */
@@ -57,11 +60,20 @@ export class Findings {
   /** For each client, its requests since the last reply. */
   readonly #unanswered = new Map<string, Unanswered>();
   readonly #events: Event[] = [];
+  /** The last ones of the findings before. */
+  #before: readonly Event[] = [];
   readonly #unexpected = new Map<string, number>();
 
   constructor(transcript: Transcript, observe?: LatencyObserver) {
     this.#transcript = transcript;
     this.#observe = observe;
+  }
+
+  /** Findings of what follows. They know what happened here: an unexpected message may belong to it. */
+  next(): Findings {
+    const findings = new Findings(this.#transcript);
+    findings.#before = [...this.#before, ...this.#events].slice(-keptEvents);
+    return findings;
   }
 
   /** When the last message arrived that a line expects, wildcards aside; undefined if none did. */
@@ -221,7 +233,7 @@ export class Findings {
   #placeBefore(client: string, at: number): Place | undefined {
     const isBefore = (event: Event) =>
       event.at <= at && (event.receivedBy === undefined || event.receivedBy === client);
-    return this.#events.findLast(isBefore)?.place;
+    return (this.#events.findLast(isBefore) ?? this.#before.findLast(isBefore))?.place;
   }
 }
 

@@ -16,6 +16,11 @@ export interface CheckOptions extends ConnectionOptions {
    * it came, and not after the next request. For an update. Default 0.
    */
   readonly settleMs?: number | undefined;
+  /**
+   * Whether `settleMs` is only for clients that expect something there, so that requests without replies between them are sent
+   * one after the other, as in a check. For masks. Default false.
+   */
+  readonly settlesExpectedOnly?: boolean | undefined;
 }
 
 /** The result of a check. */

@@ -18,6 +18,12 @@ interface Group {
   readonly lines: (MessageStep | StepOf<'any'>)[];
 }
 
+/** A group, and that of the other file with as many requests of the client before it. */
+interface Pair {
+  readonly own: Group;
+  readonly other: Group;
+}
+
 /**
  * Compares a transcript with another recording of the same conversation, as if a server had sent that one's messages. The
  * requests of each client must be the same, or that is a difference; the replies to each are aligned.
@@ -52,15 +58,10 @@ class Comparison {
   run(): number {
     for (const [client, groups] of this.#groups) {
       const others = this.#others.get(client) ?? [];
-      for (const [index, group] of groups.entries()) {
-        const other = others[index];
-        if (!other) {
-          const place = group.request ?? group.lines[0];
-          if (place) this.findings.addFailure(place, client, 'the other file ends before this line');
-          break;
-        }
-        this.#compare(group, other);
-      }
+      for (const pairs of pipelines(groups, others)) this.#compare(client, pairs);
+      const unpaired = groups[others.length];
+      const place = unpaired?.request ?? unpaired?.lines[0];
+      if (place) this.findings.addFailure(place, client, 'the other file ends before this line');
       const more = others[groups.length]?.request;
       const last = groups.at(-1)?.request ?? groups[0]?.lines[0];
       if (more && last)
@@ -70,26 +71,30 @@ class Comparison {
     return lines.filter((line) => line.kind === 'message' && !line.isOptional).length;
   }
 
-  #compare({ client, request, lines }: Group, other: Group): void {
+  #compare(client: string, pairs: readonly Pair[]): void {
     const found = this.#at++;
-    if (request && other.request) {
-      this.findings.happened(request, found);
-      const [own, its] = [this.#sent(request, this.#values), this.#sent(other.request, this.#otherValues)];
-      if (own === undefined || its === undefined || !own.equals(its))
-        this.findings.addFailure(
-          request,
-          client,
-          `the other file sends something else, in its line ${other.request.line}`,
-        );
+    for (const [index, { own, other }] of pairs.entries()) {
+      if (!own.request || !other.request) continue;
+      // What precedes all lines is a place for a message that precedes them in the other file.
+      if (pairs.slice(0, index).every((before) => before.own.lines.length === 0))
+        this.findings.happened(own.request, found);
+      this.#compareRequests(client, own.request, other.request);
     }
+    const lines = pairs.flatMap(({ own }) => own.lines);
     const expected = lines.map((step): Expected<ExpectedLine> => {
       const item = { step, sequence: 0, values: this.#values, sentAt: 0, ending: undefined };
       return step.kind === 'any' ? { kind: 'any', item } : { kind: 'message', item, isOptional: step.isOptional };
     });
-    const received = other.lines.flatMap((step) => this.#received(step) ?? []);
+    const received = pairs.flatMap(({ other }) => other.lines).flatMap((step) => this.#received(step) ?? []);
     const steps = align(expected, received, { matches: mayMatch, similarity: likeness });
     const missing = () => ({ reason: 'the other file has no such message', isSkipped: false });
     for (const step of steps) this.findings.addStep(step, { name: client }, this.#values, missing);
+  }
+
+  #compareRequests(client: string, request: MessageStep, other: MessageStep): void {
+    const [own, its] = [this.#sent(request, this.#values), this.#sent(other, this.#otherValues)];
+    if (own === undefined || its === undefined || !own.equals(its))
+      this.findings.addFailure(request, client, `the other file sends something else, in its line ${other.line}`);
   }
 
   #sent(step: MessageStep, values: Values): Buffer | undefined {
@@ -102,6 +107,23 @@ class Comparison {
     const parts = step.kind === 'message' ? partsOf(step, this.#otherValues) : undefined;
     const { header, kind } = parts ?? {};
     return parts && { message: Message.of(parts.payload, { header, kind }), at: this.#at++ };
+  }
+}
+
+/**
+ * Groups that are compared together: when one file has nothing between two requests, they were sent one after the other, and
+ * where their replies stand says nothing about what they belong to.
+ */
+function* pipelines(groups: readonly Group[], others: readonly Group[]): Iterable<Pair[]> {
+  let pairs: Pair[] = [];
+  for (const [index, own] of groups.entries()) {
+    const other = others[index];
+    if (!other) break;
+    pairs.push({ own, other });
+    const isPipelined = own.lines.length === 0 || other.lines.length === 0;
+    if (isPipelined && groups[index + 1] && others[index + 1]) continue;
+    yield pairs;
+    pairs = [];
   }
 }
 

@@ -264,3 +264,10 @@ test('an unexpected message that is no reply casts no doubt on latencies', async
 function recordedIn(total: Tally): number {
   return total.latency.count - total.untimed;
 }
+
+test('a message that no line expects is shown with the line after which it came', async () => {
+  const { address } = await answering((line) => (line === 'get' ? 'value\nmore\n' : 'done\n'));
+  const lines = ['> login', '< done', '@repeat', '> get', '< value', '@wait 50ms', '> put', '< done', '@end'];
+  const { total } = await run(lines, { address, connections: 1, count: 1 });
+  expect(JSON.stringify([...total.errors])).toMatch(/test\.transcript:5: an unexpected message \(got < more\)/);
+});

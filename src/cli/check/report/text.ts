@@ -37,7 +37,8 @@ export function textReport({ count, paint, write }: ReportOptions): CheckReport 
   };
 }
 
-function expectedText({ result, runs }: Outcome): string {
+function expectedText({ result, runs, isRewritten }: Outcome): string {
+  if (isRewritten) return `rewritten for ${formatPlural(result?.differences.length ?? 0, 'difference')}`;
   const times = runs > 1 ? `, in each of ${runs} runs` : '';
   return `${formatPlural(result?.expected ?? 0, 'message')} as expected${times}`;
 }
@@ -66,7 +67,8 @@ function verdictOf(outcomes: readonly Outcome[]): string {
     ...(differ > 0 ? [`${differ} ${differ === 1 ? 'differs' : 'differ'}`] : []),
     ...(errors > 0 ? [formatPlural(errors, 'error')] : []),
   ];
-  return parts.length === 0 ? 'all as expected' : parts.join(', ');
+  const good = outcomes.some(({ isRewritten }) => isRewritten) ? 'as expected now' : 'all as expected';
+  return parts.length === 0 ? good : parts.join(', ');
 }
 
 /** How many of the messages that were expected have arrived. */
@@ -78,7 +80,8 @@ function metText(outcomes: readonly Outcome[]): string {
     messages += result.expected;
     met += Math.max(0, result.expected - missed);
   }
-  return `${met} of ${messages} messages as expected`;
+  const before = outcomes.some(({ isRewritten }) => isRewritten) ? ' before' : '';
+  return `${met} of ${messages} messages as expected${before}`;
 }
 
 function placeOf({ file = '', line }: Difference): string {
