@@ -188,6 +188,21 @@ it('several clients in one transcript: each reads back as the same bytes in each
   );
 });
 
+it("the end of the recorder's own server is a comment, and no end of either side", () => {
+  const written: string[] = [];
+  const recording = new Recording({ framing: 'lines', write: (more) => void written.push(more) });
+  const [one, two] = [recording.client('c1'), recording.client('c2')];
+  one.add('>', Buffer.from('a\n'));
+  two.add('>', Buffer.from('b\n'));
+  two.end('>');
+  two.end('<');
+  for (const client of [one, two]) client.stop();
+  for (const side of ['>', '<'] as const) one.end(side);
+  expect(written.join('')).toBe(
+    '@framing lines\n@connect c1\n@connect c2\nc1> a\nc2> b\n@close c2\n@closed c2\n# c1: the recording ended with the server\n',
+  );
+});
+
 it('several clients are named, connect where they connected, and end where they ended', () => {
   const written: string[] = [];
   const recording = new Recording({ framing: 'lines', write: (more) => void written.push(more) });

@@ -11,7 +11,7 @@ const examples = `Examples:
   yodel check talk.transcript :7878 --update        update the expected replies in the file
   yodel check talk.transcript :7878 --format junit > report.xml
   yodel check talk.transcript :0 --start './server --port {port}'   start and stop the server
-  yodel check talk.transcript --against other.transcript    propose masks for what differs in two recordings
+  yodel check talk.transcript --against other.transcript  propose masks for what differs
   yodel check talk.transcript exec:./server         test a program on its stdin and stdout
 `;
 

@@ -95,11 +95,17 @@ export class User {
    * @param listens whether to wait for replies that are too many, which show that the latencies are wrong
    */
   async end(listens: boolean): Promise<void> {
-    if (listens && !this.isOver) await this.#listen();
+    if (listens && !this.isOver && !this.#takesRest) await this.#listen();
     if (!this.isOver) await this.#playUnmeasured(this.#script.after);
     await this.#check.finish();
     this.#takeDifferences(undefined);
     this.abort();
+  }
+
+  /** Whether the file says that any messages may follow the last round. */
+  get #takesRest(): boolean {
+    const [first] = this.#script.after;
+    return first?.kind === 'any' && first.side === '<';
   }
 
   async #listen(): Promise<void> {

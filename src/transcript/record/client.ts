@@ -56,6 +56,12 @@ export class RecordedClient {
     if (isOpen) this.#event('reset');
   }
 
+  /** The recorder's own server ends both sides, which says nothing of the conversation: no line is written for it. */
+  stop(): void {
+    const isOpen = [this.#finish('>'), this.#finish('<')].some(Boolean);
+    if (isOpen) this.note('the recording ended with the server');
+  }
+
   /** Writes a comment. */
   note(text: string): void {
     const line = text.replace(/\p{C}/gu, '?');

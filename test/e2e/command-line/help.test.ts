@@ -56,7 +56,7 @@ test('every example in the help is valid usage', async () => {
   const folder = temporaryFolder();
   writeFileSync(join(folder, 'handler.ts'), 'export default (message) => message.text;');
   writeFileSync(join(folder, 'yodel.toml'), 'rate = "5/s"\n');
-  writeFileSync(join(folder, 'talk.transcript'), '> hello\n< hello\n');
+  for (const name of ['talk', 'other']) writeFileSync(join(folder, `${name}.transcript`), '> hello\n< hello\n');
   mkdirSync(join(folder, 'tests'));
   writeFileSync(join(folder, 'tests', 'a.transcript'), '> hello\n< hello\n');
   for (const name of ['questions', 'questions.txt', 'ca.pem']) writeFileSync(join(folder, name), 'hello\n');

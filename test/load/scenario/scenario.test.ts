@@ -260,6 +260,13 @@ test('an unexpected message that is no reply casts no doubt on latencies', async
   expect(total.errors.size).toBeGreaterThan(0);
 });
 
+test('any messages may follow the last round where the file says so', async () => {
+  const { address } = await answering(() => 'ok\nok\n');
+  const { total } = await run(['@repeat', '> hi', '< ok', '@end', '<*'], { address, connections: 1, count: 1 });
+  expect([...total.errors]).toEqual([]);
+  expect(recordedIn(total)).toBe(1);
+});
+
 /** The latencies that were not taken back. */
 function recordedIn(total: Tally): number {
   return total.latency.count - total.untimed;

@@ -48,6 +48,7 @@ function subscriberFor(begin: BeginSession): Subscriber {
       const { client, file } = found;
       if (error?.code === 'YODEL_CONNECTION_RESET') client.reset();
       else if (error) client.note(escapeText(error.message));
+      else if (session.endedBy === 'shutdown') client.stop();
       // A session that ended with an error was ended by the server.
       const [first, second] = session.endedBy === 'peer' && !error ? (['>', '<'] as const) : (['<', '>'] as const);
       client.end(first);
