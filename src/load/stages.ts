@@ -98,8 +98,9 @@ export class StagedSchedule implements DueTimes {
     const whole = this.#offset + number * this.#every;
     const parts = this.#parts;
     let index = this.#last;
-    if ((parts[index] as Part).before > whole) index = 0;
-    while (index + 1 < parts.length && (parts[index + 1] as Part).before <= whole) index++;
+    const reached = whole + tolerance;
+    if ((parts[index] as Part).before > reached) index = 0;
+    while (index + 1 < parts.length && (parts[index + 1] as Part).before <= reached) index++;
     this.#last = index;
     const part = parts[index] as Part;
     return this.#start + part.at + timeIn(part, whole - part.before);
@@ -110,7 +111,9 @@ export class StagedSchedule implements DueTimes {
     let due = 0;
     for (const part of this.#parts) {
       if (time < part.at) break;
-      due = part.before + messagesUpTo(part, Math.min(time - part.at, part.durationMs));
+      // The message after a pause is due at the end of the pause: until then it does not count.
+      if (part.messages === 0) due = part.before - 2 * tolerance;
+      else due = part.before + messagesUpTo(part, Math.min(time - part.at, part.durationMs));
     }
     return time < 0 ? 0 : Math.max(0, Math.floor((due + tolerance - this.#offset) / this.#every) + 1);
   }
