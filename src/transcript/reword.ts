@@ -26,13 +26,14 @@ const longest = 20_000;
  * What follows the arrow of a line for a message that came instead: names whose places can be found stay, and only the text
  * that is different is replaced. Undefined if that is not possible.
  *
- * @param options `needsWord`: also undefined if no word of the line is in the message
+ * @param options `needsWord`: also undefined if no word of the line is in the message; `values`: of names, with which the new line
+ * must match the message
  */
 export function reworded(
   expected: MessageContent,
   message: Message,
   replace: Replacement,
-  { needsWord = false }: { readonly needsWord?: boolean } = {},
+  { needsWord = false, values }: { readonly needsWord?: boolean; readonly values?: Values | undefined } = {},
 ): string | undefined {
   const { content, header } = expected;
   if (content.kind !== 'parts' || header || !isUtf8(message.bytes) || message.size > longest) return undefined;
@@ -42,7 +43,9 @@ export function reworded(
   if (!isAlike(tokens, steps) || (needsWord && !sharesWord(steps))) return undefined;
   const pieces = join(replaced(tokens, steps, replace));
   const text = formatPieces(pieces);
-  return text === undefined || !fits(text, message) ? undefined : `${message.kind === 'binary' ? 'b' : ''}${text}`;
+  return text === undefined || !fits(text, message, values?.fork() ?? new Values())
+    ? undefined
+    : `${message.kind === 'binary' ? 'b' : ''}${text}`;
 }
 
 /** The line for a message, without names. */
@@ -205,10 +208,10 @@ function reads(parse: (text: string) => Content, text: string, pieces: readonly 
 }
 
 /** Whether the new line matches the message. */
-function fits(text: string, message: Message): boolean {
+function fits(text: string, message: Message, values: Values): boolean {
   try {
     const content = text === '' || text.startsWith(' ') ? parsePlain(text.slice(1)) : parseEscaped(text.slice(2));
-    return contentDifference(content, message.bytes, new Values()) === undefined;
+    return contentDifference(content, message.bytes, values) === undefined;
   } catch {
     // Names that are next to each other.
     return false;

@@ -32,7 +32,7 @@ export interface Update {
 /**
  * Rewrites a transcript with what the server sent, in the order in which it was seen:
  * - a line that matched stays as it is; so do lines that were not waited for
- * - a line with another message gets its text; names in it stay where their places can be found
+ * - a line with another message gets its text; names in it stay where their places can be found and have their values
  * - the line of a missing message is removed
  * - an unexpected message becomes a line after the one after which it came
  *
@@ -107,7 +107,7 @@ class Rewriting {
 
   /** Returns why the text does not settle a difference, if it does not. */
   #rewrite(difference: Difference): string | undefined {
-    const { kind, line, file, client, received, skipped, isAfterWildcard } = difference;
+    const { kind, line, file, client, received, values, skipped, isAfterWildcard } = difference;
     if (kind === 'failed') return 'it is not about a message';
     if (skipped) return 'it was not waited for';
     if (file !== undefined) return 'it is in an included file';
@@ -117,9 +117,10 @@ class Rewriting {
     if (kind === 'missing') return this.#remove(difference);
     const step = this.#steps.get(line);
     if (!received || step?.kind !== 'message') return 'it is not a message';
-    const text = reworded(step, received, this.#replacement, { needsWord: this.#mask });
+    const text = reworded(step, received, this.#replacement, { needsWord: this.#mask, values });
     // A mask for all of a line would accept any message.
-    if (text === undefined && this.#mask) return 'its message has nothing in common with it';
+    if (text === undefined && this.#mask)
+      return 'its message has nothing in common with it, or a name stands for something else in it';
     this.#at(line).instead = [`${client}<${step.isOptional ? '?' : ''}${text ?? literalLine(received)}`];
     return undefined;
   }

@@ -98,6 +98,15 @@ describe.concurrent('an update keeps', () => {
     expect(left).toEqual([]);
   });
 
+  it('no name that stands for something else', async () => {
+    const text = '> a\n< id {id}\n> b\n< ok {id} today\n';
+    const { text: updated, left } = await update(text, handlerOf({ a: ['id 7'], b: ['ok 8 today'] }));
+    expect(updated).toBe(text.replace('ok {id}', 'ok 8'));
+    expect(left).toEqual([]);
+    const masked = await update(text, handlerOf({ a: ['id 7'], b: ['ok 8 today'] }), { mask: true });
+    expect(masked).toMatchObject({ text, left: [{ line: 4 }] });
+  });
+
   it('lines of a loop, which it cannot rewrite', async () => {
     const text = '@repeat 2\n> a\n< a1\n@end\n> c\n< c0\n';
     const { text: updated, left } = await update(text, handlerOf({ a: ['x'], c: ['c1'] }));

@@ -63,6 +63,7 @@ export class ServerUnderTest {
   readonly #hasPort: boolean;
   #how: string | undefined;
   #isGood = false;
+  #isStarted = true;
   #isStopped = false;
 
   /**
@@ -102,7 +103,8 @@ export class ServerUnderTest {
     }
     this.ended = new Promise((resolve) => {
       child.on('error', (error) => {
-        this.#how = `cannot be started: ${error.message}`;
+        this.#isStarted = false;
+        this.#how = `cannot be started: ${startErrorText(error)}`;
         resolve();
       });
       child.on('exit', (status, signal) => {
@@ -147,7 +149,7 @@ export class ServerUnderTest {
     }
     // What it printed last may still be in the pipe.
     await Promise.race([new Promise((resolve) => this.#child.once('close', resolve)), pause(200)]);
-    const text = `the server of --start ${this.#how} before it listened on ${this.address}`;
+    const text = `the server of --start ${this.#how}${this.#isStarted ? ` before it listened on ${this.address}` : ''}`;
     const hint = this.#isGood ? '; it must stay in the foreground' : '';
     throw new ServerFailed('YODEL_COMMAND_FAILED', text + hint, this.#lines);
   }
@@ -182,4 +184,8 @@ async function isListening(address: SocketAddress, triesConnecting: boolean): Pr
   const here = 'port' in address ? listensHere(address) : undefined;
   if (here === true) return true;
   return here === undefined || triesConnecting ? await accepts(address) : false;
+}
+
+function startErrorText(error: NodeJS.ErrnoException): string {
+  return error.code === 'ENOENT' && error.path ? `there is no program ${error.path}` : error.message;
 }

@@ -1,4 +1,5 @@
 import type { Message } from '../../framing/message.ts';
+import type { Values } from '../values.ts';
 
 /**
  * What is wrong at a place:
@@ -23,6 +24,8 @@ export interface Difference {
   readonly actual: Uint8Array | undefined;
   /** The whole message, with its header. */
   readonly received?: Message | undefined;
+  /** The values of names when the message was compared with the expected line. */
+  readonly values?: Values | undefined;
   /** In words, such as `no message within 5000 ms`. */
   readonly reason: string;
   /** The line was not waited for, because the connection was over or the server had been silent for long. */

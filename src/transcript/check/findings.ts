@@ -120,7 +120,7 @@ export class Findings {
     const reason = lineDifference(step.item, message, values);
     this.#answered(step.item.step, name, step.message.at, reason === undefined);
     if (reason !== undefined) {
-      this.#addLine(step.item, name, message, reason);
+      this.#addLine(step.item, name, message, reason, { values: values.fork() });
       if (step.item.step.kind === 'message')
         for (const [found, value] of namesFoundIn(step.item.step, message, values)) values.set(found, value);
       return;

@@ -65,7 +65,7 @@ test('a server that does not listen in time is a time-out', async () => {
 
 test('a command that cannot be started is an error', async () => {
   const { stdout, status } = await yodel(['check', talk(), ':0', '--start', 'no-such-server {port}']);
-  expect(stdout.toString()).toContain('the server of --start cannot be started');
+  expect(stdout.toString()).toMatch(/the server of --start cannot be started: there is no program \S+\n/);
   expect(status).toBe(1);
 });
 

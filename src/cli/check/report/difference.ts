@@ -9,6 +9,9 @@ import { markedLines } from './marks.ts';
 /** Lines of the transcript shown before a difference. */
 const contextLines = 2;
 
+/** Characters shown of the value of a name. */
+const longestValue = 60;
+
 const plain: Paint = (_style, text) => text;
 
 /** The place and reason of a difference, the lines before it, and the expected and the actual line. */
@@ -19,8 +22,20 @@ export function describe({ transcript }: CheckResult, difference: Difference, pa
   const before = all.slice(Math.max(0, line - 1 - contextLines), expected === undefined ? line : line - 1);
   const lines = [`${paint('bold', escapeText(`${file}:${line}`))}: ${escapeText(reason)}`];
   for (const text of before) if (text.trim() !== '') lines.push(`    ${escapeText(text)}`);
-  lines.push(...markedLines(expected, actualLine(difference), paint));
+  lines.push(...markedLines(expected, actualLine(difference), paint), ...valuesIn(difference));
   return lines;
+}
+
+/** What the names of the expected line stood for. */
+function valuesIn({ expected = '', values }: Difference): string[] {
+  const names = new Set(
+    Array.from(expected.matchAll(/(?<!\\)\{([A-Za-z_]\w*)(?:[:=][^{}]*)?\}/g), ([, name = '']) => name),
+  );
+  const known = [...names].flatMap((name) => {
+    const value = values?.get(name);
+    return value ? [`{${name}} is ${Buffer.from(value).toString().slice(0, longestValue)}`] : [];
+  });
+  return known.length === 0 ? [] : [`    ${escapeText(known.join(', '))}`];
 }
 
 /** The received message as a line of a transcript. */
