@@ -89,6 +89,9 @@ function addCondition(word: Word, words: Words, when: Conditions): void {
 }
 
 function unknown(word: Word, words: Words): YodelError {
+  if (directions.includes(word.text as FaultDirection)) {
+    return words.error(word, `the direction comes first: "${word.text} 10% drop"`);
+  }
   const other = otherNames[word.text.toLowerCase()] ?? nearestWord(word.text, known);
   const hint = other === undefined ? hintFor(word.text, kinds) : `Did you mean "${other}"?`;
   return words.error(word, `"${word.text}" is neither a condition nor an action. ${hint}`);

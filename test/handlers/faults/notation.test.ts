@@ -55,6 +55,7 @@ describe('the notation of faults', () => {
     ['', 'column 1: the action is missing; it takes one of latency, bandwidth'],
     ['request', 'column 8: the action is missing'],
     ['request /QUIT/ rest', 'column 16: "rest" is neither a condition nor an action. Did you mean "reset"?'],
+    ['30% reply drop', 'column 5: the direction comes first: "reply 10% drop"'],
     ['reply delay 5ms', 'column 7: "delay" is neither a condition nor an action. Did you mean "latency"?'],
     ['downstream drop', 'Did you mean "reply"?'],
     ['slicer 5', 'Did you mean "chunk"?'],
