@@ -156,7 +156,8 @@ function serveWords(
   const host = flags.get('s') ?? places.find((place) => !isPort(place)) ?? '';
   if (flags.has('U') && host === '') return undefined;
   const hasAddress = host !== '' || port !== undefined || flags.has('l');
-  const address = flags.has('U') ? unixAddress(host) : `${host}:${port ?? 'PORT'}`;
+  const hasPort = port === undefined && /:\d+$/.test(host);
+  const address = flags.has('U') ? unixAddress(host) : hasPort ? host : `${host}:${port ?? 'PORT'}`;
   return [
     'yodel serve',
     ...(serving === undefined ? [] : [quoted(serving)]),

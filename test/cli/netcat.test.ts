@@ -19,6 +19,8 @@ describe('a flag of netcat is answered with what to write instead', () => {
     ['-l', 'serve -l 7878', 'yodel serve --listen :7878'],
     ['-k', 'serve exec:cat -k', 'yodel serve exec:cat'],
     ['-l', '-l', 'yodel serve --listen :PORT'],
+    ['-l', '-l :7878', 'yodel serve --listen :7878'],
+    ['-l', 'connect -l localhost:7878', 'yodel serve --listen localhost:7878'],
     ['-q', 'connect -q 1 host 80', 'yodel connect host 80 --wait 1s'],
     ['-q', 'connect -q -1 host 80', 'yodel connect host 80 --wait 0'],
     ['-N', 'connect -N host 80', 'yodel connect host 80'],
