@@ -4,12 +4,16 @@ import type { Step, Transcript } from './transcript.ts';
 /**
  * Rejects a transcript that no server can fail: a check of it would be green whatever the server does.
  *
+ * @param hint what else helps, besides such lines
  * @throws YodelError `YODEL_INVALID_TRANSCRIPT`
  */
-export function refuseWithoutExpectations({ file, steps }: Transcript): void {
+export function refuseWithoutExpectations(
+  { file, steps }: Transcript,
+  hint = 'check --update writes what it sends now',
+): void {
   if (expectsSomething({ steps })) return;
   const text = `${file} expects nothing, so every server would pass: write what it must send on lines that begin with "< "`;
-  throw new YodelError('YODEL_INVALID_TRANSCRIPT', `${text}; check --update writes what it sends now`);
+  throw new YodelError('YODEL_INVALID_TRANSCRIPT', `${text}; ${hint}`);
 }
 
 /** Whether a transcript expects anything of the server. */

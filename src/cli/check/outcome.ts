@@ -16,13 +16,13 @@ export interface Outcome {
   readonly error: Error | undefined;
   /** The time of all runs together. */
   readonly elapsedMs: number;
-  /** Whether the file was rewritten, so that its differences are settled. */
-  readonly isRewritten: boolean;
+  /** Whether the file was rewritten with what differed, and how. */
+  readonly rewritten: 'updated' | 'masked' | undefined;
 }
 
 /** The outcome of a file that could not be checked. */
 export function failed(file: string, error: Error): Outcome {
-  const none = { runs: 0, differing: 0, result: undefined, elapsedMs: 0, isRewritten: false };
+  const none = { runs: 0, differing: 0, result: undefined, elapsedMs: 0, rewritten: undefined };
   return { ...none, file, verdict: 'error', error };
 }
 

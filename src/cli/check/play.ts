@@ -42,7 +42,8 @@ async function playOnce(transcript: Transcript, before: Outcome, settings: PlayS
       ({ differences }) => differences.length > 0,
     );
     const update = isUpdate(flags) ? updateFile(result, given, { mask: flags.mask === true }) : undefined;
-    const outcome = added(before, result, update);
+    const rewritten = update?.isRewritten ? (flags.mask === true ? 'masked' : 'updated') : undefined;
+    const outcome = { ...added(before, result, update), rewritten } as const;
     return failure ? withError(outcome, failure) : outcome;
   } catch (error) {
     if (!(error instanceof YodelError || error instanceof UsageError)) throw error;
@@ -60,7 +61,6 @@ function added(before: Outcome, result: CheckResult, update: FileUpdate | undefi
     differing: before.differing + (differs ? 1 : 0),
     result: before.differing > 0 ? before.result : result,
     elapsedMs: before.elapsedMs + result.elapsedMs,
-    isRewritten: update?.isRewritten ?? false,
   };
 }
 

@@ -44,7 +44,7 @@ export async function runCheck(words: readonly string[], flags: Flags): Promise<
   });
   const settings = { flags, servers, repeat: Number(repeat), given };
   const outcomes = await reported(files, Number(jobs), output, servers, (file) => playFile(file, settings), flags);
-  output.end(update ? outcomes.filter(({ isRewritten }) => isRewritten).length : undefined);
+  output.end(update ? outcomes.filter(({ rewritten }) => rewritten).length : undefined);
   await stdout.end();
   return statusFor(outcomes);
 }

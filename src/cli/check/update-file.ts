@@ -2,9 +2,10 @@
 import { writeFileSync } from 'node:fs';
 import { escapeText } from '../../terminal/escape.ts';
 import type { CheckResult } from '../../transcript/check.ts';
+import { refuseWithoutExpectations } from '../../transcript/expectations.ts';
 import { parseTranscript } from '../../transcript/parse.ts';
 import { refuseUnplayable } from '../../transcript/playable.ts';
-import { TranscriptError } from '../../transcript/transcript.ts';
+import { type Transcript, TranscriptError } from '../../transcript/transcript.ts';
 import { type UpdateOptions, updateOf } from '../../transcript/update.ts';
 import { readText } from '../files.ts';
 import { type GivenToTranscript, parseOptions } from '../transcript-file.ts';
@@ -19,6 +20,8 @@ export interface FileUpdate {
 /**
  * Replaces the expected replies in the file with the received ones, and says which differences it cannot express. The file is
  * left alone if the new text could not be played.
+ *
+ * @throws YodelError `YODEL_INVALID_TRANSCRIPT` if no server could fail the file afterwards
  */
 export function updateFile(result: CheckResult, given: GivenToTranscript, options: UpdateOptions): FileUpdate {
   const { text, left, isChanged } = updateOf(result, options);
@@ -26,14 +29,21 @@ export function updateFile(result: CheckResult, given: GivenToTranscript, option
   const say = (problem: string) => process.stderr.write(`yodel: ${escapeText(file)} ${escapeText(problem)}\n`);
   for (const { line, file: included, why, skipped } of left)
     if (!skipped) say(`was not updated for line ${line}${included === undefined ? '' : ` of ${included}`}: ${why}`);
-  if (!isChanged) return { isRewritten: false, isSettled: left.length === 0 };
+  const hint = options.mask ? undefined : 'the server sent nothing that could be written';
+  if (!isChanged) {
+    refuseWithoutExpectations(result.transcript, hint);
+    return { isRewritten: false, isSettled: left.length === 0 };
+  }
+  let rewritten: Transcript;
   try {
-    refuseUnplayable(parseTranscript(text, file, parseOptions(given)), '>');
+    rewritten = parseTranscript(text, file, parseOptions(given));
+    refuseUnplayable(rewritten, '>');
   } catch (error) {
     if (!(error instanceof TranscriptError)) throw error;
     say(`was not updated, because it could not be played afterwards: ${error.message}`);
     return { isRewritten: false, isSettled: false };
   }
+  refuseWithoutExpectations(rewritten, hint);
   const old = readText(file);
   const mark = old.startsWith('\ufeff') ? '\ufeff' : '';
   writeFileSync(file, mark + (/^[^\n]*\r\n/.test(old) ? text.replaceAll('\n', '\r\n') : text));

@@ -1,4 +1,5 @@
 /** What keeps `yodel check` from checking a file: it is an error, not a difference, and does not hide other files. */
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { temporaryFile } from '../../support/files.ts';
 import { serve, yodel } from '../../support/process/command.ts';
@@ -51,9 +52,21 @@ test('an error has precedence over a difference', async () => {
   expect(status).toBe(2);
 });
 
+test.each(['--update', '--mask'])('%s of a file that expects nothing needs replies to write', async (flag) => {
+  const file = temporaryFile('new.transcript', '> a\n');
+  const { stdout, status } = await yodel(['check', file, 'exec:cat > /dev/null', flag]);
+  expect(stdout.toString()).toContain('expects nothing, so every server would pass');
+  expect(stdout.toString()).not.toContain('all as expected');
+  expect(status).toBe(2);
+  expect(readFileSync(file, 'utf8')).toBe('> a\n');
+});
+
 test('--update writes the replies of a file that has none yet', async () => {
   const server = await serve();
   const file = temporaryFile('new.transcript', '> a\n> b\n');
+  // Optional lines alone would expect nothing.
+  expect(await yodel(['check', file, server.address, '--mask'])).toMatchObject({ status: 2 });
+  expect(readFileSync(file, 'utf8')).toBe('> a\n> b\n');
   expect((await yodel(['check', file, server.address, '--update'])).status).toBe(0);
   expect((await yodel(['check', file, server.address])).status).toBe(0);
 });

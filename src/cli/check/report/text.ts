@@ -18,6 +18,10 @@ export function textReport({ count, paint, write }: ReportOptions): CheckReport 
       if (verdict === 'error') {
         write(`${paint('red', 'error')}   ${name}: ${indented(messageOf(error as Error))}\n`);
         if (!result) return;
+      } else if (verdict === 'ok' && outcome.rewritten) {
+        const label = outcome.rewritten.padEnd(7);
+        write(`${paint('yellow', label)} ${name}: ${differsText(outcome)}${timeOf(outcome, paint)}\n`);
+        return;
       } else if (verdict === 'ok') {
         write(`${paint('green', 'ok')}      ${name}: ${expectedText(outcome)}${timeOf(outcome, paint)}\n`);
         return;
@@ -63,9 +67,14 @@ function indented(lines: readonly string[]): string {
 function verdictOf(outcomes: readonly Outcome[]): string {
   const differ = outcomes.filter(({ verdict }) => verdict === 'differs').length;
   const errors = outcomes.filter(({ verdict }) => verdict === 'error').length;
+  const rewrittenAs = (how: Outcome['rewritten']) =>
+    outcomes.filter(({ verdict, rewritten }) => verdict === 'ok' && rewritten === how).length;
+  const [updated, masked] = [rewrittenAs('updated'), rewrittenAs('masked')];
   const parts = [
     ...(differ > 0 ? [`${differ} ${differ === 1 ? 'differs' : 'differ'}`] : []),
     ...(errors > 0 ? [formatPlural(errors, 'error')] : []),
+    ...(updated > 0 ? [`${updated} updated`] : []),
+    ...(masked > 0 ? [`${masked} masked`] : []),
   ];
   const good = outcomes.some(({ isRewritten }) => isRewritten) ? 'as expected now' : 'all as expected';
   return parts.length === 0 ? good : parts.join(', ');
