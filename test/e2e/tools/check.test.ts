@@ -47,14 +47,14 @@ test('--update replaces what the file expects', async () => {
 
 test.each([
   ['--update', 'updated'],
-  ['--mask', 'masked '],
+  ['--mask', 'masked'],
 ])('the totals say what %s has written', async (flag, label) => {
   const server = await serve();
   const file = temporaryFile('talk.transcript', '> a b\n< a x\n> c\n< c\n');
   const { stdout, status } = await yodel(['check', file, server.address, flag]);
   const [first = '', ...others] = stdout.toString().split('\n');
-  expect(first).toMatch(new RegExp(`^${label} .*: 1 difference, `));
-  expect(others).toEqual([`1 transcript: 1 ${label.trim()}; 1 of 2 messages as expected`, 'rewritten: 1 file', '']);
+  expect(first).toMatch(new RegExp(`^ok .*: ${label} for 1 difference, `));
+  expect(others).toEqual([`1 transcript: 1 ${label}; 1 of 2 messages as expected before`, 'rewritten: 1 file', '']);
   expect(status).toBe(0);
   const again = (await yodel(['check', file, server.address, flag])).stdout.toString();
   expect(again).toContain('1 transcript: all as expected; 2 of 2 messages as expected');
