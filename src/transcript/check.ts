@@ -5,9 +5,9 @@ import { CheckedClient, type Outcome } from './check/client.ts';
 import type { Difference } from './check/difference.ts';
 import type { ExpectedLine } from './check/expected-line.ts';
 import { Findings, type LatencyObserver } from './check/findings.ts';
-import type { Patience } from './check/group.ts';
+import { maxBeforeEnd, type Patience } from './check/group.ts';
 import type { CheckOptions, CheckResult } from './check/options.ts';
-import { isAction, messagesFrom } from './check/order.ts';
+import { actorsOf, isAction, messagesFrom } from './check/order.ts';
 import { mergeOutcomes } from './check/outcomes.ts';
 import { Pace } from './check/pace.ts';
 import { Connections } from './connections.ts';
@@ -235,7 +235,7 @@ export class Check {
 
   #lineOf(step: ExpectedLine['step']): ExpectedLine {
     this.#outlook ??= this.#values.fork();
-    const { lastActionAt: sentAt } = this.#findings;
+    const sentAt = this.#findings.sentAt(step.client);
     return { step, sequence: this.#sequence, values: this.#outlook, sentAt, ending: this.#expectedEnding };
   }
 
@@ -251,28 +251,31 @@ export class Check {
   }
 
   /**
-   * Waits until everything that is expected has come, as far as can be known, and compares it.
-   *
+   * Waits until everything that is expected has come, as far as can be known, and compares it. What no line expects yet is
+   * left for later lines of a client, unless it acts next.
    * @param next the step that is played next
    * @param extraMs how long to wait for messages that no line expects. Default: as the options say, before an action
    */
   async settle(next: WalkedStep | undefined, extraMs?: number): Promise<void> {
     const settleMs = extraMs ?? (next === undefined || isAction(next) ? (this.#options.settleMs ?? 0) : 0);
-    const isForAll =
-      settleMs > 0 && (next === undefined || extraMs !== undefined || !this.#options.settlesExpectedOnly);
-    const clients = [...this.#clients.values()].filter((client) => client.isExpecting || isForAll);
+    const actors = next && extraMs === undefined ? actorsOf(next) : undefined;
+    const msOf = (name: string) => (!actors || actors.has(name) ? settleMs : 0);
+    const isAlways = !actors || !this.#options.settlesExpectedOnly;
+    const isFor = ({ name, isExpecting }: CheckedClient) => isExpecting || (isAlways && msOf(name) > 0);
+    const clients = [...this.#clients.values()].filter(isFor);
     if (clients.length === 0) return;
-    const patience = { timeoutMs: this.#timeoutMs, settleMs, pace: this.#pace };
+    const patience = { timeoutMs: this.#timeoutMs, pace: this.#pace };
     const following = (name: string) =>
       messagesFrom(next, name, this.#transcript).map((step) => ({ item: this.#lineOf(step), isOptional: true }));
-    const settle = (client: CheckedClient) => client.settle(patience, this.#values, () => following(client.name));
+    const settle = (client: CheckedClient) =>
+      client.settle({ ...patience, settleMs: msOf(client.name) }, this.#values, () => following(client.name));
     const outcomes = await Promise.all(clients.map(settle));
     this.#compare(outcomes, patience, next);
     this.#changes = [];
     this.#outlook = undefined;
   }
 
-  #compare(outcomes: readonly Outcome[], { timeoutMs }: Patience, next: Place | undefined): void {
+  #compare(outcomes: readonly Outcome[], { timeoutMs }: Pick<Patience, 'timeoutMs'>, next: Place | undefined): void {
     const changes = [...this.#changes];
     const findings = this.#findings;
     for (const entry of mergeOutcomes(outcomes, timeoutMs)) {
@@ -395,6 +398,3 @@ export class Check {
     return client;
   }
 }
-
-/** More messages than this where the server is expected to end are not waited for. */
-const maxBeforeEnd = 100;

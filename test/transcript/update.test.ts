@@ -185,6 +185,70 @@ describe.concurrent('masks', () => {
   });
 });
 
+describe.concurrent('what one client does lets another receive', () => {
+  /** Tells the other clients what one says, and answers itself. */
+  function room(when = ''): Handler {
+    const sessions = new Set<{ send(text: string): unknown }>();
+    return {
+      open: (session) => void sessions.add(session),
+      message: ({ text }, session) => {
+        for (const other of sessions) if (other !== session) other.send(`told ${text}${when}`);
+        return [`ok ${text}`];
+      },
+    };
+  }
+  // One receives "told b" before the second request of two, but its line is after that, as it was recorded.
+  const late = 'one> a\none< ok a\ntwo> b\ntwo< ok b\ntwo> c\ntwo< ok c\none< told b\none< told c\n';
+  const lines = [
+    ['no difference', late],
+    [
+      'lines that also expect something',
+      late
+        .replace('two< ok b\n', 'two< ok b\none> x\ntwo< told x\none< told b\none< ok x\n')
+        .replace('told b\none< told c', 'told c'),
+    ],
+    [
+      'lines after what it does itself',
+      `${late.replace('one< told b\none< told c\n', 'one> d\none< told b\none< told c\none< ok d\ntwo< told d\n')}`,
+    ],
+  ] as const;
+
+  it.each(lines)('%s: nothing is written twice', async (_, text) => {
+    for (const mask of [false, true]) {
+      const result = await play(text, room(), { settleMs: 100, settlesExpectedOnly: mask });
+      const updated = updateOf(result, { mask });
+      expect(updated.left).toEqual([]);
+      const own = (name: string) => updated.text.split('\n').filter((line) => line.startsWith(name));
+      const wanted = (name: string) => text.split('\n').filter((line) => line.startsWith(name));
+      expect(own('two')).toEqual(wanted('two'));
+      expect(own('one').toSorted()).toEqual(wanted('one').toSorted());
+    }
+  });
+
+  it('lines that differ: they are masked or updated in their places', async () => {
+    const text =
+      'one> a\none< ok a\ntwo> b\ntwo< ok b\ntwo> c\ntwo< ok c\none< told b at 1\none< told c at 1\none> d\none< ok d\n';
+    for (const mask of [true, false]) {
+      const result = await play(text, room(' at 2'), { settleMs: 100, settlesExpectedOnly: mask });
+      const { text: updated } = updateOf(result, { mask });
+      const own = updated.split('\n').filter((line) => line.startsWith('one'));
+      expect(own.map((line) => line.replace(/\{value\d(?:=1)?\}|2$/, '1'))).toEqual(
+        text.split('\n').filter((line) => line.startsWith('one')),
+      );
+    }
+  });
+
+  it('lines that the file does not have, where they came', async () => {
+    const text = 'one> a\ntwo> b\ntwo> c\none> d\n';
+    const updated =
+      'one> a\none< ok a\ntwo> b\none< told b\ntwo< ok b\ntwo> c\none< told c\ntwo< ok c\none> d\ntwo< told d\none< ok d\n';
+    const once = await play(text, room(), { settleMs: 100 });
+    const own = (all: string, name: string) => all.split('\n').filter((line) => line.startsWith(name));
+    for (const name of ['one', 'two']) expect(own(updateOf(once).text, name)).toEqual(own(updated, name));
+    expect((await play(updateOf(once).text, room())).differences).toEqual([]);
+  });
+});
+
 it('for any replies, before and after, the text is that of a new recording', async () => {
   const line = fc.constantFrom('ok', 'error', 'one', 'two', 'three', '{x}', '250-A b', '');
   const reply = fc.array(line, { maxLength: 4 });

@@ -78,18 +78,22 @@ export class Findings {
 
   /** When the last message arrived that a line expects, wildcards aside; undefined if none did. */
   arrivedAt: number | undefined;
-  /** When a client last did something, on the clock of `performance.now()`. */
-  lastActionAt = 0;
+  readonly #sentAt = new Map<string, number>();
+
+  /** When a client last sent something, on the clock of `performance.now()`. */
+  sentAt(client: string): number {
+    return this.#sentAt.get(client) ?? 0;
+  }
 
   /** A client did something, such as sending a line. */
   happened(place: Place, at = performance.now()): void {
-    this.lastActionAt = at;
     this.#events.push({ place, receivedBy: undefined, at });
   }
 
   /** A client sent a message. @param at when it began to, on the clock of `performance.now()` */
   sentBy(client: string, place: Place, at: number): void {
     this.sent++;
+    this.#sentAt.set(client, at);
     this.happened(place, at);
     const before = this.#unanswered.get(client);
     this.#unanswered.set(client, { place, at, isOnly: before === undefined || before.isAbsorbed, isAbsorbed: false });

@@ -37,6 +37,9 @@ const comparison = { matches: mayMatch, mayReplace, similarity: likeness };
 /** More messages than this that are not as expected end a group: the server may never be quiet. */
 const maxAstray = 10_000;
 
+/** More messages than this where the server is expected to end are not waited for. */
+export const maxBeforeEnd = 100;
+
 /** Optional messages are waited for this long if they are the last ones, in milliseconds. Later ones are found later. */
 const optionalMs = 100;
 

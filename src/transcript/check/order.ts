@@ -9,6 +9,12 @@ export function isAction(step: WalkedStep): boolean {
   return step.kind === 'close' || step.kind === 'closed' || step.kind === 'reset';
 }
 
+/** The clients whose part of a step may make the server send something. */
+export function actorsOf(step: WalkedStep): ReadonlySet<string> {
+  if (step.kind === 'unordered') return new Set(step.steps.filter(isAction).map(({ client }) => client));
+  return new Set(isAction(step) && 'client' in step ? [step.client] : []);
+}
+
 /**
  * The messages from a step on that a client expects before it does anything else, as far as their order is certain. What
  * others do meanwhile does not matter.
