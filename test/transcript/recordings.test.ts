@@ -42,6 +42,14 @@ it.each([
   expect(masked(first, second)).toEqual({ text: first, left });
 });
 
+it('times that are equal by chance have a name each', () => {
+  const own = '> a\n< at 20261129081500\n> b\n< at 20261129081500\n> c\n< at 10:20:31\n> d\n< at 10:20:31\n';
+  const other = own.replaceAll('20261129081500', '20261130091623').replaceAll('10:20:31', '11:30:42');
+  const { text } = masked(own, other);
+  expect(text.match(/\{value\d=[^}]+\}/g)).toHaveLength(4);
+  expect(masked(text, own.replace('10:20:31', '12:00:00'))).toEqual({ text, left: [] });
+});
+
 it('each of several clients is compared with its own messages', () => {
   const own = 'c1> a\nc2> b\nc1< id 1\nc2< id 2\n';
   const text = 'c1> a\nc2> b\nc1< id {value1=1}\nc2< id {value2=2}\n';
