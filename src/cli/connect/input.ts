@@ -1,4 +1,5 @@
 /** The input of an exchange, in messages. */
+import { fstatSync, readFileSync } from 'node:fs';
 import { YodelError } from '../../errors.ts';
 import { type Decoder, decodeChunk } from '../../framing/framing.ts';
 import type { Message } from '../../framing/message.ts';
@@ -9,6 +10,17 @@ const longestGraceMs = 2000;
 /** The same, with `--wait` (0: no limit). */
 export function inputGrace(waitMs: number): number {
   return waitMs === 0 ? longestGraceMs : Math.min(waitMs, longestGraceMs);
+}
+
+/** The bytes of stdin that are still to be read, where it is a regular file and the operating system tells its position (Linux). */
+export function sizeOfInput(): number | undefined {
+  try {
+    const stat = fstatSync(0);
+    const position = /^pos:\s*(\d+)$/m.exec(readFileSync('/proc/self/fdinfo/0', 'latin1'))?.[1];
+    return stat.isFile() && position !== undefined ? stat.size - Number(position) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

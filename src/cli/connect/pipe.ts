@@ -16,7 +16,7 @@ import { type Delivered, Delivery, wasReset } from './delivery.ts';
 import { FirstMessages } from './first-messages.ts';
 import { dialFor } from './handshake.ts';
 import { Beginnings } from './hints.ts';
-import { inputGrace } from './input.ts';
+import { inputGrace, sizeOfInput } from './input.ts';
 import { highWaterMark, ReplyOutput } from './reply-output.ts';
 import type { ConnectSettings } from './settings.ts';
 
@@ -42,6 +42,8 @@ class Pipe implements Receiver {
   readonly #first: FirstMessages | undefined;
   readonly #beginnings: Beginnings;
   readonly #delivery: Delivery;
+  /** Known if the input is a file that is sent to its end. */
+  readonly #inputSize: number | undefined;
   #inputEnded = false;
   #serverEnded = false;
   #isClosed = false;
@@ -60,6 +62,7 @@ class Pipe implements Receiver {
     this.#delivery = new Delivery(connection);
     const { count, protocol } = settings;
     this.#first = Number.isFinite(count) ? new FirstMessages(protocol.framing, count) : undefined;
+    this.#inputSize = this.#first ? undefined : sizeOfInput();
   }
 
   run(): Promise<number> {
@@ -296,6 +299,9 @@ class Pipe implements Receiver {
   #left(unreadBytes = 0, isBroken = false): string {
     const { sentBytes } = this.#beginnings;
     const { unsent } = this.#connection;
+    const size = this.#inputSize;
+    if (size !== undefined && sentBytes - unsent < size)
+      return `${isBroken ? 'at least ' : ''}${size - sentBytes + unsent} of ${bytesOf(size)} of input were not sent`;
     const left = unsent + unreadBytes + (this.#inputEnded ? 0 : process.stdin.readableLength);
     const atLeast = this.#inputEnded ? '' : 'at least ';
     if (left > 0) return `${atLeast}${bytesOf(left)} of input ${left === 1 ? 'was' : 'were'} not sent`;

@@ -45,12 +45,12 @@ describe('ends', () => {
     const { address } = await listen((socket) => {
       let asked = 0;
       socket.on('end', () => socket.destroy());
-      socket.on('data', () => void (asked++ === 0 && setTimeout(() => socket.write('late\n'), 150)));
+      socket.on('data', () => void (asked++ === 0 && setTimeout(() => socket.write('late\n'), 500)));
     });
     expect((await connect(address, 'a\n')).stdout).toBe('');
-    const kept = await connect(address, 'a\n', '--no-shutdown', '--wait', '400ms');
+    const kept = await connect(address, 'a\n', '--no-shutdown', '--wait', '1500ms');
     expect(kept).toEqual({ stdout: 'late\n', stderr: '', status: 0 });
-    const byMessage = await connect(address, 'a\n', '--no-shutdown', '--wait', '400ms', '--format', '%m!');
+    const byMessage = await connect(address, 'a\n', '--no-shutdown', '--wait', '1500ms', '--format', '%m!');
     expect(byMessage).toEqual({ stdout: 'late!', stderr: '', status: 0 });
   });
 
