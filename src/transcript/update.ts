@@ -3,6 +3,7 @@ import { expectsSomething } from './expectations.ts';
 import { literalLine, type Replacement, reworded } from './reword.ts';
 import type { Step } from './transcript.ts';
 import { Masks } from './update/masks.ts';
+import { Values } from './values.ts';
 import { stepsIn } from './walk.ts';
 
 /** Options of {@link updateOf}. */
@@ -107,7 +108,7 @@ class Rewriting {
 
   /** Returns why the text does not settle a difference, if it does not. */
   #rewrite(difference: Difference): string | undefined {
-    const { kind, line, file, client, received, values, skipped, isAfterWildcard } = difference;
+    const { kind, line, file, client, received, names, skipped, isAfterWildcard } = difference;
     if (kind === 'failed') return 'it is not about a message';
     if (skipped) return 'it was not waited for';
     if (file !== undefined) return 'it is in an included file';
@@ -117,7 +118,10 @@ class Rewriting {
     if (kind === 'missing') return this.#remove(difference);
     const step = this.#steps.get(line);
     if (!received || step?.kind !== 'message') return 'it is not a message';
-    const text = reworded(step, received, this.#replacement, { needsWord: this.#mask, values });
+    const text = reworded(step, received, this.#replacement, {
+      needsWord: this.#mask,
+      values: new Values({}, names),
+    });
     // A mask for all of a line would accept any message.
     if (text === undefined && this.#mask)
       return 'its message has nothing in common with it, or a name stands for something else in it';

@@ -1,5 +1,4 @@
 import type { Message } from '../../framing/message.ts';
-import type { Values } from '../values.ts';
 
 /**
  * What is wrong at a place:
@@ -24,8 +23,8 @@ export interface Difference {
   readonly actual: Uint8Array | undefined;
   /** The whole message, with its header. */
   readonly received?: Message | undefined;
-  /** The values of names when the message was compared with the expected line. */
-  readonly values?: Values | undefined;
+  /** What names in the expected line stood for when the message was compared with it. */
+  readonly names?: ReadonlyMap<string, Uint8Array> | undefined;
   /** In words, such as `no message within 5000 ms`. */
   readonly reason: string;
   /** The line was not waited for, because the connection was over or the server had been silent for long. */

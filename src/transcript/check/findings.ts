@@ -1,7 +1,9 @@
 /** What a check has found: the differences, each with the line it belongs to. */
 import type { Message } from '../../framing/message.ts';
 import type { Aligned } from '../align.ts';
+import { allNamesIn } from '../content.ts';
 import { endingDifference } from '../ending.ts';
+import { contentsOf } from '../names.ts';
 import type { Absent, Arrival } from '../player.ts';
 import { namesFoundIn } from '../reword.ts';
 import type { Place, Transcript } from '../transcript.ts';
@@ -124,7 +126,7 @@ export class Findings {
     const reason = lineDifference(step.item, message, values);
     this.#answered(step.item.step, name, step.message.at, reason === undefined);
     if (reason !== undefined) {
-      this.#addLine(step.item, name, message, reason, { values: values.fork() });
+      this.#addLine(step.item, name, message, reason, knownNames(step.item, values));
       if (step.item.step.kind === 'message')
         for (const [found, value] of namesFoundIn(step.item.step, message, values)) values.set(found, value);
       return;
@@ -258,4 +260,14 @@ export function absenceText({ absent, reason }: Absent, timeoutMs: number): stri
 
 function placed({ line, file }: Place): Place {
   return file === undefined ? { line } : { line, file };
+}
+
+/** What the names of a line stand for. */
+function knownNames({ step }: ExpectedLine, values: Values): Partial<Difference> {
+  const names = contentsOf(step).flatMap(allNamesIn);
+  const known = names.flatMap((name) => {
+    const value = values.get(name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return known.length === 0 ? {} : { names: new Map(known) };
 }

@@ -22,19 +22,16 @@ export function describe({ transcript }: CheckResult, difference: Difference, pa
   const before = all.slice(Math.max(0, line - 1 - contextLines), expected === undefined ? line : line - 1);
   const lines = [`${paint('bold', escapeText(`${file}:${line}`))}: ${escapeText(reason)}`];
   for (const text of before) if (text.trim() !== '') lines.push(`    ${escapeText(text)}`);
-  lines.push(...markedLines(expected, actualLine(difference), paint), ...valuesIn(difference));
+  lines.push(...markedLines(expected, actualLine(difference), paint), ...namesIn(difference));
   return lines;
 }
 
 /** What the names of the expected line stood for. */
-function valuesIn({ expected = '', values }: Difference): string[] {
-  const names = new Set(
-    Array.from(expected.matchAll(/(?<!\\)\{([A-Za-z_]\w*)(?:[:=][^{}]*)?\}/g), ([, name = '']) => name),
+function namesIn({ names }: Difference): string[] {
+  const known = Array.from(
+    names ?? [],
+    ([name, value]) => `{${name}} is ${Buffer.from(value).toString().slice(0, longestValue)}`,
   );
-  const known = [...names].flatMap((name) => {
-    const value = values?.get(name);
-    return value ? [`{${name}} is ${Buffer.from(value).toString().slice(0, longestValue)}`] : [];
-  });
   return known.length === 0 ? [] : [`    ${escapeText(known.join(', '))}`];
 }
 
