@@ -6,32 +6,15 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, it, test } from 'vitest';
 import { parseAddress } from '../../src/address.ts';
-import { serve } from '../../src/server/server.ts';
 import { check } from '../../src/transcript/check.ts';
-import { mockServer } from '../../src/transcript/mock/mock.ts';
 import { parseTranscript } from '../../src/transcript/parse.ts';
+import { checkAgainstOriginal } from '../support/transcripts.ts';
 
 /** The lines of the differences when a server plays the first text and a client the second one. */
 async function namedLines(played: string, checked: string): Promise<number[]> {
-  const original = parseTranscript(played, 'original');
-  const server = await serve({
-    listen: '127.0.0.1:0',
-    lingerTimeout: 100,
-    handler: mockServer(original),
-    protocol: original.protocol,
-    encoding: 'binary',
-  });
-  try {
-    const transcript = parseTranscript(checked, 'mutated');
-    const { differences } = await check(transcript, {
-      address: server.addresses[0],
-      timeoutMs: 700,
-      quietMs: 250,
-    });
-    return differences.map(({ line }) => line);
-  } finally {
-    await server.close({ timeoutMs: 0 });
-  }
+  const [original, changed] = [parseTranscript(played, 'original'), parseTranscript(checked, 'mutated')];
+  const { differences } = await checkAgainstOriginal(original, changed);
+  return differences.map(({ line }) => line);
 }
 
 describe.concurrent('what differs in one line is noticed there', () => {

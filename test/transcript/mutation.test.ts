@@ -5,11 +5,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { serve } from '../../src/server/server.ts';
-import { type CheckResult, check } from '../../src/transcript/check.ts';
-import { mockServer } from '../../src/transcript/mock/mock.ts';
+import type { CheckResult } from '../../src/transcript/check.ts';
 import { parseTranscript } from '../../src/transcript/parse.ts';
 import { type Transcript, TranscriptError } from '../../src/transcript/transcript.ts';
+import { checkAgainstOriginal } from '../support/transcripts.ts';
 
 const folder = join(import.meta.dirname, 'recorded');
 const files = readdirSync(folder).sort();
@@ -33,25 +32,12 @@ const mutations = {
 type Mutation = keyof typeof mutations;
 
 async function checked(original: Transcript, text: string): Promise<CheckResult | TranscriptError> {
-  const server = await serve({
-    listen: '127.0.0.1:0',
-    lingerTimeout: 100,
-    handler: mockServer(original),
-    protocol: original.protocol,
-    encoding: 'binary',
-  });
   try {
-    return await check(parseTranscript(text, original.file), {
-      address: server.addresses[0],
-      timeoutMs: 700,
-      quietMs: 250,
-    });
+    return await checkAgainstOriginal(original, parseTranscript(text, original.file));
   } catch (error) {
     // The line is refused before anything is sent.
     if (error instanceof TranscriptError) return error;
     throw error;
-  } finally {
-    await server.close({ timeoutMs: 0 });
   }
 }
 

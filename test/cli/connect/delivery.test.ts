@@ -1,28 +1,15 @@
-import net, { type AddressInfo, type Socket } from 'node:net';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { TcpAddress } from '../../../src/address.ts';
 import { Delivery, wasReset } from '../../../src/cli/connect/delivery.ts';
 import type { Connection } from '../../../src/transport/transport.ts';
+import { tcpPair } from '../../support/tcp-pair.ts';
 
 const isLinux = process.platform === 'linux';
 
 /** A client that has sent more than the system of its server, which reads nothing, accepts. */
 async function stalled() {
-  const accepted = Promise.withResolvers<Socket>();
-  const options = { allowHalfOpen: true, pauseOnConnect: true };
-  const server = net.createServer(options, (socket) => accepted.resolve(socket.on('error', () => {})));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const client = net.connect({ host: '127.0.0.1', port, allowHalfOpen: true }).on('error', () => {});
-  const peer = await accepted.promise;
-  onTestFinished(() => {
-    client.destroy();
-    peer.destroy();
-    server.close();
-  });
-  await vi.waitFor(() => expect(client.localPort).toBeDefined());
-  const local = new TcpAddress('127.0.0.1', client.localPort as number);
-  const delivery = new Delivery({ local, peer: new TcpAddress('127.0.0.1', port) } as Connection);
+  const { client, peer, ends } = await tcpPair('127.0.0.1');
+  const delivery = new Delivery(ends as Connection);
   client.write(Buffer.alloc(8_000_000));
   return { client, peer, delivery };
 }
