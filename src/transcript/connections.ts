@@ -35,7 +35,7 @@ export class Connections {
   }
 
   /**
-   * Opens the connection of a client as `@connect` says, in place of one that it has.
+   * Opens the connection of a client as `@connect` says. It replaces the connection that the client has.
    *
    * @throws YodelError as `Player.connect`, with the place of the step
    */

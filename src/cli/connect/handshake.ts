@@ -37,7 +37,7 @@ export async function refusedLines(error: unknown, failed: Omit<Dialing, 'verbos
   if (!(error instanceof YodelError) || error.code !== 'YODEL_TLS' || tls.insecure) return [];
   if (address.scheme !== 'tls' && address.scheme !== 'wss') return [];
   const { ca, servername } = tls;
-  // Without the request of a WebSocket, and without a certificate of this side: nobody knows who the server is.
+  // Neither the request of a WebSocket nor a certificate of this side is sent: the server has not proved who it is.
   const server = new TlsAddress(address.host, address.port);
   try {
     const connection = await dial(server, { timeoutMs, tls: { ca, servername, insecure: true } });

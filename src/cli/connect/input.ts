@@ -15,9 +15,10 @@ export function inputGrace(waitMs: number): number {
 /** The bytes of stdin that are still to be read, where it is a regular file and the operating system tells its position (Linux). */
 export function sizeOfInput(): number | undefined {
   try {
-    const stat = fstatSync(0);
+    const input = fstatSync(0);
+    if (!input.isFile()) return undefined;
     const position = /^pos:\s*(\d+)$/m.exec(readFileSync('/proc/self/fdinfo/0', 'latin1'))?.[1];
-    return stat.isFile() && position !== undefined ? stat.size - Number(position) : undefined;
+    return position === undefined ? undefined : input.size - Number(position);
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createReadStream, readFileSync, writeFileSync } from 'node:fs';
+import { createReadStream, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -177,6 +177,22 @@ test('a server that closes without reading is exit status 1', async () => {
   expect(stderr).toMatch(/^yodel: the connection to tcp:\S+ broke: [^\n]*\n$/);
   expect(status).toBe(1);
 });
+
+test.skipIf(process.platform !== 'linux')(
+  'of a file that was not sent to its end, the error says how many of its bytes were left',
+  async () => {
+    const { address } = await listen((socket) => {
+      socket.once('data', () => socket.pause().end('no\n'));
+    });
+    const file = join(temporaryFolder(), 'input');
+    writeFileSync(file, manyLines(40_000_000));
+    // What was read before the command began is no input of it.
+    const { stderr } = await shell(`{ head -c 1000000 > /dev/null; yodel connect ${address}; echo $? >&2; } < ${file}`);
+    const [, left = '', all = '', status] = /(\d+) of (\d+) bytes of input were not sent\n(\d+)\n$/.exec(stderr) ?? [];
+    expect({ all, status }).toEqual({ all: String(statSync(file).size - 1_000_000), status: '1' });
+    expect(Number(left)).toBeGreaterThan(20_000_000);
+  },
+);
 
 test('a server that stops reading and ends is exit status 1, with the number of unsent bytes', async () => {
   const { address } = await listen((socket) => {
