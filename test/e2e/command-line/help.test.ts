@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { fullName, withCommandsBelow } from '../../../src/cli/commands.ts';
@@ -72,6 +72,12 @@ test('every example in the help is valid usage', async () => {
     XDG_CONFIG_HOME: join(folder, '.config'),
     PATH: `${folderWithYodel()}:${process.env.PATH}`,
   };
+  // Each example has the files to itself: one that writes a file must not be seen by one that reads it.
+  const ownFolder = (): string => {
+    const own = temporaryFolder();
+    cpSync(folder, own, { recursive: true });
+    return own;
+  };
   const inFolder = async (example: string): Promise<void> => {
     // Often nothing listens at the address of an example, or it is too slow: that is not a usage error.
     const line = example
@@ -81,11 +87,11 @@ test('every example in the help is valid usage', async () => {
       .replace('yodel check', 'yodel check --connect-timeout 1ms')
       .replace(' --follow', '')
       .replace('HOST:PORT', '127.0.0.1:1');
-    const { status, stderr } = await shell(line, { cwd: folder, env });
+    const { status, stderr } = await shell(line, { cwd: ownFolder(), env });
     expect([0, 1, 3, 4], `${line}: ${stderr}`).toContain(status);
   };
   const listens = async (example: string): Promise<void> => {
-    const running = start(['sh', '-c', `exec ${example}`], { cwd: folder, env });
+    const running = start(['sh', '-c', `exec ${example}`], { cwd: ownFolder(), env });
     // The port of the example may be taken on this machine.
     await running.saw(/listening on|the address is in use/);
   };
