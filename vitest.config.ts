@@ -42,7 +42,10 @@ const parts: readonly Part[] = [
     runtimes: 'Node and Bun',
     isShared: true,
     runsBuild: false,
-    files: ['{cli,client,format,framing,handlers,replay,server,session,terminal,testing,transcript}/**/*.test.ts'],
+    files: [
+      'clock.test.ts',
+      '{cli,client,format,framing,handlers,replay,server,session,terminal,testing,transcript}/**/*.test.ts',
+    ],
   },
   {
     name: 'sockets',

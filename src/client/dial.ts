@@ -3,8 +3,8 @@
  * `client/`, so `handlers/proxy.ts` connects on its own.
  */
 import type { Address } from '../address.ts';
+import { type Clock, realClock } from '../clock.ts';
 import { YodelError } from '../errors.ts';
-import { type Clock, realClock } from '../session/clock.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { Connection, DialOptions, TlsOptions, Transport } from '../transport/transport.ts';
 

@@ -12,12 +12,12 @@
  * abort() closes from any state.
  */
 import type { Address } from '../address.ts';
+import type { Timer } from '../clock.ts';
 import { systemError, YodelError } from '../errors.ts';
 import { encode } from '../framing/framing.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import { checkOption } from '../option-values.ts';
 import { clientOptions } from '../options.ts';
-import type { Timer } from '../session/clock.ts';
 import type { Connection, Handshake } from '../transport/transport.ts';
 import type { Client, RequestOptions } from './client.ts';
 import { dial } from './dial.ts';

@@ -1,10 +1,11 @@
 /** The options of `connect()`: their types, checks and defaults. */
+
+import { type Clock, realClock } from '../clock.ts';
 import { YodelError } from '../errors.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import { resolveWire, type WireOptions } from '../framing/wire.ts';
 import { type OptionalValues, refuseUnknown, resolveOptions } from '../option-values.ts';
 import { type ClientLimits, clientOptions, type ReconnectLimits, reconnectOptions } from '../options.ts';
-import { type Clock, realClock } from '../session/clock.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { TlsOptions, Transport } from '../transport/transport.ts';
 import type { DialSettings } from './dial.ts';

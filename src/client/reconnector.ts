@@ -1,6 +1,6 @@
+import type { Clock } from '../clock.ts';
 import { YodelError } from '../errors.ts';
 import type { ReconnectLimits } from '../options.ts';
-import type { Clock } from '../session/clock.ts';
 
 /**
  * The reconnect loop: waits, tries to connect, and doubles the delay after each attempt, from `minDelay` up to `maxDelay`.

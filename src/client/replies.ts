@@ -1,7 +1,7 @@
+import type { Clock } from '../clock.ts';
 import { YodelError } from '../errors.ts';
 import type { Message } from '../framing/message.ts';
 import { Queue } from '../queue.ts';
-import type { Clock } from '../session/clock.ts';
 import { DeadlineTimer } from '../session/deadline-timer.ts';
 
 interface Pending {

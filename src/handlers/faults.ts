@@ -5,8 +5,9 @@
  * faults a message has depends only on the seed, the session's number and the message's number, not on chunks or on other
  * sessions; the only exceptions are conditions of time.
  */
+
+import { realClock } from '../clock.ts';
 import type { Batch, Message } from '../framing/message.ts';
-import { realClock } from '../session/clock.ts';
 import { type Handler, type HandlerObject, type Reply, resolveHandler, type Session } from '../session/handler.ts';
 import type { Fault } from './faults/fault.ts';
 import { Faults, type FaultsOptions } from './faults/fault-set.ts';

@@ -1,11 +1,11 @@
 /** The server itself. The interface in `server.ts` documents its public methods. */
 import type { SocketAddress } from '../address.ts';
+import { type Clock, realClock } from '../clock.ts';
 import { YodelError } from '../errors.ts';
 import { resolveWire } from '../framing/wire.ts';
 import { echo } from '../handlers/echo.ts';
 import { checkOption, resolveOptions } from '../option-values.ts';
 import { type ServerLimits, serverOptions, sessionOptions } from '../options.ts';
-import { type Clock, realClock } from '../session/clock.ts';
 import { type HandlerObject, resolveHandler, type Session } from '../session/handler.ts';
 import { MemoryLimit } from '../session/memory-limit.ts';
 import type { SessionSettings } from '../session/settings.ts';

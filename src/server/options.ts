@@ -1,10 +1,10 @@
 /** The options of `serve()` and `reload()`, and the checks before the server listens. */
 import { type Address, defaultAddress, parseAddress, type SocketAddress } from '../address.ts';
+import type { Clock } from '../clock.ts';
 import { YodelError } from '../errors.ts';
 import type { WireOptions } from '../framing/wire.ts';
 import { type OptionalValues, refuseUnknown } from '../option-values.ts';
 import { type ServerLimits, type SessionLimits, serveLimits } from '../options.ts';
-import type { Clock } from '../session/clock.ts';
 import type { Handler } from '../session/handler.ts';
 import type { SessionJournal } from '../session/journaling.ts';
 import type { Subscriber } from '../telemetry/telemetry.ts';

@@ -1,8 +1,9 @@
 /** Refuses connections and sends the reason. */
+
+import type { Clock, Timer } from '../clock.ts';
 import type { YodelError } from '../errors.ts';
 import { encode, type Framing } from '../framing/framing.ts';
 import { type Linked, LinkedSet } from '../linked-set.ts';
-import type { Clock, Timer } from '../session/clock.ts';
 import { sendError } from '../session/error-reply.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
 

@@ -1,5 +1,5 @@
 /** Created for a session that drains: continues to read until everything that had already arrived has been read. */
-import type { Clock } from './clock.ts';
+import type { Clock } from '../clock.ts';
 import type { Flow } from './flow.ts';
 import type { Lifecycle } from './lifecycle.ts';
 

@@ -1,9 +1,10 @@
 /** The settings that all sessions of a server share. */
+
+import type { Clock } from '../clock.ts';
 import type { DecoderOptions } from '../framing/framing.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import type { SessionLimits } from '../options.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import type { Clock } from './clock.ts';
 import type { HandlerObject } from './handler.ts';
 import type { SessionJournal } from './journaling.ts';
 import type { MemoryLimit } from './memory-limit.ts';

@@ -1,5 +1,5 @@
 /** Time under the control of a test. */
-import type { Clock } from '../../src/session/clock.ts';
+import type { Clock } from '../../src/clock.ts';
 
 /** A clock that moves only in `advance`. */
 export class FakeClock implements Clock {

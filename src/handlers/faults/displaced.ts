@@ -1,5 +1,5 @@
 /** Messages that others overtake. */
-import type { Clock, Timer } from '../../session/clock.ts';
+import type { Clock, Timer } from '../../clock.ts';
 
 interface Waiting<Entry> {
   readonly entry: Entry;

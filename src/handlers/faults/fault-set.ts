@@ -1,7 +1,8 @@
 /** The faults of a handler, which can change while it runs. */
+
+import type { Clock } from '../../clock.ts';
 import { YodelError } from '../../errors.ts';
 import { checkOption, refuseUnknown } from '../../option-values.ts';
-import type { Clock } from '../../session/clock.ts';
 import type { Session } from '../../session/handler.ts';
 import { nearestWord } from '../../suggestion.ts';
 import { checkFault } from './check.ts';

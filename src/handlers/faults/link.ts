@@ -4,8 +4,9 @@
  *
  *     add  ->  effects  ->  [reorder]  ->  queue  ->  latency  ->  copies  ->  pieces  ->  deliver
  */
+
+import type { Clock } from '../../clock.ts';
 import { Queue } from '../../queue.ts';
-import type { Clock } from '../../session/clock.ts';
 import { isPromise } from '../../session/handler.ts';
 import { Displaced } from './displaced.ts';
 import { type Effects, effectsOn, firstBoundary, type Stream } from './effects.ts';

@@ -1,9 +1,10 @@
 /** The session that a handler with faults sees: what it sends and what it receives passes through a link each. */
+
+import type { Clock } from '../../clock.ts';
 import { YodelError } from '../../errors.ts';
 import { isSameFraming } from '../../framing/framing.ts';
 import { Batch, isBatch, isMessage, type Message } from '../../framing/message.ts';
 import { singles } from '../../framing/singles.ts';
-import type { Clock } from '../../session/clock.ts';
 import { isPromise, type Reply, type Session } from '../../session/handler.ts';
 import { bytesOf, type Content, payloadOf } from './content.ts';
 import { flipBits } from './corruption.ts';

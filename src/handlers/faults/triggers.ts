@@ -6,7 +6,7 @@
  * | open   | pass               | passes, after `slow-close`                |
  * | hole   | are dropped        | waits until the fault is removed, or long |
  */
-import type { Clock, Timer } from '../../session/clock.ts';
+import type { Clock, Timer } from '../../clock.ts';
 import { concerns, includesSession, type Stream } from './effects.ts';
 import { dueOf } from './fault.ts';
 import type { CountedFault, Faults } from './fault-set.ts';

@@ -5,10 +5,10 @@ import { connect } from '../../../client/connect.ts';
 import type { ConnectOptions } from '../../../client/options.ts';
 import { Reconnector } from '../../../client/reconnector.ts';
 import type { UnfinishedMessage } from '../../../client/unfinished-message.ts';
+import { realClock } from '../../../clock.ts';
 import { YodelError } from '../../../errors.ts';
 import type { Message } from '../../../framing/message.ts';
 import { reconnectOptions } from '../../../options.ts';
-import { realClock } from '../../../session/clock.ts';
 
 /** What a link reports. */
 export interface LinkEvents {

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { realClock } from '../../src/session/clock.ts';
+import { realClock } from '../src/clock.ts';
 
-const module = new URL('../../src/session/clock.ts', import.meta.url).href;
+const module = new URL('../src/clock.ts', import.meta.url).href;
 
 test('timers of the real clock fire in order, none early, and not once cancelled', async () => {
   const startedAt = realClock.now();

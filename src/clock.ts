@@ -1,5 +1,5 @@
 /** The clock of sessions and clients, which tests can replace. */
-import { type Linked, LinkedSet } from '../linked-set.ts';
+import { type Linked, LinkedSet } from './linked-set.ts';
 
 /** A clock: real time, or a fake in tests. */
 export interface Clock {
