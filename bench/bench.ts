@@ -11,7 +11,7 @@ import { type Contender, contenders, reference, referenceFor } from './contender
 import { addToEarlier } from './earlier.ts';
 import { chooseCores, describeMachine, maxDescriptors } from './machine.ts';
 import { capture } from './processes.ts';
-import { type Results, renderTable, writeResults } from './results.ts';
+import { type Results, renderTables, writeResults } from './results.ts';
 import { runAll } from './rounds.ts';
 import { summarise } from './summary.ts';
 import { type Workload, workloads } from './workloads.ts';
@@ -23,7 +23,7 @@ const usage = `Usage: npm run bench -- [options]
 Builds and measures yodel and its peers, and writes tables and charts.
 
 Options:
-  --workload NAME     run only this workload; repeatable, or as NAME,NAME
+  --workload NAME     run only this workload; repeatable, or as NAME,NAME. The beginning of names selects all of them: abuse
   --contender NAME    run only this contender, likewise; ${reference} and whatever else the ratios are to always take part
   --rounds NUMBER     rounds in which everything is measured (default: 2)
   --slices NUMBER     measurements of each contender per round, in turn (default: 3)
@@ -127,11 +127,11 @@ async function main(): Promise<void> {
     runs,
   };
   writeResults(flags.output, flags.add ? addToEarlier(flags.output, results) : results);
-  process.stdout.write(`\n${results.tables.map((table) => renderTable(table, results.settings)).join('\n')}`);
+  process.stdout.write(`\n${renderTables(results)}`);
   progress(`\nwritten to ${flags.output}\n`);
 }
 
-/** The named items, or all of them. */
+/** The named items, or all of them. A name that none has stands for all that begin with it: `abuse`, `websocket`. */
 function chosen<Item extends Workload | Contender>(
   what: string,
   items: readonly Item[],
@@ -139,9 +139,14 @@ function chosen<Item extends Workload | Contender>(
 ): readonly Item[] {
   if (!given) return items;
   const names = given.flatMap((text) => text.split(',')).filter(Boolean);
-  const unknown = names.find((name) => !items.some((item) => item.name === name));
+  const named = (name: string) => {
+    const exactly = items.filter((item) => item.name === name);
+    return exactly.length > 0 ? exactly : items.filter((item) => item.name.startsWith(`${name}-`));
+  };
+  const unknown = names.find((name) => named(name).length === 0);
   if (unknown !== undefined) refuse(`no ${what} "${unknown}"; there are ${items.map(({ name }) => name).join(', ')}`);
-  return items.filter(({ name }) => names.includes(name));
+  const found = names.flatMap(named);
+  return items.filter((item) => found.includes(item));
 }
 
 function numberOf(flag: 'rounds' | 'slices' | 'seconds' | 'warm-up', otherwise: number): number {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Command, type Contender, certificate } from './contenders.ts';
 import { capture } from './processes.ts';
-import { gcc, libssl, type Tool } from './tools.ts';
+import { gcc, libssl, openssl, type Tool } from './tools.ts';
 import type { Workload } from './workloads.ts';
 
 /** All build products; ignored by git. */
@@ -50,7 +50,7 @@ export async function build(selected: readonly Contender[], planned: readonly Wo
     if (reason) leftOutWorkloads.push({ workload, reason });
     else workloads.push(workload);
   }
-  const failure = workloads.some(({ service }) => service === 'tls') && (await makeCertificate());
+  const failure = workloads.some(({ needs }) => needs?.includes(openssl)) && (await makeCertificate());
   if (failure) throw new Error(`the certificate cannot be made: ${failure}`);
 
   const contenders: Contender[] = [];

@@ -31,6 +31,8 @@ export interface Given {
   readonly clients: number;
   /** A folder of its own on disk, for its data. */
   readonly folder: string;
+  /** What follows `yodel serve` where a server is attacked: a handler, and further listeners. */
+  readonly flags?: readonly string[];
 }
 
 /** The parameters of a load generator's command line. */
@@ -376,6 +378,8 @@ function yodelOn(runtime: 'node' | 'bun', tool: Tool): Contender {
       websocket: (given) => serveOn(runtime, 'echo', given, { scheme: 'ws' }),
       tls: (given) => serveOn(runtime, 'echo', given, { scheme: 'tls', more: ['--cert', certificate] }),
       framing: serve('echo'),
+      // With its default settings, the log included: what an attack costs depends on them.
+      abuse: ({ port, flags = [] }) => [runtime, command, 'serve', '--listen', `127.0.0.1:${port}`, ...flags],
     },
     drives: ({ port, connections, depth, size, seconds }) => [
       runtime,

@@ -53,6 +53,27 @@ export function ownSeconds(): number {
   return processorTime('self').seconds;
 }
 
+/**
+ * Starts to measure the processor time of all processes other than this one, its children, and the groups of these servers. The
+ * returned function ends it, after the generator has exited, and returns their time as a share of one core, or undefined if the
+ * time was too short for Linux's clock, which counts in hundredths of a second.
+ */
+export function startForeignTimer(servers: readonly number[]): () => number | undefined {
+  const look = () => ({
+    at: performance.now() / 1000,
+    busy: busySeconds(),
+    // Includes the generator, a child that has exited by then.
+    ours: servers.reduce((sum, server) => sum + groupSeconds(server), ownSeconds()),
+  });
+  const before = look();
+  return () => {
+    const after = look();
+    if (after.at - before.at < 0.25) return undefined;
+    const foreign = after.busy - before.busy - (after.ours - before.ours);
+    return Math.max(0, foreign / (after.at - before.at));
+  };
+}
+
 function processorTime(pid: string): { group: number | undefined; seconds: number } {
   // The name, in parentheses, may contain any character.
   const fields = read(`/proc/${pid}/stat`).replace(/^.*\)/s, '').trim().split(' ').map(Number);

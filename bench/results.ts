@@ -1,6 +1,7 @@
 /** Writes the results: a page of tables, charts, and all values as JSON. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isAttacked, renderAttacks } from './abuse-table.ts';
 import type { LeftOut, LeftOutWorkload } from './build.ts';
 import { type Bar, type Group, renderChart } from './chart.ts';
 import { contenders } from './contenders.ts';
@@ -106,9 +107,11 @@ function bar({ title, kind, remarks }: Row, { median, low, high }: Spread, forma
 
 /** The page with all tables. */
 function renderPage(results: Results): string {
-  const { date, yodel, machine, versions, settings, leftOut, leftOutWorkloads, tables } = results;
+  const { date, yodel, machine, versions, settings, leftOut, leftOutWorkloads } = results;
   const shownCharts = new Set<string>();
-  const sections = tables.map((table) => {
+  const sections = inSections(results).map((section) => {
+    if (typeof section === 'string') return section;
+    const table = section;
     const { chart } = table.workload;
     const isNew = !shownCharts.has(chart) && table.rows.some((row) => barOf(row, table).length > 0);
     if (isNew) shownCharts.add(chart);
@@ -133,6 +136,21 @@ their range in brackets.
 ${sections.join('\n')}`;
 }
 
+/** The tables in their order, the attacks as one text where the first of them is. */
+function inSections({ tables, runs, settings }: Results): (Table | string)[] {
+  const first = tables.findIndex(isAttacked);
+  const attacks = renderAttacks(tables, runs, settings.seconds);
+  return tables.flatMap((table, place) => (place === first ? attacks : isAttacked(table) ? [] : table));
+}
+
+/** All tables as Markdown. */
+export function renderTables(results: Results): string {
+  const rendered = inSections(results).map((section) =>
+    typeof section === 'string' ? section : renderTable(section, results.settings),
+  );
+  return rendered.join('\n');
+}
+
 /** When and how the results were measured, on one line. */
 export function described({ date, yodel, settings }: Results): string {
   return `${date.slice(0, 10)}, commit ${yodel.commit}, ${describeRounds(settings)}`;
@@ -147,7 +165,7 @@ function counted(count: number, noun: string): string {
 }
 
 /** One workload's table as Markdown. */
-export function renderTable({ workload, rows, absent, measured }: Table, settings: Results['settings']): string {
+function renderTable({ workload, rows, absent, measured }: Table, settings: Results['settings']): string {
   const columns = [
     { head: '', cell: ({ kind, title }: Row) => (kind === 'yodel' ? `**${title}**` : title) },
     ...(workload.background ? loadedColumns : columnsOf(workload)),

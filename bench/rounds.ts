@@ -1,9 +1,10 @@
 /** Runs all rounds and slices: interleaves the contenders and repeats disturbed measurements. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Contender } from './contenders.ts';
+import type { Settings } from './generator.ts';
 import { busySeconds } from './machine.ts';
 import { formatQuantity } from './quantity.ts';
-import { hasSlices, type Measurement, openRunner, type Runner, type Settings } from './run.ts';
+import { hasSlices, type Measurement, openRunner, type Runner } from './run.ts';
 import type { Workload } from './workloads.ts';
 
 /** One measurement of one slice. */

@@ -2,29 +2,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { buildFolder, loadGenerator } from './build.ts';
+import { type Abuse, measureAbuse } from './abuse.ts';
+import type { Attack } from './attacks/attacks.ts';
+import { buildFolder } from './build.ts';
 import { type Command, type Contender, contenders, reference, settleSeconds } from './contenders.ts';
-import { busySeconds, type Cores, groupSeconds, ownSeconds, residentBytes } from './machine.ts';
-import { type Child, capture, start } from './processes.ts';
+import { type Latencies, loadCommand, runGenerator, type Settings } from './generator.ts';
+import { residentBytes, startForeignTimer } from './machine.ts';
+import { type Child, start } from './processes.ts';
 import { Failure, freePort, pinned, type Server, startServer, timeoutMs } from './server.ts';
 import type { Service, Workload } from './workloads.ts';
-
-/** How long and how much is measured. */
-export interface Settings {
-  readonly cores: Cores | undefined;
-  /** The length of one slice. */
-  readonly seconds: number;
-  /** The number of slices in a round. */
-  readonly slices: number;
-  /** How long each server is put under load before the first slice of a round. */
-  readonly warmUpSeconds: number;
-  /** Idle connections, instead of the workload's number. */
-  readonly idleConnections: number;
-  /** The maximum number of background clients: workloads with more are reduced to this. */
-  readonly maxBackgroundClients: number;
-  /** The number of starts in one measurement of `start`. */
-  readonly starts: number;
-}
 
 export interface Measurement {
   /** In the workload's unit. Undefined if the measurement failed. */
@@ -34,6 +20,8 @@ export interface Measurement {
   readonly p99?: number;
   /** The same clients' latencies without background clients. */
   readonly alone?: Latencies;
+  /** The three measurements of a server with an attack. */
+  readonly abuse?: Abuse;
   /** The generator's share of its core, 0 to 1. */
   readonly busy?: number;
   /** Connections that received nothing while measuring. */
@@ -42,12 +30,6 @@ export interface Measurement {
   readonly foreign?: number;
   /** The reason if there is no value. */
   readonly failure?: string;
-}
-
-/** In microseconds. */
-export interface Latencies {
-  readonly p50: number;
-  readonly p99: number;
 }
 
 /** The load generator's output in the mode `background`. */
@@ -87,7 +69,7 @@ export interface Runner {
 
 /** Whether the servers of a workload are kept for all slices of a round. In the other workloads each is measured once, with a new server. */
 export function hasSlices({ mode }: Workload): boolean {
-  return mode !== 'idle' && mode !== 'start';
+  return mode !== 'idle' && mode !== 'start' && mode !== 'abuse';
 }
 
 /** Opens a runner with long-lived or with new servers, as the workload requires. */
@@ -196,12 +178,27 @@ async function withServerState<Result>(server: Server, act: () => Promise<Result
 
 async function measureFresh(contender: Contender, workload: Workload, settings: Settings): Promise<Measurement> {
   if (workload.mode === 'start') return await measureStart(contender, workload, settings);
+  if (workload.attack) return await measureAttacked(contender, workload, workload.attack, settings);
   const server = await startFor(contender, workload, settings);
   try {
     return await withServerState(server, () => measureIdle(server, workload, settings));
   } finally {
     await server.kill();
   }
+}
+
+/** The attacker is one of ours, like the generator. */
+async function measureAttacked(
+  contender: Contender,
+  workload: Workload,
+  attack: Attack,
+  settings: Settings,
+): Promise<Measurement> {
+  const abuse = await measureAbuse(contender, attack, settings, (port, seconds) =>
+    runLoad(loadFor(contender, port, { ...workload, mode: 'echo' }, settings, seconds), settings),
+  );
+  const { beside, alone, foreign } = abuse;
+  return defined({ value: beside.p99 / alone.p99, p50: beside.p50, p99: beside.p99, alone, foreign, abuse });
 }
 
 /** Load generators warm themselves up, and the C server needs no warm-up. */
@@ -216,7 +213,7 @@ async function measureSlice(
   workload: Workload,
   settings: Settings,
 ): Promise<Measurement> {
-  const watch = contender.forks ? undefined : startForeignTimer(pid);
+  const watch = contender.forks ? undefined : startForeignTimer([pid]);
   const report = await runLoad(loadFor(contender, port, workload, settings, settings.seconds), settings);
   const { perSecond, p50, p99, alone, busy, silent } = report;
   const value = alone && p50 !== undefined ? p50 / alone.p50 : perSecond;
@@ -251,7 +248,7 @@ async function measureStart(contender: Contender, workload: Workload, settings: 
   // A server whose start is measured stores no data.
   const command = commandFor(contender, workload, port, clientsOf(workload, settings), '');
   const options = [...loadOptions(workload), '-n', `${settings.starts}`, ...pin, '--', ...command];
-  const watch = startForeignTimer(undefined);
+  const watch = startForeignTimer([]);
   const { milliseconds } = await runLoad(loadCommand(port, options), settings);
   return defined({ value: milliseconds, foreign: watch() });
 }
@@ -293,17 +290,9 @@ function loadOptions({ mode, connections, depth, size, service }: Workload): str
   return [...['-m', mode, '-c', `${connections}`, '-p', `${depth}`, '-s', `${size}`], ...(serviceFlags[service] ?? [])];
 }
 
-function loadCommand(port: number, options: readonly string[]): Command {
-  return [loadGenerator, '127.0.0.1', `${port}`, ...options];
-}
-
-async function runLoad(command: Command, { cores, seconds, warmUpSeconds }: Settings): Promise<LoadReport> {
-  const withinMs = 1000 * Math.max(seconds, warmUpSeconds) + timeoutMs;
-  const outcome = await capture(pinned(cores?.load, command), { withinMs });
-  if (outcome.timedOut) throw new Failure(`no result within ${Math.round(withinMs / 1000)} s`);
-  if (outcome.status !== 0)
-    throw new Failure(outcome.stderr.trim().replace(/^load: /, '') || 'the load generator died');
-  return readReport(JSON.parse(outcome.stdout) as LoadReport | BackgroundReport | YodelReport);
+async function runLoad(command: Command, settings: Settings): Promise<LoadReport> {
+  const seconds = Math.max(settings.seconds, settings.warmUpSeconds);
+  return readReport(await runGenerator<LoadReport | BackgroundReport | YodelReport>(command, seconds, settings));
 }
 
 function readReport(report: LoadReport | BackgroundReport | YodelReport): LoadReport {
@@ -312,27 +301,6 @@ function readReport(report: LoadReport | BackgroundReport | YodelReport): LoadRe
   const { rate, latency, generator } = report;
   if (!latency) throw new Failure('no reply arrived while measuring');
   return { perSecond: rate.achieved, p50: latency.p50 * 1000, p99: latency.p99 * 1000, busy: generator.cpu };
-}
-
-/**
- * Starts to measure the processor time of all processes other than the server, the generator and this one. The returned function ends it,
- * after the generator has exited, and returns their time as a share of one core, or undefined if the time was too short for Linux's
- * clock, which counts in hundredths of a second.
- */
-function startForeignTimer(server: number | undefined): () => number | undefined {
-  const look = () => ({
-    at: performance.now() / 1000,
-    busy: busySeconds(),
-    // Includes the generator, a child that has exited by then.
-    ours: ownSeconds() + (server ? groupSeconds(server) : 0),
-  });
-  const before = look();
-  return () => {
-    const after = look();
-    if (after.at - before.at < 0.25) return undefined;
-    const foreign = after.busy - before.busy - (after.ours - before.ours);
-    return Math.max(0, foreign / (after.at - before.at));
-  };
 }
 
 /** Removes undefined fields. */

@@ -131,7 +131,7 @@ function missingContenders(workload: Workload, contenders: readonly Contender[],
 }
 
 /** Null if there is no value. */
-function spread(values: readonly (number | undefined)[]): Spread | null {
+export function spread(values: readonly (number | undefined)[]): Spread | null {
   const sorted = values.filter((value) => value !== undefined).toSorted((a, b) => a - b);
   const low = sorted[0];
   const high = sorted.at(-1);

@@ -55,6 +55,8 @@ export const nginx: Tool = {
   version: ['sh', nginxStarter, '--version'],
   install: 'apt-get install nginx libnginx-mod-stream',
 };
+/** Runs the attackers with the priority of an idle process. */
+export const chrt: Tool = { name: 'chrt', version: ['chrt', '--version'], install: 'apt-get install util-linux' };
 /** Makes the certificate. */
 export const openssl: Tool = { name: 'openssl', version: ['openssl', 'version'], install: 'apt-get install openssl' };
 /** The load generator speaks TLS with it. The version is that of the headers. */

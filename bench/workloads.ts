@@ -1,5 +1,6 @@
 /** The workloads as plain data. `run.ts` runs them. */
-import { libssl, openssl, type Tool } from './tools.ts';
+import { type Attack, attacks } from './attacks/attacks.ts';
+import { chrt, libssl, openssl, type Tool } from './tools.ts';
 
 /** What a server must do in a workload. Each contender lists the services it offers. */
 export type Service =
@@ -12,17 +13,20 @@ export type Service =
   | 'record'
   | 'websocket'
   | 'tls'
-  | 'framing';
+  | 'framing'
+  | 'abuse';
 
 export interface Workload {
   readonly name: string;
   readonly title: string;
   readonly service: Service;
   /** A mode of the load generator, or `drive` if the contenders are load generators themselves. */
-  readonly mode: 'echo' | 'connect' | 'idle' | 'fanout' | 'publish' | 'background' | 'start' | 'drive';
+  readonly mode: 'echo' | 'connect' | 'idle' | 'fanout' | 'publish' | 'background' | 'start' | 'drive' | 'abuse';
   readonly connections: number;
   /** The clients that disturb the second measurement. Only in the mode `background`. */
   readonly background?: { readonly does: 'drip' | 'never-read'; readonly clients: number };
+  /** The attack beside which one client is measured. Only in the mode `abuse`. */
+  readonly attack?: Attack;
   /** Messages in flight on each connection. */
   readonly depth: number;
   /** Bytes of a message with all that frames it, such as the newline; with WebSocket, of its payload. */
@@ -185,6 +189,17 @@ export const workloads: readonly Workload[] = [
       depth: pipelined,
     },
   ]),
+  ...attacks.map((attack) => ({
+    ...loaded,
+    name: `abuse-${attack.name}`,
+    title: `A client beside ${attack.title}`,
+    service: 'abuse' as const,
+    mode: 'abuse' as const,
+    connections: 1,
+    attack,
+    needs: attack.at === 'tls' ? [chrt, openssl] : [chrt],
+    chart: 'abuse',
+  })),
   ...threeLoads(webSocket, 'websocket-', 'WebSocket: '),
   ...threeLoads(tls, 'tls-', 'TLS: '),
   ...threeLoads(framing, 'framing-', 'Framings beside lines: '),

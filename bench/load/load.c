@@ -2,7 +2,7 @@
 // it has come back, compares every byte, and continues. `depth` 1 is one message at a time.
 //
 // build: gcc -O2 -o load load.c [-DWITH_TLS -lssl -lcrypto]
-// usage: load HOST PORT [-m mode] [-f protocol] [-c connections] [-p depth] [-s size] [-t seconds] [-w warm-up seconds] [-u] [-e]
+// usage: load HOST PORT [-m mode] [-f protocol] [-c connections] [-p depth] [-s size] [-t seconds] [-w warm-up seconds] [-i interval] [-u] [-e]
 //
 //   -m  echo     (default) blocks back and forth over long-lived connections
 //       connect  connect, one echo, close, repeat; `connections` at a time
@@ -10,6 +10,7 @@
 //       fanout   one sends, `connections` receive; -f lines, redis or nats
 //       publish  each message is recorded before it is acknowledged; -f lines, redis or nats as for fanout
 //       background  as echo, but twice: alone, and with -d clients that send a byte per second and -r clients that never read
+//       pace     one connection sends a message every -i milliseconds, whether or not the earlier ones are answered
 //       start    start a server (`load … -m start [-n times] [-k core] -- COMMAND`) until its first echoed line
 //   -f  lines (default), length (4 bytes), resp (commands), until (several lines a message) or websocket (text messages, masked
 //       as a client must; with -m echo or idle)
@@ -17,7 +18,7 @@
 //   -s  bytes of a message, with the newline or whatever else frames it; with websocket, of its payload
 //
 // Prints one JSON object: messages, seconds, perSecond, and the latency of a block in microseconds (start: milliseconds;
-// background: two of these objects, `alone` and `loaded`).
+// background: two of these objects, `alone` and `loaded`; pace: also the longest one).
 #define _GNU_SOURCE
 #include "settings.h"
 #include "wires.h"
@@ -28,6 +29,7 @@
 #include "fan-out.h"
 #include "publish.h"
 #include "background.h"
+#include "pace.h"
 #include "start.h"
 
 static void echoed(struct connection *c, double at) {
@@ -98,6 +100,7 @@ static char **read_options(int count, char **options) {
     else if (!strcmp(option, "-s")) size = atol(value);
     else if (!strcmp(option, "-t")) seconds = atof(value);
     else if (!strcmp(option, "-w")) warm_up = atof(value);
+    else if (!strcmp(option, "-i")) interval = atof(value);
     else if (!strcmp(option, "-m")) mode = value;
     else if (!strcmp(option, "-f")) protocol = value;
     else if (!strcmp(option, "-n")) samples = atoi(value);
@@ -125,7 +128,8 @@ int main(int argc, char **argv) {
   server.sin_port = htons(atoi(argv[2]));
   if (inet_pton(AF_INET, argv[1], &server.sin_addr) != 1) fail("HOST is an IPv4 address");
   char **command = read_options(argc - 3, argv + 3);
-  if (connections < 1 || depth < 1 || size < 2 || samples < 1) fail("too small: at least -c 1, -p 1, -s 2, -n 1");
+  if (connections < 1 || depth < 1 || size < 2 || samples < 1 || interval <= 0)
+    fail("too small: at least -c 1, -p 1, -s 2, -n 1, -i above 0");
   // The other modes open their connections in ways of their own.
   if ((is_encrypted || speaks_websocket()) && strcmp(mode, "echo") && strcmp(mode, "idle"))
     fail("-e and -f websocket go with the modes echo and idle");
@@ -141,7 +145,8 @@ int main(int argc, char **argv) {
   else if (!strcmp(mode, "publish") && !strcmp(protocol, "lines")) echo();
   else if (!strcmp(mode, "publish")) publish_all();
   else if (!strcmp(mode, "background")) with_background(echoed);
+  else if (!strcmp(mode, "pace")) pace();
   else if (!strcmp(mode, "start")) start(command);
-  else fail("the modes are echo, connect, idle, fanout, publish, background and start");
+  else fail("the modes are echo, connect, idle, fanout, publish, background, pace and start");
   return 0;
 }

@@ -95,6 +95,23 @@ test('a server that closes a background connection has failed', async () => {
   expect(row?.remarks.join()).toContain('the server closed a background connection');
 });
 
+test('one client is measured alone, beside an attack on another server, and beside one on its own', async () => {
+  const { page, runs } = await benchmark('abuse-reconnects', 'yodel-node,yodel-bun', {}, ['--seconds', '0.02']);
+  for (const contender of ['yodel-node', 'yodel-bun']) {
+    const { abuse } = runs.find((run) => run.contender === contender) ?? {};
+    for (const phase of [abuse?.alone, abuse?.elsewhere, abuse?.beside]) {
+      expect(phase?.p50).toBeGreaterThan(0);
+      expect(phase?.p99).toBeGreaterThanOrEqual(phase?.p50 ?? Number.NaN);
+      expect(phase?.max).toBeGreaterThan((phase?.p99 ?? Number.NaN) * 0.98);
+    }
+    expect(abuse?.attackRate).toBeGreaterThan(0);
+  }
+  const rows = page.split('\n').filter((line) => line.startsWith('| reconnects |'));
+  expect(rows.map((row) => row.split(' | ')[1]).toSorted()).toEqual(['yodel on Bun', 'yodel on Node']);
+  for (const row of rows) expect(row).toMatch(/ \| (passes|does not pass) \| /);
+  expect(page).toContain('- `abuse-reconnects`: 64 clients at a time that connect, send a line, and reset');
+}, 60_000);
+
 test('--add keeps the tables of other workloads, and the new ones say when they were measured', async () => {
   const { folder } = await benchmark('latency,start', 'c-epoll');
   const { page, runs, tables } = await benchmark('never-reads', 'c-epoll', {}, ['--add'], folder);

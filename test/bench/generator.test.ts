@@ -178,3 +178,30 @@ test('handshakes go only with the modes that complete them', async () => {
     });
   }
 });
+
+test('in the mode pace messages do not wait for the replies to earlier ones, and all must be answered', async () => {
+  // A server that answers only three messages at a time.
+  const inThrees = net.createServer((socket) => {
+    let waiting = Buffer.alloc(0);
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk) => {
+      waiting = Buffer.concat([waiting, chunk]);
+      if (waiting.length < 3 * 64) return;
+      socket.write(waiting);
+      waiting = Buffer.alloc(0);
+    });
+  });
+  const port = await listening(inThrees);
+  const { stdout } = await load(port, ['-m', 'pace', '-c', '1', '-i', '20', '-t', '0.24', '-w', '0']);
+  const { messages, p50 = 0, max } = JSON.parse(String(stdout)) as Record<string, number>;
+  expect(messages).toBe(12);
+  expect(max).toBeGreaterThanOrEqual(p50);
+});
+
+test('in the mode pace, wrong replies and closed connections are failures', async () => {
+  const wrong = net.createServer((socket) => socket.on('data', (chunk) => socket.write(chunk.fill('x'))));
+  const closing = net.createServer((socket) => socket.on('data', () => socket.end()));
+  const outcome = async (server: net.Server) => await load(await listening(server), ['-m', 'pace', '-c', '1']);
+  expect(await outcome(wrong)).toMatchObject({ status: 1, stderr: 'load: what came back is not what was sent\n' });
+  expect(await outcome(closing)).toMatchObject({ status: 1, stderr: 'load: the server closed a connection\n' });
+});

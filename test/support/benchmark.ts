@@ -24,6 +24,9 @@ export interface Results {
     readonly workload: string;
     readonly contender: string;
     readonly value?: number;
+    readonly abuse?: {
+      readonly [phase in 'alone' | 'elsewhere' | 'beside']: Readonly<Record<'p50' | 'p99' | 'max', number>>;
+    } & { readonly attackRate: number };
   }[];
 }
 
