@@ -21,6 +21,7 @@ import type { OptionSpec } from '../src/option-values.ts';
 import {
   clientOptions,
   journalOptions,
+  processOptions,
   reconnectOptions,
   serveLimits,
   serverOptions,
@@ -68,6 +69,11 @@ ${table(sessionOptions, true)}
 ## Server
 
 ${table(serverOptions, true)}
+## Processes
+
+Only for \`yodel serve\`, not for the library.
+
+${table(processOptions, true)}
 ## Other settings of \`yodel serve\`
 
 These are the names in a configuration file. In the library certificates are PEM text (\`tls: { cert, key, … }\`), not
@@ -95,7 +101,7 @@ ${table(reconnectOptions, false)}`;
 /** The settings of a configuration file, except limits. */
 function settingsTable(): string {
   const command = serveCommand();
-  const others = settingOptions(command).filter(({ name }) => !(name in serveLimits));
+  const others = settingOptions(command).filter(({ name }) => !(name in serveLimits || name in processOptions));
   const rows = others.map(({ name, option }) => {
     const spelled = [option.long, option.envVar].filter(Boolean).map((text) => `\`${text}\``);
     const reload = isReloadable(name) ? 'yes' : '';

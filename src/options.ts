@@ -238,6 +238,20 @@ export const journalOptions = {
   },
 } as const satisfies Record<string, OptionSpec>;
 
+/** Options of the processes of `yodel serve`. */
+export const processOptions = {
+  /** Kill and replace a worker that does not respond for this long, for example because its handler never returns. */
+  workerTimeout: {
+    kind: 'duration',
+    default: 30_000,
+    max: longestDuration,
+    off: 'never',
+    summary:
+      'Kill and replace a worker that does not respond for this long, for example because its handler never returns.',
+    reason: "As in gunicorn. The worker's connections are lost, so this must be longer than any handler computes.",
+  },
+} as const satisfies Record<string, OptionSpec>;
+
 /** All limits of a server: those of its sessions, and its own. */
 export const serveLimits = { ...sessionOptions, ...serverOptions } as const;
 
@@ -346,3 +360,5 @@ export type ServerLimits = ValuesOf<typeof serverOptions>;
 export type ClientLimits = ValuesOf<typeof clientOptions>;
 /** Limits of a client's reconnecting, all given. */
 export type ReconnectLimits = ValuesOf<typeof reconnectOptions>;
+/** Options of the processes of `yodel serve`, all given. */
+export type ProcessLimits = ValuesOf<typeof processOptions>;

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { checkOption, type OptionSpec, refuseUnknown, resolveOptions } from '../src/option-values.ts';
-import { clientOptions, reconnectOptions, serverOptions, sessionOptions } from '../src/options.ts';
+import { clientOptions, processOptions, reconnectOptions, serverOptions, sessionOptions } from '../src/options.ts';
 
 const tables: Record<string, Record<string, OptionSpec>> = {
   sessionOptions,
   serverOptions,
+  processOptions,
   clientOptions,
   reconnectOptions,
 };
@@ -48,7 +49,7 @@ describe.each(rows)('$name in $table', ({ table, name, spec }) => {
 
 describe('the options of one program', () => {
   it('have different names on the command line', () => {
-    const served = rows.filter(({ table }) => table === 'sessionOptions' || table === 'serverOptions');
+    const served = rows.filter(({ table }) => ['sessionOptions', 'serverOptions', 'processOptions'].includes(table));
     const names = served.map(({ name, spec }) => spec.flag ?? name);
     expect(new Set(names).size).toBe(names.length);
   });

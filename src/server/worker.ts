@@ -3,9 +3,10 @@
  *
  *     starting -> up -> ended -> (a pause that grows with each failure) -> starting …
  */
-import type { Socket } from 'node:net';
 import { describeEnd, type ProcessEnd, ProgramProcess } from '../process/program-process.ts';
-import { PassedSockets } from './passed-sockets.ts';
+import { Heartbeats } from './heartbeats.ts';
+import { type PassedSocket, PassedSockets } from './passed-sockets.ts';
+import type { SocketTaker } from './socket-passing.ts';
 import type { WorkerCommand, WorkerReport } from './worker-messages.ts';
 
 /** Receives the events of workers, for the log. */
@@ -16,6 +17,12 @@ export interface WorkersListener {
   died(worker: WorkerView, end: ProcessEnd, restartInMs: number): void;
   /** Its replacement listens. */
   replaced(worker: WorkerView): void;
+  /** A worker has not responded for `silentMs`. */
+  hangs(worker: WorkerView, silentMs: number): void;
+  /** A worker that hung responds again, after `silentMs`. */
+  responds(worker: WorkerView, silentMs: number): void;
+  /** A worker has not responded for longer than the limit, and is killed. */
+  givenUp(worker: WorkerView, silentMs: number): void;
 }
 
 /** The state of a worker. */
@@ -25,6 +32,8 @@ export interface WorkerView {
   readonly pid: number | undefined;
   /** Whether it listens. */
   readonly isUp: boolean;
+  /** Whether it does not respond. */
+  readonly hangs: boolean;
   /** The number of times it was replaced. */
   readonly restarts: number;
 }
@@ -36,6 +45,16 @@ export interface WorkerOptions {
   /** Descriptors of this process that each worker inherits. */
   readonly descriptors?: readonly number[] | undefined;
   readonly listener: WorkersListener;
+}
+
+/** What a worker needs of those that run beside it. */
+export interface WorkerContext<Work> {
+  /** The work that all workers should currently serve. */
+  work(): Work;
+  /** It may be able to take connections again. */
+  canTakeMore(): void;
+  /** It did not receive these connections, because it ends. */
+  putBack(sockets: readonly PassedSocket[]): void;
 }
 
 /** The pause before a worker is replaced. It doubles with each process that dies soon. */
@@ -58,13 +77,12 @@ export class WorkerFailed extends Error {
 }
 
 /** A worker and, when it dies, its replacements. */
-export class Worker<Work> implements WorkerView {
+export class Worker<Work> implements WorkerView, SocketTaker {
   readonly number: number;
   isUp = false;
   restarts = 0;
   readonly #options: WorkerOptions;
-  /** The work that all workers should currently serve. */
-  readonly #work: () => Work;
+  readonly #context: WorkerContext<Work>;
   #process: ProgramProcess<WorkerCommand<Work>, WorkerReport> | undefined;
   #pause: NodeJS.Timeout | undefined;
   /** The number of processes in a row that died soon. */
@@ -80,15 +98,30 @@ export class Worker<Work> implements WorkerView {
   #reloaded: ((refused: string | undefined) => void) | undefined;
   readonly #metricsRequests = new Map<number, (text: string | undefined) => void>();
   readonly #sockets = new PassedSockets();
+  readonly #heartbeats = new Heartbeats();
+  /** It was reported that the process hangs. */
+  #isHangReported = false;
 
-  constructor(number: number, options: WorkerOptions, work: () => Work) {
+  constructor(number: number, options: WorkerOptions, context: WorkerContext<Work>) {
     this.number = number;
     this.#options = options;
-    this.#work = work;
+    this.#context = context;
   }
 
   get pid(): number | undefined {
     return this.#process?.pid;
+  }
+
+  get hangs(): boolean {
+    return this.#heartbeats.hangs;
+  }
+
+  get canTake(): boolean {
+    return this.isUp && !this.hangs && !this.#sockets.isFull && this.#process?.isConnected === true;
+  }
+
+  get passing(): number {
+    return this.#sockets.size;
   }
 
   /** Resolves when it listens. @throws WorkerFailed */
@@ -102,7 +135,7 @@ export class Worker<Work> implements WorkerView {
 
   /** Switches to the current work. A worker that is starting does so once it listens. Returns the reason if it refuses. */
   async update(): Promise<string | undefined> {
-    const work = this.#work();
+    const work = this.#context.work();
     if (!this.isUp || this.#served === work) return undefined;
     const refused = await this.#reload(work);
     if (refused === undefined) this.#served = work;
@@ -122,12 +155,27 @@ export class Worker<Work> implements WorkerView {
     });
   }
 
-  /** Passes a connection to the worker. Returns false if it cannot accept one now. */
-  pass(socket: Socket, address: string): boolean {
-    if (!this.isUp || !this.#process?.isConnected || this.#sockets.isFull) return false;
-    const number = this.#sockets.add(socket);
-    this.#process.sendSocket({ connectionAt: address, number }, socket, () => this.#sockets.release(number));
-    return true;
+  /** Passes a connection to the worker, which must be able to take it. */
+  pass(passed: PassedSocket): void {
+    const number = this.#sockets.add(passed);
+    this.#process?.sendSocket({ connectionAt: passed.address, number }, passed.socket, () => {
+      // What a process that has ended did not receive goes to another one.
+      if (this.#process?.isConnected) this.#sockets.release(number);
+    });
+  }
+
+  /** An interval of heartbeats is over. @param limitMs a worker that is silent for this long is killed; 0: never */
+  tick(limitMs: number): void {
+    this.#heartbeats.tick();
+    const { silentMs, hangs } = this.#heartbeats;
+    if (!hangs) return;
+    const { listener } = this.#options;
+    if (!this.#isHangReported) listener.hangs(this, silentMs);
+    this.#isHangReported = true;
+    if (limitMs === 0 || silentMs < limitMs) return;
+    listener.givenUp(this, silentMs);
+    this.#heartbeats.reset();
+    this.#process?.kill();
   }
 
   /** Shuts the worker down gracefully. */
@@ -152,7 +200,9 @@ export class Worker<Work> implements WorkerView {
     this.#ended = Promise.withResolvers();
     this.#listening = Promise.withResolvers();
     this.#startedAt = performance.now();
-    this.#served = this.#work();
+    this.#served = this.#context.work();
+    this.#heartbeats.reset();
+    this.#isHangReported = false;
     const started = new ProgramProcess<WorkerCommand<Work>, WorkerReport>({
       program,
       descriptors,
@@ -184,12 +234,28 @@ export class Worker<Work> implements WorkerView {
   }
 
   #onReport(report: WorkerReport): void {
+    this.#beat();
     if ('listening' in report) void this.#onListening();
     else if ('draining' in report) this.isUp = false;
-    else if ('received' in report) this.#sockets.release(report.received);
+    else if ('received' in report) this.#received(report.received);
+    else if ('returned' in report) this.#context.putBack(this.#sockets.take(report.returned));
     else if ('metrics' in report) this.#resolveMetrics(report.metrics, report.text);
     // A late response to an earlier request must be ignored.
-    else if (report.reloaded === this.#reloads) this.#reloaded?.(report.refused);
+    else if ('reloaded' in report && report.reloaded === this.#reloads) this.#reloaded?.(report.refused);
+  }
+
+  #beat(): void {
+    const { silentMs } = this.#heartbeats;
+    this.#heartbeats.beat();
+    if (!this.#isHangReported) return;
+    this.#isHangReported = false;
+    this.#options.listener.responds(this, silentMs);
+    this.#context.canTakeMore();
+  }
+
+  #received(number: number): void {
+    this.#sockets.release(number);
+    this.#context.canTakeMore();
   }
 
   async #onListening(): Promise<void> {
@@ -198,6 +264,7 @@ export class Worker<Work> implements WorkerView {
     const refused = await this.update();
     if (refused !== undefined) return void this.#process?.kill();
     this.#listening.resolve();
+    this.#context.canTakeMore();
     if (this.restarts > 0) this.#options.listener.replaced(this);
   }
 
@@ -210,9 +277,10 @@ export class Worker<Work> implements WorkerView {
     this.#process = undefined;
     this.isUp = false;
     this.#reloaded?.(undefined);
-    this.#sockets.releaseAll();
+    this.#heartbeats.reset();
     for (const request of [...this.#metricsRequests.keys()]) this.#resolveMetrics(request, undefined);
     this.#ended.resolve(end);
+    this.#context.putBack(this.#sockets.takeAll());
     if (!this.#isEnding) this.#replace(end);
   }
 

@@ -39,6 +39,11 @@ export class PassedTransport implements Transport {
     return { address, close: async () => void this.#listeners.delete(key) };
   }
 
+  /** Whether connections that the parent accepted on `address` are served. */
+  listensAt(address: string): boolean {
+    return this.#listeners.has(address);
+  }
+
   /** Accepts a connection that the parent accepted on `address`. Closes it if nothing listens there any longer. */
   receive(socket: net.Socket, address: string): void {
     const listener = this.#listeners.get(address);

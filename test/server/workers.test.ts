@@ -38,7 +38,11 @@ function workers(work: Work, count = 3) {
       line: () => undefined,
       died: ({ number }, end, restartInMs) => void deaths.push([number, end, restartInMs]),
       replaced: () => undefined,
+      hangs: () => undefined,
+      responds: () => undefined,
+      givenUp: () => undefined,
     },
+    workerTimeout: 0,
   });
   onTestFinished(() => all.kill());
   return { all, deaths };

@@ -1,7 +1,7 @@
 /** The flags of `yodel serve`. `run.ts` does the work and is loaded only when the command runs. */
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { serverOptions, sessionOptions } from '../../options.ts';
+import { processOptions, serverOptions, sessionOptions } from '../../options.ts';
 import { addTable, collect, envName } from '../flags.ts';
 import { addRecordFlags } from '../record-flags.ts';
 import { addServerTlsFlags } from '../tls-flags.ts';
@@ -59,6 +59,7 @@ export function serveCommand(): Command {
   addJournalFlags(command);
   addTable(command, 'Limits of a connection:', sessionOptions);
   addTable(command, 'Limits of the server:', serverOptions);
+  addTable(command, 'Processes:', processOptions);
   return command;
 }
 

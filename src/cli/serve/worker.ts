@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { firstInherited } from '../../process/program-process.ts';
+import { beatMs } from '../../server/heartbeats.ts';
 import type { WorkerCommand, WorkerReport } from '../../server/worker-messages.ts';
 import { PassedTransport } from '../../transport/passed.ts';
 import { exitStatus, report, reportUnfinished, statusOf } from '../fail.ts';
@@ -18,14 +19,21 @@ let local: LocalServer | undefined;
 let draining = false;
 let metrics: { text(): Promise<string> } | undefined;
 
-function send(what: WorkerReport): void {
-  if (process.connected) process.send?.(what, () => undefined);
+/** @param sent called when it was sent, or cannot be sent, with the error */
+function send(what: WorkerReport, sent: (error: Error | null) => void = () => undefined): void {
+  if (process.connected) process.send?.(what, sent);
 }
 
 /** Shuts down, once: a second close() would cut short the drain delay of the first. */
 function drain(): void {
   if (draining) return;
   draining = true;
+  void local?.server.close();
+}
+
+/** Shuts down without a drain delay: the parent has waited for it. */
+function drainNow(): void {
+  drain();
   void local?.server.close();
 }
 
@@ -76,13 +84,28 @@ async function handle(command: WorkerCommand<Work>, socket: Socket | undefined):
     );
     send({ reloaded: command.number, refused });
   } else if ('connectionAt' in command) {
-    if (socket) transport.receive(socket, command.connectionAt);
-    send({ received: command.number });
+    receive(socket, command.connectionAt, command.number);
   } else if ('metrics' in command) {
     send({ metrics: command.metrics, text: (await metrics?.text()) ?? '' });
-  } else drain();
+  } else drainNow();
 }
 
+/**
+ * Acknowledges a connection before anything is read from it: until then the parent may pass it to another worker. It does so
+ * with those that arrive while this one shuts down.
+ */
+function receive(socket: Socket | undefined, address: string, number: number): void {
+  if (socket && !transport.listensAt(address)) {
+    socket.destroy();
+    return send({ returned: number });
+  }
+  send({ received: number }, (error) => {
+    if (error) socket?.destroy();
+    else if (socket) transport.receive(socket, address);
+  });
+}
+
+setInterval(() => send({ alive: true }), beatMs).unref();
 process.on('beforeExit', reportUnfinished);
 // A terminal sends these to all of its processes; the parent decides what to do.
 process.on('SIGINT', () => undefined).on('SIGHUP', () => undefined);

@@ -2,15 +2,18 @@
  * `yodel serve --workers`: this process supervises several worker processes. They share the TCP ports. Connections to Unix sockets
  * are accepted here and passed to them in turn. Their output passes through this process, so that lines do not mix.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Address, UnixAddress } from '../../address.ts';
-import { systemError } from '../../errors.ts';
+import { systemError, YodelError } from '../../errors.ts';
 import { resolveOptions } from '../../option-values.ts';
-import { type ServerLimits, serverOptions } from '../../options.ts';
+import { processOptions, type ServerLimits, serverOptions } from '../../options.ts';
 import { programArgument } from '../../process/own-program.ts';
 import { describeEnd, type ProcessEnd } from '../../process/program-process.ts';
+import { capacityFor } from '../../server/capacity.ts';
 import { checkDescriptors } from '../../server/options.ts';
 import { WorkerFailed, type WorkersListener } from '../../server/worker.ts';
 import { Workers } from '../../server/workers.ts';
+import { descriptorLimit } from '../../transport/descriptors.ts';
 import { acceptToPass } from '../../transport/passed.ts';
 import type { Listener, ServerTls } from '../../transport/transport.ts';
 import { exitStatus } from '../fail.ts';
@@ -51,9 +54,11 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
     work: workOf(settings, certificates?.tls),
     descriptors,
     listener: listenerFor(outputs),
+    workerTimeout: resolveOptions(processOptions, tableValues(processOptions, settings.flags)).workerTimeout,
   });
   let draining = false;
-  const isReady = () => !draining && workers.all.some(({ isUp }) => isUp);
+  // New connections may go to a worker that hangs. None goes to one that is down.
+  const isReady = () => !draining && workers.all.some(({ isUp }) => isUp) && !workers.all.some(({ hangs }) => hangs);
   const forwarding = await startWorkers(workers, descriptors ? [] : addresses, { settings, isReady, outputs });
   for (const address of addresses) outputs.log.listening?.(address);
   printBanner(addresses, settings, certificates, notify);
@@ -99,6 +104,11 @@ function listenerFor({ writeLog, writeError, notify }: Outputs): WorkersListener
       notify(`worker ${number} ${how}; it restarts in ${restartInMs} ms`);
     },
     replaced: ({ number, pid }) => notify(`worker ${number} restarted as process ${pid}`),
+    hangs: ({ number, pid }, silentMs) =>
+      notify(`worker ${number} (process ${pid}) hangs: it has not responded for ${silentMs / 1000} s`),
+    responds: ({ number }, silentMs) => notify(`worker ${number} responds again, after ${silentMs / 1000} s`),
+    givenUp: ({ number }, silentMs) =>
+      notify(`worker ${number} has not responded for ${silentMs / 1000} s (--worker-timeout): it is killed`),
   };
 }
 
@@ -118,7 +128,7 @@ async function startWorkers(
   try {
     await workers.start();
     for (const address of addresses) {
-      if (address.scheme === 'unix') forwarding.push(await passConnections(address, workers, settings, outputs.notify));
+      if (address.scheme === 'unix') forwarding.push(await passConnections(address, workers, settings, outputs));
     }
     if (settings.flags.metrics !== undefined) await serveWorkerMetrics(workers, settings, isReady, outputs.notify);
   } catch (error) {
@@ -139,11 +149,11 @@ async function drainWorkers(
   forwarding: readonly Listener[],
   { drainDelay, shutdownTimeout }: ServerLimits,
 ): Promise<ProcessEnd[]> {
-  const stopPassing = () => {
-    for (const listener of forwarding) void listener.close();
-  };
-  setTimeout(stopPassing, drainDelay).unref();
-  const ends = await workers.end(drainDelay + shutdownTimeout + graceMs);
+  // Not left to the workers: the connections that are accepted here must reach them while they accept.
+  await sleep(drainDelay);
+  await Promise.all(forwarding.map((listener) => listener.close()));
+  await workers.passed(graceMs);
+  const ends = await workers.end(shutdownTimeout + graceMs);
   return ends.filter(({ status }) => status !== 0);
 }
 
@@ -152,11 +162,18 @@ async function passConnections(
   address: UnixAddress,
   workers: Workers<Work>,
   settings: ServeSettings,
-  notify: Notify,
+  { notify, log }: Outputs,
 ): Promise<Listener> {
   const failed = (error: Error) => notify(systemError(`cannot accept a connection on ${address}`, error).message);
-  const { backlog } = limitsOf(settings);
-  return await acceptToPass(address, { backlog, failed }, (socket) => workers.pass(socket, String(address)));
+  const { backlog, maxConnections } = limitsOf(settings);
+  // Those that wait for a worker, which costs this process a descriptor each.
+  const capacity = capacityFor(maxConnections, descriptorLimit()).connections;
+  return await acceptToPass(address, { backlog, failed }, (socket) => {
+    if (workers.passing < capacity) return workers.pass(socket, String(address));
+    socket.destroy();
+    const text = `too many connections wait for a worker; the limit is ${capacity}`;
+    log.refused?.(address, new YodelError('YODEL_TOO_MANY_CONNECTIONS', text));
+  });
 }
 
 /** Answers requests for metrics with the sum of all workers. @throws UsageError, YodelError if it cannot listen */
