@@ -1,5 +1,6 @@
 /** Serves or refuses each new connection. */
 import type { Address } from '../address.ts';
+import type { Timer } from '../clock.ts';
 import { systemError, YodelError } from '../errors.ts';
 import { LinkedSet } from '../linked-set.ts';
 import type { ServerLimits } from '../options.ts';
@@ -21,6 +22,9 @@ export interface AcceptorSettings {
   readonly rules: AdmissionRules;
 }
 
+/** The time from the connection to the first message, of a client that a shutdown must not cut off: a slow round trip. */
+const firstMessageMs = 250;
+
 /** Accepts connections and keeps their sessions. */
 export class Acceptor {
   readonly sessions = new LinkedSet<ServerSession>();
@@ -32,7 +36,10 @@ export class Acceptor {
   /** Connections whose handshakes (TLS, WebSocket, PROXY header) are not complete. */
   #pending = 0;
   #lastId = 0;
-  #isClosed = false;
+  /** While draining: how long a session is read. Undefined: open. */
+  #drainMs: number | undefined;
+  /** Sessions that still wait for their first message before they drain. */
+  readonly #graces = new Map<ServerSession, Timer>();
   #onEmpty: (() => void) | undefined;
 
   constructor({ session, limits, rules }: AcceptorSettings) {
@@ -63,14 +70,14 @@ export class Acceptor {
 
   /** Serves a new connection, or refuses it. */
   accept(connection: Connection): void {
-    const refusal = this.#admit(connection.peer);
+    const refusal = this.#closedError() ?? this.#admit(connection.peer);
     if (refusal) this.#refuse(connection, refusal);
     else this.#serve(connection);
   }
 
   /** Decides about a connection that still has a handshake to complete. Undefined: it is refused. */
   admit(peer: Address): PendingConnection | undefined {
-    const refusal = this.#hasSpaceForPending ? this.#admit(peer) : this.#fullError();
+    const refusal = this.#closedError() ?? (this.#hasSpaceForPending ? this.#admit(peer) : this.#fullError());
     if (refusal) {
       this.#reportRefused(peer, refusal);
       return undefined;
@@ -85,6 +92,7 @@ export class Acceptor {
         this.#pending--;
         this.#release(peer);
         this.#reportRefused(peer, systemError('not accepted', error));
+        this.#checkEmpty();
       },
     };
   }
@@ -94,27 +102,50 @@ export class Acceptor {
     this.#reportRefused(undefined, systemError('cannot accept a connection', cause));
   }
 
-  /** Refuses connections from now on. */
-  close(): void {
-    this.#isClosed = true;
+  /**
+   * Refuses connections from now on, and drains all sessions. Those whose handshakes have begun are still served.
+   *
+   * @param withinMs how long a session is read
+   */
+  drain(withinMs: number): void {
+    this.#drainMs = withinMs;
+    for (const session of this.sessions) this.#drainSession(session, withinMs);
   }
 
-  /** Resolves when no session is open, and closes the connections that are being refused. */
+  /** Resolves when no session is open and no handshake in progress, and closes the connections that are being refused. */
   async emptied(): Promise<void> {
-    if (this.sessions.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
+    await new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+      this.#checkEmpty();
+    });
     this.#refusals.stop();
   }
 
-  /** Serves an admitted connection, unless the server is full or closed. */
+  #checkEmpty(): void {
+    if (this.sessions.size + this.#pending === 0) this.#onEmpty?.();
+  }
+
+  /** A client that has just connected gets the time to send its first message. */
+  #drainSession(session: ServerSession, withinMs: number): void {
+    const graceMs = session.bytesReceived > 0 ? 0 : Math.min(withinMs, firstMessageMs - session.durationMs);
+    if (graceMs <= 0) return session.drain(withinMs);
+    this.#graces.set(
+      session,
+      this.#session.clock.after(graceMs, () => session.drain(withinMs - graceMs)),
+    );
+  }
+
+  /** Serves an admitted connection, unless the server is full. */
   #serve(connection: Connection): void {
-    const refusal = this.#refusalReason();
-    if (refusal) {
+    if (this.sessions.size >= this.maxConnections) {
       this.#release(connection.peer);
-      return this.#refuse(connection, refusal);
+      this.#refuse(connection, this.#fullError());
+      return this.#checkEmpty();
     }
     const session = new ServerSession(++this.#lastId, this.#prepared(connection), this.#session, this.#sessionClosed);
     this.sessions.add(session);
     session.start();
+    if (this.#drainMs !== undefined) this.#drainSession(session, this.#drainMs);
   }
 
   /** The connection, which can go on over TLS later if the handler wants that. */
@@ -126,12 +157,17 @@ export class Acceptor {
   readonly #sessionClosed = (session: ServerSession): void => {
     this.sessions.delete(session);
     this.#release(session.peer);
-    if (this.sessions.size === 0) this.#onEmpty?.();
+    if (this.#drainMs !== undefined) {
+      this.#graces.get(session)?.cancel();
+      this.#graces.delete(session);
+    }
+    this.#checkEmpty();
   };
 
-  #refusalReason(): YodelError | undefined {
-    if (this.#isClosed) return new YodelError('YODEL_SHUTTING_DOWN', 'the server is shutting down');
-    return this.sessions.size < this.maxConnections ? undefined : this.#fullError();
+  /** The reason not to accept any connection now. */
+  #closedError(): YodelError | undefined {
+    if (this.#drainMs === undefined) return undefined;
+    return new YodelError('YODEL_SHUTTING_DOWN', 'the server is shutting down');
   }
 
   #fullError(): YodelError {

@@ -15,13 +15,19 @@ import { Acceptor, type AcceptorSettings } from './acceptor.ts';
 import type { ReloadOptions, ServeOptions } from './options.ts';
 import { addressListOf, admissionRulesOf, checkReloadOptions, checkTls } from './options.ts';
 
+/** How long a shutdown waits for handshakes: two slow round trips. */
+const handshakesMs = 2000;
+
 /**
- * | State    | Connections | Sessions                              | Continues when                       |
- * |----------|-------------|---------------------------------------|--------------------------------------|
- * | open     | accepted    | run                                   | `close`                              |
+ * | State    | Connections | Sessions                              | Continues when                         |
+ * |----------|-------------|---------------------------------------|----------------------------------------|
+ * | open     | accepted    | run                                   | `close`                                |
  * | delaying | accepted    | run                                   | `drainDelay` is over, or `close` again |
- * | draining | refused     | answer what has arrived, then end     | the last one is closed               |
- * | closed   | refused     | none                                  |                                      |
+ * | emptying | accepted    | run                                   | those that waited have been accepted   |
+ * | draining | refused (1) | answer what has arrived, then end     | the last one is closed                 |
+ * | closed   | refused     | none                                  |                                        |
+ *
+ * (1) Handshakes in progress may complete for a while, and their sessions are served.
  */
 export class MessageServer {
   #options: ServeOptions;
@@ -37,6 +43,8 @@ export class MessageServer {
   /** The wait before draining. */
   #drainDelay: Delay | undefined;
   #isDraining = false;
+  /** Ends what a shutdown waits for besides sessions: connections that are not accepted yet, and handshakes. */
+  readonly #stop = new AbortController();
   readonly #closed = Promise.withResolvers<void>();
 
   constructor(options: ServeOptions) {
@@ -158,18 +166,21 @@ export class MessageServer {
   }
 
   async #drain(timeoutMs: number): Promise<void> {
-    this.#acceptor.close();
+    if (timeoutMs === 0) this.#stop.abort();
+    // Clients that never stop sending are read for a quarter of the time, because most of it is for the replies.
+    const readMs = timeoutMs / 4;
+    const timer = this.#clock.after(Math.min(readMs, handshakesMs), () => this.#stop.abort());
+    await Promise.all(this.#listeners.map((listener) => listener.close(this.#stop.signal)));
     const { sessions } = this.#acceptor;
     if (this.#telemetry.watched && this.#listeners.length > 0) this.#telemetry.emit('draining', sessions.size);
-    const listenersClosed = Promise.all(this.#listeners.map((listener) => listener.close()));
-    // Clients that never stop sending are read for a quarter of the time, because most of it is for the replies.
-    for (const session of sessions) session.drain(timeoutMs / 4);
+    this.#acceptor.drain(readMs);
     await this.#acceptor.emptied();
-    await listenersClosed;
+    timer.cancel();
     this.#closed.resolve();
   }
 
   #abortSessions(timeoutMs: number): void {
+    this.#stop.abort();
     const text = `still open ${timeoutMs} ms after the server began to shut down`;
     for (const session of this.#acceptor.sessions) {
       session.disconnect(new YodelError('YODEL_SHUTDOWN_TIMEOUT', text));

@@ -2,6 +2,7 @@
 import { type Address, addressAt, type SocketAddress } from '../address.ts';
 import { systemError } from '../errors.ts';
 import { Queue } from '../queue.ts';
+import { AcceptQueue, closingBy } from './accept-queue.ts';
 import { keepAliveDelay } from './keep-alive.ts';
 import { listenError, resetBeforeAccept } from './listen-errors.ts';
 import { endOf } from './node/connection.ts';
@@ -307,12 +308,19 @@ async function listen(address: SocketAddress, options: ListenOptions): Promise<L
  */
 export function listenBy(
   address: SocketAddress,
-  { failed, keepAlive, reusePort = false }: Pick<ListenOptions, 'failed' | 'keepAlive' | 'reusePort'>,
+  {
+    backlog,
+    failed,
+    keepAlive,
+    reusePort = false,
+  }: Pick<ListenOptions, 'backlog' | 'failed' | 'keepAlive' | 'reusePort'>,
   handlers: Partial<BunHandlers>,
   opened: (socket: BunSocket, peer: Address) => void,
 ): Listener {
   const delay = keepAliveDelay(address, keepAlive);
+  const queue = new AcceptQueue(backlog);
   const open = (socket: BunSocket) => {
+    queue.add();
     if (delay > 0) socket.setKeepAlive(true, delay);
     if (address.scheme === 'unix' || socket.remoteAddress !== undefined) return opened(socket, peerOf(socket, address));
     // The connection takes the events of a socket that is already gone.
@@ -328,7 +336,7 @@ export function listenBy(
     });
     return {
       address: address.scheme === 'unix' ? address : addressAt(address, address.host, listener.port),
-      close: async () => listener.stop(),
+      close: closingBy(queue, async () => listener.stop()),
     };
   } catch (error) {
     throw listenError(address, error);

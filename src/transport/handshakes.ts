@@ -15,6 +15,7 @@ import type { TLSSocket } from 'node:tls';
 import { type Address, hostOf, type SocketAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import { type Linked, LinkedSet } from '../linked-set.ts';
+import { closingWith } from './accept-queue.ts';
 import { certificateMissing, handshakeTimedOut } from './listen-errors.ts';
 import { connectionOf, endOf, peerOf, prepareReads } from './node/connection.ts';
 import { listenBy } from './node/listener.ts';
@@ -47,10 +48,9 @@ export async function listenWithHandshakes(address: SocketAddress, options: List
   };
   await prepareReads();
   const listener = await listenBy(address, options, accept);
-  const close = async () => {
+  const close = closingWith(listener.close, () => {
     for (const { socket } of pending) socket.destroy();
-    await listener.close();
-  };
+  });
   return { ...listener, close, renew: tls && ((certificates) => tls.acceptor.renew(certificates)) };
 }
 

@@ -172,8 +172,13 @@ export interface Listener {
   readonly address: SocketAddress;
   /** Replaces the certificates for new connections. Present only with TLS. */
   readonly renew?: ((tls: ServerTls) => void) | undefined;
-  /** Stops accepting, and resolves when the address is free again. Accepted connections continue. */
-  close(): Promise<void>;
+  /**
+   * Stops accepting, and resolves when the address is free again. Accepted connections continue.
+   *
+   * @param signal if given, connections that wait in the operating system's queue are accepted first, and handshakes that
+   *   have begun may complete, both until it is aborted. Default: neither; the clients' connections are reset
+   */
+  close(signal?: AbortSignal): Promise<void>;
 }
 
 /** How to listen. */

@@ -113,6 +113,7 @@ it('a client that connects while the server is shutting down receives that reaso
   const first = await harness.connect();
   await first.says('a\n');
   const closing = harness.server.close();
+  await settled();
   const late = await harness.connectLate();
   expect(late.text).toBe('error: the server is shutting down\n');
   expect(harness.server.counters.errors).toEqual(new Map([['YODEL_SHUTTING_DOWN', 1]]));

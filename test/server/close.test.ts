@@ -134,18 +134,37 @@ describe('closing a server', () => {
 
   it('ends idle sessions', async () => {
     const harness = await Harness.open();
-    const peer = await harness.connect();
+    const [idle, greeted] = [await harness.connect(), await harness.connect()];
+    await harness.passes(250);
+    const newcomer = await harness.connect();
+    await greeted.says('hello\n');
     const closing = harness.server.close();
     await settled();
-    expect(peer.ended).toBe(true);
-    await peer.ends();
+    expect([idle.ended, greeted.ended, newcomer.ended]).toEqual([true, true, false]);
+    await Promise.all([idle.ends(), greeted.ends(), newcomer.ends()]);
     await closing;
-    expect(peer.error).toBeUndefined();
+    expect(idle.error).toBeUndefined();
+  });
+
+  it('gives a client that has just connected the time to send its first message', async () => {
+    const harness = await Harness.open();
+    await harness.passes(1000);
+    const [prompt, silent] = [await harness.connect(), await harness.connect()];
+    await harness.passes(100);
+    const closing = harness.server.close();
+    await harness.passes(149);
+    expect(await prompt.says('hello\n')).toBe('hello\n');
+    expect(silent.ended).toBe(false);
+    await harness.passes(1);
+    expect([prompt.ended, silent.ended]).toEqual([true, true]);
+    await Promise.all([prompt.ends(), silent.ends()]);
+    await closing;
   });
 
   it('disconnects clients that do not end within lingerTimeout', async () => {
     const harness = await Harness.open({ lingerTimeout: 1000 });
     const peer = await harness.connect();
+    await peer.says('hello\n');
     const closing = harness.server.close();
     await settled();
     expect(peer.ended).toBe(true);
@@ -157,6 +176,7 @@ describe('closing a server', () => {
   it('does not wait for messages that arrive after it began', async () => {
     const harness = await Harness.open();
     const peer = await harness.connect();
+    expect(await peer.says('in time\n')).toBe('in time\n');
     const closing = harness.server.close();
     await settled();
     expect(await peer.says('late\n')).toBe('');
@@ -174,8 +194,9 @@ describe('closing a server', () => {
     const [busy, idle] = [await harness.connect(), await harness.connect()];
     await busy.says('a\n');
     const closing = harness.server.close();
+    await harness.passes(250);
     await endAfterServer(idle);
-    await harness.passes(2999);
+    await harness.passes(2749);
     expect(errors).toEqual([undefined]);
     await harness.passes(1);
     await closing;

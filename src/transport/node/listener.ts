@@ -2,6 +2,7 @@
 import * as net from 'node:net';
 import { addressAt, type SocketAddress, TcpAddress } from '../../address.ts';
 import { systemError, YodelError } from '../../errors.ts';
+import { AcceptQueue, closingBy } from '../accept-queue.ts';
 import { keepAliveDelay } from '../keep-alive.ts';
 import { listenError, resetBeforeAccept } from '../listen-errors.ts';
 import type { Listener, ListenOptions } from '../transport.ts';
@@ -25,7 +26,9 @@ export async function listenBy(
   accept: (socket: net.Socket) => void,
 ): Promise<Listener> {
   const { failed, descriptor, pauseOnConnect = false } = options;
+  const queue = new AcceptQueue(options.backlog);
   const acceptLive = (socket: net.Socket) => {
+    queue.add();
     if (address.scheme === 'unix' || socket.remoteAddress !== undefined) return accept(socket);
     socket.on('error', ignore).destroy();
     failed(resetBeforeAccept(address));
@@ -41,7 +44,7 @@ export async function listenBy(
     const bound = server.address();
     return {
       address: descriptor === undefined ? boundAddress(address, bound) : passedAddress(address, bound, descriptor),
-      close: () => closeServer(server),
+      close: closingBy(queue, () => closeServer(server)),
     };
   } catch (error) {
     await closeServer(server);

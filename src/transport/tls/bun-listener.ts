@@ -8,6 +8,7 @@
 import * as tls from 'node:tls';
 import { type Address, type SocketAddress, TlsAddress } from '../../address.ts';
 import { type Linked, LinkedSet } from '../../linked-set.ts';
+import { closingWith } from '../accept-queue.ts';
 import { type BunHandlers, type BunSocket, events, listenBy, type SocketEvents } from '../bun.ts';
 import { certificateMissing, handshakeTimedOut } from '../listen-errors.ts';
 import type { Listener, ListenOptions, PendingConnection, ServerTls } from '../transport.ts';
@@ -68,10 +69,9 @@ export function listenTls(address: SocketAddress, options: ListenOptions): Liste
   return {
     ...listener,
     renew: (renewed) => certificates.renew(renewed),
-    close: async () => {
+    close: closingWith(listener.close, () => {
       for (const handshake of pending) handshake.abandon();
-      await listener.close();
-    },
+    }),
   };
 }
 

@@ -1,5 +1,6 @@
 /** Listens for WebSocket on the runtime's own sockets, plain or with TLS. With a PROXY header, `handshakes.ts` does it. */
 import { addressAt, TcpAddress, TlsAddress, type WebSocketAddress } from '../../address.ts';
+import { closingWith } from '../accept-queue.ts';
 import { handshakeTimedOut } from '../listen-errors.ts';
 import type { Connection, Listener, ListenOptions, PendingConnection, ServerWebSocket } from '../transport.ts';
 import { upgrade } from './upgrade.ts';
@@ -44,10 +45,9 @@ export async function listenWebSocket(
   return {
     ...inner,
     address: addressAt(address, bound.host, bound.port),
-    async close() {
+    close: closingWith(inner.close, () => {
       for (const connection of pending) connection.abort();
-      await inner.close();
-    },
+    }),
   };
 }
 

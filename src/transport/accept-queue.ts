@@ -1,0 +1,54 @@
+/**
+ * The connections that the operating system has accepted for a listener, and that the listener has not: closing the
+ * listener would reset them.
+ */
+import type { Listener } from './transport.ts';
+
+/** Counts what a listener accepts, so that its queue can be emptied before it closes. */
+export class AcceptQueue {
+  readonly #longest: number;
+  #accepted = 0;
+
+  /** @param backlog the longest queue, as the operating system was asked for */
+  constructor(backlog: number) {
+    // The kernel's queue takes one more than that.
+    this.#longest = backlog + 1;
+  }
+
+  /** A connection was accepted. */
+  add(): void {
+    this.#accepted++;
+  }
+
+  /**
+   * Resolves when everything has been accepted that was in the queue at the time of the call. The queue is in order, so
+   * that this is the case once as many connections have been accepted as it can contain; or once nothing was accepted in a
+   * whole turn of the event loop, because both runtimes accept at least one connection in each turn in which there is one.
+   */
+  async emptied(signal: AbortSignal): Promise<void> {
+    const last = this.#accepted + this.#longest;
+    // The first turn may have begun after its sockets were looked at.
+    for (let quiet = 0; quiet < 3 && this.#accepted < last && !signal.aborted; ) {
+      const before = this.#accepted;
+      await new Promise((resolve) => setImmediate(resolve));
+      quiet = this.#accepted === before ? quiet + 1 : 0;
+    }
+  }
+}
+
+/** Makes a function that closes a listener: at once, or if there is a signal when the queue is empty. */
+export function closingBy(queue: AcceptQueue, close: () => Promise<void>): Listener['close'] {
+  return async (signal) => {
+    if (signal && !signal.aborted) await queue.emptied(signal);
+    await close();
+  };
+}
+
+/** The same for a listener whose handshakes in progress end with it, or with the signal. */
+export function closingWith(close: Listener['close'], abandon: () => void): Listener['close'] {
+  return async (signal) => {
+    signal?.addEventListener('abort', abandon, { once: true });
+    await close(signal);
+    if (!signal || signal.aborted) abandon();
+  };
+}
