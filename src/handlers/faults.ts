@@ -46,6 +46,7 @@ export function withFaults(
   return {
     ...(inner.forwarding && { forwarding: inner.forwarding }),
     ...(inner.startsTls && { startsTls: true }),
+    ...(inner.awaitsClose && { awaitsClose: true }),
     open(session) {
       const faulty = new FaultySession(session, set, settings);
       sessions.set(session, faulty);

@@ -1,9 +1,10 @@
 /**
  * Process groups that this process started: a child and everything that it started itself. No process outlives its session
- * or this process, unless this process is killed (SIGKILL) or the process leaves its group (setsid).
+ * or this process, unless it leaves its group (setsid): if this process is killed, the {@link Reaper} ends its groups.
  */
-import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
+import { Reaper } from './reaper.ts';
+import { hasRunningMember } from './running-groups.ts';
 
 /** The default time for a group to end after SIGTERM. */
 export const defaultGraceMs = 2000;
@@ -11,12 +12,12 @@ export const defaultGraceMs = 2000;
 const checkIntervalMs = 20;
 /** From then on members that have ended, but were not reaped by their parent, are told from others. That takes milliseconds. */
 const zombiesAfterMs = 100;
-/** A killed process disappears in a moment, unless its parent does not reap it. Waiting longer does not help then. */
+/** A killed process disappears in a moment, unless the operating system cannot end it now. Waiting longer does not help then. */
 const killedMs = 1000;
 
 /** The groups that may still have members. */
 const groups = new Set<ProcessGroup>();
-let isWatched = false;
+let reaper: Reaper | undefined;
 
 /** A process group. */
 export class ProcessGroup {
@@ -27,8 +28,9 @@ export class ProcessGroup {
   constructor(leader: number) {
     this.#leader = leader;
     groups.add(this);
-    if (!isWatched) process.on('exit', killGroups);
-    isWatched = true;
+    if (!reaper) process.on('exit', killGroups);
+    reaper ??= new Reaper();
+    reaper.add(leader);
   }
 
   /** Sends SIGTERM to all members, kills those that are left after `graceMs`, and resolves when none is left. */
@@ -53,9 +55,10 @@ export class ProcessGroup {
     if (isLeft) isLeft = this.kill();
     while (isLeft && hasTime(graceMs + killedMs)) {
       await pause(checkIntervalMs);
-      isLeft = this.#signal(0);
+      isLeft = this.#signal(0) && hasRunningMember(this.#leader);
     }
     groups.delete(this);
+    reaper?.remove(this.#leader);
   }
 
   /** Returns false if the group has no members. Its id is not reused while it has any. */
@@ -68,32 +71,6 @@ export class ProcessGroup {
       return (error as NodeJS.ErrnoException).code === 'EPERM';
     }
   }
-}
-
-/**
- * Whether a group has members that have not ended. Where nothing reaps orphans, as in a container without an init process,
- * ended ones stay members. Without `/proc` they cannot be told.
- */
-function hasRunningMember(leader: number): boolean {
-  let ids: string[];
-  try {
-    ids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  } catch {
-    // Not Linux.
-    return true;
-  }
-  return ids.some((id) => {
-    try {
-      // After the name in parentheses: state, parent, process group.
-      const [state, , group] = readFileSync(`/proc/${id}/stat`, 'latin1')
-        .replace(/^.*\) /s, '')
-        .split(' ');
-      return Number(group) === leader && state !== 'Z';
-    } catch {
-      // It has ended in the meantime.
-      return false;
-    }
-  });
 }
 
 /** Ends all remaining groups, and resolves when none is left. */

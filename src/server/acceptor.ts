@@ -4,6 +4,7 @@ import type { Timer } from '../clock.ts';
 import { systemError, YodelError } from '../errors.ts';
 import { LinkedSet } from '../linked-set.ts';
 import type { ServerLimits } from '../options.ts';
+import type { CloseHandler } from '../session/lifecycle.ts';
 import { ServerSession } from '../session/session.ts';
 import type { SessionSettings } from '../session/settings.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -35,6 +36,10 @@ export class Acceptor {
   #capacity: Capacity;
   /** Connections whose handshakes (TLS, WebSocket, PROXY header) are not complete. */
   #pending = 0;
+  /** Sessions that are over, and whose handlers have not ended yet what they started for them. */
+  #leaving = 0;
+  /** Whether those are no longer waited for. */
+  #isAbandoned = false;
   #lastId = 0;
   /** While draining: how long a session is read. Undefined: open. */
   #drainMs: number | undefined;
@@ -112,7 +117,7 @@ export class Acceptor {
     for (const session of this.sessions) this.#drainSession(session, withinMs);
   }
 
-  /** Resolves when no session is open and no handshake in progress, and closes the connections that are being refused. */
+  /** Resolves when no place is occupied and no handshake in progress, and closes the connections that are being refused. */
   async emptied(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
@@ -122,7 +127,14 @@ export class Acceptor {
   }
 
   #checkEmpty(): void {
-    if (this.sessions.size + this.#pending === 0) this.#onEmpty?.();
+    const leaving = this.#isAbandoned ? 0 : this.#leaving;
+    if (this.sessions.size + this.#pending + leaving === 0) this.#onEmpty?.();
+  }
+
+  /** No longer waits for handlers that have not ended what they started. */
+  abandon(): void {
+    this.#isAbandoned = true;
+    this.#checkEmpty();
   }
 
   /** A client that has just connected gets the time to send its first message. */
@@ -137,7 +149,7 @@ export class Acceptor {
 
   /** Serves an admitted connection, unless the server is full. */
   #serve(connection: Connection): void {
-    if (this.sessions.size >= this.maxConnections) {
+    if (this.#occupied >= this.maxConnections) {
       this.#release(connection.peer);
       this.#refuse(connection, this.#fullError());
       return this.#checkEmpty();
@@ -154,15 +166,31 @@ export class Acceptor {
     return isPlain && this.#session.handler.startsTls ? new UpgradableConnection(connection) : connection;
   }
 
-  readonly #sessionClosed = (session: ServerSession): void => {
+  readonly #sessionClosed = (session: ServerSession, close: CloseHandler): void => {
     this.sessions.delete(session);
-    this.#release(session.peer);
+    const closed = close();
+    if (closed) void this.#freeLater(session.peer, closed);
+    else this.#release(session.peer);
     if (this.#drainMs !== undefined) {
       this.#graces.get(session)?.cancel();
       this.#graces.delete(session);
     }
     this.#checkEmpty();
   };
+
+  /** Frees the place of a session that is over once its handler has ended what it started for it. */
+  async #freeLater(peer: Address, closed: Promise<void>): Promise<void> {
+    this.#leaving++;
+    await closed;
+    this.#leaving--;
+    this.#release(peer);
+    this.#checkEmpty();
+  }
+
+  /** Places that sessions occupy. */
+  get #occupied(): number {
+    return this.sessions.size + this.#leaving;
+  }
 
   /** The reason not to accept any connection now. */
   #closedError(): YodelError | undefined {
@@ -178,7 +206,7 @@ export class Acceptor {
   /** Admits a few more than can be served: these are refused after their handshakes, with a reason. */
   get #hasSpaceForPending(): boolean {
     const { connections, refusals } = this.#capacity;
-    return this.sessions.size + this.#pending < connections + refusals;
+    return this.#occupied + this.#pending < connections + refusals;
   }
 
   #refuse(connection: Connection, error: YodelError): void {

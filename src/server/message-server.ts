@@ -185,6 +185,7 @@ export class MessageServer {
     for (const session of this.#acceptor.sessions) {
       session.disconnect(new YodelError('YODEL_SHUTDOWN_TIMEOUT', text));
     }
+    this.#acceptor.abandon();
   }
 
   /** The journal failed: a reply would no longer mean that its message is recorded. */

@@ -116,6 +116,12 @@ export interface HandlerObject {
   /** Whether sessions may go on over TLS later, with {@link Session.startTls}. Default: no. */
   readonly startsTls?: boolean | undefined;
   /**
+   * Whether the promise that `close` returns is awaited: until it settles, the connection keeps its place among maxConnections
+   * and maxConnectionsPerAddress, and a server that shuts down waits for it. For handlers whose programs or connections outlive
+   * a session for a moment. Default: no.
+   */
+  readonly awaitsClose?: boolean | undefined;
+  /**
    * Called once when the session begins, before any message. The connection is open. The return value is sent as a greeting;
    * a promise is awaited first, and messages wait for it.
    */
@@ -138,7 +144,7 @@ export interface HandlerObject {
   end?(session: Session): Reply | Promise<Reply>;
   /**
    * Called once when the session is over. The connection is closed, and nothing can be sent. `error` is the reason; undefined
-   * if both sides ended normally. The return value is not used: a promise is not awaited, but its failure is reported.
+   * if both sides ended normally. A promise is awaited only with `awaitsClose`; its failure is reported in any case.
    */
   close?(session: Session, error: YodelError | undefined): void | Promise<void>;
 }

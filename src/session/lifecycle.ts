@@ -22,13 +22,16 @@ import type { SessionSettings } from './settings.ts';
 /** See the table above. */
 export type SessionState = 'open' | 'finishing' | 'ending' | 'closed';
 
+/** Calls the `close` of a session's handler. The promise, if any, resolves when the session's place is free. */
+export type CloseHandler = () => Promise<void> | undefined;
+
 /** The session, as its lifecycle sees it. */
 export interface EndingSession extends SessionView {
   /** Writes the buffered replies. */
   flush(): void;
   turnSoon(): void;
-  /** The session is closed, and its counters are final. Called once. */
-  closed(error: YodelError | undefined): void;
+  /** The session is closed, and its counters are final. Called once. @param close calls the handler's `close` */
+  closed(error: YodelError | undefined, close: CloseHandler): void;
 }
 
 /** The parts that end with the session. */
@@ -222,8 +225,7 @@ export class Lifecycle {
     telemetry.counters.connectionsOpen--;
     if (error) telemetry.countError(error);
     if (telemetry.watched) telemetry.emit('closed', this.#session, error);
-    this.#session.closed(error);
-    this.#runner.close(error);
+    this.#session.closed(error, () => this.#runner.close(error));
   }
 
   #brokenBy(cause: Error): YodelError {

@@ -101,14 +101,18 @@ export class Runner {
     telemetry.emit('inputEnded', this.#session);
   }
 
-  /** Calls `close`: the session is over. */
-  close(error: YodelError | undefined): void {
+  /** Calls `close`: the session is over. The promise, if any, resolves when the handler needs its place no more. */
+  close(error: YodelError | undefined): Promise<void> | undefined {
     this.#closed = { error };
+    const { handler } = this.#settings;
     try {
-      const done = this.#settings.handler.close?.(this.#session, error);
-      if (isPromise(done)) done.then(undefined, (thrown: unknown) => this.#failedLate(thrown));
+      const done = handler.close?.(this.#session, error);
+      if (!isPromise(done)) return undefined;
+      const settled = done.then(undefined, (thrown: unknown) => this.#failedLate(thrown));
+      return handler.awaitsClose ? settled : undefined;
     } catch (thrown) {
       this.#failedLate(thrown);
+      return undefined;
     }
   }
 

@@ -28,7 +28,7 @@ import { Draining } from './draining.ts';
 import type { Flow } from './flow.ts';
 import type { Session } from './handler.ts';
 import type { Fault, Inbound } from './inbound.ts';
-import type { Lifecycle } from './lifecycle.ts';
+import type { CloseHandler, Lifecycle } from './lifecycle.ts';
 import type { Outbox } from './outbox.ts';
 import { createParts, type PartsOwner } from './parts.ts';
 import type { Runner } from './runner.ts';
@@ -56,7 +56,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
   readonly #lifecycle: Lifecycle;
   readonly #deadlines: Deadlines;
   #draining: Draining | undefined;
-  readonly #whenClosed: (session: ServerSession) => void;
+  readonly #whenClosed: (session: ServerSession, close: CloseHandler) => void;
   /** When it began, by the clock. */
   readonly #began: number;
   #isTurnDue = false;
@@ -67,7 +67,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     id: number,
     connection: Connection,
     settings: SessionSettings,
-    onClosed: (session: ServerSession) => void,
+    onClosed: (session: ServerSession, close: CloseHandler) => void,
   ) {
     this.id = id;
     this.framing = connection.framing ?? settings.protocol.framing;
@@ -313,10 +313,10 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
   }
 
   /** @internal */
-  closed(error: YodelError | undefined): void {
+  closed(error: YodelError | undefined, close: CloseHandler): void {
     this.#deadlines.cancel();
     this.#aborter?.abort(error);
-    this.#whenClosed(this);
+    this.#whenClosed(this, close);
   }
 
   /** Handles messages until none is left or something makes them wait. */

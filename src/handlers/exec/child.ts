@@ -103,20 +103,29 @@ export class Child {
     }
   }
 
-  /** Ends it and everything that it started, with SIGTERM, then SIGKILL. What it has printed can still be read. */
-  end(): void {
+  /**
+   * Ends it and everything that it started, with SIGTERM, then SIGKILL. What it has printed can still be read. Resolves when
+   * nothing of it is left.
+   */
+  async end(): Promise<void> {
     this.#ending ??= this.#end();
+    // A program of another user cannot be killed, and ends when it likes.
+    await Promise.all([this.#ending, this.exited]);
   }
 
   /** Ends it, and discards its output. */
-  drop(): void {
+  drop(): Promise<void> {
     this.#process?.stdout?.destroy();
-    this.end();
+    return this.end();
   }
 
   async #end(): Promise<void> {
     this.#process?.stdin?.destroy();
     await this.#group?.end(this.#graceMs);
+    void this.#closePipes();
+  }
+
+  async #closePipes(): Promise<void> {
     const stdout = this.#process?.stdout;
     // A process that left the group may keep the pipes open: close them once they deliver nothing more.
     for (let seen = -1; stdout && !stdout.closed && (this.#isBusy || this.#chunks !== seen); ) {

@@ -13,6 +13,7 @@ export function execPerConnection(settings: ExecSettings): HandlerObject {
   const conversations = new WeakMap<Session, Conversation>();
   return {
     forwarding: 'frames',
+    awaitsClose: true,
     open: (session) => void conversations.set(session, new Conversation(session, settings)),
     batch: (batch, session) => conversations.get(session)?.pass(batch),
     end: (session) => conversations.get(session)?.endInput(),
@@ -63,12 +64,12 @@ class Conversation {
     return this.#done.promise;
   }
 
-  /** Ends the child, and discards its output. */
-  drop(): void {
+  /** Ends the child, and discards its output. Resolves when it is gone. */
+  drop(): Promise<void> {
     this.#isOver = true;
     clearTimeout(this.#timer);
-    this.#child.drop();
     this.#done.resolve();
+    return this.#child.drop();
   }
 
   async #run(): Promise<void> {

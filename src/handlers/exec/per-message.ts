@@ -12,7 +12,11 @@ export function execPerMessage(settings: ExecSettings): HandlerObject {
   const running = new WeakMap<Session, Child>();
   return {
     forwarding: 'frames',
+    awaitsClose: true,
     async message(message, session) {
+      // The reply was sent when the last child exited; something that it started may still be ending.
+      await running.get(session)?.end();
+      if (session.ended) return undefined;
       const child = startChild(settings, session);
       running.set(session, child);
       return await replyFrom(child, message, session, settings);
