@@ -80,26 +80,40 @@ export class Acceptor {
     else this.#serve(connection);
   }
 
-  /** Decides about a connection that still has a handshake to complete. Undefined: it is refused. */
-  admit(peer: Address): PendingConnection | undefined {
-    const refusal = this.#closedError() ?? (this.#hasSpaceForPending ? this.#admit(peer) : this.#fullError());
+  /**
+   * Decides about a connection that still has a handshake to complete. Undefined: it is refused. The rules about peers apply
+   * to the client that a load balancer names, but from the first byte on its connection takes a place.
+   */
+  admit(peer: Address, isBalancer = false): PendingConnection | undefined {
+    const refusal = this.#pendingRefusal() ?? (isBalancer ? undefined : this.#admit(peer));
     if (refusal) {
       this.#reportRefused(peer, refusal);
       return undefined;
     }
     this.#pending++;
+    let admitted = isBalancer ? undefined : peer;
     return {
+      identify: (client) => {
+        const reason = this.#admit(client);
+        if (reason) this.#pendingFailed(client, reason);
+        else admitted = client;
+        return reason === undefined;
+      },
       accepted: (connection) => {
         this.#pending--;
         this.#serve(connection);
       },
       failed: (error) => {
-        this.#pending--;
-        this.#release(peer);
-        this.#reportRefused(peer, systemError('not accepted', error));
-        this.#checkEmpty();
+        if (admitted) this.#release(admitted);
+        this.#pendingFailed(admitted ?? peer, systemError('not accepted', error));
       },
     };
+  }
+
+  #pendingFailed(peer: Address, error: YodelError): void {
+    this.#pending--;
+    this.#reportRefused(peer, error);
+    this.#checkEmpty();
   }
 
   /** Reports that accepting failed. */
@@ -204,9 +218,10 @@ export class Acceptor {
   }
 
   /** Admits a few more than can be served: these are refused after their handshakes, with a reason. */
-  get #hasSpaceForPending(): boolean {
+  #pendingRefusal(): YodelError | undefined {
     const { connections, refusals } = this.#capacity;
-    return this.#occupied + this.#pending < connections + refusals;
+    const isFull = this.#occupied + this.#pending >= connections + refusals;
+    return this.#closedError() ?? (isFull ? this.#fullError() : undefined);
   }
 
   #refuse(connection: Connection, error: YodelError): void {

@@ -108,7 +108,7 @@ export class MessageServer {
           backlog: this.#limits.backlog,
           handshakeTimeout: this.#limits.handshakeTimeout,
           keepAlive: this.#limits.keepAlive,
-          admit: (peer) => this.#acceptor.admit(peer),
+          admit: (peer, isBalancer) => this.#acceptor.admit(peer, isBalancer),
           accept: (connection) => this.#acceptor.accept(connection),
           failed: (cause) => this.#acceptor.failed(cause),
         });

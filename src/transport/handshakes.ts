@@ -34,8 +34,10 @@ export async function listenWithHandshakes(address: SocketAddress, options: List
     const handshakes = new Handshakes(socket, options);
     const peer = peerOf(socket, address);
     const steps = async () => {
-      const client = options.proxies?.has(peer) ? await handshakes.readProxyHeader(address, peer) : peer;
-      if (!handshakes.admit(client)) return undefined;
+      const isBalancer = options.proxies?.has(peer) ?? false;
+      if (!handshakes.admit(peer, isBalancer)) return undefined;
+      const client = isBalancer ? await handshakes.readProxyHeader(address, peer) : peer;
+      if (isBalancer && !handshakes.identify(client)) return undefined;
       const secured = tls ? await tls.acceptor.accept(socket) : socket;
       const security = tls?.securityOf(secured as TLSSocket);
       const connection = tls
@@ -106,10 +108,15 @@ class Handshakes implements Linked<Handshakes> {
   }
 
   /** Applies the server's rules to the peer. False: it is refused. */
-  admit(peer: Address): boolean {
+  admit(peer: Address, isBalancer: boolean): boolean {
     if (!this.#options.admit) return true;
-    this.#pending = this.#options.admit(peer);
+    this.#pending = this.#options.admit(peer, isBalancer);
     return this.#pending !== undefined;
+  }
+
+  /** Applies them to the client behind a load balancer. False: it is refused. */
+  identify(client: Address): boolean {
+    return this.#pending?.identify(client) ?? true;
   }
 
   /**

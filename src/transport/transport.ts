@@ -196,8 +196,10 @@ export interface ListenOptions {
   /**
    * Called for a connection that needs a handshake before its first message (TLS, WebSocket, a PROXY header), as soon as its
    * peer is known. If it returns undefined, the connection is closed; otherwise the result receives the outcome.
+   *
+   * @param isBalancer whether the peer is a load balancer, whose header has still to name the client
    */
-  readonly admit?: ((peer: Address) => PendingConnection | undefined) | undefined;
+  readonly admit?: ((peer: Address, isBalancer?: boolean) => PendingConnection | undefined) | undefined;
   /** How long all handshakes of a connection may take, in milliseconds. 0: no limit. */
   readonly handshakeTimeout?: number | undefined;
   /** See the option of `serve()`. Default: that of `connect()`, which is the same. */
@@ -212,6 +214,8 @@ export interface ListenOptions {
 
 /** A connection whose handshakes are not complete. */
 export interface PendingConnection {
+  /** The header of a load balancer names the client. False: it is refused, and there is no other outcome. */
+  identify(client: Address): boolean;
   /** The handshakes are complete. */
   accepted(connection: Connection): void;
   /** A handshake failed. */

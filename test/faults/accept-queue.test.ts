@@ -14,7 +14,7 @@ import { type RunningServer, serve } from '../support/process/command.ts';
  */
 async function send(address: string, header: string, message: Buffer): Promise<{ readonly ended: Promise<string> }> {
   const [, scheme, where = ''] = /^(\w+):\/\/(.*)$/.exec(address) ?? [];
-  const port = Number.parseInt(where.split(':').at(-1) ?? '');
+  const port = Number.parseInt(where.split(':').at(-1) ?? '', 10);
   const socket = net.connect(scheme === 'unix' ? { path: where } : { host: '127.0.0.1', port });
   onTestFinished(() => void socket.destroy());
   await once(socket, 'connect');

@@ -36,6 +36,8 @@ export async function listenWebSocket(
       const client = admit?.(peer);
       if (admit && !client) return undefined;
       return {
+        // Listeners behind load balancers are others.
+        identify: () => false,
         accepted: (connection) => upgradeOn(connection, client, began),
         failed: (error) => (client ?? options).failed(error),
       };
