@@ -1,6 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { expect, test } from 'vitest';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { Worker } from 'node:worker_threads';
+import { expect, onTestFinished, test } from 'vitest';
 import { realClock } from '../src/clock.ts';
+import { listen } from './support/servers.ts';
 
 const module = new URL('../src/clock.ts', import.meta.url).href;
 
@@ -47,4 +51,69 @@ test('a timer keeps the process alive until it fires, whether or not others were
   const env = { ...process.env, NODE_OPTIONS: '--no-warnings' };
   const output = execFileSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8', env });
   expect(output).toBe('fired\n');
+});
+
+/** The process does nothing for this time. */
+function stall(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
+
+/** Clients in a thread of their own. Each sends something when it is told to, also while this thread stands still. */
+async function clientsInThread(count: number) {
+  const sockets: Socket[] = [];
+  let accepted = () => {};
+  const allAccepted = new Promise<void>((resolve) => {
+    accepted = resolve;
+  });
+  const { port } = await listen((socket) => {
+    if (sockets.push(socket) === count) accepted();
+  });
+  const program = `
+    const { workerData: { port, count }, parentPort } = require('node:worker_threads');
+    const clients = Array.from({ length: count }, () => require('node:net').connect(port, '127.0.0.1'));
+    for (const client of clients) client.on('error', () => undefined);
+    parentPort.once('message', () => setTimeout(() => { for (const client of clients) client.write('x'); }, 50));
+  `;
+  const worker = new Worker(program, { eval: true, workerData: { port, count } });
+  onTestFinished(async () => void (await worker.terminate()));
+  await allAccepted;
+  return { sockets, send: () => worker.postMessage('send') };
+}
+
+test.each([1, 500])('a deadline that has passed waits for what %i clients have sent', async (count) => {
+  const { sockets, send } = await clientsInThread(count);
+  const heard = new Set<Socket>();
+  for (const socket of sockets) socket.on('data', () => heard.add(socket));
+  const judged = Promise.withResolvers<number>();
+  realClock.deadline(150, () => judged.resolve(heard.size));
+  send();
+  // From a callback of this phase, timers come before input, on Node.
+  setImmediate(() => stall(500));
+  expect(await judged.promise).toBe(count);
+});
+
+test('the time in which the process does not run does not count for a deadline', async () => {
+  const order: string[] = [];
+  const over = Promise.withResolvers<void>();
+  const startedAt = [realClock.now(), realClock.ran()] as const;
+  realClock.deadline(1200, () => over.resolve(void order.push('deadline')));
+  stall(2000);
+  expect(realClock.now() - startedAt[0]).toBeGreaterThanOrEqual(1999);
+  expect(realClock.ran() - startedAt[1]).toBeLessThan(1200);
+  // Not of a stall: pauses are over when their time is.
+  realClock.after(1, () => void order.push('pause'));
+  await over.promise;
+  expect(order).toEqual(['pause', 'deadline']);
+});
+
+test('one deadline can cancel another that has passed, too', async () => {
+  const fired: number[] = [];
+  const timers = [1, 2, 3].map((number) =>
+    realClock.deadline(20, () => {
+      fired.push(number);
+      timers[2]?.cancel();
+    }),
+  );
+  await once(new Worker('setTimeout(() => undefined, 200)', { eval: true }), 'exit');
+  expect(fired).toEqual([1, 2]);
 });

@@ -1,3 +1,4 @@
+import { type Clock, realClock } from '../clock.ts';
 import { longestDuration } from '../options.ts';
 
 /**
@@ -6,6 +7,11 @@ import { longestDuration } from '../options.ts';
  */
 export class Condition {
   readonly #checks = new Set<() => void>();
+  readonly #clock: Clock;
+
+  constructor(clock: Clock = realClock) {
+    this.#clock = clock;
+  }
 
   /**
    * Resolves with true as soon as `isMet()` returns true, or with false if it does not within `timeoutMs` milliseconds.
@@ -17,7 +23,7 @@ export class Condition {
     if (timeoutMs <= 0) return Promise.resolve(false);
     return new Promise((resolve) => {
       const settle = (wasMet: boolean) => {
-        clearTimeout(timer);
+        timer?.cancel();
         this.#checks.delete(check);
         resolve(wasMet);
       };
@@ -25,7 +31,9 @@ export class Condition {
         if (isMet()) settle(true);
       };
       const isLimited = timeoutMs < Number.POSITIVE_INFINITY;
-      const timer = isLimited ? setTimeout(() => settle(isMet()), Math.min(timeoutMs, longestDuration)) : undefined;
+      const timer = isLimited
+        ? this.#clock.deadline(Math.min(timeoutMs, longestDuration), () => settle(isMet()))
+        : undefined;
       this.#checks.add(check);
     });
   }

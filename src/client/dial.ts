@@ -39,7 +39,7 @@ export async function dial(address: Address, settings: DialSettings): Promise<Co
     const text = `cannot connect to ${address}: no answer within ${timeoutMs} ms (connectTimeout)`;
     timeout.abort(new YodelError('YODEL_CONNECT_TIMEOUT', text));
   };
-  const timer = timeoutMs === 0 ? undefined : clock.after(timeoutMs, expire);
+  const timer = timeoutMs === 0 ? undefined : clock.deadline(timeoutMs, expire);
   const either = signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal;
   return await transport.connect(address, { ...options, signal: either }).finally(() => timer?.cancel());
 }

@@ -121,7 +121,7 @@ export class MessageClient implements Client, MessageReceiver {
       this.#regulate();
       const { closeTimeout } = this.#settings.limits;
       const text = `${this.address} did not end the connection within ${closeTimeout} ms (closeTimeout)`;
-      this.#closeTimer = this.#settings.clock.after(Math.max(1, closeTimeout), () => {
+      this.#closeTimer = this.#settings.clock.deadline(Math.max(1, closeTimeout), () => {
         this.#error ??= new YodelError('YODEL_CONNECTION_CLOSED', text);
         this.#connection?.release();
       });

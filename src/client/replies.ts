@@ -7,7 +7,7 @@ import { DeadlineTimer } from '../session/deadline-timer.ts';
 interface Pending {
   readonly resolve: (reply: Message) => void;
   readonly reject: (error: unknown) => void;
-  /** When it times out, on the clock; Infinity for never. */
+  /** When it times out, in the time of {@link Clock.ran}; Infinity for never. */
   readonly deadline: number;
   /** The request timed out or was aborted. Its reply may still arrive, and must not be matched to the next request. */
   settled: boolean;
@@ -39,7 +39,7 @@ export class Replies {
    */
   expect(timeoutMs: number, signal: AbortSignal | undefined): Promise<Message> {
     const { promise, resolve, reject } = Promise.withResolvers<Message>();
-    const deadline = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.#clock.now() + timeoutMs;
+    const deadline = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.#clock.ran() + timeoutMs;
     const abort = () => settle(() => reject(signal?.reason));
     const settle = (resolveOrReject: () => void) => {
       pending.settled = true;
@@ -73,7 +73,7 @@ export class Replies {
   }
 
   #expire(): void {
-    const now = this.#clock.now();
+    const now = this.#clock.ran();
     let next = Number.POSITIVE_INFINITY;
     for (const pending of this.#pending) {
       if (pending.settled) continue;

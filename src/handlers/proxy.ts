@@ -10,6 +10,7 @@
  * yodel does not read from the other side.
  */
 import { type Address, parseAddress } from '../address.ts';
+import { realClock, type Timer } from '../clock.ts';
 import { systemError, YodelError } from '../errors.ts';
 import { decodeChunk } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
@@ -110,7 +111,7 @@ class Upstream implements Receiver {
   /** The session is over: what the server still sends is dropped. */
   #isOver = false;
   #serverEnded = false;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   readonly #closed = Promise.withResolvers<void>();
   /** Resumes the client's messages when the server has caught up. */
   #resumeClient: (() => void) | undefined;
@@ -183,7 +184,7 @@ class Upstream implements Receiver {
   }
 
   close(error: YodelError | undefined): void {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#isOver = true;
     if (this.#connection && !this.#isClosed) {
       if (error) this.#connection.abort();
@@ -219,7 +220,7 @@ class Upstream implements Receiver {
 
   onClose(cause?: Error): void {
     this.#isClosed = true;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     if (this.#isOver) return;
     if (cause) this.#session.abort(failure('disconnected', cause));
     else if (!this.#serverEnded) this.#session.close();
@@ -256,19 +257,20 @@ class Upstream implements Receiver {
   }
 
   #startClosingTimer(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     const isUnread = (this.#connection?.unsent ?? 0) > 0;
-    this.#timer = setTimeout(() => this.#connection?.release(), isUnread ? closing.unreadMs : closing.lingerMs);
+    const ms = isUnread ? closing.unreadMs : closing.lingerMs;
+    this.#timer = realClock.deadline(ms, () => this.#connection?.release());
   }
 
   #startEndTimer(): void {
     const { endTimeout = 300_000 } = this.#options;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     if (endTimeout === 0) return;
-    this.#timer = setTimeout(() => {
+    this.#timer = realClock.deadline(endTimeout, () => {
       const text = `it sent nothing for ${endTimeout / 1000} s after the client had ended`;
       this.#session.abort(failure('did not end the connection', new YodelError('YODEL_IDLE_TIMEOUT', text)));
-    }, endTimeout);
+    });
   }
 }
 

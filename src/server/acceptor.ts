@@ -238,7 +238,8 @@ export class Acceptor {
   // Without rules, neither method reads the clock, which costs Node 50 ns each time.
 
   #admit(peer: Address): YodelError | undefined {
-    return this.#admission.hasRules ? this.#admission.admit(peer, this.#session.clock.now()) : undefined;
+    const { clock } = this.#session;
+    return this.#admission.hasRules ? this.#admission.admit(peer, clock.now(), clock.stalled()) : undefined;
   }
 
   #release(peer: Address): void {

@@ -56,8 +56,12 @@ export class Admission {
     this.#clients = new Map(connected.map(([address, { open }]) => [address, { open, rateLimit: undefined }]));
   }
 
-  /** The reason to refuse this peer now. Undefined: it may connect, and counts as connected until {@link release}. */
-  admit(peer: Address, now: number): YodelError | undefined {
+  /**
+   * The reason to refuse this peer now. Undefined: it may connect, and counts as connected until {@link release}.
+   *
+   * @param stalledMs the time until now in which the server did not run: connections that waited meanwhile are admitted
+   */
+  admit(peer: Address, now: number, stalledMs = 0): YodelError | undefined {
     const { allow, deny, perAddress, rate } = this.#rules;
     // For a Unix socket, the permissions of its file decide.
     if (!('host' in peer)) return undefined;
@@ -65,12 +69,12 @@ export class Admission {
       return new YodelError('YODEL_ADDRESS_DENIED', `connections from ${peer.host} are not allowed`);
     }
     if (perAddress === 0 && rate === 0) return undefined;
-    const client = this.#clientOf(keyOf(peer.host), now);
+    const client = this.#clientOf(keyOf(peer.host), now, stalledMs);
     if (perAddress > 0 && client.open >= perAddress) {
       const text = `this address has reached its limit of ${perAddress} connections; try again later`;
       return new YodelError('YODEL_TOO_MANY_CONNECTIONS', text);
     }
-    if (client.rateLimit?.admit(1, now) === 0) {
+    if (client.rateLimit?.admit(1, now, stalledMs) === 0) {
       return new YodelError('YODEL_CONNECTION_RATE', `more than ${rate} connections per second from this address`);
     }
     client.open++;
@@ -87,12 +91,12 @@ export class Admission {
     if (isRemovable(client, now)) this.#clients.delete(key);
   }
 
-  #clientOf(key: string, now: number): Client {
+  #clientOf(key: string, now: number, stalledMs: number): Client {
     const known = this.#clients.get(key);
     if (known?.rateLimit || (known && this.#rules.rate === 0)) return known;
     if (this.#clients.size >= this.#sweepAt) this.#sweep(now);
     const { rate } = this.#rules;
-    const rateLimit = rate === 0 ? undefined : new RateLimit(rate, Math.max(1, rate), now);
+    const rateLimit = rate === 0 ? undefined : new RateLimit(rate, Math.max(1, rate), now - stalledMs);
     const client = { open: known?.open ?? 0, rateLimit };
     this.#clients.set(key, client);
     return client;

@@ -147,7 +147,7 @@ export class MessageServer {
       this.#isDraining = true;
       void this.#drain(timeoutMs);
     }
-    const timer = this.#clock.after(timeoutMs, () => this.#abortSessions(timeoutMs));
+    const timer = this.#clock.deadline(timeoutMs, () => this.#abortSessions(timeoutMs));
     await this.closed;
     timer.cancel();
   }

@@ -35,7 +35,7 @@ export class Refusals {
     this.#open.add(refusal);
     sendError(framing.encoder, error.message, (text) => connection.write(encode(framing, text)));
     connection.end(error);
-    refusal.timer = this.#clock.after(this.#lingerMs, () => connection.release());
+    refusal.timer = this.#clock.deadline(this.#lingerMs, () => connection.release());
   }
 
   /** Closes all connections that are still open. */

@@ -23,12 +23,12 @@ export class DeadlineTimer {
     this.#owner = owner;
   }
 
-  /** Makes sure that it fires at this time of the clock, or earlier. Infinity sets nothing. */
+  /** Makes sure that it fires at this time of {@link Clock.ran}, or earlier. Infinity sets nothing. */
   set(at: number): void {
     if (at === Number.POSITIVE_INFINITY || (this.#timer && this.#at <= at)) return;
     this.#timer?.cancel();
     this.#at = at;
-    this.#timer = this.#clock.after(Math.max(1, Math.ceil(at - this.#clock.now())), this.#fire);
+    this.#timer = this.#clock.deadline(Math.max(1, Math.ceil(at - this.#clock.ran())), this.#fire);
   }
 
   readonly #fire = (): void => {

@@ -57,7 +57,7 @@ export class Deadlines extends DeadlineTimer {
 
   /** The peer sent something, or was answered. Returns the time. */
   active(): number {
-    this.#activeAt = this.#settings.clock.now();
+    this.#activeAt = this.#settings.clock.ran();
     return this.#activeAt;
   }
 
@@ -68,7 +68,7 @@ export class Deadlines extends DeadlineTimer {
 
   /** Output became pending: the operating system did not take all of it. */
   outputPending(): void {
-    this.#readAt = this.#settings.clock.now();
+    this.#readAt = this.#settings.clock.ran();
   }
 
   /** Makes sure that the timer fires at the next deadline. @param unsent bytes that the connection has not sent */
@@ -79,7 +79,7 @@ export class Deadlines extends DeadlineTimer {
   /** The deadline that has passed; if none has, sets the timer again. */
   expired(unsent: number): Deadline | undefined {
     const due = this.#findNext(unsent);
-    if (due <= this.#settings.clock.now()) return this.#next;
+    if (due <= this.#settings.clock.ran()) return this.#next;
     this.set(due);
     return undefined;
   }

@@ -23,7 +23,7 @@ export class Draining {
     this.#lifecycle = lifecycle;
     this.#flow = flow;
     this.#clock = clock;
-    this.#until = clock.now() + withinMs;
+    this.#until = clock.ran() + withinMs;
   }
 
   /** Counts bytes that were read. Returns whether the session has reached the limit of bytes or of time. */

@@ -33,7 +33,7 @@ export interface Fault {
 export class Inbound {
   messagesReceived = 0;
   bytesReceived = 0;
-  /** When the rate limit admits the next message, by the clock; 0 if no message waits for it. */
+  /** When the rate limit admits the next message, in the time of {@link Clock.ran}; 0 if no message waits for it. */
   rateDue = 0;
   readonly #session: WaitingSession;
   readonly #settings: SessionSettings;
@@ -65,7 +65,7 @@ export class Inbound {
     return this.#intake.pending;
   }
 
-  /** When the first byte of the unfinished message arrived, by the clock; 0 if there is none. */
+  /** When the first byte of the unfinished message arrived, in the time of {@link Clock.ran}; 0 if there is none. */
   get messageBegan(): number {
     return this.#intake.messageBegan;
   }
@@ -166,8 +166,9 @@ export class Inbound {
     const allowed = maxMessages === 0 ? count : Math.min(count, maxMessages - this.messagesReceived);
     const rateLimit = this.#rateLimit;
     if (allowed === 0 || !rateLimit) return allowed;
-    const admitted = rateLimit.admit(allowed, clock.now());
-    if (admitted === 0 && ratePolicy === 'delay') this.rateDue = rateLimit.due;
+    const now = clock.now();
+    const admitted = rateLimit.admit(allowed, now, clock.stalled());
+    if (admitted === 0 && ratePolicy === 'delay') this.rateDue = clock.ran() + rateLimit.due - now;
     return admitted;
   }
 

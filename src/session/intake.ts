@@ -29,7 +29,7 @@ export class Intake {
     return this.#decoder.pending;
   }
 
-  /** When the first byte of the unfinished message arrived, by the clock; 0 if there is none. */
+  /** When the first byte of the unfinished message arrived, in the time of `Clock.ran`; 0 if there is none. */
   get messageBegan(): number {
     return this.#messageBegan;
   }

@@ -49,7 +49,7 @@ export class Lifecycle {
   endedBy: EndedBy | undefined;
   /** Whether the handler has closed the session: it needs no call of its `end`. */
   isClosedByHandler = false;
-  /** When the session ended its side, by the clock. */
+  /** When the session ended its side, in the time of {@link Clock.ran}. */
   endedAt = 0;
   readonly #session: EndingSession;
   readonly #connection: Connection;
@@ -145,7 +145,7 @@ export class Lifecycle {
     this.#session.flush();
     this.#connection.end(this.#reason);
     this.#outbox.wakeWaiters();
-    this.endedAt = this.#settings.clock.now();
+    this.endedAt = this.#settings.clock.ran();
   }
 
   /** The handler or a limit ends the session at once: what is unsent is lost. */

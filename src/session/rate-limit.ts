@@ -21,9 +21,13 @@ export class RateLimit {
     this.#due = now - this.#burstMs;
   }
 
-  /** Admits up to `requested` messages. Returns the number admitted. */
-  admit(requested: number, now: number): number {
-    const due = Math.max(this.#due, now - this.#toleranceMs);
+  /**
+   * Admits up to `requested` messages. Returns the number admitted.
+   *
+   * @param stalledMs the time until now in which nothing was read: what arrived at the allowed rate meanwhile is admitted at once
+   */
+  admit(requested: number, now: number, stalledMs = 0): number {
+    const due = Math.max(this.#due, now - this.#toleranceMs - stalledMs);
     if (due > now) return 0;
     const admitted = Math.min(requested, 1 + Math.floor((now - due) / this.#intervalMs));
     this.#due = due + admitted * this.#intervalMs;

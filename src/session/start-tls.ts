@@ -36,7 +36,7 @@ export async function startTls(
     const text = 'the client sent more in plain text after it asked for TLS, which anyone may have injected';
     throw new YodelError('YODEL_TLS', text);
   }
-  const late = settings.clock.after(handshakeMs, () => connection.abort());
+  const late = settings.clock.deadline(handshakeMs, () => connection.abort());
   try {
     await connection.acceptTls(tls);
   } finally {

@@ -3,6 +3,7 @@ import type { Address } from '../address.ts';
 import { Condition } from '../client/condition.ts';
 import { dial } from '../client/dial.ts';
 import { MessageConnection, type MessageReceiver } from '../client/message-connection.ts';
+import { realClock } from '../clock.ts';
 import { YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
 import type { Batch, Message } from '../framing/message.ts';
@@ -91,8 +92,8 @@ export class Player implements MessageReceiver {
     if (this.isGone)
       throw new YodelError('YODEL_TLS', `no TLS: ${this.#absence?.reason ?? 'the server ended the connection'}`);
     const upgradable = this.#upgradable as UpgradableConnection;
-    const late = setTimeout(() => upgradable.abort(), timeoutMs);
-    await upgradable.startTls(tls).finally(() => clearTimeout(late));
+    const late = realClock.deadline(timeoutMs, () => upgradable.abort());
+    await upgradable.startTls(tls).finally(() => late.cancel());
     this.#connection.secured();
   }
 

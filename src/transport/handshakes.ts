@@ -13,6 +13,7 @@
 import type * as net from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type Address, hostOf, type SocketAddress } from '../address.ts';
+import { realClock, type Timer } from '../clock.ts';
 import { YodelError } from '../errors.ts';
 import { type Linked, LinkedSet } from '../linked-set.ts';
 import { closingWith } from './accept-queue.ts';
@@ -81,7 +82,7 @@ class Handshakes implements Linked<Handshakes> {
   readonly socket: net.Socket;
   readonly #options: ListenOptions;
   #pending: PendingConnection | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
 
   constructor(socket: net.Socket, options: ListenOptions) {
     this.socket = socket;
@@ -103,7 +104,7 @@ class Handshakes implements Linked<Handshakes> {
       if (this.#pending) this.#pending.failed(error as Error);
       else this.#options.failed(error as Error);
     } finally {
-      clearTimeout(this.#timer);
+      this.#timer?.cancel();
     }
   }
 
@@ -142,7 +143,7 @@ class Handshakes implements Linked<Handshakes> {
     const { handshakeTimeout = 0 } = this.#options;
     return new Promise((_, reject) => {
       if (handshakeTimeout === 0) return;
-      this.#timer = setTimeout(() => reject(handshakeTimedOut(handshakeTimeout)), handshakeTimeout);
+      this.#timer = realClock.deadline(handshakeTimeout, () => reject(handshakeTimedOut(handshakeTimeout)));
     });
   }
 }

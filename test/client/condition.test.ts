@@ -1,23 +1,26 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { Condition } from '../../src/client/condition.ts';
 import { longestDuration } from '../../src/options.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
+let clock: FakeClock;
+beforeEach(() => {
+  clock = new FakeClock();
+});
 
 describe('a condition', () => {
   it('that is already met resolves, whatever the time limit', async () => {
-    expect(await new Condition().until(() => true, 0)).toBe(true);
+    expect(await new Condition(clock).until(() => true, 0)).toBe(true);
   });
 
   it('that is not met, with no time left, resolves with false', async () => {
-    expect(await new Condition().until(() => false, 0)).toBe(false);
-    expect(await new Condition().until(() => false, -1)).toBe(false);
-    expect(vi.getTimerCount()).toBe(0);
+    expect(await new Condition(clock).until(() => false, 0)).toBe(false);
+    expect(await new Condition(clock).until(() => false, -1)).toBe(false);
+    expect(clock.waiting).toBe(0);
   });
 
   it('resolves at the notification that meets it, and checks no more', async () => {
-    const condition = new Condition();
+    const condition = new Condition(clock);
     let value = 0;
     let checks = 0;
     const isMet = condition.until(() => {
@@ -27,14 +30,14 @@ describe('a condition', () => {
     for (value = 1; value < 5; value++) condition.notify();
     expect(await isMet).toBe(true);
     expect(checks).toBe(3);
-    expect(vi.getTimerCount()).toBe(0);
+    expect(clock.waiting).toBe(0);
   });
 
   it('resolves with false after the time limit, and checks no more', async () => {
-    const condition = new Condition();
+    const condition = new Condition(clock);
     let checks = 0;
     const isMet = condition.until(() => ++checks < 0, 1000);
-    vi.advanceTimersByTime(1000);
+    await clock.advance(1000);
     expect(await isMet).toBe(false);
     const before = checks;
     condition.notify();
@@ -42,18 +45,18 @@ describe('a condition', () => {
   });
 
   it('without a time limit sets no timer', () => {
-    void new Condition().until(() => false);
-    expect(vi.getTimerCount()).toBe(0);
+    void new Condition(clock).until(() => false);
+    expect(clock.waiting).toBe(0);
   });
 
-  it('accepts longer limits than a timer', () => {
-    void new Condition().until(() => false, longestDuration * 2);
-    vi.advanceTimersByTime(1000);
-    expect(vi.getTimerCount()).toBe(1);
+  it('accepts longer limits than a timer', async () => {
+    void new Condition(clock).until(() => false, longestDuration * 2);
+    await clock.advance(1000);
+    expect(clock.waiting).toBe(1);
   });
 
   it('wakes all waiters', async () => {
-    const condition = new Condition();
+    const condition = new Condition(clock);
     let done = false;
     const all = [condition.until(() => done), condition.until(() => done, 1000)];
     done = true;

@@ -1,4 +1,5 @@
 /** One child for each connection. */
+import { realClock, type Timer } from '../../clock.ts';
 import { formatDuration } from '../../format/figures.ts';
 import { decodeChunk } from '../../framing/framing.ts';
 import type { Batch } from '../../framing/message.ts';
@@ -33,7 +34,7 @@ class Conversation {
   #inputEnded = false;
   #peerIsBehind = false;
   #isOver = false;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   /** The reason why the child was ended. */
   #failure: string | undefined;
 
@@ -67,7 +68,7 @@ class Conversation {
   /** Ends the child, and discards its output. Resolves when it is gone. */
   drop(): Promise<void> {
     this.#isOver = true;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#done.resolve();
     return this.#child.drop();
   }
@@ -82,7 +83,7 @@ class Conversation {
     const end = await this.#child.exited;
     if (!this.#isOver) this.#closeSession(end);
     this.#isOver = true;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#done.resolve();
   }
 
@@ -125,7 +126,7 @@ class Conversation {
 
   /** The child made progress. */
   #restartTimer(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#timer = undefined;
     this.#startTimer();
   }
@@ -135,6 +136,6 @@ class Conversation {
     const { timeoutMs } = this.#settings;
     const hasWork = this.#inputEnded || this.#child.hasInput;
     if (this.#timer || timeoutMs === 0 || !hasWork || this.#peerIsBehind || this.#isOver) return;
-    this.#timer = setTimeout(() => this.#fail(`did nothing for ${formatDuration(timeoutMs)}`), timeoutMs);
+    this.#timer = realClock.deadline(timeoutMs, () => this.#fail(`did nothing for ${formatDuration(timeoutMs)}`));
   }
 }

@@ -1,4 +1,5 @@
 /** One child for each message. */
+import { realClock } from '../../clock.ts';
 import type { YodelError } from '../../errors.ts';
 import { formatDuration } from '../../format/figures.ts';
 import { Message } from '../../framing/message.ts';
@@ -59,7 +60,7 @@ async function outputOf(
     child.drop();
   };
   const late = () => fail(`took longer than ${formatDuration(timeoutMs)}`);
-  const timer = timeoutMs === 0 ? undefined : setTimeout(late, timeoutMs);
+  const timer = timeoutMs === 0 ? undefined : realClock.deadline(timeoutMs, late);
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of child.output()) {
@@ -70,7 +71,7 @@ async function outputOf(
   }
   // A child may close its output and still run.
   await child.exited;
-  clearTimeout(timer);
+  timer?.cancel();
   return { output: Buffer.concat(chunks, failure === undefined ? size : 0), failure };
 }
 

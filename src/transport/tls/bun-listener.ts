@@ -7,6 +7,7 @@
  */
 import * as tls from 'node:tls';
 import { type Address, type SocketAddress, TlsAddress } from '../../address.ts';
+import { realClock, type Timer } from '../../clock.ts';
 import { type Linked, LinkedSet } from '../../linked-set.ts';
 import { closingWith } from '../accept-queue.ts';
 import { type BunHandlers, type BunSocket, events, listenBy, type SocketEvents } from '../bun.ts';
@@ -107,7 +108,7 @@ class Handshake implements SocketEvents, Linked<Handshake> {
   readonly #all: LinkedSet<Handshake>;
   #pending: PendingConnection | undefined;
   #socket: SecureSocket | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
 
   /** @param all the handshakes of the listener */
   constructor(address: SocketAddress, peer: Address, options: ListenOptions, all: LinkedSet<Handshake>) {
@@ -129,7 +130,7 @@ class Handshake implements SocketEvents, Linked<Handshake> {
     this.#all.add(this);
     const { handshakeTimeout = 0 } = this.#options;
     if (handshakeTimeout === 0) return;
-    this.#timer = setTimeout(() => this.#fail(handshakeTimedOut(handshakeTimeout)), handshakeTimeout);
+    this.#timer = realClock.deadline(handshakeTimeout, () => this.#fail(handshakeTimedOut(handshakeTimeout)));
   }
 
   /** The handshake has ended. @param error why it failed, or why the client's certificate is not trusted */
@@ -176,7 +177,7 @@ class Handshake implements SocketEvents, Linked<Handshake> {
 
   /** Returns whether this is the first outcome. */
   #settle(): boolean {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     return this.#all.delete(this);
   }
 }

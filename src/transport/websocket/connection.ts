@@ -10,6 +10,7 @@
  * | open               | FIN, but no close frame | `onClose` with an error                                              |
  */
 import type { Address } from '../../address.ts';
+import { realClock, type Timer } from '../../clock.ts';
 import { YodelError } from '../../errors.ts';
 import { asBuffer, decodeChunk, type Framing } from '../../framing/framing.ts';
 import { type CloseReason, closePayload } from '../../framing/websocket/close.ts';
@@ -56,7 +57,7 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
   #begun: Buffer | undefined;
   /** The data of the newest ping that is not answered. */
   #ping: Buffer | undefined;
-  #pingTimer: NodeJS.Timeout | undefined;
+  #pingTimer: Timer | undefined;
   /** Whether something arrived since the timer last fired. */
   #isHeard = true;
   #isPinged = false;
@@ -106,9 +107,7 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
   start(receiver: Receiver): void {
     this.#receiver = receiver;
     queueMicrotask(this.#begin);
-    if (this.#pingInterval === 0) return;
-    this.#pingTimer = setInterval(() => this.#checkPeer(), this.#pingInterval);
-    this.#pingTimer.unref();
+    this.#awaitPeer();
   }
 
   /** Delivers what arrived early, unless it is paused. */
@@ -251,7 +250,7 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
   }
 
   #closed(error: Error | undefined): void {
-    clearInterval(this.#pingTimer);
+    this.#pingTimer?.cancel();
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#receiver?.onClose(error);
@@ -273,8 +272,12 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
     this.write(controlFrame(opcodes.pong, data, this.#isClient));
   }
 
+  #awaitPeer(): void {
+    if (this.#pingInterval > 0) this.#pingTimer = realClock.deadline(this.#pingInterval, this.#checkPeer);
+  }
+
   /** Sends a ping to a peer that sent nothing for an interval, and gives it up after another one. */
-  #checkPeer(): void {
+  readonly #checkPeer = (): void => {
     // A peer that is not read, or does not read, cannot answer.
     const isWaiting = this.#isPaused || this.#inner.unsent > 0;
     if (this.#isHeard || isWaiting || this.#hasSentClose) {
@@ -288,8 +291,10 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
       this.#inner.abort();
       this.#isReleased = true;
       this.#closed(new YodelError('YODEL_PING_TIMEOUT', text));
+      return;
     }
-  }
+    this.#awaitPeer();
+  };
 }
 
 /** For a receiver that decodes nothing. */

@@ -1,5 +1,6 @@
 /** Listens for WebSocket on the runtime's own sockets, plain or with TLS. With a PROXY header, `handshakes.ts` does it. */
 import { addressAt, TcpAddress, TlsAddress, type WebSocketAddress } from '../../address.ts';
+import { realClock } from '../../clock.ts';
 import { closingWith } from '../accept-queue.ts';
 import { handshakeTimedOut } from '../listen-errors.ts';
 import type { Connection, Listener, ListenOptions, PendingConnection, ServerWebSocket } from '../transport.ts';
@@ -29,10 +30,10 @@ export async function listenWebSocket(
     accept(connection) {
       const client = admit?.(connection.peer);
       if (admit && !client) discard(connection);
-      else upgradeOn(connection, client, performance.now());
+      else upgradeOn(connection, client, realClock.ran());
     },
     admit(peer) {
-      const began = performance.now();
+      const began = realClock.ran();
       const client = admit?.(peer);
       if (admit && !client) return undefined;
       return {
@@ -64,8 +65,8 @@ async function serve(
   const { handshakeTimeout = 0, webSocket } = options;
   const limit = Promise.withResolvers<never>();
   const expire = () => limit.reject(handshakeTimedOut(handshakeTimeout));
-  const left = Math.max(1, handshakeTimeout - (performance.now() - began));
-  const timer = handshakeTimeout > 0 ? setTimeout(expire, left) : undefined;
+  const left = Math.max(1, handshakeTimeout - (realClock.ran() - began));
+  const timer = handshakeTimeout > 0 ? realClock.deadline(left, expire) : undefined;
   try {
     const upgraded = await Promise.race([upgrade(connection, address, webSocket), limit.promise]);
     if (client) client.accepted(upgraded);
@@ -74,7 +75,7 @@ async function serve(
     connection.release();
     (client ?? options).failed(error as Error);
   } finally {
-    clearTimeout(timer);
+    timer?.cancel();
   }
 }
 

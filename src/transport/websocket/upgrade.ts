@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import { isIP } from 'node:net';
 import type { WebSocketAddress } from '../../address.ts';
+import { realClock } from '../../clock.ts';
 import { YodelError } from '../../errors.ts';
 import type { Connection, Receiver, ServerWebSocket } from '../transport.ts';
 import { WebSocketConnection } from './connection.ts';
@@ -150,9 +151,9 @@ function refuseOn(connection: Connection, { status, reason, headers = [] }: Refu
   ]);
   connection.write(Buffer.from(head + text));
   connection.end();
-  const timer = setTimeout(done, lingerMs);
+  const timer = realClock.deadline(lingerMs, done);
   const over = () => {
-    clearTimeout(timer);
+    timer.cancel();
     done();
   };
   return { onData() {}, onDrain() {}, onEnd: over, onClose: over };

@@ -281,6 +281,52 @@ describe('lingerTimeout', () => {
   });
 });
 
+describe('the time in which the process did not run', () => {
+  it('does not count for idleTimeout', async () => {
+    const { peer, harness } = await serveOneClient({ ...off, idleTimeout: 1000 });
+    await harness.passes(600);
+    harness.clock.stall(5000);
+    await harness.passes(399);
+    expect(peer.ended).toBe(false);
+    await harness.passes(1);
+    expect(peer.ended).toBe(true);
+  });
+
+  it('does not count for messageTimeout: the peer could not send the rest', async () => {
+    const { peer, harness } = await serveOneClient({ ...off, messageTimeout: 1000 });
+    await peer.says('a');
+    harness.clock.stall(5000);
+    await harness.passes(999);
+    expect(await peer.says('b\n')).toBe('ab\n');
+  });
+
+  it('does not count for drainTimeout', async () => {
+    const { peer, harness, session } = await serveOneClient({ ...off, drainTimeout: 1000, network: { capacity: 10 } });
+    peer.connection.pause();
+    session.send('x'.repeat(100));
+    await harness.passes(600);
+    harness.clock.stall(5000);
+    await harness.passes(399);
+    expect(peer.closed).toBe(false);
+    await harness.passes(1);
+    expect(peer.closed).toBe(true);
+  });
+
+  it('counts for the rate: what arrived meanwhile is in time', async () => {
+    const { peer, harness } = await serveOneClient({ ...off, rate: 10, ratePolicy: 'close' });
+    harness.clock.stall(3000);
+    expect(await peer.says('a\n'.repeat(40))).toBe('a\n'.repeat(40));
+    expect(await peer.says('a\n')).toContain('error: more than 10 messages per second');
+  });
+
+  it('counts for the connections of an address', async () => {
+    const harness = await Harness.open({ ...off, connectionRate: 10 });
+    harness.clock.stall(3000);
+    for (let each = 0; each < 40; each++) expect((await harness.connect()).ended).toBe(false);
+    expect((await harness.connect()).text).toContain('more than 10 connections per second');
+  });
+});
+
 describe('the timers of a session', () => {
   it('never exceed one', async () => {
     const { peer, harness } = await serveOneClient({ rate: 2, network: { capacity: 50 } });
@@ -298,10 +344,10 @@ describe('the timers of a session', () => {
   it('are not set again for each message', async () => {
     const harness = await Harness.open();
     let set = 0;
-    const { after } = harness.clock;
-    harness.clock.after = (...all) => {
+    const { deadline } = harness.clock;
+    harness.clock.deadline = (...all) => {
       set++;
-      return after.apply(harness.clock, all);
+      return deadline.apply(harness.clock, all);
     };
     const peer = await harness.connect();
     for (let each = 0; each < 100; each++) {
