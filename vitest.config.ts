@@ -30,7 +30,7 @@ const parts: readonly Part[] = [
       '{address,error-codes,errors,linked-set,options,queue,suggestion}.test.ts',
       'load/{attribution,histogram,open-loop,payload,schedule,send-times,stages,replies/*,result/*}.test.ts',
       'report/**/*.test.ts',
-      'process/command-words.test.ts',
+      'process/{command-words,stall}.test.ts',
       'telemetry/**/*.test.ts',
       'terminal/{escape,input,keys,layout}.test.ts',
       'transcript/{align,content,grammar,json,parse,walk}.test.ts',

@@ -37,7 +37,8 @@ async function build(): Promise<void> {
   const staging = mkdtempSync('.build-');
   try {
     const [built] = await Promise.all([bundle(staging), compile(staging)]);
-    await embedWriter(staging);
+    await embed(staging, 'journal/writer', 'esm', 'journal/writer-text', 'writerText');
+    await embed(staging, 'process/watchdog-thread', 'cjs', 'process/watchdog-text', 'watchdogText');
     await writeHelp(staging);
     pruneDeclarations(staging, ['index.d.ts', 'testing/testing.d.ts'], filesIn(staging));
     // So that `npx yodel` works in a clone.
@@ -75,11 +76,17 @@ async function compile(folder: string): Promise<void> {
   ]);
 }
 
-/** Writes the program of the journal's thread to journal/writer-text.js as one string: see src/journal/writer-text.ts. */
-async function embedWriter(folder: string): Promise<void> {
-  const text = await runTool('bun', ['build', 'src/journal/writer.ts', '--target=node', '--format=esm', '--minify']);
-  writeFileSync(join(folder, 'journal/writer-text.js'), `export const writerText = ${JSON.stringify(text)};\n`);
-  rmSync(join(folder, 'journal/writer-text.js.map'), { force: true });
+/** Writes the program of a thread to a module that exports it as one string: see src/journal/writer-text.ts. */
+async function embed(
+  folder: string,
+  program: string,
+  format: 'esm' | 'cjs',
+  module: string,
+  name: string,
+): Promise<void> {
+  const text = await runTool('bun', ['build', `src/${program}.ts`, '--target=node', `--format=${format}`, '--minify']);
+  writeFileSync(join(folder, `${module}.js`), `export const ${name} = ${JSON.stringify(text)};\n`);
+  rmSync(join(folder, `${module}.js.map`), { force: true });
 }
 
 /** Writes the help beside the command's entry point, which prints it. */

@@ -10,7 +10,7 @@ import { type Contents, packagesOf, sorted } from './metafile.ts';
 /** Files with a fixed path in dist/: the library, its testing module, the command, and the programs of worker processes and threads. */
 const entries = [
   ...['index', 'testing/testing', 'cli/main', 'cli/serve/worker', 'load/worker'],
-  ...['journal/writer', 'journal/writer-text'],
+  ...['journal/writer', 'journal/writer-text', 'process/watchdog-text'],
 ];
 
 /** The files that run `yodel serve`: each after the first is imported dynamically by an earlier one. */

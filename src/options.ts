@@ -240,6 +240,15 @@ export const journalOptions = {
 
 /** Options of the processes of `yodel serve`. */
 export const processOptions = {
+  /** Report on stderr that the event loop is blocked for this long, for example by a handler that computes. */
+  blockedWarning: {
+    kind: 'duration',
+    default: 1_000,
+    max: longestDuration,
+    off: 'never',
+    summary: 'Report on stderr that the event loop is blocked for this long, for example by a handler that computes.',
+    reason: 'Between Vert.x, which warns after 2 s, and what clients notice.',
+  },
   /** Kill and replace a worker that does not respond for this long, for example because its handler never returns. */
   workerTimeout: {
     kind: 'duration',

@@ -35,6 +35,7 @@ export class MessageServer {
   readonly #telemetry = new Telemetry();
   readonly #clock: Clock;
   readonly #memoryLimit: MemoryLimit;
+  readonly #running: Int32Array;
   readonly #acceptor: Acceptor;
   readonly #listenOptions: Pick<ListenOptions, 'tls' | 'webSocket' | 'proxies' | 'reusePort'>;
   readonly #listeners: Listener[] = [];
@@ -53,6 +54,7 @@ export class MessageServer {
     this.#limits = limits;
     this.#clock = options.clock ?? realClock;
     this.#memoryLimit = new MemoryLimit(limits.maxPendingBytes);
+    this.#running = options.running ?? new Int32Array(1);
     const settings = this.#settingsOf(options, limits);
     this.#acceptor = new Acceptor(settings);
     checkTls(options.tls);
@@ -219,6 +221,7 @@ export class MessageServer {
       clock: this.#clock,
       memoryLimit: this.#memoryLimit,
       journal: options.journal,
+      running: this.#running,
     };
   }
 }

@@ -53,6 +53,8 @@ export interface ServeOptions extends WireOptions, OptionalValues<SessionLimits>
   readonly signal?: AbortSignal | undefined;
   /** Receives the server's events. */
   readonly telemetry?: Subscriber | undefined;
+  /** @internal For a watchdog: see `SessionSettings.running`. */
+  readonly running?: Int32Array | undefined;
   /** @internal For tests. */
   readonly transport?: Transport | undefined;
   /** @internal For tests. */
@@ -77,6 +79,7 @@ const serveOptions = [
     'telemetry',
     'transport',
     'clock',
+    'running',
   ],
   ...['descriptors', 'reusePort', 'tls', 'origins', 'allow', 'deny', 'proxyProtocol', 'journal'],
   ...Object.keys(serveLimits),

@@ -104,7 +104,8 @@ export class Runner {
   /** Calls `close`: the session is over. The promise, if any, resolves when the handler needs its place no more. */
   close(error: YodelError | undefined): Promise<void> | undefined {
     this.#closed = { error };
-    const { handler } = this.#settings;
+    const { handler, running } = this.#settings;
+    running[0] = this.#session.id;
     try {
       const done = handler.close?.(this.#session, error);
       if (!isPromise(done)) return undefined;
@@ -113,6 +114,8 @@ export class Runner {
     } catch (thrown) {
       this.#failedLate(thrown);
       return undefined;
+    } finally {
+      running[0] = 0;
     }
   }
 
@@ -130,6 +133,7 @@ export class Runner {
   /** Calls `open` or `end`. */
   #call(callback: ((session: Session) => Reply | Promise<Reply>) | undefined): void {
     if (!callback) return;
+    this.#settings.running[0] = this.#session.id;
     try {
       const reply = callback.call(this.#settings.handler, this.#session);
       if (isPromise(reply)) void this.#await(reply, 0);
@@ -137,12 +141,14 @@ export class Runner {
     } catch (thrown) {
       this.#session.handlerFailed(thrown);
     }
+    this.#settings.running[0] = 0;
   }
 
   #handleBatch(batch: Batch): void {
     const { handler, telemetry, clock } = this.#settings;
     if (telemetry.timed) this.#calledAt = clock.now();
     const { count } = batch;
+    this.#settings.running[0] = this.#session.id;
     try {
       const reply = handler.batch?.(batch, this.#session);
       if (isPromise(reply)) {
@@ -157,6 +163,7 @@ export class Runner {
     } catch (thrown) {
       this.#session.handlerFailed(thrown);
     }
+    this.#settings.running[0] = 0;
   }
 
   /** Returns the first promise of the handler; its message is in `#awaited`. */
@@ -165,6 +172,7 @@ export class Runner {
     const outbox = this.#outbox;
     const current = this.#current;
     let pending: Promise<Reply> | undefined;
+    this.#settings.running[0] = this.#session.id;
     // `drop` clears `#current` when the session or its input ends.
     while (current && this.#current === current) {
       const message = current.shift();
@@ -188,6 +196,7 @@ export class Runner {
         if (outbox.blocked) break;
       }
     }
+    this.#settings.running[0] = 0;
     // A handler may keep its messages.
     current?.endBorrow();
     if (this.#current?.count === 0) this.#current = undefined;

@@ -22,4 +22,6 @@ export interface SessionSettings {
   readonly memoryLimit: MemoryLimit;
   /** Records messages before they are handled. */
   readonly journal: SessionJournal | undefined;
+  /** Its first element is the id of the session whose handler is called at the moment; 0 for none. A watchdog reads it. */
+  readonly running: Int32Array;
 }

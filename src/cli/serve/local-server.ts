@@ -4,8 +4,10 @@ import type { ErrorCode } from '../../errors.ts';
 import { formatPlural } from '../../format/figures.ts';
 import type { Journal } from '../../journal/journal.ts';
 import { errorText, isFromUpstream } from '../../log/error-text.ts';
-import { type ServerLimits, serveLimits, serverOptions } from '../../options.ts';
+import { resolveOptions } from '../../option-values.ts';
+import { processOptions, type ServerLimits, serveLimits, serverOptions } from '../../options.ts';
 import { endGroups } from '../../process/process-group.ts';
+import { loadWatchdog, type Watchdog } from '../../process/watchdog.ts';
 import type { ReloadOptions } from '../../server/options.ts';
 import { type Server, serve } from '../../server/server.ts';
 import { combineSubscribers, type Subscriber } from '../../telemetry/telemetry.ts';
@@ -18,7 +20,7 @@ import { ServedFaults } from './handler/fault-flags.ts';
 import { handlerFor } from './handler/handler.ts';
 import { isProxy, proxyLimits } from './handler/transparent.ts';
 import type { Notify, Outputs } from './outputs.ts';
-import type { Serving } from './settings.ts';
+import type { ServeSettings, Serving } from './settings.ts';
 
 /** What a server needs besides its settings. */
 export interface LocalServerOptions {
@@ -31,6 +33,7 @@ export interface LocalServerOptions {
   readonly reusePort?: boolean | undefined;
   readonly transport?: Transport | undefined;
   readonly journal?: Journal | undefined;
+  readonly watchdog?: Watchdog | undefined;
 }
 
 /** The running server of this process. */
@@ -50,7 +53,7 @@ export interface LocalServer {
 
 /** Starts the server. @throws UsageError, YodelError if it cannot start */
 export async function startLocalServer(serving: Serving, options: LocalServerOptions): Promise<LocalServer> {
-  const { outputs, subscribers = [], worker, ...rest } = options;
+  const { outputs, subscribers = [], worker, watchdog, ...rest } = options;
   const { notify, log } = outputs;
   const { flags } = serving.settings;
   let aborted = 0;
@@ -71,6 +74,7 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
     origins: flags.origin as string[] | undefined,
     proxyProtocol: flags.proxyProtocol as string[] | undefined,
     protocol,
+    running: watchdog?.running,
     telemetry: combineSubscribers([
       log,
       failures(notify, { aborted: () => aborted++, isSilent: () => isSilent }),
@@ -107,6 +111,7 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
       const options = { ...reloadableOf(next), handler: judge ? handler : loaded.handler };
       server.reload(next.tls ? { ...options, tls: next.tls } : options);
       if (!judge) stop = loaded.stop;
+      watchdog?.setHandler(next.settings.handler);
       isSilent = isTransparent(options.handler);
     },
     ended: end(),
@@ -181,3 +186,25 @@ function failures(
     },
   };
 }
+
+/**
+ * What watches the event loop of this process: of a worker always, so that it does not outlive its parent.
+ *
+ * @param worker the number of this process among several
+ */
+export async function watchdogFor({ handler, flags }: ServeSettings, worker?: number): Promise<Watchdog | undefined> {
+  const { blockedWarning: thresholdMs } = resolveOptions(processOptions, tableValues(processOptions, flags));
+  if (thresholdMs === 0 && worker === undefined) return undefined;
+  return worker === undefined
+    ? await loadWatchdog({ thresholdMs, handler, name: 'yodel:', sessionPrefix: '#', parent: undefined })
+    : await loadWatchdog({
+        thresholdMs,
+        handler,
+        name: `yodel: worker ${worker}:`,
+        sessionPrefix: `#${worker}.`,
+        parent,
+      });
+}
+
+/** Read before the parent can be gone. */
+const parent = process.ppid;

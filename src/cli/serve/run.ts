@@ -9,7 +9,7 @@ import { counted, printBanner, warnOfDescriptors } from './banner.ts';
 import { readSettings } from './check.ts';
 import { watchedFiles } from './handler/handler.ts';
 import { isProxy, passesBytes } from './handler/transparent.ts';
-import { type LocalServer, startLocalServer } from './local-server.ts';
+import { type LocalServer, startLocalServer, watchdogFor } from './local-server.ts';
 import { logSettingsOf, type Notify, openOutputs } from './outputs.ts';
 import { type ReadSettings, reloadOnChange } from './reload.ts';
 import type { ServeSettings, Serving } from './settings.ts';
@@ -34,12 +34,14 @@ async function serveAlone(settings: ServeSettings, readAgain: ReadSettings): Pro
     flags.journal === undefined
       ? undefined
       : await (await import('./journal.ts')).journalFor(settings, addresses, notify);
+  const watchdog = await watchdogFor(settings);
   const serving: Serving = { settings, listen: addresses.map(String), tls: certificates?.tls, processes: 1 };
   const local: LocalServer = await startLocalServer(serving, {
     outputs,
     subscribers: metrics ? [metrics.subscriber] : [],
     descriptors: passedDescriptors(),
     journal,
+    watchdog,
   }).catch(async (error: unknown) => {
     await journal?.close();
     throw error;
@@ -74,6 +76,7 @@ async function serveAlone(settings: ServeSettings, readAgain: ReadSettings): Pro
   notifySystemd('READY=1', notify);
   // Only now, because a program that reads that the server listens may send it a signal.
   outputs.flushErrors();
+  watchdog?.start();
   await server.closed;
   for (const closing of [signals, reloading, metricsServer, controlServer]) closing?.close();
   await systemdNotified();

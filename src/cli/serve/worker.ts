@@ -9,7 +9,7 @@ import type { WorkerCommand, WorkerReport } from '../../server/worker-messages.t
 import { PassedTransport } from '../../transport/passed.ts';
 import { exitStatus, report, reportUnfinished, statusOf } from '../fail.ts';
 import { warnOfDescriptors } from './banner.ts';
-import { type LocalServer, startLocalServer } from './local-server.ts';
+import { type LocalServer, startLocalServer, watchdogFor } from './local-server.ts';
 import { openOutputs } from './outputs.ts';
 import type { Work } from './settings.ts';
 
@@ -48,6 +48,8 @@ async function start({ serving, log, collectsMetrics, descriptors }: Work): Prom
   // If a handler file awaits a promise that never settles, this channel must not keep the process alive.
   process.channel?.unref();
   const outputs = openOutputs(log, number);
+  const watchdog = await watchdogFor(serving.settings, number);
+  watchdog?.start();
   // The parent logs where all workers listen.
   const { listening: _, ...ownLog } = outputs.log;
   const collected = collectsMetrics
@@ -59,6 +61,7 @@ async function start({ serving, log, collectsMetrics, descriptors }: Work): Prom
     subscribers: [{ draining: () => send({ draining: true }) }, ...(collected ? [collected.subscriber] : [])],
     worker: number,
     transport,
+    watchdog,
     reusePort: true,
     descriptors: descriptors > 0 ? Array.from({ length: descriptors }, (_, at) => firstInherited + at) : undefined,
   });
