@@ -1,21 +1,36 @@
-/** Escapes text from a peer for display: nothing in it can move the cursor, change colours or reorder text. */
+/** Escapes text from a peer for display: nothing in it can move the cursor, change colours, reorder text or hide. */
 import { isUtf8 } from 'node:buffer';
 
-// C0 including newlines, DEL and C1; then characters that reorder or hide text: bidi controls, line and paragraph separators,
-// zero width and interlinear marks, the byte order mark, and tag characters.
-const unsafe =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: this finds control characters
-  /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\udb40[\udc00-\udc7f]/g;
+// By Unicode property, so that no list has to be kept: control, format, private, unassigned and half characters; what fonts
+// draw as nothing (joiners, fillers, variation selectors, tags, the soft hyphen); and every space but the usual one. U+2800
+// is a Braille pattern without dots. With /v, Bun compiles this in 20 ms; with /u in less than 1.
+const unsafe = /[\p{C}\p{Default_Ignorable_Code_Point}\p{Variation_Selector}\p{Bidi_Control}\u2800]|(?! )\p{Z}/gu;
+
+/** Most text is printable ASCII, of which nothing is unsafe: it is recognized in half the time. */
+const beyondPlain = /[^ -~]/;
 
 const shortEscapes: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\0': '\\0' };
 
-/** Replaces every unsafe character with an escape: `\n`, `\x1b`, `\u202e`. */
+/**
+ * Replaces every unsafe character with an escape: `\n`, `\x1b`, `\u202e`. Also the joiners and variation selectors of emoji,
+ * because the same characters make texts that look alike differ.
+ */
 export function escapeText(text: string): string {
-  return text.replace(unsafe, escapeCharacter);
+  return beyondPlain.test(text) ? text.replace(unsafe, escapeCharacter) : text;
+}
+
+/** The beginning of a long text, which says how much was cut. Not escaped: cut first, because escaping costs time. */
+export function cutText(text: string, maxLength: number): string {
+  if (text.length <= maxLength) return text;
+  // Not inside a surrogate pair.
+  const isPair = (text.codePointAt(maxLength - 1) ?? 0) > 0xffff;
+  const end = isPair ? maxLength - 1 : maxLength;
+  return `${text.slice(0, end)} … ${text.length - end} characters more`;
 }
 
 /** Writes every unsafe character in JSON as `\uXXXX`, which means the same. */
 export function escapeJson(json: string): string {
+  if (!beyondPlain.test(json)) return json;
   return json.replace(unsafe, (character) =>
     character
       .split('')

@@ -59,10 +59,13 @@ export function layOutText(
   return builder.finish().rows;
 }
 
-/** Escapes text from outside, as {@link escapeText} does, but keeps joined emoji (ZWJ sequences) whole. */
+/**
+ * Escapes text from outside, as {@link escapeText} does, but keeps emoji whole that Unicode recommends (RGI): joiners,
+ * variation selectors and tags are visible there, as one picture.
+ */
 export function showableText(text: string): string {
-  if (!text.includes('\u200d')) return escapeText(text);
-  const parts = text.split(/(\p{RGI_Emoji_ZWJ_Sequence})/v);
+  if (!/[\u200d\ufe0f\u{e007f}]/u.test(text)) return escapeText(text);
+  const parts = text.split(/(\p{RGI_Emoji})/v);
   return parts.map((part, index) => (index % 2 === 0 ? escapeText(part) : part)).join('');
 }
 

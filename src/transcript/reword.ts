@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Message } from '../framing/message.ts';
 import { type Aligned, align, type Expected } from './align.ts';
+import { invisible } from './content/format.ts';
 import { contentDifference, formatEscaped, parseEscaped, parsePlain } from './content.ts';
 import { formatMessage } from './message-line.ts';
 import type { Content, MessageContent, NamePart, Part } from './transcript.ts';
@@ -187,7 +188,7 @@ function formatPieces(pieces: readonly Piece[]): string | undefined {
   const written = (format: (text: string) => string) =>
     pieces.map((piece) => (typeof piece === 'string' ? format(piece) : sourceOf(piece))).join('');
   const plain = written((text) => text);
-  if (!/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]| $/u.test(plain) && reads(parsePlain, plain, pieces))
+  if (!invisible.test(plain) && !plain.endsWith(' ') && reads(parsePlain, plain, pieces))
     return plain === '' ? '' : ` ${plain}`;
   const escaped = written(formatEscaped);
   return reads(parseEscaped, escaped, pieces) ? `\\ ${escaped}` : undefined;

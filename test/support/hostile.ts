@@ -22,17 +22,32 @@ const sequences = [
   '\u2028FORGED',
   '\u2029FORGED',
 ];
-/** Single characters that control, break lines, hide text or change its direction. */
+/** Ranges of characters that control, break lines, hide text, look like a space or change the direction of text. */
 const ranges: readonly [number, number][] = [
   [0x00, 0x1f],
   [0x7f, 0x9f],
+  [0xa0, 0xa0],
+  [0xad, 0xad],
+  [0x034f, 0x034f],
   [0x061c, 0x061c],
+  [0x115f, 0x1160],
+  [0x17b4, 0x17b5],
+  [0x180b, 0x180f],
+  [0x2000, 0x200a],
   [0x200b, 0x200f],
   [0x2028, 0x202e],
-  [0x2060, 0x206f],
+  [0x202f, 0x202f],
+  [0x205f, 0x206f],
+  [0x2800, 0x2800],
+  [0x3000, 0x3000],
+  [0x3164, 0x3164],
+  [0xe000, 0xf8ff],
+  [0xfe00, 0xfe0f],
   [0xfeff, 0xfeff],
-  [0xfff9, 0xfffb],
-  [0xe0000, 0xe007f],
+  [0xffa0, 0xffa0],
+  [0xfff0, 0xfffb],
+  [0xe0000, 0xe0fff],
+  [0x10fffe, 0x10ffff],
 ];
 const characters = ranges.map(([min, max]) => fc.integer({ min, max }).map((point) => String.fromCodePoint(point)));
 const ordinary = ['a', ' ', '"', '\\', '\\x1b', '</script>', '$(id)', 'wörld', '你好', '🎉'];

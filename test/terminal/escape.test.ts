@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { EscapingStream, escapeBytes, escapeStack, escapeText, thrownText } from '../../src/terminal/escape.ts';
+import {
+  cutText,
+  EscapingStream,
+  escapeBytes,
+  escapeJson,
+  escapeStack,
+  escapeText,
+  thrownText,
+} from '../../src/terminal/escape.ts';
 
 test.each([
   ['plain text, wörld 你好 🎉 C:\\path', 'plain text, wörld 你好 🎉 C:\\path'],
@@ -10,8 +18,37 @@ test.each([
   ['abc\u202edef\u2066', 'abc\\u202edef\\u2066'],
   ['a\u2028b\u200bc', 'a\\u2028b\\u200bc'],
   ['\u{e0041}', '\\u{e0041}'],
+  ['soft\u00adhyphen', 'soft\\xadhyphen'],
+  ['a\u00a0b\u3000c\u2003d', 'a\\xa0b\\u3000c\\u2003d'],
+  ['\u115f\u1160\u3164\uffa0', '\\u115f\\u1160\\u3164\\uffa0'],
+  ['\u180e\u2800\u034f', '\\u180e\\u2800\\u034f'],
+  ['❤\ufe0f\u{e0100}', '❤\\ufe0f\\u{e0100}'],
+  ['\ue000\ufffe\u{10ffff}\ud800', '\\ue000\\ufffe\\u{10ffff}\\ud800'],
 ])('%j is shown as %s', (text, shown) => {
   expect(escapeText(text)).toBe(shown);
+});
+
+/** The general categories, and the properties, of characters that cannot be seen. */
+const unseen = /^(?:\p{C}|\p{Z}|\p{Default_Ignorable_Code_Point}|\p{Variation_Selector}|\p{Bidi_Control})$/u;
+
+test('every character that cannot be seen is escaped, in text and in JSON, and no other is', () => {
+  for (let point = 0; point <= 0x10ffff; point++) {
+    const character = String.fromCodePoint(point);
+    // All of them in planes 0, 1 and 14; the others contain letters only.
+    if (point === 0x20000) point = 0xe0000 - 1;
+    const isEscaped = escapeText(character) !== character;
+    const mustBe = (unseen.test(character) && character !== ' ') || character === '\u2800';
+    if (isEscaped !== mustBe) expect.fail(`U+${point.toString(16)}: ${isEscaped}`);
+    const json = escapeJson(JSON.stringify(character));
+    if (JSON.parse(json) !== character || (mustBe && !/^"\\.*"$/.test(json)))
+      expect.fail(`${json} of U+${point.toString(16)}`);
+  }
+});
+
+test('a long text is cut between characters, and says how much is missing', () => {
+  expect(cutText('abc', 3)).toBe('abc');
+  expect(cutText('abcdef', 4)).toBe('abcd … 2 characters more');
+  expect(cutText('abc🎉def', 4)).toBe('abc … 5 characters more');
 });
 
 test('escapes bytes that are not UTF-8 one by one', () => {

@@ -84,4 +84,5 @@ test('characters are grapheme clusters', () => {
 
 test('keeps joined emoji, and escapes joiners elsewhere', () => {
   expect(showableText('👨‍👩‍👧 a\u200db')).toBe('👨‍👩‍👧 a\\u200db');
+  expect(showableText('❤\ufe0f 1\ufe0f⃣ a\ufe0f')).toBe('❤\ufe0f 1\ufe0f⃣ a\\ufe0f');
 });

@@ -7,8 +7,8 @@ import { patternForm } from './pattern.ts';
 /** A brace that begins a name or a function, of any version of the format: `{id}`, `{id:2}`, `{id=1}`, `{crc32:x}`. */
 const special = /\{(?=[A-Za-z_]\w*[}:=])/g;
 
-// Characters that are invisible in a file that people read, or that control a terminal.
-const invisible = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/u;
+/** Characters that are invisible in a file that people read, or that control a terminal. */
+export const invisible: RegExp = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/u;
 
 /** The shortest form that parses as these bytes. It follows the arrow of a message line. */
 export function formatContent(bytes: Uint8Array): string {
