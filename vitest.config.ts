@@ -44,7 +44,7 @@ const parts: readonly Part[] = [
     runsBuild: false,
     files: [
       'clock.test.ts',
-      '{cli,client,format,framing,handlers,replay,server,session,terminal,testing,transcript}/**/*.test.ts',
+      '{cli,client,format,framing,handlers,log,replay,server,session,terminal,testing,transcript}/**/*.test.ts',
     ],
   },
   {

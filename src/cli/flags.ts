@@ -129,6 +129,13 @@ export function quantityOption(
   return defaultValue === undefined ? option : option.default(defaultValue, formatQuantity(kind, defaultValue));
 }
 
+/** A flag that takes a rate, 0 included. */
+export function rateOption(flags: string, description: string, defaultRate: number): Option {
+  return new Option(flags, description)
+    .argParser((text) => readValue({ kind: 'rate', default: 0, off: '', summary: '', reason: '' }, text))
+    .default(defaultRate, formatQuantity('rate', defaultRate));
+}
+
 /** A flag that takes a size, 0 included. */
 export function sizeOption(flags: string, description: string): Option {
   return new Option(flags, description).argParser((text) => {

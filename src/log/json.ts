@@ -1,17 +1,30 @@
 /** The log of `yodel serve` for programs: one JSON object per line, with `level`, `time` and `event` first, as pino writes it. */
 import { formatPeer } from '../address.ts';
 import type { YodelError } from '../errors.ts';
-import type { Batch } from '../framing/message.ts';
-import type { SessionView, Subscriber } from '../telemetry/telemetry.ts';
-import { escapeJson, jsonContent, thrownText } from '../terminal/escape.ts';
+import type { Message } from '../framing/message.ts';
+import type { SessionView } from '../telemetry/telemetry.ts';
+import { cutText, escapeJson, jsonBeginning, thrownText } from '../terminal/escape.ts';
 import { jsonParts } from '../terminal/message-parts.ts';
 import { errorText } from './error-text.ts';
+import type { Direction, LineFormat, Source } from './format.ts';
 import type { LogLevel, LogOptions } from './options.ts';
 
-/** A subscriber that writes the log as JSON. */
-export function jsonLog({ messages, relays = false, worker, write }: LogOptions): Subscriber {
-  const line = (level: LogLevel, event: string, fields: object) => write(jsonLine(level, event, { worker }, fields));
-  const log: Subscriber = {
+/**
+ * How many bytes of a message a line has: the default of `maxMessageLength`, so that by default it has all of them. The rest
+ * is cut before it is escaped. `truncated` then says so, and `bytes` how many there were.
+ */
+const maxContent = 65_536;
+/** How many bytes of a header. */
+const maxHeader = 4096;
+/** How much of an error, in UTF-16 units. */
+const maxError = 2048;
+
+/** The log as JSON. */
+export function jsonFormat({ level: least, worker }: Pick<LogOptions, 'level' | 'worker'>): LineFormat {
+  const line = (level: LogLevel, event: string, fields: object) => jsonLine(level, event, { worker }, fields);
+  // In a log of errors, where only errors can be missing, a line about missing lines is an error.
+  const missing: LogLevel = least === 'error' ? 'error' : 'warn';
+  return {
     listening: (address) => line('info', 'listening', { address: String(address) }),
     draining: (sessions) => line('info', 'draining', { sessions }),
     refused: (peer, error) => line('warn', 'refused', { peer: peer && formatPeer(peer), ...errorFields(error) }),
@@ -24,20 +37,19 @@ export function jsonLog({ messages, relays = false, worker, write }: LogOptions)
       line('info', 'fault', { ...nameOf(session), fault: name, kind, direction, message }),
     closed: (session, error) => {
       const fields = { ...nameOf(session), ...totalsOf(session) };
-      if (error) line('warn', 'closed', { ...fields, reason: error.code, ...errorFields(error) });
-      else line('info', 'closed', { ...fields, reason: session.endedBy });
+      if (error) return line('warn', 'closed', { ...fields, reason: error.code, ...errorFields(error) });
+      return line('info', 'closed', { ...fields, reason: session.endedBy });
+    },
+    messages: (session, direction) => messageLines(session, direction, worker),
+    leftOut: ({ kind, lines, source, sources }) => {
+      const of = sources > 1 ? { peers: sources } : nameOfSource(source);
+      return line(missing, 'left-out', { of: kind, ...of, lines, reason: 'rate' });
+    },
+    dropped: ({ lines, error }) => {
+      const why = error ? { reason: 'write-failed', error: error.message } : { reason: 'slow-output' };
+      return line(missing, 'left-out', { lines, ...why });
     },
   };
-  const lines = (session: SessionView, batch: Batch, direction: 'request' | 'reply' | undefined) => {
-    const name = { ...nameOf(session), direction };
-    for (const message of batch)
-      line('info', 'message', { ...name, ...jsonParts(message), bytes: message.size, ...jsonContent(message.bytes) });
-  };
-  if (messages) {
-    log.received = (session, batch) => lines(session, batch, relays ? 'request' : undefined);
-    log.relayed = (session, batch) => lines(session, batch, 'reply');
-  }
-  return log;
 }
 
 /** A line of the log, without its newline. It has no process ID and no host name, because log collectors add them. */
@@ -47,18 +59,45 @@ export function jsonLine(
   origin: { worker?: number | undefined },
   fields: object,
 ): string {
-  return escapeJson(JSON.stringify({ level, time: new Date().toISOString(), ...origin, event, ...fields }));
+  return escapeJson(JSON.stringify({ level, time: isoNow(), ...origin, event, ...fields }));
+}
+
+/** Formats the messages of a batch. What they have in common is formatted once. */
+function messageLines(session: SessionView, direction: Direction, worker: number | undefined) {
+  const common = jsonLine('info', 'message', { worker }, { ...nameOf(session), direction }).slice(0, -1);
+  return (message: Message): string => {
+    const { bytes } = message;
+    const parts = { ...jsonParts(message, maxHeader), bytes: bytes.length, ...jsonBeginning(bytes, maxContent) };
+    return `${common},${escapeJson(JSON.stringify(parts)).slice(1)}`;
+  };
 }
 
 function nameOf({ id, peer }: SessionView): { session: number; peer: string } {
   return { session: id, peer: formatPeer(peer) };
 }
 
+function nameOfSource(source: Source | undefined): object {
+  return typeof source === 'object' ? nameOf(source) : { peer: source };
+}
+
 function errorFields(error: YodelError): { code: string; error: string } {
-  return { code: error.code, error: errorText(error) };
+  return { code: error.code, error: cutText(errorText(error), maxError) };
 }
 
 /** What a session has received and sent, and its duration in whole milliseconds. */
 function totalsOf({ durationMs, messagesReceived, messagesSent, bytesReceived, bytesSent }: SessionView): object {
   return { durationMs: Math.round(durationMs), messagesReceived, messagesSent, bytesReceived, bytesSent };
+}
+
+let lastTime = 0;
+let lastTimeText = '';
+
+/** The time in UTC. The text is cached, because many lines share a millisecond. */
+function isoNow(): string {
+  const now = Date.now();
+  if (now !== lastTime) {
+    lastTime = now;
+    lastTimeText = new Date(now).toISOString();
+  }
+  return lastTimeText;
 }

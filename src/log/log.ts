@@ -1,22 +1,117 @@
 /** The log of `yodel serve`: one line per connection event and message, as text or as JSON. */
-import type { Subscriber } from '../telemetry/telemetry.ts';
-import { jsonLine, jsonLog } from './json.ts';
-import type { LogFormat, LogLevel, LogOptions } from './options.ts';
-import { droppedText, textLog } from './text.ts';
+import { type Address, formatPeer, hostOf } from '../address.ts';
+import type { Batch } from '../framing/message.ts';
+import type { SessionView, Subscriber } from '../telemetry/telemetry.ts';
+import type { Direction, LineFormat, Source } from './format.ts';
+import { Gate, type GateOptions, type LineKind } from './gate.ts';
+import { jsonFormat } from './json.ts';
+import type { LineWriter } from './line-writer.ts';
+import type { LogLevel, LogOptions } from './options.ts';
+import { textFormat } from './text.ts';
 
-/** A subscriber that writes the log. */
-export function sessionLog(options: LogOptions): Subscriber {
-  const log = options.format === 'json' ? jsonLog(options) : textLog(options);
-  return filterByLevel(options.level, log);
+/** The log: a subscriber to the events of a server. */
+export interface Log {
+  readonly subscriber: Subscriber;
+  /** Logs what was left out so far. */
+  close(): void;
+}
+
+/** The format of the log's lines. */
+export function lineFormat(options: Pick<LogOptions, 'format' | 'level' | 'paint' | 'worker'>): LineFormat {
+  return options.format === 'json' ? jsonFormat(options) : textFormat(options);
 }
 
 /**
- * The line that replaces lines dropped because of a slow reader. It is a warning; in a log of errors, where only errors can be
- * missing, it is an error.
+ * A log that writes lines. Messages and everything else have a budget each, so that a flood of messages costs no line about a
+ * connection, and the reverse.
  */
-export function droppedLine(format: LogFormat, level: LogLevel, count: number): string {
-  if (format === 'text') return droppedText(count);
-  return jsonLine(level === 'error' ? 'error' : 'warn', 'left-out', {}, { lines: count });
+export function sessionLog(options: LogOptions, format: LineFormat, output: LineWriter): Log {
+  const { level, messages, relays = false, rate } = options;
+  const gate: GateOptions<Source> = {
+    rate,
+    output,
+    report: (left) => output.writeReport(format.leftOut(left), left.lines),
+  };
+  const messageGate = new Gate<Source>(gate);
+  const eventGate = new Gate<Source>({ ...gate, perSource: maxEvents });
+  const events = eventLog(format, eventGate, messageGate, output);
+  if (messages) {
+    const log = messageLog(format, messageGate, output);
+    events.received = (session, batch) => log(session, batch, relays ? 'request' : undefined);
+    events.relayed = (session, batch) => log(session, batch, 'reply');
+  }
+  return {
+    subscriber: filterByLevel(level, events),
+    close() {
+      messageGate.close();
+      eventGate.close();
+    },
+  };
+}
+
+/** Lines of one kind about one host, such as refused connections, in a second. */
+const maxEvents = 1000;
+
+type MutableSubscriber = { -readonly [Name in keyof Subscriber]: Subscriber[Name] };
+
+/** Logs everything but messages. */
+function eventLog(
+  format: LineFormat,
+  gate: Gate<Source>,
+  messageGate: Gate<Source>,
+  output: LineWriter,
+): MutableSubscriber {
+  const log = (kind: LineKind, peer: Address | undefined, line: () => string, before?: () => void) => {
+    const host = peer && shownHost(peer);
+    const use = gate.use(kind, `${kind} ${host}`, host ?? '-');
+    if (!gate.admits(use)) return gate.leaveOut(use, 1);
+    before?.();
+    const text = line();
+    output.write(text);
+    gate.count(use, text.length);
+  };
+  const { listening, draining, handlerFailed } = format;
+  return {
+    ...(listening && { listening: (address) => output.write(listening(address)) }),
+    ...(draining && { draining: (sessions) => output.write(draining(sessions)) }),
+    refused: (peer, error) => log('refused', peer, () => format.refused(peer, error)),
+    opened: (session) => log('connected', session.peer, () => format.opened(session)),
+    discarded: (session, error) => log('discarded', session.peer, () => format.discarded(session, error)),
+    undelivered: (session, error) => log('undelivered', session.peer, () => format.undelivered(session, error)),
+    ...(handlerFailed && {
+      handlerFailed: (session, error) => log('handler-failed', session.peer, () => handlerFailed(session, error)),
+    }),
+    faulted: (session, applied) => log('fault', session.peer, () => format.faulted(session, applied)),
+    closed: (session, error) => {
+      // What was left out of the session precedes its last line.
+      const before = () => messageGate.end(session);
+      log('closed', session.peer, () => format.closed(session, error), before);
+    },
+  };
+}
+
+/** Logs messages, as many of a batch as are admitted. */
+function messageLog(format: LineFormat, gate: Gate<Source>, output: LineWriter) {
+  return (session: SessionView, batch: Batch, direction: Direction): void => {
+    const use = gate.use('message', session, session);
+    let left = batch.count;
+    if (gate.admits(use)) {
+      const line = format.messages(session, direction);
+      for (const message of batch) {
+        if (!gate.admits(use)) break;
+        const text = line(message);
+        output.write(text);
+        gate.count(use, text.length);
+        left--;
+      }
+    }
+    if (left > 0) gate.leaveOut(use, left);
+  };
+}
+
+/** A client's address without its port, which differs for each connection. */
+export function shownHost(peer: Address): string {
+  return hostOf(peer) ?? formatPeer(peer);
 }
 
 /** The events that each level logs; `closed` only if the session ended with an error. */

@@ -5,10 +5,16 @@ import type { Paint } from '../terminal/style.ts';
 export type LogFormat = 'text' | 'json';
 
 /**
- * The severity of a line. `error`: a handler failed. `warn`: a connection was refused, a message discarded or not expressible for its receiver, a session ended
- * with an error, or lines were dropped. `info`: everything else.
+ * The severity of a line. `error`: a handler failed. `warn`: a connection was refused, a message discarded or not expressible
+ * for its receiver, a session ended with an error, or lines are missing. `info`: everything else.
  */
 export type LogLevel = 'info' | 'warn' | 'error';
+
+/**
+ * Lines per second, of messages and of everything else. At a microsecond each, a flood takes a twentieth of the event loop;
+ * traffic that people and tests cause stays far below.
+ */
+export const defaultLogRate = 20_000;
 
 /** How the log is written. */
 export interface LogOptions {
@@ -22,6 +28,6 @@ export interface LogOptions {
   readonly paint: Paint;
   /** The number of this process among several, each of which counts its own sessions. */
   readonly worker?: number | undefined;
-  /** Receives each line, without its newline. */
-  readonly write: (line: string) => void;
+  /** Lines per second, for messages and for everything else; further ones are only counted. 0: no limit. */
+  readonly rate: number;
 }

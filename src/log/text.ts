@@ -1,12 +1,15 @@
 /** The log of `yodel serve` for people. Colours show the severity. */
-import { formatPeer } from '../address.ts';
-import { formatPlural, formatSeconds } from '../format/figures.ts';
+import { type Address, formatPeer } from '../address.ts';
+import type { YodelError } from '../errors.ts';
+import { formatCountOf, formatPlural, formatSeconds } from '../format/figures.ts';
 import { formatTimeOfDay } from '../format/time.ts';
-import type { Batch } from '../framing/message.ts';
-import type { EndedBy, SessionView, Subscriber } from '../telemetry/telemetry.ts';
-import { escapeBeginning, escapeText } from '../terminal/escape.ts';
+import type { EndedBy, SessionView } from '../telemetry/telemetry.ts';
+import { escapeBeginning, escapeError, escapeText } from '../terminal/escape.ts';
 import { beforePayload } from '../terminal/message-parts.ts';
 import { errorText } from './error-text.ts';
+import type { LineFormat, Source } from './format.ts';
+import type { LeftOut, LineKind } from './gate.ts';
+import type { Drop } from './line-writer.ts';
 import type { LogOptions } from './options.ts';
 
 const endText: Readonly<Record<EndedBy, string>> = {
@@ -16,53 +19,86 @@ const endText: Readonly<Record<EndedBy, string>> = {
   limit: 'it reached the message limit',
 };
 
-/** A subscriber that writes the log as text. What a handler throws is not logged here: it goes to stderr, with its stack. */
-export function textLog({ messages, relays = false, paint, worker, write }: LogOptions): Subscriber {
-  const line = (peer: string, text: string) => write(`${paint('dim', timeOfDay())} ${paint('cyan', peer)} ${text}`);
+/** The log as text. What a handler throws is not in it: it goes to stderr, with its stack. */
+export function textFormat({ paint, worker }: Pick<LogOptions, 'paint' | 'worker'>): LineFormat {
+  const beginning = (peer: string) => `${paint('dim', timeOfDay())} ${paint('cyan', peer)}`;
   const prefix = worker === undefined ? '' : `${worker}.`;
-  const peerOf = (session: SessionView) => `${formatPeer(session.peer)}#${prefix}${session.id}`;
-  const warning = (text: string) => paint('yellow', escapeText(text));
-  const log: Subscriber = {
-    refused: (peer, error) => line(peer ? formatPeer(peer) : '-', warning(`refused: ${error.message}`)),
-    opened: (session) => line(peerOf(session), paint('green', 'connected')),
-    discarded: (session, error) => line(peerOf(session), warning(`discarded: ${error.message}`)),
-    undelivered: (session, error) => line(peerOf(session), warning(`not delivered: ${error.message}`)),
+  const peerOf = (session: SessionView) => `${shownPeer(session.peer)}#${prefix}${session.id}`;
+  const about = (session: SessionView, text: string) => `${beginning(peerOf(session))} ${text}`;
+  const warning = (text: string) => paint('yellow', escapeError(text));
+  const nameOf = (source: Source | undefined) =>
+    typeof source === 'object' ? peerOf(source) : escapeText(source ?? '-');
+  return {
+    refused: (peer, { message }) => `${beginning(peer ? shownPeer(peer) : '-')} ${warning(`refused: ${message}`)}`,
+    opened: (session) => about(session, paint('green', 'connected')),
+    discarded: (session, { message }) => about(session, warning(`discarded: ${message}`)),
+    undelivered: (session, { message }) => about(session, warning(`not delivered: ${message}`)),
     faulted: (session, { name, kind, direction, message }) => {
       const which = message === undefined ? '' : `, message ${message}`;
-      line(peerOf(session), `${arrows[direction]} ${warning(`fault ${name}: ${kind}${which}`)}`);
+      return about(session, `${arrows[direction]} ${warning(`fault ${name}: ${kind}${which}`)}`);
     },
-    closed: (session, error) => {
-      const totals = totalsText(session);
-      if (error) line(peerOf(session), warning(`${totals}: ${errorText(error)}`));
-      else line(peerOf(session), `${totals}: ${endText[session.endedBy]}`);
+    closed: (session, error) => about(session, closedText(session, error, warning)),
+    messages: (session, direction) => {
+      const before = `${beginning(peerOf(session))} ${direction ? `${arrows[direction]} ` : ''}`;
+      return (message) => {
+        const parts = paint('dim', `${message.size} B ${beforePayload(message)}`.trimEnd());
+        return `${before}${parts} ${escapeBeginning(message.bytes)}`;
+      };
     },
+    leftOut: (left) => `${beginning(nameOf(left.source))} ${warning(leftOutText(left))}`,
+    dropped: droppedText,
   };
-  const lines = (session: SessionView, batch: Batch, arrow: string) => {
-    const peer = peerOf(session);
-    for (const message of batch) {
-      const parts = paint('dim', `${message.size} B ${beforePayload(message)}`.trimEnd());
-      line(peer, `${arrow}${parts} ${escapeBeginning(message.bytes)}`);
-    }
-  };
-  if (messages) {
-    log.received = (session, batch) => lines(session, batch, relays ? `${arrows.request} ` : '');
-    log.relayed = (session, batch) => lines(session, batch, `${arrows.reply} `);
-  }
-  return log;
 }
 
 /** As in transcripts: what the client sends, and what it receives. */
 const arrows = { request: '>', reply: '<' } as const;
 
-/** The line that replaces dropped lines. */
-export function droppedText(count: number): string {
-  return `${timeOfDay()} … ${formatPlural(count, 'line')} dropped: the output is not read fast enough`;
+/** What the lines of each kind are about. */
+const nouns: Readonly<Record<LineKind, string>> = {
+  message: 'message',
+  connected: 'connection',
+  closed: 'closed connection',
+  refused: 'refused connection',
+  left: 'connection without a byte',
+  discarded: 'discarded message',
+  undelivered: 'undelivered message',
+  'handler-failed': 'failure of the handler',
+  fault: 'fault',
+  'upstream-failed': 'failed upstream connection',
+  unexpected: 'unexpected message',
+  output: 'line',
+};
+
+/** `… 65,036 more messages not logged`. */
+export function leftOutText({ kind, lines, sources }: LeftOut<unknown>): string {
+  const noun = `more ${nouns[kind]}`;
+  const plural = kind === 'handler-failed' ? 'more failures of the handler' : undefined;
+  const of = sources > 1 ? ` of ${formatCountOf(sources, 'other peer')}` : '';
+  return `… ${formatCountOf(lines, noun, plural)}${of} not logged`;
 }
 
-/** How long a session lasted, and what it received and sent. */
-function totalsText({ durationMs, messagesReceived, messagesSent, bytesReceived, bytesSent }: SessionView): string {
+/** The line that replaces dropped lines. */
+export function droppedText({ lines, error }: Drop): string {
+  const why = error
+    ? `lost: the output could not be written: ${error.message}`
+    : 'dropped: the output is not read fast enough';
+  return `${timeOfDay()} … ${formatPlural(lines, 'line')} ${why}`;
+}
+
+/** How long a session lasted, what it received and sent, and why it ended. */
+function closedText(
+  { durationMs, messagesReceived, messagesSent, bytesReceived, bytesSent, endedBy }: SessionView,
+  error: YodelError | undefined,
+  warning: (text: string) => string,
+): string {
   const received = `${formatPlural(messagesReceived, 'message')} (${bytesReceived} B) in`;
-  return `closed after ${formatSeconds(durationMs / 1000)}, ${received}, ${messagesSent} (${bytesSent} B) out`;
+  const totals = `closed after ${formatSeconds(durationMs / 1000)}, ${received}, ${messagesSent} (${bytesSent} B) out`;
+  return error ? warning(`${totals}: ${errorText(error)}`) : `${totals}: ${endText[endedBy]}`;
+}
+
+/** The path of a Unix socket may contain anything. */
+function shownPeer(peer: Address): string {
+  return escapeText(formatPeer(peer));
 }
 
 let lastSecond = 0;

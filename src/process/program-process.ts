@@ -27,8 +27,11 @@ export interface ProgramOptions<Received> {
 /** The first inherited descriptor in the child: after stdin, stdout, stderr and the channel to its parent. */
 export const firstInherited = 4;
 
-/** Longer lines are split, because the program may print anything. */
-const maxLineLength = 1_048_576;
+/**
+ * Longer lines are split, because the program may print anything. Lines of our own logs are far below, whatever a peer sends; a
+ * user's handler may print a message of any size.
+ */
+const maxLineLength = 67_108_864;
 /** The last lines may arrive after the process exited. A child of the process that keeps stdout open would delay the end forever. */
 const lastLinesMs = 500;
 

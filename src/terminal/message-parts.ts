@@ -13,13 +13,28 @@ interface Parts {
 export function beforePayload({ header, kind }: Parts): string {
   const mark = kind === 'binary' ? 'binary ' : '';
   if (header.length === 0) return mark;
-  return `${mark}${isTextHeader(header) ? escapeBeginning(header) : spacedHex(header)} | `;
+  // Cut before it is examined, because a header may have as many bytes as a message.
+  if (isTextHeader(header.subarray(0, maxShown))) return `${mark}${escapeBeginning(header)} | `;
+  const more = header.length > maxHex ? ` … ${header.length - maxHex} B more` : '';
+  return `${mark}${spacedHex(header.subarray(0, maxHex))}${more} | `;
 }
 
-/** The same as fields of a JSON object: `header`, in hexadecimal digits, and `kind`. */
-export function jsonParts({ header, kind }: Parts): { readonly header?: string; readonly kind?: 'text' | 'binary' } {
+/** How many bytes of a header are examined, and shown in hexadecimal digits. */
+const maxShown = 1024;
+const maxHex = 256;
+
+/**
+ * The same as fields of a JSON object: `header`, in hexadecimal digits, and `kind`.
+ *
+ * @param maxHeader the number of bytes of the header that are shown. Default: all
+ */
+export function jsonParts(
+  { header, kind }: Parts,
+  maxHeader: number = header.length,
+): { readonly header?: string; readonly kind?: 'text' | 'binary' } {
+  const size = Math.min(header.length, maxHeader);
   return {
-    ...(header.length > 0 && { header: Buffer.from(header.buffer, header.byteOffset, header.length).toString('hex') }),
+    ...(size > 0 && { header: Buffer.from(header.buffer, header.byteOffset, size).toString('hex') }),
     ...(kind && { kind }),
   };
 }

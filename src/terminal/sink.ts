@@ -11,8 +11,19 @@ export interface Sink {
 export interface SinkEvents {
   /** The operating system accepted this number of bytes. */
   readonly written: (bytes: number) => void;
-  /** Nothing more can be written. With the code EPIPE, the reader is gone. May be called more than once. */
-  readonly failed: (error: NodeJS.ErrnoException) => void;
+  /**
+   * Nothing more can be written. With the code EPIPE, the reader is gone. May be called more than once.
+   *
+   * @param unwritten what it had not written yet, if it knows
+   */
+  readonly failed: (error: NodeJS.ErrnoException, unwritten?: Unwritten) => void;
+}
+
+/** What could not be written. */
+export interface Unwritten {
+  readonly bytes: readonly Uint8Array[];
+  /** The last byte that was written; undefined if none was. */
+  readonly lastWritten: number | undefined;
 }
 
 /** Opens a sink that reports to `events`. */
@@ -38,6 +49,13 @@ export function streamSink(stream: NodeJS.WriteStream): OpenSink {
   };
 }
 
+/** A way to open a sink, any number of times. */
+export interface ReopenableSink {
+  readonly open: OpenSink;
+  /** Whether a sink that is opened after a failure can write again: a file on a full disk, a FIFO without a reader. */
+  readonly isReopenable: boolean;
+}
+
 /**
  * Writes without ever blocking, so that a reader that stops reading (a full pipe, a terminal stopped with Ctrl-S) stops
  * nothing else. Bytes that do not fit are queued in the sink and retried.
@@ -46,9 +64,10 @@ export function streamSink(stream: NodeJS.WriteStream): OpenSink {
  *
  * @param fd 1 for stdout, 2 for stderr
  */
-export function nonBlockingSink(fd: 1 | 2): OpenSink {
+export function nonBlockingSink(fd: 1 | 2): ReopenableSink {
   const own = openNonBlocking(fd);
-  return own === undefined ? streamSink(fd === 2 ? process.stderr : process.stdout) : descriptorSink(own);
+  if (own !== undefined) return { open: descriptorSink(own), isReopenable: true };
+  return { open: streamSink(fd === 2 ? process.stderr : process.stdout), isReopenable: false };
 }
 
 /** A descriptor for the same file whose writes never block; undefined where there is none. */
@@ -70,11 +89,13 @@ function descriptorSink(fd: number): OpenSink {
   return ({ written, failed }) => {
     let queue: Uint8Array[] = [];
     let isBusy = false;
+    let lastWritten: number | undefined;
     const writeQueue = (): void => {
       isBusy = true;
       try {
         for (let next = queue[0]; next; next = queue[0]) {
           const count = fs.writeSync(fd, next);
+          if (count > 0) lastWritten = next[count - 1];
           if (count === next.length) queue.shift();
           else queue[0] = next.subarray(count);
           written(count);
@@ -83,8 +104,9 @@ function descriptorSink(fd: number): OpenSink {
       } catch (error) {
         const failure = error as NodeJS.ErrnoException;
         if (failure.code === 'EAGAIN') return void setTimeout(writeQueue, retryAfterMs);
+        const unwritten = { bytes: queue, lastWritten };
         queue = [];
-        failed(failure);
+        failed(failure, unwritten);
       }
     };
     return {

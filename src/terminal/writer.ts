@@ -2,7 +2,7 @@
  * Writes to stdout or stderr, counts pending bytes, and reports a failure once. All output uses it. When the reader is slow,
  * the caller either waits ({@link Writer.below}), or drops output while {@link Writer.pending} is high.
  */
-import type { OpenSink, Sink } from './sink.ts';
+import type { OpenSink, Sink, Unwritten } from './sink.ts';
 
 /** Text is gathered up to this size before it is written. */
 const gatherBytes = 65_536;
@@ -13,8 +13,12 @@ export interface WriterOptions {
   readonly gatherMs?: number;
   /** Called whenever the operating system has accepted some of the pending bytes. */
   readonly written?: () => void;
-  /** Called once, when nothing more can be written; pending output is discarded. The code EPIPE means that the reader is gone. */
-  readonly failed?: (error: NodeJS.ErrnoException) => void;
+  /**
+   * Called once, when nothing more can be written; pending output is discarded. The code EPIPE means that the reader is gone.
+   *
+   * @param unwritten what is discarded, if the sink knows
+   */
+  readonly failed?: (error: NodeJS.ErrnoException, unwritten: Unwritten | undefined) => void;
 }
 
 interface Waiter {
@@ -35,7 +39,7 @@ export class Writer {
 
   constructor(openSink: OpenSink, options: WriterOptions = {}) {
     this.#options = options;
-    this.#sink = openSink({ written: (bytes) => this.#written(bytes), failed: (error) => this.#fail(error) });
+    this.#sink = openSink({ written: (bytes) => this.#written(bytes), failed: (...failure) => this.#fail(...failure) });
   }
 
   /** Bytes that the operating system has not accepted; gathered text counts by its length in UTF-16 units. */
@@ -103,13 +107,14 @@ export class Writer {
     this.#options.written?.();
   }
 
-  #fail(error: NodeJS.ErrnoException): void {
+  #fail(error: NodeJS.ErrnoException, unwritten?: Unwritten): void {
     if (this.#error) return;
     this.#error = error;
+    const all = unwritten && { ...unwritten, bytes: [...unwritten.bytes, Buffer.from(this.#gathered)] };
     this.#gathered = '';
     this.#unwritten = 0;
     this.#wake();
-    this.#options.failed?.(error);
+    this.#options.failed?.(error, all);
   }
 
   #wake(): void {

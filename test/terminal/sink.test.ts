@@ -10,7 +10,7 @@ import { temporaryFolder } from '../support/files.ts';
 const program = `
 import { nonBlockingSink } from '${new URL('../../src/terminal/sink.ts', import.meta.url).href}';
 let written = 0;
-const sink = nonBlockingSink(1)({
+const sink = nonBlockingSink(1).open({
   written: (bytes) => {
     written += bytes;
     if (written === 1_000_000) process.stderr.write('all written');

@@ -90,7 +90,7 @@ test('a failure is reported once, wakes all waiters, and discards the rest', asy
   writer.write('ignored');
   expect(writer.pending).toBe(0);
   expect(written).toEqual(['lost']);
-  expect(failed).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ code: 'EPIPE' }));
+  expect(failed).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ code: 'EPIPE' }), undefined);
   expect(writer.error?.message).toBe('EPIPE');
 });
 

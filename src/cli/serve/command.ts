@@ -1,8 +1,9 @@
 /** The flags of `yodel serve`. `run.ts` does the work and is loaded only when the command runs. */
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { defaultLogRate } from '../../log/options.ts';
 import { processOptions, serverOptions, sessionOptions } from '../../options.ts';
-import { addTable, collect, envName } from '../flags.ts';
+import { addTable, collect, envName, rateOption } from '../flags.ts';
 import { addRecordFlags } from '../record-flags.ts';
 import { addServerTlsFlags } from '../tls-flags.ts';
 import { addWireFlags, applyPrecedence } from '../wire-flags.ts';
@@ -121,6 +122,13 @@ function addOutputFlags(command: Command): void {
         .default('info'),
     )
     .option('--no-messages', 'log connections, but not their messages')
+    .addOption(
+      rateOption(
+        '--log-rate <n/s>',
+        'lines per second of messages, and as many of everything else; further ones are only counted; 0 or off: no limit',
+        defaultLogRate,
+      ).env(envName('log-rate')),
+    )
     .addOption(
       new Option(
         '--metrics <address>',

@@ -1,5 +1,5 @@
 /** The server in this process, which serves alone or is one of several workers. */
-import { formatPeer, parseAddress } from '../../address.ts';
+import { parseAddress } from '../../address.ts';
 import type { ErrorCode } from '../../errors.ts';
 import { formatPlural } from '../../format/figures.ts';
 import type { Journal } from '../../journal/journal.ts';
@@ -11,7 +11,7 @@ import { loadWatchdog, type Watchdog } from '../../process/watchdog.ts';
 import type { ReloadOptions } from '../../server/options.ts';
 import { type Server, serve } from '../../server/server.ts';
 import { combineSubscribers, type Subscriber } from '../../telemetry/telemetry.ts';
-import { escapeStack, escapeText } from '../../terminal/escape.ts';
+import { escapeError, escapeStack } from '../../terminal/escape.ts';
 import type { Transport } from '../../transport/transport.ts';
 import { exitStatus } from '../fail.ts';
 import { tableValues } from '../flags.ts';
@@ -19,7 +19,7 @@ import { recordSettings } from '../record-flags.ts';
 import { ServedFaults } from './handler/fault-flags.ts';
 import { handlerFor } from './handler/handler.ts';
 import { isProxy, proxyLimits } from './handler/transparent.ts';
-import type { Notify, Outputs } from './outputs.ts';
+import type { Notify, NotifyOf, Outputs } from './outputs.ts';
 import type { ServeSettings, Serving } from './settings.ts';
 
 /** What a server needs besides its settings. */
@@ -54,16 +54,19 @@ export interface LocalServer {
 /** Starts the server. @throws UsageError, YodelError if it cannot start */
 export async function startLocalServer(serving: Serving, options: LocalServerOptions): Promise<LocalServer> {
   const { outputs, subscribers = [], worker, watchdog, ...rest } = options;
-  const { notify, log } = outputs;
+  const { notify, notifyOf, log } = outputs;
   const { flags } = serving.settings;
   let aborted = 0;
   let hadUncaughtError = false;
   const faults = new ServedFaults(flags.control !== undefined, (session, applied) => log.faulted?.(session, applied));
-  const { handler, protocol, judged, ...loaded } = await handlerFor(serving.settings, notify, faults.for(flags));
+  const { handler, protocol, judged, ...loaded } = await handlerFor(serving.settings, notifyOf, faults.for(flags));
   const judge = judged && new (await import('./verdict.ts')).Judge(judged, outputs);
   let isSilent = isTransparent(handler);
   let { stop } = loaded;
-  const recorders = flags.record === undefined ? [] : [await recorderOf(flags, worker, notify)];
+  const recorders =
+    flags.record === undefined
+      ? []
+      : [await recorderOf(flags, worker, (text) => notifyOf('output', undefined, () => text))];
   const { journal } = rest;
   const server = await serve({
     ...reloadableOf(serving),
@@ -77,7 +80,7 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
     running: watchdog?.running,
     telemetry: combineSubscribers([
       log,
-      failures(notify, { aborted: () => aborted++, isSilent: () => isSilent }),
+      failures(notifyOf, { aborted: () => aborted++, isSilent: () => isSilent }),
       { draining: () => stop?.() },
       ...subscribers,
       ...recorders,
@@ -106,7 +109,7 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
     server,
     faults,
     reload: async (next) => {
-      const loaded = await handlerFor(next.settings, notify, faults.for(next.settings.flags));
+      const loaded = await handlerFor(next.settings, notifyOf, faults.for(next.settings.flags));
       // A verdict is on one mock.
       const options = { ...reloadableOf(next), handler: judge ? handler : loaded.handler };
       server.reload(next.tls ? { ...options, tls: next.tls } : options);
@@ -172,16 +175,16 @@ const usualEnds: readonly ErrorCode[] = [
  * handler is silent, also why clients were closed, because they are not told either.
  */
 function failures(
-  notify: Notify,
+  notifyOf: NotifyOf,
   { aborted, isSilent }: { readonly aborted: () => void; readonly isSilent: () => boolean },
 ): Subscriber {
   return {
     handlerFailed: (session, error) =>
-      notify(`the handler failed for ${formatPeer(session.peer)}#${session.id}: ${escapeStack(error.cause)}`),
+      notifyOf('handler-failed', session, (client) => `the handler failed for ${client}: ${escapeStack(error.cause)}`),
     closed: (session, error) => {
       if (error?.code === 'YODEL_SHUTDOWN_TIMEOUT') aborted();
       if (error && (isFromUpstream(error) || (isSilent() && !usualEnds.includes(error.code)))) {
-        notify(`${formatPeer(session.peer)}#${session.id}: ${escapeText(errorText(error))}`);
+        notifyOf('upstream-failed', session, (client) => `${client}: ${escapeError(errorText(error))}`);
       }
     },
   };

@@ -162,9 +162,10 @@ async function passConnections(
   address: UnixAddress,
   workers: Workers<Work>,
   settings: ServeSettings,
-  { notify, log }: Outputs,
+  { notifyOf, log }: Outputs,
 ): Promise<Listener> {
-  const failed = (error: Error) => notify(systemError(`cannot accept a connection on ${address}`, error).message);
+  const failed = (error: Error) =>
+    notifyOf('refused', undefined, () => systemError(`cannot accept a connection on ${address}`, error).message);
   const { backlog, maxConnections } = limitsOf(settings);
   // Those that wait for a worker, which costs this process a descriptor each.
   const capacity = capacityFor(maxConnections, descriptorLimit()).connections;

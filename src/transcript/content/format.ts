@@ -8,7 +8,7 @@ import { patternForm } from './pattern.ts';
 const special = /\{(?=[A-Za-z_]\w*[}:=])/g;
 
 /** Characters that are invisible in a file that people read, or that control a terminal. */
-export const invisible: RegExp = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/u;
+export const invisible: RegExp = /[\p{C}\p{Default_Ignorable_Code_Point}\p{Variation_Selector}\u2800]|(?! )\p{Z}/u;
 
 /** The shortest form that parses as these bytes. It follows the arrow of a message line. */
 export function formatContent(bytes: Uint8Array): string {

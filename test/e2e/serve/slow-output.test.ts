@@ -35,7 +35,7 @@ test('a pipe that nothing reads does not block the server; once it is read again
   const fifo = createFifo();
   // Open for reading too, so that there is a reader, which does not read.
   const fd = openSync(fifo, 'r+');
-  const server = await serve([], { stdout: fd });
+  const server = await serve(['--log-rate', 'off'], { stdout: fd });
   await exchangeMany(server.port);
   await exchangeMany(server.port);
 
@@ -50,7 +50,6 @@ test('a pipe that nothing reads does not block the server; once it is read again
     }
   };
   const late = await dial(server.port);
-  // The server reports dropped lines before the next line that it can write.
   let asked = 0;
   while (!log.includes(' dropped')) {
     await late.ask(`question ${++asked}`);
@@ -68,7 +67,7 @@ test('a pipe that nothing reads does not block the server; once it is read again
 
 tmux('a terminal stopped with Ctrl-S does not block the server', async () => {
   const terminal = new Terminal();
-  terminal.enter('yodel serve --listen 127.0.0.1:0');
+  terminal.enter('yodel serve --listen 127.0.0.1:0 --log-rate off');
   const [, port] = await terminal.sees(/listening on tcp:\/\/127\.0\.0\.1:(\d+)/);
   await terminal.sees(/Ctrl-C stops it/);
   terminal.press('C-s');

@@ -1,7 +1,6 @@
 /** The handler that `yodel serve` runs, as its flags configure it. */
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { formatPeer } from '../../../address.ts';
 import type { Encoding } from '../../../framing/framing.ts';
 import type { Protocol } from '../../../framing/protocol.ts';
 import { resolveWire, wireText } from '../../../framing/wire.ts';
@@ -14,7 +13,7 @@ import { UsageError } from '../../fail.ts';
 import { readFile } from '../../files.ts';
 import { readWire } from '../../wire.ts';
 import { hasWireFlags } from '../../wire-flags.ts';
-import type { Notify } from '../outputs.ts';
+import type { NotifyOf } from '../outputs.ts';
 import type { ServeSettings } from '../settings.ts';
 import { quantityOf } from './handler-flag.ts';
 import { handlerPath, type JudgedMock, type LoadedHandler, loadHandler } from './load.ts';
@@ -34,19 +33,19 @@ export interface FramedHandler {
 /**
  * Creates or loads the handler.
  *
- * @param notify receives what the children of `exec` print on stderr
+ * @param notifyOf receives what the children of `exec` print on stderr
  * @param faults between the handler and its clients
  * @throws UsageError, YodelError if the handler does not exist or cannot be used
  */
 export async function handlerFor(
   settings: ServeSettings,
-  notify: Notify,
+  notifyOf: NotifyOf,
   faults?: Faults | undefined,
 ): Promise<FramedHandler> {
   const { flags, handler: name } = settings;
   // First, because a transcript may name a framing that the flags load.
   const given = (await readWire(flags)).protocol;
-  const { handler, protocol: needed, encoding, judged, stop } = await plainHandler(settings, notify);
+  const { handler, protocol: needed, encoding, judged, stop } = await plainHandler(settings, notifyOf);
   if (needed && hasWireFlags(flags)) checkSame(name, needed, given);
   const protocol = needed && !hasWireFlags(flags) ? needed : given;
   const resolved = resolveWire({ protocol, encoding: givenEncoding(flags) ?? (needed ? undefined : encoding) });
@@ -77,18 +76,18 @@ export function watchedFiles({ handler, flags }: ServeSettings): string[] {
   return [path];
 }
 
-async function plainHandler({ handler, flags }: ServeSettings, notify: Notify): Promise<LoadedHandler> {
+async function plainHandler({ handler, flags }: ServeSettings, notifyOf: NotifyOf): Promise<LoadedHandler> {
   const mock = readMockFlags(handler, flags);
   const [, kind, rest = ''] = /^(exec|proxy):(.*)$/s.exec(handler) ?? [];
   if (kind !== 'exec' && (flags.shell === true || flags.execPerMessage === true)) {
     throw new UsageError(`--${flags.shell === true ? 'shell' : 'exec-per-message'} is for exec:COMMAND`);
   }
-  if (kind === 'exec') return { handler: await execHandler(rest, flags, notify) };
+  if (kind === 'exec') return { handler: await execHandler(rest, flags, notifyOf) };
   if (kind === 'proxy') return { handler: await proxyHandler(rest, flags) };
-  return await loadHandler(handler, mock, notify);
+  return await loadHandler(handler, mock, notifyOf);
 }
 
-async function execHandler(command: string, flags: ServeSettings['flags'], notify: Notify): Promise<HandlerObject> {
+async function execHandler(command: string, flags: ServeSettings['flags'], notifyOf: NotifyOf): Promise<HandlerObject> {
   const { exec } = await import('../../../handlers/exec.ts');
   const { commandWords } = await import('../../../process/command-words.ts');
   if (flags.shell !== true) checkCommand(commandWords(command)[0]);
@@ -104,7 +103,7 @@ async function execHandler(command: string, flags: ServeSettings['flags'], notif
         return value === undefined ? [] : [[name, value]];
       }),
     ),
-    tell: (line, { peer, id }) => notify(`${formatPeer(peer)}#${id}: ${escapeText(line)}`),
+    tell: (line, session) => notifyOf('output', session, (client) => `${client}: ${escapeText(line)}`),
   };
   return exec(command, options);
 }

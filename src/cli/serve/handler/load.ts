@@ -1,7 +1,6 @@
 /** Finds the handler of `yodel serve`, by its name or in a file. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { formatPeer } from '../../../address.ts';
 import type { YodelError } from '../../../errors.ts';
 import type { Encoding } from '../../../framing/framing.ts';
 import type { Protocol } from '../../../framing/protocol.ts';
@@ -9,11 +8,11 @@ import { resolveWire } from '../../../framing/wire.ts';
 import { handlersByName } from '../../../handlers/handlers.ts';
 import { type HandlerObject, resolveHandler, type Session } from '../../../session/handler.ts';
 import { nearestWord } from '../../../suggestion.ts';
-import { escapeText } from '../../../terminal/escape.ts';
+import { escapeError } from '../../../terminal/escape.ts';
 import type { MockServer } from '../../../transcript/mock/mock.ts';
 import { UsageError } from '../../fail.ts';
 import { loadDefaultExport } from '../../module-file.ts';
-import type { Notify } from '../outputs.ts';
+import type { NotifyOf } from '../outputs.ts';
 import type { MockSettings } from './mock-flags.ts';
 
 const example = 'example: export default (message) => message.text.toUpperCase()';
@@ -47,14 +46,18 @@ export interface JudgedMock {
  * @throws UsageError if it does not exist, cannot be loaded, or is not a handler
  * @throws TranscriptError
  */
-export async function loadHandler(nameOrPath: string, settings: MockSettings, notify: Notify): Promise<LoadedHandler> {
+export async function loadHandler(
+  nameOrPath: string,
+  settings: MockSettings,
+  notifyOf: NotifyOf,
+): Promise<LoadedHandler> {
   const known = handlersByName[nameOrPath];
   if (known) return { handler: known.handler };
-  if (nameOrPath.endsWith('.transcript')) return await loadTranscript(nameOrPath, settings, notify);
+  if (nameOrPath.endsWith('.transcript')) return await loadTranscript(nameOrPath, settings, notifyOf);
   return { handler: await loadFile(nameOrPath) };
 }
 
-async function loadTranscript(path: string, settings: MockSettings, notify: Notify): Promise<LoadedHandler> {
+async function loadTranscript(path: string, settings: MockSettings, notifyOf: NotifyOf): Promise<LoadedHandler> {
   const { lenient, once, verify, pace, variables } = settings;
   const { checkVariables, mockServer, needsCertificate, readTranscript, refuseWithoutConversation } = await import(
     './transcript.ts'
@@ -65,7 +68,7 @@ async function loadTranscript(path: string, settings: MockSettings, notify: Noti
   const reported = new Set<string>();
   const unexpected = (session: Session, error: YodelError) => {
     reported.add(error.message);
-    notify(`${formatPeer(session.peer)}#${session.id}: ${escapeText(error.message)}`);
+    notifyOf('unexpected', session, (client) => `${client}: ${escapeError(error.message)}`);
   };
   const tls = needsCertificate(transcript) ? await settings.certificates() : undefined;
   const mock = mockServer(transcript, { lenient, once, pace, tls, unexpected });
