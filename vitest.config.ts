@@ -79,6 +79,14 @@ const parts: readonly Part[] = [
     files: ['package/**/*.test.ts'],
   },
   {
+    name: 'soak',
+    why: 'A minute with little load, in processes of both runtimes, which the test starts itself.',
+    runtimes: 'Node',
+    isShared: false,
+    runsBuild: true,
+    files: ['soak/**/*.test.ts'],
+  },
+  {
     name: 'processes',
     why: 'The command with real sockets, pipes, terminals, signals and files, beside the programs of others.',
     runtimes: 'Node and Bun',
@@ -114,12 +122,14 @@ function below(files: readonly string[]): string[] {
 }
 
 /**
- * Starts with the last rows, whose files take longest, and ends with those that take milliseconds: then no worker is left
- * alone with a long file. Within a row vitest starts with the files that took longest the last time.
+ * Starts with the soak, which takes a minute and little of the processor, and then with the last rows, whose files take longest,
+ * and ends with those that take milliseconds: then no worker is left alone with a long file. Within a row vitest starts with
+ * the files that took longest the last time.
  */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const row = ({ project }: TestSpecification) => parts.findIndex(({ name }) => name === project.name);
+    const row = ({ project }: TestSpecification) =>
+      project.name === 'soak' ? parts.length : parts.findIndex(({ name }) => name === project.name);
     return (await super.sort(files)).sort((a, b) => row(b) - row(a));
   }
 }

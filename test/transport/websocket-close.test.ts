@@ -334,3 +334,23 @@ describe('a handshake is refused', () => {
     expect(await Promise.all(['a, b', 'a"b', 'a b'].map(chosen))).toEqual(['a', undefined, undefined]);
   });
 });
+
+test('a client that ends after a message that is too long still gets the replies that are due', async () => {
+  const { promise: isHandled, resolve: handle } = Promise.withResolvers<void>();
+  const handler = async ({ text }: { readonly text: string }) => {
+    await isHandled;
+    return text.toUpperCase();
+  };
+  const { port, closed } = await serveWebSocket({ maxMessageLength: 20, handler });
+  const peer = await dialWebSocket(port);
+  const before = peer.size;
+  const closeFrame = frameBytes({ opcode: 8, isFinal: true, length: 0 });
+  const bytes = Buffer.concat([textFrame(5), textFrame(6), textFrame(21), closeFrame]);
+  await new Promise<void>((resolve) => peer.socket.end(bytes, resolve));
+  // By then the server has read the end as well.
+  for (let other = 0; other < 3; other++) await dialWebSocket(port);
+  handle();
+  const received = String(await peer.ended).slice(before);
+  expect(received).toMatch(/X{5}.{2}X{6}.{2}error: message 3 is longer than the limit of 20 bytes/s);
+  expect((await closed)?.code).toBe('YODEL_MESSAGE_TOO_LONG');
+});

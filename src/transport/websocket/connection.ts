@@ -204,6 +204,8 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
       this.#inner.end();
       return;
     }
+    // A close frame behind an invalid frame cannot be read, so the peer may have sent one.
+    if (this.#decoder?.isStopped) return this.#receiver.onEnd();
     this.#fail(new Error('the peer ended the connection without a close frame'));
   }
 
