@@ -24,7 +24,8 @@ export const errorCodes = {
   YODEL_CONNECTION_CLOSED: 'The connection ended before the reply arrived, or was already closed.',
   YODEL_NOT_CONNECTED: 'The client is reconnecting and cannot send.',
   YODEL_NETWORK: "Any other network failure; `cause` is the operating system's error.",
-  YODEL_TLS: 'The peer does not speak TLS, or its certificate is missing or not trusted.',
+  YODEL_TLS:
+    'The peer does not speak TLS or violates it, or a certificate is missing, not trusted or not accepted by the peer.',
   YODEL_WEBSOCKET_REFUSED: 'The server does not speak WebSocket at that address.',
   YODEL_WEBSOCKET_CLOSED: 'The peer closed a WebSocket with a code that reports a problem.',
   YODEL_PING_TIMEOUT: 'The peer of a WebSocket answered no ping within pingInterval.',
@@ -106,7 +107,6 @@ const systemErrors: Record<string, { code: ErrorCode; text: string }> = {
   ETIMEDOUT: { code: 'YODEL_NETWORK', text: 'the peer does not answer (timed out by the operating system)' },
   EHOSTUNREACH: { code: 'YODEL_NETWORK', text: 'the host cannot be reached' },
   ENETUNREACH: { code: 'YODEL_NETWORK', text: 'the network cannot be reached' },
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: { code: 'YODEL_TLS', text: 'the server requires a client certificate' },
   EMFILE: { code: 'YODEL_NETWORK', text: 'this process has no file descriptors left (see ulimit -n)' },
 };
 

@@ -11,7 +11,6 @@
  * TLS and WebSocket are loaded only by the listeners that need them.
  */
 import type * as net from 'node:net';
-import type { TLSSocket } from 'node:tls';
 import { type Address, hostOf, type SocketAddress } from '../address.ts';
 import { realClock, type Timer } from '../clock.ts';
 import { YodelError } from '../errors.ts';
@@ -39,11 +38,7 @@ export async function listenWithHandshakes(address: SocketAddress, options: List
       if (!handshakes.admit(peer, isBalancer)) return undefined;
       const client = isBalancer ? await handshakes.readProxyHeader(address, peer) : peer;
       if (isBalancer && !handshakes.identify(client)) return undefined;
-      const secured = tls ? await tls.acceptor.accept(socket) : socket;
-      const security = tls?.securityOf(secured as TLSSocket);
-      const connection = tls
-        ? tls.connectionOf(secured as TLSSocket, address, client, security)
-        : connectionOf(secured, address, client);
+      const connection = tls ? await tls.secure(socket, client) : connectionOf(socket, address, client);
       return upgrade ? await upgrade(connection) : connection;
     };
     pending.add(handshakes);
@@ -54,18 +49,32 @@ export async function listenWithHandshakes(address: SocketAddress, options: List
   const close = closingWith(listener.close, () => {
     for (const { socket } of pending) socket.destroy();
   });
-  return { ...listener, close, renew: tls && ((certificates) => tls.acceptor.renew(certificates)) };
+  return { ...listener, close, renew: tls?.renew };
 }
 
 function isSecure({ scheme }: Address): boolean {
   return scheme === 'tls' || scheme === 'wss';
 }
 
-async function createTls(address: Address, options: ServerTls | undefined) {
+async function createTls(address: SocketAddress, options: ServerTls | undefined) {
   if (!options) throw certificateMissing(address);
   const { securityOf, TlsAcceptor } = await import('./tls/acceptor.ts');
-  const { tlsConnectionOf: connectionOf } = await import('./node/tls-connection.ts');
-  return { acceptor: new TlsAcceptor(options), securityOf, connectionOf };
+  const { isWithoutAlert } = await import('./tls/errors.ts');
+  const { tlsConnectionOf } = await import('./tls/node-connection.ts');
+  const acceptor = new TlsAcceptor(options);
+  return {
+    /** Resolves when the TLS handshake on a socket is complete. @throws YodelError `YODEL_TLS` */
+    async secure(accepted: net.Socket, client: Address): Promise<Connection> {
+      const { socket, completed } = acceptor.begin(accepted);
+      await completed.catch((error: YodelError) => {
+        // Otherwise the client would see an orderly end.
+        if (isWithoutAlert(error)) accepted.resetAndDestroy();
+        throw error;
+      });
+      return tlsConnectionOf(socket, address, client, securityOf(socket));
+    },
+    renew: (renewed: ServerTls) => acceptor.renew(renewed),
+  };
 }
 
 async function createUpgrade(address: Address, { webSocket }: ListenOptions) {

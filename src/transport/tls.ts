@@ -3,11 +3,11 @@ import * as net from 'node:net';
 import * as tls from 'node:tls';
 import type { TlsAddress } from '../address.ts';
 import { keepAliveDelay } from './keep-alive.ts';
-import { tlsConnectionOf } from './node/tls-connection.ts';
 import { whenConnected } from './node.ts';
 import { createContext, minTlsVersion } from './tls/context.ts';
 import { tlsError } from './tls/errors.ts';
 import { tlsHandshakeOf } from './tls/handshake.ts';
+import { tlsConnectionOf } from './tls/node-connection.ts';
 import type { Connection, DialOptions, TlsOptions } from './transport.ts';
 
 /**
@@ -28,11 +28,23 @@ export async function connectTls(
   const delay = keepAliveDelay(address, keepAlive);
   socket.setKeepAlive(delay > 0, delay);
   try {
-    const connectionFor = () => tlsConnectionOf(socket, address);
+    const connectionFor = () => {
+      const connection = tlsConnectionOf(socket, address);
+      connection.judgesClient = requestsCertificate(socket, trust);
+      return connection;
+    };
     return await whenConnected(socket, 'secureConnect', address, signal, connectionFor, tlsHandshakeOf);
   } catch (error) {
     throw tlsError(`cannot connect to ${address}`, error);
   }
+}
+
+/**
+ * Whether the server has requested a certificate, which comes with the signature algorithms that it accepts. Bun does not tell:
+ * a client that has a certificate assumes so.
+ */
+function requestsCertificate(socket: tls.TLSSocket, { cert }: TlsOptions): boolean {
+  return socket.getSharedSigalgs().length > 0 || cert !== undefined;
 }
 
 /** Converts the options to those of `node:tls`. @throws YodelError `YODEL_TLS` when the certificate does not fit its key */

@@ -136,8 +136,14 @@ export class UpgradableConnection implements Connection {
     const { clientSocket, clientError } = await import('./tls/upgrade.ts');
     try {
       const socket = clientSocket(stream, hostOf(this.peer) ?? 'localhost', options);
-      await this.#handshake(socket, 'secureConnect');
-      await this.#complete(socket);
+      const completed = new Promise<void>((resolve, reject) => {
+        socket
+          .once('secureConnect', resolve)
+          .once('error', reject)
+          .once('close', () => this.#leftEarly());
+      });
+      await this.#handshake(socket, completed);
+      await this.#complete(socket, false);
     } catch (error) {
       throw this.#failed(clientError(error, this.peer));
     }
@@ -150,12 +156,11 @@ export class UpgradableConnection implements Connection {
    */
   async acceptTls(options: ServerTls): Promise<void> {
     const stream = this.#begin();
-    const { serverSocket, refuseUntrusted, serverError } = await import('./tls/upgrade.ts');
+    const { serverHandshake, serverError } = await import('./tls/upgrade.ts');
     try {
-      const socket = serverSocket(stream, options);
-      await this.#handshake(socket, 'secure');
-      refuseUntrusted(socket, options);
-      await this.#complete(socket);
+      const { socket, completed } = serverHandshake(stream, options);
+      await this.#handshake(socket, completed);
+      await this.#complete(socket, true);
     } catch (error) {
       throw this.#failed(serverError(error));
     }
@@ -175,11 +180,11 @@ export class UpgradableConnection implements Connection {
     return stream;
   }
 
-  async #handshake(socket: TLSSocket, event: 'secure' | 'secureConnect'): Promise<void> {
+  async #handshake(socket: TLSSocket, completed: Promise<void>): Promise<void> {
     this.#socket = socket;
     await new Promise<void>((resolve, reject) => {
       this.#leftEarly = () => reject(new Error('the peer ended the connection during the TLS handshake'));
-      socket.once(event, resolve).once('error', reject).once('close', this.#leftEarly);
+      completed.then(resolve, reject);
     });
   }
 
@@ -189,10 +194,10 @@ export class UpgradableConnection implements Connection {
     return error;
   }
 
-  async #complete(socket: TLSSocket): Promise<void> {
+  async #complete(socket: TLSSocket, isServer: boolean): Promise<void> {
     const { encryptedConnection, securityOf } = await import('./tls/upgrade.ts');
     this.#security = securityOf(socket);
-    const secure = encryptedConnection(socket);
+    const secure = encryptedConnection(socket, this.peer, isServer ? this.#security : undefined);
     this.#secure = secure;
     const receiver = this.#receiver as Receiver;
     secure.start({

@@ -22,10 +22,11 @@ export async function connectWebSocket(
 ): Promise<Connection> {
   const { scheme, host, port } = address;
   const below = scheme === 'wss' ? new TlsAddress(host, port) : new TcpAddress(host, port);
-  const connection = await connect(below, options).catch((error: unknown) => {
+  try {
+    return await requestUpgrade(await connect(below, options), address, options);
+  } catch (error) {
     throw renamed(error, below, address);
-  });
-  return await requestUpgrade(connection, address, options);
+  }
 }
 
 async function requestUpgrade(
@@ -59,7 +60,8 @@ async function requestUpgrade(
     },
     failed(error) {
       if (error instanceof InvalidHead) refuse(error.message, error);
-      else if (error instanceof YodelError) refuse('it closed the connection', error);
+      else if (error instanceof YodelError && error.code === 'YODEL_WEBSOCKET_REFUSED')
+        refuse('it closed the connection', error);
       else opened.reject(systemError(`cannot connect to ${address}`, error));
       return undefined;
     },

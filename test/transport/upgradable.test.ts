@@ -139,6 +139,23 @@ test('a certificate that is not trusted ends both sides with errors that say so'
   await server.until(() => server.events.includes('close'));
 });
 
+test('a client needs the certificate that the server requires', async () => {
+  const ada = selfSignedCertificate(['ada'], 86_400_000);
+  const required = { ...tls, clientCa: ada.cert };
+  const [client, server] = await sockets();
+  await Promise.all([client.connection.startTls({ insecure: true, ...ada }), server.connection.acceptTls(required)]);
+  expect(server.connection.security?.subject).toBe('CN=ada');
+  const [another, refusing] = await sockets();
+  const refused = refusing.connection.acceptTls(required);
+  await Promise.all([
+    another.connection.startTls({ insecure: true }),
+    expect(refused).rejects.toMatchObject({
+      code: 'YODEL_TLS',
+      message: expect.stringContaining('it sent no certificate'),
+    }),
+  ]);
+});
+
 test('a server that does not speak TLS is an error', async () => {
   const [client, server] = await sockets();
   const upgrading = client.connection.startTls({ insecure: true });

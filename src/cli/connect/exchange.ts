@@ -6,7 +6,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Address, formatPeer } from '../../address.ts';
 import { Condition } from '../../client/condition.ts';
 import { MessageConnection, type MessageReceiver } from '../../client/message-connection.ts';
-import { systemError } from '../../errors.ts';
 import { encode } from '../../framing/framing.ts';
 import type { Batch, Message, MessageParts } from '../../framing/message.ts';
 import { type Conversation, openConversation, type Protocol, protocolOver } from '../../framing/protocol.ts';
@@ -355,7 +354,7 @@ class Exchange implements MessageReceiver {
   onClose(error: Error | undefined, unsent: number): void {
     this.#lost = unsent;
     this.#delivery.ended();
-    if (error && !this.#isOver) this.#fail(systemError(`the connection to ${this.#settings.address} broke`, error));
+    if (error && !this.#isOver) this.#fail(this.#beginnings.broke(error));
     this.#endOfServer();
   }
 

@@ -1,5 +1,6 @@
 /** What the end of a connection on which the server said nothing may mean, chosen by what is known of it. */
 import type { Address } from '../../address.ts';
+import { systemError, type YodelError } from '../../errors.ts';
 
 /** An alert of TLS: type 0x15, version 3.x, two bytes, of which the first is its level. */
 const alertSize = 7;
@@ -31,6 +32,7 @@ export class Beginnings {
   #sentFirst: number | undefined;
   #received = 0;
   #start: Uint8Array = new Uint8Array();
+  #isExplained = false;
 
   constructor(address: Address) {
     this.#address = address;
@@ -55,6 +57,13 @@ export class Beginnings {
     this.#received += chunk.length;
   }
 
+  /** The error of a connection that broke. One of TLS is also the reason why nothing was received. */
+  broke(error: Error): YodelError {
+    const broken = systemError(`the connection to ${this.#address} broke`, error);
+    this.#isExplained = broken.code === 'YODEL_TLS';
+    return broken;
+  }
+
   /** Whether the server answered plain text with an alert of TLS, and nothing else. */
   get isRefusedByTls(): boolean {
     if (isEncrypted(this.#address) || this.#received !== alertSize || this.#sentFirst === handshakeType) return false;
@@ -63,12 +72,13 @@ export class Beginnings {
   }
 
   /**
-   * Why the server may have said nothing to what was sent; undefined if it said something, or was sent nothing.
+   * Why the server may have said nothing to what was sent; undefined if it said something, was sent nothing, or the reason is known.
    *
    * @param endsSide whether this side ended (FIN) after the input
    */
   hint(endsSide: boolean): string | undefined {
-    if (this.#received > 0 || this.#sent === 0 || this.#address.scheme === 'exec') return undefined;
+    if (this.#isExplained || this.#received > 0 || this.#sent === 0 || this.#address.scheme === 'exec')
+      return undefined;
     const causes = [
       ...causesFor(this.#address),
       ...(endsSide ? ['more time after the end of input (--no-shutdown)'] : []),

@@ -221,8 +221,7 @@ class Pipe implements Receiver {
 
   #broke(error: Error): void {
     const { address } = this.#settings;
-    const { code, message } =
-      error instanceof YodelError ? error : systemError(`the connection to ${address} broke`, error);
+    const { code, message } = this.#beginnings.broke(error);
     const details = address.scheme === 'exec' ? '' : `; ${this.#left(0, true)}${this.#hint()}`;
     this.#fail(new YodelError(code, `${message}${details}`));
   }

@@ -1,4 +1,4 @@
-/** A connection over a socket of `node:net`. `tls-connection.ts` adds what differs for encrypted ones. */
+/** A connection over a socket of `node:net`. `../tls/node-connection.ts` adds what differs for encrypted ones. */
 import { writeSync } from 'node:fs';
 import type * as net from 'node:net';
 import { type Address, type SocketAddress, TcpAddress, TlsAddress } from '../../address.ts';

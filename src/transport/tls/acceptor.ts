@@ -1,67 +1,100 @@
-/** The server's side of TLS. */
-import type * as net from 'node:net';
+/** The server's side of TLS over a socket or another stream. */
+import type { Duplex } from 'node:stream';
 import * as tls from 'node:tls';
-import { longestDuration } from '../../options.ts';
 import type { Security, ServerTls } from '../transport.ts';
 import { Certificates } from './certificates.ts';
-import { contextOptions } from './context.ts';
-import { handshakeError, untrustedClient } from './errors.ts';
+import { handshakeError, noClientCertificate } from './errors.ts';
 import { distinguishedName } from './names.ts';
 
-/** Does the handshake on accepted sockets. Its certificates can be replaced at any time. */
+/**
+ * Does handshakes, each with a `TLSSocket` of its own: a `tls.Server` reports those of all its sockets together, and only by
+ * the addresses of their peers, which are not unique and unknown after a reset. Its certificates can be replaced at any time.
+ */
 export class TlsAcceptor {
-  readonly #server: tls.Server;
-  readonly #requestsCertificate: boolean;
   readonly #certificates: Certificates;
-  /** Handshakes in progress, by the addresses of their sockets. */
-  readonly #pending = new Map<string, (outcome: tls.TLSSocket | Error) => void>();
+  readonly #requestsCertificate: boolean;
+  readonly #options: tls.TLSSocketOptions;
 
   /** @throws YodelError `YODEL_TLS` when a certificate does not fit its key */
   constructor(options: ServerTls) {
     const { alpn, clientCa } = options;
-    this.#certificates = new Certificates(options);
+    const certificates = new Certificates(options);
+    this.#certificates = certificates;
     this.#requestsCertificate = clientCa !== undefined;
-    this.#server = tls.createServer({
-      allowHalfOpen: true,
-      ...contextOptions(options, clientCa),
-      // The listener's own timeout covers all handshakes of a connection together.
-      handshakeTimeout: longestDuration,
+    this.#options = {
+      isServer: true,
       requestCert: this.#requestsCertificate,
       rejectUnauthorized: this.#requestsCertificate,
       ...(alpn ? { ALPNProtocols: [...alpn] } : {}),
-      SNICallback: (name, done) => done(null, this.#certificates.for(name)),
-    });
-    this.#server.on('secureConnection', (socket) => this.#settle(socket, socket));
-    this.#server.on('tlsClientError', (error, socket) => this.#settle(socket, error));
+      SNICallback: (name, done) => done(null, certificates.for(name)),
+    };
   }
 
   /** Replaces the certificates. @throws YodelError `YODEL_TLS`; the old ones then stay in use */
   renew(options: ServerTls): void {
     this.#certificates.renew(options);
-    this.#server.setSecureContext(contextOptions(options, options.clientCa));
   }
 
+  /** Begins the handshake with a client. */
+  begin(stream: Duplex): ServerHandshake {
+    const socket = new tls.TLSSocket(stream, { ...this.#options, secureContext: this.#certificates.main });
+    // A renegotiation costs as much as a handshake. Node itself allows three, and then only reports more of them.
+    socket.disableRenegotiation();
+    socket.on('_tlsError', destroyed);
+    return { socket, completed: this.#complete(socket) };
+  }
+
+  async #complete(socket: tls.TLSSocket): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const settle = (error?: Error) => {
+        socket.off('secure', secured).off('error', settle).off('end', left).off('close', left);
+        if (error) reject(handshakeError(error));
+        else resolve();
+      };
+      const secured = () => settle(this.#requestsCertificate ? problemOf(socket) : undefined);
+      const left = () => settle(new Error('it disconnected'));
+      // A client that ends its output cannot complete its handshake. Nor can one that reset its connection, which Node
+      // reports as an end, too, if the first to notice was a write.
+      socket.on('secure', secured).on('error', settle).on('end', left).on('close', left);
+    });
+  }
+}
+
+/** A handshake with a client that has begun. */
+export interface ServerHandshake {
+  readonly socket: tls.TLSSocket;
   /**
-   * Resolves when the handshake with a client is complete.
+   * Resolves when the handshake is complete and the client's certificate, if one is required, is trusted.
    *
-   * @throws YodelError `YODEL_TLS`
+   * @throws YodelError `YODEL_TLS`: close the socket then
    */
-  async accept(socket: net.Socket): Promise<tls.TLSSocket> {
-    const key = keyOf(socket);
-    const outcome = await new Promise<tls.TLSSocket | Error>((resolve) => {
-      this.#pending.set(key, resolve);
-      // Node closes a client with a bad certificate without reporting an error.
-      const reason = this.#requestsCertificate ? `${untrustedClient}, or it disconnected` : 'it disconnected';
-      socket.once('close', () => resolve(new Error(reason)));
-      this.#server.emit('connection', socket);
-    }).finally(() => this.#pending.delete(key));
-    if (outcome instanceof Error) throw handshakeError(outcome);
-    return outcome;
-  }
+  readonly completed: Promise<void>;
+}
 
-  #settle(socket: tls.TLSSocket, outcome: tls.TLSSocket | Error): void {
-    this.#pending.get(keyOf(socket))?.(outcome);
-  }
+/** Node reports errors of a socket without a `tls.Server` only by this event, and leaves the connection open. */
+function destroyed(this: tls.TLSSocket, error: Error): void {
+  this.destroy(error);
+}
+
+/** The part of an encrypted socket that is not public: what OpenSSL found wrong with the peer's certificate. */
+interface InnerSocket {
+  readonly _handle?: { verifyError?(): Error | null | undefined } | null;
+}
+
+/**
+ * Why the client's certificate is not trusted. Node leaves that to a `tls.Server`. Bun verifies by itself: there, such a
+ * handshake has failed before.
+ */
+function problemOf(socket: tls.TLSSocket): Error | undefined {
+  if (socket.authorized) return undefined;
+  const { _handle } = socket as unknown as InnerSocket;
+  if (!_handle?.verifyError) return new Error('its certificate cannot be verified');
+  const error = _handle.verifyError();
+  if (error) return error;
+  // A session that is resumed may be one without a certificate.
+  if (!socket.getPeerCertificate()?.subject) return new Error(noClientCertificate);
+  socket.authorized = true;
+  return undefined;
 }
 
 /** The result of the handshake. */
@@ -79,9 +112,4 @@ export function securityOf(socket: tls.TLSSocket): Security {
 export function subjectOf(socket: Pick<tls.TLSSocket, 'authorized' | 'getPeerCertificate'>): string | undefined {
   const { subject } = (socket.authorized ? socket.getPeerCertificate() : undefined) ?? {};
   return subject && distinguishedName(subject);
-}
-
-/** A key that an encrypted socket and the socket below it share: both report the same addresses. */
-function keyOf({ remoteAddress, remotePort }: net.Socket): string {
-  return `${remoteAddress}|${remotePort}`;
 }

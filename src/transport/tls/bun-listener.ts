@@ -8,6 +8,7 @@
 import * as tls from 'node:tls';
 import { type Address, type SocketAddress, TlsAddress } from '../../address.ts';
 import { realClock, type Timer } from '../../clock.ts';
+import type { YodelError } from '../../errors.ts';
 import { type Linked, LinkedSet } from '../../linked-set.ts';
 import { closingWith } from '../accept-queue.ts';
 import { type BunHandlers, type BunSocket, events, listenBy, type SocketEvents } from '../bun.ts';
@@ -16,7 +17,7 @@ import type { Listener, ListenOptions, PendingConnection, ServerTls } from '../t
 import { subjectOf } from './acceptor.ts';
 import { BunTlsConnection } from './bun-connection.ts';
 import { Certificates } from './certificates.ts';
-import { handshakeError, untrustedClient } from './errors.ts';
+import { brokenTls, handshakeError, isTlsError, isWithoutAlert, untrustedClient } from './errors.ts';
 
 /** A socket after its upgrade, and the part of the one before it that is used here. */
 interface SecureSocket extends BunSocket {
@@ -84,6 +85,12 @@ function upgradeBy(certificates: Certificates, { clientCa, alpn }: ServerTls) {
   const handlers: Partial<SecureHandlers> = {
     ...events,
     binaryType: 'buffer',
+    error: (socket, error) => {
+      if (!isTlsError(error)) return events.error(socket, error);
+      socket.data.closed(brokenTls(error, undefined));
+      // Not a reset: it could overtake the alert that tells the client why.
+      socket.end();
+    },
     serverName: (_data, name) => certificates.for(name)?.context,
     handshake: ({ data }, succeeded, error) => {
       if (data instanceof Handshake) data.complete(succeeded && !(requestCert && error), error);
@@ -167,10 +174,11 @@ class Handshake implements SocketEvents, Linked<Handshake> {
     this.closed(undefined);
   }
 
-  #fail(error: Error): void {
+  #fail(error: YodelError): void {
     if (!this.#settle()) return;
-    // Not a reset: it could overtake the alert that tells the client why.
-    this.#socket?.end();
+    // A reset could overtake the alert that tells the client why. Without one, the client would see an orderly end.
+    if (isWithoutAlert(error)) this.#socket?.terminate();
+    else this.#socket?.end();
     if (this.#pending) this.#pending.failed(error);
     else this.#options.failed(error);
   }

@@ -27,6 +27,8 @@ export function contextOptions(pair: CertificateAndKey, clientCa: string | undef
     minVersion: minTlsVersion,
     ciphers: serverCiphers,
     honorCipherOrder: true,
+    // Without a name for them, OpenSSL resumes no sessions of clients with a certificate, and fails their handshakes.
+    sessionIdContext: 'yodel',
     ...(clientCa === undefined ? {} : { ca: clientCa }),
   };
 }

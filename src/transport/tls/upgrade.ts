@@ -1,13 +1,14 @@
 /** TLS over the stream of a connection that carried plain text before. Uses `node:tls` on both runtimes. */
 import * as tls from 'node:tls';
 import { type Address, TlsAddress } from '../../address.ts';
+import { YodelError } from '../../errors.ts';
 import type { ConnectionStream } from '../connection-stream.ts';
-import { NodeConnection } from '../node/connection.ts';
 import { trustFor } from '../tls.ts';
-import type { Connection, ServerTls, TlsOptions } from '../transport.ts';
-import { Certificates } from './certificates.ts';
-import { contextOptions, minTlsVersion } from './context.ts';
+import type { Connection, Security, ServerTls, TlsOptions } from '../transport.ts';
+import { type ServerHandshake, TlsAcceptor } from './acceptor.ts';
+import { minTlsVersion } from './context.ts';
 import { handshakeError, tlsError } from './errors.ts';
+import { TlsConnection } from './node-connection.ts';
 
 export { securityOf } from './acceptor.ts';
 
@@ -21,40 +22,26 @@ export function clientError(error: unknown, peer: Address): unknown {
   return tlsError(`cannot go on over TLS with ${peer}`, error);
 }
 
-/** Begins the handshake of a server. `secure` follows. @throws YodelError `YODEL_TLS` when a certificate does not fit its key */
-export function serverSocket(stream: ConnectionStream, options: ServerTls): tls.TLSSocket {
-  const { clientCa, alpn } = options;
-  const certificates = new Certificates(options);
-  return new tls.TLSSocket(stream, {
-    isServer: true,
-    secureContext: tls.createSecureContext(contextOptions(options, clientCa)),
-    requestCert: clientCa !== undefined,
-    rejectUnauthorized: clientCa !== undefined,
-    ...(alpn ? { ALPNProtocols: [...alpn] } : {}),
-    SNICallback: (name, done) => done(null, certificates.for(name)),
-  });
-}
-
-/** Refuses a client without a valid certificate: without a `tls.Server` around it, the socket itself does not. */
-export function refuseUntrusted(socket: tls.TLSSocket, { clientCa }: ServerTls): void {
-  if (clientCa === undefined || socket.authorized) return;
-  throw socket.authorizationError ?? new Error('it sent no certificate');
+/** Begins the handshake of a server. @throws YodelError `YODEL_TLS` when a certificate does not fit its key */
+export function serverHandshake(stream: ConnectionStream, options: ServerTls): ServerHandshake {
+  return new TlsAcceptor(options).begin(stream);
 }
 
 /** The error of a server's handshake. */
 export function serverError(error: unknown): Error {
+  if (error instanceof YodelError) return error;
   return handshakeError(error instanceof Error ? error : new Error(String(error)));
 }
 
-/** The connection of an encrypted stream. */
-export function encryptedConnection(socket: tls.TLSSocket): Connection {
-  // An address of TLS, because such a stream cannot be reset.
-  const address = new TlsAddress('localhost', 0);
-  return new OverStream(socket, address, address);
+/** The connection of an encrypted stream. @param security of a server's */
+export function encryptedConnection(socket: tls.TLSSocket, peer: Address, security: Security | undefined): Connection {
+  // Addresses of TLS, because such a stream cannot be reset.
+  const address = 'port' in peer ? new TlsAddress(peer.host, peer.port) : new TlsAddress('localhost', 0);
+  return new OverStream(socket, address, address, security);
 }
 
 /** A connection over an encrypted stream that is no socket, whose reads cannot be borrowed. */
-class OverStream extends NodeConnection {
+class OverStream extends TlsConnection {
   protected override canBorrow(): boolean {
     return false;
   }

@@ -8,10 +8,11 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Address, SocketAddress } from '../../address.ts';
+import { NodeConnection, peerOf } from '../node/connection.ts';
+import { copyToSlab, freeLatest } from '../node/slab.ts';
 import { PausableReceiver } from '../pausable-receiver.ts';
 import type { Receiver, Security } from '../transport.ts';
-import { NodeConnection, peerOf } from './connection.ts';
-import { copyToSlab, freeLatest } from './slab.ts';
+import { brokenTls, clientRefused } from './errors.ts';
 
 /** The connection of an encrypted socket that was accepted at `address`, or is connected to it. */
 export function tlsConnectionOf(
@@ -19,7 +20,7 @@ export function tlsConnectionOf(
   address: SocketAddress,
   peer: Address = peerOf(socket, address),
   security?: Security,
-): NodeConnection {
+): TlsConnection {
   return new TlsConnection(socket, address, peer, security);
 }
 
@@ -28,7 +29,8 @@ interface InnerSocket {
   readonly _handle?: { readonly _parent?: { readonly writeQueueSize?: number } } | null;
 }
 
-class TlsConnection extends NodeConnection {
+/** See the top of the file. */
+export class TlsConnection extends NodeConnection {
   /** Whether the socket's writes were seen to complete later. On Bun they usually do not. */
   #writesWait = false;
   /** Whether the kernel is known to have everything that was passed to the socket. */
@@ -39,6 +41,11 @@ class TlsConnection extends NodeConnection {
   /** What the stream had buffered before `start`. */
   #early: Uint8Array[] | undefined;
   #events: PausableReceiver | undefined;
+
+  /** Of a client: whether its server judges certificates of clients, and so may reset the connection because of this one's. */
+  judgesClient = false;
+  #hasReceived = false;
+  #isBroken = false;
 
   override get unsent(): number {
     return this.#isTaken ? this.queued : super.unsent;
@@ -58,6 +65,7 @@ class TlsConnection extends NodeConnection {
     const { socket } = this;
     if (socket.readableEnded || socket.destroyed) return false;
     for (let chunk = read(socket); chunk; chunk = read(socket)) {
+      this.#hasReceived = true;
       this.#early ??= [];
       this.#early.push(chunk);
     }
@@ -84,6 +92,28 @@ class TlsConnection extends NodeConnection {
   override abort(): void {
     this.#events?.drop();
     super.abort();
+  }
+
+  override received(chunk: Buffer): void {
+    this.#hasReceived = true;
+    super.received(chunk);
+  }
+
+  override failed(error: Error): void {
+    super.failed(this.#explained(error));
+    // Of an alert Node reports the error, and then an orderly end. Bun reports that even of a destroyed socket.
+    this.#isBroken = true;
+    this.socket.destroy();
+  }
+
+  override ended(): void {
+    if (!this.#isBroken) super.ended();
+  }
+
+  #explained(error: Error): Error {
+    const server = this.security ? undefined : this.peer;
+    const isRefused = server && this.judgesClient && !this.#hasReceived && isReset(error);
+    return isRefused ? clientRefused(server, error) : brokenTls(error, server);
   }
 
   protected override close(): void {
@@ -118,4 +148,8 @@ class TlsConnection extends NodeConnection {
 /** Takes the next bytes that the stream has buffered. */
 function read(socket: Socket): Buffer | null {
   return socket.readableLength === 0 ? null : (socket.read() as Buffer | null);
+}
+
+function isReset(error: NodeJS.ErrnoException): boolean {
+  return error.code === 'ECONNRESET' || error.code === 'EPIPE';
 }

@@ -1,0 +1,89 @@
+/** Clients that reset their connections in the middle of their handshakes: their places are free at once. */
+import { once } from 'node:events';
+import * as net from 'node:net';
+import { Duplex } from 'node:stream';
+import * as tls from 'node:tls';
+import { expect, it, onTestFinished } from 'vitest';
+import type { TcpAddress } from '../../src/address.ts';
+import { selfSignedCertificate } from '../../src/cli/serve/tls/self-signed.ts';
+import { serve } from '../../src/server/server.ts';
+
+const certificate = selfSignedCertificate(['localhost'], 86_400_000);
+const halfHello = Buffer.from('160301020001', 'hex');
+const proxyHeader = 'PROXY TCP4 192.0.2.1 127.0.0.1 1111 7878\r\n';
+
+type Begin = (socket: net.Socket) => unknown;
+
+const clients = 100;
+
+const phases: [name: string, scheme: string, behindProxy: boolean, begin: Begin][] = [
+  ['before anything', 'tls', false, () => undefined],
+  ['in the TLS handshake', 'tls', false, (socket) => socket.write(halfHello)],
+  ['after the ClientHello', 'tls', false, async (socket) => socket.write(await clientHello())],
+  ['in the HTTP request', 'ws', false, (socket) => socket.write('GET / HTTP/1.1\r\n')],
+  ['in the HTTP request over TLS', 'wss', false, halfRequest],
+  ['in the PROXY header', 'tcp', true, (socket) => socket.write('PROXY TCP4')],
+  [
+    'in the TLS handshake after a PROXY header',
+    'tls',
+    true,
+    (socket) => socket.write(proxyHeader + halfHello.toString('latin1')),
+  ],
+  [
+    'in the HTTP request after a PROXY header',
+    'ws',
+    true,
+    (socket) => socket.write(`${proxyHeader}GET / HTTP/1.1\r\n`),
+  ],
+];
+
+/** What a client of TLS sends first. */
+async function clientHello(): Promise<Buffer> {
+  return await new Promise((resolve) => {
+    const stream = new Duplex({
+      read: () => undefined,
+      write: (chunk: Buffer, _encoding, written) => {
+        resolve(chunk);
+        written();
+      },
+    });
+    tls.connect({ socket: stream, rejectUnauthorized: false }).on('error', () => undefined);
+  });
+}
+
+async function halfRequest(socket: net.Socket): Promise<void> {
+  const secured = tls.connect({ socket, rejectUnauthorized: false });
+  secured.on('error', () => undefined);
+  await once(secured, 'secureConnect');
+  secured.write('GET / HTTP/1.1\r\n');
+}
+
+it.each(phases)('%s: the places of clients that reset are free at once', async (_, scheme, behindProxy, begin) => {
+  const gone = Promise.withResolvers<void>();
+  let refused = 0;
+  const server = await serve({
+    listen: `${scheme}://127.0.0.1:0`,
+    ...(scheme.endsWith('s') && scheme !== 'ws' ? { tls: certificate } : {}),
+    proxyProtocol: behindProxy ? ['127.0.0.1'] : [],
+    // A place that only a time-out frees is never free here.
+    handshakeTimeout: 0,
+    telemetry: {
+      refused() {
+        refused++;
+        if (refused === clients) gone.resolve();
+      },
+    },
+  });
+  onTestFinished(() => server.close({ timeoutMs: 0 }));
+  const { port } = server.addresses[0] as TcpAddress;
+  for (let client = 0; client < clients; client++) {
+    const socket = net.connect(port, '127.0.0.1').on('error', () => undefined);
+    await once(socket, 'connect');
+    await begin(socket);
+    // Some arrive before the reset, some with it.
+    if (client % 2 === 0) await new Promise((resolve) => setImmediate(resolve));
+    socket.resetAndDestroy();
+  }
+  await gone.promise;
+  expect(server.counters).toMatchObject({ connectionsRefused: clients, connectionsAccepted: 0 });
+});
