@@ -47,6 +47,7 @@ export function withFaults(
     ...(inner.forwarding && { forwarding: inner.forwarding }),
     ...(inner.startsTls && { startsTls: true }),
     ...(inner.awaitsClose && { awaitsClose: true }),
+    ...(inner.descriptors && { descriptors: inner.descriptors }),
     open(session) {
       const faulty = new FaultySession(session, set, settings);
       sessions.set(session, faulty);

@@ -17,6 +17,7 @@ import type { Batch } from '../framing/message.ts';
 import { type Conversation, openConversation, type Protocol } from '../framing/protocol.ts';
 import type { WireOptions } from '../framing/wire.ts';
 import { longestDuration } from '../options.ts';
+import { childDescriptors } from '../process/child-descriptors.ts';
 import type { HandlerObject, Session } from '../session/handler.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { Connection, Receiver, TlsOptions, Transport } from '../transport/transport.ts';
@@ -84,6 +85,7 @@ export function proxy(address: Address | string | number, options: ProxyOptions 
   const handler: HandlerObject & { readonly [writesShapes]: true } = {
     [writesShapes]: true,
     forwarding: 'transparent',
+    descriptors: to.scheme === 'exec' ? childDescriptors : 1,
     open(session) {
       const upstream = new Upstream(session, to, protocol ?? session.protocol, options);
       upstreams.set(session, upstream);

@@ -8,11 +8,10 @@ import type { CloseHandler } from '../session/lifecycle.ts';
 import { ServerSession } from '../session/session.ts';
 import type { SessionSettings } from '../session/settings.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import { descriptorLimit } from '../transport/descriptors.ts';
 import type { Connection, PendingConnection } from '../transport/transport.ts';
 import { UpgradableConnection } from '../transport/upgradable.ts';
 import { Admission, type AdmissionRules } from './admission.ts';
-import { type Capacity, capacityFor } from './capacity.ts';
+import { type Capacity, capacityFor, type Descriptors, descriptorsNow } from './capacity.ts';
 import { Refusals } from './refusals.ts';
 
 /** The settings that can change while a server runs. */
@@ -33,6 +32,8 @@ export class Acceptor {
   readonly #admission: Admission;
   readonly #refusals: Refusals;
   #session: SessionSettings;
+  /** Those of the process when the server was created. */
+  readonly #descriptors: Descriptors;
   #capacity: Capacity;
   /** Connections whose handshakes (TLS, WebSocket, PROXY header) are not complete. */
   #pending = 0;
@@ -50,7 +51,8 @@ export class Acceptor {
   constructor({ session, limits, rules }: AcceptorSettings) {
     this.#telemetry = session.telemetry;
     this.#session = session;
-    this.#capacity = capacityFor(limits.maxConnections, descriptorLimit());
+    this.#descriptors = descriptorsNow();
+    this.#capacity = this.#capacityFor(limits, session);
     this.#admission = new Admission(rules);
     const { clock, protocol, handler, limits: sessionLimits } = session;
     this.#refusals = new Refusals(
@@ -69,8 +71,12 @@ export class Acceptor {
   /** Uses other settings for new connections. */
   reload({ session, limits, rules }: AcceptorSettings): void {
     this.#session = session;
-    this.#capacity = capacityFor(limits.maxConnections, descriptorLimit());
+    this.#capacity = this.#capacityFor(limits, session);
     this.#admission.reload(rules);
+  }
+
+  #capacityFor({ maxConnections }: ServerLimits, { handler }: SessionSettings): Capacity {
+    return capacityFor(maxConnections, this.#descriptors, handler.descriptors);
   }
 
   /** Serves a new connection, or refuses it. */
@@ -163,9 +169,11 @@ export class Acceptor {
 
   /** Serves an admitted connection, unless the server is full. */
   #serve(connection: Connection): void {
-    if (this.#occupied >= this.maxConnections) {
+    const isFull = this.#occupied >= this.maxConnections || !this.#hasSpace;
+    const refusal = isFull ? this.#fullError() : this.#scarceError(connection);
+    if (refusal) {
       this.#release(connection.peer);
-      this.#refuse(connection, this.#fullError());
+      this.#refuse(connection, refusal);
       return this.#checkEmpty();
     }
     const session = new ServerSession(++this.#lastId, this.#prepared(connection), this.#session, this.#sessionClosed);
@@ -217,16 +225,27 @@ export class Acceptor {
     return new YodelError('YODEL_TOO_MANY_CONNECTIONS', text);
   }
 
+  /** Something else in the process has taken the descriptors that were left for connections. */
+  #scarceError({ descriptor = -1 }: Connection): YodelError | undefined {
+    if (descriptor < this.#capacity.refusedFrom) return undefined;
+    const text = 'the server has no descriptors left for more connections (ulimit -n); try again later';
+    return new YodelError('YODEL_TOO_MANY_CONNECTIONS', text);
+  }
+
   /** Admits a few more than can be served: these are refused after their handshakes, with a reason. */
   #pendingRefusal(): YodelError | undefined {
+    return this.#closedError() ?? (this.#hasSpace ? undefined : this.#fullError());
+  }
+
+  /** Whether there is a descriptor for one more, be it to refuse it. */
+  get #hasSpace(): boolean {
     const { connections, refusals } = this.#capacity;
-    const isFull = this.#occupied + this.#pending >= connections + refusals;
-    return this.#closedError() ?? (isFull ? this.#fullError() : undefined);
+    return this.#occupied + this.#pending + this.#refusals.size < connections + refusals;
   }
 
   #refuse(connection: Connection, error: YodelError): void {
     this.#reportRefused(connection.peer, error);
-    this.#refusals.refuse(connection, error);
+    this.#refusals.refuse(connection, error, (connection.descriptor ?? -1) >= this.#capacity.resetFrom);
   }
 
   #reportRefused(peer: Address | undefined, error: YodelError): void {

@@ -26,12 +26,21 @@ export class Refusals {
     this.#maxAtOnce = maxAtOnce;
   }
 
-  /** Sends `error` in the server's framing and ends the connection. */
-  refuse(connection: Connection, error: YodelError): void {
+  /** The number of connections that are being refused. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /**
+   * Sends `error` in the server's framing and ends the connection.
+   *
+   * @param atOnce aborts it instead
+   */
+  refuse(connection: Connection, error: YodelError, atOnce = false): void {
     const refusal = new Refusal(connection, (closed) => this.#open.delete(closed));
     connection.start(refusal);
     const framing = this.#framing && (connection.framing ?? this.#framing);
-    if (!framing || this.#open.size >= this.#maxAtOnce) return connection.abort(error);
+    if (!framing || atOnce || this.#open.size >= this.#maxAtOnce) return connection.abort(error);
     this.#open.add(refusal);
     sendError(framing.encoder, error.message, (text) => connection.write(encode(framing, text)));
     connection.end(error);

@@ -113,6 +113,11 @@ export interface HandlerObject {
    * is closed. Default: neither.
    */
   readonly forwarding?: 'frames' | 'transparent' | undefined;
+  /**
+   * How many descriptors (open files and sockets) a session takes at most besides its connection, such as 1 for a connection
+   * to another server. The number of connections that fit into the process's limit depends on it. Default: 0.
+   */
+  readonly descriptors?: number | undefined;
   /** Whether sessions may go on over TLS later, with {@link Session.startTls}. Default: no. */
   readonly startsTls?: boolean | undefined;
   /**
@@ -165,6 +170,8 @@ export function resolveHandler(handler: unknown): HandlerObject {
   const { forwarding } = callbacks;
   if (forwarding !== undefined && forwarding !== 'frames' && forwarding !== 'transparent')
     throw invalid('the handler\'s "forwarding" is neither "frames" nor "transparent"');
+  if (callbacks.descriptors !== undefined && !isCount(callbacks.descriptors))
+    throw invalid('the handler\'s "descriptors" is not a whole number from 0');
   const given = callbackNames.filter((name) => callbacks[name] !== undefined);
   if (given.length === 0) throw invalid('the handler has no callback');
   const wrong = given.find((name) => typeof callbacks[name] !== 'function');
@@ -176,6 +183,10 @@ export function resolveHandler(handler: unknown): HandlerObject {
 /** @internal Whether a callback returned a promise: any object with a `then` method, as for `await`. */
 export function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 const callbackNames = ['open', 'message', 'batch', 'end', 'close'];

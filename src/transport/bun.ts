@@ -38,6 +38,7 @@ export interface BunSocket {
   readonly remotePort: number | undefined;
   readonly localAddress: string | undefined;
   readonly localPort: number | undefined;
+  readonly fd: number;
   /** Returns how many bytes were accepted, and drops the rest; -1 when the socket is closed. */
   write(bytes: Uint8Array): number;
   /** Sends FIN. */
@@ -111,6 +112,10 @@ export class BunConnection implements Connection, SocketEvents {
     if (address.scheme === 'unix') return address;
     const { localAddress, localPort } = this.#socket;
     return endOf(address, localAddress ?? address.host, localPort ?? address.port);
+  }
+
+  get descriptor(): number {
+    return this.#socket.fd;
   }
 
   /** Bun does not tell what a name stands for, nor when it knew. */

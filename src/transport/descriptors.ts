@@ -1,5 +1,5 @@
 /** The number of descriptors (open files and sockets) that this process may have. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /**
  * The limit that `ulimit -n` shows; both runtimes raise it to the hard limit when they start. Undefined where the system
@@ -15,5 +15,15 @@ export function descriptorLimit(): number | undefined {
   } catch {
     // Not Linux, or /proc is not mounted.
     return undefined;
+  }
+}
+
+/** The number of descriptors that are open in this process now; 0 where the system has no `/proc`. */
+export function openDescriptors(): number {
+  try {
+    // One is open to read the directory.
+    return readdirSync('/proc/self/fd').length - 1;
+  } catch {
+    return 0;
   }
 }

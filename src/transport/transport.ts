@@ -46,6 +46,8 @@ export interface Connection {
   readonly security?: Security | undefined;
   /** How this connection was established, if this is the client's end. Read it while the connection is open. */
   readonly handshake?: Handshake | undefined;
+  /** The descriptor of its socket, where the runtime tells. */
+  readonly descriptor?: number | undefined;
   /**
    * Bytes written that the operating system has not accepted yet: they cost this process memory. When the connection is
    * broken, the bytes that were lost; after `abort` and `release`, 0.

@@ -9,11 +9,10 @@ import { resolveOptions } from '../../option-values.ts';
 import { processOptions, type ServerLimits, serverOptions } from '../../options.ts';
 import { programArgument } from '../../process/own-program.ts';
 import { describeEnd, type ProcessEnd } from '../../process/program-process.ts';
-import { capacityFor } from '../../server/capacity.ts';
+import { capacityFor, descriptorsNow } from '../../server/capacity.ts';
 import { checkDescriptors } from '../../server/options.ts';
 import { WorkerFailed, type WorkersListener } from '../../server/worker.ts';
 import { Workers } from '../../server/workers.ts';
-import { descriptorLimit } from '../../transport/descriptors.ts';
 import { acceptToPass } from '../../transport/passed.ts';
 import type { Listener, ServerTls } from '../../transport/transport.ts';
 import { exitStatus } from '../fail.ts';
@@ -168,7 +167,7 @@ async function passConnections(
     notifyOf('refused', undefined, () => systemError(`cannot accept a connection on ${address}`, error).message);
   const { backlog, maxConnections } = limitsOf(settings);
   // Those that wait for a worker, which costs this process a descriptor each.
-  const capacity = capacityFor(maxConnections, descriptorLimit()).connections;
+  const capacity = capacityFor(maxConnections, descriptorsNow()).connections;
   return await acceptToPass(address, { backlog, failed }, (socket) => {
     if (workers.passing < capacity) return workers.pass(socket, String(address));
     socket.destroy();

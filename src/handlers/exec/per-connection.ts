@@ -4,6 +4,7 @@ import { formatDuration } from '../../format/figures.ts';
 import { decodeChunk } from '../../framing/framing.ts';
 import type { Batch } from '../../framing/message.ts';
 import { type Conversation as Exchange, openConversation } from '../../framing/protocol.ts';
+import { childDescriptors } from '../../process/child-descriptors.ts';
 import type { HandlerObject, Session } from '../../session/handler.ts';
 import { decodeForwarded, forward, framesFor, type Target } from '../forwarding.ts';
 import type { Child, ChildEnd } from './child.ts';
@@ -15,6 +16,7 @@ export function execPerConnection(settings: ExecSettings): HandlerObject {
   return {
     forwarding: 'frames',
     awaitsClose: true,
+    descriptors: childDescriptors,
     open: (session) => void conversations.set(session, new Conversation(session, settings)),
     batch: (batch, session) => conversations.get(session)?.pass(batch),
     end: (session) => conversations.get(session)?.endInput(),

@@ -3,6 +3,7 @@ import { realClock } from '../../clock.ts';
 import type { YodelError } from '../../errors.ts';
 import { formatDuration } from '../../format/figures.ts';
 import { Message } from '../../framing/message.ts';
+import { childDescriptors } from '../../process/child-descriptors.ts';
 import type { HandlerObject, Reply, Session } from '../../session/handler.ts';
 import { decodeForwarded } from '../forwarding.ts';
 import type { Child } from './child.ts';
@@ -14,6 +15,7 @@ export function execPerMessage(settings: ExecSettings): HandlerObject {
   return {
     forwarding: 'frames',
     awaitsClose: true,
+    descriptors: childDescriptors,
     async message(message, session) {
       // The reply was sent when the last child exited; something that it started may still be ending.
       await running.get(session)?.end();

@@ -82,9 +82,14 @@ function onClose(this: net.Socket): void {
 
 const borrowReads = readsBorrowedBy(onData);
 
+/** The descriptor of a socket; -1 if it is not open, or the runtime does not tell. */
+function descriptorOf(socket: net.Socket): number {
+  return (socket as unknown as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd ?? -1;
+}
+
 /** Whether the peer has reset a connection whose both ends have ended: an empty write fails in any case, but not alike. */
 function wasReset(socket: net.Socket): boolean {
-  const { fd = -1 } = (socket as unknown as { readonly _handle?: { readonly fd?: number } | null })._handle ?? {};
+  const fd = descriptorOf(socket);
   if (fd < 0) return false;
   try {
     writeSync(fd, nothing);
@@ -134,6 +139,10 @@ export class NodeConnection implements Connection {
     if (address.scheme === 'unix') return address;
     const { localAddress, localPort } = this.socket;
     return endOf(address, localAddress ?? address.host, localPort ?? address.port);
+  }
+
+  get descriptor(): number {
+    return descriptorOf(this.socket);
   }
 
   get handshake(): Handshake | undefined {
