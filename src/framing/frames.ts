@@ -22,6 +22,7 @@
 
 import { isAscii } from 'node:buffer';
 import { YodelError } from '../errors.ts';
+import { ownCopy } from './slices.ts';
 import { pieceSize, TextPieces } from './text-pieces.ts';
 
 /** @internal Takes bytes. */
@@ -141,7 +142,7 @@ export class Frames {
   /** The bytes, for a handler. */
   get exposed(): Buffer {
     this.#areExposed = true;
-    if (this.#memory === 'copyOnRead') this.moveTo(Buffer.from(this.bytes));
+    if (this.#memory === 'copyOnRead') this.moveTo(ownCopy(this.bytes));
     return this.bytes;
   }
 
@@ -240,9 +241,24 @@ export class Frames {
     return pieces.read(this.bytes, start, end);
   }
 
+  /** The number of bytes. */
+  get byteLength(): number {
+    return this.#length;
+  }
+
+  /** Whether all bytes are known to be ASCII. */
+  get isAscii(): boolean {
+    return this.#isAscii === true;
+  }
+
+  /** Bytes of text that is kept with the frames: all of it is ASCII. */
+  get textMemory(): number {
+    return this.#text?.length ?? this.#pieces?.memory ?? 0;
+  }
+
   /** A copy of one frame. */
   copyOf(index: number): Frames {
-    return new Frames(this.reader, Buffer.from(this.bytes.subarray(this.start(index), this.end(index))), 1);
+    return new Frames(this.reader, ownCopy(this.bytes.subarray(this.start(index), this.end(index))), 1);
   }
 
   /** Continues with a copy of the bytes. */
@@ -256,6 +272,6 @@ export class Frames {
     if (this.#memory === 'owned') return;
     this.#memory = 'owned';
     const isDecoded = this.#length > 0 && (this.#text !== undefined || this.#pieces?.isWhole === true);
-    this.#bytes = isDecoded ? undefined : Buffer.from(this.bytes);
+    this.#bytes = isDecoded ? undefined : ownCopy(this.bytes);
   }
 }

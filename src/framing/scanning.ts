@@ -7,8 +7,9 @@ import { YodelError } from '../errors.ts';
 import { checkUtf8, stopsDecoder } from './checked.ts';
 import type { FrameReader } from './frames.ts';
 import { asBuffer, byteCount, type Decoder, type DecoderOptions, tooLong } from './framing.ts';
-import { Batch, part } from './message.ts';
+import { Batch } from './message.ts';
 import { type FrameScanner, reasonOf, type SkipRule } from './scanner.ts';
+import { part } from './slices.ts';
 import { Tail } from './tail.ts';
 
 export { type FrameScanner, invalidFrame, nameByte, reasonOf, type SkipRule } from './scanner.ts';

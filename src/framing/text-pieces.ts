@@ -26,6 +26,11 @@ export class TextPieces {
     return this.#earlier !== undefined && !this.#hasGap && this.end === this.#length;
   }
 
+  /** Bytes of memory that the pieces take. */
+  get memory(): number {
+    return this.#earlier ? this.end : this.piece.length;
+  }
+
   /** All bytes as text. */
   get whole(): string {
     return `${this.#earlier?.join('')}${this.piece}`;

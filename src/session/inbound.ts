@@ -11,6 +11,7 @@
 import { YodelError } from '../errors.ts';
 import type { Decoder } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
+import { ownCopy } from '../framing/slices.ts';
 import type { SessionLimits } from '../options.ts';
 import { Intake } from './intake.ts';
 import { Journaling, type WaitingSession } from './journaling.ts';
@@ -28,6 +29,9 @@ export interface Fault {
   readonly effect: 'discard' | 'close' | 'disconnect';
   readonly messages: number;
 }
+
+/** The size of one read from a socket. */
+const usualChunk = 65_536;
 
 /** Receives, queues, limits and records messages. */
 export class Inbound {
@@ -60,6 +64,22 @@ export class Inbound {
     return this.#intake.bytes + (this.#journaling?.bytes ?? 0);
   }
 
+  /** Bytes of memory that the messages in {@link bytes} keep. */
+  get memory(): number {
+    return this.#intake.memory + (this.#journaling?.memory ?? 0);
+  }
+
+  /** Whether so much waits that nothing more should be read: by its bytes, or by what very many short messages cost. */
+  get isFull(): boolean {
+    const { highWaterMark } = this.#settings.limits;
+    return this.bytes > highWaterMark || this.memory > 2 * Math.max(highWaterMark, usualChunk);
+  }
+
+  /** Bytes of memory that the unfinished message keeps. */
+  get pendingMemory(): number {
+    return this.#intake.pendingMemory;
+  }
+
   /** Bytes of the unfinished message. */
   get pending(): number {
     return this.#intake.pending;
@@ -90,7 +110,7 @@ export class Inbound {
    */
   receive(chunk: Uint8Array, now: number, isBorrowed: boolean, isHandlerBusy: boolean): void {
     const mustWait = isHandlerBusy || !this.#intake.isEmpty || this.#journaling !== undefined;
-    if (isBorrowed && mustWait) this.#intake.decode(Buffer.from(chunk), now, false);
+    if (isBorrowed && mustWait) this.#intake.decode(ownCopy(chunk), now, false);
     else this.#intake.decode(chunk, now, isBorrowed);
   }
 

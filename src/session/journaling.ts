@@ -28,10 +28,14 @@ export interface SessionJournal {
   readonly subscriber?: Subscriber | undefined;
 }
 
+/** What a batch costs here besides its memory: the promise of its recording, and what waits for it. */
+const recordingCost = 512;
+
 /** Messages that the journal is recording. */
 interface Recording {
   readonly batch: Batch;
   readonly size: number;
+  readonly memory: number;
   isDone: boolean;
   error: YodelError | undefined;
 }
@@ -48,6 +52,7 @@ export class Journaling {
   readonly #session: WaitingSession;
   #queue = new Queue<Recording>();
   #bytes = 0;
+  #memory = 0;
 
   constructor(journal: SessionJournal, session: WaitingSession) {
     this.#journal = journal;
@@ -59,15 +64,23 @@ export class Journaling {
     return this.#bytes;
   }
 
+  /** Bytes of memory that they keep here, and in the journal's own copy. */
+  get memory(): number {
+    return this.#memory;
+  }
+
   get isEmpty(): boolean {
     return this.#queue.length === 0;
   }
 
   /** Records messages. They must not be in borrowed memory. */
   add(batch: Batch): void {
-    const recording: Recording = { batch, size: batch.byteLength, isDone: false, error: undefined };
+    const size = batch.byteLength;
+    const memory = batch.memory + recordingCost + size;
+    const recording: Recording = { batch, size, memory, isDone: false, error: undefined };
     this.#queue.push(recording);
-    this.#bytes += recording.size;
+    this.#bytes += size;
+    this.#memory += memory;
     this.#journal.append(this.#session, batch).then(
       () => this.#done(recording, undefined),
       (thrown: unknown) => this.#done(recording, failure(thrown)),
@@ -79,6 +92,7 @@ export class Journaling {
     if (!this.#queue.first?.isDone) return undefined;
     const first = this.#queue.shift();
     this.#bytes -= first?.size ?? 0;
+    this.#memory -= first?.memory ?? 0;
     return first;
   }
 
@@ -86,6 +100,7 @@ export class Journaling {
   drop(): void {
     this.#queue = new Queue();
     this.#bytes = 0;
+    this.#memory = 0;
   }
 
   #done(recording: Recording, error: YodelError | undefined): void {

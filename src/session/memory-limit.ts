@@ -1,6 +1,7 @@
 /**
- * One limit for the memory of all sessions together: unfinished messages, messages that are waiting for a handler, and
- * pending replies. Each session reports how many bytes it buffers whenever that changes.
+ * One limit for the memory of all sessions together: unfinished messages, messages that wait for a handler or are being
+ * handled, pending replies, and what handlers report. Each session reports how many bytes it buffers whenever that changes.
+ * Memory that several sessions keep, such as a message that was sent to all of them, is counted once.
  *
  * | Total                 | Effect                                                                                         |
  * |-----------------------|------------------------------------------------------------------------------------------------|
@@ -14,9 +15,11 @@ import { YodelError } from '../errors.ts';
 
 /** A session, as the memory limit sees it. */
 export interface MemoryUser {
-  /** Bytes that the session buffers, as last reported. */
+  /** Bytes that the session buffers, as last reported, with all of the memory that it shares with others. */
   readonly buffered: number;
-  /** Whether some of them can leave without reading more: queued messages, or pending replies. */
+  /** The same, with its part of the memory that it shares. @param usersOf how many sessions keep a piece of memory */
+  costs(usersOf: (memory: object) => number): number;
+  /** Whether some of them leave without reading more: queued messages, those being handled, or pending replies. */
   readonly hasPending: boolean;
   /** Stops reading the peer, or resumes. */
   throttle(isThrottled: boolean): void;
@@ -29,6 +32,9 @@ export class MemoryLimit {
   #limit: number;
   #total = 0;
   readonly #users = new Set<MemoryUser>();
+  /** How many sessions keep each piece of memory that several may share. */
+  readonly #shared = new Map<object, number>();
+  readonly #usersOf = (memory: object): number => this.#shared.get(memory) ?? 1;
   readonly #throttled = new Set<MemoryUser>();
 
   /** @param limit in bytes */
@@ -46,20 +52,36 @@ export class MemoryLimit {
     this.#limit = limit;
   }
 
-  /** Reports that the number of bytes a session buffers is no longer `before`. */
-  changed(user: MemoryUser, before: number): void {
-    const { buffered } = user;
-    this.#total += buffered - before;
-    if (buffered === 0) this.#users.delete(user);
+  /**
+   * Reports that a session buffers more bytes than before, or fewer.
+   *
+   * @param by how many more, without the memory that it shares with others
+   */
+  changed(user: MemoryUser, by: number, hasGrown: boolean): void {
+    this.#total += by;
+    if (user.buffered === 0) this.#users.delete(user);
     else this.#users.add(user);
     if (this.#total > this.#limit) this.#disconnectLargest();
-    if (buffered > before && this.#total > this.#limit * 0.75) this.#throttle(user);
+    if (hasGrown && user.buffered > 0 && this.#total > this.#limit * 0.75) this.#throttle(user);
     if (this.#throttled.size === 0) return;
-    if (!user.hasPending) this.#resume(user);
+    if (user.buffered === 0 || !user.hasPending) this.#resume(user);
     if (this.#total < this.#limit / 2) for (const throttled of this.#throttled) this.#resume(throttled);
   }
 
-  /** Does nothing if the session was just disconnected, because nothing is pending then. */
+  /** A session keeps memory that others may keep as well. @param size in bytes */
+  share(memory: object, size: number): void {
+    const users = this.#shared.get(memory) ?? 0;
+    this.#shared.set(memory, users + 1);
+    if (users === 0) this.#total += size;
+  }
+
+  /** The session keeps it no longer. */
+  unshare(memory: object, size: number): void {
+    const users = this.#shared.get(memory) ?? 0;
+    if (users > 1) this.#shared.set(memory, users - 1);
+    else if (this.#shared.delete(memory)) this.#total -= size;
+  }
+
   #throttle(user: MemoryUser): void {
     if (!user.hasPending || this.#throttled.has(user)) return;
     this.#throttled.add(user);
@@ -72,11 +94,23 @@ export class MemoryLimit {
 
   #disconnectLargest(): void {
     while (this.#total > this.#limit) {
-      let largest: MemoryUser | undefined;
-      for (const user of this.#users) if (!largest || user.buffered > largest.buffered) largest = user;
+      const largest = this.#largest();
       if (!largest) return;
-      const text = `buffered ${largest.buffered} bytes, the most of all sessions, when their total exceeded maxPendingBytes (${this.#limit})`;
-      largest.disconnect(new YodelError('YODEL_TOO_MANY_PENDING_BYTES', text));
+      const text = `buffered ${largest.bytes} bytes, the most of all sessions, when their total exceeded maxPendingBytes (${this.#limit})`;
+      largest.user.disconnect(new YodelError('YODEL_TOO_MANY_PENDING_BYTES', text));
     }
+  }
+
+  #largest(): { readonly user: MemoryUser; readonly bytes: number } | undefined {
+    let largest: MemoryUser | undefined;
+    let most = 0;
+    for (const user of this.#users) {
+      // What it shares with many others is hardly its fault, and ending it would free nothing.
+      const bytes = user.buffered > most ? user.costs(this.#usersOf) : 0;
+      if (largest && bytes <= most) continue;
+      largest = user;
+      most = bytes;
+    }
+    return largest && { user: largest, bytes: Math.ceil(most) };
   }
 }

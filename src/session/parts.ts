@@ -33,7 +33,7 @@ export function createParts(owner: PartsOwner, connection: Connection, settings:
   const outbox = new Outbox(owner, connection, wire, settings);
   const inbound = new Inbound(owner, decoder, outbox, settings, now);
   const runner = new Runner(owner, outbox, settings);
-  const flow = new Flow(owner, connection, memoryLimit);
+  const flow = new Flow(owner, connection, memoryLimit, { inbound, runner, outbox });
   const lifecycle = new Lifecycle(owner, connection, settings, { outbox, inbound, runner, flow });
   const deadlines = new Deadlines(owner, settings, { inbound, runner, flow, lifecycle }, now);
   return { outbox, inbound, runner, flow, lifecycle, deadlines };

@@ -27,6 +27,8 @@ export class Runner {
   #current: Batch | undefined;
   /** The message whose reply is awaited. */
   #awaited: Message | undefined;
+  /** The batch whose memory is in use: it waits, or the handler works on it. */
+  #inUse: Batch | undefined;
   /** When the handler was last called, if a subscriber measures its duration. */
   #calledAt = 0;
   /** The batch that was handled last. Its memory can be reused once the replies are sent. */
@@ -63,6 +65,15 @@ export class Runner {
     return this.#current?.byteLength ?? 0;
   }
 
+  /**
+   * Bytes of memory that the messages keep which wait for {@link continue} or are being handled, with the text that the handler
+   * has read of them.
+   */
+  get memory(): number {
+    const inUse = this.#inUse;
+    return inUse ? inUse.memory + (this.#awaited?.textMemory ?? 0) : 0;
+  }
+
   /** Calls `open`. */
   open(): void {
     this.#call(this.#settings.handler.open);
@@ -73,6 +84,7 @@ export class Runner {
     const { handler } = this.#settings;
     if (handler.message) {
       this.#current = batch;
+      this.#inUse = batch;
       return;
     }
     if (handler.batch) this.#handleBatch(batch);
@@ -122,6 +134,7 @@ export class Runner {
   /** Discards the waiting messages. */
   drop(): void {
     this.#current = undefined;
+    if (!this.#isWaiting) this.#inUse = undefined;
   }
 
   /** All replies so far were passed to the connection. @param isSent whether the operating system has taken them */
@@ -154,6 +167,7 @@ export class Runner {
       if (isPromise(reply)) {
         // The handler may send the batch back long after the call that its bytes are borrowed for.
         batch.endBorrow();
+        this.#inUse = batch;
         void this.#await(reply, count);
       } else {
         if (telemetry.timed) this.#emitHandled(count);
@@ -200,7 +214,10 @@ export class Runner {
     // A handler may keep its messages.
     current?.endBorrow();
     if (this.#current?.count === 0) this.#current = undefined;
-    if (!pending && !this.#current) this.#session.checkMessageLimit();
+    if (!pending && !this.#current) {
+      this.#inUse = undefined;
+      this.#session.checkMessageLimit();
+    }
     return pending;
   }
 
@@ -232,7 +249,10 @@ export class Runner {
       pending = this.#outbox.blocked ? undefined : this.#handleMessages();
     }
     this.#isWaiting = false;
-    if (!this.#current) this.#session.checkMessageLimit();
+    if (!this.#current) {
+      this.#inUse = undefined;
+      this.#session.checkMessageLimit();
+    }
     this.#session.handlerSettled();
   }
 

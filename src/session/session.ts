@@ -22,7 +22,7 @@ import { Batch, type Message } from '../framing/message.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import type { Linked } from '../linked-set.ts';
 import type { EndedBy } from '../telemetry/telemetry.ts';
-import type { Connection, Receiver, Security, ServerTls } from '../transport/transport.ts';
+import type { Connection, MemoryKeeper, Receiver, Security, ServerTls } from '../transport/transport.ts';
 import { type Deadlines, deadlineError } from './deadlines.ts';
 import { Draining } from './draining.ts';
 import type { Flow } from './flow.ts';
@@ -188,7 +188,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
 
   reportBuffered(bytes: number): void {
     this.#flow.handlerBytes = bytes;
-    if (this.#lifecycle.state !== 'closed') this.#account(this.#inbound.bytes, this.unsent);
+    if (this.#lifecycle.state !== 'closed') this.#flow.account(this.#connection.unsent);
   }
 
   relayed(batch: Batch): void {
@@ -252,7 +252,12 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
   onDrain(): void {
     this.#deadlines.peerRead();
     if (this.#outbox.peerRead()) this.turn();
-    else this.#account(this.#inbound.bytes, this.unsent);
+    else this.#flow.account(this.#connection.unsent);
+  }
+
+  /** @internal */
+  get keeper(): MemoryKeeper {
+    return this.#flow;
   }
 
   /** @internal */
@@ -357,20 +362,14 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     if (lifecycle.state === 'closed') return;
     const unsent = this.flush();
     lifecycle.writeOutputEnd();
-    const queued = this.#inbound.bytes;
-    const isBehind = this.#outbox.blocked || queued > this.#settings.limits.highWaterMark;
+    const isBehind = this.#outbox.blocked || this.#inbound.isFull;
     if (this.#flow.regulate(isBehind, lifecycle.state === 'open')) {
       // The peer could not send while reading was paused, so its message timer restarts.
       this.#inbound.restartMessageTimer(this.#deadlines.active());
       this.#draining?.watch();
     }
     this.#deadlines.arm(unsent);
-    this.#account(queued, unsent);
-  }
-
-  /** Accounts for everything that the session buffers, including `queued` bytes inbound and `unsent` bytes outbound. */
-  #account(queued: number, unsent: number): void {
-    this.#flow.account(this.#inbound.pending + queued + this.#runner.bytes + unsent);
+    this.#flow.account(unsent);
   }
 
   /** @internal */

@@ -1,7 +1,6 @@
 /** TCP and Unix sockets over `Bun.listen` and `Bun.connect`, which are faster than Bun's `node:net`. */
 import { type Address, addressAt, type SocketAddress } from '../address.ts';
 import { systemError } from '../errors.ts';
-import { Queue } from '../queue.ts';
 import { AcceptQueue, closingBy } from './accept-queue.ts';
 import { keepAliveDelay } from './keep-alive.ts';
 import { listenError, resetBeforeAccept } from './listen-errors.ts';
@@ -12,11 +11,13 @@ import type {
   Handshake,
   Listener,
   ListenOptions,
+  MemoryKeeper,
   Receiver,
   Security,
   Transport,
 } from './transport.ts';
 import { removeStaleSocket } from './unix-socket.ts';
+import { WriteQueue } from './write-queue.ts';
 
 /** `Bun.listen` and `Bun.connect`, with half-open connections allowed. Bun turns Nagle's algorithm off itself. */
 export const bunTransport: Transport = { connect, listen };
@@ -83,10 +84,7 @@ export class BunConnection implements Connection, SocketEvents {
   /** Paused until `start`. */
   #awaitsStart = false;
   /** Writes that the operating system has not accepted, which Bun does not buffer. Created for the first such write. */
-  #queue: Queue<Uint8Array> | undefined;
-  /** The unsent part of the write at the front of the queue. */
-  #rest: Uint8Array | undefined;
-  #queued = 0;
+  #queue: WriteQueue | undefined;
   #receiver: Receiver | undefined;
   #paused = false;
   #ending = false;
@@ -134,7 +132,15 @@ export class BunConnection implements Connection, SocketEvents {
   }
 
   get unsent(): number {
-    return this.#queued;
+    return this.#queue?.length ?? 0;
+  }
+
+  get unsentMemory(): number {
+    return this.#queue?.memory ?? 0;
+  }
+
+  get keeper(): MemoryKeeper | undefined {
+    return this.#receiver?.keeper;
   }
 
   start(receiver: Receiver): void {
@@ -145,11 +151,10 @@ export class BunConnection implements Connection, SocketEvents {
 
   write(bytes: Uint8Array): void {
     if (this.#ending || this.#closed || bytes.length === 0) return;
-    const accepted = this.#queued === 0 ? this.#send(bytes) : 0;
+    const accepted = this.unsent === 0 ? this.#send(bytes) : 0;
     if (accepted === bytes.length) return;
-    this.#queue ??= new Queue();
-    this.#queue.push(bytes.subarray(accepted));
-    this.#queued += bytes.length - accepted;
+    this.#queue ??= new WriteQueue(this);
+    this.#queue.push(bytes.subarray(accepted), false);
   }
 
   pause(): void {
@@ -190,16 +195,10 @@ export class BunConnection implements Connection, SocketEvents {
   }
 
   writable(): void {
-    const before = this.#queued;
-    while (this.#queued > 0) {
-      const first = (this.#rest ?? this.#queue?.shift()) as Uint8Array;
-      const accepted = this.#send(first);
-      this.#queued -= accepted;
-      this.#rest = accepted < first.length ? first.subarray(accepted) : undefined;
-      if (this.#rest) break;
-    }
+    const before = this.unsent;
+    this.#queue?.writeTo((bytes) => this.#send(bytes));
     this.#endWhenSent();
-    if (this.#queued < before) this.#receiver?.onDrain();
+    if (this.unsent < before) this.#receiver?.onDrain();
   }
 
   /** Bun may call this from inside a call to the socket. */
@@ -207,7 +206,7 @@ export class BunConnection implements Connection, SocketEvents {
     if (this.#closed) return;
     this.#closed = true;
     // Bun reports no error when a write fails on a reset. But it never closes by itself a connection that has more to send.
-    const isBroken = !this.#ending || this.#queued > 0;
+    const isBroken = !this.#ending || this.unsent > 0;
     this.#error ??= error ?? (isBroken ? brokenConnection() : undefined);
     if (this.#receiver) this.#reportClosedSoon();
   }
@@ -236,15 +235,13 @@ export class BunConnection implements Connection, SocketEvents {
   }
 
   #endWhenSent(): void {
-    if (this.#ending && this.#queued === 0 && !this.#closed && !this.#released) this.#socket.shutdown();
+    if (this.#ending && this.unsent === 0 && !this.#closed && !this.#released) this.#socket.shutdown();
   }
 
   #dropOutput(): void {
     this.#released = true;
     this.#ending = true;
-    this.#queue = undefined;
-    this.#rest = undefined;
-    this.#queued = 0;
+    this.#queue?.clear();
   }
 
   #reportClosedSoon(): void {

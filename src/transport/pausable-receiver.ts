@@ -1,5 +1,6 @@
 /** Makes `pause` exact for TLS: what is decrypted already arrives even after the socket has been paused. */
-import type { Receiver } from './transport.ts';
+import { ownCopy } from '../framing/slices.ts';
+import type { MemoryKeeper, Receiver } from './transport.ts';
 
 /** Passes a connection's events on to its receiver, and keeps those that arrive while the connection is paused. */
 export class PausableReceiver implements Receiver {
@@ -31,6 +32,10 @@ export class PausableReceiver implements Receiver {
     if (early) queueMicrotask(() => this.#deliverEarly());
   }
 
+  get keeper(): MemoryKeeper | undefined {
+    return this.#receiver.keeper;
+  }
+
   pause(): void {
     this.#isPaused = true;
   }
@@ -51,7 +56,7 @@ export class PausableReceiver implements Receiver {
   onData(chunk: Uint8Array): void {
     if (!this.#isPaused && !this.#early) return this.#receiver.onData(chunk);
     this.#early ??= [];
-    this.#early.push(this.#chunksAreBorrowed ? Buffer.from(chunk) : chunk);
+    this.#early.push(this.#chunksAreBorrowed ? ownCopy(chunk) : chunk);
   }
 
   onEnd(): void {

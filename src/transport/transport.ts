@@ -26,6 +26,19 @@ export interface Receiver {
    * once. After a local `abort` or `release` there is no error.
    */
   onClose(error?: Error): void;
+  /** Who wants to know which memory the connection keeps, if anyone. */
+  readonly keeper?: MemoryKeeper | undefined;
+}
+
+/**
+ * Accounts for memory that bytes on their way out keep, and that several connections may keep at once: a message that is sent to
+ * all of them, or a buffer in which each of them has a few bytes.
+ */
+export interface MemoryKeeper {
+  /** @param size in bytes */
+  kept(memory: object, size: number): void;
+  /** It is kept no longer. Called once for each call of `kept`. */
+  freed(memory: object): void;
 }
 
 /** One transport-level stream. */
@@ -53,6 +66,11 @@ export interface Connection {
    * broken, the bytes that were lost; after `abort` and `release`, 0.
    */
   readonly unsent: number;
+  /**
+   * Bytes of memory that the unsent bytes keep, without what was reported to {@link Receiver.keeper}. Absent: as many as are
+   * unsent.
+   */
+  readonly unsentMemory?: number;
 
   /**
    * Goes on over TLS as its server: STARTTLS. Resolves when the handshake is complete; what is written meanwhile follows it.

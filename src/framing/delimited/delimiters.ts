@@ -147,7 +147,7 @@ function createEncoder({ id }: FramingId, delimiters: Alternatives): Encoder {
   const { all, extending } = delimiters;
   const shapeOf = (message: Message) => {
     if (message.framing?.id !== id || message.terminatorSize === 0) return undefined;
-    const terminator = Buffer.from(message.terminator);
+    const terminator = message.terminator;
     return all.find((bytes) => bytes.equals(terminator));
   };
   return {

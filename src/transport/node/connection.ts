@@ -2,8 +2,8 @@
 import { writeSync } from 'node:fs';
 import type * as net from 'node:net';
 import { type Address, type SocketAddress, TcpAddress, TlsAddress } from '../../address.ts';
-import { Queue } from '../../queue.ts';
-import type { Connection, Handshake, Receiver, Security } from '../transport.ts';
+import type { Connection, Handshake, MemoryKeeper, Receiver, Security } from '../transport.ts';
+import { WriteQueue } from '../write-queue.ts';
 import { canBorrowReads, readBuffer, readsBorrowedBy } from './borrowed-reads.ts';
 import type { Connecting } from './connecting.ts';
 import { copyToSlab, freeLatest } from './slab.ts';
@@ -27,8 +27,6 @@ const endMayBeReset = Number(process.versions.uv?.split('.')[1] ?? 0) < 52;
 const nothing = Buffer.alloc(0);
 /** Whether reads can be borrowed. {@link prepareReads} determines it before the first connection. */
 let readsAreBorrowed = false;
-/** Small writes that had to wait are joined up to this size: copying them costs less than a system call for each. */
-const joinUpTo = 65_536;
 
 /** Determines how sockets are read. Must be awaited before the first connection. */
 export async function prepareReads(): Promise<void> {
@@ -109,11 +107,7 @@ export class NodeConnection implements Connection {
   protected readonly socket: net.Socket;
   readonly #address: SocketAddress;
   /** Writes not passed to the socket yet. Created for the first write that has to wait. */
-  #queue: Queue<Uint8Array> | undefined;
-  /** The unsent part of the write at the front of the queue. */
-  #rest: Uint8Array | undefined;
-  /** Bytes of writes not passed to the socket yet. */
-  protected queued = 0;
+  #queue: WriteQueue | undefined;
   /** `unsent` when it was last checked. */
   #lastUnsent = 0;
   #ending = false;
@@ -154,6 +148,19 @@ export class NodeConnection implements Connection {
     return this.socket.destroyed ? this.#lastUnsent : this.queued + this.socket.writableLength;
   }
 
+  get unsentMemory(): number {
+    return this.#queue?.memory ?? 0;
+  }
+
+  get keeper(): MemoryKeeper | undefined {
+    return this.receiver?.keeper;
+  }
+
+  /** Bytes of writes not passed to the socket yet. */
+  protected get queued(): number {
+    return this.#queue?.length ?? 0;
+  }
+
   start(receiver: Receiver): void {
     this.receiver = receiver;
     const socket = this.socket;
@@ -187,13 +194,12 @@ export class NodeConnection implements Connection {
     // Compared last: looking up a buffer's memory costs Bun a tenth of a small echo, and nothing is borrowed there.
     const isBorrowed = readsAreBorrowed && bytes.buffer === readBuffer.buffer;
     if (bytes.length <= firstWrite && this.queued === 0 && this.socket.writableLength === 0) {
-      this.writePiece(bytes, isBorrowed);
+      const piece = this.writePiece(bytes, isBorrowed);
       this.#lastUnsent = this.unsent;
+      if (this.#lastUnsent > 0) this.#waiting.writing(piece);
       return;
     }
-    this.#queue ??= new Queue();
-    this.#queue.push(isBorrowed ? Buffer.from(bytes) : bytes);
-    this.queued += bytes.length;
+    this.#waiting.push(bytes, isBorrowed);
     this.#send();
   }
 
@@ -262,24 +268,29 @@ export class NodeConnection implements Connection {
   }
 
   closed(): void {
+    this.#queue?.clear();
     this.receiver?.onClose(this.#error);
+  }
+
+  get #waiting(): WriteQueue {
+    this.#queue ??= new WriteQueue(this);
+    return this.#queue;
   }
 
   #dropOutput(): void {
     this.#isReleased = true;
     this.#ending = true;
-    this.#queue = undefined;
-    this.#rest = undefined;
-    this.queued = 0;
+    this.#queue?.clear();
     this.#lastUnsent = 0;
   }
 
   /** Passes the socket as much as it takes without waiting. The rest follows once that has been written. */
   #send(): void {
     for (let size = firstWrite; this.queued > 0 && this.socket.writableLength === 0; ) {
-      this.writePiece(this.#nextPiece(size), false);
+      this.writePiece(this.#waiting.take(size), false);
       size = Math.min(size * 2, largestWrite);
     }
+    if (this.socket.writableLength === 0) this.#queue?.written();
     this.#lastUnsent = this.unsent;
     if (this.#ending && this.queued === 0 && !this.socket.writableEnded) this.socket.end();
   }
@@ -287,8 +298,10 @@ export class NodeConnection implements Connection {
   /**
    * Passes one piece to the socket, which has nothing else to write and usually writes it at once. Otherwise
    * {@link written} must be called when that is done.
+   *
+   * @returns the bytes that the socket keeps meanwhile
    */
-  protected writePiece(bytes: Uint8Array, isBorrowed: boolean): void {
+  protected writePiece(bytes: Uint8Array, isBorrowed: boolean): Uint8Array {
     const socket = this.socket;
     const piece = isBorrowed ? copyToSlab(bytes) : bytes;
     socket.write(piece);
@@ -298,35 +311,20 @@ export class NodeConnection implements Connection {
       // An empty write completes after the one before it. A callback only here costs less than one for each write.
       socket.write(nothing, (error) => this.written(error));
     }
+    return piece;
+  }
+
+  /** Nothing that was passed to the socket is kept any more. */
+  protected forgetWritten(): void {
+    this.#queue?.written();
   }
 
   /** A piece that had to wait has been written. */
   protected written(error?: Error | null): void {
     if (error || this.socket.destroyed) return;
+    this.forgetWritten();
     const before = this.#lastUnsent;
     this.#send();
     if (this.#lastUnsent < before) this.receiver?.onDrain();
-  }
-
-  #nextPiece(size: number): Uint8Array {
-    const first = (this.#rest ?? this.#queue?.shift()) as Uint8Array;
-    const isLarge = first.length > size;
-    const piece = isLarge ? first.subarray(0, size) : this.#joined(first);
-    this.#rest = isLarge ? first.subarray(size) : undefined;
-    this.queued -= piece.length;
-    return piece;
-  }
-
-  /** The small writes at the front of the queue as one, beginning with `first`. */
-  #joined(first: Uint8Array): Uint8Array {
-    const queue = this.#queue as Queue<Uint8Array>;
-    const pieces = [first];
-    let size = first.length;
-    while (size + (queue.first?.length ?? joinUpTo) < joinUpTo) {
-      const next = queue.shift() as Uint8Array;
-      pieces.push(next);
-      size += next.length;
-    }
-    return pieces.length === 1 ? first : Buffer.concat(pieces, size);
   }
 }

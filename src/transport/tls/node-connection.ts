@@ -51,6 +51,11 @@ export class TlsConnection extends NodeConnection {
     return this.#isTaken ? this.queued : super.unsent;
   }
 
+  /** Until the kernel has taken a write, it is there twice: as it was written, and encrypted. */
+  override get unsentMemory(): number {
+    return super.unsentMemory + (this.#isTaken ? 0 : this.socket.writableLength);
+  }
+
   override start(receiver: Receiver): void {
     super.start(receiver);
     if (!this.chunksAreBorrowed) return;
@@ -122,12 +127,12 @@ export class TlsConnection extends NodeConnection {
     else super.close();
   }
 
-  protected override writePiece(bytes: Uint8Array, isBorrowed: boolean): void {
+  protected override writePiece(bytes: Uint8Array, isBorrowed: boolean): Uint8Array {
     const socket = this.socket;
     if (!this.#writesWait) {
-      super.writePiece(bytes, isBorrowed);
+      const written = super.writePiece(bytes, isBorrowed);
       this.#writesWait = socket.writableLength > 0;
-      return;
+      return written;
     }
     const piece = isBorrowed ? copyToSlab(bytes) : bytes;
     this.#whenWritten ??= (error) => this.written(error);
@@ -136,10 +141,11 @@ export class TlsConnection extends NodeConnection {
     // waits there, the kernel has them. Without this, every write would seem to wait, and cost a turn of its session.
     this.#isTaken = this.chunksAreBorrowed && (socket as InnerSocket)._handle?._parent?.writeQueueSize === 0;
     if (isBorrowed && this.#isTaken) freeLatest(piece);
+    return piece;
   }
 
   protected override written(error?: Error | null): void {
-    if (this.#isTaken && this.queued === 0) return;
+    if (this.#isTaken && this.queued === 0) return this.forgetWritten();
     this.#isTaken = this.chunksAreBorrowed && !error;
     super.written(error);
   }

@@ -13,11 +13,12 @@ import type { Address } from '../../address.ts';
 import { realClock, type Timer } from '../../clock.ts';
 import { YodelError } from '../../errors.ts';
 import { asBuffer, decodeChunk, type Framing } from '../../framing/framing.ts';
+import { ownCopy } from '../../framing/slices.ts';
 import { type CloseReason, closePayload } from '../../framing/websocket/close.ts';
 import type { ControlFrames, WebSocketDecoder } from '../../framing/websocket/decoder.ts';
 import { controlBit, opcodes } from '../../framing/websocket/header.ts';
 import { controlFrame, websocket, websocketClient, websocketDecoder } from '../../framing/websocket.ts';
-import type { Connection, Handshake, Receiver, Security, WebSocketUpgrade } from '../transport.ts';
+import type { Connection, Handshake, MemoryKeeper, Receiver, Security, WebSocketUpgrade } from '../transport.ts';
 import { closeCodeFor, describeClose, isOrderly, normalCode } from './close-codes.ts';
 
 /** What distinguishes one WebSocket connection from another. */
@@ -104,6 +105,14 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
     return this.#inner.unsent;
   }
 
+  get unsentMemory(): number {
+    return this.#inner.unsentMemory ?? this.unsent;
+  }
+
+  get keeper(): MemoryKeeper | undefined {
+    return this.#receiver?.keeper;
+  }
+
   start(receiver: Receiver): void {
     this.#receiver = receiver;
     queueMicrotask(this.#begin);
@@ -163,7 +172,7 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
   onData(chunk: Uint8Array): void {
     const receiver = this.#receiver;
     if (!receiver || this.#early) {
-      this.#early = Buffer.concat([this.#early ?? none, chunk]);
+      this.#early = ownCopy(Buffer.concat([this.#early ?? none, chunk]));
       return;
     }
     if (this.#isReleased || this.#peersClose || this.#isClosed) return;
@@ -188,7 +197,7 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
     if (((bytes[0] as number) & controlBit) === 0) return bytes;
     const end = decoder.takeControlFrames(bytes);
     if (!decoder.isControlFrameBegun(bytes, end)) return bytes.subarray(end);
-    this.#begun = Buffer.from(bytes.subarray(end));
+    this.#begun = ownCopy(bytes.subarray(end));
     return none;
   }
 
@@ -224,7 +233,7 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
 
   /** @internal */
   pinged(data: Buffer): void {
-    this.#ping = Buffer.from(data);
+    this.#ping = ownCopy(data);
   }
 
   /** @internal */

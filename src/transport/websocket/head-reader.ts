@@ -1,6 +1,6 @@
 /** Reads the head of an HTTP message from a connection, and then passes its events on. */
 import { YodelError } from '../../errors.ts';
-import type { Connection, Receiver } from '../transport.ts';
+import type { Connection, MemoryKeeper, Receiver } from '../transport.ts';
 import { endOfHead, type HttpHead, maxHeadSize, parseHead } from './http-head.ts';
 
 /** What arrived is no head. */
@@ -45,6 +45,10 @@ class HeadReader implements Receiver {
 
   constructor(receiver: HeadReceiver) {
     this.#receiver = receiver;
+  }
+
+  get keeper(): MemoryKeeper | undefined {
+    return this.#next?.keeper;
   }
 
   onData(chunk: Uint8Array): void {
