@@ -41,7 +41,7 @@ export interface Decoder {
   end(): Batch;
   /** Buffered bytes of an unfinished message; above 0 also while the rest of a discarded one is skipped. */
   readonly pending: number;
-  /** @internal Bytes of memory that the unfinished message keeps, where that is more than {@link pending}. */
+  /** @internal Bytes of memory that it keeps between two chunks, where that is more than {@link pending}. */
   readonly memory?: number | undefined;
   /**
    * The beginning of the payload of an unfinished message, such as a prompt without its line end. A view, valid until the next

@@ -29,6 +29,8 @@ export interface FrameScanner {
   found?(bytes: Buffer, start: number, end: number): void;
   /** Whether bytes that are left when the input ends are a frame without its ending. Default: they are an unfinished frame. */
   endsWithInput?(bytes: Buffer): boolean;
+  /** Bytes of memory that its own state takes, where a peer can make that grow. Default: 0. */
+  readonly memory?: number | undefined;
   /** How to find the end of a message that is too long. Absent: the decoder stops after it. */
   readonly skip?: SkipRule | undefined;
 }

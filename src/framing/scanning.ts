@@ -47,6 +47,10 @@ export class ScanningDecoder implements Decoder {
     return this.#skip > 0 || this.#isSkipping ? Math.max(1, this.#tail.length) : this.#tail.length;
   }
 
+  get memory(): number {
+    return this.#tail.memory + (this.scanner.memory ?? 0);
+  }
+
   get unfinished(): Uint8Array | undefined {
     const { headerSize, payload } = this.scanner.reader;
     const isReadable = headerSize !== -1 && !payload && this.#skip === 0 && !this.#isSkipping;

@@ -4,7 +4,7 @@
  * A copy in memory of its own. `Buffer.from` places small copies in a pool that Node.js shares among all of them, up to 64 KiB:
  * as long as one of them is kept, it keeps the whole pool. A copy of its own costs no more time.
  */
-export function ownCopy(bytes: Uint8Array): Buffer {
+export function ownCopy(bytes: Uint8Array): Buffer<ArrayBuffer> {
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   copy.set(bytes);
   return copy;

@@ -13,6 +13,11 @@ export class Tail {
     return this.#length;
   }
 
+  /** At least half of the memory that it takes: more than its bytes where there is much space for others. */
+  get memory(): number {
+    return this.#buffer.length > fewBytes ? this.#buffer.length / 2 : 0;
+  }
+
   /** The kept bytes. A view: valid until the next call. */
   get bytes(): Buffer {
     return this.#buffer.subarray(0, this.#length);
@@ -57,6 +62,8 @@ export class Tail {
 
 const none = Buffer.alloc(0);
 const smallestCapacity = 64;
+/** Buffers of this size are a part of what a connection costs. */
+const fewBytes = 4096;
 
 /** A power of two, so that a buffer fits later messages too, but not more than `maxLength`. */
 function capacityFor(size: number, maxLength: number): number {

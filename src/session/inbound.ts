@@ -75,7 +75,7 @@ export class Inbound {
     return this.bytes > highWaterMark || this.memory > 2 * Math.max(highWaterMark, usualChunk);
   }
 
-  /** Bytes of memory that the unfinished message keeps. */
+  /** Bytes of memory that the decoder keeps, mostly of the unfinished message. */
   get pendingMemory(): number {
     return this.#intake.pendingMemory;
   }

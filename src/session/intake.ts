@@ -43,10 +43,10 @@ export class Intake {
     return this.#decoder.pending;
   }
 
-  /** Bytes of memory that the unfinished message keeps. */
+  /** Bytes of memory that the decoder keeps, for the unfinished message and for its own state. */
   get pendingMemory(): number {
-    const { pending } = this.#decoder;
-    return pending === 0 ? 0 : Math.max(pending, this.#decoder.memory ?? 0);
+    const decoder = this.#decoder;
+    return Math.max(decoder.pending, decoder.memory ?? 0);
   }
 
   /** When the first byte of the unfinished message arrived, in the time of `Clock.ran`; 0 if there is none. */

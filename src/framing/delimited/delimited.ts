@@ -143,6 +143,10 @@ export class DelimitedDecoder implements Decoder {
     return this.#skipping ? Math.max(1, this.#tail.length) : this.#tail.length;
   }
 
+  get memory(): number {
+    return this.#tail.memory;
+  }
+
   get unfinished(): Uint8Array | undefined {
     const { bytes, length } = this.#tail;
     if (this.#skipping) return undefined;

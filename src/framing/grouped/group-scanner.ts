@@ -42,6 +42,10 @@ export class GroupScanner implements FrameScanner, SkipRule {
     this.#maxInner = inner.maxFrameSize(limit);
   }
 
+  get memory(): number | undefined {
+    return this.#inner.memory;
+  }
+
   maxFrameSize(limit: number): number {
     return this.#inner.maxFrameSize(limit);
   }

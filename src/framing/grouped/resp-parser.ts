@@ -44,6 +44,9 @@ const maxDigits = 15;
 
 const unlimited = Number.POSITIVE_INFINITY;
 
+/** What one level takes: an object and its place in an array. */
+const levelSize = 64;
+
 /** An aggregate that is not complete. */
 interface Level {
   readonly kind: 'counted' | 'attribute' | 'streamed' | 'streamedPairs' | 'streamedBytes';
@@ -60,7 +63,7 @@ export class RespParser {
   at = 0;
   /** The offset of the value's first byte, for errors; below 0 once bytes were dropped. */
   #start = 0;
-  readonly #levels: Level[] = [];
+  #levels: Level[] = [];
   /** The bytes of a string and its CRLF that are not read yet; -1 outside a string. */
   #missing = -1;
   /** Bytes after `at` that contain no LF. */
@@ -76,11 +79,16 @@ export class RespParser {
   /** Lines are not checked, so that they need not be kept. */
   #isRelaxed = false;
 
+  /** Bytes of memory that the aggregates take. */
+  get memory(): number {
+    return this.#levels.length * levelSize;
+  }
+
   /** Begins a value at `start`. */
   begin(start: number): void {
     this.at = start;
     this.#start = start;
-    this.#levels.length = 0;
+    if (this.#levels.length > 0) this.#levels = [];
     this.#missing = -1;
     this.#searched = 0;
     this.#isInLine = false;

@@ -63,6 +63,10 @@ class RespScanner implements FrameScanner, SkipRule {
     this.#maxFrame = this.maxFrameSize(limit);
   }
 
+  get memory(): number {
+    return this.#parser.memory;
+  }
+
   maxFrameSize(limit: number): number {
     return this.#isInlineAllowed ? limit + 2 : limit;
   }

@@ -100,6 +100,10 @@ class Requests implements FrameScanner {
     return isEncrypted ? this.#encrypted : (isTextDue ? this.#text : this.#lines).reader;
   }
 
+  get memory(): number {
+    return this.#state.pending.memory;
+  }
+
   maxFrameSize(limit: number): number {
     // Each line of a text may begin with a dot that is not part of it, and the last two lines are not.
     return limit + Math.ceil(limit / 2) + 7;

@@ -9,7 +9,9 @@ interface Run<Request> {
 }
 
 /** More changes from one kind of request to another than any client sends without waiting for a reply. */
-const maxRuns = 65_536;
+const maxRuns = 4096;
+/** Bytes of memory that each change takes. */
+const runSize = 64;
 
 /**
  * Requests in order. Equal ones in a row take no more memory than one, so that a server that never replies can take any number
@@ -18,6 +20,11 @@ const maxRuns = 65_536;
 export class PendingRequests<Request> {
   readonly #runs = new Queue<Run<Request>>();
   #last: Run<Request> | undefined;
+
+  /** Bytes of memory that they take. */
+  get memory(): number {
+    return this.#runs.length * runSize;
+  }
 
   /** The request that the next reply answers. */
   get oldest(): Request | undefined {

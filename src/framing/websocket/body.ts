@@ -18,6 +18,16 @@ export interface Body {
   invalid: Buffer | undefined;
 }
 
+/** The frames of a batch. */
+export interface Found {
+  readonly joined?: Buffer | undefined;
+  readonly body?: Buffer | undefined;
+  /** Where each frame of the body ends. */
+  readonly ends?: readonly number[];
+  /** Whether all payloads of the body are known to be ASCII. */
+  readonly isAscii?: boolean;
+}
+
 /** From this many bytes on, frames are rewritten by the WebAssembly module. */
 export const manyBytes = 300;
 

@@ -18,10 +18,10 @@ import { stopsDecoder } from '../checked.ts';
 import type { FrameReader } from '../frames.ts';
 import { asBuffer, byteCount, type Decoder, type DecoderOptions, tooLong } from '../framing.ts';
 import { Batch } from '../message.ts';
-import { part } from '../slices.ts';
+import { ownCopy, part } from '../slices.ts';
 import { Tail } from '../tail.ts';
 import { invalidUtf8 } from '../utf8.ts';
-import { type Body, manyBytes, takeMany, takeMasked, takeUnmasked } from './body.ts';
+import { type Body, type Found, manyBytes, takeMany, takeMasked, takeUnmasked } from './body.ts';
 import { closeReason } from './close.ts';
 import {
   controlBit,
@@ -99,6 +99,10 @@ export class WebSocketDecoder implements Decoder {
   get pending(): number {
     const isControl = this.#headerLength > 0 && ((this.#header[0] as number) & controlBit) !== 0;
     return this.#pending + (this.#isInPayload || isControl ? 0 : this.#headerLength);
+  }
+
+  get memory(): number {
+    return this.#tail.memory;
   }
 
   /** Whether nothing more can be decoded: after a fault or a close frame. */
@@ -331,7 +335,7 @@ export class WebSocketDecoder implements Decoder {
       applyMask(chunk, at, end, this.#key, at);
       this.#key = rotatedKey(this.#key, size);
     }
-    if (isControl) this.#controlData = Buffer.concat([this.#controlData, chunk.subarray(at, end)]);
+    if (isControl) this.#controlData = ownCopy(Buffer.concat([this.#controlData, chunk.subarray(at, end)]));
     else {
       this.#tail.append(chunk.subarray(at, end));
       this.#pending += size;
@@ -385,16 +389,6 @@ export class WebSocketDecoder implements Decoder {
     this.#headerLength = 0;
     this.#tail.take();
   }
-}
-
-/** The frames of a batch. */
-interface Found {
-  readonly joined?: Buffer | undefined;
-  readonly body?: Buffer | undefined;
-  /** Where each frame of the body ends. */
-  readonly ends?: readonly number[];
-  /** Whether all payloads of the body are known to be ASCII. */
-  readonly isAscii?: boolean;
 }
 
 const none = Buffer.alloc(0);
