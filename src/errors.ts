@@ -31,7 +31,7 @@ export const errorCodes = {
   YODEL_PING_TIMEOUT: 'The peer of a WebSocket answered no ping within pingInterval.',
   YODEL_CONNECT_TIMEOUT: 'No connection within connectTimeout.',
   YODEL_REQUEST_TIMEOUT: 'No reply within requestTimeout.',
-  YODEL_IDLE_TIMEOUT: 'The peer sent nothing for idleTimeout.',
+  YODEL_IDLE_TIMEOUT: 'Nothing was received from the peer, or sent to it, for idleTimeout.',
   YODEL_MESSAGE_TIMEOUT: 'The peer did not finish a message within messageTimeout of its first byte.',
   YODEL_DRAIN_TIMEOUT: 'The peer read none of its pending replies for drainTimeout.',
   YODEL_TOO_MANY_PENDING_BYTES:
@@ -65,6 +65,7 @@ export const errorCodes = {
   YODEL_JOURNAL_IN_USE: 'Another server writes to this journal.',
   YODEL_JOURNAL_UNREADABLE: 'A file is not a journal, is damaged, or was written by a newer version.',
   YODEL_FAULT: 'The connection was reset on purpose (`--reset`).',
+  YODEL_HANDLER_TIMEOUT: 'The handler neither finished a call nor sent anything for handlerTimeout.',
   YODEL_HANDLER_FAILED: 'The handler threw; `cause` is what it threw.',
 } as const;
 

@@ -59,13 +59,13 @@ export const sessionOptions = {
     summary: "Whether messages above the rate wait, or close the connection after a burst of one second's worth.",
     reason: 'Waiting loses nothing, and is what the classic echo server does.',
   },
-  /** Close a connection that sends nothing for this long, unless replies are pending. */
+  /** Close a connection over which nothing is received or sent for this long, unless replies are pending. */
   idleTimeout: {
     kind: 'duration',
     default: 300_000,
     max: longestDuration,
     off: 'never',
-    summary: 'Close a connection that sends nothing for this long, unless replies are pending.',
+    summary: 'Close a connection over which nothing is received or sent for this long, unless replies are pending.',
     reason: 'Between Thousand Island (60 s) and nginx (10 min): long enough for a person who is typing.',
   },
   /** Close a connection that does not finish a message within this time of its first byte. */
@@ -76,6 +76,16 @@ export const sessionOptions = {
     off: 'never',
     summary: 'Close a connection that does not finish a message within this time of its first byte.',
     reason: 'Against peers that send one byte at a time. NATS gives a blocked peer 10 s as well.',
+  },
+  /** Close a connection whose handler neither finishes a call nor sends anything for this long. */
+  handlerTimeout: {
+    kind: 'duration',
+    default: 30_000,
+    max: longestDuration,
+    off: 'never',
+    summary: 'Close a connection whose handler neither finishes a call nor sends anything for this long.',
+    reason:
+      'The requestTimeout of connect(): by then nobody waits for the reply. gunicorn has 30 s as well. The handlers proxy and exec have time-outs of their own.',
   },
   /** Disconnect a peer that reads none of its pending replies for this long. */
   drainTimeout: {

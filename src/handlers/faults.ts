@@ -46,6 +46,8 @@ export function withFaults(
   return {
     ...(inner.forwarding && { forwarding: inner.forwarding }),
     ...(inner.startsTls && { startsTls: true }),
+    // What delays a message is the fault, and not the handler.
+    limitsItself: true,
     ...(inner.awaitsClose && { awaitsClose: true }),
     ...(inner.descriptors && { descriptors: inner.descriptors }),
     open(session) {

@@ -85,6 +85,7 @@ export function proxy(address: Address | string | number, options: ProxyOptions 
   const handler: HandlerObject & { readonly [writesShapes]: true } = {
     [writesShapes]: true,
     forwarding: 'transparent',
+    limitsItself: true,
     descriptors: to.scheme === 'exec' ? childDescriptors : 1,
     open(session) {
       const upstream = new Upstream(session, to, protocol ?? session.protocol, options);

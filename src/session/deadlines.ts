@@ -7,7 +7,10 @@
  * | drain    | the peer last read something, or output became pending | output is pending                          | the session is disconnected |
  * | linger   | FIN was sent, or the peer last read something          | ending, and no output is pending           | the connection is released  |
  * | message  | the first byte of the unfinished message               | open, reading, and a message is unfinished | error reply, then close     |
- * | idle     | the peer last sent or read something, or was answered  | open, reading, and nothing is pending      | error reply, then close     |
+ * | idle     | something was last received, sent, or read by the peer | open, reading, and nothing is pending      | error reply, then close     |
+ * | handler  | its call, or the session last sent something           | the handler is awaited, and no output is pending | error reply, then close |
+ *
+ * Output that is pending waits for the peer: a handler that awaits `drained()` is limited by the drain deadline.
  *
  * The same code finds the next deadline, to set the timer, and the one that has passed, when the timer fires.
  */
@@ -18,16 +21,18 @@ import { type DeadlineOwner, DeadlineTimer } from './deadline-timer.ts';
 import type { Flow } from './flow.ts';
 import type { Inbound } from './inbound.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import type { Outbox } from './outbox.ts';
 import type { Runner } from './runner.ts';
 import type { SessionSettings } from './settings.ts';
 
 /** See the table above. */
-export type Deadline = 'rate' | 'drain' | 'linger' | 'message' | 'idle';
+export type Deadline = 'rate' | 'drain' | 'linger' | 'message' | 'idle' | 'handler';
 
 /** The parts that the deadlines depend on. */
 export interface DeadlineParts {
   readonly inbound: Inbound;
   readonly runner: Runner;
+  readonly outbox: Outbox;
   readonly flow: Flow;
   readonly lifecycle: Lifecycle;
 }
@@ -37,10 +42,15 @@ export class Deadlines extends DeadlineTimer {
   readonly #settings: SessionSettings;
   readonly #inbound: Inbound;
   readonly #runner: Runner;
+  readonly #outbox: Outbox;
   readonly #flow: Flow;
   readonly #lifecycle: Lifecycle;
   #activeAt: number;
   #readAt = 0;
+  /** A number that grows with each promise of the handler and each byte that is sent, and when it last grew. */
+  #progress = 0;
+  #progressAt: number;
+  readonly #handlerTimeout: number;
   /** The deadline that {@link #findNext} found. */
   #next: Deadline | undefined;
 
@@ -50,9 +60,12 @@ export class Deadlines extends DeadlineTimer {
     this.#settings = settings;
     this.#inbound = parts.inbound;
     this.#runner = parts.runner;
+    this.#outbox = parts.outbox;
     this.#flow = parts.flow;
     this.#lifecycle = parts.lifecycle;
     this.#activeAt = now;
+    this.#progressAt = now;
+    this.#handlerTimeout = settings.handler.limitsItself ? 0 : settings.limits.handlerTimeout;
   }
 
   /** The peer sent something, or was answered. Returns the time. */
@@ -71,8 +84,18 @@ export class Deadlines extends DeadlineTimer {
     this.#readAt = this.#settings.clock.ran();
   }
 
-  /** Makes sure that the timer fires at the next deadline. @param unsent bytes that the connection has not sent */
-  arm(unsent: number): void {
+  /**
+   * Makes sure that the timer fires at the next deadline.
+   *
+   * @param unsent bytes that the connection has not sent
+   * @param now the time, if it is known: reading the clock for each chunk again would cost 40 ns
+   */
+  arm(unsent: number, now?: number): void {
+    const progress = this.#runner.awaited + this.#outbox.bytes;
+    if (progress !== this.#progress) {
+      this.#progress = progress;
+      this.#progressAt = now ?? this.active();
+    }
     this.set(this.#findNext(unsent));
   }
 
@@ -114,6 +137,13 @@ export class Deadlines extends DeadlineTimer {
       due = this.#activeAt + idleTimeout;
       this.#next = 'idle';
     }
+    if (this.#handlerTimeout > 0 && unsent === 0 && this.#runner.isWaiting && !this.#lifecycle.isOver) {
+      const waitsFrom = Math.max(this.#progressAt, this.#readAt);
+      if (waitsFrom + this.#handlerTimeout < due) {
+        due = waitsFrom + this.#handlerTimeout;
+        this.#next = 'handler';
+      }
+    }
     return due;
   }
 
@@ -124,8 +154,8 @@ export class Deadlines extends DeadlineTimer {
 
 /** The error of a session that missed a deadline. */
 export function deadlineError(
-  deadline: 'drain' | 'message' | 'idle',
-  { drainTimeout, messageTimeout, idleTimeout }: SessionLimits,
+  deadline: 'drain' | 'message' | 'idle' | 'handler',
+  { drainTimeout, messageTimeout, idleTimeout, handlerTimeout }: SessionLimits,
   unsent: number,
 ): YodelError {
   switch (deadline) {
@@ -138,6 +168,8 @@ export function deadlineError(
       return new YodelError('YODEL_MESSAGE_TIMEOUT', text);
     }
     case 'idle':
-      return new YodelError('YODEL_IDLE_TIMEOUT', `nothing was received for ${formatDuration(idleTimeout)}`);
+      return new YodelError('YODEL_IDLE_TIMEOUT', `nothing was received or sent for ${formatDuration(idleTimeout)}`);
+    case 'handler':
+      return new YodelError('YODEL_HANDLER_TIMEOUT', `the handler took longer than ${formatDuration(handlerTimeout)}`);
   }
 }

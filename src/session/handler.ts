@@ -21,7 +21,10 @@ export interface Session extends SessionView {
   readonly security: Security | undefined;
   /** For the handler's own data about this session. Initially empty. */
   readonly data: Record<string, unknown>;
-  /** Aborted when the session is over: for handlers that await something. */
+  /**
+   * Aborted when the session is over, or the handler has exceeded `handlerTimeout`: for handlers that await something. The
+   * reason is the error that ends the session, if there is one.
+   */
   readonly signal: AbortSignal;
   /** Whether the session can no longer send. */
   readonly ended: boolean;
@@ -127,6 +130,11 @@ export interface HandlerObject {
    */
   readonly awaitsClose?: boolean | undefined;
   /**
+   * Whether the handler limits its own time, so that `handlerTimeout` does not apply to it: a proxy waits for its server for as
+   * long as its own time-outs say. Default: no.
+   */
+  readonly limitsItself?: boolean | undefined;
+  /**
    * Called once when the session begins, before any message. The connection is open. The return value is sent as a greeting;
    * a promise is awaited first, and messages wait for it.
    */
@@ -163,7 +171,7 @@ export type Handler = MessageHandler | HandlerObject;
  * @throws YodelError `YODEL_INVALID_HANDLER`
  */
 export function resolveHandler(handler: unknown): HandlerObject {
-  if (typeof handler === 'function') return { message: handler as MessageHandler };
+  if (typeof handler === 'function') return nameHandler({ message: handler as MessageHandler }, handler.name);
   const invalid = (reason: string) => new YodelError('YODEL_INVALID_HANDLER', `${reason}. ${expectedForm}`);
   if (typeof handler !== 'object' || handler === null) throw invalid('this is not a handler');
   const callbacks = handler as Record<string, unknown>;
@@ -178,6 +186,19 @@ export function resolveHandler(handler: unknown): HandlerObject {
   if (wrong !== undefined) throw invalid(`the handler's "${wrong}" is not a function`);
   if (callbacks.message && callbacks.batch) throw invalid('the handler has both "message" and "batch"');
   return handler as HandlerObject;
+}
+
+const names = new WeakMap<HandlerObject, string>();
+
+/** @internal Says what the log calls a handler: its name on the command line, or its function's. Returns the handler. */
+export function nameHandler(handler: HandlerObject, name: string): HandlerObject {
+  names.set(handler, name);
+  return handler;
+}
+
+/** @internal What the log calls a handler; undefined if it has no name. */
+export function nameOfHandler(handler: HandlerObject): string | undefined {
+  return names.get(handler);
 }
 
 /** @internal Whether a callback returned a promise: any object with a `then` method, as for `await`. */

@@ -31,7 +31,7 @@ export interface EndingSession extends SessionView {
   flush(): void;
   turnSoon(): void;
   /** The session is closed, and its counters are final. Called once. @param close calls the handler's `close` */
-  closed(error: YodelError | undefined, close: CloseHandler): void;
+  closed(close: CloseHandler): void;
 }
 
 /** The parts that end with the session. */
@@ -60,6 +60,8 @@ export class Lifecycle {
   readonly #flow: Flow;
   /** Whether the handler has ended the output: no; yes, and FIN is due; yes, and FIN is sent. */
   #outputEnd: false | 'due' | 'sent' = false;
+  #aborter: AbortController | undefined;
+  #isHandlerAbandoned = false;
   /** Both sides have ended while messages still waited for the handler. */
   #isGone = false;
   /** Why the session ends; undefined if both sides end normally. */
@@ -83,6 +85,13 @@ export class Lifecycle {
   /** Whether the session can no longer send. */
   get hasOutputEnded(): boolean {
     return this.isOver || this.#outputEnd !== false;
+  }
+
+  /** For the handler: aborted when the session is closed, or the handler took too long. Created when it is first used. */
+  get signal(): AbortSignal {
+    this.#aborter ??= new AbortController();
+    if (this.state === 'closed' || this.#isHandlerAbandoned) this.#aborter.abort(this.#error);
+    return this.#aborter.signal;
   }
 
   /** Accepts no more input. Queued messages are still answered. */
@@ -183,6 +192,16 @@ export class Lifecycle {
     this.fail(error);
   }
 
+  /** The handler took too long: the session ends, and the handler learns it by its signal. */
+  abandonHandler(error: YodelError): void {
+    const cause = `${this.#runner.waitsFor} has not finished`;
+    this.#settings.telemetry.handlerFailed(this.#session, new YodelError(error.code, error.message, { cause }));
+    this.#isHandlerAbandoned = true;
+    this.#runner.abandon(error);
+    this.fail(error);
+    this.#aborter?.abort(error);
+  }
+
   /** Messages were discarded: each is answered with the error, and the session continues. */
   discard(error: YodelError, messages: number): void {
     const { telemetry } = this.#settings;
@@ -225,7 +244,8 @@ export class Lifecycle {
     telemetry.counters.connectionsOpen--;
     if (error) telemetry.countError(error);
     if (telemetry.watched) telemetry.emit('closed', this.#session, error);
-    this.#session.closed(error, () => this.#runner.close(error));
+    this.#aborter?.abort(error);
+    this.#session.closed(() => this.#runner.close(error));
   }
 
   #brokenBy(cause: Error): YodelError {

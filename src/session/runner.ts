@@ -1,7 +1,7 @@
 /** Calls a session's handler, and awaits it: one callback at a time. */
 import { YodelError } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
-import { isPromise, type Reply, type Session } from './handler.ts';
+import { type HandlerObject, isPromise, nameOfHandler, type Reply, type Session } from './handler.ts';
 import type { Outbox } from './outbox.ts';
 import type { SessionSettings } from './settings.ts';
 
@@ -34,9 +34,11 @@ export class Runner {
   /** The batch that was handled last. Its memory can be reused once the replies are sent. */
   #handled: Batch | undefined;
   #isWaiting = false;
+  /** The callback whose promise is awaited. */
+  #callback: keyof HandlerObject = 'message';
   /** `end` was called. */
   #hasEnded = false;
-  /** Set once the session is closed. */
+  /** Set once the session is closed, or the handler is abandoned. */
   #closed: { readonly error: YodelError | undefined } | undefined;
 
   constructor(session: RunnableSession, outbox: Outbox, settings: SessionSettings) {
@@ -44,6 +46,9 @@ export class Runner {
     this.#outbox = outbox;
     this.#settings = settings;
   }
+
+  /** Counts the promises of the handler that were awaited. */
+  awaited = 0;
 
   /** Whether a promise of the handler is pending, so that nothing else can be handled. */
   get isWaiting(): boolean {
@@ -74,9 +79,15 @@ export class Runner {
     return inUse ? inUse.memory + (this.#awaited?.textMemory ?? 0) : 0;
   }
 
+  /** The callback whose promise is awaited, for the log: `message() of reverse.mjs`. */
+  get waitsFor(): string {
+    const name = nameOfHandler(this.#settings.handler);
+    return `${this.#callback}() of ${name === undefined || name === '' ? 'the handler' : name}`;
+  }
+
   /** Calls `open`. */
   open(): void {
-    this.#call(this.#settings.handler.open);
+    this.#call('open');
   }
 
   /** Passes a batch to a `batch` handler, or keeps its messages for {@link continue}. */
@@ -94,7 +105,7 @@ export class Runner {
   /** Handles the waiting messages one after another, until none is left or the handler or the peer makes them wait. */
   continue(): void {
     const pending = this.#handleMessages();
-    if (pending) void this.#await(pending);
+    if (pending) void this.#await('message', pending, 1);
   }
 
   /** Calls `end`, once. Returns whether its promise is pending. */
@@ -102,7 +113,7 @@ export class Runner {
     if (this.#hasEnded) return false;
     this.#hasEnded = true;
     if (this.#settings.telemetry.watched && this.#session.endedBy === 'peer') this.#reportInputEnd();
-    this.#call(this.#settings.handler.end);
+    this.#call('end');
     return this.#isWaiting;
   }
 
@@ -131,6 +142,11 @@ export class Runner {
     }
   }
 
+  /** The handler took too long: the session ends with `error`, and what the handler still does is ignored. */
+  abandon(error: YodelError): void {
+    this.#closed = { error };
+  }
+
   /** Discards the waiting messages. */
   drop(): void {
     this.#current = undefined;
@@ -143,13 +159,13 @@ export class Runner {
     this.#handled = undefined;
   }
 
-  /** Calls `open` or `end`. */
-  #call(callback: ((session: Session) => Reply | Promise<Reply>) | undefined): void {
-    if (!callback) return;
+  #call(callback: 'open' | 'end'): void {
+    const { handler } = this.#settings;
+    if (!handler[callback]) return;
     this.#settings.running[0] = this.#session.id;
     try {
-      const reply = callback.call(this.#settings.handler, this.#session);
-      if (isPromise(reply)) void this.#await(reply, 0);
+      const reply = handler[callback]?.(this.#session);
+      if (isPromise(reply)) void this.#await(callback, reply, 0);
       else this.#reply(reply);
     } catch (thrown) {
       this.#session.handlerFailed(thrown);
@@ -168,7 +184,7 @@ export class Runner {
         // The handler may send the batch back long after the call that its bytes are borrowed for.
         batch.endBorrow();
         this.#inUse = batch;
-        void this.#await(reply, count);
+        void this.#await('batch', reply, count);
       } else {
         if (telemetry.timed) this.#emitHandled(count);
         this.#reply(reply);
@@ -227,11 +243,13 @@ export class Runner {
    *
    * @param messages the number of messages that the first reply answers; 0 for one that `open` or `end` returned
    */
-  async #await(first: Promise<Reply>, messages = 1): Promise<void> {
+  async #await(callback: keyof HandlerObject, first: Promise<Reply>, messages: number): Promise<void> {
     this.#isWaiting = true;
+    this.#callback = callback;
     let answered = messages;
     let pending: Promise<Reply> | undefined = first;
     while (pending) {
+      this.awaited++;
       // Earlier replies do not wait for a slow one.
       this.#session.turnSoon();
       try {

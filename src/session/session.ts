@@ -61,7 +61,6 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
   readonly #began: number;
   #isTurnDue = false;
   #data: Record<string, unknown> | undefined;
-  #aborter: AbortController | undefined;
 
   constructor(
     id: number,
@@ -149,11 +148,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
   }
 
   get signal(): AbortSignal {
-    if (!this.#aborter) {
-      this.#aborter = new AbortController();
-      if (this.#lifecycle.state === 'closed') this.#aborter.abort();
-    }
-    return this.#aborter.signal;
+    return this.#lifecycle.signal;
   }
 
   get protocol(): Protocol {
@@ -236,7 +231,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     inbound.receive(bytes, now, this.#connection.chunksAreBorrowed, isHandlerBusy);
     this.#run();
     inbound.endBorrow();
-    this.#settle();
+    this.#settle(now);
     if (this.#draining?.isOver(bytes.length, now)) this.#lifecycle.finish();
   }
 
@@ -318,9 +313,8 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
   }
 
   /** @internal */
-  closed(error: YodelError | undefined, close: CloseHandler): void {
+  closed(close: CloseHandler): void {
     this.#deadlines.cancel();
-    this.#aborter?.abort(error);
     this.#whenClosed(this, close);
   }
 
@@ -356,8 +350,8 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     this.checkMessageLimit();
   }
 
-  /** After every event: writes, decides whether to read, and sets the next deadline. */
-  #settle(): void {
+  /** After every event: writes, decides whether to read, and sets the next deadline. @param now the time, if it is known */
+  #settle(now?: number): void {
     const lifecycle = this.#lifecycle;
     if (lifecycle.state === 'closed') return;
     const unsent = this.flush();
@@ -368,7 +362,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
       this.#inbound.restartMessageTimer(this.#deadlines.active());
       this.#draining?.watch();
     }
-    this.#deadlines.arm(unsent);
+    this.#deadlines.arm(unsent, now);
     this.#flow.account(unsent);
   }
 
@@ -391,6 +385,9 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
         return this.#lifecycle.finish();
       case 'idle':
         this.#lifecycle.fail(deadlineError(deadline, limits, unsent));
+        return this.#settle();
+      case 'handler':
+        this.#lifecycle.abandonHandler(deadlineError(deadline, limits, unsent));
         return this.#settle();
     }
   }

@@ -29,6 +29,7 @@ test('each mistake gets the reply that the guide shows', async () => {
     await replyTo(Buffer.from('a\nb\nhello\xff\n', 'latin1'), {}),
     await replyTo('not finished', { messageTimeout: 20 }),
     await replyTo('', { idleTimeout: 20 }),
+    await replyTo('a\n', { handlerTimeout: 20, handler: () => new Promise(() => undefined) }),
     await replyTo('a\nb\n', { maxMessages: 1 }),
     await replyToOneTooMany(),
   ]);

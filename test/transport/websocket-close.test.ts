@@ -50,7 +50,7 @@ describe('a server closes with a code that says why', () => {
     ['a message is too long', { maxMessageLength: 3 }, 1009, 'message 1 is longer than the limit of 3 bytes'],
     ['there are too many messages', { maxMessages: 1 }, 1008, 'this connection has reached its limit of 1 messages'],
     ['messages come too fast', { rate: 1, ratePolicy: 'close' }, 1008, 'more than 1 messages per second'],
-    ['nothing is received', { idleTimeout: 50 }, 1008, 'nothing was received for 50 ms'],
+    ['nothing is received', { idleTimeout: 50 }, 1008, 'nothing was received or sent for 50 ms'],
   ])('when %s', async (_, options, code, reason) => {
     const { url } = await serveWebSocket(options);
     const { socket, closed } = await open(url);
@@ -218,7 +218,7 @@ describe('pings', () => {
     const { socket, closed } = await open(url);
     let pings = 0;
     socket.on('ping', () => pings++);
-    expect(await closed).toEqual([1008, 'nothing was received for 1500 ms']);
+    expect(await closed).toEqual([1008, 'nothing was received or sent for 1500 ms']);
     expect(pings).toBeGreaterThan(1);
   });
 
@@ -227,7 +227,7 @@ describe('pings', () => {
     const { socket, closed } = await open(url);
     const pings = setInterval(() => socket.ping('here'), 20);
     onTestFinished(() => clearInterval(pings));
-    expect(await closed).toEqual([1008, 'nothing was received for 200 ms']);
+    expect(await closed).toEqual([1008, 'nothing was received or sent for 200 ms']);
   });
 
   test('that arrive byte by byte do not count either, and are answered', async () => {

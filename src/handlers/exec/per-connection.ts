@@ -15,6 +15,7 @@ export function execPerConnection(settings: ExecSettings): HandlerObject {
   const conversations = new WeakMap<Session, Conversation>();
   return {
     forwarding: 'frames',
+    limitsItself: true,
     awaitsClose: true,
     descriptors: childDescriptors,
     open: (session) => void conversations.set(session, new Conversation(session, settings)),

@@ -14,6 +14,7 @@ export function execPerMessage(settings: ExecSettings): HandlerObject {
   const running = new WeakMap<Session, Child>();
   return {
     forwarding: 'frames',
+    limitsItself: true,
     awaitsClose: true,
     descriptors: childDescriptors,
     async message(message, session) {

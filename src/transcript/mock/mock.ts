@@ -45,6 +45,8 @@ export function mockServer(transcript: Transcript, options: MockOptions = {}): M
   const runs = new Runs(transcript, options);
   return {
     ...(secured && { startsTls: true }),
+    // A transcript has pauses, and a client may wait for another one.
+    limitsItself: true,
     open: (session) => runs.join(session),
     message: (message, session) => runs.of(session)?.received(session, message),
     end: (session) => runs.of(session)?.ended(session),

@@ -165,6 +165,7 @@ export class Run {
   #handlerFor({ client }: SecondConnect): HandlerObject {
     return {
       ...(this.#options.tls && { startsTls: true }),
+      limitsItself: true,
       open: (session) => this.#join(client, session),
       message: (message, session) => this.received(session, message),
       end: (session) => this.ended(session),

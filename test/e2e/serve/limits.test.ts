@@ -52,9 +52,9 @@ test('--max-messages serves that number and closes; further messages get an erro
 test('--idle-timeout closes a silent connection with an error, and logs it', async () => {
   const server = await serve(['--idle-timeout', '100ms']);
   const peer = await dial(server.port);
-  expect((await peer.ended).toString()).toBe('error: nothing was received for 100 ms\n');
+  expect((await peer.ended).toString()).toBe('error: nothing was received or sent for 100 ms\n');
   peer.end();
-  await server.saw(closedLine(0, 1, 'nothing was received for 100 ms'));
+  await server.saw(closedLine(0, 1, 'nothing was received or sent for 100 ms'));
 });
 
 test('--max-connections refuses a client above the limit with an error, and serves the others', async () => {

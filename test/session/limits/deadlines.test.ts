@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { settled } from '../../support/fake-clock.ts';
 import { Harness, serveOneClient } from '../harness.ts';
 
-const off = { idleTimeout: 0, messageTimeout: 0, drainTimeout: 0 };
+const off = { idleTimeout: 0, messageTimeout: 0, drainTimeout: 0, handlerTimeout: 0 };
 
 describe('idleTimeout', () => {
   const options = { ...off, idleTimeout: 1000 };
-  const error = 'error: nothing was received for 1 s\n';
+  const error = 'error: nothing was received or sent for 1 s\n';
 
   it('ends a session whose peer sends nothing', async () => {
     const errors: unknown[] = [];
@@ -47,6 +47,19 @@ describe('idleTimeout', () => {
     expect(peer.text).toBe('done\n');
     await harness.passes(1);
     expect(peer.text).toBe(`done\n${error}`);
+  });
+
+  it('restarts with every message that is sent: a client may only listen', async () => {
+    const { peer, harness, session } = await serveOneClient(options);
+    for (const text of ['a', 'b', 'c']) {
+      await harness.passes(900);
+      session.send(text);
+      await settled();
+    }
+    await harness.passes(999);
+    expect(peer.text).toBe('a\nb\nc\n');
+    await harness.passes(1);
+    expect(peer.text).toBe(`a\nb\nc\n${error}`);
   });
 
   it('does not run while messages wait for their turn, and starts after the last one', async () => {

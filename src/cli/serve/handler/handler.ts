@@ -7,7 +7,7 @@ import { resolveWire, wireText } from '../../../framing/wire.ts';
 import type { ExecOptions } from '../../../handlers/exec/settings.ts';
 import type { Faults } from '../../../handlers/faults/fault-set.ts';
 import { withFaults } from '../../../handlers/faults.ts';
-import type { HandlerObject } from '../../../session/handler.ts';
+import { type HandlerObject, nameHandler } from '../../../session/handler.ts';
 import { escapeText } from '../../../terminal/escape.ts';
 import { UsageError } from '../../fail.ts';
 import { readFile } from '../../files.ts';
@@ -50,7 +50,7 @@ export async function handlerFor(
   const protocol = needed && !hasWireFlags(flags) ? needed : given;
   const resolved = resolveWire({ protocol, encoding: givenEncoding(flags) ?? (needed ? undefined : encoding) });
   return {
-    handler: faults ? withFaults(handler, faults) : handler,
+    handler: nameHandler(faults ? withFaults(handler, faults) : handler, name),
     judged,
     stop,
     protocol: passesBytes(settings) ? { ...resolved, encoding: 'binary', atOnce: true } : resolved,
