@@ -1,5 +1,6 @@
 /** Runs the command line of this process. */
 import { programToRun } from '../process/own-program.ts';
+import { abandonedAttempts } from '../transport/abandoned.ts';
 import { runCommandLine } from './command-line.ts';
 import { exitStatus, reportUnfinished } from './fail.ts';
 
@@ -24,4 +25,6 @@ async function runCommand(): Promise<void> {
   } finally {
     process.off('beforeExit', reportUnfinished);
   }
+  // The process would wait for them, without a use.
+  if (abandonedAttempts() > 0) process.stderr.write('', () => process.stdout.write('', () => process.exit()));
 }

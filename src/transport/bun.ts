@@ -1,6 +1,7 @@
 /** TCP and Unix sockets over `Bun.listen` and `Bun.connect`, which are faster than Bun's `node:net`. */
 import { type Address, addressAt, type SocketAddress } from '../address.ts';
 import { systemError } from '../errors.ts';
+import { abandon } from './abandoned.ts';
 import { AcceptQueue, closingBy } from './accept-queue.ts';
 import { keepAliveDelay } from './keep-alive.ts';
 import { listenError, resetBeforeAccept } from './listen-errors.ts';
@@ -276,8 +277,6 @@ async function connect(address: SocketAddress, { signal, keepAlive }: DialOption
   const delay = keepAliveDelay(address, keepAlive);
   const startedAt = performance.now();
   const opened = Promise.withResolvers<Connection>();
-  const aborted = () => opened.reject(signal?.reason);
-  signal?.addEventListener('abort', aborted);
   const open = (socket: BunSocket) => {
     const connection = new BunConnection(socket, address, peerOf(socket, address));
     connection.connectMs = performance.now() - startedAt;
@@ -286,9 +285,13 @@ async function connect(address: SocketAddress, { signal, keepAlive }: DialOption
     if (signal?.aborted) connection.abort();
     opened.resolve(connection);
   };
-  Bun.connect({ ...endpointOf(address), allowHalfOpen: true, socket: { ...events, open } }).catch((error: unknown) => {
-    opened.reject(systemError(`cannot connect to ${address}`, error));
-  });
+  const attempt = Bun.connect({ ...endpointOf(address), allowHalfOpen: true, socket: { ...events, open } });
+  attempt.catch((error: unknown) => opened.reject(systemError(`cannot connect to ${address}`, error)));
+  const aborted = () => {
+    abandon(attempt);
+    opened.reject(signal?.reason);
+  };
+  signal?.addEventListener('abort', aborted);
   return await opened.promise.finally(() => signal?.removeEventListener('abort', aborted));
 }
 

@@ -49,19 +49,22 @@ export interface Opened {
   reset(): void;
 }
 
-/** Connects to a port of 127.0.0.1, or to a Unix socket. */
-export async function dial(to: number | string, wire: Wire = new LineWire()): Promise<Opened> {
-  const socket = net.connect(
-    typeof to === 'number' ? { host: '127.0.0.1', port: to, allowHalfOpen: true } : { path: to, allowHalfOpen: true },
-  );
+/** Connects to a port of the host, or to a Unix socket. */
+export async function dial(
+  to: number | string,
+  wire: Wire = new LineWire(),
+  host = '127.0.0.1',
+): Promise<Opened & { readonly socket: net.Socket }> {
+  const where = typeof to === 'number' ? { host, port: to } : { path: to };
+  const socket = net.connect({ ...where, allowHalfOpen: true });
   await once(socket, 'connect');
   const reset = () => void (typeof to === 'number' ? socket.resetAndDestroy() : socket.destroy());
   return { socket, wire, reset };
 }
 
 /** The same with TLS. Whatever the certificate, it is accepted. Only one that `canReset` can send RST; it cannot be read slowly. */
-export async function dialTls(port: number, canReset: boolean): Promise<Opened> {
-  const { socket: below, wire, reset } = await dial(port);
+export async function dialTls(port: number, canReset: boolean, host?: string): Promise<Opened> {
+  const { socket: below, wire, reset } = await dial(port, undefined, host);
   const accepted = { rejectUnauthorized: false, allowHalfOpen: true };
   const socket = tls.connect({ socket: canReset ? streamOver(below) : below, ...accepted });
   await once(socket, 'secureConnect');

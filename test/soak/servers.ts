@@ -40,7 +40,7 @@ const probe = new URL('./probe.mjs', import.meta.url).pathname;
 
 /** What a server prints on stderr in normal operation. */
 const expected =
-  /^yodel: (listening on |reloaded|\d+\.\d+|the certificate|draining|a new certificate|new certificate|recording|journal|talk to it)/;
+  /^yodel: (listening on |the event loop (has been blocked|runs again)|reloaded|\d+\.\d+|the certificate|draining|a new certificate|new certificate|recording|journal|talk to it)/;
 
 /** Starts a server and resolves when it listens on all its addresses. */
 export async function startServer(
