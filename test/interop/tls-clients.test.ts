@@ -1,9 +1,10 @@
 /** Other programs as clients of a TLS listener. */
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, readFileSync, renameSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { expect, test } from 'vitest';
+import { selfSignedCertificate } from '../../src/cli/serve/tls/self-signed.ts';
 import { type Certificate, makeCertificate } from '../support/certificate.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { run, serve, start, yodel } from '../support/process/command.ts';
@@ -51,7 +52,6 @@ openssl('with --client-ca a client needs a valid certificate, and the session ha
   const [own, ada, other] = [makeCertificate(), makeCertificate(), makeCertificate()];
   const folder = temporaryFolder();
   const handler = join(folder, 'who.mjs');
-  const { writeFileSync } = await import('node:fs');
   writeFileSync(
     handler,
     'export default (_message, session) => `${session.security.subject} ${session.security.protocol}`;\n',
@@ -127,6 +127,27 @@ openssl('new clients get a new certificate from the disk, and no session is drop
   expect(seen.stdout.toString()).toContain(readFileSync(next.certificate, 'utf8').trim());
   client.process.stdin?.write('after\n');
   await client.saw(/^after$/m);
+});
+
+test('a certificate behind a link to a folder is followed, and an expired one warned of', async () => {
+  const folder = temporaryFolder();
+  const write = (release: string, validMs: number) => {
+    mkdirSync(join(folder, release));
+    const { cert, key } = selfSignedCertificate(['localhost'], validMs);
+    writeFileSync(join(folder, release, 'both.pem'), key + cert, { mode: 0o600 });
+  };
+  write('1', 86_400_000);
+  write('2', -60_000);
+  symlinkSync('1', join(folder, 'current'));
+  const server = await serve(['--cert', join(folder, 'current', 'both.pem'), ...listen]);
+  symlinkSync('2', join(folder, 'next'));
+  renameSync(join(folder, 'next'), join(folder, 'current'));
+  await server.saw(/yodel: reloaded/);
+  await server.saw(/yodel: the certificate CN=localhost \(--cert\) expired on [-\d]+ [:\d]+ UTC: clients refuse it/);
+  const client = await yodel(['connect', `tls://localhost:${server.port}`, '--cacert', join(folder, '2', 'both.pem')], {
+    input: 'hello\n',
+  });
+  expect(client.stderr).toContain('its certificate has expired');
 });
 
 openssl('SIGHUP reloads the certificates; invalid ones are reported, and the old ones stay in use', async () => {

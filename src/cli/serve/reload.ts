@@ -9,7 +9,9 @@ import { handlerFlags } from './handler/flags.ts';
 import type { Notify } from './outputs.ts';
 import type { ServeSettings } from './settings.ts';
 import { notifySystemd } from './systemd.ts';
-import { type Certificates, readServerTls, watchFiles } from './tls/tls.ts';
+import { ExpiryWatch } from './tls/expiry.ts';
+import { type Certificates, readServerTls } from './tls/tls.ts';
+import { FileWatch } from './watch-files.ts';
 
 /** Reads the current settings. */
 export type ReadSettings = () => Promise<ServeSettings>;
@@ -46,6 +48,8 @@ export function reloadOnChange(reloading: Reloading): { reload(): void; close():
       const deferred = needRestart(initial, settings);
       const rest = deferred.length > 0 ? `; these changes need a restart: ${deferred.join(', ')}` : '';
       notify(`reloaded: new sessions use the new settings${rest}`);
+      watched.follow([...(read?.files ?? []), ...files]);
+      expiry.watch(tls);
     } catch (error) {
       notify(`not reloaded, the old settings remain in effect: ${escapeText((error as Error).message)}`);
     }
@@ -56,7 +60,14 @@ export function reloadOnChange(reloading: Reloading): { reload(): void; close():
   const requestReload = () => {
     last = last.then(reload);
   };
-  return { reload: requestReload, ...watchFiles([...(certificates?.files ?? []), ...files], requestReload) };
+  const watched = new FileWatch([...(certificates?.files ?? []), ...files], requestReload);
+  const expiry = new ExpiryWatch(notify);
+  expiry.watch(certificates?.tls);
+  const close = () => {
+    watched.close();
+    expiry.close();
+  };
+  return { reload: requestReload, close };
 }
 
 /** The TLS settings that a reload keeps: the protocols, and whether clients need a certificate. */

@@ -1,13 +1,9 @@
-/** The TLS flags of `yodel serve`: reads certificates and keys, and watches their files. */
-import { type FSWatcher, statSync, watch } from 'node:fs';
-import { basename, dirname } from 'node:path';
+/** The TLS flags of `yodel serve`: reads certificates and keys. */
+import { statSync } from 'node:fs';
 import type { Address } from '../../../address.ts';
 import type { CertificateAndKey, ServerTls } from '../../../transport/transport.ts';
 import { UsageError } from '../../fail.ts';
 import { readFile } from '../../files.ts';
-
-/** How long files must be unchanged before they are read again, because a certificate and its key are two files. */
-const quietMs = 200;
 
 /** The values of the flags. */
 interface TlsFlags {
@@ -140,32 +136,4 @@ async function makeCertificates(flags: TlsFlags): Promise<Certificates> {
   const { fingerprintOf, selfSignedCertificate } = await import('./self-signed.ts');
   const pair = selfSignedCertificate(['localhost', '127.0.0.1', '::1'], 30 * 86_400_000);
   return { tls: { ...pair, ...common(flags) }, files: [], fingerprint: fingerprintOf(pair.cert) };
-}
-
-/**
- * Calls `changed` when one of the files is replaced or its content changes. Their directories are watched, because a
- * certificate is replaced by renaming.
- */
-export function watchFiles(files: readonly string[], changed: () => void): { close(): void } {
-  let timer: NodeJS.Timeout | undefined;
-  const fileChanged = (name: string | null, names: ReadonlySet<string>) => {
-    // Certificates that are links into a directory of versions (`..data`) change under another name.
-    if (name !== null && !names.has(name) && !name.startsWith('..')) return;
-    clearTimeout(timer);
-    timer = setTimeout(changed, quietMs);
-  };
-  const watchers: FSWatcher[] = [];
-  for (const directory of new Set(files.map((file) => dirname(file)))) {
-    const names = new Set(files.filter((file) => dirname(file) === directory).map((file) => basename(file)));
-    const watcher = watch(directory, (_event, name) => fileChanged(name, names));
-    // The directory was removed: the current certificates stay in use.
-    watcher.on('error', () => watcher.close());
-    watchers.push(watcher);
-  }
-  return {
-    close() {
-      clearTimeout(timer);
-      for (const watcher of watchers) watcher.close();
-    },
-  };
 }
