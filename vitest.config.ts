@@ -29,6 +29,7 @@ const parts: readonly Part[] = [
     files: [
       '{address,error-codes,errors,linked-set,options,queue,suggestion}.test.ts',
       'load/{attribution,histogram,open-loop,payload,schedule,send-times,stages,replies/*,result/*}.test.ts',
+      'metrics/{hosts,http-request,shared}.test.ts',
       'report/**/*.test.ts',
       'process/{command-words,stall}.test.ts',
       'telemetry/**/*.test.ts',
@@ -53,7 +54,7 @@ const parts: readonly Part[] = [
     runtimes: 'Node and Bun',
     isShared: false,
     runsBuild: false,
-    files: ['{journal,transport}/**/*.test.ts', 'faults/unfinished-websocket.test.ts'],
+    files: ['{journal,metrics,transport}/**/*.test.ts', 'faults/unfinished-websocket.test.ts'],
   },
   {
     name: 'texts',

@@ -1,14 +1,19 @@
 /** The HTTP endpoints for Prometheus and process managers: `/metrics`, `/healthz`, `/readyz`. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TcpAddress } from '../address.ts';
-import { type HttpServer, listenHttp } from './http-server.ts';
+import { realClock } from '../clock.ts';
+import { HostNames } from './hosts.ts';
+import type { HttpRequest } from './http-request.ts';
+import { type HttpResponse, type HttpServer, listenHttp } from './http-server.ts';
 import type { Metrics } from './registry.ts';
+import { Shared } from './shared.ts';
 
 /** The data that the endpoints report. */
 export interface Health {
   readonly metrics: Pick<Metrics, 'contentType' | 'text'>;
   /** Whether the server accepts new clients. */
   readonly isReady: () => boolean;
+  /** Names by which clients may address this server, besides loopback and the address; `*` for all. */
+  readonly hosts: readonly string[];
 }
 
 /**
@@ -16,19 +21,36 @@ export interface Health {
  *
  * @throws YodelError `YODEL_ADDRESS_IN_USE`, …
  */
-export async function serveHealth(address: TcpAddress, health: Health): Promise<HttpServer> {
-  return await listenHttp(address, 'metrics', (request, response) => answer(request, response, health));
+export async function serveHealth(address: TcpAddress, { metrics, isReady, hosts }: Health): Promise<HttpServer> {
+  const names = new HostNames(address, hosts);
+  const text = new Shared(async () => Buffer.from(await metrics.text()), realClock);
+  const answer = ({ method, path, headers }: HttpRequest): HttpResponse | Promise<HttpResponse> => {
+    const host = headers.get('host');
+    if (!names.allows(host)) return wrongHost(host);
+    if (method !== 'GET' && method !== 'HEAD')
+      return plain(405, 'only GET and HEAD are allowed', { Allow: 'GET, HEAD' });
+    if (path === '/healthz') return plain(200, 'ok');
+    if (path === '/readyz') return isReady() ? plain(200, 'ready') : plain(503, 'not ready');
+    if (path !== '/metrics') return plain(404, 'try /metrics, /healthz or /readyz');
+    return text.get().then((body) => ({ status: 200, headers: headersOf(metrics.contentType), body }));
+  };
+  return await listenHttp(address, {
+    purpose: 'metrics',
+    maxBody: 0,
+    answer,
+    refuse: ({ status, error, hint }) => plain(status, `${error}; ${hint}`),
+  });
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, { metrics, isReady }: Health): Promise<void> {
-  const respond = (status: number, text: string, type = 'text/plain; charset=utf-8') => {
-    response.writeHead(status, { 'Content-Type': type, 'Cache-Control': 'no-store' });
-    response.end(request.method === 'HEAD' ? undefined : text);
-  };
-  if (request.method !== 'GET' && request.method !== 'HEAD') return respond(405, 'only GET and HEAD are allowed\n');
-  const [path] = (request.url ?? '').split('?');
-  if (path === '/healthz') return respond(200, 'ok\n');
-  if (path === '/readyz') return isReady() ? respond(200, 'ready\n') : respond(503, 'not ready\n');
-  if (path === '/metrics') return respond(200, await metrics.text(), metrics.contentType);
-  respond(404, 'try /metrics, /healthz or /readyz\n');
+function wrongHost(host = ''): HttpResponse {
+  const name = host.replace(/:\d*$/, '');
+  return plain(403, `this server is not known as "${name}"; if it is, start it with --metrics-host ${name}`);
+}
+
+function plain(status: number, text: string, headers: Readonly<Record<string, string>> = {}): HttpResponse {
+  return { status, headers: { ...headersOf('text/plain; charset=utf-8'), ...headers }, body: `${text}\n` };
+}
+
+function headersOf(type: string): Readonly<Record<string, string>> {
+  return { 'Content-Type': type, 'Cache-Control': 'no-store' };
 }

@@ -144,7 +144,7 @@ export class Worker<Work> implements WorkerView, SocketTaker {
 
   /** The worker's metrics; undefined if it does not respond within the time. */
   async metrics(request: number, withinMs: number): Promise<string | undefined> {
-    if (!this.isUp) return undefined;
+    if (!this.isUp || this.hangs) return undefined;
     return await new Promise((resolve) => {
       const timer = setTimeout(() => this.#resolveMetrics(request, undefined), withinMs);
       this.#metricsRequests.set(request, (text) => {

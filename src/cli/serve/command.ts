@@ -134,6 +134,14 @@ function addOutputFlags(command: Command): void {
         '--metrics <address>',
         'serve /metrics (Prometheus), /healthz and /readyz over HTTP at this address: :9100',
       ).env(envName('metrics')),
+    )
+    .addOption(
+      new Option(
+        '--metrics-host <names>',
+        'answer HTTP requests for these host names too; * for any (default: loopback, the address of --metrics, IP addresses unless that is loopback)',
+      )
+        .argParser((value, previous: string[] | undefined) => [...(previous ?? []), ...splitList(value)])
+        .env(envName('metrics-host')),
     );
 }
 

@@ -14,6 +14,11 @@ export function metricsAddress(where: string): TcpAddress {
   throw new UsageError(`--metrics takes a TCP address such as :9100, not ${address}`);
 }
 
+/** The names of --metrics-host. */
+export function metricsHosts({ metricsHost }: Readonly<Record<string, unknown>>): readonly string[] {
+  return (metricsHost as readonly string[] | undefined) ?? [];
+}
+
 /** Starts the metrics server, and prints its address. @throws YodelError if it cannot listen */
 export async function serveMetrics(address: TcpAddress, health: Health, notify: Notify): Promise<{ close(): void }> {
   const metricsServer = await serveHealth(address, health);

@@ -120,11 +120,12 @@ async function openMetrics(
   notify: Notify,
 ): Promise<Metrics | undefined> {
   if (flags.metrics === undefined) return undefined;
-  const { serveMetrics, createMetrics, metricsAddress } = await import('./metrics.ts');
+  const { serveMetrics, createMetrics, metricsAddress, metricsHosts } = await import('./metrics.ts');
   const address = metricsAddress(String(flags.metrics));
   const metrics = createMetrics(server);
   return {
     subscriber: metrics.subscriber,
-    listen: async (ready) => await serveMetrics(address, { metrics, isReady: ready }, notify),
+    listen: async (ready) =>
+      await serveMetrics(address, { metrics, isReady: ready, hosts: metricsHosts(flags) }, notify),
   };
 }

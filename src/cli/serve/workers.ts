@@ -183,7 +183,8 @@ async function serveWorkerMetrics(
   isReady: () => boolean,
   notify: Notify,
 ): Promise<{ close(): void }> {
-  const { serveMetrics, metricsAddress, metricsOfWorkers } = await import('./metrics.ts');
+  const { serveMetrics, metricsAddress, metricsHosts, metricsOfWorkers } = await import('./metrics.ts');
   const metrics = metricsOfWorkers(workers);
-  return await serveMetrics(metricsAddress(String(flags.metrics)), { metrics, isReady }, notify);
+  const health = { metrics, isReady, hosts: metricsHosts(flags) };
+  return await serveMetrics(metricsAddress(String(flags.metrics)), health, notify);
 }

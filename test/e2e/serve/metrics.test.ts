@@ -6,6 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { temporaryFolder } from '../../support/files.ts';
+import { dial } from '../../support/peer.ts';
 import { type RunningServer, serve, yodel } from '../../support/process/command.ts';
 
 const flags = ['--no-messages', '--metrics', '127.0.0.1:0'];
@@ -42,6 +43,9 @@ test('the counters count connections, messages, bytes and errors', async () => {
   const clients = [await client(server), await client(server)];
   const refused = await client(server);
   await once(refused.resume(), 'end');
+  // After many requests the values may be a second old.
+  const accepted = async () => (await read(url)).get('yodel_connections_accepted_total');
+  await expect.poll(accepted, { timeout: 15_000 }).toBe(4);
   const values = await read(url);
   expect(Object.fromEntries(values)).toMatchObject({
     yodel_connections_accepted_total: 4,
@@ -101,6 +105,63 @@ test('the server is healthy, and ready until shutdown; --drain-delay keeps servi
   expect(stdout.toString()).toBe('still here\n');
   server.process.kill('SIGTERM');
   expect((await server.ended).status).toBe(143);
+});
+
+test('requests for a host that is not this server are refused, whatever they ask for', async () => {
+  const server = await serve([...flags, '--metrics-host', 'mine.example,other.example']);
+  const url = await metricsOf(server);
+  const ask = async (host: string, path: string) => {
+    const peer = await dial(Number(new URL(url).port));
+    await peer.send(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    return (await peer.ended).toString();
+  };
+  for (const path of ['/metrics', '/healthz', '/readyz']) {
+    const refusal = await ask('evil.example:9100', path);
+    expect(refusal).toMatch(/^HTTP\/1\.1 403 /);
+    expect(refusal).toMatch(/not known as "evil\.example"; if it is, start it with --metrics-host evil\.example\n$/);
+    for (const host of ['127.0.0.1:9100', 'localhost', '[::1]:9100', 'mine.example', 'OTHER.example:9100']) {
+      expect(await ask(host, path)).toMatch(/^HTTP\/1\.1 200 /);
+    }
+  }
+});
+
+test('many requests share few renderings', async () => {
+  const server = await serve(flags);
+  const url = await metricsOf(server);
+  const started = performance.now();
+  const texts = new Set<string>();
+  for (let request = 0; request < 100; request++) texts.add(await (await fetch(`${url}/metrics`)).text());
+  // Three at once, and then one in each second.
+  expect(texts.size).toBeLessThanOrEqual(4 + (performance.now() - started) / 1000);
+  expect(texts.size).toBeGreaterThan(1);
+});
+
+test('a flood of requests and of idle connections delays neither clients nor health checks nor a shutdown', async () => {
+  const server = await serve(flags);
+  const port = Number(new URL(await metricsOf(server)).port);
+  const attack = async (text: string) => {
+    const peer = await dial(port);
+    // Some are closed for others.
+    peer.ended.catch(() => undefined);
+    await peer.send(text).catch(() => undefined);
+    return peer;
+  };
+  const pipelined = 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(3000);
+  const innocent = await dial(server.port);
+  const flood = [
+    ...Array.from({ length: 8 }, () => attack(pipelined)),
+    ...Array.from({ length: 150 }, () => attack('')),
+  ];
+  expect(await innocent.ask('hello')).toBe('hello');
+  const health = await attack('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  expect((await health.ended).toString()).toMatch(/^HTTP\/1\.1 200 /);
+  const peers = await Promise.all(flood);
+  server.process.kill('SIGTERM');
+  innocent.end();
+  expect((await server.ended).status).toBe(0);
+  await Promise.allSettled(peers.map(({ ended }) => ended));
+  const answers = peers.map(({ text }) => text.match(/HTTP\/1\.1 200/g)?.length ?? 0);
+  expect(Math.max(...answers)).toBeLessThanOrEqual(1);
 });
 
 test('a metrics port that is taken is an error, and the server exits', async () => {

@@ -1,4 +1,5 @@
 /** `yodel serve --workers`, as real processes. */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { expect } from 'vitest';
 import { dial, type Peer } from '../../support/peer.ts';
 import { freePort } from '../../support/ports.ts';
@@ -36,13 +37,38 @@ export async function serveWithWorkers(args: readonly string[] = [], count = 2):
 export async function dialBoth(server: ServerWithWorkers): Promise<Map<string, Peer>> {
   const found = new Map<string, Peer>();
   for (let tries = 0; found.size < 2 && tries < 64; tries++) {
-    const before = await server.metric('yodel_connections_accepted_total');
     const peer = await dial(server.port);
     await peer.ask('hello');
-    const after = await server.metric('yodel_connections_accepted_total');
-    const [worker] = Object.keys(after).filter((number) => after[number] !== before[number]);
-    if (worker !== undefined) found.set(worker, peer);
+    const worker = currentWorkers(server).findIndex((pid) => hasConnection(pid, server.port, peer.port));
+    if (worker !== -1) found.set(String(worker + 1), peer);
   }
   expect([...found.keys()].sort()).toEqual(['1', '2']);
   return found;
+}
+
+/** The process ids of the workers, or their replacements, in order of their numbers. */
+function currentWorkers(server: ServerWithWorkers): number[] {
+  const pids = [...server.workers];
+  for (const [, number, pid] of server.stderr().matchAll(/worker (\d+) restarted as process (\d+)/g)) {
+    pids[Number(number) - 1] = Number(pid);
+  }
+  return pids;
+}
+
+/** Whether a process has the server's end of a TCP connection. */
+function hasConnection(pid: number, port: number, peerPort: number): boolean {
+  const ends = [port, peerPort].map((one) => one.toString(16).toUpperCase().padStart(4, '0'));
+  const row = new RegExp(`:${ends[0]} \\S+:${ends[1]} 01 .* (\\d+) \\d+ [0-9a-f]{16} `);
+  const [, inode] = row.exec(readFileSync('/proc/net/tcp', 'latin1')) ?? [];
+  const names = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkOf(`/proc/${pid}/fd/${fd}`));
+  return names.includes(`socket:[${inode}]`);
+}
+
+function readlinkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    // Closed meanwhile.
+    return undefined;
+  }
 }

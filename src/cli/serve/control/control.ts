@@ -1,8 +1,8 @@
 /** The control API of `yodel serve --control`: HTTP on loopback, with a token. Loaded only when the flag is given. */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { formatPeer, isLoopback, parseAddress, TcpAddress } from '../../../address.ts';
-import { listenHttp } from '../../../metrics/http-server.ts';
+import type { HttpRequest } from '../../../metrics/http-request.ts';
+import { type HttpResponse, listenHttp } from '../../../metrics/http-server.ts';
 import { escapeStack } from '../../../terminal/escape.ts';
 import { UsageError } from '../../fail.ts';
 import { controlTokenVariable } from '../../other-variables.ts';
@@ -32,14 +32,19 @@ export async function serveControl(
   notify: Notify,
 ): Promise<{ close(): void }> {
   const { token, isGenerated } = tokenOf();
-  const server = await listenHttp(address, 'control', async (request, response) => {
-    const answer = await answerHttp(request, token, controlled).catch((error: unknown) => {
-      // A client that is gone before the end of its body is no failure of the API, and hears no answer.
-      if (request.socket.destroyed) return undefined;
+  const answer = async (request: HttpRequest) => {
+    try {
+      return responseOf(answerHttp(request, token, controlled));
+    } catch (error) {
       notify(`the control API failed: ${escapeStack(error)}`);
-      return failure(500, 'an internal error', 'stderr of yodel has it');
-    });
-    if (answer) respond(response, answer);
+      return responseOf(failure(500, 'an internal error', 'stderr of yodel has it'));
+    }
+  };
+  const server = await listenHttp(address, {
+    purpose: 'control',
+    maxBody,
+    answer,
+    refuse: ({ status, error, hint }) => responseOf(failure(status, error, hint)),
   });
   notify(`control at http://${formatPeer(server.address)}/faults, also /sessions, /reset and /version`);
   notify(isGenerated ? `control token: ${token}` : `control token: that of ${controlTokenVariable}`);
@@ -54,20 +59,21 @@ function tokenOf(): { readonly token: string; readonly isGenerated: boolean } {
   throw new UsageError(`${controlTokenVariable} takes printable ASCII characters without spaces`);
 }
 
-async function answerHttp(request: IncomingMessage, token: string, controlled: Controlled): Promise<ControlResponse> {
-  const { host, authorization = '' } = request.headers;
+function answerHttp(
+  { method, path, headers, body }: HttpRequest,
+  token: string,
+  controlled: Controlled,
+): ControlResponse {
   // A web page whose name resolves to this machine has another Host.
+  const host = headers.get('host');
   if (!isLoopbackHost(host)) {
     return failure(403, `the host "${host ?? ''}" is not this machine`, 'use 127.0.0.1, [::1] or localhost');
   }
-  const [, given = ''] = /^Bearer +(\S+)$/i.exec(authorization) ?? [];
+  const [, given = ''] = /^Bearer +(\S+)$/i.exec(headers.get('authorization') ?? '') ?? [];
   if (!isSame(given, token)) {
     return failure(401, 'the token is missing or wrong', 'send the header: Authorization: Bearer TOKEN');
   }
-  const body = await bodyOf(request);
-  if (body === undefined) return failure(413, `the body is longer than ${maxBody} bytes`, 'send one fault at a time');
-  const [path = '/'] = (request.url ?? '/').split('?');
-  return answerControl(controlled, { method: request.method ?? 'GET', path, body });
+  return answerControl(controlled, { method, path, body });
 }
 
 function isLoopbackHost(host: string | undefined): boolean {
@@ -80,24 +86,14 @@ function isSame(given: string, token: string): boolean {
   return timingSafeEqual(digest(given), digest(token));
 }
 
-/** The body; undefined if it is too long. */
-async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > maxBody) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
-}
-
-function respond(response: ServerResponse, { status, body }: ControlResponse): void {
-  response.writeHead(status, {
-    'Cache-Control': 'no-store',
-    ...(status === 401 && { 'WWW-Authenticate': 'Bearer' }),
-    ...(status === 413 && { Connection: 'close' }),
-    ...(body && { 'Content-Type': 'application/json' }),
-  });
-  response.end(body && `${JSON.stringify(body)}\n`);
+function responseOf({ status, body }: ControlResponse): HttpResponse {
+  return {
+    status,
+    headers: {
+      'Cache-Control': 'no-store',
+      ...(status === 401 && { 'WWW-Authenticate': 'Bearer' }),
+      ...(body && { 'Content-Type': 'application/json' }),
+    },
+    body: body && `${JSON.stringify(body)}\n`,
+  };
 }
