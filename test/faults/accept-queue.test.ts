@@ -59,7 +59,7 @@ const many = Array.from({ length: each }, (_, number) => number);
 test.each([
   ['of every transport', ['tcp', 'unix', 'tls', 'ws', 'wss'], []],
   ['whose PROXY headers are unread', ['tcp', 'tls', 'ws', 'wss'], ['--proxy-protocol', '127.0.0.1']],
-  ['of workers', ['tcp', 'ws'], ['--workers', '2']],
+  ['of workers', ['tcp', 'unix', 'ws'], ['--workers', '2']],
 ])('SIGTERM: connections %s that are not accepted yet are accepted and answered', async (_, schemes, flags) => {
   const path = join(temporaryFolder(), 'socket');
   const listen = schemes.flatMap((scheme) => ['--listen', `${scheme}://${scheme === 'unix' ? path : '127.0.0.1:0'}`]);

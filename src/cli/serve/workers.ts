@@ -150,7 +150,8 @@ async function drainWorkers(
 ): Promise<ProcessEnd[]> {
   // Not left to the workers: the connections that are accepted here must reach them while they accept.
   await sleep(drainDelay);
-  await Promise.all(forwarding.map((listener) => listener.close()));
+  const signal = AbortSignal.timeout(graceMs);
+  await Promise.all(forwarding.map((listener) => listener.close(signal)));
   await workers.passed(graceMs);
   const ends = await workers.end(shutdownTimeout + graceMs);
   return ends.filter(({ status }) => status !== 0);
