@@ -77,7 +77,7 @@ testWithTwoHosts(
     heal();
     // Sent again by the operating systems.
     await pings.saw(new RegExp(`("answered":\\d+[^]*){${answeredUntil + 2}}`));
-    await listener.saw(/"ending":"end","error":"error: nothing was received for 1 s"/);
+    await listener.saw(/"ending":"end","error":"error: nothing was received or sent for 1 s"/);
     pings.process.stdin?.write('end\n');
     const [, result = ''] = await pings.saw(/^(\{"ending".*\})$/m);
     const { sent, ...rest } = JSON.parse(result) as { sent: number };

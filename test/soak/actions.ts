@@ -118,7 +118,10 @@ const isSilent: Action = {
     await sayMany(talk, random, random.between(0, 3), 100);
     const ending = await talk.ended;
     talk.socket.destroy();
-    return [...(ending === 'end' ? [] : ['it was reset']), ...erroredAfterAll(talk, /nothing was received for 3 s/)];
+    return [
+      ...(ending === 'end' ? [] : ['it was reset']),
+      ...erroredAfterAll(talk, /nothing was received or sent for 3 s/),
+    ];
   },
 };
 
