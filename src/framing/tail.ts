@@ -30,6 +30,16 @@ export class Tail {
     this.#length = needed;
   }
 
+  /** Appends the bytes from `start` to `end`, which may be very few: a view of them costs more than copying some. */
+  appendPart(bytes: Buffer, start: number, end: number): void {
+    if (end - start > maxLooped) return this.append(bytes.subarray(start, end));
+    const needed = this.#length + (end - start);
+    if (needed > this.#buffer.length) this.#grow(needed);
+    const buffer = this.#buffer;
+    for (let at = start, to = this.#length; at < end; at++) buffer[to++] = bytes[at] as number;
+    this.#length = needed;
+  }
+
   /** Returns the kept bytes and empties the tail, which never touches them again. */
   take(): Buffer {
     const taken = this.bytes;
@@ -62,6 +72,7 @@ export class Tail {
 
 const none = Buffer.alloc(0);
 const smallestCapacity = 64;
+const maxLooped = 32;
 /** Buffers of this size are a part of what a connection costs. */
 const fewBytes = 4096;
 

@@ -130,10 +130,15 @@ export class WebSocketDecoder implements Decoder {
 
   /** Passes on the control frames that are complete at the beginning of the chunk. Returns the offset after them. */
   takeControlFrames(chunk: Buffer): number {
-    if (this.#stopped || this.#headerLength > 0 || this.#isInPayload) return 0;
-    let at = 0;
-    for (let end = this.#controlFrame(chunk, at); end > 0; end = this.#controlFrame(chunk, at)) at = end;
-    return at;
+    return this.#stopped || this.#headerLength > 0 || this.#isInPayload ? 0 : this.#skipControlFrames(chunk, 0);
+  }
+
+  #skipControlFrames(chunk: Buffer, from: number): number {
+    for (let at = from; ; ) {
+      const end = this.#controlFrame(chunk, at);
+      if (end === 0 || this.#stopped) return end || at;
+      at = end;
+    }
   }
 
   /** Whether the chunk's bytes from `at` on are the beginning of a control frame that may yet prove valid. */
@@ -205,6 +210,8 @@ export class WebSocketDecoder implements Decoder {
     const end = payload + size;
     if (size > maxControlSize || end > chunk.length || !this.#accepts(isMasked)) return 0;
     if ((first & 0x0f) > opcodes.pong) return 0;
+    // Nobody reads a pong.
+    if ((first & 0x0f) === opcodes.pong) return end;
     if (isMasked) applyMask(chunk, payload, end, keyAt(chunk, payload - keySize), payload);
     const data = chunk.subarray(payload, end);
     if ((first & 0x0f) === opcodes.close && typeof closeReason(data) === 'string') {
@@ -235,6 +242,8 @@ export class WebSocketDecoder implements Decoder {
   #assemble(chunk: Buffer, from: number): Batch {
     for (let at = from; ; ) {
       if (!this.#isInPayload) {
+        if (this.#headerLength === 0) at = this.#skipControlFrames(chunk, at);
+        if (this.#stopped) return this.#batch({});
         at = this.#readHeader(chunk, at);
         if (!this.#hasHeader) return this.#batch({});
         const problem = this.#beginFrame();
@@ -246,7 +255,9 @@ export class WebSocketDecoder implements Decoder {
       this.#isInPayload = false;
       this.#headerLength = 0;
       if (first & controlBit) {
-        const problem = this.#passOn(first & 0x0f, this.#takeControl());
+        const data = this.#controlData;
+        this.#controlData = none;
+        const problem = this.#passOn(first & 0x0f, data);
         if (problem !== undefined) return this.#batch({}, this.#invalid(problem));
         if (this.#stopped) return this.#batch({});
         if (this.#isBetweenMessages) return this.#decodeFrames(undefined, chunk, at);
@@ -337,16 +348,10 @@ export class WebSocketDecoder implements Decoder {
     }
     if (isControl) this.#controlData = ownCopy(Buffer.concat([this.#controlData, chunk.subarray(at, end)]));
     else {
-      this.#tail.append(chunk.subarray(at, end));
+      this.#tail.appendPart(chunk, at, end);
       this.#pending += size;
     }
     return end;
-  }
-
-  #takeControl(): Buffer {
-    const data = this.#controlData;
-    this.#controlData = none;
-    return data;
   }
 
   /** The message in the tail is complete. */

@@ -16,7 +16,7 @@ import { asBuffer, decodeChunk, type Framing } from '../../framing/framing.ts';
 import { ownCopy } from '../../framing/slices.ts';
 import { type CloseReason, closePayload } from '../../framing/websocket/close.ts';
 import type { ControlFrames, WebSocketDecoder } from '../../framing/websocket/decoder.ts';
-import { controlBit, opcodes } from '../../framing/websocket/header.ts';
+import { controlBit, maxControlSize, opcodes } from '../../framing/websocket/header.ts';
 import { controlFrame, websocket, websocketClient, websocketDecoder } from '../../framing/websocket.ts';
 import type { Connection, Handshake, MemoryKeeper, Receiver, Security, WebSocketUpgrade } from '../transport.ts';
 import { closeCodeFor, describeClose, isOrderly, normalCode } from './close-codes.ts';
@@ -56,8 +56,9 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
   #isClosed = false;
   /** The beginning of a control frame whose rest has not arrived. */
   #begun: Buffer | undefined;
-  /** The data of the newest ping that is not answered. */
+  /** The data of the newest ping that is not answered, in memory that is used for each. */
   #ping: Buffer | undefined;
+  #pingMemory: Buffer | undefined;
   #pingTimer: Timer | undefined;
   /** Whether something arrived since the timer last fired. */
   #isHeard = true;
@@ -233,7 +234,8 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
 
   /** @internal */
   pinged(data: Buffer): void {
-    this.#ping = ownCopy(data);
+    this.#pingMemory ??= Buffer.allocUnsafeSlow(maxControlSize);
+    this.#ping = this.#pingMemory.subarray(0, data.copy(this.#pingMemory));
   }
 
   /** @internal */
