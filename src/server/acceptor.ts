@@ -12,6 +12,7 @@ import type { Connection, PendingConnection } from '../transport/transport.ts';
 import { UpgradableConnection } from '../transport/upgradable.ts';
 import { Admission, type AdmissionRules } from './admission.ts';
 import { type Capacity, capacityFor, type Descriptors, descriptorsNow } from './capacity.ts';
+import { HandshakeMemory } from './handshake-memory.ts';
 import { Refusals } from './refusals.ts';
 
 /** The settings that can change while a server runs. */
@@ -98,7 +99,12 @@ export class Acceptor {
     }
     this.#pending++;
     let admitted = isBalancer ? undefined : peer;
+    let memory: HandshakeMemory | undefined;
     return {
+      buffers: (bytes, drop) => {
+        memory ??= new HandshakeMemory(this.#session.memoryLimit);
+        memory.report(bytes, drop);
+      },
       identify: (client) => {
         const reason = this.#admit(client);
         if (reason) this.#pendingFailed(client, reason);
@@ -106,10 +112,12 @@ export class Acceptor {
         return reason === undefined;
       },
       accepted: (connection) => {
+        memory?.report(0);
         this.#pending--;
         this.#serve(connection);
       },
       failed: (error) => {
+        memory?.report(0);
         if (admitted) this.#release(admitted);
         this.#pendingFailed(admitted ?? peer, systemError('not accepted', error));
       },

@@ -14,6 +14,7 @@ import type * as net from 'node:net';
 import { type Address, hostOf, type SocketAddress } from '../address.ts';
 import { realClock, type Timer } from '../clock.ts';
 import { YodelError } from '../errors.ts';
+import { ownCopy } from '../framing/slices.ts';
 import { type Linked, LinkedSet } from '../linked-set.ts';
 import { closingWith } from './accept-queue.ts';
 import { certificateMissing, handshakeTimedOut } from './listen-errors.ts';
@@ -39,7 +40,7 @@ export async function listenWithHandshakes(address: SocketAddress, options: List
       const client = isBalancer ? await handshakes.readProxyHeader(address, peer) : peer;
       if (isBalancer && !handshakes.identify(client)) return undefined;
       const connection = tls ? await tls.secure(socket, client) : connectionOf(socket, address, client);
-      return upgrade ? await upgrade(connection) : connection;
+      return upgrade ? await upgrade(connection, handshakes.pending) : connection;
     };
     pending.add(handshakes);
     void handshakes.run(steps).finally(() => pending.delete(handshakes));
@@ -80,7 +81,10 @@ async function createTls(address: SocketAddress, options: ServerTls | undefined)
 async function createUpgrade(address: Address, { webSocket }: ListenOptions) {
   if (!webSocket || (address.scheme !== 'ws' && address.scheme !== 'wss')) return undefined;
   const { upgrade } = await import('./websocket/upgrade.ts');
-  return (connection: Connection) => upgrade(connection, address, webSocket);
+  return (connection: Connection, pending: PendingConnection | undefined) => {
+    const waits = (bytes: number) => pending?.buffers(bytes, () => connection.abort());
+    return upgrade(connection, address, webSocket, waits);
+  };
 }
 
 /** The handshakes of one socket. */
@@ -90,7 +94,8 @@ class Handshakes implements Linked<Handshakes> {
   nextMember: Handshakes | undefined;
   readonly socket: net.Socket;
   readonly #options: ListenOptions;
-  #pending: PendingConnection | undefined;
+  /** The server's decision about it, once it was asked. */
+  pending: PendingConnection | undefined;
   #timer: Timer | undefined;
 
   constructor(socket: net.Socket, options: ListenOptions) {
@@ -106,11 +111,11 @@ class Handshakes implements Linked<Handshakes> {
     try {
       const connection = await Promise.race([steps(), this.#timeout()]);
       if (!connection) socket.destroy();
-      else if (this.#pending) this.#pending.accepted(connection);
+      else if (this.pending) this.pending.accepted(connection);
       else this.#options.accept(connection);
     } catch (error) {
       socket.destroy();
-      if (this.#pending) this.#pending.failed(error as Error);
+      if (this.pending) this.pending.failed(error as Error);
       else this.#options.failed(error as Error);
     } finally {
       this.#timer?.cancel();
@@ -120,13 +125,13 @@ class Handshakes implements Linked<Handshakes> {
   /** Applies the server's rules to the peer. False: it is refused. */
   admit(peer: Address, isBalancer: boolean): boolean {
     if (!this.#options.admit) return true;
-    this.#pending = this.#options.admit(peer, isBalancer);
-    return this.#pending !== undefined;
+    this.pending = this.#options.admit(peer, isBalancer);
+    return this.pending !== undefined;
   }
 
   /** Applies them to the client behind a load balancer. False: it is refused. */
   identify(client: Address): boolean {
-    return this.#pending?.identify(client) ?? true;
+    return this.pending?.identify(client) ?? true;
   }
 
   /**
@@ -144,7 +149,7 @@ class Handshakes implements Linked<Handshakes> {
         const { peer } = header;
         return peer?.scheme === 'tcp' ? endOf(address, peer.host, peer.port) : balancer;
       }
-      read = Buffer.concat([read, await nextChunk(socket, `${hostOf(balancer)}`)]);
+      read = ownCopy(Buffer.concat([read, await nextChunk(socket, `${hostOf(balancer)}`)]));
     }
   }
 

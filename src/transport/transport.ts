@@ -236,6 +236,12 @@ export interface ListenOptions {
 export interface PendingConnection {
   /** The header of a load balancer names the client. False: it is refused, and there is no other outcome. */
   identify(client: Address): boolean;
+  /**
+   * Says how many bytes of its handshakes are kept now, where a peer can send many of them.
+   *
+   * @param drop disconnects it, because they are too many
+   */
+  buffers(bytes: number, drop: () => void): void;
   /** The handshakes are complete. */
   accepted(connection: Connection): void;
   /** A handshake failed. */

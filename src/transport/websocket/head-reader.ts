@@ -1,5 +1,6 @@
 /** Reads the head of an HTTP message from a connection, and then passes its events on. */
 import { YodelError } from '../../errors.ts';
+import { Tail } from '../../framing/tail.ts';
 import type { Connection, MemoryKeeper, Receiver } from '../transport.ts';
 import { endOfHead, type HttpHead, maxHeadSize, parseHead } from './http-head.ts';
 
@@ -18,6 +19,8 @@ export class InvalidHead extends Error {
 export interface HeadReceiver {
   /** Whether a head may begin with this text: its first bytes, as many as have arrived. Others are not waited for. */
   mayBegin(start: string): boolean;
+  /** How many bytes wait for the end of the head; 0 in the end. */
+  waits?(bytes: number): void;
   /** Whether a head only announces another one, as a status of 1xx does. */
   isInterim?(head: HttpHead): boolean;
   /** Returns who receives the rest. @param rest what arrived after the head; belongs to the receiver */
@@ -31,6 +34,8 @@ export function readHead(connection: Connection, receiver: HeadReceiver): void {
   connection.start(new HeadReader(receiver));
 }
 
+/** A head and what follows it in the same chunk, which is usually much less. */
+const mostAtOnce = maxHeadSize + 1_048_576;
 /** How many bytes are enough to tell that something is not HTTP. */
 const startSize = 8;
 /** More interim heads than any server sends. */
@@ -38,7 +43,7 @@ const maxInterim = 16;
 
 class HeadReader implements Receiver {
   readonly #receiver: HeadReceiver;
-  #bytes: Buffer = Buffer.alloc(0);
+  readonly #tail = new Tail(mostAtOnce);
   #interim = 0;
   #isOver = false;
   #next: Receiver | undefined;
@@ -53,14 +58,16 @@ class HeadReader implements Receiver {
 
   onData(chunk: Uint8Array): void {
     if (this.#isOver) return this.#next?.onData(chunk);
-    const seen = this.#bytes.length;
-    this.#bytes = Buffer.concat([this.#bytes, chunk]);
-    const end = endOfHead(this.#bytes.subarray(0, maxHeadSize), seen);
-    const mayBegin = seen >= startSize || this.#receiver.mayBegin(this.#bytes.toString('latin1', 0, startSize));
+    const tail = this.#tail;
+    const seen = tail.length;
+    tail.append(chunk);
+    const { bytes } = tail;
+    const end = endOfHead(bytes.subarray(0, maxHeadSize), seen);
+    const mayBegin = seen >= startSize || this.#receiver.mayBegin(bytes.toString('latin1', 0, startSize));
     if (end === undefined || !mayBegin) this.#fail(new InvalidHead(400, 'not valid HTTP'));
     else if (end > 0) this.#parse(end);
-    else if (this.#bytes.length >= maxHeadSize)
-      this.#fail(new InvalidHead(431, `the HTTP headers are longer than ${maxHeadSize} bytes`));
+    else if (bytes.length < maxHeadSize) this.#receiver.waits?.(Math.max(bytes.length, tail.memory));
+    else this.#fail(new InvalidHead(431, `the HTTP headers are longer than ${maxHeadSize} bytes`));
   }
 
   onEnd(): void {
@@ -78,19 +85,17 @@ class HeadReader implements Receiver {
   }
 
   #parse(end: number): void {
-    const head = parseHead(this.#bytes.toString('latin1', 0, end - 4));
+    const bytes = this.#tail.take();
+    const head = parseHead(bytes.toString('latin1', 0, end - 4));
     if (!head) return this.#fail(new InvalidHead(400, 'not valid HTTP'));
-    const rest = this.#bytes.subarray(end);
-    if (this.#receiver.isInterim?.(head) && this.#interim++ < maxInterim) {
-      this.#bytes = Buffer.alloc(0);
-      return this.onData(rest);
-    }
-    this.#bytes = rest;
+    const rest = bytes.subarray(end);
+    if (this.#receiver.isInterim?.(head) && this.#interim++ < maxInterim) return this.onData(rest);
     this.#isOver = true;
     this.#next = this.#receiver.head(head, rest);
   }
 
   #fail(error: Error): void {
+    this.#tail.take();
     this.#isOver = true;
     this.#next = this.#receiver.failed(error);
   }

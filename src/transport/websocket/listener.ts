@@ -39,6 +39,7 @@ export async function listenWebSocket(
       return {
         // Listeners behind load balancers are others.
         identify: () => false,
+        buffers() {},
         accepted: (connection) => upgradeOn(connection, client, began),
         failed: (error) => (client ?? options).failed(error),
       };
@@ -63,12 +64,13 @@ async function serve(
   options: WebSocketListenOptions,
 ): Promise<void> {
   const { handshakeTimeout = 0, webSocket } = options;
+  const waits = (bytes: number) => client?.buffers(bytes, () => connection.abort());
   const limit = Promise.withResolvers<never>();
   const expire = () => limit.reject(handshakeTimedOut(handshakeTimeout));
   const left = Math.max(1, handshakeTimeout - (realClock.ran() - began));
   const timer = handshakeTimeout > 0 ? realClock.deadline(left, expire) : undefined;
   try {
-    const upgraded = await Promise.race([upgrade(connection, address, webSocket), limit.promise]);
+    const upgraded = await Promise.race([upgrade(connection, address, webSocket, waits), limit.promise]);
     if (client) client.accepted(upgraded);
     else options.accept(upgraded);
   } catch (error) {

@@ -36,12 +36,14 @@ export function acceptFor(key: string): string {
  * Resolves when the client has requested the upgrade and it was granted.
  *
  * @param address where the server listens
+ * @param waits called with how many bytes of an unfinished request are kept
  * @throws YodelError `YODEL_WEBSOCKET_REFUSED`; the client has received the reason then, where it sent a request
  */
 export async function upgrade(
   connection: Connection,
   address: WebSocketAddress,
   options: ServerWebSocket,
+  waits?: (bytes: number) => void,
 ): Promise<Connection> {
   return await new Promise((resolve, reject) => {
     const refuse = (refusal: Refusal): Receiver => {
@@ -50,6 +52,7 @@ export async function upgrade(
     };
     readHead(connection, {
       mayBegin: (start) => /^[A-Z]+(?: |$)/.test(start),
+      waits: (bytes) => waits?.(bytes),
       head(head, rest) {
         const refusal = refusalOf(head, address, options);
         if (refusal) return refuse(refusal);
