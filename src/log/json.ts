@@ -85,8 +85,10 @@ function errorFields(error: YodelError): { code: string; error: string } {
 }
 
 /** What a session has received and sent, and its duration in whole milliseconds. */
-function totalsOf({ durationMs, messagesReceived, messagesSent, bytesReceived, bytesSent }: SessionView): object {
-  return { durationMs: Math.round(durationMs), messagesReceived, messagesSent, bytesReceived, bytesSent };
+function totalsOf(session: SessionView): object {
+  const { durationMs, messagesReceived, messagesSent, bytesReceived, bytesSent, unsent } = session;
+  const bytesUnsent = unsent > 0 ? unsent : undefined;
+  return { durationMs: Math.round(durationMs), messagesReceived, messagesSent, bytesReceived, bytesSent, bytesUnsent };
 }
 
 let lastTime = 0;

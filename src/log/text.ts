@@ -87,12 +87,13 @@ export function droppedText({ lines, error }: Drop): string {
 
 /** How long a session lasted, what it received and sent, and why it ended. */
 function closedText(
-  { durationMs, messagesReceived, messagesSent, bytesReceived, bytesSent, endedBy }: SessionView,
+  { durationMs, messagesReceived, messagesSent, bytesReceived, bytesSent, unsent, endedBy }: SessionView,
   error: YodelError | undefined,
   warning: (text: string) => string,
 ): string {
   const received = `${formatPlural(messagesReceived, 'message')} (${bytesReceived} B) in`;
-  const totals = `closed after ${formatSeconds(durationMs / 1000)}, ${received}, ${messagesSent} (${bytesSent} B) out`;
+  const sent = `${messagesSent} (${bytesSent} B) out${unsent > 0 ? `, ${unsent} B not sent` : ''}`;
+  const totals = `closed after ${formatSeconds(durationMs / 1000)}, ${received}, ${sent}`;
   return error ? warning(`${totals}: ${errorText(error)}`) : `${totals}: ${endText[endedBy]}`;
 }
 

@@ -9,20 +9,16 @@ import type { ByteOutput } from '../framing/frames.ts';
 import { asBuffer, type Encoder, encodeLike, type Framing, isSameFraming, shapeFor } from '../framing/framing.ts';
 import { Batch, isBatch, isMessage, Message } from '../framing/message.ts';
 import { refuseBinary } from '../framing/utf8.ts';
-import type { SessionView, Telemetry } from '../telemetry/telemetry.ts';
+import type { SessionView } from '../telemetry/telemetry.ts';
 import type { Connection } from '../transport/transport.ts';
 import { sendError } from './error-reply.ts';
 import type { Reply } from './handler.ts';
+import { observedOutput, observedTarget, type Target } from './observed.ts';
 import { Output } from './output.ts';
 import type { SessionSettings } from './settings.ts';
 
 /** After a text reply that differs from its message, only every 16th one is compared: comparing costs V8 10 ns. */
 const compareEvery = 16;
-
-/** Where the output is written to. */
-interface Target {
-  write(bytes: Uint8Array): void;
-}
 
 /** What an outbox knows of its connection's framings. */
 export interface OutboxWire {
@@ -58,6 +54,9 @@ export class Outbox {
   /** The number of messages that the server's counters already include. */
   #messagesCounted = 0;
   #bytes = 0;
+  #bytesSent = 0;
+  /** Bytes that were not sent when the output was discarded. */
+  #lost: number | undefined;
   #isBlocked = false;
   /** The shape of the peer's frames, learned from the first one. For messages that are not replies. */
   #shape: Uint8Array | undefined;
@@ -101,6 +100,17 @@ export class Outbox {
   /** Bytes passed to the connection so far. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Bytes that the operating system has taken. */
+  get bytesSent(): number {
+    this.#countBytes(this.#connection.unsent);
+    return this.#bytesSent;
+  }
+
+  /** Bytes that were never sent, once the output is discarded. */
+  get lost(): number | undefined {
+    return this.#lost;
   }
 
   /** Bytes that the operating system has not taken yet. */
@@ -208,8 +218,9 @@ export class Outbox {
     if (this.#output.size === 0) return;
     const written = this.#output.writeTo(this.#target);
     this.#bytes += written;
-    this.#settings.telemetry.counters.bytesSent += written;
-    if (this.#connection.unsent === 0) this.#output.reuse();
+    const { unsent } = this.#connection;
+    this.#countBytes(unsent);
+    if (unsent === 0) this.#output.reuse();
     if (this.isBehind) this.#isBlocked = true;
     // The connection reports only bytes that had to wait.
     else if (!this.#isBlocked) this.wakeWaiters();
@@ -217,8 +228,10 @@ export class Outbox {
 
   /** The peer has read something. Returns whether it has caught up. */
   peerRead(): boolean {
+    const { unsent } = this.#connection;
+    this.#countBytes(unsent);
     // Half of the mark, so that a slow peer costs one pause per half mark and not one per message.
-    if (this.#connection.unsent > this.#settings.limits.highWaterMark / 2) return false;
+    if (unsent > this.#settings.limits.highWaterMark / 2) return false;
     this.#isBlocked = false;
     this.wakeWaiters();
     return true;
@@ -240,9 +253,11 @@ export class Outbox {
     for (const resolve of waiters) resolve();
   }
 
-  /** Discards what is buffered. */
+  /** Discards what is buffered. Call it before the connection is aborted. */
   clear(): void {
     this.#countMessages();
+    this.#countBytes(this.#connection.unsent);
+    this.#lost ??= this.unsent;
     this.#output.clear();
   }
 
@@ -362,30 +377,18 @@ export class Outbox {
     return thrown;
   }
 
+  /** Counts what the operating system has taken. A WebSocket's control frames are among what is unsent, but are not counted. */
+  #countBytes(unsent: number): void {
+    const sent = this.#bytes - unsent;
+    if (sent <= this.#bytesSent || this.#lost !== undefined) return;
+    this.#settings.telemetry.counters.bytesSent += sent - this.#bytesSent;
+    this.#bytesSent = sent;
+  }
+
   #countMessages(): void {
     this.#settings.telemetry.counters.messagesSent += this.#messages - this.#messagesCounted;
     this.#messagesCounted = this.#messages;
   }
-}
-
-/** Shows what is written to the connection to the subscribers. */
-function observedTarget(session: SessionView, connection: Connection, telemetry: Telemetry): Target {
-  return {
-    write(bytes) {
-      telemetry.emit('sent', session, bytes);
-      connection.write(bytes);
-    },
-  };
-}
-
-/** Shows frames to the protocol's state. */
-function observedOutput(output: Output, sent: (bytes: Uint8Array) => void): ByteOutput {
-  return {
-    append(source, start, end) {
-      sent(source.subarray(start, end));
-      output.append(source, start, end);
-    },
-  };
 }
 
 const replyForms = 'it takes text, bytes, a message, a batch, an array of these, or nothing';

@@ -111,7 +111,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
   }
 
   get unsent(): number {
-    return this.#outbox.unsent;
+    return this.#outbox.lost ?? this.#outbox.unsent;
   }
 
   get queued(): number {
@@ -131,7 +131,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
   }
 
   get bytesSent(): number {
-    return this.#outbox.bytes;
+    return this.#outbox.bytesSent;
   }
 
   get durationMs(): number {

@@ -29,10 +29,11 @@ export interface SessionView {
   readonly messagesReceived: number;
   readonly messagesSent: number;
   readonly bytesReceived: number;
+  /** Bytes that the operating system has taken. After a reset, the peer may not have got all of them. */
   readonly bytesSent: number;
   /** Bytes of received messages that are waiting for the handler. */
   readonly queued: number;
-  /** Bytes of replies that the operating system has not taken yet. */
+  /** Bytes of replies that the operating system has not taken yet; in `closed`, those that it never took. */
   readonly unsent: number;
   /** Milliseconds since it began; in `closed`, its whole duration. */
   readonly durationMs: number;

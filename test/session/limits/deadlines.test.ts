@@ -202,6 +202,30 @@ describe('drainTimeout', () => {
     ]);
   });
 
+  it('counts as sent only what was taken, and says how much was not', async () => {
+    const totals: [sent: number, unsent: number][] = [];
+    const { peer, harness, session } = await serveOneClient({
+      ...options,
+      telemetry: { closed: ({ bytesSent, unsent }) => totals.push([bytesSent, unsent]) },
+    });
+    peer.connection.pause();
+    session.send('x'.repeat(99));
+    await settled();
+    // The network takes 10 bytes, and the peer reads 10.
+    peer.connection.resume();
+    await Promise.resolve();
+    peer.connection.pause();
+    const { bytesSent, unsent } = session;
+    expect(bytesSent).toBeGreaterThan(0);
+    expect(bytesSent + unsent).toBe(100);
+    expect(harness.server.counters.bytesSent).toBe(bytesSent);
+    session.send('more');
+    await harness.passes(1000);
+    expect(peer.closed).toBe(true);
+    expect(totals).toEqual([[bytesSent, unsent + 5]]);
+    expect(harness.server.counters.bytesSent).toBe(bytesSent);
+  });
+
   it('keeps running while more is sent to such a peer', async () => {
     const { peer, harness, session } = await serveOneClient(options);
     peer.connection.pause();

@@ -1,0 +1,30 @@
+/** Shows the output of a session to those who observe it, on its way. */
+import type { ByteOutput } from '../framing/frames.ts';
+import type { SessionView, Telemetry } from '../telemetry/telemetry.ts';
+import type { Connection } from '../transport/transport.ts';
+import type { Output } from './output.ts';
+
+/** Where the output is written to. */
+export interface Target {
+  write(bytes: Uint8Array): void;
+}
+
+/** Shows what is written to the connection to the subscribers. */
+export function observedTarget(session: SessionView, connection: Connection, telemetry: Telemetry): Target {
+  return {
+    write(bytes) {
+      telemetry.emit('sent', session, bytes);
+      connection.write(bytes);
+    },
+  };
+}
+
+/** Shows frames to the protocol's state. */
+export function observedOutput(output: Output, sent: (bytes: Uint8Array) => void): ByteOutput {
+  return {
+    append(source, start, end) {
+      sent(source.subarray(start, end));
+      output.append(source, start, end);
+    },
+  };
+}
