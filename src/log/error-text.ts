@@ -1,5 +1,7 @@
 /** Error texts for the operator, who may see more than the peer. */
+import type { Address } from '../address.ts';
 import type { ErrorCode, YodelError } from '../errors.ts';
+import type { SessionView } from '../telemetry/telemetry.ts';
 
 /** Errors of upstream servers and commands. Their causes are hidden from the peer. */
 const upstreamCodes: ReadonlySet<ErrorCode> = new Set(['YODEL_UPSTREAM_FAILED', 'YODEL_COMMAND_FAILED']);
@@ -7,6 +9,25 @@ const upstreamCodes: ReadonlySet<ErrorCode> = new Set(['YODEL_UPSTREAM_FAILED', 
 /** Whether the error comes from the upstream server of `proxy` or the command of `exec`. */
 export function isFromUpstream({ code }: YodelError): boolean {
   return upstreamCodes.has(code);
+}
+
+/**
+ * Whether a session that ended with an error was a health check: the peer sent nothing, received at most a greeting, and reset
+ * its connection, to learn whether the server listens. That is no reason for a warning.
+ */
+export function isHealthCheck(session: SessionView, { code }: YodelError): boolean {
+  const { bytesReceived, messagesSent, framing, protocol } = session;
+  if (code !== 'YODEL_CONNECTION_RESET' || bytesReceived > 0) return false;
+  // A peer with a framing of its own, such as WebSocket, has sent a request.
+  return framing === protocol.framing && messagesSent <= Math.max(1, protocol.greeting ?? 0);
+}
+
+/**
+ * Whether a peer reset its connection before it was accepted. Nothing more is known of it, and most of them are health checks,
+ * so that this is no reason for a warning either.
+ */
+export function wasReset(peer: Address | undefined, { code }: YodelError): boolean {
+  return peer === undefined && code === 'YODEL_CONNECTION_RESET';
 }
 
 /** The error's message, with the cause that the peer does not see. Not yet escaped. */

@@ -17,6 +17,7 @@ export interface LineFormat {
   listening?(address: Address): string;
   draining?(sessions: number): string;
   refused(peer: Address | undefined, error: YodelError): string;
+  left(peer: Address, error: YodelError): string;
   opened(session: SessionView): string;
   discarded(session: SessionView, error: YodelError): string;
   undelivered(session: SessionView, error: YodelError): string;

@@ -5,7 +5,7 @@ import type { Message } from '../framing/message.ts';
 import type { SessionView } from '../telemetry/telemetry.ts';
 import { cutText, escapeJson, jsonBeginning, thrownText } from '../terminal/escape.ts';
 import { jsonParts } from '../terminal/message-parts.ts';
-import { errorText } from './error-text.ts';
+import { errorText, isHealthCheck, wasReset } from './error-text.ts';
 import type { Direction, LineFormat, Source } from './format.ts';
 import type { LogLevel, LogOptions } from './options.ts';
 
@@ -27,7 +27,11 @@ export function jsonFormat({ level: least, worker }: Pick<LogOptions, 'level' | 
   return {
     listening: (address) => line('info', 'listening', { address: String(address) }),
     draining: (sessions) => line('info', 'draining', { sessions }),
-    refused: (peer, error) => line('warn', 'refused', { peer: peer && formatPeer(peer), ...errorFields(error) }),
+    refused: (peer, error) => {
+      const level = wasReset(peer, error) ? 'info' : 'warn';
+      return line(level, 'refused', { peer: peer && formatPeer(peer), ...errorFields(error) });
+    },
+    left: (peer, error) => line('info', 'left', { peer: formatPeer(peer), ...errorFields(error) }),
     opened: (session) => line('info', 'connected', nameOf(session)),
     discarded: (session, error) => line('warn', 'discarded', { ...nameOf(session), ...errorFields(error) }),
     undelivered: (session, error) => line('warn', 'undelivered', { ...nameOf(session), ...errorFields(error) }),
@@ -37,8 +41,9 @@ export function jsonFormat({ level: least, worker }: Pick<LogOptions, 'level' | 
       line('info', 'fault', { ...nameOf(session), fault: name, kind, direction, message }),
     closed: (session, error) => {
       const fields = { ...nameOf(session), ...totalsOf(session) };
-      if (error) return line('warn', 'closed', { ...fields, reason: error.code, ...errorFields(error) });
-      return line('info', 'closed', { ...fields, reason: session.endedBy });
+      if (!error) return line('info', 'closed', { ...fields, reason: session.endedBy });
+      const level = isHealthCheck(session, error) ? 'info' : 'warn';
+      return line(level, 'closed', { ...fields, reason: error.code, ...errorFields(error) });
     },
     messages: (session, direction) => messageLines(session, direction, worker),
     leftOut: ({ kind, lines, source, sources }) => {

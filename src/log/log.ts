@@ -2,6 +2,7 @@
 import { type Address, formatPeer, hostOf } from '../address.ts';
 import type { Batch } from '../framing/message.ts';
 import type { SessionView, Subscriber } from '../telemetry/telemetry.ts';
+import { isHealthCheck, wasReset } from './error-text.ts';
 import type { Direction, LineFormat, Source } from './format.ts';
 import { Gate, type GateOptions, type LineKind } from './gate.ts';
 import { jsonFormat } from './json.ts';
@@ -75,6 +76,7 @@ function eventLog(
     ...(listening && { listening: (address) => output.write(listening(address)) }),
     ...(draining && { draining: (sessions) => output.write(draining(sessions)) }),
     refused: (peer, error) => log('refused', peer, () => format.refused(peer, error)),
+    left: (peer, error) => log('left', peer, () => format.left(peer, error)),
     opened: (session) => log('connected', session.peer, () => format.opened(session)),
     discarded: (session, error) => log('discarded', session.peer, () => format.discarded(session, error)),
     undelivered: (session, error) => log('undelivered', session.peer, () => format.undelivered(session, error)),
@@ -114,7 +116,7 @@ export function shownHost(peer: Address): string {
   return hostOf(peer) ?? formatPeer(peer);
 }
 
-/** The events that each level logs; `closed` only if the session ended with an error. */
+/** The events that each level logs; `closed` only if the session ended with an error, and no health checks. */
 const eventsOfLevel: Readonly<Record<Exclude<LogLevel, 'info'>, readonly string[]>> = {
   warn: ['handlerFailed', 'refused', 'discarded', 'undelivered', 'closed'],
   error: ['handlerFailed'],
@@ -125,10 +127,18 @@ function filterByLevel(level: LogLevel, log: Subscriber): Subscriber {
   if (level === 'info') return log;
   const isLogged = ([event]: [string, unknown]) => eventsOfLevel[level].includes(event);
   const filtered: Subscriber = Object.fromEntries(Object.entries(log).filter(isLogged));
-  const { closed } = filtered;
-  if (!closed) return filtered;
-  const closedByError: Subscriber['closed'] = (session, error) => {
-    if (error) closed(session, error);
+  const { closed, refused } = filtered;
+  return {
+    ...filtered,
+    ...(refused && {
+      refused: (peer, error) => {
+        if (!wasReset(peer, error)) refused(peer, error);
+      },
+    }),
+    ...(closed && {
+      closed: (session, error) => {
+        if (error && !isHealthCheck(session, error)) closed(session, error);
+      },
+    }),
   };
-  return { ...filtered, closed: closedByError };
 }

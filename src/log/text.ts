@@ -6,7 +6,7 @@ import { formatTimeOfDay } from '../format/time.ts';
 import type { EndedBy, SessionView } from '../telemetry/telemetry.ts';
 import { escapeBeginning, escapeError, escapeText } from '../terminal/escape.ts';
 import { beforePayload } from '../terminal/message-parts.ts';
-import { errorText } from './error-text.ts';
+import { errorText, isHealthCheck, wasReset } from './error-text.ts';
 import type { LineFormat, Source } from './format.ts';
 import type { LeftOut, LineKind } from './gate.ts';
 import type { Drop } from './line-writer.ts';
@@ -29,7 +29,11 @@ export function textFormat({ paint, worker }: Pick<LogOptions, 'paint' | 'worker
   const nameOf = (source: Source | undefined) =>
     typeof source === 'object' ? peerOf(source) : escapeText(source ?? '-');
   return {
-    refused: (peer, { message }) => `${beginning(peer ? shownPeer(peer) : '-')} ${warning(`refused: ${message}`)}`,
+    refused: (peer, error) => {
+      const text = `refused: ${error.message}`;
+      return `${beginning(peer ? shownPeer(peer) : '-')} ${wasReset(peer, error) ? escapeError(text) : warning(text)}`;
+    },
+    left: (peer, { message }) => `${beginning(shownPeer(peer))} left: ${escapeError(message)}`,
     opened: (session) => about(session, paint('green', 'connected')),
     discarded: (session, { message }) => about(session, warning(`discarded: ${message}`)),
     undelivered: (session, { message }) => about(session, warning(`not delivered: ${message}`)),
@@ -37,7 +41,10 @@ export function textFormat({ paint, worker }: Pick<LogOptions, 'paint' | 'worker
       const which = message === undefined ? '' : `, message ${message}`;
       return about(session, `${arrows[direction]} ${warning(`fault ${name}: ${kind}${which}`)}`);
     },
-    closed: (session, error) => about(session, closedText(session, error, warning)),
+    closed: (session, error) => {
+      const text = closedText(session, error);
+      return about(session, error && !isHealthCheck(session, error) ? warning(text) : escapeError(text));
+    },
     messages: (session, direction) => {
       const before = `${beginning(peerOf(session))} ${direction ? `${arrows[direction]} ` : ''}`;
       return (message) => {
@@ -89,12 +96,11 @@ export function droppedText({ lines, error }: Drop): string {
 function closedText(
   { durationMs, messagesReceived, messagesSent, bytesReceived, bytesSent, unsent, endedBy }: SessionView,
   error: YodelError | undefined,
-  warning: (text: string) => string,
 ): string {
   const received = `${formatPlural(messagesReceived, 'message')} (${bytesReceived} B) in`;
   const sent = `${messagesSent} (${bytesSent} B) out${unsent > 0 ? `, ${unsent} B not sent` : ''}`;
   const totals = `closed after ${formatSeconds(durationMs / 1000)}, ${received}, ${sent}`;
-  return error ? warning(`${totals}: ${errorText(error)}`) : `${totals}: ${endText[endedBy]}`;
+  return `${totals}: ${error ? errorText(error) : endText[endedBy]}`;
 }
 
 /** The path of a Unix socket may contain anything. */

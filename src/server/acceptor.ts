@@ -8,6 +8,7 @@ import type { CloseHandler } from '../session/lifecycle.ts';
 import { ServerSession } from '../session/session.ts';
 import type { SessionSettings } from '../session/settings.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
+import { PeerLeft } from '../transport/listen-errors.ts';
 import type { Connection, PendingConnection } from '../transport/transport.ts';
 import { UpgradableConnection } from '../transport/upgradable.ts';
 import { Admission, type AdmissionRules } from './admission.ts';
@@ -119,7 +120,11 @@ export class Acceptor {
       failed: (error) => {
         memory?.report(0);
         if (admitted) this.#release(admitted);
-        this.#pendingFailed(admitted ?? peer, systemError('not accepted', error));
+        if (!(error instanceof PeerLeft))
+          return this.#pendingFailed(admitted ?? peer, systemError('not accepted', error));
+        this.#reportLeft(admitted ?? peer, error);
+        this.#pending--;
+        this.#checkEmpty();
       },
     };
   }
@@ -260,6 +265,10 @@ export class Acceptor {
     this.#telemetry.counters.connectionsRefused++;
     this.#telemetry.countError(error);
     if (this.#telemetry.watched) this.#telemetry.emit('refused', peer, error);
+  }
+
+  #reportLeft(peer: Address, error: PeerLeft): void {
+    if (this.#telemetry.watched) this.#telemetry.emit('left', peer, error);
   }
 
   // Without rules, neither method reads the clock, which costs Node 50 ns each time.

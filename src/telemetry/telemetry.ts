@@ -60,6 +60,8 @@ export interface Subscriber {
   draining?(sessions: number): void;
   /** A connection was refused, or accepting one failed; `peer` is then undefined. */
   refused?(peer: Address | undefined, error: YodelError): void;
+  /** A peer left before its handshakes were complete without having sent a byte, as health checks do; `error` describes it. */
+  left?(peer: Address, error: YodelError): void;
   /** A session began. */
   opened?(session: SessionView): void;
   /** Messages were admitted and go to the handler. The batch's bytes are borrowed for the call. */

@@ -17,7 +17,7 @@ import { YodelError } from '../errors.ts';
 import { ownCopy } from '../framing/slices.ts';
 import { type Linked, LinkedSet } from '../linked-set.ts';
 import { closingWith } from './accept-queue.ts';
-import { certificateMissing, handshakeTimedOut } from './listen-errors.ts';
+import { certificateMissing, handshakeTimedOut, PeerLeft } from './listen-errors.ts';
 import { connectionOf, endOf, peerOf, prepareReads } from './node/connection.ts';
 import { listenBy } from './node/listener.ts';
 import { nodeTransport } from './node.ts';
@@ -113,13 +113,20 @@ class Handshakes implements Linked<Handshakes> {
       if (!connection) socket.destroy();
       else if (this.pending) this.pending.accepted(connection);
       else this.#options.accept(connection);
-    } catch (error) {
+    } catch (thrown) {
+      const error = this.#reasonOf(thrown as Error);
       socket.destroy();
-      if (this.pending) this.pending.failed(error as Error);
-      else this.#options.failed(error as Error);
+      if (this.pending) this.pending.failed(error);
+      else this.#options.failed(error);
     } finally {
       this.#timer?.cancel();
     }
+  }
+
+  /** A peer that stays and sends nothing is not one that left. */
+  #reasonOf(error: Error): Error {
+    const hasLeft = error instanceof YodelError && error.code !== 'YODEL_HANDSHAKE_TIMEOUT';
+    return hasLeft && this.socket.bytesRead === 0 ? new PeerLeft(error) : error;
   }
 
   /** Applies the server's rules to the peer. False: it is refused. */

@@ -26,6 +26,17 @@ export function listenError(address: Address, error: unknown): YodelError {
 }
 
 /**
+ * A peer left before its handshakes were complete, without having sent a byte. That is no failure: health checks of load
+ * balancers and port scans do so all the time.
+ */
+export class PeerLeft extends YodelError {
+  /** @param error what it would be if the peer had sent something */
+  constructor({ code, message, cause }: YodelError) {
+    super(code, message, { cause });
+  }
+}
+
+/**
  * The error for a peer that connects and resets before it is accepted. Its address is no longer known, so the rules
  * about peers cannot be applied, and it is not served.
  */

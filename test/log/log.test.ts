@@ -3,6 +3,7 @@ import { TcpAddress } from '../../src/address.ts';
 import { YodelError } from '../../src/errors.ts';
 import { lines } from '../../src/framing/delimited/lines.ts';
 import type { Batch } from '../../src/framing/message.ts';
+import { websocket } from '../../src/framing/websocket.ts';
 import { LineWriter } from '../../src/log/line-writer.ts';
 import { lineFormat, sessionLog } from '../../src/log/log.ts';
 import type { LogFormat } from '../../src/log/options.ts';
@@ -174,4 +175,45 @@ test('errors are cut as well, whatever they repeat', async () => {
     for (const line of all) expect(line.length).toBeLessThan(20_000);
     expect(all.join()).toContain('characters more');
   }
+});
+
+test('a connection that was reset without a byte is no warning: a health check', async () => {
+  const protocol = { framing: lines(), greeting: 0 };
+  const reset = new YodelError('YODEL_CONNECTION_RESET', 'connection broken: the peer reset the connection');
+  const sessions: [what: object, level: string][] = [
+    [{}, 'info'],
+    [{ messagesSent: 1 }, 'info'],
+    [{ messagesSent: 2 }, 'warn'],
+    [{ messagesSent: 2, protocol: { ...protocol, greeting: 2 } }, 'info'],
+    [{ bytesReceived: 1 }, 'warn'],
+    [{ framing: websocket }, 'warn'],
+  ];
+  for (const [what, level] of sessions) {
+    const session = { ...sessionOf(1), protocol, framing: protocol.framing, ...what } as unknown as SessionView;
+    const [line = ''] = await logged('json', (log) => log.closed(session, reset));
+    expect(JSON.parse(line), JSON.stringify(what)).toMatchObject({ level, event: 'closed', code: reset.code });
+  }
+});
+
+test('with the level "warn" a log has no health checks', async () => {
+  const reset = new YodelError('YODEL_CONNECTION_RESET', 'reset');
+  const protocol = { framing: lines() };
+  const session = { ...sessionOf(1), protocol, framing: protocol.framing } as unknown as SessionView;
+  const told: string[] = [];
+  const format = lineFormat({ format: 'json', level: 'warn', paint: (_, part) => part });
+  const output = { isOpen: true, write: (line: string) => told.push(line) } as unknown as LineWriter;
+  const options = {
+    format: 'json',
+    level: 'warn',
+    messages: true,
+    rate: 0,
+    paint: (_: string, part: string) => part,
+  } as const;
+  const { subscriber } = sessionLog(options, format, output);
+  subscriber.closed?.(session, reset);
+  subscriber.refused?.(undefined, reset);
+  expect(subscriber.left).toBe(undefined);
+  expect(told).toEqual([]);
+  subscriber.refused?.(session.peer, reset);
+  expect(told).toHaveLength(1);
 });

@@ -15,6 +15,7 @@ function recorder(): { events: string[]; telemetry: Required<Subscriber> } {
     listening: (address) => events.push(`listening ${address}`),
     draining: (sessions) => events.push(`draining ${sessions}`),
     refused: (_peer, error) => events.push(`refused ${code(error)}`),
+    left: (_peer, error) => events.push(`left ${code(error)}`),
     opened: ({ id }) => events.push(`opened ${id}`),
     received: ({ id }, batch) => events.push(`received ${id} ${[...batch].join()}`),
     relayed: ({ id }, batch) => events.push(`relayed ${id} ${[...batch].join()}`),

@@ -12,7 +12,7 @@ import type { YodelError } from '../../errors.ts';
 import { type Linked, LinkedSet } from '../../linked-set.ts';
 import { closingWith } from '../accept-queue.ts';
 import { type BunHandlers, type BunSocket, events, listenBy, type SocketEvents } from '../bun.ts';
-import { certificateMissing, handshakeTimedOut } from '../listen-errors.ts';
+import { certificateMissing, handshakeTimedOut, PeerLeft } from '../listen-errors.ts';
 import type { Listener, ListenOptions, PendingConnection, ServerTls } from '../transport.ts';
 import { subjectOf } from './acceptor.ts';
 import { BunTlsConnection } from './bun-connection.ts';
@@ -142,7 +142,7 @@ class Handshake implements SocketEvents, Linked<Handshake> {
 
   /** The handshake has ended. @param error why it failed, or why the client's certificate is not trusted */
   complete(succeeded: boolean, error: Error | null): void {
-    if (!succeeded) return this.#fail(handshakeError(error ?? new Error(untrustedClient)));
+    if (!succeeded) return this.#fail(failureOf(error ?? new Error(untrustedClient)));
     if (!this.#settle()) return;
     const socket = this.#socket as SecureSocket;
     const connection = new BunTlsConnection(socket, this.#address, this.#peer, {
@@ -162,7 +162,7 @@ class Handshake implements SocketEvents, Linked<Handshake> {
   }
 
   closed(error: Error | undefined): void {
-    this.#fail(handshakeError(error ?? new Error('it disconnected')));
+    this.#fail(failureOf(error));
   }
 
   received(): void {}
@@ -188,6 +188,16 @@ class Handshake implements SocketEvents, Linked<Handshake> {
     this.#timer?.cancel();
     return this.#all.delete(this);
   }
+}
+
+/**
+ * Why a handshake failed. Bun does not say whether a client that disconnected had sent something, so all of them count as
+ * {@link PeerLeft}.
+ */
+function failureOf(error: Error | undefined): YodelError {
+  const failure = handshakeError(error ?? new Error('it disconnected'));
+  const hasLeft = !error || (error as NodeJS.ErrnoException).code === 'ECONNRESET';
+  return hasLeft ? new PeerLeft(failure) : failure;
 }
 
 const ignoreEvents: SocketEvents = {

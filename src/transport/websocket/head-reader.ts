@@ -25,8 +25,12 @@ export interface HeadReceiver {
   isInterim?(head: HttpHead): boolean;
   /** Returns who receives the rest. @param rest what arrived after the head; belongs to the receiver */
   head(head: HttpHead, rest: Buffer): Receiver;
-  /** There is no head ({@link InvalidHead}), or the connection is lost. Returns who receives the rest, if anybody does. */
-  failed(error: Error): Receiver | undefined;
+  /**
+   * There is no head ({@link InvalidHead}), or the connection is lost. Returns who receives the rest, if anybody does.
+   *
+   * @param received the number of bytes that arrived
+   */
+  failed(error: Error, received: number): Receiver | undefined;
 }
 
 /** Starts to receive from the connection. */
@@ -95,9 +99,10 @@ class HeadReader implements Receiver {
   }
 
   #fail(error: Error): void {
+    const { length } = this.#tail;
     this.#tail.take();
     this.#isOver = true;
-    this.#next = this.#receiver.failed(error);
+    this.#next = this.#receiver.failed(error, length);
   }
 }
 

@@ -5,6 +5,7 @@ import { isIP } from 'node:net';
 import type { WebSocketAddress } from '../../address.ts';
 import { realClock } from '../../clock.ts';
 import { YodelError } from '../../errors.ts';
+import { PeerLeft } from '../listen-errors.ts';
 import type { Connection, Receiver, ServerWebSocket } from '../transport.ts';
 import { WebSocketConnection } from './connection.ts';
 import { InvalidHead, readHead } from './head-reader.ts';
@@ -66,9 +67,10 @@ export async function upgrade(
         resolve(upgraded);
         return upgraded;
       },
-      failed(error) {
+      failed(error, received) {
         if (error instanceof InvalidHead) return refuse({ status: error.status, reason: error.message });
-        reject(refusalError('it disconnected'));
+        const left = refusalError('it disconnected');
+        reject(received === 0 ? new PeerLeft(left) : left);
         return undefined;
       },
     });

@@ -1,0 +1,88 @@
+/** Load balancers and port scans connect and leave again without a byte, with FIN or RST: nothing went wrong. */
+import { once } from 'node:events';
+import * as net from 'node:net';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import type { SocketAddress } from '../../src/address.ts';
+import { selfSignedCertificate } from '../../src/cli/serve/tls/self-signed.ts';
+import type { YodelError } from '../../src/errors.ts';
+import { isHealthCheck, wasReset } from '../../src/log/error-text.ts';
+import type { ServeOptions } from '../../src/server/options.ts';
+import { type Server, serve } from '../../src/server/server.ts';
+import type { Subscriber } from '../../src/telemetry/telemetry.ts';
+import { temporaryFolder } from '../support/files.ts';
+import { waitUntil } from '../support/process/process.ts';
+
+const leavings = ['fin', 'rst'] as const;
+type Leaving = (typeof leavings)[number];
+
+/** Connects and leaves without a byte. */
+async function checkHealth(address: SocketAddress, leaving: Leaving): Promise<void> {
+  const socket = address.scheme === 'unix' ? net.connect(address.path) : net.connect(address.port, address.host);
+  await once(
+    socket.on('error', () => undefined),
+    'connect',
+  );
+  // The server must have accepted the connection, so that it sees how it ends.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  // The server may answer either with a reset.
+  const closed = new Promise((resolve) => socket.resume().once('close', resolve));
+  if (leaving === 'fin') socket.end();
+  else if (address.scheme === 'unix') socket.destroy();
+  else socket.resetAndDestroy();
+  await closed;
+}
+
+/** A server on all transports, and what it reported about the ends of connections. */
+async function serveAll(options: ServeOptions = {}): Promise<{ server: Server; ends: string[] }> {
+  const ends: string[] = [];
+  const name = (error: YodelError | undefined) => error?.code ?? 'well';
+  const telemetry: Subscriber = {
+    closed: (session, error) => {
+      const isUsual = !error || isHealthCheck(session, error);
+      ends.push(isUsual ? 'closed well' : `closed ${name(error)}`);
+    },
+    refused: (peer, error) => ends.push(wasReset(peer, error) ? 'reset' : `refused ${error.message}`),
+    left: () => ends.push('left'),
+  };
+  const host = '127.0.0.1:0';
+  const server = await serve({
+    listen: [host, `tls://${host}`, `ws://${host}`, `wss://${host}`, `unix://${join(temporaryFolder(), 's')}`],
+    tls: selfSignedCertificate(['localhost'], 86_400_000),
+    telemetry,
+    ...options,
+  });
+  onTestFinished(() => server.close({ timeoutMs: 0 }));
+  return { server, ends };
+}
+
+for (const [where, proxyProtocol] of [
+  ['', undefined],
+  [', before a PROXY header', ['127.0.0.0/8']],
+] as const) {
+  test(`a health check is no error, with FIN or RST, on any transport${where}`, async () => {
+    const { server, ends } = await serveAll({ proxyProtocol });
+    for (const leaving of leavings) {
+      for (const address of server.addresses) {
+        const before = ends.length;
+        await checkHealth(address, leaving);
+        await waitUntil(`${leaving} at ${address.scheme} was noticed`, () => ends.length > before);
+        const isPlain = address.scheme === 'unix' || (address.scheme === 'tcp' && !proxyProtocol);
+        // Over the loopback interface a reset may arrive before the connection is accepted.
+        const expected = isPlain ? /^(closed well|reset)$/ : /^(left|reset)$/;
+        expect(ends.slice(before).join(), `${leaving} at ${address.scheme}`).toMatch(expected);
+      }
+    }
+    expect(server.counters.connectionsRefused).toBe(ends.filter((end) => end === 'reset').length);
+  });
+}
+
+test('a client that leaves in the middle of a handshake is an error', async () => {
+  const { server, ends } = await serveAll({ listen: 'ws://127.0.0.1:0' });
+  const { port } = server.addresses[0] as { port: number };
+  const socket = net.connect(port, '127.0.0.1').resume();
+  socket.end('GET / HTTP/1.1\r\n');
+  await once(socket, 'close');
+  await waitUntil('it was noticed', () => ends.length > 0);
+  expect(ends).toEqual(['refused the WebSocket handshake with the client failed: it disconnected']);
+});
