@@ -43,10 +43,7 @@ const parts: readonly Part[] = [
     runtimes: 'Node and Bun',
     isShared: true,
     runsBuild: false,
-    files: [
-      'clock.test.ts',
-      '{cli,client,format,framing,handlers,log,replay,server,session,terminal,testing,transcript}/**/*.test.ts',
-    ],
+    files: ['{cli,client,format,framing,handlers,log,replay,server,session,terminal,testing,transcript}/**/*.test.ts'],
   },
   {
     name: 'sockets',
@@ -54,7 +51,7 @@ const parts: readonly Part[] = [
     runtimes: 'Node and Bun',
     isShared: false,
     runsBuild: false,
-    files: ['{journal,metrics,transport}/**/*.test.ts', 'faults/unfinished-websocket.test.ts'],
+    files: ['clock.test.ts', '{journal,metrics,transport}/**/*.test.ts', 'faults/unfinished-websocket.test.ts'],
   },
   {
     name: 'texts',

@@ -44,12 +44,19 @@ describe('a server closes with a code that says why', () => {
   const failing = () => {
     throw new Error('secret');
   };
+  const hanging = () => new Promise<never>(() => undefined);
   test.each<[string, ServeOptions, number, string]>([
     ['the handler closes', { handler: (_, session) => session.close() }, 1000, ''],
     ['the handler throws', { handler: failing }, 1011, 'the handler failed on the server'],
     ['a message is too long', { maxMessageLength: 3 }, 1009, 'message 1 is longer than the limit of 3 bytes'],
     ['there are too many messages', { maxMessages: 1 }, 1008, 'this connection has reached its limit of 1 messages'],
     ['messages come too fast', { rate: 1, ratePolicy: 'close' }, 1008, 'more than 1 messages per second'],
+    [
+      'the handler takes too long',
+      { handlerTimeout: 50, handler: hanging },
+      1011,
+      'the handler took longer than 50 ms',
+    ],
     ['nothing is received', { idleTimeout: 50 }, 1008, 'nothing was received or sent for 50 ms'],
   ])('when %s', async (_, options, code, reason) => {
     const { url } = await serveWebSocket(options);
@@ -59,6 +66,13 @@ describe('a server closes with a code that says why', () => {
       socket.send('again');
     }
     expect(await closed).toEqual([code, reason]);
+  });
+
+  test('when a message is not finished in time', async () => {
+    const { url } = await serveWebSocket({ messageTimeout: 50 });
+    const { socket, closed } = await open(url);
+    socket.send('begun', { fin: false });
+    expect(await closed).toEqual([1008, 'a message was not finished within 50 ms of its first byte']);
   });
 
   test('when it shuts down', async () => {
