@@ -22,11 +22,11 @@ export function metricsOfWorkers(workers: MeasuredWorkers): { readonly contentTy
   const labelNames = ['worker'];
   new Gauge({
     name: 'yodel_worker_up',
-    help: 'Whether the worker listens.',
+    help: 'Whether the worker listens and responds.',
     labelNames,
     registers,
     collect() {
-      for (const { number, isUp } of workers.all) this.set({ worker: number }, Number(isUp));
+      for (const { number, isUp, hangs } of workers.all) this.set({ worker: number }, Number(isUp && !hangs));
     },
   });
   new Counter({

@@ -20,6 +20,7 @@ describe('a worker that hangs', () => {
     await server.saw(new RegExp(`worker 2 \\(process ${stopped}\\) hangs: it has not responded for 3 s`));
     expect(await server.status('/readyz')).toBe(503);
     expect(await server.status('/healthz')).toBe(200);
+    expect(await server.metric('yodel_worker_up')).toEqual({ 1: 1, 2: 0 });
     process.kill(stopped, 'SIGCONT');
     await server.saw(/worker 2 responds again/);
     expect(await server.status('/readyz')).toBe(200);
