@@ -1,5 +1,5 @@
 /** One connection of the HTTP server: it carries one request and its response. */
-import { realClock, type Timer } from '../clock.ts';
+import type { Clock, Timer } from '../clock.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
 import { endOfHead } from '../transport/websocket/http-head.ts';
 import { type HttpRefusal, type HttpRequest, parseRequestHead, type RequestHead } from './http-request.ts';
@@ -8,6 +8,7 @@ import { type HttpRefusal, type HttpRequest, parseRequestHead, type RequestHead 
 export interface ConnectionOwner {
   /** The longest body, in bytes. */
   readonly maxBody: number;
+  readonly clock: Clock;
   /** The request is complete; the connection reads no more until it is answered. */
   requested(connection: HttpConnection, request: HttpRequest): void;
   /** There is no valid request. */
@@ -46,7 +47,7 @@ export class HttpConnection implements Receiver {
   constructor(connection: Connection, owner: ConnectionOwner) {
     this.#connection = connection;
     this.#owner = owner;
-    this.#timer = realClock.deadline(timeoutMs, () => this.abort());
+    this.#timer = this.#owner.clock.deadline(timeoutMs, () => this.abort());
     connection.start(this);
   }
 
@@ -141,7 +142,7 @@ export class HttpConnection implements Receiver {
     if (this.#state !== 'lingering' || this.#connection.unsent > 0) return;
     if (this.#hasPeerEnded) return this.#release();
     this.#timer.cancel();
-    this.#timer = realClock.deadline(lingerMs, () => this.#release());
+    this.#timer = this.#owner.clock.deadline(lingerMs, () => this.#release());
   }
 
   #release(): void {

@@ -5,6 +5,7 @@
  */
 import { STATUS_CODES } from 'node:http';
 import { formatPeer, type TcpAddress } from '../address.ts';
+import { type Clock, realClock } from '../clock.ts';
 import { systemError, YodelError } from '../errors.ts';
 import { Queue } from '../queue.ts';
 import { descriptorLimit } from '../transport/descriptors.ts';
@@ -43,6 +44,8 @@ export interface HttpService {
   answer(request: HttpRequest): HttpResponse | Promise<HttpResponse>;
   /** The response to what is no valid request. */
   refuse(refusal: HttpRefusal): HttpResponse;
+  /** For tests. Default: the real time. */
+  readonly clock?: Clock | undefined;
 }
 
 /** A server that listens. */
@@ -99,6 +102,10 @@ class HttpConnections implements ConnectionOwner {
 
   get maxBody(): number {
     return this.#service.maxBody;
+  }
+
+  get clock(): Clock {
+    return this.#service.clock ?? realClock;
   }
 
   accept(connection: Connection): void {

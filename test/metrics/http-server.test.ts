@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { TcpAddress } from '../../src/address.ts';
 import type { HttpRequest } from '../../src/metrics/http-request.ts';
 import { type HttpResponse, listenHttp } from '../../src/metrics/http-server.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { dial, type Peer } from '../support/peer.ts';
 
 interface Served {
@@ -16,11 +17,13 @@ interface Served {
 async function serve(
   answer: (request: HttpRequest) => HttpResponse | Promise<HttpResponse> = ({ path }) => ({ status: 200, body: path }),
   maxBody = 0,
+  clock?: FakeClock,
 ): Promise<Served> {
   const requests: HttpRequest[] = [];
   const server = await listenHttp(new TcpAddress('127.0.0.1', 0), {
     purpose: 'tests',
     maxBody,
+    clock,
     answer(request) {
       requests.push(request);
       return answer(request);
@@ -119,6 +122,21 @@ test.each([
   const { client, requests } = await serve();
   expect((await (await client(text)).ended).toString()).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
   expect(requests).toEqual([]);
+});
+
+test('a client that drips its request is disconnected, however often it sends', async () => {
+  const clock = new FakeClock();
+  const { client, requests } = await serve(undefined, 0, clock);
+  const peer = await client('G');
+  // So that the server has it.
+  expect((await (await client(get('/'))).ended).toString()).toContain('200 OK');
+  for (const byte of 'ET ') {
+    await clock.advance(1500);
+    await peer.send(byte);
+  }
+  await clock.advance(1000);
+  await peer.closed;
+  expect([peer.size, requests.length]).toEqual([0, 1]);
 });
 
 test('one turn of the event loop answers few requests, whatever they cost', async () => {
