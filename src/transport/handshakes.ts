@@ -66,8 +66,7 @@ async function createTls(address: SocketAddress, options: ServerTls | undefined)
   return {
     /** Resolves when the TLS handshake on a socket is complete. @throws YodelError `YODEL_TLS` */
     async secure(accepted: net.Socket, client: Address): Promise<Connection> {
-      const { socket, completed } = acceptor.begin(accepted);
-      await completed.catch((error: YodelError) => {
+      const socket = await acceptor.accept(accepted, hostOf(client) ?? '').catch((error: YodelError) => {
         // Otherwise the client would see an orderly end.
         if (isWithoutAlert(error)) accepted.resetAndDestroy();
         throw error;

@@ -14,7 +14,7 @@ const proxyHeader = 'PROXY TCP4 192.0.2.1 127.0.0.1 1111 7878\r\n';
 
 type Begin = (socket: net.Socket) => unknown;
 
-const clients = 100;
+const clients = 20;
 
 const phases: [name: string, scheme: string, behindProxy: boolean, begin: Begin][] = [
   ['before anything', 'tls', false, () => undefined],

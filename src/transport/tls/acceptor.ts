@@ -1,9 +1,13 @@
 /** The server's side of TLS over a socket or another stream. */
+import type * as net from 'node:net';
 import type { Duplex } from 'node:stream';
 import * as tls from 'node:tls';
+import { YodelError } from '../../errors.ts';
 import type { Security, ServerTls } from '../transport.ts';
 import { Certificates } from './certificates.ts';
-import { handshakeError, noClientCertificate } from './errors.ts';
+import { disconnected, handshakeError, noClientCertificate } from './errors.ts';
+import { handshakeQueue } from './handshake-queue.ts';
+import { firstRecord } from './hello.ts';
 import { distinguishedName } from './names.ts';
 
 /**
@@ -35,7 +39,30 @@ export class TlsAcceptor {
     this.#certificates.renew(options);
   }
 
-  /** Begins the handshake with a client. */
+  /**
+   * Does the handshake on an accepted socket, when its first message has arrived and it is its turn. Rejects if that fails: close
+   * the socket then.
+   *
+   * @param host of the client
+   * @throws YodelError `YODEL_TLS`
+   */
+  async accept(accepted: net.Socket, host: string): Promise<tls.TLSSocket> {
+    await firstRecord(accepted);
+    const { socket, completed } = await new Promise<ServerHandshake>((resolve, reject) => {
+      const left = () => reject(disconnected());
+      accepted.on('close', left);
+      handshakeQueue.add(host, () => {
+        if (accepted.destroyed) return false;
+        accepted.off('close', left);
+        resolve(this.begin(accepted));
+        return true;
+      });
+    });
+    await completed;
+    return socket;
+  }
+
+  /** Begins a handshake with a client. */
   begin(stream: Duplex): ServerHandshake {
     const socket = new tls.TLSSocket(stream, { ...this.#options, secureContext: this.#certificates.main });
     // A renegotiation costs as much as a handshake. Node itself allows three, and then only reports more of them.
@@ -48,11 +75,11 @@ export class TlsAcceptor {
     await new Promise<void>((resolve, reject) => {
       const settle = (error?: Error) => {
         socket.off('secure', secured).off('error', settle).off('end', left).off('close', left);
-        if (error) reject(handshakeError(error));
+        if (error) reject(error instanceof YodelError ? error : handshakeError(error));
         else resolve();
       };
       const secured = () => settle(this.#requestsCertificate ? problemOf(socket) : undefined);
-      const left = () => settle(new Error('it disconnected'));
+      const left = () => settle(disconnected());
       // A client that ends its output cannot complete its handshake. Nor can one that reset its connection, which Node
       // reports as an end, too, if the first to notice was a write.
       socket.on('secure', secured).on('error', settle).on('end', left).on('close', left);
@@ -86,7 +113,7 @@ interface InnerSocket {
  * handshake has failed before.
  */
 function problemOf(socket: tls.TLSSocket): Error | undefined {
-  if (socket.authorized) return undefined;
+  if (socket.authorized) return problemOfResumed(socket);
   const { _handle } = socket as unknown as InnerSocket;
   if (!_handle?.verifyError) return new Error('its certificate cannot be verified');
   const error = _handle.verifyError();
@@ -94,7 +121,14 @@ function problemOf(socket: tls.TLSSocket): Error | undefined {
   // A session that is resumed may be one without a certificate.
   if (!socket.getPeerCertificate()?.subject) return new Error(noClientCertificate);
   socket.authorized = true;
-  return undefined;
+  return problemOfResumed(socket);
+}
+
+/** A session that is resumed was verified when it was new: the client's certificate may have expired since. */
+export function problemOfResumed(socket: Pick<tls.TLSSocket, 'getPeerCertificate'>): Error | undefined {
+  const { valid_to: validTo } = socket.getPeerCertificate();
+  if (Date.now() < Date.parse(validTo)) return undefined;
+  return Object.assign(new Error('certificate has expired'), { code: 'CERT_HAS_EXPIRED' });
 }
 
 /** The result of the handshake. */

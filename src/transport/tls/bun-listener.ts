@@ -6,7 +6,7 @@
  * connection before anything relies on it. If that fails, `node:tls` is used.
  */
 import * as tls from 'node:tls';
-import { type Address, type SocketAddress, TlsAddress } from '../../address.ts';
+import { type Address, hostOf, type SocketAddress, TlsAddress } from '../../address.ts';
 import { realClock, type Timer } from '../../clock.ts';
 import type { YodelError } from '../../errors.ts';
 import { type Linked, LinkedSet } from '../../linked-set.ts';
@@ -14,10 +14,11 @@ import { closingWith } from '../accept-queue.ts';
 import { type BunHandlers, type BunSocket, events, listenBy, type SocketEvents } from '../bun.ts';
 import { certificateMissing, handshakeTimedOut, PeerLeft } from '../listen-errors.ts';
 import type { Listener, ListenOptions, PendingConnection, ServerTls } from '../transport.ts';
-import { subjectOf } from './acceptor.ts';
+import { problemOfResumed, subjectOf } from './acceptor.ts';
 import { BunTlsConnection } from './bun-connection.ts';
 import { Certificates } from './certificates.ts';
 import { brokenTls, handshakeError, isTlsError, isWithoutAlert, untrustedClient } from './errors.ts';
+import { handshakeQueue } from './handshake-queue.ts';
 
 /** A socket after its upgrade, and the part of the one before it that is used here. */
 interface SecureSocket extends BunSocket {
@@ -62,11 +63,10 @@ export function listenTls(address: SocketAddress, options: ListenOptions): Liste
   // Without a handler for data, Bun does not create a buffer for each encrypted chunk.
   const { data: _, ...plainEvents } = events;
   const listener = listenBy(address, options, plainEvents, (socket, peer) => {
-    // The upgraded socket reports all of these too.
-    socket.data = ignoreEvents;
     const handshake = new Handshake(address, peer, options, pending);
-    if (handshake.admit()) handshake.begin(upgrade(socket as PlainSocket, handshake));
-    else socket.end();
+    if (!handshake.admit()) return void socket.end();
+    handshake.wait(socket);
+    handshakeQueue.add(hostOf(peer) ?? '', () => handshake.begin(() => upgrade(socket as PlainSocket, handshake)));
   });
   return {
     ...listener,
@@ -114,7 +114,8 @@ class Handshake implements SocketEvents, Linked<Handshake> {
   readonly #options: ListenOptions;
   readonly #all: LinkedSet<Handshake>;
   #pending: PendingConnection | undefined;
-  #socket: SecureSocket | undefined;
+  /** The accepted one, then the upgraded one. */
+  #socket: BunSocket | undefined;
   #timer: Timer | undefined;
 
   /** @param all the handshakes of the listener */
@@ -132,19 +133,35 @@ class Handshake implements SocketEvents, Linked<Handshake> {
     return this.#pending !== undefined;
   }
 
-  begin(socket: SecureSocket): void {
+  /** Reads nothing until {@link begin}: TLS begins with the client. */
+  wait(socket: BunSocket): void {
     this.#socket = socket;
+    socket.data = this;
     this.#all.add(this);
+    socket.pause();
     const { handshakeTimeout = 0 } = this.#options;
     if (handshakeTimeout === 0) return;
     this.#timer = realClock.deadline(handshakeTimeout, () => this.#fail(handshakeTimedOut(handshakeTimeout)));
   }
 
+  /** False: it is over already. */
+  begin(upgrade: () => SecureSocket): boolean {
+    if (this.memberOf === undefined) return false;
+    const plain = this.#socket as BunSocket;
+    // The upgraded socket reports all of these too.
+    plain.data = ignoreEvents;
+    this.#socket = upgrade();
+    this.#socket.resume();
+    return true;
+  }
+
   /** The handshake has ended. @param error why it failed, or why the client's certificate is not trusted */
   complete(succeeded: boolean, error: Error | null): void {
     if (!succeeded) return this.#fail(failureOf(error ?? new Error(untrustedClient)));
-    if (!this.#settle()) return;
     const socket = this.#socket as SecureSocket;
+    const problem = this.#options.tls?.clientCa === undefined ? undefined : problemOfResumed(socket);
+    if (problem) return this.#fail(handshakeError(problem));
+    if (!this.#settle()) return;
     const connection = new BunTlsConnection(socket, this.#address, this.#peer, {
       protocol: socket.getTLSVersion(),
       servername: socket.getServername() || undefined,

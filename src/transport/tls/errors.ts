@@ -85,6 +85,11 @@ export function handshakeError(error: Error): YodelError {
   return new YodelError('YODEL_TLS', `the TLS handshake with the client failed: ${reason}`, { cause: error });
 }
 
+/** The error of a server whose client left during its handshake. */
+export function disconnected(): YodelError {
+  return handshakeError(new Error('it disconnected'));
+}
+
 /**
  * The error that broke an encrypted connection. Those of other layers are returned as they are.
  *
