@@ -37,14 +37,16 @@ type FindServer = () => Server | undefined;
 
 /**
  * @param server called when the metrics are read; the server may start later
+ * @param expiry called likewise: when its first certificate expires, in milliseconds since 1970; undefined without TLS
  * @param worker the number of this process among several; all values have it as a label
  */
-export function createMetrics(server: FindServer, worker?: number): Metrics {
+export function createMetrics(server: FindServer, expiry: () => number | undefined, worker?: number): Metrics {
   const registry = new Registry();
   if (worker !== undefined) registry.setDefaultLabels({ worker });
   collectDefaultMetrics({ register: registry });
   registerCounters(registry, server);
   registerGauges(registry, server);
+  registerExpiry(registry, expiry);
   const handled = new Histogram({
     name: 'yodel_handler_seconds',
     help: 'Duration of the handler calls; a "batch" handler is called once per batch.',
@@ -96,6 +98,19 @@ function registerGauges(registry: Registry, server: FindServer): void {
     'All pending bytes, including those of incomplete messages: what maxPendingBytes limits.',
     ({ pendingBytes }) => pendingBytes,
   );
+}
+
+function registerExpiry(registry: Registry, expiry: () => number | undefined): void {
+  new Gauge({
+    name: 'yodel_certificate_expiry_timestamp_seconds',
+    help: 'When the first certificate of the server expires, in seconds since 1970.',
+    registers: [registry],
+    collect() {
+      this.remove();
+      const time = expiry();
+      if (time !== undefined) this.set(time / 1000);
+    },
+  });
 }
 
 function sum({ sessions }: Server, what: 'queued' | 'unsent'): number {

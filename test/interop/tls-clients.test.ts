@@ -139,11 +139,16 @@ test('a certificate behind a link to a folder is followed, and an expired one wa
   write('1', 86_400_000);
   write('2', -60_000);
   symlinkSync('1', join(folder, 'current'));
-  const server = await serve(['--cert', join(folder, 'current', 'both.pem'), ...listen]);
+  const metrics = ['--metrics', '127.0.0.1:0'];
+  const server = await serve(['--cert', join(folder, 'current', 'both.pem'), ...metrics, ...listen]);
   symlinkSync('2', join(folder, 'next'));
   renameSync(join(folder, 'next'), join(folder, 'current'));
   await server.saw(/yodel: reloaded/);
   await server.saw(/yodel: the certificate CN=localhost \(--cert\) expired on [-\d]+ [:\d]+ UTC: clients refuse it/);
+  const [, url] = await server.saw(/metrics at (\S+)\/metrics/);
+  const [, expiry] =
+    /^yodel_certificate_expiry_timestamp_seconds (\d+)$/m.exec(await (await fetch(`${url}/metrics`)).text()) ?? [];
+  expect(Number(expiry) * 1000).toBeCloseTo(Date.now() - 60_000, -6);
   const client = await yodel(['connect', `tls://localhost:${server.port}`, '--cacert', join(folder, '2', 'both.pem')], {
     input: 'hello\n',
   });

@@ -12,7 +12,7 @@ import type { ReloadOptions } from '../../server/options.ts';
 import { type Server, serve } from '../../server/server.ts';
 import { combineSubscribers, type Subscriber } from '../../telemetry/telemetry.ts';
 import { escapeError, escapeStack } from '../../terminal/escape.ts';
-import type { Transport } from '../../transport/transport.ts';
+import type { ServerTls, Transport } from '../../transport/transport.ts';
 import { exitStatus } from '../fail.ts';
 import { tableValues } from '../flags.ts';
 import { recordSettings } from '../record-flags.ts';
@@ -39,6 +39,8 @@ export interface LocalServerOptions {
 /** The running server of this process. */
 export interface LocalServer {
   readonly server: Server;
+  /** When its first certificate expires, in milliseconds since 1970. Undefined without TLS. */
+  readonly certificateExpiry: number | undefined;
   /** Its faults, which a reload may replace. */
   readonly faults: ServedFaults;
   /**
@@ -63,6 +65,7 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
   const judge = judged && new (await import('./verdict.ts')).Judge(judged, outputs);
   let isSilent = isTransparent(handler);
   let { stop } = loaded;
+  let certificateExpiry = await expiryOf(serving.tls);
   const recorders =
     flags.record === undefined
       ? []
@@ -107,18 +110,27 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
   };
   return {
     server,
+    get certificateExpiry() {
+      return certificateExpiry;
+    },
     faults,
     reload: async (next) => {
       const loaded = await handlerFor(next.settings, notifyOf, faults.for(next.settings.flags));
       // A verdict is on one mock.
       const options = { ...reloadableOf(next), handler: judge ? handler : loaded.handler };
       server.reload(next.tls ? { ...options, tls: next.tls } : options);
+      certificateExpiry = await expiryOf(next.tls);
       if (!judge) stop = loaded.stop;
       watchdog?.setHandler(next.settings.handler);
       isSilent = isTransparent(options.handler);
     },
     ended: end(),
   };
+}
+
+/** Loaded only with TLS. */
+async function expiryOf(tls: ServerTls | undefined): Promise<number | undefined> {
+  return tls && (await import('./tls/expiry.ts')).firstExpiry(tls);
 }
 
 /** The recorder of `--record`. @throws UsageError if the file or directory cannot be written */

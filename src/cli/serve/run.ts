@@ -29,7 +29,7 @@ async function serveAlone(settings: ServeSettings, readAgain: ReadSettings): Pro
   const { addresses, certificates } = await readSettings(settings);
   const outputs = openOutputs(logSettingsOf(settings));
   const { notify } = outputs;
-  const metrics = await openMetrics(settings, () => local.server, notify);
+  const metrics = await openMetrics(settings, () => local, notify);
   const journal =
     flags.journal === undefined
       ? undefined
@@ -116,13 +116,16 @@ interface Metrics {
 /** @throws UsageError if the address is not a TCP address */
 async function openMetrics(
   { flags }: ServeSettings,
-  server: () => Server,
+  local: () => LocalServer,
   notify: Notify,
 ): Promise<Metrics | undefined> {
   if (flags.metrics === undefined) return undefined;
   const { serveMetrics, createMetrics, metricsAddress, metricsHosts } = await import('./metrics.ts');
   const address = metricsAddress(String(flags.metrics));
-  const metrics = createMetrics(server);
+  const metrics = createMetrics(
+    () => local().server,
+    () => local().certificateExpiry,
+  );
   return {
     subscriber: metrics.subscriber,
     listen: async (ready) =>

@@ -53,7 +53,11 @@ async function start({ serving, log, collectsMetrics, descriptors }: Work): Prom
   // The parent logs where all workers listen.
   const { listening: _, ...ownLog } = outputs.log;
   const collected = collectsMetrics
-    ? (await import('./metrics.ts')).createMetrics(() => local?.server, number)
+    ? (await import('./metrics.ts')).createMetrics(
+        () => local?.server,
+        () => local?.certificateExpiry,
+        number,
+      )
     : undefined;
   metrics = collected;
   local = await startLocalServer(serving, {
