@@ -62,7 +62,7 @@ const parts: readonly Part[] = [
     files: [
       'modules.test.ts',
       'bench/**/*.test.ts',
-      'docs/{architecture,connect,journal,links,load-tests,manual,pipes,readme,real-servers,reference,security,shell,transcripts}.test.ts',
+      'docs/{architecture,connect,fault-matrix,journal,links,load-tests,manual,pipes,readme,real-servers,reference,security,shell,transcripts}.test.ts',
       'e2e/bench/results.test.ts',
       'e2e/command-line/{complaints,completion,config,help,usage-errors}.test.ts',
       'e2e/connect/contexts.test.ts',

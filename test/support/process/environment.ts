@@ -9,8 +9,16 @@ export function nameOfTest(): string {
 }
 
 /**
- * The environment of vitest, without the variables that configure yodel, and with the name of the test.
+ * The environment of vitest, without the variables that configure yodel or the tests, and with the name of the test.
  */
 export function environmentOfTest(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
-  return { ...process.env, YODEL_LISTEN: undefined, NO_COLOR: undefined, [testVariable]: nameOfTest(), ...more };
+  // yodel warns about variables with its prefix that it does not know.
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith('YODEL_TEST_'));
+  return {
+    ...Object.fromEntries(own),
+    YODEL_LISTEN: undefined,
+    NO_COLOR: undefined,
+    [testVariable]: nameOfTest(),
+    ...more,
+  };
 }
