@@ -50,6 +50,7 @@ export function withFaults(
     limitsItself: true,
     ...(inner.awaitsClose && { awaitsClose: true }),
     ...(inner.descriptors && { descriptors: inner.descriptors }),
+    ...(inner.upstream && { upstream: inner.upstream }),
     open(session) {
       const faulty = new FaultySession(session, set, settings);
       sessions.set(session, faulty);

@@ -14,6 +14,7 @@ import type { Listener, ListenOptions, Transport } from '../transport/transport.
 import { Acceptor, type AcceptorSettings } from './acceptor.ts';
 import type { ReloadOptions, ServeOptions } from './options.ts';
 import { addressListOf, admissionRulesOf, checkReloadOptions, checkTls } from './options.ts';
+import { refuseOwnAddress } from './own-address.ts';
 
 /** How long a shutdown waits for handshakes: two slow round trips. */
 const handshakesMs = 2000;
@@ -117,6 +118,7 @@ export class MessageServer {
         this.#listeners.push(listener);
         if (this.#telemetry.watched) this.#telemetry.emit('listening', listener.address);
       }
+      await refuseOwnAddress(resolveHandler(this.#options.handler ?? echo).upstream, this.addresses);
     } catch (error) {
       await this.close({ timeoutMs: 0 });
       throw error;

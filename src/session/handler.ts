@@ -1,5 +1,5 @@
 /** Handlers: the application's code that processes messages. */
-import type { SocketAddress } from '../address.ts';
+import type { Address, SocketAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import type { SessionView } from '../telemetry/telemetry.ts';
@@ -129,6 +129,8 @@ export interface HandlerObject {
    * a session for a moment. Default: no.
    */
   readonly awaitsClose?: boolean | undefined;
+  /** The address that the handler connects to for each session. A server that listens there itself does not start. */
+  readonly upstream?: Address | undefined;
   /**
    * Whether the handler limits its own time, so that `handlerTimeout` does not apply to it: a proxy waits for its server for as
    * long as its own time-outs say. Default: no.

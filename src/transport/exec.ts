@@ -97,6 +97,7 @@ class ExecConnection implements Connection {
   /** This process ended it, so how it ended is no error. */
   #wasEnded = false;
   #exit: Exit | undefined;
+  readonly #hasExited = Promise.withResolvers<void>();
   /** It has exited, and all its output was read. */
   #allClosed = false;
   #exitTimer: NodeJS.Timeout | undefined;
@@ -235,6 +236,7 @@ class ExecConnection implements Connection {
 
   #exited(exit: Exit): void {
     this.#exit = exit;
+    this.#hasExited.resolve();
     clearTimeout(this.#exitTimer);
     // What it left in its group ends with it, and closes the pipes.
     void this.#group?.end(defaultGraceMs).then(() => this.#closePipes());
@@ -294,6 +296,12 @@ class ExecConnection implements Connection {
     this.#wasEnded = true;
     this.#child.stdin?.destroy();
     void this.#group?.end(defaultGraceMs);
+  }
+
+  async gone(): Promise<void> {
+    if (!this.#group) return;
+    await this.#hasExited.promise;
+    await this.#group.end(defaultGraceMs);
   }
 
   /** Only `onClose` follows. The child may still run for a moment; its process group is ended in any case. */

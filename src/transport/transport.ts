@@ -109,6 +109,8 @@ export interface Connection {
    * @param why as for `end`
    */
   abort(why?: YodelError): void;
+  /** Resolves when nothing is left of what the connection stood for: a program and what it started. Absent: once it is closed. */
+  gone?(): Promise<void>;
 }
 
 /** The result of a TLS handshake. */
