@@ -15,7 +15,6 @@ import { childDescriptors } from '../process/child-descriptors.ts';
 import type { HandlerObject, Session } from '../session/handler.ts';
 import { takeShape, writesShapes } from './faults/shape.ts';
 import { otherProtocol } from './forwarding.ts';
-import { loops } from './proxy/loops.ts';
 import type { ProxyOptions } from './proxy/options.ts';
 import { Upstream } from './proxy/upstream.ts';
 
@@ -28,7 +27,7 @@ export type { ProxyObserver, ProxyOptions, ProxySide } from './proxy/options.ts'
  */
 export function proxy(address: Address | string | number, options: ProxyOptions = {}): HandlerObject {
   const to = typeof address === 'object' ? address : parseAddress(address);
-  const settings = { address: to, protocol: otherProtocol(options), options, loops };
+  const settings = { address: to, protocol: otherProtocol(options), options };
   const upstreams = new WeakMap<Session, Upstream>();
   const handler: HandlerObject & { readonly [writesShapes]: true } = {
     [writesShapes]: true,

@@ -8,23 +8,26 @@ import { YodelError } from '../../errors.ts';
 import type { Session } from '../../session/handler.ts';
 import type { Connection } from '../../transport/transport.ts';
 
-/** The open connections of all proxies. */
-export class Loops {
-  /** Sessions, by the addresses of their clients' connections. */
-  readonly #served = new Map<string, Session>();
-  /** Sessions, by the addresses of their connections to their servers. */
-  readonly #opened = new Map<string, Session>();
+/** Connections that proxies of this process serve, and those that they opened, by the addresses of both ends. */
+const served = new Map<string, Passage>();
+const opened = new Map<string, Passage>();
+
+/** The two connections of a session. */
+export class Passage {
+  #served: string | undefined;
+  #opened: string | undefined;
 
   /**
-   * A session begins.
+   * The session begins.
    *
    * @throws YodelError `YODEL_INVALID_ADDRESS` when its client is a proxy of this process
    */
-  opened(session: Session): void {
-    const key = keyOf(session.peer, session.local);
-    if (key === undefined) return;
-    if (this.#opened.has(key)) throw itself();
-    this.#served.set(key, session);
+  enter({ peer, local }: Session): void {
+    const ends = endsOf(peer, local);
+    if (ends === undefined) return;
+    if (opened.has(ends)) throw itself();
+    this.#served = ends;
+    served.set(ends, this);
   }
 
   /**
@@ -32,38 +35,31 @@ export class Loops {
    *
    * @throws YodelError `YODEL_INVALID_ADDRESS`
    */
-  connected(session: Session, connection: Connection): void {
-    const key = upstreamKey(connection);
-    if (key === undefined) return;
-    if (this.#served.has(key)) throw itself();
-    this.#opened.set(key, session);
+  connected({ handshake }: Connection): void {
+    const ends = handshake && endsOf(handshake.local, handshake.remote);
+    if (ends === undefined) return;
+    if (served.has(ends)) throw itself();
+    this.#opened = ends;
+    opened.set(ends, this);
   }
 
-  /** It is over. */
-  closed(session: Session, connection: Connection | undefined): void {
-    forget(this.#served, keyOf(session.peer, session.local), session);
-    if (connection) forget(this.#opened, upstreamKey(connection), session);
+  /** It is over. The same addresses may be in use again by then. */
+  leave(): void {
+    if (this.#served !== undefined && served.get(this.#served) === this) served.delete(this.#served);
+    if (this.#opened !== undefined && opened.get(this.#opened) === this) opened.delete(this.#opened);
   }
-}
-
-/** Those of this process. */
-export const loops: Loops = new Loops();
-
-function forget(sessions: Map<string, Session>, key: string | undefined, session: Session): void {
-  if (key !== undefined && sessions.get(key) === session) sessions.delete(key);
-}
-
-function upstreamKey({ handshake }: Connection): string | undefined {
-  return handshake && keyOf(handshake.local, handshake.remote);
 }
 
 /** Both ends of a connection, the same at either end. Undefined: it has no addresses. */
-function keyOf(client: Address, server: Address): string | undefined {
-  const ends = [client, server].map((end) => {
-    const host = hostOf(end)?.replace(/^::ffff:/i, '');
-    return host === undefined ? undefined : `${host} ${(end as { readonly port: number }).port}`;
-  });
-  return ends.includes(undefined) ? undefined : ends.join(' ');
+function endsOf(client: Address, server: Address): string | undefined {
+  const from = endOf(client);
+  const to = endOf(server);
+  return from && to && `${from} ${to}`;
+}
+
+function endOf(address: Address): string | undefined {
+  const host = hostOf(address);
+  return host && `${host.replace(/^::ffff:/i, '')} ${(address as { readonly port: number }).port}`;
 }
 
 function itself(): YodelError {

@@ -6,13 +6,13 @@ import { formatDuration } from '../../format/figures.ts';
 import { decodeChunk } from '../../framing/framing.ts';
 import type { Batch } from '../../framing/message.ts';
 import { type Conversation, openConversation, type Protocol } from '../../framing/protocol.ts';
-import { longestDuration } from '../../options.ts';
 import type { Session } from '../../session/handler.ts';
 import { runtimeTransport } from '../../transport/runtime.ts';
 import type { Connection, Receiver } from '../../transport/transport.ts';
 import { decodeForwarded, forward, framesFor, type Target } from '../forwarding.ts';
 import { ProgressTimer } from '../progress-timer.ts';
-import type { Loops } from './loops.ts';
+import { KeptMemory } from './kept-memory.ts';
+import { Passage } from './loops.ts';
 import type { ProxyObserver, ProxyOptions } from './options.ts';
 
 /** With more unsent bytes than this to one side, the other is not read. */
@@ -34,7 +34,6 @@ export interface UpstreamSettings {
   /** The server's framings. Undefined: those of the session. */
   readonly protocol: Protocol | undefined;
   readonly options: ProxyOptions;
-  readonly loops: Loops;
 }
 
 /** One session and its connection to the server. */
@@ -42,6 +41,7 @@ export class Upstream implements Receiver {
   readonly #session: Session;
   readonly #settings: UpstreamSettings;
   readonly #observer: ProxyObserver | undefined;
+  readonly #passage = new Passage();
   #connection: Connection | undefined;
   /** Set with the connection. */
   #conversation: Conversation | undefined;
@@ -50,6 +50,8 @@ export class Upstream implements Receiver {
   /** The session is over: what the server still sends is dropped. */
   #isOver = false;
   #serverEnded = false;
+  /** The memory that bytes keep which wait for the server, besides the connection's own. */
+  readonly keeper: KeptMemory = new KeptMemory();
   /** Bytes that wait for the server, the memory that they keep, and what was last reported as buffered here. */
   #unsent = 0;
   #unsentMemory = 0;
@@ -76,22 +78,38 @@ export class Upstream implements Receiver {
 
   /** Connects. The session's messages wait until the promise resolves. */
   async connect(): Promise<void> {
-    const { address, loops, options } = this.#settings;
-    const { tls, connectTimeout = 10_000, transport = runtimeTransport } = options;
-    const timeout = AbortSignal.timeout(connectTimeout || longestDuration);
-    const signal = AbortSignal.any([this.#session.signal, timeout]);
     try {
-      loops.opened(this.#session);
-      const connection = await transport.connect(address, { signal, tls });
+      this.#passage.enter(this.#session);
+      const connection = await this.#dial();
       if (this.#session.ended) return connection.abort();
       this.#begin(connection);
-      loops.connected(this.#session, connection);
+      this.#passage.connected(connection);
     } catch (cause) {
-      const timeoutError = new YodelError(
-        'YODEL_CONNECT_TIMEOUT',
-        `cannot connect to ${address}: no answer within ${connectTimeout} ms`,
+      this.#fail('cannot be reached', cause);
+    }
+  }
+
+  async #dial(): Promise<Connection> {
+    const { address, options } = this.#settings;
+    const { tls, connectTimeout = 10_000, transport = runtimeTransport, clock = realClock } = options;
+    // Not `AbortSignal.timeout`, which would keep all of this in memory until then.
+    const attempt = new AbortController();
+    const { signal } = this.#session;
+    const leave = () => attempt.abort(signal.reason);
+    signal.addEventListener('abort', leave);
+    const late = () =>
+      attempt.abort(
+        new YodelError(
+          'YODEL_CONNECT_TIMEOUT',
+          `cannot connect to ${address}: no answer within ${formatDuration(connectTimeout)}`,
+        ),
       );
-      this.#session.abort(failure('cannot be reached', timeout.aborted ? timeoutError : cause));
+    const timer = connectTimeout === 0 ? undefined : clock.deadline(connectTimeout, late);
+    try {
+      return await transport.connect(address, { signal: attempt.signal, tls });
+    } finally {
+      timer?.cancel();
+      signal.removeEventListener('abort', leave);
     }
   }
 
@@ -139,8 +157,10 @@ export class Upstream implements Receiver {
   /** The session is over. The promise, if any, resolves when nothing of the connection to the server is left. */
   close(error: YodelError | undefined): Promise<void> | undefined {
     this.#isOver = true;
+    // Something may still refer to the connection: its unfinished message must not stay in memory.
+    this.#conversation = undefined;
     this.#unanswered.stop();
-    this.#settings.loops.closed(this.#session, this.#connection);
+    this.#passage.leave();
     const connection = this.#connection;
     if (connection && !this.#isClosed) {
       if (error) connection.abort();
@@ -211,7 +231,8 @@ export class Upstream implements Receiver {
   /** Notes how much waits for the server: it has `drainTimeout` to take some of it. */
   #checkUnsent(connection: Connection): void {
     this.#unsent = connection.unsent;
-    this.#unsentMemory = connection.unsentMemory ?? this.#unsent;
+    const { unsentMemory } = connection;
+    this.#unsentMemory = unsentMemory === undefined ? this.#unsent : unsentMemory + this.keeper.bytes;
     if (this.#unsent > 0) this.#unread.start();
     else this.#unread.stop();
     this.#report();

@@ -114,6 +114,9 @@ async function proxyHandler(address: string, flags: ServeSettings['flags']): Pro
   const file = flags.proxyCacert as string | undefined;
   return proxy(address, {
     ...upstreamWire(flags),
+    // What limits a client limits the server behind, too.
+    drainTimeout: flags.drainTimeout as number | undefined,
+    maxMessageLength: flags.maxMessage as number | undefined,
     tls: {
       ca: file === undefined ? undefined : readFile(file),
       servername: flags.proxyServername as string | undefined,
