@@ -41,7 +41,7 @@ export class Upstream implements Receiver {
   readonly #session: Session;
   readonly #settings: UpstreamSettings;
   readonly #observer: ProxyObserver | undefined;
-  readonly #passage = new Passage();
+  readonly #passage: Passage;
   #connection: Connection | undefined;
   /** Set with the connection. */
   #conversation: Conversation | undefined;
@@ -69,6 +69,7 @@ export class Upstream implements Receiver {
   constructor(session: Session, settings: UpstreamSettings) {
     this.#session = session;
     this.#settings = settings;
+    this.#passage = new Passage(settings);
     const { observe, drainTimeout = 10_000, endTimeout = 300_000, clock = realClock } = settings.options;
     this.#observer = observe?.(session);
     this.#unread = new ProgressTimer(clock, drainTimeout, () => this.#takesNothing(drainTimeout));
@@ -79,14 +80,20 @@ export class Upstream implements Receiver {
   /** Connects. The session's messages wait until the promise resolves. */
   async connect(): Promise<void> {
     try {
-      this.#passage.enter(this.#session);
-      const connection = await this.#dial();
-      if (this.#session.ended) return connection.abort();
+      await this.#passage.enter(this.#session, this.#settings.options.clock ?? realClock);
+      if (this.#session.ended) return;
+      const connection = await this.#passage.connect(() => this.#dial());
+      if (this.#session.ended) return this.#abandon(connection);
       this.#begin(connection);
-      this.#passage.connected(connection);
     } catch (cause) {
       this.#fail('cannot be reached', cause);
     }
+  }
+
+  /** The session ended before its connection was there. */
+  #abandon(connection: Connection): void {
+    this.#passage.leave();
+    connection.abort();
   }
 
   async #dial(): Promise<Connection> {
