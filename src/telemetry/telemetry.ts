@@ -7,6 +7,7 @@ import type { YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
 import type { Protocol } from '../framing/protocol.ts';
+import { Warnings } from './warnings.ts';
 
 /**
  * The first cause of a session's end: the peer, the handler (`session.end()`, `close()` or `abort()`), the server's shutdown,
@@ -52,7 +53,7 @@ export interface FaultReport {
   readonly message: number | undefined;
 }
 
-/** The events. Every method is optional. It is called synchronously and must be fast; if it throws, the process emits a warning. */
+/** The events. Every method is optional. It is called synchronously and must be fast; if it throws, the process emits a warning, at most ten a second. */
 export interface Subscriber {
   /** The server listens at an address. */
   listening?(address: Address): void;
@@ -115,6 +116,7 @@ export class Telemetry {
     errors: new Map(),
   };
   readonly #subscribers: Subscriber[] = [];
+  readonly #warnings = new Warnings();
   /** Whether there are subscribers. Check it before emitting. */
   watched = false;
   /** Whether a subscriber measures handlers. */
@@ -137,15 +139,15 @@ export class Telemetry {
         (subscriber[name] as ((...all: unknown[]) => void) | undefined)?.(...details);
       } catch (thrown) {
         // A failing subscriber must not disturb the server, but its bug must be visible.
-        process.emitWarning(thrown instanceof Error ? thrown : String(thrown));
+        this.#warnings.emit(thrown);
       }
     }
   }
 
-  /** Reports a failed handler to the subscribers. Without any, the process emits a warning, so that the bug is visible. */
+  /** Reports a failed handler to the subscribers. Without any, the process emits a warning, at most ten a second. */
   handlerFailed(session: SessionView, error: YodelError): void {
     if (this.#subscribers.some((subscriber) => subscriber.handlerFailed)) this.emit('handlerFailed', session, error);
-    else process.emitWarning(error.cause instanceof Error ? error.cause : error);
+    else this.#warnings.emit(error.cause instanceof Error ? error.cause : error);
   }
 
   /** Counts and reports a message that could not be sent to a peer. */
