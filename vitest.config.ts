@@ -51,7 +51,11 @@ const parts: readonly Part[] = [
     runtimes: 'Node and Bun',
     isShared: false,
     runsBuild: false,
-    files: ['clock.test.ts', '{journal,metrics,transport}/**/*.test.ts', 'faults/unfinished-websocket.test.ts'],
+    files: [
+      'clock.test.ts',
+      '{journal,metrics,transport}/**/*.test.ts',
+      'faults/{fairness,unfinished-websocket}.test.ts',
+    ],
   },
   {
     name: 'texts',

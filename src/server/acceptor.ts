@@ -24,8 +24,8 @@ export interface AcceptorSettings {
   readonly rules: AdmissionRules;
 }
 
-/** The time from the connection to the first message, of a client that a shutdown must not cut off: a slow round trip. */
-const firstMessageMs = 250;
+/** The time from the connection to the first message, of a client that a shutdown must not cut off. Covers a round trip anywhere. */
+const firstMessageMs = 1000;
 
 /** Accepts connections and keeps their sessions. */
 export class Acceptor {

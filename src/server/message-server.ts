@@ -16,9 +16,6 @@ import type { ReloadOptions, ServeOptions } from './options.ts';
 import { addressListOf, admissionRulesOf, checkReloadOptions, checkTls } from './options.ts';
 import { refuseOwnAddress } from './own-address.ts';
 
-/** How long a shutdown waits for handshakes: two slow round trips. */
-const handshakesMs = 2000;
-
 /**
  * | State    | Connections | Sessions                              | Continues when                         |
  * |----------|-------------|---------------------------------------|----------------------------------------|
@@ -28,7 +25,7 @@ const handshakesMs = 2000;
  * | draining | refused (1) | answer what has arrived, then end     | the last one is closed                 |
  * | closed   | refused     | none                                  |                                        |
  *
- * (1) Handshakes in progress may complete for a while, and their sessions are served.
+ * (1) Handshakes in progress may complete within a quarter of the time, and their sessions are served.
  */
 export class MessageServer {
   #options: ServeOptions;
@@ -173,7 +170,7 @@ export class MessageServer {
     if (timeoutMs === 0) this.#stop.abort();
     // Clients that never stop sending are read for a quarter of the time, because most of it is for the replies.
     const readMs = timeoutMs / 4;
-    const timer = this.#clock.after(Math.min(readMs, handshakesMs), () => this.#stop.abort());
+    const timer = this.#clock.after(readMs, () => this.#stop.abort());
     await Promise.all(this.#listeners.map((listener) => listener.close(this.#stop.signal)));
     const { sessions } = this.#acceptor;
     if (this.#telemetry.watched && this.#listeners.length > 0) this.#telemetry.emit('draining', sessions.size);

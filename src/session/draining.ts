@@ -40,7 +40,7 @@ export class Draining {
     const before = this.#bytesRead;
     this.#clock.soon(() => {
       if (this.#lifecycle.state !== 'open' || this.#flow.isPaused) return;
-      const quiet = this.#bytesRead === before ? quietTurns + 1 : 0;
+      const quiet = this.#bytesRead === before && !this.#flow.awaitsTurn ? quietTurns + 1 : 0;
       if (quiet < 2) this.watch(quiet);
       else this.#lifecycle.finish();
     });

@@ -53,6 +53,11 @@ export class Flow implements MemoryUser, MemoryKeeper {
     return this.#isPaused;
   }
 
+  /** Whether the peer may have sent more that is not read yet, because others are read first. */
+  get awaitsTurn(): boolean {
+    return this.#connection.awaitsTurn ?? false;
+  }
+
   /**
    * Whether messages wait or are being handled, or replies wait for the peer. What the handler buffers itself does not count:
    * perhaps only reading more can complete it.

@@ -371,6 +371,11 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     const { limits } = this.#settings;
     const { unsent } = this.#connection;
     const deadline = this.#deadlines.expired(unsent);
+    if ((deadline === 'message' || deadline === 'idle') && this.#flow.awaitsTurn) {
+      // What the peer may have sent in time is not read yet.
+      this.#inbound.restartMessageTimer(this.#deadlines.active());
+      return this.#settle();
+    }
     switch (deadline) {
       case 'rate':
         this.#inbound.rateDue = 0;

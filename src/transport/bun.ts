@@ -17,6 +17,7 @@ import type {
   Security,
   Transport,
 } from './transport.ts';
+import { awaitTurn, spendTurn, type TurnTaker } from './turns.ts';
 import { removeStaleSocket } from './unix-socket.ts';
 import { WriteQueue } from './write-queue.ts';
 
@@ -74,7 +75,7 @@ declare const Bun: {
 };
 
 /** A connection over a socket of Bun, which may be an encrypted one. */
-export class BunConnection implements Connection, SocketEvents {
+export class BunConnection implements Connection, SocketEvents, TurnTaker {
   readonly peer: Address;
   readonly chunksAreBorrowed = false;
   readonly security: Security | undefined = undefined;
@@ -88,6 +89,7 @@ export class BunConnection implements Connection, SocketEvents {
   #queue: WriteQueue | undefined;
   #receiver: Receiver | undefined;
   #paused = false;
+  awaitsTurn = false;
   #ending = false;
   /** After `release` or `abort`: only `onClose` may still be called. */
   #released = false;
@@ -166,7 +168,7 @@ export class BunConnection implements Connection, SocketEvents {
 
   resume(): void {
     this.#paused = false;
-    if (this.#receiver && !this.#closed) this.#socket.resume();
+    if (this.#receiver && !this.#closed && !this.awaitsTurn) this.#socket.resume();
   }
 
   end(): void {
@@ -186,7 +188,21 @@ export class BunConnection implements Connection, SocketEvents {
   }
 
   received(chunk: Uint8Array): void {
-    if (!this.#released) this.#receiver?.onData(chunk);
+    if (this.#released) return;
+    this.#receiver?.onData(chunk);
+    if (spendTurn(this, chunk.length)) this.#letOthersRead();
+  }
+
+  #letOthersRead(): void {
+    if (this.awaitsTurn || this.#paused || this.#closed || this.#released) return;
+    this.awaitsTurn = true;
+    this.#socket.pause();
+    awaitTurn(this);
+  }
+
+  takeTurn(): void {
+    this.awaitsTurn = false;
+    if (!this.#paused && !this.#closed && !this.#released) this.#socket.resume();
   }
 
   ended(): void {

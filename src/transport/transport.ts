@@ -59,6 +59,8 @@ export interface Connection {
   readonly security?: Security | undefined;
   /** How this connection was established, if this is the client's end. Read it while the connection is open. */
   readonly handshake?: Handshake | undefined;
+  /** Whether there may be more to read, and others are read first. */
+  readonly awaitsTurn?: boolean | undefined;
   /** The descriptor of its socket, where the runtime tells. */
   readonly descriptor?: number | undefined;
   /**

@@ -52,6 +52,10 @@ export class UpgradableConnection implements Connection {
     return (this.#secure ?? this.#carrier).chunksAreBorrowed;
   }
 
+  get awaitsTurn(): boolean | undefined {
+    return this.#carrier.awaitsTurn;
+  }
+
   get framing(): Connection['framing'] {
     return this.#carrier.framing;
   }

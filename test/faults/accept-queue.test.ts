@@ -53,7 +53,7 @@ function processesOf({ pid }: RunningServer): number[] {
   return [...children.map(Number), pid];
 }
 
-const each = 30;
+const each = 20;
 const many = Array.from({ length: each }, (_, number) => number);
 
 test.each([

@@ -3,6 +3,7 @@ import type { Address } from '../../src/address.ts';
 import { serve } from '../../src/server/server.ts';
 import type { Handler } from '../../src/session/handler.ts';
 import { memoryTransport } from '../../src/transport/memory.ts';
+import type { Connection } from '../../src/transport/transport.ts';
 import { Harness } from '../session/harness.ts';
 import { Peer } from '../session/peer.ts';
 import { settled } from '../support/fake-clock.ts';
@@ -96,6 +97,24 @@ describe('closing a server answers every complete message that has arrived', () 
     expect(sent).toBeGreaterThanOrEqual(answered);
   });
 
+  it('also those that are not read yet, because it is the turn of other connections', async () => {
+    const harness = await Harness.open();
+    const peer = await harness.connect();
+    await peer.says('first\n');
+    // As a connection over a real socket does while others are read.
+    const connection = Object.assign(harness.served[0] as Connection, { awaitsTurn: true });
+    connection.pause();
+    peer.connection.write(Buffer.from('second\n'));
+    const closing = harness.server.close();
+    await settled();
+    expect(peer.ended).toBe(false);
+    connection.awaitsTurn = false;
+    connection.resume();
+    await endAfterServer(peer);
+    await closing;
+    expect(peer.text).toBe('first\nsecond\n');
+  });
+
   it('on real sockets, for clients that have pipelined', async () => {
     const first = Promise.withResolvers<void>();
     const server = await serveOnSockets({
@@ -135,7 +154,7 @@ describe('closing a server', () => {
   it('ends idle sessions', async () => {
     const harness = await Harness.open();
     const [idle, greeted] = [await harness.connect(), await harness.connect()];
-    await harness.passes(250);
+    await harness.passes(1000);
     const newcomer = await harness.connect();
     await greeted.says('hello\n');
     const closing = harness.server.close();
@@ -152,7 +171,7 @@ describe('closing a server', () => {
     const [prompt, silent] = [await harness.connect(), await harness.connect()];
     await harness.passes(100);
     const closing = harness.server.close();
-    await harness.passes(149);
+    await harness.passes(899);
     expect(await prompt.says('hello\n')).toBe('hello\n');
     expect(silent.ended).toBe(false);
     await harness.passes(1);
@@ -194,9 +213,9 @@ describe('closing a server', () => {
     const [busy, idle] = [await harness.connect(), await harness.connect()];
     await busy.says('a\n');
     const closing = harness.server.close();
-    await harness.passes(250);
+    await harness.passes(1000);
     await endAfterServer(idle);
-    await harness.passes(2749);
+    await harness.passes(1999);
     expect(errors).toEqual([undefined]);
     await harness.passes(1);
     await closing;

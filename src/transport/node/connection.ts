@@ -3,6 +3,7 @@ import { writeSync } from 'node:fs';
 import type * as net from 'node:net';
 import { type Address, type SocketAddress, TcpAddress, TlsAddress } from '../../address.ts';
 import type { Connection, Handshake, MemoryKeeper, Receiver, Security } from '../transport.ts';
+import { awaitTurn, spendTurn, type TurnTaker } from '../turns.ts';
 import { WriteQueue } from '../write-queue.ts';
 import { canBorrowReads, readBuffer, readsBorrowedBy } from './borrowed-reads.ts';
 import type { Connecting } from './connecting.ts';
@@ -98,7 +99,7 @@ function wasReset(socket: net.Socket): boolean {
 }
 
 /** A connection over a socket, which may be an encrypted one. */
-export class NodeConnection implements Connection {
+export class NodeConnection implements Connection, TurnTaker {
   readonly peer: Address;
   readonly security: Security | undefined;
   chunksAreBorrowed = false;
@@ -110,6 +111,8 @@ export class NodeConnection implements Connection {
   #queue: WriteQueue | undefined;
   /** `unsent` when it was last checked. */
   #lastUnsent = 0;
+  #isPaused = false;
+  awaitsTurn = false;
   #ending = false;
   /** After `release` or `abort`: only `onClose` may still be called. */
   #isReleased = false;
@@ -204,11 +207,25 @@ export class NodeConnection implements Connection {
   }
 
   pause(): void {
+    this.#isPaused = true;
     this.socket.pause();
   }
 
   resume(): void {
-    this.socket.resume();
+    this.#isPaused = false;
+    if (!this.awaitsTurn) this.socket.resume();
+  }
+
+  #letOthersRead(): void {
+    if (this.awaitsTurn || this.#isPaused || this.#isReleased || this.socket.destroyed) return;
+    this.awaitsTurn = true;
+    this.socket.pause();
+    awaitTurn(this);
+  }
+
+  takeTurn(): void {
+    this.awaitsTurn = false;
+    if (!this.#isPaused && !this.socket.destroyed) this.socket.resume();
   }
 
   probe(): void {
@@ -252,7 +269,9 @@ export class NodeConnection implements Connection {
 
   received(chunk: Buffer): void {
     // After destroy() the stream may still emit what it had read ahead.
-    if (!this.#isReleased) this.receiver?.onData(chunk);
+    if (this.#isReleased) return;
+    this.receiver?.onData(chunk);
+    if (spendTurn(this, chunk.length)) this.#letOthersRead();
   }
 
   ended(): void {

@@ -102,6 +102,14 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
     return this.#inner.chunksAreBorrowed;
   }
 
+  get awaitsTurn(): boolean | undefined {
+    return this.#inner.awaitsTurn;
+  }
+
+  get descriptor(): number | undefined {
+    return this.#inner.descriptor;
+  }
+
   get unsent(): number {
     return this.#inner.unsent;
   }
