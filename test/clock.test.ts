@@ -1,5 +1,4 @@
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { expect, onTestFinished, test } from 'vitest';
@@ -58,7 +57,7 @@ function stall(milliseconds: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
 
-/** Clients in a thread of their own. Each sends something when it is told to, also while this thread stands still. */
+/** Connects clients that live in a thread of their own, and returns their other ends. They send while this thread stands still. */
 async function clientsInThread(count: number) {
   const sockets: Socket[] = [];
   let accepted = () => {};
@@ -69,26 +68,36 @@ async function clientsInThread(count: number) {
     if (sockets.push(socket) === count) accepted();
   });
   const program = `
-    const { workerData: { port, count }, parentPort } = require('node:worker_threads');
+    const { workerData: { port, count, sent }, parentPort } = require('node:worker_threads');
     const clients = Array.from({ length: count }, () => require('node:net').connect(port, '127.0.0.1'));
+    const written = () => Atomics.add(sent, 0, 1) === count - 1 && Atomics.notify(sent, 1, Atomics.store(sent, 1, 1));
     for (const client of clients) client.on('error', () => undefined);
-    parentPort.once('message', () => setTimeout(() => { for (const client of clients) client.write('x'); }, 50));
+    parentPort.once('message', () => { for (const client of clients) client.write('x', written); });
   `;
-  const worker = new Worker(program, { eval: true, workerData: { port, count } });
+  const sent = new Int32Array(new SharedArrayBuffer(8));
+  const worker = new Worker(program, { eval: true, workerData: { port, count, sent } });
   onTestFinished(async () => void (await worker.terminate()));
   await allAccepted;
-  return { sockets, send: () => worker.postMessage('send') };
+  return {
+    sockets,
+    send: () => worker.postMessage('send'),
+    /** Stands still until all have sent. */
+    untilSent: () => expect(Atomics.wait(sent, 1, 0, 20_000)).not.toBe('timed-out'),
+  };
 }
 
 test.each([1, 500])('a deadline that has passed waits for what %i clients have sent', async (count) => {
-  const { sockets, send } = await clientsInThread(count);
+  const { sockets, send, untilSent } = await clientsInThread(count);
   const heard = new Set<Socket>();
   for (const socket of sockets) socket.on('data', () => heard.add(socket));
   const judged = Promise.withResolvers<number>();
-  realClock.deadline(150, () => judged.resolve(heard.size));
-  send();
-  // From a callback of this phase, timers come before input, on Node.
-  setImmediate(() => stall(500));
+  realClock.deadline(20, () => judged.resolve(heard.size));
+  // In this phase of the event loop timers come before input, on Node.
+  setImmediate(() => {
+    send();
+    untilSent();
+    stall(30);
+  });
   expect(await judged.promise).toBe(count);
 });
 
@@ -96,10 +105,10 @@ test('the time in which the process does not run does not count for a deadline',
   const order: string[] = [];
   const over = Promise.withResolvers<void>();
   const startedAt = [realClock.now(), realClock.ran()] as const;
-  realClock.deadline(1200, () => over.resolve(void order.push('deadline')));
-  stall(2000);
-  expect(realClock.now() - startedAt[0]).toBeGreaterThanOrEqual(1999);
-  expect(realClock.ran() - startedAt[1]).toBeLessThan(1200);
+  realClock.deadline(700, () => over.resolve(void order.push('deadline')));
+  stall(1300);
+  expect(realClock.now() - startedAt[0]).toBeGreaterThanOrEqual(1299);
+  expect(realClock.ran() - startedAt[1]).toBeLessThan(700);
   // Not of a stall: pauses are over when their time is.
   realClock.after(1, () => void order.push('pause'));
   await over.promise;
@@ -114,6 +123,6 @@ test('one deadline can cancel another that has passed, too', async () => {
       timers[2]?.cancel();
     }),
   );
-  await once(new Worker('setTimeout(() => undefined, 200)', { eval: true }), 'exit');
+  await new Promise<void>((resolve) => realClock.deadline(60, resolve));
   expect(fired).toEqual([1, 2]);
 });
