@@ -5,7 +5,7 @@ import * as tls from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
 import { dial, Peer } from '../support/peer.ts';
 import { serve } from '../support/process/command.ts';
-import { dialWebSocket, frameBytes, textFrame } from '../support/websocket-frames.ts';
+import { dialWebSocket, frameBytes, textFrame, upgradeToWebSocket } from '../support/websocket-frames.ts';
 
 const clientsOfEach = 20;
 
@@ -48,17 +48,23 @@ const connect: Record<string, (port: number) => Promise<Client>> = {
 
 test('clients that were in time are served after a stall, on every transport', async () => {
   const listeners = Object.keys(connect).flatMap((scheme) => ['--listen', `${scheme}://127.0.0.1:0`]);
-  const times = ['--idle-timeout', '1500ms', '--message-timeout', '1500ms'];
+  const times = ['--idle-timeout', '1500ms', '--message-timeout', '1500ms', '--handshake-timeout', '1500ms'];
   const server = await serve([...listeners, ...times, '--tls-self-signed', '--quiet']);
   const clients: Client[] = [];
+  const ports = new Map<string, number>();
   for (const [scheme, open] of Object.entries(connect)) {
     const [, port] = await server.saw(new RegExp(`${scheme}://127.0.0.1:(\\d+)`));
+    ports.set(scheme, Number(port));
     clients.push(...(await Promise.all(Array.from({ length: clientsOfEach }, () => open(Number(port))))));
   }
   const served = async ({ peer, head, reply }: Client, messages: number) => {
     const received = (await peer.sawBytes(head + messages * reply.length)).subarray(head);
     expect(received.equals(Buffer.concat(Array(messages).fill(reply)))).toBe(true);
   };
+  // They are accepted before the others are answered, and begin their handshakes only during the stall.
+  const late = await Promise.all(
+    Array.from(ports, async ([scheme, port]) => ({ scheme, port, peer: await dial(port) })),
+  );
   for (const { peer, message } of clients) peer.socket.write(message);
   await Promise.all(clients.map((client) => served(client, 1)));
   // Half of them wait, the others are in the middle of a message.
@@ -70,8 +76,13 @@ test('clients that were in time are served after a stall, on every transport', a
   await delay(2000);
   for (const [index, { peer, message, parts }] of clients.entries())
     peer.socket.write(isBetween(index) ? message : parts[1]);
+  const handshakes = late.map(async ({ scheme, port, peer }) => {
+    if (scheme === 'ws') await upgradeToWebSocket(peer, port);
+    if (scheme === 'tls') await once(tls.connect({ socket: peer.socket, rejectUnauthorized: false }), 'secureConnect');
+  });
   server.process.kill('SIGCONT');
 
+  await Promise.all(handshakes);
   const outcomes = await Promise.allSettled(clients.map((client) => served(client, 2)));
   expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(clients.length);
   expect((await server.stop()).stderr).not.toContain('Warning');

@@ -30,6 +30,16 @@ export function textFrame(length: number): Buffer {
 /** Sends a WebSocket handshake to a port of 127.0.0.1, with more bytes right after it. Resolves when it is accepted. */
 export async function dialWebSocket(port: number, after: Uint8Array = new Uint8Array()): Promise<Peer> {
   const peer = await dial(port);
+  await upgradeToWebSocket(peer, port, after);
+  return peer;
+}
+
+/** Does the same on a connection to that port. */
+export async function upgradeToWebSocket(
+  peer: Peer,
+  port: number,
+  after: Uint8Array = new Uint8Array(),
+): Promise<void> {
   const lines = [
     'GET / HTTP/1.1',
     `Host: 127.0.0.1:${port}`,
@@ -40,5 +50,4 @@ export async function dialWebSocket(port: number, after: Uint8Array = new Uint8A
   ];
   await peer.send(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), after]));
   await peer.saw(/^HTTP\/1\.1 101 [\s\S]*?\r\n\r\n/);
-  return peer;
 }
