@@ -23,6 +23,7 @@ const timeoutMs = 5000;
 /** After the response, what the client still sends is read and dropped, so that a reset does not destroy the response. */
 const lingerMs = 1000;
 const maxDropped = 1_048_576;
+const nothing = Buffer.alloc(0);
 
 /**
  * | State     | Reads                      | Continues when                         |
@@ -38,7 +39,8 @@ export class HttpConnection implements Receiver {
   readonly #connection: Connection;
   readonly #owner: ConnectionOwner;
   #state: 'receiving' | 'waiting' | 'lingering' | 'closed' = 'receiving';
-  #bytes: Buffer = Buffer.alloc(0);
+  /** What has arrived of the head, and then of the body. */
+  #bytes: Buffer = nothing;
   #head: RequestHead | undefined;
   #dropped = 0;
   #hasPeerEnded = false;
@@ -76,13 +78,13 @@ export class HttpConnection implements Receiver {
     if (this.#state === 'lingering') this.#drop(chunk.length);
     if (this.#state !== 'receiving') return;
     const seen = this.#bytes.length;
-    // A copy: the chunk may be borrowed.
-    this.#bytes = Buffer.concat([this.#bytes, chunk]);
-    if (!this.#head && !this.#readHead(seen)) return;
-    const { bodyLength, awaitsContinue, ...rest } = this.#head as RequestHead;
-    if (this.#bytes.length < bodyLength) return;
-    this.#wait();
-    this.#owner.requested(this, { ...rest, body: this.#bytes.toString('utf8', 0, bodyLength) });
+    const fresh = Buffer.from(chunk.buffer, chunk.byteOffset, Math.min(chunk.length, this.#room));
+    // Usually a request is one chunk, and nothing is copied.
+    this.#bytes = seen === 0 ? fresh : Buffer.concat([this.#bytes, fresh]);
+    if (this.#head || this.#readHead(seen)) this.#readBody();
+    // The chunk may be borrowed.
+    if (this.#state === 'receiving') this.#bytes = Buffer.from(this.#bytes);
+    else this.#bytes = nothing;
   }
 
   onEnd(): void {
@@ -98,6 +100,18 @@ export class HttpConnection implements Receiver {
   onClose(): void {
     this.#timer.cancel();
     this.#over();
+  }
+
+  /** How many more bytes are of interest. */
+  get #room(): number {
+    return (this.#head ? this.#head.bodyLength : maxHead + this.#owner.maxBody) - this.#bytes.length;
+  }
+
+  #readBody(): void {
+    const { bodyLength, awaitsContinue: _, ...rest } = this.#head as RequestHead;
+    if (this.#bytes.length < bodyLength) return;
+    this.#wait();
+    this.#owner.requested(this, { ...rest, body: this.#bytes.toString('utf8', 0, bodyLength) });
   }
 
   /** Returns whether the head is complete and valid. @param seen bytes that contain no end of the head */

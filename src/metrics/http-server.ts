@@ -170,7 +170,17 @@ function connectionLimit(): number {
   return Math.max(minConnections, Math.min(maxConnections, share));
 }
 
-function bytesOf({ status, headers, body = '' }: HttpResponse, isHead: boolean): Uint8Array {
+/** Responses that many requests share are encoded once. */
+const encoded = new WeakMap<HttpResponse, Uint8Array>();
+
+function bytesOf(response: HttpResponse, isHead: boolean): Uint8Array {
+  if (isHead) return encode(response, true);
+  const bytes = encoded.get(response) ?? encode(response, false);
+  encoded.set(response, bytes);
+  return bytes;
+}
+
+function encode({ status, headers, body = '' }: HttpResponse, isHead: boolean): Uint8Array {
   const content = typeof body === 'string' ? Buffer.from(body) : body;
   const fields = {
     Date: new Date().toUTCString(),

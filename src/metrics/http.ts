@@ -23,7 +23,9 @@ export interface Health {
  */
 export async function serveHealth(address: TcpAddress, { metrics, isReady, hosts }: Health): Promise<HttpServer> {
   const names = new HostNames(address, hosts);
-  const text = new Shared(async () => Buffer.from(await metrics.text()), realClock);
+  const text = new Shared<HttpResponse>(async () => {
+    return { status: 200, headers: headersOf(metrics.contentType), body: await metrics.text() };
+  }, realClock);
   const answer = ({ method, path, headers }: HttpRequest): HttpResponse | Promise<HttpResponse> => {
     const host = headers.get('host');
     if (!names.allows(host)) return wrongHost(host);
@@ -32,7 +34,7 @@ export async function serveHealth(address: TcpAddress, { metrics, isReady, hosts
     if (path === '/healthz') return plain(200, 'ok');
     if (path === '/readyz') return isReady() ? plain(200, 'ready') : plain(503, 'not ready');
     if (path !== '/metrics') return plain(404, 'try /metrics, /healthz or /readyz');
-    return text.get().then((body) => ({ status: 200, headers: headersOf(metrics.contentType), body }));
+    return text.get();
   };
   return await listenHttp(address, {
     purpose: 'metrics',
