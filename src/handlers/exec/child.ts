@@ -12,6 +12,8 @@ export interface ChildOptions {
   readonly graceMs: number;
   /** Receives a line of its stderr, without the newline. */
   readonly stderr: (line: string) => void;
+  /** Called when it has taken some of its input, and {@link Child.pendingInput} is less. */
+  readonly tookInput?: (() => void) | undefined;
 }
 
 /** How it ended. */
@@ -31,14 +33,17 @@ export class Child {
   readonly #process: ChildProcess | undefined;
   readonly #group: ProcessGroup | undefined;
   readonly #graceMs: number;
+  readonly #tookInput: (() => void) | undefined;
+  #pendingInput = 0;
   /** The number of chunks of output so far, and whether the last one is still being processed. */
   #chunks = 0;
   #isBusy = false;
   #isFull = false;
   #ending: Promise<void> | undefined;
 
-  constructor({ words: [file, ...args], env, graceMs, stderr }: ChildOptions) {
+  constructor({ words: [file, ...args], env, graceMs, stderr, tookInput }: ChildOptions) {
     this.#graceMs = graceMs;
+    this.#tookInput = tookInput;
     try {
       this.#process = spawn(file, args, { env: { ...env }, stdio: 'pipe', detached: true });
     } catch (error) {
@@ -66,10 +71,26 @@ export class Child {
     return this.#isFull || (this.#process?.stdin?.writableLength ?? 0) > 0;
   }
 
+  /** Bytes written to its stdin that it has not taken: a write is kept until all of it is taken. */
+  get pendingInput(): number {
+    return this.#pendingInput;
+  }
+
+  /** Bytes of its output that were read, and are neither returned nor dropped yet. */
+  get pendingOutput(): number {
+    return this.#process?.stdout?.readableLength ?? 0;
+  }
+
   /** Writes bytes to its stdin. They must not change. The promise, if any, resolves when the child can take more. */
   write(bytes: Uint8Array): Promise<void> | undefined {
     const stdin = this.#process?.stdin;
-    if (!stdin?.writable || stdin.write(bytes)) return undefined;
+    if (!stdin?.writable) return undefined;
+    this.#pendingInput += bytes.length;
+    const isTaken = stdin.write(bytes, () => {
+      this.#pendingInput -= bytes.length;
+      this.#tookInput?.();
+    });
+    if (isTaken) return undefined;
     this.#isFull = true;
     return new Promise((resolve) => {
       const done = () => {

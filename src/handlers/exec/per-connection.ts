@@ -30,9 +30,12 @@ class Conversation {
   readonly #session: Session;
   readonly #settings: ExecSettings;
   readonly #child: Child;
-  /** What goes to the child, and what it prints. */
-  readonly #exchange: Exchange;
   readonly #target: Target;
+  /** Of what the child prints. Undefined once the session is over. */
+  #decoder: Exchange['decoder'] | undefined;
+  /** The size of the chunk of output that is being forwarded, and what was last reported as buffered here. */
+  #forwarding = 0;
+  #reported = 0;
   readonly #done = Promise.withResolvers<void>();
   #inputEnded = false;
   #peerIsBehind = false;
@@ -45,10 +48,10 @@ class Conversation {
     this.#session = session;
     this.#settings = settings;
     const protocol = settings.protocol ?? session.protocol;
-    this.#exchange = openConversation(protocol, 'client', decodeForwarded(settings.maxOutput));
-    const { encoder, sent } = this.#exchange;
+    const { encoder, sent, decoder } = openConversation(protocol, 'client', decodeForwarded(settings.maxOutput));
+    this.#decoder = decoder;
     this.#target = { framing: protocol.framing, encoder, sent };
-    this.#child = startChild(settings, session);
+    this.#child = startChild(settings, session, () => this.#report());
     void this.#run();
   }
 
@@ -56,6 +59,7 @@ class Conversation {
   pass(batch: Batch): Promise<void> | undefined {
     const frames = framesFor(batch, this.#session, this.#target);
     const more = this.#child.write(frames);
+    this.#report();
     this.#startTimer();
     return more?.then(() => this.#restartTimer());
   }
@@ -71,6 +75,8 @@ class Conversation {
   /** Ends the child, and discards its output. Resolves when it is gone. */
   drop(): Promise<void> {
     this.#isOver = true;
+    // A child that ends slowly must not keep its unfinished message in memory.
+    this.#decoder = undefined;
     this.#timer?.cancel();
     this.#done.resolve();
     return this.#child.drop();
@@ -91,7 +97,15 @@ class Conversation {
   }
 
   async #forward(chunk: Buffer): Promise<void> {
-    for (const batch of decodeChunk(this.#exchange.decoder, chunk)) {
+    this.#forwarding = chunk.length;
+    await this.#forwardMessages(chunk);
+    this.#forwarding = 0;
+    this.#report();
+  }
+
+  async #forwardMessages(chunk: Buffer): Promise<void> {
+    if (!this.#decoder) return;
+    for (const batch of decodeChunk(this.#decoder, chunk)) {
       if (batch.count > 0) this.#session.relayed(batch);
       if ((batch.count > 0 || batch.before) && !forward(batch, this.#session)) await this.#waitForPeer();
       if (batch.fault) return this.#fail(`printed a message of more than ${this.#settings.maxOutput} bytes`);
@@ -100,6 +114,7 @@ class Conversation {
 
   async #waitForPeer(): Promise<void> {
     this.#peerIsBehind = true;
+    this.#report();
     this.#restartTimer();
     await this.#session.drained();
     this.#peerIsBehind = false;
@@ -107,7 +122,8 @@ class Conversation {
   }
 
   #forwardRest(): void {
-    const last = this.#exchange.decoder.end();
+    const last = this.#decoder?.end();
+    if (!last) return;
     if (last.count > 0) {
       this.#session.relayed(last);
       forward(last, this.#session);
@@ -125,6 +141,16 @@ class Conversation {
   #fail(failure: string): void {
     this.#failure ??= failure;
     this.#child.drop();
+  }
+
+  /** Says what is buffered here: what waits for the child, and its output that is not sent yet, unfinished messages included. */
+  #report(): void {
+    const { pendingInput, pendingOutput } = this.#child;
+    const unfinished = this.#decoder?.memory ?? this.#decoder?.pending ?? 0;
+    const bytes = pendingInput + pendingOutput + this.#forwarding + unfinished;
+    if (bytes === this.#reported || this.#isOver) return;
+    this.#reported = bytes;
+    this.#session.reportBuffered(bytes);
   }
 
   /** The child made progress. */

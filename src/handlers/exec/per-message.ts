@@ -3,6 +3,7 @@ import { realClock } from '../../clock.ts';
 import type { YodelError } from '../../errors.ts';
 import { formatDuration } from '../../format/figures.ts';
 import { Message } from '../../framing/message.ts';
+import { Tail } from '../../framing/tail.ts';
 import { childDescriptors } from '../../process/child-descriptors.ts';
 import type { HandlerObject, Reply, Session } from '../../session/handler.ts';
 import { decodeForwarded } from '../forwarding.ts';
@@ -21,18 +22,31 @@ export function execPerMessage(settings: ExecSettings): HandlerObject {
       // The reply was sent when the last child exited; something that it started may still be ending.
       await running.get(session)?.end();
       if (session.ended) return undefined;
-      const child = startChild(settings, session);
+      const output = new Tail(settings.maxOutput);
+      const report = () => session.reportBuffered(child.pendingInput + child.pendingOutput + output.memory);
+      const child = startChild(settings, session, report);
       running.set(session, child);
-      return await replyFrom(child, message, session, settings);
+      const reply = await replyFrom(message, { child, output, report }, session, settings);
+      session.reportBuffered(0);
+      return reply;
     },
     close: (session) => running.get(session)?.drop(),
   };
 }
 
-async function replyFrom(child: Child, message: Message, session: Session, settings: ExecSettings): Promise<Reply> {
+/** A child, what it has printed, and what says how much of both directions is buffered. */
+interface Call {
+  readonly child: Child;
+  readonly output: Tail;
+  readonly report: () => void;
+}
+
+async function replyFrom(message: Message, call: Call, session: Session, settings: ExecSettings): Promise<Reply> {
+  const { child } = call;
   void child.write(message.bytes);
   child.endInput();
-  const { output, failure: ended } = await outputOf(child, settings);
+  call.report();
+  const { output, failure: ended } = await outputOf(call, settings);
   const end = await child.exited;
   if (session.ended) return undefined;
   const failure = ended ?? failureOf(end);
@@ -54,28 +68,27 @@ function errorReply(reason: string): Message {
 
 /** The output of a child, and the reason if it was ended early. */
 async function outputOf(
-  child: Child,
+  { child, output, report }: Call,
   { timeoutMs, maxOutput }: ExecSettings,
 ): Promise<{ readonly output: Buffer; readonly failure: string | undefined }> {
   let failure: string | undefined;
   const fail = (what: string) => {
     failure = what;
-    child.drop();
+    void child.drop();
   };
   const late = () => fail(`took longer than ${formatDuration(timeoutMs)}`);
   const timer = timeoutMs === 0 ? undefined : realClock.deadline(timeoutMs, late);
-  const chunks: Buffer[] = [];
-  let size = 0;
   for await (const chunk of child.output()) {
-    size += chunk.length;
-    if (size > maxOutput) fail(`printed more than ${maxOutput} bytes`);
+    if (output.length + chunk.length > maxOutput) fail(`printed more than ${maxOutput} bytes`);
     if (failure !== undefined) break;
-    chunks.push(chunk);
+    output.append(chunk);
+    report();
   }
   // A child may close its output and still run.
   await child.exited;
   timer?.cancel();
-  return { output: Buffer.concat(chunks, failure === undefined ? size : 0), failure };
+  const printed = output.take();
+  return { output: failure === undefined ? printed : printed.subarray(0, 0), failure };
 }
 
 /**

@@ -42,9 +42,14 @@ export interface ExecSettings {
   readonly tell: (line: string, session: Session) => void;
 }
 
-/** Starts a child for a session. */
-export function startChild({ words, graceMs, env, tell }: ExecSettings, session: Session): Child {
-  return new Child({ words, graceMs, env: environmentFor(session, env), stderr: (line) => tell(line, session) });
+/** Starts a child for a session. @param tookInput called when it has taken some of its input */
+export function startChild(
+  { words, graceMs, env, tell }: ExecSettings,
+  session: Session,
+  tookInput: () => void,
+): Child {
+  const stderr = (line: string) => tell(line, session);
+  return new Child({ words, graceMs, env: environmentFor(session, env), stderr, tookInput });
 }
 
 /** Variables that programs need to find each other and to print in the user's language. None contains a secret. */
