@@ -11,7 +11,7 @@ const lineLength = 256;
 /** What is available at once: a tenth of a second's worth, at least this number of lines, and the same again in reserve. */
 const minBurst = 2000;
 /** What a source can take of the reserve in each interval, as a part of the burst. */
-const share = 1 / 20;
+const share = 1 / 8;
 
 /** Lines per second, shared by sources. */
 export class Budget {

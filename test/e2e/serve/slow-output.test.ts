@@ -5,6 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { temporaryFolder } from '../../support/files.ts';
 import { dial } from '../../support/peer.ts';
 import { serve, start } from '../../support/process/command.ts';
+import { waitUntil } from '../../support/process/process.ts';
 import { Terminal } from '../../support/terminal.ts';
 import { testWith } from '../../support/tools.ts';
 
@@ -97,6 +98,15 @@ test('serve | head -3 continues to serve, and reports that the reader of its out
   await server.saw(/yodel: the reader of the output is gone; serving continues without it\n/);
   expect(await peer.ask('four')).toBe('four');
   expect(await (await dial(server.port)).ask('five')).toBe('five');
+
+  // The FIFO has another reader: what it missed was counted.
+  const next = start(['cat', fifo]);
+  const [, lost] = await server.saw(/yodel: the output can be written again; (\d+) lines lost\n/);
+  expect(await peer.ask('six')).toBe('six');
+  await waitUntil('the reader has the next message', () => next.stdout().includes(' 3 B six\n'));
+  expect(next.stdout()).toMatch(
+    new RegExp(`^\\S+ … ${lost} lines lost: the output could not be written: EPIPE.*\\n\\S+ \\S+ 3 B six\\n$`),
+  );
   peer.end();
   await peer.ended;
   const { stderr, status } = await server.stop();
