@@ -54,7 +54,7 @@ const parts: readonly Part[] = [
     files: [
       'clock.test.ts',
       '{journal,metrics,transport}/**/*.test.ts',
-      'faults/{fairness,unfinished-websocket}.test.ts',
+      'faults/{fairness,resets,unfinished-websocket}.test.ts',
     ],
   },
   {
