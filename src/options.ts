@@ -186,7 +186,8 @@ export const serverOptions = {
     default: 1_024,
     max: 65_535,
     summary: "The length of the operating system's queue of connections that are not accepted yet.",
-    reason: 'As in ranch and Thousand Island. The operating system may limit it further (net.core.somaxconn).',
+    reason:
+      'As in ranch and Thousand Island. The operating system may limit it further (net.core.somaxconn). Bun always uses 512.',
   },
   /** Keep accepting connections for this long after a shutdown begins and readiness is off. */
   drainDelay: {
