@@ -21,8 +21,18 @@ const share = 524_288;
 /** A connection that sends less at a time is read at any time, so that it waits for one turn and not for a whole round. */
 const smallest = 16_384;
 
+/**
+ * A turn is also over after this time, in milliseconds. Tiny messages and the fragments and control frames of WebSocket take far
+ * longer than their bytes: 64 KiB of those take as long as a megabyte of lines.
+ */
+const longestMs = 2;
+
 /** Bytes that were read in this turn of the event loop. */
 let spent = 0;
+/** When the turn began, or when its first {@link uncounted} bytes were read. */
+let began = 0;
+/** Whether the time was over before the bytes were. */
+let wasLate = false;
 /** The connection that was read last in this turn, and how much in a row. */
 let reader: TurnTaker | undefined;
 let inRow = 0;
@@ -39,12 +49,14 @@ export function spendTurn(taker: TurnTaker, bytes: number): boolean {
 function isOverspent(taker: TurnTaker, bytes: number): boolean {
   if (!isScheduled) {
     isScheduled = true;
+    began = performance.now();
     setImmediate(nextTurn);
   }
   inRow = taker === reader ? inRow + bytes : bytes;
   reader = taker;
   if (bytes < smallest) return false;
-  return spent > budget || (waiting.length > 0 && inRow >= share);
+  if (performance.now() - began > longestMs) wasLate = true;
+  return wasLate || spent > budget || (waiting.length > 0 && inRow >= share);
 }
 
 /** Calls `takeTurn` after those that wait already. */
@@ -53,9 +65,13 @@ export function awaitTurn(taker: TurnTaker): void {
 }
 
 function nextTurn(): void {
+  // If the last turn was too long, only one of those that wait reads in this one.
+  const allowed = wasLate ? share : budget;
   spent = 0;
   reader = undefined;
-  for (let left = budget; left > 0; left -= share) waiting.shift()?.takeTurn();
+  began = performance.now();
+  wasLate = false;
+  for (let left = allowed; left > 0; left -= share) waiting.shift()?.takeTurn();
   isScheduled = waiting.length > 0;
   if (isScheduled) setImmediate(nextTurn);
 }

@@ -1,0 +1,31 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { awaitTurn, spendTurn, type TurnTaker } from '../../src/transport/turns.ts';
+
+const chunk = 65_536;
+
+function taker(taken: string[], name: string): TurnTaker {
+  return { takeTurn: () => void taken.push(name) };
+}
+
+/** Handling a chunk of many tiny messages. */
+function work(milliseconds: number): void {
+  for (const until = performance.now() + milliseconds; performance.now() < until; );
+}
+
+test('a connection whose few bytes take long lets others read, and those take turns one at a time', async () => {
+  const taken: string[] = [];
+  const reader = taker(taken, 'reader');
+  spendTurn(reader, chunk);
+  work(5);
+  expect(spendTurn(reader, chunk)).toBe(true);
+  // A message of a few bytes waits for nobody.
+  expect(spendTurn(taker(taken, 'small'), 100)).toBe(false);
+  for (const name of ['first', 'second', 'third']) awaitTurn(taker(taken, name));
+  await turn();
+  expect(taken).toEqual(['first']);
+  // The next turns are not too long.
+  await turn();
+  await turn();
+  expect(taken).toEqual(['first', 'second', 'third']);
+});
