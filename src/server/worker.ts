@@ -3,6 +3,7 @@
  *
  *     starting -> up -> ended -> (a pause that grows with each failure) -> starting …
  */
+import { realClock } from '../clock.ts';
 import { describeEnd, type ProcessEnd, ProgramProcess } from '../process/program-process.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { type PassedSocket, PassedSockets } from './passed-sockets.ts';
@@ -146,9 +147,9 @@ export class Worker<Work> implements WorkerView, SocketTaker {
   async metrics(request: number, withinMs: number): Promise<string | undefined> {
     if (!this.isUp || this.hangs) return undefined;
     return await new Promise((resolve) => {
-      const timer = setTimeout(() => this.#resolveMetrics(request, undefined), withinMs);
+      const timer = realClock.deadline(withinMs, () => this.#resolveMetrics(request, undefined));
       this.#metricsRequests.set(request, (text) => {
-        clearTimeout(timer);
+        timer.cancel();
         resolve(text);
       });
       this.#process?.send({ metrics: request });
@@ -224,9 +225,9 @@ export class Worker<Work> implements WorkerView, SocketTaker {
         this.#process?.kill();
         resolve(`worker ${this.number} did not respond within ${reloadTimeoutMs / 1000} s and is being replaced`);
       };
-      const timer = setTimeout(late, reloadTimeoutMs);
+      const timer = realClock.deadline(reloadTimeoutMs, late);
       this.#reloaded = (refused) => {
-        clearTimeout(timer);
+        timer.cancel();
         resolve(refused);
       };
       this.#process?.send({ reload: work, number });

@@ -9,6 +9,7 @@
  * | the server ends, the input has not ended | a moment for the end of input |
  * | … and more input arrives | failure, unless the server has sent nothing: such a server only receives |
  */
+import { realClock, type Timer } from '../../clock.ts';
 import { type ErrorCode, systemError, YodelError } from '../../errors.ts';
 import type { Connection, Receiver } from '../../transport/transport.ts';
 import { exitStatus, report } from '../fail.ts';
@@ -50,7 +51,7 @@ class Pipe implements Receiver {
   /** Whether everything was sent, and this side ended, before the server did. */
   #wasComplete = false;
   /** For the silence of the server after the end of input, or of the input after the end of the server. */
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   /** The exit status, once it is known. */
   #status: number | undefined;
   readonly #done = Promise.withResolvers<number>();
@@ -135,7 +136,7 @@ class Pipe implements Receiver {
 
   onEnd(): void {
     this.#serverEnded = true;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#wasComplete = this.#inputEnded && this.#connection.unsent === 0;
     if (this.#wasComplete) return void this.#endWhenDelivered();
     // What the server has sent, it sent without having seen the rest of the input, and it will send no more.
@@ -149,8 +150,8 @@ class Pipe implements Receiver {
   /** After the server's end. Its reset, if it has not read everything, shows only when something is sent. */
   #finishInput(): void {
     if (!this.#inputEnded || this.#connection.unsent > 0) return this.#awaitInput();
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#endWhenDelivered(), resetGraceMs);
+    this.#timer?.cancel();
+    this.#timer = realClock.deadline(resetGraceMs, () => void this.#endWhenDelivered());
   }
 
   /** After the server's end, when everything was sent: ends this side, too, unless the server refuses the rest. */
@@ -170,9 +171,8 @@ class Pipe implements Receiver {
 
   /** After the server's end: gives the input a moment to end, and the server to take it. */
   #awaitInput(): void {
-    clearTimeout(this.#timer);
-    // What has arrived meanwhile is read before the judgement, also on a busy machine.
-    this.#timer = setTimeout(() => setImmediate(() => this.#refuseOpenInput()), inputGrace(this.#settings.waitMs));
+    this.#timer?.cancel();
+    this.#timer = realClock.deadline(inputGrace(this.#settings.waitMs), () => this.#refuseOpenInput());
   }
 
   #refuseOpenInput(): void {
@@ -187,7 +187,7 @@ class Pipe implements Receiver {
 
   onClose(error?: Error): void {
     this.#isClosed = true;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     process.stdin.destroy();
     this.#output.end();
     void this.#conclude(error).then(() => this.#finishWhenPrinted());
@@ -234,16 +234,16 @@ class Pipe implements Receiver {
 
   /** After the end of input: disconnects when the server is silent for --wait. Called again whenever something happens. */
   #awaitServer(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     const { waitMs } = this.#settings;
     if (waitMs === 0) return;
-    this.#timer = setTimeout(() => {
+    this.#timer = realClock.deadline(waitMs, () => {
       // While its replies cannot be printed the server is not read, which does not count as silence.
       if (!this.#output.isEmpty || this.#delivery.hasProgressed()) return this.#awaitServer();
       this.#endSilence();
       this.#connection.end();
       this.#connection.release();
-    }, waitMs);
+    });
   }
 
   #endSilence(): void {
@@ -282,7 +282,7 @@ class Pipe implements Receiver {
 
   #end(status: number): void {
     this.#status ??= status;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
   }
 
   #finishWhenPrinted(): void {

@@ -1,5 +1,6 @@
 /** The reload of `yodel serve`: on SIGHUP, and when certificates or a handler file change. */
 import type { Address } from '../../address.ts';
+import { realClock } from '../../clock.ts';
 import { serveLimits } from '../../options.ts';
 import { escapeText } from '../../terminal/escape.ts';
 import type { ServerTls } from '../../transport/transport.ts';
@@ -77,11 +78,9 @@ function keptOf(tls: ServerTls | undefined): Partial<ServerTls> {
 }
 
 async function withTimeout(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`it took longer than ${ms / 1000} s`)), ms);
-  });
-  await Promise.race([work, late]).finally(() => clearTimeout(timer));
+  const late = Promise.withResolvers<never>();
+  const timer = realClock.deadline(ms, () => late.reject(new Error(`it took longer than ${ms / 1000} s`)));
+  await Promise.race([work, late.promise]).finally(() => timer.cancel());
 }
 
 /** Limits that a reload does not apply. */
