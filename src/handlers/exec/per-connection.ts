@@ -146,8 +146,8 @@ class Conversation {
   /** Says what is buffered here: what waits for the child, and its output that is not sent yet, unfinished messages included. */
   #report(): void {
     const { pendingInput, pendingOutput } = this.#child;
-    const unfinished = this.#decoder?.memory ?? this.#decoder?.pending ?? 0;
-    const bytes = pendingInput + pendingOutput + this.#forwarding + unfinished;
+    const { memory = 0, pending = 0 } = this.#decoder ?? {};
+    const bytes = pendingInput + pendingOutput + this.#forwarding + Math.max(memory, pending);
     if (bytes === this.#reported || this.#isOver) return;
     this.#reported = bytes;
     this.#session.reportBuffered(bytes);

@@ -23,7 +23,8 @@ export function execPerMessage(settings: ExecSettings): HandlerObject {
       await running.get(session)?.end();
       if (session.ended) return undefined;
       const output = new Tail(settings.maxOutput);
-      const report = () => session.reportBuffered(child.pendingInput + child.pendingOutput + output.memory);
+      const report = () =>
+        session.reportBuffered(child.pendingInput + child.pendingOutput + Math.max(output.memory, output.length));
       const child = startChild(settings, session, report);
       running.set(session, child);
       const reply = await replyFrom(message, { child, output, report }, session, settings);

@@ -247,8 +247,8 @@ export class Upstream implements Receiver {
 
   /** Says what is buffered here for the session: what waits for the server, and its unfinished message. */
   #report(): void {
-    const decoder = this.#conversation?.decoder;
-    const bytes = this.#unsentMemory + (decoder?.memory ?? decoder?.pending ?? 0);
+    const { memory = 0, pending = 0 } = this.#conversation?.decoder ?? {};
+    const bytes = this.#unsentMemory + Math.max(memory, pending);
     if (bytes === this.#reported) return;
     this.#reported = bytes;
     this.#session.reportBuffered(bytes);
