@@ -1,7 +1,7 @@
 /**
  * A small HTTP server for operators, on the transports of the server itself, so that it behaves the same on both runtimes.
  * What clients can cause is bounded: there are few connections, each carries one request, and one turn of the event loop
- * answers requests for a millisecond, whatever else clients have sent.
+ * answers requests for a fraction of a millisecond, whatever else clients have sent.
  */
 import { STATUS_CODES } from 'node:http';
 import { formatPeer, type TcpAddress } from '../address.ts';
@@ -24,8 +24,8 @@ const minConnections = 4;
 const descriptorShare = 1 / 16;
 /** Those that do not fit wait a second before they try again, a health check among them. As in node:http. */
 const backlog = 511;
-/** How long one turn of the event loop answers requests: enough for ten of them, and too short to delay others. */
-const turnMs = 1;
+/** How long one turn of the event loop answers requests: enough for a few of them, and too short to delay others. */
+const turnMs = 0.25;
 
 /** A response. `content-length`, `date` and `connection` are added. */
 export interface HttpResponse {
