@@ -5,13 +5,10 @@
  */
 import { Queue } from '../../queue.ts';
 
-/**
- * In a turn that took longer, more begin: one for each of these milliseconds. A loop that is busy with other work accepts new
- * clients, too, and handshakes take up to about half of its time.
- */
+/** After a turn that took longer, more begin: one for each of these milliseconds. A busy loop accepts new clients, too. */
 const turnMs = 4;
-/** At most this many in one turn. */
-const mostInTurn = 16;
+/** At most this many in one turn: with a key of RSA, those take 10 ms of processor time. */
+const mostInTurn = 4;
 
 /** Begins a handshake. Returns false if there is nothing to do any more. */
 export type Begin = () => boolean;

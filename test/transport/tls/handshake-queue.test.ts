@@ -55,13 +55,13 @@ test('addresses take turns', () => {
   expect(Array.from({ length: 7 }, () => turn()).flat()).toEqual(['f1', 'a1', 'b1', 'f2', 'a2', 'f3', 'f4']);
 });
 
-test('after a turn that took longer, more of them begin, but not more than 16', () => {
+test('after a turn that took longer, more of them begin, but not more than 4', () => {
   const { add, turn, begun } = queueInLoop();
   for (let each = 0; each <= 50; each++) add('a', `${each}`);
   expect(begun()).toEqual(['0']);
   expect(turn(4)).toHaveLength(1);
-  expect(turn(20)).toHaveLength(5);
-  expect(turn(1000)).toHaveLength(16);
+  expect(turn(9)).toHaveLength(3);
+  expect(turn(1000)).toHaveLength(4);
 });
 
 test('those that are gone take no turn', () => {
