@@ -50,6 +50,16 @@ describe('connecting', () => {
     expect(clock.waiting).toBe(0);
   });
 
+  it('does not fail for the time in which the process did not run', async () => {
+    const clock = new FakeClock();
+    const fate = fateOf(connect('localhost:1', { transport: silence, clock, connectTimeout: 2000 }));
+    clock.stall(60_000);
+    await clock.advance(1999);
+    expect(fate.settled).toBe(false);
+    await clock.advance(1);
+    expect(fate.error).toMatchObject({ code: 'YODEL_CONNECT_TIMEOUT' });
+  });
+
   it('has no time limit of its own with connectTimeout 0', async () => {
     const clock = new FakeClock();
     const controller = new AbortController();

@@ -105,6 +105,17 @@ describe('a request without a reply', () => {
     expect(host.clock.waiting).toBe(0);
   });
 
+  it('is not rejected for the time in which the process did not run', async () => {
+    const { client, host } = await meet({ requestTimeout: 1000 });
+    const fate = fateOf(client.request('a'));
+    await host.passes(600);
+    host.clock.stall(60_000);
+    await host.passes(399);
+    expect(fate.settled).toBe(false);
+    await host.passes(1);
+    expect(fate.error).toMatchObject({ code: 'YODEL_REQUEST_TIMEOUT' });
+  });
+
   it('is rejected after timeoutMs, if given', async () => {
     const { client, host } = await meet({ requestTimeout: 1000 });
     const [long, short] = [client.request('a', { timeoutMs: 5000 }), client.request('b', { timeoutMs: 10 })].map(

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { temporaryFile } from '../../support/files.ts';
 import { closedLine } from '../../support/log.ts';
 import { dial } from '../../support/peer.ts';
 import { serve } from '../../support/process/command.ts';
@@ -55,6 +56,17 @@ test('--idle-timeout closes a silent connection with an error, and logs it', asy
   expect((await peer.ended).toString()).toBe('error: nothing was received or sent for 100 ms\n');
   peer.end();
   await server.saw(closedLine(0, 1, 'nothing was received or sent for 100 ms'));
+});
+
+test('--handler-timeout ends a connection whose handler hangs, and logs its name', async () => {
+  const file = temporaryFile('hang.mjs', 'export default () => new Promise(() => undefined);');
+  const server = await serve([file, '--handler-timeout', '100ms']);
+  const peer = await dial(server.port);
+  expect(await peer.ask('hello')).toBe('error: the handler took longer than 100 ms');
+  await peer.ended;
+  peer.end();
+  await server.saw(/the handler failed for 127\.0\.0\.1:\d+#1: message\(\) of \S+hang\.mjs has not finished\n/);
+  await server.saw(closedLine(1, 1, 'the handler took longer than 100 ms'));
 });
 
 test('--max-connections refuses a client above the limit with an error, and serves the others', async () => {
