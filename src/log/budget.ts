@@ -2,22 +2,23 @@
  * How much of the log is formatted. A line costs the event loop about a microsecond, and a peer can cause a hundred thousand of
  * them with one packet's worth of bytes. So a number of lines per second is formatted, and the rest is only counted.
  *
- * The last half of what is available is reserved: a source that has used more than its share cannot take it. So a peer that
- * floods the server does not silence the others.
+ * The last half of what is available is a reserve, of which a source can take the less, the more it has used already. So a
+ * peer that floods the server does not silence the others, and among many that do, those that send little are preferred.
  */
 
 /** Long lines count as several, one for each of this number of characters. */
 const lineLength = 256;
 /** What is available at once: a tenth of a second's worth, at least this number of lines, and the same again in reserve. */
 const minBurst = 2000;
-/** What a source can take of the reserve in each interval, as a part of the burst. */
-const share = 1 / 8;
+/** A source can take a line of the reserve while this many times what it has used is available: 50 floods leave something. */
+const fairness = 16;
+/** Above this part of a burst a source is heavy. */
+const heavy = 1 / 8;
 
 /** Lines per second, shared by sources. */
 export class Budget {
   readonly #perMs: number;
   readonly #reserved: number;
-  readonly #share: number;
   #available: number;
   #filledAt = 0;
 
@@ -25,7 +26,6 @@ export class Budget {
   constructor(rate: number) {
     this.#perMs = rate / 1000;
     this.#reserved = Math.max(minBurst, rate / 10);
-    this.#share = this.#reserved * share;
     this.#available = 2 * this.#reserved;
   }
 
@@ -39,7 +39,12 @@ export class Budget {
 
   /** Whether a source that has spent this much in the current interval can have a line. */
   allows(spent: number): boolean {
-    return this.#available > (spent < this.#share ? 0 : this.#reserved);
+    return this.#available > Math.min(this.#reserved, spent * fairness);
+  }
+
+  /** Whether a source that has spent this much is one of those that the others are protected from. */
+  isHeavy(spent: number): boolean {
+    return spent >= this.#reserved * heavy;
   }
 
   /** Takes a line of this length, and returns its cost in lines. */

@@ -71,7 +71,7 @@ export interface Use<Source> {
   leftOut: number;
 }
 
-/** How often what was left out is reported, in milliseconds. Until then a source that was cut off stays so. */
+/** How often what was left out is reported, in milliseconds. Until then a heavy source that was cut off stays so. */
 const intervalMs = 1000;
 /** Lines that report it, in one interval; further sources share one for each kind. */
 const maxReports = 100;
@@ -106,7 +106,10 @@ export class Gate<Source> {
   admits({ leftOut, lines, spent }: Use<Source>): boolean {
     const { output, perSource = Number.POSITIVE_INFINITY } = this.#options;
     if (!output.isOpen) return false;
-    return !this.#budget || (leftOut === 0 && lines < perSource && this.#budget.allows(spent));
+    const budget = this.#budget;
+    if (!budget) return true;
+    if (lines >= perSource || (leftOut > 0 && budget.isHeavy(spent))) return false;
+    return budget.allows(spent);
   }
 
   /** Counts a line that was formatted. */
