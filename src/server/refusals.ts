@@ -1,6 +1,7 @@
 /** Refuses connections and sends the reason. */
 
 import type { Clock, Timer } from '../clock.ts';
+import { textForPeer } from '../error-for-peer.ts';
 import type { YodelError } from '../errors.ts';
 import { encode, type Framing } from '../framing/framing.ts';
 import { type Linked, LinkedSet } from '../linked-set.ts';
@@ -42,7 +43,7 @@ export class Refusals {
     const framing = this.#framing && (connection.framing ?? this.#framing);
     if (!framing || atOnce || this.#open.size >= this.#maxAtOnce) return connection.abort(error);
     this.#open.add(refusal);
-    sendError(framing.encoder, error.message, (text) => connection.write(encode(framing, text)));
+    sendError(framing.encoder, textForPeer(error), (text) => connection.write(encode(framing, text)));
     connection.end(error);
     refusal.timer = this.#clock.deadline(this.#lingerMs, () => connection.release());
   }

@@ -10,6 +10,7 @@
  *
  * A handler may end the output earlier (`end()`): then open and finishing continue without replies.
  */
+import { textForPeer } from '../error-for-peer.ts';
 import { systemError, YodelError } from '../errors.ts';
 import type { EndedBy, SessionView } from '../telemetry/telemetry.ts';
 import type { Connection } from '../transport/transport.ts';
@@ -224,7 +225,7 @@ export class Lifecycle {
 
   #sendError(error: YodelError): void {
     const isTransparent = this.#settings.handler.forwarding === 'transparent';
-    if (!this.hasOutputEnded && !isTransparent) this.#outbox.sendError(error.message);
+    if (!this.hasOutputEnded && !isTransparent) this.#outbox.sendError(textForPeer(error));
   }
 
   /** Whether all output and the FIN are sent. */

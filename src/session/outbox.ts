@@ -4,6 +4,7 @@
  * A message in a frame of this connection's framing is sent as that frame. Any other is encoded again, from its payload and
  * header. If it cannot be, such as a line feed in `lines`, it is not sent, and that is the failure of this delivery only.
  */
+import { textForPeer } from '../error-for-peer.ts';
 import { YodelError } from '../errors.ts';
 import type { ByteOutput } from '../framing/frames.ts';
 import { asBuffer, type Encoder, encodeLike, type Framing, isSameFraming, shapeFor } from '../framing/framing.ts';
@@ -300,7 +301,7 @@ export class Outbox {
   /** Replies with a message that is encoded again. If it cannot be, the peer receives the reason in its place. */
   #replyForeign(message: Message, to: Message | undefined): void {
     const error = this.send(message, to);
-    if (error) this.sendError(`the reply cannot be sent: ${error.message}`);
+    if (error) this.sendError(`the reply cannot be sent: ${textForPeer(error)}`);
   }
 
   #sendBatch(batch: Batch, to: Message | undefined): YodelError | undefined {

@@ -83,6 +83,7 @@ export function reportStatus(end: ChildEnd, session: Session, { tell }: ExecSett
 
 /** The error for a command that failed. @param failure follows `the command`, such as `cannot be started` */
 export function commandError(failure: string, end: ChildEnd): YodelError {
+  const text = `the command ${failure}`;
   const options = 'error' in end ? { cause: end.error } : {};
-  return new YodelError('YODEL_COMMAND_FAILED', `the command ${failure}`, options);
+  return new YodelError('YODEL_COMMAND_FAILED', text, { ...options, peerText: text });
 }

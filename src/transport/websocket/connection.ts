@@ -11,6 +11,7 @@
  */
 import type { Address } from '../../address.ts';
 import { realClock, type Timer } from '../../clock.ts';
+import { textForPeer } from '../../error-for-peer.ts';
 import { YodelError } from '../../errors.ts';
 import { asBuffer, decodeChunk, type Framing } from '../../framing/framing.ts';
 import { ownCopy } from '../../framing/slices.ts';
@@ -282,7 +283,7 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
     if (this.#hasSentClose) return;
     const why = cause ?? this.#decoder?.fault;
     const code = why ? closeCodeFor(why) : (this.#peersClose?.code ?? normalCode);
-    this.#inner.write(controlFrame(opcodes.close, closePayload(code, why?.message ?? ''), this.#isClient));
+    this.#inner.write(controlFrame(opcodes.close, closePayload(code, why ? textForPeer(why) : ''), this.#isClient));
     this.#hasSentClose = true;
   }
 
