@@ -54,7 +54,7 @@ const texts: Readonly<Record<ErrorCode, string | typeof asItIs>> = {
   YODEL_PROCESS_LOST: unspecific,
   YODEL_INVALID_TRANSCRIPT: unspecific,
   YODEL_UNEXPECTED_MESSAGE: 'the message is not the expected one',
-  YODEL_UPSTREAM_FAILED: 'the server behind this one failed',
+  YODEL_UPSTREAM_FAILED: asItIs,
   YODEL_COMMAND_FAILED: 'the command failed',
   YODEL_NOT_RECORDED: 'the message was not recorded, and not handled; try again later',
   YODEL_JOURNAL_FAILED: 'the server cannot record messages',

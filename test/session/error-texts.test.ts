@@ -27,6 +27,8 @@ const toldAsTheyAre: readonly ErrorCode[] = [
   'YODEL_TOO_MANY_MESSAGES',
   'YODEL_SHUTTING_DOWN',
   'YODEL_PING_TIMEOUT',
+  // Its cause says which server, and why.
+  'YODEL_UPSTREAM_FAILED',
   'YODEL_HANDLER_FAILED',
   'YODEL_HANDLER_TIMEOUT',
 ];

@@ -83,7 +83,8 @@ test('when the disk is full, each message is answered with the error and not han
   const { peer, harness } = await serveOneClient({ journal, handler: ({ text }) => void handled.push(text) });
   await peer.says('a\nb\n');
   await journal.reject(full);
-  expect(harness.writes.join('')).toBe('error: the disk is full\nerror: the disk is full\n');
+  const reply = 'error: the message was not recorded, and not handled; try again later\n';
+  expect(harness.writes.join('')).toBe(reply.repeat(2));
   await peer.says('c\n');
   await journal.settle();
   expect(handled).toEqual(['c']);
