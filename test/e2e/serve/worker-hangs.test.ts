@@ -33,13 +33,13 @@ describe('a worker that hangs', () => {
   it('is killed and replaced after --worker-timeout, and gets no connections of a Unix socket before', async () => {
     const path = join(temporaryFolder(), 'y.sock');
     const listen = ['--listen', `unix://${path}`, '--listen', '127.0.0.1:0'];
-    const server = await serveWithWorkers([blocking(), '--quiet', '--worker-timeout', '5s', ...listen]);
+    const server = await serveWithWorkers([blocking(), '--quiet', '--worker-timeout', '4s', ...listen]);
     const blocked = await dial(path);
     const isReset = blocked.ended.catch(() => 'reset');
     await blocked.send('block\n');
     await server.saw(/worker \d .* hangs/);
     for (let client = 0; client < 8; client++) expect(await (await dial(path)).ask('hello')).toBe('hello');
-    await server.saw(/worker (\d) has not responded for 5 s \(--worker-timeout\): it is killed/);
+    await server.saw(/worker (\d) has not responded for 4 s \(--worker-timeout\): it is killed/);
     await server.saw(/worker \d died \(SIGKILL\)[\s\S]*restarted/);
     await isReset;
     await expect.poll(() => server.status('/readyz'), poll).toBe(200);
