@@ -51,7 +51,7 @@ export class MessageServer {
     this.#options = options;
     this.#limits = limits;
     this.#clock = options.clock ?? realClock;
-    this.#memoryLimit = new MemoryLimit(limits.maxPendingBytes);
+    this.#memoryLimit = new MemoryLimit(limits.maxPendingBytes, this.#clock);
     this.#running = options.running ?? new Int32Array(1);
     const settings = this.#settingsOf(options, limits);
     this.#acceptor = new Acceptor(settings);

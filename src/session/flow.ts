@@ -59,11 +59,17 @@ export class Flow implements MemoryUser, MemoryKeeper {
   }
 
   /**
-   * Whether messages wait or are being handled, or replies wait for the peer. What the handler buffers itself does not count:
-   * perhaps only reading more can complete it.
+   * Whether messages wait for the handler, or replies for the peer. What the handler buffers itself does not count: perhaps only
+   * reading more can complete it.
    */
   get hasPending(): boolean {
-    return this.#inbound.bytes + this.#runner.memory + this.#outbox.unsent > 0;
+    return this.#inbound.bytes + this.#runner.bytes + this.#outbox.unsent > 0;
+  }
+
+  /** Whether the handler may be called with the messages that wait. If not, the session continues when it may. */
+  get mayHandle(): boolean {
+    const { handling } = this.#memoryLimit;
+    return handling.bytes === 0 || this.#inbound.isEmpty || handling.admits(this.#session, this.#inbound.memory);
   }
 
   /**
@@ -126,6 +132,7 @@ export class Flow implements MemoryUser, MemoryKeeper {
 
   costs(usersOf: (memory: object) => number): number {
     let bytes = this.#own;
+    this.#memoryLimit.handling.leave(this.#session);
     for (const [memory, { size }] of this.#shared ?? []) bytes += size / usersOf(memory);
     return bytes;
   }

@@ -71,7 +71,8 @@ export class Intake {
     // Nearly every chunk is one batch: iterating over it would cost 6 ns on Node and 12 on Bun.
     if (batch.rest)
       for (const more of decodeChunk(this.#decoder, batch.rest)) last = this.#add(more, isBorrowed) ?? last;
-    if (last) {
+    // A frame that was assembled has left the chunk.
+    if (last && (batch.rest || last.byteLength > last.assembledLength)) {
       // The batches of a chunk keep all of it, until the last of them is handled.
       last.chunkMemory = chunk.length;
       last.memory += chunk.length;

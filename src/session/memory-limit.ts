@@ -1,6 +1,6 @@
 /**
  * One limit for the memory of all sessions together: unfinished messages, messages that wait for a handler or are being
- * handled, pending replies, and what handlers report. Each session reports how many bytes it buffers whenever that changes.
+ * handled (handling.ts), pending replies, and what handlers report. Each session reports how many bytes it buffers whenever that changes.
  * Memory that several sessions keep, such as a message that was sent to all of them, is counted once.
  *
  * | Total                 | Effect                                                                                         |
@@ -11,7 +11,9 @@
  *
  * A session that buffers nothing but an unfinished message is never throttled: only reading can complete that message.
  */
+import type { Clock } from '../clock.ts';
 import { YodelError } from '../errors.ts';
+import { Handling } from './handling.ts';
 
 /** A session, as the memory limit sees it. */
 export interface MemoryUser {
@@ -19,7 +21,7 @@ export interface MemoryUser {
   readonly buffered: number;
   /** The same, with its part of the memory that it shares. @param usersOf how many sessions keep a piece of memory */
   costs(usersOf: (memory: object) => number): number;
-  /** Whether some of them leave without reading more: queued messages, those being handled, or pending replies. */
+  /** Whether some of them leave without reading more: queued messages, or pending replies. */
   readonly hasPending: boolean;
   /** Stops reading the peer, or resumes. */
   throttle(isThrottled: boolean): void;
@@ -37,19 +39,29 @@ export class MemoryLimit {
   readonly #usersOf = (memory: object): number => this.#shared.get(memory) ?? 1;
   readonly #throttled = new Set<MemoryUser>();
 
+  /** What handlers work on. It is a part of the total, but disconnecting a session does not free it. */
+  readonly handling: Handling;
+
   /** @param limit in bytes */
-  constructor(limit: number) {
+  constructor(limit: number, clock: Clock) {
     this.#limit = limit;
+    this.handling = new Handling(limit, clock);
   }
 
-  /** Bytes that all sessions buffer. */
+  /** Bytes that all sessions buffer, with those that their handlers work on. */
   get total(): number {
-    return this.#total;
+    return this.#total + this.handling.bytes - this.handling.abandonedBytes;
+  }
+
+  /** The same, with what handlers still work on for sessions that have ended. */
+  get #used(): number {
+    return this.#total + this.handling.bytes;
   }
 
   /** Changes the limit. It applies from the next report on. */
   setLimit(limit: number): void {
     this.#limit = limit;
+    this.handling.setLimit(limit);
   }
 
   /**
@@ -61,11 +73,11 @@ export class MemoryLimit {
     this.#total += by;
     if (user.buffered === 0) this.#users.delete(user);
     else this.#users.add(user);
-    if (this.#total > this.#limit) this.#disconnectLargest();
-    if (hasGrown && user.buffered > 0 && this.#total > this.#limit * 0.75) this.#throttle(user);
+    if (this.#used > this.#limit) this.#disconnectLargest();
+    if (hasGrown && user.buffered > 0 && this.#used > this.#limit * 0.75) this.#throttle(user);
     if (this.#throttled.size === 0) return;
     if (user.buffered === 0 || !user.hasPending) this.#resume(user);
-    if (this.#total < this.#limit / 2) for (const throttled of this.#throttled) this.#resume(throttled);
+    if (this.#used < this.#limit / 2) for (const throttled of this.#throttled) this.#resume(throttled);
   }
 
   /** A session keeps memory that others may keep as well. @param size in bytes */
@@ -93,7 +105,7 @@ export class MemoryLimit {
   }
 
   #disconnectLargest(): void {
-    while (this.#total > this.#limit) {
+    while (this.#used > this.#limit) {
       const largest = this.#largest();
       if (!largest) return;
       const text = `buffered ${largest.bytes} bytes, the most of all sessions, when their total exceeded maxPendingBytes (${this.#limit})`;

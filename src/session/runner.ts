@@ -2,6 +2,7 @@
 import { YodelError } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import { type HandlerObject, isPromise, nameOfHandler, type Reply, type Session } from './handler.ts';
+import type { Held } from './handling.ts';
 import type { Outbox } from './outbox.ts';
 import type { SessionSettings } from './settings.ts';
 
@@ -18,6 +19,9 @@ export interface RunnableSession extends Session {
   turnSoon(): void;
 }
 
+/** How long it counts what a handler keeps after its session has ended, where there is no `handlerTimeout`. In milliseconds. */
+const abandonedMs = 30_000;
+
 /** Runs the handler of one session. */
 export class Runner {
   readonly #session: RunnableSession;
@@ -29,6 +33,8 @@ export class Runner {
   #awaited: Message | undefined;
   /** The batch whose memory is in use: it waits, or the handler works on it. */
   #inUse: Batch | undefined;
+  /** What {@link Handling} counts while a promise is pending. */
+  #held: Held | undefined;
   /** When the handler was last called, if a subscriber measures its duration. */
   #calledAt = 0;
   /** The batch that was handled last. Its memory can be reused once the replies are sent. */
@@ -70,13 +76,9 @@ export class Runner {
     return this.#current?.byteLength ?? 0;
   }
 
-  /**
-   * Bytes of memory that the messages keep which wait for {@link continue} or are being handled, with the text that the handler
-   * has read of them.
-   */
+  /** Bytes of memory that the messages keep which wait for {@link continue}. Those that are being handled count in `Handling`. */
   get memory(): number {
-    const inUse = this.#inUse;
-    return inUse ? inUse.memory + (this.#awaited?.textMemory ?? 0) : 0;
+    return this.#inUse && !this.#isWaiting ? this.#inUse.memory : 0;
   }
 
   /** The callback whose promise is awaited, for the log: `message() of reverse.mjs`. */
@@ -127,7 +129,8 @@ export class Runner {
   /** Calls `close`: the session is over. The promise, if any, resolves when the handler needs its place no more. */
   close(error: YodelError | undefined): Promise<void> | undefined {
     this.#closed = { error };
-    const { handler, running } = this.#settings;
+    const { handler, running, limits, memoryLimit } = this.#settings;
+    if (this.#held) memoryLimit.handling.abandon(this.#held, limits.handlerTimeout || abandonedMs);
     running[0] = this.#session.id;
     try {
       const done = handler.close?.(this.#session, error);
@@ -245,6 +248,7 @@ export class Runner {
    */
   async #await(callback: keyof HandlerObject, first: Promise<Reply>, messages: number): Promise<void> {
     this.#isWaiting = true;
+    this.#beginHandling();
     this.#callback = callback;
     let answered = messages;
     let pending: Promise<Reply> | undefined = first;
@@ -255,10 +259,13 @@ export class Runner {
       try {
         const reply: Reply = await pending;
         if (this.#settings.telemetry.timed && answered > 0) this.#emitHandled(answered);
-        if (this.#closed) return;
+        if (this.#closed) return this.#endHandling();
         this.#reply(reply, this.#awaited);
       } catch (thrown) {
-        if (this.#closed) return this.#failedAfterClose(thrown, this.#closed.error);
+        if (this.#closed) {
+          this.#endHandling();
+          return this.#failedAfterClose(thrown, this.#closed.error);
+        }
         this.#session.handlerFailed(thrown);
       }
       this.#awaited = undefined;
@@ -267,11 +274,24 @@ export class Runner {
       pending = this.#outbox.blocked ? undefined : this.#handleMessages();
     }
     this.#isWaiting = false;
+    this.#endHandling();
     if (!this.#current) {
       this.#inUse = undefined;
       this.#session.checkMessageLimit();
     }
     this.#session.handlerSettled();
+  }
+
+  /** The messages of this batch are kept until its promises are settled, with the text that the handler has read. */
+  #beginHandling(): void {
+    if (!this.#inUse) return;
+    this.#held ??= { bytes: 0, isAbandoned: false };
+    const bytes = this.#inUse.memory + (this.#awaited?.textMemory ?? 0);
+    this.#settings.memoryLimit.handling.begin(this.#held, bytes);
+  }
+
+  #endHandling(): void {
+    if (this.#held) this.#settings.memoryLimit.handling.end(this.#held);
   }
 
   #reply(reply: Reply, to?: Message): void {

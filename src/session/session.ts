@@ -326,6 +326,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     inbound.record();
     while (!runner.isWaiting && !this.#outbox.blocked && !lifecycle.isOver) {
       if (runner.hasMessages) runner.continue();
+      else if (!this.#flow.mayHandle) break;
       else {
         const next = inbound.next();
         if (!next) break;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { YodelError } from '../../../src/errors.ts';
 import type { Session } from '../../../src/session/handler.ts';
 import { MemoryLimit, type MemoryUser } from '../../../src/session/memory-limit.ts';
-import { settled } from '../../support/fake-clock.ts';
+import { FakeClock, settled } from '../../support/fake-clock.ts';
 import { Harness } from '../harness.ts';
 import type { Peer } from '../peer.ts';
 
@@ -137,6 +137,94 @@ it('a reload changes maxPendingBytes', async () => {
   expect(ends).toHaveLength(1);
 });
 
+describe('what handlers work on', () => {
+  /** A handler that finishes when the test says so. */
+  function slowHandler() {
+    const called: string[] = [];
+    const finish: (() => void)[] = [];
+    const handler = ({ text }: { readonly text: string }) => {
+      called.push(text.slice(0, 5));
+      return new Promise<string>((resolve) => finish.push(() => resolve('done')));
+    };
+    return { called, finish, handler };
+  }
+
+  const large = (name: string) => `${name.padEnd(5)}${'x'.repeat(20_000)}\n`;
+  const roomy = { network: { capacity: 200_000, chunkSize: 100_000 }, ...noTimeouts };
+
+  it('counts until it is done', async () => {
+    const { handler, finish } = slowHandler();
+    const { harness, peers } = await openSessions(1, { handler, ...roomy });
+    await peers[0]?.says(large('one'));
+    expect(harness.server.pendingBytes).toBeGreaterThan(20_000);
+    finish[0]?.();
+    await peers[0]?.until(() => peers[0]?.text === 'done\n');
+    expect(harness.server.pendingBytes).toBe(0);
+  });
+
+  it('is bounded: above half of the limit, other handlers are not called, and no session is disconnected', async () => {
+    const { handler, called, finish } = slowHandler();
+    const { peers, ends } = await openSessions(3, { handler, ...roomy });
+    for (const [index, peer] of peers.entries()) await peer.says(large(`${index}`));
+    expect(called).toEqual(['0    ']);
+    for (const [index, peer] of peers.entries()) {
+      finish[index]?.();
+      await peer.until(() => peer.text === 'done\n');
+      await settled();
+      expect(called).toHaveLength(Math.min(index + 2, 3));
+    }
+    expect(ends).toEqual([]);
+  });
+
+  it('does not delay short messages', async () => {
+    const { handler, called } = slowHandler();
+    const { peers } = await openSessions(3, { handler, ...roomy });
+    for (const [index, peer] of peers.slice(0, 2).entries()) await peer.says(large(`${index}`));
+    await peers[2]?.says('short\n');
+    expect(called).toEqual(['0    ', 'short']);
+  });
+
+  it('is bounded also if its session has ended', async () => {
+    const { handler, called, finish } = slowHandler();
+    const { harness, peers } = await openSessions(2, { handler, ...roomy });
+    await peers[0]?.says(large('gone'));
+    peers[0]?.connection.abort();
+    await settled();
+    expect(harness.server.pendingBytes).toBe(0);
+    await peers[1]?.says(large('next'));
+    expect(called).toEqual(['gone ']);
+    finish[0]?.();
+    await settled();
+    await settled();
+    expect(called).toEqual(['gone ', 'next ']);
+  });
+
+  it('counts no more once its session has ended and handlerTimeout has passed: it may never be done', async () => {
+    const { handler, called } = slowHandler();
+    const { harness, peers } = await openSessions(2, { handler, ...roomy, handlerTimeout: 5000 });
+    await peers[0]?.says(large('gone'));
+    peers[0]?.connection.abort();
+    await settled();
+    await peers[1]?.says(large('next'));
+    await harness.passes(4900);
+    expect(called).toEqual(['gone ']);
+    await harness.passes(200);
+    expect(called).toEqual(['gone ', 'next ']);
+  });
+});
+
+it('a session whose handler buffers parts of something is read on: only that can complete it', async () => {
+  const handler = {
+    message: ({ size }: { readonly size: number }, session: Session) => session.reportBuffered(size * 1000),
+  };
+  const { peers, sessions, ends } = await openSessions(2, { handler, ...noTimeouts });
+  await peers[0]?.says(`${'x'.repeat(70)}\n`);
+  await peers[1]?.says('12345678\n');
+  await peers[1]?.says('1234567\n');
+  expect(sessions[1]?.bytesReceived).toBe(17);
+  expect(ends).toEqual([]);
+});
+
 describe('for any buffered bytes', () => {
   class Model implements MemoryUser {
     buffered = 0;
@@ -172,7 +260,7 @@ describe('for any buffered bytes', () => {
     const change = fc.record({ who: fc.nat(4), bytes: fc.nat(120) });
     fc.assert(
       fc.property(fc.array(change, { maxLength: 50 }), (changes) => {
-        const memoryLimit = new MemoryLimit(100);
+        const memoryLimit = new MemoryLimit(100, new FakeClock());
         const all = Array.from({ length: 5 }, () => new Model(memoryLimit));
         for (const { who, bytes } of changes) {
           all[who]?.buffers(bytes);

@@ -1,0 +1,115 @@
+/**
+ * Servers whose memory is attacked: all of them in one process, each with a limit of 16 MiB.
+ *
+ * It prints the address of each as one line of JSON. For each number on stdin it prints what they have counted, together; `end` ends all
+ * sessions, as those are that are not read do not notice that their clients have gone.
+ *
+ * usage: program.ts CERTIFICATE KEY FOLDER
+ */
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { YodelError } from '../../../src/errors.ts';
+import { exec, type Handler, proxy, type ServeOptions, type Server, type Session, serve } from '../../../src/index.ts';
+
+const [certificate = '', key = '', folder = ''] = process.argv.slice(2);
+const mebibyte = 1_048_576;
+const limits = {
+  maxPendingBytes: 16 * mebibyte,
+  maxMessageLength: mebibyte,
+  highWaterMark: mebibyte,
+  drainTimeout: 0,
+  messageTimeout: 0,
+  idleTimeout: 0,
+  handlerTimeout: 0,
+  handshakeTimeout: 0,
+};
+
+/** What handlers work on and do not finish, as they would keep it in a queue of their own. */
+const unfinished: unknown[] = [];
+const never = (what: unknown) => new Promise<never>((resolve) => unfinished.push({ what, resolve }));
+const large = Buffer.alloc(mebibyte, 'x');
+
+const members = new Set<Session>();
+const room: Handler = {
+  open: (session) => void members.add(session),
+  message(message) {
+    for (const member of members) member.send(message);
+  },
+  close: (session) => void members.delete(session),
+};
+
+/** A server that begins a message of 1 MiB and does not finish it, or one that reads nothing. */
+function listenAsUpstream(isReading: boolean): Promise<number> {
+  const upstream = createServer((socket) => {
+    socket.on('error', () => undefined);
+    if (isReading) socket.write(large.subarray(1000));
+    else socket.pause();
+  });
+  return new Promise((resolve) => {
+    upstream.listen(0, '127.0.0.1', () => resolve((upstream.address() as { port: number }).port));
+  });
+}
+
+const unix = (name: string) => `unix://${join(folder, `${name}.sock`)}`;
+const tls = { cert: readFileSync(certificate, 'utf8'), key: readFileSync(key, 'utf8') };
+const tcp = 'tcp://127.0.0.1:0';
+const programs: Readonly<Record<string, ServeOptions>> = {
+  echo: { listen: tcp, handler: { batch: (batch) => batch } },
+  waiting: { listen: tcp, handler: never },
+  reading: { listen: tcp, handler: (message) => (message.text.length > 0 ? never(message) : undefined) },
+  batches: { listen: unix('batches'), handler: { batch: never } },
+  lastOfMany: { listen: tcp, handler: (message) => (message.text === 'last' ? never(message) : undefined) },
+  answers: { listen: unix('answers'), handler: () => large },
+  parts: { listen: unix('parts'), handler: (message) => (message.text.startsWith('p') ? message : undefined) },
+  room: { listen: unix('room'), handler: room },
+  nested: { listen: tcp, framing: 'resp', handler: never },
+  tls: { listen: 'tls://127.0.0.1:0', tls, handler: { batch: (batch) => batch } },
+  tlsAnswers: { listen: 'tls://127.0.0.1:0', tls, handler: () => large },
+  webSocket: { listen: 'ws://127.0.0.1:0', handler: { batch: (batch) => batch } },
+  webSocketWaiting: { listen: 'ws://127.0.0.1:0', handler: never },
+  secureWebSocket: { listen: 'wss://127.0.0.1:0', tls, handler: { batch: (batch) => batch } },
+  child: { listen: tcp, handler: exec('sleep 60'), maxConnections: 100 },
+  upstreamTalks: { listen: tcp, handler: proxy(await listenAsUpstream(true)) },
+  upstreamIsDeaf: { listen: tcp, handler: proxy(await listenAsUpstream(false)) },
+};
+
+let received = 0;
+const ends: Record<string, number> = {};
+const telemetry = {
+  received: () => undefined,
+  closed(_: unknown, error: YodelError | undefined) {
+    const code = error?.code ?? 'none';
+    ends[code] = (ends[code] ?? 0) + 1;
+  },
+};
+const servers: Server[] = [];
+for (const [name, options] of Object.entries(programs)) {
+  const server = await serve({ ...limits, ...options, telemetry });
+  servers.push(server);
+  process.stdout.write(`${JSON.stringify({ name, address: String(server.addresses[0]) })}\n`);
+}
+
+createInterface(process.stdin).on('line', (number) => {
+  if (number === 'end') {
+    for (const server of servers) for (const session of server.sessions) (session as Session).abort();
+    unfinished.length = 0;
+    return;
+  }
+  const { Bun, gc } = globalThis as { Bun?: { gc(isForced: boolean): void }; gc?: () => void };
+  if (Bun) Bun.gc(true);
+  else gc?.();
+  received = 0;
+  let pending = 0;
+  let open = 0;
+  for (const server of servers) {
+    pending += server.pendingBytes;
+    open += server.counters.connectionsOpen;
+    received += server.counters.bytesReceived;
+  }
+  process.stdout.write(
+    `${JSON.stringify({ number, resident: process.memoryUsage.rss(), pending, open, received, ends })}\n`,
+  );
+});
+process.stdout.write('ready\n');
