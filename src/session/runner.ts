@@ -5,6 +5,7 @@ import { type HandlerObject, isPromise, nameOfHandler, type Reply, type Session 
 import type { Held } from './handling.ts';
 import type { Outbox } from './outbox.ts';
 import type { SessionSettings } from './settings.ts';
+import { isSliceOver, nextTurn } from './time-slice.ts';
 
 /** The session, as its runner sees it: passed to the handler, and notified of results. */
 export interface RunnableSession extends Session {
@@ -107,7 +108,7 @@ export class Runner {
   /** Handles the waiting messages one after another, until none is left or the handler or the peer makes them wait. */
   continue(): void {
     const pending = this.#handleMessages();
-    if (pending) void this.#await('message', pending, 1);
+    if (pending) void this.#await('message', pending, this.#awaited ? 1 : 0);
   }
 
   /** Calls `end`, once. Returns whether its promise is pending. */
@@ -199,7 +200,7 @@ export class Runner {
     this.#settings.running[0] = 0;
   }
 
-  /** Returns the first promise of the handler; its message is in `#awaited`. */
+  /** Returns the first promise of the handler; its message is in `#awaited`. Without one, it is the turn of other sessions. */
   #handleMessages(): Promise<Reply> | undefined {
     const { handler, telemetry, clock } = this.#settings;
     const outbox = this.#outbox;
@@ -228,6 +229,10 @@ export class Runner {
         this.#session.flush();
         if (outbox.blocked) break;
       }
+      if (current.count > 0 && isSliceOver(clock)) {
+        pending = nextTurn(clock);
+        break;
+      }
     }
     this.#settings.running[0] = 0;
     // A handler may keep its messages.
@@ -244,7 +249,7 @@ export class Runner {
    * Awaits a promise of the handler, and those for the messages that follow. All in one function, so that promises that are
    * already resolved do not form a chain, and their replies are sent in one write.
    *
-   * @param messages the number of messages that the first reply answers; 0 for one that `open` or `end` returned
+   * @param messages the number of messages that the first reply answers; 0 for one that `open` or `end` returned, or for none
    */
   async #await(callback: keyof HandlerObject, first: Promise<Reply>, messages: number): Promise<void> {
     this.#isWaiting = true;
@@ -268,10 +273,12 @@ export class Runner {
         }
         this.#session.handlerFailed(thrown);
       }
+      const isOver = this.#awaited && this.#current && isSliceOver(this.#settings.clock);
       this.#awaited = undefined;
-      answered = 1;
       if (this.#outbox.isFull) this.#session.flush();
-      pending = this.#outbox.blocked ? undefined : this.#handleMessages();
+      if (this.#outbox.blocked) break;
+      pending = isOver ? nextTurn(this.#settings.clock) : this.#handleMessages();
+      answered = this.#awaited ? 1 : 0;
     }
     this.#isWaiting = false;
     this.#endHandling();
