@@ -64,7 +64,10 @@ export function listenTls(address: SocketAddress, options: ListenOptions): Liste
   const { data: _, ...plainEvents } = events;
   const listener = listenBy(address, options, plainEvents, (socket, peer) => {
     const handshake = new Handshake(address, peer, options, pending);
-    if (!handshake.admit()) return void socket.end();
+    if (!handshake.admit()) {
+      socket.data = ignoreEvents;
+      return void socket.end();
+    }
     handshake.wait(socket);
     handshakeQueue.add(hostOf(peer) ?? '', () => handshake.begin(() => upgrade(socket as PlainSocket, handshake)));
   });
