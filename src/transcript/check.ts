@@ -204,7 +204,7 @@ export class Check {
 
   /** Returns why a line was not sent. */
   #sendLine(step: MessageStep, { player, hasSeenEnd }: CheckedClient): string | undefined {
-    if (player.isClosed) return 'the connection is closed';
+    if (player.isClosed) return player.brokenBy ?? 'the connection is closed';
     if (player.isGone && !hasSeenEnd) return 'the server had ended the connection';
     try {
       const parts = partsOf(step, this.#values);

@@ -129,6 +129,11 @@ export class Player implements MessageReceiver {
     return this.#absence !== undefined;
   }
 
+  /** Why the connection broke, if it did. */
+  get brokenBy(): string | undefined {
+    return this.#absence?.absent === 'broken' ? this.#absence.reason : undefined;
+  }
+
   /** Resolves with true once the server has read some of the unsent bytes or is gone, with false after `timeoutMs`. */
   async drainedSome(timeoutMs: number): Promise<boolean> {
     const before = this.unsent;
@@ -174,8 +179,7 @@ export class Player implements MessageReceiver {
     await this.#changed.until(() => (this.#serverEnded && !this.#isProgram) || this.#isClosed, timeoutMs);
     this.#connection.release();
     if (!this.#absence) this.onBatch(this.#connection.unfinished());
-    const broken = this.#absence?.absent === 'broken' ? this.#absence.reason : undefined;
-    return { messages: this.#messages.takeAll(), broken };
+    return { messages: this.#messages.takeAll(), broken: this.brokenBy };
   }
 
   /** @internal */

@@ -1,9 +1,12 @@
 /** A client whose certificate a server refuses gets an error that says so, also if its own handshake was complete. */
 import { expect, onTestFinished, test } from 'vitest';
+import { parseAddress } from '../../../src/address.ts';
 import { selfSignedCertificate } from '../../../src/cli/serve/tls/self-signed.ts';
 import { connect } from '../../../src/client/connect.ts';
 import type { YodelError } from '../../../src/errors.ts';
 import { serve } from '../../../src/server/server.ts';
+import { check } from '../../../src/transcript/check.ts';
+import { parseTranscript } from '../../../src/transcript/parse.ts';
 import type { TlsOptions } from '../../../src/transport/transport.ts';
 
 const day = 86_400_000;
@@ -65,4 +68,14 @@ test.each(listeners.flatMap(([scheme, proxies]) => clients.map((client) => [...c
 test.each(listeners)('a client with a trusted certificate is served over %s', async (scheme, proxies) => {
   const { address } = await serveMutual(scheme, [...proxies]);
   expect(await request(address, ada)).toBe('hello');
+});
+
+test('a transcript that is checked says so, too, whenever it is noticed', async () => {
+  const { address } = await serveMutual('tls', []);
+  const { differences } = await check(parseTranscript('> hello\n< hello\n', 'a'), {
+    address: parseAddress(address),
+    timeoutMs: 10_000,
+    tls: { insecure: true },
+  });
+  expect(differences.map(({ reason }) => reason).join()).toMatch(required);
 });
