@@ -16,6 +16,8 @@
  * | `Session.send`                   | a message or batch, which may come from another session                              |
  * | `Connection.write`               | the bytes of a borrowed chunk that the socket does not take at once                  |
  *
+ * **Small copies that are kept** have memory of their own (`ownCopy`): Node's pool would be kept with each of them.
+ *
  * The process reuses its own buffers only once the operating system has taken their contents: the slab of replies
  * (session/output.ts) and the buffers of assembled frames (`Batch.release`).
  */

@@ -64,7 +64,7 @@ export interface Session extends SessionView {
   relayed(batch: Batch): void;
   /**
    * Says how many bytes the handler itself buffers for this session now, such as in a queue of its own: they count against
-   * maxPendingBytes. Nothing buffered: 0.
+   * maxPendingBytes. Nothing buffered: 0. Messages that it was called with count without that until its promise is settled.
    */
   reportBuffered(bytes: number): void;
   /** Resolves when the peer has caught up or the session has ended. */
