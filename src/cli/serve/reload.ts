@@ -10,9 +10,9 @@ import { handlerFlags } from './handler/flags.ts';
 import type { Notify } from './outputs.ts';
 import type { ServeSettings } from './settings.ts';
 import { notifySystemd } from './systemd.ts';
-import { ExpiryWatch } from './tls/expiry.ts';
+import type { ExpiryWatch } from './tls/expiry.ts';
 import { type Certificates, readServerTls } from './tls/tls.ts';
-import { FileWatch } from './watch-files.ts';
+import type { FileWatch } from './watch-files.ts';
 
 /** Reads the current settings. */
 export type ReadSettings = () => Promise<ServeSettings>;
@@ -35,7 +35,7 @@ export interface Reloading {
 const applyTimeoutMs = 60_000;
 
 /** Reloads on request, and when a file changes. Invalid settings are reported, and the old ones remain in effect. */
-export function reloadOnChange(reloading: Reloading): { reload(): void; close(): void } {
+export async function reloadOnChange(reloading: Reloading): Promise<{ reload(): void; close(): void }> {
   const { settings: initial, addresses, certificates, files, readAgain, apply, notify } = reloading;
   const reload = async () => {
     notifySystemd('RELOADING=1', notify);
@@ -49,8 +49,8 @@ export function reloadOnChange(reloading: Reloading): { reload(): void; close():
       const deferred = needRestart(initial, settings);
       const rest = deferred.length > 0 ? `; these changes need a restart: ${deferred.join(', ')}` : '';
       notify(`reloaded: new sessions use the new settings${rest}`);
-      watched.follow([...(read?.files ?? []), ...files]);
-      expiry.watch(tls);
+      watched?.follow([...(read?.files ?? []), ...files]);
+      expiry?.watch(tls);
     } catch (error) {
       notify(`not reloaded, the old settings remain in effect: ${escapeText((error as Error).message)}`);
     }
@@ -61,14 +61,26 @@ export function reloadOnChange(reloading: Reloading): { reload(): void; close():
   const requestReload = () => {
     last = last.then(reload);
   };
-  const watched = new FileWatch([...(certificates?.files ?? []), ...files], requestReload);
-  const expiry = new ExpiryWatch(notify);
-  expiry.watch(certificates?.tls);
+  const expiry = await watchExpiry(certificates, notify);
+  const watched = await watchFiles([...(certificates?.files ?? []), ...files], requestReload);
   const close = () => {
-    watched.close();
-    expiry.close();
+    watched?.close();
+    expiry?.close();
   };
   return { reload: requestReload, close };
+}
+
+// Both are loaded only where they are needed: they would delay the start of every server.
+
+async function watchFiles(files: readonly string[], changed: () => void): Promise<FileWatch | undefined> {
+  return files.length === 0 ? undefined : new (await import('./watch-files.ts')).FileWatch(files, changed);
+}
+
+async function watchExpiry(certificates: Certificates | undefined, notify: Notify): Promise<ExpiryWatch | undefined> {
+  if (!certificates) return undefined;
+  const expiry = new (await import('./tls/expiry.ts')).ExpiryWatch(notify);
+  expiry.watch(certificates.tls);
+  return expiry;
 }
 
 /** The TLS settings that a reload keeps: the protocols, and whether clients need a certificate. */

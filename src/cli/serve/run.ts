@@ -62,7 +62,7 @@ async function serveAlone(settings: ServeSettings, readAgain: ReadSettings): Pro
   warnOfDescriptors(server.maxConnections, flags, 1, notify);
   const apply = (fresh: ServeSettings, tls: ServerTls | undefined) =>
     local.reload({ ...serving, settings: fresh, tls });
-  const reloading = reloadOnChange({ settings, addresses, certificates, files, readAgain, apply, notify });
+  const reloading = await reloadOnChange({ settings, addresses, certificates, files, readAgain, apply, notify });
   const signals = handleSignals({
     drain: () => {
       notifySystemd('STOPPING=1', notify);

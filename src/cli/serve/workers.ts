@@ -66,7 +66,15 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
     await workers.reload(workOf(fresh, tls));
     limits = limitsOf(fresh);
   };
-  const reloading = reloadOnChange({ settings, addresses: configured, certificates, files, readAgain, apply, notify });
+  const reloading = await reloadOnChange({
+    settings,
+    addresses: configured,
+    certificates,
+    files,
+    readAgain,
+    apply,
+    notify,
+  });
   const drain = async () => {
     draining = true;
     notifySystemd('STOPPING=1', notify);
