@@ -1,10 +1,11 @@
 import { realpathSync, statSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { YodelError } from '../errors.ts';
 import { checkSchema, checkSqlite, migration, prepareFile, primaryCode, resultCode, schema } from './database.ts';
 import type { GroupData } from './group.ts';
 import { Insertion } from './insertion.ts';
 import type { Durability } from './journal.ts';
-import { lockJournal } from './lock.ts';
+import { lockJournal, refuseHardLinks } from './lock.ts';
 import { Retention, type RetentionLimits } from './retention.ts';
 import { openSegment, Segment, SegmentTable } from './segment.ts';
 
@@ -22,6 +23,11 @@ const busyTimeoutMs = 2000;
 const checkpointPages = 1000;
 /** SQLite's default, in bytes. */
 const pageSize = 4096;
+/**
+ * With a size limit, the log may take this many bytes, or half of the limit if that is more. It only grows beyond the checkpoints'
+ * size while another program reads an old state of the journal.
+ */
+const leastLogLimit = 8_388_608;
 /** A commit writes at least this many pages. */
 const minPages = 2;
 
@@ -47,6 +53,8 @@ export class JournalFile {
   readonly #identity: string;
   /** The approximate number of bytes written to the log since its size was read. */
   #writtenBytes = 0;
+  /** The size of the log when it was last read. */
+  #logBytes = 0;
 
   /** @throws YodelError `YODEL_JOURNAL_UNREADABLE`, `YODEL_JOURNAL_IN_USE`; errors of SQLite */
   constructor(settings: JournalFileSettings) {
@@ -54,6 +62,7 @@ export class JournalFile {
     this.#limits = settings;
     this.#file = file;
     prepareFile(file);
+    refuseHardLinks(file);
     // The same file under another name has the same lock.
     this.#lock = lockJournal(realpathSync(file), name);
     try {
@@ -74,11 +83,18 @@ export class JournalFile {
     }
   }
 
+  /** The longest log, in bytes. */
+  get #logLimit(): number {
+    const { maxSize } = this.#limits;
+    return maxSize === 0 ? Number.POSITIVE_INFINITY : Math.max(leastLogLimit, maxSize / 2);
+  }
+
   /** Writes groups. Returns when all of them are as durable as configured. @throws errors of SQLite */
   commit(groups: readonly GroupData[]): void {
     const next = new Segment(this.#segment.last + 1, this.#limits);
     const { isFull } = this.#segment;
     const isUsed = (session: number) => next.has(session) || (!isFull && this.#segment.has(session));
+    this.#limitLog();
     this.#statements.beginTransaction.run();
     try {
       if (isFull) this.#segments.insert(this.#segment);
@@ -102,6 +118,7 @@ export class JournalFile {
 
   /** Succeeds when the disk has space and the file is not locked. @throws errors of SQLite */
   probe(): void {
+    this.#limitLog();
     this.#database.exec("UPDATE state SET value = value WHERE name = 'missed'");
   }
 
@@ -109,10 +126,34 @@ export class JournalFile {
   checkpoint(): void {
     if (this.#writtenBytes < (checkpointPages * pageSize) / 8) return;
     this.#writtenBytes = 0;
-    const { log } = this.#statements.readLogSize.get() as { readonly log: number };
-    if (log < checkpointPages) return;
+    this.#logBytes = this.#readLogSize();
+    if (this.#logBytes < checkpointPages * pageSize) return;
+    this.#tryCheckpoint('PASSIVE');
+  }
+
+  /**
+   * Empties a log that has become too long.
+   *
+   * @throws YodelError `YODEL_NOT_RECORDED` when another program reads a state of the journal that the log is needed for
+   */
+  #limitLog(): void {
+    if (this.#logBytes <= this.#logLimit) return;
+    this.#database.exec('PRAGMA busy_timeout = 0');
+    this.#tryCheckpoint('TRUNCATE');
+    this.#database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+    this.#logBytes = this.#readLogSize();
+    if (this.#logBytes <= this.#logLimit) return;
+    const text = `another program reads an old state of the journal ${this.#file}, so its log cannot be shortened`;
+    throw new YodelError('YODEL_NOT_RECORDED', text);
+  }
+
+  #readLogSize(): number {
+    return (this.#statements.readLogSize.get() as { readonly log: number }).log * pageSize;
+  }
+
+  #tryCheckpoint(mode: 'PASSIVE' | 'TRUNCATE'): void {
     try {
-      this.#database.exec('PRAGMA wal_checkpoint(PASSIVE)');
+      this.#database.exec(`PRAGMA wal_checkpoint(${mode})`);
     } catch (error) {
       const code = primaryCode(error);
       if (code !== resultCode.full && code !== resultCode.busy) throw error;
@@ -149,7 +190,7 @@ function openDatabase(file: string, durability: Durability): DatabaseSync {
   const version = checkSchema(database, file);
   // `checkpoint` makes the checkpoints, and handles their failures.
   database.exec(
-    `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous[durability]}; PRAGMA wal_autocheckpoint = 0`,
+    `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous[durability]}; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = ${leastLogLimit}`,
   );
   if (version < 2) database.exec(`BEGIN; ${version === 0 ? schema : migration}; COMMIT`);
   return database;

@@ -2,6 +2,7 @@
  * The lock of a journal, which has one writer at a time. It is an SQLite lock on a small database beside the journal. The
  * operating system releases it when the process ends for any reason, and the database names the holder.
  */
+import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { YodelError } from '../errors.ts';
 import { prepareFile, primaryCode, resultCode } from './database.ts';
@@ -37,6 +38,19 @@ export function lockJournal(file: string, name: string): DatabaseSync {
     const text = `the journal ${file} is in use by ${user}: a journal has one writer; stop that process or use another file`;
     throw new YodelError('YODEL_JOURNAL_IN_USE', text);
   }
+}
+
+/**
+ * A lock belongs to a name, and so does SQLite's own log: under a second name of the file (a hard link), a second writer would
+ * see neither.
+ *
+ * @throws YodelError `YODEL_JOURNAL_IN_USE`
+ */
+export function refuseHardLinks(file: string): void {
+  const { nlink } = statSync(file);
+  if (nlink < 2) return;
+  const text = `the journal ${file} has ${nlink} names (hard links): another process may use it under another one, which would damage it`;
+  throw new YodelError('YODEL_JOURNAL_IN_USE', `${text}; keep one name, or copy the file`);
 }
 
 function holderOf(lock: DatabaseSync): Holder | undefined {

@@ -110,6 +110,9 @@ class WriterThread {
 }
 
 function faultOf(error: unknown, file: string): WriterFault {
+  if (error instanceof YodelError && error.code === 'YODEL_NOT_RECORDED') {
+    return { kind: 'passing', code: error.code, message: error.message };
+  }
   const code = primaryCode(error);
   const reason = fileErrorReason(error);
   const passing = {

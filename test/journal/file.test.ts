@@ -3,6 +3,7 @@ import {
   chmodSync,
   copyFileSync,
   existsSync,
+  linkSync,
   readFileSync,
   rmSync,
   statSync,
@@ -30,6 +31,18 @@ test('a second writer is refused with the name of the first', async () => {
     code: 'YODEL_JOURNAL_IN_USE',
     message: expect.stringMatching(new RegExp(`in use by process ${process.pid} \\(the first, since 20`)),
   });
+});
+
+test('a second writer is refused through a hard link, and so is a first one', async () => {
+  const { file, journal } = await open();
+  const link = `${file}.link`;
+  linkSync(file, link);
+  const inUse = { code: 'YODEL_JOURNAL_IN_USE', message: expect.stringContaining('has 2 names (hard links)') };
+  await expect(openJournal(link)).rejects.toMatchObject(inUse);
+  await journal.close();
+  await expect(openJournal(file)).rejects.toMatchObject(inUse);
+  rmSync(link);
+  await (await openJournal(file)).close();
 });
 
 test('a second writer is refused under another name of the file', async () => {

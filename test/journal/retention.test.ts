@@ -1,7 +1,10 @@
 /** Limits of size and age. */
 import { statSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import type { YodelError } from '../../src/errors.ts';
+import { waitUntil } from '../support/process/process.ts';
 import { all, open, problemsOf, session } from './open.ts';
 
 test('beyond maxSize the oldest messages are deleted, and the rest is consistent', async () => {
@@ -71,4 +74,38 @@ test('maxSize also limits a few long messages', async () => {
   const { used, messages } = await journal.stats();
   expect(used).toBeLessThan(maxSize * 1.5);
   expect(messages).toBeGreaterThan(1);
+});
+
+test('beside a reader of an old state, the log stays within its limit: messages are refused until it has gone', async () => {
+  const states: (string | undefined)[] = [];
+  const onRefusing = (error: Error | undefined) => states.push(error?.message);
+  const { journal, add, file } = await open({ maxSize: 8_388_608, onRefusing });
+  const one = session();
+  const text = `${'x'.repeat(999)}\n`.repeat(1000);
+  await add(one, text);
+  const reader = new DatabaseSync(file, { readOnly: true });
+  reader.exec('BEGIN');
+  reader.prepare('SELECT count(*) FROM messages').get();
+  let written = 0;
+  const refused = async (): Promise<YodelError> => {
+    for (; written < 40; written++) {
+      try {
+        await add(one, text);
+      } catch (error) {
+        return error as YodelError;
+      }
+    }
+    throw new Error(`the log grew to ${statSync(`${file}-wal`).size} bytes`);
+  };
+  expect(await refused()).toMatchObject({ code: 'YODEL_NOT_RECORDED' });
+  expect(statSync(`${file}-wal`).size).toBeLessThan(2 * 8_388_608);
+  expect(journal.isRefusing).toBe(true);
+  reader.exec('COMMIT');
+  reader.close();
+  await waitUntil('messages are taken again', () => !journal.isRefusing);
+  await add(one, text);
+  expect(states).toEqual([expect.stringContaining('another program reads an old state of the journal'), undefined]);
+  await waitUntil('the log is short', () => statSync(`${file}-wal`).size <= 8_388_608);
+  await journal.close();
+  expect(await problemsOf(file)).toEqual([]);
 });
