@@ -165,7 +165,8 @@ class HttpConnections implements ConnectionOwner {
   };
 }
 
-function connectionLimit(): number {
+/** The number of connections at the same time. */
+export function connectionLimit(): number {
   const share = Math.floor((descriptorLimit() ?? Number.POSITIVE_INFINITY) * descriptorShare);
   return Math.max(minConnections, Math.min(maxConnections, share));
 }

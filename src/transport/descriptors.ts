@@ -18,12 +18,19 @@ export function descriptorLimit(): number | undefined {
   }
 }
 
-/** The number of descriptors that are open in this process now; 0 where the system has no `/proc`. */
+let reserved = 0;
+
+/** Keeps descriptors for something else than the connections of servers that are created afterwards. */
+export function reserveDescriptors(count: number): void {
+  reserved += count;
+}
+
+/** The number of descriptors that are open in this process now, or reserved; 0 open where the system has no `/proc`. */
 export function openDescriptors(): number {
   try {
     // One is open to read the directory.
-    return readdirSync('/proc/self/fd').length - 1;
+    return reserved + readdirSync('/proc/self/fd').length - 1;
   } catch {
-    return 0;
+    return reserved;
   }
 }

@@ -4,6 +4,7 @@ import type { Faults } from '../../handlers/faults/fault-set.ts';
 import type { Journal } from '../../journal/journal.ts';
 import type { Server } from '../../server/server.ts';
 import type { Subscriber } from '../../telemetry/telemetry.ts';
+import { reserveDescriptors } from '../../transport/descriptors.ts';
 import type { ServerTls } from '../../transport/transport.ts';
 import { counted, printBanner, warnOfDescriptors } from './banner.ts';
 import { readSettings } from './check.ts';
@@ -23,6 +24,14 @@ export async function runServe(settings: ServeSettings, readAgain: ReadSettings)
   await serveAlone(settings, readAgain);
 }
 
+/** Leaves descriptors for the clients of metrics and control. */
+async function reserveForHttp({ flags }: ServeSettings): Promise<void> {
+  const servers = [flags.metrics, flags.control].filter((address) => address !== undefined).length;
+  if (servers === 0) return;
+  const { connectionLimit } = await import('../../metrics/http-server.ts');
+  reserveDescriptors(servers * (1 + connectionLimit()));
+}
+
 async function serveAlone(settings: ServeSettings, readAgain: ReadSettings): Promise<void> {
   const { flags } = settings;
   const files = watchedFiles(settings);
@@ -30,6 +39,7 @@ async function serveAlone(settings: ServeSettings, readAgain: ReadSettings): Pro
   const outputs = openOutputs(logSettingsOf(settings));
   const { notify } = outputs;
   const metrics = await openMetrics(settings, () => local, notify);
+  await reserveForHttp(settings);
   const journal =
     flags.journal === undefined
       ? undefined
