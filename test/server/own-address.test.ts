@@ -1,0 +1,59 @@
+/** A server whose handler would connect to the server itself. */
+import { symlinkSync } from 'node:fs';
+import { hostname, networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { parseAddress, type SocketAddress } from '../../src/address.ts';
+import { proxy } from '../../src/handlers/proxy.ts';
+import { refuseOwnAddress } from '../../src/server/own-address.ts';
+import { serve } from '../../src/server/server.ts';
+import { temporaryFolder } from '../support/files.ts';
+
+const isItself = { code: 'YODEL_INVALID_ADDRESS', message: expect.stringContaining('is this server itself') };
+const refuse = (upstream: string, ...listening: string[]) =>
+  refuseOwnAddress(
+    parseAddress(upstream),
+    listening.map((one) => parseAddress(one) as SocketAddress),
+  );
+
+const own = Object.values(networkInterfaces())
+  .flatMap((all) => all ?? [])
+  .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+
+it.each([
+  ['127.0.0.1:7000', '127.0.0.1:7000'],
+  ['localhost:7000', '127.0.0.1:7000'],
+  ['tls://localhost:7000', '0.0.0.0:7000'],
+  ['ws://127.0.0.1:7000/chat', '[::]:7000'],
+  ['[::ffff:127.0.0.1]:7000', '127.0.0.1:7000'],
+  ['[0:0:0:0:0:0:0:1]:7000', '[::1]:7000'],
+  ['127.0.0.9:7000', '0.0.0.0:7000'],
+  ['0.0.0.0:7000', '127.0.0.1:7000'],
+  [`${own ?? '127.0.0.1'}:7000`, '0.0.0.0:7000'],
+])('%s is refused where the server listens on %s', async (upstream, listening) => {
+  await expect(refuse(upstream, '127.0.0.1:1', listening)).rejects.toMatchObject(isItself);
+});
+
+it.each([
+  ['127.0.0.1:7001', '127.0.0.1:7000'],
+  ['127.0.0.2:7000', '127.0.0.1:7000'],
+  ['[::1]:7000', '0.0.0.0:7000'],
+  ['192.0.2.1:7000', '[::]:7000'],
+  ['no-such-host.invalid:7000', '0.0.0.0:7000'],
+  [`${hostname()}:7001`, '0.0.0.0:7000'],
+  ['unix:///no/such/file', '127.0.0.1:7000'],
+  ['exec:cat', '127.0.0.1:7000'],
+])('%s is another server than one that listens on %s', async (upstream, listening) => {
+  await refuse(upstream, listening);
+});
+
+it('a server does not start as a proxy to its own socket, by whatever path, and leaves nothing behind', async () => {
+  const folder = temporaryFolder();
+  const path = join(folder, 'own.sock');
+  const link = join(folder, 'link.sock');
+  symlinkSync(path, link);
+  const listen = `unix:${path}`;
+  await expect(serve({ listen, handler: proxy(`unix:${link}`) })).rejects.toMatchObject(isItself);
+  const server = await serve({ listen, handler: proxy(`unix:${join(folder, 'other.sock')}`) });
+  await server.close();
+});
