@@ -9,5 +9,5 @@
  */
 export function closedLine(received: number | string, sent: number | string, reason = 'the peer ended it'): RegExp {
   const counts = String.raw`${received} messages? \(\d+ B\) in, ${sent} \(\d+ B\) out`;
-  return new RegExp(String.raw`closed after [^,\n]+, ${counts}: ${reason}`);
+  return new RegExp(String.raw`closed after [^,\n]+, ${counts}(?:, \d+ B not sent)?: ${reason}`);
 }
