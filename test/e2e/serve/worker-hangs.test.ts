@@ -32,8 +32,8 @@ describe('a worker that hangs', () => {
 
   it('is killed and replaced after --worker-timeout, and gets no connections of a Unix socket before', async () => {
     const path = join(temporaryFolder(), 'y.sock');
-    const listen = ['--listen', `unix://${path}`, '--listen', '127.0.0.1:0'];
-    const server = await serveWithWorkers([blocking(), '--quiet', '--worker-timeout', '4s', ...listen]);
+    const args = [blocking(), '--quiet', '--worker-timeout', '4s', '--listen', `unix://${path}`];
+    const server = await serveWithWorkers(args);
     const blocked = await dial(path);
     const isReset = blocked.ended.catch(() => 'reset');
     await blocked.send('block\n');
