@@ -93,6 +93,7 @@ class Servers {
 const unfinished = Buffer.alloc(mebibyte - 100, 'x');
 const line = Buffer.concat([unfinished, Buffer.from('\n')]);
 const unfinishedFrame = frameBytes({ opcode: 2, isFinal: true, length: mebibyte - 100 }).subarray(0, -1);
+const lines = Buffer.concat(Array(8).fill(line));
 const emptyFrames = Buffer.concat(Array(30_000).fill(frameBytes({ opcode: 1, isFinal: true, length: 0 })));
 const pings = Buffer.concat(Array(30_000).fill(ping));
 
@@ -149,6 +150,16 @@ const attacks: Readonly<Record<string, readonly Attack[]>> = {
     { what: 'over TLS', server: 'tlsAnswers', clients: 30, act: (client) => sendWhatFits(client, requests) },
     { what: 'parts of chunks', server: 'parts', clients: 8, fills: false, act: sendParts },
     { what: 'pongs', server: 'webSocket', clients: 30, fills: false, act: (client) => sendWhatFits(client, pings) },
+  ],
+  'messages that pass through': [
+    { what: 'to a child', server: 'child', clients: 20, act: (client) => sendWhatFits(client, lines) },
+    {
+      what: 'from a server that does not finish them',
+      server: 'upstreamTalks',
+      clients: 150,
+      act: async () => undefined,
+    },
+    { what: 'to a server that reads nothing', server: 'upstreamIsDeaf', act: (client) => sendWhatFits(client, lines) },
   ],
   'handshakes that wait for their end': [
     { what: 'WebSocket', server: 'webSocket', clients: 1200, isRaw: true, act: (client) => send(client, request) },
