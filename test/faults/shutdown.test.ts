@@ -60,7 +60,7 @@ interface Logged {
 async function serveIntoFile(args: readonly string[]): Promise<{ server: RunningServer; log: () => Logged[] }> {
   const path = join(temporaryFolder(), 'log');
   const fd = openSync(path, 'w');
-  const server = await serve(args, { stdout: fd });
+  const server = await serve([...args, '--log-rate', 'off'], { stdout: fd });
   closeSync(fd);
   const log = () =>
     readFileSync(path, 'utf8')
@@ -190,7 +190,7 @@ test('SIGTERM to a server without clients ends it at once and quietly', async ()
 });
 
 test('the log is complete when the server has exited', async () => {
-  const server = await serve(['--json']);
+  const server = await serve(['--json', '--log-rate', 'off']);
   const peer = await dial(server.port);
   await peer.send('hello\n'.repeat(20_000));
   await peer.sawBytes(6 * 20_000);

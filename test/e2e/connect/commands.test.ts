@@ -226,6 +226,11 @@ tmux('--raw shows the colours of the server, and ends them after the message', a
   expect(terminal.screen({ styles: true })).toContain('\x1b[31mred\n\x1b[39m> typed');
 });
 
+/** The pattern of a joiner or a variation selector in the log. */
+function escaped(character: string): string {
+  return `\\\\u${character.charCodeAt(0).toString(16)}`;
+}
+
 /** Answers each line after a delay, while the test types the next. */
 const answerLater = `
   import { setTimeout as delay } from 'node:timers/promises';
@@ -250,7 +255,7 @@ for (const [what, typed] of [
     terminal.press('End');
     terminal.type('!');
     terminal.press('Enter');
-    await server.saw(new RegExp(`B ${typed.replaceAll('\u200d', '\\\\u200d')}!\\n`));
+    await server.saw(new RegExp(`B ${typed.replace(/[\u200d\ufe0f]/g, escaped)}!\\n`));
   });
 }
 
