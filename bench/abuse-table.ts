@@ -1,5 +1,5 @@
 /** One table of all attacks, where the other workloads have one each. */
-import { type Abuse, type Paced, slicesOfPhase } from './abuse.ts';
+import type { Abuse, Paced } from './abuse.ts';
 import { formatQuantity } from './quantity.ts';
 import type { Run } from './rounds.ts';
 import { type Row, type Spread, spread, type Table } from './summary.ts';
@@ -20,7 +20,7 @@ export function isAttacked({ workload }: Table): boolean {
 }
 
 /** The tables of all attacks as one, in Markdown; empty if there are none. */
-export function renderAttacks(tables: readonly Table[], runs: readonly Run[], seconds: number): string {
+export function renderAttacks(tables: readonly Table[], runs: readonly Run[]): string {
   const attacked = tables.filter(isAttacked);
   if (attacked.length === 0) return '';
   const lines = attacked.flatMap(({ workload, rows }) =>
@@ -35,11 +35,12 @@ export function renderAttacks(tables: readonly Table[], runs: readonly Run[], se
     ...lines.map((line) => columns.map(({ cell }) => cell(line))),
   ];
   const titles = attacked.map(({ workload: { name, attack } }) => `- \`${name}\`: ${attack?.title}`);
+  const lengths = [...new Set(runs.flatMap(({ abuse }) => (abuse ? Number(abuse.seconds.toFixed(1)) : [])))];
   const measured = new Set(attacked.flatMap((table) => table.measured ?? []));
   return `## A client beside an attack
 
 ${[...measured].map((text) => `Added later: ${text}. `).join('')}One client sends a message of 64 B every 10 ms: alone, while the same attack goes to *another* server on the attacker's core,
-and *beside* the attack on its own server, for ${(seconds * slicesOfPhase).toFixed(0)} s each. The server has its default settings. It passes if p99 is at most ${mostTimes} times what it is alone.
+and *beside* the attack on its own server, for ${lengths.join(' or ')} s each. The server has its default settings. It passes if p99 is at most ${mostTimes} times what it is alone.
 [How it is measured](../README.md#beside-an-attack).
 
 ${rows.map((row) => `| ${row.join(' | ')} |`).join('\n')}

@@ -22,6 +22,8 @@ export interface Abuse {
   /** While the same attack goes to another server, which shares the attacker's core. */
   readonly elsewhere: Paced;
   readonly beside: Paced;
+  /** The length of each of the three. */
+  readonly seconds: number;
   /** What the attack achieved per second, in its own unit. */
   readonly attackRate: number;
   /** Processor time of other processes meanwhile, as a share of one core. */
@@ -70,7 +72,8 @@ export async function measureAbuse(
       const alone = await pace(target, settings);
       const { paced: elsewhere } = await paceBeside(attack, other, target, settings);
       const { paced: beside, rate } = await paceBeside(attack, target, target, settings);
-      return { alone, elsewhere, beside, attackRate: rate, foreign: foreign() };
+      const seconds = settings.seconds * slicesOfPhase;
+      return { alone, elsewhere, beside, seconds, attackRate: rate, foreign: foreign() };
     });
   } finally {
     await Promise.all(servers.map((server) => server.kill()));

@@ -137,9 +137,9 @@ ${sections.join('\n')}`;
 }
 
 /** The tables in their order, the attacks as one text where the first of them is. */
-function inSections({ tables, runs, settings }: Results): (Table | string)[] {
+function inSections({ tables, runs }: Results): (Table | string)[] {
   const first = tables.findIndex(isAttacked);
-  const attacks = renderAttacks(tables, runs, settings.seconds);
+  const attacks = renderAttacks(tables, runs);
   return tables.flatMap((table, place) => (place === first ? attacks : isAttacked(table) ? [] : table));
 }
 

@@ -39,7 +39,7 @@ const command = join(root, 'dist/cli/yodel.cjs');
 const probe = new URL('./probe.mjs', import.meta.url).pathname;
 
 /** What a server prints on stderr only if it has a fault. */
-const complaint = /internal error|please report|uncaught|unhandled|Warning: |Error: |^\s+at /i;
+const complaint = /internal error|please report|[Uu]ncaught|[Uu]nhandled|Warning: |Error: |^\s+at /;
 
 /** Starts a server and resolves when it listens on all its addresses. */
 export async function startServer(
