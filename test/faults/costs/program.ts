@@ -11,7 +11,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { YodelError } from '../../../src/errors.ts';
-import { exec, type Handler, proxy, type ServeOptions, type Server, type Session, serve } from '../../../src/index.ts';
+import { exec, proxy, type ServeOptions, type Server, type Session, serve } from '../../../src/index.ts';
 
 const [certificate = '', key = '', folder = ''] = process.argv.slice(2);
 const mebibyte = 1_048_576;
@@ -30,15 +30,6 @@ const limits = {
 const unfinished: unknown[] = [];
 const never = (what: unknown) => new Promise<never>((resolve) => unfinished.push({ what, resolve }));
 const large = Buffer.alloc(mebibyte, 'x');
-
-const members = new Set<Session>();
-const room: Handler = {
-  open: (session) => void members.add(session),
-  message(message) {
-    for (const member of members) member.send(message);
-  },
-  close: (session) => void members.delete(session),
-};
 
 /** A server that begins a message of 1 MiB and does not finish it, or one that reads nothing. */
 function listenAsUpstream(isReading: boolean): Promise<number> {
@@ -63,7 +54,6 @@ const programs: Readonly<Record<string, ServeOptions>> = {
   lastOfMany: { listen: tcp, handler: (message) => (message.text === 'last' ? never(message) : undefined) },
   answers: { listen: unix('answers'), handler: () => large },
   parts: { listen: unix('parts'), handler: (message) => (message.text.startsWith('p') ? message : undefined) },
-  room: { listen: unix('room'), handler: room },
   nested: { listen: tcp, framing: 'resp', handler: never },
   tls: { listen: 'tls://127.0.0.1:0', tls, handler: { batch: (batch) => batch } },
   tlsAnswers: { listen: 'tls://127.0.0.1:0', tls, handler: () => large },

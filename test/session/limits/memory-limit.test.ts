@@ -213,6 +213,18 @@ describe('what handlers work on', () => {
   });
 });
 
+it('memory that several sessions keep counts once, until the last of them keeps it no more', () => {
+  const memoryLimit = new MemoryLimit(limit, new FakeClock());
+  const message = {};
+  for (let session = 0; session < 3; session++) memoryLimit.share(message, 50);
+  expect(memoryLimit.total).toBe(50);
+  memoryLimit.unshare(message, 50);
+  memoryLimit.unshare(message, 50);
+  expect(memoryLimit.total).toBe(50);
+  memoryLimit.unshare(message, 50);
+  expect(memoryLimit.total).toBe(0);
+});
+
 it('a session whose handler buffers parts of something is read on: only that can complete it', async () => {
   const handler = {
     message: ({ size }: { readonly size: number }, session: Session) => session.reportBuffered(size * 1000),
