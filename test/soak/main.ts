@@ -44,7 +44,7 @@ for (const { runtime, problems, growth, actions, ...rest } of results) {
   process.stdout.write(
     `\n${runtime}: ${rest.connections} connections, ${rest.messages} messages, ${rest.reloads} reloads`,
   );
-  process.stdout.write(`; excused after a stall of the clients: ${rest.excused}\n  ${done.join(', ')}\n`);
+  process.stdout.write(`; excused after a stall: ${rest.excused}\n  ${done.join(', ')}\n`);
   for (const line of growth) process.stdout.write(`  ${line}\n`);
   for (const line of problems) process.stdout.write(`  WRONG: ${line}\n`);
 }

@@ -25,6 +25,8 @@ export interface SoakServer {
   portOf(scheme: string): number;
   /** The lines on stderr so far that report something unexpected. */
   complaints(): string[];
+  /** How often it has reported that its event loop did not run for a second. Such time does not count for its time-outs. */
+  blocks(): number;
   /** How often it has reloaded. */
   reloads(): number;
   read(): Promise<Reading>;
@@ -80,6 +82,7 @@ export async function startServer(
     addresses: addresses(),
     portOf: (scheme) => Number(/:(\d+)\/?$/.exec(addresses().find((one) => one.startsWith(`${scheme}://`)) ?? '')?.[1]),
     complaints: () => stderr.split('\n').filter((line) => complaint.test(line)),
+    blocks: () => stderr.match(/^yodel: the event loop has been blocked/gm)?.length ?? 0,
     reloads: () => stderr.match(/^yodel: reloaded/gm)?.length ?? 0,
     read: async () => {
       const descriptors = readdirSync(`/proc/${child.pid}/fd`).length;

@@ -34,7 +34,7 @@ export interface SoakResult {
   readonly reloads: number;
   /** How often each action was taken. */
   readonly actions: Readonly<Record<string, number>>;
-  /** Connections that a server ended by a time-out after this process itself had stalled. */
+  /** Connections that ended too early or too late while this process or a server did not run. */
   readonly excused: number;
   /** A line for each server. */
   readonly growth: readonly string[];
@@ -124,6 +124,10 @@ class Soak {
     return (performance.now() - this.#from) / 1000;
   }
 
+  #blocks(): number {
+    return this.#servers.all.reduce((sum, server) => sum + server.blocks(), 0);
+  }
+
   #note(where: string, problems: readonly string[]): void {
     for (const problem of problems) {
       if (this.#problems.length < mostProblems) this.#problems.push(`${where}: ${problem}`);
@@ -156,6 +160,7 @@ class Soak {
     const where = `${place}, ${action.name} (${name})`;
     this.#actions[action.name] = (this.#actions[action.name] ?? 0) + 1;
     const began = performance.now();
+    const blocksBefore = this.#blocks();
     try {
       const opened = await route.open(action.resets ?? false);
       const talk = new Conversation(name, opened, random);
@@ -165,8 +170,10 @@ class Soak {
       this.#messages += talk.replies.answered;
       if (route.isRecorded) this.#answered.push({ name, answered: talk.replies.answered });
       this.#note(where, talk.replies.problems);
-      // A client that was stopped for a second may rightly be cut off, but it is never told anything wrong.
-      if (problems.length > 0 && this.#stalls.since(began)) this.#excused++;
+      // A client that was stopped for a second may rightly be cut off, and a server that was ends clients later. But what a client is
+      // told is never wrong.
+      const wasStopped = this.#stalls.since(began) || this.#blocks() > blocksBefore;
+      if (problems.length > 0 && wasStopped) this.#excused++;
       else this.#note(where, problems);
     } catch (error) {
       this.#note(where, [(error as Error).message]);
