@@ -132,7 +132,6 @@ export class Flow implements MemoryUser, MemoryKeeper {
 
   costs(usersOf: (memory: object) => number): number {
     let bytes = this.#own;
-    this.#memoryLimit.handling.leave(this.#session);
     for (const [memory, { size }] of this.#shared ?? []) bytes += size / usersOf(memory);
     return bytes;
   }
@@ -152,6 +151,7 @@ export class Flow implements MemoryUser, MemoryKeeper {
   release(): void {
     for (const [memory, { size }] of this.#shared ?? []) this.#memoryLimit.unshare(memory, size);
     this.#isReleased = true;
+    this.#memoryLimit.handling.leave(this.#session);
     this.#shared = undefined;
     this.#sharedBytes = 0;
     this.handlerBytes = 0;

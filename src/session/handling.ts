@@ -23,7 +23,7 @@ export interface DeferredSession {
 }
 
 /** What one handler works on, in bytes. */
-export interface Held {
+export interface InFlight {
   bytes: number;
   /** Whether its session has ended. */
   isAbandoned: boolean;
@@ -39,7 +39,7 @@ export class Handling {
   readonly #deferred = [new Map<DeferredSession, number>(), new Map<DeferredSession, number>()] as const;
   #isWakeDue = false;
   /** What handlers still work on after their sessions have ended, and until when that counts. */
-  readonly #abandoned = new Queue<{ readonly held: Held; readonly until: number }>();
+  readonly #abandoned = new Queue<{ readonly inFlight: InFlight; readonly until: number }>();
   /** Set while sessions wait for what was abandoned to count no more. */
   #timer: Timer | undefined;
 
@@ -80,25 +80,25 @@ export class Handling {
   }
 
   /** A handler works on so much. {@link end} must follow. */
-  begin(held: Held, bytes: number): void {
-    held.bytes = bytes;
+  begin(inFlight: InFlight, bytes: number): void {
+    inFlight.bytes = bytes;
     this.#bytes += bytes;
   }
 
   /** It is done. */
-  end(held: Held): void {
-    this.#bytes -= held.bytes;
-    if (held.isAbandoned) this.#abandonedBytes -= held.bytes;
-    held.bytes = 0;
+  end(inFlight: InFlight): void {
+    this.#bytes -= inFlight.bytes;
+    if (inFlight.isAbandoned) this.#abandonedBytes -= inFlight.bytes;
+    inFlight.bytes = 0;
     this.#wake();
   }
 
   /** The session has ended and the handler has not. It may never do so: what it keeps counts only for so long. */
-  abandon(held: Held, forMs: number): void {
-    if (held.bytes === 0) return;
-    held.isAbandoned = true;
-    this.#abandonedBytes += held.bytes;
-    this.#abandoned.push({ held, until: this.#clock.now() + forMs });
+  abandon(inFlight: InFlight, forMs: number): void {
+    if (inFlight.bytes === 0) return;
+    inFlight.isAbandoned = true;
+    this.#abandonedBytes += inFlight.bytes;
+    this.#abandoned.push({ inFlight, until: this.#clock.now() + forMs });
   }
 
   #hasSpace(used: number, bytes: number): boolean {
@@ -136,7 +136,7 @@ export class Handling {
     const now = this.#clock.now();
     for (let first = this.#abandoned.first; first && first.until <= now; first = this.#abandoned.first) {
       this.#abandoned.shift();
-      this.end(first.held);
+      this.end(first.inFlight);
     }
   }
 

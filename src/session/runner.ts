@@ -2,7 +2,7 @@
 import { YodelError } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import { type HandlerObject, isPromise, nameOfHandler, type Reply, type Session } from './handler.ts';
-import type { Held } from './handling.ts';
+import type { InFlight } from './handling.ts';
 import type { Outbox } from './outbox.ts';
 import type { SessionSettings } from './settings.ts';
 import { isSliceOver, nextTurn } from './time-slice.ts';
@@ -35,7 +35,7 @@ export class Runner {
   /** The batch whose memory is in use: it waits, or the handler works on it. */
   #inUse: Batch | undefined;
   /** What {@link Handling} counts while a promise is pending. */
-  #held: Held | undefined;
+  #inFlight: InFlight | undefined;
   /** When the handler was last called, if a subscriber measures its duration. */
   #calledAt = 0;
   /** The batch that was handled last. Its memory can be reused once the replies are sent. */
@@ -131,7 +131,7 @@ export class Runner {
   close(error: YodelError | undefined): Promise<void> | undefined {
     this.#closed = { error };
     const { handler, running, limits, memoryLimit } = this.#settings;
-    if (this.#held) memoryLimit.handling.abandon(this.#held, limits.handlerTimeout || abandonedMs);
+    if (this.#inFlight) memoryLimit.handling.abandon(this.#inFlight, limits.handlerTimeout || abandonedMs);
     running[0] = this.#session.id;
     try {
       const done = handler.close?.(this.#session, error);
@@ -292,13 +292,13 @@ export class Runner {
   /** The messages of this batch are kept until its promises are settled, with the text that the handler has read. */
   #beginHandling(): void {
     if (!this.#inUse) return;
-    this.#held ??= { bytes: 0, isAbandoned: false };
+    this.#inFlight ??= { bytes: 0, isAbandoned: false };
     const bytes = this.#inUse.memory + (this.#awaited?.textMemory ?? 0);
-    this.#settings.memoryLimit.handling.begin(this.#held, bytes);
+    this.#settings.memoryLimit.handling.begin(this.#inFlight, bytes);
   }
 
   #endHandling(): void {
-    if (this.#held) this.#settings.memoryLimit.handling.end(this.#held);
+    if (this.#inFlight) this.#settings.memoryLimit.handling.end(this.#inFlight);
   }
 
   #reply(reply: Reply, to?: Message): void {

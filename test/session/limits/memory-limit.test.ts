@@ -199,6 +199,22 @@ describe('what handlers work on', () => {
     expect(called).toEqual(['gone ', 'next ']);
   });
 
+  it('delays messages that are still handled after another session was disconnected for its size', async () => {
+    const { handler, called, finish } = slowHandler();
+    const { harness, peers, sessions, ends } = await openSessions(3, { handler, ...roomy });
+    await peers[0]?.says(large('first'));
+    await peers[1]?.says(large('waits'));
+    peers[2]?.connection.pause();
+    sessions[2]?.send('x'.repeat(300_000));
+    await harness.passes(1);
+    expect(ends).toEqual([{ session: sessions[2], code: 'YODEL_TOO_MANY_PENDING_BYTES' }]);
+    expect(called).toEqual(['first']);
+    finish[0]?.();
+    await settled();
+    await settled();
+    expect(called).toEqual(['first', 'waits']);
+  });
+
   it('counts no more once its session has ended and handlerTimeout has passed: it may never be done', async () => {
     const { handler, called } = slowHandler();
     const { harness, peers } = await openSessions(2, { handler, ...roomy, handlerTimeout: 5000 });
