@@ -55,7 +55,7 @@ export class Deadlines extends DeadlineTimer {
   #next: Deadline | undefined;
 
   /** @param owner called when a deadline may have passed; {@link expired} returns which one */
-  constructor(owner: DeadlineOwner, settings: SessionSettings, parts: DeadlineParts, now: number) {
+  constructor(owner: DeadlineOwner, settings: SessionSettings, parts: DeadlineParts) {
     super(settings.clock, owner);
     this.#settings = settings;
     this.#inbound = parts.inbound;
@@ -63,8 +63,8 @@ export class Deadlines extends DeadlineTimer {
     this.#outbox = parts.outbox;
     this.#flow = parts.flow;
     this.#lifecycle = parts.lifecycle;
-    this.#activeAt = now;
-    this.#progressAt = now;
+    this.#activeAt = settings.clock.ran();
+    this.#progressAt = this.#activeAt;
     this.#handlerTimeout = settings.handler.limitsItself ? 0 : settings.limits.handlerTimeout;
   }
 

@@ -35,6 +35,6 @@ export function createParts(owner: PartsOwner, connection: Connection, settings:
   const runner = new Runner(owner, outbox, settings);
   const flow = new Flow(owner, connection, memoryLimit, { inbound, runner, outbox });
   const lifecycle = new Lifecycle(owner, connection, settings, { outbox, inbound, runner, flow });
-  const deadlines = new Deadlines(owner, settings, { inbound, runner, outbox, flow, lifecycle }, now);
+  const deadlines = new Deadlines(owner, settings, { inbound, runner, outbox, flow, lifecycle });
   return { outbox, inbound, runner, flow, lifecycle, deadlines };
 }

@@ -349,6 +349,19 @@ describe('the time in which the process did not run', () => {
     expect(peer.closed).toBe(true);
   });
 
+  it.each([
+    ['idleTimeout', { idleTimeout: 1000 }],
+    ['handlerTimeout', { handlerTimeout: 1000, handler: { open: () => new Promise<void>(() => undefined) } }],
+  ])('does not make %s longer for those who connect later', async (_option, options) => {
+    const harness = await Harness.open({ ...off, ...options });
+    harness.clock.stall(60_000);
+    const peer = await harness.connect();
+    await harness.passes(999);
+    expect(peer.ended).toBe(false);
+    await harness.passes(1);
+    expect(peer.ended).toBe(true);
+  });
+
   it('counts for the rate: what arrived meanwhile is in time', async () => {
     const { peer, harness } = await serveOneClient({ ...off, rate: 10, ratePolicy: 'close' });
     harness.clock.stall(3000);
