@@ -50,7 +50,10 @@ export function counted(count: number, noun: string): string | undefined {
   return count === 0 ? undefined : formatPlural(count, noun);
 }
 
-/** Warns if the process's limit on open files allows fewer connections than are configured, or far fewer than by default. */
+/** By default a server takes what fits. Fewer than this surprise its users, and are worth a warning. */
+const fewConnections = 1000;
+
+/** Warns if the process's limit on open files allows fewer connections than are configured, or few at all. */
 export function warnOfDescriptors(
   allowed: number,
   flags: ServeSettings['flags'],
@@ -58,8 +61,7 @@ export function warnOfDescriptors(
   notify: Notify,
 ): void {
   const configured = Math.ceil(Number(flags.maxConnections ?? serveLimits.maxConnections.default) / processes);
-  // A handler that takes descriptors of its own leaves a few less than the default, which says little to most users.
-  if (allowed >= (flags.maxConnections === undefined ? configured * 0.9 : configured)) return;
+  if (allowed >= (flags.maxConnections === undefined ? Math.min(fewConnections, configured) : configured)) return;
   const each = processes > 1 ? 'each worker ' : '';
   const what = `${allowed} connections at once, not ${configured}`;
   notify(`${each}serves at most ${what}: the limit on open files (ulimit -n) allows no more`);
