@@ -25,12 +25,18 @@ redis(
       `proxy:127.0.0.1:${real}`,
       '--encoding',
       'binary',
-      '--quiet',
+      '--no-messages',
+      '--json',
       '--journal',
       file,
       '--journal-replies',
     ]);
-    const cli = (...args: string[]) => run(['redis-cli', '-p', String(proxy.port), ...args]);
+    let sessions = 0;
+    // A session that began before the last one was over would be replayed beside it.
+    const cli = async (...args: string[]) => {
+      await run(['redis-cli', '-p', String(proxy.port), ...args]);
+      await proxy.saw(new RegExp(`"event":"closed","session":${++sessions},`));
+    };
     await cli('SET', 'greeting', 'hello\r\n\xff');
     await cli('GET', 'greeting');
     for (let count = 0; count < 5; count++) await cli('INCR', 'visits');
