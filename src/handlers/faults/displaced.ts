@@ -32,6 +32,7 @@ export class Displaced<Entry> {
 
   /** A message has passed those that wait. */
   passed(): void {
+    if (this.isEmpty) return;
     for (const one of this.#waiting) one.left--;
     this.#releaseThose(({ left }) => left <= 0);
   }

@@ -17,8 +17,10 @@ import type { Unit } from './unit.ts';
 
 /** With more pending bytes than this, no more is read: enough for half a second at 2 MB/s, and little for thousands of sessions. */
 const maxPending = 1_048_576;
-/** The approximate memory cost of a message besides its bytes. */
+/** What a message adds to these besides its bytes, so that there is a limit for empty ones. */
 const messageOverhead = 64;
+/** The approximate memory that a message takes besides its bytes: objects for itself, what it answers and its effects. */
+const messageMemory = 1024;
 /** Long enough for a session to write what it was given, before it is reset. */
 const beforeResetMs = 1;
 
@@ -67,6 +69,7 @@ export class Link implements ShapedStream {
   readonly #displaced: Displaced<Queued>;
   #queue = new Queue<Queued>();
   #pending = 0;
+  #pendingMessages = 0;
   #number = 0;
   #arrivedBytes = 0;
   #lastDueAt = 0;
@@ -95,6 +98,11 @@ export class Link implements ShapedStream {
   /** Bytes that are waiting here. */
   get pending(): number {
     return this.#pending;
+  }
+
+  /** The approximate memory that they take. */
+  get memory(): number {
+    return this.#pending + this.#pendingMessages * (messageMemory - messageOverhead);
   }
 
   /** Whether too much is waiting. */
@@ -168,7 +176,7 @@ export class Link implements ShapedStream {
     this.#queue = new Queue();
     this.#displaced.drop();
     this.#triggers.stop();
-    this.#account(-this.#pending);
+    this.#account(-this.#pending, -this.#pendingMessages);
     this.#wake?.();
     this.#notifyWaiters();
   }
@@ -213,7 +221,7 @@ export class Link implements ShapedStream {
       cost: size + messageOverhead,
       dueAt: wait === 0 ? 0 : this.#clock.now() + wait,
     };
-    this.#account(entry.cost);
+    this.#account(entry.cost, 1);
     // All sessions together may have buffered too much.
     if (this.isStopped) return;
     if (reorder) return this.#displaced.add(entry, reorder);
@@ -236,7 +244,7 @@ export class Link implements ShapedStream {
       const isOver = isPromise(processed) ? await processed : processed;
       if (isOver || this.isStopped) break;
       this.#queue.shift();
-      this.#account(-next.cost);
+      this.#account(-next.cost, -1);
       this.#notifyWaiters();
     }
     this.#isSending = false;
@@ -289,8 +297,9 @@ export class Link implements ShapedStream {
     this.#ends.finish(how, by);
   }
 
-  #account(bytes: number): void {
+  #account(bytes: number, messages: number): void {
     this.#pending += bytes;
+    this.#pendingMessages += messages;
     if (bytes !== 0) this.#ends.changed();
   }
 

@@ -224,7 +224,7 @@ export class FaultySession extends ForwardedSession implements Session {
   }
 
   #reportBuffered(): void {
-    this.inner.reportBuffered(this.#handlerBytes + this.requests.pending + this.#replies.pending);
+    this.inner.reportBuffered(this.#handlerBytes + this.requests.memory + this.#replies.memory);
   }
 
   #finish(how: 'reset' | 'close', { name }: CountedFault): void {
@@ -267,8 +267,14 @@ export class FaultySession extends ForwardedSession implements Session {
       this.#replies.add({ content, to: answered, written: undefined });
     if (Array.isArray(reply)) for (const one of reply as readonly Reply[]) this.#queue(one, to);
     else if (reply instanceof Batch && this.#isExact) for (const single of singles(reply)) add(single);
-    else if (isBatch(reply)) for (const message of reply) add(message.copy(), message.copy());
-    else if (isMessage(reply)) add(reply.kept(), reply === to ? reply.kept() : to?.kept());
+    else if (isBatch(reply)) {
+      for (const message of reply) {
+        // All sessions together may have buffered too much, in the middle of a chunk of very many messages.
+        if (this.#replies.isStopped) return;
+        const content = message.copy();
+        add(content, content);
+      }
+    } else if (isMessage(reply)) add(reply.kept(), reply === to ? reply.kept() : to?.kept());
     // The session itself rejects what is not a reply.
     else add(reply as string | Uint8Array);
   }

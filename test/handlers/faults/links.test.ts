@@ -219,6 +219,14 @@ describe('what waits in a fault', () => {
     expect(peer.size).toBe(1001);
   });
 
+  it.each(['request', 'reply'])('counts as the memory that short messages take: a %s', async (direction) => {
+    const { harness, peer } = await open([`${direction} latency 1s`]);
+    await peer.says('\n'.repeat(1000));
+    expect(harness.server.pendingBytes).toBeGreaterThan(1_000_000);
+    await harness.passes(1000);
+    expect([peer.size, harness.server.pendingBytes]).toEqual([1000, 0]);
+  });
+
   it.each(['aborts', 'closed by the server'])('no longer counts when the session is over: %s', async (how) => {
     const { harness, peer } = await open(['both latency 1h']);
     await peer.says('x'.repeat(1000).concat('\n'));
