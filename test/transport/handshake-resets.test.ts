@@ -88,3 +88,27 @@ it.each(phases)('%s: the places of clients that reset are free at once', async (
   expect(ended).toBe(clients);
   expect(server.counters.connectionsAccepted).toBe(0);
 });
+
+it.each([
+  ['after a message', 'a\n'],
+  ['in a message', 'a\nb'],
+])('%s, before its reply is written over TLS: the places of clients that reset are free at once', async (_, text) => {
+  let socket: net.Socket | undefined;
+  const closed = Promise.withResolvers<void>();
+  const server = await serve({
+    ...{ listen: 'tls://127.0.0.1:0', tls: certificate },
+    ...{ handshakeTimeout: 0, idleTimeout: 0, messageTimeout: 0, drainTimeout: 0 },
+    handler(message) {
+      socket?.resetAndDestroy();
+      return message.text;
+    },
+    telemetry: { closed: () => closed.resolve() },
+  });
+  onTestFinished(() => server.close({ timeoutMs: 0 }));
+  socket = net.connect((server.addresses[0] as TcpAddress).port, '127.0.0.1').on('error', () => undefined);
+  const secured = tls.connect({ socket, rejectUnauthorized: false }).on('error', () => undefined);
+  await once(secured, 'secureConnect');
+  secured.write(text);
+  await closed.promise;
+  expect(server.counters.connectionsOpen).toBe(0);
+});

@@ -5,6 +5,7 @@
  *   has the bytes.
  * - Pausing does not stop the bytes that are decrypted already, if reads are borrowed. A {@link PausableReceiver} keeps them.
  */
+import { writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Address, SocketAddress } from '../../address.ts';
@@ -23,6 +24,8 @@ export function tlsConnectionOf(
 ): TlsConnection {
   return new TlsConnection(socket, address, peer, security);
 }
+
+const nothing = Buffer.alloc(0);
 
 /** The parts of an encrypted socket that are not public: below its handle is the one of the TCP connection. */
 interface InnerSocket {
@@ -112,7 +115,10 @@ export class TlsConnection extends NodeConnection {
   }
 
   override ended(): void {
-    if (!this.#isBroken) super.ended();
+    if (this.#isBroken) return;
+    // If a write has met a reset, Node reports an orderly end, and neither an error nor the end of that write.
+    if (this.socket.writableLength > 0 && isBroken(this.descriptor)) this.failed(resetByPeer());
+    else super.ended();
   }
 
   #explained(error: Error): Error {
@@ -154,6 +160,21 @@ export class TlsConnection extends NodeConnection {
 /** Takes the next bytes that the stream has buffered. */
 function read(socket: Socket): Buffer | null {
   return socket.readableLength === 0 ? null : (socket.read() as Buffer | null);
+}
+
+/** Whether nothing can be written to a descriptor any more. An empty write fails only on a connection that was reset. */
+function isBroken(descriptor: number): boolean {
+  if (descriptor < 0) return false;
+  try {
+    writeSync(descriptor, nothing);
+    return false;
+  } catch (error) {
+    return isReset(error as NodeJS.ErrnoException);
+  }
+}
+
+function resetByPeer(): Error {
+  return Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
 }
 
 function isReset(error: NodeJS.ErrnoException): boolean {
