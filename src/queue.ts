@@ -18,6 +18,11 @@ export class Queue<Item> {
     return this.#items[this.#front];
   }
 
+  /** The item that was added last. */
+  get last(): Item | undefined {
+    return this.#items.length > this.#front ? this.#items[this.#items.length - 1] : undefined;
+  }
+
   push(item: Item): void {
     this.#items.push(item);
   }

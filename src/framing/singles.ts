@@ -1,19 +1,29 @@
 /** Batches of one message, for handlers that treat each message of a batch on its own. */
 import { Batch, type Message } from './message.ts';
+import { ownCopy } from './slices.ts';
 
 /**
- * @internal Each message of a batch as a batch in memory of its own. The bytes before the first one belong to it, or to an
- * empty batch.
+ * @internal The messages of a batch, which may be kept.
+ *
+ * @param isTaken whether they are taken out of it: a copy whose memory they share. If not, each has memory of its own
  */
-export function* singles(batch: Batch): Generator<Batch, void, undefined> {
-  let before = batch.before && Buffer.from(batch.before);
+export function* keptMessages(batch: Batch, isTaken: boolean): Generator<Message, void, undefined> {
+  if (isTaken) for (let next = batch.shift(); next; next = batch.shift()) yield next;
+  else for (const message of batch) yield message.copy();
+}
+
+/**
+ * @internal The same, each as a batch. The bytes before the first one belong to it, or to an empty batch.
+ */
+export function* singles(batch: Batch, isTaken: boolean): Generator<Batch, void, undefined> {
+  let before = batch.before && (isTaken ? batch.before : ownCopy(batch.before));
   if (batch.count === 0 && before) {
     const empty = batch.copied();
     empty.before = before;
     yield empty;
   }
-  for (const message of batch) {
-    const single = reframed(message, Buffer.from(message.frame));
+  for (const message of keptMessages(batch, isTaken)) {
+    const single = reframed(message, message.frame as Buffer);
     single.before = before;
     before = undefined;
     yield single;

@@ -1,14 +1,8 @@
 /** Decodes what a session receives, and queues the messages. */
+
+import { memoryBesidesChunk } from '../framing/batch-memory.ts';
 import { type Decoder, decodeChunk } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
-
-/**
- * What a batch costs besides its bytes, measured: objects for the batch, its memory and its views. Counted, because a peer can
- * send very many chunks of a few bytes.
- */
-export const batchCost = 512;
-/** What each message of a batch costs besides its bytes: where it ends, in an array that grows by half. */
-const messageCost = 12;
 
 /** A queue of batches in the order of arrival. The fault of a batch follows its messages. */
 export class Intake {
@@ -96,7 +90,7 @@ export class Intake {
     if (!taken) return undefined;
     this.#bytes -= taken.byteLength;
     // The chunk itself is counted with what is left of the batch.
-    if (!isWhole) taken.memory = memoryOf(taken);
+    if (!isWhole) taken.memory = memoryBesidesChunk(taken);
     return taken;
   }
 
@@ -137,7 +131,7 @@ export class Intake {
   #add(batch: Batch, isBorrowed: boolean): Batch | undefined {
     if (batch.count === 0 && !batch.fault && !batch.before) return undefined;
     batch.isBorrowed = isBorrowed;
-    batch.memory = memoryOf(batch);
+    batch.memory = memoryBesidesChunk(batch);
     this.#bytes += batch.byteLength;
     this.#memory += batch.memory;
     if (!this.#first) this.#first = batch;
@@ -152,9 +146,4 @@ export class Intake {
     this.#memory -= first?.memory ?? 0;
     return first;
   }
-}
-
-/** What a batch keeps besides its chunk. */
-function memoryOf(batch: Batch): number {
-  return batchCost + batch.count * messageCost + batch.assembledLength;
 }

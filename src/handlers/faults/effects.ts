@@ -34,8 +34,8 @@ export interface Effects {
   /** Milliseconds. */
   wait: number;
   /** Positions of bits to flip, as shares of the payload's or the frame's length. */
-  payloadFlips: number[];
-  frameFlips: number[];
+  payloadFlips: readonly number[];
+  frameFlips: readonly number[];
   copies: number;
   reorder: { readonly distance: number; readonly within: number } | undefined;
   shape: Shaping | undefined;
@@ -53,6 +53,9 @@ export interface Shaping {
   rate?: number;
   chunk?: { readonly size: number; readonly variation: number; readonly interval: number; readonly key: number };
 }
+
+/** Most messages have no flips: they share this. */
+const none: readonly number[] = [];
 
 /** What each random number is for. */
 const draws = { probability: 0, sessions: 1, jitter: 2, bits: 16 } as const;
@@ -73,8 +76,17 @@ export function includesSession({ fault, key }: CountedFault, { session, seed }:
 /** What the faults do to a message. */
 export function effectsOn(candidate: Candidate, faults: readonly CountedFault[], stream: Stream): Effects {
   const effects: Effects = {
-    ...{ fate: undefined, by: undefined, wait: 0, payloadFlips: [], frameFlips: [], copies: 0 },
-    ...{ reorder: undefined, shape: undefined, maxBytes: undefined, maxMessages: undefined, limitedBy: undefined },
+    fate: undefined,
+    by: undefined,
+    wait: 0,
+    payloadFlips: none,
+    frameFlips: none,
+    copies: 0,
+    reorder: undefined,
+    shape: undefined,
+    maxBytes: undefined,
+    maxMessages: undefined,
+    limitedBy: undefined,
     applied: [],
   };
   for (const fault of faults) {
@@ -125,8 +137,9 @@ function apply(fault: CountedFault, effects: Effects, draw: (index: number) => n
       effects.wait += Math.max(0, action.time + (2 * draw(draws.jitter) - 1) * (action.jitter ?? 0));
       return;
     case 'corrupt': {
-      const flips = action.frame ? effects.frameFlips : effects.payloadFlips;
-      for (let bit = 0; bit < (action.bits ?? 1); bit++) flips.push(draw(draws.bits + bit));
+      const flips = Array.from({ length: action.bits ?? 1 }, (_, bit) => draw(draws.bits + bit));
+      if (action.frame) effects.frameFlips = [...effects.frameFlips, ...flips];
+      else effects.payloadFlips = [...effects.payloadFlips, ...flips];
       return;
     }
     case 'duplicate':

@@ -2,25 +2,33 @@
  * One direction of a session, between a handler and its peer. Messages are delayed, dropped, changed, written in pieces or
  * replaced by the end of the connection: in order, unless a fault reorders them.
  *
- *     add  ->  effects  ->  [reorder]  ->  queue  ->  latency  ->  copies  ->  pieces  ->  deliver
+ *     add  ->  arrivals  ->  effects  ->  [reorder]  ->  queue  ->  latency  ->  copies  ->  pieces  ->  deliver
+ *
+ * A message in the queue costs 2 KB, and a chunk may contain thousands. So a chunk of many waits as it came, and its messages are
+ * taken out one by one, while the queue is short. They have the time and the faults of its arrival, whenever that is.
  */
 
 import type { Clock } from '../../clock.ts';
+import { memoryOf } from '../../framing/batch-memory.ts';
+import type { Batch } from '../../framing/message.ts';
 import { Queue } from '../../queue.ts';
 import { isPromise } from '../../session/handler.ts';
+import { type Arrival, Arrivals, isFew } from './arrivals.ts';
 import { Displaced } from './displaced.ts';
 import { type Effects, effectsOn, firstBoundary, type Stream } from './effects.ts';
 import type { CountedFault, Faults } from './fault-set.ts';
 import { Shape, type ShapedStream } from './shape.ts';
 import { Triggers } from './triggers.ts';
-import type { Unit } from './unit.ts';
+import type { Unit, UnitsOf } from './unit.ts';
 
 /** With more pending bytes than this, no more is read: enough for half a second at 2 MB/s, and little for thousands of sessions. */
 const maxPending = 1_048_576;
-/** What a message adds to these besides its bytes, so that there is a limit for empty ones. */
-const messageOverhead = 64;
-/** The approximate memory that a message takes besides its bytes: objects for itself, what it answers and its effects. */
-const messageMemory = 1024;
+/** The memory of a message besides its bytes, on the runtime that needs more: two or three buffers, and what happens to it. */
+const messageCost = 2048;
+/** The messages of a chunk are taken out of it as long as those that wait in the queue cost less. */
+const maxQueued = 65_536;
+/** After this number of messages, others have their turn. */
+const perTurn = 128;
 /** Long enough for a session to write what it was given, before it is reset. */
 const beforeResetMs = 1;
 
@@ -50,7 +58,7 @@ interface Queued {
   readonly unit: Unit;
   readonly effects: Effects;
   readonly size: number;
-  readonly cost: number;
+  cost: number;
   /** The earliest time at which it is passed on, by the clock. */
   readonly dueAt: number;
 }
@@ -67,18 +75,26 @@ export class Link implements ShapedStream {
   readonly #ends: LinkEnds;
   readonly #triggers: Triggers;
   readonly #displaced: Displaced<Queued>;
+  /** What has arrived and is still as it came. */
+  #arrivals = new Arrivals();
   #queue = new Queue<Queued>();
-  #pending = 0;
-  #pendingMessages = 0;
+  /** Bytes that are in the queue or reordered. */
+  #queued = 0;
+  /** What {@link LinkEnds.changed} was called for. */
+  #reported = 0;
   #number = 0;
   #arrivedBytes = 0;
   #lastDueAt = 0;
   #isSending = false;
   #processed = 0;
+  /** Nothing more is added. */
+  #isEnding = false;
   /** Ends the current pause. */
   #wake: (() => void) | undefined;
-  /** Called whenever less is pending. */
-  #waiters: (() => void)[] = [];
+  /** Called when there is room again. */
+  #waitForRoom: (() => void)[] = [];
+  /** Called when nothing is pending, or nothing is sent any more. */
+  #waitForEnd: (() => void)[] = [];
 
   constructor(stream: Stream, faults: Faults, clock: Clock, ends: LinkEnds) {
     this.#stream = stream;
@@ -97,22 +113,17 @@ export class Link implements ShapedStream {
 
   /** Bytes that are waiting here. */
   get pending(): number {
-    return this.#pending;
-  }
-
-  /** The approximate memory that they take. */
-  get memory(): number {
-    return this.#pending + this.#pendingMessages * (messageMemory - messageOverhead);
+    return this.#arrivals.memory + this.#queued;
   }
 
   /** Whether too much is waiting. */
   get isFull(): boolean {
-    return this.#pending > maxPending;
+    return this.pending > maxPending;
   }
 
   /** Whether what comes next can go past the link: it has no faults now, and nothing waits in it. */
   get isPassive(): boolean {
-    return this.#pending === 0 && !this.#isSending && !this.#triggers.hasHole && !this.#triggers.concernsAny;
+    return this.pending === 0 && !this.#isSending && !this.#triggers.hasHole && !this.#triggers.concernsAny;
   }
 
   /** Counts what went past the link, so that conditions on numbers and bytes still hold when there are faults again. */
@@ -123,16 +134,32 @@ export class Link implements ShapedStream {
     this.passedBytes += bytes;
   }
 
-  /** Adds a message, or a write of raw bytes. */
+  /** Adds a message, or a write of raw bytes. It must have memory of its own. */
   add(unit: Unit): void {
     if (this.isStopped) return;
-    const { split } = this.#ends;
-    const { counted } = this.#faults;
-    const boundary = split && firstBoundary({ content: unit.content, bytesBefore: this.#arrivedBytes }, counted);
-    if (!split || boundary === undefined) return this.#add(unit);
-    const [first, rest] = split(unit, boundary);
-    this.#add(first);
-    this.add(rest);
+    if (this.#arrivals.isEmpty) this.#take(unit, this.#arrival([unit]));
+    else this.#arrivals.add(this.#arrival([unit], this.#ends.sizeOf(unit) + messageCost));
+    this.#report();
+  }
+
+  /**
+   * Adds the messages of a batch, whose bytes may be borrowed.
+   *
+   * @param unitsOf makes each of them a unit, when it is asked for
+   */
+  addAll(batch: Batch, unitsOf: UnitsOf): void {
+    if (this.isStopped) return;
+    if (this.#arrivals.isEmpty && isFew(batch)) {
+      const arrival = this.#arrival(unitsOf(batch, false));
+      while (this.#takeFrom(arrival));
+    } else {
+      const copy = batch.copied();
+      copy.isBorrowed = false;
+      const memory = memoryOf(copy);
+      this.#arrivals.add(this.#arrival(unitsOf(copy, true), memory));
+      this.#takeNext();
+    }
+    this.#report();
   }
 
   /** Starts to pass on what was added. */
@@ -148,12 +175,12 @@ export class Link implements ShapedStream {
 
   /** Resolves when less is waiting than the limit. */
   async room(): Promise<void> {
-    while (this.isFull) await this.#shortened();
+    if (this.isFull) await new Promise<void>((resolve) => this.#waitForRoom.push(resolve));
   }
 
   /** Resolves when everything has been passed on. */
   async emptied(): Promise<void> {
-    while (this.#pending > 0 || this.#isSending) await this.#shortened();
+    while (this.pending > 0 || this.#isSending) await new Promise<void>((resolve) => this.#waitForEnd.push(resolve));
   }
 
   /**
@@ -162,7 +189,8 @@ export class Link implements ShapedStream {
    * @param isLast whether the server shuts down: then a black hole is over, because nothing waits in it
    */
   async ended(isLast: boolean): Promise<void> {
-    this.#displaced.releaseAll();
+    this.#isEnding = true;
+    this.#releaseLast();
     this.send();
     await this.emptied();
     const wait = this.#triggers.endDelay();
@@ -174,11 +202,13 @@ export class Link implements ShapedStream {
   stop(): void {
     this.isStopped = true;
     this.#queue = new Queue();
+    this.#arrivals = new Arrivals();
     this.#displaced.drop();
     this.#triggers.stop();
-    this.#account(-this.#pending, -this.#pendingMessages);
+    this.#queued = 0;
+    this.#report();
     this.#wake?.();
-    this.#notifyWaiters();
+    this.#notify();
   }
 
   now(): number {
@@ -195,18 +225,60 @@ export class Link implements ShapedStream {
     });
   }
 
-  #add(unit: Unit): void {
+  #arrival(units: Iterable<Unit>, memory = 0): Arrival {
+    const { elapsed } = this.#triggers;
+    return { units: units[Symbol.iterator](), memory, faults: this.#faults.counted, at: this.#clock.now(), elapsed };
+  }
+
+  /** Takes messages out of what has arrived, until enough are in the queue. */
+  #takeNext(): void {
+    while (!this.isStopped && (this.#queued < maxQueued || this.#queue.length === 0)) {
+      const { first } = this.#arrivals;
+      if (!first) break;
+      if (!this.#takeFrom(first)) this.#forget(first);
+    }
+    this.#releaseLast();
+  }
+
+  /** All its messages were taken. The last one stands for the memory that they share. */
+  #forget({ memory }: Arrival): void {
+    this.#arrivals.shift();
+    const { last } = this.#queue;
+    if (!last) return;
+    last.cost += memory;
+    this.#queued += memory;
+  }
+
+  /** Takes one message. Returns false if there is none. */
+  #takeFrom(arrival: Arrival): boolean {
+    const next = arrival.units.next();
+    if (!next.done) this.#take(next.value, arrival);
+    return !next.done;
+  }
+
+  /** At the end, what was reordered waits for no others: there are none. */
+  #releaseLast(): void {
+    if (this.#isEnding && this.#arrivals.isEmpty) this.#displaced.releaseAll();
+  }
+
+  #take(unit: Unit, arrival: Arrival): void {
+    const { split } = this.#ends;
+    const bytes = { content: unit.content, bytesBefore: this.#arrivedBytes };
+    const boundary = split && firstBoundary(bytes, arrival.faults);
+    if (!split || boundary === undefined) return this.#affect(unit, arrival);
+    const [first, rest] = split(unit, boundary);
+    this.#affect(first, arrival);
+    this.#take(rest, arrival);
+  }
+
+  #affect(unit: Unit, { faults, at, elapsed }: Arrival): void {
+    if (this.isStopped) return;
     const size = this.#ends.sizeOf(unit);
     const bytesBefore = this.#arrivedBytes;
     this.#arrivedBytes += size;
     const number = ++this.#number;
     if (this.#triggers.hasHole) return;
-    const { elapsed } = this.#triggers;
-    const effects = effectsOn(
-      { content: unit.content, number, bytesBefore, elapsed },
-      this.#faults.counted,
-      this.#stream,
-    );
+    const effects = effectsOn({ content: unit.content, number, bytesBefore, elapsed }, faults, this.#stream);
     // One waits at a time: if all waited for the next, none would pass another.
     const reorder = this.#displaced.isEmpty && effects.fate === undefined ? effects.reorder : undefined;
     for (const fault of effects.applied) {
@@ -218,12 +290,10 @@ export class Link implements ShapedStream {
       unit: payloadFlips.length > 0 ? this.#ends.corrupted(unit, payloadFlips) : unit,
       effects,
       size,
-      cost: size + messageOverhead,
-      dueAt: wait === 0 ? 0 : this.#clock.now() + wait,
+      cost: size + messageCost,
+      dueAt: wait === 0 ? 0 : at + wait,
     };
-    this.#account(entry.cost, 1);
-    // All sessions together may have buffered too much.
-    if (this.isStopped) return;
+    this.#queued += entry.cost;
     if (reorder) return this.#displaced.add(entry, reorder);
     this.#enqueue(entry);
     if (effects.fate === undefined) this.#displaced.passed();
@@ -235,21 +305,35 @@ export class Link implements ShapedStream {
   }
 
   async #sendAll(): Promise<void> {
+    let left = perTurn;
     for (let next = this.#queue.first; next && !this.isStopped; next = this.#queue.first) {
       const wait = next.dueAt - this.#clock.now();
-      if (wait > 0) await this.pause(wait);
-      if (this.isStopped) break;
+      if (wait > 0 || left === 0) {
+        this.#report();
+        if (this.isStopped) break;
+        if (wait > 0) await this.pause(wait);
+        else await new Promise<void>((resolve) => this.#clock.soon(resolve));
+        left = perTurn;
+        continue;
+      }
       const processed = this.#process(next);
       // Most are passed on at once: a promise for each would cost more than all the rest.
       const isOver = isPromise(processed) ? await processed : processed;
       if (isOver || this.isStopped) break;
-      this.#queue.shift();
-      this.#account(-next.cost, -1);
-      this.#notifyWaiters();
+      left--;
+      this.#shift(next);
     }
     this.#isSending = false;
-    this.#notifyWaiters();
+    this.#report();
+    this.#notify();
     this.#ends.emptied();
+  }
+
+  #shift({ cost }: Queued): void {
+    this.#queue.shift();
+    this.#queued -= cost;
+    this.#takeNext();
+    if (this.#waitForRoom.length > 0 && this.pending <= maxPending / 2) this.#notifyOfRoom();
   }
 
   /** Returns whether the session is over. */
@@ -297,17 +381,19 @@ export class Link implements ShapedStream {
     this.#ends.finish(how, by);
   }
 
-  #account(bytes: number, messages: number): void {
-    this.#pending += bytes;
-    this.#pendingMessages += messages;
-    if (bytes !== 0) this.#ends.changed();
+  /** Reports what is pending. All sessions together may have buffered too much: then the link may be stopped afterwards. */
+  #report(): void {
+    if (this.#reported === this.pending) return;
+    this.#reported = this.pending;
+    this.#ends.changed();
   }
 
-  #shortened(): Promise<void> {
-    return new Promise((resolve) => this.#waiters.push(resolve));
+  #notify(): void {
+    if (!this.isFull) this.#notifyOfRoom();
+    for (const resolve of this.#waitForEnd.splice(0)) resolve();
   }
 
-  #notifyWaiters(): void {
-    for (const resolve of this.#waiters.splice(0)) resolve();
+  #notifyOfRoom(): void {
+    for (const resolve of this.#waitForRoom.splice(0)) resolve();
   }
 }

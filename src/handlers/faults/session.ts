@@ -4,7 +4,7 @@ import type { Clock } from '../../clock.ts';
 import { YodelError } from '../../errors.ts';
 import { isSameFraming } from '../../framing/framing.ts';
 import { Batch, isBatch, isMessage, type Message } from '../../framing/message.ts';
-import { singles } from '../../framing/singles.ts';
+import { ownCopy } from '../../framing/slices.ts';
 import { isPromise, type Reply, type Session } from '../../session/handler.ts';
 import { bytesOf, type Content, payloadOf } from './content.ts';
 import { flipBits } from './corruption.ts';
@@ -12,7 +12,19 @@ import type { CountedFault, Faults } from './fault-set.ts';
 import { ForwardedSession } from './forwarded-session.ts';
 import { Link, type LinkEnds } from './link.ts';
 import { type Shape, shapeOfRequest } from './shape.ts';
-import { corruptedRequest, encodable, plainSize, sizeOf, splitBatch, splitBytes, type Unit, unitOf } from './unit.ts';
+import {
+  corruptedRequest,
+  encodable,
+  exactRepliesTo,
+  plainSize,
+  repliesOf,
+  requestsOf,
+  sizeOf,
+  splitBatch,
+  splitBytes,
+  type Unit,
+  unitOf,
+} from './unit.ts';
 
 /** With more unsent bytes than this, the peer is behind. */
 const maxUnsent = 65_536;
@@ -85,7 +97,7 @@ export class FaultySession extends ForwardedSession implements Session {
       this.#replies.skip(1, bytes.length);
       return this.inner.write(bytes, messages);
     }
-    this.#replies.add({ content: Buffer.from(bytes), to: undefined, written: messages });
+    this.#replies.add({ content: ownCopy(bytes), to: undefined, written: messages });
     return this.#sendReplies();
   }
 
@@ -146,8 +158,8 @@ export class FaultySession extends ForwardedSession implements Session {
       requests.skip(isBatch(received) ? received.count : 1, sizeOf(received));
       return this.#handleRequest(received, false);
     }
-    if (received instanceof Batch) for (const content of singles(received)) requests.add(unitOf(content));
-    else requests.add(unitOf((received as Message).kept()));
+    if (received instanceof Batch) requests.addAll(received, requestsOf);
+    else requests.add(unitOf((received as Message).copy()));
     requests.send();
     return requests.isFull ? requests.room() : undefined;
   }
@@ -224,7 +236,7 @@ export class FaultySession extends ForwardedSession implements Session {
   }
 
   #reportBuffered(): void {
-    this.inner.reportBuffered(this.#handlerBytes + this.requests.memory + this.#replies.memory);
+    this.inner.reportBuffered(this.#handlerBytes + this.requests.pending + this.#replies.pending);
   }
 
   #finish(how: 'reset' | 'close', { name }: CountedFault): void {
@@ -266,15 +278,9 @@ export class FaultySession extends ForwardedSession implements Session {
     const add = (content: Content, answered = to?.kept()) =>
       this.#replies.add({ content, to: answered, written: undefined });
     if (Array.isArray(reply)) for (const one of reply as readonly Reply[]) this.#queue(one, to);
-    else if (reply instanceof Batch && this.#isExact) for (const single of singles(reply)) add(single);
-    else if (isBatch(reply)) {
-      for (const message of reply) {
-        // All sessions together may have buffered too much, in the middle of a chunk of very many messages.
-        if (this.#replies.isStopped) return;
-        const content = message.copy();
-        add(content, content);
-      }
-    } else if (isMessage(reply)) add(reply.kept(), reply === to ? reply.kept() : to?.kept());
+    else if (reply instanceof Batch && this.#isExact) this.#replies.addAll(reply, exactRepliesTo(to?.kept()));
+    else if (isBatch(reply)) this.#replies.addAll(reply, repliesOf);
+    else if (isMessage(reply)) add(reply.kept(), reply === to ? reply.kept() : to?.kept());
     // The session itself rejects what is not a reply.
     else add(reply as string | Uint8Array);
   }

@@ -2,7 +2,8 @@
 import { YodelError } from '../../errors.ts';
 import { encodeLike, type Framing } from '../../framing/framing.ts';
 import { Batch, isBatch, isMessage, type Message } from '../../framing/message.ts';
-import { reframed } from '../../framing/singles.ts';
+import { keptMessages, reframed, singles } from '../../framing/singles.ts';
+import { ownCopy } from '../../framing/slices.ts';
 import { type Content, frameSizeOf, payloadOf } from './content.ts';
 import { flipBits } from './corruption.ts';
 
@@ -25,6 +26,26 @@ export function unitOf(content: Message | Batch): Unit {
   return { content, to: undefined, written: undefined };
 }
 
+/** Makes the messages of a batch units that may be kept. See {@link keptMessages}. */
+export type UnitsOf = (batch: Batch, isTaken: boolean) => Iterable<Unit>;
+
+/** The same of requests. */
+export function* requestsOf(batch: Batch, isTaken: boolean): Generator<Unit, void, undefined> {
+  for (const single of singles(batch, isTaken)) yield unitOf(single);
+}
+
+/** The same of a reply whose frames are sent exactly as they are, with the bytes between them. */
+export function exactRepliesTo(to: Message | undefined): UnitsOf {
+  return function* (batch, isTaken) {
+    for (const content of singles(batch, isTaken)) yield { content, to, written: undefined };
+  };
+}
+
+/** The same of a reply whose messages get the frames of the connection. */
+export function* repliesOf(batch: Batch, isTaken: boolean): Generator<Unit, void, undefined> {
+  for (const message of keptMessages(batch, isTaken)) yield { content: message, to: message, written: undefined };
+}
+
 /** Bytes that pass a link without stopping there, as far as they have a frame. */
 export function sizeOf(content: string | Uint8Array | Message | Batch): number {
   if (typeof content === 'string') return Buffer.byteLength(content);
@@ -45,13 +66,13 @@ export function encodable<Value>(encode: () => Value): Value | undefined {
 /** Cuts a chunk without frames in two. */
 export function splitBatch(unit: Unit, at: number): [Unit, Unit] {
   const message = (unit.content as Batch).first as Message;
-  const bytes = Buffer.from(message.frame);
+  const bytes = ownCopy(message.frame);
   return [unitOf(reframed(message, bytes.subarray(0, at))), unitOf(reframed(message, bytes.subarray(at)))];
 }
 
 /** The same of a reply. */
 export function splitBytes(unit: Unit, at: number): [Unit, Unit] {
-  const bytes = Buffer.from(payloadOf(unit.content));
+  const bytes = ownCopy(payloadOf(unit.content));
   const { to, written } = unit;
   return [
     { content: bytes.subarray(0, at), to, written: written === undefined ? undefined : 0 },

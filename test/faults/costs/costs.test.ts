@@ -126,6 +126,7 @@ async function sendParts(client: Socket): Promise<void> {
 const hello = Buffer.concat([Buffer.of(0x16, 3, 1, 0x3e, 0x84, 1, 0, 0x3e, 0x80), Buffer.alloc(15_000, 3)]);
 const request = `GET / HTTP/1.1\r\nX: ${'x'.repeat(15_000)}`;
 const last = `${'x\n'.repeat(32_000)}last\n`;
+const shortLines = 'ab\n'.repeat(400_000);
 const requests = 'more\n'.repeat(20);
 
 const attacks: Readonly<Record<string, readonly Attack[]>> = {
@@ -150,6 +151,10 @@ const attacks: Readonly<Record<string, readonly Attack[]>> = {
     { what: 'over TLS', server: 'tlsAnswers', clients: 30, act: (client) => sendWhatFits(client, requests) },
     { what: 'parts of chunks', server: 'parts', clients: 8, fills: false, act: sendParts },
     { what: 'pongs', server: 'webSocket', clients: 30, fills: false, act: (client) => sendWhatFits(client, pings) },
+  ],
+  'messages that a fault delays': [
+    { what: 'chunks of short ones', server: 'delayed', act: (client) => sendWhatFits(client, shortLines) },
+    { what: 'one by one', server: 'delayedAnswers', act: (client) => sendWhatFits(client, shortLines) },
   ],
   'messages that pass through': [
     { what: 'to a child', server: 'child', clients: 20, act: (client) => sendWhatFits(client, lines) },

@@ -11,7 +11,16 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { YodelError } from '../../../src/errors.ts';
-import { exec, proxy, type ServeOptions, type Server, type Session, serve } from '../../../src/index.ts';
+import {
+  echo,
+  exec,
+  proxy,
+  type ServeOptions,
+  type Server,
+  type Session,
+  serve,
+  withFaults,
+} from '../../../src/index.ts';
 
 const [certificate = '', key = '', folder = ''] = process.argv.slice(2);
 const mebibyte = 1_048_576;
@@ -55,6 +64,8 @@ const programs: Readonly<Record<string, ServeOptions>> = {
   answers: { listen: unix('answers'), handler: () => large },
   parts: { listen: unix('parts'), handler: (message) => (message.text.startsWith('p') ? message : undefined) },
   nested: { listen: tcp, framing: 'resp', handler: never },
+  delayed: { listen: tcp, handler: withFaults(echo, ['latency 1h']) },
+  delayedAnswers: { listen: tcp, handler: withFaults(({ text }) => text, ['latency 30m±20m']) },
   tls: { listen: 'tls://127.0.0.1:0', tls, handler: { batch: (batch) => batch } },
   tlsAnswers: { listen: 'tls://127.0.0.1:0', tls, handler: () => large },
   webSocket: { listen: 'ws://127.0.0.1:0', handler: { batch: (batch) => batch } },

@@ -219,14 +219,6 @@ describe('what waits in a fault', () => {
     expect(peer.size).toBe(1001);
   });
 
-  it.each(['request', 'reply'])('counts as the memory that short messages take: a %s', async (direction) => {
-    const { harness, peer } = await open([`${direction} latency 1s`]);
-    await peer.says('\n'.repeat(1000));
-    expect(harness.server.pendingBytes).toBeGreaterThan(1_000_000);
-    await harness.passes(1000);
-    expect([peer.size, harness.server.pendingBytes]).toEqual([1000, 0]);
-  });
-
   it.each(['aborts', 'closed by the server'])('no longer counts when the session is over: %s', async (how) => {
     const { harness, peer } = await open(['both latency 1h']);
     await peer.says('x'.repeat(1000).concat('\n'));
@@ -254,6 +246,56 @@ describe('what waits in a fault', () => {
     expect(errors).toEqual(['YODEL_TOO_MANY_PENDING_BYTES']);
     expect(first.closed).toBe(true);
   });
+});
+
+describe('very many short messages', () => {
+  it('wait as the chunk that they came in, with the time and the faults of its arrival', async () => {
+    const { harness, peer, clock, set } = await open(['latency 1s']);
+    const text = lines(5000).join('');
+    await peer.says(text);
+    expect(harness.server.pendingBytes).toBeGreaterThan(text.length);
+    expect(harness.server.pendingBytes).toBeLessThan(220_000);
+    expect(clock.waiting).toBeLessThan(5);
+    await harness.passes(600);
+    set.add('drop');
+    await peer.says('dropped\n');
+    await harness.passes(399);
+    expect(peer.size).toBe(0);
+    await harness.passes(1);
+    await peer.until(() => peer.size >= text.length);
+    await harness.passes(600);
+    expect(peer.text).toBe(text);
+    expect(harness.server.pendingBytes).toBe(0);
+  });
+
+  it('let other sessions have their turn when all of them are due', async () => {
+    const { harness, peer } = await open(['latency 1s']);
+    await peer.says('a\n'.repeat(20_000));
+    await harness.passes(1000);
+    expect(peer.size).toBeGreaterThan(0);
+    expect(peer.size).toBeLessThan(30_000);
+    await peer.until(() => peer.size === 40_000);
+  });
+
+  it.each(['reply latency 1h', 'request latency 1h', 'reply latency 30m±20m', 'reply bandwidth 1B/s'])(
+    'count with all that they cost, and more are not read: %s',
+    async (fault) => {
+      let calls = 0;
+      const { harness, peer } = await open([fault], ({ text }) => {
+        calls++;
+        return text;
+      });
+      await peer.says('a\n'.repeat(20));
+      expect(harness.server.pendingBytes).toBeGreaterThan(15_000);
+      for (let round = 0; round < 40; round++) peer.connection.write(Buffer.from('a\n'.repeat(10_000)));
+      await settled();
+      expect(calls).toBeLessThan(2000);
+      expect(harness.server.pendingBytes).toBeLessThan(2_500_000);
+      expect(peer.connection.unsent).toBeGreaterThan(100_000);
+      await peer.aborts();
+      expect(harness.server.pendingBytes).toBe(0);
+    },
+  );
 });
 
 describe('a set of faults', () => {
