@@ -147,6 +147,8 @@ export class TlsConnection extends NodeConnection {
     // waits there, the kernel has them. Without this, every write would seem to wait, and cost a turn of its session.
     this.#isTaken = this.chunksAreBorrowed && (socket as InnerSocket)._handle?._parent?.writeQueueSize === 0;
     if (isBorrowed && this.#isTaken) freeLatest(piece);
+    // The same after the end, if the reply comes later.
+    if (socket.readableEnded && isBroken(this.descriptor)) this.failed(resetByPeer());
     return piece;
   }
 
