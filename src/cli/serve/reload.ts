@@ -34,8 +34,15 @@ export interface Reloading {
 /** The time-out for applying settings: a handler file that never finishes loading must not block later reloads. */
 const applyTimeoutMs = 60_000;
 
+/** Reloads the settings. */
+export interface Reloader {
+  reload(): void;
+  /** Watches no file any more. */
+  close(): void;
+}
+
 /** Reloads on request, and when a file changes. Invalid settings are reported, and the old ones remain in effect. */
-export async function reloadOnChange(reloading: Reloading): Promise<{ reload(): void; close(): void }> {
+export async function reloadOnChange(reloading: Reloading): Promise<Reloader> {
   const { settings: initial, addresses, certificates, files, readAgain, apply, notify } = reloading;
   const reload = async () => {
     notifySystemd('RELOADING=1', notify);

@@ -12,7 +12,7 @@ import { watchedFiles } from './handler/handler.ts';
 import { isProxy, passesBytes } from './handler/transparent.ts';
 import { type LocalServer, startLocalServer, watchdogFor } from './local-server.ts';
 import { logSettingsOf, type Notify, openOutputs } from './outputs.ts';
-import { type ReadSettings, reloadOnChange } from './reload.ts';
+import { type ReadSettings, type Reloader, reloadOnChange } from './reload.ts';
 import type { ServeSettings, Serving } from './settings.ts';
 import { handleSignals } from './signals.ts';
 import { notifySystemd, passedDescriptors, systemdNotified } from './systemd.ts';
@@ -68,23 +68,25 @@ async function serveAlone(settings: ServeSettings, readAgain: ReadSettings): Pro
     await server.close({ timeoutMs: 0 });
     throw error;
   });
-  printBanner(server.addresses, settings, certificates, notify);
-  warnOfDescriptors(server.maxConnections, flags, 1, notify);
-  const apply = (fresh: ServeSettings, tls: ServerTls | undefined) =>
-    local.reload({ ...serving, settings: fresh, tls });
-  const reloading = await reloadOnChange({ settings, addresses, certificates, files, readAgain, apply, notify });
+  let reloading: Reloader | undefined;
+  // Before the first line, because a program that reads that the server listens may send it a signal.
   const signals = handleSignals({
     drain: () => {
       notifySystemd('STOPPING=1', notify);
       void server.close();
     },
-    reload: reloading.reload,
+    // Until then, the settings have just been read.
+    reload: () => reloading?.reload(),
     inFlight: () => counted(server.sessions.size, 'connection'),
     notify,
     endLine: () => outputs.writeError(''),
   });
+  printBanner(server.addresses, settings, certificates, notify);
+  warnOfDescriptors(server.maxConnections, flags, 1, notify);
+  const apply = (fresh: ServeSettings, tls: ServerTls | undefined) =>
+    local.reload({ ...serving, settings: fresh, tls });
+  reloading = await reloadOnChange({ settings, addresses, certificates, files, readAgain, apply, notify });
   notifySystemd('READY=1', notify);
-  // Only now, because a program that reads that the server listens may send it a signal.
   outputs.flushErrors();
   watchdog?.start();
   await server.closed;

@@ -22,7 +22,7 @@ import { readSettings } from './check.ts';
 import { watchedFiles } from './handler/handler.ts';
 import { logSettingsOf, type Notify, type Outputs, openOutputs } from './outputs.ts';
 import { findPorts } from './ports.ts';
-import { type ReadSettings, reloadedSettings, reloadOnChange } from './reload.ts';
+import { type ReadSettings, type Reloader, reloadedSettings, reloadOnChange } from './reload.ts';
 import type { ServeSettings, Work } from './settings.ts';
 import { handleSignals } from './signals.ts';
 import { notifySystemd, passedDescriptors, systemdNotified } from './systemd.ts';
@@ -60,13 +60,35 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
   const isReady = () => !draining && workers.all.some(({ isUp }) => isUp) && !workers.all.some(({ hangs }) => hangs);
   const forwarding = await startWorkers(workers, descriptors ? [] : addresses, { settings, isReady, outputs });
   for (const address of addresses) outputs.log.listening?.(address);
+  let reloading: Reloader | undefined;
+  const drain = async () => {
+    draining = true;
+    notifySystemd('STOPPING=1', notify);
+    const failed = await drainWorkers(workers, forwarding, limits);
+    for (const end of failed) notify(`a worker failed: ${describeEnd(end)}`);
+    signals.close();
+    reloading?.close();
+    await outputs.close();
+    await systemdNotified();
+    process.exit(failed.length === 0 ? exitStatus.good : exitStatus.failure);
+  };
+  // Before the first line, because a program that reads that the server listens may send it a signal.
+  const signals = handleSignals({
+    drain: () => void drain(),
+    exitAtOnce: () => workers.kill(),
+    // Until then, the settings have just been read.
+    reload: () => reloading?.reload(),
+    inFlight: () => counted(workers.all.filter(({ isUp }) => isUp).length, 'worker'),
+    notify,
+    endLine: () => outputs.writeError(''),
+  });
   printBanner(addresses, settings, certificates, notify);
   notify(`${count} workers: process ${workers.all.map(({ pid }) => pid).join(', ')}`);
   const apply = async (fresh: ServeSettings, tls: ServerTls | undefined) => {
     await workers.reload(workOf(fresh, tls));
     limits = limitsOf(fresh);
   };
-  const reloading = await reloadOnChange({
+  reloading = await reloadOnChange({
     settings,
     addresses: configured,
     certificates,
@@ -74,25 +96,6 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
     readAgain,
     apply,
     notify,
-  });
-  const drain = async () => {
-    draining = true;
-    notifySystemd('STOPPING=1', notify);
-    const failed = await drainWorkers(workers, forwarding, limits);
-    for (const end of failed) notify(`a worker failed: ${describeEnd(end)}`);
-    signals.close();
-    reloading.close();
-    await outputs.close();
-    await systemdNotified();
-    process.exit(failed.length === 0 ? exitStatus.good : exitStatus.failure);
-  };
-  const signals = handleSignals({
-    drain: () => void drain(),
-    exitAtOnce: () => workers.kill(),
-    reload: reloading.reload,
-    inFlight: () => counted(workers.all.filter(({ isUp }) => isUp).length, 'worker'),
-    notify,
-    endLine: () => outputs.writeError(''),
   });
   notifySystemd('READY=1', notify);
   outputs.flushErrors();
