@@ -9,6 +9,7 @@ import { writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Address, SocketAddress } from '../../address.ts';
+import { realClock } from '../../clock.ts';
 import { NodeConnection, peerOf } from '../node/connection.ts';
 import { copyToSlab, freeLatest } from '../node/slab.ts';
 import { PausableReceiver } from '../pausable-receiver.ts';
@@ -26,6 +27,9 @@ export function tlsConnectionOf(
 }
 
 const nothing = Buffer.alloc(0);
+
+/** How long the last write may take to be complete once the kernel has its bytes: on a busy machine a turn of the event loop. */
+const lastWriteMs = 1000;
 
 /** The parts of an encrypted socket that are not public: below its handle is the one of the TCP connection. */
 interface InnerSocket {
@@ -129,8 +133,12 @@ export class TlsConnection extends NodeConnection {
 
   protected override close(): void {
     // The end may still wait behind a write that the kernel has, but that is not complete.
-    if (this.#isTaken && this.socket.writableLength > 0) this.socket.destroySoon();
-    else super.close();
+    const { socket } = this;
+    if (!this.#isTaken || socket.writableLength === 0) return super.close();
+    socket.destroySoon();
+    // If the peer has reset the connection, that write may never be complete.
+    const timer = realClock.deadline(lastWriteMs, () => socket.destroy());
+    socket.once('close', () => timer.cancel());
   }
 
   protected override writePiece(bytes: Uint8Array, isBorrowed: boolean): Uint8Array {
