@@ -1,5 +1,5 @@
 /**
- * What a peer is told of an error: as `error: …`, or as the reason of a WebSocket's close code. Messages are for the operator and
+ * What a peer learns of an error: as `error: …`, or as the reason of a WebSocket's close code. Messages are for the operator and
  * may name files, commands, addresses and what a handler threw. A peer learns what it did itself, and which limit it met.
  */
 import type { ErrorCode, YodelError } from './errors.ts';

@@ -80,10 +80,10 @@ export type ErrorCode = keyof typeof errorCodes;
 export class YodelError extends Error {
   /** The kind of error, for programs. */
   readonly code: ErrorCode;
-  /** @internal What a peer is told instead of the usual text. See error-for-peer.ts. */
+  /** @internal What a peer receives instead of the usual text. See error-for-peer.ts. */
   declare readonly peerText?: string;
 
-  /** @param options `peerText` is what a peer is told: it must name nothing of this machine. Default: depends on the code */
+  /** @param options `peerText` is what a peer receives: it must name nothing of this machine. Default: depends on the code */
   constructor(code: ErrorCode, message: string, options: { cause?: unknown; peerText?: string } = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined);
     this.name = 'YodelError';

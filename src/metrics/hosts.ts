@@ -26,7 +26,7 @@ export class HostNames {
     const [, v6, other = ''] = form.exec(host) ?? [];
     const name = (v6 ?? other).toLowerCase().replace(/\.$/, '');
     if (loopbackNames.test(name) || this.#names.has(name)) return true;
-    // No page has the address of another machine as its name. At loopback, nobody else needs one.
+    // No page has the address of another machine as its name. At loopback, no other is needed.
     return isIP(name) !== 0 && !isLoopback(this.#address);
   }
 }

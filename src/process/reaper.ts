@@ -8,7 +8,7 @@ import type { Writable } from 'node:stream';
 
 /**
  * Reads `+ GROUP` and `- GROUP`. At the end it sends SIGTERM to the groups that are left, and SIGKILL a second later. It ignores
- * signals that a terminal sends to everybody, and is no child of this process: only handlers' programs are.
+ * signals that a terminal sends to all of its processes, and is no child of this process: only handlers' programs are.
  */
 const program = `
 trap '' INT HUP TERM

@@ -1,7 +1,7 @@
 /**
  * Judges by its beats whether an event loop is blocked. Time is the sum of the intervals between looks, and none of them
  * counts for much more than it should last: while the whole process was stopped, by a signal or because the machine slept,
- * nobody was blocked.
+ * the loop was not blocked.
  */
 
 /** What has changed: the loop is blocked for longer than the threshold, or runs again. */

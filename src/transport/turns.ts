@@ -2,7 +2,7 @@
  * Shares the event loop between connections that have much to read. A runtime reads one socket for as long as it has more:
  * Node up to 2 MiB, Bun all that the kernel has received, up to 6 MiB by default. With 500 uploads that is seconds in which
  * nothing else is read. So at most {@link budget} is read in one turn of the event loop. Then connections with large chunks
- * wait for their turn, one after another; a small chunk waits for nobody.
+ * wait for their turn, one after another; a small chunk does not wait.
  */
 import { Queue } from '../queue.ts';
 

@@ -174,7 +174,7 @@ function isTransparent(handler: unknown): boolean {
   return (handler as { readonly forwarding?: unknown } | undefined)?.forwarding === 'transparent';
 }
 
-/** Ends of sessions that are reported elsewhere, or are no fault of anybody's. */
+/** Ends of sessions that are reported elsewhere, or are no fault. */
 const usualEnds: readonly ErrorCode[] = [
   'YODEL_HANDLER_FAILED',
   'YODEL_CONNECTION_RESET',

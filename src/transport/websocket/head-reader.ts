@@ -26,7 +26,7 @@ export interface HeadReceiver {
   /** Returns who receives the rest. @param rest what arrived after the head; belongs to the receiver */
   head(head: HttpHead, rest: Buffer): Receiver;
   /**
-   * There is no head ({@link InvalidHead}), or the connection is lost. Returns who receives the rest, if anybody does.
+   * There is no head ({@link InvalidHead}), or the connection is lost. Returns what receives the rest, if anything does.
    *
    * @param received the number of bytes that arrived
    */
