@@ -68,15 +68,14 @@ async function serveAlone(settings: ServeSettings, readAgain: ReadSettings): Pro
     await server.close({ timeoutMs: 0 });
     throw error;
   });
-  let reloading: Reloader | undefined;
+  const reloader = Promise.withResolvers<Reloader>();
   // Before the first line, because a program that reads that the server listens may send it a signal.
   const signals = handleSignals({
     drain: () => {
       notifySystemd('STOPPING=1', notify);
       void server.close();
     },
-    // Until then, the settings have just been read.
-    reload: () => reloading?.reload(),
+    reload: () => void reloader.promise.then(({ reload }) => reload()),
     inFlight: () => counted(server.sessions.size, 'connection'),
     notify,
     endLine: () => outputs.writeError(''),
@@ -85,7 +84,8 @@ async function serveAlone(settings: ServeSettings, readAgain: ReadSettings): Pro
   warnOfDescriptors(server.maxConnections, flags, 1, notify);
   const apply = (fresh: ServeSettings, tls: ServerTls | undefined) =>
     local.reload({ ...serving, settings: fresh, tls });
-  reloading = await reloadOnChange({ settings, addresses, certificates, files, readAgain, apply, notify });
+  const reloading = await reloadOnChange({ settings, addresses, certificates, files, readAgain, apply, notify });
+  reloader.resolve(reloading);
   notifySystemd('READY=1', notify);
   outputs.flushErrors();
   watchdog?.start();

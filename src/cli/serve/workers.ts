@@ -60,14 +60,14 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
   const isReady = () => !draining && workers.all.some(({ isUp }) => isUp) && !workers.all.some(({ hangs }) => hangs);
   const forwarding = await startWorkers(workers, descriptors ? [] : addresses, { settings, isReady, outputs });
   for (const address of addresses) outputs.log.listening?.(address);
-  let reloading: Reloader | undefined;
+  const reloader = Promise.withResolvers<Reloader>();
   const drain = async () => {
     draining = true;
     notifySystemd('STOPPING=1', notify);
     const failed = await drainWorkers(workers, forwarding, limits);
     for (const end of failed) notify(`a worker failed: ${describeEnd(end)}`);
     signals.close();
-    reloading?.close();
+    void reloader.promise.then(({ close }) => close());
     await outputs.close();
     await systemdNotified();
     process.exit(failed.length === 0 ? exitStatus.good : exitStatus.failure);
@@ -76,8 +76,7 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
   const signals = handleSignals({
     drain: () => void drain(),
     exitAtOnce: () => workers.kill(),
-    // Until then, the settings have just been read.
-    reload: () => reloading?.reload(),
+    reload: () => void reloader.promise.then(({ reload }) => reload()),
     inFlight: () => counted(workers.all.filter(({ isUp }) => isUp).length, 'worker'),
     notify,
     endLine: () => outputs.writeError(''),
@@ -88,7 +87,7 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
     await workers.reload(workOf(fresh, tls));
     limits = limitsOf(fresh);
   };
-  reloading = await reloadOnChange({
+  const reloading = await reloadOnChange({
     settings,
     addresses: configured,
     certificates,
@@ -97,6 +96,7 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
     apply,
     notify,
   });
+  reloader.resolve(reloading);
   notifySystemd('READY=1', notify);
   outputs.flushErrors();
 }
