@@ -1,4 +1,5 @@
 /** Interrupting `yodel bench`. */
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { BenchReport } from '../../../src/load/result/report.ts';
 import { commandPath, type Running, serve, start } from '../../support/process/command.ts';
@@ -48,7 +49,9 @@ test('Ctrl-C ends the test while it connects', async () => {
   const server = await serve(['--backlog', '1', '--quiet']);
   process.kill(server.pid, 'SIGSTOP');
   const running = startBench([server.address, '-c', '100', '-w', '10m', '--json']);
-  await waitUntil('its sockets are open', () => openDescriptors(running.pid) > 80);
+  // Before it runs its program, the process has the descriptors of this one.
+  const isRunning = () => readFileSync(`/proc/${running.pid}/cmdline`, 'utf8').split('\0').includes('10m');
+  await waitUntil('its sockets are open', () => isRunning() && openDescriptors(running.pid) > 80);
   const { status } = await running.stop('SIGINT');
   process.kill(server.pid, 'SIGCONT');
   expect(status).toBe(130);
