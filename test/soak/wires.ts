@@ -1,4 +1,5 @@
 /** What a client writes and reads, without any code of yodel: lines, and WebSocket. */
+import { upgradeRequest } from '../support/upgrade-request.ts';
 import type { Random } from './random.ts';
 
 /** One connection's way to write and read messages. */
@@ -65,15 +66,7 @@ export class WebSocketWire implements Wire {
   #hasError = false;
 
   constructor(port: number) {
-    const lines = [
-      'GET / HTTP/1.1',
-      `Host: 127.0.0.1:${port}`,
-      'Upgrade: websocket',
-      'Connection: Upgrade',
-      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-      'Sec-WebSocket-Version: 13',
-    ];
-    this.greeting = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`);
+    this.greeting = Buffer.from(upgradeRequest(port));
   }
 
   encode(message: string, random: Random): Buffer {

@@ -1,5 +1,6 @@
 /** WebSocket frames that no client library sends, for raw sockets. */
 import { dial, type Peer } from './peer.ts';
+import { upgradeRequest } from './upgrade-request.ts';
 
 /** A frame of a client (RFC 6455, section 5.2). */
 export interface Frame {
@@ -40,14 +41,6 @@ export async function upgradeToWebSocket(
   port: number,
   after: Uint8Array = new Uint8Array(),
 ): Promise<void> {
-  const lines = [
-    'GET / HTTP/1.1',
-    `Host: 127.0.0.1:${port}`,
-    'Upgrade: websocket',
-    'Connection: Upgrade',
-    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-    'Sec-WebSocket-Version: 13',
-  ];
-  await peer.send(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), after]));
+  await peer.send(Buffer.concat([Buffer.from(upgradeRequest(port)), after]));
   await peer.saw(/^HTTP\/1\.1 101 [\s\S]*?\r\n\r\n/);
 }

@@ -1,12 +1,12 @@
 /** Clients that reset their connections in the middle of their handshakes: their places are free at once. */
 import { once } from 'node:events';
 import * as net from 'node:net';
-import { Duplex } from 'node:stream';
 import * as tls from 'node:tls';
 import { expect, it, onTestFinished } from 'vitest';
 import type { TcpAddress } from '../../src/address.ts';
 import { selfSignedCertificate } from '../../src/cli/serve/tls/self-signed.ts';
 import { serve } from '../../src/server/server.ts';
+import { clientHello } from '../support/client-hello.ts';
 
 const certificate = selfSignedCertificate(['localhost'], 86_400_000);
 const halfHello = Buffer.from('160301020001', 'hex');
@@ -36,20 +36,6 @@ const phases: [name: string, scheme: string, behindProxy: boolean, begin: Begin]
     (socket) => socket.write(`${proxyHeader}GET / HTTP/1.1\r\n`),
   ],
 ];
-
-/** What a client of TLS sends first. */
-async function clientHello(): Promise<Buffer> {
-  return await new Promise((resolve) => {
-    const stream = new Duplex({
-      read: () => undefined,
-      write: (chunk: Buffer, _encoding, written) => {
-        resolve(chunk);
-        written();
-      },
-    });
-    tls.connect({ socket: stream, rejectUnauthorized: false }).on('error', () => undefined);
-  });
-}
 
 async function halfRequest(socket: net.Socket): Promise<void> {
   const secured = tls.connect({ socket, rejectUnauthorized: false });

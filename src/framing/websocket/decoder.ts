@@ -210,7 +210,7 @@ export class WebSocketDecoder implements Decoder {
     const end = payload + size;
     if (size > maxControlSize || end > chunk.length || !this.#accepts(isMasked)) return 0;
     if ((first & 0x0f) > opcodes.pong) return 0;
-    // Nobody reads a pong.
+    // A pong has no reader.
     if ((first & 0x0f) === opcodes.pong) return end;
     if (isMasked) applyMask(chunk, payload, end, keyAt(chunk, payload - keySize), payload);
     const data = chunk.subarray(payload, end);

@@ -1,27 +1,12 @@
 /** Many handshakes at once: they begin one after another, and messages of those who are connected are answered in between. */
 import { once } from 'node:events';
 import * as net from 'node:net';
-import { Duplex } from 'node:stream';
-import * as tls from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
 import type { TlsAddress } from '../../../src/address.ts';
 import { selfSignedCertificate } from '../../../src/cli/serve/tls/self-signed.ts';
 import { connect } from '../../../src/client/connect.ts';
 import { serve } from '../../../src/server/server.ts';
-
-/** What a client of TLS sends first. */
-async function clientHello(): Promise<Buffer> {
-  return await new Promise((resolve) => {
-    const stream = new Duplex({
-      read: () => undefined,
-      write: (chunk: Buffer, _encoding, written) => {
-        resolve(chunk);
-        written();
-      },
-    });
-    tls.connect({ socket: stream, rejectUnauthorized: false }).on('error', () => undefined);
-  });
-}
+import { clientHello } from '../../support/client-hello.ts';
 
 test('messages are answered between the handshakes of a flood', async () => {
   const server = await serve({ listen: 'tls://127.0.0.1:0', tls: selfSignedCertificate(['localhost'], 86_400_000) });
