@@ -91,9 +91,13 @@ let spareBytes = 0;
 /** The memory limit for all free buffers. */
 const maxSpareBytes = 8_388_608;
 
-/** A buffer of at least `capacity`. A larger spare is preferred to a new buffer: it is in the processor's cache, and need not grow. */
+/**
+ * A buffer of at least `capacity`. A small one may be larger than asked for, if that is a spare: it is in the processor's cache,
+ * and need not grow. A large one is not, so that the memory of a message depends on it alone and not on what others sent before.
+ */
 function spare(capacity: number): Buffer {
-  for (let size = capacity; size <= capacity * 4; size *= 2) {
+  const largest = Math.max(capacity, Math.min(capacity * 4, fewBytes));
+  for (let size = capacity; size <= largest; size *= 2) {
     const buffer = spares.get(size)?.pop();
     if (!buffer) continue;
     spareBytes -= size;
