@@ -6,8 +6,8 @@ import type { FaultReport, SessionView } from '../telemetry/telemetry.ts';
 import type { LeftOut } from './gate.ts';
 import type { Drop } from './line-writer.ts';
 
-/** What a line is about: a session, or the host of peers. */
-export type Source = SessionView | string;
+/** What a line is about: a session, or what is left of one that has ended, or the host of peers. */
+export type Source = Pick<SessionView, 'id' | 'peer'> | string;
 
 /** Whether a message came from the client or goes to it, where a handler passes messages on. */
 export type Direction = 'request' | 'reply' | undefined;

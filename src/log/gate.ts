@@ -125,12 +125,20 @@ export class Gate<Source> {
     else this.#options.output.drop(lines);
   }
 
-  /** Reports what was left out of a source that is about to end, and forgets the source. */
-  end(key: object | string): void {
+  /**
+   * A source ends. It is no longer kept, because it may keep much memory itself: a session keeps its last messages.
+   *
+   * @param isReported whether what was left out of it is reported now. If not, that is done at the end of the interval
+   * @param name what stands for the source until then
+   */
+  end(key: object | string, isReported: boolean, name: Source): void {
     const use = this.#uses.get(key);
-    if (!use || !this.#options.output.isOpen) return;
+    if (!use) return;
     this.#uses.delete(key);
-    if (use.leftOut > 0) this.#options.report(reportOf([use]));
+    if (use.leftOut === 0) return;
+    if (isReported && this.#options.output.isOpen) return this.#options.report(reportOf([use]));
+    if (this.#uses.size >= maxNames) this.#shared(use.kind).leftOut += use.leftOut;
+    else this.#add({}, { ...use, source: name });
   }
 
   /** Reports everything that was left out, even if the output takes no lines now. */

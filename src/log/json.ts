@@ -77,7 +77,7 @@ function messageLines(session: SessionView, direction: Direction, worker: number
   };
 }
 
-function nameOf({ id, peer }: SessionView): { session: number; peer: string } {
+function nameOf({ id, peer }: Pick<SessionView, 'id' | 'peer'>): { session: number; peer: string } {
   return { session: id, peer: formatPeer(peer) };
 }
 

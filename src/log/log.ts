@@ -53,6 +53,9 @@ export function sessionLog(options: LogOptions, format: LineFormat, output: Line
 /** Lines of one kind about one host, such as refused connections, in a second. */
 const maxEvents = 1000;
 
+/** Called before the line is formatted, if it is logged. */
+type Decided = (isLogged: boolean) => void;
+
 type MutableSubscriber = { -readonly [Name in keyof Subscriber]: Subscriber[Name] };
 
 /** Logs everything but messages. */
@@ -62,11 +65,12 @@ function eventLog(
   messageGate: Gate<Source>,
   output: LineWriter,
 ): MutableSubscriber {
-  const log = (kind: LineKind, peer: Address | undefined, line: () => string, before?: () => void) => {
+  const log = (kind: LineKind, peer: Address | undefined, line: () => string, decided?: Decided) => {
     const host = peer && shownHost(peer);
     const use = gate.use(kind, `${kind} ${host}`, host ?? '-');
-    if (!gate.admits(use)) return gate.leaveOut(use, 1);
-    before?.();
+    const isLogged = gate.admits(use);
+    decided?.(isLogged);
+    if (!isLogged) return gate.leaveOut(use, 1);
     const text = line();
     output.write(text);
     gate.count(use, text.length);
@@ -85,9 +89,10 @@ function eventLog(
     }),
     faulted: (session, applied) => log('fault', session.peer, () => format.faulted(session, applied)),
     closed: (session, error) => {
+      const { id, peer } = session;
       // What was left out of the session precedes its last line.
-      const before = () => messageGate.end(session);
-      log('closed', session.peer, () => format.closed(session, error), before);
+      const decided: Decided = (isLogged) => messageGate.end(session, isLogged, { id, peer });
+      log('closed', peer, () => format.closed(session, error), decided);
     },
   };
 }

@@ -23,7 +23,7 @@ const endText: Readonly<Record<EndedBy, string>> = {
 export function textFormat({ paint, worker }: Pick<LogOptions, 'paint' | 'worker'>): LineFormat {
   const beginning = (peer: string) => `${paint('dim', timeOfDay())} ${paint('cyan', peer)}`;
   const prefix = worker === undefined ? '' : `${worker}.`;
-  const peerOf = (session: SessionView) => `${shownPeer(session.peer)}#${prefix}${session.id}`;
+  const peerOf = (session: Pick<SessionView, 'id' | 'peer'>) => `${shownPeer(session.peer)}#${prefix}${session.id}`;
   const about = (session: SessionView, text: string) => `${beginning(peerOf(session))} ${text}`;
   const warning = (text: string) => paint('yellow', escapeError(text));
   const nameOf = (source: Source | undefined) =>

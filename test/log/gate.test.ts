@@ -115,12 +115,23 @@ test('a source that ends is reported at once, the others when the gate closes', 
   const { gate, offer, reports } = gateOf();
   offer('one', 50_000);
   offer('two', 50_000);
-  gate.end('one');
-  gate.end('never seen');
+  gate.end('one', true, 'one');
+  gate.end('never seen', true, 'never seen');
   expect(reports.map(({ source }) => source)).toEqual(['one']);
   gate.close();
   gate.close();
   expect(reports.map(({ source }) => source)).toEqual(['one', 'two']);
+});
+
+test('a source that ends without a line of its own is no longer kept, and what was left out of it is reported by its name', () => {
+  const { gate, offer, pass, reports } = gateOf();
+  const admitted = offer('large object', 50_000);
+  offer('another', 1);
+  gate.end('large object', false, 'its name');
+  gate.end('another', false, 'its name, too');
+  expect(reports).toEqual([]);
+  pass(1000);
+  expect(reports).toEqual([{ kind: 'message', source: 'its name', sources: 1, lines: 50_000 - admitted }]);
 });
 
 test('without a limit everything is admitted', () => {
@@ -135,7 +146,7 @@ test('whatever happens, what is admitted, dropped and reported adds up', () => {
     fc.record({ source: fc.constantFrom('a', 'b', 'c'), lines: fc.nat(5000), length: fc.nat(2000) }),
     fc.record({ ms: fc.integer({ min: -5000, max: 5000 }) }),
     fc.record({ isOpen: fc.boolean() }),
-    fc.record({ end: fc.constantFrom('a', 'b', 'c') }),
+    fc.record({ end: fc.constantFrom('a', 'b', 'c'), isReported: fc.boolean() }),
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), fc.constantFrom(0, 100, 20_000), (steps, rate) => {
@@ -147,7 +158,7 @@ test('whatever happens, what is admitted, dropped and reported adds up', () => {
           offered += one.lines;
           admitted += offer(one.source, one.lines, { length: one.length });
         } else if ('ms' in one) pass(one.ms);
-        else if ('end' in one) gate.end(one.end);
+        else if ('end' in one) gate.end(one.end, one.isReported, one.end);
         else output.isOpen = one.isOpen;
       }
       gate.close();

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { TcpAddress } from '../../src/address.ts';
 import { YodelError } from '../../src/errors.ts';
@@ -28,7 +30,11 @@ function batchOf(text: string | Uint8Array, maxMessageLength = 16_777_216): Batc
 }
 
 /** Runs a log, and returns its lines. */
-async function logged(format: LogFormat, run: (log: Required<Subscriber>) => void, rate = 20_000): Promise<string[]> {
+async function logged(
+  format: LogFormat,
+  run: (log: Required<Subscriber>) => void | Promise<void>,
+  rate = 20_000,
+): Promise<string[]> {
   let text = '';
   const open = ({ written }: { written: (bytes: number) => void }) => ({
     write(bytes: Uint8Array) {
@@ -40,10 +46,17 @@ async function logged(format: LogFormat, run: (log: Required<Subscriber>) => voi
   const formatted = lineFormat(options);
   const output = new LineWriter({ open, isReopenable: true }, { droppedLine: formatted.dropped });
   const log = sessionLog(options, formatted, output);
-  run(log.subscriber as Required<Subscriber>);
+  await run(log.subscriber as Required<Subscriber>);
   log.close();
   await output.close(1000);
   return text.split('\n').slice(0, -1);
+}
+
+function collectGarbage(): void {
+  if (process.versions.bun !== undefined)
+    return (globalThis as { Bun?: { gc(isForced: boolean): void } }).Bun?.gc(true);
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
 }
 
 /** The number of messages that lines of text stand for. */
@@ -101,6 +114,23 @@ test('what was left out of a session precedes its last line, and other lines are
   expect(flood.at(-2)).toMatch(/more messages not logged$/);
   expect(flood.at(-1)).toMatch(/closed after/);
   expect(messagesIn(flood.slice(0, -1))).toBe(10_000);
+});
+
+test('a session that has ended is not kept by the log, also if its last line was one too many', async () => {
+  const sessions: WeakRef<SessionView>[] = [];
+  const serve = (log: Required<Subscriber>, id: number) => {
+    const session = sessionOf(id);
+    sessions.push(new WeakRef(session));
+    log.received(session, batchOf('x\n'.repeat(100)));
+    log.closed(session, undefined);
+  };
+  await logged('text', async (log) => {
+    for (let id = 1; id <= 3000; id++) serve(log, id);
+    // A reference is not cleared in the turn in which it was made.
+    await new Promise((resolve) => setImmediate(resolve));
+    collectGarbage();
+    expect(sessions.filter((session) => session.deref() !== undefined).length).toBeLessThan(300);
+  });
 });
 
 test('two thousand messages at once are all logged, and with rate 0 all of any number', async () => {
