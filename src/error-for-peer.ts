@@ -61,6 +61,10 @@ const texts: Readonly<Record<ErrorCode, string | typeof asItIs>> = {
   YODEL_JOURNAL_IN_USE: unspecific,
   YODEL_JOURNAL_UNREADABLE: unspecific,
   YODEL_FAULT: 'reset on purpose',
+  YODEL_INVALID_ROOM: asItIs,
+  YODEL_TOO_MANY_ROOMS: asItIs,
+  YODEL_JOIN_RATE: asItIs,
+  YODEL_FELL_BEHIND: asItIs,
   YODEL_HANDLER_TIMEOUT: asItIs,
   YODEL_HANDLER_FAILED: asItIs,
 };

@@ -65,6 +65,10 @@ export const errorCodes = {
   YODEL_JOURNAL_IN_USE: 'Another server writes to this journal.',
   YODEL_JOURNAL_UNREADABLE: 'A file is not a journal, is damaged, or was written by a newer version.',
   YODEL_FAULT: 'The connection was reset on purpose (`--reset`).',
+  YODEL_INVALID_ROOM: 'The name of a room is not 1 to 128 bytes of text without control characters.',
+  YODEL_TOO_MANY_ROOMS: 'The session is in maxRoomsPerSession rooms already, or the server has maxRooms.',
+  YODEL_JOIN_RATE: 'The session has joined rooms more often than joinRate allows.',
+  YODEL_FELL_BEHIND: 'A member of a room read too slowly and has missed messages. See the option roomBehind.',
   YODEL_HANDLER_TIMEOUT: 'The handler neither finished a call nor sent anything for handlerTimeout.',
   YODEL_HANDLER_FAILED: 'The handler threw; `cause` is what it threw.',
 } as const;

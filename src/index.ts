@@ -76,9 +76,20 @@ export { type JournalOptions, openJournal, openJournalReader } from './journal/s
 export type { ClientLimits, ReconnectLimits, ServerLimits, SessionLimits } from './options.ts';
 export type { ReloadOptions, ServeOptions } from './server/options.ts';
 export { type Server, serve } from './server/server.ts';
-export type { Handler, HandlerObject, MessageHandler, Reply, Session } from './session/handler.ts';
+export type {
+  Handler,
+  HandlerObject,
+  MessageHandler,
+  Reply,
+  Room,
+  RoomAction,
+  RoomReach,
+  RoomSendOptions,
+  Session,
+  SessionServer,
+} from './session/handler.ts';
 export type { Journaled, SessionJournal } from './session/journaling.ts';
-export type { Counters, EndedBy, SessionView, Subscriber } from './telemetry/telemetry.ts';
+export type { Counters, EndedBy, PublishedMessage, SessionView, Subscriber } from './telemetry/telemetry.ts';
 export * as transcript from './transcript/library.ts';
 export type {
   Certificate,

@@ -8,6 +8,16 @@ export interface Linked<Member> {
   nextMember: Member | undefined;
 }
 
+/** A member that is in no set yet. */
+export class LinkedMember<Member> implements Linked<Member> {
+  /** @internal */
+  memberOf: object | undefined;
+  /** @internal */
+  previousMember: Member | undefined;
+  /** @internal */
+  nextMember: Member | undefined;
+}
+
 /**
  * Reads like a `Set`, in the order of insertion, but its members link to one another.
  *

@@ -113,6 +113,23 @@ export const sessionOptions = {
     summary: 'Stop reading a peer while more than this many bytes are pending in either direction.',
     reason: "Netty's high-water mark, and the size of one read from a socket.",
   },
+  /** The number of rooms that a session may be in at once. */
+  maxRoomsPerSession: {
+    kind: 'count',
+    default: 128,
+    off: 'unlimited',
+    summary: 'The number of rooms that a session may be in at once.',
+    reason: 'As in Centrifugo. Each membership costs about 200 bytes.',
+  },
+  /** The number of rooms that a session may join per second, with a burst of one second's worth. */
+  joinRate: {
+    kind: 'rate',
+    default: 200,
+    max: 1_000_000_000,
+    off: 'no limit',
+    summary: "The number of rooms that a session may join per second, with a burst of one second's worth.",
+    reason: 'More than maxRoomsPerSession, so that a client can join all its rooms at once after it has reconnected.',
+  },
 } as const satisfies Record<string, OptionSpec>;
 
 /** Limits of a server as a whole. */
@@ -148,6 +165,42 @@ export const serverOptions = {
     summary:
       'The memory limit for pending bytes of all sessions. Above 3/4 of it the largest are throttled, above it disconnected.',
     reason: "A fraction of a small machine's memory, and a thousand times the limit of one ordinary session.",
+  },
+  /** The number of rooms that exist at once. */
+  maxRooms: {
+    kind: 'count',
+    default: 100_000,
+    off: 'unlimited',
+    summary: 'The number of rooms that exist at once.',
+    reason: 'An empty room costs nothing, and one with members about a kilobyte. Ten for each of maxConnections.',
+  },
+  /** The memory for what the slow members of a room have not received, per room and in bytes; without slow members, none. */
+  roomBuffer: {
+    kind: 'size',
+    default: 1_048_576,
+    max: longestMessage,
+    summary:
+      'The memory for what the slow members of a room have not received, per room and in bytes; without slow members, none.',
+    reason: "Centrifugo's queue for one client. Here all slow members of a room share it.",
+  },
+  /** What becomes of a member that is further behind than roomBuffer: it misses messages, it is closed, or the sender waits. */
+  roomBehind: {
+    kind: 'choice',
+    default: 'skip',
+    choices: ['skip', 'close', 'wait'],
+    summary:
+      'What becomes of a member that is further behind than roomBuffer: it misses messages, it is closed, or the sender waits.',
+    reason:
+      'A handler with the callback `missed` learns how many messages a member has missed; without it, skip is close. With wait, one slow member slows down the whole room.',
+  },
+  /** The number of messages that a room keeps for those who join it. */
+  roomHistory: {
+    kind: 'count',
+    default: 0,
+    off: 'none',
+    max: 1_000_000,
+    summary: 'The number of messages that a room keeps for those who join it.',
+    reason: 'Only some applications need them, and they cost memory: at most roomBuffer per room.',
   },
   /** The time-out for everything before the first message: TLS, WebSocket, a PROXY header. */
   handshakeTimeout: {

@@ -23,6 +23,11 @@ export class Queue<Item> {
     return this.#items.length > this.#front ? this.#items[this.#items.length - 1] : undefined;
   }
 
+  /** The item that is removed after `index` others; undefined if there is none. */
+  at(index: number): Item | undefined {
+    return index < 0 ? undefined : this.#items[this.#front + index];
+  }
+
   push(item: Item): void {
     this.#items.push(item);
   }

@@ -2,11 +2,22 @@
 import type { SocketAddress } from '../address.ts';
 import { type Clock, realClock } from '../clock.ts';
 import { YodelError } from '../errors.ts';
+import type { Message } from '../framing/message.ts';
 import { resolveWire } from '../framing/wire.ts';
 import { echo } from '../handlers/echo.ts';
 import { checkOption, resolveOptions } from '../option-values.ts';
 import { type ServerLimits, serverOptions, sessionOptions } from '../options.ts';
-import { type HandlerObject, resolveHandler, type Session } from '../session/handler.ts';
+import { Rooms } from '../rooms/rooms.ts';
+import {
+  type HandlerObject,
+  type Room,
+  type RoomReach,
+  type RoomSendOptions,
+  resolveHandler,
+  type Session,
+  type SessionServer,
+} from '../session/handler.ts';
+import type { RoomSession } from '../session/membership.ts';
 import { MemoryLimit } from '../session/memory-limit.ts';
 import type { SessionSettings } from '../session/settings.ts';
 import { type Counters, Telemetry } from '../telemetry/telemetry.ts';
@@ -27,13 +38,14 @@ import { refuseOwnAddress } from './own-address.ts';
  *
  * (1) Handshakes in progress may complete within a quarter of the time, and their sessions are served.
  */
-export class MessageServer {
+export class MessageServer implements SessionServer {
   #options: ServeOptions;
   #limits: ServerLimits;
   readonly #telemetry = new Telemetry();
   readonly #clock: Clock;
   readonly #memoryLimit: MemoryLimit;
   readonly #running: Int32Array;
+  readonly #rooms: Rooms;
   readonly #acceptor: Acceptor;
   readonly #listenOptions: Pick<ListenOptions, 'tls' | 'webSocket' | 'proxies' | 'reusePort'>;
   readonly #listeners: Listener[] = [];
@@ -53,6 +65,14 @@ export class MessageServer {
     this.#clock = options.clock ?? realClock;
     this.#memoryLimit = new MemoryLimit(limits.maxPendingBytes, this.#clock);
     this.#running = options.running ?? new Int32Array(1);
+    this.#rooms = new Rooms({
+      limits,
+      sessionLimits: resolveOptions(sessionOptions, options),
+      telemetry: this.#telemetry,
+      clock: this.#clock,
+      memoryLimit: this.#memoryLimit,
+      sessions: () => this.#acceptor.sessions as ReadonlySet<RoomSession>,
+    });
     const settings = this.#settingsOf(options, limits);
     this.#acceptor = new Acceptor(settings);
     checkTls(options.tls);
@@ -98,6 +118,14 @@ export class MessageServer {
     return this.#closed.promise;
   }
 
+  room(name: string): Room {
+    return this.#rooms.room(name);
+  }
+
+  broadcast(message: string | Uint8Array | Message, options?: RoomSendOptions): RoomReach {
+    return this.#rooms.broadcast(message, options);
+  }
+
   /** Listens on all addresses, or on none. @throws YodelError as `Transport.listen` */
   async listen(addresses: readonly SocketAddress[], transport: Transport): Promise<void> {
     try {
@@ -134,6 +162,7 @@ export class MessageServer {
     this.#limits = limits;
     this.#acceptor.reload(settings);
     this.#memoryLimit.setLimit(limits.maxPendingBytes);
+    this.#rooms.reload(limits, settings.session.limits);
   }
 
   async close({
@@ -220,6 +249,8 @@ export class MessageServer {
       clock: this.#clock,
       memoryLimit: this.#memoryLimit,
       journal: options.journal,
+      rooms: this.#rooms,
+      server: this,
       running: this.#running,
     };
   }

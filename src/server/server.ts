@@ -1,17 +1,15 @@
 /** The public API of a server: `serve()` and the `Server` it returns. */
 import type { SocketAddress } from '../address.ts';
-import type { Session } from '../session/handler.ts';
+import type { SessionServer } from '../session/handler.ts';
 import type { Counters } from '../telemetry/telemetry.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import { MessageServer } from './message-server.ts';
 import { checkServeOptions, listenAddressesOf, type ReloadOptions, type ServeOptions } from './options.ts';
 
 /** A running server. */
-export interface Server extends AsyncDisposable {
+export interface Server extends AsyncDisposable, SessionServer {
   /** The addresses it listens on, in the order of the option `listen`; port 0 is replaced by the real one. */
   readonly addresses: readonly SocketAddress[];
-  /** The open sessions. */
-  readonly sessions: ReadonlySet<Session>;
   /**
    * The maximum number of concurrent connections: the option `maxConnections`, or fewer if the process's limit of open
    * files requires it.

@@ -17,6 +17,7 @@
 import { YodelError } from '../errors.ts';
 import { formatDuration } from '../format/figures.ts';
 import type { SessionLimits } from '../options.ts';
+import type { Connection } from '../transport/transport.ts';
 import { type DeadlineOwner, DeadlineTimer } from './deadline-timer.ts';
 import type { Flow } from './flow.ts';
 import type { Inbound } from './inbound.ts';
@@ -54,7 +55,7 @@ export class Deadlines extends DeadlineTimer {
   /** The deadline that {@link #findNext} found. */
   #next: Deadline | undefined;
 
-  /** @param owner called when a deadline may have passed; {@link expired} returns which one */
+  /** @param owner called when a deadline may have passed; {@link meet} then finds out which one */
   constructor(owner: DeadlineOwner, settings: SessionSettings, parts: DeadlineParts) {
     super(settings.clock, owner);
     this.#settings = settings;
@@ -99,12 +100,45 @@ export class Deadlines extends DeadlineTimer {
     this.set(this.#findNext(unsent));
   }
 
-  /** The deadline that has passed; if none has, sets the timer again. */
-  expired(unsent: number): Deadline | undefined {
+  /** Does what is due if a deadline has passed, and returns how the session goes on. If none has, sets the timer again. */
+  meet(connection: Connection): 'settle' | 'turn' | undefined {
+    const { unsent } = connection;
     const due = this.#findNext(unsent);
-    if (due <= this.#settings.clock.ran()) return this.#next;
-    this.set(due);
-    return undefined;
+    if (due > this.#settings.clock.ran()) {
+      this.set(due);
+      return undefined;
+    }
+    const { limits } = this.#settings;
+    const [inbound, lifecycle] = [this.#inbound, this.#lifecycle];
+    const deadline = this.#next;
+    switch (deadline) {
+      case 'rate':
+        inbound.rateDue = 0;
+        this.active();
+        return 'turn';
+      case 'drain':
+        lifecycle.disconnect(deadlineError(deadline, limits, unsent));
+        return undefined;
+      case 'linger':
+        connection.release();
+        return undefined;
+      case 'message':
+      case 'idle':
+        // What the peer may have sent in time is not read yet.
+        if (this.#flow.awaitsTurn) inbound.restartMessageTimer(this.active());
+        else if (deadline === 'idle') lifecycle.fail(deadlineError(deadline, limits, unsent));
+        else {
+          inbound.abandonUnfinished(deadlineError(deadline, limits, unsent));
+          lifecycle.finish();
+          return undefined;
+        }
+        return 'settle';
+      case 'handler':
+        lifecycle.abandonHandler(deadlineError(deadline, limits, unsent));
+        return 'settle';
+      default:
+        return undefined;
+    }
   }
 
   /** The table above, as code: finds the earliest deadline, and when it is due. One straight pass: it runs for every chunk. */

@@ -69,6 +69,20 @@ export interface Session extends SessionView {
   reportBuffered(bytes: number): void;
   /** Resolves when the peer has caught up or the session has ended. */
   drained(): Promise<void>;
+  /** The server: its rooms, and its other sessions. */
+  readonly server: SessionServer;
+  /** The names of the rooms that it is in, at this moment. */
+  readonly rooms: ReadonlySet<string>;
+  /**
+   * Becomes a member of a room: it receives what the room is sent from now on, until it leaves or ends. Nothing happens if it is
+   * a member already, or has ended.
+   *
+   * @throws YodelError `YODEL_INVALID_ROOM` unless the name has 1 to 128 bytes and no control characters;
+   *   `YODEL_TOO_MANY_ROOMS` and `YODEL_JOIN_RATE` above the limits
+   */
+  join(room: string): void;
+  /** Leaves a room. What the room was sent before still arrives. Returns whether it was a member. */
+  leave(room: string): boolean;
   /**
    * Goes on over TLS: STARTTLS. What was sent before leaves in plain text, such as the reply that grants it; what is sent while
    * the promise is pending follows the handshake. Call it in `message`, and await it there, so that no other message is
@@ -96,6 +110,60 @@ export interface Session extends SessionView {
    * @param error the reason, for the log
    */
   abort(error?: YodelError): void;
+}
+
+/** How to send a message to a room. */
+export interface RoomSendOptions {
+  /** A member that does not receive it, such as the one that it came from. Default: all members receive it. */
+  readonly except?: Session | undefined;
+  /**
+   * Replaces the message of the same key that members which are behind have not received yet: for states, such as positions and
+   * prices, of which only the last matters. Default: every message matters.
+   */
+  readonly key?: string | undefined;
+  /** With `roomBehind: 'wait'`: the session that sends it, whose messages wait while the room is full. Default: none waits. */
+  readonly from?: Session | undefined;
+}
+
+/** A named group of sessions. A room exists while it has members: there is nothing to create or delete. */
+export interface Room {
+  readonly name: string;
+  /** The number of members, in all processes of the server. */
+  readonly size: number;
+  /** The members in this process, at this moment. */
+  readonly members: readonly Session[];
+  /**
+   * Sends a message to all members: also to the one that it came from, unless it is excepted. All that a room is sent in one turn
+   * of the event loop leaves at its end, in one write for each member.
+   *
+   * A member that reads too slowly receives what it can, and is told how many messages it has missed; see the option `roomBehind`.
+   *
+   * @returns `all`; `local` if members in other processes do not receive it, because the bus is away
+   */
+  send(message: string | Uint8Array | Message, options?: RoomSendOptions): RoomReach;
+  /** The last messages that the room was sent in this process, at most `roomHistory` of them, the oldest first. */
+  history(): readonly Message[];
+  /** Ends the membership of a session, or of all members in this process. Returns how many there were. */
+  evict(session?: Session): number;
+  /** Resolves when the members that are behind need less than half of `roomBuffer`: for senders that can wait. */
+  drained(): Promise<void>;
+}
+
+/** Whom a message reaches; see {@link Room.send}. */
+export type RoomReach = 'all' | 'local';
+
+/** The server of a session, as its handler sees it. */
+export interface SessionServer {
+  /** The open sessions, in this process. */
+  readonly sessions: ReadonlySet<Session>;
+  /**
+   * The room of this name, whether or not it has members.
+   *
+   * @throws YodelError `YODEL_INVALID_ROOM` unless the name has 1 to 128 bytes and no control characters
+   */
+  room(name: string): Room;
+  /** Sends a message to all sessions of the server, in all its processes. As {@link Room.send}. */
+  broadcast(message: string | Uint8Array | Message, options?: RoomSendOptions): RoomReach;
 }
 
 /**
@@ -158,11 +226,25 @@ export interface HandlerObject {
    */
   end?(session: Session): Reply | Promise<Reply>;
   /**
+   * Called when the session has read too slowly and has missed messages of a room: as many as it was not sent, just before it
+   * receives the next one. The return value is sent, such as a line that says so. Without this callback the session is closed
+   * instead.
+   */
+  missed?(session: Session, room: string, messages: number): Reply;
+  /**
+   * Whether a client may do what it asks a built-in handler for: join a room, send to it, or receive its history. Handlers such as
+   * `chat` ask this of the handler that they were made with. Absent: it may not.
+   */
+  authorize?(room: string, action: RoomAction, session: Session): boolean | Promise<boolean>;
+  /**
    * Called once when the session is over. The connection is closed, and nothing can be sent. `error` is the reason; undefined
    * if both sides ended normally. A promise is awaited only with `awaitsClose`; its failure is reported in any case.
    */
   close?(session: Session, error: YodelError | undefined): void | Promise<void>;
 }
+
+/** What a client asks for; see {@link HandlerObject.authorize}. */
+export type RoomAction = 'join' | 'send' | 'history';
 
 /** A handler: a function that is called for each message, or an object with callbacks. */
 export type Handler = MessageHandler | HandlerObject;
@@ -212,6 +294,6 @@ function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-const callbackNames = ['open', 'message', 'batch', 'end', 'close'];
+const callbackNames = ['open', 'message', 'batch', 'end', 'close', 'missed', 'authorize'];
 const expectedForm =
   'A handler is a function (message, session) => reply, or an object with open, message or batch, end, and close';

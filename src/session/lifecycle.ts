@@ -30,6 +30,8 @@ export type CloseHandler = () => Promise<void> | undefined;
 export interface EndingSession extends SessionView {
   /** Writes the buffered replies. */
   flush(): void;
+  /** It ends, and leaves its rooms. @param isGone whether nothing can be delivered any more */
+  leaveRooms(isGone: boolean): void;
   turnSoon(): void;
   /** The session is closed, and its counters are final. Called once. @param close calls the handler's `close` */
   closed(close: CloseHandler): void;
@@ -150,6 +152,8 @@ export class Lifecycle {
   end(): void {
     if (this.isOver) return;
     if (this.#isGone) return this.#close(undefined);
+    // What its rooms were sent before still arrives.
+    this.#session.leaveRooms(this.#error !== undefined);
     this.state = 'ending';
     this.#dropInput();
     this.#session.flush();

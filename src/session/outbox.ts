@@ -16,21 +16,12 @@ import { sendError } from './error-reply.ts';
 import type { Reply } from './handler.ts';
 import { observedOutput, observedTarget, type Target } from './observed.ts';
 import { Output } from './output.ts';
+import { SentCounts } from './sent-counts.ts';
 import type { SessionSettings } from './settings.ts';
+import { type OutboxWire, type Wire, wireOf } from './wire.ts';
 
 /** After a text reply that differs from its message, only every 16th one is compared: comparing costs V8 10 ns. */
 const compareEvery = 16;
-
-/** What an outbox knows of its connection's framings. */
-export interface OutboxWire {
-  /** The framing of what is sent. */
-  readonly framing: Framing;
-  readonly encoder: Encoder;
-  /** The framing of what is received. */
-  readonly received: Framing;
-  /** Observes every frame that is sent; see `Conversation.sent`. */
-  readonly sent: ((bytes: Uint8Array) => void) | undefined;
-}
 
 /** The sending side of a session. */
 export class Outbox {
@@ -43,6 +34,10 @@ export class Outbox {
   readonly #isExact: boolean;
   /** Whether the peer may expect messages to be UTF-8. */
   readonly #isText: boolean;
+  /** What others' frames must look like to be sent here. Computed when the shape is known. */
+  #wire: Wire | undefined;
+  /** How many rooms wait for this session's messages to slow down. */
+  #holds = 0;
   readonly #session: SessionView;
   readonly #settings: SessionSettings;
   readonly #output = new Output();
@@ -51,13 +46,7 @@ export class Outbox {
   #frames: ByteOutput;
   /** The connection; if subscribers observe what is sent, a wrapper that notifies them. */
   readonly #target: Target;
-  #messages = 0;
-  /** The number of messages that the server's counters already include. */
-  #messagesCounted = 0;
-  #bytes = 0;
-  #bytesSent = 0;
-  /** Bytes that were not sent when the output was discarded. */
-  #lost: number | undefined;
+  readonly #counts: SentCounts;
   #isBlocked = false;
   /** The shape of the peer's frames, learned from the first one. For messages that are not replies. */
   #shape: Uint8Array | undefined;
@@ -81,6 +70,7 @@ export class Outbox {
     this.#isText = settings.decoderOptions.encoding === 'utf8' && !connection.framing;
     this.#settings = settings;
     const { telemetry } = settings;
+    this.#counts = new SentCounts(telemetry.counters);
     this.#target = telemetry.observesSent ? observedTarget(session, connection, telemetry) : connection;
     this.#sent = sent;
     this.#frames = sent ? observedOutput(this.#output, sent) : this.#output;
@@ -89,29 +79,30 @@ export class Outbox {
   /** Encodes with another encoder from now on. */
   restart({ encoder, sent }: Pick<OutboxWire, 'encoder' | 'sent'>): void {
     this.#encoder = encoder;
+    this.#wire = undefined;
     this.#sent = sent;
     this.#frames = sent ? observedOutput(this.#output, sent) : this.#output;
   }
 
   /** Messages appended so far. */
   get messages(): number {
-    return this.#messages;
+    return this.#counts.messages;
   }
 
   /** Bytes passed to the connection so far. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#counts.bytes;
   }
 
   /** Bytes that the operating system has taken. */
   get bytesSent(): number {
-    this.#countBytes(this.#connection.unsent);
-    return this.#bytesSent;
+    this.#counts.countBytes(this.#connection.unsent);
+    return this.#counts.bytesSent;
   }
 
   /** Bytes that were never sent, once the output is discarded. */
   get lost(): number | undefined {
-    return this.#lost;
+    return this.#counts.lost;
   }
 
   /** Bytes that the operating system has not taken yet. */
@@ -131,7 +122,24 @@ export class Outbox {
 
   /** Whether the peer fell behind and has not caught up yet, so that no more replies should be produced. */
   get blocked(): boolean {
-    return this.#isBlocked;
+    return this.#isBlocked || this.#holds > 0;
+  }
+
+  /** Blocks it until it is released, once for each time. */
+  hold(isHeld: boolean): void {
+    this.#holds += isHeld ? 1 : -1;
+  }
+
+  /** How to encode messages for this and similar connections; undefined if frames depend on what was said before. */
+  get wire(): Wire | undefined {
+    if (this.#sent) return undefined;
+    this.#wire ??= wireOf({
+      framing: this.#framing,
+      encoder: this.#encoder,
+      shape: this.#shape,
+      isText: this.#isText,
+    });
+    return this.#wire;
   }
 
   /** Learns from the first batch how the peer's frames begin or end. */
@@ -141,6 +149,7 @@ export class Outbox {
     this.#isShapeLearned = true;
     const { first } = batch;
     if (first && this.#encoder.sharesShape) this.#shape = this.#encoder.shapeOf(first);
+    this.#wire = undefined;
   }
 
   /**
@@ -193,7 +202,7 @@ export class Outbox {
     if (this.#sent) this.appendBytes(encodeLike(this.#framing, message, usual, this.#encoder), 1);
     else {
       this.#output.appendMessage(this.#encoder, message, usual);
-      this.#messages++;
+      this.#counts.messages++;
     }
   }
 
@@ -202,10 +211,16 @@ export class Outbox {
     sendError(this.#encoder, reason, (text) => this.append(text));
   }
 
+  /** Appends whole frames of this connection's framing, which several sessions may share. They must not change. */
+  appendFrames(frames: Buffer, messages: number): void {
+    if (this.#ending) this.#appendEnding();
+    this.appendBytes(frames, messages);
+  }
+
   /** Appends bytes as they are. They must not change. @param messages the number of messages that end in them */
   appendBytes(bytes: Uint8Array, messages: number): void {
     this.#frames.append(asBuffer(bytes), 0, bytes.length);
-    this.#messages += messages;
+    this.#counts.messages += messages;
   }
 
   /** The frame that {@link send} would append. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` */
@@ -215,12 +230,12 @@ export class Outbox {
 
   /** Writes what is buffered. @throws YodelError `YODEL_UNENCODABLE_MESSAGE` when a reply turns out not to be a message */
   flush(): void {
-    if (this.#messages !== this.#messagesCounted) this.#countMessages();
+    this.#counts.countMessages();
     if (this.#output.size === 0) return;
     const written = this.#output.writeTo(this.#target);
-    this.#bytes += written;
+    this.#counts.bytes += written;
     const { unsent } = this.#connection;
-    this.#countBytes(unsent);
+    this.#counts.countBytes(unsent);
     if (unsent === 0) this.#output.reuse();
     if (this.isBehind) this.#isBlocked = true;
     // The connection reports only bytes that had to wait.
@@ -230,7 +245,7 @@ export class Outbox {
   /** The peer has read something. Returns whether it has caught up. */
   peerRead(): boolean {
     const { unsent } = this.#connection;
-    this.#countBytes(unsent);
+    this.#counts.countBytes(unsent);
     // Half of the mark, so that a slow peer costs one pause per half mark and not one per message.
     if (unsent > this.#settings.limits.highWaterMark / 2) return false;
     this.#isBlocked = false;
@@ -256,9 +271,9 @@ export class Outbox {
 
   /** Discards what is buffered. Call it before the connection is aborted. */
   clear(): void {
-    this.#countMessages();
-    this.#countBytes(this.#connection.unsent);
-    this.#lost ??= this.unsent;
+    this.#counts.countMessages();
+    this.#counts.countBytes(this.#connection.unsent);
+    this.#counts.lost ??= this.unsent;
     this.#output.clear();
   }
 
@@ -271,7 +286,7 @@ export class Outbox {
   #replyText(text: string, to: Message | undefined): void {
     if (this.#sent) return this.append(text, this.#shapeOf(to));
     if (this.#ending) this.#appendEnding();
-    this.#messages++;
+    this.#counts.messages++;
     if (this.#uncompared > 0) this.#uncompared--;
     else if (this.#isSymmetric && to?.isFrameOf(text)) return to.place(this.#output);
     else this.#uncompared = compareEvery - 1;
@@ -293,7 +308,7 @@ export class Outbox {
     if (batch instanceof Batch && this.#isFrame(batch) && canPlace) {
       if (this.#ending) this.#appendEnding();
       batch.place(this.#frames);
-      this.#messages += batch.count;
+      this.#counts.messages += batch.count;
       if (batch === this.#last) this.#ending = this.#endingOf(batch.first as Message);
     } else for (const message of batch) this.#replyMessage(message, to);
   }
@@ -308,7 +323,7 @@ export class Outbox {
     if (this.#isExact && batch instanceof Batch && this.#isFrame(batch)) {
       if (batch.before) this.#frames.append(batch.before, 0, batch.before.length);
       batch.copied().place(this.#frames);
-      this.#messages += batch.count;
+      this.#counts.messages += batch.count;
       return undefined;
     }
     let first: YodelError | undefined;
@@ -334,7 +349,7 @@ export class Outbox {
   #place(message: Message): void {
     if (this.#ending) this.#appendEnding();
     message.place(this.#frames);
-    this.#messages++;
+    this.#counts.messages++;
   }
 
   /** What a message lacks that arrived without its ending. */
@@ -376,19 +391,6 @@ export class Outbox {
     if (!(thrown instanceof YodelError) || thrown.code !== 'YODEL_UNENCODABLE_MESSAGE') throw thrown;
     this.#settings.telemetry.undelivered(this.#session, thrown);
     return thrown;
-  }
-
-  /** Counts what the operating system has taken. A WebSocket's control frames are among what is unsent, but are not counted. */
-  #countBytes(unsent: number): void {
-    const sent = this.#bytes - unsent;
-    if (sent <= this.#bytesSent || this.#lost !== undefined) return;
-    this.#settings.telemetry.counters.bytesSent += sent - this.#bytesSent;
-    this.#bytesSent = sent;
-  }
-
-  #countMessages(): void {
-    this.#settings.telemetry.counters.messagesSent += this.#messages - this.#messagesCounted;
-    this.#messagesCounted = this.#messages;
   }
 }
 

@@ -146,6 +146,18 @@ export class Runner {
     }
   }
 
+  /** Calls `missed`. Returns whether the handler has it. */
+  missed(room: string, messages: number): boolean {
+    const { handler } = this.#settings;
+    if (!handler.missed) return false;
+    try {
+      this.#reply(handler.missed(this.#session, room, messages));
+    } catch (thrown) {
+      this.#session.handlerFailed(thrown);
+    }
+    return true;
+  }
+
   /** The handler took too long: the session ends with `error`, and what the handler still does is ignored. */
   abandon(error: YodelError): void {
     this.#closed = { error };
@@ -225,10 +237,8 @@ export class Runner {
         this.#session.handlerFailed(thrown);
       }
       // A handler may answer a few bytes with megabytes: send these before it produces more.
-      if (outbox.isFull) {
-        this.#session.flush();
-        if (outbox.blocked) break;
-      }
+      if (outbox.isFull) this.#session.flush();
+      if (outbox.blocked) break;
       if (current.count > 0 && isSliceOver(clock)) {
         pending = nextTurn(clock);
         break;

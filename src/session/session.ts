@@ -11,7 +11,7 @@
  * | deadlines | one timer for all time-outs                                                            |
  * | draining  | reads to the end of what has arrived; created when the server shuts down               |
  *
- * One chunk in, one batch through, one write out: `onData` decodes, `#run` handles, `#settle` writes and decides whether to
+ * One chunk in, one batch through, one write out: `onData` decodes, `#run` handles, `settle` writes and decides whether to
  * continue reading. All of this happens within one call, unless the handler is asynchronous, or the journal, the rate limit
  * or a slow peer makes messages wait. The component that ends the wait calls `turn`.
  */
@@ -20,33 +20,29 @@ import type { YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
 import { Batch, type Message } from '../framing/message.ts';
 import type { Protocol } from '../framing/protocol.ts';
-import type { Linked } from '../linked-set.ts';
+import { LinkedMember } from '../linked-set.ts';
 import type { EndedBy } from '../telemetry/telemetry.ts';
 import type { Connection, MemoryKeeper, Receiver, Security, ServerTls } from '../transport/transport.ts';
-import { type Deadlines, deadlineError } from './deadlines.ts';
+import type { Deadlines } from './deadlines.ts';
 import { Draining } from './draining.ts';
 import type { Flow } from './flow.ts';
-import type { Session } from './handler.ts';
+import type { SessionServer } from './handler.ts';
 import type { Fault, Inbound } from './inbound.ts';
 import type { CloseHandler, Lifecycle } from './lifecycle.ts';
+import type { Participant, RoomSession } from './membership.ts';
 import type { Outbox } from './outbox.ts';
+import { SessionParticipant } from './participant.ts';
 import { createParts, type PartsOwner } from './parts.ts';
 import type { Runner } from './runner.ts';
 import type { SessionSettings } from './settings.ts';
 import { startTls } from './start-tls.ts';
 
 /** One session of a server. */
-export class ServerSession implements Session, Receiver, PartsOwner, Linked<ServerSession> {
+export class ServerSession extends LinkedMember<ServerSession> implements RoomSession, Receiver, PartsOwner {
   readonly id: number;
   readonly peer: SocketAddress;
   readonly framing: Framing;
   readonly replyFraming: Framing;
-  /** @internal The links of the server's set of sessions. */
-  memberOf: object | undefined;
-  /** @internal */
-  previousMember: ServerSession | undefined;
-  /** @internal */
-  nextMember: ServerSession | undefined;
   readonly #connection: Connection;
   readonly #settings: SessionSettings;
   readonly #outbox: Outbox;
@@ -61,6 +57,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
   readonly #began: number;
   #isTurnDue = false;
   #data: Record<string, unknown> | undefined;
+  #participant: Participant | undefined;
 
   constructor(
     id: number,
@@ -68,6 +65,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     settings: SessionSettings,
     onClosed: (session: ServerSession, close: CloseHandler) => void,
   ) {
+    super();
     this.id = id;
     this.framing = connection.framing ?? settings.protocol.framing;
     this.replyFraming = connection.framing ?? settings.protocol.replyFraming;
@@ -93,8 +91,9 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     telemetry.counters.connectionsOpen++;
     if (telemetry.watched) telemetry.emit('opened', this);
     this.#connection.start(this);
+    this.#settings.rooms.opened(this);
     this.#runner.open();
-    this.#settle();
+    this.settle();
   }
 
   get local(): SocketAddress {
@@ -190,6 +189,28 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     this.#settings.telemetry.emit('relayed', this, batch);
   }
 
+  get server(): SessionServer {
+    return this.#settings.server;
+  }
+
+  get rooms(): ReadonlySet<string> {
+    return this.#settings.rooms.namesOf(this.participant);
+  }
+
+  join(room: string): void {
+    this.#settings.rooms.join(this.participant, room);
+  }
+
+  leave(room: string): boolean {
+    return this.#settings.rooms.leave(this.participant, room);
+  }
+
+  /** @internal The session, as its rooms see it. */
+  get participant(): Participant {
+    this.#participant ??= new SessionParticipant(this, this.#connection, this.#outbox, this.#runner);
+    return this.#participant;
+  }
+
   drained(): Promise<void> {
     return this.ended ? Promise.resolve() : this.#outbox.drained();
   }
@@ -231,7 +252,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     inbound.receive(bytes, now, this.#connection.chunksAreBorrowed, isHandlerBusy);
     this.#run();
     inbound.endBorrow();
-    this.#settle(now);
+    this.settle(now);
     if (this.#draining?.isOver(bytes.length, now)) this.#lifecycle.finish();
   }
 
@@ -246,8 +267,9 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
   /** @internal */
   onDrain(): void {
     this.#deadlines.peerRead();
-    if (this.#outbox.peerRead()) this.turn();
-    else this.#flow.account(this.#connection.unsent);
+    if (!this.#outbox.peerRead()) return this.#flow.account(this.#connection.unsent);
+    if (this.#participant) this.#settings.rooms.peerRead(this.#participant);
+    this.turn();
   }
 
   /** @internal */
@@ -265,7 +287,7 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
   /** @internal */
   turn(): void {
     this.#run();
-    this.#settle();
+    this.settle();
   }
 
   /** @internal */
@@ -313,8 +335,14 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
   }
 
   /** @internal */
+  leaveRooms(isGone: boolean): void {
+    if (this.#participant) this.#settings.rooms.leaveAll(this.#participant, isGone);
+  }
+
+  /** @internal */
   closed(close: CloseHandler): void {
     this.#deadlines.cancel();
+    this.leaveRooms(true);
     this.#whenClosed(this, close);
   }
 
@@ -351,8 +379,8 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
     this.checkMessageLimit();
   }
 
-  /** After every event: writes, decides whether to read, and sets the next deadline. @param now the time, if it is known */
-  #settle(now?: number): void {
+  /** @internal After every event: writes, decides whether to read, and sets the next deadline. @param now the time, if it is known */
+  settle(now?: number): void {
     const lifecycle = this.#lifecycle;
     if (lifecycle.state === 'closed') return;
     const unsent = this.flush();
@@ -369,32 +397,8 @@ export class ServerSession implements Session, Receiver, PartsOwner, Linked<Serv
 
   /** @internal */
   onDeadline(): void {
-    const { limits } = this.#settings;
-    const { unsent } = this.#connection;
-    const deadline = this.#deadlines.expired(unsent);
-    if ((deadline === 'message' || deadline === 'idle') && this.#flow.awaitsTurn) {
-      // What the peer may have sent in time is not read yet.
-      this.#inbound.restartMessageTimer(this.#deadlines.active());
-      return this.#settle();
-    }
-    switch (deadline) {
-      case 'rate':
-        this.#inbound.rateDue = 0;
-        this.#deadlines.active();
-        return this.turn();
-      case 'drain':
-        return this.disconnect(deadlineError(deadline, limits, unsent));
-      case 'linger':
-        return this.#connection.release();
-      case 'message':
-        this.#inbound.abandonUnfinished(deadlineError(deadline, limits, unsent));
-        return this.#lifecycle.finish();
-      case 'idle':
-        this.#lifecycle.fail(deadlineError(deadline, limits, unsent));
-        return this.#settle();
-      case 'handler':
-        this.#lifecycle.abandonHandler(deadlineError(deadline, limits, unsent));
-        return this.#settle();
-    }
+    const next = this.#deadlines.meet(this.#connection);
+    if (next === 'turn') this.turn();
+    else if (next === 'settle') this.settle();
   }
 }

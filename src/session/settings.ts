@@ -5,8 +5,9 @@ import type { DecoderOptions } from '../framing/framing.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import type { SessionLimits } from '../options.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import type { HandlerObject } from './handler.ts';
+import type { HandlerObject, SessionServer } from './handler.ts';
 import type { SessionJournal } from './journaling.ts';
+import type { SessionRooms } from './membership.ts';
 import type { MemoryLimit } from './memory-limit.ts';
 
 /** Immutable: a reload creates new settings for new sessions. */
@@ -22,6 +23,8 @@ export interface SessionSettings {
   readonly memoryLimit: MemoryLimit;
   /** Records messages before they are handled. */
   readonly journal: SessionJournal | undefined;
+  readonly rooms: SessionRooms;
+  readonly server: SessionServer;
   /** Its first element is the id of the session whose handler is called at the moment; 0 for none. A watchdog reads it. */
   readonly running: Int32Array;
 }

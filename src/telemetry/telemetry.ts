@@ -5,7 +5,7 @@
 import type { Address } from '../address.ts';
 import type { YodelError } from '../errors.ts';
 import type { Framing } from '../framing/framing.ts';
-import type { Batch } from '../framing/message.ts';
+import type { Batch, Message } from '../framing/message.ts';
 import type { Protocol } from '../framing/protocol.ts';
 import { Warnings } from './warnings.ts';
 
@@ -81,10 +81,23 @@ export interface Subscriber {
   discarded?(session: SessionView, error: YodelError): void;
   /** A message was not sent to this peer, because its framing cannot express it; the session continues. */
   undelivered?(session: SessionView, error: YodelError): void;
+  /** A session became a member of a room. */
+  roomJoined?(session: SessionView, room: string): void;
+  /** A session is no longer a member of a room. */
+  roomLeft?(session: SessionView, room: string): void;
+  /** A room was sent messages, which go to its members in this process. */
+  published?(room: string, messages: readonly PublishedMessage[], members: number): void;
+  /** A member of a room read too slowly, and has missed messages. */
+  missed?(session: SessionView, room: string, messages: number): void;
   /** The handler threw. `error.cause` is what it threw. */
   handlerFailed?(session: SessionView, error: YodelError): void;
   /** A session is over. Without an error, both sides ended normally. */
   closed?(session: SessionView, error: YodelError | undefined): void;
+}
+
+/** A message that a room was sent. */
+export interface PublishedMessage {
+  readonly message: string | Uint8Array | Message;
 }
 
 /** Counts since the server began. */
@@ -96,6 +109,16 @@ export interface Counters {
   messagesSent: number;
   /** Messages that were not sent to a peer, because its framing cannot express them. */
   messagesUndelivered: number;
+  /** Rooms that exist now. */
+  rooms: number;
+  /** Memberships that exist now. */
+  roomMembers: number;
+  /** Messages that rooms were sent. */
+  roomMessages: number;
+  /** Messages that members of rooms have missed because they read too slowly. */
+  roomMessagesMissed: number;
+  /** Messages that members which were behind did not receive because newer ones with the same key replaced them. */
+  roomMessagesReplaced: number;
   bytesReceived: number;
   bytesSent: number;
   /** The number of errors per code. */
@@ -111,6 +134,11 @@ export class Telemetry {
     messagesReceived: 0,
     messagesSent: 0,
     messagesUndelivered: 0,
+    rooms: 0,
+    roomMembers: 0,
+    roomMessages: 0,
+    roomMessagesMissed: 0,
+    roomMessagesReplaced: 0,
     bytesReceived: 0,
     bytesSent: 0,
     errors: new Map(),

@@ -64,6 +64,21 @@ export class ForwardedSession {
     return this.inner.endedBy;
   }
 
+  get server() {
+    return this.inner.server;
+  }
+  get rooms() {
+    return this.inner.rooms;
+  }
+
+  join(room: string): void {
+    this.inner.join(room);
+  }
+
+  leave(room: string): boolean {
+    return this.inner.leave(room);
+  }
+
   undelivered(error: YodelError): void {
     this.inner.undelivered(error);
   }

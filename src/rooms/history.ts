@@ -1,0 +1,41 @@
+/** The last messages of a room, for those who join it. */
+import { Message } from '../framing/message.ts';
+import type { ServerLimits } from '../options.ts';
+import { Queue } from '../queue.ts';
+import type { RoomMessage } from './segment.ts';
+
+/** At most `roomHistory` messages, and at most `roomBuffer` bytes. */
+export class History {
+  readonly #messages = new Queue<Message>();
+  #bytes = 0;
+
+  /** The oldest first. */
+  get messages(): readonly Message[] {
+    return [...this.#messages];
+  }
+
+  add(messages: readonly RoomMessage[], limits: Pick<ServerLimits, 'roomHistory' | 'roomBuffer'>): void {
+    const { roomHistory, roomBuffer } = limits;
+    if (roomHistory > 0) for (const { message } of messages.slice(-roomHistory)) this.#add(ownMessage(message));
+    while (this.#messages.length > roomHistory || this.#bytes > roomBuffer) {
+      this.#bytes -= costOf(this.#messages.shift() as Message);
+    }
+  }
+
+  #add(message: Message): void {
+    this.#messages.push(message);
+    this.#bytes += costOf(message);
+  }
+}
+
+/** What a kept message costs besides its payload. */
+const messageCost = 256;
+
+function costOf(message: Message): number {
+  return message.size + message.header.length + messageCost;
+}
+
+/** It must not keep the chunk that it came in. */
+function ownMessage(message: RoomMessage['message']): Message {
+  return typeof message === 'string' || message instanceof Uint8Array ? Message.of(message) : message.copy();
+}

@@ -1,0 +1,330 @@
+/** A room in this process: its members, what it is sent in this turn, and what members have not received. */
+import { YodelError } from '../errors.ts';
+import { isMessage, type Message } from '../framing/message.ts';
+import type { ServerLimits } from '../options.ts';
+import type { RoomSendOptions } from '../session/handler.ts';
+import type { Participant, RoomSession } from '../session/membership.ts';
+import type { MemoryLimit } from '../session/memory-limit.ts';
+import type { Wire } from '../session/wire.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import { History } from './history.ts';
+import { Ring } from './ring.ts';
+import { type Recipient, type RoomMessage, Segment, type Share } from './segment.ts';
+
+/** A session in a room. */
+export interface Member {
+  readonly participant: Participant;
+  readonly room: LocalRoom;
+  /** Its place among the members. */
+  index: number;
+  /** The first message of this turn that it receives. */
+  from: number;
+  /** Where it continues, if it is behind. */
+  behind: Behind | undefined;
+}
+
+/** How far behind a member is. */
+interface Behind {
+  readonly wire: Wire;
+  /** The position of its next segment in the ring. */
+  position: number;
+  /** Messages that were dropped before that, and that it has not been told. */
+  missed: number;
+}
+
+/** What the rooms of a server share. */
+export interface RoomContext {
+  limits: Pick<ServerLimits, 'roomBuffer' | 'roomBehind' | 'roomHistory'>;
+  readonly telemetry: Telemetry;
+  readonly memoryLimit: MemoryLimit;
+}
+
+/** Segments are not larger than this, unless a message is: what a member that stops reading leaves in its connection. */
+const segmentSize = 65_536;
+
+/** See the top of the file. */
+export class LocalRoom {
+  readonly name: string;
+  readonly history: History;
+  /** The number of members in other processes. */
+  remoteSize = 0;
+  readonly #context: RoomContext;
+  readonly #ring: Ring;
+  /** Undefined: left while messages were being delivered. */
+  #members: (Member | undefined)[] = [];
+  #size = 0;
+  #isDelivering = false;
+  /** What it was sent in this turn. */
+  #pending: RoomMessage[] = [];
+  /** How many members are behind, and which frames they need. */
+  readonly #behind = new Set<Member>();
+  readonly #wires = new Map<Wire, number>();
+  /** Senders that wait, each once. */
+  readonly #held = new Set<Participant>();
+  #waiters: (() => void)[] = [];
+
+  constructor(name: string, context: RoomContext) {
+    this.name = name;
+    this.#context = context;
+    this.history = new History();
+    this.#ring = new Ring(context.memoryLimit, () => this.#dropFirst());
+  }
+
+  /** The number of members in this process. */
+  get size(): number {
+    return this.#size;
+  }
+
+  get participants(): readonly Participant[] {
+    return this.#members.flatMap((member) => (member ? [member.participant] : []));
+  }
+
+  /** What it was sent in this turn, and not delivered yet. */
+  get pending(): readonly RoomMessage[] {
+    return this.#pending;
+  }
+
+  add(participant: Participant): Member {
+    const index = this.#members.length;
+    const member = { participant, room: this, index, from: this.#pending.length, behind: undefined };
+    this.#members.push(member);
+    this.#size++;
+    return member;
+  }
+
+  /** @param isGone whether nothing can be delivered to it any more. If not, it receives what was sent before */
+  remove(member: Member, isGone: boolean): void {
+    if (!isGone && this.#pending.length > member.from) this.#deliverPendingTo(member);
+    const { index } = member;
+    if (this.#isDelivering) this.#members[index] = undefined;
+    else this.#fill(index);
+    this.#size--;
+    if (member.behind) this.#leftBehind(member, member.behind);
+    this.#release(member.participant);
+  }
+
+  /** Takes a message, to be delivered by {@link deliver}. */
+  send(message: string | Uint8Array | Message, options: RoomSendOptions): void {
+    const { except, key, from } = options;
+    this.#pending.push({ ...lastingOf(message), except: except?.id, key });
+    if (!from || this.#context.limits.roomBehind !== 'wait' || !this.#isFull) return;
+    // A handler with faults knows the session by an object of its own, which cannot be held.
+    const { participant } = from as Partial<RoomSession>;
+    if (participant) this.#hold(participant);
+  }
+
+  /** Delivers what it was sent in this turn. */
+  deliver(): void {
+    const messages = this.#pending;
+    this.#pending = [];
+    this.#isDelivering = true;
+    let base = 0;
+    for (const part of partsOf(messages)) {
+      this.#deliverSegment(new Segment(part), part, base);
+      base += part.length;
+    }
+    this.#isDelivering = false;
+    this.#endDelivery();
+    this.history.add(messages, this.#context.limits);
+  }
+
+  /** The member's peer has read what it was sent: it receives more. */
+  catchUp(member: Member): void {
+    const { behind, participant } = member;
+    if (!behind) return;
+    while (!participant.isBehind && !participant.hasEnded) {
+      if (behind.missed > 0) this.#tellMissed(member, behind);
+      const segment = this.#ring.at(behind.position);
+      if (!segment) return this.#hasCaughtUp(member, behind);
+      behind.position++;
+      this.#write(participant, segment.shareOf(recipientOf(member, behind.wire)));
+    }
+    this.#wake();
+  }
+
+  drained(): Promise<void> {
+    if (!this.#isFull) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
+  #deliverSegment(segment: Segment, messages: readonly RoomMessage[], base: number): void {
+    const fellBehind: Member[] = [];
+    const count = this.#members.length;
+    for (let index = 0; index < count; index++) {
+      const member = this.#members[index];
+      if (!member || member.behind || member.participant.hasEnded) continue;
+      const { participant } = member;
+      const from = Math.max(0, member.from - base);
+      if (from >= messages.length) continue;
+      const { wire } = participant;
+      if (!wire) this.#sendEach(member, messages, from);
+      else if (!this.#write(participant, segment.shareOf(recipientOf(member, wire, from)))) fellBehind.push(member);
+    }
+    if (this.#behind.size > 0) this.#keep(segment, messages);
+    for (const member of fellBehind) this.#fallsBehind(member);
+  }
+
+  /** Returns whether the session can be sent more. */
+  #write(participant: Participant, { pieces, messages, replaced, errors }: Share): boolean {
+    const { telemetry } = this.#context;
+    telemetry.counters.roomMessagesReplaced += replaced;
+    for (const error of errors?.values() ?? []) participant.session.undelivered(error);
+    if (pieces.length === 0) return true;
+    const frames = pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
+    return participant.deliver(frames, messages);
+  }
+
+  /** For connections whose frames depend on what was said before. Without a ring: what does not fit is missed. */
+  #sendEach({ participant }: Member, messages: readonly RoomMessage[], from: number): void {
+    let missed = 0;
+    for (let index = from; index < messages.length; index++) {
+      const { message, except } = messages[index] as RoomMessage;
+      if (except === participant.session.id) continue;
+      if (participant.isBehind) missed++;
+      else participant.session.send(message);
+    }
+    if (missed > 0) this.#missed(participant, missed);
+  }
+
+  #deliverPendingTo(member: Member): void {
+    const { participant, from } = member;
+    if (member.behind || participant.hasEnded) return;
+    const { wire } = participant;
+    if (!wire) return this.#sendEach(member, this.#pending, from);
+    this.#write(participant, new Segment(this.#pending).shareOf(recipientOf(member, wire, from)));
+  }
+
+  #fallsBehind(member: Member): void {
+    const { wire, hasEnded } = member.participant;
+    if (!wire || hasEnded || member.behind || this.#members[member.index] !== member) return;
+    member.behind = { wire, position: this.#ring.end, missed: 0 };
+    this.#behind.add(member);
+    this.#wires.set(wire, (this.#wires.get(wire) ?? 0) + 1);
+  }
+
+  #hasCaughtUp(member: Member, behind: Behind): void {
+    this.#leftBehind(member, behind);
+    member.behind = undefined;
+  }
+
+  #leftBehind(member: Member, { wire, missed }: Behind): void {
+    // It left before it could be told.
+    if (missed > 0) this.#count(member.participant, missed);
+    this.#behind.delete(member);
+    const others = (this.#wires.get(wire) ?? 1) - 1;
+    if (others > 0) this.#wires.set(wire, others);
+    else this.#wires.delete(wire);
+    if (this.#behind.size === 0) this.#ring.clear();
+    this.#wake();
+  }
+
+  #keep(segment: Segment, messages: readonly RoomMessage[]): void {
+    this.#ring.add(segment, messages, this.#wires);
+    const { roomBuffer } = this.#context.limits;
+    while (this.#ring.buffered > roomBuffer) this.#dropFirst();
+  }
+
+  /** Drops the first segment of the ring: members that have not received it miss its messages. */
+  #dropFirst(): void {
+    const { first } = this.#ring;
+    const segment = this.#ring.at(first);
+    for (const member of segment ? this.#behind : []) {
+      const behind = member.behind as Behind;
+      if (behind.position > first) continue;
+      behind.position = first + 1;
+      behind.missed += (segment as Segment).countFor(recipientOf(member, behind.wire));
+      if (behind.missed > 0 && this.#context.limits.roomBehind === 'close') this.#closes(member, behind);
+    }
+    this.#ring.shift();
+  }
+
+  #tellMissed({ participant }: Member, behind: Behind): void {
+    const { missed } = behind;
+    behind.missed = 0;
+    this.#missed(participant, missed);
+  }
+
+  #missed(participant: Participant, messages: number): void {
+    this.#count(participant, messages);
+    if (!participant.missed(this.name, messages)) participant.session.close(this.#fellBehind(messages));
+  }
+
+  #count({ session }: Participant, messages: number): void {
+    const { telemetry } = this.#context;
+    telemetry.counters.roomMessagesMissed += messages;
+    if (telemetry.watched) telemetry.emit('missed', session, this.name, messages);
+  }
+
+  #closes({ participant }: Member, { missed }: Behind): void {
+    participant.session.close(this.#fellBehind(missed));
+  }
+
+  #fellBehind(messages: number): YodelError {
+    const what = messages === 1 ? '1 message' : `${messages} messages`;
+    return new YodelError('YODEL_FELL_BEHIND', `fell ${what} behind in room ${JSON.stringify(this.name)}`);
+  }
+
+  /** After a delivery: members that left make room, and new ones receive everything from now on. */
+  #endDelivery(): void {
+    for (let index = this.#members.length - 1; index >= 0; index--) {
+      const member = this.#members[index];
+      if (member) member.from = 0;
+      else this.#fill(index);
+    }
+  }
+
+  /** Removes a place: the last member takes it. */
+  #fill(index: number): void {
+    const last = this.#members.pop();
+    if (index === this.#members.length || !last) return;
+    this.#members[index] = last;
+    last.index = index;
+  }
+
+  get #isFull(): boolean {
+    return this.#behind.size > 0 && this.#ring.buffered > this.#context.limits.roomBuffer / 2;
+  }
+
+  #hold(participant: Participant): void {
+    if (this.#held.has(participant)) return;
+    this.#held.add(participant);
+    participant.hold(true);
+  }
+
+  #release(participant: Participant): void {
+    if (this.#held.delete(participant)) participant.hold(false);
+  }
+
+  /** Senders continue once there is space. */
+  #wake(): void {
+    if (this.#isFull) return;
+    for (const participant of this.#held) this.#release(participant);
+    for (const resolve of this.#waiters.splice(0)) resolve();
+  }
+}
+
+function recipientOf({ participant }: Member, wire: Wire, from = 0): Recipient {
+  return { id: participant.session.id, wire, from };
+}
+
+/** The message in memory that lasts, with its size. */
+function lastingOf(message: string | Uint8Array | Message): Pick<RoomMessage, 'message' | 'size'> {
+  if (typeof message === 'string') return { message, size: message.length };
+  if (!isMessage(message)) return { message: Buffer.from(message), size: message.length };
+  const kept = message.kept();
+  // Reading it makes its bytes its own.
+  return { message: kept, size: kept.bytes.length };
+}
+
+/** Parts that are small enough for a segment. */
+function* partsOf(messages: readonly RoomMessage[]): Generator<readonly RoomMessage[]> {
+  let [start, size] = [0, 0];
+  for (const [index, message] of messages.entries()) {
+    if (size > 0 && size + message.size > segmentSize) {
+      yield messages.slice(start, index);
+      [start, size] = [index, 0];
+    }
+    size += message.size;
+  }
+  if (start < messages.length) yield start === 0 ? messages : messages.slice(start);
+}

@@ -1,0 +1,25 @@
+/** Names of rooms. */
+import { YodelError } from '../errors.ts';
+
+const longestName = 128;
+
+/**
+ * Names are compared byte by byte: `Lobby` is not `lobby`, and nothing in a name has a meaning of its own.
+ *
+ * @throws YodelError `YODEL_INVALID_ROOM` unless it has 1 to 128 bytes of UTF-8 and no control characters
+ */
+export function checkRoomName(name: unknown): asserts name is string {
+  const reason = reasonAgainst(name);
+  if (reason !== undefined) throw new YodelError('YODEL_INVALID_ROOM', `the name of a room ${reason}`);
+}
+
+function reasonAgainst(name: unknown): string | undefined {
+  if (typeof name !== 'string') return `is text, not ${typeof name}`;
+  if (name === '') return 'has at least 1 byte';
+  const size = Buffer.byteLength(name);
+  if (size > longestName) return `has at most ${longestName} bytes, not ${size}`;
+  if (/\p{Cc}/u.test(name)) return 'has no control characters';
+  // Not text that two processes would agree on.
+  if (!name.isWellFormed()) return 'is well-formed Unicode';
+  return undefined;
+}

@@ -1,0 +1,136 @@
+/**
+ * What a room keeps for members that are behind: the segments that they have not received, up to `roomBuffer` bytes. All of
+ * them read from the same ring, each from its own position, so that a slow member costs no queue of its own.
+ */
+import type { YodelError } from '../errors.ts';
+import { Queue } from '../queue.ts';
+import type { MemoryLimit, MemoryUser } from '../session/memory-limit.ts';
+import type { Wire } from '../session/wire.ts';
+import type { RoomMessage, Segment } from './segment.ts';
+
+/** What objects cost besides the frames. Counted, because a room may be sent many short messages. */
+const segmentCost = 512;
+
+/** A segment in the ring, with the memory that was counted for it. */
+interface Kept {
+  readonly segment: Segment;
+  buffers: readonly Buffer[];
+  size: number;
+}
+
+/** The ring of one room. Positions are numbers of segments, counted over its whole life. */
+export class Ring implements MemoryUser {
+  buffered = 0;
+  readonly hasPending = false;
+  readonly #memoryLimit: MemoryLimit;
+  /** Drops the first segment, which some members have not received. */
+  readonly #dropFirst: () => void;
+  readonly #segments = new Queue<Kept>();
+  #first = 0;
+  /** Where the last message of each key is. */
+  readonly #keys = new Map<string, { readonly at: number; readonly index: number }>();
+
+  constructor(memoryLimit: MemoryLimit, dropFirst: () => void) {
+    this.#memoryLimit = memoryLimit;
+    this.#dropFirst = dropFirst;
+  }
+
+  /** The position of the first segment. */
+  get first(): number {
+    return this.#first;
+  }
+
+  /** The position of the next segment to come. */
+  get end(): number {
+    return this.#first + this.#segments.length;
+  }
+
+  /** The segment at a position; undefined if it is the end. */
+  at(position: number): Segment | undefined {
+    return this.#segments.at(position - this.#first)?.segment;
+  }
+
+  /** Keeps a segment. Messages with a key replace older ones. @param wires what the members have that are behind */
+  add(segment: Segment, messages: readonly RoomMessage[], wires: ReadonlyMap<Wire, unknown>): void {
+    for (const wire of wires.keys()) segment.encode(wire);
+    segment.keepOnly(wires);
+    const at = this.end;
+    const kept = { segment, buffers: [], size: 0 };
+    this.#segments.push(kept);
+    this.#measure(kept);
+    for (const [index, { key }] of messages.entries()) if (key !== undefined) this.#replace(key, at, index);
+  }
+
+  /** Removes the first segment. Every member that has not received it must have passed it. */
+  shift(): Segment | undefined {
+    const kept = this.#segments.shift();
+    if (!kept) return undefined;
+    this.#first++;
+    this.#forget(kept);
+    return kept.segment;
+  }
+
+  /** Removes everything: no member is behind. */
+  clear(): void {
+    while (this.shift());
+    this.#keys.clear();
+  }
+
+  // The memory limit calls these.
+
+  costs(usersOf: (memory: object) => number): number {
+    let bytes = 0;
+    for (const { buffers } of this.#segments)
+      for (const { buffer } of buffers) bytes += buffer.byteLength / usersOf(buffer);
+    return bytes;
+  }
+
+  throttle(): void {
+    // What it keeps leaves without reading more.
+  }
+
+  /** All sessions together need too much memory: members that are behind miss messages. */
+  disconnect(_error: YodelError): void {
+    while (this.#segments.length > 0) this.#dropFirst();
+  }
+
+  #replace(key: string, at: number, index: number): void {
+    const old = this.#keys.get(key);
+    // In the order of the last change, so that the keys of dropped segments are the first.
+    this.#keys.delete(key);
+    this.#keys.set(key, { at, index });
+    const kept = old && this.#segments.at(old.at - this.#first);
+    if (!kept) return this.#forgetKeys();
+    kept.segment.replace(old.index);
+    this.#measure(kept);
+  }
+
+  /** Forgets keys whose messages are no longer here. */
+  #forgetKeys(): void {
+    for (const [key, { at }] of this.#keys) {
+      if (at >= this.#first) return;
+      this.#keys.delete(key);
+    }
+  }
+
+  /** Counts what the segment takes now. */
+  #measure(kept: Kept): void {
+    const { buffers, size } = kept;
+    kept.buffers = kept.segment.buffers;
+    kept.size = segmentCost + kept.buffers.reduce((total, { length }) => total + length, 0);
+    if (kept.size === size) return;
+    for (const { buffer } of kept.buffers) this.#memoryLimit.share(buffer, buffer.byteLength);
+    for (const { buffer } of buffers) this.#memoryLimit.unshare(buffer, buffer.byteLength);
+    this.#report(kept.size - size);
+  }
+
+  #forget({ buffers, size }: Kept): void {
+    for (const { buffer } of buffers) this.#memoryLimit.unshare(buffer, buffer.byteLength);
+    this.#report(-size);
+  }
+
+  #report(by: number): void {
+    this.buffered += by;
+    this.#memoryLimit.changed(this, 0, by > 0);
+  }
+}

@@ -1,0 +1,40 @@
+/** What rooms need of a session, and a session of its rooms. */
+import type { Session } from './handler.ts';
+import type { Wire } from './wire.ts';
+
+/** The rooms of a server, as its sessions see them. */
+export interface SessionRooms {
+  join(participant: Participant, name: string): void;
+  leave(participant: Participant, name: string): boolean;
+  /** The session sends no more. @param isGone whether nothing can be delivered any more */
+  leaveAll(participant: Participant, isGone: boolean): void;
+  /** The session's peer has read what it was sent. */
+  peerRead(participant: Participant): void;
+  namesOf(participant: Participant): ReadonlySet<string>;
+  /** A session began. */
+  opened(session: RoomSession): void;
+}
+
+/** A session that can be in rooms. */
+export interface RoomSession extends Session {
+  readonly participant: Participant;
+}
+
+/** A session, as rooms see it. */
+export interface Participant {
+  readonly session: Session;
+  /** Its memberships, by the names of the rooms. Only `rooms/` reads and writes them. */
+  readonly memberships: Map<string, unknown>;
+  /** What its frames look like; undefined if they depend on what was said before. */
+  readonly wire: Wire | undefined;
+  /** Whether it sends no more. */
+  readonly hasEnded: boolean;
+  /** Whether more than the high-water mark is pending. */
+  readonly isBehind: boolean;
+  /** Writes frames, which several sessions may share. Returns whether the operating system has taken them. */
+  deliver(frames: Buffer, messages: number): boolean;
+  /** It missed messages: calls the handler's `missed`, before more is delivered. Returns false if the handler has none. */
+  missed(room: string, messages: number): boolean;
+  /** Its messages are not handled until it is released, once for each time. */
+  hold(isHeld: boolean): void;
+}

@@ -1,0 +1,57 @@
+/** A session in rooms. */
+import type { Connection } from '../transport/transport.ts';
+import type { Session } from './handler.ts';
+import type { Participant } from './membership.ts';
+import type { Outbox } from './outbox.ts';
+import type { Runner } from './runner.ts';
+import type { Wire } from './wire.ts';
+
+/** A session, as its participant sees it. */
+export interface OwnerOfParticipant extends Session {
+  /** Writes what was appended, decides whether to read, and accounts for the memory. */
+  settle(): void;
+  turnSoon(): void;
+}
+
+/** Created when the session joins its first room. */
+export class SessionParticipant implements Participant {
+  readonly session: OwnerOfParticipant;
+  readonly memberships = new Map<string, unknown>();
+  readonly #connection: Connection;
+  readonly #outbox: Outbox;
+  readonly #runner: Runner;
+
+  constructor(session: OwnerOfParticipant, connection: Connection, outbox: Outbox, runner: Runner) {
+    this.session = session;
+    this.#connection = connection;
+    this.#outbox = outbox;
+    this.#runner = runner;
+  }
+
+  get wire(): Wire | undefined {
+    return this.#outbox.wire;
+  }
+
+  get hasEnded(): boolean {
+    return this.session.ended;
+  }
+
+  get isBehind(): boolean {
+    return this.#outbox.isBehind;
+  }
+
+  deliver(frames: Buffer, messages: number): boolean {
+    this.#outbox.appendFrames(frames, messages);
+    this.session.settle();
+    return this.#connection.unsent === 0;
+  }
+
+  missed(room: string, messages: number): boolean {
+    return this.#runner.missed(room, messages);
+  }
+
+  hold(isHeld: boolean): void {
+    this.#outbox.hold(isHeld);
+    this.session.turnSoon();
+  }
+}
