@@ -28,8 +28,9 @@ export class RateLimit {
    */
   admit(requested: number, now: number, stalledMs = 0): number {
     const due = Math.max(this.#due, now - this.#toleranceMs - stalledMs);
-    if (due > now) return 0;
-    const admitted = Math.min(requested, 1 + Math.floor((now - due) / this.#intervalMs));
+    const intervals = (now - due) / this.#intervalMs + rounding;
+    if (intervals < 0) return 0;
+    const admitted = Math.min(requested, 1 + Math.floor(intervals));
     this.#due = due + admitted * this.#intervalMs;
     return admitted;
   }
@@ -45,5 +46,7 @@ export class RateLimit {
   }
 }
 
+/** A third of a second is not exact: without this, the third of three messages per second could be one too many. */
+const rounding = 1e-3;
 /** Timers fire late by a millisecond or more. A fast rate may catch up by this much; otherwise it would not be reached. */
 const timerSlackMs = 5;

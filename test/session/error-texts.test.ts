@@ -31,6 +31,10 @@ const toldAsTheyAre: readonly ErrorCode[] = [
   'YODEL_UPSTREAM_FAILED',
   'YODEL_HANDLER_FAILED',
   'YODEL_HANDLER_TIMEOUT',
+  'YODEL_INVALID_ROOM',
+  'YODEL_TOO_MANY_ROOMS',
+  'YODEL_JOIN_RATE',
+  'YODEL_FELL_BEHIND',
 ];
 const secret = '/srv/secret/app.journal';
 const codes = Object.keys(errorCodes) as ErrorCode[];

@@ -26,6 +26,10 @@ function recorder(): { events: string[]; telemetry: Required<Subscriber> } {
     handled: ({ id }, messages, durationMs) => events.push(`handled ${id} ${messages} ${durationMs}`),
     discarded: ({ id }, error) => events.push(`discarded ${id} ${code(error)}`),
     undelivered: ({ id }, error) => events.push(`undelivered ${id} ${code(error)}`),
+    roomJoined: ({ id }, room) => events.push(`roomJoined ${id} ${room}`),
+    roomLeft: ({ id }, room) => events.push(`roomLeft ${id} ${room}`),
+    published: (room, messages, members) => events.push(`published ${room} ${messages.length} ${members}`),
+    missed: ({ id }, room, messages) => events.push(`missed ${id} ${room} ${messages}`),
     handlerFailed: ({ id }, error) => events.push(`handlerFailed ${id} ${error.cause}`),
     closed: ({ id }, error) => events.push(`closed ${id} ${code(error)}`),
   };
@@ -216,6 +220,11 @@ it('the counters of a server add up all of its sessions', async () => {
     messagesReceived: 3,
     messagesSent: 7,
     messagesUndelivered: 0,
+    rooms: 0,
+    roomMembers: 0,
+    roomMessages: 0,
+    roomMessagesMissed: 0,
+    roomMessagesReplaced: 0,
     bytesReceived: 20,
     bytesSent: 12 + tooLong,
     errors: new Map([
