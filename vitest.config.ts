@@ -43,7 +43,9 @@ const parts: readonly Part[] = [
     runtimes: 'Node and Bun',
     isShared: true,
     runsBuild: false,
-    files: ['{cli,client,format,framing,handlers,log,replay,rooms,server,session,terminal,testing,transcript}/**/*.test.ts'],
+    files: [
+      '{cli,client,format,framing,handlers,log,replay,rooms,server,session,terminal,testing,transcript}/**/*.test.ts',
+    ],
   },
   {
     name: 'sockets',

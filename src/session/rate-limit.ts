@@ -28,7 +28,7 @@ export class RateLimit {
    */
   admit(requested: number, now: number, stalledMs = 0): number {
     const due = Math.max(this.#due, now - this.#toleranceMs - stalledMs);
-    const intervals = (now - due) / this.#intervalMs + rounding;
+    const intervals = (now + roundingMs - due) / this.#intervalMs;
     if (intervals < 0) return 0;
     const admitted = Math.min(requested, 1 + Math.floor(intervals));
     this.#due = due + admitted * this.#intervalMs;
@@ -47,6 +47,6 @@ export class RateLimit {
 }
 
 /** A third of a second is not exact: without this, the third of three messages per second could be one too many. */
-const rounding = 1e-3;
+const roundingMs = 1e-3;
 /** Timers fire late by a millisecond or more. A fast rate may catch up by this much; otherwise it would not be reached. */
 const timerSlackMs = 5;
