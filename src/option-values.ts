@@ -2,6 +2,13 @@
 import { YodelError } from './errors.ts';
 import { hintFor } from './suggestion.ts';
 
+/** Timers of both runtimes take 32-bit milliseconds; a longer delay would fire at once. */
+export const longestDuration = 2_147_483_647;
+/** TCP counts whole seconds, up to 32,767 of them on Linux. */
+export const longestKeepAlive = 32_767_000;
+/** One message must fit one buffer. */
+export const longestMessage = 1_073_741_824;
+
 /** The type of an option's value. It decides the unit, and how the command line parses it. */
 export type OptionKind = 'count' | 'size' | 'duration' | 'rate' | 'choice';
 

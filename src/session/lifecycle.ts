@@ -97,8 +97,9 @@ export class Lifecycle {
     return this.#aborter.signal;
   }
 
-  /** Accepts no more input. Queued messages are still answered. */
-  finish(): void {
+  /** Accepts no more input. Queued messages are still answered. @param endedBy what ends it, if nothing has yet */
+  finish(endedBy?: EndedBy): void {
+    this.endedBy ??= endedBy;
     if (this.state !== 'open') return;
     this.state = 'finishing';
     this.#session.turnSoon();

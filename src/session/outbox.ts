@@ -133,12 +133,7 @@ export class Outbox {
   /** How to encode messages for this and similar connections; undefined if frames depend on what was said before. */
   get wire(): Wire | undefined {
     if (this.#sent) return undefined;
-    this.#wire ??= wireOf({
-      framing: this.#framing,
-      encoder: this.#encoder,
-      shape: this.#shape,
-      isText: this.#isText,
-    });
+    this.#wire ??= wireOf({ framing: this.#framing, encoder: this.#encoder, shape: this.#shape, isText: this.#isText });
     return this.#wire;
   }
 

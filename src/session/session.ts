@@ -53,7 +53,6 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
   readonly #deadlines: Deadlines;
   #draining: Draining | undefined;
   readonly #whenClosed: (session: ServerSession, close: CloseHandler) => void;
-  /** When it began, by the clock. */
   readonly #began: number;
   #isTurnDue = false;
   #data: Record<string, unknown> | undefined;
@@ -248,8 +247,7 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
     inbound.count(bytes.length);
     if (this.#lifecycle.state !== 'open') return;
     const now = this.#deadlines.active();
-    const isHandlerBusy = this.#runner.isWaiting || this.#outbox.blocked;
-    inbound.receive(bytes, now, this.#connection.chunksAreBorrowed, isHandlerBusy);
+    inbound.receive(bytes, now, this.#connection.chunksAreBorrowed, this.#runner.isWaiting || this.#outbox.blocked);
     this.#run();
     inbound.endBorrow();
     this.settle(now);
@@ -330,8 +328,7 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
   checkMessageLimit(): void {
     const { maxMessages } = this.#settings.limits;
     if (maxMessages === 0 || this.messagesReceived < maxMessages || this.#hasMessages()) return;
-    this.#lifecycle.endedBy ??= 'limit';
-    this.#lifecycle.finish();
+    this.#lifecycle.finish('limit');
   }
 
   /** @internal */
@@ -363,8 +360,7 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
       }
     }
     if (lifecycle.state !== 'finishing' || runner.isWaiting || this.#hasMessages()) return;
-    const isEndPending = !lifecycle.isClosedByHandler && runner.end();
-    if (!isEndPending) lifecycle.end();
+    if (lifecycle.isClosedByHandler || !runner.end()) lifecycle.end();
   }
 
   /** Whether messages wait for a limit, the journal or the handler. A method: V8 does not inline private getters (5 ns). */
