@@ -81,7 +81,7 @@ export const sessionOptions = {
     off: 'never',
     summary: 'Close a connection whose handler neither finishes a call nor sends anything for this long.',
     reason:
-      'The requestTimeout of connect(): by then nobody waits for the reply. gunicorn has 30 s as well. The handlers proxy and exec have time-outs of their own.',
+      'The same as requestTimeout of connect(), after which a client has given up. gunicorn uses 30 s, too. The handlers proxy and exec have their own time-outs.',
   },
   /** Disconnect a peer that reads none of its pending replies for this long. */
   drainTimeout: {

@@ -23,10 +23,16 @@ export class HostNames {
   /** @param host undefined: there is no such header, as browsers never do */
   allows(host: string | undefined): boolean {
     if (host === undefined || this.#names.has('*')) return true;
-    const [, v6, other = ''] = form.exec(host) ?? [];
-    const name = (v6 ?? other).toLowerCase().replace(/\.$/, '');
+    const name = nameOf(host);
+    if (name === undefined) return false;
     if (loopbackNames.test(name) || this.#names.has(name)) return true;
     // No page has the address of another machine as its name. At loopback, no other is needed.
     return isIP(name) !== 0 && !isLoopback(this.#address);
   }
+}
+
+/** The name or address in a value of the header, in lower case and without a port. Undefined: there is none. */
+export function nameOf(host: string): string | undefined {
+  const [, v6, other] = form.exec(host) ?? [];
+  return (v6 ?? other)?.toLowerCase().replace(/\.$/, '') || undefined;
 }

@@ -44,7 +44,9 @@ export function parseRequestHead(text: string, maxBody: number): RequestHead | H
   const twice = single.find((name) => head.repeated.has(name));
   if (twice !== undefined) return invalid(`two headers "${twice}"`);
   const { headers } = head;
-  if (minor === '1' && !headers.has('host')) return invalid('the header "host" is missing');
+  if (minor === '1' && !headers.has('host')) {
+    return { status: 400, error: 'the request names no host', hint: 'send the header Host' };
+  }
   const bodyLength = bodyLengthOf(head, maxBody);
   if (typeof bodyLength !== 'number') return bodyLength;
   const [path = '/'] = target.split('?');

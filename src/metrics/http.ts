@@ -1,7 +1,7 @@
 /** The HTTP endpoints for Prometheus and process managers: `/metrics`, `/healthz`, `/readyz`. */
 import type { TcpAddress } from '../address.ts';
 import { realClock } from '../clock.ts';
-import { HostNames } from './hosts.ts';
+import { HostNames, nameOf } from './hosts.ts';
 import type { HttpRequest } from './http-request.ts';
 import { type HttpResponse, type HttpServer, listenHttp } from './http-server.ts';
 import type { Metrics } from './registry.ts';
@@ -45,7 +45,8 @@ export async function serveHealth(address: TcpAddress, { metrics, isReady, hosts
 }
 
 function wrongHost(host = ''): HttpResponse {
-  const name = host.replace(/:\d*$/, '');
+  const name = nameOf(host);
+  if (name === undefined) return plain(403, 'the request names no host; send the header Host');
   return plain(403, `this server is not known as "${name}"; if it is, start it with --metrics-host ${name}`);
 }
 

@@ -164,6 +164,6 @@ function writeNow(descriptor: number, text: string): void {
   try {
     writeSync(descriptor, text);
   } catch {
-    // The reader is gone, or does not read: nobody waits for it.
+    // The reader is gone, or does not read: do not wait for it.
   }
 }

@@ -67,7 +67,8 @@ function answerHttp(
   // A web page whose name resolves to this machine has another Host.
   const host = headers.get('host');
   if (!isLoopbackHost(host)) {
-    return failure(403, `the host "${host ?? ''}" is not this machine`, 'use 127.0.0.1, [::1] or localhost');
+    const wrong = host ? `the host "${host}" is not this machine` : 'the request names no host';
+    return failure(403, wrong, 'use 127.0.0.1, [::1] or localhost');
   }
   const [, given = ''] = /^Bearer +(\S+)$/i.exec(headers.get('authorization') ?? '') ?? [];
   if (!isSame(given, token)) {
