@@ -23,11 +23,11 @@ export function isHealthCheck(session: SessionView, { code }: YodelError): boole
 }
 
 /**
- * Whether a peer reset its connection before it was accepted. Nothing more is known of it, and most of them are health checks,
- * so that this is no reason for a warning either.
+ * Whether a refusal is no reason for a warning: a peer reset its connection before it was accepted (nothing more is known of it,
+ * and most of them are health checks), or the server is shutting down.
  */
-export function wasReset(peer: Address | undefined, { code }: YodelError): boolean {
-  return peer === undefined && code === 'YODEL_CONNECTION_RESET';
+export function isUsualRefusal(peer: Address | undefined, { code }: YodelError): boolean {
+  return code === 'YODEL_SHUTTING_DOWN' || (peer === undefined && code === 'YODEL_CONNECTION_RESET');
 }
 
 /** The error's message, with the cause that the peer does not see. Not yet escaped. */

@@ -5,7 +5,7 @@ import type { Message } from '../framing/message.ts';
 import type { SessionView } from '../telemetry/telemetry.ts';
 import { cutText, escapeJson, jsonBeginning, thrownText } from '../terminal/escape.ts';
 import { jsonParts } from '../terminal/message-parts.ts';
-import { errorText, isHealthCheck, wasReset } from './error-text.ts';
+import { errorText, isHealthCheck, isUsualRefusal } from './error-text.ts';
 import type { Direction, LineFormat, Source } from './format.ts';
 import type { LogLevel, LogOptions } from './options.ts';
 
@@ -28,7 +28,7 @@ export function jsonFormat({ level: least, worker }: Pick<LogOptions, 'level' | 
     listening: (address) => line('info', 'listening', { address: String(address) }),
     draining: (sessions) => line('info', 'draining', { sessions }),
     refused: (peer, error) => {
-      const level = wasReset(peer, error) ? 'info' : 'warn';
+      const level = isUsualRefusal(peer, error) ? 'info' : 'warn';
       return line(level, 'refused', { peer: peer && formatPeer(peer), ...errorFields(error) });
     },
     left: (peer, error) => line('info', 'left', { peer: formatPeer(peer), ...errorFields(error) }),

@@ -2,7 +2,7 @@
 import { type Address, formatPeer, hostOf } from '../address.ts';
 import type { Batch } from '../framing/message.ts';
 import type { SessionView, Subscriber } from '../telemetry/telemetry.ts';
-import { isHealthCheck, wasReset } from './error-text.ts';
+import { isHealthCheck, isUsualRefusal } from './error-text.ts';
 import type { Direction, LineFormat, Source } from './format.ts';
 import { Gate, type GateOptions, type LineKind } from './gate.ts';
 import { jsonFormat } from './json.ts';
@@ -137,7 +137,7 @@ function filterByLevel(level: LogLevel, log: Subscriber): Subscriber {
     ...filtered,
     ...(refused && {
       refused: (peer, error) => {
-        if (!wasReset(peer, error)) refused(peer, error);
+        if (!isUsualRefusal(peer, error)) refused(peer, error);
       },
     }),
     ...(closed && {

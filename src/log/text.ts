@@ -6,7 +6,7 @@ import { formatTimeOfDay } from '../format/time.ts';
 import type { EndedBy, SessionView } from '../telemetry/telemetry.ts';
 import { escapeBeginning, escapeError, escapeText } from '../terminal/escape.ts';
 import { beforePayload } from '../terminal/message-parts.ts';
-import { errorText, isHealthCheck, wasReset } from './error-text.ts';
+import { errorText, isHealthCheck, isUsualRefusal } from './error-text.ts';
 import type { LineFormat, Source } from './format.ts';
 import type { LeftOut, LineKind } from './gate.ts';
 import type { Drop } from './line-writer.ts';
@@ -31,7 +31,7 @@ export function textFormat({ paint, worker }: Pick<LogOptions, 'paint' | 'worker
   return {
     refused: (peer, error) => {
       const text = `refused: ${error.message}`;
-      return `${beginning(peer ? shownPeer(peer) : '-')} ${wasReset(peer, error) ? escapeError(text) : warning(text)}`;
+      return `${beginning(peer ? shownPeer(peer) : '-')} ${isUsualRefusal(peer, error) ? escapeError(text) : warning(text)}`;
     },
     left: (peer, { message }) => `${beginning(shownPeer(peer))} left: ${escapeError(message)}`,
     opened: (session) => about(session, paint('green', 'connected')),

@@ -115,7 +115,10 @@ export class Acceptor {
       accepted: (connection) => {
         memory?.report(0);
         this.#pending--;
-        this.#serve(connection);
+        const reason = admitted ? undefined : this.#admit(connection.peer);
+        if (!reason) return this.#serve(connection);
+        this.#refuse(connection, reason);
+        this.#checkEmpty();
       },
       failed: (error) => {
         memory?.report(0);

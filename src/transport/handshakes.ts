@@ -17,7 +17,7 @@ import { YodelError } from '../errors.ts';
 import { ownCopy } from '../framing/slices.ts';
 import { type Linked, LinkedSet } from '../linked-set.ts';
 import { closingWith } from './accept-queue.ts';
-import { certificateMissing, handshakeTimedOut, PeerLeft } from './listen-errors.ts';
+import { certificateMissing, handshakeTimedOut, PeerLeft, stoppedHandshake } from './listen-errors.ts';
 import { connectionOf, endOf, peerOf, prepareReads } from './node/connection.ts';
 import { listenBy } from './node/listener.ts';
 import { nodeTransport } from './node.ts';
@@ -36,8 +36,12 @@ export async function listenWithHandshakes(address: SocketAddress, options: List
     const peer = peerOf(socket, address);
     const steps = async () => {
       const isBalancer = options.proxies?.has(peer) ?? false;
+      const isPlain = !tls && !upgrade;
+      // Without further handshakes, the server itself decides about the connection: it can send the reason of a refusal.
+      if (isPlain && !isBalancer) return connectionOf(socket, address, peer);
       if (!handshakes.admit(peer, isBalancer)) return undefined;
       const client = isBalancer ? await handshakes.readProxyHeader(address, peer) : peer;
+      if (isPlain) return connectionOf(socket, address, client);
       if (isBalancer && !handshakes.identify(client)) return undefined;
       const connection = tls ? await tls.secure(socket, client) : connectionOf(socket, address, client);
       return upgrade ? await upgrade(connection, handshakes.pending) : connection;
@@ -48,7 +52,7 @@ export async function listenWithHandshakes(address: SocketAddress, options: List
   await prepareReads();
   const listener = await listenBy(address, options, accept);
   const close = closingWith(listener.close, () => {
-    for (const { socket } of pending) socket.destroy();
+    for (const handshakes of pending) handshakes.abandon();
   });
   return { ...listener, close, renew: tls?.renew };
 }
@@ -91,20 +95,21 @@ class Handshakes implements Linked<Handshakes> {
   memberOf: object | undefined;
   previousMember: Handshakes | undefined;
   nextMember: Handshakes | undefined;
-  readonly socket: net.Socket;
+  readonly #socket: net.Socket;
   readonly #options: ListenOptions;
   /** The server's decision about it, once it was asked. */
   pending: PendingConnection | undefined;
   #timer: Timer | undefined;
+  #isAbandoned = false;
 
   constructor(socket: net.Socket, options: ListenOptions) {
-    this.socket = socket;
+    this.#socket = socket;
     this.#options = options;
   }
 
   /** Runs the steps and reports their outcome. Steps that resolve without a connection have refused the socket. */
   async run(steps: () => Promise<Connection | undefined>): Promise<void> {
-    const { socket } = this;
+    const socket = this.#socket;
     // Without a listener, an error event would end the process. The steps themselves report the error.
     socket.on('error', ignore);
     try {
@@ -122,10 +127,17 @@ class Handshakes implements Linked<Handshakes> {
     }
   }
 
+  /** The listener closes. */
+  abandon(): void {
+    this.#isAbandoned = true;
+    this.#socket.destroy();
+  }
+
   /** A peer that stays and sends nothing is not one that left. */
   #reasonOf(error: Error): Error {
+    if (this.#isAbandoned) return stoppedHandshake();
     const hasLeft = error instanceof YodelError && error.code !== 'YODEL_HANDSHAKE_TIMEOUT';
-    return hasLeft && this.socket.bytesRead === 0 ? new PeerLeft(error) : error;
+    return hasLeft && this.#socket.bytesRead === 0 ? new PeerLeft(error) : error;
   }
 
   /** Applies the server's rules to the peer. False: it is refused. */
@@ -146,7 +158,7 @@ class Handshakes implements Linked<Handshakes> {
    * @throws YodelError `YODEL_INVALID_PROXY_HEADER`
    */
   async readProxyHeader(address: Address, balancer: Address): Promise<Address> {
-    const { socket } = this;
+    const socket = this.#socket;
     let read = Buffer.alloc(0);
     for (;;) {
       const header = readProxyHeader(read);

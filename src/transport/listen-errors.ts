@@ -49,6 +49,11 @@ export function handshakeTimedOut(timeout: number): YodelError {
   return new YodelError('YODEL_HANDSHAKE_TIMEOUT', `the handshakes took longer than ${timeout} ms (handshakeTimeout)`);
 }
 
+/** The error for a client whose handshakes the server ended because it shuts down. */
+export function stoppedHandshake(): YodelError {
+  return new YodelError('YODEL_SHUTTING_DOWN', 'the server is shutting down, and the handshakes were not complete');
+}
+
 /** The error of a TLS listener without a certificate. */
 export function certificateMissing(address: Address): YodelError {
   return new YodelError('YODEL_TLS', `cannot listen on ${address}: TLS needs a certificate and its key`);

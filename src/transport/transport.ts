@@ -238,7 +238,10 @@ export interface ListenOptions {
 
 /** A connection whose handshakes are not complete. */
 export interface PendingConnection {
-  /** The header of a load balancer names the client. False: it is refused, and there is no other outcome. */
+  /**
+   * The header of a load balancer names the client, and there are further handshakes. False: it is refused, and there is no
+   * other outcome.
+   */
   identify(client: Address): boolean;
   /**
    * Says how many bytes of its handshakes are kept now, where a peer can send many of them.

@@ -2,11 +2,12 @@
 import { once } from 'node:events';
 import * as net from 'node:net';
 import { join } from 'node:path';
+import * as tls from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
 import type { SocketAddress } from '../../src/address.ts';
 import { selfSignedCertificate } from '../../src/cli/serve/tls/self-signed.ts';
 import type { YodelError } from '../../src/errors.ts';
-import { isHealthCheck, wasReset } from '../../src/log/error-text.ts';
+import { isHealthCheck, isUsualRefusal } from '../../src/log/error-text.ts';
 import type { ServeOptions } from '../../src/server/options.ts';
 import { type Server, serve } from '../../src/server/server.ts';
 import type { Subscriber } from '../../src/telemetry/telemetry.ts';
@@ -42,7 +43,7 @@ async function serveAll(options: ServeOptions = {}): Promise<{ server: Server; e
       const isUsual = !error || isHealthCheck(session, error);
       ends.push(isUsual ? 'closed well' : `closed ${name(error)}`);
     },
-    refused: (peer, error) => ends.push(wasReset(peer, error) ? 'reset' : `refused ${error.message}`),
+    refused: (peer, error) => ends.push(isUsualRefusal(peer, error) ? 'reset' : `refused ${error.message}`),
     left: () => ends.push('left'),
   };
   const host = '127.0.0.1:0';
@@ -86,3 +87,47 @@ test('a client that leaves in the middle of a handshake is an error', async () =
   await waitUntil('it was noticed', () => ends.length > 0);
   expect(ends).toEqual(['refused the WebSocket handshake with the client failed: it disconnected']);
 });
+
+/** What a client sends of its handshakes, by the scheme of the address. */
+const beginnings: Readonly<Record<string, string>> = {
+  tls: '\x16\x03\x01',
+  ws: 'GET / HTTP/1.1\r\n',
+  wss: 'GET / HTTP/1.1\r\n',
+};
+const header = 'PROXY TCP4 203.0.113.7 127.0.0.1 51234 7878\r\n';
+
+/** Connects and sends a part of the handshakes: with `wss`, after the handshake of TLS. */
+async function beginHandshake({ scheme, ...address }: SocketAddress, before: string): Promise<void> {
+  const socket = net.connect((address as { port: number }).port, '127.0.0.1').on('error', () => undefined);
+  await once(socket, 'connect');
+  socket.write(before);
+  const secured = scheme === 'wss' ? tls.connect({ socket, rejectUnauthorized: false }) : socket;
+  if (scheme === 'wss') await once(secured, 'secureConnect');
+  secured.on('error', () => undefined).resume();
+  await new Promise<void>((resolve) => secured.write(beginnings[scheme] ?? '', () => resolve()));
+  onTestFinished(() => void socket.destroy());
+}
+
+for (const [where, before] of [
+  ['', ''],
+  [', after a PROXY header', header],
+  [', in a PROXY header', 'PROXY '],
+] as const) {
+  test(`handshakes that a shutdown ends are not the fault of their clients${where}`, async () => {
+    const refusals: string[] = [];
+    const proxyProtocol = before === '' ? undefined : ['127.0.0.0/8'];
+    const { server } = await serveAll({
+      proxyProtocol,
+      telemetry: {
+        refused: (peer, error) => refusals.push(`${error.message}: ${isUsualRefusal(peer, error) ? 'info' : 'warn'}`),
+      },
+    });
+    const isCut = before === 'PROXY ';
+    const addresses = server.addresses.filter(({ scheme }) => (isCut ? scheme === 'tcp' : scheme in beginnings));
+    for (const address of addresses) await beginHandshake(address, before);
+    await server.close({ timeoutMs: 200 });
+    await waitUntil('all were reported', () => refusals.length === addresses.length);
+    const text = 'the server is shutting down, and the handshakes were not complete: info';
+    expect(refusals).toEqual(addresses.map(() => text));
+  });
+}

@@ -39,12 +39,13 @@ describe('a PROXY header', () => {
 
   it('of another peer does not get it past the rules', async () => {
     const { text, counters } = await serveOneClient({ proxyProtocol: untrusted, allow: ['203.0.113.0/24'] });
-    expect(text).toBe('');
+    expect(text).toBe('error: connections from 127.0.0.1 are not allowed\n');
     expect(Object.fromEntries(counters.errors)).toEqual({ YODEL_ADDRESS_DENIED: 1 });
   });
 
-  it('of a load balancer subjects the client to the rules', async () => {
-    const { counters } = await serveOneClient({ proxyProtocol: trusted, deny: ['203.0.113.0/24'] });
+  it('of a load balancer subjects the client to the rules, and it gets the reason', async () => {
+    const { text, counters } = await serveOneClient({ proxyProtocol: trusted, deny: ['203.0.113.0/24'] });
+    expect(text).toBe('error: connections from 203.0.113.7 are not allowed\n');
     expect(Object.fromEntries(counters.errors)).toEqual({ YODEL_ADDRESS_DENIED: 1 });
   });
 });
@@ -89,6 +90,7 @@ describe('before its PROXY header is complete, a connection of a load balancer',
     await first.until(() => first.text === 'hello\n');
     second.connection.write(Buffer.from(headerOf('203.0.113.7').slice(6)));
     await second.until(() => second.ended);
+    expect(second.text).toBe('error: this address has reached its limit of 1 connections; try again later\n');
     expect(Object.fromEntries(server.counters.errors)).toEqual({ YODEL_TOO_MANY_CONNECTIONS: 1 });
     const other = await connectThrough(server, `${headerOf('203.0.113.8')}hello\n`);
     await other.until(() => other.text === 'hello\n');

@@ -12,7 +12,7 @@ import type { YodelError } from '../../errors.ts';
 import { type Linked, LinkedSet } from '../../linked-set.ts';
 import { closingWith } from '../accept-queue.ts';
 import { type BunHandlers, type BunSocket, events, listenBy, type SocketEvents } from '../bun.ts';
-import { certificateMissing, handshakeTimedOut, PeerLeft } from '../listen-errors.ts';
+import { certificateMissing, handshakeTimedOut, PeerLeft, stoppedHandshake } from '../listen-errors.ts';
 import type { Listener, ListenOptions, PendingConnection, ServerTls } from '../transport.ts';
 import { problemOfResumed, subjectOf } from './acceptor.ts';
 import { BunTlsConnection } from './bun-connection.ts';
@@ -178,7 +178,7 @@ class Handshake implements SocketEvents, Linked<Handshake> {
 
   /** The listener closes. */
   abandon(): void {
-    this.#socket?.end();
+    this.#fail(stoppedHandshake());
   }
 
   closed(error: Error | undefined): void {

@@ -2,7 +2,7 @@
 import { addressAt, TcpAddress, TlsAddress, type WebSocketAddress } from '../../address.ts';
 import { realClock } from '../../clock.ts';
 import { closingWith } from '../accept-queue.ts';
-import { handshakeTimedOut } from '../listen-errors.ts';
+import { handshakeTimedOut, stoppedHandshake } from '../listen-errors.ts';
 import type { Connection, Listener, ListenOptions, PendingConnection, ServerWebSocket } from '../transport.ts';
 import { upgrade } from './upgrade.ts';
 
@@ -19,9 +19,11 @@ export async function listenWebSocket(
 ): Promise<Listener> {
   const { scheme, host, port } = address;
   const pending = new Set<Connection>();
+  let isAbandoned = false;
   const upgradeOn = (connection: Connection, client: PendingConnection | undefined, began: number) => {
     pending.add(connection);
-    void serve(connection, client, began, address, options).finally(() => pending.delete(connection));
+    const failed = (error: Error) => (client ?? options).failed(isAbandoned ? stoppedHandshake() : error);
+    void serve(connection, { ...options, client, began, address, failed }).finally(() => pending.delete(connection));
   };
   const { admit } = options;
   const inner = await listen(scheme === 'wss' ? new TlsAddress(host, port) : new TcpAddress(host, port), {
@@ -50,20 +52,25 @@ export async function listenWebSocket(
     ...inner,
     address: addressAt(address, bound.host, bound.port),
     close: closingWith(inner.close, () => {
+      isAbandoned = true;
       for (const connection of pending) connection.abort();
     }),
   };
 }
 
-/** Does the handshake of WebSocket. @param began when the first handshake began: all share one time limit */
-async function serve(
-  connection: Connection,
-  client: PendingConnection | undefined,
-  began: number,
-  address: WebSocketAddress,
-  options: WebSocketListenOptions,
-): Promise<void> {
-  const { handshakeTimeout = 0, webSocket } = options;
+/** One handshake. */
+interface Upgrading extends Pick<WebSocketListenOptions, 'accept' | 'handshakeTimeout' | 'webSocket'> {
+  readonly address: WebSocketAddress;
+  /** The server's decision about the connection, if it was asked. */
+  readonly client: PendingConnection | undefined;
+  /** When the first handshake began: all share one time limit. */
+  readonly began: number;
+  failed(error: Error): void;
+}
+
+/** Does the handshake of WebSocket. */
+async function serve(connection: Connection, upgrading: Upgrading): Promise<void> {
+  const { handshakeTimeout = 0, webSocket, address, client, began } = upgrading;
   const waits = (bytes: number) => client?.buffers(bytes, () => connection.abort());
   const limit = Promise.withResolvers<never>();
   const expire = () => limit.reject(handshakeTimedOut(handshakeTimeout));
@@ -72,10 +79,10 @@ async function serve(
   try {
     const upgraded = await Promise.race([upgrade(connection, address, webSocket, waits), limit.promise]);
     if (client) client.accepted(upgraded);
-    else options.accept(upgraded);
+    else upgrading.accept(upgraded);
   } catch (error) {
     connection.release();
-    (client ?? options).failed(error as Error);
+    upgrading.failed(error as Error);
   } finally {
     timer?.cancel();
   }
