@@ -2,6 +2,7 @@
 import type { Address } from '../address.ts';
 import type { Timer } from '../clock.ts';
 import { systemError, YodelError } from '../errors.ts';
+import type { Framing } from '../framing/framing.ts';
 import { LinkedSet } from '../linked-set.ts';
 import type { ServerLimits } from '../options.ts';
 import type { CloseHandler } from '../session/lifecycle.ts';
@@ -56,13 +57,8 @@ export class Acceptor {
     this.#descriptors = descriptorsNow();
     this.#capacity = this.#capacityFor(limits, session);
     this.#admission = new Admission(rules);
-    const { clock, protocol, handler, limits: sessionLimits } = session;
-    this.#refusals = new Refusals(
-      clock,
-      handler.forwarding === 'transparent' ? undefined : protocol.replyFraming,
-      sessionLimits.lingerTimeout,
-      this.#capacity.refusals,
-    );
+    const { lingerTimeout } = session.limits;
+    this.#refusals = new Refusals(session.clock, framingOf(session), lingerTimeout, this.#capacity.refusals);
   }
 
   /** The maximum number of concurrent sessions. */
@@ -75,6 +71,7 @@ export class Acceptor {
     this.#session = session;
     this.#capacity = this.#capacityFor(limits, session);
     this.#admission.reload(rules);
+    this.#refusals.framing = framingOf(session);
   }
 
   #capacityFor({ maxConnections }: ServerLimits, { handler }: SessionSettings): Capacity {
@@ -238,7 +235,9 @@ export class Acceptor {
 
   #fullError(): YodelError {
     const text = `the server has reached its limit of ${this.maxConnections} connections; try again later`;
-    return new YodelError('YODEL_TOO_MANY_CONNECTIONS', text);
+    // Nothing tells a ring of proxies from many clients. Only the log has this text: such a handler tells its clients nothing.
+    const hint = isSilent(this.#session) ? ' (with few clients, the upstream may lead back here)' : '';
+    return new YodelError('YODEL_TOO_MANY_CONNECTIONS', `${text}${hint}`);
   }
 
   /** Something else in the process has taken the descriptors that were left for connections. */
@@ -284,4 +283,14 @@ export class Acceptor {
   #release(peer: Address): void {
     if (this.#admission.known > 0) this.#admission.release(peer, this.#session.clock.now());
   }
+}
+
+/** Whether the handler is one that tells its clients nothing, such as a proxy. */
+function isSilent({ handler }: SessionSettings): boolean {
+  return handler.forwarding === 'transparent';
+}
+
+/** How refused clients get the reason. */
+function framingOf(session: SessionSettings): Framing | undefined {
+  return isSilent(session) ? undefined : session.protocol.replyFraming;
 }

@@ -25,7 +25,7 @@ import type { Listener, ListenOptions, Transport } from '../transport/transport.
 import { Acceptor, type AcceptorSettings } from './acceptor.ts';
 import type { ReloadOptions, ServeOptions } from './options.ts';
 import { addressListOf, admissionRulesOf, checkReloadOptions, checkTls } from './options.ts';
-import { refuseOwnAddress } from './own-address.ts';
+import { refuseOwnAddress, refuseOwnAddressNow } from './own-address.ts';
 
 /**
  * | State    | Connections | Sessions                              | Continues when                         |
@@ -156,6 +156,7 @@ export class MessageServer implements SessionServer {
     const limits = resolveOptions(serverOptions, options);
     const settings = this.#settingsOf(options, limits);
     checkTls(changes.tls);
+    refuseOwnAddressNow(settings.session.handler.upstream, this.addresses);
     // The last step that can fail. It can fail only for the first listener, because all have the same certificates.
     if (changes.tls) for (const listener of this.#listeners) listener.renew?.(changes.tls);
     this.#options = options;

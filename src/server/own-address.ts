@@ -17,7 +17,26 @@ export async function refuseOwnAddress(
   listening: readonly SocketAddress[],
 ): Promise<void> {
   if (!upstream) return;
-  const own = upstream.scheme === 'unix' ? ownSocket(upstream.path, listening) : await ownPort(upstream, listening);
+  const names = [upstream, ...onSamePort(upstream, listening)].map((one) => hostOf(one) ?? '');
+  const known = new Map(await Promise.all(names.map(async (name) => [name, await lookUp(name)] as const)));
+  refuseIfOwn(upstream, listening, (name) => known.get(name) ?? []);
+}
+
+/**
+ * The same without looking up names: of these, only `localhost` is known.
+ *
+ * @throws YodelError `YODEL_INVALID_ADDRESS`
+ */
+export function refuseOwnAddressNow(upstream: Address | undefined, listening: readonly SocketAddress[]): void {
+  if (upstream) refuseIfOwn(upstream, listening, knownAddressesOf);
+}
+
+/** The addresses that a name stands for, IPv4 addresses as such. */
+type AddressesOf = (name: string) => readonly string[];
+
+function refuseIfOwn(upstream: Address, listening: readonly SocketAddress[], addressesOf: AddressesOf): void {
+  const own =
+    upstream.scheme === 'unix' ? ownSocket(upstream.path, listening) : ownPort(upstream, listening, addressesOf);
   if (!own) return;
   const text = `the upstream ${upstream} is this server itself, which listens on ${own}`;
   throw new YodelError('YODEL_INVALID_ADDRESS', `${text}: give it the address of another server`);
@@ -39,18 +58,21 @@ function fileOf(path: string): string | undefined {
   }
 }
 
-async function ownPort(upstream: Address, listening: readonly SocketAddress[]): Promise<SocketAddress | undefined> {
-  const host = hostOf(upstream);
-  const { port } = upstream as { readonly port?: number };
-  // Names are only looked up if it matters.
-  const candidates = listening.filter((one) => 'port' in one && one.port === port);
-  if (host === undefined || candidates.length === 0) return undefined;
-  const targets = (await addressesOf(host)).map((one) => loopbackOf[one] ?? one);
-  for (const candidate of candidates) {
-    const listens = await addressesOf(hostOf(candidate) as string);
-    if (targets.some((target) => listens.some((one) => takes(one, target)))) return candidate;
-  }
-  return undefined;
+function ownPort(
+  upstream: Address,
+  listening: readonly SocketAddress[],
+  addressesOf: AddressesOf,
+): SocketAddress | undefined {
+  const targets = addressesOf(hostOf(upstream) ?? '').map((one) => loopbackOf[one] ?? one);
+  return onSamePort(upstream, listening).find((candidate) => {
+    const listens = addressesOf(hostOf(candidate) as string);
+    return targets.some((target) => listens.some((one) => takes(one, target)));
+  });
+}
+
+/** Names of others need not be looked up. */
+function onSamePort(upstream: Address, listening: readonly SocketAddress[]): SocketAddress[] {
+  return listening.filter((one) => 'port' in one && 'port' in upstream && one.port === upstream.port);
 }
 
 /** Where a connection to a wildcard address goes. */
@@ -68,11 +90,16 @@ function isOfThisMachine(address: string): boolean {
   return address.startsWith('127.') || address === '::1' || all.some((one) => plain(one.address) === address);
 }
 
-/** The addresses that a name stands for, IPv4 addresses as such. */
-async function addressesOf(host: string): Promise<string[]> {
-  if (isIP(host) !== 0) return [plain(host)];
+function knownAddressesOf(name: string): string[] {
+  if (name.toLowerCase() === 'localhost') return ['127.0.0.1', '::1'];
+  return isIP(name) === 0 ? [] : [plain(name)];
+}
+
+async function lookUp(name: string): Promise<string[]> {
+  const known = knownAddressesOf(name);
+  if (known.length > 0 || name === '') return known;
   try {
-    return (await lookup(host, { all: true })).map(({ address }) => plain(address));
+    return (await lookup(name, { all: true })).map(({ address }) => plain(address));
   } catch {
     // Unknown now; connecting will say so.
     return [];

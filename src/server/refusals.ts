@@ -11,18 +11,19 @@ import type { Connection, Receiver } from '../transport/transport.ts';
 /** Sends refused clients the reason, and closes their connections. */
 export class Refusals {
   readonly #clock: Clock;
-  readonly #framing: Framing | undefined;
+  /** Undefined: the clients receive no reason. */
+  framing: Framing | undefined;
   readonly #lingerMs: number;
   readonly #maxAtOnce: number;
   readonly #open = new LinkedSet<Refusal>();
 
   /**
-   * @param framing undefined: the clients receive no reason
+   * @param framing see {@link framing}
    * @param maxAtOnce above this number, connections are aborted without a reason
    */
   constructor(clock: Clock, framing: Framing | undefined, lingerMs: number, maxAtOnce: number) {
     this.#clock = clock;
-    this.#framing = framing;
+    this.framing = framing;
     this.#lingerMs = lingerMs;
     this.#maxAtOnce = maxAtOnce;
   }
@@ -40,7 +41,7 @@ export class Refusals {
   refuse(connection: Connection, error: YodelError, atOnce = false): void {
     const refusal = new Refusal(connection, (closed) => this.#open.delete(closed));
     connection.start(refusal);
-    const framing = this.#framing && (connection.framing ?? this.#framing);
+    const framing = this.framing && (connection.framing ?? this.framing);
     if (!framing || atOnce || this.#open.size >= this.#maxAtOnce) return connection.abort(error);
     this.#open.add(refusal);
     sendError(framing.encoder, textForPeer(error), (text) => connection.write(encode(framing, text)));

@@ -4,8 +4,9 @@ import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parseAddress, type SocketAddress } from '../../src/address.ts';
+import { connect } from '../../src/client/connect.ts';
 import { proxy } from '../../src/handlers/proxy.ts';
-import { refuseOwnAddress } from '../../src/server/own-address.ts';
+import { refuseOwnAddress, refuseOwnAddressNow } from '../../src/server/own-address.ts';
 import { serve } from '../../src/server/server.ts';
 import { temporaryFolder } from '../support/files.ts';
 
@@ -45,6 +46,26 @@ it.each([
   ['exec:cat', '127.0.0.1:7000'],
 ])('%s is another server than one that listens on %s', async (upstream, listening) => {
   await refuse(upstream, listening);
+});
+
+it.each([
+  ['127.0.0.1:7000', '127.0.0.1:7000'],
+  ['LOCALHOST:7000', '0.0.0.0:7000'],
+  ['[::1]:7000', 'localhost:7000'],
+])('%s is refused at once where the server listens on %s, without looking up names', (upstream, listening) => {
+  const refuseNow = () => refuseOwnAddressNow(parseAddress(upstream), [parseAddress(listening) as SocketAddress]);
+  expect(refuseNow).toThrow(/is this server itself/);
+});
+
+it('a server does not become a proxy to itself by a reload, and goes on as before', async () => {
+  const server = await serve({ listen: '127.0.0.1:0' });
+  const { port } = server.addresses[0] as { readonly port: number };
+  expect(() => server.reload({ handler: proxy(port), maxMessages: 1 })).toThrow(/is this server itself/);
+  const client = await connect(port);
+  expect((await client.request('a')).text).toBe('a');
+  expect((await client.request('b')).text).toBe('b');
+  await client.close();
+  await server.close();
 });
 
 it('a server does not start as a proxy to its own socket, by whatever path, and leaves nothing behind', async () => {

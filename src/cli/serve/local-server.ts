@@ -3,12 +3,13 @@ import { parseAddress } from '../../address.ts';
 import type { ErrorCode } from '../../errors.ts';
 import { formatPlural } from '../../format/figures.ts';
 import type { Journal } from '../../journal/journal.ts';
-import { errorText, isFromUpstream } from '../../log/error-text.ts';
+import { errorText, isFromUpstream, isUsualRefusal } from '../../log/error-text.ts';
 import { resolveOptions } from '../../option-values.ts';
 import { processOptions, type ServerLimits, serveLimits, serverOptions } from '../../options.ts';
 import { endGroups } from '../../process/process-group.ts';
 import { loadWatchdog, type Watchdog } from '../../process/watchdog.ts';
 import type { ReloadOptions } from '../../server/options.ts';
+import { refuseOwnAddress } from '../../server/own-address.ts';
 import { type Server, serve } from '../../server/server.ts';
 import { combineSubscribers, type Subscriber } from '../../telemetry/telemetry.ts';
 import { escapeError, escapeStack } from '../../terminal/escape.ts';
@@ -116,6 +117,7 @@ export async function startLocalServer(serving: Serving, options: LocalServerOpt
     faults,
     reload: async (next) => {
       const loaded = await handlerFor(next.settings, notifyOf, faults.for(next.settings.flags));
+      await refuseOwnAddress(loaded.handler.upstream, server.addresses);
       // A verdict is on one mock.
       const options = { ...reloadableOf(next), handler: judge ? handler : loaded.handler };
       server.reload(next.tls ? { ...options, tls: next.tls } : options);
@@ -191,6 +193,15 @@ function failures(
   { aborted, isSilent }: { readonly aborted: () => void; readonly isSilent: () => boolean },
 ): Subscriber {
   return {
+    refused: (peer, error) => {
+      if (isSilent() && !isUsualRefusal(peer, error)) {
+        notifyOf(
+          'refused',
+          peer && { peer },
+          (client) => `${client}${client && ': '}refused: ${escapeError(error.message)}`,
+        );
+      }
+    },
     handlerFailed: (session, error) =>
       notifyOf('handler-failed', session, (client) => `the handler failed for ${client}: ${escapeStack(error.cause)}`),
     closed: (session, error) => {

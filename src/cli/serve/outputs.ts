@@ -21,9 +21,9 @@ export type Notify = (text: string) => void;
  */
 export type NotifyOf = (kind: LineKind, client: Client | undefined, text: (client: string) => string) => void;
 
-/** A client, such as a session. */
+/** A client: a session, or one that was refused before it became one. */
 interface Client {
-  readonly id: number;
+  readonly id?: number | undefined;
   readonly peer: Address;
 }
 
@@ -139,11 +139,15 @@ function gatedNotify(
     const host = client ? escapeText(shownHost(client.peer)) : '';
     const use = gate.use(kind, `${kind} ${host}`, host);
     if (!gate.admits(use)) return gate.leaveOut(use, 1);
-    const line = `${name} ${text(client ? `${escapeText(formatPeer(client.peer))}#${client.id}` : '')}`;
+    const line = `${name} ${text(client ? nameOf(client) : '')}`;
     errors.write(line);
     gate.count(use, line.length);
   };
   return { notifyOf, closeGate: () => gate.close() };
+}
+
+function nameOf({ id, peer }: Client): string {
+  return `${escapeText(formatPeer(peer))}${id === undefined ? '' : `#${id}`}`;
 }
 
 /** A reader that stops early (`| head`) is not a failure, but the operator should know that the log ends here. */

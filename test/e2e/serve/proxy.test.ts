@@ -1,5 +1,6 @@
 /** `yodel serve proxy:ADDRESS` between real clients and servers. */
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -60,6 +61,23 @@ test.each([
   await peer.send(Buffer.from(text, 'latin1'));
   peer.end();
   expect((await peer.ended).toString('latin1')).toBe(text);
+});
+
+test('a ring of two proxies ends at the limit of one, with the reason, and leaves nothing behind', async () => {
+  const file = join(temporaryFolder(), 'yodel.toml');
+  writeFileSync(file, 'maxConnections = 20\n');
+  const first = await serve(['--config', file, '--quiet']);
+  const second = await serve([`proxy:${first.address}`, '--quiet']);
+  writeFileSync(file, `handler = "proxy:${second.address}"\nmaxConnections = 20\n`);
+  first.process.kill('SIGHUP');
+  await first.saw(/yodel: reloaded/);
+  for (const round of [1, 2]) {
+    expect(await closedAtOnce(first.port)).toEqual({ text: '', code: 'ECONNRESET' });
+    const refused = 'refused: the server has reached its limit of 20 connections; .* the upstream may lead back here';
+    await first.saw(new RegExp(`(?:${refused}[^]*){${round}}`));
+  }
+  for (const { process } of [first, second]) process.kill('SIGTERM');
+  expect(await Promise.all([first.ended, second.ended])).toMatchObject([{ status: 0 }, { status: 0 }]);
 });
 
 test('the upstream server may speak first, and each session has its own connection', async () => {

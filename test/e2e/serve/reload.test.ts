@@ -45,6 +45,20 @@ test('new sessions get the new handler and limits, open sessions keep theirs', a
   expect(await ask(server, 'abc\nabcd\n')).toBe('new abc\nerror: message 2 is longer than the limit of 3 bytes\n');
 });
 
+test('a proxy that would lead to itself is not reloaded, by whatever name', async () => {
+  const file = join(temporaryFolder(), 'yodel.toml');
+  writeFileSync(file, '');
+  const server = await serve(['--config', file, '--listen', '127.0.0.1:0']);
+  for (const host of ['127.0.0.1', 'localhost', '127.1.2.3']) {
+    const [listens, isOwn] = [server.address, host !== '127.1.2.3'];
+    writeFileSync(file, `handler = "proxy:${host}:${server.port}"\n`);
+    server.process.kill('SIGHUP');
+    const refused = `not reloaded, .* the upstream tcp://${host}:${server.port} is this server itself, .* ${listens}`;
+    await server.saw(new RegExp(isOwn ? refused : 'yodel: reloaded'));
+    if (isOwn) expect(await ask(server, 'a\n')).toBe('a\n');
+  }
+});
+
 test('the access rules are reloaded too', async () => {
   const file = join(temporaryFolder(), 'yodel.toml');
   writeFileSync(file, '');
