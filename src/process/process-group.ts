@@ -22,6 +22,7 @@ let reaper: Reaper | undefined;
 /** A process group. */
 export class ProcessGroup {
   readonly #leader: number;
+  readonly #startedAt = performance.now();
   #ending: Promise<void> | undefined;
 
   /** @param leader the process id of a child that leads its own group */
@@ -45,20 +46,25 @@ export class ProcessGroup {
   }
 
   async #end(graceMs: number): Promise<void> {
-    const startedAt = performance.now();
-    const hasTime = (ms: number) => performance.now() - startedAt < ms;
+    const endingAt = performance.now();
+    const hasTime = (ms: number) => performance.now() - endingAt < ms;
     let isLeft = this.#signal('SIGTERM');
     while (isLeft && hasTime(graceMs)) {
       await pause(checkIntervalMs);
-      isLeft = this.#signal(0) && (hasTime(zombiesAfterMs) || hasRunningMember(this.#leader));
+      isLeft = this.#signal(0) && (hasTime(zombiesAfterMs) || this.#hasRunningMember());
     }
-    if (isLeft) isLeft = this.kill();
+    // Also if none seems to run: a member that was just being created may not have been seen.
+    this.kill();
     while (isLeft && hasTime(graceMs + killedMs)) {
       await pause(checkIntervalMs);
-      isLeft = this.#signal(0) && hasRunningMember(this.#leader);
+      isLeft = this.#signal(0) && this.#hasRunningMember();
     }
     groups.delete(this);
     reaper?.remove(this.#leader);
+  }
+
+  #hasRunningMember(): boolean {
+    return hasRunningMember(this.#leader, this.#startedAt);
   }
 
   /** Returns false if the group has no members. Its id is not reused while it has any. */

@@ -10,17 +10,24 @@ const shareOfTime = 20;
 
 /** The groups of the last scan; undefined where processes cannot be listed. */
 let running: ReadonlySet<number> | undefined;
+let scannedAt = Number.NEGATIVE_INFINITY;
 let validUntil = 0;
 
-/** Whether the group has members that have not ended. True where that is unknown, without `/proc`. The answer may be a moment old. */
-export function hasRunningMember(leader: number): boolean {
+/**
+ * Whether the group has members that have not ended. True where that is unknown: without `/proc`, and while the last scan is
+ * older than the group. The answer may be a moment old.
+ *
+ * @param startedAt when the group was started, by `performance.now()`
+ */
+export function hasRunningMember(leader: number, startedAt: number): boolean {
   const now = performance.now();
   if (now >= validUntil) {
     running = scan();
+    scannedAt = now;
     const done = performance.now();
     validUntil = done + Math.max(freshMs, shareOfTime * (done - now));
   }
-  return running?.has(leader) ?? true;
+  return scannedAt < startedAt || (running?.has(leader) ?? true);
 }
 
 function scan(): Set<number> | undefined {
