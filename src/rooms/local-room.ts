@@ -56,6 +56,7 @@ export class LocalRoom {
   #isDelivering = false;
   /** What it was sent in this turn. */
   #pending: RoomMessage[] = [];
+  #pendingSize = 0;
   /** How many members are behind, and which frames they need. */
   readonly #behind = new Set<Member>();
   readonly #wires = new Map<Wire, number>();
@@ -67,7 +68,10 @@ export class LocalRoom {
     this.name = name;
     this.#context = context;
     this.history = new History();
-    this.#ring = new Ring(context.memoryLimit, () => this.#dropFirst());
+    this.#ring = new Ring(context.memoryLimit, {
+      dropFirst: () => this.#dropFirst(),
+      replaced: (segment, position) => this.#replaced(segment, position),
+    });
   }
 
   /** The number of members in this process. */
@@ -106,7 +110,9 @@ export class LocalRoom {
   /** Takes a message, to be delivered by {@link deliver}. */
   send(message: string | Uint8Array | Message, options: RoomSendOptions): void {
     const { except, key, from } = options;
-    this.#pending.push({ ...lastingOf(message), except: except?.id, key });
+    const lasting = lastingOf(message);
+    this.#pending.push({ ...lasting, except: except?.id, key });
+    this.#pendingSize += lasting.size;
     if (!from || this.#context.limits.roomBehind !== 'wait' || !this.#isFull) return;
     // A handler with faults knows the session by an object of its own, which cannot be held.
     const { participant } = from as Partial<RoomSession>;
@@ -117,6 +123,7 @@ export class LocalRoom {
   deliver(): void {
     const messages = this.#pending;
     this.#pending = [];
+    this.#pendingSize = 0;
     this.#isDelivering = true;
     let base = 0;
     for (const part of partsOf(messages)) {
@@ -126,6 +133,7 @@ export class LocalRoom {
     this.#isDelivering = false;
     this.#endDelivery();
     this.history.add(messages, this.#context.limits);
+    this.#wake();
   }
 
   /** The member's peer has read what it was sent: it receives more. */
@@ -134,10 +142,10 @@ export class LocalRoom {
     if (!behind) return;
     while (!participant.isBehind && !participant.hasEnded) {
       if (behind.missed > 0) this.#tellMissed(member, behind);
+      if (behind.position === this.#ring.end) return this.#hasCaughtUp(member, behind);
       const segment = this.#ring.at(behind.position);
-      if (!segment) return this.#hasCaughtUp(member, behind);
-      behind.position++;
-      this.#write(participant, segment.shareOf(recipientOf(member, behind.wire)));
+      behind.position = this.#ring.advance(behind.position);
+      if (segment) this.#write(participant, segment.shareOf(recipientOf(member, behind.wire)));
     }
     this.#wake();
   }
@@ -197,7 +205,7 @@ export class LocalRoom {
   #fallsBehind(member: Member): void {
     const { wire, hasEnded } = member.participant;
     if (!wire || hasEnded || member.behind || this.#members[member.index] !== member) return;
-    member.behind = { wire, position: this.#ring.end, missed: 0 };
+    member.behind = { wire, position: this.#ring.enter(), missed: 0 };
     this.#behind.add(member);
     this.#wires.set(wire, (this.#wires.get(wire) ?? 0) + 1);
   }
@@ -207,14 +215,14 @@ export class LocalRoom {
     member.behind = undefined;
   }
 
-  #leftBehind(member: Member, { wire, missed }: Behind): void {
+  #leftBehind(member: Member, { wire, position, missed }: Behind): void {
     // It left before it could be told.
     if (missed > 0) this.#count(member.participant, missed);
     this.#behind.delete(member);
     const others = (this.#wires.get(wire) ?? 1) - 1;
     if (others > 0) this.#wires.set(wire, others);
     else this.#wires.delete(wire);
-    if (this.#behind.size === 0) this.#ring.clear();
+    this.#ring.leave(position);
     this.#wake();
   }
 
@@ -228,14 +236,25 @@ export class LocalRoom {
   #dropFirst(): void {
     const { first } = this.#ring;
     const segment = this.#ring.at(first);
-    for (const member of segment ? this.#behind : []) {
+    const { counters } = this.#context.telemetry;
+    for (const member of this.#behind) {
       const behind = member.behind as Behind;
       if (behind.position > first) continue;
-      behind.position = first + 1;
-      behind.missed += (segment as Segment).countFor(recipientOf(member, behind.wire));
+      behind.position = this.#ring.advance(first);
+      const share = segment?.shareOf(recipientOf(member, behind.wire));
+      behind.missed += share?.messages ?? 0;
+      counters.roomMessagesReplaced += share?.replaced ?? 0;
       if (behind.missed > 0 && this.#context.limits.roomBehind === 'close') this.#closes(member, behind);
     }
-    this.#ring.shift();
+  }
+
+  #replaced(segment: Segment, position: number): void {
+    const { counters } = this.#context.telemetry;
+    for (const member of this.#behind) {
+      const behind = member.behind as Behind;
+      if (behind.position <= position)
+        counters.roomMessagesReplaced += segment.shareOf(recipientOf(member, behind.wire)).replaced;
+    }
   }
 
   #tellMissed({ participant }: Member, behind: Behind): void {
@@ -282,7 +301,7 @@ export class LocalRoom {
   }
 
   get #isFull(): boolean {
-    return this.#behind.size > 0 && this.#ring.buffered > this.#context.limits.roomBuffer / 2;
+    return this.#ring.buffered + this.#pendingSize > this.#context.limits.roomBuffer / 2;
   }
 
   #hold(participant: Participant): void {

@@ -10,12 +10,25 @@ import type { RoomMessage, Segment } from './segment.ts';
 
 /** What objects cost besides the frames. Counted, because a room may be sent many short messages. */
 const segmentCost = 512;
+/** The same for a segment all of whose messages were replaced. */
+const emptyCost = 32;
 
 /** A segment in the ring, with the memory that was counted for it. */
 interface Kept {
-  readonly segment: Segment;
+  /** Undefined: newer messages have replaced all of its own. */
+  segment: Segment | undefined;
   buffers: readonly Buffer[];
   size: number;
+  /** How many members continue with it. Until then it is not needed. */
+  readers: number;
+}
+
+/** The room, as its ring sees it. */
+export interface RingOwner {
+  /** Drops the first segment, which some members have not received. */
+  dropFirst(): void;
+  /** Newer messages have replaced all of the segment at this position. */
+  replaced(segment: Segment, position: number): void;
 }
 
 /** The ring of one room. Positions are numbers of segments, counted over its whole life. */
@@ -23,16 +36,17 @@ export class Ring implements MemoryUser {
   buffered = 0;
   readonly hasPending = false;
   readonly #memoryLimit: MemoryLimit;
-  /** Drops the first segment, which some members have not received. */
-  readonly #dropFirst: () => void;
+  readonly #owner: RingOwner;
   readonly #segments = new Queue<Kept>();
   #first = 0;
+  /** How many members have received everything in the ring, and wait only for their peers. */
+  #readersAtEnd = 0;
   /** Where the last message of each key is. */
   readonly #keys = new Map<string, { readonly at: number; readonly index: number }>();
 
-  constructor(memoryLimit: MemoryLimit, dropFirst: () => void) {
+  constructor(memoryLimit: MemoryLimit, owner: RingOwner) {
     this.#memoryLimit = memoryLimit;
-    this.#dropFirst = dropFirst;
+    this.#owner = owner;
   }
 
   /** The position of the first segment. */
@@ -45,7 +59,7 @@ export class Ring implements MemoryUser {
     return this.#first + this.#segments.length;
   }
 
-  /** The segment at a position; undefined if it is the end. */
+  /** The segment at a position; undefined if all of it was replaced, and at the end. */
   at(position: number): Segment | undefined {
     return this.#segments.at(position - this.#first)?.segment;
   }
@@ -55,25 +69,35 @@ export class Ring implements MemoryUser {
     for (const wire of wires.keys()) segment.encode(wire);
     segment.keepOnly(wires);
     const at = this.end;
-    const kept = { segment, buffers: [], size: 0 };
+    const kept: Kept = { segment, buffers: [], size: 0, readers: this.#readersAtEnd };
+    this.#readersAtEnd = 0;
     this.#segments.push(kept);
     this.#measure(kept);
     for (const [index, { key }] of messages.entries()) if (key !== undefined) this.#replace(key, at, index);
   }
 
-  /** Removes the first segment. Every member that has not received it must have passed it. */
-  shift(): Segment | undefined {
-    const kept = this.#segments.shift();
-    if (!kept) return undefined;
-    this.#first++;
-    this.#forget(kept);
-    return kept.segment;
+  /** A member falls behind. Returns its position: the end. */
+  enter(): number {
+    this.#readersAtEnd++;
+    return this.end;
   }
 
-  /** Removes everything: no member is behind. */
-  clear(): void {
-    while (this.shift());
-    this.#keys.clear();
+  /** A member has passed the segment at a position. Returns its next one. */
+  advance(position: number): number {
+    const next = this.#segments.at(position + 1 - this.#first);
+    if (next) next.readers++;
+    else this.#readersAtEnd++;
+    this.leave(position);
+    return position + 1;
+  }
+
+  /** A member that is at this position is behind no more. Segments that nobody needs are removed. */
+  leave(position: number): void {
+    const kept = this.#segments.at(position - this.#first);
+    if (kept) kept.readers--;
+    else this.#readersAtEnd--;
+    while (this.#segments.first?.readers === 0) this.#shift();
+    if (this.#segments.length === 0) this.#keys.clear();
   }
 
   // The memory limit calls these.
@@ -91,7 +115,7 @@ export class Ring implements MemoryUser {
 
   /** All sessions together need too much memory: members that are behind miss messages. */
   disconnect(_error: YodelError): void {
-    while (this.#segments.length > 0) this.#dropFirst();
+    while (this.#segments.length > 0) this.#owner.dropFirst();
   }
 
   #replace(key: string, at: number, index: number): void {
@@ -100,8 +124,11 @@ export class Ring implements MemoryUser {
     this.#keys.delete(key);
     this.#keys.set(key, { at, index });
     const kept = old && this.#segments.at(old.at - this.#first);
-    if (!kept) return this.#forgetKeys();
-    kept.segment.replace(old.index);
+    if (!kept?.segment) return this.#forgetKeys();
+    if (kept.segment.replace(old.index)) {
+      this.#owner.replaced(kept.segment, old.at);
+      kept.segment = undefined;
+    }
     this.#measure(kept);
   }
 
@@ -116,15 +143,18 @@ export class Ring implements MemoryUser {
   /** Counts what the segment takes now. */
   #measure(kept: Kept): void {
     const { buffers, size } = kept;
-    kept.buffers = kept.segment.buffers;
-    kept.size = segmentCost + kept.buffers.reduce((total, { length }) => total + length, 0);
+    kept.buffers = kept.segment?.buffers ?? [];
+    const cost = kept.segment ? segmentCost : emptyCost;
+    kept.size = kept.buffers.reduce((total, { length }) => total + length, cost);
     if (kept.size === size) return;
     for (const { buffer } of kept.buffers) this.#memoryLimit.share(buffer, buffer.byteLength);
     for (const { buffer } of buffers) this.#memoryLimit.unshare(buffer, buffer.byteLength);
     this.#report(kept.size - size);
   }
 
-  #forget({ buffers, size }: Kept): void {
+  #shift(): void {
+    const { buffers, size } = this.#segments.shift() as Kept;
+    this.#first++;
     for (const { buffer } of buffers) this.#memoryLimit.unshare(buffer, buffer.byteLength);
     this.#report(-size);
   }

@@ -90,11 +90,6 @@ export class Segment {
     return this.#parts(bytes, ends, errors, from, excepted);
   }
 
-  /** How many messages a member misses if it does not receive this. */
-  countFor(recipient: Recipient): number {
-    return this.shareOf(recipient).messages;
-  }
-
   /** A newer message has replaced this one. Returns whether none is left. */
   replace(index: number): boolean {
     this.#replaced ??= new Set();

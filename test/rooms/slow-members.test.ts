@@ -1,0 +1,210 @@
+/** Members that read too slowly: nobody else waits for them, and what they miss is counted and told. */
+import { describe, expect, it } from 'vitest';
+import type { HandlerObject, Session } from '../../src/session/handler.ts';
+import { Harness, type HarnessOptions } from '../session/harness.ts';
+import type { Peer } from '../session/peer.ts';
+import { settled } from '../support/fake-clock.ts';
+
+const network = { capacity: 2_000 };
+const line = (number: number) => String(number).padStart(99, '.');
+
+interface Told {
+  readonly id: number;
+  readonly messages: number;
+}
+
+/** Members of the room `a`, and what the handler was told. */
+async function open(size: number, options: HarnessOptions = {}) {
+  const told: Told[] = [];
+  const handler: HandlerObject = {
+    open: (session) => session.join('a'),
+    missed({ id }, _room, messages) {
+      told.push({ id, messages });
+      return `missed ${messages}`;
+    },
+  };
+  const harness = await Harness.open({ handler, network, drainTimeout: 0, highWaterMark: 10_000, ...options });
+  const peers: Peer[] = [];
+  for (let count = 0; count < size; count++) peers.push(await harness.connect());
+  return { harness, peers, sessions: [...harness.server.sessions] as Session[], told, room: harness.server.room('a') };
+}
+
+/** The room is sent as many messages, ten in a turn. */
+async function send(harness: Harness, count: number, from = 0): Promise<void> {
+  for (let number = from; number < from + count; number++) {
+    harness.server.room('a').send(line(number));
+    if (number % 10 === 9) await settled();
+  }
+  await settled();
+}
+
+/** The messages, and how many the member was told that it missed, must add up without a gap. */
+function accountOf(lines: readonly string[]): { received: number; missed: number; isGapless: boolean } {
+  let [next, received, missed, isGapless] = [0, 0, 0, true];
+  for (const text of lines) {
+    const gap = /^missed (\d+)$/.exec(text);
+    if (gap) {
+      missed += Number(gap[1]);
+      next += Number(gap[1]);
+    } else {
+      isGapless &&= text === line(next);
+      received++;
+      next++;
+    }
+  }
+  return { received, missed, isGapless };
+}
+
+describe('a member that is behind', () => {
+  it('continues from the ring, and misses nothing that is in it', async () => {
+    const { harness, peers, told } = await open(2);
+    const [slow, fast] = peers as [Peer, Peer];
+    slow.connection.pause();
+    await send(harness, 200);
+    expect(fast.lines).toHaveLength(200);
+    expect(slow.size).toBe(0);
+    slow.connection.resume();
+    await slow.until(() => slow.size === 200 * 100);
+    expect(accountOf(slow.lines)).toEqual({ received: 200, missed: 0, isGapless: true });
+    expect(told).toEqual([]);
+  });
+
+  it('is told exactly how many messages it missed, and receives the rest', async () => {
+    const { harness, peers, told, sessions } = await open(3, { roomBuffer: 5_000 });
+    const [slow, fast] = peers as [Peer, Peer];
+    slow.connection.pause();
+    await send(harness, 300);
+    expect(accountOf(fast.lines)).toEqual({ received: 300, missed: 0, isGapless: true });
+    slow.connection.resume();
+    await slow.until(() => slow.text.endsWith(`${line(299)}\n`));
+    const { received, missed, isGapless } = accountOf(slow.lines);
+    expect(isGapless).toBe(true);
+    expect(received + missed).toBe(300);
+    expect(missed).toBeGreaterThan(200);
+    expect(told).toEqual([{ id: sessions[0]?.id, messages: missed }]);
+    expect(harness.server.counters.roomMessagesMissed).toBe(missed);
+    await send(harness, 100, 300);
+    expect(accountOf(slow.lines)).toEqual({ received: received + 100, missed, isGapless: true });
+  });
+
+  it('does not count what was not for it', async () => {
+    const { harness, peers, sessions, told, room } = await open(2, { roomBuffer: 2_000 });
+    const [slow] = peers as [Peer, Peer];
+    slow.connection.pause();
+    await send(harness, 50);
+    for (let number = 50; number < 100; number++) {
+      room.send(line(number), { except: sessions[0] });
+      await settled();
+    }
+    slow.connection.resume();
+    await settled();
+    expect(accountOf(slow.lines).received + (told[0]?.messages ?? 0)).toBe(50);
+    expect(told).toHaveLength(1);
+  });
+
+  it('costs the others nothing: they are not delayed, and the memory is that of one ring', async () => {
+    const { harness, peers } = await open(22, { roomBuffer: 20_000, maxPendingBytes: 1_000_000 });
+    const slow = peers.slice(0, 20);
+    for (const peer of slow) peer.connection.pause();
+    await send(harness, 1_000);
+    expect(peers[21]?.lines).toHaveLength(1_000);
+    // Each has a segment in its connection; here, in memory, a copy of its own.
+    expect(harness.server.pendingBytes).toBeLessThan(20_000 + 20 * 1_500);
+    for (const peer of slow) peer.connection.resume();
+    for (const peer of slow) await peer.until(() => peer.text.endsWith(`${line(999)}\n`));
+    const accounts = slow.map(({ lines }) => accountOf(lines));
+    expect(accounts.every(({ isGapless, received, missed }) => isGapless && received + missed === 1_000)).toBe(true);
+    const total = accounts.reduce((sum, { missed }) => sum + missed, 0);
+    expect(harness.server.counters.roomMessagesMissed).toBe(total);
+  });
+
+  it('leaves nothing behind when it goes', async () => {
+    const { harness, peers } = await open(2);
+    peers[0]?.connection.pause();
+    await send(harness, 100);
+    expect(harness.server.pendingBytes).toBeGreaterThan(5_000);
+    await peers[0]?.aborts();
+    expect(harness.server.pendingBytes).toBe(0);
+  });
+
+  it('misses messages rather than that sessions are disconnected because of maxPendingBytes', async () => {
+    const { harness, peers } = await open(3, { maxPendingBytes: 20_000, roomBuffer: 100_000 });
+    const [slow, , fast] = peers as [Peer, Peer, Peer];
+    slow.connection.pause();
+    await send(harness, 500);
+    expect(fast.lines).toHaveLength(500);
+    expect(harness.server.sessions.size).toBe(3);
+    slow.connection.resume();
+    await slow.until(() => slow.text.endsWith(`${line(499)}\n`));
+    const { received, missed, isGapless } = accountOf(slow.lines);
+    expect([isGapless, received + missed]).toEqual([true, 500]);
+  });
+});
+
+describe('with roomBehind "close"', () => {
+  it('it is closed with an error that says so', async () => {
+    const { harness, peers } = await open(2, { roomBehind: 'close', roomBuffer: 2_000 });
+    const [slow, fast] = peers as [Peer, Peer];
+    slow.connection.pause();
+    await send(harness, 200);
+    expect(fast.lines).toHaveLength(200);
+    slow.connection.resume();
+    await slow.until(() => slow.ended);
+    expect(slow.lines.at(-1)).toMatch(/^error: fell \d+ messages behind in room "a"$/);
+    expect(harness.server.room('a').size).toBe(1);
+  });
+
+  it('and so it is without a callback that is told', async () => {
+    const handler: HandlerObject = { open: (session) => session.join('a') };
+    const { harness, peers } = await open(2, { handler, roomBuffer: 2_000 });
+    const [slow] = peers as [Peer, Peer];
+    slow.connection.pause();
+    await send(harness, 200);
+    slow.connection.resume();
+    await slow.until(() => slow.ended);
+    expect(slow.lines.at(-1)).toMatch(/^error: fell \d+ messages behind in room "a"$/);
+  });
+});
+
+describe('with roomBehind "wait"', () => {
+  it('the sender waits, and nobody misses anything', async () => {
+    const handler: HandlerObject = {
+      open: (session) => session.join('a'),
+      message: (message, session) => void session.server.room('a').send(message, { from: session }),
+      missed: (_session, _room, messages) => `missed ${messages}`,
+    };
+    const { harness, peers } = await open(3, { handler, roomBehind: 'wait', roomBuffer: 20_000 });
+    const [slow, fast, sender] = peers as [Peer, Peer, Peer];
+    slow.connection.pause();
+    for (let number = 0; number < 1_000; number += 10) {
+      await sender.says(Array.from({ length: 10 }, (_, index) => `${line(number + index)}\n`).join(''));
+    }
+    expect(fast.lines.length).toBeLessThan(400);
+    slow.connection.resume();
+    for (const peer of peers) await peer.until(() => peer.size === 1_000 * 100);
+    for (const peer of peers) expect(accountOf(peer.lines)).toEqual({ received: 1_000, missed: 0, isGapless: true });
+    expect(harness.server.counters.roomMessagesMissed).toBe(0);
+  });
+});
+
+describe('messages with keys', () => {
+  it('a member that is behind receives only the last one of each key', async () => {
+    const { harness, peers, room, told } = await open(2, { roomBuffer: 20_000 });
+    const [slow, fast] = peers as [Peer, Peer];
+    slow.connection.pause();
+    room.send('x'.repeat(4_000));
+    await settled();
+    for (let number = 0; number < 1_000; number++) {
+      room.send(`${'.'.repeat(90)}${number % 7} ${number}`, { key: String(number % 7) });
+      if (number % 10 === 9) await settled();
+    }
+    expect(fast.lines).toHaveLength(1_001);
+    slow.connection.resume();
+    await slow.until(() => slow.text.endsWith(' 999\n'));
+    expect(told).toEqual([]);
+    const last = slow.lines.slice(-7).map((text) => text.split(' ')[1]);
+    expect(last).toEqual(['993', '994', '995', '996', '997', '998', '999']);
+    expect(slow.lines.length).toBeLessThan(60);
+    expect(harness.server.counters.roomMessagesReplaced).toBe(1_001 - slow.lines.length);
+  });
+});
