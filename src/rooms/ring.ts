@@ -124,7 +124,7 @@ export class Ring implements MemoryUser {
     this.#keys.delete(key);
     this.#keys.set(key, { at, index });
     const kept = old && this.#segments.at(old.at - this.#first);
-    if (!kept?.segment) return this.#forgetKeys();
+    if (!old || !kept?.segment) return this.#forgetKeys();
     if (kept.segment.replace(old.index)) {
       this.#owner.replaced(kept.segment, old.at);
       kept.segment = undefined;
