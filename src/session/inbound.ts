@@ -18,6 +18,7 @@ import { Journaling, type WaitingSession } from './journaling.ts';
 import type { Outbox } from './outbox.ts';
 import { RateLimit } from './rate-limit.ts';
 import type { SessionSettings } from './settings.ts';
+import { isSliceOver } from './time-slice.ts';
 
 /** Something that follows the messages before it and cannot be handled. */
 export interface Fault {
@@ -45,6 +46,8 @@ export class Inbound {
   readonly #intake: Intake;
   readonly #journaling: Journaling | undefined;
   readonly #rateLimit: RateLimit | undefined;
+  /** Whether it is the turn of other sessions. */
+  #hasYielded = false;
   /** A fault that follows everything that is queued. */
   #lastFault: YodelError | undefined;
 
@@ -156,6 +159,23 @@ export class Inbound {
 
   /** The next messages to handle, or a fault; undefined if there is neither for now. */
   next(): Batch | Fault | undefined {
+    if (this.#hasYielded) return undefined;
+    const next = this.#next();
+    // Of a chunk that is many batches each costs time, also if the handler has nothing to do with it.
+    if (next && this.#intake.isPartial && isSliceOver(this.#settings.clock)) this.#yield();
+    return next;
+  }
+
+  /** Returns nothing more until other sessions had their turn. */
+  #yield(): void {
+    this.#hasYielded = true;
+    this.#settings.clock.soon(() => {
+      this.#hasYielded = false;
+      this.#session.turn();
+    });
+  }
+
+  #next(): Batch | Fault | undefined {
     const journaling = this.#journaling;
     if (!journaling) return this.#takeAdmitted() ?? this.#takeFault();
     const recorded = journaling.take();

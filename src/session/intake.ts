@@ -1,10 +1,29 @@
 /** Decodes what a session receives, and queues the messages. */
 
 import { memoryBesidesChunk } from '../framing/batch-memory.ts';
-import { type Decoder, decodeChunk } from '../framing/framing.ts';
+import type { Decoder } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
+import { ownCopy } from '../framing/slices.ts';
+import { Queue } from '../queue.ts';
 
-/** A queue of batches in the order of arrival. The fault of a batch follows its messages. */
+/** A chunk of which only the beginning is decoded: it is more than one batch. */
+interface PartOfChunk {
+  /** What is not decoded yet. */
+  rest: Buffer;
+  /** The size of the memory that it is in. */
+  memory: number;
+  isBorrowed: boolean;
+  readonly arrivedAt: number;
+  /** What arrived after it. */
+  readonly later: Queue<{ readonly chunk: Uint8Array; readonly arrivedAt: number }>;
+}
+
+/**
+ * A queue of batches in the order of arrival. The fault of a batch follows its messages.
+ *
+ * A peer can send chunks that are very many batches, one for each message that is discarded. So only one of them is decoded
+ * before it is needed, and those who take them can pause in between.
+ */
 export class Intake {
   #decoder: Decoder;
   /** Usually the only batch. An array would cost an idle session space for sixteen more. */
@@ -13,6 +32,9 @@ export class Intake {
   #bytes = 0;
   #memory = 0;
   #messageBegan = 0;
+  /** There is a first batch while this is set. */
+  #part: PartOfChunk | undefined;
+  #hasEnded = false;
 
   constructor(decoder: Decoder) {
     this.#decoder = decoder;
@@ -58,28 +80,84 @@ export class Intake {
     return this.#first;
   }
 
-  /** Decodes a chunk that arrived at `now`. If it is borrowed, {@link endBorrow} must follow before its memory is reused. */
+  /** Whether a chunk is decoded only in part. */
+  get isPartial(): boolean {
+    return this.#part !== undefined;
+  }
+
+  /**
+   * Takes a chunk that arrived at `now`. If it is borrowed, {@link endBorrow} must follow before its memory is reused; while
+   * {@link isEmpty} is false, it must not be borrowed.
+   */
   decode(chunk: Uint8Array, now: number, isBorrowed: boolean): void {
+    const part = this.#part;
+    if (part) {
+      part.later.push({ chunk, arrivedAt: now });
+      this.#bytes += chunk.length;
+      this.#memory += chunk.length;
+      return;
+    }
     const batch = this.#decoder.decode(chunk);
-    let last = this.#add(batch, isBorrowed);
-    // Nearly every chunk is one batch: iterating over it would cost 6 ns on Node and 12 on Bun.
-    if (batch.rest)
-      for (const more of decodeChunk(this.#decoder, batch.rest)) last = this.#add(more, isBorrowed) ?? last;
+    const last = this.#add(batch, isBorrowed);
+    // Nearly every chunk is one batch.
+    if (batch.rest) return this.#decodeLater(batch.rest, { memory: chunk.length, isBorrowed, arrivedAt: now });
     // A frame that was assembled has left the chunk.
-    if (last && (batch.rest || last.byteLength > last.assembledLength)) {
-      // The batches of a chunk keep all of it, until the last of them is handled.
+    if (last && last.byteLength > last.assembledLength) {
       last.chunkMemory = chunk.length;
       last.memory += chunk.length;
       this.#memory += chunk.length;
     }
+    this.#timeMessage(now, last);
+  }
+
+  #timeMessage(now: number, last: Batch | undefined): void {
     if (this.#decoder.pending === 0) this.#messageBegan = 0;
     else if (this.#messageBegan === 0 || last) this.#messageBegan = now;
   }
 
   /** The peer has ended: with some framings an unfinished message is complete now. */
   end(): void {
+    this.#hasEnded = true;
+    if (this.#part) return;
     this.#add(this.#decoder.end(), false);
     this.#messageBegan = 0;
+  }
+
+  #decodeLater(rest: Buffer, chunk: Pick<PartOfChunk, 'memory' | 'isBorrowed' | 'arrivedAt'>): void {
+    this.#part = { rest, ...chunk, later: new Queue() };
+    this.#bytes += rest.length;
+    this.#memory += chunk.memory;
+    this.#messageBegan = 0;
+    this.#decodeMore();
+  }
+
+  /** Decodes until there is a batch. */
+  #decodeMore(): void {
+    for (let part = this.#part; part && !this.#first; part = this.#part) {
+      const batch = this.#decoder.decode(part.rest);
+      const last = this.#add(batch, part.isBorrowed);
+      this.#bytes += (batch.rest?.length ?? 0) - part.rest.length;
+      if (batch.rest) part.rest = batch.rest;
+      else this.#endPart(part, last);
+    }
+  }
+
+  /** All of the chunk is decoded. Its last batch keeps it. */
+  #endPart(part: PartOfChunk, last: Batch | undefined): void {
+    this.#part = undefined;
+    if (last) {
+      last.chunkMemory = part.memory;
+      last.memory += part.memory;
+    } else this.#memory -= part.memory;
+    this.#timeMessage(part.arrivedAt, last);
+    const { later } = part;
+    for (let next = later.shift(); next; next = later.shift()) {
+      const { chunk, arrivedAt } = next;
+      this.#bytes -= chunk.length;
+      this.#memory -= chunk.length;
+      this.decode(chunk, arrivedAt, false);
+    }
+    if (this.#hasEnded) this.end();
   }
 
   /** Removes the first `count` messages of the first batch. */
@@ -102,6 +180,13 @@ export class Intake {
   /** Copies what is queued out of the borrowed chunk, which is about to change. */
   endBorrow(): void {
     if (!this.#first) return;
+    const part = this.#part;
+    if (part?.isBorrowed) {
+      part.rest = ownCopy(part.rest);
+      part.isBorrowed = false;
+      this.#memory += part.rest.length - part.memory;
+      part.memory = part.rest.length;
+    }
     for (const batch of this.#others ? [this.#first, ...this.#others] : [this.#first]) {
       this.#memory -= batch.memory;
       batch.endBorrow();
@@ -113,6 +198,7 @@ export class Intake {
   drop(): void {
     this.#first = undefined;
     this.#others = undefined;
+    this.#part = undefined;
     this.#bytes = 0;
     this.#memory = 0;
   }
@@ -144,6 +230,7 @@ export class Intake {
     const first = this.#first;
     this.#first = this.#others?.shift();
     this.#memory -= first?.memory ?? 0;
+    if (this.#part) this.#decodeMore();
     return first;
   }
 }
