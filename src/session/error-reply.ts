@@ -12,3 +12,10 @@ export function sendError(encoder: Encoder, reason: string, send: (text: string)
     if (!(thrown instanceof YodelError) || thrown.code !== 'YODEL_UNENCODABLE_MESSAGE') throw thrown;
   }
 }
+
+/** The error of a handler whose reply cannot be sent at all. */
+export function notAReply(reply: unknown): TypeError {
+  const what = `${typeof reply === 'object' ? 'an object' : String(reply)} (${typeof reply})`;
+  const forms = 'it takes text, bytes, a message, a batch, an array of these, or nothing';
+  return new TypeError(`a handler cannot reply with ${what}; ${forms}`);
+}

@@ -9,11 +9,16 @@ export interface Target {
   write(bytes: Uint8Array): void;
 }
 
-/** Shows what is written to the connection to the subscribers. */
-export function observedTarget(session: SessionView, connection: Connection, telemetry: Telemetry): Target {
+/** Shows what is written to the connection to the subscribers. @param isShared whether it was sent to a room */
+export function observedTarget(
+  session: SessionView,
+  connection: Connection,
+  telemetry: Telemetry,
+  isShared: () => boolean,
+): Target {
   return {
     write(bytes) {
-      telemetry.emit('sent', session, bytes);
+      telemetry.emit('sent', session, bytes, isShared());
       connection.write(bytes);
     },
   };

@@ -12,7 +12,7 @@ import { Batch, isBatch, isMessage, Message } from '../framing/message.ts';
 import { refuseBinary } from '../framing/utf8.ts';
 import type { SessionView } from '../telemetry/telemetry.ts';
 import type { Connection } from '../transport/transport.ts';
-import { sendError } from './error-reply.ts';
+import { notAReply, sendError } from './error-reply.ts';
 import type { Reply } from './handler.ts';
 import { observedOutput, observedTarget, type Target } from './observed.ts';
 import { Output } from './output.ts';
@@ -36,6 +36,8 @@ export class Outbox {
   readonly #isText: boolean;
   /** What others' frames must look like to be sent here. Computed when the shape is known. */
   #wire: Wire | undefined;
+  /** Whether what is written was sent to a room. */
+  #writesShared = false;
   /** How many rooms wait for this session's messages to slow down. */
   #holds = 0;
   readonly #session: SessionView;
@@ -71,7 +73,8 @@ export class Outbox {
     this.#settings = settings;
     const { telemetry } = settings;
     this.#counts = new SentCounts(telemetry.counters);
-    this.#target = telemetry.observesSent ? observedTarget(session, connection, telemetry) : connection;
+    const isShared = () => this.#writesShared;
+    this.#target = telemetry.observesSent ? observedTarget(session, connection, telemetry, isShared) : connection;
     this.#sent = sent;
     this.#frames = sent ? observedOutput(this.#output, sent) : this.#output;
   }
@@ -168,7 +171,7 @@ export class Outbox {
       this.#replyBatch(reply, to);
     } else if (Array.isArray(reply)) {
       for (const one of reply as readonly Reply[]) this.reply(one, to);
-    } else throw new TypeError(`a handler cannot reply with ${describe(reply)}; ${replyForms}`);
+    } else throw notAReply(reply);
   }
 
   /**
@@ -206,10 +209,14 @@ export class Outbox {
     sendError(this.#encoder, reason, (text) => this.append(text));
   }
 
-  /** Appends whole frames of this connection's framing, which several sessions may share. They must not change. */
-  appendFrames(frames: Buffer, messages: number): void {
+  /** Writes whole frames of this connection's framing, which members of a room share, after what is buffered. */
+  writeShared(frames: Buffer, messages: number): void {
     if (this.#ending) this.#appendEnding();
+    this.flush();
     this.appendBytes(frames, messages);
+    this.#writesShared = true;
+    this.flush();
+    this.#writesShared = false;
   }
 
   /** Appends bytes as they are. They must not change. @param messages the number of messages that end in them */
@@ -387,10 +394,4 @@ export class Outbox {
     this.#settings.telemetry.undelivered(this.#session, thrown);
     return thrown;
   }
-}
-
-const replyForms = 'it takes text, bytes, a message, a batch, an array of these, or nothing';
-
-function describe(value: unknown): string {
-  return `${typeof value === 'object' ? 'an object' : String(value)} (${typeof value})`;
 }

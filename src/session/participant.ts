@@ -41,7 +41,7 @@ export class SessionParticipant implements Participant {
   }
 
   deliver(frames: Buffer, messages: number): boolean {
-    this.#outbox.appendFrames(frames, messages);
+    this.#outbox.writeShared(frames, messages);
     this.session.settle();
     return this.#connection.unsent === 0;
   }

@@ -71,8 +71,12 @@ export interface Subscriber {
   relayed?(session: SessionView, batch: Batch): void;
   /** A fault was applied on purpose, to one of the session's messages or to the session. */
   faulted?(session: SessionView, applied: FaultReport): void;
-  /** Whole frames are written to the peer. The bytes are borrowed for the call. Subscribing costs a call per write. */
-  sent?(session: SessionView, bytes: Uint8Array): void;
+  /**
+   * Whole frames are written to the peer. The bytes are borrowed for the call. Subscribing costs a call per write.
+   *
+   * @param isShared whether they were sent to a room, and go to all its members; see `published`. Default: no
+   */
+  sent?(session: SessionView, bytes: Uint8Array, isShared?: boolean): void;
   /** The peer has ended its side, and all of its messages went to the handler. Replies to them may follow. */
   inputEnded?(session: SessionView): void;
   /** The handler took `durationMs` to answer `messages` messages. Subscribing costs two clock readings per call. */
