@@ -62,9 +62,9 @@ export async function measureAbuse(
   const { cores, warmUpSeconds } = settings;
   const servers: Target[] = [];
   try {
-    const target = await startTarget(contender, attack, (command) => pinned(cores?.server, command));
+    const target = await startTarget(contender, attack, cores?.server);
     servers.push(target);
-    const other = await startTarget(contender, attack, (command) => pinned(cores?.load, yielding(command)));
+    const other = await startTarget(contender, attack, cores?.load);
     servers.push(other);
     return await explained(target, async () => {
       await warmUp(target.port, warmUpSeconds);
@@ -98,23 +98,29 @@ const listeners: { readonly [kind in NonNullable<Attack['at']>]: (port: number) 
 async function startTarget(
   { serves, name }: Contender,
   { handler = 'echo', at }: Attack,
-  placed: (command: Command) => Command,
+  core: number | undefined,
 ): Promise<Target> {
   const serve = serves.abuse;
   if (!serve) throw new Error(`${name} cannot be attacked`);
   const [port, second] = [await freePort(), await freePort()];
   const flags = [handler, ...(at ? listeners[at](second) : [])];
   const command = serve({ port, flags, clients: descriptors, folder: '', longestMessage: 65_536 });
-  const server = await startServer(placed(command), port, descriptors, undefined);
+  const server = await startServer(command, port, descriptors, core);
   return { ...server, attacked: at ? second : port };
 }
 
 /** More than the connections of any attack. */
 const descriptors = 8000;
 
-/** Runs a program only when its core has nothing else to do, so that it cannot keep the client from the core they share. */
-function yielding(command: Command): Command {
-  return ['chrt', '--idle', '0', ...command];
+/**
+ * Lets processes run only when their core has nothing else to do (`idle`), so that they cannot keep the client from the core
+ * they share; or normally again (`other`), because on a busy machine they would take long to start and to end. Linux may
+ * allow the latter only to root.
+ */
+async function schedule(policy: 'idle' | 'other', processes: readonly { readonly pid: number }[]): Promise<void> {
+  const change = ({ pid }: { readonly pid: number }) =>
+    capture(['chrt', '--all-tasks', `--${policy}`, '--pid', '0', `${pid}`], { withinMs: 5000 });
+  await Promise.all(processes.map(change));
 }
 
 async function pace({ port }: Server, settings: Settings): Promise<Paced> {
@@ -140,12 +146,15 @@ async function paceBeside(
 ): Promise<{ readonly paced: Paced; readonly rate: number }> {
   const lasting = settings.seconds * slicesOfPhase + spareSeconds;
   const command: Command = ['node', program, attack.name, `${victim.attacked}`, `${lasting}`];
-  const attacker = start(pinned(settings.cores?.load, yielding(command)), { input: 'pipe' });
+  const attacker = start(pinned(settings.cores?.load, command), { input: 'pipe' });
   try {
     const next = lineReader(attacker);
     await next('the attack did not begin');
+    const sharing = victim === server ? [attacker] : [attacker, victim];
+    await schedule('idle', sharing);
     const paced = await pace(server, settings);
     if (attacker.hasEnded()) throw new Failure('the attack ended before the measurement did');
+    await schedule('other', sharing);
     attacker.process.stdin?.end();
     const { done, seconds } = JSON.parse(await next('the attack did not end')) as { done: number; seconds: number };
     return { paced, rate: done / seconds };
