@@ -125,16 +125,17 @@ function below(files: readonly string[]): string[] {
   return files.map((file) => `test/${file}`);
 }
 
+/** The parts in the order in which they start. What is not on both runtimes has the longest files. */
+const startOrder: readonly string[] = ['soak', 'package', 'texts', 'processes', 'sockets', 'library', 'pure'];
+
 /**
- * Starts with the soak, which takes a minute and little of the processor, and then with the last rows, whose files take longest,
- * and ends with those that take milliseconds: then no worker is left alone with a long file. Within a row vitest starts with
- * the files that took longest the last time.
+ * Starts with the files that take a minute, and ends with those that take milliseconds: then no worker is left alone with a
+ * long file. Within a part vitest starts with the files that took longest the last time, or are the largest.
  */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const row = ({ project }: TestSpecification) =>
-      project.name === 'soak' ? parts.length : parts.findIndex(({ name }) => name === project.name);
-    return (await super.sort(files)).sort((a, b) => row(b) - row(a));
+    const place = ({ project }: TestSpecification) => startOrder.indexOf(project.name);
+    return (await super.sort(files)).sort((a, b) => place(a) - place(b));
   }
 }
 
@@ -144,10 +145,12 @@ export default defineConfig({
     pool: isBun ? 'threads' : 'forks',
     globalSetup: ['test/support/process/leftovers.ts'],
     setupFiles: ['test/support/process/name-processes.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
-    // Most files wait for processes most of the time, so that two for each core keep it busy.
-    maxWorkers: Math.min(2 * availableParallelism(), 8),
+    // On a busy machine a test of ten seconds takes four times as long.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 20_000 } },
+    // Most files wait for processes half of the time: with two for each core, the cores are idle for a fifth of it.
+    maxWorkers: Math.min(3 * availableParallelism(), 8),
     sequence: { sequencer: LongestFirst },
     projects: projectsOf(parts),
     coverage: {

@@ -39,7 +39,7 @@ test('the benchmark writes tables, charts and ratios to C', async () => {
     expect(svg).toContain('yodel on Bun');
     expect(svg).not.toMatch(/<script|NaN|Infinity|undefined/);
   }
-}, 60_000);
+}, 120_000);
 
 test('load generators are compared with the C generator, driving the same C server', async () => {
   const workloads = ['drive-one-at-a-time', 'drive-pipelined', 'drive-large', 'drive-latency'];
@@ -57,7 +57,7 @@ test('load generators are compared with the C generator, driving the same C serv
   }
   expect(page).toContain('![Load generators, driving the C server](generators.svg)');
   expect(readFileSync(join(folder, 'generators.svg'), 'utf8')).toContain('yodel on Bun');
-}, 60_000);
+}, 120_000);
 
 test('with background clients, each server is compared with itself', async () => {
   const workloads = ['slow-drip', 'never-reads'];
@@ -78,7 +78,7 @@ test('with background clients, each server is compared with itself', async () =>
   const svg = readFileSync(join(folder, 'background.svg'), 'utf8');
   expect(svg).toContain('p99 with background clients');
   expect(svg).not.toMatch(/NaN|Infinity|undefined/);
-}, 60_000);
+}, 120_000);
 
 test('a server that closes a background connection has failed', async () => {
   const impatient = temporaryFile(
@@ -110,7 +110,7 @@ test('one client is measured alone, beside an attack on another server, and besi
   expect(rows.map((row) => row.split(' | ')[1]).toSorted()).toEqual(['yodel on Bun', 'yodel on Node']);
   for (const row of rows) expect(row).toMatch(/ \| (passes|does not pass) \| /);
   expect(page).toContain('- `abuse-reconnects`: 64 clients at a time that connect, send a line, and reset');
-}, 60_000);
+}, 120_000);
 
 test('--add keeps the tables of other workloads, and the new ones say when they were measured', async () => {
   const { folder } = await benchmark('latency,start', 'c-epoll');

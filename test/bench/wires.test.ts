@@ -39,7 +39,7 @@ test('WebSocket on Node is compared with plain ws, and on Bun with Bun.serve', a
   expect(outcome.page).toContain('| ratio to plain ws; on Bun, to plain Bun.serve |');
   expect(outcome.page).toContain('![WebSocket echo](websocket.svg)');
   expect(readFileSync(join(outcome.folder, 'websocket.svg'), 'utf8')).not.toMatch(/NaN|Infinity|undefined/);
-}, 60_000);
+}, 120_000);
 
 testWithNginx(
   'TLS is compared with plain node:tls on the same runtime',
@@ -50,14 +50,14 @@ testWithNginx(
     expect(outcome.page).toContain('| ratio to plain node:tls; on Bun, to node:tls on Bun |');
     expect(outcome.page).toMatch(/nginx .*\d\.\d/);
   },
-  60_000,
+  120_000,
 );
 
 test('other framings are compared with lines on the same runtime', async () => {
   const contenders = ['yodel-node', 'yodel-bun', 'yodel-node-length', 'yodel-bun-length'];
   const outcome = await benchmark('framing-pipelined', contenders.join());
   expectRatios(outcome, contenders, ['yodel-node', 'yodel-bun']);
-}, 60_000);
+}, 120_000);
 
 test('without libssl no TLS is measured, and without nginx it is left out, with the commands that install them', async () => {
   const folder = temporaryFolder();

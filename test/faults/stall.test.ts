@@ -48,32 +48,41 @@ const connect: Record<string, (port: number) => Promise<Client>> = {
 
 test('clients that were in time are served after a stall, on every transport', async () => {
   const listeners = Object.keys(connect).flatMap((scheme) => ['--listen', `${scheme}://127.0.0.1:0`]);
-  const times = ['--idle-timeout', '1500ms', '--message-timeout', '1500ms', '--handshake-timeout', '1500ms'];
+  const times = ['--idle-timeout', '3s', '--message-timeout', '3s', '--handshake-timeout', '3s'];
   const server = await serve([...listeners, ...times, '--tls-self-signed', '--quiet']);
   const clients: Client[] = [];
   const ports = new Map<string, number>();
-  for (const [scheme, open] of Object.entries(connect)) {
-    const [, port] = await server.saw(new RegExp(`${scheme}://127.0.0.1:(\\d+)`));
-    ports.set(scheme, Number(port));
-    clients.push(...(await Promise.all(Array.from({ length: clientsOfEach }, () => open(Number(port))))));
-  }
   const served = async ({ peer, head, reply }: Client, messages: number) => {
     const received = (await peer.sawBytes(head + messages * reply.length)).subarray(head);
     expect(received.equals(Buffer.concat(Array(messages).fill(reply)))).toBe(true);
   };
+  const sent = new Map<Client, number>();
+  const exchange = async () => {
+    for (const client of clients) {
+      sent.set(client, (sent.get(client) ?? 0) + 1);
+      client.peer.socket.write(client.message);
+    }
+    await Promise.all(clients.map((client) => served(client, sent.get(client) ?? 0)));
+  };
+  for (const [scheme, open] of Object.entries(connect)) {
+    const [, port] = await server.saw(new RegExp(`${scheme}://127.0.0.1:(\\d+)`));
+    ports.set(scheme, Number(port));
+    clients.push(...(await Promise.all(Array.from({ length: clientsOfEach }, () => open(Number(port))))));
+    // None is idle while others connect.
+    await exchange();
+  }
   // They are accepted before the others are answered, and begin their handshakes only during the stall.
   const late = await Promise.all(
     Array.from(ports, async ([scheme, port]) => ({ scheme, port, peer: await dial(port) })),
   );
-  for (const { peer, message } of clients) peer.socket.write(message);
-  await Promise.all(clients.map((client) => served(client, 1)));
+  await exchange();
   // Half of them wait, the others are in the middle of a message.
   const isBetween = (index: number) => index % 2 === 0;
   for (const [index, { peer, parts }] of clients.entries()) if (!isBetween(index)) peer.socket.write(parts[0]);
   await delay(50);
 
   server.process.kill('SIGSTOP');
-  await delay(2000);
+  await delay(3500);
   for (const [index, { peer, message, parts }] of clients.entries())
     peer.socket.write(isBetween(index) ? message : parts[1]);
   const handshakes = late.map(async ({ scheme, port, peer }) => {
@@ -83,7 +92,7 @@ test('clients that were in time are served after a stall, on every transport', a
   server.process.kill('SIGCONT');
 
   await Promise.all(handshakes);
-  const outcomes = await Promise.allSettled(clients.map((client) => served(client, 2)));
+  const outcomes = await Promise.allSettled(clients.map((client) => served(client, (sent.get(client) ?? 0) + 1)));
   expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(clients.length);
   expect((await server.stop()).stderr).not.toContain('Warning');
 });

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { type DecoderOptions, encode } from '../../src/framing/framing.ts';
 import { anyChunking, cut, inOneChunk } from './chunking.ts';
 import { decodeAll, messageEvents, withoutReasons } from './outcome.ts';
@@ -7,6 +7,8 @@ import { anyLimit, anyOptions, carriedBy, carriedOfSize, subjects, tryEncode } f
 
 // Together they take a few seconds.
 fc.configureGlobal({ numRuns: 300 });
+// Other files run in the same process.
+afterAll(() => fc.resetConfigureGlobal());
 
 const generousLimit: DecoderOptions = { maxMessageLength: 65_536, onTooLong: 'close', encoding: 'binary' };
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { LineWriter } from '../../src/log/line-writer.ts';
 import type { OpenSink } from '../../src/terminal/sink.ts';
+import { eventually } from '../support/eventually.ts';
 
 /** A file on a disk with a limited space, in bytes. */
 class Disk {
@@ -56,7 +57,7 @@ test('after a full disk the log resumes: the cut line is completed, and a line c
   writer.write('five');
   writer.drop(10);
   disk.space = 1000;
-  await vi.waitFor(() => expect(resumed).toHaveBeenCalledExactlyOnceWith(12));
+  await eventually(() => expect(resumed).toHaveBeenCalledExactlyOnceWith(12));
   writer.write('six');
   await writer.close(1000);
   expect(disk.text).toBe('one\ntwo\nthree\n12 lost: no space left\nsix\n');
@@ -70,10 +71,10 @@ test('as long as the disk is full it is reported once, and lines are counted', a
   writer.write('one');
   writer.write('two');
   writer.flush();
-  await vi.waitFor(() => expect(open.mock.calls.length).toBeGreaterThan(5));
+  await eventually(() => expect(open.mock.calls.length).toBeGreaterThan(5));
   expect(failed).toHaveBeenCalledOnce();
   disk.space = 1000;
-  await vi.waitFor(() => expect(resumed).toHaveBeenCalledExactlyOnceWith(1));
+  await eventually(() => expect(resumed).toHaveBeenCalledExactlyOnceWith(1));
   expect(disk.text).toBe('one\n1 lost: no space left\n');
 });
 

@@ -1,7 +1,8 @@
 /** Both ends of a TCP connection within the test. */
 import net, { type AddressInfo, type Socket } from 'node:net';
-import { expect, onTestFinished, vi } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { TcpAddress } from '../../src/address.ts';
+import { eventually } from './eventually.ts';
 
 /** Opens a connection whose server end, `peer`, reads nothing until it is resumed. Both ends may be half open. */
 export async function tcpPair(host: string, listenOn = host) {
@@ -17,7 +18,7 @@ export async function tcpPair(host: string, listenOn = host) {
     peer.destroy();
     server.close();
   });
-  await vi.waitFor(() => expect(client.localPort).toBeDefined());
+  await eventually(() => expect(client.localPort).toBeDefined());
   /** The addresses of the client's end. */
   const ends = {
     local: new TcpAddress(client.localAddress as string, client.localPort as number),

@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import type { SinkEvents } from '../../src/terminal/sink.ts';
 import { Writer, type WriterOptions } from '../../src/terminal/writer.ts';
+import { eventually } from '../support/eventually.ts';
 
 /** A writer whose sink accepts bytes only when the test allows it. */
 function writerOf(options?: WriterOptions) {
@@ -34,7 +35,7 @@ test('short texts are gathered into one write', async () => {
   writer.write('two ');
   expect(written).toEqual([]);
   expect(writer.pending).toBe(8);
-  await vi.waitFor(() => expect(written).toEqual(['one two ']));
+  await eventually(() => expect(written).toEqual(['one two ']));
   writer.write('three');
   writer.write(Buffer.from('!'));
   expect(written.slice(1)).toEqual(['three', '!']);

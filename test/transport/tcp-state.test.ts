@@ -1,6 +1,7 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { TcpAddress, UnixAddress } from '../../src/address.ts';
 import { tcpStateOf } from '../../src/transport/tcp-state.ts';
+import { eventually } from '../support/eventually.ts';
 import { tcpPair } from '../support/tcp-pair.ts';
 
 const isLinux = process.platform === 'linux';
@@ -14,26 +15,26 @@ test.skipIf(!isLinux).each([
   expect(tcpStateOf(ends)).toEqual({ unacknowledged: 0, endedFirst: false, peerHasEnded: false });
   // More than the peer's system accepts while it reads nothing.
   client.write(Buffer.alloc(8_000_000));
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(tcpStateOf(ends)).toMatchObject({ unacknowledged: expect.toSatisfy((count: number) => count > 0) }),
   );
   peer.end();
-  await vi.waitFor(() => expect(tcpStateOf(ends)).toMatchObject({ peerHasEnded: true, endedFirst: false }));
+  await eventually(() => expect(tcpStateOf(ends)).toMatchObject({ peerHasEnded: true, endedFirst: false }));
   peer.resume();
-  await vi.waitFor(() => expect(tcpStateOf(ends)).toMatchObject({ unacknowledged: 0 }), 20_000);
+  await eventually(() => expect(tcpStateOf(ends)).toMatchObject({ unacknowledged: 0 }));
   peer.resetAndDestroy();
-  await vi.waitFor(() => expect(tcpStateOf(ends)).toBe('gone'));
+  await eventually(() => expect(tcpStateOf(ends)).toBe('gone'));
 });
 
 test.skipIf(!isLinux)('the end of this side is no byte, and is remembered after the connection is closed', async () => {
   const { client, peer, ends } = await tcpPair('127.0.0.1');
   client.end('hello');
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(tcpStateOf(ends)).toEqual({ unacknowledged: 0, endedFirst: true, peerHasEnded: false }),
   );
   peer.resume().end();
   client.resume();
-  await vi.waitFor(() => expect(tcpStateOf(ends)).toEqual({ unacknowledged: 0, endedFirst: true, peerHasEnded: true }));
+  await eventually(() => expect(tcpStateOf(ends)).toEqual({ unacknowledged: 0, endedFirst: true, peerHasEnded: true }));
 });
 
 test('knows nothing of other connections', () => {

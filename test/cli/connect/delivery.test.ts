@@ -1,7 +1,8 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { TcpAddress } from '../../../src/address.ts';
 import { Delivery, wasReset } from '../../../src/cli/connect/delivery.ts';
 import type { Connection } from '../../../src/transport/transport.ts';
+import { eventually } from '../../support/eventually.ts';
 import { tcpPair } from '../../support/tcp-pair.ts';
 
 const isLinux = process.platform === 'linux';
@@ -16,7 +17,7 @@ async function stalled() {
 
 test.skipIf(!isLinux)('what the server does not take remains, and is given up after a while', async () => {
   const { delivery } = await stalled();
-  await vi.waitFor(() => expect(delivery.now.pending).toBeGreaterThan(0));
+  await eventually(() => expect(delivery.now.pending).toBeGreaterThan(0));
   const { pending, isReset } = await delivery.settled(100);
   expect(pending).toBeGreaterThan(0);
   expect(isReset).toBe(false);
@@ -24,7 +25,7 @@ test.skipIf(!isLinux)('what the server does not take remains, and is given up af
 
 test.skipIf(!isLinux)('it has progressed when the server has taken something since the last look', async () => {
   const { peer, delivery } = await stalled();
-  await vi.waitFor(() => expect(delivery.now.pending).toBeGreaterThan(0));
+  await eventually(() => expect(delivery.now.pending).toBeGreaterThan(0));
   await delivery.settled(100);
   expect(delivery.hasProgressed()).toBe(true);
   expect(delivery.hasProgressed()).toBe(false);
@@ -36,10 +37,10 @@ test.skipIf(!isLinux)('it has progressed when the server has taken something sin
 test.skipIf(!isLinux)('a reset is noticed, also after the server has ended', async () => {
   const { peer, delivery } = await stalled();
   peer.end();
-  await vi.waitFor(() => expect(delivery.peerHasEnded).toBe(true));
+  await eventually(() => expect(delivery.peerHasEnded).toBe(true));
   expect(delivery.now.isReset).toBe(false);
   peer.resetAndDestroy();
-  await vi.waitFor(() => expect(delivery.now).toEqual({ pending: 0, isReset: true }));
+  await eventually(() => expect(delivery.now).toEqual({ pending: 0, isReset: true }));
   expect(wasReset(new TcpAddress('a', 1)).message).toBe(
     'the connection to tcp://a:1 broke: the peer reset the connection',
   );
@@ -49,14 +50,14 @@ test.skipIf(!isLinux)('both sides have ended in order: no reset, whichever ended
   for (const isFirst of [true, false]) {
     const { client, peer, delivery } = await stalled();
     peer.resume();
-    await vi.waitFor(() => expect(client.writableLength).toBe(0), 10_000);
+    await eventually(() => expect(client.writableLength).toBe(0));
     if (!isFirst) peer.end();
-    if (!isFirst) await vi.waitFor(() => expect(delivery.peerHasEnded).toBe(true));
+    if (!isFirst) await eventually(() => expect(delivery.peerHasEnded).toBe(true));
     client.resume().end();
-    await vi.waitFor(() => expect(client.writableFinished).toBe(true));
+    await eventually(() => expect(client.writableFinished).toBe(true));
     delivery.ended();
     if (isFirst) peer.end();
-    await vi.waitFor(() => expect(client.destroyed).toBe(true));
+    await eventually(() => expect(client.destroyed).toBe(true));
     expect(await delivery.settled(10_000)).toEqual({ pending: 0, isReset: false });
   }
 });

@@ -50,7 +50,7 @@ test.each(['', 'serve', 'config check'])(
   },
 );
 
-test('every example in the help is valid usage', async () => {
+test('every example in the help is valid usage', { timeout: 120_000 }, async () => {
   const examples = allExamples();
   expect(examples.length).toBeGreaterThan(30);
   const folder = temporaryFolder();

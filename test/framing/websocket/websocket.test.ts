@@ -1,7 +1,7 @@
 /** The frames of RFC 6455: against a naive model, in every chunking, and at their limits. */
 import { isUtf8 } from 'node:buffer';
 import * as fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { type DecoderOptions, decodeChunk, encode } from '../../../src/framing/framing.ts';
 import { Message } from '../../../src/framing/message.ts';
 import { closePayload, closeReason } from '../../../src/framing/websocket/close.ts';
@@ -10,6 +10,8 @@ import { controlFrame, websocket, websocketClient, websocketDecoder } from '../.
 import { anyChunking, cut } from '../chunking.ts';
 
 fc.configureGlobal({ numRuns: 200 });
+// Other files run in the same process.
+afterAll(() => fc.resetConfigureGlobal());
 
 interface Frame {
   readonly opcode: number;

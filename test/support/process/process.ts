@@ -21,7 +21,7 @@ export function mostDescriptors(): number {
 }
 
 /** Polls a condition that sends no event. Resolves when it is true; rejects after `withinMs`. */
-export async function waitUntil(what: string, holds: () => boolean, withinMs = 15_000): Promise<void> {
+export async function waitUntil(what: string, holds: () => boolean, withinMs = 30_000): Promise<void> {
   for (const deadline = Date.now() + withinMs; !holds(); await delay(10)) {
     if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`);
   }

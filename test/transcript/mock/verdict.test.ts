@@ -1,5 +1,6 @@
 /** What a mock says about its clients. */
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
 import { mocked, problemsOf } from './mocked.ts';
 
 const talk = '> hello\n< hi\n> bye\n< see you\n';
@@ -179,7 +180,7 @@ describe('connections', () => {
     const peer = await one.connect();
     await peer.ended;
     expect(await problemsOf(one)).toEqual([]);
-    await vi.waitFor(() => expect(one.server.sessions.size).toBe(0), 10_000);
+    await eventually(() => expect(one.server.sessions.size).toBe(0));
   });
 
   it('do not keep a server that shuts down, though a client is missing', async () => {
@@ -187,7 +188,7 @@ describe('connections', () => {
     const ada = await one.connect();
     await ada.send('hello\n');
     ada.end();
-    await vi.waitFor(() => expect(one.mock.verdict().problems[0]?.line).toBe(2));
+    await eventually(() => expect(one.mock.verdict().problems[0]?.line).toBe(2));
     one.mock.stop();
     await one.server.close();
     expect(one.mock.verdict().problems.map(({ message }) => message)).toEqual([

@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { LineQueue } from '../../../../src/cli/connect/interactive/line-queue.ts';
+import { eventually } from '../../../support/eventually.ts';
 
 /** A queue whose lines can be sent only after `open()`. */
 function queueOf() {
@@ -15,7 +16,7 @@ test('lines wait until they can be sent, and are sent in order', async () => {
   expect(queue.length).toBe(3);
   expect(events.send).not.toHaveBeenCalled();
   open();
-  await vi.waitFor(() => expect(events.empty).toHaveBeenCalledOnce());
+  await eventually(() => expect(events.empty).toHaveBeenCalledOnce());
   expect(events.send.mock.calls.flat()).toEqual(['one', 'two', 'three']);
 });
 
@@ -36,6 +37,6 @@ test('a queue reports once that it is full, and that it is low again', async () 
   for (let count = 0; count < 4; count++) queue.add(line);
   expect(events.full).toHaveBeenCalledOnce();
   open();
-  await vi.waitFor(() => expect(queue.length).toBe(0));
+  await eventually(() => expect(queue.length).toBe(0));
   expect(events.low).toHaveBeenCalledOnce();
 });

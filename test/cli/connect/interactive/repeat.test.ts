@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { parseRepeat, Repeat } from '../../../../src/cli/connect/interactive/repeat.ts';
+import { eventually } from '../../../support/eventually.ts';
 
 test.each([
   ['3 hello', { times: 3, intervalMs: 0, text: 'hello' }],
@@ -33,7 +34,7 @@ test('sends the text as often as requested', async () => {
 test('stops in a pause', async () => {
   const { repeat, sent, ended } = repeatOf(10, 3_600_000);
   const done = repeat.run();
-  await vi.waitFor(() => expect(sent).toHaveBeenCalledOnce());
+  await eventually(() => expect(sent).toHaveBeenCalledOnce());
   repeat.stop();
   repeat.stop();
   await done;
