@@ -47,10 +47,13 @@ export class PausableReceiver implements Receiver {
     else this.#resumeSocket();
   }
 
-  /** Delivers nothing more, except the close. */
+  /** Delivers nothing more, except the close, which may have been kept: after this call then. */
   drop(): void {
     this.#early = undefined;
     this.#hasEnded = false;
+    if (!this.#hasClosed) return;
+    this.#hasClosed = false;
+    queueMicrotask(() => this.#receiver.onClose());
   }
 
   onData(chunk: Uint8Array): void {
@@ -88,6 +91,8 @@ export class PausableReceiver implements Receiver {
     if (!this.#hasEnded) return;
     this.#hasEnded = false;
     this.#receiver.onEnd();
-    if (this.#hasClosed) this.#receiver.onClose();
+    if (!this.#hasClosed) return;
+    this.#hasClosed = false;
+    this.#receiver.onClose();
   }
 }

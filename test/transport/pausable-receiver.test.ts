@@ -74,3 +74,28 @@ test('after drop only the close is reported', async () => {
   await soon();
   expect(events).toEqual(['close']);
 });
+
+test('a close that was kept is reported once when everything else is dropped', async () => {
+  const { receiver, events } = pausable(true);
+  receiver.onData(Buffer.from('a'));
+  receiver.onEnd();
+  receiver.onClose();
+  receiver.drop();
+  expect(events).toEqual([]);
+  receiver.drop();
+  await soon();
+  expect(events).toEqual(['close']);
+});
+
+test('a close is reported once if the receiver drops everything when the peer ends', async () => {
+  const { receiver, events, inner } = pausable(true);
+  inner.onEnd = () => {
+    events.push('end');
+    receiver.drop();
+  };
+  receiver.onEnd();
+  receiver.onClose();
+  receiver.resume();
+  await soon();
+  expect(events).toEqual(['end', 'close']);
+});
