@@ -96,7 +96,7 @@ const allowed = [
   ['transport', '../clock.ts'],
   ['process', '../errors.ts'],
   ['process', 'node:child_process'],
-  ['handlers', '../process/each-line.ts'],
+  ['handlers', '../process/lines-in-turns.ts'],
   ['server', '../process/program-process.ts'],
   ['load', '../process/program-process.ts'],
   ['handlers', '../session/handler.ts'],

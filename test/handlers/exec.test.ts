@@ -70,3 +70,33 @@ it('what a child has printed is no longer counted once it is sent', async () => 
   await peer.until(() => peer.size === 500_001);
   await waitUntil('nothing is buffered', () => server.pendingBytes === 0);
 });
+
+it('children that never stop printing on stderr do not keep others waiting, and what they have printed arrives in order', async () => {
+  const script = 'read -r word; case "$word" in flood) exec seq 100000000 >&2;; esac; echo "$word"; exec cat';
+  const told: string[] = [];
+  const tell = (text: string) => {
+    // As a log does, it takes a moment.
+    for (const end = performance.now() + 0.002; performance.now() < end; );
+    if (told.length < 50_000) told.push(text);
+  };
+  const transport = memoryTransport();
+  const handler = exec(script, { shell: true, killGrace: 100, tell });
+  const server = await serve({ transport, handler });
+  onTestFinished(() => server.close({ timeoutMs: 0 }));
+  const connect = async () => new Peer(await transport.connect(server.addresses[0] as never));
+  for (const flood of [await connect(), await connect()]) flood.connection.write(Buffer.from('flood\n'));
+  await waitUntil('the floods have begun', () => told.length > 100);
+  const other = await connect();
+  for (let sent = 1; sent <= 20; sent++) {
+    other.connection.write(Buffer.from(`${sent}\n`));
+    await other.until(() => other.lines.length === sent);
+  }
+  expect(other.lines).toEqual(Array.from({ length: 20 }, (_, n) => String(n + 1)));
+  // Both count from 1: what was told are two sequences, woven into each other.
+  let [first, second] = [0, 0];
+  for (const number of told.map(Number)) {
+    if (number === first + 1) first++;
+    else if (number === second + 1) second++;
+  }
+  expect(first + second).toBe(told.length);
+});

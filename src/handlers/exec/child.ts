@@ -1,7 +1,7 @@
 /** A child process with pipes, in its own process group, with back-pressure in both directions. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
-import { eachLine } from '../../process/each-line.ts';
+import { eachLineInTurns } from '../../process/lines-in-turns.ts';
 import { ProcessGroup } from '../../process/process-group.ts';
 
 /** The command to start, and how to end it. */
@@ -63,7 +63,7 @@ export class Child {
     });
     // The child need not read its input, so EPIPE is not an error.
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.on('error', () => undefined);
-    if (child.stderr) eachLine(child.stderr, stderr, maxLineLength, { keepsPartial: true });
+    if (child.stderr) eachLineInTurns(child.stderr, stderr, maxLineLength);
   }
 
   /** Whether it has not read all of its input. Bun's stream reports only whether it is full, not how much it buffers. */
