@@ -17,6 +17,7 @@ import {
   redis,
   rustc,
   socat,
+  socketIo,
   type Tool,
   uvloop,
   ws,
@@ -63,7 +64,7 @@ export interface Contender {
   /** It starts short-lived processes, so its processor time cannot be measured. */
   readonly forks?: true;
   /** The protocol in which the load generator speaks to it. Default: that of the workload, and lines. */
-  readonly protocol?: 'redis' | 'nats' | 'length' | 'resp' | 'until';
+  readonly protocol?: 'redis' | 'nats' | 'length' | 'resp' | 'until' | 'socket.io';
   /** It runs on Bun, and a workload may compare it with another one there. */
   readonly onBun?: true;
 }
@@ -209,6 +210,38 @@ export const contenders: readonly Contender[] = [
     except: { 'never-reads': 'it has no back-pressure: what is not read piles up in it' },
   },
   {
+    name: 'node-room',
+    title: 'plain node:net, joined writes',
+    kind: 'plain',
+    tools: [node],
+    serves: { room: ({ port }) => ['node', peer('node-room.mjs'), `${port}`] },
+  },
+  {
+    name: 'ws-room',
+    title: 'plain ws',
+    kind: 'plain',
+    tools: [node, ws],
+    serves: { 'room-websocket': ({ port }) => ['node', peer('ws-room.mjs'), `${port}`] },
+  },
+  {
+    name: 'bun-publish',
+    title: 'Bun.serve, publish',
+    kind: 'plain',
+    tools: [bun],
+    serves: { 'room-websocket': ({ port }) => ['bun', peer('bun-publish.mjs'), `${port}`] },
+    onBun: true,
+  },
+  {
+    name: 'socket-io',
+    title: 'Socket.IO',
+    kind: 'peer',
+    tools: [node, socketIo],
+    serves: { 'room-websocket': ({ port }) => ['node', peer('socket-io-room.mjs'), `${port}`] },
+    protocol: 'socket.io',
+  },
+  withoutRooms('node', node),
+  withoutRooms('bun', bun),
+  {
     name: 'bare-node',
     title: 'bare node:net',
     kind: 'plain',
@@ -229,6 +262,7 @@ export const contenders: readonly Contender[] = [
     tools: [redis],
     serves: {
       'fan-out': ({ port }) => ['redis-server', '--bind', '127.0.0.1', '--port', `${port}`, '--save', ''],
+      room: ({ port }) => ['redis-server', '--bind', '127.0.0.1', '--port', `${port}`, '--save', ''],
       // One stream; a message is acknowledged once it is on disk.
       record: ({ port, folder }) => [
         'redis-server',
@@ -245,6 +279,7 @@ export const contenders: readonly Contender[] = [
     tools: [nats],
     serves: {
       'fan-out': ({ port }) => ['nats-server', '-a', '127.0.0.1', '-p', `${port}`],
+      room: ({ port }) => ['nats-server', '-a', '127.0.0.1', '-p', `${port}`],
       // Versions before 2.10 cannot fsync before they acknowledge; they do so every two minutes.
       record: ({ port, folder }) => ['nats-server', '-a', '127.0.0.1', '-p', `${port}`, '-js', '-sd', folder],
     },
@@ -315,6 +350,18 @@ function withoutJournal(runtime: 'node' | 'bun', tool: Tool): Contender {
   };
 }
 
+/** The same server with a loop over its sessions, to show what rooms save. */
+function withoutRooms(runtime: 'node' | 'bun', tool: Tool): Contender {
+  return {
+    name: `yodel-${runtime}-loop`,
+    title: `${titleOn(runtime)}, a loop over session.send`,
+    kind: 'plain',
+    tools: [tool, builtCommand],
+    serves: { room: (given) => serveOn(runtime, handler('room-loop.ts'), given) },
+    ...(runtime === 'bun' ? { onBun: true } : {}),
+  };
+}
+
 /** The same server with another framing, to show what the framing costs. */
 function withFraming(
   runtime: 'node' | 'bun',
@@ -374,6 +421,8 @@ function yodelOn(runtime: 'node' | 'bun', tool: Tool): Contender {
       upper: serve(handler('upper.ts')),
       'upper-async': serve(handler('upper-async.ts')),
       'fan-out': serve(handler('fan-out.ts')),
+      room: serve(handler('room.ts')),
+      'room-websocket': (given) => serveOn(runtime, handler('room.ts'), given, { scheme: 'ws' }),
       record: (given) => serveOn(runtime, 'echo', given, { more: ['--journal', `${given.folder}/bench.journal`] }),
       websocket: (given) => serveOn(runtime, 'echo', given, { scheme: 'ws' }),
       tls: (given) => serveOn(runtime, 'echo', given, { scheme: 'tls', more: ['--cert', certificate] }),

@@ -40,6 +40,7 @@ const charts: Readonly<Record<string, string>> = {
   connections: 'Connections',
   background: 'With background clients',
   'fan-out': 'Fan-out',
+  rooms: 'Rooms',
   journal: 'Recorded before acknowledged',
   websocket: 'WebSocket echo',
   tls: 'TLS echo',

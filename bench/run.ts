@@ -283,6 +283,7 @@ const serviceFlags: { readonly [service in Service]?: readonly string[] } = {
   upper: ['-u'],
   'upper-async': ['-u'],
   websocket: ['-f', 'websocket'],
+  'room-websocket': ['-f', 'websocket'],
   tls: ['-e'],
 };
 

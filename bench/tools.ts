@@ -45,6 +45,11 @@ export const nats: Tool = {
   version: ['nats-server', '--version'],
   install: 'apt-get install nats-server',
 };
+export const socketIo: Tool = {
+  name: 'socket.io',
+  version: ['node', '-p', 'require("socket.io/package.json").version'],
+  install: 'npm install',
+};
 export const ws: Tool = {
   name: 'ws',
   version: ['node', '-p', 'require("ws/package.json").version'],

@@ -10,6 +10,8 @@ export type Service =
   | 'upper'
   | 'upper-async'
   | 'fan-out'
+  | 'room'
+  | 'room-websocket'
   | 'record'
   | 'websocket'
   | 'tls'
@@ -21,7 +23,17 @@ export interface Workload {
   readonly title: string;
   readonly service: Service;
   /** A mode of the load generator, or `drive` if the contenders are load generators themselves. */
-  readonly mode: 'echo' | 'connect' | 'idle' | 'fanout' | 'publish' | 'background' | 'start' | 'drive' | 'abuse';
+  readonly mode:
+    | 'echo'
+    | 'connect'
+    | 'idle'
+    | 'fanout'
+    | 'room'
+    | 'publish'
+    | 'background'
+    | 'start'
+    | 'drive'
+    | 'abuse';
   readonly connections: number;
   /** The clients that disturb the second measurement. Only in the mode `background`. */
   readonly background?: { readonly does: 'drip' | 'never-read'; readonly clients: number };
@@ -70,6 +82,18 @@ const loaded = {
   better: 'less',
   ratio: false,
   chart: 'background',
+} as const;
+
+/** Every member checks that it receives every message once and in order. */
+const room = {
+  ...echo,
+  service: 'room',
+  mode: 'room',
+  connections: 1000,
+  depth: 4,
+  unit: 'deliveries/s',
+  reference: 'node-room',
+  chart: 'rooms',
 } as const;
 
 const transform = { ...echo, depth: 100, chart: 'transform' } as const;
@@ -148,6 +172,20 @@ export const workloads: readonly Workload[] = [
     connections: 1000,
     unit: 'deliveries/s',
     chart: 'fan-out',
+  },
+  {
+    ...room,
+    name: 'room',
+    title: '32 send, 1000 receive; 64 B, 4 in flight each',
+  },
+  { ...room, name: 'room-one-at-a-time', title: '32 send, 1000 receive; 64 B, one at a time', depth: 1 },
+  {
+    ...room,
+    name: 'room-websocket',
+    title: '32 send, 1000 receive over WebSocket; 64 B, 4 in flight each',
+    service: 'room-websocket',
+    reference: 'ws-room',
+    bunReference: 'bun-publish',
   },
   {
     ...loaded,

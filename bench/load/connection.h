@@ -68,12 +68,12 @@ static ssize_t take(struct connection *c, char *bytes, size_t room) {
 }
 
 // Asks for a WebSocket connection and checks the answer. The key and its answer are the example of RFC 6455, 1.3.
-static void upgrade(struct connection *c) {
+static void upgrade_at(struct connection *c, const char *path) {
   char request[512], answer[4096];
   int length = snprintf(request, sizeof request,
-                        "GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                        "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
-                        ntohs(server.sin_port));
+                        path, ntohs(server.sin_port));
   if (put(c, request, length) != length) die("send");
   size_t got = 0;
   // Byte by byte, so that nothing behind the answer is read.
@@ -85,6 +85,8 @@ static void upgrade(struct connection *c) {
   if (strncmp(answer, "HTTP/1.1 101 ", 13)) fail("the server refused the WebSocket handshake");
   if (!strstr(answer, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")) fail("the answer to the WebSocket handshake is wrong");
 }
+
+static void upgrade(struct connection *c) { upgrade_at(c, "/"); }
 
 // Returns when all handshakes are complete.
 static void open_waiting(struct connection *c) {

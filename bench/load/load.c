@@ -8,6 +8,8 @@
 //       connect  connect, one echo, close, repeat; `connections` at a time
 //       idle     connect, one echo each, print a line, keep them open until the end of stdin
 //       fanout   one sends, `connections` receive; -f lines, redis or nats
+//       room     -b publishers send, `connections` receive and check order, loss and duplicates; -f lines, redis, nats,
+//                websocket or socket.io
 //       publish  each message is recorded before it is acknowledged; -f lines, redis or nats as for fanout
 //       background  as echo, but twice: alone, and with -d clients that send a byte per second and -r clients that never read
 //       pace     one connection sends a message every -i milliseconds, whether or not the earlier ones are answered
@@ -27,6 +29,7 @@
 #include "histogram.h"
 #include "measure.h"
 #include "fan-out.h"
+#include "room.h"
 #include "publish.h"
 #include "background.h"
 #include "pace.h"
@@ -104,6 +107,7 @@ static char **read_options(int count, char **options) {
     else if (!strcmp(option, "-m")) mode = value;
     else if (!strcmp(option, "-f")) protocol = value;
     else if (!strcmp(option, "-n")) samples = atoi(value);
+    else if (!strcmp(option, "-b")) publishers = atoi(value);
     else if (!strcmp(option, "-k")) server_core = atoi(value);
     else if (!strcmp(option, "-d")) drippers = atoi(value);
     else if (!strcmp(option, "-r")) flooders = atoi(value);
@@ -131,9 +135,9 @@ int main(int argc, char **argv) {
   if (connections < 1 || depth < 1 || size < 2 || samples < 1 || interval <= 0)
     fail("too small: at least -c 1, -p 1, -s 2, -n 1, -i above 0");
   // The other modes open their connections in ways of their own.
-  if ((is_encrypted || speaks_websocket()) && strcmp(mode, "echo") && strcmp(mode, "idle"))
-    fail("-e and -f websocket go with the modes echo and idle");
-  raise_descriptor_limit(connections + drippers + flooders + 64);
+  if ((is_encrypted || speaks_websocket()) && strcmp(mode, "echo") && strcmp(mode, "idle") && strcmp(mode, "room"))
+    fail("-e and -f websocket go with the modes echo, idle and room");
+  raise_descriptor_limit(connections + drippers + flooders + publishers + 64);
   // A generator that outlives its parent would disturb the next measurement.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   queue = epoll_create1(0);
@@ -142,11 +146,12 @@ int main(int argc, char **argv) {
   else if (!strcmp(mode, "connect")) connects();
   else if (!strcmp(mode, "idle")) idle();
   else if (!strcmp(mode, "fanout")) fan_out();
+  else if (!strcmp(mode, "room")) in_room();
   else if (!strcmp(mode, "publish") && !strcmp(protocol, "lines")) echo();
   else if (!strcmp(mode, "publish")) publish_all();
   else if (!strcmp(mode, "background")) with_background(echoed);
   else if (!strcmp(mode, "pace")) pace();
   else if (!strcmp(mode, "start")) start(command);
-  else fail("the modes are echo, connect, idle, fanout, publish, background, pace and start");
+  else fail("the modes are echo, connect, idle, fanout, room, publish, background, pace and start");
   return 0;
 }
