@@ -48,6 +48,8 @@ export interface Decoder {
    * call. Undefined: nothing has arrived of it, or it cannot be read before its end, as an escaped one.
    */
   readonly unfinished?: Uint8Array | undefined;
+  /** @internal The connection is over: frees the memory of an unfinished message at once. What follows is ignored. */
+  drop?(): void;
 }
 
 /** Messages -> frames. One encoder serves all connections. */

@@ -66,6 +66,10 @@ export class ScanningDecoder implements Decoder {
     return batch;
   }
 
+  drop(): void {
+    this.#stop();
+  }
+
   #decode(bytes: Uint8Array): Batch {
     const chunk = asBuffer(bytes);
     if (this.#stopped || chunk.length === 0) return this.#nothing();
@@ -111,7 +115,7 @@ export class ScanningDecoder implements Decoder {
       if (end < 0) {
         const rest = this.#restAfter(-end, chunk, taken);
         this.#passOver(bytes.subarray(0, -end));
-        this.#tail.take();
+        this.#tail.drop();
         return this.#decodeFrames(reader, undefined, rest, 0);
       }
       if (this.#isTooLong(reader, bytes, 0, end)) {
@@ -276,7 +280,7 @@ export class ScanningDecoder implements Decoder {
 
   /** A message is too long, and the end of its frame is known: `missing` bytes of it have not arrived, and `rest` follows it. */
   #discard(found: Found, rest: Buffer, missing: number): Batch {
-    this.#tail.take();
+    this.#tail.drop();
     this.#skip = missing;
     return this.#batch(found, this.#tooLong(found), rest);
   }
@@ -285,7 +289,7 @@ export class ScanningDecoder implements Decoder {
   #discardUnfinished(found: Found, scanned: Buffer, rest: Buffer): Batch {
     const { skip } = this.scanner;
     const lastBytes = skip ? Buffer.from(lastOf(scanned, skip.endSize - 1)) : none;
-    this.#tail.take();
+    this.#tail.drop();
     this.#tail.append(lastBytes);
     this.#isSkipping = true;
     const batch = this.#batch(found, this.#tooLong(found), skip && rest);
@@ -315,7 +319,7 @@ export class ScanningDecoder implements Decoder {
       this.#isSkipping = false;
       // The end may have begun in an earlier chunk, but is found only together with bytes of this one.
       const rest = end < kept ? Buffer.from(bytes.subarray(end)) : chunk.subarray(end - kept);
-      tail.take();
+      tail.drop();
       return this.#decodeFrames(reader, undefined, rest, 0);
     }
     if (kept > 0) tail.keepLast(skip.endSize - 1);
@@ -371,7 +375,7 @@ export class ScanningDecoder implements Decoder {
     this.#stopped = true;
     this.#isSkipping = false;
     this.#skip = 0;
-    this.#tail.take();
+    this.#tail.drop();
   }
 }
 

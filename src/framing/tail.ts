@@ -13,9 +13,11 @@ export class Tail {
     return this.#length;
   }
 
-  /** At least half of the memory that it takes: more than its bytes where there is much space for others. */
+  /** The memory that it takes: of a large buffer all of it, of others at least half. More than its bytes where there is much space. */
   get memory(): number {
-    return this.#buffer.length > fewBytes ? this.#buffer.length / 2 : 0;
+    const { length } = this.#buffer;
+    if (length > largeCapacity) return length;
+    return length > fewBytes ? length / 2 : 0;
   }
 
   /** The kept bytes. A view: valid until the next call. */
@@ -48,6 +50,11 @@ export class Tail {
     return taken;
   }
 
+  /** Empties the tail and frees its memory. Nothing may use the {@link bytes} any more. */
+  drop(): void {
+    recycle(this.take());
+  }
+
   /** Discards all but the last `count` bytes. */
   keepLast(count: number): void {
     if (this.#length <= count) return;
@@ -56,9 +63,11 @@ export class Tail {
     if (this.#buffer.length > 4096) this.#moveTo(capacityFor(count, this.#maxLength));
   }
 
-  /** Grows with what has arrived, never with what a peer has announced. */
+  /** Grows with what has arrived, never with what a peer has announced: a small buffer by four, to copy less, a large one by two. */
   #grow(needed: number): void {
-    this.#moveTo(capacityFor(Math.max(needed, Math.min(this.#buffer.length * 4, this.#maxLength)), this.#maxLength));
+    const { length } = this.#buffer;
+    const grown = length < largeCapacity ? length * 4 : length * 2;
+    this.#moveTo(capacityFor(Math.max(needed, Math.min(grown, this.#maxLength)), this.#maxLength));
   }
 
   /** All buffers are created here: {@link recycle} relies on none sharing its memory with another, as in Node's pool. */
@@ -75,6 +84,10 @@ const smallestCapacity = 64;
 const maxLooped = 32;
 /** Buffers of this size are a part of what a connection costs. */
 const fewBytes = 4096;
+/** Larger ones are rare, and their free space would cost more than copying them. */
+const largeCapacity = 1_048_576;
+/** Of smaller ones, the garbage collector frees enough soon enough. */
+const manyBytes = 65_536;
 
 /** A power of two, so that a buffer fits later messages too, but not more than `maxLength`. */
 function capacityFor(size: number, maxLength: number): number {
@@ -106,10 +119,20 @@ function spare(capacity: number): Buffer {
   return Buffer.allocUnsafeSlow(capacity);
 }
 
-/** Takes back a buffer that is no longer used: what {@link Tail.take} returned, or any part of it. */
+/**
+ * Takes back a buffer that is no longer used: what {@link Tail.take} returned, or any part of it. A large one that is not needed
+ * as a spare is freed at once. The garbage collector would do so much later: it hardly sees memory outside the heap, so that
+ * a process of which a few megabytes are in use may keep hundreds.
+ */
 export function recycle(bytes: Buffer): void {
-  const capacity = bytes.buffer.byteLength;
-  if (capacity < smallestCapacity || spareBytes + capacity > maxSpareBytes) return;
+  const { buffer } = bytes;
+  const capacity = buffer.byteLength;
+  if (capacity < smallestCapacity) return;
+  if (spareBytes + capacity > maxSpareBytes) {
+    // Freeing costs about 10 µs.
+    if (capacity >= manyBytes) (buffer as ArrayBuffer).transfer(0);
+    return;
+  }
   spareBytes += capacity;
   const whole = Buffer.from(bytes.buffer);
   const same = spares.get(capacity);

@@ -194,8 +194,9 @@ export class Intake {
     }
   }
 
-  /** Discards what is queued. */
+  /** Discards what is queued, and the unfinished message. Nothing is decoded any more. */
   drop(): void {
+    this.#decoder.drop?.();
     this.#first = undefined;
     this.#others = undefined;
     this.#part = undefined;

@@ -162,7 +162,7 @@ export class DelimitedDecoder implements Decoder {
     if (end === -1) return this.#keepUnfinished(undefined, undefined, 0, chunk);
     if (this.#skipping) {
       this.#skipping = false;
-      this.#tail.take();
+      this.#tail.drop();
       return this.#decodeFrames(undefined, chunk, end);
     }
     if (this.#tail.length + end > this.#options.maxMessageLength) {
@@ -181,6 +181,12 @@ export class DelimitedDecoder implements Decoder {
     // A CR that could have been part of CRLF is data after all, and counts.
     if (last.length > this.#options.maxMessageLength) return this.#tooLong(undefined, undefined, 0, undefined, 0);
     return this.#batch(last, undefined, 1);
+  }
+
+  drop(): void {
+    this.#stopped = true;
+    this.#skipping = false;
+    this.#tail.drop();
   }
 
   /** Decodes the complete frames from `start` on, after the assembled one, and buffers the rest. */
@@ -234,7 +240,7 @@ export class DelimitedDecoder implements Decoder {
       this.#skipping = true;
       this.#rememberEnd(chunk ?? none);
     } else {
-      this.#tail.take();
+      this.#tail.drop();
     }
     const rest = end === -1 || chunk === undefined || end === chunk.length ? undefined : chunk.subarray(end);
     return this.#batch(joined, body, count, fault, rest);
@@ -252,11 +258,7 @@ export class DelimitedDecoder implements Decoder {
       batch = checkUtf8(batch, this.frames.areText, this.#number + 1);
     }
     this.#number += batch.count + (batch.fault ? 1 : 0);
-    if (batch.fault && stopsDecoder(batch.fault, this.#options)) {
-      this.#stopped = true;
-      this.#skipping = false;
-      this.#tail.take();
-    }
+    if (batch.fault && stopsDecoder(batch.fault, this.#options)) this.drop();
     return batch;
   }
 

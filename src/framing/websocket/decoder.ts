@@ -329,7 +329,7 @@ export class WebSocketDecoder implements Decoder {
 
   /** The rest of the message is discarded. */
   #skip(fault: YodelError): YodelError {
-    this.#tail.take();
+    this.#tail.drop();
     this.#kind = 0;
     this.#isSkipping = true;
     this.#pending = 1;
@@ -378,7 +378,7 @@ export class WebSocketDecoder implements Decoder {
     const isStopped = fault !== undefined && stopsDecoder(fault, this.#options);
     if (isStopped) {
       this.#fault = fault;
-      this.#stop();
+      this.drop();
     }
     this.#number += count + (fault ? 1 : 0);
     const next = isStopped || rest?.length === 0 ? undefined : rest;
@@ -387,12 +387,12 @@ export class WebSocketDecoder implements Decoder {
     return batch;
   }
 
-  #stop(): void {
+  drop(): void {
     this.#stopped = true;
     this.#isSkipping = false;
     this.#pending = 0;
     this.#headerLength = 0;
-    this.#tail.take();
+    this.#tail.drop();
   }
 }
 

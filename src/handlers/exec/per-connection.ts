@@ -76,6 +76,7 @@ class Conversation {
   drop(): Promise<void> {
     this.#isOver = true;
     // A child that ends slowly must not keep its unfinished message in memory.
+    this.#decoder?.drop?.();
     this.#decoder = undefined;
     this.#timer?.cancel();
     this.#done.resolve();

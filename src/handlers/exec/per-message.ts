@@ -88,8 +88,9 @@ async function outputOf(
   // A child may close its output and still run.
   await child.exited;
   timer?.cancel();
-  const printed = output.take();
-  return { output: failure === undefined ? printed : printed.subarray(0, 0), failure };
+  // Nothing else uses what was printed by then.
+  if (failure !== undefined) output.drop();
+  return { output: output.take(), failure };
 }
 
 /**

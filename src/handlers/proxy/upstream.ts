@@ -164,7 +164,8 @@ export class Upstream implements Receiver {
   /** The session is over. The promise, if any, resolves when nothing of the connection to the server is left. */
   close(error: YodelError | undefined): Promise<void> | undefined {
     this.#isOver = true;
-    // Something may still refer to the connection: its unfinished message must not stay in memory.
+    this.#conversation?.decoder.drop?.();
+    // Something may still refer to the connection.
     this.#conversation = undefined;
     this.#unanswered.stop();
     this.#passage.leave();

@@ -100,7 +100,7 @@ class HeadReader implements Receiver {
 
   #fail(error: Error): void {
     const { length } = this.#tail;
-    this.#tail.take();
+    this.#tail.drop();
     this.#isOver = true;
     this.#next = this.#receiver.failed(error, length);
   }
