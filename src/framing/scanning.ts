@@ -66,10 +66,6 @@ export class ScanningDecoder implements Decoder {
     return batch;
   }
 
-  drop(): void {
-    this.#stop();
-  }
-
   #decode(bytes: Uint8Array): Batch {
     const chunk = asBuffer(bytes);
     if (this.#stopped || chunk.length === 0) return this.#nothing();
@@ -295,7 +291,7 @@ export class ScanningDecoder implements Decoder {
     const batch = this.#batch(found, this.#tooLong(found), skip && rest);
     if (skip) return batch;
     // Without an end to look for, nothing that follows can be decoded.
-    this.#stop();
+    this.drop();
     batch.isLast = true;
     return batch;
   }
@@ -367,11 +363,11 @@ export class ScanningDecoder implements Decoder {
     let batch = new Batch(reader, joined, body, count, fault, next, ends);
     if (count > 0 && this.#options.encoding === 'utf8') batch = checkUtf8(batch, false, this.#number + 1);
     this.#number += batch.count + (batch.fault ? 1 : 0);
-    if (isStopped || (batch.fault && batch.fault !== fault)) this.#stop();
+    if (isStopped || (batch.fault && batch.fault !== fault)) this.drop();
     return batch;
   }
 
-  #stop(): void {
+  drop(): void {
     this.#stopped = true;
     this.#isSkipping = false;
     this.#skip = 0;
