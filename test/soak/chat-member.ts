@@ -19,8 +19,11 @@ export class OthersMessages extends Replies {
   override check(message: string): void {
     const [name = '', number = ''] = message.split('.');
     const last = this.#last.get(name);
-    if (message.startsWith('error: ')) this.problems.push(message);
-    else if (last !== undefined && Number(number) !== last + 1) {
+    if (message.startsWith('error: ')) {
+      this.error = message;
+      return;
+    }
+    if (last !== undefined && Number(number) !== last + 1) {
       this.problems.push(`message ${number} of ${name} after ${last}`);
     }
     this.#last.set(name, Number(number));
@@ -44,7 +47,8 @@ export async function joinChat(name: string, port: number, random: Random): Prom
     talk.reset();
     return { received: messages.received, problems: [], wrong: messages.problems };
   }
-  const problems = (await talk.end()) === 'end' ? [] : ['the connection was reset'];
+  const broken = (await talk.end()) === 'end' ? [] : ['the connection was reset'];
   socket.destroy();
+  const problems = messages.error === undefined ? broken : [...broken, messages.error];
   return { received: messages.received, problems, wrong: messages.problems };
 }

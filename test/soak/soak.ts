@@ -161,33 +161,40 @@ class Soak {
     this.#actions[action.name] = (this.#actions[action.name] ?? 0) + 1;
     const began = performance.now();
     const blocksBefore = this.#blocks();
+    let problems: readonly string[];
     try {
       const opened = await route.open(action.resets ?? false);
       const talk = new Conversation(name, opened, random);
       const late = delay(actionMs, [`it did not end within ${actionMs / 1000} s`], { ref: false });
-      const problems = await Promise.race([action.act(talk, random), late]);
+      problems = await Promise.race([action.act(talk, random), late]);
       opened.socket.destroy();
       this.#messages += talk.replies.answered;
       if (route.isRecorded) this.#answered.push({ name, answered: talk.replies.answered });
       this.#note(where, talk.replies.problems);
-      // A client that was stopped for a second may rightly be cut off, and a server that was ends clients later. But what a client is
-      // told is never wrong.
-      const wasStopped = this.#stalls.since(began) || this.#blocks() > blocksBefore;
-      if (problems.length > 0 && wasStopped) this.#excused++;
-      else this.#note(where, problems);
     } catch (error) {
-      this.#note(where, [(error as Error).message]);
+      problems = [(error as Error).message];
     }
+    this.#noteUnlessStopped(where, problems, began, blocksBefore);
+  }
+
+  /**
+   * A client that was stopped for a second may rightly be cut off, and a server that was ends clients later. But what a client is
+   * told is never wrong.
+   */
+  #noteUnlessStopped(where: string, problems: readonly string[], began: number, blocksBefore: number): void {
+    const wasStopped = this.#stalls.since(began) || this.#blocks() > blocksBefore;
+    if (problems.length > 0 && wasStopped) this.#excused++;
+    else this.#note(where, problems);
   }
 
   async #chat(name: string, random: Random): Promise<void> {
     this.#actions.chats = (this.#actions.chats ?? 0) + 1;
     const began = performance.now();
+    const blocksBefore = this.#blocks();
     const { received, problems, wrong } = await joinChat(name, this.#servers.chat.portOf('tcp'), random);
     this.#messages += received;
     this.#note(`chat (${name})`, wrong);
-    if (problems.length > 0 && this.#stalls.since(began)) this.#excused++;
-    else this.#note(`chat (${name})`, problems);
+    this.#noteUnlessStopped(`chat (${name})`, problems, began, blocksBefore);
   }
 
   async #reload(until: number): Promise<void> {

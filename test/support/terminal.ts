@@ -15,7 +15,7 @@ export interface TerminalOptions {
 }
 
 /** How long to wait for text on the screen. Generous, for a busy machine. */
-const timeoutMs = 15_000;
+const timeoutMs = 30_000;
 const pollIntervalMs = 15;
 
 /** A terminal with a shell in it, and `yodel` in its PATH. */

@@ -63,7 +63,9 @@ function filesOf(section: string): [name: string, text: string][] {
 export function testWorkbench(workbench: Workbench): void {
   const { section, test, wrongReply, wrongRequest } = workbench;
   const text = sectionOf(section);
-  test(`${section}: what docs/real-servers.md shows is so, and what is wrong is red`, { timeout: 60_000 }, async () => {
+  test(`${section}: what docs/real-servers.md shows is so, and what is wrong is red`, {
+    timeout: 120_000,
+  }, async () => {
     const desk = new Desk(workbench);
     for (const [name, content] of filesOf(text)) writeFileSync(join(desk.folder, name), content);
     const all = jobsOf(text);

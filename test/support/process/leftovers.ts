@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 const runVariable = 'TEST_RUN';
 /** The variable with the name of the test that started a process. */
 export const testVariable = 'TEST_NAME';
-const timeoutMs = 5000;
+const timeoutMs = 20_000;
 
 interface Leftover {
   readonly pid: number;

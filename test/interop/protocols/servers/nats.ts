@@ -6,12 +6,15 @@ const client = `
 import ctypes, ctypes.util, sys
 nats = ctypes.CDLL(ctypes.util.find_library('nats'))
 nats.natsMsg_GetData.restype = ctypes.c_char_p
-connection, subscription, message = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p()
+options, connection, subscription, message = (ctypes.c_void_p() for _ in range(4))
 def do(status): assert status == 0, status
-do(nats.natsConnection_ConnectTo(ctypes.byref(connection), b'nats://127.0.0.1:' + sys.argv[1].encode()))
+do(nats.natsOptions_Create(ctypes.byref(options)))
+do(nats.natsOptions_SetURL(options, b'nats://127.0.0.1:' + sys.argv[1].encode()))
+do(nats.natsOptions_SetTimeout(options, ctypes.c_int64(20000)))
+do(nats.natsConnection_Connect(ctypes.byref(connection), options))
 do(nats.natsConnection_SubscribeSync(ctypes.byref(subscription), connection, b'news'))
 do(nats.natsConnection_PublishString(connection, b'news', b'hello'))
-do(nats.natsSubscription_NextMsg(ctypes.byref(message), subscription, ctypes.c_int64(5000)))
+do(nats.natsSubscription_NextMsg(ctypes.byref(message), subscription, ctypes.c_int64(20000)))
 print(nats.natsMsg_GetData(message).decode())
 nats.natsConnection_Close(connection)
 `;
