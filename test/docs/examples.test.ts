@@ -80,7 +80,7 @@ test.skipIf(isBun)('the example tests with the test runner of Node.js pass', asy
 
 test('the example tests with vitest pass', async () => {
   // Forks need an IPC that Bun does not have yet.
-  const settings = { test: { include: ['examples/check-with-vitest.ts'], pool: 'threads' } };
+  const settings = { test: { include: ['examples/check-with-vitest.ts'], pool: 'threads', testTimeout: 60_000 } };
   const config = temporaryFile('vitest.config.mjs', `export default ${JSON.stringify(settings)};`);
   const runtime = isBun ? ['--bun'] : [];
   const vitest = [process.execPath, ...runtime, `${root}node_modules/vitest/vitest.mjs`] as const;

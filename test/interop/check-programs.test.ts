@@ -105,7 +105,7 @@ withPylsp('a language server on stdin and stdout', async () => {
 @closed
 `,
   );
-  const { stdout, status } = await yodel(['check', file, 'exec:pylsp']);
+  const { stdout, status } = await yodel(['check', file, 'exec:pylsp', '--timeout', '30s']);
   expect(stdout.toString()).toMatch(/^ok /);
   expect(status).toBe(0);
 });

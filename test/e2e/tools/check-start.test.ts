@@ -88,7 +88,7 @@ test('--restart gives each run a server of its own, also several at once', async
   // A server that counts its clients gives the right answer only to the first.
   const script = "let n = 0; listen((socket) => { n++; socket.on('data', () => socket.write(n + '\\n')); });";
   const file = temporaryFile('count.transcript', '> a\n< 1\n');
-  const words = ['check', file, file, ':0', '--start', server(script)];
+  const words = ['check', file, file, ':0', '--timeout', '30s', '--start', server(script)];
   const [shared, own] = await Promise.all([
     yodel(words),
     yodel([...words, '--restart', '--repeat', '2', '--jobs', '2']),
