@@ -13,13 +13,13 @@ export function isFromUpstream({ code }: YodelError): boolean {
 
 /**
  * Whether a session that ended with an error was a health check: the peer sent nothing, received at most a greeting, and reset
- * its connection, to learn whether the server listens. That is no reason for a warning.
+ * its connection, or ended that of a WebSocket without a close frame, to learn whether the server listens or accepts a handshake.
+ * That is no reason for a warning.
  */
 export function isHealthCheck(session: SessionView, { code }: YodelError): boolean {
   const { bytesReceived, messagesSent, framing, protocol } = session;
-  if (code !== 'YODEL_CONNECTION_RESET' || bytesReceived > 0) return false;
-  // A peer with a framing of its own, such as WebSocket, has sent a request.
-  return framing === protocol.framing && messagesSent <= Math.max(1, protocol.greeting ?? 0);
+  const hasLeft = code === 'YODEL_CONNECTION_RESET' || (framing !== protocol.framing && code === 'YODEL_NETWORK');
+  return hasLeft && bytesReceived === 0 && messagesSent <= Math.max(1, protocol.greeting ?? 0);
 }
 
 /**

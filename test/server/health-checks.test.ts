@@ -13,6 +13,8 @@ import { type Server, serve } from '../../src/server/server.ts';
 import type { Subscriber } from '../../src/telemetry/telemetry.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { waitUntil } from '../support/process/process.ts';
+import { upgradeRequest } from '../support/upgrade-request.ts';
+import { textFrame } from '../support/websocket-frames.ts';
 
 const leavings = ['fin', 'rst'] as const;
 type Leaving = (typeof leavings)[number];
@@ -77,6 +79,37 @@ for (const [where, proxyProtocol] of [
     expect(server.counters.connectionsRefused).toBe(ends.filter((end) => end === 'reset').length);
   });
 }
+
+test.each(leavings)(
+  'a WebSocket client that leaves after its handshake without a message is no error: %s',
+  async (leaving) => {
+    const host = '127.0.0.1:0';
+    const { server, ends } = await serveAll({ listen: [`ws://${host}`, `wss://${host}`] });
+    for (const { scheme, port } of server.addresses as readonly { scheme: string; port: number }[]) {
+      const before = ends.length;
+      const socket = net.connect(port, '127.0.0.1').on('error', () => undefined);
+      const client = scheme === 'wss' ? tls.connect({ socket, rejectUnauthorized: false }) : socket;
+      client.on('error', () => undefined).write(upgradeRequest(port));
+      const [response] = await once(client, 'data');
+      expect(String(response)).toContain('101');
+      if (leaving === 'fin') client.resume().end();
+      else socket.resetAndDestroy();
+      await waitUntil(`${leaving} at ${scheme} was noticed`, () => ends.length > before);
+    }
+    expect(ends).toEqual(['closed well', 'closed well']);
+  },
+);
+
+test('a WebSocket client that leaves without a close frame after a message is an error', async () => {
+  const { server, ends } = await serveAll({ listen: 'ws://127.0.0.1:0' });
+  const { port } = server.addresses[0] as { port: number };
+  const client = net.connect(port, '127.0.0.1').resume();
+  client.write(upgradeRequest(port));
+  await once(client, 'data');
+  client.end(textFrame(5));
+  await waitUntil('it was noticed', () => ends.length > 0);
+  expect(ends).toEqual(['closed YODEL_NETWORK']);
+});
 
 test('a client that leaves in the middle of a handshake is an error', async () => {
   const { server, ends } = await serveAll({ listen: 'ws://127.0.0.1:0' });
