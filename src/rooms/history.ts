@@ -9,9 +9,14 @@ export class History {
   readonly #messages = new Queue<Message>();
   #bytes = 0;
 
-  /** The oldest first. */
-  get messages(): readonly Message[] {
-    return [...this.#messages];
+  /**
+   * The oldest first.
+   *
+   * @param pending what is not delivered yet. A session that joins now does not receive it otherwise
+   */
+  with(pending: readonly RoomMessage[], { roomHistory }: Pick<ServerLimits, 'roomHistory'>): readonly Message[] {
+    if (roomHistory === 0) return [];
+    return [...this.#messages, ...pending.map(({ message }) => ownMessage(message))].slice(-roomHistory);
   }
 
   add(messages: readonly RoomMessage[], limits: Pick<ServerLimits, 'roomHistory' | 'roomBuffer'>): void {

@@ -88,6 +88,11 @@ export class LocalRoom {
     return this.#pending;
   }
 
+  /** At most `roomHistory` messages, the oldest first, with those that are not delivered yet. */
+  get lastMessages(): readonly Message[] {
+    return this.history.with(this.#pending, this.#context.limits);
+  }
+
   add(participant: Participant): Member {
     const index = this.#members.length;
     const member = { participant, room: this, index, from: this.#pending.length, behind: undefined };

@@ -183,7 +183,7 @@ export class Rooms implements SessionRooms {
         return (room()?.participants ?? []).map(({ session }) => session);
       },
       send: (message, options = {}) => this.#send(name, message, options),
-      history: () => room()?.history.messages ?? [],
+      history: () => room()?.lastMessages ?? [],
       evict: (session) => this.#evict(name, session),
       drained: () => room()?.drained() ?? Promise.resolve(),
     };

@@ -1,24 +1,8 @@
 /** Escapes text from a peer for display: nothing in it can move the cursor, change colours, reorder text or hide. */
 import { isUtf8 } from 'node:buffer';
+import { escapeJson, escapeText } from '../format/escape.ts';
 
-// By Unicode property, so that no list has to be kept: control, format, private, unassigned and half characters; what fonts
-// draw as nothing (joiners, fillers, variation selectors, tags, the soft hyphen); and every space but the usual one. U+2800
-// is a Braille pattern without dots. Whole runs of them, because a call for each character would cost 100 ns, which a peer
-// can cause. With /v, Bun compiles this in 20 ms; with /u in less than 1.
-const unsafe = /(?:[\p{C}\p{Default_Ignorable_Code_Point}\p{Variation_Selector}\p{Bidi_Control}\u2800]|(?! )\p{Z})+/gu;
-
-const letters: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\0': '\\0' };
-
-/** Most text is printable ASCII, of which nothing is unsafe: it is recognized in half the time. */
-const beyondPlain = /[^ -~]/;
-
-/**
- * Replaces every unsafe character with an escape: `\n`, `\x1b`, `\u202e`. Also the joiners and variation selectors of emoji,
- * because the same characters make texts that look alike differ.
- */
-export function escapeText(text: string): string {
-  return beyondPlain.test(text) ? text.replace(unsafe, escapeRun) : text;
-}
+export { escapeJson, escapeText };
 
 /** The beginning of a long text, which says how much was cut. Not escaped: cut first, because escaping costs time. */
 export function cutText(text: string, maxLength: number): string {
@@ -27,11 +11,6 @@ export function cutText(text: string, maxLength: number): string {
   const isPair = (text.codePointAt(maxLength - 1) ?? 0) > 0xffff;
   const end = isPair ? maxLength - 1 : maxLength;
   return `${text.slice(0, end)} … ${text.length - end} characters more`;
-}
-
-/** Writes every unsafe character in JSON as `\uXXXX`, which means the same. */
-export function escapeJson(json: string): string {
-  return beyondPlain.test(json) ? json.replace(unsafe, escapeJsonRun) : json;
 }
 
 /** How much of an error's text is shown, in UTF-16 units. It may repeat a message of megabytes. */
@@ -139,33 +118,7 @@ function escapeLines(text: string): string {
   return parts.map((part, index) => (index % 2 === 0 ? escapeText(part) : part)).join('');
 }
 
-function escapeRun(run: string): string {
-  let text = '';
-  for (const character of run) {
-    const point = character.codePointAt(0) as number;
-    text += shortEscapes[point] ?? (point < 0x10000 ? `\\u${fourDigits(point)}` : `\\u{${point.toString(16)}}`);
-  }
-  return text;
-}
-
-function escapeJsonRun(run: string): string {
-  let text = '';
-  for (let at = 0; at < run.length; at++)
-    text += jsonEscapes[run.charCodeAt(at)] ?? `\\u${fourDigits(run.charCodeAt(at))}`;
-  return text;
-}
-
-function fourDigits(point: number): string {
-  return point.toString(16).padStart(4, '0');
-}
-
-/** The escapes of the characters below U+0100, made once: a peer can cause many. */
-const below0x100 = Array.from({ length: 0x100 }, (_, point) => point);
-const jsonEscapes: readonly string[] = below0x100.map((point) => `\\u${fourDigits(point)}`);
-const shortEscapes: readonly string[] = below0x100.map(
-  (point) => letters[String.fromCharCode(point)] ?? `\\x${point.toString(16).padStart(2, '0')}`,
-);
 /** Bytes that are not text: printable ASCII as it is, every other byte as `\xHH`. */
-const byteEscapes: readonly string[] = below0x100.map((byte) =>
+const byteEscapes: readonly string[] = Array.from({ length: 0x100 }, (_, byte) =>
   byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`,
 );
