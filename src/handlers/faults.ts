@@ -58,6 +58,7 @@ export function withFaults(
     },
     ...(inner.message && { message: (message: Message, session: Session) => of(session).receive(message) }),
     ...(inner.batch && { batch: (batch: Batch, session: Session) => of(session).receive(batch) }),
+    ...callbacksOfRooms(inner, of),
     async end(session) {
       const faulty = of(session);
       await faulty.requestsEnded();
@@ -72,5 +73,19 @@ export function withFaults(
       if (faulty.thrown) throw faulty.thrown.error;
       await closed;
     },
+  };
+}
+
+/** What rooms call. What they send to their members has no faults. */
+function callbacksOfRooms(inner: HandlerObject, of: (session: Session) => FaultySession): Partial<HandlerObject> {
+  const { missed, authorize } = inner;
+  return {
+    ...(missed && {
+      missed(session, room, messages) {
+        const reply = missed.call(inner, of(session), room, messages);
+        void of(session).handle(() => reply, undefined, true);
+      },
+    }),
+    ...(authorize && { authorize: authorize.bind(inner) }),
   };
 }

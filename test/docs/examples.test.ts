@@ -33,6 +33,7 @@ for (const [name, expected] of Object.entries(programs)) {
 
 const conversations: Record<string, { input: string; output: string }> = {
   'shout.ts': { input: 'hello\nwörld\r\n', output: 'HELLO\nWÖRLD\r\n' },
+  'chat-room.ts': { input: 'hello\n\x07\n', output: 'welcome, you are number 1 of 1\n1: hello\n1: \\x07\n' },
   'counter.ts': { input: 'a\nb\nbye\n', output: 'hello, what shall I count?\n1: a\n2: b\nsee you\n' },
 };
 
@@ -92,7 +93,7 @@ test('the example tests with vitest pass', async () => {
 const checks = ['check-with-node.ts', 'check-with-vitest.ts'];
 
 test('every example program is run here', () => {
-  const examples = readdirSync(`${root}examples`).filter((name) => !name.endsWith('.transcript'));
+  const examples = readdirSync(`${root}examples`).filter((name) => name.endsWith('.ts'));
   const run = [programs, conversations, framings].flatMap((files) => Object.keys(files));
   expect(examples.sort()).toEqual([...run, ...checks].sort());
 });

@@ -73,8 +73,8 @@ describe('chargen', () => {
 });
 
 describe('the named handlers', () => {
-  it('are echo, discard, time and chargen', () => {
-    expect(Object.keys(handlersByName)).toEqual(['echo', 'discard', 'time', 'chargen']);
+  it('are echo, discard, time, chargen and chat', () => {
+    expect(Object.keys(handlersByName)).toEqual(['echo', 'discard', 'time', 'chargen', 'chat']);
     expect(handlersByName.echo?.handler).toBe(echo);
     expect(handlersByName.discard?.handler).toBe(discard);
   });

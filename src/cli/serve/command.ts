@@ -21,6 +21,7 @@ const examples = `Examples:
   yodel serve --framing length:4 --json            binary messages, logged as JSON
   yodel serve --listen tls://:0 --tls-self-signed  TLS, with a self-signed certificate for testing
   yodel serve --listen :7878 --listen ws://:8080   browsers too, over WebSocket
+  yodel serve chat --room-history 20               rooms in which clients talk to each other
   yodel serve ./handler.ts --workers auto          one process per processor core
   yodel serve ./handler.ts --watch                 reload the file whenever it is saved
   yodel serve --journal messages.journal           record each message before its reply
@@ -39,7 +40,7 @@ export function serveCommand(): Command {
     )
     .argument(
       '[handler]',
-      'echo, discard, time, chargen, exec:COMMAND, proxy:ADDRESS, a TypeScript or JavaScript file that default-exports a handler, or a transcript (default: echo)',
+      'echo, discard, time, chargen, chat, exec:COMMAND, proxy:ADDRESS, a TypeScript or JavaScript file that default-exports a handler, or a transcript (default: echo)',
     )
     .addHelpText('before', examples)
     .helpOption('-h, --help', 'show this help')

@@ -19,7 +19,7 @@ import { tableValues } from '../flags.ts';
 import { recordSettings } from '../record-flags.ts';
 import { ServedFaults } from './handler/fault-flags.ts';
 import { handlerFor } from './handler/handler.ts';
-import { isProxy, proxyLimits } from './handler/transparent.ts';
+import { handlerLimits } from './handler/limits.ts';
 import type { Notify, NotifyOf, Outputs } from './outputs.ts';
 import type { ServeSettings, Serving } from './settings.ts';
 
@@ -151,7 +151,7 @@ const shared = ['maxConnections', 'maxPendingBytes'] as const satisfies readonly
 /** The settings that can change while the server runs, with every name: undefined is the default. */
 function reloadableOf({ settings, processes }: Serving): ReloadOptions {
   const { flags } = settings;
-  const limits = { ...(isProxy(settings) && proxyLimits), ...tableValues(serveLimits, flags) };
+  const limits = { ...handlerLimits(settings), ...tableValues(serveLimits, flags) };
   if (processes > 1) {
     for (const name of shared) {
       limits[name] = Math.ceil(((limits[name] as number | undefined) ?? serverOptions[name].default) / processes);

@@ -53,7 +53,7 @@ export class Guests {
 }
 
 const longestNick = 32;
-const validNick = /^[\p{L}\p{N}](?:(?!\p{Default_Ignorable_Code_Point})[\p{L}\p{M}\p{N}_.-]){0,31}$/u;
+const validNick = /^(?!.*\p{Default_Ignorable_Code_Point})[\p{L}\p{N}][\p{L}\p{M}\p{N}_.-]{0,31}$/u;
 
 function keyOf(nick: string): string {
   return nick.normalize('NFKC').toLowerCase();

@@ -41,7 +41,7 @@ const mistakes: readonly [what: string, args: string[], ...expected: (string | R
     'a handler that does not exist',
     ['serve', 'zzz'],
     '"zzz"',
-    'echo, discard, time, chargen, exec:COMMAND, proxy:ADDRESS',
+    'echo, discard, time, chargen, chat, exec:COMMAND, proxy:ADDRESS',
     './handler.ts',
   ],
   ['a handler file that does not exist', ['serve', './nowhere.ts'], './nowhere.ts does not exist'],

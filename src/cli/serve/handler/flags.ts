@@ -1,5 +1,6 @@
-/** The flags of `yodel serve` about its handler: those of `exec:` and `proxy:`. Those of faults are in `fault-flags.ts`. */
+/** The flags of `yodel serve` about its handler: those of `exec:`, `proxy:` and `chat`. Those of faults are in `fault-flags.ts`. */
 import type { Command } from 'commander';
+import { chatFlags } from './chat.ts';
 import { faultFlags } from './fault-flags.ts';
 import { type HandlerFlag, optionOf, quantityOfKind } from './handler-flag.ts';
 
@@ -41,14 +42,14 @@ const programFlags: readonly HandlerFlag[] = [
 ];
 
 /** The flags that the handler is created from, by the names of their values. A reload creates the handler again. */
-export const handlerFlags: readonly string[] = [...programFlags, ...faultFlags].map((flag) =>
+export const handlerFlags: readonly string[] = [...programFlags, ...chatFlags, ...faultFlags].map((flag) =>
   optionOf(flag).attributeName(),
 );
 
 /** Adds the flags to a command. */
 export function addHandlerFlags(command: Command): void {
   command.optionsGroup('Handler:');
-  for (const flag of [watchFlag, ...programFlags]) command.addOption(optionOf(flag));
+  for (const flag of [watchFlag, ...programFlags, ...chatFlags]) command.addOption(optionOf(flag));
   command.optionsGroup('Faults, to test clients and servers:');
   for (const flag of faultFlags) command.addOption(optionOf(flag));
 }

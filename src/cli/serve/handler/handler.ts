@@ -15,6 +15,7 @@ import { readWire } from '../../wire.ts';
 import { hasWireFlags } from '../../wire-flags.ts';
 import type { NotifyOf } from '../outputs.ts';
 import type { ServeSettings } from '../settings.ts';
+import { chatHandler, roomsOf } from './chat.ts';
 import { quantityOf } from './handler-flag.ts';
 import { handlerPath, type JudgedMock, type LoadedHandler, loadHandler } from './load.ts';
 import { readMockFlags } from './mock-flags.ts';
@@ -82,6 +83,8 @@ async function plainHandler({ handler, flags }: ServeSettings, notifyOf: NotifyO
   if (kind !== 'exec' && (flags.shell === true || flags.execPerMessage === true)) {
     throw new UsageError(`--${flags.shell === true ? 'shell' : 'exec-per-message'} is for exec:COMMAND`);
   }
+  if (handler === 'chat') return { handler: chatHandler(flags) };
+  if (roomsOf(flags)) throw new UsageError(`--room is for chat, and the handler is "${handler}"`);
   if (kind === 'exec') return { handler: await execHandler(rest, flags, notifyOf) };
   if (kind === 'proxy') return { handler: await proxyHandler(rest, flags) };
   return await loadHandler(handler, mock, notifyOf);

@@ -1,0 +1,352 @@
+import { describe, expect, it } from 'vitest';
+import { chat } from '../../src/handlers/chat.ts';
+import { withFaults } from '../../src/handlers/faults.ts';
+import type { RoomAction, Session } from '../../src/session/handler.ts';
+import { Harness, type HarnessOptions } from '../session/harness.ts';
+import type { Peer } from '../session/peer.ts';
+import { settled } from '../support/fake-clock.ts';
+
+const open = { authorize: () => true };
+
+/** A chat of this many, who have read what they are greeted with. */
+async function guests(size: number, options: HarnessOptions = {}) {
+  const harness = await Harness.open({ handler: chat(open), ...options });
+  const peers: Talker[] = [];
+  for (let count = 0; count < size; count++) peers.push(new Talker(await harness.connect()));
+  for (const peer of peers) peer.heard();
+  return { harness, peers };
+}
+
+class Talker {
+  readonly peer: Peer;
+  #read = 0;
+
+  constructor(peer: Peer) {
+    this.peer = peer;
+  }
+
+  /** Sends a line. Returns what it has received since it was asked last. */
+  async says(line: string): Promise<string[]> {
+    await this.peer.says(`${line}\n`);
+    return this.heard();
+  }
+
+  heard(): string[] {
+    const lines = this.peer.text.split(/\r?\n/).slice(this.#read, -1);
+    this.#read += lines.length;
+    return lines;
+  }
+}
+
+describe('a chat', () => {
+  it('greets everyone in the lobby, and tells the room who comes and goes', async () => {
+    const { harness, peers } = await guests(0);
+    for (let count = 0; count < 2; count++) peers.push(new Talker(await harness.connect()));
+    const [one, two] = peers as [Talker, Talker];
+    expect(one.heard()).toEqual([
+      '* You are guest-1; /help lists the commands',
+      '* guest-1 joined lobby',
+      '* guest-2 joined lobby',
+    ]);
+    expect(two.heard()).toEqual(['* You are guest-2; /help lists the commands', '* guest-2 joined lobby']);
+    await two.says('hello');
+    await two.says('/me waves');
+    await two.peer.ends();
+    expect(one.heard()).toEqual(['[lobby] guest-2: hello', '[lobby] * guest-2 waves', '* guest-2 left lobby']);
+    await one.says('/quit');
+    expect(one.peer.ended).toBe(true);
+    await one.peer.ends();
+  });
+
+  it('has rooms, of which the one entered last is written to', async () => {
+    const { peers } = await guests(3);
+    const [one, two, three] = peers as [Talker, Talker, Talker];
+    expect(await one.says('/join tea')).toEqual(['* guest-1 joined tea']);
+    await two.says('/join tea');
+    one.heard();
+    three.heard();
+    expect(await one.says('is it ready?')).toEqual(['[tea] guest-1: is it ready?']);
+    expect(two.heard().at(-1)).toBe('[tea] guest-1: is it ready?');
+    expect(three.heard()).toEqual([]);
+    expect(await one.says('/join lobby')).toEqual(['* What you write goes to lobby']);
+    expect(await one.says('hello')).toEqual(['[lobby] guest-1: hello']);
+    expect(await one.says('/leave')).toEqual(['* guest-1 left lobby']);
+    expect(await one.says('still here')).toEqual(['[tea] guest-1: still here']);
+    expect(await one.says('/leave tea')).toEqual(['* guest-1 left tea']);
+    expect(await one.says('nobody hears me')).toEqual(['error: you are in no room; /join ROOM']);
+    expect(await one.says('/leave')).toEqual(['error: you are not in a room']);
+    expect(await one.says('/leave cake')).toEqual(['error: you are not in cake']);
+  });
+
+  it('says who is in a room', async () => {
+    const { harness, peers } = await guests(2);
+    const [one] = peers as [Talker];
+    expect(await one.says('/who')).toEqual(['* In lobby: guest-1, guest-2']);
+    expect(await one.says('/who tea')).toEqual(['error: you are not in tea']);
+    for (let count = 0; count < 101; count++) await harness.connect();
+    one.heard();
+    expect(await one.says('/who lobby')).toEqual([
+      expect.stringMatching(/^\* In lobby: (guest-\d+, ){99}guest-\d+ and 3 more$/),
+    ]);
+  });
+
+  it('does not tell a large room who comes and goes', async () => {
+    const { harness, peers } = await guests(100);
+    const [one] = peers as [Talker];
+    const late = await harness.connect();
+    await late.ends();
+    expect(one.heard()).toEqual(['* guest-101 left lobby']);
+  });
+
+  it('has private messages', async () => {
+    const { peers } = await guests(3);
+    const [one, two, three] = peers as [Talker, Talker, Talker];
+    expect(await one.says('/msg guest-2 only you')).toEqual(['(private) guest-1 to guest-2: only you']);
+    expect(two.heard()).toEqual(['(private) guest-1 to guest-2: only you']);
+    expect(three.heard()).toEqual([]);
+    expect(await one.says('/msg guest-1 a note')).toEqual(['(private) guest-1 to guest-1: a note']);
+    expect(await one.says('/msg bob hello')).toEqual(['error: nobody here is called bob']);
+    expect(await one.says('/msg guest-2')).toEqual(['error: write /msg NAME TEXT']);
+  });
+
+  it('does not pile up private messages for somebody who reads nothing', async () => {
+    const { harness, peers } = await guests(2, { network: { capacity: 1000 } });
+    const [one, two] = peers as [Talker, Talker];
+    two.peer.connection.pause();
+    for (let count = 0; count < 100; count++) await one.says(`/msg guest-2 ${'x'.repeat(4000)}`);
+    expect(one.peer.lines.at(-1)).toBe('error: guest-2 reads too slowly');
+    expect(harness.server.pendingBytes).toBeLessThan(100_000);
+    await two.peer.aborts();
+  });
+
+  it('lists its commands, and answers what is none', async () => {
+    const { peers } = await guests(1);
+    const [one] = peers as [Talker];
+    expect(await one.says('/help')).toHaveLength(8);
+    for (const name of ['frob', 'constructor', '__proto__', 'x\x1b[31m']) {
+      expect(await one.says(`/${name}`)).toEqual([
+        `error: there is no /${name.replace('\x1b', '\\x1b')}; /help lists the commands`,
+      ]);
+    }
+    expect(await one.says('')).toEqual([]);
+    expect(await one.says('//etc is a folder')).toEqual(['[lobby] guest-1: /etc is a folder']);
+    expect(await one.says('/ is the root')).toEqual(['[lobby] guest-1: / is the root']);
+    expect(await one.says('x'.repeat(4097))).toEqual(['error: a message has at most 4096 characters']);
+  });
+
+  it('answers each client with its own line ending', async () => {
+    const { peers } = await guests(2);
+    const [telnet, nc] = peers as [Talker, Talker];
+    expect(await telnet.peer.says('hello\r\n')).toBe('[lobby] guest-1: hello\r\n');
+    nc.heard();
+    expect(await nc.peer.says('hello\n')).toBe('[lobby] guest-2: hello\n');
+    expect(telnet.peer.text).toMatch(/\[lobby\] guest-2: hello\r\n$/);
+  });
+});
+
+describe('nicknames', () => {
+  it('are told to the rooms, and are unique', async () => {
+    const { peers } = await guests(2);
+    const [one, two] = peers as [Talker, Talker];
+    expect(await one.says('/nick Ada')).toEqual(['* guest-1 is now Ada']);
+    expect(two.heard()).toEqual(['* guest-1 is now Ada']);
+    for (const name of ['Ada', 'ada', 'ＡＤＡ', 'ADA'])
+      expect(await two.says(`/nick ${name}`)).toEqual([expect.stringMatching(/^error: \w+ is somebody else$/)]);
+    expect(await one.says('/nick ADA')).toEqual(['* Ada is now ADA']);
+    await one.says('/nick 你好');
+    two.heard();
+    expect(await two.says('/nick ada')).toEqual(['* guest-2 is now ada']);
+    expect(await two.says('/msg 你好 hello')).toEqual(['(private) ada to 你好: hello']);
+    await one.peer.ends();
+    two.heard();
+    expect(await two.says('/nick 你好')).toEqual(['* ada is now 你好']);
+  });
+
+  const refused = ['', 'a b', '-a', 'x'.repeat(33), 'a\u202e', 'a\u200db', '\u3164', 'a\ufe0f', '\x1b[31m', 'guest-7'];
+  it.each([...refused, 'Guest-7', 'ｇuest-7', 'a]', 'bob:', 'x'.repeat(4000)])('%j is refused', async (name) => {
+    const { peers } = await guests(1);
+    const [one] = peers as [Talker];
+    expect(await one.says(`/nick ${name}`)).toEqual([expect.stringMatching(/^error: (a name has|names that begin)/)]);
+    expect(await one.says('/who')).toEqual(['* In lobby: guest-1']);
+  });
+});
+
+describe('what others see', () => {
+  it.each([
+    ['\x1b]0;title\x07', String.raw`\x1b]0;title\x07`],
+    ['\x9b31m', String.raw`\x9b31m`],
+    ['a\u202eb', String.raw`a\u202eb`],
+    ['a\u2028b', String.raw`a\u2028b`],
+    ['a\tb\0', String.raw`a\tb\0`],
+    ['❤️ 👩‍🚀 می‌خواهم', '❤️ 👩‍🚀 می‌خواهم'],
+    ['\u200d\ufe0f', String.raw`\u200d\ufe0f`],
+    ['a\u200d\u200d\u200d', String.raw`a\u200d\u200d\u200d`],
+  ])('of %j controls nothing', async (text, shown) => {
+    const { peers } = await guests(2);
+    const [one, two] = peers as [Talker, Talker];
+    await one.says(text);
+    await one.says(`/me ${text}`);
+    await one.says(`/msg guest-2 ${text}`);
+    expect(two.heard()).toEqual([
+      `[lobby] guest-1: ${shown}`,
+      `[lobby] * guest-1 ${shown}`,
+      `(private) guest-1 to guest-2: ${shown}`,
+    ]);
+  });
+});
+
+describe('rooms', () => {
+  it.each(['>', '*', 'a..b', '你好', '..', '#tea', '__proto__', 'x'.repeat(128), 'constructor'])(
+    '%j is itself and nothing else',
+    async (name) => {
+      const { harness, peers } = await guests(2);
+      const [one, two] = peers as [Talker, Talker];
+      expect(await one.says(`/join ${name}`)).toEqual([`* guest-1 joined ${name}`]);
+      expect(await one.says('hello')).toEqual([`[${name}] guest-1: hello`]);
+      expect(two.heard()).toEqual([]);
+      expect(harness.server.room(name).size).toBe(1);
+      expect(harness.server.counters.rooms).toBe(2);
+    },
+  );
+
+  it.each(['', ' ', 'a b', 'a\r', 'a\0', '\u202e', 'a\u200db', '\u00ad', 'x'.repeat(129), '你'.repeat(43)])(
+    '%j is refused',
+    async (name) => {
+      const { harness, peers } = await guests(1);
+      const [one] = peers as [Talker];
+      expect(await one.says(`/join ${name}\r`)).toEqual([expect.stringMatching(/^error: the name of a room has/)]);
+      expect(harness.server.counters.rooms).toBe(1);
+    },
+  );
+
+  it('have limits, which are answers and end no session', async () => {
+    const { harness, peers } = await guests(1, { maxRoomsPerSession: 3, joinRate: 4, maxRooms: 3 });
+    const [one] = peers as [Talker];
+    expect(await one.says(`/join ${'x'.repeat(4000)}`)).toEqual([
+      'error: the name of a room has at most 128 bytes, not 4000',
+    ]);
+    await one.says('/join a');
+    await one.says('/join b');
+    expect(await one.says('/join c')).toEqual(['error: this connection is in 3 rooms, and cannot join another']);
+    await one.says('/leave b');
+    await one.says('/join b');
+    await one.says('/leave b');
+    expect(await one.says('/join b')).toEqual(['error: this connection joins more than 4 rooms per second']);
+    const two = new Talker(await harness.connect());
+    await two.says('/join c');
+    two.heard();
+    expect(await two.says('/join d')).toEqual(['error: the server has 3 rooms, and takes no more']);
+    expect(await two.says('hello')).toEqual(['[c] guest-2: hello']);
+  });
+
+  it('show their history to those who join, without a gap and without a line twice', async () => {
+    const { harness, peers } = await guests(1, { roomHistory: 3 });
+    const [one] = peers as [Talker];
+    for (const text of ['a', 'b', 'c']) await one.says(text);
+    // In the same turn: a line, one who joins, and another line.
+    const joining = harness.connect();
+    one.peer.connection.write(Buffer.from('d\ne\n'));
+    const two = new Talker(await joining);
+    await settled();
+    const heard = two.heard();
+    expect(heard[0]).toBe('* You are guest-2; /help lists the commands');
+    const joined = heard.indexOf('* guest-2 joined lobby');
+    const history = heard.slice(1, joined).map((line) => line.at(-1));
+    expect(history).toHaveLength(3);
+    const expected = ['a', 'b', 'c', 'd', 'e'];
+    const all = heard
+      .slice(1)
+      .filter((line) => line.startsWith('['))
+      .map((line) => line.at(-1));
+    expect(all).toEqual(expected.slice(expected.indexOf(all[0] as string)));
+  });
+
+  it('tell a member how many messages it has missed', async () => {
+    const { harness, peers } = await guests(2, { roomBuffer: 10_000, network: { capacity: 1000 } });
+    const [one, two] = peers as [Talker, Talker];
+    two.peer.connection.pause();
+    for (let count = 0; count < 100; count++) await one.says(`${count} ${'x'.repeat(2000)}`);
+    two.peer.connection.resume();
+    await settled();
+    const lines = two.heard();
+    const missed = lines.map((line) => Number(/^\* You missed (\d+) messages of lobby$/.exec(line)?.[1] ?? 0));
+    const sum = missed.reduce((total, count) => total + count, 0);
+    expect(sum).toBeGreaterThan(0);
+    expect(lines.filter((line) => line.startsWith('[')).length + sum).toBe(100);
+    expect(harness.server.counters.roomMessagesMissed).toBe(sum);
+  });
+});
+
+describe('authorize', () => {
+  it('absent, allows nothing', async () => {
+    const harness = await Harness.open({ handler: chat() });
+    const one = new Talker(await harness.connect());
+    expect(one.heard()).toEqual(['* You are guest-1; /help lists the commands']);
+    expect(await one.says('hello')).toEqual(['error: you are in no room; /join ROOM']);
+    expect(await one.says('/join a')).toEqual(['error: you may not join a']);
+    harness.session.join('a');
+    expect(await one.says('/leave a')).toEqual(['* guest-1 left a']);
+  });
+
+  it('decides what a client may do, and may take its time', async () => {
+    const asked: [string, RoomAction, number][] = [];
+    const authorize = async (room: string, action: RoomAction, session: Session) => {
+      asked.push([room, action, session.id]);
+      await settled();
+      return room === 'news' ? action === 'join' : room !== 'secret';
+    };
+    const handler = chat({ authorize, room: 'news' });
+    const harness = await Harness.open({ handler, roomHistory: 10 });
+    const one = new Talker(await harness.connect());
+    await one.peer.until(() => one.peer.text.includes('joined news'));
+    harness.server.room('news').send('[news] the server: hello');
+    const two = new Talker(await harness.connect());
+    await two.peer.until(() => two.peer.text.includes('guest-2 joined news'));
+    expect(two.heard()).not.toContain('[news] the server: hello');
+    one.heard();
+    await one.says('my opinion');
+    await one.peer.until(() => one.peer.text.includes('error'));
+    expect(one.heard()).toEqual(['error: you may not write in news']);
+    await one.says('/join secret');
+    await one.peer.until(() => one.peer.text.includes('secret'));
+    expect(one.heard()).toEqual(['error: you may not join secret']);
+    expect(asked.slice(-2)).toEqual([
+      ['news', 'send', 1],
+      ['secret', 'join', 1],
+    ]);
+  });
+
+  it('is not asked about names that no room can have', async () => {
+    const asked: string[] = [];
+    const handler = chat({ authorize: (room) => asked.push(room) > 0 });
+    const harness = await Harness.open({ handler });
+    const one = new Talker(await harness.connect());
+    await one.says(`/join ${'x'.repeat(4000)}`);
+    await one.says('/join a b');
+    expect(new Set(asked)).toEqual(new Set(['lobby']));
+  });
+});
+
+it('a chat goes on when its handler is replaced', async () => {
+  const { harness, peers } = await guests(1);
+  const [one] = peers as [Talker];
+  harness.server.reload({ handler: chat(open) });
+  const two = new Talker(await harness.connect());
+  expect(await two.says('/msg guest-1 hello')).toContain('(private) guest-2 to guest-1: hello');
+  expect(one.heard()).toContain('(private) guest-2 to guest-1: hello');
+});
+
+it('a chat works with faults, and tells what was missed', async () => {
+  const handler = withFaults(chat(open), ['request /lost/ drop']);
+  const { peers } = await guests(2, { handler, roomBuffer: 10_000, network: { capacity: 1000 } });
+  const [one, two] = peers as [Talker, Talker];
+  await one.says('hello');
+  await one.says('lost');
+  expect(two.heard()).toEqual(['[lobby] guest-1: hello']);
+  expect(await one.says('/msg guest-2 hello')).toEqual(['(private) guest-1 to guest-2: hello']);
+  two.peer.connection.pause();
+  for (let count = 0; count < 100; count++) await one.says(`${count} ${'x'.repeat(2000)}`);
+  two.peer.connection.resume();
+  await settled();
+  expect(two.heard().join('\n')).toMatch(/^\* You missed \d+ messages of lobby$/m);
+});
