@@ -21,6 +21,9 @@ export interface LineFormat {
   opened(session: SessionView): string;
   discarded(session: SessionView, error: YodelError): string;
   undelivered(session: SessionView, error: YodelError): string;
+  roomJoined(session: SessionView, room: string): string;
+  roomLeft(session: SessionView, room: string): string;
+  missed(session: SessionView, room: string, messages: number): string;
   handlerFailed?(session: SessionView, error: YodelError): string;
   faulted(session: SessionView, applied: FaultReport): string;
   closed(session: SessionView, error: YodelError | undefined): string;

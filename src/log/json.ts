@@ -35,6 +35,9 @@ export function jsonFormat({ level: least, worker }: Pick<LogOptions, 'level' | 
     opened: (session) => line('info', 'connected', nameOf(session)),
     discarded: (session, error) => line('warn', 'discarded', { ...nameOf(session), ...errorFields(error) }),
     undelivered: (session, error) => line('warn', 'undelivered', { ...nameOf(session), ...errorFields(error) }),
+    roomJoined: (session, room) => line('info', 'room-joined', { ...nameOf(session), room }),
+    roomLeft: (session, room) => line('info', 'room-left', { ...nameOf(session), room }),
+    missed: (session, room, messages) => line('warn', 'missed', { ...nameOf(session), room, messages }),
     handlerFailed: (session, error) =>
       line('error', 'handler-failed', { ...nameOf(session), error: thrownText(error.cause) }),
     faulted: (session, { name, kind, direction, message }) =>
@@ -89,11 +92,18 @@ function errorFields(error: YodelError): { code: string; error: string } {
   return { code: error.code, error: cutText(errorText(error), maxError) };
 }
 
-/** What a session has received and sent, and its duration in whole milliseconds. */
+/** What a session has received and sent, its duration in whole milliseconds, and how many rooms it was in. */
 function totalsOf(session: SessionView): object {
   const { durationMs, messagesReceived, messagesSent, bytesReceived, bytesSent, unsent } = session;
-  const bytesUnsent = unsent > 0 ? unsent : undefined;
-  return { durationMs: Math.round(durationMs), messagesReceived, messagesSent, bytesReceived, bytesSent, bytesUnsent };
+  return {
+    durationMs: Math.round(durationMs),
+    messagesReceived,
+    messagesSent,
+    bytesReceived,
+    bytesSent,
+    bytesUnsent: unsent || undefined,
+    roomsJoined: session.roomsJoined || undefined,
+  };
 }
 
 let lastTime = 0;

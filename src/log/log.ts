@@ -84,6 +84,9 @@ function eventLog(
     opened: (session) => log('connected', session.peer, () => format.opened(session)),
     discarded: (session, error) => log('discarded', session.peer, () => format.discarded(session, error)),
     undelivered: (session, error) => log('undelivered', session.peer, () => format.undelivered(session, error)),
+    roomJoined: (session, room) => log('room-joined', session.peer, () => format.roomJoined(session, room)),
+    roomLeft: (session, room) => log('room-left', session.peer, () => format.roomLeft(session, room)),
+    missed: (session, room, messages) => log('missed', session.peer, () => format.missed(session, room, messages)),
     ...(handlerFailed && {
       handlerFailed: (session, error) => log('handler-failed', session.peer, () => handlerFailed(session, error)),
     }),
@@ -123,7 +126,7 @@ export function shownHost(peer: Address): string {
 
 /** The events that each level logs; `closed` only if the session ended with an error, and no health checks. */
 const eventsOfLevel: Readonly<Record<Exclude<LogLevel, 'info'>, readonly string[]>> = {
-  warn: ['handlerFailed', 'refused', 'discarded', 'undelivered', 'closed'],
+  warn: ['handlerFailed', 'refused', 'discarded', 'undelivered', 'missed', 'closed'],
   error: ['handlerFailed'],
 };
 

@@ -6,7 +6,7 @@ export type LogFormat = 'text' | 'json';
 
 /**
  * The severity of a line. `error`: a handler failed. `warn`: a connection was refused, a message discarded or not expressible
- * for its receiver, a session ended with an error, or lines are missing. `info`: everything else.
+ * for its receiver, a member of a room missed messages, a session ended with an error, or lines are missing. `info`: everything else.
  */
 export type LogLevel = 'info' | 'warn' | 'error';
 

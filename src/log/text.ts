@@ -37,6 +37,10 @@ export function textFormat({ paint, worker }: Pick<LogOptions, 'paint' | 'worker
     opened: (session) => about(session, paint('green', 'connected')),
     discarded: (session, { message }) => about(session, warning(`discarded: ${message}`)),
     undelivered: (session, { message }) => about(session, warning(`not delivered: ${message}`)),
+    roomJoined: (session, room) => about(session, escapeText(`joined room ${JSON.stringify(room)}`)),
+    roomLeft: (session, room) => about(session, escapeText(`left room ${JSON.stringify(room)}`)),
+    missed: (session, room, messages) =>
+      about(session, warning(`missed ${formatPlural(messages, 'message')} of room ${JSON.stringify(room)}`)),
     faulted: (session, { name, kind, direction, message }) => {
       const which = message === undefined ? '' : `, message ${message}`;
       return about(session, `${arrows[direction]} ${warning(`fault ${name}: ${kind}${which}`)}`);
@@ -69,6 +73,9 @@ const nouns: Readonly<Record<LineKind, string>> = {
   left: 'connection without a byte',
   discarded: 'discarded message',
   undelivered: 'undelivered message',
+  'room-joined': 'joined room',
+  'room-left': 'left room',
+  missed: 'member that missed messages',
   'handler-failed': 'failure of the handler',
   fault: 'fault',
   'upstream-failed': 'failed upstream connection',
@@ -76,10 +83,16 @@ const nouns: Readonly<Record<LineKind, string>> = {
   output: 'line',
 };
 
+/** Those that do not end with an s. */
+const plurals: Readonly<Partial<Record<LineKind, string>>> = {
+  missed: 'members that missed messages',
+  'handler-failed': 'failures of the handler',
+};
+
 /** `… 65,036 more messages not logged`. */
 export function leftOutText({ kind, lines, sources }: LeftOut<unknown>): string {
   const noun = `more ${nouns[kind]}`;
-  const plural = kind === 'handler-failed' ? 'more failures of the handler' : undefined;
+  const plural = plurals[kind] && `more ${plurals[kind]}`;
   const of = sources > 1 ? ` of ${formatCountOf(sources, 'other peer')}` : '';
   return `… ${formatCountOf(lines, noun, plural)}${of} not logged`;
 }
@@ -92,14 +105,15 @@ export function droppedText({ lines, error }: Drop): string {
   return `${timeOfDay()} … ${formatPlural(lines, 'line')} ${why}`;
 }
 
-/** How long a session lasted, what it received and sent, and why it ended. */
+/** How long a session lasted, what it received and sent, how many rooms it was in, and why it ended. */
 function closedText(
-  { durationMs, messagesReceived, messagesSent, bytesReceived, bytesSent, unsent, endedBy }: SessionView,
+  { durationMs, messagesReceived, messagesSent, bytesReceived, bytesSent, unsent, roomsJoined, endedBy }: SessionView,
   error: YodelError | undefined,
 ): string {
   const received = `${formatPlural(messagesReceived, 'message')} (${bytesReceived} B) in`;
   const sent = `${messagesSent} (${bytesSent} B) out${unsent > 0 ? `, ${unsent} B not sent` : ''}`;
-  const totals = `closed after ${formatSeconds(durationMs / 1000)}, ${received}, ${sent}`;
+  const rooms = roomsJoined > 0 ? `, ${formatPlural(roomsJoined, 'room')} joined` : '';
+  const totals = `closed after ${formatSeconds(durationMs / 1000)}, ${received}, ${sent}${rooms}`;
   return `${totals}: ${error ? errorText(error) : endText[endedBy]}`;
 }
 

@@ -19,6 +19,15 @@ const totals = {
     'messagesUndelivered',
     'Messages not sent to a peer, because its framing cannot express them.',
   ],
+  yodel_room_messages_total: ['roomMessages', 'Messages that rooms were sent, each counted once for all members.'],
+  yodel_room_messages_missed_total: [
+    'roomMessagesMissed',
+    'Messages that members of rooms missed because they read too slowly, counted for each of them.',
+  ],
+  yodel_room_messages_replaced_total: [
+    'roomMessagesReplaced',
+    'Messages that slow members of rooms did not receive because newer ones of the same key replaced them.',
+  ],
   yodel_bytes_received_total: ['bytesReceived', 'Bytes received.'],
   yodel_bytes_sent_total: ['bytesSent', 'Bytes sent.'],
 } as const satisfies Record<string, [keyof Counters, string]>;
@@ -91,6 +100,8 @@ function registerGauges(registry: Registry, server: FindServer): void {
   };
   gauge('yodel_connections_open', 'Open sessions.', ({ sessions }) => sessions.size);
   gauge('yodel_connections_limit', 'The maximum number of open sessions.', ({ maxConnections }) => maxConnections);
+  gauge('yodel_rooms', 'Rooms with members in this process.', ({ counters }) => counters.rooms);
+  gauge('yodel_room_members', 'Memberships of sessions in rooms.', ({ counters }) => counters.roomMembers);
   gauge('yodel_queued_bytes', 'Bytes of messages that are waiting for the handler.', (now) => sum(now, 'queued'));
   gauge('yodel_unsent_bytes', 'Bytes of replies that are not sent yet.', (now) => sum(now, 'unsent'));
   gauge(

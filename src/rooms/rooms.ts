@@ -69,6 +69,7 @@ export class Rooms implements SessionRooms {
     this.#checkLimits(participant);
     const { telemetry } = this.#context;
     this.#add(this.#rooms.get(name) ?? this.#create(name), participant);
+    participant.joined++;
     telemetry.counters.roomMembers++;
     if (telemetry.watched) telemetry.emit('roomJoined', participant.session, name);
   }

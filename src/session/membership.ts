@@ -25,6 +25,8 @@ export interface Participant {
   readonly session: Session;
   /** Its memberships, by the names of the rooms. Only `rooms/` reads and writes them. */
   readonly memberships: Map<string, unknown>;
+  /** How many rooms it has joined. */
+  joined: number;
   /** What its frames look like; undefined if they depend on what was said before. */
   readonly wire: Wire | undefined;
   /** Whether it sends no more. */

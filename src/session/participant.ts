@@ -17,6 +17,7 @@ export interface OwnerOfParticipant extends Session {
 export class SessionParticipant implements Participant {
   readonly session: OwnerOfParticipant;
   readonly memberships = new Map<string, unknown>();
+  joined = 0;
   readonly #connection: Connection;
   readonly #outbox: Outbox;
   readonly #runner: Runner;

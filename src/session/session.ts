@@ -192,6 +192,10 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
     return this.#settings.server;
   }
 
+  get roomsJoined(): number {
+    return this.#participant?.joined ?? 0;
+  }
+
   get rooms(): ReadonlySet<string> {
     return this.#settings.rooms.namesOf(this.participant);
   }
@@ -239,9 +243,7 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
     this.#lifecycle.disconnect(error);
   }
 
-  // The connection calls these.
-
-  /** @internal */
+  /** @internal Called by the connection, as the methods below. */
   onData(bytes: Uint8Array): void {
     const inbound = this.#inbound;
     inbound.count(bytes.length);
@@ -280,9 +282,7 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
     this.#lifecycle.connectionClosed(cause);
   }
 
-  // The parts call these.
-
-  /** @internal */
+  /** @internal Called by the parts, as the methods below. */
   turn(): void {
     this.#run();
     this.settle();

@@ -32,6 +32,8 @@ export interface SessionView {
   readonly bytesReceived: number;
   /** Bytes that the operating system has taken. After a reset, the peer may not have got all of them. */
   readonly bytesSent: number;
+  /** How many rooms it has joined. */
+  readonly roomsJoined: number;
   /** Bytes of received messages that are waiting for the handler. */
   readonly queued: number;
   /** Bytes of replies that the operating system has not taken yet; in `closed`, those that it never took. */

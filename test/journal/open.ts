@@ -24,7 +24,7 @@ export function session(wire: Framing | Protocol = lines(), port = ++lastPort): 
     ...{ id: port, peer: address, local: new TcpAddress('127.0.0.1', 7878), framing },
     ...{ replyFraming, protocol },
     ...{ endedBy: 'peer', durationMs: 0 },
-    ...{ messagesReceived: 0, messagesSent: 0, bytesReceived: 0, bytesSent: 0, queued: 0, unsent: 0 },
+    ...{ messagesReceived: 0, messagesSent: 0, bytesReceived: 0, bytesSent: 0, queued: 0, unsent: 0, roomsJoined: 0 },
   };
 }
 

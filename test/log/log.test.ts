@@ -21,6 +21,7 @@ function sessionOf(id: number, host = '127.0.0.1'): SessionView {
     bytesReceived: 0,
     bytesSent: 0,
     endedBy: 'peer',
+    roomsJoined: 0,
   } as SessionView;
 }
 
@@ -138,6 +139,34 @@ test('two thousand messages at once are all logged, and with rate 0 all of any n
   expect(few).toHaveLength(1300);
   const many = await logged('text', (log) => log.received(sessionOf(1), batchOf('\n'.repeat(65_536))), 0);
   expect(many).toHaveLength(65_536);
+});
+
+test('rooms are in the log, and what their members missed is a warning', async () => {
+  const run = (log: Required<Subscriber>) => {
+    log.roomJoined(sessionOf(1), 'tea \u202e"');
+    log.missed(sessionOf(1), 'tea', 12);
+    log.roomLeft(sessionOf(1), 'tea');
+    log.closed({ ...sessionOf(1), roomsJoined: 2 }, undefined);
+  };
+  const text = (await logged('text', run)).map((line) => line.replace(/^\S+ \S+ /, ''));
+  expect(text).toEqual([
+    String.raw`joined room "tea \u202e\""`,
+    'missed 12 messages of room "tea"',
+    'left room "tea"',
+    'closed after 1 s, 0 messages (0 B) in, 0 (0 B) out, 2 rooms joined: the peer ended it',
+  ]);
+  const json = (await logged('json', run)).map((line) => JSON.parse(line) as object);
+  expect(json).toEqual([
+    expect.objectContaining({ level: 'info', event: 'room-joined', session: 1, room: 'tea \u202e"' }),
+    expect.objectContaining({ level: 'warn', event: 'missed', session: 1, room: 'tea', messages: 12 }),
+    expect.objectContaining({ level: 'info', event: 'room-left', session: 1, room: 'tea' }),
+    expect.objectContaining({ level: 'info', event: 'closed', roomsJoined: 2 }),
+  ]);
+  const flood = await logged('text', (log) => {
+    for (let count = 0; count < 5000; count++) log.missed(sessionOf(count), 'tea', 1);
+  });
+  expect(flood.length).toBeLessThan(1100);
+  expect(flood.at(-1)).toMatch(/… [\d,]+ more members that missed messages not logged$/);
 });
 
 test('events of one kind from one host are limited, and counted in one line; other hosts and kinds are not affected', async () => {

@@ -51,6 +51,9 @@ export class ForwardedSession {
   get bytesSent() {
     return this.inner.bytesSent;
   }
+  get roomsJoined() {
+    return this.inner.roomsJoined;
+  }
   get queued() {
     return this.inner.queued;
   }
