@@ -2,7 +2,7 @@
 import { YodelError } from '../errors.ts';
 import { escapeProse, escapeText } from '../format/escape.ts';
 import { formatPlural } from '../format/figures.ts';
-import type { HandlerObject, Reply, RoomAction } from '../session/handler.ts';
+import type { HandlerObject, Reply, Room, RoomAction, Session } from '../session/handler.ts';
 import { commands, tell } from './chat/commands.ts';
 import { type Guest, guestsOf } from './chat/guests.ts';
 
@@ -28,7 +28,8 @@ export function chat({ authorize, room: first = 'lobby' }: ChatOptions = {}): Ha
 
   const join = async (name: string, guest: Guest): Promise<Reply> => {
     const { session, nick } = guest;
-    if (/\s/u.test(name) || escapeText(name) !== name) return 'error: the name of a room has only visible characters';
+    if (/\s/u.test(name) || escapeText(name) !== name)
+      return 'error: the name of a room has only visible characters, and no spaces';
     const room = session.server.room(name);
     if (!(await may(name, 'join', guest))) return `error: you may not join ${name}`;
     if (session.rooms.has(name)) {
@@ -41,7 +42,7 @@ export function chat({ authorize, room: first = 'lobby' }: ChatOptions = {}): Ha
     if (session.ended) return;
     guest.rooms.add(name);
     guest.current = name;
-    if (seesHistory) for (const message of room.history()) session.send(message);
+    if (seesHistory) showHistory(room, session);
     tell(room, `* ${nick} joined ${name}`);
   };
 
@@ -84,6 +85,13 @@ export function chat({ authorize, room: first = 'lobby' }: ChatOptions = {}): Ha
       for (const room of guest.rooms) tell(session.server.room(room), `* ${guest.nick} left ${room}`);
     },
   };
+}
+
+/** Shows what was said. Who came and went is no longer of interest. */
+function showHistory(room: Room, session: Session): void {
+  const said = room.history().filter((message) => !message.text.startsWith('* '));
+  if (said.length > 0) session.send(`* Before you joined ${room.name}:`);
+  for (const message of said) session.send(message);
 }
 
 /** What a room refuses is an answer, and no reason to close the session. */
