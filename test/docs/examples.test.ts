@@ -19,6 +19,8 @@ const programs: Record<string, RegExp> = {
   'check.ts': /^hello yourself, Ada\nline 2: a different message\n$/,
   'journal.ts': /^1 in one\n3 in two\n$/,
   'room.ts': /^not sent to a client with lines: YODEL_UNENCODABLE_MESSAGE\nhello\n$/,
+  'rooms.ts':
+    /^in news - in news\nin news and sport\n2 it rains - it rains\nto everyone, in rooms or not - the sun shines - to everyone, in rooms or not\n$/,
   'watch.ts': /^1 received\nerror: message 2 is longer than the limit of 5 bytes\n1 YODEL_MESSAGE_TOO_LONG\n/,
 };
 
@@ -91,11 +93,13 @@ test('the example tests with vitest pass', async () => {
 });
 
 const checks = ['check-with-node.ts', 'check-with-vitest.ts'];
+/** Run by `rooms.test.ts`. */
+const elsewhere = ['prices.ts'];
 
 test('every example program is run here', () => {
   const examples = readdirSync(`${root}examples`).filter((name) => name.endsWith('.ts'));
   const run = [programs, conversations, framings].flatMap((files) => Object.keys(files));
-  expect(examples.sort()).toEqual([...run, ...checks].sort());
+  expect(examples.sort()).toEqual([...run, ...checks, ...elsewhere].sort());
 });
 
 test('every program in the documents is an example file, word for word', () => {

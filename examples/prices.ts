@@ -1,0 +1,22 @@
+// A handler whose clients want the latest price of each thing, and not every price. Run it with `yodel serve ./prices.ts`.
+import type { HandlerObject, SessionServer } from 'yodel';
+
+const servers = new Set<SessionServer>();
+
+function sendPrices(server: SessionServer): void {
+  for (const thing of ['gold', 'silver']) {
+    // A client that has not read the last price of gold yet receives this one instead.
+    server.room('prices').send(`${thing} ${(Math.random() * 100).toFixed(2)}`, { key: thing });
+  }
+}
+
+setInterval(() => servers.forEach(sendPrices), 100).unref();
+
+const prices: HandlerObject = {
+  open(session) {
+    servers.add(session.server);
+    session.join('prices');
+  },
+  missed: (_session, _room, messages) => `${messages} prices are missing`,
+};
+export default prices;
