@@ -18,8 +18,10 @@ export function isFromUpstream({ code }: YodelError): boolean {
  */
 export function isHealthCheck(session: SessionView, { code }: YodelError): boolean {
   const { bytesReceived, messagesSent, framing, protocol } = session;
-  const hasLeft = code === 'YODEL_CONNECTION_RESET' || (framing !== protocol.framing && code === 'YODEL_NETWORK');
-  return hasLeft && bytesReceived === 0 && messagesSent <= Math.max(1, protocol.greeting ?? 0);
+  if (bytesReceived > 0 || (code !== 'YODEL_CONNECTION_RESET' && code !== 'YODEL_NETWORK')) return false;
+  // Only a peer with a framing of its own, such as WebSocket, has a close frame to send.
+  if (code === 'YODEL_NETWORK' && framing === protocol.framing) return false;
+  return messagesSent <= Math.max(1, protocol.greeting ?? 0);
 }
 
 /**

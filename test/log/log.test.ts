@@ -236,21 +236,28 @@ test('errors are cut as well, whatever they repeat', async () => {
   }
 });
 
-test('a connection that was reset without a byte is no warning: a health check', async () => {
+test('a connection that was reset without a byte, or ended after the handshake of a WebSocket, is no warning: a health check', async () => {
   const protocol = { framing: lines(), greeting: 0 };
+  const broken = new YodelError(
+    'YODEL_NETWORK',
+    'connection broken: the peer ended the connection without a close frame',
+  );
   const reset = new YodelError('YODEL_CONNECTION_RESET', 'connection broken: the peer reset the connection');
-  const sessions: [what: object, level: string][] = [
+  const sessions: [what: object, level: string, error?: YodelError][] = [
     [{}, 'info'],
+    [{}, 'warn', broken],
     [{ messagesSent: 1 }, 'info'],
     [{ messagesSent: 2 }, 'warn'],
     [{ messagesSent: 2, protocol: { ...protocol, greeting: 2 } }, 'info'],
     [{ bytesReceived: 1 }, 'warn'],
-    [{ framing: websocket }, 'warn'],
+    [{ framing: websocket }, 'info'],
+    [{ framing: websocket }, 'info', broken],
+    [{ framing: websocket, bytesReceived: 1 }, 'warn', broken],
   ];
-  for (const [what, level] of sessions) {
+  for (const [what, level, error = reset] of sessions) {
     const session = { ...sessionOf(1), protocol, framing: protocol.framing, ...what } as unknown as SessionView;
-    const [line = ''] = await logged('json', (log) => log.closed(session, reset));
-    expect(JSON.parse(line), JSON.stringify(what)).toMatchObject({ level, event: 'closed', code: reset.code });
+    const [line = ''] = await logged('json', (log) => log.closed(session, error));
+    expect(JSON.parse(line), JSON.stringify(what)).toMatchObject({ level, event: 'closed', code: error.code });
   }
 });
 
