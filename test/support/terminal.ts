@@ -75,12 +75,18 @@ export class Terminal {
     this.#tmux('paste-buffer', '-d', ...(marks ? ['-p'] : []));
   }
 
-  /** Resizes the window. Resolves when the terminal device has the new size: tmux may take a while. */
+  /**
+   * Resizes the window. Resolves when the terminal device has the new size, which tmux may take a while for, and the program has
+   * seen it: it gets a signal, and sleeps again once it has drawn.
+   */
   async resize(width: number, height: number): Promise<void> {
     this.#tmux('resize-window', '-x', String(width), '-y', String(height));
     const device = this.#tmux('display-message', '-p', '#{pane_tty}').trim();
     const size = () => execFileSync('stty', ['-F', device, 'size'], { encoding: 'utf8' }).trim();
     await waitUntil(`the terminal is ${width} columns wide`, () => size() === `${height} ${width}`);
+    const program = this.processIn();
+    const isAsleep = () => /\) S /.test(readFileSync(`/proc/${program}/stat`, 'latin1'));
+    if (program > 0) await waitUntil('the program waits for input', isAsleep);
   }
 
   /** Types a line and presses Enter. */
