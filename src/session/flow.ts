@@ -130,6 +130,10 @@ export class Flow implements MemoryUser, MemoryKeeper {
     this.#memoryLimit.unshare(memory, known.size);
   }
 
+  recount(): void {
+    this.account(this.#connection.unsent);
+  }
+
   costs(usersOf: (memory: object) => number): number {
     let bytes = this.#own;
     for (const [memory, { size }] of this.#shared ?? []) bytes += size / usersOf(memory);

@@ -17,7 +17,8 @@ import type {
   Security,
   Transport,
 } from './transport.ts';
-import { awaitTurn, spendTurn, type TurnTaker } from './turns.ts';
+import { TurnReader, type TurnReading } from './turn-reader.ts';
+import { manyBytes, spendTurn } from './turns.ts';
 import { removeStaleSocket } from './unix-socket.ts';
 import { WriteQueue } from './write-queue.ts';
 
@@ -75,7 +76,7 @@ declare const Bun: {
 };
 
 /** A connection over a socket of Bun, which may be an encrypted one. */
-export class BunConnection implements Connection, SocketEvents, TurnTaker {
+export class BunConnection implements Connection, SocketEvents, TurnReading {
   readonly peer: Address;
   readonly chunksAreBorrowed = false;
   readonly security: Security | undefined = undefined;
@@ -89,7 +90,8 @@ export class BunConnection implements Connection, SocketEvents, TurnTaker {
   #queue: WriteQueue | undefined;
   #receiver: Receiver | undefined;
   #paused = false;
-  awaitsTurn = false;
+  /** Created for the first large chunk. */
+  #reader: TurnReader | undefined;
   #ending = false;
   /** After `release` or `abort`: only `onClose` may still be called. */
   #released = false;
@@ -168,7 +170,9 @@ export class BunConnection implements Connection, SocketEvents, TurnTaker {
 
   resume(): void {
     this.#paused = false;
-    if (this.#receiver && !this.#closed && !this.awaitsTurn) this.#socket.resume();
+    if (!this.#receiver || this.#closed) return;
+    if (this.#reader) this.#reader.resume();
+    else this.#socket.resume();
   }
 
   end(): void {
@@ -189,24 +193,42 @@ export class BunConnection implements Connection, SocketEvents, TurnTaker {
 
   received(chunk: Uint8Array): void {
     if (this.#released) return;
+    if (this.#reader || chunk.length >= manyBytes) return this.#turnReader.receive(chunk);
     this.#receiver?.onData(chunk);
-    if (spendTurn(this, chunk.length)) this.#letOthersRead();
+    if (spendTurn(undefined, chunk.length)) this.#turnReader.letOthersRead();
   }
 
-  #letOthersRead(): void {
-    if (this.awaitsTurn || this.#paused || this.#closed || this.#released) return;
-    this.awaitsTurn = true;
+  get #turnReader(): TurnReader {
+    this.#reader ??= new TurnReader(this);
+    return this.#reader;
+  }
+
+  get awaitsTurn(): boolean {
+    return this.#reader?.awaitsTurn ?? false;
+  }
+
+  /** @internal */
+  get isReading(): boolean {
+    return !this.#paused && !this.#closed && !this.#released;
+  }
+
+  /** @internal */
+  deliver(bytes: Uint8Array): void {
+    if (!this.#released) this.#receiver?.onData(bytes);
+  }
+
+  /** @internal */
+  stopSocket(): void {
     this.#socket.pause();
-    awaitTurn(this);
   }
 
-  takeTurn(): void {
-    this.awaitsTurn = false;
-    if (!this.#paused && !this.#closed && !this.#released) this.#socket.resume();
+  /** @internal */
+  resumeSocket(): void {
+    this.#socket.resume();
   }
 
   ended(): void {
-    if (this.#endReported || this.#released) return;
+    if (this.#endReported || this.#released || this.#reader?.postponesEnd()) return;
     this.#endReported = true;
     this.#receiver?.onEnd();
   }
@@ -259,10 +281,12 @@ export class BunConnection implements Connection, SocketEvents, TurnTaker {
     this.#released = true;
     this.#ending = true;
     this.#queue?.clear();
+    this.#reader?.drop();
   }
 
   #reportClosedSoon(): void {
     queueMicrotask(() => {
+      this.#reader?.closed();
       // When this side ended first, Bun reports the peer's end only by closing.
       if (!this.#error) this.ended();
       this.#receiver?.onClose(this.#released ? undefined : this.#error);

@@ -31,14 +31,16 @@ export interface Receiver {
 }
 
 /**
- * Accounts for memory that bytes on their way out keep, and that several connections may keep at once: a message that is sent to
- * all of them, or a buffer in which each of them has a few bytes.
+ * Accounts for memory that the connection keeps. Bytes on their way out may be kept by several connections at once: a message
+ * that is sent to all of them, or a buffer in which each of them has a few bytes.
  */
 export interface MemoryKeeper {
   /** @param size in bytes */
   kept(memory: object, size: number): void;
   /** It is kept no longer. Called once for each call of `kept`. */
   freed(memory: object): void;
+  /** Counts what was kept or freed outside of all calls of the receiver. */
+  recount?(): void;
 }
 
 /** One transport-level stream. */

@@ -1,8 +1,8 @@
 /**
  * Shares the event loop between connections that have much to read. A runtime reads one socket for as long as it has more:
  * Node up to 2 MiB, Bun all that the kernel has received, up to 6 MiB by default. With 500 uploads that is seconds in which
- * nothing else is read. So at most {@link budget} is read in one turn of the event loop. Then connections with large chunks
- * wait for their turn, one after another; a small chunk does not wait.
+ * nothing else is read. So a turn of the event loop ends after {@link turnMs} or {@link budget}. Then connections with large
+ * chunks, or with chunks that take long, wait for their turn, one after another; a small chunk does not wait.
  */
 import { Queue } from '../queue.ts';
 
@@ -12,66 +12,89 @@ export interface TurnTaker {
   takeTurn(): void;
 }
 
-/** Bytes of all connections that are read in one turn of the event loop: one or two milliseconds. */
+/**
+ * The length of a turn in milliseconds. A message waits for the rest of one turn, and for a part of the next: for a millisecond.
+ * Tiny messages and the fragments and control frames of WebSocket take far longer than their bytes: 64 KiB of those take as
+ * long as a megabyte of lines.
+ */
+const turnMs = 0.5;
+/** The most bytes of all connections that are read in one turn. */
 const budget = 2_097_152;
 /** Turns are told apart only once this much was read: a timer for each turn would cost a small message a tenth. */
 const uncounted = 65_536;
 /** What one connection reads in its turn while others wait: one read of Bun, eight of Node. Less costs Node a third more. */
 const share = 524_288;
 /** A connection that sends less at a time is read at any time, so that it waits for one turn and not for a whole round. */
-const smallest = 16_384;
-
-/**
- * A turn is also over after this time, in milliseconds. Tiny messages and the fragments and control frames of WebSocket take far
- * longer than their bytes: 64 KiB of those take as long as a megabyte of lines.
- */
-const longestMs = 2;
+export const manyBytes = 16_384;
+/** The same if its bytes take longer than `slowMs`, unless they are fewer than this. Those are not even timed. */
+const fewBytes = 1024;
+const slowMs = 0.1;
+/** The most connections that begin to read in one turn. */
+const mostAtOnce = budget / share;
 
 /** Bytes that were read in this turn of the event loop. */
 let spent = 0;
 /** When the turn began, or when its first {@link uncounted} bytes were read. */
 let began = 0;
-/** Whether the time was over before the bytes were. */
-let wasLate = false;
+/** When the clock was last read. */
+let seen = 0;
+let isOver = false;
+/** How many of those that wait read in one turn: as many as its time allows, judging from the turns before it. */
+let atOnce = mostAtOnce;
 /** The connection that was read last in this turn, and how much in a row. */
 let reader: TurnTaker | undefined;
 let inRow = 0;
 /** Whether {@link nextTurn} will be called. */
 let isScheduled = false;
 const waiting = new Queue<TurnTaker>();
+/** Those that wait in the middle of a chunk. They come first, so that few chunks are kept at a time. */
+const begun = new Queue<TurnTaker>();
 
-/** Counts bytes that a connection has read. Returns whether it should let others read now. */
-export function spendTurn(taker: TurnTaker, bytes: number): boolean {
-  spent += bytes;
-  return spent >= uncounted && isOverspent(taker, bytes);
+/** Whether a connection with much to read should wait for the next turn. @param bytes that it is about to handle */
+export function isTurnOver(bytes: number): boolean {
+  if (!isScheduled && spent + bytes >= uncounted) begin(performance.now());
+  return isOver;
 }
 
-function isOverspent(taker: TurnTaker, bytes: number): boolean {
-  if (!isScheduled) {
-    isScheduled = true;
-    began = performance.now();
-    setImmediate(nextTurn);
-  }
+/** Counts bytes that a connection has handled. Returns whether it should let others read now. */
+export function spendTurn(taker: TurnTaker | undefined, bytes: number): boolean {
+  spent += bytes;
+  return spent >= uncounted && bytes >= fewBytes && isOverspent(taker, bytes);
+}
+
+function isOverspent(taker: TurnTaker | undefined, bytes: number): boolean {
+  const now = performance.now();
+  if (!isScheduled) begin(now);
+  const isSlow = now - seen > slowMs;
+  seen = now;
   inRow = taker === reader ? inRow + bytes : bytes;
   reader = taker;
-  if (bytes < smallest) return false;
-  if (performance.now() - began > longestMs) wasLate = true;
-  return wasLate || spent > budget || (waiting.length > 0 && inRow >= share);
+  if (bytes < manyBytes && !isSlow) return false;
+  isOver ||= now - began > turnMs || spent > budget;
+  return isOver || (inRow >= share && waiting.length > 0);
 }
 
-/** Calls `takeTurn` after those that wait already. */
-export function awaitTurn(taker: TurnTaker): void {
-  waiting.push(taker);
+/** Calls `takeTurn` in a later turn, after those that wait already. @param isBegun whether it is in the middle of a chunk */
+export function awaitTurn(taker: TurnTaker, isBegun = false): void {
+  (isBegun ? begun : waiting).push(taker);
+  if (!isScheduled) begin(performance.now());
+}
+
+function begin(now: number): void {
+  isScheduled = true;
+  began = now;
+  seen = now;
+  setImmediate(nextTurn);
 }
 
 function nextTurn(): void {
-  // If the last turn was too long, only one of those that wait reads in this one.
-  const allowed = wasLate ? share : budget;
+  atOnce = isOver ? 1 : Math.min(2 * atOnce, mostAtOnce);
   spent = 0;
   reader = undefined;
   began = performance.now();
-  wasLate = false;
-  for (let left = allowed; left > 0; left -= share) waiting.shift()?.takeTurn();
-  isScheduled = waiting.length > 0;
+  seen = began;
+  isOver = false;
+  for (let left = atOnce; left > 0 && !isOver; left--) (begun.shift() ?? waiting.shift())?.takeTurn();
+  isScheduled = begun.length > 0 || waiting.length > 0 || spent > 0;
   if (isScheduled) setImmediate(nextTurn);
 }

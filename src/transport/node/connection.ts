@@ -3,7 +3,8 @@ import { writeSync } from 'node:fs';
 import type * as net from 'node:net';
 import { type Address, type SocketAddress, TcpAddress, TlsAddress } from '../../address.ts';
 import type { Connection, Handshake, MemoryKeeper, Receiver, Security } from '../transport.ts';
-import { awaitTurn, spendTurn, type TurnTaker } from '../turns.ts';
+import { TurnReader, type TurnReading } from '../turn-reader.ts';
+import { manyBytes, spendTurn } from '../turns.ts';
 import { WriteQueue } from '../write-queue.ts';
 import { canBorrowReads, readBuffer, readsBorrowedBy } from './borrowed-reads.ts';
 import type { Connecting } from './connecting.ts';
@@ -99,7 +100,7 @@ function wasReset(socket: net.Socket): boolean {
 }
 
 /** A connection over a socket, which may be an encrypted one. */
-export class NodeConnection implements Connection, TurnTaker {
+export class NodeConnection implements Connection, TurnReading {
   readonly peer: Address;
   readonly security: Security | undefined;
   chunksAreBorrowed = false;
@@ -112,7 +113,8 @@ export class NodeConnection implements Connection, TurnTaker {
   /** `unsent` when it was last checked. */
   #lastUnsent = 0;
   #isPaused = false;
-  awaitsTurn = false;
+  /** Created for the first large chunk. */
+  #reader: TurnReader | undefined;
   #ending = false;
   /** After `release` or `abort`: only `onClose` may still be called. */
   #isReleased = false;
@@ -213,19 +215,37 @@ export class NodeConnection implements Connection, TurnTaker {
 
   resume(): void {
     this.#isPaused = false;
-    if (!this.awaitsTurn) this.socket.resume();
+    if (this.#reader) this.#reader.resume();
+    else this.socket.resume();
   }
 
-  #letOthersRead(): void {
-    if (this.awaitsTurn || this.#isPaused || this.#isReleased || this.socket.destroyed) return;
-    this.awaitsTurn = true;
+  get #turnReader(): TurnReader {
+    this.#reader ??= new TurnReader(this);
+    return this.#reader;
+  }
+
+  get awaitsTurn(): boolean {
+    return this.#reader?.awaitsTurn ?? false;
+  }
+
+  /** @internal */
+  get isReading(): boolean {
+    return !this.#isPaused && !this.#isReleased && !this.socket.destroyed;
+  }
+
+  /** @internal */
+  deliver(bytes: Uint8Array): void {
+    if (!this.#isReleased) this.receiver?.onData(bytes);
+  }
+
+  /** @internal */
+  stopSocket(): void {
     this.socket.pause();
-    awaitTurn(this);
   }
 
-  takeTurn(): void {
-    this.awaitsTurn = false;
-    if (!this.#isPaused && !this.socket.destroyed) this.socket.resume();
+  /** @internal */
+  resumeSocket(): void {
+    this.socket.resume();
   }
 
   probe(): void {
@@ -270,12 +290,13 @@ export class NodeConnection implements Connection, TurnTaker {
   received(chunk: Buffer): void {
     // After destroy() the stream may still emit what it had read ahead.
     if (this.#isReleased) return;
+    if (this.#reader || chunk.length >= manyBytes) return this.#turnReader.receive(chunk);
     this.receiver?.onData(chunk);
-    if (spendTurn(this, chunk.length)) this.#letOthersRead();
+    if (spendTurn(undefined, chunk.length)) this.#turnReader.letOthersRead();
   }
 
   ended(): void {
-    if (this.#isReleased) return;
+    if (this.#isReleased || this.#reader?.postponesEnd()) return;
     const { writableEnded, writableLength } = this.socket;
     if (!endMayBeReset || this.peer.scheme !== 'tcp' || writableEnded || writableLength > 0) {
       this.receiver?.onEnd();
@@ -287,6 +308,7 @@ export class NodeConnection implements Connection, TurnTaker {
   }
 
   closed(): void {
+    this.#reader?.closed();
     this.#queue?.clear();
     this.receiver?.onClose(this.#error);
   }
@@ -300,6 +322,7 @@ export class NodeConnection implements Connection, TurnTaker {
     this.#isReleased = true;
     this.#ending = true;
     this.#queue?.clear();
+    this.#reader?.drop();
     this.#lastUnsent = 0;
   }
 
