@@ -4,7 +4,7 @@
  */
 import { ownCopy } from '../framing/slices.ts';
 import type { MemoryKeeper } from './transport.ts';
-import { awaitTurn, isTurnOver, manyBytes, spendTurn, type TurnTaker } from './turns.ts';
+import { awaitTurn, isTurnOver, spendTurn, type TurnTaker } from './turns.ts';
 
 /** A connection, as its reader sees it. */
 export interface TurnReading {
@@ -21,9 +21,14 @@ export interface TurnReading {
   resumeSocket(): void;
 }
 
-/** The first pieces of a chunk, and the largest: a piece is as large as what was delivered before it. One of Node is whole. */
+/** A piece takes about this long, in milliseconds, judging from the pieces before it. */
+const pieceMs = 0.25;
+/** The piece from which the time is learned: one read of Node. Others are between these two. */
 const firstPiece = 65_536;
-const largestPiece = 131_072;
+const smallestPiece = 16_384;
+const largestPiece = 262_144;
+/** The time for a byte is that of the last piece, or this part of what it was before: a piece may be quick to hide a slow one. */
+const remembered = 0.5;
 /** The most bytes of all connections together that wait because a turn is over. What exceeds it is delivered at once. */
 const mostKept = 8_388_608;
 
@@ -39,6 +44,8 @@ export class TurnReader implements TurnTaker {
   #kept: Uint8Array[] | undefined;
   /** How much of it waits because a turn was over. */
   #late = 0;
+  /** How long a byte takes, in milliseconds; 0 if that is not known. */
+  #cost = 0;
   #hasEnded = false;
   #isDropped = false;
 
@@ -121,16 +128,25 @@ export class TurnReader implements TurnTaker {
   #deliver(chunk: Uint8Array): Uint8Array | undefined {
     const connection = this.#connection;
     const { length } = chunk;
+    let now = performance.now();
     for (let at = 0; at < length; ) {
       const left = length - at;
-      const isLate = left >= manyBytes && isTurnOver(left) && lateBytes + left <= mostKept;
-      if (at > 0 ? isLate || !connection.isReading : isLate) return at === 0 ? chunk : chunk.subarray(at);
-      const size = Math.min(left, Math.max(firstPiece, at), largestPiece);
+      const mustWait = isTurnOver(left, left * this.#cost, now) && lateBytes + left <= mostKept;
+      if (mustWait || (at > 0 && !connection.isReading)) return at === 0 ? chunk : chunk.subarray(at);
+      const size = Math.min(left, this.#pieceSize);
       connection.deliver(size === length ? chunk : chunk.subarray(at, at + size));
       at += size;
-      if (spendTurn(this, size) && at === length) this.letOthersRead();
+      const before = now;
+      now = performance.now();
+      if (size >= smallestPiece) this.#cost = Math.max((now - before) / size, this.#cost * remembered);
+      if (spendTurn(this, size, now) && at === length) this.letOthersRead();
     }
     return undefined;
+  }
+
+  get #pieceSize(): number {
+    if (this.#cost === 0) return firstPiece;
+    return Math.min(largestPiece, Math.max(smallestPiece, Math.floor(pieceMs / this.#cost)));
   }
 
   #keep(chunk: Uint8Array, isBorrowed: boolean): void {

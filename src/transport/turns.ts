@@ -29,6 +29,8 @@ export const manyBytes = 16_384;
 /** The same if its bytes take longer than `slowMs`, unless they are fewer than this. Those are not even timed. */
 const fewBytes = 1024;
 const slowMs = 0.1;
+/** What was read waits, too, in a turn that has taken this long. */
+const farMs = 4 * turnMs;
 /** The most connections that begin to read in one turn. */
 const mostAtOnce = budget / share;
 
@@ -50,20 +52,25 @@ const waiting = new Queue<TurnTaker>();
 /** Those that wait in the middle of a chunk. They come first, so that few chunks are kept at a time. */
 const begun = new Queue<TurnTaker>();
 
-/** Whether a connection with much to read should wait for the next turn. @param bytes that it is about to handle */
-export function isTurnOver(bytes: number): boolean {
-  if (!isScheduled && spent + bytes >= uncounted) begin(performance.now());
-  return isOver;
+/**
+ * Whether bytes that were read must wait for another turn. To keep them costs about as much as to handle the same number of
+ * bytes of longer messages, so this is only for those that take long, and if the turn has taken far too long already.
+ *
+ * @param ms how long they will probably take @param now the time
+ */
+export function isTurnOver(bytes: number, ms: number, now: number): boolean {
+  if (!isScheduled && (spent + bytes >= uncounted || ms > slowMs)) begin(now);
+  return isOver && (ms > slowMs || now - began > farMs);
 }
 
-/** Counts bytes that a connection has handled. Returns whether it should let others read now. */
-export function spendTurn(taker: TurnTaker | undefined, bytes: number): boolean {
+/** Counts bytes that a connection has handled. Returns whether it should let others read now. @param now the time, if it is known */
+export function spendTurn(taker: TurnTaker | undefined, bytes: number, now?: number): boolean {
   spent += bytes;
-  return spent >= uncounted && bytes >= fewBytes && isOverspent(taker, bytes);
+  if (now !== undefined && isScheduled) return isOverspent(taker, bytes, now);
+  return spent >= uncounted && bytes >= fewBytes && isOverspent(taker, bytes, now ?? performance.now());
 }
 
-function isOverspent(taker: TurnTaker | undefined, bytes: number): boolean {
-  const now = performance.now();
+function isOverspent(taker: TurnTaker | undefined, bytes: number, now: number): boolean {
   if (!isScheduled) begin(now);
   const isSlow = now - seen > slowMs;
   seen = now;
