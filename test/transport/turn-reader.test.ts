@@ -6,7 +6,9 @@ const kilobytes = 1024;
 
 /** Bytes that tell where they are from. */
 function chunkOf(size: number, from = 0): Uint8Array {
-  return Uint8Array.from({ length: size }, (_, at) => (from + at) % 251);
+  const chunk = new Uint8Array(size);
+  for (let at = 0; at < size; at++) chunk[at] = (from + at) % 251;
+  return chunk;
 }
 
 function work(milliseconds: number): void {

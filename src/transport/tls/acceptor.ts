@@ -58,7 +58,13 @@ export class TlsAcceptor {
         return true;
       });
     });
-    await completed;
+    await completed.then(
+      () => handshakeQueue.ended(true),
+      (error: unknown) => {
+        handshakeQueue.ended(false);
+        throw error;
+      },
+    );
     return socket;
   }
 

@@ -120,6 +120,7 @@ class Handshake implements SocketEvents, Linked<Handshake> {
   /** The accepted one, then the upgraded one. */
   #socket: BunSocket | undefined;
   #timer: Timer | undefined;
+  #hasBegun = false;
 
   /** @param all the handshakes of the listener */
   constructor(address: SocketAddress, peer: Address, options: ListenOptions, all: LinkedSet<Handshake>) {
@@ -153,6 +154,7 @@ class Handshake implements SocketEvents, Linked<Handshake> {
     const plain = this.#socket as BunSocket;
     // The upgraded socket reports all of these too.
     plain.data = ignoreEvents;
+    this.#hasBegun = true;
     this.#socket = upgrade();
     this.#socket.resume();
     return true;
@@ -165,6 +167,7 @@ class Handshake implements SocketEvents, Linked<Handshake> {
     const problem = this.#options.tls?.clientCa === undefined ? undefined : problemOfResumed(socket);
     if (problem) return this.#fail(handshakeError(problem));
     if (!this.#settle()) return;
+    handshakeQueue.ended(true);
     const connection = new BunTlsConnection(socket, this.#address, this.#peer, {
       protocol: socket.getTLSVersion(),
       servername: socket.getServername() || undefined,
@@ -196,6 +199,7 @@ class Handshake implements SocketEvents, Linked<Handshake> {
 
   #fail(error: YodelError): void {
     if (!this.#settle()) return;
+    if (this.#hasBegun) handshakeQueue.ended(false);
     // A reset could overtake the alert that tells the client why. Without one, the client would see an orderly end.
     if (isWithoutAlert(error)) this.#socket?.terminate();
     else this.#socket?.end();
