@@ -132,12 +132,20 @@ export class Lifecycle {
     if (this.isOver) return;
     this.isClosedByHandler = this.endedBy === undefined || this.endedBy === 'handler';
     this.endedBy ??= 'handler';
-    if (error) this.fail(error);
+    if (error) this.fail(this.#known(error));
     else {
       this.#dropInput();
       this.state = 'finishing';
     }
     this.#session.turnSoon();
+  }
+
+  /** A program may pass any error, in JavaScript. Others than yodel's count as failures of the handler: their texts are not for peers. */
+  #known(error: Error): YodelError {
+    if (error.name === 'YodelError') return error as YodelError;
+    const failure = handlerFailure(error);
+    this.#settings.telemetry.handlerFailed(this.#session, failure);
+    return failure;
   }
 
   /** The session ends because of `error`, which the peer receives in its own framing. */
@@ -167,7 +175,7 @@ export class Lifecycle {
   abort(error: YodelError | undefined): void {
     if (this.state === 'closed') return;
     this.endedBy ??= 'handler';
-    if (error) this.#error ??= error;
+    if (error) this.#error ??= this.#known(error);
     this.state = 'ending';
     this.#dropInput();
     this.#outbox.clear();

@@ -74,6 +74,23 @@ describe.each(failures)('a handler that %s', (_, handler, expectedMessage) => {
   });
 });
 
+describe.each(['close', 'abort'] as const)('a handler in JavaScript that calls %s with an error of its own', (how) => {
+  it('has failed: the peer does not receive the text of the error', async () => {
+    const causes: unknown[] = [];
+    const handler: Handler = (_, session) => session[how](secret as YodelError);
+    const harness = await Harness.open({
+      handler,
+      telemetry: { handlerFailed: (_, error) => causes.push(error.cause) },
+    });
+    const peer = await harness.connect();
+    await peer.says('a\n');
+    expect(peer.text).toBe(how === 'close' ? 'error: the handler failed on the server\n' : '');
+    expect(causes).toEqual([secret]);
+    if (how === 'close') await peer.ends();
+    expect(harness.server.counters.errors).toEqual(new Map([['YODEL_HANDLER_FAILED', 1]]));
+  });
+});
+
 it('replies from before the failure still arrive', async () => {
   const handler: Handler = ({ text }) => {
     if (text === 'c') throw secret;
