@@ -15,7 +15,10 @@ const usual: MessageForm = { kind: 0, ending: null };
 /** Inserts the messages of groups. */
 export class Insertion {
   readonly #insert: StatementSync;
-  /** Inserts the messages of a run that have the same form: SQLite splits them, which takes half the time. */
+  /**
+   * Inserts the messages of a run that have the same form: SQLite splits them, which takes half the time. A part of no bytes is
+   * NULL for SQLite, not an empty value.
+   */
   readonly #insertTogether: StatementSync;
 
   constructor(database: DatabaseSync) {
@@ -23,7 +26,7 @@ export class Insertion {
     this.#insert = database.prepare(`INSERT INTO messages (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#insertTogether = database.prepare(
       `INSERT INTO messages (${columns})
-        SELECT ?1 + key, ?2, ?3, ?4, ?5, substr(?6, value / ${placeBase} + ?8, value % ${placeBase}),
+        SELECT ?1 + key, ?2, ?3, ?4, ?5, ifnull(substr(?6, value / ${placeBase} + ?8, value % ${placeBase}), x''),
           iif(?8 = 0, NULL, substr(?6, value / ${placeBase}, ?8)), ?9, ?10, 0
         FROM json_each(?7)`,
     );

@@ -52,6 +52,16 @@ test('replies that become due while the disk is busy are recorded', async () => 
   expect((await all(journal.read({ to: 3, follow: true }))).map(textOf)).toEqual(['first', 'second', 'answer']);
 });
 
+test.each([1, 3, 4, 5, 1000])('%i messages without a byte are recorded, in one batch', async (count) => {
+  const { file, journal, add } = await open();
+  await add(session(), '\n'.repeat(count));
+  await add(session(), 'not empty\n');
+  await add(session(length({ bytes: 2 })), '\0'.repeat(2 * count));
+  const none = Array(count).fill('');
+  expect(await texts(journal)).toEqual([...none, 'not empty', ...none]);
+  expect(await problemsOf(file)).toEqual([]);
+});
+
 test('messages are read as they were written, with session and time', async () => {
   const before = Date.now();
   const { journal, add } = await open();
