@@ -15,7 +15,10 @@ test('every command of the page listens, and exits with status 0', { timeout: 90
   symlinkSync(join(root, 'examples'), join(cwd, 'examples'));
   writeFileSync(join(cwd, 'ca.pem'), '');
   const runs = async (command: string) => {
-    const words = command.replace(/ --listen \S+/g, '').replace(/--control \S+/, '--control 127.0.0.1:0');
+    const words = command
+      .replaceAll(/ --listen (?!ws:)\S+/g, '')
+      .replace(/ws:\S+:\d+(?!\S)/, 'ws://127.0.0.1:0')
+      .replace(/--control \S+/, '--control 127.0.0.1:0');
     const line = `exec '${process.execPath}' '${commandPath}' serve ${words} --listen 127.0.0.1:0`;
     const server = start(['bash', '-c', line], { cwd });
     await server.saw(/listening on \S+/);
