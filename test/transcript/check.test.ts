@@ -72,16 +72,16 @@ describe('one cause is one difference', () => {
 
 it('a silent server costs two time-outs, and the rest is said to be skipped', async () => {
   const requests = Array.from({ length: 20 }, (_, index) => `> ${index}\n< ${index}\n`).join('');
-  const { differences, elapsedMs } = await play(requests, () => undefined, { timeoutMs: 200 });
+  const { differences, elapsedMs } = await play(requests, () => undefined, { timeoutMs: 500 });
   expect(differences).toHaveLength(20);
   expect(differences.map(({ skipped }) => skipped ?? false)).toEqual([false, false, ...Array(18).fill(true)]);
-  expect(elapsedMs).toBeLessThan(20 * 200);
+  expect(elapsedMs).toBeLessThan(20 * 500);
 });
 
 it('after a pause of the server, what it says is compared again', async () => {
   const replies = answers({ a: 'a', e: 'e', f: 'f' });
   const requests = [...'abcdef'].map((name) => `> ${name}\n< ${name}\n`).join('');
-  const differences = await found(`${requests}@wait 50ms\n> f\n< f\n`, replies, { timeoutMs: 100 });
+  const differences = await found(`${requests}@wait 50ms\n> f\n< f\n`, replies, { timeoutMs: 300 });
   expect(differences.filter((text) => text.startsWith('missing'))).toEqual(['missing 4 < b', 'missing 6 < c']);
   expect(differences.filter((text) => text.startsWith('skipped 14'))).toEqual([]);
 });
@@ -96,7 +96,7 @@ describe('any messages', () => {
     ['not more of what follows', '> c\n<*\n< c1\n', { c: 'x c1 c1' }, ['unexpected 3 c1']],
     ['and then a missing one', '> a\n<*\n< a4\n> c\n< c1\n', good, ['missing 3 < a4']],
   ])('%s', async (_, text, replies, differences) => {
-    expect(await found(text, answers(replies), { timeoutMs: 200 })).toEqual(differences);
+    expect(await found(text, answers(replies), { timeoutMs: 400 })).toEqual(differences);
   });
 });
 
@@ -108,7 +108,7 @@ describe('optional messages', () => {
     ['that do not come last', '> b\n< b1\n< b2\n<? b3\n> c\n< c1\n', good, []],
     ['that are different', '> a\n< a1\n<? x2\n< a3\n', good, ['unexpected 2 a2']],
   ])('%s', async (_, text, replies, differences) => {
-    expect(await found(text, answers(replies), { timeoutMs: 200 })).toEqual(differences);
+    expect(await found(text, answers(replies), { timeoutMs: 400 })).toEqual(differences);
   });
 });
 
@@ -121,7 +121,7 @@ describe('unordered messages', () => {
     ['one is different', { ...good, a: 'a3 x a2' }, ['replaced 4 < a1 x']],
     ['one came twice', { ...good, a: 'a3 a1 a2 a1' }, ['unexpected 4 a1']],
   ])('%s', async (_, replies, differences) => {
-    const lines = await found(block, answers(replies), { timeoutMs: 200 });
+    const lines = await found(block, answers(replies), { timeoutMs: 400 });
     if (differences[0]?.startsWith('unexpected')) expect(lines).toHaveLength(1);
     else expect(lines).toEqual(differences);
   });
@@ -186,7 +186,7 @@ describe('a stream of bytes', () => {
     expect(await found(text, raw(reply.replace('OK', 'Ok'), 100))).toEqual(['replaced 4 <\\  OK\\r\\n  Ok\r\n']);
     expect(await found(text, raw(reply.replace('done', 'dine'), 5))).toEqual(['replaced 6 < done dine']);
     expect(await found(text, raw(`${reply}!`, 100))).toEqual(['unexpected 6 !']);
-    expect(await found(text, raw(reply.slice(0, -4), 100), { timeoutMs: 100 })).toEqual(['missing 6 < done']);
+    expect(await found(text, raw(reply.slice(0, -4), 100), { timeoutMs: 300 })).toEqual(['missing 6 < done']);
   });
 
   it('with patterns, wildcards and optional lines', async () => {
