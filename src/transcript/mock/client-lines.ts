@@ -3,7 +3,7 @@ import type { Message } from '../../framing/message.ts';
 import type { Ending, MessageStep, StepOf } from '../transcript.ts';
 import { lineOf } from '../walk.ts';
 import type { MockClient } from './client.ts';
-import { type Comparison, differenceFrom, take } from './fit.ts';
+import { type Comparison, differenceFrom, firstOf, take } from './fit.ts';
 import type { Lookahead } from './lookahead.ts';
 import type { Stage } from './stage.ts';
 import type { UnorderedLines } from './unordered-lines.ts';
@@ -38,7 +38,7 @@ export class ClientLines {
       if (fit === 'met') return 'on';
       if (fit === 'more' && !client.hasEnded && !client.isGone) return 'waits';
       if (this.#ignore(client)) continue;
-      this.#refuse(step, client, client.inbox.first as Message);
+      this.#refuse(step, client, firstOf(client) as Message);
       return 'on';
     }
   }
@@ -53,7 +53,7 @@ export class ClientLines {
   expectNothing(client: MockClient, step: StepOf<'close'> | undefined): void {
     while (!client.isLost && client.inbox.length > 0) {
       if (this.#takeOptional(client) || this.#ignore(client)) continue;
-      this.#stage.refuse(client, step, client.inbox.first as Message);
+      this.#stage.refuse(client, step, firstOf(client) as Message);
     }
   }
 
@@ -64,7 +64,7 @@ export class ClientLines {
       const { missing } = lines;
       if (client.isLost) return 'on';
       if (!missing) break;
-      const message = client.inbox.first;
+      const message = firstOf(client);
       if (!message) return this.#lacks(missing, client);
       if (lines.add(message)) {
         client.inbox.shift();

@@ -1,10 +1,7 @@
 import type { Message } from '../../framing/message.ts';
-import { Queue } from '../../queue.ts';
 import type { Session } from '../../session/handler.ts';
 import type { MessageStep } from '../transcript.ts';
-
-/** The number of waiting messages from which on a client is not read. */
-const fullAt = 1000;
+import { Inbox, type LeftBehind } from './inbox.ts';
 
 /** How long a client may keep its side of a connection that is over, in milliseconds. */
 const closingMs = 1000;
@@ -14,7 +11,7 @@ export class MockClient {
   readonly name: string;
   readonly session: Session;
   /** Messages that no line has taken yet. */
-  readonly inbox = new Queue<Message>();
+  readonly inbox: Inbox;
   /** It has ended its side, after what is in the inbox. */
   hasEnded = false;
   /** Its session is closed. */
@@ -38,27 +35,43 @@ export class MockClient {
   /** Resolves when the inbox is no longer full. */
   #room: PromiseWithResolvers<void> | undefined;
   #closing: NodeJS.Timeout | undefined;
+  #reported = 0;
   /** Called when everything that the client's end leads to has been played. */
   #settle: (() => void)[] = [];
 
-  constructor(name: string, session: Session) {
+  /** @param left what all clients of the mock leave behind */
+  constructor(name: string, session: Session, left: LeftBehind) {
+    this.inbox = new Inbox(left);
     this.name = name;
     this.session = session;
   }
 
-  /** Takes a message. Returns a promise to wait for before the next one, if lines of others must come first. */
-  accept(message: Message): Promise<void> | undefined {
-    this.inbox.push(message);
-    if (this.inbox.length < fullAt) return undefined;
+  /** Takes a message. @param mustWait whether no line can take it now */
+  accept(message: Message, mustWait: boolean): void {
+    this.inbox.push(mustWait || this.inbox.length > 0 ? message.copy() : message);
+  }
+
+  /** Says what waits. Returns a promise to wait for before the next message, if lines of others must come first. */
+  room(): Promise<void> | undefined {
+    this.#report();
+    if (!this.inbox.isFull || this.isLost) return undefined;
     this.#room ??= Promise.withResolvers();
     return this.#room.promise;
   }
 
-  /** Accepts messages again if lines have taken some. */
-  makeRoom(): void {
-    if (this.inbox.length >= fullAt && !this.isLost) return;
+  /** Accepts messages again if lines have taken some. @param isAwaited whether a line needs more of them */
+  makeRoom(isAwaited = false): void {
+    this.#report();
+    if (this.inbox.isFull && !this.isLost && !isAwaited) return;
     this.#room?.resolve();
     this.#room = undefined;
+  }
+
+  #report(): void {
+    const { bytes } = this.inbox;
+    if (bytes === this.#reported || this.isGone) return;
+    this.#reported = bytes;
+    this.session.reportBuffered(bytes);
   }
 
   /** The server has ended its side, and no line follows: closes the connection if the client does not. */

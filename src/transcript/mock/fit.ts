@@ -1,6 +1,7 @@
 /** Whether what a client has sent is what a line expects. */
 import { asBuffer } from '../../framing/framing.ts';
 import { Message } from '../../framing/message.ts';
+import { ownCopy } from '../../framing/slices.ts';
 import { knownBytes } from '../content/evaluate.ts';
 import { endingDifference } from '../ending.ts';
 import { differenceOf } from '../message-line.ts';
@@ -23,7 +24,7 @@ export type Fit = 'met' | 'different' | 'more';
 
 /** Compares the next message of a client with a line. If it fits, the message is taken, and names have values. */
 export function take(step: MessageStep, client: MockClient, comparison: Comparison): Fit | undefined {
-  const message = client.inbox.first;
+  const message = firstOf(client);
   const fit = fitOf(step, client, comparison);
   if (fit !== 'met' || !message) return fit;
   if (isStream(client)) takeFromStream(step, client, message, comparison.values);
@@ -34,7 +35,7 @@ export function take(step: MessageStep, client: MockClient, comparison: Comparis
 
 /** Compares without taking the message. If it fits, names have values. Undefined if there is none. */
 export function fitOf(step: MessageStep, client: MockClient, comparison: Comparison): Fit | undefined {
-  const message = client.inbox.first;
+  const message = firstOf(client);
   if (!message) return undefined;
   if (isStream(client)) return fitOfStream(step, client, message, comparison.values);
   return differenceFrom(step, message, comparison) === undefined ? 'met' : 'different';
@@ -54,10 +55,18 @@ export function isStream({ session }: MockClient): boolean {
   return session.framing.name === 'raw';
 }
 
+/** The first message that no line has taken yet: of a stream, all bytes so far. They are joined only when they are looked at. */
+export function firstOf(client: MockClient): Message | undefined {
+  const { inbox } = client;
+  if (inbox.length > 1 && isStream(client)) {
+    inbox.push(Message.of(Buffer.concat(inbox.takeAll().map(({ bytes }) => bytes))));
+  }
+  return inbox.first;
+}
+
 /** Adds bytes to those of a stream that no line has taken yet. */
-export function addToStream(client: MockClient, { bytes }: Message): undefined {
-  const waiting = client.inbox.takeAll().map((message) => message.bytes);
-  if (waiting.length + bytes.length > 0) client.inbox.push(Message.of(Buffer.concat([...waiting, bytes])));
+export function addToStream(client: MockClient, { bytes }: Message): void {
+  if (bytes.length > 0) client.inbox.push(Message.of(ownCopy(bytes)));
 }
 
 function fitOfStream(step: MessageStep, client: MockClient, message: Message, values: Values): Fit {

@@ -4,6 +4,7 @@
  * their lines stood alone, and optional lines are lines.
  */
 import type { Message } from '../../framing/message.ts';
+import { Queue } from '../../queue.ts';
 import type { Session } from '../../session/handler.ts';
 import { namesInMessage, unknownInMessage } from '../message-line.ts';
 import type { MessageStep, Step } from '../transcript.ts';
@@ -22,8 +23,8 @@ export class LenientPlay implements Play {
   readonly #met = new Set<MessageStep>();
   /** The line that gave each name its value. If that line matches again, it replaces the value. */
   readonly #namedBy = new Map<string, MessageStep>();
-  /** Messages received during a pause, answered after it: the lines after the pause are sent first. */
-  #afterPause: (() => void)[] = [];
+  /** The clients of messages received during a pause, answered after it: the lines after the pause are sent first. */
+  readonly #afterPause = new Queue<MockClient>();
   #at = 0;
   #ending: Comparison['ending'];
 
@@ -57,9 +58,11 @@ export class LenientPlay implements Play {
     }
   }
 
-  received(client: MockClient, message: Message): undefined {
-    if (this.#stage.isPausing) this.#afterPause.push(() => this.#answer(client, message));
-    else this.#answer(client, message);
+  received(client: MockClient, message: Message): Promise<void> | undefined {
+    if (!this.#stage.isPausing) return void this.#answer(client, message);
+    client.accept(message, true);
+    this.#afterPause.push(client);
+    return client.room();
   }
 
   ended(client: MockClient): Promise<void> {
@@ -70,8 +73,7 @@ export class LenientPlay implements Play {
   }
 
   left(client: MockClient): void {
-    client.isGone = true;
-    client.settle();
+    this.#stage.left(client);
     this.#settle();
   }
 
@@ -155,7 +157,11 @@ export class LenientPlay implements Play {
   #afterPaused(): void {
     this.#performUntilNext();
     this.#settle();
-    while (!this.#stage.isPausing && this.#afterPause.length > 0) this.#afterPause.shift()?.();
+    while (!this.#stage.isPausing && this.#afterPause.length > 0) {
+      const client = this.#afterPause.shift() as MockClient;
+      const message = client.inbox.shift();
+      if (message) this.#answer(client, message);
+    }
   }
 
   #settle(): void {

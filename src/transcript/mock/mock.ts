@@ -4,6 +4,7 @@ import { refuseUnplayable } from '../playable.ts';
 import { type Step, type Transcript, TranscriptError } from '../transcript.ts';
 import { Values } from '../values.ts';
 import { lineOf, stepsIn } from '../walk.ts';
+import type { LeftBehind } from './inbox.ts';
 import type { MockOptions } from './options.ts';
 import { Run } from './run.ts';
 import { givenAddress, isEncrypted, isSecondConnect, nameAddress } from './second-address.ts';
@@ -91,6 +92,7 @@ class Runs {
   readonly #bySession = new WeakMap<Session, Run>();
   /** Runs that are not over, in the order in which they began. */
   readonly #open = new Set<Run>();
+  readonly #left: LeftBehind = { bytes: 0 };
   #begun = 0;
   #completed = 0;
   /** Problems of runs that are over. */
@@ -144,7 +146,7 @@ class Runs {
   #begin(): Run | undefined {
     if (this.#options.once && this.#begun > 0) return undefined;
     this.#begun++;
-    const run = new Run(this.#transcript, this.#options, {
+    const run = new Run(this.#transcript, this.#options, this.#left, {
       over: (one) => this.#end(one),
       late: (problems) => {
         for (const one of problems) this.#add(one);

@@ -6,6 +6,7 @@ import { type Server, serve } from '../../server/server.ts';
 import type { HandlerObject, Session } from '../../session/handler.ts';
 import type { Transcript } from '../transcript.ts';
 import type { MockClient } from './client.ts';
+import type { LeftBehind } from './inbox.ts';
 import { LenientPlay } from './lenient.ts';
 import type { MockOptions } from './options.ts';
 import type { Play } from './play.ts';
@@ -46,11 +47,12 @@ export class Run {
   isOver = false;
   #isReleased = false;
 
-  constructor(transcript: Transcript, options: MockOptions, listener: RunListener) {
+  /** @param left what clients of all runs leave behind */
+  constructor(transcript: Transcript, options: MockOptions, left: LeftBehind, listener: RunListener) {
     const connections = connectionsIn(transcript);
     this.#transcript = transcript;
     this.#options = options;
-    this.#stage = new Stage(transcript, options, () => this.#progressed());
+    this.#stage = new Stage(transcript, options, left, () => this.#progressed());
     this.play = options.lenient ? new LenientPlay(this.#stage) : new StrictPlay(this.#stage);
     const names = connections.filter(({ step }) => !step).map(({ client }) => client);
     this.#due = names.length > 0 ? names : [''];

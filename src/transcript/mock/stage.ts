@@ -8,8 +8,12 @@ import { partsOf } from '../message-line.ts';
 import type { Ending, MessageStep, Place, Transcript } from '../transcript.ts';
 import { Values } from '../values.ts';
 import { MockClient } from './client.ts';
+import type { LeftBehind } from './inbox.ts';
 import type { MockOptions } from './options.ts';
 import { type MockProblem, type ProblemDetails, problemError, problemOf } from './verdict.ts';
+
+/** The most problems of a run: a client may cause one with each message. */
+const maxProblems = 1000;
 
 /** The clients of one run of a transcript. */
 export class Stage {
@@ -24,10 +28,15 @@ export class Stage {
   /** All connections so far. */
   readonly #all: MockClient[] = [];
   readonly #progressed: () => void;
+  readonly #left: LeftBehind;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param progressed called after everything that could be played was played */
-  constructor(transcript: Transcript, options: MockOptions, progressed: () => void) {
+  /**
+   * @param left what clients of all runs leave behind
+   * @param progressed called after everything that could be played was played
+   */
+  constructor(transcript: Transcript, options: MockOptions, left: LeftBehind, progressed: () => void) {
+    this.#left = left;
     this.transcript = transcript;
     this.options = options;
     this.#progressed = progressed;
@@ -36,9 +45,18 @@ export class Stage {
 
   /** A client has connected. */
   join(name: string, session: Session): MockClient {
-    const client = new MockClient(name, session);
+    const client = new MockClient(name, session, this.#left);
     this.#all.push(client);
     return client;
+  }
+
+  /** A client's session is closed. What it has sent is still compared, as far as that may wait. */
+  left(client: MockClient): void {
+    client.isGone = true;
+    if (!client.inbox.leave()) {
+      this.missed(client, undefined, 'the client left, and what it had sent was too much to keep');
+    }
+    client.settle();
   }
 
   /** Lets sessions end whose clients have ended. @param isServed whether a client gets nothing more */
@@ -68,7 +86,10 @@ export class Stage {
   /** Stops the play. */
   stop(): void {
     clearTimeout(this.#timer);
-    for (const client of this.#all) client.settle();
+    for (const client of this.#all) {
+      client.inbox.takeAll();
+      client.settle();
+    }
   }
 
   /** Sends a line. */
@@ -124,7 +145,7 @@ export class Stage {
   }
 
   /** A line was not played because its client is gone. The others go on without it. */
-  missed(client: MockClient, step: Place, reason: string): void {
+  missed(client: MockClient, step: Place | undefined, reason: string): void {
     if (!client.isLost) this.report(client, { step, reason });
     client.isLost = true;
   }
@@ -142,7 +163,7 @@ export class Stage {
   /** Adds to the problems. */
   report(client: MockClient, details: Omit<ProblemDetails, 'client'>): MockProblem {
     const problem = problemOf(this.transcript, { client: client.name, ...details });
-    this.problems.push(problem);
+    if (this.problems.length < maxProblems) this.problems.push(problem);
     this.options.unexpected?.(client.session, problemError(problem));
     return problem;
   }

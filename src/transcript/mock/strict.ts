@@ -86,10 +86,13 @@ export class StrictPlay implements Play {
     if (client.isLost) return undefined;
     // Anyone may have put it there: it is not what the client says over TLS.
     if (client.handshake && !client.session.security) return this.#refuseInjected(client, message);
-    const room = isStream(client) ? addToStream(client, message) : client.accept(message);
+    if (isStream(client)) addToStream(client, message);
+    else client.accept(message, this.#stage.isPausing);
     this.#continue();
+    client.inbox.keep(message);
+    const room = client.room();
     // What follows the request in plain text is not handled.
-    return client.handshake ?? room;
+    return client.handshake ?? (this.#needsMore(client) ? undefined : room);
   }
 
   #refuseInjected(client: MockClient, message: Message): undefined {
@@ -109,8 +112,7 @@ export class StrictPlay implements Play {
   }
 
   left(client: MockClient): void {
-    client.isGone = true;
-    client.settle();
+    this.#stage.left(client);
     this.#continue();
   }
 
@@ -131,6 +133,12 @@ export class StrictPlay implements Play {
     this.#stage.stop();
   }
 
+  /** Whether a line waits for the rest of what this client sends, of which only a chunk has arrived. */
+  #needsMore(client: MockClient): boolean {
+    const { step } = this.#walk;
+    return isStream(client) && !this.#stage.isPausing && step?.kind === 'message' && step.client === client.name;
+  }
+
   /** Plays until it has to wait for a client or a time. */
   #continue(): void {
     const stage = this.#stage;
@@ -142,6 +150,8 @@ export class StrictPlay implements Play {
     this.#refuseMore();
     const { step } = this.#walk;
     stage.settle((client) => !step || !this.#ahead.hasMore(client.name, step));
+    const waitsFor = step?.kind === 'message' ? this.#clients.get(step.client) : undefined;
+    if (waitsFor && this.#needsMore(waitsFor)) waitsFor.makeRoom(true);
   }
 
   #play(step: WalkedStep): Progress {
