@@ -232,11 +232,11 @@ export const serverOptions = {
   /** The length of the operating system's queue of connections that are not accepted yet. */
   backlog: {
     kind: 'count',
-    default: 1_024,
+    default: 4_096,
     max: 65_535,
     summary: "The length of the operating system's queue of connections that are not accepted yet.",
     reason:
-      'As in ranch and Thousand Island. The operating system may limit it further (net.core.somaxconn). Bun always uses 512.',
+      'The limit of Linux itself (net.core.somaxconn), which shortens it where it is less. So bursts of thousands wait instead of failing.',
   },
   /** Keep accepting connections for this long after a shutdown begins and readiness is off. */
   drainDelay: {

@@ -3,6 +3,7 @@ import { type Address, addressAt, type SocketAddress } from '../address.ts';
 import { systemError } from '../errors.ts';
 import { abandon } from './abandoned.ts';
 import { AcceptQueue, closingBy } from './accept-queue.ts';
+import { setBacklogOnBun } from './backlog.ts';
 import { keepAliveDelay } from './keep-alive.ts';
 import { listenError, resetBeforeAccept } from './listen-errors.ts';
 import { endOf } from './node/connection.ts';
@@ -69,7 +70,8 @@ type BunAddress = { readonly unix: string } | { readonly hostname: string; reado
 
 declare const Bun: {
   listen(options: BunAddress & { reusePort: boolean; allowHalfOpen: true; socket: Partial<BunHandlers> }): {
-    port: number;
+    readonly port: number;
+    readonly fd: number;
     stop(): void;
   };
   connect(options: BunAddress & { allowHalfOpen: true; socket: BunHandlers }): Promise<BunSocket>;
@@ -379,6 +381,7 @@ export function listenBy(
       allowHalfOpen: true,
       socket: { ...handlers, open },
     });
+    setBacklogOnBun(listener.fd, backlog);
     return {
       address: address.scheme === 'unix' ? address : addressAt(address, address.host, listener.port),
       close: closingBy(queue, async () => listener.stop()),

@@ -93,3 +93,26 @@ test.each([
   for (const { reply, ended } of clients) expect(await ended).toContain(reply);
   expect((await server.ended).status).toBe(0);
 });
+
+const longestQueue = Number(readFileSync('/proc/sys/net/core/somaxconn', 'latin1'));
+
+test.skipIf(longestQueue < 600).each([
+  ['a server', []],
+  ['workers', ['--workers', '2']],
+])('a burst of 600 connections to the Unix socket of %s waits in the queue, and all are answered', async (_, flags) => {
+  const path = join(temporaryFolder(), 'socket');
+  const server = await serve(['--quiet', '--shutdown-timeout', '60s', '--listen', `unix://${path}`, ...flags], {
+    hasChildren: true,
+  });
+  await server.saw(/listening on unix:/);
+  if (flags.length > 0) await server.saw(/2 workers/);
+  const processes = processesOf(server);
+  for (const pid of processes) process.kill(pid, 'SIGSTOP');
+  const texts = Array.from({ length: 600 }, (_, number) => `hello ${number}\n`);
+  // Linux refuses at once what does not fit into the queue.
+  const clients = await Promise.all(texts.map((text) => send(`unix://${path}`, text, Buffer.alloc(0))));
+  process.kill(server.pid, 'SIGTERM');
+  for (const pid of processes) process.kill(pid, 'SIGCONT');
+  expect(await Promise.all(clients.map(({ ended }) => ended))).toEqual(texts);
+  expect((await server.ended).status).toBe(0);
+});

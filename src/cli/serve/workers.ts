@@ -161,9 +161,10 @@ async function drainWorkers(
 ): Promise<ProcessEnd[]> {
   // Not left to the workers: the connections that are accepted here must reach them while they accept.
   await sleep(drainDelay);
-  const signal = AbortSignal.timeout(graceMs);
+  const withinMs = Math.max(graceMs, shutdownTimeout / 4);
+  const signal = AbortSignal.timeout(withinMs);
   await Promise.all(forwarding.map((listener) => listener.close(signal)));
-  await workers.passed(graceMs);
+  await workers.passed(withinMs);
   const ends = await workers.end(shutdownTimeout + graceMs);
   return ends.filter(({ status }) => status !== 0);
 }

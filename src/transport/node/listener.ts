@@ -3,6 +3,7 @@ import * as net from 'node:net';
 import { addressAt, type SocketAddress, TcpAddress } from '../../address.ts';
 import { systemError, YodelError } from '../../errors.ts';
 import { AcceptQueue, closingBy } from '../accept-queue.ts';
+import { setBacklogOnBun } from '../backlog.ts';
 import { keepAliveDelay } from '../keep-alive.ts';
 import { listenError, resetBeforeAccept } from '../listen-errors.ts';
 import type { Listener, ListenOptions } from '../transport.ts';
@@ -40,6 +41,7 @@ export async function listenBy(
     acceptLive,
   );
   await startListening(server, address, options);
+  if (descriptor === undefined) setBacklogOnBun(descriptorOf(server), options.backlog);
   try {
     const bound = server.address();
     return {
@@ -68,6 +70,11 @@ async function startListening(
     if (descriptor === undefined) throw listenError(address, error);
     throw systemError(`cannot listen on ${address} with descriptor ${descriptor}`, error);
   });
+}
+
+/** That of a server on Bun, which tells it nowhere else. */
+function descriptorOf(server: net.Server): number | undefined {
+  return (server as { readonly _handle?: { readonly fd?: number } })._handle?.fd;
 }
 
 function closeServer(server: net.Server): Promise<void> {
