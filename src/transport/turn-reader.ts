@@ -27,8 +27,8 @@ const pieceMs = 0.25;
 const firstPiece = 65_536;
 const smallestPiece = 16_384;
 const largestPiece = 262_144;
-/** The time for a byte is that of the last piece, or this part of what it was before: a piece may be quick to hide a slow one. */
-const remembered = 0.5;
+/** The time for a byte is an average, of which each piece is this part: only the last one of a long message takes long. */
+const newest = 0.25;
 /** The most bytes of all connections together that wait because a turn is over. What exceeds it is delivered at once. */
 const mostKept = 8_388_608;
 
@@ -138,10 +138,14 @@ export class TurnReader implements TurnTaker {
       at += size;
       const before = now;
       now = performance.now();
-      if (size >= smallestPiece) this.#cost = Math.max((now - before) / size, this.#cost * remembered);
+      if (size >= smallestPiece) this.#learn((now - before) / size);
       if (spendTurn(this, size, now) && at === length) this.letOthersRead();
     }
     return undefined;
+  }
+
+  #learn(cost: number): void {
+    this.#cost = this.#cost === 0 ? cost : this.#cost + (cost - this.#cost) * newest;
   }
 
   get #pieceSize(): number {

@@ -60,7 +60,7 @@ const begun = new Queue<TurnTaker>();
  */
 export function isTurnOver(bytes: number, ms: number, now: number): boolean {
   if (!isScheduled && (spent + bytes >= uncounted || ms > slowMs)) begin(now);
-  return isOver && (ms > slowMs || now - began > farMs);
+  return isOver && (ms > turnMs / 2 || now - began > farMs);
 }
 
 /** Counts bytes that a connection has handled. Returns whether it should let others read now. @param now the time, if it is known */
