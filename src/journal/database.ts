@@ -5,8 +5,8 @@ import { fileErrorReason, YodelError } from '../errors.ts';
 
 /** "ydl" and a number in the file's header identify a journal. */
 const applicationId = 0x79_64_6c_01;
-/** The version of the schema below. Version 1 had no headers, kinds, reply framings and protocols. */
-const schemaVersion = 2;
+/** The version of the schema below. Version 1 had no headers, kinds, reply framings and protocols, version 2 no messages of rooms. */
+const schemaVersion = 3;
 
 /**
  * In older versions, two connections that write or checkpoint at the same time can damage a database in WAL mode ("WAL-reset
@@ -19,16 +19,23 @@ const view = `CREATE VIEW conversations AS
     iif(direction = 0, 'in', 'out') AS way, CAST(bytes AS TEXT) AS text, hex(header) AS header
   FROM messages JOIN sessions USING (session);`;
 
-/** Changes a file of version 1 to the schema below. Takes no time: old rows stay as they are (see version-1.ts). */
-export const migration = `
+const toVersion3 = `
+ALTER TABLE messages ADD COLUMN members INTEGER;
+PRAGMA user_version = ${schemaVersion};
+`;
+
+/** Change a file of an older version to the schema below. Take no time: old rows stay as they are (see version-1.ts). */
+export const migrations: Readonly<Record<number, string>> = {
+  1: `
 ALTER TABLE messages ADD COLUMN header BLOB;
 ALTER TABLE messages ADD COLUMN kind INTEGER;
 ALTER TABLE sessions ADD COLUMN reply_framing TEXT;
 ALTER TABLE sessions ADD COLUMN protocol TEXT;
 DROP VIEW conversations;
 ${view}
-PRAGMA user_version = ${schemaVersion};
-`;
+${toVersion3}`,
+  2: toVersion3,
+};
 
 /**
  * An index of messages by session would touch a page for each session in every commit, which takes nine tenths of the time
@@ -62,7 +69,8 @@ CREATE TABLE messages (
   shape BLOB,
   truncated INTEGER NOT NULL,
   header BLOB,
-  kind INTEGER
+  kind INTEGER,
+  members INTEGER
 ) STRICT;
 CREATE TABLE segments (
   segment INTEGER PRIMARY KEY,

@@ -42,7 +42,7 @@ export const kindCodes: Readonly<Record<MessageKind, number>> = { text: 1, binar
 export interface GroupData {
   /** The header and payload of each message, one after another. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** {@link runFields} numbers for each batch: session, direction (0 in, 1 out), time, elapsed µs, number of messages. */
+  /** {@link runFields} numbers for each batch: session, direction (0 in, 1 out), time, elapsed µs, number of messages, of members. */
   readonly runs: Float64Array<ArrayBuffer>;
   /** {@link placeFields} numbers for each message: size of its header and of its payload, form, whether it is truncated. */
   readonly places: Uint32Array<ArrayBuffer>;
@@ -55,7 +55,7 @@ export interface GroupData {
 }
 
 /** The length of an entry in `runs`. */
-export const runFields = 5;
+export const runFields = 6;
 /** The length of an entry in `places`. */
 export const placeFields = 4;
 
@@ -101,10 +101,26 @@ export class Group implements ByteOutput {
    * @param elapsed in milliseconds since the server started
    */
   add(session: number, direction: Direction, framing: Framing, batch: Batch, time: number, elapsed: number): void {
-    if (this.#runs.length < (this.#runCount + 1) * runFields) this.#runs = doubled(this.#runs, Float64Array);
-    const code = direction === 'in' ? 0 : 1;
-    this.#runs.set([session, code, time, Math.round(elapsed * 1000), batch.count], this.#runCount++ * runFields);
+    this.#addRun([session, direction === 'in' ? 0 : 1, time, Math.round(elapsed * 1000), batch.count, 0]);
     for (const message of batch) this.#addMessage(framing, message);
+  }
+
+  /** Adds messages that a room was sent. @param members to how many members they went */
+  addShared(
+    room: number,
+    framing: Framing,
+    messages: readonly Message[],
+    members: number,
+    time: number,
+    elapsed: number,
+  ): void {
+    this.#addRun([room, 1, time, Math.round(elapsed * 1000), messages.length, members]);
+    for (const message of messages) this.#addMessage(framing, message);
+  }
+
+  #addRun(fields: readonly number[]): void {
+    if (this.#runs.length < (this.#runCount + 1) * runFields) this.#runs = doubled(this.#runs, Float64Array);
+    this.#runs.set(fields, this.#runCount++ * runFields);
   }
 
   /** The data for the writer thread. The group must not be used afterwards. */

@@ -7,7 +7,9 @@ const minTogether = 4;
 /** Combines the place and length of a message in one number. A run that is not smaller is inserted one by one. */
 const placeBase = 16_777_216;
 
-type RunFields = [session: number, direction: 0 | 1, time: number, elapsed: number, count: number];
+type RunFields = [session: number, direction: 0 | 1, time: number, elapsed: number, count: number, members: number];
+/** What all messages of a run have. */
+type Common = readonly [session: number, direction: number, time: number, elapsed: number, members: number | null];
 
 /** A form with nothing unusual. */
 const usual: MessageForm = { kind: 0, ending: null };
@@ -22,13 +24,13 @@ export class Insertion {
   readonly #insertTogether: StatementSync;
 
   constructor(database: DatabaseSync) {
-    const columns = 'sequence, session, direction, time, elapsed, bytes, header, kind, shape, truncated';
-    this.#insert = database.prepare(`INSERT INTO messages (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    const columns = 'sequence, session, direction, time, elapsed, members, bytes, header, kind, shape, truncated';
+    this.#insert = database.prepare(`INSERT INTO messages (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#insertTogether = database.prepare(
       `INSERT INTO messages (${columns})
-        SELECT ?1 + key, ?2, ?3, ?4, ?5, ifnull(substr(?6, value / ${placeBase} + ?8, value % ${placeBase}), x''),
-          iif(?8 = 0, NULL, substr(?6, value / ${placeBase}, ?8)), ?9, ?10, 0
-        FROM json_each(?7)`,
+        SELECT ?1 + key, ?2, ?3, ?4, ?5, ?6, ifnull(substr(?7, value / ${placeBase} + ?9, value % ${placeBase}), x''),
+          iif(?9 = 0, NULL, substr(?7, value / ${placeBase}, ?9)), ?10, ?11, 0
+        FROM json_each(?8)`,
     );
   }
 
@@ -37,10 +39,11 @@ export class Insertion {
     let from = 0;
     let start = 0;
     for (let at = 0; at < runs.length; at += runFields) {
-      const [session, direction, time, elapsed, count] = runs.subarray(at, at + runFields) as unknown as RunFields;
+      const fields = runs.subarray(at, at + runFields) as unknown as RunFields;
+      const [session, direction, time, elapsed, count, members] = fields;
       const run = places.subarray(from, from + count * placeFields);
       from += run.length;
-      const common = [session, direction, time, elapsed] as const;
+      const common: Common = [session, direction, time, elapsed, members || null];
       const { payloads, size } = sizesOf(run);
       const content = bytes.subarray(start, start + size);
       start += size;
@@ -57,7 +60,7 @@ export class Insertion {
 
   #insertEach(
     first: number,
-    common: readonly [session: number, direction: number, time: number, elapsed: number],
+    common: Common,
     content: Uint8Array,
     run: Uint32Array,
     forms: readonly MessageForm[],

@@ -1,7 +1,7 @@
 import { realpathSync, statSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { YodelError } from '../errors.ts';
-import { checkSchema, checkSqlite, migration, prepareFile, primaryCode, resultCode, schema } from './database.ts';
+import { checkSchema, checkSqlite, migrations, prepareFile, primaryCode, resultCode, schema } from './database.ts';
 import type { GroupData } from './group.ts';
 import { Insertion } from './insertion.ts';
 import type { Durability } from './journal.ts';
@@ -192,7 +192,8 @@ function openDatabase(file: string, durability: Durability): DatabaseSync {
   database.exec(
     `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous[durability]}; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = ${leastLogLimit}`,
   );
-  if (version < 2) database.exec(`BEGIN; ${version === 0 ? schema : migration}; COMMIT`);
+  const change = version === 0 ? schema : migrations[version];
+  if (change !== undefined) database.exec(`BEGIN; ${change}; COMMIT`);
   return database;
 }
 

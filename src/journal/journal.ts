@@ -44,6 +44,9 @@ export interface JournalQuery {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A room is recorded as a session whose `peer` is this and the name of the room. Its messages are those that it was sent. */
+export const roomPrefix = 'room:';
+
 /** A recorded message. */
 export interface Entry {
   /** From 1, in the order of recording, without gaps. */
@@ -69,6 +72,8 @@ export interface Entry {
   readonly ending: Uint8Array | null;
   /** Whether only its first bytes were recorded. */
   readonly isTruncated: boolean;
+  /** To how many members of a room it went; `peer` is then the room, as {@link roomPrefix} and its name. Null for other messages. */
+  readonly members: number | null;
 }
 
 /** A recorded session. Its number is unique in the journal, over all runs of the server. */

@@ -32,6 +32,7 @@ interface Row {
   readonly kind: number | null;
   readonly shape: Uint8Array | null;
   readonly truncated: number;
+  readonly members: number | null;
   readonly run: number;
   readonly peer: string;
   readonly framing: string;
@@ -44,10 +45,16 @@ interface SessionRow extends Omit<RecordedSession, 'replyFraming'> {
 }
 
 /** What the tables of each version have, in SQL. */
-const messageColumns = ['', 'NULL AS header, NULL AS kind', 'header, kind'] as const;
+const messageColumns = [
+  '',
+  'NULL AS header, NULL AS kind, NULL AS members',
+  'header, kind, NULL AS members',
+  'header, kind, members',
+] as const;
 const sessionColumns = [
   '',
   'NULL AS replyFraming, NULL AS protocol',
+  'reply_framing AS replyFraming, protocol',
   'reply_framing AS replyFraming, protocol',
 ] as const;
 
@@ -339,6 +346,7 @@ function entryOf({ direction, elapsed, truncated, header, kind, shape, framing, 
     ...parts,
     header: parts.header ?? none,
     isTruncated: truncated === 1,
+    members: row.members,
   };
 }
 

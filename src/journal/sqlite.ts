@@ -5,12 +5,13 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { formatPeer } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import { type Decoder, decodeChunk } from '../framing/framing.ts';
-import type { Batch } from '../framing/message.ts';
+import { type Batch, isMessage, Message } from '../framing/message.ts';
 import { type Observation, observe, type Protocol, protocolOf } from '../framing/protocol.ts';
+import { raw } from '../framing/raw.ts';
 import { type OptionalValues, refuseUnknown, resolveOptions, type ValuesOf } from '../option-values.ts';
 import { journalOptions } from '../options.ts';
 import type { Journaled } from '../session/journaling.ts';
-import type { SessionView, Subscriber } from '../telemetry/telemetry.ts';
+import type { PublishedMessage, SessionView, Subscriber } from '../telemetry/telemetry.ts';
 import { asRead, namesOf, recordedAddress } from '../transcript/wire.ts';
 import { GroupCommit } from './group-commit.ts';
 import type {
@@ -23,6 +24,7 @@ import type {
   JournalStats,
   RecordedSession,
 } from './journal.ts';
+import { roomPrefix } from './journal.ts';
 import type { WriterAnswer, WriterOrder, WriterSettings } from './writer.ts';
 
 /** Options of {@link openJournal}; the reference lists the limits. */
@@ -101,6 +103,11 @@ interface SessionState {
   readonly observesRequests: boolean;
 }
 
+/** The messages of rooms are in no frame: their members may have different framings. */
+const unframed = raw();
+/** How many rooms it remembers. */
+const mostRooms = 10_000;
+
 class SqliteJournal implements Journal {
   readonly durability: Durability;
   /** The longest row of SQLite (SQLITE_MAX_LENGTH), minus what a row needs besides the message. */
@@ -116,6 +123,8 @@ class SqliteJournal implements Journal {
   readonly #closed = Promise.withResolvers<void>();
   readonly #started = performance.now();
   readonly #sessions = new Map<SessionView, SessionState>();
+  /** The sessions that stand for rooms. */
+  readonly #rooms = new Map<string, number>();
   #nextSession = 1;
   #isClosing = false;
   /** Ends iterations that follow the journal. */
@@ -129,7 +138,13 @@ class SqliteJournal implements Journal {
     this.#recordsReplies = replies;
     this.subscriber = {
       closed: (session, error) => this.#endSession(session, error),
-      ...(replies && { sent: (session, bytes) => this.#addReplies(session as Journaled, bytes) }),
+      ...(replies && {
+        sent: (session, bytes, isShared) => {
+          // What a room is sent is recorded once, and not for each member.
+          if (!isShared) this.#addReplies(session as Journaled, bytes);
+        },
+        published: (room, messages, members) => this.#addShared(room, messages, members),
+      }),
     };
     const { port1, port2: port } = new MessageChannel();
     this.#port = port1;
@@ -202,6 +217,7 @@ class SqliteJournal implements Journal {
       this.#isClosing = true;
       this.#closing.abort();
       for (const session of this.#sessions.keys()) this.#endSession(session, undefined);
+      this.#endRooms();
       this.#commits.flush();
       this.#send({ close: true });
     }
@@ -256,6 +272,40 @@ class SqliteJournal implements Journal {
       this.#add(state, 'out', batch);
       this.#commits.commitReplies(batch.count);
     }
+  }
+
+  #addShared(room: string, messages: readonly PublishedMessage[], members: number): void {
+    if (this.failure || members === 0) return;
+    if (this.pendingBytes > maxUnwritten) {
+      this.#commits.group.missed += messages.length;
+      return;
+    }
+    const elapsed = performance.now() - this.#started;
+    const own = messages.map(({ message }) => (isMessage(message) ? message : Message.of(message)));
+    this.#commits.group.addShared(this.#roomOf(room), unframed, own, members, Date.now(), elapsed);
+    this.#commits.commitReplies(messages.length);
+  }
+
+  /** The number of the session that stands for a room. */
+  #roomOf(room: string): number {
+    const known = this.#rooms.get(room);
+    if (known !== undefined) return known;
+    // A room that is used again after so many others is recorded as another one.
+    if (this.#rooms.size >= mostRooms) this.#endRooms();
+    const session = this.#nextSession++;
+    this.#rooms.set(room, session);
+    const framing = unframed.name;
+    const peer = `${roomPrefix}${room}`;
+    const names = { framing, replyFraming: framing, protocol: null };
+    this.#commits.group.begun.push({ session, peer, local: '', ...names, began: Date.now() });
+    return session;
+  }
+
+  #endRooms(): void {
+    for (const session of this.#rooms.values()) {
+      this.#commits.group.ended.push({ session, ended: Date.now(), endedBy: 'shutdown', error: null });
+    }
+    this.#rooms.clear();
   }
 
   #endSession(session: SessionView, error: YodelError | undefined): void {

@@ -1,6 +1,12 @@
 import { YodelError } from '../errors.ts';
 import type { Protocol } from '../framing/protocol.ts';
-import type { Entry, JournalQuery, JournalReader, RecordedSession } from '../journal/journal.ts';
+import {
+  type Entry,
+  type JournalQuery,
+  type JournalReader,
+  type RecordedSession,
+  roomPrefix,
+} from '../journal/journal.ts';
 import { isUnfinished, recordedProtocol } from '../journal/recorded.ts';
 import type { MessageContent } from '../transcript/transcript.ts';
 import type { ReplayPlan, ReplayStep } from './step.ts';
@@ -15,6 +21,8 @@ export async function planOf(reader: JournalReader, query: JournalQuery, protoco
   let [sends, expects] = [0, 0];
   let [from, to] = [Number.POSITIVE_INFINITY, 0];
   for await (const session of reader.sessions(query)) {
+    // What a room was sent is no conversation.
+    if (session.peer.startsWith(roomPrefix)) continue;
     sessions.set(session.session, session);
     sends += session.messagesIn;
     expects += session.messagesOut;

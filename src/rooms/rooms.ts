@@ -166,7 +166,7 @@ export class Rooms implements SessionRooms {
     const { telemetry } = this.#context;
     for (const room of this.#sent) {
       this.#sent.delete(room);
-      if (telemetry.watched) telemetry.emit('published', room.name, room.pending, room.size);
+      if (telemetry.watched) telemetry.emit('published', publicName(room), room.pending, room.size);
       room.deliver();
       this.#dropIfEmpty(room);
     }
@@ -196,4 +196,9 @@ export class Rooms implements SessionRooms {
     for (const participant of evicted) this.leave(participant, name);
     return evicted.length;
   }
+}
+
+/** The room of all sessions has no name. */
+function publicName({ name }: LocalRoom): string {
+  return name === everyone ? '' : name;
 }

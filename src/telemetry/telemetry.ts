@@ -91,7 +91,7 @@ export interface Subscriber {
   roomJoined?(session: SessionView, room: string): void;
   /** A session is no longer a member of a room. */
   roomLeft?(session: SessionView, room: string): void;
-  /** A room was sent messages, which go to its members in this process. */
+  /** A room was sent messages, which go to its members in this process. A broadcast to all sessions has the name "". */
   published?(room: string, messages: readonly PublishedMessage[], members: number): void;
   /** A member of a room read too slowly, and has missed messages. */
   missed?(session: SessionView, room: string, messages: number): void;

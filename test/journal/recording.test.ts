@@ -74,7 +74,7 @@ test('messages are read as they were written, with session and time', async () =
   const { time, elapsed, ...rest } = entries[0] as Entry;
   expect(rest).toEqual({
     ...{ sequence: 1, session: 1, run: 1, peer: `127.0.0.1:${one.peer.scheme === 'tcp' ? one.peer.port : 0}` },
-    ...{ direction: 'in', framing: 'lines', bytes: new Uint8Array([97]), isTruncated: false },
+    ...{ direction: 'in', framing: 'lines', bytes: new Uint8Array([97]), isTruncated: false, members: null },
     ...{ header: new Uint8Array(), kind: null, ending: null },
   });
   expect(time).toBeGreaterThanOrEqual(before);

@@ -38,20 +38,21 @@ export function formatSessionJson({ began, ended, ...session }: RecordedSession)
 
 /** A message as a line of `yodel journal cat`. */
 export function formatEntry(entry: Entry, paint: Paint): string {
-  const { sequence, time, session, peer, direction, bytes, isTruncated } = entry;
+  const { sequence, time, session, peer, direction, bytes, isTruncated, members } = entry;
   const when = paint('dim', `${sequence} ${localTime(time)}`);
   const who = paint('cyan', `${escapeText(peer)}#${session}`);
-  const arrow = direction === 'in' ? '>' : '<';
+  const arrow = direction === 'in' ? '>' : members === null ? '<' : `<${members}`;
   const parts = paint('dim', beforePayload(entry));
   return `${when} ${who} ${arrow} ${parts}${escapeBeginning(bytes)}${isTruncated ? ' (truncated)' : ''}`;
 }
 
 /** A message as a line of JSON. */
 export function formatEntryJson(entry: Entry): string {
-  const { sequence, time, elapsed, session, peer, direction, framing, bytes, isTruncated } = entry;
+  const { sequence, time, elapsed, session, peer, direction, framing, bytes, isTruncated, members } = entry;
   const when = { time: isoTime(time), elapsedMs: elapsed };
   const parts = { ...jsonParts(entry), bytes: bytes.length, ...jsonContent(bytes) };
-  const fields = { sequence, ...when, session, peer, direction, framing, ...parts };
+  const shared = members === null ? {} : { members };
+  const fields = { sequence, ...when, session, peer, direction, framing, ...shared, ...parts };
   return escapeJson(JSON.stringify(isTruncated ? { ...fields, truncated: true } : fields));
 }
 

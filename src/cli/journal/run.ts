@@ -2,7 +2,7 @@
 import { closeSync, constants, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatCount, formatCountOf } from '../../format/figures.ts';
-import type { RecordedSession } from '../../journal/journal.ts';
+import { type RecordedSession, roomPrefix } from '../../journal/journal.ts';
 import { readJournal } from '../../journal/reader.ts';
 import { transcriptOf } from '../../journal/transcripts.ts';
 import { Verification } from '../../journal/verify.ts';
@@ -79,6 +79,8 @@ export async function exportSessions(file: string, directory: string, flags: Jou
     let written = 0;
     for await (const session of reader.sessions(flags)) {
       if (signal.aborted) break;
+      // What a room was sent is no conversation.
+      if (session.peer.startsWith(roomPrefix)) continue;
       await writeTranscript(reader, session, join(directory, `${session.session}.transcript`));
       written++;
       progress.showText(`${formatCount(written)} of at most ${formatCountOf(total, 'session')}`);
