@@ -34,6 +34,9 @@ export interface Fault {
 /** The size of one read from a socket. */
 const usualChunk = 65_536;
 
+/** Recording takes time for each message, and a chunk can be half a million of them: others have their turn after some milliseconds. */
+const recordedTogether = 1024;
+
 /** Receives, queues, limits and records messages. */
 export class Inbound {
   messagesReceived = 0;
@@ -153,8 +156,11 @@ export class Inbound {
   /** Passes all admitted messages to the journal, if there is one. */
   record(): void {
     const journaling = this.#journaling;
-    if (!journaling) return;
-    for (let batch = this.#takeAdmitted(); batch; batch = this.#takeAdmitted()) journaling.add(batch);
+    if (!journaling || this.#hasYielded) return;
+    for (let batch = this.#takeAdmitted(); batch; batch = this.#takeAdmitted()) {
+      journaling.add(batch);
+      if (isSliceOver(this.#settings.clock)) return this.#yield();
+    }
   }
 
   /** The next messages to handle, or a fault; undefined if there is neither for now. */
@@ -187,7 +193,8 @@ export class Inbound {
 
   /** The messages at the front of the queue that the limits admit now. */
   #takeAdmitted(): Batch | undefined {
-    const count = this.#intake.first?.count ?? 0;
+    const waiting = this.#intake.first?.count ?? 0;
+    const count = this.#journaling ? Math.min(waiting, recordedTogether) : waiting;
     const admitted = count === 0 ? 0 : this.#admit(count);
     const taken = admitted === 0 ? undefined : this.#intake.take(admitted);
     if (!taken) return undefined;

@@ -30,6 +30,8 @@ export interface SessionJournal {
 
 /** What a batch costs here besides its memory: the promise of its recording, and what waits for it. */
 const recordingCost = 512;
+/** What each message costs there: four numbers, in an array that doubles its size. */
+const placeCost = 32;
 
 /** Messages that the journal is recording. */
 interface Recording {
@@ -76,7 +78,7 @@ export class Journaling {
   /** Records messages. They must not be in borrowed memory. */
   add(batch: Batch): void {
     const size = batch.byteLength;
-    const memory = batch.memory + recordingCost + size;
+    const memory = batch.memory + recordingCost + size + batch.count * placeCost;
     const recording: Recording = { batch, size, memory, isDone: false, error: undefined };
     this.#queue.push(recording);
     this.#bytes += size;

@@ -187,3 +187,16 @@ test('a peer that disconnects while it waits leaves nothing behind', async () =>
   expect(harness.writes).toEqual([]);
   expect(harness.server.pendingBytes).toBe(0);
 });
+
+test('very many short messages of one chunk are recorded a part at a time, and count as what they cost', async () => {
+  const journal = new SlowJournal();
+  const { peer, harness } = await serveOneClient({ journal });
+  const messages = 20_000;
+  await peer.says('\n'.repeat(messages));
+  const counts = journal.texts.map(({ length }) => length);
+  expect(counts.reduce((sum, count) => sum + count, 0)).toBe(messages);
+  expect(Math.max(...counts)).toBeLessThan(messages / 10);
+  expect(harness.server.pendingBytes).toBeGreaterThan(messages * 40);
+  for (let settle = counts.length; settle > 0; settle--) await journal.settle();
+  expect(harness.writes.join('')).toBe('\n'.repeat(messages));
+});
