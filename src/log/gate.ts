@@ -2,6 +2,7 @@
  * Decides before a line is formatted whether it will be logged, and counts what is not: at the end of each second one line
  * reports it for each source.
  */
+import { type Linked, LinkedSet } from '../linked-set.ts';
 import { Budget } from './budget.ts';
 
 /** What a line is about, as the field `event` of the JSON log names it. */
@@ -74,6 +75,25 @@ export interface Use<Source> {
   leftOut: number;
 }
 
+/** The use of a source of one gate. */
+class GateUse<Source> implements Use<Source>, Linked<GateUse<Source>> {
+  memberOf: object | undefined;
+  previousMember: GateUse<Source> | undefined;
+  nextMember: GateUse<Source> | undefined;
+  readonly kind: LineKind;
+  readonly source: Source | undefined;
+  lines = 0;
+  spent = 0;
+  leftOut = 0;
+
+  constructor(kind: LineKind, source: Source | undefined) {
+    this.kind = kind;
+    this.source = source;
+  }
+}
+
+type UserOf<Source> = Record<symbol, GateUse<Source> | undefined>;
+
 /** How often what was left out is reported, in milliseconds. Until then a heavy source that was cut off stays so. */
 const intervalMs = 1000;
 /** Lines that report it, in one interval; further sources share one for each kind. */
@@ -86,7 +106,14 @@ export class Gate<Source> {
   readonly #options: GateOptions<Source>;
   readonly #clock: GateClock;
   readonly #budget: Budget | undefined;
-  #uses = new Map<unknown, Use<Source>>();
+  /** All uses in this interval. */
+  readonly #uses = new LinkedSet<GateUse<Source>>();
+  readonly #byName = new Map<string, GateUse<Source>>();
+  /**
+   * Where an object keeps its use. A map of short sessions, weak or not, would keep the garbage collector of Node from freeing
+   * them early: each scavenge then copies megabytes, which takes up to 9 ms (see {@link LinkedSet}).
+   */
+  readonly #useOf = Symbol('use');
   #isTimed = false;
 
   constructor(options: GateOptions<Source>) {
@@ -99,10 +126,13 @@ export class Gate<Source> {
   /** What this source has used. @param key distinguishes sources: an object, or a text, of which there can be any number */
   use(kind: LineKind, key: object | string, source: Source): Use<Source> {
     this.#budget?.fill(this.#clock.now());
-    const known = this.#uses.get(key);
+    const known = this.#known(key);
     if (known) return known;
     if (typeof key === 'string' && this.#uses.size >= maxNames) return this.#shared(kind);
-    return this.#add(key, { kind, source, lines: 0, spent: 0, leftOut: 0 });
+    const use = new GateUse(kind, source);
+    if (typeof key === 'string') this.#byName.set(key, use);
+    else (key as UserOf<Source>)[this.#useOf] = use;
+    return this.#add(use);
   }
 
   /** Whether a line may be formatted. Otherwise call {@link leaveOut}. */
@@ -135,13 +165,17 @@ export class Gate<Source> {
    * @param name what stands for the source until then
    */
   end(key: object | string, isReported: boolean, name: Source): void {
-    const use = this.#uses.get(key);
+    const use = this.#known(key);
     if (!use) return;
-    this.#uses.delete(key);
+    this.#uses.delete(use);
+    if (typeof key === 'string') this.#byName.delete(key);
     if (use.leftOut === 0) return;
     if (isReported && this.#options.output.isOpen) return this.#options.report(reportOf([use]));
     if (this.#uses.size >= maxNames) this.#shared(use.kind).leftOut += use.leftOut;
-    else this.#add({}, { ...use, source: name });
+    else {
+      const { kind, lines, spent, leftOut } = use;
+      this.#add(Object.assign(new GateUse(kind, name), { lines, spent, leftOut }));
+    }
   }
 
   /** Reports everything that was left out, even if the output takes no lines now. */
@@ -149,33 +183,49 @@ export class Gate<Source> {
     this.#report();
   }
 
-  /** Names beyond the limit. */
-  #shared(kind: LineKind): Use<Source> {
-    const key = `${kind} of others`;
-    return this.#uses.get(key) ?? this.#add(key, { kind, source: undefined, lines: 0, spent: 0, leftOut: 0 });
+  /** The use of a source in this interval. */
+  #known(key: object | string): GateUse<Source> | undefined {
+    if (typeof key === 'string') return this.#byName.get(key);
+    const use = (key as UserOf<Source>)[this.#useOf];
+    return use && this.#uses.has(use) ? use : undefined;
   }
 
-  #add(key: unknown, use: Use<Source>): Use<Source> {
-    this.#uses.set(key, use);
-    if (!this.#isTimed) {
-      this.#isTimed = true;
-      this.#clock.after(intervalMs, () => this.#endInterval());
-    }
+  /** Names beyond the limit. */
+  #shared(kind: LineKind): GateUse<Source> {
+    const key = `${kind} of others`;
+    const known = this.#byName.get(key);
+    if (known) return known;
+    const use = new GateUse<Source>(kind, undefined);
+    this.#byName.set(key, use);
+    return this.#add(use);
+  }
+
+  #add(use: GateUse<Source>): GateUse<Source> {
+    this.#uses.add(use);
+    this.#startTimer();
     return use;
+  }
+
+  #startTimer(): void {
+    if (this.#isTimed || this.#uses.size === 0) return;
+    this.#isTimed = true;
+    this.#clock.after(intervalMs, () => this.#endInterval());
   }
 
   #endInterval(): void {
     this.#isTimed = false;
     if (this.#options.output.isOpen) return this.#report();
     // The reports would be dropped. What was left out is kept, and reported later.
-    const kept = [...this.#uses].filter(([, { leftOut }]) => leftOut > 0);
-    this.#uses = new Map();
-    for (const [key, use] of kept) this.#add(key, use);
+    for (const use of this.#uses) if (use.leftOut === 0) this.#uses.delete(use);
+    for (const [name, use] of this.#byName) if (!this.#uses.has(use)) this.#byName.delete(name);
+    this.#startTimer();
   }
 
   #report(): void {
-    const left = [...this.#uses.values()].filter(({ leftOut }) => leftOut > 0);
-    this.#uses = new Map();
+    const left = [...this.#uses].filter(({ leftOut }) => leftOut > 0);
+    // Each for itself: what is linked would keep the sources of all others.
+    for (const use of this.#uses) this.#uses.delete(use);
+    this.#byName.clear();
     for (const use of left.slice(0, maxReports)) this.#options.report(reportOf([use]));
     for (const uses of Map.groupBy(left.slice(maxReports), ({ kind }) => kind).values()) {
       this.#options.report(reportOf(uses));

@@ -1,21 +1,26 @@
 /**
- * The connections that the operating system has accepted for a listener, and that the listener has not: closing the
+ * The connections that the operating system has accepted for a listener, and that the listener has not served: closing the
  * listener would reset them.
  */
 import type { Listener } from './transport.ts';
 
-/** Counts what a listener accepts, so that its queue can be emptied before it closes. */
+/** Counts what a listener serves, so that its queue can be emptied before it closes. */
 export class AcceptQueue {
   readonly #longest: number;
+  readonly #turns: { readonly size: number } | undefined;
   #accepted = 0;
 
-  /** @param backlog the longest queue, as the operating system was asked for */
-  constructor(backlog: number) {
+  /**
+   * @param backlog the longest queue, as the operating system was asked for
+   * @param turns those that the runtime has accepted and that still wait
+   */
+  constructor(backlog: number, turns?: { readonly size: number }) {
     // The kernel's queue takes one more than that.
     this.#longest = backlog + 1;
+    this.#turns = turns;
   }
 
-  /** A connection was accepted. */
+  /** A connection was accepted, and is served. */
   add(): void {
     this.#accepted++;
   }
@@ -23,10 +28,11 @@ export class AcceptQueue {
   /**
    * Resolves when everything has been accepted that was in the queue at the time of the call. The queue is in order, so
    * that this is the case once as many connections have been accepted as it can contain; or once nothing was accepted in a
-   * whole turn of the event loop, because both runtimes accept at least one connection in each turn in which there is one.
+   * whole turn of the event loop, because both runtimes accept at least one connection in each turn in which there is one,
+   * and at least one that waits is served.
    */
   async emptied(signal: AbortSignal): Promise<void> {
-    const last = this.#accepted + this.#longest;
+    const last = this.#accepted + this.#longest + (this.#turns?.size ?? 0);
     // The first turn may have begun after its sockets were looked at.
     for (let quiet = 0; quiet < 3 && this.#accepted < last && !signal.aborted; ) {
       const before = this.#accepted;

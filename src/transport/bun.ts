@@ -3,7 +3,9 @@ import { type Address, addressAt, type SocketAddress } from '../address.ts';
 import { systemError } from '../errors.ts';
 import { abandon } from './abandoned.ts';
 import { AcceptQueue, closingBy } from './accept-queue.ts';
+import { AcceptTurns } from './accept-turns.ts';
 import { setBacklogOnBun } from './backlog.ts';
+import type { BunHandlers, BunSocket, SocketEvents } from './bun-socket.ts';
 import { keepAliveDelay } from './keep-alive.ts';
 import { listenError, resetBeforeAccept } from './listen-errors.ts';
 import { endOf } from './node/connection.ts';
@@ -25,46 +27,6 @@ import { WriteQueue } from './write-queue.ts';
 
 /** `Bun.listen` and `Bun.connect`, with half-open connections allowed. Bun turns Nagle's algorithm off itself. */
 export const bunTransport: Transport = { connect, listen };
-
-/** Receives the events of a socket that has it as `data`. */
-export interface SocketEvents {
-  received(chunk: Uint8Array): void;
-  /** The socket accepts more. Bun also calls this when nothing had to wait. */
-  writable(): void;
-  ended(): void;
-  closed(error: Error | undefined): void;
-}
-
-/** The part of Bun's sockets that is used here. */
-export interface BunSocket {
-  data: SocketEvents;
-  /** The addresses are undefined when the peer is already gone. */
-  readonly remoteAddress: string | undefined;
-  readonly remotePort: number | undefined;
-  readonly localAddress: string | undefined;
-  readonly localPort: number | undefined;
-  readonly fd: number;
-  /** Returns how many bytes were accepted, and drops the rest; -1 when the socket is closed. */
-  write(bytes: Uint8Array): number;
-  /** Sends FIN. */
-  shutdown(): void;
-  end(): void;
-  terminate(): void;
-  pause(): void;
-  resume(): void;
-  /** @param delay in milliseconds, at least a second */
-  setKeepAlive(enable: boolean, delay: number): boolean;
-}
-
-/** What Bun calls with a socket and an event. */
-export interface BunHandlers {
-  open(socket: BunSocket): void;
-  data(socket: BunSocket, chunk: Uint8Array): void;
-  drain(socket: BunSocket): void;
-  end(socket: BunSocket): void;
-  close(socket: BunSocket, error?: Error): void;
-  error(socket: BunSocket, error: Error): void;
-}
 
 type BunAddress = { readonly unix: string } | { readonly hostname: string; readonly port: number };
 
@@ -365,14 +327,23 @@ export function listenBy(
   opened: (socket: BunSocket, peer: Address) => void,
 ): Listener {
   const delay = keepAliveDelay(address, keepAlive);
-  const queue = new AcceptQueue(backlog);
-  const open = (socket: BunSocket) => {
+  const left = () => failed(resetBeforeAccept(address));
+  const serve = (socket: BunSocket, waited: boolean) => {
     queue.add();
     if (delay > 0) socket.setKeepAlive(true, delay);
+    if (waited) socket.resume();
     if (address.scheme === 'unix' || socket.remoteAddress !== undefined) return opened(socket, peerOf(socket, address));
     // The connection takes the events of a socket that is already gone.
     new BunConnection(socket, address, peerOf(socket, address)).abort();
-    failed(resetBeforeAccept(address));
+    left();
+  };
+  const turns = new AcceptTurns({ most: backlog, serve, left });
+  const queue = new AcceptQueue(backlog, turns);
+  const open = (socket: BunSocket) => {
+    const waiting = turns.accept(socket);
+    if (!waiting) return;
+    socket.data = waiting;
+    socket.pause();
   };
   try {
     const listener = Bun.listen({

@@ -21,6 +21,7 @@ import { YodelError } from '../errors.ts';
 import { commandWords, needsShell } from '../process/command-words.ts';
 import { eachLine } from '../process/each-line.ts';
 import { defaultGraceMs, ProcessGroup } from '../process/process-group.ts';
+import { startQueue } from '../process/start-queue.ts';
 import { Queue } from '../queue.ts';
 import type { Connection, DialOptions, Handshake, Receiver } from './transport.ts';
 
@@ -41,11 +42,29 @@ const maxLineLength = 1000;
  *
  * @throws YodelError `YODEL_COMMAND_FAILED` when it cannot be started; `YODEL_INVALID_OPTION` for a quote that is not closed
  */
-export async function connectExec(address: ExecAddress, { signal, stderr }: DialOptions = {}): Promise<Connection> {
+export async function connectExec(
+  address: ExecAddress,
+  { signal, stderr, client }: DialOptions = {},
+): Promise<Connection> {
   const { command } = address;
   const [file, ...args] = needsShell(command) ? ['/bin/sh', '-c', command] : commandWords(command);
   signal?.throwIfAborted();
   const startedAt = performance.now();
+  const start = () => open(file, args, { address, stderr });
+  const connection = await (client === undefined ? start() : startedFor(client, start, signal));
+  const connectMs = performance.now() - startedAt;
+  connection.handshake = { local: address, remote: address, resolved: undefined, lookupMs: undefined, connectMs };
+  if (!signal?.aborted) return connection;
+  connection.abort();
+  throw signal.reason;
+}
+
+/** Starts the command when it is called, and resolves when it runs. */
+async function open(
+  file: string,
+  args: readonly string[],
+  { address, stderr }: { readonly address: ExecAddress; readonly stderr: DialOptions['stderr'] },
+): Promise<ExecConnection> {
   const child = spawn(file, args, { stdio: 'pipe', detached: true });
   const connection = new ExecConnection(child, address, stderr);
   await new Promise<void>((resolve, reject) => {
@@ -55,11 +74,25 @@ export async function connectExec(address: ExecAddress, { signal, stderr }: Dial
       reject(new YodelError('YODEL_COMMAND_FAILED', `cannot start the command ${file}: ${reason}`, { cause }));
     });
   });
-  const connectMs = performance.now() - startedAt;
-  connection.handshake = { local: address, remote: address, resolved: undefined, lookupMs: undefined, connectMs };
-  if (!signal?.aborted) return connection;
-  connection.abort();
-  throw signal.reason;
+  return connection;
+}
+
+/** Calls `start` when it is this client's turn. @throws the signal's reason if it is aborted before */
+function startedFor<Started>(
+  client: string,
+  start: () => Promise<Started>,
+  signal: AbortSignal | undefined,
+): Promise<Started> {
+  return new Promise((resolve, reject) => {
+    const aborted = () => {
+      if (cancel()) reject(signal?.reason);
+    };
+    const cancel = startQueue.add(client, () => {
+      signal?.removeEventListener('abort', aborted);
+      resolve(start());
+    });
+    signal?.addEventListener('abort', aborted, { once: true });
+  });
 }
 
 /** How a child ended. */

@@ -313,6 +313,11 @@ export interface DialOptions {
    * error if the program fails.
    */
   readonly stderr?: ((line: string) => void) | undefined;
+  /**
+   * For `exec:`: the host of the client for which a server connects. Programs for clients are started one after another, so that
+   * they cost other clients no time. Default: this program's own connection, which starts at once.
+   */
+  readonly client?: string | undefined;
 }
 
 /** Connects and listens. */

@@ -1,4 +1,5 @@
 /** What counts as buffered while real children run. */
+import { setImmediate } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { exec } from '../../src/handlers/exec.ts';
 import { type Server, serve } from '../../src/server/server.ts';
@@ -99,4 +100,39 @@ it('children that never stop printing on stderr do not keep others waiting, and 
     else if (number === second + 1) second++;
   }
   expect(first + second).toBe(told.length);
+});
+
+it('of many clients at once each gets a child, one after another; what they send meanwhile is kept and counted', async () => {
+  const transport = memoryTransport();
+  const server = await serve({ transport, handler: exec('cat', { killGrace: 100 }), framing: 'lines' });
+  onTestFinished(() => server.close({ timeoutMs: 0 }));
+  const connected = Array.from({ length: 10 }, () => transport.connect(server.addresses[0] as never));
+  const peers = (await Promise.all(connected)).map((connection) => new Peer(connection));
+  for (const [number, peer] of peers.entries()) peer.connection.write(Buffer.from(`${number}\n${number} again\n`));
+  // Waiting takes many turns of the event loop, so that one of them sees it.
+  while (server.pendingBytes === 0) await setImmediate();
+  for (const peer of peers) peer.connection.end();
+  for (const [number, peer] of peers.entries()) {
+    const text = `${number}\n${number} again\n`;
+    await peer.until(() => peer.size === text.length);
+    expect(peer.text).toBe(text);
+  }
+  await waitUntil('nothing is buffered', () => server.pendingBytes === 0);
+});
+
+it('a client that leaves before its child is started has none', async () => {
+  const transport = memoryTransport();
+  let lines = 0;
+  const handler = exec('echo started >&2; exec cat', { shell: true, killGrace: 100, tell: () => lines++ });
+  const server = await serve({ transport, handler, framing: 'lines' });
+  onTestFinished(() => server.close({ timeoutMs: 0 }));
+  const clients = 40;
+  const connected = Array.from({ length: clients }, () => transport.connect(server.addresses[0] as never));
+  const peers = (await Promise.all(connected)).map((connection) => new Peer(connection));
+  for (const peer of peers.slice(0, -1)) peer.connection.abort();
+  const last = peers.at(-1) as Peer;
+  last.connection.write(Buffer.from('hello\n'));
+  await last.until(() => last.size === 6);
+  await waitUntil('the others are gone', () => server.sessions.size === 1);
+  expect(lines).toBeLessThan(clients / 2);
 });

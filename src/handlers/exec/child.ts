@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { eachLineInTurns } from '../../process/lines-in-turns.ts';
 import { ProcessGroup } from '../../process/process-group.ts';
+import { startQueue } from '../../process/start-queue.ts';
 
 /** The command to start, and how to end it. */
 export interface ChildOptions {
@@ -10,6 +11,8 @@ export interface ChildOptions {
   readonly env: Readonly<Record<string, string>>;
   /** The time to end after SIGTERM, before it is killed. */
   readonly graceMs: number;
+  /** The host of the client that it is for: clients take turns to have children started. */
+  readonly client: string;
   /** Receives a line of its stderr, without the newline. */
   readonly stderr: (line: string) => void;
   /** Called when it has taken some of its input, and {@link Child.pendingInput} is less. */
@@ -26,14 +29,25 @@ const maxLineLength = 8192;
 /** Much longer than it takes to read what a pipe still contains after its writer has exited. */
 const lastOutputMs = 200;
 
-/** The constructor starts the process. */
+/** More input for a child that is not started yet is awaited, as that for one that does not read. */
+const maxEarlyInput = 65_536;
+
+/** The constructor starts the process, or has it started when it is its turn ({@link startQueue}). */
 export class Child {
+  /** Resolves when it is started, could not be, or will not be because it was ended first. */
+  readonly started: Promise<void>;
   /** Resolves when it has exited or could not be started; its output can still be read. Never rejects. */
   readonly exited: Promise<ChildEnd>;
-  readonly #process: ChildProcess | undefined;
-  readonly #group: ProcessGroup | undefined;
+  readonly #hasStarted = Promise.withResolvers<void>();
+  readonly #hasExited = Promise.withResolvers<ChildEnd>();
+  readonly #cancelStart: () => boolean;
+  #process: ChildProcess | undefined;
+  #group: ProcessGroup | undefined;
   readonly #graceMs: number;
   readonly #tookInput: (() => void) | undefined;
+  /** What was written before it was started. Undefined: it is started. */
+  #early: Uint8Array[] | undefined = [];
+  #isInputEnded = false;
   #pendingInput = 0;
   /** The number of chunks of output so far, and whether the last one is still being processed. */
   #chunks = 0;
@@ -41,32 +55,47 @@ export class Child {
   #isFull = false;
   #ending: Promise<void> | undefined;
 
-  constructor({ words: [file, ...args], env, graceMs, stderr, tookInput }: ChildOptions) {
-    this.#graceMs = graceMs;
-    this.#tookInput = tookInput;
+  constructor(options: ChildOptions) {
+    this.#graceMs = options.graceMs;
+    this.#tookInput = options.tookInput;
+    this.started = this.#hasStarted.promise;
+    this.exited = this.#hasExited.promise;
+    this.#cancelStart = startQueue.add(options.client, () => this.#start(options));
+  }
+
+  #start({ words: [file, ...args], env, stderr }: ChildOptions): void {
+    this.#hasStarted.resolve();
     try {
       this.#process = spawn(file, args, { env: { ...env }, stdio: 'pipe', detached: true });
     } catch (error) {
       // No memory or descriptors for it (EAGAIN, EMFILE), or an invalid argument.
-      this.exited = Promise.resolve({ error: error as Error });
+      this.#early = undefined;
+      this.#hasExited.resolve({ error: error as Error });
       return;
     }
     const child = this.#process;
     this.#group = child.pid === undefined ? undefined : new ProcessGroup(child.pid);
-    this.exited = new Promise((resolve) => {
-      child.on('error', (error) => resolve({ error }));
-      child.on('exit', (status, signal) => {
-        // Processes that it left in its group end with it.
-        this.end();
-        resolve({ status, signal });
-      });
+    child.on('error', (error) => this.#hasExited.resolve({ error }));
+    child.on('exit', (status, signal) => {
+      // Processes that it left in its group end with it.
+      this.end();
+      this.#hasExited.resolve({ status, signal });
     });
     // The child need not read its input, so EPIPE is not an error.
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.on('error', () => undefined);
     if (child.stderr) eachLineInTurns(child.stderr, stderr, maxLineLength);
+    this.#writeEarly();
   }
 
-  /** Whether it has not read all of its input. Bun's stream reports only whether it is full, not how much it buffers. */
+  #writeEarly(): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    this.#pendingInput = 0;
+    for (const bytes of early) void this.write(bytes);
+    if (this.#isInputEnded) this.endInput();
+  }
+
+  /** Whether it is started and has not read all of its input. Bun's stream reports only whether it is full, not how much it buffers. */
   get hasInput(): boolean {
     return this.#isFull || (this.#process?.stdin?.writableLength ?? 0) > 0;
   }
@@ -83,6 +112,11 @@ export class Child {
 
   /** Writes bytes to its stdin. They must not change. The promise, if any, resolves when the child can take more. */
   write(bytes: Uint8Array): Promise<void> | undefined {
+    if (this.#early) {
+      this.#early.push(bytes);
+      this.#pendingInput += bytes.length;
+      return this.#pendingInput > maxEarlyInput ? this.started : undefined;
+    }
     const stdin = this.#process?.stdin;
     if (!stdin?.writable) return undefined;
     this.#pendingInput += bytes.length;
@@ -104,11 +138,13 @@ export class Child {
 
   /** Closes its stdin. */
   endInput(): void {
+    this.#isInputEnded = true;
     this.#process?.stdin?.end();
   }
 
   /** Its output as it arrives. The next chunk is read once the previous one has been processed. */
   async *output(): AsyncGenerator<Buffer, void> {
+    await this.started;
     const stdout = this.#process?.stdout;
     if (!stdout || this.#process?.pid === undefined) return;
     try {
@@ -129,9 +165,17 @@ export class Child {
    * nothing of it is left.
    */
   async end(): Promise<void> {
+    if (this.#cancelStart()) this.#neverStarted();
     this.#ending ??= this.#end();
     // A program of another user cannot be killed, and ends when it likes.
     await Promise.all([this.#ending, this.exited]);
+  }
+
+  #neverStarted(): void {
+    this.#early = undefined;
+    this.#pendingInput = 0;
+    this.#hasExited.resolve({ status: null, signal: 'SIGTERM' });
+    this.#hasStarted.resolve();
   }
 
   /** Ends it, and discards its output. */

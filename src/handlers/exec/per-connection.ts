@@ -37,6 +37,7 @@ class Conversation {
   #forwarding = 0;
   #reported = 0;
   readonly #done = Promise.withResolvers<void>();
+  #isStarted = false;
   #inputEnded = false;
   #peerIsBehind = false;
   #isOver = false;
@@ -84,6 +85,9 @@ class Conversation {
   }
 
   async #run(): Promise<void> {
+    await this.#child.started;
+    this.#isStarted = true;
+    this.#startTimer();
     for await (const chunk of this.#child.output()) {
       this.#restartTimer();
       await this.#forward(chunk);
@@ -164,7 +168,7 @@ class Conversation {
   /** The timer runs while the child has input or a final output to produce, and is not blocked by a slow peer. */
   #startTimer(): void {
     const { timeoutMs } = this.#settings;
-    const hasWork = this.#inputEnded || this.#child.hasInput;
+    const hasWork = this.#isStarted && (this.#inputEnded || this.#child.hasInput);
     if (this.#timer || timeoutMs === 0 || !hasWork || this.#peerIsBehind || this.#isOver) return;
     this.#timer = realClock.deadline(timeoutMs, () => this.#fail(`did nothing for ${formatDuration(timeoutMs)}`));
   }

@@ -77,6 +77,7 @@ async function outputOf(
     failure = what;
     void child.drop();
   };
+  await child.started;
   const late = () => fail(`took longer than ${formatDuration(timeoutMs)}`);
   const timer = timeoutMs === 0 ? undefined : realClock.deadline(timeoutMs, late);
   for await (const chunk of child.output()) {

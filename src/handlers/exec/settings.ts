@@ -1,5 +1,5 @@
 /** How children are run: options, environment, and the errors of a child. */
-import { formatPeer } from '../../address.ts';
+import { formatPeer, hostOf } from '../../address.ts';
 import { YodelError } from '../../errors.ts';
 import type { Protocol } from '../../framing/protocol.ts';
 import type { WireOptions } from '../../framing/wire.ts';
@@ -42,14 +42,15 @@ export interface ExecSettings {
   readonly tell: (line: string, session: Session) => void;
 }
 
-/** Starts a child for a session. @param tookInput called when it has taken some of its input */
+/** Starts a child for a session, at once or when it is its turn. @param tookInput called when it has taken some of its input */
 export function startChild(
   { words, graceMs, env, tell }: ExecSettings,
   session: Session,
   tookInput: () => void,
 ): Child {
   const stderr = (line: string) => tell(line, session);
-  return new Child({ words, graceMs, env: environmentFor(session, env), stderr, tookInput });
+  const client = hostOf(session.peer) ?? '';
+  return new Child({ words, graceMs, client, env: environmentFor(session, env), stderr, tookInput });
 }
 
 /** Variables that programs need to find each other and to print in the user's language. None contains a secret. */

@@ -1,5 +1,5 @@
 /** One session of a proxy and its connection to the server behind it. */
-import type { Address } from '../../address.ts';
+import { type Address, hostOf } from '../../address.ts';
 import { realClock } from '../../clock.ts';
 import { systemError, YodelError } from '../../errors.ts';
 import { formatDuration } from '../../format/figures.ts';
@@ -113,7 +113,8 @@ export class Upstream implements Receiver {
       );
     const timer = connectTimeout === 0 ? undefined : clock.deadline(connectTimeout, late);
     try {
-      return await transport.connect(address, { signal: attempt.signal, tls });
+      const client = hostOf(this.#session.peer) ?? '';
+      return await transport.connect(address, { signal: attempt.signal, tls, client });
     } finally {
       timer?.cancel();
       signal.removeEventListener('abort', leave);

@@ -1,6 +1,7 @@
 /** An encrypted connection over a socket of Bun. */
 import type { Address, SocketAddress } from '../../address.ts';
-import { BunConnection, type BunSocket } from '../bun.ts';
+import { BunConnection } from '../bun.ts';
+import type { BunSocket } from '../bun-socket.ts';
 import { PausableReceiver } from '../pausable-receiver.ts';
 import type { Receiver, Security } from '../transport.ts';
 

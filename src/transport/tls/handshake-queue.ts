@@ -6,7 +6,8 @@
  * While most handshakes are not completed, they get a part of the time only: each leaves garbage, of which Node frees little
  * before the next full collection, so that as many as possible would cost everybody pauses of several milliseconds.
  */
-import { Queue } from '../../queue.ts';
+import { FairQueue } from '../../fair-queue.ts';
+import type { Linked } from '../../linked-set.ts';
 
 /** After a turn that took longer, more begin: one for each of these milliseconds. A busy loop accepts new clients, too. */
 const turnMs = 4;
@@ -24,10 +25,21 @@ const counted = 16;
 /** Begins a handshake. Returns false if there is nothing to do any more. */
 export type Begin = () => boolean;
 
+/** A handshake that waits. */
+class Waiting implements Linked<Waiting> {
+  memberOf: object | undefined;
+  previousMember: Waiting | undefined;
+  nextMember: Waiting | undefined;
+  readonly begin: Begin;
+
+  constructor(begin: Begin) {
+    this.begin = begin;
+  }
+}
+
 /** The handshakes of a process that have not begun. */
 export class HandshakeQueue {
-  /** Those of each address, which is removed with its last one. The first is the next. */
-  readonly #waiting = new Map<string, Queue<Begin>>();
+  readonly #waiting = new FairQueue<Waiting>();
   readonly #soon: (run: () => void) => void;
   readonly #now: () => number;
   readonly #after: (ms: number, run: () => void) => void;
@@ -62,11 +74,7 @@ export class HandshakeQueue {
       if (begin()) this.#nextTurn();
       return;
     }
-    const queue = this.#waiting.get(host);
-    if (queue) return queue.push(begin);
-    const first = new Queue<Begin>();
-    first.push(begin);
-    this.#waiting.set(host, first);
+    this.#waiting.add(host, new Waiting(begin));
   }
 
   #nextTurn(): void {
@@ -84,24 +92,13 @@ export class HandshakeQueue {
 
   #turn(many: number): void {
     this.#isTurnTaken = false;
-    if (this.#waiting.size === 0) return;
+    if (this.#waiting.isEmpty) return;
     for (let begun = 0; begun < Math.max(1, many); ) {
-      const next = this.#next();
+      const next = this.#waiting.shift();
       if (!next) break;
-      if (next()) begun++;
+      if (next.begin()) begun++;
     }
     this.#nextTurn();
-  }
-
-  /** The next handshake of the address whose turn it is. */
-  #next(): Begin | undefined {
-    for (const [host, queue] of this.#waiting) {
-      const next = queue.shift();
-      this.#waiting.delete(host);
-      if (queue.length > 0) this.#waiting.set(host, queue);
-      return next;
-    }
-    return undefined;
   }
 }
 

@@ -1,0 +1,88 @@
+/** How many accepted connections are served in one turn of the event loop, and what happens to the others. */
+import { expect, test } from 'vitest';
+import { AcceptTurns, type WaitingSocket } from '../../src/transport/accept-turns.ts';
+
+/** Sockets are numbers; serving one takes an eighth of the time of a turn, unless the test says otherwise. */
+function turnsInLoop(most = 1000, ms = 1 / 16) {
+  let now = 0;
+  let next: (() => void) | undefined;
+  const served: number[] = [];
+  let left = 0;
+  const turns = new AcceptTurns<number>({
+    most,
+    serve: (socket) => {
+      served.push(socket);
+      now += ms;
+    },
+    left: () => {
+      left++;
+    },
+    soon: (run) => {
+      next = run;
+    },
+    now: () => now,
+  });
+  return {
+    turns,
+    accept: (from: number, to: number) => {
+      const waiting: WaitingSocket<number>[] = [];
+      for (let socket = from; socket < to; socket++) {
+        const one = turns.accept(socket);
+        if (one) waiting.push(one);
+      }
+      return waiting;
+    },
+    served: () => served.splice(0),
+    turn: () => {
+      const run = next;
+      next = undefined;
+      run?.();
+      return served.splice(0);
+    },
+    left: () => left,
+    isIdle: () => next === undefined,
+  };
+}
+
+const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, at) => from + at);
+
+test('a few connections are served at once, further ones in the next turns, in their order', () => {
+  const { turns, accept, served, turn, isIdle } = turnsInLoop();
+  expect(accept(0, 25)).toHaveLength(17);
+  expect(served()).toEqual(numbers(0, 8));
+  expect(turns.size).toBe(17);
+  // One that arrives meanwhile does not overtake them.
+  accept(25, 26);
+  expect(turn()).toEqual(numbers(8, 16));
+  expect(turn()).toEqual(numbers(16, 24));
+  expect(turn()).toEqual(numbers(24, 26));
+  expect(turns.size).toBe(0);
+  turn();
+  expect(isIdle()).toBe(true);
+});
+
+test('one is served in each turn, even if that takes longer than the turn may', () => {
+  const { accept, served, turn } = turnsInLoop(1000, 20);
+  accept(0, 3);
+  expect(served()).toEqual([0]);
+  expect(turn()).toEqual([1]);
+  expect(turn()).toEqual([2]);
+});
+
+test('a connection that is closed while it waits is not served, and costs no turn', () => {
+  const { accept, served, turn, left, turns } = turnsInLoop();
+  const waiting = accept(0, 500);
+  expect(served()).toEqual(numbers(0, 8));
+  for (const one of waiting.slice(0, -1)) one.closed();
+  for (const one of waiting.slice(0, -1)) one.closed();
+  expect(left()).toBe(491);
+  expect(turns.size).toBe(1);
+  expect(turn()).toEqual([499]);
+});
+
+test('no more than a backlog waits: then the first is served at once', () => {
+  const { accept, served, turns } = turnsInLoop(100);
+  accept(0, 200);
+  expect(served()).toEqual(numbers(0, 100));
+  expect(turns.size).toBe(100);
+});
