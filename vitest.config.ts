@@ -55,7 +55,7 @@ const parts: readonly Part[] = [
     runsBuild: false,
     files: [
       'clock.test.ts',
-      '{journal,metrics,transport}/**/*.test.ts',
+      '{bus,journal,metrics,transport}/**/*.test.ts',
       'faults/{fairness,resets,unfinished-websocket}.test.ts',
     ],
   },

@@ -198,6 +198,16 @@ export const serverOptions = {
     summary: 'The number of messages that a room keeps for those who join it.',
     reason: 'Only some applications need them, and they cost memory: at most roomBuffer per room.',
   },
+  /** The memory for what another process has not read of what rooms are sent, per process; more is lost, and counted. */
+  busBuffer: {
+    kind: 'size',
+    default: 1_048_576,
+    max: longestMessage,
+    summary:
+      'The memory for what another process has not read of what rooms are sent, per process; more is lost, and counted.',
+    reason:
+      'As roomBuffer. A process that reads nothing for a moment loses nothing at 1 MB/s; one that hangs costs no more.',
+  },
   /** The time-out for everything before the first message: TLS, WebSocket, a PROXY header. */
   handshakeTimeout: {
     kind: 'duration',

@@ -1,32 +1,35 @@
 /**
- * The contract of a bus: it carries what rooms are sent from one process of a server to the others.
+ * The contract of a bus: it carries what rooms are sent from one process of a server to the others, its nodes.
  *
- * A bus may lose batches, but never without a number: each batch has its first number in the sequence of its node and room, and
- * a beat repeats the last ones, so that each receiver knows exactly how many messages of which room it has missed.
+ * A bus may lose batches, but never without a number: each batch has the number of its first message in the sequence of its node
+ * and room, and beats repeat the last numbers. So each receiver knows exactly how many messages of which room it has missed.
  */
 import type { MessageKind } from '../framing/frames.ts';
 
-/** Carries rooms' messages between processes. */
+/** Carries rooms' messages between nodes. Its methods never throw and never wait. */
 export interface Bus {
+  readonly state: BusState;
   /** Connects. Resolves when the other nodes can be reached, or when it is known that there are none. */
   start(receiver: BusReceiver): Promise<void>;
-  /** This node has members in the room: its batches come here from now on. */
+  /** This node has members in the room: its batches come here from now on; see {@link BusReceiver.followed}. */
   follow(room: string): void;
   /** It has none any more. */
   unfollow(room: string): void;
-  /** Sends to all nodes that follow the room. Never throws, and never waits: see {@link PublishResult}. */
-  publish(batch: BusBatch): PublishResult;
-  /** Tells the other nodes the last number of each room in which this node has sent something since the last beat. */
+  /** Whether another node follows the room. A bus that does not know says yes. */
+  isFollowed(room: string): boolean;
+  /** Sends to all nodes that follow the room. What there is no space for is lost, and shows as a jump of the numbers. */
+  publish(batch: BusBatch): void;
+  /** Tells the other nodes. */
   beat(beat: BusBeat): void;
   /** Sends what is pending, and disconnects. */
   close(): Promise<void>;
 }
 
 /**
- * `sent`: all nodes that follow the room will receive it, unless they or the connection to them fail. `full`: the bus accepted it,
- * but the sender should wait until `BusReceiver.drained`. `local`: the bus is away; it was not sent.
+ * `ready`: all nodes that follow a room will receive what is published, unless they fail. `full`: they will, but senders should
+ * wait until `BusReceiver.drained`, for there is little space left. `away`: they will not.
  */
-export type PublishResult = 'sent' | 'full' | 'local';
+export type BusState = 'ready' | 'full' | 'away';
 
 /** Messages of one room from one node, in order. They are never frames: nodes may differ in framing. */
 export interface BusBatch {
@@ -42,6 +45,7 @@ export interface BusBatch {
 
 /** A message as it travels. */
 export interface BusMessage {
+  /** Its bytes last, also at the receiver. */
   readonly payload: Uint8Array;
   readonly header: Uint8Array | undefined;
   readonly kind: MessageKind | undefined;
@@ -49,19 +53,40 @@ export interface BusMessage {
   readonly key: string | undefined;
 }
 
-/** What a node tells all others about once a second, and when its members change. */
+/** What a node tells all others about once a second, and soon after its members change. */
 export interface BusBeat {
   readonly node: string;
-  /** The number of the last message that the node sent to a room. */
+  /** The number of the last message that the node sent to each room in which it has been active since the last beat. */
   readonly last: ReadonlyMap<string, number>;
-  /** The number of members that the node has in rooms where it changed. */
+  /** The number of members that the node has in rooms where it has changed. */
   readonly sizes: ReadonlyMap<string, number>;
 }
 
-/** Receives what other nodes send. */
+/** What a node has to tell about a room. */
+export interface RoomState {
+  /** The number of the last message that it sent. 0: none, or none that anyone else knows of. */
+  readonly last: number;
+  /** The number of its members. */
+  readonly size: number;
+}
+
+/** Receives what other nodes send, and knows what they are told. */
 export interface BusReceiver {
+  /** The name of this node. */
+  readonly node: string;
+  /** How many bytes may wait for another node. */
+  readonly busBuffer: number;
+  /** What other nodes are told again, such as those that have just come. */
+  stateOf(room: string): RoomState;
   received(batch: BusBatch): void;
+  /**
+   * Where another node's sequence of a room begins for this one, which follows it: everything above `last` comes here. Until a bus
+   * has told that, what it delivers is passed on, but neither repetitions nor losses are known.
+   */
+  followed(node: string, room: string, last: number): void;
   beaten(beat: BusBeat): void;
+  /** No other node follows the room any more. The next one that does learns its number from {@link followed}. */
+  unfollowed(room: string): void;
   /** Another node is gone, with all its members. */
   gone(node: string): void;
   /** After `full`: there is space again. */

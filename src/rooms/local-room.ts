@@ -46,8 +46,6 @@ const segmentSize = 65_536;
 export class LocalRoom {
   readonly name: string;
   readonly history: History;
-  /** The number of members in other processes. */
-  remoteSize = 0;
   readonly #context: RoomContext;
   readonly #ring: Ring;
   /** Undefined: left while messages were being delivered. */
@@ -116,12 +114,28 @@ export class LocalRoom {
   send(message: string | Uint8Array | Message, options: RoomSendOptions): void {
     const { except, key, from } = options;
     const lasting = lastingOf(message);
-    this.#pending.push({ ...lasting, except: except?.id, key });
+    this.#pending.push({ ...lasting, except: except?.id, key, isRemote: false });
     this.#pendingSize += lasting.size;
     if (!from || this.#context.limits.roomBehind !== 'wait' || !this.#isFull) return;
     // A handler with faults knows the session by an object of its own, which cannot be held.
     const { participant } = from as Partial<RoomSession>;
     if (participant) this.#hold(participant);
+  }
+
+  /** Takes messages from another process, to be delivered by {@link deliver}. */
+  receive(messages: readonly RoomMessage[]): void {
+    for (const message of messages) {
+      this.#pending.push(message);
+      this.#pendingSize += message.size;
+    }
+  }
+
+  /** Messages from another process were lost on the way: counts them, and tells all members. */
+  lost(messages: number): void {
+    for (const participant of this.participants) {
+      this.#count(participant, messages);
+      participant.missed(this.name, messages);
+    }
   }
 
   /** Delivers what it was sent in this turn. */

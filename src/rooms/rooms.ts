@@ -14,8 +14,11 @@ import type { ServerLimits, SessionLimits } from '../options.ts';
 import type { Room, RoomReach, RoomSendOptions, Session } from '../session/handler.ts';
 import type { Participant, RoomSession, SessionRooms } from '../session/membership.ts';
 import { RateLimit } from '../session/rate-limit.ts';
+import { Bridge } from './bridge.ts';
+import type { Bus } from './bus.ts';
 import { LocalRoom, type Member, type RoomContext } from './local-room.ts';
 import { checkRoomName } from './name.ts';
+import type { RoomMessage } from './segment.ts';
 
 /** The settings of the rooms of a server. */
 export interface RoomsContext extends RoomContext {
@@ -23,6 +26,8 @@ export interface RoomsContext extends RoomContext {
   limits: ServerLimits;
   sessionLimits: Pick<SessionLimits, 'maxRoomsPerSession' | 'joinRate'>;
   readonly sessions: () => ReadonlySet<RoomSession>;
+  /** Reaches the members in other processes. */
+  readonly bus?: Bus | undefined;
 }
 
 /** The room of all sessions. No other has this name: it is not valid. */
@@ -36,9 +41,21 @@ export class Rooms implements SessionRooms {
   readonly #sent = new Set<LocalRoom>();
   #isDeliveryDue = false;
   readonly #joins = new WeakMap<Participant, RateLimit>();
+  readonly #bridge: Bridge | undefined;
 
   constructor(context: RoomsContext) {
     this.#context = context;
+    this.#bridge = context.bus && new Bridge(context.bus, this.#bridged());
+  }
+
+  /** Connects with the other processes, if there are any. */
+  async start(): Promise<void> {
+    await this.#bridge?.start();
+    this.#bridge?.follow(everyone);
+  }
+
+  async close(): Promise<void> {
+    await this.#bridge?.close();
   }
 
   /** Changes the limits. */
@@ -55,11 +72,7 @@ export class Rooms implements SessionRooms {
 
   /** Sends to all sessions. */
   broadcast(message: string | Uint8Array | Message, options: RoomSendOptions = {}): RoomReach {
-    if (!this.#rooms.has(everyone)) {
-      // From now on every session is a member: see `opened`.
-      const room = this.#create(everyone);
-      for (const { participant } of this.#context.sessions()) this.#add(room, participant);
-    }
+    this.#everyone();
     return this.#send(everyone, message, options);
   }
 
@@ -68,7 +81,7 @@ export class Rooms implements SessionRooms {
     if (participant.hasEnded || participant.memberships.has(name)) return;
     this.#checkLimits(participant);
     const { telemetry } = this.#context;
-    this.#add(this.#rooms.get(name) ?? this.#create(name), participant);
+    this.#add(this.#rooms.get(name) ?? this.#createWithin(name), participant);
     participant.joined++;
     telemetry.counters.roomMembers++;
     if (telemetry.watched) telemetry.emit('roomJoined', participant.session, name);
@@ -81,8 +94,9 @@ export class Rooms implements SessionRooms {
     return true;
   }
 
-  leaveAll({ memberships }: Participant, isGone: boolean): void {
-    for (const member of memberships.values()) this.#remove(member as Member, isGone);
+  leaveAll(participant: Participant, isGone: boolean): void {
+    for (const member of participant.memberships.values()) this.#remove(member as Member, isGone);
+    this.#bridge?.release(participant);
   }
 
   peerRead({ memberships }: Participant): void {
@@ -118,10 +132,24 @@ export class Rooms implements SessionRooms {
   }
 
   /** @throws YodelError `YODEL_TOO_MANY_ROOMS` */
+  #createWithin(name: string): LocalRoom {
+    const { maxRooms } = this.#context.limits;
+    if (maxRooms > 0 && this.#rooms.size >= maxRooms)
+      throw new YodelError('YODEL_TOO_MANY_ROOMS', `the server has ${maxRooms} rooms, and takes no more`);
+    return this.#create(name);
+  }
+
+  /** The room of all sessions. Once it exists, every session is a member: see `opened`. */
+  #everyone(): LocalRoom {
+    let room = this.#rooms.get(everyone);
+    if (room) return room;
+    room = this.#create(everyone);
+    for (const { participant } of this.#context.sessions()) this.#add(room, participant);
+    return room;
+  }
+
   #create(name: string): LocalRoom {
-    const { limits, telemetry } = this.#context;
-    if (limits.maxRooms > 0 && this.#rooms.size >= limits.maxRooms)
-      throw new YodelError('YODEL_TOO_MANY_ROOMS', `the server has ${limits.maxRooms} rooms, and takes no more`);
+    const { telemetry } = this.#context;
     const room = new LocalRoom(name, this.#context);
     this.#rooms.set(name, room);
     if (name !== everyone) telemetry.counters.rooms++;
@@ -130,6 +158,9 @@ export class Rooms implements SessionRooms {
 
   #add(room: LocalRoom, participant: Participant): void {
     participant.memberships.set(room.name, room.add(participant));
+    if (!this.#bridge || room.name === everyone) return;
+    if (room.size === 1) this.#bridge.follow(room.name);
+    this.#bridge.resized(room.name);
   }
 
   #remove(member: Member, isGone: boolean): void {
@@ -140,6 +171,8 @@ export class Rooms implements SessionRooms {
     if (room.name === everyone) return;
     telemetry.counters.roomMembers--;
     if (telemetry.watched) telemetry.emit('roomLeft', participant.session, room.name);
+    if (room.size === 0) this.#bridge?.unfollow(room.name);
+    this.#bridge?.resized(room.name);
     this.#dropIfEmpty(room);
   }
 
@@ -150,15 +183,56 @@ export class Rooms implements SessionRooms {
   }
 
   #send(name: string, message: string | Uint8Array | Message, options: RoomSendOptions): RoomReach {
-    const room = this.#rooms.get(name);
     this.#context.telemetry.counters.roomMessages++;
-    if (!room) return 'all';
-    room.send(message, options);
+    const bridge = this.#bridge;
+    const room = this.#rooms.get(name) ?? (bridge?.isFollowed(name) ? this.#create(name) : undefined);
+    if (room) {
+      room.send(message, options);
+      this.#deliverSoon(room);
+    }
+    if (!bridge) return 'all';
+    if (options.from && bridge.state === 'full') this.#holdSender(options.from, bridge);
+    return bridge.state === 'away' ? 'local' : 'all';
+  }
+
+  /** A handler with faults knows the session by an object of its own, which cannot be held. */
+  #holdSender(session: Session, bridge: Bridge): void {
+    const { participant } = session as Partial<RoomSession>;
+    if (participant) bridge.hold(participant);
+  }
+
+  /** What the bridge of these rooms sees of them. */
+  #bridged() {
+    const context = this.#context;
+    const roomOf = (name: string) => (name === everyone ? this.#everyone() : this.#rooms.get(name));
+    return {
+      clock: context.clock,
+      get busBuffer() {
+        return context.limits.busBuffer;
+      },
+      sizeOf: (name: string) => this.#rooms.get(name)?.size ?? 0,
+      received: (name: string, messages: readonly RoomMessage[]) => {
+        const room = roomOf(name);
+        room?.receive(messages);
+        if (room) this.#deliverSoon(room);
+      },
+      lost: (name: string, messages: number) => this.#lost(roomOf(name), messages),
+    };
+  }
+
+  #lost(room: LocalRoom | undefined, messages: number): void {
+    if (!room) return;
+    const { telemetry } = this.#context;
+    telemetry.counters.roomMessagesLost += messages;
+    if (telemetry.watched) telemetry.emit('roomLost', room.name, messages, room.size);
+    room.lost(messages);
+  }
+
+  #deliverSoon(room: LocalRoom): void {
     this.#sent.add(room);
-    if (this.#isDeliveryDue) return 'all';
+    if (this.#isDeliveryDue) return;
     this.#isDeliveryDue = true;
     this.#context.clock.soon(() => this.#deliver());
-    return 'all';
   }
 
   #deliver(): void {
@@ -167,6 +241,7 @@ export class Rooms implements SessionRooms {
     for (const room of this.#sent) {
       this.#sent.delete(room);
       if (telemetry.watched) telemetry.emit('published', publicName(room), room.pending, room.size);
+      this.#bridge?.publish(room.name, room.pending);
       room.deliver();
       this.#dropIfEmpty(room);
     }
@@ -174,11 +249,11 @@ export class Rooms implements SessionRooms {
 
   #handleOf(name: string): Room {
     const room = () => this.#rooms.get(name);
+    const bridge = this.#bridge;
     return {
       name,
       get size() {
-        const found = room();
-        return found ? found.size + found.remoteSize : 0;
+        return (room()?.size ?? 0) + (bridge?.remoteSizeOf(name) ?? 0);
       },
       get members() {
         return (room()?.participants ?? []).map(({ session }) => session);

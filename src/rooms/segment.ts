@@ -12,6 +12,8 @@ export interface RoomMessage {
   /** The id of a session that does not receive it. */
   readonly except: number | undefined;
   readonly key: string | undefined;
+  /** Whether it came from another process. */
+  readonly isRemote: boolean;
 }
 
 /** The frames of a segment, one after another. */

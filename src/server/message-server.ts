@@ -72,6 +72,7 @@ export class MessageServer implements SessionServer {
       clock: this.#clock,
       memoryLimit: this.#memoryLimit,
       sessions: () => this.#acceptor.sessions as ReadonlySet<RoomSession>,
+      bus: options.bus,
     });
     const settings = this.#settingsOf(options, limits);
     this.#acceptor = new Acceptor(settings);
@@ -129,6 +130,7 @@ export class MessageServer implements SessionServer {
   /** Listens on all addresses, or on none. @throws YodelError as `Transport.listen` */
   async listen(addresses: readonly SocketAddress[], transport: Transport): Promise<void> {
     try {
+      await this.#rooms.start();
       for (const [index, address] of addresses.entries()) {
         const listener = await transport.listen(address, {
           ...this.#listenOptions,
@@ -207,6 +209,7 @@ export class MessageServer implements SessionServer {
     this.#acceptor.drain(readMs);
     await this.#acceptor.emptied();
     timer.cancel();
+    await this.#rooms.close();
     this.#closed.resolve();
   }
 

@@ -5,6 +5,7 @@ import { YodelError } from '../errors.ts';
 import type { WireOptions } from '../framing/wire.ts';
 import { type OptionalValues, refuseUnknown } from '../option-values.ts';
 import { type ServerLimits, type SessionLimits, serveLimits } from '../options.ts';
+import type { Bus } from '../rooms/bus.ts';
 import type { Handler } from '../session/handler.ts';
 import type { SessionJournal } from '../session/journaling.ts';
 import type { Subscriber } from '../telemetry/telemetry.ts';
@@ -53,6 +54,8 @@ export interface ServeOptions extends WireOptions, OptionalValues<SessionLimits>
   readonly signal?: AbortSignal | undefined;
   /** Receives the server's events. */
   readonly telemetry?: Subscriber | undefined;
+  /** @internal Connects its rooms with those of other processes. Default: none. */
+  readonly bus?: Bus | undefined;
   /** @internal For a watchdog: see `SessionSettings.running`. */
   readonly running?: Int32Array | undefined;
   /** @internal For tests. */
@@ -80,6 +83,7 @@ const serveOptions = [
     'transport',
     'clock',
     'running',
+    'bus',
   ],
   ...['descriptors', 'reusePort', 'tls', 'origins', 'allow', 'deny', 'proxyProtocol', 'journal'],
   ...Object.keys(serveLimits),

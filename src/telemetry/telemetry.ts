@@ -93,8 +93,10 @@ export interface Subscriber {
   roomLeft?(session: SessionView, room: string): void;
   /** A room was sent messages, which go to its members in this process. A broadcast to all sessions has the name "". */
   published?(room: string, messages: readonly PublishedMessage[], members: number): void;
-  /** A member of a room read too slowly, and has missed messages. */
+  /** A member of a room has missed messages: it read too slowly, or they were lost on the way from another process. */
   missed?(session: SessionView, room: string, messages: number): void;
+  /** Messages that another process sent to a room were lost on the way to this one; `missed` is called for each member, too. */
+  roomLost?(room: string, messages: number, members: number): void;
   /** The handler threw. `error.cause` is what it threw. */
   handlerFailed?(session: SessionView, error: YodelError): void;
   /** A session is over. Without an error, both sides ended normally. */
@@ -121,8 +123,10 @@ export interface Counters {
   roomMembers: number;
   /** Messages that rooms were sent. */
   roomMessages: number;
-  /** Messages that members of rooms have missed because they read too slowly. */
+  /** Messages that members of rooms have missed: because they read too slowly, or because of `roomMessagesLost`. */
   roomMessagesMissed: number;
+  /** Messages that other processes sent to rooms with members here, and that were lost on the way. */
+  roomMessagesLost: number;
   /** Messages that members which were behind did not receive because newer ones with the same key replaced them. */
   roomMessagesReplaced: number;
   bytesReceived: number;
@@ -144,6 +148,7 @@ export class Telemetry {
     roomMembers: 0,
     roomMessages: 0,
     roomMessagesMissed: 0,
+    roomMessagesLost: 0,
     roomMessagesReplaced: 0,
     bytesReceived: 0,
     bytesSent: 0,

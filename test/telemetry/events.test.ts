@@ -30,6 +30,7 @@ function recorder(): { events: string[]; telemetry: Required<Subscriber> } {
     roomLeft: ({ id }, room) => events.push(`roomLeft ${id} ${room}`),
     published: (room, messages, members) => events.push(`published ${room} ${messages.length} ${members}`),
     missed: ({ id }, room, messages) => events.push(`missed ${id} ${room} ${messages}`),
+    roomLost: (room, messages, members) => events.push(`roomLost ${room} ${messages} ${members}`),
     handlerFailed: ({ id }, error) => events.push(`handlerFailed ${id} ${error.cause}`),
     closed: ({ id }, error) => events.push(`closed ${id} ${code(error)}`),
   };
@@ -223,6 +224,7 @@ it('the counters of a server add up all of its sessions', async () => {
     rooms: 0,
     roomMembers: 0,
     roomMessages: 0,
+    roomMessagesLost: 0,
     roomMessagesMissed: 0,
     roomMessagesReplaced: 0,
     bytesReceived: 20,

@@ -8,6 +8,7 @@ import { resolveOptions } from '../../option-values.ts';
 import { processOptions, type ServerLimits, serveLimits, serverOptions } from '../../options.ts';
 import { endGroups } from '../../process/process-group.ts';
 import { loadWatchdog, type Watchdog } from '../../process/watchdog.ts';
+import type { Bus } from '../../rooms/bus.ts';
 import type { ReloadOptions } from '../../server/options.ts';
 import { refuseOwnAddress } from '../../server/own-address.ts';
 import { type Server, serve } from '../../server/server.ts';
@@ -35,6 +36,8 @@ export interface LocalServerOptions {
   readonly transport?: Transport | undefined;
   readonly journal?: Journal | undefined;
   readonly watchdog?: Watchdog | undefined;
+  /** Connects its rooms with those of other workers. */
+  readonly bus?: Bus | undefined;
 }
 
 /** The running server of this process. */

@@ -24,6 +24,8 @@ export interface Work {
   readonly log: LogSettings;
   /** Whether it collects metrics. */
   readonly collectsMetrics: boolean;
+  /** The folder where workers connect to each other, for rooms. */
+  readonly meshFolder: string;
   /** The number of listening sockets that it has inherited. */
   readonly descriptors: number;
 }

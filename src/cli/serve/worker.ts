@@ -3,6 +3,8 @@
  * and the parent also reads its output.
  */
 import type { Socket } from 'node:net';
+import { removeMeshFolder } from '../../bus/folder.ts';
+import { Mesh } from '../../bus/mesh.ts';
 import { firstInherited } from '../../process/program-process.ts';
 import { beatMs } from '../../server/heartbeats.ts';
 import type { WorkerCommand, WorkerReport } from '../../server/worker-messages.ts';
@@ -17,6 +19,7 @@ const number = Number(process.argv[2]);
 const transport = new PassedTransport();
 let local: LocalServer | undefined;
 let draining = false;
+let meshFolder: string | undefined;
 let metrics: { text(): Promise<string> } | undefined;
 
 /** @param sent called when it was sent, or cannot be sent, with the error */
@@ -41,10 +44,13 @@ function drainNow(): void {
 function orphaned(): void {
   // A handler file may never finish loading.
   if (!local) process.exit(exitStatus.failure);
+  // It cannot remove the folder any more.
+  process.on('exit', () => meshFolder !== undefined && removeMeshFolder(meshFolder));
   drain();
 }
 
-async function start({ serving, log, collectsMetrics, descriptors }: Work): Promise<void> {
+async function start({ serving, log, collectsMetrics, descriptors, ...work }: Work): Promise<void> {
+  meshFolder = work.meshFolder;
   // If a handler file awaits a promise that never settles, this channel must not keep the process alive.
   process.channel?.unref();
   const outputs = openOutputs(log, number);
@@ -66,6 +72,7 @@ async function start({ serving, log, collectsMetrics, descriptors }: Work): Prom
     worker: number,
     transport,
     watchdog,
+    bus: new Mesh({ folder: meshFolder, worker: number, workers: serving.processes }),
     reusePort: true,
     descriptors: descriptors > 0 ? Array.from({ length: descriptors }, (_, at) => firstInherited + at) : undefined,
   });

@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Address, UnixAddress } from '../../address.ts';
+import { makeMeshFolder, removeMeshFolder } from '../../bus/folder.ts';
 import { systemError, YodelError } from '../../errors.ts';
 import { resolveOptions } from '../../option-values.ts';
 import { processOptions, type ServerLimits, serverOptions } from '../../options.ts';
@@ -41,10 +42,13 @@ export async function serveWithWorkers(count: number, settings: ServeSettings, r
   const { notify } = outputs;
   let limits = limitsOf(settings);
   const addresses = descriptors ? configured : await findPorts(configured, limits.backlog);
+  const meshFolder = makeMeshFolder();
+  process.on('exit', () => removeMeshFolder(meshFolder));
   const workOf = (now: ServeSettings, tls: ServerTls | undefined): Work => ({
     serving: { settings: reloadedSettings(settings, now), listen: addresses.map(String), tls, processes: count },
     log,
     collectsMetrics: settings.flags.metrics !== undefined,
+    meshFolder,
     descriptors: descriptors?.length ?? 0,
   });
   const workers = new Workers<Work>({

@@ -1,0 +1,265 @@
+/**
+ * Between the rooms of this process and a bus, which connects them with the rooms of other processes.
+ *
+ * ```
+ * Rooms ─ publish ─▶ numbered, in batches of at most 256 KiB ─▶ Bus ─▶ other nodes
+ * Rooms ◀─ received, missed ─ numbers compared with the last ones ◀─ Bus ◀─ other nodes
+ * ```
+ */
+import type { Clock, Timer } from '../clock.ts';
+import { Frames, type MessageKind } from '../framing/frames.ts';
+import { isMessage, Message } from '../framing/message.ts';
+import { unframed } from '../framing/unframed.ts';
+import type { Participant } from '../session/membership.ts';
+import type { Bus, BusBatch, BusBeat, BusMessage, BusReceiver, BusState, RoomState } from './bus.ts';
+import type { RoomMessage } from './segment.ts';
+
+/** The rooms of this process, as their bridge sees them. */
+export interface BridgedRooms {
+  readonly clock: Clock;
+  /** See the option. */
+  readonly busBuffer: number;
+  /** The number of a room's members in this process. */
+  sizeOf(room: string): number;
+  /** A room was sent messages in another process. */
+  received(room: string, messages: readonly RoomMessage[]): void;
+  /** Messages that another process sent to a room were lost on the way. */
+  lost(room: string, messages: number): void;
+}
+
+/** What is known of another node. */
+interface Node {
+  /** The number of the last message that it sent to each room followed here. Absent: not known yet where the sequence begins. */
+  readonly last: Map<string, number>;
+  /** How many members its rooms have. */
+  readonly sizes: Map<string, number>;
+}
+
+/** Brokers take messages of up to 1 MB; a batch stays well below, unless one message is longer. */
+const maxBatch = 262_144;
+/** What a message takes in a batch besides its bytes, at most. */
+const messageCost = 32;
+/** A lost tail shows after this time. */
+const beatMs = 1000;
+/** Members that come and go within this time are told together. */
+const sizesMs = 100;
+
+/** See the top of the file. */
+export class Bridge implements BusReceiver {
+  readonly node = crypto.randomUUID();
+  readonly #bus: Bus;
+  readonly #rooms: BridgedRooms;
+  readonly #nodes = new Map<string, Node>();
+  /** The members that each room has in other processes. */
+  readonly #sizes = new Map<string, number>();
+  /** The number of the last message of each room that another node follows. */
+  readonly #numbers = new Map<string, number>();
+  /** Rooms that were sent something since the last beat, and rooms where members came or went. */
+  #active = new Set<string>();
+  #resized = new Set<string>();
+  #beat: { readonly timer: Timer; readonly at: number } | undefined;
+  /** Senders that wait for space, each once. */
+  readonly #waiting = new Set<Participant>();
+
+  constructor(bus: Bus, rooms: BridgedRooms) {
+    this.#bus = bus;
+    this.#rooms = rooms;
+  }
+
+  get busBuffer(): number {
+    return this.#rooms.busBuffer;
+  }
+
+  get state(): BusState {
+    return this.#bus.state;
+  }
+
+  start(): Promise<void> {
+    return this.#bus.start(this);
+  }
+
+  async close(): Promise<void> {
+    this.#beat?.timer.cancel();
+    this.#beat = undefined;
+    await this.#bus.close();
+    this.drained();
+  }
+
+  follow(room: string): void {
+    this.#bus.follow(room);
+  }
+
+  unfollow(room: string): void {
+    this.#bus.unfollow(room);
+    for (const { last } of this.#nodes.values()) last.delete(room);
+  }
+
+  isFollowed(room: string): boolean {
+    return this.#bus.isFollowed(room);
+  }
+
+  /** The number of members in other processes, as far as they have told it. */
+  remoteSizeOf(room: string): number {
+    return this.#sizes.get(room) ?? 0;
+  }
+
+  /** A member came or went. */
+  resized(room: string): void {
+    this.#resized.add(room);
+    this.#beatWithin(sizesMs);
+  }
+
+  /** Sends what a room was sent in this turn to the other processes; what came from them is left out. */
+  publish(room: string, messages: readonly RoomMessage[]): void {
+    // Whoever follows it later learns the number that it begins with.
+    if (!this.#bus.isFollowed(room)) return;
+    const time = Date.now();
+    let batch: BusMessage[] = [];
+    let size = 0;
+    for (const message of messages) {
+      if (message.isRemote) continue;
+      const travelling = travellingOf(message);
+      const cost = costOf(travelling);
+      if (batch.length > 0 && size + cost > maxBatch) {
+        this.#publish(room, time, batch);
+        batch = [];
+        size = 0;
+      }
+      batch.push(travelling);
+      size += cost;
+    }
+    if (batch.length > 0) this.#publish(room, time, batch);
+  }
+
+  /** The session's messages wait until the bus has space again. */
+  hold(participant: Participant): void {
+    if (this.#waiting.has(participant)) return;
+    this.#waiting.add(participant);
+    participant.hold(true);
+  }
+
+  /** The session is over, and need not wait. */
+  release(participant: Participant): void {
+    if (this.#waiting.delete(participant)) participant.hold(false);
+  }
+
+  // The bus calls these.
+
+  stateOf(room: string): RoomState {
+    return { last: this.#numbers.get(room) ?? 0, size: this.#rooms.sizeOf(room) };
+  }
+
+  received({ node, room, first, messages }: BusBatch): void {
+    const known = this.#nodes.get(node)?.last;
+    const last = known?.get(room);
+    const end = first + messages.length - 1;
+    if (known && last !== undefined) {
+      if (end <= last) return;
+      known.set(room, end);
+      if (first > last + 1) this.#rooms.lost(room, first - last - 1);
+    }
+    const isNew = last === undefined ? 0 : Math.max(0, last + 1 - first);
+    this.#rooms.received(room, (isNew > 0 ? messages.slice(isNew) : messages).map(arrivedOf));
+  }
+
+  followed(node: string, room: string, last: number): void {
+    this.#nodeOf(node).last.set(room, last);
+  }
+
+  unfollowed(room: string): void {
+    this.#numbers.delete(room);
+    this.#active.delete(room);
+  }
+
+  beaten({ node, last, sizes }: BusBeat): void {
+    const known = this.#nodeOf(node);
+    for (const [room, size] of sizes) this.#resize(known, room, size);
+    for (const [room, number] of last) {
+      const before = known.last.get(room);
+      if (before === undefined || number <= before) continue;
+      known.last.set(room, number);
+      this.#rooms.lost(room, number - before);
+    }
+  }
+
+  gone(node: string): void {
+    const known = this.#nodes.get(node);
+    if (!known) return;
+    for (const room of known.sizes.keys()) this.#resize(known, room, 0);
+    this.#nodes.delete(node);
+  }
+
+  drained(): void {
+    for (const participant of this.#waiting) this.release(participant);
+  }
+
+  #publish(room: string, time: number, messages: readonly BusMessage[]): void {
+    const first = (this.#numbers.get(room) ?? 0) + 1;
+    this.#numbers.set(room, first + messages.length - 1);
+    this.#active.add(room);
+    this.#beatWithin(beatMs);
+    // While it is away its nodes miss this, which the next beat or batch tells them.
+    if (this.#bus.state !== 'away') this.#bus.publish({ node: this.node, room, first, time, messages });
+  }
+
+  #nodeOf(name: string): Node {
+    let node = this.#nodes.get(name);
+    if (!node) {
+      node = { last: new Map(), sizes: new Map() };
+      this.#nodes.set(name, node);
+    }
+    return node;
+  }
+
+  #resize({ sizes }: Node, room: string, size: number): void {
+    const total = this.remoteSizeOf(room) + size - (sizes.get(room) ?? 0);
+    if (size > 0) sizes.set(room, size);
+    else sizes.delete(room);
+    if (total > 0) this.#sizes.set(room, total);
+    else this.#sizes.delete(room);
+  }
+
+  #beatWithin(ms: number): void {
+    const at = this.#rooms.clock.now() + ms;
+    if (this.#beat && this.#beat.at <= at) return;
+    this.#beat?.timer.cancel();
+    this.#beat = { timer: this.#rooms.clock.after(ms, () => this.#tell()), at };
+  }
+
+  #tell(): void {
+    this.#beat = undefined;
+    const [active, resized] = [this.#active, this.#resized];
+    this.#active = new Set();
+    this.#resized = new Set();
+    const last = new Map([...active].map((room) => [room, this.stateOf(room).last]));
+    const sizes = new Map([...resized].map((room) => [room, this.#rooms.sizeOf(room)]));
+    this.#bus.beat({ node: this.node, last, sizes });
+  }
+}
+
+function travellingOf({ message, key }: RoomMessage): BusMessage {
+  if (typeof message === 'string') return { payload: Buffer.from(message), header: undefined, kind: 'text', key };
+  if (!isMessage(message)) return { payload: message, header: undefined, kind: undefined, key };
+  const { bytes, header, kind } = message;
+  return { payload: bytes, header: header.length > 0 ? header : undefined, kind, key };
+}
+
+function costOf({ payload, header, key }: BusMessage): number {
+  // Three bytes for each UTF-16 unit, at most.
+  return payload.length + (header?.length ?? 0) + 3 * (key?.length ?? 0) + messageCost;
+}
+
+function arrivedOf({ payload, header, kind, key }: BusMessage): RoomMessage {
+  const isPlain = header === undefined && kind === undefined;
+  const message = isPlain ? payload : messageOf(payload, header, kind);
+  return { message, size: payload.length, except: undefined, key, isRemote: true };
+}
+
+const textReader = unframed(undefined, 'text');
+const binaryReader = unframed(undefined, 'binary');
+
+/** As `Message.of`, without a copy. */
+function messageOf(payload: Uint8Array, header: Uint8Array | undefined, kind: MessageKind | undefined): Message {
+  const reader = header ? unframed(header, kind) : kind === 'text' ? textReader : binaryReader;
+  return new Message(new Frames(reader, Buffer.from(payload.buffer, payload.byteOffset, payload.length), 1), 0);
+}

@@ -1,0 +1,332 @@
+/** Several workers' meshes in one process, over real Unix sockets. */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { UnixAddress } from '../../src/address.ts';
+import { makeMeshFolder, removeMeshFolder } from '../../src/bus/folder.ts';
+import { Mesh } from '../../src/bus/mesh.ts';
+import { batchPacket, helloPacket } from '../../src/bus/packets.ts';
+import { Message } from '../../src/framing/message.ts';
+import type { BusBatch, BusBeat, BusMessage, BusReceiver, RoomState } from '../../src/rooms/bus.ts';
+import { runtimeTransport } from '../../src/transport/runtime.ts';
+import { temporaryFolder } from '../support/files.ts';
+
+/** One worker, and what it has received. */
+class Node implements BusReceiver {
+  readonly node: string;
+  busBuffer = 1_048_576;
+  readonly mesh: Mesh;
+  readonly states = new Map<string, RoomState>();
+  readonly batches: BusBatch[] = [];
+  readonly events: string[] = [];
+  readonly sizes = new Map<string, number>();
+
+  constructor(folder: string, worker: number, workers: number) {
+    this.node = `${worker}-${crypto.randomUUID().slice(0, 4)}`;
+    this.mesh = new Mesh({ folder, worker, workers });
+  }
+
+  get worker(): string {
+    return nameOf(this.node);
+  }
+
+  stateOf(room: string): RoomState {
+    return this.states.get(room) ?? { last: 0, size: 0 };
+  }
+  received(batch: BusBatch): void {
+    this.batches.push(batch);
+  }
+  followed(node: string, room: string, last: number): void {
+    this.events.push(`${nameOf(node)} begins ${room} after ${last}`);
+  }
+  beaten({ node, last, sizes }: BusBeat): void {
+    for (const [room, size] of sizes) this.sizes.set(`${nameOf(node)} ${room}`, size);
+    for (const [room, number] of last) this.events.push(`${nameOf(node)} sent ${number} to ${room}`);
+  }
+  unfollowed(room: string): void {
+    this.events.push(`nobody follows ${room}`);
+  }
+  gone(node: string): void {
+    this.events.push(`${nameOf(node)} is gone`);
+  }
+  drained(): void {
+    this.events.push('drained');
+  }
+
+  /** Follows a room, and waits until the others know. */
+  async follows(room: string, others: readonly Node[]): Promise<void> {
+    this.mesh.follow(room);
+    await soon(() => others.every(({ mesh }) => mesh.isFollowed(room))).toBe(true);
+  }
+
+  /** Publishes messages, numbered from where the room is. */
+  publish(room: string, ...messages: readonly BusMessage[]): void {
+    const { last, size } = this.stateOf(room);
+    this.states.set(room, { last: last + messages.length, size });
+    this.mesh.publish({ node: this.node, room, first: last + 1, time: 5, messages });
+  }
+
+  textsOf(room: string): string[] {
+    const batches = this.batches.filter((batch) => batch.room === room);
+    return batches.flatMap(({ messages }) => messages.map(({ payload }) => Buffer.from(payload).toString()));
+  }
+}
+
+/** Waits until a value is as expected. */
+const soon = <Value>(read: () => Value) => expect.poll(read, { timeout: 15_000, interval: 10 });
+
+const nameOf = (node: string) => node.slice(0, 1);
+
+function text(payload: string): BusMessage {
+  return { payload: Buffer.from(payload), header: undefined, kind: 'text', key: undefined };
+}
+
+function folderOf(): string {
+  const folder = makeMeshFolder();
+  onTestFinished(() => removeMeshFolder(folder));
+  return folder;
+}
+
+async function start(folder: string, worker: number, workers: number): Promise<Node> {
+  const node = new Node(folder, worker, workers);
+  onTestFinished(() => node.mesh.close());
+  await node.mesh.start(node);
+  return node;
+}
+
+/** The first worker starts alone, as the parent does it. */
+async function startAll(workers: number, folder = folderOf()): Promise<Node[]> {
+  const first = await start(folder, 1, workers);
+  const others = Array.from({ length: workers - 1 }, (_, index) => start(folder, index + 2, workers));
+  return [first, ...(await Promise.all(others))];
+}
+
+describe('workers', () => {
+  it('that start at once are connected to each other, once', async () => {
+    const folder = folderOf();
+    const all = await Promise.all([1, 2, 3, 4, 5].map((worker) => start(folder, worker, 5)));
+    for (const one of all) one.mesh.follow('a');
+    for (const one of all) {
+      await soon(() => one.events.length).toBeGreaterThanOrEqual(4);
+      const others = all.filter((other) => other !== one).map(({ worker }) => `${worker} begins a after 0`);
+      expect(one.events.filter((event) => event.includes('begins')).sort()).toEqual(others.sort());
+      one.publish('a', text(`from ${one.worker}`));
+    }
+    for (const one of all) {
+      await soon(() => one.textsOf('a').length).toBe(4);
+      expect(one.textsOf('a')).not.toContain(`from ${one.worker}`);
+    }
+  });
+
+  it('that is replaced is gone at once, and its replacement is connected to all', async () => {
+    const folder = folderOf();
+    const [one, two, three] = (await startAll(3, folder)) as [Node, Node, Node];
+    await one.follows('a', [two, three]);
+    await two.mesh.close();
+    await soon(() => [one, three].map(({ events }) => events.at(-1))).toEqual(['2 is gone', '2 is gone']);
+    const again = await start(folder, 2, 3);
+    await again.follows('a', [one, three]);
+    again.publish('a', text('I am back'));
+    one.publish('a', text('welcome'));
+    await soon(() => [one.textsOf('a'), again.textsOf('a')]).toEqual([['I am back'], ['welcome']]);
+  });
+
+  it('learn which rooms and members one has that was there before', async () => {
+    const folder = folderOf();
+    const one = await start(folder, 1, 2);
+    one.states.set('a', { last: 7, size: 3 });
+    one.mesh.follow('a');
+    const two = await start(folder, 2, 2);
+    await soon(() => two.sizes.get('1 a')).toBe(3);
+    expect(two.mesh.isFollowed('a')).toBe(true);
+    two.mesh.follow('a');
+    await soon(() => two.events).toContain('1 begins a after 7');
+  });
+
+  it('start although another one does not respond', async () => {
+    const folder = folderOf();
+    const listener = await runtimeTransport.listen(new UnixAddress(join(folder, '2')), {
+      backlog: 1,
+      accept: () => undefined,
+      failed: () => undefined,
+    });
+    const one = await start(folder, 1, 2);
+    expect(one.mesh.isFollowed('a')).toBe(false);
+    await listener.close();
+  });
+
+  it('disconnect one that speaks another language, and go on', async () => {
+    const folder = folderOf();
+    const [one, two] = (await startAll(2, folder)) as [Node, Node];
+    await two.follows('a', [one]);
+    const wrong = [
+      Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+      Buffer.from([0, 0, 0, 0]),
+      Buffer.from([0, 0, 0, 2, 1, 99]),
+      batchPacket({ node: 'x', room: 'a', first: 1, time: 1, messages: [text('not greeted')] }),
+      Buffer.concat([helloPacket({ worker: 1, node: 'x' }), Buffer.from([0, 0, 0, 3, 5, 200, 1])]),
+    ];
+    for (const bytes of wrong) {
+      const socket = connect(join(folder, '2')).on('error', () => undefined);
+      await new Promise((resolve) => socket.on('close', resolve).resume().write(bytes));
+    }
+    await soon(() => one.mesh.isFollowed('a')).toBe(true);
+    one.publish('a', text('still here'));
+    await soon(() => two.textsOf('a')).toEqual(['still here']);
+  });
+});
+
+describe('batches', () => {
+  it('arrive whole and in order, with all that a message has, whatever its size', async () => {
+    const [one, two] = (await startAll(2)) as [Node, Node];
+    one.busBuffer = 100_000_000;
+    await two.follows('你好', [one]);
+    const sent: BusMessage[] = [
+      text(''),
+      text('x'.repeat(3_000_000)),
+      { payload: Buffer.from([0, 255]), header: Buffer.from([1, 2]), kind: 'binary', key: 'prices/ä' },
+      { payload: Buffer.from([10]), header: undefined, kind: undefined, key: '' },
+    ];
+    for (const message of sent) one.publish('你好', message);
+    one.publish('你好', ...sent);
+    await soon(() => two.batches.length).toBe(5);
+    const plain = ({ payload, header, kind, key }: BusMessage) => [
+      Message.of(payload).text.length,
+      payload.at(-1),
+      header && [...header],
+      kind,
+      key,
+    ];
+    expect(two.batches.flatMap(({ messages }) => messages.map(plain))).toEqual([...sent, ...sent].map(plain));
+    expect(two.batches.map(({ node, room, first, time }) => [node, room, first, time])).toEqual(
+      [1, 2, 3, 4, 5].map((first) => [one.node, '你好', first, 5]),
+    );
+  });
+
+  it('go only to workers that follow the room', async () => {
+    const [one, two, three] = (await startAll(3)) as [Node, Node, Node];
+    await two.follows('a', [one]);
+    await three.follows('b', [one]);
+    one.publish('a', text('to a'));
+    one.publish('b', text('to b'));
+    await soon(() => [two.batches.length, three.batches.length]).toEqual([1, 1]);
+    expect([two.textsOf('a'), three.textsOf('b')]).toEqual([['to a'], ['to b']]);
+    two.mesh.unfollow('a');
+    await soon(() => one.events).toContain('nobody follows a');
+    expect(one.mesh.isFollowed('a')).toBe(false);
+  });
+
+  it('for a worker that does not read are lost above the limit, which the numbers show exactly', async () => {
+    const folder = folderOf();
+    const one = await start(folder, 1, 2);
+    one.busBuffer = 50_000;
+    // A worker that says hello and follows the room, but reads nothing.
+    const stuck = await connectStuck(folder, 'a');
+    await soon(() => one.mesh.isFollowed('a')).toBe(true);
+    for (let number = 1; number <= 2000; number++) {
+      one.publish('a', text('x'.repeat(1000)));
+      if (number % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(one.mesh.state).toBe('full');
+    const { last, received, numbers } = await stuck.readAll(() => one.stateOf('a').last);
+    expect(received).toBeLessThan(2000);
+    expect(received).toBeGreaterThan(50);
+    // All that was lost is after what was received, and the last number tells how much.
+    expect(numbers).toEqual(Array.from({ length: received }, (_, index) => index + 1));
+    expect(last).toBe(2000);
+    await soon(() => one.mesh.state).toBe('ready');
+    expect(one.events).toContain('drained');
+  });
+
+  it('for a worker that does not read hold up senders only for a moment', async () => {
+    const folder = folderOf();
+    const one = await start(folder, 1, 2);
+    one.busBuffer = 50_000;
+    await connectStuck(folder, 'a');
+    await soon(() => one.mesh.isFollowed('a')).toBe(true);
+    for (let number = 0; number < 100; number++) {
+      one.publish('a', text('x'.repeat(10_000)));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(one.mesh.state).toBe('full');
+    await soon(() => one.mesh.state).toBe('ready');
+    one.publish('a', text('x'.repeat(10_000)));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(one.mesh.state).toBe('ready');
+  });
+});
+
+describe('rooms', () => {
+  it('may come and go by the thousand', async () => {
+    const [one, two] = (await startAll(2)) as [Node, Node];
+    for (let round = 0; round < 3; round++) {
+      for (let room = 0; room < 20_000; room++) two.mesh.follow(`room ${room}`);
+      for (let room = 0; room < 20_000; room += 2) two.mesh.unfollow(`room ${room}`);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await soon(() => one.mesh.isFollowed('room 19999')).toBe(true);
+    await soon(() => one.mesh.isFollowed('room 19998')).toBe(false);
+    one.publish('room 1', text('one'));
+    await soon(() => two.textsOf('room 1')).toEqual(['one']);
+  });
+});
+
+describe('the folder', () => {
+  it('is private, and nothing is left of it', async () => {
+    const folder = folderOf();
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
+    const [one, two] = (await startAll(2, folder)) as [Node, Node];
+    expect(readdirSync(folder).sort()).toEqual(['1', '2']);
+    await one.mesh.close();
+    await two.mesh.close();
+    expect(readdirSync(folder)).toEqual([]);
+    removeMeshFolder(folder);
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  it('has a short path, because those of sockets are limited', async () => {
+    const long = join(temporaryFolder(), 'x'.repeat(80));
+    const before = process.env.TMPDIR;
+    process.env.TMPDIR = long;
+    try {
+      expect(folderOf()).toMatch(/^\/tmp\/yodel-\w{6}$/);
+    } finally {
+      if (before === undefined) delete process.env.TMPDIR;
+      else process.env.TMPDIR = before;
+    }
+  });
+});
+
+/** A worker that follows a room but does not read, until it is asked to. */
+async function connectStuck(folder: string, room: string) {
+  const node = new Node(folder, 2, 2);
+  const connection = await runtimeTransport.connect(new UnixAddress(join(folder, '1')));
+  onTestFinished(() => connection.abort());
+  const { Link } = await import('../../src/bus/link.ts');
+  const numbers: number[] = [];
+  let last = 0;
+  const link = new Link(connection, {
+    limit: 1_048_576,
+    follows: () => true,
+    stateOf: () => ({ last: 0, size: 1 }),
+    received: (_link, packet) => {
+      if (packet.type === 'batch') numbers.push(packet.batch.first);
+      if (packet.type === 'news') last = packet.states.get(room)?.last ?? 0;
+    },
+    fullnessChanged: () => undefined,
+    closed: () => undefined,
+  });
+  link.start();
+  connection.pause();
+  link.greet({ worker: 2, node: node.node });
+  link.changed(room);
+  return {
+    /** Reads on until it knows the last number. */
+    async readAll(lastNumber: () => number) {
+      connection.resume();
+      await soon(() => last).toBe(lastNumber());
+      return { received: numbers.length, numbers, last };
+    },
+  };
+}
