@@ -2,8 +2,8 @@
  * The bus of the workers of one server: each has a connection to every other one, over Unix sockets in a private folder.
  *
  * Every worker listens at `FOLDER/NUMBER`. One that starts connects to all others; the replacement of a worker has its number.
- * If two connect to each other at once, the connection stays that the one with the lower number has made. It also tries again
- * when a connection is lost, until the other one is back.
+ * If two connect to each other at once, the connection stays that the one with the lower number has made. When a connection is
+ * lost, both try again until it is back.
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -216,9 +216,9 @@ export class Mesh implements Bus, LinkOwner {
     this.#dialled.delete(worker);
   }
 
-  /** Of two workers, the one with the lower number tries again. */
+  /** Tries again to connect to a worker, until it is back. */
   #retry(worker: number, pauseMs: number): void {
-    if (this.#isClosed || worker < this.#options.worker || this.#retries.has(worker)) return;
+    if (this.#isClosed || this.#retries.has(worker)) return;
     const timer = this.#clock.after(pauseMs, () => {
       this.#retries.delete(worker);
       if (!this.#links.has(worker)) void this.#dial(worker, Math.min(maxRetryMs, pauseMs * 2));

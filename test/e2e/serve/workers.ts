@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { expect } from 'vitest';
 import { dial, type Peer } from '../../support/peer.ts';
 import { freePort } from '../../support/ports.ts';
-import { type RunningServer, serve } from '../../support/process/command.ts';
+import { type RunningServer, type RunOptions, serve } from '../../support/process/command.ts';
 
 export interface ServerWithWorkers extends RunningServer {
   /** The process ids of the first workers, in order of their numbers. */
@@ -15,10 +15,14 @@ export interface ServerWithWorkers extends RunningServer {
 }
 
 /** Starts a server with workers and metrics, and waits until it listens. */
-export async function serveWithWorkers(args: readonly string[] = [], count = 2): Promise<ServerWithWorkers> {
+export async function serveWithWorkers(
+  args: readonly string[] = [],
+  count = 2,
+  options: RunOptions = {},
+): Promise<ServerWithWorkers> {
   const metricsPort = await freePort();
   const metrics = ['--metrics', `127.0.0.1:${metricsPort}`];
-  const server = await serve(['--workers', String(count), ...metrics, ...args]);
+  const server = await serve(['--workers', String(count), ...metrics, ...args], options);
   const [, list = ''] = await server.saw(/workers: process ([\d, ]+)/);
   const url = `http://127.0.0.1:${metricsPort}`;
   return {
