@@ -1,5 +1,5 @@
 /** The private folder where workers listen for each other. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { lstatSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemError } from '../errors.ts';
@@ -17,6 +17,26 @@ export function makeMeshFolder(): string {
   } catch (error) {
     throw systemError('cannot make a folder for the sockets of the workers', error);
   }
+}
+
+/**
+ * Makes the folder again if it is no longer there: systems remove old files below the folder for temporary ones. Somebody else's
+ * folder of that name stays an error.
+ *
+ * @throws YodelError
+ */
+export function restoreMeshFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST' && isPrivate(folder)) return;
+    throw systemError('cannot make the folder for the sockets of the workers', error);
+  }
+}
+
+function isPrivate(folder: string): boolean {
+  const { mode, uid } = lstatSync(folder);
+  return (mode & 0o170_777) === 0o040_700 && uid === process.getuid?.();
 }
 
 /** Removes the folder, with what killed workers left in it. */

@@ -12,6 +12,7 @@ import { type Clock, realClock, type Timer } from '../clock.ts';
 import type { Bus, BusBatch, BusBeat, BusReceiver, BusState, RoomState } from '../rooms/bus.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { Connection, Listener, Transport } from '../transport/transport.ts';
+import { restoreMeshFolder } from './folder.ts';
 import { Link, type LinkOwner } from './link.ts';
 import { batchPacket, type Hello, type Packet } from './packets.ts';
 
@@ -69,6 +70,7 @@ export class Mesh implements Bus, LinkOwner {
   async start(receiver: BusReceiver): Promise<void> {
     this.#receiver = receiver;
     const { worker, workers } = this.#options;
+    restoreMeshFolder(this.#options.folder);
     const address = this.#addressOf(worker);
     // The one before it may have been killed.
     rmSync(address.path, { force: true });

@@ -133,6 +133,7 @@ export class LocalRoom {
   /** Messages from another process were lost on the way: counts them, and tells all members. */
   lost(messages: number): void {
     for (const participant of this.participants) {
+      if (participant.hasEnded) continue;
       this.#count(participant, messages);
       participant.missed(this.name, messages);
     }

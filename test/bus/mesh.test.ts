@@ -1,5 +1,5 @@
 /** Several workers' meshes in one process, over real Unix sockets. */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -283,6 +283,20 @@ describe('the folder', () => {
     expect(readdirSync(folder)).toEqual([]);
     removeMeshFolder(folder);
     expect(existsSync(folder)).toBe(false);
+  });
+
+  it('is made again when something has removed it, and not used when others may enter it', async () => {
+    const folder = folderOf();
+    const [one, two, three] = (await startAll(3, folder)) as [Node, Node, Node];
+    removeMeshFolder(folder);
+    await two.mesh.close();
+    const again = await start(folder, 2, 3);
+    // Those that were there find it.
+    again.mesh.follow('a');
+    await soon(() => [one, three].map(({ mesh }) => mesh.isFollowed('a'))).toEqual([true, true]);
+    chmodSync(folder, 0o755);
+    const refused = new Mesh({ folder, worker: 3, workers: 3 }).start(new Node(folder, 3, 3));
+    await expect(refused).rejects.toThrow('cannot make the folder for the sockets of the workers');
   });
 
   it('has a short path, because those of sockets are limited', async () => {
