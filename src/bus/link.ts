@@ -166,13 +166,19 @@ export class Link implements Receiver {
   #flush(): void {
     this.#isFlushDue = false;
     if (this.#isOver) return;
-    if (this.#size + this.#connection.unsent <= this.#owner.limit) this.#tell();
+    // After the batches of this turn: those that were dropped are told at once if the others do not wait.
+    this.#write();
+    if (this.#connection.unsent <= this.#owner.limit) this.#tell();
+    this.#write();
+    this.#look();
+  }
+
+  #write(): void {
     const packets = this.#packets;
     this.#packets = [];
     this.#size = 0;
     if (packets.length > 0)
       this.#connection.write(packets.length === 1 ? (packets[0] as Buffer) : Buffer.concat(packets));
-    this.#look();
   }
 
   /** Adds what is told about rooms. Numbers come last: they include every batch before. */
