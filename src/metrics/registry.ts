@@ -22,7 +22,11 @@ const totals = {
   yodel_room_messages_total: ['roomMessages', 'Messages that rooms were sent, each counted once for all members.'],
   yodel_room_messages_missed_total: [
     'roomMessagesMissed',
-    'Messages that members of rooms missed because they read too slowly, counted for each of them.',
+    'Messages that members of rooms missed because they read too slowly or the messages were lost between processes, counted for each of them.',
+  ],
+  yodel_room_messages_lost_total: [
+    'roomMessagesLost',
+    'Messages that other processes sent to rooms, and that were lost on the way to this one.',
   ],
   yodel_room_messages_replaced_total: [
     'roomMessagesReplaced',
