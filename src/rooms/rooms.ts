@@ -224,7 +224,7 @@ export class Rooms implements SessionRooms {
     if (!room) return;
     const { telemetry } = this.#context;
     telemetry.counters.roomMessagesLost += messages;
-    if (telemetry.watched) telemetry.emit('roomLost', room.name, messages, room.size);
+    if (telemetry.watched) telemetry.emit('roomLost', publicName(room), messages, room.size);
     room.lost(messages);
   }
 
