@@ -112,7 +112,7 @@ test('names of rooms are refused, or exactly themselves', async () => {
 });
 
 netcat('those who come later see what was said, and those who vanish have left', async () => {
-  const server = await serveChat('--room-history', '10', '--room', 'tea', '--room', 'cake');
+  const server = await serveChat('--room-history', '10', '--room', 'tea', '--room', 'cake', '--metrics', '127.0.0.1:0');
   const port = portOf(server, 'tcp');
   const one = netcatTo(port);
   await one.hears(' joined tea');
@@ -126,6 +126,12 @@ netcat('those who come later see what was said, and those who vanish have left',
   await one.hears('error: you may not join lobby');
   one.says('/join cake');
   await one.hears(' joined cake');
+  const [, url = ''] = await server.saw(/metrics at (\S+\/metrics)/);
+  const metrics = await (await fetch(url)).text();
+  // Who joined and left, and what was said: each counted once for all members.
+  for (const line of ['yodel_rooms 2', 'yodel_room_members 2', 'yodel_room_messages_total 5'])
+    expect(metrics.split('\n')).toContain(line);
+  await server.saw(/#2 closed after .*, 1 room joined: /);
 });
 
 test('--room is for chat', async () => {
