@@ -135,8 +135,9 @@ int main(int argc, char **argv) {
   if (connections < 1 || depth < 1 || size < 2 || samples < 1 || interval <= 0)
     fail("too small: at least -c 1, -p 1, -s 2, -n 1, -i above 0");
   // The other modes open their connections in ways of their own.
-  if ((is_encrypted || speaks_websocket()) && strcmp(mode, "echo") && strcmp(mode, "idle") && strcmp(mode, "room"))
-    fail("-e and -f websocket go with the modes echo, idle and room");
+  int has_handshake = is_encrypted || (speaks_websocket() && strcmp(mode, "room"));
+  if (has_handshake && strcmp(mode, "echo") && strcmp(mode, "idle"))
+    fail("-e and -f websocket go with the modes echo and idle, and -f websocket with room");
   raise_descriptor_limit(connections + drippers + flooders + publishers + 64);
   // A generator that outlives its parent would disturb the next measurement.
   prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -170,11 +170,12 @@ test('handshakes go only with the modes that complete them', async () => {
   for (const options of [
     ['-f', 'websocket', '-m', 'connect'],
     ['-e', '-m', 'fanout'],
+    ['-e', '-m', 'room'],
   ]) {
     const { status, stderr } = await load(1, options);
     expect({ status, stderr }).toEqual({
       status: 1,
-      stderr: 'load: -e and -f websocket go with the modes echo and idle\n',
+      stderr: 'load: -e and -f websocket go with the modes echo and idle, and -f websocket with room\n',
     });
   }
 });
