@@ -13,9 +13,11 @@ export async function problemsOfJournal(file: string, clients: readonly Answered
   const problems: string[] = [];
   const recorded = new Map<string, number>();
   const reader = readJournal(file);
-  for await (const { bytes } of reader.read()) {
+  for await (const { bytes, ending } of reader.read()) {
     const [name = '', number = ''] = Buffer.from(bytes).toString().split('.');
     const expected = recorded.get(name) ?? 0;
+    // A client that vanished in the middle of a line: the end of its input ended the message.
+    if (ending?.length === 0 && `${expected}`.startsWith(number)) continue;
     if (Number(number) !== expected) problems.push(`message ${number} of ${name} is recorded, not ${expected}`);
     recorded.set(name, expected + 1);
   }
