@@ -41,6 +41,8 @@ export interface Decoder {
   end(): Batch;
   /** Buffered bytes of an unfinished message; above 0 also while the rest of a discarded one is skipped. */
   readonly pending: number;
+  /** @internal Whether all of a chunk must be decoded at once, because others look at what follows it. Default: no. */
+  readonly decodesAtOnce?: boolean | undefined;
   /** @internal Bytes of memory that it keeps between two chunks, where that is more than {@link pending}. */
   readonly memory?: number | undefined;
   /**

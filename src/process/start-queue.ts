@@ -11,6 +11,8 @@ import type { Linked } from '../linked-set.ts';
 const pauseMs = 5;
 /** A longer start is followed by a pause of this many times its length: starts take at most a ninth of the time. */
 const pauseShare = 8;
+/** But no longer than this: on a busy machine a start takes many milliseconds, and no pause makes up for that. */
+const longestPauseMs = 20;
 
 /** A child that waits to be started. */
 class Waiting implements Linked<Waiting> {
@@ -69,7 +71,7 @@ export class StartQueue {
       start();
     } finally {
       const took = this.#clock.now() - began;
-      this.#clock.after(Math.max(pauseMs, pauseShare * took), () => this.#next());
+      this.#clock.after(Math.min(longestPauseMs, Math.max(pauseMs, pauseShare * took)), () => this.#next());
     }
   }
 

@@ -1,7 +1,7 @@
 /** Decodes what a session receives, and queues the messages. */
 
 import { memoryBesidesChunk } from '../framing/batch-memory.ts';
-import type { Decoder } from '../framing/framing.ts';
+import { type Decoder, decodeChunk } from '../framing/framing.ts';
 import type { Batch } from '../framing/message.ts';
 import { ownCopy } from '../framing/slices.ts';
 import { Queue } from '../queue.ts';
@@ -98,11 +98,14 @@ export class Intake {
       return;
     }
     const batch = this.#decoder.decode(chunk);
-    const last = this.#add(batch, isBorrowed);
+    let last = this.#add(batch, isBorrowed);
     // Nearly every chunk is one batch.
-    if (batch.rest) return this.#decodeLater(batch.rest, { memory: chunk.length, isBorrowed, arrivedAt: now });
-    // A frame that was assembled has left the chunk.
-    if (last && last.byteLength > last.assembledLength) {
+    if (batch.rest && !this.#decoder.decodesAtOnce)
+      return this.#decodeLater(batch.rest, { memory: chunk.length, isBorrowed, arrivedAt: now });
+    if (batch.rest)
+      for (const more of decodeChunk(this.#decoder, batch.rest)) last = this.#add(more, isBorrowed) ?? last;
+    // A frame that was assembled has left the chunk. Of several batches, the last one keeps it.
+    if (last && (batch.rest || last.byteLength > last.assembledLength)) {
       last.chunkMemory = chunk.length;
       last.memory += chunk.length;
       this.#memory += chunk.length;

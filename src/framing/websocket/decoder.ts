@@ -61,6 +61,8 @@ const maxFragments = 1024;
 export class WebSocketDecoder implements Decoder {
   /** The number of calls of `decode`. */
   calls = 0;
+  /** The connection takes control frames, which only mean something in their place, from the beginning of the next chunk. */
+  readonly decodesAtOnce = true;
   readonly #reader: FrameReader;
   readonly #masking: Masking;
   readonly #options: DecoderOptions;
@@ -84,7 +86,8 @@ export class WebSocketDecoder implements Decoder {
   /** The payload of a control frame that is not complete in one chunk. */
   #controlData = none;
   #stopped = false;
-  #fault: YodelError | undefined;
+  /** The fault after which nothing more can be decoded. */
+  fault: YodelError | undefined;
   /** Messages so far, discarded ones included. */
   #number = 0;
 
@@ -108,11 +111,6 @@ export class WebSocketDecoder implements Decoder {
   /** Whether nothing more can be decoded: after a fault or a close frame. */
   get isStopped(): boolean {
     return this.#stopped;
-  }
-
-  /** The fault after which nothing more can be decoded. */
-  get fault(): YodelError | undefined {
-    return this.#fault;
   }
 
   decode(bytes: Uint8Array): Batch {
@@ -377,7 +375,7 @@ export class WebSocketDecoder implements Decoder {
     const count = (joined ? 1 : 0) + ends.length;
     const isStopped = fault !== undefined && stopsDecoder(fault, this.#options);
     if (isStopped) {
-      this.#fault = fault;
+      this.fault = fault;
       this.drop();
     }
     this.#number += count + (fault ? 1 : 0);
