@@ -227,7 +227,8 @@ export class Inbound {
     if (first.count > 0) return this.#refusal();
     const batch = this.#intake.takeFault() as Batch;
     const { fault: error, isLast } = batch;
-    if (!error) return this.#passesEverything ? batch : undefined;
+    // Only bytes between messages.
+    if (!error) return this.#passesEverything ? batch : this.#next();
     // Where the end of the message cannot be found, nothing that follows can be decoded.
     const isDiscarded = error.code === 'YODEL_MESSAGE_TOO_LONG' && limits.onTooLong === 'discard' && !isLast;
     return isDiscarded ? { error, effect: 'discard', messages: 1 } : closing(error);

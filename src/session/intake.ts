@@ -14,6 +14,8 @@ interface PartOfChunk {
   memory: number;
   isBorrowed: boolean;
   readonly arrivedAt: number;
+  /** When reading was resumed since: the peer could not send before. 0: it was not. */
+  resumedAt: number;
   /** What arrived after it. */
   readonly later: Queue<{ readonly chunk: Uint8Array; readonly arrivedAt: number }>;
 }
@@ -127,7 +129,7 @@ export class Intake {
   }
 
   #decodeLater(rest: Buffer, chunk: Pick<PartOfChunk, 'memory' | 'isBorrowed' | 'arrivedAt'>): void {
-    this.#part = { rest, ...chunk, later: new Queue() };
+    this.#part = { rest, ...chunk, resumedAt: 0, later: new Queue() };
     this.#bytes += rest.length;
     this.#memory += chunk.memory;
     this.#messageBegan = 0;
@@ -152,13 +154,13 @@ export class Intake {
       last.chunkMemory = part.memory;
       last.memory += part.memory;
     } else this.#memory -= part.memory;
-    this.#timeMessage(part.arrivedAt, last);
+    this.#timeMessage(Math.max(part.arrivedAt, part.resumedAt), last);
     const { later } = part;
     for (let next = later.shift(); next; next = later.shift()) {
       const { chunk, arrivedAt } = next;
       this.#bytes -= chunk.length;
       this.#memory -= chunk.length;
-      this.decode(chunk, arrivedAt, false);
+      this.decode(chunk, Math.max(arrivedAt, part.resumedAt), false);
     }
     if (this.#hasEnded) this.end();
   }
@@ -210,6 +212,7 @@ export class Intake {
   /** Restarts the unfinished message's time at `now`: the session was not reading until then. */
   restartMessageTimer(now: number): void {
     if (this.#messageBegan !== 0) this.#messageBegan = now;
+    if (this.#part) this.#part.resumedAt = now;
   }
 
   /** Stops the unfinished message's time. */

@@ -80,7 +80,12 @@ export class TurnReader implements TurnTaker {
 
   takeTurn(): void {
     this.awaitsTurn = false;
-    if (!this.#connection.isReading) return;
+    if (!this.#connection.isReading) {
+      // From now on it waits for its receiver.
+      lateBytes -= this.#late;
+      this.#late = 0;
+      return;
+    }
     this.#deliverKept();
     if (this.#kept) return this.letOthersRead(true);
     if (!this.#connection.isReading || this.awaitsTurn) return;

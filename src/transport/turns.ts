@@ -101,7 +101,10 @@ function nextTurn(): void {
   began = performance.now();
   seen = began;
   isOver = false;
-  for (let left = atOnce; left > 0 && !isOver; left--) (begun.shift() ?? waiting.shift())?.takeTurn();
-  isScheduled = begun.length > 0 || waiting.length > 0 || spent > 0;
-  if (isScheduled) setImmediate(nextTurn);
+  try {
+    for (let left = atOnce; left > 0 && !isOver; left--) (begun.shift() ?? waiting.shift())?.takeTurn();
+  } finally {
+    isScheduled = begun.length > 0 || waiting.length > 0 || spent > 0;
+    if (isScheduled) setImmediate(nextTurn);
+  }
 }

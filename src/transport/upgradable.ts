@@ -53,7 +53,7 @@ export class UpgradableConnection implements Connection {
   }
 
   get awaitsTurn(): boolean | undefined {
-    return this.#carrier.awaitsTurn;
+    return this.#secure?.awaitsTurn || this.#carrier.awaitsTurn;
   }
 
   get framing(): Connection['framing'] {

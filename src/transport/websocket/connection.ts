@@ -301,7 +301,7 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
   /** Sends a ping to a peer that sent nothing for an interval, and gives it up after another one. */
   readonly #checkPeer = (): void => {
     // A peer that is not read, or does not read, cannot answer.
-    const isWaiting = this.#isPaused || this.#inner.unsent > 0;
+    const isWaiting = this.#isPaused || this.#inner.unsent > 0 || this.#inner.awaitsTurn === true;
     if (this.#isHeard || isWaiting || this.#hasSentClose) {
       this.#isHeard = false;
       this.#isPinged = false;
