@@ -101,12 +101,13 @@ export class LocalRoom {
 
   /** @param isGone whether nothing can be delivered to it any more. If not, it receives what was sent before */
   remove(member: Member, isGone: boolean): void {
-    if (!isGone && this.#pending.length > member.from) this.#deliverPendingTo(member);
-    const { index } = member;
+    if (!isGone) this.#deliverRest(member);
+    const { index, behind } = member;
+    member.behind = undefined;
     if (this.#isDelivering) this.#members[index] = undefined;
     else this.#fill(index);
     this.#size--;
-    if (member.behind) this.#leftBehind(member, member.behind);
+    if (behind) this.#leftBehind(member, behind);
     this.#release(member.participant);
   }
 
@@ -133,9 +134,13 @@ export class LocalRoom {
   /** Messages from another process were lost on the way: counts them, and tells all members. */
   lost(messages: number): void {
     for (const participant of this.participants) {
-      if (participant.hasEnded) continue;
-      this.#count(participant, messages);
-      participant.missed(this.name, messages);
+      const member = participant.memberships.get(this.name) as Member | undefined;
+      if (participant.hasEnded || !member) continue;
+      if (member.behind) member.behind.missed += messages;
+      else {
+        this.#count(participant, messages);
+        participant.missed(this.name, messages);
+      }
     }
   }
 
@@ -145,13 +150,16 @@ export class LocalRoom {
     this.#pending = [];
     this.#pendingSize = 0;
     this.#isDelivering = true;
-    let base = 0;
-    for (const part of partsOf(messages)) {
-      this.#deliverSegment(new Segment(part), part, base);
-      base += part.length;
+    try {
+      let base = 0;
+      for (const part of partsOf(messages)) {
+        this.#deliverSegment(new Segment(part), part, base);
+        base += part.length;
+      }
+    } finally {
+      this.#isDelivering = false;
+      this.#endDelivery();
     }
-    this.#isDelivering = false;
-    this.#endDelivery();
     this.history.add(messages, this.#context.limits);
     this.#wake();
   }
@@ -160,8 +168,11 @@ export class LocalRoom {
   catchUp(member: Member): void {
     const { behind, participant } = member;
     if (!behind) return;
-    while (!participant.isBehind && !participant.hasEnded) {
+    // What the handler does when it is told may end the membership, and so may a delivery.
+    const isMember = () => member.behind === behind && !participant.hasEnded;
+    while (isMember() && !participant.isBehind) {
       if (behind.missed > 0) this.#tellMissed(member, behind);
+      if (!isMember()) break;
       if (behind.position === this.#ring.end) return this.#hasCaughtUp(member, behind);
       const segment = this.#ring.at(behind.position);
       behind.position = this.#ring.advance(behind.position);
@@ -214,9 +225,24 @@ export class LocalRoom {
     if (missed > 0) this.#missed(participant, missed);
   }
 
+  /** Delivers everything that it was sent, before it leaves. */
+  #deliverRest(member: Member): void {
+    const { behind, participant } = member;
+    if (behind) {
+      const { wire } = behind;
+      if (behind.missed > 0) this.#tellMissed(member, behind);
+      while (behind.position < this.#ring.end && !participant.hasEnded) {
+        const segment = this.#ring.at(behind.position);
+        behind.position = this.#ring.advance(behind.position);
+        if (segment) this.#write(participant, segment.shareOf(recipientOf(member, wire)));
+      }
+    }
+    if (this.#pending.length > member.from) this.#deliverPendingTo(member);
+  }
+
   #deliverPendingTo(member: Member): void {
     const { participant, from } = member;
-    if (member.behind || participant.hasEnded) return;
+    if (participant.hasEnded) return;
     const { wire } = participant;
     if (!wire) return this.#sendEach(member, this.#pending, from);
     this.#write(participant, new Segment(this.#pending).shareOf(recipientOf(member, wire, from)));
@@ -266,6 +292,8 @@ export class LocalRoom {
       counters.roomMessagesReplaced += share?.replaced ?? 0;
       if (behind.missed > 0 && this.#context.limits.roomBehind === 'close') this.#closes(member, behind);
     }
+    this.#ring.passed(first);
+    this.#wake();
   }
 
   #replaced(segment: Segment, position: number): void {

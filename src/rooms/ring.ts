@@ -100,6 +100,11 @@ export class Ring implements MemoryUser {
     if (this.#segments.length === 0) this.#keys.clear();
   }
 
+  /** The segment at this position is dropped, and nobody continues with it any more. */
+  passed(position: number): void {
+    if (this.#first === position && this.#segments.length > 0) this.#shift();
+  }
+
   // The memory limit calls these.
 
   costs(usersOf: (memory: object) => number): number {

@@ -99,7 +99,9 @@ export class Rooms implements SessionRooms {
     this.#bridge?.release(participant);
   }
 
-  peerRead({ memberships }: Participant): void {
+  peerRead(participant: Participant): void {
+    const { memberships } = participant;
+    if (memberships.size > 0) participant.flush();
     for (const member of memberships.values()) (member as Member).room.catchUp(member as Member);
   }
 
@@ -191,7 +193,8 @@ export class Rooms implements SessionRooms {
       this.#deliverSoon(room);
     }
     if (!bridge) return 'all';
-    if (options.from && bridge.state === 'full') this.#holdSender(options.from, bridge);
+    const waits = this.#context.limits.roomBehind === 'wait';
+    if (options.from && waits && bridge.state === 'full') this.#holdSender(options.from, bridge);
     return bridge.state === 'away' ? 'local' : 'all';
   }
 
@@ -225,6 +228,8 @@ export class Rooms implements SessionRooms {
     const { telemetry } = this.#context;
     telemetry.counters.roomMessagesLost += messages;
     if (telemetry.watched) telemetry.emit('roomLost', publicName(room), messages, room.size);
+    // What was sent before arrives first.
+    if (room.pending.length > 0) this.#deliverRoom(room);
     room.lost(messages);
   }
 
@@ -237,14 +242,20 @@ export class Rooms implements SessionRooms {
 
   #deliver(): void {
     this.#isDeliveryDue = false;
-    const { telemetry } = this.#context;
-    for (const room of this.#sent) {
-      this.#sent.delete(room);
-      if (telemetry.watched) telemetry.emit('published', publicName(room), room.pending, room.size);
-      this.#bridge?.publish(room.name, room.pending);
-      room.deliver();
+    // What handlers send meanwhile is delivered in the next turn.
+    const sent = [...this.#sent];
+    this.#sent.clear();
+    for (const room of sent) {
+      this.#deliverRoom(room);
       this.#dropIfEmpty(room);
     }
+  }
+
+  #deliverRoom(room: LocalRoom): void {
+    const { telemetry } = this.#context;
+    if (telemetry.watched) telemetry.emit('published', publicName(room), room.pending, room.size);
+    this.#bridge?.publish(room.name, room.pending);
+    room.deliver();
   }
 
   #handleOf(name: string): Room {
@@ -267,7 +278,7 @@ export class Rooms implements SessionRooms {
 
   #evict(name: string, session: Session | undefined): number {
     const all = this.#rooms.get(name)?.participants ?? [];
-    const evicted = session ? all.filter((one) => one.session === session) : all;
+    const evicted = session ? all.filter((one) => one.session.id === session.id) : all;
     for (const participant of evicted) this.leave(participant, name);
     return evicted.length;
   }

@@ -35,6 +35,8 @@ export interface Participant {
   readonly isBehind: boolean;
   /** Writes frames, which several sessions may share. Returns whether the operating system has taken them. */
   deliver(frames: Buffer, messages: number): boolean;
+  /** Writes what was appended, which precedes what rooms have for it. */
+  flush(): void;
   /** It missed messages: calls the handler's `missed`, before more is delivered. Returns false if the handler has none. */
   missed(room: string, messages: number): boolean;
   /** Its messages are not handled until it is released, once for each time. */

@@ -10,6 +10,8 @@ import type { Wire } from './wire.ts';
 export interface OwnerOfParticipant extends Session {
   /** Writes what was appended, decides whether to read, and accounts for the memory. */
   settle(): void;
+  /** Writes what was appended. */
+  flush(): void;
   turnSoon(): void;
 }
 
@@ -42,13 +44,22 @@ export class SessionParticipant implements Participant {
   }
 
   deliver(frames: Buffer, messages: number): boolean {
+    // A reply that cannot be encoded is the failure of this session only.
+    this.session.flush();
+    if (this.session.ended) return true;
     this.#outbox.writeShared(frames, messages);
     this.session.settle();
     return this.#connection.unsent === 0;
   }
 
+  flush(): void {
+    this.session.flush();
+  }
+
   missed(room: string, messages: number): boolean {
-    return this.#runner.missed(room, messages);
+    const isTold = this.#runner.missed(room, messages);
+    this.session.turnSoon();
+    return isTold;
   }
 
   hold(isHeld: boolean): void {

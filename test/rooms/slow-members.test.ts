@@ -208,3 +208,68 @@ describe('messages with keys', () => {
     expect(harness.server.counters.roomMessagesReplaced).toBe(1_001 - slow.lines.length);
   });
 });
+
+describe('what ends a membership while it is behind', () => {
+  it('a member that is closed for what it missed leaves the ring to the others', async () => {
+    const handler: HandlerObject = { open: (session) => session.join('a') };
+    const { harness, peers } = await open(4, { handler, roomBuffer: 5_000 });
+    const [one, two, , fast] = peers as [Peer, Peer, Peer, Peer];
+    for (const peer of peers.slice(0, 3)) peer.connection.pause();
+    await send(harness, 100);
+    one.connection.resume();
+    await one.until(() => one.ended);
+    await send(harness, 100, 100);
+    two.connection.resume();
+    await two.until(() => two.ended);
+    await send(harness, 100, 200);
+    expect(fast.lines).toHaveLength(300);
+    expect(harness.server.room('a').size).toBe(2);
+  });
+
+  it('one that leaves still receives what it was sent before', async () => {
+    const { harness, peers, sessions, room } = await open(2);
+    const [slow] = peers as [Peer, Peer];
+    slow.connection.pause();
+    await send(harness, 100);
+    room.send(line(100));
+    sessions[0]?.leave('a');
+    room.send(line(101));
+    slow.connection.resume();
+    await slow.until(() => slow.size === 101 * 100);
+    expect(accountOf(slow.lines)).toEqual({ received: 101, missed: 0, isGapless: true });
+  });
+
+  it('so does one whose handler leaves when it is told what it missed', async () => {
+    const handler: HandlerObject = {
+      open: (session) => session.join('a'),
+      missed(session, room, messages) {
+        session.leave(room);
+        return `missed ${messages}`;
+      },
+    };
+    const { harness, peers } = await open(3, { handler, roomBuffer: 5_000 });
+    const [one, two, fast] = peers as [Peer, Peer, Peer];
+    for (const peer of [one, two]) peer.connection.pause();
+    await send(harness, 100);
+    one.connection.resume();
+    await settled();
+    await send(harness, 100, 100);
+    two.connection.resume();
+    await settled();
+    expect(fast.lines).toHaveLength(200);
+    expect(harness.server.room('a').size).toBe(1);
+    expect(two.lines.filter((text) => text.startsWith('missed'))).toHaveLength(1);
+  });
+
+  it('one whose own reply cannot be sent fails alone', async () => {
+    const handler: HandlerObject = { open: (session) => session.join('a'), missed: () => 'two\nlines' };
+    const { harness, peers } = await open(3, { handler, roomBuffer: 5_000 });
+    const [slow, , fast] = peers as [Peer, Peer, Peer];
+    slow.connection.pause();
+    await send(harness, 100);
+    slow.connection.resume();
+    await slow.until(() => slow.ended);
+    await send(harness, 100, 100);
+    expect(fast.lines).toHaveLength(200);
+  });
+});

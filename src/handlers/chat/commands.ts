@@ -34,9 +34,11 @@ function notIn(name: string): Reply {
   return `error: you are not in ${escapeText(name) || 'a room'}`;
 }
 
-/** Tells a room who comes and goes. Not a large one: that would be a message for each pair of members. */
-export function tell(room: Room, line: string): void {
-  if (room.size <= largestTold) room.send(line);
+/** Tells a room who comes and goes. Not a large one: that would be a message for each pair of members. Returns whether it did. */
+export function tell(room: Room, line: string): boolean {
+  if (room.size > largestTold) return false;
+  room.send(line);
+  return true;
 }
 
 function who(argument: string, { session, current = '' }: Guest): Reply {
@@ -53,7 +55,8 @@ function rename(name: string, guest: Guest): Reply {
   if (reason !== undefined) return `error: ${reason}`;
   const line = `* ${nick} is now ${guest.nick}`;
   if (session.rooms.size === 0) return line;
-  for (const room of session.rooms) session.server.room(room).send(line);
+  const told = [...session.rooms].map((room) => tell(session.server.room(room), line));
+  return told.includes(true) ? undefined : line;
 }
 
 function whisper(argument: string, { session, nick }: Guest): Reply {
