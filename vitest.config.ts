@@ -149,8 +149,9 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 20_000 } },
-    // Most files wait for processes half of the time: with two for each core, the cores are idle for a fifth of it.
-    maxWorkers: Math.min(3 * availableParallelism(), 8),
+    // Most files wait for processes half of the time: with two for each core, the cores are idle for a fifth of it. With three,
+    // tests wait for each other.
+    maxWorkers: Math.min(Math.ceil(2.5 * availableParallelism()), 8),
     sequence: { sequencer: LongestFirst },
     projects: projectsOf(parts),
     coverage: {
