@@ -181,21 +181,27 @@ test('handshakes go only with the modes that complete them', async () => {
 });
 
 test('in the mode pace messages do not wait for the replies to earlier ones, and all must be answered', async () => {
-  // A server that answers only three messages at a time.
+  // A server that answers only three messages at a time, and what is left after a pause.
   const inThrees = net.createServer((socket) => {
     let waiting = Buffer.alloc(0);
+    let pause: NodeJS.Timeout | undefined;
+    const answer = () => {
+      socket.write(waiting);
+      waiting = Buffer.alloc(0);
+    };
     socket.on('error', () => undefined);
     socket.on('data', (chunk) => {
       waiting = Buffer.concat([waiting, chunk]);
-      if (waiting.length < 3 * 64) return;
-      socket.write(waiting);
-      waiting = Buffer.alloc(0);
+      clearTimeout(pause);
+      if (waiting.length >= 3 * 64) answer();
+      else pause = setTimeout(answer, 1000);
     });
   });
   const port = await listening(inThrees);
   const { stdout } = await load(port, ['-m', 'pace', '-c', '1', '-i', '20', '-t', '0.24', '-w', '0']);
   const { messages, p50 = 0, max } = JSON.parse(String(stdout)) as Record<string, number>;
-  expect(messages).toBe(12);
+  // One that waited for a reply would send one a second.
+  expect(messages).toBeGreaterThan(2);
   expect(max).toBeGreaterThanOrEqual(p50);
 });
 
