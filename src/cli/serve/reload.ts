@@ -80,7 +80,10 @@ export async function reloadOnChange(reloading: Reloading): Promise<Reloader> {
 // Both are loaded only where they are needed: they would delay the start of every server.
 
 async function watchFiles(files: readonly string[], changed: () => void): Promise<FileWatch | undefined> {
-  return files.length === 0 ? undefined : new (await import('./watch-files.ts')).FileWatch(files, changed);
+  if (files.length === 0) return undefined;
+  const { FileWatch } = await import('./watch-files.ts');
+  // They were read since the process started, and may have been replaced before they were watched.
+  return new FileWatch(files, changed, { since: performance.timeOrigin });
 }
 
 async function watchExpiry(certificates: Certificates | undefined, notify: Notify): Promise<ExpiryWatch | undefined> {

@@ -22,6 +22,8 @@ export interface FileWatchOptions {
   readonly lookEveryMs?: number | undefined;
   /** Whether the operating system is asked to report changes. Default: yes. */
   readonly watches?: boolean | undefined;
+  /** What has changed since this time, in milliseconds since 1970, is noticed at once: it may have been read before that. */
+  readonly since?: number | undefined;
 }
 
 /** Calls back after files have changed. Ends with {@link close}. */
@@ -45,6 +47,7 @@ export class FileWatch {
     this.#quietMs = options.quietMs ?? quietMs;
     this.#seen = identitiesNow(files);
     this.#watch();
+    if (options.since !== undefined && changedSince(files, options.since)) this.#notice();
     this.#looking = setInterval(() => void this.#look(), options.lookEveryMs ?? lookEveryMs).unref();
   }
 
@@ -112,6 +115,14 @@ function statNow(file: string): Stats | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Whether a file, or a link on the way to it, is newer than that. */
+function changedSince(files: readonly string[], since: number): boolean {
+  return files.flatMap(wayTo).some(([directory, name]) => {
+    const stats = lstatSync(join(directory, name), { throwIfNoEntry: false });
+    return stats !== undefined && stats.ctimeMs >= since;
+  });
 }
 
 /** Which file a path leads to, and in which version. Empty if there is none: it may be in the middle of being replaced. */
