@@ -166,7 +166,7 @@ export class Link implements Receiver {
   #flush(): void {
     this.#isFlushDue = false;
     if (this.#isOver) return;
-    // After the batches of this turn: those that were dropped are told at once if the others do not wait.
+    // After the batches of this turn, so that dropped ones are reported at once where nothing else is pending.
     this.#write();
     if (this.#connection.unsent <= this.#owner.limit) this.#tell();
     this.#write();

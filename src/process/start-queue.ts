@@ -2,7 +2,7 @@
  * The order in which children are started for clients. Starting one stops the event loop for as long as hundreds of messages:
  * for more than 1 ms on Node.js, which waits until the child runs its own program. Then the child itself needs the processor to
  * begin. So children start one at a time, with pauses in which others are served: clients that start many wait for each other,
- * and nobody else waits for them. Addresses take turns.
+ * and no one else waits for them. Addresses take turns.
  */
 import { FairQueue } from '../fair-queue.ts';
 import type { Linked } from '../linked-set.ts';

@@ -111,7 +111,7 @@ export class Bridge implements BusReceiver {
 
   /** Sends what a room was sent in this turn to the other processes; what came from them is left out. */
   publish(room: string, messages: readonly RoomMessage[]): void {
-    // Whoever follows it later learns the number that it begins with.
+    // A node that follows it later learns its first number.
     if (!this.#bus.isFollowed(room)) return;
     const time = Date.now();
     let batch: BusMessage[] = [];

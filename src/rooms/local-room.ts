@@ -2,7 +2,7 @@
 import { YodelError } from '../errors.ts';
 import { isMessage, type Message } from '../framing/message.ts';
 import type { ServerLimits } from '../options.ts';
-import type { RoomSendOptions } from '../session/handler.ts';
+import type { RoomSendOptions, Session } from '../session/handler.ts';
 import type { Participant, RoomSession } from '../session/membership.ts';
 import type { MemoryLimit } from '../session/memory-limit.ts';
 import type { Wire } from '../session/wire.ts';
@@ -118,8 +118,7 @@ export class LocalRoom {
     this.#pending.push({ ...lasting, except: except?.id, key, isRemote: false });
     this.#pendingSize += lasting.size;
     if (!from || this.#context.limits.roomBehind !== 'wait' || !this.#isFull) return;
-    // A handler with faults knows the session by an object of its own, which cannot be held.
-    const { participant } = from as Partial<RoomSession>;
+    const participant = participantOf(from);
     if (participant) this.#hold(participant);
   }
 
@@ -168,15 +167,13 @@ export class LocalRoom {
   catchUp(member: Member): void {
     const { behind, participant } = member;
     if (!behind) return;
-    // What the handler does when it is told may end the membership, and so may a delivery.
+    // The handler's `missed` may end the membership, and so may a delivery.
     const isMember = () => member.behind === behind && !participant.hasEnded;
     while (isMember() && !participant.isBehind) {
       if (behind.missed > 0) this.#tellMissed(member, behind);
       if (!isMember()) break;
       if (behind.position === this.#ring.end) return this.#hasCaughtUp(member, behind);
-      const segment = this.#ring.at(behind.position);
-      behind.position = this.#ring.advance(behind.position);
-      if (segment) this.#write(participant, segment.shareOf(recipientOf(member, behind.wire)));
+      this.#writeNext(member, behind);
     }
     this.#wake();
   }
@@ -213,6 +210,13 @@ export class LocalRoom {
     return participant.deliver(frames, messages);
   }
 
+  /** Writes the next segment of the ring. */
+  #writeNext(member: Member, behind: Behind): void {
+    const segment = this.#ring.at(behind.position);
+    behind.position = this.#ring.advance(behind.position);
+    if (segment) this.#write(member.participant, segment.shareOf(recipientOf(member, behind.wire)));
+  }
+
   /** For connections whose frames depend on what was said before. Without a ring: what does not fit is missed. */
   #sendEach({ participant }: Member, messages: readonly RoomMessage[], from: number): void {
     let missed = 0;
@@ -229,13 +233,8 @@ export class LocalRoom {
   #deliverRest(member: Member): void {
     const { behind, participant } = member;
     if (behind) {
-      const { wire } = behind;
       if (behind.missed > 0) this.#tellMissed(member, behind);
-      while (behind.position < this.#ring.end && !participant.hasEnded) {
-        const segment = this.#ring.at(behind.position);
-        behind.position = this.#ring.advance(behind.position);
-        if (segment) this.#write(participant, segment.shareOf(recipientOf(member, wire)));
-      }
+      while (behind.position < this.#ring.end && !participant.hasEnded) this.#writeNext(member, behind);
     }
     if (this.#pending.length > member.from) this.#deliverPendingTo(member);
   }
@@ -290,7 +289,8 @@ export class LocalRoom {
       const share = segment?.shareOf(recipientOf(member, behind.wire));
       behind.missed += share?.messages ?? 0;
       counters.roomMessagesReplaced += share?.replaced ?? 0;
-      if (behind.missed > 0 && this.#context.limits.roomBehind === 'close') this.#closes(member, behind);
+      if (behind.missed > 0 && this.#context.limits.roomBehind === 'close')
+        member.participant.session.close(this.#fellBehind(behind.missed));
     }
     this.#ring.passed(first);
     this.#wake();
@@ -320,10 +320,6 @@ export class LocalRoom {
     const { telemetry } = this.#context;
     telemetry.counters.roomMessagesMissed += messages;
     if (telemetry.watched) telemetry.emit('missed', session, this.name, messages);
-  }
-
-  #closes({ participant }: Member, { missed }: Behind): void {
-    participant.session.close(this.#fellBehind(missed));
   }
 
   #fellBehind(messages: number): YodelError {
@@ -368,6 +364,11 @@ export class LocalRoom {
     for (const participant of this.#held) this.#release(participant);
     for (const resolve of this.#waiters.splice(0)) resolve();
   }
+}
+
+/** Undefined where a handler with faults knows the session by an object of its own. */
+export function participantOf(session: Session): Participant | undefined {
+  return (session as Partial<RoomSession>).participant;
 }
 
 function recipientOf({ participant }: Member, wire: Wire, from = 0): Recipient {

@@ -16,7 +16,7 @@ import type { Participant, RoomSession, SessionRooms } from '../session/membersh
 import { RateLimit } from '../session/rate-limit.ts';
 import { Bridge } from './bridge.ts';
 import type { Bus } from './bus.ts';
-import { LocalRoom, type Member, type RoomContext } from './local-room.ts';
+import { LocalRoom, type Member, participantOf, type RoomContext } from './local-room.ts';
 import { checkRoomName } from './name.ts';
 import type { RoomMessage } from './segment.ts';
 
@@ -193,15 +193,10 @@ export class Rooms implements SessionRooms {
       this.#deliverSoon(room);
     }
     if (!bridge) return 'all';
-    const waits = this.#context.limits.roomBehind === 'wait';
-    if (options.from && waits && bridge.state === 'full') this.#holdSender(options.from, bridge);
+    const waits = this.#context.limits.roomBehind === 'wait' && bridge.state === 'full';
+    const sender = waits && options.from && participantOf(options.from);
+    if (sender) bridge.hold(sender);
     return bridge.state === 'away' ? 'local' : 'all';
-  }
-
-  /** A handler with faults knows the session by an object of its own, which cannot be held. */
-  #holdSender(session: Session, bridge: Bridge): void {
-    const { participant } = session as Partial<RoomSession>;
-    if (participant) bridge.hold(participant);
   }
 
   /** What the bridge of these rooms sees of them. */
