@@ -5,6 +5,7 @@ import { ownCopy } from '../framing/slices.ts';
 import { longestMessage } from '../option-values.ts';
 import type { RoomState } from '../rooms/bus.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
+import { packetFraming } from './packet-bytes.ts';
 import {
   followedPacket,
   followPacket,
@@ -12,7 +13,6 @@ import {
   helloPacket,
   newsPacket,
   type Packet,
-  packetFraming,
   readPacket,
 } from './packets.ts';
 
