@@ -7,7 +7,11 @@ export class ConnectionStream extends Duplex implements Receiver {
   readonly #connection: Connection;
   /** Called when everything that was written has been sent. */
   #written: ((error?: Error | null) => void) | undefined;
+  /** The bytes of the write in progress, which are in the connection, too. */
+  #passed = 0;
   #isClosed = false;
+  /** Called when {@link unsent} is 0 again, also from inside a write. */
+  whenSent: () => void = () => undefined;
 
   /** @param connection its receiver passes its events on to this stream */
   constructor(connection: Connection) {
@@ -16,14 +20,33 @@ export class ConnectionStream extends Duplex implements Receiver {
     this.on('error', () => undefined);
   }
 
+  /** Bytes that were written to the stream, and that the connection has not sent yet. */
+  get unsent(): number {
+    return this.writableLength - this.#passed + this.#connection.unsent;
+  }
+
+  /** Bytes of memory that they keep, without what the connection reports to its keeper. */
+  get unsentMemory(): number {
+    const { unsent, unsentMemory = unsent } = this.#connection;
+    return this.writableLength - this.#passed + unsentMemory;
+  }
+
   override _read(): void {
     this.#connection.resume();
   }
 
   override _write(chunk: Buffer, _encoding: string, written: (error?: Error | null) => void): void {
     this.#connection.write(chunk);
-    if (this.#connection.unsent === 0) written();
-    else this.#written = written;
+    this.#passed = chunk.length;
+    if (this.#connection.unsent > 0) this.#written = written;
+    else this.#endWrite(written);
+  }
+
+  #endWrite(written: ((error?: Error | null) => void) | undefined): void {
+    this.#written = undefined;
+    this.#passed = 0;
+    written?.();
+    if (this.unsent === 0) this.whenSent();
   }
 
   override _final(done: () => void): void {
@@ -47,9 +70,7 @@ export class ConnectionStream extends Duplex implements Receiver {
 
   onDrain(): void {
     if (this.#connection.unsent > 0) return;
-    const written = this.#written;
-    this.#written = undefined;
-    written?.();
+    this.#endWrite(this.#written);
   }
 
   onClose(error?: Error): void {

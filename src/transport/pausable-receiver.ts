@@ -8,7 +8,7 @@ export class PausableReceiver implements Receiver {
   readonly #resumeSocket: () => void;
   readonly #chunksAreBorrowed: boolean;
   #isPaused: boolean;
-  /** Chunks that arrived too early. At most what one read of the socket can hold. */
+  /** Chunks that arrived too early: those of one read of the socket. They count as memory of the connection. */
   #early: Uint8Array[] | undefined;
   #hasEnded = false;
   #hasClosed = false;
@@ -29,6 +29,7 @@ export class PausableReceiver implements Receiver {
     this.#isPaused = isPaused;
     this.#chunksAreBorrowed = chunksAreBorrowed;
     this.#early = early;
+    for (const { buffer } of early ?? []) receiver.keeper?.kept(buffer, buffer.byteLength);
     if (early) queueMicrotask(() => this.#deliverEarly());
   }
 
@@ -49,6 +50,7 @@ export class PausableReceiver implements Receiver {
 
   /** Delivers nothing more, except the close, which may have been kept: after this call then. */
   drop(): void {
+    for (const { buffer } of this.#early ?? []) this.#receiver.keeper?.freed(buffer);
     this.#early = undefined;
     this.#hasEnded = false;
     if (!this.#hasClosed) return;
@@ -58,8 +60,12 @@ export class PausableReceiver implements Receiver {
 
   onData(chunk: Uint8Array): void {
     if (!this.#isPaused && !this.#early) return this.#receiver.onData(chunk);
+    const kept = this.#chunksAreBorrowed ? ownCopy(chunk) : chunk;
     this.#early ??= [];
-    this.#early.push(this.#chunksAreBorrowed ? ownCopy(chunk) : chunk);
+    this.#early.push(kept);
+    const { keeper } = this.#receiver;
+    keeper?.kept(kept.buffer, kept.buffer.byteLength);
+    keeper?.recount?.();
   }
 
   onEnd(): void {
@@ -80,10 +86,15 @@ export class PausableReceiver implements Receiver {
     this.#receiver.onClose(error);
   }
 
+  #deliver(chunk: Uint8Array): void {
+    this.#receiver.keeper?.freed(chunk.buffer);
+    this.#receiver.onData(chunk);
+  }
+
   #deliverEarly(): void {
     while (this.#early && !this.#isPaused) {
       const chunk = this.#early.shift();
-      if (chunk) this.#receiver.onData(chunk);
+      if (chunk) this.#deliver(chunk);
       else this.#early = undefined;
     }
     if (this.#isPaused) return;

@@ -14,7 +14,7 @@ import type { TLSSocket } from 'node:tls';
 import { type Address, hostOf } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import { ConnectionStream } from './connection-stream.ts';
-import type { Connection, Receiver, Security, ServerTls, TlsOptions } from './transport.ts';
+import type { Connection, MemoryKeeper, Receiver, Security, ServerTls, TlsOptions } from './transport.ts';
 
 /** Much longer than received bytes take through a stream. */
 const lastBytesMs = 100;
@@ -70,13 +70,26 @@ export class UpgradableConnection implements Connection {
   }
 
   get unsent(): number {
-    const waiting = this.#waiting.reduce((sum, bytes) => sum + bytes.length, 0);
-    return waiting + (this.#secure ?? this.#carrier).unsent;
+    return this.#waitingBytes + (this.#secure ?? this.#carrier).unsent;
+  }
+
+  get unsentMemory(): number {
+    const { unsent, unsentMemory = unsent } = this.#secure ?? this.#carrier;
+    return this.#waitingBytes + unsentMemory;
+  }
+
+  get #waitingBytes(): number {
+    return this.#waiting.reduce((sum, bytes) => sum + bytes.length, 0);
+  }
+
+  get keeper(): MemoryKeeper | undefined {
+    return this.#receiver?.keeper;
   }
 
   start(receiver: Receiver): void {
     this.#receiver = receiver;
     this.#carrier.start({
+      keeper: receiver.keeper,
       onData: (chunk) => (this.#stream ?? receiver).onData(chunk),
       onEnd: () => {
         (this.#stream ?? receiver).onEnd();
@@ -201,10 +214,16 @@ export class UpgradableConnection implements Connection {
   async #complete(socket: TLSSocket, isServer: boolean): Promise<void> {
     const { encryptedConnection, securityOf } = await import('./tls/upgrade.ts');
     this.#security = securityOf(socket);
-    const secure = encryptedConnection(socket, this.peer, isServer ? this.#security : undefined);
+    const secure = encryptedConnection(
+      socket,
+      this.#stream as ConnectionStream,
+      this.peer,
+      isServer ? this.#security : undefined,
+    );
     this.#secure = secure;
     const receiver = this.#receiver as Receiver;
     secure.start({
+      keeper: receiver.keeper,
       onData: (chunk) => receiver.onData(chunk),
       onEnd: () => receiver.onEnd(),
       onDrain: () => receiver.onDrain(),

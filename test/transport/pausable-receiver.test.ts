@@ -40,6 +40,34 @@ test('what arrives while paused is copied, and delivered in order after the call
   expect(events).toEqual(['a', 'b', 'end', 'close']);
 });
 
+test('what it keeps counts until it is delivered or dropped', async () => {
+  const { inner } = pausable();
+  let counted = 0;
+  let recounted = 0;
+  const keeper = {
+    kept: (_: object, size: number) => {
+      counted += size;
+    },
+    freed: (memory: object) => {
+      counted -= (memory as ArrayBuffer).byteLength;
+    },
+    recount: () => {
+      recounted = counted;
+    },
+  };
+  const receiver = new PausableReceiver({ ...inner, keeper }, () => undefined, true, false, [new Uint8Array(10)]);
+  expect(counted).toBe(10);
+  receiver.onData(new Uint8Array(100));
+  expect(recounted).toBe(110);
+  receiver.resume();
+  await soon();
+  expect(counted).toBe(0);
+  receiver.pause();
+  receiver.onData(new Uint8Array(100));
+  receiver.drop();
+  expect(counted).toBe(0);
+});
+
 test('pausing again while chunks are delivered keeps the rest', async () => {
   const { receiver, events, inner } = pausable(false, [Buffer.from('a'), Buffer.from('b')]);
   inner.onData = (chunk) => {

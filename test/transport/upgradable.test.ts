@@ -12,9 +12,13 @@ const tls = selfSignedCertificate(['localhost'], 86_400_000);
 /** One end, with what it received. */
 class Side {
   readonly connection: UpgradableConnection;
-  bytes = Buffer.alloc(0);
+  /** How many bytes it received. */
+  received = 0;
+  #chunks: Buffer[] = [];
   events: string[] = [];
   error: Error | undefined;
+  /** Memory that the connection keeps, as it reports it to its keeper, by piece. */
+  readonly #kept = new Map<object, { times: number; size: number }>();
   #wake: () => void = () => undefined;
 
   constructor(connection: Connection) {
@@ -25,8 +29,18 @@ class Side {
       this.#wake();
     };
     this.connection.start({
+      keeper: {
+        kept: (memory, size) => {
+          this.#kept.set(memory, { times: (this.#kept.get(memory)?.times ?? 0) + 1, size });
+        },
+        freed: (memory) => {
+          const kept = this.#kept.get(memory) as { times: number };
+          if (--kept.times === 0) this.#kept.delete(memory);
+        },
+      },
       onData: (chunk) => {
-        this.bytes = Buffer.concat([this.bytes, chunk]);
+        this.received += chunk.length;
+        this.#chunks.push(Buffer.from(chunk));
         this.#wake();
       },
       onEnd: () => note('end'),
@@ -36,6 +50,18 @@ class Side {
         note('close');
       },
     });
+  }
+
+  get bytes(): Buffer {
+    const bytes = Buffer.concat(this.#chunks);
+    this.#chunks = [bytes];
+    return bytes;
+  }
+
+  /** All memory that its output keeps. */
+  get memory(): number {
+    const shared = [...this.#kept.values()].reduce((sum, { size }) => sum + size, 0);
+    return shared + this.connection.unsentMemory;
   }
 
   async until(condition: () => boolean): Promise<void> {
@@ -101,6 +127,27 @@ test.each([
   await client.until(() => client.events.includes('close'));
   await server.until(() => server.events.includes('close'));
   expect([client.error, server.error]).toEqual([undefined, undefined]);
+});
+
+test.each([
+  ['sockets', sockets, 20_000_000],
+  ['a connection that splits everything', inMemory, 2_000_000],
+] as const)('what a peer does not read stays unsent, and all of its memory counts: %s', async (_, open, size) => {
+  const [client, server] = await open();
+  await upgrade([client, server]);
+  client.connection.pause();
+  const piece = Buffer.alloc(100_000, 'x');
+  for (let sent = 0; sent < size; sent += piece.length) server.connection.write(Buffer.from(piece));
+  // The kernel's buffers are far smaller.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const { unsent } = server.connection;
+  expect(unsent).toBeGreaterThan(size / 2);
+  expect(server.memory).toBeGreaterThanOrEqual(unsent);
+  expect(server.memory).toBeLessThan(1.2 * unsent + 1_000_000);
+  client.connection.resume();
+  await client.until(() => client.received === size + 3);
+  await server.until(() => server.connection.unsent === 0);
+  expect(server.memory).toBe(0);
 });
 
 test('what is written during the handshake follows it, encrypted', async () => {

@@ -33,16 +33,55 @@ export function serverError(error: unknown): Error {
   return handshakeError(error instanceof Error ? error : new Error(String(error)));
 }
 
-/** The connection of an encrypted stream. @param security of a server's */
-export function encryptedConnection(socket: tls.TLSSocket, peer: Address, security: Security | undefined): Connection {
+/** The connection of an encrypted stream. @param stream what it is over @param security of a server's */
+export function encryptedConnection(
+  socket: tls.TLSSocket,
+  stream: ConnectionStream,
+  peer: Address,
+  security: Security | undefined,
+): Connection {
   // Addresses of TLS, because such a stream cannot be reset.
   const address = 'port' in peer ? new TlsAddress(peer.host, peer.port) : new TlsAddress('localhost', 0);
-  return new OverStream(socket, address, address, security);
+  return new OverStream(socket, stream, address, security);
 }
 
-/** A connection over an encrypted stream that is no socket, whose reads cannot be borrowed. */
+/**
+ * A connection over an encrypted stream that is no socket, whose reads cannot be borrowed. A write is complete when the
+ * connection below has sent it: Bun reports that as soon as it is encrypted, and would keep whatever a peer does not read.
+ */
 class OverStream extends TlsConnection {
+  readonly #stream: ConnectionStream;
+  #isWriting = false;
+
+  constructor(socket: tls.TLSSocket, stream: ConnectionStream, address: TlsAddress, security: Security | undefined) {
+    super(socket, address, address, security);
+    this.#stream = stream;
+    stream.whenSent = () => {
+      if (!this.#isWriting) this.written();
+    };
+  }
+
   protected override canBorrow(): boolean {
     return false;
+  }
+
+  protected override get inSocket(): number {
+    return Math.max(super.inSocket, this.#stream.unsent);
+  }
+
+  /** What waits is there twice: as it was written, and encrypted. */
+  override get unsentMemory(): number {
+    return super.unsentMemory + this.#stream.unsentMemory;
+  }
+
+  protected override writePiece(bytes: Uint8Array, isBorrowed: boolean): Uint8Array {
+    this.#isWriting = true;
+    const piece = super.writePiece(bytes, isBorrowed);
+    this.#isWriting = false;
+    return piece;
+  }
+
+  protected override written(error?: Error | null): void {
+    if (error || this.inSocket === 0) super.written(error);
   }
 }
