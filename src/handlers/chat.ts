@@ -77,7 +77,7 @@ export function chat({ authorize, room: first = 'lobby' }: ChatOptions = {}): Ha
       const guest = guestsOf(session).of(session);
       return guest && orError(() => run(guest, text));
     },
-    missed: (_session, room, messages) => `* You missed ${formatPlural(messages, 'message')} of ${room}`,
+    missed: (_session, room, messages) => `* You missed ${formatPlural(messages, 'message')}${room && ` of ${room}`}`,
     close(session) {
       const guest = guestsOf(session).of(session);
       if (!guest) return;

@@ -40,7 +40,12 @@ export function textFormat({ paint, worker }: Pick<LogOptions, 'paint' | 'worker
     roomJoined: (session, room) => about(session, escapeText(`joined room ${JSON.stringify(room)}`)),
     roomLeft: (session, room) => about(session, escapeText(`left room ${JSON.stringify(room)}`)),
     missed: (session, room, messages) =>
-      about(session, warning(`missed ${formatPlural(messages, 'message')} of room ${JSON.stringify(room)}`)),
+      about(
+        session,
+        warning(
+          `missed ${formatPlural(messages, 'message')} ${room === '' ? 'to all' : `of room ${JSON.stringify(room)}`}`,
+        ),
+      ),
     faulted: (session, { name, kind, direction, message }) => {
       const which = message === undefined ? '' : `, message ${message}`;
       return about(session, `${arrows[direction]} ${warning(`fault ${name}: ${kind}${which}`)}`);

@@ -1,5 +1,4 @@
 /** A room in this process: its members, what it is sent in this turn, and what members have not received. */
-import { YodelError } from '../errors.ts';
 import { isMessage, type Message } from '../framing/message.ts';
 import type { ServerLimits } from '../options.ts';
 import type { RoomSendOptions, Session } from '../session/handler.ts';
@@ -7,7 +6,9 @@ import type { Participant, RoomSession } from '../session/membership.ts';
 import type { MemoryLimit } from '../session/memory-limit.ts';
 import type { Wire } from '../session/wire.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
+import { fellBehind } from './fell-behind.ts';
 import { History } from './history.ts';
+import { publicNameOf } from './name.ts';
 import { Ring } from './ring.ts';
 import { type Recipient, type RoomMessage, Segment, type Share } from './segment.ts';
 
@@ -138,7 +139,7 @@ export class LocalRoom {
       if (member.behind) member.behind.missed += messages;
       else {
         this.#count(participant, messages);
-        participant.missed(this.name, messages);
+        participant.missed(publicNameOf(this.name), messages);
       }
     }
   }
@@ -213,7 +214,8 @@ export class LocalRoom {
   /** Writes the next segment of the ring. */
   #writeNext(member: Member, behind: Behind): void {
     const segment = this.#ring.at(behind.position);
-    behind.position = this.#ring.advance(behind.position);
+    // Before the ring frees the segment, which the memory limit may answer by dropping others.
+    this.#ring.advance(behind.position++);
     if (segment) this.#write(member.participant, segment.shareOf(recipientOf(member, behind.wire)));
   }
 
@@ -285,12 +287,12 @@ export class LocalRoom {
     for (const member of this.#behind) {
       const behind = member.behind as Behind;
       if (behind.position > first) continue;
-      behind.position = this.#ring.advance(first);
       const share = segment?.shareOf(recipientOf(member, behind.wire));
       behind.missed += share?.messages ?? 0;
       counters.roomMessagesReplaced += share?.replaced ?? 0;
+      this.#ring.advance(behind.position++);
       if (behind.missed > 0 && this.#context.limits.roomBehind === 'close')
-        member.participant.session.close(this.#fellBehind(behind.missed));
+        member.participant.session.close(fellBehind(this.name, behind.missed));
     }
     this.#ring.passed(first);
     this.#wake();
@@ -313,18 +315,14 @@ export class LocalRoom {
 
   #missed(participant: Participant, messages: number): void {
     this.#count(participant, messages);
-    if (!participant.missed(this.name, messages)) participant.session.close(this.#fellBehind(messages));
+    if (!participant.missed(publicNameOf(this.name), messages))
+      participant.session.close(fellBehind(this.name, messages));
   }
 
   #count({ session }: Participant, messages: number): void {
     const { telemetry } = this.#context;
     telemetry.counters.roomMessagesMissed += messages;
-    if (telemetry.watched) telemetry.emit('missed', session, this.name, messages);
-  }
-
-  #fellBehind(messages: number): YodelError {
-    const what = messages === 1 ? '1 message' : `${messages} messages`;
-    return new YodelError('YODEL_FELL_BEHIND', `fell ${what} behind in room ${JSON.stringify(this.name)}`);
+    if (telemetry.watched) telemetry.emit('missed', session, publicNameOf(this.name), messages);
   }
 
   /** After a delivery: members that left make room, and new ones receive everything from now on. */

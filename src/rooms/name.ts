@@ -3,6 +3,14 @@ import { YodelError } from '../errors.ts';
 
 const longestName = 128;
 
+/** The room of all sessions, which broadcasts go to. No other has this name: it is not valid. */
+export const everyone = '\0everyone';
+
+/** What handlers and logs call a room: the one of all sessions has no name. */
+export function publicNameOf(name: string): string {
+  return name === everyone ? '' : name;
+}
+
 /**
  * Names are compared byte by byte: `Lobby` is not `lobby`, and nothing in a name has a meaning of its own.
  *

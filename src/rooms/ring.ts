@@ -82,13 +82,12 @@ export class Ring implements MemoryUser {
     return this.end;
   }
 
-  /** A member has passed the segment at a position. Returns its next one. */
-  advance(position: number): number {
+  /** A member passes the segment at a position. */
+  advance(position: number): void {
     const next = this.#segments.at(position + 1 - this.#first);
     if (next) next.readers++;
     else this.#readersAtEnd++;
     this.leave(position);
-    return position + 1;
   }
 
   /** A member that is at this position is behind no more. Segments that nobody needs are removed. */

@@ -17,7 +17,7 @@ import { RateLimit } from '../session/rate-limit.ts';
 import { Bridge } from './bridge.ts';
 import type { Bus } from './bus.ts';
 import { LocalRoom, type Member, participantOf, type RoomContext } from './local-room.ts';
-import { checkRoomName } from './name.ts';
+import { checkRoomName, everyone, publicNameOf } from './name.ts';
 import type { RoomMessage } from './segment.ts';
 
 /** The settings of the rooms of a server. */
@@ -29,9 +29,6 @@ export interface RoomsContext extends RoomContext {
   /** Reaches the members in other processes. */
   readonly bus?: Bus | undefined;
 }
-
-/** The room of all sessions. No other has this name: it is not valid. */
-const everyone = '\0everyone';
 
 /** See the top of the file. */
 export class Rooms implements SessionRooms {
@@ -222,7 +219,7 @@ export class Rooms implements SessionRooms {
     if (!room) return;
     const { telemetry } = this.#context;
     telemetry.counters.roomMessagesLost += messages;
-    if (telemetry.watched) telemetry.emit('roomLost', publicName(room), messages, room.size);
+    if (telemetry.watched) telemetry.emit('roomLost', publicNameOf(room.name), messages, room.size);
     // What was sent before arrives first.
     if (room.pending.length > 0) this.#deliverRoom(room);
     room.lost(messages);
@@ -248,7 +245,7 @@ export class Rooms implements SessionRooms {
 
   #deliverRoom(room: LocalRoom): void {
     const { telemetry } = this.#context;
-    if (telemetry.watched) telemetry.emit('published', publicName(room), room.pending, room.size);
+    if (telemetry.watched) telemetry.emit('published', publicNameOf(room.name), room.pending, room.size);
     this.#bridge?.publish(room.name, room.pending);
     room.deliver();
   }
@@ -277,9 +274,4 @@ export class Rooms implements SessionRooms {
     for (const participant of evicted) this.leave(participant, name);
     return evicted.length;
   }
-}
-
-/** The room of all sessions has no name. */
-function publicName({ name }: LocalRoom): string {
-  return name === everyone ? '' : name;
 }

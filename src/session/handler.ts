@@ -228,7 +228,7 @@ export interface HandlerObject {
   /**
    * Called when the session has read too slowly and has missed messages of a room: as many as it was not sent, just before it
    * receives the next one. The return value is sent, such as a line that says so. Without this callback the session is closed
-   * instead.
+   * instead. `room` is `''` if they were broadcasts.
    */
   missed?(session: Session, room: string, messages: number): Reply;
   /**

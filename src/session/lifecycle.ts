@@ -115,6 +115,7 @@ export class Lifecycle {
   endOutput(): void {
     if (this.hasOutputEnded) return;
     this.endedBy ??= 'handler';
+    this.#session.leaveRooms(false);
     this.#outputEnd = 'due';
     this.#session.turnSoon();
   }
@@ -163,6 +164,8 @@ export class Lifecycle {
     if (this.#isGone) return this.#close(undefined);
     // What its rooms were sent before still arrives.
     this.#session.leaveRooms(this.#error !== undefined);
+    // A handler that is told what it has missed may close it.
+    if (this.isOver) return;
     this.state = 'ending';
     this.#dropInput();
     this.#session.flush();

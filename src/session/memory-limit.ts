@@ -38,6 +38,7 @@ export class MemoryLimit {
   readonly #shared = new Map<object, number>();
   readonly #usersOf = (memory: object): number => this.#shared.get(memory) ?? 1;
   readonly #throttled = new Set<MemoryUser>();
+  #isDisconnecting = false;
 
   /** What handlers work on. It is a part of the total, but disconnecting a session does not free it. */
   readonly handling: Handling;
@@ -104,13 +105,24 @@ export class MemoryLimit {
     if (this.#throttled.delete(user)) user.throttle(false);
   }
 
+  /** What users report while they are being disconnected starts it no second time: they would be asked in the middle of it. */
   #disconnectLargest(): void {
-    while (this.#used > this.#limit) {
-      const largest = this.#largest();
-      if (!largest) return;
-      const text = `buffered ${largest.bytes} bytes, the most of all sessions, when their total exceeded maxPendingBytes (${this.#limit})`;
-      largest.user.disconnect(new YodelError('YODEL_TOO_MANY_PENDING_BYTES', text));
+    if (this.#isDisconnecting) return;
+    this.#isDisconnecting = true;
+    try {
+      while (this.#used > this.#limit && this.#disconnectOne());
+    } finally {
+      this.#isDisconnecting = false;
     }
+  }
+
+  /** Returns whether there was one. */
+  #disconnectOne(): boolean {
+    const largest = this.#largest();
+    if (!largest) return false;
+    const text = `buffered ${largest.bytes} bytes, the most of all sessions, when their total exceeded maxPendingBytes (${this.#limit})`;
+    largest.user.disconnect(new YodelError('YODEL_TOO_MANY_PENDING_BYTES', text));
+    return true;
   }
 
   #largest(): { readonly user: MemoryUser; readonly bytes: number } | undefined {

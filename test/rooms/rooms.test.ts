@@ -77,6 +77,19 @@ describe('a room', () => {
     ]);
   });
 
+  it('is left by a session that ends its output, after what was sent before', async () => {
+    const { harness, peers, sessions } = await open(2);
+    for (const session of sessions) session.join('a');
+    harness.server.room('a').send('bye');
+    sessions[0]?.end();
+    harness.server.room('a').send('too late');
+    await settled();
+    expect([peers[0]?.text, peers[0]?.ended]).toEqual(['bye\n', true]);
+    expect(peers[1]?.text).toBe('bye\ntoo late\n');
+    expect(harness.server.room('a').size).toBe(1);
+    expect([...(sessions[0] as Session).rooms]).toEqual([]);
+  });
+
   it('joins what it is sent in one turn into one write for each member', async () => {
     const { harness, sessions } = await open(3);
     for (const session of sessions) session.join('a');

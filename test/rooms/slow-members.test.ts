@@ -141,6 +141,56 @@ describe('a member that is behind', () => {
   });
 });
 
+describe('when the memory of all sessions is used up at once', () => {
+  it('a room drops several segments, and its members miss exactly those', async () => {
+    const { harness, peers, told } = await open(12, { maxPendingBytes: 40_000, roomBuffer: 100_000 });
+    const [slow, fast] = peers as [Peer, Peer];
+    const others = [...harness.server.sessions].slice(2);
+    slow.connection.pause();
+    await send(harness, 150);
+    for (const session of others) session.reportBuffered(3_700);
+    for (const session of others) session.reportBuffered(0);
+    await send(harness, 150, 150);
+    slow.connection.resume();
+    await slow.until(() => slow.text.endsWith(`${line(299)}\n`));
+    const { received, missed, isGapless } = accountOf(slow.lines);
+    expect([isGapless, received + missed, told.length]).toEqual([true, 300, 1]);
+    expect(missed).toBeGreaterThan(100);
+    expect(accountOf(fast.lines).received).toBe(300);
+    expect(harness.server.pendingBytes).toBe(0);
+  });
+});
+
+describe('a member that has missed broadcasts', () => {
+  const broadcast = async (harness: Harness) => {
+    for (let number = 0; number < 300; number++) {
+      harness.server.broadcast(line(number));
+      if (number % 10 === 9) await settled();
+    }
+  };
+
+  it('is told so, without the name of a room', async () => {
+    const rooms: string[] = [];
+    const missed = (_session: Session, room: string) => void rooms.push(room);
+    const { harness, peers } = await open(2, { handler: { missed }, roomBuffer: 5_000 });
+    peers[0]?.connection.pause();
+    await broadcast(harness);
+    peers[0]?.connection.resume();
+    await settled();
+    expect(rooms).toEqual(['']);
+  });
+
+  it('or closed with an error that has no name of a room', async () => {
+    const { harness, peers } = await open(2, { roomBehind: 'close', roomBuffer: 5_000 });
+    const [slow] = peers as [Peer, Peer];
+    slow.connection.pause();
+    await broadcast(harness);
+    slow.connection.resume();
+    await slow.until(() => slow.ended);
+    expect(slow.lines.at(-1)).toMatch(/^error: fell \d+ messages behind$/);
+  });
+});
+
 describe('with roomBehind "close"', () => {
   it('it is closed with an error that says so', async () => {
     const { harness, peers } = await open(2, { roomBehind: 'close', roomBuffer: 2_000 });
