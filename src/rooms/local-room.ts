@@ -10,7 +10,7 @@ import { fellBehind } from './fell-behind.ts';
 import { History } from './history.ts';
 import { publicNameOf } from './name.ts';
 import { Ring } from './ring.ts';
-import { type Recipient, type RoomMessage, Segment, type Share } from './segment.ts';
+import { partsOf, type Recipient, type RoomMessage, Segment, type Share } from './segment.ts';
 
 /** A session in a room. */
 export interface Member {
@@ -40,9 +40,6 @@ export interface RoomContext {
   readonly memoryLimit: MemoryLimit;
 }
 
-/** Segments are not larger than this, unless a message is: what a member that stops reading leaves in its connection. */
-const segmentSize = 65_536;
-
 /** See the top of the file. */
 export class LocalRoom {
   readonly name: string;
@@ -56,6 +53,8 @@ export class LocalRoom {
   /** What it was sent in this turn. */
   #pending: RoomMessage[] = [];
   #pendingSize = 0;
+  /** The same, for members that leave before it is delivered. */
+  #rest: Segment | undefined;
   /** How many members are behind, and which frames they need. */
   readonly #behind = new Set<Member>();
   readonly #wires = new Map<Wire, number>();
@@ -149,6 +148,7 @@ export class LocalRoom {
     const messages = this.#pending;
     this.#pending = [];
     this.#pendingSize = 0;
+    this.#rest = undefined;
     this.#isDelivering = true;
     try {
       let base = 0;
@@ -246,7 +246,8 @@ export class LocalRoom {
     if (participant.hasEnded) return;
     const { wire } = participant;
     if (!wire) return this.#sendEach(member, this.#pending, from);
-    this.#write(participant, new Segment(this.#pending).shareOf(recipientOf(member, wire, from)));
+    if (this.#rest?.count !== this.#pending.length) this.#rest = new Segment([...this.#pending]);
+    this.#write(participant, this.#rest.shareOf(recipientOf(member, wire, from)));
   }
 
   #fallsBehind(member: Member): void {
@@ -380,17 +381,4 @@ function lastingOf(message: string | Uint8Array | Message): Pick<RoomMessage, 'm
   const kept = message.kept();
   // Reading it makes its bytes its own.
   return { message: kept, size: kept.bytes.length };
-}
-
-/** Parts that are small enough for a segment. */
-function* partsOf(messages: readonly RoomMessage[]): Generator<readonly RoomMessage[]> {
-  let [start, size] = [0, 0];
-  for (const [index, message] of messages.entries()) {
-    if (size > 0 && size + message.size > segmentSize) {
-      yield messages.slice(start, index);
-      [start, size] = [index, 0];
-    }
-    size += message.size;
-  }
-  if (start < messages.length) yield start === 0 ? messages : messages.slice(start);
 }

@@ -9,7 +9,8 @@
  */
 import type { Clock } from '../clock.ts';
 import { YodelError } from '../errors.ts';
-import type { Message } from '../framing/message.ts';
+import { checkMessage } from '../framing/framing.ts';
+import { isMessage, type Message } from '../framing/message.ts';
 import type { ServerLimits, SessionLimits } from '../options.ts';
 import type { Room, RoomReach, RoomSendOptions, Session } from '../session/handler.ts';
 import type { Participant, RoomSession, SessionRooms } from '../session/membership.ts';
@@ -182,6 +183,7 @@ export class Rooms implements SessionRooms {
   }
 
   #send(name: string, message: string | Uint8Array | Message, options: RoomSendOptions): RoomReach {
+    if (!isMessage(message)) checkMessage(message);
     this.#context.telemetry.counters.roomMessages++;
     const bridge = this.#bridge;
     const room = this.#rooms.get(name) ?? (bridge?.isFollowed(name) ? this.#create(name) : undefined);
@@ -269,7 +271,12 @@ export class Rooms implements SessionRooms {
   }
 
   #evict(name: string, session: Session | undefined): number {
-    const all = this.#rooms.get(name)?.participants ?? [];
+    const room = this.#rooms.get(name);
+    const participant = session && participantOf(session);
+    // The session of another server may be in a room of the same name.
+    const member = participant?.memberships.get(name) as Member | undefined;
+    if (participant) return member?.room === room && this.leave(participant, name) ? 1 : 0;
+    const all = room?.participants ?? [];
     const evicted = session ? all.filter((one) => one.session.id === session.id) : all;
     for (const participant of evicted) this.leave(participant, name);
     return evicted.length;

@@ -44,6 +44,9 @@ export interface Recipient {
   readonly from: number;
 }
 
+/** Segments are not larger than this, unless a message is: what a member that stops reading leaves in its connection. */
+const segmentSize = 65_536;
+
 /** Several messages of a room. */
 export class Segment {
   /** The number of messages. */
@@ -152,6 +155,19 @@ export class Segment {
     if (end > start) pieces.push(bytes.subarray(start, end));
     return { pieces, messages, replaced, errors: own };
   }
+}
+
+/** Parts that are small enough for a segment. */
+export function* partsOf(messages: readonly RoomMessage[]): Generator<readonly RoomMessage[]> {
+  let [start, size] = [0, 0];
+  for (const [index, message] of messages.entries()) {
+    if (size > 0 && size + message.size > segmentSize) {
+      yield messages.slice(start, index);
+      [start, size] = [index, 0];
+    }
+    size += message.size;
+  }
+  if (start < messages.length) yield start === 0 ? messages : messages.slice(start);
 }
 
 function exceptedOf(messages: readonly RoomMessage[]): ReadonlyMap<number, ReadonlySet<number>> | undefined {

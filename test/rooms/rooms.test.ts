@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Message } from '../../src/framing/message.ts';
 import type { HandlerObject, Session } from '../../src/session/handler.ts';
 import { Harness, type HarnessOptions } from '../session/harness.ts';
 import type { Peer } from '../session/peer.ts';
@@ -75,6 +76,32 @@ describe('a room', () => {
       ['one', 'two'],
       ['two', 'three'],
     ]);
+  });
+
+  it('encodes what it was sent once for all members that leave in the same turn', async () => {
+    const { harness, peers, sessions } = await open(50);
+    for (const session of sessions) session.join('a');
+    const room = harness.server.room('a');
+    let read = 0;
+    const message = Message.of('bye');
+    Object.defineProperty(message, 'bytes', { get: () => Buffer.from(`bye${read++ > 9 ? ' again' : ''}`) });
+    room.send(message);
+    expect(room.evict(sessions[0])).toBe(1);
+    expect(room.evict(sessions[0])).toBe(0);
+    expect(room.evict()).toBe(49);
+    await settled();
+    expect(peers.every(({ text }) => text === 'bye\n')).toBe(true);
+    expect(read).toBeLessThan(4);
+  });
+
+  it('refuses what is no message, also without members', async () => {
+    const { harness } = await open(1);
+    const room = harness.server.room('a');
+    for (const wrong of [undefined, 42, [1, 2], new Uint16Array(2), { length: 3 }]) {
+      expect(() => room.send(wrong as unknown as string)).toThrow(/^a message is a string, a Uint8Array or a Message/);
+      expect(() => harness.server.broadcast(wrong as unknown as string)).toThrow(TypeError);
+    }
+    expect(harness.server.counters.roomMessages).toBe(0);
   });
 
   it('is left by a session that ends its output, after what was sent before', async () => {
