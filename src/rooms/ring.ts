@@ -12,13 +12,19 @@ import type { RoomMessage, Segment } from './segment.ts';
 const segmentCost = 512;
 /** The same for a segment all of whose messages were replaced. */
 const emptyCost = 32;
+/** What a key costs besides its characters. */
+const keyCost = 100;
 
 /** A segment in the ring, with the memory that was counted for it. */
 interface Kept {
   /** Undefined: newer messages have replaced all of its own. */
   segment: Segment | undefined;
   buffers: readonly Buffer[];
+  /** The keys of its messages: some may have newer messages by now. */
+  keys: readonly string[];
   size: number;
+  /** The part of `size` that objects take. */
+  objects: number;
   /** How many members continue with it. Until then it is not needed. */
   readers: number;
 }
@@ -42,7 +48,7 @@ export class Ring implements MemoryUser {
   /** How many members have received everything in the ring, and wait only for their peers. */
   #readersAtEnd = 0;
   /** Where the last message of each key is. */
-  readonly #keys = new Map<string, { readonly at: number; readonly index: number }>();
+  readonly #keys = new Map<string, { at: number; index: number }>();
 
   constructor(memoryLimit: MemoryLimit, owner: RingOwner) {
     this.#memoryLimit = memoryLimit;
@@ -69,7 +75,8 @@ export class Ring implements MemoryUser {
     for (const wire of wires.keys()) segment.encode(wire);
     segment.keepOnly(wires);
     const at = this.end;
-    const kept: Kept = { segment, buffers: [], size: 0, readers: this.#readersAtEnd };
+    const keys = messages.flatMap(({ key }) => (key === undefined ? [] : [key]));
+    const kept: Kept = { segment, buffers: [], keys, size: 0, objects: 0, readers: this.#readersAtEnd };
     this.#readersAtEnd = 0;
     this.#segments.push(kept);
     this.#measure(kept);
@@ -96,7 +103,6 @@ export class Ring implements MemoryUser {
     if (kept) kept.readers--;
     else this.#readersAtEnd--;
     while (this.#segments.first?.readers === 0) this.#shift();
-    if (this.#segments.length === 0) this.#keys.clear();
   }
 
   /** The segment at this position is dropped, and nobody continues with it any more. */
@@ -108,8 +114,10 @@ export class Ring implements MemoryUser {
 
   costs(usersOf: (memory: object) => number): number {
     let bytes = 0;
-    for (const { buffers } of this.#segments)
+    for (const { buffers, objects } of this.#segments) {
+      bytes += objects;
       for (const { buffer } of buffers) bytes += buffer.byteLength / usersOf(buffer);
+    }
     return bytes;
   }
 
@@ -123,48 +131,48 @@ export class Ring implements MemoryUser {
   }
 
   #replace(key: string, at: number, index: number): void {
-    const old = this.#keys.get(key);
-    // In the order of the last change, so that the keys of dropped segments are the first.
-    this.#keys.delete(key);
-    this.#keys.set(key, { at, index });
-    const kept = old && this.#segments.at(old.at - this.#first);
-    if (!old || !kept?.segment) return this.#forgetKeys();
-    if (kept.segment.replace(old.index)) {
+    // The memory limit may have dropped it already.
+    if (at < this.#first) return;
+    const place = this.#keys.get(key);
+    if (!place) {
+      this.#keys.set(key, { at, index });
+      return;
+    }
+    const old = { ...place };
+    [place.at, place.index] = [at, index];
+    const kept = this.#segments.at(old.at - this.#first);
+    if (!kept?.segment?.replace(old.index)) return;
+    if (kept.segment.isReplaced) {
       this.#owner.replaced(kept.segment, old.at);
       kept.segment = undefined;
+      kept.keys = [];
     }
     this.#measure(kept);
   }
 
-  /** Forgets keys whose messages are no longer here. */
-  #forgetKeys(): void {
-    for (const [key, { at }] of this.#keys) {
-      if (at >= this.#first) return;
-      this.#keys.delete(key);
-    }
-  }
-
   /** Counts what the segment takes now. */
   #measure(kept: Kept): void {
-    const { buffers, size } = kept;
-    kept.buffers = kept.segment?.buffers ?? [];
-    const cost = kept.segment ? segmentCost : emptyCost;
-    kept.size = kept.buffers.reduce((total, { length }) => total + length, cost);
+    const { segment, buffers, size, objects } = kept;
+    kept.buffers = segment?.buffers ?? [];
+    kept.objects = segment ? segmentCost + segment.objectsSize : emptyCost;
+    for (const { length } of kept.keys) kept.objects += keyCost + 2 * length;
+    kept.size = kept.buffers.reduce((total, { length }) => total + length, kept.objects);
     if (kept.size === size) return;
     for (const { buffer } of kept.buffers) this.#memoryLimit.share(buffer, buffer.byteLength);
     for (const { buffer } of buffers) this.#memoryLimit.unshare(buffer, buffer.byteLength);
-    this.#report(kept.size - size);
+    this.#report(kept.size - size, kept.objects - objects);
   }
 
   #shift(): void {
-    const { buffers, size } = this.#segments.shift() as Kept;
+    const { buffers, keys, size, objects } = this.#segments.shift() as Kept;
+    for (const key of keys) if (this.#keys.get(key)?.at === this.#first) this.#keys.delete(key);
     this.#first++;
     for (const { buffer } of buffers) this.#memoryLimit.unshare(buffer, buffer.byteLength);
-    this.#report(-size);
+    this.#report(-size, -objects);
   }
 
-  #report(by: number): void {
+  #report(by: number, byObjects: number): void {
     this.buffered += by;
-    this.#memoryLimit.changed(this, 0, by > 0);
+    this.#memoryLimit.changed(this, byObjects, by > 0);
   }
 }

@@ -47,6 +47,11 @@ export interface Recipient {
 /** Segments are not larger than this, unless a message is: what a member that stops reading leaves in its connection. */
 const segmentSize = 65_536;
 
+/** The end of a frame, in a list of numbers. */
+const endCost = 8;
+/** That a message is not for a member, in a set. */
+const exceptedCost = 40;
+
 /** Several messages of a room. */
 export class Segment {
   /** The number of messages. */
@@ -57,6 +62,8 @@ export class Segment {
   readonly #excepted: ReadonlyMap<number, ReadonlySet<number>> | undefined;
   /** The messages that newer ones have replaced. */
   #replaced: Set<number> | undefined;
+  /** How many of them have no memory any more. */
+  #freed = 0;
 
   constructor(messages: readonly RoomMessage[]) {
     this.#messages = messages;
@@ -67,6 +74,16 @@ export class Segment {
   /** The memory of the frames, to be counted. */
   get buffers(): readonly Buffer[] {
     return [...this.#encoded.values()].map(({ bytes }) => bytes);
+  }
+
+  /** About how many bytes its objects take besides the frames: short messages are many. */
+  get objectsSize(): number {
+    return this.count * this.#encoded.size * endCost + (this.#excepted ? this.count * exceptedCost : 0);
+  }
+
+  /** Whether newer messages have replaced all of its own. */
+  get isReplaced(): boolean {
+    return this.#replaced?.size === this.count;
   }
 
   /** Encodes for this wire, unless that was done before. */
@@ -95,13 +112,17 @@ export class Segment {
     return this.#parts(bytes, ends, errors, from, excepted);
   }
 
-  /** A newer message has replaced this one. Returns whether none is left. */
+  /** A newer message has replaced this one. Returns whether the segment takes less memory now. */
   replace(index: number): boolean {
     this.#replaced ??= new Set();
     this.#replaced.add(index);
-    if (this.#replaced.size === this.count) return true;
-    if (this.#replaced.size * 2 >= this.count) this.#compact(this.#replaced);
-    return false;
+    const { size } = this.#replaced;
+    if (size === this.count) return true;
+    // Half of what is left, so that many messages, replaced one by one, are not copied as often.
+    if ((size - this.#freed) * 2 < this.count - this.#freed) return false;
+    this.#freed = size;
+    this.#compact(this.#replaced);
+    return true;
   }
 
   /** Frees the frames of replaced messages. */

@@ -1,5 +1,5 @@
 /** Members that read too slowly: nobody else waits for them, and what they miss is counted and told. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { HandlerObject, Session } from '../../src/session/handler.ts';
 import { Harness, type HarnessOptions } from '../session/harness.ts';
 import type { Peer } from '../session/peer.ts';
@@ -321,5 +321,47 @@ describe('what ends a membership while it is behind', () => {
     await slow.until(() => slow.ended);
     await send(harness, 100, 100);
     expect(fast.lines).toHaveLength(200);
+  });
+
+  it('many keys in one turn are replaced without copying their frames each time', async () => {
+    const { harness, peers, room } = await open(1);
+    const [slow] = peers as [Peer];
+    const states = (round: number) => {
+      for (let key = 0; key < 2_000; key++) room.send(`${key} ${round}`, { key: String(key) });
+      return settled();
+    };
+    slow.connection.pause();
+    room.send('x'.repeat(20_000));
+    await settled();
+    await states(1);
+    const copies = vi.spyOn(Buffer, 'allocUnsafeSlow');
+    await states(2);
+    await states(3);
+    expect(copies.mock.calls.length).toBeLessThan(60);
+    copies.mockRestore();
+    slow.connection.resume();
+    await slow.until(() => slow.text.endsWith('\n1999 3\n'));
+    expect(slow.lines.slice(1)).toEqual(Array.from({ length: 2_000 }, (_, key) => `${key} 3`));
+    expect(harness.server.counters.roomMessagesReplaced).toBe(4_000);
+    expect(harness.server.pendingBytes).toBe(0);
+  });
+
+  it('keys count, too, for as long as the ring has their messages', async () => {
+    const { harness, peers, room } = await open(1, { roomBuffer: 100_000 });
+    const [slow] = peers as [Peer];
+    slow.connection.pause();
+    room.send('x'.repeat(20_000));
+    await settled();
+    const before = harness.server.pendingBytes;
+    for (let key = 0; key < 5_000; key++) {
+      room.send('.', { key: `${'k'.repeat(1_000)}${key}` });
+      if (key % 10 === 9) await settled();
+    }
+    expect(harness.server.pendingBytes).toBeLessThan(before + 101_000);
+    expect(harness.server.pendingBytes).toBeGreaterThan(before + 50_000);
+    slow.connection.resume();
+    await settled();
+    expect(harness.server.pendingBytes).toBe(0);
+    expect(harness.server.counters.roomMessagesMissed + slow.lines.length - 2).toBe(5_000);
   });
 });
