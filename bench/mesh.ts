@@ -59,6 +59,7 @@ async function meshWay(folder: string, worker: number): Promise<Way> {
   const receiver: BusReceiver = {
     node: String(worker),
     busBuffer: 1_048_576,
+    namesOf: () => [],
     stateOf: () => ({ last: sent, size: 1 }),
     received({ first, messages }: BusBatch) {
       if (first !== received + 1) throw new Error(`message ${first} follows ${received}`);

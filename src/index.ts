@@ -81,6 +81,7 @@ export { type Server, serve } from './server/server.ts';
 export type {
   Handler,
   HandlerObject,
+  JoinOptions,
   MessageHandler,
   Reply,
   Room,

@@ -3,7 +3,7 @@ import type { Decoder } from '../framing/framing.ts';
 import { decodeChunk } from '../framing/framing.ts';
 import { ownCopy } from '../framing/slices.ts';
 import { longestMessage } from '../option-values.ts';
-import type { RoomState } from '../rooms/bus.ts';
+import type { MemberName, RoomState } from '../rooms/bus.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
 import { packetFraming } from './packet-bytes.ts';
 import {
@@ -11,6 +11,7 @@ import {
   followPacket,
   type Hello,
   helloPacket,
+  namesPacket,
   newsPacket,
   type Packet,
   readPacket,
@@ -23,6 +24,7 @@ export interface LinkOwner {
   /** Whether this worker has members in the room. */
   follows(room: string): boolean;
   stateOf(room: string): RoomState;
+  namesOf(room: string): readonly MemberName[];
   received(link: Link, packet: Packet): void;
   /** {@link Link.isFull} has changed. */
   fullnessChanged(link: Link): void;
@@ -54,9 +56,10 @@ export class Link implements Receiver {
   #packets: Buffer[] = [];
   #size = 0;
   #isFlushDue = false;
-  /** Rooms that this worker has begun or ceased to follow, and rooms whose state has changed. Told when there is space. */
+  /** Rooms that this worker has begun or ceased to follow, and rooms whose state or names have changed. Told when there is space. */
   readonly #changed = new Set<string>();
   readonly #news = new Set<string>();
+  readonly #named = new Set<string>();
   #isOver = false;
 
   /** @param worker the one that it was dialled for */
@@ -102,6 +105,12 @@ export class Link implements Receiver {
     this.#flushSoon();
   }
 
+  /** The names of a room's members have changed. */
+  named(room: string): void {
+    this.#named.add(room);
+    this.#flushSoon();
+  }
+
   /** Writes what waits, and ends the connection. */
   end(): void {
     this.#flush();
@@ -129,7 +138,7 @@ export class Link implements Receiver {
   onDrain(): void {
     this.hasProgressed = true;
     this.#look();
-    if (!this.isFull && (this.#changed.size > 0 || this.#news.size > 0)) this.#flushSoon();
+    if (!this.isFull && this.#changed.size + this.#news.size + this.#named.size > 0) this.#flushSoon();
   }
 
   onClose(): void {
@@ -192,6 +201,10 @@ export class Link implements Receiver {
     if (this.#news.size > 0) {
       this.#append(newsPacket(new Map([...this.#news].map((room) => [room, this.#owner.stateOf(room)]))));
       this.#news.clear();
+    }
+    if (this.#named.size > 0) {
+      this.#append(namesPacket(new Map([...this.#named].map((room) => [room, this.#owner.namesOf(room)]))));
+      this.#named.clear();
     }
   }
 

@@ -9,7 +9,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { UnixAddress } from '../address.ts';
 import { type Clock, realClock, type Timer } from '../clock.ts';
-import type { Bus, BusBatch, BusBeat, BusReceiver, BusState, RoomState } from '../rooms/bus.ts';
+import type { Bus, BusBatch, BusBeat, BusReceiver, BusState, MemberName, RoomState } from '../rooms/bus.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { Connection, Listener, Transport } from '../transport/transport.ts';
 import { restoreMeshFolder } from './folder.ts';
@@ -111,8 +111,9 @@ export class Mesh implements Bus, LinkOwner {
     }
   }
 
-  beat({ last, sizes }: BusBeat): void {
+  beat({ last, sizes, names }: BusBeat): void {
     for (const link of this.#links.values()) {
+      for (const room of names.keys()) link.named(room);
       for (const room of sizes.keys()) link.news(room);
       for (const room of last.keys()) if (link.followed.has(room)) link.news(room);
     }
@@ -144,6 +145,10 @@ export class Mesh implements Bus, LinkOwner {
     return this.#receiver.stateOf(room);
   }
 
+  namesOf(room: string): readonly MemberName[] {
+    return this.#receiver.namesOf(room);
+  }
+
   received(link: Link, packet: Packet): void {
     if (packet.type === 'hello') return this.#greeted(link, packet.hello);
     const { node } = link;
@@ -157,6 +162,8 @@ export class Mesh implements Bus, LinkOwner {
         return;
       case 'news':
         return this.#learned(node, packet.states);
+      case 'names':
+        return this.#receiver.beaten({ node, last: new Map(), sizes: new Map(), names: packet.names });
       case 'follow':
         return link.begin(packet.rooms);
       case 'unfollow':
@@ -248,6 +255,7 @@ export class Mesh implements Bus, LinkOwner {
     for (const room of this.#followed) {
       link.changed(room);
       link.news(room);
+      if (this.namesOf(room).length > 0) link.named(room);
     }
     this.#dialEnds(worker);
   }
@@ -273,7 +281,7 @@ export class Mesh implements Bus, LinkOwner {
       sizes.set(room, state.size);
       if (this.#followed.has(room)) last.set(room, state.last);
     }
-    this.#receiver.beaten({ node, last, sizes });
+    this.#receiver.beaten({ node, last, sizes, names: new Map() });
   }
 
   #isFull(link: Link): void {

@@ -8,6 +8,7 @@
  * followed  4 | (room: text | last: 8) …                  answers `follow`
  * batch     5 | room: text | first: 8 | time: 8 | message …
  * news      6 | (room: text | last: 8 | size: 4) …
+ * names     7 | (room: text | count: 2 | (name: text | since: 8) …) …
  *
  * text      length: 1 | UTF-8
  * message   what it has: 1 | payload: long | header: long, if it has one | key: long, if it has one
@@ -17,13 +18,13 @@
  * Numbers are big-endian; those of 8 bytes are doubles, which are exact up to 2^53.
  */
 import type { MessageKind } from '../framing/frames.ts';
-import type { BusBatch, BusMessage, RoomState } from '../rooms/bus.ts';
+import type { BusBatch, BusMessage, MemberName, RoomState } from '../rooms/bus.ts';
 import { PacketReader, PacketWriter, textSize } from './packet-bytes.ts';
 
 /** Workers of one parent may be of two versions while the program is being replaced. */
 const version = 1;
 
-const types = { hello: 1, follow: 2, unfollow: 3, followed: 4, batch: 5, news: 6 } as const;
+const types = { hello: 1, follow: 2, unfollow: 3, followed: 4, batch: 5, news: 6, names: 7 } as const;
 
 /** Who the other end is. */
 export interface Hello {
@@ -37,7 +38,8 @@ export type Packet =
   | { readonly type: 'follow' | 'unfollow'; readonly rooms: readonly string[] }
   | { readonly type: 'followed'; readonly last: ReadonlyMap<string, number> }
   | { readonly type: 'batch'; readonly batch: Omit<BusBatch, 'node'> }
-  | { readonly type: 'news'; readonly states: ReadonlyMap<string, RoomState> };
+  | { readonly type: 'news'; readonly states: ReadonlyMap<string, RoomState> }
+  | { readonly type: 'names'; readonly names: ReadonlyMap<string, readonly MemberName[]> };
 
 export function helloPacket({ worker, node }: Hello): Buffer {
   const writer = PacketWriter.framed(1 + 1 + 2 + textSize(node));
@@ -70,6 +72,19 @@ export function newsPacket(states: ReadonlyMap<string, RoomState>): Buffer {
   return writer.bytes;
 }
 
+export function namesPacket(rooms: ReadonlyMap<string, readonly MemberName[]>): Buffer {
+  let size = 1;
+  for (const [room, names] of rooms)
+    size += textSize(room) + 2 + names.reduce((sum, { name }) => sum + textSize(name) + 8, 0);
+  const writer = PacketWriter.framed(size);
+  writer.byte(types.names);
+  for (const [room, names] of rooms) {
+    writer.text(room).short(names.length);
+    for (const { name, since } of names) writer.text(name).number(since);
+  }
+  return writer.bytes;
+}
+
 export function batchPacket({ room, first, time, messages }: BusBatch): Buffer {
   let size = 1 + textSize(room) + 8 + 8;
   for (const message of messages) size += messageSize(message);
@@ -98,6 +113,8 @@ export function readPacket(bytes: Buffer, keeps: (room: string) => boolean): Pac
       return { type: 'followed', last: readNumbers(reader) };
     case types.news:
       return { type: 'news', states: readNews(reader) };
+    case types.names:
+      return { type: 'names', names: readNames(reader) };
     case types.batch:
       return { type: 'batch', batch: readBatch(reader, keeps) };
     default:
@@ -126,6 +143,17 @@ function readNews(reader: PacketReader): Map<string, RoomState> {
   const states = new Map<string, RoomState>();
   while (reader.hasMore) states.set(reader.text(), { last: reader.number(), size: reader.int() });
   return states;
+}
+
+function readNames(reader: PacketReader): Map<string, MemberName[]> {
+  const rooms = new Map<string, MemberName[]>();
+  while (reader.hasMore) {
+    const room = reader.text();
+    const names: MemberName[] = [];
+    for (let left = reader.short(); left > 0; left--) names.push({ name: reader.text(), since: reader.number() });
+    rooms.set(room, names);
+  }
+  return rooms;
 }
 
 function readBatch(reader: PacketReader, keeps: (room: string) => boolean): Omit<BusBatch, 'node'> {

@@ -1,19 +1,30 @@
 /** A chat: nicknames, rooms, and messages to one person. It uses only what every handler can use. */
-import { YodelError } from '../errors.ts';
 import { escapeProse, escapeText } from '../format/escape.ts';
-import { formatPlural } from '../format/figures.ts';
-import type { HandlerObject, Reply, Room, RoomAction, Session } from '../session/handler.ts';
-import { commands, tell } from './chat/commands.ts';
-import { type Guest, guestsOf } from './chat/guests.ts';
+import type { HandlerObject, Reply, RoomAction, Session } from '../session/handler.ts';
+import { isPerson, nameGuest, personOf, readNick, refusal, rename, roomOf } from './chat/person.ts';
+import { enter, leave, tell, who } from './chat/visits.ts';
 
 /** How a {@link chat} behaves. */
 export interface ChatOptions {
-  /** Whether a session may join a room, send to it, and receive its history. Default: it may do nothing of that. */
+  /**
+   * Whether a session may join a room, send to it, and receive its history. A person is a room, too: `@` and the nickname in small
+   * letters; `join` is asked of it for `/nick`, and `send` for `/msg`. Default: nothing is allowed.
+   */
   readonly authorize?: HandlerObject['authorize'] | undefined;
   /** The room that everyone is in at the start, where `authorize` allows it. Default: `lobby`. */
   readonly room?: string | undefined;
 }
 
+const help = [
+  '/join ROOM      enter a room; what you write goes to the room that you entered last',
+  '/leave [ROOM]   leave a room',
+  '/who [ROOM]     who is in a room',
+  '/nick NAME      change your name',
+  '/me ACTION      say what you do',
+  '/msg NAME TEXT  write to one person',
+  '/quit           leave the chat',
+  '//TEXT          write a line that begins with a slash',
+];
 /** In characters. Escapes make it at most six times as long, which is less than the default of `maxMessageLength`. */
 const longestText = 4096;
 
@@ -23,83 +34,103 @@ const longestText = 4096;
  * terminal of another.
  */
 export function chat({ authorize, room: first = 'lobby' }: ChatOptions = {}): HandlerObject {
-  const may = async (room: string, action: RoomAction, { session }: Guest) =>
+  const may = async (room: string, action: RoomAction, session: Session) =>
     (await authorize?.(room, action, session)) === true;
 
-  const join = async (name: string, guest: Guest): Promise<Reply> => {
-    const { session, nick } = guest;
-    if (/\s/u.test(name) || escapeText(name) !== name)
-      return 'error: the name of a room has only visible characters, and no spaces';
-    const room = session.server.room(name);
-    if (!(await may(name, 'join', guest))) return `error: you may not join ${name}`;
-    if (session.rooms.has(name)) {
-      guest.current = name;
-      return `* What you write goes to ${name}`;
-    }
-    const seesHistory = await may(name, 'history', guest);
-    // From here on without a wait: no message is missing between the history and what follows, and none comes twice.
-    session.join(name);
-    if (session.ended) return;
-    guest.rooms.add(name);
-    guest.current = name;
-    if (seesHistory) showHistory(room, session);
-    tell(room, `* ${nick} joined ${name}`);
-  };
+  async function join(session: Session, name: string): Promise<Reply> {
+    if (isPerson(name) || /\s/u.test(name) || escapeText(name) !== name)
+      return 'error: the name of a room has only visible characters, no spaces, and no @ at its beginning';
+    const refused = refusal(() => void session.server.room(name));
+    if (refused !== undefined) return refused;
+    if (!(await may(name, 'join', session))) return `error: you may not join ${name}`;
+    if (!session.rooms.has(name))
+      return enter(session, name, await may(name, 'history', session), await may(name, 'send', session));
+    personOf(session).current = name;
+    return `* What you write goes to ${name}`;
+  }
 
-  const say = async (guest: Guest, line: (room: string) => string): Promise<Reply> => {
-    const { current, session } = guest;
+  async function say(session: Session, line: (nick: string) => string): Promise<Reply> {
+    const { current } = personOf(session);
     if (current === undefined) return 'error: you are in no room; /join ROOM';
-    if (!(await may(current, 'send', guest))) return `error: you may not write in ${current}`;
+    if (!(await may(current, 'send', session))) return `error: you may not write in ${current}`;
     if (!session.rooms.has(current)) return `error: you are no longer in ${current}`;
-    session.server.room(current).send(line(current), { from: session });
-  };
+    session.server.room(current).send(`[${current}] ${line(personOf(session).nick)}`, { from: session });
+  }
 
-  const run = (guest: Guest, text: string): Reply | Promise<Reply> => {
-    const [, command, rest = ''] = /^\/([^/\s]\S*)(?: (.*))?$/su.exec(text) ?? [];
-    if (text.length > longestText) return `error: a message has at most ${longestText} characters`;
-    if (text === '') return;
-    if (command === undefined)
-      return say(guest, (room) => `[${room}] ${guest.nick}: ${escapeProse(text.replace(/^\/\//, '/'))}`);
-    if (command === 'me') return say(guest, (room) => `[${room}] * ${guest.nick} ${escapeProse(rest)}`);
-    if (command === 'join') return join(rest, guest);
-    const call = commands.get(command);
-    return call ? call(rest, guest) : `error: there is no /${escapeText(command)}; /help lists the commands`;
-  };
+  async function whisper(session: Session, argument: string): Promise<Reply> {
+    const [, name = '', text = ''] = /^(\S*) ?(.*)$/su.exec(argument) ?? [];
+    if (text === '') return 'error: write /msg NAME TEXT';
+    const nick = readNick(name);
+    if (nick === undefined) return `error: nobody here is called ${escapeText(name) || 'that'}`;
+    const room = session.server.room(roomOf(nick));
+    if (!(await may(room.name, 'send', session))) return `error: you may not write to ${nick}`;
+    if (room.size === 0) return `error: nobody here is called ${nick}`;
+    const line = `(private) ${personOf(session).nick} to ${room.names(1)[0] ?? nick}: ${escapeProse(text)}`;
+    if (!session.rooms.has(room.name)) room.send(line);
+    return line;
+  }
+
+  async function nickname(session: Session, name: string): Promise<Reply> {
+    const nick = readNick(name);
+    if (nick === undefined) return 'error: a name has 1 to 30 letters, digits, or - _ . in between';
+    if (/^guest-/i.test(nick)) return 'error: names that begin with guest- are given by the server';
+    if (!(await may(roomOf(nick), 'join', session))) return `error: you may not be called ${nick}`;
+    if (session.ended) return;
+    const before = personOf(session).nick;
+    const reason = refusal(() => rename(session, nick));
+    if (reason !== undefined) return reason;
+    // Who may not write in a room cannot do so with a name either.
+    const told: string[] = [];
+    for (const room of personOf(session).told) if (await may(room, 'send', session)) told.push(room);
+    return tell(session, told, `* ${before} is now ${nick}`);
+  }
+
+  async function begin(session: Session): Promise<Reply> {
+    session.data.chat = { nick: '', current: undefined, told: new Set() };
+    const refused = nameGuest(session);
+    session.send(`* You are ${personOf(session).nick}; /help lists the commands`);
+    if (refused !== undefined) session.send(refused);
+    if (await may(first, 'join', session)) return join(session, first);
+  }
+
+  const commands = new Map<string, (session: Session, argument: string) => Reply | Promise<Reply>>([
+    ['join', join],
+    ['leave', leave],
+    ['who', who],
+    ['nick', nickname],
+    ['me', (session, text) => say(session, (nick) => `* ${nick} ${escapeProse(text)}`)],
+    ['msg', whisper],
+    ['help', () => help],
+    ['quit', (session) => session.close()],
+  ]);
 
   return {
     ...(authorize && { authorize }),
-    async open(session) {
-      const guest = guestsOf(session).enter(session);
-      session.send(`* You are ${guest.nick}; /help lists the commands`);
-      if (await may(first, 'join', guest)) return await orError(() => join(first, guest));
-    },
+    open: begin,
     message({ text }, session) {
-      const guest = guestsOf(session).of(session);
-      return guest && orError(() => run(guest, text));
+      // A session that was here before this handler.
+      if (!personOf(session)) return begin(session);
+      if (text === '') return;
+      if (text.length > longestText) return `error: a message has at most ${longestText} characters`;
+      const [, name, argument = ''] = /^\/([^/\s]\S*)(?: (.*))?$/su.exec(text) ?? [];
+      if (name === undefined) return say(session, (nick) => `${nick}: ${escapeProse(text.replace(/^\/\//, '/'))}`);
+      const command = commands.get(name);
+      return command ? command(session, argument) : `error: there is no /${escapeText(name)}; /help lists the commands`;
     },
-    missed: (_session, room, messages) => `* You missed ${formatPlural(messages, 'message')}${room && ` of ${room}`}`,
+    missed(_session, room, messages) {
+      const what = messages === 1 ? '1 message' : `${messages} messages`;
+      return `* You missed ${what}${isPerson(room) ? ' to you' : room && ` of ${room}`}`;
+    },
+    taken(session) {
+      const { nick: before, told } = personOf(session);
+      const refused = nameGuest(session);
+      const { nick } = personOf(session);
+      tell(session, told, `* ${before} is now ${nick}`);
+      return [`* Somebody else was called ${before} at the same moment, and first: you are ${nick} now`, refused];
+    },
     close(session) {
-      const guest = guestsOf(session).of(session);
-      if (!guest) return;
-      guestsOf(session).leave(guest);
-      for (const room of guest.rooms) tell(session.server.room(room), `* ${guest.nick} left ${room}`);
+      for (const room of personOf(session)?.told ?? [])
+        tell(session, [room], `* ${personOf(session).nick} left ${room}`);
     },
   };
-}
-
-/** Shows what was said. Who came and went is no longer of interest. */
-function showHistory(room: Room, session: Session): void {
-  const said = room.history().filter((message) => !message.text.startsWith('* '));
-  if (said.length > 0) session.send(`* Before you joined ${room.name}:`);
-  for (const message of said) session.send(message);
-}
-
-/** What a room refuses is an answer, and no reason to close the session. */
-async function orError(call: () => Reply | Promise<Reply>): Promise<Reply> {
-  try {
-    return await call();
-  } catch (error) {
-    if (error instanceof YodelError && /_ROOMS?$|_JOIN_RATE$/.test(error.code)) return `error: ${error.message}`;
-    throw error;
-  }
 }

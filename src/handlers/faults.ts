@@ -78,11 +78,17 @@ export function withFaults(
 
 /** What rooms call. What they send to their members has no faults. */
 function callbacksOfRooms(inner: HandlerObject, of: (session: Session) => FaultySession): Partial<HandlerObject> {
-  const { missed, authorize } = inner;
+  const { missed, taken, authorize } = inner;
   return {
     ...(missed && {
       missed(session, room, messages) {
         const reply = missed.call(inner, of(session), room, messages);
+        void of(session).handle(() => reply, undefined, true);
+      },
+    }),
+    ...(taken && {
+      taken(session, room) {
+        const reply = taken.call(inner, of(session), room);
         void of(session).handle(() => reply, undefined, true);
       },
     }),

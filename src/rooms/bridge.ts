@@ -11,7 +11,7 @@ import { Frames, type MessageKind } from '../framing/frames.ts';
 import { isMessage, Message } from '../framing/message.ts';
 import { unframed } from '../framing/unframed.ts';
 import type { Participant } from '../session/membership.ts';
-import type { Bus, BusBatch, BusBeat, BusMessage, BusReceiver, BusState, RoomState } from './bus.ts';
+import type { Bus, BusBatch, BusBeat, BusMessage, BusReceiver, BusState, MemberName, RoomState } from './bus.ts';
 import type { RoomMessage } from './segment.ts';
 
 /** The rooms of this process, as their bridge sees them. */
@@ -21,6 +21,10 @@ export interface BridgedRooms {
   readonly busBuffer: number;
   /** The number of a room's members in this process. */
   sizeOf(room: string): number;
+  /** The names of a room's members in this process: those that others are told. */
+  namesOf(room: string): readonly MemberName[];
+  /** Another node has named members in a room. */
+  named(room: string, names: readonly MemberName[], node: string): void;
   /** A room was sent messages in another process. */
   received(room: string, messages: readonly RoomMessage[]): void;
   /** Messages that another process sent to a room were lost on the way. */
@@ -33,6 +37,8 @@ interface Node {
   readonly last: Map<string, number>;
   /** How many members its rooms have. */
   readonly sizes: Map<string, number>;
+  /** The names that members of these rooms have. */
+  readonly names: Map<string, readonly MemberName[]>;
 }
 
 /** Brokers take messages of up to 1 MB; a batch stays well below, unless one message is longer. */
@@ -57,7 +63,10 @@ export class Bridge implements BusReceiver {
   /** Rooms that were sent something since the last beat, and rooms where members came or went. */
   #active = new Set<string>();
   #resized = new Set<string>();
+  /** Rooms of which the others know names. */
+  readonly #named = new Set<string>();
   #beat: { readonly timer: Timer; readonly at: number } | undefined;
+  #isClosed = false;
   /** Senders that wait for space, each once. */
   readonly #waiting = new Set<Participant>();
 
@@ -79,6 +88,7 @@ export class Bridge implements BusReceiver {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#beat?.timer.cancel();
     this.#beat = undefined;
     await this.#bus.close();
@@ -103,10 +113,18 @@ export class Bridge implements BusReceiver {
     return this.#sizes.get(room) ?? 0;
   }
 
-  /** A member came or went. */
-  resized(room: string): void {
+  /** The names of members in all processes, as far as they have told them: in the same order everywhere, the oldest first. */
+  namesWith(room: string, own: readonly MemberName[]): readonly MemberName[] {
+    const lists = new Map<string, readonly MemberName[]>([[this.node, own]]);
+    for (const [node, { names }] of this.#nodes) lists.set(node, names.get(room) ?? []);
+    const nodes = [...lists.keys()].sort();
+    return nodes.flatMap((node) => lists.get(node) ?? []).sort((one, two) => one.since - two.since);
+  }
+
+  /** A member came or went, or has another name. @param isUrgent whether others wait for it */
+  resized(room: string, isUrgent = false): void {
     this.#resized.add(room);
-    this.#beatWithin(sizesMs);
+    this.#beatWithin(isUrgent ? 0 : sizesMs);
   }
 
   /** Sends what a room was sent in this turn to the other processes; what came from them is left out. */
@@ -149,6 +167,10 @@ export class Bridge implements BusReceiver {
     return { last: this.#numbers.get(room) ?? 0, size: this.#rooms.sizeOf(room) };
   }
 
+  namesOf(room: string): readonly MemberName[] {
+    return this.#rooms.namesOf(room);
+  }
+
   received({ node, room, first, messages }: BusBatch): void {
     const known = this.#nodes.get(node)?.last;
     const last = known?.get(room);
@@ -171,9 +193,14 @@ export class Bridge implements BusReceiver {
     this.#active.delete(room);
   }
 
-  beaten({ node, last, sizes }: BusBeat): void {
+  beaten({ node, last, sizes, names }: BusBeat): void {
     const known = this.#nodeOf(node);
     for (const [room, size] of sizes) this.#resize(known, room, size);
+    for (const [room, list] of names) {
+      if (list.length > 0) known.names.set(room, list);
+      else known.names.delete(room);
+      this.#rooms.named(room, list, node);
+    }
     for (const [room, number] of last) {
       const before = known.last.get(room);
       if (before === undefined || number <= before) continue;
@@ -205,7 +232,7 @@ export class Bridge implements BusReceiver {
   #nodeOf(name: string): Node {
     let node = this.#nodes.get(name);
     if (!node) {
-      node = { last: new Map(), sizes: new Map() };
+      node = { last: new Map(), sizes: new Map(), names: new Map() };
       this.#nodes.set(name, node);
     }
     return node;
@@ -221,6 +248,8 @@ export class Bridge implements BusReceiver {
 
   #beatWithin(ms: number): void {
     const at = this.#rooms.clock.now() + ms;
+    // What handlers send when the last sessions end is delivered a turn later.
+    if (this.#isClosed) return;
     if (this.#beat && this.#beat.at <= at) return;
     this.#beat?.timer.cancel();
     this.#beat = { timer: this.#rooms.clock.after(ms, () => this.#tell()), at };
@@ -233,7 +262,19 @@ export class Bridge implements BusReceiver {
     this.#resized = new Set();
     const last = new Map([...active].map((room) => [room, this.stateOf(room).last]));
     const sizes = new Map([...resized].map((room) => [room, this.#rooms.sizeOf(room)]));
-    this.#bus.beat({ node: this.node, last, sizes });
+    this.#bus.beat({ node: this.node, last, sizes, names: this.#namesIn(resized) });
+  }
+
+  /** The names in these rooms, where there are some, or the others know of some. */
+  #namesIn(rooms: ReadonlySet<string>): Map<string, readonly MemberName[]> {
+    const changed = new Map<string, readonly MemberName[]>();
+    for (const room of rooms) {
+      const names = this.namesOf(room);
+      if (names.length > 0) this.#named.add(room);
+      else if (!this.#named.delete(room)) continue;
+      changed.set(room, names);
+    }
+    return changed;
   }
 }
 

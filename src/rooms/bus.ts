@@ -60,6 +60,16 @@ export interface BusBeat {
   readonly last: ReadonlyMap<string, number>;
   /** The number of members that the node has in rooms where it has changed. */
   readonly sizes: ReadonlyMap<string, number>;
+  /** The names of these members, of rooms where they have or had some; see {@link BusReceiver.namesOf}. */
+  readonly names: ReadonlyMap<string, readonly MemberName[]>;
+}
+
+/** A member that others see. */
+export interface MemberName {
+  /** Empty: it has none, but is alone in its room. */
+  readonly name: string;
+  /** When it joined, in milliseconds since 1970. */
+  readonly since: number;
 }
 
 /** What a node has to tell about a room. */
@@ -78,6 +88,8 @@ export interface BusReceiver {
   readonly busBuffer: number;
   /** What other nodes are told again, such as those that have just come. */
   stateOf(room: string): RoomState;
+  /** The names of a room's members in this process: at most 100, those first that have been there longest. */
+  namesOf(room: string): readonly MemberName[];
   received(batch: BusBatch): void;
   /**
    * Where another node's sequence of a room begins for this one, which follows it: everything above `last` comes here. Until a bus

@@ -8,6 +8,7 @@ import type { RoomMessage } from './segment.ts';
 export class History {
   readonly #messages = new Queue<Message>();
   #bytes = 0;
+  #isOff = false;
 
   /**
    * The oldest first.
@@ -21,10 +22,16 @@ export class History {
 
   add(messages: readonly RoomMessage[], limits: Pick<ServerLimits, 'roomHistory' | 'roomBuffer'>): void {
     const { roomHistory, roomBuffer } = limits;
+    if (this.#isOff) return;
     if (roomHistory > 0) for (const { message } of messages.slice(-roomHistory)) this.#add(ownMessage(message));
     while (this.#messages.length > roomHistory || this.#bytes > roomBuffer) {
       this.#bytes -= costOf(this.#messages.shift() as Message);
     }
+  }
+
+  /** Keeps no more messages: nobody else can join. */
+  turnOff(): void {
+    this.#isOff = true;
   }
 
   #add(message: Message): void {

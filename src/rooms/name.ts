@@ -1,4 +1,4 @@
-/** Names of rooms. */
+/** Names of rooms and their members. */
 import { YodelError } from '../errors.ts';
 
 const longestName = 128;
@@ -17,8 +17,17 @@ export function publicNameOf(name: string): string {
  * @throws YodelError `YODEL_INVALID_ROOM` unless it has 1 to 128 bytes of UTF-8 and no control characters
  */
 export function checkRoomName(name: unknown): asserts name is string {
+  checkName(name, 'room');
+}
+
+/** As {@link checkRoomName}. @throws YodelError `YODEL_INVALID_ROOM` */
+export function checkMemberName(name: unknown): asserts name is string {
+  checkName(name, 'member');
+}
+
+function checkName(name: unknown, owner: string): asserts name is string {
   const reason = reasonAgainst(name);
-  if (reason !== undefined) throw new YodelError('YODEL_INVALID_ROOM', `the name of a room ${reason}`);
+  if (reason !== undefined) throw new YodelError('YODEL_INVALID_ROOM', `the name of a ${owner} ${reason}`);
 }
 
 function reasonAgainst(name: unknown): string | undefined {

@@ -12,13 +12,14 @@ import { YodelError } from '../errors.ts';
 import { checkMessage } from '../framing/framing.ts';
 import { isMessage, type Message } from '../framing/message.ts';
 import type { ServerLimits, SessionLimits } from '../options.ts';
-import type { Room, RoomReach, RoomSendOptions, Session } from '../session/handler.ts';
+import type { JoinOptions, Room, RoomReach, RoomSendOptions, Session } from '../session/handler.ts';
 import type { Participant, RoomSession, SessionRooms } from '../session/membership.ts';
 import { RateLimit } from '../session/rate-limit.ts';
 import { Bridge } from './bridge.ts';
-import type { Bus } from './bus.ts';
+import type { Bus, MemberName } from './bus.ts';
 import { LocalRoom, type Member, participantOf, type RoomContext } from './local-room.ts';
-import { checkRoomName, everyone, publicNameOf } from './name.ts';
+import { checkMemberName, checkRoomName, everyone, publicNameOf } from './name.ts';
+import { Presence } from './presence.ts';
 import type { RoomMessage } from './segment.ts';
 
 /** The settings of the rooms of a server. */
@@ -38,6 +39,7 @@ export class Rooms implements SessionRooms {
   /** Rooms that were sent something in this turn. */
   readonly #sent = new Set<LocalRoom>();
   #isDeliveryDue = false;
+  readonly #presence = new Presence();
   readonly #joins = new WeakMap<Participant, RateLimit>();
   readonly #bridge: Bridge | undefined;
 
@@ -74,12 +76,25 @@ export class Rooms implements SessionRooms {
     return this.#send(everyone, message, options);
   }
 
-  join(participant: Participant, name: string): void {
+  join(participant: Participant, name: string, { as, alone = false }: JoinOptions = {}): void {
     checkRoomName(name);
-    if (participant.hasEnded || participant.memberships.has(name)) return;
+    if (as !== undefined) checkMemberName(as);
+    if (participant.hasEnded) return;
+    const isMember = participant.memberships.has(name);
+    if (!isMember) this.#join(participant, name, alone);
+    if (as === undefined && (isMember || !alone)) return;
+    this.#presence.set(name, participant, as ?? '', alone);
+    this.#bridge?.resized(name, alone);
+  }
+
+  #join(participant: Participant, name: string, isAlone: boolean): void {
+    if (isAlone && this.#sizeOf(name) > 0)
+      throw new YodelError('YODEL_ROOM_TAKEN', `room ${JSON.stringify(name)} has another member`);
     this.#checkLimits(participant);
     const { telemetry } = this.#context;
-    this.#add(this.#rooms.get(name) ?? this.#createWithin(name), participant);
+    const room = this.#rooms.get(name) ?? this.#createWithin(name);
+    if (isAlone) room.history.turnOff();
+    this.#add(room, participant);
     participant.joined++;
     telemetry.counters.roomMembers++;
     if (telemetry.watched) telemetry.emit('roomJoined', participant.session, name);
@@ -169,10 +184,11 @@ export class Rooms implements SessionRooms {
     participant.memberships.delete(room.name);
     room.remove(member, isGone);
     if (room.name === everyone) return;
+    const wasAlone = this.#presence.delete(room.name, participant);
     telemetry.counters.roomMembers--;
     if (telemetry.watched) telemetry.emit('roomLeft', participant.session, room.name);
     if (room.size === 0) this.#bridge?.unfollow(room.name);
-    this.#bridge?.resized(room.name);
+    this.#bridge?.resized(room.name, wasAlone);
     this.#dropIfEmpty(room);
   }
 
@@ -208,6 +224,8 @@ export class Rooms implements SessionRooms {
         return context.limits.busBuffer;
       },
       sizeOf: (name: string) => this.#rooms.get(name)?.size ?? 0,
+      namesOf: (name: string) => this.#presence.namesIn(name),
+      named: (name: string, names: readonly MemberName[], node: string) => this.#named(name, names, node),
       received: (name: string, messages: readonly RoomMessage[]) => {
         const room = roomOf(name);
         room?.receive(messages);
@@ -215,6 +233,28 @@ export class Rooms implements SessionRooms {
       },
       lost: (name: string, messages: number) => this.#lost(roomOf(name), messages),
     };
+  }
+
+  /** Another process has members in a room. One of this process that had joined it alone, but later, loses it. */
+  #named(name: string, names: readonly MemberName[], node: string): void {
+    const beaten = this.#presence.beaten(name, names, node < (this.#bridge as Bridge).node);
+    if (!beaten) return;
+    this.leave(beaten, name);
+    if (beaten.taken(name)) return;
+    const text = `room ${JSON.stringify(name)} has a member that was there before`;
+    beaten.session.close(new YodelError('YODEL_ROOM_TAKEN', text));
+  }
+
+  /** The number of members in all processes. */
+  #sizeOf(name: string): number {
+    return (this.#rooms.get(name)?.size ?? 0) + (this.#bridge?.remoteSizeOf(name) ?? 0);
+  }
+
+  /** The names of members in all processes. */
+  #namesOf(name: string, limit: number): string[] {
+    const own = this.#presence.namesIn(name, limit);
+    const all = this.#bridge?.namesWith(name, own) ?? own;
+    return all.flatMap((member) => member.name || []).slice(0, limit);
   }
 
   #lost(room: LocalRoom | undefined, messages: number): void {
@@ -254,15 +294,16 @@ export class Rooms implements SessionRooms {
 
   #handleOf(name: string): Room {
     const room = () => this.#rooms.get(name);
-    const bridge = this.#bridge;
+    const size = () => this.#sizeOf(name);
     return {
       name,
       get size() {
-        return (room()?.size ?? 0) + (bridge?.remoteSizeOf(name) ?? 0);
+        return size();
       },
       get members() {
         return (room()?.participants ?? []).map(({ session }) => session);
       },
+      names: (limit = 100) => this.#namesOf(name, limit),
       send: (message, options = {}) => this.#send(name, message, options),
       history: () => room()?.lastMessages ?? [],
       evict: (session) => this.#evict(name, session),

@@ -74,13 +74,13 @@ export interface Session extends SessionView {
   /** The names of the rooms that it is in, at this moment. */
   readonly rooms: ReadonlySet<string>;
   /**
-   * Becomes a member of a room: it receives what the room is sent from now on, until it leaves or ends. Nothing happens if it is
-   * a member already, or has ended.
+   * Becomes a member of a room: it receives what the room is sent from now on, until it leaves or ends. If it is a member
+   * already, only its name changes; if it has ended, nothing happens.
    *
    * @throws YodelError `YODEL_INVALID_ROOM` unless the name has 1 to 128 bytes and no control characters;
-   *   `YODEL_TOO_MANY_ROOMS` and `YODEL_JOIN_RATE` above the limits
+   *   `YODEL_TOO_MANY_ROOMS` and `YODEL_JOIN_RATE` above the limits; `YODEL_ROOM_TAKEN` if it cannot be alone
    */
-  join(room: string): void;
+  join(room: string, options?: JoinOptions): void;
   /** Leaves a room. What the room was sent before still arrives. Returns whether it was a member. */
   leave(room: string): boolean;
   /**
@@ -112,6 +112,19 @@ export interface Session extends SessionView {
   abort(error?: YodelError): void;
 }
 
+/** How to join a room. */
+export interface JoinOptions {
+  /** The name that {@link Room.names} has for the member, of 1 to 128 bytes without control characters. Default: none. */
+  readonly as?: string | undefined;
+  /**
+   * Joins only if the room has no member, in any process of the server: for what only one may have, such as a nickname or the
+   * number of a device. All who join such a room say so. If sessions of several processes join within a moment, before these
+   * have told each other, the first one keeps the room, and the others lose it: see {@link HandlerObject.taken}. Such a room has
+   * no history. Default: no.
+   */
+  readonly alone?: boolean | undefined;
+}
+
 /** How to send a message to a room. */
 export interface RoomSendOptions {
   /** A member that does not receive it, such as the one that it came from. Default: all members receive it. */
@@ -132,6 +145,13 @@ export interface Room {
   readonly size: number;
   /** The members in this process, at this moment. */
   readonly members: readonly Session[];
+  /**
+   * The names of members that have joined with one, in all processes: those first that have been there longest. Answered from
+   * memory: each process knows at most 100 names of every other one. New ones are known there within 100 ms.
+   *
+   * @param limit at most this number. Default: 100
+   */
+  names(limit?: number): string[];
   /**
    * Sends a message to all members: also to the one that it came from, unless it is excepted. All that a room is sent in one turn
    * of the event loop leaves at its end, in one write for each member.
@@ -232,6 +252,11 @@ export interface HandlerObject {
    */
   missed?(session: Session, room: string, messages: number): Reply;
   /**
+   * Called when the session has lost a room that it had joined alone, because a session in another process was first. It is no
+   * member any more. The return value is sent. Without this callback the session is closed instead.
+   */
+  taken?(session: Session, room: string): Reply;
+  /**
    * Whether a client may do what it asks a built-in handler for: join a room, send to it, or receive its history. Handlers such as
    * `chat` ask this of the handler that they were made with. Absent: it may not.
    */
@@ -294,6 +319,6 @@ function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-const callbackNames = ['open', 'message', 'batch', 'end', 'close', 'missed', 'authorize'];
+const callbackNames = ['open', 'message', 'batch', 'end', 'close', 'missed', 'taken', 'authorize'];
 const expectedForm =
   'A handler is a function (message, session) => reply, or an object with open, message or batch, end, and close';

@@ -1,10 +1,10 @@
 /** What rooms need of a session, and a session of its rooms. */
-import type { Session } from './handler.ts';
+import type { JoinOptions, Session } from './handler.ts';
 import type { Wire } from './wire.ts';
 
 /** The rooms of a server, as its sessions see them. */
 export interface SessionRooms {
-  join(participant: Participant, name: string): void;
+  join(participant: Participant, name: string, options?: JoinOptions): void;
   leave(participant: Participant, name: string): boolean;
   /** The session sends no more. @param isGone whether nothing can be delivered any more */
   leaveAll(participant: Participant, isGone: boolean): void;
@@ -39,6 +39,8 @@ export interface Participant {
   flush(): void;
   /** It missed messages: calls the handler's `missed`, before more is delivered. Returns false if the handler has none. */
   missed(room: string, messages: number): boolean;
+  /** It has lost a room that it had joined alone: calls the handler's `taken`. Returns false if the handler has none. */
+  taken(room: string): boolean;
   /** Its messages are not handled until it is released, once for each time. */
   hold(isHeld: boolean): void;
 }

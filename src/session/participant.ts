@@ -62,6 +62,12 @@ export class SessionParticipant implements Participant {
     return isTold;
   }
 
+  taken(room: string): boolean {
+    const isTold = this.#runner.taken(room);
+    this.session.turnSoon();
+    return isTold;
+  }
+
   hold(isHeld: boolean): void {
     this.#outbox.hold(isHeld);
     this.session.turnSoon();

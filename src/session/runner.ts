@@ -149,9 +149,19 @@ export class Runner {
   /** Calls `missed`. Returns whether the handler has it. */
   missed(room: string, messages: number): boolean {
     const { handler } = this.#settings;
-    if (!handler.missed) return false;
+    return this.#tells(handler.missed && (() => handler.missed?.(this.#session, room, messages)));
+  }
+
+  /** Calls `taken`. Returns whether the handler has it. */
+  taken(room: string): boolean {
+    const { handler } = this.#settings;
+    return this.#tells(handler.taken && (() => handler.taken?.(this.#session, room)));
+  }
+
+  #tells(call: (() => Reply) | undefined): boolean {
+    if (!call) return false;
     try {
-      this.#reply(handler.missed(this.#session, room, messages));
+      this.#reply(call());
     } catch (thrown) {
       this.#session.handlerFailed(thrown);
     }

@@ -26,7 +26,7 @@ import type { Connection, MemoryKeeper, Receiver, Security, ServerTls } from '..
 import type { Deadlines } from './deadlines.ts';
 import { Draining } from './draining.ts';
 import type { Flow } from './flow.ts';
-import type { SessionServer } from './handler.ts';
+import type { JoinOptions, SessionServer } from './handler.ts';
 import type { Fault, Inbound } from './inbound.ts';
 import type { CloseHandler, Lifecycle } from './lifecycle.ts';
 import type { Participant, RoomSession } from './membership.ts';
@@ -200,8 +200,8 @@ export class ServerSession extends LinkedMember<ServerSession> implements RoomSe
     return this.#settings.rooms.namesOf(this.participant);
   }
 
-  join(room: string): void {
-    this.#settings.rooms.join(this.participant, room);
+  join(room: string, options?: JoinOptions): void {
+    this.#settings.rooms.join(this.participant, room, options);
   }
 
   leave(room: string): boolean {

@@ -8,7 +8,7 @@ import { makeMeshFolder, removeMeshFolder } from '../../src/bus/folder.ts';
 import { Mesh } from '../../src/bus/mesh.ts';
 import { batchPacket, helloPacket } from '../../src/bus/packets.ts';
 import { Message } from '../../src/framing/message.ts';
-import type { BusBatch, BusBeat, BusMessage, BusReceiver, RoomState } from '../../src/rooms/bus.ts';
+import type { BusBatch, BusBeat, BusMessage, BusReceiver, MemberName, RoomState } from '../../src/rooms/bus.ts';
 import { runtimeTransport } from '../../src/transport/runtime.ts';
 import { temporaryFolder } from '../support/files.ts';
 
@@ -21,6 +21,9 @@ class Node implements BusReceiver {
   readonly batches: BusBatch[] = [];
   readonly events: string[] = [];
   readonly sizes = new Map<string, number>();
+  /** The names of its own members, and those that it was told, by worker and room. */
+  readonly own = new Map<string, readonly MemberName[]>();
+  readonly names = new Map<string, readonly MemberName[]>();
 
   constructor(folder: string, worker: number, workers: number) {
     this.node = `${worker}-${crypto.randomUUID().slice(0, 4)}`;
@@ -34,13 +37,17 @@ class Node implements BusReceiver {
   stateOf(room: string): RoomState {
     return this.states.get(room) ?? { last: 0, size: 0 };
   }
+  namesOf(room: string): readonly MemberName[] {
+    return this.own.get(room) ?? [];
+  }
   received(batch: BusBatch): void {
     this.batches.push(batch);
   }
   followed(node: string, room: string, last: number): void {
     this.events.push(`${nameOf(node)} begins ${room} after ${last}`);
   }
-  beaten({ node, last, sizes }: BusBeat): void {
+  beaten({ node, last, sizes, names }: BusBeat): void {
+    for (const [room, list] of names) this.names.set(`${nameOf(node)} ${room}`, list);
     for (const [room, size] of sizes) this.sizes.set(`${nameOf(node)} ${room}`, size);
     for (const [room, number] of last) this.events.push(`${nameOf(node)} sent ${number} to ${room}`);
   }
@@ -142,6 +149,33 @@ describe('workers', () => {
     expect(two.mesh.isFollowed('a')).toBe(true);
     two.mesh.follow('a');
     await soon(() => two.events).toContain('1 begins a after 7');
+  });
+
+  it('tell each other the names of members, also those that come later', async () => {
+    const folder = folderOf();
+    const one = await start(folder, 1, 3);
+    const two = await start(folder, 2, 3);
+    const names = [
+      { name: 'ana', since: 1_700_000_000_123 },
+      { name: '你好'.repeat(21), since: 5 },
+      { name: '', since: 0 },
+    ];
+    one.own.set('a', names);
+    one.own.set('b', []);
+    for (const room of ['a', 'b']) one.mesh.follow(room);
+    const beat = { node: one.node, last: new Map(), sizes: new Map() };
+    one.mesh.beat({ ...beat, names: one.own });
+    await soon(() => two.names).toEqual(
+      new Map([
+        ['1 a', names],
+        ['1 b', []],
+      ]),
+    );
+    const three = await start(folder, 3, 3);
+    await soon(() => three.names).toEqual(new Map([['1 a', names]]));
+    one.own.set('a', []);
+    one.mesh.beat({ ...beat, names: one.own });
+    await soon(() => [two, three].map((node) => node.names.get('1 a'))).toEqual([[], []]);
   });
 
   it('start although another one does not respond', async () => {
@@ -324,6 +358,7 @@ async function connectStuck(folder: string, room: string) {
     limit: 1_048_576,
     follows: () => true,
     stateOf: () => ({ last: 0, size: 1 }),
+    namesOf: () => [],
     received: (_link, packet) => {
       if (packet.type === 'batch') numbers.push(packet.batch.first);
       if (packet.type === 'news') last = packet.states.get(room)?.last ?? 0;

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { chat } from '../../src/handlers/chat.ts';
 import { withFaults } from '../../src/handlers/faults.ts';
 import type { RoomAction, Session } from '../../src/session/handler.ts';
+import { connected, FakeBus } from '../rooms/fake-bus.ts';
 import { Harness, type HarnessOptions } from '../session/harness.ts';
 import type { Peer } from '../session/peer.ts';
 import { settled } from '../support/fake-clock.ts';
@@ -78,6 +79,17 @@ describe('a chat', () => {
     expect(await one.says('/leave cake')).toEqual(['error: you are not in cake']);
   });
 
+  it('confirms to those whose coming and going a room is not told', async () => {
+    const { harness, peers } = await guests(101);
+    const last = peers.at(-1) as Talker;
+    expect(await last.says('/leave')).toEqual(['* guest-101 left lobby']);
+    const more = await harness.connect();
+    expect(await last.says('/join lobby')).toEqual(['* guest-101 joined lobby']);
+    expect(await last.says('/nick bob')).toEqual(['* guest-101 is now bob']);
+    expect(peers[0]?.heard()).toEqual([]);
+    await more.ends();
+  });
+
   it('says who is in a room', async () => {
     const { harness, peers } = await guests(2);
     const [one] = peers as [Talker];
@@ -94,6 +106,8 @@ describe('a chat', () => {
     const { harness, peers } = await guests(100);
     const [one] = peers as [Talker];
     const late = await harness.connect();
+    expect(late.lines.at(-1)).toBe('* guest-101 joined lobby');
+    expect(one.heard()).toEqual([]);
     await late.ends();
     expect(one.heard()).toEqual(['* guest-101 left lobby']);
   });
@@ -107,16 +121,39 @@ describe('a chat', () => {
     expect(await one.says('/msg guest-1 a note')).toEqual(['(private) guest-1 to guest-1: a note']);
     expect(await one.says('/msg bob hello')).toEqual(['error: nobody here is called bob']);
     expect(await one.says('/msg guest-2')).toEqual(['error: write /msg NAME TEXT']);
+    for (const name of ['@guest-2', 'x'.repeat(4000), '\x1b[2J', '*'])
+      expect(await one.says(`/msg ${name} hello`)).toEqual([
+        expect.stringMatching(/^error: nobody here is called \S+$/),
+      ]);
+    expect(two.heard()).toEqual([]);
+    await two.says('/nick Bob');
+    one.heard();
+    expect(await one.says('/msg BOB hello')).toEqual(['(private) guest-1 to Bob: hello']);
   });
 
-  it('does not pile up private messages for somebody who reads nothing', async () => {
-    const { harness, peers } = await guests(2, { network: { capacity: 1000 } });
+  it('has no way into the room of a person', async () => {
+    const { harness, peers } = await guests(2);
+    const [one, two] = peers as [Talker, Talker];
+    for (const name of ['@guest-2', '@guest-1', '@bob'])
+      expect(await one.says(`/join ${name}`)).toEqual([expect.stringMatching(/^error: .* no @ at its beginning$/)]);
+    for (const command of ['/who @guest-1', '/leave @guest-1'])
+      expect(await one.says(command)).toEqual(['error: you are not in @guest-1']);
+    expect(harness.server.room('@guest-1').names()).toEqual(['guest-1']);
+    expect(await two.says('/msg guest-1 hello')).toEqual(['(private) guest-2 to guest-1: hello']);
+    expect(one.heard()).toEqual(['(private) guest-2 to guest-1: hello']);
+  });
+
+  it('keeps only so many private messages for somebody who does not read, and says how many are missing', async () => {
+    const { harness, peers } = await guests(2, { roomBuffer: 20_000, network: { capacity: 1000 } });
     const [one, two] = peers as [Talker, Talker];
     two.peer.connection.pause();
     for (let count = 0; count < 100; count++) await one.says(`/msg guest-2 ${'x'.repeat(4000)}`);
-    expect(one.peer.lines.at(-1)).toBe('error: guest-2 reads too slowly');
     expect(harness.server.pendingBytes).toBeLessThan(100_000);
-    await two.peer.aborts();
+    two.peer.connection.resume();
+    await settled();
+    const lines = two.heard();
+    const [, missed] = /^\* You missed (\d+) messages to you$/m.exec(lines.join('\n')) ?? [];
+    expect(lines.filter((line) => line.startsWith('(private)')).length + Number(missed)).toBe(100);
   });
 
   it('lists its commands, and answers what is none', async () => {
@@ -162,7 +199,21 @@ describe('nicknames', () => {
     expect(await two.says('/nick 你好')).toEqual(['* ada is now 你好']);
   });
 
-  const refused = ['', 'a b', '-a', 'x'.repeat(33), 'a\u202e', 'a\u200db', '\u3164', 'a\ufe0f', '\x1b[31m', 'guest-7'];
+  const refused = [
+    '',
+    'a b',
+    '-a',
+    '@a',
+    'x'.repeat(31),
+    `a${'\u0301\u0302\u0303\u0304\u0305'}`,
+    `a${'\u1100\u1161'.repeat(40)}`,
+    'a\u202e',
+    'a\u200db',
+    '\u3164',
+    'a\ufe0f',
+    '\x1b[31m',
+    'guest-7',
+  ];
   it.each([...refused, 'Guest-7', 'ｇuest-7', 'a]', 'bob:', 'x'.repeat(4000)])('%j is refused', async (name) => {
     const { peers } = await guests(1);
     const [one] = peers as [Talker];
@@ -205,7 +256,8 @@ describe('rooms', () => {
       expect(await one.says('hello')).toEqual([`[${name}] guest-1: hello`]);
       expect(two.heard()).toEqual([]);
       expect(harness.server.room(name).size).toBe(1);
-      expect(harness.server.counters.rooms).toBe(2);
+      // Each person is one as well.
+      expect(harness.server.counters.rooms).toBe(2 + 2);
     },
   );
 
@@ -215,27 +267,27 @@ describe('rooms', () => {
       const { harness, peers } = await guests(1);
       const [one] = peers as [Talker];
       expect(await one.says(`/join ${name}\r`)).toEqual([expect.stringMatching(/^error: the name of a room has/)]);
-      expect(harness.server.counters.rooms).toBe(1);
+      expect(harness.server.counters.rooms).toBe(1 + 1);
     },
   );
 
   it('have limits, which are answers and end no session', async () => {
-    const { harness, peers } = await guests(1, { maxRoomsPerSession: 3, joinRate: 4, maxRooms: 3 });
+    const { harness, peers } = await guests(1, { maxRoomsPerSession: 4, joinRate: 5, maxRooms: 5 });
     const [one] = peers as [Talker];
     expect(await one.says(`/join ${'x'.repeat(4000)}`)).toEqual([
       'error: the name of a room has at most 128 bytes, not 4000',
     ]);
     await one.says('/join a');
     await one.says('/join b');
-    expect(await one.says('/join c')).toEqual(['error: this connection is in 3 rooms, and cannot join another']);
+    expect(await one.says('/join c')).toEqual(['error: this connection is in 4 rooms, and cannot join another']);
     await one.says('/leave b');
     await one.says('/join b');
     await one.says('/leave b');
-    expect(await one.says('/join b')).toEqual(['error: this connection joins more than 4 rooms per second']);
+    expect(await one.says('/join b')).toEqual(['error: this connection joins more than 5 rooms per second']);
     const two = new Talker(await harness.connect());
     await two.says('/join c');
     two.heard();
-    expect(await two.says('/join d')).toEqual(['error: the server has 3 rooms, and takes no more']);
+    expect(await two.says('/join d')).toEqual(['error: the server has 5 rooms, and takes no more']);
     expect(await two.says('hello')).toEqual(['[c] guest-2: hello']);
   });
 
@@ -320,6 +372,247 @@ describe('authorize', () => {
     await one.says(`/join ${'x'.repeat(4000)}`);
     await one.says('/join a b');
     expect(new Set(asked)).toEqual(new Set(['lobby']));
+  });
+});
+
+describe('authorize, for each command', () => {
+  /** A chat where it answers what `rule` says, and what it was asked, as `action room`. */
+  async function asking(rule: (room: string, action: RoomAction) => boolean | Promise<boolean>, size = 1) {
+    const asked: string[] = [];
+    const authorize = (room: string, action: RoomAction) => {
+      asked.push(`${action} ${room}`);
+      return rule(room, action);
+    };
+    const { harness, peers } = await guests(size, { handler: chat({ authorize }) });
+    asked.length = 0;
+    return { harness, asked, one: peers[0] as Talker, two: peers[1] as Talker };
+  }
+
+  it('is asked exactly this', async () => {
+    const { one, two, asked } = await asking(() => true, 2);
+    const commands: Record<string, string[]> = {
+      hello: ['send lobby'],
+      '/me waves': ['send lobby'],
+      '/join lobby': ['join lobby'],
+      '/join tea': ['join tea', 'history tea', 'send tea'],
+      '/who': [],
+      '/who lobby': [],
+      '/who other': [],
+      '/msg guest-2 hello': ['send @guest-2'],
+      '/msg Nobody hello': ['send @nobody'],
+      '/msg guest-2': [],
+      '/msg a/b hello': [],
+      // Others read a new name, so it is also something said.
+      '/nick Ada': ['join @ada', 'send lobby', 'send tea'],
+      '/nick guest-9': [],
+      '/nick a b': [],
+      '/leave': [],
+      '/help': [],
+      '/frob': [],
+    };
+    for (const [command, expected] of Object.entries(commands)) {
+      await one.says(command);
+      expect(asked.splice(0), command).toEqual(expected);
+    }
+    two.heard();
+    await one.says('/quit');
+    expect(asked).toEqual([]);
+    await one.peer.ends();
+    expect(two.heard()).toEqual(['* Ada left lobby']);
+  });
+
+  it('that denies everything leaves nothing', async () => {
+    const { harness, one, two } = await asking(() => false, 2);
+    for (const command of ['hello', '/me waves'])
+      expect(await one.says(command)).toEqual(['error: you are in no room; /join ROOM']);
+    expect(await one.says('/join tea')).toEqual(['error: you may not join tea']);
+    expect(await one.says('/nick ada')).toEqual(['error: you may not be called ada']);
+    // Whether somebody has this name is not told either.
+    for (const name of ['guest-2', 'nobody'])
+      expect(await one.says(`/msg ${name} hello`)).toEqual([`error: you may not write to ${name}`]);
+    expect(await one.says('/who')).toEqual(['error: you are not in a room']);
+    expect(await one.says('/who lobby')).toEqual(['error: you are not in lobby']);
+    expect(two.heard()).toEqual([]);
+    expect(harness.server.counters.roomMessages).toBe(0);
+  });
+
+  it('that allows only to read keeps a room free of what its readers do', async () => {
+    const { harness, one, two } = await asking((room, action) => room.startsWith('@') || action !== 'send', 2);
+    const commands = ['spam', '/me spams', '/nick buy-my-stuff', '/leave', '/join lobby'];
+    const replies = [];
+    for (const command of commands) replies.push(...(await one.says(command)));
+    expect(replies).toEqual([
+      'error: you may not write in lobby',
+      'error: you may not write in lobby',
+      '* guest-1 is now buy-my-stuff',
+      '* buy-my-stuff left lobby',
+      '* buy-my-stuff joined lobby',
+    ]);
+    await one.peer.ends();
+    expect(two.heard()).toEqual([]);
+    harness.server.room('lobby').send('[lobby] the news');
+    await settled();
+    expect(two.heard()).toEqual(['[lobby] the news']);
+  });
+
+  it('that changes its mind is asked again', async () => {
+    let muted = false;
+    const { one, two } = await asking((_room, action) => action !== 'send' || !muted, 2);
+    muted = true;
+    for (const command of ['spam', '/me spams', '/nick spam', '/msg guest-2 spam']) await one.says(command);
+    expect(two.heard()).toEqual([]);
+  });
+
+  it.each(['hello', '/me waves', '/join tea', '/nick ada', '/msg guest-2 hello'])(
+    'that throws at %j ends only this session',
+    async (command) => {
+      let isBroken = false;
+      const fail = (): boolean => {
+        if (isBroken) throw new Error('the database is away');
+        return true;
+      };
+      const { harness, one, two } = await asking(fail, 2);
+      isBroken = true;
+      expect(await one.says(command)).toEqual(['error: the handler failed on the server']);
+      expect(one.peer.ended).toBe(true);
+      isBroken = false;
+      expect(await two.says('/who')).toEqual(['* In lobby: guest-2']);
+      expect(two.heard()).toEqual([]);
+      expect(harness.server.counters.roomMembers).toBe(2);
+      await one.peer.ends();
+    },
+  );
+
+  it('that is slow keeps the commands of a client in order, and little of what it sends meanwhile', async () => {
+    const waiting: (() => void)[] = [];
+    let isSlow = false;
+    const slow = () => !isSlow || new Promise<boolean>((resolve) => waiting.push(() => resolve(true)));
+    const { harness, one, two } = await asking(slow, 2);
+    isSlow = true;
+    await one.says('/nick ada');
+    const lines = Array.from({ length: 800 }, (_, number) => `line ${number} ${'x'.repeat(1000)}`);
+    await one.peer.says(`/join tea\nhello\n/msg guest-2 psst\n/leave tea\n${lines.join('\n')}\n`);
+    expect(one.heard()).toEqual([]);
+    expect(harness.server.pendingBytes).toBeLessThan(300_000);
+    // Others do not wait.
+    isSlow = false;
+    expect(await two.says('/who')).toEqual(['* In lobby: guest-1, guest-2']);
+    for (let turn = 0; turn < 8; turn++) {
+      for (const resolve of waiting.splice(0)) resolve();
+      await settled();
+    }
+    await one.peer.until(() => one.peer.text.includes('line 799'));
+    const heard = one.heard();
+    // Between rooms there is no order.
+    for (const [room, expected] of [
+      ['lobby', lines.map((line) => `[lobby] ada: ${line}`)],
+      ['tea', ['[tea] ada: hello']],
+    ] as const)
+      expect(heard.filter((line) => line.startsWith(`[${room}]`))).toEqual(expected);
+    const notices = ['* guest-1 is now ada', '* ada joined tea', '* ada left tea', '(private) ada to guest-2: psst'];
+    expect(heard.filter((line) => !line.startsWith('[')).sort()).toEqual(notices.sort());
+  });
+
+  it('that is slow finds a client gone without a trace', async () => {
+    const waiting: (() => void)[] = [];
+    let isSlow = false;
+    const slow = () => !isSlow || new Promise<boolean>((resolve) => waiting.push(() => resolve(true)));
+    const { harness, one, two } = await asking(slow, 2);
+    isSlow = true;
+    for (const command of ['/nick ada', '/join tea']) {
+      const late = new Talker(await harness.connect());
+      await late.says(command);
+      await late.peer.aborts();
+    }
+    await one.says('/nick bob');
+    await one.peer.aborts();
+    isSlow = false;
+    for (let turn = 0; turn < 8; turn++) {
+      for (const resolve of waiting.splice(0)) resolve();
+      await settled();
+    }
+    expect(two.heard()).toEqual(['* guest-1 left lobby']);
+    for (const name of ['ada', 'bob'])
+      expect(await two.says(`/msg ${name} hello`)).toEqual([`error: nobody here is called ${name}`]);
+    expect(harness.server.counters).toMatchObject({ rooms: 2, roomMembers: 2 });
+  });
+});
+
+describe('over several processes', () => {
+  /** A chat of two processes with this many people each. `told` lets them tell each other what has changed. */
+  async function processes(each: number) {
+    const buses = [new FakeBus(), new FakeBus()];
+    const all: Harness[] = [];
+    for (const bus of buses) all.push(await Harness.open({ handler: chat(open), bus }));
+    connected(buses);
+    const peers: Talker[] = [];
+    for (let count = 0; count < each; count++) {
+      for (const harness of all) {
+        peers.push(new Talker(await harness.connect()));
+        await told();
+      }
+    }
+    async function told(): Promise<void> {
+      for (const harness of all) await harness.passes(100);
+      for (const bus of buses) bus.deliver();
+      await settled();
+    }
+    for (const peer of peers) peer.heard();
+    return { all, buses, peers, told };
+  }
+
+  const namesIn = (line = '') => line.replace('* In lobby: ', '').split(', ').sort();
+
+  it('nobody has the nickname of another, private messages reach all, and /who lists everybody', async () => {
+    const { peers, told } = await processes(2);
+    const [one, two, three, four] = peers as [Talker, Talker, Talker, Talker];
+    for (const [peer, name] of [
+      [one, 'ana'],
+      [two, 'bob'],
+      [three, '你好'],
+      [four, 'dan'],
+    ] as const) {
+      await peer.says(`/nick ${name}`);
+      await told();
+    }
+    for (const peer of peers) peer.heard();
+    for (const peer of [two, four])
+      for (const name of ['ana', 'ANA', '你好', 'ａｎａ'])
+        expect(await peer.says(`/nick ${name}`)).toEqual([expect.stringMatching(/ is somebody else$/)]);
+    const lists = await Promise.all(peers.map(async (peer) => (await peer.says('/who')).join()));
+    expect(new Set(lists).size).toBe(1);
+    expect(namesIn(lists[0])).toEqual(['ana', 'bob', 'dan', '你好']);
+    expect(await one.says('/msg DAN psst')).toEqual(['(private) ana to dan: psst']);
+    await told();
+    expect([two, three, four].map((peer) => peer.heard())).toEqual([[], [], ['(private) ana to dan: psst']]);
+    await one.says('hello');
+    await told();
+    expect([two, three, four].map((peer) => peer.heard())).toEqual(Array(3).fill(['[lobby] ana: hello']));
+    await one.peer.ends();
+    await told();
+    expect(await four.says('/msg ana hello')).toEqual(['* ana left lobby', 'error: nobody here is called ana']);
+    expect((await four.says('/nick ana')).join()).toBe('* dan is now ana');
+  });
+
+  it('of two who take a nickname at the same moment, one keeps it and the other one is told', async () => {
+    const { peers, told } = await processes(1);
+    const [one, two] = peers as [Talker, Talker];
+    expect(await one.says('/nick ana')).toEqual([expect.stringMatching(/ is now ana$/)]);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    expect(await two.says('/nick Ana')).toEqual([expect.stringMatching(/ is now Ana$/)]);
+    await told();
+    const lines = two.heard();
+    const [, name = ''] =
+      /^\* Somebody else was called Ana at the same moment, and first: you are (guest-\d+) now$/m.exec(
+        lines.join('\n'),
+      ) ?? [];
+    expect(name).not.toBe('');
+    expect(lines).toContain(`* Ana is now ${name}`);
+    await told();
+    for (const peer of [one, two]) expect(namesIn((await peer.says('/who')).at(-1))).toEqual(['ana', name]);
+    expect(await two.says('/msg ana hello')).toEqual([`(private) ${name} to ana: hello`]);
+    await told();
+    expect(one.heard().at(-1)).toBe(`(private) ${name} to ana: hello`);
   });
 });
 

@@ -1,55 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { isMessage, Message } from '../../src/framing/message.ts';
 import { Bridge } from '../../src/rooms/bridge.ts';
-import type { Bus, BusBatch, BusBeat, BusReceiver, BusState } from '../../src/rooms/bus.ts';
+import type { MemberName } from '../../src/rooms/bus.ts';
 import type { RoomMessage } from '../../src/rooms/segment.ts';
 import type { Participant } from '../../src/session/membership.ts';
 import { between, oneOf, randomFrom } from '../../src/testing/random.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-
-/** What travels from one node to the others. */
-type Packet = { readonly batch: BusBatch } | { readonly beat: BusBeat };
-
-/** A bus in memory: what is published waits until the test delivers it, or does something else with it. */
-class FakeBus implements Bus {
-  state: BusState = 'ready';
-  readonly sent: Packet[] = [];
-  readonly followed = new Set<string>();
-  receiver!: BusReceiver;
-  others: FakeBus[] = [];
-
-  async start(receiver: BusReceiver): Promise<void> {
-    this.receiver = receiver;
-  }
-  follow(room: string): void {
-    this.followed.add(room);
-    for (const { receiver } of this.others) this.receiver.followed(receiver.node, room, receiver.stateOf(room).last);
-  }
-  unfollow(room: string): void {
-    this.followed.delete(room);
-    for (const one of this.others) if (!one.isFollowed(room)) one.receiver.unfollowed(room);
-  }
-  isFollowed(room: string): boolean {
-    return this.others.some((one) => one.followed.has(room));
-  }
-  publish(batch: BusBatch): void {
-    this.sent.push({ batch });
-  }
-  beat(beat: BusBeat): void {
-    this.sent.push({ beat });
-  }
-  async close(): Promise<void> {}
-
-  /** Delivers to the others what was sent. @param edit what arrives of it */
-  deliver(edit: (packets: Packet[]) => Packet[] = (packets) => packets): void {
-    for (const packet of edit(this.sent.splice(0))) {
-      for (const { receiver, followed } of this.others) {
-        if ('beat' in packet) receiver.beaten(packet.beat);
-        else if (followed.has(packet.batch.room)) receiver.received(packet.batch);
-      }
-    }
-  }
-}
+import { connected, FakeBus, type Packet } from './fake-bus.ts';
 
 /** A process with rooms, as its bridge sees them. */
 class Node {
@@ -58,12 +15,21 @@ class Node {
   readonly bus = new FakeBus();
   readonly bridge = new Bridge(this.bus, this);
   readonly members = new Map<string, number>();
+  /** The names of its members, by room; and what it was told of those of others. */
+  readonly names = new Map<string, string[]>();
+  readonly told: string[] = [];
   readonly texts: string[] = [];
   readonly messages: RoomMessage[] = [];
   missed = 0;
 
   sizeOf(room: string): number {
     return this.members.get(room) ?? 0;
+  }
+  namesOf(room: string): readonly MemberName[] {
+    return (this.names.get(room) ?? []).map((name, since) => ({ name, since }));
+  }
+  named(room: string, names: readonly MemberName[]): void {
+    this.told.push(`${room}: ${names.map(({ name }) => name).join(' ')}`);
   }
   received(_room: string, messages: readonly RoomMessage[]): void {
     this.messages.push(...messages);
@@ -94,7 +60,7 @@ function sentHere(message: string | Uint8Array | Message): RoomMessage {
 
 async function nodes(count: number): Promise<Node[]> {
   const all = Array.from({ length: count }, () => new Node());
-  for (const one of all) one.bus.others = all.filter((other) => other !== one).map(({ bus }) => bus);
+  connected(all.map(({ bus }) => bus));
   for (const one of all) await one.bridge.start();
   return all;
 }
@@ -313,6 +279,46 @@ describe('members in other processes', () => {
     expect([0, 1, 999].map((room) => one.bridge.remoteSizeOf(`room ${room}`))).toEqual([1, 0, 0]);
     one.bridge.gone(two.bridge.node);
     expect(one.bridge.remoteSizeOf('room 0')).toBe(1);
+  });
+});
+
+describe('the names of members', () => {
+  it('are told soon after one comes, goes or is renamed, and only of rooms that have some', async () => {
+    const [one, two, three] = (await nodes(3)) as [Node, Node, Node];
+    const beats = async () => {
+      await one.clock.advance(100);
+      one.bus.deliver();
+    };
+    one.names.set('a', ['ana', 'bob']);
+    one.join('a');
+    one.join('b');
+    await beats();
+    one.names.set('a', ['Ana', 'bob']);
+    one.bridge.resized('a');
+    await beats();
+    expect([one, two, three].map(({ bridge }) => bridge.namesWith('a', []).map(({ name }) => name))).toEqual([
+      [],
+      ['Ana', 'bob'],
+      ['Ana', 'bob'],
+    ]);
+    one.names.clear();
+    one.leave('a');
+    one.leave('b');
+    await beats();
+    expect(two.told).toEqual(['a: ana bob', 'a: Ana bob', 'a: ']);
+    expect(two.bridge.namesWith('a', [])).toEqual([]);
+  });
+
+  it('are told at once where others wait for them, and are gone with their process', async () => {
+    const [one, two] = (await nodes(2)) as [Node, Node];
+    one.names.set('a', ['ana']);
+    one.join('a');
+    one.bridge.resized('a', true);
+    await one.clock.advance(0);
+    one.bus.deliver();
+    expect(two.told).toEqual(['a: ana']);
+    two.bridge.gone(one.bridge.node);
+    expect(two.bridge.namesWith('a', [])).toEqual([]);
   });
 });
 

@@ -1,7 +1,7 @@
 /** A session that forwards its properties to another session. */
 import type { YodelError } from '../../errors.ts';
 import type { Batch, Message } from '../../framing/message.ts';
-import type { Session } from '../../session/handler.ts';
+import type { JoinOptions, Session } from '../../session/handler.ts';
 import type { ServerTls } from '../../transport/transport.ts';
 
 /** The read-only part of a session, forwarded to another session. */
@@ -74,8 +74,8 @@ export class ForwardedSession {
     return this.inner.rooms;
   }
 
-  join(room: string): void {
-    this.inner.join(room);
+  join(room: string, options?: JoinOptions): void {
+    this.inner.join(room, options);
   }
 
   leave(room: string): boolean {

@@ -1,0 +1,59 @@
+/** Coming to the rooms of a chat, leaving them, and who is there. */
+import { escapeText } from '../../format/escape.ts';
+import type { Reply, Session } from '../../session/handler.ts';
+import { isPerson, personOf, refusal } from './person.ts';
+
+/** In members. Larger rooms are not told who comes and goes: that would be a message for each pair of members. */
+const largestTold = 100;
+
+/** Without a wait: no message is missing between the history and what follows, and none comes twice. */
+export function enter(session: Session, name: string, seesHistory: boolean, isHeard: boolean): Reply {
+  const person = personOf(session);
+  const refused = refusal(() => session.join(name, { as: person.nick }));
+  if (refused !== undefined || session.ended) return refused;
+  person.current = name;
+  if (isHeard) person.told.add(name);
+  // What was said. Who came and went is no longer of interest.
+  const said = seesHistory
+    ? session.server
+        .room(name)
+        .history()
+        .filter(({ text }) => !text.startsWith('* '))
+    : [];
+  const history = said.length > 0 ? [`* Before you joined ${name}:`, ...said] : [];
+  return [...history, tell(session, isHeard ? [name] : [], `* ${person.nick} joined ${name}`)];
+}
+
+export function leave(session: Session, argument: string): Reply {
+  const person = personOf(session);
+  const name = argument || (person.current ?? '');
+  if (isPerson(name) || !session.rooms.has(name)) return notIn(name);
+  const reply = tell(session, person.told.delete(name) ? [name] : [], `* ${person.nick} left ${name}`);
+  session.leave(name);
+  if (person.current === name) person.current = [...session.rooms].findLast((room) => !isPerson(room));
+  return reply;
+}
+
+export function who(session: Session, argument: string): Reply {
+  const name = argument || (personOf(session).current ?? '');
+  if (isPerson(name) || !session.rooms.has(name)) return notIn(name);
+  const room = session.server.room(name);
+  const names = room.names();
+  return `* In ${name}: ${names.join(', ')}${room.size > names.length ? ` and ${room.size - names.length} more` : ''}`;
+}
+
+function notIn(name: string): string {
+  return `error: you are not in ${escapeText(name) || 'a room'}`;
+}
+
+/** Tells rooms who comes and goes. Returns the line as the reply to a person that does not hear it there. */
+export function tell(session: Session, rooms: Iterable<string>, line: string): Reply {
+  let hears = false;
+  for (const name of rooms) {
+    const room = session.server.room(name);
+    if (room.size > largestTold) continue;
+    room.send(line);
+    hears ||= session.rooms.has(name);
+  }
+  return hears ? undefined : line;
+}
