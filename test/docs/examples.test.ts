@@ -35,6 +35,10 @@ for (const [name, expected] of Object.entries(programs)) {
 
 const conversations: Record<string, { input: string; output: string }> = {
   'shout.ts': { input: 'hello\nwörld\r\n', output: 'HELLO\nWÖRLD\r\n' },
+  'devices.ts': {
+    input: 'lamp on\nlogin lamp\nlogin lamp\nlogin heater\nlamp on\n',
+    output: 'no device lamp\nall: lamp\nall: lamp\nall: heater\nsent to lamp\non\n',
+  },
   'chat-room.ts': { input: 'hello\n\x07\n', output: 'welcome, you are number 1 of 1\n1: hello\n1: \\x07\n' },
   'counter.ts': { input: 'a\nb\nbye\n', output: 'hello, what shall I count?\n1: a\n2: b\nsee you\n' },
 };

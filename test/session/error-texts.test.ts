@@ -34,6 +34,7 @@ const toldAsTheyAre: readonly ErrorCode[] = [
   'YODEL_INVALID_ROOM',
   'YODEL_TOO_MANY_ROOMS',
   'YODEL_JOIN_RATE',
+  'YODEL_ROOM_TAKEN',
   'YODEL_FELL_BEHIND',
 ];
 const secret = '/srv/secret/app.journal';
