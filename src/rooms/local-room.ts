@@ -1,5 +1,5 @@
 /** A room in this process: its members, what it is sent in this turn, and what members have not received. */
-import { isMessage, type Message } from '../framing/message.ts';
+import type { Message } from '../framing/message.ts';
 import type { ServerLimits } from '../options.ts';
 import type { RoomSendOptions, Session } from '../session/handler.ts';
 import type { Participant, RoomSession } from '../session/membership.ts';
@@ -10,7 +10,7 @@ import { fellBehind } from './fell-behind.ts';
 import { History } from './history.ts';
 import { publicNameOf } from './name.ts';
 import { Ring } from './ring.ts';
-import { partsOf, type Recipient, type RoomMessage, Segment, type Share } from './segment.ts';
+import { lastingOf, partsOf, type Recipient, type RoomMessage, Segment, type Share } from './segment.ts';
 
 /** A session in a room. */
 export interface Member {
@@ -22,6 +22,8 @@ export interface Member {
   from: number;
   /** Where it continues, if it is behind. */
   behind: Behind | undefined;
+  /** Messages that it missed and has not been told, if it is sent each message by itself. */
+  untold: number;
 }
 
 /** How far behind a member is. */
@@ -93,7 +95,7 @@ export class LocalRoom {
 
   add(participant: Participant): Member {
     const index = this.#members.length;
-    const member = { participant, room: this, index, from: this.#pending.length, behind: undefined };
+    const member = { participant, room: this, index, from: this.#pending.length, behind: undefined, untold: 0 };
     this.#members.push(member);
     this.#size++;
     return member;
@@ -102,6 +104,7 @@ export class LocalRoom {
   /** @param isGone whether nothing can be delivered to it any more. If not, it receives what was sent before */
   remove(member: Member, isGone: boolean): void {
     if (!isGone) this.#deliverRest(member);
+    if (member.untold > 0) this.#count(member.participant, member.untold);
     const { index, behind } = member;
     member.behind = undefined;
     if (this.#isDelivering) this.#members[index] = undefined;
@@ -136,6 +139,7 @@ export class LocalRoom {
       const member = participant.memberships.get(this.name) as Member | undefined;
       if (participant.hasEnded || !member) continue;
       if (member.behind) member.behind.missed += messages;
+      else if (member.untold > 0) member.untold += messages;
       else {
         this.#count(participant, messages);
         participant.missed(publicNameOf(this.name), messages);
@@ -167,7 +171,10 @@ export class LocalRoom {
   /** The member's peer has read what it was sent: it receives more. */
   catchUp(member: Member): void {
     const { behind, participant } = member;
-    if (!behind) return;
+    if (!behind) {
+      if (!participant.isBehind) this.#tellUntold(member);
+      return;
+    }
     // The handler's `missed` may end the membership, and so may a delivery.
     const isMember = () => member.behind === behind && !participant.hasEnded;
     while (isMember() && !participant.isBehind) {
@@ -195,6 +202,8 @@ export class LocalRoom {
       if (from >= messages.length) continue;
       const { wire } = participant;
       if (!wire) this.#sendEach(member, messages, from);
+      // It has enough to read already, such as what other rooms were sent.
+      else if (from === 0 && participant.isBehind) this.#fallsBehind(member);
       else if (!this.#write(participant, segment.shareOf(recipientOf(member, wire, from)))) fellBehind.push(member);
     }
     if (this.#behind.size > 0) this.#keep(segment, messages);
@@ -220,15 +229,24 @@ export class LocalRoom {
   }
 
   /** For connections whose frames depend on what was said before. Without a ring: what does not fit is missed. */
-  #sendEach({ participant }: Member, messages: readonly RoomMessage[], from: number): void {
-    let missed = 0;
+  #sendEach(member: Member, messages: readonly RoomMessage[], from: number): void {
+    const { participant } = member;
+    if (!participant.isBehind) this.#tellUntold(member);
     for (let index = from; index < messages.length; index++) {
       const { message, except } = messages[index] as RoomMessage;
       if (except === participant.session.id) continue;
-      if (participant.isBehind) missed++;
+      if (member.untold > 0 || participant.isBehind) member.untold++;
       else participant.session.send(message);
     }
-    if (missed > 0) this.#missed(participant, missed);
+    if (member.untold > 0 && this.#context.limits.roomBehind === 'close')
+      participant.session.close(fellBehind(this.name, member.untold));
+  }
+
+  #tellUntold(member: Member): void {
+    if (member.untold === 0 || member.participant.hasEnded) return;
+    const { untold } = member;
+    member.untold = 0;
+    this.#missed(member.participant, untold);
   }
 
   /** Delivers everything that it was sent, before it leaves. */
@@ -239,6 +257,7 @@ export class LocalRoom {
       while (behind.position < this.#ring.end && !participant.hasEnded) this.#writeNext(member, behind);
     }
     if (this.#pending.length > member.from) this.#deliverPendingTo(member);
+    this.#tellUntold(member);
   }
 
   #deliverPendingTo(member: Member): void {
@@ -372,13 +391,4 @@ export function participantOf(session: Session): Participant | undefined {
 
 function recipientOf({ participant }: Member, wire: Wire, from = 0): Recipient {
   return { id: participant.session.id, wire, from };
-}
-
-/** The message in memory that lasts, with its size. */
-function lastingOf(message: string | Uint8Array | Message): Pick<RoomMessage, 'message' | 'size'> {
-  if (typeof message === 'string') return { message, size: message.length };
-  if (!isMessage(message)) return { message: Buffer.from(message), size: message.length };
-  const kept = message.kept();
-  // Reading it makes its bytes its own.
-  return { message: kept, size: kept.bytes.length };
 }

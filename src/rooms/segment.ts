@@ -1,6 +1,6 @@
 /** What a room was sent in one turn, or a part of it, encoded once for each kind of connection. */
 import { YodelError } from '../errors.ts';
-import type { Message } from '../framing/message.ts';
+import { isMessage, type Message } from '../framing/message.ts';
 import type { Wire } from '../session/wire.ts';
 
 /** A message on its way to the members of a room. */
@@ -176,6 +176,15 @@ export class Segment {
     if (end > start) pieces.push(bytes.subarray(start, end));
     return { pieces, messages, replaced, errors: own };
   }
+}
+
+/** The message in memory that lasts, with its size. */
+export function lastingOf(message: string | Uint8Array | Message): Pick<RoomMessage, 'message' | 'size'> {
+  if (typeof message === 'string') return { message, size: message.length };
+  if (!isMessage(message)) return { message: Buffer.from(message), size: message.length };
+  const kept = message.kept();
+  // Reading it makes its bytes its own.
+  return { message: kept, size: kept.bytes.length };
 }
 
 /** Parts that are small enough for a segment. */

@@ -1,5 +1,6 @@
 /** Members that read too slowly: nobody else waits for them, and what they miss is counted and told. */
 import { describe, expect, it, vi } from 'vitest';
+import { protocolNamed } from '../../src/framing/protocols/protocols.ts';
 import type { HandlerObject, Session } from '../../src/session/handler.ts';
 import { Harness, type HarnessOptions } from '../session/harness.ts';
 import type { Peer } from '../session/peer.ts';
@@ -161,6 +162,76 @@ describe('when the memory of all sessions is used up at once', () => {
   });
 });
 
+describe('a member whose frames depend on what was said before', () => {
+  const withFlood = async (options: HarnessOptions = {}) => {
+    const opened = await open(2, {
+      protocol: protocolNamed('smtp'),
+      roomBuffer: 5_000,
+      highWaterMark: 4_000,
+      ...options,
+    });
+    opened.peers[0]?.connection.pause();
+    for (let number = 0; number < 300; number++) {
+      opened.room.send(`250 ${line(number)}`);
+      if (number % 10 === 9) await settled();
+    }
+    return { ...opened, slow: opened.peers[0] as Peer, fast: opened.peers[1] as Peer };
+  };
+
+  it('is told once what it has missed, when it reads again', async () => {
+    const { harness, slow, fast, told, sessions, room } = await withFlood();
+    expect(fast.lines).toHaveLength(300);
+    expect(told).toEqual([]);
+    expect(sessions[0]?.unsent).toBeLessThan(4_200);
+    slow.connection.resume();
+    await slow.until(() => slow.text.includes('missed'));
+    const received = slow.lines.length - 1;
+    expect(slow.lines.at(-1)).toBe(`missed ${300 - received}\r`);
+    expect(told).toEqual([{ id: sessions[0]?.id, messages: 300 - received }]);
+    expect(harness.server.counters.roomMessagesMissed).toBe(300 - received);
+    room.send('250 last');
+    await settled();
+    expect(slow.lines.slice(received + 1)).toEqual(['250 last\r']);
+  });
+
+  it('and so it is when it leaves, or it is counted when it goes', async () => {
+    const { harness, told, sessions, room } = await withFlood();
+    room.evict(sessions[0]);
+    expect(told).toHaveLength(1);
+    expect(harness.server.counters.roomMessagesMissed).toBe(told[0]?.messages);
+    const other = await withFlood();
+    await other.slow.aborts();
+    expect(other.told).toEqual([]);
+    expect(other.harness.server.counters.roomMessagesMissed).toBe(told[0]?.messages);
+  });
+
+  it('is closed with "close"', async () => {
+    const { slow, told, room } = await withFlood({ roomBehind: 'close' });
+    slow.connection.resume();
+    await slow.until(() => slow.ended);
+    expect(slow.lines.at(-1)).toMatch(/fell \d+ messages behind in room "a"/);
+    expect([told, room.size]).toEqual([[], 1]);
+  });
+});
+
+describe('a member of many rooms', () => {
+  it('that is behind is sent no more by any of them', async () => {
+    const rooms = Array.from({ length: 50 }, (_, index) => `room ${index}`);
+    const { harness, peers, sessions } = await open(2);
+    const [slow, fast] = peers as [Peer, Peer];
+    for (const session of sessions) for (const room of rooms) session.join(room);
+    slow.connection.pause();
+    for (const room of rooms) {
+      for (let count = 0; count < 4; count++) harness.server.room(room).send('x'.repeat(9_999));
+      await settled();
+    }
+    expect(sessions[0]?.unsent).toBeLessThan(150_000);
+    expect(fast.size).toBe(50 * 4 * 10_000);
+    slow.connection.resume();
+    await slow.until(() => slow.size === 50 * 4 * 10_000);
+  });
+});
+
 describe('a member that has missed broadcasts', () => {
   const broadcast = async (harness: Harness) => {
     for (let number = 0; number < 300; number++) {
@@ -257,6 +328,48 @@ describe('messages with keys', () => {
     expect(slow.lines.length).toBeLessThan(60);
     expect(harness.server.counters.roomMessagesReplaced).toBe(1_001 - slow.lines.length);
   });
+
+  it('many keys in one turn are replaced without copying their frames each time', async () => {
+    const { harness, peers, room } = await open(1);
+    const [slow] = peers as [Peer];
+    const states = (round: number) => {
+      for (let key = 0; key < 2_000; key++) room.send(`${key} ${round}`, { key: String(key) });
+      return settled();
+    };
+    slow.connection.pause();
+    room.send('x'.repeat(20_000));
+    await settled();
+    await states(1);
+    const copies = vi.spyOn(Buffer, 'allocUnsafeSlow');
+    await states(2);
+    await states(3);
+    expect(copies.mock.calls.length).toBeLessThan(60);
+    copies.mockRestore();
+    slow.connection.resume();
+    await slow.until(() => slow.text.endsWith('\n1999 3\n'));
+    expect(slow.lines.slice(1)).toEqual(Array.from({ length: 2_000 }, (_, key) => `${key} 3`));
+    expect(harness.server.counters.roomMessagesReplaced).toBe(4_000);
+    expect(harness.server.pendingBytes).toBe(0);
+  });
+
+  it('keys count, too, for as long as the ring has their messages', async () => {
+    const { harness, peers, room } = await open(1, { roomBuffer: 100_000 });
+    const [slow] = peers as [Peer];
+    slow.connection.pause();
+    room.send('x'.repeat(20_000));
+    await settled();
+    const before = harness.server.pendingBytes;
+    for (let key = 0; key < 5_000; key++) {
+      room.send('.', { key: `${'k'.repeat(1_000)}${key}` });
+      if (key % 10 === 9) await settled();
+    }
+    expect(harness.server.pendingBytes).toBeLessThan(before + 101_000);
+    expect(harness.server.pendingBytes).toBeGreaterThan(before + 50_000);
+    slow.connection.resume();
+    await settled();
+    expect(harness.server.pendingBytes).toBe(0);
+    expect(harness.server.counters.roomMessagesMissed + slow.lines.length - 2).toBe(5_000);
+  });
 });
 
 describe('what ends a membership while it is behind', () => {
@@ -321,47 +434,5 @@ describe('what ends a membership while it is behind', () => {
     await slow.until(() => slow.ended);
     await send(harness, 100, 100);
     expect(fast.lines).toHaveLength(200);
-  });
-
-  it('many keys in one turn are replaced without copying their frames each time', async () => {
-    const { harness, peers, room } = await open(1);
-    const [slow] = peers as [Peer];
-    const states = (round: number) => {
-      for (let key = 0; key < 2_000; key++) room.send(`${key} ${round}`, { key: String(key) });
-      return settled();
-    };
-    slow.connection.pause();
-    room.send('x'.repeat(20_000));
-    await settled();
-    await states(1);
-    const copies = vi.spyOn(Buffer, 'allocUnsafeSlow');
-    await states(2);
-    await states(3);
-    expect(copies.mock.calls.length).toBeLessThan(60);
-    copies.mockRestore();
-    slow.connection.resume();
-    await slow.until(() => slow.text.endsWith('\n1999 3\n'));
-    expect(slow.lines.slice(1)).toEqual(Array.from({ length: 2_000 }, (_, key) => `${key} 3`));
-    expect(harness.server.counters.roomMessagesReplaced).toBe(4_000);
-    expect(harness.server.pendingBytes).toBe(0);
-  });
-
-  it('keys count, too, for as long as the ring has their messages', async () => {
-    const { harness, peers, room } = await open(1, { roomBuffer: 100_000 });
-    const [slow] = peers as [Peer];
-    slow.connection.pause();
-    room.send('x'.repeat(20_000));
-    await settled();
-    const before = harness.server.pendingBytes;
-    for (let key = 0; key < 5_000; key++) {
-      room.send('.', { key: `${'k'.repeat(1_000)}${key}` });
-      if (key % 10 === 9) await settled();
-    }
-    expect(harness.server.pendingBytes).toBeLessThan(before + 101_000);
-    expect(harness.server.pendingBytes).toBeGreaterThan(before + 50_000);
-    slow.connection.resume();
-    await settled();
-    expect(harness.server.pendingBytes).toBe(0);
-    expect(harness.server.counters.roomMessagesMissed + slow.lines.length - 2).toBe(5_000);
   });
 });
