@@ -1,8 +1,9 @@
 /** Refuses a server whose handler would connect to the server itself: each connection would open the next one. */
 import { lookup } from 'node:dns/promises';
-import { statSync } from 'node:fs';
+import { readlinkSync, realpathSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
 import { type Address, hostOf, type SocketAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
 
@@ -44,16 +45,43 @@ function refuseIfOwn(upstream: Address, listening: readonly SocketAddress[], add
 
 function ownSocket(path: string, listening: readonly SocketAddress[]): SocketAddress | undefined {
   const file = fileOf(path);
-  return listening.find((one) => one.scheme === 'unix' && file !== undefined && fileOf(one.path) === file);
+  return listening.find((one) => one.scheme === 'unix' && fileOf(one.path) === file);
 }
 
-/** The file that a path leads to. */
-function fileOf(path: string): string | undefined {
+/** The file that a path leads to, which another process may not have made yet: workers start before their sockets listen. */
+function fileOf(path: string): string {
   try {
     const { dev, ino } = statSync(path, { bigint: true });
     return `${dev} ${ino}`;
   } catch {
     // There is none, or it is not for this user.
+    return targetOf(resolve(path), 0);
+  }
+}
+
+/** As many links as Linux follows. */
+const mostLinks = 40;
+
+/** Where a file will be made: its path without links. */
+function targetOf(path: string, links: number): string {
+  const folder = realpathOf(dirname(path));
+  const target = links < mostLinks && linkedFrom(path);
+  return target ? targetOf(resolve(folder, target), links + 1) : join(folder, basename(path));
+}
+
+function realpathOf(folder: string): string {
+  try {
+    return realpathSync(folder);
+  } catch {
+    return folder;
+  }
+}
+
+function linkedFrom(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    // It is no link.
     return undefined;
   }
 }

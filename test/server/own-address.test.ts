@@ -1,5 +1,5 @@
 /** A server whose handler would connect to the server itself. */
-import { symlinkSync } from 'node:fs';
+import { mkdirSync, symlinkSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -66,6 +66,21 @@ it('a server does not become a proxy to itself by a reload, and goes on as befor
   expect((await client.request('b')).text).toBe('b');
   await client.close();
   await server.close();
+});
+
+it('a socket is found by any path before it is made, because workers start before it is', async () => {
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, 'real'));
+  symlinkSync(join(folder, 'real'), join(folder, 'way'));
+  symlinkSync('way/own.sock', join(folder, 'first'));
+  symlinkSync('first', join(folder, 'second'));
+  symlinkSync('round', join(folder, 'round'));
+  const own = `unix:${join(folder, 'real', 'own.sock')}`;
+  for (const path of ['real/own.sock', 'way/own.sock', 'real/../way/own.sock', 'first', 'second']) {
+    await expect(refuse(`unix:${folder}/${path}`, own), path).rejects.toMatchObject(isItself);
+  }
+  for (const path of ['real/other.sock', 'own.sock', 'round', 'nowhere/own.sock'])
+    await refuse(`unix:${folder}/${path}`, own);
 });
 
 it('a server does not start as a proxy to its own socket, by whatever path, and leaves nothing behind', async () => {
