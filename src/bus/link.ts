@@ -150,14 +150,19 @@ export class Link implements Receiver {
     if (this.#isOver) return;
     let packet: Packet;
     try {
-      // The chunk may be borrowed, and the messages of a batch last.
-      packet = readPacket(ownCopy(bytes), (room) => this.#owner.follows(room));
+      packet = readPacket(this.#lastingOf(bytes));
     } catch (error) {
       if (!(error instanceof RangeError || error instanceof TypeError)) throw error;
       // A worker of another version.
       return this.abort();
     }
     this.#owner.received(this, packet);
+  }
+
+  /** The messages of a batch last, and the chunk may be borrowed. */
+  #lastingOf(bytes: Uint8Array): Buffer {
+    if (this.#connection.chunksAreBorrowed) return ownCopy(bytes);
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
   #append(packet: Buffer): void {

@@ -155,7 +155,7 @@ export class Mesh implements Bus, LinkOwner {
     if (node === undefined) return link.abort();
     switch (packet.type) {
       case 'batch':
-        if (packet.batch.messages.length > 0) this.#receiver.received({ node, ...packet.batch });
+        if (this.#followed.has(packet.batch.room) && !this.#receiver.received({ node, ...packet.batch })) link.abort();
         return;
       case 'followed':
         for (const [room, last] of packet.last) if (this.#followed.has(room)) this.#receiver.followed(node, room, last);

@@ -62,15 +62,15 @@ export class PacketWriter {
     return this;
   }
 
-  long(bytes: Uint8Array): this {
-    this.int(bytes.length);
+  /** All that follows. */
+  rest(bytes: Uint8Array): this {
     this.bytes.set(bytes, this.#at);
     this.#at += bytes.length;
     return this;
   }
 }
 
-/** Reads a packet. Each method throws a RangeError at its end. */
+/** Reads a packet. Each method throws a RangeError at its end, and for an impossible number. */
 export class PacketReader {
   readonly #bytes: Buffer;
   #at = 0;
@@ -96,7 +96,9 @@ export class PacketReader {
   }
 
   number(): number {
-    return this.#bytes.readDoubleBE(this.#advance(8));
+    const value = this.#bytes.readDoubleBE(this.#advance(8));
+    if (!Number.isSafeInteger(value) || value < 0) throw new RangeError('a packet has an impossible number');
+    return value;
   }
 
   text(): string {
@@ -105,10 +107,9 @@ export class PacketReader {
     return this.#bytes.toString('utf8', start, start + size);
   }
 
-  long(): Buffer {
-    const size = this.int();
-    const start = this.#advance(size);
-    return this.#bytes.subarray(start, start + size);
+  /** All that follows. */
+  rest(): Buffer {
+    return this.#bytes.subarray(this.#advance(this.#bytes.length - this.#at));
   }
 
   #advance(size: number): number {

@@ -6,23 +6,20 @@
  * follow    2 | room: text …                              it has members there
  * unfollow  3 | room: text …
  * followed  4 | (room: text | last: 8) …                  answers `follow`
- * batch     5 | room: text | first: 8 | time: 8 | message …
+ * batch     5 | room: text | first: 8 | time: 8 | count: 4 | messages, as in rooms/packed-messages.ts
  * news      6 | (room: text | last: 8 | size: 4) …
  * names     7 | (room: text | count: 2 | (name: text | since: 8) …) …
  *
  * text      length: 1 | UTF-8
- * message   what it has: 1 | payload: long | header: long, if it has one | key: long, if it has one
- * long      length: 4 | bytes
  * ```
  *
  * Numbers are big-endian; those of 8 bytes are doubles, which are exact up to 2^53.
  */
-import type { MessageKind } from '../framing/frames.ts';
-import type { BusBatch, BusMessage, MemberName, RoomState } from '../rooms/bus.ts';
+import type { BusBatch, MemberName, RoomState } from '../rooms/bus.ts';
 import { PacketReader, PacketWriter, textSize } from './packet-bytes.ts';
 
 /** Workers of one parent may be of two versions while the program is being replaced. */
-const version = 1;
+const version = 2;
 
 const types = { hello: 1, follow: 2, unfollow: 3, followed: 4, batch: 5, news: 6, names: 7 } as const;
 
@@ -85,22 +82,18 @@ export function namesPacket(rooms: ReadonlyMap<string, readonly MemberName[]>): 
   return writer.bytes;
 }
 
-export function batchPacket({ room, first, time, messages }: BusBatch): Buffer {
-  let size = 1 + textSize(room) + 8 + 8;
-  for (const message of messages) size += messageSize(message);
-  const writer = PacketWriter.framed(size);
-  writer.byte(types.batch).text(room).number(first).number(time);
-  for (const message of messages) writeMessage(writer, message);
+export function batchPacket({ room, first, time, count, bytes }: BusBatch): Buffer {
+  const writer = PacketWriter.framed(1 + textSize(room) + 8 + 8 + 4 + bytes.length);
+  writer.byte(types.batch).text(room).number(first).number(time).int(count).rest(bytes);
   return writer.bytes;
 }
 
 /**
- * Reads a packet.
+ * Reads a packet. A batch keeps `bytes` in memory.
  *
- * @param keeps whether the messages of a room are wanted; those of others are not read. They keep `bytes` in memory
- * @throws RangeError if it ends too early; TypeError if its type or version is another
+ * @throws RangeError if it ends too early, or has an impossible number; TypeError if its type or version is another
  */
-export function readPacket(bytes: Buffer, keeps: (room: string) => boolean): Packet {
+export function readPacket(bytes: Buffer): Packet {
   const reader = new PacketReader(bytes);
   switch (reader.byte()) {
     case types.hello:
@@ -116,7 +109,7 @@ export function readPacket(bytes: Buffer, keeps: (room: string) => boolean): Pac
     case types.names:
       return { type: 'names', names: readNames(reader) };
     case types.batch:
-      return { type: 'batch', batch: readBatch(reader, keeps) };
+      return { type: 'batch', batch: readBatch(reader) };
     default:
       throw new TypeError('a packet of another version');
   }
@@ -156,36 +149,8 @@ function readNames(reader: PacketReader): Map<string, MemberName[]> {
   return rooms;
 }
 
-function readBatch(reader: PacketReader, keeps: (room: string) => boolean): Omit<BusBatch, 'node'> {
+function readBatch(reader: PacketReader): Omit<BusBatch, 'node'> {
   const room = reader.text();
-  const [first, time] = [reader.number(), reader.number()];
-  const messages: BusMessage[] = [];
-  if (keeps(room)) while (reader.hasMore) messages.push(readMessage(reader));
-  return { room, first, time, messages };
-}
-
-/** What a message has, as bits. The kind is in the lowest two. */
-const kinds: readonly (MessageKind | undefined)[] = [undefined, 'text', 'binary'];
-const withHeader = 4;
-const withKey = 8;
-
-function messageSize({ payload, header, key }: BusMessage): number {
-  return (
-    1 + 4 + payload.length + (header ? 4 + header.length : 0) + (key === undefined ? 0 : 4 + Buffer.byteLength(key))
-  );
-}
-
-function writeMessage(writer: PacketWriter, { payload, header, kind, key }: BusMessage): void {
-  writer.byte(kinds.indexOf(kind) | (header ? withHeader : 0) | (key === undefined ? 0 : withKey));
-  writer.long(payload);
-  if (header) writer.long(header);
-  if (key !== undefined) writer.long(Buffer.from(key));
-}
-
-function readMessage(reader: PacketReader): BusMessage {
-  const parts = reader.byte();
-  const payload = reader.long();
-  const header = parts & withHeader ? reader.long() : undefined;
-  const key = parts & withKey ? reader.long().toString() : undefined;
-  return { payload, header, kind: kinds[parts & 3], key };
+  const [first, time, count] = [reader.number(), reader.number(), reader.int()];
+  return { room, first, time, count, bytes: reader.rest() };
 }

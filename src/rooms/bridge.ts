@@ -7,11 +7,9 @@
  * ```
  */
 import type { Clock, Timer } from '../clock.ts';
-import { Frames, type MessageKind } from '../framing/frames.ts';
-import { isMessage, Message } from '../framing/message.ts';
-import { unframed } from '../framing/unframed.ts';
 import type { Participant } from '../session/membership.ts';
-import type { Bus, BusBatch, BusBeat, BusMessage, BusReceiver, BusState, MemberName, RoomState } from './bus.ts';
+import type { Bus, BusBatch, BusBeat, BusReceiver, BusState, MemberName, RoomState } from './bus.ts';
+import { packMessages, unpackMessages } from './packed-messages.ts';
 import type { RoomMessage } from './segment.ts';
 
 /** The rooms of this process, as their bridge sees them. */
@@ -43,8 +41,6 @@ interface Node {
 
 /** Brokers take messages of up to 1 MB; a batch stays well below, unless one message is longer. */
 const maxBatch = 262_144;
-/** What a message takes in a batch besides its bytes, at most. */
-const messageCost = 32;
 /** A lost tail shows after this time. */
 const beatMs = 1000;
 /** Members that come and go within this time are told together. */
@@ -131,22 +127,9 @@ export class Bridge implements BusReceiver {
   publish(room: string, messages: readonly RoomMessage[]): void {
     // A node that follows it later learns its first number.
     if (!this.#bus.isFollowed(room)) return;
+    const own = messages.some(({ isRemote }) => isRemote) ? messages.filter(({ isRemote }) => !isRemote) : messages;
     const time = Date.now();
-    let batch: BusMessage[] = [];
-    let size = 0;
-    for (const message of messages) {
-      if (message.isRemote) continue;
-      const travelling = travellingOf(message);
-      const cost = costOf(travelling);
-      if (batch.length > 0 && size + cost > maxBatch) {
-        this.#publish(room, time, batch);
-        batch = [];
-        size = 0;
-      }
-      batch.push(travelling);
-      size += cost;
-    }
-    if (batch.length > 0) this.#publish(room, time, batch);
+    for (const { count, bytes } of packMessages(own, maxBatch)) this.#publish(room, time, count, bytes);
   }
 
   /** The session's messages wait until the bus has space again. */
@@ -171,17 +154,20 @@ export class Bridge implements BusReceiver {
     return this.#rooms.namesOf(room);
   }
 
-  received({ node, room, first, messages }: BusBatch): void {
+  received({ node, room, first, count, bytes }: BusBatch): boolean {
     const known = this.#nodes.get(node)?.last;
     const last = known?.get(room);
-    const end = first + messages.length - 1;
+    const end = first + count - 1;
+    if (last !== undefined && end <= last) return true;
+    const messages = read(bytes, count);
+    if (!messages) return false;
     if (known && last !== undefined) {
-      if (end <= last) return;
       known.set(room, end);
       if (first > last + 1) this.#rooms.lost(room, first - last - 1);
     }
-    const isNew = last === undefined ? 0 : Math.max(0, last + 1 - first);
-    this.#rooms.received(room, (isNew > 0 ? messages.slice(isNew) : messages).map(arrivedOf));
+    const repeated = last === undefined ? 0 : Math.max(0, last + 1 - first);
+    this.#rooms.received(room, repeated > 0 ? messages.slice(repeated) : messages);
+    return true;
   }
 
   followed(node: string, room: string, last: number): void {
@@ -220,13 +206,13 @@ export class Bridge implements BusReceiver {
     for (const participant of this.#waiting) this.release(participant);
   }
 
-  #publish(room: string, time: number, messages: readonly BusMessage[]): void {
+  #publish(room: string, time: number, count: number, bytes: Uint8Array): void {
     const first = (this.#numbers.get(room) ?? 0) + 1;
-    this.#numbers.set(room, first + messages.length - 1);
+    this.#numbers.set(room, first + count - 1);
     this.#active.add(room);
     this.#beatWithin(beatMs);
     // While it is away its nodes miss this, which the next beat or batch tells them.
-    if (this.#bus.state !== 'away') this.#bus.publish({ node: this.node, room, first, time, messages });
+    if (this.#bus.state !== 'away') this.#bus.publish({ node: this.node, room, first, count, time, bytes });
   }
 
   #nodeOf(name: string): Node {
@@ -278,29 +264,11 @@ export class Bridge implements BusReceiver {
   }
 }
 
-function travellingOf({ message, key }: RoomMessage): BusMessage {
-  if (typeof message === 'string') return { payload: Buffer.from(message), header: undefined, kind: 'text', key };
-  if (!isMessage(message)) return { payload: message, header: undefined, kind: undefined, key };
-  const { bytes, header, kind } = message;
-  return { payload: bytes, header: header.length > 0 ? header : undefined, kind, key };
-}
-
-function costOf({ payload, header, key }: BusMessage): number {
-  // Three bytes for each UTF-16 unit, at most.
-  return payload.length + (header?.length ?? 0) + 3 * (key?.length ?? 0) + messageCost;
-}
-
-function arrivedOf({ payload, header, kind, key }: BusMessage): RoomMessage {
-  const isPlain = header === undefined && kind === undefined;
-  const message = isPlain ? payload : messageOf(payload, header, kind);
-  return { message, size: payload.length, except: undefined, key, isRemote: true };
-}
-
-const textReader = unframed(undefined, 'text');
-const binaryReader = unframed(undefined, 'binary');
-
-/** As `Message.of`, without a copy. */
-function messageOf(payload: Uint8Array, header: Uint8Array | undefined, kind: MessageKind | undefined): Message {
-  const reader = header ? unframed(header, kind) : kind === 'text' ? textReader : binaryReader;
-  return new Message(new Frames(reader, Buffer.from(payload.buffer, payload.byteOffset, payload.length), 1), 0);
+function read(bytes: Uint8Array, count: number): RoomMessage[] | undefined {
+  try {
+    return unpackMessages(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), count);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return undefined;
+  }
 }

@@ -4,7 +4,6 @@
  * A bus may lose batches, but never without a number: each batch has the number of its first message in the sequence of its node
  * and room, and beats repeat the last numbers. So each receiver knows exactly how many messages of which room it has missed.
  */
-import type { MessageKind } from '../framing/frames.ts';
 
 /** Carries rooms' messages between nodes. Its methods never throw and never wait. */
 export interface Bus {
@@ -31,26 +30,22 @@ export interface Bus {
  */
 export type BusState = 'ready' | 'full' | 'away';
 
-/** Messages of one room from one node, in order. They are never frames: nodes may differ in framing. */
+/** Messages of one room from one node, in order. */
 export interface BusBatch {
   /** The node that sends it: random for each start of a process. */
   readonly node: string;
   readonly room: string;
   /** The number of its first message, from 1, for this node and room. */
   readonly first: number;
+  /** The number of its messages, at least 1. */
+  readonly count: number;
   /** When it was sent, in milliseconds since 1970. */
   readonly time: number;
-  readonly messages: readonly BusMessage[];
-}
-
-/** A message as it travels. */
-export interface BusMessage {
-  /** Its bytes last, also at the receiver. */
-  readonly payload: Uint8Array;
-  readonly header: Uint8Array | undefined;
-  readonly kind: MessageKind | undefined;
-  /** See `RoomSendOptions.key`. */
-  readonly key: string | undefined;
+  /**
+   * The messages (see `packed-messages.ts`), which a bus passes on as they are. Those that are published are valid only during
+   * that call; those that were received last.
+   */
+  readonly bytes: Uint8Array;
 }
 
 /** What a node tells all others about once a second, and soon after its members change. */
@@ -90,7 +85,8 @@ export interface BusReceiver {
   stateOf(room: string): RoomState;
   /** The names of a room's members in this process: at most 100, those first that have been there longest. */
   namesOf(room: string): readonly MemberName[];
-  received(batch: BusBatch): void;
+  /** Returns whether the messages could be read. If not, nothing has changed: another version, or a stranger, has sent them. */
+  received(batch: BusBatch): boolean;
   /**
    * Where another node's sequence of a room begins for this one, which follows it: everything above `last` comes here. Until a bus
    * has told that, what it delivers is passed on, but neither repetitions nor losses are known.

@@ -7,8 +7,10 @@ import { UnixAddress } from '../../src/address.ts';
 import { makeMeshFolder, removeMeshFolder } from '../../src/bus/folder.ts';
 import { Mesh } from '../../src/bus/mesh.ts';
 import { batchPacket, helloPacket } from '../../src/bus/packets.ts';
-import { Message } from '../../src/framing/message.ts';
-import type { BusBatch, BusBeat, BusMessage, BusReceiver, MemberName, RoomState } from '../../src/rooms/bus.ts';
+import { isMessage } from '../../src/framing/message.ts';
+import type { BusBatch, BusBeat, BusReceiver, MemberName, RoomState } from '../../src/rooms/bus.ts';
+import { packMessages, unpackMessages } from '../../src/rooms/packed-messages.ts';
+import type { RoomMessage } from '../../src/rooms/segment.ts';
 import { runtimeTransport } from '../../src/transport/runtime.ts';
 import { temporaryFolder } from '../support/files.ts';
 
@@ -40,8 +42,10 @@ class Node implements BusReceiver {
   namesOf(room: string): readonly MemberName[] {
     return this.own.get(room) ?? [];
   }
-  received(batch: BusBatch): void {
-    this.batches.push(batch);
+  received(batch: BusBatch): boolean {
+    const isReadable = !Buffer.from(batch.bytes).includes('unreadable');
+    if (isReadable) this.batches.push(batch);
+    return isReadable;
   }
   followed(node: string, room: string, last: number): void {
     this.events.push(`${nameOf(node)} begins ${room} after ${last}`);
@@ -68,15 +72,14 @@ class Node implements BusReceiver {
   }
 
   /** Publishes messages, numbered from where the room is. */
-  publish(room: string, ...messages: readonly BusMessage[]): void {
+  publish(room: string, ...messages: readonly RoomMessage[]): void {
     const { last, size } = this.stateOf(room);
     this.states.set(room, { last: last + messages.length, size });
-    this.mesh.publish({ node: this.node, room, first: last + 1, time: 5, messages });
+    this.mesh.publish({ node: this.node, first: last + 1, ...batchOf(room, messages) });
   }
 
   textsOf(room: string): string[] {
-    const batches = this.batches.filter((batch) => batch.room === room);
-    return batches.flatMap(({ messages }) => messages.map(({ payload }) => Buffer.from(payload).toString()));
+    return this.batches.filter((batch) => batch.room === room).flatMap((batch) => messagesOf(batch).map(textOf));
   }
 }
 
@@ -85,9 +88,18 @@ const soon = <Value>(read: () => Value) => expect.poll(read, { timeout: 15_000, 
 
 const nameOf = (node: string) => node.slice(0, 1);
 
-function text(payload: string): BusMessage {
-  return { payload: Buffer.from(payload), header: undefined, kind: 'text', key: undefined };
+function text(message: string): RoomMessage {
+  return { message, size: message.length, except: undefined, key: undefined, isRemote: false };
 }
+
+function batchOf(room: string, messages: readonly RoomMessage[]): Omit<BusBatch, 'node' | 'first'> {
+  const [packed] = packMessages(messages, Number.POSITIVE_INFINITY);
+  return { room, time: 5, count: messages.length, bytes: packed?.bytes ?? Buffer.alloc(0) };
+}
+
+const messagesOf = ({ bytes, count }: BusBatch) => unpackMessages(Buffer.from(bytes), count);
+const textOf = ({ message }: RoomMessage) =>
+  isMessage(message) ? message.text : Buffer.from(message as Uint8Array).toString();
 
 function folderOf(): string {
   const folder = makeMeshFolder();
@@ -198,7 +210,15 @@ describe('workers', () => {
       Buffer.from('GET / HTTP/1.1\r\n\r\n'),
       Buffer.from([0, 0, 0, 0]),
       Buffer.from([0, 0, 0, 2, 1, 99]),
-      batchPacket({ node: 'x', room: 'a', first: 1, time: 1, messages: [text('not greeted')] }),
+      batchPacket({ node: 'x', first: 1, ...batchOf('a', [text('not greeted')]) }),
+      Buffer.concat([
+        helloPacket({ worker: 1, node: 'x' }),
+        batchPacket({ node: 'x', first: 1, ...batchOf('a', [text('unreadable')]) }),
+      ]),
+      Buffer.concat([
+        helloPacket({ worker: 1, node: 'x' }),
+        batchPacket({ node: 'x', ...batchOf('a', [text('impossible')]), first: Number.POSITIVE_INFINITY }),
+      ]),
       Buffer.concat([helloPacket({ worker: 1, node: 'x' }), Buffer.from([0, 0, 0, 3, 5, 200, 1])]),
     ];
     for (const bytes of wrong) {
@@ -216,25 +236,15 @@ describe('batches', () => {
     const [one, two] = (await startAll(2)) as [Node, Node];
     one.busBuffer = 100_000_000;
     await two.follows('你好', [one]);
-    const sent: BusMessage[] = [
-      text(''),
-      text('x'.repeat(3_000_000)),
-      { payload: Buffer.from([0, 255]), header: Buffer.from([1, 2]), kind: 'binary', key: 'prices/ä' },
-      { payload: Buffer.from([10]), header: undefined, kind: undefined, key: '' },
-    ];
+    const sent = [text('ä'), text('x'.repeat(3_000_000)), text('')];
     for (const message of sent) one.publish('你好', message);
     one.publish('你好', ...sent);
+    one.publish('你好', ...sent);
     await soon(() => two.batches.length).toBe(5);
-    const plain = ({ payload, header, kind, key }: BusMessage) => [
-      Message.of(payload).text.length,
-      payload.at(-1),
-      header && [...header],
-      kind,
-      key,
-    ];
-    expect(two.batches.flatMap(({ messages }) => messages.map(plain))).toEqual([...sent, ...sent].map(plain));
+    const texts = sent.map(({ message }) => message);
+    expect(two.textsOf('你好')).toEqual([...texts, ...texts, ...texts]);
     expect(two.batches.map(({ node, room, first, time }) => [node, room, first, time])).toEqual(
-      [1, 2, 3, 4, 5].map((first) => [one.node, '你好', first, 5]),
+      [1, 2, 3, 4, 7].map((first) => [one.node, '你好', first, 5]),
     );
   });
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { isMessage, Message } from '../../src/framing/message.ts';
 import { Bridge } from '../../src/rooms/bridge.ts';
-import type { MemberName } from '../../src/rooms/bus.ts';
+import type { BusBatch, MemberName } from '../../src/rooms/bus.ts';
+import { packMessages, unpackMessages } from '../../src/rooms/packed-messages.ts';
 import type { RoomMessage } from '../../src/rooms/segment.ts';
 import type { Participant } from '../../src/session/membership.ts';
 import { between, oneOf, randomFrom } from '../../src/testing/random.ts';
@@ -65,6 +66,7 @@ async function nodes(count: number): Promise<Node[]> {
   return all;
 }
 
+const messagesOf = ({ bytes, count }: BusBatch) => unpackMessages(Buffer.from(bytes), count);
 const batchesOf = (bus: FakeBus) => bus.sent.flatMap((packet) => ('batch' in packet ? [packet.batch] : []));
 
 describe('messages', () => {
@@ -101,7 +103,7 @@ describe('messages', () => {
     two.join('a');
     const sizes = [100_000, 100_000, 100_000, 300_000, 1, 1];
     one.send('a', ...sizes.map((size) => 'x'.repeat(size)));
-    const batches = batchesOf(one.bus).map(({ first, messages }) => [first, ...messages.map((m) => m.payload.length)]);
+    const batches = batchesOf(one.bus).map((batch) => [batch.first, ...messagesOf(batch).map(({ size }) => size)]);
     expect(batches).toEqual([
       [1, 100_000, 100_000],
       [3, 100_000],
@@ -173,13 +175,8 @@ describe('numbers', () => {
     one.send('a', '1', '2');
     one.bus.deliver((packets) => [...packets, ...packets]);
     const { node, time } = batchesOf(one.bus)[0] ?? { node: one.bridge.node, time: 0 };
-    const messages = ['2', '3'].map((text) => ({
-      payload: Buffer.from(text),
-      header: undefined,
-      kind: 'text' as const,
-      key: undefined,
-    }));
-    two.bridge.received({ node, room: 'a', first: 2, time, messages });
+    const [packed] = packMessages(['2', '3'].map(sentHere), 1000);
+    two.bridge.received({ node, room: 'a', first: 2, time, count: 2, bytes: packed?.bytes ?? Buffer.alloc(0) });
     expect(two.texts).toEqual(['1', '2', '3']);
   });
 

@@ -26,7 +26,8 @@ export class FakeBus implements Bus {
     return this.others.some((one) => one.followed.has(room));
   }
   publish(batch: BusBatch): void {
-    this.sent.push({ batch });
+    // Its bytes are valid only during this call.
+    this.sent.push({ batch: { ...batch, bytes: Buffer.from(batch.bytes) } });
   }
   beat(beat: BusBeat): void {
     this.sent.push({ beat });
