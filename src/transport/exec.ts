@@ -20,6 +20,8 @@ import type { Address, ExecAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import { commandWords, needsShell } from '../process/command-words.ts';
 import { eachLine } from '../process/each-line.ts';
+import { closeWhenSilent } from '../process/last-output.ts';
+import { LinesInTurns } from '../process/lines-in-turns.ts';
 import { defaultGraceMs, ProcessGroup } from '../process/process-group.ts';
 import { startQueue } from '../process/start-queue.ts';
 import { Queue } from '../queue.ts';
@@ -29,8 +31,6 @@ import type { Connection, DialOptions, Handshake, Receiver } from './transport.t
 const exitMs = 500;
 /** How long its end waits for its exit, so that a program that failed is not taken for one that ended in order. */
 const endMs = 200;
-/** Much longer than it takes to read what a pipe still contains after its writer has exited. */
-const lastOutputMs = 200;
 /** Progress is known when a whole write has completed, so this is its resolution. */
 const largestWrite = 65_536;
 /** The end of the child's stderr, for the error of a child that failed. */
@@ -50,7 +50,7 @@ export async function connectExec(
   const [file, ...args] = needsShell(command) ? ['/bin/sh', '-c', command] : commandWords(command);
   signal?.throwIfAborted();
   const startedAt = performance.now();
-  const start = () => open(file, args, { address, stderr });
+  const start = () => open(file, args, { address, stderr, takesTurns: client !== undefined });
   const connection = await (client === undefined ? start() : startedFor(client, start, signal));
   const connectMs = performance.now() - startedAt;
   connection.handshake = { local: address, remote: address, resolved: undefined, lookupMs: undefined, connectMs };
@@ -60,13 +60,9 @@ export async function connectExec(
 }
 
 /** Starts the command when it is called, and resolves when it runs. */
-async function open(
-  file: string,
-  args: readonly string[],
-  { address, stderr }: { readonly address: ExecAddress; readonly stderr: DialOptions['stderr'] },
-): Promise<ExecConnection> {
+async function open(file: string, args: readonly string[], options: ExecConnectionOptions): Promise<ExecConnection> {
   const child = spawn(file, args, { stdio: 'pipe', detached: true });
-  const connection = new ExecConnection(child, address, stderr);
+  const connection = new ExecConnection(child, options);
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
     child.once('error', (cause: NodeJS.ErrnoException) => {
@@ -95,6 +91,13 @@ function startedFor<Started>(
   });
 }
 
+interface ExecConnectionOptions {
+  readonly address: ExecAddress;
+  readonly stderr: DialOptions['stderr'];
+  /** Whether other children are served by this process: none delays them by what it prints on stderr. */
+  readonly takesTurns: boolean;
+}
+
 /** How a child ended. */
 interface Exit {
   readonly status: number | null;
@@ -111,6 +114,8 @@ class ExecConnection implements Connection {
   readonly #group: ProcessGroup | undefined;
   /** Its last lines on stderr, unless they are passed on. */
   readonly #lines: string[] = [];
+  /** Reads its stderr, if it takes turns. */
+  readonly #errors: LinesInTurns | undefined;
   readonly #queue = new Queue<Uint8Array>();
   /** Bytes that wait, those in flight included. */
   #unsent = 0;
@@ -135,25 +140,22 @@ class ExecConnection implements Connection {
   #allClosed = false;
   #exitTimer: NodeJS.Timeout | undefined;
 
-  constructor(child: ChildProcess, address: ExecAddress, stderr: DialOptions['stderr']) {
+  constructor(child: ChildProcess, { address, stderr, takesTurns }: ExecConnectionOptions) {
     this.#child = child;
     this.#address = address;
     this.local = address;
     this.peer = address;
     this.#group = child.pid === undefined ? undefined : new ProcessGroup(child.pid);
-    if (child.stderr)
-      eachLine(child.stderr, stderr ?? ((line) => this.#keep(line)), maxLineLength, { keepsPartial: true });
+    const take = stderr ?? ((line) => this.#keep(line));
+    if (child.stderr && takesTurns) this.#errors = new LinesInTurns(child.stderr, { take, maxLength: maxLineLength });
+    else if (child.stderr) eachLine(child.stderr, take, maxLineLength, { keepsPartial: true });
     // EPIPE: the child need not read its input. What it did not read is `unsent`.
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.on('error', () => undefined);
     child.stdin?.on('close', () => this.#inputClosed());
     // Never started; the caller gets the error.
     child.on('error', () => undefined);
     child.on('exit', (status, signal) => this.#exited({ status, signal }));
-    // Comes after the last line on stderr, too.
-    child.on('close', () => {
-      this.#allClosed = true;
-      this.#reportEnd();
-    });
+    child.on('close', () => void this.#allRead());
   }
 
   get unsent(): number {
@@ -256,7 +258,7 @@ class ExecConnection implements Connection {
   }
 
   #reportEnd(): void {
-    if (this.#endReported || !this.#outputEnded) return;
+    if (this.#endReported || !this.#outputEnded || this.#awaitsReason) return;
     this.#endReported = true;
     if (!this.#isReleased && !this.#error()) this.#receiver?.onEnd();
     this.#closeWhenDone();
@@ -279,17 +281,32 @@ class ExecConnection implements Connection {
   /** A process that left the group may keep the pipes open: they are closed once they deliver nothing more. */
   async #closePipes(): Promise<void> {
     const { stdout, stderr } = this.#child;
-    for (let seen = -1; stdout && !stdout.closed && !this.#isReleased && (this.#isPaused || this.#chunks !== seen); ) {
-      seen = this.#chunks;
-      await new Promise((resolve) => setTimeout(resolve, lastOutputMs));
-    }
-    if (this.#receiver || this.#isReleased) stdout?.destroy();
+    const delivered = () => (this.#isPaused || !this.#receiver ? undefined : this.#chunks);
+    if (stdout) await closeWhenSilent(stdout, delivered);
+    await this.#errors?.finish();
     stderr?.destroy();
+  }
+
+  /** All of its pipes are closed. */
+  async #allRead(): Promise<void> {
+    await this.#errors?.finish();
+    this.#allClosed = true;
+    if (this.#endReported) this.#closeWhenDone();
+    else this.#reportEnd();
+  }
+
+  /** Whether it has failed, and its last lines on stderr, which say why, wait for their turn. */
+  get #awaitsReason(): boolean {
+    return this.#errors !== undefined && !this.#allClosed && this.#hasFailed;
+  }
+
+  get #hasFailed(): boolean {
+    return this.#exit !== undefined && this.#exit.status !== 0 && !this.#wasEnded;
   }
 
   /** Closes once it has exited and its output was delivered. Until then it has `exitMs` to exit by itself. */
   #closeWhenDone(): void {
-    if (this.#isClosed || !this.#endReported) return;
+    if (this.#isClosed || !this.#endReported || this.#awaitsReason) return;
     if (!this.#exit) {
       if (this.#inputEnded) this.#endIfItStays();
       return;
@@ -311,7 +328,7 @@ class ExecConnection implements Connection {
     if (!this.#exit) return undefined;
     const { status, signal } = this.#exit;
     const command = `the command ${this.#address.command}`;
-    if (status !== 0 && !this.#wasEnded) {
+    if (this.#hasFailed) {
       const how = signal === null ? `ended with status ${status}` : `was ended by ${signal}`;
       const said = this.#lines.length > 0 ? `; on stderr: ${this.#lines.join(' | ')}` : '';
       return new YodelError('YODEL_COMMAND_FAILED', `${command} ${how}${said}`);
@@ -335,6 +352,7 @@ class ExecConnection implements Connection {
     if (!this.#group) return;
     await this.#hasExited.promise;
     await this.#group.end(defaultGraceMs);
+    await this.#errors?.finish();
   }
 
   /** Only `onClose` follows. The child may still run for a moment; its process group is ended in any case. */

@@ -1,7 +1,7 @@
 /** A child process with pipes, in its own process group, with back-pressure in both directions. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { setTimeout as pause } from 'node:timers/promises';
-import { eachLineInTurns } from '../../process/lines-in-turns.ts';
+import { closeWhenSilent } from '../../process/last-output.ts';
+import { LinesInTurns } from '../../process/lines-in-turns.ts';
 import { ProcessGroup } from '../../process/process-group.ts';
 import { startQueue } from '../../process/start-queue.ts';
 
@@ -15,8 +15,8 @@ export interface ChildOptions {
   readonly client: string;
   /** Receives a line of its stderr, without the newline. */
   readonly stderr: (line: string) => void;
-  /** Called when it has taken some of its input, and {@link Child.pendingInput} is less. */
-  readonly tookInput?: (() => void) | undefined;
+  /** Called when it has taken some of its input, or printed on stderr: what is pending has changed. */
+  readonly changed?: (() => void) | undefined;
 }
 
 /** How it ended. */
@@ -26,8 +26,6 @@ export type ChildEnd =
 
 /** Longer lines of stderr are split. */
 const maxLineLength = 8192;
-/** Much longer than it takes to read what a pipe still contains after its writer has exited. */
-const lastOutputMs = 200;
 
 /** More input for a child that is not started yet is awaited, as that for one that does not read. */
 const maxEarlyInput = 65_536;
@@ -44,7 +42,8 @@ export class Child {
   #process: ChildProcess | undefined;
   #group: ProcessGroup | undefined;
   readonly #graceMs: number;
-  readonly #tookInput: (() => void) | undefined;
+  readonly #changed: (() => void) | undefined;
+  #errors: LinesInTurns | undefined;
   /** What was written before it was started. Undefined: it is started. */
   #early: Uint8Array[] | undefined = [];
   #isInputEnded = false;
@@ -57,7 +56,7 @@ export class Child {
 
   constructor(options: ChildOptions) {
     this.#graceMs = options.graceMs;
-    this.#tookInput = options.tookInput;
+    this.#changed = options.changed;
     this.started = this.#hasStarted.promise;
     this.exited = this.#hasExited.promise;
     this.#cancelStart = startQueue.add(options.client, () => this.#start(options));
@@ -83,7 +82,8 @@ export class Child {
     });
     // The child need not read its input, so EPIPE is not an error.
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.on('error', () => undefined);
-    if (child.stderr) eachLineInTurns(child.stderr, stderr, maxLineLength);
+    const lines = { take: stderr, maxLength: maxLineLength, changed: this.#changed };
+    if (child.stderr) this.#errors = new LinesInTurns(child.stderr, lines);
     this.#writeEarly();
   }
 
@@ -105,9 +105,9 @@ export class Child {
     return this.#pendingInput;
   }
 
-  /** Bytes of its output that were read, and are neither returned nor dropped yet. */
+  /** Bytes of its output that were read, and are neither returned nor dropped yet; also of what it prints on stderr. */
   get pendingOutput(): number {
-    return this.#process?.stdout?.readableLength ?? 0;
+    return (this.#process?.stdout?.readableLength ?? 0) + (this.#errors?.pending ?? 0);
   }
 
   /** Writes bytes to its stdin. They must not change. The promise, if any, resolves when the child can take more. */
@@ -122,7 +122,7 @@ export class Child {
     this.#pendingInput += bytes.length;
     const isTaken = stdin.write(bytes, () => {
       this.#pendingInput -= bytes.length;
-      this.#tookInput?.();
+      this.#changed?.();
     });
     if (isTaken) return undefined;
     this.#isFull = true;
@@ -162,7 +162,7 @@ export class Child {
 
   /**
    * Ends it and everything that it started, with SIGTERM, then SIGKILL. What it has printed can still be read. Resolves when
-   * nothing of it is left.
+   * nothing of it is left: its last line on stderr is taken, and its pipes are closed.
    */
   async end(): Promise<void> {
     if (this.#cancelStart()) this.#neverStarted();
@@ -187,17 +187,9 @@ export class Child {
   async #end(): Promise<void> {
     this.#process?.stdin?.destroy();
     await this.#group?.end(this.#graceMs);
-    void this.#closePipes();
-  }
-
-  async #closePipes(): Promise<void> {
+    // A process that left the group may keep the pipes open.
     const stdout = this.#process?.stdout;
-    // A process that left the group may keep the pipes open: close them once they deliver nothing more.
-    for (let seen = -1; stdout && !stdout.closed && (this.#isBusy || this.#chunks !== seen); ) {
-      seen = this.#chunks;
-      await pause(lastOutputMs);
-    }
-    stdout?.destroy();
-    this.#process?.stderr?.destroy();
+    const delivered = () => (this.#isBusy ? undefined : this.#chunks);
+    await Promise.all([stdout && closeWhenSilent(stdout, delivered), this.#errors?.finish()]);
   }
 }

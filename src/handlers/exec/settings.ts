@@ -42,15 +42,11 @@ export interface ExecSettings {
   readonly tell: (line: string, session: Session) => void;
 }
 
-/** Starts a child for a session, at once or when it is its turn. @param tookInput called when it has taken some of its input */
-export function startChild(
-  { words, graceMs, env, tell }: ExecSettings,
-  session: Session,
-  tookInput: () => void,
-): Child {
+/** Starts a child for a session, at once or when it is its turn. @param changed called when what is pending has changed */
+export function startChild({ words, graceMs, env, tell }: ExecSettings, session: Session, changed: () => void): Child {
   const stderr = (line: string) => tell(line, session);
   const client = hostOf(session.peer) ?? '';
-  return new Child({ words, graceMs, client, env: environmentFor(session, env), stderr, tookInput });
+  return new Child({ words, graceMs, client, env: environmentFor(session, env), stderr, changed });
 }
 
 /** Variables that programs need to find each other and to print in the user's language. None contains a secret. */
