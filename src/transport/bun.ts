@@ -52,6 +52,8 @@ export class BunConnection implements Connection, SocketEvents, TurnReading {
   #awaitsStart = false;
   /** Writes that the operating system has not accepted, which Bun does not buffer. Created for the first such write. */
   #queue: WriteQueue | undefined;
+  /** Bytes written after the connection broke. */
+  #lost = 0;
   #receiver: Receiver | undefined;
   #paused = false;
   /** Created for the first large chunk. */
@@ -101,7 +103,7 @@ export class BunConnection implements Connection, SocketEvents, TurnReading {
   }
 
   get unsent(): number {
-    return this.#queue?.length ?? 0;
+    return (this.#queue?.length ?? 0) + this.#lost;
   }
 
   get unsentMemory(): number {
@@ -119,7 +121,11 @@ export class BunConnection implements Connection, SocketEvents, TurnReading {
   }
 
   write(bytes: Uint8Array): void {
-    if (this.#ending || this.#closed || bytes.length === 0) return;
+    if (this.#ending || bytes.length === 0) return;
+    if (this.#closed) {
+      this.#lost += bytes.length;
+      return;
+    }
     const accepted = this.unsent === 0 ? this.#send(bytes) : 0;
     if (accepted === bytes.length) return;
     this.#queue ??= new WriteQueue(this);
@@ -189,6 +195,7 @@ export class BunConnection implements Connection, SocketEvents, TurnReading {
   /** @internal */
   resumeSocket(): void {
     this.#socket.resume();
+    if (this.#isBroken) this.#breakSoon();
   }
 
   ended(): void {
@@ -228,7 +235,15 @@ export class BunConnection implements Connection, SocketEvents, TurnReading {
     if (this.#closed || this.#isBroken) return;
     this.#isBroken = true;
     if (this.#paused || !this.#receiver) this.#breakNow();
-    else setImmediate(() => setImmediate(() => this.#breakNow()));
+    else this.#breakSoon();
+  }
+
+  /** Breaks once everything was read. If others are read first, that is after the next turn of this connection. */
+  #breakSoon(): void {
+    const breakNow = () => {
+      if (this.#paused || !this.awaitsTurn) this.#breakNow();
+    };
+    setImmediate(() => setImmediate(breakNow));
   }
 
   #breakNow(): void {
@@ -245,6 +260,7 @@ export class BunConnection implements Connection, SocketEvents, TurnReading {
     this.#released = true;
     this.#ending = true;
     this.#queue?.clear();
+    this.#lost = 0;
     this.#reader?.drop();
   }
 

@@ -5,7 +5,6 @@ import { systemError } from '../errors.ts';
 import { keepAliveDelay } from './keep-alive.ts';
 import { Connecting, type ReadTls } from './node/connecting.ts';
 import { connectionOf, type NodeConnection, prepareReads } from './node/connection.ts';
-import { readBeforeBreaking } from './node/last-reads.ts';
 import { listenBy } from './node/listener.ts';
 import type { Connection, DialOptions, Listener, ListenOptions, Transport } from './transport.ts';
 import { removeStaleSocket } from './unix-socket.ts';
@@ -23,11 +22,7 @@ async function connect(address: SocketAddress, { signal, keepAlive }: DialOption
     keepAlive: keepAliveInitialDelay > 0,
     keepAliveInitialDelay,
   });
-  return await whenConnected(socket, 'connect', address, signal, () => {
-    const connection = connectionOf(socket, address);
-    readBeforeBreaking(socket, (chunk) => connection.received(chunk));
-    return connection;
-  });
+  return await whenConnected(socket, 'connect', address, signal, () => connectionOf(socket, address));
 }
 
 /**

@@ -8,6 +8,7 @@ import { manyBytes, spendTurn } from '../turns.ts';
 import { WriteQueue } from '../write-queue.ts';
 import { canBorrowReads, readBuffer, readsBorrowedBy } from './borrowed-reads.ts';
 import type { Connecting } from './connecting.ts';
+import { lastReadsBy } from './last-reads.ts';
 import { copyToSlab, freeLatest } from './slab.ts';
 
 /**
@@ -42,6 +43,7 @@ export function connectionOf(
   peer: Address = peerOf(socket, address),
   security?: Security,
 ): NodeConnection {
+  readBeforeBreaking(socket);
   return new NodeConnection(socket, address, peer, security);
 }
 
@@ -89,6 +91,7 @@ function onClose(this: net.Socket): void {
 function ignoreError(): void {}
 
 const borrowReads = readsBorrowedBy(onData);
+const readBeforeBreaking = lastReadsBy((socket) => (socket as Partial<OwnedSocket>)[connectionKey]);
 
 /** The descriptor of a socket; -1 if it is not open, or the runtime does not tell. */
 function descriptorOf(socket: net.Socket): number {
@@ -208,7 +211,11 @@ export class NodeConnection implements Connection, TurnReading {
   }
 
   write(bytes: Uint8Array): void {
-    if (this.#ending || this.socket.destroyed || bytes.length === 0) return;
+    if (this.#ending || bytes.length === 0) return;
+    if (this.socket.destroyed) {
+      this.#lastUnsent += bytes.length;
+      return;
+    }
     // Compared last: looking up a buffer's memory costs Bun a tenth of a small echo, and nothing is borrowed there.
     const isBorrowed = readsAreBorrowed && bytes.buffer === readBuffer.buffer;
     if (bytes.length <= firstWrite && this.queued === 0 && this.inSocket === 0) {
@@ -243,7 +250,12 @@ export class NodeConnection implements Connection, TurnReading {
 
   /** @internal */
   get isReading(): boolean {
-    return !this.#isPaused && !this.#isReleased && !this.socket.destroyed;
+    return this.takesMore && !this.socket.destroyed;
+  }
+
+  /** @internal */
+  get takesMore(): boolean {
+    return !this.#isPaused && !this.#isReleased;
   }
 
   /** @internal */

@@ -1,42 +1,61 @@
 /**
- * Reads what a connection has received when it breaks while this side writes. Node destroys such a socket at once, with the
- * bytes that the kernel has received for it: the reason why a server refuses the rest of what it is sent, for example.
+ * Reads what a connection has received when a write fails, because the peer has closed or reset it. Node destroys such a socket at
+ * once, with the bytes that the kernel has received for it: the reason why a server refuses the rest of what it is sent, or the
+ * last messages of a client that does not wait for replies.
  */
 import { readSync } from 'node:fs';
-import type * as net from 'node:net';
+import * as net from 'node:net';
+
+/** A connection, as far as its last bytes are concerned. */
+export interface LastReceiver {
+  /** Whether its receiver takes more: it is neither paused nor released. */
+  readonly takesMore: boolean;
+  received(chunk: Buffer): void;
+}
 
 /** The parts of a socket that are not public. `_destroy` is what every stream implements. */
 interface InnerSocket {
   readonly _handle?: { readonly fd?: number } | null;
-  _destroy(error: Error | null, destroyed: (error?: Error | null) => void): void;
+  _destroy(this: net.Socket, error: Error | null, destroyed: (error?: Error | null) => void): void;
 }
 
 const pieceSize = 65_536;
+const piece = Buffer.allocUnsafeSlow(pieceSize);
+const { _destroy } = net.Socket.prototype as unknown as InnerSocket;
 
-/** From now on, before an error destroys the socket, passes on what was received. Not while it is paused. */
-export function readBeforeBreaking(socket: net.Socket, received: (chunk: Buffer) => void): void {
-  const inner = socket as unknown as InnerSocket;
-  const { _destroy } = inner;
-  inner._destroy = function (error, destroyed) {
-    if (error && !socket.isPaused() && !socket.readableEnded) {
-      for (const chunk of unread(inner._handle?.fd ?? -1)) received(chunk);
-    }
+/**
+ * Returns a function that makes a socket pass on what was received before an error destroys it. Create it once for all sockets.
+ *
+ * @param connectionOf finds the connection of a socket, unless it is closed
+ */
+export function lastReadsBy(
+  connectionOf: (socket: net.Socket) => LastReceiver | undefined,
+): (socket: net.Socket) => void {
+  const destroy: InnerSocket['_destroy'] = function (error, destroyed) {
+    const connection = connectionOf(this);
+    // If it was a read that failed, nothing is left to read.
+    if (connection && error && (error as NodeJS.ErrnoException).syscall !== 'read') readLast(this, connection);
     _destroy.call(this, error, destroyed);
+  };
+  return (socket) => {
+    (socket as unknown as InnerSocket)._destroy = destroy;
   };
 }
 
-/** What can be read from a descriptor without waiting. */
-function* unread(fd: number): Generator<Buffer> {
-  while (fd >= 0) {
-    const piece = Buffer.allocUnsafe(pieceSize);
-    const size = readNow(fd, piece);
+function readLast(socket: net.Socket, connection: LastReceiver): void {
+  if (socket.readableEnded) return;
+  const fd = (socket as unknown as InnerSocket)._handle?.fd ?? -1;
+  while (connection.takesMore) {
+    const size = readNow(fd);
     if (size === 0) return;
-    yield piece.subarray(0, size);
+    // A copy: the piece may be needed for another connection before this one is done with it.
+    connection.received(Buffer.from(piece.subarray(0, size)));
   }
 }
 
-/** Returns 0 at the end, and when nothing has arrived or nothing more will. */
-function readNow(fd: number, piece: Buffer): number {
+/** Reads what can be read from a descriptor without waiting. Returns 0 at the end, and when nothing has arrived or nothing more will. */
+function readNow(fd: number): number {
+  if (fd < 0) return 0;
   try {
     return readSync(fd, piece);
   } catch {
