@@ -50,7 +50,10 @@ export interface Decoder {
    * call. Undefined: nothing has arrived of it, or it cannot be read before its end, as an escaped one.
    */
   readonly unfinished?: Uint8Array | undefined;
-  /** @internal The connection is over: frees the memory of an unfinished message at once. What follows is ignored. */
+  /**
+   * @internal No more messages are wanted: frees the memory of an unfinished one at once. What follows is ignored, except control
+   * frames of WebSocket.
+   */
   drop?(): void;
 }
 

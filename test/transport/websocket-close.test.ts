@@ -104,6 +104,65 @@ describe('a server closes with a code that says why', () => {
   });
 });
 
+describe('a server that closes first', () => {
+  const closeFrame = frameBytes({ opcode: 8, isFinal: true, length: 0 });
+  const begun = frameBytes({ opcode: 1, isFinal: false, length: 1000 });
+  const idle = { idleTimeout: 50, lingerTimeout: 20_000 };
+  const handler: ServeOptions['handler'] = (_, session) => session.close();
+
+  test.each<[string, ServeOptions, Uint8Array, Uint8Array[]]>([
+    ['after a message', { handler }, textFrame(3), [closeFrame]],
+    ['and the frame comes in pieces', { handler }, textFrame(3), Array.from(closeFrame, (byte) => Buffer.of(byte))],
+    ['behind messages', { handler }, textFrame(3), [textFrame(5), Buffer.concat([textFrame(70_000), closeFrame])]],
+    [
+      'behind the rest of a message, and a ping',
+      { ...idle, idleTimeout: 0, messageTimeout: 50 },
+      begun.subarray(0, 500),
+      [
+        begun.subarray(500),
+        frameBytes({ opcode: 9, isFinal: true, length: 1 }),
+        frameBytes({ opcode: 0, isFinal: true, length: 9 }),
+        closeFrame,
+      ],
+    ],
+    ['after a time-out', idle, Buffer.alloc(0), [closeFrame]],
+  ])("ends the connection when the client's close frame has arrived: %s", async (_, options, first, rest) => {
+    const { port, closed } = await serveWebSocket({ lingerTimeout: 20_000, ...options });
+    const peer = await dialWebSocket(port, first);
+    let hasEnded = false;
+    const ended = peer.ended.then(() => {
+      hasEnded = true;
+    });
+    await eventually(() => expect(peer.received.includes(0x88)).toBe(true));
+    for (const bytes of rest) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      expect(hasEnded).toBe(false);
+      await peer.send(bytes);
+    }
+    await ended;
+    peer.end();
+    await closed;
+  });
+
+  test('waits for that at most for lingerTimeout', async () => {
+    const { port, closed } = await serveWebSocket({ handler, lingerTimeout: 50 });
+    const peer = await dialWebSocket(port, textFrame(3));
+    await peer.ended;
+    peer.end();
+    await closed;
+  });
+
+  test('answers no pings and no messages any more', async () => {
+    const { port } = await serveWebSocket({ handler, lingerTimeout: 20_000 });
+    const peer = await dialWebSocket(port, textFrame(3));
+    await eventually(() => expect(peer.received.includes(0x88)).toBe(true));
+    const { size } = peer;
+    await peer.send(Buffer.concat([frameBytes({ opcode: 9, isFinal: true, length: 1 }), textFrame(3), closeFrame]));
+    await peer.ended;
+    expect(peer.size).toBe(size);
+  });
+});
+
 describe('a client that closes', () => {
   test.each<[number | undefined, ErrorCode | undefined]>([
     [undefined, undefined],

@@ -26,6 +26,7 @@ import { closeReason } from './close.ts';
 import {
   controlBit,
   finalBit,
+  frameProblem,
   headerSizeFor,
   headerSizeOf,
   keySize,
@@ -85,7 +86,10 @@ export class WebSocketDecoder implements Decoder {
   #key = 0;
   /** The payload of a control frame that is not complete in one chunk. */
   #controlData = none;
+  /** Nothing more can be decoded: after a fault or a close frame. */
   #stopped = false;
+  /** Messages are discarded; only control frames are still of interest. */
+  #isDropped = false;
   /** The fault after which nothing more can be decoded. */
   fault: YodelError | undefined;
   /** Messages so far, discarded ones included. */
@@ -100,6 +104,7 @@ export class WebSocketDecoder implements Decoder {
   }
 
   get pending(): number {
+    if (this.#isDropped) return 0;
     const isControl = this.#headerLength > 0 && ((this.#header[0] as number) & controlBit) !== 0;
     return this.#pending + (this.#isInPayload || isControl ? 0 : this.#headerLength);
   }
@@ -108,16 +113,11 @@ export class WebSocketDecoder implements Decoder {
     return this.#tail.memory;
   }
 
-  /** Whether nothing more can be decoded: after a fault or a close frame. */
-  get isStopped(): boolean {
-    return this.#stopped;
-  }
-
   decode(bytes: Uint8Array): Batch {
     this.calls++;
     const chunk = this.#masking === 'either' ? Buffer.from(bytes) : asBuffer(bytes);
     if (this.#stopped || chunk.length === 0) return this.#batch({});
-    return this.#isBetweenMessages ? this.#decodeFrames(undefined, chunk, 0) : this.#assemble(chunk, 0);
+    return this.#mayDecodeFrames ? this.#decodeFrames(undefined, chunk, 0) : this.#assemble(chunk, 0);
   }
 
   end(): Batch {
@@ -154,6 +154,10 @@ export class WebSocketDecoder implements Decoder {
 
   get #isBetweenMessages(): boolean {
     return this.#kind === 0 && this.#headerLength === 0 && !this.#isSkipping;
+  }
+
+  get #mayDecodeFrames(): boolean {
+    return this.#isBetweenMessages && !this.#isDropped;
   }
 
   /** Decodes the frames from `from` on that are complete messages, after an assembled one. */
@@ -258,12 +262,12 @@ export class WebSocketDecoder implements Decoder {
         const problem = this.#passOn(first & 0x0f, data);
         if (problem !== undefined) return this.#batch({}, this.#invalid(problem));
         if (this.#stopped) return this.#batch({});
-        if (this.#isBetweenMessages) return this.#decodeFrames(undefined, chunk, at);
+        if (this.#mayDecodeFrames) return this.#decodeFrames(undefined, chunk, at);
       } else if (first & finalBit) {
         if (!this.#isSkipping) return this.#complete(chunk, at);
         this.#isSkipping = false;
         this.#pending = 0;
-        return this.#decodeFrames(undefined, chunk, at);
+        if (this.#mayDecodeFrames) return this.#decodeFrames(undefined, chunk, at);
       }
     }
   }
@@ -295,6 +299,7 @@ export class WebSocketDecoder implements Decoder {
     this.#remaining = size;
     this.#key = isMasked ? keyAt(header, this.#headerLength - keySize) : 0;
     if (opcode & controlBit) return undefined;
+    this.#isSkipping ||= this.#isDropped;
     if (this.#isSkipping) return undefined;
     if (this.#kind === 0) {
       this.#kind = opcode;
@@ -310,19 +315,9 @@ export class WebSocketDecoder implements Decoder {
   }
 
   #problemOf(first: number, isMasked: boolean, size: number): string | undefined {
-    const opcode = first & 0x0f;
-    const isMidMessage = this.#kind !== 0 || this.#isSkipping;
-    if (first & reservedBits) return 'a reserved bit is set, but no extension was negotiated';
-    if (!this.#accepts(isMasked))
-      return isMasked ? 'a frame of a server is masked' : 'a frame of a client is not masked';
-    if (opcode & controlBit) {
-      if (opcode > opcodes.pong) return `the opcode ${opcode} is not defined`;
-      if (!(first & finalBit)) return 'a control frame is fragmented';
-      return size > maxControlSize ? `a control frame has ${size} bytes, more than ${maxControlSize}` : undefined;
-    }
-    if (opcode > opcodes.binary) return `the opcode ${opcode} is not defined`;
-    if (opcode === opcodes.continuation) return isMidMessage ? undefined : 'a continuation continues no message';
-    return isMidMessage ? 'a message begins before the one before it has ended' : undefined;
+    const problem = frameProblem(first, size, this.#kind !== 0 || this.#isSkipping);
+    if (problem !== undefined || this.#accepts(isMasked)) return problem;
+    return isMasked ? 'a frame of a server is masked' : 'a frame of a client is not masked';
   }
 
   /** The rest of the message is discarded. */
@@ -376,6 +371,7 @@ export class WebSocketDecoder implements Decoder {
     const isStopped = fault !== undefined && stopsDecoder(fault, this.#options);
     if (isStopped) {
       this.fault = fault;
+      this.#stopped = true;
       this.drop();
     }
     this.#number += count + (fault ? 1 : 0);
@@ -386,10 +382,11 @@ export class WebSocketDecoder implements Decoder {
   }
 
   drop(): void {
-    this.#stopped = true;
-    this.#isSkipping = false;
+    this.#isDropped = true;
+    // What follows is understood only from the end of this message on.
+    this.#isSkipping ||= this.#kind !== 0;
+    this.#kind = 0;
     this.#pending = 0;
-    this.#headerLength = 0;
     this.#tail.drop();
   }
 }

@@ -52,6 +52,25 @@ export function lengthProblem(header: Buffer, headerSize: number, size: number):
   return isTooLarge ? 'the highest bit of a length of eight bytes is set' : undefined;
 }
 
+/**
+ * What is wrong with a frame itself, if anything.
+ *
+ * @param first its first byte
+ * @param isMidMessage whether a message has begun before it
+ */
+export function frameProblem(first: number, size: number, isMidMessage: boolean): string | undefined {
+  const opcode = first & 0x0f;
+  if (first & reservedBits) return 'a reserved bit is set, but no extension was negotiated';
+  if (opcode & controlBit) {
+    if (opcode > opcodes.pong) return `the opcode ${opcode} is not defined`;
+    if (!(first & finalBit)) return 'a control frame is fragmented';
+    return size > maxControlSize ? `a control frame has ${size} bytes, more than ${maxControlSize}` : undefined;
+  }
+  if (opcode > opcodes.binary) return `the opcode ${opcode} is not defined`;
+  if (opcode === opcodes.continuation) return isMidMessage ? undefined : 'a continuation continues no message';
+  return isMidMessage ? 'a message begins before the one before it has ended' : undefined;
+}
+
 /** Writes a header that ends at `end`. @param mask {@link maskBit} or 0 */
 export function writeHeader(target: Buffer, end: number, opcode: number, size: number, mask = 0): void {
   const headerSize = headerSizeFor(size);

@@ -160,7 +160,7 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
     if (this.#hasSentClose) return;
     this.#sendClose(why);
     // What follows an invalid frame cannot be read, not even a close frame.
-    if (this.#peersClose || this.#decoder?.isStopped) this.#inner.end();
+    if (this.#peersClose || this.#decoder?.fault) this.#inner.end();
   }
 
   release(): void {
@@ -224,7 +224,7 @@ export class WebSocketConnection implements Connection, Receiver, ControlFrames 
       return;
     }
     // A close frame behind an invalid frame cannot be read, so the peer may have sent one.
-    if (this.#decoder?.isStopped) return this.#receiver.onEnd();
+    if (this.#decoder?.fault) return this.#receiver.onEnd();
     this.#fail(new Error('the peer ended the connection without a close frame'));
   }
 

@@ -78,14 +78,21 @@ function model(frames: readonly Frame[], { maxMessageLength, onTooLong }: Decode
 }
 
 /** Decodes as a socket that reads into one buffer again and again. */
-function decodeAll(masking: Masking, options: DecoderOptions, chunks: readonly Uint8Array[]): string[] {
+function decodeAll(
+  masking: Masking,
+  options: DecoderOptions,
+  chunks: readonly Uint8Array[],
+  /** The chunk before which the decoder is told that no more messages are wanted. */
+  dropsBefore = chunks.length,
+): string[] {
   const events: string[] = [];
   const decoder = websocketDecoder(masking, options, {
     pinged: (data) => void events.push(`ping: ${data.toString('hex')}`),
     closed: () => void events.push('close'),
   });
   const buffer = Buffer.alloc(Math.max(0, ...chunks.map(({ length }) => length)));
-  for (const chunk of chunks) {
+  for (const [index, chunk] of chunks.entries()) {
+    if (index === dropsBefore) decoder.drop();
     buffer.set(chunk);
     for (const batch of decodeChunk(decoder, buffer.subarray(0, chunk.length))) {
       const slices = Buffer.concat(batch.slices);
@@ -98,6 +105,9 @@ function decodeAll(masking: Masking, options: DecoderOptions, chunks: readonly U
       if (batch.fault) events.push(`${batch.fault.code} ${/message (\d+)/.exec(batch.fault.message)?.[1]}`);
     }
     buffer.fill(0xee);
+    if (index < dropsBefore) continue;
+    events.push('dropped');
+    expect([decoder.pending, decoder.memory]).toEqual([0, 0]);
   }
   return events;
 }
@@ -177,6 +187,24 @@ describe.each([
         const frames = framesOf(stream, isMasked);
         const chunks = cut(Buffer.concat(frames.map(bytesOf)), chunking);
         expect(sorted(decodeAll(masking, options, chunks))).toEqual(sorted(model(frames, options)));
+      }),
+    );
+  });
+
+  test('is not decoded any more when no more messages are wanted, except pings and the close', () => {
+    fc.assert(
+      fc.property(anyStream, fc.nat(20), anyChunking, (stream, dropsBefore, chunking) => {
+        const frames = framesOf(
+          { ...stream, messages: stream.messages.map((one) => ({ ...one, isText: false })) },
+          isMasked,
+        );
+        const options = { maxMessageLength: 70_000, onTooLong: 'close', encoding: 'binary' } as const;
+        const chunks = cut(Buffer.concat(frames.map(bytesOf)), chunking);
+        const events = decodeAll(masking, options, chunks, dropsBefore);
+        const isControl = (event: string) => event.startsWith('ping') || event === 'close';
+        expect(events.filter(isControl)).toEqual(model(frames, options).filter(isControl));
+        const dropped = events.indexOf('dropped');
+        if (dropped >= 0) expect(events.slice(dropped).filter((event) => event.startsWith('binary'))).toEqual([]);
       }),
     );
   });
@@ -298,7 +326,7 @@ describe('a frame that is not allowed', () => {
         code: 'YODEL_INVALID_FRAME',
         message: expect.stringMatching(reason),
       });
-      expect(decoder.isStopped).toBe(true);
+      expect(decoder.fault).toBeDefined();
     }
   });
 
