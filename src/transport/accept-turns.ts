@@ -39,6 +39,8 @@ export interface AcceptTurnsOptions<Socket> {
   serve(socket: Socket, waited: boolean): void;
   /** A socket was closed while it waited. */
   left(): void;
+  /** Closes a socket that is not served, because the listener is closed. */
+  refuse(socket: Socket): void;
   /** Default: in the next turn of the event loop. */
   readonly soon?: (run: () => void) => void;
   /** The time in milliseconds. */
@@ -54,6 +56,7 @@ export class AcceptTurns<Socket> {
   /** Milliseconds of this turn. */
   #spent = 0;
   #isTurnCounted = false;
+  #isClosed = false;
   readonly #nextTurn = (): void => this.#turn();
   readonly #closed = (waiting: WaitingSocket<Socket>): void => {
     if (this.#waiting.delete(waiting)) this.#options.left();
@@ -71,8 +74,18 @@ export class AcceptTurns<Socket> {
     return this.#waiting.size;
   }
 
+  /** The listener is closed: those that wait are not served, and neither are those that the runtime still accepts. */
+  close(): void {
+    this.#isClosed = true;
+    for (const waiting of this.#waiting) {
+      this.#waiting.delete(waiting);
+      this.#options.refuse(waiting.socket);
+    }
+  }
+
   /** Serves a socket now, or returns what receives its events until it is served. */
   accept(socket: Socket): WaitingSocket<Socket> | undefined {
+    if (this.#isClosed) return this.#refused(socket);
     this.#countTurn();
     if (this.#waiting.size === 0 && this.#spent < budgetMs) {
       this.#serve(socket, false);
@@ -82,6 +95,11 @@ export class AcceptTurns<Socket> {
     const waiting = new WaitingSocket(socket, this.#closed);
     this.#waiting.add(waiting);
     return waiting;
+  }
+
+  #refused(socket: Socket): WaitingSocket<Socket> {
+    this.#soon(() => this.#options.refuse(socket));
+    return new WaitingSocket(socket, this.#closed);
   }
 
   #countTurn(): void {

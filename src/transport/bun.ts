@@ -353,7 +353,7 @@ export function listenBy(
     new BunConnection(socket, address, peerOf(socket, address)).abort();
     left();
   };
-  const turns = new AcceptTurns({ most: backlog, serve, left });
+  const turns = new AcceptTurns({ most: backlog, serve, left, refuse: (socket) => socket.terminate() });
   const queue = new AcceptQueue(backlog, turns);
   const open = (socket: BunSocket) => {
     const waiting = turns.accept(socket);
@@ -371,7 +371,10 @@ export function listenBy(
     setBacklogOnBun(listener.fd, backlog);
     return {
       address: address.scheme === 'unix' ? address : addressAt(address, address.host, listener.port),
-      close: closingBy(queue, async () => listener.stop()),
+      close: closingBy(queue, async () => {
+        listener.stop();
+        turns.close();
+      }),
     };
   } catch (error) {
     throw listenError(address, error);

@@ -7,6 +7,7 @@ function turnsInLoop(most = 1000, ms = 1 / 16) {
   let now = 0;
   let next: (() => void) | undefined;
   const served: number[] = [];
+  const refused: number[] = [];
   let left = 0;
   const turns = new AcceptTurns<number>({
     most,
@@ -17,6 +18,7 @@ function turnsInLoop(most = 1000, ms = 1 / 16) {
     left: () => {
       left++;
     },
+    refuse: (socket) => refused.push(socket),
     soon: (run) => {
       next = run;
     },
@@ -40,6 +42,7 @@ function turnsInLoop(most = 1000, ms = 1 / 16) {
       return served.splice(0);
     },
     left: () => left,
+    refused,
     isIdle: () => next === undefined,
   };
 }
@@ -85,4 +88,18 @@ test('no more than a backlog waits: then the first is served at once', () => {
   accept(0, 200);
   expect(served()).toEqual(numbers(0, 100));
   expect(turns.size).toBe(100);
+});
+
+test('when the listener is closed, those that wait are refused, and so is who comes later', () => {
+  const { turns, accept, served, turn, refused, left } = turnsInLoop();
+  accept(0, 20);
+  expect(served()).toEqual(numbers(0, 8));
+  turns.close();
+  expect(refused).toEqual(numbers(8, 20));
+  expect(turns.size).toBe(0);
+  expect(turn()).toEqual([]);
+  expect(accept(20, 21)).toHaveLength(1);
+  expect(turn()).toEqual([]);
+  expect(refused).toEqual(numbers(8, 21));
+  expect(left()).toBe(0);
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Connection } from '../../../src/transport/transport.ts';
 import type { OpenNetwork } from '../network.ts';
 
 export function describeListening(openNetwork: OpenNetwork): void {
@@ -50,6 +51,34 @@ export function describeListening(openNetwork: OpenNetwork): void {
       const { listener } = await network.listen();
       await listener.close();
       await expect(network.connect(listener.address)).rejects.toMatchObject({ code: 'YODEL_CONNECTION_REFUSED' });
+    });
+
+    test('serves nobody any more, not even those who were accepted and waited for that', async () => {
+      const network = openNetwork();
+      const closing = Promise.withResolvers<void>();
+      const served: Connection[] = [];
+      let late = 0;
+      const listener = await network.transport.listen(network.place.freshAddress(), {
+        backlog: 128,
+        failed: () => undefined,
+        accept: (connection) => {
+          connection.start({ onData: () => {}, onEnd: () => {}, onDrain: () => {}, onClose: () => {} });
+          served.push(connection);
+          // So long that not all of them are served in this turn.
+          for (const until = performance.now() + 0.2; performance.now() < until; );
+          if (served.length === 1) setImmediate(() => closing.resolve(listener.close()));
+          else if (isClosed) late++;
+        },
+      });
+      let isClosed = false;
+      const attempts = Array.from({ length: 100 }, () => network.transport.connect(listener.address));
+      const connected = Promise.allSettled(attempts);
+      await closing.promise;
+      isClosed = true;
+      await network.passTime();
+      expect(late).toBe(0);
+      for (const connection of served) connection.abort();
+      for (const outcome of await connected) if (outcome.status === 'fulfilled') outcome.value.abort();
     });
 
     test('does not affect accepted connections', async () => {
