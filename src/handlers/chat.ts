@@ -16,7 +16,7 @@ export interface ChatOptions {
 }
 
 const help = [
-  '/join ROOM      enter a room; what you write goes to the room that you entered last',
+  '/join ROOM      enter a room; what you write goes there from now on',
   '/leave [ROOM]   leave a room',
   '/who [ROOM]     who is in a room',
   '/nick NAME      change your name',

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { WebSocket } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import { temporaryFolder } from '../../support/files.ts';
 import { commandPath, type Running, type RunningServer, serve, start, yodel } from '../../support/process/command.ts';
 import { testWith } from '../../support/tools.ts';
@@ -134,6 +134,11 @@ netcat('those who come later see what was said, and those who vanish have left',
   await server.saw(/#2 closed after .*, 2 rooms joined: /);
 });
 
+function browse(url: string): void {
+  const flags = ['--headless=new', '--no-sandbox', '--disable-gpu', `--user-data-dir=${temporaryFolder()}`];
+  start(['chromium', ...flags, url], { hasChildren: true });
+}
+
 test('--room is for chat', async () => {
   const { stderr, status } = await yodel(['serve', 'echo', '--room', 'tea']);
   expect(stderr).toContain('--room is for chat, and the handler is "echo"');
@@ -173,9 +178,7 @@ new MutationObserver(() => {
   const plain = netcatTo(portOf(server, 'tcp'));
   const web = await webSocketTo(portOf(server, 'ws'));
   await Promise.all([plain.hears(' joined lobby'), web.hears(' joined lobby')]);
-  const flags = ['--headless=new', '--no-sandbox', '--disable-gpu', `--user-data-dir=${temporaryFolder()}`];
-  const url = `${origin}/?server=ws://127.0.0.1:${portOf(server, 'ws')}/`;
-  start(['chromium', ...flags, url], { hasChildren: true });
+  browse(`${origin}/?server=ws://127.0.0.1:${portOf(server, 'ws')}/`);
   await plain.hears('[lobby] guest-3: from the page ✓');
   plain.says('<img src=x onerror=alert(1)> from nc');
   await web.hears('from nc');
@@ -188,3 +191,41 @@ new MutationObserver(() => {
     String.raw`|[lobby] guest: from \u202ews &amp; bye`,
   ]);
 });
+
+testWith('chromium', 'apt-get install chromium')(
+  'the page of the examples comes back with its name and rooms after a lost connection',
+  async () => {
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    onTestFinished(() => {
+      for (const client of server.clients) client.terminate();
+      server.close();
+    });
+    await once(server, 'listening');
+    const greetings = [
+      '* You are guest-7; /help lists the commands',
+      '* guest-7 joined lobby',
+      '* guest-7 is now ana',
+      '* ana joined tea',
+      '* ana joined cake',
+      '* ana left tea',
+      '* bob is now eve',
+      '[lobby] bob: * ana joined nothing',
+    ];
+    // As if the server were restarted. Whatever the page sends then is what it remembers.
+    server.once('connection', (socket) => {
+      for (const line of greetings) socket.send(line);
+      socket.close();
+      server.once('connection', (again) => {
+        again.on('message', (data) => sent.push(String(data)));
+        again.on('message', () => sent.length === 3 && done.resolve());
+        again.send('* You are guest-9; /help lists the commands');
+      });
+    });
+    const sent: string[] = [];
+    const done = Promise.withResolvers<void>();
+    const page = new URL('../../../examples/chat.html', import.meta.url);
+    browse(`${page}?server=ws://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    await done.promise;
+    expect(sent).toEqual(['/nick ana', '/join lobby', '/join cake']);
+  },
+);
