@@ -241,6 +241,8 @@ export const contenders: readonly Contender[] = [
   },
   withoutRooms('node', node),
   withoutRooms('bun', bun),
+  withWorkers('node', node),
+  withWorkers('bun', bun),
   {
     name: 'bare-node',
     title: 'bare node:net',
@@ -362,6 +364,18 @@ function withoutRooms(runtime: 'node' | 'bun', tool: Tool): Contender {
   };
 }
 
+/** The same server in several processes, to show what the way between them costs. */
+function withWorkers(runtime: 'node' | 'bun', tool: Tool): Contender {
+  return {
+    name: `yodel-${runtime}-workers`,
+    title: `${titleOn(runtime)}, two workers`,
+    kind: 'yodel',
+    tools: [tool, builtCommand],
+    serves: { 'room-workers': (given) => serveOn(runtime, handler('room.ts'), given, { more: ['--workers', '2'] }) },
+    ...(runtime === 'bun' ? { onBun: true } : {}),
+  };
+}
+
 /** The same server with another framing, to show what the framing costs. */
 function withFraming(
   runtime: 'node' | 'bun',
@@ -422,6 +436,7 @@ function yodelOn(runtime: 'node' | 'bun', tool: Tool): Contender {
       'upper-async': serve(handler('upper-async.ts')),
       'fan-out': serve(handler('fan-out.ts')),
       room: serve(handler('room.ts')),
+      'room-workers': serve(handler('room.ts')),
       'room-websocket': (given) => serveOn(runtime, handler('room.ts'), given, { scheme: 'ws' }),
       record: (given) => serveOn(runtime, 'echo', given, { more: ['--journal', `${given.folder}/bench.journal`] }),
       websocket: (given) => serveOn(runtime, 'echo', given, { scheme: 'ws' }),

@@ -1,7 +1,7 @@
 /**
  * The ways between two workers of one machine, in the same run:
  *
- *     node bench/mesh.ts        bun bench/mesh.ts        (a number as argument: how many rounds)
+ *     node bench/mesh.ts        bun bench/mesh.ts        (arguments: how many rounds, and one of the ways)
  *
  * | Way             | |
  * |-----------------|---|
@@ -29,7 +29,7 @@ const room = 'bench';
 const size = 128;
 const perTurn = 64;
 const turnsOnTheWay = 32;
-const turns = { warmUp: 5000, measured: 5000 };
+const turns = { warmUp: 15_000, measured: 15_000 };
 const trips = 500;
 const ways = ['mesh', 'socket', 'ipc', 'ipc, joined', 'ipc to parent'] as const;
 type WayName = (typeof ways)[number];
@@ -278,7 +278,7 @@ if (number) {
   if (worker === 1) await told().then(() => measure(way));
 } else {
   for (let round = 1; round <= Number(name ?? 3); round++) {
-    for (const way of ways) {
+    for (const way of ways.filter((one) => !folder || one === folder)) {
       const { rate, p50, cpu } = await run(way);
       const [sender, receiver, parent] = cpu.map((time) => time.toFixed(2));
       process.stdout.write(

@@ -234,6 +234,7 @@ function loadFor(contender: Contender, port: number, workload: Workload, setting
   }
   return loadCommand(port, [
     ...loadOptions(workload),
+    ...(workload.publishers ? ['-b', `${workload.publishers}`] : []),
     ...(workload.background
       ? [backgroundFlags[workload.background.does], `${backgroundClientsOf(workload, settings)}`]
       : []),

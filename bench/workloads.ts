@@ -12,6 +12,7 @@ export type Service =
   | 'fan-out'
   | 'room'
   | 'room-websocket'
+  | 'room-workers'
   | 'record'
   | 'websocket'
   | 'tls'
@@ -35,6 +36,8 @@ export interface Workload {
     | 'drive'
     | 'abuse';
   readonly connections: number;
+  /** The clients that send, beside the `connections` that receive. Only in the mode `room`. Default: 32. */
+  readonly publishers?: number;
   /** The clients that disturb the second measurement. Only in the mode `background`. */
   readonly background?: { readonly does: 'drip' | 'never-read'; readonly clients: number };
   /** The attack beside which one client is measured. Only in the mode `abuse`. */
@@ -94,6 +97,14 @@ const room = {
   unit: 'deliveries/s',
   reference: 'node-room',
   chart: 'rooms',
+} as const;
+
+/** What the way from one worker to another costs: each is compared with the same server in one process. */
+const roomOverWorkers = {
+  ...room,
+  service: 'room-workers',
+  reference: 'yodel-node',
+  bunReference: 'yodel-bun',
 } as const;
 
 const transform = { ...echo, depth: 100, chart: 'transform' } as const;
@@ -186,6 +197,19 @@ export const workloads: readonly Workload[] = [
     service: 'room-websocket',
     reference: 'ws-room',
     bunReference: 'bun-publish',
+  },
+  {
+    ...roomOverWorkers,
+    name: 'room-workers',
+    title: '32 send, 1000 receive, with two worker processes on one core; 64 B, 4 in flight each',
+  },
+  {
+    ...roomOverWorkers,
+    name: 'room-workers-latency',
+    title: '1 sends, 16 receive, with two worker processes on one core; 64 B, one at a time',
+    connections: 16,
+    publishers: 1,
+    depth: 1,
   },
   {
     ...loaded,
