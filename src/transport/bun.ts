@@ -9,19 +9,17 @@ import type { BunHandlers, BunSocket, SocketEvents } from './bun-socket.ts';
 import { keepAliveDelay } from './keep-alive.ts';
 import { listenError, resetBeforeAccept } from './listen-errors.ts';
 import { endOf } from './node/connection.ts';
+import { ReadsInTurns } from './reads-in-turns.ts';
 import type {
   Connection,
   DialOptions,
   Handshake,
   Listener,
   ListenOptions,
-  MemoryKeeper,
   Receiver,
   Security,
   Transport,
 } from './transport.ts';
-import { TurnReader, type TurnReading } from './turn-reader.ts';
-import { manyBytes, spendTurn } from './turns.ts';
 import { removeStaleSocket } from './unix-socket.ts';
 import { WriteQueue } from './write-queue.ts';
 
@@ -40,7 +38,7 @@ declare const Bun: {
 };
 
 /** A connection over a socket of Bun, which may be an encrypted one. */
-export class BunConnection implements Connection, SocketEvents, TurnReading {
+export class BunConnection extends ReadsInTurns implements Connection, SocketEvents {
   readonly peer: Address;
   readonly chunksAreBorrowed = false;
   readonly security: Security | undefined = undefined;
@@ -54,13 +52,8 @@ export class BunConnection implements Connection, SocketEvents, TurnReading {
   #queue: WriteQueue | undefined;
   /** Bytes written after the connection broke. */
   #lost = 0;
-  #receiver: Receiver | undefined;
   #paused = false;
-  /** Created for the first large chunk. */
-  #reader: TurnReader | undefined;
   #ending = false;
-  /** After `release` or `abort`: only `onClose` may still be called. */
-  #released = false;
   #endReported = false;
   #closed = false;
   /** A write has failed. */
@@ -69,6 +62,7 @@ export class BunConnection implements Connection, SocketEvents, TurnReading {
 
   /** @param address the address connected to, or listened on */
   constructor(socket: BunSocket, address: SocketAddress, peer: Address) {
+    super();
     this.#socket = socket;
     this.#address = address;
     this.peer = peer;
@@ -97,7 +91,7 @@ export class BunConnection implements Connection, SocketEvents, TurnReading {
 
   /** Reads nothing before `start`. Usually `start` was called already, and there is nothing to do. */
   awaitStart(): void {
-    if (this.#receiver || this.#closed || this.#released) return;
+    if (this.receiver || this.#closed || this.isReleased) return;
     this.#awaitsStart = true;
     this.#socket.pause();
   }
@@ -110,12 +104,8 @@ export class BunConnection implements Connection, SocketEvents, TurnReading {
     return this.#queue?.memory ?? 0;
   }
 
-  get keeper(): MemoryKeeper | undefined {
-    return this.#receiver?.keeper;
-  }
-
   start(receiver: Receiver): void {
-    this.#receiver = receiver;
+    this.receiver = receiver;
     if (this.#closed) this.#reportClosedSoon();
     else if (this.#awaitsStart && !this.#paused) this.#socket.resume();
   }
@@ -134,15 +124,14 @@ export class BunConnection implements Connection, SocketEvents, TurnReading {
 
   pause(): void {
     this.#paused = true;
-    if (!this.#receiver) this.#awaitsStart = true;
+    if (!this.receiver) this.#awaitsStart = true;
     if (!this.#closed) this.#socket.pause();
   }
 
   resume(): void {
     this.#paused = false;
-    if (!this.#receiver || this.#closed) return;
-    if (this.#reader) this.#reader.resume();
-    else this.#socket.resume();
+    if (!this.receiver || this.#closed) return;
+    this.readOn();
   }
 
   end(): void {
@@ -161,30 +150,9 @@ export class BunConnection implements Connection, SocketEvents, TurnReading {
     if (!this.#closed) this.#socket.terminate();
   }
 
-  received(chunk: Uint8Array): void {
-    if (this.#released) return;
-    if (this.#reader || chunk.length >= manyBytes) return this.#turnReader.receive(chunk);
-    this.#receiver?.onData(chunk);
-    if (spendTurn(undefined, chunk.length)) this.#turnReader.letOthersRead();
-  }
-
-  get #turnReader(): TurnReader {
-    this.#reader ??= new TurnReader(this);
-    return this.#reader;
-  }
-
-  get awaitsTurn(): boolean {
-    return this.#reader?.awaitsTurn ?? false;
-  }
-
   /** @internal */
   get isReading(): boolean {
-    return !this.#paused && !this.#closed && !this.#released;
-  }
-
-  /** @internal */
-  deliver(bytes: Uint8Array): void {
-    if (!this.#released) this.#receiver?.onData(bytes);
+    return !this.#paused && !this.#closed && !this.isReleased;
   }
 
   /** @internal */
@@ -199,16 +167,16 @@ export class BunConnection implements Connection, SocketEvents, TurnReading {
   }
 
   ended(): void {
-    if (this.#endReported || this.#released || this.#reader?.postponesEnd()) return;
+    if (this.#endReported || this.ignoresEnd) return;
     this.#endReported = true;
-    this.#receiver?.onEnd();
+    this.receiver?.onEnd();
   }
 
   writable(): void {
     const before = this.unsent;
     this.#queue?.writeTo((bytes) => this.#send(bytes));
     this.#endWhenSent();
-    if (this.unsent < before) this.#receiver?.onDrain();
+    if (this.unsent < before) this.receiver?.onDrain();
   }
 
   /** Bun may call this from inside a call to the socket. */
@@ -218,7 +186,7 @@ export class BunConnection implements Connection, SocketEvents, TurnReading {
     // Bun reports no error when a write fails on a reset. But it never closes by itself a connection that has more to send.
     const isBroken = !this.#ending || this.unsent > 0;
     this.#error ??= error ?? (isBroken ? brokenConnection() : undefined);
-    if (this.#receiver) this.#reportClosedSoon();
+    if (this.receiver) this.#reportClosedSoon();
   }
 
   #send(bytes: Uint8Array): number {
@@ -234,7 +202,7 @@ export class BunConnection implements Connection, SocketEvents, TurnReading {
   #broken(): void {
     if (this.#closed || this.#isBroken) return;
     this.#isBroken = true;
-    if (this.#paused || !this.#receiver) this.#breakNow();
+    if (this.#paused || !this.receiver) this.#breakNow();
     else this.#breakSoon();
   }
 
@@ -247,29 +215,28 @@ export class BunConnection implements Connection, SocketEvents, TurnReading {
   }
 
   #breakNow(): void {
-    if (this.#closed || this.#released) return;
+    if (this.#closed || this.isReleased) return;
     this.closed(brokenConnection());
     this.#socket.terminate();
   }
 
   #endWhenSent(): void {
-    if (this.#ending && this.unsent === 0 && !this.#closed && !this.#released) this.#socket.shutdown();
+    if (this.#ending && this.unsent === 0 && !this.#closed && !this.isReleased) this.#socket.shutdown();
   }
 
   #dropOutput(): void {
-    this.#released = true;
+    this.dropUnread();
     this.#ending = true;
     this.#queue?.clear();
     this.#lost = 0;
-    this.#reader?.drop();
   }
 
   #reportClosedSoon(): void {
     queueMicrotask(() => {
-      this.#reader?.closed();
+      this.deliverLast();
       // When this side ended first, Bun reports the peer's end only by closing.
       if (!this.#error) this.ended();
-      this.#receiver?.onClose(this.#released ? undefined : this.#error);
+      this.receiver?.onClose(this.isReleased ? undefined : this.#error);
     });
   }
 }

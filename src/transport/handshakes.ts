@@ -114,6 +114,7 @@ class Handshakes implements Linked<Handshakes> {
     socket.on('error', ignore);
     try {
       const connection = await Promise.race([steps(), this.#timeout()]);
+      if (this.#isAbandoned) throw stoppedHandshake();
       if (!connection) socket.destroy();
       else if (this.pending) this.pending.accepted(connection);
       else this.#options.accept(connection);

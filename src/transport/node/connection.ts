@@ -2,9 +2,8 @@
 import { writeSync } from 'node:fs';
 import type * as net from 'node:net';
 import { type Address, type SocketAddress, TcpAddress, TlsAddress } from '../../address.ts';
-import type { Connection, Handshake, MemoryKeeper, Receiver, Security } from '../transport.ts';
-import { TurnReader, type TurnReading } from '../turn-reader.ts';
-import { manyBytes, spendTurn } from '../turns.ts';
+import { ReadsInTurns } from '../reads-in-turns.ts';
+import type { Connection, Handshake, Receiver, Security } from '../transport.ts';
 import { WriteQueue } from '../write-queue.ts';
 import { canBorrowReads, readBuffer, readsBorrowedBy } from './borrowed-reads.ts';
 import type { Connecting } from './connecting.ts';
@@ -111,7 +110,7 @@ function wasReset(socket: net.Socket): boolean {
 }
 
 /** A connection over a socket, which may be an encrypted one. */
-export class NodeConnection implements Connection, TurnReading {
+export class NodeConnection extends ReadsInTurns implements Connection {
   readonly peer: Address;
   readonly security: Security | undefined;
   chunksAreBorrowed = false;
@@ -124,16 +123,12 @@ export class NodeConnection implements Connection, TurnReading {
   /** `unsent` when it was last checked. */
   #lastUnsent = 0;
   #isPaused = false;
-  /** Created for the first large chunk. */
-  #reader: TurnReader | undefined;
   #ending = false;
-  /** After `release` or `abort`: only `onClose` may still be called. */
-  #isReleased = false;
   #error: Error | undefined;
-  protected receiver: Receiver | undefined;
 
   /** @param address the address connected to, or listened on */
   constructor(socket: net.Socket, address: SocketAddress, peer: Address, security?: Security) {
+    super();
     this.socket = socket;
     this.#address = address;
     this.peer = peer;
@@ -166,10 +161,6 @@ export class NodeConnection implements Connection, TurnReading {
 
   get unsentMemory(): number {
     return this.#queue?.memory ?? 0;
-  }
-
-  get keeper(): MemoryKeeper | undefined {
-    return this.receiver?.keeper;
   }
 
   /** Bytes of writes not passed to the socket yet. */
@@ -235,17 +226,7 @@ export class NodeConnection implements Connection, TurnReading {
 
   resume(): void {
     this.#isPaused = false;
-    if (this.#reader) this.#reader.resume();
-    else this.socket.resume();
-  }
-
-  get #turnReader(): TurnReader {
-    this.#reader ??= new TurnReader(this);
-    return this.#reader;
-  }
-
-  get awaitsTurn(): boolean {
-    return this.#reader?.awaitsTurn ?? false;
+    this.readOn();
   }
 
   /** @internal */
@@ -255,12 +236,7 @@ export class NodeConnection implements Connection, TurnReading {
 
   /** @internal */
   get takesMore(): boolean {
-    return !this.#isPaused && !this.#isReleased;
-  }
-
-  /** @internal */
-  deliver(bytes: Uint8Array): void {
-    if (!this.#isReleased) this.receiver?.onData(bytes);
+    return !this.#isPaused && !this.isReleased;
   }
 
   /** @internal */
@@ -312,28 +288,20 @@ export class NodeConnection implements Connection, TurnReading {
     this.#error ??= error;
   }
 
-  received(chunk: Buffer): void {
-    // After destroy() the stream may still emit what it had read ahead.
-    if (this.#isReleased) return;
-    if (this.#reader || chunk.length >= manyBytes) return this.#turnReader.receive(chunk);
-    this.receiver?.onData(chunk);
-    if (spendTurn(undefined, chunk.length)) this.#turnReader.letOthersRead();
-  }
-
   ended(): void {
-    if (this.#isReleased || this.#reader?.postponesEnd()) return;
+    if (this.ignoresEnd) return;
     const { writableEnded, writableLength } = this.socket;
     if (!endMayBeReset || this.peer.scheme !== 'tcp' || writableEnded || writableLength > 0) {
       this.receiver?.onEnd();
       return;
     }
     this.socket.write(nothing, (error) => {
-      if (!error && !this.#isReleased) this.receiver?.onEnd();
+      if (!error && !this.isReleased) this.receiver?.onEnd();
     });
   }
 
   closed(): void {
-    this.#reader?.closed();
+    this.deliverLast();
     this.#queue?.clear();
     this.receiver?.onClose(this.#error);
   }
@@ -344,10 +312,9 @@ export class NodeConnection implements Connection, TurnReading {
   }
 
   #dropOutput(): void {
-    this.#isReleased = true;
+    this.dropUnread();
     this.#ending = true;
     this.#queue?.clear();
-    this.#reader?.drop();
     this.#lastUnsent = 0;
   }
 
