@@ -157,8 +157,12 @@ export class Inbound {
   record(): void {
     const journaling = this.#journaling;
     if (!journaling || this.#hasYielded) return;
-    for (let batch = this.#takeAdmitted(); batch; batch = this.#takeAdmitted()) {
+    let hadTurn = false;
+    for (let { first } = this.#intake; first && journaling.admits(first, hadTurn); first = this.#intake.first) {
+      const batch = this.#takeAdmitted();
+      if (!batch) return;
       journaling.add(batch);
+      hadTurn = true;
       if (isSliceOver(this.#settings.clock)) return this.#yield();
     }
   }
@@ -188,7 +192,7 @@ export class Inbound {
     if (recorded) return recorded.error ? notRecorded(recorded.error, recorded.batch.count) : recorded.batch;
     // A fault waits for the messages before it to be recorded.
     this.record();
-    return journaling.isEmpty ? this.#takeFault() : undefined;
+    return journaling.isEmpty && !journaling.awaitsTurn ? this.#takeFault() : undefined;
   }
 
   /** The messages at the front of the queue that the limits admit now. */

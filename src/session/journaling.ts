@@ -33,6 +33,67 @@ const recordingCost = 512;
 /** What each message costs there: four numbers, in an array that doubles its size. */
 const placeCost = 32;
 
+/**
+ * While the journal has this many messages or bytes to record, others wait in their sessions, where they count and can be
+ * dropped. What was passed to the journal is recorded in any case, also for sessions that have ended since, and later messages
+ * are answered after it.
+ */
+const mostMessages = 32_768;
+const mostBytes = 8_388_608;
+/** So few messages need not wait for sessions with many, unless twice as much is to be recorded. */
+const fewMessages = 64;
+const fewBytes = 16_384;
+
+/** What one journal has to record, for all sessions. */
+class Backlog {
+  #messages = 0;
+  #bytes = 0;
+  readonly #waiting = new Set<WaitingSession>();
+
+  /** Whether the session may pass so much to the journal now. If not, its turn comes when the journal has recorded enough. */
+  admits(session: WaitingSession, messages: number, bytes: number, hadTurn: boolean): boolean {
+    const isSmall = messages <= fewMessages && bytes <= fewBytes;
+    const most = isSmall ? 2 : 1;
+    const hasSpace = this.#messages < most * mostMessages && this.#bytes < most * mostBytes;
+    if (hasSpace && !(hadTurn && this.#waiting.size > 0)) return true;
+    this.#waiting.add(session);
+    return false;
+  }
+
+  awaits(session: WaitingSession): boolean {
+    return this.#waiting.has(session);
+  }
+
+  begin(messages: number, bytes: number): void {
+    this.#messages += messages;
+    this.#bytes += bytes;
+  }
+
+  /** So much was recorded, or could not be. */
+  end(messages: number, bytes: number): void {
+    this.#messages -= messages;
+    this.#bytes -= bytes;
+    if (this.#messages > mostMessages / 2 || this.#bytes > mostBytes / 2) return;
+    for (const session of this.#waiting) {
+      if (this.#messages >= mostMessages || this.#bytes >= mostBytes) return;
+      this.#waiting.delete(session);
+      session.turn();
+    }
+  }
+
+  leave(session: WaitingSession): void {
+    this.#waiting.delete(session);
+  }
+}
+
+const backlogs = new WeakMap<SessionJournal, Backlog>();
+
+function backlogOf(journal: SessionJournal): Backlog {
+  const backlog = backlogs.get(journal) ?? new Backlog();
+  backlogs.set(journal, backlog);
+  return backlog;
+}
+
 /** Messages that the journal is recording. */
 interface Recording {
   readonly batch: Batch;
@@ -52,6 +113,7 @@ export interface WaitingSession extends Journaled {
 export class Journaling {
   readonly #journal: SessionJournal;
   readonly #session: WaitingSession;
+  readonly #backlog: Backlog;
   #queue = new Queue<Recording>();
   #bytes = 0;
   #memory = 0;
@@ -59,6 +121,7 @@ export class Journaling {
   constructor(journal: SessionJournal, session: WaitingSession) {
     this.#journal = journal;
     this.#session = session;
+    this.#backlog = backlogOf(journal);
   }
 
   /** Bytes of the waiting messages. */
@@ -75,6 +138,20 @@ export class Journaling {
     return this.#queue.length === 0;
   }
 
+  /**
+   * Whether these messages may be recorded now. If not, the session's turn comes later.
+   *
+   * @param hadTurn whether it has just recorded others, so that it is the turn of sessions that wait
+   */
+  admits({ count, byteLength }: Batch, hadTurn: boolean): boolean {
+    return this.#backlog.admits(this.#session, count, byteLength, hadTurn);
+  }
+
+  /** Whether messages wait for their turn to be recorded. */
+  get awaitsTurn(): boolean {
+    return this.#backlog.awaits(this.#session);
+  }
+
   /** Records messages. They must not be in borrowed memory. */
   add(batch: Batch): void {
     const size = batch.byteLength;
@@ -83,6 +160,7 @@ export class Journaling {
     this.#queue.push(recording);
     this.#bytes += size;
     this.#memory += memory;
+    this.#backlog.begin(batch.count, size);
     this.#journal.append(this.#session, batch).then(
       () => this.#done(recording, undefined),
       (thrown: unknown) => this.#done(recording, failure(thrown)),
@@ -103,12 +181,14 @@ export class Journaling {
     this.#queue = new Queue();
     this.#bytes = 0;
     this.#memory = 0;
+    this.#backlog.leave(this.#session);
   }
 
   #done(recording: Recording, error: YodelError | undefined): void {
     recording.isDone = true;
     recording.error = error;
     if (this.#queue.first === recording) this.#session.turn();
+    this.#backlog.end(recording.batch.count, recording.size);
   }
 }
 

@@ -200,3 +200,75 @@ test('very many short messages of one chunk are recorded a part at a time, and c
   for (let settle = counts.length; settle > 0; settle--) await journal.settle();
   expect(harness.writes.join('')).toBe('\n'.repeat(messages));
 });
+
+/** More than the journal takes at once. */
+const many = 60_000;
+
+/** Settles one append after another until nothing more is passed to the journal. Returns how many messages it had at most. */
+async function settleAll(journal: SlowJournal): Promise<number> {
+  let most = 0;
+  let settled = 0;
+  for (let next = 0; next < journal.texts.length; next++) {
+    most = Math.max(most, journal.texts.flat().length - settled);
+    settled += journal.texts[next]?.length ?? 0;
+    await journal.settle();
+  }
+  return most;
+}
+
+test('what a flood brings waits in its session, and short messages of others are recorded meanwhile', async () => {
+  const journal = new SlowJournal();
+  const harness = await Harness.open({ journal, highWaterMark: 1_000_000 });
+  const [flood, other] = [await harness.connect(), await harness.connect()];
+  await flood.says('\n'.repeat(many));
+  expect(journal.texts.flat().length).toBeLessThan(many * 0.6);
+  await other.says('hi\n');
+  expect(journal.texts.at(-1)).toEqual(['hi']);
+  await settleAll(journal);
+  expect(journal.texts.flat()).toHaveLength(many + 1);
+  expect(harness.server.pendingBytes).toBe(0);
+});
+
+test('sessions with many messages take turns, and none is lost or reordered', async () => {
+  const journal = new SlowJournal();
+  const harness = await Harness.open({ journal, highWaterMark: 1_000_000 });
+  const letters = ['a', 'b', 'c'];
+  const peers = [await harness.connect(), await harness.connect(), await harness.connect()];
+  const count = many / 2;
+  for (const [at, peer] of peers.entries()) {
+    await peer.says(Array.from({ length: count }, (_, number) => `${letters[at]}${number}\n`).join(''));
+  }
+  const most = await settleAll(journal);
+  expect(most).toBeLessThan(many * 0.6);
+  for (const letter of letters) {
+    const own = journal.texts.flat().filter((text) => text.startsWith(letter));
+    expect(own).toEqual(Array.from({ length: count }, (_, number) => `${letter}${number}`));
+  }
+  const turns = journal.texts.map(([text]) => text?.[0]);
+  expect(turns.indexOf('c')).toBeLessThan(turns.lastIndexOf('b'));
+});
+
+test('a flood whose client has left leaves only what was passed to the journal', async () => {
+  const journal = new SlowJournal();
+  const harness = await Harness.open({ journal, highWaterMark: 1_000_000 });
+  const [flood, other] = [await harness.connect(), await harness.connect()];
+  await flood.says('\n'.repeat(many));
+  await flood.aborts();
+  const passed = journal.texts.flat().length;
+  await settleAll(journal);
+  expect(journal.texts.flat()).toHaveLength(passed);
+  await other.says('hi\n');
+  await settleAll(journal);
+  expect(harness.writes.at(-1)).toBe('hi\n');
+});
+
+test('a message that is refused after many waits for its turn as they do', async () => {
+  const journal = new SlowJournal();
+  const harness = await Harness.open({ journal, highWaterMark: 1_000_000, rate: 40_000, ratePolicy: 'close' });
+  const [flood, other] = [await harness.connect(), await harness.connect()];
+  await flood.says('\n'.repeat(33_000));
+  await other.says('\n'.repeat(100));
+  await settleAll(journal);
+  expect(harness.writes.join('')).toBe('\n'.repeat(33_100));
+  expect(harness.server.sessions.size).toBe(2);
+});
