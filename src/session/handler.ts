@@ -3,7 +3,7 @@ import type { Address, SocketAddress } from '../address.ts';
 import { YodelError } from '../errors.ts';
 import type { Batch, Message } from '../framing/message.ts';
 import type { SessionView } from '../telemetry/telemetry.ts';
-import type { Security, ServerTls } from '../transport/transport.ts';
+import type { MemoryKeeper, Security, ServerTls } from '../transport/transport.ts';
 
 /**
  * A handler's reply to the same session: text, bytes, a message or a batch (whose frames are sent back byte for byte),
@@ -67,6 +67,11 @@ export interface Session extends SessionView {
    * maxPendingBytes. Nothing buffered: 0. Messages that it was called with count without that until its promise is settled.
    */
   reportBuffered(bytes: number): void;
+  /**
+   * @internal Counts memory that the handler or its connections keep, once with what the session's own connection keeps of it.
+   * {@link reportBuffered} must follow each change.
+   */
+  readonly keeper: MemoryKeeper;
   /** Resolves when the peer has caught up or the session has ended. */
   drained(): Promise<void>;
   /** The server: its rooms, and its other sessions. */

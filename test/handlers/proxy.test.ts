@@ -4,8 +4,9 @@ import { TcpAddress } from '../../src/address.ts';
 import type { ProxyOptions } from '../../src/handlers/proxy/options.ts';
 import { proxy } from '../../src/handlers/proxy.ts';
 import { type Server, serve } from '../../src/server/server.ts';
+import type { Session } from '../../src/session/handler.ts';
 import { memoryTransport } from '../../src/transport/memory.ts';
-import type { Connection } from '../../src/transport/transport.ts';
+import type { Connection, MemoryKeeper, Receiver, Transport } from '../../src/transport/transport.ts';
 import { Peer } from '../session/peer.ts';
 import { FakeClock, settled } from '../support/fake-clock.ts';
 
@@ -135,6 +136,49 @@ describe('maxPendingBytes counts', () => {
     await close();
   });
 });
+
+describe('maxPendingBytes counts what the connection to the server keeps', () => {
+  it('as soon as it keeps it, until it does not, and once with what the client connection keeps of it', async () => {
+    const { server, close, receiver } = await observed();
+    const { keeper } = receiver() as { keeper: MemoryKeeper };
+    const counted = (act: () => void) => {
+      act();
+      keeper.recount?.();
+      return server.pendingBytes;
+    };
+    // A chunk of the server: one part waits for its turn, another for the client.
+    const chunk = new ArrayBuffer(300_000);
+    const [session] = server.sessions as unknown as Iterable<Session>;
+    const client = session?.keeper as MemoryKeeper;
+    expect(counted(() => keeper.kept(chunk, 300_000))).toBe(300_000);
+    expect(counted(() => client.kept(chunk, 300_000))).toBe(300_000);
+    expect(counted(() => keeper.freed(chunk))).toBe(300_000);
+    expect(counted(() => client.freed(chunk))).toBe(0);
+    await close();
+  });
+});
+
+/** A proxy and a client. @returns receiver the receiver of the connection to the server */
+async function observed() {
+  const clock = new FakeClock();
+  const transport = memoryTransport();
+  await transport.listen(new TcpAddress('127.0.0.1', 9), { accept: () => undefined } as never);
+  let received: Receiver | undefined;
+  const connect: Transport['connect'] = async (address, options) => {
+    const connection = await transport.connect(address, options);
+    const start = connection.start.bind(connection);
+    connection.start = (receiver) => {
+      received = receiver;
+      start(receiver);
+    };
+    return connection;
+  };
+  const handler = proxy(9, { transport: { ...transport, connect }, clock });
+  const server = await serve({ clock, transport, framing: 'raw', ...noLimits, listen: 1, handler });
+  new Peer(await transport.connect(server.addresses[0] as never));
+  await settled();
+  return { server, receiver: () => received as Receiver, close: () => closed(server, clock) };
+}
 
 describe('proxies that lead to themselves', () => {
   it('are ended at the second connection, in a ring of any length', async () => {

@@ -33,9 +33,6 @@ class Conversation {
   readonly #target: Target;
   /** Of what the child prints. Undefined once the session is over. */
   #decoder: Exchange['decoder'] | undefined;
-  /** The size of the chunk of output that is being forwarded, and what was last reported as buffered here. */
-  #forwarding = 0;
-  #reported = 0;
   readonly #done = Promise.withResolvers<void>();
   #isStarted = false;
   #inputEnded = false;
@@ -91,6 +88,7 @@ class Conversation {
     for await (const chunk of this.#child.output()) {
       this.#restartTimer();
       await this.#forward(chunk);
+      this.#report();
       if (this.#isOver || this.#failure !== undefined) break;
     }
     if (this.#failure === undefined) this.#forwardRest();
@@ -102,27 +100,24 @@ class Conversation {
   }
 
   async #forward(chunk: Buffer): Promise<void> {
-    this.#forwarding = chunk.length;
-    await this.#forwardMessages(chunk);
-    this.#forwarding = 0;
-    this.#report();
-  }
-
-  async #forwardMessages(chunk: Buffer): Promise<void> {
     if (!this.#decoder) return;
     for (const batch of decodeChunk(this.#decoder, chunk)) {
       if (batch.count > 0) this.#session.relayed(batch);
-      if ((batch.count > 0 || batch.before) && !forward(batch, this.#session)) await this.#waitForPeer();
+      if ((batch.count > 0 || batch.before) && !forward(batch, this.#session)) await this.#waitForPeer(chunk);
       if (batch.fault) return this.#fail(`printed a message of more than ${this.#settings.maxOutput} bytes`);
     }
   }
 
-  async #waitForPeer(): Promise<void> {
+  /** @param chunk stays in memory meanwhile, and the session's connection may keep it as well */
+  async #waitForPeer({ buffer }: Buffer): Promise<void> {
+    const { keeper } = this.#session;
     this.#peerIsBehind = true;
+    keeper.kept(buffer, buffer.byteLength);
     this.#report();
     this.#restartTimer();
     await this.#session.drained();
     this.#peerIsBehind = false;
+    keeper.freed(buffer);
     this.#restartTimer();
   }
 
@@ -150,12 +145,10 @@ class Conversation {
 
   /** Says what is buffered here: what waits for the child, and its output that is not sent yet, unfinished messages included. */
   #report(): void {
+    if (this.#isOver) return;
     const { pendingInput, pendingOutput } = this.#child;
     const { memory = 0, pending = 0 } = this.#decoder ?? {};
-    const bytes = pendingInput + pendingOutput + this.#forwarding + Math.max(memory, pending);
-    if (bytes === this.#reported || this.#isOver) return;
-    this.#reported = bytes;
-    this.#session.reportBuffered(bytes);
+    this.#session.reportBuffered(pendingInput + pendingOutput + Math.max(memory, pending));
   }
 
   /** The child made progress. */

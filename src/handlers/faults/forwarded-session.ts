@@ -60,6 +60,9 @@ export class ForwardedSession {
   get unsent() {
     return this.inner.unsent;
   }
+  get keeper() {
+    return this.inner.keeper;
+  }
   get durationMs() {
     return this.inner.durationMs;
   }

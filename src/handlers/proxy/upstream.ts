@@ -8,10 +8,9 @@ import type { Batch } from '../../framing/message.ts';
 import { type Conversation, openConversation, type Protocol } from '../../framing/protocol.ts';
 import type { Session } from '../../session/handler.ts';
 import { runtimeTransport } from '../../transport/runtime.ts';
-import type { Connection, Receiver } from '../../transport/transport.ts';
+import type { Connection, MemoryKeeper, Receiver } from '../../transport/transport.ts';
 import { decodeForwarded, forward, framesFor, type Target } from '../forwarding.ts';
 import { ProgressTimer } from '../progress-timer.ts';
-import { KeptMemory } from './kept-memory.ts';
 import { Passage } from './loops.ts';
 import type { ProxyObserver, ProxyOptions } from './options.ts';
 
@@ -50,12 +49,10 @@ export class Upstream implements Receiver {
   /** The session is over: what the server still sends is dropped. */
   #isOver = false;
   #serverEnded = false;
-  /** The memory that bytes keep which wait for the server, besides the connection's own. */
-  readonly keeper: KeptMemory = new KeptMemory();
-  /** Bytes that wait for the server, the memory that they keep, and what was last reported as buffered here. */
+  /** The server's bytes that wait here, and those that wait for the server, may keep memory that the client's also keep. */
+  readonly keeper: MemoryKeeper;
+  /** Bytes that wait for the server. */
   #unsent = 0;
-  #unsentMemory = 0;
-  #reported = 0;
   /** Runs while bytes wait for the server. */
   readonly #unread: ProgressTimer;
   /** Runs from the client's end on, while the server may still send. */
@@ -68,6 +65,7 @@ export class Upstream implements Receiver {
 
   constructor(session: Session, settings: UpstreamSettings) {
     this.#session = session;
+    this.keeper = session.keeper;
     this.#settings = settings;
     this.#passage = new Passage(settings);
     const { observe, drainTimeout = 10_000, endTimeout = 300_000, clock = realClock } = settings.options;
@@ -219,7 +217,6 @@ export class Upstream implements Receiver {
     if (!this.#isOver) {
       if (cause) this.#session.abort(failure('disconnected', cause));
       else if (!this.#serverEnded) this.#session.close();
-      this.#unsentMemory = 0;
       this.#report();
       this.#serverCaughtUp();
     }
@@ -240,20 +237,21 @@ export class Upstream implements Receiver {
   /** Notes how much waits for the server: it has `drainTimeout` to take some of it. */
   #checkUnsent(connection: Connection): void {
     this.#unsent = connection.unsent;
-    const { unsentMemory } = connection;
-    this.#unsentMemory = unsentMemory === undefined ? this.#unsent : unsentMemory + this.keeper.bytes;
     if (this.#unsent > 0) this.#unread.start();
     else this.#unread.stop();
     this.#report();
   }
 
-  /** Says what is buffered here for the session: what waits for the server, and its unfinished message. */
+  /** Says what is buffered here for the session, besides the memory that its keeper knows: what waits, and an unfinished message. */
   #report(): void {
     const { memory = 0, pending = 0 } = this.#conversation?.decoder ?? {};
-    const bytes = this.#unsentMemory + Math.max(memory, pending);
-    if (bytes === this.#reported) return;
-    this.#reported = bytes;
-    this.#session.reportBuffered(bytes);
+    this.#session.reportBuffered(this.#waiting + Math.max(memory, pending));
+  }
+
+  /** Bytes of memory that only those keep which wait for the server. */
+  get #waiting(): number {
+    if (this.#unsent === 0 || this.#isClosed) return 0;
+    return this.#connection?.unsentMemory ?? this.#unsent;
   }
 
   #serverCaughtUp(): void {
