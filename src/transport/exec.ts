@@ -44,13 +44,16 @@ const maxLineLength = 1000;
  */
 export async function connectExec(
   address: ExecAddress,
-  { signal, stderr, client }: DialOptions = {},
+  { signal, stderr, client, starting }: DialOptions = {},
 ): Promise<Connection> {
   const { command } = address;
   const [file, ...args] = needsShell(command) ? ['/bin/sh', '-c', command] : commandWords(command);
   signal?.throwIfAborted();
   const startedAt = performance.now();
-  const start = () => open(file, args, { address, stderr, takesTurns: client !== undefined });
+  const start = () => {
+    starting?.();
+    return open(file, args, { address, stderr, takesTurns: client !== undefined });
+  };
   const connection = await (client === undefined ? start() : startedFor(client, start, signal));
   const connectMs = performance.now() - startedAt;
   connection.handshake = { local: address, remote: address, resolved: undefined, lookupMs: undefined, connectMs };

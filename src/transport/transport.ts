@@ -318,6 +318,8 @@ export interface DialOptions {
    * they cost other clients no time. Default: this program's own connection, which starts at once.
    */
   readonly client?: string | undefined;
+  /** For `exec:` with `client`: called when it is the program's turn, before it is started. Time-outs begin then. */
+  readonly starting?: (() => void) | undefined;
 }
 
 /** Connects and listens. */

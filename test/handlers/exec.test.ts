@@ -2,9 +2,12 @@
 import { setImmediate } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { exec } from '../../src/handlers/exec.ts';
+import { proxy } from '../../src/handlers/proxy.ts';
+import { startQueue } from '../../src/process/start-queue.ts';
 import { type Server, serve } from '../../src/server/server.ts';
 import { memoryTransport } from '../../src/transport/memory.ts';
 import { Peer } from '../session/peer.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { waitUntil } from '../support/process/process.ts';
 
 /** A server with one client. */
@@ -135,4 +138,18 @@ it('a client that leaves before its child is started has none', async () => {
   await last.until(() => last.size === 6);
   await waitUntil('the others are gone', () => server.sessions.size === 1);
   expect(lines).toBeLessThan(clients / 2);
+});
+
+it('connectTimeout of a proxy begins when it is the turn of its program to be started', async () => {
+  const transport = memoryTransport();
+  const clock = new FakeClock();
+  const handler = proxy('exec:cat', { clock, connectTimeout: 100 });
+  const server = await serve({ transport, handler });
+  onTestFinished(() => server.close({ timeoutMs: 0 }));
+  for (let others = 0; others < 20; others++) startQueue.add('127.0.0.1', () => undefined);
+  const peer = new Peer(await transport.connect(server.addresses[0] as never));
+  peer.connection.write(Buffer.from('hello\n'));
+  await waitUntil('it waits for its turn', () => server.sessions.size === 1);
+  await clock.advance(1000);
+  await peer.until(() => peer.text === 'hello\n');
 });

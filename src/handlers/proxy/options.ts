@@ -34,7 +34,7 @@ export interface ProxyObserver {
 export interface ProxyOptions extends Omit<WireOptions, 'encoding'> {
   /** Which certificates to trust at a `tls://` address. Default: those that the runtime trusts, for the address's host. */
   readonly tls?: TlsOptions | undefined;
-  /** How long connecting may take. Default 10 s. */
+  /** How long connecting may take; for a program (`exec:`) from its turn to be started on. Default 10 s. */
   readonly connectTimeout?: number | undefined;
   /** How long the server may take nothing of what waits for it, before the session is aborted. Default 10 s; 0: for ever. */
   readonly drainTimeout?: number | undefined;

@@ -1,6 +1,6 @@
 /** One session of a proxy and its connection to the server behind it. */
 import { type Address, hostOf } from '../../address.ts';
-import { realClock } from '../../clock.ts';
+import { realClock, type Timer } from '../../clock.ts';
 import { systemError, YodelError } from '../../errors.ts';
 import { formatDuration } from '../../format/figures.ts';
 import { decodeChunk } from '../../framing/framing.ts';
@@ -109,10 +109,15 @@ export class Upstream implements Receiver {
           `cannot connect to ${address}: no answer within ${formatDuration(connectTimeout)}`,
         ),
       );
-    const timer = connectTimeout === 0 ? undefined : clock.deadline(connectTimeout, late);
+    let timer: Timer | undefined;
+    const starting = () => {
+      if (connectTimeout > 0) timer = clock.deadline(connectTimeout, late);
+    };
+    // Programs wait for each other, which is no fault of theirs.
+    if (address.scheme !== 'exec') starting();
     try {
       const client = hostOf(this.#session.peer) ?? '';
-      return await transport.connect(address, { signal: attempt.signal, tls, client });
+      return await transport.connect(address, { signal: attempt.signal, tls, client, starting });
     } finally {
       timer?.cancel();
       signal.removeEventListener('abort', leave);
