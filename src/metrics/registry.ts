@@ -106,6 +106,11 @@ function registerGauges(registry: Registry, server: FindServer): void {
   gauge('yodel_connections_limit', 'The maximum number of open sessions.', ({ maxConnections }) => maxConnections);
   gauge('yodel_rooms', 'Rooms with members in this process.', ({ counters }) => counters.rooms);
   gauge('yodel_room_members', 'Memberships of sessions in rooms.', ({ counters }) => counters.roomMembers);
+  gauge(
+    'yodel_room_history_bytes',
+    'Memory of the histories of rooms: what maxHistoryBytes limits.',
+    ({ counters }) => counters.roomHistoryBytes,
+  );
   gauge('yodel_queued_bytes', 'Bytes of messages that are waiting for the handler.', (now) => sum(now, 'queued'));
   gauge('yodel_unsent_bytes', 'Bytes of replies that are not sent yet.', (now) => sum(now, 'unsent'));
   gauge(

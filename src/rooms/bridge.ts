@@ -10,7 +10,9 @@ import type { Clock, Timer } from '../clock.ts';
 import type { Participant } from '../session/membership.ts';
 import type { Bus, BusBatch, BusBeat, BusReceiver, BusState, MemberName, RoomState } from './bus.ts';
 import { packMessages, unpackMessages } from './packed-messages.ts';
+import type { Loss } from './ring.ts';
 import type { RoomMessage } from './segment.ts';
+import { Senders } from './senders.ts';
 
 /** The rooms of this process, as their bridge sees them. */
 export interface BridgedRooms {
@@ -26,7 +28,7 @@ export interface BridgedRooms {
   /** A room was sent messages in another process. */
   received(room: string, messages: readonly RoomMessage[]): void;
   /** Messages that another process sent to a room were lost on the way. */
-  lost(room: string, messages: number): void;
+  lost(room: string, loss: Loss): void;
 }
 
 /** What is known of another node. */
@@ -63,8 +65,8 @@ export class Bridge implements BusReceiver {
   readonly #named = new Set<string>();
   #beat: { readonly timer: Timer; readonly at: number } | undefined;
   #isClosed = false;
-  /** Senders that wait for space, each once. */
-  readonly #waiting = new Set<Participant>();
+  /** Those that wait for space. */
+  readonly #senders = new Senders();
 
   constructor(bus: Bus, rooms: BridgedRooms) {
     this.#bus = bus;
@@ -134,14 +136,7 @@ export class Bridge implements BusReceiver {
 
   /** The session's messages wait until the bus has space again. */
   hold(participant: Participant): void {
-    if (this.#waiting.has(participant)) return;
-    this.#waiting.add(participant);
-    participant.hold(true);
-  }
-
-  /** The session is over, and need not wait. */
-  release(participant: Participant): void {
-    if (this.#waiting.delete(participant)) participant.hold(false);
+    this.#senders.hold(participant);
   }
 
   // The bus calls these.
@@ -163,7 +158,7 @@ export class Bridge implements BusReceiver {
     if (!messages) return false;
     if (known && last !== undefined) {
       known.set(room, end);
-      if (first > last + 1) this.#rooms.lost(room, first - last - 1);
+      if (first > last + 1) this.#rooms.lost(room, { messages: first - last - 1, until: Number.POSITIVE_INFINITY });
     }
     const repeated = last === undefined ? 0 : Math.max(0, last + 1 - first);
     this.#rooms.received(room, repeated > 0 ? messages.slice(repeated) : messages);
@@ -191,7 +186,7 @@ export class Bridge implements BusReceiver {
       const before = known.last.get(room);
       if (before === undefined || number <= before) continue;
       known.last.set(room, number);
-      this.#rooms.lost(room, number - before);
+      this.#rooms.lost(room, { messages: number - before, until: Number.POSITIVE_INFINITY });
     }
   }
 
@@ -203,7 +198,7 @@ export class Bridge implements BusReceiver {
   }
 
   drained(): void {
-    for (const participant of this.#waiting) this.release(participant);
+    this.#senders.wake();
   }
 
   #publish(room: string, time: number, count: number, bytes: Uint8Array): void {

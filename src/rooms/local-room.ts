@@ -1,77 +1,47 @@
-/** A room in this process: its members, what it is sent in this turn, and what members have not received. */
+/** A room in this process: its members, and what it is sent. */
 import type { Message } from '../framing/message.ts';
-import type { ServerLimits } from '../options.ts';
-import type { RoomSendOptions, Session } from '../session/handler.ts';
-import type { Participant, RoomSession } from '../session/membership.ts';
-import type { MemoryLimit } from '../session/memory-limit.ts';
-import type { Wire } from '../session/wire.ts';
-import type { Telemetry } from '../telemetry/telemetry.ts';
-import { fellBehind } from './fell-behind.ts';
-import { History } from './history.ts';
-import { publicNameOf } from './name.ts';
-import { Ring } from './ring.ts';
-import { lastingOf, partsOf, type Recipient, type RoomMessage, Segment, type Share } from './segment.ts';
+import type { RoomSendOptions } from '../session/handler.ts';
+import type { Participant } from '../session/membership.ts';
+import { type Histories, History, lastOf } from './history.ts';
+import { canReceive, type Member, participantOf, type RoomContext, recipientOf, writeShare } from './member.ts';
+import { type Part, Pending } from './pending.ts';
+import type { Loss } from './ring.ts';
+import { lastingOf, type RoomMessage } from './segment.ts';
+import { Senders } from './senders.ts';
+import { SlowMembers } from './slow-members.ts';
 
-/** A session in a room. */
-export interface Member {
-  readonly participant: Participant;
+/** A session in this room. */
+export interface Membership extends Member {
   readonly room: LocalRoom;
-  /** Its place among the members. */
-  index: number;
-  /** The first message of this turn that it receives. */
-  from: number;
-  /** Where it continues, if it is behind. */
-  behind: Behind | undefined;
-  /** Messages that it missed and has not been told, if it is sent each message by itself. */
-  untold: number;
 }
 
-/** How far behind a member is. */
-interface Behind {
-  readonly wire: Wire;
-  /** The position of its next segment in the ring. */
-  position: number;
-  /** Messages that were dropped before that, and that it has not been told. */
-  missed: number;
-}
-
-/** What the rooms of a server share. */
-export interface RoomContext {
-  limits: Pick<ServerLimits, 'roomBuffer' | 'roomBehind' | 'roomHistory'>;
-  readonly telemetry: Telemetry;
-  readonly memoryLimit: MemoryLimit;
-}
-
-/** See the top of the file. */
+/**
+ * See the top of the file. Everything that a room does may call code of the program, such as a subscriber or the handler's
+ * `missed`, which may join, leave, send and end sessions. So each member has the number of its next message, and what it was
+ * sent is found by that.
+ */
 export class LocalRoom {
   readonly name: string;
-  readonly history: History;
   readonly #context: RoomContext;
-  readonly #ring: Ring;
+  readonly #histories: Histories | undefined;
+  readonly #pending = new Pending();
+  /** Created when they are first needed, because there may be very many rooms. */
+  #slow: SlowMembers | undefined;
+  #senders: Senders | undefined;
+  #history: History | undefined;
   /** Undefined: left while messages were being delivered. */
   #members: (Member | undefined)[] = [];
   #size = 0;
   #isDelivering = false;
-  /** What it was sent in this turn. */
-  #pending: RoomMessage[] = [];
-  #pendingSize = 0;
-  /** The same, for members that leave before it is delivered. */
-  #rest: Segment | undefined;
-  /** How many members are behind, and which frames they need. */
-  readonly #behind = new Set<Member>();
-  readonly #wires = new Map<Wire, number>();
-  /** Senders that wait, each once. */
-  readonly #held = new Set<Participant>();
-  #waiters: (() => void)[] = [];
+  #hasHistory = true;
+  /** Everything below this number was received, or is kept for the slow members. */
+  #kept = 0;
 
-  constructor(name: string, context: RoomContext) {
+  /** @param histories those of all rooms, if this one has one */
+  constructor(name: string, context: RoomContext, histories: Histories | undefined) {
     this.name = name;
     this.#context = context;
-    this.history = new History();
-    this.#ring = new Ring(context.memoryLimit, {
-      dropFirst: () => this.#dropFirst(),
-      replaced: (segment, position) => this.#replaced(segment, position),
-    });
+    this.#histories = histories;
   }
 
   /** The number of members in this process. */
@@ -83,19 +53,28 @@ export class LocalRoom {
     return this.#members.flatMap((member) => (member ? [member.participant] : []));
   }
 
-  /** What it was sent in this turn, and not delivered yet. */
-  get pending(): readonly RoomMessage[] {
-    return this.#pending;
+  /** Whether it was sent something in this turn that is not delivered yet. */
+  get hasPending(): boolean {
+    return this.#pending.messages.length > 0;
   }
 
   /** At most `roomHistory` messages, the oldest first, with those that are not delivered yet. */
   get lastMessages(): readonly Message[] {
-    return this.history.with(this.#pending, this.#context.limits);
+    const { limits } = this.#context;
+    return lastOf(this.#history?.messages ?? [], this.#pending.messages, limits.roomHistory);
   }
 
-  add(participant: Participant): Member {
+  add(participant: Participant): Membership {
     const index = this.#members.length;
-    const member = { participant, room: this, index, from: this.#pending.length, behind: undefined, untold: 0 };
+    const member = {
+      participant,
+      room: this,
+      since: Date.now(),
+      index,
+      next: this.#pending.end,
+      behind: undefined,
+      untold: 0,
+    };
     this.#members.push(member);
     this.#size++;
     return member;
@@ -103,255 +82,153 @@ export class LocalRoom {
 
   /** @param isGone whether nothing can be delivered to it any more. If not, it receives what was sent before */
   remove(member: Member, isGone: boolean): void {
-    if (!isGone) this.#deliverRest(member);
-    if (member.untold > 0) this.#count(member.participant, member.untold);
-    const { index, behind } = member;
-    member.behind = undefined;
+    const { index, participant } = member;
     if (this.#isDelivering) this.#members[index] = undefined;
     else this.#fill(index);
     this.#size--;
-    if (behind) this.#leftBehind(member, behind);
-    this.#release(member.participant);
+    if (!isGone) this.#deliverRest(member);
+    this.#slow?.remove(member);
+    this.#senders?.release(participant);
+  }
+
+  /** Nobody else can join: there is no history. */
+  keepNoHistory(): void {
+    this.#hasHistory = false;
+  }
+
+  /** The last member is gone, and with it the room. */
+  close(): void {
+    this.#history?.clear();
   }
 
   /** Takes a message, to be delivered by {@link deliver}. */
   send(message: string | Uint8Array | Message, options: RoomSendOptions): void {
     const { except, key, from } = options;
-    const lasting = lastingOf(message);
-    this.#pending.push({ ...lasting, except: except?.id, key, isRemote: false });
-    this.#pendingSize += lasting.size;
+    this.#pending.add({ ...lastingOf(message), except: except?.id, key, isRemote: false });
     if (!from || this.#context.limits.roomBehind !== 'wait' || !this.#isFull) return;
     const participant = participantOf(from);
-    if (participant) this.#hold(participant);
+    if (participant) this.#waiting.hold(participant);
   }
 
   /** Takes messages from another process, to be delivered by {@link deliver}. */
   receive(messages: readonly RoomMessage[]): void {
-    for (const message of messages) {
-      this.#pending.push(message);
-      this.#pendingSize += message.size;
+    for (const message of messages) this.#pending.add(message);
+  }
+
+  /** Messages from another process were lost on the way: counts them, and tells all who were members then. */
+  lost(loss: Loss): void {
+    this.#slow?.lost(loss);
+    // What is told may end other memberships.
+    for (const member of this.#members.filter((one) => one !== undefined)) {
+      if (!this.#isMember(member) || member.participant.hasEnded) continue;
+      if (member.behind || member.since > loss.until) continue;
+      if (member.untold > 0) member.untold += loss.messages;
+      else this.#slowMembers.missed(member, loss.messages);
     }
   }
 
-  /** Messages from another process were lost on the way: counts them, and tells all members. */
-  lost(messages: number): void {
-    for (const participant of this.participants) {
-      const member = participant.memberships.get(this.name) as Member | undefined;
-      if (participant.hasEnded || !member) continue;
-      if (member.behind) member.behind.missed += messages;
-      else if (member.untold > 0) member.untold += messages;
-      else {
-        this.#count(participant, messages);
-        participant.missed(publicNameOf(this.name), messages);
-      }
-    }
-  }
-
-  /** Delivers what it was sent in this turn. */
-  deliver(): void {
-    const messages = this.#pending;
-    this.#pending = [];
-    this.#pendingSize = 0;
-    this.#rest = undefined;
+  /** Delivers what it was sent in this turn. @param announce is called with that before */
+  deliver(announce: (messages: readonly RoomMessage[]) => void): void {
+    if (this.#isDelivering) return;
+    const { messages } = this.#pending;
+    const parts = this.#pending.take();
     this.#isDelivering = true;
     try {
-      let base = 0;
-      for (const part of partsOf(messages)) {
-        this.#deliverSegment(new Segment(part), part, base);
-        base += part.length;
-      }
+      this.#remember(messages);
+      announce(messages);
+      for (const part of parts) this.#deliverPart(part);
     } finally {
       this.#isDelivering = false;
-      this.#endDelivery();
+      this.#pending.delivered();
+      this.#fillAll();
     }
-    this.history.add(messages, this.#context.limits);
     this.#wake();
   }
 
   /** The member's peer has read what it was sent: it receives more. */
-  catchUp(member: Member): void {
-    const { behind, participant } = member;
-    if (!behind) {
-      if (!participant.isBehind) this.#tellUntold(member);
-      return;
-    }
-    // The handler's `missed` may end the membership, and so may a delivery.
-    const isMember = () => member.behind === behind && !participant.hasEnded;
-    while (isMember() && !participant.isBehind) {
-      if (behind.missed > 0) this.#tellMissed(member, behind);
-      if (!isMember()) break;
-      if (behind.position === this.#ring.end) return this.#hasCaughtUp(member, behind);
-      this.#writeNext(member, behind);
-    }
-    this.#wake();
+  continue(member: Member): void {
+    this.#slow?.continue(member);
+    if (!member.behind) member.next = this.#kept;
   }
 
   drained(): Promise<void> {
-    if (!this.#isFull) return Promise.resolve();
-    return new Promise((resolve) => this.#waiters.push(resolve));
+    return this.#isFull ? this.#waiting.woken() : Promise.resolve();
   }
 
-  #deliverSegment(segment: Segment, messages: readonly RoomMessage[], base: number): void {
+  #deliverPart(part: Part): void {
+    const end = part.first + part.messages.length;
     const fellBehind: Member[] = [];
+    // Members that join meanwhile receive later messages only.
     const count = this.#members.length;
     for (let index = 0; index < count; index++) {
       const member = this.#members[index];
-      if (!member || member.behind || member.participant.hasEnded) continue;
-      const { participant } = member;
-      const from = Math.max(0, member.from - base);
-      if (from >= messages.length) continue;
-      const { wire } = participant;
-      if (!wire) this.#sendEach(member, messages, from);
-      // It has enough to read already, such as what other rooms were sent.
-      else if (from === 0 && participant.isBehind) this.#fallsBehind(member);
-      else if (!this.#write(participant, segment.shareOf(recipientOf(member, wire, from)))) fellBehind.push(member);
+      if (!member || member.next >= end || member.behind || member.participant.hasEnded) continue;
+      if (!this.#deliverTo(member, part)) fellBehind.push(member);
     }
-    if (this.#behind.size > 0) this.#keep(segment, messages);
+    this.#slow?.keep(part);
+    this.#kept = end;
     for (const member of fellBehind) this.#fallsBehind(member);
   }
 
-  /** Returns whether the session can be sent more. */
-  #write(participant: Participant, { pieces, messages, replaced, errors }: Share): boolean {
-    const { telemetry } = this.#context;
-    telemetry.counters.roomMessagesReplaced += replaced;
-    for (const error of errors?.values() ?? []) participant.session.undelivered(error);
-    if (pieces.length === 0) return true;
-    const frames = pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
-    return participant.deliver(frames, messages);
-  }
-
-  /** Writes the next segment of the ring. */
-  #writeNext(member: Member, behind: Behind): void {
-    const segment = this.#ring.at(behind.position);
-    // Before the ring frees the segment, which the memory limit may answer by dropping others.
-    this.#ring.advance(behind.position++);
-    if (segment) this.#write(member.participant, segment.shareOf(recipientOf(member, behind.wire)));
+  /** Returns whether the member can receive more. */
+  #deliverTo(member: Member, part: Part): boolean {
+    const { participant } = member;
+    const { wire } = participant;
+    if (!wire) {
+      this.#sendEach(member, part);
+      return true;
+    }
+    const from = Math.max(0, member.next - part.first);
+    member.next = part.first + part.messages.length;
+    // It has enough to read already, such as what other rooms were sent: this need not wait in its connection as well.
+    if (from === 0 && this.#isMember(member) && (participant.behind.size > 0 || !canReceive(participant))) {
+      this.#fallsBehind(member);
+      return true;
+    }
+    return writeShare(participant, part.segment, recipientOf(member, wire, from), this.#context.telemetry);
   }
 
   /** For connections whose frames depend on what was said before. Without a ring: what does not fit is missed. */
-  #sendEach(member: Member, messages: readonly RoomMessage[], from: number): void {
+  #sendEach(member: Member, { first, messages }: Part): void {
     const { participant } = member;
-    if (!participant.isBehind) this.#tellUntold(member);
-    for (let index = from; index < messages.length; index++) {
-      const { message, except } = messages[index] as RoomMessage;
+    if (member.untold > 0 && canReceive(participant)) this.#slowMembers.tellUntold(member);
+    member.next = Math.max(member.next, first);
+    let missed = 0;
+    while (member.next < first + messages.length && !participant.hasEnded) {
+      const { message, except } = messages[member.next++ - first] as RoomMessage;
       if (except === participant.session.id) continue;
-      if (member.untold > 0 || participant.isBehind) member.untold++;
+      if (missed > 0 || member.untold > 0 || !canReceive(participant)) missed++;
       else participant.session.send(message);
     }
-    if (member.untold > 0 && this.#context.limits.roomBehind === 'close')
-      participant.session.close(fellBehind(this.name, member.untold));
-  }
-
-  #tellUntold(member: Member): void {
-    if (member.untold === 0 || member.participant.hasEnded) return;
-    const { untold } = member;
-    member.untold = 0;
-    this.#missed(member.participant, untold);
+    if (missed > 0) this.#slowMembers.missesUntold(member, missed);
   }
 
   /** Delivers everything that it was sent, before it leaves. */
   #deliverRest(member: Member): void {
     const { behind, participant } = member;
     if (behind) {
-      if (behind.missed > 0) this.#tellMissed(member, behind);
-      while (behind.position < this.#ring.end && !participant.hasEnded) this.#writeNext(member, behind);
+      member.next = this.#kept;
+      this.#slow?.deliverRest(member, behind);
     }
-    if (this.#pending.length > member.from) this.#deliverPendingTo(member);
-    this.#tellUntold(member);
-  }
-
-  #deliverPendingTo(member: Member): void {
-    const { participant, from } = member;
-    if (participant.hasEnded) return;
-    const { wire } = participant;
-    if (!wire) return this.#sendEach(member, this.#pending, from);
-    if (this.#rest?.count !== this.#pending.length) this.#rest = new Segment([...this.#pending]);
-    this.#write(participant, this.#rest.shareOf(recipientOf(member, wire, from)));
+    for (const part of this.#pending.restFrom(member.next)) {
+      if (participant.hasEnded) return;
+      this.#deliverTo(member, part);
+    }
+    this.#slow?.tellUntold(member);
   }
 
   #fallsBehind(member: Member): void {
     const { wire, hasEnded } = member.participant;
-    if (!wire || hasEnded || member.behind || this.#members[member.index] !== member) return;
-    member.behind = { wire, position: this.#ring.enter(), missed: 0 };
-    this.#behind.add(member);
-    this.#wires.set(wire, (this.#wires.get(wire) ?? 0) + 1);
+    if (wire && !hasEnded && this.#isMember(member)) this.#slowMembers.add(member, wire);
   }
 
-  #hasCaughtUp(member: Member, behind: Behind): void {
-    this.#leftBehind(member, behind);
-    member.behind = undefined;
+  #isMember(member: Member): boolean {
+    return this.#members[member.index] === member;
   }
 
-  #leftBehind(member: Member, { wire, position, missed }: Behind): void {
-    // It left before it could be told.
-    if (missed > 0) this.#count(member.participant, missed);
-    this.#behind.delete(member);
-    const others = (this.#wires.get(wire) ?? 1) - 1;
-    if (others > 0) this.#wires.set(wire, others);
-    else this.#wires.delete(wire);
-    this.#ring.leave(position);
-    this.#wake();
-  }
-
-  #keep(segment: Segment, messages: readonly RoomMessage[]): void {
-    this.#ring.add(segment, messages, this.#wires);
-    const { roomBuffer } = this.#context.limits;
-    while (this.#ring.buffered > roomBuffer) this.#dropFirst();
-  }
-
-  /** Drops the first segment of the ring: members that have not received it miss its messages. */
-  #dropFirst(): void {
-    const { first } = this.#ring;
-    const segment = this.#ring.at(first);
-    const { counters } = this.#context.telemetry;
-    for (const member of this.#behind) {
-      const behind = member.behind as Behind;
-      if (behind.position > first) continue;
-      const share = segment?.shareOf(recipientOf(member, behind.wire));
-      behind.missed += share?.messages ?? 0;
-      counters.roomMessagesReplaced += share?.replaced ?? 0;
-      this.#ring.advance(behind.position++);
-      if (behind.missed > 0 && this.#context.limits.roomBehind === 'close')
-        member.participant.session.close(fellBehind(this.name, behind.missed));
-    }
-    this.#ring.passed(first);
-    this.#wake();
-  }
-
-  #replaced(segment: Segment, position: number): void {
-    const { counters } = this.#context.telemetry;
-    for (const member of this.#behind) {
-      const behind = member.behind as Behind;
-      if (behind.position <= position)
-        counters.roomMessagesReplaced += segment.shareOf(recipientOf(member, behind.wire)).replaced;
-    }
-  }
-
-  #tellMissed({ participant }: Member, behind: Behind): void {
-    const { missed } = behind;
-    behind.missed = 0;
-    this.#missed(participant, missed);
-  }
-
-  #missed(participant: Participant, messages: number): void {
-    this.#count(participant, messages);
-    if (!participant.missed(publicNameOf(this.name), messages))
-      participant.session.close(fellBehind(this.name, messages));
-  }
-
-  #count({ session }: Participant, messages: number): void {
-    const { telemetry } = this.#context;
-    telemetry.counters.roomMessagesMissed += messages;
-    if (telemetry.watched) telemetry.emit('missed', session, publicNameOf(this.name), messages);
-  }
-
-  /** After a delivery: members that left make room, and new ones receive everything from now on. */
-  #endDelivery(): void {
-    for (let index = this.#members.length - 1; index >= 0; index--) {
-      const member = this.#members[index];
-      if (member) member.from = 0;
-      else this.#fill(index);
-    }
+  /** After a delivery: members that left make room. */
+  #fillAll(): void {
+    for (let index = this.#members.length - 1; index >= 0; index--) if (!this.#members[index]) this.#fill(index);
   }
 
   /** Removes a place: the last member takes it. */
@@ -362,33 +239,29 @@ export class LocalRoom {
     last.index = index;
   }
 
+  #remember(messages: readonly RoomMessage[]): void {
+    const { limits } = this.#context;
+    if (!this.#hasHistory || !this.#histories || (limits.roomHistory === 0 && !this.#history)) return;
+    this.#history ??= new History(this.#histories);
+    this.#history.add(messages, limits);
+  }
+
+  get #slowMembers(): SlowMembers {
+    this.#slow ??= new SlowMembers(this.name, this.#context, () => this.#wake());
+    return this.#slow;
+  }
+
+  get #waiting(): Senders {
+    this.#senders ??= new Senders();
+    return this.#senders;
+  }
+
   get #isFull(): boolean {
-    return this.#ring.buffered + this.#pendingSize > this.#context.limits.roomBuffer / 2;
-  }
-
-  #hold(participant: Participant): void {
-    if (this.#held.has(participant)) return;
-    this.#held.add(participant);
-    participant.hold(true);
-  }
-
-  #release(participant: Participant): void {
-    if (this.#held.delete(participant)) participant.hold(false);
+    return (this.#slow?.buffered ?? 0) + this.#pending.size > this.#context.limits.roomBuffer / 2;
   }
 
   /** Senders continue once there is space. */
   #wake(): void {
-    if (this.#isFull) return;
-    for (const participant of this.#held) this.#release(participant);
-    for (const resolve of this.#waiters.splice(0)) resolve();
+    if (this.#senders && !this.#isFull) this.#senders.wake();
   }
-}
-
-/** Undefined where a handler with faults knows the session by an object of its own. */
-export function participantOf(session: Session): Participant | undefined {
-  return (session as Partial<RoomSession>).participant;
-}
-
-function recipientOf({ participant }: Member, wire: Wire, from = 0): Recipient {
-  return { id: participant.session.id, wire, from };
 }

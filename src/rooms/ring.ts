@@ -27,6 +27,15 @@ interface Kept {
   objects: number;
   /** How many members continue with it. Until then it is not needed. */
   readers: number;
+  /** What was lost between it and the next one. */
+  losses: Loss[] | undefined;
+}
+
+/** Messages that were lost on the way from another process. */
+export interface Loss {
+  readonly messages: number;
+  /** When the last of them was sent, in milliseconds since 1970. Later members have not missed any. */
+  readonly until: number;
 }
 
 /** The room, as its ring sees it. */
@@ -35,6 +44,15 @@ export interface RingOwner {
   dropFirst(): void;
   /** Newer messages have replaced all of the segment at this position. */
   replaced(segment: Segment, position: number): void;
+  /** Whether the member with this session's id is behind. */
+  isBehind(id: number): boolean;
+}
+
+/** Where the last message of a key is. */
+interface Place {
+  at: number;
+  index: number;
+  except: number | undefined;
 }
 
 /** The ring of one room. Positions are numbers of segments, counted over its whole life. */
@@ -48,7 +66,7 @@ export class Ring implements MemoryUser {
   /** How many members have received everything in the ring, and wait only for their peers. */
   #readersAtEnd = 0;
   /** Where the last message of each key is. */
-  readonly #keys = new Map<string, { at: number; index: number }>();
+  readonly #keys = new Map<string, Place>();
 
   constructor(memoryLimit: MemoryLimit, owner: RingOwner) {
     this.#memoryLimit = memoryLimit;
@@ -76,11 +94,34 @@ export class Ring implements MemoryUser {
     segment.keepOnly(wires);
     const at = this.end;
     const keys = messages.flatMap(({ key }) => (key === undefined ? [] : [key]));
-    const kept: Kept = { segment, buffers: [], keys, size: 0, objects: 0, readers: this.#readersAtEnd };
+    const kept: Kept = {
+      segment,
+      buffers: [],
+      keys,
+      size: 0,
+      objects: 0,
+      readers: this.#readersAtEnd,
+      losses: undefined,
+    };
     this.#readersAtEnd = 0;
     this.#segments.push(kept);
     this.#measure(kept);
-    for (const [index, { key }] of messages.entries()) if (key !== undefined) this.#replace(key, at, index);
+    for (const [index, { key, except }] of messages.entries())
+      if (key !== undefined) this.#replace(key, { at, index, except });
+  }
+
+  /** Messages were lost after the last segment. Returns whether members will pass that; see {@link lossesAfter}. */
+  lost(loss: Loss): boolean {
+    const last = this.#segments.last;
+    if (!last) return false;
+    last.losses ??= [];
+    last.losses.push(loss);
+    return true;
+  }
+
+  /** What was lost between the segment at a position and the next one. */
+  lossesAfter(position: number): readonly Loss[] {
+    return this.#segments.at(position - this.#first)?.losses ?? [];
   }
 
   /** A member falls behind. Returns its position: the end. */
@@ -130,16 +171,19 @@ export class Ring implements MemoryUser {
     while (this.#segments.length > 0) this.#owner.dropFirst();
   }
 
-  #replace(key: string, at: number, index: number): void {
+  #replace(key: string, next: Place): void {
     // The memory limit may have dropped it already.
-    if (at < this.#first) return;
+    if (next.at < this.#first) return;
     const place = this.#keys.get(key);
     if (!place) {
-      this.#keys.set(key, { at, index });
+      this.#keys.set(key, next);
       return;
     }
     const old = { ...place };
-    [place.at, place.index] = [at, index];
+    Object.assign(place, next);
+    // One that does not receive the newer message still needs the older one.
+    const { except } = next;
+    if (except !== undefined && except !== old.except && this.#owner.isBehind(except)) return;
     const kept = this.#segments.at(old.at - this.#first);
     if (!kept?.segment?.replace(old.index)) return;
     if (kept.segment.isReplaced) {

@@ -17,9 +17,12 @@ import type { Participant, RoomSession, SessionRooms } from '../session/membersh
 import { RateLimit } from '../session/rate-limit.ts';
 import { Bridge } from './bridge.ts';
 import type { Bus, MemberName } from './bus.ts';
-import { LocalRoom, type Member, participantOf, type RoomContext } from './local-room.ts';
+import { Histories } from './history.ts';
+import { LocalRoom, type Membership } from './local-room.ts';
+import { canReceive, participantOf, type RoomContext } from './member.ts';
 import { checkMemberName, checkRoomName, everyone, publicNameOf } from './name.ts';
 import { Presence } from './presence.ts';
+import type { Loss } from './ring.ts';
 import type { RoomMessage } from './segment.ts';
 
 /** The settings of the rooms of a server. */
@@ -32,6 +35,12 @@ export interface RoomsContext extends RoomContext {
   readonly bus?: Bus | undefined;
 }
 
+/**
+ * How many segments a session receives at a time when its peer has read something. They have up to 64 KiB, so that a peer that
+ * reads fast keeps the others waiting for a millisecond or two at most.
+ */
+const segmentsAtOnce = 16;
+
 /** See the top of the file. */
 export class Rooms implements SessionRooms {
   readonly #context: RoomsContext;
@@ -39,12 +48,17 @@ export class Rooms implements SessionRooms {
   /** Rooms that were sent something in this turn. */
   readonly #sent = new Set<LocalRoom>();
   #isDeliveryDue = false;
+  #isDelivering = false;
+  /** Sessions that continue in the next turn with what they have not received. */
+  readonly #continuing = new Set<Participant>();
+  readonly #histories: Histories;
   readonly #presence = new Presence();
   readonly #joins = new WeakMap<Participant, RateLimit>();
   readonly #bridge: Bridge | undefined;
 
   constructor(context: RoomsContext) {
     this.#context = context;
+    this.#histories = new Histories(context.telemetry.counters);
     this.#bridge = context.bus && new Bridge(context.bus, this.#bridged());
   }
 
@@ -62,6 +76,7 @@ export class Rooms implements SessionRooms {
   reload(limits: ServerLimits, sessionLimits: SessionLimits): void {
     this.#context.limits = limits;
     this.#context.sessionLimits = sessionLimits;
+    this.#histories.shrink(limits.maxHistoryBytes);
   }
 
   /** @throws YodelError `YODEL_INVALID_ROOM` */
@@ -93,7 +108,7 @@ export class Rooms implements SessionRooms {
     this.#checkLimits(participant);
     const { telemetry } = this.#context;
     const room = this.#rooms.get(name) ?? this.#createWithin(name);
-    if (isAlone) room.history.turnOff();
+    if (isAlone) room.keepNoHistory();
     this.#add(room, participant);
     participant.joined++;
     telemetry.counters.roomMembers++;
@@ -101,21 +116,27 @@ export class Rooms implements SessionRooms {
   }
 
   leave(participant: Participant, name: string): boolean {
-    const member = participant.memberships.get(name) as Member | undefined;
+    const member = participant.memberships.get(name) as Membership | undefined;
     if (!member || name === everyone) return false;
     this.#remove(member, false);
     return true;
   }
 
   leaveAll(participant: Participant, isGone: boolean): void {
-    for (const member of participant.memberships.values()) this.#remove(member as Member, isGone);
-    this.#bridge?.release(participant);
+    for (const member of participant.memberships.values()) this.#remove(member as Membership, isGone);
+    participant.releaseAll();
   }
 
+  /** Its rooms take turns, each with one segment, so that a busy one delays the others only by that. */
   peerRead(participant: Participant): void {
-    const { memberships } = participant;
-    if (memberships.size > 0) participant.flush();
-    for (const member of memberships.values()) (member as Member).room.catchUp(member as Member);
+    if (this.#isDelivering) return this.#continueSoon(participant);
+    for (let segments = 0; ; segments++) {
+      const [member] = participant.behind as ReadonlySet<Membership>;
+      if (!member || !canReceive(participant)) return;
+      if (segments === segmentsAtOnce) return this.#continueSoon(participant);
+      participant.fellBehind(member);
+      member.room.continue(member);
+    }
   }
 
   namesOf({ memberships }: Participant): ReadonlySet<string> {
@@ -132,7 +153,9 @@ export class Rooms implements SessionRooms {
   #checkLimits(participant: Participant): void {
     const { sessionLimits, clock } = this.#context;
     const { maxRoomsPerSession, joinRate } = sessionLimits;
-    if (maxRoomsPerSession > 0 && this.namesOf(participant).size >= maxRoomsPerSession) {
+    const { memberships } = participant;
+    const joined = memberships.size - (memberships.has(everyone) ? 1 : 0);
+    if (maxRoomsPerSession > 0 && joined >= maxRoomsPerSession) {
       const text = `this connection is in ${maxRoomsPerSession} rooms, and cannot join another`;
       throw new YodelError('YODEL_TOO_MANY_ROOMS', text);
     }
@@ -165,7 +188,7 @@ export class Rooms implements SessionRooms {
 
   #create(name: string): LocalRoom {
     const { telemetry } = this.#context;
-    const room = new LocalRoom(name, this.#context);
+    const room = new LocalRoom(name, this.#context, name === everyone ? undefined : this.#histories);
     this.#rooms.set(name, room);
     if (name !== everyone) telemetry.counters.rooms++;
     return room;
@@ -178,7 +201,7 @@ export class Rooms implements SessionRooms {
     this.#bridge.resized(room.name);
   }
 
-  #remove(member: Member, isGone: boolean): void {
+  #remove(member: Membership, isGone: boolean): void {
     const { participant, room } = member;
     const { telemetry } = this.#context;
     participant.memberships.delete(room.name);
@@ -187,15 +210,21 @@ export class Rooms implements SessionRooms {
     const wasAlone = this.#presence.delete(room.name, participant);
     telemetry.counters.roomMembers--;
     if (telemetry.watched) telemetry.emit('roomLeft', participant.session, room.name);
-    if (room.size === 0) this.#bridge?.unfollow(room.name);
+    if (room.size === 0 && this.#isCurrent(room)) this.#bridge?.unfollow(room.name);
     this.#bridge?.resized(room.name, wasAlone);
     this.#dropIfEmpty(room);
   }
 
   #dropIfEmpty(room: LocalRoom): void {
-    if (room.size > 0 || room.name === everyone || this.#sent.has(room)) return;
+    if (room.size > 0 || room.name === everyone || this.#sent.has(room) || !this.#isCurrent(room)) return;
     this.#rooms.delete(room.name);
+    room.close();
     this.#context.telemetry.counters.rooms--;
+  }
+
+  /** Whether it is not dropped: there may be another one of the same name meanwhile. */
+  #isCurrent(room: LocalRoom): boolean {
+    return this.#rooms.get(room.name) === room;
   }
 
   #send(name: string, message: string | Uint8Array | Message, options: RoomSendOptions): RoomReach {
@@ -231,7 +260,7 @@ export class Rooms implements SessionRooms {
         room?.receive(messages);
         if (room) this.#deliverSoon(room);
       },
-      lost: (name: string, messages: number) => this.#lost(roomOf(name), messages),
+      lost: (name: string, loss: Loss) => this.#lost(roomOf(name), loss),
     };
   }
 
@@ -257,18 +286,27 @@ export class Rooms implements SessionRooms {
     return all.flatMap((member) => member.name || []).slice(0, limit);
   }
 
-  #lost(room: LocalRoom | undefined, messages: number): void {
+  #lost(room: LocalRoom | undefined, loss: Loss): void {
     if (!room) return;
     const { telemetry } = this.#context;
-    telemetry.counters.roomMessagesLost += messages;
-    if (telemetry.watched) telemetry.emit('roomLost', publicNameOf(room.name), messages, room.size);
+    telemetry.counters.roomMessagesLost += loss.messages;
+    if (telemetry.watched) telemetry.emit('roomLost', publicNameOf(room.name), loss.messages, room.size);
     // What was sent before arrives first.
-    if (room.pending.length > 0) this.#deliverRoom(room);
-    room.lost(messages);
+    if (room.hasPending) this.#deliverRoom(room);
+    room.lost(loss);
   }
 
   #deliverSoon(room: LocalRoom): void {
     this.#sent.add(room);
+    this.#deliverySoon();
+  }
+
+  #continueSoon(participant: Participant): void {
+    this.#continuing.add(participant);
+    this.#deliverySoon();
+  }
+
+  #deliverySoon(): void {
     if (this.#isDeliveryDue) return;
     this.#isDeliveryDue = true;
     this.#context.clock.soon(() => this.#deliver());
@@ -276,20 +314,28 @@ export class Rooms implements SessionRooms {
 
   #deliver(): void {
     this.#isDeliveryDue = false;
+    const continuing = [...this.#continuing];
+    this.#continuing.clear();
     // What handlers send meanwhile is delivered in the next turn.
-    const sent = [...this.#sent];
-    this.#sent.clear();
-    for (const room of sent) {
+    for (const room of [...this.#sent]) {
+      this.#sent.delete(room);
       this.#deliverRoom(room);
       this.#dropIfEmpty(room);
     }
+    for (const participant of continuing) this.peerRead(participant);
   }
 
   #deliverRoom(room: LocalRoom): void {
     const { telemetry } = this.#context;
-    if (telemetry.watched) telemetry.emit('published', publicNameOf(room.name), room.pending, room.size);
-    this.#bridge?.publish(room.name, room.pending);
-    room.deliver();
+    this.#isDelivering = true;
+    try {
+      room.deliver((messages) => {
+        if (telemetry.watched) telemetry.emit('published', publicNameOf(room.name), messages, room.size);
+        this.#bridge?.publish(room.name, messages);
+      });
+    } finally {
+      this.#isDelivering = false;
+    }
   }
 
   #handleOf(name: string): Room {
@@ -315,7 +361,7 @@ export class Rooms implements SessionRooms {
     const room = this.#rooms.get(name);
     const participant = session && participantOf(session);
     // The session of another server may be in a room of the same name.
-    const member = participant?.memberships.get(name) as Member | undefined;
+    const member = participant?.memberships.get(name) as Membership | undefined;
     if (participant) return member?.room === room && this.leave(participant, name) ? 1 : 0;
     const all = room?.participants ?? [];
     const evicted = session ? all.filter((one) => one.session.id === session.id) : all;

@@ -25,6 +25,8 @@ export interface Participant {
   readonly session: Session;
   /** Its memberships, by the names of the rooms. Only `rooms/` reads and writes them. */
   readonly memberships: Map<string, unknown>;
+  /** Those that are behind, in the order of their turns. Only `rooms/` reads it. */
+  readonly behind: ReadonlySet<unknown>;
   /** How many rooms it has joined. */
   joined: number;
   /** What its frames look like; undefined if they depend on what was said before. */
@@ -41,6 +43,17 @@ export interface Participant {
   missed(room: string, messages: number): boolean;
   /** It has lost a room that it had joined alone: calls the handler's `taken`. Returns false if the handler has none. */
   taken(room: string): boolean;
-  /** Its messages are not handled until it is released, once for each time. */
-  hold(isHeld: boolean): void;
+  /** A membership is behind. If it was already, its next turn comes after those of the others. */
+  fellBehind(membership: unknown): void;
+  caughtUp(membership: unknown): void;
+  /** Its messages are not handled until all holders have released it. */
+  hold(holder: Holder): void;
+  release(holder: Holder): void;
+  /** The session is over, and waits for nobody. */
+  releaseAll(): void;
+}
+
+/** What sessions wait for that send to a room. */
+export interface Holder {
+  release(participant: Participant): void;
 }

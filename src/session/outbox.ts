@@ -38,8 +38,8 @@ export class Outbox {
   #wire: Wire | undefined;
   /** Whether what is written was sent to a room. */
   #writesShared = false;
-  /** How many rooms wait for this session's messages to slow down. */
-  #holds = 0;
+  /** Whether rooms wait for this session's messages to slow down: nothing is handled meanwhile. */
+  isHeld = false;
   readonly #session: SessionView;
   readonly #settings: SessionSettings;
   readonly #output = new Output();
@@ -125,12 +125,7 @@ export class Outbox {
 
   /** Whether the peer fell behind and has not caught up yet, so that no more replies should be produced. */
   get blocked(): boolean {
-    return this.#isBlocked || this.#holds > 0;
-  }
-
-  /** Blocks it until it is released, once for each time. */
-  hold(isHeld: boolean): void {
-    this.#holds += isHeld ? 1 : -1;
+    return this.#isBlocked || this.isHeld;
   }
 
   /** How to encode messages for this and similar connections; undefined if frames depend on what was said before. */

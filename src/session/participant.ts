@@ -1,7 +1,7 @@
 /** A session in rooms. */
 import type { Connection } from '../transport/transport.ts';
 import type { Session } from './handler.ts';
-import type { Participant } from './membership.ts';
+import type { Holder, Participant } from './membership.ts';
 import type { Outbox } from './outbox.ts';
 import type { Runner } from './runner.ts';
 import type { Wire } from './wire.ts';
@@ -15,11 +15,16 @@ export interface OwnerOfParticipant extends Session {
   turnSoon(): void;
 }
 
+const none: ReadonlySet<never> = new Set<never>();
+
 /** Created when the session joins its first room. */
 export class SessionParticipant implements Participant {
   readonly session: OwnerOfParticipant;
   readonly memberships = new Map<string, unknown>();
   joined = 0;
+  /** Created when a membership first falls behind, as the holders: most sessions need neither. */
+  #behind: Set<unknown> | undefined;
+  #holders: Set<Holder> | undefined;
   readonly #connection: Connection;
   readonly #outbox: Outbox;
   readonly #runner: Runner;
@@ -29,6 +34,10 @@ export class SessionParticipant implements Participant {
     this.#connection = connection;
     this.#outbox = outbox;
     this.#runner = runner;
+  }
+
+  get behind(): ReadonlySet<unknown> {
+    return this.#behind ?? none;
   }
 
   get wire(): Wire | undefined {
@@ -68,8 +77,30 @@ export class SessionParticipant implements Participant {
     return isTold;
   }
 
-  hold(isHeld: boolean): void {
-    this.#outbox.hold(isHeld);
+  fellBehind(membership: unknown): void {
+    this.#behind ??= new Set();
+    this.#behind.delete(membership);
+    this.#behind.add(membership);
+  }
+
+  caughtUp(membership: unknown): void {
+    this.#behind?.delete(membership);
+  }
+
+  hold(holder: Holder): void {
+    this.#holders ??= new Set();
+    this.#holders.add(holder);
+    this.#outbox.isHeld = true;
     this.session.turnSoon();
+  }
+
+  release(holder: Holder): void {
+    if (!this.#holders?.delete(holder) || this.#holders.size > 0) return;
+    this.#outbox.isHeld = false;
+    this.session.turnSoon();
+  }
+
+  releaseAll(): void {
+    for (const holder of this.#holders ?? []) holder.release(this);
   }
 }

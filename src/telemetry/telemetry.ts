@@ -121,6 +121,8 @@ export interface Counters {
   rooms: number;
   /** Memberships that exist now. */
   roomMembers: number;
+  /** Bytes that the histories of rooms take now. */
+  roomHistoryBytes: number;
   /** Messages that rooms were sent. */
   roomMessages: number;
   /** Messages that members of rooms have missed: because they read too slowly, or because of `roomMessagesLost`. */
@@ -146,6 +148,7 @@ export class Telemetry {
     messagesUndelivered: 0,
     rooms: 0,
     roomMembers: 0,
+    roomHistoryBytes: 0,
     roomMessages: 0,
     roomMessagesMissed: 0,
     roomMessagesLost: 0,

@@ -26,10 +26,11 @@ test('the prices of the example arrive', async () => {
 });
 
 test('the page has the default of each limit', () => {
-  const { maxRooms, roomBuffer } = serverOptions;
+  const { maxRooms, roomBuffer, maxHistoryBytes } = serverOptions;
   const { maxRoomsPerSession, joinRate } = sessionOptions;
   expect(page).toContain(`| \`maxRoomsPerSession\` | ${maxRoomsPerSession.default} |`);
   expect(page).toContain(`| \`joinRate\` | ${joinRate.default}/s |`);
   expect(page).toContain(`| \`maxRooms\` | ${maxRooms.default.toLocaleString('en')} |`);
   expect(page).toContain(`| \`roomBuffer\` | ${roomBuffer.default / 2 ** 20} MiB per room |`);
+  expect(page).toContain(`| \`maxHistoryBytes\` | ${maxHistoryBytes.default / 2 ** 20} MiB |`);
 });

@@ -223,6 +223,7 @@ it('the counters of a server add up all of its sessions', async () => {
     messagesUndelivered: 0,
     rooms: 0,
     roomMembers: 0,
+    roomHistoryBytes: 0,
     roomMessages: 0,
     roomMessagesLost: 0,
     roomMessagesMissed: 0,

@@ -149,7 +149,11 @@ async function recorderOf(
 }
 
 /** Limits for all processes together: each gets an equal share. */
-const shared = ['maxConnections', 'maxPendingBytes'] as const satisfies readonly (keyof ServerLimits)[];
+const shared = [
+  'maxConnections',
+  'maxPendingBytes',
+  'maxHistoryBytes',
+] as const satisfies readonly (keyof ServerLimits)[];
 
 /** The settings that can change while the server runs, with every name: undefined is the default. */
 function reloadableOf({ settings, processes }: Serving): ReloadOptions {
