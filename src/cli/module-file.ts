@@ -55,7 +55,9 @@ async function load(name: string, path: string, what: string): Promise<Readonly<
     const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
     const place = placeOf(first, path);
     const reason = `${reasonOf(first)}${place ? ` (${place})` : ''}`;
-    throw new UsageError(`the ${what} file ${name} cannot be loaded: ${reason}${moduleTypeHint(first, path)}`);
+    throw new UsageError(
+      `the ${what} file ${name} cannot be loaded: ${reason}${moduleTypeHint(first, path)}${packageHint(reason)}`,
+    );
   }
 }
 
@@ -91,6 +93,13 @@ function moduleTypeHint(error: unknown, path: string): string {
   const settings = nearestPackageJson(path);
   if (settings === undefined || !/"type"\s*:\s*"commonjs"/.test(readText(settings))) return '';
   return `; set "type": "module" in ${settings}, or rename the file to ${base.replace(/(ts|js)$/, 'm$1')}`;
+}
+
+/** What to do if it imports more than types of yodel, and yodel is not installed where it is; else empty. */
+function packageHint(reason: string): string {
+  return /Cannot find (?:package|module) 'yodel'/.test(reason)
+    ? '; install yodel in the folder of the file, or import only types from it'
+    : '';
 }
 
 function nearestPackageJson(path: string): string | undefined {

@@ -77,6 +77,7 @@ export function chat({ authorize, room: first = 'lobby' }: ChatOptions = {}): Ha
     if (!(await may(roomOf(nick), 'join', session))) return `error: you may not be called ${nick}`;
     if (session.ended) return;
     const before = personOf(session).nick;
+    if (nick === before) return `* You are ${nick} already`;
     const reason = refusal(() => rename(session, nick));
     if (reason !== undefined) return reason;
     // Who may not write in a room cannot do so with a name either.

@@ -190,6 +190,7 @@ describe('nicknames', () => {
     for (const name of ['Ada', 'ada', 'ＡＤＡ', 'ADA'])
       expect(await two.says(`/nick ${name}`)).toEqual([expect.stringMatching(/^error: \w+ is somebody else$/)]);
     expect(await one.says('/nick ADA')).toEqual(['* Ada is now ADA']);
+    expect(await one.says('/nick ADA')).toEqual(['* You are ADA already']);
     await one.says('/nick 你好');
     two.heard();
     expect(await two.says('/nick ada')).toEqual(['* guest-2 is now ada']);
@@ -289,6 +290,20 @@ describe('rooms', () => {
     two.heard();
     expect(await two.says('/join d')).toEqual(['error: the server has 5 rooms, and takes no more']);
     expect(await two.says('hello')).toEqual(['[c] guest-2: hello']);
+  });
+
+  it('are at most 8 for one person, who can still change their name', async () => {
+    const { harness, peers } = await guests(1);
+    const [one] = peers as [Talker];
+    for (let count = 2; count <= 8; count++)
+      expect(await one.says(`/join r${count}`)).toEqual([`* guest-1 joined r${count}`]);
+    expect(await one.says('/join more')).toEqual(['error: you are in 8 rooms; /leave one of them first']);
+    expect(await one.says('/nick ana')).toContain('* guest-1 is now ana');
+    expect(harness.server.counters.rooms).toBe(9);
+    expect((await one.says('/leave r2')).concat(await one.says('/join more'))).toEqual([
+      '* ana left r2',
+      '* ana joined more',
+    ]);
   });
 
   it('show their history to those who join, without a gap and without a line twice', async () => {

@@ -6,9 +6,13 @@ import { isPerson, personOf, refusal } from './person.ts';
 /** In members. Larger rooms are not told who comes and goes: that would be a message for each pair of members. */
 const largestTold = 100;
 
+/** Besides their own. So as many people as maxConnections allows cannot use up maxRooms, which would be at the cost of others. */
+const mostRooms = 8;
+
 /** Without a wait: no message is missing between the history and what follows, and none comes twice. */
 export function enter(session: Session, name: string, seesHistory: boolean, isHeard: boolean): Reply {
   const person = personOf(session);
+  if (session.rooms.size > mostRooms) return `error: you are in ${mostRooms} rooms; /leave one of them first`;
   const refused = refusal(() => session.join(name, { as: person.nick }));
   if (refused !== undefined || session.ended) return refused;
   person.current = name;

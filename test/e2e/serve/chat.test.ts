@@ -124,12 +124,16 @@ netcat('those who come later see what was said, and those who vanish have left',
   await one.hears('* guest-2 left tea');
   one.says('/join lobby');
   await one.hears('error: you may not join lobby');
+  one.says('/nick ana');
+  await one.hears('* guest-1 is now ana');
+  one.says('/msg ana a note');
+  await one.hears('(private) ana to ana: a note');
   one.says('/join cake');
   await one.hears(' joined cake');
   const [, url = ''] = await server.saw(/metrics at (\S+\/metrics)/);
   const metrics = await (await fetch(url)).text();
   // A person is a room, too. Who joined and left, and what was said: each counted once for all members.
-  for (const line of ['yodel_rooms 3', 'yodel_room_members 3', 'yodel_room_messages_total 5'])
+  for (const line of ['yodel_rooms 3', 'yodel_room_members 3', 'yodel_room_messages_total 6'])
     expect(metrics.split('\n')).toContain(line);
   await server.saw(/#2 closed after .*, 2 rooms joined: /);
 });
@@ -144,6 +148,9 @@ test('--room is for chat', async () => {
   expect(stderr).toContain('--room is for chat, and the handler is "echo"');
   expect(status).toBe(2);
   expect((await yodel(['serve', 'chat', '--room', 'a b'])).stderr).toContain('The name of a room has no spaces.');
+  expect((await yodel(['serve', 'chat', '--room', '@a'])).stderr).toContain(
+    'The name of a room has no @ at its beginning.',
+  );
 });
 
 browser('a browser with the page of the examples, a WebSocket and nc talk to each other', async () => {

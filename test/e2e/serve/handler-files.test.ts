@@ -26,6 +26,15 @@ for (const name of ['handler.js', 'handler.mjs']) {
   });
 }
 
+test('a file that needs yodel where it is not installed is an error that says what to do', async () => {
+  const { stderr, status } = await yodel([
+    'serve',
+    handlerFile("import { escapeText } from 'yodel'; export default escapeText;"),
+  ]);
+  expect(stderr).toContain('; install yodel in the folder of the file, or import only types from it');
+  expect(status).toBe(2);
+});
+
 test('an object with callbacks is a handler: it greets, keeps state, and its async replies stay in order', async () => {
   const peer = await dialHandler(`
     import { setTimeout as delay } from 'node:timers/promises';

@@ -1,5 +1,6 @@
 /** `yodel serve chat`. */
 import { InvalidArgumentError } from 'commander';
+import { isPerson } from '../../../handlers/chat/person.ts';
 import { chat } from '../../../handlers/chat.ts';
 import type { ServerLimits, SessionLimits } from '../../../options.ts';
 import { checkRoomName } from '../../../rooms/name.ts';
@@ -31,7 +32,8 @@ export function roomsOf(flags: Readonly<Record<string, unknown>>): readonly stri
 /** The handler. Everything is allowed that the flags do not forbid. */
 export function chatHandler(flags: Readonly<Record<string, unknown>>): HandlerObject {
   const rooms = roomsOf(flags);
-  return chat({ room: rooms?.[0], authorize: (room) => rooms === undefined || rooms.includes(room) });
+  const authorize = (room: string) => rooms === undefined || rooms.includes(room) || isPerson(room);
+  return chat({ room: rooms?.[0], authorize });
 }
 
 function readRoom(name: string): void {
@@ -41,4 +43,5 @@ function readRoom(name: string): void {
     throw new InvalidArgumentError((error as Error).message);
   }
   if (/\s/u.test(name)) throw new InvalidArgumentError('The name of a room has no spaces.');
+  if (isPerson(name)) throw new InvalidArgumentError('The name of a room has no @ at its beginning.');
 }
