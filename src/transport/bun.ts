@@ -56,6 +56,12 @@ export class BunConnection extends ReadsInTurns implements Connection, SocketEve
   #ending = false;
   #endReported = false;
   #closed = false;
+  #peerHasEnded = false;
+  /**
+   * The peer has closed its Unix socket, and so Bun has closed this one. Nothing can be sent, but that shows only when something is
+   * written; until then this is a connection whose peer has ended.
+   */
+  #isAlone = false;
   /** A write has failed. */
   #isBroken = false;
   #error: Error | undefined;
@@ -106,7 +112,7 @@ export class BunConnection extends ReadsInTurns implements Connection, SocketEve
 
   start(receiver: Receiver): void {
     this.receiver = receiver;
-    if (this.#closed) this.#reportClosedSoon();
+    if (this.#closed && !this.#isAlone) this.#reportClosedSoon();
     else if (this.#awaitsStart && !this.#paused) this.#socket.resume();
   }
 
@@ -114,7 +120,7 @@ export class BunConnection extends ReadsInTurns implements Connection, SocketEve
     if (this.#ending || bytes.length === 0) return;
     if (this.#closed) {
       this.#lost += bytes.length;
-      return;
+      return this.#endAlone(brokenConnection());
     }
     const accepted = this.unsent === 0 ? this.#send(bytes) : 0;
     if (accepted === bytes.length) return;
@@ -130,7 +136,7 @@ export class BunConnection extends ReadsInTurns implements Connection, SocketEve
 
   resume(): void {
     this.#paused = false;
-    if (!this.receiver || this.#closed) return;
+    if (!this.receiver || (this.#closed && !this.#isAlone)) return;
     this.readOn();
   }
 
@@ -142,31 +148,35 @@ export class BunConnection extends ReadsInTurns implements Connection, SocketEve
 
   release(): void {
     this.#dropOutput();
+    this.#endAlone();
     if (!this.#closed) this.#socket.end();
   }
 
   abort(): void {
     this.#dropOutput();
+    this.#endAlone();
     if (!this.#closed) this.#socket.terminate();
   }
 
   /** @internal */
   get isReading(): boolean {
-    return !this.#paused && !this.#closed && !this.isReleased;
+    return !this.#paused && (!this.#closed || this.#isAlone) && !this.isReleased;
   }
 
   /** @internal */
   stopSocket(): void {
-    this.#socket.pause();
+    if (!this.#closed) this.#socket.pause();
   }
 
   /** @internal */
   resumeSocket(): void {
+    if (this.#closed) return;
     this.#socket.resume();
     if (this.#isBroken) this.#breakSoon();
   }
 
   ended(): void {
+    this.#peerHasEnded = true;
     if (this.#endReported || this.ignoresEnd) return;
     this.#endReported = true;
     this.receiver?.onEnd();
@@ -183,6 +193,8 @@ export class BunConnection extends ReadsInTurns implements Connection, SocketEve
   closed(error: Error | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#isAlone = !error && this.#peerHasEnded && !this.#ending && !this.#isBroken && this.unsent === 0;
+    if (this.#isAlone) return;
     // Bun reports no error when a write fails on a reset. But it never closes by itself a connection that has more to send.
     const isBroken = !this.#ending || this.unsent > 0;
     this.#error ??= error ?? (isBroken ? brokenConnection() : undefined);
@@ -221,7 +233,17 @@ export class BunConnection extends ReadsInTurns implements Connection, SocketEve
   }
 
   #endWhenSent(): void {
-    if (this.#ending && this.unsent === 0 && !this.#closed && !this.isReleased) this.#socket.shutdown();
+    if (!this.#ending || this.unsent > 0 || this.isReleased) return;
+    if (this.#closed) this.#endAlone();
+    else this.#socket.shutdown();
+  }
+
+  /** This side, too, is over. */
+  #endAlone(error?: Error): void {
+    if (!this.#isAlone) return;
+    this.#isAlone = false;
+    this.#error ??= error;
+    this.#reportClosedSoon();
   }
 
   #dropOutput(): void {

@@ -1,4 +1,4 @@
-/** What had arrived when a connection breaks, and the operating system still has it. */
+/** What had arrived when a connection breaks or its peer leaves, and the operating system still has it. */
 import { describe, expect, test } from 'vitest';
 import { nodeTransport } from '../../src/transport/node.ts';
 import { runtimeTransport } from '../../src/transport/runtime.ts';
@@ -40,6 +40,50 @@ for (const [name, transport] of transports) {
           expect(receiver.received).toBe(sender.sent);
         },
       );
+
+      test.each([
+        ['before anything was read', 0],
+        ['in the middle', 1],
+      ])('is received, and then the end, by one that was paused %s', async (_, chunks) => {
+        const network = new Network(transport, place);
+        const { client, server } = await network.open();
+        if (chunks === 0) server.pause();
+        else server.whenData = () => server.pause();
+        client.send(60_000);
+        await client.drained();
+        client.release();
+        await network.passTime();
+        server.whenData = undefined;
+        expect(server.isClosed).toBe(false);
+        server.resume();
+        await server.ended();
+        expect(server.received).toBe(60_000);
+        await network.passTime();
+        expect(server.isClosed).toBe(false);
+        server.end();
+        expect(await server.closed()).toBeUndefined();
+      });
+
+      test('is received, and then the end, before a late reply fails', async () => {
+        const network = new Network(transport, place);
+        const { client, server } = await network.open();
+        server.pause();
+        client.send(60_000);
+        await client.drained();
+        client.release();
+        await network.passTime();
+        server.resume();
+        await server.ended();
+        await network.passTime();
+        const writeOn = () => {
+          if (server.isClosed) return;
+          server.send(1000);
+          setImmediate(writeOn);
+        };
+        writeOn();
+        expect(await server.closed()).toBeDefined();
+        expect(server.received).toBe(60_000);
+      });
 
       test('is answered in vain: what is written to a broken connection counts as not sent', async () => {
         const { client, server } = await new Network(transport, place).open();
