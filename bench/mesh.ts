@@ -24,6 +24,7 @@ import { realClock } from '../src/clock.ts';
 import type { Message } from '../src/framing/message.ts';
 import { Bridge } from '../src/rooms/bridge.ts';
 import type { RoomMessage } from '../src/rooms/segment.ts';
+import { MemoryLimit } from '../src/session/memory-limit.ts';
 
 const room = 'bench';
 const size = 128;
@@ -55,6 +56,7 @@ async function meshWay(folder: string, worker: number): Promise<Way> {
   const bridge = new Bridge(new Mesh({ folder, worker, workers: 2 }), {
     clock: realClock,
     busBuffer: 1_048_576,
+    memoryLimit: new MemoryLimit(268_435_456, realClock),
     namesOf: () => [],
     named: () => undefined,
     sizeOf: () => 1,

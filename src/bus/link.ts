@@ -3,7 +3,7 @@ import type { Decoder } from '../framing/framing.ts';
 import { decodeChunk } from '../framing/framing.ts';
 import { ownCopy } from '../framing/slices.ts';
 import { longestMessage } from '../option-values.ts';
-import type { MemberName, RoomState } from '../rooms/bus.ts';
+import type { MemberName, RoomState, SharedMemory } from '../rooms/bus.ts';
 import type { Connection, Receiver } from '../transport/transport.ts';
 import { packetFraming } from './packet-bytes.ts';
 import {
@@ -21,6 +21,7 @@ import {
 export interface LinkOwner {
   /** How many bytes may wait for the peer. */
   readonly limit: number;
+  readonly keeper: SharedMemory;
   /** Whether this worker has members in the room. */
   follows(room: string): boolean;
   stateOf(room: string): RoomState;
@@ -28,11 +29,22 @@ export interface LinkOwner {
   received(link: Link, packet: Packet): void;
   /** {@link Link.isFull} has changed. */
   fullnessChanged(link: Link): void;
+  /** {@link Link.memory} has changed. */
+  memoryChanged(): void;
   closed(link: Link): void;
 }
 
+/**
+ * A turn may bring this many times the limit at once, such as all that clients have sent while this process stood still. A peer
+ * that has read everything before can take it; and senders wait before the next one.
+ */
+const mostInTurn = 4;
+
 /** The longest packet: one message that is as long as messages can be, and what a batch has besides. */
 const longestPacket = longestMessage + 65_536;
+
+/** Who sends more without a hello is no worker. */
+const longestHello = 1024;
 
 /** See the top of the file. */
 export class Link implements Receiver {
@@ -45,6 +57,8 @@ export class Link implements Receiver {
   isFull = false;
   /** Whether the peer has read something since {@link isFull} was last looked at. */
   hasProgressed = false;
+  /** Bytes of memory that wait for the peer, without those that the owner's keeper knows. */
+  memory = 0;
   readonly #connection: Connection;
   readonly #owner: LinkOwner;
   readonly #decoder: Decoder = packetFraming.createDecoder({
@@ -60,6 +74,8 @@ export class Link implements Receiver {
   readonly #changed = new Set<string>();
   readonly #news = new Set<string>();
   readonly #named = new Set<string>();
+  /** Bytes, until it has said hello. */
+  #received = 0;
   #isOver = false;
 
   /** @param worker the one that it was dialled for */
@@ -78,12 +94,23 @@ export class Link implements Receiver {
     this.#connection.write(helloPacket(hello));
   }
 
+  get keeper(): SharedMemory {
+    return this.#owner.keeper;
+  }
+
   /** Sends a batch, or drops it if too much waits already; the peer learns the room's last number then. */
   sendBatch(room: string, packet: Buffer): void {
-    const pending = this.#size + this.#connection.unsent;
-    if (pending > 0 && pending + packet.length > this.#owner.limit) this.#news.add(room);
-    else this.#append(packet);
+    if (this.#hasSpaceFor(packet.length)) this.#append(packet);
+    else this.#news.add(room);
     this.#flushSoon();
+  }
+
+  #hasSpaceFor(length: number): boolean {
+    const { unsent } = this.#connection;
+    const pending = this.#size + unsent;
+    if (pending === 0) return true;
+    const { limit } = this.#owner;
+    return pending + length <= (unsent === 0 ? mostInTurn * limit : limit);
   }
 
   /** The peer follows these rooms from now on. */
@@ -125,10 +152,12 @@ export class Link implements Receiver {
   // The connection calls these.
 
   onData(chunk: Uint8Array): void {
+    this.#received += chunk.length;
     for (const batch of decodeChunk(this.#decoder, chunk)) {
       for (const { bytes } of batch) this.#receive(bytes);
       if (batch.fault) this.abort();
     }
+    if (this.node === undefined && this.#received > longestHello) this.abort();
   }
 
   onEnd(): void {
@@ -143,6 +172,7 @@ export class Link implements Receiver {
 
   onClose(): void {
     this.#isOver = true;
+    this.memory = 0;
     this.#owner.closed(this);
   }
 
@@ -214,7 +244,12 @@ export class Link implements Receiver {
   }
 
   #look(): void {
-    const isFull = this.#connection.unsent > this.#owner.limit / 2;
+    const { unsent, unsentMemory = unsent } = this.#connection;
+    if (unsentMemory !== this.memory) {
+      this.memory = unsentMemory;
+      this.#owner.memoryChanged();
+    }
+    const isFull = unsent > this.#owner.limit / 2;
     if (isFull === this.isFull) return;
     this.isFull = isFull;
     this.#owner.fullnessChanged(this);

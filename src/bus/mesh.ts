@@ -9,7 +9,17 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { UnixAddress } from '../address.ts';
 import { type Clock, realClock, type Timer } from '../clock.ts';
-import type { Bus, BusBatch, BusBeat, BusReceiver, BusState, MemberName, RoomState } from '../rooms/bus.ts';
+import {
+  type Bus,
+  type BusBatch,
+  type BusBeat,
+  type BusReceiver,
+  type BusState,
+  keptMs,
+  type MemberName,
+  type RoomState,
+  type SharedMemory,
+} from '../rooms/bus.ts';
 import { runtimeTransport } from '../transport/runtime.ts';
 import type { Connection, Listener, Transport } from '../transport/transport.ts';
 import { restoreMeshFolder } from './folder.ts';
@@ -33,8 +43,16 @@ const startMs = 1000;
 /** The pause before another attempt to connect. It doubles with each. */
 const minRetryMs = 100;
 const maxRetryMs = 1000;
-/** Senders do not wait for a worker that has read nothing for this long: what is above its limit is lost. */
-const stalledMs = 1000;
+/**
+ * Senders do not wait for a worker that has read nothing for this long: what is above its limit is lost. Longer than a pause of
+ * the garbage collector, and short enough that a worker that hangs does not hold up the others for long.
+ */
+const stalledMs = 250;
+
+/** How many connections may wait for a hello, besides one for each worker. */
+const mostStrangers = 16;
+/** More rooms than a worker can have members in. */
+const mostRooms = 1_048_576;
 
 /** See the top of the file. */
 export class Mesh implements Bus, LinkOwner {
@@ -50,6 +68,8 @@ export class Mesh implements Bus, LinkOwner {
   readonly #retries = new Map<number, Timer>();
   /** Connections that have not said hello. */
   readonly #strangers = new Set<Link>();
+  /** Connections that were lost a moment ago, by worker: it may come back, and learns what it missed. */
+  readonly #left = new Map<number, { readonly link: Link; readonly timer: Timer }>();
   readonly #followed = new Set<string>();
   /** Links that are full, for which senders wait; and the time-out for that. */
   readonly #full = new Set<Link>();
@@ -99,6 +119,7 @@ export class Mesh implements Bus, LinkOwner {
 
   isFollowed(room: string): boolean {
     for (const link of this.#links.values()) if (link.followed.has(room)) return true;
+    for (const { link } of this.#left.values()) if (link.followed.has(room)) return true;
     return false;
   }
 
@@ -122,6 +143,7 @@ export class Mesh implements Bus, LinkOwner {
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const timer of [...this.#retries.values(), ...this.#stalls.values()]) timer.cancel();
+    for (const { timer } of this.#left.values()) timer.cancel();
     await this.#listener?.close();
     for (const link of this.#strangers) link.abort();
     for (const link of this.#links.values()) link.end();
@@ -135,6 +157,16 @@ export class Mesh implements Bus, LinkOwner {
 
   get limit(): number {
     return this.#receiver.busBuffer;
+  }
+
+  get keeper(): SharedMemory {
+    return this.#receiver.keeper;
+  }
+
+  memoryChanged(): void {
+    let memory = 0;
+    for (const link of this.#links.values()) memory += link.memory;
+    this.#receiver.waiting(memory);
   }
 
   follows(room: string): boolean {
@@ -165,6 +197,7 @@ export class Mesh implements Bus, LinkOwner {
       case 'names':
         return this.#receiver.beaten({ node, last: new Map(), sizes: new Map(), names: packet.names });
       case 'follow':
+        if (link.followed.size + packet.rooms.length > mostRooms) return link.abort();
         return link.begin(packet.rooms);
       case 'unfollow':
         for (const room of packet.rooms) this.#unfollowed(link, room);
@@ -196,6 +229,9 @@ export class Mesh implements Bus, LinkOwner {
 
   #accept(connection: Connection): void {
     const link = new Link(connection, this);
+    const [oldest] = this.#strangers;
+    // Workers say hello at once: those that wait are others.
+    if (this.#strangers.size >= mostStrangers + this.#options.workers) oldest?.abort();
     this.#strangers.add(link);
     link.start();
   }
@@ -240,6 +276,10 @@ export class Mesh implements Bus, LinkOwner {
   }
 
   #greeted(link: Link, { worker, node }: Hello): void {
+    const { workers, worker: own } = this.#options;
+    // A link says hello once, and is who it was dialled for.
+    if (link.node !== undefined || worker === own || worker < 1 || worker > workers) return link.abort();
+    if (link.worker !== undefined && link.worker !== worker) return link.abort();
     const known = this.#links.get(worker);
     const isAccepted = link.worker === undefined;
     if (isAccepted) {
@@ -264,10 +304,21 @@ export class Mesh implements Bus, LinkOwner {
   #lost(worker: number, link: Link): void {
     this.#links.delete(worker);
     link.abort();
-    for (const room of link.followed) this.#unfollowed(link, room);
     this.#receiver.gone(link.node as string);
+    this.#forget(worker);
+    if (!this.#isClosed) this.#left.set(worker, { link, timer: this.#clock.after(keptMs, () => this.#forget(worker)) });
+    this.memoryChanged();
     if (this.#isClosed && this.#links.size === 0) this.#allClosed.resolve();
     this.#retry(worker, minRetryMs);
+  }
+
+  /** The worker has not come back, or as another process. */
+  #forget(worker: number): void {
+    const left = this.#left.get(worker);
+    if (!left) return;
+    left.timer.cancel();
+    this.#left.delete(worker);
+    for (const room of left.link.followed) this.#unfollowed(left.link, room);
   }
 
   #unfollowed(link: Link, room: string): void {

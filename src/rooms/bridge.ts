@@ -8,7 +8,18 @@
  */
 import type { Clock, Timer } from '../clock.ts';
 import type { Participant } from '../session/membership.ts';
-import type { Bus, BusBatch, BusBeat, BusReceiver, BusState, MemberName, RoomState } from './bus.ts';
+import type { MemoryLimit } from '../session/memory-limit.ts';
+import {
+  type Bus,
+  type BusBatch,
+  type BusBeat,
+  type BusReceiver,
+  type BusState,
+  keptMs,
+  type MemberName,
+  type RoomState,
+} from './bus.ts';
+import { BusMemory } from './bus-memory.ts';
 import { packMessages, unpackMessages } from './packed-messages.ts';
 import type { Loss } from './ring.ts';
 import type { RoomMessage } from './segment.ts';
@@ -19,6 +30,7 @@ export interface BridgedRooms {
   readonly clock: Clock;
   /** See the option. */
   readonly busBuffer: number;
+  readonly memoryLimit: MemoryLimit;
   /** The number of a room's members in this process. */
   sizeOf(room: string): number;
   /** The names of a room's members in this process: those that others are told. */
@@ -39,6 +51,8 @@ interface Node {
   readonly sizes: Map<string, number>;
   /** The names that members of these rooms have. */
   readonly names: Map<string, readonly MemberName[]>;
+  /** Set while it is gone: forgets its numbers. */
+  forget: Timer | undefined;
 }
 
 /** Brokers take messages of up to 1 MB; a batch stays well below, unless one message is longer. */
@@ -51,6 +65,7 @@ const sizesMs = 100;
 /** See the top of the file. */
 export class Bridge implements BusReceiver {
   readonly node = crypto.randomUUID();
+  readonly keeper: BusMemory;
   readonly #bus: Bus;
   readonly #rooms: BridgedRooms;
   readonly #nodes = new Map<string, Node>();
@@ -71,6 +86,7 @@ export class Bridge implements BusReceiver {
   constructor(bus: Bus, rooms: BridgedRooms) {
     this.#bus = bus;
     this.#rooms = rooms;
+    this.keeper = new BusMemory(rooms.memoryLimit);
   }
 
   get busBuffer(): number {
@@ -90,6 +106,7 @@ export class Bridge implements BusReceiver {
     this.#beat?.timer.cancel();
     this.#beat = undefined;
     await this.#bus.close();
+    for (const { forget } of this.#nodes.values()) forget?.cancel();
     this.drained();
   }
 
@@ -166,7 +183,10 @@ export class Bridge implements BusReceiver {
   }
 
   followed(node: string, room: string, last: number): void {
-    this.#nodeOf(node).last.set(room, last);
+    const known = this.#nodeOf(node).last;
+    const before = known.get(room);
+    known.set(room, last);
+    if (before !== undefined && last > before) this.#rooms.lost(room, last - before);
   }
 
   unfollowed(room: string): void {
@@ -194,7 +214,12 @@ export class Bridge implements BusReceiver {
     const known = this.#nodes.get(node);
     if (!known) return;
     for (const room of known.sizes.keys()) this.#resize(known, room, 0);
-    this.#nodes.delete(node);
+    known.names.clear();
+    known.forget ??= this.#rooms.clock.after(keptMs, () => this.#nodes.delete(node));
+  }
+
+  waiting(bytes: number): void {
+    this.keeper.report(bytes);
   }
 
   drained(): void {
@@ -213,9 +238,11 @@ export class Bridge implements BusReceiver {
   #nodeOf(name: string): Node {
     let node = this.#nodes.get(name);
     if (!node) {
-      node = { last: new Map(), sizes: new Map(), names: new Map() };
+      node = { last: new Map(), sizes: new Map(), names: new Map(), forget: undefined };
       this.#nodes.set(name, node);
     }
+    node.forget?.cancel();
+    node.forget = undefined;
     return node;
   }
 

@@ -75,6 +75,17 @@ export interface RoomState {
   readonly size: number;
 }
 
+/** Accounts for memory that may be kept several times, and counts once. */
+export interface SharedMemory {
+  /** @param size in bytes */
+  kept(memory: object, size: number): void;
+  /** It is kept no longer. Called once for each call of `kept`. */
+  freed(memory: object): void;
+}
+
+/** For this long the numbers of a node that is gone, and of the rooms that it followed, are kept. */
+export const keptMs = 10_000;
+
 /** Receives what other nodes send, and knows what they are told. */
 export interface BusReceiver {
   /** The name of this node. */
@@ -89,14 +100,25 @@ export interface BusReceiver {
   received(batch: BusBatch): boolean;
   /**
    * Where another node's sequence of a room begins for this one, which follows it: everything above `last` comes here. Until a bus
-   * has told that, what it delivers is passed on, but neither repetitions nor losses are known.
+   * has told that, what it delivers is passed on, but neither repetitions nor losses are known. If it was known already, what is
+   * missing up to `last` was lost.
    */
   followed(node: string, room: string, last: number): void;
   beaten(beat: BusBeat): void;
-  /** No other node follows the room any more. The next one that does learns its number from {@link followed}. */
+  /**
+   * No other node follows the room any more, nor has one that was lost within {@link keptMs}. The next one that does learns its
+   * number from {@link followed}.
+   */
   unfollowed(room: string): void;
-  /** Another node is gone, with all its members. */
+  /**
+   * Another node is gone, with all its members: it has ended, or cannot be reached. If it comes back within {@link keptMs},
+   * {@link followed} continues its sequences: what is missing was lost.
+   */
   gone(node: string): void;
   /** After `full`: there is space again. */
   drained(): void;
+  /** How many bytes of memory wait in this process for other nodes now, without what {@link keeper} knows. Told when it changes. */
+  waiting(bytes: number): void;
+  /** What a connection to other nodes keeps of memory that it shares: what is published to several of them counts once. */
+  readonly keeper: SharedMemory;
 }

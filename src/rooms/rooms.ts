@@ -237,8 +237,8 @@ export class Rooms implements SessionRooms {
       this.#deliverSoon(room);
     }
     if (!bridge) return 'all';
-    const waits = this.#context.limits.roomBehind === 'wait' && bridge.state === 'full';
-    const sender = waits && options.from && participantOf(options.from);
+    // Whatever `roomBehind` says: what one sends too fast for the other processes would be at the expense of all other rooms.
+    const sender = bridge.state === 'full' && options.from && participantOf(options.from);
     if (sender) bridge.hold(sender);
     return bridge.state === 'away' ? 'local' : 'all';
   }
@@ -252,6 +252,7 @@ export class Rooms implements SessionRooms {
       get busBuffer() {
         return context.limits.busBuffer;
       },
+      memoryLimit: context.memoryLimit,
       sizeOf: (name: string) => this.#rooms.get(name)?.size ?? 0,
       namesOf: (name: string) => this.#presence.namesIn(name),
       named: (name: string, names: readonly MemberName[], node: string) => this.#named(name, names, node),

@@ -6,6 +6,7 @@ import { packMessages, unpackMessages } from '../../src/rooms/packed-messages.ts
 import type { Loss } from '../../src/rooms/ring.ts';
 import type { RoomMessage } from '../../src/rooms/segment.ts';
 import type { Participant } from '../../src/session/membership.ts';
+import { MemoryLimit } from '../../src/session/memory-limit.ts';
 import { between, oneOf, randomFrom } from '../../src/testing/random.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { connected, FakeBus, type Packet } from './fake-bus.ts';
@@ -14,6 +15,7 @@ import { connected, FakeBus, type Packet } from './fake-bus.ts';
 class Node {
   readonly clock = new FakeClock();
   readonly busBuffer = 1_048_576;
+  readonly memoryLimit = new MemoryLimit(1_000_000_000, this.clock);
   readonly bus = new FakeBus();
   readonly bridge = new Bridge(this.bus, this);
   readonly members = new Map<string, number>();
@@ -219,6 +221,35 @@ describe('numbers', () => {
     await one.clock.advance(1000);
     one.bus.deliver();
     expect(two.texts).toEqual(['1', '(2 lost)']);
+  });
+
+  it('of a node that was away for a while show what was lost meanwhile', async () => {
+    const [one, two] = (await nodes(2)) as [Node, Node];
+    two.join('a');
+    one.send('a', '1', '2');
+    one.bus.deliver();
+    two.bridge.gone(one.bridge.node);
+    one.send('a', '3', '4', '5');
+    one.bus.deliver(() => []);
+    two.bridge.followed(one.bridge.node, 'a', 5);
+    one.send('a', '6');
+    one.bus.deliver();
+    expect(two.texts).toEqual(['1', '2', '(3 lost)', '6']);
+    // After a longer time it begins anew.
+    two.bridge.gone(one.bridge.node);
+    await two.clock.advance(10_000);
+    two.bridge.followed(one.bridge.node, 'a', 100);
+    expect(two.missed).toBe(3);
+  });
+
+  it('of messages that cannot be read are not counted', async () => {
+    const [one, two] = (await nodes(2)) as [Node, Node];
+    two.join('a');
+    const unreadable = { node: one.bridge.node, room: 'a', first: 1, count: 3, time: 0, bytes: Buffer.from([1, 2, 3]) };
+    expect(two.bridge.received(unreadable)).toBe(false);
+    one.send('a', '1');
+    one.bus.deliver();
+    expect(two.texts).toEqual(['1']);
   });
 
   it('add up: received and lost is what was sent, whatever the bus loses and repeats', async () => {
