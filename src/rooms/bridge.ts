@@ -175,7 +175,7 @@ export class Bridge implements BusReceiver {
     if (!messages) return false;
     if (known && last !== undefined) {
       known.set(room, end);
-      if (first > last + 1) this.#rooms.lost(room, { messages: first - last - 1, until: Number.POSITIVE_INFINITY });
+      if (first > last + 1) this.#lost(room, first - last - 1);
     }
     const repeated = last === undefined ? 0 : Math.max(0, last + 1 - first);
     this.#rooms.received(room, repeated > 0 ? messages.slice(repeated) : messages);
@@ -186,7 +186,7 @@ export class Bridge implements BusReceiver {
     const known = this.#nodeOf(node).last;
     const before = known.get(room);
     known.set(room, last);
-    if (before !== undefined && last > before) this.#rooms.lost(room, last - before);
+    if (before !== undefined && last > before) this.#lost(room, last - before);
   }
 
   unfollowed(room: string): void {
@@ -206,7 +206,7 @@ export class Bridge implements BusReceiver {
       const before = known.last.get(room);
       if (before === undefined || number <= before) continue;
       known.last.set(room, number);
-      this.#rooms.lost(room, { messages: number - before, until: Number.POSITIVE_INFINITY });
+      this.#lost(room, number - before);
     }
   }
 
@@ -233,6 +233,10 @@ export class Bridge implements BusReceiver {
     this.#beatWithin(beatMs);
     // While it is away its nodes miss this, which the next beat or batch tells them.
     if (this.#bus.state !== 'away') this.#bus.publish({ node: this.node, room, first, count, time, bytes });
+  }
+
+  #lost(room: string, messages: number): void {
+    this.#rooms.lost(room, { messages, until: Number.POSITIVE_INFINITY });
   }
 
   #nodeOf(name: string): Node {
