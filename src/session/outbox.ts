@@ -204,14 +204,15 @@ export class Outbox {
     sendError(this.#encoder, reason, (text) => this.append(text));
   }
 
-  /** Writes whole frames of this connection's framing, which members of a room share, after what is buffered. */
-  writeShared(frames: Buffer, messages: number): void {
+  /** Appends what the last frame lacks, so that whole frames may follow. */
+  completeFrame(): void {
     if (this.#ending) this.#appendEnding();
-    this.flush();
+  }
+
+  /** Appends whole frames of this connection's framing, which members of a room share. Nothing else may be buffered. */
+  appendShared(frames: Buffer, messages: number): void {
     this.appendBytes(frames, messages);
-    this.#writesShared = true;
-    this.flush();
-    this.#writesShared = false;
+    this.#writesShared = frames.length > 0;
   }
 
   /** Appends bytes as they are. They must not change. @param messages the number of messages that end in them */
@@ -230,6 +231,7 @@ export class Outbox {
     this.#counts.countMessages();
     if (this.#output.size === 0) return;
     const written = this.#output.writeTo(this.#target);
+    this.#writesShared = false;
     this.#counts.bytes += written;
     const { unsent } = this.#connection;
     this.#counts.countBytes(unsent);

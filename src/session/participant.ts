@@ -54,9 +54,11 @@ export class SessionParticipant implements Participant {
 
   deliver(frames: Buffer, messages: number): boolean {
     // A reply that cannot be encoded is the failure of this session only.
+    this.#outbox.completeFrame();
     this.session.flush();
     if (this.session.ended) return true;
-    this.#outbox.writeShared(frames, messages);
+    this.#outbox.appendShared(frames, messages);
+    // As a reply: it notices when output begins to wait for the peer.
     this.session.settle();
     return this.#connection.unsent === 0;
   }

@@ -436,3 +436,42 @@ describe('what ends a membership while it is behind', () => {
     expect(fast.lines).toHaveLength(200);
   });
 });
+
+describe('a member whose peer reads nothing', () => {
+  it('has drainTimeout from the moment when the first message waits, however long it was silent before', async () => {
+    const errors: string[] = [];
+    const { harness, peers } = await open(1, {
+      drainTimeout: 10_000,
+      idleTimeout: 0,
+      telemetry: { closed: (_session, error) => void errors.push(String(error?.code)) },
+    });
+    await harness.passes(60_000);
+    peers[0]?.connection.pause();
+    await send(harness, 100);
+    await harness.passes(9_000);
+    expect(errors).toEqual([]);
+    await harness.passes(2_000);
+    expect(errors).toEqual(['YODEL_DRAIN_TIMEOUT']);
+  });
+
+  it('receives what its room was sent before the server closed, within its time', async () => {
+    const { harness, peers } = await open(3);
+    await harness.passes(60_000);
+    const [slow] = peers as [Peer, Peer, Peer];
+    slow.connection.pause();
+    for (let number = 0; number < 200; number++) harness.server.room('a').send(line(number));
+    harness.server.broadcast('bye');
+    const closing = harness.server.close({ timeoutMs: 5_000 });
+    await harness.passes(1);
+    slow.connection.resume();
+    await settled();
+    for (const peer of peers) {
+      expect(accountOf(peer.lines.slice(0, 200))).toEqual({ received: 200, missed: 0, isGapless: true });
+      expect(peer.lines.slice(200)).toEqual(['bye']);
+      expect(peer.ended).toBe(true);
+      peer.connection.end();
+    }
+    await harness.passes(1);
+    await closing;
+  });
+});
