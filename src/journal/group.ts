@@ -173,9 +173,8 @@ export class Group implements ByteOutput {
   }
 
   #grow(needed: number): void {
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
-    this.#bytes.copy(larger, 0, 0, this.#size);
-    this.#bytes = larger;
+    // Without leaving the old memory to the garbage collector.
+    this.#bytes = Buffer.from(this.#bytes.buffer.transfer(Math.max(needed, this.#bytes.length * 2)));
   }
 }
 

@@ -73,7 +73,10 @@ class WriterThread {
   }
 
   #commit(groups: readonly GroupData[]): void {
-    if (!this.#attempt(() => this.#file.commit(groups), groups.length)) return;
+    const isWritten = this.#attempt(() => this.#file.commit(groups), groups.length);
+    // Freed at once: the garbage collectors hardly see memory outside their heaps.
+    for (const { bytes } of groups) bytes.buffer.transfer(0);
+    if (!isWritten) return;
     const fault = this.#try(() => this.#file.checkpoint());
     if (fault) answer({ fault, groups: 0 });
   }
