@@ -160,6 +160,24 @@ describe('when the memory of all sessions is used up at once', () => {
     expect(accountOf(fast.lines).received).toBe(300);
     expect(harness.server.pendingBytes).toBe(0);
   });
+
+  it('a member that leaves is told what the ring drops because of what is written to it', async () => {
+    const { harness, peers, told, sessions, room } = await open(3, { maxPendingBytes: 40_000, roomBuffer: 100_000 });
+    const [leaving, staying] = peers as [Peer, Peer];
+    for (const peer of [leaving, staying]) peer.connection.pause();
+    await send(harness, 200);
+    expect(told).toEqual([]);
+    room.evict(sessions[0]);
+    expect(told).toHaveLength(1);
+    expect(harness.server.counters.roomMessagesMissed).toBe(told[0]?.messages);
+    for (const peer of [leaving, staying]) peer.connection.resume();
+    for (let rounds = 0; rounds < 10; rounds++) await settled();
+    for (const { lines } of [leaving, staying]) {
+      const { received, missed, isGapless } = accountOf(lines);
+      expect([isGapless, received + missed]).toEqual([true, 200]);
+      expect(missed).toBeGreaterThan(50);
+    }
+  });
 });
 
 describe('a member whose frames depend on what was said before', () => {
