@@ -8,15 +8,24 @@ import { systemError } from '../errors.ts';
 const longestFolder = 90;
 const prefix = 'yodel-';
 
-/** Makes a folder that only this user may enter, below the system's folder for temporary files. @throws YodelError */
+/**
+ * Makes a folder that only this user may enter, below the system's folder for temporary ones; below `/tmp` if that one cannot be
+ * used, or its path is too long for a socket.
+ *
+ * @throws YodelError
+ */
 export function makeMeshFolder(): string {
-  const name = join(tmpdir(), prefix);
-  const fits = Buffer.byteLength(name) + 6 <= longestFolder;
-  try {
-    return mkdtempSync(fits ? name : join('/tmp', prefix));
-  } catch (error) {
-    throw systemError('cannot make a folder for the sockets of the workers', error);
+  const names = [...new Set([tmpdir(), '/tmp'])].map((folder) => join(folder, prefix));
+  let failure: unknown;
+  for (const name of names) {
+    if (Buffer.byteLength(name) + 6 > longestFolder) continue;
+    try {
+      return mkdtempSync(name);
+    } catch (error) {
+      failure ??= error;
+    }
   }
+  throw systemError('cannot make a folder for the sockets of the workers', failure);
 }
 
 /**

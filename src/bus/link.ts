@@ -36,7 +36,7 @@ export interface LinkOwner {
 
 /**
  * A turn may bring this many times the limit at once, such as all that clients have sent while this process stood still. A peer
- * that has read everything before can take it; and senders wait before the next one.
+ * that keeps up can take it, and senders wait before the next turn.
  */
 const mostInTurn = 4;
 
@@ -106,11 +106,9 @@ export class Link implements Receiver {
   }
 
   #hasSpaceFor(length: number): boolean {
-    const { unsent } = this.#connection;
-    const pending = this.#size + unsent;
-    if (pending === 0) return true;
+    const pending = this.#size + this.#connection.unsent;
     const { limit } = this.#owner;
-    return pending + length <= (unsent === 0 ? mostInTurn * limit : limit);
+    return pending === 0 || pending + length <= (this.isFull ? limit : mostInTurn * limit);
   }
 
   /** The peer follows these rooms from now on. */

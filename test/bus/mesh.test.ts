@@ -1,7 +1,7 @@
 /** Several workers' meshes in one process, over real Unix sockets. */
-import { chmodSync, existsSync, readdirSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { UnixAddress } from '../../src/address.ts';
 import { makeMeshFolder, removeMeshFolder } from '../../src/bus/folder.ts';
@@ -112,6 +112,11 @@ const textOf = ({ message }: RoomMessage) =>
   isMessage(message) ? message.text : Buffer.from(message as Uint8Array).toString();
 
 const sizeOf = (memory: object) => (memory as ArrayBuffer).byteLength;
+
+function makeFolder(path: string): string {
+  mkdirSync(path);
+  return path;
+}
 
 function folderOf(): string {
   const folder = makeMeshFolder();
@@ -418,10 +423,27 @@ describe('the folder', () => {
     await expect(refused).rejects.toThrow('cannot make the folder for the sockets of the workers');
   });
 
-  it('has a short path, because those of sockets are limited', async () => {
-    const long = join(temporaryFolder(), 'x'.repeat(80));
+  it('is no link to another folder', async () => {
+    const folder = folderOf();
+    const link = join(temporaryFolder(), 'link');
+    symlinkSync(folder, link);
+    const refused = new Mesh({ folder: link, worker: 1, workers: 2 }).start(new Node(link, 1, 2));
+    await expect(refused).rejects.toThrow('cannot make the folder for the sockets of the workers');
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('is another one for each server', () => {
+    const [one, two] = [folderOf(), folderOf()];
+    expect(one).not.toBe(two);
+    expect(dirname(one)).toBe(dirname(two));
+  });
+
+  it.each([
+    ['with a path that is too long for a socket', () => makeFolder(join(temporaryFolder(), 'x'.repeat(80)))],
+    ['that does not exist', () => join(temporaryFolder(), 'missing')],
+  ])('is below /tmp in place of a folder %s', (_what, folder) => {
     const before = process.env.TMPDIR;
-    process.env.TMPDIR = long;
+    process.env.TMPDIR = folder();
     try {
       expect(folderOf()).toMatch(/^\/tmp\/yodel-\w{6}$/);
     } finally {

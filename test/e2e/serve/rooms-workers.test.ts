@@ -156,6 +156,25 @@ describe('rooms over workers', () => {
     expect((await server.stop()).status).toBe(0);
   });
 
+  it('lose nothing when a worker is replaced and the settings are read again under load', async () => {
+    const server = await start(3);
+    const [first, second, third] = server.workers as [number, number, number];
+    const all = await members(server, [first, second, third], 1);
+    const [one, replaced, three] = all.map(([member]) => member) as [Peer, Peer, Peer];
+    const accounts = [one, three].map((member) => accountOf(member));
+    const stream = streams(one, 'n');
+    await replaced.saw(/^n 50 $/m);
+    process.kill(server.pid, 'SIGHUP');
+    process.kill(second, 'SIGTERM');
+    const [, pid] = await server.saw(/worker 2 restarted as process (\d+)/);
+    const [[fresh] = []] = await members(server, [Number(pid)], 1, 3);
+    await fresh?.saw(/^n \d+ $/m);
+    const sent = await stream.stop();
+    for (const member of [one, three]) await member.saw(new RegExp(`^n ${sent} $`, 'm'));
+    for (const account of accounts) expect(account).toEqual({ numbers: upTo(sent), missed: 0 });
+    expect((await server.stop()).status).toBe(0);
+  });
+
   it('tell exactly how much was lost while a worker was stopped', async () => {
     const server = await start(2, '--bus-buffer', '64KiB');
     const [first, second] = server.workers as [number, number];
@@ -181,6 +200,25 @@ describe('rooms over workers', () => {
       expect(missed).toBeGreaterThan(0);
       expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
     }
+    expect((await server.stop()).status).toBe(0);
+  });
+});
+
+describe('a worker that was stopped', () => {
+  it('passes on everything that its clients have sent meanwhile', async () => {
+    const server = await start(2, '--bus-buffer', '512KiB');
+    const [first, second] = server.workers as [number, number];
+    const [here = [], there = []] = await members(server, [first, second], 1);
+    const account = accountOf(here[0] as Peer);
+    process.kill(second, 'SIGSTOP');
+    const lines = upTo(1500).map((number) => `n ${number} ${'x'.repeat(1000)}\n`);
+    const sent = there[0]?.send(lines.join(''));
+    // Most of it is in the kernel by then.
+    await delay(100);
+    process.kill(second, 'SIGCONT');
+    await sent;
+    await here[0]?.saw(/^n 1500 /m);
+    expect(account).toEqual({ numbers: upTo(1500), missed: 0 });
     expect((await server.stop()).status).toBe(0);
   });
 });
