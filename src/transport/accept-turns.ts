@@ -71,6 +71,7 @@ export class AcceptTurns<Socket> {
   #spent = 0;
   #isTurnCounted = false;
   #isClosed = false;
+  #isHurried = false;
   /** The share of the last sockets that left while they waited, from 0 to 1. */
   #leftShare = 0;
   readonly #nextTurn = (): void => this.#turn();
@@ -93,6 +94,12 @@ export class AcceptTurns<Socket> {
   /** The number of sockets that wait. */
   get size(): number {
     return this.#waiting.size;
+  }
+
+  /** The listener closes once everything that waits is served: serving does not rest any more. */
+  hurry(): void {
+    this.#isHurried = true;
+    this.#turn();
   }
 
   /** The listener is closed: those that wait are not served, and neither are those that the runtime still accepts. */
@@ -130,7 +137,7 @@ export class AcceptTurns<Socket> {
   }
 
   get #isFlood(): boolean {
-    return this.#leftShare >= floodShare;
+    return this.#leftShare >= floodShare && !this.#isHurried;
   }
 
   #turnEnded(): void {
