@@ -58,6 +58,7 @@ async function meshWay(folder: string, worker: number): Promise<Way> {
     busBuffer: 1_048_576,
     memoryLimit: new MemoryLimit(268_435_456, realClock),
     namesOf: () => [],
+    resized: () => undefined,
     named: () => undefined,
     sizeOf: () => 1,
     received: (_room, messages) => way.onReceived(messages.map(({ message }) => (message as Message).text)),

@@ -223,7 +223,7 @@ export class Link implements Receiver {
       this.#connection.write(packets.length === 1 ? (packets[0] as Buffer) : Buffer.concat(packets));
   }
 
-  /** Adds what is told about rooms. Numbers come last: they include every batch before. */
+  /** Adds what is told about rooms. Numbers come last: they include every batch before. Who is in a room is known before how many. */
   #tell(): void {
     const changed = [...this.#changed];
     this.#changed.clear();
@@ -231,13 +231,13 @@ export class Link implements Receiver {
     const ceased = changed.filter((room) => !this.#owner.follows(room));
     if (ceased.length > 0) this.#append(followPacket('unfollow', ceased));
     if (begun.length > 0) this.#append(followPacket('follow', begun));
-    if (this.#news.size > 0) {
-      this.#append(newsPacket(new Map([...this.#news].map((room) => [room, this.#owner.stateOf(room)]))));
-      this.#news.clear();
-    }
     if (this.#named.size > 0) {
       this.#append(namesPacket(new Map([...this.#named].map((room) => [room, this.#owner.namesOf(room)]))));
       this.#named.clear();
+    }
+    if (this.#news.size > 0) {
+      this.#append(newsPacket(new Map([...this.#news].map((room) => [room, this.#owner.stateOf(room)]))));
+      this.#news.clear();
     }
   }
 

@@ -8,7 +8,7 @@
  * followed  4 | (room: text | last: 8) …                  answers `follow`
  * batch     5 | room: text | first: 8 | time: 8 | count: 4 | messages, as in rooms/packed-messages.ts
  * news      6 | (room: text | last: 8 | size: 4) …
- * names     7 | (room: text | count: 2 | (name: text | since: 8) …) …
+ * names     7 | (room: text | count: 2 | (name: text | since: 8 | alone: 1) …) …
  *
  * text      length: 1 | UTF-8
  * ```
@@ -72,12 +72,16 @@ export function newsPacket(states: ReadonlyMap<string, RoomState>): Buffer {
 export function namesPacket(rooms: ReadonlyMap<string, readonly MemberName[]>): Buffer {
   let size = 1;
   for (const [room, names] of rooms)
-    size += textSize(room) + 2 + names.reduce((sum, { name }) => sum + textSize(name) + 8, 0);
+    size += textSize(room) + 2 + names.reduce((sum, { name }) => sum + textSize(name) + 8 + 1, 0);
   const writer = PacketWriter.framed(size);
   writer.byte(types.names);
   for (const [room, names] of rooms) {
     writer.text(room).short(names.length);
-    for (const { name, since } of names) writer.text(name).number(since);
+    for (const { name, since, alone } of names)
+      writer
+        .text(name)
+        .number(since)
+        .byte(alone ? 1 : 0);
   }
   return writer.bytes;
 }
@@ -143,7 +147,9 @@ function readNames(reader: PacketReader): Map<string, MemberName[]> {
   while (reader.hasMore) {
     const room = reader.text();
     const names: MemberName[] = [];
-    for (let left = reader.short(); left > 0; left--) names.push({ name: reader.text(), since: reader.number() });
+    for (let left = reader.short(); left > 0; left--) {
+      names.push({ name: reader.text(), since: reader.number(), alone: reader.byte() === 1 });
+    }
     rooms.set(room, names);
   }
   return rooms;

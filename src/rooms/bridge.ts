@@ -35,6 +35,8 @@ export interface BridgedRooms {
   sizeOf(room: string): number;
   /** The names of a room's members in this process: those that others are told. */
   namesOf(room: string): readonly MemberName[];
+  /** A room has got its first member in other processes, or has lost the last one there. */
+  resized(room: string): void;
   /** Another node has named members in a room. */
   named(room: string, names: readonly MemberName[], node: string): void;
   /** A room was sent messages in another process. */
@@ -136,6 +138,12 @@ export class Bridge implements BusReceiver {
     return nodes.flatMap((node) => lists.get(node) ?? []).sort((one, two) => one.since - two.since);
   }
 
+  /** Whether a member of another process has joined the room alone. */
+  isTaken(room: string): boolean {
+    for (const { names } of this.#nodes.values()) if (names.get(room)?.some(({ alone }) => alone)) return true;
+    return false;
+  }
+
   /** A member came or went, or has another name. @param isUrgent whether others wait for it */
   resized(room: string, isUrgent = false): void {
     this.#resized.add(room);
@@ -196,12 +204,14 @@ export class Bridge implements BusReceiver {
 
   beaten({ node, last, sizes, names }: BusBeat): void {
     const known = this.#nodeOf(node);
-    for (const [room, size] of sizes) this.#resize(known, room, size);
     for (const [room, list] of names) {
       if (list.length > 0) known.names.set(room, list);
       else known.names.delete(room);
+      // The number of members may follow in another beat. Who loses a room now must see that it is another's.
+      if (list.length > (known.sizes.get(room) ?? 0)) this.#resize(known, room, list.length);
       this.#rooms.named(room, list, node);
     }
+    for (const [room, size] of sizes) this.#resize(known, room, size);
     for (const [room, number] of last) {
       const before = known.last.get(room);
       if (before === undefined || number <= before) continue;
@@ -213,8 +223,8 @@ export class Bridge implements BusReceiver {
   gone(node: string): void {
     const known = this.#nodes.get(node);
     if (!known) return;
-    for (const room of known.sizes.keys()) this.#resize(known, room, 0);
     known.names.clear();
+    for (const room of known.sizes.keys()) this.#resize(known, room, 0);
     known.forget ??= this.#rooms.clock.after(keptMs, () => this.#nodes.delete(node));
   }
 
@@ -251,11 +261,13 @@ export class Bridge implements BusReceiver {
   }
 
   #resize({ sizes }: Node, room: string, size: number): void {
-    const total = this.remoteSizeOf(room) + size - (sizes.get(room) ?? 0);
+    const before = this.remoteSizeOf(room);
+    const total = before + size - (sizes.get(room) ?? 0);
     if (size > 0) sizes.set(room, size);
     else sizes.delete(room);
     if (total > 0) this.#sizes.set(room, total);
     else this.#sizes.delete(room);
+    if (before > 0 !== total > 0) this.#rooms.resized(room);
   }
 
   #beatWithin(ms: number): void {

@@ -65,6 +65,8 @@ export interface MemberName {
   readonly name: string;
   /** When it joined, in milliseconds since 1970. */
   readonly since: number;
+  /** Whether nobody else can join the room. */
+  readonly alone: boolean;
 }
 
 /** What a node has to tell about a room. */

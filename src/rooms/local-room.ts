@@ -33,6 +33,8 @@ export class LocalRoom {
   #members: (Member | undefined)[] = [];
   #size = 0;
   #isDelivering = false;
+  /** Whether this process receives what the room is sent in others. */
+  isFollowed = false;
   #hasHistory = true;
   /** Everything below this number was received, or is kept for the slow members. */
   #kept = 0;

@@ -2,34 +2,29 @@
 import type { Participant } from '../session/membership.ts';
 import type { MemberName } from './bus.ts';
 
-/** A member with a name, or alone. */
-interface Present extends MemberName {
-  readonly isAlone: boolean;
-}
-
 /** Others are told at most this number of names for each room. */
 const mostTold = 100;
 
 /** See the top of the file. Memory is used only for such members. */
 export class Presence {
   /** By room, in the order in which they joined. */
-  readonly #rooms = new Map<string, Map<Participant, Present>>();
+  readonly #rooms = new Map<string, Map<Participant, MemberName>>();
 
   /** A member has this name from now on. It keeps its place. */
-  set(room: string, participant: Participant, name: string, isAlone: boolean): void {
+  set(room: string, participant: Participant, name: string, alone: boolean): void {
     let all = this.#rooms.get(room);
     if (!all) {
       all = new Map();
       this.#rooms.set(room, all);
     }
     const known = all.get(participant);
-    all.set(participant, { name, since: known?.since ?? Date.now(), isAlone: known?.isAlone ?? isAlone });
+    all.set(participant, { name, since: known?.since ?? Date.now(), alone: known?.alone ?? alone });
   }
 
   /** A member has left. Returns whether it was alone. */
   delete(room: string, participant: Participant): boolean {
     const all = this.#rooms.get(room);
-    const isAlone = all?.get(participant)?.isAlone === true;
+    const isAlone = all?.get(participant)?.alone === true;
     if (all?.delete(participant) && all.size === 0) this.#rooms.delete(room);
     return isAlone;
   }
@@ -46,8 +41,8 @@ export class Presence {
 
   /** The member that is alone in the room, if a member of another process was there before. */
   beaten(room: string, names: readonly MemberName[], isNodeFirst: boolean): Participant | undefined {
-    for (const [participant, { since, isAlone }] of this.#rooms.get(room) ?? [])
-      if (isAlone && names.some((other) => other.since < since || (other.since === since && isNodeFirst)))
+    for (const [participant, { since, alone }] of this.#rooms.get(room) ?? [])
+      if (alone && names.some((other) => other.since < since || (other.since === since && isNodeFirst)))
         return participant;
     return undefined;
   }

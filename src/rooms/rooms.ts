@@ -14,10 +14,10 @@ import { isMessage, type Message } from '../framing/message.ts';
 import type { ServerLimits, SessionLimits } from '../options.ts';
 import type { JoinOptions, Room, RoomReach, RoomSendOptions, Session } from '../session/handler.ts';
 import type { Participant, RoomSession, SessionRooms } from '../session/membership.ts';
-import { RateLimit } from '../session/rate-limit.ts';
 import { Bridge } from './bridge.ts';
 import type { Bus, MemberName } from './bus.ts';
 import { Histories } from './history.ts';
+import { JoinLimits } from './join-limits.ts';
 import { LocalRoom, type Membership } from './local-room.ts';
 import { canReceive, participantOf, type RoomContext } from './member.ts';
 import { checkMemberName, checkRoomName, everyone, publicNameOf } from './name.ts';
@@ -53,11 +53,12 @@ export class Rooms implements SessionRooms {
   readonly #continuing = new Set<Participant>();
   readonly #histories: Histories;
   readonly #presence = new Presence();
-  readonly #joins = new WeakMap<Participant, RateLimit>();
+  readonly #joins: JoinLimits;
   readonly #bridge: Bridge | undefined;
 
   constructor(context: RoomsContext) {
     this.#context = context;
+    this.#joins = new JoinLimits(context.clock);
     this.#histories = new Histories(context.telemetry.counters);
     this.#bridge = context.bus && new Bridge(context.bus, this.#bridged());
   }
@@ -105,7 +106,7 @@ export class Rooms implements SessionRooms {
   #join(participant: Participant, name: string, isAlone: boolean): void {
     if (isAlone && this.#sizeOf(name) > 0)
       throw new YodelError('YODEL_ROOM_TAKEN', `room ${JSON.stringify(name)} has another member`);
-    this.#checkLimits(participant);
+    this.#joins.check(participant, this.#context.sessionLimits);
     const { telemetry } = this.#context;
     const room = this.#rooms.get(name) ?? this.#createWithin(name);
     if (isAlone) room.keepNoHistory();
@@ -150,25 +151,6 @@ export class Rooms implements SessionRooms {
     if (room) this.#add(room, session.participant);
   }
 
-  #checkLimits(participant: Participant): void {
-    const { sessionLimits, clock } = this.#context;
-    const { maxRoomsPerSession, joinRate } = sessionLimits;
-    const { memberships } = participant;
-    const joined = memberships.size - (memberships.has(everyone) ? 1 : 0);
-    if (maxRoomsPerSession > 0 && joined >= maxRoomsPerSession) {
-      const text = `this connection is in ${maxRoomsPerSession} rooms, and cannot join another`;
-      throw new YodelError('YODEL_TOO_MANY_ROOMS', text);
-    }
-    if (joinRate === 0) return;
-    let rate = this.#joins.get(participant);
-    if (!rate) {
-      rate = new RateLimit(joinRate, Math.max(1, joinRate), clock.now());
-      this.#joins.set(participant, rate);
-    }
-    if (rate.admit(1, clock.now()) === 0)
-      throw new YodelError('YODEL_JOIN_RATE', `this connection joins more than ${joinRate} rooms per second`);
-  }
-
   /** @throws YodelError `YODEL_TOO_MANY_ROOMS` */
   #createWithin(name: string): LocalRoom {
     const { maxRooms } = this.#context.limits;
@@ -197,8 +179,36 @@ export class Rooms implements SessionRooms {
   #add(room: LocalRoom, participant: Participant): void {
     participant.memberships.set(room.name, room.add(participant));
     if (!this.#bridge || room.name === everyone) return;
-    if (room.size === 1) this.#bridge.follow(room.name);
+    this.#follow(room);
     this.#bridge.resized(room.name);
+  }
+
+  /**
+   * Follows a room, or no longer: while it has members here, or, with a history, members anywhere. So those who will join here see
+   * what was said elsewhere.
+   */
+  #follow(room: LocalRoom): void {
+    if (!this.#bridge || !this.#isCurrent(room)) return;
+    const follows = room.size > 0 || this.#keepsHistoryOf(room.name);
+    if (follows === room.isFollowed) return;
+    room.isFollowed = follows;
+    if (follows) this.#bridge.follow(room.name);
+    else this.#bridge.unfollow(room.name);
+  }
+
+  #keepsHistoryOf(name: string): boolean {
+    const bridge = this.#bridge;
+    return !!bridge && this.#context.limits.roomHistory > 0 && bridge.remoteSizeOf(name) > 0 && !bridge.isTaken(name);
+  }
+
+  /** A room has got its first member in other processes, or has lost the last one there. */
+  #resizedElsewhere(name: string): void {
+    const { maxRooms } = this.#context.limits;
+    const hasSpace = maxRooms === 0 || this.#rooms.size < maxRooms;
+    const room = this.#rooms.get(name) ?? (hasSpace && this.#keepsHistoryOf(name) ? this.#create(name) : undefined);
+    if (!room) return;
+    this.#follow(room);
+    this.#dropIfEmpty(room);
   }
 
   #remove(member: Membership, isGone: boolean): void {
@@ -210,13 +220,14 @@ export class Rooms implements SessionRooms {
     const wasAlone = this.#presence.delete(room.name, participant);
     telemetry.counters.roomMembers--;
     if (telemetry.watched) telemetry.emit('roomLeft', participant.session, room.name);
-    if (room.size === 0 && this.#isCurrent(room)) this.#bridge?.unfollow(room.name);
+    this.#follow(room);
     this.#bridge?.resized(room.name, wasAlone);
     this.#dropIfEmpty(room);
   }
 
   #dropIfEmpty(room: LocalRoom): void {
-    if (room.size > 0 || room.name === everyone || this.#sent.has(room) || !this.#isCurrent(room)) return;
+    const isNeeded = room.size > 0 || room.isFollowed || room.name === everyone || this.#sent.has(room);
+    if (isNeeded || !this.#isCurrent(room)) return;
     this.#rooms.delete(room.name);
     room.close();
     this.#context.telemetry.counters.rooms--;
@@ -254,6 +265,7 @@ export class Rooms implements SessionRooms {
       },
       memoryLimit: context.memoryLimit,
       sizeOf: (name: string) => this.#rooms.get(name)?.size ?? 0,
+      resized: (name: string) => this.#resizedElsewhere(name),
       namesOf: (name: string) => this.#presence.namesIn(name),
       named: (name: string, names: readonly MemberName[], node: string) => this.#named(name, names, node),
       received: (name: string, messages: readonly RoomMessage[]) => {

@@ -185,9 +185,9 @@ describe('workers', () => {
     const one = await start(folder, 1, 3);
     const two = await start(folder, 2, 3);
     const names = [
-      { name: 'ana', since: 1_700_000_000_123 },
-      { name: '你好'.repeat(21), since: 5 },
-      { name: '', since: 0 },
+      { name: 'ana', since: 1_700_000_000_123, alone: false },
+      { name: '你好'.repeat(21), since: 5, alone: false },
+      { name: '', since: 0, alone: true },
     ];
     one.own.set('a', names);
     one.own.set('b', []);

@@ -30,8 +30,9 @@ class Node {
     return this.members.get(room) ?? 0;
   }
   namesOf(room: string): readonly MemberName[] {
-    return (this.names.get(room) ?? []).map((name, since) => ({ name, since }));
+    return (this.names.get(room) ?? []).map((name, since) => ({ name, since, alone: false }));
   }
+  resized(): void {}
   named(room: string, names: readonly MemberName[]): void {
     this.told.push(`${room}: ${names.map(({ name }) => name).join(' ')}`);
   }
@@ -336,6 +337,18 @@ describe('the names of members', () => {
     await beats();
     expect(two.told).toEqual(['a: ana bob', 'a: Ana bob', 'a: ']);
     expect(two.bridge.namesWith('a', [])).toEqual([]);
+  });
+
+  it('count as members before their number is known', async () => {
+    const [one, two] = (await nodes(2)) as [Node, Node];
+    const sizes: number[] = [];
+    two.named = () => sizes.push(two.bridge.remoteSizeOf('a'));
+    const beat = { node: one.bridge.node, last: new Map(), sizes: new Map() };
+    two.bridge.beaten({ ...beat, names: new Map([['a', [{ name: 'ana', since: 1, alone: true }]]]) });
+    expect(sizes).toEqual([1]);
+    two.bridge.beaten({ ...beat, names: new Map(), sizes: new Map([['a', 3]]) });
+    two.bridge.beaten({ ...beat, names: new Map([['a', []]]) });
+    expect(two.bridge.remoteSizeOf('a')).toBe(3);
   });
 
   it('are told at once where others wait for them, and are gone with their process', async () => {

@@ -81,6 +81,51 @@ describe('names', () => {
   });
 });
 
+describe('a history over several processes', () => {
+  it('is the same for those who join in any of them, while the room has members in one', async () => {
+    const { all, told } = await processes(3);
+    const [one, two, three] = all;
+    const first = await one?.join('a');
+    await told();
+    for (const text of ['1', '2']) one?.room('a').send(text);
+    await settled();
+    await told();
+    for (const { room } of all) expect(room('a').history().map(String)).toEqual(['1', '2']);
+    // Only those with members count it, and those who come receive the rest.
+    expect(all.map(({ room }) => room('a').size)).toEqual([1, 1, 1]);
+    const late = await two?.join('a');
+    one?.room('a').send('3');
+    await settled();
+    await told();
+    expect(late?.peer.text).toBe('3\n');
+    first?.session.leave('a');
+    await told();
+    expect(one?.room('a').history().map(String)).toEqual(['1', '2', '3']);
+    late?.session.leave('a');
+    await told();
+    await told();
+    for (const { room } of all) expect(room('a').history()).toEqual([]);
+    expect(all.map(({ harness }) => harness.server.counters.rooms)).toEqual([0, 0, 0]);
+    expect(three?.bus.followed).toEqual(new Set(['\0everyone']));
+  });
+
+  it('is gone with the process that had the last members, and is not kept of rooms for one', async () => {
+    const { all, told } = await processes(2);
+    const [one, two] = all;
+    await one?.join('a');
+    await one?.join('b', { alone: true });
+    await told();
+    for (const room of ['a', 'b']) one?.room(room).send('hello');
+    await settled();
+    await told();
+    expect(['a', 'b'].map((room) => two?.room(room).history().length)).toEqual([1, 0]);
+    expect(two?.harness.server.counters.rooms).toBe(1);
+    two?.bus.receiver.gone(one?.bus.receiver.node as string);
+    expect(two?.room('a').history()).toEqual([]);
+    expect(two?.harness.server.counters.rooms).toBe(0);
+  });
+});
+
 describe('a room that is joined alone', () => {
   it('has one member, in whatever process, and is free once that has left', async () => {
     const { all, told } = await processes(2);

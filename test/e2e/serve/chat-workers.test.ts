@@ -24,6 +24,7 @@ async function allKnow(peers: readonly Peer[], size: number, expected: readonly 
     const lists = peers.map(listed);
     for (const list of lists) expect(list).toEqual(lists[0]);
     expect(lists[0]).toHaveLength(size);
+    expect(new Set(lists[0]).size).toBe(size);
     expect(lists[0]).toEqual(expect.arrayContaining([...expected]));
   });
   return listed(peers[0] as Peer);
@@ -42,10 +43,10 @@ async function peersOfBoth(server: ServerWithWorkers): Promise<Peer[]> {
 }
 
 test('nicknames are unique, private messages reach everybody, and /who lists all, also when a worker dies', async () => {
-  const server = await serveWithWorkers(['chat', '--quiet', '--rate', '1000/s'], 2);
+  const server = await serveWithWorkers(['chat', '--quiet', '--rate', '1000/s', '--room-history', '3'], 2);
   const peers = await peersOfBoth(server);
   const { length } = peers;
-  expect(new Set(await allKnow(peers, length)).size).toBe(length);
+  await allKnow(peers, length);
 
   // All want one name at once. One has it in the end, and each of the others was told why not.
   await Promise.all(peers.map((peer) => peer.send('/nick ana\n')));
@@ -87,5 +88,12 @@ test('nicknames are unique, private messages reach everybody, and /who lists all
   // The names of those who are gone are free.
   await rest[0]?.send(`/nick n${[...gone][0]}\n`);
   await rest.at(-1)?.saw(new RegExp(` is now n${[...gone][0]}$`, 'm'));
+  // Those who come see what was said, also at the process that is new.
+  await eventually(async () => {
+    await rest[0]?.send('welcome\n');
+    const late = await peersOfBoth(server);
+    for (const peer of late)
+      expect(peer.text).toMatch(/^\* Before you joined lobby:\n(\[lobby\] .*\n)*\[lobby\] n\d+: welcome$/m);
+  });
   expect((await server.stop()).status).toBe(0);
 });
