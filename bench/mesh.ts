@@ -57,6 +57,7 @@ async function meshWay(folder: string, worker: number): Promise<Way> {
     clock: realClock,
     busBuffer: 1_048_576,
     memoryLimit: new MemoryLimit(268_435_456, realClock),
+    roomsHere: () => [room],
     namesOf: () => [],
     resized: () => undefined,
     named: () => undefined,

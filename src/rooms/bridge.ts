@@ -31,6 +31,8 @@ export interface BridgedRooms {
   /** See the option. */
   readonly busBuffer: number;
   readonly memoryLimit: MemoryLimit;
+  /** The rooms that have members in this process. */
+  roomsHere(): Iterable<string>;
   /** The number of a room's members in this process. */
   sizeOf(room: string): number;
   /** The names of a room's members in this process: those that others are told. */
@@ -174,6 +176,12 @@ export class Bridge implements BusReceiver {
     return this.#rooms.namesOf(room);
   }
 
+  wholeBeat(): BusBeat {
+    const rooms = new Set(this.#rooms.roomsHere());
+    const sizes = new Map([...rooms].map((room) => [room, this.#rooms.sizeOf(room)]));
+    return { node: this.node, last: new Map(this.#numbers), sizes, names: this.#namesIn(rooms), isWhole: true };
+  }
+
   received({ node, room, first, count, bytes }: BusBatch): boolean {
     const known = this.#nodes.get(node)?.last;
     const last = known?.get(room);
@@ -202,8 +210,9 @@ export class Bridge implements BusReceiver {
     this.#active.delete(room);
   }
 
-  beaten({ node, last, sizes, names }: BusBeat): void {
+  beaten({ node, last, sizes, names, isWhole }: BusBeat): void {
     const known = this.#nodeOf(node);
+    if (isWhole) this.#forgetOthers(known, { node, sizes, names });
     for (const [room, list] of names) {
       if (list.length > 0) known.names.set(room, list);
       else known.names.delete(room);
@@ -243,6 +252,16 @@ export class Bridge implements BusReceiver {
     this.#beatWithin(beatMs);
     // While it is away its nodes miss this, which the next beat or batch tells them.
     if (this.#bus.state !== 'away') this.#bus.publish({ node: this.node, room, first, count, time, bytes });
+  }
+
+  /** The node has no members, or names, in rooms that are not in its beat. */
+  #forgetOthers(known: Node, { node, sizes, names }: Pick<BusBeat, 'node' | 'sizes' | 'names'>): void {
+    for (const room of known.sizes.keys()) if (!sizes.has(room)) this.#resize(known, room, 0);
+    for (const room of known.names.keys()) {
+      if (names.has(room)) continue;
+      known.names.delete(room);
+      this.#rooms.named(room, [], node);
+    }
   }
 
   #lost(room: string, messages: number): void {

@@ -57,6 +57,8 @@ export interface BusBeat {
   readonly sizes: ReadonlyMap<string, number>;
   /** The names of these members, of rooms where they have or had some; see {@link BusReceiver.namesOf}. */
   readonly names: ReadonlyMap<string, readonly MemberName[]>;
+  /** Whether it tells everything, as {@link BusReceiver.wholeBeat}: the node has no members in other rooms. Default: no. */
+  readonly isWhole?: boolean | undefined;
 }
 
 /** A member that others see. */
@@ -86,7 +88,7 @@ export interface SharedMemory {
 }
 
 /** For this long the numbers of a node that is gone, and of the rooms that it followed, are kept. */
-export const keptMs = 10_000;
+export const keptMs = 60_000;
 
 /** Receives what other nodes send, and knows what they are told. */
 export interface BusReceiver {
@@ -98,6 +100,8 @@ export interface BusReceiver {
   stateOf(room: string): RoomState;
   /** The names of a room's members in this process: at most 100, those first that have been there longest. */
   namesOf(room: string): readonly MemberName[];
+  /** All that this node has to tell, for buses whose nodes miss beats, or do not know which others there are. */
+  wholeBeat(): BusBeat;
   /** Returns whether the messages could be read. If not, nothing has changed: another version, or a stranger, has sent them. */
   received(batch: BusBatch): boolean;
   /**

@@ -68,6 +68,9 @@ class Node implements BusReceiver {
   gone(node: string): void {
     this.events.push(`${nameOf(node)} is gone`);
   }
+  wholeBeat(): BusBeat {
+    throw new Error('the mesh repeats what has changed');
+  }
   waiting(bytes: number): void {
     this.waitingBytes = bytes;
   }
