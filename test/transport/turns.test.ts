@@ -34,3 +34,28 @@ test('a connection whose few bytes take long lets others read, and those take tu
   await turn();
   expect(taken).toEqual(['first', 'second', 'third']);
 });
+
+test('a turn is shorter for a while after somebody has sent little', async () => {
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
+  onTestFinished(() => clock.mockRestore());
+  const reader = taker([], 'reader');
+  /** How long the reader reads before it lets others read. */
+  const turnLength = async () => {
+    await turn();
+    let length = 0;
+    for (spendTurn(reader, chunk); length < 10; length += 1 / 16) {
+      if (spendTurn(reader, chunk)) break;
+      work(1 / 16);
+    }
+    return length;
+  };
+  // Whatever the tests before have left is over.
+  let long = 0;
+  for (let turns = 0; turns < 1000; turns++) long = await turnLength();
+  spendTurn(undefined, 100);
+  const short = await turnLength();
+  expect(short).toBeLessThanOrEqual(long / 2 + 1 / 16);
+  expect(short).toBeGreaterThan(0);
+  for (let turns = 0; turns < 1000; turns++) await turnLength();
+  expect(await turnLength()).toBe(long);
+});
