@@ -38,6 +38,7 @@ export function chat({ authorize, room: first = 'lobby' }: ChatOptions = {}): Ha
     (await authorize?.(room, action, session)) === true;
 
   async function join(session: Session, name: string): Promise<Reply> {
+    if (name === '') return 'error: write /join ROOM';
     if (isPerson(name) || /\s/u.test(name) || escapeText(name) !== name)
       return 'error: the name of a room has only visible characters, no spaces, and no @ at its beginning';
     const refused = refusal(() => void session.server.room(name));
@@ -99,7 +100,10 @@ export function chat({ authorize, room: first = 'lobby' }: ChatOptions = {}): Ha
     ['leave', leave],
     ['who', who],
     ['nick', nickname],
-    ['me', (session, text) => say(session, (nick) => `* ${nick} ${escapeProse(text)}`)],
+    [
+      'me',
+      (session, text) => (text ? say(session, (nick) => `* ${nick} ${escapeProse(text)}`) : 'error: write /me ACTION'),
+    ],
     ['msg', whisper],
     ['help', () => help],
     ['quit', (session) => session.close()],

@@ -79,7 +79,7 @@ export class History extends LinkedMember<History> {
   add(messages: readonly RoomMessage[], { roomHistory, roomBuffer, maxHistoryBytes }: HistoryLimits): void {
     let added = 0;
     if (roomHistory > 0) {
-      for (const { message } of messages.slice(-roomHistory)) {
+      for (const { message } of keptAmong(messages).slice(-roomHistory)) {
         const own = keptOf(message);
         this.#messages.push(own);
         added += costOf(own);
@@ -118,8 +118,13 @@ export function lastOf(
   count: number,
 ): readonly Message[] {
   if (count === 0) return [];
-  const last = [...kept, ...pending.map(({ message }) => message)].slice(-count);
+  const last = [...kept, ...keptAmong(pending).map(({ message }) => message)].slice(-count);
   return last.map((message) => (isMessage(message) ? message.copy() : Message.of(message)));
+}
+
+/** Those that a history keeps: usually all. */
+function keptAmong(messages: readonly RoomMessage[]): readonly RoomMessage[] {
+  return messages.some(({ isPassing }) => isPassing) ? messages.filter(({ isPassing }) => !isPassing) : messages;
 }
 
 function costOf(kept: KeptMessage): number {

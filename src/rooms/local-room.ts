@@ -105,8 +105,8 @@ export class LocalRoom {
 
   /** Takes a message, to be delivered by {@link deliver}. */
   send(message: string | Uint8Array | Message, options: RoomSendOptions): void {
-    const { except, key, from } = options;
-    this.#pending.add({ ...lastingOf(message), except: except?.id, key, isRemote: false });
+    const { except, key, from, history = true } = options;
+    this.#pending.add({ ...lastingOf(message), except: except?.id, key, isRemote: false, isPassing: !history });
     if (!from || this.#context.limits.roomBehind !== 'wait' || !this.#isFull) return;
     const participant = participantOf(from);
     if (participant) this.#waiting.hold(participant);

@@ -21,6 +21,8 @@ const kinds: readonly (MessageKind | 'bytes' | undefined)[] = [undefined, 'text'
 const bytesKind = 3;
 const withHeader = 4;
 const withKey = 8;
+/** The history does not keep it. */
+const passing = 16;
 /** The bytes of a message before all payloads. */
 const headSize = 5;
 
@@ -87,8 +89,8 @@ class Packer {
     this.#at = count * headSize;
   }
 
-  add({ message, key }: RoomMessage): void {
-    const extras = key === undefined ? 0 : withKey;
+  add({ message, key, isPassing }: RoomMessage): void {
+    const extras = (key === undefined ? 0 : withKey) | (isPassing ? passing : 0);
     if (typeof message === 'string') {
       this.#bytes[this.#head] = 1 | extras;
       this.#head += headSize;
@@ -181,7 +183,7 @@ export function unpackMessages(bytes: Buffer, count: number): RoomMessage[] {
   const payloads = bytes.subarray(start, at);
   if (!isAlike) return unpackEach(bytes, payloads, ends, new ExtraReader(bytes, at));
   const frames = new Frames(readers[first] as FrameReader, payloads, count, 'owned', ends);
-  return ends.map((end, index) => arrived(new Message(frames, index), end - frames.start(index), undefined));
+  return ends.map((end, index) => arrived(new Message(frames, index), end - frames.start(index), undefined, false));
 }
 
 function unpackEach(bytes: Buffer, payloads: Buffer, ends: readonly number[], extras: ExtraReader): RoomMessage[] {
@@ -197,6 +199,7 @@ function unpackEach(bytes: Buffer, payloads: Buffer, ends: readonly number[], ex
       isBytes ? payload : new Message(new Frames(readerOf(what, header), payload, 1), 0),
       payload.length,
       key,
+      (what & passing) > 0,
     );
   });
 }
@@ -228,6 +231,11 @@ function readerOf(what: number, header: Buffer | undefined): FrameReader {
   return header ? unframed(header, kinds[kind] as MessageKind | undefined) : (readers[kind] as FrameReader);
 }
 
-function arrived(message: RoomMessage['message'], size: number, key: string | undefined): RoomMessage {
-  return { message, size, except: undefined, key, isRemote: true };
+function arrived(
+  message: RoomMessage['message'],
+  size: number,
+  key: string | undefined,
+  isPassing: boolean,
+): RoomMessage {
+  return { message, size, except: undefined, key, isRemote: true, isPassing };
 }

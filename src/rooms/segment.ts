@@ -14,6 +14,8 @@ export interface RoomMessage {
   readonly key: string | undefined;
   /** Whether it came from another process. */
   readonly isRemote: boolean;
+  /** Whether the history does not keep it. */
+  readonly isPassing?: boolean | undefined;
 }
 
 /** The frames of a segment, one after another. */

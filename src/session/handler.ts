@@ -139,6 +139,8 @@ export interface RoomSendOptions {
    * prices, of which only the last matters. Default: every message matters.
    */
   readonly key?: string | undefined;
+  /** Whether the room's history keeps it. Default: yes. For what is of no interest later, such as who comes and goes. */
+  readonly history?: boolean | undefined;
   /** With `roomBehind: 'wait'`: the session that sends it, whose messages wait while the room is full. Default: none waits. */
   readonly from?: Session | undefined;
 }

@@ -165,6 +165,8 @@ describe('a chat', () => {
         `error: there is no /${name.replace('\x1b', '\\x1b')}; /help lists the commands`,
       ]);
     }
+    expect(await one.says('/me')).toEqual(['error: write /me ACTION']);
+    for (const empty of ['/join', '/join ']) expect(await one.says(empty)).toEqual(['error: write /join ROOM']);
     expect(await one.says('')).toEqual([]);
     expect(await one.says('//etc is a folder')).toEqual(['[lobby] guest-1: /etc is a folder']);
     expect(await one.says('/ is the root')).toEqual(['[lobby] guest-1: / is the root']);
@@ -262,7 +264,7 @@ describe('rooms', () => {
     },
   );
 
-  it.each(['', ' ', 'a b', 'a\r', 'a\0', '\u202e', 'a\u200db', '\u00ad', 'x'.repeat(129), '你'.repeat(43)])(
+  it.each([' ', 'a b', 'a\r', 'a\0', '\u202e', 'a\u200db', '\u00ad', 'x'.repeat(129), '你'.repeat(43)])(
     '%j is refused',
     async (name) => {
       const { harness, peers } = await guests(1);
@@ -322,6 +324,20 @@ describe('rooms', () => {
     const said = heard.slice(2).filter((line) => line !== '* guest-2 joined lobby');
     const all = ['a', 'b', 'c', 'd', 'e'].map((text) => `[lobby] guest-1: ${text}`);
     expect(said).toEqual(all.slice(-said.length));
+  });
+
+  it('keep what was said, and not who came and went', async () => {
+    const { harness, peers } = await guests(1, { roomHistory: 2 });
+    const [one] = peers as [Talker];
+    await one.says('hello');
+    await one.says('/me waves');
+    for (let count = 0; count < 5; count++) await (await harness.connect()).ends();
+    const late = await harness.connect();
+    expect(late.lines.slice(1, -1)).toEqual([
+      '* Before you joined lobby:',
+      '[lobby] guest-1: hello',
+      '[lobby] * guest-1 waves',
+    ]);
   });
 
   it('tell a member how many messages it has missed', async () => {

@@ -4,12 +4,13 @@ import { packMessages, unpackMessages } from '../../src/rooms/packed-messages.ts
 import type { RoomMessage } from '../../src/rooms/segment.ts';
 import { between, oneOf, randomFrom } from '../../src/testing/random.ts';
 
-function sent(message: RoomMessage['message'], key?: string): RoomMessage {
-  return { message, size: isMessage(message) ? message.size : message.length, except: undefined, key, isRemote: false };
+function sent(message: RoomMessage['message'], key?: string, isPassing = false): RoomMessage {
+  const size = isMessage(message) ? message.size : message.length;
+  return { message, size, except: undefined, key, isRemote: false, isPassing };
 }
 
 /** All that a message has, however it is given. */
-function plain({ message, key }: RoomMessage) {
+function plain({ message, key, isPassing }: RoomMessage) {
   const whole = isMessage(message) ? message : Message.of(message);
   const { bytes, header, kind, text } = whole;
   return {
@@ -18,6 +19,7 @@ function plain({ message, key }: RoomMessage) {
     header: [...header],
     kind,
     key,
+    isPassing,
     isBytes: message instanceof Uint8Array,
   };
 }
@@ -37,11 +39,13 @@ function randomMessage(random: ReturnType<typeof randomFrom>): RoomMessage {
   const key = oneOf(random, [undefined, undefined, undefined, '', 'price/ä']);
   const text = oneOf(random, texts);
   const bytes = Buffer.from(oneOf(random, ['', '\xff\0', 'bytes']), 'latin1');
+  const isPassing = oneOf(random, [false, false, false, true]);
   const header = oneOf(random, [undefined, undefined, Buffer.from([7, 8])]);
   const kind = oneOf(random, [undefined, 'text', 'binary'] as const);
   return sent(
     oneOf(random, [text, text, bytes, Message.of(text, { header, kind }), Message.of(bytes, { header, kind })]),
     key,
+    isPassing,
   );
 }
 

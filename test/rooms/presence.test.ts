@@ -88,6 +88,8 @@ describe('a history over several processes', () => {
     const first = await one?.join('a');
     await told();
     for (const text of ['1', '2']) one?.room('a').send(text);
+    one?.room('a').send('not kept', { history: false });
+    one?.room('a').send('nor this', { history: false, key: 'k' });
     await settled();
     await told();
     for (const { room } of all) expect(room('a').history().map(String)).toEqual(['1', '2']);

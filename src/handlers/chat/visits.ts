@@ -17,13 +17,7 @@ export function enter(session: Session, name: string, seesHistory: boolean, isHe
   if (refused !== undefined || session.ended) return refused;
   person.current = name;
   if (isHeard) person.told.add(name);
-  // What was said. Who came and went is no longer of interest.
-  const said = seesHistory
-    ? session.server
-        .room(name)
-        .history()
-        .filter(({ text }) => !text.startsWith('* '))
-    : [];
+  const said = seesHistory ? session.server.room(name).history() : [];
   const history = said.length > 0 ? [`* Before you joined ${name}:`, ...said] : [];
   return [...history, tell(session, isHeard ? [name] : [], `* ${person.nick} joined ${name}`)];
 }
@@ -56,7 +50,8 @@ export function tell(session: Session, rooms: Iterable<string>, line: string): R
   for (const name of rooms) {
     const room = session.server.room(name);
     if (room.size > largestTold) continue;
-    room.send(line);
+    // Of no interest for those who come later.
+    room.send(line, { history: false });
     hears ||= session.rooms.has(name);
   }
   return hears ? undefined : line;
